@@ -1,0 +1,1 @@
+"""Adapters: what stands between the exchange and the systems of municipalities, providers and others."""

@@ -1,0 +1,1 @@
+"""The SDK: how a system talks to the exchange, and how it checks what the exchange says."""
