@@ -1,0 +1,141 @@
+"""The leaf entry: the deterministic bytes that stand in the log for one event.
+
+Promises: ASCII JSON, sorted keys, no spaces, at most 1 KiB; built once, stored, and hashed as stored. A key
+that has nothing to say is absent. No clear personal data: the event is a hash, the resident a pseudonym that
+no two events share.
+Source: design of the ledger, section 2; RFC 8259 (JSON), RFC 2104 (HMAC).
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final
+
+from exchange.errors import ProofInvalid, RequestInvalid, RequestTooLarge
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+LEAF_BYTES_MAX: Final = 1024
+PSEUDONYM_BYTES: Final = 16
+EVENT_ID_BYTES: Final = 16
+COMMITMENT_BYTES: Final = 32
+_WORDS_CACHED_MAX: Final = 4096
+_MUST_SAY: Final = frozenset({"a", "t"})
+
+# Printable ASCII that JSON writes as itself: no quote, no backslash, no space.
+_WORD = r"[!#-\[\]-~]"
+_AT = (
+    r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T"
+    r"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?Z"
+)
+_is_word = re.compile(_WORD + r"{0,200}").fullmatch
+_is_time = re.compile(_AT, re.ASCII).fullmatch
+
+# Keys in the order json.dumps(sort_keys=True) gives them: a at b ct f id k p ps t v.
+LEAF_PATTERN: Final = re.compile(
+    (
+        rf'\{{"a":"({_WORD}{{1,200}})","at":"({_AT})","b":"({_WORD}{{0,200}})","ct":"([0-9a-f]{{64}})"'
+        r'(?:,"f":\["([0-9a-f]{64}(?:","[0-9a-f]{64})*)"\])?'
+        rf',"id":"([0-9a-f]{{32}})","k":"({_WORD}{{0,200}})","p":"({_WORD}{{0,200}})"'
+        rf'(?:,"ps":"([0-9a-f]{{32}})")?,"t":"({_WORD}{{1,200}})","v":1\}}'
+    ).encode("ascii")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One parsed leaf. `state_hash` is SHA-256 of the stored event bytes."""
+
+    event_id: bytes
+    topic: str
+    organisation: str
+    task: str
+    purpose: str
+    basis: str
+    at: str
+    state_hash: bytes
+    pseudonym: bytes | None
+    fields: tuple[bytes, ...]
+
+
+@lru_cache(maxsize=_WORDS_CACHED_MAX)
+def _word(key: str, value: str) -> str:
+    """Return a value that needs no escaping; cached, because topics, tasks, purposes and bases repeat."""
+    if not _is_word(value) or (key in _MUST_SAY and not value):
+        raise RequestInvalid(
+            "a leaf word holds 1 to 200 printable ASCII characters, no space, quote or backslash",
+            {f"leaf.{key}": "not a leaf word"},
+        )
+    return value
+
+
+def leaf_entry(
+    *,
+    event_id: bytes,
+    topic: str,
+    organisation: str,
+    task: str,
+    purpose: str,
+    basis: str,
+    at: str,
+    state: bytes,
+    pseudonym: bytes | None,
+    fields: Iterable[bytes] = (),
+) -> bytes:
+    """Return the entry. `at` is UTC as 2026-01-31T12:00:00[.123456]Z; `fields` are 32-byte commitments.
+
+    `task`, `purpose` and `basis` may be empty. Raises RequestInvalid, RequestTooLarge above 1 KiB.
+    """
+    if len(event_id) != EVENT_ID_BYTES or (pseudonym is not None and len(pseudonym) != PSEUDONYM_BYTES):
+        raise RequestInvalid("an event id and a pseudonym are 16 bytes", {"leaf.id": "not 16 bytes"})
+    if not _is_time(at):
+        raise RequestInvalid("a leaf time is UTC and ends in Z", {"leaf.at": "not a UTC time"})
+    secret = "" if pseudonym is None else f',"ps":"{pseudonym.hex()}"'
+    entry = (
+        f'{{"a":"{_word("a", organisation)}","at":"{at}","b":"{_word("b", basis)}"'
+        f',"ct":"{sha256(state).hexdigest()}"{_commitments(fields) if fields else ""}'
+        f',"id":"{event_id.hex()}","k":"{_word("k", task)}","p":"{_word("p", purpose)}"'
+        f'{secret},"t":"{_word("t", topic)}","v":1}}'
+    ).encode("ascii")
+    if len(entry) > LEAF_BYTES_MAX:
+        raise RequestTooLarge("a leaf is at most 1 KiB", {"leaf": f"over {LEAF_BYTES_MAX} bytes"})
+    return entry
+
+
+def _commitments(fields: Iterable[bytes]) -> str:
+    texts: list[str] = []
+    for commitment in fields:
+        if len(commitment) != COMMITMENT_BYTES:
+            raise RequestInvalid("a field commitment is 32 bytes", {"leaf.f": "not 32 bytes"})
+        texts.append(commitment.hex())
+    return ',"f":["' + '","'.join(texts) + '"]' if texts else ""
+
+
+def parse_leaf(entry: bytes, place: str = "leaf") -> Leaf:
+    """Read one entry; only the exact bytes `leaf_entry` writes. Raises ProofInvalid naming `place`."""
+    found = LEAF_PATTERN.fullmatch(entry) if len(entry) <= LEAF_BYTES_MAX else None
+    if found is None:
+        raise ProofInvalid("the entry is not a leaf of version 1", place=place)
+    organisation, at, basis, state_hash, fields, event_id, task, purpose, pseudonym, topic = found.groups()
+    return Leaf(
+        event_id=bytes.fromhex(event_id.decode()),
+        topic=topic.decode(),
+        organisation=organisation.decode(),
+        task=task.decode(),
+        purpose=purpose.decode(),
+        basis=basis.decode(),
+        at=at.decode(),
+        state_hash=bytes.fromhex(state_hash.decode()),
+        pseudonym=None if pseudonym is None else bytes.fromhex(pseudonym.decode()),
+        fields=() if fields is None else tuple(bytes.fromhex(text) for text in fields.decode().split('","')),
+    )
+
+
+def event_pseudonym(resident_key: bytes, event_id: bytes) -> bytes:
+    """Return HMAC-SHA-256(k_ps, event id)[:16]: another one for each event, found again only with the key."""
+    return hmac.digest(resident_key, event_id, "sha256")[:PSEUDONYM_BYTES]
