@@ -1,0 +1,226 @@
+"""The keys of residents: made, kept wrapped, opened, destroyed.
+
+Promises: a key that `flush` reported is on disk, wrapped by the KEK; what `destroy` reported is gone from the
+file, its log and this cache, for ever, and no new key is ever made for that resident. One pending key is
+never lost half: all pending keys reach the disk in one transaction, or none.
+Backups and other processes hold what they hold: their retention must be short (LEDGER design, section 5).
+"""
+
+from __future__ import annotations
+
+import os
+from threading import Lock
+from typing import TYPE_CHECKING, Final
+
+from exchange.errors import KeyDestroyed, KeyUnavailable
+from exchange.keys.database import LeastRecentlyUsed, open_database, refusals, scrub, transaction
+from exchange.keys.datakey import KEY_BYTES, DataKey
+from exchange.keys.service_secret import obtain_secret
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from exchange.keys.kek import Kek
+
+CACHED_KEYS_MAX: Final = 16_384
+PENDING_KEYS_MAX: Final = 65_536
+
+
+class KeyStore:
+    """Opens one key database. Safe between threads; only the writer thread obtains, flushes and discards."""
+
+    def __init__(
+        self,
+        path: Path,
+        kek: Kek,
+        entropy: Callable[[int], bytes] = os.urandom,
+        *,
+        cached_keys_max: int = CACHED_KEYS_MAX,
+    ) -> None:
+        self._kek: Final = kek
+        self._entropy: Final = entropy
+        # Taken before _lock by whoever writes, so that an fsync never keeps a loader from the cache.
+        self._writing: Final = Lock()
+        self._writer: Final = open_database(path)  # owned by the holder of _writing
+        self._lock: Final = Lock()
+        self._reader: Final = open_database(path)  # owned by the holder of _lock, as all below
+        self._newest: Final[LeastRecentlyUsed[tuple[str, str], DataKey]] = LeastRecentlyUsed(cached_keys_max)
+        self._opened: Final[LeastRecentlyUsed[tuple[str, str, int], DataKey]] = LeastRecentlyUsed(
+            cached_keys_max
+        )
+        self._pending: dict[tuple[str, str], DataKey] = {}
+
+    def obtain(self, resident_ref: str, category: str) -> DataKey:
+        """Return the newest key; without one, make it: pending until `flush`, lost if the process ends.
+
+        Raises KeyDestroyed for a destroyed resident, KeyUnavailable when the database or KEK fails.
+        """
+        owner = (resident_ref, category)
+        with self._lock:
+            key = self._pending.get(owner) or self._newest.get(owner)
+            if key is None:
+                key = self._read_newest(resident_ref, category)
+                if key is None:
+                    return self._make(resident_ref, category, 1)
+                self._newest.put(owner, key)
+            return key
+
+    def rotate(self, resident_ref: str, category: str) -> DataKey:
+        """Make the next version, pending until `flush`; sealed data stay under the version they name."""
+        current = self.obtain(resident_ref, category)
+        with self._lock:
+            return self._make(resident_ref, category, current.version + 1)
+
+    def open_key(self, resident_ref: str, category: str, version: int) -> DataKey:
+        """Return one version. Raises KeyDestroyed, or KeyUnavailable when it is absent or does not unwrap."""
+        name = (resident_ref, category, version)
+        with self._lock:
+            key = self._opened.get(name)
+            if key is not None:
+                return key
+            pending = self._pending.get((resident_ref, category))
+            if pending is not None and pending.version == version:
+                return pending
+            key = self._read(resident_ref, category, version)
+            self._opened.put(name, key)
+            return key
+
+    def flush(self) -> int:
+        """Put every pending key on disk in one transaction; return how many. Call before committing events.
+
+        Raises KeyUnavailable or StoreFull; then nothing was written and the keys stay pending.
+        """
+        if not self._pending:
+            return 0
+        with self._writing:
+            with self._lock:
+                keys = list(self._pending.values())
+            rows = [
+                (key.resident_ref, key.category, key.version, self._kek.key_id, self._wrap(key))
+                for key in keys
+            ]
+            with transaction(self._writer):
+                self._writer.executemany("INSERT INTO data_key VALUES (?, ?, ?, ?, ?)", rows)
+            with self._lock:
+                for key in keys:
+                    owner = (key.resident_ref, key.category)
+                    if self._pending.get(owner) is key:
+                        del self._pending[owner]
+                    self._newest.put(owner, key)
+                    self._opened.put((*owner, key.version), key)
+        return len(keys)
+
+    def discard_pending(self) -> None:
+        """Forget the keys made since the last `flush`: nothing sealed with them was committed."""
+        with self._lock:
+            self._pending.clear()
+
+    def destroy(self, resident_ref: str) -> int:
+        """Destroy all keys of a resident; return how many were on disk. A second time changes nothing more.
+
+        Whoever still holds a DataKey can open with it: evict the resident's state first. Raises
+        KeyUnavailable when the bytes could not yet be removed from the log: the keys are unusable then,
+        and a repeat removes them.
+        """
+        with self._writing:
+            with self._lock:
+                self._forget(resident_ref)
+            with transaction(self._writer):
+                self._writer.execute("INSERT OR IGNORE INTO destroyed VALUES (?)", (resident_ref,))
+                gone = self._writer.execute(
+                    "DELETE FROM data_key WHERE resident_ref = ?", (resident_ref,)
+                ).rowcount
+            with self._lock:
+                # Again: between the first time and the commit a loader may have read the old row.
+                self._forget(resident_ref)
+                scrub(self._writer)
+        return gone
+
+    def is_destroyed(self, resident_ref: str) -> bool:
+        """Tell whether `destroy` was called for this resident."""
+        with self._lock:
+            return self._has_tombstone(resident_ref)
+
+    def service_secret(self, name: str) -> bytes:
+        """Return a secret of the service, 32 bytes, made durably on the first call. Not for the walk."""
+        with self._writing:
+            return obtain_secret(self._writer, self._kek, name, self._entropy)
+
+    def check(self) -> None:
+        """Raise KeyUnavailable unless the database answers and every key is of this KEK."""
+        with self._lock, refusals():
+            row = self._reader.execute(
+                "SELECT kek_id FROM data_key WHERE kek_id <> ? LIMIT 1", (self._kek.key_id,)
+            ).fetchone()
+        if row is not None:
+            raise KeyUnavailable("a key was wrapped by another KEK", expected=self._kek.key_id, found=row[0])
+
+    def close(self) -> None:
+        """Forget every key and close the database; pending keys are lost."""
+        with self._writing, self._lock:
+            self._pending.clear()
+            self._newest.clear()
+            self._opened.clear()
+            self._reader.close()
+            self._writer.close()
+
+    def _make(self, resident_ref: str, category: str, version: int) -> DataKey:
+        if self._has_tombstone(resident_ref):
+            raise KeyDestroyed("the keys of this resident were destroyed")
+        if len(self._pending) >= PENDING_KEYS_MAX:
+            raise KeyUnavailable("too many keys wait for a flush", most=str(PENDING_KEYS_MAX))
+        key = DataKey(resident_ref, category, version, self._entropy(KEY_BYTES))
+        self._pending[(resident_ref, category)] = key
+        return key
+
+    def _read_newest(self, resident_ref: str, category: str) -> DataKey | None:
+        with refusals():
+            row: tuple[int, str, bytes] | None = self._reader.execute(
+                "SELECT version, kek_id, wrapped FROM data_key WHERE resident_ref = ? AND category = ?"
+                " ORDER BY version DESC LIMIT 1",
+                (resident_ref, category),
+            ).fetchone()
+        return None if row is None else self._unwrap(resident_ref, category, *row)
+
+    def _read(self, resident_ref: str, category: str, version: int) -> DataKey:
+        with refusals():
+            row: tuple[str, bytes] | None = self._reader.execute(
+                "SELECT kek_id, wrapped FROM data_key"
+                " WHERE resident_ref = ? AND category = ? AND version = ?",
+                (resident_ref, category, version),
+            ).fetchone()
+        if row is not None:
+            return self._unwrap(resident_ref, category, version, *row)
+        if self._has_tombstone(resident_ref):
+            raise KeyDestroyed("the keys of this resident were destroyed")
+        raise KeyUnavailable("there is no such key", category=category, version=str(version))
+
+    def _has_tombstone(self, resident_ref: str) -> bool:
+        with refusals():
+            row = self._reader.execute(
+                "SELECT 1 FROM destroyed WHERE resident_ref = ?", (resident_ref,)
+            ).fetchone()
+        return row is not None
+
+    def _wrap(self, key: DataKey) -> bytes:
+        return self._kek.wrap(key.material, _owner(key.resident_ref, key.category, key.version))
+
+    def _unwrap(self, resident_ref: str, category: str, version: int, kek_id: str, wrapped: bytes) -> DataKey:
+        if kek_id != self._kek.key_id:
+            raise KeyUnavailable(
+                "this key was wrapped by another KEK", expected=self._kek.key_id, found=kek_id
+            )
+        material = self._kek.unwrap(wrapped, _owner(resident_ref, category, version))
+        return DataKey(resident_ref, category, version, material)
+
+    def _forget(self, resident_ref: str) -> None:
+        self._newest.drop(lambda owner, _: owner[0] == resident_ref)
+        self._opened.drop(lambda name, _: name[0] == resident_ref)
+        for owner in [owner for owner in self._pending if owner[0] == resident_ref]:
+            del self._pending[owner]
+
+
+def _owner(resident_ref: str, category: str, version: int) -> bytes:
+    """Return whose key it is, unambiguously: a wrapped key copied to another row does not open there."""
+    return f"k1|{version}|{len(resident_ref)}:{resident_ref}|{category}".encode()

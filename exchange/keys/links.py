@@ -1,0 +1,118 @@
+"""The links from roots to resident refs, unreadable without the KEK.
+
+A row holds MAC(root), MAC(ref) and the sealed pair: a thief of the file learns how many residents there are
+and nothing more, and cannot test whether a given root or ref is among them.
+Promises: a link that was returned is on disk; the first ref of a root wins; a ref has one root.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+from threading import Lock
+from typing import TYPE_CHECKING, Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from exchange.errors import RuleBroken, SealBroken
+from exchange.keys.database import open_database, refusals, scrub, transaction
+from exchange.keys.datakey import derive
+from exchange.keys.ristretto import ELEMENT_BYTES, element
+from exchange.keys.service_secret import obtain_secret
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from exchange.keys.kek import Kek
+
+_NONCE_BYTES: Final = 12
+
+
+class LinkStore:
+    """Opens the links of one key database; `path` may be that of the KeyStore. Safe between threads."""
+
+    def __init__(self, path: Path, kek: Kek, entropy: Callable[[int], bytes] = os.urandom) -> None:
+        self._entropy: Final = entropy
+        self._lock: Final = Lock()
+        self._connection: Final = open_database(path)  # owned by the holder of _lock
+        try:
+            secret = obtain_secret(self._connection, kek, "links", entropy)
+        except BaseException:
+            self._connection.close()
+            raise
+        self._root_key: Final = derive(secret, b"exchange/links/1/root-mac")
+        self._ref_key: Final = derive(secret, b"exchange/links/1/ref-mac")
+        self._sealing: Final = AESGCM(derive(secret, b"exchange/links/1/sealing"))
+
+    def resolve(self, root: bytes) -> str | None:
+        """Return the resident ref of a root, or None. Raises SealBroken when the row was moved or altered."""
+        mac = self._root_mac(root)
+        with self._lock, refusals():
+            found = self._select(mac)
+        return None if found is None else self._open(mac, found)[1]
+
+    def link(self, root: bytes, resident_ref: str) -> str:
+        """Bind root and ref durably and return the root's ref: this one, or the one that was first.
+
+        Raises GroupElementInvalid for a malformed root, RuleBroken when the ref has another root.
+        """
+        mac, ref_mac = self._root_mac(element(root)), self._ref_mac(resident_ref)
+        with self._lock, transaction(self._connection):
+            found = self._select(mac)
+            if found is not None:
+                return self._open(mac, found)[1]
+            if self._connection.execute("SELECT 1 FROM link WHERE ref_mac = ?", (ref_mac,)).fetchone():
+                raise RuleBroken("this resident ref is linked to another root", rule="one-root-per-ref")
+            nonce = self._entropy(_NONCE_BYTES)
+            sealed = nonce + self._sealing.encrypt(nonce, root + resident_ref.encode(), mac)
+            self._connection.execute("INSERT INTO link VALUES (?, ?, ?)", (mac, ref_mac, sealed))
+        return resident_ref
+
+    def root_of(self, resident_ref: str) -> bytes | None:
+        """Return the root of a ref, for translation to a recipient's pseudonym; None when it has no link."""
+        with self._lock, refusals():
+            row: tuple[bytes, bytes] | None = self._connection.execute(
+                "SELECT root_mac, sealed FROM link WHERE ref_mac = ?", (self._ref_mac(resident_ref),)
+            ).fetchone()
+        if row is None:
+            return None
+        root, sealed_ref = self._open(*row)
+        if sealed_ref != resident_ref:
+            raise SealBroken("a link does not name the ref it was found by")
+        return root
+
+    def forget(self, resident_ref: str) -> bool:
+        """Remove the link of a ref for good, at erasure; tell whether there was one."""
+        with self._lock:
+            with transaction(self._connection):
+                gone = self._connection.execute(
+                    "DELETE FROM link WHERE ref_mac = ?", (self._ref_mac(resident_ref),)
+                ).rowcount
+            scrub(self._connection)
+        return gone > 0
+
+    def close(self) -> None:
+        """Close the database."""
+        with self._lock:
+            self._connection.close()
+
+    def _select(self, mac: bytes) -> bytes | None:
+        row: tuple[bytes] | None = self._connection.execute(
+            "SELECT sealed FROM link WHERE root_mac = ?", (mac,)
+        ).fetchone()
+        return None if row is None else row[0]
+
+    def _open(self, mac: bytes, sealed: bytes) -> tuple[bytes, str]:
+        try:
+            plain = self._sealing.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], mac)
+        except (InvalidTag, ValueError):
+            raise SealBroken("a link does not open under its own root") from None
+        return plain[:ELEMENT_BYTES], plain[ELEMENT_BYTES:].decode()
+
+    def _root_mac(self, root: bytes) -> bytes:
+        return hmac.digest(self._root_key, root, "sha256")
+
+    def _ref_mac(self, resident_ref: str) -> bytes:
+        return hmac.digest(self._ref_key, resident_ref.encode(), "sha256")

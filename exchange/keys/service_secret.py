@@ -1,0 +1,41 @@
+"""Secrets of the service itself, 32 bytes each, by name: kept wrapped beside the keys of residents.
+
+Promises: a secret that was returned is on disk; two processes that ask at once get the same one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exchange.errors import KeyUnavailable
+from exchange.keys.database import transaction
+from exchange.keys.datakey import KEY_BYTES
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable
+
+    from exchange.keys.kek import Kek
+
+
+def obtain_secret(
+    connection: sqlite3.Connection, kek: Kek, name: str, entropy: Callable[[int], bytes]
+) -> bytes:
+    """Return the secret of this name, made on the first call. Raises KeyUnavailable, StoreFull."""
+    owner = f"s1|{name}".encode()
+    with transaction(connection):
+        row: tuple[str, bytes] | None = connection.execute(
+            "SELECT kek_id, wrapped FROM secret WHERE name = ?", (name,)
+        ).fetchone()
+        if row is None:
+            secret = entropy(KEY_BYTES)
+            connection.execute(
+                "INSERT INTO secret VALUES (?, ?, ?)", (name, kek.key_id, kek.wrap(secret, owner))
+            )
+            return secret
+    kek_id, wrapped = row
+    if kek_id != kek.key_id:
+        raise KeyUnavailable(
+            "a secret was wrapped by another KEK", name=name, expected=kek.key_id, found=kek_id
+        )
+    return kek.unwrap(wrapped, owner)
