@@ -106,7 +106,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def scrub(connection: sqlite3.Connection) -> None:
-    """Move the write-ahead log into the database and empty it. Raises KeyUnavailable while a reader is in it."""
+    """Move the write-ahead log into the database, empty it. Raises KeyUnavailable while a reader is in it."""
     with refusals():
         (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     if busy:

@@ -130,7 +130,7 @@ class IdentityResolver:
         return winner
 
     def pseudonym_of(self, oin: str, resident_ref: str) -> bytes | None:
-        """Return the organisation's pseudonym of a linked resident, for a delivery to it; None without link."""
+        """Return the organisation's pseudonym of a linked resident, for a delivery; None without link."""
         root = self._links.root_of(resident_ref)
         return None if root is None else self.keys.pseudonym_for(oin, root)
 

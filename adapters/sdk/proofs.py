@@ -1,0 +1,263 @@
+"""A second verifier of the ledger: checkpoints, inclusion, consistency and receipts, offline.
+
+It shares no code with the exchange, so that a mistake there is not repeated here. It accepts strictly what
+the exchange promises: checkpoints without extension lines, signed with Ed25519 under the origin's own name.
+Promises: malformed or hostile input of any size raises ProofRefused, naming the place, and nothing else.
+Source: C2SP signed-note v1, tlog-checkpoint v1, tlog-proof v1; RFC 6962 section 2.1; RFC 9162 sections
+2.1.3.2 and 2.1.4.2; RFC 8032 (Ed25519).
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode, b64encode
+from binascii import Error as NotBase64
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+HASH_BYTES: Final = 32
+NOTE_CHARACTERS_MAX: Final = 256 * 1024
+SIGNATURES_MAX: Final = 64
+PROOF_HASHES_MAX: Final = 64
+SIZE_MAX: Final = 2**63 - 1
+
+_ED25519: Final = 1
+_SIGNATURE_BYTES: Final = 64
+_KEY_ID_BYTES: Final = 4
+_PROOF_HEADER: Final = "c2sp.org/tlog-proof@v1"
+_NUMBER: Final = re.compile(r"(?:0|[1-9][0-9]{0,18})", re.ASCII)
+# Surrogates are no characters: they come from text that was never UTF-8.
+_KEY_NAME: Final = re.compile(r"[^\s+\ud800-\udfff]+")
+_SIGNATURE_LINE: Final = re.compile(r"\u2014 (?P<name>[^\s+]+) (?P<signature>[A-Za-z0-9+/=]+)")
+_CHECKPOINT_LINES: Final = 3
+
+
+class ProofRefused(ValueError):
+    """A proof does not hold. `place` names the part that failed."""
+
+    def __init__(self, place: str, what: str) -> None:
+        super().__init__(f"{place}: {what}")
+        self.place = place
+
+
+@dataclass(frozen=True, slots=True)
+class LogKey:
+    """The key of one log, from its vkey text; it must reach the verifier out of band."""
+
+    name: str
+    key_id: bytes
+    public_key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A verified statement of the log: so many leaves, this root (32 bytes)."""
+
+    origin: str
+    size: int
+    root: bytes
+
+
+def parse_key(vkey: str) -> LogKey:
+    """Read `name+hex(id)+base64(type||key)`. Raises ProofRefused(log key)."""
+    name, _, rest = vkey.partition("+")
+    hex_id, _, encoded = rest.partition("+")
+    material = _base64(encoded, "log key")
+    if not _KEY_NAME.fullmatch(name) or not re.fullmatch(r"[0-9a-f]{8}", hex_id):
+        raise ProofRefused("log key", "is not name+id+key")
+    if len(material) != 1 + HASH_BYTES or material[0] != _ED25519:
+        raise ProofRefused("log key", "is not an Ed25519 key")
+    key_id = sha256(name.encode() + b"\n" + material).digest()[:_KEY_ID_BYTES]
+    if key_id.hex() != hex_id:
+        raise ProofRefused("log key", "has an id of another key")
+    return LogKey(name, key_id, material[1:])
+
+
+def verify_checkpoint(note: str, log_vkey: str) -> Checkpoint:
+    """Return the checkpoint of a signed note. Raises ProofRefused(log key, checkpoint or signature)."""
+    key = parse_key(log_vkey)
+    text, signatures = _split_note(note)
+    _verify_signatures(text, signatures, key)
+    # The text is read only now: what nobody signed is not worth understanding.
+    lines = text.removesuffix("\n").split("\n")
+    if len(lines) != _CHECKPOINT_LINES:
+        raise ProofRefused("checkpoint", "has not exactly the lines origin, size and root")
+    origin, size, root = lines
+    if origin != key.name:
+        raise ProofRefused("checkpoint", "is of another log")
+    root_hash = _hash(root, "checkpoint")
+    leaves = _number(size, "checkpoint")
+    if not leaves:
+        raise ProofRefused("checkpoint", "is of an empty log")
+    return Checkpoint(origin, leaves, root_hash)
+
+
+def verify_receipt(entry: bytes, proof: str, log_vkey: str) -> int:
+    """Return the index at which the log holds `entry`, from a `.tlog-proof`. Raises ProofRefused."""
+    if len(proof) > NOTE_CHARACTERS_MAX:
+        raise ProofRefused("receipt", "is too long")
+    head, separator, note = proof.partition("\n\n")
+    lines = head.split("\n")
+    if not separator or lines[0] != _PROOF_HEADER:
+        raise ProofRefused("receipt", "is not a tlog-proof of version 1")
+    position = 1
+    if lines[position : position + 1] and lines[position].startswith("extra "):
+        # Extra data is signed by nobody: its form is checked, its meaning ignored.
+        _base64(lines[position].removeprefix("extra "), "receipt")
+        position += 1
+    if position >= len(lines) or not lines[position].startswith("index "):
+        raise ProofRefused("receipt", "has no index line")
+    index = _number(lines[position].removeprefix("index "), "receipt")
+    hashes = [_hash(line, "receipt") for line in lines[position + 1 :]]
+    checkpoint = verify_checkpoint(note, log_vkey)
+    verify_inclusion(leaf_hash(entry), index, checkpoint.size, hashes, checkpoint.root)
+    return index
+
+
+def verify_extension(older: Checkpoint, newer: Checkpoint, proof: Sequence[bytes]) -> None:
+    """Raise ProofRefused unless `newer` holds all of `older`, of the same log, in the same order."""
+    if older.origin != newer.origin:
+        raise ProofRefused("consistency proof", "is between two logs")
+    verify_consistency(older.size, newer.size, proof, older.root, newer.root)
+
+
+def leaf_hash(entry: bytes) -> bytes:
+    """Return the hash of one entry, as the tree holds it."""
+    return sha256(b"\x00" + entry).digest()
+
+
+def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> None:
+    """Raise ProofRefused unless the tree of `size` leaves with `root` has `leaf` (a hash) at `index`."""
+    place = "inclusion proof"
+    _require_hashes(place, (leaf, root), proof)
+    if not 0 <= index < size <= SIZE_MAX:
+        raise ProofRefused(place, "has an index outside the tree")
+    current = leaf
+    for sibling, on_the_left in _climb(place, index, size - 1, proof):
+        current = _node(sibling, current) if on_the_left else _node(current, sibling)
+    if current != root:
+        raise ProofRefused(place, "leads to another root")
+
+
+def verify_consistency(
+    older: int, newer: int, proof: Sequence[bytes], older_root: bytes, newer_root: bytes
+) -> None:
+    """Raise ProofRefused unless the tree of `newer` leaves begins with the tree of `older` leaves."""
+    place = "consistency proof"
+    _require_hashes(place, (older_root, newer_root), proof)
+    if not 1 <= older <= newer <= SIZE_MAX:
+        raise ProofRefused(place, "has sizes out of order")
+    if older == newer:
+        if proof or older_root != newer_root:
+            raise ProofRefused(place, "of equal sizes must be empty, with equal roots")
+        return
+    # When the older tree is complete its root is the first node, and the proof leaves it out.
+    path = [older_root, *proof] if not older & (older - 1) else list(proof)
+    if not path:
+        raise ProofRefused(place, "is too short")
+    position, last = older - 1, newer - 1
+    while position % 2:
+        position, last = position >> 1, last >> 1
+    old = new = path[0]
+    for node, on_the_left in _climb(place, position, last, path[1:]):
+        old = _node(node, old) if on_the_left else old
+        new = _node(node, new) if on_the_left else _node(new, node)
+    if old != older_root or new != newer_root:
+        raise ProofRefused(place, "leads to other roots")
+
+
+def _climb(place: str, position: int, last: int, proof: Sequence[bytes]) -> Iterator[tuple[bytes, bool]]:
+    """Yield each node of a proof with its side, from a node up to the root; refuse any other length."""
+    for node in proof:
+        if not last:
+            raise ProofRefused(place, "is too long")
+        on_the_left = position % 2 == 1 or position == last
+        yield node, on_the_left
+        # On the right edge a node without right sibling climbs unchanged.
+        while on_the_left and position and not position % 2:
+            position, last = position >> 1, last >> 1
+        position, last = position >> 1, last >> 1
+    if last:
+        raise ProofRefused(place, "is too short")
+
+
+def _split_note(note: str) -> tuple[str, list[tuple[str, bytes]]]:
+    if len(note) > NOTE_CHARACTERS_MAX:
+        raise ProofRefused("checkpoint", "is too long")
+    if any(character < " " and character != "\n" for character in note):
+        raise ProofRefused("checkpoint", "holds control characters")
+    text, separator, tail = note.rpartition("\n\n")
+    if not separator or not tail.endswith("\n"):
+        raise ProofRefused("checkpoint", "is not a signed note")
+    lines = tail.removesuffix("\n").split("\n")
+    if len(lines) > SIGNATURES_MAX:
+        raise ProofRefused("signature", "is one of too many")
+    signatures = []
+    for line in lines:
+        matched = _SIGNATURE_LINE.fullmatch(line)
+        if matched is None:
+            raise ProofRefused("signature", "is not a signature line")
+        signature = _base64(matched["signature"], "signature")
+        if len(signature) <= _KEY_ID_BYTES:
+            raise ProofRefused("signature", "is too short")
+        signatures.append((matched["name"], signature))
+    return text + "\n", signatures
+
+
+def _verify_signatures(text: str, signatures: Sequence[tuple[str, bytes]], key: LogKey) -> None:
+    ours = [
+        signature[_KEY_ID_BYTES:]
+        for name, signature in signatures
+        if name == key.name and signature[:_KEY_ID_BYTES] == key.key_id
+    ]
+    if not ours:
+        raise ProofRefused("signature", "of the log's key is missing")
+    try:
+        public = Ed25519PublicKey.from_public_bytes(key.public_key)
+        signed = text.encode()
+        for signature in ours:
+            public.verify(signature, signed)
+    except InvalidSignature:
+        raise ProofRefused("signature", "of the log's key does not verify") from None
+    except ValueError:
+        raise ProofRefused("checkpoint", "is not text in UTF-8") from None
+
+
+def _require_hashes(place: str, pair: tuple[bytes, bytes], proof: Sequence[bytes]) -> None:
+    if len(proof) > PROOF_HASHES_MAX or any(len(value) != HASH_BYTES for value in (*pair, *proof)):
+        raise ProofRefused(place, "holds too many hashes or one that is not 32 bytes")
+
+
+def _node(left: bytes, right: bytes) -> bytes:
+    return sha256(b"\x01" + left + right).digest()
+
+
+def _number(text: str, place: str) -> int:
+    if not _NUMBER.fullmatch(text) or int(text) > SIZE_MAX:
+        raise ProofRefused(place, "has a number that is not plain decimal")
+    return int(text)
+
+
+def _hash(text: str, place: str) -> bytes:
+    value = _base64(text, place)
+    if len(value) != HASH_BYTES:
+        raise ProofRefused(place, "has a hash that is not 32 bytes")
+    return value
+
+
+def _base64(text: str, place: str) -> bytes:
+    """Decode; only the one canonical spelling of the bytes is taken."""
+    try:
+        value = b64decode(text.encode("ascii"), validate=True)
+    except (NotBase64, UnicodeEncodeError):
+        raise ProofRefused(place, "holds malformed base64") from None
+    if b64encode(value).decode() != text:
+        raise ProofRefused(place, "holds base64 that is not canonical")
+    return value
