@@ -1,7 +1,7 @@
 """Tiles: the tree and its entries as files that never change.
 
-Promises: a full tile is written once; a file is either whole or absent (temporary file, fsync, rename, fsync of
-the folder); the builder here computes every tile from leaf hashes, for the integrator and the verifier alike.
+Promises: a full tile is written once; a file is either whole or absent (temporary file, fsync, rename, fsync
+of the folder); the builder here computes every tile from leaf hashes, for integrator and verifier alike.
 Source: c2sp.org/tlog-tiles.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from exchange.errors import ProofInvalid, StoreFull, StoreUnavailable
@@ -59,7 +60,9 @@ def bundles_of(size: int) -> Iterator[tuple[int, int]]:
 
 
 def join_bundle(entries: Sequence[bytes]) -> bytes:
-    """Return the entries, each after its length as two big-endian bytes."""
+    """Return the entries, each after its length as two big-endian bytes. Raises ProofInvalid above 64 KiB."""
+    if any(len(entry) > ENTRY_BYTES_MAX for entry in entries):
+        raise ProofInvalid("an entry is too long for a bundle", place="entry")
     parts: list[bytes] = []
     for entry in entries:
         parts.append(len(entry).to_bytes(2, "big"))
@@ -68,7 +71,7 @@ def join_bundle(entries: Sequence[bytes]) -> bytes:
 
 
 def split_bundle(bundle: bytes, width: int, place: str) -> list[bytes]:
-    """Return the `width` entries of a bundle. Raises ProofInvalid naming `place` unless they fill it exactly."""
+    """Return the `width` entries that fill a bundle exactly. Raises ProofInvalid naming `place`."""
     entries: list[bytes] = []
     at, end = 0, len(bundle)
     for _ in range(width):
@@ -188,26 +191,24 @@ class TileStore:
         except OSError as error:
             raise StoreUnavailable("a file of the ledger cannot be read", file=path) from error
 
-    def holds(self, path: str) -> bool:
-        """Tell whether a file is there."""
-        return (self.folder / path).is_file()
+    def _read_wide(self, level: int | str, index: int, width: int) -> tuple[bytes, int]:
+        """Return a tile's content and width: the partial file, or the full one that has replaced it."""
+        if width < TILE_WIDTH:
+            with suppress(StoreUnavailable):
+                return self.read(tile_path(level, index, width)), width
+        return self.read(tile_path(level, index)), TILE_WIDTH
 
     def read_tile(self, level: int, index: int, width: int = TILE_WIDTH) -> bytes:
-        """Return `width` hashes of a tile: its partial file, or the beginning of the full one."""
-        path = tile_path(level, index, width)
-        full = tile_path(level, index)
-        tile = self.read(path if self.holds(path) else full)[: width * HASH_BYTES]
-        if len(tile) != width * HASH_BYTES:
-            raise ProofInvalid("a tile has the wrong length", place=path)
-        return tile
+        """Return the first `width` hashes of a tile."""
+        tile, found = self._read_wide(level, index, width)
+        if len(tile) != found * HASH_BYTES:
+            raise ProofInvalid("a tile has the wrong length", place=tile_path(level, index, found))
+        return tile[: width * HASH_BYTES]
 
     def read_entries(self, index: int, width: int = TILE_WIDTH) -> list[bytes]:
-        """Return `width` entries of a bundle: its partial file, or the beginning of the full one."""
-        path = tile_path(ENTRIES, index, width)
-        if width == TILE_WIDTH or self.holds(path):
-            return split_bundle(self.read(path), width, path)
-        full = tile_path(ENTRIES, index)
-        return split_bundle(self.read(full), TILE_WIDTH, full)[:width]
+        """Return the first `width` entries of a bundle."""
+        bundle, found = self._read_wide(ENTRIES, index, width)
+        return split_bundle(bundle, found, tile_path(ENTRIES, index, found))[:width]
 
     def hash_reader(self, size: int) -> Callable[[int, int], bytes]:
         """Return `read_hash` for proofs in the tree of `size`."""
@@ -216,10 +217,11 @@ class TileStore:
     # --- writing ---
 
     def write(self, path: str, content: bytes) -> None:
-        """Put a whole file in place; the folder is made durable by `sync`. Raises StoreFull, StoreUnavailable."""
+        """Put a whole file in place; `sync` makes its name durable. Raises StoreFull, StoreUnavailable."""
         target = self.folder / path
         try:
-            self._make_folder(target.parent)
+            missing = [place for place in target.parents if not place.exists()]
+            target.parent.mkdir(parents=True, exist_ok=True)
             temporary = target.with_name(target.name + ".tmp")
             with temporary.open("wb") as file:
                 file.write(content)
@@ -228,7 +230,8 @@ class TileStore:
             temporary.replace(target)
         except OSError as error:
             raise _store_error(error, path) from error
-        self._unsynced.add(target.parent)
+        self._unsynced.update(place.parent for place in missing)
+        self._to_sync(target)
 
     def write_once(self, path: str, content: bytes) -> None:
         """Write unless the same bytes are there already; other bytes there are replaced.
@@ -236,8 +239,18 @@ class TileStore:
         The caller knows that nothing was published over what it replaces.
         """
         target = self.folder / path
-        if not target.is_file() or target.read_bytes() != content:
+        if target.is_file() and target.read_bytes() == content:
+            # Whoever put it there may have died before its name was durable.
+            self._to_sync(target)
+        else:
             self.write(path, content)
+
+    def _to_sync(self, target: Path) -> None:
+        folder = target.parent
+        while folder != self.folder:
+            self._unsynced.add(folder)
+            folder = folder.parent
+        self._unsynced.add(folder)
 
     def drop_partials(self, level: int | str, index: int) -> None:
         """Remove the partial files of a tile that is full and durable."""
@@ -251,11 +264,6 @@ class TileStore:
         except OSError as error:
             raise _store_error(error, "folder") from error
         self._unsynced.clear()
-
-    def _make_folder(self, folder: Path) -> None:
-        missing = [place for place in (folder, *folder.parents) if not place.exists()]
-        folder.mkdir(parents=True, exist_ok=True)
-        self._unsynced.update(place.parent for place in missing)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,0 +1,233 @@
+"""The integrator: turns committed leaves into tiles and a signed checkpoint.
+
+Promises: a checkpoint is published only after its tiles are durable, its root equals the frontier the store
+committed, and its size was claimed in a place apart from the store; it may die at any step and be run again.
+Invariant: never two different checkpoints of one size, never one that is not an extension of the last.
+Source: design of the ledger, section 3; c2sp.org/tlog-tiles, c2sp.org/tlog-checkpoint.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Protocol
+
+from exchange.errors import ForkRefused, LedgerDiffers, ProofInvalid, StoreUnavailable
+from exchange.ledger.checkpoint import Checkpoint, SignedCheckpoint, sign_checkpoint
+from exchange.ledger.merkle import EMPTY_ROOT, HASH_BYTES, Frontier, hash_leaf
+from exchange.ledger.tiles import (
+    CHECKPOINT,
+    ENTRIES,
+    TILE_HEIGHT,
+    TILE_WIDTH,
+    TileStore,
+    TreeBuilder,
+    join_bundle,
+    tile_path,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
+
+    from exchange.ledger.checkpoints import CheckpointStore
+    from exchange.ledger.note import NoteSigner
+
+BATCH_LEAVES: Final = 16 * TILE_WIDTH
+
+
+class LeafSource(Protocol):
+    """What the integrator reads from the store: only what is committed."""
+
+    def ledger_head(self) -> tuple[int, bytes]:
+        """Return the number of leaves and the frontier as `Frontier.to_bytes` wrote it, from one commit."""
+        ...
+
+    def leaf_entries(self, start: int, stop: int) -> list[bytes]:
+        """Return the entries of leaves [start, stop), in order."""
+        ...
+
+
+class Integrator:
+    """One for each log, called by one thread at a time; it has no thread of its own."""
+
+    def __init__(
+        self,
+        source: LeafSource,
+        tiles: TileStore,
+        checkpoints: CheckpointStore,
+        signer: NoteSigner,
+        *,
+        origin: str,
+        clock: Callable[[], datetime],
+    ) -> None:
+        if signer.name != origin:
+            raise ProofInvalid("a log signs under its own origin only", place="checkpoint")
+        self._source = source
+        self._tiles = tiles
+        self._checkpoints = checkpoints
+        self._signer = signer
+        self._origin = origin
+        self._clock = clock
+        self._published: SignedCheckpoint | None = None  # what this integrator knows to be in the file
+        self._tree: TreeBuilder | None = None  # the tree of the last claimed checkpoint; None: read it again
+
+    def integrate(self) -> SignedCheckpoint | None:
+        """Publish a checkpoint over everything committed; None while the log is empty.
+
+        Raises ForkRefused when the store is behind or beside the last signed checkpoint, LedgerDiffers when
+        the entries do not lead to the committed frontier, StoreUnavailable when a disk or database fails.
+        """
+        size, stored = self._source.ledger_head()
+        frontier = Frontier.from_bytes(stored)
+        if frontier.size != size:
+            raise LedgerDiffers("the stored frontier has another size than the store", position=str(size))
+        claimed = self._checkpoints.last(self._origin)
+        last = None if claimed is None else claimed[0]
+        if last is not None and size < last.size:
+            raise _fork(last, f"the store holds {size} leaves")
+        if size == 0:
+            return None
+        head = Checkpoint(self._origin, size, frontier.root())
+        if last is not None and size == last.size and head.root != last.root:
+            raise _fork(last, "its root at that size is another")
+        if last is None or size > last.size:
+            self._extend(last, head)
+            self._checkpoints.claim(last, head, self._clock())
+            return self._publish(head, b"")
+        if self._tree is None:
+            self._tree = self._reopen(last)
+        return self._publish(head, claimed[1] if claimed is not None else b"")
+
+    # --- the tree -------------------------------------------------------------------------------------
+
+    def _extend(self, last: Checkpoint | None, head: Checkpoint) -> None:
+        """Write the tiles from `last` to `head`; on any failure the tree is read from the files next time."""
+        tree, self._tree = self._tree, None
+        start, root = (0, EMPTY_ROOT) if last is None else (last.size, last.root)
+        if tree is None or tree.size != start or tree.root() != root:
+            tree = self._reopen(last)
+        opened = self._open_entries(start)
+        if last is not None and b"".join(map(hash_leaf, opened)) != b"".join(tree.edge()[:1]):
+            raise _fork(last, "its newest entries are others")
+        for index, entries in self._bundles(start, head.size, opened):
+            added = entries[len(opened) :] if index == start // TILE_WIDTH else entries
+            self._write_bundle(tree, index, entries, added)
+        self._write_edge(tree)
+        if tree.root() != head.root:
+            self._explain_difference(last, head)
+        for level, index in _now_full(start, head.size):
+            self._tiles.drop_partials(level, index)
+        self._tree = tree
+
+    def _write_bundle(
+        self, tree: TreeBuilder, index: int, entries: Sequence[bytes], added: Sequence[bytes]
+    ) -> None:
+        self._tiles.write_once(tile_path(ENTRIES, index, len(entries)), join_bundle(entries))
+        for level, at, tile in tree.add(b"".join(map(hash_leaf, added))):
+            self._tiles.write_once(tile_path(level, at), tile)
+
+    def _write_edge(self, tree: TreeBuilder) -> None:
+        for level, index, part in tree.partials():
+            self._tiles.write_once(tile_path(level, index, len(part) // HASH_BYTES), part)
+        self._tiles.sync()
+
+    def _open_entries(self, start: int) -> list[bytes]:
+        """Return the entries of the bundle that `start` stands in, so that its next file can be whole."""
+        first = start - start % TILE_WIDTH
+        return self._read(first, start) if first < start else []
+
+    def _bundles(self, start: int, stop: int, opened: list[bytes]) -> Iterator[tuple[int, list[bytes]]]:
+        """Yield (index, all entries) of each bundle that changes between `start` and `stop`."""
+        pending = list(opened)
+        index = start // TILE_WIDTH
+        for at in range(start, stop, BATCH_LEAVES):
+            pending += self._read(at, min(at + BATCH_LEAVES, stop))
+            whole = len(pending) - len(pending) % TILE_WIDTH
+            for cut in range(0, whole, TILE_WIDTH):
+                yield index, pending[cut : cut + TILE_WIDTH]
+                index += 1
+            del pending[:whole]
+        if pending:
+            yield index, pending
+
+    def _read(self, start: int, stop: int) -> list[bytes]:
+        entries = self._source.leaf_entries(start, stop)
+        if len(entries) != stop - start:
+            raise LedgerDiffers(
+                "the store holds fewer leaves than it counts", position=str(start + len(entries))
+            )
+        return entries
+
+    def _reopen(self, last: Checkpoint | None) -> TreeBuilder:
+        """Return the tree of `last` from its tiles, or from the store if the tiles do not give its root."""
+        if last is None:
+            return TreeBuilder()
+        try:
+            tree = TreeBuilder(list(self._edge(last.size)))
+        except (StoreUnavailable, ProofInvalid):
+            tree = TreeBuilder()
+        return tree if tree.root() == last.root else self._rebuild(last)
+
+    def _edge(self, size: int) -> Iterator[bytes]:
+        level = 0
+        while size >> (TILE_HEIGHT * level):
+            index, width = divmod(size >> (TILE_HEIGHT * level), TILE_WIDTH)
+            yield self._tiles.read_tile(level, index, width) if width else b""
+            level += 1
+
+    def _rebuild(self, last: Checkpoint) -> TreeBuilder:
+        """Write every tile below `last` again; the store must still lead to what was signed."""
+        if self._root_at(last.size) != last.root:
+            raise _fork(last, "its root at that size is another")
+        tree = TreeBuilder()
+        for index, entries in self._bundles(0, last.size, []):
+            self._write_bundle(tree, index, entries, entries)
+        self._write_edge(tree)
+        return tree
+
+    def _root_at(self, size: int) -> bytes:
+        frontier = Frontier()
+        for at in range(0, size, BATCH_LEAVES):
+            frontier.extend(map(hash_leaf, self._read(at, min(at + BATCH_LEAVES, size))))
+        return frontier.root()
+
+    def _explain_difference(self, last: Checkpoint | None, head: Checkpoint) -> None:
+        """Raise what is the matter: a rewritten past, or a frontier that is not that of the entries."""
+        if last is not None and self._root_at(last.size) != last.root:
+            raise _fork(last, "its root at that size is another")
+        raise LedgerDiffers("the entries do not lead to the committed frontier", position=str(head.size))
+
+    # --- signing --------------------------------------------------------------------------------------
+
+    def _publish(self, head: Checkpoint, note: bytes) -> SignedCheckpoint:
+        """Sign what was claimed, keep the note, and put it in the file; each step may be done again."""
+        if self._published is not None and self._published.checkpoint == head:
+            return self._published
+        if not note:
+            note = sign_checkpoint(head, self._signer).note
+            self._checkpoints.keep_note(head, note)
+        signed = SignedCheckpoint(head, note)
+        self._tiles.write_once(CHECKPOINT, note)
+        self._tiles.sync()
+        self._published = signed
+        return signed
+
+
+def _fork(last: Checkpoint, found: str) -> ForkRefused:
+    return ForkRefused(
+        f"a checkpoint of {last.size} leaves was signed before, but {found}: this store was rolled back or "
+        "rewritten; restore the newest backup, keep the checkpoint store as evidence",
+        origin=last.origin,
+        signed=str(last.size),
+    )
+
+
+def _now_full(start: int, size: int) -> Iterator[tuple[int | str, int]]:
+    """Yield (level, index) of each tile whose last hash came in between the two sizes."""
+    for bundle in range(start // TILE_WIDTH, size // TILE_WIDTH):
+        yield ENTRIES, bundle
+    level = 0
+    while size >> (TILE_HEIGHT * level):
+        span = TILE_HEIGHT * (level + 1)
+        for index in range(start >> span, size >> span):
+            yield level, index
+        level += 1
