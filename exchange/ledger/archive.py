@@ -1,7 +1,7 @@
 """The zip file of an audit pack, in its one canonical form.
 
-Promises: the same members give the same bytes; the reader refuses every byte it would not have written itself, so
-no header, comment, gap or second directory can hide anything. Members are stored, never compressed: no zip bomb.
+Promises: the same members give the same bytes; the reader refuses every byte it would not have written,
+so no header, comment, gap or second directory can hide anything; members are stored, so none can explode.
 Source: PKWARE APPNOTE 6.3.3, sections 4.3.7, 4.3.12, 4.3.16; limits of the form without zip64.
 """
 
@@ -34,6 +34,7 @@ class _Directory:
 
     def __init__(self) -> None:
         self._rows: list[bytes] = []
+        self._rows_bytes = 0
         self.at = 0
 
     def add(self, name: bytes, size: int, checksum: int) -> bytes:
@@ -47,6 +48,7 @@ class _Directory:
             *(0, 0, 0, 0, _READABLE_FILE, self.at),
         )
         self._rows.append(row + name)
+        self._rows_bytes += len(row) + len(name)
         self.at += len(header) + len(name) + size
         return header + name
 
@@ -56,11 +58,11 @@ class _Directory:
         count = len(self._rows)
         return rows + _END.pack(b"PK\x05\x06", 0, 0, count, count, len(rows), self.at, 0)
 
-    def require_room(self, size: int) -> None:
-        """Raise RequestTooLarge if one more member of `size` does not fit a zip without zip64."""
-        rows = sum(map(len, self._rows)) if len(self._rows) % 1024 == 0 else 0
-        if len(self._rows) >= MEMBERS_MAX or self.at + size + rows + 1024 > PACK_BYTES_MAX:
-            raise RequestTooLarge("the pack is over 4 GiB or 65,534 members")
+    def require_room(self, name: bytes, size: int) -> None:
+        """Raise RequestTooLarge if one more member does not fit a zip without zip64."""
+        headers = _LOCAL.size + _CENTRAL.size + 2 * len(name) + _END.size
+        if len(self._rows) >= MEMBERS_MAX or self.at + self._rows_bytes + size + headers > PACK_BYTES_MAX:
+            raise RequestTooLarge("a pack is at most 4 GiB and 65,534 members")
 
 
 class ArchiveWriter:
@@ -72,8 +74,9 @@ class ArchiveWriter:
 
     def add(self, name: str, content: bytes) -> None:
         """Append a member. Raises RequestTooLarge past the limits of the format."""
-        self._directory.require_room(len(content))
-        self._out.write(self._directory.add(name.encode("ascii"), len(content), zlib.crc32(content)))
+        raw = name.encode("ascii")
+        self._directory.require_room(raw, len(content))
+        self._out.write(self._directory.add(raw, len(content), zlib.crc32(content)))
         self._out.write(content)
 
     def close(self) -> None:
@@ -82,16 +85,20 @@ class ArchiveWriter:
 
 
 class ArchiveReader:
-    """Reads members in order from a binary stream and refuses every byte that is not canonical."""
+    """Reads members in order from a binary stream; a byte that is not canonical is a flaw or a refusal.
+
+    `flaws` holds what was wrong without hiding what follows; anything in it refuses the file.
+    """
 
     def __init__(self, source: BinaryIO) -> None:
         self._source = source
         self._directory = _Directory()
+        self.flaws: list[ProofInvalid] = []
 
     def next(self, name: str, size_max: int) -> bytes:
         """Return the next member, which must be `name` and no larger than `size_max` bytes.
 
-        Raises ProofInvalid naming the member.
+        Raises ProofInvalid naming the member when the rest cannot be read either.
         """
         expected = name.encode("ascii")
         header = self._read(_LOCAL.size + len(expected), f"zip header of {name}")
@@ -103,9 +110,9 @@ class ArchiveReader:
             raise ProofInvalid("the member is too large", place=name)
         content = self._read(size, name)
         if zlib.crc32(content) != checksum:
-            raise ProofInvalid("the content does not have the checksum of its header", place=name)
+            self.flaws.append(ProofInvalid("the content has another checksum than its header", place=name))
         if self._directory.add(expected, size, checksum) != header:
-            raise ProofInvalid("a zip header is not canonical", place=f"zip header of {name}")
+            self.flaws.append(ProofInvalid("a zip header is not canonical", place=f"zip header of {name}"))
         return content
 
     def peek_name(self) -> str:

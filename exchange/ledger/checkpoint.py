@@ -108,13 +108,6 @@ class Policy:
             raise ProofInvalid("too few known witnesses cosigned this checkpoint", place=place)
         return checkpoint
 
-    def log_key(self, origin: str, note: bytes, place: str) -> VerifierKey:
-        """Return the log key of `origin` that signed `note`, whatever the text. Raises ProofInvalid."""
-        for key in parse_note(note, place).signers(self.logs):
-            if key.name == origin:
-                return key
-        raise ProofInvalid("the log did not sign this", place=place)
-
     def _witnessed(self, name: str, signers: frozenset[VerifierKey]) -> bool:
         if name in self.witnesses:
             return self.witnesses[name] in signers

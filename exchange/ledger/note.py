@@ -135,9 +135,9 @@ class Note:
         return tuple(found)
 
 
-def parse_note(raw: bytes, place: str = "note") -> Note:
+def parse_note(raw: bytes, place: str = "note", bytes_max: int = NOTE_BYTES_MAX) -> Note:
     """Split a note into text and signatures; verifies nothing. Raises ProofInvalid naming `place`."""
-    if len(raw) > NOTE_BYTES_MAX:
+    if len(raw) > bytes_max:
         raise ProofInvalid("the note is too large", place=place)
     try:
         whole = raw.decode("utf-8")

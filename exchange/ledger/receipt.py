@@ -1,7 +1,7 @@
 """Receipts: proof for a counterparty that its entry is in the log, to be checked without us.
 
-Promises: a receipt verifies with nothing but itself and a policy obtained elsewhere; the entry rides in the extra
-line, which is trusted only because its hash climbs to the signed root.
+Promises: a receipt verifies with nothing but itself and a policy obtained elsewhere; the entry rides in the
+extra line, which is trusted only because its hash climbs to the signed root.
 Source: c2sp.org/tlog-proof@v1.
 """
 

@@ -1,0 +1,107 @@
+"""The audit pack: everything an officer needs to check the log alone, in one file.
+
+Promises: the same log gives the same bytes; every member is named, with its length and SHA-256, in a manifest
+that the log signed. The manifest's first line keeps it from ever being read as a checkpoint.
+Source: design of the ledger, section 4; c2sp.org/tlog-tiles, c2sp.org/signed-note@v1.0.0.
+"""
+
+from __future__ import annotations
+
+import os
+from hashlib import sha256
+from importlib.resources import files
+from typing import TYPE_CHECKING, Final
+
+from exchange.errors import ProofInvalid, RequestInvalid, StoreUnavailable
+from exchange.ledger.archive import ArchiveWriter
+from exchange.ledger.checkpoint import SignedCheckpoint, parse_size
+from exchange.ledger.merkle import HASH_BYTES, consistency_proof
+from exchange.ledger.note import decode_base64, encode_base64
+from exchange.ledger.tiles import (
+    CHECKPOINT,
+    ENTRIES,
+    TileStore,
+    bundles_of,
+    join_bundle,
+    tile_path,
+    tiles_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from exchange.ledger.note import NoteSigner
+
+CONSISTENCY: Final = "consistency"
+README: Final = "LEESMIJ.txt"
+MANIFEST: Final = "manifest"
+_PROOF_HASHES_MAX: Final = 128
+
+
+def manifest_text(origin: str, members: Iterable[tuple[str, int, str]]) -> str:
+    """Return what the log signs; `members` are (name, bytes, SHA-256 in hex) in the order of the pack."""
+    # A space in the first line: no key has such a name, so no verifier takes this for a checkpoint.
+    return f"audit-pack/v1 {origin}\n" + "".join(
+        f"{digest} {size} {name}\n" for name, size, digest in members
+    )
+
+
+def consistency_text(since: int, proof: Sequence[bytes]) -> bytes:
+    """Return the member that proves the tree of size `since` to be a prefix."""
+    return "".join(f"{line}\n" for line in [f"since {since}", *map(encode_base64, proof)]).encode()
+
+
+def parse_consistency(content: bytes) -> tuple[int, list[bytes]]:
+    """Read what `consistency_text` wrote. Raises ProofInvalid."""
+    lines = content.decode("ascii", errors="replace").split("\n")
+    if lines.pop() or not lines or not lines[0].startswith("since ") or len(lines) > _PROOF_HASHES_MAX:
+        raise ProofInvalid("not a consistency proof", place=CONSISTENCY)
+    since = parse_size(lines.pop(0).removeprefix("since "), CONSISTENCY)
+    proof = [decode_base64(line, CONSISTENCY) for line in lines]
+    if any(len(value) != HASH_BYTES for value in proof):
+        raise ProofInvalid("a proof hash is not 32 bytes", place=CONSISTENCY)
+    return since, proof
+
+
+def _members(tiles: TileStore, signed: SignedCheckpoint, since: int) -> Iterator[tuple[str, bytes]]:
+    size = signed.checkpoint.size
+    yield CHECKPOINT, signed.note
+    for level, index, width in tiles_of(size):
+        yield tile_path(level, index, width), tiles.read_tile(level, index, width)
+    for index, width in bundles_of(size):
+        yield tile_path(ENTRIES, index, width), join_bundle(tiles.read_entries(index, width))
+    if since:
+        yield CONSISTENCY, consistency_text(since, consistency_proof(since, size, tiles.hash_reader(size)))
+    yield README, files("exchange.ledger").joinpath(README).read_bytes()
+
+
+def export_pack(
+    tiles: TileStore, signed: SignedCheckpoint, since: int, out: Path, signer: NoteSigner
+) -> None:
+    """Write the pack to `out`, whole or not at all. `since` is the size the officer last checked, 0 for none.
+
+    Raises RequestInvalid for a size the log has not reached, RequestTooLarge, StoreUnavailable.
+    """
+    head = signed.checkpoint
+    if not 0 <= since <= head.size or head.size == 0:
+        raise RequestInvalid("the log has not reached this size", {"since": f"0 to {head.size}"})
+    if signer.name != head.origin:
+        raise ProofInvalid("a pack is signed by the log it is of", place=MANIFEST)
+    temporary = out.with_name(out.name + ".tmp")
+    listed: list[tuple[str, int, str]] = []
+    try:
+        with temporary.open("wb") as file:
+            archive = ArchiveWriter(file)
+            for name, content in _members(tiles, signed, since):
+                archive.add(name, content)
+                listed.append((name, len(content), sha256(content).hexdigest()))
+            archive.add(MANIFEST, signer.sign(manifest_text(head.origin, listed)))
+            archive.close()
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(out)
+    except OSError as error:
+        raise StoreUnavailable("the pack could not be written", file=out.name) from error
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,250 @@
+"""Verification of an audit pack by somebody who trusts only a policy.
+
+Promises: every byte is read and accounted for; every tile is computed again from the entries; hostile input
+gives a report that is not ok, never an exception, in bounded memory.
+Source: design of the ledger, section 4; c2sp.org/tlog-tiles; RFC 9162 sections 2.1.3 and 2.1.4.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from hashlib import sha256
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Final
+
+from exchange.errors import ProofInvalid
+from exchange.ledger.archive import PACK_BYTES_MAX, ArchiveReader
+from exchange.ledger.checkpoint import Checkpoint, Policy, parse_body, parse_policy
+from exchange.ledger.leaf import LEAF_BYTES_MAX, LEAF_PATTERN
+from exchange.ledger.merkle import HASH_BYTES, range_hash, verify_consistency
+from exchange.ledger.note import NOTE_BYTES_MAX, parse_note
+from exchange.ledger.pack import CONSISTENCY, MANIFEST, README, manifest_text, parse_consistency
+from exchange.ledger.tiles import (
+    CHECKPOINT,
+    ENTRIES,
+    TILE_WIDTH,
+    TreeBuilder,
+    bundles_of,
+    split_bundle,
+    tile_path,
+    tile_reader,
+    tiles_of,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import BinaryIO
+
+PROBLEMS_MAX: Final = 100
+_TEXT_BYTES_MAX: Final = 64 * 1024
+_MANIFEST_BYTES_MAX: Final = 16 * 1024 * 1024
+_SINCE: Final = "since checkpoint"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong, and where: a member, a leaf, or a part of the file."""
+
+    place: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The verdict. `size`, `root` and `origin` mean something only when `ok`."""
+
+    ok: bool
+    size: int
+    root: bytes
+    origin: str
+    problems: tuple[Problem, ...]
+    leaves_checked: int
+    bytes_checked: int
+    since: int
+
+
+class _TooManyProblemsError(Exception):
+    """Enough is known."""
+
+
+@dataclass(slots=True)
+class _Audit:
+    """What is known of one pack while it is read."""
+
+    archive: ArchiveReader
+    source: BinaryIO
+    policy: Policy
+    head: Checkpoint = field(default_factory=lambda: Checkpoint("", 0, b""))
+    problems: list[Problem] = field(default_factory=list)
+    members: list[tuple[str, int, str]] = field(default_factory=list)
+    tiles: dict[str, tuple[int, str]] = field(default_factory=dict)  # name -> place in the file, SHA-256
+    leaves: int = 0
+    since: int = 0
+
+    def blame(self, place: str, what: str) -> None:
+        self.problems.append(Problem(place, what))
+        if len(self.problems) >= PROBLEMS_MAX:
+            raise _TooManyProblemsError
+
+    def blame_for(self, error: ProofInvalid) -> None:
+        self.blame(error.metadata.get("place", "pack"), error.message)
+
+    def member(self, name: str, size_max: int) -> bytes:
+        """Read the next member and list it for the manifest."""
+        content = self.archive.next(name, size_max)
+        for flaw in self.archive.flaws:
+            self.blame_for(flaw)
+        self.archive.flaws.clear()
+        self.members.append((name, len(content), sha256(content).hexdigest()))
+        return content
+
+    # --- the parts, in the order of the pack ----------------------------------------------------------
+
+    def read_checkpoint(self) -> None:
+        note = self.member(CHECKPOINT, NOTE_BYTES_MAX)
+        try:
+            self.head = self.policy.accept(note, CHECKPOINT)
+        except ProofInvalid as error:
+            self.blame_for(error)
+            # Not trusted, but it still says what the pack holds: go on, to say more than "no".
+            self.head = parse_body(parse_note(note, CHECKPOINT).text, CHECKPOINT)
+        if self.head.size == 0:
+            raise ProofInvalid("no checkpoint exists for an empty log", place=CHECKPOINT)
+
+    def read_tiles(self) -> None:
+        for level, index, width in tiles_of(self.head.size):
+            name = tile_path(level, index, width)
+            content = self.member(name, width * HASH_BYTES)
+            self.tiles[name] = (self.source.tell() - len(content), self.members[-1][2])
+
+    def read_entries(self) -> None:
+        tree = TreeBuilder()
+        matches = LEAF_PATTERN.fullmatch
+        hasher = sha256
+        for index, width in bundles_of(self.head.size):
+            name = tile_path(ENTRIES, index, width)
+            bundle = self.member(name, width * (2 + LEAF_BYTES_MAX))
+            entries = split_bundle(bundle, width, name)
+            for at, entry in enumerate(entries):
+                if matches(entry) is None or len(entry) > LEAF_BYTES_MAX:
+                    self.blame(f"leaf {index * TILE_WIDTH + at}", "the entry is not a leaf of version 1")
+            filled = tree.add(b"".join([hasher(b"\x00" + entry).digest() for entry in entries]))
+            self.leaves += width
+            for tile in filled:
+                self.compare_tile(*tile)
+        for tile in tree.partials():
+            self.compare_tile(*tile)
+        if tree.root() != self.head.root:
+            self.blame("root", "the entries lead to another root than the checkpoint's")
+
+    def compare_tile(self, level: int, index: int, content: bytes) -> None:
+        name = tile_path(level, index, len(content) // HASH_BYTES)
+        if sha256(content).hexdigest() == self.tiles[name][1]:
+            return
+        stored = self.read_tile(level, index, len(content) // HASH_BYTES)
+        for at in range(0, len(content), HASH_BYTES):
+            if content[at : at + HASH_BYTES] != stored[at : at + HASH_BYTES]:
+                leaf = f" (leaf {index * TILE_WIDTH + at // HASH_BYTES})" if level == 0 else ""
+                self.blame(name + leaf, "the entries give another hash than the tile holds")
+
+    def read_tile(self, level: int, index: int, width: int) -> bytes:
+        """Read a tile of the pack once more; it must be what it was."""
+        name = tile_path(level, index, width)
+        at, digest = self.tiles[name]
+        here = self.source.tell()
+        self.source.seek(at)
+        content = self.source.read(width * HASH_BYTES)
+        self.source.seek(here)
+        if sha256(content).hexdigest() != digest:
+            raise ProofInvalid("the pack changed while it was read, or a tile is too short", place=name)
+        return content
+
+    def root_at(self, size: int) -> bytes:
+        """Return the root of the first `size` leaves, from the tiles (compared with the entries before)."""
+        return range_hash(0, size, tile_reader(self.head.size, self.read_tile))
+
+    def read_consistency(self) -> None:
+        if self.archive.peek_name() != CONSISTENCY:
+            return
+        self.since, proof = parse_consistency(self.member(CONSISTENCY, _TEXT_BYTES_MAX))
+        if not 1 <= self.since <= self.head.size:
+            raise ProofInvalid("the proof starts at a size the log does not have", place=CONSISTENCY)
+        try:
+            verify_consistency(self.since, self.head.size, self.root_at(self.since), self.head.root, proof)
+        except ProofInvalid as error:
+            self.blame(CONSISTENCY, error.message)
+
+    def read_manifest(self) -> None:
+        expected = manifest_text(self.head.origin, self.members)
+        raw = self.archive.next(MANIFEST, _MANIFEST_BYTES_MAX)
+        for flaw in self.archive.flaws:
+            self.blame_for(flaw)
+        note = parse_note(raw, MANIFEST, bytes_max=_MANIFEST_BYTES_MAX)
+        for wanted, found in zip_longest(expected.split("\n"), note.text.split("\n"), fillvalue=""):
+            if wanted != found:
+                self.blame(f"manifest: {(wanted or found).rpartition(' ')[2]}", "the manifest says otherwise")
+        signers = note.signers(self.policy.logs)
+        if len(note.signatures) != 1 or not any(key.name == self.head.origin for key in signers):
+            self.blame(MANIFEST, "the manifest is not signed by the log, and by the log alone")
+
+    def compare_since(self, earlier: bytes) -> None:
+        """Check that the checkpoint the officer kept is the beginning of this log."""
+        known = self.policy.accept(earlier, _SINCE)
+        if known.origin != self.head.origin:
+            raise ProofInvalid("the kept checkpoint is of another log", place=_SINCE)
+        if known.size > self.head.size:
+            raise ProofInvalid("the pack is older than the kept checkpoint", place=_SINCE)
+        if known.size == 0 or self.root_at(known.size) != known.root:
+            raise ProofInvalid("the log no longer begins with what the kept checkpoint says", place=_SINCE)
+
+    def steps(self, since_checkpoint: bytes | None) -> None:
+        self.read_checkpoint()
+        self.read_tiles()
+        self.read_entries()
+        self.read_consistency()
+        self.member(README, _TEXT_BYTES_MAX)
+        self.read_manifest()
+        self.archive.finish()
+        if since_checkpoint is not None:
+            self.compare_since(since_checkpoint)
+
+
+def verify_pack(path: Path, policy_text: str, since_checkpoint: bytes | None = None) -> Report:
+    """Check a pack against a policy, and against a checkpoint kept from an earlier audit.
+
+    Raises SettingsInvalid for a malformed policy; never for anything in the pack.
+    """
+    policy = parse_policy(policy_text)
+    try:
+        with path.open("rb") as source:
+            return _verify(source, path.stat().st_size, policy, since_checkpoint)
+    except OSError as error:
+        return _report(None, [Problem("pack", f"the file cannot be read: {type(error).__name__}")], 0)
+
+
+def _verify(source: BinaryIO, size: int, policy: Policy, since_checkpoint: bytes | None) -> Report:
+    audit = _Audit(ArchiveReader(source), source, policy)
+    if size > PACK_BYTES_MAX:
+        return _report(audit, [Problem("pack", "the file is larger than a pack can be")], 0)
+    problems = audit.problems
+    try:
+        audit.steps(since_checkpoint)
+    except ProofInvalid as error:
+        problems.append(Problem(error.metadata.get("place", "pack"), error.message))
+    except _TooManyProblemsError:
+        problems.append(Problem("pack", f"more than {PROBLEMS_MAX} problems; the rest was not read"))
+    return _report(audit, problems, source.tell())
+
+
+def _report(audit: _Audit | None, problems: list[Problem], bytes_checked: int) -> Report:
+    head = audit.head if audit else Checkpoint("", 0, b"")
+    return Report(
+        ok=not problems,
+        size=head.size,
+        root=head.root,
+        origin=head.origin,
+        problems=tuple(problems),
+        leaves_checked=audit.leaves if audit else 0,
+        bytes_checked=bytes_checked,
+        since=audit.since if audit else 0,
+    )
