@@ -1,0 +1,94 @@
+"""What can go wrong with a message, a folder or the journal, each with a code and a remedy.
+
+Promises: no error holds a value of a message; a path holds only names the standard knows, and numbers.
+Source: ADAPTERS.md section 2 (four control levels); house style 20 to 24.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One broken rule: its id, where it broke (`/Bericht/Client/Bsn`), and the code a retour gives it.
+
+    `code` is empty for a schema error: the sender gets an error then, never a retour.
+    """
+
+    rule: str
+    path: str
+    code: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.rule} at {self.path}" + (f" (code {self.code})" if self.code else "")
+
+
+class ProviderAdapterError(Exception):
+    """Root of the tree of this adapter."""
+
+    code = "PROVIDER_ADAPTER_ERROR"
+    remedy = "Report this with the name of the file and the time."
+
+
+class MessageRefused(ProviderAdapterError):
+    """Bytes that are no message of the standard; there is no retour for these, only an error."""
+
+    code = "MESSAGE_REFUSED"
+    remedy = "Correct the message at the place named and send it again; the file is kept in rejected/."
+
+
+class MessageNotReadable(MessageRefused):
+    """The XML ends too early or is not well formed. A file that is still being written looks like this."""
+
+    code = "MESSAGE_NOT_WELL_FORMED"
+
+    def __init__(self, line: int, column: int) -> None:
+        super().__init__(f"the XML is not well formed at line {line}, column {column}")
+        self.line = line
+        self.column = column
+
+
+class MessageUnsafe(MessageRefused):
+    """The XML asks for what no message needs: a DTD, entities, too many bytes, too great a depth."""
+
+    code = "MESSAGE_UNSAFE"
+    remedy = "Send plain UTF-8 XML without DTD or entities, within the limits named."
+
+
+class MessageUnknown(MessageRefused):
+    """The root element is of no message that this adapter speaks."""
+
+    code = "MESSAGE_UNKNOWN"
+    remedy = "Check the namespace: law, release (3_2) and message number."
+
+
+class MessageInvalid(MessageRefused):
+    """The message breaks its schema: control level 1. `findings` say where, at most a hundred."""
+
+    code = "MESSAGE_INVALID"
+
+    def __init__(self, message: str, findings: tuple[Finding, ...]) -> None:
+        super().__init__(f"{message}: " + "; ".join(map(str, findings)))
+        self.findings = findings
+
+
+class MappingImpossible(ProviderAdapterError):
+    """A message is valid, yet cannot be said in the other form; the text names the element."""
+
+    code = "MAPPING_IMPOSSIBLE"
+    remedy = "Look at the element named; the standard allows it, this adapter does not support it."
+
+
+class FileRefused(ProviderAdapterError):
+    """A file of the inbox or outbox is not what it should be."""
+
+    code = "FILE_REFUSED"
+    remedy = "Give the file another name, or look in rejected/ for the reason."
+
+
+class JournalConflict(ProviderAdapterError):
+    """The journal holds something else under this key."""
+
+    code = "JOURNAL_CONFLICT"
+    remedy = "Two writers use one journal, or a key was used twice; stop one, keep the journal."
