@@ -1,0 +1,1 @@
+"""The walk: every question and every command goes down once and comes out once."""

@@ -1,0 +1,87 @@
+"""Answers by request id: same id and content, same answer, also after a restart; other content, refused.
+
+Promises: looked up in memory on the walk, in the store only when a walk is refused or the store says an id is
+taken, so that the common command pays nothing. Source: AIP-155.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from exchange.errors import AccessDenied, ExchangeError, RequestIdReused
+from exchange.pipeline.walk import CommandOutcome, RefusalOutcome, StoredAnswer
+
+if TYPE_CHECKING:
+    from exchange.pipeline.walk import CommandWalk
+    from exchange.store.reader import SQLiteReader
+
+RECENT_ANSWERS_MAX: Final = 50_000
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(StoredAnswer).decode
+_name = tuple[str, str]
+
+
+class Answers:
+    """Recorded answers, newest in memory. Owned by the writer thread."""
+
+    def __init__(self, reader: SQLiteReader) -> None:
+        self._reader = reader
+        self._recent: OrderedDict[_name, tuple[bytes, bytes]] = OrderedDict()
+        self._tentative: dict[_name, tuple[bytes, bytes]] = {}  # of the group being walked
+
+    def in_memory(self, walk: CommandWalk) -> CommandOutcome | ExchangeError | None:
+        """Return the answer if this id was answered lately, by this or an earlier walk of the group."""
+        name = (walk.caller.organisation, walk.request_id)
+        found = self._tentative.get(name) or self._recent.get(name)
+        return None if found is None else _told(walk, *found)
+
+    def recorded(self, walk: CommandWalk) -> CommandOutcome | ExchangeError | None:
+        """Return the answer wherever it stands. Raises StoreUnavailable."""
+        found = self.in_memory(walk)
+        if found is not None:
+            return found
+        stored = self._reader.answer(walk.caller.organisation, walk.request_id)
+        return None if stored is None else _told(walk, *stored)
+
+    def note(self, walk: CommandWalk, answer: StoredAnswer) -> bytes:
+        """Remember an answer of the group being walked; return its stored form."""
+        text = _encode(answer)
+        self._tentative[walk.caller.organisation, walk.request_id] = (walk.content, text)
+        return text
+
+    def keep(self) -> None:
+        """The group was committed."""
+        self._recent.update(self._tentative)
+        self._tentative.clear()
+        while len(self._recent) > RECENT_ANSWERS_MAX:
+            self._recent.popitem(last=False)
+
+    def drop(self) -> None:
+        """The group was not."""
+        self._tentative.clear()
+
+
+def refusal_error(refused: RefusalOutcome) -> AccessDenied:
+    """Return the error a recorded refusal is answered with."""
+    return AccessDenied(
+        "the gate refused this",
+        rules=refused.rules,
+        decision_id=refused.decision_id,
+        explanation=refused.explanation,
+        remedies=refused.remedies,
+        obligations=refused.obligations,
+    )
+
+
+def _told(walk: CommandWalk, content: bytes, text: bytes) -> CommandOutcome | ExchangeError:
+    if content != walk.content:
+        return RequestIdReused("this request id was used for other content")
+    answer = _decode(text)
+    if answer.done is not None:
+        return answer.done
+    assert answer.refused is not None
+    return refusal_error(answer.refused)

@@ -1,0 +1,154 @@
+"""Facts for the gate, from folded streams only: never from a read model, never from what a caller says of others.
+
+Promises: a fact that cannot be established is given as missing, and the gate denies (GDPR 25, 32).
+Source: the gate's data model; Wmo 2015 5.3.3 (case relation), UAVG 5 (age).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from exchange.domain import stream_of
+from exchange.domain.case import has_relation
+from exchange.domain.resident import age_at
+from exchange.domain.values import LAW_OF_TASK
+from exchange.gate.consents import select_consent
+from exchange.gate.model import BreakGlass, Consent, Facts, Field
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from exchange.pipeline.walk import Caller, Claim, CommandWalk, ReadWalk, View
+
+AUTHENTICATED: Final = "2FA+mTLS"
+RESIDENT_TASK: Final = "betrokkene"
+SEALED_READER: Final = "sealed-reader"
+PLAN_PREFIX: Final = "plan-"
+CASE_PREFIX: Final = "case-"
+CONSENT_PREFIX: Final = "consent-"
+RESIDENT_PREFIX: Final = "resident-"
+
+
+class Subject(NamedTuple):
+    """Whom and what a walk is about. Empty strings where the anchor's stream is empty."""
+
+    resident: str
+    case_stream: str
+    key: str  # id of the plan, case or consent asked about
+
+
+def subject_of(view: View, anchor: str) -> Subject:
+    """Find the resident and the case behind an anchor."""
+    if not anchor:
+        return Subject("", "", "")
+    key = anchor.partition("-")[2]
+    if anchor.startswith(RESIDENT_PREFIX):
+        return Subject(key, open_case(view, key), "")
+    state = view.state(anchor)
+    if state is None:
+        return Subject("", "", key)
+    case_stream = anchor if anchor.startswith(CASE_PREFIX) else stream_of("case", state.case_id)
+    return Subject(state.resident, case_stream, key)
+
+
+def open_case(view: View, resident: str) -> str:
+    """Return the stream of the resident's open case, empty where there is none."""
+    for stream in view.scope(resident):
+        if stream.startswith(CASE_PREFIX):
+            state = view.state(stream)
+            if state is not None and not state.closed:
+                return stream
+    return ""
+
+
+def assemble(
+    walk: CommandWalk | ReadWalk, view: View, subject: Subject, fields: Sequence[Field], provider: str
+) -> Facts:
+    """Return all facts of one request."""
+    caller, claim, now = walk.caller, walk.claim, walk.now
+    resident = view.state(stream_of("resident", subject.resident)) if subject.resident else None
+    case = view.state(subject.case_stream) if subject.case_stream else None
+    related = (not walk.relation) or (
+        case is not None and has_relation(case, caller.organisation, caller.task, caller.professional, now)
+    )
+    known = resident is not None
+    own_word = caller.task != RESIDENT_TASK or (bool(caller.resident) and caller.resident == subject.resident)
+    facts = Facts(
+        now=now,
+        actor_auth=AUTHENTICATED if caller.two_factor and caller.mutual_tls else "incomplete",
+        legal_basis=claim.legal_basis,
+        purpose=claim.purpose,
+        provider=provider,
+        recipient=caller.task,
+        recipient_id=caller.recipient_id,
+        fields=tuple(fields),
+        case_relation=related,
+        necessity=claim.necessity or None,
+        age=age_at(resident, now.date()) if known else None,
+        capable=resident.capable if known else None,
+        consent=_consent(view, subject, caller, claim),
+        roles=frozenset((caller.role,)),
+        directly_involved=related and case is not None,
+        objection=(resident.objection or None) if known else None,
+        restricted=bool(known and resident.restricted),
+        delivered_later=bool(getattr(walk, "delivered_later", False)),
+        break_glass=BreakGlass(*claim.break_glass) if claim.break_glass else None,
+        speaks_for_self=own_word,
+    )
+    return facts
+
+
+def seal_fields(resident: Any, caller: Caller, fields: Sequence[Field]) -> Sequence[Field]:  # noqa: ANN401 -- ResidentState
+    """Mark the fields that lie in a compartment the caller is no named reader of."""
+    if resident is None or not resident.seals:
+        return fields
+    return [_sealed(resident, caller, field) for field in fields]
+
+
+def law_of(task: str) -> str | None:
+    """Return the law for which an organisation in this task holds data."""
+    return LAW_OF_TASK.get(task)
+
+
+def _sealed(resident: Any, caller: Caller, field: Field) -> Field:  # noqa: ANN401 -- ResidentState
+    path = field.name.partition("[")[0]
+    for seal in resident.seals:
+        if path in seal.paths and caller.recipient_id not in seal.readers:
+            return Field(
+                field.name,
+                field.category,
+                secret=field.secret,
+                sealed=True,
+                third_party=field.third_party,
+                staff_name=field.staff_name,
+                provider=field.provider,
+                acquired_for=field.acquired_for,
+            )
+    return field
+
+
+def _consent(view: View, subject: Subject, caller: Caller, claim: Claim) -> Consent | None:
+    if not subject.resident:
+        return None
+    states = [
+        view.state(stream) for stream in view.scope(subject.resident) if stream.startswith(CONSENT_PREFIX)
+    ]
+    found = [_for_gate(state) for state in states if state is not None]
+    return select_consent(found, purpose=claim.purpose, recipient_id=caller.recipient_id) if found else None
+
+
+def _for_gate(state: Any) -> Consent:  # noqa: ANN401 -- ConsentState
+    return Consent(
+        consent_id=state.consent_id,
+        version=state.version,
+        state=state.state.upper(),
+        explicit=state.explicit,
+        start=state.start,
+        end=state.end,
+        withdrawn_at=state.withdrawn_at,
+        purposes=frozenset((state.purpose,)),
+        recipients=frozenset(state.recipients),
+        categories=frozenset(state.categories),
+        given_by=state.given_by,
+        free_assessed=state.free_assessed,
+    )

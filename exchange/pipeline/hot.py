@@ -1,0 +1,153 @@
+"""Hot cache: folded state of the streams the walk names, so that the walk never loads.
+
+Promises: bounded in bytes; holds plain text only in memory; an older state never replaces a newer one. An entry
+the writer wrote or checked is `settled` and stays right while it is cached, because every write goes through it.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final
+
+from exchange.domain import aggregate_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from exchange.store.codec import Codec
+    from exchange.store.reader import SQLiteReader
+
+HOT_BYTES_MAX: Final = 64 * 1024 * 1024
+ENTRY_BYTES_MIN: Final = 600
+SCOPE_PREFIX: Final = "scope-"
+DISCLOSURE_PREFIX: Final = "disclosure-"
+RECENT_STREAMS_MAX: Final = 100_000
+
+
+@dataclass(slots=True)
+class Entry:
+    """Folded state of one stream. `state` of a scope is the tuple of linked streams."""
+
+    state: Any
+    version: int
+    as_of: int
+    size: int
+    settled: bool = False
+
+
+class HotStates:
+    """Least recently used entries go first when the bound is passed. Safe between threads."""
+
+    def __init__(self, bytes_max: int = HOT_BYTES_MAX) -> None:
+        self._bytes_max = bytes_max
+        self._lock = Lock()
+        self._entries: OrderedDict[str, Entry] = OrderedDict()  # owned by the holder of _lock
+        self._bytes = 0  # owned by the holder of _lock
+
+    def get(self, stream: str) -> Entry | None:
+        """Return the entry, and mark it used."""
+        with self._lock:
+            entry = self._entries.get(stream)
+            if entry is not None:
+                self._entries.move_to_end(stream)
+            return entry
+
+    def peek(self, stream: str) -> Entry | None:
+        """Return the entry without marking it used; one dictionary read, no lock."""
+        return self._entries.get(stream)
+
+    def put(self, stream: str, entry: Entry) -> None:
+        """Keep a loaded entry unless a newer one is there."""
+        with self._lock:
+            present = self._entries.get(stream)
+            if present is not None and present.as_of >= entry.as_of:
+                return
+            self._replace(stream, entry)
+
+    def apply(self, changes: Mapping[str, Entry]) -> None:
+        """Take over what the writer committed."""
+        with self._lock:
+            for stream, entry in changes.items():
+                self._replace(stream, entry)
+
+    def evict(self, streams: Iterable[str]) -> None:
+        """Forget entries: after a failed commit, a seal, an erasure."""
+        with self._lock:
+            for stream in streams:
+                entry = self._entries.pop(stream, None)
+                if entry is not None:
+                    self._bytes -= entry.size
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._entries.clear()
+            self._bytes = 0
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Entries and bytes held."""
+        return len(self._entries), self._bytes
+
+    def _replace(self, stream: str, entry: Entry) -> None:
+        old = self._entries.pop(stream, None)
+        if old is not None:
+            self._bytes -= old.size
+        self._entries[stream] = entry
+        self._bytes += entry.size
+        while self._bytes > self._bytes_max and len(self._entries) > 1:
+            _, gone = self._entries.popitem(last=False)
+            self._bytes -= gone.size
+
+
+class Loader:
+    """Brings one stream into memory: read, open, fold. Runs in a pool, or in the writer when it must."""
+
+    def __init__(self, reader: SQLiteReader, codec: Codec) -> None:
+        self._reader = reader
+        self._codec = codec
+
+    def load(self, stream: str) -> Entry:
+        """Return the folded entry as of now. Raises StoreUnavailable, KeyUnavailable, HistoryUnreadable."""
+        if stream.startswith(SCOPE_PREFIX):
+            scope = self._reader.scope(stream.removeprefix(SCOPE_PREFIX))
+            return Entry(scope.streams, len(scope.streams), scope.as_of, ENTRY_BYTES_MIN)
+        if stream.startswith(DISCLOSURE_PREFIX):
+            # Decisions are appended, never folded on the walk: only their count matters here.
+            as_of, version = self._reader.last_version(stream)
+            return Entry(None, version, as_of, ENTRY_BYTES_MIN)
+        tail = self._reader.tail(stream)
+        evolve = aggregate_of(stream).evolve
+        state: Any = None
+        size = ENTRY_BYTES_MIN
+        for row in tail.rows:
+            opened = self._codec.decode(row.state, stream=stream, version=row.version, topic=row.topic)
+            state = evolve(state, opened.event)
+            size += len(row.state)
+        return Entry(state, len(tail.rows), tail.as_of, size)
+
+
+class Recent:
+    """Last position written to each of the streams written lately. Owned by the writer thread."""
+
+    def __init__(self) -> None:
+        self._last: OrderedDict[str, int] = OrderedDict()
+        self._start = 0  # writes up to here may be forgotten
+
+    def note(self, stream: str, position: int) -> None:
+        """Remember a committed write."""
+        self._last[stream] = position
+        self._last.move_to_end(stream)
+        if len(self._last) > RECENT_STREAMS_MAX:
+            _, self._start = self._last.popitem(last=False)
+
+    def is_fresh(self, stream: str, as_of: int) -> bool:
+        """Tell whether nothing was written to the stream after a position."""
+        return as_of >= self._start and self._last.get(stream, 0) <= as_of
+
+    def forget_before(self, position: int) -> None:
+        """Trust nothing loaded before a position: after another writer moved the head."""
+        self._last.clear()
+        self._start = position

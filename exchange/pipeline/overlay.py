@@ -1,0 +1,168 @@
+"""What a group of walks sees: committed state with the effects of the walks before it laid over.
+
+Promises: dropped whole when the commit fails; the hot cache only ever learns what was committed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from exchange.domain import aggregate_of, stream_of
+from exchange.keys.datakey import LEDGER_CATEGORY
+from exchange.ledger.leaf import event_pseudonym, leaf_entry
+from exchange.pipeline.hot import DISCLOSURE_PREFIX, ENTRY_BYTES_MIN, SCOPE_PREFIX, Entry
+from exchange.store.batch import Batch
+from exchange.store.stored_event import stored_event
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from exchange.domain import Event
+    from exchange.keys.keystore import KeyStore
+    from exchange.pipeline.hot import HotStates, Loader, Recent
+    from exchange.store.codec import Codec, Meta
+
+
+class Overlay:
+    """One group's view and its growing batch. Owned by the writer thread; lives for one group."""
+
+    def __init__(
+        self,
+        base: int,
+        *,
+        hot: HotStates,
+        loader: Loader,
+        recent: Recent,
+        codec: Codec,
+        keys: KeyStore,
+        fresh_id: Callable[[], bytes],
+    ) -> None:
+        self.batch = Batch(base)
+        self.changes: dict[str, Entry] = {}
+        self._hot = hot
+        self._loader = loader
+        self._recent = recent
+        self._codec = codec
+        self._keys = keys
+        self._fresh_id = fresh_id
+
+    # --- what walks see -------------------------------------------------------------------------
+
+    def state(self, stream: str) -> Any:  # noqa: ANN401 -- each aggregate has its own state class
+        """Return the folded state, None where the stream is empty."""
+        return self._entry(stream).state
+
+    def version(self, stream: str) -> int:
+        """Return the version, 0 where the stream is empty."""
+        return self._entry(stream).version
+
+    def scope(self, resident: str) -> tuple[str, ...]:
+        """Return the streams linked to a resident."""
+        streams: tuple[str, ...] = self._entry(SCOPE_PREFIX + resident).state
+        return streams
+
+    @property
+    def position(self) -> int:
+        """Position as of the walk that is being judged: effects before it included."""
+        return self.batch.head
+
+    # --- what a walk does -----------------------------------------------------------------------
+
+    def append(self, appends: Sequence[tuple[str, Sequence[Event]]], meta: Meta) -> tuple[int, bytes]:
+        """Encode, seal and leave all events of one walk, then fold them; nothing is kept when encoding fails.
+
+        Returns how many events, and the last leaf entry.
+        """
+        prepared = [(stream, event) for stream, events in appends for event in events]
+        versions: dict[str, int] = {}
+        stored, leaves = [], []
+        for number, (stream, event) in enumerate(prepared):
+            version = versions.get(stream) or self.version(stream)
+            version = versions[stream] = version + 1
+            event_id = self._fresh_id()
+            said = meta if number == 0 or not meta.necessity else _without_necessity(meta)
+            state = self._codec.encode(event, event_id=event_id, stream=stream, version=version, meta=said)
+            stored.append(stored_event(stream, version, event.TOPIC, state))
+            leaves.append(self._leaf(event, event_id, state, meta))
+        self.batch.events += stored
+        self.batch.leaves += leaves
+        self._fold(prepared, [len(one.state) for one in stored])
+        return len(prepared), leaves[-1]
+
+    def _leaf(self, event: Event, event_id: bytes, state: bytes, meta: Meta) -> bytes:
+        pseudonym = None
+        if event.resident:
+            key = self._keys.obtain(event.resident, LEDGER_CATEGORY).ledger_key
+            pseudonym = event_pseudonym(key, event_id)
+        return leaf_entry(
+            event_id=event_id,
+            topic=event.TOPIC,
+            organisation=meta.organisation,
+            task=meta.task,
+            purpose=meta.purpose,
+            basis=meta.legal_basis,
+            at=meta.at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            state=state,
+            pseudonym=pseudonym,
+        )
+
+    def _fold(self, prepared: Sequence[tuple[str, Event]], sizes: Sequence[int]) -> None:
+        first = self.batch.head - len(prepared) + 1
+        for position, ((stream, event), size) in enumerate(zip(prepared, sizes, strict=True), first):
+            entry = self._entry(stream)
+            if stream.startswith(DISCLOSURE_PREFIX):
+                state = None
+            else:
+                state = aggregate_of(stream).evolve(entry.state, event)
+                if entry.version == 0 and event.resident:
+                    self._link(event.resident, stream, position)
+            grown = ENTRY_BYTES_MIN if state is None else entry.size + size
+            self.changes[stream] = Entry(state, entry.version + 1, position, grown, settled=True)
+
+    def _link(self, resident: str, stream: str, position: int) -> None:
+        if stream == stream_of("resident", resident):
+            return
+        name = SCOPE_PREFIX + resident
+        entry = self._entry(name)
+        if stream not in entry.state:
+            self.batch.links.append((resident, stream))
+            streams = tuple(sorted((*entry.state, stream)))
+            self.changes[name] = Entry(streams, len(streams), position, ENTRY_BYTES_MIN, settled=True)
+
+    def _entry(self, stream: str) -> Entry:
+        entry = self.changes.get(stream)
+        if entry is not None:
+            return entry
+        entry = self._hot.get(stream)
+        if entry is None:
+            entry = self._load(stream)
+        elif not entry.settled:
+            if self._recent.is_fresh(stream, entry.as_of):
+                entry.settled = True
+            else:
+                self._hot.evict((stream,))
+                entry = self._load(stream)
+        return entry
+
+    def _load(self, stream: str) -> Entry:
+        # Rare: evicted between the pool's load and this walk. The base position is committed, so this is current.
+        entry = self._loader.load(stream)
+        entry.settled = True
+        self._hot.put(stream, entry)
+        return entry
+
+
+def _without_necessity(meta: Meta) -> Meta:
+    return type(meta)(
+        meta.at,
+        meta.organisation,
+        meta.task,
+        meta.professional,
+        meta.purpose,
+        meta.legal_basis,
+        meta.decision_id,
+        meta.policy_hash,
+        meta.facts_position,
+    )
+
+

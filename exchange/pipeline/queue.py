@@ -1,0 +1,259 @@
+"""The queue before the writer: brings streams into memory, forms groups, hands each to the writer thread.
+
+Promises: bounded; a group closes by quiescence (about ten turns of the loop without a new walk, at most 8 ms),
+so an idle call pays nothing; one group is in flight at a time; an error nobody foresaw costs one walk, not a group.
+Source: the design's walk; ARCHITECTURE decisions of group commit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Final
+
+from exchange.domain import stream_of
+from exchange.errors import Draining, ExchangeError, Overloaded
+from exchange.pipeline.facts import RESIDENT_PREFIX
+from exchange.pipeline.hot import DISCLOSURE_PREFIX, SCOPE_PREFIX
+from exchange.pipeline.steps import UNKNOWN_RESIDENT
+from exchange.pipeline.walk import CommandOutcome, CommandWalk, ReadOutcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from exchange.pipeline.hot import HotStates, Loader
+    from exchange.pipeline.walk import Walk
+    from exchange.pipeline.writer import Outcome, Writer
+
+GROUP_WALKS_MAX: Final = 256
+QUEUE_WALKS_MAX: Final = 4_096
+QUIET_TURNS: Final = 10
+LINGER_MAX_S: Final = 0.008
+LOADERS: Final = 2
+FENCE_WAIT_MAX_S: Final = 2.0
+LOAD_ROUNDS_MAX: Final = 8
+
+Waiting = tuple["Walk", "asyncio.Future[CommandOutcome | ReadOutcome]"]
+
+
+class Pipeline:
+    """Owned by one event loop. `submit` is the only door of the walk."""
+
+    def __init__(self, writer: Writer, hot: HotStates, loader: Loader) -> None:
+        self._writer = writer
+        self._hot = hot
+        self._loader = loader
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="writer")
+        self._loaders = ThreadPoolExecutor(LOADERS, thread_name_prefix="loader")
+        self._waiting: deque[Waiting] = deque()
+        self._inside = 0  # walks accepted and not yet answered
+        self._busy = False  # a group is with the writer
+        self._pumping = False
+        self._draining = False
+        self._answering: dict[str, set[asyncio.Future[None]]] = {}  # by resident: answers not yet out of the door
+        self.committed = asyncio.Event()  # set and replaced after every group that wrote
+        self.counts: Counter[str] = Counter()
+
+    # --- the door -------------------------------------------------------------------------------
+
+    async def submit(self, walk: Walk) -> CommandOutcome | ReadOutcome:
+        """Return the outcome, committed. Raises ExchangeError; AccessDenied is recorded before it is raised."""
+        if self._draining:
+            raise Draining("the service is stopping")
+        if self._inside >= QUEUE_WALKS_MAX:
+            self.counts["overloaded"] += 1
+            raise Overloaded("the queue is full")
+        self._inside += 1
+        try:
+            await self._bring(walk)
+            future: asyncio.Future[CommandOutcome | ReadOutcome] = asyncio.get_running_loop().create_future()
+            self._waiting.append((walk, future))
+            self._wake()
+            # Shielded: a caller who hangs up must not leave a half-answered group.
+            outcome = await asyncio.shield(future)
+        finally:
+            self._inside -= 1
+        if isinstance(walk, CommandWalk) and walk.fence:
+            await self._fence(walk)
+        return outcome
+
+    def answering(self, outcome: ReadOutcome) -> Callable[[], None]:
+        """Tell that an answer about a resident is on its way out; call the result when it has left."""
+        left: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._answering.setdefault(outcome.resident, set()).add(left)
+
+        def done() -> None:
+            if not left.done():
+                left.set_result(None)
+            open_answers = self._answering.get(outcome.resident)
+            if open_answers is not None:
+                open_answers.discard(left)
+                if not open_answers:
+                    del self._answering[outcome.resident]
+
+        return done
+
+    async def drain(self) -> None:
+        """Refuse new walks, finish those accepted, stop the threads."""
+        self._draining = True
+        while self._inside:
+            await asyncio.sleep(0.005)
+        self._thread.shutdown(wait=True)
+        self._loaders.shutdown(wait=True)
+
+    @property
+    def depth(self) -> int:
+        """Walks accepted and not yet answered."""
+        return self._inside
+
+    # --- bringing streams into memory -------------------------------------------------------------
+
+    async def _bring(self, walk: Walk) -> None:
+        loop = asyncio.get_running_loop()
+        for _ in range(LOAD_ROUNDS_MAX):
+            missing = list(self._missing(walk))
+            if not missing:
+                return
+            loaded = await loop.run_in_executor(self._loaders, self._load, missing)
+            self.counts["loaded"] += loaded
+        # Still not there: the cache is smaller than the walk. The writer loads what it misses itself.
+
+    def _load(self, streams: Sequence[str]) -> int:
+        for stream in streams:
+            self._hot.put(stream, self._loader.load(stream))
+        return len(streams)
+
+    def _missing(self, walk: Walk) -> Iterator[str]:
+        first = [stream_of("organisation", walk.caller.organisation), *walk.streams]
+        if walk.anchor:
+            first.append(walk.anchor)
+        absent = [stream for stream in first if self._hot.peek(stream) is None]
+        if absent:
+            yield from absent
+            return
+        resident = self._resident_of(walk)
+        if not resident:
+            yield from self._absent((DISCLOSURE_PREFIX + UNKNOWN_RESIDENT,))
+            return
+        scope = self._hot.peek(SCOPE_PREFIX + resident)
+        if scope is None:
+            yield SCOPE_PREFIX + resident
+            return
+        linked = [one for one in scope.state if not one.startswith(DISCLOSURE_PREFIX)]
+        yield from self._absent((RESIDENT_PREFIX + resident, DISCLOSURE_PREFIX + resident, *linked))
+
+    def _absent(self, streams: Sequence[str]) -> Iterator[str]:
+        return (stream for stream in streams if self._hot.peek(stream) is None)
+
+    def _resident_of(self, walk: Walk) -> str:
+        if walk.anchor.startswith(RESIDENT_PREFIX):
+            return walk.anchor.removeprefix(RESIDENT_PREFIX)
+        entry = self._hot.peek(walk.anchor) if walk.anchor else None
+        if entry is None or entry.state is None:
+            return ""
+        resident: str = entry.state.resident
+        return resident
+
+    # --- forming groups -----------------------------------------------------------------------------
+
+    def _wake(self) -> None:
+        if not self._pumping and not self._busy:
+            self._pumping = True
+            loop = asyncio.get_running_loop()
+            loop.call_soon(self._pump, len(self._waiting), 0, loop.time() + LINGER_MAX_S)
+
+    def _pump(self, seen: int, quiet: int, until: float) -> None:
+        loop = asyncio.get_running_loop()
+        waiting = len(self._waiting)
+        quiet = quiet + 1 if waiting == seen else 0
+        if waiting < GROUP_WALKS_MAX and quiet < QUIET_TURNS and loop.time() < until:
+            loop.call_soon(self._pump, waiting, quiet, until)
+            return
+        self._pumping = False
+        self._hand_over()
+
+    def _hand_over(self) -> None:
+        group = [self._waiting.popleft() for _ in range(min(len(self._waiting), GROUP_WALKS_MAX))]
+        if not group:
+            return
+        self._busy = True
+        self.counts["groups"] += 1
+        self.counts["walks"] += len(group)
+        task = asyncio.get_running_loop().run_in_executor(
+            self._thread, self._writer.run, [walk for walk, _ in group]
+        )
+        task.add_done_callback(lambda done: self._take_back(group, done))
+
+    def _take_back(self, group: list[Waiting], done: asyncio.Future[list[Outcome]]) -> None:
+        self._busy = False
+        error = None if done.cancelled() else done.exception()
+        if done.cancelled():
+            error = Draining("the service stopped before the walk ended")
+        if error is None:
+            for (walk, future), outcome in zip(group, done.result(), strict=True):
+                self._answer(walk, future, outcome)
+            committed, self.committed = self.committed, asyncio.Event()
+            committed.set()
+        elif len(group) > 1 and not isinstance(error, ExchangeError):
+            # A defect in one walk must not fail its neighbours: run them one by one.
+            self._one_by_one(group)
+            return
+        else:
+            for _, future in group:
+                if not future.done():
+                    future.set_exception(error)
+        if self._waiting:
+            self._wake()
+
+    def _one_by_one(self, group: list[Waiting]) -> None:
+        self.counts["split_groups"] += 1
+        self._busy = True
+        loop = asyncio.get_running_loop()
+        left = deque(group)
+
+        def next_one(_: object = None) -> None:
+            if not left:
+                self._busy = False
+                if self._waiting:
+                    self._wake()
+                return
+            walk, future = left.popleft()
+            task = loop.run_in_executor(self._thread, self._writer.run, [walk])
+            task.add_done_callback(lambda done: (self._settle(walk, future, done), next_one()))
+
+        next_one()
+
+    def _settle(
+        self,
+        walk: Walk,
+        future: asyncio.Future[CommandOutcome | ReadOutcome],
+        done: asyncio.Future[list[Outcome]],
+    ) -> None:
+        error = Draining("the service stopped") if done.cancelled() else done.exception()
+        if error is None:
+            self._answer(walk, future, done.result()[0])
+        elif not future.done():
+            future.set_exception(error)
+
+    def _answer(self, walk: Walk, future: asyncio.Future[CommandOutcome | ReadOutcome], outcome: Outcome) -> None:
+        self.counts["refused" if isinstance(outcome, ExchangeError) else walk.rpc] += 1
+        if future.done():
+            return
+        if isinstance(outcome, ExchangeError):
+            future.set_exception(outcome)
+        else:
+            future.set_result(outcome)
+
+    # --- the fence ------------------------------------------------------------------------------------
+
+    async def _fence(self, walk: CommandWalk) -> None:
+        """Wait until every answer about the resident that was judged before this walk has left (bounded)."""
+        entry = self._hot.peek(walk.anchor)
+        resident = getattr(entry.state, "resident", "") if entry is not None else ""
+        open_answers = self._answering.get(resident)
+        if open_answers:
+            await asyncio.wait(tuple(open_answers), timeout=FENCE_WAIT_MAX_S)
+            self.counts["fences"] += 1
+
+

@@ -1,0 +1,169 @@
+"""What goes into the walk and what comes out of it; knows neither gRPC nor SQL.
+
+Promises: nothing here is trusted from a message about who the caller is: `Caller` is built from the
+certificate and the signed person token only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
+
+    from exchange.domain import Event
+    from exchange.gate.model import Field, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks. `resident` is set only when the person speaks as that resident (a random ref)."""
+
+    organisation: str
+    task: str
+    professional: str
+    role: str
+    thumbprint: str
+    two_factor: bool
+    mutual_tls: bool
+    resident: str = ""
+
+    @property
+    def recipient_id(self) -> str:
+        """The recipient a consent names: organisation and task."""
+        return f"{self.organisation}/{self.task}"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What the caller claims; `necessity` is one text, empty where none was given."""
+
+    purpose: str
+    legal_basis: str
+    necessity: str = ""
+    break_glass: tuple[str, str] | None = None  # (code, reason)
+
+
+class View(Protocol):
+    """Folded state as of this walk, effects of the walks before it in the group included."""
+
+    def state(self, stream: str) -> Any:  # noqa: ANN401 -- each aggregate has its own state class
+        """Return the folded state, None where the stream is empty."""
+
+    def version(self, stream: str) -> int:
+        """Return the version, 0 where the stream is empty."""
+
+    def scope(self, resident: str) -> tuple[str, ...]:
+        """Return the streams linked to a resident."""
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """What a command does: events per stream in order, and ids the answer repeats."""
+
+    appends: Sequence[tuple[str, Sequence[Event]]]
+    ids: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandWalk:
+    """A command.
+
+    `anchor` is the stream whose state names the resident (plan, case, consent or resident); empty for
+    administration. `fields` are the (name, category) pairs being written. `relation` tells whether an active
+    case relation is asked. `fence` makes the answer wait until every earlier answer about the resident left.
+    """
+
+    rpc: str
+    caller: Caller
+    claim: Claim
+    now: datetime
+    request_id: str
+    content: bytes
+    anchor: str
+    fields: tuple[tuple[str, str], ...]
+    process: Callable[[View], Steps]
+    streams: tuple[str, ...] = ()
+    expected: tuple[str, int] | None = None
+    relation: bool = True
+    fence: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Elements of one asked path that share what the gate must know of them."""
+
+    path: str
+    fact: Field  # its name is the path, or the path with category and origin where a path has several groups
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadWalk:
+    """A question. `groups` finds what the asked paths hold in the folded state; it never filters by right."""
+
+    rpc: str
+    caller: Caller
+    claim: Claim
+    now: datetime
+    anchor: str
+    fields: tuple[str, ...]
+    groups: Callable[[View, tuple[str, ...]], Sequence[Group]]
+    capture: Callable[[View], Any]
+    action: str = "READ"
+    allow_partial: bool = False
+    relation: bool = True
+    delivered_later: bool = False
+    streams: tuple[str, ...] = ()
+
+
+Walk = CommandWalk | ReadWalk
+
+
+class CommandOutcome(msgspec.Struct, frozen=True):
+    """What a command recorded; stored as the answer to its request id, so it holds no personal data."""
+
+    position: int
+    leaf_index: int
+    leaves: int
+    at: datetime
+    decision_id: str
+    versions: dict[str, int]
+    ids: dict[str, str]
+    leaf_entry: bytes = b""
+
+
+class RefusalOutcome(msgspec.Struct, frozen=True):
+    """A refusal by the gate, stored as the answer to its request id."""
+
+    decision_id: str
+    rules: tuple[str, ...]
+    explanation: str
+    remedies: tuple[str, ...]
+    obligations: tuple[str, ...]
+
+
+class StoredAnswer(msgspec.Struct, frozen=True):
+    """One of the two."""
+
+    done: CommandOutcome | None = None
+    refused: RefusalOutcome | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOutcome:
+    """A permitted answer before it is built: released group names and the state they are copied from."""
+
+    decision_id: str
+    position: int
+    released: frozenset[str]
+    groups: Sequence[Group]
+    captured: Any
+    verdict: Verdict
+    withheld_paths: tuple[str, ...]
+    rules: tuple[str, ...]
+    obligations: tuple[str, ...]
+    resident: str

@@ -1,0 +1,193 @@
+"""The writer: runs a group of walks one after another against folded state, then commits them together.
+
+Promises: serial, so a withdrawal and a read are totally ordered; nobody gets an answer before its decision is
+committed; when the commit fails nothing of the group was seen by anybody, and the state built on it is dropped.
+Source: group commit as in the design's walk; GDPR 5(2).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from exchange.domain import stream_of
+from exchange.errors import ExchangeError, KeyUnavailable, StoreUnavailable, Unavailable
+from exchange.ledger.merkle import Frontier, hash_leaf
+from exchange.pipeline.answers import Answers
+from exchange.pipeline.hot import Recent
+from exchange.pipeline.overlay import Overlay
+from exchange.pipeline.steps import run_command, run_read
+from exchange.pipeline.walk import CommandOutcome, CommandWalk, ReadOutcome
+from exchange.store.errors import HeadMoved, Taken
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from exchange.gate.register import Register
+    from exchange.keys.keystore import KeyStore
+    from exchange.pipeline.hot import HotStates, Loader
+    from exchange.pipeline.walk import Walk
+    from exchange.store.codec import Codec
+    from exchange.store.reader import SQLiteReader
+    from exchange.store.sqlite import SQLiteRecorder
+
+Outcome = CommandOutcome | ReadOutcome | ExchangeError
+COMMIT_TRIES_MAX: Final = 4
+
+
+class Writer:
+    """Owned by one thread at a time. `run` is the whole of it; the event loop talks to it through the queue."""
+
+    def __init__(
+        self,
+        *,
+        recorder: SQLiteRecorder,
+        reader: SQLiteReader,
+        codec: Codec,
+        keys: KeyStore,
+        hot: HotStates,
+        loader: Loader,
+        register: Register,
+        fresh_id: Callable[[], bytes],
+    ) -> None:
+        self._recorder = recorder
+        self._reader = reader
+        self._codec = codec
+        self._keys = keys
+        self._hot = hot
+        self._loader = loader
+        self.register = register
+        self._fresh_id = fresh_id
+        self._recent = Recent()
+        self._answers = Answers(reader)
+        self._synced = False  # whether _position and _frontier are those of the store
+        self._position = 0
+        self._frontier = Frontier()
+
+    @property
+    def position(self) -> int:
+        """Last position this writer knows to be committed."""
+        return self._position
+
+    def run(self, walks: Sequence[Walk]) -> list[Outcome]:
+        """Walk, commit, answer: one outcome for each walk, in order. Never raises an ExchangeError itself."""
+        for _ in range(COMMIT_TRIES_MAX):
+            whole = False
+            try:
+                if not self._synced:
+                    self._sync()
+                outcomes, overlay = self._walk_all(walks)
+                outcomes = self._commit(walks, outcomes, overlay)
+                whole = True
+            except HeadMoved:
+                continue
+            except Taken:
+                return self._bisect(walks)
+            except (StoreUnavailable, KeyUnavailable) as error:
+                return [error] * len(walks)
+            else:
+                return outcomes
+            finally:
+                # Also for an error nobody foresaw: state that was not committed must not stay.
+                if not whole:
+                    self._drop()
+        busy = Unavailable("other writers kept the head moving; nothing was recorded")
+        return [busy] * len(walks)
+
+    # --- one group --------------------------------------------------------------------------------
+
+    def _walk_all(self, walks: Sequence[Walk]) -> tuple[list[Outcome], Overlay]:
+        overlay = Overlay(
+            self._position,
+            hot=self._hot,
+            loader=self._loader,
+            recent=self._recent,
+            codec=self._codec,
+            keys=self._keys,
+            fresh_id=self._fresh_id,
+        )
+        outcomes: list[Outcome] = []
+        for walk in walks:
+            try:
+                if isinstance(walk, CommandWalk):
+                    outcomes.append(run_command(walk, overlay, self.register, self._answers, self._fresh_id))
+                else:
+                    outcomes.append(run_read(walk, overlay, self.register, self._fresh_id))
+            except (StoreUnavailable, KeyUnavailable):
+                raise
+            except ExchangeError as error:
+                outcomes.append(error)
+        return outcomes, overlay
+
+    def _commit(self, walks: Sequence[Walk], outcomes: list[Outcome], overlay: Overlay) -> list[Outcome]:
+        batch = overlay.batch
+        if not batch.events and not batch.requests:
+            return outcomes
+        frontier = self._frontier.copy()
+        frontier.extend(map(hash_leaf, batch.leaves))
+        batch.frontier = frontier.to_bytes()
+        # Keys first: an event whose key was lost could never be opened; a key without an event is harmless.
+        self._keys.flush()
+        try:
+            self._recorder.commit(batch)
+        except (HeadMoved, Taken):
+            raise
+        except StoreUnavailable:
+            if not self._was_kept(overlay):
+                raise
+        self._position = batch.head
+        self._frontier = frontier
+        for stream, entry in overlay.changes.items():
+            self._recent.note(stream, entry.as_of)
+        self._hot.apply(overlay.changes)
+        self._answers.keep()
+        assert len(outcomes) == len(walks)
+        return outcomes
+
+    def _was_kept(self, overlay: Overlay) -> bool:
+        """Ask the store whether a commit that reported failure was kept after all: our first event is the proof."""
+        batch = overlay.batch
+        position, frontier = self._reader.head()
+        if position < batch.head:
+            return False
+        if not batch.events:
+            return False
+        first = self._reader.page(batch.base, 1)
+        mine = bool(first) and first[0].state == batch.events[0].state
+        return mine and (position > batch.head or frontier == batch.frontier)
+
+    # --- when things go wrong ---------------------------------------------------------------------
+
+    def _sync(self) -> None:
+        position, frontier = self._reader.head()
+        if position != self._position:
+            # Somebody else wrote, or this is the start: what is cached may be old.
+            self._hot.clear()
+            self._recent.forget_before(position)
+        self._position, self._frontier = position, Frontier.from_bytes(frontier)
+        self._synced = True
+
+    def _drop(self) -> None:
+        self._synced = False
+        self._keys.discard_pending()
+        self._answers.drop()
+        # The tentative state never reached the cache; clearing it guards against a store that moved under us.
+        self._hot.clear()
+        self._recent.forget_before(self._position)
+
+    def _bisect(self, walks: Sequence[Walk]) -> list[Outcome]:
+        """A request id or version of this group was taken: answer those recorded, run the others in halves."""
+        self._drop()
+        try:
+            told = [self._answers.recorded(walk) if isinstance(walk, CommandWalk) else None for walk in walks]
+        except StoreUnavailable as error:
+            return [error] * len(walks)
+        rest = [walk for walk, answer in zip(walks, told, strict=True) if answer is None]
+        if len(rest) == len(walks):
+            if len(walks) == 1:
+                return [StoreUnavailable("a version was taken by another writer; nothing was recorded")]
+            middle = len(walks) // 2
+            return self.run(walks[:middle]) + self.run(walks[middle:])
+        fresh = iter(self.run(rest) if rest else [])
+        return [answer if answer is not None else next(fresh) for answer in told]
+
+

@@ -1,0 +1,48 @@
+"""What one commit holds: events, leaves, request ids and links of a whole group of walks, or nothing of it.
+
+Promises: positions and leaf indexes are gapless and equal but for one: the leaf of position p has index p - 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from eventsourcing.persistence import StoredEvent
+
+
+class Row(NamedTuple):
+    """One stored event as read back."""
+
+    position: int
+    stream: str
+    version: int
+    topic: str
+    state: bytes
+
+
+class Request(NamedTuple):
+    """A command that was answered: same id and content, same answer."""
+
+    organisation: str
+    request_id: str
+    content: bytes
+    answer: bytes
+
+
+@dataclass(slots=True)
+class Batch:
+    """Lists grow while a group is walked; `base` is the position the group was judged on."""
+
+    base: int
+    events: list[StoredEvent] = field(default_factory=list)
+    leaves: list[bytes] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
+    links: list[tuple[str, str]] = field(default_factory=list)  # (resident, stream), for first events
+    frontier: bytes = b""  # of the ledger after this batch
+
+    @property
+    def head(self) -> int:
+        """Position after this batch."""
+        return self.base + len(self.events)

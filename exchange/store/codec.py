@@ -1,0 +1,195 @@
+"""Stored form of an event: JSON with stable names, personal fields sealed per resident and category.
+
+Promises: bytes are built once and hashed as stored; a sealed part opens only under its own envelope (stream,
+version, topic, resident, category, event id); an unknown topic or shape is refused, never guessed.
+Source: RFC 8259 (JSON), RFC 4648 (base64 of sealed parts).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+import msgspec
+
+from exchange.domain import TOPICS
+from exchange.errors import HistoryUnreadable, KeyDestroyed
+from exchange.keys.sealing import envelope, open_sealed, seal
+from exchange.store.upcasts import UPCASTS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from exchange.domain import Event
+    from exchange.keys.keystore import KeyStore
+
+EVENT_ID_BYTES: Final = 16
+NECESSITY_CATEGORY: Final = "LOG"
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """What a walk says of all its events: who, for what, on which basis, by which decision."""
+
+    at: datetime
+    organisation: str
+    task: str
+    professional: str
+    purpose: str
+    legal_basis: str  # "WMO-2.3.2@1": the entry and version that let it happen
+    decision_id: str
+    policy_hash: str
+    facts_position: int
+    necessity: str = ""
+
+
+class Sealed(msgspec.Struct, array_like=True):
+    """One ciphertext: category, key version, nonce and ciphertext."""
+
+    category: str
+    key_version: int
+    box: bytes
+
+
+class Stored(msgspec.Struct, omit_defaults=True):
+    """One event as stored. Names are permanent."""
+
+    id: str
+    at: datetime
+    o: str
+    k: str
+    w: str
+    p: str
+    b: str
+    g: tuple[str, str, int]
+    d: dict[str, Any]
+    r: str = ""
+    s: list[Sealed] = []
+    n: Sealed | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """One event read back, with what its walk said of it. `necessity` stays sealed unless asked for."""
+
+    event: Event
+    event_id: bytes
+    meta: Meta
+
+
+_encode = msgspec.json.Encoder().encode
+_decode_stored = msgspec.json.Decoder(Stored).decode
+_decode_map = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+class Codec:
+    """Turns events into stored bytes and back. Safe between threads: it holds no state but the key store."""
+
+    _names: ClassVar[dict[type, tuple[str, ...]]] = {}
+
+    def __init__(self, keys: KeyStore) -> None:
+        self._keys = keys
+
+    def encode(self, event: Event, *, event_id: bytes, stream: str, version: int, meta: Meta) -> bytes:
+        """Return the stored bytes; makes keys in the key store (pending until its flush) where there are none."""
+        kind = type(event)
+        names = self._names.get(kind)
+        if names is None:
+            names = self._names[kind] = tuple(field.name for field in fields(event))  # type: ignore[arg-type] # every Event is a dataclass
+        resident = event.resident
+        sealed_in = event.sealed_fields()
+        clear = {name: getattr(event, name) for name in names if name not in sealed_in and name != "resident"}
+        stored = Stored(
+            id=event_id.hex(),
+            at=meta.at,
+            o=meta.organisation,
+            k=meta.task,
+            w=meta.professional,
+            p=meta.purpose,
+            b=meta.legal_basis,
+            g=(meta.decision_id, meta.policy_hash, meta.facts_position),
+            d=clear,
+            r=resident,
+        )
+        place = (stream, version, kind.TOPIC, event_id)
+        if sealed_in:
+            parts: dict[str, dict[str, Any]] = {}
+            for name, category in sealed_in.items():
+                parts.setdefault(category, {})[name] = getattr(event, name)
+            stored.s = [self._seal(resident, category, part, place) for category, part in parts.items()]
+        if meta.necessity and resident:
+            stored.n = self._seal(resident, NECESSITY_CATEGORY, meta.necessity, place, label="necessity")
+        return _encode(stored)
+
+    def decode(self, state: bytes, *, stream: str, version: int, topic: str) -> Opened:
+        """Open stored bytes. Raises HistoryUnreadable, KeyDestroyed, KeyUnavailable or SealBroken."""
+        stored = self._parse(state, stream, topic)
+        event_id = bytes.fromhex(stored.id)
+        data = dict(stored.d)
+        if stored.r:
+            data["resident"] = stored.r
+        for part in stored.s:
+            data.update(_decode_map(self._open(stored.r, part, (stream, version, topic, event_id))))
+        return Opened(self._build(topic, data, stream), event_id, _meta_of(stored))
+
+    def decode_clear(self, state: bytes, *, stream: str, topic: str) -> tuple[Mapping[str, Any], Meta, bytes]:
+        """Read only what is not sealed: the clear fields, the walk's words, the event id."""
+        stored = self._parse(state, stream, topic)
+        return stored.d | ({"resident": stored.r} if stored.r else {}), _meta_of(stored), bytes.fromhex(stored.id)
+
+    def necessity(self, state: bytes, *, stream: str, version: int, topic: str) -> str:
+        """Open the necessity the caller gave; empty where there was none or the resident was erased."""
+        stored = self._parse(state, stream, topic)
+        if stored.n is None:
+            return ""
+        place = (stream, version, topic, bytes.fromhex(stored.id))
+        try:
+            text: str = msgspec.json.decode(self._open(stored.r, stored.n, place, label="necessity"), type=str)
+        except KeyDestroyed:
+            return ""
+        return text
+
+    def _parse(self, state: bytes, stream: str, topic: str) -> Stored:
+        try:
+            return _decode_stored(state)
+        except (msgspec.DecodeError, ValueError) as error:
+            raise HistoryUnreadable("a stored event has an unknown shape", topic=topic, aggregate=_kind(stream)) from error
+
+    def _build(self, topic: str, data: dict[str, Any], stream: str) -> Event:
+        upcast = UPCASTS.get(topic)
+        while upcast is not None:
+            topic, data = upcast(data)
+            upcast = UPCASTS.get(topic)
+        kind = TOPICS.get(topic)
+        if kind is None:
+            raise HistoryUnreadable("a stored event has an unknown topic", topic=topic, aggregate=_kind(stream))
+        try:
+            return msgspec.convert(data, kind)
+        except (msgspec.ValidationError, TypeError) as error:
+            raise HistoryUnreadable("a stored event has an unknown shape", topic=topic, aggregate=_kind(stream)) from error
+
+    def _seal(
+        self, resident: str, category: str, content: object, place: tuple[str, int, str, bytes], label: str = ""
+    ) -> Sealed:
+        key = self._keys.obtain(resident, category)
+        stream, version, topic, event_id = place
+        bound = envelope(stream, version, topic, resident, label or category, event_id)
+        return Sealed(category, key.version, seal(key, _encode(content), bound))
+
+    def _open(self, resident: str, part: Sealed, place: tuple[str, int, str, bytes], label: str = "") -> bytes:
+        key = self._keys.open_key(resident, part.category, part.key_version)
+        stream, version, topic, event_id = place
+        return open_sealed(key, part.box, envelope(stream, version, topic, resident, label or part.category, event_id))
+
+
+def _meta_of(stored: Stored) -> Meta:
+    decision_id, policy_hash, facts_position = stored.g
+    return Meta(
+        stored.at, stored.o, stored.k, stored.w, stored.p, stored.b, decision_id, policy_hash, facts_position
+    )
+
+
+def _kind(stream: str) -> str:
+    # Only the aggregate's name: the rest of a stream id may be a resident's ref.
+    return stream.partition("-")[0]

@@ -1,0 +1,154 @@
+"""Reads of committed state on connections of their own, so that readers never queue behind the writer.
+
+Promises: what one call returns is of one moment (one read transaction). Safe between threads: a connection
+each, closed together.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from exchange.store.batch import Row
+from exchange.store.sqlite import LOCK_TIMEOUT_S, store_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+ROWS_PER_PAGE_MAX: Final = 10_000
+_ROW: Final = "SELECT position, originator_id, originator_version, topic, state FROM stored_events"
+
+
+class Scope(NamedTuple):
+    """Streams of one resident as of a position."""
+
+    as_of: int
+    streams: tuple[str, ...]
+
+
+class Tail(NamedTuple):
+    """Events of one stream after a version, as of a position."""
+
+    as_of: int
+    rows: list[Row]
+
+
+class SQLiteReader:
+    """Read-only view of one shard's store."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._local = threading.local()
+        self._lock = threading.Lock()
+        self._all: list[sqlite3.Connection] = []  # owned by the holder of _lock
+
+    def head(self) -> tuple[int, bytes]:
+        """Return the last position and the ledger's frontier."""
+        with self._moment() as c:
+            position, frontier = c.execute("SELECT position, frontier FROM head WHERE one = 1").fetchone()
+            return position, frontier
+
+    def tail(self, stream: str, after_version: int = 0) -> Tail:
+        """Return the events of a stream after a version, oldest first."""
+        with self._moment() as c:
+            rows = c.execute(
+                f"{_ROW} WHERE originator_id = ? AND originator_version > ? ORDER BY originator_version",
+                (stream, after_version),
+            )
+            return Tail(_position(c), [Row(*row) for row in rows])
+
+    def last_version(self, stream: str) -> tuple[int, int]:
+        """Return (as of, version) of a stream that need not be folded; version 0 where there is none."""
+        with self._moment() as c:
+            row = c.execute(
+                "SELECT max(originator_version) FROM stored_events WHERE originator_id = ?", (stream,)
+            ).fetchone()
+            return _position(c), row[0] or 0
+
+    def scope(self, resident: str) -> Scope:
+        """Return the streams linked to a resident."""
+        with self._moment() as c:
+            rows = c.execute("SELECT stream FROM links WHERE resident = ? ORDER BY stream", (resident,))
+            return Scope(_position(c), tuple(row[0] for row in rows))
+
+    def page_of_stream(self, stream: str, before_version: int, limit: int) -> list[Row]:
+        """Return at most `limit` events of a stream below a version, newest first."""
+        with self._moment() as c:
+            rows = c.execute(
+                f"{_ROW} WHERE originator_id = ? AND originator_version < ? "
+                "ORDER BY originator_version DESC LIMIT ?",
+                (stream, before_version, min(limit, ROWS_PER_PAGE_MAX)),
+            )
+            return [Row(*row) for row in rows]
+
+    def page(self, after: int, limit: int, topics: Sequence[str] = ()) -> list[Row]:
+        """Return at most `limit` events after a position, oldest first, of the given topics or all."""
+        where = f" AND topic IN ({','.join('?' * len(topics))})" if topics else ""
+        with self._moment() as c:
+            rows = c.execute(
+                f"{_ROW} WHERE position > ?{where} ORDER BY position LIMIT ?",
+                (after, *topics, min(limit, ROWS_PER_PAGE_MAX)),
+            )
+            return [Row(*row) for row in rows]
+
+    def answer(self, organisation: str, request_id: str) -> tuple[bytes, bytes] | None:
+        """Return (content hash, answer) recorded for a request id."""
+        with self._moment() as c:
+            row: tuple[bytes, bytes] | None = c.execute(
+                "SELECT content, answer FROM requests WHERE organisation = ? AND request_id = ?",
+                (organisation, request_id),
+            ).fetchone()
+            return row
+
+    def leaf_entries(self, start: int, stop: int) -> list[bytes]:
+        """Return leaf entries of [start, stop) in order."""
+        with self._moment() as c:
+            rows = c.execute(
+                "SELECT entry FROM leaves WHERE leaf_index >= ? AND leaf_index < ? ORDER BY leaf_index",
+                (start, stop),
+            )
+            return [row[0] for row in rows]
+
+    def ledger_head(self) -> tuple[int, bytes]:
+        """Return (size, frontier): the size of the ledger is the last position."""
+        return self.head()
+
+    def close(self) -> None:
+        """Close every connection; later reads raise StoreUnavailable."""
+        with self._lock:
+            for connection in self._all:
+                connection.close()
+
+    @contextmanager
+    def _moment(self) -> Iterator[sqlite3.Connection]:
+        with store_errors():
+            connection = self._connection()
+            connection.execute("BEGIN")
+            try:
+                yield connection
+            finally:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+
+    def _connection(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = sqlite3.connect(
+                f"file:{self._path}?mode=ro",
+                uri=True,
+                check_same_thread=False,
+                isolation_level=None,
+                timeout=LOCK_TIMEOUT_S,
+            )
+            self._local.connection = connection
+            with self._lock:
+                self._all.append(connection)
+        return connection
+
+
+def _position(c: sqlite3.Connection) -> int:
+    position: int = c.execute("SELECT position FROM head WHERE one = 1").fetchone()[0]
+    return position

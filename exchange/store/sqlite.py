@@ -1,0 +1,156 @@
+"""SQLite recorder: one transaction for a group's head check, events, leaves, request ids and links.
+
+Promises: WAL with synchronous=FULL, so an acknowledged group survives power loss; the group is refused whole
+when the head moved, a version or a request id is taken. Source: sqlite.org/wal.html, pragma.html#synchronous;
+`eventsourcing` 9.5 recorders (persistence hooks).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from eventsourcing.persistence import IntegrityError, OperationalError, PersistenceError
+from eventsourcing.sqlite import (
+    SQLiteApplicationRecorder,
+    SQLiteConnection,
+    SQLiteConnectionPool,
+    SQLiteDatastore,
+)
+
+from exchange.errors import HistoryUnreadable, StoreFull, StoreUnavailable
+from exchange.store.errors import HeadMoved, Taken
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from eventsourcing.persistence import StoredEvent
+    from eventsourcing.sqlite import SQLiteCursor
+
+    from exchange.store.batch import Batch
+
+SCHEMA_VERSION: Final = 1
+LOCK_TIMEOUT_S: Final = 5
+FULL_MARKS: Final = ("disk is full", "disk I/O error")
+EMPTY_FRONTIER: Final = (0).to_bytes(8, "big")
+
+
+class FullSyncPool(SQLiteConnectionPool):
+    """Connections that flush every commit to the disk before it is acknowledged."""
+
+    def _create_connection(self) -> SQLiteConnection:
+        connection = super()._create_connection()
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        return connection
+
+
+class FullSyncDatastore(SQLiteDatastore):
+    """The library's datastore over `FullSyncPool`, with text stream ids."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(str(path), lock_timeout=LOCK_TIMEOUT_S, originator_id_type="text")
+        self.pool.close()
+        self.pool = FullSyncPool(db_name=str(path), lock_timeout=LOCK_TIMEOUT_S)
+
+
+class SQLiteRecorder(SQLiteApplicationRecorder):
+    """The library's application recorder; our own position is the row id, so notifications have no gaps."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(FullSyncDatastore(path))
+        self.insert_events_statement = (
+            "INSERT INTO stored_events (position, originator_id, originator_version, topic, state) "
+            "VALUES (?,?,?,?,?)"
+        )
+        # Names, not *: the row id alias and the extra column must not depend on column order.
+        with store_errors():
+            self.create_table()
+            self._check_schema()
+
+    def construct_create_table_statements(self) -> list[str]:
+        """Return the statements; every one is safe to repeat."""
+        return [
+            "CREATE TABLE IF NOT EXISTS stored_events ("
+            "position INTEGER PRIMARY KEY, originator_id TEXT NOT NULL, originator_version INTEGER NOT NULL, "
+            "topic TEXT NOT NULL, state BLOB NOT NULL)",
+            "CREATE UNIQUE INDEX IF NOT EXISTS stored_events_stream "
+            "ON stored_events (originator_id, originator_version)",
+            "CREATE TABLE IF NOT EXISTS leaves (leaf_index INTEGER PRIMARY KEY, entry BLOB NOT NULL)",
+            "CREATE TABLE IF NOT EXISTS requests (organisation TEXT, request_id TEXT, content BLOB NOT NULL, "
+            "answer BLOB NOT NULL, PRIMARY KEY (organisation, request_id)) WITHOUT ROWID",
+            "CREATE TABLE IF NOT EXISTS links (resident TEXT, stream TEXT, PRIMARY KEY (resident, stream)) "
+            "WITHOUT ROWID",
+            "CREATE TABLE IF NOT EXISTS head (one INTEGER PRIMARY KEY CHECK (one = 1), position INTEGER NOT NULL, "
+            "frontier BLOB NOT NULL)",
+            "INSERT OR IGNORE INTO head VALUES (1, 0, x'0000000000000000')",
+            "CREATE TABLE IF NOT EXISTS schema_version (one INTEGER PRIMARY KEY CHECK (one = 1), "
+            "version INTEGER NOT NULL)",
+            f"INSERT OR IGNORE INTO schema_version VALUES (1, {SCHEMA_VERSION})",
+        ]
+
+    def commit(self, batch: Batch) -> None:
+        """Commit a group, or nothing of it.
+
+        Raises HeadMoved, Taken (a version or request id exists), StoreFull or StoreUnavailable. After
+        StoreUnavailable the outcome can be either: compare the head before going on.
+        """
+        with store_errors():
+            self.insert_events(batch.events, batch=batch)
+
+    def _insert_events(
+        self, c: SQLiteCursor, stored_events: Sequence[StoredEvent], **kwargs: Any
+    ) -> Sequence[int] | None:
+        batch: Batch = kwargs["batch"]
+        head = batch.head
+        c.execute(
+            "UPDATE head SET position = ?, frontier = ? WHERE one = 1 AND position = ?",
+            (head, batch.frontier, batch.base),
+        )
+        if c.sqlite_cursor.rowcount != 1:
+            raise HeadMoved("another writer moved the head", expected=str(batch.base))
+        first = batch.base + 1
+        c.executemany(
+            self.insert_events_statement,
+            [
+                (position, event.originator_id, event.originator_version, event.topic, event.state)
+                for position, event in enumerate(stored_events, first)
+            ],
+        )
+        c.executemany("INSERT INTO leaves VALUES (?,?)", enumerate(batch.leaves, batch.base))
+        if batch.requests:
+            c.executemany("INSERT INTO requests VALUES (?,?,?,?)", batch.requests)
+        if batch.links:
+            c.executemany("INSERT OR IGNORE INTO links VALUES (?,?)", batch.links)
+        return range(first, head + 1)
+
+    def _check_schema(self) -> None:
+        with self.datastore.transaction(commit=False) as c:
+            c.execute("SELECT version FROM schema_version")
+            found = c.fetchone()[0]
+        if found > SCHEMA_VERSION:
+            raise HistoryUnreadable(
+                "the store was written by a newer version", found=str(found), known=str(SCHEMA_VERSION)
+            )
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.datastore.close()
+
+
+@contextmanager
+def store_errors() -> Iterator[None]:
+    """Turn the library's and SQLite's errors into the exchange's."""
+    try:
+        yield
+    except IntegrityError as error:
+        raise Taken("a version or a request id is taken") from error
+    except sqlite3.IntegrityError as error:
+        raise Taken("a version or a request id is taken") from error
+    except (OperationalError, PersistenceError, sqlite3.Error) as error:
+        if any(mark in str(error) for mark in FULL_MARKS):
+            raise StoreFull("the disk of the event store is full or failing") from error
+        raise StoreUnavailable("the event store did not answer") from error
