@@ -4,8 +4,8 @@ The SDK blinds a hash of the BSN, the exchange evaluates it with a key nobody el
 proof and removes the blinding. What remains is a group element, the same at every visit, of no use to another
 organisation. Promises: no pseudonym leaves `unblind` unless it was made with the key of the public key given,
 which must come from the exchange's operator on paper or in the configuration, never from the connection.
-Source: RFC 9497 (ristretto255-SHA512, mode VOPRF) sections 2.2.2, 3.3.2; RFC 9380 section 5.3.1. The pseudonym
-is the unblinded element itself, not the hashed output of the RFC: the exchange must be able to translate it.
+Source: RFC 9497 (ristretto255-SHA512, mode VOPRF) sections 2.2.2, 3.3.2; RFC 9380 section 5.3.1. The
+pseudonym is the unblinded element, not the hashed output of the RFC, so that the exchange can translate it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class BlindingRefused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class BlindingState:
-    """What `unblind` needs. The scalar leads back to a hash of the BSN, which can be guessed: keep it here."""
+    """What `unblind` needs. The scalar leads back to a hash of the BSN, which can be guessed: keep it."""
 
     blinded: bytes
     scalar: bytes = field(repr=False)
@@ -129,9 +129,11 @@ def _times(scalar: bytes, element: bytes) -> bytes:
 
 
 def _element(encoded: bytes, what: str) -> bytes:
+    # libsodium takes the identity and a set highest bit; the standard takes neither.
     if (
         len(encoded) != ELEMENT_BYTES
         or encoded == _IDENTITY
+        or encoded[-1] >= 0x80  # noqa: PLR2004 -- the highest bit of the encoding
         or not rbcl.crypto_core_ristretto255_is_valid_point(encoded)
     ):
         raise BlindingRefused(f"the {what} is not a ristretto255 element")

@@ -151,13 +151,13 @@ def verify_consistency(
 ) -> None:
     """Raise ProofRefused unless the tree of `newer` leaves begins with the tree of `older` leaves."""
     place = "consistency proof"
-    _require_hashes(place, (older_root, newer_root), proof)
     if not 1 <= older <= newer <= SIZE_MAX:
         raise ProofRefused(place, "has sizes out of order")
     if older == newer:
         if proof or older_root != newer_root:
             raise ProofRefused(place, "of equal sizes must be empty, with equal roots")
         return
+    _require_hashes(place, (older_root, newer_root), proof)
     # When the older tree is complete its root is the first node, and the proof leaves it out.
     path = [older_root, *proof] if not older & (older - 1) else list(proof)
     if not path:

@@ -11,6 +11,8 @@ from __future__ import annotations
 import os
 import stat
 from contextlib import suppress
+from pathlib import Path
+from tempfile import mkstemp
 from typing import TYPE_CHECKING, Final, Protocol
 
 from cryptography.exceptions import InvalidTag
@@ -21,7 +23,6 @@ from exchange.keys.datakey import KEY_BYTES, derive
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 _NONCE_BYTES: Final = 12
 _HEADER: Final = b"exchange development kek 1\n"
@@ -78,8 +79,7 @@ class FileKek:
 
 def _create(path: Path, key: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.{os.getpid()}.new")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    descriptor, draft = mkstemp(dir=path.parent, prefix=f".{path.name}.")  # of mode 0600
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(_HEADER + key.hex().encode() + b"\n")
@@ -89,7 +89,7 @@ def _create(path: Path, key: bytes) -> None:
         with suppress(FileExistsError):
             os.link(draft, path)
     finally:
-        draft.unlink()
+        Path(draft).unlink()
     directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(directory)
@@ -101,25 +101,29 @@ def _read(path: Path) -> bytes:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
-        raise SettingsInvalid(
-            "the KEK file cannot be opened", file=path.name, reason=str(error.strerror)
-        ) from None
-    with os.fdopen(descriptor, "rb") as file:
+        reason = str(error.strerror)
+        raise SettingsInvalid("the KEK file cannot be opened", file=path.name, reason=reason) from None
+    try:
         # Asked of the open file, not of its name: nobody can swap it in between.
-        found = os.fstat(file.fileno())
-        if not stat.S_ISREG(found.st_mode):
-            raise SettingsInvalid("the KEK file is not a regular file", file=path.name)
-        if found.st_uid not in {os.geteuid(), 0}:
-            raise SettingsInvalid("the KEK file belongs to another account", file=path.name)
-        mode = stat.S_IMODE(found.st_mode)
-        if mode & 0o077:
-            raise SettingsInvalid(
-                "the KEK file is open to others; chmod 600 it and consider its key seen",
-                file=path.name,
-                mode=f"{mode:04o}",
-            )
-        content = file.read(_FILE_BYTES + 1)
+        _require_private(os.fstat(descriptor), path.name)
+        content = os.read(descriptor, _FILE_BYTES + 1)
+    finally:
+        os.close(descriptor)
     return _parse(content, path.name)
+
+
+def _require_private(found: os.stat_result, name: str) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise SettingsInvalid("the KEK file is not a regular file", file=name)
+    if found.st_uid not in {os.geteuid(), 0}:
+        raise SettingsInvalid("the KEK file belongs to another account", file=name)
+    mode = stat.S_IMODE(found.st_mode)
+    if mode & 0o077:
+        raise SettingsInvalid(
+            "the KEK file is open to others; chmod 600 it and consider its key seen",
+            file=name,
+            mode=f"{mode:04o}",
+        )
 
 
 def _parse(content: bytes, name: str) -> bytes:

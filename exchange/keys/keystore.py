@@ -20,6 +20,7 @@ from exchange.keys.service_secret import obtain_secret
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+    from sqlite3 import Connection
 
     from exchange.keys.kek import Kek
 
@@ -67,9 +68,14 @@ class KeyStore:
             return key
 
     def rotate(self, resident_ref: str, category: str) -> DataKey:
-        """Make the next version, pending until `flush`; sealed data stay under the version they name."""
+        """Make the next version, pending until `flush`; sealed data stay under the version they name.
+
+        A key that is itself still pending is returned as it is: new enough, and perhaps in use.
+        """
         current = self.obtain(resident_ref, category)
         with self._lock:
+            if (resident_ref, category) in self._pending:
+                return current
             return self._make(resident_ref, category, current.version + 1)
 
     def open_key(self, resident_ref: str, category: str, version: int) -> DataKey:
@@ -82,7 +88,7 @@ class KeyStore:
             pending = self._pending.get((resident_ref, category))
             if pending is not None and pending.version == version:
                 return pending
-            key = self._read(resident_ref, category, version)
+            key = self._read(self._reader, resident_ref, category, version)
             self._opened.put(name, key)
             return key
 
@@ -96,19 +102,14 @@ class KeyStore:
         with self._writing:
             with self._lock:
                 keys = list(self._pending.values())
-            rows = [
-                (key.resident_ref, key.category, key.version, self._kek.key_id, self._wrap(key))
-                for key in keys
-            ]
-            with transaction(self._writer):
-                self._writer.executemany("INSERT INTO data_key VALUES (?, ?, ?, ?, ?)", rows)
+            self._write(keys)
             with self._lock:
                 for key in keys:
                     owner = (key.resident_ref, key.category)
                     if self._pending.get(owner) is key:
                         del self._pending[owner]
                     self._newest.put(owner, key)
-                    self._opened.put((*owner, key.version), key)
+                    self._opened.put(_name(key), key)
         return len(keys)
 
     def discard_pending(self) -> None:
@@ -183,9 +184,9 @@ class KeyStore:
             ).fetchone()
         return None if row is None else self._unwrap(resident_ref, category, *row)
 
-    def _read(self, resident_ref: str, category: str, version: int) -> DataKey:
+    def _read(self, connection: Connection, resident_ref: str, category: str, version: int) -> DataKey:
         with refusals():
-            row: tuple[str, bytes] | None = self._reader.execute(
+            row: tuple[str, bytes] | None = connection.execute(
                 "SELECT kek_id, wrapped FROM data_key"
                 " WHERE resident_ref = ? AND category = ? AND version = ?",
                 (resident_ref, category, version),
@@ -203,8 +204,24 @@ class KeyStore:
             ).fetchone()
         return row is not None
 
+    def _write(self, keys: list[DataKey]) -> None:
+        """Insert the keys in one transaction; accept what an earlier commit left though reported lost."""
+        rows = [(*_name(key), self._kek.key_id, self._wrap(key)) for key in keys]
+        with transaction(self._writer):
+            added = self._writer.executemany(
+                "INSERT INTO data_key VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", rows
+            ).rowcount
+            if added == len(rows):
+                return
+            with self._lock:
+                stored = [self._read(self._writer, *_name(key)) for key in keys]
+            if any(found.material != key.material for found, key in zip(stored, keys, strict=True)):
+                raise KeyUnavailable(
+                    "another process made a key for the same resident; discard and try again"
+                )
+
     def _wrap(self, key: DataKey) -> bytes:
-        return self._kek.wrap(key.material, _owner(key.resident_ref, key.category, key.version))
+        return self._kek.wrap(key.material, _owner(*_name(key)))
 
     def _unwrap(self, resident_ref: str, category: str, version: int, kek_id: str, wrapped: bytes) -> DataKey:
         if kek_id != self._kek.key_id:
@@ -219,6 +236,10 @@ class KeyStore:
         self._opened.drop(lambda name, _: name[0] == resident_ref)
         for owner in [owner for owner in self._pending if owner[0] == resident_ref]:
             del self._pending[owner]
+
+
+def _name(key: DataKey) -> tuple[str, str, int]:
+    return (key.resident_ref, key.category, key.version)
 
 
 def _owner(resident_ref: str, category: str, version: int) -> bytes:

@@ -28,8 +28,9 @@ def element(encoded: bytes) -> bytes:
     """Return `encoded` when it is a group element other than the identity; else raise GroupElementInvalid."""
     if len(encoded) != ELEMENT_BYTES:
         raise GroupElementInvalid("a group element has 32 bytes", found_bytes=str(len(encoded)))
-    # libsodium counts the identity as valid; every protocol here must refuse it (RFC 9497 section 2.1).
-    if encoded == IDENTITY or not rbcl.crypto_core_ristretto255_is_valid_point(encoded):
+    # libsodium counts the identity as valid, and this build overlooks the highest bit, which would give every
+    # element a second encoding. RFC 9497 section 2.1 and RFC 9496 section 4.3.1 refuse both.
+    if encoded == IDENTITY or encoded[-1] & 0x80 or not rbcl.crypto_core_ristretto255_is_valid_point(encoded):
         raise GroupElementInvalid("these bytes are not a ristretto255 element")
     return encoded
 

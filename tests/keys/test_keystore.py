@@ -1,0 +1,400 @@
+"""The key store: pending until flushed, whole or not at all, destroyed for ever."""
+
+from __future__ import annotations
+
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier, Event
+from typing import TYPE_CHECKING
+
+import pytest
+
+from exchange.errors import KeyDestroyed, KeyUnavailable, SealBroken, StoreFull
+from exchange.keys.kek import FileKek
+from exchange.keys.keystore import CACHED_KEYS_MAX, KeyStore
+from exchange.keys.sealing import open_sealed, seal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Iterator[Callable[..., KeyStore]]:
+    """Open the same key database as often as asked; all are closed at the end."""
+    stores: list[KeyStore] = []
+
+    def open_again(kek: str = "kek", cached_keys_max: int = CACHED_KEYS_MAX) -> KeyStore:
+        opener = FileKek(tmp_path / kek, create=True)
+        stores.append(KeyStore(tmp_path / "keys.db", opener, cached_keys_max=cached_keys_max))
+        return stores[-1]
+
+    yield open_again
+    for store in stores:
+        store.close()
+
+
+class Faulty:
+    """A connection whose next COMMIT is reported lost; with `persisted`, it happened all the same."""
+
+    def __init__(self, connection: sqlite3.Connection, *, persisted: bool) -> None:
+        self._connection = connection
+        self._persisted = persisted
+        self.armed = True
+
+    def execute(self, statement: str, parameters: tuple[str, ...] = ()) -> sqlite3.Cursor:
+        if statement == "COMMIT" and self.armed:
+            self.armed = False
+            if self._persisted:
+                self._connection.execute("COMMIT")
+            raise sqlite3.OperationalError("the answer was lost")
+        return self._connection.execute(statement, parameters)
+
+    def __getattr__(self, name: str) -> object:
+        attribute: object = getattr(self._connection, name)
+        return attribute
+
+
+def test_a_flushed_key_opens_after_a_restart(opened: Callable[..., KeyStore]) -> None:
+    store = opened()
+    key = store.obtain("resident-1", "WMO-PLAN")
+    sealed = seal(key, b"goal", b"envelope")
+    assert store.flush() == 1
+    again = opened()
+    assert open_sealed(again.open_key("resident-1", "WMO-PLAN", 1), sealed, b"envelope") == b"goal"
+    assert again.obtain("resident-1", "WMO-PLAN").ledger_key == key.ledger_key
+
+
+def test_each_resident_and_category_has_its_own_key(opened: Callable[..., KeyStore]) -> None:
+    store = opened()
+    keys = [
+        store.obtain(ref, category) for ref in ("r-1", "r-2") for category in ("WONEN", "ARBEID", "LEDGER")
+    ]
+    assert len({key.material for key in keys}) == 6
+    assert store.flush() == 6
+    assert store.flush() == 0
+
+
+def test_a_key_is_the_same_object_until_it_is_forgotten(opened: Callable[..., KeyStore]) -> None:
+    store = opened()
+    key = store.obtain("r-1", "WONEN")
+    assert store.obtain("r-1", "WONEN") is key
+    assert store.open_key("r-1", "WONEN", 1) is key
+    store.flush()
+    assert store.obtain("r-1", "WONEN") is key
+    assert store.open_key("r-1", "WONEN", 1) is key
+
+
+def test_a_crash_between_obtain_and_flush_leaves_no_key(opened: Callable[..., KeyStore]) -> None:
+    lost = opened().obtain("r-1", "WONEN")
+    again = opened()
+    with pytest.raises(KeyUnavailable, match="no such key") as refused:
+        again.open_key("r-1", "WONEN", 1)
+    assert not isinstance(refused.value, KeyDestroyed)
+    assert again.obtain("r-1", "WONEN").material != lost.material
+
+
+def test_discarded_keys_are_never_written(opened: Callable[..., KeyStore]) -> None:
+    store = opened()
+    discarded = store.obtain("r-1", "WONEN")
+    store.discard_pending()
+    assert store.flush() == 0
+    with pytest.raises(KeyUnavailable):
+        store.open_key("r-1", "WONEN", 1)
+    assert store.obtain("r-1", "WONEN").material != discarded.material
+
+
+@pytest.mark.parametrize("persisted", [False, True])
+def test_a_flush_reported_lost_can_be_repeated(
+    opened: Callable[..., KeyStore], monkeypatch: pytest.MonkeyPatch, *, persisted: bool
+) -> None:
+    store = opened()
+    keys = [store.obtain(f"r-{number}", "WONEN") for number in range(3)]
+    monkeypatch.setattr(store, "_writer", Faulty(store._writer, persisted=persisted))
+    with pytest.raises(KeyUnavailable):
+        store.flush()
+    store.obtain("r-3", "WONEN")
+    assert store.flush() == 4
+    again = opened()
+    assert [again.open_key(f"r-{number}", "WONEN", 1).material for number in range(3)] == [
+        key.material for key in keys
+    ]
+    assert again.open_key("r-3", "WONEN", 1)
+
+
+def test_a_full_disk_writes_nothing_and_keeps_the_keys_pending(opened: Callable[..., KeyStore]) -> None:
+    store = opened()
+    (pages,) = store._writer.execute("PRAGMA page_count").fetchone()
+    store._writer.execute(f"PRAGMA max_page_count = {pages}")
+    keys = {ref: store.obtain(ref, "WONEN").material for ref in (f"r-{number}" for number in range(500))}
+    with pytest.raises(StoreFull):
+        store.flush()
+    with pytest.raises(KeyUnavailable):
+        opened().open_key("r-0", "WONEN", 1)
+    store._writer.execute("PRAGMA max_page_count = 100000")
+    assert store.flush() == 500
+    again = opened()
+    assert {ref: again.open_key(ref, "WONEN", 1).material for ref in keys} == keys
+
+
+def test_two_processes_that_make_one_key_do_not_both_win(opened: Callable[..., KeyStore]) -> None:
+    first, second = opened(), opened()
+    winner = first.obtain("r-1", "WONEN")
+    second.obtain("r-1", "WONEN")
+    second.obtain("r-2", "WONEN")
+    first.flush()
+    with pytest.raises(KeyUnavailable, match="another process"):
+        second.flush()
+    second.discard_pending()
+    assert second.obtain("r-1", "WONEN").material == winner.material
+    with pytest.raises(KeyUnavailable):
+        second.open_key("r-2", "WONEN", 1)
+
+
+def test_a_rotated_key_seals_new_data_and_the_old_key_opens_the_old(opened: Callable[..., KeyStore]) -> None:
+    store = opened()
+    old = store.obtain("r-1", "WONEN")
+    assert store.rotate("r-1", "WONEN") is old
+    store.flush()
+    new = store.rotate("r-1", "WONEN")
+    assert (old.version, new.version) == (1, 2)
+    assert store.obtain("r-1", "WONEN") is new
+    assert store.open_key("r-1", "WONEN", 2) is new
+    store.flush()
+    again = opened()
+    assert again.obtain("r-1", "WONEN").material == new.material
+    assert again.open_key("r-1", "WONEN", 1).material == old.material
+
+
+def test_a_destroyed_key_is_gone_for_ever(opened: Callable[..., KeyStore]) -> None:
+    store = opened()
+    for category in ("WONEN", "ARBEID"):
+        store.obtain("r-1", category)
+    kept = store.obtain("r-2", "WONEN")
+    store.flush()
+    store.obtain("r-1", "PENDING")
+    assert not store.is_destroyed("r-1")
+    assert store.destroy("r-1") == 2
+    for each in (store, opened()):
+        for category in ("WONEN", "ARBEID", "PENDING", "NEVER-USED"):
+            with pytest.raises(KeyDestroyed):
+                each.open_key("r-1", category, 1)
+            with pytest.raises(KeyDestroyed):
+                each.obtain("r-1", category)
+        assert each.is_destroyed("r-1")
+        assert each.obtain("r-2", "WONEN").material == kept.material
+    assert store.flush() == 0
+
+
+def test_destroying_twice_or_without_keys_changes_nothing(opened: Callable[..., KeyStore]) -> None:
+    store = opened()
+    assert store.destroy("r-unknown") == 0
+    assert store.destroy("r-unknown") == 0
+    with pytest.raises(KeyDestroyed):
+        store.obtain("r-unknown", "WONEN")
+
+
+def test_destroyed_bytes_are_in_no_file(opened: Callable[..., KeyStore], tmp_path: Path) -> None:
+    store = opened()
+    store.obtain("r-1", "WONEN")
+    store.flush()
+    ((wrapped,),) = store._reader.execute("SELECT wrapped FROM data_key").fetchall()
+    files = sorted(tmp_path.glob("keys.db*"))
+    assert any(wrapped in file.read_bytes() for file in files)
+    store.destroy("r-1")
+    assert len(files) == 3
+    assert not any(wrapped in file.read_bytes() for file in tmp_path.glob("keys.db*"))
+
+
+def test_destroying_under_a_reader_says_so_and_can_be_finished(
+    opened: Callable[..., KeyStore], tmp_path: Path
+) -> None:
+    store = opened()
+    store._writer.execute("PRAGMA busy_timeout = 1")
+    store.obtain("r-1", "WONEN")
+    store.flush()
+    reader = sqlite3.connect(tmp_path / "keys.db", isolation_level=None)
+    reader.execute("BEGIN")
+    ((wrapped,),) = reader.execute("SELECT wrapped FROM data_key").fetchall()
+    with pytest.raises(KeyUnavailable, match="write-ahead log"):
+        store.destroy("r-1")
+    with pytest.raises(KeyDestroyed):
+        store.open_key("r-1", "WONEN", 1)
+    reader.execute("COMMIT")
+    reader.close()
+    assert store.destroy("r-1") == 0
+    assert not any(wrapped in file.read_bytes() for file in tmp_path.glob("keys.db*"))
+
+
+def test_another_kek_opens_nothing(opened: Callable[..., KeyStore]) -> None:
+    store = opened()
+    store.obtain("r-1", "WONEN")
+    store.flush()
+    store.check()
+    stranger = opened(kek="other")
+    attempts: list[Callable[[], object]] = [
+        lambda: stranger.open_key("r-1", "WONEN", 1),
+        lambda: stranger.obtain("r-1", "WONEN"),
+        stranger.check,
+    ]
+    for attempt in attempts:
+        with pytest.raises(KeyUnavailable, match="another KEK"):
+            attempt()
+
+
+def test_a_wrapped_key_copied_to_another_row_does_not_open(opened: Callable[..., KeyStore]) -> None:
+    store = opened()
+    for ref in ("r-1", "r-2"):
+        store.obtain(ref, "WONEN")
+    store.flush()
+    store._writer.execute(
+        "UPDATE data_key SET wrapped = (SELECT wrapped FROM data_key WHERE resident_ref = 'r-1')"
+        " WHERE resident_ref = 'r-2'"
+    )
+    again = opened()
+    assert again.open_key("r-1", "WONEN", 1)
+    with pytest.raises(KeyUnavailable, match="does not open"):
+        again.open_key("r-2", "WONEN", 1)
+
+
+def test_a_service_secret_is_made_once(opened: Callable[..., KeyStore]) -> None:
+    first, second = opened(), opened()
+    secret = first.service_secret("identity")
+    assert len(secret) == 32
+    assert second.service_secret("identity") == secret
+    assert second.service_secret("ledger") != secret
+    with pytest.raises(KeyUnavailable, match="another KEK"):
+        opened(kek="other").service_secret("identity")
+
+
+def test_the_caches_are_bounded_and_lose_nothing(opened: Callable[..., KeyStore]) -> None:
+    store = opened(cached_keys_max=4)
+    materials = {ref: store.obtain(ref, "WONEN").material for ref in (f"r-{number}" for number in range(20))}
+    store.flush()
+    assert len(store._newest) == len(store._opened) == 4
+    assert {ref: store.open_key(ref, "WONEN", 1).material for ref in materials} == materials
+    assert {ref: store.obtain(ref, "WONEN").material for ref in materials} == materials
+    assert len(store._newest) == len(store._opened) == 4
+
+
+def test_the_cache_forgets_the_key_used_longest_ago(opened: Callable[..., KeyStore]) -> None:
+    store = opened(cached_keys_max=2)
+    first, second = store.obtain("r-1", "WONEN"), store.obtain("r-2", "WONEN")
+    store.flush()
+    store.obtain("r-1", "WONEN")
+    store.obtain("r-3", "WONEN")
+    store.flush()
+    assert store.obtain("r-1", "WONEN") is first
+    assert store.obtain("r-2", "WONEN") is not second
+
+
+def test_many_who_obtain_at_once_get_one_key(opened: Callable[..., KeyStore]) -> None:
+    store = opened()
+    start = Barrier(8)
+
+    def obtain(_: int) -> list[int]:
+        start.wait(timeout=10)
+        return [id(store.obtain(f"r-{number}", "WONEN")) for number in range(50)]
+
+    with ThreadPoolExecutor(8) as pool:
+        seen = list(pool.map(obtain, range(8)))
+    assert all(ids == seen[0] for ids in seen)
+    assert store.flush() == 50
+
+
+def test_loaders_read_while_the_writer_flushes_and_destroys(opened: Callable[..., KeyStore]) -> None:
+    store = opened(cached_keys_max=8)
+    materials = {f"r-{number}": store.obtain(f"r-{number}", "WONEN").material for number in range(16)}
+    store.flush()
+    done = Event()
+
+    def load(seed: int) -> int:
+        opened_keys = 0
+        while not done.is_set():
+            ref = f"r-{(seed + opened_keys) % 16}"
+            assert store.open_key(ref, "WONEN", 1).material == materials[ref]
+            opened_keys += 1
+        return opened_keys
+
+    with ThreadPoolExecutor(3) as pool:
+        loads = [pool.submit(load, seed) for seed in range(3)]
+        try:
+            for number in range(40):
+                store.obtain(f"w-{number}", "WONEN")
+                assert store.flush() == 1
+                assert store.destroy(f"w-{number}") == 1
+                with pytest.raises(KeyDestroyed):
+                    store.open_key(f"w-{number}", "WONEN", 1)
+        finally:
+            done.set()
+        assert all(each.result(timeout=10) > 0 for each in loads)
+
+
+@pytest.mark.parametrize("content", [b"this is no database, it is a text of some length", b"\x00" * 4096])
+def test_a_file_that_is_no_database_is_refused_and_kept(
+    opened: Callable[..., KeyStore], tmp_path: Path, content: bytes
+) -> None:
+    (tmp_path / "keys.db").write_bytes(content)
+    with pytest.raises(KeyUnavailable):
+        opened()
+    assert (tmp_path / "keys.db").read_bytes() == content
+
+
+def test_another_kind_of_database_is_refused_and_kept(
+    opened: Callable[..., KeyStore], tmp_path: Path
+) -> None:
+    events = sqlite3.connect(tmp_path / "keys.db")
+    events.execute("CREATE TABLE stored_events (position INTEGER)")
+    events.close()
+    with pytest.raises(KeyUnavailable, match="another kind"):
+        opened()
+    events = sqlite3.connect(tmp_path / "keys.db")
+    assert events.execute("SELECT count(*) FROM sqlite_schema").fetchone() == (1,)
+    events.close()
+
+
+def test_a_database_that_cannot_be_opened_is_a_named_failure(tmp_path: Path) -> None:
+    (tmp_path / "keys.db").mkdir()
+    with pytest.raises(KeyUnavailable):
+        KeyStore(tmp_path / "keys.db", FileKek(tmp_path / "kek", create=True))
+
+
+def test_a_closed_store_gives_no_key(opened: Callable[..., KeyStore]) -> None:
+    store = opened()
+    store.obtain("r-1", "WONEN")
+    store.flush()
+    store.close()
+    with pytest.raises(KeyUnavailable):
+        store.open_key("r-1", "WONEN", 1)
+    store.close()
+
+
+def test_the_database_and_its_log_are_open_to_their_owner_only(
+    opened: Callable[..., KeyStore], tmp_path: Path
+) -> None:
+    opened().service_secret("any")
+    modes = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.glob("keys.db*")}
+    assert modes == dict.fromkeys(("keys.db", "keys.db-wal", "keys.db-shm"), 0o600)
+
+
+def test_no_refusal_names_a_resident(opened: Callable[..., KeyStore]) -> None:
+    store = opened()
+    store.destroy("resident-secret")
+    attempts: list[Callable[[], object]] = [
+        lambda: store.open_key("resident-secret", "WONEN", 1),
+        lambda: store.open_key("resident-secret-2", "WONEN", 1),
+        lambda: store.obtain("resident-secret", "WONEN"),
+    ]
+    for attempt in attempts:
+        with pytest.raises(KeyUnavailable) as refused:
+            attempt()
+        assert "resident-secret" not in str(refused.value)
+
+
+def test_data_of_a_destroyed_resident_do_not_open_with_a_later_key(opened: Callable[..., KeyStore]) -> None:
+    store = opened()
+    sealed = seal(store.obtain("r-1", "WONEN"), b"address", b"envelope")
+    store.flush()
+    store.destroy("r-1")
+    with pytest.raises(SealBroken):
+        open_sealed(store.obtain("r-2", "WONEN"), sealed, b"envelope")
