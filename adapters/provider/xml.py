@@ -132,7 +132,7 @@ def read(data: bytes) -> Message:
 
 
 def emit(message: Message) -> bytes:
-    """Write a message as UTF-8 with the standard's prefixes. Raises MessageInvalid if it breaks a rule of it."""
+    """Write a message as UTF-8, prefixes as usual. Raises MessageInvalid if it breaks its schema."""
     schema = message.schema
     root = _to_xml(message.root, _ROOT, schema, None)
     etree.indent(root, space="\t")
@@ -149,7 +149,7 @@ def emit(message: Message) -> bytes:
 
 @dataclass(slots=True)
 class _Raw:
-    """An element as it stood in the file: its tag with namespace, the names of its attributes, texts, children."""
+    """An element as it stood in the file: tag with namespace, names of attributes, texts, children."""
 
     tag: str
     attributes: frozenset[str]

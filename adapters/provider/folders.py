@@ -1,0 +1,200 @@
+"""Messages as files: an inbox that takes only whole files, an outbox that writes only whole files.
+
+Promises: a file is handed out once it parses; one that stays half-written is refused after a bounded number
+of looks, never waited for without end. Nothing is deleted: a file ends in archive/, or in rejected/ with a
+NAME.reason.txt that names element and rule and no value. A written file is there whole or not at all, also
+after a crash. Source: ADAPTERS.md section 2; rename(2), fsync(2).
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from adapters.provider.errors import FileRefused, Finding, MessageNotReadable, MessageRefused
+from adapters.provider.xml import MESSAGE_BYTES_MAX, Message, read
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+LOOKS_UNCHANGED_MAX: Final = 5
+LOOKS_TOTAL_MAX: Final = 200
+NAME_BYTES_MAX: Final = 200
+_SUFFIX: Final = ".xml"
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A whole message that lies in the inbox; `digest` is the SHA-256 of its bytes."""
+
+    name: str
+    message: Message
+    content: bytes = field(repr=False)
+    digest: bytes = field(repr=False)
+
+
+@dataclass(slots=True)
+class _Look:
+    """What a file that did not parse looked like, and how often it was seen so."""
+
+    state: tuple[int, int, int]
+    unchanged: int = 1
+    total: int = 1
+
+
+class Inbox:
+    """A folder others write into. Used by one process; the counts of looks live as long as this object."""
+
+    def __init__(self, inbox: Path, archive: Path, rejected: Path) -> None:
+        self._inbox = inbox
+        self._archive = archive
+        self._rejected = rejected
+        self._looks: dict[str, _Look] = {}
+        for folder in (inbox, archive, rejected):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def take(self) -> tuple[Incoming, ...]:
+        """Return the whole messages now in the inbox, by name; move what will never be one to rejected/."""
+        names = sorted(path.name for path in self._inbox.iterdir() if _is_message_name(path.name))
+        for gone in self._looks.keys() - set(names):
+            del self._looks[gone]
+        taken = (self._look(name) for name in names)
+        return tuple(incoming for incoming in taken if incoming is not None)
+
+    def _look(self, name: str) -> Incoming | None:
+        try:
+            content, state = _read_file(self._inbox / name)
+        except FileNotFoundError:
+            return None
+        except FileRefused as error:
+            self.reject(name, f"{error.code}: {error}", remedy=error.remedy)
+            return None
+        try:
+            message = read(content)
+        except MessageNotReadable as error:
+            if self._given_up(name, state):
+                self.reject(name, f"{error.code}: {error}", remedy=error.remedy)
+            return None
+        except MessageRefused as error:
+            self.reject(name, f"{error.code}: {error}", remedy=error.remedy)
+            return None
+        self._looks.pop(name, None)
+        return Incoming(name, message, content, hashlib.sha256(content).digest())
+
+    def _given_up(self, name: str, state: tuple[int, int, int]) -> bool:
+        """Count one more look at an unfinished file; a file that still changes gets more of them."""
+        look = self._looks.get(name)
+        if look is None:
+            look = self._looks[name] = _Look(state)
+        else:
+            look.unchanged = look.unchanged + 1 if look.state == state else 1
+            look.total += 1
+            look.state = state
+        return look.unchanged >= LOOKS_UNCHANGED_MAX or look.total >= LOOKS_TOTAL_MAX
+
+    def archive(self, name: str) -> Path:
+        """Move a processed file to archive/, under a free name, and return where it went."""
+        return _move(self._inbox / name, self._archive)
+
+    def reject(self, name: str, reason: str, findings: Iterable[Finding] = (), remedy: str = "") -> Path:
+        """Move a file to rejected/ with the reason beside it, and return where it went."""
+        kept = _move(self._inbox / name, self._rejected)
+        lines = [reason, *map(str, findings), *([f"What to do: {remedy}"] if remedy else [])]
+        write_whole(self._rejected, f"{kept.name}.reason.txt", ("\n".join(lines) + "\n").encode())
+        self._looks.pop(name, None)
+        return kept
+
+
+class Outbox:
+    """A folder others read from."""
+
+    def __init__(self, outbox: Path) -> None:
+        self._outbox = outbox
+        outbox.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def emit(self, name: str, content: bytes) -> Path:
+        """Write a message under its name. Writing the same again changes nothing; other content is refused.
+
+        Raises FileRefused for a name that is taken or no name, OSError when the disk will not take it.
+        """
+        if not _is_message_name(name):
+            raise FileRefused("a message in the outbox has a plain name that ends in .xml")
+        return write_whole(self._outbox, name, content)
+
+
+def write_whole(folder: Path, name: str, content: bytes) -> Path:
+    """Write a file that is there whole or not at all. Raises FileRefused where the name holds other bytes."""
+    target = folder / name
+    try:
+        if target.read_bytes() == content:
+            return target
+    except FileNotFoundError:
+        pass
+    else:
+        raise FileRefused("this name is taken by a file with other content")
+    # A name with a dot in front: readers of the folder leave it alone, and a crash leaves only this.
+    passing = folder / f".{name}.part"
+    try:
+        with passing.open("wb") as file:
+            os.fchmod(file.fileno(), 0o600)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        passing.replace(target)
+    except OSError:
+        passing.unlink(missing_ok=True)
+        raise
+    _sync_folder(folder)
+    return target
+
+
+def _is_message_name(name: str) -> bool:
+    plain = Path(name).name == name and not name.startswith(".")
+    return plain and name.lower().endswith(_SUFFIX) and len(os.fsencode(name)) <= NAME_BYTES_MAX
+
+
+def _read_file(path: Path) -> tuple[bytes, tuple[int, int, int]]:
+    """Return the bytes and (inode, size, time of change); reads at most one byte over the limit."""
+    try:
+        # No link is followed and no pipe waited for: whoever may write here may not make us read elsewhere.
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno in {errno.ELOOP, errno.ENXIO}:
+            raise FileRefused("a link, pipe or device is no message") from None
+        raise
+    with os.fdopen(handle, "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise FileRefused("a folder, pipe or device is no message")
+        content = file.read(MESSAGE_BYTES_MAX + 1)
+    return content, (status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+def _move(source: Path, folder: Path) -> Path:
+    target = folder / source.name
+    number = 1
+    while target.exists() or target.is_symlink():
+        number += 1
+        target = folder / f"{source.stem}.{number}{source.suffix}"
+    try:
+        source.rename(target)
+    except OSError as error:
+        if error.errno == errno.EXDEV:
+            raise FileRefused("inbox, archive and rejected must lie on one file system") from None
+        raise
+    _sync_folder(source.parent)
+    _sync_folder(folder)
+    return target
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,344 @@
+"""What came in, what goes out, and what was answered: the memory that makes every effect happen once.
+
+Promises: a message that comes again gets the answer it got; the same identification with other content is
+told apart (9056). The answer and its place in the outbox are one transaction. What cannot be delivered within
+a day is parked and stays visible, never dropped. Everything survives kill -9 (SQLite, WAL, synchronous FULL).
+Source: ADAPTERS.md section 2; TR056; OP090 (a retour within three working days).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from enum import Enum
+from typing import TYPE_CHECKING, Final
+
+from adapters.provider.errors import JournalConflict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+RETOUR_WORKING_DAYS: Final = 3
+RETRY_FIRST_MS: Final = 1_000
+RETRY_LONGEST_MS: Final = 3_600_000
+PARK_AFTER_MS: Final = 24 * 3_600_000
+_SATURDAY: Final = 5
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS inbox (
+  sender TEXT NOT NULL, kind TEXT NOT NULL, identification TEXT NOT NULL, digest BLOB NOT NULL,
+  clash INTEGER NOT NULL, received_ms INTEGER NOT NULL, retour_due TEXT NOT NULL,
+  outbox_name TEXT, pseudonym TEXT, archived TEXT,
+  PRIMARY KEY (sender, kind, identification, digest)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX IF NOT EXISTS inbox_first ON inbox (sender, kind, identification) WHERE clash = 0;
+CREATE TABLE IF NOT EXISTS outbox (
+  number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, identification TEXT NOT NULL,
+  content BLOB, pseudonym TEXT, state TEXT NOT NULL, attempts INTEGER NOT NULL, created_ms INTEGER NOT NULL,
+  next_attempt_ms INTEGER NOT NULL, retour_due TEXT, codes TEXT
+) STRICT;
+CREATE INDEX IF NOT EXISTS outbox_due ON outbox (state, next_attempt_ms);
+CREATE TABLE IF NOT EXISTS residents (
+  pseudonym TEXT PRIMARY KEY, bsn TEXT NOT NULL UNIQUE, birth_date TEXT NOT NULL, birth_date_use TEXT,
+  gender TEXT NOT NULL, name TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS assignments (
+  law TEXT NOT NULL, municipality TEXT NOT NULL, number INTEGER NOT NULL, pseudonym TEXT NOT NULL,
+  decided TEXT NOT NULL, starts_on TEXT NOT NULL, ends_on TEXT, category TEXT, code TEXT,
+  plan_id TEXT, support_id TEXT,
+  PRIMARY KEY (law, municipality, number)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS assignments_support ON assignments (support_id);
+CREATE TABLE IF NOT EXISTS positions (
+  name TEXT PRIMARY KEY, position INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
+
+
+class Arrival(Enum):
+    """What a message is to this adapter."""
+
+    NEW = "new"
+    UNFINISHED = "unfinished"
+    ANSWERED = "answered"
+    CLASH = "clash"
+
+
+@dataclass(frozen=True, slots=True)
+class MessageKey:
+    """Who sent it, which kind (`WMO301`), its identification, and the SHA-256 of its bytes."""
+
+    sender: str
+    kind: str
+    identification: str
+    digest: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message for the outbox. `retour_due` is set for one that wants an answer."""
+
+    name: str
+    kind: str
+    identification: str
+    content: bytes = field(repr=False)
+    retour_due: date | None = None
+    pseudonym: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A message of the outbox that is to be delivered, or was parked."""
+
+    name: str
+    kind: str
+    attempts: int
+    created_ms: int
+    content: bytes = field(repr=False)
+
+
+def retour_due(received: date) -> date:
+    """Return the last day for a retour: three working days on; public holidays are not known here."""
+    day, left = received, RETOUR_WORKING_DAYS
+    while left:
+        day += timedelta(days=1)
+        left -= day.weekday() < _SATURDAY
+    return day
+
+
+def wait_before_retry_ms(attempt: int, jitter: float) -> int:
+    """Return how long to wait after failed attempt `attempt`, from 1: doubling, at most an hour.
+
+    `jitter` lies in [0, 1) and takes away up to half, so that adapters do not all come back at once.
+    """
+    if attempt < 1 or not 0 <= jitter < 1:
+        raise ValueError("attempt counts from 1 and jitter lies in [0, 1)")
+    longest: int = min(RETRY_FIRST_MS << min(attempt - 1, 30), RETRY_LONGEST_MS)
+    return longest - int(longest * jitter / 2)
+
+
+class Journal:
+    """One SQLite file of one organisation. Owned by the thread that opened it."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.touch(mode=0o600, exist_ok=True)
+        self.connection = sqlite3.connect(path, isolation_level=None, timeout=5.0)
+        self.connection.execute("PRAGMA journal_mode = WAL")
+        self.connection.execute("PRAGMA synchronous = FULL")
+        # What is purged is overwritten, not only unlinked (GDPR 17).
+        self.connection.execute("PRAGMA secure_delete = ON")
+        self.connection.executescript(_SCHEMA)
+
+    def close(self) -> None:
+        """Close the file; a journal that is not closed loses nothing."""
+        self.connection.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make what happens inside one step: all of it, or after an error or a crash nothing of it.
+
+        Steps nest: the outermost one counts.
+        """
+        if self.connection.in_transaction:
+            yield
+            return
+        self.connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self.connection.execute("ROLLBACK")
+            raise
+        self.connection.execute("COMMIT")
+
+    # --- in ---------------------------------------------------------------------------------------------
+
+    def receive(self, key: MessageKey, now_ms: int, today: date) -> Arrival:
+        """Write down that a message came, and tell what it is.
+
+        UNFINISHED means that it came before and was not answered, after a crash for example: handle it again
+        with the same request ids. CLASH means that its identification is taken by other content (9056).
+        """
+        with self.transaction():
+            found = self._row(key)
+            if found is not None:
+                if found[0] is not None:
+                    return Arrival.ANSWERED
+                return Arrival.CLASH if found[1] else Arrival.UNFINISHED
+            clash = self.connection.execute(
+                "SELECT 1 FROM inbox WHERE sender = ? AND kind = ? AND identification = ?",
+                (key.sender, key.kind, key.identification),
+            ).fetchone()
+            self.connection.execute(
+                "INSERT INTO inbox (sender, kind, identification, digest, clash, received_ms, retour_due) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (*_key(key), int(clash is not None), now_ms, retour_due(today).isoformat()),
+            )
+            return Arrival.NEW if clash is None else Arrival.CLASH
+
+    def answer(self, key: MessageKey, retour: Outgoing, now_ms: int) -> None:
+        """Put the answer to a message in the outbox and remember it with the message, in one step."""
+        with self.transaction():
+            row = self._row(key)
+            if row is None:
+                raise JournalConflict("a message is answered that never came in")
+            if row[0] is not None and row[0] != retour.name:
+                raise JournalConflict("a message gets one answer")
+            self.send(retour, now_ms)
+            self.connection.execute(
+                "UPDATE inbox SET outbox_name = ?, pseudonym = ? "
+                "WHERE sender = ? AND kind = ? AND identification = ? AND digest = ?",
+                (retour.name, retour.pseudonym, *_key(key)),
+            )
+
+    def answer_again(self, key: MessageKey, now_ms: int) -> str:
+        """Put the answer given before back in the outbox and return its name: the message came again."""
+        with self.transaction():
+            row = self._row(key)
+            if row is None or row[0] is None:
+                raise JournalConflict("this message was not answered yet")
+            # Still waiting means that it goes out anyway; parked means that the sender is there again.
+            self.connection.execute(
+                "UPDATE outbox SET state = 'waiting', attempts = 0, created_ms = ?, next_attempt_ms = ? "
+                "WHERE name = ? AND content IS NOT NULL",
+                (now_ms, now_ms, row[0]),
+            )
+            return str(row[0])
+
+    def archived(self, key: MessageKey, name: str) -> None:
+        """Remember under which name the file was kept, so that a purge finds it."""
+        self.connection.execute(
+            "UPDATE inbox SET archived = ? "
+            "WHERE sender = ? AND kind = ? AND identification = ? AND digest = ?",
+            (name, *_key(key)),
+        )
+
+    def overdue(self, today: date) -> tuple[str, ...]:
+        """Return `KIND SENDER IDENTIFICATION` of messages that should have had our answer by now."""
+        rows = self.connection.execute(
+            "SELECT kind, sender, identification FROM inbox WHERE outbox_name IS NULL AND retour_due < ? "
+            "ORDER BY retour_due, identification",
+            (today.isoformat(),),
+        )
+        return tuple(" ".join(row) for row in rows)
+
+    def _row(self, key: MessageKey) -> tuple[str | None, int] | None:
+        row: tuple[str | None, int] | None = self.connection.execute(
+            "SELECT outbox_name, clash FROM inbox "
+            "WHERE sender = ? AND kind = ? AND identification = ? AND digest = ?",
+            _key(key),
+        ).fetchone()
+        return row
+
+    # --- out --------------------------------------------------------------------------------------------
+
+    def send(self, outgoing: Outgoing, now_ms: int) -> None:
+        """Put a message in the outbox. The same again changes nothing; other content is refused."""
+        with self.transaction():
+            row = self.connection.execute(
+                "SELECT content FROM outbox WHERE name = ?", (outgoing.name,)
+            ).fetchone()
+            if row is not None:
+                if row[0] is not None and row[0] != outgoing.content:
+                    raise JournalConflict("the outbox holds another message under this name")
+                return
+            due = None if outgoing.retour_due is None else outgoing.retour_due.isoformat()
+            self.connection.execute(
+                "INSERT INTO outbox (name, kind, identification, content, pseudonym, state, attempts, "
+                "created_ms, next_attempt_ms, retour_due) VALUES (?, ?, ?, ?, ?, 'waiting', 0, ?, ?, ?)",
+                (
+                    outgoing.name,
+                    outgoing.kind,
+                    outgoing.identification,
+                    outgoing.content,
+                    outgoing.pseudonym,
+                    now_ms,
+                    now_ms,
+                    due,
+                ),
+            )
+
+    def due(self, now_ms: int, limit: int = 100) -> tuple[Waiting, ...]:
+        """Return what is to be delivered now, oldest first."""
+        return self._waiting(
+            "state = 'waiting' AND next_attempt_ms <= ? ORDER BY number LIMIT ?", (now_ms, limit)
+        )
+
+    def parked(self) -> tuple[Waiting, ...]:
+        """Return what could not be delivered within a day and waits for a person."""
+        return self._waiting("state = 'parked' ORDER BY number", ())
+
+    def _waiting(self, condition: str, values: tuple[int, ...]) -> tuple[Waiting, ...]:
+        # The condition is one of the two texts above, never of a caller.
+        query = "SELECT name, kind, attempts, created_ms, content FROM outbox WHERE content IS NOT NULL AND "
+        return tuple(Waiting(*row) for row in self.connection.execute(query + condition, values))
+
+    def delivered(self, name: str) -> None:
+        """Note that a message left the house."""
+        self.connection.execute("UPDATE outbox SET state = 'sent' WHERE name = ?", (name,))
+
+    def failed(self, name: str, now_ms: int, jitter: float) -> bool:
+        """Note a failed delivery; return whether the message is now parked and somebody must be told."""
+        with self.transaction():
+            row = self.connection.execute(
+                "SELECT attempts, created_ms FROM outbox WHERE name = ? AND state = 'waiting'", (name,)
+            ).fetchone()
+            if row is None:
+                raise JournalConflict("no message of this name waits for delivery")
+            attempts = row[0] + 1
+            parked = now_ms - row[1] >= PARK_AFTER_MS
+            self.connection.execute(
+                "UPDATE outbox SET state = ?, attempts = ?, next_attempt_ms = ? WHERE name = ?",
+                (
+                    "parked" if parked else "waiting",
+                    attempts,
+                    now_ms + wait_before_retry_ms(attempts, jitter),
+                    name,
+                ),
+            )
+            return bool(parked)
+
+    def revive(self, name: str, now_ms: int) -> None:
+        """Let a parked message wait for delivery again, for another day."""
+        self.connection.execute(
+            "UPDATE outbox SET state = 'waiting', attempts = 0, created_ms = ?, next_attempt_ms = ? "
+            "WHERE name = ? AND state = 'parked'",
+            (now_ms, now_ms, name),
+        )
+
+    def answered(self, kind: str, identification: str, codes: tuple[str, ...]) -> bool:
+        """Note the retour to a message of ours; return whether there is such a message."""
+        changed = self.connection.execute(
+            "UPDATE outbox SET codes = ? WHERE kind = ? AND identification = ? AND retour_due IS NOT NULL",
+            (" ".join(codes), kind, identification),
+        )
+        return changed.rowcount > 0
+
+    def unanswered(self, today: date) -> tuple[str, ...]:
+        """Return the names of messages of ours whose retour should have been here by now."""
+        rows = self.connection.execute(
+            "SELECT name FROM outbox WHERE codes IS NULL AND retour_due < ? ORDER BY number",
+            (today.isoformat(),),
+        )
+        return tuple(str(row[0]) for row in rows)
+
+    # --- where we are in what we follow --------------------------------------------------------------------
+
+    def position(self, name: str) -> int:
+        """Return how far a subscription was followed; 0 for one never followed."""
+        row = self.connection.execute("SELECT position FROM positions WHERE name = ?", (name,)).fetchone()
+        return 0 if row is None else int(row[0])
+
+    def advance(self, name: str, position: int) -> None:
+        """Remember how far a subscription was followed; it never goes back."""
+        self.connection.execute(
+            "INSERT INTO positions VALUES (?, ?) "
+            "ON CONFLICT (name) DO UPDATE SET position = max(position, excluded.position)",
+            (name, position),
+        )
+
+
+def _key(key: MessageKey) -> tuple[str, str, str, bytes]:
+    return key.sender, key.kind, key.identification, key.digest
