@@ -75,7 +75,7 @@ def decided(
         professional=caller.professional,
         purpose=facts.purpose or "",
         legal_basis=verdict.basis_id or facts.legal_basis or "",
-        basis_version=verdict.basis_version,
+        basis_version=str(verdict.basis_version),
         consent_id=verdict.consent_id,
         action=action,
         outcome="DENY" if refused_whole else str(verdict.outcome),

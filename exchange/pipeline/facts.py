@@ -113,7 +113,8 @@ def law_of(task: str) -> str | None:
 def _sealed(resident: Any, caller: Caller, field: Field) -> Field:  # noqa: ANN401 -- ResidentState
     path = field.name.partition("[")[0]
     for seal in resident.seals:
-        if path in seal.paths and caller.recipient_id not in seal.readers:
+        named = caller.recipient_id in seal.readers or caller.role in seal.reader_roles
+        if path in seal.paths and not named:
             return Field(
                 field.name,
                 field.category,
@@ -143,8 +144,8 @@ def _for_gate(state: Any) -> Consent:  # noqa: ANN401 -- ConsentState
         version=state.version,
         state=state.state.upper(),
         explicit=state.explicit,
-        start=state.start,
-        end=state.end,
+        start=state.start_time,
+        end=state.end_time,
         withdrawn_at=state.withdrawn_at,
         purposes=frozenset((state.purpose,)),
         recipients=frozenset(state.recipients),

@@ -22,11 +22,12 @@ from exchange.store.errors import HeadMoved, Taken
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from exchange.domain import Event
     from exchange.gate.register import Register
     from exchange.keys.keystore import KeyStore
     from exchange.pipeline.hot import HotStates, Loader
     from exchange.pipeline.walk import Walk
-    from exchange.store.codec import Codec
+    from exchange.store.codec import Codec, Meta
     from exchange.store.reader import SQLiteReader
     from exchange.store.sqlite import SQLiteRecorder
 
@@ -93,18 +94,20 @@ class Writer:
         busy = Unavailable("other writers kept the head moving; nothing was recorded")
         return [busy] * len(walks)
 
+    def genesis(self, appends: Sequence[tuple[str, Sequence[Event]]], meta: Meta) -> bool:
+        """Commit the first events of an empty store; False where there is history. No gate: nobody to ask yet."""
+        self._sync()
+        if self._position:
+            return False
+        overlay = self._overlay()
+        overlay.append(appends, meta)
+        self._commit([], [], overlay)
+        return True
+
     # --- one group --------------------------------------------------------------------------------
 
     def _walk_all(self, walks: Sequence[Walk]) -> tuple[list[Outcome], Overlay]:
-        overlay = Overlay(
-            self._position,
-            hot=self._hot,
-            loader=self._loader,
-            recent=self._recent,
-            codec=self._codec,
-            keys=self._keys,
-            fresh_id=self._fresh_id,
-        )
+        overlay = self._overlay()
         outcomes: list[Outcome] = []
         for walk in walks:
             try:
@@ -117,6 +120,17 @@ class Writer:
             except ExchangeError as error:
                 outcomes.append(error)
         return outcomes, overlay
+
+    def _overlay(self) -> Overlay:
+        return Overlay(
+            self._position,
+            hot=self._hot,
+            loader=self._loader,
+            recent=self._recent,
+            codec=self._codec,
+            keys=self._keys,
+            fresh_id=self._fresh_id,
+        )
 
     def _commit(self, walks: Sequence[Walk], outcomes: list[Outcome], overlay: Overlay) -> list[Outcome]:
         batch = overlay.batch

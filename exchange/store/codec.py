@@ -126,9 +126,8 @@ class Codec:
         """Open stored bytes. Raises HistoryUnreadable, KeyDestroyed, KeyUnavailable or SealBroken."""
         stored = self._parse(state, stream, topic)
         event_id = bytes.fromhex(stored.id)
-        data = dict(stored.d)
-        if stored.r:
-            data["resident"] = stored.r
+        data = stored.d
+        data["resident"] = stored.r
         for part in stored.s:
             data.update(_decode_map(self._open(stored.r, part, (stream, version, topic, event_id))))
         return Opened(self._build(topic, data, stream), event_id, _meta_of(stored))

@@ -1,0 +1,139 @@
+"""Settings: flags over `EXCHANGE_*` over a TOML file over defaults; an unknown setting is refused.
+
+Promises: what production may not do is refused here, before anything is opened; a secret is never printed.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from exchange.errors import SettingsInvalid
+
+ENV_PREFIX: Final = "EXCHANGE_"
+# Read by tests and tools, not by the service.
+ENV_OTHERS: Final = frozenset({"EXCHANGE_STANDARDS_DIR", "EXCHANGE_DESIGN_DIR", "EXCHANGE_CONFIG"})
+HIDDEN: Final = frozenset({"operator_signing_key"})
+LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+class Settings(BaseSettings):
+    """What is in force. Folders left out lie below `data`."""
+
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, extra="forbid", frozen=True)
+
+    mode: Literal["development", "production"] = "development"
+    data: Path = Path("data")
+    keys: Path | None = None
+    checkpoints: Path | None = None
+    host: str = "127.0.0.1"
+    port: int = Field(default=8443, ge=0, le=65535)
+    metrics_port: int = Field(default=9464, ge=0, le=65535)
+    operator_oin: str = Field(default="00000001003214345000", pattern=r"^[0-9]{20}$")
+    operator_name: str = Field(default="Gemeente Voorbeeld", max_length=200)
+    operator_thumbprint: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
+    operator_signing_key: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
+    origin_host: str = Field(default="exchange.example", pattern=r"^[a-z0-9.-]{1,80}$")
+    server_certificate: Path | None = None
+    server_key: Path | None = None
+    client_authorities: Path | None = None
+    log_file: Path | None = None
+    log_level: Literal["debug", "info", "warning"] = "info"
+    hot_mib: int = Field(default=64, ge=1, le=65536)
+    integrate_ms: int = Field(default=250, ge=10, le=60_000)
+    drain_s: float = Field(default=10.0, ge=0, le=300)
+
+    @property
+    def keys_folder(self) -> Path:
+        """Where the key database and the KEK lie; never beside the events in production."""
+        return self.keys or self.data / "keys"
+
+    @property
+    def checkpoints_folder(self) -> Path:
+        """Where the last signed checkpoint lies, apart from the event store."""
+        return self.checkpoints or self.data / "checkpoints"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """No dotenv, no secret folder: the order is flags, environment; the file is merged before."""
+        del settings_cls, dotenv_settings, file_secret_settings
+        return init_settings, env_settings
+
+
+def load_settings(file: Path | None = None, **flags: Any) -> Settings:  # noqa: ANN401 -- pydantic checks each
+    """Return the settings in force. Raises SettingsInvalid naming each wrong setting, never its value."""
+    named = {name: value for name, value in flags.items() if value is not None}
+    _refuse_unknown_environment()
+    from_file = _read(file or _named_file())
+    # A file sits below the environment: only what neither names comes from it.
+    below = {
+        name: value
+        for name, value in from_file.items()
+        if name not in named and (ENV_PREFIX + name.upper()) not in os.environ
+    }
+    try:
+        settings = Settings(**{**below, **named})
+    except ValidationError as error:
+        raise SettingsInvalid(
+            "settings are not right",
+            **{".".join(map(str, one["loc"])) or "settings": one["type"] for one in error.errors()},
+        ) from None
+    _refuse_weak(settings)
+    return settings
+
+
+def shown(settings: Settings) -> dict[str, str]:
+    """Return the settings for `exchange config show`, secrets hidden."""
+    return {
+        name: "(hidden)" if name in HIDDEN and value else str(value)
+        for name, value in settings.model_dump().items()
+    }
+
+
+def _named_file() -> Path | None:
+    name = os.environ.get("EXCHANGE_CONFIG")
+    return Path(name) if name else None
+
+
+def _read(file: Path | None) -> dict[str, Any]:
+    if file is None:
+        return {}
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsInvalid("the settings file is not there", file=file.name) from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsInvalid("the settings file cannot be read", file=file.name) from error
+
+
+def _refuse_unknown_environment() -> None:
+    known = {ENV_PREFIX + name.upper() for name in Settings.model_fields} | ENV_OTHERS
+    unknown = sorted(name for name in os.environ if name.startswith(ENV_PREFIX) and name not in known)
+    if unknown:
+        raise SettingsInvalid("unknown settings in the environment", names=",".join(unknown))
+
+
+def _refuse_weak(settings: Settings) -> None:
+    if settings.mode == "development":
+        if settings.host not in LOOPBACK:
+            raise SettingsInvalid("development mode serves loopback only", host="not loopback")
+        return
+    for name in ("server_certificate", "server_key", "client_authorities", "operator_thumbprint"):
+        if not getattr(settings, name):
+            raise SettingsInvalid("production needs this setting", name=name)
+    data = settings.data.resolve()
+    for name, folder in (("keys", settings.keys_folder), ("checkpoints", settings.checkpoints_folder)):
+        if folder.resolve().is_relative_to(data):
+            raise SettingsInvalid("production keeps this apart from the events", name=name)

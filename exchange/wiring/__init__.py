@@ -1,0 +1,1 @@
+"""Composition root: the only floor with a clock, randomness, ids and concrete parts."""

@@ -1,0 +1,160 @@
+"""The running service: core, queue, publisher and door on one event loop, from start to drain.
+
+Promises: says it is ready only when the ledger agreed with the last signed checkpoint and the door is open; stops
+by refusing new calls, finishing accepted ones, publishing what was committed, and closing in reverse order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import os
+import signal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import uvloop
+
+from exchange.errors import ExchangeError, SettingsInvalid
+from exchange.logs import open_log
+from exchange.server.app import ExchangeServer, Parts, ServerConfig
+from exchange.wiring.core import (
+    development_authority,
+    fresh_uuid,
+    genesis,
+    open_core,
+    pipeline_of,
+    publisher_of,
+    utc_now,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from exchange.settings import Settings
+    from exchange.wiring.core import Core
+
+READY_FILE: Final = "service.json"
+OPERATOR_FOLDER: Final = "operator"
+FREEZE_AFTER_S: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """Certificates of the door, PEM."""
+
+    server_certificate: bytes
+    server_key: bytes
+    client_authorities: bytes
+
+
+def serve(settings: Settings) -> None:
+    """Run until SIGTERM or SIGINT. Raises ExchangeError when the service may not start."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    log = open_log(settings.log_file, settings.log_level)
+    material, thumbprint, signing_key = door_material(settings)
+    core = open_core(settings)
+    try:
+        genesis(core, utc_now(), thumbprint=thumbprint, signing_key=signing_key)
+        await run_core(settings, core, material, log)
+    finally:
+        core.close()
+
+
+async def run_core(settings: Settings, core: Core, material: Material, log: Any) -> None:  # noqa: ANN401 -- structlog's bound logger has no public type
+    """Serve an open core until a stop signal."""
+
+    def report(error: ExchangeError) -> None:
+        log.error("publish_failed", reason=error.code)
+
+    publisher = publisher_of(core, report)
+    pipeline = pipeline_of(core)
+    parts = Parts(
+        pipeline=pipeline,
+        hot=core.hot,
+        loader=core.loader,
+        reader=core.reader,
+        codec=core.codec,
+        identity=core.identity,
+        links=core.residents,
+        ledger=publisher,
+        register=core.register,
+        now=utc_now,
+        fresh_uuid=fresh_uuid,
+        log_pseudonym=core.log_pseudonym,
+        page_key=core.page_key,
+    )
+    config = ServerConfig(
+        address=settings.host,
+        port=settings.port,
+        metrics_port=settings.metrics_port,
+        server_certificate=material.server_certificate,
+        server_key=material.server_key,
+        client_authorities=material.client_authorities,
+        development=settings.mode == "development",
+    )
+    server = ExchangeServer(parts, config, log)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await publisher.start(pipeline)
+    port = await server.start()
+    _say_ready(settings, core, port, server.metrics_port)
+    log.info("ready", port=port)
+    loop.call_later(FREEZE_AFTER_S, _freeze)
+    await stop.wait()
+    (settings.data / READY_FILE).unlink(missing_ok=True)
+    await server.drain(settings.drain_s)
+    await pipeline.drain()
+    await publisher.stop()
+    log.info("stopped")
+
+
+def door_material(settings: Settings) -> tuple[Material, str, str]:
+    """Return the door's certificates, and the operator's thumbprint and signing key (hexadecimal)."""
+    if settings.mode == "production":
+        paths = (settings.server_certificate, settings.server_key, settings.client_authorities)
+        try:
+            read = [path.read_bytes() for path in paths if path is not None]
+        except OSError as error:
+            raise SettingsInvalid("a certificate file cannot be read") from error
+        return Material(*read), settings.operator_thumbprint, settings.operator_signing_key
+    authority = development_authority(settings)
+    folder = settings.data / OPERATOR_FOLDER
+    if not (folder / "organisation.json").exists():
+        authority.issue_organisation(settings.operator_oin, settings.operator_name, folder)
+    issued = json.loads((folder / "organisation.json").read_text(encoding="utf-8"))
+    door = settings.data / "door"
+    if not (door / "server.pem").exists():
+        authority.issue_server(door, ("localhost", "127.0.0.1", "::1"))
+    material = Material(
+        (door / "server.pem").read_bytes(), (door / "server.key").read_bytes(), (door / "ca.pem").read_bytes()
+    )
+    return material, issued["thumbprint"], issued["signing_key"]
+
+
+def _say_ready(settings: Settings, core: Core, port: int, metrics_port: int) -> None:
+    """Write, whole or not at all, where the service listens: for scripts that started it."""
+    told = {
+        "pid": os.getpid(),
+        "target": f"{settings.host}:{port}",
+        "metrics_port": metrics_port,
+        "origin": core.origin,
+        "log_vkey": core.signer.vkey,
+    }
+    file: Path = settings.data / READY_FILE
+    partial = file.with_suffix(".partial")
+    partial.write_text(json.dumps(told), encoding="utf-8")
+    partial.replace(file)
+
+
+def _freeze() -> None:
+    # What lives for ever need not be looked at again: a full collection is the p99 of everything else.
+    gc.collect()
+    gc.freeze()
