@@ -1,0 +1,339 @@
+"""Cases: who works on a resident's plan, in which role and task.
+
+Promises: only who works on a case lets others in; a relation that ended, or a closed case, opens nothing;
+reporting gives no relation with a case that was there before.
+Source: protos/exchange/v1/case_service.proto; GDPR 5(1)(f); Wmo 2015 article 5.3.3.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import ClassVar, Final
+
+from exchange.domain.kernel import Aggregate, Command, Events, ResidentEvent, aggregate
+from exchange.domain.shape import oin_fault, refuse_faults, token_fault
+from exchange.domain.values import ROLE_OF_FIRST_REPORTER, Author
+from exchange.errors import RuleBroken
+
+PROFESSIONALS_MAX: Final = 200
+
+
+# --- commands ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenCase(Command):
+    """Open a case with its plan; the author is its first professional."""
+
+    case_id: str
+    plan_id: str
+    resident: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordReporter(Command):
+    """Record that the author reported on a case that was open already."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JoinProfessional(Command):
+    """Let a professional of an organisation and task join."""
+
+    oin: str
+    task: str
+    professional: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaveCase(Command):
+    """End a professional's relation at once."""
+
+    oin: str
+    task: str
+    professional: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloseCase(Command):
+    """Close the case."""
+
+
+# --- events -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseOpened(ResidentEvent):
+    """A case is there, with the plan it is about."""
+
+    TOPIC: ClassVar[str] = "case.opened.v1"
+    case_id: str
+    plan_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReporterRecorded(ResidentEvent):
+    """Somebody else reported on the same case; gives no relation."""
+
+    TOPIC: ClassVar[str] = "case.reporter_recorded.v1"
+    case_id: str
+    oin: str
+    task: str
+    professional: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfessionalJoined(ResidentEvent):
+    """A professional works on the case; the same one again: in a new role."""
+
+    TOPIC: ClassVar[str] = "case.professional_joined.v1"
+    case_id: str
+    oin: str
+    task: str
+    professional: str
+    role: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfessionalLeft(ResidentEvent):
+    """A professional works on the case no more."""
+
+    TOPIC: ClassVar[str] = "case.professional_left.v1"
+    case_id: str
+    oin: str
+    task: str
+    professional: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseClosed(ResidentEvent):
+    """The case is closed; nobody has a relation with it any more."""
+
+    TOPIC: ClassVar[str] = "case.closed.v1"
+    case_id: str
+    at: datetime
+
+
+# --- state ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Professional:
+    """A relation with the case: start included, end excluded; no end while it lasts."""
+
+    oin: str
+    task: str
+    professional: str
+    role: str
+    start: datetime
+    end: datetime | None = None
+
+    def is_author(self, author: Author) -> bool:
+        """Tell whether this is the same person in the same task of the same organisation."""
+        return author == Author(self.oin, self.task, self.professional)
+
+    def works_at(self, now: datetime) -> bool:
+        """Tell whether the relation stands at this moment."""
+        return self.start <= now and (self.end is None or now < self.end)
+
+
+@dataclass(frozen=True, slots=True)
+class CaseState:
+    """A case as it stands. Ended relations stay listed, oldest first."""
+
+    case_id: str
+    resident: str
+    plan_id: str
+    professionals: tuple[Professional, ...] = ()
+    reporters: tuple[Author, ...] = ()
+    closed: bool = False
+
+
+def has_relation(state: CaseState | None, oin: str, task: str, professional: str, now: datetime) -> bool:
+    """Tell whether this professional works on the case now, in this task."""
+    if state is None or state.closed:
+        return False
+    who = Author(oin, task, professional)
+    return any(each.is_author(who) and each.works_at(now) for each in state.professionals)
+
+
+# --- decide -----------------------------------------------------------------------------------------
+
+
+def _open(command: OpenCase, state: CaseState | None) -> Events:
+    if state is not None:
+        raise RuleBroken("this case is open already", rule="CASE_EXISTS")
+    author = command.author
+    refuse_faults(
+        {
+            "case_id": token_fault(command.case_id),
+            "plan_id": token_fault(command.plan_id),
+            "resident": token_fault(command.resident),
+            "author.oin": oin_fault(author.oin),
+            "author.task": token_fault(author.task),
+            "author.professional": token_fault(author.professional),
+        }
+    )
+    opened = CaseOpened(
+        resident=command.resident, case_id=command.case_id, plan_id=command.plan_id, at=command.now
+    )
+    joined = ProfessionalJoined(
+        resident=command.resident,
+        case_id=command.case_id,
+        oin=author.oin,
+        task=author.task,
+        professional=author.professional,
+        role=ROLE_OF_FIRST_REPORTER,
+        at=command.now,
+    )
+    return (opened, joined)
+
+
+def _existing(state: CaseState | None) -> CaseState:
+    if state is None:
+        raise RuleBroken("there is no such case", rule="NO_CASE")
+    return state
+
+
+def _open_case(state: CaseState | None) -> CaseState:
+    case = _existing(state)
+    if case.closed:
+        raise RuleBroken("this case is closed", rule="CASE_CLOSED")
+    return case
+
+
+def _works_on(case: CaseState, command: Command) -> bool:
+    author = command.author
+    return has_relation(case, author.oin, author.task, author.professional, command.now)
+
+
+def _record_reporter(command: RecordReporter, state: CaseState | None) -> Events:
+    case = _open_case(state)
+    author = command.author
+    if author in case.reporters:
+        return ()
+    recorded = ReporterRecorded(
+        resident=case.resident,
+        case_id=case.case_id,
+        oin=author.oin,
+        task=author.task,
+        professional=author.professional,
+        at=command.now,
+    )
+    return (recorded,)
+
+
+def _join(command: JoinProfessional, state: CaseState | None) -> Events:
+    case = _open_case(state)
+    if not _works_on(case, command):
+        raise RuleBroken("only a professional who works on the case lets others join", rule="NOT_ON_CASE")
+    refuse_faults(
+        {
+            "oin": oin_fault(command.oin),
+            "task": token_fault(command.task),
+            "professional": token_fault(command.professional),
+            "role": token_fault(command.role),
+        }
+    )
+    who = Author(command.oin, command.task, command.professional)
+    roles = [each.role for each in case.professionals if each.is_author(who) and each.end is None]
+    if command.role in roles:
+        return ()
+    if len(case.professionals) >= PROFESSIONALS_MAX:
+        raise RuleBroken("this case has the most professionals it can have", rule="CASE_FULL")
+    joined = ProfessionalJoined(
+        resident=case.resident,
+        case_id=case.case_id,
+        oin=command.oin,
+        task=command.task,
+        professional=command.professional,
+        role=command.role,
+        at=command.now,
+    )
+    return (joined,)
+
+
+def _leave(command: LeaveCase, state: CaseState | None) -> Events:
+    case = _existing(state)
+    # An organisation always may take its own people off, also those who cannot do so themselves.
+    if command.author.oin != command.oin and not _works_on(case, command):
+        raise RuleBroken(
+            "only who works on the case, or the own organisation, ends a relation", rule="NOT_ON_CASE"
+        )
+    who = Author(command.oin, command.task, command.professional)
+    if not any(each.is_author(who) and each.end is None for each in case.professionals):
+        return ()
+    left = ProfessionalLeft(
+        resident=case.resident,
+        case_id=case.case_id,
+        oin=command.oin,
+        task=command.task,
+        professional=command.professional,
+        at=command.now,
+    )
+    return (left,)
+
+
+def _close(command: CloseCase, state: CaseState | None) -> Events:
+    case = _existing(state)
+    if case.closed:
+        return ()
+    if not _works_on(case, command):
+        raise RuleBroken("only a professional who works on the case closes it", rule="NOT_ON_CASE")
+    return (CaseClosed(resident=case.resident, case_id=case.case_id, at=command.now),)
+
+
+# --- evolve -----------------------------------------------------------------------------------------
+
+
+def _ended(state: CaseState, who: Author, at: datetime) -> tuple[Professional, ...]:
+    return tuple(
+        replace(each, end=at) if each.end is None and each.is_author(who) else each
+        for each in state.professionals
+    )
+
+
+def _opened(_state: CaseState | None, event: CaseOpened) -> CaseState:
+    return CaseState(event.case_id, event.resident, event.plan_id)
+
+
+def _reporter_recorded(state: CaseState, event: ReporterRecorded) -> CaseState:
+    return replace(state, reporters=(*state.reporters, Author(event.oin, event.task, event.professional)))
+
+
+def _joined(state: CaseState, event: ProfessionalJoined) -> CaseState:
+    # A new role ends the old one: at any moment a professional has one relation.
+    others = _ended(state, Author(event.oin, event.task, event.professional), event.at)
+    joined = Professional(event.oin, event.task, event.professional, event.role, event.at)
+    return replace(state, professionals=(*others, joined))
+
+
+def _left(state: CaseState, event: ProfessionalLeft) -> CaseState:
+    who = Author(event.oin, event.task, event.professional)
+    return replace(state, professionals=_ended(state, who, event.at))
+
+
+def _closed(state: CaseState, _event: CaseClosed) -> CaseState:
+    return replace(state, closed=True)
+
+
+CASE: Final[Aggregate] = aggregate(
+    "case",
+    deciders={
+        OpenCase: _open,
+        RecordReporter: _record_reporter,
+        JoinProfessional: _join,
+        LeaveCase: _leave,
+        CloseCase: _close,
+    },
+    founders={CaseOpened: _opened},
+    evolvers={
+        ReporterRecorded: _reporter_recorded,
+        ProfessionalJoined: _joined,
+        ProfessionalLeft: _left,
+        CaseClosed: _closed,
+    },
+)

@@ -1,0 +1,317 @@
+"""Consents: one purpose, one set of recipients, one set of categories, one period.
+
+Promises: withdrawing a consent that exists never fails and asks no version; a withdrawn consent is never
+given again; a no is never turned into a yes but by a new decision of who may decide.
+Source: GDPR 4(11) and 7; protos/exchange/v1/consent_service.proto; the gate's design section 2.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from types import MappingProxyType
+from typing import ClassVar, Final
+
+from exchange.domain.kernel import Aggregate, Command, Events, ResidentEvent, aggregate
+from exchange.domain.shape import (
+    FINE,
+    TOKEN_CHARS_MAX,
+    hash_fault,
+    member_fault,
+    members_fault,
+    refuse_faults,
+    token_fault,
+    tokens_fault,
+)
+from exchange.domain.values import OIN_DIGITS, ConsentKind, ConsentStatus, DataCategory, Purpose
+from exchange.errors import RuleBroken
+
+RECIPIENTS_MAX: Final = 20
+GIVERS_MAX: Final = 4
+_RECIPIENT: Final = re.compile(rf"[0-9]{{{OIN_DIGITS}}}/[!-~]{{1,{TOKEN_CHARS_MAX}}}")
+_SEALED_GIVERS: Final[Mapping[str, str]] = MappingProxyType({"given_by": "CONTACT"})
+
+
+# --- commands ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestConsent(Command):
+    """Put a question. Recipients are "<OIN>/<task>", the period excludes its end, the hash is hexadecimal."""
+
+    consent_id: str
+    case_id: str
+    resident: str
+    kind: str
+    purpose: str
+    recipients: tuple[str, ...]
+    categories: tuple[str, ...]
+    start_time: datetime
+    end_time: datetime
+    notice_id: str
+    notice_sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GiveConsent(Command):
+    """Say yes: who says it, whether in so many words, whether found free of pressure, and how."""
+
+    given_by: tuple[str, ...]
+    explicit: bool
+    free_assessed: bool
+    method: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefuseConsent(Command):
+    """Say no."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithdrawConsent(Command):
+    """Withdraw; takes nothing but the wish (GDPR 7(3))."""
+
+
+# --- events -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentRequested(ResidentEvent):
+    """The question was put, with what the resident was told."""
+
+    TOPIC: ClassVar[str] = "consent.requested.v1"
+    consent_id: str
+    case_id: str
+    kind: str
+    purpose: str
+    recipients: tuple[str, ...]
+    categories: tuple[str, ...]
+    start_time: datetime
+    end_time: datetime
+    notice_id: str
+    notice_sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentGiven(ResidentEvent):
+    """The answer is yes."""
+
+    TOPIC: ClassVar[str] = "consent.given.v1"
+    SEALED: ClassVar[Mapping[str, str]] = _SEALED_GIVERS
+    consent_id: str
+    given_by: tuple[str, ...]
+    explicit: bool
+    free_assessed: bool
+    method: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentRefused(ResidentEvent):
+    """The answer is no."""
+
+    TOPIC: ClassVar[str] = "consent.refused.v1"
+    consent_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentWithdrawn(ResidentEvent):
+    """It is withdrawn; from here nothing leaves on its ground."""
+
+    TOPIC: ClassVar[str] = "consent.withdrawn.v1"
+    consent_id: str
+    at: datetime
+
+
+# --- state ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentState:
+    """A consent as it stands. `state` is one of ConsentStatus; no answer leaves its fields empty."""
+
+    consent_id: str
+    case_id: str
+    resident: str
+    kind: str
+    purpose: str
+    recipients: tuple[str, ...]
+    categories: tuple[str, ...]
+    start_time: datetime
+    end_time: datetime
+    notice_id: str
+    notice_sha256: str
+    state: str = ConsentStatus.REQUESTED
+    given_by: tuple[str, ...] = ()
+    explicit: bool = False
+    free_assessed: bool = False
+    method: str = ""
+    given_at: datetime | None = None
+    refused_at: datetime | None = None
+    withdrawn_at: datetime | None = None
+    version: int = 1
+
+
+# --- decide -----------------------------------------------------------------------------------------
+
+
+def _recipients_fault(recipients: tuple[str, ...]) -> str:
+    if not all(map(_RECIPIENT.fullmatch, recipients)):
+        return 'must each be "<OIN>/<task>"'
+    if not 1 <= len(recipients) <= RECIPIENTS_MAX:
+        return f"must name 1 to {RECIPIENTS_MAX}"
+    return FINE if len(set(recipients)) == len(recipients) else "must name each once"
+
+
+def _period_fault(command: RequestConsent) -> str:
+    if command.end_time <= command.start_time:
+        return "must lie after the start"
+    return FINE if command.end_time > command.now else "must lie in the future"
+
+
+def _request(command: RequestConsent, state: ConsentState | None) -> Events:
+    if state is not None:
+        raise RuleBroken("this consent was asked before", rule="ALREADY_REQUESTED")
+    refuse_faults(
+        {
+            "consent_id": token_fault(command.consent_id),
+            "case_id": token_fault(command.case_id),
+            "resident": token_fault(command.resident),
+            "kind": member_fault(ConsentKind, command.kind),
+            "consent_purpose": member_fault(Purpose, command.purpose),
+            "recipients": _recipients_fault(command.recipients),
+            "categories": members_fault(DataCategory, command.categories),
+            "end_time": _period_fault(command),
+            "notice_id": token_fault(command.notice_id),
+            "notice_sha256": hash_fault(command.notice_sha256),
+        }
+    )
+    requested = ConsentRequested(
+        resident=command.resident,
+        consent_id=command.consent_id,
+        case_id=command.case_id,
+        kind=command.kind,
+        purpose=command.purpose,
+        recipients=command.recipients,
+        categories=command.categories,
+        start_time=command.start_time,
+        end_time=command.end_time,
+        notice_id=command.notice_id,
+        notice_sha256=command.notice_sha256,
+    )
+    return (requested,)
+
+
+def _asked(state: ConsentState | None) -> ConsentState:
+    if state is None:
+        raise RuleBroken("there is no such consent", rule="NO_CONSENT")
+    return state
+
+
+def _same_answer(command: GiveConsent, consent: ConsentState) -> bool:
+    said = (command.given_by, command.explicit, command.free_assessed, command.method)
+    return said == (consent.given_by, consent.explicit, consent.free_assessed, consent.method)
+
+
+def _give(command: GiveConsent, state: ConsentState | None) -> Events:
+    consent = _asked(state)
+    refuse_faults(
+        {
+            "given_by": tokens_fault(command.given_by, GIVERS_MAX),
+            "method": token_fault(command.method),
+        }
+    )
+    if consent.state == ConsentStatus.WITHDRAWN:
+        raise RuleBroken("a withdrawn consent is never given again: ask anew", rule="CONSENT_WITHDRAWN")
+    if consent.state == ConsentStatus.GIVEN:
+        if _same_answer(command, consent):
+            return ()
+        raise RuleBroken("this consent was given otherwise: withdraw it and ask anew", rule="ALREADY_GIVEN")
+    if command.now >= consent.end_time:
+        raise RuleBroken("the period of this consent is over: ask anew", rule="PERIOD_OVER")
+    given = ConsentGiven(
+        resident=consent.resident,
+        consent_id=consent.consent_id,
+        given_by=command.given_by,
+        explicit=command.explicit,
+        free_assessed=command.free_assessed,
+        method=command.method,
+        at=command.now,
+    )
+    return (given,)
+
+
+def _refuse(command: RefuseConsent, state: ConsentState | None) -> Events:
+    consent = _asked(state)
+    if consent.state == ConsentStatus.GIVEN:
+        raise RuleBroken("this consent was given: it ends by withdrawing", rule="ALREADY_GIVEN")
+    # A no on top of a no changes nothing.
+    if consent.state != ConsentStatus.REQUESTED:
+        return ()
+    return (ConsentRefused(resident=consent.resident, consent_id=consent.consent_id, at=command.now),)
+
+
+def _withdraw(command: WithdrawConsent, state: ConsentState | None) -> Events:
+    consent = _asked(state)
+    # Withdrawing twice is harmless and must never fail (GDPR 7(3)).
+    if consent.state == ConsentStatus.WITHDRAWN:
+        return ()
+    return (ConsentWithdrawn(resident=consent.resident, consent_id=consent.consent_id, at=command.now),)
+
+
+# --- evolve -----------------------------------------------------------------------------------------
+
+
+def _requested(_state: ConsentState | None, event: ConsentRequested) -> ConsentState:
+    return ConsentState(
+        consent_id=event.consent_id,
+        case_id=event.case_id,
+        resident=event.resident,
+        kind=event.kind,
+        purpose=event.purpose,
+        recipients=event.recipients,
+        categories=event.categories,
+        start_time=event.start_time,
+        end_time=event.end_time,
+        notice_id=event.notice_id,
+        notice_sha256=event.notice_sha256,
+    )
+
+
+def _given(state: ConsentState, event: ConsentGiven) -> ConsentState:
+    return replace(
+        state,
+        state=ConsentStatus.GIVEN,
+        given_by=event.given_by,
+        explicit=event.explicit,
+        free_assessed=event.free_assessed,
+        method=event.method,
+        given_at=event.at,
+        version=state.version + 1,
+    )
+
+
+def _refused(state: ConsentState, event: ConsentRefused) -> ConsentState:
+    return replace(state, state=ConsentStatus.REFUSED, refused_at=event.at, version=state.version + 1)
+
+
+def _withdrawn(state: ConsentState, event: ConsentWithdrawn) -> ConsentState:
+    return replace(state, state=ConsentStatus.WITHDRAWN, withdrawn_at=event.at, version=state.version + 1)
+
+
+CONSENT: Final[Aggregate] = aggregate(
+    "consent",
+    deciders={
+        RequestConsent: _request,
+        GiveConsent: _give,
+        RefuseConsent: _refuse,
+        WithdrawConsent: _withdraw,
+    },
+    founders={ConsentRequested: _requested},
+    evolvers={
+        ConsentGiven: _given,
+        ConsentRefused: _refused,
+        ConsentWithdrawn: _withdrawn,
+    },
+)

@@ -1,0 +1,268 @@
+"""Disclosures: what the gate decided about a resident's data, and what became of it.
+
+Promises: a decision is a fact of the gate and is recorded as it is, refusals included; appended without an
+expected version, so that recording never loses a race.
+Source: GDPR 5(2), 15, 19 and 30; the gate's design sections 1 and 2.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from types import MappingProxyType
+from typing import ClassVar, Final
+
+from exchange.domain.kernel import Aggregate, Command, Events, ResidentEvent, aggregate
+from exchange.domain.shape import member_fault, oin_fault, refuse_faults, token_fault
+from exchange.domain.values import DisclosureOutcome
+
+_SEALED_REQUEST: Final[Mapping[str, str]] = MappingProxyType({"request": "LOG"})
+
+
+# --- events -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisclosureDecided(ResidentEvent):
+    """The gate's decision. `request` is JSON of the judged facts; `subject` the plan or case asked about."""
+
+    TOPIC: ClassVar[str] = "disclosure.decided.v1"
+    SEALED: ClassVar[Mapping[str, str]] = _SEALED_REQUEST
+    decision_id: str
+    at: datetime
+    organisation: str
+    task: str
+    professional: str
+    purpose: str
+    legal_basis: str
+    basis_version: str
+    consent_id: str
+    action: str
+    subject: str
+    outcome: str
+    rules: tuple[str, ...]
+    released: tuple[str, ...]
+    withheld: tuple[str, ...]
+    obligations: tuple[str, ...]
+    policy_hash: str
+    facts_position: int
+    request: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisclosureDelivered(ResidentEvent):
+    """What was decided earlier has left."""
+
+    TOPIC: ClassVar[str] = "disclosure.delivered.v1"
+    decision_id: str
+    organisation: str
+    task: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryAborted(ResidentEvent):
+    """Judged again at delivery, it did not leave; the rules say why."""
+
+    TOPIC: ClassVar[str] = "disclosure.delivery_aborted.v1"
+    decision_id: str
+    organisation: str
+    task: str
+    rules: tuple[str, ...]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PurgeRequested(ResidentEvent):
+    """A recipient was asked to erase what it got (GDPR 19)."""
+
+    TOPIC: ClassVar[str] = "disclosure.purge_requested.v1"
+    decision_id: str
+    organisation: str
+    task: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PurgeConfirmed(ResidentEvent):
+    """The recipient says it erased what it got."""
+
+    TOPIC: ClassVar[str] = "disclosure.purge_confirmed.v1"
+    decision_id: str
+    organisation: str
+    task: str
+    at: datetime
+
+
+# --- commands ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordDecision(Command):
+    """Record what the gate decided."""
+
+    decision: DisclosureDecided
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordDelivery(Command):
+    """Record that it left, to the organisation and task named."""
+
+    resident: str
+    decision_id: str
+    organisation: str
+    task: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AbortDelivery(Command):
+    """Record that it did not leave after all."""
+
+    resident: str
+    decision_id: str
+    organisation: str
+    task: str
+    rules: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestPurge(Command):
+    """Record that the recipient was asked to erase."""
+
+    resident: str
+    decision_id: str
+    organisation: str
+    task: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfirmPurge(Command):
+    """Record that the recipient erased."""
+
+    resident: str
+    decision_id: str
+    organisation: str
+    task: str
+
+
+# --- state ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class DisclosureState:
+    """How many decisions there are, and the last one: the list itself is a projection's."""
+
+    count: int
+    last_decision_id: str
+    last_at: datetime
+
+
+# --- decide -----------------------------------------------------------------------------------------
+
+
+def _record_decision(command: RecordDecision, _state: DisclosureState | None) -> Events:
+    decision = command.decision
+    refuse_faults(
+        {
+            "resident": token_fault(decision.resident),
+            "decision_id": token_fault(decision.decision_id),
+            "organisation": oin_fault(decision.organisation),
+            "outcome": member_fault(DisclosureOutcome, decision.outcome),
+        }
+    )
+    return (decision,)
+
+
+def _refuse_recipient_faults(command: RecordDelivery | AbortDelivery | RequestPurge | ConfirmPurge) -> None:
+    refuse_faults(
+        {
+            "resident": token_fault(command.resident),
+            "decision_id": token_fault(command.decision_id),
+            "organisation": oin_fault(command.organisation),
+            "task": token_fault(command.task),
+        }
+    )
+
+
+def _record_delivery(command: RecordDelivery, _state: DisclosureState | None) -> Events:
+    _refuse_recipient_faults(command)
+    delivered = DisclosureDelivered(
+        resident=command.resident,
+        decision_id=command.decision_id,
+        organisation=command.organisation,
+        task=command.task,
+        at=command.now,
+    )
+    return (delivered,)
+
+
+def _abort_delivery(command: AbortDelivery, _state: DisclosureState | None) -> Events:
+    _refuse_recipient_faults(command)
+    refuse_faults({"rules": "" if command.rules else "must name a rule"})
+    aborted = DeliveryAborted(
+        resident=command.resident,
+        decision_id=command.decision_id,
+        organisation=command.organisation,
+        task=command.task,
+        rules=command.rules,
+        at=command.now,
+    )
+    return (aborted,)
+
+
+def _request_purge(command: RequestPurge, _state: DisclosureState | None) -> Events:
+    _refuse_recipient_faults(command)
+    requested = PurgeRequested(
+        resident=command.resident,
+        decision_id=command.decision_id,
+        organisation=command.organisation,
+        task=command.task,
+        at=command.now,
+    )
+    return (requested,)
+
+
+def _confirm_purge(command: ConfirmPurge, _state: DisclosureState | None) -> Events:
+    _refuse_recipient_faults(command)
+    confirmed = PurgeConfirmed(
+        resident=command.resident,
+        decision_id=command.decision_id,
+        organisation=command.organisation,
+        task=command.task,
+        at=command.now,
+    )
+    return (confirmed,)
+
+
+# --- evolve -----------------------------------------------------------------------------------------
+
+
+def _decided(state: DisclosureState | None, event: DisclosureDecided) -> DisclosureState:
+    if state is None:
+        return DisclosureState(1, event.decision_id, event.at)
+    return replace(state, count=state.count + 1, last_decision_id=event.decision_id, last_at=event.at)
+
+
+def _unchanged(
+    state: DisclosureState,
+    _event: DisclosureDelivered | DeliveryAborted | PurgeRequested | PurgeConfirmed,
+) -> DisclosureState:
+    return state
+
+
+DISCLOSURE: Final[Aggregate] = aggregate(
+    "disclosure",
+    deciders={
+        RecordDecision: _record_decision,
+        RecordDelivery: _record_delivery,
+        AbortDelivery: _abort_delivery,
+        RequestPurge: _request_purge,
+        ConfirmPurge: _confirm_purge,
+    },
+    founders={DisclosureDecided: _decided},
+    evolvers={
+        DisclosureDelivered: _unchanged,
+        DeliveryAborted: _unchanged,
+        PurgeRequested: _unchanged,
+        PurgeConfirmed: _unchanged,
+    },
+)

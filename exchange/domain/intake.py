@@ -1,0 +1,43 @@
+"""Intake: a report, at whichever desk, lands in the same case and plan.
+
+Promises: the desk is recorded and never used to decide; reporting on somebody whose case is open gives no
+relation, so that a report is no way to look into a plan.
+Source: the domain's design section 2 (P1); Wmo 2015 article 2.3.2 (melding).
+"""
+
+from dataclasses import replace
+from typing import TypeAlias
+
+from exchange.domain.case import CASE, CaseState, OpenCase, RecordReporter
+from exchange.domain.kernel import Events, stream_of
+from exchange.domain.plan import PLAN, PlanState, ReceiveReport
+
+StreamsOfEvents: TypeAlias = tuple[tuple[str, Events], ...]
+
+
+def receive_report(command: ReceiveReport, case: CaseState | None, plan: PlanState | None) -> StreamsOfEvents:
+    """Decide on a report over the resident's case and that case's plan; pairs of stream and its new events.
+
+    Without an open case both are opened under the command's ids, which must be new.
+    """
+    if case is None or case.closed:
+        orders = OpenCase(
+            now=command.now,
+            author=command.author,
+            case_id=command.case_id,
+            plan_id=command.plan_id,
+            resident=command.resident,
+        )
+        case_events = CASE.decide(orders, None)
+        plan_events = PLAN.decide(command, None)
+    else:
+        # Only a bug of the walk can bring another resident's case.
+        assert case.resident == command.resident  # noqa: S101 -- only a bug can break this
+        command = replace(command, case_id=case.case_id, plan_id=case.plan_id)
+        case_events = CASE.decide(RecordReporter(now=command.now, author=command.author), case)
+        plan_events = PLAN.decide(command, plan)
+    streams = (
+        (stream_of(CASE.name, command.case_id), case_events),
+        (stream_of(PLAN.name, command.plan_id), plan_events),
+    )
+    return tuple((stream, events) for stream, events in streams if events)

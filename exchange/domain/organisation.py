@@ -1,0 +1,319 @@
+"""Organisations: joining, certificates, tasks and leaving.
+
+Promises: a certificate once revoked never works again; the operator keeps a working certificate and a task,
+so that nobody can lock the exchange from inside.
+Source: protos/exchange/v1/organisation_service.proto; GDPR 32.
+"""
+
+from dataclasses import dataclass, replace
+from typing import ClassVar, Final
+
+from exchange.domain.kernel import Aggregate, Command, Event, Events, aggregate
+from exchange.domain.shape import hash_fault, oin_fault, refuse_faults, text_fault, token_fault, tokens_fault
+from exchange.errors import RuleBroken
+
+TASKS_MAX: Final = 20
+CERTIFICATES_MAX: Final = 100
+
+
+# --- commands ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JoinOrganisation(Command):
+    """Register an organisation. Thumbprint (SHA-256) and key (Ed25519) are 32 bytes in hexadecimal."""
+
+    oin: str
+    name: str
+    tasks: tuple[str, ...]
+    certificate_thumbprint: str
+    signing_key: str
+    operator: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddCertificate(Command):
+    """Register one more certificate. An empty signing key means the newest known one."""
+
+    certificate_thumbprint: str
+    signing_key: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevokeCertificate(Command):
+    """End a certificate at once."""
+
+    certificate_thumbprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantTask(Command):
+    """Grant a task."""
+
+    task: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndTask(Command):
+    """End a task."""
+
+    task: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaveOrganisation(Command):
+    """Let the organisation leave the exchange."""
+
+
+# --- events -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrganisationJoined(Event):
+    """An organisation takes part."""
+
+    TOPIC: ClassVar[str] = "organisation.joined.v1"
+    oin: str
+    name: str
+    tasks: tuple[str, ...]
+    certificate_thumbprint: str
+    signing_key: str
+    operator: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateAdded(Event):
+    """One more certificate works."""
+
+    TOPIC: ClassVar[str] = "organisation.certificate_added.v1"
+    oin: str
+    certificate_thumbprint: str
+    signing_key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateRevoked(Event):
+    """A certificate works no more."""
+
+    TOPIC: ClassVar[str] = "organisation.certificate_revoked.v1"
+    oin: str
+    certificate_thumbprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskGranted(Event):
+    """The organisation is a recipient in one more task."""
+
+    TOPIC: ClassVar[str] = "organisation.task_granted.v1"
+    oin: str
+    task: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskEnded(Event):
+    """The organisation is no recipient in this task any more."""
+
+    TOPIC: ClassVar[str] = "organisation.task_ended.v1"
+    oin: str
+    task: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrganisationLeft(Event):
+    """The organisation takes part no more."""
+
+    TOPIC: ClassVar[str] = "organisation.left.v1"
+    oin: str
+
+
+# --- state ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """A client certificate and the key that signs person tokens beside it; both hexadecimal."""
+
+    thumbprint: str
+    signing_key: str
+    revoked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OrganisationState:
+    """An organisation as it stands. Certificates are in the order they came."""
+
+    oin: str
+    name: str
+    tasks: frozenset[str]
+    certificates: tuple[Certificate, ...]
+    operator: bool = False
+    left: bool = False
+
+    def certificate(self, thumbprint: str) -> Certificate | None:
+        """Return the certificate with this thumbprint, revoked or not."""
+        return next((known for known in self.certificates if known.thumbprint == thumbprint), None)
+
+
+# --- decide -----------------------------------------------------------------------------------------
+
+
+def _join(command: JoinOrganisation, state: OrganisationState | None) -> Events:
+    if state is not None:
+        raise RuleBroken("this organisation has joined before", rule="ALREADY_JOINED")
+    refuse_faults(
+        {
+            "oin": oin_fault(command.oin),
+            "name": text_fault(command.name),
+            "tasks": tokens_fault(command.tasks, TASKS_MAX),
+            "certificate_thumbprint": hash_fault(command.certificate_thumbprint),
+            "signing_key": hash_fault(command.signing_key),
+        }
+    )
+    joined = OrganisationJoined(
+        oin=command.oin,
+        name=command.name,
+        tasks=tuple(sorted(command.tasks)),
+        certificate_thumbprint=command.certificate_thumbprint,
+        signing_key=command.signing_key,
+        operator=command.operator,
+    )
+    return (joined,)
+
+
+def _member(state: OrganisationState | None) -> OrganisationState:
+    if state is None:
+        raise RuleBroken("this organisation has not joined", rule="NOT_JOINED")
+    return state
+
+
+def _present(state: OrganisationState | None) -> OrganisationState:
+    member = _member(state)
+    if member.left:
+        raise RuleBroken("this organisation has left", rule="HAS_LEFT")
+    return member
+
+
+def _add_certificate(command: AddCertificate, state: OrganisationState | None) -> Events:
+    member = _present(state)
+    # Known keys are never empty: an organisation joins with one.
+    signing_key = command.signing_key or member.certificates[-1].signing_key
+    refuse_faults(
+        {
+            "certificate_thumbprint": hash_fault(command.certificate_thumbprint),
+            "signing_key": hash_fault(signing_key),
+        }
+    )
+    known = member.certificate(command.certificate_thumbprint)
+    if known is not None and known.revoked:
+        raise RuleBroken("a revoked certificate never works again", rule="CERTIFICATE_REVOKED")
+    if known is not None and command.signing_key not in {"", known.signing_key}:
+        raise RuleBroken("this certificate is known with another signing key", rule="SIGNING_KEY_DIFFERS")
+    if known is not None:
+        return ()
+    if len(member.certificates) >= CERTIFICATES_MAX:
+        raise RuleBroken("this organisation has the most certificates it can have", rule="CERTIFICATES_FULL")
+    added = CertificateAdded(
+        oin=member.oin, certificate_thumbprint=command.certificate_thumbprint, signing_key=signing_key
+    )
+    return (added,)
+
+
+def _revoke_certificate(command: RevokeCertificate, state: OrganisationState | None) -> Events:
+    # Also after leaving: ending a certificate is always safe.
+    member = _member(state)
+    known = member.certificate(command.certificate_thumbprint)
+    if known is None:
+        raise RuleBroken("this organisation has no such certificate", rule="CERTIFICATE_UNKNOWN")
+    if known.revoked:
+        return ()
+    working = [each for each in member.certificates if not each.revoked]
+    if member.operator and working == [known]:
+        raise RuleBroken(
+            "the operator keeps a working certificate: add another first", rule="LAST_CERTIFICATE"
+        )
+    return (CertificateRevoked(oin=member.oin, certificate_thumbprint=known.thumbprint),)
+
+
+def _grant_task(command: GrantTask, state: OrganisationState | None) -> Events:
+    member = _present(state)
+    refuse_faults({"task": token_fault(command.task)})
+    if command.task in member.tasks:
+        return ()
+    if len(member.tasks) >= TASKS_MAX:
+        raise RuleBroken("this organisation has the most tasks it can have", rule="TASKS_FULL")
+    return (TaskGranted(oin=member.oin, task=command.task),)
+
+
+def _end_task(command: EndTask, state: OrganisationState | None) -> Events:
+    member = _present(state)
+    if command.task not in member.tasks:
+        return ()
+    if member.operator and member.tasks == {command.task}:
+        raise RuleBroken("the operator keeps a task: grant another first", rule="LAST_TASK")
+    return (TaskEnded(oin=member.oin, task=command.task),)
+
+
+def _leave(_command: LeaveOrganisation, state: OrganisationState | None) -> Events:
+    member = _member(state)
+    if member.operator:
+        raise RuleBroken("the operator cannot leave its own exchange", rule="OPERATOR_STAYS")
+    return () if member.left else (OrganisationLeft(oin=member.oin),)
+
+
+# --- evolve -----------------------------------------------------------------------------------------
+
+
+def _joined(_state: OrganisationState | None, event: OrganisationJoined) -> OrganisationState:
+    return OrganisationState(
+        oin=event.oin,
+        name=event.name,
+        tasks=frozenset(event.tasks),
+        certificates=(Certificate(event.certificate_thumbprint, event.signing_key),),
+        operator=event.operator,
+    )
+
+
+def _certificate_added(state: OrganisationState, event: CertificateAdded) -> OrganisationState:
+    added = Certificate(event.certificate_thumbprint, event.signing_key)
+    return replace(state, certificates=(*state.certificates, added))
+
+
+def _certificate_revoked(state: OrganisationState, event: CertificateRevoked) -> OrganisationState:
+    certificates = tuple(
+        replace(each, revoked=True) if each.thumbprint == event.certificate_thumbprint else each
+        for each in state.certificates
+    )
+    return replace(state, certificates=certificates)
+
+
+def _task_granted(state: OrganisationState, event: TaskGranted) -> OrganisationState:
+    return replace(state, tasks=state.tasks | {event.task})
+
+
+def _task_ended(state: OrganisationState, event: TaskEnded) -> OrganisationState:
+    return replace(state, tasks=state.tasks - {event.task})
+
+
+def _left(state: OrganisationState, _event: OrganisationLeft) -> OrganisationState:
+    return replace(state, left=True)
+
+
+ORGANISATION: Final[Aggregate] = aggregate(
+    "organisation",
+    deciders={
+        JoinOrganisation: _join,
+        AddCertificate: _add_certificate,
+        RevokeCertificate: _revoke_certificate,
+        GrantTask: _grant_task,
+        EndTask: _end_task,
+        LeaveOrganisation: _leave,
+    },
+    founders={OrganisationJoined: _joined},
+    evolvers={
+        CertificateAdded: _certificate_added,
+        CertificateRevoked: _certificate_revoked,
+        TaskGranted: _task_granted,
+        TaskEnded: _task_ended,
+        OrganisationLeft: _left,
+    },
+)

@@ -1,0 +1,112 @@
+"""The plan: everything about one resident's support plan, as one aggregate.
+
+Promises: this room only gathers; commands, events, state and rules each have their own.
+Source: the domain's design sections 3 and 4.
+"""
+
+from typing import Final
+
+from exchange.domain.kernel import Aggregate, aggregate
+from exchange.domain.plan.commands import (
+    AgreeToPlan,
+    AssessLens,
+    AssignSupport,
+    DescribeSituation,
+    ReceiveReport,
+    RecordConversation,
+    RequestSupport,
+    SetGoal,
+    StartSupport,
+    StopSupport,
+)
+from exchange.domain.plan.decide import (
+    agree_to_plan,
+    assess_lens,
+    describe_situation,
+    lenses_missing,
+    receive_report,
+    record_conversation,
+    set_goal,
+)
+from exchange.domain.plan.events import (
+    ConversationRecorded,
+    GoalSet,
+    LensAssessed,
+    PlanAgreed,
+    PlanDisagreed,
+    PlanEvent,
+    PlanOpened,
+    ReportReceived,
+    SituationDescribed,
+    SupportAssigned,
+    SupportRequested,
+    SupportStarted,
+    SupportStopped,
+)
+from exchange.domain.plan.state import (
+    EVOLVERS,
+    FOUNDERS,
+    Agreement,
+    Conversation,
+    Goal,
+    LensAssessment,
+    PlanState,
+    Report,
+    Situation,
+    Support,
+)
+from exchange.domain.plan.support import assign_support, request_support, start_support, stop_support
+
+PLAN: Final[Aggregate] = aggregate(
+    "plan",
+    deciders={
+        ReceiveReport: receive_report,
+        RecordConversation: record_conversation,
+        DescribeSituation: describe_situation,
+        SetGoal: set_goal,
+        AssessLens: assess_lens,
+        RequestSupport: request_support,
+        AgreeToPlan: agree_to_plan,
+        AssignSupport: assign_support,
+        StartSupport: start_support,
+        StopSupport: stop_support,
+    },
+    founders=FOUNDERS,
+    evolvers=EVOLVERS,
+)
+
+__all__ = [
+    "PLAN",
+    "AgreeToPlan",
+    "Agreement",
+    "AssessLens",
+    "AssignSupport",
+    "Conversation",
+    "ConversationRecorded",
+    "DescribeSituation",
+    "Goal",
+    "GoalSet",
+    "LensAssessed",
+    "LensAssessment",
+    "PlanAgreed",
+    "PlanDisagreed",
+    "PlanEvent",
+    "PlanOpened",
+    "PlanState",
+    "ReceiveReport",
+    "RecordConversation",
+    "Report",
+    "ReportReceived",
+    "RequestSupport",
+    "SetGoal",
+    "Situation",
+    "SituationDescribed",
+    "StartSupport",
+    "StopSupport",
+    "Support",
+    "SupportAssigned",
+    "SupportRequested",
+    "SupportStarted",
+    "SupportStopped",
+    "lenses_missing",
+]

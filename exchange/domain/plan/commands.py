@@ -1,0 +1,116 @@
+"""Orders on a plan, named as the calls of the contract.
+
+Promises: days are dates (None where absent), times aware UTC; ids are drawn by who builds the command.
+Source: protos/exchange/v1/plan_service.proto and case_service.proto (ReceiveReport).
+"""
+
+from dataclasses import dataclass
+from datetime import date
+
+from exchange.domain.kernel import Command
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiveReport(Command):
+    """Report a need. Case and plan ids are used only where the resident has no open case."""
+
+    resident: str
+    case_id: str
+    plan_id: str
+    report_id: str
+    life_domains: tuple[str, ...]
+    own_words: str
+    desk: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordConversation(Command):
+    """Record a conversation; a first one solved in general services closes the plan."""
+
+    conversation_id: str
+    kind: str
+    hold_date: date
+    outcome: str
+    summary: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DescribeSituation(Command):
+    """Describe one life domain; the score is 1 (acute problem) to 5 (fully self-reliant)."""
+
+    life_domain: str
+    description: str
+    strengths: str = ""
+    score: int
+    judge_date: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetGoal(Command):
+    """Set a goal in the resident's own words."""
+
+    goal_id: str
+    own_words: str
+    desired_effect: str
+    life_domain: str
+    target_date: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssessLens(Command):
+    """Record what looking through one law shows, or why that lens is waived."""
+
+    law: str
+    finding: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestSupport(Command):
+    """Choose a support for goals. Volume with unit and frequency (iWmo codes), or 0 and both empty."""
+
+    support_id: str
+    kind: str
+    provider_oin: str = ""
+    product_category: str = ""
+    product_code: str = ""
+    start_date: date
+    end_date: date | None = None
+    volume: int = 0
+    unit: str = ""
+    frequency: str = ""
+    goal_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgreeToPlan(Command):
+    """Record the resident's yes or no to the plan as it stands."""
+
+    outcome: str
+    remarks: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssignSupport(Command):
+    """Record that a custom support is assigned to its provider (iWmo 301)."""
+
+    support_id: str
+    assignment_number: str
+    assign_date: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartSupport(Command):
+    """Record that care has started (iWmo 305)."""
+
+    support_id: str
+    care_start_date: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopSupport(Command):
+    """Record that care has stopped (iWmo 307); the day is the last of care."""
+
+    support_id: str
+    care_end_date: date
+    reason: str

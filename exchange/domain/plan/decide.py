@@ -1,0 +1,287 @@
+"""What may happen to a plan: reports, conversations, situations, goals, lenses and agreement.
+
+Promises: nothing is added to a closed plan but a report, which opens it again; with a care need and a
+possibility of work nobody agrees before both laws were looked through.
+Source: protos/exchange/v1/plan_service.proto; the domain's design section 2 (P1, P2, P4, P9).
+"""
+
+from typing import Final
+
+from exchange.domain.kernel import Events
+from exchange.domain.plan.commands import (
+    AgreeToPlan,
+    AssessLens,
+    DescribeSituation,
+    ReceiveReport,
+    RecordConversation,
+    SetGoal,
+)
+from exchange.domain.plan.events import (
+    ConversationRecorded,
+    GoalSet,
+    LensAssessed,
+    PlanAgreed,
+    PlanDisagreed,
+    PlanOpened,
+    ReportReceived,
+    SituationDescribed,
+)
+from exchange.domain.plan.state import PlanState
+from exchange.domain.shape import (
+    day_fault,
+    member_fault,
+    members_fault,
+    range_fault,
+    refuse_faults,
+    text_fault,
+    token_fault,
+)
+from exchange.domain.values import (
+    CARE_DOMAINS,
+    LENSES_OF_CARE_AND_WORK,
+    SCORE_MAX,
+    SCORE_MIN,
+    SCORE_OF_NEED_MAX,
+    WORK_DOMAINS,
+    AgreementOutcome,
+    ConversationKind,
+    ConversationOutcome,
+    Law,
+    LensFinding,
+    LifeDomain,
+    SupportStatus,
+)
+from exchange.errors import RuleBroken
+
+# The contract's lists hold no more (plan.proto).
+ELEMENTS_MAX: Final = 1000
+LENSES_MAX: Final = 100
+
+
+def existing(state: PlanState | None) -> PlanState:
+    """Return the plan; refuse where there is none."""
+    if state is None:
+        raise RuleBroken("there is no such plan", rule="NO_PLAN")
+    return state
+
+
+def open_plan(state: PlanState | None) -> PlanState:
+    """Return the plan; refuse where there is none or it is closed."""
+    plan = existing(state)
+    if plan.closed:
+        raise RuleBroken("this plan is closed: a new report opens it again", rule="PLAN_CLOSED")
+    return plan
+
+
+def refuse_full(elements: tuple[object, ...], elements_max: int = ELEMENTS_MAX) -> None:
+    """Refuse one more element than the contract can show."""
+    if len(elements) >= elements_max:
+        raise RuleBroken("this plan has the most elements of this kind it can have", rule="PLAN_FULL")
+
+
+def receive_report(command: ReceiveReport, state: PlanState | None) -> Events:
+    """Decide on a report; opens the plan where there is none."""
+    refuse_faults(
+        {
+            "resident": token_fault(command.resident),
+            "life_domains": members_fault(LifeDomain, command.life_domains),
+            "own_words": text_fault(command.own_words),
+            "desk": token_fault(command.desk),
+        }
+    )
+    author = command.author
+    received = ReportReceived(
+        resident=command.resident,
+        plan_id=command.plan_id,
+        organisation=author.oin,
+        task=author.task,
+        report_id=command.report_id,
+        desk=command.desk,
+        life_domains=command.life_domains,
+        own_words=command.own_words,
+        at=command.now,
+    )
+    if state is not None:
+        refuse_full(state.reports)
+        return (received,)
+    opened = PlanOpened(
+        resident=command.resident,
+        plan_id=command.plan_id,
+        organisation=author.oin,
+        task=author.task,
+        case_id=command.case_id,
+        at=command.now,
+    )
+    return (opened, received)
+
+
+def record_conversation(command: RecordConversation, state: PlanState | None) -> Events:
+    """Decide on a conversation; care that runs keeps the plan open."""
+    plan = open_plan(state)
+    refuse_faults(
+        {
+            "kind": member_fault(ConversationKind, command.kind),
+            "hold_date": day_fault(command.hold_date),
+            "outcome": member_fault(ConversationOutcome, command.outcome),
+            "summary": text_fault(command.summary),
+        }
+    )
+    solved = command.outcome == ConversationOutcome.SOLVED_IN_GENERAL_SERVICES
+    running = {SupportStatus.ASSIGNED, SupportStatus.STARTED}
+    if (
+        solved
+        and command.kind == ConversationKind.FIRST
+        and any(each.state in running for each in plan.supports)
+    ):
+        raise RuleBroken("a plan with assigned or started support is not closed", rule="SUPPORT_RUNS")
+    refuse_full(plan.conversations)
+    recorded = ConversationRecorded(
+        resident=plan.resident,
+        plan_id=plan.plan_id,
+        organisation=command.author.oin,
+        task=command.author.task,
+        conversation_id=command.conversation_id,
+        kind=command.kind,
+        hold_date=command.hold_date,
+        outcome=command.outcome,
+        summary=command.summary,
+    )
+    return (recorded,)
+
+
+def describe_situation(command: DescribeSituation, state: PlanState | None) -> Events:
+    """Decide on a description of one life domain."""
+    plan = open_plan(state)
+    refuse_faults(
+        {
+            "life_domain": member_fault(LifeDomain, command.life_domain),
+            "description": text_fault(command.description),
+            "strengths": text_fault(command.strengths, required=False),
+            "score": range_fault(command.score, SCORE_MIN, SCORE_MAX),
+            "judge_date": day_fault(command.judge_date),
+        }
+    )
+    described = SituationDescribed(
+        resident=plan.resident,
+        plan_id=plan.plan_id,
+        organisation=command.author.oin,
+        task=command.author.task,
+        life_domain=command.life_domain,
+        description=command.description,
+        strengths=command.strengths,
+        score=command.score,
+        judge_date=command.judge_date,
+    )
+    return (described,)
+
+
+def set_goal(command: SetGoal, state: PlanState | None) -> Events:
+    """Decide on a goal."""
+    plan = open_plan(state)
+    refuse_faults(
+        {
+            "goal_id": token_fault(command.goal_id),
+            "own_words": text_fault(command.own_words),
+            "desired_effect": text_fault(command.desired_effect),
+            "life_domain": member_fault(LifeDomain, command.life_domain),
+            "target_date": day_fault(command.target_date),
+        }
+    )
+    if any(goal.goal_id == command.goal_id for goal in plan.goals):
+        raise RuleBroken("this plan has a goal with this id", rule="GOAL_EXISTS")
+    refuse_full(plan.goals)
+    goal = GoalSet(
+        resident=plan.resident,
+        plan_id=plan.plan_id,
+        organisation=command.author.oin,
+        task=command.author.task,
+        goal_id=command.goal_id,
+        own_words=command.own_words,
+        desired_effect=command.desired_effect,
+        life_domain=command.life_domain,
+        target_date=command.target_date,
+    )
+    return (goal,)
+
+
+def assess_lens(command: AssessLens, state: PlanState | None) -> Events:
+    """Decide on what one law's lens shows; a waived lens has its reason too."""
+    plan = open_plan(state)
+    refuse_faults(
+        {
+            "law": member_fault(Law, command.law),
+            "finding": member_fault(LensFinding, command.finding),
+            "reason": text_fault(command.reason),
+        }
+    )
+    refuse_full(plan.lens_assessments, LENSES_MAX)
+    assessed = LensAssessed(
+        resident=plan.resident,
+        plan_id=plan.plan_id,
+        organisation=command.author.oin,
+        task=command.author.task,
+        law=command.law,
+        finding=command.finding,
+        reason=command.reason,
+    )
+    return (assessed,)
+
+
+def domains_of_need(plan: PlanState) -> frozenset[str]:
+    """Return the life domains with a need: reported, aimed at, or scored not self-reliant."""
+    reported = {domain for report in plan.reports for domain in report.life_domains}
+    aimed_at = {goal.life_domain for goal in plan.goals}
+    scored = {each.life_domain for each in plan.situations if each.score <= SCORE_OF_NEED_MAX}
+    return frozenset(reported | aimed_at | scored)
+
+
+def lenses_missing(plan: PlanState) -> tuple[Law, ...]:
+    """Return the laws still to look through before the plan can be agreed with, in a fixed order."""
+    needs = domains_of_need(plan)
+    if not (needs & CARE_DOMAINS and needs & WORK_DOMAINS):
+        return ()
+    looked_through = {each.law for each in plan.lens_assessments}
+    return tuple(law for law in LENSES_OF_CARE_AND_WORK if law not in looked_through)
+
+
+def agree_to_plan(command: AgreeToPlan, state: PlanState | None) -> Events:
+    """Decide on the resident's word about the plan as it stands."""
+    plan = open_plan(state)
+    disagrees = command.outcome == AgreementOutcome.DISAGREED
+    refuse_faults(
+        {
+            "outcome": member_fault(AgreementOutcome, command.outcome),
+            "remarks": text_fault(command.remarks, required=disagrees),
+        }
+    )
+    refuse_full(plan.agreements)
+    author = command.author
+    if disagrees:
+        disagreed = PlanDisagreed(
+            resident=plan.resident,
+            plan_id=plan.plan_id,
+            organisation=author.oin,
+            task=author.task,
+            plan_version=plan.version,
+            remarks=command.remarks,
+            at=command.now,
+        )
+        return (disagreed,)
+    if not plan.goals:
+        raise RuleBroken("a plan without a goal is not agreed with", rule="NO_GOAL")
+    if missing := lenses_missing(plan):
+        raise RuleBroken(
+            "with a care need and a possibility of work both lenses are used or waived first",
+            rule="TWO_LENSES",
+            missing=",".join(missing),
+        )
+    agreed = PlanAgreed(
+        resident=plan.resident,
+        plan_id=plan.plan_id,
+        organisation=author.oin,
+        task=author.task,
+        plan_version=plan.version,
+        remarks=command.remarks,
+        at=command.now,
+    )
+    return (agreed,)

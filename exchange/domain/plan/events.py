@@ -1,0 +1,178 @@
+"""What can happen to a plan; topics are permanent.
+
+Promises: each event says in the clear which organisation and task brought it (the origin of the element);
+words and scores of the resident are sealed under the category their field has in the contract.
+Source: protos/exchange/v1/plan.proto (names, categories).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from types import MappingProxyType
+from typing import ClassVar, Final
+
+from exchange.domain.kernel import ResidentEvent
+from exchange.domain.values import category_of
+
+# Stands for the category of the event's own life domain, as in the contract's labels.
+BY_LIFE_DOMAIN: Final = "@life_domain"
+
+
+def _plan_words(*fields: str) -> Mapping[str, str]:
+    return MappingProxyType(dict.fromkeys(fields, "WMO-PLAN"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanEvent(ResidentEvent):
+    """Something that happened to a plan; `organisation` (OIN) and `task` are the author's."""
+
+    plan_id: str
+    organisation: str
+    task: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanOpened(PlanEvent):
+    """A plan is there."""
+
+    TOPIC: ClassVar[str] = "plan.opened.v1"
+    case_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportReceived(PlanEvent):
+    """A need was reported; opens a closed plan again."""
+
+    TOPIC: ClassVar[str] = "plan.report_received.v1"
+    SEALED: ClassVar[Mapping[str, str]] = _plan_words("own_words")
+    report_id: str
+    desk: str
+    life_domains: tuple[str, ...]
+    own_words: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationRecorded(PlanEvent):
+    """A conversation was held."""
+
+    TOPIC: ClassVar[str] = "plan.conversation_recorded.v1"
+    SEALED: ClassVar[Mapping[str, str]] = _plan_words("summary")
+    conversation_id: str
+    kind: str
+    hold_date: date
+    outcome: str
+    summary: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SituationDescribed(PlanEvent):
+    """The situation in one life domain; sealed under the category of that domain."""
+
+    TOPIC: ClassVar[str] = "plan.situation_described.v1"
+    SEALED: ClassVar[Mapping[str, str]] = MappingProxyType(
+        dict.fromkeys(("description", "strengths", "score"), BY_LIFE_DOMAIN)
+    )
+    life_domain: str
+    description: str
+    strengths: str
+    score: int
+    judge_date: date
+
+    def sealed_fields(self) -> Mapping[str, str]:
+        """Return the fields to seal, each with the category of this event's life domain."""
+        return dict.fromkeys(self.SEALED, category_of(self.life_domain))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoalSet(PlanEvent):
+    """The resident has a goal."""
+
+    TOPIC: ClassVar[str] = "plan.goal_set.v1"
+    SEALED: ClassVar[Mapping[str, str]] = _plan_words("own_words", "desired_effect")
+    goal_id: str
+    own_words: str
+    desired_effect: str
+    life_domain: str
+    target_date: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LensAssessed(PlanEvent):
+    """The plan was looked at through one law, or that lens was waived."""
+
+    TOPIC: ClassVar[str] = "plan.lens_assessed.v1"
+    SEALED: ClassVar[Mapping[str, str]] = _plan_words("reason")
+    law: str
+    finding: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupportRequested(PlanEvent):
+    """A support was chosen."""
+
+    TOPIC: ClassVar[str] = "plan.support_requested.v1"
+    support_id: str
+    kind: str
+    provider_oin: str
+    product_category: str
+    product_code: str
+    start_date: date
+    end_date: date | None
+    volume: int
+    unit: str
+    frequency: str
+    goal_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupportAssigned(PlanEvent):
+    """A custom support was assigned to its provider."""
+
+    TOPIC: ClassVar[str] = "plan.support_assigned.v1"
+    support_id: str
+    assignment_number: str
+    assign_date: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupportStarted(PlanEvent):
+    """Care started."""
+
+    TOPIC: ClassVar[str] = "plan.support_started.v1"
+    support_id: str
+    care_start_date: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupportStopped(PlanEvent):
+    """Care stopped."""
+
+    TOPIC: ClassVar[str] = "plan.support_stopped.v1"
+    support_id: str
+    care_end_date: date
+    stop_reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanAgreed(PlanEvent):
+    """The resident agrees with the plan at this version."""
+
+    TOPIC: ClassVar[str] = "plan.agreed.v1"
+    SEALED: ClassVar[Mapping[str, str]] = _plan_words("remarks")
+    plan_version: int
+    remarks: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanDisagreed(PlanEvent):
+    """The resident disagrees with the plan at this version; the remarks say how that was handled."""
+
+    TOPIC: ClassVar[str] = "plan.disagreed.v1"
+    SEALED: ClassVar[Mapping[str, str]] = _plan_words("remarks")
+    plan_version: int
+    remarks: str
+    at: datetime

@@ -1,0 +1,319 @@
+"""A plan as it stands, and how each event changes it.
+
+Promises: `evolve` refuses nothing; elements have the contract's field names, beside `origin` (the task that
+brought them) and `category` (under which the gate judges them).
+Source: protos/exchange/v1/plan.proto.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from types import MappingProxyType
+from typing import Final
+
+from exchange.domain.kernel import Event, Evolver
+from exchange.domain.plan.events import (
+    ConversationRecorded,
+    GoalSet,
+    LensAssessed,
+    PlanAgreed,
+    PlanDisagreed,
+    PlanOpened,
+    ReportReceived,
+    SituationDescribed,
+    SupportAssigned,
+    SupportRequested,
+    SupportStarted,
+    SupportStopped,
+)
+from exchange.domain.values import (
+    AgreementOutcome,
+    ConversationKind,
+    ConversationOutcome,
+    DataCategory,
+    SupportStatus,
+    category_of,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """A report (melding)."""
+
+    report_id: str
+    desk: str
+    life_domains: tuple[str, ...]
+    own_words: str
+    receive_time: datetime
+    origin: str
+    category: str = DataCategory.WMO_PLAN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversation:
+    """A conversation."""
+
+    conversation_id: str
+    kind: str
+    hold_date: date
+    outcome: str
+    summary: str
+    origin: str
+    category: str = DataCategory.WMO_PLAN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """The newest description of one life domain; its category follows the domain."""
+
+    life_domain: str
+    description: str
+    strengths: str
+    score: int
+    judge_date: date
+    origin: str
+    category: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goal:
+    """A goal."""
+
+    goal_id: str
+    own_words: str
+    desired_effect: str
+    life_domain: str
+    target_date: date
+    origin: str
+    category: str = DataCategory.WMO_PLAN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LensAssessment:
+    """What one law's lens shows."""
+
+    law: str
+    finding: str
+    reason: str
+    origin: str
+    category: str = DataCategory.WMO_PLAN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Support:
+    """A support (voorziening). `requested_version` is the plan's version once it was chosen."""
+
+    support_id: str
+    kind: str
+    provider_oin: str
+    product_category: str
+    product_code: str
+    start_date: date
+    end_date: date | None
+    volume: int
+    unit: str
+    frequency: str
+    goal_ids: tuple[str, ...]
+    state: str = SupportStatus.REQUESTED
+    assignment_number: str = ""
+    assign_date: date | None = None
+    care_start_date: date | None = None
+    care_end_date: date | None = None
+    stop_reason: str = ""
+    requested_version: int
+    origin: str
+    category: str = DataCategory.WMO_PLAN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreement:
+    """What the resident said of the plan at one version."""
+
+    outcome: str
+    remarks: str
+    plan_version: int
+    say_time: datetime
+    origin: str
+    category: str = DataCategory.WMO_PLAN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanState:
+    """A plan. `version` counts its events; `agreed_version` is 0 unless the resident's newest word is yes."""
+
+    plan_id: str
+    case_id: str
+    resident: str
+    version: int = 1
+    agreed_version: int = 0
+    closed: bool = False
+    reports: tuple[Report, ...] = ()
+    conversations: tuple[Conversation, ...] = ()
+    situations: tuple[Situation, ...] = ()
+    goals: tuple[Goal, ...] = ()
+    lens_assessments: tuple[LensAssessment, ...] = ()
+    supports: tuple[Support, ...] = ()
+    agreements: tuple[Agreement, ...] = ()
+
+    def support(self, support_id: str) -> Support | None:
+        """Return the support with this id."""
+        return next((each for each in self.supports if each.support_id == support_id), None)
+
+
+def _opened(_state: PlanState | None, event: PlanOpened) -> PlanState:
+    return PlanState(plan_id=event.plan_id, case_id=event.case_id, resident=event.resident)
+
+
+def _report_received(state: PlanState, event: ReportReceived) -> PlanState:
+    report = Report(
+        report_id=event.report_id,
+        desk=event.desk,
+        life_domains=event.life_domains,
+        own_words=event.own_words,
+        receive_time=event.at,
+        origin=event.task,
+    )
+    return replace(state, version=state.version + 1, closed=False, reports=(*state.reports, report))
+
+
+def _conversation_recorded(state: PlanState, event: ConversationRecorded) -> PlanState:
+    conversation = Conversation(
+        conversation_id=event.conversation_id,
+        kind=event.kind,
+        hold_date=event.hold_date,
+        outcome=event.outcome,
+        summary=event.summary,
+        origin=event.task,
+    )
+    solved = (
+        event.kind == ConversationKind.FIRST
+        and event.outcome == ConversationOutcome.SOLVED_IN_GENERAL_SERVICES
+    )
+    return replace(
+        state,
+        version=state.version + 1,
+        closed=state.closed or solved,
+        conversations=(*state.conversations, conversation),
+    )
+
+
+def _situation_described(state: PlanState, event: SituationDescribed) -> PlanState:
+    situation = Situation(
+        life_domain=event.life_domain,
+        description=event.description,
+        strengths=event.strengths,
+        score=event.score,
+        judge_date=event.judge_date,
+        origin=event.task,
+        category=category_of(event.life_domain),
+    )
+    others = tuple(each for each in state.situations if each.life_domain != event.life_domain)
+    return replace(state, version=state.version + 1, situations=(*others, situation))
+
+
+def _goal_set(state: PlanState, event: GoalSet) -> PlanState:
+    goal = Goal(
+        goal_id=event.goal_id,
+        own_words=event.own_words,
+        desired_effect=event.desired_effect,
+        life_domain=event.life_domain,
+        target_date=event.target_date,
+        origin=event.task,
+    )
+    return replace(state, version=state.version + 1, goals=(*state.goals, goal))
+
+
+def _lens_assessed(state: PlanState, event: LensAssessed) -> PlanState:
+    assessment = LensAssessment(law=event.law, finding=event.finding, reason=event.reason, origin=event.task)
+    return replace(state, version=state.version + 1, lens_assessments=(*state.lens_assessments, assessment))
+
+
+def _support_requested(state: PlanState, event: SupportRequested) -> PlanState:
+    support = Support(
+        support_id=event.support_id,
+        kind=event.kind,
+        provider_oin=event.provider_oin,
+        product_category=event.product_category,
+        product_code=event.product_code,
+        start_date=event.start_date,
+        end_date=event.end_date,
+        volume=event.volume,
+        unit=event.unit,
+        frequency=event.frequency,
+        goal_ids=event.goal_ids,
+        requested_version=state.version + 1,
+        origin=event.task,
+    )
+    return replace(state, version=state.version + 1, supports=(*state.supports, support))
+
+
+def _with_support(state: PlanState, changed: Support | None) -> PlanState:
+    supports = tuple(
+        changed if changed is not None and each.support_id == changed.support_id else each
+        for each in state.supports
+    )
+    return replace(state, version=state.version + 1, supports=supports)
+
+
+def _support_assigned(state: PlanState, event: SupportAssigned) -> PlanState:
+    support = state.support(event.support_id)
+    assigned = support and replace(
+        support,
+        state=SupportStatus.ASSIGNED,
+        assignment_number=event.assignment_number,
+        assign_date=event.assign_date,
+    )
+    return _with_support(state, assigned)
+
+
+def _support_started(state: PlanState, event: SupportStarted) -> PlanState:
+    support = state.support(event.support_id)
+    started = support and replace(support, state=SupportStatus.STARTED, care_start_date=event.care_start_date)
+    return _with_support(state, started)
+
+
+def _support_stopped(state: PlanState, event: SupportStopped) -> PlanState:
+    support = state.support(event.support_id)
+    stopped = support and replace(
+        support,
+        state=SupportStatus.STOPPED,
+        care_end_date=event.care_end_date,
+        stop_reason=event.stop_reason,
+    )
+    return _with_support(state, stopped)
+
+
+def _said(state: PlanState, event: PlanAgreed | PlanDisagreed) -> PlanState:
+    agreed = isinstance(event, PlanAgreed)
+    agreement = Agreement(
+        outcome=AgreementOutcome.AGREED if agreed else AgreementOutcome.DISAGREED,
+        remarks=event.remarks,
+        plan_version=event.plan_version,
+        say_time=event.at,
+        origin=event.task,
+    )
+    return replace(
+        state,
+        version=state.version + 1,
+        # The resident's newest word counts: a no ends what an earlier yes allowed.
+        agreed_version=event.plan_version if agreed else 0,
+        agreements=(*state.agreements, agreement),
+    )
+
+
+FOUNDERS: Final[Mapping[type[Event], Evolver]] = MappingProxyType({PlanOpened: _opened})
+EVOLVERS: Final[Mapping[type[Event], Evolver]] = MappingProxyType(
+    {
+        ReportReceived: _report_received,
+        ConversationRecorded: _conversation_recorded,
+        SituationDescribed: _situation_described,
+        GoalSet: _goal_set,
+        LensAssessed: _lens_assessed,
+        SupportRequested: _support_requested,
+        SupportAssigned: _support_assigned,
+        SupportStarted: _support_started,
+        SupportStopped: _support_stopped,
+        PlanAgreed: _said,
+        PlanDisagreed: _said,
+    }
+)
