@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
 HASH_BYTES: Final = 32
 NOTE_CHARACTERS_MAX: Final = 256 * 1024
+RECEIPT_CHARACTERS_MAX: Final = 384 * 1024
 SIGNATURES_MAX: Final = 64
-PROOF_HASHES_MAX: Final = 64
+PROOF_HASHES_MAX: Final = 63
 SIZE_MAX: Final = 2**63 - 1
 
 _ED25519: Final = 1
@@ -99,25 +100,31 @@ def verify_checkpoint(note: str, log_vkey: str) -> Checkpoint:
     return Checkpoint(origin, leaves, root_hash)
 
 
-def verify_receipt(entry: bytes, proof: str, log_vkey: str) -> int:
-    """Return the index at which the log holds `entry`, from a `.tlog-proof`. Raises ProofRefused."""
-    if len(proof) > NOTE_CHARACTERS_MAX:
+def verify_receipt(entry: bytes | None, proof: str, log_vkey: str) -> int:
+    """Return the index at which the log holds `entry`, from a `.tlog-proof`. Raises ProofRefused.
+
+    Give the entry where it is known from elsewhere; None takes the one the receipt carries: that says only
+    that the log holds it.
+    """
+    if len(proof) > RECEIPT_CHARACTERS_MAX:
         raise ProofRefused("receipt", "is too long")
     head, separator, note = proof.partition("\n\n")
     lines = head.split("\n")
-    if not separator or lines[0] != _PROOF_HEADER:
+    if not separator or lines.pop(0) != _PROOF_HEADER:
         raise ProofRefused("receipt", "is not a tlog-proof of version 1")
-    position = 1
-    if lines[position : position + 1] and lines[position].startswith("extra "):
-        # Extra data is signed by nobody: its form is checked, its meaning ignored.
-        _base64(lines[position].removeprefix("extra "), "receipt")
-        position += 1
-    if position >= len(lines) or not lines[position].startswith("index "):
+    # Nobody signed the extra line. Ours carries the entry, and the hash of the entry is what is proven.
+    carried = _base64(lines.pop(0)[len("extra ") :], "receipt") if _starts(lines, "extra ") else b""
+    if not _starts(lines, "index "):
         raise ProofRefused("receipt", "has no index line")
-    index = _number(lines[position].removeprefix("index "), "receipt")
-    hashes = [_hash(line, "receipt") for line in lines[position + 1 :]]
+    index = _number(lines.pop(0)[len("index ") :], "receipt")
+    if len(lines) > PROOF_HASHES_MAX:
+        raise ProofRefused("receipt", "has too many hashes")
+    hashes = [_hash(line, "receipt") for line in lines]
+    proven = carried if entry is None else entry
+    if not proven or (carried and carried != proven):
+        raise ProofRefused("receipt", "carries no entry, or another than the one shown")
     checkpoint = verify_checkpoint(note, log_vkey)
-    verify_inclusion(leaf_hash(entry), index, checkpoint.size, hashes, checkpoint.root)
+    verify_inclusion(leaf_hash(proven), index, checkpoint.size, hashes, checkpoint.root)
     return index
 
 
@@ -233,6 +240,10 @@ def _verify_signatures(text: str, signatures: Sequence[tuple[str, bytes]], key: 
 def _require_hashes(place: str, pair: tuple[bytes, bytes], proof: Sequence[bytes]) -> None:
     if len(proof) > PROOF_HASHES_MAX or any(len(value) != HASH_BYTES for value in (*pair, *proof)):
         raise ProofRefused(place, "holds too many hashes or one that is not 32 bytes")
+
+
+def _starts(lines: Sequence[str], word: str) -> bool:
+    return bool(lines) and lines[0].startswith(word)
 
 
 def _node(left: bytes, right: bytes) -> bytes:

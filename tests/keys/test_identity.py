@@ -91,7 +91,7 @@ def test_a_master_of_another_length_is_refused(master: bytes) -> None:
         IdentityKeys(master)
 
 
-@pytest.mark.parametrize("bad", [b"", bytes(32), b"\xff" * 32, ANNA[:31], b"\x01" + bytes(31)])
+@pytest.mark.parametrize("bad", [b"", bytes(32), b"\xff" * 32, ANNA[:31], b"\x01" + bytes(31)], ids=range(5))
 def test_what_is_no_element_is_refused_everywhere(bad: bytes, links: Callable[..., LinkStore]) -> None:
     resolver = IdentityResolver(KEYS, links())
     attempts: list[Callable[[], object]] = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
@@ -69,6 +70,7 @@ def test_without_create_a_missing_file_stays_missing(tmp_path: Path) -> None:
         b"exchange development kek 2\n" + b"0" * 64 + b"\n",
         b"x" * 1_000_000,
     ],
+    ids=count(),
 )
 def test_a_malformed_file_is_refused_and_kept(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "kek"

@@ -330,7 +330,9 @@ def test_loaders_read_while_the_writer_flushes_and_destroys(opened: Callable[...
         assert all(each.result(timeout=10) > 0 for each in loads)
 
 
-@pytest.mark.parametrize("content", [b"this is no database, it is a text of some length", b"\x00" * 4096])
+@pytest.mark.parametrize(
+    "content", [b"this is no database, it is a text of some length", b"\x00" * 4096], ids=["text", "zeros"]
+)
 def test_a_file_that_is_no_database_is_refused_and_kept(
     opened: Callable[..., KeyStore], tmp_path: Path, content: bytes
 ) -> None:

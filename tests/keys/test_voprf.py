@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from functools import cache
 from hashlib import sha512
+from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
@@ -302,6 +303,7 @@ KEYS = voprf.derive_key_pair(bytes(32), b"test", voprf.Mode.VOPRF)
         bytes.fromhex("ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f"),
         bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"),
     ],
+    ids=count(),
 )
 def test_what_is_no_element_is_refused(bad: bytes) -> None:
     with pytest.raises(GroupElementInvalid):
