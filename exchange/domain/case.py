@@ -68,6 +68,8 @@ class CaseOpened(ResidentEvent):
     TOPIC: ClassVar[str] = "case.opened.v1"
     case_id: str
     plan_id: str
+    organisation: str
+    task: str
     at: datetime
 
 
@@ -142,11 +144,12 @@ class Professional:
 
 @dataclass(frozen=True, slots=True)
 class CaseState:
-    """A case as it stands. Ended relations stay listed, oldest first."""
+    """A case as it stands. Ended relations stay listed, oldest first; `origin` is the task that opened it."""
 
     case_id: str
     resident: str
     plan_id: str
+    origin: str
     professionals: tuple[Professional, ...] = ()
     reporters: tuple[Author, ...] = ()
     closed: bool = False
@@ -178,7 +181,12 @@ def _open(command: OpenCase, state: CaseState | None) -> Events:
         }
     )
     opened = CaseOpened(
-        resident=command.resident, case_id=command.case_id, plan_id=command.plan_id, at=command.now
+        resident=command.resident,
+        case_id=command.case_id,
+        plan_id=command.plan_id,
+        organisation=author.oin,
+        task=author.task,
+        at=command.now,
     )
     joined = ProfessionalJoined(
         resident=command.resident,
@@ -297,7 +305,7 @@ def _ended(state: CaseState, who: Author, at: datetime) -> tuple[Professional, .
 
 
 def _opened(_state: CaseState | None, event: CaseOpened) -> CaseState:
-    return CaseState(event.case_id, event.resident, event.plan_id)
+    return CaseState(event.case_id, event.resident, event.plan_id, event.task)
 
 
 def _reporter_recorded(state: CaseState, event: ReporterRecorded) -> CaseState:

@@ -82,6 +82,8 @@ class ConsentRequested(ResidentEvent):
     TOPIC: ClassVar[str] = "consent.requested.v1"
     consent_id: str
     case_id: str
+    organisation: str
+    task: str
     kind: str
     purpose: str
     recipients: tuple[str, ...]
@@ -134,6 +136,7 @@ class ConsentState:
     consent_id: str
     case_id: str
     resident: str
+    origin: str
     kind: str
     purpose: str
     recipients: tuple[str, ...]
@@ -191,6 +194,8 @@ def _request(command: RequestConsent, state: ConsentState | None) -> Events:
         resident=command.resident,
         consent_id=command.consent_id,
         case_id=command.case_id,
+        organisation=command.author.oin,
+        task=command.author.task,
         kind=command.kind,
         purpose=command.purpose,
         recipients=command.recipients,
@@ -268,6 +273,7 @@ def _requested(_state: ConsentState | None, event: ConsentRequested) -> ConsentS
         consent_id=event.consent_id,
         case_id=event.case_id,
         resident=event.resident,
+        origin=event.task,
         kind=event.kind,
         purpose=event.purpose,
         recipients=event.recipients,

@@ -139,11 +139,15 @@ class Agreement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanState:
-    """A plan. `version` counts its events; `agreed_version` is 0 unless the resident's newest word is yes."""
+    """A plan. `version` counts its events; `agreed_version` is 0 unless the resident's newest word is yes.
+
+    `origin` is the task that opened it.
+    """
 
     plan_id: str
     case_id: str
     resident: str
+    origin: str
     version: int = 1
     agreed_version: int = 0
     closed: bool = False
@@ -161,7 +165,7 @@ class PlanState:
 
 
 def _opened(_state: PlanState | None, event: PlanOpened) -> PlanState:
-    return PlanState(plan_id=event.plan_id, case_id=event.case_id, resident=event.resident)
+    return PlanState(plan_id=event.plan_id, case_id=event.case_id, resident=event.resident, origin=event.task)
 
 
 def _report_received(state: PlanState, event: ReportReceived) -> PlanState:
