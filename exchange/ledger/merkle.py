@@ -277,10 +277,13 @@ def verify_subtree_consistency(
 ) -> None:
     """Check that the subtree over `span` (end not included) belongs to the tree of `size`.
 
+    An empty span has the root of the empty tree, takes no proof and says nothing about `root`.
     Roots are compared, never parsed: the caller knows where they came from. Raises ProofInvalid.
     """
     start, end = span
     place = f"subtree {start}-{end} of {size}"
+    if 0 <= start == end <= size and subtree_root == EMPTY_ROOT and not proof:
+        return
     _require_subtree(start, end, place)
     _require_hashes(proof, place)
     if not end <= size <= SIZE_MAX:
@@ -304,4 +307,6 @@ def verify_consistency(old: int, new: int, old_root: bytes, new_root: bytes, pro
 
     Equal sizes ask equal roots and an empty proof; size 0 is always refused. Raises ProofInvalid.
     """
+    if old < 1:
+        raise ProofInvalid("no consistency proof exists from an empty tree", place=f"size {old}")
     verify_subtree_consistency((0, old), new, old_root, new_root, proof)

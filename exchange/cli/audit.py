@@ -1,0 +1,155 @@
+"""`exchange audit`: check a pack or a receipt with nothing but a policy.
+
+Promises: exit 0 when what was checked is so, 1 when it is not (and what differs, where), 2 for a wrong call
+or a malformed policy. Reads files only; needs no settings, no database and no network.
+Source: design of the ledger, section 4; the command line's promises on exit codes.
+"""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from exchange.errors import ProofInvalid, SettingsInvalid
+from exchange.ledger.checkpoint import POLICY_BYTES_MAX, parse_policy
+from exchange.ledger.leaf import parse_leaf
+from exchange.ledger.note import NOTE_BYTES_MAX, encode_base64
+from exchange.ledger.receipt import RECEIPT_BYTES_MAX, verify_receipt
+from exchange.ledger.verify import Report, verify_pack
+
+app = typer.Typer(help="Check audit packs and receipts.", no_args_is_help=True)
+
+EXIT_DIFFERS = 1
+EXIT_WRONG_CALL = 2
+
+
+class Output(StrEnum):
+    """How the verdict is written."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+_File = typer.Option(exists=True, dir_okay=False, readable=True)
+_Given = typer.Argument(exists=True, dir_okay=False, readable=True)
+_Policy = Annotated[Path, _File]
+_Output = Annotated[Output, typer.Option("--output", "-o", help="table or json")]
+
+
+def _read(path: Path, bytes_max: int) -> bytes:
+    """Return a file, or one byte more than allowed: whoever parses it then refuses it as too large."""
+    with path.open("rb") as file:
+        return file.read(bytes_max + 1)
+
+
+def _policy_text(path: Path) -> str:
+    # Octets above 7F are opaque in a policy; whatever they are, they survive.
+    return _read(path, POLICY_BYTES_MAX).decode("utf-8", errors="surrogateescape")
+
+
+def _wrong_call(error: SettingsInvalid) -> NoReturn:
+    typer.echo(f"{error}\n{error.remedy}", err=True)
+    raise typer.Exit(EXIT_WRONG_CALL)
+
+
+@app.command()
+def verify(
+    pack: Annotated[Path, _Given],
+    policy: _Policy,
+    since_checkpoint: Annotated[Path | None, _File] = None,
+    output: _Output = Output.TABLE,
+) -> None:
+    """Read every byte of PACK and say whether it is what the log in the policy signed."""
+    earlier = None if since_checkpoint is None else _read(since_checkpoint, NOTE_BYTES_MAX)
+    try:
+        report = verify_pack(pack, _policy_text(policy), earlier)
+    except SettingsInvalid as error:
+        _wrong_call(error)
+    if output is Output.JSON:
+        typer.echo(json.dumps(_as_json(report, compared=earlier is not None)))
+    else:
+        typer.echo(_as_table(report, compared=earlier is not None))
+    if not report.ok:
+        raise typer.Exit(EXIT_DIFFERS)
+
+
+def _as_json(report: Report, *, compared: bool) -> dict[str, object]:
+    return {
+        "ok": report.ok,
+        "origin": report.origin,
+        "size": report.size,
+        "root": encode_base64(report.root),
+        "since": report.since,
+        "since_checkpoint_compared": compared,
+        "leaves_checked": report.leaves_checked,
+        "bytes_checked": report.bytes_checked,
+        "problems": [{"place": problem.place, "what": problem.what} for problem in report.problems],
+    }
+
+
+def _as_table(report: Report, *, compared: bool) -> str:
+    verdict = "good: nothing differs" if report.ok else "NOT good"
+    rows = [
+        ("verdict", verdict),
+        ("log", report.origin),
+        ("size", str(report.size)),
+        ("root", encode_base64(report.root)),
+        ("leaves checked", str(report.leaves_checked)),
+        ("bytes checked", str(report.bytes_checked)),
+        (
+            "earlier checkpoint",
+            "compared" if compared else "none given: the past before this pack is not compared",
+        ),
+        *((problem.place, problem.what) for problem in report.problems),
+    ]
+    width = max(len(name) for name, _ in rows)
+    # A hostile pack must not steer the officer's terminal.
+    return "\n".join(_plain(f"{name:<{width}}  {text}") for name, text in rows)
+
+
+def _plain(line: str) -> str:
+    return "".join(sign if sign.isprintable() else "?" for sign in line)
+
+
+@app.command()
+def receipt(
+    file: Annotated[Path, _Given],
+    policy: _Policy,
+    entry: Annotated[Path | None, _File] = None,
+    output: _Output = Output.TABLE,
+) -> None:
+    """Say whether the receipt in FILE proves its entry (or the one in --entry) under the policy."""
+    shown = None if entry is None else _read(entry, RECEIPT_BYTES_MAX)
+    try:
+        trusted = parse_policy(_policy_text(policy))
+        proven = verify_receipt(shown, _read(file, RECEIPT_BYTES_MAX), trusted)
+        leaf = parse_leaf(proven.entry)
+    except SettingsInvalid as error:
+        _wrong_call(error)
+    except ProofInvalid as error:
+        place = error.metadata.get("place", "receipt")
+        problem = {"ok": False, "problems": [{"place": place, "what": error.message}]}
+        typer.echo(
+            json.dumps(problem) if output is Output.JSON else _plain(f"NOT good: {place}: {error.message}")
+        )
+        raise typer.Exit(EXIT_DIFFERS) from None
+    said = {
+        "ok": True,
+        "origin": proven.origin,
+        "index": proven.index,
+        "size": proven.size,
+        "topic": leaf.topic,
+        "organisation": leaf.organisation,
+        "at": leaf.at,
+        "state_sha256": leaf.state_hash.hex(),
+        "problems": [],
+    }
+    if output is Output.JSON:
+        typer.echo(json.dumps(said))
+    else:
+        rows = [("verdict", "good: the log proves this entry"), *list(said.items())[1:-1]]
+        typer.echo("\n".join(_plain(f"{name:<13} {value}") for name, value in rows))
