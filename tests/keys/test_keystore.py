@@ -330,37 +330,6 @@ def test_loaders_read_while_the_writer_flushes_and_destroys(opened: Callable[...
         assert all(each.result(timeout=10) > 0 for each in loads)
 
 
-@pytest.mark.parametrize(
-    "content", [b"this is no database, it is a text of some length", b"\x00" * 4096], ids=["text", "zeros"]
-)
-def test_a_file_that_is_no_database_is_refused_and_kept(
-    opened: Callable[..., KeyStore], tmp_path: Path, content: bytes
-) -> None:
-    (tmp_path / "keys.db").write_bytes(content)
-    with pytest.raises(KeyUnavailable):
-        opened()
-    assert (tmp_path / "keys.db").read_bytes() == content
-
-
-def test_another_kind_of_database_is_refused_and_kept(
-    opened: Callable[..., KeyStore], tmp_path: Path
-) -> None:
-    events = sqlite3.connect(tmp_path / "keys.db")
-    events.execute("CREATE TABLE stored_events (position INTEGER)")
-    events.close()
-    with pytest.raises(KeyUnavailable, match="another kind"):
-        opened()
-    events = sqlite3.connect(tmp_path / "keys.db")
-    assert events.execute("SELECT count(*) FROM sqlite_schema").fetchone() == (1,)
-    events.close()
-
-
-def test_a_database_that_cannot_be_opened_is_a_named_failure(tmp_path: Path) -> None:
-    (tmp_path / "keys.db").mkdir()
-    with pytest.raises(KeyUnavailable):
-        KeyStore(tmp_path / "keys.db", FileKek(tmp_path / "kek", create=True))
-
-
 def test_a_closed_store_gives_no_key(opened: Callable[..., KeyStore]) -> None:
     store = opened()
     store.obtain("r-1", "WONEN")
@@ -369,14 +338,6 @@ def test_a_closed_store_gives_no_key(opened: Callable[..., KeyStore]) -> None:
     with pytest.raises(KeyUnavailable):
         store.open_key("r-1", "WONEN", 1)
     store.close()
-
-
-def test_the_database_and_its_log_are_open_to_their_owner_only(
-    opened: Callable[..., KeyStore], tmp_path: Path
-) -> None:
-    opened().service_secret("any")
-    modes = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.glob("keys.db*")}
-    assert modes == dict.fromkeys(("keys.db", "keys.db-wal", "keys.db-shm"), 0o600)
 
 
 def test_no_refusal_names_a_resident(opened: Callable[..., KeyStore]) -> None:
