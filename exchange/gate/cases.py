@@ -1,0 +1,330 @@
+"""Decision-case files: how a privacy officer tests a policy before it is enabled.
+
+Promises: the same rules and register as the service, no second implementation; an unknown key, a wrong type
+or a case said twice raises CaseFileInvalid naming case and key, never the value. A null is: not established.
+Source: GDPR 5(2), 24(1). The keys are listed in README.md.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from exchange.errors import CaseFileInvalid
+from exchange.gate.judge import judge
+from exchange.gate.model import MISSING, BreakGlass, Consent, Facts, Field, Verdict
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from exchange.gate.register import Register
+
+FILE_BYTES_MAX: Final = 16 << 20
+CASES_MAX: Final = 20_000
+
+Keys: TypeAlias = Mapping[str, tuple[str, Callable[[object], Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One case: what is so, and, if the file says it, what must come out."""
+
+    id: str
+    facts: Facts
+    expected: Mapping[str, object] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What a case expected under one key, and what came out."""
+
+    case: str
+    key: str
+    expected: object
+    found: object
+
+
+class _Wrong(ValueError):
+    """A value of another type than its key asks; the message says what is asked."""
+
+
+def read_cases(file: Path) -> tuple[Case, ...]:
+    """Read a case file. Raises CaseFileInvalid naming case and key."""
+    try:
+        if file.stat().st_size > FILE_BYTES_MAX:
+            raise CaseFileInvalid("the case file is too large", case="", key="")
+        content = json.loads(
+            file.read_text(encoding="utf-8"), object_pairs_hook=_once, parse_constant=_no_constant
+        )
+    except _Wrong as error:
+        raise CaseFileInvalid(f"the case file is refused: {error}", case="", key="") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise CaseFileInvalid("the case file cannot be read as JSON", case="", key="") from error
+    if not isinstance(content, list) or len(content) > CASES_MAX:
+        raise CaseFileInvalid("a case file is a list of cases", case="", key="")
+    cases = tuple(_case(position, item) for position, item in enumerate(content))
+    seen: set[str] = set()
+    for case in cases:
+        if case.id in seen:
+            raise CaseFileInvalid("two cases bear one id", case=case.id, key="id")
+        seen.add(case.id)
+    return cases
+
+
+def decide(cases: Iterable[Case], register: Register) -> Iterator[dict[str, object]]:
+    """Judge each case, in order; each result has the shape that `exchange gate decide` prints."""
+    for case in cases:
+        yield result(case.id, judge(case.facts, register))
+
+
+def result(case_id: str, verdict: Verdict) -> dict[str, object]:
+    """Return a verdict as plain JSON values."""
+    return {
+        "id": case_id,
+        "decision": verdict.outcome.value,
+        "rules": list(verdict.rules),
+        "fields": {
+            name: "release" if field.release else "withhold" for name, field in verdict.fields.items()
+        },
+        "obligations": list(verdict.obligations),
+    }
+
+
+def differences(case: Case, found: Mapping[str, object]) -> Iterator[Difference]:
+    """Compare a result with what its case expected. Raises CaseFileInvalid if the case expects nothing."""
+    if case.expected is None:
+        raise CaseFileInvalid("a case without `expected` cannot be checked", case=case.id, key="expected")
+    for key, expected in case.expected.items():
+        if expected != found[key]:
+            yield Difference(case.id, key, expected, found[key])
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    read = dict(pairs)
+    if len(read) != len(pairs):
+        raise _Wrong("a key is said twice in one object")
+    return read
+
+
+def _no_constant(name: str) -> object:
+    raise _Wrong(f"{name} is not JSON")
+
+
+def _case(position: int, item: object) -> Case:
+    place = f"#{position + 1}"
+    try:
+        given = _read_case(item)
+    except _Wrong as error:
+        case_id = item.get("id") if isinstance(item, dict) else None
+        raise CaseFileInvalid(
+            f"a case is refused: {_sentence(error)}",
+            case=case_id if isinstance(case_id, str) else place,
+            key=_key(error),
+        ) from error
+    return Case(given["id"], given["facts"], given.get("expected"))
+
+
+def _read_case(item: object) -> dict[str, Any]:
+    given = _read(item, _CASE_KEYS)
+    for key in ("id", "facts"):
+        if key not in given:
+            raise _Wrong("a case has an id and facts", key)
+    return given
+
+
+def _sentence(error: _Wrong) -> str:
+    return str(error.args[0])
+
+
+def _key(error: _Wrong) -> str:
+    return str(error.args[1]) if len(error.args) > 1 else ""
+
+
+def _read(value: object, keys: Keys, path: str = "") -> dict[str, Any]:
+    """Read an object by its table of keys. Raises _Wrong(sentence, path of the key)."""
+    if not isinstance(value, dict):
+        raise _Wrong("an object is asked", path)
+    read: dict[str, Any] = {}
+    for key, item in value.items():
+        at = f"{path}.{key}" if path else key
+        if key not in keys:
+            raise _Wrong("the key is unknown", at)
+        name, reader = keys[key]
+        if item is None and key != "consent":
+            continue
+        try:
+            read[name] = reader(item)
+        except _Wrong as error:
+            inner = _key(error)
+            raise _Wrong(
+                _sentence(error), f"{at}{inner if inner.startswith('[') else inner and '.' + inner}"
+            ) from error
+    return read
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    raise _Wrong("a text is asked")
+
+
+def _flag(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise _Wrong("true or false is asked")
+
+
+def _years(value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    raise _Wrong("a whole number of years is asked")
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    if isinstance(value, list):
+        return tuple(_text(item) for item in value)
+    raise _Wrong("a list of texts is asked")
+
+
+def _text_set(value: object) -> frozenset[str]:
+    return frozenset(_texts(value))
+
+
+def _sorted_texts(value: object) -> list[str]:
+    return sorted(_texts(value))
+
+
+def _time(value: object) -> datetime:
+    """Read an ISO 8601 time with its zone; a bare day is its first moment in UTC."""
+    text = _text(value)
+    try:
+        read = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise _Wrong("a time in ISO 8601 with its zone is asked") from error
+    if read.tzinfo is not None:
+        return read.astimezone(UTC)
+    if len(text) == len("2026-01-01"):
+        return read.replace(tzinfo=UTC)
+    raise _Wrong("a time in ISO 8601 with its zone is asked")
+
+
+def _objection(value: object) -> str:
+    text = _text(value)
+    if text not in {"PENDING", "UPHELD", "REJECTED"}:
+        raise _Wrong("PENDING, UPHELD or REJECTED is asked")
+    return text
+
+
+def _fields(value: object) -> tuple[Field, ...]:
+    if not isinstance(value, list):
+        raise _Wrong("a list of fields is asked")
+    found: list[Field] = []
+    for position, item in enumerate(value):
+        read = _read(item, _FIELD_KEYS, f"[{position}]")
+        for key, (name, _) in _FIELD_KEYS.items():
+            if key in {"n", "cat"} and not read.get(name):
+                raise _Wrong("a field has a name and a category", f"[{position}].{key}")
+        if read["name"] in {field.name for field in found}:
+            raise _Wrong("two fields bear one name", f"[{position}].n")
+        found.append(Field(**read))
+    return tuple(found)
+
+
+def _consent(value: object) -> Consent | None:
+    return None if value is None else Consent(**_read(value, _CONSENT_KEYS))
+
+
+def _break_glass(value: object) -> BreakGlass:
+    return BreakGlass(**{"code": "", "reason": ""} | _read(value, _BREAK_GLASS_KEYS))
+
+
+def _facts(value: object) -> Facts:
+    return Facts(**{"consent": MISSING} | _read(value, _FACT_KEYS))
+
+
+def _expected_fields(value: object) -> dict[str, str]:
+    if not isinstance(value, dict):
+        raise _Wrong("an object is asked")
+    for name, word in value.items():
+        if word not in {"release", "withhold"}:
+            raise _Wrong("release or withhold is asked", name)
+    return value
+
+
+def _expected(value: object) -> dict[str, object]:
+    read = _read(value, _EXPECTED_KEYS)
+    for key in ("decision", "rules"):
+        if key not in read:
+            raise _Wrong("a decision and its rules are asked", key)
+    return read
+
+
+_FIELD_KEYS: Final[Keys] = {
+    "n": ("name", _text),
+    "cat": ("category", _text),
+    "secret": ("secret", _flag),
+    "sealed": ("sealed", _flag),
+    "third_party": ("third_party", _flag),
+    "retention_end": ("retention_end", _time),
+    "staff_name": ("staff_name", _flag),
+}
+_CONSENT_KEYS: Final[Keys] = {
+    "state": ("state", _text),
+    "explicit": ("explicit", _flag),
+    "from": ("start", _time),
+    "to": ("end", _time),
+    "withdrawn_at": ("withdrawn_at", _time),
+    "purposes": ("purposes", _text_set),
+    "recipients": ("recipients", _text_set),
+    "cats": ("categories", _text_set),
+    "given_by": ("given_by", _texts),
+    "free_assessed": ("free_assessed", _flag),
+}
+_BREAK_GLASS_KEYS: Final[Keys] = {"code": ("code", _text), "reason": ("reason", _text)}
+_FACT_KEYS: Final[Keys] = {
+    "now": ("now", _time),
+    "actor_auth": ("actor_auth", _text),
+    "case_relation": ("case_relation", _flag),
+    "relative_of_subject": ("relative_of_subject", _flag),
+    "necessity": ("necessity", _text),
+    "need_fields": ("need_fields", _text_set),
+    "age": ("age", _years),
+    "capable": ("capable", _flag),
+    "roles": ("roles", _text_set),
+    "grondslag": ("legal_basis", _text),
+    "purpose": ("purpose", _text),
+    "provider": ("provider", _text),
+    "recipient": ("recipient", _text),
+    "recipient_id": ("recipient_id", _text),
+    "acquired_for": ("acquired_for", _text),
+    "directly_involved": ("directly_involved", _flag),
+    "has_authority": ("has_authority", _flag),
+    "contrary_to_child_interest": ("contrary_to_child_interest", _flag),
+    "staff_identity_needed": ("staff_identity_needed", _flag),
+    "disproportionate": ("disproportionate", _flag),
+    "objection": ("objection", _objection),
+    "restricted": ("restricted", _flag),
+    "delivered_later": ("delivered_later", _flag),
+    "store_unavailable": ("store_unavailable", _flag),
+    "break_glass": ("break_glass", _break_glass),
+    "consent": ("consent", _consent),
+    "fields": ("fields", _fields),
+}
+_EXPECTED_KEYS: Final[Keys] = {
+    "decision": ("decision", _text),
+    "rules": ("rules", _sorted_texts),
+    "fields": ("fields", _expected_fields),
+    "obligations": ("obligations", _sorted_texts),
+}
+_CASE_KEYS: Final[Keys] = {
+    "id": ("id", _text),
+    "title": ("title", _text),
+    "given": ("given", _text),
+    "when": ("when", _text),
+    "why": ("why", _text),
+    "facts": ("facts", _facts),
+    "expected": ("expected", _expected),
+}

@@ -1,0 +1,174 @@
+"""The gate itself: facts and register in, one verdict out.
+
+Promises: deny by default; every rule runs and every reason is collected; a rule that raises denies (R01); the
+same facts under the same policy hash give the same verdict. No I/O, no clock.
+Source: GDPR 5(2), 25; the rules cite their own articles.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+from exchange.gate import vocabulary as words
+from exchange.gate.entry import NO_BASIS, LegalBasis
+from exchange.gate.model import MISSING, Facts, Field, FieldVerdict, Outcome, Verdict
+from exchange.gate.rules import ALL_RULES, BREAK_GLASS_RULES, UNKNOWN_BASIS_RULES, RuleSet
+from exchange.gate.rules_request import missing_for_any_basis, missing_for_basis
+
+if TYPE_CHECKING:
+    from exchange.gate.register import Register
+
+RELEASED: Final = FieldVerdict(release=True)
+RULE_SETS_MAX: Final = 4_096
+
+
+def judge(facts: Facts, register: Register) -> Verdict:
+    """Judge one request. Never raises: what cannot be judged is denied by R01 and may be tried again."""
+    try:
+        return _judge(facts, register)
+    except Exception:  # noqa: BLE001 -- a rule that raises must deny, whatever it raised (R01)
+        return _not_judged(register)
+
+
+def missing_facts(facts: Facts, register: Register) -> tuple[str, ...]:
+    """Return the names of the needed facts that nobody established: what R01 speaks of."""
+    missing = missing_for_any_basis(facts)
+    if missing or facts.legal_basis is None or facts.now is None:
+        return missing
+    basis = register.find(facts.legal_basis, facts.now)
+    return missing if basis is None else missing_for_basis(facts, basis)
+
+
+def _judge(facts: Facts, register: Register) -> Verdict:
+    if (
+        facts.store_unavailable
+        or facts.legal_basis is None
+        or facts.now is None
+        or missing_for_any_basis(facts)
+    ):
+        return _not_judged(register)
+    basis = register.find(facts.legal_basis, facts.now)
+    found: list[str] = []
+    rules = ALL_RULES
+    if basis is None:
+        basis, found, rules = NO_BASIS, ["R04"], UNKNOWN_BASIS_RULES
+    elif missing_for_basis(facts, basis):
+        return _not_judged(register)
+    elif basis.break_glass and facts.break_glass is not None:
+        rules = BREAK_GLASS_RULES
+    found += [name for name, denies in rules.request if denies(facts, basis)]
+    return _verdict(facts, basis, register, found, _judge_fields(facts, basis, rules, tuple(found)))
+
+
+def _judge_fields(
+    facts: Facts, basis: LegalBasis, rules: RuleSet, of_request: tuple[str, ...]
+) -> dict[str, FieldVerdict]:
+    """Judge each field by itself. Raises ValueError if two fields bear one name."""
+    asked: tuple[Field, ...] = facts.fields or ()
+    fields: dict[str, FieldVerdict] = {}
+    of_category: dict[str, list[str]] = {}
+    of_unmarked: list[str] | None = None
+    for field in asked:
+        by_category = of_category.get(field.category)
+        if by_category is None:
+            by_category = [rule for rule, withholds in rules.category if withholds(field, facts, basis)]
+            of_category[field.category] = by_category
+        if field.marked:
+            by_mark = [rule for rule, withholds in rules.mark if withholds(field, facts, basis)]
+        else:
+            if of_unmarked is None:
+                of_unmarked = [rule for rule, withholds in rules.mark if withholds(field, facts, basis)]
+            by_mark = of_unmarked
+        by_name = [rule for rule, withholds in rules.name if withholds(field, facts, basis)]
+        if of_request or by_category or by_mark or by_name:
+            fields[field.name] = _withheld((*of_request, *by_category, *by_mark, *by_name))
+        else:
+            fields[field.name] = RELEASED
+    if len(fields) != len(asked):
+        raise ValueError("two fields bear one name")
+    return fields
+
+
+@lru_cache(maxsize=RULE_SETS_MAX)
+def _withheld(rules: tuple[str, ...]) -> FieldVerdict:
+    return FieldVerdict(release=False, rules=tuple(sorted(set(rules))))
+
+
+def _verdict(
+    facts: Facts,
+    basis: LegalBasis,
+    register: Register,
+    of_request: list[str],
+    fields: dict[str, FieldVerdict],
+) -> Verdict:
+    reasons = set(of_request)
+    released = 0
+    for verdict in fields.values():
+        if verdict.release:
+            released += 1
+        else:
+            reasons.update(verdict.rules)
+    breaking_glass = basis.break_glass and facts.break_glass is not None
+    if of_request or (reasons and not released):
+        outcome = Outcome.DENY
+    elif reasons:
+        outcome = Outcome.PARTIAL_BREAK_GLASS if breaking_glass else Outcome.PARTIAL
+    else:
+        outcome = Outcome.PERMIT_BREAK_GLASS if breaking_glass else Outcome.PERMIT
+    consent = (
+        facts.consent
+        if (basis.consent_kind or basis.subject_access) and facts.consent is not MISSING
+        else None
+    )
+    return Verdict(
+        outcome=outcome,
+        rules=tuple(sorted(reasons)) if reasons else (f"P-{basis.id}",),
+        fields=fields,
+        obligations=_obligations(facts, basis, outcome, reasons),
+        basis_id=basis.id,
+        basis_version=basis.version,
+        consent_id="" if consent is None else consent.consent_id,
+        consent_version=0 if consent is None else consent.version,
+        policy_hash=register.policy_hash,
+    )
+
+
+def _obligations(facts: Facts, basis: LegalBasis, outcome: Outcome, reasons: set[str]) -> tuple[str, ...]:
+    """Return the duties that come with the verdict, sorted; recording it always is one."""
+    duties = {words.LOG}
+    if "R19" in reasons:
+        duties.add(words.STOP_FEED)
+    if "R03" in reasons or "R32" in reasons:
+        duties.add(words.ALERT_SNOOP)
+    if outcome is Outcome.DENY:
+        if facts.delivered_later:
+            duties.add(words.ABORT_DELIVERY)
+        if facts.break_glass is not None:
+            duties.update((words.NOTIFY_FG, words.ALERT_BREAK_GLASS_REFUSED))
+        return tuple(sorted(duties))
+    duties.update(basis.permit_obligations)
+    if facts.break_glass is not None:
+        duties.update(words.BREAK_GLASS_DUTIES)
+    if basis.limits_apply and not basis.consent_kind and _refused(facts):
+        # The refusal is no veto here, but it is heard: the resident is told, and it counts as an objection.
+        duties.update((words.INFORM_RESIDENT, words.TREAT_AS_OBJECTION))
+    return tuple(sorted(duties))
+
+
+def _refused(facts: Facts) -> bool:
+    return facts.consent is not MISSING and facts.consent is not None and facts.consent.state == "REFUSED"
+
+
+def _not_judged(register: Register) -> Verdict:
+    return Verdict(
+        outcome=Outcome.DENY,
+        rules=("R01",),
+        fields={},
+        obligations=(words.LOG, words.RETRY),
+        basis_id="",
+        basis_version=0,
+        consent_id="",
+        consent_version=0,
+        policy_hash=register.policy_hash,
+    )

@@ -1,0 +1,115 @@
+"""Who decides for the resident: one table by question, age and capacity.
+
+Promises: an unknown word in `given_by` never authorises anybody; a parent without proven authority counts for
+nothing.
+Source: UAVG 5; Jeugdwet 7.3.4, 7.3.11, 7.3.15; Wmo 2015 5.3.2-5.3.3; BW 7:457, 7:465.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, StrEnum, auto
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+CHILD_AGE: Final = 12
+YOUTH_AGE: Final = 16
+ADULT_AGE: Final = 18
+MANDATES_MAX: Final = 4_096
+
+
+class Speaker(StrEnum):
+    """The capacity in which somebody spoke."""
+
+    SELF = "self"
+    PARENT = "parent"
+    REPRESENTATIVE = "representative"
+    CURATOR = "curator"
+    MENTOR = "mentor"
+    BEWINDVOERDER = "bewindvoerder"
+    PROXY = "proxy"
+    PARTNER = "partner"
+    FAMILY = "family"
+
+
+class Mandate(Enum):
+    """How far the word of those who spoke reaches."""
+
+    NONE = auto()
+    MONEY = auto()
+    FULL = auto()
+
+
+class Question(StrEnum):
+    """The rows of the table."""
+
+    DISCLOSE = "consent to disclose"
+    GDPR = "GDPR consent"
+    CARE = "consent to care"
+
+
+_ALIASES: Final[dict[Speaker, str]] = {
+    Speaker.SELF: "self betrokkene resident inwoner jeugdige youth",
+    Speaker.PARENT: "parent parents ouder ouders mother father moeder vader guardian voogd "
+    "parent-with-authority ouder-met-gezag",
+    Speaker.REPRESENTATIVE: "representative legal-representative vertegenwoordiger "
+    "wettelijk-vertegenwoordiger",
+    Speaker.CURATOR: "curator",
+    Speaker.MENTOR: "mentor",
+    Speaker.BEWINDVOERDER: "bewindvoerder administrator",
+    Speaker.PROXY: "proxy written-proxy gemachtigde schriftelijk-gemachtigde",
+    Speaker.PARTNER: "partner spouse echtgenoot echtgenote levensgezel",
+    Speaker.FAMILY: "family familie sibling brother sister broer zus",
+}
+_WORDS: Final = {word: speaker for speaker, words in _ALIASES.items() for word in words.split()}
+_ROW_OF_KIND: Final = {
+    "GDPR": Question.GDPR,
+    "STATUTORY": Question.DISCLOSE,
+    "SECRECY": Question.DISCLOSE,
+    "NO_OBJECTION": Question.DISCLOSE,
+    "CARE": Question.CARE,
+}
+_WITH_AUTHORITY: Final = frozenset({Speaker.PARENT, Speaker.REPRESENTATIVE})
+_APPOINTED: Final = frozenset({Speaker.CURATOR, Speaker.MENTOR})
+# A parent of an incapable adult is family (Jw 7.3.15(3)) and needs no authority.
+_LADDER: Final = _APPOINTED | {Speaker.PROXY, Speaker.PARTNER, Speaker.FAMILY, Speaker.PARENT}
+
+
+def who_spoke(given_by: Iterable[str]) -> frozenset[Speaker]:
+    """Return the known capacities; words nobody knows fall away."""
+    return frozenset(_WORDS[word] for word in (given.strip().lower() for given in given_by) if word in _WORDS)
+
+
+@lru_cache(maxsize=MANDATES_MAX)
+def mandate(
+    consent_kind: str, given_by: tuple[str, ...], age: int, *, capable: bool, has_authority: bool
+) -> Mandate:
+    """Say how far the word of `given_by` reaches. Raises KeyError for a kind that is no condition."""
+    question, speakers = _ROW_OF_KIND[consent_kind], who_spoke(given_by)
+    if age >= ADULT_AGE:
+        return _adult(question, speakers, capable=capable, has_authority=has_authority)
+    represented = has_authority and not speakers.isdisjoint(_WITH_AUTHORITY)
+    spoke = Speaker.SELF in speakers
+    if age < CHILD_AGE or not capable:
+        enough = represented
+    elif age >= YOUTH_AGE or question is Question.DISCLOSE:
+        enough = spoke
+    elif question is Question.CARE:
+        enough = spoke and represented
+    else:
+        enough = represented
+    return Mandate.FULL if enough else Mandate.NONE
+
+
+def _adult(
+    question: Question, speakers: frozenset[Speaker], *, capable: bool, has_authority: bool
+) -> Mandate:
+    if capable:
+        return Mandate.FULL if Speaker.SELF in speakers else Mandate.NONE
+    if speakers & _APPOINTED or (has_authority and Speaker.REPRESENTATIVE in speakers):
+        return Mandate.FULL
+    if question is Question.GDPR:
+        return Mandate.MONEY if Speaker.BEWINDVOERDER in speakers else Mandate.NONE
+    return Mandate.FULL if speakers & _LADDER else Mandate.NONE

@@ -1,0 +1,115 @@
+"""The words the gate knows: categories, purposes, kinds of party, codes. Other words are refused.
+
+Promises: nothing here decides; the register is checked against these lists when it is loaded.
+Source: GDPR 4(13)-(15), 9, 10; UAVG 22-33, 46; the sector laws named in the register.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# Labels of personal data; every stored field carries exactly one.
+CATEGORIES: Final = frozenset(
+    {
+        "WMO-PLAN",
+        "JEUGDHULP",
+        "GEZONDHEID-FUNCTIONEEL",
+        "GEZONDHEID-DIAGNOSE",
+        "INKOMEN",
+        "VERMOGEN",
+        "SCHULDEN",
+        "WONEN",
+        "ARBEID",
+        "BELASTBAARHEID",
+        "ONDERWIJS",
+        "CONTACT",
+        "NETWERK",
+        "STRAFRECHT",
+        "BSN",
+        "LOG",
+    }
+)
+SPECIAL: Final = frozenset({"GEZONDHEID-FUNCTIONEEL", "GEZONDHEID-DIAGNOSE"})
+CRIMINAL: Final = frozenset({"STRAFRECHT"})
+MONEY: Final = frozenset({"INKOMEN", "VERMOGEN", "SCHULDEN"})
+BSN: Final = "BSN"
+
+# A kind is an organisation and its task: the Wmo desk and the Pw desk of one municipality are two kinds.
+KINDS: Final = frozenset(
+    {
+        "college:WMO",
+        "college:JW",
+        "college:PW",
+        "college:WGS",
+        "college-andere-gemeente:PW",
+        "wmo-aanbieder",
+        "jeugdhulpaanbieder",
+        "zorgaanbieder-zvw",
+        "uwv",
+        "svb",
+        "verhuurder",
+        "belastingdienst",
+        "reintegratiebedrijf",
+        "school",
+        "woningcorporatie",
+        "veilig-thuis",
+        "crisisdienst",
+        "vrijwilligersorganisatie",
+        "mantelzorger",
+        "betrokkene",
+        "wettelijk-vertegenwoordiger",
+        "fg",
+    }
+)
+PURPOSES: Final = frozenset(
+    {
+        "wmo-onderzoek",
+        "wmo-levering",
+        "wmo-heroverweging",
+        "wmo-afstemming",
+        "jeugd-toegang",
+        "jeugdhulp-verlenen",
+        "jeugd-afstemming",
+        "pw-recht-vaststellen",
+        "pw-arbeidsinschakeling",
+        "wgs-plan",
+        "wgs-vroegsignalering",
+        "vt-onderzoek",
+        "informele-hulp",
+        "integrale-aanpak",
+        "acute-nood",
+        "inzage",
+        "correctie",
+        "klacht-bezwaar",
+        "toezicht",
+        "audit",
+        "statistiek",
+        # An organisation's own registration, certificates and case team: no data of a resident.
+        "beheer",
+    }
+)
+# The law for which data were acquired; `*` in a register entry means any.
+ORIGINS: Final = frozenset(
+    {"wmo", "jw", "pw", "wgs", "suwi", "wgbo", "zvw", "wlz", "wvggz", "belasting", "huur", "onderwijs", "avg"}
+)
+ANY_ORIGIN: Final = "*"
+
+BREAK_GLASS_CODES: Final = frozenset({"LEVENSGEVAAR", "ACUUT-GEVAAR-KIND", "ACUUT-GEVAAR-ANDER"})
+BREAK_GLASS_REASON_CHARS_MIN: Final = 20
+STRONG_AUTHENTICATION: Final = frozenset({"2FA+mTLS", "mTLS+2FA"})
+SEALED_READER: Final = "sealed-reader"
+OBJECTION_UPHELD: Final = "UPHELD"
+OBJECTION_REJECTED: Final = "REJECTED"
+
+# Duties that a verdict can carry.
+LOG: Final = "LOG"
+RETRY: Final = "RETRY"
+STOP_FEED: Final = "STOP-FEED"
+ALERT_SNOOP: Final = "ALERT-SNOOP"
+INFORM_RESIDENT: Final = "INFORM-RESIDENT"
+TREAT_AS_OBJECTION: Final = "TREAT-AS-OBJECTION"
+ABORT_DELIVERY: Final = "ABORT-DELIVERY"
+NOTIFY_FG: Final = "NOTIFY-FG"
+ALERT_BREAK_GLASS_REFUSED: Final = "ALERT-BREAK-GLASS-REFUSED"
+BREAK_GLASS_DUTIES: Final = (NOTIFY_FG, "NOTIFY-SUBJECT", "REVIEW-1-WORKDAY", "TTL-60M")
+PERMIT_DUTIES: Final = frozenset({"NO-NOTICE-TO-SUSPECT", "DEFER-NOTICE-4W"})
