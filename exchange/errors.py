@@ -149,6 +149,17 @@ class Overloaded(Unavailable):
     code = "OVERLOADED"
 
 
+class QuotaExceeded(Overloaded):
+    """This organisation asks more than its share; metadata: limit."""
+
+    code = "QUOTA_EXCEEDED"
+    remedy = "Wait the time named, then send the same request; ask the operator for a larger share if needed."
+
+    def __init__(self, message: str, *, retry_after_ms: int, **metadata: str) -> None:
+        super().__init__(message, **metadata)
+        self.retry_after_ms = retry_after_ms
+
+
 class Draining(Unavailable):
     """The service is stopping."""
 
@@ -246,5 +257,3 @@ class CaseFileInvalid(SettingsInvalid):
 
     code = "CASE_FILE_INVALID"
     remedy = "Correct the named fact; GATE facts are listed in exchange/gate/README.md."
-
-

@@ -235,7 +235,7 @@ def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
     )
 
 
-def _common_name(name: str) -> x509.NameAttribute:
+def _common_name(name: str) -> x509.NameAttribute[str]:
     short = name.encode()[:_COMMON_NAME_BYTES_MAX].decode(errors="ignore")
     return x509.NameAttribute(NameOID.COMMON_NAME, short)
 

@@ -29,7 +29,8 @@ FIELD_NAMES: Final = (
     "name category secret sealed third_party retention_end staff_name provider acquired_for"
 ).split()
 CONSENT_NAMES: Final = (
-    "consent_id version state explicit start end withdrawn_at purposes recipients categories given_by free_assessed"
+    "consent_id version state explicit start end withdrawn_at purposes recipients categories given_by free_assessed "
+    "spoken_at"
 ).split()
 
 _encode = msgspec.json.Encoder(order="sorted").encode

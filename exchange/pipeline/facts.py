@@ -6,6 +6,7 @@ Source: the gate's data model; Wmo 2015 5.3.3 (case relation), UAVG 5 (age).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from exchange.domain import stream_of
@@ -18,7 +19,7 @@ from exchange.gate.model import BreakGlass, Consent, Facts, Field
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from exchange.pipeline.walk import Caller, Claim, CommandWalk, ReadWalk, View
+    from exchange.pipeline.walk import Caller, CommandWalk, ReadWalk, View
 
 AUTHENTICATED: Final = "2FA+mTLS"
 RESIDENT_TASK: Final = "betrokkene"
@@ -86,7 +87,7 @@ def assemble(
         necessity=claim.necessity or None,
         age=age_at(resident, now.date()) if known else None,
         capable=resident.capable if known else None,
-        consent=_consent(view, subject, caller, claim),
+        consent=None,
         roles=frozenset((caller.role,)),
         directly_involved=related and case is not None,
         objection=(resident.objection or None) if known else None,
@@ -95,7 +96,8 @@ def assemble(
         break_glass=BreakGlass(*claim.break_glass) if claim.break_glass else None,
         speaks_for_self=own_word,
     )
-    return facts
+    consents = _consents(view, subject)
+    return replace(facts, consent=select_consent(consents, facts)) if consents else facts
 
 
 def seal_fields(resident: Any, caller: Caller, fields: Sequence[Field]) -> Sequence[Field]:  # noqa: ANN401 -- ResidentState
@@ -128,14 +130,13 @@ def _sealed(resident: Any, caller: Caller, field: Field) -> Field:  # noqa: ANN4
     return field
 
 
-def _consent(view: View, subject: Subject, caller: Caller, claim: Claim) -> Consent | None:
+def _consents(view: View, subject: Subject) -> list[Consent]:
     if not subject.resident:
-        return None
+        return []
     states = [
         view.state(stream) for stream in view.scope(subject.resident) if stream.startswith(CONSENT_PREFIX)
     ]
-    found = [_for_gate(state) for state in states if state is not None]
-    return select_consent(found, purpose=claim.purpose, recipient_id=caller.recipient_id) if found else None
+    return [_for_gate(state) for state in states if state is not None]
 
 
 def _for_gate(state: Any) -> Consent:  # noqa: ANN401 -- ConsentState
@@ -152,4 +153,5 @@ def _for_gate(state: Any) -> Consent:  # noqa: ANN401 -- ConsentState
         categories=frozenset(state.categories),
         given_by=state.given_by,
         free_assessed=state.free_assessed,
+        spoken_at=state.given_at or state.refused_at,
     )

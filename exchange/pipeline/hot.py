@@ -46,13 +46,12 @@ class HotStates:
         self._entries: OrderedDict[str, Entry] = OrderedDict()  # owned by the holder of _lock
         self._bytes = 0  # owned by the holder of _lock
 
-    def get(self, stream: str) -> Entry | None:
-        """Return the entry, and mark it used."""
+    def touch(self, streams: Iterable[str]) -> None:
+        """Mark entries used."""
         with self._lock:
-            entry = self._entries.get(stream)
-            if entry is not None:
-                self._entries.move_to_end(stream)
-            return entry
+            for stream in streams:
+                if stream in self._entries:
+                    self._entries.move_to_end(stream)
 
     def peek(self, stream: str) -> Entry | None:
         """Return the entry without marking it used; one dictionary read, no lock."""

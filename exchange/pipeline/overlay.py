@@ -17,7 +17,7 @@ from exchange.store.stored_event import stored_event
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from exchange.domain import Event
+    from exchange.domain.kernel import Event
     from exchange.keys.keystore import KeyStore
     from exchange.pipeline.hot import HotStates, Loader, Recent
     from exchange.store.codec import Codec, Meta
@@ -39,6 +39,7 @@ class Overlay:
     ) -> None:
         self.batch = Batch(base)
         self.changes: dict[str, Entry] = {}
+        self.used: set[str] = set()  # cached entries this group looked at
         self._hot = hot
         self._loader = loader
         self._recent = recent
@@ -74,6 +75,7 @@ class Overlay:
         Returns how many events, and the last leaf entry.
         """
         prepared = [(stream, event) for stream, events in appends for event in events]
+        at = meta.at.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
         versions: dict[str, int] = {}
         stored, leaves = [], []
         for number, (stream, event) in enumerate(prepared):
@@ -83,13 +85,13 @@ class Overlay:
             said = meta if number == 0 or not meta.necessity else _without_necessity(meta)
             state = self._codec.encode(event, event_id=event_id, stream=stream, version=version, meta=said)
             stored.append(stored_event(stream, version, event.TOPIC, state))
-            leaves.append(self._leaf(event, event_id, state, meta))
+            leaves.append(self._leaf(event, event_id, state, meta, at))
         self.batch.events += stored
         self.batch.leaves += leaves
         self._fold(prepared, [len(one.state) for one in stored])
         return len(prepared), leaves[-1]
 
-    def _leaf(self, event: Event, event_id: bytes, state: bytes, meta: Meta) -> bytes:
+    def _leaf(self, event: Event, event_id: bytes, state: bytes, meta: Meta, at: str) -> bytes:
         pseudonym = None
         if event.resident:
             key = self._keys.obtain(event.resident, LEDGER_CATEGORY).ledger_key
@@ -101,7 +103,7 @@ class Overlay:
             task=meta.task,
             purpose=meta.purpose,
             basis=meta.legal_basis,
-            at=meta.at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            at=at,
             state=state,
             pseudonym=pseudonym,
         )
@@ -133,15 +135,15 @@ class Overlay:
         entry = self.changes.get(stream)
         if entry is not None:
             return entry
-        entry = self._hot.get(stream)
+        entry = self._hot.peek(stream)
         if entry is None:
-            entry = self._load(stream)
-        elif not entry.settled:
-            if self._recent.is_fresh(stream, entry.as_of):
-                entry.settled = True
-            else:
+            return self._load(stream)
+        self.used.add(stream)
+        if not entry.settled:
+            if not self._recent.is_fresh(stream, entry.as_of):
                 self._hot.evict((stream,))
-                entry = self._load(stream)
+                return self._load(stream)
+            entry.settled = True
         return entry
 
     def _load(self, stream: str) -> Entry:

@@ -13,7 +13,7 @@ from exchange.domain import stream_of
 from exchange.errors import AccessDenied, CallerUnknown, ExchangeError, RuleBroken, VersionConflict
 from exchange.gate.explain import explain, rules_for_requester
 from exchange.gate.judge import judge
-from exchange.gate.model import Field
+from exchange.gate.model import Field, Outcome
 from exchange.pipeline.answers import refusal_error
 from exchange.pipeline.decisions import decided
 from exchange.pipeline.facts import assemble, law_of, seal_fields, subject_of
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from exchange.pipeline.walk import CommandWalk, Group, ReadWalk, Walk
 
 UNKNOWN_RESIDENT: Final = "unknown"
+WHOLE: Final = frozenset({Outcome.PERMIT, Outcome.PERMIT_BREAK_GLASS})
 
 
 def run_command(
@@ -50,7 +51,7 @@ def run_command(
     facts = assemble(walk, overlay, subject, fields, walk.caller.task)
     verdict = judge(facts, register)
     decision_id = fresh_id().hex()
-    if not verdict.permitted or any(not one.release for one in verdict.fields.values()):
+    if verdict.outcome not in WHOLE:
         told = answers.recorded(walk)
         return told if told is not None else _refuse(walk, overlay, register, answers, subject, facts, verdict, decision_id)
     try:
@@ -79,7 +80,7 @@ def run_read(
     facts = assemble(walk, overlay, subject, fields, provider)
     verdict = judge(facts, register)
     decision_id = fresh_id().hex()
-    short = verdict.permitted and any(not one.release for one in verdict.fields.values())
+    short = verdict.permitted and verdict.outcome not in WHOLE
     refused_whole = short and not walk.allow_partial
     event = decided(
         decision_id=decision_id,

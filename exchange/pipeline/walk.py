@@ -7,15 +7,15 @@ certificate and the signed person token only.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime  # noqa: TC003 -- msgspec reads the annotations of its structs at run time
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from datetime import datetime
 
-    from exchange.domain import Event
+    from exchange.domain.kernel import Event
     from exchange.gate.model import Field, Verdict
 
 

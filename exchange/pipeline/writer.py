@@ -22,7 +22,7 @@ from exchange.store.errors import HeadMoved, Taken
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from exchange.domain import Event
+    from exchange.domain.kernel import Event
     from exchange.gate.register import Register
     from exchange.keys.keystore import KeyStore
     from exchange.pipeline.hot import HotStates, Loader
@@ -152,6 +152,7 @@ class Writer:
         self._frontier = frontier
         for stream, entry in overlay.changes.items():
             self._recent.note(stream, entry.as_of)
+        self._hot.touch(overlay.used)
         self._hot.apply(overlay.changes)
         self._answers.keep()
         assert len(outcomes) == len(walks)

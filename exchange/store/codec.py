@@ -21,7 +21,7 @@ from exchange.store.upcasts import UPCASTS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from exchange.domain import Event
+    from exchange.domain.kernel import Event
     from exchange.keys.keystore import KeyStore
 
 EVENT_ID_BYTES: Final = 16

@@ -1,0 +1,1 @@
+"""Generated from `protos/exchange/v1`: run `make generate`, never edit."""
