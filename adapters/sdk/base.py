@@ -1,0 +1,88 @@
+"""What both clients are made of: one connection shared by siblings, one person each, one time limit.
+
+Promises: siblings made by `with_person` and `with_timeout` share the connection; `rotate` changes the
+credentials of all of them, and calls under way end on the old ones.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
+
+from adapters.sdk.calls import Services
+from adapters.sdk.patience import Attempts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from google.protobuf.message import Message
+
+    from adapters.sdk.credentials import Credentials
+    from adapters.sdk.line import Line
+    from adapters.sdk.patience import Patience
+    from adapters.sdk.tokens import Person
+
+_Mode = TypeVar("_Mode")
+_Channel = TypeVar("_Channel")
+
+TIMEOUT_S: Final = 10.0
+
+
+class Connection(Generic[_Channel]):
+    """Line and channel, swapped together."""
+
+    def __init__(self, line: Line, open_channel: Callable[[Line], _Channel]) -> None:
+        self._open_channel: Final = open_channel
+        # Replaced whole, so that nobody ever sees half of a rotation.
+        self.current = (line, open_channel(line))
+
+    def rotate(self, credentials: Credentials) -> None:
+        """Open a channel with other credentials; the old one closes itself when its last call is done."""
+        line = self.current[0].renewed(credentials)
+        self.current = (line, self._open_channel(line))
+
+
+class Client(Services[_Mode], Generic[_Mode, _Channel]):
+    """A client of one exchange, as one person of one organisation."""
+
+    def __init__(
+        self,
+        connection: Connection[_Channel],
+        person: Person | None,
+        timeout_s: float,
+        patience: Patience,
+    ) -> None:
+        self._connection: Final = connection
+        self._person = person
+        self._timeout_s = timeout_s
+        self._patience: Final = patience
+
+    def with_person(self, person: Person) -> Self:
+        """Return a client for another person on the same connection; closing either closes both."""
+        return self._sibling(_person=person)
+
+    def with_timeout(self, timeout_s: float) -> Self:
+        """Return a client with another time limit on the same connection; closing either closes both."""
+        return self._sibling(_timeout_s=timeout_s)
+
+    def rotate(self, credentials: Credentials) -> None:
+        """Go on with renewed credentials of the same organisation. Raises CredentialsInvalid."""
+        self._connection.rotate(credentials)
+
+    def _sibling(self, **changed: object) -> Self:
+        sibling = copy.copy(self)
+        vars(sibling).update(changed)
+        return sibling
+
+    def _attempts(self) -> Attempts:
+        return Attempts(self._patience, self._timeout_s)
+
+
+def serialised(request: Message) -> bytes:
+    """Return the bytes of a message; one function for every call."""
+    return request.SerializeToString()
+
+
+def calling(rpc: Any) -> dict[str, Any]:  # noqa: ANN401 -- any Rpc: its types are of no use to gRPC
+    """Return the two functions gRPC asks for a call."""
+    return {"request_serializer": serialised, "response_deserializer": rpc.answer.FromString}

@@ -1,0 +1,238 @@
+"""Every call of the exchange as one line of a table, typed by its own request and response.
+
+`client.plan.set_goal(claim=…, plan_id=…, own_words=…)` takes the fields of SetGoalRequest and gives a
+SetGoalResponse, or a coroutine of one with the asyncio client. Promises: a command without `request_id` gets
+one, drawn once and kept over all its attempts; who must survive a restart draws it and passes it in.
+Source: protos/exchange/v1; AIP-155 (request ids).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, Protocol, TypeVar, cast, overload
+from uuid import uuid4
+
+from exchange.v1 import audit_service_pb2 as audit
+from exchange.v1 import case_service_pb2 as case
+from exchange.v1 import consent_service_pb2 as consent
+from exchange.v1 import disclosure_service_pb2 as disclosure
+from exchange.v1 import identity_service_pb2 as identity
+from exchange.v1 import ledger_service_pb2 as ledger
+from exchange.v1 import organisation_service_pb2 as organisation
+from exchange.v1 import plan_service_pb2 as plan
+from exchange.v1 import subscription_service_pb2 as subscription
+from exchange.v1.common_pb2 import BreakGlass, Claim, Necessity, Purpose
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from google.protobuf.descriptor import Descriptor, MethodDescriptor
+    from google.protobuf.message import Message
+
+_Fields = ParamSpec("_Fields")
+_Answer = TypeVar("_Answer", bound="Message")
+_Mode = TypeVar("_Mode")
+
+_WITHOUT_PERSON: Final = frozenset({"LedgerService"})
+
+
+class Blocking:
+    """Mark of calls that give the answer itself."""
+
+
+class Awaiting:
+    """Mark of calls that give a coroutine of the answer."""
+
+
+class Sender(Protocol):
+    """Sends a request, with retries; gives the answer or a coroutine of it."""
+
+    def __call__(self, rpc: Rpc[Any, Any], request: Message) -> object:
+        """Send."""
+
+
+class Calls(Generic[_Mode]):
+    """The calls of one service, bound to one client."""
+
+    def __init__(self, send: Sender) -> None:
+        self._send: Final = send
+
+
+class Rpc(Generic[_Fields, _Answer]):
+    """One call: the request's own constructor gives its parameters, the contract gives its path."""
+
+    def __init__(self, request: Callable[_Fields, Message], answer: type[_Answer]) -> None:
+        self._request: Final = request
+        self.answer: Final = answer
+        method = _method_of(cast("type[Message]", request), answer)
+        self.path: Final = f"/{method.containing_service.full_name}/{method.name}"
+        self.needs_person: Final = method.containing_service.name not in _WITHOUT_PERSON
+
+    @overload
+    def __get__(self, calls: Calls[Blocking], owner: type) -> Callable[_Fields, _Answer]: ...
+    @overload
+    def __get__(
+        self, calls: Calls[Awaiting], owner: type
+    ) -> Callable[_Fields, Coroutine[Any, Any, _Answer]]: ...
+    def __get__(self, calls: Calls[Any], owner: type) -> Callable[_Fields, object]:
+        """Return the call, bound to a client."""
+
+        def call(*none: _Fields.args, **fields: _Fields.kwargs) -> object:
+            return calls._send(self, self._request(*none, **fields))  # noqa: SLF001 -- the other half of Rpc
+
+        return call
+
+
+def _method_of(request: type[Message], answer: type[Message]) -> MethodDescriptor:
+    """Return the one method that takes `request`: in this contract each has messages of its own."""
+    described = cast("Descriptor", request.DESCRIPTOR)
+    services = described.file.services_by_name.values()
+    (method,) = (
+        method for service in services for method in service.methods if method.input_type is described
+    )
+    assert method.output_type is answer.DESCRIPTOR, method.full_name
+    return method
+
+
+def draw_request_id(request: Message) -> str:
+    """Return the request's id, drawn now where a command has none; empty for a question, which has no id."""
+    if "request_id" not in request.DESCRIPTOR.fields_by_name:
+        return ""
+    command = cast("Any", request)
+    if not command.request_id:
+        command.request_id = str(uuid4())
+    return str(command.request_id)
+
+
+def claim(
+    purpose: Purpose.ValueType,
+    legal_basis: str,
+    necessity: str = "",
+    *,
+    proportionality: str = "",
+    subsidiarity: str = "",
+    break_glass: BreakGlass | None = None,
+) -> Claim:
+    """Return the claim of a call: one purpose, one entry of the register of legal bases, why it is needed."""
+    reasons = {"text": necessity, "proportionality": proportionality, "subsidiarity": subsidiarity}
+    stated = Necessity(**reasons) if any(reasons.values()) else None
+    return Claim(purpose=purpose, legal_basis=legal_basis, necessity=stated, break_glass=break_glass)
+
+
+class OrganisationCalls(Calls[_Mode]):
+    """Joining, certificates and tasks: the operator's administration only."""
+
+    join_organisation = Rpc(organisation.JoinOrganisationRequest, organisation.JoinOrganisationResponse)
+    add_certificate = Rpc(organisation.AddCertificateRequest, organisation.AddCertificateResponse)
+    revoke_certificate = Rpc(organisation.RevokeCertificateRequest, organisation.RevokeCertificateResponse)
+    grant_task = Rpc(organisation.GrantTaskRequest, organisation.GrantTaskResponse)
+
+
+class IdentityCalls(Calls[_Mode]):
+    """Pseudonyms and registration of residents; `residents.py` does the blinding."""
+
+    evaluate_blinded = Rpc(identity.EvaluateBlindedRequest, identity.EvaluateBlindedResponse)
+    register_resident = Rpc(identity.RegisterResidentRequest, identity.RegisterResidentResponse)
+
+
+class CaseCalls(Calls[_Mode]):
+    """Reports, and who works on a case."""
+
+    receive_report = Rpc(case.ReceiveReportRequest, case.ReceiveReportResponse)
+    join_professional = Rpc(case.JoinProfessionalRequest, case.JoinProfessionalResponse)
+    leave_case = Rpc(case.LeaveCaseRequest, case.LeaveCaseResponse)
+    find_case = Rpc(case.FindCaseRequest, case.FindCaseResponse)
+
+
+class ConsentCalls(Calls[_Mode]):
+    """Consents of a resident."""
+
+    request_consent = Rpc(consent.RequestConsentRequest, consent.RequestConsentResponse)
+    give_consent = Rpc(consent.GiveConsentRequest, consent.GiveConsentResponse)
+    refuse_consent = Rpc(consent.RefuseConsentRequest, consent.RefuseConsentResponse)
+    withdraw_consent = Rpc(consent.WithdrawConsentRequest, consent.WithdrawConsentResponse)
+    list_consents = Rpc(consent.ListConsentsRequest, consent.ListConsentsResponse)
+
+
+class PlanCalls(Calls[_Mode]):
+    """The integral support plan."""
+
+    record_conversation = Rpc(plan.RecordConversationRequest, plan.RecordConversationResponse)
+    describe_situation = Rpc(plan.DescribeSituationRequest, plan.DescribeSituationResponse)
+    set_goal = Rpc(plan.SetGoalRequest, plan.SetGoalResponse)
+    assess_lens = Rpc(plan.AssessLensRequest, plan.AssessLensResponse)
+    request_support = Rpc(plan.RequestSupportRequest, plan.RequestSupportResponse)
+    agree_to_plan = Rpc(plan.AgreeToPlanRequest, plan.AgreeToPlanResponse)
+    assign_support = Rpc(plan.AssignSupportRequest, plan.AssignSupportResponse)
+    start_support = Rpc(plan.StartSupportRequest, plan.StartSupportResponse)
+    stop_support = Rpc(plan.StopSupportRequest, plan.StopSupportResponse)
+    get_plan = Rpc(plan.GetPlanRequest, plan.GetPlanResponse)
+
+
+class DisclosureCalls(Calls[_Mode]):
+    """Who asked what of a resident's data."""
+
+    list_disclosures = Rpc(disclosure.ListDisclosuresRequest, disclosure.ListDisclosuresResponse)
+
+
+class AuditCalls(Calls[_Mode]):
+    """Decisions over all residents, for the privacy officer."""
+
+    list_decisions = Rpc(audit.ListDecisionsRequest, audit.ListDecisionsResponse)
+
+
+class LedgerCalls(Calls[_Mode]):
+    """Checkpoints and proofs; a certificate suffices, no person is asked."""
+
+    get_checkpoint = Rpc(ledger.GetCheckpointRequest, ledger.GetCheckpointResponse)
+    get_receipt = Rpc(ledger.GetReceiptRequest, ledger.GetReceiptResponse)
+    get_consistency_proof = Rpc(ledger.GetConsistencyProofRequest, ledger.GetConsistencyProofResponse)
+
+
+SUBSCRIBE: Final = Rpc(subscription.SubscribeRequest, subscription.SubscribeResponse)
+
+
+class Services(Generic[_Mode]):
+    """Every service, bound to one client."""
+
+    def _send(self, rpc: Rpc[Any, Any], request: Message) -> object:
+        raise NotImplementedError
+
+    @property
+    def organisation(self) -> OrganisationCalls[_Mode]:
+        """Return the calls on organisations."""
+        return OrganisationCalls(self._send)
+
+    @property
+    def identity(self) -> IdentityCalls[_Mode]:
+        """Return the calls on identity."""
+        return IdentityCalls(self._send)
+
+    @property
+    def case(self) -> CaseCalls[_Mode]:
+        """Return the calls on cases."""
+        return CaseCalls(self._send)
+
+    @property
+    def consent(self) -> ConsentCalls[_Mode]:
+        """Return the calls on consents."""
+        return ConsentCalls(self._send)
+
+    @property
+    def plan(self) -> PlanCalls[_Mode]:
+        """Return the calls on plans."""
+        return PlanCalls(self._send)
+
+    @property
+    def disclosure(self) -> DisclosureCalls[_Mode]:
+        """Return the calls on disclosures."""
+        return DisclosureCalls(self._send)
+
+    @property
+    def audit(self) -> AuditCalls[_Mode]:
+        """Return the calls for the privacy officer."""
+        return AuditCalls(self._send)
+
+    @property
+    def ledger(self) -> LedgerCalls[_Mode]:
+        """Return the calls on proofs."""
+        return LedgerCalls(self._send)

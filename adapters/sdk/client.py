@@ -1,0 +1,104 @@
+"""The blocking client of the exchange.
+
+`with ExchangeClient(target, Credentials.load(folder), person) as client: client.plan.get_plan(…)`.
+Promises: every call has a deadline that holds for all its attempts together; a refusal is one of the classes
+of `errors.py`; a client and its siblings may be used by many threads at once.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Protocol, Self, cast
+
+import grpc
+
+from adapters.sdk.base import TIMEOUT_S, Client, Connection, calling
+from adapters.sdk.calls import SUBSCRIBE, Blocking, Rpc, draw_request_id
+from adapters.sdk.errors import refused_from
+from adapters.sdk.line import Line
+from adapters.sdk.patience import Patience
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import TracebackType
+
+    from google.protobuf.message import Message
+
+    from adapters.sdk.credentials import Credentials
+    from adapters.sdk.errors import ExchangeRefused, FailedCall
+    from adapters.sdk.tokens import Person
+    from exchange.v1.subscription_service_pb2 import SubscribeRequest, SubscribeResponse
+
+
+class Stream(Protocol):
+    """A stream of answers that another thread may cancel."""
+
+    def __iter__(self) -> Iterator[SubscribeResponse]:
+        """Return itself."""
+
+    def __next__(self) -> SubscribeResponse:
+        """Wait for the next answer. Raises `grpc.RpcError` when the stream ends."""
+
+    def cancel(self) -> bool:
+        """End the stream."""
+
+
+class ExchangeClient(Client[Blocking, grpc.Channel]):
+    """Calls one exchange for one organisation, as one person. `timeout_s` bounds a call with its retries."""
+
+    def __init__(
+        self,
+        target: str,
+        credentials: Credentials,
+        person: Person | None = None,
+        *,
+        timeout_s: float = TIMEOUT_S,
+        server_name: str | None = None,
+        patience: Patience | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        connection = Connection(Line(target, credentials, server_name, clock), _open)
+        super().__init__(connection, person, timeout_s, patience or Patience())
+
+    def close(self) -> None:
+        """Close the connection, of siblings too."""
+        self._connection.current[1].close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def open_stream(self, request: SubscribeRequest) -> Stream:
+        """Open one stream, without resuming; `subscription.py` resumes. Reading may raise `grpc.RpcError`."""
+        line, channel = self._connection.current
+        call = channel.unary_stream(SUBSCRIBE.path, **calling(SUBSCRIBE))
+        return cast("Stream", call(request, metadata=line.metadata(SUBSCRIBE, self._person)))
+
+    def _send(self, rpc: Rpc[Any, Any], request: Message) -> object:
+        request_id = draw_request_id(request)
+        attempts = self._attempts()
+        while True:
+            line, channel = self._connection.current
+            metadata = line.metadata(rpc, self._person)
+            call = channel.unary_unary(rpc.path, **calling(rpc))
+            try:
+                return call(request, timeout=attempts.left_s(), metadata=metadata)
+            except grpc.RpcError as error:
+                refused = refused_by(error, request_id)
+            time.sleep(attempts.wait_before_next(refused))
+
+
+def _open(line: Line) -> grpc.Channel:
+    return grpc.secure_channel(line.target, line.channel_credentials(), line.channel_options())
+
+
+def refused_by(error: grpc.RpcError, request_id: str = "") -> ExchangeRefused:
+    """Return the exception for a failed call: every `RpcError` that gRPC raises is also a `grpc.Call`."""
+    return refused_from(cast("FailedCall", error), request_id)

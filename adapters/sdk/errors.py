@@ -1,0 +1,241 @@
+"""What can go wrong between an adapter and the exchange: one class for each thing a caller does differently.
+
+Promises: nothing of gRPC reaches a caller but through these classes; a message holds what the exchange said,
+and the exchange says nothing personal; details that do not parse are left out and never hide the refusal.
+Source: google.rpc.Status, ErrorInfo, BadRequest, RetryInfo, LocalizedMessage (AIP-193); gRPC status codes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+
+import grpc
+from google.protobuf.message import DecodeError, Message
+from google.rpc import error_details_pb2, status_pb2
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_DETAILS_KEY: Final = "grpc-status-details-bin"
+_DOMAIN: Final = "exchange.v1"
+_LANGUAGE: Final = "nl-NL"
+
+_Detail = TypeVar("_Detail", bound=Message)
+
+
+class SdkError(Exception):
+    """Root of the tree."""
+
+
+class CredentialsInvalid(SdkError):
+    """A file of the organisation's credentials is absent, malformed, open to others or not of the others."""
+
+
+class CertificateExpired(CredentialsInvalid):
+    """The organisation's own certificate is not valid now; the exchange was not called."""
+
+
+class PersonMissing(SdkError):
+    """This call is made by a person in a task; give the client one with `with_person`."""
+
+
+class PseudonymRefused(SdkError):
+    """The exchange's answer to a blinded BSN is not of the pinned key, or not complete."""
+
+
+class LedgerRefused(SdkError):
+    """The ledger says something else than it said before, or cannot prove what it said: keep the evidence."""
+
+
+class RollbackRefused(LedgerRefused):
+    """The newest checkpoint does not hold everything an earlier one held."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What the exchange said with a refusal, out of its status details."""
+
+    reason: str
+    message: str
+    rules: tuple[str, ...] = ()
+    remedies: tuple[str, ...] = ()
+    field_violations: dict[str, str] = field(default_factory=dict)
+    retry_after_s: float | None = None
+    decision_id: str = ""
+    localized: str = ""
+    request_id: str = ""
+
+
+class ExchangeRefused(SdkError):
+    """A call did not succeed. `reason` is the exchange's code; `localized` is Dutch, for a professional."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(_sentence(refusal))
+        self.refusal: Final = refusal
+        self.reason: Final = refusal.reason
+        self.message: Final = refusal.message
+        self.rules: Final = refusal.rules
+        self.remedies: Final = refusal.remedies
+        self.field_violations: Final = refusal.field_violations
+        self.retry_after_s: Final = refusal.retry_after_s
+        self.decision_id: Final = refusal.decision_id
+        self.localized: Final = refusal.localized
+        self.request_id: Final = refusal.request_id
+
+
+class Denied(ExchangeRefused):
+    """The gate said no: the rules and remedies say why. Asking again changes nothing."""
+
+
+class Invalid(ExchangeRefused):
+    """The request is malformed or too large: `field_violations` names the fields."""
+
+
+class RequestIdReused(Invalid):
+    """The request id was used before for other content: draw a new one."""
+
+
+class Conflict(ExchangeRefused):
+    """Somebody was first: read the newest version and decide again, under a new request id."""
+
+
+class RuleBroken(ExchangeRefused):
+    """A rule of the domain does not allow this as things stand now."""
+
+
+class NotAuthenticated(ExchangeRefused):
+    """The exchange does not know this certificate, or does not take this person token."""
+
+
+class ServerFault(ExchangeRefused):
+    """The exchange failed or does not know this call: report the request id to its operator."""
+
+
+class Unavailable(ExchangeRefused):
+    """Not now: the same request, with the same request id, can succeed later."""
+
+
+class Unreachable(Unavailable):
+    """No answer of an exchange came: connection refused, cut, or not trusted by the other end."""
+
+
+class ServerNotTrusted(Unreachable):
+    """The other end could not prove that it is the exchange: foreign, expired or for another name."""
+
+
+class OutcomeUnknown(Unavailable):
+    """Time ran out: the command may have been recorded. The same request id tells which."""
+
+
+class FailedCall(Protocol):
+    """What a failed call tells, of `grpc.Call` and of `grpc.aio.AioRpcError` alike."""
+
+    def code(self) -> grpc.StatusCode:
+        """Return the status code."""
+
+    def details(self) -> str | None:
+        """Return the status message."""
+
+    def trailing_metadata(self) -> Iterable[tuple[str, str | bytes]] | None:
+        """Return the metadata sent with the status."""
+
+
+_BY_CODE: Final[dict[grpc.StatusCode, type[ExchangeRefused]]] = {
+    grpc.StatusCode.PERMISSION_DENIED: Denied,
+    grpc.StatusCode.INVALID_ARGUMENT: Invalid,
+    grpc.StatusCode.OUT_OF_RANGE: Invalid,
+    grpc.StatusCode.ABORTED: Conflict,
+    grpc.StatusCode.ALREADY_EXISTS: Conflict,
+    grpc.StatusCode.FAILED_PRECONDITION: RuleBroken,
+    grpc.StatusCode.UNAUTHENTICATED: NotAuthenticated,
+    grpc.StatusCode.UNAVAILABLE: Unavailable,
+    grpc.StatusCode.DEADLINE_EXCEEDED: OutcomeUnknown,
+    grpc.StatusCode.CANCELLED: OutcomeUnknown,
+}
+_BY_REASON: Final[dict[str, type[ExchangeRefused]]] = {
+    "REQUEST_ID_REUSED": RequestIdReused,
+    "REQUEST_TOO_LARGE": Invalid,
+}
+
+
+def refused_from(call: FailedCall, request_id: str = "") -> ExchangeRefused:
+    """Return the exception to raise for a failed call."""
+    code = call.code()
+    refusal = _read(call, request_id)
+    kind = _BY_REASON.get(refusal.reason) or _BY_CODE.get(code, ServerFault)
+    if code is grpc.StatusCode.RESOURCE_EXHAUSTED and kind is ServerFault:
+        # With a time to wait it is a quota; without one the message itself is too large, now and later.
+        kind = Invalid if refusal.retry_after_s is None else Unavailable
+    if code is grpc.StatusCode.UNAVAILABLE and not refusal.reason:
+        kind = ServerNotTrusted if "CERTIFICATE_VERIFY_FAILED" in refusal.message else Unreachable
+    return kind(refusal)
+
+
+def _read(call: FailedCall, request_id: str) -> Refusal:
+    status = _status(call)
+    message = call.details() or ""
+    info, bad, retry = (
+        next(iter(_details(status, kind)), None)
+        for kind in (error_details_pb2.ErrorInfo, error_details_pb2.BadRequest, error_details_pb2.RetryInfo)
+    )
+    if not isinstance(info, error_details_pb2.ErrorInfo) or info.domain != _DOMAIN:
+        return Refusal("", message, request_id=request_id)
+    violations: dict[str, str] = {}
+    if isinstance(bad, error_details_pb2.BadRequest):
+        violations = {violation.field: violation.description for violation in bad.field_violations}
+    retry_after_s = None
+    if isinstance(retry, error_details_pb2.RetryInfo):
+        retry_after_s = max(0.0, retry.retry_delay.seconds + retry.retry_delay.nanos / 1e9)
+    sentences = [
+        sentence.message
+        for sentence in _details(status, error_details_pb2.LocalizedMessage)
+        if sentence.locale == _LANGUAGE
+    ]
+    links = [link.description for found in _details(status, error_details_pb2.Help) for link in found.links]
+    remedies = [info.metadata.get("remedy", ""), *info.metadata.get("remedies", "").split("\n"), *links]
+    return Refusal(
+        reason=info.reason,
+        message=message,
+        rules=tuple(rule for rule in info.metadata.get("rules", "").split(",") if rule),
+        remedies=tuple(dict.fromkeys(remedy for remedy in remedies + sentences[1:] if remedy)),
+        field_violations=violations,
+        retry_after_s=retry_after_s,
+        decision_id=info.metadata.get("decision_id", ""),
+        localized=sentences[0] if sentences else "",
+        request_id=request_id,
+    )
+
+
+def _status(call: FailedCall) -> status_pb2.Status:
+    for key, value in call.trailing_metadata() or ():
+        if key == _DETAILS_KEY and isinstance(value, bytes):
+            try:
+                status = status_pb2.Status.FromString(value)
+            except DecodeError:
+                break
+            # Details of another code are of another failure: a proxy in between put its own on top.
+            if status.code == call.code().value[0]:
+                return status
+    return status_pb2.Status()
+
+
+def _details(status: status_pb2.Status, kind: type[_Detail]) -> list[_Detail]:
+    found: list[_Detail] = []
+    for packed in status.details:
+        detail = kind()
+        if packed.Is(kind.DESCRIPTOR):
+            try:
+                packed.Unpack(detail)
+            except DecodeError:
+                continue
+            found.append(detail)
+    return found
+
+
+def _sentence(refusal: Refusal) -> str:
+    parts = [": ".join(part for part in (refusal.reason, refusal.message) if part) or "the call failed"]
+    parts += [f"{path}: {what}" for path, what in sorted(refusal.field_violations.items())]
+    if refusal.rules:
+        parts.append(f"rules {', '.join(refusal.rules)}")
+    return "; ".join(parts)
