@@ -1,0 +1,1 @@
+"""The command line: one file per noun, no logic; the nouns are mounted in `exchange/cli/__main__.py`."""

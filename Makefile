@@ -1,0 +1,119 @@
+# Needs Python 3.11 or newer with its venv module, and make; everything else comes from requirements.lock.
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: help demo test test-slow check checks fmt generate release-protos bench lock
+.PHONY: check-format check-lint check-types check-floors check-protos check-breaking check-generated
+
+help:
+	@echo "make demo           the whole story on this machine"
+	@echo "make test           every test but the slow ones"
+	@echo "make test-slow      the slow tests"
+	@echo "make check          format, lint, types, floors, protos, generated code, then make test"
+	@echo "make fmt            format, and fix what can be fixed"
+	@echo "make generate       Python code from the protos"
+	@echo "make release-protos what buf breaking compares with from now on"
+	@echo "make bench          how fast it is here"
+	@echo "make lock           resolve the dependencies anew"
+
+# --- the environment -------------------------------------------------------------------------------
+
+# Rebuilt when the lock changes. uv is taken from the lock too, by hash; where uv cannot reach an index
+# that pip is set up for, pip installs the same lock.
+$(READY): requirements.lock
+	@python=; \
+	for candidate in $(PYTHON) python3.11 python3 python3.12 python3.13 python3.14 python; do \
+	  if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    python=$$candidate; break; fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+	  echo "Python 3.11 or newer is needed and was not found." >&2; \
+	  echo "Install it, or name it: make PYTHON=/path/to/python3 ..." >&2; exit 1; fi; \
+	if ! "$$python" -c 'import ensurepip, venv' 2>/dev/null; then \
+	  echo "$$python has no venv module." >&2; \
+	  echo "On Debian or Ubuntu: apt-get install python3-venv" >&2; exit 1; fi; \
+	if ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \
+	  echo "== environment: .venv with $$("$$python" --version)"; \
+	  "$$python" -m venv --clear .venv || exit 1; fi
+	@echo "== environment: install requirements.lock"
+	@awk '/^[a-z0-9]/ {keep = /^uv==/} keep' requirements.lock > .venv/uv.lock
+	@{ $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.lock \
+	    && $(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements.lock; } \
+	  || { echo "== environment: uv could not; pip installs the same lock"; \
+	       $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# --- what it does ----------------------------------------------------------------------------------
+
+demo: $(READY)
+	@$(BIN)/exchange demo
+
+bench: $(READY)
+	@$(BIN)/exchange bench
+
+# --- tests -----------------------------------------------------------------------------------------
+
+test: $(READY)
+	@echo "== test: every test but the slow ones"
+	@$(BIN)/pytest -n auto -m "not slow"
+
+test-slow: $(READY)
+	@echo "== test: the slow ones, one after another"
+	@$(BIN)/pytest -n0 -m slow
+
+# --- checks ----------------------------------------------------------------------------------------
+
+check: checks test
+
+checks: check-format check-lint check-types check-floors check-protos check-breaking check-generated
+
+check-format: $(READY)
+	@echo "== format: ruff format"
+	@$(BIN)/ruff format --check --quiet --output-format concise . || { echo "Run: make fmt" >&2; exit 1; }
+
+check-lint: $(READY)
+	@echo "== lint: ruff check"
+	@$(BIN)/ruff check --quiet .
+
+check-types: $(READY)
+	@echo "== types: mypy --strict"
+	@$(BIN)/mypy --no-error-summary
+
+check-floors: $(READY)
+	@echo "== floors: lint-imports"
+	@$(BIN)/lint-imports --no-cache > .venv/floors.txt 2>&1 || { cat .venv/floors.txt >&2; exit 1; }
+
+check-protos: $(READY)
+	@echo "== protos: buf lint"
+	@cd protos && ../$(BIN)/buf lint
+
+check-breaking: $(READY)
+	@echo "== protos: buf breaking"
+	@cd protos && if [ -f released.binpb ]; then ../$(BIN)/buf breaking --against released.binpb; \
+	  else echo "   no release yet: nothing is promised (make release-protos)"; fi
+
+check-generated: $(READY)
+	@echo "== protos: generated code is fresh"
+	@$(BIN)/python protos/generate.py --check
+
+# --- what changes the tree -------------------------------------------------------------------------
+
+fmt: $(READY)
+	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --quiet --fix .
+
+generate: $(READY)
+	@echo "== generate: exchange/v1 from protos/exchange/v1"
+	@$(BIN)/python protos/generate.py
+
+release-protos: $(READY)
+	@echo "== release: protos/released.binpb is what others rely on from now on"
+	@cd protos && ../$(BIN)/buf build --exclude-source-info -o released.binpb
+
+lock: $(READY)
+	@echo "== lock: requirements.lock from pyproject.toml"
+	@$(BIN)/uv pip compile pyproject.toml --all-extras --generate-hashes --no-header --no-annotate \
+	  --universal --python-version 3.11 --quiet -o requirements.lock

@@ -1,0 +1,52 @@
+"""`exchange`: one command, its nouns below it.
+
+Promises: exit 0 good, 1 the thing checked is not so, 2 wrong call or settings, 3 not reachable. An error the
+exchange names comes out as one sentence and its remedy on stderr, never as a traceback.
+Source: the command line's promises, `exchange/cli/README.md`.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+import typer
+
+from exchange.cli import audit, gate
+from exchange.errors import ExchangeError, RequestInvalid, SettingsInvalid, Unavailable
+
+EXIT_NOT_SO: Final = 1
+EXIT_WRONG_CALL: Final = 2
+EXIT_NOT_REACHABLE: Final = 3
+
+app = typer.Typer(
+    name="exchange",
+    help="Integral support plans: kept as events, shared field by field, provable afterwards.",
+    no_args_is_help=True,
+    # A named error gets its sentence below; any other must show where it happened, without local values.
+    pretty_exceptions_enable=False,
+)
+app.add_typer(gate.app, name="gate")
+app.add_typer(audit.app, name="audit")
+
+
+def exit_code(error: ExchangeError) -> int:
+    """Return what the shell sees for an error of the tree."""
+    if isinstance(error, Unavailable):
+        return EXIT_NOT_REACHABLE
+    if isinstance(error, SettingsInvalid | RequestInvalid):
+        return EXIT_WRONG_CALL
+    return EXIT_NOT_SO
+
+
+def main() -> None:
+    """Run the command line; the console script `exchange`."""
+    try:
+        app()
+    except ExchangeError as error:
+        typer.echo(f"{error}\n{error.remedy}", err=True)
+        sys.exit(exit_code(error))
+
+
+if __name__ == "__main__":
+    main()
