@@ -36,15 +36,21 @@ _AT = (
 _is_word = re.compile(_WORD + r"{0,200}").fullmatch
 _is_time = re.compile(_AT, re.ASCII).fullmatch
 
-# Keys in the order json.dumps(sort_keys=True) gives them: a at b ct f id k p ps t v.
-LEAF_PATTERN: Final = re.compile(
-    (
-        rf'\{{"a":"({_WORD}{{1,200}})","at":"({_AT})","b":"({_WORD}{{0,200}})","ct":"([0-9a-f]{{64}})"'
-        r'(?:,"f":\["([0-9a-f]{64}(?:","[0-9a-f]{64})*)"\])?'
-        rf',"id":"([0-9a-f]{{32}})","k":"({_WORD}{{0,200}})","p":"({_WORD}{{0,200}})"'
-        rf'(?:,"ps":"([0-9a-f]{{32}})")?,"t":"({_WORD}{{1,200}})","v":1\}}'
-    ).encode("ascii")
-)
+
+def _form(open_: str) -> str:
+    """Return the pattern of a leaf; `open_` opens each of its ten values: captured or not."""
+    # Keys in the order json.dumps(sort_keys=True) gives them: a at b ct f id k p ps t v.
+    return (
+        rf'\{{"a":"{open_}{_WORD}{{1,200}})","at":"{open_}{_AT})","b":"{open_}{_WORD}{{0,200}})"'
+        rf',"ct":"{open_}[0-9a-f]{{64}})"(?:,"f":\["{open_}[0-9a-f]{{64}}(?:","[0-9a-f]{{64}})*)"\])?'
+        rf',"id":"{open_}[0-9a-f]{{32}})","k":"{open_}{_WORD}{{0,200}})","p":"{open_}{_WORD}{{0,200}})"'
+        rf'(?:,"ps":"{open_}[0-9a-f]{{32}})")?,"t":"{open_}{_WORD}{{1,200}})","v":1\}}'
+    )
+
+
+LEAF_PATTERN: Final = re.compile(_form("(").encode("ascii"))
+# A leaf after the two bytes of its length, as it stands in a bundle; the length itself is not checked.
+LEAF_IN_BUNDLE: Final = re.compile(rb"[\x00-\x04][\x00-\xff](" + _form("(?:").encode("ascii") + rb")")
 
 
 @dataclass(frozen=True, slots=True)

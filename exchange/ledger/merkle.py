@@ -34,8 +34,8 @@ def hash_node(left: bytes, right: bytes) -> bytes:
 def fold_perfect(hashes: bytes) -> bytes:
     """Return the root of a power of two of concatenated 32-byte hashes."""
     width = len(hashes) // HASH_BYTES
-    assert len(hashes) % HASH_BYTES == 0  # noqa: S101 -- only a bug can break this
-    assert width.bit_count() == 1  # noqa: S101 -- only a bug can break this
+    assert len(hashes) % HASH_BYTES == 0
+    assert width.bit_count() == 1
     while len(hashes) > HASH_BYTES:
         hashes = b"".join(
             [sha256(b"\x01" + hashes[at : at + 64]).digest() for at in range(0, len(hashes), 64)]
