@@ -7,7 +7,6 @@ by refusing new calls, finishing accepted ones, publishing what was committed, a
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import os
 import signal
@@ -19,6 +18,7 @@ import uvloop
 from exchange.errors import ExchangeError, SettingsInvalid
 from exchange.logs import open_log
 from exchange.server.app import ExchangeServer, Parts, ServerConfig
+from exchange.wiring.collecting import collect_when_idle
 from exchange.wiring.core import (
     development_authority,
     fresh_uuid,
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 READY_FILE: Final = "service.json"
 OPERATOR_FOLDER: Final = "operator"
-FREEZE_AFTER_S: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +106,9 @@ async def run_core(settings: Settings, core: Core, material: Material, log: Any)
     port = await server.start()
     _say_ready(settings, core, port, server.metrics_port)
     log.info("ready", port=port)
-    loop.call_later(FREEZE_AFTER_S, _freeze)
+    collecting = loop.create_task(collect_when_idle(lambda: pipeline.depth == 0))
     await stop.wait()
+    collecting.cancel()
     (settings.data / READY_FILE).unlink(missing_ok=True)
     await server.drain(settings.drain_s)
     await pipeline.drain()
@@ -152,9 +152,3 @@ def _say_ready(settings: Settings, core: Core, port: int, metrics_port: int) -> 
     partial = file.with_suffix(".partial")
     partial.write_text(json.dumps(told), encoding="utf-8")
     partial.replace(file)
-
-
-def _freeze() -> None:
-    # What lives for ever need not be looked at again: a full collection is the p99 of everything else.
-    gc.collect()
-    gc.freeze()
