@@ -60,10 +60,12 @@ class Refusal:
     message: str
     rules: tuple[str, ...] = ()
     remedies: tuple[str, ...] = ()
+    obligations: tuple[str, ...] = ()
     field_violations: dict[str, str] = field(default_factory=dict)
     retry_after_s: float | None = None
     decision_id: str = ""
     localized: str = ""
+    incident: str = ""  # number under which the exchange's operator finds this failure
     request_id: str = ""
 
 
@@ -192,19 +194,25 @@ def _read(call: FailedCall, request_id: str) -> Refusal:
         for sentence in _details(status, error_details_pb2.LocalizedMessage)
         if sentence.locale == _LANGUAGE
     ]
-    links = [link.description for found in _details(status, error_details_pb2.Help) for link in found.links]
-    remedies = [info.metadata.get("remedy", ""), *info.metadata.get("remedies", "").split("\n"), *links]
+    # A rule's own remedy says more than the one of its kind.
+    remedies = info.metadata.get("remedies") or info.metadata.get("remedy", "")
     return Refusal(
         reason=info.reason,
         message=message,
-        rules=tuple(rule for rule in info.metadata.get("rules", "").split(",") if rule),
-        remedies=tuple(dict.fromkeys(remedy for remedy in remedies + sentences[1:] if remedy)),
+        rules=_listed(info.metadata.get("rules", ""), ","),
+        remedies=_listed(remedies, "\n"),
+        obligations=_listed(info.metadata.get("obligations", ""), ","),
         field_violations=violations,
         retry_after_s=retry_after_s,
         decision_id=info.metadata.get("decision_id", ""),
         localized=sentences[0] if sentences else "",
+        incident=info.metadata.get("incident", ""),
         request_id=request_id,
     )
+
+
+def _listed(text: str, separator: str) -> tuple[str, ...]:
+    return tuple(part for part in text.split(separator) if part)
 
 
 def _status(call: FailedCall) -> status_pb2.Status:

@@ -1,0 +1,111 @@
+"""A small exchange on loopback: real gRPC, real mutual TLS, answers that the test writes."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, NoReturn, cast
+
+import grpc
+
+from adapters.sdk.calls import SUBSCRIBE, Rpc, Services
+from exchange.server.status import DETAILS_KEY, status_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from google.protobuf.message import Message
+
+    from exchange.errors import ExchangeError
+    from exchange.keys.authority import IssuedServer
+
+
+def every_rpc() -> Iterator[Rpc[Any, Any]]:
+    """Every call of the table, found as the table's own attributes."""
+    for name, service in vars(Services).items():
+        if isinstance(service, property):
+            calls = getattr(_Table(), name)
+            yield from (rpc for rpc in vars(type(calls)).values() if isinstance(rpc, Rpc))
+    yield SUBSCRIBE
+
+
+class _Table(Services[Any]):
+    """The table without anything to call."""
+
+
+RPCS = {rpc.path: rpc for rpc in every_rpc()}
+
+
+def refuse(context: grpc.ServicerContext, error: ExchangeError, incident: str = "") -> NoReturn:
+    """End the call as the exchange does."""
+    status = status_of(error, incident)
+    context.set_trailing_metadata(((DETAILS_KEY, status.SerializeToString()),))
+    code = next(code for code in grpc.StatusCode if code.value[0] == status.code)
+    context.abort(code, status.message)
+    raise AssertionError("abort raises")
+
+
+class FakeExchange(grpc.GenericRpcHandler):
+    """Answers by the name of the rpc; what it was asked stands in `requests` and `metadata`."""
+
+    def __init__(self, files: IssuedServer) -> None:
+        self.requests: dict[str, list[Any]] = defaultdict(list)
+        self.metadata: list[dict[str, Any]] = []
+        self._handlers: dict[str, Any] = {}
+        self._files = files
+        self._pool = ThreadPoolExecutor(max_workers=8)
+        self.port = 0
+        self._server: Any = None
+        self.stopping = threading.Event()
+
+    @property
+    def target(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def on(self, rpc: str, handler: Callable[[Any, grpc.ServicerContext], object]) -> None:
+        self._handlers[rpc] = handler
+
+    def start(self) -> None:
+        self.stopping.clear()
+        server = grpc.server(self._pool, handlers=[self], options=[("grpc.so_reuseport", 0)])
+        files = self._files
+        credentials = grpc.ssl_server_credentials(
+            [(files.key.read_bytes(), files.certificate.read_bytes())],
+            root_certificates=files.client_ca.read_bytes(),
+            require_client_auth=True,
+        )
+        self.port = server.add_secure_port(f"127.0.0.1:{self.port}", credentials)
+        server.start()
+        self._server = server
+
+    def stop(self) -> None:
+        self.stopping.set()
+        if self._server is not None:
+            self._server.stop(None).wait()
+            self._server = None
+
+    def close(self) -> None:
+        self.stop()
+        self._pool.shutdown(wait=True)
+
+    def service(
+        self, handler_call_details: grpc.HandlerCallDetails
+    ) -> grpc.RpcMethodHandler[Any, Any] | None:
+        rpc = RPCS.get(handler_call_details.method)
+        if rpc is None:
+            return None
+        name = rpc.path.rpartition("/")[2]
+        metadata = dict(handler_call_details.invocation_metadata)
+
+        def answer(request: Message, context: grpc.ServicerContext) -> object:
+            self.requests[name].append(request)
+            self.metadata.append(metadata)
+            return self._handlers[name](request, context)
+
+        handle = (
+            grpc.unary_stream_rpc_method_handler if rpc is SUBSCRIBE else grpc.unary_unary_rpc_method_handler
+        )
+        request_class = cast("type[Message]", rpc._request)
+        handler = handle(cast("Any", answer), request_class.FromString, rpc.answer.SerializeToString)
+        return cast("grpc.RpcMethodHandler[Any, Any]", handler)
