@@ -1,7 +1,8 @@
-"""Builders: entries, signers, and a log in a folder whose source can be made to lie."""
+"""Builders: entries, signers, a log in a folder whose source can be made to lie, and its audit packs."""
 
 from __future__ import annotations
 
+import zipfile
 from base64 import b64encode
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,15 +11,21 @@ from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from exchange.ledger.archive import ArchiveWriter
+from exchange.ledger.checkpoint import Checkpoint, parse_policy
 from exchange.ledger.checkpoints import CheckpointStore
 from exchange.ledger.integrator import Integrator
 from exchange.ledger.leaf import leaf_entry
-from exchange.ledger.merkle import Frontier, hash_leaf
+from exchange.ledger.merkle import Frontier, hash_leaf, root_of
 from exchange.ledger.note import NoteSigner, VerifierKey
-from exchange.ledger.tiles import TileStore
+from exchange.ledger.pack import MANIFEST, export_pack, manifest_text
+from exchange.ledger.tiles import TileStore, bundles_of, tiles_of
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from exchange.ledger.checkpoint import SignedCheckpoint
+    from exchange.ledger.verify import Report
 
 ORIGIN = "exchange.example/0363/2026"
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -108,3 +115,71 @@ class Log:
 
     def close(self) -> None:
         self.checkpoints.close()
+
+
+# --- audit packs ---
+
+Members = list[tuple[str, bytes]]
+
+
+def grown(log: Log, size: int) -> SignedCheckpoint:
+    log.grow(size)
+    signed = log.integrator.integrate()
+    assert signed is not None
+    return signed
+
+
+def exported(log: Log, size: int, since: int = 0) -> Path:
+    out = log.folder / f"pack-{size}-{since}.zip"
+    export_pack(log.tiles, grown(log, size), since, out, log.signer)
+    return out
+
+
+def members(pack: Path) -> Members:
+    with zipfile.ZipFile(pack) as archive:
+        return [(info.filename, archive.read(info)) for info in archive.infolist()]
+
+
+def rewritten(log: Log, found: Members, *, key: NoteSigner | None = None, sign: bool = True) -> Path:
+    """Write members as a canonical pack, with a manifest that fits them."""
+    out = log.folder / "rewritten.zip"
+    kept = [(name, content) for name, content in found if name != MANIFEST or not sign]
+    with out.open("wb") as file:
+        archive = ArchiveWriter(file)
+        for name, content in kept:
+            archive.add(name, content)
+        if sign:
+            listed = [(name, len(content), sha256(content).hexdigest()) for name, content in kept]
+            archive.add(MANIFEST, (key or log.signer).sign(manifest_text(ORIGIN, listed)))
+        archive.close()
+    return out
+
+
+def places(report: Report) -> list[str]:
+    assert not report.ok
+    return [problem.place for problem in report.problems]
+
+
+# --- what is in the folder ---
+
+
+def require_whole(log: Log, signed: SignedCheckpoint | None) -> None:
+    """The published file, the tiles and the entries are exactly those of the source."""
+    entries = log.source.entries
+    hashes = [hash_leaf(leaf) for leaf in entries]
+    assert signed is not None
+    assert signed.checkpoint == Checkpoint(ORIGIN, len(entries), root_of(hashes))
+    assert log.tiles.read("checkpoint") == signed.note
+    assert parse_policy(log.policy).accept(signed.note) == signed.checkpoint
+    for level, index, width in tiles_of(len(entries)):
+        tile = log.tiles.read_tile(level, index, width)
+        if level == 0:
+            assert tile == b"".join(hashes[index * 256 : index * 256 + width])
+    for index, width in bundles_of(len(entries)):
+        assert log.tiles.read_entries(index, width) == entries[index * 256 : index * 256 + width]
+
+
+def files(log: Log) -> dict[str, str]:
+    folder = log.folder / "log"
+    found = [file for file in folder.rglob("*") if file.is_file() and file.suffix != ".tmp"]
+    return {str(file.relative_to(folder)): sha256(file.read_bytes()).hexdigest() for file in found}
