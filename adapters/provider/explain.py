@@ -83,7 +83,7 @@ def _about_element(
     ]
     for path, node in found[:LINES_SHOWN_MAX]:
         if exchange:
-            yield f"{path} = {_shown(node)}: {handling} with {exchange} ({category})"
+            yield f"{path} = {_shown(node)}: {handling} {exchange} ({category})"
         else:
             yield f"{path}: {handling}"
     if len(found) > LINES_SHOWN_MAX:

@@ -16,7 +16,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from adapters.provider.errors import FileRefused, Finding, MessageNotReadable, MessageRefused
+from adapters.provider.errors import (
+    FileRefused,
+    Finding,
+    MessageNotReadable,
+    MessageRefused,
+    ProviderAdapterError,
+)
 from adapters.provider.xml import MESSAGE_BYTES_MAX, Message, read
 
 if TYPE_CHECKING:
@@ -60,31 +66,37 @@ class Inbox:
 
     def take(self) -> tuple[Incoming, ...]:
         """Return the whole messages now in the inbox, by name; move what will never be one to rejected/."""
-        names = sorted(path.name for path in self._inbox.iterdir() if _is_message_name(path.name))
+        names = sorted(path.name for path in self._inbox.iterdir() if _looks_like_message(path.name))
         for gone in self._looks.keys() - set(names):
             del self._looks[gone]
         taken = (self._look(name) for name in names)
         return tuple(incoming for incoming in taken if incoming is not None)
 
     def _look(self, name: str) -> Incoming | None:
+        state = (0, 0, 0)
         try:
             content, state = _read_file(self._inbox / name)
+            message = read(content)
         except FileNotFoundError:
             return None
-        except FileRefused as error:
-            self.reject(name, f"{error.code}: {error}", remedy=error.remedy)
-            return None
-        try:
-            message = read(content)
+        except PermissionError:
+            # Whoever writes it may still be setting its rights; that too is waited for within bounds.
+            self._wait(name, state, FileRefused("this file may not be read"))
         except MessageNotReadable as error:
-            if self._given_up(name, state):
-                self.reject(name, f"{error.code}: {error}", remedy=error.remedy)
-            return None
-        except MessageRefused as error:
-            self.reject(name, f"{error.code}: {error}", remedy=error.remedy)
-            return None
-        self._looks.pop(name, None)
-        return Incoming(name, message, content, hashlib.sha256(content).digest())
+            self._wait(name, state, error)
+        except (FileRefused, MessageRefused) as error:
+            self._refuse(name, error)
+        else:
+            self._looks.pop(name, None)
+            return Incoming(name, message, content, hashlib.sha256(content).digest())
+        return None
+
+    def _wait(self, name: str, state: tuple[int, int, int], error: ProviderAdapterError) -> None:
+        if self._given_up(name, state):
+            self._refuse(name, error)
+
+    def _refuse(self, name: str, error: ProviderAdapterError) -> None:
+        self.reject(name, f"{error.code}: {error}", remedy=error.remedy)
 
     def _given_up(self, name: str, state: tuple[int, int, int]) -> bool:
         """Count one more look at an unfinished file; a file that still changes gets more of them."""
@@ -153,13 +165,19 @@ def write_whole(folder: Path, name: str, content: bytes) -> Path:
     return target
 
 
+def _looks_like_message(name: str) -> bool:
+    return Path(name).name == name and not name.startswith(".") and name.lower().endswith(_SUFFIX)
+
+
 def _is_message_name(name: str) -> bool:
-    plain = Path(name).name == name and not name.startswith(".")
-    return plain and name.lower().endswith(_SUFFIX) and len(os.fsencode(name)) <= NAME_BYTES_MAX
+    # Room is left for what is put around a name: .reason.txt, a number, .part.
+    return _looks_like_message(name) and len(os.fsencode(name)) <= NAME_BYTES_MAX
 
 
 def _read_file(path: Path) -> tuple[bytes, tuple[int, int, int]]:
     """Return the bytes and (inode, size, time of change); reads at most one byte over the limit."""
+    if not _is_message_name(path.name):
+        raise FileRefused(f"a name has at most {NAME_BYTES_MAX} bytes")
     try:
         # No link is followed and no pipe waited for: whoever may write here may not make us read elsewhere.
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -167,20 +185,23 @@ def _read_file(path: Path) -> tuple[bytes, tuple[int, int, int]]:
         if error.errno in {errno.ELOOP, errno.ENXIO}:
             raise FileRefused("a link, pipe or device is no message") from None
         raise
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(handle)
+        raise FileRefused("a folder, pipe or device is no message")
     with os.fdopen(handle, "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise FileRefused("a folder, pipe or device is no message")
         content = file.read(MESSAGE_BYTES_MAX + 1)
     return content, (status.st_ino, status.st_size, status.st_mtime_ns)
 
 
 def _move(source: Path, folder: Path) -> Path:
-    target = folder / source.name
+    fits = _is_message_name(source.name)
+    stem = source.stem if fits else hashlib.sha256(os.fsencode(source.name)).hexdigest()[:16]
+    target = folder / f"{stem}{source.suffix}"
     number = 1
     while target.exists() or target.is_symlink():
         number += 1
-        target = folder / f"{source.stem}.{number}{source.suffix}"
+        target = folder / f"{stem}.{number}{source.suffix}"
     try:
         source.rename(target)
     except OSError as error:

@@ -236,6 +236,9 @@ def _parse(data: bytes) -> _Raw:
 
 def _control_encoding(data: bytes) -> None:
     start = data[:200].removeprefix(b"\xef\xbb\xbf")
+    if not start.strip(b"\x00"):
+        # Empty, or room that a copying program made before it filled it.
+        raise MessageNotReadable(1, 1)
     declared = _ENCODING.match(start)
     # With another encoding the same bytes could mean something else to another reader.
     if declared is not None and declared.group(1).lower() not in {b"utf-8", b"utf8", b"us-ascii", b"ascii"}:
@@ -283,20 +286,30 @@ class _Control:
 
     def _children(self, raw: _Raw, rule: ElementRule, path: str) -> Iterator[Node]:
         found, place = raw.children, 0
-        for expected in self._schema.classes[rule.kind]:
-            tag = f"{{{self._schema.namespace_of(expected)}}}{expected.name}"
+        rules = self._schema.classes[rule.kind]
+        tags = [f"{{{self._schema.namespace_of(expected)}}}{expected.name}" for expected in rules]
+        for index, expected in enumerate(rules):
+            place = self._skip(found, place, tags[index:], path)
             count = 0
-            while count < expected.most and place + count < len(found) and found[place + count].tag == tag:
+            for raw_child in found[place : place + expected.most]:
+                if raw_child.tag != tags[index]:
+                    break
                 count += 1
-            for index in range(count):
-                number = f"[{index + 1}]" if count > 1 else ""
-                yield self.element(found[place + index], expected, f"{path}/{expected.name}{number}")
+            for nth in range(count):
+                number = f"[{nth + 1}]" if count > 1 else ""
+                yield self.element(found[place + nth], expected, f"{path}/{expected.name}{number}")
             place += count
             if count < expected.least:
                 self._broken("missing", f"{path}/{expected.name}")
-        if place < len(found):
+        self._skip(found, place, [], path)
+
+    def _skip(self, found: list[_Raw], place: int, may_follow: list[str], path: str) -> int:
+        """Return the place of the next element that may still follow, telling of those that may not."""
+        while place < len(found) and found[place].tag not in may_follow:
             # The name of an element we do not know may be anything, so it is counted, not repeated.
-            self._broken("unexpected", f"{path}/*[{place + 1}]")
+            place += 1
+            self._broken("unexpected", f"{path}/*[{place}]")
+        return place
 
 
 # --- writing ----------------------------------------------------------------------------------------

@@ -1,0 +1,167 @@
+"""Valid residents, notices and messages; a test names only what it is about."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import date, time
+from typing import Any
+
+from adapters.provider.codes import (
+    AddressKind,
+    Coded,
+    Frequency,
+    Gender,
+    JwStopReason,
+    StopReason,
+    Unit,
+    WmoStopReason,
+)
+from adapters.provider.mapping import write_assignments, write_starts, write_stops
+from adapters.provider.records import (
+    Assignment,
+    AssignmentNotice,
+    CareStart,
+    CareStop,
+    Contact,
+    Envelope,
+    PersonName,
+    Product,
+    Resident,
+    StartNotice,
+    StopNotice,
+)
+from adapters.provider.schema import Law
+from adapters.provider.xml import Message, Node
+from adapters.sdk.bsn import Bsn
+
+BSN = "999900006"
+SURNAME = "Zonderland"
+TODAY = date(2026, 6, 1)
+MUNICIPALITY = "0363"
+PROVIDER = "65656055"
+
+
+def resident(**changes: Any) -> Resident:  # noqa: ANN401 -- the fields of the record, whatever they are
+    whole = Resident(
+        bsn=Bsn(BSN),
+        birth_date=date(1967, 8, 13),
+        gender=Gender.FEMALE,
+        name=PersonName(surname=SURNAME, prefix="van", given_names="Ans", initials="A"),
+    )
+    return dataclasses.replace(whole, **changes)
+
+
+def envelope(law: Law = Law.WMO, *, to_provider: bool, identification: str = "A1") -> Envelope:
+    sender, receiver = (MUNICIPALITY, PROVIDER) if to_provider else (PROVIDER, MUNICIPALITY)
+    return Envelope(law, sender, receiver, identification, date(2026, 5, 20))
+
+
+def contact(**changes: Any) -> Contact:  # noqa: ANN401 -- the fields of the record, whatever they are
+    whole = Contact(
+        kind=AddressKind.REGISTERED,
+        house_number=12,
+        postcode="1234AB",
+        street="Dorpsstraat",
+        place="Dwingeloo",
+        country="NL",
+    )
+    return dataclasses.replace(whole, **changes)
+
+
+def assignment(law: Law = Law.WMO, **changes: Any) -> Assignment:  # noqa: ANN401 -- the fields of the record
+    whole = Assignment(
+        number=101,
+        product=Product("02", "02A03") if law is Law.WMO else Product("45", "45A04"),
+        assigned_on=date(2026, 5, 19),
+        assigned_at=time(12, 34, 56),
+        starts_on=date(2026, 6, 1),
+        ends_on=date(2027, 5, 31),
+        volume=4,
+        unit=Unit.HOUR,
+        frequency=Frequency.PER_WEEK,
+    )
+    return dataclasses.replace(whole, **changes)
+
+
+def assignment_notice(
+    law: Law = Law.WMO, assignments: tuple[Assignment, ...] | None = None, identification: str = "A1"
+) -> AssignmentNotice:
+    return AssignmentNotice(
+        envelope=envelope(law, to_provider=True, identification=identification),
+        resident=resident(),
+        contacts=(
+            contact(),
+            contact(kind=AddressKind.TEMPORARY, telephone="0591123456", email="a@example.test"),
+        ),
+        assignments=assignments if assignments is not None else (assignment(law),),
+    )
+
+
+def product(law: Law) -> Product:
+    return assignment(law).product or Product("02")
+
+
+def start_notice(law: Law = Law.WMO) -> StartNotice:
+    start = CareStart(
+        starts_on=date(2026, 5, 18),
+        assignment_number=101,
+        product=product(law),
+        assignment_starts_on=date(2026, 5, 1),
+    )
+    other = dataclasses.replace(start, assignment_number=102)
+    return StartNotice(envelope(law, to_provider=False), resident(), (start, other))
+
+
+def stop_notice(law: Law = Law.WMO) -> StopNotice:
+    reason: StopReason = WmoStopReason.AS_PLANNED if law is Law.WMO else JwStopReason.AS_PLANNED
+    stop = CareStop(
+        starts_on=date(2026, 4, 1),
+        ends_on=date(2026, 5, 18),
+        reason=reason,
+        assignment_number=101,
+        product=product(law),
+        assignment_starts_on=date(2026, 4, 1),
+    )
+    other = dataclasses.replace(stop, assignment_number=102)
+    return StopNotice(envelope(law, to_provider=False), resident(), (stop, other))
+
+
+def message(number: str, law: Law = Law.WMO) -> Message:
+    match number:
+        case "301":
+            return write_assignments(assignment_notice(law))
+        case "305":
+            return write_starts(start_notice(law))
+        case _:
+            return write_stops(stop_notice(law))
+
+
+def put(whole: Message, path: str, text: str | None) -> Message:
+    """Set the text at `Client/Contact[2]/Soort`, making it where it is absent; None takes it away."""
+    root = _put(whole, whole.root, "Bericht", path.split("/"), text)
+    return Message(whole.law, whole.number, root)
+
+
+def _put(whole: Message, node: Node, kind: str, steps: list[str], text: str | None) -> Node:
+    name, _, number = steps[0].removesuffix("]").partition("[")
+    wanted = int(number or "1")
+    rules = whole.schema.classes[kind]
+    rule = next(rule for rule in rules if rule.name == name)
+    children: list[Node] = []
+    for each in rules:
+        same = [child for child in node.children if child.name == each.name]
+        if each.name == name:
+            while len(same) < wanted and (text is not None or len(steps) > 1):
+                same.append(Node(name))
+            if len(steps) > 1:
+                same[wanted - 1] = _put(whole, same[wanted - 1], rule.kind, steps[1:], text)
+            elif text is None:
+                same = same[: wanted - 1] + same[wanted:]
+            else:
+                same[wanted - 1] = Node(name, text)
+        children += same
+    return Node(node.name, node.text, tuple(children))
+
+
+def codes_of(kind: type[Coded]) -> set[str]:
+    return {member.code for member in kind}

@@ -1,0 +1,222 @@
+"""Folders: whole files only, half-written ones waited for within bounds, the refused kept with a reason."""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from adapters.provider import folders
+from adapters.provider.errors import FileRefused, Finding
+from adapters.provider.folders import (
+    LOOKS_TOTAL_MAX,
+    LOOKS_UNCHANGED_MAX,
+    NAME_BYTES_MAX,
+    Inbox,
+    Outbox,
+    write_whole,
+)
+from adapters.provider.xml import emit
+from tests.provider.builders import BSN, SURNAME, message, put
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DATA = emit(message("301"))
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Inbox:
+    return Inbox(tmp_path / "inbox", tmp_path / "archive", tmp_path / "rejected")
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def reason(tmp_path: Path, name: str) -> str:
+    return (tmp_path / "rejected" / f"{name}.reason.txt").read_text(encoding="utf-8")
+
+
+def test_whole_messages_are_taken_by_name_and_stay_until_they_are_done(tmp_path: Path, inbox: Inbox) -> None:
+    (tmp_path / "inbox" / "b.xml").write_bytes(DATA)
+    (tmp_path / "inbox" / "a.XML").write_bytes(emit(message("305")))
+    taken = inbox.take()
+    assert [(incoming.name, incoming.message.number) for incoming in taken] == [
+        ("a.XML", "305"),
+        ("b.xml", "301"),
+    ]
+    assert taken[1].content == DATA
+    assert len(inbox.take()) == 2
+    inbox.archive("b.xml")
+    assert names(tmp_path / "archive") == ["b.xml"]
+    assert [incoming.name for incoming in inbox.take()] == ["a.XML"]
+
+
+def test_what_is_no_message_by_name_is_left_alone(tmp_path: Path, inbox: Inbox) -> None:
+    for name in (".a.xml", ".a.xml.part", "a.xml.tmp", "a.txt", "xml"):
+        (tmp_path / "inbox" / name).write_bytes(b"x")
+    assert inbox.take() == ()
+    assert len(names(tmp_path / "inbox")) == 5
+
+
+def test_a_half_written_file_is_taken_once_it_is_whole(tmp_path: Path, inbox: Inbox) -> None:
+    path = tmp_path / "inbox" / "a.xml"
+    for size in range(0, len(DATA), len(DATA) // 40):
+        path.write_bytes(DATA[:size])
+        assert inbox.take() == ()
+    path.write_bytes(DATA)
+    assert [incoming.name for incoming in inbox.take()] == ["a.xml"]
+    assert names(tmp_path / "rejected") == []
+
+
+def test_a_file_that_stays_half_written_is_refused_after_five_looks(tmp_path: Path, inbox: Inbox) -> None:
+    (tmp_path / "inbox" / "a.xml").write_bytes(DATA[:-20])
+    for _ in range(LOOKS_UNCHANGED_MAX - 1):
+        assert inbox.take() == ()
+        assert names(tmp_path / "inbox") == ["a.xml"]
+    assert inbox.take() == ()
+    assert names(tmp_path / "rejected") == ["a.xml", "a.xml.reason.txt"]
+    assert "MESSAGE_NOT_WELL_FORMED" in reason(tmp_path, "a.xml")
+
+
+def test_a_file_that_changes_without_end_is_refused_too(tmp_path: Path, inbox: Inbox) -> None:
+    path = tmp_path / "inbox" / "a.xml"
+    for size in range(LOOKS_TOTAL_MAX):
+        path.write_bytes(b"<" + b"a" * size)
+        inbox.take()
+    assert names(tmp_path / "rejected") == ["a.xml", "a.xml.reason.txt"]
+
+
+def test_another_file_under_the_same_name_starts_afresh(tmp_path: Path, inbox: Inbox) -> None:
+    path = tmp_path / "inbox" / "a.xml"
+    path.write_bytes(b"<a>")
+    for _ in range(LOOKS_UNCHANGED_MAX - 1):
+        inbox.take()
+    path.unlink()
+    assert inbox.take() == ()
+    path.write_bytes(b"<a>")
+    assert inbox.take() == ()
+    assert names(tmp_path / "inbox") == ["a.xml"]
+
+
+def test_a_bad_message_goes_to_rejected_with_rule_and_place_and_the_rest_goes_on(
+    tmp_path: Path, inbox: Inbox
+) -> None:
+    wrong = DATA.replace(b"Geslacht>2<", b"Geslacht>9<")
+    (tmp_path / "inbox" / "a.xml").write_bytes(wrong)
+    (tmp_path / "inbox" / "b.xml").write_bytes(DATA)
+    assert [incoming.name for incoming in inbox.take()] == ["b.xml"]
+    told = reason(tmp_path, "a.xml")
+    assert "XSD-enumeration at /Bericht/Client/Geslacht" in told
+    assert BSN not in told
+    assert SURNAME not in told
+    assert (tmp_path / "rejected" / "a.xml").read_bytes() == wrong
+
+
+def test_a_dtd_is_refused_at_once(tmp_path: Path, inbox: Inbox) -> None:
+    (tmp_path / "inbox" / "a.xml").write_bytes(b'<!DOCTYPE a SYSTEM "file:///etc/passwd"><a/>')
+    assert inbox.take() == ()
+    assert "MESSAGE_UNSAFE" in reason(tmp_path, "a.xml")
+
+
+def test_broken_rules_are_named_in_the_reason(tmp_path: Path, inbox: Inbox) -> None:
+    (tmp_path / "inbox" / "a.xml").write_bytes(emit(put(message("301"), "Client/Bsn", "999900007")))
+    (incoming,) = inbox.take()
+    inbox.reject(incoming.name, "refused", [Finding("CS002", "/Bericht/Client/Bsn", "0001")], "correct it")
+    told = reason(tmp_path, "a.xml")
+    assert told == "refused\nCS002 at /Bericht/Client/Bsn (code 0001)\nWhat to do: correct it\n"
+
+
+def test_links_pipes_and_folders_are_no_messages(tmp_path: Path, inbox: Inbox) -> None:
+    secret = tmp_path / "secret.xml"
+    secret.write_bytes(DATA)
+    (tmp_path / "inbox" / "link.xml").symlink_to(secret)
+    (tmp_path / "inbox" / "folder.xml").mkdir()
+    os.mkfifo(tmp_path / "inbox" / "pipe.xml")
+    assert inbox.take() == ()
+    assert [name for name in names(tmp_path / "rejected") if not name.endswith(".txt")] == [
+        "folder.xml",
+        "link.xml",
+        "pipe.xml",
+    ]
+    assert secret.read_bytes() == DATA
+
+
+def test_a_file_that_may_not_be_read_is_refused_after_five_looks(
+    tmp_path: Path, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "inbox" / "a.xml").write_bytes(DATA)
+
+    def closed(path: Path) -> tuple[bytes, tuple[int, int, int]]:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(folders, "_read_file", closed)
+    for _ in range(LOOKS_UNCHANGED_MAX):
+        assert inbox.take() == ()
+    assert "may not be read" in reason(tmp_path, "a.xml")
+
+
+def test_a_name_too_long_is_refused_under_a_short_one(tmp_path: Path, inbox: Inbox) -> None:
+    (tmp_path / "inbox" / ("x" * 240 + ".xml")).write_bytes(DATA)
+    (tmp_path / "inbox" / ("x" * (NAME_BYTES_MAX - 4) + ".xml")).write_bytes(DATA)
+    assert [incoming.name for incoming in inbox.take()] == ["x" * (NAME_BYTES_MAX - 4) + ".xml"]
+    (kept, told) = names(tmp_path / "rejected")
+    assert told == f"{kept}.reason.txt"
+    assert len(kept) == 20
+
+
+def test_a_file_too_large_is_read_no_further_than_the_limit(
+    tmp_path: Path, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folders, "MESSAGE_BYTES_MAX", 1000)
+    monkeypatch.setattr("adapters.provider.xml.MESSAGE_BYTES_MAX", 1000)
+    (tmp_path / "inbox" / "a.xml").write_bytes(DATA)
+    assert inbox.take() == ()
+    assert "larger than 1000 bytes" in reason(tmp_path, "a.xml")
+
+
+def test_nothing_in_archive_is_overwritten(tmp_path: Path, inbox: Inbox) -> None:
+    for content in (DATA, DATA + b"\n"):
+        (tmp_path / "inbox" / "a.xml").write_bytes(content)
+        inbox.archive("a.xml")
+    assert names(tmp_path / "archive") == ["a.2.xml", "a.xml"]
+    assert (tmp_path / "archive" / "a.xml").read_bytes() == DATA
+
+
+def test_writing_the_same_twice_changes_nothing_and_other_content_is_refused(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path / "outbox")
+    path = outbox.emit("a.xml", DATA)
+    before = path.stat().st_ino
+    assert outbox.emit("a.xml", DATA).stat().st_ino == before
+    with pytest.raises(FileRefused):
+        outbox.emit("a.xml", DATA + b"\n")
+    assert names(tmp_path / "outbox") == ["a.xml"]
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("name", ["../a.xml", "/a.xml", ".a.xml", "a.txt", "a/b.xml", "", "x" * 300 + ".xml"])
+def test_a_name_that_leads_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(FileRefused):
+        Outbox(tmp_path / "outbox").emit(name, DATA)
+
+
+@pytest.mark.parametrize("failing", ["fsync", "replace"])
+def test_a_full_disk_leaves_nothing_half_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync" if failing == "fsync" else "pathlib.Path.replace", full)
+    with pytest.raises(OSError, match="space"):
+        write_whole(tmp_path, "a.xml", DATA)
+    assert names(tmp_path) == []
+
+
+def test_what_a_crash_left_behind_is_written_over(tmp_path: Path) -> None:
+    (tmp_path / ".a.xml.part").write_bytes(b"half")
+    assert write_whole(tmp_path, "a.xml", DATA).read_bytes() == DATA
+    assert names(tmp_path) == ["a.xml"]
