@@ -166,5 +166,3 @@ def _without_necessity(meta: Meta) -> Meta:
         meta.policy_hash,
         meta.facts_position,
     )
-
-

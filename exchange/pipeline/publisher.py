@@ -98,7 +98,9 @@ class Publisher:
         """Return the newest checkpoint and the proof from an earlier size."""
         signed = self._signed
         if signed is None or from_size > signed.checkpoint.size:
-            raise RequestInvalid("no checkpoint of that size was published", {"from_size": "above the log's size"})
+            raise RequestInvalid(
+                "no checkpoint of that size was published", {"from_size": "above the log's size"}
+            )
         size = signed.checkpoint.size
         if from_size == size:
             return signed.note.decode(), []

@@ -51,7 +51,9 @@ class Pipeline:
         self._busy = False  # a group is with the writer
         self._pumping = False
         self._draining = False
-        self._answering: dict[str, set[asyncio.Future[None]]] = {}  # by resident: answers not yet out of the door
+        self._answering: dict[
+            str, set[asyncio.Future[None]]
+        ] = {}  # by resident: answers not yet out of the door
         self.committed = asyncio.Event()  # set and replaced after every group that wrote
         self.counts: Counter[str] = Counter()
 
@@ -236,7 +238,9 @@ class Pipeline:
         elif not future.done():
             future.set_exception(error)
 
-    def _answer(self, walk: Walk, future: asyncio.Future[CommandOutcome | ReadOutcome], outcome: Outcome) -> None:
+    def _answer(
+        self, walk: Walk, future: asyncio.Future[CommandOutcome | ReadOutcome], outcome: Outcome
+    ) -> None:
         self.counts["refused" if isinstance(outcome, ExchangeError) else walk.rpc] += 1
         if future.done():
             return
@@ -255,5 +259,3 @@ class Pipeline:
         if open_answers:
             await asyncio.wait(tuple(open_answers), timeout=FENCE_WAIT_MAX_S)
             self.counts["fences"] += 1
-
-

@@ -53,7 +53,11 @@ def run_command(
     decision_id = fresh_id().hex()
     if verdict.outcome not in WHOLE:
         told = answers.recorded(walk)
-        return told if told is not None else _refuse(walk, overlay, register, answers, subject, facts, verdict, decision_id)
+        return (
+            told
+            if told is not None
+            else _refuse(walk, overlay, register, answers, subject, facts, verdict, decision_id)
+        )
     try:
         _check_version(walk, overlay)
         steps = walk.process(overlay)
@@ -160,9 +164,7 @@ def _refuse(
     overlay.append([(stream, [event])], _meta(walk, verdict, decision_id, overlay.position))
     refusal = _refusal(verdict, facts, register, decision_id)
     text = answers.note(walk, StoredAnswer(refused=refusal))
-    overlay.batch.requests.append(
-        Request(walk.caller.organisation, walk.request_id, walk.content, text)
-    )
+    overlay.batch.requests.append(Request(walk.caller.organisation, walk.request_id, walk.content, text))
     return refusal_error(refusal)
 
 

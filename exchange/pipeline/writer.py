@@ -204,5 +204,3 @@ class Writer:
             return self.run(walks[:middle]) + self.run(walks[middle:])
         fresh = iter(self.run(rest) if rest else [])
         return [answer if answer is not None else next(fresh) for answer in told]
-
-

@@ -135,7 +135,11 @@ class Codec:
     def decode_clear(self, state: bytes, *, stream: str, topic: str) -> tuple[Mapping[str, Any], Meta, bytes]:
         """Read only what is not sealed: the clear fields, the walk's words, the event id."""
         stored = self._parse(state, stream, topic)
-        return stored.d | ({"resident": stored.r} if stored.r else {}), _meta_of(stored), bytes.fromhex(stored.id)
+        return (
+            stored.d | ({"resident": stored.r} if stored.r else {}),
+            _meta_of(stored),
+            bytes.fromhex(stored.id),
+        )
 
     def necessity(self, state: bytes, *, stream: str, version: int, topic: str) -> str:
         """Open the necessity the caller gave; empty where there was none or the resident was erased."""
@@ -144,7 +148,9 @@ class Codec:
             return ""
         place = (stream, version, topic, bytes.fromhex(stored.id))
         try:
-            text: str = msgspec.json.decode(self._open(stored.r, stored.n, place, label="necessity"), type=str)
+            text: str = msgspec.json.decode(
+                self._open(stored.r, stored.n, place, label="necessity"), type=str
+            )
         except KeyDestroyed:
             return ""
         return text
@@ -153,7 +159,9 @@ class Codec:
         try:
             return _decode_stored(state)
         except (msgspec.DecodeError, ValueError) as error:
-            raise HistoryUnreadable("a stored event has an unknown shape", topic=topic, aggregate=_kind(stream)) from error
+            raise HistoryUnreadable(
+                "a stored event has an unknown shape", topic=topic, aggregate=_kind(stream)
+            ) from error
 
     def _build(self, topic: str, data: dict[str, Any], stream: str) -> Event:
         upcast = UPCASTS.get(topic)
@@ -162,24 +170,37 @@ class Codec:
             upcast = UPCASTS.get(topic)
         kind = TOPICS.get(topic)
         if kind is None:
-            raise HistoryUnreadable("a stored event has an unknown topic", topic=topic, aggregate=_kind(stream))
+            raise HistoryUnreadable(
+                "a stored event has an unknown topic", topic=topic, aggregate=_kind(stream)
+            )
         try:
             return msgspec.convert(data, kind)
         except (msgspec.ValidationError, TypeError) as error:
-            raise HistoryUnreadable("a stored event has an unknown shape", topic=topic, aggregate=_kind(stream)) from error
+            raise HistoryUnreadable(
+                "a stored event has an unknown shape", topic=topic, aggregate=_kind(stream)
+            ) from error
 
     def _seal(
-        self, resident: str, category: str, content: object, place: tuple[str, int, str, bytes], label: str = ""
+        self,
+        resident: str,
+        category: str,
+        content: object,
+        place: tuple[str, int, str, bytes],
+        label: str = "",
     ) -> Sealed:
         key = self._keys.obtain(resident, category)
         stream, version, topic, event_id = place
         bound = envelope(stream, version, topic, resident, label or category, event_id)
         return Sealed(category, key.version, seal(key, _encode(content), bound))
 
-    def _open(self, resident: str, part: Sealed, place: tuple[str, int, str, bytes], label: str = "") -> bytes:
+    def _open(
+        self, resident: str, part: Sealed, place: tuple[str, int, str, bytes], label: str = ""
+    ) -> bytes:
         key = self._keys.open_key(resident, part.category, part.key_version)
         stream, version, topic, event_id = place
-        return open_sealed(key, part.box, envelope(stream, version, topic, resident, label or part.category, event_id))
+        return open_sealed(
+            key, part.box, envelope(stream, version, topic, resident, label or part.category, event_id)
+        )
 
 
 def _meta_of(stored: Stored) -> Meta:

@@ -13,7 +13,16 @@ from exchange.domain.plan import ReceiveReport, SetGoal
 from exchange.domain.resident import RegisterResident
 from exchange.domain.values import Author
 from exchange.gate.model import Field
-from exchange.pipeline.walk import Caller, Claim, CommandOutcome, CommandWalk, Group, ReadOutcome, ReadWalk, Steps
+from exchange.pipeline.walk import (
+    Caller,
+    Claim,
+    CommandOutcome,
+    CommandWalk,
+    Group,
+    ReadOutcome,
+    ReadWalk,
+    Steps,
+)
 from exchange.settings import Settings
 from exchange.wiring.core import genesis, open_core
 
@@ -72,7 +81,11 @@ class Shard:
         command = RegisterResident(
             now=NOW, author=self.author(), resident=ref, birth_date=date(1980, 5, 1), capable=True
         )
-        self.done(self.command(command, "resident", ref, anchor=f"resident-{ref}", relation=False, category="CONTACT"))
+        self.done(
+            self.command(
+                command, "resident", ref, anchor=f"resident-{ref}", relation=False, category="CONTACT"
+            )
+        )
         return ref
 
     def plan(self, ref: str | None = None) -> tuple[str, str, str]:
@@ -115,7 +128,9 @@ class Shard:
         )
         return self.command(command, "plan", plan_id, anchor=f"plan-{plan_id}", **changes)
 
-    def command(self, command: Any, aggregate: str, key: str, category: str = "WMO-PLAN", **changes: Any) -> CommandWalk:
+    def command(
+        self, command: Any, aggregate: str, key: str, category: str = "WMO-PLAN", **changes: Any
+    ) -> CommandWalk:
         """A walk of one command on one stream."""
         stream = stream_of(aggregate, key)
 
@@ -124,7 +139,9 @@ class Shard:
 
         return self.walk(process=process, streams=(stream,), category=category, **changes)
 
-    def walk(self, process: Callable[[View], Steps], category: str = "WMO-PLAN", **changes: Any) -> CommandWalk:
+    def walk(
+        self, process: Callable[[View], Steps], category: str = "WMO-PLAN", **changes: Any
+    ) -> CommandWalk:
         """A command walk; the content hash follows the request id unless given."""
         request_id = changes.pop("request_id", str(uuid.uuid4()))
         facts: dict[str, Any] = {
@@ -144,7 +161,10 @@ class Shard:
         """A read of a plan; every path is one field of category WMO-PLAN."""
 
         def groups(_: View, asked: tuple[str, ...]) -> list[Group]:
-            return [Group(path, Field(path, "WMO-PLAN", provider="college:WMO", acquired_for="wmo")) for path in asked]
+            return [
+                Group(path, Field(path, "WMO-PLAN", provider="college:WMO", acquired_for="wmo"))
+                for path in asked
+            ]
 
         facts: dict[str, Any] = {
             "rpc": "GetPlan",
