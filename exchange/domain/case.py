@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import ClassVar, Final
 
-from exchange.domain.kernel import Aggregate, Command, Events, ResidentEvent, aggregate
+from exchange.domain.kernel import Aggregate, AuthoredCommand, Events, ResidentEvent, aggregate
 from exchange.domain.shape import oin_fault, refuse_faults, token_fault
 from exchange.domain.values import ROLE_OF_FIRST_REPORTER, Author
 from exchange.errors import RuleBroken
@@ -21,7 +21,7 @@ PROFESSIONALS_MAX: Final = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OpenCase(Command):
+class OpenCase(AuthoredCommand):
     """Open a case with its plan; the author is its first professional."""
 
     case_id: str
@@ -30,12 +30,12 @@ class OpenCase(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RecordReporter(Command):
+class RecordReporter(AuthoredCommand):
     """Record that the author reported on a case that was open already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JoinProfessional(Command):
+class JoinProfessional(AuthoredCommand):
     """Let a professional of an organisation and task join."""
 
     oin: str
@@ -45,7 +45,7 @@ class JoinProfessional(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LeaveCase(Command):
+class LeaveCase(AuthoredCommand):
     """End a professional's relation at once."""
 
     oin: str
@@ -54,7 +54,7 @@ class LeaveCase(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CloseCase(Command):
+class CloseCase(AuthoredCommand):
     """Close the case."""
 
 
@@ -213,7 +213,7 @@ def _open_case(state: CaseState | None) -> CaseState:
     return case
 
 
-def _works_on(case: CaseState, command: Command) -> bool:
+def _works_on(case: CaseState, command: AuthoredCommand) -> bool:
     author = command.author
     return has_relation(case, author.oin, author.task, author.professional, command.now)
 

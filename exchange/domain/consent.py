@@ -12,7 +12,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import ClassVar, Final
 
-from exchange.domain.kernel import Aggregate, Command, Events, ResidentEvent, aggregate
+from exchange.domain.kernel import Aggregate, AuthoredCommand, Command, Events, ResidentEvent, aggregate
 from exchange.domain.shape import (
     FINE,
     TOKEN_CHARS_MAX,
@@ -36,7 +36,7 @@ _SEALED_GIVERS: Final[Mapping[str, str]] = MappingProxyType({"given_by": "CONTAC
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RequestConsent(Command):
+class RequestConsent(AuthoredCommand):
     """Put a question. Recipients are "<OIN>/<task>", the period excludes its end, the hash is hexadecimal."""
 
     consent_id: str

@@ -32,7 +32,7 @@ def receive_report(command: ReceiveReport, case: CaseState | None, plan: PlanSta
         plan_events = PLAN.decide(command, None)
     else:
         # Only a bug of the walk can bring another resident's case.
-        assert case.resident == command.resident  # noqa: S101 -- only a bug can break this
+        assert case.resident == command.resident
         command = replace(command, case_id=case.case_id, plan_id=case.plan_id)
         case_events = CASE.decide(RecordReporter(now=command.now, author=command.author), case)
         plan_events = PLAN.decide(command, plan)

@@ -52,6 +52,14 @@ class Command:
     author: Author = NOBODY
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthoredCommand(Command):
+    """An order whose rules, or whose events, look at who gives it."""
+
+    # field() takes the default away.
+    author: Author = field()
+
+
 Events: TypeAlias = tuple[Event, ...]
 # Erased on purpose: each aggregate's table pairs a type with the function that takes exactly that type.
 Decider: TypeAlias = Callable[[Any, Any], Events]

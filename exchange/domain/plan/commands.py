@@ -7,11 +7,11 @@ Source: protos/exchange/v1/plan_service.proto and case_service.proto (ReceiveRep
 from dataclasses import dataclass
 from datetime import date
 
-from exchange.domain.kernel import Command
+from exchange.domain.kernel import AuthoredCommand
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReceiveReport(Command):
+class ReceiveReport(AuthoredCommand):
     """Report a need. Case and plan ids are used only where the resident has no open case."""
 
     resident: str
@@ -24,7 +24,7 @@ class ReceiveReport(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RecordConversation(Command):
+class RecordConversation(AuthoredCommand):
     """Record a conversation; a first one solved in general services closes the plan."""
 
     conversation_id: str
@@ -35,7 +35,7 @@ class RecordConversation(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DescribeSituation(Command):
+class DescribeSituation(AuthoredCommand):
     """Describe one life domain; the score is 1 (acute problem) to 5 (fully self-reliant)."""
 
     life_domain: str
@@ -46,7 +46,7 @@ class DescribeSituation(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SetGoal(Command):
+class SetGoal(AuthoredCommand):
     """Set a goal in the resident's own words."""
 
     goal_id: str
@@ -57,7 +57,7 @@ class SetGoal(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AssessLens(Command):
+class AssessLens(AuthoredCommand):
     """Record what looking through one law shows, or why that lens is waived."""
 
     law: str
@@ -66,7 +66,7 @@ class AssessLens(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RequestSupport(Command):
+class RequestSupport(AuthoredCommand):
     """Choose a support for goals. Volume with unit and frequency (iWmo codes), or 0 and both empty."""
 
     support_id: str
@@ -83,7 +83,7 @@ class RequestSupport(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AgreeToPlan(Command):
+class AgreeToPlan(AuthoredCommand):
     """Record the resident's yes or no to the plan as it stands."""
 
     outcome: str
@@ -91,7 +91,7 @@ class AgreeToPlan(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AssignSupport(Command):
+class AssignSupport(AuthoredCommand):
     """Record that a custom support is assigned to its provider (iWmo 301)."""
 
     support_id: str
@@ -100,7 +100,7 @@ class AssignSupport(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StartSupport(Command):
+class StartSupport(AuthoredCommand):
     """Record that care has started (iWmo 305)."""
 
     support_id: str
@@ -108,7 +108,7 @@ class StartSupport(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StopSupport(Command):
+class StopSupport(AuthoredCommand):
     """Record that care has stopped (iWmo 307); the day is the last of care."""
 
     support_id: str

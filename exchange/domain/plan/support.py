@@ -9,7 +9,7 @@ P9).
 import re
 from typing import Final
 
-from exchange.domain.kernel import Command, Events
+from exchange.domain.kernel import AuthoredCommand, Events
 from exchange.domain.plan.commands import AssignSupport, RequestSupport, StartSupport, StopSupport
 from exchange.domain.plan.decide import existing, open_plan, refuse_full
 from exchange.domain.plan.events import SupportAssigned, SupportRequested, SupportStarted, SupportStopped
@@ -108,12 +108,13 @@ def request_support(command: RequestSupport, state: PlanState | None) -> Events:
     return (requested,)
 
 
-def _support_in(plan: PlanState, support_id: str, command: Command) -> Support:
+def _support_in(plan: PlanState, support_id: str, command: AuthoredCommand) -> Support:
     support = plan.support(support_id)
     if support is None:
         raise RuleBroken("this plan has no such support", rule="SUPPORT_UNKNOWN")
     author = command.author
-    if not author.task.startswith(COLLEGE_PREFIX) and author.oin != support.provider_oin:
+    own = bool(support.provider_oin) and author.oin == support.provider_oin
+    if not own and not author.task.startswith(COLLEGE_PREFIX):
         raise RuleBroken("a provider moves only its own supports", rule="NOT_THE_PROVIDER")
     return support
 

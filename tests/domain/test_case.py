@@ -1,0 +1,217 @@
+"""Cases: who works on it lets others in, and nobody looks in by reporting."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from exchange.domain.case import (
+    CASE,
+    PROFESSIONALS_MAX,
+    CaseClosed,
+    CloseCase,
+    JoinProfessional,
+    LeaveCase,
+    OpenCase,
+    ProfessionalLeft,
+    RecordReporter,
+    ReporterRecorded,
+    has_relation,
+)
+from exchange.domain.values import Author
+from tests.domain.builders import (
+    CASE_ID,
+    CASE_OPENED,
+    CONSULENT,
+    CONSULENT_JOINED,
+    JOIN_PLANNER,
+    LATER,
+    MUNICIPALITY,
+    NOON,
+    OPEN_CASE,
+    PLANNER,
+    PLANNER_JOINED,
+    PLANNER_LEAVES,
+    PROVIDER,
+    RESIDENT_REF,
+    STRANGER,
+    fold,
+    given,
+)
+
+OPENED = (CASE_OPENED, CONSULENT_JOINED)
+PLANNER_LEFT = ProfessionalLeft(
+    resident=RESIDENT_REF,
+    case_id=CASE_ID,
+    oin=PROVIDER,
+    task="wmo-aanbieder",
+    professional="z-1",
+    at=LATER,
+)
+CLOSE = CloseCase(now=LATER, author=CONSULENT)
+CLOSED = CaseClosed(resident=RESIDENT_REF, case_id=CASE_ID, at=LATER)
+INSTANT = timedelta(microseconds=1)
+
+
+def test_opening_makes_the_reporter_the_first_professional() -> None:
+    given(CASE).when(OPEN_CASE).then(*OPENED)
+
+
+def test_opening_twice_is_refused() -> None:
+    given(CASE, *OPENED).when(OPEN_CASE).refused("CASE_EXISTS")
+
+
+@pytest.mark.parametrize(
+    ("command", "path"),
+    [
+        (replace(OPEN_CASE, case_id=""), "case_id"),
+        (replace(OPEN_CASE, plan_id=""), "plan_id"),
+        (replace(OPEN_CASE, resident=""), "resident"),
+        (replace(OPEN_CASE, author=replace(CONSULENT, oin="1")), "author.oin"),
+        (replace(OPEN_CASE, author=replace(CONSULENT, task="")), "author.task"),
+        (replace(OPEN_CASE, author=replace(CONSULENT, professional="")), "author.professional"),
+    ],
+)
+def test_opening_with_a_fault_names_the_field(command: OpenCase, path: str) -> None:
+    given(CASE).when(command).invalid(path)
+
+
+def test_who_works_on_it_lets_another_join() -> None:
+    given(CASE, *OPENED).when(JOIN_PLANNER).then(PLANNER_JOINED)
+
+
+def test_joining_twice_changes_nothing() -> None:
+    given(CASE, *OPENED, PLANNER_JOINED).when(JOIN_PLANNER).then()
+
+
+def test_who_does_not_work_on_it_lets_nobody_in() -> None:
+    given(CASE, *OPENED).when(replace(JOIN_PLANNER, author=PLANNER)).refused("NOT_ON_CASE")
+
+
+@pytest.mark.parametrize(
+    "author",
+    [
+        replace(CONSULENT, task="college:PW"),
+        replace(CONSULENT, professional="p-2"),
+        replace(CONSULENT, oin=STRANGER),
+    ],
+)
+def test_another_task_colleague_or_organisation_is_another_professional(author: Author) -> None:
+    given(CASE, *OPENED).when(replace(JOIN_PLANNER, author=author)).refused("NOT_ON_CASE")
+
+
+def test_who_left_lets_nobody_in() -> None:
+    history = (*OPENED, PLANNER_JOINED, PLANNER_LEFT)
+    command = replace(JOIN_PLANNER, author=PLANNER, professional="z-2")
+    given(CASE, *history).when(command).refused("NOT_ON_CASE")
+
+
+def test_who_left_can_join_again() -> None:
+    given(CASE, *OPENED, PLANNER_JOINED, PLANNER_LEFT).when(JOIN_PLANNER).then(PLANNER_JOINED)
+
+
+@pytest.mark.parametrize(
+    ("command", "path"),
+    [
+        (replace(JOIN_PLANNER, oin="12"), "oin"),
+        (replace(JOIN_PLANNER, task=""), "task"),
+        (replace(JOIN_PLANNER, professional="Jan Jansen"), "professional"),
+        (replace(JOIN_PLANNER, role=""), "role"),
+    ],
+)
+def test_joining_with_a_fault_names_the_field(command: JoinProfessional, path: str) -> None:
+    given(CASE, *OPENED).when(command).invalid(path)
+
+
+def test_a_new_role_ends_the_old_one() -> None:
+    new_role = replace(JOIN_PLANNER, role="regisseur")
+    joined = replace(PLANNER_JOINED, role="regisseur")
+    given(CASE, *OPENED, PLANNER_JOINED).when(new_role).then(joined)
+    state = fold(CASE, *OPENED, PLANNER_JOINED, joined)
+    assert [(each.role, each.end) for each in state.professionals] == [
+        ("melder-regie", None),
+        ("begeleider", LATER),
+        ("regisseur", None),
+    ]
+
+
+def test_the_most_professionals() -> None:
+    others = tuple(replace(PLANNER_JOINED, professional=f"z-{n + 2}") for n in range(PROFESSIONALS_MAX - 1))
+    given(CASE, *OPENED, *others[:-1]).when(JOIN_PLANNER).then(PLANNER_JOINED)
+    given(CASE, *OPENED, *others).when(JOIN_PLANNER).refused("CASE_FULL")
+
+
+def test_leaving() -> None:
+    given(CASE, *OPENED, PLANNER_JOINED).when(PLANNER_LEAVES).then(PLANNER_LEFT)
+    given(CASE, *OPENED, PLANNER_JOINED, PLANNER_LEFT).when(PLANNER_LEAVES).then()
+
+
+def test_an_organisation_takes_its_own_people_off() -> None:
+    colleague = Author(PROVIDER, "wmo-aanbieder", "personeelszaken")
+    given(CASE, *OPENED, PLANNER_JOINED).when(replace(PLANNER_LEAVES, author=colleague)).then(PLANNER_LEFT)
+
+
+def test_a_stranger_takes_nobody_off() -> None:
+    stranger = Author(STRANGER, "uwv", "u-1")
+    given(CASE, *OPENED, PLANNER_JOINED).when(replace(PLANNER_LEAVES, author=stranger)).refused("NOT_ON_CASE")
+
+
+def test_another_reporter_is_recorded_once() -> None:
+    reporter = Author(STRANGER, "woningcorporatie", "w-1")
+    command = RecordReporter(now=LATER, author=reporter)
+    recorded = ReporterRecorded(
+        resident=RESIDENT_REF,
+        case_id=CASE_ID,
+        oin=STRANGER,
+        task="woningcorporatie",
+        professional="w-1",
+        at=LATER,
+    )
+    given(CASE, *OPENED).when(command).then(recorded)
+    given(CASE, *OPENED, recorded).when(command).then()
+    state = fold(CASE, *OPENED, recorded)
+    assert state.reporters == (reporter,)
+    assert not has_relation(state, STRANGER, "woningcorporatie", "w-1", LATER)
+
+
+def test_closing() -> None:
+    given(CASE, *OPENED).when(CLOSE).then(CLOSED)
+    given(CASE, *OPENED, CLOSED).when(CLOSE).then()
+    given(CASE, *OPENED).when(replace(CLOSE, author=PLANNER)).refused("NOT_ON_CASE")
+
+
+def test_a_closed_case_takes_nobody_in() -> None:
+    given(CASE, *OPENED, CLOSED).when(JOIN_PLANNER).refused("CASE_CLOSED")
+    given(CASE, *OPENED, CLOSED).when(RecordReporter(now=LATER, author=PLANNER)).refused("CASE_CLOSED")
+
+
+def test_one_can_leave_a_closed_case() -> None:
+    own = replace(PLANNER_LEAVES, author=PLANNER)
+    given(CASE, *OPENED, PLANNER_JOINED, CLOSED).when(own).then(PLANNER_LEFT)
+
+
+@pytest.mark.parametrize(
+    "command", [JOIN_PLANNER, PLANNER_LEAVES, CLOSE, RecordReporter(now=NOON, author=CONSULENT)]
+)
+def test_nothing_happens_to_a_case_that_is_not_there(
+    command: JoinProfessional | LeaveCase | CloseCase | RecordReporter,
+) -> None:
+    given(CASE).when(command).refused("NO_CASE")
+
+
+def test_a_relation_includes_its_start_and_excludes_its_end() -> None:
+    end = LATER + timedelta(hours=1)
+    state = fold(CASE, *OPENED, PLANNER_JOINED, replace(PLANNER_LEFT, at=end))
+    works = [
+        has_relation(state, PROVIDER, "wmo-aanbieder", "z-1", now)
+        for now in (LATER - INSTANT, LATER, end - INSTANT, end)
+    ]
+    assert works == [False, True, True, False]
+
+
+def test_a_closed_case_and_no_case_give_no_relation() -> None:
+    assert has_relation(fold(CASE, *OPENED), MUNICIPALITY, "college:WMO", "p-1", NOON)
+    assert not has_relation(fold(CASE, *OPENED, CLOSED), MUNICIPALITY, "college:WMO", "p-1", NOON)
+    assert not has_relation(None, MUNICIPALITY, "college:WMO", "p-1", NOON)

@@ -1,0 +1,199 @@
+"""Consents: asked, answered, withdrawn; and withdrawing never fails."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from exchange.domain.consent import (
+    CONSENT,
+    RECIPIENTS_MAX,
+    ConsentRefused,
+    ConsentWithdrawn,
+    GiveConsent,
+    RefuseConsent,
+    RequestConsent,
+    WithdrawConsent,
+)
+from exchange.domain.values import ConsentKind, DataCategory, Purpose
+from tests.domain.builders import (
+    CONSENT_GIVEN,
+    CONSENT_ID,
+    CONSENT_REQUESTED,
+    GIVE,
+    LATER,
+    MUNICIPALITY,
+    NOON,
+    REFUSE,
+    REQUEST,
+    RESIDENT_REF,
+    WITHDRAW,
+    fold,
+    given,
+)
+
+REFUSED = ConsentRefused(resident=RESIDENT_REF, consent_id=CONSENT_ID, at=LATER)
+WITHDRAWN = ConsentWithdrawn(resident=RESIDENT_REF, consent_id=CONSENT_ID, at=LATER)
+INSTANT = timedelta(microseconds=1)
+
+
+def test_asking() -> None:
+    given(CONSENT).when(REQUEST).then(CONSENT_REQUESTED)
+
+
+def test_asking_twice_is_refused() -> None:
+    given(CONSENT, CONSENT_REQUESTED).when(REQUEST).refused("ALREADY_REQUESTED")
+
+
+@pytest.mark.parametrize("kind", list(ConsentKind))
+@pytest.mark.parametrize("purpose", list(Purpose)[:2])
+def test_every_kind_can_be_asked(kind: str, purpose: str) -> None:
+    asked = replace(CONSENT_REQUESTED, kind=kind, purpose=purpose)
+    given(CONSENT).when(replace(REQUEST, kind=kind, purpose=purpose)).then(asked)
+
+
+@pytest.mark.parametrize(
+    ("command", "path"),
+    [
+        (replace(REQUEST, consent_id=""), "consent_id"),
+        (replace(REQUEST, case_id=""), "case_id"),
+        (replace(REQUEST, resident=""), "resident"),
+        (replace(REQUEST, kind="unspecified"), "kind"),
+        (replace(REQUEST, kind=""), "kind"),
+        (replace(REQUEST, purpose="everything"), "consent_purpose"),
+        (replace(REQUEST, recipients=()), "recipients"),
+        (replace(REQUEST, recipients=("college:PW",)), "recipients"),
+        (replace(REQUEST, recipients=(MUNICIPALITY,)), "recipients"),
+        (replace(REQUEST, recipients=(f"{MUNICIPALITY}/",)), "recipients"),
+        (replace(REQUEST, recipients=REQUEST.recipients * 2), "recipients"),
+        (
+            replace(REQUEST, recipients=tuple(f"{MUNICIPALITY}/t{n}" for n in range(RECIPIENTS_MAX + 1))),
+            "recipients",
+        ),
+        (replace(REQUEST, categories=()), "categories"),
+        (replace(REQUEST, categories=("WMO-PLAN", "WMO-PLAN")), "categories"),
+        (replace(REQUEST, categories=("ALLES",)), "categories"),
+        (replace(REQUEST, end_time=REQUEST.start_time), "end_time"),
+        (replace(REQUEST, start_time=NOON - 2 * INSTANT, end_time=NOON), "end_time"),
+        (replace(REQUEST, notice_id=""), "notice_id"),
+        (replace(REQUEST, notice_sha256="ab"), "notice_sha256"),
+    ],
+)
+def test_asking_with_a_fault_names_the_field(command: RequestConsent, path: str) -> None:
+    given(CONSENT).when(command).invalid(path)
+
+
+def test_the_shortest_period_there_is() -> None:
+    short = replace(REQUEST, end_time=NOON + INSTANT)
+    given(CONSENT).when(short).then(replace(CONSENT_REQUESTED, end_time=NOON + INSTANT))
+
+
+def test_all_categories_and_the_most_recipients() -> None:
+    recipients = tuple(f"{MUNICIPALITY}/t{n}" for n in range(RECIPIENTS_MAX))
+    categories = tuple(DataCategory)
+    command = replace(REQUEST, recipients=recipients, categories=categories)
+    asked = replace(CONSENT_REQUESTED, recipients=recipients, categories=categories)
+    given(CONSENT).when(command).then(asked)
+
+
+def test_saying_yes() -> None:
+    given(CONSENT, CONSENT_REQUESTED).when(GIVE).then(CONSENT_GIVEN)
+
+
+def test_yes_after_no_is_a_new_decision() -> None:
+    given(CONSENT, CONSENT_REQUESTED, REFUSED).when(GIVE).then(CONSENT_GIVEN)
+
+
+def test_the_same_yes_again_changes_nothing() -> None:
+    given(CONSENT, CONSENT_REQUESTED, CONSENT_GIVEN).when(GIVE).then()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(GIVE, given_by=("curator",)),
+        replace(GIVE, explicit=False),
+        replace(GIVE, free_assessed=False),
+        replace(GIVE, method="spoken"),
+    ],
+)
+def test_another_yes_is_refused(other: GiveConsent) -> None:
+    given(CONSENT, CONSENT_REQUESTED, CONSENT_GIVEN).when(other).refused("ALREADY_GIVEN")
+
+
+def test_a_withdrawn_consent_is_never_given_again() -> None:
+    for history in ((CONSENT_GIVEN, WITHDRAWN), (WITHDRAWN,), (REFUSED, WITHDRAWN)):
+        given(CONSENT, CONSENT_REQUESTED, *history).when(GIVE).refused("CONSENT_WITHDRAWN")
+
+
+def test_yes_comes_before_the_end_of_the_period() -> None:
+    end = CONSENT_REQUESTED.end_time
+    just = end - INSTANT
+    given(CONSENT, CONSENT_REQUESTED).when(replace(GIVE, now=just)).then(replace(CONSENT_GIVEN, at=just))
+    given(CONSENT, CONSENT_REQUESTED).when(replace(GIVE, now=end)).refused("PERIOD_OVER")
+
+
+@pytest.mark.parametrize(
+    ("command", "path"),
+    [
+        (replace(GIVE, given_by=()), "given_by"),
+        (replace(GIVE, given_by=("self", "self")), "given_by"),
+        (replace(GIVE, given_by=("a", "b", "c", "d", "e")), "given_by"),
+        (replace(GIVE, given_by=("the resident",)), "given_by"),
+        (replace(GIVE, method=""), "method"),
+    ],
+)
+def test_saying_yes_with_a_fault_names_the_field(command: GiveConsent, path: str) -> None:
+    given(CONSENT, CONSENT_REQUESTED).when(command).invalid(path)
+
+
+def test_saying_no() -> None:
+    given(CONSENT, CONSENT_REQUESTED).when(REFUSE).then(REFUSED)
+
+
+def test_no_on_top_of_no_changes_nothing() -> None:
+    given(CONSENT, CONSENT_REQUESTED, REFUSED).when(REFUSE).then()
+    given(CONSENT, CONSENT_REQUESTED, WITHDRAWN).when(REFUSE).then()
+
+
+def test_a_given_consent_ends_by_withdrawing() -> None:
+    given(CONSENT, CONSENT_REQUESTED, CONSENT_GIVEN).when(REFUSE).refused("ALREADY_GIVEN")
+
+
+def test_withdrawing() -> None:
+    given(CONSENT, CONSENT_REQUESTED, CONSENT_GIVEN).when(WITHDRAW).then(WITHDRAWN)
+
+
+def test_withdrawing_what_was_not_answered_or_was_refused() -> None:
+    given(CONSENT, CONSENT_REQUESTED).when(WITHDRAW).then(WITHDRAWN)
+    given(CONSENT, CONSENT_REQUESTED, REFUSED).when(WITHDRAW).then(WITHDRAWN)
+
+
+def test_withdrawing_twice_changes_nothing() -> None:
+    given(CONSENT, CONSENT_REQUESTED, CONSENT_GIVEN, WITHDRAWN).when(WITHDRAW).then()
+
+
+def test_withdrawing_works_after_the_period_too() -> None:
+    late = CONSENT_REQUESTED.end_time + timedelta(days=1)
+    given(CONSENT, CONSENT_REQUESTED, CONSENT_GIVEN).when(WithdrawConsent(now=late)).then(
+        replace(WITHDRAWN, at=late)
+    )
+
+
+@pytest.mark.parametrize("command", [GIVE, REFUSE, WITHDRAW])
+def test_nothing_happens_to_a_consent_never_asked(
+    command: GiveConsent | RefuseConsent | WithdrawConsent,
+) -> None:
+    given(CONSENT).when(command).refused("NO_CONSENT")
+
+
+def test_the_state_holds_question_answer_and_times() -> None:
+    end = LATER + timedelta(hours=1)
+    state = fold(CONSENT, CONSENT_REQUESTED, REFUSED, CONSENT_GIVEN, replace(WITHDRAWN, at=end))
+    assert (state.state, state.version) == ("withdrawn", 4)
+    assert (state.refused_at, state.given_at, state.withdrawn_at) == (LATER, LATER, end)
+    assert (state.given_by, state.explicit, state.free_assessed) == (("self",), True, True)
+    assert (state.purpose, state.kind, state.origin) == ("wmo-afstemming", "statutory", "college:WMO")
+    assert state.notice_sha256 == CONSENT_REQUESTED.notice_sha256

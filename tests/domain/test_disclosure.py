@@ -1,0 +1,119 @@
+"""Disclosures: the gate's decisions are recorded as they are, refusals included."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TypedDict
+
+import pytest
+
+from exchange.domain.disclosure import (
+    DISCLOSURE,
+    AbortDelivery,
+    ConfirmPurge,
+    DeliveryAborted,
+    DisclosureDecided,
+    DisclosureDelivered,
+    PurgeConfirmed,
+    PurgeRequested,
+    RecordDecision,
+    RecordDelivery,
+    RequestPurge,
+)
+from exchange.domain.values import DisclosureOutcome
+from tests.domain.builders import LATER, NOON, PLAN_ID, PROVIDER, RESIDENT_REF, fold, given
+
+DECIDED = DisclosureDecided(
+    resident=RESIDENT_REF,
+    decision_id="b-1",
+    at=NOON,
+    organisation=PROVIDER,
+    task="wmo-aanbieder",
+    professional="z-1",
+    purpose="wmo-levering",
+    legal_basis="WMO-5.2.1-2a",
+    basis_version="1",
+    consent_id="",
+    action="READ",
+    subject=PLAN_ID,
+    outcome="PARTIAL",
+    rules=("R10",),
+    released=("goals.own_words",),
+    withheld=("situations.description",),
+    obligations=("LOG",),
+    policy_hash="ab" * 32,
+    facts_position=12,
+    request="{}",
+)
+
+
+class ToWhom(TypedDict):
+    """What every event after the decision names."""
+
+    resident: str
+    decision_id: str
+    organisation: str
+    task: str
+
+
+TO_WHOM = ToWhom(resident=RESIDENT_REF, decision_id="b-1", organisation=PROVIDER, task="wmo-aanbieder")
+DELIVERED = DisclosureDelivered(at=LATER, **TO_WHOM)
+DELIVER = RecordDelivery(now=LATER, **TO_WHOM)
+ABORT = AbortDelivery(now=LATER, rules=("R19",), **TO_WHOM)
+
+
+@pytest.mark.parametrize("outcome", list(DisclosureOutcome))
+def test_every_outcome_is_recorded_as_it_is(outcome: str) -> None:
+    decision = replace(DECIDED, outcome=outcome)
+    given(DISCLOSURE).when(RecordDecision(now=NOON, decision=decision)).then(decision)
+    given(DISCLOSURE, DECIDED).when(RecordDecision(now=NOON, decision=decision)).then(decision)
+
+
+@pytest.mark.parametrize(
+    ("decision", "path"),
+    [
+        (replace(DECIDED, outcome="MAYBE"), "outcome"),
+        (replace(DECIDED, outcome=""), "outcome"),
+        (replace(DECIDED, decision_id=""), "decision_id"),
+        (replace(DECIDED, resident=""), "resident"),
+        (replace(DECIDED, organisation="Zorg B"), "organisation"),
+    ],
+)
+def test_a_decision_with_a_fault_is_refused(decision: DisclosureDecided, path: str) -> None:
+    given(DISCLOSURE).when(RecordDecision(now=NOON, decision=decision)).invalid(path)
+
+
+def test_what_became_of_it() -> None:
+    aborted = DeliveryAborted(at=LATER, rules=("R19",), **TO_WHOM)
+    given(DISCLOSURE, DECIDED).when(DELIVER).then(DELIVERED)
+    given(DISCLOSURE, DECIDED).when(ABORT).then(aborted)
+    given(DISCLOSURE, DECIDED).when(RequestPurge(now=LATER, **TO_WHOM)).then(
+        PurgeRequested(at=LATER, **TO_WHOM)
+    )
+    given(DISCLOSURE, DECIDED).when(ConfirmPurge(now=LATER, **TO_WHOM)).then(
+        PurgeConfirmed(at=LATER, **TO_WHOM)
+    )
+
+
+def test_an_aborted_delivery_names_a_rule() -> None:
+    given(DISCLOSURE, DECIDED).when(replace(ABORT, rules=())).invalid("rules")
+
+
+@pytest.mark.parametrize(
+    "command", [DELIVER, ABORT, RequestPurge(now=LATER, **TO_WHOM), ConfirmPurge(now=LATER, **TO_WHOM)]
+)
+def test_who_it_is_about_is_always_named(
+    command: RecordDelivery | AbortDelivery | RequestPurge | ConfirmPurge,
+) -> None:
+    nobody = replace(command, resident="", decision_id="", organisation="", task="")
+    given(DISCLOSURE, DECIDED).when(nobody).invalid("resident", "decision_id", "organisation", "task")
+
+
+def test_the_state_counts_decisions_and_keeps_the_last() -> None:
+    last = replace(DECIDED, decision_id="b-2", at=LATER)
+    state = fold(DISCLOSURE, DECIDED, DELIVERED, last, DELIVERED)
+    assert (state.count, state.last_decision_id, state.last_at) == (2, "b-2", LATER)
+
+
+def test_a_delivery_alone_is_no_decision() -> None:
+    assert fold(DISCLOSURE, DELIVERED) is None

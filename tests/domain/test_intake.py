@@ -1,0 +1,135 @@
+"""Intake: whichever desk, the same case; and no report opens somebody's plan to who reported."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given as for_all
+from hypothesis import strategies as st
+
+from exchange.domain.case import CASE, CaseClosed, ReporterRecorded, has_relation
+from exchange.domain.intake import receive_report
+from exchange.domain.plan import PLAN
+from exchange.domain.values import LAW_OF_TASK, Author
+from exchange.errors import RequestInvalid
+from tests.domain.builders import (
+    CASE_ID,
+    CASE_OPENED,
+    CONSULENT_JOINED,
+    LATER,
+    PLAN_ID,
+    PLAN_OPENED,
+    REPORT,
+    REPORT_RECEIVED,
+    RESIDENT_REF,
+    STRANGER,
+    fold,
+)
+
+if TYPE_CHECKING:
+    from exchange.domain.kernel import Event
+
+NEIGHBOUR = Author(STRANGER, "woningcorporatie", "w-1")
+NEW_CASE, NEW_PLAN = "c-new", "b-new"
+SECOND_REPORT = replace(
+    REPORT, now=LATER, author=NEIGHBOUR, case_id=NEW_CASE, plan_id=NEW_PLAN, report_id="m-2", desk="balie"
+)
+SECOND_RECEIVED = replace(
+    REPORT_RECEIVED,
+    organisation=STRANGER,
+    task="woningcorporatie",
+    report_id="m-2",
+    desk="balie",
+    at=LATER,
+)
+RECORDED = ReporterRecorded(
+    resident=RESIDENT_REF,
+    case_id=CASE_ID,
+    oin=STRANGER,
+    task="woningcorporatie",
+    professional="w-1",
+    at=LATER,
+)
+
+
+def case_state(*more: Event) -> Any:  # noqa: ANN401 -- the folded state
+    return fold(CASE, CASE_OPENED, CONSULENT_JOINED, *more)
+
+
+def plan_state(*more: Event) -> Any:  # noqa: ANN401 -- the folded state
+    return fold(PLAN, PLAN_OPENED, REPORT_RECEIVED, *more)
+
+
+def test_the_first_report_opens_case_and_plan() -> None:
+    assert receive_report(REPORT, None, None) == (
+        (f"case-{CASE_ID}", (CASE_OPENED, CONSULENT_JOINED)),
+        (f"plan-{PLAN_ID}", (PLAN_OPENED, REPORT_RECEIVED)),
+    )
+
+
+def test_a_later_report_lands_in_the_same_case_and_plan() -> None:
+    assert receive_report(SECOND_REPORT, case_state(), plan_state()) == (
+        (f"case-{CASE_ID}", (RECORDED,)),
+        (f"plan-{PLAN_ID}", (SECOND_RECEIVED,)),
+    )
+
+
+def test_a_reporter_known_already_adds_only_the_report() -> None:
+    assert receive_report(SECOND_REPORT, case_state(RECORDED), plan_state()) == (
+        (f"plan-{PLAN_ID}", (SECOND_RECEIVED,)),
+    )
+
+
+def test_after_a_closed_case_a_report_opens_a_new_one() -> None:
+    closed = case_state(CaseClosed(resident=RESIDENT_REF, case_id=CASE_ID, at=LATER))
+    (case_stream, case_events), (plan_stream, plan_events) = receive_report(
+        SECOND_REPORT, closed, plan_state()
+    )
+    assert (case_stream, plan_stream) == (f"case-{NEW_CASE}", f"plan-{NEW_PLAN}")
+    state = fold(CASE, *case_events)
+    assert has_relation(state, STRANGER, "woningcorporatie", "w-1", LATER)
+    assert state.plan_id == fold(PLAN, *plan_events).plan_id == NEW_PLAN
+
+
+def test_a_report_with_a_fault_changes_nothing() -> None:
+    bad = replace(REPORT, own_words=" ", life_domains=("unspecified",))
+    for case, plan in ((None, None), (case_state(), plan_state())):
+        with pytest.raises(RequestInvalid) as caught:
+            receive_report(bad, case, plan)
+        assert set(caught.value.fields) == {"own_words", "life_domains"}
+
+
+def test_another_residents_case_is_a_bug() -> None:
+    with pytest.raises(AssertionError):
+        receive_report(replace(REPORT, resident="r-other"), case_state(), plan_state())
+
+
+@for_all(
+    task=st.sampled_from(sorted(LAW_OF_TASK)),
+    desk=st.sampled_from(["wijkteam-oost", "loket-werk", "balie", "uwv"]),
+    known=st.booleans(),
+)
+def test_the_desk_and_task_never_decide_the_route(task: str, desk: str, *, known: bool) -> None:
+    """P1: only whether there is an open case decides where a report lands."""
+    command = replace(REPORT, author=Author(STRANGER, task, "x-1"), desk=desk)
+    streams = receive_report(command, case_state() if known else None, plan_state() if known else None)
+    assert [stream for stream, _ in streams] == [f"case-{CASE_ID}", f"plan-{PLAN_ID}"]
+    kinds = [event.TOPIC for _, events in streams for event in events]
+    assert kinds == (
+        ["case.reporter_recorded.v1", "plan.report_received.v1"]
+        if known
+        else ["case.opened.v1", "case.professional_joined.v1", "plan.opened.v1", "plan.report_received.v1"]
+    )
+
+
+@for_all(task=st.sampled_from(sorted(LAW_OF_TASK)), professional=st.text("abc-123", min_size=1, max_size=9))
+def test_reporting_is_no_way_to_look_in(task: str, professional: str) -> None:
+    reporter = Author(STRANGER, task, professional)
+    streams = receive_report(replace(SECOND_REPORT, author=reporter), case_state(), plan_state())
+    state = case_state(
+        *(event for stream, events in streams if stream.startswith("case-") for event in events)
+    )
+    assert state.reporters == (reporter,)
+    assert not has_relation(state, STRANGER, task, professional, LATER)

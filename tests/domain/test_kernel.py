@@ -1,0 +1,204 @@
+"""The floor as a whole: names that are permanent, words of the contract, shapes that can be stored."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from datetime import date, datetime
+from types import UnionType
+from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
+
+import pytest
+
+from exchange.domain import AGGREGATES, TOPICS, aggregate_of, stream_of
+from exchange.domain.consent import ConsentGiven
+from exchange.domain.kernel import Event, ResidentEvent
+from exchange.domain.plan import (
+    Agreement,
+    Conversation,
+    ConversationRecorded,
+    Goal,
+    GoalSet,
+    LensAssessed,
+    LensAssessment,
+    PlanAgreed,
+    PlanDisagreed,
+    PlanState,
+    Report,
+    ReportReceived,
+    Situation,
+    SituationDescribed,
+    Support,
+)
+from exchange.domain.resident import ResidentRegistered
+from exchange.domain.values import (
+    CATEGORY_OF_LIFE_DOMAIN,
+    LAW_OF_TASK,
+    LAW_UNKNOWN,
+    AgreementOutcome,
+    ConsentKind,
+    ConsentStatus,
+    ConversationKind,
+    ConversationOutcome,
+    Law,
+    LensFinding,
+    LifeDomain,
+    Purpose,
+    StopReason,
+    SupportKind,
+    SupportStatus,
+    category_of,
+    law_of_task,
+)
+from exchange.errors import HistoryUnreadable
+from exchange.v1 import common_pb2, consent_service_pb2, identity_service_pb2, options_pb2, plan_pb2
+from tests.domain.builders import ORGANISATION_JOINED, PLAN_OPENED, RESIDENT_REF, SET_GOAL
+
+if TYPE_CHECKING:
+    from google.protobuf.descriptor import EnumDescriptor
+    from google.protobuf.message import Message
+
+STORABLE = {str, int, bool, datetime, date, tuple[str, ...], date | None}
+ELEMENTS = {
+    "Report": Report,
+    "Conversation": Conversation,
+    "Situation": Situation,
+    "Goal": Goal,
+    "LensAssessment": LensAssessment,
+    "Support": Support,
+    "Agreement": Agreement,
+    "Plan": PlanState,
+}
+SEALED_LIKE = [
+    (ReportReceived, plan_pb2.Report),
+    (ConversationRecorded, plan_pb2.Conversation),
+    (SituationDescribed, plan_pb2.Situation),
+    (GoalSet, plan_pb2.Goal),
+    (LensAssessed, plan_pb2.LensAssessment),
+    (PlanAgreed, plan_pb2.Agreement),
+    (PlanDisagreed, plan_pb2.Agreement),
+    (ConsentGiven, consent_service_pb2.GiveConsentRequest),
+    (ResidentRegistered, identity_service_pb2.RegisterResidentRequest),
+]
+
+
+def test_topics_are_named_for_their_aggregate() -> None:
+    assert set(AGGREGATES) == {"organisation", "resident", "case", "consent", "plan", "disclosure"}
+    for name, aggregate in AGGREGATES.items():
+        assert aggregate.name == name
+        for event in aggregate.events:
+            assert re.fullmatch(rf"{name}\.[a-z_]+\.v1", event.TOPIC)
+
+
+def test_each_topic_names_one_event() -> None:
+    events = [event for aggregate in AGGREGATES.values() for event in aggregate.events]
+    assert len(TOPICS) == len(events) == len({event.TOPIC for event in events})
+    assert all(TOPICS[event.TOPIC] is event for event in events)
+
+
+def test_every_event_there_is_belongs_to_an_aggregate() -> None:
+    def topics_below(kind: type[Event]) -> set[str]:
+        own = {kind.TOPIC} if "TOPIC" in vars(kind) and kind.__module__.startswith("exchange.") else set()
+        return own.union(*map(topics_below, kind.__subclasses__()))
+
+    assert topics_below(Event) == set(TOPICS)
+
+
+@pytest.mark.parametrize("event", TOPICS.values(), ids=TOPICS)
+def test_an_event_holds_only_what_can_be_stored(event: type[Event]) -> None:
+    hints = get_type_hints(event)
+    for field in fields(event):
+        hint = hints[field.name]
+        if get_origin(hint) is UnionType:
+            assert set(get_args(hint)) == {date, type(None)}
+        else:
+            assert hint in STORABLE
+
+
+@pytest.mark.parametrize("event", TOPICS.values(), ids=TOPICS)
+def test_sealed_fields_exist_and_have_a_category(event: type[Event]) -> None:
+    assert set(event.SEALED) <= {field.name for field in fields(event)} - {"resident"}
+    assert all(event.SEALED.values())
+    assert issubclass(event, ResidentEvent) or not event.SEALED
+
+
+def test_events_about_an_organisation_have_no_resident() -> None:
+    assert ORGANISATION_JOINED.resident == ""
+    assert PLAN_OPENED.resident == RESIDENT_REF
+
+
+@pytest.mark.parametrize(("event", "message"), SEALED_LIKE)
+def test_what_the_contract_redacts_is_stored_sealed(event: type[Event], message: type[Message]) -> None:
+    redacted = {
+        field.name: field.GetOptions().Extensions[options_pb2.privacy].category
+        for field in message.DESCRIPTOR.fields
+        if field.GetOptions().debug_redact and field.name != "resident"
+    }
+    assert redacted
+    assert dict(event.SEALED) == redacted
+
+
+@pytest.mark.parametrize(("name", "element"), ELEMENTS.items())
+def test_elements_have_the_contracts_names(name: str, element: type) -> None:
+    names = {field.name for field in plan_pb2.DESCRIPTOR.message_types_by_name[name].fields}
+    assert names <= {field.name for field in fields(element)}
+
+
+@pytest.mark.parametrize(
+    ("kind", "described"),
+    [
+        (LifeDomain, common_pb2.LifeDomain),
+        (Law, common_pb2.Law),
+        (ConsentKind, consent_service_pb2.ConsentKind),
+        (ConsentStatus, consent_service_pb2.ConsentState),
+        (ConversationKind, plan_pb2.ConversationKind),
+        (ConversationOutcome, plan_pb2.ConversationOutcome),
+        (LensFinding, plan_pb2.LensFinding),
+        (SupportKind, plan_pb2.SupportKind),
+        (SupportStatus, plan_pb2.SupportState),
+        (StopReason, plan_pb2.StopReason),
+        (AgreementOutcome, plan_pb2.AgreementOutcome),
+    ],
+)
+def test_words_are_those_of_the_contract(kind: Any, described: Any) -> None:  # noqa: ANN401 -- two enumerations
+    assert [member.value for member in kind] == _words(described.DESCRIPTOR)
+
+
+def test_purposes_are_those_of_the_contract() -> None:
+    words = _words(common_pb2.Purpose.DESCRIPTOR)
+    assert [purpose.value for purpose in Purpose] == [word.replace("_", "-") for word in words]
+
+
+def _words(described: EnumDescriptor) -> list[str]:
+    prefix = re.sub(r"(?<!^)(?=[A-Z])", "_", described.name).upper() + "_"
+    return [value.name.removeprefix(prefix).lower() for value in described.values if value.number]
+
+
+def test_every_life_domain_has_a_category() -> None:
+    assert set(CATEGORY_OF_LIFE_DOMAIN) == set(LifeDomain)
+    assert category_of("substance_use") == "GEZONDHEID-FUNCTIONEEL"
+    assert category_of("unspecified") == ""
+
+
+def test_a_task_nobody_knows_is_not_without_law() -> None:
+    assert law_of_task("college:PW") == "pw"
+    assert law_of_task("waarzegger") == LAW_UNKNOWN
+    assert LAW_UNKNOWN not in LAW_OF_TASK.values()
+
+
+def test_streams_lead_back_to_their_aggregate() -> None:
+    for name, aggregate in AGGREGATES.items():
+        assert aggregate_of(stream_of(name, "a-b-c")) is aggregate
+    assert stream_of("plan", "x") == "plan-x"
+
+
+@pytest.mark.parametrize("stream", ["", "plan", "plan-", "-x", "invoice-x", "Plan-x"])
+def test_a_stream_of_nobody_is_refused(stream: str) -> None:
+    with pytest.raises(HistoryUnreadable) as caught:
+        aggregate_of(stream)
+    assert caught.value.metadata == {}
+
+
+def test_a_command_of_another_aggregate_is_a_bug() -> None:
+    with pytest.raises(TypeError, match="SetGoal"):
+        AGGREGATES["consent"].decide(SET_GOAL, None)

@@ -1,0 +1,209 @@
+"""Organisations: certificates, tasks, and an operator that cannot lock itself out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from exchange.domain.organisation import (
+    CERTIFICATES_MAX,
+    ORGANISATION,
+    TASKS_MAX,
+    AddCertificate,
+    CertificateAdded,
+    CertificateRevoked,
+    EndTask,
+    GrantTask,
+    JoinOrganisation,
+    LeaveOrganisation,
+    OrganisationLeft,
+    RevokeCertificate,
+    TaskEnded,
+    TaskGranted,
+)
+from tests.domain.builders import HASH, JOIN, MUNICIPALITY, NOON, ORGANISATION_JOINED, OTHER_HASH, fold, given
+
+OPERATOR_JOINED = replace(ORGANISATION_JOINED, operator=True)
+ADD = AddCertificate(now=NOON, certificate_thumbprint=OTHER_HASH, signing_key=OTHER_HASH)
+ADDED = CertificateAdded(oin=MUNICIPALITY, certificate_thumbprint=OTHER_HASH, signing_key=OTHER_HASH)
+REVOKE = RevokeCertificate(now=NOON, certificate_thumbprint=HASH)
+REVOKED = CertificateRevoked(oin=MUNICIPALITY, certificate_thumbprint=HASH)
+LEAVE = LeaveOrganisation(now=NOON)
+LEFT = OrganisationLeft(oin=MUNICIPALITY)
+
+
+def test_joining() -> None:
+    given(ORGANISATION).when(JOIN).then(ORGANISATION_JOINED)
+
+
+def test_joining_twice_is_refused() -> None:
+    given(ORGANISATION, ORGANISATION_JOINED).when(JOIN).refused("ALREADY_JOINED")
+
+
+def test_coming_back_under_the_old_number_is_refused() -> None:
+    given(ORGANISATION, ORGANISATION_JOINED, LEFT).when(JOIN).refused("ALREADY_JOINED")
+
+
+@pytest.mark.parametrize(
+    ("command", "path"),
+    [
+        (replace(JOIN, oin="0000000100123456700"), "oin"),
+        (replace(JOIN, oin="000000010012345670000"), "oin"),
+        (replace(JOIN, oin="0000000100123456700x"), "oin"),
+        (replace(JOIN, oin="٠٠٠٠٠٠٠١٠٠١٢٣٤٥٦٧٠٠٠"), "oin"),
+        (replace(JOIN, name="  "), "name"),
+        (replace(JOIN, name="n" * 4001), "name"),
+        (replace(JOIN, tasks=()), "tasks"),
+        (replace(JOIN, tasks=("college:WMO", "college:WMO")), "tasks"),
+        (replace(JOIN, tasks=("college WMO",)), "tasks"),
+        (replace(JOIN, tasks=tuple(f"t{n}" for n in range(TASKS_MAX + 1))), "tasks"),
+        (replace(JOIN, certificate_thumbprint="AB" * 32), "certificate_thumbprint"),
+        (replace(JOIN, certificate_thumbprint="ab" * 31), "certificate_thumbprint"),
+        (replace(JOIN, signing_key=""), "signing_key"),
+    ],
+)
+def test_joining_with_a_fault_names_the_field(command: JoinOrganisation, path: str) -> None:
+    given(ORGANISATION).when(command).invalid(path)
+
+
+def test_all_faults_are_named_at_once() -> None:
+    bad = replace(JOIN, oin="1", name="", signing_key="x")
+    given(ORGANISATION).when(bad).invalid("oin", "name", "signing_key")
+
+
+def test_joining_with_the_most_tasks() -> None:
+    tasks = tuple(f"t{n:02}" for n in range(TASKS_MAX))
+    joined = replace(ORGANISATION_JOINED, tasks=tasks)
+    given(ORGANISATION).when(replace(JOIN, tasks=tasks)).then(joined)
+
+
+def test_adding_a_certificate() -> None:
+    given(ORGANISATION, ORGANISATION_JOINED).when(ADD).then(ADDED)
+
+
+def test_a_certificate_without_key_takes_the_newest_known_one() -> None:
+    third = "ef" * 32
+    command = AddCertificate(now=NOON, certificate_thumbprint=third)
+    added = CertificateAdded(oin=MUNICIPALITY, certificate_thumbprint=third, signing_key=OTHER_HASH)
+    given(ORGANISATION, ORGANISATION_JOINED, ADDED).when(command).then(added)
+
+
+def test_adding_the_same_certificate_again_changes_nothing() -> None:
+    history = (ORGANISATION_JOINED, ADDED)
+    given(ORGANISATION, *history).when(ADD).then()
+    given(ORGANISATION, *history).when(replace(ADD, signing_key="")).then()
+
+
+def test_a_known_certificate_with_another_key_is_refused() -> None:
+    given(ORGANISATION, ORGANISATION_JOINED, ADDED).when(replace(ADD, signing_key=HASH)).refused(
+        "SIGNING_KEY_DIFFERS"
+    )
+
+
+def test_a_malformed_certificate_is_refused() -> None:
+    bad = AddCertificate(now=NOON, certificate_thumbprint="zz", signing_key="zz")
+    given(ORGANISATION, ORGANISATION_JOINED).when(bad).invalid("certificate_thumbprint", "signing_key")
+
+
+def test_the_most_certificates() -> None:
+    more = tuple(
+        CertificateAdded(oin=MUNICIPALITY, certificate_thumbprint=f"{n:064x}", signing_key=HASH)
+        for n in range(CERTIFICATES_MAX - 1)
+    )
+    given(ORGANISATION, ORGANISATION_JOINED, *more[:-1]).when(ADD).then(ADDED)
+    given(ORGANISATION, ORGANISATION_JOINED, *more).when(ADD).refused("CERTIFICATES_FULL")
+
+
+def test_revoking_a_certificate() -> None:
+    given(ORGANISATION, ORGANISATION_JOINED).when(REVOKE).then(REVOKED)
+
+
+def test_revoking_twice_changes_nothing() -> None:
+    given(ORGANISATION, ORGANISATION_JOINED, REVOKED).when(REVOKE).then()
+
+
+def test_revoking_an_unknown_certificate_is_refused() -> None:
+    unknown = RevokeCertificate(now=NOON, certificate_thumbprint=OTHER_HASH)
+    given(ORGANISATION, ORGANISATION_JOINED).when(unknown).refused("CERTIFICATE_UNKNOWN")
+
+
+def test_a_revoked_certificate_never_comes_back() -> None:
+    again = AddCertificate(now=NOON, certificate_thumbprint=HASH, signing_key=HASH)
+    given(ORGANISATION, ORGANISATION_JOINED, REVOKED).when(again).refused("CERTIFICATE_REVOKED")
+
+
+def test_the_operator_keeps_its_last_certificate() -> None:
+    given(ORGANISATION, OPERATOR_JOINED).when(REVOKE).refused("LAST_CERTIFICATE")
+    given(ORGANISATION, OPERATOR_JOINED, ADDED).when(REVOKE).then(REVOKED)
+    other = RevokeCertificate(now=NOON, certificate_thumbprint=OTHER_HASH)
+    given(ORGANISATION, OPERATOR_JOINED, ADDED, REVOKED).when(other).refused("LAST_CERTIFICATE")
+
+
+def test_granting_a_task() -> None:
+    granted = TaskGranted(oin=MUNICIPALITY, task="college:WGS")
+    grant = GrantTask(now=NOON, task="college:WGS")
+    given(ORGANISATION, ORGANISATION_JOINED).when(grant).then(granted)
+    given(ORGANISATION, ORGANISATION_JOINED, granted).when(grant).then()
+
+
+def test_granting_a_task_without_a_name_is_refused() -> None:
+    given(ORGANISATION, ORGANISATION_JOINED).when(GrantTask(now=NOON, task="")).invalid("task")
+    given(ORGANISATION, ORGANISATION_JOINED).when(GrantTask(now=NOON, task="t" * 61)).invalid("task")
+
+
+def test_the_most_tasks() -> None:
+    almost = replace(ORGANISATION_JOINED, tasks=tuple(f"t{n}" for n in range(TASKS_MAX - 1)))
+    grant = GrantTask(now=NOON, task="college:WGS")
+    granted = TaskGranted(oin=MUNICIPALITY, task="college:WGS")
+    given(ORGANISATION, almost).when(grant).then(granted)
+    given(ORGANISATION, almost, replace(granted, task="last")).when(grant).refused("TASKS_FULL")
+
+
+def test_ending_a_task() -> None:
+    end = EndTask(now=NOON, task="college:PW")
+    ended = TaskEnded(oin=MUNICIPALITY, task="college:PW")
+    given(ORGANISATION, ORGANISATION_JOINED).when(end).then(ended)
+    given(ORGANISATION, ORGANISATION_JOINED, ended).when(end).then()
+
+
+def test_the_operator_keeps_its_last_task() -> None:
+    ended = TaskEnded(oin=MUNICIPALITY, task="college:PW")
+    last = EndTask(now=NOON, task="college:WMO")
+    given(ORGANISATION, OPERATOR_JOINED, ended).when(last).refused("LAST_TASK")
+    given(ORGANISATION, ORGANISATION_JOINED, ended).when(last).then(replace(ended, task="college:WMO"))
+
+
+def test_leaving() -> None:
+    given(ORGANISATION, ORGANISATION_JOINED).when(LEAVE).then(LEFT)
+    given(ORGANISATION, ORGANISATION_JOINED, LEFT).when(LEAVE).then()
+
+
+def test_the_operator_stays() -> None:
+    given(ORGANISATION, OPERATOR_JOINED).when(LEAVE).refused("OPERATOR_STAYS")
+
+
+@pytest.mark.parametrize("command", [ADD, GrantTask(now=NOON, task="t"), EndTask(now=NOON, task="t")])
+def test_who_left_gets_nothing_new(command: AddCertificate | GrantTask | EndTask) -> None:
+    given(ORGANISATION, ORGANISATION_JOINED, LEFT).when(command).refused("HAS_LEFT")
+
+
+def test_certificates_of_who_left_can_still_be_revoked() -> None:
+    given(ORGANISATION, ORGANISATION_JOINED, LEFT).when(REVOKE).then(REVOKED)
+
+
+@pytest.mark.parametrize(
+    "command", [ADD, REVOKE, GrantTask(now=NOON, task="t"), EndTask(now=NOON, task="t"), LEAVE]
+)
+def test_nothing_happens_to_who_never_joined(
+    command: AddCertificate | RevokeCertificate | GrantTask | EndTask | LeaveOrganisation,
+) -> None:
+    given(ORGANISATION).when(command).refused("NOT_JOINED")
+
+
+def test_the_state_tells_which_certificates_work() -> None:
+    state = fold(ORGANISATION, ORGANISATION_JOINED, ADDED, REVOKED)
+    assert [each.thumbprint for each in state.certificates if not each.revoked] == [OTHER_HASH]
+    assert state.certificate(HASH).revoked
+    assert state.certificate("00" * 32) is None
+    assert state.tasks == {"college:PW", "college:WMO"}

@@ -1,0 +1,359 @@
+"""The plan: reports, conversations, situations, goals, two pairs of glasses and the resident's word."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from exchange.domain.plan import (
+    PLAN,
+    AgreeToPlan,
+    AssessLens,
+    ConversationRecorded,
+    DescribeSituation,
+    PlanDisagreed,
+    PlanEvent,
+    ReceiveReport,
+    RecordConversation,
+    SetGoal,
+    lenses_missing,
+)
+from exchange.domain.plan.decide import ELEMENTS_MAX, LENSES_MAX
+from exchange.domain.values import CARE_DOMAINS, WORK_DOMAINS, LifeDomain, category_of
+from tests.domain.builders import (
+    AGREE,
+    ASSESS,
+    CONVERSE,
+    DAY,
+    DESCRIBE,
+    DISAGREE,
+    GOAL_SET,
+    LATER,
+    LENS_ASSESSED,
+    MUNICIPALITY,
+    PLAN_AGREED,
+    PLAN_ID,
+    PLAN_OPENED,
+    REPORT,
+    REPORT_RECEIVED,
+    REQUEST_SUPPORT,
+    RESIDENT_REF,
+    SET_GOAL,
+    SITUATION_DESCRIBED,
+    SUPPORT_ASSIGNED,
+    SUPPORT_CHOSEN,
+    SUPPORT_STARTED,
+    fold,
+    given,
+)
+
+OPENED = (PLAN_OPENED, REPORT_RECEIVED)
+CONVERSED = ConversationRecorded(
+    resident=RESIDENT_REF,
+    plan_id=PLAN_ID,
+    organisation=MUNICIPALITY,
+    task="college:WMO",
+    conversation_id="g-1",
+    kind="first",
+    hold_date=DAY,
+    outcome="continue",
+    summary="Wil thuis blijven wonen.",
+)
+SOLVE = replace(CONVERSE, outcome="solved_in_general_services")
+SOLVED = replace(CONVERSED, outcome="solved_in_general_services")
+DISAGREED = PlanDisagreed(
+    resident=RESIDENT_REF,
+    plan_id=PLAN_ID,
+    organisation=MUNICIPALITY,
+    task="college:WMO",
+    plan_version=2,
+    remarks="Liever zonder hulp; besproken.",
+    at=LATER,
+)
+WORK_GOAL = replace(GOAL_SET, goal_id="d-2", life_domain="work_and_education")
+OTHER_LENS = replace(LENS_ASSESSED, law="participatiewet", finding="waived", reason="Is met pensioen.")
+
+
+# --- reports ----------------------------------------------------------------------------------------
+
+
+def test_the_first_report_opens_the_plan() -> None:
+    given(PLAN).when(REPORT).then(PLAN_OPENED, REPORT_RECEIVED)
+
+
+def test_a_second_report_is_added() -> None:
+    second = replace(REPORT, report_id="m-2", desk="loket-werk")
+    given(PLAN, *OPENED).when(second).then(replace(REPORT_RECEIVED, report_id="m-2", desk="loket-werk"))
+
+
+@pytest.mark.parametrize(
+    ("command", "path"),
+    [
+        (replace(REPORT, life_domains=()), "life_domains"),
+        (replace(REPORT, life_domains=("basic_adl", "basic_adl")), "life_domains"),
+        (replace(REPORT, life_domains=("basic_adl", "unspecified")), "life_domains"),
+        (replace(REPORT, own_words="\n"), "own_words"),
+        (replace(REPORT, own_words="x" * 4001), "own_words"),
+        (replace(REPORT, desk=""), "desk"),
+        (replace(REPORT, resident=""), "resident"),
+    ],
+)
+def test_a_report_with_a_fault_names_the_field(command: ReceiveReport, path: str) -> None:
+    given(PLAN).when(command).invalid(path)
+
+
+def test_a_report_opens_a_closed_plan_again() -> None:
+    assert fold(PLAN, *OPENED, SOLVED).closed
+    given(PLAN, *OPENED, SOLVED).when(REPORT).then(REPORT_RECEIVED)
+    assert not fold(PLAN, *OPENED, SOLVED, REPORT_RECEIVED).closed
+
+
+def test_the_most_reports() -> None:
+    reports = (REPORT_RECEIVED,) * (ELEMENTS_MAX - 1)
+    given(PLAN, PLAN_OPENED, *reports).when(REPORT).then(REPORT_RECEIVED)
+    given(PLAN, PLAN_OPENED, *reports, REPORT_RECEIVED).when(REPORT).refused("PLAN_FULL")
+
+
+# --- conversations ----------------------------------------------------------------------------------
+
+
+def test_a_conversation() -> None:
+    given(PLAN, *OPENED).when(CONVERSE).then(CONVERSED)
+    assert not fold(PLAN, *OPENED, CONVERSED).closed
+
+
+def test_solved_at_the_first_conversation_closes_the_plan() -> None:
+    given(PLAN, *OPENED).when(SOLVE).then(SOLVED)
+    given(PLAN, *OPENED, SOLVED).when(SET_GOAL).refused("PLAN_CLOSED")
+
+
+@pytest.mark.parametrize("kind", ["with_provider", "evaluation"])
+def test_only_the_first_conversation_closes(kind: str) -> None:
+    later = replace(SOLVED, kind=kind)
+    given(PLAN, *OPENED).when(replace(SOLVE, kind=kind)).then(later)
+    assert not fold(PLAN, *OPENED, later).closed
+
+
+def test_care_that_runs_keeps_the_plan_open() -> None:
+    given(PLAN, *SUPPORT_CHOSEN).when(SOLVE).then(SOLVED)
+    assigned = (*SUPPORT_CHOSEN, SUPPORT_ASSIGNED)
+    given(PLAN, *assigned).when(SOLVE).refused("SUPPORT_RUNS")
+    given(PLAN, *assigned, SUPPORT_STARTED).when(SOLVE).refused("SUPPORT_RUNS")
+    given(PLAN, *assigned).when(CONVERSE).then(CONVERSED)
+
+
+@pytest.mark.parametrize(
+    ("command", "path"),
+    [
+        (replace(CONVERSE, kind="phone"), "kind"),
+        (replace(CONVERSE, outcome=""), "outcome"),
+        (replace(CONVERSE, summary=""), "summary"),
+        (replace(CONVERSE, hold_date=date(1899, 12, 31)), "hold_date"),
+        (replace(CONVERSE, hold_date=date(2101, 1, 1)), "hold_date"),
+    ],
+)
+def test_a_conversation_with_a_fault_names_the_field(command: RecordConversation, path: str) -> None:
+    given(PLAN, *OPENED).when(command).invalid(path)
+
+
+@pytest.mark.parametrize("day", [date(1900, 1, 1), date(2100, 12, 31)])
+def test_the_first_and_last_days_there_are(day: date) -> None:
+    given(PLAN, *OPENED).when(replace(CONVERSE, hold_date=day)).then(replace(CONVERSED, hold_date=day))
+
+
+# --- situations -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("life_domain", list(LifeDomain))
+def test_every_life_domain_can_be_described(life_domain: str) -> None:
+    described = replace(SITUATION_DESCRIBED, life_domain=life_domain)
+    given(PLAN, *OPENED).when(replace(DESCRIBE, life_domain=life_domain)).then(described)
+    (situation,) = fold(PLAN, *OPENED, described).situations
+    assert situation.category == category_of(life_domain) != ""
+    assert set(described.sealed_fields().values()) == {situation.category}
+
+
+def test_the_newest_description_of_a_domain_counts() -> None:
+    newer = replace(SITUATION_DESCRIBED, score=4)
+    other = replace(SITUATION_DESCRIBED, life_domain="justice")
+    state = fold(PLAN, *OPENED, SITUATION_DESCRIBED, other, newer)
+    assert [(each.life_domain, each.score) for each in state.situations] == [("justice", 2), ("basic_adl", 4)]
+
+
+@pytest.mark.parametrize("score", [1, 5])
+def test_scores_at_the_ends(score: int) -> None:
+    described = replace(SITUATION_DESCRIBED, score=score)
+    given(PLAN, *OPENED).when(replace(DESCRIBE, score=score)).then(described)
+
+
+def test_strengths_may_be_empty() -> None:
+    described = replace(SITUATION_DESCRIBED, strengths="")
+    given(PLAN, *OPENED).when(replace(DESCRIBE, strengths="")).then(described)
+
+
+@pytest.mark.parametrize(
+    ("command", "path"),
+    [
+        (replace(DESCRIBE, life_domain="luck"), "life_domain"),
+        (replace(DESCRIBE, description=" "), "description"),
+        (replace(DESCRIBE, strengths="x" * 4001), "strengths"),
+        (replace(DESCRIBE, score=0), "score"),
+        (replace(DESCRIBE, score=6), "score"),
+        (replace(DESCRIBE, judge_date=date(2101, 1, 1)), "judge_date"),
+    ],
+)
+def test_a_situation_with_a_fault_names_the_field(command: DescribeSituation, path: str) -> None:
+    given(PLAN, *OPENED).when(command).invalid(path)
+
+
+# --- goals and lenses -------------------------------------------------------------------------------
+
+
+def test_setting_a_goal() -> None:
+    given(PLAN, *OPENED).when(SET_GOAL).then(GOAL_SET)
+
+
+def test_a_goal_id_is_used_once() -> None:
+    given(PLAN, *OPENED, GOAL_SET).when(SET_GOAL).refused("GOAL_EXISTS")
+
+
+@pytest.mark.parametrize(
+    ("command", "path"),
+    [
+        (replace(SET_GOAL, goal_id=""), "goal_id"),
+        (replace(SET_GOAL, own_words=""), "own_words"),
+        (replace(SET_GOAL, desired_effect=" "), "desired_effect"),
+        (replace(SET_GOAL, life_domain=""), "life_domain"),
+        (replace(SET_GOAL, target_date=date(2101, 1, 1)), "target_date"),
+    ],
+)
+def test_a_goal_with_a_fault_names_the_field(command: SetGoal, path: str) -> None:
+    given(PLAN, *OPENED).when(command).invalid(path)
+
+
+def test_assessing_a_lens() -> None:
+    given(PLAN, *OPENED).when(ASSESS).then(LENS_ASSESSED)
+
+
+@pytest.mark.parametrize(
+    ("command", "path"),
+    [
+        (replace(ASSESS, law="awbz"), "law"),
+        (replace(ASSESS, finding=""), "finding"),
+        (replace(ASSESS, finding="waived", reason=" "), "reason"),
+    ],
+)
+def test_a_lens_with_a_fault_names_the_field(command: AssessLens, path: str) -> None:
+    given(PLAN, *OPENED).when(command).invalid(path)
+
+
+def test_the_most_lenses() -> None:
+    lenses = (LENS_ASSESSED,) * (LENSES_MAX - 1)
+    given(PLAN, *OPENED, *lenses).when(ASSESS).then(LENS_ASSESSED)
+    given(PLAN, *OPENED, *lenses, LENS_ASSESSED).when(ASSESS).refused("PLAN_FULL")
+
+
+# --- the resident's word ----------------------------------------------------------------------------
+
+
+def test_agreeing_names_the_version_agreed_with() -> None:
+    given(PLAN, *OPENED, GOAL_SET).when(AGREE).then(replace(PLAN_AGREED, plan_version=3))
+    given(PLAN, *SUPPORT_CHOSEN).when(AGREE).then(PLAN_AGREED)
+
+
+def test_a_plan_without_a_goal_is_not_agreed_with() -> None:
+    given(PLAN, *OPENED).when(AGREE).refused("NO_GOAL")
+
+
+def test_disagreeing_says_how_it_was_handled() -> None:
+    given(PLAN, *OPENED).when(DISAGREE).then(DISAGREED)
+    given(PLAN, *OPENED).when(replace(DISAGREE, remarks=" ")).invalid("remarks")
+
+
+@pytest.mark.parametrize("outcome", ["", "maybe"])
+def test_the_word_is_yes_or_no(outcome: str) -> None:
+    given(PLAN, *OPENED, GOAL_SET).when(replace(AGREE, outcome=outcome)).invalid("outcome")
+
+
+def test_the_newest_word_counts() -> None:
+    assert fold(PLAN, *SUPPORT_CHOSEN, PLAN_AGREED).agreed_version == 4
+    state = fold(PLAN, *SUPPORT_CHOSEN, PLAN_AGREED, DISAGREED)
+    assert state.agreed_version == 0
+    assert [each.outcome for each in state.agreements] == ["agreed", "disagreed"]
+
+
+def test_care_and_work_ask_for_both_lenses() -> None:
+    both = (*OPENED, GOAL_SET, WORK_GOAL)
+    given(PLAN, *both).when(AGREE).refused("TWO_LENSES")
+    given(PLAN, *both, LENS_ASSESSED).when(AGREE).refused("TWO_LENSES")
+    given(PLAN, *both, OTHER_LENS).when(AGREE).refused("TWO_LENSES")
+    given(PLAN, *both, LENS_ASSESSED, OTHER_LENS).when(AGREE).then(replace(PLAN_AGREED, plan_version=6))
+
+
+def test_other_lenses_do_not_stand_in() -> None:
+    jeugdwet = replace(LENS_ASSESSED, law="jeugdwet")
+    given(PLAN, *OPENED, GOAL_SET, WORK_GOAL, LENS_ASSESSED, jeugdwet).when(AGREE).refused("TWO_LENSES")
+
+
+def test_disagreeing_waits_for_no_lens() -> None:
+    given(PLAN, *OPENED, WORK_GOAL).when(DISAGREE).then(replace(DISAGREED, plan_version=3))
+
+
+def test_one_kind_of_need_asks_for_no_lens() -> None:
+    work_report = replace(REPORT_RECEIVED, life_domains=("work_and_education", "finance", "housing"))
+    assert lenses_missing(fold(PLAN, PLAN_OPENED, work_report, WORK_GOAL)) == ()
+    assert lenses_missing(fold(PLAN, *OPENED, GOAL_SET)) == ()
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        replace(REPORT_RECEIVED, life_domains=("work_and_education",)),
+        WORK_GOAL,
+        replace(SITUATION_DESCRIBED, life_domain="work_and_education", score=3),
+    ],
+)
+@pytest.mark.parametrize("care", sorted(CARE_DOMAINS))
+def test_a_need_counts_wherever_it_is_named(work: PlanEvent, care: str) -> None:
+    care_report = replace(REPORT_RECEIVED, life_domains=(care,))
+    assert lenses_missing(fold(PLAN, PLAN_OPENED, care_report, work)) == ("wmo_2015", "participatiewet")
+
+
+@pytest.mark.parametrize(("score", "missing"), [(1, 2), (3, 2), (4, 0), (5, 0)])
+def test_a_situation_is_a_need_up_to_score_three(score: int, missing: int) -> None:
+    work = replace(SITUATION_DESCRIBED, life_domain="work_and_education", score=score)
+    assert len(lenses_missing(fold(PLAN, *OPENED, work))) == missing
+
+
+def test_care_and_work_do_not_overlap() -> None:
+    assert not CARE_DOMAINS & WORK_DOMAINS
+    assert set(LifeDomain) >= CARE_DOMAINS | WORK_DOMAINS
+
+
+# --- what holds for all -----------------------------------------------------------------------------
+
+PlanCommand = SetGoal | RecordConversation | DescribeSituation | AssessLens | AgreeToPlan
+
+
+@pytest.mark.parametrize("command", [SET_GOAL, CONVERSE, DESCRIBE, ASSESS, AGREE, REQUEST_SUPPORT])
+def test_nothing_happens_to_a_plan_that_is_closed_or_not_there(command: PlanCommand) -> None:
+    given(PLAN, *OPENED, SOLVED).when(command).refused("PLAN_CLOSED")
+    given(PLAN).when(command).refused("NO_PLAN")
+
+
+def test_elements_keep_the_task_that_brought_them() -> None:
+    by_work = replace(WORK_GOAL, task="college:PW")
+    state = fold(PLAN, *OPENED, GOAL_SET, by_work)
+    assert [(goal.origin, goal.category) for goal in state.goals] == [
+        ("college:WMO", "WMO-PLAN"),
+        ("college:PW", "WMO-PLAN"),
+    ]
+    assert state.origin == "college:WMO"
+
+
+def test_the_version_counts_the_events() -> None:
+    events = (*SUPPORT_CHOSEN, PLAN_AGREED, SUPPORT_ASSIGNED, SUPPORT_STARTED, LENS_ASSESSED, CONVERSED)
+    for count in range(1, len(events) + 1):
+        assert fold(PLAN, *events[:count]).version == count
