@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from exchange.domain import AGGREGATES, stream_of
 from exchange.domain.organisation import JoinOrganisation
-from exchange.errors import ExchangeError, KeyUnavailable, SettingsInvalid
+from exchange.errors import ExchangeError, KeyUnavailable, SettingsInvalid, Unavailable
 from exchange.gate.register import Register
 from exchange.keys.authority import DevelopmentAuthority
 from exchange.keys.database import open_database
@@ -33,6 +33,7 @@ from exchange.keys.kek import FileKek
 from exchange.keys.keystore import KeyStore
 from exchange.keys.links import LinkStore
 from exchange.keys.service_secret import obtain_secret
+from exchange.ledger.checkpoint import SignedCheckpoint
 from exchange.ledger.checkpoints import CheckpointStore
 from exchange.ledger.integrator import Integrator
 from exchange.ledger.note import NoteSigner
@@ -196,6 +197,41 @@ def genesis(core: Core, now: datetime, *, thumbprint: str, signing_key: str) -> 
         facts_position=0,
     )
     core.writer.genesis([(stream_of("organisation", settings.operator_oin), events)], meta)
+
+
+@dataclass(slots=True)
+class Ledger:
+    """A shard's ledger as files: for export and audit beside, or without, a running service."""
+
+    tiles: TileStore
+    checkpoints: CheckpointStore
+    signer: NoteSigner
+    origin: str
+
+    def newest(self) -> SignedCheckpoint:
+        """Return the newest signed checkpoint. Raises Unavailable while there is none."""
+        found = self.checkpoints.last(self.origin)
+        if found is None or not found[1]:
+            raise Unavailable("no checkpoint has been signed yet")
+        return SignedCheckpoint(*found)
+
+    def close(self) -> None:
+        """Close the checkpoint store."""
+        self.checkpoints.close()
+
+
+def open_ledger(settings: Settings) -> Ledger:
+    """Open the ledger's files. Raises SettingsInvalid where the service never ran."""
+    file = settings.checkpoints_folder / "origin"
+    if not file.exists():
+        raise SettingsInvalid("no service ran with these settings", folder=settings.checkpoints_folder.name)
+    origin = file.read_text(encoding="ascii").strip()
+    return Ledger(
+        TileStore(ledger_folder(settings)),
+        CheckpointStore(settings.checkpoints_folder / "checkpoints.db"),
+        NoteSigner(origin, _log_key(settings)),
+        origin,
+    )
 
 
 def publisher_of(core: Core, on_error: Callable[[ExchangeError], None]) -> Publisher:

@@ -1,0 +1,79 @@
+"""`python -m adapters.simulators.story`: tells the story against a running service, one JSON line a step.
+
+Promises: exit 0 when every step ended as told, 1 when one did not. Writes below `--work` only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import secrets
+import sys
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from adapters.sdk.bsn import Bsn, BsnRefused
+from adapters.sdk.errors import SdkError
+from adapters.simulators.story import delivery, intake, proof, sharing
+from adapters.simulators.story.stage import Organisation, Script, StoryBroken, Telling
+
+
+def main() -> int:
+    """Tell the story."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--target", required=True)
+    parser.add_argument("--work", required=True, type=Path)
+    parser.add_argument("--log-vkey", required=True)
+    words = parser.parse_args()
+    today = datetime.now(ZoneInfo("Europe/Amsterdam")).date()
+    script = Script(words.target, words.work, words.log_vkey, today)
+    told = Telling()
+    bsn = made_up_bsn()
+    municipality, provider = Organisation(script, "municipality"), Organisation(script, "provider")
+    plan = intake.Plan(script, municipality, provider, bsn)
+    try:
+        kept = tell(told, plan)
+    except (StoryBroken, SdkError) as error:
+        sys.stderr.write(f"the story stopped: {type(error).__name__}: {error}\n")
+        return 1
+    finally:
+        municipality.close()
+        provider.close()
+    sys.stdout.write(json.dumps({"end": True, "bsns": [bsn.reveal()], "receipts": [str(file) for file in kept]}) + "\n")
+    return 0
+
+
+def tell(told: Telling, plan: intake.Plan) -> list[Path]:
+    """Tell all of it; return the receipts."""
+    intake.organisations_join(told, plan)
+    intake.a_report_at_one_desk(told, plan)
+    intake.two_pairs_of_glasses(told, plan)
+    intake.nothing_without_the_resident(told, plan)
+    adapters = delivery.adapters_start(told, plan)
+    try:
+        delivery.assigned(told, plan)
+        delivery.the_provider_reads(told, plan)
+        delivery.care_starts(told, plan)
+        sharing.work_and_income_reads(told, plan)
+        sharing.consent_and_withdrawal(told, plan)
+        sharing.emergency(told, plan)
+        delivery.care_stops(told, plan)
+    finally:
+        adapters.stop()
+    sharing.the_resident_looks(told, plan)
+    sharing.the_officer_audits(told, plan)
+    return proof.receipts(told, plan)
+
+
+def made_up_bsn() -> Bsn:
+    """Return a random number that passes the 11-proof; of the range set aside for tests."""
+    while True:
+        try:
+            return Bsn(f"9999{secrets.randbelow(100_000):05d}")
+        except BsnRefused:
+            continue
+
+
+if __name__ == "__main__":
+    sys.exit(main())

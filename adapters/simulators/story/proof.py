@@ -1,0 +1,32 @@
+"""Last part: every organisation fetches the proofs of what it did, and checks them by itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from adapters.sdk.proofs import verify_receipt
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from adapters.simulators.story.intake import Plan
+    from adapters.simulators.story.stage import Telling
+
+
+def receipts(told: Telling, plan: Plan) -> list[Path]:
+    """Fetch, verify with the SDK's own verifier, and keep each `.tlog-proof`."""
+    told.chapter("Proof")
+    folders = {one.folder.name: one for one in (plan.municipality, plan.provider)}
+    kept: list[Path] = []
+    for name, leaf_index, entry in told.receipts:
+        organisation = folders[name]
+        answer = organisation.ledger().get_receipt(leaf_index=leaf_index)
+        verify_receipt(entry, answer.tlog_proof.encode(), plan.script.log_vkey)
+        folder = organisation.folder / "receipts"
+        folder.mkdir(exist_ok=True)
+        file = folder / f"{leaf_index}.tlog-proof"
+        file.write_text(answer.tlog_proof, encoding="ascii")
+        (folder / f"{leaf_index}.leaf").write_bytes(entry)
+        kept.append(file)
+    told.step("receipts", f"{len(kept)} receipts fetched and verified, against a key that came another way.", "VERIFIED")
+    return kept

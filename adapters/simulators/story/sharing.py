@@ -1,0 +1,134 @@
+"""Third part: as far as the law lets it, with consent where the law asks for it, and stopped by a withdrawal."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final
+
+from adapters.sdk.calls import claim
+from adapters.simulators.story.stage import (
+    AUDIT,
+    BEWONER,
+    HERGEBRUIK,
+    INZAGE,
+    NECESSITY,
+    WERK,
+    StoryBroken,
+    break_glass,
+)
+from exchange.v1.common_pb2 import LifeDomain, Purpose
+from exchange.v1.consent_service_pb2 import ConsentKind
+
+if TYPE_CHECKING:
+    from adapters.simulators.story.intake import Plan
+    from adapters.simulators.story.stage import Telling
+
+NOTICE: Final = "Wij gebruiken wat Werk & Inkomen van u weet om uw hulp en uw weg naar werk op elkaar af te stemmen."
+READ_BY_WORK: Final = ["lens_assessments.reason", "situations.description"]
+
+
+def work_and_income_reads(told: Telling, plan: Plan) -> None:
+    """Its own part, and no more."""
+    told.chapter("As far as the law lets it")
+    answer = plan.consulent().plan.get_plan(claim=WERK, plan_id=plan.plan_id, fields=READ_BY_WORK, allow_partial=True)
+    domains = {one.life_domain for one in answer.plan.situations}
+    if domains != {LifeDomain.LIFE_DOMAIN_WORK_AND_EDUCATION}:
+        raise StoryBroken("Werk & Inkomen read more or less than its own part")
+    told.step(
+        "work-reads",
+        "Werk & Inkomen reads what it wrote itself; what the neighbourhood team wrote for the Wmo stays there.",
+        "PARTIAL",
+        answer.rules,
+    )
+    told.refused(
+        "wrong-hat",
+        "The same municipality under another law, claiming Participatiewet 64:",
+        lambda: plan.consulent().plan.get_plan(
+            claim=claim(Purpose.PURPOSE_PW_RECHT_VASTSTELLEN, "PW-64-1", NECESSITY),
+            plan_id=plan.plan_id,
+            fields=["situations.description"],
+        ),
+        *_rules_of_wrong_hat(),
+    )
+
+
+def _rules_of_wrong_hat() -> tuple[str, ...]:
+    # The fields lie in several categories; health has no exception in the Participatiewet (R10, R11).
+    return ("R07", "R09", "R10", "R11")
+
+
+def consent_and_withdrawal(told: Telling, plan: Plan) -> None:
+    """No consent, consent, withdrawal: refused, given, refused."""
+
+    def ask() -> object:
+        return plan.wijkteam().plan.get_plan(
+            claim=HERGEBRUIK, plan_id=plan.plan_id, fields=["lens_assessments.reason"], allow_partial=True
+        )
+
+    told.chapter("The resident decides along")
+    told.refused("no-consent", "May the neighbourhood team use what Werk & Inkomen wrote?", ask, "R15")
+    now = datetime.now(UTC)
+    requested = plan.wijkteam().consent.request_consent(
+        claim=claim(Purpose.PURPOSE_WMO_ONDERZOEK, "WMO-2.3.2", NECESSITY),
+        case_id=plan.case_id,
+        kind=ConsentKind.CONSENT_KIND_STATUTORY,
+        consent_purpose=Purpose.PURPOSE_WMO_AFSTEMMING,
+        recipients=[f"{plan.municipality.oin}/college:WMO"],
+        categories=["WMO-PLAN", "ARBEID"],
+        start_time=now - timedelta(minutes=1),
+        end_time=now + timedelta(days=90),
+        notice_id="afstemming-2026-1",
+        notice_sha256=sha256(NOTICE.encode()).digest(),
+    )
+    given = plan.inwoner().consent.give_consent(
+        claim=BEWONER, consent_id=requested.consent_id, given_by=["self"], explicit=True, free_assessed=True,
+        method="portal", expected_version=requested.version,
+    )
+    told.keep(plan.municipality, given)
+    told.step("consent", "Asked in plain words, the resident says yes: one purpose, one recipient, ninety days.", "PERMIT")
+    answer = ask()
+    told.step("with-consent", "Now the neighbourhood team reads it.", "PERMIT", answer.rules)  # type: ignore[attr-defined] # a GetPlanResponse
+    withdrawn = plan.inwoner().consent.withdraw_consent(claim=BEWONER, consent_id=requested.consent_id)
+    told.keep(plan.municipality, withdrawn)
+    told.step("withdrawn", "The resident withdraws, in one step.", "PERMIT")
+    told.refused("after-withdrawal", "The next moment:", ask, "R19")
+
+
+def emergency(told: Telling, plan: Plan) -> None:
+    """A break-glass without a real reason is refused and told to the privacy officer."""
+    told.refused(
+        "break-glass-refused",
+        "Somebody tries the emergency door without saying why:",
+        lambda: plan.begeleider().plan.get_plan(
+            claim=break_glass("haast"), plan_id=plan.plan_id, fields=["goals.own_words"]
+        ),
+        "R28",
+    )
+
+
+def the_resident_looks(told: Telling, plan: Plan) -> None:
+    """Who looked, when, why, on what ground; refused attempts too; no names of staff."""
+    told.chapter("Who looked, and why")
+    fields = [f"disclosures.{name}" for name in ("decide_time", "task", "purpose", "legal_basis", "outcome", "professional")]
+    answer = plan.inwoner().disclosure.list_disclosures(
+        claim=INZAGE, case_id=plan.case_id, fields=fields, allow_partial=True, page_size=100
+    )
+    refused = sum(one.outcome == "DENY" for one in answer.disclosures)
+    if any(one.professional for one in answer.disclosures) or not refused:
+        raise StoryBroken("the resident saw a name of staff, or no refusals")
+    told.step(
+        "resident-looks",
+        f"The resident sees {len(answer.disclosures)} lookups, {refused} of them refused, without names of staff.",
+        "PARTIAL",
+        ("R31",),
+    )
+
+
+def the_officer_audits(told: Telling, plan: Plan) -> None:
+    """The privacy officer reads the refusals, and that reading is on record too."""
+    officer = plan.municipality.as_("fg-1", "fg", "privacy-officer")
+    fields = [f"decisions.disclosure.{name}" for name in ("outcome", "rules", "task")] + ["decisions.resident_pseudonym"]
+    answer = officer.audit.list_decisions(claim=AUDIT, fields=fields, outcomes=["DENY"], page_size=100)
+    rules = sorted({rule for one in answer.decisions for rule in one.disclosure.rules})
+    told.step("officer", f"The privacy officer finds {len(answer.decisions)} refusals, by rules {', '.join(rules)}.", "PERMIT")

@@ -1,0 +1,108 @@
+"""`exchange demo`: the whole story, readable, or as one JSON object."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from exchange.settings import Settings
+from exchange.wiring.demo import Shown, published_checkpoint, run_demo
+from exchange.wiring.core import ledger_folder
+
+STYLES: Final = {
+    "PERMIT": "green",
+    "VERIFIED": "green",
+    "PARTIAL": "yellow",
+    "DENY": "red",
+    "REFUSED": "red",
+}
+MARKS: Final = {"PERMIT": "✔", "VERIFIED": "✔", "PARTIAL": "◐", "DENY": "✘", "REFUSED": "✘"}
+
+
+def demo(
+    data: Annotated[Path | None, typer.Option(help="Folder for everything; a new one where left out.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    pause: Annotated[bool, typer.Option("--pause", help="Wait before stopping, to look around.")] = False,
+) -> None:
+    """Tell one resident's plan: service and adapters as separate processes over mutual TLS on loopback."""
+    started = time.monotonic()
+    folder = (data or Path(tempfile.mkdtemp(prefix="exchange-demo-"))).resolve()
+    if folder.exists() and any(folder.iterdir()):
+        typer.echo(f"{folder.name} is not empty: name a new folder with --data", err=True)
+        raise typer.Exit(2)
+    console = Console(quiet=as_json, highlight=False)
+    _open(console)
+    shown = run_demo(folder, lambda line: _tell(console, line), _wait if pause and not as_json else None)
+    elapsed_s = round(time.monotonic() - started, 1)
+    if as_json:
+        typer.echo(json.dumps(_object(shown, elapsed_s)))
+    else:
+        _close(console, shown, elapsed_s)
+    raise typer.Exit(0 if shown.ok else 1)
+
+
+def _open(console: Console) -> None:
+    console.print()
+    console.print("[bold]One resident, one plan.[/bold]  A service, a municipality and a care provider, each with")
+    console.print("its own process and certificate, talk gRPC over mutual TLS on this machine only.")
+
+
+def _tell(console: Console, line: dict[str, Any]) -> None:
+    if "chapter" in line:
+        console.print()
+        console.print(Text(line["chapter"], style="bold underline"))
+        return
+    outcome = line["outcome"]
+    told = Text()
+    told.append(f"  {MARKS.get(outcome, '?')} ", style=STYLES.get(outcome, "magenta"))
+    told.append(line["text"])
+    if outcome not in {"PERMIT", "VERIFIED"}:
+        rules = f" [{outcome.lower()}: {', '.join(line['rules'])}]" if line["rules"] else f" [{outcome.lower()}]"
+        told.append(rules, style=STYLES.get(outcome, "magenta"))
+    console.print(told)
+
+
+def _close(console: Console, shown: Shown, elapsed_s: float) -> None:
+    if shown.report is not None:
+        word = "verified, every byte" if shown.report.ok else "differs"
+        console.print(f"  ✔ The officer's pack of {shown.report.size} leaves: {word}.", style="green")
+    console.print()
+    console.print(f"Everything is in {shown.data}  ({elapsed_s} s; service {shown.service_rss_mb:.0f} MB)")
+    if shown.ok:
+        console.print("Check it yourself:", style="bold")
+        console.print(f"  exchange audit verify {shown.pack} --policy {shown.policy}", soft_wrap=True)
+        console.print(f"  grep -rl {shown.bsns[0]} {shown.data / 'exchange'}   # the BSN is nowhere in there", soft_wrap=True)
+    else:
+        console.print("The story stopped before its end; see above and service.out.", style="red")
+
+
+def _wait(target: str) -> None:
+    typer.echo(f"\nThe service listens on {target}. Press Enter to stop it.")
+    input()
+
+
+def _object(shown: Shown, elapsed_s: float) -> dict[str, Any]:
+    settings = Settings(data=shown.data / "exchange")
+    return {
+        "ok": shown.ok,
+        "data": str(shown.data),
+        "origin": shown.origin,
+        "size": shown.report.size if shown.report is not None else 0,
+        "checkpoint": str(published_checkpoint(settings)),
+        "log_vkey": shown.log_vkey,
+        "policy": str(shown.policy),
+        "pack": str(shown.pack),
+        "receipts": shown.receipts,
+        "tiles": str(ledger_folder(settings)),
+        "bsns": shown.bsns,
+        "steps": shown.steps,
+        "service_rss_mb": round(shown.service_rss_mb, 1),
+        "elapsed_s": elapsed_s,
+    }

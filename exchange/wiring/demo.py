@@ -1,0 +1,170 @@
+"""The demo: a real service, the organisations' systems beside it, the story between them, and the audit after it.
+
+Promises: service, story and adapters are separate processes that meet over mutual TLS on loopback only; everything
+is written below one folder, what the exchange writes apart from what the organisations write.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from exchange.errors import Unavailable
+from exchange.ledger.checkpoint import parse_policy
+from exchange.ledger.pack import export_pack
+from exchange.ledger.verify import Report, verify_pack
+from exchange.settings import Settings
+from exchange.wiring.core import development_authority, ledger_folder, open_ledger
+from exchange.wiring.service import OPERATOR_FOLDER, READY_FILE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+PROVIDER_OIN: Final = "00000003271543200000"
+PROVIDER_NAME: Final = "Zorg Dichtbij"
+START_WAIT_S: Final = 20.0
+STOP_WAIT_S: Final = 20.0
+LOOK_EVERY_S: Final = 0.05
+
+
+@dataclass(slots=True)
+class Shown:
+    """What the demo has to show when it ends."""
+
+    data: Path
+    ok: bool = False
+    origin: str = ""
+    log_vkey: str = ""
+    bsns: list[str] = field(default_factory=list)
+    receipts: list[str] = field(default_factory=list)
+    steps: list[dict[str, Any]] = field(default_factory=list)
+    pack: Path = Path()
+    policy: Path = Path()
+    report: Report | None = None
+    service_rss_mb: float = 0.0
+    trouble: str = ""
+
+
+def run_demo(data: Path, tell: Callable[[dict[str, Any]], None], pause: Callable[[str], None] | None = None) -> Shown:
+    """Run it all. `tell` gets each line of the story; `pause` is called with the address while all still runs."""
+    shown = Shown(data)
+    settings = Settings(data=data / "exchange", port=0, metrics_port=0, log_file=data / "exchange" / "exchange.log")
+    settings.data.mkdir(parents=True, exist_ok=True)
+    with (data / "exchange" / "service.out").open("wb") as out:
+        service = subprocess.Popen(  # noqa: S603 -- our own program, fixed words
+            _serve_command(settings), stdout=out, stderr=subprocess.STDOUT
+        )
+        try:
+            ready = _wait_ready(service, settings.data / READY_FILE)
+            shown.origin, shown.log_vkey = ready["origin"], ready["log_vkey"]
+            _issue(settings, data / "adapters")
+            shown.ok = _tell_story(shown, ready["target"], tell)
+            shown.service_rss_mb = _rss_mb(service.pid)
+            if pause is not None and shown.ok:
+                pause(ready["target"])
+        finally:
+            service.terminate()
+            service.wait(timeout=STOP_WAIT_S)
+    if shown.ok:
+        _audit(settings, shown)
+    return shown
+
+
+def _serve_command(settings: Settings) -> list[str]:
+    return [
+        sys.executable,
+        "-m",
+        "exchange",
+        "serve",
+        "--data",
+        str(settings.data),
+        "--port",
+        "0",
+        "--metrics-port",
+        "0",
+        "--log-file",
+        str(settings.log_file),
+    ]
+
+
+def _wait_ready(service: subprocess.Popen[bytes], file: Path) -> dict[str, Any]:
+    until = time.monotonic() + START_WAIT_S
+    while time.monotonic() < until:
+        if file.exists():
+            ready: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+            return ready
+        if service.poll() is not None:
+            break
+        time.sleep(LOOK_EVERY_S)
+    raise Unavailable("the service did not start; see service.out in its folder")
+
+
+def _issue(settings: Settings, work: Path) -> None:
+    """Give each organisation a folder with credentials of the throw-away authority."""
+    authority = development_authority(settings)
+    authority.issue_organisation(PROVIDER_OIN, PROVIDER_NAME, work / "provider" / "credentials")
+    ours = work / "municipality" / "credentials"
+    ours.mkdir(parents=True, exist_ok=True)
+    for file in (settings.data / OPERATOR_FOLDER).iterdir():
+        target = ours / file.name
+        target.touch(mode=0o600)
+        target.write_bytes(file.read_bytes())
+
+
+def _tell_story(shown: Shown, target: str, tell: Callable[[dict[str, Any]], None]) -> bool:
+    words = ["--target", target, "--work", str(shown.data / "adapters"), "--log-vkey", shown.log_vkey]
+    story = subprocess.Popen(  # noqa: S603 -- our own program
+        [sys.executable, "-m", "adapters.simulators.story", *words], stdout=subprocess.PIPE, text=True
+    )
+    ended = False
+    for line in _lines(story):
+        if line.get("end"):
+            shown.bsns, shown.receipts, ended = line["bsns"], line["receipts"], True
+            continue
+        if "name" in line:
+            shown.steps.append({key: line[key] for key in ("name", "outcome", "rules")})
+        tell(line)
+    return story.wait() == 0 and ended
+
+
+def _lines(story: subprocess.Popen[str]) -> Iterator[dict[str, Any]]:
+    assert story.stdout is not None
+    for line in story.stdout:
+        yield json.loads(line)
+
+
+def _audit(settings: Settings, shown: Shown) -> None:
+    """Export the pack as the operator would, and verify it as an officer would: from the files alone."""
+    shown.policy = shown.data / "policy"
+    shown.policy.write_text(f"log {shown.log_vkey}\nquorum none\n", encoding="utf-8")
+    shown.pack = shown.data / "pack.zip"
+    ledger = open_ledger(settings)
+    try:
+        signed = ledger.newest()
+        export_pack(ledger.tiles, signed, 0, shown.pack, ledger.signer)
+    finally:
+        ledger.close()
+    text = shown.policy.read_text(encoding="utf-8")
+    parse_policy(text)
+    shown.report = verify_pack(shown.pack, text)
+    shown.ok = shown.report.ok
+    shown.steps.append({"name": "pack-verified", "outcome": "VERIFIED" if shown.ok else "DIFFERS", "rules": []})
+
+
+def _rss_mb(pid: int) -> float:
+    """Return the service's resident memory in MB, 0 where the system does not tell."""
+    try:
+        words = Path(f"/proc/{pid}/status").read_text(encoding="ascii").split("VmRSS:")[1].split()
+    except (OSError, IndexError):
+        return 0.0
+    return int(words[0]) / 1024
+
+
+def published_checkpoint(settings: Settings) -> Path:
+    """Where the newest signed checkpoint of a shard is."""
+    return ledger_folder(settings) / "checkpoint"
