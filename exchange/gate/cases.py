@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 FILE_BYTES_MAX: Final = 16 << 20
 CASES_MAX: Final = 20_000
+KEY_CHARS_MAX: Final = 120
 
 Keys: TypeAlias = Mapping[str, tuple[str, Callable[[object], Any]]]
 
@@ -140,7 +141,7 @@ def _sentence(error: _Wrong) -> str:
 
 
 def _key(error: _Wrong) -> str:
-    return str(error.args[1]) if len(error.args) > 1 else ""
+    return str(error.args[1])[:KEY_CHARS_MAX] if len(error.args) > 1 else ""
 
 
 def _read(value: object, keys: Keys, path: str = "") -> dict[str, Any]:

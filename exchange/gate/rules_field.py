@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from exchange.gate import vocabulary as words
 from exchange.gate.model import MISSING
-from exchange.gate.representation import YOUTH_AGE, Mandate
+from exchange.gate.representation import ADULT_AGE, YOUTH_AGE, Mandate
 from exchange.gate.rules_consent import consent_mandate, judged_consent
 
 if TYPE_CHECKING:
@@ -68,12 +68,12 @@ def outside_the_consent(field: Field, facts: Facts, basis: LegalBasis) -> bool:
 
 def outside_what_a_youth_lets_see(field: Field, facts: Facts, basis: LegalBasis) -> bool:
     """R17 for a representative who sees by leave of a youth of 16 or 17 (Wmo 2015 5.3.2(3))."""
-    if not basis.subject_access or facts.recipient == "betrokkene":
+    if not basis.subject_access or facts.recipient == "betrokkene" or facts.capable is not True:
         return False
-    if facts.capable is not True or facts.age is None or facts.age < YOUTH_AGE:
+    if facts.age is None or not YOUTH_AGE <= facts.age < ADULT_AGE:
         return False
     consent = facts.consent
-    return consent is MISSING or consent is None or field.category not in consent.categories
+    return consent is not MISSING and consent is not None and field.category not in consent.categories
 
 
 def beyond_a_money_mandate(field: Field, facts: Facts, basis: LegalBasis) -> bool:

@@ -90,7 +90,11 @@ PURPOSES: Final = frozenset(
 )
 # The law for which data were acquired; `*` in a register entry means any.
 ORIGINS: Final = frozenset(
-    {"wmo", "jw", "pw", "wgs", "suwi", "wgbo", "zvw", "wlz", "wvggz", "belasting", "huur", "onderwijs", "avg"}
+    {
+        *("wmo", "jw", "pw", "wgs", "suwi", "wgbo", "zvw", "wlz", "avg"),
+        *("ww", "wia", "wao", "wajong", "zw", "anw", "aow", "akw", "ioaw", "ioaz"),
+        *("belasting", "awir", "huur", "onderwijs"),
+    }
 )
 ANY_ORIGIN: Final = "*"
 

@@ -1,0 +1,245 @@
+"""Decision-case files: our own cases, the design's cases, and everything a case file can get wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from exchange.cli.gate import app
+from exchange.errors import CaseFileInvalid
+from exchange.gate.cases import CASES_MAX, FILE_BYTES_MAX, Case, decide, differences, read_cases
+from exchange.gate.register import Register
+from exchange.gate.rules import RULE_IDS
+
+HERE = Path(__file__).parent
+OWN_FILE = HERE / "cases.json"
+DESIGN = Path(os.environ.get("EXCHANGE_DESIGN_DIR", HERE.parents[1].parent / "shared" / "design"))
+REGISTER = Register.load()
+OWN = read_cases(OWN_FILE)
+RAW: list[dict[str, Any]] = json.loads(OWN_FILE.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("case", OWN, ids=lambda case: case.id)
+def test_each_own_case_comes_out_as_written(case: Case) -> None:
+    (found,) = decide([case], REGISTER)
+    assert case.expected is not None
+    assert {"id": case.id, **case.expected} == found
+
+
+def test_the_cases_of_the_design_come_out_as_written() -> None:
+    file = DESIGN / "gate-cases.json"
+    if not file.exists():
+        pytest.skip(f"the design's case file is not here: set EXCHANGE_DESIGN_DIR ({file.name})")
+    cases = read_cases(file)
+    assert len(cases) >= 12
+    found = [
+        difference
+        for case, result in zip(cases, decide(cases, REGISTER), strict=True)
+        for difference in differences(case, result)
+    ]
+    assert found == []
+
+
+def test_every_rule_denies_or_withholds_in_some_case() -> None:
+    assert {rule for case in RAW for rule in case["expected"]["rules"]} >= RULE_IDS
+
+
+def test_every_basis_that_can_permit_permits_in_some_case() -> None:
+    permitted = {rule for case in RAW for rule in case["expected"]["rules"] if rule.startswith("P-")}
+    refused_always = {"AVG-6.1.a-college", "WAMS-2.3.5c"}
+    assert permitted == {f"P-{basis.id}" for basis in REGISTER.entries() if basis.id not in refused_always}
+
+
+def valid_case() -> dict[str, Any]:
+    case: dict[str, Any] = json.loads(json.dumps(next(item for item in RAW if item["facts"].get("consent"))))
+    return case
+
+
+def write(folder: Path, content: object) -> Path:
+    file = folder / "cases.json"
+    file.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+    return file
+
+
+WRONG_FACTS: list[tuple[str, object, str]] = [
+    ("colour", "red", "facts.colour"),
+    ("now", "2026-03-02T10:00", "facts.now"),
+    ("now", "yesterday", "facts.now"),
+    ("now", 1_700_000_000, "facts.now"),
+    ("age", "44", "facts.age"),
+    ("age", -1, "facts.age"),
+    ("age", True, "facts.age"),
+    ("capable", "yes", "facts.capable"),
+    ("case_relation", 1, "facts.case_relation"),
+    ("roles", "sealed-reader", "facts.roles"),
+    ("roles", [1], "facts.roles"),
+    ("need_fields", {}, "facts.need_fields"),
+    ("objection", "MAYBE", "facts.objection"),
+    ("purpose", ["wmo-levering"], "facts.purpose"),
+    ("fields", "doelen", "facts.fields"),
+    ("fields", [{"n": "doelen"}], "facts.fields[0].cat"),
+    ("fields", [{"cat": "CONTACT"}], "facts.fields[0].n"),
+    ("fields", [{"n": "", "cat": "CONTACT"}], "facts.fields[0].n"),
+    ("fields", [{"n": "a", "cat": "CONTACT", "colour": 1}], "facts.fields[0].colour"),
+    ("fields", [{"n": "a", "cat": "CONTACT", "sealed": "no"}], "facts.fields[0].sealed"),
+    ("fields", [{"n": "a", "cat": "CONTACT"}, {"n": "a", "cat": "BSN"}], "facts.fields[1].n"),
+    ("fields", ["a"], "facts.fields[0]"),
+    ("consent", "GIVEN", "facts.consent"),
+    ("consent", {"status": "GIVEN"}, "facts.consent.status"),
+    ("consent", {"state": True}, "facts.consent.state"),
+    ("consent", {"from": "soon"}, "facts.consent.from"),
+    ("consent", {"given_by": "self"}, "facts.consent.given_by"),
+    ("break_glass", "LEVENSGEVAAR", "facts.break_glass"),
+    ("break_glass", {"code": 1}, "facts.break_glass.code"),
+    ("store_unavailable", "nee", "facts.store_unavailable"),
+]
+
+
+@pytest.mark.parametrize(("key", "value", "named"), WRONG_FACTS)
+def test_a_wrong_fact_is_refused_by_case_and_key(tmp_path: Path, key: str, value: object, named: str) -> None:
+    case = valid_case()
+    case["facts"][key] = value
+    with pytest.raises(CaseFileInvalid) as refused:
+        read_cases(write(tmp_path, [case]))
+    assert refused.value.metadata == {"case": case["id"], "key": named}
+    assert str(value) not in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"extra": 1}, "extra"),
+        ({"id": 7}, "id"),
+        ({"id": None}, "id"),
+        ({"facts": None}, "facts"),
+        ({"facts": []}, "facts"),
+        ({"expected": {"decision": "DENY"}}, "expected.rules"),
+        ({"expected": {"rules": []}}, "expected.decision"),
+        ({"expected": {"decision": "DENY", "rules": [], "why": "x"}}, "expected.why"),
+        ({"expected": {"decision": "DENY", "rules": [], "fields": {"a": "maybe"}}}, "expected.fields.a"),
+    ],
+)
+def test_a_wrong_case_is_refused_by_key(tmp_path: Path, change: dict[str, object], named: str) -> None:
+    with pytest.raises(CaseFileInvalid) as refused:
+        read_cases(write(tmp_path, [{**valid_case(), **change}]))
+    assert refused.value.metadata["key"] == named
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{",
+        "{}",
+        "null",
+        '[{"id": "a", "id": "b", "facts": {}}]',
+        '[{"id": "a", "facts": {"age": NaN}}]',
+        "[1]",
+        "[" * 100_000,
+        json.dumps([{"id": "a", "facts": {}}, {"id": "a", "facts": {}}]),
+        json.dumps([0] * (CASES_MAX + 1)),
+        " " * (FILE_BYTES_MAX + 1),
+    ],
+    ids=[
+        "empty",
+        "half",
+        "object",
+        "null",
+        "key twice",
+        "NaN",
+        "number",
+        "deep",
+        "id twice",
+        "many",
+        "large",
+    ],
+)
+def test_a_file_of_another_shape_is_refused(tmp_path: Path, content: str) -> None:
+    with pytest.raises(CaseFileInvalid):
+        read_cases(write(tmp_path, content))
+
+
+def test_a_file_that_is_not_there_or_not_text_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CaseFileInvalid):
+        read_cases(tmp_path / "none.json")
+    (tmp_path / "bytes.json").write_bytes(b"\xff\xfe[]")
+    with pytest.raises(CaseFileInvalid):
+        read_cases(tmp_path / "bytes.json")
+
+
+def run(*arguments: object) -> tuple[int, str, str]:
+    done = CliRunner().invoke(app, ["decide", *(str(argument) for argument in arguments)])
+    return done.exit_code, done.stdout, done.stderr
+
+
+def test_decide_prints_the_list_in_order() -> None:
+    code, out, err = run(OWN_FILE)
+    printed = json.loads(out)
+    assert (code, err) == (0, "")
+    assert [item["id"] for item in printed] == [case["id"] for case in RAW]
+    assert all(list(item) == ["id", "decision", "rules", "fields", "obligations"] for item in printed)
+    assert all("LOG" in item["obligations"] for item in printed)
+    assert all(item["obligations"] == sorted(item["obligations"]) for item in printed)
+
+
+def test_decide_prints_lines_and_a_table() -> None:
+    code, out, _ = run(OWN_FILE, "-o", "jsonl")
+    assert (code, len(out.splitlines())) == (0, len(RAW))
+    code, out, _ = run(OWN_FILE, "-o", "table")
+    assert code == 0
+    assert "G001" in out
+
+
+def test_check_is_content_when_all_comes_out_as_expected() -> None:
+    code, out, err = run(OWN_FILE, "--check")
+    assert (code, err) == (0, "")
+    assert len(json.loads(out)) == len(RAW)
+
+
+@pytest.mark.parametrize(
+    ("key", "other"),
+    [
+        ("decision", "PERMIT_BREAK_GLASS"),
+        ("rules", ["R99"]),
+        ("fields", {"doelen": "release"}),
+        ("obligations", []),
+    ],
+)
+def test_check_tells_each_difference_and_exits_1(tmp_path: Path, key: str, other: object) -> None:
+    case = valid_case()
+    case["expected"][key] = other
+    code, out, err = run(write(tmp_path, [case]), "--check")
+    assert code == 1
+    assert json.loads(out)[0]["id"] == case["id"]
+    assert f"{case['id']}: {key}: expected" in err
+
+
+def test_without_check_a_difference_does_not_matter(tmp_path: Path) -> None:
+    case = valid_case()
+    case["expected"]["decision"] = "PARTIAL_BREAK_GLASS"
+    assert run(write(tmp_path, [case]))[0] == 0
+
+
+def test_check_needs_something_to_check(tmp_path: Path) -> None:
+    case = valid_case()
+    del case["expected"]
+    file = write(tmp_path, [case])
+    assert run(file)[0] == 0
+    code, out, err = run(file, "--check")
+    assert (code, out) == (2, "")
+    assert case["id"] in err
+
+
+def test_a_wrong_file_call_or_register_exits_2(tmp_path: Path) -> None:
+    code, out, err = run(tmp_path / "none.json")
+    assert (code, out) == (2, "")
+    assert "CASE_FILE_INVALID" in err
+    assert run(OWN_FILE, "--what")[0] == 2
+    code, _, err = run(OWN_FILE, "--register", tmp_path)
+    assert code == 2
+    assert "REGISTER_INVALID" in err
