@@ -1,1 +1,1 @@
-"""Store: the only floor that knows `eventsourcing` and SQL. It keeps events, leaves, request ids and links together."""
+"""Store: the only floor that knows `eventsourcing` and SQL; keeps events, leaves, request ids and links."""

@@ -1,6 +1,6 @@
 """What one commit holds: events, leaves, request ids and links of a whole group of walks, or nothing of it.
 
-Promises: positions and leaf indexes are gapless and equal but for one: the leaf of position p has index p - 1.
+Promises: positions and leaf indexes are gapless and one apart: the leaf of position p has index p - 1.
 """
 
 from __future__ import annotations

@@ -8,8 +8,8 @@ Source: RFC 8259 (JSON), RFC 4648 (base64 of sealed parts).
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from datetime import datetime  # noqa: TC003 -- msgspec reads the annotations of its structs at run time
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -78,6 +78,8 @@ class Opened:
     meta: Meta
 
 
+_NAMES: Final = {kind: tuple(field.name for field in fields(kind)) for kind in TOPICS.values()}
+
 _encode = msgspec.json.Encoder().encode
 _decode_stored = msgspec.json.Decoder(Stored).decode
 _decode_map = msgspec.json.Decoder(dict[str, Any]).decode
@@ -86,20 +88,16 @@ _decode_map = msgspec.json.Decoder(dict[str, Any]).decode
 class Codec:
     """Turns events into stored bytes and back. Safe between threads: it holds no state but the key store."""
 
-    _names: ClassVar[dict[type, tuple[str, ...]]] = {}
-
     def __init__(self, keys: KeyStore) -> None:
         self._keys = keys
 
     def encode(self, event: Event, *, event_id: bytes, stream: str, version: int, meta: Meta) -> bytes:
-        """Return the stored bytes; makes keys in the key store (pending until its flush) where there are none."""
+        """Return the stored bytes; keys not there yet are made, pending until the key store's flush."""
         kind = type(event)
-        names = self._names.get(kind)
-        if names is None:
-            names = self._names[kind] = tuple(field.name for field in fields(event))  # type: ignore[arg-type] # every Event is a dataclass
         resident = event.resident
         sealed_in = event.sealed_fields()
-        clear = {name: getattr(event, name) for name in names if name not in sealed_in and name != "resident"}
+        apart = {"resident", *sealed_in}
+        clear = {name: getattr(event, name) for name in _NAMES[kind] if name not in apart}
         stored = Stored(
             id=event_id.hex(),
             at=meta.at,
@@ -124,61 +122,28 @@ class Codec:
 
     def decode(self, state: bytes, *, stream: str, version: int, topic: str) -> Opened:
         """Open stored bytes. Raises HistoryUnreadable, KeyDestroyed, KeyUnavailable or SealBroken."""
-        stored = self._parse(state, stream, topic)
-        event_id = bytes.fromhex(stored.id)
+        stored, event_id = _parse(state, stream, topic)
         data = stored.d
         data["resident"] = stored.r
         for part in stored.s:
             data.update(_decode_map(self._open(stored.r, part, (stream, version, topic, event_id))))
-        return Opened(self._build(topic, data, stream), event_id, _meta_of(stored))
+        return Opened(_build(topic, data, stream), event_id, _meta_of(stored))
 
     def decode_clear(self, state: bytes, *, stream: str, topic: str) -> tuple[Mapping[str, Any], Meta, bytes]:
         """Read only what is not sealed: the clear fields, the walk's words, the event id."""
-        stored = self._parse(state, stream, topic)
-        return (
-            stored.d | ({"resident": stored.r} if stored.r else {}),
-            _meta_of(stored),
-            bytes.fromhex(stored.id),
-        )
+        stored, event_id = _parse(state, stream, topic)
+        return stored.d | ({"resident": stored.r} if stored.r else {}), _meta_of(stored), event_id
 
     def necessity(self, state: bytes, *, stream: str, version: int, topic: str) -> str:
         """Open the necessity the caller gave; empty where there was none or the resident was erased."""
-        stored = self._parse(state, stream, topic)
+        stored, event_id = _parse(state, stream, topic)
         if stored.n is None:
             return ""
-        place = (stream, version, topic, bytes.fromhex(stored.id))
         try:
-            text: str = msgspec.json.decode(
-                self._open(stored.r, stored.n, place, label="necessity"), type=str
-            )
+            opened = self._open(stored.r, stored.n, (stream, version, topic, event_id), label="necessity")
         except KeyDestroyed:
             return ""
-        return text
-
-    def _parse(self, state: bytes, stream: str, topic: str) -> Stored:
-        try:
-            return _decode_stored(state)
-        except (msgspec.DecodeError, ValueError) as error:
-            raise HistoryUnreadable(
-                "a stored event has an unknown shape", topic=topic, aggregate=_kind(stream)
-            ) from error
-
-    def _build(self, topic: str, data: dict[str, Any], stream: str) -> Event:
-        upcast = UPCASTS.get(topic)
-        while upcast is not None:
-            topic, data = upcast(data)
-            upcast = UPCASTS.get(topic)
-        kind = TOPICS.get(topic)
-        if kind is None:
-            raise HistoryUnreadable(
-                "a stored event has an unknown topic", topic=topic, aggregate=_kind(stream)
-            )
-        try:
-            return msgspec.convert(data, kind)
-        except (msgspec.ValidationError, TypeError) as error:
-            raise HistoryUnreadable(
-                "a stored event has an unknown shape", topic=topic, aggregate=_kind(stream)
-            ) from error
+        return msgspec.json.decode(opened, type=str)
 
     def _seal(
         self,
@@ -201,6 +166,38 @@ class Codec:
         return open_sealed(
             key, part.box, envelope(stream, version, topic, resident, label or part.category, event_id)
         )
+
+
+def _parse(state: bytes, stream: str, topic: str) -> tuple[Stored, bytes]:
+    try:
+        stored = _decode_stored(state)
+        event_id = bytes.fromhex(stored.id)
+    except ValueError as error:  # msgspec's errors are ValueErrors too
+        raise _unknown_shape(topic, stream) from error
+    if len(event_id) != EVENT_ID_BYTES:
+        raise _unknown_shape(topic, stream)
+    return stored, event_id
+
+
+def _build(topic: str, data: dict[str, Any], stream: str) -> Event:
+    upcast = UPCASTS.get(topic)
+    while upcast is not None:
+        topic, data = upcast(data)
+        upcast = UPCASTS.get(topic)
+    kind = TOPICS.get(topic)
+    if kind is None:
+        raise HistoryUnreadable("a stored event has an unknown topic", topic=topic, aggregate=_kind(stream))
+    # A field this version does not know may change what the others mean: refused, never dropped.
+    if not (data.keys() - {"resident"}).issubset(_NAMES[kind]):
+        raise _unknown_shape(topic, stream)
+    try:
+        return msgspec.convert(data, kind)
+    except (msgspec.ValidationError, TypeError) as error:
+        raise _unknown_shape(topic, stream) from error
+
+
+def _unknown_shape(topic: str, stream: str) -> HistoryUnreadable:
+    return HistoryUnreadable("a stored event has an unknown shape", topic=topic, aggregate=_kind(stream))
 
 
 def _meta_of(stored: Stored) -> Meta:

@@ -7,7 +7,7 @@ Source: `eventsourcing` 9.5 Application and Aggregate.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from uuid import UUID
+from uuid import UUID  # noqa: TC003 -- the library reads the annotation at run time
 
 from eventsourcing.application import Application
 from eventsourcing.domain import Aggregate, event

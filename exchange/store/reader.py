@@ -6,6 +6,7 @@ each, closed together.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 from contextlib import contextmanager
@@ -19,7 +20,39 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ROWS_PER_PAGE_MAX: Final = 10_000
-_ROW: Final = "SELECT position, originator_id, originator_version, topic, state FROM stored_events"
+
+_HEAD: Final = "SELECT position, frontier FROM head WHERE one = 1"
+_TAIL: Final = """
+SELECT position, originator_id, originator_version, topic, state FROM stored_events
+WHERE originator_id = ? AND originator_version > ? ORDER BY originator_version"""
+_PAGE_OF_STREAM: Final = """
+SELECT position, originator_id, originator_version, topic, state FROM stored_events
+WHERE originator_id = ? AND originator_version < ? ORDER BY originator_version DESC LIMIT ?"""
+_PAGE: Final = """
+SELECT position, originator_id, originator_version, topic, state FROM stored_events
+WHERE position > ? ORDER BY position LIMIT ?"""
+_PAGE_OF_TOPICS: Final = """
+SELECT position, originator_id, originator_version, topic, state FROM stored_events
+WHERE position > ? AND topic IN (SELECT value FROM json_each(?)) ORDER BY position LIMIT ?"""
+_LAST_VERSION: Final = "SELECT max(originator_version) FROM stored_events WHERE originator_id = ?"
+_SCOPE: Final = "SELECT stream FROM links WHERE resident = ? ORDER BY stream"
+_ANSWER: Final = "SELECT content, answer FROM requests WHERE organisation = ? AND request_id = ?"
+_LEAVES: Final = """
+SELECT leaf_index, entry FROM leaves WHERE leaf_index >= ? AND leaf_index < ? ORDER BY leaf_index"""
+_EXTENT: Final = """
+SELECT (SELECT position FROM head WHERE one = 1),
+    (SELECT count(*) FROM stored_events), (SELECT coalesce(max(position), 0) FROM stored_events),
+    (SELECT count(*) FROM leaves), (SELECT coalesce(max(leaf_index) + 1, 0) FROM leaves)"""
+
+
+class Extent(NamedTuple):
+    """What is counted and what is there, of one moment. Without gaps and extras all five are equal."""
+
+    position: int
+    events: int
+    last_event: int
+    leaves: int
+    last_leaf: int
 
 
 class Scope(NamedTuple):
@@ -48,69 +81,62 @@ class SQLiteReader:
     def head(self) -> tuple[int, bytes]:
         """Return the last position and the ledger's frontier."""
         with self._moment() as c:
-            position, frontier = c.execute("SELECT position, frontier FROM head WHERE one = 1").fetchone()
+            position, frontier = c.execute(_HEAD).fetchone()
             return position, frontier
 
     def tail(self, stream: str, after_version: int = 0) -> Tail:
         """Return the events of a stream after a version, oldest first."""
         with self._moment() as c:
-            rows = c.execute(
-                f"{_ROW} WHERE originator_id = ? AND originator_version > ? ORDER BY originator_version",
-                (stream, after_version),
-            )
+            rows = c.execute(_TAIL, (stream, after_version)).fetchall()
             return Tail(_position(c), [Row(*row) for row in rows])
 
     def last_version(self, stream: str) -> tuple[int, int]:
         """Return (as of, version) of a stream that need not be folded; version 0 where there is none."""
         with self._moment() as c:
-            row = c.execute(
-                "SELECT max(originator_version) FROM stored_events WHERE originator_id = ?", (stream,)
-            ).fetchone()
+            row = c.execute(_LAST_VERSION, (stream,)).fetchone()
             return _position(c), row[0] or 0
 
     def scope(self, resident: str) -> Scope:
         """Return the streams linked to a resident."""
         with self._moment() as c:
-            rows = c.execute("SELECT stream FROM links WHERE resident = ? ORDER BY stream", (resident,))
+            rows = c.execute(_SCOPE, (resident,)).fetchall()
             return Scope(_position(c), tuple(row[0] for row in rows))
 
     def page_of_stream(self, stream: str, before_version: int, limit: int) -> list[Row]:
         """Return at most `limit` events of a stream below a version, newest first."""
         with self._moment() as c:
-            rows = c.execute(
-                f"{_ROW} WHERE originator_id = ? AND originator_version < ? "
-                "ORDER BY originator_version DESC LIMIT ?",
-                (stream, before_version, min(limit, ROWS_PER_PAGE_MAX)),
-            )
+            rows = c.execute(_PAGE_OF_STREAM, (stream, before_version, min(limit, ROWS_PER_PAGE_MAX)))
             return [Row(*row) for row in rows]
 
     def page(self, after: int, limit: int, topics: Sequence[str] = ()) -> list[Row]:
         """Return at most `limit` events after a position, oldest first, of the given topics or all."""
-        where = f" AND topic IN ({','.join('?' * len(topics))})" if topics else ""
+        most = min(limit, ROWS_PER_PAGE_MAX)
         with self._moment() as c:
-            rows = c.execute(
-                f"{_ROW} WHERE position > ?{where} ORDER BY position LIMIT ?",
-                (after, *topics, min(limit, ROWS_PER_PAGE_MAX)),
-            )
+            if topics:
+                rows = c.execute(_PAGE_OF_TOPICS, (after, json.dumps(list(topics)), most))
+            else:
+                rows = c.execute(_PAGE, (after, most))
             return [Row(*row) for row in rows]
 
     def answer(self, organisation: str, request_id: str) -> tuple[bytes, bytes] | None:
         """Return (content hash, answer) recorded for a request id."""
         with self._moment() as c:
-            row: tuple[bytes, bytes] | None = c.execute(
-                "SELECT content, answer FROM requests WHERE organisation = ? AND request_id = ?",
-                (organisation, request_id),
-            ).fetchone()
+            row: tuple[bytes, bytes] | None = c.execute(_ANSWER, (organisation, request_id)).fetchone()
             return row
 
     def leaf_entries(self, start: int, stop: int) -> list[bytes]:
         """Return leaf entries of [start, stop) in order."""
+        return [entry for _, entry in self.leaf_rows(start, stop)]
+
+    def leaf_rows(self, start: int, stop: int) -> list[tuple[int, bytes]]:
+        """Return (leaf index, entry) of the leaves that are there in [start, stop), in order."""
         with self._moment() as c:
-            rows = c.execute(
-                "SELECT entry FROM leaves WHERE leaf_index >= ? AND leaf_index < ? ORDER BY leaf_index",
-                (start, stop),
-            )
-            return [row[0] for row in rows]
+            return c.execute(_LEAVES, (start, stop)).fetchall()
+
+    def extent(self) -> Extent:
+        """Count events and leaves. Reads the whole index: for verifying, not for serving."""
+        with self._moment() as c:
+            return Extent(*c.execute(_EXTENT).fetchone())
 
     def ledger_head(self) -> tuple[int, bytes]:
         """Return (size, frontier): the size of the ledger is the last position."""
@@ -137,7 +163,7 @@ class SQLiteReader:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = sqlite3.connect(
-                f"file:{self._path}?mode=ro",
+                f"{self._path.absolute().as_uri()}?mode=ro",
                 uri=True,
                 check_same_thread=False,
                 isolation_level=None,
@@ -150,5 +176,5 @@ class SQLiteReader:
 
 
 def _position(c: sqlite3.Connection) -> int:
-    position: int = c.execute("SELECT position FROM head WHERE one = 1").fetchone()[0]
+    position: int = c.execute(_HEAD).fetchone()[0]
     return position

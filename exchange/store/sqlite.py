@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from eventsourcing.persistence import IntegrityError, OperationalError, PersistenceError
 from eventsourcing.sqlite import (
@@ -35,6 +35,24 @@ SCHEMA_VERSION: Final = 1
 LOCK_TIMEOUT_S: Final = 5
 FULL_MARKS: Final = ("disk is full", "disk I/O error")
 EMPTY_FRONTIER: Final = (0).to_bytes(8, "big")
+# The row id is our own position, so that notifications have no gaps.
+TABLES: Final = (
+    """CREATE TABLE stored_events (
+        position INTEGER PRIMARY KEY, originator_id TEXT NOT NULL, originator_version INTEGER NOT NULL,
+        topic TEXT NOT NULL, state BLOB NOT NULL
+    )""",
+    "CREATE UNIQUE INDEX stored_events_stream ON stored_events (originator_id, originator_version)",
+    "CREATE TABLE leaves (leaf_index INTEGER PRIMARY KEY, entry BLOB NOT NULL)",
+    """CREATE TABLE requests (
+        organisation TEXT, request_id TEXT, content BLOB NOT NULL, answer BLOB NOT NULL,
+        PRIMARY KEY (organisation, request_id)
+    ) WITHOUT ROWID""",
+    "CREATE TABLE links (resident TEXT, stream TEXT, PRIMARY KEY (resident, stream)) WITHOUT ROWID",
+    """CREATE TABLE head (
+        one INTEGER PRIMARY KEY CHECK (one = 1), position INTEGER NOT NULL, frontier BLOB NOT NULL
+    )""",
+    "CREATE TABLE schema_version (one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL)",
+)
 
 
 class FullSyncPool(SQLiteConnectionPool):
@@ -58,7 +76,7 @@ class FullSyncDatastore(SQLiteDatastore):
 
 
 class SQLiteRecorder(SQLiteApplicationRecorder):
-    """The library's application recorder; our own position is the row id, so notifications have no gaps."""
+    """The library's application recorder, with our own tables and one commit for all of them."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(FullSyncDatastore(path))
@@ -69,28 +87,22 @@ class SQLiteRecorder(SQLiteApplicationRecorder):
         # Names, not *: the row id alias and the extra column must not depend on column order.
         with store_errors():
             self.create_table()
-            self._check_schema()
 
     def construct_create_table_statements(self) -> list[str]:
-        """Return the statements; every one is safe to repeat."""
-        return [
-            "CREATE TABLE IF NOT EXISTS stored_events ("
-            "position INTEGER PRIMARY KEY, originator_id TEXT NOT NULL, originator_version INTEGER NOT NULL, "
-            "topic TEXT NOT NULL, state BLOB NOT NULL)",
-            "CREATE UNIQUE INDEX IF NOT EXISTS stored_events_stream "
-            "ON stored_events (originator_id, originator_version)",
-            "CREATE TABLE IF NOT EXISTS leaves (leaf_index INTEGER PRIMARY KEY, entry BLOB NOT NULL)",
-            "CREATE TABLE IF NOT EXISTS requests (organisation TEXT, request_id TEXT, content BLOB NOT NULL, "
-            "answer BLOB NOT NULL, PRIMARY KEY (organisation, request_id)) WITHOUT ROWID",
-            "CREATE TABLE IF NOT EXISTS links (resident TEXT, stream TEXT, PRIMARY KEY (resident, stream)) "
-            "WITHOUT ROWID",
-            "CREATE TABLE IF NOT EXISTS head (one INTEGER PRIMARY KEY CHECK (one = 1), position INTEGER NOT NULL, "
-            "frontier BLOB NOT NULL)",
-            "INSERT OR IGNORE INTO head VALUES (1, 0, x'0000000000000000')",
-            "CREATE TABLE IF NOT EXISTS schema_version (one INTEGER PRIMARY KEY CHECK (one = 1), "
-            "version INTEGER NOT NULL)",
-            f"INSERT OR IGNORE INTO schema_version VALUES (1, {SCHEMA_VERSION})",
-        ]
+        """Return the statements of an empty store."""
+        return list(TABLES)
+
+    def create_table(self) -> None:
+        """Make the tables of an empty store; write nothing to one that has them.
+
+        Raises HistoryUnreadable for a store of a newer version, before anything is touched.
+        """
+        if self._has_schema():
+            return
+        with self.datastore.transaction(commit=True) as c:
+            self._create_table(c)
+            c.execute("INSERT INTO head VALUES (1, 0, ?)", (EMPTY_FRONTIER,))
+            c.execute("INSERT INTO schema_version VALUES (1, ?)", (SCHEMA_VERSION,))
 
     def commit(self, batch: Batch) -> None:
         """Commit a group, or nothing of it.
@@ -102,9 +114,9 @@ class SQLiteRecorder(SQLiteApplicationRecorder):
             self.insert_events(batch.events, batch=batch)
 
     def _insert_events(
-        self, c: SQLiteCursor, stored_events: Sequence[StoredEvent], **kwargs: Any
+        self, c: SQLiteCursor, stored_events: Sequence[StoredEvent], **kwargs: Batch
     ) -> Sequence[int] | None:
-        batch: Batch = kwargs["batch"]
+        batch = kwargs["batch"]
         head = batch.head
         c.execute(
             "UPDATE head SET position = ?, frontier = ? WHERE one = 1 AND position = ?",
@@ -127,14 +139,18 @@ class SQLiteRecorder(SQLiteApplicationRecorder):
             c.executemany("INSERT OR IGNORE INTO links VALUES (?,?)", batch.links)
         return range(first, head + 1)
 
-    def _check_schema(self) -> None:
+    def _has_schema(self) -> bool:
         with self.datastore.transaction(commit=False) as c:
+            c.execute("SELECT 1 FROM sqlite_schema WHERE name = 'schema_version'")
+            if c.fetchone() is None:
+                return False
             c.execute("SELECT version FROM schema_version")
             found = c.fetchone()[0]
         if found > SCHEMA_VERSION:
             raise HistoryUnreadable(
                 "the store was written by a newer version", found=str(found), known=str(SCHEMA_VERSION)
             )
+        return True
 
     def close(self) -> None:
         """Close every connection."""

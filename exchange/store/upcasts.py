@@ -11,6 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    type_upcast = Callable[[dict[str, Any]], tuple[str, dict[str, Any]]]
+    Upcast = Callable[[dict[str, Any]], tuple[str, dict[str, Any]]]
 
-UPCASTS: Final[Mapping[str, type_upcast]] = {}
+UPCASTS: Final[Mapping[str, Upcast]] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from shard import Shard
+from tests.pipeline.shard import Shard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
