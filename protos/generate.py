@@ -32,18 +32,22 @@ def proto_files() -> list[str]:
     return sorted(path.relative_to(PROTOS).as_posix() for path in (PROTOS / PACKAGE).glob("*.proto"))
 
 
+def well_known_protos() -> Path:
+    """Return the folder of google/protobuf/*.proto inside the grpcio-tools wheel."""
+    return Path(str(resources.files("grpc_tools") / "_proto"))
+
+
 def generate(target: Path) -> list[Path]:
     """Write the code of every proto under `target`; return what was written, sorted, relative to it."""
     files = proto_files()
     if not files:
         raise GenerationFailed(f"no protos in {PACKAGE}")
-    well_known = resources.files("grpc_tools") / "_proto"
     # The plugins of mypy-protobuf are console scripts beside this interpreter, on nobody's PATH.
     scripts = Path(sys.executable).parent
     arguments = [
         "protoc",
         f"--proto_path={PROTOS}",
-        f"--proto_path={well_known}",
+        f"--proto_path={well_known_protos()}",
         f"--plugin=protoc-gen-mypy={scripts / 'protoc-gen-mypy'}",
         f"--plugin=protoc-gen-mypy_grpc={scripts / 'protoc-gen-mypy_grpc'}",
         f"--python_out={target}",

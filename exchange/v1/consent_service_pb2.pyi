@@ -128,7 +128,7 @@ class RequestConsentRequest(_message.Message):
 
     @_builtins.property
     def recipients(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Recipient ids."""
+        """Recipients, each an organisation and a task: "<OIN>/<task>"."""
 
     @_builtins.property
     def categories(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -476,7 +476,7 @@ class Consent(_message.Message):
     """Version."""
     @_builtins.property
     def recipients(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Recipient ids."""
+        """Recipients, "<OIN>/<task>"."""
 
     @_builtins.property
     def categories(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:

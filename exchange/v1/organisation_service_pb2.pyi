@@ -32,7 +32,6 @@ class JoinOrganisationRequest(_message.Message):
     TASKS_FIELD_NUMBER: _builtins.int
     CERTIFICATE_THUMBPRINT_FIELD_NUMBER: _builtins.int
     SIGNING_KEY_FIELD_NUMBER: _builtins.int
-    RECIPIENT_ID_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Same id and same content: same answer."""
     oin: _builtins.str
@@ -43,8 +42,6 @@ class JoinOrganisationRequest(_message.Message):
     """SHA-256 of the client certificate in DER, 32 bytes."""
     signing_key: _builtins.bytes
     """Raw Ed25519 public key that signs this organisation's person tokens, 32 bytes."""
-    recipient_id: _builtins.str
-    """Recipient id that consents name, such as "gem-wmo" per task; the OIN where left empty."""
     @_builtins.property
     def claim(self) -> _common_pb2.Claim:
         """On what ground."""
@@ -63,11 +60,10 @@ class JoinOrganisationRequest(_message.Message):
         tasks: _abc.Iterable[_builtins.str] | None = ...,
         certificate_thumbprint: _builtins.bytes = ...,
         signing_key: _builtins.bytes = ...,
-        recipient_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["certificate_thumbprint", b"certificate_thumbprint", "claim", b"claim", "name", b"name", "oin", b"oin", "recipient_id", b"recipient_id", "request_id", b"request_id", "signing_key", b"signing_key", "tasks", b"tasks"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["certificate_thumbprint", b"certificate_thumbprint", "claim", b"claim", "name", b"name", "oin", b"oin", "request_id", b"request_id", "signing_key", b"signing_key", "tasks", b"tasks"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
