@@ -1,0 +1,246 @@
+"""First bench: gated, sealed, leaved, durable commands of the writer beside the library as it comes.
+
+Promises: baseline and result are measured in one run, in turns, three rounds, medians; nothing is asserted.
+Measured in process, without gRPC: groups of `IN_FLIGHT` walks over as many plans.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import platform
+import sqlite3
+import statistics
+import tempfile
+import time
+import uuid
+from dataclasses import dataclass
+from datetime import date
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from exchange.domain import AGGREGATES, stream_of
+from exchange.domain.intake import receive_report
+from exchange.domain.plan import ReceiveReport, SetGoal
+from exchange.domain.resident import RegisterResident
+from exchange.domain.values import Author
+from exchange.errors import ExchangeError
+from exchange.gate.judge import judge
+from exchange.gate.model import Facts, Field
+from exchange.pipeline.walk import Caller, Claim, CommandWalk, Steps
+from exchange.settings import Settings
+from exchange.store.library_baseline import LibraryBaseline
+from exchange.wiring.core import Core, genesis, open_core, utc_now
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+IN_FLIGHT: Final = 64
+ROUNDS: Final = 3
+GROUPS_PER_ROUND: Final = 25
+BASELINE_EVENTS: Final = 800
+GATE_FIELDS: Final = 12
+GATE_RUNS: Final = 5_000
+WORDS: Final = "Ik wil weer onder de mensen komen en dan aan het werk."
+THUMBPRINT: Final = "00" * 32
+NECESSITY: Final = "Nodig voor het onderzoek; niet op minder ingrijpende wijze te verkrijgen"
+
+
+@dataclass(slots=True)
+class Bench:
+    """One empty shard with plans in it."""
+
+    core: Core
+    plans: list[str]
+
+    @classmethod
+    def open(cls, folder: Path, plans: int) -> Bench:
+        """Make a shard with residents, cases and plans."""
+        core = open_core(Settings(data=folder))
+        genesis(core, utc_now(), thumbprint=THUMBPRINT, signing_key=THUMBPRINT)
+        bench = cls(core, [])
+        for _ in range(plans):
+            bench.plans.append(bench._new_plan())
+        return bench
+
+    def group(self) -> list[CommandWalk]:
+        """Return one group of commands, one for each plan."""
+        return [self._goal(plan_id) for plan_id in self.plans]
+
+    def _new_plan(self) -> str:
+        resident = uuid.uuid4().hex
+        now, author = utc_now(), self._author()
+        register = RegisterResident(
+            now=now, author=author, resident=resident, birth_date=date(1984, 5, 17), capable=True
+        )
+        stream = stream_of("resident", resident)
+        self._run(stream, lambda view: Steps([(stream, AGGREGATES["resident"].decide(register, view.state(stream)))]))
+        ids = [str(uuid.uuid4()) for _ in range(3)]
+        report = ReceiveReport(
+            now=now,
+            author=author,
+            resident=resident,
+            case_id=ids[0],
+            plan_id=ids[1],
+            report_id=ids[2],
+            life_domains=("social_network",),
+            own_words=WORDS,
+            desk="bench",
+        )
+        self._run(stream, lambda _: Steps(receive_report(report, None, None)))
+        return ids[1]
+
+    def _run(self, anchor: str, process: Callable[[Any], Steps]) -> None:
+        outcomes = self.core.writer.run([self._walk(anchor, process, relation=False)])
+        refuse_errors(outcomes)
+
+    def _goal(self, plan_id: str) -> CommandWalk:
+        stream = stream_of("plan", plan_id)
+        command = SetGoal(
+            now=utc_now(),
+            author=self._author(),
+            goal_id=str(uuid.uuid4()),
+            own_words=WORDS,
+            desired_effect=WORDS,
+            life_domain="social_network",
+            target_date=date(2027, 1, 1),
+        )
+        decide = AGGREGATES["plan"].decide
+        return self._walk(stream, lambda view: Steps([(stream, decide(command, view.state(stream)))]))
+
+    def _walk(self, anchor: str, process: Callable[[Any], Steps], *, relation: bool = True) -> CommandWalk:
+        request_id = str(uuid.uuid4())
+        return CommandWalk(
+            rpc="SetGoal",
+            caller=Caller(
+                self.core.settings.operator_oin, "college:WMO", "bench", "regisseur", THUMBPRINT, two_factor=True, mutual_tls=True
+            ),
+            claim=Claim("wmo-onderzoek", "WMO-2.3.2", NECESSITY),
+            now=utc_now(),
+            request_id=request_id,
+            content=sha256(request_id.encode()).digest(),
+            anchor=anchor,
+            fields=(("own_words", "WMO-PLAN"), ("desired_effect", "WMO-PLAN")),
+            process=process,
+            relation=relation,
+        )
+
+    def _author(self) -> Author:
+        return Author(self.core.settings.operator_oin, "college:WMO", "bench")
+
+
+def refuse_errors(outcomes: Sequence[object]) -> None:
+    """Raise the first error among outcomes: a bench of refusals would measure something else."""
+    for outcome in outcomes:
+        if isinstance(outcome, ExchangeError):
+            raise outcome
+
+
+def run_bench(progress: Callable[[str], None]) -> dict[str, Any]:
+    """Measure; return what `exchange bench --json` prints."""
+    with tempfile.TemporaryDirectory(prefix="exchange-bench-") as name:
+        folder = Path(name)
+        bench = Bench.open(folder / "shard", IN_FLIGHT)
+        (folder / "library").mkdir()
+        library = LibraryBaseline(folder / "library", IN_FLIGHT)
+        try:
+            progress("warming up")
+            _commands_per_s(bench)
+            _library_per_s(library)
+            writes, saves = [], []
+            for number in range(ROUNDS):
+                progress(f"round {number + 1} of {ROUNDS}")
+                saves.append(_library_per_s(library))
+                writes.append(_commands_per_s(bench))
+            gate_us = _gate_us(bench)
+            synchronous = library.synchronous()
+        finally:
+            library.close()
+            bench.core.close()
+    return _report(writes, saves, gate_us, synchronous)
+
+
+def _commands_per_s(bench: Bench) -> float:
+    groups = [bench.group() for _ in range(GROUPS_PER_ROUND)]
+    _settle()
+    started = time.perf_counter()
+    for group in groups:
+        refuse_errors(bench.core.writer.run(group))
+    return _rate(GROUPS_PER_ROUND * IN_FLIGHT, started)
+
+
+def _library_per_s(library: LibraryBaseline) -> float:
+    _settle()
+    started = time.perf_counter()
+    library.set_goals(BASELINE_EVENTS, WORDS)
+    return _rate(BASELINE_EVENTS, started)
+
+
+def _rate(count: int, started: float) -> float:
+    rate = count / (time.perf_counter() - started)
+    gc.enable()
+    return rate
+
+
+def _settle() -> None:
+    # The service collects in idle moments; both sides are measured that way.
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+
+
+def _gate_us(bench: Bench) -> float:
+    fields = tuple(
+        Field(f"goals.field_{number}", "WMO-PLAN", provider="college:WMO", acquired_for="wmo")
+        for number in range(GATE_FIELDS)
+    )
+    facts = Facts(
+        now=utc_now(),
+        actor_auth="2FA+mTLS",
+        legal_basis="WMO-5.2.1-2a",
+        purpose="wmo-levering",
+        provider="college:WMO",
+        recipient="wmo-aanbieder",
+        recipient_id="bench",
+        fields=fields,
+        case_relation=True,
+        necessity=NECESSITY,
+        age=40,
+        capable=True,
+        consent=None,
+    )
+    times = []
+    for _ in range(GATE_RUNS):
+        started = time.perf_counter()
+        judge(facts, bench.core.register)
+        times.append(time.perf_counter() - started)
+    return statistics.median(times) * 1e6
+
+
+def _report(writes: list[float], saves: list[float], gate_us: float, synchronous: int) -> dict[str, Any]:
+    return {
+        "machine": {
+            "cores": os.cpu_count(),
+            "machine": platform.machine(),
+            "python": platform.python_version(),
+            "sqlite": sqlite3.sqlite_version,
+            "synchronous": synchronous,
+        },
+        "store": "sqlite",
+        "baselines": {
+            "library_save_1_event": {"median": round(statistics.median(saves)), "unit": "events/s", "runs": _whole(saves)}
+        },
+        "results": {
+            "writer_commands": {"median": round(statistics.median(writes)), "unit": "commands/s", "runs": _whole(writes)},
+            "gate_us": {"median": round(gate_us, 1), "unit": "µs", "runs": [round(gate_us, 1)]},
+        },
+        "ratios": {
+            "writes_vs_library_save": round(statistics.median(writes) / statistics.median(saves), 2),
+            "gate_us": round(gate_us, 1),
+        },
+    }
+
+
+def _whole(rates: list[float]) -> list[int]:
+    return [round(rate) for rate in rates]
