@@ -125,7 +125,7 @@ class MessageSchema:
 @cache
 def table(name: str) -> tuple[Mapping[str, str], ...]:
     """Return the rows of `data/NAME.tsv`, each by the names in its first line."""
-    text = files("adapters.provider").joinpath("data", f"{name}.tsv").read_text(encoding="utf-8")
+    text = files("adapters.provider.data").joinpath(f"{name}.tsv").read_text(encoding="utf-8")
     head, *rows = text.removesuffix("\n").split("\n")
     names = head.split("\t")
     return tuple(MappingProxyType(dict(zip(names, row.split("\t"), strict=True))) for row in rows)

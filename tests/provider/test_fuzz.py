@@ -117,9 +117,9 @@ def verdict(data: bytes) -> bool | None:
 
 
 @pytest.fixture(scope="session")
-def judges(standards: Path) -> dict[tuple[Law, str], etree.XMLSchema]:
+def judges(standards_dir: Path) -> dict[tuple[Law, str], etree.XMLSchema]:
     return {
-        (law, number): etree.XMLSchema(etree.parse(official_file(standards, law, number)))
+        (law, number): etree.XMLSchema(etree.parse(official_file(standards_dir, law, number)))
         for law, number in SOURCES
     }
 

@@ -39,8 +39,8 @@ def answers(number: str, law: Law) -> list[Message]:
 
 
 @pytest.mark.parametrize(("law", "number"), EACH)
-def test_every_answer_is_valid_and_reads_back(standards: Path, law: Law, number: str) -> None:
-    path = official_file(standards, law, str(int(number) + 1))
+def test_every_answer_is_valid_and_reads_back(standards_dir: Path, law: Law, number: str) -> None:
+    path = official_file(standards_dir, law, str(int(number) + 1))
     official = etree.XMLSchema(etree.parse(path))
     for answer in answers(number, law):
         data = emit(answer)

@@ -290,11 +290,11 @@ def test_today_decides_what_lies_in_the_future() -> None:
 
 
 @pytest.mark.parametrize("law", list(Law))
-def test_no_rule_of_the_standard_for_these_messages_was_left_out(standards: Path, law: Law) -> None:
+def test_no_rule_of_the_standard_for_these_messages_was_left_out(standards_dir: Path, law: Law) -> None:
     ours = {(number, row["rule"]) for row in table("rules") for number in row["messages"].split(",")}
     prefix = law.value.upper()
     theirs: set[tuple[str, str]] = set()
-    folder = standards / f"{law.standard}-3.2" / "afgeleid"
+    folder = standards_dir / f"{law.standard}-3.2" / "afgeleid"
     with (folder / "condities_constraints_restricties.tsv").open(encoding="utf-8") as file:
         for row in csv.DictReader(file, delimiter="\t"):
             if row["retourcode"] == "0001":
@@ -311,7 +311,7 @@ def test_no_rule_of_the_standard_for_these_messages_was_left_out(standards: Path
     assert missing == set()
 
 
-def test_the_official_examples_break_no_rule(standards: Path) -> None:
+def test_the_official_examples_break_no_rule(standards_dir: Path) -> None:
     for number in ("301", "305", "307"):
-        data = (standards / "iwmo-3.2" / "voorbeeldberichten" / f"WMO{number}.xml").read_bytes()
+        data = (standards_dir / "iwmo-3.2" / "voorbeeldberichten" / f"WMO{number}.xml").read_bytes()
         assert in_message_findings(read(data), TODAY) == ()

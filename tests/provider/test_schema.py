@@ -25,11 +25,11 @@ NUMBERS = ("301", "302", "305", "306", "307", "308")
 ALL = [(law, number) for law in Law for number in NUMBERS]
 
 
-def official_file(standards: Path, law: Law, number: str) -> Path:
+def official_file(standards_dir: Path, law: Law, number: str) -> Path:
     # Of the answers of iWmo only a derived schema exists; those of iJw are official.
     answers_of_wmo = law is Law.WMO and number in {"302", "306", "308"}
     folder = "xsd-retour-afgeleid" if answers_of_wmo else "xsd"
-    return standards / f"{law.standard}-3.2" / folder / f"{law.value.upper()}{number}.xsd"
+    return standards_dir / f"{law.standard}-3.2" / folder / f"{law.value.upper()}{number}.xsd"
 
 
 def local(qualified: str) -> str:
@@ -75,9 +75,9 @@ def our_classes(schema: MessageSchema, *, basis: bool) -> dict[str, list[tuple[s
 
 @pytest.mark.parametrize(("law", "number"), ALL)
 def test_every_element_order_and_occurrence_is_the_official_one(
-    standards: Path, law: Law, number: str
+    standards_dir: Path, law: Law, number: str
 ) -> None:
-    path = official_file(standards, law, number)
+    path = official_file(standards_dir, law, number)
     schema = schema_of(law, number)
     assert our_classes(schema, basis=False) == official_classes(path)
     basis = official_classes(path.with_name("basisschema.xsd"))
@@ -86,8 +86,8 @@ def test_every_element_order_and_occurrence_is_the_official_one(
 
 
 @pytest.mark.parametrize(("law", "number"), ALL)
-def test_namespace_and_versions_are_the_official_ones(standards: Path, law: Law, number: str) -> None:
-    root = etree.parse(official_file(standards, law, number)).getroot()
+def test_namespace_and_versions_are_the_official_ones(standards_dir: Path, law: Law, number: str) -> None:
+    root = etree.parse(official_file(standards_dir, law, number)).getroot()
     schema = schema_of(law, number)
     assert root.get("targetNamespace") == schema.namespace
     versions = {
@@ -100,8 +100,8 @@ def test_namespace_and_versions_are_the_official_ones(standards: Path, law: Law,
 
 
 @pytest.mark.parametrize("law", list(Law))
-def test_every_facet_and_enumeration_is_the_official_one(standards: Path, law: Law) -> None:
-    path = official_file(standards, law, "301").with_name("basisschema.xsd")
+def test_every_facet_and_enumeration_is_the_official_one(standards_dir: Path, law: Law) -> None:
+    path = official_file(standards_dir, law, "301").with_name("basisschema.xsd")
     official = {}
     for simple in etree.parse(path).iter(f"{XS}simpleType"):
         restriction = simple.find(f"{XS}restriction")

@@ -53,26 +53,26 @@ def test_what_we_write_is_read_and_written_the_same(law: Law, number: str) -> No
 
 
 @pytest.mark.parametrize(("law", "number"), EACH)
-def test_what_we_write_the_official_schema_accepts(standards: Path, law: Law, number: str) -> None:
-    official = etree.XMLSchema(etree.parse(official_file(standards, law, number)))
+def test_what_we_write_the_official_schema_accepts(standards_dir: Path, law: Law, number: str) -> None:
+    official = etree.XMLSchema(etree.parse(official_file(standards_dir, law, number)))
     official.assertValid(etree.fromstring(emit(message(number, law))))
 
 
 @pytest.mark.parametrize("number", THREE)
-def test_official_examples_are_read_and_survive_a_round_trip(standards: Path, number: str) -> None:
-    data = (standards / "iwmo-3.2" / "voorbeeldberichten" / f"WMO{number}.xml").read_bytes()
+def test_official_examples_are_read_and_survive_a_round_trip(standards_dir: Path, number: str) -> None:
+    data = (standards_dir / "iwmo-3.2" / "voorbeeldberichten" / f"WMO{number}.xml").read_bytes()
     seen = read(data)
     assert (seen.law, seen.number) == (Law.WMO, number)
     assert read(emit(seen)) == seen
-    official = etree.XMLSchema(etree.parse(official_file(standards, Law.WMO, number)))
+    official = etree.XMLSchema(etree.parse(official_file(standards_dir, Law.WMO, number)))
     official.assertValid(etree.fromstring(emit(seen)))
 
 
 @pytest.mark.parametrize("number", ["315", "317", "319", "323"])
 def test_official_examples_of_messages_we_do_not_speak_are_refused_by_name(
-    standards: Path, number: str
+    standards_dir: Path, number: str
 ) -> None:
-    data = (standards / "iwmo-3.2" / "voorbeeldberichten" / f"WMO{number}.xml").read_bytes()
+    data = (standards_dir / "iwmo-3.2" / "voorbeeldberichten" / f"WMO{number}.xml").read_bytes()
     assert isinstance(refusal(data), MessageUnknown)
 
 

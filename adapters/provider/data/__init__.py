@@ -1,0 +1,1 @@
+"""Tables of the standard in our own words: types, classes, messages, rules, and what would be shared."""
