@@ -52,7 +52,8 @@ def consent(name: str, **changes: object) -> Consent:
         categories=frozenset({"INKOMEN", "SCHULDEN"}),
         given_by=("self",),
     )
-    return bend(standing, **changes)
+    changed: Consent = bend(standing, **changes)
+    return changed
 
 
 def chosen(*consents: Consent) -> str:

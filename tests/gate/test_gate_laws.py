@@ -114,7 +114,7 @@ SUPPORTING_OF_CONSENT: dict[str, Any] = {
 }
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(bent_facts())
 def test_p1_taking_a_supporting_fact_away_opens_nothing(facts: Facts) -> None:
     before = judge(facts, REGISTER)
@@ -151,7 +151,7 @@ FIELD_LIMITS: list[dict[str, Any]] = [
 ]
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(bent_facts())
 def test_p2_adding_a_limit_opens_nothing(facts: Facts) -> None:
     before = judge(facts, REGISTER)
@@ -172,7 +172,7 @@ def test_p2_adding_a_limit_opens_nothing(facts: Facts) -> None:
         assert_opens_nothing(before, judge(more, REGISTER))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(bent_facts().filter(lambda facts: bool(facts.fields)), FIELD)
 def test_p3_asking_more_never_changes_what_was_judged(facts: Facts, more: Field) -> None:
     before = judge(facts, REGISTER)
@@ -182,7 +182,7 @@ def test_p3_asking_more_never_changes_what_was_judged(facts: Facts, more: Field)
         assert {name: field for name, field in after.fields.items() if name != "one more"} == before.fields
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(bent_facts())
 def test_p4_a_deny_names_a_rule_a_source_and_a_remedy(facts: Facts) -> None:
     verdict = judge(facts, REGISTER)
@@ -199,7 +199,7 @@ def test_p4_a_deny_names_a_rule_a_source_and_a_remedy(facts: Facts) -> None:
     assert verdict.obligations == tuple(sorted(set(verdict.obligations)))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(bent_facts())
 def test_p5_a_permit_names_one_basis_version_in_force(facts: Facts) -> None:
     verdict = judge(facts, REGISTER)
@@ -254,7 +254,7 @@ def test_p8_two_fields_of_one_name_are_not_judged() -> None:
     assert judge(twice, REGISTER).rules == ("R01",)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(bent_facts())
 def test_p10_sealed_and_absent_are_told_alike(facts: Facts) -> None:
     bare = replace(facts, fields=tuple(replace(field, sealed=False) for field in facts.fields or ()))
@@ -270,7 +270,7 @@ def test_p10_sealed_and_absent_are_told_alike(facts: Facts) -> None:
     )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(bent_facts().filter(lambda facts: bool(facts.fields)), st.text(max_size=20), st.sampled_from(BASES))
 def test_p11_no_unlabelled_field_is_released(facts: Facts, label: str, basis: str) -> None:
     unlabelled = tuple(
@@ -303,7 +303,7 @@ CONSENTS = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(CONSENTS, CONSENTS)
 def test_p13_a_later_word_never_makes_an_earlier_access_lawful(
     heard: list[Consent], later: list[Consent]
@@ -316,7 +316,7 @@ def test_p13_a_later_word_never_makes_an_earlier_access_lawful(
     assert select_consent([*heard, *unheard], facts) == chosen
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(CONSENTS)
 def test_p2_a_withdrawal_now_closes_what_any_of_the_consents_opened(consents: list[Consent]) -> None:
     facts = next(facts for facts in SEEDS if facts.legal_basis == "WMO-5.1.1-4")
