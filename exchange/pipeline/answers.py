@@ -54,14 +54,14 @@ class Answers:
         return text
 
     def keep(self) -> None:
-        """The group was committed."""
+        """Keep what was noted: the group was committed."""
         self._recent.update(self._tentative)
         self._tentative.clear()
         while len(self._recent) > RECENT_ANSWERS_MAX:
             self._recent.popitem(last=False)
 
     def drop(self) -> None:
-        """The group was not."""
+        """Forget what was noted: the group was not committed."""
         self._tentative.clear()
 
 

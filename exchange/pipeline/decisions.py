@@ -20,18 +20,58 @@ if TYPE_CHECKING:
     from exchange.pipeline.walk import Caller
 
 FACT_NAMES: Final = (
-    "now actor_auth legal_basis purpose provider recipient recipient_id case_relation necessity need_fields age "
-    "capable roles directly_involved has_authority staff_identity_needed acquired_for relative_of_subject "
-    "contrary_to_child_interest disproportionate objection restricted delivered_later store_unavailable "
-    "speaks_for_self"
-).split()
+    "now",
+    "actor_auth",
+    "legal_basis",
+    "purpose",
+    "provider",
+    "recipient",
+    "recipient_id",
+    "case_relation",
+    "necessity",
+    "need_fields",
+    "age",
+    "capable",
+    "roles",
+    "directly_involved",
+    "has_authority",
+    "staff_identity_needed",
+    "acquired_for",
+    "relative_of_subject",
+    "contrary_to_child_interest",
+    "disproportionate",
+    "objection",
+    "restricted",
+    "delivered_later",
+    "store_unavailable",
+    "speaks_for_self",
+)
 FIELD_NAMES: Final = (
-    "name category secret sealed third_party retention_end staff_name provider acquired_for"
-).split()
+    "name",
+    "category",
+    "secret",
+    "sealed",
+    "third_party",
+    "retention_end",
+    "staff_name",
+    "provider",
+    "acquired_for",
+)
 CONSENT_NAMES: Final = (
-    "consent_id version state explicit start end withdrawn_at purposes recipients categories given_by free_assessed "
-    "spoken_at"
-).split()
+    "consent_id",
+    "version",
+    "state",
+    "explicit",
+    "start",
+    "end",
+    "withdrawn_at",
+    "purposes",
+    "recipients",
+    "categories",
+    "given_by",
+    "free_assessed",
+    "spoken_at",
+)
 
 _encode = msgspec.json.Encoder(order="sorted").encode
 

@@ -1,4 +1,4 @@
-"""Facts for the gate, from folded streams only: never from a read model, never from what a caller says of others.
+"""Facts for the gate, from folded streams only: no read model, nothing a caller says of others.
 
 Promises: a fact that cannot be established is given as missing, and the gate denies (GDPR 25, 32).
 Source: the gate's data model; Wmo 2015 5.3.3 (case relation), UAVG 5 (age).
@@ -19,6 +19,7 @@ from exchange.gate.model import BreakGlass, Consent, Facts, Field
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from exchange.domain.resident import ResidentState
     from exchange.pipeline.walk import Caller, CommandWalk, ReadWalk, View
 
 AUTHENTICATED: Final = "2FA+mTLS"
@@ -67,12 +68,13 @@ def assemble(
 ) -> Facts:
     """Return all facts of one request."""
     caller, claim, now = walk.caller, walk.claim, walk.now
-    resident = view.state(stream_of("resident", subject.resident)) if subject.resident else None
+    resident: ResidentState | None = (
+        view.state(stream_of("resident", subject.resident)) if subject.resident else None
+    )
     case = view.state(subject.case_stream) if subject.case_stream else None
     related = (not walk.relation) or (
         case is not None and has_relation(case, caller.organisation, caller.task, caller.professional, now)
     )
-    known = resident is not None
     own_word = caller.task != RESIDENT_TASK or (bool(caller.resident) and caller.resident == subject.resident)
     facts = Facts(
         now=now,
@@ -85,13 +87,13 @@ def assemble(
         fields=tuple(fields),
         case_relation=related,
         necessity=claim.necessity or None,
-        age=age_at(resident, now.date()) if known else None,
-        capable=resident.capable if known else None,
+        age=None if resident is None else age_at(resident, now.date()),
+        capable=None if resident is None else resident.capable,
         consent=None,
         roles=frozenset((caller.role,)),
         directly_involved=related and case is not None,
-        objection=(resident.objection or None) if known else None,
-        restricted=bool(known and resident.restricted),
+        objection=None if resident is None else resident.objection or None,
+        restricted=resident is not None and resident.restricted,
         delivered_later=bool(getattr(walk, "delivered_later", False)),
         break_glass=BreakGlass(*claim.break_glass) if claim.break_glass else None,
         speaks_for_self=own_word,

@@ -1,7 +1,7 @@
 """Hot cache: folded state of the streams the walk names, so that the walk never loads.
 
-Promises: bounded in bytes; holds plain text only in memory; an older state never replaces a newer one. An entry
-the writer wrote or checked is `settled` and stays right while it is cached, because every write goes through it.
+Promises: bounded in bytes; holds plain text only in memory; an older state never replaces a newer one. An
+entry the writer wrote or checked is `settled` and stays right while it is here: every write goes through it.
 """
 
 from __future__ import annotations

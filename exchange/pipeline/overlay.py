@@ -147,7 +147,7 @@ class Overlay:
         return entry
 
     def _load(self, stream: str) -> Entry:
-        # Rare: evicted between the pool's load and this walk. The base position is committed, so this is current.
+        # Rare: evicted between the pool's load and this walk. The base is committed, so this is current.
         entry = self._loader.load(stream)
         entry.settled = True
         self._hot.put(stream, entry)

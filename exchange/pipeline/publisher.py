@@ -1,7 +1,8 @@
 """Publisher: integrates what was committed into tiles and a signed checkpoint, and hands out proofs.
 
-Promises: a checkpoint at most one interval after a commit, at once when somebody waits for a receipt; a refused
-fork stops publishing and stays visible, while writing goes on only until the operator acts.
+Promises: a checkpoint at most one interval after a commit, at once when somebody waits for a receipt; what
+failed for a moment is tried again after an interval; a refused fork stops publishing for good and stays
+visible, while writing goes on only until the operator acts.
 Source: the design of the ledger, section 3; c2sp.org/tlog-proof@v1.
 """
 
@@ -52,28 +53,34 @@ class Publisher:
         self.stopped_by: ExchangeError | None = None
 
     async def start(self, pipeline: Pipeline) -> None:
-        """Publish what is there, then follow. Raises ForkRefused or LedgerDiffers before anything is served."""
+        """Publish what is there, then follow. Raises ForkRefused or LedgerDiffers: then nothing is served."""
+        committed = pipeline.committed
         await self.integrate()
-        self._task = asyncio.get_running_loop().create_task(self._follow(pipeline))
+        self._task = asyncio.get_running_loop().create_task(self._follow(pipeline, committed))
 
     async def stop(self) -> None:
         """Publish what was committed last and stop."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        if self.stopped_by is None:
-            await self.integrate()
-        self._thread.shutdown(wait=True)
-        self._readers.shutdown(wait=True)
+        try:
+            if self.stopped_by is None:
+                await self.integrate()
+        finally:
+            self._thread.shutdown(wait=True)
+            self._readers.shutdown(wait=True)
 
     async def integrate(self) -> SignedCheckpoint | None:
         """Integrate now; return the newest checkpoint."""
         signed = await asyncio.get_running_loop().run_in_executor(self._thread, self._integrator.integrate)
         if signed is not None and signed is not self._signed:
             self._signed = signed
-            published, self._published = self._published, asyncio.Event()
-            published.set()
+            self._tell_published()
         return signed
+
+    def _tell_published(self) -> None:
+        published, self._published = self._published, asyncio.Event()
+        published.set()
 
     # --- what the door asks ---------------------------------------------------------------------------
 
@@ -128,18 +135,22 @@ class Publisher:
                 continue
         return self._signed
 
-    async def _follow(self, pipeline: Pipeline) -> None:
+    async def _follow(self, pipeline: Pipeline, committed: asyncio.Event) -> None:
         while True:
-            committed = pipeline.committed
             await self._sleep_until_needed(committed)
+            # Taken before integrating: what is committed meanwhile wakes the next turn.
+            committed = pipeline.committed
             try:
                 await self.integrate()
             except (Unavailable, ProofInvalid) as error:
                 self._on_error(error)
+                await asyncio.sleep(self._interval_s)
+                committed = _already()
             except ExchangeError as error:
                 # A fork or a difference: never sign again until a person has looked.
                 self.stopped_by = error
                 self._on_error(error)
+                self._tell_published()
                 return
 
     async def _sleep_until_needed(self, committed: asyncio.Event) -> None:
@@ -153,3 +164,9 @@ class Publisher:
             wanted.cancel()
             changed.cancel()
         self._wanted.clear()
+
+
+def _already() -> asyncio.Event:
+    event = asyncio.Event()
+    event.set()
+    return event

@@ -1,7 +1,8 @@
 """The queue before the writer: brings streams into memory, forms groups, hands each to the writer thread.
 
-Promises: bounded; a group closes by quiescence (about ten turns of the loop without a new walk, at most 8 ms),
-so an idle call pays nothing; one group is in flight at a time; an error nobody foresaw costs one walk, not a group.
+Promises: bounded, also by walks whose callers hung up; a group closes by quiescence (about ten turns of the
+loop without a new walk, at most 8 ms), so an idle call pays nothing; one group is in flight at a time; an
+error nobody foresaw costs one walk, not a group.
 Source: the design's walk; ARCHITECTURE decisions of group commit.
 """
 
@@ -47,38 +48,48 @@ class Pipeline:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="writer")
         self._loaders = ThreadPoolExecutor(LOADERS, thread_name_prefix="loader")
         self._waiting: deque[Waiting] = deque()
-        self._inside = 0  # walks accepted and not yet answered
+        self._inside = 0  # walks accepted that have not ended, whether their callers still wait or not
+        self._idle = asyncio.Event()  # set while _inside is 0
+        self._idle.set()
         self._busy = False  # a group is with the writer
         self._pumping = False
         self._draining = False
-        self._answering: dict[
-            str, set[asyncio.Future[None]]
-        ] = {}  # by resident: answers not yet out of the door
+        # By resident: answers not yet out of the door.
+        self._answering: dict[str, set[asyncio.Future[None]]] = {}
         self.committed = asyncio.Event()  # set and replaced after every group that wrote
         self.counts: Counter[str] = Counter()
 
     # --- the door -------------------------------------------------------------------------------
 
     async def submit(self, walk: Walk) -> CommandOutcome | ReadOutcome:
-        """Return the outcome, committed. Raises ExchangeError; AccessDenied is recorded before it is raised."""
+        """Return the outcome, committed. Raises ExchangeError; a refusal is recorded before it is raised."""
         if self._draining:
             raise Draining("the service is stopping")
         if self._inside >= QUEUE_WALKS_MAX:
             self.counts["overloaded"] += 1
             raise Overloaded("the queue is full")
         self._inside += 1
+        self._idle.clear()
         try:
             await self._bring(walk)
-            future: asyncio.Future[CommandOutcome | ReadOutcome] = asyncio.get_running_loop().create_future()
-            self._waiting.append((walk, future))
-            self._wake()
-            # Shielded: a caller who hangs up must not leave a half-answered group.
-            outcome = await asyncio.shield(future)
-        finally:
-            self._inside -= 1
+        except BaseException:
+            self._leave()
+            raise
+        future: asyncio.Future[CommandOutcome | ReadOutcome] = asyncio.get_running_loop().create_future()
+        # Counted until it ended: callers who hang up must not make room for more.
+        future.add_done_callback(self._leave)
+        self._waiting.append((walk, future))
+        self._wake()
+        # Shielded: a caller who hangs up must not leave a half-answered group.
+        outcome = await asyncio.shield(future)
         if isinstance(walk, CommandWalk) and walk.fence:
             await self._fence(walk)
         return outcome
+
+    def _leave(self, _: object = None) -> None:
+        self._inside -= 1
+        if not self._inside:
+            self._idle.set()
 
     def answering(self, outcome: ReadOutcome) -> Callable[[], None]:
         """Tell that an answer about a resident is on its way out; call the result when it has left."""
@@ -99,14 +110,13 @@ class Pipeline:
     async def drain(self) -> None:
         """Refuse new walks, finish those accepted, stop the threads."""
         self._draining = True
-        while self._inside:
-            await asyncio.sleep(0.005)
+        await self._idle.wait()
         self._thread.shutdown(wait=True)
         self._loaders.shutdown(wait=True)
 
     @property
     def depth(self) -> int:
-        """Walks accepted and not yet answered."""
+        """Walks accepted that have not ended."""
         return self._inside
 
     # --- bringing streams into memory -------------------------------------------------------------
@@ -195,8 +205,7 @@ class Pipeline:
         if error is None:
             for (walk, future), outcome in zip(group, done.result(), strict=True):
                 self._answer(walk, future, outcome)
-            committed, self.committed = self.committed, asyncio.Event()
-            committed.set()
+            self._tell_committed()
         elif len(group) > 1 and not isinstance(error, ExchangeError):
             # A defect in one walk must not fail its neighbours: run them one by one.
             self._one_by_one(group)
@@ -214,15 +223,19 @@ class Pipeline:
         loop = asyncio.get_running_loop()
         left = deque(group)
 
-        def next_one(_: object = None) -> None:
+        def next_one() -> None:
             if not left:
                 self._busy = False
                 if self._waiting:
                     self._wake()
                 return
             walk, future = left.popleft()
-            task = loop.run_in_executor(self._thread, self._writer.run, [walk])
-            task.add_done_callback(lambda done: (self._settle(walk, future, done), next_one()))
+
+            def take_back(done: asyncio.Future[list[Outcome]]) -> None:
+                self._settle(walk, future, done)
+                next_one()
+
+            loop.run_in_executor(self._thread, self._writer.run, [walk]).add_done_callback(take_back)
 
         next_one()
 
@@ -235,6 +248,7 @@ class Pipeline:
         error = Draining("the service stopped") if done.cancelled() else done.exception()
         if error is None:
             self._answer(walk, future, done.result()[0])
+            self._tell_committed()
         elif not future.done():
             future.set_exception(error)
 
@@ -249,13 +263,20 @@ class Pipeline:
         else:
             future.set_result(outcome)
 
+    def _tell_committed(self) -> None:
+        committed, self.committed = self.committed, asyncio.Event()
+        committed.set()
+
     # --- the fence ------------------------------------------------------------------------------------
 
     async def _fence(self, walk: CommandWalk) -> None:
         """Wait until every answer about the resident that was judged before this walk has left (bounded)."""
-        entry = self._hot.peek(walk.anchor)
-        resident = getattr(entry.state, "resident", "") if entry is not None else ""
-        open_answers = self._answering.get(resident)
+        resident = self._resident_of(walk)
+        if resident:
+            open_answers = tuple(self._answering.get(resident, ()))
+        else:
+            # Evicted meanwhile, so nobody can say about whom: wait for all of them rather than for none.
+            open_answers = tuple(left for answers in self._answering.values() for left in answers)
         if open_answers:
-            await asyncio.wait(tuple(open_answers), timeout=FENCE_WAIT_MAX_S)
             self.counts["fences"] += 1
+            await asyncio.wait(open_answers, timeout=FENCE_WAIT_MAX_S)

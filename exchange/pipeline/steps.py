@@ -1,13 +1,13 @@
-"""One walk: may you (gate), can it be (domain), seal, leave; then the recorded answer or the permitted groups.
+"""One walk: may you (gate), can it be (domain), seal, leave; then the recorded answer or the released groups.
 
-Promises: the gate is asked before anything else of the request is judged; a refusal is recorded like a permit;
-a read releases only groups the verdict released, and all or nothing unless the caller allows part.
+Promises: the gate is asked before anything else of the request is judged; a refusal is recorded as a permit
+is; a read releases only groups the verdict released, and all or nothing unless the caller allows part.
 Source: the design's walk; GDPR 5(1)(c), 5(2).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from exchange.domain import stream_of
 from exchange.errors import AccessDenied, CallerUnknown, ExchangeError, RuleBroken, VersionConflict
@@ -29,16 +29,31 @@ if TYPE_CHECKING:
     from exchange.pipeline.answers import Answers
     from exchange.pipeline.facts import Subject
     from exchange.pipeline.overlay import Overlay
-    from exchange.pipeline.walk import CommandWalk, Group, ReadWalk, Walk
+    from exchange.pipeline.walk import CommandWalk, Group, ReadWalk, Steps, Walk
 
 UNKNOWN_RESIDENT: Final = "unknown"
 WHOLE: Final = frozenset({Outcome.PERMIT, Outcome.PERMIT_BREAK_GLASS})
 
 
+class Judged(NamedTuple):
+    """One request as the gate saw it."""
+
+    subject: Subject
+    facts: Facts
+    verdict: Verdict
+    decision_id: str
+    position: int  # of the facts
+
+    @property
+    def stream(self) -> str:
+        """Where the decision is recorded; residents nobody knows share one stream."""
+        return stream_of("disclosure", self.subject.resident or UNKNOWN_RESIDENT)
+
+
 def run_command(
     walk: CommandWalk, overlay: Overlay, register: Register, answers: Answers, fresh_id: Callable[[], bytes]
 ) -> CommandOutcome | ExchangeError:
-    """Return the outcome, or the error to answer with. Raises ExchangeError for a refusal without an event."""
+    """Return the outcome, or the error to answer with. Raises ExchangeError where nothing is recorded."""
     told = answers.in_memory(walk)
     if told is not None:
         return told
@@ -49,15 +64,10 @@ def run_command(
         Field(name, category, provider=walk.caller.task, acquired_for=law) for name, category in walk.fields
     ]
     facts = assemble(walk, overlay, subject, fields, walk.caller.task)
-    verdict = judge(facts, register)
-    decision_id = fresh_id().hex()
-    if verdict.outcome not in WHOLE:
+    judged = Judged(subject, facts, judge(facts, register), fresh_id().hex(), overlay.position)
+    if judged.verdict.outcome not in WHOLE:
         told = answers.recorded(walk)
-        return (
-            told
-            if told is not None
-            else _refuse(walk, overlay, register, answers, subject, facts, verdict, decision_id)
-        )
+        return _refuse(walk, overlay, answers, judged, register) if told is None else told
     try:
         _check_version(walk, overlay)
         steps = walk.process(overlay)
@@ -67,8 +77,7 @@ def run_command(
         if told is not None:
             return told
         raise
-    meta = _meta(walk, verdict, decision_id, overlay.position)
-    return _record(walk, overlay, answers, steps.appends, dict(steps.ids), meta)
+    return _record(walk, overlay, answers, judged, steps)
 
 
 def run_read(
@@ -83,24 +92,13 @@ def run_read(
     provider = _provider(overlay, walk.anchor) or walk.caller.task
     facts = assemble(walk, overlay, subject, fields, provider)
     verdict = judge(facts, register)
-    decision_id = fresh_id().hex()
+    judged = Judged(subject, facts, verdict, fresh_id().hex(), overlay.position)
     short = verdict.permitted and verdict.outcome not in WHOLE
     refused_whole = short and not walk.allow_partial
-    event = decided(
-        decision_id=decision_id,
-        subject=subject,
-        caller=walk.caller,
-        action=walk.action,
-        facts=facts,
-        verdict=verdict,
-        facts_position=overlay.position,
-        refused_whole=refused_whole,
-    )
-    stream = stream_of("disclosure", subject.resident or UNKNOWN_RESIDENT)
-    overlay.append([(stream, [event])], _meta(walk, verdict, decision_id, overlay.position))
+    _decide(walk, overlay, judged, action=walk.action, refused_whole=refused_whole)
     if refused_whole or not verdict.permitted:
-        return refusal_error(_refusal(verdict, facts, register, decision_id))
-    return _permitted(walk, overlay, groups, verdict, decision_id, subject)
+        return refusal_error(_refusal(judged, register))
+    return _permitted(walk, overlay, groups, judged)
 
 
 def check_caller(walk: Walk, overlay: Overlay) -> None:
@@ -115,19 +113,13 @@ def check_caller(walk: Walk, overlay: Overlay) -> None:
         raise CallerUnknown("this organisation has not been granted this task", task=caller.task)
 
 
-def _permitted(
-    walk: ReadWalk,
-    overlay: Overlay,
-    groups: Sequence[Group],
-    verdict: Verdict,
-    decision_id: str,
-    subject: Subject,
-) -> ReadOutcome:
+def _permitted(walk: ReadWalk, overlay: Overlay, groups: Sequence[Group], judged: Judged) -> ReadOutcome:
+    verdict = judged.verdict
     released = frozenset(name for name, one in verdict.fields.items() if one.release)
     hidden = {group.path for group in groups if "R26" in verdict.fields[group.fact.name].rules}
     given = {group.path for group in groups if group.fact.name in released}
     return ReadOutcome(
-        decision_id=decision_id,
+        decision_id=judged.decision_id,
         position=overlay.position,
         released=released,
         groups=groups,
@@ -136,68 +128,59 @@ def _permitted(
         withheld_paths=tuple(path for path in walk.fields if path not in given and path not in hidden),
         rules=rules_for_requester(verdict),
         obligations=tuple(verdict.obligations),
-        resident=subject.resident,
+        resident=judged.subject.resident,
     )
 
 
 def _refuse(
-    walk: CommandWalk,
-    overlay: Overlay,
-    register: Register,
-    answers: Answers,
-    subject: Subject,
-    facts: Facts,
-    verdict: Verdict,
-    decision_id: str,
+    walk: CommandWalk, overlay: Overlay, answers: Answers, judged: Judged, register: Register
 ) -> AccessDenied:
-    event = decided(
-        decision_id=decision_id,
-        subject=subject,
-        caller=walk.caller,
-        action="COMMAND",
-        facts=facts,
-        verdict=verdict,
-        facts_position=overlay.position,
-        refused_whole=True,
-    )
-    stream = stream_of("disclosure", subject.resident or UNKNOWN_RESIDENT)
-    overlay.append([(stream, [event])], _meta(walk, verdict, decision_id, overlay.position))
-    refusal = _refusal(verdict, facts, register, decision_id)
+    _decide(walk, overlay, judged, action="COMMAND", refused_whole=True)
+    refusal = _refusal(judged, register)
     text = answers.note(walk, StoredAnswer(refused=refusal))
     overlay.batch.requests.append(Request(walk.caller.organisation, walk.request_id, walk.content, text))
     return refusal_error(refusal)
 
 
-def _refusal(verdict: Verdict, facts: Facts, register: Register, decision_id: str) -> RefusalOutcome:
-    told = explain(verdict, facts, register)
+def _decide(walk: Walk, overlay: Overlay, judged: Judged, *, action: str, refused_whole: bool) -> None:
+    event = decided(
+        decision_id=judged.decision_id,
+        subject=judged.subject,
+        caller=walk.caller,
+        action=action,
+        facts=judged.facts,
+        verdict=judged.verdict,
+        facts_position=judged.position,
+        refused_whole=refused_whole,
+    )
+    overlay.append([(judged.stream, [event])], _meta(walk, judged))
+
+
+def _refusal(judged: Judged, register: Register) -> RefusalOutcome:
+    told = explain(judged.verdict, judged.facts, register)
     return RefusalOutcome(
-        decision_id=decision_id,
-        rules=rules_for_requester(verdict),
+        decision_id=judged.decision_id,
+        rules=rules_for_requester(judged.verdict),
         explanation=told.requester,
         remedies=tuple(told.remedies),
-        obligations=tuple(verdict.obligations),
+        obligations=tuple(judged.verdict.obligations),
     )
 
 
 def _record(
-    walk: CommandWalk,
-    overlay: Overlay,
-    answers: Answers,
-    appends: Sequence[tuple[str, Sequence[Any]]],
-    ids: dict[str, str],
-    meta: Meta,
+    walk: CommandWalk, overlay: Overlay, answers: Answers, judged: Judged, steps: Steps
 ) -> CommandOutcome:
-    touched = {stream for stream, events in appends if events}
-    count, entry = overlay.append(appends, meta) if touched else (0, b"")
+    changes = any(events for _, events in steps.appends)
+    count, entry = overlay.append(steps.appends, _meta(walk, judged)) if changes else (0, b"")
     position = overlay.position
     outcome = CommandOutcome(
         position=position,
         leaf_index=position - 1,
         leaves=count,
         at=walk.now,
-        decision_id=meta.decision_id,
-        versions={stream.partition("-")[0]: overlay.version(stream) for stream, _ in appends},
-        ids=ids,
+        decision_id=judged.decision_id,
+        versions={stream.partition("-")[0]: overlay.version(stream) for stream, _ in steps.appends},
+        ids=dict(steps.ids),
         leaf_entry=entry,
     )
     # Recorded whole, so that a repeat after a restart gets the same bytes.
@@ -221,8 +204,8 @@ def _provider(overlay: Overlay, anchor: str) -> str:
     return origin
 
 
-def _meta(walk: Walk, verdict: Verdict, decision_id: str, facts_position: int) -> Meta:
-    caller = walk.caller
+def _meta(walk: Walk, judged: Judged) -> Meta:
+    caller, verdict = walk.caller, judged.verdict
     basis = f"{verdict.basis_id}@{verdict.basis_version}" if verdict.basis_id else walk.claim.legal_basis
     return Meta(
         at=walk.now,
@@ -231,8 +214,8 @@ def _meta(walk: Walk, verdict: Verdict, decision_id: str, facts_position: int) -
         professional=caller.professional,
         purpose=walk.claim.purpose,
         legal_basis=basis,
-        decision_id=decision_id,
+        decision_id=judged.decision_id,
         policy_hash=verdict.policy_hash,
-        facts_position=facts_position,
+        facts_position=judged.position,
         necessity=walk.claim.necessity,
     )

@@ -1,7 +1,7 @@
 """The writer: runs a group of walks one after another against folded state, then commits them together.
 
-Promises: serial, so a withdrawal and a read are totally ordered; nobody gets an answer before its decision is
-committed; when the commit fails nothing of the group was seen by anybody, and the state built on it is dropped.
+Promises: serial, so a withdrawal and a read are totally ordered; nobody gets an answer before its decision
+is committed; when the commit fails nobody saw anything of the group, and the state built on it is dropped.
 Source: group commit as in the design's walk; GDPR 5(2).
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from exchange.domain import stream_of
 from exchange.errors import ExchangeError, KeyUnavailable, StoreUnavailable, Unavailable
 from exchange.ledger.merkle import Frontier, hash_leaf
 from exchange.pipeline.answers import Answers
@@ -36,7 +35,7 @@ COMMIT_TRIES_MAX: Final = 4
 
 
 class Writer:
-    """Owned by one thread at a time. `run` is the whole of it; the event loop talks to it through the queue."""
+    """Owned by one thread at a time. `run` is the whole of it; the loop reaches it through the queue."""
 
     def __init__(
         self,
@@ -70,41 +69,46 @@ class Writer:
         return self._position
 
     def run(self, walks: Sequence[Walk]) -> list[Outcome]:
-        """Walk, commit, answer: one outcome for each walk, in order. Never raises an ExchangeError itself."""
+        """Walk, commit, answer: one outcome for each walk, in order. Raises only what nobody foresaw."""
         for _ in range(COMMIT_TRIES_MAX):
-            whole = False
             try:
-                if not self._synced:
-                    self._sync()
-                outcomes, overlay = self._walk_all(walks)
-                outcomes = self._commit(walks, outcomes, overlay)
-                whole = True
+                return self._attempt(walks)
             except HeadMoved:
                 continue
             except Taken:
                 return self._bisect(walks)
             except (StoreUnavailable, KeyUnavailable) as error:
                 return [error] * len(walks)
-            else:
-                return outcomes
-            finally:
-                # Also for an error nobody foresaw: state that was not committed must not stay.
-                if not whole:
-                    self._drop()
         busy = Unavailable("other writers kept the head moving; nothing was recorded")
         return [busy] * len(walks)
 
     def genesis(self, appends: Sequence[tuple[str, Sequence[Event]]], meta: Meta) -> bool:
-        """Commit the first events of an empty store; False where there is history. No gate: nobody to ask yet."""
+        """Commit the first events of an empty store; False where there is history. Nobody to ask: no gate."""
         self._sync()
         if self._position:
             return False
         overlay = self._overlay()
         overlay.append(appends, meta)
-        self._commit([], [], overlay)
+        try:
+            self._commit([], overlay)
+        except BaseException:
+            self._drop()
+            raise
         return True
 
     # --- one group --------------------------------------------------------------------------------
+
+    def _attempt(self, walks: Sequence[Walk]) -> list[Outcome]:
+        try:
+            if not self._synced:
+                self._sync()
+            outcomes, overlay = self._walk_all(walks)
+            self._commit(outcomes, overlay)
+        except BaseException:
+            # Also for an error nobody foresaw: state that was not committed must not stay.
+            self._drop()
+            raise
+        return outcomes
 
     def _walk_all(self, walks: Sequence[Walk]) -> tuple[list[Outcome], Overlay]:
         overlay = self._overlay()
@@ -115,9 +119,10 @@ class Writer:
                     outcomes.append(run_command(walk, overlay, self.register, self._answers, self._fresh_id))
                 else:
                     outcomes.append(run_read(walk, overlay, self.register, self._fresh_id))
-            except (StoreUnavailable, KeyUnavailable):
+            except StoreUnavailable:
                 raise
             except ExchangeError as error:
+                # A key that is gone or out of reach costs the walk that needs it, not its neighbours.
                 outcomes.append(error)
         return outcomes, overlay
 
@@ -132,10 +137,11 @@ class Writer:
             fresh_id=self._fresh_id,
         )
 
-    def _commit(self, walks: Sequence[Walk], outcomes: list[Outcome], overlay: Overlay) -> list[Outcome]:
+    def _commit(self, outcomes: Sequence[Outcome], overlay: Overlay) -> None:
         batch = overlay.batch
         if not batch.events and not batch.requests:
-            return outcomes
+            self._confirm_refusals(outcomes)
+            return
         frontier = self._frontier.copy()
         frontier.extend(map(hash_leaf, batch.leaves))
         batch.frontier = frontier.to_bytes()
@@ -155,11 +161,17 @@ class Writer:
         self._hot.touch(overlay.used)
         self._hot.apply(overlay.changes)
         self._answers.keep()
-        assert len(outcomes) == len(walks)
-        return outcomes
+
+    def _confirm_refusals(self, outcomes: Sequence[Outcome]) -> None:
+        # No commit compares the head for these, so a refusal could rest on what another writer changed since.
+        if (
+            any(isinstance(one, ExchangeError) for one in outcomes)
+            and self._reader.head()[0] != self._position
+        ):
+            raise HeadMoved("another writer moved the head", expected=str(self._position))
 
     def _was_kept(self, overlay: Overlay) -> bool:
-        """Ask the store whether a commit that reported failure was kept after all: our first event is the proof."""
+        """Ask the store whether a commit that reported failure was kept: our first event is the proof."""
         batch = overlay.batch
         position, frontier = self._reader.head()
         if position < batch.head:
@@ -190,8 +202,7 @@ class Writer:
         self._recent.forget_before(self._position)
 
     def _bisect(self, walks: Sequence[Walk]) -> list[Outcome]:
-        """A request id or version of this group was taken: answer those recorded, run the others in halves."""
-        self._drop()
+        """Answer the walks whose request id was taken, run the others again, in halves if none was."""
         try:
             told = [self._answers.recorded(walk) if isinstance(walk, CommandWalk) else None for walk in walks]
         except StoreUnavailable as error:
