@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from adapters.sdk.tokens import Person
     from exchange.v1.subscription_service_pb2 import SubscribeRequest, SubscribeResponse
 
+    AsyncStream = grpc.aio.UnaryStreamCall[SubscribeRequest, SubscribeResponse]
+
 
 class AsyncExchangeClient(Client[Awaiting, grpc.aio.Channel]):
     """Calls one exchange for one organisation, as one person. `timeout_s` bounds a call with its retries."""
@@ -62,14 +64,11 @@ class AsyncExchangeClient(Client[Awaiting, grpc.aio.Channel]):
     ) -> None:
         await self.close()
 
-    def open_stream(
-        self, request: SubscribeRequest
-    ) -> grpc.aio.UnaryStreamCall[SubscribeRequest, SubscribeResponse]:
+    def open_stream(self, request: SubscribeRequest) -> AsyncStream:
         """Open one stream, without resuming; `subscription.py` resumes. Reading may raise `AioRpcError`."""
         line, channel = self._connection.current
         call = channel.unary_stream(SUBSCRIBE.path, **calling(SUBSCRIBE))
-        stream = call(request, metadata=line.metadata(SUBSCRIBE, self._person))
-        return cast("grpc.aio.UnaryStreamCall[SubscribeRequest, SubscribeResponse]", stream)
+        return cast("AsyncStream", call(request, metadata=line.metadata(SUBSCRIBE, self._person)))
 
     async def _send(self, rpc: Rpc[Any, Any], request: Message) -> object:
         request_id = draw_request_id(request)

@@ -65,7 +65,12 @@ class Rpc(Generic[_Fields, _Answer]):
         self.answer: Final = answer
         method = _method_of(cast("type[Message]", request), answer)
         self.path: Final = f"/{method.containing_service.full_name}/{method.name}"
+        self.name = ""
         self.needs_person: Final = method.containing_service.name not in _WITHOUT_PERSON
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        """Take the name it has in the table."""
+        self.name = name
 
     @overload
     def __get__(self, calls: Calls[Blocking], owner: type) -> Callable[_Fields, _Answer]: ...

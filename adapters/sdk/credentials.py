@@ -94,13 +94,16 @@ def _read(path: Path, *, private: bool = False) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except OSError as error:
         raise CredentialsInvalid(f"{path.name} cannot be opened: {error.strerror}") from None
-    with os.fdopen(descriptor, "rb") as file:
-        found = os.fstat(file.fileno())
+    try:
+        # Asked of the open file, not of its name: nobody can swap it in between.
+        found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
             raise CredentialsInvalid(f"{path.name} is not a regular file")
         if private and stat.S_IMODE(found.st_mode) & 0o077:
             raise CredentialsInvalid(f"{path.name} is open to others; chmod 600 it and consider it seen")
-        content = file.read(_FILE_BYTES_MAX + 1)
+        content = os.read(descriptor, _FILE_BYTES_MAX + 1)
+    finally:
+        os.close(descriptor)
     if not content or len(content) > _FILE_BYTES_MAX:
         raise CredentialsInvalid(f"{path.name} is empty or too large")
     return content

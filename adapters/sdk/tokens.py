@@ -7,6 +7,7 @@ Source: RFC 7519 (JWT), RFC 8037 (EdDSA), RFC 8705 section 3.1 (cnf x5t#S256).
 
 from __future__ import annotations
 
+import re
 import threading
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field
@@ -24,7 +25,9 @@ LIFETIME_S: Final = 300  # the exchange takes at most fifteen minutes
 RENEW_BEFORE_S: Final = 60  # longer than any call waits for its answer
 PERSONS_CACHED_MAX: Final = 1_000
 PSEUDONYM_BYTES: Final = 32
-_PROFESSIONAL_CHARACTERS_MAX: Final = 60
+# Letters, digits and a few signs: no space, so no name by accident.
+_is_professional = re.compile(r"[A-Za-z0-9:._/@+-]{1,60}").fullmatch
+_is_task_or_role = re.compile(r"[A-Za-z0-9:._/@+-]{1,40}").fullmatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class Person:
     """Who asks. `professional` is the organisation's own opaque id, never a name.
 
     `resident` is the organisation's own pseudonym of 32 bytes, set only when the person speaks as or for that
-    resident. Raises ValueError for a part that is empty or of another size.
+    resident. Raises ValueError for a part of another shape.
     """
 
     professional: str
@@ -42,8 +45,12 @@ class Person:
     resident: bytes | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        if not 1 <= len(self.professional) <= _PROFESSIONAL_CHARACTERS_MAX or not self.task or not self.role:
-            raise ValueError("a person has a professional id of 1 to 60 characters, a task and a role")
+        if not (
+            _is_professional(self.professional)
+            and _is_task_or_role(self.task)
+            and _is_task_or_role(self.role)
+        ):
+            raise ValueError("a person has an opaque id, a task and a role, without spaces")
         if self.resident is not None and len(self.resident) != PSEUDONYM_BYTES:
             raise ValueError("a resident's pseudonym has 32 bytes")
 

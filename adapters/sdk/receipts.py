@@ -1,0 +1,290 @@
+"""The organisation's own book of receipts: what it was promised, and the proof that it was kept.
+
+Promises: a receipt is kept before it is proven; a proof is kept only when it verifies against the log's key,
+for the very entry that was promised, under a checkpoint that extends every one seen before; a checkpoint that
+rolls back or forks is refused and the evidence kept.
+Source: C2SP tlog-proof v1, tlog-checkpoint v1; RFC 9162 section 2.1.4.2; `proofs.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from adapters.sdk.errors import LedgerRefused, RollbackRefused
+from adapters.sdk.proofs import (
+    Checkpoint,
+    ProofRefused,
+    parse_key,
+    verify_checkpoint,
+    verify_extension,
+    verify_receipt,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator
+    from pathlib import Path
+
+    from adapters.sdk.calls import Awaiting, Blocking, LedgerCalls
+    from exchange.v1.common_pb2 import Receipt
+
+    # One question to the ledger, and what comes back: the steps know neither threads nor event loops.
+    Ask = Callable[[LedgerCalls[Any]], Any]
+
+# The log may grow between two questions; after so many tries the receipt waits for the next time.
+JOIN_ATTEMPTS_MAX: Final = 5
+BUSY_WAIT_S: Final = 5.0
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS receipt (
+    leaf_index INTEGER PRIMARY KEY, position INTEGER NOT NULL, rpc TEXT NOT NULL, decision_id TEXT NOT NULL,
+    entry BLOB NOT NULL, proof TEXT
+) STRICT;
+CREATE INDEX IF NOT EXISTS receipt_unproven ON receipt (leaf_index) WHERE proof IS NULL;
+CREATE TABLE IF NOT EXISTS seen (
+    only INTEGER PRIMARY KEY CHECK (only = 1), size INTEGER NOT NULL, root BLOB NOT NULL, note TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS evidence (
+    id INTEGER PRIMARY KEY, what TEXT NOT NULL, seen_note TEXT NOT NULL, shown_note TEXT NOT NULL
+) STRICT;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptReceipt:
+    """One receipt; `proof` is the text of its `.tlog-proof`, empty until it was fetched and verified."""
+
+    leaf_index: int
+    position: int
+    rpc: str
+    decision_id: str
+    entry: bytes
+    proof: str
+
+
+class ReceiptBook:
+    """Receipts of one organisation (`oin`) from the log of one key, in one SQLite file. Safe between threads.
+
+    `log_vkey` reaches the organisation out of band. Raises LedgerRefused where it is no key.
+    """
+
+    def __init__(self, path: Path, log_vkey: str, oin: str) -> None:
+        try:
+            self._origin: Final = parse_key(log_vkey).name
+        except ProofRefused as refused:
+            raise LedgerRefused(str(refused)) from None
+        self._log_vkey: Final = log_vkey
+        self._oin: Final = oin
+        self._lock: Final = threading.RLock()
+        # Made before SQLite would make it readable for all: entries are pseudonymous, yet personal.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        self._database: Final = sqlite3.connect(
+            path, timeout=BUSY_WAIT_S, isolation_level=None, check_same_thread=False
+        )
+        self._database.execute("PRAGMA journal_mode = WAL")
+        self._database.execute("PRAGMA synchronous = FULL")
+        self._database.executescript(_SCHEMA)
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._database.close()
+
+    def keep(self, receipt: Receipt, rpc: str = "") -> None:
+        """Keep what an answer brought; the same receipt twice is one.
+
+        Raises LedgerRefused when the entry is not about this organisation, or when another entry was promised
+        at this index before.
+        """
+        self._require_ours(receipt.leaf_entry)
+        row = (receipt.leaf_index, receipt.position, rpc, receipt.decision_id, receipt.leaf_entry)
+        with self._transaction():
+            self._database.execute("INSERT OR IGNORE INTO receipt VALUES (?, ?, ?, ?, ?, NULL)", row)
+            (found,) = self._database.execute(
+                "SELECT entry FROM receipt WHERE leaf_index = ?", (receipt.leaf_index,)
+            ).fetchone()
+        if found != receipt.leaf_entry:
+            raise LedgerRefused(f"two entries were promised at index {receipt.leaf_index}")
+
+    def find(self, leaf_index: int) -> KeptReceipt | None:
+        """Return the receipt of this leaf."""
+        found = self._select("leaf_index = ?", leaf_index)
+        return found[0] if found else None
+
+    def unproven(self) -> list[KeptReceipt]:
+        """Return the receipts without a verified proof, oldest first."""
+        return self._select("proof IS NULL")
+
+    def seen(self) -> Checkpoint | None:
+        """Return the largest checkpoint that was verified."""
+        with self._lock:
+            row = self._database.execute("SELECT size, root FROM seen").fetchone()
+        return None if row is None else Checkpoint(self._origin, row[0], row[1])
+
+    def evidence(self) -> list[tuple[str, str, str]]:
+        """Return what was refused: what was wrong, the note seen before, the note shown then."""
+        with self._lock:
+            return self._database.execute("SELECT what, seen_note, shown_note FROM evidence").fetchall()
+
+    def settle(self, ledger: LedgerCalls[Blocking]) -> int:
+        """Look at the newest checkpoint and prove what is unproven; return how many were proven.
+
+        Raises LedgerRefused, RollbackRefused, or what the call itself raises; proofs kept before that stay.
+        """
+        steps, answer = self._settle(), None
+        while True:
+            try:
+                ask = steps.send(answer)
+            except StopIteration as done:
+                return int(done.value)
+            answer = ask(ledger)
+
+    async def settle_async(self, ledger: LedgerCalls[Awaiting]) -> int:
+        """Do what `settle` does, with the asyncio client."""
+        steps, answer = self._settle(), None
+        while True:
+            try:
+                ask = steps.send(answer)
+            except StopIteration as done:
+                return int(done.value)
+            answer = await ask(ledger)
+
+    def _settle(self) -> Generator[Ask, Any, int]:
+        # Before the first receipt there may be no checkpoint yet; the first proof brings one.
+        if self.seen() is not None:
+            yield from self._advance()
+        joined: set[Checkpoint] = set()
+        proven = 0
+        for kept in self.unproven():
+            index = kept.leaf_index
+            answer = yield _receipt_of(index)
+            checkpoint, note = self._verified_receipt(kept, answer.tlog_proof)
+            if checkpoint not in joined and not (yield from self._join(checkpoint, note)):
+                continue
+            joined.add(checkpoint)
+            with self._transaction():
+                self._database.execute(
+                    "UPDATE receipt SET proof = ? WHERE leaf_index = ?", (answer.tlog_proof, index)
+                )
+            proven += 1
+        return proven
+
+    def _verified_receipt(self, kept: KeptReceipt, proof: str) -> tuple[Checkpoint, str]:
+        try:
+            index = verify_receipt(kept.entry, proof, self._log_vkey)
+        except ProofRefused as refused:
+            raise LedgerRefused(f"the receipt of leaf {kept.leaf_index} does not hold: {refused}") from None
+        if index != kept.leaf_index:
+            raise LedgerRefused(f"the entry promised at index {kept.leaf_index} is shown at {index}")
+        note = proof.partition("\n\n")[2]
+        return self._verified(note), note
+
+    def _advance(self) -> Generator[Ask, Any, None]:
+        """Move to the newest checkpoint. Raises RollbackRefused when it does not hold what was seen."""
+        answer = yield _newest_checkpoint
+        newest, seen = self._verified(answer.checkpoint), self.seen()
+        if seen is None:
+            self._remember(newest, answer.checkpoint)
+        elif newest.size <= seen.size:
+            if newest != seen:
+                self._refuse(
+                    "the newest checkpoint is older than, or differs from, one seen", answer.checkpoint
+                )
+        else:
+            proof = yield _proof_from(seen.size)
+            extended = self._verified(proof.checkpoint)
+            self._require_extension(seen, extended, proof)
+            self._remember(extended, proof.checkpoint)
+
+    def _join(self, checkpoint: Checkpoint, note: str) -> Generator[Ask, Any, bool]:
+        """Tell whether `checkpoint` is of the one history that was seen; False when the log grew too fast."""
+        for _ in range(JOIN_ATTEMPTS_MAX):
+            seen = self.seen()
+            if seen is None or checkpoint.size > seen.size:
+                yield from self._advance()
+                continue
+            if checkpoint.size == seen.size:
+                if checkpoint.root != seen.root:
+                    self._refuse("a receipt stands under another history", note)
+                return True
+            proof = yield _proof_from(checkpoint.size)
+            newest = self._verified(proof.checkpoint)
+            self._require_extension(checkpoint, newest, proof)
+            if newest.size == seen.size:
+                if newest.root != seen.root:
+                    self._refuse("a receipt stands under another history", note)
+                return True
+            yield from self._advance()
+        return False
+
+    def _verified(self, note: str) -> Checkpoint:
+        try:
+            return verify_checkpoint(note, self._log_vkey)
+        except ProofRefused as refused:
+            raise LedgerRefused(str(refused)) from None
+
+    def _require_extension(self, older: Checkpoint, newer: Checkpoint, proof: Any) -> None:  # noqa: ANN401 -- GetConsistencyProofResponse, of a generated module
+        try:
+            verify_extension(older, newer, proof.hashes)
+        except ProofRefused as refused:
+            self._refuse(str(refused), proof.checkpoint)
+
+    def _require_ours(self, entry: bytes) -> None:
+        try:
+            leaf = json.loads(entry)
+        except ValueError:
+            leaf = None
+        if not isinstance(leaf, dict) or leaf.get("a") != self._oin:
+            raise LedgerRefused("the entry of a receipt is not about this organisation")
+
+    def _refuse(self, what: str, shown_note: str) -> None:
+        with self._transaction():
+            row = self._database.execute("SELECT note FROM seen").fetchone()
+            self._database.execute(
+                "INSERT INTO evidence (what, seen_note, shown_note) VALUES (?, ?, ?)",
+                (what, row[0] if row else "", shown_note),
+            )
+        raise RollbackRefused(f"{what}; both checkpoints are kept as evidence")
+
+    def _remember(self, checkpoint: Checkpoint, note: str) -> None:
+        with self._transaction():
+            # Never backwards, also when two processes settle at once.
+            self._database.execute(
+                "INSERT INTO seen VALUES (1, ?, ?, ?) ON CONFLICT (only) DO UPDATE"
+                " SET size = excluded.size, root = excluded.root, note = excluded.note"
+                " WHERE excluded.size > seen.size",
+                (checkpoint.size, checkpoint.root, note),
+            )
+
+    def _select(self, where: str, *values: int) -> list[KeptReceipt]:
+        columns = "leaf_index, position, rpc, decision_id, entry, coalesce(proof, '')"
+        query = f"SELECT {columns} FROM receipt WHERE {where} ORDER BY leaf_index"  # noqa: S608 -- fixed texts
+        with self._lock:
+            return [KeptReceipt(*row) for row in self._database.execute(query, values)]
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._lock:
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._database.execute("ROLLBACK")
+                raise
+            self._database.execute("COMMIT")
+
+
+def _newest_checkpoint(ledger: LedgerCalls[Any]) -> object:
+    return ledger.get_checkpoint()
+
+
+def _receipt_of(leaf_index: int) -> Ask:
+    return lambda ledger: ledger.get_receipt(leaf_index=leaf_index)
+
+
+def _proof_from(size: int) -> Ask:
+    return lambda ledger: ledger.get_consistency_proof(from_size=size)
