@@ -32,6 +32,7 @@ ALLOWED = {
         "os.urandom",
         "keys and nonces are drawn where they are used; no caller may choose them",
     ),
+    "exchange/cli/": ("input", "the story waits for a person, when asked to"),
     "adapters/": (CLOCK + " " + CHANCE + " secrets random", "an adapter is its own composition root"),
     "tests/": (CLOCK + " " + CHANCE + " secrets random", "certificates of today and ids nobody compares"),
 }

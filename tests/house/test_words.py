@@ -22,11 +22,10 @@ OTHER_SENSE = {
         "client_ca",
     ],
     "the person and category a key is kept for": ["owner", "_owner"],
-    "the ledger's word for an audit pack": ["export_pack"],
+    "the ledger's word for an audit pack": ["export_pack", "export"],
     "what somebody needs (a care need), not GDPR 5(1)(c)": ["domains_of_need", "needs", "SCORE_OF_NEED_MAX"],
     "the case file's word for the fields a purpose needs": ["need_fields"],
     "rules that can do without a basis": ["_NEED_NO_BASIS"],
-    "the realm in which a request id is known": ["scope", "Scope", "SCOPE_PREFIX"],
     "an organisation's part of the blinding key": ["_Share", "_share", "share", "_shares"],
 }
 ALLOWED = frozenset(name for names in OTHER_SENSE.values() for name in names)
