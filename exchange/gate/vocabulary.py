@@ -59,6 +59,7 @@ KINDS: Final = frozenset(
         "betrokkene",
         "wettelijk-vertegenwoordiger",
         "fg",
+        "beheer",
     }
 )
 PURPOSES: Final = frozenset(
