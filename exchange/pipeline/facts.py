@@ -39,6 +39,29 @@ class Subject(NamedTuple):
     key: str  # id of the plan, case or consent asked about
 
 
+class NothingKnown:
+    """A view in which nobody is known: what a stranger is told may rest on this view only."""
+
+    def state(self, stream: str) -> None:
+        """Return no state."""
+
+    def version(self, stream: str) -> int:  # noqa: ARG002 -- every stream is empty
+        """Return 0."""
+        return 0
+
+    def scope(self, resident: str) -> tuple[str, ...]:  # noqa: ARG002 -- nobody has streams
+        """Return no streams."""
+        return ()
+
+
+NOTHING_KNOWN: Final = NothingKnown()
+
+
+def is_stranger(facts: Facts) -> bool:
+    """Tell whether the caller neither works on the case nor speaks for himself."""
+    return not (facts.case_relation and facts.speaks_for_self)
+
+
 def subject_of(view: View, anchor: str) -> Subject:
     """Find the resident and the case behind an anchor."""
     if not anchor:

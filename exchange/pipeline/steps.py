@@ -16,8 +16,8 @@ from exchange.gate.judge import judge
 from exchange.gate.model import Field, Outcome
 from exchange.pipeline.answers import refusal_error
 from exchange.pipeline.decisions import decided
-from exchange.pipeline.facts import assemble, law_of, seal_fields, subject_of
-from exchange.pipeline.walk import CommandOutcome, ReadOutcome, RefusalOutcome, StoredAnswer
+from exchange.pipeline.facts import NOTHING_KNOWN, assemble, is_stranger, law_of, seal_fields, subject_of
+from exchange.pipeline.walk import CommandOutcome, ReadOutcome, ReadWalk, RefusalOutcome, StoredAnswer
 from exchange.store.batch import Request
 from exchange.store.codec import Meta
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from exchange.pipeline.answers import Answers
     from exchange.pipeline.facts import Subject
     from exchange.pipeline.overlay import Overlay
-    from exchange.pipeline.walk import CommandWalk, Group, ReadWalk, Steps, Walk
+    from exchange.pipeline.walk import CommandWalk, Group, Steps, Walk
 
 UNKNOWN_RESIDENT: Final = "unknown"
 WHOLE: Final = frozenset({Outcome.PERMIT, Outcome.PERMIT_BREAK_GLASS})
@@ -97,7 +97,7 @@ def run_read(
     refused_whole = short and not walk.allow_partial
     _decide(walk, overlay, judged, action=walk.action, refused_whole=refused_whole)
     if refused_whole or not verdict.permitted:
-        return refusal_error(_refusal(judged, register))
+        return refusal_error(_refusal(walk, judged, register))
     return _permitted(walk, overlay, groups, judged)
 
 
@@ -136,7 +136,7 @@ def _refuse(
     walk: CommandWalk, overlay: Overlay, answers: Answers, judged: Judged, register: Register
 ) -> AccessDenied:
     _decide(walk, overlay, judged, action="COMMAND", refused_whole=True)
-    refusal = _refusal(judged, register)
+    refusal = _refusal(walk, judged, register)
     text = answers.note(walk, StoredAnswer(refused=refusal))
     overlay.batch.requests.append(Request(walk.caller.organisation, walk.request_id, walk.content, text))
     return refusal_error(refusal)
@@ -156,15 +156,30 @@ def _decide(walk: Walk, overlay: Overlay, judged: Judged, *, action: str, refuse
     overlay.append([(judged.stream, [event])], _meta(walk, judged))
 
 
-def _refusal(judged: Judged, register: Register) -> RefusalOutcome:
-    told = explain(judged.verdict, judged.facts, register)
+def _refusal(walk: Walk, judged: Judged, register: Register) -> RefusalOutcome:
+    verdict, facts = _for_stranger(walk, judged, register) or (judged.verdict, judged.facts)
+    told = explain(verdict, facts, register)
     return RefusalOutcome(
         decision_id=judged.decision_id,
-        rules=rules_for_requester(judged.verdict),
+        rules=rules_for_requester(verdict),
         explanation=told.requester,
         remedies=tuple(told.remedies),
-        obligations=tuple(judged.verdict.obligations),
+        obligations=tuple(verdict.obligations),
     )
+
+
+def _for_stranger(walk: Walk, judged: Judged, register: Register) -> tuple[Verdict, Facts] | None:
+    """Return the refusal of the same request about nobody: no rule may tell a stranger who is known."""
+    if not judged.subject.resident or not is_stranger(judged.facts):
+        return None
+    fields = judged.facts.fields or ()
+    if isinstance(walk, ReadWalk):
+        fields = tuple(group.fact for group in walk.groups(NOTHING_KNOWN, walk.fields))
+    about_nobody = subject_of(NOTHING_KNOWN, walk.anchor)
+    facts = assemble(walk, NOTHING_KNOWN, about_nobody, fields, walk.caller.task)
+    verdict = judge(facts, register)
+    # Where even a request about nobody passes, being refused tells it anyway: then with the true reason.
+    return None if verdict.permitted else (verdict, facts)
 
 
 def _record(
