@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exchange.errors import ForkRefused, LedgerDiffers, ProofInvalid
+from exchange.ledger.checkpoint import parse_policy
 from exchange.ledger.integrator import Integrator
 from exchange.ledger.tiles import TileStore
 from tests.ledger.builders import NOON, ORIGIN, Log, entry, files, require_whole, signer
@@ -31,7 +32,10 @@ def test_each_checkpoint_covers_everything_committed(log: Log, sizes: list[int])
     for size in sizes:
         log.grow(size)
         require_whole(log, log.integrator.integrate())
-    assert [head.size for head, _ in log.checkpoints.history(ORIGIN)] == sizes
+    history = log.checkpoints.history(ORIGIN)
+    assert [head.size for head, _ in history] == sizes
+    policy = parse_policy(log.policy)
+    assert [policy.accept(note) for _, note in history] == [head for head, _ in history]
 
 
 def test_nothing_new_is_signed_while_nothing_was_added(log: Log) -> None:
@@ -123,6 +127,18 @@ def test_a_store_rewritten_is_refused(log: Log, at: int, grown: int, *, restart:
     log.grow(grown)
     log.source.entries[at] = entry(10_000)
     require_refused(log, ForkRefused, note, restart=restart)
+
+
+def test_a_rewritten_store_does_not_replace_lost_tiles(log: Log) -> None:
+    broken_after(log, 300)
+    for file in (log.folder / "log").rglob("*"):
+        if file.is_file():
+            file.unlink()
+    log.grow(700)
+    log.source.entries[0] = entry(10_000)
+    with pytest.raises(ForkRefused):
+        log.open().integrate()
+    assert files(log) == {}
 
 
 @both

@@ -77,7 +77,10 @@ def test_a_cosignature_signs_its_time() -> None:
     assert early.accepts("a\n1\nb\n", material[4:])
     assert not early.accepts("a\n1\nb\n", later[4:])
     assert not early.accepts("a\n1\nb\n", material[4:-1])
-    assert not early.accepts("a\n1\nb\n", b"\xff" * 8 + material[12:])
+    for time_s, good in ((2**63 - 1, True), (2**63, False)):
+        line = cosign("a\n1\nb\n", witness, time_s)
+        material = decode_base64(line.decode().split(" ")[2].strip(), "line")
+        assert early.accepts("a\n1\nb\n", material[4:]) is good
 
 
 @pytest.mark.parametrize(

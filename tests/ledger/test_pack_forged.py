@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import pytest
 
 from exchange.ledger.checkpoint import Checkpoint, sign_checkpoint
-from exchange.ledger.merkle import root_of
+from exchange.ledger.leaf import LEAF_PATTERN
+from exchange.ledger.merkle import hash_leaf, root_of
 from exchange.ledger.pack import MANIFEST, manifest_text
 from exchange.ledger.tiles import ENTRIES, tile_path
 from exchange.ledger.verify import PROBLEMS_MAX, verify_pack
@@ -119,6 +121,14 @@ def test_an_entry_that_is_no_leaf_is_named_though_it_is_in_the_tree(log: Log) ->
     assert places(verify_pack(exported(log, 5), log.policy)) == ["leaf 2", "leaf 4"]
 
 
+def test_a_leaf_over_one_kibibyte_is_named_though_its_form_is_right(log: Log) -> None:
+    log.grow(3)
+    fields = b'"f":["' + b'","'.join([b"a" * 64] * 12) + b'"]'
+    log.source.entries[0] = re.sub(rb'"f":\[[^]]*\]', fields, entry(0))
+    assert LEAF_PATTERN.fullmatch(log.source.entries[0])
+    assert places(verify_pack(exported(log, 3), log.policy)) == ["leaf 0"]
+
+
 def test_a_log_of_rubbish_stops_at_the_limit_of_problems(log: Log) -> None:
     log.source.entries += [b"rubbish"] * 300
     report = verify_pack(exported(log, 300), log.policy)
@@ -182,6 +192,9 @@ def test_an_older_pack_or_another_logs_checkpoint_is_refused(log: Log) -> None:
     foreign = other.sign(Checkpoint(other.name, 3, b"r" * 32).body())
     assert places(verify_pack(pack, policy, foreign)) == ["since checkpoint"]
     assert places(verify_pack(pack, log.policy, foreign)) == ["since checkpoint"]
+    same_root = root_of([hash_leaf(leaf) for leaf in log.source.entries[:3]])
+    twin = other.sign(Checkpoint(other.name, 3, same_root).body())
+    assert places(verify_pack(pack, policy, twin)) == ["since checkpoint"]
     assert places(verify_pack(pack, log.policy, b"noise")) == ["since checkpoint"]
     empty = log.signer.sign(Checkpoint(ORIGIN, 0, root_of([])).body())
     assert places(verify_pack(pack, log.policy, empty)) == ["since checkpoint"]
