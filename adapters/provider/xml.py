@@ -1,6 +1,6 @@
 """Bytes to a message and back: hardened parsing, schema control, canonical writing.
 
-Promises: no DTD, no entity, no network; at most 25 MiB, 32 levels and 250,000 elements; comments and
+Promises: no DTD, no entity, no network; at most 25 MiB, 32 levels and 600,000 elements; comments and
 processing instructions vanish. What `emit` writes, `read` reads, and writing that again gives the same bytes.
 No repr and no error shows a value. Source: XML 1.0; namespaces and prefixes of iWmo and iJw 3.2; OP179.
 """
@@ -30,11 +30,13 @@ if TYPE_CHECKING:
 
 MESSAGE_BYTES_MAX: Final = 25 * 1024 * 1024
 DEPTH_MAX: Final = 32
-ELEMENTS_MAX: Final = 250_000
+ELEMENTS_MAX: Final = 600_000
 FINDINGS_MAX: Final = 100
 _XSI: Final = "{http://www.w3.org/2001/XMLSchema-instance}"
 _HARMLESS_ATTRIBUTES: Final = frozenset({f"{_XSI}schemaLocation", f"{_XSI}noNamespaceSchemaLocation"})
 _ENCODING: Final = re.compile(rb"""^<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
+_PIECE_BYTES: Final = 64 * 1024
+_RESOURCE_LIMIT: Final = 114  # XML_ERR_RESOURCE_LIMIT of libxml2
 _BLANKS: Final = " \t\n\r"
 _ROOT: Final = ElementRule("Bericht", "Bericht", 1, 1, in_basis=False)
 
@@ -221,12 +223,16 @@ def _parse(data: bytes) -> _Raw:
         recover=False,
     )
     try:
-        parser.feed(data)
+        # In pieces: in one piece the parser's own limit of 10 MB for a buffer would end larger messages.
+        for start in range(0, len(data), _PIECE_BYTES):
+            parser.feed(data[start : start + _PIECE_BYTES])
         root = parser.close()
     except etree.XMLSyntaxError as error:
         # The parser's own text repeats parts of the message; only the place may be told.
         if builder.refusal is not None:
             raise builder.refusal from None
+        if getattr(error, "code", None) == _RESOURCE_LIMIT:
+            raise MessageUnsafe("the XML holds a text longer than the parser allows") from None
         line, column = error.position
         raise MessageNotReadable(line, column) from None
     if not isinstance(root, _Raw):

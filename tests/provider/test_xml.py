@@ -120,6 +120,18 @@ def test_a_message_may_be_25_mib_and_not_a_byte_more(monkeypatch: pytest.MonkeyP
     assert isinstance(refusal(DATA + b" "), MessageUnsafe)
 
 
+def test_a_message_over_ten_megabytes_is_read_and_a_text_of_that_size_is_not() -> None:
+    # The parser's own limits lie at 10 MB for a buffer and for a text; ours must not be lower in secret.
+    padding = b" " * 4_000_000
+    spaced = DATA.replace(b"</wmo301:Client>", b"<!--" + padding + b"-->" + b"</wmo301:Client>", 1)
+    spaced = spaced.replace(b"<wmo301:Client>", b"<!--" + padding + b"-->" + b"<wmo301:Client>", 1)
+    spaced = spaced.replace(b"<wmo301:Header>", b"<!--" + padding + b"-->" + b"<wmo301:Header>", 1)
+    assert len(spaced) > 12_000_000
+    assert read(spaced) == read(DATA)
+    error = refusal(DATA.replace(b"van<", b"x" * 11_000_000 + b"<"))
+    assert isinstance(error, MessageUnsafe | MessageInvalid)
+
+
 def test_a_message_may_hold_as_many_elements_as_the_limit_says(monkeypatch: pytest.MonkeyPatch) -> None:
     count = sum(1 for _ in message("301").root.walk())
     monkeypatch.setattr(xml, "ELEMENTS_MAX", count)
