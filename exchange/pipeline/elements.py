@@ -1,0 +1,166 @@
+"""What a resident's streams hold behind the asked paths, in groups that the gate judges one by one.
+
+Promises: a group is all elements of one path with one data category and one origin (the task that brought them);
+a path without elements has a group too, so that a decision never tells emptiness; nothing is filtered by right.
+Source: the gate's data model (fields with category and origin); GDPR 5(1)(b)-(c).
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+
+from exchange.domain import stream_of
+from exchange.domain.case import has_relation
+from exchange.domain.values import law_of_task
+from exchange.gate.model import Field
+from exchange.pipeline.walk import Group
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
+
+    from exchange.pipeline.walk import Caller, View
+
+    Groups = Callable[[View, tuple[str, ...]], Sequence[Group]]
+
+BY_LIFE_DOMAIN: Final = "@life_domain"
+# A plan without situations is judged like one whose situations are of the plan itself.
+CATEGORY_WITHOUT_ELEMENTS: Final = "WMO-PLAN"
+# The municipality is the controller of the log of decisions, whoever asked (GDPR 4(7), 5(2)).
+KEEPER_OF_THE_LOG: Final = "college:WMO"
+CACHED_PLANS_MAX: Final = 1_024
+CACHED_GROUPS_MAX: Final = 8_192
+
+Key = tuple[str, str]  # (data category, task that brought the element)
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What the contract says of one leaf. The category "@life_domain" is that of the element itself."""
+
+    category: str
+    secret: bool = False
+    third_party: bool = False
+    staff_name: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks for a plan, and when; `breaks_glass` is a claim of acute danger."""
+
+    caller: Caller
+    now: datetime
+    breaks_glass: bool = False
+
+
+def visible_plan(view: View, stream: str, asker: Asker) -> Any:  # noqa: ANN401 -- PlanState, or None
+    """Return the plan if the asker works on it, is its resident, or breaks glass; else None, as if there were none.
+
+    What it holds must not colour the refusal of somebody who has nothing to do with it.
+    """
+    state = view.state(stream)
+    if state is None or asker.breaks_glass:
+        return state
+    caller = asker.caller
+    if caller.resident and caller.resident == state.resident:
+        return state
+    case = view.state(stream_of("case", state.case_id))
+    related = has_relation(case, caller.organisation, caller.task, caller.professional, asker.now)
+    return state if related else None
+
+
+class PlanGroups:
+    """Groups of plans. `plan` keeps the keys of collections already seen. Owned by the writer thread."""
+
+    def __init__(self, labels: Mapping[str, Label]) -> None:
+        self._labels = labels
+        # By stream: the keys of each collection, beside the very tuple they were taken from.
+        self._seen: OrderedDict[str, dict[str, tuple[object, tuple[Key, ...]]]] = OrderedDict()
+
+    def of_plan(self, stream: str, asker: Asker) -> Groups:
+        """Return the groups of one plan; the asker's own task stands in for a plan that is not there to see."""
+
+        def groups(view: View, paths: tuple[str, ...]) -> Sequence[Group]:
+            state = visible_plan(view, stream, asker)
+            origin = asker.caller.task if state is None else origin_of(state)
+            found: list[Group] = []
+            for path in paths:
+                label = self._labels[path]
+                collection, inside, _ = path.partition(".")
+                keys: tuple[Key, ...] = ()
+                if state is not None and inside:
+                    keys = self._keys(stream, collection, getattr(state, collection))
+                found += groups_of(path, label, keys, origin)
+            return found
+
+        return groups
+
+    def _keys(self, stream: str, collection: str, elements: tuple[Any, ...]) -> tuple[Key, ...]:
+        seen = self._seen.get(stream)
+        if seen is None:
+            seen = self._seen[stream] = {}
+            if len(self._seen) > CACHED_PLANS_MAX:
+                self._seen.popitem(last=False)
+        known = seen.get(collection)
+        # The same tuple holds the same elements; a version number would not survive a dropped group.
+        if known is None or known[0] is not elements:
+            keys = dict.fromkeys((element.category, element.origin) for element in elements)
+            known = seen[collection] = (elements, tuple(keys))
+        return known[1]
+
+
+def of_element(collection: str, key: Key, labels: Mapping[str, Label], plan_origin: str) -> Groups:
+    """Return the groups of one changed element: paths of its collection, and of the plan itself."""
+
+    def groups(_view: View, paths: tuple[str, ...]) -> Sequence[Group]:
+        found: list[Group] = []
+        for path in paths:
+            keys = (key,) if path.startswith(f"{collection}.") else ()
+            found += groups_of(path, labels[path], keys, plan_origin)
+        return found
+
+    return groups
+
+
+def of_origin(labels: Mapping[str, Label], origin: str) -> Groups:
+    """Return one group for each path, all of one origin: consents, a case, the log."""
+
+    def groups(_view: View, paths: tuple[str, ...]) -> Sequence[Group]:
+        return [_group(path, labels[path], labels[path].category, origin, alone=True) for path in paths]
+
+    return groups
+
+
+def groups_of(path: str, label: Label, keys: tuple[Key, ...], origin: str) -> list[Group]:
+    """Return the groups of one path whose elements have these keys."""
+    if label.category == BY_LIFE_DOMAIN:
+        merged = list(keys) or [(CATEGORY_WITHOUT_ELEMENTS, origin)]
+    else:
+        origins = dict.fromkeys(brought for _, brought in keys) or {origin: None}
+        merged = [(label.category, brought) for brought in origins]
+    alone = len(merged) == 1
+    return [_group(path, label, category, brought, alone=alone) for category, brought in merged]
+
+
+def origin_of(state: Any) -> str:  # noqa: ANN401 -- PlanState
+    """Return the task in which a plan was opened."""
+    origin: str = state.origin
+    return origin
+
+
+@lru_cache(maxsize=CACHED_GROUPS_MAX)
+def _group(path: str, label: Label, category: str, origin: str, *, alone: bool) -> Group:
+    name = path if alone else f"{path}[{category}|{origin}]"
+    fact = Field(
+        name,
+        category,
+        secret=label.secret,
+        third_party=label.third_party,
+        staff_name=label.staff_name,
+        provider=origin,
+        acquired_for=law_of_task(origin),
+    )
+    return Group(path, fact)

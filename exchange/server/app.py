@@ -1,0 +1,169 @@
+"""The door itself: opens the port with mutual TLS, serves every rpc of the contract, and closes in order.
+
+Promises: no port without client certificates; an rpc of the contract without a handler does not start; while
+draining, health says so first, open streams end, and accepted calls get their answer within the grace.
+Source: API rules of the architecture; grpc health checking protocol.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from exchange.errors import SettingsInvalid
+from exchange.server.house import open_house
+from exchange.server.interceptor import Guard, Streaming, Unary
+from exchange.server.metrics import Metrics
+from exchange.server.parts import ANSWER_BYTES_MAX, MESSAGE_BYTES_MAX, Parts, ServerConfig
+from exchange.server.services import (
+    audit,
+    case,
+    consent,
+    disclosure,
+    identity,
+    ledger,
+    organisation,
+    plan,
+    subscription,
+)
+from exchange.v1 import (
+    audit_service_pb2,
+    case_service_pb2,
+    consent_service_pb2,
+    disclosure_service_pb2,
+    identity_service_pb2,
+    ledger_service_pb2,
+    organisation_service_pb2,
+    plan_service_pb2,
+    subscription_service_pb2,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from google.protobuf.descriptor import FileDescriptor
+
+    from exchange.server.house import House
+
+__all__ = ["ExchangeServer", "Parts", "ServerConfig"]
+
+METADATA_BYTES_MAX: Final = 16 * 1024
+CONCURRENT_CALLS_PER_CONNECTION_MAX: Final = 1_024
+KEEPALIVE_MS: Final = 30_000
+
+_SERVICES: Final[tuple[tuple[FileDescriptor, Mapping[str, Unary] | Mapping[str, Streaming]], ...]] = (
+    (organisation_service_pb2.DESCRIPTOR, organisation.RPCS),
+    (identity_service_pb2.DESCRIPTOR, identity.RPCS),
+    (case_service_pb2.DESCRIPTOR, case.RPCS),
+    (consent_service_pb2.DESCRIPTOR, consent.RPCS),
+    (plan_service_pb2.DESCRIPTOR, plan.RPCS),
+    (disclosure_service_pb2.DESCRIPTOR, disclosure.RPCS),
+    (subscription_service_pb2.DESCRIPTOR, subscription.RPCS),
+    (audit_service_pb2.DESCRIPTOR, audit.RPCS),
+    (ledger_service_pb2.DESCRIPTOR, ledger.RPCS),
+)
+
+
+def handlers() -> dict[str, dict[str, Unary | Streaming]]:
+    """Return service to rpc to handler. Raises AssertionError when contract and handlers differ."""
+    found: dict[str, dict[str, Unary | Streaming]] = {}
+    for file, rpcs in _SERVICES:
+        for service in file.services_by_name.values():
+            assert {method.name for method in service.methods} == set(rpcs), service.full_name
+            found[service.full_name] = dict(rpcs)
+    return found
+
+
+class ExchangeServer:
+    """Owned by one event loop: `start` once, `drain` once."""
+
+    def __init__(self, parts: Parts, config: ServerConfig, log: Any) -> None:  # noqa: ANN401 -- structlog's logger has no public type
+        self._parts = parts
+        self._config = config
+        self._log = log
+        self._metrics = Metrics()
+        self._server: grpc.aio.Server | None = None
+        self._house: House | None = None
+        self._bell_ringer: asyncio.Task[None] | None = None
+        self._health = health.aio.HealthServicer()
+        self.metrics_port = 0  # 0 while no metrics are served
+
+    async def start(self) -> int:
+        """Open the door; return its port. Raises SettingsInvalid when a port or certificate does not do."""
+        house = self._house = open_house(self._parts, self._config)
+        guard = Guard(house, self._log, self._metrics)
+        server = self._server = grpc.aio.server(options=_options())
+        services = handlers()
+        for service, rpcs in services.items():
+            table = {name: _method(guard, name, kind) for name, kind in rpcs.items()}
+            server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, table),))
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        if self._config.development:
+            names = (*services, health.SERVICE_NAME, reflection.SERVICE_NAME)
+            reflection.enable_server_reflection(names, server)
+        port = self._open_port(server)
+        self._metrics.watch(house)
+        if self._config.metrics_port is not None:
+            self.metrics_port = self._metrics.serve(self._config.metrics_port)
+        await server.start()
+        for name in ("", *services):
+            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        self._bell_ringer = asyncio.get_running_loop().create_task(self._ring_bells(house))
+        return port
+
+    async def drain(self, grace_s: float) -> None:
+        """Say so, end the streams, let accepted calls finish within the grace, close."""
+        await self._health.enter_graceful_shutdown()
+        if self._house is not None:
+            self._house.bells.close()
+        if self._bell_ringer is not None:
+            self._bell_ringer.cancel()
+            await asyncio.gather(self._bell_ringer, return_exceptions=True)
+        if self._server is not None:
+            await self._server.stop(grace_s)
+        if self._house is not None:
+            self._house.pool.shutdown(wait=True)
+        self._metrics.close()
+
+    def _open_port(self, server: grpc.aio.Server) -> int:
+        config = self._config
+        credentials = grpc.ssl_server_credentials(
+            [(config.server_key, config.server_certificate)],
+            root_certificates=config.client_authorities,
+            require_client_auth=True,
+        )
+        try:
+            return server.add_secure_port(f"{config.address}:{config.port}", credentials)
+        except RuntimeError as error:
+            raise SettingsInvalid(
+                "the port of the service cannot be opened", port=str(config.port)
+            ) from error
+
+    async def _ring_bells(self, house: House) -> None:
+        # One watcher for all streams; each looks for itself.
+        while True:
+            committed = self._parts.pipeline.committed
+            house.bells.ring()
+            await committed.wait()
+
+
+def _method(guard: Guard, name: str, kind: Unary | Streaming) -> grpc.RpcMethodHandler[bytes, bytes]:
+    # Without (de)serialisers the guard gets bytes, so that also what cannot be parsed has a proper answer.
+    if isinstance(kind, Unary):
+        return grpc.unary_unary_rpc_method_handler(guard.unary(name, kind))
+    return grpc.unary_stream_rpc_method_handler(guard.streaming(name, kind))
+
+
+def _options() -> tuple[tuple[str, int], ...]:
+    return (
+        ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
+        ("grpc.max_send_message_length", ANSWER_BYTES_MAX),
+        ("grpc.max_metadata_size", METADATA_BYTES_MAX),
+        ("grpc.max_concurrent_streams", CONCURRENT_CALLS_PER_CONNECTION_MAX),
+        ("grpc.keepalive_time_ms", KEEPALIVE_MS),
+        ("grpc.so_reuseport", 0),
+    )

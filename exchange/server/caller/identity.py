@@ -1,0 +1,119 @@
+"""Who is asking: certificate to organisation, token to person, both against what was registered.
+
+Promises: nothing of a message is used; a certificate must be registered and not revoked, a task granted, a token
+signed with the key beside that certificate. The walk checks certificate and task again in the order of commits.
+Source: API rules of the architecture; GDPR 32; RFC 8705.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from exchange.domain import stream_of
+from exchange.errors import CallerUnknown, PersonTokenInvalid
+from exchange.pipeline.walk import Caller
+from exchange.server.caller import tokens
+from exchange.server.caller.certificates import Certificates, ClientCertificate
+from exchange.server.caller.tokens import Binding, Person, VerifiedTokens
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+    from datetime import datetime
+
+    import grpc
+
+    from exchange.pipeline.hot import HotStates, Loader
+    from exchange.server.caller.residents import Residents
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A caller, and until when (seconds since 1970) the token speaks for the person; 0 without one."""
+
+    caller: Caller
+    expires_at: int = 0
+
+
+class Identities:
+    """Owned by the event loop."""
+
+    def __init__(self, hot: HotStates, loader: Loader, residents: Residents, pool: Executor) -> None:
+        self._hot = hot
+        self._loader = loader
+        self._residents = residents
+        self._pool = pool
+        self._certificates = Certificates()
+        self._tokens = VerifiedTokens()
+
+    def certificate(
+        self, context: grpc.aio.ServicerContext[bytes, bytes], now: datetime
+    ) -> ClientCertificate:
+        """Return the certificate behind a call. Raises CallerUnknown."""
+        return self._certificates.of_call(context, now)
+
+    async def organisation(self, certificate: ClientCertificate) -> Identity:
+        """Identify the organisation only. Raises CallerUnknown."""
+        await self._binding(certificate)
+        caller = Caller(
+            certificate.oin, "", "", "", certificate.thumbprint, two_factor=False, mutual_tls=True
+        )
+        return Identity(caller)
+
+    async def person(
+        self, certificate: ClientCertificate, context: grpc.aio.ServicerContext[bytes, bytes], now: datetime
+    ) -> Identity:
+        """Identify organisation and person. Raises CallerUnknown, PersonTokenInvalid."""
+        binding, tasks = await self._binding(certificate)
+        person = await self._person(_token_of(context), binding, now)
+        if person.task not in tasks:
+            raise CallerUnknown("this organisation has not been granted this task", task=person.task)
+        resident = ""
+        if person.pseudonym:
+            resident = await self._residents.find(certificate.oin, person.pseudonym)
+        caller = Caller(
+            organisation=certificate.oin,
+            task=person.task,
+            professional=person.professional,
+            role=person.role,
+            thumbprint=certificate.thumbprint,
+            two_factor=person.two_factor,
+            mutual_tls=True,
+            resident=resident,
+        )
+        return Identity(caller, person.expires_at)
+
+    async def _person(self, token: str, binding: Binding, now: datetime) -> Person:
+        person = self._tokens.find(token, binding, now)
+        if person is None:
+            loop = asyncio.get_running_loop()
+            person = await loop.run_in_executor(self._pool, tokens.verify, token, binding, now)
+            self._tokens.keep(token, binding, person)
+        return person
+
+    async def _binding(self, certificate: ClientCertificate) -> tuple[Binding, frozenset[str]]:
+        state = await self._state(certificate.oin)
+        if state is None or state.left:
+            raise CallerUnknown("this organisation is not registered")
+        known = state.certificate(certificate.thumbprint)
+        if known is None or known.revoked:
+            raise CallerUnknown("this certificate is not registered, or was revoked")
+        return Binding(certificate.oin, certificate.thumbprint, known.signing_key), state.tasks
+
+    async def _state(self, oin: str) -> Any:  # noqa: ANN401 -- OrganisationState, or None
+        stream = stream_of("organisation", oin)
+        entry = self._hot.peek(stream)
+        if entry is None:
+            loop = asyncio.get_running_loop()
+            entry = await loop.run_in_executor(self._pool, self._loader.load, stream)
+            self._hot.put(stream, entry)
+        return entry.state
+
+
+def _token_of(context: grpc.aio.ServicerContext[bytes, bytes]) -> str:
+    found = [value for key, value in context.invocation_metadata() or () if key == tokens.METADATA_KEY]
+    if len(found) != 1:
+        raise PersonTokenInvalid("one person token is asked in the metadata x-exchange-person")
+    token = found[0]
+    return token if isinstance(token, str) else token.decode("ascii", "replace")

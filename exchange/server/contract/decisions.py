@@ -1,0 +1,127 @@
+"""Recorded decisions as rows for the resident and for the privacy officer.
+
+Promises: the resident is told the same whether something is sealed or does not exist; the officer is told all,
+with a pseudonym for the resident; a decision whose words were erased is told without them.
+Source: GDPR 15, 39; CJEU C-579/21; the gate's three explanations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from exchange.domain.disclosure import DisclosureDecided
+from exchange.errors import KeyDestroyed
+from exchange.gate.explain import explain, view_for_requester
+from exchange.gate.model import Outcome
+from exchange.pipeline.recall import verdict_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from exchange.gate.model import Verdict
+    from exchange.gate.register import Register
+    from exchange.store.batch import Row
+    from exchange.store.codec import Codec
+
+TOPIC: Final = DisclosureDecided.TOPIC
+SEAL: Final = "R26"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One decision; attributes have the names of the contract's fields."""
+
+    decision_id: str
+    decide_time: datetime
+    organisation: str
+    task: str
+    professional: str
+    purpose: str
+    legal_basis: str
+    action: str
+    outcome: str
+    rules: tuple[str, ...]
+    released_fields: tuple[str, ...]
+    withheld_fields: tuple[str, ...]
+    explanation: str
+    leaf_index: int
+    obligations: tuple[str, ...]
+    officer_explanation: str
+    resident_pseudonym: str
+
+
+class DecisionReader:
+    """Opens stored decisions. Safe between threads."""
+
+    def __init__(self, codec: Codec, register: Register, log_pseudonym: Callable[[str], str]) -> None:
+        self._codec = codec
+        self._register = register
+        self._log_pseudonym = log_pseudonym
+
+    def outcome(self, row: Row) -> str:
+        """Return the outcome without opening what is sealed."""
+        clear, _, _ = self._codec.decode_clear(row.state, stream=row.stream, topic=row.topic)
+        outcome: str = clear["outcome"]
+        return outcome
+
+    def for_officer(self, row: Row) -> Decision:
+        """Return the decision whole."""
+        event = self._event(row)
+        verdict, facts = verdict_of(event, self._register)
+        told = explain(verdict, facts, self._register)
+        return Decision(
+            decision_id=event.decision_id,
+            decide_time=event.at,
+            organisation=event.organisation,
+            task=event.task,
+            professional=event.professional,
+            purpose=event.purpose,
+            legal_basis=f"{event.legal_basis}@{event.basis_version}",
+            action=event.action,
+            outcome=event.outcome,
+            rules=event.rules,
+            released_fields=event.released,
+            withheld_fields=event.withheld,
+            explanation=told.resident,
+            leaf_index=row.position - 1,
+            obligations=event.obligations,
+            officer_explanation=told.officer,
+            resident_pseudonym=self._log_pseudonym(event.resident) if event.resident else "",
+        )
+
+    def for_resident(self, row: Row) -> Decision:
+        """Return the decision as the resident may know it."""
+        whole = self.for_officer(row)
+        if SEAL not in whole.rules:
+            return whole
+        verdict, _ = verdict_of(self._event(row), self._register)
+        return _without_seal(whole, verdict)
+
+    def _event(self, row: Row) -> DisclosureDecided:
+        try:
+            opened = self._codec.decode(row.state, stream=row.stream, version=row.version, topic=row.topic)
+        except KeyDestroyed:
+            clear, _, _ = self._codec.decode_clear(row.state, stream=row.stream, topic=row.topic)
+            return msgspec.convert({"resident": "", **clear, "request": ""}, DisclosureDecided)
+        assert isinstance(opened.event, DisclosureDecided)
+        return opened.event
+
+
+def _without_seal(whole: Decision, verdict: Verdict) -> Decision:
+    # What only a seal held back is told as given, as it would be if nothing were there.
+    hidden = frozenset(name for name, one in verdict.fields.items() if one.rules == (SEAL,))
+    withheld = tuple(name for name in whole.withheld_fields if name not in hidden)
+    released = tuple(name for name in verdict.fields if name not in withheld)
+    told = view_for_requester(verdict)
+    denied = whole.outcome == Outcome.DENY and told.outcome is Outcome.DENY
+    return replace(
+        whole,
+        rules=told.rules,
+        outcome=str(told.outcome),
+        released_fields=() if denied else released,
+        withheld_fields=whole.withheld_fields if denied else withheld,
+    )

@@ -1,0 +1,111 @@
+"""Shape of one value: each check returns why it does not do, or nothing.
+
+Promises: a fault never repeats the value; text with a BSN in it is told apart, so that it can be refused
+as such.
+Source: RFC 9562 (UUID), ISO 8601 (days), Digikoppeling (OIN), the 11-proof of the BSN (Logisch Ontwerp BSN).
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+FINE: Final = ""
+BSN_FOUND: Final = "must not hold a burgerservicenummer"
+BSN_DIGITS: Final = 9
+SEPARATORS_MAX: Final = 2
+_BSN_WEIGHTS: Final = (9, 8, 7, 6, 5, 4, 3, 2, -1)
+_BSN_MODULUS: Final = 11
+
+_UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
+_OIN: Final = re.compile(r"[0-9]{20}", re.ASCII)
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+_TOKEN: Final = re.compile(r"[A-Za-z0-9:._/@+-]+", re.ASCII)
+_PATH: Final = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*){0,4}", re.ASCII)
+# Line breaks, tabs and the no-break spaces that come along with copied text.
+_ALSO_PRINTABLE: Final = str.maketrans("", "", "\n\r\t\u00a0\u202f")
+_DIGIT: Final = re.compile(r"\d")
+_DIGITS: Final = re.compile(r"\d+")
+_BETWEEN: Final = re.compile(rf"[^\w]{{1,{SEPARATORS_MAX}}}")
+
+
+def uuid_fault(value: str) -> str:
+    """Check the canonical form: lower case, with hyphens."""
+    return FINE if _UUID.fullmatch(value) else "must be a UUID in lower case"
+
+
+def oin_fault(value: str) -> str:
+    """Check an organisation's identification number."""
+    return FINE if _OIN.fullmatch(value) else "must be 20 digits"
+
+
+def date_fault(value: str) -> str:
+    """Check a day that is in the calendar."""
+    try:
+        if _DATE.fullmatch(value) and date.fromisoformat(value):
+            return FINE
+    except ValueError:
+        pass
+    return "must be a day, YYYY-MM-DD"
+
+
+def token_fault(value: str) -> str:
+    """Check a name for machines."""
+    return FINE if _TOKEN.fullmatch(value) else "must be letters, digits and :._/@+- only"
+
+
+def path_fault(value: str) -> str:
+    """Check a path of field names."""
+    return FINE if _PATH.fullmatch(value) else "must be a path of field names such as goals.own_words"
+
+
+def text_fault(value: str) -> str:
+    """Check words for people: printable, and without a BSN."""
+    if not value.isprintable() and not value.translate(_ALSO_PRINTABLE).isprintable():
+        return "must be printable text"
+    return BSN_FOUND if holds_bsn(value) else FINE
+
+
+FORMATS: Final[Mapping[str, Callable[[str], str]]] = {
+    "uuid": uuid_fault,
+    "oin": oin_fault,
+    "date": date_fault,
+    "token": token_fault,
+    "path": path_fault,
+    "text": text_fault,
+}
+
+
+def holds_bsn(text: str) -> bool:
+    """Tell whether nine digits that pass the 11-proof stand here, together or with separators between them.
+
+    Digits that are part of a longer number without separators (an OIN, a telephone number) do not count.
+    """
+    if len(text) < BSN_DIGITS or _DIGIT.search(text) is None:
+        return False
+    return any(_passes(number) for number in _nine_digit_numbers(text))
+
+
+def _nine_digit_numbers(text: str) -> list[str]:
+    found: list[str] = []
+    open_runs: list[str] = []  # what may still grow into nine digits, ending at `end`
+    end = -1
+    for match in _DIGITS.finditer(text):
+        joined = end >= 0 and _BETWEEN.fullmatch(text, end, match.start()) is not None
+        runs = [run + match.group() for run in open_runs] if joined else []
+        runs.append(match.group())
+        found += [run for run in runs if len(run) == BSN_DIGITS]
+        open_runs = [run for run in runs if len(run) < BSN_DIGITS]
+        end = match.end()
+    return found
+
+
+def _passes(number: str) -> bool:
+    # int() reads the digits of every script, as whoever hides a number might use.
+    digits = [int(digit) for digit in number]
+    total = sum(weight * digit for weight, digit in zip(_BSN_WEIGHTS, digits, strict=True))
+    return any(digits) and total % _BSN_MODULUS == 0

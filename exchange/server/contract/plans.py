@@ -1,0 +1,104 @@
+"""The plan as one recipient may see it: permitted leaf fields copied into a fresh message.
+
+Promises: nothing is removed from a whole plan, everything is copied into an empty one; a field of a group that
+was not released is never touched; an element appears only if at least one of its fields is released.
+Source: the gate's design section 3; GDPR 5(1)(c).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from exchange.pipeline.elements import BY_LIFE_DOMAIN, origin_of
+from exchange.server.contract.copies import copies_of
+from exchange.server.contract.labels import labels_of
+from exchange.v1.plan_pb2 import Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from exchange.pipeline.elements import Key, Label
+    from exchange.pipeline.walk import Group
+    from exchange.server.contract.copies import Copy
+
+PLAN_LABELS: Final[Mapping[str, Label]] = labels_of(Plan.DESCRIPTOR)
+COLLECTIONS: Final = frozenset(
+    field.name for field in Plan.DESCRIPTOR.fields if field.message_type is not None
+)
+
+
+def build_plan(state: Any, groups: Sequence[Group], released: frozenset[str]) -> Plan:  # noqa: ANN401 -- PlanState
+    """Return the released part of a plan; an empty one where there is no plan."""
+    plan = Plan()
+    if state is None:
+        return plan
+    for collection, rights in _rights(groups, released).items():
+        if not collection:
+            rights.copy(state, ("", origin_of(state)), lambda: plan)
+            continue
+        add = getattr(plan, collection).add
+        for element in getattr(state, collection):
+            rights.copy(element, (element.category, element.origin), add)
+    return plan
+
+
+def build_change(
+    element: Any,  # noqa: ANN401 -- any element of a plan, or None
+    state: Any,  # noqa: ANN401 -- PlanState
+    collection: str,
+    groups: Sequence[Group],
+    released: frozenset[str],
+) -> Plan:
+    """Return a plan with one element, of that only what was released, and released fields of the plan itself."""
+    plan = Plan()
+    rights = _rights(groups, released)
+    if "" in rights:
+        rights[""].copy(state, ("", origin_of(state)), lambda: plan)
+    if element is not None and collection in rights:
+        add = getattr(plan, collection).add
+        rights[collection].copy(element, (element.category, element.origin), add)
+    return plan
+
+
+def _rights(groups: Sequence[Group], released: frozenset[str]) -> dict[str, _Rights]:
+    """Return released leaves by collection; those of the plan itself under the empty name."""
+    found: dict[str, _Rights] = {}
+    for group in groups:
+        if group.fact.name in released:
+            collection, inside, leaf = group.path.partition(".")
+            if not inside:
+                collection, leaf = "", collection
+            key = (group.fact.category, group.fact.provider or "")
+            found.setdefault(collection, _Rights(collection)).add(group.path, leaf, key)
+    return found
+
+
+class _Rights:
+    """Released leaves of one collection, by the key of the elements they are released of."""
+
+    def __init__(self, collection: str) -> None:
+        field = Plan.DESCRIPTOR.fields_by_name.get(collection)
+        message = None if field is None else field.message_type
+        self._copies: Mapping[str, Copy] = copies_of(Plan.DESCRIPTOR if message is None else message)
+        self._leaves: list[tuple[str, str, Key]] = []
+        self._by_key: dict[Key, tuple[Copy, ...]] = {}
+
+    def add(self, path: str, leaf: str, key: Key) -> None:
+        self._leaves.append((path, leaf, key))
+
+    def copy(self, element: Any, key: Key, target: Callable[[], Any]) -> None:  # noqa: ANN401 -- any element
+        copies = self._by_key.get(key)
+        if copies is None:
+            copies = self._by_key[key] = tuple(self._released_of(key))
+        if copies:
+            message = target()
+            for copy in copies:
+                copy(element, message)
+
+    def _released_of(self, key: Key) -> Iterator[Copy]:
+        for path, leaf, released in self._leaves:
+            label = PLAN_LABELS[path]
+            # The key under which this element's leaf was judged, found the way the groups were made.
+            category = key[0] if label.category == BY_LIFE_DOMAIN else label.category
+            if released == (category, key[1]):
+                yield self._copies[leaf]

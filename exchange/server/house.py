@@ -1,0 +1,112 @@
+"""What all services share behind the door. Owned by the event loop.
+
+Promises: made once at the start; nothing in it survives the process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from exchange.pipeline.elements import PlanGroups
+from exchange.server.caller.identity import Identities
+from exchange.server.caller.residents import Residents
+from exchange.server.contract.pages import Pages
+from exchange.server.contract.plans import PLAN_LABELS
+from exchange.server.limits import Buckets, Streams
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    import grpc
+
+    from exchange.pipeline.walk import Caller
+    from exchange.server.caller.identity import Identity
+    from exchange.server.parts import Parts, ServerConfig
+
+POOL_THREADS: Final = 4
+SECONDS_PER_MINUTE: Final = 60
+
+
+class Bells:
+    """Wakes open streams: after a commit, and when the door closes."""
+
+    def __init__(self) -> None:
+        self.closing = False
+        self._ring = asyncio.Event()
+
+    @property
+    def next_ring(self) -> asyncio.Event:
+        """The event of the next ring; take it before looking, so that no ring is missed."""
+        return self._ring
+
+    def ring(self) -> None:
+        """Wake everybody who waits."""
+        rung, self._ring = self._ring, asyncio.Event()
+        rung.set()
+
+    def close(self) -> None:
+        """Wake everybody for the last time."""
+        self.closing = True
+        self.ring()
+
+
+@dataclass(slots=True)
+class House:
+    """Parts, limits and tables."""
+
+    parts: Parts
+    config: ServerConfig
+    pool: ThreadPoolExecutor
+    residents: Residents
+    identities: Identities
+    pages: Pages
+    plan_groups: PlanGroups
+    calls: Buckets
+    evaluations: Buckets
+    streams: Streams
+    bells: Bells = field(default_factory=Bells)
+
+
+@dataclass(slots=True)
+class Call:
+    """One call: which rpc, who asks, when, and the house it came into."""
+
+    rpc: str
+    context: grpc.aio.ServicerContext[bytes, bytes]
+    identity: Identity
+    now: datetime
+    house: House
+    at_end: list[Callable[[], None]] = field(default_factory=list)
+
+    @property
+    def caller(self) -> Caller:
+        """Who asks."""
+        return self.identity.caller
+
+
+def open_house(parts: Parts, config: ServerConfig) -> House:
+    """Make the house; the running loop's clock counts the limits."""
+    clock = asyncio.get_running_loop().time
+    pool = ThreadPoolExecutor(POOL_THREADS, thread_name_prefix="door")
+    residents = Residents(parts.links, parts.fresh_uuid, pool)
+    return House(
+        parts=parts,
+        config=config,
+        pool=pool,
+        residents=residents,
+        identities=Identities(parts.hot, parts.loader, residents, pool),
+        pages=Pages(parts.page_key),
+        plan_groups=PlanGroups(PLAN_LABELS),
+        calls=Buckets("calls", config.calls_per_second, config.calls_burst, clock),
+        evaluations=Buckets(
+            "evaluations",
+            config.evaluations_per_minute / SECONDS_PER_MINUTE,
+            config.evaluations_per_minute,
+            clock,
+        ),
+        streams=Streams(config.streams_per_organisation_max, config.streams_max),
+    )

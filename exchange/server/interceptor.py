@@ -1,0 +1,212 @@
+"""Around every call: identity, limits, shape, deadline, errors, one log line, one count.
+
+Promises: no handler is reached by an unknown caller or with a misshapen request; every failure leaves as a
+`google.rpc.Status`; the text of an unforeseen error never leaves and is never logged. The one place that catches
+everything.
+Source: house style 21 to 25; API rules of the architecture.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import grpc
+from google.protobuf.message import DecodeError, Message
+
+from exchange.errors import DeadlineTooClose, Draining, ExchangeError, RequestInvalid
+from exchange.server.contract.validation import Validator
+from exchange.server.house import Call
+from exchange.server.status import DETAILS_KEY, code_of, status_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from exchange.server.caller.identity import Identity
+    from exchange.server.house import House
+    from exchange.server.metrics import Metrics
+
+    Context = grpc.aio.ServicerContext[bytes, bytes]
+
+EVENT: Final = "call"
+
+
+@dataclass(frozen=True, slots=True)
+class Unary:
+    """One question, one answer. Without `person` the certificate is enough."""
+
+    request: type[Message]
+    handle: Callable[[Call, Any], Awaitable[Message]]
+    person: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Streaming:
+    """One question, many answers, until somebody ends it."""
+
+    request: type[Message]
+    handle: Callable[[Call, Any], AsyncIterator[Message]]
+
+
+class Guard:
+    """Owned by the event loop."""
+
+    def __init__(self, house: House, log: Any, metrics: Metrics) -> None:  # noqa: ANN401 -- structlog's logger has no public type
+        self._house = house
+        self._log = log
+        self._metrics = metrics
+        self._validator = Validator()
+
+    def unary(self, rpc: str, kind: Unary) -> Callable[[bytes, Context], Awaitable[bytes]]:
+        """Return what gRPC calls for one rpc."""
+
+        async def serve(raw: bytes, context: Context) -> bytes:
+            record = _Record(rpc, asyncio.get_running_loop().time())
+            try:
+                async with asyncio.timeout(self._limit_s(context)):
+                    call, request = await self._enter(record, context, raw, kind.request, person=kind.person)
+                    answer = await kind.handle(call, request)
+                reply = answer.SerializeToString()
+            except asyncio.CancelledError:
+                self._note(record, grpc.StatusCode.CANCELLED)
+                raise
+            except Exception as error:  # noqa: BLE001 -- the one place where everything is turned into a status
+                return await self._refuse(record, context, error)
+            self._note(record, grpc.StatusCode.OK)
+            return reply
+
+        return serve
+
+    def streaming(self, rpc: str, kind: Streaming) -> Callable[[bytes, Context], AsyncIterator[bytes]]:
+        """Return what gRPC calls for one streaming rpc."""
+
+        async def serve(raw: bytes, context: Context) -> AsyncIterator[bytes]:
+            record = _Record(rpc, asyncio.get_running_loop().time())
+            try:
+                call, request = await self._enter(record, context, raw, kind.request, person=True)
+                async for answer in kind.handle(call, request):
+                    yield answer.SerializeToString()
+                    # gRPC comes back for more only when the message is on its way.
+                    _finish(call)
+            except (asyncio.CancelledError, GeneratorExit):
+                self._note(record, grpc.StatusCode.CANCELLED)
+                raise
+            except Exception as error:  # noqa: BLE001 -- as above, for streams
+                await self._refuse(record, context, error)
+            self._note(record, grpc.StatusCode.OK)
+
+        return serve
+
+    # --- in ---------------------------------------------------------------------------------------------
+
+    async def _enter(
+        self, record: _Record, context: Context, raw: bytes, kind: type[Message], *, person: bool
+    ) -> tuple[Call, Message]:
+        house = self._house
+        if house.bells.closing:
+            raise Draining("the service is stopping")
+        now = house.parts.now()
+        identity = await self._identify(record, context, person=person)
+        house.calls.take(identity.caller.organisation)
+        request = _parse(kind, raw)
+        self._validator.check(request)
+        # Only now: until its shape was checked it could be anything, and it goes into the log.
+        record.request_id = getattr(request, "request_id", "")
+        call = Call(record.rpc, context, identity, now, house)
+
+        def left(_context: Context) -> None:
+            _finish(call)
+
+        context.add_done_callback(left)  # type: ignore[arg-type] # the stub names a class; any callable does
+        return call, request
+
+    async def _identify(self, record: _Record, context: Context, *, person: bool) -> Identity:
+        identities, now = self._house.identities, self._house.parts.now()
+        certificate = identities.certificate(context, now)
+        record.caller = certificate.oin
+        if not person:
+            return await identities.organisation(certificate)
+        identity = await identities.person(certificate, context, now)
+        record.task = identity.caller.task
+        return identity
+
+    def _limit_s(self, context: Context) -> float:
+        config = self._house.config
+        left = context.time_remaining()
+        # A call without a deadline gets the usual one; no caller waits for ever.
+        if left is None or not math.isfinite(left):
+            return config.deadline_default_s
+        return min(left, config.deadline_max_s)
+
+    # --- out --------------------------------------------------------------------------------------------
+
+    async def _refuse(self, record: _Record, context: Context, raised: Exception) -> bytes:
+        """Log, count and abort; never returns."""
+        incident = ""
+        if isinstance(raised, TimeoutError):
+            error: ExchangeError = DeadlineTooClose("the deadline passed before the walk ended")
+        elif isinstance(raised, ExchangeError):
+            error = raised
+        else:
+            incident = self._house.parts.fresh_uuid()
+            self._log.error(
+                "defect", rpc=record.rpc, error=type(raised).__name__, place=_place(raised), incident=incident
+            )
+            error = ExchangeError("an unforeseen error; report it with its incident number")
+        status = status_of(error, incident)
+        code = code_of(error)
+        self._note(record, code, error.code)
+        await context.abort(code, status.message, ((DETAILS_KEY, status.SerializeToString()),))
+
+    def _note(self, record: _Record, code: grpc.StatusCode, reason: str = "") -> None:
+        took = asyncio.get_running_loop().time() - record.started
+        self._metrics.count(record.rpc, code.name, took)
+        line = {
+            "rpc": record.rpc,
+            "code": code.name,
+            "reason": reason,
+            "caller": record.caller,
+            "task": record.task,
+            "request_id": record.request_id,
+        }
+        self._log.info(
+            EVENT, took_ms=round(took * 1_000, 2), **{name: value for name, value in line.items() if value}
+        )
+
+
+@dataclass(slots=True)
+class _Record:
+    """What the log line of one call says."""
+
+    rpc: str
+    started: float
+    caller: str = ""
+    task: str = ""
+    request_id: str = ""
+
+
+def _parse(kind: type[Message], raw: bytes) -> Message:
+    try:
+        return kind.FromString(raw)
+    except DecodeError:
+        raise RequestInvalid(
+            "the bytes are no message of this rpc", {"request": "must be this rpc's request"}
+        ) from None
+
+
+def _finish(call: Call) -> None:
+    """Tell that the answers of this call have left."""
+    while call.at_end:
+        call.at_end.pop()()
+
+
+def _place(raised: Exception) -> str:
+    """Return file and line where it was raised: says where to look, and nothing of what was in memory."""
+    trace = raised.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return ""
+    return f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}"

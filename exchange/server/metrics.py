@@ -1,0 +1,99 @@
+"""Numbers about the service for Prometheus, on a loopback port of their own.
+
+Promises: labels are rpc names and codes only: no organisation, no person, no id. A scrape reads numbers that are
+in memory; it never touches the store.
+Source: API rules of the architecture; house style 8.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+
+from exchange.errors import SettingsInvalid
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from threading import Thread
+    from wsgiref.simple_server import WSGIServer
+
+    from exchange.server.house import House
+
+LOOPBACK: Final = "127.0.0.1"
+SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+
+
+class Metrics:
+    """Counts calls; reads the rest when it is asked."""
+
+    def __init__(self) -> None:
+        self.registry: Final = CollectorRegistry()
+        self._calls = Counter(
+            "exchange_calls", "Calls by rpc and gRPC code.", ("rpc", "code"), registry=self.registry
+        )
+        self._seconds = Histogram(
+            "exchange_call_seconds",
+            "Time from request to answer.",
+            ("rpc",),
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self._web: tuple[WSGIServer, Thread] | None = None
+
+    def count(self, rpc: str, code: str, seconds: float) -> None:
+        """Count one call."""
+        self._calls.labels(rpc, code).inc()
+        self._seconds.labels(rpc).observe(seconds)
+
+    def watch(self, house: House) -> None:
+        """Let the gauges read the parts of this house."""
+        pipeline, hot, ledger = house.parts.pipeline, house.parts.hot, house.parts.ledger
+        counts = pipeline.counts
+        self._gauge("exchange_queue_depth", "Walks accepted and not yet answered.", lambda: pipeline.depth)
+        self._gauge(
+            "exchange_groups", "Groups handed to the writer since the start.", lambda: counts["groups"]
+        )
+        self._gauge("exchange_walks", "Walks handed to the writer since the start.", lambda: counts["walks"])
+        self._gauge(
+            "exchange_group_walks", "Mean size of a group.", lambda: _mean(counts["walks"], counts["groups"])
+        )
+        self._gauge("exchange_hot_entries", "Folded streams in memory.", lambda: hot.size[0])
+        self._gauge(
+            "exchange_hot_bytes", "Bytes of folded streams in memory, estimated.", lambda: hot.size[1]
+        )
+        self._gauge("exchange_streams", "Open subscriptions.", lambda: house.streams.count)
+        self._gauge(
+            "exchange_ledger_leaves",
+            "Leaves under the newest checkpoint.",
+            lambda: _leaves(ledger.checkpoint()),
+        )
+
+    def serve(self, port: int) -> int:
+        """Open the port on loopback, 0 for a free one; return it. Raises SettingsInvalid."""
+        try:
+            self._web = start_http_server(port, addr=LOOPBACK, registry=self.registry)
+        except OSError as error:
+            raise SettingsInvalid("the port of the metrics cannot be opened", port=str(port)) from error
+        return int(self._web[0].server_port)
+
+    def close(self) -> None:
+        """Close the port."""
+        if self._web is not None:
+            server, thread = self._web
+            server.shutdown()
+            server.server_close()
+            thread.join()
+            self._web = None
+
+    def _gauge(self, name: str, meaning: str, read: Callable[[], float]) -> None:
+        Gauge(name, meaning, registry=self.registry).set_function(read)
+
+
+def _mean(total: int, count: int) -> float:
+    return total / count if count else 0.0
+
+
+def _leaves(checkpoint: str | None) -> int:
+    # The second line of a checkpoint is the size of its tree (c2sp.org/tlog-checkpoint).
+    return int(checkpoint.split("\n", 2)[1]) if checkpoint else 0

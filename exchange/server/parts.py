@@ -1,0 +1,84 @@
+"""What the door is given: parts made by the composition root, and its limits.
+
+Promises: nothing here has a default that weakens; every limit's name ends in its unit or bound.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from exchange.gate.register import Register
+    from exchange.keys.identity import IdentityKeys, IdentityResolver
+    from exchange.pipeline.hot import HotStates, Loader
+    from exchange.pipeline.queue import Pipeline
+    from exchange.store.codec import Codec
+    from exchange.store.reader import SQLiteReader
+
+DOMAIN: Final = "exchange.v1"
+PACKAGE: Final = "exchange.v1"
+MESSAGE_BYTES_MAX: Final = 1024 * 1024
+ANSWER_BYTES_MAX: Final = 4 * 1024 * 1024
+PAGE_ROWS_DEFAULT: Final = 50
+
+
+class LedgerReads(Protocol):
+    """What the door asks of the ledger."""
+
+    def checkpoint(self) -> str | None:
+        """Return the newest signed checkpoint, None while the log is empty."""
+        ...
+
+    async def receipt(self, leaf_index: int) -> str:
+        """Return the `.tlog-proof` of a leaf. Raises RequestInvalid, Unavailable."""
+        ...
+
+    async def consistency(self, from_size: int) -> tuple[str, list[bytes]]:
+        """Return the newest checkpoint and the proof from an earlier size. Raises RequestInvalid."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Made by the composition root. `page_key` is 32 secret bytes that bind page tokens to a request."""
+
+    pipeline: Pipeline
+    hot: HotStates
+    loader: Loader
+    reader: SQLiteReader
+    codec: Codec
+    identity: IdentityKeys
+    links: IdentityResolver
+    ledger: LedgerReads
+    register: Register
+    now: Callable[[], datetime]
+    fresh_uuid: Callable[[], str]
+    log_pseudonym: Callable[[str], str]
+    page_key: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerConfig:
+    """Where the door stands and what it bears. Certificates are PEM; port 0 takes a free one.
+
+    `development` turns reflection on. `metrics_port` None serves no metrics.
+    """
+
+    address: str
+    port: int
+    server_certificate: bytes
+    server_key: bytes
+    client_authorities: bytes
+    development: bool = False
+    metrics_port: int | None = None
+    deadline_default_s: float = 10.0
+    deadline_max_s: float = 60.0
+    calls_per_second: float = 5_000.0  # of one organisation, sustained
+    calls_burst: int = 10_000
+    evaluations_per_minute: int = 6_000  # blinded elements of one organisation
+    streams_per_organisation_max: int = 16
+    streams_max: int = 256

@@ -1,0 +1,104 @@
+"""AuditService: decisions over all residents, for the privacy officer (GDPR 39), by pseudonyms of this log only.
+
+Promises: reading the log is itself a recorded decision, and not on the page it gives.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from exchange.errors import RequestInvalid
+from exchange.gate.model import Outcome
+from exchange.pipeline.elements import KEEPER_OF_THE_LOG, of_origin
+from exchange.server.contract.copies import copies_of
+from exchange.server.contract.decisions import TOPIC, Decision, DecisionReader
+from exchange.server.contract.labels import labels_of
+from exchange.server.contract.pages import page_rows
+from exchange.server.interceptor import Unary
+from exchange.server.walks import given_paths, read
+from exchange.v1 import audit_service_pb2 as pb
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from exchange.server.house import Call
+    from exchange.store.reader import SQLiteReader
+
+_LABELS: Final = labels_of(pb.ListDecisionsResponse.DESCRIPTOR)
+_OUTCOMES: Final = frozenset(str(outcome) for outcome in Outcome)
+ROWS_PER_SCAN: Final = 500
+SCANS_MAX: Final = 20
+
+
+async def list_decisions(call: Call, request: pb.ListDecisionsRequest) -> pb.ListDecisionsResponse:
+    """List decisions in the order they were taken."""
+    parts, caller = call.house.parts, call.caller
+    after = call.house.pages.place(call.rpc, caller, request) or 0
+    unknown = {
+        f"outcomes[{index}]": "is no outcome of the gate"
+        for index, outcome in enumerate(request.outcomes)
+        if outcome not in _OUTCOMES
+    }
+    if unknown:
+        raise RequestInvalid("outcomes are asked that do not exist", fields=unknown)
+    outcome = await read(
+        call,
+        request,
+        anchor="",
+        labels=_LABELS,
+        groups=of_origin(_LABELS, KEEPER_OF_THE_LOG),
+        capture=lambda _view: None,
+    )
+    reader = DecisionReader(parts.codec, parts.register, parts.log_pseudonym)
+    page = partial(
+        _page,
+        parts.reader,
+        reader,
+        after=after,
+        size=page_rows(request),
+        position=outcome.position,
+        wanted=frozenset(request.outcomes) or _OUTCOMES,
+    )
+    rows, last, more = await asyncio.get_running_loop().run_in_executor(call.house.pool, page)
+    answer = pb.ListDecisionsResponse(decision_id=outcome.decision_id)
+    copies = copies_of(pb.AuditedDecision.DESCRIPTOR)
+    leaves = [path.partition(".")[2] for path in given_paths(outcome)]
+    for row in rows:
+        told = answer.decisions.add()
+        for leaf in leaves:
+            copies[leaf](row, told)
+    if more:
+        answer.next_page_token = call.house.pages.token(last, call.rpc, caller, request)
+    return answer
+
+
+def _page(
+    reader: SQLiteReader,
+    decisions: DecisionReader,
+    *,
+    after: int,
+    size: int,
+    position: int,
+    wanted: frozenset[str],
+) -> tuple[list[Decision], int, bool]:
+    """Return rows of wanted outcomes before `position`, where to go on, and whether there may be more."""
+    found: list[Decision] = []
+    for _ in range(SCANS_MAX):
+        page = reader.page(after, ROWS_PER_SCAN, (TOPIC,))
+        for row in page:
+            if row.position >= position:
+                return found, after, False
+            if decisions.outcome(row) in wanted:
+                if len(found) == size:
+                    return found, after, True
+                found.append(decisions.for_officer(row))
+            after = row.position
+        if len(page) < ROWS_PER_SCAN:
+            return found, after, False
+    # Long stretches without a wanted outcome: an unfull page, and a token to go on.
+    return found, after, True
+
+
+RPCS: Final[Mapping[str, Unary]] = {"ListDecisions": Unary(pb.ListDecisionsRequest, list_decisions)}

@@ -1,0 +1,166 @@
+"""CaseService: one case per resident, whichever desk a report comes to.
+
+Promises: a report works alike for residents known and unknown to the exchange; a case that is not there and a case
+of others are refused alike; a new professional belongs to an organisation that was granted the task.
+Source: Wmo 2015 2.3.2, 5.3.3; GDPR 5(1)(f).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from exchange.domain import stream_of
+from exchange.domain.case import CASE, JoinProfessional, LeaveCase, has_relation
+from exchange.domain.intake import receive_report as intake
+from exchange.domain.plan import ReceiveReport
+from exchange.errors import RuleBroken
+from exchange.pipeline.elements import of_origin
+from exchange.pipeline.facts import open_case
+from exchange.pipeline.walk import Steps
+from exchange.server.contract.copies import copies_of
+from exchange.server.contract.labels import labels_of
+from exchange.server.contract.names import stored_words
+from exchange.server.interceptor import Unary
+from exchange.server.walks import author_of, command, given_paths, read, receipt
+from exchange.v1 import case_service_pb2 as pb
+from exchange.v1.common_pb2 import LifeDomain
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from exchange.domain import Command
+    from exchange.pipeline.walk import View
+    from exchange.server.house import Call
+
+_LABELS: Final = labels_of(pb.FindCaseResponse.DESCRIPTOR)
+
+
+async def receive_report(call: Call, request: pb.ReceiveReportRequest) -> pb.ReceiveReportResponse:
+    """Record a report; opens case and plan where there is none."""
+    caller, fresh = call.caller, call.house.parts.fresh_uuid
+    # Linked, not only looked up: whether somebody is known here must not show in how a report is answered.
+    resident = await call.house.residents.link(caller.organisation, request.resident)
+    order = ReceiveReport(
+        now=call.now,
+        author=author_of(caller),
+        resident=resident,
+        case_id=fresh(),
+        plan_id=fresh(),
+        report_id=fresh(),
+        life_domains=stored_words(LifeDomain.DESCRIPTOR, request.life_domains),
+        own_words=request.own_words,
+        desk=request.desk,
+    )
+
+    def process(view: View) -> Steps:
+        stream = open_case(view, resident)
+        case = view.state(stream) if stream else None
+        plan = view.state(stream_of("plan", case.plan_id)) if case is not None else None
+        ids = {
+            "case_id": order.case_id if case is None else case.case_id,
+            "plan_id": order.plan_id if case is None else case.plan_id,
+            "opened": "yes" if case is None else "",
+        }
+        return Steps(intake(order, case, plan), ids)
+
+    outcome = await command(
+        call, request, anchor=stream_of("resident", resident), process=process, relation=False
+    )
+    return pb.ReceiveReportResponse(
+        receipt=receipt(outcome),
+        case_id=outcome.ids["case_id"],
+        plan_id=outcome.ids["plan_id"],
+        opened=bool(outcome.ids["opened"]),
+        version=outcome.versions["plan"],
+    )
+
+
+async def join_professional(call: Call, request: pb.JoinProfessionalRequest) -> pb.JoinProfessionalResponse:
+    """Let a professional join."""
+    order = JoinProfessional(
+        now=call.now,
+        author=author_of(call.caller),
+        oin=request.oin,
+        task=request.task,
+        professional=request.professional,
+        role=request.role,
+    )
+    employer = stream_of("organisation", request.oin)
+
+    def granted(view: View) -> None:
+        state = view.state(employer)
+        if state is None or state.left or request.task not in state.tasks:
+            raise RuleBroken("that organisation was not granted that task", rule="TASK_NOT_GRANTED")
+
+    version, told = await _on_case(call, request, order, also=granted, streams=(employer,))
+    return pb.JoinProfessionalResponse(receipt=told, version=version)
+
+
+async def leave_case(call: Call, request: pb.LeaveCaseRequest) -> pb.LeaveCaseResponse:
+    """End a relation at once."""
+    order = LeaveCase(
+        now=call.now,
+        author=author_of(call.caller),
+        oin=request.oin,
+        task=request.task,
+        professional=request.professional,
+    )
+    version, told = await _on_case(call, request, order, fence=True)
+    return pb.LeaveCaseResponse(receipt=told, version=version)
+
+
+async def find_case(call: Call, request: pb.FindCaseRequest) -> pb.FindCaseResponse:
+    """Find the resident's case, for those who work on it."""
+    caller = call.caller
+    resident = await call.house.residents.find(caller.organisation, request.resident)
+
+    def capture(view: View) -> Any:  # noqa: ANN401 -- CaseState, or None
+        stream = open_case(view, resident)
+        state = view.state(stream) if stream else None
+        if caller.resident and caller.resident == resident:
+            return state
+        related = has_relation(state, caller.organisation, caller.task, caller.professional, call.now)
+        return state if related else None
+
+    outcome = await read(
+        call,
+        request,
+        anchor=stream_of("resident", resident),
+        labels=_LABELS,
+        groups=of_origin(_LABELS, caller.task),
+        capture=capture,
+    )
+    answer = pb.FindCaseResponse(decision_id=outcome.decision_id)
+    if outcome.captured is not None:
+        copies = copies_of(pb.FindCaseResponse.DESCRIPTOR)
+        for path in given_paths(outcome):
+            copies[path](outcome.captured, answer)
+    return answer
+
+
+async def _on_case(
+    call: Call,
+    request: Any,  # noqa: ANN401 -- a message that names a case
+    order: Command,
+    *,
+    also: Any = None,  # noqa: ANN401 -- a check over the view, or None
+    streams: tuple[str, ...] = (),
+    fence: bool = False,
+) -> tuple[int, Any]:
+    stream = stream_of("case", request.case_id)
+
+    def process(view: View) -> Steps:
+        if also is not None:
+            also(view)
+        return Steps(((stream, CASE.decide(order, view.state(stream))),))
+
+    outcome = await command(call, request, anchor=stream, process=process, streams=streams, fence=fence)
+    return outcome.versions[CASE.name], receipt(outcome)
+
+
+RPCS: Final[Mapping[str, Unary]] = {
+    "ReceiveReport": Unary(pb.ReceiveReportRequest, receive_report),
+    "JoinProfessional": Unary(pb.JoinProfessionalRequest, join_professional),
+    "LeaveCase": Unary(pb.LeaveCaseRequest, leave_case),
+    "FindCase": Unary(pb.FindCaseRequest, find_case),
+}

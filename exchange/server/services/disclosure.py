@@ -1,0 +1,89 @@
+"""DisclosureService: who asked what of a resident's data, and what was decided, for the resident (GDPR 15).
+
+Promises: judged first, paged after; what was decided after this very question is not on its pages.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from exchange.domain import stream_of
+from exchange.pipeline.elements import KEEPER_OF_THE_LOG, of_origin
+from exchange.server.contract.copies import copies_of
+from exchange.server.contract.decisions import TOPIC, Decision, DecisionReader
+from exchange.server.contract.labels import labels_of
+from exchange.server.contract.pages import page_rows
+from exchange.server.interceptor import Unary
+from exchange.server.walks import given_paths, read
+from exchange.v1 import disclosure_service_pb2 as pb
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from exchange.server.house import Call
+    from exchange.store.batch import Row
+    from exchange.store.reader import SQLiteReader
+
+_LABELS: Final = labels_of(pb.ListDisclosuresResponse.DESCRIPTOR)
+VERSION_MAX: Final = 2**62
+SCANS_MAX: Final = 20
+
+
+async def list_disclosures(call: Call, request: pb.ListDisclosuresRequest) -> pb.ListDisclosuresResponse:
+    """List decisions on the resident's data, newest first."""
+    parts, caller = call.house.parts, call.caller
+    before = call.house.pages.place(call.rpc, caller, request)
+    outcome = await read(
+        call,
+        request,
+        anchor=stream_of("case", request.case_id),
+        labels=_LABELS,
+        groups=of_origin(_LABELS, KEEPER_OF_THE_LOG),
+        capture=lambda _view: None,
+    )
+    answer = pb.ListDisclosuresResponse(
+        decision_id=outcome.decision_id, withheld_fields=outcome.withheld_paths
+    )
+    if not outcome.resident:
+        return answer
+    reader = DecisionReader(parts.codec, parts.register, parts.log_pseudonym)
+    page = partial(
+        _page,
+        parts.reader,
+        reader,
+        stream_of("disclosure", outcome.resident),
+        before=before or VERSION_MAX,
+        size=page_rows(request),
+        position=outcome.position,
+    )
+    rows, last, more = await asyncio.get_running_loop().run_in_executor(call.house.pool, page)
+    copies = copies_of(pb.Disclosure.DESCRIPTOR)
+    leaves = [path.partition(".")[2] for path in given_paths(outcome)]
+    for row in rows:
+        told = answer.disclosures.add()
+        for leaf in leaves:
+            copies[leaf](row, told)
+    if more:
+        answer.next_page_token = call.house.pages.token(last, call.rpc, caller, request)
+    return answer
+
+
+def _page(
+    reader: SQLiteReader, decisions: DecisionReader, stream: str, *, before: int, size: int, position: int
+) -> tuple[list[Decision], int, bool]:
+    """Return rows, the version of the last one, and whether there are more below it."""
+    found: list[Row] = []
+    for _ in range(SCANS_MAX):
+        page = reader.page_of_stream(stream, before, size + 1)
+        found += [row for row in page if row.topic == TOPIC and row.position < position]
+        if len(found) > size or len(page) <= size:
+            break
+        before = page[-1].version
+    shown = found[:size]
+    last = shown[-1].version if shown else 0
+    return [decisions.for_resident(row) for row in shown], last, len(found) > size
+
+
+RPCS: Final[Mapping[str, Unary]] = {"ListDisclosures": Unary(pb.ListDisclosuresRequest, list_disclosures)}

@@ -1,0 +1,122 @@
+"""OrganisationService: joining, certificates and tasks. Only the operator's people may call it.
+
+Promises: who is the operator stands in the streams, never in a message or a setting of the caller.
+Source: GDPR 24, 32; protos/exchange/v1/organisation_service.proto.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from exchange.domain import stream_of
+from exchange.domain.organisation import (
+    ORGANISATION,
+    AddCertificate,
+    GrantTask,
+    JoinOrganisation,
+    RevokeCertificate,
+)
+from exchange.errors import AccessDenied
+from exchange.pipeline.walk import Steps
+from exchange.server.interceptor import Unary
+from exchange.server.walks import author_of, command, receipt
+from exchange.v1 import organisation_service_pb2 as pb
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from exchange.domain import Command
+    from exchange.pipeline.walk import CommandOutcome, View
+    from exchange.server.house import Call
+
+_NOT_THE_OPERATOR: Final = "Alleen de beheerder van de uitwisseling registreert organisaties en certificaten."
+
+
+async def join_organisation(call: Call, request: pb.JoinOrganisationRequest) -> pb.JoinOrganisationResponse:
+    """Register an organisation."""
+    outcome = await _administer(
+        call,
+        request,
+        JoinOrganisation(
+            now=call.now,
+            author=author_of(call.caller),
+            oin=request.oin,
+            name=request.name,
+            tasks=tuple(request.tasks),
+            certificate_thumbprint=request.certificate_thumbprint.hex(),
+            signing_key=request.signing_key.hex(),
+        ),
+    )
+    return pb.JoinOrganisationResponse(receipt=receipt(outcome), version=_version(outcome))
+
+
+async def add_certificate(call: Call, request: pb.AddCertificateRequest) -> pb.AddCertificateResponse:
+    """Register one more certificate."""
+    outcome = await _administer(
+        call,
+        request,
+        AddCertificate(
+            now=call.now,
+            author=author_of(call.caller),
+            certificate_thumbprint=request.certificate_thumbprint.hex(),
+            signing_key=request.signing_key.hex(),
+        ),
+    )
+    return pb.AddCertificateResponse(receipt=receipt(outcome), version=_version(outcome))
+
+
+async def revoke_certificate(
+    call: Call, request: pb.RevokeCertificateRequest
+) -> pb.RevokeCertificateResponse:
+    """End a certificate at once."""
+    outcome = await _administer(
+        call,
+        request,
+        RevokeCertificate(
+            now=call.now,
+            author=author_of(call.caller),
+            certificate_thumbprint=request.certificate_thumbprint.hex(),
+        ),
+        fence=True,
+    )
+    return pb.RevokeCertificateResponse(receipt=receipt(outcome), version=_version(outcome))
+
+
+async def grant_task(call: Call, request: pb.GrantTaskRequest) -> pb.GrantTaskResponse:
+    """Grant a task."""
+    outcome = await _administer(
+        call, request, GrantTask(now=call.now, author=author_of(call.caller), task=request.task)
+    )
+    return pb.GrantTaskResponse(receipt=receipt(outcome), version=_version(outcome))
+
+
+async def _administer(
+    call: Call,
+    request: Any,  # noqa: ANN401 -- each message of this service names an OIN
+    order: Command,
+    *,
+    fence: bool = False,
+) -> CommandOutcome:
+    stream = stream_of("organisation", request.oin)
+    own = stream_of("organisation", call.caller.organisation)
+
+    def process(view: View) -> Steps:
+        if not view.state(own).operator:
+            raise AccessDenied("only the operator may do this", explanation=_NOT_THE_OPERATOR)
+        return Steps(((stream, ORGANISATION.decide(order, view.state(stream))),))
+
+    return await command(
+        call, request, anchor="", process=process, streams=(stream,), relation=False, fence=fence
+    )
+
+
+def _version(outcome: CommandOutcome) -> int:
+    return outcome.versions[ORGANISATION.name]
+
+
+RPCS: Final[Mapping[str, Unary]] = {
+    "JoinOrganisation": Unary(pb.JoinOrganisationRequest, join_organisation),
+    "AddCertificate": Unary(pb.AddCertificateRequest, add_certificate),
+    "RevokeCertificate": Unary(pb.RevokeCertificateRequest, revoke_certificate),
+    "GrantTask": Unary(pb.GrantTaskRequest, grant_task),
+}

@@ -1,0 +1,211 @@
+"""SubscriptionService: what happens on the plans a professional works on, each event judged when it is read.
+
+Promises: at least once and in order, idempotent by event id; nothing leaves on the ground of an earlier judgement;
+a refusal skips the event and is recorded; the stream ends when the service drains or the person's token ends.
+Source: the design's walk (re-gated at the moment of delivery); GDPR 7(3).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from exchange.domain import stream_of
+from exchange.domain.case import has_relation
+from exchange.domain.plan import PLAN
+from exchange.errors import AccessDenied, Draining, Unavailable
+from exchange.pipeline.elements import of_element, origin_of
+from exchange.pipeline.walk import ReadOutcome, ReadWalk
+from exchange.server.contract.labels import refuse_unlabelled
+from exchange.server.contract.names import set_time
+from exchange.server.contract.plans import PLAN_LABELS, build_change
+from exchange.server.interceptor import Streaming
+from exchange.server.walks import ask, claim_of
+from exchange.v1 import subscription_service_pb2 as pb
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+    from datetime import datetime
+
+    from exchange.pipeline.walk import Claim, View
+    from exchange.server.house import Call
+    from exchange.store.batch import Row
+
+HEARTBEAT_S_DEFAULT: Final = 10
+ROWS_PER_LOOK: Final = 64
+TOPICS: Final = tuple(sorted(event.TOPIC for event in PLAN.events))
+VERSION_SUFFIX: Final = ".v"
+# Which collection of the plan an event changed, and by which attribute the element is found in it.
+CHANGED: Final[Mapping[str, tuple[str, str]]] = {
+    "plan.report_received": ("reports", "report_id"),
+    "plan.conversation_recorded": ("conversations", "conversation_id"),
+    "plan.situation_described": ("situations", "life_domain"),
+    "plan.goal_set": ("goals", "goal_id"),
+    "plan.lens_assessed": ("lens_assessments", "law"),
+    "plan.support_requested": ("supports", "support_id"),
+    "plan.support_assigned": ("supports", "support_id"),
+    "plan.support_started": ("supports", "support_id"),
+    "plan.support_stopped": ("supports", "support_id"),
+    "plan.agreed": ("agreements", "plan_version"),
+    "plan.disagreed": ("agreements", "plan_version"),
+}
+
+
+class Change(NamedTuple):
+    """One event on a plan the caller works on."""
+
+    row: Row
+    kind: str
+    case_id: str
+    at: datetime
+    event_id: str
+    collection: str
+    element: Any  # of the plan as it is now; None where the event is about the plan itself
+    origin: str  # of the plan
+
+
+async def subscribe(call: Call, request: pb.SubscribeRequest) -> AsyncIterator[pb.SubscribeResponse]:
+    """Stream events after a cursor."""
+    fields = refuse_unlabelled(request.fields, PLAN_LABELS)
+    claim = claim_of(request.claim)
+    heartbeat_s = request.heartbeat_seconds or HEARTBEAT_S_DEFAULT
+    cursor = request.cursor
+    with call.house.streams.one(call.caller.organisation):
+        while True:
+            ring = call.house.bells.next_ring
+            _refuse_to_go_on(call)
+            rows = await _look(call, cursor)
+            if rows:
+                cursor = rows[-1].position
+                changes = await _changes(call, rows)
+                events = await _judged(call, changes, claim, fields)
+                if events:
+                    yield pb.SubscribeResponse(events=events, cursor=cursor)
+                continue
+            try:
+                await asyncio.wait_for(ring.wait(), timeout=heartbeat_s)
+            except TimeoutError:
+                yield pb.SubscribeResponse(cursor=cursor)
+
+
+def _refuse_to_go_on(call: Call) -> None:
+    if call.house.bells.closing:
+        raise Draining("the service is stopping; resume at the last cursor")
+    if call.house.parts.now().timestamp() >= call.identity.expires_at:
+        raise Unavailable("the person's token has ended; resume at the last cursor with a new one")
+
+
+async def _look(call: Call, cursor: int) -> list[Row]:
+    reader = call.house.parts.reader
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(call.house.pool, reader.page, cursor, ROWS_PER_LOOK, TOPICS)
+
+
+async def _changes(call: Call, rows: list[Row]) -> list[Change]:
+    """Keep the events on plans the caller works on now; others are neither shown nor judged."""
+    found = []
+    for row in rows:
+        plan = await _state(call, row.stream)
+        if plan is None:
+            continue
+        case = await _state(call, stream_of("case", plan.case_id))
+        caller = call.caller
+        now = call.house.parts.now()
+        if has_relation(case, caller.organisation, caller.task, caller.professional, now):
+            found.append(_change(call, row, plan))
+    return found
+
+
+async def _state(call: Call, stream: str) -> Any:  # noqa: ANN401 -- each aggregate has its own state class
+    parts = call.house.parts
+    entry = parts.hot.peek(stream)
+    if entry is None:
+        entry = await asyncio.get_running_loop().run_in_executor(call.house.pool, parts.loader.load, stream)
+        parts.hot.put(stream, entry)
+    return entry.state
+
+
+def _change(call: Call, row: Row, plan: Any) -> Change:  # noqa: ANN401 -- PlanState
+    clear, meta, event_id = call.house.parts.codec.decode_clear(row.state, stream=row.stream, topic=row.topic)
+    kind = row.topic.rpartition(VERSION_SUFFIX)[0]
+    collection, name = CHANGED.get(kind, ("", ""))
+    element = None
+    if collection:
+        elements = getattr(plan, collection)
+        element = next((one for one in reversed(elements) if getattr(one, name) == clear[name]), None)
+    return Change(row, kind, plan.case_id, meta.at, event_id.hex(), collection, element, origin_of(plan))
+
+
+async def _judged(
+    call: Call, changes: list[Change], claim: Claim, fields: tuple[str, ...]
+) -> list[pb.PublishedEvent]:
+    """Judge all changes, each by a walk of its own; return those of which something may be told."""
+    walks = [
+        (change, _walk(call, change, claim, asked)) for change in changes if (asked := _asked(change, fields))
+    ]
+    outcomes = await asyncio.gather(*(_ask(call, walk) for _, walk in walks))
+    return [
+        _published(change, outcome)
+        for (change, _), outcome in zip(walks, outcomes, strict=True)
+        if outcome is not None
+    ]
+
+
+def _asked(change: Change, fields: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the wanted paths this change can answer: of its own collection, and of the plan itself."""
+    own = f"{change.collection}."
+    return tuple(
+        path for path in fields if "." not in path or (change.element is not None and path.startswith(own))
+    )
+
+
+def _walk(call: Call, change: Change, claim: Claim, asked: tuple[str, ...]) -> ReadWalk:
+    stream = change.row.stream
+    element = change.element
+    key = ("", "") if element is None else (element.category, element.origin)
+
+    def capture(view: View) -> Any:  # noqa: ANN401 -- PlanState
+        return view.state(stream)
+
+    return ReadWalk(
+        rpc=call.rpc,
+        caller=call.caller,
+        claim=claim,
+        now=call.house.parts.now(),
+        anchor=stream,
+        fields=asked,
+        groups=of_element(change.collection, key, PLAN_LABELS, change.origin),
+        capture=capture,
+        action="SUBSCRIBE",
+        allow_partial=True,
+        delivered_later=True,
+    )
+
+
+async def _ask(call: Call, walk: ReadWalk) -> ReadOutcome | None:
+    try:
+        return await ask(call, walk)
+    except AccessDenied:
+        # Recorded; the stream goes on without this event (STOP-FEED, ABORT-DELIVERY).
+        return None
+
+
+def _published(change: Change, outcome: ReadOutcome) -> pb.PublishedEvent:
+    row = change.row
+    told = pb.PublishedEvent(
+        event_id=change.event_id,
+        position=row.position,
+        kind=change.kind,
+        plan_id=row.stream.partition("-")[2],
+        case_id=change.case_id,
+        change=build_change(
+            change.element, outcome.captured, change.collection, outcome.groups, outcome.released
+        ),
+        plan_version=row.version,
+        decision_id=outcome.decision_id,
+    )
+    set_time(told.occur_time, change.at)
+    return told
+
+
+RPCS: Final[Mapping[str, Streaming]] = {"Subscribe": Streaming(pb.SubscribeRequest, subscribe)}

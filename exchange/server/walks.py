@@ -1,0 +1,137 @@
+"""From messages to walks and back: what every service does alike.
+
+Promises: the caller is taken from the call, never from the message; the content that a request id stands for is
+the whole request, who asked and in which task.
+Source: AIP-155 (request ids); the walk.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from exchange.domain.values import Author
+from exchange.pipeline.walk import Claim, CommandOutcome, CommandWalk, ReadOutcome, ReadWalk
+from exchange.server.contract.labels import refuse_unlabelled, written_by
+from exchange.server.contract.names import enum_names, set_time
+from exchange.v1.common_pb2 import Purpose, Receipt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from exchange.pipeline.elements import Groups, Label
+    from exchange.pipeline.walk import Caller, Steps, View
+    from exchange.server.house import Call
+    from exchange.v1 import common_pb2
+
+
+def claim_of(claim: common_pb2.Claim) -> Claim:
+    """Return what the caller claims; the three texts of necessity are one."""
+    necessity = claim.necessity
+    said = (necessity.text, necessity.proportionality, necessity.subsidiarity)
+    glass = claim.break_glass
+    return Claim(
+        purpose=enum_names(Purpose.DESCRIPTOR).stored(claim.purpose),
+        legal_basis=claim.legal_basis,
+        necessity="\n".join(text for text in said if text),
+        break_glass=(glass.code, glass.reason) if claim.HasField("break_glass") else None,
+    )
+
+
+def author_of(caller: Caller) -> Author:
+    """Return who gives a command."""
+    return Author(caller.organisation, caller.task, caller.professional)
+
+
+def content_of(rpc: str, caller: Caller, request: Any) -> bytes:  # noqa: ANN401 -- any command's message
+    """Return the 32 bytes a request id stands for."""
+    said = type(request)()
+    said.CopyFrom(request)
+    said.ClearField("request_id")
+    head = f"{rpc}\n{caller.task}\n".encode()
+    return sha256(head + said.SerializeToString(deterministic=True)).digest()
+
+
+async def command(
+    call: Call,
+    request: Any,  # noqa: ANN401 -- any command's message
+    *,
+    anchor: str,
+    process: Callable[[View], Steps],
+    streams: tuple[str, ...] = (),
+    expected: tuple[str, int] | None = None,
+    relation: bool = True,
+    fence: bool = False,
+) -> CommandOutcome:
+    """Walk a command. Raises ExchangeError."""
+    walk = CommandWalk(
+        rpc=call.rpc,
+        caller=call.caller,
+        claim=claim_of(request.claim),
+        now=call.now,
+        request_id=request.request_id,
+        content=content_of(call.rpc, call.caller, request),
+        anchor=anchor,
+        fields=written_by(request.DESCRIPTOR).in_request(request),
+        process=process,
+        streams=streams,
+        expected=expected,
+        relation=relation,
+        fence=fence,
+    )
+    outcome = await call.house.parts.pipeline.submit(walk)
+    assert isinstance(outcome, CommandOutcome)
+    return outcome
+
+
+async def read(
+    call: Call,
+    request: Any,  # noqa: ANN401 -- any question's message
+    *,
+    anchor: str,
+    labels: Mapping[str, Label],
+    groups: Groups,
+    capture: Callable[[View], Any],
+    relation: bool = True,
+) -> ReadOutcome:
+    """Walk a question; the answer counts as on its way until the call is done. Raises ExchangeError."""
+    walk = ReadWalk(
+        rpc=call.rpc,
+        caller=call.caller,
+        claim=claim_of(request.claim),
+        now=call.now,
+        anchor=anchor,
+        fields=refuse_unlabelled(request.fields, labels),
+        groups=groups,
+        capture=capture,
+        allow_partial=getattr(request, "allow_partial", False),
+        relation=relation,
+    )
+    return await ask(call, walk)
+
+
+async def ask(call: Call, walk: ReadWalk) -> ReadOutcome:
+    """Submit a question. Nothing may be awaited between the outcome and this mark of its answer."""
+    pipeline = call.house.parts.pipeline
+    outcome = await pipeline.submit(walk)
+    assert isinstance(outcome, ReadOutcome)
+    call.at_end.append(pipeline.answering(outcome))
+    return outcome
+
+
+def given_paths(outcome: ReadOutcome) -> frozenset[str]:
+    """Return the paths of which something may leave."""
+    return frozenset(group.path for group in outcome.groups if group.fact.name in outcome.released)
+
+
+def receipt(outcome: CommandOutcome) -> Receipt:
+    """Return what the caller keeps."""
+    told = Receipt(
+        position=outcome.position,
+        leaf_index=outcome.leaf_index,
+        leaves=outcome.leaves,
+        leaf_entry=outcome.leaf_entry,
+        decision_id=outcome.decision_id,
+    )
+    set_time(told.record_time, outcome.at)
+    return told
