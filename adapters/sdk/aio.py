@@ -51,7 +51,8 @@ class AsyncExchangeClient(Client[Awaiting, grpc.aio.Channel]):
 
     async def close(self) -> None:
         """Close the connection, of siblings too."""
-        await self._connection.current[1].close()
+        for channel in self._connection.channels():
+            await channel.close()
 
     async def __aenter__(self) -> Self:
         return self

@@ -33,13 +33,22 @@ class Connection(Generic[_Channel]):
 
     def __init__(self, line: Line, open_channel: Callable[[Line], _Channel]) -> None:
         self._open_channel: Final = open_channel
-        # Replaced whole, so that nobody ever sees half of a rotation.
-        self.current = (line, open_channel(line))
+        self._opened: Final[list[_Channel]] = []
+        self.current = self._open(line)
 
     def rotate(self, credentials: Credentials) -> None:
-        """Open a channel with other credentials; the old one closes itself when its last call is done."""
-        line = self.current[0].renewed(credentials)
-        self.current = (line, self._open_channel(line))
+        """Open a channel with other credentials; calls and streams under way end on the old one."""
+        # Replaced whole, so that nobody ever sees half of a rotation.
+        self.current = self._open(self.current[0].renewed(credentials))
+
+    def channels(self) -> list[_Channel]:
+        """Return every channel, to be closed; old ones stay open till then, one for each rotation."""
+        return list(self._opened)
+
+    def _open(self, line: Line) -> tuple[Line, _Channel]:
+        channel = self._open_channel(line)
+        self._opened.append(channel)
+        return line, channel
 
 
 class Client(Services[_Mode], Generic[_Mode, _Channel]):

@@ -62,7 +62,8 @@ class ExchangeClient(Client[Blocking, grpc.Channel]):
 
     def close(self) -> None:
         """Close the connection, of siblings too."""
-        self._connection.current[1].close()
+        for channel in self._connection.channels():
+            channel.close()
 
     def __enter__(self) -> Self:
         return self

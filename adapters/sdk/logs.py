@@ -36,19 +36,18 @@ COUNTING_KEYS: Final = frozenset(
         "wait_ms",
     }
 )
+# Random ids: their form is fixed, so chance digits in them are no BSN.
+ID_KEYS: Final = frozenset({"decision_id", "incident", "request_id"})
 NAMING_KEYS: Final = frozenset(
     {
         "adapter",
         "code",
-        "decision_id",
         "element",
         "error",
-        "incident",
         "message_type",
         "mode",
         "oin",
         "reason",
-        "request_id",
         "rpc",
         "rule",
         "state",
@@ -56,6 +55,7 @@ NAMING_KEYS: Final = frozenset(
     }
 )
 _is_event = re.compile(r"[a-z][a-z0-9_]{0,59}").fullmatch
+_is_id = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{16,32}").fullmatch
 # Long runs of digits are OINs; a BSN stands alone or is split by dots, dashes or spaces.
 _nine_digits = re.compile(r"(?<![0-9])[0-9](?:[ .\-]?[0-9]){8}(?![0-9])").finditer
 # 32 bytes, in hexadecimal or base64: a pseudonym, a key, or a hash that leads back to one.
@@ -121,6 +121,10 @@ def _require_plain(key: str, value: Value) -> None:
         # Counts may have nine digits; a BSN is never a number here, only a text.
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise LogRefused(f"the value of {key!r} is not a number")
+        return
+    if key in ID_KEYS:
+        if not isinstance(value, str) or not _is_id(value):
+            raise LogRefused(f"the value of {key!r} is not a random id")
         return
     if key not in NAMING_KEYS:
         raise LogRefused(f"a log line has no key {key[:40]!r}")

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final
 
 import rbcl
 
-from adapters.sdk.blinding import BlindingRefused, blind_with, remove_blinding, verify_proof
+from adapters.sdk.blinding import Blinder, BlindingRefused, blind_with, remove_blinding, verify_proof
 from adapters.sdk.errors import PseudonymRefused
 
 if TYPE_CHECKING:
@@ -99,6 +99,8 @@ class Pseudonyms:
         public_key = self._pinned(answer.public_key)
         pairs = [(state.blinded, element) for state, element in zip(blinded, evaluated, strict=True)]
         try:
+            # Looks at the key itself: under the neutral element any answer would seem proven.
+            Blinder(public_key)
             verify_proof(public_key, pairs, answer.proof)
         except BlindingRefused as refused:
             raise PseudonymRefused(str(refused)) from None

@@ -22,7 +22,7 @@ from adapters.sdk.patience import Patience, can_be_retried
 from exchange.v1.subscription_service_pb2 import SubscribeRequest, SubscribeResponse
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
+    from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
 
     from adapters.sdk.aio import AsyncExchangeClient, AsyncStream
     from adapters.sdk.client import ExchangeClient, Stream
@@ -184,13 +184,13 @@ class _Watchdog:
 
 
 class AsyncSubscription:
-    """Events as an asynchronous iterator; cancelling the task that iterates ends the stream."""
+    """Events as an asynchronous generator: close it (`contextlib.aclosing`) or cancel its task to end it."""
 
     def __init__(self, client: AsyncExchangeClient, position: Position) -> None:
         self._client: Final = client
         self._position: Final = position
 
-    async def __aiter__(self) -> AsyncIterator[PublishedEvent]:
+    async def __aiter__(self) -> AsyncGenerator[PublishedEvent, None]:
         while True:
             stream = self._client.open_stream(self._position.request())
             try:

@@ -89,7 +89,7 @@ async def test_time_runs_out(exchange: FakeExchange, client: AsyncExchangeClient
 
     exchange.on("SetGoal", slow)
     with pytest.raises(OutcomeUnknown) as caught:
-        await client.with_timeout(0.2).plan.set_goal(own_words="x")
+        await client.with_timeout(0.5).plan.set_goal(own_words="x")
     assert isinstance(caught.value, Unavailable)
     assert caught.value.request_id == exchange.requests["SetGoal"][0].request_id
 

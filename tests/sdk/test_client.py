@@ -174,7 +174,7 @@ def test_time_runs_out(exchange: FakeExchange, client: ExchangeClient) -> None:
 
     exchange.on("SetGoal", slow)
     with pytest.raises(OutcomeUnknown) as caught:
-        set_goal(client.with_timeout(0.2))
+        set_goal(client.with_timeout(0.5))
     release.set()
     assert caught.value.request_id == exchange.requests["SetGoal"][0].request_id
     assert len(exchange.requests["SetGoal"]) == 1
