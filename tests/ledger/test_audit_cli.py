@@ -9,9 +9,10 @@ import pytest
 from typer.testing import CliRunner
 
 from exchange.cli.audit import app
+from exchange.ledger.checkpoint import Checkpoint
 from exchange.ledger.pack import export_pack
 from exchange.ledger.receipt import make_receipt
-from tests.ledger.builders import ORIGIN, entry
+from tests.ledger.builders import ORIGIN, entry, members, rewritten, signer
 
 if TYPE_CHECKING:
     from typer.testing import Result
@@ -113,11 +114,18 @@ def test_a_wrong_call_exits_two(desk: Desk, words: tuple[str, ...]) -> None:
     assert desk.run(*words).exit_code == 2
 
 
-def test_a_hostile_name_does_not_reach_the_terminal(desk: Desk) -> None:
-    desk.write("pack.zip", b"PK\x03\x04\x1b[2J" * 30)
+def test_a_hostile_name_does_not_reach_the_terminal(log: Log, desk: Desk) -> None:
+    evil = signer("evil\u009b2J.example", b"e" * 32)
+    note = evil.sign(Checkpoint(evil.name, 9, b"r" * 32).body())
+    found = [
+        (name, note if name == "checkpoint" else content)
+        for name, content in members(desk.folder / "pack.zip")
+    ]
+    rewritten(log, found).replace(desk.folder / "pack.zip")
     result = desk.run(*VERIFY)
     assert result.exit_code == 1
-    assert "\x1b" not in result.output
+    assert "evil?2J.example" in result.output
+    assert "\u009b" not in result.output
 
 
 RECEIPT = ("receipt", "@with.tlog-proof", "--policy", "@policy")

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exchange.errors import ProofInvalid, RequestInvalid, RequestTooLarge
-from exchange.ledger.leaf import LEAF_BYTES_MAX, Leaf, event_pseudonym, leaf_entry, parse_leaf
+from exchange.ledger.leaf import LEAF_BYTES_MAX, LEAF_PATTERN, Leaf, event_pseudonym, leaf_entry, parse_leaf
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -134,6 +134,14 @@ def test_a_leaf_is_at_most_one_kibibyte() -> None:
     assert parse_leaf(exactly).task.endswith("x" * pad)
     with pytest.raises(RequestTooLarge):
         leaf_entry(**parts(fields=most, task="college:WMO" + "x" * (pad + 1)))
+
+
+def test_a_longer_entry_is_not_read_though_its_form_is_right() -> None:
+    entry = leaf_entry(**parts(fields=[b"c" * 32]))
+    longer = entry.replace(b'"f":["', b'"f":["' + b'","'.join([b"c" * 64] * 12) + b'","')
+    assert LEAF_PATTERN.fullmatch(longer)
+    with pytest.raises(ProofInvalid):
+        parse_leaf(longer)
 
 
 def test_absent_keys_are_absent() -> None:
