@@ -1,7 +1,7 @@
 """What a resident's streams hold behind the asked paths, in groups that the gate judges one by one.
 
-Promises: a group is all elements of one path with one data category and one origin (the task that brought them);
-a path without elements has a group too, so that a decision never tells emptiness; nothing is filtered by right.
+Promises: a group is all elements of one path with one data category and one origin (the task that brought
+them); a path without elements has a group too, so that it is judged as well; nothing is filtered by right.
 Source: the gate's data model (fields with category and origin); GDPR 5(1)(b)-(c).
 """
 
@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from exchange.domain import stream_of
-from exchange.domain.case import has_relation
 from exchange.domain.values import law_of_task
 from exchange.gate.model import Field
+from exchange.gate.vocabulary import ANY_ORIGIN
 from exchange.pipeline.walk import Group
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
+    from exchange.gate.register import Register
     from exchange.pipeline.walk import Caller, View
 
     Groups = Callable[[View, tuple[str, ...]], Sequence[Group]]
@@ -49,54 +49,71 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Who asks for a plan, and when; `breaks_glass` is a claim of acute danger."""
+    """Who asks for a plan, on which claimed basis, and when."""
 
     caller: Caller
+    legal_basis: str
     now: datetime
-    breaks_glass: bool = False
-
-
-def visible_plan(view: View, stream: str, asker: Asker) -> Any:  # noqa: ANN401 -- PlanState, or None
-    """Return the plan if the asker works on it, is its resident, or breaks glass; else None, as if there were none.
-
-    What it holds must not colour the refusal of somebody who has nothing to do with it.
-    """
-    state = view.state(stream)
-    if state is None or asker.breaks_glass:
-        return state
-    caller = asker.caller
-    if caller.resident and caller.resident == state.resident:
-        return state
-    case = view.state(stream_of("case", state.case_id))
-    related = has_relation(case, caller.organisation, caller.task, caller.professional, asker.now)
-    return state if related else None
 
 
 class PlanGroups:
-    """Groups of plans. `plan` keeps the keys of collections already seen. Owned by the writer thread."""
+    """Groups of plans; remembers the keys of collections already seen. Owned by the writer thread."""
 
-    def __init__(self, labels: Mapping[str, Label]) -> None:
+    def __init__(self, labels: Mapping[str, Label], register: Register) -> None:
         self._labels = labels
+        self._register = register
         # By stream: the keys of each collection, beside the very tuple they were taken from.
         self._seen: OrderedDict[str, dict[str, tuple[object, tuple[Key, ...]]]] = OrderedDict()
+        self._collections = tuple(sorted({path.partition(".")[0] for path in labels if "." in path}))
 
     def of_plan(self, stream: str, asker: Asker) -> Groups:
-        """Return the groups of one plan; the asker's own task stands in for a plan that is not there to see."""
+        """Return the groups of one plan."""
 
         def groups(view: View, paths: tuple[str, ...]) -> Sequence[Group]:
-            state = visible_plan(view, stream, asker)
-            origin = asker.caller.task if state is None else origin_of(state)
+            state = view.state(stream)
+            holder = self._holder(stream, state, asker)
             found: list[Group] = []
             for path in paths:
-                label = self._labels[path]
                 collection, inside, _ = path.partition(".")
                 keys: tuple[Key, ...] = ()
                 if state is not None and inside:
                     keys = self._keys(stream, collection, getattr(state, collection))
-                found += groups_of(path, label, keys, origin)
+                found += groups_of(path, self._labels[path], keys, holder)
             return found
 
         return groups
+
+    def of_change(self, stream: str, collection: str, key: Key, asker: Asker) -> Groups:
+        """Return the groups of one changed element: paths of its collection, and of the plan itself."""
+
+        def groups(view: View, paths: tuple[str, ...]) -> Sequence[Group]:
+            holder = self._holder(stream, view.state(stream), asker)
+            found: list[Group] = []
+            for path in paths:
+                keys = (key,) if path.startswith(f"{collection}.") else ()
+                found += groups_of(path, self._labels[path], keys, holder)
+            return found
+
+        return groups
+
+    def _holder(self, stream: str, state: Any, asker: Asker) -> str:  # noqa: ANN401 -- PlanState, or None
+        """Return the task that provides what is no element: the plan's own id and version, or nothing yet.
+
+        Every task that brought something to the plan holds these alike, and so does who asks; the one that
+        the claimed basis names is taken. Where it names none, the plan is of the task that opened it.
+        """
+        if state is None:
+            return asker.caller.task
+        holders: list[str] = [state.origin, asker.caller.task]
+        for collection in self._collections:
+            holders += [origin for _, origin in self._keys(stream, collection, getattr(state, collection))]
+        basis = self._register.find(asker.legal_basis, asker.now)
+        if basis is not None:
+            any_law = ANY_ORIGIN in basis.acquired_for
+            for holder in holders:
+                if holder in basis.providers and (any_law or law_of_task(holder) in basis.acquired_for):
+                    return holder
+        return holders[0]
 
     def _keys(self, stream: str, collection: str, elements: tuple[Any, ...]) -> tuple[Key, ...]:
         seen = self._seen.get(stream)
@@ -110,19 +127,6 @@ class PlanGroups:
             keys = dict.fromkeys((element.category, element.origin) for element in elements)
             known = seen[collection] = (elements, tuple(keys))
         return known[1]
-
-
-def of_element(collection: str, key: Key, labels: Mapping[str, Label], plan_origin: str) -> Groups:
-    """Return the groups of one changed element: paths of its collection, and of the plan itself."""
-
-    def groups(_view: View, paths: tuple[str, ...]) -> Sequence[Group]:
-        found: list[Group] = []
-        for path in paths:
-            keys = (key,) if path.startswith(f"{collection}.") else ()
-            found += groups_of(path, labels[path], keys, plan_origin)
-        return found
-
-    return groups
 
 
 def of_origin(labels: Mapping[str, Label], origin: str) -> Groups:
@@ -143,12 +147,6 @@ def groups_of(path: str, label: Label, keys: tuple[Key, ...], origin: str) -> li
         merged = [(label.category, brought) for brought in origins]
     alone = len(merged) == 1
     return [_group(path, label, category, brought, alone=alone) for category, brought in merged]
-
-
-def origin_of(state: Any) -> str:  # noqa: ANN401 -- PlanState
-    """Return the task in which a plan was opened."""
-    origin: str = state.origin
-    return origin
 
 
 @lru_cache(maxsize=CACHED_GROUPS_MAX)

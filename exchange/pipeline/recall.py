@@ -1,7 +1,7 @@
 """A recorded decision read back: the facts it rested on, and the verdict the same rules give on them.
 
-Promises: judged again only under the register it was judged by (same policy hash); otherwise what was recorded
-is told and nothing is guessed.
+Promises: judged again only under the register it was judged by (same policy hash); otherwise what was
+recorded is told and nothing is guessed.
 Source: the gate's law P6 (every stored decision replays); GDPR 5(2), 15.
 """
 

@@ -1,1 +1,1 @@
-"""The door: mutual TLS, who is asking, shape of requests, translation, errors. The only floor that knows gRPC."""
+"""The door: who is asking, shape of requests, translation, errors. The only floor that knows gRPC."""

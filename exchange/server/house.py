@@ -100,7 +100,7 @@ def open_house(parts: Parts, config: ServerConfig) -> House:
         residents=residents,
         identities=Identities(parts.hot, parts.loader, residents, pool),
         pages=Pages(parts.page_key),
-        plan_groups=PlanGroups(PLAN_LABELS),
+        plan_groups=PlanGroups(PLAN_LABELS, parts.register),
         calls=Buckets("calls", config.calls_per_second, config.calls_burst, clock),
         evaluations=Buckets(
             "evaluations",

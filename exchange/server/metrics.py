@@ -1,7 +1,7 @@
 """Numbers about the service for Prometheus, on a loopback port of their own.
 
-Promises: labels are rpc names and codes only: no organisation, no person, no id. A scrape reads numbers that are
-in memory; it never touches the store.
+Promises: labels are rpc names and codes only: no organisation, no person, no id. A scrape reads numbers
+that are in memory; it never touches the store.
 Source: API rules of the architecture; house style 8.
 """
 

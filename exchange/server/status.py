@@ -1,7 +1,7 @@
 """The one table from the exchange's errors to gRPC: code, reason, and a Dutch sentence for the screen.
 
-Promises: every error has a row; the answer always is a `google.rpc.Status` with `ErrorInfo`; `RetryInfo` stands
-only where trying again can help; nothing of an unforeseen error's text leaves.
+Promises: every error has a row; the answer always is a `google.rpc.Status` with `ErrorInfo`; `RetryInfo`
+stands only where trying again can help; nothing of an unforeseen error's text leaves.
 Source: AIP-193 (errors), google/rpc/error_details.proto.
 """
 

@@ -1,7 +1,7 @@
 """From messages to walks and back: what every service does alike.
 
-Promises: the caller is taken from the call, never from the message; the content that a request id stands for is
-the whole request, who asked and in which task.
+Promises: the caller is taken from the call, never from the message; the content that a request id stands
+for is the whole request, who asked and in which task.
 Source: AIP-155 (request ids); the walk.
 """
 

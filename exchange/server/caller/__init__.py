@@ -1,1 +1,1 @@
-"""Who is asking: organisation by certificate, person by signed token, resident by the organisation's pseudonym."""
+"""Who is asking: organisation by certificate, person by token, resident by pseudonym."""

@@ -1,7 +1,7 @@
 """The client certificate of a connection: which organisation, which thumbprint, until when.
 
-Promises: the chain was checked by TLS before; here the OIN is read and the validity is looked at on every call,
-because a connection may outlive its certificate.
+Promises: the chain was checked by TLS before; here the OIN is read and the validity is looked at on every
+call, because a connection may outlive its certificate.
 Source: RFC 5280 (serialNumber in the subject), Digikoppeling (OIN of twenty digits), RFC 8705 (thumbprint).
 """
 

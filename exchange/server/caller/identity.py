@@ -1,7 +1,8 @@
 """Who is asking: certificate to organisation, token to person, both against what was registered.
 
-Promises: nothing of a message is used; a certificate must be registered and not revoked, a task granted, a token
-signed with the key beside that certificate. The walk checks certificate and task again in the order of commits.
+Promises: nothing of a message is used; a certificate must be registered and not revoked, a task granted, a
+token signed with the key beside that certificate. The walk checks certificate and task again in the order
+of commits.
 Source: API rules of the architecture; GDPR 32; RFC 8705.
 """
 

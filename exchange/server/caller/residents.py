@@ -1,7 +1,7 @@
 """From an organisation's pseudonym to the resident ref of the exchange, known or not.
 
-Promises: somebody unknown gets a ref too, the same for repeated questions, so that the walk, its refusal and its
-record are alike; such a ref is linked to nobody and is never used for anything else.
+Promises: somebody unknown gets a ref too, the same for repeated questions, so that the walk, its refusal
+and its record are alike; such a ref is linked to nobody and is never used for anything else.
 Source: API rules of the architecture (refuse alike); LEDGER design section 6.
 """
 
@@ -30,7 +30,7 @@ class Residents:
         self._unlinked: OrderedDict[tuple[str, bytes], str] = OrderedDict()
 
     async def find(self, oin: str, pseudonym: bytes) -> str:
-        """Return the resident's ref, or one that leads nowhere. Raises GroupElementInvalid, KeyUnavailable."""
+        """Return the resident's ref, or one of nobody. Raises GroupElementInvalid, KeyUnavailable."""
         loop = asyncio.get_running_loop()
         ref = await loop.run_in_executor(self._pool, self._links.resolve, oin, pseudonym)
         return ref if ref is not None else self._nobody(oin, pseudonym)

@@ -1,7 +1,8 @@
-"""The person token: who the professional is, in which task, signed by the organisation and bound to its certificate.
+"""The person token: who the professional is, in which task, signed and bound to the certificate.
 
-Promises: verified with the key registered beside this very certificate, never with a key from the token; a token
-lives at most fifteen minutes; what fails says only that the token is not accepted and which claim is at fault.
+Promises: verified with the key registered beside this very certificate, never with a key from the token; a
+token lives at most fifteen minutes; what fails says only that the token is not accepted and which claim is
+at fault.
 Source: RFC 7519 (JWT), RFC 8037 (EdDSA), RFC 8705 section 3.1 (cnf x5t#S256), RFC 7800.
 """
 
@@ -40,7 +41,7 @@ _BASE64URL: Final = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What a verified token says. `pseudonym` is the organisation's own for the resident who speaks, or empty."""
+    """What a verified token says. `pseudonym` is that of the resident who speaks, or empty."""
 
     professional: str
     task: str
@@ -53,7 +54,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """What a token must be bound to: OIN, thumbprint of the certificate, raw signing key; the last two in hex."""
+    """What a token must be bound to: OIN, certificate's thumbprint, raw signing key; the last two in hex."""
 
     oin: str
     thumbprint: str

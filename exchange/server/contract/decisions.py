@@ -1,7 +1,7 @@
 """Recorded decisions as rows for the resident and for the privacy officer.
 
-Promises: the resident is told the same whether something is sealed or does not exist; the officer is told all,
-with a pseudonym for the resident; a decision whose words were erased is told without them.
+Promises: the resident is told the same whether something is sealed or does not exist; the officer is told
+all, with a pseudonym for the resident; a decision whose words were erased is told without them.
 Source: GDPR 15, 39; CJEU C-579/21; the gate's three explanations.
 """
 

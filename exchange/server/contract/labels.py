@@ -1,7 +1,7 @@
 """Privacy labels of the contract, compiled once: what may be asked, and what a command writes.
 
-Promises: a leaf without a label can never be asked; what the caller claims (`claim`) is no data of the resident
-and is not judged as such.
+Promises: a leaf without a label can never be asked; what the caller claims (`claim`) is no data of the
+resident and is not judged as such.
 Source: protos/exchange/v1/options.proto (Privacy).
 """
 

@@ -1,7 +1,7 @@
 """Enums, days and times between the contract and what is stored.
 
-Promises: a stored word is the enum's name without its prefix, in lower case (purposes with '-' for '_'); built once
-from the descriptors, so that a new value needs no code here.
+Promises: a stored word is the enum's name without its prefix, in lower case (purposes with '-' for '_');
+built once from the descriptors, so that a new value needs no code here.
 Source: protos/exchange/v1; the domain's values.
 """
 

@@ -1,6 +1,7 @@
 """Page tokens: where the next page starts, bound to the very question it continues.
 
-Promises: a token of another caller or another question is refused; it holds a place in an order and nothing else.
+Promises: a token of another caller or another question is refused; it holds a place in an order and nothing
+else.
 Source: AIP-158 (pagination).
 """
 

@@ -1,7 +1,7 @@
 """The plan as one recipient may see it: permitted leaf fields copied into a fresh message.
 
-Promises: nothing is removed from a whole plan, everything is copied into an empty one; a field of a group that
-was not released is never touched; an element appears only if at least one of its fields is released.
+Promises: nothing is removed from a whole plan, everything is copied into an empty one; a field of a group
+that was not released is never touched; an element appears only if at least one of its fields is released.
 Source: the gate's design section 3; GDPR 5(1)(c).
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from exchange.pipeline.elements import BY_LIFE_DOMAIN, origin_of
+from exchange.pipeline.elements import BY_LIFE_DOMAIN
 from exchange.server.contract.copies import copies_of
 from exchange.server.contract.labels import labels_of
 from exchange.v1.plan_pb2 import Plan
@@ -34,7 +34,7 @@ def build_plan(state: Any, groups: Sequence[Group], released: frozenset[str]) ->
         return plan
     for collection, rights in _rights(groups, released).items():
         if not collection:
-            rights.copy(state, ("", origin_of(state)), lambda: plan)
+            rights.copy_own(state, plan)
             continue
         add = getattr(plan, collection).add
         for element in getattr(state, collection):
@@ -49,11 +49,11 @@ def build_change(
     groups: Sequence[Group],
     released: frozenset[str],
 ) -> Plan:
-    """Return a plan with one element, of that only what was released, and released fields of the plan itself."""
+    """Return a plan with one element, and of that and the plan itself only what was released."""
     plan = Plan()
     rights = _rights(groups, released)
     if "" in rights:
-        rights[""].copy(state, ("", origin_of(state)), lambda: plan)
+        rights[""].copy_own(state, plan)
     if element is not None and collection in rights:
         add = getattr(plan, collection).add
         rights[collection].copy(element, (element.category, element.origin), add)
@@ -94,6 +94,11 @@ class _Rights:
             message = target()
             for copy in copies:
                 copy(element, message)
+
+    def copy_own(self, state: Any, plan: Plan) -> None:  # noqa: ANN401 -- PlanState
+        """Copy what is released of the plan itself: it is of no element, so its key is not looked at."""
+        for _path, leaf, _key in self._leaves:
+            self._copies[leaf](state, plan)
 
     def _released_of(self, key: Key) -> Iterator[Copy]:
         for path, leaf, released in self._leaves:

@@ -1,6 +1,7 @@
-"""AuditService: decisions over all residents, for the privacy officer (GDPR 39), by pseudonyms of this log only.
+"""AuditService: decisions over all residents, for the privacy officer (GDPR 39).
 
-Promises: reading the log is itself a recorded decision, and not on the page it gives.
+Promises: reading the log is itself a recorded decision, and not on the page it gives; a resident is known
+by a pseudonym of this log only.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """CaseService: one case per resident, whichever desk a report comes to.
 
-Promises: a report works alike for residents known and unknown to the exchange; a case that is not there and a case
-of others are refused alike; a new professional belongs to an organisation that was granted the task.
+Promises: a report works alike for residents known and unknown to the exchange; a case that is not there and
+a case of others are refused alike; a new professional belongs to an organisation that was granted the task.
 Source: Wmo 2015 2.3.2, 5.3.3; GDPR 5(1)(f).
 """
 

@@ -1,7 +1,7 @@
 """IdentityService: blinded evaluation and registration, so that no BSN ever comes here.
 
-Promises: the exchange sees blinded elements and pseudonyms only; who has no right to the BSN gets no pseudonym
-either (R29); a link is durable before the command that uses it is recorded.
+Promises: the exchange sees blinded elements and pseudonyms only; who has no right to the BSN gets no
+pseudonym either (R29); a link is durable before the command that uses it is recorded.
 Source: RFC 9497; UAVG 46; LEDGER design section 6.
 """
 

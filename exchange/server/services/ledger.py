@@ -1,4 +1,6 @@
-"""LedgerService: checkpoints and proofs. They hold no personal data and need no decision; a certificate is enough.
+"""LedgerService: checkpoints and proofs.
+
+Promises: they hold no personal data and need no decision; a certificate is enough.
 
 Source: c2sp.org/tlog-checkpoint, c2sp.org/tlog-proof@v1, RFC 9162 section 2.1.4.
 """

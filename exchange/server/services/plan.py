@@ -1,6 +1,7 @@
 """PlanService: commands on a plan by one table, and the read that releases permitted leaf fields only.
 
-Promises: a command carries the version its caller saw; a plan that is not there is refused like one of others.
+Promises: a command carries the version its caller saw; a plan that is not there is refused like one of
+others.
 Source: protos/exchange/v1/plan_service.proto; Wmo 2015 2.3.2.
 """
 
@@ -21,7 +22,7 @@ from exchange.domain.plan import (
     StartSupport,
     StopSupport,
 )
-from exchange.pipeline.elements import Asker, visible_plan
+from exchange.pipeline.elements import Asker
 from exchange.pipeline.walk import Steps
 from exchange.server.contract.names import day, enum_names, required_day
 from exchange.server.contract.plans import PLAN_LABELS, build_plan
@@ -189,14 +190,14 @@ def _commanding(order: Order) -> Unary:
 async def get_plan(call: Call, request: pb.GetPlanRequest) -> pb.GetPlanResponse:
     """Read listed fields of a plan."""
     stream = stream_of("plan", request.plan_id)
-    asker = Asker(call.caller, call.now, breaks_glass=request.claim.HasField("break_glass"))
+    asker = Asker(call.caller, request.claim.legal_basis, call.now)
     outcome = await read(
         call,
         request,
         anchor=stream,
         labels=PLAN_LABELS,
         groups=call.house.plan_groups.of_plan(stream, asker),
-        capture=lambda view: visible_plan(view, stream, asker),
+        capture=lambda view: view.state(stream),
     )
     return pb.GetPlanResponse(
         plan=build_plan(outcome.captured, outcome.groups, outcome.released),

@@ -1,7 +1,8 @@
 """SubscriptionService: what happens on the plans a professional works on, each event judged when it is read.
 
-Promises: at least once and in order, idempotent by event id; nothing leaves on the ground of an earlier judgement;
-a refusal skips the event and is recorded; the stream ends when the service drains or the person's token ends.
+Promises: at least once and in order, idempotent by event id; nothing leaves on the ground of an earlier
+judgement; a refusal skips the event and is recorded; the stream ends when the service drains or the
+person's token ends.
 Source: the design's walk (re-gated at the moment of delivery); GDPR 7(3).
 """
 
@@ -14,7 +15,7 @@ from exchange.domain import stream_of
 from exchange.domain.case import has_relation
 from exchange.domain.plan import PLAN
 from exchange.errors import AccessDenied, Draining, Unavailable
-from exchange.pipeline.elements import of_element, origin_of
+from exchange.pipeline.elements import Asker
 from exchange.pipeline.walk import ReadOutcome, ReadWalk
 from exchange.server.contract.labels import refuse_unlabelled
 from exchange.server.contract.names import set_time
@@ -61,7 +62,6 @@ class Change(NamedTuple):
     event_id: str
     collection: str
     element: Any  # of the plan as it is now; None where the event is about the plan itself
-    origin: str  # of the plan
 
 
 async def subscribe(call: Call, request: pb.SubscribeRequest) -> AsyncIterator[pb.SubscribeResponse]:
@@ -133,7 +133,7 @@ def _change(call: Call, row: Row, plan: Any) -> Change:  # noqa: ANN401 -- PlanS
     if collection:
         elements = getattr(plan, collection)
         element = next((one for one in reversed(elements) if getattr(one, name) == clear[name]), None)
-    return Change(row, kind, plan.case_id, meta.at, event_id.hex(), collection, element, origin_of(plan))
+    return Change(row, kind, plan.case_id, meta.at, event_id.hex(), collection, element)
 
 
 async def _judged(
@@ -164,6 +164,9 @@ def _walk(call: Call, change: Change, claim: Claim, asked: tuple[str, ...]) -> R
     element = change.element
     key = ("", "") if element is None else (element.category, element.origin)
 
+    now = call.house.parts.now()
+    asker = Asker(call.caller, claim.legal_basis, now)
+
     def capture(view: View) -> Any:  # noqa: ANN401 -- PlanState
         return view.state(stream)
 
@@ -171,10 +174,10 @@ def _walk(call: Call, change: Change, claim: Claim, asked: tuple[str, ...]) -> R
         rpc=call.rpc,
         caller=call.caller,
         claim=claim,
-        now=call.house.parts.now(),
+        now=now,
         anchor=stream,
         fields=asked,
-        groups=of_element(change.collection, key, PLAN_LABELS, change.origin),
+        groups=call.house.plan_groups.of_change(stream, change.collection, key, asker),
         capture=capture,
         action="SUBSCRIBE",
         allow_partial=True,
