@@ -367,3 +367,13 @@ def test_protos_that_do_not_compile_are_refused(tmp_path: Path, monkeypatch: pyt
     (tmp_path / generate.PACKAGE / "bad.proto").write_text("this is no proto")
     with pytest.raises(generate.GenerationFailed, match="refused"):
         generate.generate(tmp_path)
+
+
+def test_the_script_compares_and_then_installs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generate, "REPOSITORY", tmp_path)
+    assert generate.main(["--check"]) == 1
+    assert generate.generated_files(tmp_path) == []
+    assert generate.main([]) == 0
+    assert generate.main(["--check"]) == 0
+    monkeypatch.setattr(generate, "PROTOS", tmp_path / "nowhere")
+    assert generate.main(["--check"]) == 2

@@ -19,7 +19,7 @@ TEXT_BYTES_MAX = 2_000_000
 PRIVATE_KEY = re.compile(r"BEGIN [A-Z ]*PRIVATE" + r" KEY-----(?:\s|\\n)*[A-Za-z0-9+/]{16}")
 MACHINE_PATH = re.compile(r"(?<![\w.)}>-])/(?:" + "work|root|home" + r"|Users|opt)/[\w.-]+")
 SUBJECT = re.compile(r"^[a-z][a-z0-9_]*(?:[+, -]+[a-z0-9_]+)*: [a-z][\w'-]*[ ,].+[^.]$")
-SUBJECT_CHARACTERS_MAX = 100
+SUBJECT_CHARACTERS_MAX = 120
 COMMITS_LOOKED_AT = 20
 FLOOR_WORDS_MIN = 60
 
@@ -112,7 +112,7 @@ def test_commits_name_their_floor() -> None:
 
 @pytest.mark.parametrize(
     "subject",
-    ["Update files", "gate: Refuse", "gate refuse this", "wip", "gate: x.", "gate: refuse " + "x" * 100],
+    ["Update files", "gate: Refuse", "gate refuse this", "wip", "gate: x.", "gate: refuse " + "x" * 120],
 )
 def test_a_nameless_commit_is_seen(subject: str) -> None:
     assert subject_faults(subject)
