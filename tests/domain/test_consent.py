@@ -66,6 +66,7 @@ def test_every_kind_can_be_asked(kind: str, purpose: str) -> None:
         (replace(REQUEST, recipients=()), "recipients"),
         (replace(REQUEST, recipients=("college:PW",)), "recipients"),
         (replace(REQUEST, recipients=(MUNICIPALITY,)), "recipients"),
+        (replace(REQUEST, recipients=(*REQUEST.recipients, "college:PW")), "recipients"),
         (replace(REQUEST, recipients=(f"{MUNICIPALITY}/",)), "recipients"),
         (replace(REQUEST, recipients=REQUEST.recipients * 2), "recipients"),
         (

@@ -354,6 +354,7 @@ def test_elements_keep_the_task_that_brought_them() -> None:
 
 
 def test_the_version_counts_the_events() -> None:
-    events = (*SUPPORT_CHOSEN, PLAN_AGREED, SUPPORT_ASSIGNED, SUPPORT_STARTED, LENS_ASSESSED, CONVERSED)
+    chosen = (*SUPPORT_CHOSEN, LENS_ASSESSED, CONVERSED, SITUATION_DESCRIBED, DISAGREED, PLAN_AGREED)
+    events = (*chosen, SUPPORT_ASSIGNED, SUPPORT_STARTED)
     for count in range(1, len(events) + 1):
         assert fold(PLAN, *events[:count]).version == count
