@@ -1,14 +1,18 @@
 """Builders for walks on a real shard: valid by default, a test names only what it is about."""
+# ruff: noqa: ANN401 -- builders take any field of a walk
 
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from exchange.domain import AGGREGATES, stream_of
+from exchange.domain.consent import GiveConsent, RequestConsent, WithdrawConsent
 from exchange.domain.intake import receive_report
+from exchange.domain.organisation import JoinOrganisation
 from exchange.domain.plan import ReceiveReport, SetGoal
 from exchange.domain.resident import RegisterResident
 from exchange.domain.values import Author
@@ -24,6 +28,7 @@ from exchange.pipeline.walk import (
     Steps,
 )
 from exchange.settings import Settings
+from exchange.store.verify import verify_store
 from exchange.wiring.core import genesis, open_core
 
 if TYPE_CHECKING:
@@ -37,6 +42,8 @@ THUMBPRINT = "ab" * 32
 SIGNING_KEY = "cd" * 32
 NECESSITY = "Nodig voor het onderzoek; niet op minder ingrijpende wijze te verkrijgen"
 WIJKTEAM = Claim("wmo-onderzoek", "WMO-2.3.2", NECESSITY)
+# What the college holds under the Jeugdwet is asked for the Wmo with the resident's consent.
+WITH_CONSENT = Claim("wmo-onderzoek", "WMO-5.1.1-4", NECESSITY)
 
 
 class Shard:
@@ -51,6 +58,11 @@ class Shard:
     def oin(self) -> str:
         """The operator's, who is also the municipality."""
         return self.settings.operator_oin
+
+    @property
+    def head(self) -> int:
+        """Last position in the store."""
+        return self.core.reader.head()[0]
 
     def caller(self, task: str = "college:WMO", professional: str = "prof-1", **changes: Any) -> Caller:
         """A professional of the municipality."""
@@ -75,18 +87,32 @@ class Shard:
         assert isinstance(outcome, CommandOutcome | ReadOutcome), outcome
         return outcome
 
+    def topics(self, after: int = 0) -> list[str]:
+        """Topics of the events after a position, in order."""
+        return [row.topic for row in self.core.reader.page(after, 10_000)]
+
+    def verified(self) -> int:
+        """Return how many events the store holds; every one of them is that of its leaf."""
+        report = verify_store(self.core.reader)
+        assert report.problems == []
+        assert report.events == report.leaves == report.position
+        return report.position
+
+    # --- whom it is about ---------------------------------------------------------------------------
+
     def resident(self) -> str:
         """Register somebody."""
         ref = uuid.uuid4().hex
-        command = RegisterResident(
+        self.done(self.registration(ref))
+        return ref
+
+    def registration(self, ref: str, **changes: Any) -> CommandWalk:
+        """A walk that registers a resident."""
+        order = RegisterResident(
             now=NOW, author=self.author(), resident=ref, birth_date=date(1980, 5, 1), capable=True
         )
-        self.done(
-            self.command(
-                command, "resident", ref, anchor=f"resident-{ref}", relation=False, category="CONTACT"
-            )
-        )
-        return ref
+        facts: dict[str, Any] = {"anchor": f"resident-{ref}", "relation": False, "category": "CONTACT"}
+        return self.command(order, "resident", ref, **(facts | changes))
 
     def plan(self, ref: str | None = None) -> tuple[str, str, str]:
         """Report somebody; return (resident, case id, plan id)."""
@@ -103,21 +129,24 @@ class Shard:
             own_words="ik kom niet meer buiten",
             desk="wijkteam-oost",
         )
-        walk = self.walk(
-            process=lambda _: Steps(receive_report(order, None, None)),
-            anchor=f"resident-{ref}",
-            relation=False,
+        self.done(
+            self.walk(
+                process=lambda _: Steps(receive_report(order, None, None)),
+                anchor=f"resident-{ref}",
+                relation=False,
+            )
         )
-        self.done(walk)
         return ref, case_id, plan_id
 
     def author(self, task: str = "college:WMO") -> Author:
         """The professional as the domain knows him."""
         return Author(self.oin, task, "prof-1")
 
+    # --- commands -----------------------------------------------------------------------------------
+
     def goal(self, plan_id: str, words: str = "weer onder de mensen", **changes: Any) -> CommandWalk:
         """A walk that sets a goal."""
-        command = SetGoal(
+        order = SetGoal(
             now=NOW,
             author=self.author(),
             goal_id=str(uuid.uuid4()),
@@ -126,7 +155,62 @@ class Shard:
             life_domain="social_network",
             target_date=date(2026, 12, 1),
         )
-        return self.command(command, "plan", plan_id, anchor=f"plan-{plan_id}", **changes)
+        return self.command(order, "plan", plan_id, anchor=f"plan-{plan_id}", **changes)
+
+    def consent(self, ref: str, case_id: str) -> str:
+        """Ask a consent for what stands under the Jeugdwet and let the resident give it; return its id."""
+        consent_id = str(uuid.uuid4())
+        asked = RequestConsent(
+            now=NOW,
+            author=self.author(),
+            consent_id=consent_id,
+            case_id=case_id,
+            resident=ref,
+            kind="statutory",
+            purpose="wmo-onderzoek",
+            recipients=(f"{self.oin}/college:WMO",),
+            categories=("WMO-PLAN",),
+            start_time=NOW,
+            end_time=NOW + timedelta(days=365),
+            notice_id="toestemming-b1-3",
+            notice_sha256="ab" * 32,
+        )
+        given = GiveConsent(
+            now=NOW + timedelta(minutes=1),
+            author=self.author(),
+            given_by=("self",),
+            explicit=True,
+            free_assessed=True,
+            method="in_person",
+        )
+        self.done(self.command(asked, "consent", consent_id, anchor=f"case-{case_id}"))
+        self.done(self.command(given, "consent", consent_id, anchor=f"consent-{consent_id}"))
+        return consent_id
+
+    def withdrawal(self, consent_id: str, **changes: Any) -> CommandWalk:
+        """A walk that withdraws a consent."""
+        order = WithdrawConsent(now=NOW + timedelta(minutes=2), author=self.author())
+        facts: dict[str, Any] = {"anchor": f"consent-{consent_id}", "fence": True}
+        return self.command(order, "consent", consent_id, **(facts | changes))
+
+    def joining(self, oin: str, thumbprint: str, *tasks: str, **changes: Any) -> CommandWalk:
+        """A walk that lets an organisation join."""
+        order = JoinOrganisation(
+            now=NOW,
+            author=self.author("beheer"),
+            oin=oin,
+            name="Aanbieder",
+            tasks=tasks,
+            certificate_thumbprint=thumbprint,
+            signing_key=SIGNING_KEY,
+        )
+        facts: dict[str, Any] = {
+            "caller": self.caller("beheer"),
+            "claim": Claim("beheer", "ORG-ADMIN-24", NECESSITY),
+            "relation": False,
+            "fields": (),
+        }
+        return self.command(order, "organisation", oin, **(facts | changes))
 
     def command(
         self, command: Any, aggregate: str, key: str, category: str = "WMO-PLAN", **changes: Any
@@ -157,14 +241,11 @@ class Shard:
         }
         return CommandWalk(**(facts | changes))
 
-    def question(self, plan_id: str, *paths: str, **changes: Any) -> ReadWalk:
-        """A read of a plan; every path is one field of category WMO-PLAN."""
+    # --- questions ----------------------------------------------------------------------------------
 
-        def groups(_: View, asked: tuple[str, ...]) -> list[Group]:
-            return [
-                Group(path, Field(path, "WMO-PLAN", provider="college:WMO", acquired_for="wmo"))
-                for path in asked
-            ]
+    def question(self, plan_id: str, *paths: str, **changes: Any) -> ReadWalk:
+        """A read of a plan; every path is one field of category WMO-PLAN, held under the Wmo."""
+        fact = Field("", "WMO-PLAN", provider="college:WMO", acquired_for="wmo")
 
         facts: dict[str, Any] = {
             "rpc": "GetPlan",
@@ -173,10 +254,30 @@ class Shard:
             "now": NOW + timedelta(hours=1),
             "anchor": f"plan-{plan_id}",
             "fields": paths or ("goals.own_words",),
-            "groups": groups,
+            "groups": lambda _, asked: [Group(path, replace(fact, name=path)) for path in asked],
             "capture": lambda view: view.state(f"plan-{plan_id}"),
         }
         return ReadWalk(**(facts | changes))
+
+    def question_with_consent(self, plan_id: str, **changes: Any) -> ReadWalk:
+        """A read of what the college holds under the Jeugdwet, permitted only while a consent stands."""
+        fact = Field("goals.own_words", "WMO-PLAN", provider="college:JW", acquired_for="jw")
+        facts: dict[str, Any] = {
+            "claim": WITH_CONSENT,
+            "groups": lambda _, asked: [Group(path, replace(fact, name=path)) for path in asked],
+        }
+        return self.question(plan_id, **(facts | changes))
+
+    # --- closing ------------------------------------------------------------------------------------
+
+    def reopen(self) -> Shard:
+        """Close, then open the same folder as after a restart."""
+        self.close()
+        return Shard(self.settings.data, **self.settings.model_dump(exclude={"data"}))
+
+    def beside(self) -> Shard:
+        """Open the same folder a second time, as another process would."""
+        return Shard(self.settings.data, **self.settings.model_dump(exclude={"data"}))
 
     def close(self) -> None:
         """Close the parts."""

@@ -1,0 +1,92 @@
+"""Faults where the store or the key store stands: each write fails lost, or kept though reported lost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exchange.errors import KeyUnavailable, StoreUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from exchange.keys.keystore import KeyStore
+    from exchange.store.batch import Batch
+    from exchange.store.reader import SQLiteReader
+    from exchange.store.sqlite import SQLiteRecorder
+    from tests.pipeline.shard import Shard
+
+
+class FaultyRecorder:
+    """Commits as the real one does, but for the faults it was told of, used up one by one."""
+
+    def __init__(self, recorder: SQLiteRecorder) -> None:
+        self.recorder = recorder
+        self.faults: list[str] = []
+        self.commits: list[Batch] = []
+        self.before: Callable[[], None] = lambda: None
+
+    def commit(self, batch: Batch) -> None:
+        self.before()
+        fault = self.faults.pop(0) if self.faults else ""
+        if fault == "lost":
+            raise StoreUnavailable("the commit failed on purpose")
+        if fault == "defect":
+            raise AssertionError("a bug on purpose")
+        self.recorder.commit(batch)
+        self.commits.append(batch)
+        if fault == "kept":
+            raise StoreUnavailable("the reply was lost on purpose")
+
+
+class FaultyReader:
+    """Reads as the real one does; while `down`, nothing answers. Counts its calls by name."""
+
+    def __init__(self, reader: SQLiteReader) -> None:
+        self._reader = reader
+        self.down = False
+        self.calls: list[str] = []
+
+    def __getattr__(self, name: str) -> object:
+        self.calls.append(name)
+        if self.down:
+            raise StoreUnavailable("the reader fails on purpose")
+        return getattr(self._reader, name)
+
+
+class FaultyKeys:
+    """Keys as the real store gives them; flushing fails once for each fault told."""
+
+    def __init__(self, keys: KeyStore) -> None:
+        self._keys = keys
+        self.flush_faults = 0
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._keys, name)
+
+    def flush(self) -> int:
+        if self.flush_faults:
+            self.flush_faults -= 1
+            raise KeyUnavailable("the key database fails on purpose")
+        return self._keys.flush()
+
+
+def faulty_recorder(shard: Shard) -> FaultyRecorder:
+    """Put faults before the store of a shard's writer."""
+    recorder = FaultyRecorder(shard.core.recorder)
+    shard.core.writer._recorder = recorder  # type: ignore[assignment] # a fake with the one call the writer uses
+    return recorder
+
+
+def faulty_reader(shard: Shard) -> FaultyReader:
+    """Put faults and a count before everything a shard's writer and loaders read."""
+    reader = FaultyReader(shard.core.reader)
+    for part in (shard.core.writer, shard.core.loader, shard.core.writer._answers):
+        part._reader = reader  # type: ignore[assignment] # a fake that passes every call on
+    return reader
+
+
+def faulty_keys(shard: Shard) -> FaultyKeys:
+    """Put faults before the flush of a shard's keys."""
+    keys = FaultyKeys(shard.core.keys)
+    shard.core.writer._keys = keys  # type: ignore[assignment] # a fake that passes every other call on
+    return keys
