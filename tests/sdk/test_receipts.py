@@ -13,7 +13,7 @@ from adapters.sdk.errors import LedgerRefused, RollbackRefused, Unreachable
 from adapters.sdk.proofs import verify_receipt
 from adapters.sdk.receipts import ReceiptBook
 from exchange.v1.common_pb2 import Receipt
-from exchange.v1.ledger_service_pb2 import GetReceiptResponse
+from exchange.v1.ledger_service_pb2 import GetCheckpointResponse, GetReceiptResponse
 from tests.sdk.conftest import OIN, QUICK
 from tests.sdk.log_fake import FakeLog, entry
 
@@ -215,6 +215,24 @@ def test_a_receipt_under_another_history_is_refused(
     with pytest.raises(RollbackRefused):
         book.settle(nobody.ledger)
     assert [kept.leaf_index for kept in book.unproven()] == [3]
+
+
+def test_a_log_that_shows_two_histories_is_caught(
+    exchange: FakeExchange, log: FakeLog, book: ReceiptBook, nobody: ExchangeClient
+) -> None:
+    book.keep(log.receipt_for(1))
+    book.settle(nobody.ledger)
+    # Each history is sound in itself; only the newest checkpoint of both cannot be the same.
+    hidden = FakeLog(7)
+    hidden.entries[2] = entry(2, history="hidden")
+    hidden.serve(exchange)
+    exchange.on("GetCheckpoint", lambda _request, _context: GetCheckpointResponse(checkpoint=log.note()))
+    proof = GetReceiptResponse(tlog_proof=hidden.proof(3, 4))
+    exchange.on("GetReceipt", lambda _request, _context: proof)
+    book.keep(log.receipt_for(3))
+    with pytest.raises(RollbackRefused, match="another history"):
+        book.settle(nobody.ledger)
+    assert book.evidence()[0][1:] == (log.note(), hidden.note(4))
 
 
 def test_a_receipt_under_an_older_checkpoint_of_the_same_history_holds(
