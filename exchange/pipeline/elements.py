@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from exchange.domain.values import law_of_task
 from exchange.gate.model import Field
 from exchange.gate.vocabulary import ANY_ORIGIN
+from exchange.pipeline.facts import law_of
 from exchange.pipeline.walk import Group
 
 if TYPE_CHECKING:
@@ -102,16 +102,20 @@ class PlanGroups:
         Every task that brought something to the plan holds these alike, and so does who asks; the one that
         the claimed basis names is taken. Where it names none, the plan is of the task that opened it.
         """
-        if state is None:
-            return asker.caller.task
-        holders: list[str] = [state.origin, asker.caller.task]
-        for collection in self._collections:
-            holders += [origin for _, origin in self._keys(stream, collection, getattr(state, collection))]
         basis = self._register.find(asker.legal_basis, asker.now)
+        if state is None:
+            # About nobody: whom the basis names, so that only the missing relation speaks (R03).
+            holders = [asker.caller.task, *sorted(basis.providers if basis is not None else ())]
+        else:
+            holders = [state.origin, asker.caller.task]
+            for collection in self._collections:
+                held = self._keys(stream, collection, getattr(state, collection))
+                holders += [origin for _, origin in held]
         if basis is not None:
             any_law = ANY_ORIGIN in basis.acquired_for
             for holder in holders:
-                if holder in basis.providers and (any_law or law_of_task(holder) in basis.acquired_for):
+                law = law_of(holder)
+                if holder in basis.providers and (any_law or law is None or law in basis.acquired_for):
                     return holder
         return holders[0]
 
@@ -159,6 +163,6 @@ def _group(path: str, label: Label, category: str, origin: str, *, alone: bool) 
         third_party=label.third_party,
         staff_name=label.staff_name,
         provider=origin,
-        acquired_for=law_of_task(origin),
+        acquired_for=law_of(origin),
     )
     return Group(path, fact)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from exchange.domain import stream_of
 from exchange.domain.case import has_relation
 from exchange.domain.resident import age_at
-from exchange.domain.values import LAW_OF_TASK
+from exchange.domain.values import law_of_task
 from exchange.gate.consents import select_consent
 from exchange.gate.model import BreakGlass, Consent, Facts, Field
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 AUTHENTICATED: Final = "2FA+mTLS"
 RESIDENT_TASK: Final = "betrokkene"
+OWN_WORDS: Final = frozenset({RESIDENT_TASK, "wettelijk-vertegenwoordiger"})
 SEALED_READER: Final = "sealed-reader"
 PLAN_PREFIX: Final = "plan-"
 CASE_PREFIX: Final = "case-"
@@ -133,8 +134,8 @@ def seal_fields(resident: Any, caller: Caller, fields: Sequence[Field]) -> Seque
 
 
 def law_of(task: str) -> str | None:
-    """Return the law for which an organisation in this task holds data."""
-    return LAW_OF_TASK.get(task)
+    """Return the law for which a task holds data; None for what residents say themselves, told for the plan it is in."""
+    return None if task in OWN_WORDS else law_of_task(task)
 
 
 def _sealed(resident: Any, caller: Caller, field: Field) -> Field:  # noqa: ANN401 -- ResidentState

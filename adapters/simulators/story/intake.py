@@ -71,7 +71,7 @@ def organisations_join(told: Telling, plan: Plan) -> None:
         name=provider.credentials.name,
         tasks=["wmo-aanbieder"],
         certificate_thumbprint=provider.credentials.thumbprint,
-        signing_key=provider.credentials.signing_public,
+        signing_key=provider.credentials.signing_key.public_key().public_bytes_raw(),
     )
     told.keep(plan.municipality, joined)
     told.step("provider-joins", f"{provider.credentials.name} joins as care provider, known by its certificate.", "PERMIT")

@@ -21,11 +21,11 @@ def receipts(told: Telling, plan: Plan) -> list[Path]:
     for name, leaf_index, entry in told.receipts:
         organisation = folders[name]
         answer = organisation.ledger().get_receipt(leaf_index=leaf_index)
-        verify_receipt(entry, answer.tlog_proof.encode(), plan.script.log_vkey)
+        verify_receipt(entry, answer.tlog_proof, plan.script.log_vkey)
         folder = organisation.folder / "receipts"
         folder.mkdir(exist_ok=True)
         file = folder / f"{leaf_index}.tlog-proof"
-        file.write_text(answer.tlog_proof, encoding="ascii")
+        file.write_text(answer.tlog_proof, encoding="utf-8")
         (folder / f"{leaf_index}.leaf").write_bytes(entry)
         kept.append(file)
     told.step("receipts", f"{len(kept)} receipts fetched and verified, against a key that came another way.", "VERIFIED")

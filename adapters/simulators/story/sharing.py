@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from adapters.simulators.story.stage import Telling
 
 NOTICE: Final = "Wij gebruiken wat Werk & Inkomen van u weet om uw hulp en uw weg naar werk op elkaar af te stemmen."
-READ_BY_WORK: Final = ["lens_assessments.reason", "situations.description"]
+READ_BY_WORK: Final = ["lens_assessments.reason", "situations.description", "situations.life_domain"]
 
 
 def work_and_income_reads(told: Telling, plan: Plan) -> None:
@@ -67,7 +67,7 @@ def consent_and_withdrawal(told: Telling, plan: Plan) -> None:
         )
 
     told.chapter("The resident decides along")
-    told.refused("no-consent", "May the neighbourhood team use what Werk & Inkomen wrote?", ask, "R15")
+    told.refused("no-consent", "May the neighbourhood team use what Werk & Inkomen wrote?", ask, "R09", "R15")
     now = datetime.now(UTC)
     requested = plan.wijkteam().consent.request_consent(
         claim=claim(Purpose.PURPOSE_WMO_ONDERZOEK, "WMO-2.3.2", NECESSITY),
@@ -88,11 +88,11 @@ def consent_and_withdrawal(told: Telling, plan: Plan) -> None:
     told.keep(plan.municipality, given)
     told.step("consent", "Asked in plain words, the resident says yes: one purpose, one recipient, ninety days.", "PERMIT")
     answer = ask()
-    told.step("with-consent", "Now the neighbourhood team reads it.", "PERMIT", answer.rules)  # type: ignore[attr-defined] # a GetPlanResponse
+    told.step("with-consent", "Now the neighbourhood team reads it, and only that: its own part needs no such door.", "PARTIAL", answer.rules)  # type: ignore[attr-defined] # a GetPlanResponse
     withdrawn = plan.inwoner().consent.withdraw_consent(claim=BEWONER, consent_id=requested.consent_id)
     told.keep(plan.municipality, withdrawn)
     told.step("withdrawn", "The resident withdraws, in one step.", "PERMIT")
-    told.refused("after-withdrawal", "The next moment:", ask, "R19")
+    told.refused("after-withdrawal", "The next moment:", ask, "R09", "R19")
 
 
 def emergency(told: Telling, plan: Plan) -> None:

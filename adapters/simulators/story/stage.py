@@ -18,7 +18,7 @@ from adapters.sdk.calls import claim
 from adapters.sdk.client import ExchangeClient
 from adapters.sdk.credentials import Credentials
 from adapters.sdk.errors import Denied, ExchangeRefused
-from adapters.sdk.residents import Residents
+from adapters.sdk.residents import Pseudonyms
 from adapters.sdk.tokens import Person
 from exchange.v1.common_pb2 import BreakGlass, Claim, Purpose
 
@@ -81,8 +81,8 @@ class Organisation:
 
     def pseudonym(self, bsn: Bsn, person: ExchangeClient, why: Claim) -> bytes:
         """Blind a BSN here and return this organisation's own pseudonym of the resident."""
-        pins = self.folder / "exchange-key"
-        return Residents(person, pins=pins, claim=why).pseudonym(bsn)
+        (pseudonym,) = Pseudonyms(self.folder / "exchange-key").of(person.identity, why, [bsn])
+        return pseudonym
 
     def close(self) -> None:
         """Hang up."""
@@ -110,7 +110,7 @@ class Telling:
         except Denied as denied:
             if set(denied.rules) != set(rules):
                 raise StoryBroken(f"{name}: refused by {denied.rules}, told was {rules}") from denied
-            self.step(name, f"{text} {denied.localized}".strip(), "DENY", denied.rules)
+            self.step(name, f"{text} {denied.localized.partition(" [")[0]}".strip(), "DENY", denied.rules)
             return denied
         raise StoryBroken(f"{name}: was permitted and should not be")
 

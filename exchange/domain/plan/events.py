@@ -45,7 +45,7 @@ class ReportReceived(PlanEvent):
     """A need was reported; opens a closed plan again."""
 
     TOPIC: ClassVar[str] = "plan.report_received.v1"
-    SEALED: ClassVar[Mapping[str, str]] = _plan_words("own_words")
+    SEALED: ClassVar[Mapping[str, str]] = _plan_words("own_words", "life_domains")
     report_id: str
     desk: str
     life_domains: tuple[str, ...]
@@ -72,7 +72,7 @@ class SituationDescribed(PlanEvent):
 
     TOPIC: ClassVar[str] = "plan.situation_described.v1"
     SEALED: ClassVar[Mapping[str, str]] = MappingProxyType(
-        dict.fromkeys(("description", "strengths", "score"), BY_LIFE_DOMAIN)
+        dict.fromkeys(("life_domain", "description", "strengths", "score"), BY_LIFE_DOMAIN)
     )
     life_domain: str
     description: str
@@ -90,7 +90,7 @@ class GoalSet(PlanEvent):
     """The resident has a goal."""
 
     TOPIC: ClassVar[str] = "plan.goal_set.v1"
-    SEALED: ClassVar[Mapping[str, str]] = _plan_words("own_words", "desired_effect")
+    SEALED: ClassVar[Mapping[str, str]] = _plan_words("own_words", "desired_effect", "life_domain")
     goal_id: str
     own_words: str
     desired_effect: str
