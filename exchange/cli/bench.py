@@ -29,7 +29,9 @@ def bench(
     if as_json:
         typer.echo(json.dumps(report))
         return
-    table = Table(title=f"{report['machine']['cores']} cores, Python {report['machine']['python']}, {report['store']}")
+    table = Table(
+        title=f"{report['machine']['cores']} cores, Python {report['machine']['python']}, {report['store']}"
+    )
     for column in ("measured", "median", "unit", "runs"):
         table.add_column(column)
     for part in ("baselines", "results"):

@@ -27,7 +27,9 @@ MARKS: Final = {"PERMIT": "✔", "VERIFIED": "✔", "PARTIAL": "◐", "DENY": "�
 
 
 def demo(
-    data: Annotated[Path | None, typer.Option(help="Folder for everything; a new one where left out.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder for everything; a new one where left out.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     pause: Annotated[bool, typer.Option("--pause", help="Wait before stopping, to look around.")] = False,
 ) -> None:
@@ -50,7 +52,9 @@ def demo(
 
 def _open(console: Console) -> None:
     console.print()
-    console.print("[bold]One resident, one plan.[/bold]  A service, a municipality and a care provider, each with")
+    console.print(
+        "[bold]One resident, one plan.[/bold]  A service, a municipality and a care provider, each with"
+    )
     console.print("its own process and certificate, talk gRPC over mutual TLS on this machine only.")
 
 
@@ -64,7 +68,9 @@ def _tell(console: Console, line: dict[str, Any]) -> None:
     told.append(f"  {MARKS.get(outcome, '?')} ", style=STYLES.get(outcome, "magenta"))
     told.append(line["text"])
     if outcome not in {"PERMIT", "VERIFIED"}:
-        rules = f" [{outcome.lower()}: {', '.join(line['rules'])}]" if line["rules"] else f" [{outcome.lower()}]"
+        rules = (
+            f" [{outcome.lower()}: {', '.join(line['rules'])}]" if line["rules"] else f" [{outcome.lower()}]"
+        )
         told.append(rules, style=STYLES.get(outcome, "magenta"))
     console.print(told)
 
@@ -78,7 +84,10 @@ def _close(console: Console, shown: Shown, elapsed_s: float) -> None:
     if shown.ok:
         console.print("Check it yourself:", style="bold")
         console.print(f"  exchange audit verify {shown.pack} --policy {shown.policy}", soft_wrap=True)
-        console.print(f"  grep -rl {shown.bsns[0]} {shown.data / 'exchange'}   # the BSN is nowhere in there", soft_wrap=True)
+        console.print(
+            f"  grep -rl {shown.bsns[0]} {shown.data / 'exchange'}   # the BSN is nowhere in there",
+            soft_wrap=True,
+        )
     else:
         console.print("The story stopped before its end; see above and service.out.", style="red")
 

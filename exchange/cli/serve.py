@@ -17,7 +17,9 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 for any.")] = None,
     metrics_port: Annotated[int | None, typer.Option(help="Port for metrics on loopback; 0 for any.")] = None,
-    log_file: Annotated[Path | None, typer.Option(help="File for log lines; standard error where left out.")] = None,
+    log_file: Annotated[
+        Path | None, typer.Option(help="File for log lines; standard error where left out.")
+    ] = None,
 ) -> None:
     """Serve gRPC with mutual TLS."""
     settings = load_settings(

@@ -75,7 +75,10 @@ class Bench:
             now=now, author=author, resident=resident, birth_date=date(1984, 5, 17), capable=True
         )
         stream = stream_of("resident", resident)
-        self._run(stream, lambda view: Steps([(stream, AGGREGATES["resident"].decide(register, view.state(stream)))]))
+        self._run(
+            stream,
+            lambda view: Steps([(stream, AGGREGATES["resident"].decide(register, view.state(stream)))]),
+        )
         ids = [str(uuid.uuid4()) for _ in range(3)]
         report = ReceiveReport(
             now=now,
@@ -114,7 +117,13 @@ class Bench:
         return CommandWalk(
             rpc="SetGoal",
             caller=Caller(
-                self.core.settings.operator_oin, "college:WMO", "bench", "regisseur", THUMBPRINT, two_factor=True, mutual_tls=True
+                self.core.settings.operator_oin,
+                "college:WMO",
+                "bench",
+                "regisseur",
+                THUMBPRINT,
+                two_factor=True,
+                mutual_tls=True,
             ),
             claim=Claim("wmo-onderzoek", "WMO-2.3.2", NECESSITY),
             now=utc_now(),
@@ -229,10 +238,18 @@ def _report(writes: list[float], saves: list[float], gate_us: float, synchronous
         },
         "store": "sqlite",
         "baselines": {
-            "library_save_1_event": {"median": round(statistics.median(saves)), "unit": "events/s", "runs": _whole(saves)}
+            "library_save_1_event": {
+                "median": round(statistics.median(saves)),
+                "unit": "events/s",
+                "runs": _whole(saves),
+            }
         },
         "results": {
-            "writer_commands": {"median": round(statistics.median(writes)), "unit": "commands/s", "runs": _whole(writes)},
+            "writer_commands": {
+                "median": round(statistics.median(writes)),
+                "unit": "commands/s",
+                "runs": _whole(writes),
+            },
             "gate_us": {"median": round(gate_us, 1), "unit": "µs", "runs": [round(gate_us, 1)]},
         },
         "ratios": {

@@ -52,7 +52,15 @@ if TYPE_CHECKING:
 
     from exchange.settings import Settings
 
-OPERATOR_TASKS: Final = ("beheer", "college:JW", "college:PW", "college:WGS", "college:WMO", "betrokkene", "fg")
+OPERATOR_TASKS: Final = (
+    "beheer",
+    "college:JW",
+    "college:PW",
+    "college:WGS",
+    "college:WMO",
+    "betrokkene",
+    "fg",
+)
 GENESIS_BASIS: Final = "GENESIS"
 _RANDOM_BLOCK: Final = 64 * 16
 

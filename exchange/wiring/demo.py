@@ -50,10 +50,14 @@ class Shown:
     trouble: str = ""
 
 
-def run_demo(data: Path, tell: Callable[[dict[str, Any]], None], pause: Callable[[str], None] | None = None) -> Shown:
+def run_demo(
+    data: Path, tell: Callable[[dict[str, Any]], None], pause: Callable[[str], None] | None = None
+) -> Shown:
     """Run it all. `tell` gets each line of the story; `pause` is called with the address while all still runs."""
     shown = Shown(data)
-    settings = Settings(data=data / "exchange", port=0, metrics_port=0, log_file=data / "exchange" / "exchange.log")
+    settings = Settings(
+        data=data / "exchange", port=0, metrics_port=0, log_file=data / "exchange" / "exchange.log"
+    )
     settings.data.mkdir(parents=True, exist_ok=True)
     with (data / "exchange" / "service.out").open("wb") as out:
         service = subprocess.Popen(  # noqa: S603 -- our own program, fixed words
@@ -153,7 +157,9 @@ def _audit(settings: Settings, shown: Shown) -> None:
     parse_policy(text)
     shown.report = verify_pack(shown.pack, text)
     shown.ok = shown.report.ok
-    shown.steps.append({"name": "pack-verified", "outcome": "VERIFIED" if shown.ok else "DIFFERS", "rules": []})
+    shown.steps.append(
+        {"name": "pack-verified", "outcome": "VERIFIED" if shown.ok else "DIFFERS", "rules": []}
+    )
 
 
 def _rss_mb(pid: int) -> float:

@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from exchange.wiring.core import pipeline_of
 from tests.pipeline.shard import Shard
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
+
+    from exchange.pipeline.queue import Pipeline
 
 
 @pytest.fixture
@@ -19,3 +22,11 @@ def shard(tmp_path: Path) -> Iterator[Shard]:
     made = Shard(tmp_path / "data")
     yield made
     made.close()
+
+
+@pytest.fixture
+async def pipeline(shard: Shard) -> AsyncIterator[Pipeline]:
+    """The queue before the shard's writer."""
+    made = pipeline_of(shard.core)
+    yield made
+    await made.drain()

@@ -40,7 +40,9 @@ def main() -> int:
     finally:
         municipality.close()
         provider.close()
-    sys.stdout.write(json.dumps({"end": True, "bsns": [bsn.reveal()], "receipts": [str(file) for file in kept]}) + "\n")
+    sys.stdout.write(
+        json.dumps({"end": True, "bsns": [bsn.reveal()], "receipts": [str(file) for file in kept]}) + "\n"
+    )
     return 0
 
 

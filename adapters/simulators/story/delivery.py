@@ -50,12 +50,12 @@ def config(plan: Plan, side: str) -> Path:
     task = "college:WMO" if side == "municipality" else "wmo-aanbieder"
     text = f"""side = "{side}"
 target = "{plan.script.target}"
-credentials = "{ours / 'credentials'}"
-inbox = "{ours / 'inbox'}"
-outbox = "{theirs / 'inbox'}"
-archive = "{ours / 'archive'}"
-rejected = "{ours / 'rejected'}"
-state = "{ours / 'state'}"
+credentials = "{ours / "credentials"}"
+inbox = "{ours / "inbox"}"
+outbox = "{theirs / "inbox"}"
+archive = "{ours / "archive"}"
+rejected = "{ours / "rejected"}"
+state = "{ours / "state"}"
 own_code = "{own}"
 counterparty_code = "{counterparty}"
 counterparty_oin = "{other.oin}"
@@ -91,13 +91,19 @@ def adapters_start(told: Telling, plan: Plan) -> Adapters:
 def assigned(told: Telling, plan: Plan) -> None:
     """WMO301 out, support assigned, WMO302 back."""
     _wait(plan, SupportState.SUPPORT_STATE_ASSIGNED, "the support was not assigned by the message")
-    told.step("wmo301", f"A WMO301 travelled as a file; the provider's adapter checked it and assigned: {_seen(plan)}.", "PERMIT")
+    told.step(
+        "wmo301",
+        f"A WMO301 travelled as a file; the provider's adapter checked it and assigned: {_seen(plan)}.",
+        "PERMIT",
+    )
 
 
 def the_provider_reads(told: Telling, plan: Plan) -> None:
     """What the law carries, and not the debts."""
     wanted = ["goals.own_words", "supports.volume", "situations.description"]
-    answer = plan.begeleider().plan.get_plan(claim=INZIEN, plan_id=plan.plan_id, fields=wanted, allow_partial=True)
+    answer = plan.begeleider().plan.get_plan(
+        claim=INZIEN, plan_id=plan.plan_id, fields=wanted, allow_partial=True
+    )
     read = [one.own_words for one in answer.plan.goals] and len(answer.plan.situations)
     told.step(
         "provider-reads",
@@ -119,7 +125,10 @@ def care_starts(told: Telling, plan: Plan) -> None:
     """The provider's professional starts; the adapter tells by WMO305."""
     plan.look()
     started = plan.begeleider().plan.start_support(
-        claim=LEVERING, plan_id=plan.plan_id, expected_version=plan.version, support_id=plan.support_id,
+        claim=LEVERING,
+        plan_id=plan.plan_id,
+        expected_version=plan.version,
+        support_id=plan.support_id,
         care_start_date=plan.script.day(0),
     )
     told.keep(plan.provider, started)
@@ -131,8 +140,12 @@ def care_stops(told: Telling, plan: Plan) -> None:
     """At the end, WMO307."""
     plan.look()
     stopped = plan.begeleider().plan.stop_support(
-        claim=LEVERING, plan_id=plan.plan_id, expected_version=plan.version, support_id=plan.support_id,
-        care_end_date=plan.script.day(0), reason=StopReason.STOP_REASON_ACCORDING_TO_PLAN,
+        claim=LEVERING,
+        plan_id=plan.plan_id,
+        expected_version=plan.version,
+        support_id=plan.support_id,
+        care_end_date=plan.script.day(0),
+        reason=StopReason.STOP_REASON_ACCORDING_TO_PLAN,
     )
     told.keep(plan.provider, stopped)
     _messages(plan, "307", "the WMO307 was not sent")

@@ -74,7 +74,11 @@ def organisations_join(told: Telling, plan: Plan) -> None:
         signing_key=provider.credentials.signing_key.public_key().public_bytes_raw(),
     )
     told.keep(plan.municipality, joined)
-    told.step("provider-joins", f"{provider.credentials.name} joins as care provider, known by its certificate.", "PERMIT")
+    told.step(
+        "provider-joins",
+        f"{provider.credentials.name} joins as care provider, known by its certificate.",
+        "PERMIT",
+    )
 
 
 def a_report_at_one_desk(told: Telling, plan: Plan) -> None:
@@ -82,7 +86,9 @@ def a_report_at_one_desk(told: Telling, plan: Plan) -> None:
     told.chapter("One story, told once")
     consulent = plan.consulent()
     plan.resident = plan.municipality.pseudonym(plan.bsn, consulent, WERK)
-    told.step("bsn-stays", "The BSN is blinded at the desk; the exchange sees a random-looking point.", "PERMIT")
+    told.step(
+        "bsn-stays", "The BSN is blinded at the desk; the exchange sees a random-looking point.", "PERMIT"
+    )
     registered = consulent.identity.register_resident(
         claim=WERK, resident=plan.resident, birth_date="1984-05-17", capable=True
     )
@@ -96,7 +102,11 @@ def a_report_at_one_desk(told: Telling, plan: Plan) -> None:
     )
     told.keep(plan.municipality, report)
     plan.case_id, plan.plan_id, plan.version = report.case_id, report.plan_id, report.version
-    told.step("report", "At the desk of Werk & Inkomen: 'I want to work again, but I no longer leave the house.'", "PERMIT")
+    told.step(
+        "report",
+        "At the desk of Werk & Inkomen: 'I want to work again, but I no longer leave the house.'",
+        "PERMIT",
+    )
     again = plan.wijkteam().case.receive_report(
         claim=WIJKTEAM,
         resident=plan.resident,
@@ -105,11 +115,17 @@ def a_report_at_one_desk(told: Telling, plan: Plan) -> None:
         desk="wijkteam-oost",
     )
     same = again.case_id == plan.case_id and not again.opened
-    told.step("same-case", "A week later at the neighbourhood team: the same case, not a second file.", "PERMIT" if same else "BROKEN")
+    told.step(
+        "same-case",
+        "A week later at the neighbourhood team: the same case, not a second file.",
+        "PERMIT" if same else "BROKEN",
+    )
     told.refused(
         "report-opens-nothing",
         "Having reported somebody is no way into the plan:",
-        lambda: plan.wijkteam().plan.get_plan(claim=WIJKTEAM, plan_id=plan.plan_id, fields=["goals.own_words"]),
+        lambda: plan.wijkteam().plan.get_plan(
+            claim=WIJKTEAM, plan_id=plan.plan_id, fields=["goals.own_words"]
+        ),
         "R03",
     )
     join(plan, consulent, WERK, plan.municipality, "college:WMO", "wt-014", "regisseur")
@@ -131,8 +147,12 @@ def two_pairs_of_glasses(told: Telling, plan: Plan) -> None:
     plan.look()
     team = plan.wijkteam()
     talk = team.plan.record_conversation(
-        claim=WIJKTEAM, plan_id=plan.plan_id, expected_version=plan.version, kind=ConversationKind.CONVERSATION_KIND_FIRST,
-        hold_date=plan.script.day(-14), outcome=ConversationOutcome.CONVERSATION_OUTCOME_CONTINUE,
+        claim=WIJKTEAM,
+        plan_id=plan.plan_id,
+        expected_version=plan.version,
+        kind=ConversationKind.CONVERSATION_KIND_FIRST,
+        hold_date=plan.script.day(-14),
+        outcome=ConversationOutcome.CONVERSATION_OUTCOME_CONTINUE,
         summary="Slaapt slecht, mist collega's, wil overdag iets te doen hebben.",
     )
     told.keep(plan.municipality, talk)
@@ -143,23 +163,42 @@ def two_pairs_of_glasses(told: Telling, plan: Plan) -> None:
         (LifeDomain.LIFE_DOMAIN_FINANCE, "Twee maanden huurachterstand.", 2),
     ):
         described = team.plan.describe_situation(
-            claim=WIJKTEAM, plan_id=plan.plan_id, expected_version=plan.version, life_domain=domain,
-            description=description, strengths="Kan goed koken.", score=score, judge_date=plan.script.day(-14),
+            claim=WIJKTEAM,
+            plan_id=plan.plan_id,
+            expected_version=plan.version,
+            life_domain=domain,
+            description=description,
+            strengths="Kan goed koken.",
+            score=score,
+            judge_date=plan.script.day(-14),
         )
         plan.version = described.version
     told.step("situation", "What is going on, per life domain, with scores from 1 to 5.", "PERMIT")
     goal = team.plan.set_goal(
-        claim=WIJKTEAM, plan_id=plan.plan_id, expected_version=plan.version,
+        claim=WIJKTEAM,
+        plan_id=plan.plan_id,
+        expected_version=plan.version,
         own_words="Ik wil weer onder de mensen komen en dan aan het werk.",
-        desired_effect="Drie dagdelen per week buitenshuis", life_domain=LifeDomain.LIFE_DOMAIN_SOCIAL_NETWORK,
+        desired_effect="Drie dagdelen per week buitenshuis",
+        life_domain=LifeDomain.LIFE_DOMAIN_SOCIAL_NETWORK,
         target_date=plan.script.day(180),
     )
     told.keep(plan.municipality, goal)
     told.step("goal", "The goal stands in the resident's own words.", "PERMIT")
     support = team.plan.request_support(
-        claim=WIJKTEAM, plan_id=plan.plan_id, expected_version=goal.version, kind=SupportKind.SUPPORT_KIND_CUSTOM,
-        provider_oin=plan.provider.oin, product_category=PRODUCT, product_code=PRODUCT_CODE, start_date=plan.script.day(0),
-        end_date=plan.script.day(364), volume=3, unit="04", frequency="2", goal_ids=[goal.goal_id],
+        claim=WIJKTEAM,
+        plan_id=plan.plan_id,
+        expected_version=goal.version,
+        kind=SupportKind.SUPPORT_KIND_CUSTOM,
+        provider_oin=plan.provider.oin,
+        product_category=PRODUCT,
+        product_code=PRODUCT_CODE,
+        start_date=plan.script.day(0),
+        end_date=plan.script.day(364),
+        volume=3,
+        unit="04",
+        frequency="2",
+        goal_ids=[goal.goal_id],
     )
     plan.version, plan.support_id = support.version, support.support_id
     told.step("support", "Three hours of guidance a week, by the provider the resident prefers.", "PERMIT")
@@ -168,8 +207,12 @@ def two_pairs_of_glasses(told: Telling, plan: Plan) -> None:
 def nothing_without_the_resident(told: Telling, plan: Plan) -> None:
     """Both lenses, then the resident's own yes."""
     assessed = plan.wijkteam().plan.assess_lens(
-        claim=WIJKTEAM, plan_id=plan.plan_id, expected_version=plan.version, law=Law.LAW_WMO_2015,
-        finding=LensFinding.LENS_FINDING_FITS, reason="Eigen netwerk en algemene voorzieningen zijn niet genoeg.",
+        claim=WIJKTEAM,
+        plan_id=plan.plan_id,
+        expected_version=plan.version,
+        law=Law.LAW_WMO_2015,
+        finding=LensFinding.LENS_FINDING_FITS,
+        reason="Eigen netwerk en algemene voorzieningen zijn niet genoeg.",
     )
     plan.version = assessed.version
     told.broken(
@@ -179,17 +222,28 @@ def nothing_without_the_resident(told: Telling, plan: Plan) -> None:
         "RULE_BROKEN",
     )
     second = plan.consulent().plan.assess_lens(
-        claim=WERK, plan_id=plan.plan_id, expected_version=plan.version, law=Law.LAW_PARTICIPATIEWET,
-        finding=LensFinding.LENS_FINDING_FITS, reason="Dagbesteding is een stap naar werk; geen sollicitatieplicht nu.",
+        claim=WERK,
+        plan_id=plan.plan_id,
+        expected_version=plan.version,
+        law=Law.LAW_PARTICIPATIEWET,
+        finding=LensFinding.LENS_FINDING_FITS,
+        reason="Dagbesteding is een stap naar werk; geen sollicitatieplicht nu.",
     )
     plan.version = second.version
     works = plan.consulent().plan.describe_situation(
-        claim=WERK, plan_id=plan.plan_id, expected_version=plan.version,
-        life_domain=LifeDomain.LIFE_DOMAIN_WORK_AND_EDUCATION, description="Tien jaar kok; diploma verlopen.",
-        strengths="Wil graag.", score=3, judge_date=plan.script.day(-7),
+        claim=WERK,
+        plan_id=plan.plan_id,
+        expected_version=plan.version,
+        life_domain=LifeDomain.LIFE_DOMAIN_WORK_AND_EDUCATION,
+        description="Tien jaar kok; diploma verlopen.",
+        strengths="Wil graag.",
+        score=3,
+        judge_date=plan.script.day(-7),
     )
     plan.version = works.version
-    told.step("second-lens", "Werk & Inkomen looks through the Participatiewet and writes what it finds.", "PERMIT")
+    told.step(
+        "second-lens", "Werk & Inkomen looks through the Participatiewet and writes what it finds.", "PERMIT"
+    )
     agreed = agree(plan)
     told.keep(plan.municipality, agreed)
     told.step("agreed", "The resident reads the plan and says yes. Only now is it a plan.", "PERMIT")
@@ -198,8 +252,11 @@ def nothing_without_the_resident(told: Telling, plan: Plan) -> None:
 def agree(plan: Plan) -> object:
     """The resident agrees."""
     answer = plan.inwoner().plan.agree_to_plan(
-        claim=BEWONER, plan_id=plan.plan_id, expected_version=plan.version,
-        outcome=AgreementOutcome.AGREEMENT_OUTCOME_AGREED, remarks="Als mijn zus mee mag denken.",
+        claim=BEWONER,
+        plan_id=plan.plan_id,
+        expected_version=plan.version,
+        outcome=AgreementOutcome.AGREEMENT_OUTCOME_AGREED,
+        remarks="Als mijn zus mee mag denken.",
     )
     plan.version = answer.version
     return answer

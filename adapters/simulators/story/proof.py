@@ -28,5 +28,9 @@ def receipts(told: Telling, plan: Plan) -> list[Path]:
         file.write_text(answer.tlog_proof, encoding="utf-8")
         (folder / f"{leaf_index}.leaf").write_bytes(entry)
         kept.append(file)
-    told.step("receipts", f"{len(kept)} receipts fetched and verified, against a key that came another way.", "VERIFIED")
+    told.step(
+        "receipts",
+        f"{len(kept)} receipts fetched and verified, against a key that came another way.",
+        "VERIFIED",
+    )
     return kept

@@ -24,14 +24,18 @@ if TYPE_CHECKING:
     from adapters.simulators.story.intake import Plan
     from adapters.simulators.story.stage import Telling
 
-NOTICE: Final = "Wij gebruiken wat Werk & Inkomen van u weet om uw hulp en uw weg naar werk op elkaar af te stemmen."
+NOTICE: Final = (
+    "Wij gebruiken wat Werk & Inkomen van u weet om uw hulp en uw weg naar werk op elkaar af te stemmen."
+)
 READ_BY_WORK: Final = ["lens_assessments.reason", "situations.description", "situations.life_domain"]
 
 
 def work_and_income_reads(told: Telling, plan: Plan) -> None:
     """Its own part, and no more."""
     told.chapter("As far as the law lets it")
-    answer = plan.consulent().plan.get_plan(claim=WERK, plan_id=plan.plan_id, fields=READ_BY_WORK, allow_partial=True)
+    answer = plan.consulent().plan.get_plan(
+        claim=WERK, plan_id=plan.plan_id, fields=READ_BY_WORK, allow_partial=True
+    )
     domains = {one.life_domain for one in answer.plan.situations}
     if domains != {LifeDomain.LIFE_DOMAIN_WORK_AND_EDUCATION}:
         raise StoryBroken("Werk & Inkomen read more or less than its own part")
@@ -82,13 +86,27 @@ def consent_and_withdrawal(told: Telling, plan: Plan) -> None:
         notice_sha256=sha256(NOTICE.encode()).digest(),
     )
     given = plan.inwoner().consent.give_consent(
-        claim=BEWONER, consent_id=requested.consent_id, given_by=["self"], explicit=True, free_assessed=True,
-        method="portal", expected_version=requested.version,
+        claim=BEWONER,
+        consent_id=requested.consent_id,
+        given_by=["self"],
+        explicit=True,
+        free_assessed=True,
+        method="portal",
+        expected_version=requested.version,
     )
     told.keep(plan.municipality, given)
-    told.step("consent", "Asked in plain words, the resident says yes: one purpose, one recipient, ninety days.", "PERMIT")
+    told.step(
+        "consent",
+        "Asked in plain words, the resident says yes: one purpose, one recipient, ninety days.",
+        "PERMIT",
+    )
     answer = ask()
-    told.step("with-consent", "Now the neighbourhood team reads it, and only that: its own part needs no such door.", "PARTIAL", answer.rules)  # type: ignore[attr-defined] # a GetPlanResponse
+    told.step(
+        "with-consent",
+        "Now the neighbourhood team reads it, and only that: its own part needs no such door.",
+        "PARTIAL",
+        answer.rules,
+    )  # type: ignore[attr-defined] # a GetPlanResponse
     withdrawn = plan.inwoner().consent.withdraw_consent(claim=BEWONER, consent_id=requested.consent_id)
     told.keep(plan.municipality, withdrawn)
     told.step("withdrawn", "The resident withdraws, in one step.", "PERMIT")
@@ -110,7 +128,10 @@ def emergency(told: Telling, plan: Plan) -> None:
 def the_resident_looks(told: Telling, plan: Plan) -> None:
     """Who looked, when, why, on what ground; refused attempts too; no names of staff."""
     told.chapter("Who looked, and why")
-    fields = [f"disclosures.{name}" for name in ("decide_time", "task", "purpose", "legal_basis", "outcome", "professional")]
+    fields = [
+        f"disclosures.{name}"
+        for name in ("decide_time", "task", "purpose", "legal_basis", "outcome", "professional")
+    ]
     answer = plan.inwoner().disclosure.list_disclosures(
         claim=INZAGE, case_id=plan.case_id, fields=fields, allow_partial=True, page_size=100
     )
@@ -128,7 +149,13 @@ def the_resident_looks(told: Telling, plan: Plan) -> None:
 def the_officer_audits(told: Telling, plan: Plan) -> None:
     """The privacy officer reads the refusals, and that reading is on record too."""
     officer = plan.municipality.as_("fg-1", "fg", "privacy-officer")
-    fields = [f"decisions.disclosure.{name}" for name in ("outcome", "rules", "task")] + ["decisions.resident_pseudonym"]
+    fields = [f"decisions.disclosure.{name}" for name in ("outcome", "rules", "task")] + [
+        "decisions.resident_pseudonym"
+    ]
     answer = officer.audit.list_decisions(claim=AUDIT, fields=fields, outcomes=["DENY"], page_size=100)
     rules = sorted({rule for one in answer.decisions for rule in one.disclosure.rules})
-    told.step("officer", f"The privacy officer finds {len(answer.decisions)} refusals, by rules {', '.join(rules)}.", "PERMIT")
+    told.step(
+        "officer",
+        f"The privacy officer finds {len(answer.decisions)} refusals, by rules {', '.join(rules)}.",
+        "PERMIT",
+    )

@@ -110,7 +110,7 @@ class Telling:
         except Denied as denied:
             if set(denied.rules) != set(rules):
                 raise StoryBroken(f"{name}: refused by {denied.rules}, told was {rules}") from denied
-            self.step(name, f"{text} {denied.localized.partition(" [")[0]}".strip(), "DENY", denied.rules)
+            self.step(name, f"{text} {denied.localized.partition(' [')[0]}".strip(), "DENY", denied.rules)
             return denied
         raise StoryBroken(f"{name}: was permitted and should not be")
 
