@@ -21,7 +21,7 @@ from exchange.errors import (
 )
 from exchange.ledger.leaf import parse_leaf
 from exchange.pipeline.walk import Claim, CommandOutcome, ReadOutcome, Steps
-from tests.pipeline.faults import faulty_reader, faulty_recorder
+from tests.pipeline.faults import faulty_recorder
 from tests.pipeline.shard import NECESSITY, NOW, WITH_CONSENT
 
 if TYPE_CHECKING:
@@ -361,35 +361,6 @@ def test_a_walk_that_decides_a_step_after_failing_leaves_nothing(shard: Shard) -
     (broken,) = shard.run(replace(goal, process=half))
     assert isinstance(broken, RuleBroken)
     assert shard.head == head
-
-
-# --- cost ---------------------------------------------------------------------------------------------
-
-
-def test_reading_a_plan_of_a_thousand_events_loads_no_more_than_one_of_ten(shard: Shard) -> None:
-    _, _, short = shard.plan()
-    _, _, long = shard.plan()
-    shard.run(*(shard.goal(short, f"doel {number}") for number in range(8)))
-    for start in range(0, 998, 250):
-        shard.run(*(shard.goal(long, f"doel {number}") for number in range(start, min(start + 250, 998))))
-    assert shard.core.reader.last_version(f"plan-{long}")[1] == 1000
-    shard.run(shard.question(short), shard.question(long))
-    reader = faulty_reader(shard)
-    for plan_id, goals in ((short, 8), (long, 998)):
-        outcome = shard.done(shard.question(plan_id))
-        assert len(outcome.captured.goals) == goals
-        assert reader.calls == []
-
-
-def test_a_cold_plan_is_loaded_once(shard: Shard) -> None:
-    _, _, plan_id = shard.plan()
-    shard.core.hot.clear()
-    reader = faulty_reader(shard)
-    shard.done(shard.question(plan_id))
-    assert reader.calls.count("tail") == 4  # organisation, plan, case, resident
-    before = list(reader.calls)
-    shard.done(shard.question(plan_id))
-    assert reader.calls == before
 
 
 def test_the_gate_judges_the_claim_that_needs_a_consent(shard: Shard) -> None:
