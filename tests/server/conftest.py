@@ -1,0 +1,23 @@
+"""One town for each room of tests that needs one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from exchange.logs import open_log
+from tests.server.town import Town
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    data = tmp_path_factory.mktemp("town")
+    with (data / "exchange.log").open("w", encoding="utf-8") as lines:
+        town = Town(data, open_log(stream=lines))
+        town.start()
+        yield town
+        town.close()
