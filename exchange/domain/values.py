@@ -285,3 +285,13 @@ def law_of_task(task: str) -> str:
 def category_of(life_domain: str) -> str:
     """Return the data category of a life domain; empty where unknown: what has no category never leaves."""
     return CATEGORY_OF_LIFE_DOMAIN.get(life_domain, "")
+
+
+def origin_of(task: str, organisation: str) -> str:
+    """Return where an element comes from: the task and the organisation that recorded it."""
+    return f"{task}@{organisation}"
+
+
+def task_of(origin: str) -> str:
+    """Return the task of an origin."""
+    return origin.partition("@")[0]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
+from exchange.domain.values import origin_of, task_of
 from exchange.gate.model import Field
 from exchange.gate.vocabulary import ANY_ORIGIN
 from exchange.pipeline.facts import law_of
@@ -31,10 +32,12 @@ BY_LIFE_DOMAIN: Final = "@life_domain"
 CATEGORY_WITHOUT_ELEMENTS: Final = "WMO-PLAN"
 # The municipality is the controller of the log of decisions, whoever asked (GDPR 4(7), 5(2)).
 KEEPER_OF_THE_LOG: Final = "college:WMO"
+# No basis names this kind: an organisation's own basis never opens what another organisation recorded (R09).
+OTHER_ORGANISATION: Final = "andere-organisatie"
 CACHED_PLANS_MAX: Final = 1_024
 CACHED_GROUPS_MAX: Final = 8_192
 
-Key = tuple[str, str]  # (data category, task that brought the element)
+Key = tuple[str, str]  # (data category, origin: task and organisation that brought the element)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,7 @@ class PlanGroups:
                 keys: tuple[Key, ...] = ()
                 if state is not None and inside:
                     keys = self._keys(stream, collection, getattr(state, collection))
-                found += groups_of(path, self._labels[path], keys, holder)
+                found += groups_of(path, self._labels[path], keys, holder, self._others(asker))
             return found
 
         return groups
@@ -91,10 +94,21 @@ class PlanGroups:
             found: list[Group] = []
             for path in paths:
                 keys = (key,) if path.startswith(f"{collection}.") else ()
-                found += groups_of(path, self._labels[path], keys, holder)
+                found += groups_of(path, self._labels[path], keys, holder, self._others(asker))
             return found
 
         return groups
+
+    def _others(self, asker: Asker) -> str:
+        """Return who asks, where the claimed basis opens an organisation's own record only; else empty.
+
+        The gate knows kinds of organisations: what another one of the caller's kind recorded must not
+        pass for the caller's own.
+        """
+        basis = self._register.find(asker.legal_basis, asker.now)
+        if basis is None or basis.direction != "OBTAIN":
+            return ""
+        return origin_of(asker.caller.task, asker.caller.organisation)
 
     def _holder(self, stream: str, state: Any, asker: Asker) -> str:  # noqa: ANN401 -- PlanState, or None
         """Return the task that provides what is no element: the plan's own id and version, or nothing yet.
@@ -103,19 +117,21 @@ class PlanGroups:
         the claimed basis names is taken. Where it names none, the plan is of the task that opened it.
         """
         basis = self._register.find(asker.legal_basis, asker.now)
+        own = origin_of(asker.caller.task, asker.caller.organisation)
         if state is None:
             # About nobody: whom the basis names, so that only the missing relation speaks (R03).
-            holders = [asker.caller.task, *sorted(basis.providers if basis is not None else ())]
+            holders = [own, *sorted(basis.providers if basis is not None else ())]
         else:
-            holders = [state.origin, asker.caller.task]
+            holders = [state.origin, own]
             for collection in self._collections:
                 held = self._keys(stream, collection, getattr(state, collection))
                 holders += [origin for _, origin in held]
         if basis is not None:
             any_law = ANY_ORIGIN in basis.acquired_for
             for holder in holders:
-                law = law_of(holder)
-                if holder in basis.providers and (any_law or law is None or law in basis.acquired_for):
+                task = task_of(holder)
+                law = law_of(task)
+                if task in basis.providers and (any_law or law is None or law in basis.acquired_for):
                     return holder
         return holders[0]
 
@@ -142,27 +158,29 @@ def of_origin(labels: Mapping[str, Label], origin: str) -> Groups:
     return groups
 
 
-def groups_of(path: str, label: Label, keys: tuple[Key, ...], origin: str) -> list[Group]:
-    """Return the groups of one path whose elements have these keys."""
+def groups_of(path: str, label: Label, keys: tuple[Key, ...], origin: str, own: str = "") -> list[Group]:
+    """Return the groups of one path whose elements have these keys; `own` as `PlanGroups` finds it."""
     if label.category == BY_LIFE_DOMAIN:
         merged = list(keys) or [(CATEGORY_WITHOUT_ELEMENTS, origin)]
     else:
         origins = dict.fromkeys(brought for _, brought in keys) or {origin: None}
         merged = [(label.category, brought) for brought in origins]
     alone = len(merged) == 1
-    return [_group(path, label, category, brought, alone=alone) for category, brought in merged]
+    return [_group(path, label, category, brought, own, alone=alone) for category, brought in merged]
 
 
 @lru_cache(maxsize=CACHED_GROUPS_MAX)
-def _group(path: str, label: Label, category: str, origin: str, *, alone: bool) -> Group:
+def _group(path: str, label: Label, category: str, origin: str, own: str = "", *, alone: bool) -> Group:
     name = path if alone else f"{path}[{category}|{origin}]"
+    task = task_of(origin)
+    foreign = bool(own) and task == task_of(own) and "@" in origin and origin != own
     fact = Field(
         name,
         category,
         secret=label.secret,
         third_party=label.third_party,
         staff_name=label.staff_name,
-        provider=origin,
-        acquired_for=law_of(origin),
+        provider=f"{OTHER_ORGANISATION}:{task}" if foreign else task,
+        acquired_for=law_of(task),
     )
-    return Group(path, fact)
+    return Group(path, fact, origin)

@@ -134,7 +134,7 @@ def seal_fields(resident: Any, caller: Caller, fields: Sequence[Field]) -> Seque
 
 
 def law_of(task: str) -> str | None:
-    """Return the law for which a task holds data; None for what residents say themselves, told for the plan it is in."""
+    """Return the law for which a task holds data; None for what residents say: told for this plan."""
     return None if task in OWN_WORDS else law_of_task(task)
 
 

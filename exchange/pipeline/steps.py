@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from exchange.domain import stream_of
+from exchange.domain.values import task_of
 from exchange.errors import AccessDenied, CallerUnknown, ExchangeError, RuleBroken, VersionConflict
 from exchange.gate.explain import explain, rules_for_requester
 from exchange.gate.judge import judge
@@ -215,8 +216,7 @@ def _check_version(walk: CommandWalk, overlay: Overlay) -> None:
 
 def _provider(overlay: Overlay, anchor: str) -> str:
     state = overlay.state(anchor) if anchor else None
-    origin: str = getattr(state, "origin", "")
-    return origin
+    return task_of(getattr(state, "origin", ""))
 
 
 def _meta(walk: Walk, judged: Judged) -> Meta:

@@ -99,6 +99,7 @@ class Group:
 
     path: str
     fact: Field  # its name is the path, or the path with category and origin where a path has several groups
+    origin: str = ""  # of the elements: task and organisation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

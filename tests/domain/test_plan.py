@@ -343,14 +343,14 @@ def test_nothing_happens_to_a_plan_that_is_closed_or_not_there(command: PlanComm
     given(PLAN).when(command).refused("NO_PLAN")
 
 
-def test_elements_keep_the_task_that_brought_them() -> None:
+def test_elements_keep_the_task_and_organisation_that_brought_them() -> None:
     by_work = replace(WORK_GOAL, task="college:PW")
     state = fold(PLAN, *OPENED, GOAL_SET, by_work)
     assert [(goal.origin, goal.category) for goal in state.goals] == [
-        ("college:WMO", "WMO-PLAN"),
-        ("college:PW", "WMO-PLAN"),
+        (f"college:WMO@{GOAL_SET.organisation}", "WMO-PLAN"),
+        (f"college:PW@{GOAL_SET.organisation}", "WMO-PLAN"),
     ]
-    assert state.origin == "college:WMO"
+    assert state.origin == f"college:WMO@{GOAL_SET.organisation}"
 
 
 def test_the_version_counts_the_events() -> None:

@@ -330,7 +330,7 @@ def test_the_state_follows_the_steps() -> None:
     assert (support.care_start_date, support.care_end_date) == (DAY, DAY + A_DAY)
     assert (support.stop_reason, support.origin, support.requested_version) == (
         "according_to_plan",
-        "college:WMO",
+        f"college:WMO@{STOPPED[0].organisation}",
         4,
     )
     assert fold(PLAN, *STOPPED).agreements[0].say_time == LATER

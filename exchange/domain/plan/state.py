@@ -1,7 +1,7 @@
 """A plan as it stands, and how each event changes it.
 
-Promises: `evolve` refuses nothing; elements have the contract's field names, beside `origin` (the task that
-brought them) and `category` (under which the gate judges them).
+Promises: `evolve` refuses nothing; elements have the contract's field names, beside `origin` (the
+task and organisation that brought them) and `category` (under which the gate judges them).
 Source: protos/exchange/v1/plan.proto.
 """
 
@@ -33,6 +33,7 @@ from exchange.domain.values import (
     DataCategory,
     SupportStatus,
     category_of,
+    origin_of,
 )
 
 
@@ -141,7 +142,7 @@ class Agreement:
 class PlanState:
     """A plan. `version` counts its events; `agreed_version` is 0 unless the resident's newest word is yes.
 
-    `origin` is the task that opened it.
+    `origin` is the task and organisation that opened it.
     """
 
     plan_id: str
@@ -165,7 +166,12 @@ class PlanState:
 
 
 def _opened(_state: PlanState | None, event: PlanOpened) -> PlanState:
-    return PlanState(plan_id=event.plan_id, case_id=event.case_id, resident=event.resident, origin=event.task)
+    return PlanState(
+        plan_id=event.plan_id,
+        case_id=event.case_id,
+        resident=event.resident,
+        origin=origin_of(event.task, event.organisation),
+    )
 
 
 def _report_received(state: PlanState, event: ReportReceived) -> PlanState:
@@ -175,7 +181,7 @@ def _report_received(state: PlanState, event: ReportReceived) -> PlanState:
         life_domains=event.life_domains,
         own_words=event.own_words,
         receive_time=event.at,
-        origin=event.task,
+        origin=origin_of(event.task, event.organisation),
     )
     return replace(state, version=state.version + 1, closed=False, reports=(*state.reports, report))
 
@@ -187,7 +193,7 @@ def _conversation_recorded(state: PlanState, event: ConversationRecorded) -> Pla
         hold_date=event.hold_date,
         outcome=event.outcome,
         summary=event.summary,
-        origin=event.task,
+        origin=origin_of(event.task, event.organisation),
     )
     solved = (
         event.kind == ConversationKind.FIRST
@@ -208,7 +214,7 @@ def _situation_described(state: PlanState, event: SituationDescribed) -> PlanSta
         strengths=event.strengths,
         score=event.score,
         judge_date=event.judge_date,
-        origin=event.task,
+        origin=origin_of(event.task, event.organisation),
         category=category_of(event.life_domain),
     )
     others = tuple(each for each in state.situations if each.life_domain != event.life_domain)
@@ -222,13 +228,18 @@ def _goal_set(state: PlanState, event: GoalSet) -> PlanState:
         desired_effect=event.desired_effect,
         life_domain=event.life_domain,
         target_date=event.target_date,
-        origin=event.task,
+        origin=origin_of(event.task, event.organisation),
     )
     return replace(state, version=state.version + 1, goals=(*state.goals, goal))
 
 
 def _lens_assessed(state: PlanState, event: LensAssessed) -> PlanState:
-    assessment = LensAssessment(law=event.law, finding=event.finding, reason=event.reason, origin=event.task)
+    assessment = LensAssessment(
+        law=event.law,
+        finding=event.finding,
+        reason=event.reason,
+        origin=origin_of(event.task, event.organisation),
+    )
     return replace(state, version=state.version + 1, lens_assessments=(*state.lens_assessments, assessment))
 
 
@@ -246,7 +257,7 @@ def _support_requested(state: PlanState, event: SupportRequested) -> PlanState:
         frequency=event.frequency,
         goal_ids=event.goal_ids,
         requested_version=state.version + 1,
-        origin=event.task,
+        origin=origin_of(event.task, event.organisation),
     )
     return replace(state, version=state.version + 1, supports=(*state.supports, support))
 
@@ -294,7 +305,7 @@ def _said(state: PlanState, event: PlanAgreed | PlanDisagreed) -> PlanState:
         remarks=event.remarks,
         plan_version=event.plan_version,
         say_time=event.at,
-        origin=event.task,
+        origin=origin_of(event.task, event.organisation),
     )
     return replace(
         state,

@@ -68,7 +68,7 @@ def _rights(groups: Sequence[Group], released: frozenset[str]) -> dict[str, _Rig
             collection, inside, leaf = group.path.partition(".")
             if not inside:
                 collection, leaf = "", collection
-            key = (group.fact.category, group.fact.provider or "")
+            key = (group.fact.category, group.origin)
             found.setdefault(collection, _Rights(collection)).add(group.path, leaf, key)
     return found
 
