@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -39,7 +39,7 @@ class One:
     def __init__(self, state: PlanState) -> None:
         self._state = state
 
-    def state(self, _stream: str) -> Any:
+    def state(self, _stream: str) -> PlanState:
         return self._state
 
     def version(self, _stream: str) -> int:

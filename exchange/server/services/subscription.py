@@ -126,14 +126,17 @@ async def _state(call: Call, stream: str) -> Any:  # noqa: ANN401 -- each aggreg
 
 
 def _change(call: Call, row: Row, plan: Any) -> Change:  # noqa: ANN401 -- PlanState
-    clear, meta, event_id = call.house.parts.codec.decode_clear(row.state, stream=row.stream, topic=row.topic)
+    # Opened whole: what an element is about may be sealed too.
+    opened = call.house.parts.codec.decode(row.state, stream=row.stream, version=row.version, topic=row.topic)
     kind = row.topic.rpartition(VERSION_SUFFIX)[0]
     collection, name = CHANGED.get(kind, ("", ""))
     element = None
     if collection:
-        elements = getattr(plan, collection)
-        element = next((one for one in reversed(elements) if getattr(one, name) == clear[name]), None)
-    return Change(row, kind, plan.case_id, meta.at, event_id.hex(), collection, element)
+        named = getattr(opened.event, name)
+        element = next(
+            (one for one in reversed(getattr(plan, collection)) if getattr(one, name) == named), None
+        )
+    return Change(row, kind, plan.case_id, opened.meta.at, opened.event_id.hex(), collection, element)
 
 
 async def _judged(
