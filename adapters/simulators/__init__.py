@@ -1,1 +1,4 @@
-"""Counterparties for a laptop: organisations, a resident and a privacy officer that behave as the standards say."""
+"""Counterparties for a laptop.
+
+Organisations, a resident and a privacy officer that behave as the standards say.
+"""

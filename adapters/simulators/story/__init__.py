@@ -1,1 +1,4 @@
-"""The story of one resident's integral support plan, told by the organisations' own systems over real gRPC."""
+"""The story of one resident's integral support plan.
+
+Told by the organisations' own systems over real gRPC.
+"""

@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from adapters.sdk.tokens import Person
 from adapters.simulators.story.intake import join
 from adapters.simulators.story.stage import INZIEN, LEVERING, WIJKTEAM, StoryBroken
 from exchange.v1.plan_pb2 import StopReason, SupportState
@@ -41,7 +42,10 @@ class Adapters:
 
 
 def config(plan: Plan, side: str) -> Path:
-    """Write one side's settings. The municipality's outbox is the provider's inbox, and the other way round."""
+    """Write one side's settings.
+
+    The municipality's outbox is the provider's inbox, and the other way round.
+    """
     municipality, provider = plan.municipality.folder, plan.provider.folder
     ours, theirs = (municipality, provider) if side == "municipality" else (provider, municipality)
     other = plan.provider if side == "municipality" else plan.municipality
@@ -73,9 +77,11 @@ task = "{task}"
 def adapters_start(told: Telling, plan: Plan) -> Adapters:
     """Let both message systems join the case, and start them."""
     told.chapter("The message that assigns")
-    join(plan, plan.wijkteam(), WIJKTEAM, plan.municipality, "college:WMO", "iwmo-berichten", "adapter")
-    join(plan, plan.wijkteam(), WIJKTEAM, plan.provider, "wmo-aanbieder", "iwmo-berichten", "adapter")
-    join(plan, plan.wijkteam(), WIJKTEAM, plan.provider, "wmo-aanbieder", "zd-003", "begeleider")
+    join(
+        plan, plan.wijkteam(), WIJKTEAM, plan.municipality, Person("iwmo-berichten", "college:WMO", "adapter")
+    )
+    join(plan, plan.wijkteam(), WIJKTEAM, plan.provider, Person("iwmo-berichten", "wmo-aanbieder", "adapter"))
+    join(plan, plan.wijkteam(), WIJKTEAM, plan.provider, Person("zd-003", "wmo-aanbieder", "begeleider"))
     person = plan.municipality.folder / "person.json"
     person.write_text(json.dumps(_person(plan)), encoding="utf-8")
     files = [config(plan, side) for side in ("municipality", "provider")]
@@ -99,7 +105,7 @@ def assigned(told: Telling, plan: Plan) -> None:
 
 
 def the_provider_reads(told: Telling, plan: Plan) -> None:
-    """What the law carries, and not the debts."""
+    """Show the provider what the law carries, and not the debts."""
     wanted = ["goals.own_words", "supports.volume", "situations.description"]
     answer = plan.begeleider().plan.get_plan(
         claim=INZIEN, plan_id=plan.plan_id, fields=wanted, allow_partial=True
@@ -122,7 +128,7 @@ def the_provider_reads(told: Telling, plan: Plan) -> None:
 
 
 def care_starts(told: Telling, plan: Plan) -> None:
-    """The provider's professional starts; the adapter tells by WMO305."""
+    """Let the provider's professional start; the adapter tells by WMO305."""
     plan.look()
     started = plan.begeleider().plan.start_support(
         claim=LEVERING,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from adapters.sdk.tokens import Person
 from adapters.simulators.story.stage import BEHEER, BEWONER, WERK, WIJKTEAM, Organisation, Script, Telling
 from exchange.v1.common_pb2 import Law, LifeDomain
 from exchange.v1.plan_pb2 import (
@@ -39,19 +40,19 @@ class Plan:
     support_id: str = ""
 
     def wijkteam(self) -> ExchangeClient:
-        """The professional of the neighbourhood team."""
+        """Speak as the professional of the neighbourhood team."""
         return self.municipality.as_("wt-014", "college:WMO", "regisseur")
 
     def consulent(self) -> ExchangeClient:
-        """The professional of Werk & Inkomen."""
+        """Speak as the professional of Werk & Inkomen."""
         return self.municipality.as_("wi-027", "college:PW", "consulent")
 
     def inwoner(self) -> ExchangeClient:
-        """The resident, at the municipality's portal."""
+        """Speak as the resident, at the municipality's portal."""
         return self.municipality.as_("portaal", "betrokkene", "inwoner", self.resident)
 
     def begeleider(self) -> ExchangeClient:
-        """The professional of the provider."""
+        """Speak as the professional of the provider."""
         return self.provider.as_("zd-003", "wmo-aanbieder", "begeleider")
 
     def look(self) -> None:
@@ -61,7 +62,7 @@ class Plan:
 
 
 def organisations_join(told: Telling, plan: Plan) -> None:
-    """The operator lets the provider in, by certificate and task."""
+    """Let the provider in, as the operator does: by certificate and task."""
     told.chapter("Organisations meet")
     provider = plan.provider
     beheer = plan.municipality.as_("beheer-1", "beheer", "beheerder")
@@ -128,16 +129,19 @@ def a_report_at_one_desk(told: Telling, plan: Plan) -> None:
         ),
         "R03",
     )
-    join(plan, consulent, WERK, plan.municipality, "college:WMO", "wt-014", "regisseur")
+    join(plan, consulent, WERK, plan.municipality, Person("wt-014", "college:WMO", "regisseur"))
     told.step("team", "Werk & Inkomen lets the neighbourhood team join the case.", "PERMIT")
 
 
-def join(
-    plan: Plan, client: ExchangeClient, why: Claim, organisation: Organisation, task: str, who: str, role: str
-) -> None:
+def join(plan: Plan, client: ExchangeClient, why: Claim, organisation: Organisation, who: Person) -> None:
     """Let a professional join the case."""
     client.case.join_professional(
-        claim=why, case_id=plan.case_id, oin=organisation.oin, task=task, professional=who, role=role
+        claim=why,
+        case_id=plan.case_id,
+        oin=organisation.oin,
+        task=who.task,
+        professional=who.professional,
+        role=who.role,
     )
 
 
@@ -145,6 +149,11 @@ def two_pairs_of_glasses(told: Telling, plan: Plan) -> None:
     """First what is going on and what is wanted, then what each law says."""
     told.chapter("Two laws, one plan")
     plan.look()
+    _what_is_going_on(told, plan)
+    _what_is_wanted(told, plan)
+
+
+def _what_is_going_on(told: Telling, plan: Plan) -> None:
     team = plan.wijkteam()
     talk = team.plan.record_conversation(
         claim=WIJKTEAM,
@@ -174,6 +183,10 @@ def two_pairs_of_glasses(told: Telling, plan: Plan) -> None:
         )
         plan.version = described.version
     told.step("situation", "What is going on, per life domain, with scores from 1 to 5.", "PERMIT")
+
+
+def _what_is_wanted(told: Telling, plan: Plan) -> None:
+    team = plan.wijkteam()
     goal = team.plan.set_goal(
         claim=WIJKTEAM,
         plan_id=plan.plan_id,
@@ -250,7 +263,7 @@ def nothing_without_the_resident(told: Telling, plan: Plan) -> None:
 
 
 def agree(plan: Plan) -> object:
-    """The resident agrees."""
+    """Let the resident agree."""
     answer = plan.inwoner().plan.agree_to_plan(
         claim=BEWONER,
         plan_id=plan.plan_id,

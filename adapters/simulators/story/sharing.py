@@ -1,10 +1,15 @@
-"""Third part: as far as the law lets it, with consent where the law asks for it, and stopped by a withdrawal."""
+"""Third part: the law and the resident decide along.
+
+As far as the law lets it, with consent where the law asks for it, and stopped by a withdrawal.
+"""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
+
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from adapters.sdk.calls import claim
 from adapters.simulators.story.stage import (
@@ -23,6 +28,7 @@ from exchange.v1.consent_service_pb2 import ConsentKind
 if TYPE_CHECKING:
     from adapters.simulators.story.intake import Plan
     from adapters.simulators.story.stage import Telling
+    from exchange.v1.plan_service_pb2 import GetPlanResponse
 
 NOTICE: Final = (
     "Wij gebruiken wat Werk & Inkomen van u weet om uw hulp en uw weg naar werk op elkaar af te stemmen."
@@ -41,7 +47,8 @@ def work_and_income_reads(told: Telling, plan: Plan) -> None:
         raise StoryBroken("Werk & Inkomen read more or less than its own part")
     told.step(
         "work-reads",
-        "Werk & Inkomen reads what it wrote itself; what the neighbourhood team wrote for the Wmo stays there.",
+        "Werk & Inkomen reads what it wrote itself; "
+        "what the neighbourhood team wrote for the Wmo stays there.",
         "PARTIAL",
         answer.rules,
     )
@@ -65,7 +72,7 @@ def _rules_of_wrong_hat() -> tuple[str, ...]:
 def consent_and_withdrawal(told: Telling, plan: Plan) -> None:
     """No consent, consent, withdrawal: refused, given, refused."""
 
-    def ask() -> object:
+    def ask() -> GetPlanResponse:
         return plan.wijkteam().plan.get_plan(
             claim=HERGEBRUIK, plan_id=plan.plan_id, fields=["lens_assessments.reason"], allow_partial=True
         )
@@ -80,8 +87,8 @@ def consent_and_withdrawal(told: Telling, plan: Plan) -> None:
         consent_purpose=Purpose.PURPOSE_WMO_AFSTEMMING,
         recipients=[f"{plan.municipality.oin}/college:WMO"],
         categories=["WMO-PLAN", "ARBEID"],
-        start_time=now - timedelta(minutes=1),
-        end_time=now + timedelta(days=90),
+        start_time=_stamp(now - timedelta(minutes=1)),
+        end_time=_stamp(now + timedelta(days=90)),
         notice_id="afstemming-2026-1",
         notice_sha256=sha256(NOTICE.encode()).digest(),
     )
@@ -106,15 +113,21 @@ def consent_and_withdrawal(told: Telling, plan: Plan) -> None:
         "Now the neighbourhood team reads it, and only that: its own part needs no such door.",
         "PARTIAL",
         answer.rules,
-    )  # type: ignore[attr-defined] # a GetPlanResponse
+    )
     withdrawn = plan.inwoner().consent.withdraw_consent(claim=BEWONER, consent_id=requested.consent_id)
     told.keep(plan.municipality, withdrawn)
     told.step("withdrawn", "The resident withdraws, in one step.", "PERMIT")
     told.refused("after-withdrawal", "The next moment:", ask, "R09", "R19")
 
 
+def _stamp(moment: datetime) -> Timestamp:
+    stamp = Timestamp()
+    stamp.FromDatetime(moment)
+    return stamp
+
+
 def emergency(told: Telling, plan: Plan) -> None:
-    """A break-glass without a real reason is refused and told to the privacy officer."""
+    """Try the break-glass without a real reason: refused, and told to the privacy officer."""
     told.refused(
         "break-glass-refused",
         "Somebody tries the emergency door without saying why:",
@@ -140,14 +153,15 @@ def the_resident_looks(told: Telling, plan: Plan) -> None:
         raise StoryBroken("the resident saw a name of staff, or no refusals")
     told.step(
         "resident-looks",
-        f"The resident sees {len(answer.disclosures)} lookups, {refused} of them refused, without names of staff.",
+        f"The resident sees {len(answer.disclosures)} lookups, {refused} of them refused, "
+        "without names of staff.",
         "PARTIAL",
         ("R31",),
     )
 
 
 def the_officer_audits(told: Telling, plan: Plan) -> None:
-    """The privacy officer reads the refusals, and that reading is on record too."""
+    """Let the privacy officer read the refusals; that reading is on record too."""
     officer = plan.municipality.as_("fg-1", "fg", "privacy-officer")
     fields = [f"decisions.disclosure.{name}" for name in ("outcome", "rules", "task")] + [
         "decisions.resident_pseudonym"

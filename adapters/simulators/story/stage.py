@@ -1,7 +1,8 @@
-"""The stage of the story: organisations with their own credentials, people in their tasks, and what came of each step.
+"""The stage of the story.
 
-Promises: every actor reaches the exchange as anybody would, through the SDK, mutual TLS and a person token; a step
-that ends otherwise than told stops the story.
+Organisations with their own credentials, people in their tasks, and what came of each step. Promises: every
+actor reaches the exchange as anybody would, through the SDK, mutual TLS and a person token; a step that ends
+otherwise than told stops the story.
 """
 
 from __future__ import annotations
@@ -10,10 +11,8 @@ import json
 import sys
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from adapters.sdk.bsn import Bsn
 from adapters.sdk.calls import claim
 from adapters.sdk.client import ExchangeClient
 from adapters.sdk.credentials import Credentials
@@ -24,7 +23,9 @@ from exchange.v1.common_pb2 import BreakGlass, Claim, Purpose
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
+    from adapters.sdk.bsn import Bsn
     from adapters.sdk.calls import Blocking, LedgerCalls
 
 NECESSITY: Final = "Nodig voor deze taak; niet op een minder ingrijpende manier te krijgen"
