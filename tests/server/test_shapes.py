@@ -1,0 +1,193 @@
+"""Shape of single values and whole requests, on both sides of each line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.sdk.bsn import passes_eleven_proof
+from exchange.errors import BsnRefused, RequestInvalid
+from exchange.server.contract import formats
+from exchange.server.contract.validation import Validator
+from exchange.v1 import common_pb2 as pb
+from exchange.v1 import consent_service_pb2 as consent_pb
+from exchange.v1 import plan_service_pb2 as plan_pb
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from google.protobuf.message import Message
+
+BSN = "900000004"
+UUID = "8c0f1d1e-90f1-4c0e-8d3f-0c6a1c2c3d4e"
+
+
+@pytest.mark.parametrize(
+    ("check", "good", "bad"),
+    [
+        (formats.uuid_fault, [UUID], [UUID.upper(), UUID[:-1], UUID.replace("-", ""), UUID + "\n", ""]),
+        (formats.oin_fault, ["0" * 20], ["0" * 19, "0" * 21, "٣" * 20, "0" * 20 + "\n"]),
+        (formats.date_fault, ["2024-02-29", "0001-01-01"], ["2023-02-29", "20240229", "2024-2-9", "x", ""]),
+        (formats.token_fault, ["college:WMO", "a@b/c+d_e.f-1"], ["", "a b", "é", "a\n", "a\0"]),
+        (
+            formats.path_fault,
+            ["version", "goals.own_words"],
+            ["", "Goals", "goals.", ".x", "a..b", "*", "a b"],
+        ),
+        (formats.text_fault, ["Ja.", "a\n\tb\u00a0c", ""], ["a\0b", "a\u202eb", "\x1b[31m", "a\u200bb"]),
+    ],
+)
+def test_a_format_on_both_sides_of_its_line(
+    check: Callable[[str], str], good: list[str], bad: list[str]
+) -> None:
+    assert [check(value) for value in good] == [""] * len(good)
+    assert all(check(value) for value in bad)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        BSN,
+        f"nr. {BSN}.",
+        "900 000 004",
+        "900.000.004",
+        "900-00-0004",
+        "9000 00 004",
+        f"12 {BSN}",
+        f"{BSN} 12",
+        "9 0 0 0 0 0 0 0 4",
+        "٩٠٠٠٠٠٠٠٤",
+        "x900000004x",
+    ],
+)
+def test_a_bsn_is_found_however_it_is_written(text: str) -> None:
+    assert formats.holds_bsn(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "900000003",
+        "90000000",
+        "9000000041",
+        "0" * 20,
+        "06-12345678",
+        "000000000",
+        "900000,x004",
+        "2026-11-22",
+    ],
+)
+def test_other_numbers_are_left_alone(text: str) -> None:
+    assert not formats.holds_bsn(text)
+
+
+@given(st.integers(0, 999_999_999))
+def test_nine_digits_alone_are_judged_by_the_eleven_proof(number: int) -> None:
+    digits = f"{number:09d}"
+    assert formats.holds_bsn(digits) == (passes_eleven_proof(digits) and number > 0)
+
+
+@given(st.text(max_size=40))
+def test_no_text_makes_the_check_fail_otherwise_than_by_a_fault(text: str) -> None:
+    assert isinstance(formats.text_fault(text), str)
+
+
+# --- whole requests -------------------------------------------------------------------------------------
+
+
+def goal(**changes: Any) -> plan_pb.SetGoalRequest:  # noqa: ANN401 -- fields of any type
+    fields: dict[str, Any] = {
+        "request_id": str(uuid4()),
+        "claim": pb.Claim(purpose=pb.PURPOSE_WMO_ONDERZOEK, legal_basis="WMO-2.3.2"),
+        "plan_id": UUID,
+        "expected_version": 1,
+        "own_words": "Koken.",
+        "desired_effect": "Eten.",
+        "life_domain": pb.LIFE_DOMAIN_HOUSING,
+        "target_date": "2027-01-01",
+    }
+    return plan_pb.SetGoalRequest(**fields | changes)
+
+
+def faults(message: Message) -> dict[str, str]:
+    with pytest.raises(RequestInvalid) as refused:
+        Validator().check(message)
+    return refused.value.fields
+
+
+def faults_or_none(message: Message) -> dict[str, str]:
+    try:
+        Validator().check(message)
+    except RequestInvalid as refused:
+        return refused.fields
+    return {}
+
+
+def test_a_good_request_passes() -> None:
+    assert faults_or_none(goal()) == {}
+
+
+@pytest.mark.parametrize(
+    ("changes", "path"),
+    [
+        ({"request_id": ""}, "request_id"),
+        ({"request_id": UUID.upper()}, "request_id"),
+        ({"claim": None}, "claim"),
+        ({"expected_version": 0}, "expected_version"),
+        ({"expected_version": 1_000_000_001}, "expected_version"),
+        ({"own_words": ""}, "own_words"),
+        ({"own_words": "x" * 4_001}, "own_words"),
+        ({"life_domain": 0}, "life_domain"),
+        ({"life_domain": 99}, "life_domain"),
+        ({"target_date": "2027-02-30"}, "target_date"),
+    ],
+)
+def test_a_fault_is_named_by_its_path(changes: dict[str, Any], path: str) -> None:
+    assert list(faults(goal(**changes))) == [path]
+
+
+@pytest.mark.parametrize("changes", [{"own_words": "x" * 4_000}, {"expected_version": 1_000_000_000}])
+def test_exactly_on_the_line_passes(changes: dict[str, Any]) -> None:
+    assert faults_or_none(goal(**changes)) == {}
+
+
+def test_faults_inside_nested_messages_carry_the_whole_path() -> None:
+    said = goal(claim=pb.Claim(purpose=99, necessity=pb.Necessity(text="x" * 1_001)))  # type: ignore[arg-type] # unknown on purpose
+    assert set(faults(said)) == {"claim.purpose", "claim.legal_basis", "claim.necessity.text"}
+
+
+def test_a_bsn_anywhere_refuses_the_whole_as_such_and_repeats_no_digit() -> None:
+    said = goal(own_words=f"Ik ben {BSN}", claim=pb.Claim(purpose=pb.PURPOSE_INZAGE))
+    validator = Validator()
+    with pytest.raises(BsnRefused) as refused:
+        validator.check(said)
+    assert set(refused.value.fields) == {"own_words", "claim.legal_basis"}
+    assert BSN not in f"{refused.value} {refused.value.fields}"
+
+
+@pytest.mark.parametrize(
+    ("recipients", "path"),
+    [
+        ([], "recipients"),
+        (["x"] * 21, "recipients"),
+        (["x", ""], "recipients[1]"),
+        (["a b"], "recipients[0]"),
+    ],
+)
+def test_lists_are_bounded_and_hold_nothing_empty(recipients: list[str], path: str) -> None:
+    said = consent_pb.RequestConsentRequest(recipients=recipients)
+    assert path in faults(said)
+
+
+def test_times_and_fixed_bytes_are_checked() -> None:
+    said = consent_pb.RequestConsentRequest(notice_sha256=b"x" * 31)
+    said.start_time.seconds = 253_402_300_800
+    said.end_time.nanos = -1
+    found = faults(said)
+    assert {"start_time", "end_time", "notice_sha256"} <= set(found)
+    assert "exactly 32 bytes" in found["notice_sha256"]
