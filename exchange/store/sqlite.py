@@ -11,7 +11,7 @@ import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from eventsourcing.persistence import IntegrityError, OperationalError, PersistenceError
+from eventsourcing.persistence import ConnectionPoolClosedError, IntegrityError, PersistenceError
 from eventsourcing.sqlite import (
     SQLiteApplicationRecorder,
     SQLiteConnection,
@@ -40,18 +40,18 @@ TABLES: Final = (
     """CREATE TABLE stored_events (
         position INTEGER PRIMARY KEY, originator_id TEXT NOT NULL, originator_version INTEGER NOT NULL,
         topic TEXT NOT NULL, state BLOB NOT NULL
-    )""",
+    ) STRICT""",
     "CREATE UNIQUE INDEX stored_events_stream ON stored_events (originator_id, originator_version)",
-    "CREATE TABLE leaves (leaf_index INTEGER PRIMARY KEY, entry BLOB NOT NULL)",
+    "CREATE TABLE leaves (leaf_index INTEGER PRIMARY KEY, entry BLOB NOT NULL) STRICT",
     """CREATE TABLE requests (
         organisation TEXT, request_id TEXT, content BLOB NOT NULL, answer BLOB NOT NULL,
         PRIMARY KEY (organisation, request_id)
-    ) WITHOUT ROWID""",
-    "CREATE TABLE links (resident TEXT, stream TEXT, PRIMARY KEY (resident, stream)) WITHOUT ROWID",
+    ) STRICT, WITHOUT ROWID""",
+    "CREATE TABLE links (resident TEXT, stream TEXT, PRIMARY KEY (resident, stream)) STRICT, WITHOUT ROWID",
     """CREATE TABLE head (
         one INTEGER PRIMARY KEY CHECK (one = 1), position INTEGER NOT NULL, frontier BLOB NOT NULL
-    )""",
-    "CREATE TABLE schema_version (one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL)",
+    ) STRICT""",
+    "CREATE TABLE schema_version (one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL) STRICT",
 )
 
 
@@ -162,11 +162,9 @@ def store_errors() -> Iterator[None]:
     """Turn the library's and SQLite's errors into the exchange's."""
     try:
         yield
-    except IntegrityError as error:
+    except (IntegrityError, sqlite3.IntegrityError) as error:
         raise Taken("a version or a request id is taken") from error
-    except sqlite3.IntegrityError as error:
-        raise Taken("a version or a request id is taken") from error
-    except (OperationalError, PersistenceError, sqlite3.Error) as error:
+    except (ConnectionPoolClosedError, PersistenceError, sqlite3.Error) as error:
         if any(mark in str(error) for mark in FULL_MARKS):
             raise StoreFull("the disk of the event store is full or failing") from error
         raise StoreUnavailable("the event store did not answer") from error

@@ -101,6 +101,9 @@ def _compare(
 
 def _compare_bytes(row: Row, entry: bytes, report: StoreReport) -> None:
     position = row.position
+    if type(row.state) is not bytes or type(entry) is not bytes:
+        report.say(position, "the event or the leaf is not stored as bytes")
+        return
     try:
         leaf = parse_leaf(entry)
     except ProofInvalid:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import resource
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from exchange.pipeline.walk import CommandOutcome
 from tests.pipeline.shard import Shard
@@ -66,25 +66,24 @@ def fill_the_disk(data: Path, plan_id: str, told: Connection) -> None:
 
 
 def write_beside(data: Path, plan_id: str, goals: int, told: Connection) -> None:
-    """Set goals on one plan while another process does the same; ask again while told to."""
+    """Set goals on one plan while another process does the same; the first one before both go on."""
     shard = Shard(data)
-    told.send("ready")
-    told.recv()
     done: list[tuple[str, int]] = []
-    retries = 0
     for number in range(goals):
         walk = shard.goal(plan_id, f"doel {number}")
-        outcome, tries = _patiently(shard, walk)
-        retries += tries
-        done.append((walk.request_id, outcome.position))
-    told.send((done, retries))
+        done.append((walk.request_id, _patiently(shard, walk).position))
+        if number == 0:
+            told.send("started")
+            told.recv()
+    told.send(done)
     shard.close()
 
 
-def _patiently(shard: Shard, walk: CommandWalk) -> tuple[Any, int]:
-    for tries in range(TRIES_MAX):
+def _patiently(shard: Shard, walk: CommandWalk) -> CommandOutcome:
+    """Ask again for as long as the answer says that this can help."""
+    for _ in range(TRIES_MAX):
         (outcome,) = shard.run(walk)
         if isinstance(outcome, CommandOutcome):
-            return outcome, tries
+            return outcome
         assert outcome.retry_after_ms is not None, outcome
     raise AssertionError("the other writer never let this one through")

@@ -1,0 +1,115 @@
+"""Reading beside the writer: one moment at a time, in order, from any thread."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+
+from exchange.errors import StoreUnavailable
+from exchange.ledger.merkle import Frontier
+from exchange.store import reader as room
+from exchange.store.reader import Extent, SQLiteReader
+from tests.store.builders import TOPIC, Store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_an_empty_store_answers(store: Store) -> None:
+    reader = store.reader
+    assert reader.head() == reader.ledger_head() == (0, Frontier().to_bytes())
+    assert reader.tail("plan-1") == (0, [])
+    assert reader.last_version("plan-1") == (0, 0)
+    assert reader.scope("r-1") == (0, ())
+    assert reader.page(0, 10) == reader.page_of_stream("plan-1", 10, 10) == []
+    assert reader.leaf_entries(0, 10) == []
+    assert reader.answer("nobody", "nothing") is None
+    assert reader.extent() == Extent(0, 0, 0, 0, 0)
+
+
+def test_a_stream_is_read_in_order_from_a_version(store: Store) -> None:
+    store.add("plan-1", "plan-2", "plan-1", "plan-1")
+    tail = store.reader.tail("plan-1", 1)
+    assert [(row.position, row.version) for row in tail.rows] == [(3, 2), (4, 3)]
+    assert tail.as_of == 4
+    assert {(row.stream, row.topic) for row in tail.rows} == {("plan-1", TOPIC)}
+    assert store.reader.last_version("plan-1") == (4, 3)
+    page = store.reader.page_of_stream("plan-1", 3, 1)
+    assert [row.version for row in page] == [2]
+    assert [row.version for row in store.reader.page_of_stream("plan-1", 99, 9)] == [3, 2, 1]
+
+
+def test_pages_follow_positions_and_topics(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.add(*["plan-1"] * 5)
+    store.tamper("UPDATE stored_events SET topic = 'case.opened.v1' WHERE position IN (2, 4)")
+    reader = store.reader
+    assert [row.position for row in reader.page(1, 2)] == [2, 3]
+    assert [row.position for row in reader.page(0, 9, ["case.opened.v1"])] == [2, 4]
+    assert [row.position for row in reader.page(0, 9, [TOPIC, "case.opened.v1"])] == [1, 2, 3, 4, 5]
+    assert reader.page(0, 9, ["plan.opened.v1') OR 1=1 --"]) == []
+    monkeypatch.setattr(room, "ROWS_PER_PAGE_MAX", 3)
+    assert len(reader.page(0, 10**9)) == len(reader.page_of_stream("plan-1", 99, 10**9)) == 3
+
+
+def test_leaves_are_read_by_index(store: Store) -> None:
+    batch = store.batch(*["plan-1"] * 4)
+    store.commit(batch)
+    assert store.reader.leaf_entries(1, 3) == batch.leaves[1:3]
+    assert store.reader.leaf_rows(2, 99) == [(2, batch.leaves[2]), (3, batch.leaves[3])]
+
+
+def test_what_one_call_returns_is_of_one_moment(store: Store) -> None:
+    store.add("plan-1")
+    with store.reader._moment() as c:
+        assert c.execute("SELECT position FROM head").fetchone() == (1,)
+        store.add("plan-1", "plan-1")
+        assert c.execute("SELECT count(*) FROM stored_events").fetchone() == (1,)
+        assert c.execute("SELECT position FROM head").fetchone() == (1,)
+    assert store.reader.tail("plan-1").as_of == 3
+
+
+def test_beside_a_writer_every_tail_is_whole_as_of_its_position(store: Store) -> None:
+    stop = threading.Event()
+
+    def read() -> list[bool]:
+        agreed = []
+        while not stop.is_set():
+            as_of, rows = store.reader.tail("plan-1")
+            # Every event goes to this one stream, so the tail is as long as its position says.
+            agreed.append(len(rows) == as_of)
+        return agreed
+
+    with ThreadPoolExecutor(2) as pool:
+        readers = [pool.submit(read) for _ in range(2)]
+        for _ in range(50):
+            store.add("plan-1", "plan-1")
+        stop.set()
+    for reading in readers:
+        assert reading.result()
+        assert all(reading.result())
+
+
+def test_reading_never_writes(store: Store) -> None:
+    with pytest.raises(StoreUnavailable), store.reader._moment() as c:
+        c.execute("DELETE FROM links")
+
+
+def test_a_closed_reader_and_an_absent_file_do_not_answer(store: Store, tmp_path: Path) -> None:
+    store.reader.head()
+    store.reader.close()
+    with pytest.raises(StoreUnavailable):
+        store.reader.head()
+    absent = SQLiteReader(tmp_path / "absent.db")
+    with pytest.raises(StoreUnavailable):
+        absent.head()
+    assert not (tmp_path / "absent.db").exists()
+
+
+def test_a_failed_read_does_not_spoil_the_next(store: Store) -> None:
+    store.add("plan-1")
+    with pytest.raises(StoreUnavailable), store.reader._moment() as c:
+        c.execute("SELECT nothing FROM nowhere")
+    assert store.reader.head()[0] == 1

@@ -1,0 +1,299 @@
+"""The recorder: everything of a group or nothing, durable, and never on a store it does not know."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from exchange.errors import HistoryUnreadable, StoreFull, StoreUnavailable
+from exchange.store.batch import Request
+from exchange.store.errors import HeadMoved, Taken
+from exchange.store.reader import SQLiteReader
+from exchange.store.sqlite import EMPTY_FRONTIER, SCHEMA_VERSION, SQLiteRecorder, store_errors
+from tests.store.builders import OIN, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from eventsourcing.persistence import StoredEvent
+    from eventsourcing.sqlite import SQLiteCursor
+
+    from exchange.store.batch import Batch
+
+
+class Watched(SQLiteRecorder):
+    """A recorder that lets a test look from inside the writing transaction, before the commit."""
+
+    def __init__(self, path: Path, look: Callable[[SQLiteCursor], None]) -> None:
+        super().__init__(path)
+        self._look = look
+
+    def _insert_events(
+        self, c: SQLiteCursor, stored_events: Sequence[StoredEvent], **kwargs: Batch
+    ) -> Sequence[int] | None:
+        positions = super()._insert_events(c, stored_events, **kwargs)
+        self._look(c)
+        return positions
+
+
+# --- one transaction ----------------------------------------------------------------------------------
+
+
+def test_a_group_is_written_whole(store: Store) -> None:
+    batch = store.batch("plan-1", "case-1", "plan-1", requests=["one"], links=[("r-1", "plan-1")])
+    store.commit(batch)
+    rows = store.everything()
+    assert [row[:3] for row in rows["stored_events"]] == [
+        (1, "plan-1", 1),
+        (2, "case-1", 1),
+        (3, "plan-1", 2),
+    ]
+    assert rows["leaves"] == list(enumerate(batch.leaves))
+    assert rows["requests"] == [(OIN, "one", b"content", b"answer one")]
+    assert rows["links"] == [("r-1", "plan-1")]
+    assert rows["head"] == [(1, 3, batch.frontier)]
+
+
+def break_event(batch: Batch) -> None:
+    batch.events.append(batch.events[0])
+
+
+def break_leaf(batch: Batch) -> None:
+    batch.leaves[-1] = None  # type: ignore[call-overload] # the fault
+
+
+def break_request(batch: Batch) -> None:
+    batch.requests.append(Request(OIN, "first", b"other", b"other"))
+
+
+def break_link(batch: Batch) -> None:
+    batch.links.append((object(), "plan-1"))  # type: ignore[arg-type] # the fault
+
+
+@pytest.mark.parametrize("fault", [break_event, break_leaf, break_request, break_link])
+def test_a_fault_at_any_step_leaves_nothing_of_the_group(
+    store: Store, fault: Callable[[Batch], None]
+) -> None:
+    store.commit(store.batch("plan-1", requests=["first"], links=[("r-1", "plan-1")]))
+    before = store.everything()
+    batch = store.batch("plan-1", "case-1", requests=["second"], links=[("r-1", "case-1")])
+    fault(batch)
+    with pytest.raises(StoreUnavailable):
+        store.recorder.commit(batch)
+    assert store.everything() == before
+    store.commit(store.batch("plan-1", "case-1", requests=["second"], links=[("r-1", "case-1")]))
+    assert store.reader.head()[0] == 3
+
+
+def test_a_group_judged_on_an_older_head_is_refused_whole(store: Store) -> None:
+    late = store.batch("plan-2", requests=["late"])
+    store.add("plan-1")
+    before = store.everything()
+    with pytest.raises(HeadMoved):
+        store.recorder.commit(late)
+    late.base = 2
+    with pytest.raises(HeadMoved):
+        store.recorder.commit(late)
+    assert store.everything() == before
+
+
+def test_a_taken_version_or_request_id_is_told_apart_from_a_moved_head(store: Store) -> None:
+    store.commit(store.batch("plan-1", requests=["first"]))
+    before = store.everything()
+    taken = store.batch("plan-1", requests=["second"])
+    taken.events = store.batch("plan-2").events
+    store.versions["plan-1"] = 0
+    with pytest.raises(Taken):
+        store.recorder.commit(store.batch("plan-1"))
+    store.versions["plan-1"] = 1
+    with pytest.raises(Taken):
+        store.recorder.commit(store.batch("plan-1", requests=["first"]))
+    assert store.everything() == before
+
+
+def test_a_request_id_belongs_to_its_organisation(store: Store) -> None:
+    store.commit(store.batch("plan-1", requests=["first"]))
+    batch = store.batch("plan-1")
+    batch.requests.append(Request("00000003001234567000", "first", b"other", b"theirs"))
+    store.commit(batch)
+    assert store.reader.answer(OIN, "first") == (b"content", b"answer first")
+    assert store.reader.answer("00000003001234567000", "first") == (b"other", b"theirs")
+
+
+def test_an_answer_without_events_is_kept_on_the_same_head(store: Store) -> None:
+    store.add("plan-1")
+    batch = store.batch(requests=["nothing changed"])
+    store.commit(batch)
+    assert store.reader.head() == (1, batch.frontier)
+    assert store.reader.answer(OIN, "nothing changed") is not None
+
+
+def test_a_link_told_twice_stands_once(store: Store) -> None:
+    store.commit(store.batch("plan-1", links=[("r-1", "plan-1")]))
+    store.commit(store.batch("plan-1", links=[("r-1", "plan-1"), ("r-1", "case-1")]))
+    assert store.reader.scope("r-1").streams == ("case-1", "plan-1")
+
+
+# --- durable ------------------------------------------------------------------------------------------
+
+
+def test_the_writing_connection_flushes_every_commit(tmp_path: Path) -> None:
+    seen: dict[str, object] = {}
+
+    def look(c: SQLiteCursor) -> None:
+        for name in ("synchronous", "journal_mode", "foreign_keys"):
+            c.execute(f"PRAGMA {name}")
+            seen[name] = c.fetchone()[0]
+
+    store = Store(tmp_path / "events.db")
+    store.recorder.close()
+    store.recorder = Watched(tmp_path / "events.db", look)
+    store.add("plan-1")
+    store.close()
+    assert seen == {"synchronous": 2, "journal_mode": "wal", "foreign_keys": 1}
+
+
+def test_every_connection_of_the_pool_flushes(store: Store) -> None:
+    levels = []
+
+    def nested(depth: int) -> None:
+        with store.recorder.datastore.transaction(commit=False) as c:
+            c.execute("PRAGMA synchronous")
+            levels.append(c.fetchone()[0])
+            if depth:
+                nested(depth - 1)
+
+    nested(3)
+    assert levels == [2] * 4
+
+
+def test_readers_see_nothing_of_a_group_before_its_commit_and_do_not_wait(tmp_path: Path) -> None:
+    seen: list[Any] = []
+    reader = SQLiteReader(tmp_path / "events.db")
+
+    def look(_: SQLiteCursor) -> None:
+        seen.append((reader.head()[0], reader.tail("plan-1").rows, reader.answer(OIN, "first")))
+
+    store = Store(tmp_path / "events.db")
+    store.recorder.close()
+    store.recorder = Watched(tmp_path / "events.db", look)
+    store.commit(store.batch("plan-1", requests=["first"]))
+    assert seen == [(0, [], None)]
+    assert reader.head()[0] == 1
+    reader.close()
+    store.close()
+
+
+def test_a_writer_waits_for_the_one_before_it(store: Store) -> None:
+    held = sqlite3.connect(store.path, isolation_level=None, check_same_thread=False)
+    held.execute("BEGIN IMMEDIATE")
+    letting_go = threading.Timer(0.05, held.execute, ("ROLLBACK",))
+    letting_go.start()
+    store.add("plan-1")
+    letting_go.join()
+    held.close()
+    assert store.reader.head()[0] == 1
+
+
+# --- stores it does not know --------------------------------------------------------------------------
+
+
+def test_a_new_store_is_empty_and_of_this_version(store: Store) -> None:
+    rows = store.everything()
+    assert rows.pop("head") == [(1, 0, EMPTY_FRONTIER)]
+    assert rows.pop("schema_version") == [(1, SCHEMA_VERSION)]
+    assert not any(rows.values())
+
+
+def test_a_store_of_a_newer_version_is_refused_and_not_touched(store: Store) -> None:
+    store.add("plan-1")
+    store.close()
+    store.tamper("UPDATE schema_version SET version = version + 1", "DROP TABLE links")
+    store.tamper("PRAGMA wal_checkpoint(TRUNCATE)")
+    before = store.path.read_bytes()
+    with pytest.raises(HistoryUnreadable) as caught:
+        SQLiteRecorder(store.path)
+    assert caught.value.metadata == {"found": str(SCHEMA_VERSION + 1), "known": str(SCHEMA_VERSION)}
+    assert store.path.read_bytes() == before
+
+
+def test_opening_a_store_again_writes_nothing_and_waits_for_nobody(store: Store) -> None:
+    store.add("plan-1")
+    held = sqlite3.connect(store.path, isolation_level=None)
+    held.execute("BEGIN IMMEDIATE")
+    again = SQLiteRecorder(store.path)
+    held.execute("ROLLBACK")
+    held.close()
+    again.close()
+    assert store.reader.head()[0] == 1
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "events.db"
+    file.write_bytes(b"no database at all" * 100)
+    with pytest.raises(StoreUnavailable):
+        SQLiteRecorder(file)
+    assert file.read_bytes() == b"no database at all" * 100
+
+
+def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StoreUnavailable):
+        SQLiteRecorder(tmp_path / "absent" / "events.db")
+
+
+@pytest.mark.parametrize("name", ["with space", "a?b#c", "100%25", "ünïcode"])
+def test_any_folder_name_does(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    store = Store(tmp_path / name / "events.db")
+    store.add("plan-1")
+    assert store.reader.head()[0] == 1
+    assert store.path.exists()
+    store.close()
+
+
+def test_a_closed_recorder_does_not_answer(store: Store) -> None:
+    batch = store.batch("plan-1")
+    store.recorder.close()
+    with pytest.raises(StoreUnavailable):
+        store.recorder.commit(batch)
+
+
+# --- errors -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("raised", "told"),
+    [
+        (sqlite3.IntegrityError("UNIQUE constraint failed"), Taken),
+        (sqlite3.OperationalError("database or disk is full"), StoreFull),
+        (sqlite3.OperationalError("disk I/O error"), StoreFull),
+        (sqlite3.OperationalError("database is locked"), StoreUnavailable),
+        (sqlite3.DatabaseError("database disk image is malformed"), StoreUnavailable),
+        (sqlite3.ProgrammingError("Cannot operate on a closed database."), StoreUnavailable),
+    ],
+)
+def test_every_failure_of_sqlite_has_its_own_name(raised: Exception, told: type[Exception]) -> None:
+    with pytest.raises(StoreUnavailable) as caught, store_errors():
+        raise raised
+    assert type(caught.value) is told
+    assert str(raised) not in str(caught.value)
+
+
+def test_a_full_store_works_again_with_room(store: Store) -> None:
+    store.add("plan-1")
+    with store.recorder.datastore.transaction(commit=False) as c:
+        c.execute("PRAGMA page_count")
+        pages = c.fetchone()[0]
+        c.execute(f"PRAGMA max_page_count = {pages}")
+    before = store.everything()
+    with pytest.raises(StoreFull):
+        store.add(*["plan-1"] * 200)
+    assert store.everything() == before
+    with store.recorder.datastore.transaction(commit=False) as c:
+        c.execute("PRAGMA max_page_count = 1000000")
+    store.add(*["plan-1"] * 200)
+    assert store.reader.head()[0] == 201
