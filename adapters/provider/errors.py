@@ -92,3 +92,17 @@ class JournalConflict(ProviderAdapterError):
 
     code = "JOURNAL_CONFLICT"
     remedy = "Two writers use one journal, or a key was used twice; stop one, keep the journal."
+
+
+class ConfigInvalid(ProviderAdapterError):
+    """A setting, or the file of a person, is not what it should be. Names the key, never a value."""
+
+    code = "CONFIG_INVALID"
+    remedy = "Correct the key named; every key is described in adapters/provider/README.md."
+
+
+class AlreadyRunning(ProviderAdapterError):
+    """Another adapter works on the same state."""
+
+    code = "ALREADY_RUNNING"
+    remedy = "Stop the other one, or give this one a state folder of its own."

@@ -26,7 +26,7 @@ from adapters.provider.errors import (
 from adapters.provider.xml import MESSAGE_BYTES_MAX, Message, read
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 LOOKS_UNCHANGED_MAX: Final = 5
 LOOKS_TOTAL_MAX: Final = 200
@@ -54,12 +54,22 @@ class _Look:
 
 
 class Inbox:
-    """A folder others write into. Used by one process; the counts of looks live as long as this object."""
+    """A folder others write into. Used by one process; the counts of looks live as long as this object.
 
-    def __init__(self, inbox: Path, archive: Path, rejected: Path) -> None:
+    `refused` is told of every file that was put aside because it will never be a message.
+    """
+
+    def __init__(
+        self,
+        inbox: Path,
+        archive: Path,
+        rejected: Path,
+        refused: Callable[[ProviderAdapterError], None] | None = None,
+    ) -> None:
         self._inbox = inbox
         self._archive = archive
         self._rejected = rejected
+        self._refused = refused
         self._looks: dict[str, _Look] = {}
         for folder in (inbox, archive, rejected):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -97,6 +107,8 @@ class Inbox:
 
     def _refuse(self, name: str, error: ProviderAdapterError) -> None:
         self.reject(name, f"{error.code}: {error}", remedy=error.remedy)
+        if self._refused is not None:
+            self._refused(error)
 
     def _given_up(self, name: str, state: tuple[int, int, int]) -> bool:
         """Count one more look at an unfinished file; a file that still changes gets more of them."""

@@ -215,6 +215,15 @@ class Journal:
             (name, *_key(key)),
         )
 
+    def answered_not_archived(self) -> dict[bytes, MessageKey]:
+        """Return by digest the messages with an answer whose file was not noted: a kill came in between."""
+        rows = self.connection.execute(
+            "SELECT sender, kind, identification, digest FROM inbox "
+            "WHERE outbox_name IS NOT NULL AND archived IS NULL AND pseudonym IS NOT NULL"
+        )
+        keys = (MessageKey(*row) for row in rows)
+        return {key.digest: key for key in keys}
+
     def overdue(self, today: date) -> tuple[str, ...]:
         """Return `KIND SENDER IDENTIFICATION` of messages that should have had our answer by now."""
         rows = self.connection.execute(

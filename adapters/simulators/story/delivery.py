@@ -87,11 +87,7 @@ def adapters_start(told: Telling, plan: Plan) -> Adapters:
     files = [config(plan, side) for side in ("municipality", "provider")]
     _run("register", "--config", str(files[0]), "--file", str(person))
     person.unlink()
-    processes = [
-        subprocess.Popen([*_command("run", "--config", str(file))])  # noqa: S603 -- our own program
-        for file in files
-    ]
-    return Adapters(plan, processes)
+    return Adapters(plan, [_start(file) for file in files])
 
 
 def assigned(told: Telling, plan: Plan) -> None:
@@ -173,6 +169,11 @@ def _command(*words: str) -> list[str]:
     return [sys.executable, "-m", "adapters", "provider", *words]
 
 
+def _start(config_file: Path) -> subprocess.Popen[bytes]:
+    with (config_file.parent / "adapter.log").open("ab") as log:
+        return subprocess.Popen(_command("run", "--config", str(config_file)), stderr=log)  # noqa: S603 -- our own program
+
+
 def _run(*words: str) -> None:
     subprocess.run(_command(*words), check=True, timeout=WAIT_S)  # noqa: S603 -- our own program
 
@@ -195,7 +196,7 @@ def _messages(plan: Plan, number: str, otherwise: str) -> None:
     until = time.monotonic() + WAIT_S
     while time.monotonic() < until:
         names = _archived(plan)
-        if any(number in name for name in names) and any(retour in name for name in names):
+        if any(f"WMO{number}" in name for name in names) and any(f"WMO{retour}" in name for name in names):
             return
         time.sleep(LOOK_EVERY_S)
     raise StoryBroken(otherwise)

@@ -1,0 +1,152 @@
+"""`exchange-adapter`: an organisation's own adapters, one noun for each world they link.
+
+Promises: exit 0 good, 1 the thing checked is not so, 2 wrong call or settings, 3 not reachable; a named error
+comes out as one sentence and its remedy on stderr, never as a traceback; nothing printed holds a BSN.
+Source: the command line's promises, `exchange/cli/README.md`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import datetime
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from adapters.provider import running
+from adapters.provider.config import load_config
+from adapters.provider.desk import LOCAL
+from adapters.provider.errors import AlreadyRunning, ConfigInvalid, MessageRefused, ProviderAdapterError
+from adapters.provider.explain import explain as explain_message
+from adapters.provider.person import FILE_BYTES_MAX, read_person
+from adapters.provider.rules import in_message_findings
+from adapters.provider.xml import MESSAGE_BYTES_MAX, read
+from adapters.sdk.errors import CredentialsInvalid, ExchangeRefused, SdkError, Unavailable
+from adapters.sdk.logs import AdapterLog
+
+EXIT_NOT_SO: Final = 1
+EXIT_WRONG_CALL: Final = 2
+EXIT_NOT_REACHABLE: Final = 3
+
+app = typer.Typer(
+    name="exchange-adapter",
+    help="Adapters: what an organisation already has, linked to the exchange.",
+    no_args_is_help=True,
+    # A named error gets its sentence below; any other must show where it happened, without local values.
+    pretty_exceptions_enable=False,
+)
+provider = typer.Typer(
+    help="iWmo and iJw messages, the municipality's side or the provider's.", no_args_is_help=True
+)
+app.add_typer(provider, name="provider")
+
+ConfigFile = Annotated[Path, typer.Option("--config", help="TOML file with the adapter's settings.")]
+
+
+class Form(Enum):
+    """How an answer is written."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+@app.callback()
+def adapter() -> None:
+    """Keep the nouns: with one noun only, typer would leave it out."""
+
+
+@provider.command()
+def run(config: ConfigFile) -> None:
+    """Work until SIGTERM."""
+    running.run(load_config(config), _log())
+
+
+@provider.command()
+def once(config: ConfigFile) -> None:
+    """Do one pass and end."""
+    running.once(load_config(config), _log())
+
+
+@provider.command()
+def register(
+    config: ConfigFile,
+    file: Annotated[Path, typer.Option(help="JSON file with one person; remove it afterwards.")],
+) -> None:
+    """Put a person in the municipality's own register."""
+    settings = load_config(config)
+    found = running.register(settings, read_person(_bytes(file, FILE_BYTES_MAX)))
+    typer.echo("registered" if found else "registered; no case of this adapter is known yet", err=True)
+
+
+@provider.command()
+def explain(
+    message: Annotated[Path, typer.Argument(help="A message of the standard, as a file.")],
+) -> None:
+    """Say what would become of a message, without sending anything."""
+    data = _bytes(message, MESSAGE_BYTES_MAX)
+    today = datetime.now(LOCAL).date()
+    typer.echo(explain_message(data, today), nl=False)
+    try:
+        whole = read(data)
+    except MessageRefused:
+        raise typer.Exit(EXIT_NOT_SO) from None
+    if not whole.schema.answers and in_message_findings(whole, today):
+        raise typer.Exit(EXIT_NOT_SO)
+
+
+@provider.command()
+def status(
+    config: ConfigFile,
+    form: Annotated[Form, typer.Option("--output", "-o", help="table or json.")] = Form.TABLE,
+) -> None:
+    """Say what waits; exit 1 when something waits for a person."""
+    found = running.status(load_config(config))
+    if form is Form.JSON:
+        typer.echo(json.dumps(found.rows() | {"well": found.well}))
+    else:
+        for name, value in found.rows().items():
+            lines = value if isinstance(value, tuple) else (value,)
+            typer.echo(f"{name}: {len(lines) if isinstance(value, tuple) else value}")
+            for line in lines if isinstance(value, tuple) else ():
+                typer.echo(f"  {line}")
+    if not found.well:
+        raise typer.Exit(EXIT_NOT_SO)
+
+
+def _log() -> AdapterLog:
+    return AdapterLog(adapter="provider")
+
+
+def _bytes(file: Path, most: int) -> bytes:
+    try:
+        with file.open("rb") as opened:
+            return opened.read(most + 1)
+    except OSError as error:
+        raise ConfigInvalid(f"{file.name} cannot be read: {error.strerror}") from None
+
+
+def exit_code(error: ProviderAdapterError | SdkError) -> int:
+    """Return what the shell sees for an error of either tree."""
+    if isinstance(error, Unavailable):
+        return EXIT_NOT_REACHABLE
+    if isinstance(error, ConfigInvalid | AlreadyRunning | CredentialsInvalid):
+        return EXIT_WRONG_CALL
+    return EXIT_NOT_SO
+
+
+def _remedy(error: ProviderAdapterError | SdkError) -> str:
+    if isinstance(error, ProviderAdapterError):
+        return error.remedy
+    return "\n".join(error.remedies) if isinstance(error, ExchangeRefused) else ""
+
+
+def main() -> None:
+    """Run the command line; the console script `exchange-adapter`."""
+    try:
+        app()
+    except (ProviderAdapterError, SdkError) as error:
+        typer.echo(f"{error}\n{_remedy(error)}".rstrip(), err=True)
+        sys.exit(exit_code(error))

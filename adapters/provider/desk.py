@@ -1,0 +1,185 @@
+"""What both sides share: clock and chance, names of messages, and how one gets into the outbox.
+
+Promises: a message of ours passed its own in-message rules and its schema before it is kept; its place in the
+outbox and the end of its errand are one transaction.
+Source: iWmo and iJw 3.2, TR056 (an identification is unique for its sender), OP090 (term of a retour).
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, Protocol
+from zoneinfo import ZoneInfo
+
+from adapters.provider.assigned_care import AssignedCare
+from adapters.provider.errands import Errands
+from adapters.provider.errors import MessageInvalid
+from adapters.provider.journal import Outgoing, retour_due
+from adapters.provider.records import Envelope
+from adapters.provider.register import Register
+from adapters.provider.rules import in_message_findings
+from adapters.provider.xml import emit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import date
+
+    from adapters.provider.config import Config
+    from adapters.provider.errands import Errand
+    from adapters.provider.errors import Finding
+    from adapters.provider.exchange_port import ExchangePort, Happening
+    from adapters.provider.journal import Journal
+    from adapters.provider.xml import Message
+    from adapters.sdk.logs import AdapterLog, Value
+
+LOCAL: Final = ZoneInfo("Europe/Amsterdam")
+_DIGITS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_TIME_DIGITS: Final = 8
+_CHANCE_DIGITS: Final = 4
+_JITTER_STEPS: Final = 1_000_000
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """The moment, with its zone, and chance below a bound."""
+
+    now: Callable[[], datetime] = _utc_now
+    below: Callable[[int], int] = secrets.randbelow
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An errand that was not done: `parked` waits for a person, else it is tried again."""
+
+    reason: str
+    parked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a side found of a message; `keep` writes its effect down, with the answer or not at all."""
+
+    findings: tuple[Finding, ...]
+    pseudonym: str | None = None
+    keep: Callable[[], None] | None = None
+
+
+class Party(Protocol):
+    """One side of the traffic."""
+
+    # Numbers of the messages it takes; whether judging one asks the exchange.
+    takes: frozenset[str]
+    asks_to_judge: bool
+
+    def notice(self, happening: Happening) -> None:
+        """Write down what a happening means, inside the caller's transaction; asks nobody."""
+
+    def settle(self, errand: Errand) -> Held | None:
+        """Do an errand, or tell why not. Raises the SDK's errors and what composing a message raises."""
+
+    def judge(self, message: Message) -> Verdict:
+        """Judge a message that passed its in-message rules. Raises the SDK's errors where it cannot now."""
+
+
+class Desk:
+    """The journal and all that lies in its file. Owned by the thread that opened the journal."""
+
+    def __init__(
+        self,
+        config: Config,
+        exchange: ExchangePort,
+        journal: Journal,
+        log: AdapterLog,
+        surroundings: Surroundings,
+    ) -> None:
+        self.config: Final = config
+        self.exchange: Final = exchange
+        self.journal: Final = journal
+        self.register: Final = Register(journal)
+        self.errands: Final = Errands(journal)
+        self.care: Final = AssignedCare(journal)
+        self.log: Final = log
+        self._surroundings: Final = surroundings
+
+    @property
+    def now_ms(self) -> int:
+        """Return the moment in milliseconds since 1970 UTC."""
+        return int(self._surroundings.now().timestamp() * 1_000)
+
+    @property
+    def local_now(self) -> datetime:
+        """Return the moment as the messages tell time: Dutch, to the second."""
+        return self._surroundings.now().astimezone(LOCAL).replace(microsecond=0)
+
+    @property
+    def today(self) -> date:
+        """Return the day of today in the Netherlands."""
+        return self.local_now.date()
+
+    def alarm(self, event: str, **keys: Value) -> None:
+        """Tell of something that a person must look at."""
+        self.log.error(event, **keys)
+
+    def below(self, bound: int) -> int:
+        """Return a number by chance from 0 up to, not including, `bound`."""
+        return self._surroundings.below(bound)
+
+    def jitter(self) -> float:
+        """Return a number by chance in [0, 1)."""
+        return self.below(_JITTER_STEPS) / _JITTER_STEPS
+
+    def fresh_identification(self) -> str:
+        """Return twelve characters that sort by time and are unique without asking anybody."""
+        return _digits(self.now_ms, _TIME_DIGITS) + _digits(
+            self.below(len(_DIGITS) ** _CHANCE_DIGITS), _CHANCE_DIGITS
+        )
+
+    def envelope(self) -> Envelope:
+        """Return a new envelope from us to the counterparty, dated today."""
+        config = self.config
+        return Envelope(
+            config.law, config.own_code, config.counterparty_code, self.fresh_identification(), self.today
+        )
+
+    def kind(self, number: str) -> str:
+        """Return the name people use for a message, such as WMO301."""
+        return f"{self.config.law.value.upper()}{number}"
+
+    def tell(self, errand: Errand, message: Message, pseudonym: str) -> None:
+        """Put a message in the outbox and end its errand. Raises MessageInvalid where it breaks a rule."""
+        findings = in_message_findings(message, self.today)
+        if findings:
+            raise MessageInvalid(f"{message.name} breaks its own rules", findings)
+        header = message.root.children[0]
+        identification = header.required("BerichtIdentificatie/Identificatie")
+        outgoing = Outgoing(
+            name=file_name(message, identification),
+            kind=message.name,
+            identification=identification,
+            content=emit(message),
+            retour_due=retour_due(self.today),
+            pseudonym=pseudonym,
+        )
+        with self.journal.transaction():
+            self.journal.send(outgoing, self.now_ms)
+            self.errands.done(errand, outgoing.name)
+
+
+def file_name(message: Message, identification: str) -> str:
+    """Return the name of a file for a message of ours."""
+    return f"{message.name}-{identification}.xml"
+
+
+def _digits(value: int, count: int) -> str:
+    """Write the last `count` digits of a number in base 36."""
+    written = ""
+    for _ in range(count):
+        value, digit = divmod(value, len(_DIGITS))
+        written = _DIGITS[digit] + written
+    return written

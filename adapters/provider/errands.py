@@ -1,0 +1,213 @@
+"""What this adapter has to tell and has told: one errand for each support and kind of message.
+
+Promises: a support is told of once in each kind, whatever comes twice; what must not go on is parked
+with its reason and stays visible; nothing is dropped. All in the journal's file, in the caller's transaction.
+Source: the adapters' design, section 2 (exactly-once effect; parked, never dropped).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from adapters.provider.journal import wait_before_retry_ms
+
+if TYPE_CHECKING:
+    from adapters.provider.journal import Journal
+
+# One statement at a time: executescript would end a transaction that is under way.
+_SCHEMA: Final = (
+    """CREATE TABLE IF NOT EXISTS plans (
+  plan_id TEXT PRIMARY KEY, agreed_version INTEGER NOT NULL, pseudonym TEXT
+) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE IF NOT EXISTS wanted (
+  support_id TEXT PRIMARY KEY, plan_id TEXT NOT NULL, version INTEGER NOT NULL
+) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE IF NOT EXISTS errands (
+  number INTEGER PRIMARY KEY, support_id TEXT NOT NULL, kind TEXT NOT NULL, plan_id TEXT NOT NULL,
+  state TEXT NOT NULL, reason TEXT NOT NULL, outbox_name TEXT, attempts INTEGER NOT NULL,
+  next_attempt_ms INTEGER NOT NULL, UNIQUE (support_id, kind)
+) STRICT""",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """Something to tell: `kind` is that of the message, such as WMO301."""
+
+    support_id: str
+    kind: str
+    plan_id: str
+    attempts: int
+    state: str = "due"
+    reason: str = ""
+
+
+class Errands:
+    """Errands, and the plans they come from, in the file of the journal."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal: Final = journal
+        self._connection: Final = journal.connection
+        with journal.transaction():
+            for statement in _SCHEMA:
+                self._connection.execute(statement)
+
+    # --- errands ------------------------------------------------------------------------------------------
+
+    def want(self, support_id: str, kind: str, plan_id: str) -> None:
+        """Make an errand, once: whoever was told of a support is not told again."""
+        self._connection.execute(
+            "INSERT OR IGNORE INTO errands "
+            "(support_id, kind, plan_id, state, reason, attempts, next_attempt_ms) "
+            "VALUES (?, ?, ?, 'due', '', 0, 0)",
+            (support_id, kind, plan_id),
+        )
+
+    def due(self, now_ms: int) -> tuple[Errand, ...]:
+        """Return what is to be done now, oldest first."""
+        rows = self._connection.execute(
+            "SELECT support_id, kind, plan_id, attempts, state, reason FROM errands "
+            "WHERE state = 'due' AND next_attempt_ms <= ? ORDER BY number",
+            (now_ms,),
+        )
+        return tuple(Errand(*row) for row in rows)
+
+    def undone(self) -> tuple[Errand, ...]:
+        """Return every errand that is not done, with what holds it up."""
+        rows = self._connection.execute(
+            "SELECT support_id, kind, plan_id, attempts, state, reason FROM errands "
+            "WHERE state <> 'done' ORDER BY number"
+        )
+        return tuple(Errand(*row) for row in rows)
+
+    def state(self, support_id: str, kind: str) -> str:
+        """Return due, done or parked; empty where there is no such errand."""
+        row = self._connection.execute(
+            "SELECT state FROM errands WHERE support_id = ? AND kind = ?", (support_id, kind)
+        ).fetchone()
+        return "" if row is None else str(row[0])
+
+    def done(self, errand: Errand, outbox_name: str) -> None:
+        """Note that the message stands in the outbox."""
+        self._connection.execute(
+            "UPDATE errands SET state = 'done', reason = '', outbox_name = ? "
+            "WHERE support_id = ? AND kind = ?",
+            (outbox_name, errand.support_id, errand.kind),
+        )
+
+    def later(self, errand: Errand, reason: str, now_ms: int, jitter: float) -> None:
+        """Let an errand wait for what it lacks; the wait doubles up to an hour."""
+        attempts = errand.attempts + 1
+        self._connection.execute(
+            "UPDATE errands SET attempts = ?, next_attempt_ms = ?, reason = ? "
+            "WHERE support_id = ? AND kind = ?",
+            (
+                attempts,
+                now_ms + wait_before_retry_ms(attempts, jitter),
+                reason,
+                errand.support_id,
+                errand.kind,
+            ),
+        )
+
+    def hurry(self, plan_id: str) -> None:
+        """Let the waiting errands of a plan be tried at once: what they lacked may have come."""
+        self._connection.execute(
+            "UPDATE errands SET attempts = 0, next_attempt_ms = 0 WHERE plan_id = ? AND state = 'due'",
+            (plan_id,),
+        )
+
+    def park(self, errand: Errand, reason: str) -> None:
+        """Stop an errand; only `revive` or a person makes it go on."""
+        self._connection.execute(
+            "UPDATE errands SET state = 'parked', reason = ? WHERE support_id = ? AND kind = ?",
+            (reason, errand.support_id, errand.kind),
+        )
+
+    def park_plan(self, plan_id: str, reason: str) -> tuple[str, ...]:
+        """Stop everything of a plan that has not left the house; return the kinds that were stopped.
+
+        The relation ended, so what still waits in the outbox may not go out either.
+        """
+        with self._journal.transaction():
+            waiting = self._connection.execute(
+                "SELECT o.name, o.kind FROM outbox AS o JOIN errands AS e ON e.outbox_name = o.name "
+                "WHERE e.plan_id = ? AND o.state = 'waiting'",
+                (plan_id,),
+            ).fetchall()
+            due = self._connection.execute(
+                "SELECT kind FROM errands WHERE plan_id = ? AND state = 'due' ORDER BY number", (plan_id,)
+            ).fetchall()
+            self._connection.executemany(
+                "UPDATE outbox SET state = 'parked' WHERE name = ?", [(name,) for name, _ in waiting]
+            )
+            self._connection.execute(
+                "UPDATE errands SET state = 'parked', reason = ? WHERE plan_id = ? AND (state = 'due' OR "
+                "outbox_name IN (SELECT name FROM outbox WHERE state = 'parked'))",
+                (reason, plan_id),
+            )
+        return (*(str(kind) for _, kind in waiting), *(str(row[0]) for row in due))
+
+    def revive(self, plan_id: str, reason: str) -> None:
+        """Let errands of a plan that were parked for this reason go on."""
+        self._connection.execute(
+            "UPDATE errands SET state = 'due', reason = '', attempts = 0, next_attempt_ms = 0 "
+            "WHERE plan_id = ? AND state = 'parked' AND reason = ? AND outbox_name IS NULL",
+            (plan_id, reason),
+        )
+
+    # --- plans and supports of the municipality -----------------------------------------------------------
+
+    def agreed(self, plan_id: str, version: int) -> None:
+        """Remember with which version of a plan the resident agreed; 0 for a no."""
+        self._connection.execute(
+            "INSERT INTO plans (plan_id, agreed_version) VALUES (?, ?) "
+            "ON CONFLICT (plan_id) DO UPDATE SET agreed_version = excluded.agreed_version",
+            (plan_id, version),
+        )
+
+    def requested(self, support_id: str, plan_id: str, version: int) -> None:
+        """Remember that a support was requested at a version of its plan."""
+        self._connection.execute(
+            "INSERT OR IGNORE INTO wanted (support_id, plan_id, version) VALUES (?, ?, ?)",
+            (support_id, plan_id, version),
+        )
+
+    def requested_version(self, support_id: str) -> int | None:
+        """Return at which version a support was requested, or None for one never seen."""
+        row = self._connection.execute(
+            "SELECT version FROM wanted WHERE support_id = ?", (support_id,)
+        ).fetchone()
+        return None if row is None else int(row[0])
+
+    def covered(self, plan_id: str) -> tuple[str, ...]:
+        """Return the requested supports of a plan that the resident's yes covers."""
+        rows = self._connection.execute(
+            "SELECT w.support_id FROM wanted AS w JOIN plans AS p ON p.plan_id = w.plan_id "
+            "WHERE w.plan_id = ? AND p.agreed_version >= w.version ORDER BY w.version",
+            (plan_id,),
+        )
+        return tuple(str(row[0]) for row in rows)
+
+    def whose_plan(self, plan_id: str) -> str | None:
+        """Return the pseudonym of the resident of a plan, or None where it is not known yet."""
+        row = self._connection.execute("SELECT pseudonym FROM plans WHERE plan_id = ?", (plan_id,)).fetchone()
+        return None if row is None else row[0]
+
+    def plan_is_of(self, plan_id: str, pseudonym: str) -> None:
+        """Remember whose plan it is."""
+        self._connection.execute(
+            "INSERT INTO plans (plan_id, agreed_version, pseudonym) VALUES (?, 0, ?) "
+            "ON CONFLICT (plan_id) DO UPDATE SET pseudonym = excluded.pseudonym",
+            (plan_id, pseudonym),
+        )
+
+    def without_plan(self, limit: int) -> tuple[str, ...]:
+        """Return residents of the register whose plan is not known."""
+        rows = self._connection.execute(
+            "SELECT pseudonym FROM residents WHERE pseudonym NOT IN "
+            "(SELECT pseudonym FROM plans WHERE pseudonym IS NOT NULL) LIMIT ?",
+            (limit,),
+        )
+        return tuple(str(row[0]) for row in rows)

@@ -1,0 +1,195 @@
+"""The municipality's side: a support the resident agreed with becomes a 301; 305 and 307 are judged.
+
+Promises: a 301 goes out once for each support, after the resident's yes to a plan that holds it, looked up
+again at the moment of sending; it carries all running assignments of the resident at this provider; an
+assignment number is drawn once. A resident whom the municipality's own register does not know is waited for.
+Source: iWmo and iJw 3.2: 301, 305, 307; OP087, IV013; Wmo 2015 2.3.2 and 2.6.1.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from adapters.provider.across import Known, delivery_findings
+from adapters.provider.codes import Delivery, Frequency, Unit
+from adapters.provider.desk import Held, Verdict
+from adapters.provider.exchange_port import Stage
+from adapters.provider.mapping import START, read_starts, read_stops, write_assignments
+from adapters.provider.person import read_contacts
+from adapters.provider.records import Assignment, AssignmentNotice
+from adapters.provider.schema import schema_of
+from adapters.sdk.errors import Denied
+
+if TYPE_CHECKING:
+    from adapters.provider.assigned_care import Numbered
+    from adapters.provider.desk import Desk
+    from adapters.provider.errands import Errand
+    from adapters.provider.exchange_port import Happening, PlanSeen, Support
+    from adapters.provider.records import CareStart, CareStop, Resident
+    from adapters.provider.xml import Message
+
+NOT_AGREED: Final = "not-agreed"
+REQUESTED_KIND: Final = "plan.support_requested"
+UNKNOWN_RESIDENTS_TRIED_MAX: Final = 20
+_NUMBER_LEAST: Final = 10_000_000
+_NUMBERS: Final = 90_000_000
+
+
+class MunicipalSide:
+    """Sends assignments; takes starts and stops."""
+
+    takes: frozenset[str] = frozenset({"305", "307"})
+    asks_to_judge = False
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk: Final = desk
+        self._kind: Final = desk.kind("301")
+        self._categories: Final = frozenset(
+            schema_of(desk.config.law, "301").simple["LDT_ProductCategorie"].values
+        )
+
+    # --- from the exchange --------------------------------------------------------------------------------
+
+    def notice(self, happening: Happening) -> None:
+        """Remember what was requested and agreed; make an errand of what is both."""
+        errands, plan_id = self._desk.errands, happening.plan_id
+        support, agreement = happening.support, happening.agreement
+        if support is not None and happening.kind == REQUESTED_KIND and self._is_ours(support):
+            errands.requested(support.support_id, plan_id, happening.plan_version)
+        if agreement is not None:
+            errands.agreed(plan_id, agreement.plan_version if agreement.agreed else 0)
+            if agreement.agreed:
+                errands.revive(plan_id, NOT_AGREED)
+        for support_id in errands.covered(plan_id):
+            errands.want(support_id, self._kind, plan_id)
+
+    def _is_ours(self, support: Support) -> bool:
+        """Tell whether this traffic carries the support: custom, of this provider, of this law."""
+        return (
+            support.custom
+            and support.provider_oin == self._desk.config.counterparty_oin
+            and support.product is not None
+            and support.product.category in self._categories
+        )
+
+    def settle(self, errand: Errand) -> Held | None:
+        """Send the 301 of one support."""
+        desk = self._desk
+        pseudonym = self._whose(errand.plan_id)
+        resident = None if pseudonym is None else desk.register.resident(pseudonym)
+        if pseudonym is None or resident is None:
+            return Held("resident-not-registered")
+        seen = desk.exchange.look(errand.plan_id)
+        support = next((one for one in seen.supports if one.support_id == errand.support_id), None)
+        if support is None:
+            return Held("support-not-shown", parked=True)
+        if support.stage is not Stage.REQUESTED:
+            return Held("support-moved-on", parked=True)
+        if not self._agreed(errand, seen):
+            return Held(NOT_AGREED, parked=True)
+        desk.care.number(errand.support_id, pseudonym, desk.local_now, self._draw)
+        try:
+            notice = self._notice(pseudonym, resident, seen, errand)
+        except ValueError:
+            return Held("unit-or-frequency-unknown", parked=True)
+        desk.tell(errand, write_assignments(notice), pseudonym)
+        return None
+
+    def _agreed(self, errand: Errand, seen: PlanSeen) -> bool:
+        requested = self._desk.errands.requested_version(errand.support_id)
+        agreement = seen.agreement
+        return (
+            agreement is not None
+            and agreement.agreed
+            and requested is not None
+            and agreement.plan_version >= requested
+        )
+
+    def _whose(self, plan_id: str) -> str | None:
+        """Return whose plan it is; residents registered without a plan are looked up, some at a time."""
+        errands = self._desk.errands
+        known = errands.whose_plan(plan_id)
+        if known is not None:
+            return known
+        for pseudonym in errands.without_plan(UNKNOWN_RESIDENTS_TRIED_MAX):
+            try:
+                found = self._desk.exchange.find_case(bytes.fromhex(pseudonym))
+            except Denied:
+                # No case yet, or one this adapter has no part in: refused alike, and nothing to tell.
+                continue
+            errands.plan_is_of(found.plan_id, pseudonym)
+            if found.plan_id == plan_id:
+                return pseudonym
+        return None
+
+    def _draw(self) -> int:
+        # Eight digits: nine could be read as somebody's BSN.
+        return _NUMBER_LEAST + self._desk.below(_NUMBERS)
+
+    def _notice(self, pseudonym: str, resident: Resident, seen: PlanSeen, errand: Errand) -> AssignmentNotice:
+        supports = {one.support_id: one for one in seen.supports}
+        numbered = self._desk.care.numbers_of(pseudonym)
+        running = tuple(
+            _assignment(supports[one.support_id], one)
+            for one in numbered
+            if one.support_id in supports and self._runs(supports[one.support_id], errand)
+        )
+        contacts = read_contacts(self._desk.care.contacts(pseudonym))
+        return AssignmentNotice(self._desk.envelope(), resident, contacts, running)
+
+    def _runs(self, support: Support, errand: Errand) -> bool:
+        if support.support_id == errand.support_id:
+            return True
+        ended = support.ends_on is not None and support.ends_on < self._desk.today
+        told = self._desk.errands.state(support.support_id, self._kind) == "done"
+        return told and not ended and support.stage is not Stage.STOPPED
+
+    # --- from the provider --------------------------------------------------------------------------------
+
+    def judge(self, message: Message) -> Verdict:
+        """Judge a 305 or 307 against what was assigned, started and stopped before."""
+        law = self._desk.config.law
+        resident, lines = _read(message)
+        pseudonym = self._desk.register.pseudonym(resident.bsn)
+        known = Known()
+        if pseudonym is not None:
+            numbers = [one.number for one in self._desk.care.numbers_of(pseudonym)]
+            known = Known(numbers, *self._desk.care.delivered(pseudonym, law))
+        findings = delivery_findings(message, known)
+        if findings or pseudonym is None:
+            return Verdict(findings, pseudonym)
+        of_whom = pseudonym
+
+        def keep() -> None:
+            for line in lines:
+                if line.delivery is Delivery.REMOVED:
+                    self._desk.care.take_back(of_whom, line)
+                else:
+                    self._desk.care.deliver(of_whom, line)
+
+        return Verdict((), pseudonym, keep)
+
+
+def _read(message: Message) -> tuple[Resident, tuple[CareStart | CareStop, ...]]:
+    if message.number == START:
+        starts = read_starts(message)
+        return starts.resident, starts.starts
+    stops = read_stops(message)
+    return stops.resident, stops.stops
+
+
+def _assignment(support: Support, numbered: Numbered) -> Assignment:
+    """Make a line of a 301. Raises ValueError for a unit or frequency outside the code lists."""
+    if support.starts_on is None:
+        raise ValueError("a support has a first day")
+    return Assignment(
+        number=numbered.number,
+        product=support.product,
+        assigned_on=numbered.decided.date(),
+        assigned_at=numbered.decided.time(),
+        starts_on=support.starts_on,
+        ends_on=support.ends_on,
+        volume=support.volume,
+        unit=None if support.unit is None else Unit.of(support.unit),
+        frequency=None if support.frequency is None else Frequency.of(support.frequency),
+    )

@@ -1,0 +1,247 @@
+"""The provider's side: a 301 assigns the support on the plan; what its professionals start and stop goes out.
+
+Promises: a 301 is accepted only when every product of it stands on the resident's plan for this provider and
+is assigned there; the same message has the same commands, so that a crash and a retry assign once; a BSN is
+blinded here. A 305 and a 307 go out once for each support, and a 307 only after its 305.
+Source: iWmo and iJw 3.2: 301, 305, 307; TR332; Wmo 2015 5.1.2 and 5.2.1(2)(a).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+from uuid import UUID, uuid5
+
+from adapters.provider.across import numbers_taken
+from adapters.provider.desk import Held, Verdict
+from adapters.provider.errors import Finding
+from adapters.provider.exchange_port import STOP_REASONS, AssignOrder, Stage
+from adapters.provider.mapping import read_assignments, write_starts, write_stops
+from adapters.provider.records import CareStart, CareStop, StartNotice, StopNotice
+from adapters.provider.register import AssignmentKey
+from adapters.sdk.errors import Conflict, Denied, Invalid, RuleBroken
+
+if TYPE_CHECKING:
+    from adapters.provider.desk import Desk
+    from adapters.provider.errands import Errand
+    from adapters.provider.exchange_port import Happening, PlanSeen, Support
+    from adapters.provider.records import Assignment, AssignmentNotice
+    from adapters.provider.xml import Message
+
+# The standard has no code for "not on the plan"; this one, for "cannot be tied to an assignment", comes
+# nearest, and stands at the product it is about.
+NOT_ON_PLAN: Final = "9019"
+READ_AGAIN_MAX: Final = 8
+# Made once for this adapter; a request id follows from it and from what is asked, and from nothing else.
+_REQUESTS: Final = UUID("5c0e6ac8-6f34-4b52-9d7e-2b8a6a1a7f10")
+_CARED_FOR: Final = frozenset({Stage.STARTED, Stage.STOPPED})
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """One product of a 301 with its place in the message."""
+
+    path: str
+    assignment: Assignment
+
+
+class ProviderSide:
+    """Takes assignments; sends starts and stops."""
+
+    takes: frozenset[str] = frozenset({"301"})
+    asks_to_judge = True
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk: Final = desk
+        self._start: Final = desk.kind("305")
+        self._stop: Final = desk.kind("307")
+
+    # --- from the municipality ----------------------------------------------------------------------------
+
+    def judge(self, message: Message) -> Verdict:
+        """Judge a 301 against the plan, and assign what it assigns."""
+        desk, notice = self._desk, read_assignments(message)
+        pseudonym = desk.exchange.pseudonym(notice.resident.bsn)
+        known_as = pseudonym.hex()
+        lines = _lines(message, notice)
+        taken = numbers_taken(message, self._numbers_of_others(notice, known_as))
+        if taken:
+            return Verdict(taken)
+        live = [line for line in lines if not line.assignment.removed]
+        try:
+            plan_id = desk.exchange.find_case(pseudonym).plan_id
+            matched, findings = self._match(live, desk.exchange.look(plan_id))
+            if not findings:
+                findings = self._assign(notice, plan_id, matched)
+        except Denied as denied:
+            desk.log.warning("assignment_denied", rule=",".join(denied.rules), decision_id=denied.decision_id)
+            return Verdict(tuple(Finding("PLAN-DENIED", line.path, NOT_ON_PLAN) for line in lines))
+        if findings:
+            return Verdict(findings)
+
+        def keep() -> None:
+            desk.register.remember(known_as, notice.resident)
+            for line in lines:
+                key = _key(notice, line.assignment.number)
+                desk.register.assign(key, known_as, line.assignment)
+                if line.path in matched:
+                    desk.register.link(key, plan_id, matched[line.path][1].support_id)
+            desk.errands.hurry(plan_id)
+
+        return Verdict((), known_as, keep)
+
+    def _numbers_of_others(self, notice: AssignmentNotice, known_as: str) -> set[int]:
+        register = self._desk.register
+        numbers = (one.number for one in notice.assignments)
+        known = (register.known(_key(notice, number)) for number in numbers)
+        return {one.key.number for one in known if one is not None and one.pseudonym != known_as}
+
+    def _match(
+        self, lines: list[_Line], seen: PlanSeen
+    ) -> tuple[dict[str, tuple[_Line, Support]], tuple[Finding, ...]]:
+        """Find the support of each product; no support is taken twice."""
+        matched: dict[str, tuple[_Line, Support]] = {}
+        # What has its number already goes first, so that a new product does not take its place.
+        numbered = {one.assignment_number: one for one in seen.supports if one.assignment_number is not None}
+        free = [one for one in seen.supports if one.stage is Stage.REQUESTED]
+        free.sort(key=lambda one: one.support_id)
+        findings: list[Finding] = []
+        for line in lines:
+            support = numbered.get(line.assignment.number)
+            if support is None:
+                support = next((one for one in free if self._fits(line.assignment, one)), None)
+                if support is not None:
+                    free.remove(support)
+            elif support.provider_oin != self._desk.exchange.own_oin:
+                support = None
+            if support is None:
+                findings.append(Finding("PLAN-MATCH", line.path, NOT_ON_PLAN))
+            else:
+                matched[line.path] = (line, support)
+        return matched, tuple(findings)
+
+    def _fits(self, assignment: Assignment, support: Support) -> bool:
+        """Tell whether a requested support is what a product of a message assigns."""
+        if not support.custom or support.provider_oin != self._desk.exchange.own_oin:
+            return False
+        days = (assignment.starts_on, assignment.ends_on) == (support.starts_on, support.ends_on)
+        product = assignment.product is None or assignment.product == support.product
+        size = (
+            assignment.volume,
+            None if assignment.unit is None else assignment.unit.code,
+            None if assignment.frequency is None else assignment.frequency.code,
+        )
+        # A message with a budget instead of a volume says nothing of the size.
+        sized = assignment.volume is None or size == (support.volume, support.unit, support.frequency)
+        return days and product and sized
+
+    def _assign(
+        self, notice: AssignmentNotice, plan_id: str, matched: dict[str, tuple[_Line, Support]]
+    ) -> tuple[Finding, ...]:
+        for path, (line, support) in matched.items():
+            try:
+                self._assign_one(notice, plan_id, line.assignment, support.support_id)
+            except (RuleBroken, Invalid) as refused:
+                self._desk.log.warning("assignment_refused", reason=refused.reason)
+                return (Finding("PLAN-RULE", path, NOT_ON_PLAN),)
+        return ()
+
+    def _assign_one(
+        self, notice: AssignmentNotice, plan_id: str, assignment: Assignment, support_id: str
+    ) -> None:
+        """Assign a support; raises what the exchange refuses it with, Conflict when it never holds still."""
+        exchange = self._desk.exchange
+        for attempt in range(READ_AGAIN_MAX):
+            seen = exchange.look(plan_id)
+            support = next((one for one in seen.supports if one.support_id == support_id), None)
+            if support is not None and support.assignment_number == assignment.number:
+                return
+            try:
+                exchange.assign(_order(notice, plan_id, assignment, support_id, seen.version))
+            except Conflict:
+                if attempt + 1 == READ_AGAIN_MAX:
+                    raise
+            else:
+                return
+
+    # --- from the exchange --------------------------------------------------------------------------------
+
+    def notice(self, happening: Happening) -> None:
+        """Make an errand of what was started, and of what was stopped."""
+        support = happening.support
+        if support is None or support.provider_oin != self._desk.exchange.own_oin:
+            return
+        if support.stage in _CARED_FOR and support.care_starts_on is not None:
+            self._desk.errands.want(support.support_id, self._start, happening.plan_id)
+        if support.stage is Stage.STOPPED and support.care_ends_on is not None:
+            self._desk.errands.want(support.support_id, self._stop, happening.plan_id)
+
+    def settle(self, errand: Errand) -> Held | None:
+        """Send the 305 or 307 of one support."""
+        desk = self._desk
+        known = desk.register.of_support(errand.support_id)
+        resident = None if known is None else desk.register.resident(known.pseudonym)
+        if known is None or resident is None:
+            # Its 301 may be the file that is handled next.
+            return Held("assignment-not-known")
+        if errand.kind == self._stop:
+            told = desk.errands.state(errand.support_id, self._start)
+            if told != "done":
+                return Held("start-not-told", parked=told == "parked")
+        seen = desk.exchange.look(errand.plan_id)
+        support = next((one for one in seen.supports if one.support_id == errand.support_id), None)
+        if support is None or support.care_starts_on is None:
+            return Held("support-not-shown", parked=True)
+        start = CareStart(
+            starts_on=support.care_starts_on,
+            assignment_number=known.key.number,
+            product=known.product,
+            assignment_starts_on=known.starts_on,
+        )
+        if errand.kind == self._start:
+            notice = StartNotice(desk.envelope(), resident, (start,))
+            desk.tell(errand, write_starts(notice), known.pseudonym)
+            return None
+        stop = self._stop_line(start, support)
+        if stop is None:
+            return Held("reason-to-stop-unknown", parked=True)
+        desk.tell(errand, write_stops(StopNotice(desk.envelope(), resident, (stop,))), known.pseudonym)
+        return None
+
+    def _stop_line(self, start: CareStart, support: Support) -> CareStop | None:
+        reason = STOP_REASONS[self._desk.config.law].get(support.stop_reason)
+        if reason is None or support.care_ends_on is None:
+            return None
+        return CareStop(
+            starts_on=start.starts_on,
+            ends_on=support.care_ends_on,
+            reason=reason,
+            assignment_number=start.assignment_number,
+            product=start.product,
+            assignment_starts_on=start.assignment_starts_on,
+        )
+
+
+def _lines(message: Message, notice: AssignmentNotice) -> list[_Line]:
+    paths = [path for path, node in message.root.walk() if node.name == "ToegewezenProduct"]
+    return [_Line(path, one) for path, one in zip(paths, notice.assignments, strict=True)]
+
+
+def _key(notice: AssignmentNotice, number: int) -> AssignmentKey:
+    return AssignmentKey(notice.envelope.law, notice.envelope.sender, number)
+
+
+def _order(
+    notice: AssignmentNotice, plan_id: str, assignment: Assignment, support_id: str, version: int
+) -> AssignOrder:
+    envelope = notice.envelope
+    # The version is part of it: the same command at another version is another command.
+    asked = (envelope.law.value, envelope.sender, envelope.identification, assignment.number, version)
+    return AssignOrder(
+        request_id=str(uuid5(_REQUESTS, f"{'/'.join(map(str, asked))}/{support_id}")),
+        plan_id=plan_id,
+        expected_version=version,
+        support_id=support_id,
+        assignment_number=assignment.number,
+        assigned_on=assignment.assigned_on,
+    )

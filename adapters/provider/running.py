@@ -1,0 +1,192 @@
+"""Opens what an adapter needs, lets it work, and closes it: for the command line.
+
+Promises: one adapter at a time on one state folder; SIGTERM ends after the pass that is under way; what was
+not done is done at the next start. What `status` and `register` print holds no BSN and no name.
+Source: ADAPTERS.md section 2.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Final
+
+from adapters.provider.assigned_care import AssignedCare
+from adapters.provider.config import Side
+from adapters.provider.desk import LOCAL, Surroundings
+from adapters.provider.errands import Errands
+from adapters.provider.errors import ConfigInvalid
+from adapters.provider.exchange_port import SdkExchange
+from adapters.provider.following import Cursor, Follower, Trouble
+from adapters.provider.journal import Journal
+from adapters.provider.person import write_contacts
+from adapters.provider.register import Register
+from adapters.provider.service import FOLLOWED, Service, alone_at, catch_up
+from adapters.sdk.errors import Denied, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from adapters.provider.config import Config
+    from adapters.provider.exchange_port import ExchangePort
+    from adapters.provider.person import RegisteredPerson
+    from adapters.sdk.logs import AdapterLog
+
+STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What waits, and what waits for a person. Names are those of files of ours and ids of the exchange."""
+
+    side: str
+    followed_to: int
+    errands_due: tuple[str, ...]
+    errands_parked: tuple[str, ...]
+    messages_parked: tuple[str, ...]
+    retours_overdue: tuple[str, ...]
+    retours_not_received: tuple[str, ...]
+    files_rejected: int
+
+    @property
+    def well(self) -> bool:
+        """Tell whether nothing waits for a person."""
+        return not (
+            self.errands_parked or self.messages_parked or self.retours_overdue or self.retours_not_received
+        )
+
+    def rows(self) -> dict[str, object]:
+        """Return it by name."""
+        return asdict(self)
+
+
+def run(config: Config, log: AdapterLog, stop: threading.Event | None = None) -> None:
+    """Work until SIGTERM or SIGINT, or until `stop` is set by another thread."""
+    stopping = stop or threading.Event()
+    wake = threading.Event()
+
+    def end(_number: int, _frame: object) -> None:
+        stopping.set()
+        wake.set()
+
+    if stop is None:
+        for number in STOP_SIGNALS:
+            signal.signal(number, end)
+    with _opened(config) as (exchange, journal):
+        service = Service(config, exchange, journal, log)
+        follower = Follower(exchange, service.cursor, wake)
+        follower.start()
+        log.info("adapter_started", mode=config.side.value, position=service.cursor)
+        try:
+            while not stopping.is_set():
+                # Cleared before looking: what comes from here on wakes the next pass.
+                wake.clear()
+                _take(service, follower)
+                service.work()
+                wake.wait(config.poll_ms / 1_000)
+        finally:
+            follower.stop()
+            log.info("adapter_stopped", mode=config.side.value, position=service.cursor)
+
+
+def once(config: Config, log: AdapterLog) -> None:
+    """Do one pass: catch up, inbox, errands, outbox. Raises Unavailable where the exchange is away."""
+    with _opened(config) as (exchange, journal):
+        service = Service(config, exchange, journal, log)
+        away: Unavailable | None = None
+        try:
+            catch_up(service, exchange)
+        except Unavailable as error:
+            # What needs no exchange still goes on.
+            away = error
+        service.work()
+    if away is not None:
+        raise away
+
+
+def register(config: Config, person: RegisteredPerson) -> bool:
+    """Put a person in the municipality's register; return whether their case is known to the exchange.
+
+    The same person again replaces what was known. Raises the SDK's errors.
+    """
+    if config.side is not Side.MUNICIPALITY:
+        raise ConfigInvalid("only the municipality registers people; a provider learns of them by 301")
+    config.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    exchange = SdkExchange.connect(config)
+    journal = Journal(config.journal)
+    try:
+        return keep_person(exchange, journal, person)
+    finally:
+        journal.close()
+        exchange.close()
+
+
+def keep_person(exchange: ExchangePort, journal: Journal, person: RegisteredPerson) -> bool:
+    """Write a person down under our pseudonym, with their plan where there is one."""
+    blinded = exchange.pseudonym(person.resident.bsn)
+    pseudonym = blinded.hex()
+    try:
+        plan_id = exchange.find_case(blinded).plan_id
+    except Denied:
+        plan_id = ""
+    # Made before the transaction: they bring their tables.
+    residents, care, errands = Register(journal), AssignedCare(journal), Errands(journal)
+    with journal.transaction():
+        residents.remember(pseudonym, person.resident)
+        care.keep_contacts(pseudonym, write_contacts(person.contacts))
+        if plan_id:
+            errands.plan_is_of(plan_id, pseudonym)
+            errands.hurry(plan_id)
+    return bool(plan_id)
+
+
+def status(config: Config) -> Status:
+    """Look at the journal; asks nobody. Raises ConfigInvalid where there is none yet."""
+    if not config.journal.exists():
+        raise ConfigInvalid("there is no journal yet in the state folder: this adapter never ran")
+    journal = Journal(config.journal)
+    try:
+        today = Surroundings().now().astimezone(LOCAL).date()
+        undone = Errands(journal).undone()
+        rejected = config.rejected.glob("*.reason.txt") if config.rejected.is_dir() else ()
+        return Status(
+            side=config.side.value,
+            followed_to=journal.position(FOLLOWED),
+            errands_due=tuple(
+                f"{one.kind} {one.support_id} {one.reason}".strip() for one in undone if one.state == "due"
+            ),
+            errands_parked=tuple(
+                f"{one.kind} {one.support_id} {one.reason}" for one in undone if one.state == "parked"
+            ),
+            messages_parked=tuple(waiting.name for waiting in journal.parked()),
+            retours_overdue=journal.overdue(today),
+            retours_not_received=journal.unanswered(today),
+            files_rejected=sum(1 for _ in rejected),
+        )
+    finally:
+        journal.close()
+
+
+@contextmanager
+def _opened(config: Config) -> Iterator[tuple[SdkExchange, Journal]]:
+    with alone_at(config):
+        exchange = SdkExchange.connect(config)
+        journal = Journal(config.journal)
+        try:
+            yield exchange, journal
+        finally:
+            journal.close()
+            exchange.close()
+
+
+def _take(service: Service, follower: Follower) -> None:
+    for item in follower.taken():
+        match item:
+            case Cursor(position):
+                service.advance(position)
+            case Trouble(error, attempt, wait_ms):
+                service.trouble(error, attempt, wait_ms)
+            case _:
+                service.take(item)
