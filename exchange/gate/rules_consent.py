@@ -6,7 +6,7 @@ Source: GDPR 4(11), 7, recital 43; Wmo 2015 5.1.1(4), 5.2.5; Jeugdwet 7.3.11; Pw
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from exchange.gate.model import MISSING
 from exchange.gate.representation import Mandate, mandate
@@ -86,3 +86,11 @@ def consent_mandate(facts: Facts, basis: LegalBasis) -> Mandate:
 def wrong_person_consented(facts: Facts, basis: LegalBasis) -> bool:
     """R21, UAVG 5, Jeugdwet 7.3.15, Wmo 2015 5.3.3(2)."""
     return consent_mandate(facts, basis) is Mandate.NONE
+
+
+_IN_FORCE: Final = (consent_not_given, consent_out_of_period, consent_withdrawn)
+
+
+def consent_in_force(facts: Facts, basis: LegalBasis) -> bool:
+    """Tell whether a consent was given and stands now; what it covers and whose it is, is R17's and R21's."""
+    return bool(basis.consent_kind) and not any(rule(facts, basis) for rule in _IN_FORCE)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from exchange.gate import vocabulary as words
 from exchange.gate.model import MISSING
 from exchange.gate.representation import ADULT_AGE, YOUTH_AGE, Mandate
-from exchange.gate.rules_consent import consent_mandate, judged_consent
+from exchange.gate.rules_consent import consent_in_force, consent_mandate, judged_consent
 
 if TYPE_CHECKING:
     from exchange.gate.entry import LegalBasis
@@ -84,9 +84,14 @@ def beyond_a_money_mandate(field: Field, facts: Facts, basis: LegalBasis) -> boo
 
 
 def secrecy_stands(field: Field, facts: Facts, basis: LegalBasis) -> bool:
-    """R22, BW 7:457 and Jeugdwet 7.3.11. Where consent lifts secrecy, the consent rules judge the lifting."""
+    """R22, BW 7:457 and Jeugdwet 7.3.11.
+
+    Where consent lifts secrecy, one that is not in force lifts nothing; its scope is judged by R17 and R21.
+    """
     if not field.secret:
         return False
+    if basis.secrecy == "CONSENT":
+        return not consent_in_force(facts, basis)
     return basis.secrecy == "NONE" or (basis.secrecy == "DIRECT" and facts.directly_involved is not True)
 
 
