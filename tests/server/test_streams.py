@@ -1,0 +1,210 @@
+"""Subscriptions: each event judged when read, thinned when a relation ends, ended with token and drain."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import grpc
+import pytest
+
+from adapters.sdk.tokens import Person
+from exchange.logs import open_log
+from exchange.v1 import common_pb2 as pb
+from exchange.v1.subscription_service_pb2 import SubscribeRequest, SubscribeResponse
+from tests.server.town import CARE, DELIVER, INVESTIGATE, Town, details_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from adapters.sdk.client import ExchangeClient
+
+FIELDS = ["goals.own_words", "goals.goal_id", "version"]
+WAIT_S = 10
+
+
+@pytest.fixture
+def own_town(tmp_path: Any) -> Iterator[Town]:  # noqa: ANN401 -- a path
+    """Yield a town of one's own, that may be drained: two streams for each organisation."""
+    with (tmp_path / "log").open("w", encoding="utf-8") as lines:
+        town = Town(tmp_path, open_log(stream=lines), streams_per_organisation_max=2)
+        town.start()
+        yield town
+        town.close()
+
+
+class Follower:
+    """One open stream, read by a thread of its own."""
+
+    def __init__(self, client: ExchangeClient, cursor: int = 0, heartbeat_seconds: int = 1) -> None:
+        claim = (
+            DELIVER if client._person is not None and client._person.task == "wmo-aanbieder" else INVESTIGATE
+        )
+        self._stream = client.open_stream(
+            SubscribeRequest(claim=claim, fields=FIELDS, cursor=cursor, heartbeat_seconds=heartbeat_seconds)
+        )
+        self.answers: list[SubscribeResponse] = []
+        self.error: Any = None
+        self._news = threading.Condition()
+        self._thread = threading.Thread(target=self._read)
+        self._thread.start()
+
+    def _read(self) -> None:
+        try:
+            for answer in self._stream:
+                with self._news:
+                    self.answers.append(answer)
+                    self._news.notify_all()
+        except grpc.RpcError as error:
+            with self._news:
+                self.error = error
+                self._news.notify_all()
+
+    @property
+    def events(self) -> list[Any]:
+        return [event for answer in list(self.answers) for event in answer.events]
+
+    def wait(self, until: Any) -> None:  # noqa: ANN401 -- a question about this follower
+        with self._news:
+            assert self._news.wait_for(until, WAIT_S)
+
+    def close(self) -> None:
+        self._stream.cancel()
+        self._thread.join(WAIT_S)
+        assert not self._thread.is_alive()
+
+
+def open_plan(town: Town) -> tuple[ExchangeClient, Any]:
+    client = town.worker("college:WMO", "w-1")
+    pseudonym = town.pseudonym(client, next(town.bsns))
+    client.identity.register_resident(
+        claim=INVESTIGATE, resident=pseudonym, birth_date="1970-01-01", capable=True
+    )
+    opened = client.case.receive_report(
+        claim=INVESTIGATE,
+        resident=pseudonym,
+        life_domains=[pb.LIFE_DOMAIN_HOUSING],
+        own_words="Hulp bij wonen.",
+        desk="balie",
+    )
+    return client, opened
+
+
+def set_goal(client: ExchangeClient, plan_id: str, version: int, words: str) -> int:
+    answer = client.plan.set_goal(
+        claim=INVESTIGATE,
+        plan_id=plan_id,
+        expected_version=version,
+        own_words=words,
+        desired_effect="rust",
+        life_domain=pb.LIFE_DOMAIN_HOUSING,
+        target_date="2027-06-01",
+    )
+    return answer.version
+
+
+def test_events_come_in_order_with_permitted_leaves_and_a_decision_each(own_town: Town) -> None:
+    client, opened = open_plan(own_town)
+    follower = Follower(client)
+    version = set_goal(client, opened.plan_id, opened.version, "Eerste.")
+    set_goal(client, opened.plan_id, version, "Tweede.")
+    follower.wait(lambda: len(follower.events) >= 4)
+    follower.close()
+    events = follower.events
+    kinds = [event.kind for event in events]
+    assert kinds == ["plan.opened", "plan.report_received", "plan.goal_set", "plan.goal_set"]
+    assert [event.position for event in events] == sorted(event.position for event in events)
+    assert [goal.own_words for event in events for goal in event.change.goals] == ["Eerste.", "Tweede."]
+    assert not any(goal.desired_effect for event in events for goal in event.change.goals)
+    assert not events[1].change.reports
+    assert len({event.decision_id for event in events}) == len(events)
+    assert len({event.event_id for event in events}) == len(events)
+    assert events[-1].plan_version == version + 1
+
+
+def test_a_cursor_goes_on_where_it_was(own_town: Town) -> None:
+    client, opened = open_plan(own_town)
+    version = set_goal(client, opened.plan_id, opened.version, "Eerste.")
+    first = Follower(client)
+    first.wait(lambda: len(first.events) >= 3)
+    first.close()
+    set_goal(client, opened.plan_id, version, "Tweede.")
+    second = Follower(client, cursor=first.answers[-1].cursor)
+    second.wait(lambda: second.events)
+    second.close()
+    assert [goal.own_words for event in second.events for goal in event.change.goals] == ["Tweede."]
+
+
+def test_a_heartbeat_comes_when_nothing_else_did(own_town: Town) -> None:
+    follower = Follower(own_town.worker())
+    follower.wait(lambda: follower.answers)
+    follower.close()
+    assert not follower.events
+
+
+def test_who_does_not_work_on_the_plan_sees_nothing_and_who_leaves_sees_no_more(own_town: Town) -> None:
+    client, opened = open_plan(own_town)
+    carer = own_town.client(Person("z-1", "wmo-aanbieder", "begeleider"), own_town.care())
+    follower = Follower(carer)
+    version = set_goal(client, opened.plan_id, opened.version, "Voor de hulp er is.")
+    follower.wait(lambda: follower.answers)
+    assert not follower.events
+    case: dict[str, Any] = {"claim": INVESTIGATE, "case_id": opened.case_id, "oin": CARE}
+    person: dict[str, Any] = {"task": "wmo-aanbieder", "professional": "z-1"}
+    client.case.join_professional(**case, **person, role="begeleider")
+    version = set_goal(client, opened.plan_id, version, "Terwijl de hulp er is.")
+    follower.wait(lambda: follower.events)
+    client.case.leave_case(**case, **person)
+    position = set_goal(client, opened.plan_id, version, "Na de hulp.")
+    assert position > version
+    count = len(follower.answers)
+    follower.wait(lambda: len(follower.answers) > count)
+    follower.close()
+    words = [goal.own_words for event in follower.events for goal in event.change.goals]
+    assert words == ["Terwijl de hulp er is."]
+
+
+def test_each_delivery_is_a_recorded_decision_of_a_subscription(own_town: Town) -> None:
+    client, _ = open_plan(own_town)
+    follower = Follower(client)
+    follower.wait(lambda: len(follower.events) >= 2)
+    follower.close()
+    rows = own_town.core.reader.page(0, 1_000, ("disclosure.decided.v1",))
+    told = [
+        own_town.core.codec.decode_clear(row.state, stream=row.stream, topic=row.topic)[0] for row in rows
+    ]
+    found = {one["decision_id"] for one in told if one["action"] == "SUBSCRIBE"}
+    assert found == {event.decision_id for event in follower.events}
+
+
+def test_streams_are_bounded_for_each_organisation(own_town: Town) -> None:
+    client = own_town.worker()
+    followers = [Follower(client), Follower(client)]
+    for follower in followers:
+        follower.wait(lambda one=follower: one.answers)
+    third = Follower(client)
+    third.wait(lambda: third.error)
+    assert details_of(third.error)["ErrorInfo"].reason == "QUOTA_EXCEEDED"
+    for follower in (*followers, third):
+        follower.close()
+
+
+def test_a_stream_ends_with_the_persons_token(own_town: Town) -> None:
+    follower = Follower(own_town.worker())
+    follower.wait(lambda: follower.answers)
+    own_town.skew = timedelta(minutes=16)
+    follower.wait(lambda: follower.error)
+    follower.close()
+    assert follower.error.code() is grpc.StatusCode.UNAVAILABLE
+    assert "RetryInfo" in details_of(follower.error)
+
+
+def test_a_stream_ends_when_the_service_drains(own_town: Town) -> None:
+    follower = Follower(own_town.worker(), heartbeat_seconds=60)
+    own_town.worker().ledger.get_checkpoint()
+    own_town.run(lambda: own_town.server.drain(1.0))
+    follower.wait(lambda: follower.error)
+    follower.close()
+    assert follower.error.code() is grpc.StatusCode.UNAVAILABLE
+    assert details_of(follower.error)["ErrorInfo"].reason == "DRAINING"
