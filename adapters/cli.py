@@ -26,6 +26,7 @@ from adapters.provider.rules import in_message_findings
 from adapters.provider.xml import MESSAGE_BYTES_MAX, read
 from adapters.sdk.errors import CredentialsInvalid, ExchangeRefused, SdkError, Unavailable
 from adapters.sdk.logs import AdapterLog
+from adapters.sdk.token_command import token
 
 EXIT_NOT_SO: Final = 1
 EXIT_WRONG_CALL: Final = 2
@@ -42,6 +43,7 @@ provider = typer.Typer(
     help="iWmo and iJw messages, the municipality's side or the provider's.", no_args_is_help=True
 )
 app.add_typer(provider, name="provider")
+app.command("token")(token)
 
 ConfigFile = Annotated[Path, typer.Option("--config", help="TOML file with the adapter's settings.")]
 
