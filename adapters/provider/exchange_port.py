@@ -172,14 +172,17 @@ class ExchangePort(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """Why one side of one law reads, and why it writes."""
+    """Why one side of one law reads what others brought, and why it keeps what is its own.
+
+    Whose resident it is and that there is a case are the organisation's own: no disclosure by another.
+    """
 
     reading: Claim
-    writing: Claim
+    keeping: Claim
 
 
-def _claims(purpose: Purpose.ValueType, reading: str, writing: str | None = None) -> Claims:
-    return Claims(claim(purpose, reading, NECESSITY), claim(purpose, writing or reading, NECESSITY))
+def _claims(purpose: Purpose.ValueType, reading: str, keeping: str | None = None) -> Claims:
+    return Claims(claim(purpose, reading, NECESSITY), claim(purpose, keeping or reading, NECESSITY))
 
 
 CLAIMS: Final[Mapping[tuple[Law, Side], Claims]] = MappingProxyType(
@@ -263,13 +266,13 @@ class SdkExchange:
 
     def pseudonym(self, bsn: Bsn) -> bytes:
         """Blind a BSN here and return our pseudonym."""
-        (pseudonym,) = self._pseudonyms.of(self._client.identity, self._claims.reading, [bsn])
+        (pseudonym,) = self._pseudonyms.of(self._client.identity, self._claims.keeping, [bsn])
         return pseudonym
 
     def find_case(self, pseudonym: bytes) -> CaseFound:
         """Ask for the resident's case and plan."""
         answer = self._client.case.find_case(
-            claim=self._claims.reading, resident=pseudonym, fields=["case_id", "plan_id"]
+            claim=self._claims.keeping, resident=pseudonym, fields=["case_id", "plan_id"]
         )
         return CaseFound(answer.case_id, answer.plan_id)
 
@@ -289,7 +292,7 @@ class SdkExchange:
     def assign(self, order: AssignOrder) -> None:
         """Record that the support is assigned."""
         self._client.plan.assign_support(
-            claim=self._claims.writing,
+            claim=self._claims.keeping,
             request_id=order.request_id,
             plan_id=order.plan_id,
             expected_version=order.expected_version,

@@ -31,7 +31,7 @@ from adapters.provider.provider_side import ProviderSide
 from adapters.provider.retour import RetourIdentity, build_retour, read_retour
 from adapters.provider.rules import TECHNICAL, in_message_findings
 from adapters.provider.xml import emit
-from adapters.sdk.errors import Denied, ExchangeRefused, SdkError
+from adapters.sdk.errors import Denied, ExchangeRefused, Refusal, SdkError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -116,8 +116,14 @@ class Service:
         self._pauses += 1
         wait_ms = wait_before_retry_ms(min(self._pauses, PAUSE_ATTEMPTS_MAX), self._desk.jitter())
         self._paused_until_ms = self._desk.now_ms + wait_ms
-        reason = error.reason if isinstance(error, ExchangeRefused) else ""
-        self._desk.log.warning("exchange_not_now", error=type(error).__name__, reason=reason, wait_ms=wait_ms)
+        refusal = error.refusal if isinstance(error, ExchangeRefused) else Refusal("", "")
+        self._desk.log.warning(
+            "exchange_not_now",
+            error=type(error).__name__,
+            reason=refusal.reason,
+            rule=",".join(refusal.rules),
+            wait_ms=wait_ms,
+        )
 
     @property
     def _paused(self) -> bool:
