@@ -20,12 +20,22 @@ ENV_PREFIX: Final = "EXCHANGE_"
 ENV_OTHERS: Final = frozenset({"EXCHANGE_STANDARDS_DIR", "EXCHANGE_DESIGN_DIR", "EXCHANGE_CONFIG"})
 HIDDEN: Final = frozenset({"operator_signing_key"})
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+PRODUCTION_NEEDS: Final = (
+    "server_certificate",
+    "server_key",
+    "client_authorities",
+    "operator_thumbprint",
+    "operator_signing_key",
+)
 
 
 class Settings(BaseSettings):
     """What is in force. Folders left out lie below `data`."""
 
-    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, extra="forbid", frozen=True)
+    # An empty variable is one that is not set: a folder named "" would be the current one.
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, extra="forbid", frozen=True, env_ignore_empty=True
+    )
 
     mode: Literal["development", "production"] = "development"
     data: Path = Path("data")
@@ -77,21 +87,44 @@ def load_settings(file: Path | None = None, **flags: Any) -> Settings:  # noqa: 
     named = {name: value for name, value in flags.items() if value is not None}
     _refuse_unknown_environment()
     from_file = _read(file or _named_file())
+    unknown = sorted((from_file.keys() | named.keys()) - Settings.model_fields.keys())
+    if unknown:
+        raise SettingsInvalid("unknown settings", names=", ".join(unknown))
     # A file sits below the environment: only what neither names comes from it.
     below = {
         name: value
         for name, value in from_file.items()
-        if name not in named and (ENV_PREFIX + name.upper()) not in os.environ
+        if name not in named and not os.environ.get(ENV_PREFIX + name.upper())
     }
     try:
         settings = Settings(**{**below, **named})
     except ValidationError as error:
-        raise SettingsInvalid(
-            "settings are not right",
-            **{".".join(map(str, one["loc"])) or "settings": one["type"] for one in error.errors()},
-        ) from None
+        wrong = (f"{'.'.join(map(str, one['loc']))}: {one['type']}" for one in error.errors())
+        raise SettingsInvalid("settings are not right", settings=", ".join(wrong)) from None
     _refuse_weak(settings)
     return settings
+
+
+class _ThrowAway(Settings):
+    """Of arguments and defaults only."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Leave the environment out."""
+        del settings_cls, env_settings, dotenv_settings, file_secret_settings
+        return (init_settings,)
+
+
+def throw_away_settings(**named: Any) -> Settings:  # noqa: ANN401 -- pydantic checks each
+    """Return settings of a demo or a bench: the environment speaks of another service, with real keys."""
+    return _ThrowAway(**named)
 
 
 def shown(settings: Settings) -> dict[str, str]:
@@ -120,7 +153,8 @@ def _read(file: Path | None) -> dict[str, Any]:
 
 def _refuse_unknown_environment() -> None:
     known = {ENV_PREFIX + name.upper() for name in Settings.model_fields} | ENV_OTHERS
-    unknown = sorted(name for name in os.environ if name.startswith(ENV_PREFIX) and name not in known)
+    # In any case: `exchange_port` would be read as a setting, and pass by those who look for `EXCHANGE_PORT`.
+    unknown = sorted(name for name in os.environ if name.upper().startswith(ENV_PREFIX) and name not in known)
     if unknown:
         raise SettingsInvalid("unknown settings in the environment", names=",".join(unknown))
 
@@ -130,7 +164,7 @@ def _refuse_weak(settings: Settings) -> None:
         if settings.host not in LOOPBACK:
             raise SettingsInvalid("development mode serves loopback only", host="not loopback")
         return
-    for name in ("server_certificate", "server_key", "client_authorities", "operator_thumbprint"):
+    for name in PRODUCTION_NEEDS:
         if not getattr(settings, name):
             raise SettingsInvalid("production needs this setting", name=name)
     data = settings.data.resolve()
