@@ -149,10 +149,12 @@ class KeyStore:
             return obtain_secret(self._writer, self._kek, name, self._entropy)
 
     def check(self) -> None:
-        """Raise KeyUnavailable unless the database answers and every key is of this KEK."""
+        """Raise KeyUnavailable unless the database answers and every key and secret is of this KEK."""
         with self._lock, refusals():
             row = self._reader.execute(
-                "SELECT kek_id FROM data_key WHERE kek_id <> ? LIMIT 1", (self._kek.key_id,)
+                "SELECT kek_id FROM data_key WHERE kek_id <> ?1"
+                " UNION ALL SELECT kek_id FROM secret WHERE kek_id <> ?1 LIMIT 1",
+                (self._kek.key_id,),
             ).fetchone()
         if row is not None:
             raise KeyUnavailable("a key was wrapped by another KEK", expected=self._kek.key_id, found=row[0])
