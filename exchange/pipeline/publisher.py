@@ -12,7 +12,7 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
-from exchange.errors import ExchangeError, ProofInvalid, RequestInvalid, Unavailable
+from exchange.errors import ExchangeError, ProofInvalid, RequestInvalid, Unavailable, VersionConflict
 from exchange.ledger.merkle import consistency_proof
 from exchange.ledger.receipt import make_receipt
 
@@ -55,7 +55,11 @@ class Publisher:
     async def start(self, pipeline: Pipeline) -> None:
         """Publish what is there, then follow. Raises ForkRefused or LedgerDiffers: then nothing is served."""
         committed = pipeline.committed
-        await self.integrate()
+        try:
+            await self.integrate()
+        except BaseException:
+            self._close_threads()
+            raise
         self._task = asyncio.get_running_loop().create_task(self._follow(pipeline, committed))
 
     async def stop(self) -> None:
@@ -67,8 +71,11 @@ class Publisher:
             if self.stopped_by is None:
                 await self.integrate()
         finally:
-            self._thread.shutdown(wait=True)
-            self._readers.shutdown(wait=True)
+            self._close_threads()
+
+    def _close_threads(self) -> None:
+        self._thread.shutdown(wait=True)
+        self._readers.shutdown(wait=True)
 
     async def integrate(self) -> SignedCheckpoint | None:
         """Integrate now; return the newest checkpoint."""
@@ -142,7 +149,7 @@ class Publisher:
             committed = pipeline.committed
             try:
                 await self.integrate()
-            except (Unavailable, ProofInvalid) as error:
+            except (Unavailable, ProofInvalid, VersionConflict) as error:
                 self._on_error(error)
                 await asyncio.sleep(self._interval_s)
                 committed = _already()
