@@ -52,6 +52,9 @@ def main() -> None:
         app()
     except ExchangeError as error:
         typer.echo(f"{error}\n{error.remedy}", err=True)
+        if isinstance(error, RequestInvalid):
+            for field, what in error.fields.items():
+                typer.echo(f"{field}: {what}", err=True)
         sys.exit(exit_code(error))
 
 

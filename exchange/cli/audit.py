@@ -1,16 +1,19 @@
 """`exchange audit`: check a pack or a receipt with nothing but a policy.
 
 Promises: exit 0 when what was checked is so, 1 when it is not (and what differs, where), 2 for a wrong call
-or a malformed policy. Reads files only; needs no settings, no database and no network.
+or a malformed policy. Checking reads files only: no settings, no database and no network; `receipt INDEX`
+reads the settings to find the published ledger.
 Source: design of the ledger, section 4; the command line's promises on exit codes.
 """
 
 from __future__ import annotations
 
 import json
+import re
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 
 import typer
 
@@ -20,11 +23,17 @@ from exchange.ledger.leaf import parse_leaf
 from exchange.ledger.note import NOTE_BYTES_MAX, encode_base64
 from exchange.ledger.receipt import RECEIPT_BYTES_MAX, verify_receipt
 from exchange.ledger.verify import Report, verify_pack
+from exchange.settings import load_settings
+from exchange.wiring.ledger import published_receipt
+
+if TYPE_CHECKING:
+    from exchange.settings import Settings
 
 app = typer.Typer(help="Check audit packs and receipts.", no_args_is_help=True)
 
 EXIT_DIFFERS = 1
 EXIT_WRONG_CALL = 2
+_INDEX: Final = re.compile(r"[0-9]{1,18}")
 
 
 class Output(StrEnum):
@@ -117,12 +126,69 @@ def _plain(line: str) -> str:
 
 @app.command()
 def receipt(
-    file: Annotated[Path, _Given],
-    policy: _Policy,
+    which: Annotated[
+        str, typer.Argument(metavar="FILE|INDEX", help="A `.tlog-proof`, or the number of a leaf.")
+    ],
+    *,
+    policy: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, readable=True)] = None,
     entry: Annotated[Path | None, _File] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of the service, for INDEX.")] = None,
+    config: Annotated[Path | None, typer.Option(help="TOML file with settings, for INDEX.")] = None,
+    out: Annotated[Path | None, typer.Option(help="File to write, for INDEX; refused if it exists.")] = None,
     output: _Output = Output.TABLE,
 ) -> None:
-    """Say whether the receipt in FILE proves its entry (or the one in --entry) under the policy."""
+    """Say whether the receipt in FILE proves its entry (or the one in --entry) under the policy.
+
+    With INDEX and no policy: fetch the receipt of that leaf from the ledger's files in --data.
+    """
+    if policy is None and _INDEX.fullmatch(which):
+        if entry is not None:
+            raise typer.BadParameter("belongs to FILE, not to INDEX", param_hint="--entry")
+        _fetch(int(which), load_settings(config, data=data), out, output)
+        return
+    if policy is None:
+        raise typer.BadParameter("is needed to check a FILE", param_hint="--policy")
+    for name, given in (("--data", data), ("--config", config), ("--out", out)):
+        if given is not None:
+            raise typer.BadParameter("belongs to INDEX, not to FILE", param_hint=name)
+    file = Path(which)
+    if not file.is_file():
+        raise typer.BadParameter(f"there is no file {file.name}", param_hint="FILE")
+    _check(file, policy, entry, output)
+
+
+def _fetch(index: int, settings: Settings, out: Path | None, output: Output) -> None:
+    """Print the `.tlog-proof` of a leaf, its entry within, or write it to a new file."""
+    signed, proof = published_receipt(settings, index)
+    said: dict[str, object] = {
+        "index": index,
+        "origin": signed.checkpoint.origin,
+        "size": signed.checkpoint.size,
+    }
+    if out is None:
+        text = proof.decode()
+        as_json = output is Output.JSON
+        typer.echo(json.dumps(said | {"tlog_proof": text}) if as_json else text, nl=as_json)
+        return
+    try:
+        with out.open("xb") as file:
+            file.write(proof)
+    except FileExistsError:
+        raise typer.BadParameter(
+            f"{out.name} is there already: name a new file", param_hint="--out"
+        ) from None
+    except OSError as error:
+        with suppress(OSError):
+            out.unlink()
+        raise typer.BadParameter(f"{out.name}: {error.strerror}", param_hint="--out") from None
+    if output is Output.JSON:
+        typer.echo(json.dumps(said | {"file": str(out)}))
+    else:
+        typer.echo(_plain(f"leaf {index} of {signed.checkpoint.origin}, under {signed.checkpoint.size}"))
+
+
+def _check(file: Path, policy: Path, entry: Path | None, output: Output) -> None:
+    """Verify a receipt and say what it proves; exit 1 where it proves nothing."""
     shown = None if entry is None else _read(entry, RECEIPT_BYTES_MAX)
     try:
         trusted = parse_policy(_policy_text(policy))

@@ -20,6 +20,7 @@ class Store(StrEnum):
 
 
 def bench(
+    *,
     store: Annotated[Store, typer.Option(help="Store to measure.")] = Store.SQLITE,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 -- typer reads the annotations when it builds the command
 from typing import Annotated
 
 import typer
@@ -14,7 +14,7 @@ app = typer.Typer(no_args_is_help=True, help="Settings.")
 
 @app.callback()
 def config() -> None:
-    """Settings: flags over EXCHANGE_* over the file over defaults."""
+    """Read settings: flags over EXCHANGE_* over the file over defaults."""
 
 
 @app.command()

@@ -12,9 +12,8 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from exchange.settings import Settings
-from exchange.wiring.demo import Shown, published_checkpoint, run_demo
-from exchange.wiring.core import ledger_folder
+from exchange.wiring.demo import Shown, demo_settings, run_demo
+from exchange.wiring.ledger import ledger_folder, published_checkpoint
 
 STYLES: Final = {
     "PERMIT": "green",
@@ -27,6 +26,7 @@ MARKS: Final = {"PERMIT": "✔", "VERIFIED": "✔", "PARTIAL": "◐", "DENY": "�
 
 
 def demo(
+    *,
     data: Annotated[
         Path | None, typer.Option(help="Folder for everything; a new one where left out.")
     ] = None,
@@ -98,7 +98,7 @@ def _wait(target: str) -> None:
 
 
 def _object(shown: Shown, elapsed_s: float) -> dict[str, Any]:
-    settings = Settings(data=shown.data / "exchange")
+    settings = demo_settings(shown.data)
     return {
         "ok": shown.ok,
         "data": str(shown.data),

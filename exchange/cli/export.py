@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 -- typer reads the annotations when it builds the command
 from typing import Annotated
 
 import typer
 
 from exchange.ledger.pack import export_pack
 from exchange.settings import load_settings
-from exchange.wiring.core import open_ledger
+from exchange.wiring.ledger import open_ledger
 
 
 def export(

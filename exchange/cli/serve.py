@@ -1,8 +1,11 @@
-"""`exchange serve`: the service, until it is told to stop. With no file: SQLite and a development authority in ./data."""
+"""`exchange serve`: the service, until it is told to stop.
+
+With no file: SQLite and a development authority in ./data.
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 -- typer reads the annotations when it builds the command
 from typing import Annotated
 
 import typer
@@ -12,6 +15,7 @@ from exchange.wiring.service import serve as run_service
 
 
 def serve(
+    *,
     config: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
     data: Annotated[Path | None, typer.Option(help="Folder for everything the service writes.")] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,

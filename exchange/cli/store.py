@@ -1,10 +1,13 @@
-"""`exchange store verify`: event, leaf and bytes compared, position by position. Exit 1 names every difference."""
+"""`exchange store verify`: event, leaf and bytes compared, position by position.
+
+Exit 1 names every difference.
+"""
 
 from __future__ import annotations
 
 import json
 from enum import StrEnum
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 -- typer reads the annotations when it builds the command
 from typing import Annotated
 
 import typer
@@ -26,7 +29,7 @@ class Output(StrEnum):
 
 @app.callback()
 def store() -> None:
-    """The event store."""
+    """Check the event store."""
 
 
 @app.command()

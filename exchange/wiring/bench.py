@@ -29,7 +29,7 @@ from exchange.errors import ExchangeError
 from exchange.gate.judge import judge
 from exchange.gate.model import Facts, Field
 from exchange.pipeline.walk import Caller, Claim, CommandWalk, Steps
-from exchange.settings import Settings
+from exchange.settings import throw_away_settings
 from exchange.store.library_baseline import LibraryBaseline
 from exchange.wiring.core import Core, genesis, open_core, utc_now
 
@@ -57,7 +57,7 @@ class Bench:
     @classmethod
     def open(cls, folder: Path, plans: int) -> Bench:
         """Make a shard with residents, cases and plans."""
-        core = open_core(Settings(data=folder))
+        core = open_core(throw_away_settings(data=folder))
         genesis(core, utc_now(), thumbprint=THUMBPRINT, signing_key=THUMBPRINT)
         bench = cls(core, [])
         for _ in range(plans):

@@ -1,7 +1,7 @@
 """When cyclic garbage is collected: in idle moments, not in the middle of a group.
 
-Promises: what lives for ever is frozen after warm-up; automatic collection is off while serving; a guard collects
-anyway when memory grew by more than `GROWN_BYTES_MAX` since the last time.
+Promises: what lives for ever is frozen after warm-up; automatic collection is off while serving; a guard
+collects anyway when memory grew by more than `GROWN_BYTES_MAX` since the last time.
 Source: the gc module's `freeze`; measured by `exchange bench`.
 """
 

@@ -1,7 +1,7 @@
 """Composition of everything below the door: store, keys, ledger, writer.
 
-Promises: parts are opened in the order of trust (keys, store, ledger, writer) and closed in reverse; nothing is
-served before the ledger agreed with the last signed checkpoint.
+Promises: parts are opened in the order of trust (keys, store, ledger, writer) and closed in reverse; nothing
+is written to a store that is behind what was signed over it.
 """
 
 from __future__ import annotations
@@ -9,35 +9,22 @@ from __future__ import annotations
 import hmac
 import os
 import uuid
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_pem_private_key,
-)
-
 from exchange.domain import AGGREGATES, stream_of
 from exchange.domain.organisation import JoinOrganisation
-from exchange.errors import ExchangeError, KeyUnavailable, SettingsInvalid, Unavailable
+from exchange.errors import ExchangeError, KeyUnavailable, SettingsInvalid
 from exchange.gate.register import Register
 from exchange.keys.authority import DevelopmentAuthority
-from exchange.keys.database import open_database
 from exchange.keys.identity import IdentityKeys, IdentityResolver
 from exchange.keys.kek import FileKek
 from exchange.keys.keystore import KeyStore
 from exchange.keys.links import LinkStore
-from exchange.keys.service_secret import obtain_secret
-from exchange.ledger.checkpoint import SignedCheckpoint
-from exchange.ledger.checkpoints import CheckpointStore
 from exchange.ledger.integrator import Integrator
-from exchange.ledger.note import NoteSigner
-from exchange.ledger.tiles import TileStore
 from exchange.pipeline.hot import HotStates, Loader
 from exchange.pipeline.publisher import Publisher
 from exchange.pipeline.queue import Pipeline
@@ -45,11 +32,21 @@ from exchange.pipeline.writer import Writer
 from exchange.store.codec import Codec, Meta
 from exchange.store.reader import SQLiteReader
 from exchange.store.sqlite import SQLiteRecorder
+from exchange.wiring.ledger import (
+    Ledger,
+    ledger_folder,
+    refuse_lost_checkpoints,
+    refuse_rollback,
+    start_ledger,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from exchange.ledger.checkpoints import CheckpointStore
+    from exchange.ledger.note import NoteSigner
+    from exchange.ledger.tiles import TileStore
     from exchange.settings import Settings
 
 OPERATOR_TASKS: Final = (
@@ -126,39 +123,34 @@ class Core:
 
 
 def open_core(settings: Settings, now: Callable[[], datetime] = utc_now) -> Core:
-    """Open a shard's parts, making what is not there yet in development. Raises ExchangeError."""
+    """Open a shard's parts, making what is not there yet in development. Raises ExchangeError.
+
+    ForkRefused when the store is behind what was signed: then nothing was written to it.
+    """
+    _refuse_lost_keys(settings)
     for folder in (settings.data, settings.keys_folder, settings.checkpoints_folder, ledger_folder(settings)):
         folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as opened:
+        core = _open_parts(settings, now, opened)
+        # Whatever failed above closed what was open; from here on `Core.close` does.
+        opened.pop_all()
+    return core
+
+
+def _open_parts(settings: Settings, now: Callable[[], datetime], opened: ExitStack) -> Core:
     kek = _open_kek(settings)
-    key_file = settings.keys_folder / "keys.db"
-    _refuse_lost_keys(settings, key_file)
-    keys = KeyStore(key_file, kek)
-    links = LinkStore(key_file, kek)
-    recorder = SQLiteRecorder(event_file(settings))
-    reader = SQLiteReader(event_file(settings))
-    codec = Codec(keys)
-    hot = HotStates(settings.hot_mib * 1024 * 1024)
+    keys = opened.enter_context(closing(KeyStore(key_file(settings), kek)))
+    links = opened.enter_context(closing(LinkStore(key_file(settings), kek)))
+    identity = IdentityKeys(keys.service_secret("identity"))
+    log_key = keys.service_secret("log-pseudonym")
+    recorder = opened.enter_context(closing(SQLiteRecorder(event_file(settings))))
+    reader = opened.enter_context(closing(SQLiteReader(event_file(settings))))
+    codec, hot, register = Codec(keys), HotStates(settings.hot_mib * 1024 * 1024), Register.load()
     loader = Loader(reader, codec)
-    register = Register.load()
-    writer = Writer(
-        recorder=recorder,
-        reader=reader,
-        codec=codec,
-        keys=keys,
-        hot=hot,
-        loader=loader,
-        register=register,
-        fresh_id=FreshIds(),
-    )
-    origin = _origin(settings, now)
-    signer = NoteSigner(origin, _log_key(settings))
-    tiles = TileStore(ledger_folder(settings))
-    checkpoints = CheckpointStore(settings.checkpoints_folder / "checkpoints.db")
-    identity = IdentityKeys(_secret(key_file, kek, "identity"))
-    log_key = _secret(key_file, kek, "log-pseudonym")
+    ledger = _open_ledger(settings, now, reader, opened)
     return Core(
         settings=settings,
-        origin=origin,
+        origin=ledger.origin,
         kek=kek,
         keys=keys,
         links=links,
@@ -170,13 +162,38 @@ def open_core(settings: Settings, now: Callable[[], datetime] = utc_now) -> Core
         hot=hot,
         loader=loader,
         register=register,
-        writer=writer,
-        tiles=tiles,
-        checkpoints=checkpoints,
-        signer=signer,
-        integrator=Integrator(reader, tiles, checkpoints, signer, origin=origin, clock=now),
+        writer=Writer(
+            recorder=recorder,
+            reader=reader,
+            codec=codec,
+            keys=keys,
+            hot=hot,
+            loader=loader,
+            register=register,
+            fresh_id=FreshIds(),
+        ),
+        tiles=ledger.tiles,
+        checkpoints=ledger.checkpoints,
+        signer=ledger.signer,
+        integrator=_integrator(ledger, reader, now),
         log_pseudonym=lambda ref: hmac.new(log_key, ref.encode(), sha256).hexdigest()[:24],
-        page_key=_secret(key_file, kek, "page-token"),
+        page_key=keys.service_secret("page-token"),
+    )
+
+
+def _open_ledger(
+    settings: Settings, now: Callable[[], datetime], reader: SQLiteReader, opened: ExitStack
+) -> Ledger:
+    position, _ = reader.head()
+    refuse_lost_checkpoints(settings, position)
+    ledger = opened.enter_context(closing(start_ledger(settings, now)))
+    refuse_rollback(ledger, position)
+    return ledger
+
+
+def _integrator(ledger: Ledger, reader: SQLiteReader, now: Callable[[], datetime]) -> Integrator:
+    return Integrator(
+        reader, ledger.tiles, ledger.checkpoints, ledger.signer, origin=ledger.origin, clock=now
     )
 
 
@@ -207,41 +224,6 @@ def genesis(core: Core, now: datetime, *, thumbprint: str, signing_key: str) -> 
     core.writer.genesis([(stream_of("organisation", settings.operator_oin), events)], meta)
 
 
-@dataclass(slots=True)
-class Ledger:
-    """A shard's ledger as files: for export and audit beside, or without, a running service."""
-
-    tiles: TileStore
-    checkpoints: CheckpointStore
-    signer: NoteSigner
-    origin: str
-
-    def newest(self) -> SignedCheckpoint:
-        """Return the newest signed checkpoint. Raises Unavailable while there is none."""
-        found = self.checkpoints.last(self.origin)
-        if found is None or not found[1]:
-            raise Unavailable("no checkpoint has been signed yet")
-        return SignedCheckpoint(*found)
-
-    def close(self) -> None:
-        """Close the checkpoint store."""
-        self.checkpoints.close()
-
-
-def open_ledger(settings: Settings) -> Ledger:
-    """Open the ledger's files. Raises SettingsInvalid where the service never ran."""
-    file = settings.checkpoints_folder / "origin"
-    if not file.exists():
-        raise SettingsInvalid("no service ran with these settings", folder=settings.checkpoints_folder.name)
-    origin = file.read_text(encoding="ascii").strip()
-    return Ledger(
-        TileStore(ledger_folder(settings)),
-        CheckpointStore(settings.checkpoints_folder / "checkpoints.db"),
-        NoteSigner(origin, _log_key(settings)),
-        origin,
-    )
-
-
 def publisher_of(core: Core, on_error: Callable[[ExchangeError], None]) -> Publisher:
     """Return the publisher of a core's ledger."""
     return Publisher(
@@ -270,9 +252,9 @@ def event_file(settings: Settings) -> Path:
     return settings.data / "events.db"
 
 
-def ledger_folder(settings: Settings) -> Path:
-    """Where tiles and the published checkpoint are."""
-    return settings.data / "ledger"
+def key_file(settings: Settings) -> Path:
+    """Where the keys of residents and the service's own secrets are, each wrapped by the KEK."""
+    return settings.keys_folder / "keys.db"
 
 
 def _open_kek(settings: Settings) -> FileKek:
@@ -280,45 +262,6 @@ def _open_kek(settings: Settings) -> FileKek:
     return FileKek(path, create=settings.mode == "development" and not event_file(settings).exists())
 
 
-def _secret(key_file: Path, kek: FileKek, name: str) -> bytes:
-    connection = open_database(key_file)
-    try:
-        return obtain_secret(connection, kek, name, os.urandom)
-    finally:
-        connection.close()
-
-
-def _refuse_lost_keys(settings: Settings, key_file: Path) -> None:
-    if event_file(settings).exists() and not key_file.exists():
-        raise KeyUnavailable("there are events but no key database", file=key_file.name)
-
-
-def _origin(settings: Settings, now: Callable[[], datetime]) -> str:
-    """Return the log's name, fixed at its first start: one log for each municipality and year."""
-    file = settings.checkpoints_folder / "origin"
-    if not file.exists():
-        _write_private(file, f"{settings.origin_host}/{settings.operator_oin}/{now().year}\n".encode())
-    return file.read_text(encoding="ascii").strip()
-
-
-def _log_key(settings: Settings) -> Ed25519PrivateKey:
-    file = settings.keys_folder / "log.key"
-    if not file.exists():
-        made = Ed25519PrivateKey.generate()
-        _write_private(file, made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    key = load_pem_private_key(file.read_bytes(), None)
-    if not isinstance(key, Ed25519PrivateKey):
-        raise SettingsInvalid("the log's key is not Ed25519", file=file.name)
-    return key
-
-
-def _write_private(file: Path, content: bytes) -> None:
-    """Write once, whole or not at all, readable by the owner only."""
-    partial = file.with_suffix(".partial")
-    partial.unlink(missing_ok=True)
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as out:
-        out.write(content)
-        out.flush()
-        os.fsync(out.fileno())
-    partial.replace(file)
+def _refuse_lost_keys(settings: Settings) -> None:
+    if event_file(settings).exists() and not key_file(settings).exists():
+        raise KeyUnavailable("there are events but no key database", file=key_file(settings).name)

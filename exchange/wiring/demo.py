@@ -1,12 +1,14 @@
-"""The demo: a real service, the organisations' systems beside it, the story between them, and the audit after it.
+"""The demo: a real service, the organisations' systems beside it, the story between them, the audit after it.
 
-Promises: service, story and adapters are separate processes that meet over mutual TLS on loopback only; everything
-is written below one folder, what the exchange writes apart from what the organisations write.
+Promises: service, story and adapters are separate processes that meet over mutual TLS on loopback only;
+everything is written below one folder, what the exchange writes apart from what the organisations write;
+settings in the environment are about other services and are not read.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -18,12 +20,15 @@ from exchange.errors import Unavailable
 from exchange.ledger.checkpoint import parse_policy
 from exchange.ledger.pack import export_pack
 from exchange.ledger.verify import Report, verify_pack
-from exchange.settings import Settings
-from exchange.wiring.core import development_authority, ledger_folder, open_ledger
+from exchange.settings import ENV_PREFIX, throw_away_settings
+from exchange.wiring.core import development_authority
+from exchange.wiring.ledger import open_ledger
 from exchange.wiring.service import OPERATOR_FOLDER, READY_FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable
+
+    from exchange.settings import Settings
 
 PROVIDER_OIN: Final = "00000003271543200000"
 PROVIDER_NAME: Final = "Zorg Dichtbij"
@@ -53,15 +58,16 @@ class Shown:
 def run_demo(
     data: Path, tell: Callable[[dict[str, Any]], None], pause: Callable[[str], None] | None = None
 ) -> Shown:
-    """Run it all. `tell` gets each line of the story; `pause` is called with the address while all still runs."""
+    """Run it all.
+
+    `tell` gets each line of the story; `pause` is called with the address while all still runs.
+    """
     shown = Shown(data)
-    settings = Settings(
-        data=data / "exchange", port=0, metrics_port=0, log_file=data / "exchange" / "exchange.log"
-    )
+    settings = demo_settings(data)
     settings.data.mkdir(parents=True, exist_ok=True)
     with (data / "exchange" / "service.out").open("wb") as out:
         service = subprocess.Popen(  # noqa: S603 -- our own program, fixed words
-            _serve_command(settings), stdout=out, stderr=subprocess.STDOUT
+            _serve_command(settings), stdout=out, stderr=subprocess.STDOUT, env=_environment()
         )
         try:
             ready = _wait_ready(service, settings.data / READY_FILE)
@@ -72,11 +78,29 @@ def run_demo(
             if pause is not None and shown.ok:
                 pause(ready["target"])
         finally:
-            service.terminate()
-            service.wait(timeout=STOP_WAIT_S)
+            _stop(service)
     if shown.ok:
         _audit(settings, shown)
     return shown
+
+
+def demo_settings(data: Path) -> Settings:
+    """Return the settings of the demo's own service."""
+    exchange = data / "exchange"
+    return throw_away_settings(data=exchange, port=0, metrics_port=0, log_file=exchange / "exchange.log")
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith(ENV_PREFIX)}
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(timeout=STOP_WAIT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _serve_command(settings: Settings) -> list[str]:
@@ -122,24 +146,25 @@ def _issue(settings: Settings, work: Path) -> None:
 
 def _tell_story(shown: Shown, target: str, tell: Callable[[dict[str, Any]], None]) -> bool:
     words = ["--target", target, "--work", str(shown.data / "adapters"), "--log-vkey", shown.log_vkey]
-    story = subprocess.Popen(  # noqa: S603 -- our own program
-        [sys.executable, "-m", "adapters.simulators.story", *words], stdout=subprocess.PIPE, text=True
-    )
+    command = [sys.executable, "-m", "adapters.simulators.story", *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as story:  # noqa: S603 -- our own program
+        assert story.stdout is not None
+        ended = listen(shown, story.stdout, tell)
+    return story.returncode == 0 and ended
+
+
+def listen(shown: Shown, lines: Iterable[str], tell: Callable[[dict[str, Any]], None]) -> bool:
+    """Take in the story, one JSON object a line; return whether it came to its end."""
     ended = False
-    for line in _lines(story):
+    for text in lines:
+        line = json.loads(text)
         if line.get("end"):
             shown.bsns, shown.receipts, ended = line["bsns"], line["receipts"], True
             continue
         if "name" in line:
             shown.steps.append({key: line[key] for key in ("name", "outcome", "rules")})
         tell(line)
-    return story.wait() == 0 and ended
-
-
-def _lines(story: subprocess.Popen[str]) -> Iterator[dict[str, Any]]:
-    assert story.stdout is not None
-    for line in story.stdout:
-        yield json.loads(line)
+    return ended
 
 
 def _audit(settings: Settings, shown: Shown) -> None:
@@ -169,8 +194,3 @@ def _rss_mb(pid: int) -> float:
     except (OSError, IndexError):
         return 0.0
     return int(words[0]) / 1024
-
-
-def published_checkpoint(settings: Settings) -> Path:
-    """Where the newest signed checkpoint of a shard is."""
-    return ledger_folder(settings) / "checkpoint"

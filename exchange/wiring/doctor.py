@@ -1,24 +1,34 @@
 """Doctor: what is wrong with a shard, and what to do about it, without starting it.
 
-Promises: reads only; one light for each part; a red light names its remedy and no personal datum.
+Promises: makes nothing that is not there; one light for each part; a red light names its remedy and no
+personal datum.
 """
 
 from __future__ import annotations
 
 import shutil
 import ssl
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
 
-from exchange.errors import ExchangeError
+from exchange.errors import ExchangeError, KeyUnavailable, SettingsInvalid, StoreFull
 from exchange.gate.register import Register
 from exchange.keys.kek import FileKek
 from exchange.keys.keystore import KeyStore
+from exchange.ledger.leaf import parse_leaf
 from exchange.store.reader import SQLiteReader
-from exchange.wiring.core import event_file, ledger_folder, open_ledger
+from exchange.wiring.core import event_file, key_file
+from exchange.wiring.ledger import (
+    open_ledger,
+    origin_file,
+    published_checkpoint,
+    refuse_lost_checkpoints,
+    refuse_rollback,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,6 +38,7 @@ if TYPE_CHECKING:
 
 FREE_BYTES_MIN: Final = 512 * 1024 * 1024
 EXPIRY_DAYS_MIN: Final = 14
+CLOCK_LEEWAY: Final = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +58,7 @@ def examine(settings: Settings) -> Iterator[Light]:
         ("certificates", _certificates),
         ("store", _store),
         ("keys", _keys),
+        ("clock", _clock),
         ("ledger", _ledger),
     ):
         yield _light(part, look, settings)
@@ -69,7 +81,7 @@ def _register(_settings: Settings) -> str:
 def _disk(settings: Settings) -> str:
     free = shutil.disk_usage(_existing(settings.data)).free
     if free < FREE_BYTES_MIN:
-        raise ExchangeError("little disk space is left", free_mb=str(free // 2**20))
+        raise StoreFull("little disk space is left", free_mib=str(free // 2**20))
     return f"{free // 2**30} GiB free"
 
 
@@ -80,53 +92,69 @@ def _existing(folder: Path) -> Path:
 def _certificates(settings: Settings) -> str:
     file = settings.server_certificate or settings.data / "door" / "server.pem"
     if not file.exists():
+        if settings.server_certificate is not None:
+            raise SettingsInvalid("the server certificate is not there", name="server_certificate")
         return "none yet; made at the first start"
-    until = x509.load_pem_x509_certificate(file.read_bytes()).not_valid_after_utc
-    left = until - datetime.now(UTC)
-    if left < timedelta(days=EXPIRY_DAYS_MIN):
-        raise ExchangeError("the server certificate ends soon", until=until.date().isoformat())
+    try:
+        until = x509.load_pem_x509_certificate(file.read_bytes()).not_valid_after_utc
+    except ValueError:
+        raise SettingsInvalid("this is not a certificate in PEM", file=file.name) from None
+    if until - datetime.now(UTC) < timedelta(days=EXPIRY_DAYS_MIN):
+        raise SettingsInvalid(
+            "the server certificate has ended or ends soon; in development remove the folder `door` and "
+            "restart, in production name a new one in server_certificate",
+            until=until.date().isoformat(),
+        )
     return f"valid until {until.date().isoformat()}, {ssl.OPENSSL_VERSION}"
 
 
 def _store(settings: Settings) -> str:
+    position = _position(settings)
+    return "empty; made at the first start" if position is None else f"{position} events"
+
+
+def _position(settings: Settings) -> int | None:
+    """Return the last position; None where there is no store yet."""
     if not event_file(settings).exists():
-        return "empty; made at the first start"
-    reader = SQLiteReader(event_file(settings))
-    try:
-        position, _ = reader.head()
-    finally:
-        reader.close()
-    return f"{position} events"
+        return None
+    with closing(SQLiteReader(event_file(settings))) as reader:
+        return reader.head()[0]
 
 
 def _keys(settings: Settings) -> str:
-    file = settings.keys_folder / "keys.db"
-    if not file.exists():
+    if not key_file(settings).exists():
         if event_file(settings).exists():
-            raise ExchangeError("there are events but no key database", folder=settings.keys_folder.name)
+            raise KeyUnavailable("there are events but no key database", folder=settings.keys_folder.name)
         return "none yet; made at the first start"
-    keys = KeyStore(file, FileKek(settings.keys_folder / "kek"))
-    try:
+    with closing(KeyStore(key_file(settings), FileKek(settings.keys_folder / "kek"))) as keys:
         keys.check()
-    finally:
-        keys.close()
     return "the key database answers to this KEK"
 
 
-def _ledger(settings: Settings) -> str:
-    if not (settings.checkpoints_folder / "origin").exists():
-        return "empty; made at the first start"
-    ledger = open_ledger(settings)
-    reader = SQLiteReader(event_file(settings))
-    try:
-        size = ledger.newest().checkpoint.size
-        position, _ = reader.head()
-    finally:
-        ledger.close()
-        reader.close()
-    if position < size:
-        raise ExchangeError(
-            "the store holds less than was signed: it was rolled back", signed=str(size), stored=str(position)
+def _clock(settings: Settings) -> str:
+    """Compare with the newest leaf: a clock that went back would date events before their causes."""
+    position = _position(settings)
+    now = datetime.now(UTC)
+    if not position:
+        return f"{now:%Y-%m-%d %H:%M} UTC"
+    with closing(SQLiteReader(event_file(settings))) as reader:
+        entries = reader.leaf_entries(position - 1, position)
+    newest = datetime.fromisoformat(parse_leaf(entries[0]).at) if entries else now
+    if newest > now + CLOCK_LEEWAY:
+        raise SettingsInvalid(
+            "the clock stands before the newest event: set it by NTP", newest=newest.isoformat()
         )
-    published = (ledger_folder(settings) / "checkpoint").exists()
+    return f"{now:%Y-%m-%d %H:%M} UTC, not before the newest event"
+
+
+def _ledger(settings: Settings) -> str:
+    position = _position(settings) or 0
+    refuse_lost_checkpoints(settings, position)
+    if not origin_file(settings).exists():
+        return "empty; made at the first start"
+    with closing(open_ledger(settings)) as ledger:
+        refuse_rollback(ledger, position)
+        last = ledger.checkpoints.last(ledger.origin)
+    size = 0 if last is None else last[0].size
+    published = published_checkpoint(settings).exists()
     return f"signed up to {size} of {position}, {'published' if published else 'not yet published'}"

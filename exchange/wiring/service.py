@@ -1,7 +1,8 @@
 """The running service: core, queue, publisher and door on one event loop, from start to drain.
 
-Promises: says it is ready only when the ledger agreed with the last signed checkpoint and the door is open; stops
-by refusing new calls, finishing accepted ones, publishing what was committed, and closing in reverse order.
+Promises: says it is ready only when the ledger agreed with the last signed checkpoint and the door is open;
+stops by refusing new calls, finishing accepted ones, publishing what was committed, and closing in reverse
+order.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ from exchange.wiring.core import (
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from exchange.pipeline.publisher import Publisher
+    from exchange.pipeline.queue import Pipeline
     from exchange.settings import Settings
     from exchange.wiring.core import Core
 
@@ -55,6 +58,8 @@ def serve(settings: Settings) -> None:
 
 
 async def _serve(settings: Settings) -> None:
+    # Left by a service that was killed: nobody may take its port for ours.
+    (settings.data / READY_FILE).unlink(missing_ok=True)
     log = open_log(settings.log_file, settings.log_level)
     material, thumbprint, signing_key = door_material(settings)
     core = open_core(settings)
@@ -66,14 +71,39 @@ async def _serve(settings: Settings) -> None:
 
 
 async def run_core(settings: Settings, core: Core, material: Material, log: Any) -> None:  # noqa: ANN401 -- structlog's bound logger has no public type
-    """Serve an open core until a stop signal."""
+    """Serve an open core until a stop signal. Raises ForkRefused before the door opens."""
 
     def report(error: ExchangeError) -> None:
         log.error("publish_failed", reason=error.code)
 
     publisher = publisher_of(core, report)
     pipeline = pipeline_of(core)
-    parts = Parts(
+    server = ExchangeServer(_parts(core, publisher, pipeline), _config(settings, material), log)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await publisher.start(pipeline)
+    collecting: asyncio.Task[None] | None = None
+    try:
+        port = await server.start()
+        _say_ready(settings, core, port, server.metrics_port)
+        log.info("ready", port=port)
+        collecting = loop.create_task(collect_when_idle(lambda: pipeline.depth == 0))
+        await stop.wait()
+    finally:
+        if collecting is not None:
+            collecting.cancel()
+            await asyncio.gather(collecting, return_exceptions=True)
+        (settings.data / READY_FILE).unlink(missing_ok=True)
+        await server.drain(settings.drain_s)
+        await pipeline.drain()
+        await publisher.stop()
+        log.info("stopped")
+
+
+def _parts(core: Core, publisher: Publisher, pipeline: Pipeline) -> Parts:
+    return Parts(
         pipeline=pipeline,
         hot=core.hot,
         loader=core.loader,
@@ -88,7 +118,10 @@ async def run_core(settings: Settings, core: Core, material: Material, log: Any)
         log_pseudonym=core.log_pseudonym,
         page_key=core.page_key,
     )
-    config = ServerConfig(
+
+
+def _config(settings: Settings, material: Material) -> ServerConfig:
+    return ServerConfig(
         address=settings.host,
         port=settings.port,
         metrics_port=settings.metrics_port,
@@ -97,23 +130,6 @@ async def run_core(settings: Settings, core: Core, material: Material, log: Any)
         client_authorities=material.client_authorities,
         development=settings.mode == "development",
     )
-    server = ExchangeServer(parts, config, log)
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    await publisher.start(pipeline)
-    port = await server.start()
-    _say_ready(settings, core, port, server.metrics_port)
-    log.info("ready", port=port)
-    collecting = loop.create_task(collect_when_idle(lambda: pipeline.depth == 0))
-    await stop.wait()
-    collecting.cancel()
-    (settings.data / READY_FILE).unlink(missing_ok=True)
-    await server.drain(settings.drain_s)
-    await pipeline.drain()
-    await publisher.stop()
-    log.info("stopped")
 
 
 def door_material(settings: Settings) -> tuple[Material, str, str]:

@@ -1,0 +1,201 @@
+"""A shard's log: its name, its key, what was signed and what was published.
+
+Promises: name and key are made once, at the first start, and never made anew under a log that exists; a store
+that is behind what was signed, or that lost what was signed, is refused before anything is written to it.
+Source: design of the ledger, sections 1 and 3; c2sp.org/tlog-checkpoint.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
+from exchange.errors import ForkRefused, KeyUnavailable, RequestInvalid, SettingsInvalid, Unavailable
+from exchange.ledger.checkpoint import SignedCheckpoint, parse_body
+from exchange.ledger.checkpoints import CheckpointStore
+from exchange.ledger.note import NoteSigner, parse_note
+from exchange.ledger.receipt import make_receipt
+from exchange.ledger.tiles import CHECKPOINT, TILE_WIDTH, TileStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+    from pathlib import Path
+
+    from exchange.settings import Settings
+
+
+@dataclass(slots=True)
+class Ledger:
+    """A shard's ledger as files: for export and audit beside, or without, a running service."""
+
+    tiles: TileStore
+    checkpoints: CheckpointStore
+    signer: NoteSigner
+    origin: str
+
+    def newest(self) -> SignedCheckpoint:
+        """Return the newest signed checkpoint. Raises Unavailable while there is none."""
+        found = self.checkpoints.last(self.origin)
+        if found is not None and not found[1]:
+            # The service died between claiming this size and signing it: the one before it stands.
+            signed = [one for one in self.checkpoints.history(self.origin) if one[1]]
+            found = signed[-1] if signed else None
+        if found is None:
+            raise Unavailable("no checkpoint has been signed yet")
+        return SignedCheckpoint(*found)
+
+    def close(self) -> None:
+        """Close the checkpoint store."""
+        self.checkpoints.close()
+
+
+def start_ledger(settings: Settings, now: Callable[[], datetime]) -> Ledger:
+    """Open the ledger of a service that starts, making name and key at the first start.
+
+    Raises KeyUnavailable where the log has a name but lost its key.
+    """
+    # The key comes first: whoever dies in between has no log yet, and starts again.
+    key = _log_key(settings)
+    origin = _origin(settings, now)
+    return Ledger(
+        TileStore(ledger_folder(settings)),
+        CheckpointStore(checkpoint_file(settings)),
+        NoteSigner(origin, key),
+        origin,
+    )
+
+
+def open_ledger(settings: Settings) -> Ledger:
+    """Open the ledger of a service that ran; makes nothing. Raises SettingsInvalid where none ran."""
+    if not origin_file(settings).exists() or not checkpoint_file(settings).exists():
+        raise SettingsInvalid("no service ran with these settings", folder=settings.checkpoints_folder.name)
+    origin = _read_origin(settings)
+    signer = NoteSigner(origin, _log_key(settings))
+    return Ledger(
+        TileStore(ledger_folder(settings)), CheckpointStore(checkpoint_file(settings)), signer, origin
+    )
+
+
+def refuse_lost_checkpoints(settings: Settings, position: int) -> None:
+    """Raise ForkRefused when there are events and nothing that tells what was signed over them."""
+    for file in (origin_file(settings), checkpoint_file(settings)):
+        if position and not file.exists():
+            raise ForkRefused(
+                "there are events, but what was signed over them is gone: restore the checkpoint folder, "
+                "because a log that forgot what it signed could sign another history",
+                folder=settings.checkpoints_folder.name,
+                file=file.name,
+            )
+
+
+def refuse_rollback(ledger: Ledger, position: int) -> None:
+    """Raise ForkRefused when the store holds less than was signed."""
+    found = ledger.checkpoints.last(ledger.origin)
+    if found is not None and position < found[0].size:
+        raise ForkRefused(
+            "the store holds less than was signed: it was rolled back",
+            origin=ledger.origin,
+            signed=str(found[0].size),
+            stored=str(position),
+        )
+
+
+def published_receipt(settings: Settings, index: int) -> tuple[SignedCheckpoint, bytes]:
+    """Return the published checkpoint and the `.tlog-proof` of a leaf under it, the entry within.
+
+    Reads published files only: no key, no database. Raises RequestInvalid for a leaf the checkpoint does not
+    cover, SettingsInvalid where no service ran, Unavailable before the first checkpoint.
+    """
+    if not ledger_folder(settings).exists():
+        raise SettingsInvalid("no service ran with these settings", folder=settings.data.name)
+    if not published_checkpoint(settings).exists():
+        raise Unavailable("no checkpoint has been published yet")
+    tiles = TileStore(ledger_folder(settings))
+    note = tiles.read(CHECKPOINT)
+    signed = SignedCheckpoint(parse_body(parse_note(note, CHECKPOINT).text), note)
+    size = signed.checkpoint.size
+    if not 0 <= index < size:
+        raise RequestInvalid("there is no such leaf", {"INDEX": f"0 to {size - 1}"})
+    bundle, place = divmod(index, TILE_WIDTH)
+    entries = tiles.read_entries(bundle, min(TILE_WIDTH, size - bundle * TILE_WIDTH))
+    return signed, make_receipt(index, signed, tiles.hash_reader(size), entries[place])
+
+
+def ledger_folder(settings: Settings) -> Path:
+    """Where tiles and the published checkpoint are."""
+    return settings.data / "ledger"
+
+
+def published_checkpoint(settings: Settings) -> Path:
+    """Where the newest signed checkpoint is, for whoever asks."""
+    return ledger_folder(settings) / CHECKPOINT
+
+
+def checkpoint_file(settings: Settings) -> Path:
+    """Where the service itself remembers what it signed."""
+    return settings.checkpoints_folder / "checkpoints.db"
+
+
+def origin_file(settings: Settings) -> Path:
+    """Where the log's name is."""
+    return settings.checkpoints_folder / "origin"
+
+
+def _origin(settings: Settings, now: Callable[[], datetime]) -> str:
+    """Return the log's name, fixed at its first start: one log for each municipality and year."""
+    if not origin_file(settings).exists():
+        name = f"{settings.origin_host}/{settings.operator_oin}/{now().year}\n"
+        _write_private(origin_file(settings), name.encode())
+    return _read_origin(settings)
+
+
+def _read_origin(settings: Settings) -> str:
+    try:
+        return origin_file(settings).read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsInvalid("the log's name cannot be read", file=origin_file(settings).name) from error
+
+
+def _log_key(settings: Settings) -> Ed25519PrivateKey:
+    file = settings.keys_folder / "log.key"
+    if not file.exists():
+        # A new key would be another log to everybody who trusts the old one.
+        if origin_file(settings).exists():
+            raise KeyUnavailable("the log has a name but its key is gone: restore it", file=file.name)
+        made = Ed25519PrivateKey.generate()
+        _write_private(file, made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    try:
+        key = load_pem_private_key(file.read_bytes(), None)
+    except (OSError, ValueError, TypeError, UnsupportedAlgorithm):
+        raise SettingsInvalid("the log's key cannot be read", file=file.name) from None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise SettingsInvalid("the log's key is not Ed25519", file=file.name)
+    return key
+
+
+def _write_private(file: Path, content: bytes) -> None:
+    """Write once, whole or not at all, readable by the owner only."""
+    partial = file.with_name(f"{file.name}.partial")
+    partial.unlink(missing_ok=True)
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as out:
+        out.write(content)
+        out.flush()
+        os.fsync(out.fileno())
+    partial.replace(file)
+    folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
