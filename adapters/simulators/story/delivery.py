@@ -95,7 +95,7 @@ def assigned(told: Telling, plan: Plan) -> None:
     _wait(plan, SupportState.SUPPORT_STATE_ASSIGNED, "the support was not assigned by the message")
     told.step(
         "wmo301",
-        f"A WMO301 travelled as a file; the provider's adapter checked it and assigned: {_seen(plan)}.",
+        "A WMO301 travelled as a file; the provider's adapter checked it and assigned the support.",
         "PERMIT",
     )
 
@@ -135,7 +135,7 @@ def care_starts(told: Telling, plan: Plan) -> None:
     )
     told.keep(plan.provider, started)
     _messages(plan, "305", "the WMO305 was not sent")
-    told.step("wmo305", f"Care starts: WMO305 out and its WMO306 back: {_seen(plan)}.", "PERMIT")
+    told.step("wmo305", f"Care starts. Messages read by the other side so far: {_seen(plan)}.", "PERMIT")
 
 
 def care_stops(told: Telling, plan: Plan) -> None:
@@ -151,7 +151,7 @@ def care_stops(told: Telling, plan: Plan) -> None:
     )
     told.keep(plan.provider, stopped)
     _messages(plan, "307", "the WMO307 was not sent")
-    told.step("wmo307", f"Care stops as planned: WMO307 and WMO308: {_seen(plan)}.", "PERMIT")
+    told.step("wmo307", f"Care stops as planned. Read so far: {_seen(plan)}.", "PERMIT")
 
 
 def _person(plan: Plan) -> dict[str, object]:
@@ -175,7 +175,9 @@ def _start(config_file: Path) -> subprocess.Popen[bytes]:
 
 
 def _run(*words: str) -> None:
-    subprocess.run(_command(*words), check=True, timeout=WAIT_S)  # noqa: S603 -- our own program
+    subprocess.run(  # noqa: S603 -- our own program
+        _command(*words), check=True, timeout=WAIT_S, stdout=subprocess.DEVNULL
+    )
 
 
 def _wait(plan: Plan, state: SupportState.ValueType, otherwise: str) -> None:
@@ -208,4 +210,4 @@ def _archived(plan: Plan) -> list[str]:
 
 
 def _seen(plan: Plan) -> str:
-    return f"{len(_archived(plan))} messages read so far"
+    return ", ".join(name.partition("-")[0] for name in _archived(plan))

@@ -66,7 +66,7 @@ def work_and_income_reads(told: Telling, plan: Plan) -> None:
 
 def _rules_of_wrong_hat() -> tuple[str, ...]:
     # The fields lie in several categories; health has no exception in the Participatiewet (R10, R11).
-    return ("R07", "R09", "R10", "R11")
+    return ("R09", "R10", "R11", "R07")
 
 
 def consent_and_withdrawal(told: Telling, plan: Plan) -> None:

@@ -105,13 +105,13 @@ class Telling:
         self._line({"name": name, "text": text, "outcome": outcome, "rules": sorted(rules)})
 
     def refused(self, name: str, text: str, ask: Callable[[], object], *rules: str) -> Denied:
-        """Tell a step that the gate must refuse, by exactly these rules."""
+        """Tell a step that the gate must refuse, by exactly these rules; the last one's sentence is told."""
         try:
             ask()
         except Denied as denied:
             if set(denied.rules) != set(rules):
                 raise StoryBroken(f"{name}: refused by {denied.rules}, told was {rules}") from denied
-            self.step(name, f"{text} {denied.localized.partition(' [')[0]}".strip(), "DENY", denied.rules)
+            self.step(name, f'{text} "{_sentence(denied.localized, rules[-1])}"', "DENY", denied.rules)
             return denied
         raise StoryBroken(f"{name}: was permitted and should not be")
 
@@ -134,6 +134,12 @@ class Telling:
     def _line(self, told: dict[str, object]) -> None:
         sys.stdout.write(json.dumps(told) + "\n")
         sys.stdout.flush()
+
+
+def _sentence(localized: str, rule: str) -> str:
+    """Return what the refusal says of one rule, its citation left out; the Dutch is the service's own."""
+    _, _, after = localized.partition(f"{rule}: ")
+    return after.partition(" [")[0]
 
 
 def break_glass(reason: str) -> Claim:
