@@ -175,9 +175,11 @@ def _start(config_file: Path) -> subprocess.Popen[bytes]:
 
 
 def _run(*words: str) -> None:
-    subprocess.run(  # noqa: S603 -- our own program
-        _command(*words), check=True, timeout=WAIT_S, stdout=subprocess.DEVNULL
+    done = subprocess.run(  # noqa: S603 -- our own program
+        _command(*words), check=False, timeout=WAIT_S, capture_output=True, text=True
     )
+    if done.returncode:
+        raise StoryBroken(f"an adapter's command failed: {done.stderr.strip()}")
 
 
 def _wait(plan: Plan, state: SupportState.ValueType, otherwise: str) -> None:

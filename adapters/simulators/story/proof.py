@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import TYPE_CHECKING
 
 from adapters.sdk.proofs import verify_receipt
@@ -11,6 +12,12 @@ if TYPE_CHECKING:
 
     from adapters.simulators.story.intake import Plan
     from adapters.simulators.story.stage import Telling
+
+
+def _with_entry(proof: str, entry: bytes) -> str:
+    """Return the proof with our own entry in its extra line, so that it can be checked by itself."""
+    head, _, rest = proof.partition("\n")
+    return f"{head}\nextra {b64encode(entry).decode()}\n{rest}"
 
 
 def receipts(told: Telling, plan: Plan) -> list[Path]:
@@ -25,8 +32,7 @@ def receipts(told: Telling, plan: Plan) -> list[Path]:
         folder = organisation.folder / "receipts"
         folder.mkdir(exist_ok=True)
         file = folder / f"{leaf_index}.tlog-proof"
-        file.write_text(answer.tlog_proof, encoding="utf-8")
-        (folder / f"{leaf_index}.leaf").write_bytes(entry)
+        file.write_text(_with_entry(answer.tlog_proof, entry), encoding="utf-8")
         kept.append(file)
     told.step(
         "receipts",
