@@ -111,9 +111,10 @@ class Publisher:
     async def consistency(self, from_size: int) -> tuple[str, list[bytes]]:
         """Return the newest checkpoint and the proof from an earlier size."""
         signed = self._signed
-        if signed is None or from_size > signed.checkpoint.size:
+        if signed is None or not 0 < from_size <= signed.checkpoint.size:
+            # Of nothing there is no checkpoint either.
             raise RequestInvalid(
-                "no checkpoint of that size was published", {"from_size": "above the log's size"}
+                "no checkpoint of that size was published", {"from_size": "from 1 to the log's size"}
             )
         size = signed.checkpoint.size
         if from_size == size:
@@ -127,8 +128,8 @@ class Publisher:
 
     async def _covering(self, leaf_index: int) -> SignedCheckpoint:
         head, _ = self._source.ledger_head()
-        if leaf_index >= head:
-            raise RequestInvalid("there is no such leaf", {"leaf_index": "above the log's size"})
+        if not 0 <= leaf_index < head:
+            raise RequestInvalid("there is no such leaf", {"leaf_index": "from 0, below the log's size"})
         loop = asyncio.get_running_loop()
         until = loop.time() + RECEIPT_WAIT_MAX_S
         while self._signed is None or self._signed.checkpoint.size <= leaf_index:

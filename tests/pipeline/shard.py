@@ -29,12 +29,13 @@ from exchange.pipeline.walk import (
 )
 from exchange.settings import Settings
 from exchange.store.verify import verify_store
-from exchange.wiring.core import genesis, open_core
+from exchange.wiring.core import genesis, open_core, pipeline_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from exchange.pipeline.queue import Pipeline
     from exchange.pipeline.walk import View, Walk
 
 NOW = datetime(2026, 3, 2, 10, tzinfo=UTC)
@@ -53,6 +54,10 @@ class Shard:
         self.settings = Settings(data=data, **settings)
         self.core = open_core(self.settings, lambda: NOW)
         genesis(self.core, NOW, thumbprint=THUMBPRINT, signing_key=SIGNING_KEY)
+
+    def queue(self) -> Pipeline:
+        """Return a queue before the writer; who asks for it drains it."""
+        return pipeline_of(self.core)
 
     @property
     def oin(self) -> str:
