@@ -79,7 +79,10 @@ _encode = msgspec.json.Encoder(order="sorted").encode
 def facts_text(facts: Facts) -> str:
     """Return the facts as JSON text, for replay; defaults are left out to keep it short."""
     told: dict[str, Any] = {
-        name: value for name in FACT_NAMES if (value := getattr(facts, name)) not in (None, False, "")
+        # By identity: an age of 0 is a fact, and equals False.
+        name: value
+        for name in FACT_NAMES
+        if (value := getattr(facts, name)) is not None and value is not False and value != ""
     }
     told["fields"] = [
         {name: value for name in FIELD_NAMES if (value := getattr(field, name)) not in (None, False)}

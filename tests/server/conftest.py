@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exchange.logs import open_log
+from tests.server.story import Story
 from tests.server.town import Town
 
 if TYPE_CHECKING:
@@ -21,3 +22,9 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
         town.start()
         yield town
         town.close()
+
+
+@pytest.fixture
+def story(town: Town) -> Story:
+    """Return a resident of one's own."""
+    return Story(town, next(town.bsns))

@@ -1,0 +1,68 @@
+"""Organisations, identity without a BSN, and the ledger."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from adapters.sdk import errors
+from adapters.sdk.tokens import Person
+from tests.server.town import ADMIN, AUDIT, CITY, INVESTIGATE, Town
+
+if TYPE_CHECKING:
+    from tests.server.story import Story
+
+
+def test_who_has_no_right_to_the_bsn_gets_no_pseudonym(town: Town) -> None:
+    with pytest.raises(errors.Denied) as refused:
+        town.worker("fg", "fg-1").identity.evaluate_blinded(claim=AUDIT, blinded_elements=[b"\0" * 32])
+    assert "R29" in refused.value.rules
+
+
+def test_bytes_that_are_no_group_element_are_refused(town: Town) -> None:
+    with pytest.raises(errors.Invalid) as refused:
+        town.worker().identity.evaluate_blinded(claim=INVESTIGATE, blinded_elements=[b"\xff" * 32])
+    assert refused.value.reason == "GROUP_ELEMENT_INVALID"
+
+
+def test_only_the_operator_administers(town: Town) -> None:
+    credentials = town.join("00000004000000044000", "beheer")
+    other = town.client(Person("z-9", "beheer", "beheerder"), credentials)
+    with pytest.raises(errors.Denied) as refused:
+        other.organisation.grant_task(claim=ADMIN, oin=CITY, task="school")
+    assert "beheerder" in refused.value.localized
+    granted = town.worker("beheer").organisation.grant_task(
+        claim=ADMIN, oin="00000004000000044000", task="jeugdhulpaanbieder"
+    )
+    assert granted.version == len(("joined", "granted"))
+
+
+def test_a_revoked_certificate_is_refused_from_the_answer_on(town: Town) -> None:
+    oin = "00000005000000055000"
+    credentials = town.join(oin, "wmo-aanbieder")
+    person = Person("z-2", "wmo-aanbieder", "begeleider")
+    client = town.client(person, credentials)
+    assert client.ledger.get_checkpoint().checkpoint
+    renewed = town.issue(oin, "renewed")
+    operator = town.worker("beheer").organisation
+    operator.add_certificate(claim=ADMIN, oin=oin, certificate_thumbprint=renewed.thumbprint, signing_key=b"")
+    operator.revoke_certificate(claim=ADMIN, oin=oin, certificate_thumbprint=credentials.thumbprint)
+    with pytest.raises(errors.NotAuthenticated) as refused:
+        client.ledger.get_checkpoint()
+    assert refused.value.reason == "CALLER_UNKNOWN"
+    assert town.client(person, renewed).ledger.get_checkpoint().checkpoint
+
+
+def test_the_ledger_proves_that_it_only_grew(town: Town, story: Story) -> None:
+    first = story.wmo.ledger.get_checkpoint().checkpoint
+    size = int(first.split("\n")[1])
+    told = story.report(story.wmo, "Nog iets.")
+    story.version = told.version
+    story.wmo.ledger.get_receipt(leaf_index=told.receipt.leaf_index)
+    grown = story.wmo.ledger.get_consistency_proof(from_size=size)
+    assert int(grown.checkpoint.split("\n")[1]) > size
+    assert grown.hashes
+    with pytest.raises(errors.Invalid):
+        story.wmo.ledger.get_receipt(leaf_index=10**12)
+    assert not town.errors

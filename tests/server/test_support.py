@@ -1,0 +1,163 @@
+"""A support from choice to stop, each step by who may take it, and what the provider may read of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from adapters.sdk import errors
+from adapters.sdk.calls import claim
+from adapters.sdk.tokens import Person
+from exchange.v1 import common_pb2 as pb
+from exchange.v1 import plan_pb2
+from tests.server.town import CARE, DELIVER, INVESTIGATE, WORD
+
+if TYPE_CHECKING:
+    from tests.server.story import Story
+    from tests.server.town import Town
+
+PROVIDE = claim(pb.PURPOSE_WMO_LEVERING, "WMO-5.1.2", "nodig om hulp te geven")
+
+
+class Steps:
+    """The commands of one plan, each with the version the one before gave."""
+
+    def __init__(self, town: Town, story: Story) -> None:
+        self.story = story
+        credentials = town.care()
+        self.carer = town.client(Person("z-1", "wmo-aanbieder", "begeleider"), credentials)
+        story.wmo.case.join_professional(
+            claim=INVESTIGATE,
+            case_id=story.case_id,
+            oin=CARE,
+            task="wmo-aanbieder",
+            professional="z-1",
+            role="begeleider",
+        )
+
+    def of(self, client: Any, name: str, said: Any, **fields: Any) -> Any:  # noqa: ANN401 -- any command of a plan
+        answer = getattr(client.plan, name)(
+            claim=said, plan_id=self.story.plan_id, expected_version=self.story.version, **fields
+        )
+        self.story.version = answer.version
+        return answer
+
+    def request(self) -> str:
+        goal_id = self.story.goal()
+        answer = self.of(
+            self.story.wmo,
+            "request_support",
+            INVESTIGATE,
+            kind=plan_pb2.SUPPORT_KIND_CUSTOM,
+            provider_oin=CARE,
+            product_category="02",
+            product_code="02A05",
+            start_date="2027-01-01",
+            volume=3,
+            unit="04",
+            frequency="2",
+            goal_ids=[goal_id],
+        )
+        support_id: str = answer.support_id
+        return support_id
+
+    def agree(self, outcome: plan_pb2.AgreementOutcome.ValueType = plan_pb2.AGREEMENT_OUTCOME_AGREED) -> None:
+        self.of(self.story.resident(), "agree_to_plan", WORD, outcome=outcome, remarks="Zo is het goed.")
+
+    def assign(self, support_id: str) -> None:
+        self.of(
+            self.story.wmo,
+            "assign_support",
+            claim(pb.PURPOSE_WMO_LEVERING, "WMO-2.3.2", "toewijzing"),
+            support_id=support_id,
+            assignment_number="123456",
+            assign_date="2026-12-01",
+        )
+
+
+def support_of(story: Story, *leaves: str) -> plan_pb2.Support:
+    answer = story.wmo.plan.get_plan(
+        claim=INVESTIGATE, plan_id=story.plan_id, fields=[f"supports.{leaf}" for leaf in leaves]
+    )
+    return answer.plan.supports[0]
+
+
+def test_a_support_goes_from_choice_to_stop(town: Town, story: Story) -> None:
+    steps = Steps(town, story)
+    support_id = steps.request()
+    steps.agree()
+    steps.assign(support_id)
+    steps.of(steps.carer, "start_support", PROVIDE, support_id=support_id, care_start_date="2027-01-04")
+    steps.of(
+        steps.carer,
+        "stop_support",
+        PROVIDE,
+        support_id=support_id,
+        care_end_date="2027-03-01",
+        reason=plan_pb2.STOP_REASON_BY_AGREEMENT,
+    )
+    told = support_of(story, "state", "assignment_number", "care_start_date", "care_end_date", "stop_reason")
+    assert told == plan_pb2.Support(
+        state=plan_pb2.SUPPORT_STATE_STOPPED,
+        assignment_number="123456",
+        care_start_date="2027-01-04",
+        care_end_date="2027-03-01",
+        stop_reason=plan_pb2.STOP_REASON_BY_AGREEMENT,
+    )
+
+
+def test_nothing_is_assigned_before_the_resident_agreed(town: Town, story: Story) -> None:
+    steps = Steps(town, story)
+    support_id = steps.request()
+    with pytest.raises(errors.ExchangeRefused) as refused:
+        steps.assign(support_id)
+    assert refused.value.reason == "RULE_BROKEN"
+    assert support_of(story, "state").state == plan_pb2.SUPPORT_STATE_REQUESTED
+
+
+def test_the_residents_yes_is_the_residents(town: Town, story: Story) -> None:
+    steps = Steps(town, story)
+    steps.request()
+    other = town.client(Person("burger-2", "betrokkene", "inwoner", resident=b"\0" * 31 + b"\0"))
+    with pytest.raises(errors.ExchangeRefused):
+        steps.of(other, "agree_to_plan", WORD, outcome=plan_pb2.AGREEMENT_OUTCOME_AGREED, remarks="")
+
+
+def test_a_conversation_is_recorded(story: Story) -> None:
+    told = story.wmo.plan.record_conversation(
+        claim=INVESTIGATE,
+        plan_id=story.plan_id,
+        expected_version=story.version,
+        kind=plan_pb2.CONVERSATION_KIND_FIRST,
+        hold_date="2026-11-20",
+        outcome=plan_pb2.CONVERSATION_OUTCOME_CONTINUE,
+        summary="Wij spraken over het huishouden.",
+    )
+    assert told.version == story.version + 1
+
+
+def test_the_provider_reads_what_its_basis_covers_and_is_told_what_not(town: Town, story: Story) -> None:
+    steps = Steps(town, story)
+    for life_domain in (pb.LIFE_DOMAIN_HOUSING, pb.LIFE_DOMAIN_FINANCE):
+        steps.of(
+            story.wmo,
+            "describe_situation",
+            INVESTIGATE,
+            life_domain=life_domain,
+            description=f"Over {life_domain}.",
+            score=2,
+            judge_date="2026-11-01",
+        )
+    asked: dict[str, Any] = {
+        "claim": DELIVER,
+        "plan_id": story.plan_id,
+        "fields": ["situations.description", "situations.life_domain"],
+    }
+    with pytest.raises(errors.Denied) as refused:
+        steps.carer.plan.get_plan(**asked)
+    assert refused.value.rules == ("R10",)
+    part = steps.carer.plan.get_plan(**asked, allow_partial=True)
+    assert [one.life_domain for one in part.plan.situations] == [pb.LIFE_DOMAIN_HOUSING]
+    assert [one.description for one in part.plan.situations] == [f"Over {pb.LIFE_DOMAIN_HOUSING}."]
+    assert list(part.rules) == ["R10"]
