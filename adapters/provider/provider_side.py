@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from adapters.provider.desk import Desk
     from adapters.provider.errands import Errand
     from adapters.provider.exchange_port import Happening, PlanSeen, Support
-    from adapters.provider.records import Assignment, AssignmentNotice
+    from adapters.provider.records import Assignment, AssignmentNotice, Resident
+    from adapters.provider.register import KnownAssignment
     from adapters.provider.xml import Message
 
 # The standard has no code for "not on the plan"; this one, for "cannot be tied to an assignment", comes
@@ -190,6 +191,16 @@ class ProviderSide:
                 return Held("start-not-told", parked=told == "parked")
         seen = desk.exchange.look(errand.plan_id)
         support = next((one for one in seen.supports if one.support_id == errand.support_id), None)
+        made = self._made(errand, known, resident, support)
+        if isinstance(made, Held):
+            return made
+        desk.tell(errand, made, known.pseudonym)
+        return None
+
+    def _made(
+        self, errand: Errand, known: KnownAssignment, resident: Resident, support: Support | None
+    ) -> Message | Held:
+        """Make the message of an errand, or tell why there is none."""
         if support is None or support.care_starts_on is None:
             return Held("support-not-shown", parked=True)
         start = CareStart(
@@ -198,15 +209,17 @@ class ProviderSide:
             product=known.product,
             assignment_starts_on=known.starts_on,
         )
-        if errand.kind == self._start:
-            notice = StartNotice(desk.envelope(), resident, (start,))
-            desk.tell(errand, write_starts(notice), known.pseudonym)
-            return None
-        stop = self._stop_line(start, support)
-        if stop is None:
+        line = start if errand.kind == self._start else self._stop_line(start, support)
+        if line is None:
             return Held("reason-to-stop-unknown", parked=True)
-        desk.tell(errand, write_stops(StopNotice(desk.envelope(), resident, (stop,))), known.pseudonym)
-        return None
+        stop = line if isinstance(line, CareStop) else None
+        if (line.starts_on if stop is None else stop.ends_on) > self._desk.today:
+            # A message tells of days that have come (TR134).
+            return Held("day-not-come")
+        envelope = self._desk.envelope()
+        if stop is None:
+            return write_starts(StartNotice(envelope, resident, (start,)))
+        return write_stops(StopNotice(envelope, resident, (stop,)))
 
     def _stop_line(self, start: CareStart, support: Support) -> CareStop | None:
         reason = STOP_REASONS[self._desk.config.law].get(support.stop_reason)

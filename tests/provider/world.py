@@ -1,0 +1,400 @@
+"""A small exchange in one file, the two organisations around it, and their adapters.
+
+It refuses as the service does: by relation, by version, by rule, by a request id used before; a refused
+command repeats its refusal. Everything it holds is in the file, so that a process may be killed at any
+moment.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import os
+import pickle
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from adapters.provider.config import Config, Side
+from adapters.provider.desk import Surroundings
+from adapters.provider.exchange_port import (
+    Agreement,
+    AssignOrder,
+    CaseFound,
+    ExchangePort,
+    Happening,
+    PlanSeen,
+    Stage,
+    Support,
+)
+from adapters.provider.journal import Journal
+from adapters.provider.person import RegisteredPerson
+from adapters.provider.records import Product
+from adapters.provider.running import keep_person
+from adapters.provider.schema import Law
+from adapters.provider.service import Service, catch_up
+from adapters.provider.xml import Message, emit, read
+from adapters.sdk.bsn import Bsn
+from adapters.sdk.errors import (
+    Conflict,
+    Denied,
+    ExchangeRefused,
+    Refusal,
+    RequestIdReused,
+    RuleBroken,
+    Unreachable,
+)
+from adapters.sdk.logs import AdapterLog
+from adapters.sdk.tokens import Person
+from tests.provider.builders import BSN, MUNICIPALITY, PROVIDER, contact, resident
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+MUNICIPALITY_OIN = "00000001003214345000"
+PROVIDER_OIN = "00000003271543200000"
+OTHER_OIN = "00000009999999999000"
+PLAN = "plan-1"
+SUPPORT = "support-1"
+START = datetime(2026, 6, 1, 9, 0, tzinfo=UTC)
+TODAY = START.date()
+
+
+@dataclass
+class Plan:
+    version: int = 1
+    supports: dict[str, Support] = field(default_factory=dict)
+    agreement: Agreement | None = None
+    agreed_version: int = 0
+    requested: dict[str, int] = field(default_factory=dict)
+    related: set[str] = field(default_factory=set)
+
+
+@dataclass
+class Held:
+    """What the exchange holds; pickled whole at each change."""
+
+    plans: dict[str, Plan] = field(default_factory=dict)
+    plan_of: dict[str, str] = field(default_factory=dict)
+    happenings: list[Happening] = field(default_factory=list)
+    answers: dict[str, tuple[AssignOrder, type[ExchangeRefused] | None, str]] = field(default_factory=dict)
+    assigned: list[AssignOrder] = field(default_factory=list)
+
+
+class World:
+    """The exchange, in one file."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        if not file.exists():
+            self._save(Held())
+        self.away = False
+        self.calls: list[str] = []
+        # Called before an assignment is judged: somebody else may be first.
+        self.before_assign: Callable[[], None] = lambda: None
+
+    def held(self) -> Held:
+        found: Held = pickle.loads(self._file.read_bytes())  # noqa: S301 -- our own file of a moment ago
+        return found
+
+    def _save(self, held: Held) -> None:
+        draft = self._file.with_suffix(".draft")
+        draft.write_bytes(pickle.dumps(held))
+        draft.replace(self._file)
+
+    # --- what people do -----------------------------------------------------------------------------------
+
+    def open_plan(self, plan_id: str = PLAN, bsn: str = BSN) -> None:
+        held = self.held()
+        held.plans[plan_id] = Plan(related={MUNICIPALITY_OIN, PROVIDER_OIN})
+        for oin in (MUNICIPALITY_OIN, PROVIDER_OIN):
+            held.plan_of[pseudonym(oin, bsn).hex()] = plan_id
+        self._save(held)
+
+    def change(self, kind: str, support_id: str, *, plan_id: str = PLAN, **changes: Any) -> None:  # noqa: ANN401 -- the fields of the record
+        """Change a support, or make it."""
+        held = self.held()
+        plan = held.plans[plan_id]
+        plan.version += 1
+        if support_id in plan.supports:
+            plan.supports[support_id] = dataclasses.replace(plan.supports[support_id], **changes)
+        else:
+            plan.supports[support_id] = dataclasses.replace(support(), support_id=support_id, **changes)
+            plan.requested[support_id] = plan.version
+        self._happen(held, plan_id, kind, support_id)
+        self._save(held)
+
+    def request(self, support_id: str = SUPPORT, **changes: Any) -> None:  # noqa: ANN401 -- the fields of the record
+        self.change("plan.support_requested", support_id, **changes)
+
+    def say(self, *, agreed: bool, plan_id: str = PLAN) -> None:
+        held = self.held()
+        plan = held.plans[plan_id]
+        plan.agreement = Agreement(agreed, plan.version)
+        plan.agreed_version = plan.version if agreed else 0
+        plan.version += 1
+        self._happen(held, plan_id, "plan.agreed" if agreed else "plan.disagreed", None)
+        self._save(held)
+
+    def start(self, day: date = TODAY, support_id: str = SUPPORT) -> None:
+        self.change("plan.support_started", support_id, stage=Stage.STARTED, care_starts_on=day)
+
+    def stop(self, day: date = TODAY, support_id: str = SUPPORT, reason: int = 1) -> None:
+        self.change(
+            "plan.support_stopped", support_id, stage=Stage.STOPPED, care_ends_on=day, stop_reason=reason
+        )
+
+    def bump(self, plan_id: str = PLAN) -> None:
+        """Let somebody else change the plan."""
+        held = self.held()
+        held.plans[plan_id].version += 1
+        self._save(held)
+
+    def part(self, oin: str, plan_id: str = PLAN) -> None:
+        """End an organisation's relation with a case."""
+        held = self.held()
+        held.plans[plan_id].related.discard(oin)
+        self._save(held)
+
+    def _happen(self, held: Held, plan_id: str, kind: str, support_id: str | None) -> None:
+        plan = held.plans[plan_id]
+        told = Happening(
+            position=len(held.happenings) + 1,
+            kind=kind,
+            plan_id=plan_id,
+            case_id=f"case of {plan_id}",
+            plan_version=plan.version,
+            support=None if support_id is None else plan.supports[support_id],
+            agreement=plan.agreement if support_id is None else None,
+        )
+        held.happenings.append(told)
+
+    @property
+    def assigned(self) -> list[AssignOrder]:
+        return self.held().assigned
+
+    def support(self, support_id: str = SUPPORT, plan_id: str = PLAN) -> Support:
+        return self.held().plans[plan_id].supports[support_id]
+
+    # --- what the door does -------------------------------------------------------------------------------
+
+    def enter(self, name: str) -> Held:
+        self.calls.append(name)
+        if self.away:
+            raise Unreachable(Refusal("", "nobody is there"))
+        return self.held()
+
+    def command(self, order: AssignOrder, oin: str) -> None:
+        self.before_assign()
+        held = self.enter("assign")
+        known = held.answers.get(order.request_id)
+        if known is None:
+            refused, reason = _judge(held, order, oin)
+            held.answers[order.request_id] = (order, refused, reason)
+            if refused is None:
+                self._assign(held, order)
+            self._save(held)
+        elif known[0] != order:
+            raise RequestIdReused(Refusal("REQUEST_ID_REUSED", "other content"))
+        else:
+            _, refused, reason = known
+        if refused is not None:
+            raise refused(Refusal(reason, "refused", rules=("R03",) if refused is Denied else ()))
+
+    def _assign(self, held: Held, order: AssignOrder) -> None:
+        plan = held.plans[order.plan_id]
+        plan.version += 1
+        plan.supports[order.support_id] = dataclasses.replace(
+            plan.supports[order.support_id], stage=Stage.ASSIGNED, assignment_number=order.assignment_number
+        )
+        held.assigned.append(order)
+        self._happen(held, order.plan_id, "plan.support_assigned", order.support_id)
+
+
+def _judge(held: Held, order: AssignOrder, oin: str) -> tuple[type[ExchangeRefused] | None, str]:
+    plan = held.plans.get(order.plan_id)
+    if plan is None or oin not in plan.related:
+        return Denied, "ACCESS_DENIED"
+    if order.expected_version != plan.version:
+        return Conflict, "VERSION_CONFLICT"
+    found = plan.supports.get(order.support_id)
+    if found is None or found.stage is not Stage.REQUESTED or found.provider_oin != oin:
+        return RuleBroken, "RULE_BROKEN"
+    if plan.agreed_version < plan.requested[order.support_id]:
+        return RuleBroken, "RULE_BROKEN"
+    return None, ""
+
+
+class Port(ExchangePort):
+    """One organisation's way into the world."""
+
+    def __init__(self, world: World, oin: str) -> None:
+        self._world = world
+        self._oin = oin
+
+    @property
+    def own_oin(self) -> str:
+        return self._oin
+
+    def pseudonym(self, bsn: Bsn) -> bytes:
+        self._world.enter("pseudonym")
+        return pseudonym(self._oin, bsn.reveal())
+
+    def find_case(self, pseudonym: bytes) -> CaseFound:
+        held = self._world.enter("find_case")
+        plan_id = held.plan_of.get(pseudonym.hex(), "")
+        if not plan_id or self._oin not in held.plans[plan_id].related:
+            raise Denied(Refusal("ACCESS_DENIED", "refused", rules=("R03",), decision_id="d1"))
+        return CaseFound(f"case of {plan_id}", plan_id)
+
+    def look(self, plan_id: str) -> PlanSeen:
+        held = self._world.enter("look")
+        plan = held.plans.get(plan_id)
+        if plan is None or self._oin not in plan.related:
+            raise Denied(Refusal("ACCESS_DENIED", "refused", rules=("R03",), decision_id="d2"))
+        agreement = plan.agreement if self._oin == MUNICIPALITY_OIN else None
+        return PlanSeen(plan.version, tuple(plan.supports.values()), agreement)
+
+    def assign(self, order: AssignOrder) -> None:
+        self._world.command(order, self._oin)
+
+    def follow(
+        self, cursor: int, keep_cursor: Callable[[int], None], *, until_caught_up: bool
+    ) -> Iterator[Happening]:
+        assert until_caught_up, "this exchange has no live stream"
+        held = self._world.enter("follow")
+        for told in held.happenings:
+            plan = held.plans[told.plan_id]
+            if told.position <= cursor or self._oin not in plan.related:
+                continue
+            now = None if told.support is None else plan.supports[told.support.support_id]
+            yield dataclasses.replace(told, support=now)
+        keep_cursor(len(held.happenings))
+
+    def stop_following(self) -> None:
+        """Nothing runs here."""
+
+
+def pseudonym(oin: str, bsn: str) -> bytes:
+    return sha256(f"{oin}/{bsn}".encode()).digest()
+
+
+def support(**changes: Any) -> Support:  # noqa: ANN401 -- the fields of the record
+    whole = Support(
+        support_id=SUPPORT,
+        stage=Stage.REQUESTED,
+        custom=True,
+        provider_oin=PROVIDER_OIN,
+        product=Product("02", "02A03"),
+        starts_on=TODAY,
+        ends_on=TODAY + timedelta(days=364),
+        volume=3,
+        unit="04",
+        frequency="2",
+    )
+    return dataclasses.replace(whole, **changes)
+
+
+class Clock:
+    """Time that passes when told; chance that counts."""
+
+    def __init__(self, now: datetime = START) -> None:
+        self.now = now
+        # Not the same from one process to the next, as real chance is not.
+        self._drawn = int.from_bytes(os.urandom(4), "big")
+
+    def pass_by(self, **span: float) -> None:
+        self.now += timedelta(**span)
+
+    def surroundings(self) -> Surroundings:
+        return Surroundings(lambda: self.now, self._below)
+
+    def _below(self, bound: int) -> int:
+        self._drawn += 7_919
+        return self._drawn % bound
+
+
+class Adapter:
+    """One organisation's adapter and its folders."""
+
+    def __init__(self, root: Path, side: Side, world: World, clock: Clock) -> None:
+        self.config = config(root, side)
+        oin = MUNICIPALITY_OIN if side is Side.MUNICIPALITY else PROVIDER_OIN
+        self.port = Port(world, oin)
+        self.journal = Journal(self.config.journal)
+        self.out = io.StringIO()
+        log = AdapterLog(self.out)
+        self.service = Service(self.config, self.port, self.journal, log, clock.surroundings())
+        self._world = world
+
+    def work(self) -> None:
+        if not self._world.away:
+            catch_up(self.service, self.port)
+        self.service.work()
+
+    def close(self) -> None:
+        self.journal.close()
+
+    @property
+    def archived(self) -> list[Message]:
+        return [read(path.read_bytes()) for path in sorted(self.config.archive.iterdir())]
+
+    def names(self, folder: str) -> list[str]:
+        return sorted(path.name for path in getattr(self.config, folder).iterdir())
+
+    def drop(self, name: str, message: Message | bytes) -> None:
+        """Put a file in the inbox, as another program would."""
+        content = message if isinstance(message, bytes) else emit(message)
+        (self.config.inbox / name).write_bytes(content)
+
+
+def config(root: Path, side: Side, **changes: Any) -> Config:  # noqa: ANN401 -- the fields of the record
+    ours, theirs = ("m", "p") if side is Side.MUNICIPALITY else ("p", "m")
+    own, other = (MUNICIPALITY, PROVIDER) if side is Side.MUNICIPALITY else (PROVIDER, MUNICIPALITY)
+    whole = Config(
+        side=side,
+        law=Law.WMO,
+        target="localhost:1",
+        credentials=root / ours / "credentials",
+        inbox=root / ours / "inbox",
+        outbox=root / theirs / "inbox",
+        archive=root / ours / "archive",
+        rejected=root / ours / "rejected",
+        state=root / ours / "state",
+        own_code=own,
+        counterparty_code=other,
+        counterparty_oin=PROVIDER_OIN if side is Side.MUNICIPALITY else MUNICIPALITY_OIN,
+        poll_ms=100,
+        person=Person("iwmo-berichten", "college:WMO", "adapter"),
+    )
+    return dataclasses.replace(whole, **changes)
+
+
+class Both:
+    """Both adapters around one world; what one writes the other reads."""
+
+    def __init__(self, root: Path, clock: Clock | None = None) -> None:
+        self.world = World(root / "world")
+        self.clock = clock or Clock()
+        self.municipality = Adapter(root, Side.MUNICIPALITY, self.world, self.clock)
+        self.provider = Adapter(root, Side.PROVIDER, self.world, self.clock)
+
+    def register(self, bsn: str = BSN) -> None:
+        person = RegisteredPerson(resident(bsn=Bsn(bsn)), (contact(),))
+        keep_person(self.municipality.port, self.municipality.journal, person)
+
+    def work(self, passes: int = 1) -> None:
+        for _ in range(passes):
+            self.municipality.work()
+            self.provider.work()
+            self.clock.pass_by(minutes=2)
+
+    def close(self) -> None:
+        self.municipality.close()
+        self.provider.close()
+
+    @property
+    def log(self) -> str:
+        return self.municipality.out.getvalue() + self.provider.out.getvalue()
