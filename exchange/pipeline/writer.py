@@ -1,12 +1,14 @@
 """The writer: runs a group of walks one after another against folded state, then commits them together.
 
-Promises: serial, so a withdrawal and a read are totally ordered; nobody gets an answer before its decision
-is committed; when the commit fails nobody saw anything of the group, and the state built on it is dropped.
+Promises: serial, so a withdrawal and a read are totally ordered, and time never runs back in that order;
+nobody gets an answer before its decision is committed; when the commit fails nobody saw anything of the group,
+and the state built on it is dropped.
 Source: group commit as in the design's walk; GDPR 5(2).
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from exchange.errors import ExchangeError, KeyUnavailable, StoreUnavailable, Unavailable
@@ -20,6 +22,7 @@ from exchange.store.errors import HeadMoved, Taken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import datetime
 
     from exchange.domain.kernel import Event
     from exchange.gate.register import Register
@@ -62,6 +65,7 @@ class Writer:
         self._synced = False  # whether _position and _frontier are those of the store
         self._position = 0
         self._frontier = Frontier()
+        self._latest: datetime | None = None  # of the commands walked so far
 
     @property
     def position(self) -> int:
@@ -113,7 +117,8 @@ class Writer:
     def _walk_all(self, walks: Sequence[Walk]) -> tuple[list[Outcome], Overlay]:
         overlay = self._overlay()
         outcomes: list[Outcome] = []
-        for walk in walks:
+        for asked in walks:
+            walk = self._in_order(asked)
             try:
                 if isinstance(walk, CommandWalk):
                     outcomes.append(run_command(walk, overlay, self.register, self._answers, self._fresh_id))
@@ -125,6 +130,19 @@ class Writer:
                 # A key that is gone or out of reach costs the walk that needs it, not its neighbours.
                 outcomes.append(error)
         return outcomes, overlay
+
+    def _in_order(self, walk: Walk) -> Walk:
+        """Return the walk, not earlier than any command before it.
+
+        It came in before that command, but is judged after it: by its own clock somebody who left would still
+        be there, and a no would not have been said yet.
+        """
+        latest = self._latest
+        if latest is not None and walk.now < latest:
+            return replace(walk, now=latest)
+        if isinstance(walk, CommandWalk):
+            self._latest = walk.now
+        return walk
 
     def _overlay(self) -> Overlay:
         return Overlay(
