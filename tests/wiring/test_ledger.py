@@ -1,0 +1,124 @@
+"""A shard's log as files: the newest checkpoint, and the receipt of any leaf from what was published."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from exchange.errors import (
+    ExchangeError,
+    ProofInvalid,
+    RequestInvalid,
+    SettingsInvalid,
+    StoreUnavailable,
+    Unavailable,
+)
+from exchange.ledger.checkpoint import Checkpoint, parse_policy
+from exchange.ledger.receipt import verify_receipt
+from exchange.store.reader import SQLiteReader
+from exchange.wiring.core import utc_now
+from exchange.wiring.ledger import ledger_folder, open_ledger, published_checkpoint, published_receipt
+from tests.wiring.shards import position, young
+
+if TYPE_CHECKING:
+    from exchange.settings import Settings
+
+
+def policy_of(settings: Settings) -> str:
+    ledger = open_ledger(settings)
+    try:
+        return f"log {ledger.signer.vkey}\nquorum none\n"
+    finally:
+        ledger.close()
+
+
+def test_every_leaf_has_a_receipt_that_proves_the_stored_entry(shard: Settings) -> None:
+    policy, size = parse_policy(policy_of(shard)), position(shard)
+    reader = SQLiteReader(shard.data / "events.db")
+    entries = reader.leaf_entries(0, size)
+    reader.close()
+    assert size == len(entries) > 2
+    for index, entry in enumerate(entries):
+        signed, proof = published_receipt(shard, index)
+        proven = verify_receipt(None, proof, policy)
+        assert (proven.index, proven.size, proven.entry) == (index, signed.checkpoint.size, entry)
+
+
+def test_a_receipt_needs_neither_keys_nor_databases(shard: Settings) -> None:
+    policy = parse_policy(policy_of(shard))
+    for file in (*shard.keys_folder.iterdir(), *shard.checkpoints_folder.iterdir()):
+        file.unlink()
+    _, proof = published_receipt(shard, 0)
+    assert verify_receipt(None, proof, policy).index == 0
+
+
+@pytest.mark.parametrize("beyond", [0, 1, 10**17])
+def test_no_receipt_beyond_the_log(beyond: int, shard: Settings) -> None:
+    size = position(shard)
+    with pytest.raises(RequestInvalid) as refused:
+        published_receipt(shard, size + beyond)
+    assert refused.value.fields == {"INDEX": f"0 to {size - 1}"}
+
+
+def test_no_receipt_before_the_first_checkpoint(empty: Settings) -> None:
+    with pytest.raises(SettingsInvalid, match="no service ran"):
+        published_receipt(empty, 0)
+    young(empty.data)
+    with pytest.raises(Unavailable, match="no checkpoint has been published"):
+        published_receipt(empty, 0)
+
+
+def test_a_changed_entry_gets_no_receipt(shard: Settings) -> None:
+    (bundle,) = (ledger_folder(shard) / "tile" / "entries").rglob("*.p/*")
+    bundle.write_bytes(bundle.read_bytes().replace(b'"t":"', b'"t":"x', 1)[: bundle.stat().st_size])
+    with pytest.raises(ProofInvalid):
+        published_receipt(shard, 0)
+
+
+def test_a_lost_tile_is_said_to_be_lost(shard: Settings) -> None:
+    for file in (ledger_folder(shard) / "tile" / "entries").rglob("*.p/*"):
+        file.unlink()
+    with pytest.raises(StoreUnavailable, match="cannot be read"):
+        published_receipt(shard, 0)
+
+
+@pytest.mark.parametrize("content", [b"", b"exchange.example/x/2026\n9\n"])
+def test_a_malformed_checkpoint_gives_no_receipt(content: bytes, shard: Settings) -> None:
+    published_checkpoint(shard).write_bytes(content)
+    with pytest.raises(ProofInvalid):
+        published_receipt(shard, 0)
+
+
+def test_opening_where_none_ran_makes_nothing(empty: Settings) -> None:
+    with pytest.raises(SettingsInvalid, match="no service ran"):
+        open_ledger(empty)
+    assert not empty.data.exists()
+
+
+def test_opening_does_not_make_a_lost_key_anew(shard: Settings) -> None:
+    (shard.keys_folder / "log.key").unlink()
+    with pytest.raises(ExchangeError, match="its key is gone"):
+        open_ledger(shard)
+    assert not (shard.keys_folder / "log.key").exists()
+
+
+def test_there_is_no_newest_checkpoint_before_the_first(empty: Settings) -> None:
+    young(empty.data)
+    ledger = open_ledger(empty)
+    try:
+        with pytest.raises(Unavailable, match="no checkpoint has been signed"):
+            ledger.newest()
+    finally:
+        ledger.close()
+
+
+def test_a_size_that_was_claimed_and_not_signed_leaves_the_one_before(shard: Settings) -> None:
+    ledger = open_ledger(shard)
+    try:
+        before = ledger.newest()
+        claimed = Checkpoint(ledger.origin, before.checkpoint.size + 1, b"r" * 32)
+        ledger.checkpoints.claim(before.checkpoint, claimed, utc_now())
+        assert ledger.newest() == before
+    finally:
+        ledger.close()
