@@ -1,8 +1,8 @@
 """The writer: runs a group of walks one after another against folded state, then commits them together.
 
 Promises: serial, so a withdrawal and a read are totally ordered, and time never runs back in that order;
-nobody gets an answer before its decision is committed; when the commit fails nobody saw anything of the group,
-and the state built on it is dropped.
+nobody gets an answer before its decision is committed; when the commit fails nobody saw anything of the
+group, and the state built on it is dropped.
 Source: group commit as in the design's walk; GDPR 5(2).
 """
 
