@@ -7,6 +7,7 @@ Source: house style 25 and 26; GDPR 5(1)(c), 32.
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
@@ -55,16 +56,45 @@ class LogKeyUnknown(SettingsInvalid):
     remedy = "Add the key to the allow-list after a privacy review, or leave it out of the line."
 
 
+class Lines:
+    """Writes lines; those of one turn of the event loop leave in one write, so that no call waits for one."""
+
+    def __init__(self, target: TextIO) -> None:
+        self._target = target
+        self._waiting: list[str] = []  # owned by the event loop
+
+    def msg(self, line: str) -> None:
+        """Write a line: now, or at the loop's next turn."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self._write(line + "\n")
+            return
+        self._waiting.append(line)
+        if len(self._waiting) == 1:
+            loop.call_soon(self._flush)
+
+    debug = info = warning = error = critical = msg
+
+    def _flush(self) -> None:
+        lines, self._waiting = self._waiting, []
+        self._write("\n".join(lines) + "\n")
+
+    def _write(self, text: str) -> None:
+        self._target.write(text)
+        self._target.flush()
+
+
 def open_log(file: Path | None = None, level: str = "info", *, stream: TextIO | None = None) -> Any:  # noqa: ANN401 -- structlog's bound logger has no public type
     """Return the logger: lines to a file (appended), else to `stream`, else to standard error."""
     target = stream or sys.stderr
     if file is not None:
         try:
-            target = file.open("a", encoding="utf-8", buffering=1)
+            target = file.open("a", encoding="utf-8")
         except OSError as error:
             raise SettingsInvalid("the log file cannot be opened", file=file.name) from error
     return structlog.wrap_logger(
-        structlog.WriteLogger(target),
+        Lines(target),
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),

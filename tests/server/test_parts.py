@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import urllib.request
@@ -153,6 +154,16 @@ def test_a_line_is_json_with_time_and_level() -> None:
     told = json.loads(lines.getvalue())
     assert told.pop("at").endswith("Z")
     assert told == {"event": "call", "level": "info", "rpc": "GetPlan", "code": "OK", "took_ms": 1.5}
+
+
+async def test_lines_of_one_turn_of_the_loop_leave_together_and_in_order() -> None:
+    lines = io.StringIO()
+    log = open_log(stream=lines)
+    for number in range(3):
+        log.info("call", count=number)
+    assert lines.getvalue() == ""
+    await asyncio.sleep(0)
+    assert [json.loads(line)["count"] for line in lines.getvalue().splitlines()] == [0, 1, 2]
 
 
 def test_an_unknown_key_raises_and_nothing_is_written() -> None:
