@@ -1,0 +1,82 @@
+"""The bench on a toy size: what it reports, and what it must not measure."""
+
+from __future__ import annotations
+
+import gc
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from exchange.errors import Overloaded
+from exchange.wiring import bench
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Two plans, two rounds of one group."""
+    for name, value in {
+        "IN_FLIGHT": 2,
+        "ROUNDS": 2,
+        "GROUPS_PER_ROUND": 1,
+        "BASELINE_EVENTS": 4,
+        "GATE_RUNS": 3,
+    }.items():
+        monkeypatch.setattr(bench, name, value)
+    yield
+    gc.unfreeze()
+    gc.enable()
+
+
+@pytest.fixture
+def report(tiny: None) -> dict[str, Any]:
+    return bench.run_bench(lambda _: None)
+
+
+def test_the_report_has_the_promised_shape(report: dict[str, Any]) -> None:
+    assert list(report) == ["machine", "store", "baselines", "results", "ratios"]
+    assert set(report["machine"]) == {"cores", "machine", "python", "sqlite", "synchronous"}
+    assert set(report["baselines"]) == {"library_save_1_event"}
+    assert set(report["results"]) == {"writer_commands", "gate_us"}
+    assert set(report["ratios"]) == {"writes_vs_library_save", "gate_us"}
+    assert json.loads(json.dumps(report)) == report
+
+
+def test_both_sides_wait_for_the_disk_and_are_measured_as_often(report: dict[str, Any]) -> None:
+    assert report["machine"]["synchronous"] == 2
+    baseline, writer = report["baselines"]["library_save_1_event"], report["results"]["writer_commands"]
+    assert len(baseline["runs"]) == len(writer["runs"]) == 2
+    assert min(*baseline["runs"], *writer["runs"], report["results"]["gate_us"]["median"]) > 0
+    assert report["ratios"]["writes_vs_library_save"] == pytest.approx(
+        writer["median"] / baseline["median"], rel=0.02, abs=0.02
+    )
+
+
+def test_the_median_is_told_of_what_was_measured() -> None:
+    report = bench._report([300.0, 100.0, 200.0], [10.0, 30.0, 20.0], 12.34, 2)
+    assert report["results"]["writer_commands"] == {
+        "median": 200,
+        "unit": "commands/s",
+        "runs": [300, 100, 200],
+    }
+    assert report["ratios"] == {"writes_vs_library_save": 10.0, "gate_us": 12.3}
+
+
+def test_progress_is_told_in_turns(tiny: None) -> None:
+    told: list[str] = []
+    bench.run_bench(told.append)
+    assert told == ["warming up", "round 1 of 2", "round 2 of 2"]
+
+
+def test_the_collector_is_on_again_afterwards(report: dict[str, Any]) -> None:
+    assert report
+    assert gc.isenabled()
+
+
+def test_a_bench_of_refusals_is_no_bench() -> None:
+    bench.refuse_errors(["an outcome"])
+    with pytest.raises(Overloaded):
+        bench.refuse_errors(["an outcome", Overloaded("the queue is full")])

@@ -1,0 +1,172 @@
+"""The running service: what it must not start with, and how it starts and stops as a process."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from exchange.errors import ForkRefused, SettingsInvalid
+from exchange.wiring.bench import Bench
+from exchange.wiring.ledger import published_checkpoint
+from exchange.wiring.service import READY_FILE, door_material, serve
+from tests.wiring.shards import forget_events, open_files, position, young
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from exchange.settings import Settings
+
+WAIT_MAX_S = 20.0
+LOOK_EVERY_S = 0.02
+
+
+# --- the door's certificates -----------------------------------------------------------------------------
+
+
+def test_development_makes_its_certificates_once(empty: Settings) -> None:
+    assert door_material(empty) == door_material(empty)
+
+
+def test_production_reads_what_it_is_told(empty: Settings, tmp_path: Path) -> None:
+    files = {}
+    for name in ("server_certificate", "server_key", "client_authorities"):
+        files[name] = tmp_path / name
+        files[name].write_bytes(name.encode())
+    named = {"mode": "production", "operator_thumbprint": "ab" * 32, "operator_signing_key": "cd" * 32}
+    material, thumbprint, signing_key = door_material(empty.model_copy(update=files | named))
+    assert material.server_certificate == b"server_certificate"
+    assert material.server_key == b"server_key"
+    assert material.client_authorities == b"client_authorities"
+    assert (thumbprint, signing_key) == ("ab" * 32, "cd" * 32)
+    assert not empty.data.exists()
+
+
+def test_production_without_a_readable_certificate_does_not_start(empty: Settings, tmp_path: Path) -> None:
+    absent = tmp_path / "absent.pem"
+    named = {
+        "mode": "production",
+        "server_certificate": absent,
+        "server_key": absent,
+        "client_authorities": absent,
+    }
+    with pytest.raises(SettingsInvalid, match="cannot be read"):
+        door_material(empty.model_copy(update=named))
+
+
+# --- what it must not start with -------------------------------------------------------------------------
+
+
+def on_any_port(settings: Settings) -> Settings:
+    return settings.model_copy(update={"port": 0, "metrics_port": 0})
+
+
+def test_an_older_store_is_not_served(shard: Settings, tmp_path: Path) -> None:
+    forget_events(shard, back_to=young(tmp_path / "older").data / "events.db")
+    with pytest.raises(ForkRefused, match="rolled back") as refused:
+        serve(on_any_port(shard))
+    assert "restore the newest backup" in refused.value.remedy
+    assert position(shard) == 1
+    assert not (shard.data / READY_FILE).exists()
+
+
+def test_a_rewritten_store_of_the_same_size_is_not_served(shard: Settings, tmp_path: Path) -> None:
+    """Another history, as long as the signed one: only the roots can tell."""
+    bench = Bench.open(tmp_path / "other", 1)
+    bench.core.close()
+    forget_events(shard, back_to=tmp_path / "other" / "events.db")
+    before = published_checkpoint(shard).read_bytes()
+    with pytest.raises(ForkRefused, match="its root at that size is another"):
+        serve(on_any_port(shard))
+    assert published_checkpoint(shard).read_bytes() == before
+    assert not (shard.data / READY_FILE).exists()
+
+
+def test_a_longer_rewritten_store_is_not_served(shard: Settings, tmp_path: Path) -> None:
+    bench = Bench.open(tmp_path / "other", 2)
+    bench.core.close()
+    assert position(bench.core.settings) > position(shard)
+    forget_events(shard, back_to=tmp_path / "other" / "events.db")
+    with pytest.raises(ForkRefused):
+        serve(on_any_port(shard))
+
+
+def test_a_taken_port_is_told_and_everything_closed_again(shard: Settings) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(SettingsInvalid, match=f"cannot be opened.*{port}"):
+            serve(shard.model_copy(update={"port": port, "metrics_port": 0}))
+    assert not (shard.data / READY_FILE).exists()
+    if Path("/proc/self/fd").is_dir():
+        assert open_files(shard.data) == []
+
+
+# --- as a process ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[[Path], subprocess.Popen[bytes]]]:
+    """Start a service on a folder; what still runs at the end is killed."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start_one(data: Path) -> subprocess.Popen[bytes]:
+        words = ["serve", "--data", str(data), "--port", "0", "--metrics-port", "0"]
+        process = subprocess.Popen([sys.executable, "-m", "exchange", *words], stderr=subprocess.DEVNULL)  # noqa: S603 -- our own program
+        started.append(process)
+        return process
+
+    yield start_one
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def ready(process: subprocess.Popen[bytes], data: Path) -> dict[str, Any]:
+    """Return what this very process says of itself, once it does."""
+    until = time.monotonic() + WAIT_MAX_S
+    while time.monotonic() < until:
+        assert process.poll() is None, "the service ended"
+        file = data / READY_FILE
+        if file.exists():
+            told: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+            if told["pid"] == process.pid:
+                return told
+        time.sleep(LOOK_EVERY_S)
+    raise AssertionError("the service did not get ready")
+
+
+def test_a_service_says_where_it_listens_and_takes_it_back(
+    shard: Settings, start: Callable[[Path], subprocess.Popen[bytes]]
+) -> None:
+    # Left by a service that was killed.
+    (shard.data / READY_FILE).write_text(json.dumps({"pid": os.getpid(), "target": "127.0.0.1:1"}))
+    process = start(shard.data)
+    told = ready(process, shard.data)
+    host, _, port = told["target"].rpartition(":")
+    with socket.create_connection((host, int(port)), timeout=WAIT_MAX_S):
+        process.send_signal(signal.SIGTERM)
+    assert process.wait(WAIT_MAX_S) == 0
+    assert not (shard.data / READY_FILE).exists()
+
+
+def test_a_first_start_publishes_its_first_event(
+    empty: Settings, start: Callable[[Path], subprocess.Popen[bytes]]
+) -> None:
+    process = start(empty.data)
+    told = ready(process, empty.data)
+    note = published_checkpoint(empty).read_text(encoding="utf-8")
+    assert note.startswith(f"{told['origin']}\n1\n")
+    assert told["log_vkey"].startswith(f"{told['origin']}+")
+    process.send_signal(signal.SIGINT)
+    assert process.wait(WAIT_MAX_S) == 0
+    assert position(empty) == 1
