@@ -73,8 +73,7 @@ class Verdict:
 class Party(Protocol):
     """One side of the traffic."""
 
-    # Numbers of the messages it takes; whether judging one asks the exchange.
-    takes: frozenset[str]
+    # Whether judging a message asks the exchange.
     asks_to_judge: bool
 
     def notice(self, happening: Happening) -> None:

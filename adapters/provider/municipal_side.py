@@ -38,7 +38,6 @@ _NUMBERS: Final = 90_000_000
 class MunicipalSide:
     """Sends assignments; takes starts and stops."""
 
-    takes: frozenset[str] = frozenset({"305", "307"})
     asks_to_judge = False
 
     def __init__(self, desk: Desk) -> None:

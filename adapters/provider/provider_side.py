@@ -49,7 +49,6 @@ class _Line:
 class ProviderSide:
     """Takes assignments; sends starts and stops."""
 
-    takes: frozenset[str] = frozenset({"301"})
     asks_to_judge = True
 
     def __init__(self, desk: Desk) -> None:
@@ -75,7 +74,8 @@ class ProviderSide:
             if not findings:
                 findings = self._assign(notice, plan_id, matched)
         except Denied as denied:
-            desk.log.warning("assignment_denied", rule=",".join(denied.rules), decision_id=denied.decision_id)
+            decided = {"decision_id": denied.decision_id} if denied.decision_id else {}
+            desk.log.warning("assignment_denied", rule=",".join(denied.rules), **decided)
             return Verdict(tuple(Finding("PLAN-DENIED", line.path, NOT_ON_PLAN) for line in lines))
         if findings:
             return Verdict(findings)

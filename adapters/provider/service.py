@@ -31,7 +31,13 @@ from adapters.provider.provider_side import ProviderSide
 from adapters.provider.retour import RetourIdentity, build_retour, read_retour
 from adapters.provider.rules import TECHNICAL, in_message_findings
 from adapters.provider.xml import emit
-from adapters.sdk.errors import Denied, ExchangeRefused, Refusal, SdkError
+from adapters.sdk.errors import (
+    CredentialsInvalid,
+    Denied,
+    ExchangeRefused,
+    PseudonymRefused,
+    Refusal,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,9 +51,12 @@ if TYPE_CHECKING:
     from adapters.provider.folders import Incoming
     from adapters.provider.journal import Journal
     from adapters.provider.xml import Message
+    from adapters.sdk.errors import SdkError
     from adapters.sdk.logs import AdapterLog
 
 FOLLOWED: Final = "plans"
+# What a later attempt can mend, by itself or once a person looked at it.
+NOT_NOW: Final = (ExchangeRefused, CredentialsInvalid, PseudonymRefused)
 PAUSE_ATTEMPTS_MAX: Final = 6  # the wait for an exchange that is away doubles from one second to 32
 
 
@@ -167,8 +176,6 @@ class Service:
         """Answer a message; False leaves it in the inbox for a later pass."""
         desk, message, key = self._desk, incoming.message, _key(incoming)
         self._require_between_us(message, ours=False)
-        if message.number not in self._party.takes:
-            raise FileRefused("a message of this kind goes the other way")
         if self._paused and self._party.asks_to_judge:
             return False
         arrival = desk.journal.receive(key, desk.now_ms, desk.today)
@@ -178,7 +185,7 @@ class Service:
             return True
         try:
             verdict = self._judge(message, arrival)
-        except SdkError as error:
+        except NOT_NOW as error:
             self._pause(error)
             return False
         self._pauses = 0
@@ -217,7 +224,10 @@ class Service:
         desk.log.info(told, message_type=message.name, rule=rules)
 
     def _require_between_us(self, message: Message, *, ours: bool) -> None:
-        """Refuse what is of another law or between others; a retour names sender and receiver unswapped."""
+        """Refuse what is of another law or between others; a retour names sender and receiver unswapped.
+
+        The widths of both codes are part of each message's schema, so a message cannot go the other way.
+        """
         config = self._desk.config
         if message.law is not config.law:
             raise FileRefused("a message of another law than this adapter is set up for")
@@ -262,7 +272,7 @@ class Service:
             findings = getattr(broken, "findings", ())
             desk.errands.park(errand, f"{broken.code} {','.join(one.rule for one in findings)}".strip())
             desk.alarm("errand_parked", message_type=errand.kind, reason=broken.code)
-        except SdkError as error:
+        except NOT_NOW as error:
             self._pause(error)
         else:
             self._pauses = 0

@@ -15,39 +15,11 @@ from adapters.provider.mapping import read_assignments, read_starts, read_stops
 from adapters.provider.records import Product
 from adapters.provider.retour import read_retour
 from adapters.provider.xml import emit
-from tests.provider.builders import BSN, SURNAME
-from tests.provider.world import OTHER_OIN, PROVIDER_OIN, SUPPORT, TODAY, Both, pseudonym
+from tests.provider.builders import BSN
+from tests.provider.world import OTHER_BSN, OTHER_OIN, PROVIDER_OIN, SUPPORT, TODAY, Both, agreed, of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-    from adapters.provider.xml import Message
-    from tests.provider.world import Adapter
-
-OTHER_BSN = "111222333"
-
-
-@pytest.fixture
-def both(tmp_path: Path) -> Iterator[Both]:
-    made = Both(tmp_path)
-    made.world.open_plan()
-    yield made
-    log = made.log
-    made.close()
-    # Whatever a test did, no log names a resident.
-    for secret in (BSN, OTHER_BSN, SURNAME, pseudonym(PROVIDER_OIN, BSN).hex()):
-        assert secret not in log
-
-
-def of(adapter: Adapter, number: str) -> list[Message]:
-    return [message for message in adapter.archived if message.number == number]
-
-
-def agreed(both: Both) -> None:
-    both.register()
-    both.world.request()
-    both.world.say(agreed=True)
 
 
 def test_what_is_agreed_is_assigned_and_answered(both: Both) -> None:

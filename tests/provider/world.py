@@ -56,6 +56,7 @@ if TYPE_CHECKING:
 MUNICIPALITY_OIN = "00000001003214345000"
 PROVIDER_OIN = "00000003271543200000"
 OTHER_OIN = "00000009999999999000"
+OTHER_BSN = "111222333"
 PLAN = "plan-1"
 SUPPORT = "support-1"
 START = datetime(2026, 6, 1, 9, 0, tzinfo=UTC)
@@ -246,14 +247,14 @@ class Port(ExchangePort):
         held = self._world.enter("find_case")
         plan_id = held.plan_of.get(pseudonym.hex(), "")
         if not plan_id or self._oin not in held.plans[plan_id].related:
-            raise Denied(Refusal("ACCESS_DENIED", "refused", rules=("R03",), decision_id="d1"))
+            raise Denied(Refusal("ACCESS_DENIED", "refused", rules=("R03",), decision_id="0" * 32))
         return CaseFound(f"case of {plan_id}", plan_id)
 
     def look(self, plan_id: str) -> PlanSeen:
         held = self._world.enter("look")
         plan = held.plans.get(plan_id)
         if plan is None or self._oin not in plan.related:
-            raise Denied(Refusal("ACCESS_DENIED", "refused", rules=("R03",), decision_id="d2"))
+            raise Denied(Refusal("ACCESS_DENIED", "refused", rules=("R03",), decision_id="0" * 32))
         agreement = plan.agreement if self._oin == MUNICIPALITY_OIN else None
         return PlanSeen(plan.version, tuple(plan.supports.values()), agreement)
 
@@ -398,3 +399,15 @@ class Both:
     @property
     def log(self) -> str:
         return self.municipality.out.getvalue() + self.provider.out.getvalue()
+
+
+def of(adapter: Adapter, number: str) -> list[Message]:
+    """Return the messages of one kind that an adapter took."""
+    return [message for message in adapter.archived if message.number == number]
+
+
+def agreed(both: Both) -> None:
+    """Let the resident be registered and agree with one support."""
+    both.register()
+    both.world.request()
+    both.world.say(agreed=True)
