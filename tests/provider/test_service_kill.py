@@ -1,0 +1,153 @@
+"""kill -9 at every step of the whole traffic: run again, and it is as if nothing happened.
+
+A step is every statement that writes to a journal, every rename and every sync of a file, and every change of
+the exchange; the process is killed just before and just after each.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import pytest
+
+from adapters.provider.exchange_port import Stage
+from adapters.provider.retour import read_retour
+from tests.provider.world import START, SUPPORT, Both, Clock, agreed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PASSES = 3
+WRITING = ("COMMIT", "INSERT", "UPDATE", "DELETE")
+KINDS = ["301", "302", "305", "306", "307", "308"]
+
+
+class Steps:
+    """Counts steps, and kills its own process at one of them."""
+
+    def __init__(self, kill_at: int = 0) -> None:
+        self.taken = 0
+        self._kill_at = kill_at
+
+    def step(self) -> None:
+        self.taken += 1
+        if self.taken == self._kill_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def around(self, done: Callable[..., Any]) -> Callable[..., Any]:
+        def stepping(*words: Any, **more: Any) -> Any:  # noqa: ANN401 -- whatever is wrapped
+            self.step()
+            answer = done(*words, **more)
+            self.step()
+            return answer
+
+        return stepping
+
+    def statement(self, text: str) -> None:
+        if text.startswith(WRITING):
+            self.step()
+
+
+def live(root: Path, steps: Steps, begin: timedelta) -> None:
+    """Live through it all: agree, assign, start, stop; what was done before is not done again."""
+    both = Both(root, Clock(START + begin))
+    world = both.world
+    if not world.held().plans:
+        world.open_plan()
+    if SUPPORT not in world.held().plans["plan-1"].supports:
+        agreed(both)
+    for adapter in (both.municipality, both.provider):
+        adapter.journal.connection.set_trace_callback(steps.statement)
+    os.fsync = steps.around(os.fsync)
+    Path.replace = steps.around(Path.replace)  # type: ignore[method-assign] # this process ends soon
+    Path.rename = steps.around(Path.rename)  # type: ignore[method-assign] # this process ends soon
+    both.work(PASSES)
+    if world.support().stage is Stage.ASSIGNED:
+        world.start()
+    both.work(PASSES)
+    if world.support().stage is Stage.STARTED:
+        world.stop()
+    both.work(PASSES)
+
+
+def in_a_process_of_its_own(root: Path, kill_at: int, begin: timedelta) -> tuple[bool, int]:
+    """Return whether it was killed, and how many steps it took."""
+    counted = root / "steps"
+    child = os.fork()
+    if child == 0:
+        _child(root, counted, kill_at, begin)
+    _, status = os.waitpid(child, 0)
+    killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+    assert killed or status == 0
+    return killed, 0 if killed else int(counted.read_text())
+
+
+def _child(root: Path, counted: Path, kill_at: int, begin: timedelta) -> NoReturn:
+    failed = 1
+    try:
+        steps = Steps(kill_at)
+        live(root, steps, begin)
+        counted.write_text(str(steps.taken))
+        failed = 0
+    finally:
+        # Not one line more of the test run in here.
+        os._exit(failed)
+
+
+def assert_as_if_nothing_happened(root: Path) -> None:
+    both = Both(root, Clock(START + timedelta(days=1)))
+    assert len(both.world.assigned) == 1
+    assert both.world.support().stage is Stage.STOPPED
+    went = {(message.number, message) for message in both.municipality.archived + both.provider.archived}
+    # The same message may have arrived twice; there is one of each kind.
+    assert sorted(number for number, _ in went) == KINDS
+    assert all(read_retour(message).accepted for _, message in went if message.schema.answers)
+    for adapter in (both.municipality, both.provider):
+        assert adapter.names("inbox") == adapter.names("rejected") == []
+        assert adapter.service._desk.errands.undone() == ()
+        assert adapter.journal.due(2**60) == adapter.journal.parked() == ()
+        noted = "SELECT count(*) FROM inbox WHERE archived IS NULL"
+        assert adapter.journal.connection.execute(noted).fetchone() == (0,)
+    both.close()
+
+
+def test_undisturbed_it_is_so(tmp_path: Path) -> None:
+    killed, steps = in_a_process_of_its_own(tmp_path, 0, timedelta())
+    assert not killed
+    assert steps > len(KINDS) * 10
+    assert_as_if_nothing_happened(tmp_path)
+
+
+def kill_at_each(tmp_path: Path, first: int, every: int) -> None:
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    _, steps = in_a_process_of_its_own(whole, 0, timedelta())
+    for kill_at in range(first, steps, every):
+        root = tmp_path / str(kill_at)
+        root.mkdir()
+        killed, _ = in_a_process_of_its_own(root, kill_at, timedelta())
+        assert killed, kill_at
+        in_a_process_of_its_own(root, 0, timedelta(hours=3))
+        assert_as_if_nothing_happened(root)
+
+
+def test_killed_here_and_there_it_is_so_all_the_same(tmp_path: Path) -> None:
+    # A prime, so that it meets each kind of step somewhere.
+    kill_at_each(tmp_path, 3, 13)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("third", [1, 2, 3])
+def test_killed_at_any_step_it_is_so_all_the_same(tmp_path: Path, third: int) -> None:
+    kill_at_each(tmp_path, third, 3)
+
+
+def test_killed_again_and_again_it_gets_there(tmp_path: Path) -> None:
+    for life in range(1, 40):
+        in_a_process_of_its_own(tmp_path, 5 * life, timedelta(minutes=20 * life))
+    in_a_process_of_its_own(tmp_path, 0, timedelta(hours=15))
+    assert_as_if_nothing_happened(tmp_path)
