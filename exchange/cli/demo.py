@@ -77,15 +77,26 @@ def _tell(console: Console, line: dict[str, Any]) -> None:
 
 def _close(console: Console, shown: Shown, elapsed_s: float) -> None:
     if shown.report is not None:
-        word = "verified, every byte" if shown.report.ok else "differs"
-        console.print(f"  ✔ The officer's pack of {shown.report.size} leaves: {word}.", style="green")
+        outcome, word = ("VERIFIED", "verified, every byte") if shown.report.ok else ("DENY", "differs")
+        console.print(
+            f"  {MARKS[outcome]} The officer's pack of {shown.report.size} leaves: {word}.",
+            style=STYLES[outcome],
+        )
     console.print()
-    console.print(f"Everything is in {shown.data}  ({elapsed_s} s; service {shown.service_rss_mb:.0f} MB)")
+    # A folder's name may hold what rich takes for markup.
+    console.print(
+        f"Everything is in {shown.data}  ({elapsed_s} s; service {shown.service_rss_mb:.0f} MB)",
+        markup=False,
+        soft_wrap=True,
+    )
     if shown.ok:
         console.print("Check it yourself:", style="bold")
-        console.print(f"  exchange audit verify {shown.pack} --policy {shown.policy}", soft_wrap=True)
+        console.print(
+            f"  exchange audit verify {shown.pack} --policy {shown.policy}", markup=False, soft_wrap=True
+        )
         console.print(
             f"  grep -rl {shown.bsns[0]} {shown.data / 'exchange'}   # the BSN is nowhere in there",
+            markup=False,
             soft_wrap=True,
         )
     else:

@@ -22,6 +22,8 @@ from exchange.cli import __main__ as root
         (errors.Draining("the service is stopping"), 3),
         (errors.ProofInvalid("the root differs", place="checkpoint"), 1),
         (errors.LedgerDiffers("a leaf is missing", position="4"), 1),
+        (errors.ForkRefused("the store was rolled back", signed="9"), 1),
+        (errors.KeyUnavailable("there are events but no key database"), 1),
     ],
 )
 def test_a_named_error_is_a_sentence_its_remedy_and_a_code(
@@ -67,6 +69,23 @@ def test_a_wrong_call_is_two(arguments: list[str]) -> None:
 def test_every_noun_tells_what_it_does() -> None:
     shown = CliRunner().invoke(root.app, ["--help"])
     assert shown.exit_code == 0
-    for noun in ("serve", "demo", "gate", "audit"):
+    for noun in ("serve", "demo", "gate", "audit", "store", "config", "doctor", "bench"):
         assert noun in shown.output
         assert CliRunner().invoke(root.app, [noun, "--help"]).exit_code == 0
+
+
+def test_a_request_that_is_wrong_names_its_fields(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failing = typer.Typer()
+
+    @failing.command()
+    def fail() -> None:
+        raise errors.RequestInvalid("no such leaf", {"INDEX": "0 to 8"})
+
+    monkeypatch.setattr(root, "app", failing)
+    monkeypatch.setattr(sys, "argv", ["exchange"])
+    with pytest.raises(SystemExit) as ended:
+        root.main()
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.splitlines()[-1] == "INDEX: 0 to 8"

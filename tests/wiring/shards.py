@@ -68,10 +68,17 @@ def change(settings: Settings, statement: str) -> None:
         connection.close()
 
 
-def give_back(settings: Settings, from_folder: Path) -> None:
-    """Put back a copied shard, whole."""
-    shutil.rmtree(settings.data)
-    shutil.copytree(from_folder, settings.data)
+def flip_a_bit(settings: Settings, where: int, at: int) -> None:
+    """Change one byte of the event at a position."""
+    connection = sqlite3.connect(settings.data / "events.db")
+    try:
+        with connection:
+            query = "SELECT state FROM stored_events WHERE position = ?"
+            state = bytearray(connection.execute(query, (where,)).fetchone()[0])
+            state[at] ^= 1
+            connection.execute("UPDATE stored_events SET state = ? WHERE position = ?", (bytes(state), where))
+    finally:
+        connection.close()
 
 
 def open_files(folder: Path) -> list[str]:

@@ -1,0 +1,194 @@
+"""The demo and the bench on the screen and for programs, told by a story without processes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from exchange.cli import bench as bench_command
+from exchange.cli import demo as demo_command
+from exchange.errors import Unavailable
+from exchange.ledger.verify import Report
+from exchange.wiring import bench
+from exchange.wiring.demo import Shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.cli.conftest import Shell
+
+STORY: list[dict[str, Any]] = [
+    {"chapter": "One story, told once"},
+    {"name": "report", "text": "At the desk.", "outcome": "PERMIT", "rules": []},
+    {"name": "work-reads", "text": "Its own part.", "outcome": "PARTIAL", "rules": ["R09", "R31"]},
+    {"name": "wrong-hat", "text": "The wrong law:", "outcome": "DENY", "rules": ["R07"]},
+    {"name": "one-lens", "text": "Too early:", "outcome": "REFUSED", "rules": ["RULE_BROKEN"]},
+    {"name": "new", "text": "An outcome of tomorrow.", "outcome": "MAYBE", "rules": []},
+]
+BSN = "999900006"
+
+
+class Teller:
+    """Stands for `run_demo`: tells the same story, and shows what it was told to show."""
+
+    def __init__(self) -> None:
+        self.ok = True
+        self.verified = True
+
+    def __call__(
+        self,
+        data: Path,
+        tell: Callable[[dict[str, Any]], None],
+        pause: Callable[[str], None] | None = None,
+    ) -> Shown:
+        for line in STORY:
+            tell(line)
+        if pause is not None:
+            pause("127.0.0.1:1")
+        shown = Shown(data, ok=self.ok, origin="exchange.example/x/2026", log_vkey="x+1+2")
+        if self.ok:
+            shown.bsns, shown.receipts = [BSN], ["0.tlog-proof"]
+            shown.pack, shown.policy = data / "pack.zip", data / "policy"
+            shown.report = Report(self.verified, 41, b"r" * 32, shown.origin, (), 41, 9_000, 0)
+            shown.service_rss_mb = 93.26
+        shown.steps = [{key: line[key] for key in ("name", "outcome", "rules")} for line in STORY[1:]]
+        return shown
+
+
+@pytest.fixture
+def teller(monkeypatch: pytest.MonkeyPatch) -> Teller:
+    told = Teller()
+    monkeypatch.setattr(demo_command, "run_demo", told)
+    return told
+
+
+def test_the_story_is_readable(exchange: Shell, teller: Teller) -> None:
+    said = exchange("demo", "--data", "new")
+    lines = [line.strip() for line in said.out.splitlines()]
+    assert said.code == 0
+    assert "One story, told once" in lines
+    assert "✔ At the desk." in lines
+    assert "◐ Its own part. [partial: R09, R31]" in lines
+    assert "✘ The wrong law: [deny: R07]" in lines
+    assert "✘ Too early: [refused: RULE_BROKEN]" in lines
+    assert "? An outcome of tomorrow. [maybe]" in lines
+    assert "✔ The officer's pack of 41 leaves: verified, every byte." in lines
+    here = Path("new").resolve()
+    assert f"exchange audit verify {here / 'pack.zip'} --policy {here / 'policy'}" in lines
+    assert "\x1b" not in said.out
+
+
+def test_a_pack_that_differs_is_not_shown_as_good(exchange: Shell, teller: Teller) -> None:
+    teller.verified = False
+    said = exchange("demo", "--data", "new")
+    assert "✘ The officer's pack of 41 leaves: differs." in said.out
+    assert "every byte" not in said.out
+
+
+def test_a_folder_with_a_strange_name_is_told_as_it_is(exchange: Shell, teller: Teller) -> None:
+    said = exchange("demo", "--data", "[red]new")
+    assert str(Path("[red]new").resolve() / "pack.zip") in said.out
+
+
+def test_a_story_that_stopped_exits_one_and_says_where_to_look(exchange: Shell, teller: Teller) -> None:
+    teller.ok = False
+    said = exchange("demo", "--data", "new")
+    assert said.code == 1
+    assert "The story stopped before its end; see above and service.out." in said.out
+    assert "audit verify" not in said.out
+
+
+def test_one_object_for_programs(exchange: Shell, teller: Teller) -> None:
+    said = exchange("demo", "--data", "new", "--json")
+    told = json.loads(said.out)
+    here = Path("new").resolve()
+    assert said.code == 0
+    assert set(told) >= {
+        "ok", "data", "origin", "size", "checkpoint", "log_vkey", "policy", "pack", "receipts", "tiles",
+        "bsns", "steps", "elapsed_s",
+    }  # fmt: skip
+    assert (told["ok"], told["size"], told["bsns"]) == (True, 41, [BSN])
+    assert told["data"] == str(here)
+    assert told["checkpoint"] == str(here / "exchange" / "ledger" / "checkpoint")
+    assert told["tiles"] == str(here / "exchange" / "ledger")
+    assert told["service_rss_mb"] == 93.3
+    assert told["steps"][0] == {"name": "report", "outcome": "PERMIT", "rules": []}
+
+
+def test_one_object_also_when_the_story_stopped(exchange: Shell, teller: Teller) -> None:
+    teller.ok = False
+    said = exchange("demo", "--json")
+    told = json.loads(said.out)
+    assert (said.code, told["ok"], told["size"], told["bsns"]) == (1, False, 0, [])
+
+
+def test_a_folder_with_something_in_it_is_left_alone(exchange: Shell, teller: Teller) -> None:
+    Path("taken").mkdir()
+    Path("taken/mine").write_text("mine", encoding="utf-8")
+    said = exchange("demo", "--data", "taken")
+    assert (said.code, said.out) == (2, "")
+    assert "taken is not empty" in said.err
+
+
+def test_a_pause_waits_for_a_person_and_says_where_the_service_is(
+    exchange: Shell, teller: Teller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[bool] = []
+
+    def press_enter() -> str:
+        waited.append(True)
+        return ""
+
+    monkeypatch.setattr("builtins.input", press_enter)
+    assert "listens on 127.0.0.1:1" in exchange("demo", "--data", "new", "--pause").out
+    assert waited == [True]
+    # A program would wait for ever.
+    exchange("demo", "--json", "--pause")
+    assert waited == [True]
+
+
+def test_a_service_that_does_not_start_is_not_reachable(
+    exchange: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stuck(*_: object) -> Shown:
+        raise Unavailable("the service did not start; see service.out in its folder")
+
+    monkeypatch.setattr(demo_command, "run_demo", stuck)
+    said = exchange("demo", "--data", "new", "--json")
+    assert (said.code, said.out) == (3, "")
+    assert "service.out" in said.err
+
+
+# --- bench -----------------------------------------------------------------------------------------------
+
+MEASURED = bench._report([300.0, 100.0, 200.0], [10.0, 30.0, 20.0], 12.34, 2)
+
+
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    def measure(progress: Callable[[str], None]) -> dict[str, Any]:
+        progress("round 1 of 3")
+        return MEASURED
+
+    monkeypatch.setattr(bench_command, "run_bench", measure)
+    return MEASURED
+
+
+def test_a_bench_for_programs_prints_one_object(exchange: Shell, measured: dict[str, Any]) -> None:
+    said = exchange("bench", "--json", "--store", "sqlite")
+    assert (said.code, said.err) == (0, "round 1 of 3\n")
+    assert json.loads(said.out) == measured
+
+
+def test_a_bench_on_the_screen_names_each_number(exchange: Shell, measured: dict[str, Any]) -> None:
+    said = exchange("bench")
+    assert said.code == 0
+    for words in ("library_save_1_event", "writer_commands", "300, 100, 200", "writes_vs_library_save"):
+        assert words in said.out
+
+
+def test_a_store_that_cannot_be_measured_exits_two(exchange: Shell, measured: dict[str, Any]) -> None:
+    assert exchange("bench", "--store", "granite").code == 2
