@@ -11,18 +11,22 @@ import dataclasses
 import json
 import re
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, time
 from typing import Any, Final, TypeVar
 
 from adapters.provider.codes import AddressKind, Coded, DateUse, Gender, NameUse
-from adapters.provider.errors import ConfigInvalid
-from adapters.provider.records import Contact, PersonName, Resident
+from adapters.provider.errors import ConfigInvalid, MessageInvalid
+from adapters.provider.mapping import write_assignments
+from adapters.provider.records import Assignment, AssignmentNotice, Contact, Envelope, PersonName, Resident
+from adapters.provider.schema import Law
+from adapters.provider.xml import emit
 from adapters.sdk.bsn import Bsn, BsnRefused
 
 FILE_BYTES_MAX: Final = 64 * 1024
 HOUSE_NUMBER_MOST: Final = 99_999
 _Code = TypeVar("_Code", bound=Coded)
 _NAME_PARTS: Final = ("surname", "prefix", "partner_surname", "partner_prefix", "given_names", "initials")
+_ANY_DAY: Final = date(2026, 1, 1)
 _DUTCH: Final = "NL"
 _POSTCODE: Final = re.compile("[1-9][0-9]{3}[A-Z]{2}")
 
@@ -50,13 +54,15 @@ def read_person(data: bytes) -> RegisteredPerson:
     resident = Resident(
         bsn=_bsn(person),
         birth_date=_day(person, "birth_date"),
-        gender=person.code("gender", Gender) or Gender.UNKNOWN,
+        gender=person.code("gender", Gender, required=True) or Gender.UNKNOWN,
         name=PersonName(surname=surname, use=use or NameUse.OWN, **name),
         birth_date_use=person.code("birth_date_use", DateUse),
     )
     contact = _contact(person, _Keys("address.", person.take("address", dict)))
     person.refuse_rest()
-    return RegisteredPerson(resident, (contact,))
+    found = RegisteredPerson(resident, (contact,))
+    _require_sendable(found)
+    return found
 
 
 def write_contacts(contacts: tuple[Contact, ...]) -> str:
@@ -68,6 +74,16 @@ def write_contacts(contacts: tuple[Contact, ...]) -> str:
 def read_contacts(text: str) -> tuple[Contact, ...]:
     """Return what `write_contacts` wrote."""
     return tuple(Contact(**(told | {"kind": AddressKind.of(told["kind"])})) for told in json.loads(text))
+
+
+def _require_sendable(person: RegisteredPerson) -> None:
+    """Refuse now what a 301 could not carry later: a name or a street that is too long, for example."""
+    envelope = Envelope(Law.WMO, "0000", "00000000", "0", _ANY_DAY)
+    one = Assignment(0, None, _ANY_DAY, time(0), _ANY_DAY, budget_cents=0)
+    try:
+        emit(write_assignments(AssignmentNotice(envelope, person.resident, person.contacts, (one,))))
+    except MessageInvalid as broken:
+        raise ConfigInvalid(f"a 301 cannot carry this: {', '.join(map(str, broken.findings))}") from None
 
 
 class _Keys:
@@ -95,8 +111,8 @@ class _Keys:
             raise ConfigInvalid(f"{self._name}{key} is empty")
         return value
 
-    def code(self, key: str, kind: type[_Code]) -> _Code | None:
-        value = self.text(key)
+    def code(self, key: str, kind: type[_Code], *, required: bool = False) -> _Code | None:
+        value = self.text(key, required=required)
         try:
             return None if value is None else kind.of(value)
         except ValueError:
