@@ -1,4 +1,4 @@
-"""One running exchange for the tests of a worker that leave it as they found it, and new ones for the others."""
+"""One running exchange for the tests that leave it as they found it, and new ones for the others."""
 
 from __future__ import annotations
 

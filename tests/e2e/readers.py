@@ -1,7 +1,7 @@
 """Many readers of one plan at once, each asking again until it is refused; also as a process of its own.
 
-`python -m tests.e2e.readers` reads questions from standard input, a line each; says "reading" once every reader
-had an answer, then, when all were refused, one line with every answer.
+`python -m tests.e2e.readers` reads questions from standard input, a line each; says "reading" once every
+reader had an answer, then, when all were refused, one line with every answer.
 """
 
 from __future__ import annotations
@@ -23,8 +23,6 @@ from tests.e2e.service import ALIGN, DELIVER, INVESTIGATE, REPOSITORY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from exchange.v1.common_pb2 import Claim
 
 CLAIMS = {"align": ALIGN, "deliver": DELIVER, "find": INVESTIGATE}
 FIELDS = {"align": "lens_assessments.reason", "deliver": "goals.own_words", "find": "case_id"}
@@ -153,7 +151,7 @@ class Elsewhere:
     """A process of its own that reads along."""
 
     def __init__(self) -> None:
-        self._process = subprocess.Popen(  # noqa: S603 -- our own program, fixed words
+        self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.e2e.readers"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

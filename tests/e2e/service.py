@@ -1,4 +1,4 @@
-"""A whole exchange in a process of its own, and the organisations and people who talk to it over mutual TLS."""
+"""A whole exchange in a process of its own, and the people who talk to it over mutual TLS."""
 
 from __future__ import annotations
 

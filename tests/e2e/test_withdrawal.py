@@ -55,7 +55,7 @@ class Ended(NamedTuple):
 async def race(
     elsewhere: Elsewhere, question: Question, end: Callable[[], Awaitable[Any]], readers: int = READERS
 ) -> Ended:
-    """Let so many read, a tenth of them elsewhere; end their right in the middle; wait until each was refused."""
+    """Let so many read, a tenth of them elsewhere; end their right; wait until each was refused."""
     await elsewhere.start(question, readers // 10, ELSEWHERE_CONNECTIONS)
     clients = [question.client() for _ in range(CONNECTIONS)]
     book = Book()
@@ -100,7 +100,7 @@ def decisions_around(service: Service, ended: Ended) -> dict[str, tuple[int, str
 
 
 def assert_order_of_the_ledger(service: Service, ended: Ended, *rules: str) -> None:
-    """By the ledger: every permit before the end, every refusal after it, and each answer has its decision."""
+    """By the ledger: each answer has its decision, every permit before the end, every refusal after it."""
     recorded = decisions_around(service, ended)
     assert len(recorded) == len(ended.answers)
     for answer in ended.answers:
