@@ -1,10 +1,10 @@
-"""The publisher: receipts wait for their checkpoint, a fork is refused at the start, proofs verify."""
+"""The publisher: who waits for a receipt gets it, what fails for a moment is tried again, a fork ends it."""
 
 from __future__ import annotations
 
 import asyncio
-import shutil
-from typing import TYPE_CHECKING, Any
+import threading
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -14,377 +14,223 @@ from exchange.errors import (
     LedgerDiffers,
     ProofInvalid,
     RequestInvalid,
-    StoreUnavailable,
+    StoreFull,
     Unavailable,
+    VersionConflict,
 )
 from exchange.ledger.checkpoint import parse_policy
-from exchange.ledger.merkle import verify_consistency
 from exchange.ledger.receipt import verify_receipt
 from exchange.pipeline import publisher as room
 from exchange.pipeline.publisher import Publisher
-from exchange.pipeline.walk import CommandOutcome
-from exchange.wiring.core import publisher_of
-from tests.pipeline.held import turns
-from tests.pipeline.shard import Shard
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from pathlib import Path
 
-    from exchange.ledger.checkpoint import Checkpoint, SignedCheckpoint
+    from exchange.ledger.checkpoint import SignedCheckpoint
+    from exchange.ledger.integrator import Integrator
     from exchange.pipeline.queue import Pipeline
+    from tests.pipeline.shard import Shard
+
+WAIT_MAX_S = 10
+NEVER_S = 3_600.0
 
 
 class Faulty:
-    """An integrator that fails as told, and otherwise integrates. Counts its calls."""
+    """The shard's integrator, that fails as often as it is told, or waits at a gate."""
 
-    def __init__(self, shard: Shard) -> None:
-        self._integrator = shard.core.integrator
-        self.faults: list[ExchangeError] = []
+    def __init__(self, integrator: Integrator) -> None:
+        self._integrator = integrator
+        self.failures: list[ExchangeError] = []
         self.calls = 0
-        self.before: Any = lambda: None
-        self.after: Any = lambda: None
+        self.gate = threading.Event()
+        self.gate.set()
 
     def integrate(self) -> SignedCheckpoint | None:
+        assert self.gate.wait(WAIT_MAX_S)
         self.calls += 1
-        self.before()
-        if self.faults:
-            raise self.faults.pop(0)
-        signed = self._integrator.integrate()
-        self.after()
-        return signed
+        if self.failures:
+            raise self.failures.pop(0)
+        return self._integrator.integrate()
 
 
-def faulty_publisher(shard: Shard, interval_s: float) -> tuple[Faulty, Publisher, list[ExchangeError]]:
-    integrator = Faulty(shard)
-    errors: list[ExchangeError] = []
-    made = Publisher(
-        integrator,  # type: ignore[arg-type] # a fake of the one call
-        shard.core.tiles,
-        shard.core.reader,
-        interval_s=interval_s,
-        on_error=errors.append,
-    )
-    return integrator, made, errors
+class Desk:
+    """A publisher on a shard, and what it told of errors."""
+
+    def __init__(self, shard: Shard, interval_s: float) -> None:
+        self.shard = shard
+        self.integrator = Faulty(shard.core.integrator)
+        self.told: list[ExchangeError] = []
+        self.heard = asyncio.Event()
+        core = shard.core
+        self.publisher = Publisher(
+            cast("Any", self.integrator), core.tiles, core.reader, interval_s=interval_s, on_error=self._hear
+        )
+
+    def _hear(self, error: ExchangeError) -> None:
+        self.told.append(error)
+        self.heard.set()
 
 
 @pytest.fixture
-async def publisher(shard: Shard, pipeline: Pipeline) -> AsyncIterator[Publisher]:
-    made = publisher_of(shard.core, lambda error: pytest.fail(str(error)))
-    await made.start(pipeline)
+async def desk(shard: Shard) -> AsyncIterator[Desk]:
+    """A publisher that comes by itself at once, or where somebody waits."""
+    made = Desk(shard, 0.0)
     yield made
-    await made.stop()
+    made.integrator.failures.clear()
+    await made.publisher.stop()
 
 
-def accepted(shard: Shard, note: str | None) -> Checkpoint:
+async def published(desk: Desk, size: int) -> None:
+    """Wait until so many leaves are under a checkpoint."""
+    async with asyncio.timeout(WAIT_MAX_S):
+        while desk.publisher.size < size:
+            await desk.publisher._published.wait()
+
+
+async def test_what_is_there_is_published_before_the_start_is_over(desk: Desk, pipeline: Pipeline) -> None:
+    assert (desk.publisher.size, desk.publisher.checkpoint()) == (0, None)
+    await desk.publisher.start(pipeline)
+    note = desk.publisher.checkpoint()
+    assert desk.publisher.size == desk.shard.head == 1
     assert note is not None
-    return parse_policy(f"log {shard.core.signer.vkey}\nquorum none\n").accept(note.encode())
+    assert note.startswith(f"{desk.shard.core.origin}\n1\n")
 
 
-async def goal(shard: Shard, pipeline: Pipeline, plan_id: str) -> CommandOutcome:
-    outcome = await pipeline.submit(shard.goal(plan_id))
-    assert isinstance(outcome, CommandOutcome)
-    return outcome
-
-
-async def until_size(publisher: Publisher, size: int) -> None:
-    async with asyncio.timeout(30):
-        while publisher.size < size:
-            await publisher._published.wait()
-
-
-# --- receipts -----------------------------------------------------------------------------------------
-
-
-async def test_a_receipt_waits_for_the_checkpoint_that_covers_it(
-    shard: Shard, pipeline: Pipeline, publisher: Publisher
-) -> None:
-    _, _, plan_id = shard.plan()
-    done = await goal(shard, pipeline, plan_id)
-    proof = await publisher.receipt(done.leaf_index)
-    policy = parse_policy(f"log {shard.core.signer.vkey}\nquorum none\n")
-    proven = verify_receipt(done.leaf_entry, proof.encode(), policy)
-    assert (proven.origin, proven.index) == (shard.core.origin, done.leaf_index)
-    assert proven.size >= done.position
-    with pytest.raises(ProofInvalid):
-        verify_receipt(done.leaf_entry + b" ", proof.encode(), policy)
-    other = await goal(shard, pipeline, plan_id)
-    with pytest.raises(ProofInvalid):
-        verify_receipt(other.leaf_entry, proof.encode(), policy)
+async def test_a_commit_is_followed(desk: Desk, pipeline: Pipeline) -> None:
+    await desk.publisher.start(pipeline)
+    await pipeline.submit(desk.shard.registration("a" * 32))
+    await published(desk, desk.shard.head)
+    assert desk.publisher.size == desk.shard.head > 1
 
 
 async def test_who_waits_for_a_receipt_does_not_wait_for_the_interval(
     shard: Shard, pipeline: Pipeline
 ) -> None:
-    _, _, plan_id = shard.plan()
-    _, publisher, _ = faulty_publisher(shard, interval_s=3600)
-    await publisher.start(pipeline)
-    done = await goal(shard, pipeline, plan_id)
-    await turns()
-    assert publisher.size < done.position
-    async with asyncio.timeout(30):
-        assert await publisher.receipt(done.leaf_index)
-    assert publisher.size == done.position
-    await publisher.stop()
-
-
-async def test_every_leaf_of_a_group_gets_its_receipt(
-    shard: Shard, pipeline: Pipeline, publisher: Publisher
-) -> None:
-    _, _, plan_id = shard.plan()
-    done = await asyncio.gather(*(goal(shard, pipeline, plan_id) for _ in range(20)))
-    proofs = await asyncio.gather(*(publisher.receipt(one.leaf_index) for one in done))
+    desk = Desk(shard, NEVER_S)
+    await desk.publisher.start(pipeline)
+    await pipeline.submit(shard.registration("a" * 32))
+    index = shard.head - 1
+    async with asyncio.timeout(WAIT_MAX_S):
+        proof = await desk.publisher.receipt(index)
+    (entry,) = shard.core.reader.leaf_entries(index, index + 1)
     policy = parse_policy(f"log {shard.core.signer.vkey}\nquorum none\n")
-    for one, proof in zip(done, proofs, strict=True):
-        assert verify_receipt(one.leaf_entry, proof.encode(), policy).index == one.leaf_index
+    assert verify_receipt(entry, proof.encode(), policy).index == index
+    await desk.publisher.stop()
 
 
-@pytest.mark.parametrize("leaf_index", [-1, 1, 2, 10**12])
-async def test_a_leaf_that_is_not_there_has_no_receipt(
-    shard: Shard, publisher: Publisher, leaf_index: int
+@pytest.mark.parametrize("beyond", [0, 1, 10**6])
+async def test_there_is_no_receipt_beyond_the_store(beyond: int, desk: Desk, pipeline: Pipeline) -> None:
+    await desk.publisher.start(pipeline)
+    with pytest.raises(RequestInvalid, match="no such leaf"):
+        await desk.publisher.receipt(desk.shard.head + beyond)
+
+
+async def test_a_receipt_is_given_up_after_its_time(
+    desk: Desk, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert shard.head == 1
-    with pytest.raises(RequestInvalid):
-        await publisher.receipt(leaf_index)
+    await desk.publisher.start(pipeline)
+    desk.integrator.gate.clear()
+    await pipeline.submit(desk.shard.registration("a" * 32))
+    monkeypatch.setattr(room, "RECEIPT_WAIT_MAX_S", 0.01)
+    with pytest.raises(Unavailable, match="no checkpoint covers this leaf yet"):
+        await desk.publisher.receipt(desk.shard.head - 1)
+    desk.integrator.gate.set()
+    await published(desk, desk.shard.head)
+    assert await desk.publisher.receipt(desk.shard.head - 1)
 
 
-async def test_waiting_for_a_receipt_ends(
-    shard: Shard, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "error",
+    [
+        StoreFull("the disk is full"),
+        Unavailable("the store did not answer"),
+        ProofInvalid("a tile has the wrong length", place="tile"),
+        VersionConflict("another integrator claimed a checkpoint first"),
+    ],
+)
+async def test_what_failed_for_a_moment_is_tried_again(
+    error: ExchangeError, desk: Desk, pipeline: Pipeline
 ) -> None:
-    _, _, plan_id = shard.plan()
-    integrator, publisher, errors = faulty_publisher(shard, interval_s=0.01)
-    await publisher.start(pipeline)
-    done = await goal(shard, pipeline, plan_id)
-    integrator.faults = [StoreUnavailable("on purpose")] * 1000
-    monkeypatch.setattr(room, "RECEIPT_WAIT_MAX_S", 0.1)
+    await desk.publisher.start(pipeline)
+    desk.integrator.failures = [error] * 3
+    await pipeline.submit(desk.shard.registration("a" * 32))
+    await published(desk, desk.shard.head)
+    assert desk.told == [error] * 3
+    assert desk.publisher.stopped_by is None
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ForkRefused("the store was rolled back"), LedgerDiffers("a leaf is missing", position="2")],
+)
+async def test_a_difference_ends_publishing_for_good(
+    error: ExchangeError, desk: Desk, pipeline: Pipeline
+) -> None:
+    await desk.publisher.start(pipeline)
+    before, size = desk.publisher.checkpoint(), desk.publisher.size
+    desk.integrator.failures = [error]
+    await pipeline.submit(desk.shard.registration("a" * 32))
+    async with asyncio.timeout(WAIT_MAX_S):
+        await desk.heard.wait()
+    calls = desk.integrator.calls
+    await pipeline.submit(desk.shard.registration("b" * 32))
     with pytest.raises(Unavailable):
-        await publisher.receipt(done.leaf_index)
-    assert errors
-    integrator.faults = []
-    await publisher.stop()
-    assert publisher.size == shard.head
+        await desk.publisher.receipt(desk.shard.head - 1)
+    assert (desk.told, desk.publisher.stopped_by) == ([error], error)
+    # What was proven before still is.
+    assert (desk.publisher.checkpoint(), desk.publisher.size) == (before, size)
+    assert await desk.publisher.receipt(0)
+    await desk.publisher.stop()
+    assert desk.integrator.calls == calls
 
 
-# --- following ----------------------------------------------------------------------------------------
-
-
-async def test_a_commit_is_published_after_an_interval_without_being_asked(
-    shard: Shard, pipeline: Pipeline
-) -> None:
-    _, _, plan_id = shard.plan()
-    _, publisher, _ = faulty_publisher(shard, interval_s=0.01)
-    await publisher.start(pipeline)
-    done = await goal(shard, pipeline, plan_id)
-    await until_size(publisher, done.position)
-    assert accepted(shard, publisher.checkpoint()).size == done.position
-    await publisher.stop()
-
-
-async def test_a_commit_during_an_integration_is_not_forgotten(shard: Shard, pipeline: Pipeline) -> None:
-    _, _, plan_id = shard.plan()
-    integrator, publisher, _ = faulty_publisher(shard, interval_s=0.01)
-    await publisher.start(pipeline)
-    loop = asyncio.get_running_loop()
-    landed = asyncio.Event()
-    late: list[CommandOutcome] = []
-
-    def commit_more() -> None:
-        # The head was read; what is committed now has to wake the next turn by itself.
-        if not late:
-            later = asyncio.run_coroutine_threadsafe(goal(shard, pipeline, plan_id), loop)
-            late.append(later.result(30))
-            loop.call_soon_threadsafe(landed.set)
-
-    integrator.after = commit_more
-    await goal(shard, pipeline, plan_id)
-    await asyncio.wait_for(landed.wait(), 30)
-    await until_size(publisher, late[0].position)
-    await publisher.stop()
-
-
-async def test_what_failed_for_a_moment_is_tried_again_without_a_new_commit(
-    shard: Shard, pipeline: Pipeline
-) -> None:
-    _, _, plan_id = shard.plan()
-    integrator, publisher, errors = faulty_publisher(shard, interval_s=0.01)
-    await publisher.start(pipeline)
-    integrator.faults = [StoreUnavailable("on purpose"), StoreUnavailable("on purpose")]
-    done = await goal(shard, pipeline, plan_id)
-    await until_size(publisher, done.position)
-    assert [type(error) for error in errors] == [StoreUnavailable] * 2
-    assert publisher.stopped_by is None
-    await publisher.stop()
-
-
-@pytest.mark.parametrize("error", [ForkRefused("on purpose"), LedgerDiffers("on purpose")])
-async def test_a_fork_stops_publishing_for_good_and_tells_who_waits(
-    shard: Shard, pipeline: Pipeline, error: ExchangeError
-) -> None:
-    _, _, plan_id = shard.plan()
-    integrator, publisher, errors = faulty_publisher(shard, interval_s=0.01)
-    await publisher.start(pipeline)
-    size = publisher.size
-    integrator.faults = [error]
-    done = await goal(shard, pipeline, plan_id)
-    async with asyncio.timeout(4):  # shorter than a receipt waits for a checkpoint that may yet come
+async def test_who_waits_when_a_fork_is_found_is_told_at_once(desk: Desk, pipeline: Pipeline) -> None:
+    await desk.publisher.start(pipeline)
+    desk.integrator.gate.clear()
+    desk.integrator.failures = [ForkRefused("the store was rolled back")]
+    await pipeline.submit(desk.shard.registration("a" * 32))
+    waiting = asyncio.create_task(desk.publisher.receipt(desk.shard.head - 1))
+    await asyncio.sleep(0)
+    desk.integrator.gate.set()
+    # Well within RECEIPT_WAIT_MAX_S: nobody waits for what will not come.
+    async with asyncio.timeout(room.RECEIPT_WAIT_MAX_S / 2):
         with pytest.raises(Unavailable):
-            await publisher.receipt(done.leaf_index)
-    assert publisher.stopped_by is error
-    assert errors == [error]
-    calls = integrator.calls
-    await goal(shard, pipeline, plan_id)
-    await turns()
-    await publisher.stop()
-    assert (publisher.size, integrator.calls) == (size, calls)
+            await waiting
+
+
+@pytest.mark.parametrize("error", [ForkRefused("rolled back"), StoreFull("the disk is full")])
+async def test_a_start_that_is_refused_leaves_no_thread(
+    error: ExchangeError, shard: Shard, pipeline: Pipeline
+) -> None:
+    desk = Desk(shard, NEVER_S)
+    desk.integrator.failures = [error]
+    with pytest.raises(type(error)):
+        await desk.publisher.start(pipeline)
+    assert [one.name for one in threading.enumerate() if one.name.startswith("integrator")] == []
 
 
 async def test_stopping_publishes_what_was_committed_last(shard: Shard, pipeline: Pipeline) -> None:
-    _, _, plan_id = shard.plan()
-    _, publisher, _ = faulty_publisher(shard, interval_s=3600)
-    await publisher.start(pipeline)
-    done = await goal(shard, pipeline, plan_id)
-    await publisher.stop()
-    assert accepted(shard, publisher.checkpoint()).size == done.position
+    desk = Desk(shard, NEVER_S)
+    await desk.publisher.start(pipeline)
+    await pipeline.submit(shard.registration("a" * 32))
+    await desk.publisher.stop()
+    assert desk.publisher.size == shard.head > 1
+    assert [one.name for one in threading.enumerate() if one.name.startswith(("integrator", "proofs"))] == []
 
 
-async def test_stopping_ends_its_threads_though_the_last_integration_fails(
-    shard: Shard, pipeline: Pipeline
-) -> None:
-    integrator, publisher, _ = faulty_publisher(shard, interval_s=3600)
-    await publisher.start(pipeline)
-    integrator.faults = [StoreUnavailable("on purpose")]
-    with pytest.raises(StoreUnavailable):
-        await publisher.stop()
-    assert publisher._thread._shutdown
-    assert publisher._readers._shutdown
+async def test_an_earlier_size_is_proven_to_be_a_prefix(desk: Desk, pipeline: Pipeline) -> None:
+    await desk.publisher.start(pipeline)
+    await pipeline.submit(desk.shard.registration("a" * 32))
+    await published(desk, desk.shard.head)
+    size = desk.publisher.size
+    note, hashes = await desk.publisher.consistency(1)
+    assert note == desk.publisher.checkpoint()
+    assert hashes
+    assert await desk.publisher.consistency(size) == (note, [])
+    with pytest.raises(RequestInvalid, match="no checkpoint of that size"):
+        await desk.publisher.consistency(size + 1)
 
 
-# --- forks --------------------------------------------------------------------------------------------
-
-
-async def started(data: Path) -> None:
-    """Open a shard and its publisher as a service does."""
-    shard = Shard(data)
-    try:
-        pipeline = shard.queue()
-        publisher = publisher_of(shard.core, lambda _: None)
-        try:
-            await publisher.start(pipeline)
-        finally:
-            publisher._thread.shutdown()
-            publisher._readers.shutdown()
-            await pipeline.drain()
-    finally:
-        shard.close()
-
-
-def keep(data: Path, aside: Path) -> None:
-    """Copy the event database, closed, as a backup would."""
-    aside.mkdir(exist_ok=True)
-    for file in data.glob("events.db*"):
-        shutil.copy2(file, aside / file.name)
-
-
-def restore(data: Path, aside: Path) -> None:
-    """Put the backup back; what was signed stays where it is."""
-    for file in data.glob("events.db*"):
-        file.unlink()
-    for file in aside.glob("events.db*"):
-        shutil.copy2(file, data / file.name)
-
-
-async def test_an_older_store_than_was_signed_is_refused_at_the_start(tmp_path: Path) -> None:
-    data, aside = tmp_path / "data", tmp_path / "aside"
-    shard = Shard(data)
-    _, _, plan_id = shard.plan()
-    shard.close()
-    keep(data, aside)
-    shard = Shard(data)
-    shard.done(shard.goal(plan_id))
-    signed = shard.core.integrator.integrate()
-    assert signed is not None
-    shard.close()
-    await started(data)
-
-    restore(data, aside)
-    with pytest.raises(ForkRefused):
-        await started(data)
-
-
-async def test_another_history_of_the_same_length_or_longer_is_refused(tmp_path: Path) -> None:
-    data, aside = tmp_path / "data", tmp_path / "aside"
-    shard = Shard(data)
-    _, _, plan_id = shard.plan()
-    shard.close()
-    keep(data, aside)
-    shard = Shard(data)
-    shard.done(shard.goal(plan_id))
-    shard.core.integrator.integrate()
-    shard.close()
-    keep(data, tmp_path / "true")
-
-    # Beside the service, the operator lets the old store grow another way, past what was signed.
-    restore(data, aside)
-    checkpoints = data / "checkpoints"
-    checkpoints.rename(tmp_path / "signed")
-    checkpoints.mkdir()
-    shutil.copy2(tmp_path / "signed" / "origin", checkpoints / "origin")
-    (checkpoints / "checkpoints.db").touch()
-    for goals in (1, 2):
-        shard = Shard(data)
-        shard.done(shard.goal(plan_id, "een ander verleden"))
-        shard.verified()
-        shard.close()
-        keep(data, tmp_path / f"forged-{goals}")
-    shutil.rmtree(checkpoints)
-    (tmp_path / "signed").rename(checkpoints)
-
-    for forged in ("forged-1", "forged-2"):
-        restore(data, tmp_path / forged)
-        with pytest.raises(ForkRefused):
-            await started(data)
-    restore(data, tmp_path / "true")
-    await started(data)
-
-
-async def test_a_leaf_changed_behind_the_log_stops_it_from_signing(shard: Shard, pipeline: Pipeline) -> None:
-    _, _, plan_id = shard.plan()
-    with shard.core.recorder.datastore.transaction(commit=True) as cursor:
-        cursor.execute("UPDATE leaves SET entry = CAST(entry || ' ' AS BLOB) WHERE leaf_index = 1")
-    publisher = publisher_of(shard.core, lambda _: None)
-    with pytest.raises(LedgerDiffers):
-        await publisher.start(pipeline)
-    assert publisher.checkpoint() is None
-    publisher.stopped_by = LedgerDiffers("seen")
-    await publisher.stop()
-    assert plan_id
-
-
-# --- consistency --------------------------------------------------------------------------------------
-
-
-async def test_every_earlier_checkpoint_is_proven_consistent_with_the_newest(
-    shard: Shard, pipeline: Pipeline, publisher: Publisher
-) -> None:
-    _, _, plan_id = shard.plan()
-    earlier = []
-    for _ in range(5):
-        done = await goal(shard, pipeline, plan_id)
-        await publisher.receipt(done.leaf_index)
-        earlier.append(accepted(shard, publisher.checkpoint()))
-    for old in earlier:
-        note, hashes = await publisher.consistency(old.size)
-        new = accepted(shard, note)
-        assert new.size == publisher.size
-        verify_consistency(old.size, new.size, old.root, new.root, hashes)
-    first, last = earlier[0], earlier[-1]
-    _, hashes = await publisher.consistency(first.size)
-    with pytest.raises(ProofInvalid):
-        verify_consistency(first.size, last.size, b"\x00" * 32, last.root, hashes)
-    assert (await publisher.consistency(last.size))[1] == []
-
-
-@pytest.mark.parametrize("size", [0, -1, 10**12])
-async def test_sizes_without_a_checkpoint_have_no_consistency_proof(publisher: Publisher, size: int) -> None:
+async def test_nothing_is_proven_before_the_first_checkpoint(desk: Desk) -> None:
     with pytest.raises(RequestInvalid):
-        await publisher.consistency(size)
+        await desk.publisher.consistency(0)
