@@ -113,7 +113,7 @@ def test_a_disk_that_is_full_in_the_middle_of_a_commit_loses_nothing_acknowledge
     assert refused is not None
     refused_id, code = refused
     assert code == "STORE_FULL"
-    assert again == ["STORE_FULL", "STORE_FULL"]
+    assert again == {"STORE_FULL"}
     shard = Shard(data)
     try:
         shard.verified()

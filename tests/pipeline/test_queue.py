@@ -63,22 +63,27 @@ async def test_an_idle_call_does_not_wait_for_the_cap(
     assert isinstance(outcome, CommandOutcome)
 
 
-async def test_a_stream_of_calls_that_never_rests_is_cut_off_by_the_cap(
-    shard: Shard, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("cap_s", "one_group"), [(3600.0, True), (0.0, False)])
+async def test_calls_that_come_turn_by_turn_are_one_group_until_the_cap(
+    shard: Shard,
+    monkeypatch: pytest.MonkeyPatch,
+    cap_s: float,
+    one_group: bool,  # noqa: FBT001 -- a parameter of the test
 ) -> None:
     _, _, plan_id = shard.plan()
     shard.done(shard.question(plan_id))
     held = Held(shard)
-    pipeline = Pipeline(held, shard.core.hot, shard.core.loader)  # type: ignore[arg-type] # a fake of the one call
-    monkeypatch.setattr(room, "LINGER_MAX_S", 0.0)
-    calls = [asyncio.ensure_future(pipeline.submit(shard.question(plan_id)))]
-    await turns(3)
-    # With the cap at nothing the group closes at once, though the loop has not been quiet for ten turns.
-    await until(held.entered)
-    calls.append(asyncio.ensure_future(pipeline.submit(shard.question(plan_id))))
     held.go.set()
+    pipeline = Pipeline(held, shard.core.hot, shard.core.loader)  # type: ignore[arg-type] # a fake of the one call
+    monkeypatch.setattr(room, "LINGER_MAX_S", cap_s)
+    calls = []
+    for _ in range(30):
+        calls.append(asyncio.ensure_future(pipeline.submit(shard.question(plan_id))))
+        await turns(3)
     await asyncio.gather(*calls)
-    assert held.groups == [1, 1]
+    assert sum(held.groups) == 30
+    assert (held.groups == [30]) is one_group
+    assert one_group or held.groups[0] <= 3
     await pipeline.drain()
 
 
