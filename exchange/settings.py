@@ -20,7 +20,7 @@ ENV_PREFIX: Final = "EXCHANGE_"
 ENV_OTHERS: Final = frozenset({"EXCHANGE_STANDARDS_DIR", "EXCHANGE_DESIGN_DIR", "EXCHANGE_CONFIG"})
 HIDDEN: Final = frozenset({"operator_signing_key"})
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
-PRODUCTION_NEEDS: Final = (
+PRODUCTION_NAMES: Final = (
     "server_certificate",
     "server_key",
     "client_authorities",
@@ -164,7 +164,7 @@ def _refuse_weak(settings: Settings) -> None:
         if settings.host not in LOOPBACK:
             raise SettingsInvalid("development mode serves loopback only", host="not loopback")
         return
-    for name in PRODUCTION_NEEDS:
+    for name in PRODUCTION_NAMES:
         if not getattr(settings, name):
             raise SettingsInvalid("production needs this setting", name=name)
     data = settings.data.resolve()

@@ -9,7 +9,7 @@ import pytest
 
 from exchange.errors import SettingsInvalid
 from exchange.settings import (
-    PRODUCTION_NEEDS,
+    PRODUCTION_NAMES,
     Settings,
     load_settings,
     shown,
@@ -204,7 +204,7 @@ def test_a_whole_production_service_may_start(production: dict[str, Any]) -> Non
     assert load_settings(**production).mode == "production"
 
 
-@pytest.mark.parametrize("name", PRODUCTION_NEEDS)
+@pytest.mark.parametrize("name", PRODUCTION_NAMES)
 def test_production_lacks_nothing(name: str, production: dict[str, Any]) -> None:
     del production[name]
     with pytest.raises(SettingsInvalid, match=f"production needs.*{name}"):
