@@ -90,7 +90,7 @@ def test_every_skip_says_why() -> None:
 
 SILENT = """
 def test_nothing():
-    walk()
+    called_by_nobody_else()
 
 async def test_only_looks():
     x = 1
