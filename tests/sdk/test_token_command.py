@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import jwt
@@ -74,3 +75,14 @@ def test_a_key_that_others_can_read_signs_nothing(app: typer.Typer, folder: Path
     assert done.exit_code == 2
     assert done.stdout == ""
     assert "signing.key is open to others" in done.stderr
+
+
+def test_an_expired_certificate_gets_no_token(app: typer.Typer, tmp_path: Path) -> None:
+    long_ago = datetime.now(UTC) - timedelta(days=9)
+    DevelopmentAuthority(tmp_path / "authority").issue_organisation(
+        OIN, "Gemeente Voorbeeld", tmp_path / "keys", valid_from=long_ago, valid_for=timedelta(days=1)
+    )
+    done = CliRunner().invoke(app, ["--credentials", str(tmp_path / "keys"), *PERSON])
+    assert done.exit_code == 2
+    assert done.stdout == ""
+    assert "expired" in done.stderr
