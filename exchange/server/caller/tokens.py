@@ -20,6 +20,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from exchange.errors import PersonTokenInvalid
+from exchange.server.contract.formats import holds_bsn
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -150,6 +151,9 @@ def _word(claims: dict[str, Any], name: str, chars_max: int) -> str:
     value = claims[name]
     if not isinstance(value, str) or len(value) > chars_max or not _TOKEN.fullmatch(value):
         raise PersonTokenInvalid("a claim of the person token has the wrong shape", claim=name)
+    # What a portal knows a resident by; it would be written beside every decision, in the clear.
+    if holds_bsn(value):
+        raise PersonTokenInvalid("a claim of the person token holds a burgerservicenummer", claim=name)
     return value
 
 
