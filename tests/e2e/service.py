@@ -93,6 +93,7 @@ class Service:
             if file.exists() and (ready := json.loads(file.read_text()))["pid"] == process.pid:
                 return dict(ready)
             time.sleep(0.02)
+        self.kill()
         raise AssertionError(f"the service did not start:\n{self.said()[-2_000:]}")
 
     def stop(self) -> int:

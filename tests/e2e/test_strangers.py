@@ -17,7 +17,7 @@ from adapters.sdk.tokens import base64url
 from exchange.keys.authority import DevelopmentAuthority
 from exchange.v1 import case_service_pb2, consent_service_pb2, disclosure_service_pb2, plan_pb2
 from exchange.v1 import plan_service_pb2 as plan_pb
-from tests.e2e.service import ACCESS, ADMIN, CARE, CITY, DELIVER, INVESTIGATE, WORD, Case
+from tests.e2e.service import ACCESS, ADMIN, CARE, CITY, DELIVER, INVESTIGATE, WORD, Case, made_up_bsns
 from tests.e2e.wire import (
     CODE,
     DECIDED,
@@ -60,6 +60,17 @@ def test_an_expired_token_is_refused(service: Service) -> None:
     old = token_of(service.credentials(), at=time.time() - 600)
     told = assert_unauthenticated(service, "PERSON_TOKEN_INVALID", token=old)
     assert told.info.metadata["claim"] == "exp"
+
+
+def test_a_token_that_names_somebody_by_a_bsn_is_refused(service: Service) -> None:
+    bsn = next(made_up_bsns())
+    for name, value in (("professional", bsn), ("professional", f"burger:{bsn}"), ("role", bsn)):
+        said: dict[str, Any] = {name: value}
+        told = assert_unauthenticated(
+            service, "PERSON_TOKEN_INVALID", token=token_of(service.credentials(), **said)
+        )
+        assert told.info.metadata["claim"] in {"sub", "role"}
+        assert bsn not in str(told.metadata)
 
 
 def test_a_token_of_another_organisation_is_refused(service: Service) -> None:
