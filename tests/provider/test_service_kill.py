@@ -16,7 +16,8 @@ import pytest
 
 from adapters.provider.exchange_port import Stage
 from adapters.provider.retour import read_retour
-from tests.provider.world import START, SUPPORT, Both, Clock, agreed
+from tests.provider.around import Both, Clock, agreed
+from tests.provider.world import START, SUPPORT
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from lxml import etree
 
-from adapters.provider.codes import WmoStopReason
+from adapters.provider.codes import JwStopReason, WmoStopReason
 from adapters.provider.exchange_port import Stage
 from adapters.provider.mapping import read_assignments, read_starts, read_stops
 from adapters.provider.records import Product
 from adapters.provider.retour import read_retour
+from adapters.provider.schema import Law
 from adapters.provider.xml import emit
+from tests.provider.around import Both, agreed, of
 from tests.provider.builders import BSN
-from tests.provider.world import OTHER_BSN, OTHER_OIN, PROVIDER_OIN, SUPPORT, TODAY, Both, agreed, of
+from tests.provider.world import OTHER_BSN, OTHER_OIN, PROVIDER_OIN, SUPPORT, TODAY
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -272,3 +274,24 @@ def test_days_are_those_of_the_netherlands(both: Both) -> None:
     both.clock.pass_by(hours=14, minutes=30)
     both.work(2)
     assert read_assignments(of(both.provider, "301")[0]).envelope.dated == date(2026, 6, 2)
+
+
+def test_youth_help_goes_the_same_way(tmp_path: Path) -> None:
+    both = Both(tmp_path, law=Law.JW)
+    both.world.open_plan()
+    both.register()
+    both.world.request(product=Product("45", "45A04"))
+    both.world.request("support-2")
+    both.world.say(agreed=True)
+    both.work(2)
+    both.world.start()
+    both.world.stop(reason=7)
+    both.work(3)
+    taken = both.municipality.archived + both.provider.archived
+    assert sorted(one.name for one in taken) == ["JW301", "JW302", "JW305", "JW306", "JW307", "JW308"]
+    assert all(read_retour(one).accepted for one in taken if one.schema.answers)
+    (stopped,) = read_stops(of(both.municipality, "307")[0]).stops
+    assert stopped.reason is JwStopReason.OUTSIDE_CAUSE
+    # What is of the Wmo waits for the adapter of the Wmo.
+    assert [order.support_id for order in both.world.assigned] == [SUPPORT]
+    both.close()

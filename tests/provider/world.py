@@ -8,16 +8,12 @@ moment.
 from __future__ import annotations
 
 import dataclasses
-import io
-import os
 import pickle
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from adapters.provider.config import Config, Side
-from adapters.provider.desk import Surroundings
 from adapters.provider.exchange_port import (
     Agreement,
     AssignOrder,
@@ -28,14 +24,7 @@ from adapters.provider.exchange_port import (
     Stage,
     Support,
 )
-from adapters.provider.journal import Journal
-from adapters.provider.person import RegisteredPerson
 from adapters.provider.records import Product
-from adapters.provider.running import keep_person
-from adapters.provider.schema import Law
-from adapters.provider.service import Service, catch_up
-from adapters.provider.xml import Message, emit, read
-from adapters.sdk.bsn import Bsn
 from adapters.sdk.errors import (
     Conflict,
     Denied,
@@ -45,13 +34,13 @@ from adapters.sdk.errors import (
     RuleBroken,
     Unreachable,
 )
-from adapters.sdk.logs import AdapterLog
-from adapters.sdk.tokens import Person
-from tests.provider.builders import BSN, MUNICIPALITY, PROVIDER, contact, resident
+from tests.provider.builders import BSN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from adapters.sdk.bsn import Bsn
 
 MUNICIPALITY_OIN = "00000001003214345000"
 PROVIDER_OIN = "00000003271543200000"
@@ -296,118 +285,3 @@ def support(**changes: Any) -> Support:  # noqa: ANN401 -- the fields of the rec
         frequency="2",
     )
     return dataclasses.replace(whole, **changes)
-
-
-class Clock:
-    """Time that passes when told; chance that counts."""
-
-    def __init__(self, now: datetime = START) -> None:
-        self.now = now
-        # Not the same from one process to the next, as real chance is not.
-        self._drawn = int.from_bytes(os.urandom(4), "big")
-
-    def pass_by(self, **span: float) -> None:
-        self.now += timedelta(**span)
-
-    def surroundings(self) -> Surroundings:
-        return Surroundings(lambda: self.now, self._below)
-
-    def _below(self, bound: int) -> int:
-        self._drawn += 7_919
-        return self._drawn % bound
-
-
-class Adapter:
-    """One organisation's adapter and its folders."""
-
-    def __init__(self, root: Path, side: Side, world: World, clock: Clock) -> None:
-        self.config = config(root, side)
-        oin = MUNICIPALITY_OIN if side is Side.MUNICIPALITY else PROVIDER_OIN
-        self.port = Port(world, oin)
-        self.journal = Journal(self.config.journal)
-        self.out = io.StringIO()
-        log = AdapterLog(self.out)
-        self.service = Service(self.config, self.port, self.journal, log, clock.surroundings())
-        self._world = world
-
-    def work(self) -> None:
-        if not self._world.away:
-            catch_up(self.service, self.port)
-        self.service.work()
-
-    def close(self) -> None:
-        self.journal.close()
-
-    @property
-    def archived(self) -> list[Message]:
-        return [read(path.read_bytes()) for path in sorted(self.config.archive.iterdir())]
-
-    def names(self, folder: str) -> list[str]:
-        return sorted(path.name for path in getattr(self.config, folder).iterdir())
-
-    def drop(self, name: str, message: Message | bytes) -> None:
-        """Put a file in the inbox, as another program would."""
-        content = message if isinstance(message, bytes) else emit(message)
-        (self.config.inbox / name).write_bytes(content)
-
-
-def config(root: Path, side: Side, **changes: Any) -> Config:  # noqa: ANN401 -- the fields of the record
-    ours, theirs = ("m", "p") if side is Side.MUNICIPALITY else ("p", "m")
-    own, other = (MUNICIPALITY, PROVIDER) if side is Side.MUNICIPALITY else (PROVIDER, MUNICIPALITY)
-    whole = Config(
-        side=side,
-        law=Law.WMO,
-        target="localhost:1",
-        credentials=root / ours / "credentials",
-        inbox=root / ours / "inbox",
-        outbox=root / theirs / "inbox",
-        archive=root / ours / "archive",
-        rejected=root / ours / "rejected",
-        state=root / ours / "state",
-        own_code=own,
-        counterparty_code=other,
-        counterparty_oin=PROVIDER_OIN if side is Side.MUNICIPALITY else MUNICIPALITY_OIN,
-        poll_ms=100,
-        person=Person("iwmo-berichten", "college:WMO", "adapter"),
-    )
-    return dataclasses.replace(whole, **changes)
-
-
-class Both:
-    """Both adapters around one world; what one writes the other reads."""
-
-    def __init__(self, root: Path, clock: Clock | None = None) -> None:
-        self.world = World(root / "world")
-        self.clock = clock or Clock()
-        self.municipality = Adapter(root, Side.MUNICIPALITY, self.world, self.clock)
-        self.provider = Adapter(root, Side.PROVIDER, self.world, self.clock)
-
-    def register(self, bsn: str = BSN) -> None:
-        person = RegisteredPerson(resident(bsn=Bsn(bsn)), (contact(),))
-        keep_person(self.municipality.port, self.municipality.journal, person)
-
-    def work(self, passes: int = 1) -> None:
-        for _ in range(passes):
-            self.municipality.work()
-            self.provider.work()
-            self.clock.pass_by(minutes=2)
-
-    def close(self) -> None:
-        self.municipality.close()
-        self.provider.close()
-
-    @property
-    def log(self) -> str:
-        return self.municipality.out.getvalue() + self.provider.out.getvalue()
-
-
-def of(adapter: Adapter, number: str) -> list[Message]:
-    """Return the messages of one kind that an adapter took."""
-    return [message for message in adapter.archived if message.number == number]
-
-
-def agreed(both: Both) -> None:
-    """Let the resident be registered and agree with one support."""
-    both.register()
-    both.world.request()
-    both.world.say(agreed=True)
