@@ -1,0 +1,69 @@
+"""The demo, run once for all workers: whoever comes second waits for what the first one makes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+DEMO_MAX_S = 240.0
+LOOK_EVERY_S = 0.1
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What `exchange demo --json` printed, its exit code, and its folder."""
+
+    exit: int
+    told: dict[str, Any]
+    errors: str
+    data: Path
+
+    @property
+    def outside(self) -> list[Path]:
+        """Every file that no organisation's own system wrote."""
+        files = [file for file in self.data.rglob("*") if file.is_file()]
+        return [file for file in files if not file.is_relative_to(self.data / "adapters")]
+
+
+def run_demo(folder: Path) -> dict[str, Any]:
+    """Run it as anybody would; return exit code and both outputs."""
+    done = subprocess.run(  # noqa: S603 -- our own program
+        [sys.executable, "-m", "exchange", "demo", "--json", "--data", str(folder / "data")],
+        capture_output=True,
+        check=False,
+        cwd=REPOSITORY,
+        text=True,
+        timeout=DEMO_MAX_S,
+    )
+    return {"exit": done.returncode, "printed": done.stdout, "errors": done.stderr}
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "demo-of-all"
+    made = folder / "made.json"
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        until = time.monotonic() + DEMO_MAX_S
+        while not made.exists():
+            assert time.monotonic() < until, "the worker that runs the demo never ended it"
+            time.sleep(LOOK_EVERY_S)
+    else:
+        partial = made.with_suffix(".partial")
+        partial.write_text(json.dumps(run_demo(folder)))
+        partial.replace(made)
+    ran = json.loads(made.read_text())
+    printed = ran["printed"].strip()
+    assert printed, ran["errors"]
+    return Demo(ran["exit"], json.loads(printed), ran["errors"], folder / "data")

@@ -1,0 +1,188 @@
+"""`exchange demo --json`: what it promises to print, and whether what it shows is so.
+
+Source: the commands that are a promise; C2SP tlog-proof v1; iWmo 3.2.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from lxml import etree
+from typer.testing import CliRunner
+
+from adapters.sdk.bsn import passes_eleven_proof
+from adapters.sdk.proofs import ProofRefused, verify_checkpoint, verify_receipt
+from exchange.cli.audit import app as audit
+from tests.stories.conftest import REPOSITORY
+
+if TYPE_CHECKING:
+    from tests.stories.conftest import Demo
+
+PROMISED = {
+    "ok": bool,
+    "data": str,
+    "origin": str,
+    "size": int,
+    "checkpoint": str,
+    "log_vkey": str,
+    "policy": str,
+    "pack": str,
+    "receipts": list,
+    "tiles": str,
+    "bsns": list,
+    "steps": list,
+    "elapsed_s": float,
+}
+ELAPSED_S_MAX = 60
+SERVICE_MB_MAX = 250
+PLACES = 25
+MESSAGES = ("301", "302", "305", "306", "307", "308")
+STEPS = {
+    "provider-joins": ("PERMIT", set()),
+    "report-opens-nothing": ("DENY", {"R03"}),
+    "one-lens-is-not-enough": ("REFUSED", {"RULE_BROKEN"}),
+    "agreed": ("PERMIT", set()),
+    "wmo301": ("PERMIT", set()),
+    "snooper": ("DENY", {"R03"}),
+    "with-consent": ("PARTIAL", {"R09"}),
+    "after-withdrawal": ("DENY", {"R09", "R19"}),
+    "break-glass-refused": ("DENY", {"R28"}),
+    "receipts": ("VERIFIED", set()),
+    "pack-verified": ("VERIFIED", set()),
+}
+
+
+def verify(*words: str | Path) -> tuple[int, dict[str, Any]]:
+    """Run `exchange audit verify` in this process; return its exit code and report."""
+    done = CliRunner().invoke(audit, ["verify", *map(str, words), "-o", "json"])
+    return done.exit_code, json.loads(done.stdout)
+
+
+def test_it_prints_what_it_promises_and_is_good(demo: Demo) -> None:
+    assert demo.exit == 0, demo.errors
+    told = demo.told
+    assert {name: type(told.get(name)) for name in PROMISED} == PROMISED
+    assert told["ok"] is True
+    assert Path(told["data"]) == demo.data
+    assert told["size"] > 50
+    for name in ("checkpoint", "policy", "pack"):
+        assert Path(told[name]).is_file(), name
+    assert Path(told["tiles"]).is_dir()
+    assert told["receipts"]
+    assert told["bsns"]
+    assert all(passes_eleven_proof(bsn) for bsn in told["bsns"])
+
+
+def test_it_is_quick_and_the_service_is_small(demo: Demo) -> None:
+    assert 0 < demo.told["elapsed_s"] < ELAPSED_S_MAX
+    assert 10 < demo.told["service_rss_mb"] < SERVICE_MB_MAX
+
+
+def test_the_story_ends_as_told(demo: Demo) -> None:
+    steps = {step["name"]: step for step in demo.told["steps"]}
+    assert all(set(step) == {"name", "outcome", "rules"} for step in demo.told["steps"])
+    assert {name: (steps[name]["outcome"], set(steps[name]["rules"])) for name in STEPS} == STEPS
+
+
+def test_no_bsn_is_outside_the_adapters_folders(demo: Demo) -> None:
+    files = demo.outside
+    assert {"events.db", "keys.db", "exchange.log", "pack.zip", "checkpoint"} <= {file.name for file in files}
+    for bsn in demo.told["bsns"]:
+        forms = {form: bsn.encode(form) for form in ("ascii", "utf-16-le", "utf-16-be", "utf-32-le")}
+        found = [
+            f"{file.relative_to(demo.data)} ({form})"
+            for file in files
+            for form, raw in forms.items()
+            if raw in file.read_bytes() or bsn in str(file.relative_to(demo.data))
+        ]
+        assert found == []
+    # And it would be found: the municipality's own system holds it.
+    mine = [file for file in (demo.data / "adapters").rglob("*.xml") if file.is_file()]
+    assert any(demo.told["bsns"][0].encode() in file.read_bytes() for file in mine)
+
+
+def test_the_pack_is_good_for_whoever_has_the_policy(demo: Demo) -> None:
+    words = ["audit", "verify", demo.told["pack"], "--policy", demo.told["policy"]]
+    done = subprocess.run(  # noqa: S603 -- our own program
+        [sys.executable, "-m", "exchange", *words], capture_output=True, check=False, cwd=REPOSITORY
+    )
+    assert done.returncode == 0, done.stderr
+    code, report = verify(demo.told["pack"], "--policy", demo.told["policy"])
+    assert (code, report["ok"], report["size"]) == (0, True, demo.told["size"])
+
+
+def test_one_changed_byte_anywhere_is_found_and_its_place_named(demo: Demo, tmp_path: Path) -> None:
+    pack = Path(demo.told["pack"]).read_bytes()
+    changed = tmp_path / "pack.zip"
+    chance = random.Random()  # noqa: S311 -- places, not secrets; other ones each time
+    places = [0, len(pack) - 1, *(chance.randrange(len(pack)) for _ in range(PLACES))]
+    for place in places:
+        altered = bytearray(pack)
+        altered[place] ^= chance.randrange(1, 256)
+        changed.write_bytes(altered)
+        code, report = verify(changed, "--policy", demo.told["policy"])
+        assert (code, report["ok"]) == (1, False), f"byte {place} became {altered[place]}"
+        assert report["problems"], place
+        assert all(problem["place"] and problem["what"] for problem in report["problems"]), place
+
+
+@pytest.mark.parametrize("change", [lambda raw: raw[:-1], lambda raw: raw + b"\0", lambda _: b""])
+def test_a_pack_that_is_shorter_or_longer_is_not_good(demo: Demo, tmp_path: Path, change: Any) -> None:  # noqa: ANN401 -- bytes to bytes
+    changed = tmp_path / "pack.zip"
+    changed.write_bytes(change(Path(demo.told["pack"]).read_bytes()))
+    code, report = verify(changed, "--policy", demo.told["policy"])
+    assert (code, report["ok"]) == (1, False)
+
+
+def test_a_changed_pack_ends_the_command_with_one(demo: Demo, tmp_path: Path) -> None:
+    pack = bytearray(Path(demo.told["pack"]).read_bytes())
+    pack[len(pack) // 2] ^= 1
+    changed = tmp_path / "pack.zip"
+    changed.write_bytes(pack)
+    words = ["audit", "verify", str(changed), "--policy", demo.told["policy"]]
+    done = subprocess.run(  # noqa: S603 -- our own program
+        [sys.executable, "-m", "exchange", *words],
+        capture_output=True,
+        check=False,
+        cwd=REPOSITORY,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert done.stdout.strip()
+
+
+def test_every_receipt_verifies_with_the_sdk_and_no_other_key(demo: Demo) -> None:
+    vkey = demo.told["log_vkey"]
+    checkpoint = verify_checkpoint(Path(demo.told["checkpoint"]).read_text(encoding="utf-8"), vkey)
+    assert (checkpoint.origin, checkpoint.size) == (demo.told["origin"], demo.told["size"])
+    for name in demo.told["receipts"]:
+        proof = Path(name).read_text(encoding="utf-8")
+        index = verify_receipt(None, proof, vkey)
+        assert 0 <= index < demo.told["size"]
+        with pytest.raises(ProofRefused):
+            verify_receipt(b"{}", proof, vkey)
+
+
+@pytest.mark.parametrize("number", MESSAGES)
+def test_every_message_of_the_story_is_valid_by_the_official_schema(
+    demo: Demo, standards_dir: Path, number: str
+) -> None:
+    files = sorted((demo.data / "adapters").rglob(f"archive/WMO{number}*.xml"))
+    assert files, f"no WMO{number} travelled"
+    # Of the answers only a derived schema exists.
+    folder = "xsd" if int(number) % 2 else "xsd-retour-afgeleid"
+    schema = etree.XMLSchema(etree.parse(standards_dir / "iwmo-3.2" / folder / f"WMO{number}.xsd"))
+    for file in files:
+        schema.assertValid(etree.parse(file))
+
+
+def test_nothing_was_rejected_and_nothing_waits(demo: Demo) -> None:
+    for side in ("municipality", "provider"):
+        folder = demo.data / "adapters" / side
+        assert [file.name for name in ("inbox", "rejected") for file in (folder / name).iterdir()] == []
