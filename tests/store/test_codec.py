@@ -45,6 +45,7 @@ def events_of(kind: type[Event]) -> st.SearchStrategy[Event]:
     return st.builds(kind, **{one.name: OF_TYPE[hints[one.name]] for one in fields(kind)})
 
 
+versions = st.integers(1, 2**31)
 metas = st.builds(
     Meta,
     at=st.datetimes(timezones=st.just(UTC)),
@@ -86,13 +87,14 @@ def changed(state: bytes, **parts: object) -> bytes:
 def test_every_event_comes_back_as_it_was(topic: str, data: st.DataObject) -> None:
     codec = Codec(FixedKeys())  # type: ignore[arg-type] # a fake that passes the calls the codec makes
     event, meta = data.draw(events_of(TOPICS[topic])), data.draw(metas)
-    state = stored(codec, event, meta)
-    back = codec.decode(state, stream=STREAM, version=1, topic=topic)
+    place: dict[str, Any] = {"stream": data.draw(st.text(max_size=40)), "version": data.draw(versions)}
+    state = codec.encode(event, event_id=EVENT_ID, meta=meta, **place)
+    back = codec.decode(state, topic=topic, **place)
     assert back.event == event
     assert type(back.event) is TOPICS[topic]
     assert back.event_id == EVENT_ID
     assert back.meta == dataclasses.replace(meta, necessity="")
-    told = codec.necessity(state, stream=STREAM, version=1, topic=topic)
+    told = codec.necessity(state, topic=topic, **place)
     assert told == (meta.necessity if event.resident else "")
 
 
