@@ -9,8 +9,9 @@ Source: house style 2, 3 and 13 (emmett, eventsourcing).
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from types import MappingProxyType
-from typing import Any, ClassVar, Final, TypeAlias
+from typing import Any, ClassVar, Final, TypeAlias, TypeVar
 
 from exchange.domain.values import NOBODY, Author
 
@@ -58,6 +59,29 @@ class AuthoredCommand(Command):
 
     # field() takes the default away.
     author: Author = field()
+
+
+_Record = TypeVar("_Record")
+
+
+def with_changes(record: _Record, **changes: object) -> _Record:
+    """Return a copy of a frozen, slotted record with other values: `dataclasses.replace`, but quick.
+
+    On the walk every event changes a state; names are checked by the slots themselves.
+    """
+    kind = type(record)
+    copy = object.__new__(kind)
+    put = object.__setattr__
+    for name in _kept(kind.__slots__, tuple(changes)):  # type: ignore[attr-defined] # every state is slotted
+        put(copy, name, getattr(record, name))
+    for name, value in changes.items():
+        put(copy, name, value)
+    return copy
+
+
+@cache
+def _kept(slots: tuple[str, ...], given: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in slots if name not in given)
 
 
 Events: TypeAlias = tuple[Event, ...]

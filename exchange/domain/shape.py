@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection, Mapping
 from datetime import date
 from enum import StrEnum
+from functools import cache
 from typing import Final
 
 from exchange.domain.values import OIN_DIGITS
@@ -63,9 +64,14 @@ def hash_fault(hexadecimal: str) -> str:
     return FINE if _HEX_OF_32_BYTES.fullmatch(hexadecimal) else "must be 32 bytes in lower-case hexadecimal"
 
 
+@cache
+def _words(kind: type[StrEnum]) -> frozenset[str]:
+    return frozenset(kind)
+
+
 def member_fault(kind: type[StrEnum], value: str) -> str:
     """Check one of the words of an enumeration; unspecified and unknown are refused."""
-    return FINE if value in set(kind) else "must be one of the words the contract names"
+    return FINE if value in _words(kind) else "must be one of the words the contract names"
 
 
 def members_fault(kind: type[StrEnum], values: tuple[str, ...]) -> str:

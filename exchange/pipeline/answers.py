@@ -10,6 +10,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from exchange.errors import AccessDenied, ExchangeError, RequestIdReused
 from exchange.pipeline.walk import CommandOutcome, RefusalOutcome, StoredAnswer
@@ -18,11 +19,12 @@ if TYPE_CHECKING:
     from exchange.pipeline.walk import CommandWalk
     from exchange.store.reader import SQLiteReader
 
-RECENT_ANSWERS_MAX: Final = 50_000
+RECENT_ANSWERS_MAX: Final = 10_000
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(StoredAnswer).decode
-_name = tuple[str, str]
+_Name = tuple[str, str]
+_Kept = tuple[bytes, StoredAnswer]  # (content, answer)
 
 
 class Answers:
@@ -30,8 +32,8 @@ class Answers:
 
     def __init__(self, reader: SQLiteReader) -> None:
         self._reader = reader
-        self._recent: OrderedDict[_name, tuple[bytes, bytes]] = OrderedDict()
-        self._tentative: dict[_name, tuple[bytes, bytes]] = {}  # of the group being walked
+        self._recent: OrderedDict[_Name, _Kept] = OrderedDict()
+        self._tentative: dict[_Name, _Kept] = {}  # of the group being walked
 
     def in_memory(self, walk: CommandWalk) -> CommandOutcome | ExchangeError | None:
         """Return the answer if this id was answered lately, by this or an earlier walk of the group."""
@@ -45,13 +47,17 @@ class Answers:
         if found is not None:
             return found
         stored = self._reader.answer(walk.caller.organisation, walk.request_id)
-        return None if stored is None else _told(walk, *stored)
+        return None if stored is None else _told(walk, stored[0], self._whole(_decode(stored[1])))
 
     def note(self, walk: CommandWalk, answer: StoredAnswer) -> bytes:
-        """Remember an answer of the group being walked; return its stored form."""
-        text = _encode(answer)
-        self._tentative[walk.caller.organisation, walk.request_id] = (walk.content, text)
-        return text
+        """Remember an answer of the group being walked; return its stored form.
+
+        The leaf entry is left out of that form: it stands in the ledger, committed with it.
+        """
+        self._tentative[walk.caller.organisation, walk.request_id] = (walk.content, answer)
+        if answer.done is None:
+            return _encode(answer)
+        return _encode(StoredAnswer(done=replace(answer.done, leaf_entry=b"")))
 
     def keep(self) -> None:
         """Keep what was noted: the group was committed."""
@@ -63,6 +69,14 @@ class Answers:
     def drop(self) -> None:
         """Forget what was noted: the group was not committed."""
         self._tentative.clear()
+
+    def _whole(self, answer: StoredAnswer) -> StoredAnswer:
+        """Return the answer with its leaf entry."""
+        done = answer.done
+        if done is None or not done.leaves:
+            return answer
+        (entry,) = self._reader.leaf_entries(done.leaf_index, done.leaf_index + 1)
+        return StoredAnswer(done=replace(done, leaf_entry=entry))
 
 
 def refusal_error(refused: RefusalOutcome) -> AccessDenied:
@@ -77,10 +91,9 @@ def refusal_error(refused: RefusalOutcome) -> AccessDenied:
     )
 
 
-def _told(walk: CommandWalk, content: bytes, text: bytes) -> CommandOutcome | ExchangeError:
+def _told(walk: CommandWalk, content: bytes, answer: StoredAnswer) -> CommandOutcome | ExchangeError:
     if content != walk.content:
         return RequestIdReused("this request id was used for other content")
-    answer = _decode(text)
     if answer.done is not None:
         return answer.done
     assert answer.refused is not None

@@ -87,21 +87,53 @@ def open_case(view: View, resident: str) -> str:
     return ""
 
 
-def assemble(
-    walk: CommandWalk | ReadWalk, view: View, subject: Subject, fields: Sequence[Field], provider: str
-) -> Facts:
-    """Return all facts of one request."""
-    caller, claim, now = walk.caller, walk.claim, walk.now
+class Standing(NamedTuple):
+    """How the caller and the resident stand to each other now; all of it from folded streams."""
+
+    related: bool
+    involved: bool
+    age: int | None
+    capable: bool | None
+    objection: str | None
+    restricted: bool
+    own_word: bool
+    consents: tuple[Consent, ...]
+
+
+def standing_of(walk: CommandWalk | ReadWalk, view: View, subject: Subject) -> Standing:
+    """Find out."""
+    caller, now = walk.caller, walk.now
     resident: ResidentState | None = (
-        view.state(stream_of("resident", subject.resident)) if subject.resident else None
+        view.state(RESIDENT_PREFIX + subject.resident) if subject.resident else None
     )
     case = view.state(subject.case_stream) if subject.case_stream else None
     related = (not walk.relation) or (
         case is not None and has_relation(case, caller.organisation, caller.task, caller.professional, now)
     )
     own_word = caller.task != RESIDENT_TASK or (bool(caller.resident) and caller.resident == subject.resident)
+    consents = _consents(view, subject)
+    involved = related and case is not None
+    if resident is None:
+        return Standing(related, involved, None, None, None, False, own_word, consents)  # noqa: FBT003 -- nobody is restricted
+    return Standing(
+        related,
+        involved,
+        age_at(resident, now.date()),
+        resident.capable,
+        resident.objection or None,
+        resident.restricted,
+        own_word,
+        consents,
+    )
+
+
+def assemble(
+    walk: CommandWalk | ReadWalk, standing: Standing, fields: Sequence[Field], provider: str
+) -> Facts:
+    """Return all facts of one request."""
+    caller, claim = walk.caller, walk.claim
     facts = Facts(
-        now=now,
+        now=walk.now,
         actor_auth=AUTHENTICATED if caller.two_factor and caller.mutual_tls else "incomplete",
         legal_basis=claim.legal_basis,
         purpose=claim.purpose,
@@ -109,21 +141,22 @@ def assemble(
         recipient=caller.task,
         recipient_id=caller.recipient_id,
         fields=tuple(fields),
-        case_relation=related,
+        case_relation=standing.related,
         necessity=claim.necessity or None,
-        age=None if resident is None else age_at(resident, now.date()),
-        capable=None if resident is None else resident.capable,
+        age=standing.age,
+        capable=standing.capable,
         consent=None,
         roles=frozenset((caller.role,)),
-        directly_involved=related and case is not None,
-        objection=None if resident is None else resident.objection or None,
-        restricted=resident is not None and resident.restricted,
+        directly_involved=standing.involved,
+        objection=standing.objection,
+        restricted=standing.restricted,
         delivered_later=bool(getattr(walk, "delivered_later", False)),
         break_glass=BreakGlass(*claim.break_glass) if claim.break_glass else None,
-        speaks_for_self=own_word,
+        speaks_for_self=standing.own_word,
     )
-    consents = _consents(view, subject)
-    return replace(facts, consent=select_consent(consents, facts)) if consents else facts
+    if not standing.consents:
+        return facts
+    return replace(facts, consent=select_consent(standing.consents, facts))
 
 
 def seal_fields(resident: Any, caller: Caller, fields: Sequence[Field]) -> Sequence[Field]:  # noqa: ANN401 -- ResidentState
@@ -156,13 +189,13 @@ def _sealed(resident: Any, caller: Caller, field: Field) -> Field:  # noqa: ANN4
     return field
 
 
-def _consents(view: View, subject: Subject) -> list[Consent]:
+def _consents(view: View, subject: Subject) -> tuple[Consent, ...]:
     if not subject.resident:
-        return []
-    states = [
-        view.state(stream) for stream in view.scope(subject.resident) if stream.startswith(CONSENT_PREFIX)
-    ]
-    return [_for_gate(state) for state in states if state is not None]
+        return ()
+    streams = [stream for stream in view.scope(subject.resident) if stream.startswith(CONSENT_PREFIX)]
+    if not streams:
+        return ()
+    return tuple(_for_gate(state) for state in map(view.state, streams) if state is not None)
 
 
 def _for_gate(state: Any) -> Consent:  # noqa: ANN401 -- ConsentState

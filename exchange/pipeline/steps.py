@@ -14,10 +14,10 @@ from exchange.domain.values import task_of
 from exchange.errors import AccessDenied, CallerUnknown, ExchangeError, RuleBroken, VersionConflict
 from exchange.gate.explain import explain, rules_for_requester
 from exchange.gate.judge import judge
-from exchange.gate.model import Field, Outcome
+from exchange.gate.model import Outcome
 from exchange.pipeline.answers import refusal_error
 from exchange.pipeline.decisions import decided
-from exchange.pipeline.facts import NOTHING_KNOWN, assemble, is_stranger, law_of, seal_fields, subject_of
+from exchange.pipeline.facts import NOTHING_KNOWN, assemble, is_stranger, seal_fields, standing_of, subject_of
 from exchange.pipeline.walk import CommandOutcome, ReadOutcome, ReadWalk, RefusalOutcome, StoredAnswer
 from exchange.store.batch import Request
 from exchange.store.codec import Meta
@@ -30,10 +30,19 @@ if TYPE_CHECKING:
     from exchange.pipeline.answers import Answers
     from exchange.pipeline.facts import Subject
     from exchange.pipeline.overlay import Overlay
+    from exchange.pipeline.verdicts import Verdicts
     from exchange.pipeline.walk import CommandWalk, Group, Steps, Walk
 
 UNKNOWN_RESIDENT: Final = "unknown"
 WHOLE: Final = frozenset({Outcome.PERMIT, Outcome.PERMIT_BREAK_GLASS})
+
+
+class Permit(NamedTuple):
+    """A permit of a command: its own events name it, so its facts are not kept."""
+
+    verdict: Verdict
+    decision_id: str
+    position: int  # of the facts
 
 
 class Judged(NamedTuple):
@@ -52,7 +61,7 @@ class Judged(NamedTuple):
 
 
 def run_command(
-    walk: CommandWalk, overlay: Overlay, register: Register, answers: Answers, fresh_id: Callable[[], bytes]
+    walk: CommandWalk, overlay: Overlay, verdicts: Verdicts, answers: Answers, fresh_id: Callable[[], bytes]
 ) -> CommandOutcome | ExchangeError:
     """Return the outcome, or the error to answer with. Raises ExchangeError where nothing is recorded."""
     told = answers.in_memory(walk)
@@ -60,15 +69,13 @@ def run_command(
         return told
     check_caller(walk, overlay)
     subject = subject_of(overlay, walk.anchor)
-    law = law_of(walk.caller.task)
-    fields = [
-        Field(name, category, provider=walk.caller.task, acquired_for=law) for name, category in walk.fields
-    ]
-    facts = assemble(walk, overlay, subject, fields, walk.caller.task)
-    judged = Judged(subject, facts, judge(facts, register), fresh_id().hex(), overlay.position)
-    if judged.verdict.outcome not in WHOLE:
+    verdict, facts = verdicts.of_command(walk, standing_of(walk, overlay, subject))
+    decision_id, position = fresh_id().hex(), overlay.position
+    if verdict.outcome not in WHOLE:
         told = answers.recorded(walk)
-        return _refuse(walk, overlay, answers, judged, register) if told is None else told
+        assert facts is not None
+        judged = Judged(subject, facts, verdict, decision_id, position)
+        return _refuse(walk, overlay, answers, judged, verdicts.register) if told is None else told
     try:
         _check_version(walk, overlay)
         steps = walk.process(overlay)
@@ -78,7 +85,7 @@ def run_command(
         if told is not None:
             return told
         raise
-    return _record(walk, overlay, answers, judged, steps)
+    return _record(walk, overlay, answers, Permit(verdict, decision_id, position), steps)
 
 
 def run_read(
@@ -91,7 +98,7 @@ def run_read(
     resident = overlay.state(stream_of("resident", subject.resident)) if subject.resident else None
     fields = seal_fields(resident, walk.caller, [group.fact for group in groups])
     provider = _provider(overlay, walk.anchor) or walk.caller.task
-    facts = assemble(walk, overlay, subject, fields, provider)
+    facts = assemble(walk, standing_of(walk, overlay, subject), fields, provider)
     verdict = judge(facts, register)
     judged = Judged(subject, facts, verdict, fresh_id().hex(), overlay.position)
     short = verdict.permitted and verdict.outcome not in WHOLE
@@ -177,24 +184,24 @@ def _for_stranger(walk: Walk, judged: Judged, register: Register) -> tuple[Verdi
     if isinstance(walk, ReadWalk):
         fields = tuple(group.fact for group in walk.groups(NOTHING_KNOWN, walk.fields))
     about_nobody = subject_of(NOTHING_KNOWN, walk.anchor)
-    facts = assemble(walk, NOTHING_KNOWN, about_nobody, fields, walk.caller.task)
+    facts = assemble(walk, standing_of(walk, NOTHING_KNOWN, about_nobody), fields, walk.caller.task)
     verdict = judge(facts, register)
     # Where even a request about nobody passes, being refused tells it anyway: then with the true reason.
     return None if verdict.permitted else (verdict, facts)
 
 
 def _record(
-    walk: CommandWalk, overlay: Overlay, answers: Answers, judged: Judged, steps: Steps
+    walk: CommandWalk, overlay: Overlay, answers: Answers, permit: Permit, steps: Steps
 ) -> CommandOutcome:
     changes = any(events for _, events in steps.appends)
-    count, entry = overlay.append(steps.appends, _meta(walk, judged)) if changes else (0, b"")
+    count, entry = overlay.append(steps.appends, _meta(walk, permit)) if changes else (0, b"")
     position = overlay.position
     outcome = CommandOutcome(
         position=position,
         leaf_index=position - 1,
         leaves=count,
         at=walk.now,
-        decision_id=judged.decision_id,
+        decision_id=permit.decision_id,
         versions={stream.partition("-")[0]: overlay.version(stream) for stream, _ in steps.appends},
         ids=dict(steps.ids),
         leaf_entry=entry,
@@ -219,7 +226,7 @@ def _provider(overlay: Overlay, anchor: str) -> str:
     return task_of(getattr(state, "origin", ""))
 
 
-def _meta(walk: Walk, judged: Judged) -> Meta:
+def _meta(walk: Walk, judged: Judged | Permit) -> Meta:
     caller, verdict = walk.caller, judged.verdict
     basis = f"{verdict.basis_id}@{verdict.basis_version}" if verdict.basis_id else walk.claim.legal_basis
     return Meta(

@@ -17,6 +17,7 @@ from exchange.pipeline.answers import Answers
 from exchange.pipeline.hot import Recent
 from exchange.pipeline.overlay import Overlay
 from exchange.pipeline.steps import run_command, run_read
+from exchange.pipeline.verdicts import Verdicts
 from exchange.pipeline.walk import CommandOutcome, CommandWalk, ReadOutcome
 from exchange.store.errors import HeadMoved, Taken
 
@@ -59,6 +60,7 @@ class Writer:
         self._hot = hot
         self._loader = loader
         self.register = register
+        self._verdicts = Verdicts(register)
         self._fresh_id = fresh_id
         self._recent = Recent()
         self._answers = Answers(reader)
@@ -121,7 +123,7 @@ class Writer:
             walk = self._in_order(asked)
             try:
                 if isinstance(walk, CommandWalk):
-                    outcomes.append(run_command(walk, overlay, self.register, self._answers, self._fresh_id))
+                    outcomes.append(run_command(walk, overlay, self._verdicts, self._answers, self._fresh_id))
                 else:
                     outcomes.append(run_read(walk, overlay, self.register, self._fresh_id))
             except StoreUnavailable:

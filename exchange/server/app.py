@@ -18,7 +18,7 @@ from exchange.errors import SettingsInvalid
 from exchange.server.house import open_house
 from exchange.server.interceptor import Guard, Streaming, Unary
 from exchange.server.metrics import Metrics
-from exchange.server.parts import ANSWER_BYTES_MAX, MESSAGE_BYTES_MAX, Parts, ServerConfig
+from exchange.server.parts import ANSWER_BYTES_MAX, CUT_OFF_BYTES, Parts, ServerConfig
 from exchange.server.services import (
     audit,
     case,
@@ -160,7 +160,7 @@ def _method(guard: Guard, name: str, kind: Unary | Streaming) -> grpc.RpcMethodH
 
 def _options() -> tuple[tuple[str, int], ...]:
     return (
-        ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
+        ("grpc.max_receive_message_length", CUT_OFF_BYTES),
         ("grpc.max_send_message_length", ANSWER_BYTES_MAX),
         ("grpc.max_metadata_size", METADATA_BYTES_MAX),
         ("grpc.max_concurrent_streams", CONCURRENT_CALLS_PER_CONNECTION_MAX),

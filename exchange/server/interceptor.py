@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any, Final
 import grpc
 from google.protobuf.message import DecodeError, Message
 
-from exchange.errors import DeadlineTooClose, Draining, ExchangeError, RequestInvalid
+from exchange.errors import DeadlineTooClose, Draining, ExchangeError, RequestInvalid, RequestTooLarge
 from exchange.server.contract.validation import Validator
 from exchange.server.house import Call
+from exchange.server.parts import MESSAGE_BYTES_MAX
 from exchange.server.status import DETAILS_KEY, code_of, status_of
 
 if TYPE_CHECKING:
@@ -189,6 +190,10 @@ class _Record:
 
 
 def _parse(kind: type[Message], raw: bytes) -> Message:
+    if len(raw) > MESSAGE_BYTES_MAX:
+        raise RequestTooLarge(
+            "this request is over its limit", {"request": f"must be at most {MESSAGE_BYTES_MAX} bytes"}
+        )
     try:
         return kind.FromString(raw)
     except DecodeError:

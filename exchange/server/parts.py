@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 DOMAIN: Final = "exchange.v1"
 PACKAGE: Final = "exchange.v1"
 MESSAGE_BYTES_MAX: Final = 1024 * 1024
+# Up to here the door says what is wrong and what to do; above it gRPC cuts the call off without details.
+CUT_OFF_BYTES: Final = 2 * MESSAGE_BYTES_MAX
 ANSWER_BYTES_MAX: Final = 4 * 1024 * 1024
 PAGE_ROWS_DEFAULT: Final = 50
 

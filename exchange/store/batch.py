@@ -6,6 +6,7 @@ Promises: positions and leaf indexes are gapless and one apart: the leaf of posi
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -29,6 +30,16 @@ class Request(NamedTuple):
     request_id: str
     content: bytes
     answer: bytes
+
+    @property
+    def name(self) -> bytes:
+        """What the answer is found by."""
+        return request_name(self.organisation, self.request_id)
+
+
+def request_name(organisation: str, request_id: str) -> bytes:
+    """Return 16 bytes that stand for an organisation's request id; nobody can make two that agree."""
+    return sha256(f"{organisation}\n{request_id}".encode()).digest()[:16]
 
 
 @dataclass(slots=True)

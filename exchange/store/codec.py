@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from datetime import datetime  # noqa: TC003 -- msgspec reads the annotations of its structs at run time
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -78,7 +79,13 @@ class Opened:
     meta: Meta
 
 
-_NAMES: Final = {kind: tuple(field.name for field in fields(kind)) for kind in TOPICS.values()}
+_NAMES: Final = {topic: tuple(field.name for field in fields(kind)) for topic, kind in TOPICS.items()}
+
+
+@cache
+def _clear_names(topic: str, sealed: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in _NAMES[topic] if name not in sealed and name != "resident")
+
 
 _encode = msgspec.json.Encoder().encode
 _decode_stored = msgspec.json.Decoder(Stored).decode
@@ -96,8 +103,7 @@ class Codec:
         kind = type(event)
         resident = event.resident
         sealed_in = event.sealed_fields()
-        apart = {"resident", *sealed_in}
-        clear = {name: getattr(event, name) for name in _NAMES[kind] if name not in apart}
+        clear = {name: getattr(event, name) for name in _clear_names(kind.TOPIC, tuple(sealed_in))}
         stored = Stored(
             id=event_id.hex(),
             at=meta.at,

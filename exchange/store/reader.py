@@ -12,7 +12,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from exchange.store.batch import Row
+from exchange.store.batch import Row, request_name
 from exchange.store.sqlite import LOCK_TIMEOUT_S, store_errors
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ SELECT position, originator_id, originator_version, topic, state FROM stored_eve
 WHERE position > ? AND topic IN (SELECT value FROM json_each(?)) ORDER BY position LIMIT ?"""
 _LAST_VERSION: Final = "SELECT max(originator_version) FROM stored_events WHERE originator_id = ?"
 _SCOPE: Final = "SELECT stream FROM links WHERE resident = ? ORDER BY stream"
-_ANSWER: Final = "SELECT content, answer FROM requests WHERE organisation = ? AND request_id = ?"
+_ANSWER: Final = "SELECT content, answer FROM requests WHERE name = ?"
 _LEAVES: Final = """
 SELECT leaf_index, entry FROM leaves WHERE leaf_index >= ? AND leaf_index < ? ORDER BY leaf_index"""
 _EXTENT: Final = """
@@ -121,7 +121,9 @@ class SQLiteReader:
     def answer(self, organisation: str, request_id: str) -> tuple[bytes, bytes] | None:
         """Return (content hash, answer) recorded for a request id."""
         with self._moment() as c:
-            row: tuple[bytes, bytes] | None = c.execute(_ANSWER, (organisation, request_id)).fetchone()
+            row: tuple[bytes, bytes] | None = c.execute(
+                _ANSWER, (request_name(organisation, request_id),)
+            ).fetchone()
             return row
 
     def leaf_entries(self, start: int, stop: int) -> list[bytes]:

@@ -215,10 +215,6 @@ def test_setting_a_goal() -> None:
     given(PLAN, *OPENED).when(SET_GOAL).then(GOAL_SET)
 
 
-def test_a_goal_id_is_used_once() -> None:
-    given(PLAN, *OPENED, GOAL_SET).when(SET_GOAL).refused("GOAL_EXISTS")
-
-
 @pytest.mark.parametrize(
     ("command", "path"),
     [

@@ -187,8 +187,7 @@ def set_goal(command: SetGoal, state: PlanState | None) -> Events:
             "target_date": day_fault(command.target_date),
         }
     )
-    if any(goal.goal_id == command.goal_id for goal in plan.goals):
-        raise RuleBroken("this plan has a goal with this id", rule="GOAL_EXISTS")
+    # Whether the id is taken is not looked up: the exchange draws it at random, no caller chooses it.
     refuse_full(plan.goals)
     goal = GoalSet(
         resident=plan.resident,

@@ -6,12 +6,12 @@ Source: protos/exchange/v1/plan.proto.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from types import MappingProxyType
 from typing import Final
 
-from exchange.domain.kernel import Event, Evolver
+from exchange.domain.kernel import Event, Evolver, with_changes
 from exchange.domain.plan.events import (
     ConversationRecorded,
     GoalSet,
@@ -183,7 +183,7 @@ def _report_received(state: PlanState, event: ReportReceived) -> PlanState:
         receive_time=event.at,
         origin=origin_of(event.task, event.organisation),
     )
-    return replace(state, version=state.version + 1, closed=False, reports=(*state.reports, report))
+    return with_changes(state, version=state.version + 1, closed=False, reports=(*state.reports, report))
 
 
 def _conversation_recorded(state: PlanState, event: ConversationRecorded) -> PlanState:
@@ -199,7 +199,7 @@ def _conversation_recorded(state: PlanState, event: ConversationRecorded) -> Pla
         event.kind == ConversationKind.FIRST
         and event.outcome == ConversationOutcome.SOLVED_IN_GENERAL_SERVICES
     )
-    return replace(
+    return with_changes(
         state,
         version=state.version + 1,
         closed=state.closed or solved,
@@ -218,7 +218,7 @@ def _situation_described(state: PlanState, event: SituationDescribed) -> PlanSta
         category=category_of(event.life_domain),
     )
     others = tuple(each for each in state.situations if each.life_domain != event.life_domain)
-    return replace(state, version=state.version + 1, situations=(*others, situation))
+    return with_changes(state, version=state.version + 1, situations=(*others, situation))
 
 
 def _goal_set(state: PlanState, event: GoalSet) -> PlanState:
@@ -230,7 +230,7 @@ def _goal_set(state: PlanState, event: GoalSet) -> PlanState:
         target_date=event.target_date,
         origin=origin_of(event.task, event.organisation),
     )
-    return replace(state, version=state.version + 1, goals=(*state.goals, goal))
+    return with_changes(state, version=state.version + 1, goals=(*state.goals, goal))
 
 
 def _lens_assessed(state: PlanState, event: LensAssessed) -> PlanState:
@@ -240,7 +240,9 @@ def _lens_assessed(state: PlanState, event: LensAssessed) -> PlanState:
         reason=event.reason,
         origin=origin_of(event.task, event.organisation),
     )
-    return replace(state, version=state.version + 1, lens_assessments=(*state.lens_assessments, assessment))
+    return with_changes(
+        state, version=state.version + 1, lens_assessments=(*state.lens_assessments, assessment)
+    )
 
 
 def _support_requested(state: PlanState, event: SupportRequested) -> PlanState:
@@ -259,7 +261,7 @@ def _support_requested(state: PlanState, event: SupportRequested) -> PlanState:
         requested_version=state.version + 1,
         origin=origin_of(event.task, event.organisation),
     )
-    return replace(state, version=state.version + 1, supports=(*state.supports, support))
+    return with_changes(state, version=state.version + 1, supports=(*state.supports, support))
 
 
 def _with_support(state: PlanState, changed: Support | None) -> PlanState:
@@ -267,12 +269,12 @@ def _with_support(state: PlanState, changed: Support | None) -> PlanState:
         changed if changed is not None and each.support_id == changed.support_id else each
         for each in state.supports
     )
-    return replace(state, version=state.version + 1, supports=supports)
+    return with_changes(state, version=state.version + 1, supports=supports)
 
 
 def _support_assigned(state: PlanState, event: SupportAssigned) -> PlanState:
     support = state.support(event.support_id)
-    assigned = support and replace(
+    assigned = support and with_changes(
         support,
         state=SupportStatus.ASSIGNED,
         assignment_number=event.assignment_number,
@@ -283,13 +285,15 @@ def _support_assigned(state: PlanState, event: SupportAssigned) -> PlanState:
 
 def _support_started(state: PlanState, event: SupportStarted) -> PlanState:
     support = state.support(event.support_id)
-    started = support and replace(support, state=SupportStatus.STARTED, care_start_date=event.care_start_date)
+    started = support and with_changes(
+        support, state=SupportStatus.STARTED, care_start_date=event.care_start_date
+    )
     return _with_support(state, started)
 
 
 def _support_stopped(state: PlanState, event: SupportStopped) -> PlanState:
     support = state.support(event.support_id)
-    stopped = support and replace(
+    stopped = support and with_changes(
         support,
         state=SupportStatus.STOPPED,
         care_end_date=event.care_end_date,
@@ -307,7 +311,7 @@ def _said(state: PlanState, event: PlanAgreed | PlanDisagreed) -> PlanState:
         say_time=event.at,
         origin=origin_of(event.task, event.organisation),
     )
-    return replace(
+    return with_changes(
         state,
         version=state.version + 1,
         # The resident's newest word counts: a no ends what an earlier yes allowed.

@@ -1,0 +1,70 @@
+"""Verdicts of commands, judged once for each combination of what the gate looks at.
+
+Promises: the gate is a pure function of facts and register; a verdict is remembered only where nothing in its
+facts depends on the moment but the validity of the basis, which is in whole UTC days, and the day is part of
+what is remembered. Consents and break-glass are judged each time. Bounded; owned by the writer thread.
+Source: the gate's promise (same facts, same policy hash, same verdict).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from exchange.gate.judge import judge
+from exchange.gate.model import Field, Outcome
+from exchange.pipeline.facts import assemble, law_of
+
+if TYPE_CHECKING:
+    from exchange.gate.model import Facts, Verdict
+    from exchange.gate.register import Register
+    from exchange.pipeline.facts import Standing
+    from exchange.pipeline.walk import CommandWalk
+
+REMEMBERED_MAX: Final = 4_096
+
+
+class Verdicts:
+    """One memory for one register: another register is another policy."""
+
+    def __init__(self, register: Register) -> None:
+        self.register: Final = register
+        self._permits: dict[object, Verdict] = {}
+
+    def of_command(self, walk: CommandWalk, standing: Standing) -> tuple[Verdict, Facts | None]:
+        """Return the verdict, and the facts unless it is a permit remembered from alike facts."""
+        if standing.consents or walk.claim.break_glass is not None:
+            return self._judge(walk, standing)
+        name = _name(walk, standing)
+        known = self._permits.get(name)
+        if known is not None:
+            return known, None
+        verdict, facts = self._judge(walk, standing)
+        if verdict.outcome is Outcome.PERMIT:
+            if len(self._permits) >= REMEMBERED_MAX:
+                self._permits.clear()
+            self._permits[name] = verdict
+        return verdict, facts
+
+    def _judge(self, walk: CommandWalk, standing: Standing) -> tuple[Verdict, Facts]:
+        task = walk.caller.task
+        law = law_of(task)
+        fields = [Field(name, category, provider=task, acquired_for=law) for name, category in walk.fields]
+        facts = assemble(walk, standing, fields, task)
+        return judge(facts, self.register), facts
+
+
+def _name(walk: CommandWalk, standing: Standing) -> object:
+    """Return everything the gate looks at; a recipient's id counts for consents only, and there are none."""
+    caller, claim = walk.caller, walk.claim
+    return (
+        claim.legal_basis,
+        claim.purpose,
+        not claim.necessity.strip(),
+        caller.task,
+        caller.role,
+        caller.two_factor,
+        caller.mutual_tls,
+        walk.fields,
+        standing,
+        walk.now.toordinal(),
+    )
