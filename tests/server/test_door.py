@@ -291,8 +291,11 @@ def test_bytes_that_are_no_message_are_refused(town: Town) -> None:
 
 
 def test_a_message_over_one_mebibyte_is_refused(town: Town) -> None:
+    told = refused(town, b"\0" * (1024 * 1024 + 1), token=token(town.credentials()))
+    assert (told["code"], told["ErrorInfo"].reason) == (grpc.StatusCode.INVALID_ARGUMENT, "REQUEST_TOO_LARGE")
+    assert "Split" in told["ErrorInfo"].metadata["remedy"]
     with pytest.raises(grpc.RpcError) as raised:
-        raw_call(town, GET_PLAN, b"\0" * (1024 * 1024 + 1), token=token(town.credentials()))
+        raw_call(town, GET_PLAN, b"\0" * (2 * 1024 * 1024 + 1), token=token(town.credentials()))
     error: Any = raised.value
     assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert raw_call(town, GET_CHECKPOINT, b"")
