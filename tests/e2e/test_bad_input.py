@@ -107,8 +107,13 @@ def test_a_pseudonym_that_is_no_group_element_opens_no_case(service: Service) ->
 
 def test_a_message_over_one_mebibyte_is_refused_and_the_connection_stays(service: Service) -> None:
     before = service.position()
+    told = refused(service, GET_PLAN, b"\0" * (MESSAGE_BYTES_MAX + 1))
+    assert_refused(told, CODE.INVALID_ARGUMENT, "REQUEST_TOO_LARGE", "request")
+    # Exactly on the line it is read, and found to be no message.
+    told = refused(service, GET_PLAN, b"\xff" * MESSAGE_BYTES_MAX)
+    assert_refused(told, CODE.INVALID_ARGUMENT, "REQUEST_INVALID", "request")
     with pytest.raises(grpc.RpcError) as raised:
-        service.raw_call(GET_PLAN, b"\0" * (MESSAGE_BYTES_MAX + 1), token=token_of(service.credentials()))
+        service.raw_call(GET_PLAN, b"\0" * (2 * MESSAGE_BYTES_MAX + 1), token=token_of(service.credentials()))
     assert Refused(raised.value).code is CODE.RESOURCE_EXHAUSTED
     assert service.raw_call(GET_CHECKPOINT, b"")
     assert service.position() == before

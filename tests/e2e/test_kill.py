@@ -16,7 +16,7 @@ from adapters.sdk.receipts import ReceiptBook
 from exchange.store.reader import SQLiteReader
 from exchange.store.verify import verify_store
 from tests.e2e.load import Worker, let_work
-from tests.e2e.service import CITY
+from tests.e2e.service import CITY, exchange
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,6 +115,18 @@ def live_and_die(service: Service, folder: Path, kills: int) -> None:
 
 def test_four_deaths(new_service: Callable[..., Service], tmp_path: Path) -> None:
     live_and_die(new_service(), tmp_path, 4)
+
+
+def test_what_the_dead_left_is_not_taken_for_the_living(new_service: Callable[..., Service]) -> None:
+    service = new_service()
+    service.kill()
+    assert (service.data / "service.json").exists()
+    keys = service.data / "keys" / "keys.db"
+    keys.rename(keys.with_name("gone.db"))
+    told = exchange("serve", "--data", str(service.data), "--port", "0", "--metrics-port", "0")
+    assert told.returncode != 0
+    assert b"there are events but no key database" in told.stderr
+    assert not (service.data / "service.json").exists()
 
 
 @pytest.mark.slow
