@@ -194,7 +194,7 @@ def _build(topic: str, data: dict[str, Any], stream: str) -> Event:
     if kind is None:
         raise HistoryUnreadable("a stored event has an unknown topic", topic=topic, aggregate=_kind(stream))
     # A field this version does not know may change what the others mean: refused, never dropped.
-    if not (data.keys() - {"resident"}).issubset(_NAMES[kind]):
+    if not (data.keys() - {"resident"}).issubset(_NAMES[topic]):
         raise _unknown_shape(topic, stream)
     try:
         return msgspec.convert(data, kind)

@@ -285,7 +285,7 @@ def to_goal(data: dict[str, Any]) -> tuple[str, dict[str, Any]]:
 @pytest.fixture
 def old_state(codec: Codec, monkeypatch: pytest.MonkeyPatch) -> bytes:
     names = tuple(one.name for one in fields(WordsSaid))
-    monkeypatch.setitem(room._NAMES, WordsSaid, names)
+    monkeypatch.setitem(room._NAMES, WordsSaid.TOPIC, names)
     values = {one.name: f"{one.name}-1" for one in fields(WordsSaid)}
     return stored(codec, WordsSaid(**values | {"until": date(2026, 12, 1)}))  # type: ignore[arg-type] # texts and a day
 
