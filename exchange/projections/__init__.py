@@ -1,0 +1,1 @@
+"""Read models: none yet. What will stand here answers screens, never the gate."""
