@@ -60,8 +60,6 @@ def serve(settings: Settings) -> None:
 async def _serve(settings: Settings) -> None:
     # Left by a service that was killed: nobody may take its port for ours.
     (settings.data / READY_FILE).unlink(missing_ok=True)
-    # What a process that was killed left: nobody may take it for ours.
-    (settings.data / READY_FILE).unlink(missing_ok=True)
     log = open_log(settings.log_file, settings.log_level)
     material, thumbprint, signing_key = door_material(settings)
     core = open_core(settings)
