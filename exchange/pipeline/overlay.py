@@ -39,7 +39,7 @@ class Overlay:
     ) -> None:
         self.batch = Batch(base)
         self.changes: dict[str, Entry] = {}
-        self.used: set[str] = set()  # cached entries this group looked at
+        self.used: dict[str, Entry] = {}  # committed entries this group looked at
         self._hot = hot
         self._loader = loader
         self._recent = recent
@@ -132,18 +132,17 @@ class Overlay:
             self.changes[name] = Entry(streams, len(streams), position, ENTRY_BYTES_MIN, settled=True)
 
     def _entry(self, stream: str) -> Entry:
-        entry = self.changes.get(stream)
-        if entry is not None:
-            return entry
+        return self.changes.get(stream) or self.used.get(stream) or self._committed(stream)
+
+    def _committed(self, stream: str) -> Entry:
         entry = self._hot.peek(stream)
+        if entry is not None and not entry.settled and not self._recent.is_fresh(stream, entry.as_of):
+            self._hot.evict((stream,))
+            entry = None
         if entry is None:
-            return self._load(stream)
-        self.used.add(stream)
-        if not entry.settled:
-            if not self._recent.is_fresh(stream, entry.as_of):
-                self._hot.evict((stream,))
-                return self._load(stream)
-            entry.settled = True
+            entry = self._load(stream)
+        entry.settled = True
+        self.used[stream] = entry
         return entry
 
     def _load(self, stream: str) -> Entry:
