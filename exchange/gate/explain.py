@@ -113,6 +113,11 @@ def rules_for_requester(verdict: Verdict) -> tuple[str, ...]:
     return view_for_requester(verdict).rules
 
 
+def obligations_for_requester(verdict: Verdict) -> tuple[str, ...]:
+    """Return the obligations the requester may know: an alarm about him is not for him."""
+    return tuple(name for name in verdict.obligations if not name.startswith("ALERT-"))
+
+
 def explain(verdict: Verdict, facts: Facts, register: Register) -> Explanation:
     """Tell one verdict three times. Remedies are those the requester may read."""
     view = view_for_requester(verdict)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from exchange.domain import stream_of
 from exchange.domain.values import task_of
 from exchange.errors import AccessDenied, CallerUnknown, ExchangeError, RuleBroken, VersionConflict
-from exchange.gate.explain import explain, rules_for_requester
+from exchange.gate.explain import explain, obligations_for_requester, rules_for_requester
 from exchange.gate.judge import judge
 from exchange.gate.model import Outcome
 from exchange.pipeline.answers import refusal_error
@@ -135,7 +135,7 @@ def _permitted(walk: ReadWalk, overlay: Overlay, groups: Sequence[Group], judged
         verdict=verdict,
         withheld_paths=tuple(path for path in walk.fields if path not in given and path not in hidden),
         rules=rules_for_requester(verdict),
-        obligations=tuple(verdict.obligations),
+        obligations=obligations_for_requester(verdict),
         resident=judged.subject.resident,
     )
 
@@ -172,7 +172,7 @@ def _refusal(walk: Walk, judged: Judged, register: Register) -> RefusalOutcome:
         rules=rules_for_requester(verdict),
         explanation=told.requester,
         remedies=tuple(told.remedies),
-        obligations=tuple(verdict.obligations),
+        obligations=obligations_for_requester(verdict),
     )
 
 

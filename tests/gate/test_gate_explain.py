@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 
 from exchange.gate.cases import Case, read_cases
-from exchange.gate.explain import explain, rules_for_requester, view_for_requester
+from exchange.gate.explain import (
+    explain,
+    obligations_for_requester,
+    rules_for_requester,
+    view_for_requester,
+)
 from exchange.gate.judge import judge
 from exchange.gate.model import BreakGlass, Facts, Field, Outcome
 from exchange.gate.register import Register
@@ -100,3 +105,10 @@ def test_an_unknown_party_and_purpose_are_told_in_general_words() -> None:
     facts = replace(of_title("Geen casusrelatie"), recipient="iets", purpose="iets")
     told = explain(judge(facts, REGISTER), facts, REGISTER)
     assert told.resident.startswith("Een organisatie vroeg gegevens, voor een doel dat wij niet kennen.")
+
+
+def test_an_alarm_about_the_requester_is_not_told_to_him() -> None:
+    facts = replace(of_title("Verzegeld adres"), case_relation=False)
+    verdict = judge(facts, REGISTER)
+    assert verdict.obligations == ("ALERT-SNOOP", "LOG")
+    assert obligations_for_requester(verdict) == ("LOG",)
