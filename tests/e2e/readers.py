@@ -19,7 +19,7 @@ from adapters.sdk.aio import AsyncExchangeClient
 from adapters.sdk.credentials import Credentials
 from adapters.sdk.errors import Denied, NotAuthenticated
 from adapters.sdk.tokens import Person
-from tests.e2e.service import ALIGN, DELIVER, INVESTIGATE, REPOSITORY
+from tests.e2e.service import ALIGN, DELIVER, INVESTIGATE, REPOSITORY, environment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -157,6 +157,7 @@ class Elsewhere:
             stdout=subprocess.PIPE,
             text=True,
             cwd=REPOSITORY,
+            env=environment(),
         )
 
     async def start(self, question: Question, readers: int, connections: int) -> None:

@@ -57,8 +57,7 @@ class Service:
 
     def __init__(self, data: Path, **settings: str) -> None:
         self.data = data
-        self._environment = {name: value for name, value in os.environ.items() if "EXCHANGE_" not in name}
-        self._environment |= {f"EXCHANGE_{name.upper()}": value for name, value in settings.items()}
+        self._environment = environment() | {f"EXCHANGE_{name.upper()}": settings[name] for name in settings}
         self.process: subprocess.Popen[bytes] | None = None
         self.ready: dict[str, Any] = {}
         self.output = data.parent / f"{data.name}.out"
@@ -344,8 +343,20 @@ def made_up_bsns() -> Iterator[str]:
             yield str(number)
 
 
+def environment() -> dict[str, str]:
+    """Return the environment of a child: no settings of ours, and compiled modules kept from run to run."""
+    # Compiling everything anew takes each process seconds; some machines forbid it to be kept by default.
+    others = {name: value for name, value in os.environ.items() if not name.startswith("EXCHANGE_")}
+    others.pop("PYTHONDONTWRITEBYTECODE", None)
+    return others | {"PYTHONPYCACHEPREFIX": str(REPOSITORY / ".pytest_cache" / "compiled")}
+
+
 def exchange(*words: str) -> subprocess.CompletedProcess[bytes]:
     """Run the exchange's command line to its end."""
     return subprocess.run(  # noqa: S603 -- our own program
-        [sys.executable, "-m", "exchange", *words], capture_output=True, check=False, cwd=REPOSITORY
+        [sys.executable, "-m", "exchange", *words],
+        capture_output=True,
+        check=False,
+        cwd=REPOSITORY,
+        env=environment(),
     )

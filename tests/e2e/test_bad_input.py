@@ -35,8 +35,6 @@ from tests.e2e.wire import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from google.protobuf.message import Message
 
     from tests.e2e.service import Service
@@ -175,26 +173,6 @@ def test_a_request_id_with_other_content_is_refused_and_nothing_is_written(
     told = refused(service, "/exchange.v1.PlanService/AssessLens", conversation, token=token)
     assert_refused(told, CODE.ALREADY_EXISTS, "REQUEST_ID_REUSED")
     assert service.position() == before
-
-
-def test_the_same_request_gets_the_same_answer_also_after_a_restart(
-    new_service: Callable[..., Service],
-) -> None:
-    service = new_service()
-    case = Case(service)
-    request, token = goal(case), worker_of(service, case)
-    first = service.raw_call(SET_GOAL, request, token=token)
-    refusal = refused(service, SET_GOAL, goal(case), token=token_of(service.credentials()))
-    assert refusal.info.reason == "ACCESS_DENIED"
-    service.hang_up()
-    assert service.stop() == 0
-    position = service.position()
-    service.start()
-    assert service.raw_call(SET_GOAL, request, token=worker_of(service, case)) == first
-    other = goal(case, request_id=request.request_id, own_words="Iets anders.")
-    told = refused(service, SET_GOAL, other, token=worker_of(service, case))
-    assert_refused(told, CODE.ALREADY_EXISTS, "REQUEST_ID_REUSED")
-    assert service.position() == position
 
 
 @pytest.mark.parametrize(

@@ -156,6 +156,3 @@ def test_a_full_disk_is_told_nothing_is_half_written_and_it_goes_on(disk: Disk, 
     service.hang_up()
     assert service.stop() == 0
     assert_store_is_whole(service, done.receipt.position)
-    service.start()
-    assert_store_is_whole(service, done.receipt.position)
-    assert Case(service).version > 0

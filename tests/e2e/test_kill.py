@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import random
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from adapters.sdk.errors import RequestIdReused
 from adapters.sdk.proofs import verify_receipt
 from adapters.sdk.receipts import ReceiptBook
 from exchange.store.reader import SQLiteReader
@@ -78,6 +80,27 @@ def assert_nothing_is_doubled(workers: list[Worker], written: dict[str, list[str
         worker.sent.clear()
 
 
+def assert_other_content_is_refused(service: Service, worker: Worker) -> None:
+    """After a restart too, a request id stands for what it was first used for."""
+    before, version = service.position(), worker.case.version
+    for command in worker.sent[-1:]:
+        with pytest.raises(RequestIdReused):
+            worker.send(replace(command, words="Iets anders.", answer=None))
+    worker.case.version = version
+    assert service.position() == before
+
+
+def assert_what_the_dead_left_is_not_taken_for_the_living(service: Service) -> None:
+    """A start that fails leaves nobody believing that somebody listens."""
+    assert (service.data / "service.json").exists()
+    keys = service.data / "keys" / "keys.db"
+    keys.rename(keys.with_name("gone.db"))
+    told = exchange("serve", "--data", str(service.data), "--port", "0", "--metrics-port", "0")
+    assert told.returncode != 0
+    assert b"there are events but no key database" in told.stderr
+    assert not (service.data / "service.json").exists()
+
+
 def live_and_die(service: Service, folder: Path, kills: int) -> None:
     """Kill it so many times, and look at everything after each."""
     chance = random.Random(f"moments of {kills}")  # noqa: S311 -- moments, not secrets
@@ -94,6 +117,7 @@ def live_and_die(service: Service, folder: Path, kills: int) -> None:
         assert service.log_vkey == vkey
         assert service.position() >= max((one.receipt.position for one in acknowledged), default=1)
         cut_off += len(assert_answers_stand(service, workers, book))
+        assert_other_content_is_refused(service, workers[0])
         assert_nothing_is_doubled(workers, written)
         proven = book.settle(service.worker().ledger)
         assert proven >= len(acknowledged)
@@ -111,22 +135,11 @@ def live_and_die(service: Service, folder: Path, kills: int) -> None:
     report = service.verify_store()
     assert (report["exit"], report["problems"]) == (0, [])
     assert report["events"] == report["leaves"] == report["position"] > sum(map(len, written.values()))
+    assert_what_the_dead_left_is_not_taken_for_the_living(service)
 
 
 def test_four_deaths(new_service: Callable[..., Service], tmp_path: Path) -> None:
     live_and_die(new_service(), tmp_path, 4)
-
-
-def test_what_the_dead_left_is_not_taken_for_the_living(new_service: Callable[..., Service]) -> None:
-    service = new_service()
-    service.kill()
-    assert (service.data / "service.json").exists()
-    keys = service.data / "keys" / "keys.db"
-    keys.rename(keys.with_name("gone.db"))
-    told = exchange("serve", "--data", str(service.data), "--port", "0", "--metrics-port", "0")
-    assert told.returncode != 0
-    assert b"there are events but no key database" in told.stderr
-    assert not (service.data / "service.json").exists()
 
 
 @pytest.mark.slow

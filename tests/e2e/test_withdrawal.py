@@ -157,17 +157,17 @@ async def test_a_no_to_a_second_question_ends_the_first_yes(service: Service, el
     assert_order_of_the_ledger(service, ended, "R15")
 
 
-def delivery(service: Service, case: Case, folder: str) -> Question:
+def delivery(service: Service, case: Case, oin: str) -> Question:
     """The question of a provider's professional on the case."""
     case.goal()
-    case.let_join(CARE, "wmo-aanbieder", "z-1")
-    path = str(service.data / folder)
+    case.let_join(oin, "wmo-aanbieder", "z-1")
+    path = str(service.data / f"of-{oin}")
     return Question(service.target, path, case.plan_id, "z-1", "wmo-aanbieder", "deliver")
 
 
 async def test_who_left_the_case_gets_nothing_more(service: Service, elsewhere: Elsewhere) -> None:
     case = Case(service)
-    question = delivery(service, case, f"of-{CARE}")
+    question = delivery(service, case, CARE)
     wmo = ends_as(service, Person(f"w-{case.bsn[-5:]}", "college:WMO", "regisseur"))
     ended = await race(
         elsewhere,
@@ -206,19 +206,17 @@ async def test_who_left_finds_the_case_no_more(service: Service, elsewhere: Else
     assert_order_of_the_ledger(service, ended, "R03")
 
 
-async def test_a_revoked_certificate_gets_nothing_more(
-    new_service: Callable[..., Service], elsewhere: Elsewhere
-) -> None:
-    service = new_service()
-    care = service.care()
+async def test_a_revoked_certificate_gets_nothing_more(service: Service, elsewhere: Elsewhere) -> None:
+    oin = "00000008000000088000"
+    provider = service.join(oin, "wmo-aanbieder")
     case = Case(service)
-    question = delivery(service, case, f"of-{CARE}")
+    question = delivery(service, case, oin)
     operator = ends_as(service, Person("beheerder-1", "beheer", "beheerder"))
     ended = await race(
         elsewhere,
         question,
         lambda: operator.organisation.revoke_certificate(
-            claim=ADMIN, oin=CARE, certificate_thumbprint=care.thumbprint
+            claim=ADMIN, oin=oin, certificate_thumbprint=provider.thumbprint
         ),
         FEWER,
     )

@@ -8,12 +8,15 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+from tests.e2e.service import REPOSITORY, environment
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
 DEMO_MAX_S = 240.0
 LOOK_EVERY_S = 0.1
 
@@ -41,6 +44,7 @@ def run_demo(folder: Path) -> dict[str, Any]:
         capture_output=True,
         check=False,
         cwd=REPOSITORY,
+        env=environment(),
         text=True,
         timeout=DEMO_MAX_S,
     )

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import json
 import random
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +17,7 @@ from typer.testing import CliRunner
 from adapters.sdk.bsn import passes_eleven_proof
 from adapters.sdk.proofs import ProofRefused, verify_checkpoint, verify_receipt
 from exchange.cli.audit import app as audit
-from tests.stories.conftest import REPOSITORY
+from tests.e2e.service import exchange
 
 if TYPE_CHECKING:
     from tests.stories.conftest import Demo
@@ -107,14 +105,18 @@ def test_no_bsn_is_outside_the_adapters_folders(demo: Demo) -> None:
     assert any(demo.told["bsns"][0].encode() in file.read_bytes() for file in mine)
 
 
-def test_the_pack_is_good_for_whoever_has_the_policy(demo: Demo) -> None:
-    words = ["audit", "verify", demo.told["pack"], "--policy", demo.told["policy"]]
-    done = subprocess.run(  # noqa: S603 -- our own program
-        [sys.executable, "-m", "exchange", *words], capture_output=True, check=False, cwd=REPOSITORY
-    )
-    assert done.returncode == 0, done.stderr
+def test_the_pack_is_good_for_whoever_has_the_policy(demo: Demo, tmp_path: Path) -> None:
     code, report = verify(demo.told["pack"], "--policy", demo.told["policy"])
     assert (code, report["ok"], report["size"]) == (0, True, demo.told["size"])
+    # And as a command of its own, first as it is, then changed.
+    policy = ["--policy", demo.told["policy"]]
+    assert exchange("audit", "verify", demo.told["pack"], *policy).returncode == 0
+    changed = bytearray(Path(demo.told["pack"]).read_bytes())
+    changed[len(changed) // 2] ^= 1
+    (tmp_path / "pack.zip").write_bytes(changed)
+    told = exchange("audit", "verify", str(tmp_path / "pack.zip"), *policy)
+    assert told.returncode == 1
+    assert told.stdout.strip()
 
 
 def test_one_changed_byte_anywhere_is_found_and_its_place_named(demo: Demo, tmp_path: Path) -> None:
@@ -138,23 +140,6 @@ def test_a_pack_that_is_shorter_or_longer_is_not_good(demo: Demo, tmp_path: Path
     changed.write_bytes(change(Path(demo.told["pack"]).read_bytes()))
     code, report = verify(changed, "--policy", demo.told["policy"])
     assert (code, report["ok"]) == (1, False)
-
-
-def test_a_changed_pack_ends_the_command_with_one(demo: Demo, tmp_path: Path) -> None:
-    pack = bytearray(Path(demo.told["pack"]).read_bytes())
-    pack[len(pack) // 2] ^= 1
-    changed = tmp_path / "pack.zip"
-    changed.write_bytes(pack)
-    words = ["audit", "verify", str(changed), "--policy", demo.told["policy"]]
-    done = subprocess.run(  # noqa: S603 -- our own program
-        [sys.executable, "-m", "exchange", *words],
-        capture_output=True,
-        check=False,
-        cwd=REPOSITORY,
-        text=True,
-    )
-    assert done.returncode == 1
-    assert done.stdout.strip()
 
 
 def test_every_receipt_verifies_with_the_sdk_and_no_other_key(demo: Demo) -> None:
