@@ -22,7 +22,7 @@ class Story:
 
     def __init__(self, town: Town, bsn: str) -> None:
         self.town = town
-        self.wmo = town.worker("college:WMO", f"w-{bsn}")
+        self.wmo = town.worker("college:WMO", f"w-{bsn[-5:]}")
         self.pseudonym = town.pseudonym(self.wmo, bsn)
         self.wmo.identity.register_resident(
             claim=INVESTIGATE, resident=self.pseudonym, birth_date="1980-02-29", capable=True
