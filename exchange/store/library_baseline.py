@@ -6,7 +6,7 @@ Source: `eventsourcing` 9.5 Application and Aggregate.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from uuid import UUID  # noqa: TC003 -- the library reads the annotation at run time
 
 from eventsourcing.application import Application
@@ -14,6 +14,9 @@ from eventsourcing.domain import Aggregate, event
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+SHORT_EVENTS: Final = 20
 
 
 class LibraryPlan(Aggregate):
@@ -38,6 +41,7 @@ class LibraryBaseline:
             "SQLITE_DBNAME": str(folder / "library.db"),
         }
         self._application: Application[UUID] = Application(environment)
+        self._short: list[UUID] = []
         self._plans = [LibraryPlan() for _ in range(plans)]
         for plan in self._plans:
             self._application.save(plan)
@@ -48,6 +52,27 @@ class LibraryBaseline:
             plan = self._plans[number % len(self._plans)]
             plan.set_goal(words, words, "work_and_education", "2027-01-01")
             self._application.save(plan)
+
+    def handle_commands(self, count: int, words: str) -> None:
+        """Handle `count` commands as an application does that keeps nothing in memory: get, change, save.
+
+        Plans have 20 events at first.
+        """
+        for number in range(count):
+            plan_id = self._short[number % len(self._short)]
+            plan: LibraryPlan = self._application.repository.get(plan_id)
+            plan.set_goal(words, words, "work_and_education", "2027-01-01")
+            self._application.save(plan)
+
+    def make_short_plans(self, plans: int, words: str) -> None:
+        """Save new plans of 20 events for `handle_commands`."""
+        self._short = []
+        for _ in range(plans):
+            plan = LibraryPlan()
+            for _ in range(SHORT_EVENTS - 1):
+                plan.set_goal(words, words, "work_and_education", "2027-01-01")
+            self._application.save(plan)
+            self._short.append(plan.id)
 
     def synchronous(self) -> int:
         """Return SQLite's setting: 2 is FULL."""

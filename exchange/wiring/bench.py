@@ -40,6 +40,7 @@ IN_FLIGHT: Final = 64
 ROUNDS: Final = 3
 GROUPS_PER_ROUND: Final = 25
 BASELINE_EVENTS: Final = 800
+BASELINE_COMMANDS: Final = 128  # two for each plan, so that plans stay at 20 events
 GATE_FIELDS: Final = 12
 GATE_RUNS: Final = 5_000
 WORDS: Final = "Ik wil weer onder de mensen komen en dan aan het werk."
@@ -157,17 +158,18 @@ def run_bench(progress: Callable[[str], None]) -> dict[str, Any]:
             progress("warming up")
             _commands_per_s(bench)
             _library_per_s(library)
-            writes, saves = [], []
+            writes, saves, handled = [], [], []
             for number in range(ROUNDS):
                 progress(f"round {number + 1} of {ROUNDS}")
                 saves.append(_library_per_s(library))
+                handled.append(_library_commands_per_s(library))
                 writes.append(_commands_per_s(bench))
             gate_us = _gate_us(bench)
             synchronous = library.synchronous()
         finally:
             library.close()
             bench.core.close()
-    return _report(writes, saves, gate_us, synchronous)
+    return _report(Measured(writes, saves, handled, gate_us, synchronous))
 
 
 def _commands_per_s(bench: Bench) -> float:
@@ -184,6 +186,14 @@ def _library_per_s(library: LibraryBaseline) -> float:
     started = time.perf_counter()
     library.set_goals(BASELINE_EVENTS, WORDS)
     return _rate(BASELINE_EVENTS, started)
+
+
+def _library_commands_per_s(library: LibraryBaseline) -> float:
+    library.make_short_plans(IN_FLIGHT, WORDS)
+    _settle()
+    started = time.perf_counter()
+    library.handle_commands(BASELINE_COMMANDS, WORDS)
+    return _rate(BASELINE_COMMANDS, started)
 
 
 def _rate(count: int, started: float) -> float:
@@ -227,37 +237,44 @@ def _gate_us(bench: Bench) -> float:
     return statistics.median(times) * 1e6
 
 
-def _report(writes: list[float], saves: list[float], gate_us: float, synchronous: int) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What was found: rates per second by round, and the gate's median in microseconds."""
+
+    writes: list[float]
+    saves: list[float]
+    handled: list[float]
+    gate_us: float
+    synchronous: int
+
+
+def _report(found: Measured) -> dict[str, Any]:
+    gate_us = round(found.gate_us, 1)
+    writes = statistics.median(found.writes)
     return {
         "machine": {
             "cores": os.cpu_count(),
             "machine": platform.machine(),
             "python": platform.python_version(),
             "sqlite": sqlite3.sqlite_version,
-            "synchronous": synchronous,
+            "synchronous": found.synchronous,
         },
         "store": "sqlite",
         "baselines": {
-            "library_save_1_event": {
-                "median": round(statistics.median(saves)),
-                "unit": "events/s",
-                "runs": _whole(saves),
-            }
+            "library_save_1_event": _rates(found.saves, "events/s"),
+            "library_get_command_save": _rates(found.handled, "commands/s"),
         },
         "results": {
-            "writer_commands": {
-                "median": round(statistics.median(writes)),
-                "unit": "commands/s",
-                "runs": _whole(writes),
-            },
-            "gate_us": {"median": round(gate_us, 1), "unit": "µs", "runs": [round(gate_us, 1)]},
+            "writer_commands": _rates(found.writes, "commands/s"),
+            "gate_us": {"median": gate_us, "unit": "µs", "runs": [gate_us]},
         },
         "ratios": {
-            "writes_vs_library_save": round(statistics.median(writes) / statistics.median(saves), 2),
-            "gate_us": round(gate_us, 1),
+            "writes_vs_library_save": round(writes / statistics.median(found.saves), 2),
+            "writes_vs_library": round(writes / statistics.median(found.handled), 2),
+            "gate_us": gate_us,
         },
     }
 
 
-def _whole(rates: list[float]) -> list[int]:
-    return [round(rate) for rate in rates]
+def _rates(rates: list[float], unit: str) -> dict[str, Any]:
+    return {"median": round(statistics.median(rates)), "unit": unit, "runs": [round(rate) for rate in rates]}

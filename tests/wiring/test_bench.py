@@ -39,9 +39,9 @@ def report(tiny: None) -> dict[str, Any]:
 def test_the_report_has_the_promised_shape(report: dict[str, Any]) -> None:
     assert list(report) == ["machine", "store", "baselines", "results", "ratios"]
     assert set(report["machine"]) == {"cores", "machine", "python", "sqlite", "synchronous"}
-    assert set(report["baselines"]) == {"library_save_1_event"}
+    assert set(report["baselines"]) == {"library_save_1_event", "library_get_command_save"}
     assert set(report["results"]) == {"writer_commands", "gate_us"}
-    assert set(report["ratios"]) == {"writes_vs_library_save", "gate_us"}
+    assert set(report["ratios"]) == {"writes_vs_library_save", "writes_vs_library", "gate_us"}
     assert json.loads(json.dumps(report)) == report
 
 
@@ -56,13 +56,18 @@ def test_both_sides_wait_for_the_disk_and_are_measured_as_often(report: dict[str
 
 
 def test_the_median_is_told_of_what_was_measured() -> None:
-    report = bench._report([300.0, 100.0, 200.0], [10.0, 30.0, 20.0], 12.34, 2)
+    found = bench.Measured([300.0, 100.0, 200.0], [10.0, 30.0, 20.0], [4.0, 2.0, 3.0], 12.34, 2)
+    report = bench._report(found)
     assert report["results"]["writer_commands"] == {
         "median": 200,
         "unit": "commands/s",
         "runs": [300, 100, 200],
     }
-    assert report["ratios"] == {"writes_vs_library_save": 10.0, "gate_us": 12.3}
+    assert report["ratios"] == {
+        "writes_vs_library_save": 10.0,
+        "writes_vs_library": 66.67,
+        "gate_us": 12.3,
+    }
 
 
 def test_progress_is_told_in_turns(tiny: None) -> None:
