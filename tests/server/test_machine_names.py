@@ -1,4 +1,4 @@
-"""Names for machines are stored in the clear: none may be a BSN; numbers others give out may look like one."""
+"""Names for machines are stored in the clear: none may be a BSN; numbers of others may look like one."""
 
 from __future__ import annotations
 
