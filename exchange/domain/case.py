@@ -1,7 +1,8 @@
 """Cases: who works on a resident's plan, in which role and task.
 
-Promises: only who works on a case lets others in; a relation that ended, or a closed case, opens nothing;
-reporting gives no relation with a case that was there before.
+Promises: only who works on a case lets others in; a relation ends by the own organisation or by a college
+professional on the case; a relation that ended, or a closed case, opens nothing; reporting gives a relation
+to a college only, and only where no college professional works on the case.
 Source: protos/exchange/v1/case_service.proto; GDPR 5(1)(f); Wmo 2015 article 5.3.3.
 """
 
@@ -22,7 +23,7 @@ PROFESSIONALS_MAX: Final = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenCase(AuthoredCommand):
-    """Open a case with its plan; the author is its first professional."""
+    """Open a case with its plan; an author of a college is its first professional, any other its reporter."""
 
     case_id: str
     plan_id: str
@@ -31,7 +32,10 @@ class OpenCase(AuthoredCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordReporter(AuthoredCommand):
-    """Record that the author reported on a case that was open already."""
+    """Record that the author reported on a case that was open already.
+
+    A college's report on a case no college professional works on makes the author its professional.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +79,7 @@ class CaseOpened(ResidentEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReporterRecorded(ResidentEvent):
-    """Somebody else reported on the same case; gives no relation."""
+    """Somebody reported on the case; gives no relation."""
 
     TOPIC: ClassVar[str] = "case.reporter_recorded.v1"
     case_id: str
@@ -133,6 +137,11 @@ class Professional:
     start: datetime
     end: datetime | None = None
 
+    @property
+    def is_college(self) -> bool:
+        """Tell whether this is a professional of a college."""
+        return Author(self.oin, self.task, self.professional).is_college
+
     def is_author(self, author: Author) -> bool:
         """Tell whether this is the same person in the same task of the same organisation."""
         return author == Author(self.oin, self.task, self.professional)
@@ -188,16 +197,32 @@ def _open(command: OpenCase, state: CaseState | None) -> Events:
         task=author.task,
         at=command.now,
     )
-    joined = ProfessionalJoined(
-        resident=command.resident,
-        case_id=command.case_id,
-        oin=author.oin,
-        task=author.task,
-        professional=author.professional,
+    # Any desk may report; only a college's report is a ground to look in.
+    first = _first_joined if author.is_college else _reported
+    return (opened, first(command, command.case_id, command.resident))
+
+
+def _first_joined(command: AuthoredCommand, case_id: str, resident: str) -> ProfessionalJoined:
+    return ProfessionalJoined(
+        resident=resident,
+        case_id=case_id,
+        oin=command.author.oin,
+        task=command.author.task,
+        professional=command.author.professional,
         role=ROLE_OF_FIRST_REPORTER,
         at=command.now,
     )
-    return (opened, joined)
+
+
+def _reported(command: AuthoredCommand, case_id: str, resident: str) -> ReporterRecorded:
+    return ReporterRecorded(
+        resident=resident,
+        case_id=case_id,
+        oin=command.author.oin,
+        task=command.author.task,
+        professional=command.author.professional,
+        at=command.now,
+    )
 
 
 def _existing(state: CaseState | None) -> CaseState:
@@ -221,17 +246,17 @@ def _works_on(case: CaseState, command: AuthoredCommand) -> bool:
 def _record_reporter(command: RecordReporter, state: CaseState | None) -> Events:
     case = _open_case(state)
     author = command.author
-    if author in case.reporters:
-        return ()
-    recorded = ReporterRecorded(
-        resident=case.resident,
-        case_id=case.case_id,
-        oin=author.oin,
-        task=author.task,
-        professional=author.professional,
-        at=command.now,
-    )
-    return (recorded,)
+    led = any(each.is_college and each.end is None for each in case.professionals)
+    if author.is_college and not led:
+        _refuse_full(case)
+        return (_first_joined(command, case.case_id, case.resident),)
+    return () if author in case.reporters else (_reported(command, case.case_id, case.resident),)
+
+
+def _refuse_full(case: CaseState) -> None:
+    # Who left takes no place: nobody fills a case up by joining people and taking them off.
+    if sum(each.end is None for each in case.professionals) >= PROFESSIONALS_MAX:
+        raise RuleBroken("this case has the most professionals it can have", rule="CASE_FULL")
 
 
 def _join(command: JoinProfessional, state: CaseState | None) -> Events:
@@ -250,8 +275,9 @@ def _join(command: JoinProfessional, state: CaseState | None) -> Events:
     roles = [each.role for each in case.professionals if each.is_author(who) and each.end is None]
     if command.role in roles:
         return ()
-    if len(case.professionals) >= PROFESSIONALS_MAX:
-        raise RuleBroken("this case has the most professionals it can have", rule="CASE_FULL")
+    # Another role takes no second place.
+    if not roles:
+        _refuse_full(case)
     joined = ProfessionalJoined(
         resident=case.resident,
         case_id=case.case_id,
@@ -266,10 +292,12 @@ def _join(command: JoinProfessional, state: CaseState | None) -> Events:
 
 def _leave(command: LeaveCase, state: CaseState | None) -> Events:
     case = _existing(state)
-    # An organisation always may take its own people off, also those who cannot do so themselves.
-    if command.author.oin != command.oin and not _works_on(case, command):
+    # Who of an organisation gets this far is judged before: the gate asks a relation with the case.
+    leads = command.author.is_college and _works_on(case, command)
+    if command.author.oin != command.oin and not leads:
         raise RuleBroken(
-            "only who works on the case, or the own organisation, ends a relation", rule="NOT_ON_CASE"
+            "only a college professional on the case, or the own organisation, ends a relation",
+            rule="NOT_ON_CASE",
         )
     who = Author(command.oin, command.task, command.professional)
     if not any(each.is_author(who) and each.end is None for each in case.professionals):

@@ -1,7 +1,8 @@
 """Consents: one purpose, one set of recipients, one set of categories, one period.
 
-Promises: withdrawing a consent that exists never fails and asks no version; a withdrawn consent is never
-given again; a no is never turned into a yes but by a new decision of who may decide.
+Promises: whom a consent serves never answers it, nor speaks a college through the resident's portal; only the
+resident's side turns a no into a yes; for that side and for a college withdrawing a consent that exists never
+fails and asks no version; a withdrawn consent is never given again.
 Source: GDPR 4(11) and 7; protos/exchange/v1/consent_service.proto; the gate's design section 2.
 """
 
@@ -12,7 +13,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import ClassVar, Final
 
-from exchange.domain.kernel import Aggregate, AuthoredCommand, Command, Events, ResidentEvent, aggregate
+from exchange.domain.kernel import Aggregate, AuthoredCommand, Events, ResidentEvent, aggregate
 from exchange.domain.shape import (
     FINE,
     TOKEN_CHARS_MAX,
@@ -23,12 +24,18 @@ from exchange.domain.shape import (
     token_fault,
     tokens_fault,
 )
-from exchange.domain.values import OIN_DIGITS, ConsentKind, ConsentStatus, DataCategory, Purpose
+from exchange.domain.values import OIN_DIGITS, Author, ConsentKind, ConsentStatus, DataCategory, Purpose
 from exchange.errors import RuleBroken
 
 RECIPIENTS_MAX: Final = 20
 GIVERS_MAX: Final = 4
+# How a consent was given where the resident's side did it without anybody between.
+METHOD_OF_RESIDENTS_SIDE: Final = "portal"
 _RECIPIENT: Final = re.compile(rf"[0-9]{{{OIN_DIGITS}}}/[!-~]{{1,{TOKEN_CHARS_MAX}}}")
+# For which purpose, to whom and what: that tells of the resident what the shared data would.
+_SEALED_QUESTION: Final[Mapping[str, str]] = MappingProxyType(
+    dict.fromkeys(("purpose", "recipients", "categories"), "WMO-PLAN")
+)
 _SEALED_GIVERS: Final[Mapping[str, str]] = MappingProxyType({"given_by": "CONTACT"})
 
 
@@ -53,7 +60,7 @@ class RequestConsent(AuthoredCommand):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GiveConsent(Command):
+class GiveConsent(AuthoredCommand):
     """Say yes: who says it, whether in so many words, whether found free of pressure, and how."""
 
     given_by: tuple[str, ...]
@@ -63,12 +70,12 @@ class GiveConsent(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RefuseConsent(Command):
+class RefuseConsent(AuthoredCommand):
     """Say no."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WithdrawConsent(Command):
+class WithdrawConsent(AuthoredCommand):
     """Withdraw; takes nothing but the wish (GDPR 7(3))."""
 
 
@@ -80,6 +87,7 @@ class ConsentRequested(ResidentEvent):
     """The question was put, with what the resident was told."""
 
     TOPIC: ClassVar[str] = "consent.requested.v1"
+    SEALED: ClassVar[Mapping[str, str]] = _SEALED_QUESTION
     consent_id: str
     case_id: str
     organisation: str
@@ -214,19 +222,38 @@ def _asked(state: ConsentState | None) -> ConsentState:
     return state
 
 
+def _refuse_unless_may_answer(author: Author, consent: ConsentState) -> None:
+    if author.is_residents_side:
+        return
+    if not author.is_college:
+        raise RuleBroken("the resident's side answers, or a college writes it down", rule="NOT_TO_ANSWER")
+    if f"{author.oin}/{author.task}" in consent.recipients:
+        raise RuleBroken("a recipient does not write down the answer it gains by", rule="RECIPIENT_ANSWERS")
+
+
 def _same_answer(command: GiveConsent, consent: ConsentState) -> bool:
     said = (command.given_by, command.explicit, command.free_assessed, command.method)
     return said == (consent.given_by, consent.explicit, consent.free_assessed, consent.method)
 
 
+def _refuse_in_the_residents_place(command: GiveConsent, consent: ConsentState) -> None:
+    if command.method == METHOD_OF_RESIDENTS_SIDE:
+        raise RuleBroken("only the resident's side answers through the portal", rule="NOT_THE_PORTAL")
+    if consent.state == ConsentStatus.REFUSED:
+        raise RuleBroken("only the resident's side turns a no into a yes", rule="CONSENT_REFUSED")
+
+
 def _give(command: GiveConsent, state: ConsentState | None) -> Events:
     consent = _asked(state)
+    _refuse_unless_may_answer(command.author, consent)
     refuse_faults(
         {
             "given_by": tokens_fault(command.given_by, GIVERS_MAX),
             "method": token_fault(command.method),
         }
     )
+    if not command.author.is_residents_side:
+        _refuse_in_the_residents_place(command, consent)
     if consent.state == ConsentStatus.WITHDRAWN:
         raise RuleBroken("a withdrawn consent is never given again: ask anew", rule="CONSENT_WITHDRAWN")
     if consent.state == ConsentStatus.GIVEN:
@@ -249,6 +276,7 @@ def _give(command: GiveConsent, state: ConsentState | None) -> Events:
 
 def _refuse(command: RefuseConsent, state: ConsentState | None) -> Events:
     consent = _asked(state)
+    _refuse_unless_may_answer(command.author, consent)
     if consent.state == ConsentStatus.GIVEN:
         raise RuleBroken("this consent was given: it ends by withdrawing", rule="ALREADY_GIVEN")
     # A no on top of a no changes nothing.
@@ -259,6 +287,8 @@ def _refuse(command: RefuseConsent, state: ConsentState | None) -> Events:
 
 def _withdraw(command: WithdrawConsent, state: ConsentState | None) -> Events:
     consent = _asked(state)
+    if not command.author.is_residents_side and not command.author.is_college:
+        raise RuleBroken("the resident's side withdraws, or a college for it", rule="NOT_TO_WITHDRAW")
     # Withdrawing twice is harmless and must never fail (GDPR 7(3)).
     if consent.state == ConsentStatus.WITHDRAWN:
         return ()

@@ -15,7 +15,10 @@ from exchange.domain.kernel import Aggregate, Command, Events, ResidentEvent, ag
 from exchange.domain.shape import member_fault, oin_fault, refuse_faults, token_fault
 from exchange.domain.values import DisclosureOutcome
 
-_SEALED_REQUEST: Final[Mapping[str, str]] = MappingProxyType({"request": "LOG"})
+# Which fields were asked, and of what, tells of the resident what the fields would.
+_SEALED_REQUEST: Final[Mapping[str, str]] = MappingProxyType(
+    dict.fromkeys(("request", "released", "withheld", "subject"), "LOG")
+)
 
 
 # --- events -----------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """Intake: a report, at whichever desk, lands in the same case and plan.
 
-Promises: the desk is recorded and never used to decide; reporting on somebody whose case is open gives no
-relation, so that a report is no way to look into a plan.
+Promises: the desk is recorded and never used to decide; reporting gives a relation to a college only, and
+only where no college professional works on the case, so that a report is no way to look into a plan.
 Source: the domain's design section 2 (P1); Wmo 2015 article 2.3.2 (melding).
 """
 

@@ -1,7 +1,7 @@
 """Residents: registration, seals, restriction (GDPR 18) and objection (GDPR 21).
 
-Promises: a birth date once registered never changes by registering again; a seal is set and lifted by two
-different persons; facts about a person are stored sealed.
+Promises: registering somebody known changes nothing and tells nothing, whatever is said; a seal is set and
+lifted by two different persons; facts about a person are stored sealed.
 Source: GDPR 18 and 21; protos/exchange/v1/identity_service.proto; the gate's design sections 2, 5 and 6.
 """
 
@@ -43,7 +43,7 @@ _SEALED_REASON: Final[Mapping[str, str]] = MappingProxyType({"reason": "LOG"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisterResident(Command):
-    """Register a resident under a random reference."""
+    """Register a resident under a random reference; for who is registered it changes nothing."""
 
     resident: str
     birth_date: date
@@ -214,11 +214,9 @@ def _register(command: RegisterResident, state: ResidentState | None) -> Events:
             "birth_date": "must not lie in the future" if future else day_fault(command.birth_date),
         }
     )
-    if state is not None and state.birth_date != command.birth_date:
-        raise RuleBroken("this resident is registered with another birth date", rule="BIRTH_DATE_DIFFERS")
-    if state is not None and state.capable == command.capable:
+    # Answered as a new one: neither who is known here nor what of him can be asked this way.
+    if state is not None:
         return ()
-    # Capacity can change; the newest judgement counts.
     registered = ResidentRegistered(
         resident=command.resident, birth_date=command.birth_date, capable=command.capable
     )

@@ -197,11 +197,23 @@ class Author:
     task: str
     professional: str
 
+    @property
+    def is_college(self) -> bool:
+        """Tell whether this is a task of the municipality's executive."""
+        return self.task.startswith(COLLEGE_PREFIX)
+
+    @property
+    def is_residents_side(self) -> bool:
+        """Tell whether this is the resident, or who represents the resident."""
+        return self.task in TASKS_OF_RESIDENTS_SIDE
+
 
 # For commands of aggregates where no rule looks at the author: the walk records who it was.
 NOBODY: Final = Author("", "", "")
 
 COLLEGE_PREFIX: Final = "college:"
+# Who speaks for the resident: the resident, or the representative the law names (Wmo 2015 article 1.1.1).
+TASKS_OF_RESIDENTS_SIDE: Final = frozenset({"betrokkene", "wettelijk-vertegenwoordiger"})
 OIN_DIGITS: Final = 20
 SCORE_MIN: Final = 1
 SCORE_MAX: Final = 5

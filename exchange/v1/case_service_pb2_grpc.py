@@ -77,7 +77,7 @@ class CaseServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def LeaveCase(self, request, context):
-        """Ends a professional's relation with the case at once.
+        """Ends a professional's relation with the case at once: of one's own organisation, or by a college on the case.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

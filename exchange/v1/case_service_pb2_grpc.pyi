@@ -40,7 +40,7 @@ class CaseServiceStub:
     JoinProfessional: _grpc.UnaryUnaryMultiCallable[_case_service_pb2.JoinProfessionalRequest, _case_service_pb2.JoinProfessionalResponse]
     """Lets a professional of an organisation and task join the case."""
     LeaveCase: _grpc.UnaryUnaryMultiCallable[_case_service_pb2.LeaveCaseRequest, _case_service_pb2.LeaveCaseResponse]
-    """Ends a professional's relation with the case at once."""
+    """Ends a professional's relation with the case at once: of one's own organisation, or by a college on the case."""
     FindCase: _grpc.UnaryUnaryMultiCallable[_case_service_pb2.FindCaseRequest, _case_service_pb2.FindCaseResponse]
     """Finds the resident's case and plan, for those who work on it.
     Refused alike (PERMISSION_DENIED) for a resident without a case and for a case of others.
@@ -58,7 +58,7 @@ class CaseServiceAsyncStub(CaseServiceStub):
     JoinProfessional: _aio.UnaryUnaryMultiCallable[_case_service_pb2.JoinProfessionalRequest, _case_service_pb2.JoinProfessionalResponse]  # type: ignore[assignment]
     """Lets a professional of an organisation and task join the case."""
     LeaveCase: _aio.UnaryUnaryMultiCallable[_case_service_pb2.LeaveCaseRequest, _case_service_pb2.LeaveCaseResponse]  # type: ignore[assignment]
-    """Ends a professional's relation with the case at once."""
+    """Ends a professional's relation with the case at once: of one's own organisation, or by a college on the case."""
     FindCase: _aio.UnaryUnaryMultiCallable[_case_service_pb2.FindCaseRequest, _case_service_pb2.FindCaseResponse]  # type: ignore[assignment]
     """Finds the resident's case and plan, for those who work on it.
     Refused alike (PERMISSION_DENIED) for a resident without a case and for a case of others.
@@ -91,7 +91,7 @@ class CaseServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _case_service_pb2.LeaveCaseRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_case_service_pb2.LeaveCaseResponse, _abc.Awaitable[_case_service_pb2.LeaveCaseResponse]]:
-        """Ends a professional's relation with the case at once."""
+        """Ends a professional's relation with the case at once: of one's own organisation, or by a college on the case."""
 
     @_abc_1.abstractmethod
     def FindCase(

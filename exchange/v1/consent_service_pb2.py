@@ -27,7 +27,7 @@ from exchange.v1 import options_pb2 as exchange_dot_v1_dot_options__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!exchange/v1/consent_service.proto\x12\x0b\x65xchange.v1\x1a\x18\x65xchange/v1/common.proto\x1a\x19\x65xchange/v1/options.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf1\x03\n\x15RequestConsentRequest\x12\"\n\nrequest_id\x18\x01 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12)\n\x05\x63laim\x18\x02 \x01(\x0b\x32\x12.exchange.v1.ClaimB\x06\x92\xb5\x18\x02\x08\x01\x12\x1f\n\x07\x63\x61se_id\x18\x03 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12.\n\x04kind\x18\x04 \x01(\x0e\x32\x18.exchange.v1.ConsentKindB\x06\x92\xb5\x18\x02\x08\x01\x12\x35\n\x0f\x63onsent_purpose\x18\x05 \x01(\x0e\x32\x14.exchange.v1.PurposeB\x06\x92\xb5\x18\x02\x08\x01\x12%\n\nrecipients\x18\x06 \x03(\tB\x11\x92\xb5\x18\r\x08\x01\x18<\"\x05token(\x14\x12%\n\ncategories\x18\x07 \x03(\tB\x11\x92\xb5\x18\r\x08\x01\x18(\"\x05token(\x10\x12\x36\n\nstart_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\x92\xb5\x18\x02\x08\x01\x12\x34\n\x08\x65nd_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\x92\xb5\x18\x02\x08\x01\x12\"\n\tnotice_id\x18\n \x01(\tB\x0f\x92\xb5\x18\x0b\x08\x01\x18<\"\x05token\x12!\n\rnotice_sha256\x18\x0b \x01(\x0c\x42\n\x92\xb5\x18\x06\x08\x01\x10 \x18 \"d\n\x16RequestConsentResponse\x12%\n\x07receipt\x18\x01 \x01(\x0b\x32\x14.exchange.v1.Receipt\x12\x12\n\nconsent_id\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x03\"\xae\x02\n\x12GiveConsentRequest\x12\"\n\nrequest_id\x18\x01 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12)\n\x05\x63laim\x18\x02 \x01(\x0b\x32\x12.exchange.v1.ClaimB\x06\x92\xb5\x18\x02\x08\x01\x12\"\n\nconsent_id\x18\x03 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12\x33\n\x08given_by\x18\x04 \x03(\tB!\x80\x01\x01\x8a\xb5\x18\t\n\x07\x43ONTACT\x92\xb5\x18\r\x08\x01\x18(\"\x05token(\x04\x12\x10\n\x08\x65xplicit\x18\x05 \x01(\x08\x12\x15\n\rfree_assessed\x18\x06 \x01(\x08\x12\x1f\n\x06method\x18\x07 \x01(\tB\x0f\x92\xb5\x18\x0b\x08\x01\x18(\"\x05token\x12&\n\x10\x65xpected_version\x18\x08 \x01(\x03\x42\x0c\x92\xb5\x18\x08\x38\x80\xa8\xd6\xb9\x07@\x01\"M\n\x13GiveConsentResponse\x12%\n\x07receipt\x18\x01 \x01(\x0b\x32\x14.exchange.v1.Receipt\x12\x0f\n\x07version\x18\x02 \x01(\x03\"\xb1\x01\n\x14RefuseConsentRequest\x12\"\n\nrequest_id\x18\x01 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12)\n\x05\x63laim\x18\x02 \x01(\x0b\x32\x12.exchange.v1.ClaimB\x06\x92\xb5\x18\x02\x08\x01\x12\"\n\nconsent_id\x18\x03 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12&\n\x10\x65xpected_version\x18\x04 \x01(\x03\x42\x0c\x92\xb5\x18\x08\x38\x80\xa8\xd6\xb9\x07@\x01\"O\n\x15RefuseConsentResponse\x12%\n\x07receipt\x18\x01 \x01(\x0b\x32\x14.exchange.v1.Receipt\x12\x0f\n\x07version\x18\x02 \x01(\x03\"\x8b\x01\n\x16WithdrawConsentRequest\x12\"\n\nrequest_id\x18\x01 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12)\n\x05\x63laim\x18\x02 \x01(\x0b\x32\x12.exchange.v1.ClaimB\x06\x92\xb5\x18\x02\x08\x01\x12\"\n\nconsent_id\x18\x03 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\"Q\n\x17WithdrawConsentResponse\x12%\n\x07receipt\x18\x01 \x01(\x0b\x32\x14.exchange.v1.Receipt\x12\x0f\n\x07version\x18\x02 \x01(\x03\"\xdd\x01\n\x13ListConsentsRequest\x12)\n\x05\x63laim\x18\x01 \x01(\x0b\x32\x12.exchange.v1.ClaimB\x06\x92\xb5\x18\x02\x08\x01\x12\x1f\n\x07\x63\x61se_id\x18\x02 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12 \n\x06\x66ields\x18\x03 \x03(\tB\x10\x92\xb5\x18\x0c\x08\x01\x18\x64\"\x04path(\x14\x12\x15\n\rallow_partial\x18\x04 \x01(\x08\x12\x1c\n\tpage_size\x18\x05 \x01(\x05\x42\t\x92\xb5\x18\x05\x38\x90\x03@\x01\x12#\n\npage_token\x18\x06 \x01(\tB\x0f\x92\xb5\x18\x0b\x18\xc8\x01\"\x06\x63ursor\"\xc9\x03\n\x07\x43onsent\x12\"\n\nconsent_id\x18\x01 \x01(\tB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12\x36\n\x04kind\x18\x02 \x01(\x0e\x32\x18.exchange.v1.ConsentKindB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12\x38\n\x05state\x18\x03 \x01(\x0e\x32\x19.exchange.v1.ConsentStateB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12\x35\n\x07purpose\x18\x04 \x01(\x0e\x32\x14.exchange.v1.PurposeB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12(\n\nrecipients\x18\x05 \x03(\tB\x14\x8a\xb5\x18\n\n\x08WMO-PLAN\x92\xb5\x18\x02(\x14\x12(\n\ncategories\x18\x06 \x03(\tB\x14\x8a\xb5\x18\n\n\x08WMO-PLAN\x92\xb5\x18\x02(\x10\x12>\n\nstart_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12<\n\x08\x65nd_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12\x1f\n\x07version\x18\t \x01(\x03\x42\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\"u\n\x14ListConsentsResponse\x12/\n\x08\x63onsents\x18\x01 \x03(\x0b\x32\x14.exchange.v1.ConsentB\x07\x92\xb5\x18\x03(\xc8\x01\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x03 \x01(\t*\xc7\x01\n\x0b\x43onsentKind\x12\x1c\n\x18\x43ONSENT_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11\x43ONSENT_KIND_GDPR\x10\x01\x12\x1a\n\x16\x43ONSENT_KIND_STATUTORY\x10\x02\x12\x18\n\x14\x43ONSENT_KIND_SECRECY\x10\x03\x12\x1d\n\x19\x43ONSENT_KIND_NO_OBJECTION\x10\x04\x12\x15\n\x11\x43ONSENT_KIND_CARE\x10\x05\x12\x17\n\x13\x43ONSENT_KIND_ASSENT\x10\x06*\x9b\x01\n\x0c\x43onsentState\x12\x1d\n\x19\x43ONSENT_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x43ONSENT_STATE_REQUESTED\x10\x01\x12\x17\n\x13\x43ONSENT_STATE_GIVEN\x10\x02\x12\x19\n\x15\x43ONSENT_STATE_REFUSED\x10\x03\x12\x1b\n\x17\x43ONSENT_STATE_WITHDRAWN\x10\x04\x32\xe1\x03\n\x0e\x43onsentService\x12^\n\x0eRequestConsent\x12\".exchange.v1.RequestConsentRequest\x1a#.exchange.v1.RequestConsentResponse\"\x03\x90\x02\x02\x12U\n\x0bGiveConsent\x12\x1f.exchange.v1.GiveConsentRequest\x1a .exchange.v1.GiveConsentResponse\"\x03\x90\x02\x02\x12[\n\rRefuseConsent\x12!.exchange.v1.RefuseConsentRequest\x1a\".exchange.v1.RefuseConsentResponse\"\x03\x90\x02\x02\x12\x61\n\x0fWithdrawConsent\x12#.exchange.v1.WithdrawConsentRequest\x1a$.exchange.v1.WithdrawConsentResponse\"\x03\x90\x02\x02\x12X\n\x0cListConsents\x12 .exchange.v1.ListConsentsRequest\x1a!.exchange.v1.ListConsentsResponse\"\x03\x90\x02\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!exchange/v1/consent_service.proto\x12\x0b\x65xchange.v1\x1a\x18\x65xchange/v1/common.proto\x1a\x19\x65xchange/v1/options.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xfa\x03\n\x15RequestConsentRequest\x12\"\n\nrequest_id\x18\x01 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12)\n\x05\x63laim\x18\x02 \x01(\x0b\x32\x12.exchange.v1.ClaimB\x06\x92\xb5\x18\x02\x08\x01\x12\x1f\n\x07\x63\x61se_id\x18\x03 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12.\n\x04kind\x18\x04 \x01(\x0e\x32\x18.exchange.v1.ConsentKindB\x06\x92\xb5\x18\x02\x08\x01\x12\x38\n\x0f\x63onsent_purpose\x18\x05 \x01(\x0e\x32\x14.exchange.v1.PurposeB\t\x80\x01\x01\x92\xb5\x18\x02\x08\x01\x12(\n\nrecipients\x18\x06 \x03(\tB\x14\x80\x01\x01\x92\xb5\x18\r\x08\x01\x18<\"\x05token(\x14\x12(\n\ncategories\x18\x07 \x03(\tB\x14\x80\x01\x01\x92\xb5\x18\r\x08\x01\x18(\"\x05token(\x10\x12\x36\n\nstart_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\x92\xb5\x18\x02\x08\x01\x12\x34\n\x08\x65nd_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\x92\xb5\x18\x02\x08\x01\x12\"\n\tnotice_id\x18\n \x01(\tB\x0f\x92\xb5\x18\x0b\x08\x01\x18<\"\x05token\x12!\n\rnotice_sha256\x18\x0b \x01(\x0c\x42\n\x92\xb5\x18\x06\x08\x01\x10 \x18 \"d\n\x16RequestConsentResponse\x12%\n\x07receipt\x18\x01 \x01(\x0b\x32\x14.exchange.v1.Receipt\x12\x12\n\nconsent_id\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x03\"\xae\x02\n\x12GiveConsentRequest\x12\"\n\nrequest_id\x18\x01 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12)\n\x05\x63laim\x18\x02 \x01(\x0b\x32\x12.exchange.v1.ClaimB\x06\x92\xb5\x18\x02\x08\x01\x12\"\n\nconsent_id\x18\x03 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12\x33\n\x08given_by\x18\x04 \x03(\tB!\x80\x01\x01\x8a\xb5\x18\t\n\x07\x43ONTACT\x92\xb5\x18\r\x08\x01\x18(\"\x05token(\x04\x12\x10\n\x08\x65xplicit\x18\x05 \x01(\x08\x12\x15\n\rfree_assessed\x18\x06 \x01(\x08\x12\x1f\n\x06method\x18\x07 \x01(\tB\x0f\x92\xb5\x18\x0b\x08\x01\x18(\"\x05token\x12&\n\x10\x65xpected_version\x18\x08 \x01(\x03\x42\x0c\x92\xb5\x18\x08\x38\x80\xa8\xd6\xb9\x07@\x01\"M\n\x13GiveConsentResponse\x12%\n\x07receipt\x18\x01 \x01(\x0b\x32\x14.exchange.v1.Receipt\x12\x0f\n\x07version\x18\x02 \x01(\x03\"\xb1\x01\n\x14RefuseConsentRequest\x12\"\n\nrequest_id\x18\x01 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12)\n\x05\x63laim\x18\x02 \x01(\x0b\x32\x12.exchange.v1.ClaimB\x06\x92\xb5\x18\x02\x08\x01\x12\"\n\nconsent_id\x18\x03 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12&\n\x10\x65xpected_version\x18\x04 \x01(\x03\x42\x0c\x92\xb5\x18\x08\x38\x80\xa8\xd6\xb9\x07@\x01\"O\n\x15RefuseConsentResponse\x12%\n\x07receipt\x18\x01 \x01(\x0b\x32\x14.exchange.v1.Receipt\x12\x0f\n\x07version\x18\x02 \x01(\x03\"\x8b\x01\n\x16WithdrawConsentRequest\x12\"\n\nrequest_id\x18\x01 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12)\n\x05\x63laim\x18\x02 \x01(\x0b\x32\x12.exchange.v1.ClaimB\x06\x92\xb5\x18\x02\x08\x01\x12\"\n\nconsent_id\x18\x03 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\"Q\n\x17WithdrawConsentResponse\x12%\n\x07receipt\x18\x01 \x01(\x0b\x32\x14.exchange.v1.Receipt\x12\x0f\n\x07version\x18\x02 \x01(\x03\"\xdd\x01\n\x13ListConsentsRequest\x12)\n\x05\x63laim\x18\x01 \x01(\x0b\x32\x12.exchange.v1.ClaimB\x06\x92\xb5\x18\x02\x08\x01\x12\x1f\n\x07\x63\x61se_id\x18\x02 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12 \n\x06\x66ields\x18\x03 \x03(\tB\x10\x92\xb5\x18\x0c\x08\x01\x18\x64\"\x04path(\x14\x12\x15\n\rallow_partial\x18\x04 \x01(\x08\x12\x1c\n\tpage_size\x18\x05 \x01(\x05\x42\t\x92\xb5\x18\x05\x38\x90\x03@\x01\x12#\n\npage_token\x18\x06 \x01(\tB\x0f\x92\xb5\x18\x0b\x18\xc8\x01\"\x06\x63ursor\"\xd2\x03\n\x07\x43onsent\x12\"\n\nconsent_id\x18\x01 \x01(\tB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12\x36\n\x04kind\x18\x02 \x01(\x0e\x32\x18.exchange.v1.ConsentKindB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12\x38\n\x05state\x18\x03 \x01(\x0e\x32\x19.exchange.v1.ConsentStateB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12\x38\n\x07purpose\x18\x04 \x01(\x0e\x32\x14.exchange.v1.PurposeB\x11\x80\x01\x01\x8a\xb5\x18\n\n\x08WMO-PLAN\x12+\n\nrecipients\x18\x05 \x03(\tB\x17\x80\x01\x01\x8a\xb5\x18\n\n\x08WMO-PLAN\x92\xb5\x18\x02(\x14\x12+\n\ncategories\x18\x06 \x03(\tB\x17\x80\x01\x01\x8a\xb5\x18\n\n\x08WMO-PLAN\x92\xb5\x18\x02(\x10\x12>\n\nstart_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12<\n\x08\x65nd_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12\x1f\n\x07version\x18\t \x01(\x03\x42\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\"u\n\x14ListConsentsResponse\x12/\n\x08\x63onsents\x18\x01 \x03(\x0b\x32\x14.exchange.v1.ConsentB\x07\x92\xb5\x18\x03(\xc8\x01\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x03 \x01(\t*\xc7\x01\n\x0b\x43onsentKind\x12\x1c\n\x18\x43ONSENT_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11\x43ONSENT_KIND_GDPR\x10\x01\x12\x1a\n\x16\x43ONSENT_KIND_STATUTORY\x10\x02\x12\x18\n\x14\x43ONSENT_KIND_SECRECY\x10\x03\x12\x1d\n\x19\x43ONSENT_KIND_NO_OBJECTION\x10\x04\x12\x15\n\x11\x43ONSENT_KIND_CARE\x10\x05\x12\x17\n\x13\x43ONSENT_KIND_ASSENT\x10\x06*\x9b\x01\n\x0c\x43onsentState\x12\x1d\n\x19\x43ONSENT_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x43ONSENT_STATE_REQUESTED\x10\x01\x12\x17\n\x13\x43ONSENT_STATE_GIVEN\x10\x02\x12\x19\n\x15\x43ONSENT_STATE_REFUSED\x10\x03\x12\x1b\n\x17\x43ONSENT_STATE_WITHDRAWN\x10\x04\x32\xe1\x03\n\x0e\x43onsentService\x12^\n\x0eRequestConsent\x12\".exchange.v1.RequestConsentRequest\x1a#.exchange.v1.RequestConsentResponse\"\x03\x90\x02\x02\x12U\n\x0bGiveConsent\x12\x1f.exchange.v1.GiveConsentRequest\x1a .exchange.v1.GiveConsentResponse\"\x03\x90\x02\x02\x12[\n\rRefuseConsent\x12!.exchange.v1.RefuseConsentRequest\x1a\".exchange.v1.RefuseConsentResponse\"\x03\x90\x02\x02\x12\x61\n\x0fWithdrawConsent\x12#.exchange.v1.WithdrawConsentRequest\x1a$.exchange.v1.WithdrawConsentResponse\"\x03\x90\x02\x02\x12X\n\x0cListConsents\x12 .exchange.v1.ListConsentsRequest\x1a!.exchange.v1.ListConsentsResponse\"\x03\x90\x02\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,11 +43,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REQUESTCONSENTREQUEST'].fields_by_name['kind']._loaded_options = None
   _globals['_REQUESTCONSENTREQUEST'].fields_by_name['kind']._serialized_options = b'\222\265\030\002\010\001'
   _globals['_REQUESTCONSENTREQUEST'].fields_by_name['consent_purpose']._loaded_options = None
-  _globals['_REQUESTCONSENTREQUEST'].fields_by_name['consent_purpose']._serialized_options = b'\222\265\030\002\010\001'
+  _globals['_REQUESTCONSENTREQUEST'].fields_by_name['consent_purpose']._serialized_options = b'\200\001\001\222\265\030\002\010\001'
   _globals['_REQUESTCONSENTREQUEST'].fields_by_name['recipients']._loaded_options = None
-  _globals['_REQUESTCONSENTREQUEST'].fields_by_name['recipients']._serialized_options = b'\222\265\030\r\010\001\030<\"\005token(\024'
+  _globals['_REQUESTCONSENTREQUEST'].fields_by_name['recipients']._serialized_options = b'\200\001\001\222\265\030\r\010\001\030<\"\005token(\024'
   _globals['_REQUESTCONSENTREQUEST'].fields_by_name['categories']._loaded_options = None
-  _globals['_REQUESTCONSENTREQUEST'].fields_by_name['categories']._serialized_options = b'\222\265\030\r\010\001\030(\"\005token(\020'
+  _globals['_REQUESTCONSENTREQUEST'].fields_by_name['categories']._serialized_options = b'\200\001\001\222\265\030\r\010\001\030(\"\005token(\020'
   _globals['_REQUESTCONSENTREQUEST'].fields_by_name['start_time']._loaded_options = None
   _globals['_REQUESTCONSENTREQUEST'].fields_by_name['start_time']._serialized_options = b'\222\265\030\002\010\001'
   _globals['_REQUESTCONSENTREQUEST'].fields_by_name['end_time']._loaded_options = None
@@ -99,11 +99,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CONSENT'].fields_by_name['state']._loaded_options = None
   _globals['_CONSENT'].fields_by_name['state']._serialized_options = b'\212\265\030\n\n\010WMO-PLAN'
   _globals['_CONSENT'].fields_by_name['purpose']._loaded_options = None
-  _globals['_CONSENT'].fields_by_name['purpose']._serialized_options = b'\212\265\030\n\n\010WMO-PLAN'
+  _globals['_CONSENT'].fields_by_name['purpose']._serialized_options = b'\200\001\001\212\265\030\n\n\010WMO-PLAN'
   _globals['_CONSENT'].fields_by_name['recipients']._loaded_options = None
-  _globals['_CONSENT'].fields_by_name['recipients']._serialized_options = b'\212\265\030\n\n\010WMO-PLAN\222\265\030\002(\024'
+  _globals['_CONSENT'].fields_by_name['recipients']._serialized_options = b'\200\001\001\212\265\030\n\n\010WMO-PLAN\222\265\030\002(\024'
   _globals['_CONSENT'].fields_by_name['categories']._loaded_options = None
-  _globals['_CONSENT'].fields_by_name['categories']._serialized_options = b'\212\265\030\n\n\010WMO-PLAN\222\265\030\002(\020'
+  _globals['_CONSENT'].fields_by_name['categories']._serialized_options = b'\200\001\001\212\265\030\n\n\010WMO-PLAN\222\265\030\002(\020'
   _globals['_CONSENT'].fields_by_name['start_time']._loaded_options = None
   _globals['_CONSENT'].fields_by_name['start_time']._serialized_options = b'\212\265\030\n\n\010WMO-PLAN'
   _globals['_CONSENT'].fields_by_name['end_time']._loaded_options = None
@@ -122,32 +122,32 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CONSENTSERVICE'].methods_by_name['WithdrawConsent']._serialized_options = b'\220\002\002'
   _globals['_CONSENTSERVICE'].methods_by_name['ListConsents']._loaded_options = None
   _globals['_CONSENTSERVICE'].methods_by_name['ListConsents']._serialized_options = b'\220\002\002'
-  _globals['_CONSENTKIND']._serialized_start=2412
-  _globals['_CONSENTKIND']._serialized_end=2611
-  _globals['_CONSENTSTATE']._serialized_start=2614
-  _globals['_CONSENTSTATE']._serialized_end=2769
+  _globals['_CONSENTKIND']._serialized_start=2430
+  _globals['_CONSENTKIND']._serialized_end=2629
+  _globals['_CONSENTSTATE']._serialized_start=2632
+  _globals['_CONSENTSTATE']._serialized_end=2787
   _globals['_REQUESTCONSENTREQUEST']._serialized_start=137
-  _globals['_REQUESTCONSENTREQUEST']._serialized_end=634
-  _globals['_REQUESTCONSENTRESPONSE']._serialized_start=636
-  _globals['_REQUESTCONSENTRESPONSE']._serialized_end=736
-  _globals['_GIVECONSENTREQUEST']._serialized_start=739
-  _globals['_GIVECONSENTREQUEST']._serialized_end=1041
-  _globals['_GIVECONSENTRESPONSE']._serialized_start=1043
-  _globals['_GIVECONSENTRESPONSE']._serialized_end=1120
-  _globals['_REFUSECONSENTREQUEST']._serialized_start=1123
-  _globals['_REFUSECONSENTREQUEST']._serialized_end=1300
-  _globals['_REFUSECONSENTRESPONSE']._serialized_start=1302
-  _globals['_REFUSECONSENTRESPONSE']._serialized_end=1381
-  _globals['_WITHDRAWCONSENTREQUEST']._serialized_start=1384
-  _globals['_WITHDRAWCONSENTREQUEST']._serialized_end=1523
-  _globals['_WITHDRAWCONSENTRESPONSE']._serialized_start=1525
-  _globals['_WITHDRAWCONSENTRESPONSE']._serialized_end=1606
-  _globals['_LISTCONSENTSREQUEST']._serialized_start=1609
-  _globals['_LISTCONSENTSREQUEST']._serialized_end=1830
-  _globals['_CONSENT']._serialized_start=1833
-  _globals['_CONSENT']._serialized_end=2290
-  _globals['_LISTCONSENTSRESPONSE']._serialized_start=2292
-  _globals['_LISTCONSENTSRESPONSE']._serialized_end=2409
-  _globals['_CONSENTSERVICE']._serialized_start=2772
-  _globals['_CONSENTSERVICE']._serialized_end=3253
+  _globals['_REQUESTCONSENTREQUEST']._serialized_end=643
+  _globals['_REQUESTCONSENTRESPONSE']._serialized_start=645
+  _globals['_REQUESTCONSENTRESPONSE']._serialized_end=745
+  _globals['_GIVECONSENTREQUEST']._serialized_start=748
+  _globals['_GIVECONSENTREQUEST']._serialized_end=1050
+  _globals['_GIVECONSENTRESPONSE']._serialized_start=1052
+  _globals['_GIVECONSENTRESPONSE']._serialized_end=1129
+  _globals['_REFUSECONSENTREQUEST']._serialized_start=1132
+  _globals['_REFUSECONSENTREQUEST']._serialized_end=1309
+  _globals['_REFUSECONSENTRESPONSE']._serialized_start=1311
+  _globals['_REFUSECONSENTRESPONSE']._serialized_end=1390
+  _globals['_WITHDRAWCONSENTREQUEST']._serialized_start=1393
+  _globals['_WITHDRAWCONSENTREQUEST']._serialized_end=1532
+  _globals['_WITHDRAWCONSENTRESPONSE']._serialized_start=1534
+  _globals['_WITHDRAWCONSENTRESPONSE']._serialized_end=1615
+  _globals['_LISTCONSENTSREQUEST']._serialized_start=1618
+  _globals['_LISTCONSENTSREQUEST']._serialized_end=1839
+  _globals['_CONSENT']._serialized_start=1842
+  _globals['_CONSENT']._serialized_end=2308
+  _globals['_LISTCONSENTSRESPONSE']._serialized_start=2310
+  _globals['_LISTCONSENTSRESPONSE']._serialized_end=2427
+  _globals['_CONSENTSERVICE']._serialized_start=2790
+  _globals['_CONSENTSERVICE']._serialized_end=3271
 # @@protoc_insertion_point(module_scope)

@@ -568,7 +568,7 @@ class Plan(_message.Message):
 
     @_builtins.property
     def situations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Situation]:
-        """Situations, the newest of each life domain."""
+        """Situations, the newest of each life domain by each task and organisation."""
 
     @_builtins.property
     def goals(self) -> _containers.RepeatedCompositeFieldContainer[Global___Goal]:

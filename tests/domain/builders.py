@@ -63,6 +63,8 @@ PLAN_ID = "b0000000-0000-4000-8000-000000000001"
 CONSENT_ID = "a0000000-0000-4000-8000-000000000001"
 CONSULENT = Author(MUNICIPALITY, "college:WMO", "p-1")
 PLANNER = Author(PROVIDER, "wmo-aanbieder", "z-1")
+RESIDENT = Author(MUNICIPALITY, "betrokkene", "b-1")
+REPRESENTATIVE = Author(MUNICIPALITY, "wettelijk-vertegenwoordiger", "v-1")
 HASH = "ab" * 32
 OTHER_HASH = "cd" * 32
 
@@ -209,7 +211,9 @@ CONSENT_REQUESTED = ConsentRequested(
     notice_id="toestemming-b1-3",
     notice_sha256=HASH,
 )
-GIVE = GiveConsent(now=LATER, given_by=("self",), explicit=True, free_assessed=True, method="signed")
+GIVE = GiveConsent(
+    now=LATER, author=RESIDENT, given_by=("self",), explicit=True, free_assessed=True, method="signed"
+)
 CONSENT_GIVEN = ConsentGiven(
     resident=RESIDENT_REF,
     consent_id=CONSENT_ID,
@@ -219,8 +223,8 @@ CONSENT_GIVEN = ConsentGiven(
     method="signed",
     at=LATER,
 )
-REFUSE = RefuseConsent(now=LATER)
-WITHDRAW = WithdrawConsent(now=LATER)
+REFUSE = RefuseConsent(now=LATER, author=RESIDENT)
+WITHDRAW = WithdrawConsent(now=LATER, author=RESIDENT)
 
 # --- plan -------------------------------------------------------------------------------------------
 
@@ -313,15 +317,15 @@ LENS_ASSESSED = LensAssessed(
     finding="fits",
     reason="Begeleiding past.",
 )
-AGREE = AgreeToPlan(now=LATER, author=CONSULENT, outcome="agreed")
+AGREE = AgreeToPlan(now=LATER, author=RESIDENT, outcome="agreed")
 DISAGREE = AgreeToPlan(
-    now=LATER, author=CONSULENT, outcome="disagreed", remarks="Liever zonder hulp; besproken."
+    now=LATER, author=RESIDENT, outcome="disagreed", remarks="Liever zonder hulp; besproken."
 )
 PLAN_AGREED = PlanAgreed(
     resident=RESIDENT_REF,
     plan_id=PLAN_ID,
     organisation=MUNICIPALITY,
-    task="college:WMO",
+    task="betrokkene",
     plan_version=4,
     remarks="",
     at=LATER,

@@ -52,6 +52,15 @@ PLANNER_LEFT = ProfessionalLeft(
 )
 CLOSE = CloseCase(now=LATER, author=CONSULENT)
 CLOSED = CaseClosed(resident=RESIDENT_REF, case_id=CASE_ID, at=LATER)
+REPORTED_BY_PLANNER = ReporterRecorded(
+    resident=RESIDENT_REF,
+    case_id=CASE_ID,
+    oin=PROVIDER,
+    task="wmo-aanbieder",
+    professional="z-1",
+    at=LATER,
+)
+JOIN_PLANNER_BY_HIMSELF = replace(JOIN_PLANNER, author=PLANNER)
 INSTANT = timedelta(microseconds=1)
 
 
@@ -148,6 +157,27 @@ def test_leaving() -> None:
     given(CASE, *OPENED, PLANNER_JOINED, PLANNER_LEFT).when(PLANNER_LEAVES).then()
 
 
+def test_who_left_takes_no_place() -> None:
+    others = tuple(replace(PLANNER_JOINED, professional=f"z-{n + 2}") for n in range(PROFESSIONALS_MAX - 1))
+    left = replace(PLANNER_LEFT, professional="z-2")
+    given(CASE, *OPENED, *others, left).when(JOIN_PLANNER).then(PLANNER_JOINED)
+    comes_and_goes = (PLANNER_JOINED, PLANNER_LEFT) * PROFESSIONALS_MAX
+    given(CASE, *OPENED, *comes_and_goes).when(JOIN_PLANNER).then(PLANNER_JOINED)
+
+
+def test_a_new_role_takes_no_second_place() -> None:
+    others = tuple(replace(PLANNER_JOINED, professional=f"z-{n + 1}") for n in range(PROFESSIONALS_MAX - 1))
+    command = replace(JOIN_PLANNER, role="regisseur")
+    given(CASE, *OPENED, *others).when(command).then(replace(PLANNER_JOINED, role="regisseur"))
+
+
+def test_a_provider_takes_no_professional_of_a_college_off() -> None:
+    leave = LeaveCase(now=LATER, author=PLANNER, oin=MUNICIPALITY, task="college:WMO", professional="p-1")
+    given(CASE, *OPENED, PLANNER_JOINED).when(leave).refused("NOT_ON_CASE")
+    elsewhere = replace(CONSULENT, oin=STRANGER)
+    given(CASE, *OPENED, PLANNER_JOINED).when(replace(leave, author=elsewhere)).refused("NOT_ON_CASE")
+
+
 def test_an_organisation_takes_its_own_people_off() -> None:
     colleague = Author(PROVIDER, "wmo-aanbieder", "personeelszaken")
     given(CASE, *OPENED, PLANNER_JOINED).when(replace(PLANNER_LEAVES, author=colleague)).then(PLANNER_LEFT)
@@ -174,6 +204,52 @@ def test_another_reporter_is_recorded_once() -> None:
     state = fold(CASE, *OPENED, recorded)
     assert state.reporters == (reporter,)
     assert not has_relation(state, STRANGER, "woningcorporatie", "w-1", LATER)
+
+
+def test_a_report_of_no_college_opens_a_case_without_a_relation() -> None:
+    command = replace(OPEN_CASE, author=PLANNER)
+    opened = replace(CASE_OPENED, organisation=PROVIDER, task=PLANNER.task)
+    recorded = replace(REPORTED_BY_PLANNER, at=NOON)
+    given(CASE).when(command).then(opened, recorded)
+    state = fold(CASE, opened, recorded)
+    assert state.professionals == ()
+    assert not has_relation(state, *_person(PLANNER), NOON)
+    given(CASE, opened, recorded).when(JOIN_PLANNER_BY_HIMSELF).refused("NOT_ON_CASE")
+
+
+def test_a_college_takes_up_a_case_no_college_works_on() -> None:
+    without = (CASE_OPENED, REPORTED_BY_PLANNER)
+    command = RecordReporter(now=LATER, author=CONSULENT)
+    joined = replace(CONSULENT_JOINED, at=LATER)
+    left = ProfessionalLeft(
+        resident=RESIDENT_REF,
+        case_id=CASE_ID,
+        oin=MUNICIPALITY,
+        task="college:WMO",
+        professional="p-1",
+        at=NOON,
+    )
+    for history in (without, (*without, PLANNER_JOINED), (*OPENED, left)):
+        given(CASE, *history).when(command).then(joined)
+    assert has_relation(fold(CASE, *without, joined), *_person(CONSULENT), LATER)
+
+
+def test_a_college_takes_no_case_from_another_college() -> None:
+    work_desk = replace(CONSULENT, task="college:PW", professional="w-1")
+    state = fold(CASE, *OPENED)
+    (recorded,) = CASE.decide(RecordReporter(now=LATER, author=work_desk), state)
+    assert isinstance(recorded, ReporterRecorded)
+    assert not has_relation(CASE.evolve(state, recorded), *_person(work_desk), LATER)
+
+
+def test_a_full_case_takes_no_college_in_by_a_report() -> None:
+    others = tuple(replace(PLANNER_JOINED, professional=f"z-{n}") for n in range(PROFESSIONALS_MAX))
+    command = RecordReporter(now=LATER, author=CONSULENT)
+    given(CASE, CASE_OPENED, *others).when(command).refused("CASE_FULL")
+
+
+def _person(author: Author) -> tuple[str, str, str]:
+    return author.oin, author.task, author.professional
 
 
 def test_closing() -> None:

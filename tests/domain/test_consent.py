@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,22 +18,29 @@ from exchange.domain.consent import (
     RequestConsent,
     WithdrawConsent,
 )
-from exchange.domain.values import ConsentKind, DataCategory, Purpose
+from exchange.domain.values import Author, ConsentKind, DataCategory, Purpose
 from tests.domain.builders import (
     CONSENT_GIVEN,
     CONSENT_ID,
     CONSENT_REQUESTED,
+    CONSULENT,
     GIVE,
     LATER,
     MUNICIPALITY,
     NOON,
+    PLANNER,
     REFUSE,
+    REPRESENTATIVE,
     REQUEST,
     RESIDENT_REF,
+    STRANGER,
     WITHDRAW,
     fold,
     given,
 )
+
+if TYPE_CHECKING:
+    from exchange.domain.kernel import ResidentEvent
 
 REFUSED = ConsentRefused(resident=RESIDENT_REF, consent_id=CONSENT_ID, at=LATER)
 WITHDRAWN = ConsentWithdrawn(resident=RESIDENT_REF, consent_id=CONSENT_ID, at=LATER)
@@ -178,9 +186,64 @@ def test_withdrawing_twice_changes_nothing() -> None:
 
 def test_withdrawing_works_after_the_period_too() -> None:
     late = CONSENT_REQUESTED.end_time + timedelta(days=1)
-    given(CONSENT, CONSENT_REQUESTED, CONSENT_GIVEN).when(WithdrawConsent(now=late)).then(
+    given(CONSENT, CONSENT_REQUESTED, CONSENT_GIVEN).when(replace(WITHDRAW, now=late)).then(
         replace(WITHDRAWN, at=late)
     )
+
+
+# --- who answers ------------------------------------------------------------------------------------
+
+RECIPIENT = Author(MUNICIPALITY, "college:PW", "w-1")
+OUTSIDERS = [
+    PLANNER,
+    replace(PLANNER, task="mantelzorger"),
+    replace(PLANNER, task="college-andere-gemeente:PW"),
+]
+HISTORIES = [(), (REFUSED,), (CONSENT_GIVEN,), (CONSENT_GIVEN, WITHDRAWN)]
+
+
+@pytest.mark.parametrize("author", OUTSIDERS)
+@pytest.mark.parametrize("history", HISTORIES)
+def test_no_other_task_answers_or_withdraws(author: Author, history: tuple[ResidentEvent, ...]) -> None:
+    sentence = given(CONSENT, CONSENT_REQUESTED, *history)
+    sentence.when(replace(GIVE, author=author)).refused("NOT_TO_ANSWER")
+    sentence.when(replace(REFUSE, author=author)).refused("NOT_TO_ANSWER")
+    sentence.when(replace(WITHDRAW, author=author)).refused("NOT_TO_WITHDRAW")
+
+
+@pytest.mark.parametrize("history", HISTORIES)
+def test_a_recipient_does_not_answer_but_may_withdraw(history: tuple[ResidentEvent, ...]) -> None:
+    sentence = given(CONSENT, CONSENT_REQUESTED, *history)
+    sentence.when(replace(GIVE, author=RECIPIENT)).refused("RECIPIENT_ANSWERS")
+    sentence.when(replace(REFUSE, author=RECIPIENT)).refused("RECIPIENT_ANSWERS")
+    withdrawn = () if WITHDRAWN in history else (WITHDRAWN,)
+    sentence.when(replace(WITHDRAW, author=RECIPIENT)).then(*withdrawn)
+
+
+def test_the_same_task_of_another_organisation_is_no_recipient() -> None:
+    elsewhere = replace(RECIPIENT, oin=STRANGER)
+    given(CONSENT, CONSENT_REQUESTED).when(replace(GIVE, author=elsewhere)).then(CONSENT_GIVEN)
+
+
+def test_a_college_writes_down_what_was_said() -> None:
+    given(CONSENT, CONSENT_REQUESTED).when(replace(GIVE, author=CONSULENT)).then(CONSENT_GIVEN)
+    given(CONSENT, CONSENT_REQUESTED).when(replace(REFUSE, author=CONSULENT)).then(REFUSED)
+
+
+def test_a_college_does_not_speak_through_the_portal() -> None:
+    by_portal = replace(GIVE, method="portal")
+    given(CONSENT, CONSENT_REQUESTED).when(replace(by_portal, author=CONSULENT)).refused("NOT_THE_PORTAL")
+    for author in (GIVE.author, REPRESENTATIVE):
+        given(CONSENT, CONSENT_REQUESTED).when(replace(by_portal, author=author)).then(
+            replace(CONSENT_GIVEN, method="portal")
+        )
+
+
+def test_a_college_turns_no_no_into_a_yes() -> None:
+    given(CONSENT, CONSENT_REQUESTED, REFUSED).when(replace(GIVE, author=CONSULENT)).refused(
+        "CONSENT_REFUSED"
+    )
+    given(CONSENT, CONSENT_REQUESTED, REFUSED).when(replace(GIVE, author=REPRESENTATIVE)).then(CONSENT_GIVEN)
 
 
 @pytest.mark.parametrize("command", [GIVE, REFUSE, WITHDRAW])

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 import pytest
 
 from exchange.domain import AGGREGATES, TOPICS, aggregate_of, stream_of
-from exchange.domain.consent import ConsentGiven
+from exchange.domain.consent import ConsentGiven, ConsentRequested
+from exchange.domain.disclosure import DisclosureDecided
 from exchange.domain.kernel import Event, ResidentEvent
 from exchange.domain.plan import (
     Agreement,
@@ -29,6 +30,7 @@ from exchange.domain.plan import (
     Situation,
     SituationDescribed,
     Support,
+    SupportRequested,
 )
 from exchange.domain.resident import ResidentRegistered
 from exchange.domain.values import (
@@ -51,7 +53,14 @@ from exchange.domain.values import (
     law_of_task,
 )
 from exchange.errors import HistoryUnreadable
-from exchange.v1 import common_pb2, consent_service_pb2, identity_service_pb2, options_pb2, plan_pb2
+from exchange.v1 import (
+    common_pb2,
+    consent_service_pb2,
+    disclosure_service_pb2,
+    identity_service_pb2,
+    options_pb2,
+    plan_pb2,
+)
 from tests.domain.builders import ORGANISATION_JOINED, PLAN_OPENED, RESIDENT_REF, SET_GOAL
 
 if TYPE_CHECKING:
@@ -75,8 +84,10 @@ SEALED_LIKE = [
     (SituationDescribed, plan_pb2.Situation),
     (GoalSet, plan_pb2.Goal),
     (LensAssessed, plan_pb2.LensAssessment),
+    (SupportRequested, plan_pb2.Support),
     (PlanAgreed, plan_pb2.Agreement),
     (PlanDisagreed, plan_pb2.Agreement),
+    (ConsentRequested, consent_service_pb2.Consent),
     (ConsentGiven, consent_service_pb2.GiveConsentRequest),
     (ResidentRegistered, identity_service_pb2.RegisterResidentRequest),
 ]
@@ -136,6 +147,17 @@ def test_what_the_contract_redacts_is_stored_sealed(event: type[Event], message:
     }
     assert redacted
     assert dict(event.SEALED) == redacted
+
+
+def test_a_decision_is_stored_without_what_was_asked_in_the_clear() -> None:
+    assert dict(DisclosureDecided.SEALED) == dict.fromkeys(
+        ("request", "released", "withheld", "subject"), "LOG"
+    )
+    message = disclosure_service_pb2.Disclosure.DESCRIPTOR
+    for name in ("released_fields", "withheld_fields"):
+        options = message.fields_by_name[name].GetOptions()
+        assert options.debug_redact
+        assert options.Extensions[options_pb2.privacy].category == "LOG"
 
 
 @pytest.mark.parametrize(("name", "element"), ELEMENTS.items())

@@ -227,7 +227,7 @@ def plan_holds(before: PlanState | None, after: PlanState) -> None:
     assert 0 <= after.agreed_version < after.version
     numbers = [int(each.assignment_number) for each in after.supports if each.assignment_number]
     assert len(numbers) == len(set(numbers))
-    assert len({each.life_domain for each in after.situations}) == len(after.situations)
+    assert len({(each.life_domain, each.origin) for each in after.situations}) == len(after.situations)
     assert all(1 <= each.score <= 5 for each in after.situations)
     for support in after.supports:
         support_holds(after, support)

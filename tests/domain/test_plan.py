@@ -21,10 +21,11 @@ from exchange.domain.plan import (
     lenses_missing,
 )
 from exchange.domain.plan.decide import ELEMENTS_MAX, LENSES_MAX
-from exchange.domain.values import CARE_DOMAINS, WORK_DOMAINS, LifeDomain, category_of
+from exchange.domain.values import CARE_DOMAINS, WORK_DOMAINS, Author, LifeDomain, category_of
 from tests.domain.builders import (
     AGREE,
     ASSESS,
+    CONSULENT,
     CONVERSE,
     DAY,
     DESCRIBE,
@@ -36,8 +37,11 @@ from tests.domain.builders import (
     PLAN_AGREED,
     PLAN_ID,
     PLAN_OPENED,
+    PLANNER,
+    PROVIDER,
     REPORT,
     REPORT_RECEIVED,
+    REPRESENTATIVE,
     REQUEST_SUPPORT,
     RESIDENT_REF,
     SET_GOAL,
@@ -67,7 +71,7 @@ DISAGREED = PlanDisagreed(
     resident=RESIDENT_REF,
     plan_id=PLAN_ID,
     organisation=MUNICIPALITY,
-    task="college:WMO",
+    task="betrokkene",
     plan_version=2,
     remarks="Liever zonder hulp; besproken.",
     at=LATER,
@@ -208,6 +212,26 @@ def test_a_situation_with_a_fault_names_the_field(command: DescribeSituation, pa
     given(PLAN, *OPENED).when(command).invalid(path)
 
 
+def test_nobody_replaces_what_another_described() -> None:
+    others = tuple(
+        replace(SITUATION_DESCRIBED, task=task, organisation=oin, score=score)
+        for score, task, oin in ((5, "wmo-aanbieder", PROVIDER), (4, "college:PW", MUNICIPALITY))
+    )
+    again = replace(SITUATION_DESCRIBED, score=1)
+    state = fold(PLAN, *OPENED, SITUATION_DESCRIBED, *others, again)
+    assert [(each.origin, each.score) for each in state.situations] == [
+        (f"wmo-aanbieder@{PROVIDER}", 5),
+        (f"college:PW@{MUNICIPALITY}", 4),
+        (f"college:WMO@{MUNICIPALITY}", 1),
+    ]
+
+
+def test_the_most_situations() -> None:
+    others = tuple(replace(SITUATION_DESCRIBED, organisation=f"{n:020}") for n in range(ELEMENTS_MAX))
+    given(PLAN, *OPENED, *others).when(DESCRIBE).refused("PLAN_FULL")
+    given(PLAN, *OPENED, *others[1:], SITUATION_DESCRIBED).when(DESCRIBE).then(SITUATION_DESCRIBED)
+
+
 # --- goals and lenses -------------------------------------------------------------------------------
 
 
@@ -261,6 +285,17 @@ def test_agreeing_names_the_version_agreed_with() -> None:
 
 def test_a_plan_without_a_goal_is_not_agreed_with() -> None:
     given(PLAN, *OPENED).when(AGREE).refused("NO_GOAL")
+
+
+@pytest.mark.parametrize("author", [CONSULENT, PLANNER, replace(PLANNER, task="mantelzorger")])
+def test_nobody_but_the_residents_side_agrees(author: Author) -> None:
+    for command in (AGREE, DISAGREE):
+        given(PLAN, *OPENED, GOAL_SET).when(replace(command, author=author)).refused("NOT_RESIDENTS_SIDE")
+
+
+def test_who_represents_the_resident_agrees() -> None:
+    agreed = replace(PLAN_AGREED, task=REPRESENTATIVE.task, plan_version=3)
+    given(PLAN, *OPENED, GOAL_SET).when(replace(AGREE, author=REPRESENTATIVE)).then(agreed)
 
 
 def test_disagreeing_says_how_it_was_handled() -> None:

@@ -60,18 +60,11 @@ def test_registering() -> None:
     given(RESIDENT).when(REGISTER).then(RESIDENT_REGISTERED)
 
 
-def test_registering_again_with_equal_facts_changes_nothing() -> None:
-    given(RESIDENT, RESIDENT_REGISTERED).when(REGISTER).then()
-
-
-def test_another_birth_date_is_refused() -> None:
-    other = replace(REGISTER, birth_date=REGISTER.birth_date + A_DAY)
-    given(RESIDENT, RESIDENT_REGISTERED).when(other).refused("BIRTH_DATE_DIFFERS")
-
-
-def test_the_newest_judgement_of_capacity_counts() -> None:
-    incapable = replace(REGISTER, capable=False)
-    given(RESIDENT, RESIDENT_REGISTERED).when(incapable).then(replace(RESIDENT_REGISTERED, capable=False))
+@pytest.mark.parametrize("birth_date", [REGISTER.birth_date, REGISTER.birth_date + A_DAY])
+@pytest.mark.parametrize("capable", [True, False])
+def test_registering_somebody_known_changes_and_tells_nothing(birth_date: date, *, capable: bool) -> None:
+    again = replace(REGISTER, birth_date=birth_date, capable=capable)
+    given(RESIDENT, RESIDENT_REGISTERED).when(again).then()
 
 
 def test_capacity_judged_anew_keeps_seals_and_limits() -> None:

@@ -22,6 +22,7 @@ from exchange.domain.values import Author, StopReason
 from tests.domain.builders import (
     A_DAY,
     ASSIGN,
+    CONSULENT,
     DAY,
     DISAGREE,
     GOAL_SET,
@@ -33,6 +34,7 @@ from tests.domain.builders import (
     PROVIDER,
     REPORT_RECEIVED,
     REQUEST_SUPPORT,
+    RESIDENT,
     RESIDENT_REF,
     START,
     STOP,
@@ -137,6 +139,13 @@ def test_a_general_service_may_name_its_provider() -> None:
 )
 def test_a_request_with_a_fault_names_the_field(command: RequestSupport, path: str) -> None:
     given(PLAN, *WITH_GOAL).when(command).invalid(path)
+
+
+@pytest.mark.parametrize("author", [PLANNER, RESIDENT, replace(CONSULENT, task="college-andere-gemeente:PW")])
+def test_only_a_college_chooses_custom_support(author: Author) -> None:
+    given(PLAN, *WITH_GOAL).when(replace(REQUEST_SUPPORT, author=author)).refused("NOT_THE_COLLEGE")
+    others = PLAN.decide(replace(OWN_NETWORK, author=author), fold(PLAN, *WITH_GOAL))
+    assert [event.task for event in others if isinstance(event, PlanEvent)] == [author.task]
 
 
 def test_one_day_of_support_and_an_open_end() -> None:
@@ -299,9 +308,26 @@ MOVES = [(ASSIGN, AGREED), (START, ASSIGNED), (STOP, STARTED)]
 def test_a_provider_moves_only_its_own_supports(command: Move, history: tuple[PlanEvent, ...]) -> None:
     strange = replace(command, author=STRANGE_PROVIDER)
     given(PLAN, *history).when(strange).refused("NOT_THE_PROVIDER")
-    for author in (PLANNER, WORK_DESK):
+    for author in (PLANNER, CONSULENT):
         moved = PLAN.decide(replace(command, author=author), fold(PLAN, *history))
         assert [event.task for event in moved if isinstance(event, PlanEvent)] == [author.task]
+
+
+@pytest.mark.parametrize(("command", "history"), MOVES)
+@pytest.mark.parametrize(
+    "author",
+    [
+        WORK_DESK,
+        replace(CONSULENT, task="college:PW"),
+        replace(CONSULENT, oin=STRANGER),
+        replace(PLANNER, task="college:WMO"),
+        RESIDENT,
+    ],
+)
+def test_another_desk_than_the_one_that_requested_it_moves_nothing(
+    author: Author, command: Move, history: tuple[PlanEvent, ...]
+) -> None:
+    given(PLAN, *history).when(replace(command, author=author)).refused("NOT_THE_PROVIDER")
 
 
 def test_the_college_of_another_municipality_is_no_college_here() -> None:

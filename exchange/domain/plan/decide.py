@@ -1,7 +1,8 @@
 """What may happen to a plan: reports, conversations, situations, goals, lenses and agreement.
 
 Promises: nothing is added to a closed plan but a report, which opens it again; with a care need and a
-possibility of work nobody agrees before both laws were looked through.
+possibility of work nobody agrees before both laws were looked through; only the resident's side says yes or
+no to a plan.
 Source: protos/exchange/v1/plan_service.proto; the domain's design section 2 (P1, P2, P4, P9).
 """
 
@@ -50,6 +51,7 @@ from exchange.domain.values import (
     LensFinding,
     LifeDomain,
     SupportStatus,
+    origin_of,
 )
 from exchange.errors import RuleBroken
 
@@ -161,6 +163,11 @@ def describe_situation(command: DescribeSituation, state: PlanState | None) -> E
             "judge_date": day_fault(command.judge_date),
         }
     )
+    origin = origin_of(command.author.task, command.author.oin)
+    others = (
+        each for each in plan.situations if (each.life_domain, each.origin) != (command.life_domain, origin)
+    )
+    refuse_full(tuple(others))
     described = SituationDescribed(
         resident=plan.resident,
         plan_id=plan.plan_id,
@@ -246,6 +253,9 @@ def lenses_missing(plan: PlanState) -> tuple[Law, ...]:
 def agree_to_plan(command: AgreeToPlan, state: PlanState | None) -> Events:
     """Decide on the resident's word about the plan as it stands."""
     plan = open_plan(state)
+    author = command.author
+    if not author.is_residents_side:
+        raise RuleBroken("only the resident's side says yes or no to a plan", rule="NOT_RESIDENTS_SIDE")
     disagrees = command.outcome == AgreementOutcome.DISAGREED
     refuse_faults(
         {
@@ -254,7 +264,6 @@ def agree_to_plan(command: AgreeToPlan, state: PlanState | None) -> Events:
         }
     )
     refuse_full(plan.agreements)
-    author = command.author
     if disagrees:
         disagreed = PlanDisagreed(
             resident=plan.resident,

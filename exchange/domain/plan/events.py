@@ -111,9 +111,19 @@ class LensAssessed(PlanEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SupportRequested(PlanEvent):
-    """A support was chosen."""
+    """A support was chosen; what it is, by whom and when tells of the need, and is sealed."""
 
     TOPIC: ClassVar[str] = "plan.support_requested.v1"
+    SEALED: ClassVar[Mapping[str, str]] = _plan_words(
+        "provider_oin",
+        "product_category",
+        "product_code",
+        "start_date",
+        "end_date",
+        "volume",
+        "unit",
+        "frequency",
+    )
     support_id: str
     kind: str
     provider_oin: str

@@ -65,7 +65,7 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
-    """The newest description of one life domain; its category follows the domain."""
+    """The newest description of one life domain by one origin; its category follows the domain."""
 
     life_domain: str
     description: str
@@ -217,7 +217,12 @@ def _situation_described(state: PlanState, event: SituationDescribed) -> PlanSta
         origin=origin_of(event.task, event.organisation),
         category=category_of(event.life_domain),
     )
-    others = tuple(each for each in state.situations if each.life_domain != event.life_domain)
+    # What another desk described stays: nobody replaces words that are not his.
+    others = tuple(
+        each
+        for each in state.situations
+        if (each.life_domain, each.origin) != (situation.life_domain, situation.origin)
+    )
     return with_changes(state, version=state.version + 1, situations=(*others, situation))
 
 

@@ -1,7 +1,7 @@
 """What may happen to a support: requested, assigned, started, stopped.
 
-Promises: nothing is assigned without the resident's yes to a plan that holds it; a provider moves only its
-own supports; the days of care follow each other.
+Promises: nothing is assigned without the resident's yes to a plan that holds it; only a college chooses
+custom support; only who requested a support, or its provider, moves it; the days of care follow each other.
 Source: iWmo 3.2 (301, 305, 307); protos/exchange/v1/plan_service.proto; the domain's design section 2 (P6,
 P9).
 """
@@ -24,7 +24,7 @@ from exchange.domain.shape import (
     token_fault,
     tokens_fault,
 )
-from exchange.domain.values import COLLEGE_PREFIX, StopReason, SupportKind, SupportStatus
+from exchange.domain.values import StopReason, SupportKind, SupportStatus, origin_of
 from exchange.errors import RuleBroken
 
 GOALS_OF_SUPPORT_MAX: Final = 50
@@ -83,6 +83,8 @@ def request_support(command: RequestSupport, state: PlanState | None) -> Events:
             "goal_ids": tokens_fault(command.goal_ids, GOALS_OF_SUPPORT_MAX),
         }
     )
+    if command.kind == SupportKind.CUSTOM and not command.author.is_college:
+        raise RuleBroken("only a college chooses custom support", rule="NOT_THE_COLLEGE")
     if not {goal.goal_id for goal in plan.goals}.issuperset(command.goal_ids):
         raise RuleBroken("a support serves goals of this plan", rule="GOAL_UNKNOWN")
     if plan.support(command.support_id) is not None:
@@ -113,9 +115,10 @@ def _support_in(plan: PlanState, support_id: str, command: AuthoredCommand) -> S
     if support is None:
         raise RuleBroken("this plan has no such support", rule="SUPPORT_UNKNOWN")
     author = command.author
-    own = bool(support.provider_oin) and author.oin == support.provider_oin
-    if not own and not author.task.startswith(COLLEGE_PREFIX):
-        raise RuleBroken("a provider moves only its own supports", rule="NOT_THE_PROVIDER")
+    requested_it = origin_of(author.task, author.oin) == support.origin
+    provides_it = bool(support.provider_oin) and author.oin == support.provider_oin and not author.is_college
+    if not requested_it and not provides_it:
+        raise RuleBroken("only who requested a support, or its provider, moves it", rule="NOT_THE_PROVIDER")
     return support
 
 
