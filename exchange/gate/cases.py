@@ -64,6 +64,7 @@ def read_cases(file: Path) -> tuple[Case, ...]:
         raise CaseFileInvalid(f"the case file is refused: {error}", case="", key="") from error
     except (OSError, ValueError, RecursionError) as error:
         raise CaseFileInvalid("the case file cannot be read as JSON", case="", key="") from error
+    _refuse_surrogates(content)
     if not isinstance(content, list) or len(content) > CASES_MAX:
         raise CaseFileInvalid("a case file is a list of cases", case="", key="")
     cases = tuple(_case(position, item) for position, item in enumerate(content))
@@ -108,6 +109,15 @@ def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(read) != len(pairs):
         raise _Wrong("a key is said twice in one object")
     return read
+
+
+def _refuse_surrogates(content: object) -> None:
+    """Refuse what JSON can escape and UTF-8 cannot hold: half a character."""
+    try:
+        json.dumps(content, ensure_ascii=False).encode()
+    except (UnicodeEncodeError, RecursionError) as error:
+        message = "a text of the case file holds half a character, or it is nested too deeply"
+        raise CaseFileInvalid(message, case="", key="") from error
 
 
 def _no_constant(name: str) -> object:
@@ -206,7 +216,10 @@ def _time(value: object) -> datetime:
     except ValueError as error:
         raise _Wrong("a time in ISO 8601 with its zone is asked") from error
     if read.tzinfo is not None:
-        return read.astimezone(UTC)
+        try:
+            return read.astimezone(UTC)
+        except OverflowError as error:
+            raise _Wrong("a time of the years 1 to 9999 in UTC is asked") from error
     if len(text) == len("2026-01-01"):
         return read.replace(tzinfo=UTC)
     raise _Wrong("a time in ISO 8601 with its zone is asked")

@@ -151,11 +151,20 @@ def _known(rules: Iterable[str]) -> list[Rule]:
 
 def _to_requester(view: RequesterView, basis: str) -> str:
     reasons = " ".join(f"{rule.id}: {rule.cause} [{rule.citation}]" for rule in _known(view.rules))
-    withheld = ", ".join(f"{name} ({', '.join(rules)})" for name, rules in view.fields.items() if rules)
+    withheld = ", ".join(f"{path} ({', '.join(rules)})" for path, rules in _by_path(view).items())
     if view.outcome is Outcome.DENY:
         return f"Geweigerd. {reasons}"
     told = f"{_PERMITTING[view.outcome]} op grondslag {basis}."
     return f"{told} Niet gegeven: {withheld}. {reasons}" if withheld else told
+
+
+def _by_path(view: RequesterView) -> dict[str, list[str]]:
+    """Return what is withheld by path: who else brought something to it is not for the requester."""
+    found: dict[str, set[str]] = {}
+    for name, rules in view.fields.items():
+        if rules:
+            found.setdefault(name.partition("[")[0], set()).update(rules)
+    return {path: sorted(rules) for path, rules in found.items()}
 
 
 def _to_resident(view: RequesterView, facts: Facts, basis: str) -> str:

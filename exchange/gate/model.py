@@ -79,7 +79,8 @@ class Field:
 class Consent:
     """One recorded word of a resident about one purpose. The period includes `start` and excludes `end`.
 
-    `recipients` are recipient ids. `spoken_at` is when the word was spoken; without it `start` stands in.
+    `recipients` are recipient ids; `kind` is the word a basis has for it, empty where none was told.
+    `spoken_at` is when the word was spoken; without it `start` stands in.
     """
 
     consent_id: str = ""
@@ -95,6 +96,7 @@ class Consent:
     given_by: tuple[str, ...] | None = None
     free_assessed: bool = False
     spoken_at: datetime | None = None
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,8 @@ class Facts:
     break_glass: BreakGlass | None = None
     # Established from the person token in the service; a decision-case file is about the resident himself.
     speaks_for_self: bool = True
+    # A command: something is recorded. A case file asks to see.
+    records: bool = False
 
 
 @dataclass(frozen=True, slots=True)

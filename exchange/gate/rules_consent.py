@@ -23,11 +23,13 @@ def judged_consent(facts: Facts, basis: LegalBasis) -> Consent | None:
     if not basis.consent_kind:
         return None
     consent = facts.consent
-    return None if consent is MISSING or consent is None or consent.state not in _SPOKEN else consent
+    if consent is MISSING or consent is None or consent.state not in _SPOKEN:
+        return None
+    return consent if consent.kind in {"", basis.consent_kind} else None
 
 
 def consent_not_given(facts: Facts, basis: LegalBasis) -> bool:
-    """R15, GDPR 7(1): absent, requested, refused or of an unknown state."""
+    """R15, GDPR 7(1): absent, requested, refused, of an unknown state or of another kind than is asked."""
     return bool(basis.consent_kind) and judged_consent(facts, basis) is None
 
 

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from exchange.gate.entry import LegalBasis
     from exchange.gate.model import Facts, Field
 
-_RESIDENT_SIDE = frozenset({"betrokkene", "wettelijk-vertegenwoordiger"})
-
 
 def acquired_for_another_law(field: Field, facts: Facts, basis: LegalBasis) -> bool:
     """R07, GDPR 5(1)(b) and 6(4)."""
@@ -117,4 +115,8 @@ def retention_ended(field: Field, facts: Facts, _basis: LegalBasis) -> bool:
 
 def staff_name_to_resident(field: Field, facts: Facts, _basis: LegalBasis) -> bool:
     """R31, CJEU C-579/21: a staff member's name only if it was weighed and found needed."""
-    return field.staff_name and facts.recipient in _RESIDENT_SIDE and facts.staff_identity_needed is not True
+    return (
+        field.staff_name
+        and facts.recipient in words.RESIDENT_SIDE
+        and facts.staff_identity_needed is not True
+    )

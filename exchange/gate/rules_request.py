@@ -82,8 +82,8 @@ def basis_not_in_force(facts: Facts, basis: LegalBasis) -> bool:
 
 
 def purpose_not_listed(facts: Facts, basis: LegalBasis) -> bool:
-    """R06, GDPR 5(1)(b)."""
-    return facts.purpose not in basis.purposes
+    """R06, GDPR 5(1)(b). A basis for disclosing or for reuse, an emergency too, is none for recording."""
+    return facts.purpose not in basis.purposes or (facts.records and basis.direction != "OBTAIN")
 
 
 def recipient_not_listed(facts: Facts, basis: LegalBasis) -> bool:
@@ -102,11 +102,8 @@ def necessity_not_stated(facts: Facts, basis: LegalBasis) -> bool:
 
 
 def wrong_person_asks(facts: Facts, basis: LegalBasis) -> bool:
-    """R21, Wmo 2015 5.3.2(2)-(3), UAVG 5: who may see a resident's own data for him.
-
-    Who speaks as resident speaks about himself only: never about another resident of the same portal.
-    """
-    if facts.recipient == "betrokkene" and not facts.speaks_for_self:
+    """R21, Wmo 2015 5.3.2(2)-(3), UAVG 5: who may see a resident's own data for him."""
+    if _speaks_unbound(facts, basis):
         return True
     if not basis.subject_access:
         return False
@@ -118,6 +115,18 @@ def wrong_person_asks(facts: Facts, basis: LegalBasis) -> bool:
     if age < YOUTH_AGE or not capable:
         return not facts.has_authority
     return age >= ADULT_AGE or not _youth_lets_see(facts)
+
+
+def _speaks_unbound(facts: Facts, basis: LegalBasis) -> bool:
+    """Tell whether somebody speaks as or for a resident who is not the one this is about.
+
+    Another resident of the same portal is a stranger here. A representative records words in the resident's
+    name only with proven authority.
+    """
+    if facts.recipient not in words.RESIDENT_SIDE:
+        return False
+    records = facts.recipient != "betrokkene" and basis.direction == "OBTAIN"
+    return not facts.speaks_for_self or (records and not facts.has_authority)
 
 
 def _youth_lets_see(facts: Facts) -> bool:

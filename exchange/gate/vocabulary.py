@@ -62,6 +62,8 @@ KINDS: Final = frozenset(
         "beheer",
     }
 )
+# Who speaks as, or for, the resident.
+RESIDENT_SIDE: Final = frozenset({"betrokkene", "wettelijk-vertegenwoordiger"})
 PURPOSES: Final = frozenset(
     {
         "wmo-onderzoek",

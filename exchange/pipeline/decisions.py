@@ -45,6 +45,7 @@ FACT_NAMES: Final = (
     "delivered_later",
     "store_unavailable",
     "speaks_for_self",
+    "records",
 )
 FIELD_NAMES: Final = (
     "name",
@@ -71,6 +72,7 @@ CONSENT_NAMES: Final = (
     "given_by",
     "free_assessed",
     "spoken_at",
+    "kind",
 )
 
 _encode = msgspec.json.Encoder(order="sorted").encode

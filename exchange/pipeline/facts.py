@@ -12,15 +12,18 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from exchange.domain import stream_of
 from exchange.domain.case import has_relation
 from exchange.domain.resident import age_at
-from exchange.domain.values import law_of_task
+from exchange.domain.values import Author, law_of_task
 from exchange.gate.consents import select_consent
 from exchange.gate.model import BreakGlass, Consent, Facts, Field
+from exchange.pipeline.walk import CommandWalk
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from exchange.domain.resident import ResidentState
-    from exchange.pipeline.walk import Caller, CommandWalk, ReadWalk, View
+    from exchange.gate.register import Register
+    from exchange.pipeline.walk import Caller, ReadWalk, View
 
 AUTHENTICATED: Final = "2FA+mTLS"
 RESIDENT_TASK: Final = "betrokkene"
@@ -98,6 +101,7 @@ class Standing(NamedTuple):
     restricted: bool
     own_word: bool
     consents: tuple[Consent, ...]
+    role: str = ""  # in which the caller works on the case; never what a token says of its bearer
 
 
 def standing_of(walk: CommandWalk | ReadWalk, view: View, subject: Subject) -> Standing:
@@ -110,11 +114,12 @@ def standing_of(walk: CommandWalk | ReadWalk, view: View, subject: Subject) -> S
     related = (not walk.relation) or (
         case is not None and has_relation(case, caller.organisation, caller.task, caller.professional, now)
     )
-    own_word = caller.task != RESIDENT_TASK or (bool(caller.resident) and caller.resident == subject.resident)
+    own_word = caller.task not in OWN_WORDS or (bool(caller.resident) and caller.resident == subject.resident)
     consents = _consents(view, subject)
     involved = related and case is not None
+    role = _role(case, caller, now)
     if resident is None:
-        return Standing(related, involved, None, None, None, False, own_word, consents)  # noqa: FBT003 -- nobody is restricted
+        return Standing(related, involved, None, None, None, False, own_word, consents, role)  # noqa: FBT003 -- nobody is restricted
     return Standing(
         related,
         involved,
@@ -124,11 +129,24 @@ def standing_of(walk: CommandWalk | ReadWalk, view: View, subject: Subject) -> S
         resident.restricted,
         own_word,
         consents,
+        role,
     )
 
 
+def _role(case: Any, caller: Caller, now: datetime) -> str:  # noqa: ANN401 -- CaseState, or None
+    """Return the role of the caller's standing relation with the case, empty where there is none."""
+    if case is None or case.closed:
+        return ""
+    who = Author(caller.organisation, caller.task, caller.professional)
+    return next((one.role for one in case.professionals if one.is_author(who) and one.works_at(now)), "")
+
+
 def assemble(
-    walk: CommandWalk | ReadWalk, standing: Standing, fields: Sequence[Field], provider: str
+    walk: CommandWalk | ReadWalk,
+    standing: Standing,
+    fields: Sequence[Field],
+    provider: str,
+    register: Register,
 ) -> Facts:
     """Return all facts of one request."""
     caller, claim = walk.caller, walk.claim
@@ -146,24 +164,27 @@ def assemble(
         age=standing.age,
         capable=standing.capable,
         consent=None,
-        roles=frozenset((caller.role,)),
+        roles=frozenset((standing.role,)) if standing.role else frozenset(),
         directly_involved=standing.involved,
         objection=standing.objection,
         restricted=standing.restricted,
         delivered_later=bool(getattr(walk, "delivered_later", False)),
         break_glass=BreakGlass(*claim.break_glass) if claim.break_glass else None,
         speaks_for_self=standing.own_word,
+        records=isinstance(walk, CommandWalk),
     )
     if not standing.consents:
         return facts
-    return replace(facts, consent=select_consent(standing.consents, facts))
+    basis = register.find(claim.legal_basis, walk.now)
+    kind = "" if basis is None else basis.consent_kind
+    return replace(facts, consent=select_consent(standing.consents, facts, kind))
 
 
-def seal_fields(resident: Any, caller: Caller, fields: Sequence[Field]) -> Sequence[Field]:  # noqa: ANN401 -- ResidentState
-    """Mark the fields that lie in a compartment the caller is no named reader of."""
+def seal_fields(resident: Any, caller: Caller, role: str, fields: Sequence[Field]) -> Sequence[Field]:  # noqa: ANN401 -- ResidentState
+    """Mark fields that lie in a compartment the caller is no named reader of, in his role on the case."""
     if resident is None or not resident.seals:
         return fields
-    return [_sealed(resident, caller, field) for field in fields]
+    return [_sealed(resident, caller, role, field) for field in fields]
 
 
 def law_of(task: str) -> str | None:
@@ -171,10 +192,10 @@ def law_of(task: str) -> str | None:
     return None if task in OWN_WORDS else law_of_task(task)
 
 
-def _sealed(resident: Any, caller: Caller, field: Field) -> Field:  # noqa: ANN401 -- ResidentState
+def _sealed(resident: Any, caller: Caller, role: str, field: Field) -> Field:  # noqa: ANN401 -- ResidentState
     path = field.name.partition("[")[0]
     for seal in resident.seals:
-        named = caller.recipient_id in seal.readers or caller.role in seal.reader_roles
+        named = caller.recipient_id in seal.readers or (role and role in seal.reader_roles)
         if path in seal.paths and not named:
             return Field(
                 field.name,
@@ -213,4 +234,5 @@ def _for_gate(state: Any) -> Consent:  # noqa: ANN401 -- ConsentState
         given_by=state.given_by,
         free_assessed=state.free_assessed,
         spoken_at=state.given_at or state.refused_at,
+        kind=state.kind.upper(),
     )

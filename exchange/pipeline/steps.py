@@ -64,10 +64,11 @@ def run_command(
     walk: CommandWalk, overlay: Overlay, verdicts: Verdicts, answers: Answers, fresh_id: Callable[[], bytes]
 ) -> CommandOutcome | ExchangeError:
     """Return the outcome, or the error to answer with. Raises ExchangeError where nothing is recorded."""
+    # First: an answer given before is not for whose certificate or task has ended since.
+    check_caller(walk, overlay)
     told = answers.in_memory(walk)
     if told is not None:
         return told
-    check_caller(walk, overlay)
     subject = subject_of(overlay, walk.anchor)
     verdict, facts = verdicts.of_command(walk, standing_of(walk, overlay, subject))
     decision_id, position = fresh_id().hex(), overlay.position
@@ -96,9 +97,10 @@ def run_read(
     subject = subject_of(overlay, walk.anchor)
     groups = walk.groups(overlay, walk.fields)
     resident = overlay.state(stream_of("resident", subject.resident)) if subject.resident else None
-    fields = seal_fields(resident, walk.caller, [group.fact for group in groups])
+    standing = standing_of(walk, overlay, subject)
+    fields = seal_fields(resident, walk.caller, standing.role, [group.fact for group in groups])
     provider = _provider(overlay, walk.anchor) or walk.caller.task
-    facts = assemble(walk, standing_of(walk, overlay, subject), fields, provider)
+    facts = assemble(walk, standing, fields, provider, register)
     verdict = judge(facts, register)
     judged = Judged(subject, facts, verdict, fresh_id().hex(), overlay.position)
     short = verdict.permitted and verdict.outcome not in WHOLE
@@ -184,7 +186,7 @@ def _for_stranger(walk: Walk, judged: Judged, register: Register) -> tuple[Verdi
     if isinstance(walk, ReadWalk):
         fields = tuple(group.fact for group in walk.groups(NOTHING_KNOWN, walk.fields))
     about_nobody = subject_of(NOTHING_KNOWN, walk.anchor)
-    facts = assemble(walk, standing_of(walk, NOTHING_KNOWN, about_nobody), fields, walk.caller.task)
+    facts = assemble(walk, standing_of(walk, NOTHING_KNOWN, about_nobody), fields, walk.caller.task, register)
     verdict = judge(facts, register)
     # Where even a request about nobody passes, being refused tells it anyway: then with the true reason.
     return None if verdict.permitted else (verdict, facts)

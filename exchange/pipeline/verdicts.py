@@ -49,7 +49,7 @@ class Verdicts:
         task = walk.caller.task
         law = law_of(task)
         fields = [Field(name, category, provider=task, acquired_for=law) for name, category in walk.fields]
-        facts = assemble(walk, standing, fields, task)
+        facts = assemble(walk, standing, fields, task, self.register)
         return judge(facts, self.register), facts
 
 
@@ -61,7 +61,6 @@ def _name(walk: CommandWalk, standing: Standing) -> object:
         claim.purpose,
         not claim.necessity.strip(),
         caller.task,
-        caller.role,
         caller.two_factor,
         caller.mutual_tls,
         walk.fields,

@@ -1,7 +1,7 @@
 """From messages to walks and back: what every service does alike.
 
 Promises: the caller is taken from the call, never from the message; the content that a request id stands
-for is the whole request, who asked and in which task.
+for is the whole request, who asked, in which task and as which resident.
 Source: AIP-155 (request ids); the walk.
 """
 
@@ -48,7 +48,8 @@ def content_of(rpc: str, caller: Caller, request: Any) -> bytes:  # noqa: ANN401
     said = type(request)()
     said.CopyFrom(request)
     said.ClearField("request_id")
-    head = f"{rpc}\n{caller.task}\n".encode()
+    # A professional is one token and a resident one ref: no word of them holds a line end.
+    head = f"{rpc}\n{caller.task}\n{caller.professional}\n{caller.resident}\n".encode()
     return sha256(head + said.SerializeToString(deterministic=True)).digest()
 
 

@@ -144,6 +144,11 @@ def test_a_wrong_case_is_refused_by_key(tmp_path: Path, change: dict[str, object
         json.dumps([{"id": "a", "facts": {}}, {"id": "a", "facts": {}}]),
         json.dumps([0] * (CASES_MAX + 1)),
         " " * (FILE_BYTES_MAX + 1),
+        '[{"id": "a", "facts": {"purpose": "\\ud800"}}]',
+        '[{"id": "a\\udfff", "facts": {}}]',
+        '[{"id": "a", "facts": {"\\ud800": 1}}]',
+        '[{"id": "a", "facts": {"now": "0001-01-01T00:00:00+23:59"}}]',
+        '[{"id": "a", "facts": {"now": "9999-12-31T23:59:59-23:59"}}]',
     ],
     ids=[
         "empty",
@@ -157,6 +162,11 @@ def test_a_wrong_case_is_refused_by_key(tmp_path: Path, change: dict[str, object
         "id twice",
         "many",
         "large",
+        "half a character",
+        "half in an id",
+        "half in a key",
+        "before all time",
+        "after all time",
     ],
 )
 def test_a_file_of_another_shape_is_refused(tmp_path: Path, content: str) -> None:

@@ -167,3 +167,30 @@ def test_words_for_who_spoke_are_many_and_unknown_ones_fall_away() -> None:
     assert who_spoke((" Ouder ", "VOOGD")) == {Speaker.PARENT}
     assert who_spoke(("wettelijk-vertegenwoordiger",)) == {Speaker.REPRESENTATIVE}
     assert who_spoke(("gemachtigde", "buurman", "")) == {Speaker.PROXY}
+
+
+def test_a_consent_of_another_kind_is_none() -> None:
+    (basis,) = (entry for entry in REGISTER.entries() if entry.id == REQUEST.legal_basis)
+    assert basis.consent_kind == "STATUTORY"
+    rules = {
+        kind: judge(bend(REQUEST, consent=consent("c", kind=kind)), REGISTER).rules
+        for kind in ("", "STATUTORY", "ASSENT", "GDPR", "SECRECY")
+    }
+    permit = (f"P-{basis.id}",)
+    refused = ("R15",)
+    assert rules == {
+        "": permit,
+        "STATUTORY": permit,
+        "ASSENT": refused,
+        "GDPR": refused,
+        "SECRECY": refused,
+    }
+
+
+def test_a_word_of_the_asked_kind_is_not_shadowed_by_others() -> None:
+    asked = consent("asked", kind="STATUTORY")
+    others = [consent("yes", kind="ASSENT", start=days(-1)), consent("no", kind="GDPR", state="REFUSED")]
+    for words in ([asked, *others], [*others, asked]):
+        found = select_consent(words, REQUEST, "STATUTORY")
+        assert found is asked
+    assert select_consent(others, REQUEST, "STATUTORY") in others

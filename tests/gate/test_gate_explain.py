@@ -112,3 +112,18 @@ def test_an_alarm_about_the_requester_is_not_told_to_him() -> None:
     verdict = judge(facts, REGISTER)
     assert verdict.obligations == ("ALERT-SNOOP", "LOG")
     assert obligations_for_requester(verdict) == ("LOG",)
+
+
+def test_the_requester_reads_paths_and_not_who_brought_what() -> None:
+    facts = of_title("Verzegeld adres")
+    told = (
+        Field("goals.own_words[WMO-PLAN|college:WMO]", "WMO-PLAN"),
+        Field("goals.own_words[SCHULDEN|college:WGS]", "STRAFRECHT"),
+    )
+    split = replace(facts, fields=(*(facts.fields or ()), *told))
+    verdict = judge(split, REGISTER)
+    assert verdict.outcome is Outcome.PARTIAL
+    requester = explain(verdict, split, REGISTER).requester
+    assert "goals.own_words (" in requester
+    assert "college:WGS" not in requester
+    assert "SCHULDEN" not in requester

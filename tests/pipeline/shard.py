@@ -162,7 +162,7 @@ class Shard:
         )
         return self.command(order, "plan", plan_id, anchor=f"plan-{plan_id}", **changes)
 
-    def consent(self, ref: str, case_id: str) -> str:
+    def consent(self, ref: str, case_id: str, kind: str = "statutory") -> str:
         """Ask a consent for what stands under the Jeugdwet and let the resident give it; return its id."""
         consent_id = str(uuid.uuid4())
         asked = RequestConsent(
@@ -171,7 +171,7 @@ class Shard:
             consent_id=consent_id,
             case_id=case_id,
             resident=ref,
-            kind="statutory",
+            kind=kind,
             purpose="wmo-onderzoek",
             recipients=(f"{self.oin}/college:WMO",),
             categories=("WMO-PLAN",),
@@ -182,7 +182,7 @@ class Shard:
         )
         given = GiveConsent(
             now=NOW + timedelta(minutes=1),
-            author=self.author(),
+            author=self.author("betrokkene"),
             given_by=("self",),
             explicit=True,
             free_assessed=True,

@@ -71,7 +71,7 @@ def test_a_no_counts_for_who_asked_before(shard: Shard, apart: bool) -> None:  #
         notice_sha256="ab" * 32,
     )
     shard.done(shard.command(asked, "consent", consent_id, anchor=f"case-{case_id}"))
-    order = RefuseConsent(now=ENDED_AT, author=shard.author())
+    order = RefuseConsent(now=ENDED_AT, author=shard.author("betrokkene"))
     end = shard.command(
         order, "consent", consent_id, anchor=f"consent-{consent_id}", now=ENDED_AT, fence=True
     )

@@ -52,7 +52,7 @@ def given_now(walk: CommandWalk, standing: Standing) -> Verdict:
     """Judge without any memory."""
     task = walk.caller.task
     fields = [Field(name, kind, provider=task, acquired_for=law_of(task)) for name, kind in walk.fields]
-    return judge(assemble(walk, standing, fields, task), REGISTER)
+    return judge(assemble(walk, standing, fields, task, REGISTER), REGISTER)
 
 
 callers = st.builds(
@@ -88,6 +88,7 @@ standings = st.builds(
     restricted=st.booleans(),
     own_word=st.booleans(),
     consents=st.sampled_from([(), (), (GIVEN,)]),
+    role=st.sampled_from(["", "regisseur", "sealed-reader"]),
 )
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from exchange.domain import stream_of
 from exchange.domain.disclosure import DisclosureDecided
+from exchange.domain.organisation import RevokeCertificate
 from exchange.domain.resident import Object, Restrict
 from exchange.errors import (
     AccessDenied,
@@ -369,3 +370,21 @@ def test_the_gate_judges_the_claim_that_needs_a_consent(shard: Shard) -> None:
     assert WITH_CONSENT.legal_basis == "WMO-5.1.1-4"
     assert isinstance(refused, AccessDenied)
     assert refused.rules == ("R15",)
+
+
+def test_an_answer_given_before_is_not_for_whose_certificate_ended(shard: Shard) -> None:
+    other, thumbprint = "00000003001234567000", "ef" * 32
+    shard.done(shard.joining(other, thumbprint, "college:WMO"))
+    caller = shard.caller(organisation=other, thumbprint=thumbprint)
+    ref = uuid.uuid4().hex
+    walk = shard.registration(ref, caller=caller)
+    first = shard.done(walk)
+    assert shard.done(walk) == first
+    revoked = RevokeCertificate(now=NOW, certificate_thumbprint=thumbprint)
+    beheer, claim = shard.caller("beheer"), Claim("beheer", "ORG-ADMIN-24")
+    order = shard.command(
+        revoked, "organisation", other, caller=beheer, claim=claim, fields=(), relation=False
+    )
+    shard.done(order)
+    (refused,) = shard.run(walk)
+    assert isinstance(refused, CallerUnknown)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import grpc
@@ -16,11 +17,13 @@ from exchange.domain.plan.events import PlanEvent
 from exchange.errors import ExchangeError, QuotaExceeded, RequestInvalid
 from exchange.gate.vocabulary import CATEGORIES
 from exchange.pipeline.elements import BY_LIFE_DOMAIN
+from exchange.pipeline.walk import Caller
 from exchange.server.app import handlers
 from exchange.server.contract.labels import label_of, labels_of, leaves_of, refuse_unlabelled, written_by
 from exchange.server.contract.names import enum_names
 from exchange.server.services.subscription import CHANGED
 from exchange.server.status import STATUS_BYTES_MAX, TABLE, status_of
+from exchange.server.walks import content_of
 from exchange.v1 import (
     audit_service_pb2,
     case_service_pb2,
@@ -253,3 +256,16 @@ def test_every_enum_value_has_its_stored_word_and_back(
             assert names.number(names.stored(value.number)) == value.number
     assert names.stored(0) == ""
     assert names.number("a word of a newer store") == 0
+
+
+def test_a_request_id_stands_for_who_asks_and_as_which_resident() -> None:
+    caller = Caller("0" * 20, "college:WMO", "w-1", "regisseur", "t", two_factor=True, mutual_tls=True)
+    said = plan_service_pb2.SetGoalRequest(plan_id="p-1")
+    others = (
+        replace(caller, professional="w-2"),
+        replace(caller, task="college:PW"),
+        replace(caller, resident="r-1"),
+    )
+    contents = [content_of("SetGoal", one, said) for one in (caller, *others)]
+    assert len(set(contents)) == len(contents)
+    assert content_of("SetGoal", replace(caller, role="consulent"), said) == contents[0]

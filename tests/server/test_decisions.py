@@ -71,7 +71,7 @@ class Opener:
         return Opened(self.event, b"", None)  # type: ignore[arg-type] # what the walk said is not looked at
 
     def decode_clear(self, *_: object, **__: object) -> tuple[dict[str, Any], None, bytes]:
-        names = (name for name in type(self.event).__dataclass_fields__ if name != "request")
+        names = (name for name in type(self.event).__dataclass_fields__ if name not in self.event.SEALED)
         return {name: getattr(self.event, name) for name in names}, None, b""
 
 
@@ -167,4 +167,5 @@ def test_a_decision_whose_words_were_erased_is_told_without_them() -> None:
     told = reader(Opener(recorded, erased=True)).for_officer(ROW)
     assert (told.outcome, told.rules, told.decision_id) == ("DENY", recorded.rules, "d1")
     assert told.leaf_index == 41
+    assert (told.released_fields, told.withheld_fields) == ((), ())
     assert told.resident_pseudonym == "pseudonym of 2"

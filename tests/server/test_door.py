@@ -116,6 +116,8 @@ def test_a_good_token_reaches_the_gate(town: Town) -> None:
         ({"cnf": {"x5t#S256": base64url(b"\0" * 32)}}, "cnf"),
         ({"cnf": "x"}, "cnf"),
         ({"cnf": None}, "cnf"),
+        ({"nbf": FromNow(120)}, "nbf"),
+        ({"nbf": "soon"}, "nbf"),
         ({"acr": None}, "acr"),
         ({"sub": "x" * 61}, "sub"),
         ({"sub": "a b"}, "sub"),

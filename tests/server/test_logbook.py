@@ -7,8 +7,9 @@ from uuid import uuid4
 import pytest
 
 from adapters.sdk import errors
+from adapters.sdk.tokens import Person
 from tests.server.story import Story, denied_read
-from tests.server.town import ACCESS, AUDIT, Town
+from tests.server.town import ACCESS, AUDIT, CITY, INVESTIGATE, Town
 
 
 def test_the_resident_sees_who_asked_and_why_it_was_refused(town: Town, story: Story) -> None:
@@ -93,3 +94,25 @@ def test_a_page_token_of_another_question_is_refused(town: Town, story: Story) -
             page_token=listed.next_page_token,
         )
     assert list(refused.value.field_violations) == ["page_token"]
+
+
+def test_an_officer_of_another_organisation_reads_what_his_own_one_asked(town: Town, story: Story) -> None:
+    oin = "00000003271543211000"
+    credentials = town.join(oin, "fg", "wmo-aanbieder")
+    provider = town.client(Person("zd-1", "wmo-aanbieder", "begeleider"), credentials)
+    for asker in (provider, town.worker("college:WMO", "stranger")):
+        with pytest.raises(errors.Denied):
+            asker.plan.get_plan(claim=INVESTIGATE, plan_id=story.plan_id, fields=["goals.own_words"])
+    own = town.client(Person("fg-2", "fg", "fg"), credentials)
+    operators = town.worker("fg", "fg-1")
+    paths = ["decisions.disclosure.organisation", "decisions.disclosure.task"]
+    rows = {
+        name: {
+            (one.disclosure.organisation, one.disclosure.task)
+            for one in fg.audit.list_decisions(claim=AUDIT, fields=paths, page_size=100).decisions
+        }
+        for name, fg in (("own", own), ("operator", operators))
+    }
+    assert {told[0] for told in rows["own"]} == {oin}
+    assert (oin, "wmo-aanbieder") in rows["own"]
+    assert {told[0] for told in rows["operator"]} > {CITY}

@@ -1,7 +1,8 @@
 """From an organisation's pseudonym to the resident ref of the exchange, known or not.
 
 Promises: somebody unknown gets a ref too, the same for repeated questions, so that the walk, its refusal
-and its record are alike; such a ref is linked to nobody and is never used for anything else.
+and its record are alike; such a ref is linked to nobody and is never used for anything else. Nobody is
+linked before the gate permitted it.
 Source: API rules of the architecture (refuse alike); LEDGER design section 6.
 """
 
@@ -10,6 +11,8 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
+
+from exchange.errors import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,10 +38,21 @@ class Residents:
         ref = await loop.run_in_executor(self._pool, self._links.resolve, oin, pseudonym)
         return ref if ref is not None else self._nobody(oin, pseudonym)
 
-    async def link(self, oin: str, pseudonym: bytes) -> str:
-        """Return the resident's ref, bound durably to a new one where there was none."""
+    async def for_command(self, oin: str, pseudonym: bytes) -> tuple[str, Callable[[], None]]:
+        """Return the ref to write about, and what binds it durably; call that once it is permitted.
+
+        Somebody unknown gets a fresh ref. A ref bound without events is harmless: bind before them.
+        """
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, self._links.link, oin, pseudonym, self._fresh_uuid())
+        known = await loop.run_in_executor(self._pool, self._links.resolve, oin, pseudonym)
+        ref = self._fresh_uuid() if known is None else known
+
+        def bind() -> None:
+            # The first ref wins: somebody else may have bound this resident since.
+            if known is None and self._links.link(oin, pseudonym, ref) != ref:
+                raise Unavailable("this resident was registered at the same moment; nothing was recorded")
+
+        return ref, bind
 
     def _nobody(self, oin: str, pseudonym: bytes) -> str:
         name = (oin, pseudonym)

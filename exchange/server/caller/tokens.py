@@ -131,6 +131,12 @@ def _person(claims: dict[str, Any], binding: Binding, now: datetime) -> Person:
     if type(issued_at) is not int or type(expires_at) is not int:
         raise PersonTokenInvalid("the person token's times are whole seconds", claim="exp")
     refuse_times(issued_at, expires_at, now)
+    # Judged once: what has begun stays begun.
+    begins_at = claims.get("nbf", issued_at)
+    if type(begins_at) is not int:
+        raise PersonTokenInvalid("the person token's times are whole seconds", claim="nbf")
+    if now.timestamp() < begins_at - LEEWAY_S:
+        raise PersonTokenInvalid("the person token is not valid yet", claim="nbf")
     confirmation = claims["cnf"]
     bound = confirmation.get("x5t#S256") if isinstance(confirmation, dict) else None
     if bound != _base64url(bytes.fromhex(binding.thumbprint)):

@@ -8,7 +8,8 @@ Source: GDPR 15, 39; CJEU C-579/21; the gate's three explanations.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -19,7 +20,7 @@ from exchange.gate.model import Outcome
 from exchange.pipeline.recall import verdict_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from exchange.gate.model import Verdict
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 
 TOPIC: Final = DisclosureDecided.TOPIC
 SEAL: Final = "R26"
+# What is left of the sealed words of a decision once they are erased.
+_ERASED: Final[Mapping[str, Any]] = MappingProxyType(
+    {"request": "", "subject": "", "released": (), "withheld": ()}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +111,7 @@ class DecisionReader:
             opened = self._codec.decode(row.state, stream=row.stream, version=row.version, topic=row.topic)
         except KeyDestroyed:
             clear, _, _ = self._codec.decode_clear(row.state, stream=row.stream, topic=row.topic)
-            return msgspec.convert({"resident": "", **clear, "request": ""}, DisclosureDecided)
+            return msgspec.convert({"resident": "", **_ERASED, **clear}, DisclosureDecided)
         assert isinstance(opened.event, DisclosureDecided)
         return opened.event
 

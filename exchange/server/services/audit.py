@@ -1,7 +1,7 @@
 """AuditService: decisions over all residents, for the privacy officer (GDPR 39).
 
-Promises: reading the log is itself a recorded decision, and not on the page it gives; a resident is known
-by a pseudonym of this log only.
+Promises: the operator's officer sees all, another's only what his own organisation asked; reading the log is
+itself a recorded decision, and not on the page it gives; a resident is known by a pseudonym of this log only.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from exchange.pipeline.elements import KEEPER_OF_THE_LOG, of_origin
 from exchange.server.contract.copies import copies_of
 from exchange.server.contract.decisions import TOPIC, Decision, DecisionReader
 from exchange.server.contract.labels import labels_of
+from exchange.server.contract.officers import asked_by
 from exchange.server.contract.pages import page_rows
 from exchange.server.interceptor import Unary
 from exchange.server.walks import given_paths, read
@@ -50,7 +51,7 @@ async def list_decisions(call: Call, request: pb.ListDecisionsRequest) -> pb.Lis
         anchor="",
         labels=_LABELS,
         groups=of_origin(_LABELS, KEEPER_OF_THE_LOG),
-        capture=lambda _view: None,
+        capture=asked_by(caller),
     )
     reader = DecisionReader(parts.codec, parts.register, parts.log_pseudonym)
     page = partial(
@@ -61,6 +62,7 @@ async def list_decisions(call: Call, request: pb.ListDecisionsRequest) -> pb.Lis
         size=page_rows(request),
         position=outcome.position,
         wanted=frozenset(request.outcomes) or _OUTCOMES,
+        organisation=outcome.captured,
     )
     rows, last, more = await asyncio.get_running_loop().run_in_executor(call.house.pool, page)
     answer = pb.ListDecisionsResponse(decision_id=outcome.decision_id)
@@ -83,6 +85,7 @@ def _page(
     size: int,
     position: int,
     wanted: frozenset[str],
+    organisation: str,
 ) -> tuple[list[Decision], int, bool]:
     """Return rows of wanted outcomes before `position`, where to go on, and whether there may be more."""
     found: list[Decision] = []
@@ -91,10 +94,13 @@ def _page(
         for row in page:
             if row.position >= position:
                 return found, after, False
-            if decisions.outcome(row) in wanted:
+            if decisions.outcome(row) in wanted and organisation in {
+                "",
+                (told := decisions.for_officer(row)).organisation,
+            }:
                 if len(found) == size:
                     return found, after, True
-                found.append(decisions.for_officer(row))
+                found.append(told)
             after = row.position
         if len(page) < ROWS_PER_SCAN:
             return found, after, False

@@ -38,8 +38,8 @@ _LABELS: Final = labels_of(pb.FindCaseResponse.DESCRIPTOR)
 async def receive_report(call: Call, request: pb.ReceiveReportRequest) -> pb.ReceiveReportResponse:
     """Record a report; opens case and plan where there is none."""
     caller, fresh = call.caller, call.house.parts.fresh_uuid
-    # Linked, not only looked up: whether somebody is known here must not show in how a report is answered.
-    resident = await call.house.residents.link(caller.organisation, request.resident)
+    # A new ref where nobody is known: whether somebody is must not show in how a report is answered.
+    resident, bind = await call.house.residents.for_command(caller.organisation, request.resident)
     order = ReceiveReport(
         now=call.now,
         author=author_of(caller),
@@ -61,7 +61,9 @@ async def receive_report(call: Call, request: pb.ReceiveReportRequest) -> pb.Rec
             "plan_id": order.plan_id if case is None else case.plan_id,
             "opened": "yes" if case is None else "",
         }
-        return Steps(intake(order, case, plan), ids)
+        steps = Steps(intake(order, case, plan), ids)
+        bind()
+        return steps
 
     outcome = await command(
         call, request, anchor=stream_of("resident", resident), process=process, relation=False

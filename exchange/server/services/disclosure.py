@@ -14,6 +14,7 @@ from exchange.pipeline.elements import KEEPER_OF_THE_LOG, of_origin
 from exchange.server.contract.copies import copies_of
 from exchange.server.contract.decisions import TOPIC, Decision, DecisionReader
 from exchange.server.contract.labels import labels_of
+from exchange.server.contract.officers import asked_by
 from exchange.server.contract.pages import page_rows
 from exchange.server.interceptor import Unary
 from exchange.server.walks import given_paths, read
@@ -41,7 +42,7 @@ async def list_disclosures(call: Call, request: pb.ListDisclosuresRequest) -> pb
         anchor=stream_of("case", request.case_id),
         labels=_LABELS,
         groups=of_origin(_LABELS, KEEPER_OF_THE_LOG),
-        capture=lambda _view: None,
+        capture=asked_by(caller),
     )
     answer = pb.ListDisclosuresResponse(
         decision_id=outcome.decision_id, withheld_fields=outcome.withheld_paths
@@ -57,6 +58,7 @@ async def list_disclosures(call: Call, request: pb.ListDisclosuresRequest) -> pb
         before=before or VERSION_MAX,
         size=page_rows(request),
         position=outcome.position,
+        organisation=outcome.captured,
     )
     rows, last, more = await asyncio.get_running_loop().run_in_executor(call.house.pool, page)
     copies = copies_of(pb.Disclosure.DESCRIPTOR)
@@ -71,13 +73,26 @@ async def list_disclosures(call: Call, request: pb.ListDisclosuresRequest) -> pb
 
 
 def _page(
-    reader: SQLiteReader, decisions: DecisionReader, stream: str, *, before: int, size: int, position: int
+    reader: SQLiteReader,
+    decisions: DecisionReader,
+    stream: str,
+    *,
+    before: int,
+    size: int,
+    position: int,
+    organisation: str,
 ) -> tuple[list[Decision], int, bool]:
     """Return rows, the version of the last one, and whether there are more below it."""
     found: list[Row] = []
     for _ in range(SCANS_MAX):
         page = reader.page_of_stream(stream, before, size + 1)
-        found += [row for row in page if row.topic == TOPIC and row.position < position]
+        found += [
+            row
+            for row in page
+            if row.topic == TOPIC
+            and row.position < position
+            and organisation in {"", decisions.for_resident(row).organisation}
+        ]
         if len(found) > size or len(page) <= size:
             break
         before = page[-1].version

@@ -1,7 +1,8 @@
 """IdentityService: blinded evaluation and registration, so that no BSN ever comes here.
 
 Promises: the exchange sees blinded elements and pseudonyms only; who has no right to the BSN gets no
-pseudonym either (R29); a link is durable before the command that uses it is recorded.
+pseudonym either (R29); a link is made once the command is permitted, and is durable before
+the command is recorded.
 Source: RFC 9497; UAVG 46; LEDGER design section 6.
 """
 
@@ -61,7 +62,7 @@ async def evaluate_blinded(call: Call, request: pb.EvaluateBlindedRequest) -> pb
 
 async def register_resident(call: Call, request: pb.RegisterResidentRequest) -> pb.RegisterResidentResponse:
     """Register a resident; the same one registered twice is one resident."""
-    resident = await call.house.residents.link(call.caller.organisation, request.resident)
+    resident, bind = await call.house.residents.for_command(call.caller.organisation, request.resident)
     stream = stream_of("resident", resident)
     order = RegisterResident(
         now=call.now,
@@ -72,7 +73,9 @@ async def register_resident(call: Call, request: pb.RegisterResidentRequest) -> 
     )
 
     def process(view: View) -> Steps:
-        return Steps(((stream, RESIDENT.decide(order, view.state(stream))),))
+        steps = Steps(((stream, RESIDENT.decide(order, view.state(stream))),))
+        bind()
+        return steps
 
     outcome = await command(call, request, anchor=stream, process=process, relation=False)
     return pb.RegisterResidentResponse(receipt=receipt(outcome))
