@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -88,9 +89,10 @@ class Service:
         file = self.data / "service.json"
         until = time.monotonic() + READY_WAIT_S
         while time.monotonic() < until and process.poll() is None:
-            # A file of a process that was killed may still lie there.
-            if file.exists() and (ready := json.loads(file.read_text()))["pid"] == process.pid:
-                return dict(ready)
+            # A file of a process that was killed may still lie there, and go between two looks at it.
+            with suppress(FileNotFoundError):
+                if (ready := json.loads(file.read_text()))["pid"] == process.pid:
+                    return dict(ready)
             time.sleep(0.02)
         self.kill()
         raise AssertionError(f"the service did not start:\n{self.said()[-2_000:]}")
