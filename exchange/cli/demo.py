@@ -52,10 +52,8 @@ def demo(
 
 def _open(console: Console) -> None:
     console.print()
-    console.print(
-        "[bold]One resident, one plan.[/bold]  A service, a municipality and a care provider, each with"
-    )
-    console.print("its own process and certificate, talk gRPC over mutual TLS on this machine only.")
+    console.print("[bold]One resident, one plan.[/bold] A service, a municipality and a care provider,")
+    console.print("each a process with its own certificate, talk over mutual TLS on this machine.")
 
 
 def _tell(console: Console, line: dict[str, Any]) -> None:

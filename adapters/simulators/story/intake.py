@@ -6,7 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from adapters.sdk.tokens import Person
-from adapters.simulators.story.stage import BEHEER, BEWONER, WERK, WIJKTEAM, Organisation, Script, Telling
+from adapters.simulators.story.stage import (
+    BEHEER,
+    BEWONER,
+    WERK,
+    WIJKTEAM,
+    Organisation,
+    Script,
+    StoryBroken,
+    Telling,
+)
 from exchange.v1.common_pb2 import Law, LifeDomain
 from exchange.v1.plan_pb2 import (
     AgreementOutcome,
@@ -115,11 +124,10 @@ def a_report_at_one_desk(told: Telling, plan: Plan) -> None:
         own_words="De huisarts raadde aan om ook hier te praten.",
         desk="wijkteam-oost",
     )
-    same = again.case_id == plan.case_id and not again.opened
+    if again.case_id != plan.case_id or again.opened:
+        raise StoryBroken("the second desk opened a second case")
     told.step(
-        "same-case",
-        "A week later at the neighbourhood team: the same case, not a second file.",
-        "PERMIT" if same else "BROKEN",
+        "same-case", "A week later at the neighbourhood team: the same case, not a second file.", "PERMIT"
     )
     told.refused(
         "report-opens-nothing",
