@@ -144,7 +144,11 @@ class Professional:
 
     def is_author(self, author: Author) -> bool:
         """Tell whether this is the same person in the same task of the same organisation."""
-        return author == Author(self.oin, self.task, self.professional)
+        return self.is_person(author.oin, author.task, author.professional)
+
+    def is_person(self, oin: str, task: str, professional: str) -> bool:
+        """Tell the same of an author told in parts: asked on every walk."""
+        return self.professional == professional and self.task == task and self.oin == oin
 
     def works_at(self, now: datetime) -> bool:
         """Tell whether the relation stands at this moment."""
@@ -166,10 +170,19 @@ class CaseState:
 
 def has_relation(state: CaseState | None, oin: str, task: str, professional: str, now: datetime) -> bool:
     """Tell whether this professional works on the case now, in this task."""
+    return relation_of(state, oin, task, professional, now) is not None
+
+
+def relation_of(
+    state: CaseState | None, oin: str, task: str, professional: str, now: datetime
+) -> Professional | None:
+    """Return the relation in which this professional works on the case now, None where there is none."""
     if state is None or state.closed:
-        return False
-    who = Author(oin, task, professional)
-    return any(each.is_author(who) and each.works_at(now) for each in state.professionals)
+        return None
+    for each in state.professionals:
+        if each.is_person(oin, task, professional) and each.works_at(now):
+            return each
+    return None
 
 
 # --- decide -----------------------------------------------------------------------------------------

@@ -25,20 +25,27 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(StoredAnswer).decode
 _Name = tuple[str, str]
 _Kept = tuple[bytes, StoredAnswer]  # (content, answer)
+Noted = dict[_Name, _Kept]
 
 
 class Answers:
-    """Recorded answers, newest in memory. Owned by the writer thread."""
+    """Recorded answers, newest in memory. Owned by the writer thread.
+
+    Answers of a group are tentative, in a dictionary of its own, until it is committed and settled.
+    """
 
     def __init__(self, reader: SQLiteReader) -> None:
         self._reader = reader
         self._recent: OrderedDict[_Name, _Kept] = OrderedDict()
-        self._tentative: dict[_Name, _Kept] = {}  # of the group being walked
+        self._tentative: list[Noted] = []  # of groups not settled yet, the one being walked last
 
     def in_memory(self, walk: CommandWalk) -> CommandOutcome | ExchangeError | None:
         """Return the answer if this id was answered lately, by this or an earlier walk of the group."""
         name = (walk.caller.organisation, walk.request_id)
-        found = self._tentative.get(name) or self._recent.get(name)
+        for noted in self._tentative:
+            if name in noted:
+                return _told(walk, *noted[name])
+        found = self._recent.get(name)
         return None if found is None else _told(walk, *found)
 
     def recorded(self, walk: CommandWalk) -> CommandOutcome | ExchangeError | None:
@@ -54,21 +61,27 @@ class Answers:
 
         The leaf entry is left out of that form: it stands in the ledger, committed with it.
         """
-        self._tentative[walk.caller.organisation, walk.request_id] = (walk.content, answer)
+        self._tentative[-1][walk.caller.organisation, walk.request_id] = (walk.content, answer)
         if answer.done is None:
             return _encode(answer)
         return _encode(StoredAnswer(done=replace(answer.done, leaf_entry=b"")))
 
-    def keep(self) -> None:
-        """Keep what was noted: the group was committed."""
-        self._recent.update(self._tentative)
-        self._tentative.clear()
+    def start(self) -> Noted:
+        """Begin a group; return where its answers are noted."""
+        noted: Noted = {}
+        self._tentative.append(noted)
+        return noted
+
+    def keep(self, noted: Noted) -> None:
+        """Keep what was noted of a group: it was committed."""
+        self._recent.update(noted)
+        self._tentative = [one for one in self._tentative if one is not noted]
         while len(self._recent) > RECENT_ANSWERS_MAX:
             self._recent.popitem(last=False)
 
-    def drop(self) -> None:
-        """Forget what was noted: the group was not committed."""
-        self._tentative.clear()
+    def drop(self, noted: Noted | None = None) -> None:
+        """Forget what was noted of one group, or of all: they were not committed."""
+        self._tentative = [] if noted is None else [one for one in self._tentative if one is not noted]
 
     def _whole(self, answer: StoredAnswer) -> StoredAnswer:
         """Return the answer with its leaf entry."""

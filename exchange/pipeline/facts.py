@@ -10,16 +10,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from exchange.domain import stream_of
-from exchange.domain.case import has_relation
+from exchange.domain.case import relation_of
 from exchange.domain.resident import age_at
-from exchange.domain.values import Author, law_of_task
+from exchange.domain.values import law_of_task
 from exchange.gate.consents import select_consent
 from exchange.gate.model import BreakGlass, Consent, Facts, Field
 from exchange.pipeline.walk import CommandWalk
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from exchange.domain.resident import ResidentState
     from exchange.gate.register import Register
@@ -107,19 +106,17 @@ class Standing(NamedTuple):
 def standing_of(walk: CommandWalk | ReadWalk, view: View, subject: Subject) -> Standing:
     """Find out."""
     caller, now = walk.caller, walk.now
+    case = view.state(subject.case_stream) if subject.case_stream else None
+    relation = relation_of(case, caller.organisation, caller.task, caller.professional, now)
+    related = relation is not None or not walk.relation
+    own_word = caller.task not in OWN_WORDS or (bool(caller.resident) and caller.resident == subject.resident)
+    involved = related and case is not None
+    role = "" if relation is None else relation.role
     resident: ResidentState | None = (
         view.state(RESIDENT_PREFIX + subject.resident) if subject.resident else None
     )
-    case = view.state(subject.case_stream) if subject.case_stream else None
-    related = (not walk.relation) or (
-        case is not None and has_relation(case, caller.organisation, caller.task, caller.professional, now)
-    )
-    own_word = caller.task not in OWN_WORDS or (bool(caller.resident) and caller.resident == subject.resident)
-    consents = _consents(view, subject)
-    involved = related and case is not None
-    role = _role(case, caller, now)
     if resident is None:
-        return Standing(related, involved, None, None, None, False, own_word, consents, role)  # noqa: FBT003 -- nobody is restricted
+        return Standing(related, involved, None, None, None, False, own_word, (), role)  # noqa: FBT003 -- nobody is restricted
     return Standing(
         related,
         involved,
@@ -128,17 +125,9 @@ def standing_of(walk: CommandWalk | ReadWalk, view: View, subject: Subject) -> S
         resident.objection or None,
         resident.restricted,
         own_word,
-        consents,
+        _consents(view, subject.resident),
         role,
     )
-
-
-def _role(case: Any, caller: Caller, now: datetime) -> str:  # noqa: ANN401 -- CaseState, or None
-    """Return the role of the caller's standing relation with the case, empty where there is none."""
-    if case is None or case.closed:
-        return ""
-    who = Author(caller.organisation, caller.task, caller.professional)
-    return next((one.role for one in case.professionals if one.is_author(who) and one.works_at(now)), "")
 
 
 def assemble(
@@ -210,10 +199,8 @@ def _sealed(resident: Any, caller: Caller, role: str, field: Field) -> Field:  #
     return field
 
 
-def _consents(view: View, subject: Subject) -> tuple[Consent, ...]:
-    if not subject.resident:
-        return ()
-    streams = [stream for stream in view.scope(subject.resident) if stream.startswith(CONSENT_PREFIX)]
+def _consents(view: View, resident: str) -> tuple[Consent, ...]:
+    streams = [stream for stream in view.scope(resident) if stream.startswith(CONSENT_PREFIX)]
     if not streams:
         return ()
     return tuple(_for_gate(state) for state in map(view.state, streams) if state is not None)

@@ -1,11 +1,14 @@
 """What a group of walks sees: committed state with the effects of the walks before it laid over.
 
-Promises: dropped whole when the commit fails; the hot cache only ever learns what was committed.
+Promises: a group walked while the one before it is being committed sees that one's effects too, and never
+outlives it; dropped whole when a commit fails; the hot cache only ever learns what was committed.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from exchange.domain import aggregate_of, stream_of
 from exchange.keys.datakey import LEDGER_CATEGORY
@@ -15,7 +18,7 @@ from exchange.store.batch import Batch
 from exchange.store.stored_event import stored_event
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from exchange.domain.kernel import Event
     from exchange.keys.keystore import KeyStore
@@ -36,10 +39,12 @@ class Overlay:
         codec: Codec,
         keys: KeyStore,
         fresh_id: Callable[[], bytes],
+        below: Mapping[str, Entry] | None = None,
     ) -> None:
         self.batch = Batch(base)
         self.changes: dict[str, Entry] = {}
         self.used: dict[str, Entry] = {}  # committed entries this group looked at
+        self._below = below or {}  # changes of the group being committed
         self._hot = hot
         self._loader = loader
         self._recent = recent
@@ -82,7 +87,7 @@ class Overlay:
             version = versions.get(stream) or self.version(stream)
             version = versions[stream] = version + 1
             event_id = self._fresh_id()
-            said = meta if number == 0 or not meta.necessity else _without_necessity(meta)
+            said = meta if number == 0 or not meta.necessity else replace(meta, necessity="")
             state = self._codec.encode(event, event_id=event_id, stream=stream, version=version, meta=said)
             stored.append(stored_event(stream, version, event.TOPIC, state))
             leaves.append(self._leaf(event, event_id, state, meta, at))
@@ -132,7 +137,12 @@ class Overlay:
             self.changes[name] = Entry(streams, len(streams), position, ENTRY_BYTES_MIN, settled=True)
 
     def _entry(self, stream: str) -> Entry:
-        return self.changes.get(stream) or self.used.get(stream) or self._committed(stream)
+        return (
+            self.changes.get(stream)
+            or self.used.get(stream)
+            or self._below.get(stream)
+            or self._committed(stream)
+        )
 
     def _committed(self, stream: str) -> Entry:
         entry = self._hot.peek(stream)
@@ -151,17 +161,3 @@ class Overlay:
         entry.settled = True
         self._hot.put(stream, entry)
         return entry
-
-
-def _without_necessity(meta: Meta) -> Meta:
-    return type(meta)(
-        meta.at,
-        meta.organisation,
-        meta.task,
-        meta.professional,
-        meta.purpose,
-        meta.legal_basis,
-        meta.decision_id,
-        meta.policy_hash,
-        meta.facts_position,
-    )

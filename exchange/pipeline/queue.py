@@ -1,8 +1,8 @@
 """The queue before the writer: brings streams into memory, forms groups, hands each to the writer thread.
 
 Promises: bounded, also by walks whose callers hung up; a group closes by quiescence (about ten turns of the
-loop without a new walk, at most 8 ms), so an idle call pays nothing; one group is in flight at a time; an
-error nobody foresaw costs one walk, not a group.
+loop without a new walk, at most 8 ms), so an idle call pays nothing; while one group is committed the next is
+walked, never a third; an error nobody foresaw costs one walk, not a group.
 Source: the design's walk; ARCHITECTURE decisions of group commit.
 """
 
@@ -11,7 +11,8 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 from exchange.domain import stream_of
 from exchange.errors import Draining, ExchangeError, Overloaded
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from exchange.pipeline.hot import HotStates, Loader
     from exchange.pipeline.walk import Walk
-    from exchange.pipeline.writer import Outcome, Writer
+    from exchange.pipeline.writer import Outcome, Walked, Writer
 
 GROUP_WALKS_MAX: Final = 256
 QUEUE_WALKS_MAX: Final = 4_096
@@ -36,6 +37,7 @@ FENCE_WAIT_MAX_S: Final = 2.0
 LOAD_ROUNDS_MAX: Final = 8
 
 Waiting = tuple["Walk", "asyncio.Future[CommandOutcome | ReadOutcome]"]
+Group = list[Waiting]
 
 
 class Pipeline:
@@ -46,12 +48,16 @@ class Pipeline:
         self._hot = hot
         self._loader = loader
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="writer")
+        self._committer = ThreadPoolExecutor(1, thread_name_prefix="committer")
         self._loaders = ThreadPoolExecutor(LOADERS, thread_name_prefix="loader")
         self._waiting: deque[Waiting] = deque()
         self._inside = 0  # walks accepted that have not ended, whether their callers still wait or not
         self._idle = asyncio.Event()  # set while _inside is 0
         self._idle.set()
-        self._busy = False  # a group is with the writer
+        self._walking = False  # a group is with the writer thread
+        self._committing = False  # a group is with the committer thread
+        self._walked: tuple[Group, Walked] | None = None  # the group that waits for the one being committed
+        self._failed: list[tuple[Group, BaseException | None]] = []  # to be run again, oldest first
         self._pumping = False
         self._draining = False
         # By resident: answers not yet out of the door.
@@ -112,6 +118,7 @@ class Pipeline:
         self._draining = True
         await self._idle.wait()
         self._thread.shutdown(wait=True)
+        self._committer.shutdown(wait=True)
         self._loaders.shutdown(wait=True)
 
     @property
@@ -170,7 +177,7 @@ class Pipeline:
     # --- forming groups -----------------------------------------------------------------------------
 
     def _wake(self) -> None:
-        if not self._pumping and not self._busy:
+        if not self._pumping and not self._walking and self._walked is None and not self._failed:
             self._pumping = True
             loop = asyncio.get_running_loop()
             loop.call_soon(self._pump, len(self._waiting), 0, loop.time() + LINGER_MAX_S)
@@ -189,55 +196,96 @@ class Pipeline:
         group = [self._waiting.popleft() for _ in range(min(len(self._waiting), GROUP_WALKS_MAX))]
         if not group:
             return
-        self._busy = True
+        self._walking = True
         self.counts["groups"] += 1
         self.counts["walks"] += len(group)
-        task = asyncio.get_running_loop().run_in_executor(
-            self._thread, self._writer.run, [walk for walk, _ in group]
-        )
-        task.add_done_callback(lambda done: self._take_back(group, done))
+        self._in_thread(self._thread, self._take_walked, group, self._writer.walk, _walks(group))
 
-    def _take_back(self, group: list[Waiting], done: asyncio.Future[list[Outcome]]) -> None:
-        self._busy = False
-        error = None if done.cancelled() else done.exception()
-        if done.cancelled():
-            error = Draining("the service stopped before the walk ended")
+    def _take_walked(self, group: Group, done: asyncio.Future[Walked]) -> None:
+        self._walking = False
+        error = _error_of(done)
+        if error is None and not self._failed:
+            self._walked = group, done.result()
+        else:
+            # Walked over what was lost, or not walked at all: run again once nothing is under way.
+            self._failed.append((group, None))
+        self._go_on()
+
+    def _take_committed(self, group: Group, done: asyncio.Future[None], walked: Walked) -> None:
+        self._committing = False
+        error = _error_of(done)
         if error is None:
-            for (walk, future), outcome in zip(group, done.result(), strict=True):
-                self._answer(walk, future, outcome)
-            self._tell_committed()
-        elif len(group) > 1 and not isinstance(error, ExchangeError):
+            self._answer_all(group, walked.outcomes)
+        else:
+            lost = [] if self._walked is None else [(self._walked[0], None)]
+            self._walked = None
+            self._failed = [(group, error), *lost, *self._failed]
+        self._go_on()
+
+    def _go_on(self) -> None:
+        if self._failed:
+            if not self._walking and not self._committing:
+                group, error = self._failed[0]
+                self._walking = True
+                self._in_thread(
+                    self._thread, self._take_recovered, group, self._writer.recover, _walks(group), error
+                )
+            return
+        if self._walked is not None and not self._committing:
+            (group, walked), self._walked = self._walked, None
+            self._committing = True
+            take = partial(self._take_committed, walked=walked)
+            self._in_thread(self._committer, take, group, self._writer.commit, walked)
+        if self._waiting:
+            self._wake()
+
+    def _take_recovered(self, group: Group, done: asyncio.Future[list[Outcome]]) -> None:
+        error = _error_of(done)
+        if error is not None and len(group) > 1 and not isinstance(error, ExchangeError):
             # A defect in one walk must not fail its neighbours: run them one by one.
             self._one_by_one(group)
             return
+        if error is None:
+            self._answer_all(group, done.result())
         else:
             for _, future in group:
                 if not future.done():
                     future.set_exception(error)
-        if self._waiting:
-            self._wake()
+        self._recovered()
 
-    def _one_by_one(self, group: list[Waiting]) -> None:
+    def _recovered(self) -> None:
+        self._walking = False
+        self._failed.pop(0)
+        self._go_on()
+
+    def _one_by_one(self, group: Group) -> None:
         self.counts["split_groups"] += 1
-        self._busy = True
-        loop = asyncio.get_running_loop()
         left = deque(group)
 
         def next_one() -> None:
             if not left:
-                self._busy = False
-                if self._waiting:
-                    self._wake()
+                self._recovered()
                 return
-            walk, future = left.popleft()
+            one = [left.popleft()]
+            self._in_thread(self._thread, take_back, one, self._writer.run, _walks(one))
 
-            def take_back(done: asyncio.Future[list[Outcome]]) -> None:
-                self._settle(walk, future, done)
-                next_one()
-
-            loop.run_in_executor(self._thread, self._writer.run, [walk]).add_done_callback(take_back)
+        def take_back(one: Group, done: asyncio.Future[list[Outcome]]) -> None:
+            ((walk, future),) = one
+            self._settle(walk, future, done)
+            next_one()
 
         next_one()
+
+    def _in_thread(
+        self,
+        thread: ThreadPoolExecutor,
+        take: Callable[[Group, asyncio.Future[Any]], None],
+        group: Group,
+        work: Callable[..., Any],
+        *arguments: object,
+    ) -> None:
+        job = asyncio.get_running_loop().run_in_executor(thread, work, *arguments)
+        job.add_done_callback(lambda done: take(group, done))
 
     def _settle(
         self,
@@ -245,12 +293,17 @@ class Pipeline:
         future: asyncio.Future[CommandOutcome | ReadOutcome],
         done: asyncio.Future[list[Outcome]],
     ) -> None:
-        error = Draining("the service stopped") if done.cancelled() else done.exception()
+        error = _error_of(done)
         if error is None:
             self._answer(walk, future, done.result()[0])
             self._tell_committed()
         elif not future.done():
             future.set_exception(error)
+
+    def _answer_all(self, group: Group, outcomes: Sequence[Outcome]) -> None:
+        for (walk, future), outcome in zip(group, outcomes, strict=True):
+            self._answer(walk, future, outcome)
+        self._tell_committed()
 
     def _answer(
         self, walk: Walk, future: asyncio.Future[CommandOutcome | ReadOutcome], outcome: Outcome
@@ -280,3 +333,11 @@ class Pipeline:
         if open_answers:
             self.counts["fences"] += 1
             await asyncio.wait(open_answers, timeout=FENCE_WAIT_MAX_S)
+
+
+def _walks(group: Group) -> list[Walk]:
+    return [walk for walk, _ in group]
+
+
+def _error_of(done: asyncio.Future[Any]) -> BaseException | None:
+    return Draining("the service stopped before the walk ended") if done.cancelled() else done.exception()

@@ -1,14 +1,15 @@
-"""The writer: runs a group of walks one after another against folded state, then commits them together.
+"""The writer: walks a group one after another against folded state, then commits it as a whole.
 
 Promises: serial, so a withdrawal and a read are totally ordered, and time never runs back in that order;
-nobody gets an answer before its decision is committed; when the commit fails nobody saw anything of the
-group, and the state built on it is dropped.
+nobody gets an answer before its decision is committed. The next group may be walked while one is committed:
+it stands on that one's effects, is committed after it or not at all, and when a commit fails nobody saw
+anything of it, nor of what was built on it.
 Source: group commit as in the design's walk; GDPR 5(2).
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from exchange.errors import ExchangeError, KeyUnavailable, StoreUnavailable, Unavailable
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from exchange.domain.kernel import Event
     from exchange.gate.register import Register
     from exchange.keys.keystore import KeyStore
+    from exchange.pipeline.answers import Noted
     from exchange.pipeline.hot import HotStates, Loader
     from exchange.pipeline.walk import Walk
     from exchange.store.codec import Codec, Meta
@@ -38,8 +40,24 @@ Outcome = CommandOutcome | ReadOutcome | ExchangeError
 COMMIT_TRIES_MAX: Final = 4
 
 
+@dataclass(slots=True)
+class Walked:
+    """A group that was walked. Nobody may see its outcomes before it is committed."""
+
+    walks: Sequence[Walk]
+    outcomes: list[Outcome]
+    overlay: Overlay
+    frontier: Frontier
+    noted: Noted
+    committed: bool = False  # set by the thread that commits, read by the writer thread
+
+
 class Writer:
-    """Owned by one thread at a time. `run` is the whole of it; the loop reaches it through the queue."""
+    """Owned by the writer thread, but for `commit`, which one other thread may call, group by group.
+
+    `run` walks and commits. Who wants both at once walks a group, and the next while the first is committed;
+    when that fails, everything walked since is given to `recover`, oldest first, with nothing under way.
+    """
 
     def __init__(
         self,
@@ -64,9 +82,12 @@ class Writer:
         self._fresh_id = fresh_id
         self._recent = Recent()
         self._answers = Answers(reader)
-        self._synced = False  # whether _position and _frontier are those of the store
+        self._synced = (
+            False  # whether _position and _frontier are those of the store, or of what is unsettled
+        )
         self._position = 0
         self._frontier = Frontier()
+        self._unsettled: list[Walked] = []  # walked and perhaps committed, oldest first
         self._latest: datetime | None = None  # of the commands walked so far
 
     @property
@@ -88,6 +109,18 @@ class Writer:
         busy = Unavailable("other writers kept the head moving; nothing was recorded")
         return [busy] * len(walks)
 
+    def recover(self, walks: Sequence[Walk], error: BaseException | None = None) -> list[Outcome]:
+        """Answer a group whose commit raised `error`, or that was walked and lost with another's.
+
+        Raises only what nobody foresaw.
+        """
+        self._drop()
+        if isinstance(error, Taken):
+            return self._bisect(walks)
+        if isinstance(error, StoreUnavailable) and not isinstance(error, HeadMoved):
+            return [error] * len(walks)
+        return self.run(walks)
+
     def genesis(self, appends: Sequence[tuple[str, Sequence[Event]]], meta: Meta) -> bool:
         """Commit the first events of an empty store; False where there is history. Nobody to ask: no gate."""
         self._sync()
@@ -96,28 +129,62 @@ class Writer:
         overlay = self._overlay()
         overlay.append(appends, meta)
         try:
-            self._commit([], overlay)
+            walked = self._finished([], [], overlay, self._answers.start())
+            self.commit(walked)
         except BaseException:
             self._drop()
             raise
+        self._settle()
         return True
 
     # --- one group --------------------------------------------------------------------------------
 
+    def walk(self, walks: Sequence[Walk]) -> Walked:
+        """Walk a group over what is committed and over the one group that may still be being committed.
+
+        Raises StoreUnavailable, KeyUnavailable, and what nobody foresaw: then nothing of it was kept.
+        """
+        self._settle()
+        if not self._synced:
+            self._sync()
+        noted = self._answers.start()
+        try:
+            overlay = self._overlay()
+            return self._finished(walks, self._walk_all(walks, overlay), overlay, noted)
+        except BaseException:
+            self._answers.drop(noted)
+            self._keys.discard_pending()
+            raise
+
+    def commit(self, walked: Walked) -> None:
+        """Commit the oldest group that is not. When it returned, its outcomes may be told.
+
+        Raises HeadMoved, Taken, StoreUnavailable: then nothing of it was recorded, and it goes to `recover`.
+        """
+        overlay = walked.overlay
+        batch = overlay.batch
+        if batch.events or batch.requests:
+            try:
+                self._recorder.commit(batch)
+            except StoreUnavailable:
+                if not self._was_kept(overlay):
+                    raise
+        else:
+            self._confirm_refusals(walked)
+        walked.committed = True
+
     def _attempt(self, walks: Sequence[Walk]) -> list[Outcome]:
         try:
-            if not self._synced:
-                self._sync()
-            outcomes, overlay = self._walk_all(walks)
-            self._commit(outcomes, overlay)
+            walked = self.walk(walks)
+            self.commit(walked)
         except BaseException:
             # Also for an error nobody foresaw: state that was not committed must not stay.
             self._drop()
             raise
-        return outcomes
+        self._settle()
+        return walked.outcomes
 
-    def _walk_all(self, walks: Sequence[Walk]) -> tuple[list[Outcome], Overlay]:
-        overlay = self._overlay()
+    def _walk_all(self, walks: Sequence[Walk], overlay: Overlay) -> list[Outcome]:
         outcomes: list[Outcome] = []
         for asked in walks:
             walk = self._in_order(asked)
@@ -131,7 +198,7 @@ class Writer:
             except ExchangeError as error:
                 # A key that is gone or out of reach costs the walk that needs it, not its neighbours.
                 outcomes.append(error)
-        return outcomes, overlay
+        return outcomes
 
     def _in_order(self, walk: Walk) -> Walk:
         """Return the walk, not earlier than any command before it.
@@ -147,48 +214,48 @@ class Writer:
         return walk
 
     def _overlay(self) -> Overlay:
+        below = self._unsettled[-1].overlay if self._unsettled else None
         return Overlay(
-            self._position,
+            self._position if below is None else below.batch.head,
             hot=self._hot,
             loader=self._loader,
             recent=self._recent,
             codec=self._codec,
             keys=self._keys,
             fresh_id=self._fresh_id,
+            below=None if below is None else below.changes,
         )
 
-    def _commit(self, outcomes: Sequence[Outcome], overlay: Overlay) -> None:
-        batch = overlay.batch
-        if not batch.events and not batch.requests:
-            self._confirm_refusals(outcomes)
-            return
-        frontier = self._frontier.copy()
-        frontier.extend(map(hash_leaf, batch.leaves))
-        batch.frontier = frontier.to_bytes()
+    def _finished(
+        self, walks: Sequence[Walk], outcomes: list[Outcome], overlay: Overlay, noted: Noted
+    ) -> Walked:
+        frontier = (self._unsettled[-1].frontier if self._unsettled else self._frontier).copy()
+        frontier.extend(map(hash_leaf, overlay.batch.leaves))
+        overlay.batch.frontier = frontier.to_bytes()
         # Keys first: an event whose key was lost could never be opened; a key without an event is harmless.
         self._keys.flush()
-        try:
-            self._recorder.commit(batch)
-        except (HeadMoved, Taken):
-            raise
-        except StoreUnavailable:
-            if not self._was_kept(overlay):
-                raise
-        self._position = batch.head
-        self._frontier = frontier
-        for stream, entry in overlay.changes.items():
-            self._recent.note(stream, entry.as_of)
-        self._hot.touch(overlay.used)
-        self._hot.apply(overlay.changes)
-        self._answers.keep()
+        walked = Walked(walks, outcomes, overlay, frontier, noted)
+        self._unsettled.append(walked)
+        return walked
 
-    def _confirm_refusals(self, outcomes: Sequence[Outcome]) -> None:
+    def _settle(self) -> None:
+        """Take over what was committed since."""
+        while self._unsettled and self._unsettled[0].committed:
+            walked = self._unsettled.pop(0)
+            overlay = walked.overlay
+            self._position = overlay.batch.head
+            self._frontier = walked.frontier
+            for stream, entry in overlay.changes.items():
+                self._recent.note(stream, entry.as_of)
+            self._hot.touch(overlay.used)
+            self._hot.apply(overlay.changes)
+            self._answers.keep(walked.noted)
+
+    def _confirm_refusals(self, walked: Walked) -> None:
         # No commit compares the head for these, so a refusal could rest on what another writer changed since.
-        if (
-            any(isinstance(one, ExchangeError) for one in outcomes)
-            and self._reader.head()[0] != self._position
-        ):
-            raise HeadMoved("another writer moved the head", expected=str(self._position))
+        base = walked.overlay.batch.base
+        if any(isinstance(one, ExchangeError) for one in walked.outcomes) and self._reader.head()[0] != base:
+            raise HeadMoved("another writer moved the head", expected=str(base))
 
     def _was_kept(self, overlay: Overlay) -> bool:
         """Ask the store whether a commit that reported failure was kept: our first event is the proof."""
@@ -214,6 +281,8 @@ class Writer:
         self._synced = True
 
     def _drop(self) -> None:
+        self._settle()
+        self._unsettled.clear()
         self._synced = False
         self._keys.discard_pending()
         self._answers.drop()

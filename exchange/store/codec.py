@@ -29,8 +29,7 @@ EVENT_ID_BYTES: Final = 16
 NECESSITY_CATEGORY: Final = "LOG"
 
 
-@dataclass(frozen=True, slots=True)
-class Meta:
+class Meta(msgspec.Struct, frozen=True):
     """What a walk says of all its events: who, for what, on which basis, by which decision."""
 
     at: datetime

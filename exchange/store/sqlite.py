@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import contextmanager
+from functools import cache
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from eventsourcing.persistence import ConnectionPoolClosedError, IntegrityError, PersistenceError
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 SCHEMA_VERSION: Final = 1
 CHECKPOINT_PAGES: Final = 10_000
 LOCK_TIMEOUT_S: Final = 5
+STATEMENTS_KEPT: Final = 128
 FULL_MARKS: Final = ("disk is full", "disk I/O error")
 EMPTY_FRONTIER: Final = (0).to_bytes(8, "big")
 # The row id is our own position, so that notifications have no gaps.
@@ -53,19 +56,60 @@ TABLES: Final = (
     ) STRICT""",
     "CREATE TABLE schema_version (one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL) STRICT",
 )
+# Columns by name: the row id alias and the extra column must not depend on their order.
+_EVENTS: Final = (
+    "INSERT INTO stored_events (position, originator_id, originator_version, topic, state) VALUES "
+)
+_LEAVES: Final = "INSERT OR ROLLBACK INTO leaves (leaf_index, entry) VALUES "
+_REQUESTS: Final = "INSERT OR ROLLBACK INTO requests (name, content, answer) VALUES "
+_LINKS: Final = "INSERT OR IGNORE INTO links (resident, stream) VALUES "
+# Rows of one statement: powers of two, so that every size of group is made of a few statements kept prepared.
+_STEPS: Final = tuple(1 << power for power in range(7, -1, -1))
+
+
+def insert_rows(c: SQLiteCursor, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+    """Insert rows, up to 128 in one statement.
+
+    Python's lock is given back and asked again at every step of a statement; with a step for each row, a
+    group's commit waited for the event loop hundreds of times.
+    """
+    start = 0
+    for count in _STEPS:
+        while len(rows) - start >= count:
+            some = rows[start : start + count]
+            c.execute(_statement(statement, len(some[0]), count), tuple(chain.from_iterable(some)))
+            start += count
+
+
+@cache
+def _statement(statement: str, columns: int, count: int) -> str:
+    row = f"({','.join('?' * columns)})"
+    return statement + ",".join([row] * count)
 
 
 class FullSyncPool(SQLiteConnectionPool):
-    """Connections that flush every commit to the disk before it is acknowledged."""
+    """Connections that flush every commit to the disk before it is acknowledged.
+
+    Made here and not by the library, whose connections keep one prepared statement (it gives `True` where a
+    count is asked), so that every statement of a commit is compiled anew.
+    """
 
     def _create_connection(self) -> SQLiteConnection:
-        connection = super()._create_connection()
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA synchronous=FULL")
-        cursor.execute("PRAGMA foreign_keys=ON")
-        # Pages that many groups touch are copied back once for all of them; 40 MB of log at the most.
-        cursor.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
-        return connection
+        with store_errors():
+            connection = sqlite3.connect(
+                self.db_name,
+                uri=True,
+                check_same_thread=False,
+                isolation_level=None,
+                cached_statements=STATEMENTS_KEPT,
+                timeout=LOCK_TIMEOUT_S,
+            )
+            # Pages that many groups touch are copied back once for all of them; 40 MB of log at the most.
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", f"wal_autocheckpoint={CHECKPOINT_PAGES}"):
+                connection.execute(f"PRAGMA {pragma}")
+        self.is_journal_mode_wal = True
+        connection.row_factory = sqlite3.Row
+        return SQLiteConnection(sqlite_conn=connection, max_age=self.max_age)
 
 
 class FullSyncDatastore(SQLiteDatastore):
@@ -82,11 +126,6 @@ class SQLiteRecorder(SQLiteApplicationRecorder):
 
     def __init__(self, path: Path) -> None:
         super().__init__(FullSyncDatastore(path))
-        self.insert_events_statement = (
-            "INSERT INTO stored_events (position, originator_id, originator_version, topic, state) "
-            "VALUES (?,?,?,?,?)"
-        )
-        # Names, not *: the row id alias and the extra column must not depend on column order.
         with store_errors():
             self.create_table()
 
@@ -127,22 +166,18 @@ class SQLiteRecorder(SQLiteApplicationRecorder):
         if c.sqlite_cursor.rowcount != 1:
             raise HeadMoved("another writer moved the head", expected=str(batch.base))
         first = batch.base + 1
-        c.executemany(
-            self.insert_events_statement,
+        insert_rows(
+            c,
+            _EVENTS,
             [
                 (position, event.originator_id, event.originator_version, event.topic, event.state)
                 for position, event in enumerate(stored_events, first)
             ],
         )
-        c.executemany("INSERT INTO leaves VALUES (?,?)", enumerate(batch.leaves, batch.base))
-        if batch.requests:
-            # Numbered rows, found by a short name: random ids then touch the pages of a small index only.
-            c.executemany(
-                "INSERT INTO requests (name, content, answer) VALUES (?,?,?)",
-                [(one.name, one.content, one.answer) for one in batch.requests],
-            )
-        if batch.links:
-            c.executemany("INSERT OR IGNORE INTO links VALUES (?,?)", batch.links)
+        insert_rows(c, _LEAVES, list(enumerate(batch.leaves, batch.base)))
+        # Numbered rows, found by a short name: random ids then touch the pages of a small index only.
+        insert_rows(c, _REQUESTS, [(one.name, one.content, one.answer) for one in batch.requests])
+        insert_rows(c, _LINKS, batch.links)
         return range(first, head + 1)
 
     def _has_schema(self) -> bool:

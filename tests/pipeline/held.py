@@ -10,23 +10,48 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from exchange.pipeline.walk import Walk
+    from exchange.pipeline.writer import Walked
     from tests.pipeline.shard import Shard
 
 
 class Held:
-    """A writer that waits until it is let go, so that a test decides what is in flight."""
+    """A writer that waits until it is let go, so that a test decides what is in flight.
 
-    def __init__(self, shard: Shard) -> None:
+    It waits before walking, or before committing; the other goes on as ever.
+    """
+
+    def __init__(self, shard: Shard, *, at_commit: bool = False) -> None:
         self._writer = shard.core.writer
+        self._at_commit = at_commit
         self.groups: list[int] = []
         self.entered = threading.Event()
+        self.walked = threading.Event()  # a second group was, or could not be
         self.go = threading.Event()
 
-    def run(self, walks: Sequence[Walk]) -> list[Any]:
+    def walk(self, walks: Sequence[Walk]) -> Walked:
         self.groups.append(len(walks))
+        if not self._at_commit:
+            self._wait()
+        try:
+            return self._writer.walk(walks)
+        finally:
+            if len(self.groups) > 1:
+                self.walked.set()
+
+    def commit(self, walked: Walked) -> None:
+        if self._at_commit:
+            self._wait()
+        self._writer.commit(walked)
+
+    def run(self, walks: Sequence[Walk]) -> list[Any]:
+        return self._writer.run(walks)
+
+    def recover(self, walks: Sequence[Walk], error: BaseException | None) -> list[Any]:
+        return self._writer.recover(walks, error)
+
+    def _wait(self) -> None:
         self.entered.set()
         assert self.go.wait(30)
-        return self._writer.run(walks)
 
 
 async def turns(count: int = 50) -> None:

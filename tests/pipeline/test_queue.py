@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from exchange.pipeline.walk import View, Walk
+    from exchange.pipeline.writer import Walked
     from tests.pipeline.shard import Shard
 
 
@@ -231,15 +232,15 @@ async def test_loaders_bring_what_a_walk_needs_before_the_writer_sees_it(
     shard.core.hot.clear()
     reader = faulty_reader(shard)
     seen: list[list[str]] = []
-    run = shard.core.writer.run
+    walk = shard.core.writer.walk
 
-    def watched(walks: Sequence[Walk]) -> list[Any]:
+    def watched(walks: Sequence[Walk]) -> Walked:
         seen.append(list(reader.calls))
-        outcomes = run(walks)
+        walked = walk(walks)
         seen.append(list(reader.calls))
-        return outcomes
+        return walked
 
-    pipeline._writer.run = watched  # type: ignore[method-assign] # to see what the writer itself reads
+    pipeline._writer.walk = watched  # type: ignore[method-assign] # to see what the writer itself reads
     outcome = await pipeline.submit(shard.question_with_consent(plan_id))
     assert isinstance(outcome, ReadOutcome)
     before, after = seen

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,9 +15,7 @@ from exchange.wiring.core import pipeline_of
 from tests.pipeline.held import Held, turns, until
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from exchange.pipeline.walk import Walk
+    from exchange.pipeline.writer import Walked
     from tests.pipeline.shard import Shard
 
 
@@ -39,14 +37,13 @@ async def test_a_withdrawal_is_answered_after_the_answers_judged_before_it(
     left = pipeline.answering(read)
     withdrawal = asyncio.ensure_future(pipeline.submit(shard.withdrawal(consent_id)))
     if evicted:
-        run = shard.core.writer.run
+        commit = shard.core.writer.commit
 
-        def forgetful(walks: Sequence[Walk]) -> list[Any]:
-            outcomes = run(walks)
+        def forgetful(walked: Walked) -> None:
+            commit(walked)
             shard.core.hot.clear()
-            return outcomes
 
-        pipeline._writer.run = forgetful  # type: ignore[method-assign] # evicts what the fence asks for
+        pipeline._writer.commit = forgetful  # type: ignore[method-assign] # evicts what the fence asks for
     committed = pipeline.committed
     await asyncio.wait_for(committed.wait(), 30)
     await turns()
