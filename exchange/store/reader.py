@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 ROWS_PER_PAGE_MAX: Final = 10_000
 
 _HEAD: Final = "SELECT position, frontier FROM head WHERE one = 1"
-_TAIL: Final = """
-SELECT position, originator_id, originator_version, topic, state FROM stored_events
-WHERE originator_id = ? AND originator_version > ? ORDER BY originator_version"""
-_PAGE_OF_STREAM: Final = """
-SELECT position, originator_id, originator_version, topic, state FROM stored_events
-WHERE originator_id = ? AND originator_version < ? ORDER BY originator_version DESC LIMIT ?"""
-_PAGE: Final = """
-SELECT position, originator_id, originator_version, topic, state FROM stored_events
-WHERE position > ? ORDER BY position LIMIT ?"""
-_PAGE_OF_TOPICS: Final = """
-SELECT position, originator_id, originator_version, topic, state FROM stored_events
-WHERE position > ? AND topic IN (SELECT value FROM json_each(?)) ORDER BY position LIMIT ?"""
-_LAST_VERSION: Final = "SELECT max(originator_version) FROM stored_events WHERE originator_id = ?"
+_OF_STREAM: Final = """
+SELECT position, ?1, version, topic, state FROM stored_events
+WHERE stream = (SELECT number FROM streams WHERE name = ?1)"""
+_TAIL: Final = f"{_OF_STREAM} AND version > ?2 ORDER BY version"
+_PAGE_OF_STREAM: Final = f"{_OF_STREAM} AND version < ?2 ORDER BY version DESC LIMIT ?3"
+_ALL: Final = """
+SELECT position, name, version, topic, state FROM stored_events JOIN streams ON number = stream
+WHERE position > ?"""
+_PAGE: Final = f"{_ALL} ORDER BY position LIMIT ?"
+_OF_TOPICS: Final = "AND topic IN (SELECT value FROM json_each(?))"
+_PAGE_OF_TOPICS: Final = f"{_ALL} {_OF_TOPICS} ORDER BY position LIMIT ?"
+_LAST_VERSION: Final = """
+SELECT max(version) FROM stored_events WHERE stream = (SELECT number FROM streams WHERE name = ?)"""
 _SCOPE: Final = "SELECT stream FROM links WHERE resident = ? ORDER BY stream"
 _ANSWER: Final = "SELECT content, answer FROM requests WHERE name = ?"
 _LEAVES: Final = """

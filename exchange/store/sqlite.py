@@ -33,19 +33,27 @@ if TYPE_CHECKING:
 
     from exchange.store.batch import Batch
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 CHECKPOINT_PAGES: Final = 10_000
 LOCK_TIMEOUT_S: Final = 5
 STATEMENTS_KEPT: Final = 128
 FULL_MARKS: Final = ("disk is full", "disk I/O error")
 EMPTY_FRONTIER: Final = (0).to_bytes(8, "big")
-# The row id is our own position, so that notifications have no gaps.
+NOTIFICATIONS: Final = "notifications"
+NUMBERS_KEPT_MAX: Final = 100_000
+# The row id is our own position, so that notifications have no gaps. Streams are numbered: an index over
+# numbers is a fifth of one over names, and every commit writes pages of it for each stream it touches.
 TABLES: Final = (
+    "CREATE TABLE streams (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT",
     """CREATE TABLE stored_events (
-        position INTEGER PRIMARY KEY, originator_id TEXT NOT NULL, originator_version INTEGER NOT NULL,
+        position INTEGER PRIMARY KEY, stream INTEGER NOT NULL, version INTEGER NOT NULL,
         topic TEXT NOT NULL, state BLOB NOT NULL
     ) STRICT""",
-    "CREATE UNIQUE INDEX stored_events_stream ON stored_events (originator_id, originator_version)",
+    "CREATE UNIQUE INDEX stored_events_stream ON stored_events (stream, version)",
+    # The library's own names: what it reads, it reads here.
+    """CREATE VIEW notifications AS
+        SELECT position AS rowid, name AS originator_id, version AS originator_version, topic, state
+        FROM stored_events JOIN streams ON number = stream""",
     "CREATE TABLE leaves (leaf_index INTEGER PRIMARY KEY, entry BLOB NOT NULL) STRICT",
     """CREATE TABLE requests (
         number INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE, content BLOB NOT NULL, answer BLOB NOT NULL
@@ -57,9 +65,7 @@ TABLES: Final = (
     "CREATE TABLE schema_version (one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL) STRICT",
 )
 # Columns by name: the row id alias and the extra column must not depend on their order.
-_EVENTS: Final = (
-    "INSERT INTO stored_events (position, originator_id, originator_version, topic, state) VALUES "
-)
+_EVENTS: Final = "INSERT INTO stored_events (position, stream, version, topic, state) VALUES "
 _LEAVES: Final = "INSERT OR ROLLBACK INTO leaves (leaf_index, entry) VALUES "
 _REQUESTS: Final = "INSERT OR ROLLBACK INTO requests (name, content, answer) VALUES "
 _LINKS: Final = "INSERT OR IGNORE INTO links (resident, stream) VALUES "
@@ -125,7 +131,9 @@ class SQLiteRecorder(SQLiteApplicationRecorder):
     """The library's application recorder, with our own tables and one commit for all of them."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(FullSyncDatastore(path))
+        super().__init__(FullSyncDatastore(path), events_table_name=NOTIFICATIONS)
+        self._numbers: dict[str, int] = {}  # of streams whose first event is committed
+        self._fresh: dict[str, int] = {}  # given or looked up in the commit under way
         with store_errors():
             self.create_table()
 
@@ -136,7 +144,7 @@ class SQLiteRecorder(SQLiteApplicationRecorder):
     def create_table(self) -> None:
         """Make the tables of an empty store; write nothing to one that has them.
 
-        Raises HistoryUnreadable for a store of a newer version, before anything is touched.
+        Raises HistoryUnreadable for a store of another version, before anything is touched.
         """
         if self._has_schema():
             return
@@ -151,8 +159,12 @@ class SQLiteRecorder(SQLiteApplicationRecorder):
         Raises HeadMoved, Taken (a version or request id exists), StoreFull or StoreUnavailable. After
         StoreUnavailable the outcome can be either: compare the head before going on.
         """
+        self._fresh = {}
         with store_errors():
             self.insert_events(batch.events, batch=batch)
+        if len(self._numbers) > NUMBERS_KEPT_MAX:
+            self._numbers.clear()
+        self._numbers.update(self._fresh)
 
     def _insert_events(
         self, c: SQLiteCursor, stored_events: Sequence[StoredEvent], **kwargs: Batch
@@ -170,7 +182,13 @@ class SQLiteRecorder(SQLiteApplicationRecorder):
             c,
             _EVENTS,
             [
-                (position, event.originator_id, event.originator_version, event.topic, event.state)
+                (
+                    position,
+                    self._number_of(c, str(event.originator_id)),
+                    event.originator_version,
+                    event.topic,
+                    event.state,
+                )
                 for position, event in enumerate(stored_events, first)
             ],
         )
@@ -180,6 +198,18 @@ class SQLiteRecorder(SQLiteApplicationRecorder):
         insert_rows(c, _LINKS, batch.links)
         return range(first, head + 1)
 
+    def _number_of(self, c: SQLiteCursor, stream: str) -> int:
+        """Return the number of a stream; one not kept yet is looked up, or given to its first event."""
+        number = self._numbers.get(stream) or self._fresh.get(stream)
+        if number is None:
+            c.execute("SELECT number FROM streams WHERE name = ?", (stream,))
+            found = c.fetchone()
+            if found is None:
+                c.execute("INSERT INTO streams (name) VALUES (?) RETURNING number", (stream,))
+                found = c.fetchone()
+            number = self._fresh[stream] = found[0]
+        return number
+
     def _has_schema(self) -> bool:
         with self.datastore.transaction(commit=False) as c:
             c.execute("SELECT 1 FROM sqlite_schema WHERE name = 'schema_version'")
@@ -187,9 +217,10 @@ class SQLiteRecorder(SQLiteApplicationRecorder):
                 return False
             c.execute("SELECT version FROM schema_version")
             found = c.fetchone()[0]
-        if found > SCHEMA_VERSION:
+        if found != SCHEMA_VERSION:
+            age = "a newer version" if found > SCHEMA_VERSION else "a version before the first release"
             raise HistoryUnreadable(
-                "the store was written by a newer version", found=str(found), known=str(SCHEMA_VERSION)
+                f"the store was written by {age}", found=str(found), known=str(SCHEMA_VERSION)
             )
         return True
 

@@ -90,7 +90,7 @@ class Store:
         """Return every row of every table, on a connection of its own."""
         connection = sqlite3.connect(self.path)
         try:
-            names = ("stored_events", "leaves", "requests", "links", "head", "schema_version")
+            names = ("streams", "stored_events", "leaves", "requests", "links", "head", "schema_version")
             return {name: connection.execute(f"SELECT * FROM {name}").fetchall() for name in names}  # noqa: S608 -- the names above
         finally:
             connection.close()

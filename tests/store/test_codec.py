@@ -9,6 +9,7 @@ from dataclasses import MISSING, dataclass, fields
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, get_type_hints
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -93,7 +94,7 @@ def test_every_event_comes_back_as_it_was(topic: str, data: st.DataObject) -> No
     assert back.event == event
     assert type(back.event) is TOPICS[topic]
     assert back.event_id == EVENT_ID
-    assert back.meta == dataclasses.replace(meta, necessity="")
+    assert back.meta == msgspec.structs.replace(meta, necessity="")
     told = codec.necessity(state, topic=topic, **place)
     assert told == (meta.necessity if event.resident else "")
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from exchange.errors import HistoryUnreadable, StoreFull, StoreUnavailable
+from exchange.store import sqlite as room
 from exchange.store.batch import Request
 from exchange.store.errors import HeadMoved, Taken
 from exchange.store.reader import SQLiteReader
@@ -47,11 +48,8 @@ def test_a_group_is_written_whole(store: Store) -> None:
     batch = store.batch("plan-1", "case-1", "plan-1", requests=["one"], links=[("r-1", "plan-1")])
     store.commit(batch)
     rows = store.everything()
-    assert [row[:3] for row in rows["stored_events"]] == [
-        (1, "plan-1", 1),
-        (2, "case-1", 1),
-        (3, "plan-1", 2),
-    ]
+    assert rows["streams"] == [(1, "plan-1"), (2, "case-1")]
+    assert [row[:3] for row in rows["stored_events"]] == [(1, 1, 1), (2, 2, 1), (3, 1, 2)]
     assert rows["leaves"] == list(enumerate(batch.leaves))
     assert [row[-2:] for row in rows["requests"]] == [(b"content", b"answer one")]
     assert rows["links"] == [("r-1", "plan-1")]
@@ -145,7 +143,7 @@ def test_the_writing_connection_flushes_every_commit(tmp_path: Path) -> None:
     seen: dict[str, object] = {}
 
     def look(c: SQLiteCursor) -> None:
-        for name in ("synchronous", "journal_mode", "foreign_keys"):
+        for name in ("synchronous", "journal_mode"):
             c.execute(f"PRAGMA {name}")
             seen[name] = c.fetchone()[0]
 
@@ -154,7 +152,7 @@ def test_the_writing_connection_flushes_every_commit(tmp_path: Path) -> None:
     store.recorder = Watched(tmp_path / "events.db", look)
     store.add("plan-1")
     store.close()
-    assert seen == {"synchronous": 2, "journal_mode": "wal", "foreign_keys": 1}
+    assert seen == {"synchronous": 2, "journal_mode": "wal"}
 
 
 def test_every_connection_of_the_pool_flushes(store: Store) -> None:
@@ -219,6 +217,60 @@ def test_a_store_of_a_newer_version_is_refused_and_not_touched(store: Store) -> 
         SQLiteRecorder(store.path)
     assert caught.value.metadata == {"found": str(SCHEMA_VERSION + 1), "known": str(SCHEMA_VERSION)}
     assert store.path.read_bytes() == before
+
+
+def test_a_store_from_before_the_first_release_is_refused(store: Store) -> None:
+    store.close()
+    store.tamper("UPDATE schema_version SET version = 1")
+    with pytest.raises(HistoryUnreadable, match="before the first release"):
+        SQLiteRecorder(store.path)
+
+
+def test_the_library_reads_what_was_committed(store: Store) -> None:
+    store.add("plan-1", "case-1", "plan-1")
+    recorder = store.recorder
+    assert [(one.originator_id, one.originator_version) for one in recorder.select_events("plan-1")] == [
+        ("plan-1", 1),
+        ("plan-1", 2),
+    ]
+    assert [one.originator_version for one in recorder.select_events("plan-1", gt=1)] == [2]
+    told = recorder.select_notifications(2, 10)
+    assert [(one.id, one.originator_id, one.originator_version) for one in told] == [
+        (2, "case-1", 1),
+        (3, "plan-1", 2),
+    ]
+    assert recorder.max_notification_id() == 3
+
+
+def test_the_number_of_a_stream_lost_with_its_commit_is_not_used_again(store: Store) -> None:
+    batch = store.batch("plan-1")
+    batch.requests.append(Request(OIN, "one", b"content", b"answer"))
+    batch.requests.append(Request(OIN, "one", b"content", b"answer"))
+    with pytest.raises(Taken):
+        store.recorder.commit(batch)
+    store.add("case-1")
+    store.add("plan-1", "case-1")
+    assert store.everything()["streams"] == [(1, "case-1"), (2, "plan-1")]
+    assert [row.stream for row in store.reader.page(0, 10)] == ["case-1", "plan-1", "case-1"]
+
+
+def test_a_recorder_that_forgot_the_numbers_looks_them_up(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "NUMBERS_KEPT_MAX", 0)
+    for _ in range(3):
+        store.add("plan-1", "case-1")
+    assert store.everything()["streams"] == [(1, "plan-1"), (2, "case-1")]
+    assert [row.version for row in store.reader.tail("plan-1").rows] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 127, 128, 129, 255, 300])
+def test_a_group_of_any_size_is_written_row_by_row_in_order(store: Store, count: int) -> None:
+    batch = store.batch(*["plan-1"] * count, requests=[str(number) for number in range(count)])
+    store.commit(batch)
+    assert [row.version for row in store.reader.page(0, 1_000)] == list(range(1, count + 1))
+    assert store.reader.leaf_entries(0, count) == batch.leaves
+    assert len(store.everything()["requests"]) == count
 
 
 def test_opening_a_store_again_writes_nothing_and_waits_for_nobody(store: Store) -> None:

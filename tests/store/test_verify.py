@@ -84,21 +84,26 @@ def test_an_empty_store_is_in_order(store: Store) -> None:
         (
             [
                 "DROP INDEX stored_events_stream",
-                "UPDATE stored_events SET originator_version = 2 WHERE position = 4",
+                "UPDATE stored_events SET version = 2 WHERE position = 4",
             ],
             [(4, VERSION), (6, VERSION)],
         ),
         (
-            ["UPDATE stored_events SET originator_version = 9 WHERE position = 8"],
+            ["UPDATE stored_events SET version = 9 WHERE position = 8"],
             [(8, VERSION)],
+        ),
+        # An event of a stream without a name belongs to nothing.
+        (
+            ["DELETE FROM streams WHERE number = (SELECT stream FROM stored_events WHERE position = 8)"],
+            [(5, "the event is missing"), (8, "the event is missing")],
         ),
         (["UPDATE head SET frontier = x'0000000000000000'"], [(8, FRONTIER)]),
         (
-            ["INSERT INTO stored_events VALUES (9, 'plan-9', 1, 'plan.opened.v1', x'7b7d')"],
+            ["INSERT INTO stored_events VALUES (9, 9, 1, 'plan.opened.v1', x'7b7d')"],
             [(9, MORE_EVENTS)],
         ),
         (
-            ["INSERT INTO stored_events VALUES (-4, 'plan-9', 1, 'plan.opened.v1', x'7b7d')"],
+            ["INSERT INTO stored_events VALUES (-4, 9, 1, 'plan.opened.v1', x'7b7d')"],
             [(9, MORE_EVENTS)],
         ),
         (["INSERT INTO leaves VALUES (8, x'7b7d')"], [(9, MORE_LEAVES)]),
@@ -117,7 +122,7 @@ def test_every_change_behind_the_ledger_is_found_where_it_is(
 
 
 def test_what_is_not_bytes_is_found(filled: Store) -> None:
-    table = "CREATE TABLE stored_events(position, originator_id, originator_version, topic, state)"
+    table = "CREATE TABLE stored_events(position, stream, version, topic, state)"
     filled.tamper(
         "CREATE TABLE kept AS SELECT * FROM stored_events",
         "DROP TABLE stored_events",
