@@ -31,6 +31,7 @@ from exchange.domain.values import (
     ConversationKind,
     ConversationOutcome,
     DataCategory,
+    StopReason,
     SupportStatus,
     category_of,
     origin_of,
@@ -124,6 +125,11 @@ class Support:
     requested_version: int
     origin: str
     category: str = DataCategory.WMO_PLAN
+
+    @property
+    def paused(self) -> bool:
+        """Tell whether care was stopped for a while: it may start again under the same assignment."""
+        return self.state == SupportStatus.STOPPED and self.stop_reason == StopReason.TEMPORARY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -291,7 +297,12 @@ def _support_assigned(state: PlanState, event: SupportAssigned) -> PlanState:
 def _support_started(state: PlanState, event: SupportStarted) -> PlanState:
     support = state.support(event.support_id)
     started = support and with_changes(
-        support, state=SupportStatus.STARTED, care_start_date=event.care_start_date
+        support,
+        state=SupportStatus.STARTED,
+        care_start_date=event.care_start_date,
+        # Of the care that was stopped for a while; the events keep those days.
+        care_end_date=None,
+        stop_reason="",
     )
     return _with_support(state, started)
 
