@@ -268,6 +268,10 @@ def test_care_starts_again_the_day_after_a_stop_for_a_while() -> None:
     support = fold(PLAN, *STARTED, for_a_while, started).support("v-1")
     assert (support.state, support.care_start_date) == ("started", DAY + 2 * A_DAY)
     assert (support.care_end_date, support.stop_reason) == (None, "")
+    # Each step can still be told as it was: of which days it spoke, whatever came after.
+    before = fold(PLAN, *STARTED, for_a_while).support("v-1")
+    assert replace(support.as_stopped(DAY + A_DAY, "temporary"), earlier_care=()) == before
+    assert replace(support.as_started(DAY), earlier_care=()) == fold(PLAN, *STARTED).support("v-1")
     stop = replace(STOP, care_end_date=DAY + 2 * A_DAY)
     stopped = replace(STOPPED_EVENT, care_end_date=DAY + 2 * A_DAY)
     given(PLAN, *STARTED, for_a_while, started).when(stop).then(stopped)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from exchange.domain import stream_of
 from exchange.domain.case import has_relation
-from exchange.domain.plan import PLAN
+from exchange.domain.plan import PLAN, Support, SupportStarted, SupportStopped
 from exchange.domain.values import origin_of
 from exchange.errors import AccessDenied, Draining, Unavailable
 from exchange.pipeline.elements import Asker
@@ -148,14 +148,22 @@ def _change(call: Call, row: Row, plan: Any) -> Change:  # noqa: ANN401 -- PlanS
 
 
 def changed_element(changed: Changed, event: Any, plan: Any) -> Any:  # noqa: ANN401 -- any event and element of a plan
-    """Return the element an event is about, as it is now; None where the event is about the plan itself."""
+    """Return the element an event is about, as it is now; None where the event is about the plan itself.
+
+    Care that started and stopped is as it was then: it may have started again since, under the same support.
+    """
     if not changed.collection:
         return None
     named = [(name, getattr(event, name)) for name in changed.names]
     if changed.by_origin:
         named.append(("origin", origin_of(event.task, event.organisation)))
     elements = reversed(getattr(plan, changed.collection))
-    return next((one for one in elements if all(getattr(one, name) == said for name, said in named)), None)
+    found = next((one for one in elements if all(getattr(one, name) == said for name, said in named)), None)
+    if isinstance(found, Support) and isinstance(event, SupportStarted):
+        return found.as_started(event.care_start_date)
+    if isinstance(found, Support) and isinstance(event, SupportStopped):
+        return found.as_stopped(event.care_end_date, event.stop_reason)
+    return found
 
 
 async def _judged(
