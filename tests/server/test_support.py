@@ -143,7 +143,8 @@ def test_care_that_stopped_for_a_while_starts_again_and_each_step_is_told_as_it_
     request = SubscribeRequest(
         claim=DELIVER, fields=[f"supports.{leaf}" for leaf in leaves], heartbeat_seconds=1
     )
-    stream, told = steps.carer.open_stream(request), []
+    stream = steps.carer.open_stream(request)
+    told: list[plan_pb2.Support] = []
     while len(told) < len(("assigned", "requested", "started", "stopped", "started", "stopped")):
         told += [event.change.supports[0] for event in next(stream).events if event.plan_id == story.plan_id]
     stream.cancel()
