@@ -1,13 +1,15 @@
-"""What this adapter has to tell and has told: one errand for each support and kind of message.
+"""What this adapter has to tell and has told: one errand for each support, kind of message and care it is of.
 
-Promises: a support is told of once in each kind, whatever comes twice; what must not go on is parked
-with its reason and stays visible; nothing is dropped. All in the journal's file, in the caller's transaction.
+Promises: of each care under a support each kind is told once, whatever comes twice, on the days it had then;
+what must not go on is parked with its reason and stays visible; nothing is dropped. All in the journal's
+file, in the caller's transaction.
 Source: the adapters' design, section 2 (exactly-once effect; parked, never dropped).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Final
 
 from adapters.provider.journal import wait_before_retry_ms
@@ -26,14 +28,25 @@ _SCHEMA: Final = (
     """CREATE TABLE IF NOT EXISTS errands (
   number INTEGER PRIMARY KEY, support_id TEXT NOT NULL, kind TEXT NOT NULL, plan_id TEXT NOT NULL,
   state TEXT NOT NULL, reason TEXT NOT NULL, outbox_name TEXT, attempts INTEGER NOT NULL,
-  next_attempt_ms INTEGER NOT NULL, UNIQUE (support_id, kind)
+  next_attempt_ms INTEGER NOT NULL, starts_on TEXT NOT NULL, ends_on TEXT NOT NULL,
+  stop_reason INTEGER NOT NULL,
+  UNIQUE (support_id, kind, starts_on)
 ) STRICT""",
 )
 
 
 @dataclass(frozen=True, slots=True)
+class Care:
+    """Care that started, and stopped where `ends_on` is given: the last day, with a StopReason."""
+
+    starts_on: date
+    ends_on: date | None = None
+    stop_reason: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Errand:
-    """Something to tell: `kind` is that of the message, such as WMO301."""
+    """Something to tell: `kind` is that of the message, such as WMO301; an assignment is of no care."""
 
     support_id: str
     kind: str
@@ -41,6 +54,7 @@ class Errand:
     attempts: int
     state: str = "due"
     reason: str = ""
+    care: Care | None = None
 
 
 class Errands:
@@ -55,45 +69,56 @@ class Errands:
 
     # --- errands ------------------------------------------------------------------------------------------
 
-    def want(self, support_id: str, kind: str, plan_id: str) -> None:
-        """Make an errand, once: whoever was told of a support is not told again."""
+    def want(self, support_id: str, kind: str, plan_id: str, care: Care | None = None) -> None:
+        """Make an errand, once: whoever was told of a support, or of care under it, is not told again."""
+        ends_on = "" if care is None or care.ends_on is None else care.ends_on.isoformat()
         self._connection.execute(
             "INSERT OR IGNORE INTO errands "
-            "(support_id, kind, plan_id, state, reason, attempts, next_attempt_ms) "
-            "VALUES (?, ?, ?, 'due', '', 0, 0)",
-            (support_id, kind, plan_id),
+            "(support_id, kind, plan_id, state, reason, attempts, next_attempt_ms, starts_on, ends_on, "
+            "stop_reason) VALUES (?, ?, ?, 'due', '', 0, 0, ?, ?, ?)",
+            (support_id, kind, plan_id, _of(care), ends_on, 0 if care is None else care.stop_reason),
         )
 
     def due(self, now_ms: int) -> tuple[Errand, ...]:
         """Return what is to be done now, oldest first."""
         rows = self._connection.execute(
-            "SELECT support_id, kind, plan_id, attempts, state, reason FROM errands "
-            "WHERE state = 'due' AND next_attempt_ms <= ? ORDER BY number",
+            "SELECT support_id, kind, plan_id, attempts, state, reason, starts_on, ends_on, stop_reason "
+            "FROM errands WHERE state = 'due' AND next_attempt_ms <= ? ORDER BY number",
             (now_ms,),
         )
-        return tuple(Errand(*row) for row in rows)
+        return tuple(map(_read, rows))
 
     def undone(self) -> tuple[Errand, ...]:
         """Return every errand that is not done, with what holds it up."""
         rows = self._connection.execute(
-            "SELECT support_id, kind, plan_id, attempts, state, reason FROM errands "
-            "WHERE state <> 'done' ORDER BY number"
+            "SELECT support_id, kind, plan_id, attempts, state, reason, starts_on, ends_on, stop_reason "
+            "FROM errands WHERE state <> 'done' ORDER BY number"
         )
-        return tuple(Errand(*row) for row in rows)
+        return tuple(map(_read, rows))
 
-    def state(self, support_id: str, kind: str) -> str:
+    def state(self, support_id: str, kind: str, care: Care | None = None) -> str:
         """Return due, done or parked; empty where there is no such errand."""
         row = self._connection.execute(
-            "SELECT state FROM errands WHERE support_id = ? AND kind = ?", (support_id, kind)
+            "SELECT state FROM errands WHERE support_id = ? AND kind = ? AND starts_on = ?",
+            (support_id, kind, _of(care)),
         ).fetchone()
         return "" if row is None else str(row[0])
+
+    def earlier_unanswered(self, support_id: str, care: Care) -> bool:
+        """Tell whether something of earlier care under this support was not told yet, or not answered yet."""
+        row = self._connection.execute(
+            "SELECT 1 FROM errands AS e LEFT JOIN outbox AS o ON o.name = e.outbox_name "
+            "WHERE e.support_id = ? AND e.starts_on <> '' AND e.starts_on < ? AND o.codes IS NULL",
+            (support_id, _of(care)),
+        ).fetchone()
+        return row is not None
 
     def done(self, errand: Errand, outbox_name: str) -> None:
         """Note that the message stands in the outbox."""
         self._connection.execute(
             "UPDATE errands SET state = 'done', reason = '', outbox_name = ? "
-            "WHERE support_id = ? AND kind = ?",
-            (outbox_name, errand.support_id, errand.kind),
+            "WHERE support_id = ? AND kind = ? AND starts_on = ?",
+            (outbox_name, *_key(errand)),
         )
 
     def later(self, errand: Errand, reason: str, now_ms: int, jitter: float) -> None:
@@ -101,14 +126,8 @@ class Errands:
         attempts = errand.attempts + 1
         self._connection.execute(
             "UPDATE errands SET attempts = ?, next_attempt_ms = ?, reason = ? "
-            "WHERE support_id = ? AND kind = ?",
-            (
-                attempts,
-                now_ms + wait_before_retry_ms(attempts, jitter),
-                reason,
-                errand.support_id,
-                errand.kind,
-            ),
+            "WHERE support_id = ? AND kind = ? AND starts_on = ?",
+            (attempts, now_ms + wait_before_retry_ms(attempts, jitter), reason, *_key(errand)),
         )
 
     def hurry(self, plan_id: str) -> None:
@@ -121,8 +140,9 @@ class Errands:
     def park(self, errand: Errand, reason: str) -> None:
         """Stop an errand; only `revive` or a person makes it go on."""
         self._connection.execute(
-            "UPDATE errands SET state = 'parked', reason = ? WHERE support_id = ? AND kind = ?",
-            (reason, errand.support_id, errand.kind),
+            "UPDATE errands SET state = 'parked', reason = ? "
+            "WHERE support_id = ? AND kind = ? AND starts_on = ?",
+            (reason, *_key(errand)),
         )
 
     def park_plan(self, plan_id: str, reason: str) -> tuple[str, ...]:
@@ -211,3 +231,20 @@ class Errands:
             (limit,),
         )
         return tuple(str(row[0]) for row in rows)
+
+
+def _of(care: Care | None) -> str:
+    return "" if care is None else care.starts_on.isoformat()
+
+
+def _key(errand: Errand) -> tuple[str, str, str]:
+    return errand.support_id, errand.kind, _of(errand.care)
+
+
+def _read(row: tuple[str, str, str, int, str, str, str, str, int]) -> Errand:
+    support_id, kind, plan_id, attempts, state, reason, starts_on, ends_on, stop_reason = row
+    care = None
+    if starts_on:
+        last_day = date.fromisoformat(ends_on) if ends_on else None
+        care = Care(date.fromisoformat(starts_on), last_day, stop_reason)
+    return Errand(support_id, kind, plan_id, attempts, state, reason, care)

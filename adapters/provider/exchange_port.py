@@ -91,6 +91,11 @@ class Support:
     care_ends_on: date | None = None
     stop_reason: int = 0  # of exchange.v1.StopReason
 
+    @property
+    def paused(self) -> bool:
+        """Tell whether care stopped for a while: the assignment goes on."""
+        return self.stage is Stage.STOPPED and self.stop_reason == pb.STOP_REASON_TEMPORARY
+
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
@@ -119,7 +124,7 @@ class PlanSeen:
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """Something that happened on a plan; `support` is as it is now, not as it was then."""
+    """Something that happened on a plan; `support` is as it is now, its days of care as they were then."""
 
     position: int
     kind: str

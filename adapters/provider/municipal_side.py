@@ -141,7 +141,7 @@ class MunicipalSide:
             return True
         ended = support.ends_on is not None and support.ends_on < self._desk.today
         told = self._desk.errands.state(support.support_id, self._kind) == "done"
-        return told and not ended and support.stage is not Stage.STOPPED
+        return told and not ended and (support.paused or support.stage is not Stage.STOPPED)
 
     # --- from the provider --------------------------------------------------------------------------------
 

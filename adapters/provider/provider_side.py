@@ -2,7 +2,8 @@
 
 Promises: a 301 is accepted only when every product of it stands on the resident's plan for this provider and
 is assigned there; the same message has the same commands, so that a crash and a retry assign once; a BSN is
-blinded here. A 305 and a 307 go out once for each support, and a 307 only after its 305.
+blinded here. A 305 and a 307 go out once for each care under a support (it can start again after a stop for a
+while), and a 307 only after its 305.
 Source: iWmo and iJw 3.2: 301, 305, 307; TR332; Wmo 2015 5.1.2 and 5.2.1(2)(a).
 """
 
@@ -14,6 +15,7 @@ from uuid import UUID, uuid5
 
 from adapters.provider.across import numbers_taken
 from adapters.provider.desk import Held, Verdict
+from adapters.provider.errands import Care
 from adapters.provider.errors import Finding
 from adapters.provider.exchange_port import STOP_REASONS, AssignOrder, Stage
 from adapters.provider.mapping import read_assignments, write_starts, write_stops
@@ -172,10 +174,13 @@ class ProviderSide:
         support = happening.support
         if support is None or support.provider_oin != self._desk.exchange.own_oin:
             return
-        if support.stage in _CARED_FOR and support.care_starts_on is not None:
-            self._desk.errands.want(support.support_id, self._start, happening.plan_id)
+        if support.stage not in _CARED_FOR or support.care_starts_on is None:
+            return
+        care = Care(support.care_starts_on)
+        self._desk.errands.want(support.support_id, self._start, happening.plan_id, care)
         if support.stage is Stage.STOPPED and support.care_ends_on is not None:
-            self._desk.errands.want(support.support_id, self._stop, happening.plan_id)
+            care = Care(care.starts_on, support.care_ends_on, support.stop_reason)
+            self._desk.errands.want(support.support_id, self._stop, happening.plan_id, care)
 
     def settle(self, errand: Errand) -> Held | None:
         """Send the 305 or 307 of one support."""
@@ -186,9 +191,12 @@ class ProviderSide:
             # Its 301 may be the file that is handled next.
             return Held("assignment-not-known")
         if errand.kind == self._stop:
-            told = desk.errands.state(errand.support_id, self._start)
+            told = desk.errands.state(errand.support_id, self._start, errand.care)
             if told != "done":
                 return Held("start-not-told", parked=told == "parked")
+        if errand.care is not None and desk.errands.earlier_unanswered(errand.support_id, errand.care):
+            # Files may be read in any order, and a start that is read before the stop it follows is refused.
+            return Held("earlier-care-not-answered")
         seen = desk.exchange.look(errand.plan_id)
         support = next((one for one in seen.supports if one.support_id == errand.support_id), None)
         made = self._made(errand, known, resident, support)
@@ -201,15 +209,17 @@ class ProviderSide:
         self, errand: Errand, known: KnownAssignment, resident: Resident, support: Support | None
     ) -> Message | Held:
         """Make the message of an errand, or tell why there is none."""
-        if support is None or support.care_starts_on is None:
+        care = errand.care
+        if care is None or support is None or support.care_starts_on is None:
             return Held("support-not-shown", parked=True)
         start = CareStart(
-            starts_on=support.care_starts_on,
+            # Of this care: by now another one may have started.
+            starts_on=care.starts_on,
             assignment_number=known.key.number,
             product=known.product,
             assignment_starts_on=known.starts_on,
         )
-        line = start if errand.kind == self._start else self._stop_line(start, support)
+        line = start if errand.kind == self._start else self._stop_line(start, care)
         if line is None:
             return Held("reason-to-stop-unknown", parked=True)
         stop = line if isinstance(line, CareStop) else None
@@ -221,13 +231,13 @@ class ProviderSide:
             return write_starts(StartNotice(envelope, resident, (start,)))
         return write_stops(StopNotice(envelope, resident, (stop,)))
 
-    def _stop_line(self, start: CareStart, support: Support) -> CareStop | None:
-        reason = STOP_REASONS[self._desk.config.law].get(support.stop_reason)
-        if reason is None or support.care_ends_on is None:
+    def _stop_line(self, start: CareStart, care: Care) -> CareStop | None:
+        reason = STOP_REASONS[self._desk.config.law].get(care.stop_reason)
+        if reason is None or care.ends_on is None:
             return None
         return CareStop(
             starts_on=start.starts_on,
-            ends_on=support.care_ends_on,
+            ends_on=care.ends_on,
             reason=reason,
             assignment_number=start.assignment_number,
             product=start.product,

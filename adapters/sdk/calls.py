@@ -149,7 +149,7 @@ class CaseCalls(Calls[_Mode]):
 
 
 class ConsentCalls(Calls[_Mode]):
-    """Consents of a resident."""
+    """Consents of a resident; a yes or a no takes the version that was seen, withdrawing takes none."""
 
     request_consent = Rpc(consent.RequestConsentRequest, consent.RequestConsentResponse)
     give_consent = Rpc(consent.GiveConsentRequest, consent.GiveConsentResponse)

@@ -2,7 +2,8 @@
 
 Promises: only who works on a case lets others in; a relation ends by the own organisation or by a college
 professional on the case; a relation that ended, or a closed case, opens nothing; reporting gives a relation
-to a college only, and only where no college professional works on the case.
+to a college only, and only where no college professional works on the case; roles are a closed list, the lead
+is handed over by a college professional who has it, and no role on a case opens a seal.
 Source: protos/exchange/v1/case_service.proto; GDPR 5(1)(f); Wmo 2015 article 5.3.3.
 """
 
@@ -11,9 +12,12 @@ from datetime import datetime
 from typing import ClassVar, Final
 
 from exchange.domain.kernel import Aggregate, AuthoredCommand, Events, ResidentEvent, aggregate
-from exchange.domain.shape import oin_fault, refuse_faults, token_fault
-from exchange.domain.values import ROLE_OF_FIRST_REPORTER, Author
+from exchange.domain.relations import CaseState, Professional, has_relation
+from exchange.domain.shape import member_fault, oin_fault, refuse_faults, token_fault
+from exchange.domain.values import ROLES_NEVER_GRANTED, ROLES_THAT_LEAD, Author, CaseRole
 from exchange.errors import RuleBroken
+
+__all__ = ["CASE", "CaseState", "Professional", "has_relation"]
 
 PROFESSIONALS_MAX: Final = 200
 
@@ -90,6 +94,14 @@ class ReporterRecorded(ResidentEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NothingOpened(ResidentEvent):
+    """A report found the case open: stands in the log where opening it would have stood; changes nothing."""
+
+    TOPIC: ClassVar[str] = "case.nothing_opened.v1"
+    case_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProfessionalJoined(ResidentEvent):
     """A professional works on the case; the same one again: in a new role."""
 
@@ -123,68 +135,6 @@ class CaseClosed(ResidentEvent):
     at: datetime
 
 
-# --- state ------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Professional:
-    """A relation with the case: start included, end excluded; no end while it lasts."""
-
-    oin: str
-    task: str
-    professional: str
-    role: str
-    start: datetime
-    end: datetime | None = None
-
-    @property
-    def is_college(self) -> bool:
-        """Tell whether this is a professional of a college."""
-        return Author(self.oin, self.task, self.professional).is_college
-
-    def is_author(self, author: Author) -> bool:
-        """Tell whether this is the same person in the same task of the same organisation."""
-        return self.is_person(author.oin, author.task, author.professional)
-
-    def is_person(self, oin: str, task: str, professional: str) -> bool:
-        """Tell the same of an author told in parts: asked on every walk."""
-        return self.professional == professional and self.task == task and self.oin == oin
-
-    def works_at(self, now: datetime) -> bool:
-        """Tell whether the relation stands at this moment."""
-        return self.start <= now and (self.end is None or now < self.end)
-
-
-@dataclass(frozen=True, slots=True)
-class CaseState:
-    """A case as it stands. Ended relations stay listed, oldest first; `origin` is the task that opened it."""
-
-    case_id: str
-    resident: str
-    plan_id: str
-    origin: str
-    professionals: tuple[Professional, ...] = ()
-    reporters: tuple[Author, ...] = ()
-    closed: bool = False
-
-
-def has_relation(state: CaseState | None, oin: str, task: str, professional: str, now: datetime) -> bool:
-    """Tell whether this professional works on the case now, in this task."""
-    return relation_of(state, oin, task, professional, now) is not None
-
-
-def relation_of(
-    state: CaseState | None, oin: str, task: str, professional: str, now: datetime
-) -> Professional | None:
-    """Return the relation in which this professional works on the case now, None where there is none."""
-    if state is None or state.closed:
-        return None
-    for each in state.professionals:
-        if each.is_person(oin, task, professional) and each.works_at(now):
-            return each
-    return None
-
-
 # --- decide -----------------------------------------------------------------------------------------
 
 
@@ -211,30 +161,31 @@ def _open(command: OpenCase, state: CaseState | None) -> Events:
         at=command.now,
     )
     # Any desk may report; only a college's report is a ground to look in.
-    first = _first_joined if author.is_college else _reported
-    return (opened, first(command, command.case_id, command.resident))
+    if not author.is_college:
+        return (opened, _reported(author, command.case_id, command.resident, command.now))
+    return (opened, _joined_as(CaseRole.MELDER_REGIE, author, command.case_id, command.resident, command.now))
 
 
-def _first_joined(command: AuthoredCommand, case_id: str, resident: str) -> ProfessionalJoined:
+def _joined_as(role: str, who: Author, case_id: str, resident: str, now: datetime) -> ProfessionalJoined:
     return ProfessionalJoined(
         resident=resident,
         case_id=case_id,
-        oin=command.author.oin,
-        task=command.author.task,
-        professional=command.author.professional,
-        role=ROLE_OF_FIRST_REPORTER,
-        at=command.now,
+        oin=who.oin,
+        task=who.task,
+        professional=who.professional,
+        role=role,
+        at=now,
     )
 
 
-def _reported(command: AuthoredCommand, case_id: str, resident: str) -> ReporterRecorded:
+def _reported(author: Author, case_id: str, resident: str, now: datetime) -> ReporterRecorded:
     return ReporterRecorded(
         resident=resident,
         case_id=case_id,
-        oin=command.author.oin,
-        task=command.author.task,
-        professional=command.author.professional,
-        at=command.now,
+        oin=author.oin,
+        task=author.task,
+        professional=author.professional,
+        at=now,
     )
 
 
@@ -262,8 +213,12 @@ def _record_reporter(command: RecordReporter, state: CaseState | None) -> Events
     led = any(each.is_college and each.end is None for each in case.professionals)
     if author.is_college and not led:
         _refuse_full(case)
-        return (_first_joined(command, case.case_id, case.resident),)
-    return () if author in case.reporters else (_reported(command, case.case_id, case.resident),)
+        return (_joined_as(CaseRole.MELDER_REGIE, author, case.case_id, case.resident, command.now),)
+    # As many events as a report that opens case and plan: anybody can see how much the log grew.
+    nothing = NothingOpened(resident=case.resident, case_id=case.case_id)
+    if author in case.reporters:
+        return (nothing, nothing, nothing)
+    return (nothing, nothing, _reported(author, case.case_id, case.resident, command.now))
 
 
 def _refuse_full(case: CaseState) -> None:
@@ -281,26 +236,30 @@ def _join(command: JoinProfessional, state: CaseState | None) -> Events:
             "oin": oin_fault(command.oin),
             "task": token_fault(command.task),
             "professional": token_fault(command.professional),
-            "role": token_fault(command.role),
+            "role": member_fault(CaseRole, command.role),
         }
     )
+    if command.role in ROLES_NEVER_GRANTED:
+        raise RuleBroken("this role is not one to let somebody in with", rule="ROLE_NOT_GRANTED")
     who = Author(command.oin, command.task, command.professional)
-    roles = [each.role for each in case.professionals if each.is_author(who) and each.end is None]
+    roles = _roles_of(case, who)
     if command.role in roles:
         return ()
+    # Another role ends the one before: the lead is no more taken away by others than taken.
+    if ROLES_THAT_LEAD.intersection((command.role, *roles)) and not _leads(case, command):
+        raise RuleBroken("the lead is changed by a college professional who has it", rule="NOT_LEADING")
     # Another role takes no second place.
     if not roles:
         _refuse_full(case)
-    joined = ProfessionalJoined(
-        resident=case.resident,
-        case_id=case.case_id,
-        oin=command.oin,
-        task=command.task,
-        professional=command.professional,
-        role=command.role,
-        at=command.now,
-    )
-    return (joined,)
+    return (_joined_as(command.role, who, case.case_id, case.resident, command.now),)
+
+
+def _roles_of(case: CaseState, who: Author) -> list[str]:
+    return [each.role for each in case.professionals if each.is_author(who) and each.end is None]
+
+
+def _leads(case: CaseState, command: AuthoredCommand) -> bool:
+    return command.author.is_college and not ROLES_THAT_LEAD.isdisjoint(_roles_of(case, command.author))
 
 
 def _leave(command: LeaveCase, state: CaseState | None) -> Events:
@@ -349,6 +308,10 @@ def _opened(_state: CaseState | None, event: CaseOpened) -> CaseState:
     return CaseState(event.case_id, event.resident, event.plan_id, event.task)
 
 
+def _nothing_opened(state: CaseState, _event: NothingOpened) -> CaseState:
+    return state
+
+
 def _reporter_recorded(state: CaseState, event: ReporterRecorded) -> CaseState:
     return replace(state, reporters=(*state.reporters, Author(event.oin, event.task, event.professional)))
 
@@ -381,6 +344,7 @@ CASE: Final[Aggregate] = aggregate(
     founders={CaseOpened: _opened},
     evolvers={
         ReporterRecorded: _reporter_recorded,
+        NothingOpened: _nothing_opened,
         ProfessionalJoined: _joined,
         ProfessionalLeft: _left,
         CaseClosed: _closed,

@@ -24,7 +24,15 @@ from exchange.domain.shape import (
     token_fault,
     tokens_fault,
 )
-from exchange.domain.values import OIN_DIGITS, Author, ConsentKind, ConsentStatus, DataCategory, Purpose
+from exchange.domain.values import (
+    OIN_DIGITS,
+    Author,
+    ConsentKind,
+    ConsentStatus,
+    DataCategory,
+    Purpose,
+    origin_of,
+)
 from exchange.errors import RuleBroken
 
 RECIPIENTS_MAX: Final = 20
@@ -139,7 +147,10 @@ class ConsentWithdrawn(ResidentEvent):
 
 @dataclass(frozen=True, slots=True)
 class ConsentState:
-    """A consent as it stands. `state` is one of ConsentStatus; no answer leaves its fields empty."""
+    """A consent as it stands. `state` is one of ConsentStatus; no answer leaves its fields empty.
+
+    `origin` is the task and the organisation that asked for it.
+    """
 
     consent_id: str
     case_id: str
@@ -303,7 +314,7 @@ def _requested(_state: ConsentState | None, event: ConsentRequested) -> ConsentS
         consent_id=event.consent_id,
         case_id=event.case_id,
         resident=event.resident,
-        origin=event.task,
+        origin=origin_of(event.task, event.organisation),
         kind=event.kind,
         purpose=event.purpose,
         recipients=event.recipients,

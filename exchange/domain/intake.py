@@ -1,17 +1,19 @@
 """Intake: a report, at whichever desk, lands in the same case and plan.
 
 Promises: the desk is recorded and never used to decide; reporting gives a relation to a college only, and
-only where no college professional works on the case, so that a report is no way to look into a plan.
+only where no college professional works on the case, so that a report is no way to look into a plan; who has
+none afterwards is not to learn whether there was a case.
 Source: the domain's design section 2 (P1); Wmo 2015 article 2.3.2 (melding).
 """
 
 from dataclasses import replace
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
-from exchange.domain.case import CASE, CaseState, OpenCase, RecordReporter
+from exchange.domain.case import CASE, CaseState, OpenCase, RecordReporter, has_relation
 from exchange.domain.kernel import Events, stream_of
 from exchange.domain.plan import PLAN, PlanState, ReceiveReport
 
+CASE_PREFIX: Final = stream_of(CASE.name, "")
 StreamsOfEvents: TypeAlias = tuple[tuple[str, Events], ...]
 
 
@@ -41,3 +43,16 @@ def receive_report(command: ReceiveReport, case: CaseState | None, plan: PlanSta
         (stream_of(PLAN.name, command.plan_id), plan_events),
     )
     return tuple((stream, events) for stream, events in streams if events)
+
+
+def works_on_case_afterwards(
+    command: ReceiveReport, case: CaseState | None, streams: StreamsOfEvents
+) -> bool:
+    """Tell whether the reporter works on the case after these events: then it is no secret to him."""
+    state = None if case is None or case.closed else case
+    for stream, events in streams:
+        if stream.startswith(CASE_PREFIX):
+            for event in events:
+                state = CASE.evolve(state, event)
+    who = command.author
+    return has_relation(state, who.oin, who.task, who.professional, command.now)

@@ -21,7 +21,7 @@ from exchange.domain.shape import (
     tokens_fault,
     two_persons_fault,
 )
-from exchange.domain.values import Objection
+from exchange.domain.values import ROLES_OF_SEALS, Objection
 from exchange.errors import RuleBroken
 
 SEALS_MAX: Final = 50
@@ -233,6 +233,8 @@ def _seal(command: SealCompartment, state: ResidentState | None) -> Events:
     known = _known(state)
     nobody_reads = not command.reader_roles and not command.readers
     roles_fault = tokens_fault(command.reader_roles, SEAL_READERS_MAX) if command.reader_roles else FINE
+    if not ROLES_OF_SEALS.issuperset(command.reader_roles):
+        roles_fault = "must be roles that not everybody on a case hands out"
     readers_fault = tokens_fault(command.readers, SEAL_READERS_MAX) if command.readers else FINE
     refuse_faults(
         {

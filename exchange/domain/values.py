@@ -163,6 +163,23 @@ class StopReason(StrEnum):
     MOVED = "moved"
 
 
+class CaseRole(StrEnum):
+    """Roles on a case; Dutch, as the practice says them."""
+
+    REGISSEUR = "regisseur"
+    # The college professional whose report found no college at work on the case: made by reporting only.
+    MELDER_REGIE = "melder-regie"
+    CONSULENT = "consulent"
+    BEGELEIDER = "begeleider"
+    BEHANDELAAR = "behandelaar"
+    NETWERKMAKELAAR = "netwerkmakelaar"
+    VRIJWILLIGER = "vrijwilliger"
+    # A system that carries messages, under the name of the organisation's own.
+    ADAPTER = "adapter"
+    # Reads one sealed compartment: two persons name it when they seal, nobody on a case grants it.
+    SEALED_READER = "sealed-reader"
+
+
 class AgreementOutcome(StrEnum):
     """Whether the resident agrees with the plan."""
 
@@ -203,6 +220,11 @@ class Author:
         return self.task.startswith(COLLEGE_PREFIX)
 
     @property
+    def is_provider(self) -> bool:
+        """Tell whether this is a task in which an organisation delivers assigned support."""
+        return self.task in TASKS_OF_PROVIDERS
+
+    @property
     def is_residents_side(self) -> bool:
         """Tell whether this is the resident, or who represents the resident."""
         return self.task in TASKS_OF_RESIDENTS_SIDE
@@ -219,7 +241,16 @@ SCORE_MIN: Final = 1
 SCORE_MAX: Final = 5
 # A score up to this one says "not self-reliant in this domain": a need (GGM, scores 1 to 3).
 SCORE_OF_NEED_MAX: Final = 3
-ROLE_OF_FIRST_REPORTER: Final = "melder-regie"
+# Who has the lead on a case, and may hand it over where he is of a college.
+ROLES_THAT_LEAD: "Final[frozenset[str]]" = frozenset({CaseRole.REGISSEUR, CaseRole.MELDER_REGIE})
+# Roles nobody lets another in with: one comes of reporting, the other of a seal.
+ROLES_NEVER_GRANTED: "Final[frozenset[str]]" = frozenset({CaseRole.MELDER_REGIE, CaseRole.SEALED_READER})
+# Roles a seal may name beside its readers: whoever is on a case hands the others out.
+ROLES_OF_SEALS: "Final[frozenset[str]]" = frozenset({CaseRole.REGISSEUR, CaseRole.SEALED_READER})
+# Tasks that deliver assigned support (Wmo 2015 1.1.1 and Jeugdwet 1.1, aanbieder; Participatiewet 7).
+TASKS_OF_PROVIDERS: "Final[frozenset[str]]" = frozenset(
+    {"wmo-aanbieder", "jeugdhulpaanbieder", "reintegratiebedrijf"}
+)
 
 CATEGORY_OF_LIFE_DOMAIN: "Final[Mapping[str, DataCategory]]" = MappingProxyType(
     {

@@ -6,6 +6,7 @@ Source: GDPR 4(13)-(15), 9, 10; UAVG 22-33, 46; the sector laws named in the reg
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Final
 
 # Labels of personal data; every stored field carries exactly one.
@@ -101,6 +102,18 @@ ORIGINS: Final = frozenset(
 )
 ANY_ORIGIN: Final = "*"
 
+# Who is bound to professional secrecy about the residents he helps, and by which article.
+SECRECY_OF_KIND: Final = MappingProxyType(
+    {
+        "jeugdhulpaanbieder": "Jeugdwet 7.3.11(1)",
+        "zorgaanbieder-zvw": "BW 7:457(1)",
+        "wmo-aanbieder": "Wmo 2015 5.3.3(1)",
+    }
+)
+# Where the law that imposes the duty itself demands the disclosure: 5.3.3(1) stands "without prejudice to"
+# 5.2.2, by which a provider must tell the college what it needs. The other two have no such basis here.
+SECRECY_YIELDS: Final = frozenset({("wmo-aanbieder", "WMO-5.2.2-a")})
+
 BREAK_GLASS_CODES: Final = frozenset({"LEVENSGEVAAR", "ACUUT-GEVAAR-KIND", "ACUUT-GEVAAR-ANDER"})
 BREAK_GLASS_REASON_CHARS_MIN: Final = 20
 STRONG_AUTHENTICATION: Final = frozenset({"2FA+mTLS", "mTLS+2FA"})
@@ -120,3 +133,8 @@ NOTIFY_FG: Final = "NOTIFY-FG"
 ALERT_BREAK_GLASS_REFUSED: Final = "ALERT-BREAK-GLASS-REFUSED"
 BREAK_GLASS_DUTIES: Final = (NOTIFY_FG, "NOTIFY-SUBJECT", "REVIEW-1-WORKDAY", "TTL-60M")
 PERMIT_DUTIES: Final = frozenset({"NO-NOTICE-TO-SUSPECT", "DEFER-NOTICE-4W"})
+
+
+def keeps_secret(kind: str, legal_basis: str) -> bool:
+    """Tell whether words this kind of party recorded are a secret under the claimed basis (R22)."""
+    return kind in SECRECY_OF_KIND and (kind, legal_basis) not in SECRECY_YIELDS

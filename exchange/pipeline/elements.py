@@ -1,20 +1,21 @@
 """What a resident's streams hold behind the asked paths, in groups that the gate judges one by one.
 
 Promises: a group is all elements of one path with one data category and one origin (the task that brought
-them); a path without elements has a group too, so that it is judged as well; nothing is filtered by right.
+them); a path without elements has a group too, so that it is judged as well; nothing is filtered by right;
+words are secret where the contract says that they can be and who recorded them is bound to secrecy.
 Source: the gate's data model (fields with category and origin); GDPR 5(1)(b)-(c).
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from exchange.domain.values import origin_of, task_of
 from exchange.gate.model import Field
-from exchange.gate.vocabulary import ANY_ORIGIN
+from exchange.gate.vocabulary import ANY_ORIGIN, keeps_secret
 from exchange.pipeline.facts import law_of
 from exchange.pipeline.walk import Group
 
@@ -42,7 +43,10 @@ Key = tuple[str, str]  # (data category, origin: task and organisation that brou
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """What the contract says of one leaf. The category "@life_domain" is that of the element itself."""
+    """What the contract says of one leaf. The category "@life_domain" is that of the element itself.
+
+    `secret` says that the leaf can hold words of somebody bound to secrecy, not that it always does.
+    """
 
     category: str
     secret: bool = False
@@ -57,6 +61,22 @@ class Asker:
     caller: Caller
     legal_basis: str
     now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What of a claim decides how elements are told to the gate.
+
+    `own` is who asks, where the claimed basis opens an organisation's own record only; else empty. The gate
+    knows kinds of organisations: what another one of the caller's kind recorded must not pass for the
+    caller's own.
+    """
+
+    legal_basis: str = ""
+    own: str = ""
+
+
+NOTHING_CLAIMED: Final = Claimed()
 
 
 class PlanGroups:
@@ -81,7 +101,7 @@ class PlanGroups:
                 keys: tuple[Key, ...] = ()
                 if state is not None and inside:
                     keys = self._keys(stream, collection, getattr(state, collection))
-                found += groups_of(path, self._labels[path], keys, holder, self._others(asker))
+                found += groups_of(path, self._labels[path], keys, holder, self._claimed(asker))
             return found
 
         return groups
@@ -94,21 +114,13 @@ class PlanGroups:
             found: list[Group] = []
             for path in paths:
                 keys = (key,) if path.startswith(f"{collection}.") else ()
-                found += groups_of(path, self._labels[path], keys, holder, self._others(asker))
+                found += groups_of(path, self._labels[path], keys, holder, self._claimed(asker))
             return found
 
         return groups
 
-    def _others(self, asker: Asker) -> str:
-        """Return who asks, where the claimed basis opens an organisation's own record only; else empty.
-
-        The gate knows kinds of organisations: what another one of the caller's kind recorded must not
-        pass for the caller's own.
-        """
-        basis = self._register.find(asker.legal_basis, asker.now)
-        if basis is None or basis.direction != "OBTAIN":
-            return ""
-        return origin_of(asker.caller.task, asker.caller.organisation)
+    def _claimed(self, asker: Asker) -> Claimed:
+        return claimed_by(asker, self._register)
 
     def _holder(self, stream: str, state: Any, asker: Asker) -> str:  # noqa: ANN401 -- PlanState, or None
         """Return the task that provides what is no element: the plan's own id and version, or nothing yet.
@@ -149,8 +161,16 @@ class PlanGroups:
         return known[1]
 
 
+def claimed_by(asker: Asker, register: Register) -> Claimed:
+    """Return what the groups must know of a claim."""
+    basis = register.find(asker.legal_basis, asker.now)
+    records = basis is not None and basis.direction == "OBTAIN"
+    own = origin_of(asker.caller.task, asker.caller.organisation) if records else ""
+    return Claimed(asker.legal_basis, own)
+
+
 def of_origin(labels: Mapping[str, Label], origin: str) -> Groups:
-    """Return one group for each path, all of one origin: consents, a case, the log."""
+    """Return one group for each path, all of one origin: a case, the log."""
 
     def groups(_view: View, paths: tuple[str, ...]) -> Sequence[Group]:
         return [_group(path, labels[path], labels[path].category, origin, alone=True) for path in paths]
@@ -158,26 +178,75 @@ def of_origin(labels: Mapping[str, Label], origin: str) -> Groups:
     return groups
 
 
-def groups_of(path: str, label: Label, keys: tuple[Key, ...], origin: str, own: str = "") -> list[Group]:
-    """Return the groups of one path whose elements have these keys; `own` as `PlanGroups` finds it."""
+def of_rows(
+    labels: Mapping[str, Label],
+    origins: Callable[[View], Sequence[str]],
+    asker: Asker,
+    register: Register,
+) -> Groups:
+    """Return the groups of a list whose rows were brought by many, each path once for each origin.
+
+    The caller's own origin always is one of them. Rows of the others are `apart`: who may not see them is
+    answered as if they were not there.
+    """
+    own = origin_of(asker.caller.task, asker.caller.organisation)
+    claimed = claimed_by(asker, register)
+
+    def groups(view: View, paths: tuple[str, ...]) -> Sequence[Group]:
+        others = [origin for origin in dict.fromkeys(origins(view)) if origin != own]
+        found = []
+        for path in paths:
+            label = labels[path]
+            found.append(_group(path, label, label.category, own, claimed, alone=True))
+            for origin in others:
+                group = _group(path, label, label.category, origin, claimed, alone=False)
+                found.append(replace(group, apart=True))
+        return found
+
+    return groups
+
+
+def held_as(consent: Any, caller: Caller) -> str:  # noqa: ANN401 -- ConsentState
+    """Return the origin by which a consent is judged: who asked for it, or the caller whom it names.
+
+    A recipient must be able to see the word it relies on (GDPR 7(1)).
+    """
+    if caller.recipient_id in consent.recipients:
+        return origin_of(caller.task, caller.organisation)
+    origin: str = consent.origin
+    return origin
+
+
+def groups_of(
+    path: str, label: Label, keys: tuple[Key, ...], origin: str, claimed: Claimed = NOTHING_CLAIMED
+) -> list[Group]:
+    """Return the groups of one path whose elements have these keys."""
     if label.category == BY_LIFE_DOMAIN:
         merged = list(keys) or [(CATEGORY_WITHOUT_ELEMENTS, origin)]
     else:
         origins = dict.fromkeys(brought for _, brought in keys) or {origin: None}
         merged = [(label.category, brought) for brought in origins]
     alone = len(merged) == 1
-    return [_group(path, label, category, brought, own, alone=alone) for category, brought in merged]
+    return [_group(path, label, category, brought, claimed, alone=alone) for category, brought in merged]
 
 
 @lru_cache(maxsize=CACHED_GROUPS_MAX)
-def _group(path: str, label: Label, category: str, origin: str, own: str = "", *, alone: bool) -> Group:
+def _group(
+    path: str,
+    label: Label,
+    category: str,
+    origin: str,
+    claimed: Claimed = NOTHING_CLAIMED,
+    *,
+    alone: bool,
+) -> Group:
     name = path if alone else f"{path}[{category}|{origin}]"
-    task = task_of(origin)
+    task, own = task_of(origin), claimed.own
     foreign = bool(own) and task == task_of(own) and "@" in origin and origin != own
     fact = Field(
         name,
         category,
-        secret=label.secret,
+        secret=label.secret and keeps_secret(task, claimed.legal_basis),
         third_party=label.third_party,
         staff_name=label.staff_name,
         provider=f"{OTHER_ORGANISATION}:{task}" if foreign else task,

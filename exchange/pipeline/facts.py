@@ -10,9 +10,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from exchange.domain import stream_of
-from exchange.domain.case import relation_of
+from exchange.domain.relations import relation_of
 from exchange.domain.resident import age_at
-from exchange.domain.values import law_of_task
+from exchange.domain.values import CaseRole, law_of_task
 from exchange.gate.consents import select_consent
 from exchange.gate.model import BreakGlass, Consent, Facts, Field
 from exchange.pipeline.walk import CommandWalk
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 AUTHENTICATED: Final = "2FA+mTLS"
 RESIDENT_TASK: Final = "betrokkene"
 OWN_WORDS: Final = frozenset({RESIDENT_TASK, "wettelijk-vertegenwoordiger"})
-SEALED_READER: Final = "sealed-reader"
+SEALED_READER: Final = CaseRole.SEALED_READER.value
 PLAN_PREFIX: Final = "plan-"
 CASE_PREFIX: Final = "case-"
 CONSENT_PREFIX: Final = "consent-"
@@ -153,7 +153,8 @@ def assemble(
         age=standing.age,
         capable=standing.capable,
         consent=None,
-        roles=frozenset((standing.role,)) if standing.role else frozenset(),
+        # A role on a case makes nobody a reader of a seal: the seal names its readers itself.
+        roles=frozenset((standing.role,)) - {"", SEALED_READER},
         directly_involved=standing.involved,
         objection=standing.objection,
         restricted=standing.restricted,

@@ -7,6 +7,7 @@ Source: the design's walk; GDPR 5(1)(c), 5(2).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from exchange.domain import stream_of
@@ -103,12 +104,15 @@ def run_read(
     facts = assemble(walk, standing, fields, provider, register)
     verdict = judge(facts, register)
     judged = Judged(subject, facts, verdict, fresh_id().hex(), overlay.position)
-    short = verdict.permitted and verdict.outcome not in WHOLE
+    short = verdict.permitted and any(
+        not (one.apart or verdict.fields[one.fact.name].release) for one in groups
+    )
     refused_whole = short and not walk.allow_partial
     _decide(walk, overlay, judged, action=walk.action, refused_whole=refused_whole)
     if refused_whole or not verdict.permitted:
-        return refusal_error(_refusal(walk, judged, register))
-    return _permitted(walk, overlay, groups, judged)
+        return refusal_error(_refusal(walk, judged, _beside_apart(judged, groups, register), register))
+    told, _ = _beside_apart(judged, groups, register)
+    return _permitted(walk, overlay, groups, judged, told)
 
 
 def check_caller(walk: Walk, overlay: Overlay) -> None:
@@ -123,7 +127,19 @@ def check_caller(walk: Walk, overlay: Overlay) -> None:
         raise CallerUnknown("this organisation has not been granted this task", task=caller.task)
 
 
-def _permitted(walk: ReadWalk, overlay: Overlay, groups: Sequence[Group], judged: Judged) -> ReadOutcome:
+def _beside_apart(judged: Judged, groups: Sequence[Group], register: Register) -> tuple[Verdict, Facts]:
+    """Return the judgement as if the rows kept apart were not there: all that the caller is told of it."""
+    apart = {group.fact.name for group in groups if group.apart}
+    if not apart:
+        return judged.verdict, judged.facts
+    fields = tuple(field for field in judged.facts.fields or () if field.name not in apart)
+    facts = replace(judged.facts, fields=fields)
+    return judge(facts, register), facts
+
+
+def _permitted(
+    walk: ReadWalk, overlay: Overlay, groups: Sequence[Group], judged: Judged, told: Verdict
+) -> ReadOutcome:
     verdict = judged.verdict
     released = frozenset(name for name, one in verdict.fields.items() if one.release)
     hidden = {group.path for group in groups if "R26" in verdict.fields[group.fact.name].rules}
@@ -136,8 +152,8 @@ def _permitted(walk: ReadWalk, overlay: Overlay, groups: Sequence[Group], judged
         captured=walk.capture(overlay),
         verdict=verdict,
         withheld_paths=tuple(path for path in walk.fields if path not in given and path not in hidden),
-        rules=rules_for_requester(verdict),
-        obligations=obligations_for_requester(verdict),
+        rules=rules_for_requester(told),
+        obligations=obligations_for_requester(told),
         resident=judged.subject.resident,
     )
 
@@ -146,7 +162,7 @@ def _refuse(
     walk: CommandWalk, overlay: Overlay, answers: Answers, judged: Judged, register: Register
 ) -> AccessDenied:
     _decide(walk, overlay, judged, action="COMMAND", refused_whole=True)
-    refusal = _refusal(walk, judged, register)
+    refusal = _refusal(walk, judged, (judged.verdict, judged.facts), register)
     text = answers.note(walk, StoredAnswer(refused=refusal))
     overlay.batch.requests.append(Request(walk.caller.organisation, walk.request_id, walk.content, text))
     return refusal_error(refusal)
@@ -166,8 +182,10 @@ def _decide(walk: Walk, overlay: Overlay, judged: Judged, *, action: str, refuse
     overlay.append([(judged.stream, [event])], _meta(walk, judged))
 
 
-def _refusal(walk: Walk, judged: Judged, register: Register) -> RefusalOutcome:
-    verdict, facts = _for_stranger(walk, judged, register) or (judged.verdict, judged.facts)
+def _refusal(
+    walk: Walk, judged: Judged, beside_apart: tuple[Verdict, Facts], register: Register
+) -> RefusalOutcome:
+    verdict, facts = _for_stranger(walk, judged, register) or beside_apart
     told = explain(verdict, facts, register)
     return RefusalOutcome(
         decision_id=judged.decision_id,

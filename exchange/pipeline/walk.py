@@ -95,11 +95,16 @@ class CommandWalk:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Elements of one asked path that share what the gate must know of them."""
+    """Elements of one asked path that share what the gate must know of them.
+
+    `apart` are rows beside the caller's own in a list: judged and recorded as all are, but to who may not see
+    them they are not there. They make no answer partial, and no refusal tells of them.
+    """
 
     path: str
     fact: Field  # its name is the path, or the path with category and origin where a path has several groups
     origin: str = ""  # of the elements: task and organisation
+    apart: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,7 +26,7 @@ from exchange.v1 import common_pb2 as exchange_dot_v1_dot_common__pb2
 from exchange.v1 import options_pb2 as exchange_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x65xchange/v1/case_service.proto\x12\x0b\x65xchange.v1\x1a\x18\x65xchange/v1/common.proto\x1a\x19\x65xchange/v1/options.proto\"\xb1\x02\n\x14ReceiveReportRequest\x12\"\n\nrequest_id\x18\x01 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12)\n\x05\x63laim\x18\x02 \x01(\x0b\x32\x12.exchange.v1.ClaimB\x06\x92\xb5\x18\x02\x08\x01\x12,\n\x08resident\x18\x03 \x01(\x0c\x42\x1a\x80\x01\x01\x8a\xb5\x18\t\n\x07\x43ONTACT\x92\xb5\x18\x06\x08\x01\x10 \x18 \x12H\n\x0clife_domains\x18\x04 \x03(\x0e\x32\x17.exchange.v1.LifeDomainB\x19\x80\x01\x01\x8a\xb5\x18\n\n\x08WMO-PLAN\x92\xb5\x18\x04\x08\x01(\r\x12\x33\n\town_words\x18\x05 \x01(\tB \x80\x01\x01\x8a\xb5\x18\n\n\x08WMO-PLAN\x92\xb5\x18\x0b\x08\x01\x18\xa0\x1f\"\x04text\x12\x1d\n\x04\x64\x65sk\x18\x06 \x01(\tB\x0f\x92\xb5\x18\x0b\x08\x01\x18<\"\x05token\"\x81\x01\n\x15ReceiveReportResponse\x12%\n\x07receipt\x18\x01 \x01(\x0b\x32\x14.exchange.v1.Receipt\x12\x0f\n\x07\x63\x61se_id\x18\x02 \x01(\t\x12\x0f\n\x07plan_id\x18\x03 \x01(\t\x12\x0e\n\x06opened\x18\x04 \x01(\x08\x12\x0f\n\x07version\x18\x05 \x01(\x03\"\x8a\x02\n\x17JoinProfessionalRequest\x12\"\n\nrequest_id\x18\x01 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12)\n\x05\x63laim\x18\x02 \x01(\x0b\x32\x12.exchange.v1.ClaimB\x06\x92\xb5\x18\x02\x08\x01\x12\x1f\n\x07\x63\x61se_id\x18\x03 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12\x1a\n\x03oin\x18\x04 \x01(\tB\r\x92\xb5\x18\t\x08\x01\x18\x14\"\x03oin\x12\x1d\n\x04task\x18\x05 \x01(\tB\x0f\x92\xb5\x18\x0b\x08\x01\x18(\"\x05token\x12%\n\x0cprofessional\x18\x06 \x01(\tB\x0f\x92\xb5\x18\x0b\x08\x01\x18<\"\x05token\x12\x1d\n\x04role\x18\x07 \x01(\tB\x0f\x92\xb5\x18\x0b\x08\x01\x18(\"\x05token\"R\n\x18JoinProfessionalResponse\x12%\n\x07receipt\x18\x01 \x01(\x0b\x32\x14.exchange.v1.Receipt\x12\x0f\n\x07version\x18\x02 \x01(\x03\"\xe4\x01\n\x10LeaveCaseRequest\x12\"\n\nrequest_id\x18\x01 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12)\n\x05\x63laim\x18\x02 \x01(\x0b\x32\x12.exchange.v1.ClaimB\x06\x92\xb5\x18\x02\x08\x01\x12\x1f\n\x07\x63\x61se_id\x18\x03 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12\x1a\n\x03oin\x18\x04 \x01(\tB\r\x92\xb5\x18\t\x08\x01\x18\x14\"\x03oin\x12\x1d\n\x04task\x18\x05 \x01(\tB\x0f\x92\xb5\x18\x0b\x08\x01\x18(\"\x05token\x12%\n\x0cprofessional\x18\x06 \x01(\tB\x0f\x92\xb5\x18\x0b\x08\x01\x18<\"\x05token\"K\n\x11LeaveCaseResponse\x12%\n\x07receipt\x18\x01 \x01(\x0b\x32\x14.exchange.v1.Receipt\x12\x0f\n\x07version\x18\x02 \x01(\x03\"\x8c\x01\n\x0f\x46indCaseRequest\x12)\n\x05\x63laim\x18\x01 \x01(\x0b\x32\x12.exchange.v1.ClaimB\x06\x92\xb5\x18\x02\x08\x01\x12,\n\x08resident\x18\x02 \x01(\x0c\x42\x1a\x80\x01\x01\x8a\xb5\x18\t\n\x07\x43ONTACT\x92\xb5\x18\x06\x08\x01\x10 \x18 \x12 \n\x06\x66ields\x18\x03 \x03(\tB\x10\x92\xb5\x18\x0c\x08\x01\x18\x64\"\x04path(\n\"i\n\x10\x46indCaseResponse\x12\x1f\n\x07\x63\x61se_id\x18\x01 \x01(\tB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12\x1f\n\x07plan_id\x18\x02 \x01(\tB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x03 \x01(\t2\xef\x02\n\x0b\x43\x61seService\x12[\n\rReceiveReport\x12!.exchange.v1.ReceiveReportRequest\x1a\".exchange.v1.ReceiveReportResponse\"\x03\x90\x02\x02\x12\x64\n\x10JoinProfessional\x12$.exchange.v1.JoinProfessionalRequest\x1a%.exchange.v1.JoinProfessionalResponse\"\x03\x90\x02\x02\x12O\n\tLeaveCase\x12\x1d.exchange.v1.LeaveCaseRequest\x1a\x1e.exchange.v1.LeaveCaseResponse\"\x03\x90\x02\x02\x12L\n\x08\x46indCase\x12\x1c.exchange.v1.FindCaseRequest\x1a\x1d.exchange.v1.FindCaseResponse\"\x03\x90\x02\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x65xchange/v1/case_service.proto\x12\x0b\x65xchange.v1\x1a\x18\x65xchange/v1/common.proto\x1a\x19\x65xchange/v1/options.proto\"\xb3\x02\n\x14ReceiveReportRequest\x12\"\n\nrequest_id\x18\x01 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12)\n\x05\x63laim\x18\x02 \x01(\x0b\x32\x12.exchange.v1.ClaimB\x06\x92\xb5\x18\x02\x08\x01\x12,\n\x08resident\x18\x03 \x01(\x0c\x42\x1a\x80\x01\x01\x8a\xb5\x18\t\n\x07\x43ONTACT\x92\xb5\x18\x06\x08\x01\x10 \x18 \x12H\n\x0clife_domains\x18\x04 \x03(\x0e\x32\x17.exchange.v1.LifeDomainB\x19\x80\x01\x01\x8a\xb5\x18\n\n\x08WMO-PLAN\x92\xb5\x18\x04\x08\x01(\r\x12\x35\n\town_words\x18\x05 \x01(\tB\"\x80\x01\x01\x8a\xb5\x18\x0c\n\x08WMO-PLAN \x01\x92\xb5\x18\x0b\x08\x01\x18\xa0\x1f\"\x04text\x12\x1d\n\x04\x64\x65sk\x18\x06 \x01(\tB\x0f\x92\xb5\x18\x0b\x08\x01\x18<\"\x05token\"\x94\x01\n\x15ReceiveReportResponse\x12%\n\x07receipt\x18\x01 \x01(\x0b\x32\x14.exchange.v1.Receipt\x12\x0f\n\x07\x63\x61se_id\x18\x02 \x01(\t\x12\x0f\n\x07plan_id\x18\x03 \x01(\t\x12\x0e\n\x06opened\x18\x04 \x01(\x08\x12\x0f\n\x07version\x18\x05 \x01(\x03\x12\x11\n\treport_id\x18\x06 \x01(\t\"\x8a\x02\n\x17JoinProfessionalRequest\x12\"\n\nrequest_id\x18\x01 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12)\n\x05\x63laim\x18\x02 \x01(\x0b\x32\x12.exchange.v1.ClaimB\x06\x92\xb5\x18\x02\x08\x01\x12\x1f\n\x07\x63\x61se_id\x18\x03 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12\x1a\n\x03oin\x18\x04 \x01(\tB\r\x92\xb5\x18\t\x08\x01\x18\x14\"\x03oin\x12\x1d\n\x04task\x18\x05 \x01(\tB\x0f\x92\xb5\x18\x0b\x08\x01\x18(\"\x05token\x12%\n\x0cprofessional\x18\x06 \x01(\tB\x0f\x92\xb5\x18\x0b\x08\x01\x18<\"\x05token\x12\x1d\n\x04role\x18\x07 \x01(\tB\x0f\x92\xb5\x18\x0b\x08\x01\x18(\"\x05token\"R\n\x18JoinProfessionalResponse\x12%\n\x07receipt\x18\x01 \x01(\x0b\x32\x14.exchange.v1.Receipt\x12\x0f\n\x07version\x18\x02 \x01(\x03\"\xe4\x01\n\x10LeaveCaseRequest\x12\"\n\nrequest_id\x18\x01 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12)\n\x05\x63laim\x18\x02 \x01(\x0b\x32\x12.exchange.v1.ClaimB\x06\x92\xb5\x18\x02\x08\x01\x12\x1f\n\x07\x63\x61se_id\x18\x03 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12\x1a\n\x03oin\x18\x04 \x01(\tB\r\x92\xb5\x18\t\x08\x01\x18\x14\"\x03oin\x12\x1d\n\x04task\x18\x05 \x01(\tB\x0f\x92\xb5\x18\x0b\x08\x01\x18(\"\x05token\x12%\n\x0cprofessional\x18\x06 \x01(\tB\x0f\x92\xb5\x18\x0b\x08\x01\x18<\"\x05token\"K\n\x11LeaveCaseResponse\x12%\n\x07receipt\x18\x01 \x01(\x0b\x32\x14.exchange.v1.Receipt\x12\x0f\n\x07version\x18\x02 \x01(\x03\"\x8c\x01\n\x0f\x46indCaseRequest\x12)\n\x05\x63laim\x18\x01 \x01(\x0b\x32\x12.exchange.v1.ClaimB\x06\x92\xb5\x18\x02\x08\x01\x12,\n\x08resident\x18\x02 \x01(\x0c\x42\x1a\x80\x01\x01\x8a\xb5\x18\t\n\x07\x43ONTACT\x92\xb5\x18\x06\x08\x01\x10 \x18 \x12 \n\x06\x66ields\x18\x03 \x03(\tB\x10\x92\xb5\x18\x0c\x08\x01\x18\x64\"\x04path(\n\"i\n\x10\x46indCaseResponse\x12\x1f\n\x07\x63\x61se_id\x18\x01 \x01(\tB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12\x1f\n\x07plan_id\x18\x02 \x01(\tB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x03 \x01(\t2\xef\x02\n\x0b\x43\x61seService\x12[\n\rReceiveReport\x12!.exchange.v1.ReceiveReportRequest\x1a\".exchange.v1.ReceiveReportResponse\"\x03\x90\x02\x02\x12\x64\n\x10JoinProfessional\x12$.exchange.v1.JoinProfessionalRequest\x1a%.exchange.v1.JoinProfessionalResponse\"\x03\x90\x02\x02\x12O\n\tLeaveCase\x12\x1d.exchange.v1.LeaveCaseRequest\x1a\x1e.exchange.v1.LeaveCaseResponse\"\x03\x90\x02\x02\x12L\n\x08\x46indCase\x12\x1c.exchange.v1.FindCaseRequest\x1a\x1d.exchange.v1.FindCaseResponse\"\x03\x90\x02\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,7 +42,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RECEIVEREPORTREQUEST'].fields_by_name['life_domains']._loaded_options = None
   _globals['_RECEIVEREPORTREQUEST'].fields_by_name['life_domains']._serialized_options = b'\200\001\001\212\265\030\n\n\010WMO-PLAN\222\265\030\004\010\001(\r'
   _globals['_RECEIVEREPORTREQUEST'].fields_by_name['own_words']._loaded_options = None
-  _globals['_RECEIVEREPORTREQUEST'].fields_by_name['own_words']._serialized_options = b'\200\001\001\212\265\030\n\n\010WMO-PLAN\222\265\030\013\010\001\030\240\037\"\004text'
+  _globals['_RECEIVEREPORTREQUEST'].fields_by_name['own_words']._serialized_options = b'\200\001\001\212\265\030\014\n\010WMO-PLAN \001\222\265\030\013\010\001\030\240\037\"\004text'
   _globals['_RECEIVEREPORTREQUEST'].fields_by_name['desk']._loaded_options = None
   _globals['_RECEIVEREPORTREQUEST'].fields_by_name['desk']._serialized_options = b'\222\265\030\013\010\001\030<\"\005token'
   _globals['_JOINPROFESSIONALREQUEST'].fields_by_name['request_id']._loaded_options = None
@@ -90,21 +90,21 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CASESERVICE'].methods_by_name['FindCase']._loaded_options = None
   _globals['_CASESERVICE'].methods_by_name['FindCase']._serialized_options = b'\220\002\002'
   _globals['_RECEIVEREPORTREQUEST']._serialized_start=101
-  _globals['_RECEIVEREPORTREQUEST']._serialized_end=406
-  _globals['_RECEIVEREPORTRESPONSE']._serialized_start=409
-  _globals['_RECEIVEREPORTRESPONSE']._serialized_end=538
-  _globals['_JOINPROFESSIONALREQUEST']._serialized_start=541
-  _globals['_JOINPROFESSIONALREQUEST']._serialized_end=807
-  _globals['_JOINPROFESSIONALRESPONSE']._serialized_start=809
-  _globals['_JOINPROFESSIONALRESPONSE']._serialized_end=891
-  _globals['_LEAVECASEREQUEST']._serialized_start=894
-  _globals['_LEAVECASEREQUEST']._serialized_end=1122
-  _globals['_LEAVECASERESPONSE']._serialized_start=1124
-  _globals['_LEAVECASERESPONSE']._serialized_end=1199
-  _globals['_FINDCASEREQUEST']._serialized_start=1202
-  _globals['_FINDCASEREQUEST']._serialized_end=1342
-  _globals['_FINDCASERESPONSE']._serialized_start=1344
-  _globals['_FINDCASERESPONSE']._serialized_end=1449
-  _globals['_CASESERVICE']._serialized_start=1452
-  _globals['_CASESERVICE']._serialized_end=1819
+  _globals['_RECEIVEREPORTREQUEST']._serialized_end=408
+  _globals['_RECEIVEREPORTRESPONSE']._serialized_start=411
+  _globals['_RECEIVEREPORTRESPONSE']._serialized_end=559
+  _globals['_JOINPROFESSIONALREQUEST']._serialized_start=562
+  _globals['_JOINPROFESSIONALREQUEST']._serialized_end=828
+  _globals['_JOINPROFESSIONALRESPONSE']._serialized_start=830
+  _globals['_JOINPROFESSIONALRESPONSE']._serialized_end=912
+  _globals['_LEAVECASEREQUEST']._serialized_start=915
+  _globals['_LEAVECASEREQUEST']._serialized_end=1143
+  _globals['_LEAVECASERESPONSE']._serialized_start=1145
+  _globals['_LEAVECASERESPONSE']._serialized_end=1220
+  _globals['_FINDCASEREQUEST']._serialized_start=1223
+  _globals['_FINDCASEREQUEST']._serialized_end=1363
+  _globals['_FINDCASERESPONSE']._serialized_start=1365
+  _globals['_FINDCASERESPONSE']._serialized_end=1470
+  _globals['_CASESERVICE']._serialized_start=1473
+  _globals['_CASESERVICE']._serialized_end=1840
 # @@protoc_insertion_point(module_scope)

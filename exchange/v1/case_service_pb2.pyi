@@ -76,17 +76,22 @@ class ReceiveReportResponse(_message.Message):
     PLAN_ID_FIELD_NUMBER: _builtins.int
     OPENED_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    REPORT_ID_FIELD_NUMBER: _builtins.int
     case_id: _builtins.str
-    """The resident's case."""
+    """The resident's case; only for who works on it afterwards."""
     plan_id: _builtins.str
-    """The resident's plan."""
+    """The resident's plan; only for who works on the case afterwards."""
     opened: _builtins.bool
-    """Whether this report opened the case."""
+    """Whether this report opened the case; only for who works on it afterwards."""
     version: _builtins.int
-    """Version of the plan after this command."""
+    """Version of the plan after this command; only for who works on the case afterwards."""
+    report_id: _builtins.str
+    """The report; for everybody."""
     @_builtins.property
     def receipt(self) -> _common_pb2.Receipt:
-        """Proof to keep."""
+        """Proof to keep: for everybody the leaf of the report. `leaves` counts all this command recorded for who works on the
+        case, and is 1 for everybody else.
+        """
 
     def __init__(
         self,
@@ -96,10 +101,11 @@ class ReceiveReportResponse(_message.Message):
         plan_id: _builtins.str = ...,
         opened: _builtins.bool = ...,
         version: _builtins.int = ...,
+        report_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "opened", b"opened", "plan_id", b"plan_id", "receipt", b"receipt", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "opened", b"opened", "plan_id", b"plan_id", "receipt", b"receipt", "report_id", b"report_id", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -129,7 +135,7 @@ class JoinProfessionalRequest(_message.Message):
     professional: _builtins.str
     """The professional, by the organisation's own opaque id; never a name."""
     role: _builtins.str
-    """Role on the case, such as "regisseur" or "adapter"."""
+    """Role on the case: "regisseur", "consulent", "begeleider", "behandelaar", "netwerkmakelaar", "vrijwilliger" or "adapter"."""
     @_builtins.property
     def claim(self) -> _common_pb2.Claim:
         """On what ground."""

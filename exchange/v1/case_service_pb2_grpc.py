@@ -63,14 +63,20 @@ class CaseServiceServicer:
 
     def ReceiveReport(self, request, context):
         """Records a report (melding) about a resident; opens the case and the plan when there is none.
-        The desk is recorded and never used to decide.
+        The desk is recorded and never used to decide. Who works on the case afterwards (a college whose report opened it or
+        took it up, or who worked on it before) is told which case it is. Everybody else is told that the report is recorded,
+        and nothing that differs between a resident the exchange knows and one it does not: the receipt is of the report's own
+        event. The same request id gets the same answer for ever.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def JoinProfessional(self, request, context):
-        """Lets a professional of an organisation and task join the case.
+        """Lets a professional of an organisation and task join the case, in one of the roles the glossary lists; the same
+        professional again: in a new role. Whoever works on the case grants a plain role. "regisseur" is granted, and the role
+        of who leads is changed, by a college professional who leads (RULE_BROKEN, NOT_LEADING). "sealed-reader" and
+        "melder-regie" are never granted (ROLE_NOT_GRANTED): a seal names its readers, and a report makes the first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

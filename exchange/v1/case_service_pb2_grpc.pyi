@@ -35,10 +35,17 @@ class CaseServiceStub:
     def __new__(cls, channel: _aio.Channel) -> CaseServiceAsyncStub: ...
     ReceiveReport: _grpc.UnaryUnaryMultiCallable[_case_service_pb2.ReceiveReportRequest, _case_service_pb2.ReceiveReportResponse]
     """Records a report (melding) about a resident; opens the case and the plan when there is none.
-    The desk is recorded and never used to decide.
+    The desk is recorded and never used to decide. Who works on the case afterwards (a college whose report opened it or
+    took it up, or who worked on it before) is told which case it is. Everybody else is told that the report is recorded,
+    and nothing that differs between a resident the exchange knows and one it does not: the receipt is of the report's own
+    event. The same request id gets the same answer for ever.
     """
     JoinProfessional: _grpc.UnaryUnaryMultiCallable[_case_service_pb2.JoinProfessionalRequest, _case_service_pb2.JoinProfessionalResponse]
-    """Lets a professional of an organisation and task join the case."""
+    """Lets a professional of an organisation and task join the case, in one of the roles the glossary lists; the same
+    professional again: in a new role. Whoever works on the case grants a plain role. "regisseur" is granted, and the role
+    of who leads is changed, by a college professional who leads (RULE_BROKEN, NOT_LEADING). "sealed-reader" and
+    "melder-regie" are never granted (ROLE_NOT_GRANTED): a seal names its readers, and a report makes the first.
+    """
     LeaveCase: _grpc.UnaryUnaryMultiCallable[_case_service_pb2.LeaveCaseRequest, _case_service_pb2.LeaveCaseResponse]
     """Ends a professional's relation with the case at once: of one's own organisation, or by a college on the case."""
     FindCase: _grpc.UnaryUnaryMultiCallable[_case_service_pb2.FindCaseRequest, _case_service_pb2.FindCaseResponse]
@@ -53,10 +60,17 @@ class CaseServiceAsyncStub(CaseServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     ReceiveReport: _aio.UnaryUnaryMultiCallable[_case_service_pb2.ReceiveReportRequest, _case_service_pb2.ReceiveReportResponse]  # type: ignore[assignment]
     """Records a report (melding) about a resident; opens the case and the plan when there is none.
-    The desk is recorded and never used to decide.
+    The desk is recorded and never used to decide. Who works on the case afterwards (a college whose report opened it or
+    took it up, or who worked on it before) is told which case it is. Everybody else is told that the report is recorded,
+    and nothing that differs between a resident the exchange knows and one it does not: the receipt is of the report's own
+    event. The same request id gets the same answer for ever.
     """
     JoinProfessional: _aio.UnaryUnaryMultiCallable[_case_service_pb2.JoinProfessionalRequest, _case_service_pb2.JoinProfessionalResponse]  # type: ignore[assignment]
-    """Lets a professional of an organisation and task join the case."""
+    """Lets a professional of an organisation and task join the case, in one of the roles the glossary lists; the same
+    professional again: in a new role. Whoever works on the case grants a plain role. "regisseur" is granted, and the role
+    of who leads is changed, by a college professional who leads (RULE_BROKEN, NOT_LEADING). "sealed-reader" and
+    "melder-regie" are never granted (ROLE_NOT_GRANTED): a seal names its readers, and a report makes the first.
+    """
     LeaveCase: _aio.UnaryUnaryMultiCallable[_case_service_pb2.LeaveCaseRequest, _case_service_pb2.LeaveCaseResponse]  # type: ignore[assignment]
     """Ends a professional's relation with the case at once: of one's own organisation, or by a college on the case."""
     FindCase: _aio.UnaryUnaryMultiCallable[_case_service_pb2.FindCaseRequest, _case_service_pb2.FindCaseResponse]  # type: ignore[assignment]
@@ -74,7 +88,10 @@ class CaseServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_case_service_pb2.ReceiveReportResponse, _abc.Awaitable[_case_service_pb2.ReceiveReportResponse]]:
         """Records a report (melding) about a resident; opens the case and the plan when there is none.
-        The desk is recorded and never used to decide.
+        The desk is recorded and never used to decide. Who works on the case afterwards (a college whose report opened it or
+        took it up, or who worked on it before) is told which case it is. Everybody else is told that the report is recorded,
+        and nothing that differs between a resident the exchange knows and one it does not: the receipt is of the report's own
+        event. The same request id gets the same answer for ever.
         """
 
     @_abc_1.abstractmethod
@@ -83,7 +100,11 @@ class CaseServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _case_service_pb2.JoinProfessionalRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_case_service_pb2.JoinProfessionalResponse, _abc.Awaitable[_case_service_pb2.JoinProfessionalResponse]]:
-        """Lets a professional of an organisation and task join the case."""
+        """Lets a professional of an organisation and task join the case, in one of the roles the glossary lists; the same
+        professional again: in a new role. Whoever works on the case grants a plain role. "regisseur" is granted, and the role
+        of who leads is changed, by a college professional who leads (RULE_BROKEN, NOT_LEADING). "sealed-reader" and
+        "melder-regie" are never granted (ROLE_NOT_GRANTED): a seal names its readers, and a report makes the first.
+        """
 
     @_abc_1.abstractmethod
     def LeaveCase(

@@ -222,7 +222,7 @@ class GiveConsentRequest(_message.Message):
     method: _builtins.str
     """How it was said: "portal", "signed", "spoken"."""
     expected_version: _builtins.int
-    """Version the caller saw; 0 to skip the check."""
+    """Version of the consent the caller saw."""
     @_builtins.property
     def claim(self) -> _common_pb2.Claim:
         """On what ground the caller records this."""
@@ -294,7 +294,7 @@ class RefuseConsentRequest(_message.Message):
     consent_id: _builtins.str
     """The consent."""
     expected_version: _builtins.int
-    """Version the caller saw; 0 to skip the check."""
+    """Version of the consent the caller saw."""
     @_builtins.property
     def claim(self) -> _common_pb2.Claim:
         """On what ground the caller records this."""
@@ -521,7 +521,7 @@ class ListConsentsResponse(_message.Message):
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     DECISION_ID_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
-    """Empty on the last page."""
+    """Empty on the last page of what is shown."""
     decision_id: _builtins.str
     """The recorded decision behind this answer."""
     @_builtins.property

@@ -97,7 +97,9 @@ class ConsentServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListConsents(self, request, context):
-        """Lists the resident's consents.
+        """Lists the resident's consents. Each is judged by who asked for it: the resident sees all; a professional those of the
+        own task and organisation, those that name it as recipient, and those of others that the claimed basis opens. What
+        is not shown is not there: it makes no answer partial, and neither pages nor tokens tell of it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -46,7 +46,10 @@ class ConsentServiceStub:
     When the answer is there, no answer on its ground leaves any more.
     """
     ListConsents: _grpc.UnaryUnaryMultiCallable[_consent_service_pb2.ListConsentsRequest, _consent_service_pb2.ListConsentsResponse]
-    """Lists the resident's consents."""
+    """Lists the resident's consents. Each is judged by who asked for it: the resident sees all; a professional those of the
+    own task and organisation, those that name it as recipient, and those of others that the claimed basis opens. What
+    is not shown is not there: it makes no answer partial, and neither pages nor tokens tell of it.
+    """
 
 @_typing.type_check_only
 class ConsentServiceAsyncStub(ConsentServiceStub):
@@ -66,7 +69,10 @@ class ConsentServiceAsyncStub(ConsentServiceStub):
     When the answer is there, no answer on its ground leaves any more.
     """
     ListConsents: _aio.UnaryUnaryMultiCallable[_consent_service_pb2.ListConsentsRequest, _consent_service_pb2.ListConsentsResponse]  # type: ignore[assignment]
-    """Lists the resident's consents."""
+    """Lists the resident's consents. Each is judged by who asked for it: the resident sees all; a professional those of the
+    own task and organisation, those that name it as recipient, and those of others that the claimed basis opens. What
+    is not shown is not there: it makes no answer partial, and neither pages nor tokens tell of it.
+    """
 
 class ConsentServiceServicer(metaclass=_abc_1.ABCMeta):
     """One consent is one purpose, one set of recipients, one set of categories, one period."""
@@ -113,6 +119,9 @@ class ConsentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _consent_service_pb2.ListConsentsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_consent_service_pb2.ListConsentsResponse, _abc.Awaitable[_consent_service_pb2.ListConsentsResponse]]:
-        """Lists the resident's consents."""
+        """Lists the resident's consents. Each is judged by who asked for it: the resident sees all; a professional those of the
+        own task and organisation, those that name it as recipient, and those of others that the claimed basis opens. What
+        is not shown is not there: it makes no answer partial, and neither pages nor tokens tell of it.
+        """
 
 def add_ConsentServiceServicer_to_server(servicer: ConsentServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -37,7 +37,9 @@ class Privacy(_message.Message):
     criminal: _builtins.bool
     """Criminal data of GDPR article 10."""
     secrecy: _builtins.bool
-    """Held under professional secrecy (WGBO 457, Jeugdwet 7.3.11)."""
+    """Can hold words under professional secrecy; they are, where a task bound by it recorded them (BW 7:457, Jeugdwet
+    7.3.11, Wmo 2015 5.3.3).
+    """
     third_party: _builtins.bool
     """Says something about somebody else than the resident."""
     min_level: _builtins.str

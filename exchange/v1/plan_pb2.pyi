@@ -146,7 +146,7 @@ class _SupportStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SupportS
     SUPPORT_STATE_ASSIGNED: _SupportState.ValueType  # 2
     """Assigned to the provider (iWmo 301)."""
     SUPPORT_STATE_STARTED: _SupportState.ValueType  # 3
-    """Care has started (305)."""
+    """Care has started (305), or started again after a stop for a while."""
     SUPPORT_STATE_STOPPED: _SupportState.ValueType  # 4
     """Care has stopped (307)."""
 
@@ -160,7 +160,7 @@ SUPPORT_STATE_REQUESTED: SupportState.ValueType  # 1
 SUPPORT_STATE_ASSIGNED: SupportState.ValueType  # 2
 """Assigned to the provider (iWmo 301)."""
 SUPPORT_STATE_STARTED: SupportState.ValueType  # 3
-"""Care has started (305)."""
+"""Care has started (305), or started again after a stop for a while."""
 SUPPORT_STATE_STOPPED: SupportState.ValueType  # 4
 """Care has stopped (307)."""
 Global___SupportState: _TypeAlias = SupportState  # noqa: Y015
@@ -178,7 +178,7 @@ class _StopReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_StopReason
     STOP_REASON_DEATH: _StopReason.ValueType  # 2
     """Death (02)."""
     STOP_REASON_TEMPORARY: _StopReason.ValueType  # 3
-    """For a while (20)."""
+    """For a while (20): care may start again under the same assignment."""
     STOP_REASON_BY_RESIDENT: _StopReason.ValueType  # 4
     """The resident alone (21)."""
     STOP_REASON_BY_PROVIDER: _StopReason.ValueType  # 5
@@ -198,7 +198,7 @@ STOP_REASON_ACCORDING_TO_PLAN: StopReason.ValueType  # 1
 STOP_REASON_DEATH: StopReason.ValueType  # 2
 """Death (02)."""
 STOP_REASON_TEMPORARY: StopReason.ValueType  # 3
-"""For a while (20)."""
+"""For a while (20): care may start again under the same assignment."""
 STOP_REASON_BY_RESIDENT: StopReason.ValueType  # 4
 """The resident alone (21)."""
 STOP_REASON_BY_PROVIDER: StopReason.ValueType  # 5

@@ -623,7 +623,7 @@ class StartSupportRequest(_message.Message):
     support_id: _builtins.str
     """The support."""
     care_start_date: _builtins.str
-    """First day of care, ISO 8601."""
+    """First day of care, ISO 8601; after a stop for a while, a day after its last day of care."""
     @_builtins.property
     def claim(self) -> _common_pb2.Claim:
         """On what ground."""

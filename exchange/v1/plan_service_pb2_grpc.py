@@ -145,7 +145,8 @@ class PlanServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def StartSupport(self, request, context):
-        """Records that care has started.
+        """Records that care has started, or that it starts again after a stop for a while. Assigning, starting and stopping are
+        for whoever requested the support and for its provider, in a provider's task (RULE_BROKEN, NOT_THE_PROVIDER).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -54,7 +54,9 @@ class PlanServiceStub:
     Fails with FAILED_PRECONDITION, reason RULE_BROKEN, before the resident agreed.
     """
     StartSupport: _grpc.UnaryUnaryMultiCallable[_plan_service_pb2.StartSupportRequest, _plan_service_pb2.StartSupportResponse]
-    """Records that care has started."""
+    """Records that care has started, or that it starts again after a stop for a while. Assigning, starting and stopping are
+    for whoever requested the support and for its provider, in a provider's task (RULE_BROKEN, NOT_THE_PROVIDER).
+    """
     StopSupport: _grpc.UnaryUnaryMultiCallable[_plan_service_pb2.StopSupportRequest, _plan_service_pb2.StopSupportResponse]
     """Records that care has stopped."""
     GetPlan: _grpc.UnaryUnaryMultiCallable[_plan_service_pb2.GetPlanRequest, _plan_service_pb2.GetPlanResponse]
@@ -88,7 +90,9 @@ class PlanServiceAsyncStub(PlanServiceStub):
     Fails with FAILED_PRECONDITION, reason RULE_BROKEN, before the resident agreed.
     """
     StartSupport: _aio.UnaryUnaryMultiCallable[_plan_service_pb2.StartSupportRequest, _plan_service_pb2.StartSupportResponse]  # type: ignore[assignment]
-    """Records that care has started."""
+    """Records that care has started, or that it starts again after a stop for a while. Assigning, starting and stopping are
+    for whoever requested the support and for its provider, in a provider's task (RULE_BROKEN, NOT_THE_PROVIDER).
+    """
     StopSupport: _aio.UnaryUnaryMultiCallable[_plan_service_pb2.StopSupportRequest, _plan_service_pb2.StopSupportResponse]  # type: ignore[assignment]
     """Records that care has stopped."""
     GetPlan: _aio.UnaryUnaryMultiCallable[_plan_service_pb2.GetPlanRequest, _plan_service_pb2.GetPlanResponse]  # type: ignore[assignment]
@@ -167,7 +171,9 @@ class PlanServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _plan_service_pb2.StartSupportRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_plan_service_pb2.StartSupportResponse, _abc.Awaitable[_plan_service_pb2.StartSupportResponse]]:
-        """Records that care has started."""
+        """Records that care has started, or that it starts again after a stop for a while. Assigning, starting and stopping are
+        for whoever requested the support and for its provider, in a provider's task (RULE_BROKEN, NOT_THE_PROVIDER).
+        """
 
     @_abc_1.abstractmethod
     def StopSupport(

@@ -35,7 +35,9 @@ class SubscriptionServiceStub:
     def __new__(cls, channel: _aio.Channel) -> SubscriptionServiceAsyncStub: ...
     Subscribe: _grpc.UnaryStreamMultiCallable[_subscription_service_pb2.SubscribeRequest, _subscription_service_pb2.SubscribeResponse]
     """Streams published events after a cursor, at least once and in order; idempotent by event id.
-    A heartbeat comes when nothing else did. Ends with UNAVAILABLE when the server drains: resume at the last cursor.
+    An event on a part of the plan is told only with a released field of that part: one of which no asked field is
+    released is not sent, and the cursor passes over it. Fields of the plan itself, such as "version", come along, and
+    make an event only of what is about the plan itself. A heartbeat comes when nothing else did. Ends with UNAVAILABLE when the server drains: resume at the last cursor.
     """
 
 @_typing.type_check_only
@@ -45,7 +47,9 @@ class SubscriptionServiceAsyncStub(SubscriptionServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Subscribe: _aio.UnaryStreamMultiCallable[_subscription_service_pb2.SubscribeRequest, _subscription_service_pb2.SubscribeResponse]  # type: ignore[assignment]
     """Streams published events after a cursor, at least once and in order; idempotent by event id.
-    A heartbeat comes when nothing else did. Ends with UNAVAILABLE when the server drains: resume at the last cursor.
+    An event on a part of the plan is told only with a released field of that part: one of which no asked field is
+    released is not sent, and the cursor passes over it. Fields of the plan itself, such as "version", come along, and
+    make an event only of what is about the plan itself. A heartbeat comes when nothing else did. Ends with UNAVAILABLE when the server drains: resume at the last cursor.
     """
 
 class SubscriptionServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -58,7 +62,9 @@ class SubscriptionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_subscription_service_pb2.SubscribeResponse], _abc.AsyncIterator[_subscription_service_pb2.SubscribeResponse]]:
         """Streams published events after a cursor, at least once and in order; idempotent by event id.
-        A heartbeat comes when nothing else did. Ends with UNAVAILABLE when the server drains: resume at the last cursor.
+        An event on a part of the plan is told only with a released field of that part: one of which no asked field is
+        released is not sent, and the cursor passes over it. Fields of the plan itself, such as "version", come along, and
+        make an event only of what is about the plan itself. A heartbeat comes when nothing else did. Ends with UNAVAILABLE when the server drains: resume at the last cursor.
         """
 
 def add_SubscriptionServiceServicer_to_server(servicer: SubscriptionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -14,13 +14,14 @@ from exchange.domain.case import (
     CloseCase,
     JoinProfessional,
     LeaveCase,
+    NothingOpened,
     OpenCase,
     ProfessionalLeft,
     RecordReporter,
     ReporterRecorded,
     has_relation,
 )
-from exchange.domain.values import Author
+from exchange.domain.values import ROLES_NEVER_GRANTED, ROLES_THAT_LEAD, Author, CaseRole
 from tests.domain.builders import (
     CASE_ID,
     CASE_OPENED,
@@ -42,6 +43,7 @@ from tests.domain.builders import (
 )
 
 OPENED = (CASE_OPENED, CONSULENT_JOINED)
+NOTHING_OPENED = NothingOpened(resident=RESIDENT_REF, case_id=CASE_ID)
 PLANNER_LEFT = ProfessionalLeft(
     resident=RESIDENT_REF,
     case_id=CASE_ID,
@@ -128,10 +130,49 @@ def test_who_left_can_join_again() -> None:
         (replace(JOIN_PLANNER, task=""), "task"),
         (replace(JOIN_PLANNER, professional="Jan Jansen"), "professional"),
         (replace(JOIN_PLANNER, role=""), "role"),
+        (replace(JOIN_PLANNER, role="vertrouwensarts"), "role"),
     ],
 )
 def test_joining_with_a_fault_names_the_field(command: JoinProfessional, path: str) -> None:
     given(CASE, *OPENED).when(command).invalid(path)
+
+
+@pytest.mark.parametrize("role", ["sealed-reader", "melder-regie"])
+def test_roles_that_nobody_lets_in_with(role: str) -> None:
+    given(CASE, *OPENED).when(replace(JOIN_PLANNER, role=role)).refused("ROLE_NOT_GRANTED")
+
+
+@pytest.mark.parametrize("role", sorted(set(CaseRole) - ROLES_THAT_LEAD - ROLES_NEVER_GRANTED))
+def test_a_plain_role_is_let_in_by_whoever_works_on_the_case(role: str) -> None:
+    command = replace(JOIN_PLANNER, author=PLANNER, professional="z-2", role=role)
+    joined = replace(PLANNER_JOINED, professional="z-2", role=role)
+    given(CASE, *OPENED, PLANNER_JOINED).when(command).then(joined)
+
+
+@pytest.mark.parametrize("task", ["college:PW", "wmo-aanbieder"])
+@pytest.mark.parametrize("role", ["consulent", "regisseur"])
+def test_the_lead_is_handed_over_by_a_college_professional_who_has_it(task: str, role: str) -> None:
+    other = Author(MUNICIPALITY, task, "q-1")
+    at_work = replace(CONSULENT_JOINED, task=task, professional="q-1", role=role)
+    hand_over = replace(JOIN_PLANNER, author=other, role="regisseur")
+    handed_over = given(CASE, *OPENED, at_work).when(hand_over)
+    if (task, role) == ("college:PW", "regisseur"):
+        handed_over.then(replace(PLANNER_JOINED, role="regisseur"))
+    else:
+        handed_over.refused("NOT_LEADING")
+
+
+def test_who_led_and_left_hands_nothing_over() -> None:
+    plain = replace(CONSULENT_JOINED, role="consulent", at=LATER)
+    hand_over = replace(JOIN_PLANNER, role="regisseur")
+    given(CASE, *OPENED, plain).when(hand_over).refused("NOT_LEADING")
+
+
+def test_the_lead_is_not_taken_away_by_another_role() -> None:
+    leads = replace(CONSULENT_JOINED, task="college:PW", professional="q-1", role="regisseur")
+    lower = replace(JOIN_PLANNER, oin=MUNICIPALITY, task="college:PW", professional="q-1", role="begeleider")
+    given(CASE, *OPENED, PLANNER_JOINED, leads).when(replace(lower, author=PLANNER)).refused("NOT_LEADING")
+    given(CASE, *OPENED, PLANNER_JOINED, leads).when(lower).then(replace(leads, role="begeleider", at=LATER))
 
 
 def test_a_new_role_ends_the_old_one() -> None:
@@ -199,8 +240,9 @@ def test_another_reporter_is_recorded_once() -> None:
         professional="w-1",
         at=LATER,
     )
-    given(CASE, *OPENED).when(command).then(recorded)
-    given(CASE, *OPENED, recorded).when(command).then()
+    given(CASE, *OPENED).when(command).then(NOTHING_OPENED, NOTHING_OPENED, recorded)
+    given(CASE, *OPENED, recorded).when(command).then(*[NOTHING_OPENED] * 3)
+    assert fold(CASE, *OPENED, NOTHING_OPENED) == fold(CASE, *OPENED)
     state = fold(CASE, *OPENED, recorded)
     assert state.reporters == (reporter,)
     assert not has_relation(state, STRANGER, "woningcorporatie", "w-1", LATER)
@@ -237,7 +279,7 @@ def test_a_college_takes_up_a_case_no_college_works_on() -> None:
 def test_a_college_takes_no_case_from_another_college() -> None:
     work_desk = replace(CONSULENT, task="college:PW", professional="w-1")
     state = fold(CASE, *OPENED)
-    (recorded,) = CASE.decide(RecordReporter(now=LATER, author=work_desk), state)
+    *_, recorded = CASE.decide(RecordReporter(now=LATER, author=work_desk), state)
     assert isinstance(recorded, ReporterRecorded)
     assert not has_relation(CASE.evolve(state, recorded), *_person(work_desk), LATER)
 

@@ -259,5 +259,9 @@ def test_the_state_holds_question_answer_and_times() -> None:
     assert (state.state, state.version) == ("withdrawn", 4)
     assert (state.refused_at, state.given_at, state.withdrawn_at) == (LATER, LATER, end)
     assert (state.given_by, state.explicit, state.free_assessed) == (("self",), True, True)
-    assert (state.purpose, state.kind, state.origin) == ("wmo-afstemming", "statutory", "college:WMO")
+    assert (state.purpose, state.kind, state.origin) == (
+        "wmo-afstemming",
+        "statutory",
+        f"college:WMO@{MUNICIPALITY}",
+    )
     assert state.notice_sha256 == CONSENT_REQUESTED.notice_sha256

@@ -9,9 +9,16 @@ import pytest
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 
-from exchange.domain.case import CASE, CaseClosed, ReporterRecorded, has_relation
-from exchange.domain.intake import receive_report
-from exchange.domain.plan import PLAN
+from exchange.domain.case import (
+    CASE,
+    CaseClosed,
+    NothingOpened,
+    ProfessionalLeft,
+    ReporterRecorded,
+    has_relation,
+)
+from exchange.domain.intake import receive_report, works_on_case_afterwards
+from exchange.domain.plan import PLAN, ReceiveReport
 from exchange.domain.values import LAW_OF_TASK, Author
 from exchange.errors import RequestInvalid
 from tests.domain.builders import (
@@ -54,6 +61,17 @@ RECORDED = ReporterRecorded(
 )
 
 
+CONSULENT_LEFT = ProfessionalLeft(
+    resident=RESIDENT_REF,
+    case_id=CASE_ID,
+    oin=REPORT.author.oin,
+    task=REPORT.author.task,
+    professional=REPORT.author.professional,
+    at=LATER,
+)
+NOTHING_OPENED = NothingOpened(resident=RESIDENT_REF, case_id=CASE_ID)
+
+
 def case_state(*more: Event) -> Any:  # noqa: ANN401 -- the folded state
     return fold(CASE, CASE_OPENED, CONSULENT_JOINED, *more)
 
@@ -71,15 +89,45 @@ def test_the_first_report_opens_case_and_plan() -> None:
 
 def test_a_later_report_lands_in_the_same_case_and_plan() -> None:
     assert receive_report(SECOND_REPORT, case_state(), plan_state()) == (
-        (f"case-{CASE_ID}", (RECORDED,)),
+        (f"case-{CASE_ID}", (NOTHING_OPENED, NOTHING_OPENED, RECORDED)),
         (f"plan-{PLAN_ID}", (SECOND_RECEIVED,)),
     )
 
 
-def test_a_reporter_known_already_adds_only_the_report() -> None:
+def test_a_reporter_known_already_is_not_recorded_again() -> None:
     assert receive_report(SECOND_REPORT, case_state(RECORDED), plan_state()) == (
+        (f"case-{CASE_ID}", (NOTHING_OPENED,) * 3),
         (f"plan-{PLAN_ID}", (SECOND_RECEIVED,)),
     )
+
+
+@pytest.mark.parametrize("more", [None, (), (RECORDED,)])
+def test_a_report_that_gives_no_part_makes_the_log_grow_alike_and_stands_last(
+    more: tuple[Event, ...] | None,
+) -> None:
+    known = (None, None) if more is None else (case_state(*more), plan_state())
+    streams = receive_report(SECOND_REPORT, *known)
+    events = [event for _, of_stream in streams for event in of_stream]
+    assert len(events) == len(("case opened", "reporter recorded", "plan opened", "report received"))
+    assert events[-1].TOPIC == SECOND_RECEIVED.TOPIC
+    assert not works_on_case_afterwards(SECOND_REPORT, known[0], streams)
+
+
+def test_who_works_on_the_case_afterwards() -> None:
+    consulent, closed = REPORT, CaseClosed(resident=RESIDENT_REF, case_id=CASE_ID, at=LATER)
+    colleague = replace(SECOND_REPORT, author=replace(REPORT.author, professional="p-2"))
+    histories: list[tuple[ReceiveReport, Any, bool]] = [
+        (consulent, None, True),
+        (consulent, case_state(), True),
+        (colleague, None, True),
+        (colleague, case_state(), False),
+        (colleague, case_state(CONSULENT_LEFT), True),
+        (colleague, case_state(closed), True),
+        (SECOND_REPORT, case_state(closed), False),
+    ]
+    for command, case, expected in histories:
+        streams = receive_report(command, case, None if case is None else plan_state())
+        assert works_on_case_afterwards(command, case, streams) is expected
 
 
 def test_after_a_closed_case_a_report_opens_a_new_one() -> None:
@@ -119,7 +167,7 @@ def test_the_desk_and_task_never_decide_the_route(task: str, desk: str, *, known
     assert [stream for stream, _ in streams] == [f"case-{CASE_ID}", f"plan-{PLAN_ID}"]
     kinds = [event.TOPIC for _, events in streams for event in events]
     assert kinds == (
-        ["case.reporter_recorded.v1", "plan.report_received.v1"]
+        [*["case.nothing_opened.v1"] * 2, "case.reporter_recorded.v1", "plan.report_received.v1"]
         if known
         else [
             "case.opened.v1",

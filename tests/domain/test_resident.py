@@ -127,6 +127,7 @@ def test_named_readers_are_enough() -> None:
         (replace(SEAL, paths=()), "paths"),
         (replace(SEAL, reader_roles=(), readers=()), "reader_roles"),
         (replace(SEAL, reader_roles=("a b",)), "reader_roles"),
+        (replace(SEAL, reader_roles=("regisseur", "begeleider")), "reader_roles"),
         (replace(SEAL, readers=("a", "a")), "readers"),
         (replace(SEAL, approved_by=("p-1",)), "approved_by"),
         (replace(SEAL, approved_by=("p-1", "p-1")), "approved_by"),

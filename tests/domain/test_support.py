@@ -256,6 +256,34 @@ def test_care_does_not_start_on_an_absurd_day() -> None:
     given(PLAN, *ASSIGNED).when(replace(START, care_start_date=date(2101, 1, 1))).invalid("care_start_date")
 
 
+def test_care_starts_again_the_day_after_a_stop_for_a_while() -> None:
+    for_a_while = replace(STOPPED_EVENT, stop_reason="temporary")
+    again = replace(START, care_start_date=DAY + 2 * A_DAY)
+    started = replace(SUPPORT_STARTED, care_start_date=DAY + 2 * A_DAY)
+    given(PLAN, *STARTED, for_a_while).when(again).then(started)
+    for early in (DAY, DAY + A_DAY):
+        given(PLAN, *STARTED, for_a_while).when(replace(START, care_start_date=early)).invalid(
+            "care_start_date"
+        )
+    support = fold(PLAN, *STARTED, for_a_while, started).support("v-1")
+    assert (support.state, support.care_start_date) == ("started", DAY + 2 * A_DAY)
+    assert (support.care_end_date, support.stop_reason) == (None, "")
+    # Each step can still be told as it was: of which days it spoke, whatever came after.
+    before = fold(PLAN, *STARTED, for_a_while).support("v-1")
+    assert replace(support.as_stopped(DAY + A_DAY, "temporary"), earlier_care=()) == before
+    assert replace(support.as_started(DAY), earlier_care=()) == fold(PLAN, *STARTED).support("v-1")
+    stop = replace(STOP, care_end_date=DAY + 2 * A_DAY)
+    stopped = replace(STOPPED_EVENT, care_end_date=DAY + 2 * A_DAY)
+    given(PLAN, *STARTED, for_a_while, started).when(stop).then(stopped)
+
+
+@pytest.mark.parametrize("reason", sorted(set(StopReason) - {StopReason.TEMPORARY}))
+def test_care_that_ended_does_not_start_again(reason: str) -> None:
+    ended = replace(STOPPED_EVENT, stop_reason=reason)
+    again = replace(START, care_start_date=DAY + 2 * A_DAY)
+    given(PLAN, *STARTED, ended).when(again).refused("SUPPORT_STATE")
+
+
 def test_stopping() -> None:
     given(PLAN, *STARTED).when(STOP).then(STOPPED_EVENT)
 
@@ -321,6 +349,11 @@ def test_a_provider_moves_only_its_own_supports(command: Move, history: tuple[Pl
         replace(CONSULENT, task="college:PW"),
         replace(CONSULENT, oin=STRANGER),
         replace(PLANNER, task="college:WMO"),
+        # Of the provider's own number, and not in the task in which it provides.
+        replace(PLANNER, task="betrokkene"),
+        replace(PLANNER, task="wettelijk-vertegenwoordiger"),
+        replace(PLANNER, task="mantelzorger"),
+        replace(PLANNER, task="vrijwilligersorganisatie"),
         RESIDENT,
     ],
 )

@@ -13,9 +13,12 @@ from uuid import uuid4
 import grpc
 import pytest
 
-from adapters.sdk.tokens import base64url
+from adapters.sdk.bsn import Bsn
+from adapters.sdk.calls import claim
+from adapters.sdk.residents import Pseudonyms
+from adapters.sdk.tokens import Person, base64url
 from exchange.keys.authority import DevelopmentAuthority
-from exchange.v1 import case_service_pb2, consent_service_pb2, disclosure_service_pb2, plan_pb2
+from exchange.v1 import case_service_pb2, common_pb2, consent_service_pb2, disclosure_service_pb2, plan_pb2
 from exchange.v1 import plan_service_pb2 as plan_pb
 from tests.e2e.service import ACCESS, ADMIN, CARE, CITY, DELIVER, INVESTIGATE, WORD, Case, made_up_bsns
 from tests.e2e.wire import (
@@ -28,7 +31,6 @@ from tests.e2e.wire import (
     goal,
     question,
     refused,
-    report,
     token_of,
 )
 
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
     from tests.e2e.service import Service
+
+PROVIDE = claim(common_pb2.PURPOSE_WMO_LEVERING, "WMO-5.1.2", "nodig om hulp te geven")
 
 # --- who asks -------------------------------------------------------------------------------------------
 
@@ -256,15 +260,23 @@ def test_a_resident_of_others_and_one_nobody_knows_are_refused_alike(service: Se
     assert told[0] == told[1] == told[2]
 
 
-def test_a_report_about_a_known_resident_tells_no_more_than_the_case_it_came_to(
+def test_a_report_tells_a_provider_nothing_of_whether_the_resident_is_known(
     service: Service, case: Case
 ) -> None:
-    token = token_of(service.credentials(), professional="other-desk")
+    carer = service.client(Person("z-9", "wmo-aanbieder", "begeleider"), service.care())
     told = []
-    for resident in (case.pseudonym, service.pseudonym(case.wmo, service.bsn())):
-        raw = service.raw_call(
-            "/exchange.v1.CaseService/ReceiveReport", report(resident=resident), token=token
+    for number in (case.bsn, service.bsn()):
+        pin = service.data.parent / f"{service.data.name}-pin-of-care-{number}"
+        (resident,) = Pseudonyms(pin).of(carer.identity, PROVIDE, [Bsn(number)])
+        before = service.position()
+        answer = carer.case.receive_report(
+            claim=PROVIDE,
+            resident=resident,
+            life_domains=[common_pb2.LIFE_DOMAIN_FINANCE],
+            own_words="Hulp.",
+            desk="thuiszorg",
         )
-        answer = case_service_pb2.ReceiveReportResponse.FromString(raw)
-        told.append({field.name for field, _ in answer.ListFields()} - {"opened"})
+        grown = service.position() - before
+        told.append((*(field.name for field, _ in answer.ListFields()), answer.receipt.leaves, grown))
     assert told[0] == told[1]
+    assert told[0][:3] == ("receipt", "report_id", 1)

@@ -1,4 +1,4 @@
-"""What another organisation of the caller's own kind recorded never passes for the caller's own."""
+"""Whose words an element holds: another organisation's are never one's own; who is bound keeps a secret."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 from exchange.domain.plan.state import Goal, PlanState
 from exchange.gate.register import Register
+from exchange.gate.vocabulary import KINDS, SECRECY_OF_KIND, SECRECY_YIELDS
 from exchange.pipeline.elements import Asker, Label, PlanGroups
 from exchange.pipeline.walk import Caller
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 NOW = datetime(2026, 3, 2, 10, tzinfo=UTC)
 OURS, THEIRS = "0" * 19 + "1", "0" * 19 + "2"
+CALLER = Caller(OURS, "wmo-aanbieder", "p", "begeleider", "", two_factor=True, mutual_tls=True)
 
 
 def goal(organisation: str, task: str = "wmo-aanbieder") -> Goal:
@@ -52,9 +54,8 @@ class One:
 def groups(basis: str, *goals: Goal) -> Sequence[Group]:
     """Groups of the goals' words, asked by a provider under a basis."""
     state = PlanState(plan_id="p", case_id="c", resident="r", origin=f"college:WMO@{THEIRS}", goals=goals)
-    caller = Caller(OURS, "wmo-aanbieder", "p", "begeleider", "", two_factor=True, mutual_tls=True)
-    found = PlanGroups({"goals.own_words": Label("WMO-PLAN")}, Register.load())
-    return found.of_plan("plan-p", Asker(caller, basis, NOW))(One(state), ("goals.own_words",))
+    found = PlanGroups({"goals.own_words": Label("WMO-PLAN", secret=True)}, Register.load())
+    return found.of_plan("plan-p", Asker(CALLER, basis, NOW))(One(state), ("goals.own_words",))
 
 
 def test_on_a_basis_for_ones_own_record_a_colleague_elsewhere_is_another_provider() -> None:
@@ -72,3 +73,42 @@ def test_on_a_basis_for_disclosure_the_kind_is_told(basis: str) -> None:
 def test_another_kind_keeps_its_name() -> None:
     (municipal,) = groups("WMO-5.1.2", goal(THEIRS, "college:WMO"))
     assert municipal.fact.provider == "college:WMO"
+
+
+# --- professional secrecy ---------------------------------------------------------------------------
+
+
+def secrets(basis: str, *tasks: str) -> list[bool]:
+    """Tell of the words of each task whether they are a secret under a basis."""
+    return [group.fact.secret for group in groups(basis, *(goal(THEIRS, task) for task in tasks))]
+
+
+def test_words_are_secret_where_who_recorded_them_is_bound_to_secrecy() -> None:
+    bound = ("jeugdhulpaanbieder", "zorgaanbieder-zvw", "wmo-aanbieder")
+    free = ("college:WMO", "college:JW", "college:PW", "betrokkene", "reintegratiebedrijf", "school")
+    assert secrets("AVG-6.1.a", *bound, *free) == [True] * len(bound) + [False] * len(free)
+
+
+def test_the_law_that_binds_a_provider_demands_what_the_college_needs() -> None:
+    bound = ("wmo-aanbieder", "jeugdhulpaanbieder", "zorgaanbieder-zvw")
+    assert secrets("WMO-5.2.2-a", *bound) == [False, True, True]
+
+
+def test_what_holds_no_words_is_no_secret() -> None:
+    state = PlanState(
+        plan_id="p", case_id="c", resident="r", origin=f"college:WMO@{THEIRS}", goals=(goal(THEIRS),)
+    )
+    labels = {"goals.goal_id": Label("WMO-PLAN"), "goals.own_words": Label("WMO-PLAN", secret=True)}
+    asker = Asker(CALLER, "AVG-6.1.a", NOW)
+    found = PlanGroups(labels, Register.load()).of_plan("plan-p", asker)(One(state), tuple(labels))
+    assert [group.fact.secret for group in found] == [False, True]
+
+
+def test_every_kind_that_is_bound_is_a_kind_of_the_register_and_has_its_article() -> None:
+    assert set(SECRECY_OF_KIND) <= KINDS
+    assert all(SECRECY_OF_KIND.values())
+    known = {basis.id: basis for basis in Register.load().entries()}
+    for kind, basis in SECRECY_YIELDS:
+        # It opens what that kind of provider holds, and that kind is bound: else the line says nothing.
+        assert kind in known[basis].providers
+        assert kind in SECRECY_OF_KIND

@@ -16,9 +16,12 @@ from adapters.provider.records import Product
 from adapters.provider.retour import read_retour
 from adapters.provider.schema import Law
 from adapters.provider.xml import emit
+from exchange.v1 import plan_pb2
 from tests.provider.around import Both, agreed, of
 from tests.provider.builders import BSN
 from tests.provider.world import OTHER_BSN, OTHER_OIN, PROVIDER_OIN, SUPPORT, TODAY
+
+FOR_A_WHILE = plan_pb2.STOP_REASON_TEMPORARY
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -156,6 +159,48 @@ def test_starts_and_stops_go_out_once_and_are_answered(both: Both) -> None:
         (answer,) = of(both.provider, number)
         assert read_retour(answer).accepted
     assert both.provider.service._desk.errands.undone() == ()
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+def test_care_that_stopped_for_a_while_starts_again(both: Both, *, at_once: bool) -> None:
+    agreed(both)
+    both.work(2)
+
+    def then() -> None:
+        if not at_once:
+            both.work(3)
+
+    both.world.start(TODAY - timedelta(days=9))
+    then()
+    both.world.stop(TODAY - timedelta(days=5), reason=FOR_A_WHILE)
+    then()
+    both.world.start(TODAY - timedelta(days=2))
+    then()
+    both.world.stop(TODAY, reason=1)
+    both.work(3)
+    both.clock.pass_by(minutes=1)
+    both.work(3)
+    starts = [line for one in of(both.municipality, "305") for line in read_starts(one).starts]
+    stops = [line for one in of(both.municipality, "307") for line in read_stops(one).stops]
+    assert [line.starts_on for line in starts] == [TODAY - timedelta(days=9), TODAY - timedelta(days=2)]
+    assert [(line.starts_on, line.ends_on, line.reason) for line in stops] == [
+        (TODAY - timedelta(days=9), TODAY - timedelta(days=5), WmoStopReason.TEMPORARY),
+        (TODAY - timedelta(days=2), TODAY, WmoStopReason.AS_PLANNED),
+    ]
+    for number in ("306", "308"):
+        assert [read_retour(one).accepted for one in of(both.provider, number)] == [True, True]
+    assert both.provider.service._desk.errands.undone() == ()
+
+
+def test_what_stopped_for_a_while_is_brought_along_with_a_new_assignment(both: Both) -> None:
+    agreed(both)
+    both.work(2)
+    both.world.start()
+    both.world.stop(reason=FOR_A_WHILE)
+    both.world.request("support-2", product=Product("07", "07A01"))
+    both.world.say(agreed=True)
+    both.work(2)
+    assert len(read_assignments(of(both.provider, "301")[1]).assignments) == 2
 
 
 def test_a_start_and_a_stop_learned_together_both_go_out_in_order(both: Both) -> None:

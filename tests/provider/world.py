@@ -52,6 +52,9 @@ START = datetime(2026, 6, 1, 9, 0, tzinfo=UTC)
 TODAY = START.date()
 
 
+CARE_KINDS = frozenset({"plan.support_started", "plan.support_stopped"})
+
+
 @dataclass
 class Plan:
     version: int = 1
@@ -129,7 +132,13 @@ class World:
         self._save(held)
 
     def start(self, day: date = TODAY, support_id: str = SUPPORT) -> None:
-        self.change("plan.support_started", support_id, stage=Stage.STARTED, care_starts_on=day)
+        started: dict[str, Any] = {
+            "stage": Stage.STARTED,
+            "care_starts_on": day,
+            "care_ends_on": None,
+            "stop_reason": 0,
+        }
+        self.change("plan.support_started", support_id, **started)
 
     def stop(self, day: date = TODAY, support_id: str = SUPPORT, reason: int = 1) -> None:
         self.change(
@@ -260,11 +269,25 @@ class Port(ExchangePort):
             if told.position <= cursor or self._oin not in plan.related:
                 continue
             now = None if told.support is None else plan.supports[told.support.support_id]
-            yield dataclasses.replace(told, support=now)
+            yield dataclasses.replace(told, support=_as_it_was(now, told))
         keep_cursor(len(held.happenings))
 
     def stop_following(self) -> None:
         """Nothing runs here."""
+
+
+def _as_it_was(now: Support | None, told: Happening) -> Support | None:
+    """Return the support as it is now; of care that started or stopped, the days as they were then."""
+    if now is None or told.support is None or told.kind not in CARE_KINDS:
+        return now
+    then = told.support
+    return dataclasses.replace(
+        now,
+        stage=then.stage,
+        care_starts_on=then.care_starts_on,
+        care_ends_on=then.care_ends_on,
+        stop_reason=then.stop_reason,
+    )
 
 
 def pseudonym(oin: str, bsn: str) -> bytes:

@@ -21,7 +21,7 @@ class Story:
     """One resident with a case, made at the Wmo desk."""
 
     def __init__(self, town: Town, bsn: str) -> None:
-        self.town = town
+        self.town, self.bsn = town, bsn
         self.wmo = town.worker("college:WMO", f"w-{bsn[-5:]}")
         self.pseudonym = town.pseudonym(self.wmo, bsn)
         self.wmo.identity.register_resident(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
@@ -199,7 +199,7 @@ def test_the_contract_and_the_stored_events_name_the_same_category() -> None:
     compared = 0
     for topic, event in TOPICS.items():
         if issubclass(event, PlanEvent) and topic.rpartition(".v")[0] in CHANGED:
-            collection, _ = CHANGED[topic.rpartition(".v")[0]]
+            collection = CHANGED[topic.rpartition(".v")[0]].collection
             for field, category in event.SEALED.items():
                 label = elements[collection][field]
                 assert label is not None
@@ -214,7 +214,27 @@ def test_every_plan_event_but_the_opening_changes_a_known_collection() -> None:
     }
     assert plan_topics - set(CHANGED) == {"plan.opened"}
     collections = {field.name for field in plan_pb2.Plan.DESCRIPTOR.fields}
-    assert {collection for collection, _ in CHANGED.values()} <= collections
+    assert {changed.collection for changed in CHANGED.values()} <= collections
+
+
+def test_every_free_text_of_a_plan_can_be_a_secret_and_nothing_else_can() -> None:
+    words = {
+        f"{collection}.{field}"
+        for request in plan_service_pb2.DESCRIPTOR.message_types_by_name.values()
+        for field, said in request.fields_by_name.items()
+        if said.GetOptions().Extensions[options_pb2.rule].format == "text"
+        for collection, part in parts_of_a_plan()
+        if field in part.fields_by_name
+    }
+    assert {path for path, label in labels_of(plan_pb2.Plan.DESCRIPTOR).items() if label.secret} == words
+
+
+def parts_of_a_plan() -> list[tuple[str, Any]]:
+    return [
+        (one.name, one.message_type)
+        for one in plan_pb2.Plan.DESCRIPTOR.fields
+        if one.message_type is not None
+    ]
 
 
 def test_a_command_writes_its_labelled_fields_under_the_category_of_its_life_domain() -> None:

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from adapters.sdk import errors
+from adapters.sdk.bsn import Bsn
 from adapters.sdk.calls import claim
+from adapters.sdk.residents import Pseudonyms
 from adapters.sdk.tokens import Person
 from exchange.v1 import common_pb2 as pb
 from exchange.v1 import plan_pb2
-from tests.server.town import CARE, DELIVER, INVESTIGATE, WORD
+from exchange.v1.subscription_service_pb2 import SubscribeRequest
+from tests.server.town import ADMIN, CARE, DELIVER, INVESTIGATE, WORD
 
 if TYPE_CHECKING:
     from tests.server.story import Story
@@ -105,6 +108,67 @@ def test_a_support_goes_from_choice_to_stop(town: Town, story: Story) -> None:
         care_end_date="2027-03-01",
         stop_reason=plan_pb2.STOP_REASON_BY_AGREEMENT,
     )
+
+
+def test_care_that_stopped_for_a_while_starts_again_and_each_step_is_told_as_it_was(
+    town: Town, story: Story
+) -> None:
+    steps = Steps(town, story)
+    support_id = steps.request()
+    steps.agree()
+    steps.assign(support_id)
+
+    def starts(day: str) -> None:
+        steps.of(steps.carer, "start_support", PROVIDE, support_id=support_id, care_start_date=day)
+
+    def stops(day: str, reason: plan_pb2.StopReason.ValueType) -> None:
+        steps.of(
+            steps.carer, "stop_support", PROVIDE, support_id=support_id, care_end_date=day, reason=reason
+        )
+
+    starts("2027-01-04")
+    stops("2027-02-01", plan_pb2.STOP_REASON_TEMPORARY)
+    with pytest.raises(errors.Invalid) as refused:
+        starts("2027-02-01")
+    assert list(refused.value.field_violations) == ["care_start_date"]
+    starts("2027-02-02")
+    leaves = ("state", "care_start_date", "care_end_date", "stop_reason")
+    assert support_of(story, *leaves) == plan_pb2.Support(
+        state=plan_pb2.SUPPORT_STATE_STARTED, care_start_date="2027-02-02"
+    )
+    stops("2027-03-01", plan_pb2.STOP_REASON_ACCORDING_TO_PLAN)
+    with pytest.raises(errors.ExchangeRefused) as over:
+        starts("2027-03-02")
+    assert over.value.reason == "RULE_BROKEN"
+    request = SubscribeRequest(
+        claim=DELIVER, fields=[f"supports.{leaf}" for leaf in leaves], heartbeat_seconds=1
+    )
+    stream = steps.carer.open_stream(request)
+    told: list[plan_pb2.Support] = []
+    while len(told) < len(("assigned", "requested", "started", "stopped", "started", "stopped")):
+        told += [event.change.supports[0] for event in next(stream).events if event.plan_id == story.plan_id]
+    stream.cancel()
+    days = [(one.care_start_date, one.care_end_date, one.stop_reason) for one in told[2:]]
+    assert days == [
+        ("2027-01-04", "", 0),
+        ("2027-01-04", "2027-02-01", plan_pb2.STOP_REASON_TEMPORARY),
+        ("2027-02-02", "", 0),
+        ("2027-02-02", "2027-03-01", plan_pb2.STOP_REASON_ACCORDING_TO_PLAN),
+    ]
+
+
+def test_a_resident_who_logs_in_at_the_provider_is_not_the_provider(town: Town, story: Story) -> None:
+    steps = Steps(town, story)
+    support_id = steps.request()
+    steps.agree()
+    steps.assign(support_id)
+    town.worker("beheer", "beheerder-1").organisation.grant_task(claim=ADMIN, oin=CARE, task="betrokkene")
+    pin = town.settings.data / f"pin-of-care-{story.case_id}"
+    (pseudonym,) = Pseudonyms(pin).of(steps.carer.identity, PROVIDE, [Bsn(story.bsn)])
+    resident = town.client(Person("burger-1", "betrokkene", "inwoner", resident=pseudonym), town.care())
+    with pytest.raises(errors.RuleBroken) as refused:
+        steps.of(resident, "start_support", WORD, support_id=support_id, care_start_date="2027-01-04")
+    assert "or its provider" in refused.value.message
 
 
 def test_nothing_is_assigned_before_the_resident_agreed(town: Town, story: Story) -> None:

@@ -36,8 +36,10 @@ def test_a_report_opens_a_case_and_gives_a_receipt_that_proves_it(town: Town, st
 def test_a_second_desk_lands_in_the_same_case_and_gets_no_look_inside(town: Town, story: Story) -> None:
     work = town.worker("college:PW", "p-77")
     told = story.report(work, "Ik wil werken.")
-    assert (told.case_id, told.plan_id, told.opened) == (story.case_id, story.plan_id, False)
-    story.version = told.version
+    assert (told.case_id, told.plan_id, told.opened, told.version) == ("", "", False, 0)
+    reports = story.town.state("plan", story.plan_id).reports
+    assert [one.report_id for one in reports][1:] == [told.report_id]
+    story.version += 1
     with pytest.raises(errors.Denied) as refused:
         work.plan.get_plan(claim=WORK, plan_id=story.plan_id, fields=["goals.own_words"])
     assert refused.value.rules == ("R03",)

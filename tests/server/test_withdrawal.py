@@ -86,6 +86,7 @@ def consent_for_reuse(wmo: ExchangeClient, resident: ExchangeClient, case_id: st
         explicit=True,
         free_assessed=True,
         method="portal",
+        expected_version=asked.version,
     )
     return asked.consent_id
 

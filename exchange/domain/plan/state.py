@@ -31,6 +31,7 @@ from exchange.domain.values import (
     ConversationKind,
     ConversationOutcome,
     DataCategory,
+    StopReason,
     SupportStatus,
     category_of,
     origin_of,
@@ -100,6 +101,14 @@ class LensAssessment:
     category: str = DataCategory.WMO_PLAN
 
 
+@dataclass(frozen=True, slots=True)
+class Care:
+    """Days of care under a support, both included, that were followed by more after a stop for a while."""
+
+    first_day: date
+    last_day: date
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Support:
     """A support (voorziening). `requested_version` is the plan's version once it was chosen."""
@@ -121,9 +130,32 @@ class Support:
     care_start_date: date | None = None
     care_end_date: date | None = None
     stop_reason: str = ""
+    earlier_care: tuple[Care, ...] = ()
     requested_version: int
     origin: str
     category: str = DataCategory.WMO_PLAN
+
+    @property
+    def paused(self) -> bool:
+        """Tell whether care was stopped for a while: it may start again under the same assignment."""
+        return self.state == SupportStatus.STOPPED and self.stop_reason == StopReason.TEMPORARY
+
+    def as_started(self, first_day: date) -> "Support":
+        """Return the support as the start of care on this day left it, whatever came after."""
+        return with_changes(
+            self, state=SupportStatus.STARTED, care_start_date=first_day, care_end_date=None, stop_reason=""
+        )
+
+    def as_stopped(self, last_day: date, reason: str) -> "Support":
+        """Return the support as the stop after this day left it, whatever came after."""
+        earlier = (care.first_day for care in self.earlier_care if care.last_day == last_day)
+        return with_changes(
+            self,
+            state=SupportStatus.STOPPED,
+            care_start_date=next(earlier, self.care_start_date),
+            care_end_date=last_day,
+            stop_reason=reason,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -290,21 +322,15 @@ def _support_assigned(state: PlanState, event: SupportAssigned) -> PlanState:
 
 def _support_started(state: PlanState, event: SupportStarted) -> PlanState:
     support = state.support(event.support_id)
-    started = support and with_changes(
-        support, state=SupportStatus.STARTED, care_start_date=event.care_start_date
-    )
-    return _with_support(state, started)
+    if support is not None and support.care_start_date is not None and support.care_end_date is not None:
+        care = Care(support.care_start_date, support.care_end_date)
+        support = with_changes(support, earlier_care=(*support.earlier_care, care))
+    return _with_support(state, support and support.as_started(event.care_start_date))
 
 
 def _support_stopped(state: PlanState, event: SupportStopped) -> PlanState:
     support = state.support(event.support_id)
-    stopped = support and with_changes(
-        support,
-        state=SupportStatus.STOPPED,
-        care_end_date=event.care_end_date,
-        stop_reason=event.stop_reason,
-    )
-    return _with_support(state, stopped)
+    return _with_support(state, support and support.as_stopped(event.care_end_date, event.stop_reason))
 
 
 def _said(state: PlanState, event: PlanAgreed | PlanDisagreed) -> PlanState:

@@ -1,12 +1,14 @@
 """What may happen to a support: requested, assigned, started, stopped.
 
 Promises: nothing is assigned without the resident's yes to a plan that holds it; only a college chooses
-custom support; only who requested a support, or its provider, moves it; the days of care follow each other.
+custom support; only who requested a support, or its provider in a provider's task, moves it; the days of care
+follow each other, also after a stop for a while.
 Source: iWmo 3.2 (301, 305, 307); protos/exchange/v1/plan_service.proto; the domain's design section 2 (P6,
 P9).
 """
 
 import re
+from datetime import date
 from typing import Final
 
 from exchange.domain.kernel import AuthoredCommand, Events
@@ -116,7 +118,7 @@ def _support_in(plan: PlanState, support_id: str, command: AuthoredCommand) -> S
         raise RuleBroken("this plan has no such support", rule="SUPPORT_UNKNOWN")
     author = command.author
     requested_it = origin_of(author.task, author.oin) == support.origin
-    provides_it = bool(support.provider_oin) and author.oin == support.provider_oin and not author.is_college
+    provides_it = bool(support.provider_oin) and author.oin == support.provider_oin and author.is_provider
     if not requested_it and not provides_it:
         raise RuleBroken("only who requested a support, or its provider, moves it", rule="NOT_THE_PROVIDER")
     return support
@@ -164,25 +166,29 @@ def assign_support(command: AssignSupport, state: PlanState | None) -> Events:
     return (assigned,)
 
 
+def _too_early(support: Support, first_day: date) -> str:
+    if first_day < support.start_date:
+        return "must not lie before the support's first day"
+    if support.paused and support.care_end_date is not None and first_day <= support.care_end_date:
+        return "must lie after the last day of care before it"
+    return FINE
+
+
 def start_support(command: StartSupport, state: PlanState | None) -> Events:
-    """Decide on the first day of care."""
+    """Decide on the first day of care, the first one or the one after a stop for a while."""
     plan = open_plan(state)
     support = _support_in(plan, command.support_id, command)
-    early = command.care_start_date < support.start_date
-    refuse_faults(
-        {
-            "care_start_date": day_fault(command.care_start_date)
-            or ("must not lie before the support's first day" if early else FINE)
-        }
-    )
-    _refuse_unless(support, SupportStatus.ASSIGNED)
+    first_day = command.care_start_date
+    refuse_faults({"care_start_date": day_fault(first_day) or _too_early(support, first_day)})
+    if not support.paused:
+        _refuse_unless(support, SupportStatus.ASSIGNED)
     started = SupportStarted(
         resident=plan.resident,
         plan_id=plan.plan_id,
         organisation=command.author.oin,
         task=command.author.task,
         support_id=support.support_id,
-        care_start_date=command.care_start_date,
+        care_start_date=first_day,
     )
     return (started,)
 

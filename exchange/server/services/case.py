@@ -1,6 +1,7 @@
 """CaseService: one case per resident, whichever desk a report comes to.
 
-Promises: a report works alike for residents known and unknown to the exchange; a case that is not there and
+Promises: a report works alike, and is answered alike to who has no part in the case, for residents known and
+unknown to the exchange; a case that is not there and
 a case of others are refused alike; a new professional belongs to an organisation that was granted the task.
 Source: Wmo 2015 2.3.2, 5.3.3; GDPR 5(1)(f).
 """
@@ -9,9 +10,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from msgspec.structs import replace
+
 from exchange.domain import stream_of
 from exchange.domain.case import CASE, JoinProfessional, LeaveCase, has_relation
 from exchange.domain.intake import receive_report as intake
+from exchange.domain.intake import works_on_case_afterwards
 from exchange.domain.plan import ReceiveReport
 from exchange.errors import RuleBroken
 from exchange.pipeline.elements import of_origin
@@ -59,17 +63,25 @@ async def receive_report(call: Call, request: pb.ReceiveReportRequest) -> pb.Rec
         ids = {
             "case_id": order.case_id if case is None else case.case_id,
             "plan_id": order.plan_id if case is None else case.plan_id,
+            "report_id": order.report_id,
             "opened": "yes" if case is None else "",
         }
-        steps = Steps(intake(order, case, plan), ids)
+        appends = intake(order, case, plan)
+        ids["related"] = "yes" if works_on_case_afterwards(order, case, appends) else ""
         bind()
-        return steps
+        return Steps(appends, ids)
 
     outcome = await command(
         call, request, anchor=stream_of("resident", resident), process=process, relation=False
     )
+    if not outcome.ids["related"]:
+        # Nothing of how the report landed: the event of the report is the last of its walk, here as there.
+        return pb.ReceiveReportResponse(
+            receipt=receipt(replace(outcome, leaves=1)), report_id=outcome.ids["report_id"]
+        )
     return pb.ReceiveReportResponse(
         receipt=receipt(outcome),
+        report_id=outcome.ids["report_id"],
         case_id=outcome.ids["case_id"],
         plan_id=outcome.ids["plan_id"],
         opened=bool(outcome.ids["opened"]),

@@ -1,6 +1,7 @@
 """ConsentService: questions to the resident, the answers, and withdrawal.
 
-Promises: withdrawing asks no version, and its answer waits until every answer judged before it has left.
+Promises: withdrawing asks no version, and its answer waits until every answer judged before it has left; each
+consent is shown by its own origin, and of one that is not shown neither a page, a count nor a token tells.
 Source: GDPR 4(11), 7; protos/exchange/v1/consent_service.proto.
 """
 
@@ -11,14 +12,14 @@ from typing import TYPE_CHECKING, Any, Final
 from exchange.domain import stream_of
 from exchange.domain.consent import CONSENT, GiveConsent, RefuseConsent, RequestConsent, WithdrawConsent
 from exchange.errors import RuleBroken
-from exchange.pipeline.elements import of_origin
+from exchange.pipeline.elements import Asker, held_as, of_rows
 from exchange.pipeline.walk import Steps
 from exchange.server.contract.copies import copies_of
 from exchange.server.contract.labels import labels_of
 from exchange.server.contract.names import enum_names, moment
 from exchange.server.contract.pages import page_rows
 from exchange.server.interceptor import Unary
-from exchange.server.walks import author_of, command, given_paths, read, receipt
+from exchange.server.walks import author_of, command, read, receipt
 from exchange.v1 import consent_service_pb2 as pb
 from exchange.v1.common_pb2 import Purpose
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from exchange.domain import Command
-    from exchange.pipeline.walk import CommandOutcome, View
+    from exchange.pipeline.walk import CommandOutcome, ReadOutcome, View
     from exchange.server.house import Call
 
 CONSENT_PREFIX: Final = "consent-"
@@ -75,14 +76,14 @@ async def give_consent(call: Call, request: pb.GiveConsentRequest) -> pb.GiveCon
         free_assessed=request.free_assessed,
         method=request.method,
     )
-    outcome = await _answer(call, request, order, expected_version=request.expected_version)
+    outcome = await _answer(call, request, order, expected=request.expected_version)
     return pb.GiveConsentResponse(receipt=receipt(outcome), version=_version(outcome))
 
 
 async def refuse_consent(call: Call, request: pb.RefuseConsentRequest) -> pb.RefuseConsentResponse:
     """Record a no."""
     order = RefuseConsent(now=call.now, author=author_of(call.caller))
-    outcome = await _answer(call, request, order, expected_version=request.expected_version, fence=True)
+    outcome = await _answer(call, request, order, expected=request.expected_version, fence=True)
     return pb.RefuseConsentResponse(receipt=receipt(outcome), version=_version(outcome))
 
 
@@ -94,37 +95,54 @@ async def withdraw_consent(call: Call, request: pb.WithdrawConsentRequest) -> pb
 
 
 async def list_consents(call: Call, request: pb.ListConsentsRequest) -> pb.ListConsentsResponse:
-    """List the consents of a case's resident, oldest question first."""
+    """List the consents of a case's resident that the caller may see, oldest question first."""
     caller, stream = call.caller, stream_of("case", request.case_id)
     start = call.house.pages.place(call.rpc, caller, request) or 0
+    asker = Asker(caller, request.claim.legal_basis, call.now)
 
-    def capture(view: View) -> list[Any]:
-        case = view.state(stream)
-        if case is None:
-            return []
-        linked = (one for one in view.scope(case.resident) if one.startswith(CONSENT_PREFIX))
-        states = [state for one in linked if (state := view.state(one)) is not None]
-        return sorted(states, key=lambda state: (state.start_time, state.consent_id))
+    def origins(view: View) -> list[str]:
+        return [held_as(state, caller) for state in _consents(view, stream)]
 
     outcome = await read(
         call,
         request,
         anchor=stream,
         labels=_LABELS,
-        groups=of_origin(_LABELS, caller.task),
-        capture=capture,
+        groups=of_rows(_LABELS, origins, asker, call.house.parts.register),
+        capture=lambda view: _consents(view, stream),
     )
     answer = pb.ListConsentsResponse(decision_id=outcome.decision_id)
-    rows = outcome.captured[start : start + page_rows(request)]
+    leaves = _leaves_by_origin(outcome)
+    # Only now paged: a row that is not shown takes no place on a page.
+    shown = [(state, held) for state in outcome.captured if (held := held_as(state, caller)) in leaves]
+    rows = shown[start : start + page_rows(request)]
     copies = copies_of(pb.Consent.DESCRIPTOR)
-    leaves = [path.partition(".")[2] for path in given_paths(outcome)]
-    for state in rows:
+    for state, held in rows:
         told = answer.consents.add()
-        for leaf in leaves:
+        for leaf in leaves[held]:
             copies[leaf](state, told)
-    if start + len(rows) < len(outcome.captured):
+    if start + len(rows) < len(shown):
         answer.next_page_token = call.house.pages.token(start + len(rows), call.rpc, caller, request)
     return answer
+
+
+def _consents(view: View, case_stream: str) -> list[Any]:
+    """Return the consents of a case's resident, oldest question first."""
+    case = view.state(case_stream)
+    if case is None:
+        return []
+    linked = (one for one in view.scope(case.resident) if one.startswith(CONSENT_PREFIX))
+    states = [state for one in linked if (state := view.state(one)) is not None]
+    return sorted(states, key=lambda state: (state.start_time, state.consent_id))
+
+
+def _leaves_by_origin(outcome: ReadOutcome) -> dict[str, list[str]]:
+    """Return the released leaves of a consent by the origin they are released of."""
+    found: dict[str, list[str]] = {}
+    for group in outcome.groups:
+        if group.fact.name in outcome.released:
+            found.setdefault(group.origin, []).append(group.path.partition(".")[2])
+    return found
 
 
 async def _answer(
@@ -132,7 +150,7 @@ async def _answer(
     request: Any,  # noqa: ANN401 -- a message that names a consent
     order: Command,
     *,
-    expected_version: int = 0,
+    expected: int | None = None,
     fence: bool = False,
 ) -> CommandOutcome:
     stream = stream_of("consent", request.consent_id)
@@ -140,8 +158,8 @@ async def _answer(
     def process(view: View) -> Steps:
         return Steps(((stream, CONSENT.decide(order, view.state(stream))),))
 
-    expected = (stream, expected_version) if expected_version else None
-    return await command(call, request, anchor=stream, process=process, expected=expected, fence=fence)
+    version = None if expected is None else (stream, expected)
+    return await command(call, request, anchor=stream, process=process, expected=version, fence=fence)
 
 
 def _version(outcome: CommandOutcome) -> int:

@@ -1,8 +1,8 @@
 """SubscriptionService: what happens on the plans a professional works on, each event judged when it is read.
 
 Promises: at least once and in order, idempotent by event id; nothing leaves on the ground of an earlier
-judgement; a refusal skips the event and is recorded; the stream ends when the service drains or the
-person's token ends.
+judgement; an event of whose own part nothing is released is judged, recorded and not sent; the stream ends
+when the service drains or the person's token ends.
 Source: the design's walk (re-gated at the moment of delivery); GDPR 7(3).
 """
 
@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from exchange.domain import stream_of
 from exchange.domain.case import has_relation
-from exchange.domain.plan import PLAN
+from exchange.domain.plan import PLAN, Support, SupportStarted, SupportStopped
+from exchange.domain.values import origin_of
 from exchange.errors import AccessDenied, Draining, Unavailable
 from exchange.pipeline.elements import Asker
 from exchange.pipeline.walk import ReadOutcome, ReadWalk
@@ -36,20 +37,32 @@ HEARTBEAT_S_DEFAULT: Final = 10
 ROWS_PER_LOOK: Final = 64
 TOPICS: Final = tuple(sorted(event.TOPIC for event in PLAN.events))
 VERSION_SUFFIX: Final = ".v"
-# Which collection of the plan an event changed, and by which attribute the element is found in it.
-CHANGED: Final[Mapping[str, tuple[str, str]]] = {
-    "plan.report_received": ("reports", "report_id"),
-    "plan.conversation_recorded": ("conversations", "conversation_id"),
-    "plan.situation_described": ("situations", "life_domain"),
-    "plan.goal_set": ("goals", "goal_id"),
-    "plan.lens_assessed": ("lens_assessments", "law"),
-    "plan.support_requested": ("supports", "support_id"),
-    "plan.support_assigned": ("supports", "support_id"),
-    "plan.support_started": ("supports", "support_id"),
-    "plan.support_stopped": ("supports", "support_id"),
-    "plan.agreed": ("agreements", "plan_version"),
-    "plan.disagreed": ("agreements", "plan_version"),
+
+
+class Changed(NamedTuple):
+    """Which collection of the plan an event changed, and by which attributes the element is found in it."""
+
+    collection: str = ""
+    names: tuple[str, ...] = ()
+    # What has no id of its own is its author's: two desks describe one life domain, each in its own words.
+    by_origin: bool = False
+
+
+CHANGED: Final[Mapping[str, Changed]] = {
+    "plan.report_received": Changed("reports", ("report_id",)),
+    "plan.conversation_recorded": Changed("conversations", ("conversation_id",)),
+    "plan.situation_described": Changed("situations", ("life_domain",), by_origin=True),
+    "plan.goal_set": Changed("goals", ("goal_id",)),
+    # Every assessment is kept: the one of this event is the one that says what it says.
+    "plan.lens_assessed": Changed("lens_assessments", ("law", "finding", "reason"), by_origin=True),
+    "plan.support_requested": Changed("supports", ("support_id",)),
+    "plan.support_assigned": Changed("supports", ("support_id",)),
+    "plan.support_started": Changed("supports", ("support_id",)),
+    "plan.support_stopped": Changed("supports", ("support_id",)),
+    "plan.agreed": Changed("agreements", ("plan_version",), by_origin=True),
+    "plan.disagreed": Changed("agreements", ("plan_version",), by_origin=True),
 }
+_OF_THE_PLAN_ITSELF: Final = Changed()
 
 
 class Change(NamedTuple):
@@ -129,14 +142,28 @@ def _change(call: Call, row: Row, plan: Any) -> Change:  # noqa: ANN401 -- PlanS
     # Opened whole: what an element is about may be sealed too.
     opened = call.house.parts.codec.decode(row.state, stream=row.stream, version=row.version, topic=row.topic)
     kind = row.topic.rpartition(VERSION_SUFFIX)[0]
-    collection, name = CHANGED.get(kind, ("", ""))
-    element = None
-    if collection:
-        named = getattr(opened.event, name)
-        element = next(
-            (one for one in reversed(getattr(plan, collection)) if getattr(one, name) == named), None
-        )
-    return Change(row, kind, plan.case_id, opened.meta.at, opened.event_id.hex(), collection, element)
+    changed = CHANGED.get(kind, _OF_THE_PLAN_ITSELF)
+    element = changed_element(changed, opened.event, plan)
+    return Change(row, kind, plan.case_id, opened.meta.at, opened.event_id.hex(), changed.collection, element)
+
+
+def changed_element(changed: Changed, event: Any, plan: Any) -> Any:  # noqa: ANN401 -- any event and element of a plan
+    """Return the element an event is about, as it is now; None where the event is about the plan itself.
+
+    Care that started and stopped is as it was then: it may have started again since, under the same support.
+    """
+    if not changed.collection:
+        return None
+    named = [(name, getattr(event, name)) for name in changed.names]
+    if changed.by_origin:
+        named.append(("origin", origin_of(event.task, event.organisation)))
+    elements = reversed(getattr(plan, changed.collection))
+    found = next((one for one in elements if all(getattr(one, name) == said for name, said in named)), None)
+    if isinstance(found, Support) and isinstance(event, SupportStarted):
+        return found.as_started(event.care_start_date)
+    if isinstance(found, Support) and isinstance(event, SupportStopped):
+        return found.as_stopped(event.care_end_date, event.stop_reason)
+    return found
 
 
 async def _judged(
@@ -150,16 +177,26 @@ async def _judged(
     return [
         _published(change, outcome)
         for (change, _), outcome in zip(walks, outcomes, strict=True)
-        if outcome is not None
+        if outcome is not None and _tells(change, outcome)
     ]
 
 
 def _asked(change: Change, fields: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the wanted paths this change can answer: of its own collection, and of the plan itself."""
-    own = f"{change.collection}."
-    return tuple(
-        path for path in fields if "." not in path or (change.element is not None and path.startswith(own))
-    )
+    """Return the wanted paths this change can answer: of its own collection, with those of the plan itself.
+
+    None where nothing is asked of what changed: that it changed is told with a part of it only.
+    """
+    of_plan = tuple(path for path in fields if "." not in path)
+    if not change.collection:
+        return of_plan
+    own = tuple(path for path in fields if path.startswith(f"{change.collection}."))
+    return (*own, *of_plan) if own and change.element is not None else ()
+
+
+def _tells(change: Change, outcome: ReadOutcome) -> bool:
+    """Tell whether anything of what changed is released; what is not is recorded, and not even named."""
+    released = (group.path for group in outcome.groups if group.fact.name in outcome.released)
+    return any(path.startswith(f"{change.collection}.") if change.collection else True for path in released)
 
 
 def _walk(call: Call, change: Change, claim: Claim, asked: tuple[str, ...]) -> ReadWalk:
