@@ -164,4 +164,5 @@ def _without_necessity(meta: Meta) -> Meta:
         meta.decision_id,
         meta.policy_hash,
         meta.facts_position,
+        trace=meta.trace,
     )

@@ -80,6 +80,7 @@ class Call:
     identity: Identity
     now: datetime
     house: House
+    trace: str = ""
     at_end: list[Callable[[], None]] = field(default_factory=list)
 
     @property

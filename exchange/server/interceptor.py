@@ -21,6 +21,7 @@ from exchange.errors import DeadlineTooClose, Draining, ExchangeError, RequestIn
 from exchange.server.contract.validation import Validator
 from exchange.server.house import Call
 from exchange.server.parts import MESSAGE_BYTES_MAX
+from exchange.server.traces import trace_among
 from exchange.server.status import DETAILS_KEY, code_of, status_of
 
 if TYPE_CHECKING:
@@ -116,7 +117,8 @@ class Guard:
         self._validator.check(request)
         # Only now: until its shape was checked it could be anything, and it goes into the log.
         record.request_id = getattr(request, "request_id", "")
-        call = Call(record.rpc, context, identity, now, house)
+        trace = trace_among(context.invocation_metadata() or ())
+        call = Call(record.rpc, context, identity, now, house, trace)
 
         def left(_context: Context) -> None:
             _finish(call)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 EVENT_ID_BYTES: Final = 16
 NECESSITY_CATEGORY: Final = "LOG"
+EVALUATED_CATEGORY: Final = "LOG"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,8 @@ class Meta:
     policy_hash: str
     facts_position: int
     necessity: str = ""
+    trace: str = ""  # "<trace id>-<span id>" of W3C Trace Context, where the caller told one
+    evaluated: str = ""  # JSON: whose right was asked about and what was answered, where nothing was done
 
 
 class Sealed(msgspec.Struct, array_like=True):
@@ -68,11 +71,16 @@ class Stored(msgspec.Struct, omit_defaults=True):
     r: str = ""
     s: list[Sealed] = []
     n: Sealed | None = None
+    t: str = ""
+    e: Sealed | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """One event read back, with what its walk said of it. `necessity` stays sealed unless asked for."""
+    """One event read back, with what its walk said of it.
+
+    `necessity` and `evaluated` stay sealed unless asked for.
+    """
 
     event: Event
     event_id: bytes
@@ -115,6 +123,7 @@ class Codec:
             g=(meta.decision_id, meta.policy_hash, meta.facts_position),
             d=clear,
             r=resident,
+            t=meta.trace,
         )
         place = (stream, version, kind.TOPIC, event_id)
         if sealed_in:
@@ -124,6 +133,8 @@ class Codec:
             stored.s = [self._seal(resident, category, part, place) for category, part in parts.items()]
         if meta.necessity and resident:
             stored.n = self._seal(resident, NECESSITY_CATEGORY, meta.necessity, place, label="necessity")
+        if meta.evaluated:
+            stored.e = self._seal(resident, EVALUATED_CATEGORY, meta.evaluated, place, label="evaluated")
         return _encode(stored)
 
     def decode(self, state: bytes, *, stream: str, version: int, topic: str) -> Opened:
@@ -143,10 +154,20 @@ class Codec:
     def necessity(self, state: bytes, *, stream: str, version: int, topic: str) -> str:
         """Open the necessity the caller gave; empty where there was none or the resident was erased."""
         stored, event_id = _parse(state, stream, topic)
-        if stored.n is None:
+        return self._words(stored, stored.n, (stream, version, topic, event_id), "necessity")
+
+    def evaluated(self, state: bytes, *, stream: str, version: int, topic: str) -> str:
+        """Open whose right was asked about; empty where nobody's was or the resident was erased."""
+        stored, event_id = _parse(state, stream, topic)
+        return self._words(stored, stored.e, (stream, version, topic, event_id), "evaluated")
+
+    def _words(
+        self, stored: Stored, part: Sealed | None, place: tuple[str, int, str, bytes], label: str
+    ) -> str:
+        if part is None:
             return ""
         try:
-            opened = self._open(stored.r, stored.n, (stream, version, topic, event_id), label="necessity")
+            opened = self._open(stored.r, part, place, label=label)
         except KeyDestroyed:
             return ""
         return msgspec.json.decode(opened, type=str)
@@ -209,7 +230,16 @@ def _unknown_shape(topic: str, stream: str) -> HistoryUnreadable:
 def _meta_of(stored: Stored) -> Meta:
     decision_id, policy_hash, facts_position = stored.g
     return Meta(
-        stored.at, stored.o, stored.k, stored.w, stored.p, stored.b, decision_id, policy_hash, facts_position
+        stored.at,
+        stored.o,
+        stored.k,
+        stored.w,
+        stored.p,
+        stored.b,
+        decision_id,
+        policy_hash,
+        facts_position,
+        trace=stored.t,
     )
 
 
