@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 EVENT_ID_BYTES: Final = 16
 NECESSITY_CATEGORY: Final = "LOG"
-EVALUATED_CATEGORY: Final = "LOG"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ class Meta:
     facts_position: int
     necessity: str = ""
     trace: str = ""  # "<trace id>-<span id>" of W3C Trace Context, where the caller told one
-    evaluated: str = ""  # JSON: whose right was asked about and what was answered, where nothing was done
+    evaluated: str = ""  # JSON: whose right was asked about and what was told; nothing of the resident
 
 
 class Sealed(msgspec.Struct, array_like=True):
@@ -72,15 +71,12 @@ class Stored(msgspec.Struct, omit_defaults=True):
     s: list[Sealed] = []
     n: Sealed | None = None
     t: str = ""
-    e: Sealed | None = None
+    e: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """One event read back, with what its walk said of it.
-
-    `necessity` and `evaluated` stay sealed unless asked for.
-    """
+    """One event read back, with what its walk said of it. `necessity` stays sealed unless asked for."""
 
     event: Event
     event_id: bytes
@@ -124,6 +120,7 @@ class Codec:
             d=clear,
             r=resident,
             t=meta.trace,
+            e=meta.evaluated,
         )
         place = (stream, version, kind.TOPIC, event_id)
         if sealed_in:
@@ -133,8 +130,6 @@ class Codec:
             stored.s = [self._seal(resident, category, part, place) for category, part in parts.items()]
         if meta.necessity and resident:
             stored.n = self._seal(resident, NECESSITY_CATEGORY, meta.necessity, place, label="necessity")
-        if meta.evaluated:
-            stored.e = self._seal(resident, EVALUATED_CATEGORY, meta.evaluated, place, label="evaluated")
         return _encode(stored)
 
     def decode(self, state: bytes, *, stream: str, version: int, topic: str) -> Opened:
@@ -154,20 +149,10 @@ class Codec:
     def necessity(self, state: bytes, *, stream: str, version: int, topic: str) -> str:
         """Open the necessity the caller gave; empty where there was none or the resident was erased."""
         stored, event_id = _parse(state, stream, topic)
-        return self._words(stored, stored.n, (stream, version, topic, event_id), "necessity")
-
-    def evaluated(self, state: bytes, *, stream: str, version: int, topic: str) -> str:
-        """Open whose right was asked about; empty where nobody's was or the resident was erased."""
-        stored, event_id = _parse(state, stream, topic)
-        return self._words(stored, stored.e, (stream, version, topic, event_id), "evaluated")
-
-    def _words(
-        self, stored: Stored, part: Sealed | None, place: tuple[str, int, str, bytes], label: str
-    ) -> str:
-        if part is None:
+        if stored.n is None:
             return ""
         try:
-            opened = self._open(stored.r, part, place, label=label)
+            opened = self._open(stored.r, stored.n, (stream, version, topic, event_id), label="necessity")
         except KeyDestroyed:
             return ""
         return msgspec.json.decode(opened, type=str)
@@ -240,6 +225,7 @@ def _meta_of(stored: Stored) -> Meta:
         policy_hash,
         facts_position,
         trace=stored.t,
+        evaluated=stored.e,
     )
 
 

@@ -1,4 +1,4 @@
-"""A desk for the scenarios of the standard: their own people and policy, judged by the gate of the service."""
+"""A desk for the scenarios of the standard: people and policy of theirs, the gate of the service."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -48,7 +49,7 @@ def scenario(town: Town) -> Iterator[Scenario]:
     yield connect
     for door, web in opened.values():
         web.close()
-        town.run(lambda door=door: door.stop(1))
+        town.run(partial(door.stop, 1))
 
 
 def told(standards_dir: Path, file: str, part: str = "evaluation") -> list[dict[str, Any]]:

@@ -90,7 +90,7 @@ def read_body(raw: bytes) -> dict[str, Any]:
         raise RequestInvalid("the request has no body", {"body": "must be a JSON object"})
     try:
         body = _decode(raw)
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):  # msgspec's errors are ValueErrors too
         raise RequestInvalid("the body cannot be read", {"body": "must be JSON"}) from None
     if not isinstance(body, dict):
         raise RequestInvalid("the body cannot be read", {"body": "must be a JSON object"})

@@ -36,7 +36,11 @@ COMMAND: Final = "COMMAND"
 UNKNOWN: Final = "unknown"
 # The necessity is told to the resident; of what was asked about, the pseudonym stands for the record asked.
 _OMITTED_ALWAYS: Final = ("request.context.necessity", "request.resource.id")
-_OMITTED_ERASED: Final = ("request.resource.properties.fields", "response.context.released_fields")
+_OMITTED_SEALED: Final = (
+    "request.resource.properties.fields",
+    "response.context.released_fields",
+    "response.context.withheld_fields",
+)
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -59,6 +63,7 @@ class DecisionLog:
     codec: Codec
     register: Register
     log_pseudonym: Callable[[str], str]
+    opens: bool = True  # which fields were asked is sealed; without opening it is left out, and said so
 
     def page(self, after: int, limit: int, *, until: int | None = None, organisation: str = "") -> Page:
         """Return at most `limit` records of decisions after a position and before another.
@@ -95,9 +100,9 @@ class DecisionLog:
     def _record(self, row: Row, meta: Meta, resident: str) -> Record:
         if row.topic != TOPIC:
             return _of_command(row, meta, self._resource(row, resident))
-        event = DecisionReader(self.codec, self.register, self.log_pseudonym).event(row)
-        evaluated = self.codec.evaluated(row.state, stream=row.stream, version=row.version, topic=row.topic)
-        told = _decode(evaluated) if evaluated else {}
+        decisions = DecisionReader(self.codec, self.register, self.log_pseudonym)
+        event = decisions.event(row) if self.opens else decisions.unopened(row)
+        told = _decode(meta.evaluated) if meta.evaluated else {}
         return _of_decision(row, meta, event, told, self._pseudonym(resident))
 
     def _resource(self, row: Row, resident: str) -> dict[str, Any]:
@@ -135,7 +140,7 @@ def _of_decision(
     who = _subject(event.professional, event.organisation, event.task)
     context: dict[str, Any] = {"purpose": event.purpose, "legal_basis": event.legal_basis}
     action, decision = event.action, event.outcome != Outcome.DENY
-    kind = "exchange" if not event.subject and not event.resident else "resident"
+    kind = "resident" if event.resident else "exchange"
     if event.action == EVALUATE and evaluated:
         # Who asked is not whose right it is about.
         context |= {"asked_by": who, "within": evaluated["within"]}
@@ -164,7 +169,7 @@ def _of_decision(
         basis=f"{event.legal_basis}@{event.basis_version}",
         rules=event.rules,
         consent=event.consent_id,
-        omitted=() if event.request else _OMITTED_ERASED,
+        omitted=() if event.request else _OMITTED_SEALED,
     )
 
 

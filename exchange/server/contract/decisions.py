@@ -114,10 +114,14 @@ class DecisionReader:
         try:
             opened = self._codec.decode(row.state, stream=row.stream, version=row.version, topic=row.topic)
         except KeyDestroyed:
-            clear, _, _ = self._codec.decode_clear(row.state, stream=row.stream, topic=row.topic)
-            return msgspec.convert({"resident": "", **_ERASED, **clear}, DisclosureDecided)
+            return self.unopened(row)
         assert isinstance(opened.event, DisclosureDecided)
         return opened.event
+
+    def unopened(self, row: Row) -> DisclosureDecided:
+        """Return a decision without its sealed words, whether they were erased or not."""
+        clear, _, _ = self._codec.decode_clear(row.state, stream=row.stream, topic=row.topic)
+        return msgspec.convert({"resident": "", **_ERASED, **clear}, DisclosureDecided)
 
 
 def _without_seal(whole: Decision, verdict: Verdict) -> Decision:
