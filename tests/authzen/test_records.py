@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -174,6 +175,25 @@ def test_what_was_erased_is_named_as_left_out(town: Town, story: Story) -> None:
     valid(record)
     assert record["request"]["resource"]["properties"]["fields"] == []
     assert "request.resource.properties.fields" in record["omitted"]
+
+
+def test_without_opening_only_the_asked_fields_are_left_out(web: Open, town: Town, story: Story) -> None:
+    story.wmo.plan.get_plan(claim=INVESTIGATE, plan_id=story.plan_id, fields=["version"])
+    web(worker(story)).post(EVALUATION, question(story))
+    opened = [json.dumps(without_fields(record), sort_keys=True) for record in records(town)]
+    unopened = replace(log_of(town), opens=False).page(0, ALL).records
+    for record in unopened:
+        valid(record)
+    assert [json.dumps(without_fields(record), sort_keys=True) for record in unopened] == opened
+    assert "goals.own_words" not in json.dumps(unopened)
+
+
+def without_fields(record: dict[str, Any]) -> dict[str, Any]:
+    request, response = dict(record["request"]), dict(record["response"])
+    request["resource"] = {name: request["resource"][name] for name in ("type", "id")}
+    context = response["context"].items()
+    response["context"] = {name: told for name, told in context if not name.endswith("_fields")}
+    return record | {"request": request, "response": response, "omitted": []}
 
 
 # --- the officer's pages ----------------------------------------------------------------------------------
