@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 TOPIC: Final = DisclosureDecided.TOPIC
 SEAL: Final = "R26"
 # What the resident reads of a question about a right: whatever the answer, nothing was given.
-ONLY_ASKED: Final = "Iemand vroeg alleen of dit mag. Er is niets gegeven."
+ONLY_ASKED: Final = "Iemand vroeg of een medewerker uw gegevens mag zien of gebruiken. Er is niets gegeven."
 # What is left of the sealed words of a decision once they are erased.
 _ERASED: Final[Mapping[str, Any]] = MappingProxyType(
     {"request": "", "subject": "", "released": (), "withheld": ()}
@@ -94,7 +94,7 @@ class DecisionReader:
             rules=event.rules,
             released_fields=event.released,
             withheld_fields=event.withheld,
-            explanation=f"{ONLY_ASKED} {told.resident}" if event.action == EVALUATE else told.resident,
+            explanation=ONLY_ASKED if event.action == EVALUATE else told.resident,
             leaf_index=row.position - 1,
             obligations=event.obligations,
             officer_explanation=told.officer,
@@ -130,6 +130,9 @@ def _without_seal(whole: Decision, verdict: Verdict) -> Decision:
     withheld = tuple(name for name in whole.withheld_fields if name not in hidden)
     released = tuple(name for name in verdict.fields if name not in withheld)
     told = view_for_requester(verdict)
+    if whole.action == EVALUATE:
+        # Nothing was released, sealed or not.
+        return replace(whole, rules=told.rules, outcome=str(told.outcome))
     denied = whole.outcome == Outcome.DENY and told.outcome is Outcome.DENY
     return replace(
         whole,
