@@ -7,6 +7,7 @@ import json
 import socket
 import ssl
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,7 +22,7 @@ from exchange.server.authzen.messages import EVALUATIONS_MAX
 from exchange.server.parts import MESSAGE_BYTES_MAX
 from tests.authzen.test_questions import question, worker
 from tests.authzen.web import CONFIGURATION, EVALUATION, EVALUATIONS, RECORDS, SEARCH
-from tests.server.town import CARE, made_up_bsns
+from tests.server.town import ADMIN, CARE, made_up_bsns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -122,6 +123,36 @@ def test_a_token_on_another_organisations_connection_is_refused(web: Open, town:
 def test_a_task_that_was_not_granted_is_refused(web: Open, town: Town) -> None:
     town.care()
     answer = web("z-1", "college:WMO", f"of-{CARE}").post(EVALUATION, ASKED)
+    assert (answer.status, answer.body["error"]) == (401, "CALLER_UNKNOWN")
+
+
+def test_an_open_connection_does_not_outlive_its_certificate_or_token(web: Open, town: Town) -> None:
+    mine = web("w-1")
+    assert mine.post(EVALUATION, ASKED).status == 200
+    told = []
+    for skew in (
+        timedelta(minutes=16),
+        town.credentials().valid_until - datetime.now(UTC) + timedelta(minutes=1),
+    ):
+        town.skew = skew
+        try:
+            told.append(mine.post(EVALUATION, ASKED))
+        finally:
+            town.skew = timedelta()
+    assert [(one.status, one.body["error"]) for one in told] == [
+        (401, "PERSON_TOKEN_INVALID"),
+        (401, "CALLER_UNKNOWN"),
+    ]
+
+
+def test_a_revoked_certificate_is_refused_on_its_open_connection(web: Open, town: Town) -> None:
+    oin = "00000009998887772000"
+    gone = town.join(oin, "wmo-aanbieder")
+    mine = web("z-1", "wmo-aanbieder", f"of-{oin}")
+    assert mine.post(EVALUATION, ASKED).status == 200
+    operator = town.worker("beheer", "beheerder-1").organisation
+    operator.revoke_certificate(claim=ADMIN, oin=oin, certificate_thumbprint=gone.thumbprint)
+    answer = mine.post(EVALUATION, ASKED)
     assert (answer.status, answer.body["error"]) == (401, "CALLER_UNKNOWN")
 
 
