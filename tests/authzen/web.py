@@ -23,6 +23,12 @@ SEARCH = "/access/v1/search/"
 RECORDS = "/decision-log/v1/records"
 CONFIGURATION = "/.well-known/authzen-configuration"
 TIMEOUT_S = 20
+# A question of w-1 about himself, and a plan that is nowhere.
+ASKED: dict[str, Any] = {
+    "subject": {"type": "professional", "id": "w-1"},
+    "action": {"name": "READ"},
+    "resource": {"type": "plan", "id": "5f3c9d1e-6a52-4c0e-9b1f-0d8a7e6c5b4a"},
+}
 
 
 @dataclass(frozen=True)
