@@ -44,6 +44,8 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8443, ge=0, le=65535)
     metrics_port: int = Field(default=9464, ge=0, le=65535)
+    admin_host: str = "127.0.0.1"
+    admin_port: int | None = Field(default=None, ge=0, le=65535)
     operator_oin: str = Field(default="00000001003214345000", pattern=r"^[0-9]{20}$")
     operator_name: str = Field(default="Gemeente Voorbeeld", max_length=200)
     operator_thumbprint: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
@@ -161,8 +163,9 @@ def _refuse_unknown_environment() -> None:
 
 def _refuse_weak(settings: Settings) -> None:
     if settings.mode == "development":
-        if settings.host not in LOOPBACK:
-            raise SettingsInvalid("development mode serves loopback only", host="not loopback")
+        for name in ("host", "admin_host"):
+            if getattr(settings, name) not in LOOPBACK:
+                raise SettingsInvalid("development mode serves loopback only", **{name: "not loopback"})
         return
     for name in PRODUCTION_NAMES:
         if not getattr(settings, name):

@@ -21,12 +21,21 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 for any.")] = None,
     metrics_port: Annotated[int | None, typer.Option(help="Port for metrics on loopback; 0 for any.")] = None,
+    admin_port: Annotated[
+        int | None, typer.Option(help="Port for AuthZEN and the decision log; 0 for any, off where left out.")
+    ] = None,
     log_file: Annotated[
         Path | None, typer.Option(help="File for log lines; standard error where left out.")
     ] = None,
 ) -> None:
-    """Serve gRPC with mutual TLS."""
+    """Serve gRPC, and AuthZEN where it is asked, with mutual TLS."""
     settings = load_settings(
-        config, data=data, host=host, port=port, metrics_port=metrics_port, log_file=log_file
+        config,
+        data=data,
+        host=host,
+        port=port,
+        metrics_port=metrics_port,
+        admin_port=admin_port,
+        log_file=log_file,
     )
     run_service(settings)

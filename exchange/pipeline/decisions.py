@@ -107,9 +107,18 @@ def decided(
     verdict: Verdict,
     facts_position: int,
     refused_whole: bool,
+    released_nothing: bool = False,
 ) -> DisclosureDecided:
-    """Build the event. `refused_whole` is a partial verdict to a caller who asked for all or nothing."""
-    released = () if refused_whole else tuple(name for name, one in verdict.fields.items() if one.release)
+    """Build the event.
+
+    `refused_whole` is a partial verdict to a caller who asked for all or nothing; `released_nothing` a
+    question about a right: whatever the verdict, no field leaves.
+    """
+    released = (
+        ()
+        if refused_whole or released_nothing
+        else tuple(name for name, one in verdict.fields.items() if one.release)
+    )
     withheld = tuple(name for name in _names(facts) if name not in released)
     assert facts.now is not None
     return DisclosureDecided(

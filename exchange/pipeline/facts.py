@@ -15,14 +15,13 @@ from exchange.domain.resident import age_at
 from exchange.domain.values import CaseRole, law_of_task
 from exchange.gate.consents import select_consent
 from exchange.gate.model import BreakGlass, Consent, Facts, Field
-from exchange.pipeline.walk import CommandWalk
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from exchange.domain.resident import ResidentState
     from exchange.gate.register import Register
-    from exchange.pipeline.walk import Caller, ReadWalk, View
+    from exchange.pipeline.walk import Caller, View, Walk
 
 AUTHENTICATED: Final = "2FA+mTLS"
 RESIDENT_TASK: Final = "betrokkene"
@@ -103,7 +102,7 @@ class Standing(NamedTuple):
     role: str = ""  # in which the caller works on the case; never what a token says of its bearer
 
 
-def standing_of(walk: CommandWalk | ReadWalk, view: View, subject: Subject) -> Standing:
+def standing_of(walk: Walk, view: View, subject: Subject) -> Standing:
     """Find out."""
     caller, now = walk.caller, walk.now
     case = view.state(subject.case_stream) if subject.case_stream else None
@@ -131,7 +130,7 @@ def standing_of(walk: CommandWalk | ReadWalk, view: View, subject: Subject) -> S
 
 
 def assemble(
-    walk: CommandWalk | ReadWalk,
+    walk: Walk,
     standing: Standing,
     fields: Sequence[Field],
     provider: str,
@@ -161,7 +160,7 @@ def assemble(
         delivered_later=bool(getattr(walk, "delivered_later", False)),
         break_glass=BreakGlass(*claim.break_glass) if claim.break_glass else None,
         speaks_for_self=standing.own_word,
-        records=isinstance(walk, CommandWalk),
+        records=walk.records,
     )
     if not standing.consents:
         return facts

@@ -19,7 +19,7 @@ from exchange.errors import Draining, ExchangeError, Overloaded
 from exchange.pipeline.facts import RESIDENT_PREFIX
 from exchange.pipeline.hot import DISCLOSURE_PREFIX, SCOPE_PREFIX
 from exchange.pipeline.steps import UNKNOWN_RESIDENT
-from exchange.pipeline.walk import CommandOutcome, CommandWalk, ReadOutcome
+from exchange.pipeline.walk import CommandOutcome, CommandWalk, EvaluationOutcome, ReadOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -36,7 +36,8 @@ LOADERS: Final = 2
 FENCE_WAIT_MAX_S: Final = 2.0
 LOAD_ROUNDS_MAX: Final = 8
 
-Waiting = tuple["Walk", "asyncio.Future[CommandOutcome | ReadOutcome]"]
+WalkOutcome = CommandOutcome | ReadOutcome | EvaluationOutcome
+Waiting = tuple["Walk", "asyncio.Future[WalkOutcome]"]
 Group = list[Waiting]
 
 
@@ -67,7 +68,7 @@ class Pipeline:
 
     # --- the door -------------------------------------------------------------------------------
 
-    async def submit(self, walk: Walk) -> CommandOutcome | ReadOutcome:
+    async def submit(self, walk: Walk) -> WalkOutcome:
         """Return the outcome, committed. Raises ExchangeError; a refusal is recorded before it is raised."""
         if self._draining:
             raise Draining("the service is stopping")
@@ -81,7 +82,7 @@ class Pipeline:
         except BaseException:
             self._leave()
             raise
-        future: asyncio.Future[CommandOutcome | ReadOutcome] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[WalkOutcome] = asyncio.get_running_loop().create_future()
         # Counted until it ended: callers who hang up must not make room for more.
         future.add_done_callback(self._leave)
         self._waiting.append((walk, future))
@@ -97,7 +98,7 @@ class Pipeline:
         if not self._inside:
             self._idle.set()
 
-    def answering(self, outcome: ReadOutcome) -> Callable[[], None]:
+    def answering(self, outcome: ReadOutcome | EvaluationOutcome) -> Callable[[], None]:
         """Tell that an answer about a resident is on its way out; call the result when it has left."""
         left: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._answering.setdefault(outcome.resident, set()).add(left)
@@ -290,7 +291,7 @@ class Pipeline:
     def _settle(
         self,
         walk: Walk,
-        future: asyncio.Future[CommandOutcome | ReadOutcome],
+        future: asyncio.Future[WalkOutcome],
         done: asyncio.Future[list[Outcome]],
     ) -> None:
         error = _error_of(done)
@@ -305,9 +306,7 @@ class Pipeline:
             self._answer(walk, future, outcome)
         self._tell_committed()
 
-    def _answer(
-        self, walk: Walk, future: asyncio.Future[CommandOutcome | ReadOutcome], outcome: Outcome
-    ) -> None:
+    def _answer(self, walk: Walk, future: asyncio.Future[WalkOutcome], outcome: Outcome) -> None:
         self.counts["refused" if isinstance(outcome, ExchangeError) else walk.rpc] += 1
         if future.done():
             return

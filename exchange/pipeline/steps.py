@@ -19,7 +19,7 @@ from exchange.gate.model import Outcome
 from exchange.pipeline.answers import refusal_error
 from exchange.pipeline.decisions import decided
 from exchange.pipeline.facts import NOTHING_KNOWN, assemble, is_stranger, seal_fields, standing_of, subject_of
-from exchange.pipeline.walk import CommandOutcome, ReadOutcome, ReadWalk, RefusalOutcome, StoredAnswer
+from exchange.pipeline.walk import CommandOutcome, CommandWalk, ReadOutcome, RefusalOutcome, StoredAnswer
 from exchange.store.batch import Request
 from exchange.store.codec import Meta
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from exchange.pipeline.facts import Subject
     from exchange.pipeline.overlay import Overlay
     from exchange.pipeline.verdicts import Verdicts
-    from exchange.pipeline.walk import CommandWalk, Group, Steps, Walk
+    from exchange.pipeline.walk import Caller, Group, ReadWalk, Steps, View, Walk
 
 UNKNOWN_RESIDENT: Final = "unknown"
 WHOLE: Final = frozenset({Outcome.PERMIT, Outcome.PERMIT_BREAK_GLASS})
@@ -66,7 +66,7 @@ def run_command(
 ) -> CommandOutcome | ExchangeError:
     """Return the outcome, or the error to answer with. Raises ExchangeError where nothing is recorded."""
     # First: an answer given before is not for whose certificate or task has ended since.
-    check_caller(walk, overlay)
+    check_caller(walk.caller, overlay)
     told = answers.in_memory(walk)
     if told is not None:
         return told
@@ -94,13 +94,13 @@ def run_read(
     walk: ReadWalk, overlay: Overlay, register: Register, fresh_id: Callable[[], bytes]
 ) -> ReadOutcome | ExchangeError:
     """Return what may leave, with its decision recorded in the batch; or the refusal, recorded alike."""
-    check_caller(walk, overlay)
+    check_caller(walk.caller, overlay)
     subject = subject_of(overlay, walk.anchor)
     groups = walk.groups(overlay, walk.fields)
     resident = overlay.state(stream_of("resident", subject.resident)) if subject.resident else None
     standing = standing_of(walk, overlay, subject)
     fields = seal_fields(resident, walk.caller, standing.role, [group.fact for group in groups])
-    provider = _provider(overlay, walk.anchor) or walk.caller.task
+    provider = provider_of(overlay, walk.anchor) or walk.caller.task
     facts = assemble(walk, standing, fields, provider, register)
     verdict = judge(facts, register)
     judged = Judged(subject, facts, verdict, fresh_id().hex(), overlay.position)
@@ -110,14 +110,13 @@ def run_read(
     refused_whole = short and not walk.allow_partial
     _decide(walk, overlay, judged, action=walk.action, refused_whole=refused_whole)
     if refused_whole or not verdict.permitted:
-        return refusal_error(_refusal(walk, judged, _beside_apart(judged, groups, register), register))
+        return refusal_error(refusal_of(walk, judged, register, _beside_apart(judged, groups, register)))
     told, _ = _beside_apart(judged, groups, register)
     return _permitted(walk, overlay, groups, judged, told)
 
 
-def check_caller(walk: Walk, overlay: Overlay) -> None:
+def check_caller(caller: Caller, overlay: Overlay) -> None:
     """Refuse a caller whose certificate or task ended, in the same order as everything else."""
-    caller = walk.caller
     organisation = overlay.state(stream_of("organisation", caller.organisation))
     if organisation is None or organisation.left:
         raise CallerUnknown("this organisation is not registered")
@@ -162,7 +161,7 @@ def _refuse(
     walk: CommandWalk, overlay: Overlay, answers: Answers, judged: Judged, register: Register
 ) -> AccessDenied:
     _decide(walk, overlay, judged, action="COMMAND", refused_whole=True)
-    refusal = _refusal(walk, judged, (judged.verdict, judged.facts), register)
+    refusal = refusal_of(walk, judged, register)
     text = answers.note(walk, StoredAnswer(refused=refusal))
     overlay.batch.requests.append(Request(walk.caller.organisation, walk.request_id, walk.content, text))
     return refusal_error(refusal)
@@ -179,13 +178,15 @@ def _decide(walk: Walk, overlay: Overlay, judged: Judged, *, action: str, refuse
         facts_position=judged.position,
         refused_whole=refused_whole,
     )
-    overlay.append([(judged.stream, [event])], _meta(walk, judged))
+    overlay.append([(judged.stream, [event])], meta_of(walk, judged))
 
 
-def _refusal(
-    walk: Walk, judged: Judged, beside_apart: tuple[Verdict, Facts], register: Register
+def refusal_of(
+    walk: Walk, judged: Judged, register: Register, beside_apart: tuple[Verdict, Facts] | None = None
 ) -> RefusalOutcome:
-    verdict, facts = _for_stranger(walk, judged, register) or beside_apart
+    """Return what the caller is told of a refusal: to a stranger, as if it were about nobody."""
+    own = beside_apart or (judged.verdict, judged.facts)
+    verdict, facts = _for_stranger(walk, judged, register) or own
     told = explain(verdict, facts, register)
     return RefusalOutcome(
         decision_id=judged.decision_id,
@@ -201,7 +202,7 @@ def _for_stranger(walk: Walk, judged: Judged, register: Register) -> tuple[Verdi
     if not judged.subject.resident or not is_stranger(judged.facts):
         return None
     fields = judged.facts.fields or ()
-    if isinstance(walk, ReadWalk):
+    if not isinstance(walk, CommandWalk):
         fields = tuple(group.fact for group in walk.groups(NOTHING_KNOWN, walk.fields))
     about_nobody = subject_of(NOTHING_KNOWN, walk.anchor)
     facts = assemble(walk, standing_of(walk, NOTHING_KNOWN, about_nobody), fields, walk.caller.task, register)
@@ -214,7 +215,7 @@ def _record(
     walk: CommandWalk, overlay: Overlay, answers: Answers, permit: Permit, steps: Steps
 ) -> CommandOutcome:
     changes = any(events for _, events in steps.appends)
-    count, entry = overlay.append(steps.appends, _meta(walk, permit)) if changes else (0, b"")
+    count, entry = overlay.append(steps.appends, meta_of(walk, permit)) if changes else (0, b"")
     position = overlay.position
     outcome = CommandOutcome(
         position=position,
@@ -241,12 +242,14 @@ def _check_version(walk: CommandWalk, overlay: Overlay) -> None:
         raise VersionConflict("somebody else was first", expected=str(expected), found=str(found))
 
 
-def _provider(overlay: Overlay, anchor: str) -> str:
-    state = overlay.state(anchor) if anchor else None
+def provider_of(view: View, anchor: str) -> str:
+    """Return the task that what is asked about comes from, empty where nothing is known of it."""
+    state = view.state(anchor) if anchor else None
     return task_of(getattr(state, "origin", ""))
 
 
-def _meta(walk: Walk, judged: Judged | Permit) -> Meta:
+def meta_of(walk: Walk, judged: Judged | Permit) -> Meta:
+    """Return what the events of a walk say of it."""
     caller, verdict = walk.caller, judged.verdict
     basis = f"{verdict.basis_id}@{verdict.basis_version}" if verdict.basis_id else walk.claim.legal_basis
     return Meta(
@@ -260,4 +263,5 @@ def _meta(walk: Walk, judged: Judged | Permit) -> Meta:
         policy_hash=verdict.policy_hash,
         facts_position=judged.position,
         necessity=walk.claim.necessity,
+        trace=walk.trace,
     )

@@ -91,6 +91,12 @@ class CommandWalk:
     expected: tuple[str, int] | None = None
     relation: bool = True
     fence: bool = False
+    trace: str = ""
+
+    @property
+    def records(self) -> bool:
+        """Something is recorded about the resident."""
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +130,41 @@ class ReadWalk:
     relation: bool = True
     delivered_later: bool = False
     streams: tuple[str, ...] = ()
+    trace: str = ""
+
+    @property
+    def records(self) -> bool:
+        """Nothing is recorded about the resident but that it was asked."""
+        return False
 
 
-Walk = CommandWalk | ReadWalk
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationWalk:
+    """A question about a right: may `caller` do this? Who asks it is `asker`; nothing is released.
+
+    `evaluated` is the question as it was put, plain values for the record. `understood` tells whether the
+    exchange has a word for everything it names.
+    """
+
+    rpc: str
+    asker: Caller
+    caller: Caller
+    claim: Claim
+    now: datetime
+    anchor: str
+    fields: tuple[str, ...]
+    groups: Callable[[View, tuple[str, ...]], Sequence[Group]]
+    evaluated: Mapping[str, Any]
+    understood: bool = True
+    records: bool = False
+    allow_partial: bool = False
+    relation: bool = True
+    delivered_later: bool = False
+    streams: tuple[str, ...] = ()
+    trace: str = ""
+
+
+Walk = CommandWalk | ReadWalk | EvaluationWalk
 
 
 class CommandOutcome(msgspec.Struct, frozen=True):
@@ -172,4 +210,18 @@ class ReadOutcome:
     withheld_paths: tuple[str, ...]
     rules: tuple[str, ...]
     obligations: tuple[str, ...]
+    resident: str
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationOutcome:
+    """What who asked about a right may know: as if no seal existed, and alike for what does not exist."""
+
+    decision: bool
+    decision_id: str
+    position: int
+    rules: tuple[str, ...]
+    explanation: str
+    remedies: tuple[str, ...]
+    withheld_paths: tuple[str, ...]
     resident: str

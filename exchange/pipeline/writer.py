@@ -15,11 +15,18 @@ from typing import TYPE_CHECKING, Final
 from exchange.errors import ExchangeError, KeyUnavailable, StoreUnavailable, Unavailable
 from exchange.ledger.merkle import Frontier, hash_leaf
 from exchange.pipeline.answers import Answers
+from exchange.pipeline.evaluation import run_evaluation
 from exchange.pipeline.hot import Recent
 from exchange.pipeline.overlay import Overlay
 from exchange.pipeline.steps import run_command, run_read
 from exchange.pipeline.verdicts import Verdicts
-from exchange.pipeline.walk import CommandOutcome, CommandWalk, ReadOutcome
+from exchange.pipeline.walk import (
+    CommandOutcome,
+    CommandWalk,
+    EvaluationOutcome,
+    EvaluationWalk,
+    ReadOutcome,
+)
 from exchange.store.errors import HeadMoved, Taken
 
 if TYPE_CHECKING:
@@ -36,7 +43,7 @@ if TYPE_CHECKING:
     from exchange.store.reader import SQLiteReader
     from exchange.store.sqlite import SQLiteRecorder
 
-Outcome = CommandOutcome | ReadOutcome | ExchangeError
+Outcome = CommandOutcome | ReadOutcome | EvaluationOutcome | ExchangeError
 COMMIT_TRIES_MAX: Final = 4
 
 
@@ -191,6 +198,8 @@ class Writer:
             try:
                 if isinstance(walk, CommandWalk):
                     outcomes.append(run_command(walk, overlay, self._verdicts, self._answers, self._fresh_id))
+                elif isinstance(walk, EvaluationWalk):
+                    outcomes.append(run_evaluation(walk, overlay, self.register, self._fresh_id))
                 else:
                     outcomes.append(run_read(walk, overlay, self.register, self._fresh_id))
             except StoreUnavailable:

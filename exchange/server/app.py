@@ -15,6 +15,9 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from exchange.errors import SettingsInvalid
+from exchange.server.authzen.app import AuthzenApp
+from exchange.server.authzen.desk import GateDesk
+from exchange.server.authzen.door import AuthzenDoor
 from exchange.server.house import open_house
 from exchange.server.interceptor import Guard, Streaming, Unary
 from exchange.server.metrics import Metrics
@@ -91,6 +94,8 @@ class ExchangeServer:
         self._bell_ringer: asyncio.Task[None] | None = None
         self._health = health.aio.HealthServicer()
         self.metrics_port = 0  # 0 while no metrics are served
+        self.admin_port = 0  # 0 while there is no administration door
+        self._web: AuthzenDoor | None = None
 
     async def start(self) -> int:
         """Open the door; return its port. Raises SettingsInvalid when a port or certificate does not do."""
@@ -109,6 +114,9 @@ class ExchangeServer:
         self._metrics.watch(house)
         if self._config.metrics_port is not None:
             self.metrics_port = self._metrics.serve(self._config.metrics_port)
+        if self._config.admin_port is not None:
+            self._web = AuthzenDoor(AuthzenApp(house, GateDesk(), self._log, self._metrics), self._config)
+            self.admin_port = await self._web.start(self._config.admin_port)
         await server.start()
         for name in ("", *services):
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
@@ -123,8 +131,10 @@ class ExchangeServer:
         if self._bell_ringer is not None:
             self._bell_ringer.cancel()
             await asyncio.gather(self._bell_ringer, return_exceptions=True)
+        closing = [] if self._web is None else [self._web.stop(grace_s)]
         if self._server is not None:
-            await self._server.stop(grace_s)
+            closing.append(self._server.stop(grace_s))
+        await asyncio.gather(*closing)
         if self._house is not None:
             self._house.pool.shutdown(wait=True)
         self._metrics.close()

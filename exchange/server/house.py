@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from exchange.pipeline.elements import PlanGroups
 from exchange.server.caller.identity import Identities
@@ -20,8 +20,6 @@ from exchange.server.limits import Buckets, Streams
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
-
-    import grpc
 
     from exchange.pipeline.walk import Caller
     from exchange.server.caller.identity import Identity
@@ -70,16 +68,25 @@ class House:
     streams: Streams
     bells: Bells = field(default_factory=Bells)
 
+    async def state(self, stream: str) -> Any:  # noqa: ANN401 -- each aggregate has its own state class
+        """Return a stream's folded state as last committed, None where it is empty."""
+        entry = self.parts.hot.peek(stream)
+        if entry is None:
+            loop = asyncio.get_running_loop()
+            entry = await loop.run_in_executor(self.pool, self.parts.loader.load, stream)
+            self.parts.hot.put(stream, entry)
+        return entry.state
+
 
 @dataclass(slots=True)
 class Call:
     """One call: which rpc, who asks, when, and the house it came into."""
 
     rpc: str
-    context: grpc.aio.ServicerContext[bytes, bytes]
     identity: Identity
     now: datetime
     house: House
+    trace: str = ""
     at_end: list[Callable[[], None]] = field(default_factory=list)
 
     @property

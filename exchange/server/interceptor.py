@@ -22,6 +22,7 @@ from exchange.server.contract.validation import Validator
 from exchange.server.house import Call
 from exchange.server.parts import MESSAGE_BYTES_MAX
 from exchange.server.status import DETAILS_KEY, code_of, status_of
+from exchange.server.traces import trace_among
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -116,7 +117,8 @@ class Guard:
         self._validator.check(request)
         # Only now: until its shape was checked it could be anything, and it goes into the log.
         record.request_id = getattr(request, "request_id", "")
-        call = Call(record.rpc, context, identity, now, house)
+        trace = trace_among(context.invocation_metadata() or ())
+        call = Call(record.rpc, identity, now, house, trace)
 
         def left(_context: Context) -> None:
             _finish(call)
@@ -154,7 +156,11 @@ class Guard:
         else:
             incident = self._house.parts.fresh_uuid()
             self._log.error(
-                "defect", rpc=record.rpc, error=type(raised).__name__, place=_place(raised), incident=incident
+                "defect",
+                rpc=record.rpc,
+                error=type(raised).__name__,
+                place=place_of(raised),
+                incident=incident,
             )
             error = ExchangeError("an unforeseen error; report it with its incident number")
         status = status_of(error, incident)
@@ -208,7 +214,7 @@ def _finish(call: Call) -> None:
         call.at_end.pop()()
 
 
-def _place(raised: Exception) -> str:
+def place_of(raised: Exception) -> str:
     """Return file and line where it was raised: says where to look, and nothing of what was in memory."""
     trace = raised.__traceback__
     while trace is not None and trace.tb_next is not None:

@@ -67,7 +67,7 @@ class Parts:
 class ServerConfig:
     """Where the door stands and what it bears. Certificates are PEM; port 0 takes a free one.
 
-    `development` turns reflection on. `metrics_port` None serves no metrics.
+    `development` turns reflection on. `metrics_port` None serves no metrics, `admin_port` None no AuthZEN.
     """
 
     address: str
@@ -77,6 +77,8 @@ class ServerConfig:
     client_authorities: bytes
     development: bool = False
     metrics_port: int | None = None
+    admin_address: str = "127.0.0.1"
+    admin_port: int | None = None
     deadline_default_s: float = 10.0
     deadline_max_s: float = 60.0
     calls_per_second: float = 5_000.0  # of one organisation, sustained

@@ -79,6 +79,7 @@ async def command(
         expected=expected,
         relation=relation,
         fence=fence,
+        trace=call.trace,
     )
     outcome = await call.house.parts.pipeline.submit(walk)
     assert isinstance(outcome, CommandOutcome)
@@ -107,6 +108,7 @@ async def read(
         capture=capture,
         allow_partial=getattr(request, "allow_partial", False),
         relation=relation,
+        trace=call.trace,
     )
     return await ask(call, walk)
 

@@ -42,6 +42,8 @@ class Meta(msgspec.Struct, frozen=True):
     policy_hash: str
     facts_position: int
     necessity: str = ""
+    trace: str = ""  # "<trace id>-<span id>" of W3C Trace Context, where the caller told one
+    evaluated: str = ""  # JSON: whose right was asked about and what was told; nothing of the resident
 
 
 class Sealed(msgspec.Struct, array_like=True):
@@ -67,6 +69,8 @@ class Stored(msgspec.Struct, omit_defaults=True):
     r: str = ""
     s: list[Sealed] = []
     n: Sealed | None = None
+    t: str = ""
+    e: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +118,8 @@ class Codec:
             g=(meta.decision_id, meta.policy_hash, meta.facts_position),
             d=clear,
             r=resident,
+            t=meta.trace,
+            e=meta.evaluated,
         )
         place = (stream, version, kind.TOPIC, event_id)
         if sealed_in:
@@ -208,7 +214,17 @@ def _unknown_shape(topic: str, stream: str) -> HistoryUnreadable:
 def _meta_of(stored: Stored) -> Meta:
     decision_id, policy_hash, facts_position = stored.g
     return Meta(
-        stored.at, stored.o, stored.k, stored.w, stored.p, stored.b, decision_id, policy_hash, facts_position
+        stored.at,
+        stored.o,
+        stored.k,
+        stored.w,
+        stored.p,
+        stored.b,
+        decision_id,
+        policy_hash,
+        facts_position,
+        trace=stored.t,
+        evaluated=stored.e,
     )
 
 

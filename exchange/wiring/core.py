@@ -142,7 +142,6 @@ def _open_parts(settings: Settings, now: Callable[[], datetime], opened: ExitSta
     keys = opened.enter_context(closing(KeyStore(key_file(settings), kek)))
     links = opened.enter_context(closing(LinkStore(key_file(settings), kek)))
     identity = IdentityKeys(keys.service_secret("identity"))
-    log_key = keys.service_secret("log-pseudonym")
     recorder = opened.enter_context(closing(SQLiteRecorder(event_file(settings))))
     reader = opened.enter_context(closing(SQLiteReader(event_file(settings))))
     codec, hot, register = Codec(keys), HotStates(settings.hot_mib * 1024 * 1024), Register.load()
@@ -176,7 +175,7 @@ def _open_parts(settings: Settings, now: Callable[[], datetime], opened: ExitSta
         checkpoints=ledger.checkpoints,
         signer=ledger.signer,
         integrator=_integrator(ledger, reader, now),
-        log_pseudonym=lambda ref: hmac.new(log_key, ref.encode(), sha256).hexdigest()[:24],
+        log_pseudonym=log_pseudonyms(keys),
         page_key=keys.service_secret("page-token"),
     )
 
@@ -238,6 +237,12 @@ def publisher_of(core: Core, on_error: Callable[[ExchangeError], None]) -> Publi
 def pipeline_of(core: Core) -> Pipeline:
     """Return the queue before a core's writer."""
     return Pipeline(core.writer, core.hot, core.loader)
+
+
+def log_pseudonyms(keys: KeyStore) -> Callable[[str], str]:
+    """Return what makes pseudonyms of residents for the officers' logs: 96 bits of an HMAC-SHA-256."""
+    key = keys.service_secret("log-pseudonym")
+    return lambda ref: hmac.new(key, ref.encode(), sha256).hexdigest()[:24]
 
 
 def development_authority(settings: Settings) -> DevelopmentAuthority:

@@ -87,7 +87,7 @@ async def run_core(settings: Settings, core: Core, material: Material, log: Any)
     collecting: asyncio.Task[None] | None = None
     try:
         port = await server.start()
-        _say_ready(settings, core, port, server.metrics_port)
+        _say_ready(settings, core, port, server)
         log.info("ready", port=port)
         collecting = loop.create_task(collect_when_idle(lambda: pipeline.depth == 0))
         await stop.wait()
@@ -125,6 +125,8 @@ def _config(settings: Settings, material: Material) -> ServerConfig:
         address=settings.host,
         port=settings.port,
         metrics_port=settings.metrics_port,
+        admin_address=settings.admin_host,
+        admin_port=settings.admin_port,
         server_certificate=material.server_certificate,
         server_key=material.server_key,
         client_authorities=material.client_authorities,
@@ -155,12 +157,13 @@ def door_material(settings: Settings) -> tuple[Material, str, str]:
     return material, issued["thumbprint"], issued["signing_key"]
 
 
-def _say_ready(settings: Settings, core: Core, port: int, metrics_port: int) -> None:
+def _say_ready(settings: Settings, core: Core, port: int, server: ExchangeServer) -> None:
     """Write, whole or not at all, where the service listens: for scripts that started it."""
     told = {
         "pid": os.getpid(),
         "target": f"{settings.host}:{port}",
-        "metrics_port": metrics_port,
+        "metrics_port": server.metrics_port,
+        "admin_target": f"{settings.admin_host}:{server.admin_port}" if server.admin_port else "",
         "origin": core.origin,
         "log_vkey": core.signer.vkey,
     }

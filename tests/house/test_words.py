@@ -22,6 +22,7 @@ OTHER_SENSE = {
         "client_ca",
     ],
     "the person and category a key is kept for": ["owner", "_owner"],
+    "the administration port, not a person": ["admin_port", "admin_host", "admin_address"],
     "the ledger's word for an audit pack": ["export_pack", "export"],
     "what somebody needs (a care need), not GDPR 5(1)(c)": ["domains_of_need", "needs", "SCORE_OF_NEED_MAX"],
     "the case file's word for the fields a purpose needs": ["need_fields"],

@@ -61,6 +61,8 @@ metas = st.builds(
             "decision_id",
             "policy_hash",
             "necessity",
+            "trace",
+            "evaluated",
         ),
         st.text(max_size=30),
     ),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -119,8 +121,8 @@ def start() -> Iterator[Callable[[Path], subprocess.Popen[bytes]]]:
     """Start a service on a folder; what still runs at the end is killed."""
     started: list[subprocess.Popen[bytes]] = []
 
-    def start_one(data: Path) -> subprocess.Popen[bytes]:
-        words = ["serve", "--data", str(data), "--port", "0", "--metrics-port", "0"]
+    def start_one(data: Path, *more: str) -> subprocess.Popen[bytes]:
+        words = ["serve", "--data", str(data), "--port", "0", "--metrics-port", "0", *more]
         process = subprocess.Popen([sys.executable, "-m", "exchange", *words], stderr=subprocess.DEVNULL)  # noqa: S603 -- our own program
         started.append(process)
         return process
@@ -152,6 +154,7 @@ def test_a_service_says_where_it_listens_and_takes_it_back(
     (shard.data / READY_FILE).write_text(json.dumps({"pid": os.getpid(), "target": "127.0.0.1:1"}))
     process = start(shard.data)
     told = ready(process, shard.data)
+    assert told["admin_target"] == ""
     host, _, port = told["target"].rpartition(":")
     with socket.create_connection((host, int(port)), timeout=WAIT_MAX_S):
         process.send_signal(signal.SIGTERM)
@@ -159,14 +162,23 @@ def test_a_service_says_where_it_listens_and_takes_it_back(
     assert not (shard.data / READY_FILE).exists()
 
 
-def test_a_first_start_publishes_its_first_event(
-    empty: Settings, start: Callable[[Path], subprocess.Popen[bytes]]
+def test_a_first_start_publishes_its_first_event_and_opens_the_ports_it_was_asked(
+    empty: Settings, start: Callable[..., subprocess.Popen[bytes]]
 ) -> None:
-    process = start(empty.data)
+    process = start(empty.data, "--admin-port", "0")
     told = ready(process, empty.data)
+    operator = empty.data / "operator"
+    context = ssl.create_default_context(cafile=str(operator / "ca.pem"))
+    context.load_cert_chain(operator / "client.pem", operator / "client.key")
+    host, _, port = told["admin_target"].rpartition(":")
+    line = http.client.HTTPSConnection(host, int(port), context=context, timeout=WAIT_MAX_S)
+    line.request("GET", "/.well-known/authzen-configuration")
+    said = json.loads(line.getresponse().read())
+    assert said["policy_decision_point"] == f"https://{told['admin_target']}"
     note = published_checkpoint(empty).read_text(encoding="utf-8")
     assert note.startswith(f"{told['origin']}\n1\n")
     assert told["log_vkey"].startswith(f"{told['origin']}+")
     process.send_signal(signal.SIGINT)
     assert process.wait(WAIT_MAX_S) == 0
+    line.close()
     assert position(empty) == 1

@@ -195,9 +195,17 @@ def test_development_serves_loopback(host: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "exchange.example", ""])  # noqa: S104 -- must be refused
-def test_development_serves_nothing_else(host: str) -> None:
-    with pytest.raises(SettingsInvalid, match="loopback"):
-        load_settings(host=host)
+@pytest.mark.parametrize("name", ["host", "admin_host"])
+def test_development_serves_nothing_else(name: str, host: str) -> None:
+    with pytest.raises(SettingsInvalid, match=f"loopback.*{name}"):
+        load_settings(None, **{name: host})
+
+
+def test_there_is_no_administration_port_unless_it_is_asked() -> None:
+    assert load_settings().admin_port is None
+    assert load_settings(admin_port=0).admin_port == 0
+    with pytest.raises(SettingsInvalid, match="admin_port"):
+        load_settings(admin_port=65_536)
 
 
 def test_a_whole_production_service_may_start(production: dict[str, Any]) -> None:

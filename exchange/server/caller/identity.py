@@ -20,6 +20,7 @@ from exchange.server.caller.certificates import Certificates, ClientCertificate
 from exchange.server.caller.tokens import Binding, Person, VerifiedTokens
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from concurrent.futures import Executor
     from datetime import datetime
 
@@ -54,6 +55,10 @@ class Identities:
         """Return the certificate behind a call. Raises CallerUnknown."""
         return self._certificates.of_call(context, now)
 
+    def shown(self, pem: bytes, now: datetime) -> ClientCertificate:
+        """Return the certificate of a connection, empty bytes where there was none. Raises CallerUnknown."""
+        return self._certificates.valid(pem, now)
+
     async def organisation(self, certificate: ClientCertificate) -> Identity:
         """Identify the organisation only. Raises CallerUnknown."""
         await self._binding(certificate)
@@ -66,8 +71,17 @@ class Identities:
         self, certificate: ClientCertificate, context: grpc.aio.ServicerContext[bytes, bytes], now: datetime
     ) -> Identity:
         """Identify organisation and person. Raises CallerUnknown, PersonTokenInvalid."""
+        return await self.bearer(certificate, lambda: _token_of(context), now)
+
+    async def bearer(
+        self, certificate: ClientCertificate, token: Callable[[], str], now: datetime
+    ) -> Identity:
+        """Identify organisation and the person of a token, asked for once the certificate is known.
+
+        Raises CallerUnknown, PersonTokenInvalid.
+        """
         binding, tasks = await self._binding(certificate)
-        person = await self._person(_token_of(context), binding, now)
+        person = await self._person(token(), binding, now)
         if person.task not in tasks:
             raise CallerUnknown("this organisation has not been granted this task", task=person.task)
         resident = ""

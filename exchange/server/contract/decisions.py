@@ -17,6 +17,7 @@ from exchange.domain.disclosure import DisclosureDecided
 from exchange.errors import KeyDestroyed
 from exchange.gate.explain import explain, view_for_requester
 from exchange.gate.model import Outcome
+from exchange.pipeline.evaluation import ACTION as EVALUATE
 from exchange.pipeline.recall import verdict_of
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 TOPIC: Final = DisclosureDecided.TOPIC
 SEAL: Final = "R26"
+# What the resident reads of a question about a right: whatever the answer, nothing was given.
+ONLY_ASKED: Final = "Iemand vroeg of een medewerker uw gegevens mag zien of gebruiken. Er is niets gegeven."
 # What is left of the sealed words of a decision once they are erased.
 _ERASED: Final[Mapping[str, Any]] = MappingProxyType(
     {"request": "", "subject": "", "released": (), "withheld": ()}
@@ -75,7 +78,7 @@ class DecisionReader:
 
     def for_officer(self, row: Row) -> Decision:
         """Return the decision whole."""
-        event = self._event(row)
+        event = self.event(row)
         verdict, facts = verdict_of(event, self._register)
         told = explain(verdict, facts, self._register)
         return Decision(
@@ -91,7 +94,7 @@ class DecisionReader:
             rules=event.rules,
             released_fields=event.released,
             withheld_fields=event.withheld,
-            explanation=told.resident,
+            explanation=ONLY_ASKED if event.action == EVALUATE else told.resident,
             leaf_index=row.position - 1,
             obligations=event.obligations,
             officer_explanation=told.officer,
@@ -103,17 +106,22 @@ class DecisionReader:
         whole = self.for_officer(row)
         if SEAL not in whole.rules:
             return whole
-        verdict, _ = verdict_of(self._event(row), self._register)
+        verdict, _ = verdict_of(self.event(row), self._register)
         return _without_seal(whole, verdict)
 
-    def _event(self, row: Row) -> DisclosureDecided:
+    def event(self, row: Row) -> DisclosureDecided:
+        """Return a decision as it was recorded, without its sealed words where they were erased."""
         try:
             opened = self._codec.decode(row.state, stream=row.stream, version=row.version, topic=row.topic)
         except KeyDestroyed:
-            clear, _, _ = self._codec.decode_clear(row.state, stream=row.stream, topic=row.topic)
-            return msgspec.convert({"resident": "", **_ERASED, **clear}, DisclosureDecided)
+            return self.unopened(row)
         assert isinstance(opened.event, DisclosureDecided)
         return opened.event
+
+    def unopened(self, row: Row) -> DisclosureDecided:
+        """Return a decision without its sealed words, whether they were erased or not."""
+        clear, _, _ = self._codec.decode_clear(row.state, stream=row.stream, topic=row.topic)
+        return msgspec.convert({"resident": "", **_ERASED, **clear}, DisclosureDecided)
 
 
 def _without_seal(whole: Decision, verdict: Verdict) -> Decision:
@@ -122,6 +130,9 @@ def _without_seal(whole: Decision, verdict: Verdict) -> Decision:
     withheld = tuple(name for name in whole.withheld_fields if name not in hidden)
     released = tuple(name for name in verdict.fields if name not in withheld)
     told = view_for_requester(verdict)
+    if whole.action == EVALUATE:
+        # Nothing was released, sealed or not.
+        return replace(whole, rules=told.rules, outcome=str(told.outcome))
     denied = whole.outcome == Outcome.DENY and told.outcome is Outcome.DENY
     return replace(
         whole,

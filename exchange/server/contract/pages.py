@@ -32,33 +32,48 @@ class Pages:
 
     def token(self, place: int, rpc: str, caller: Caller, request: Any) -> str:  # noqa: ANN401 -- any paged request
         """Return the token that continues this question at `place`, from 0."""
-        raw = place.to_bytes(PLACE_BYTES, "big")
-        return base64.urlsafe_b64encode(raw + self._mac(raw, rpc, caller, request)).decode().rstrip("=")
+        return self.seal(place, question_of(rpc, caller, _said(request)))
 
     def place(self, rpc: str, caller: Caller, request: Any) -> int | None:  # noqa: ANN401 -- any paged request
         """Return where this question continues, None for a first page. Raises RequestInvalid."""
         token: str = request.page_token
-        if not token:
-            return None
+        return self.open(token, question_of(rpc, caller, _said(request)), "page_token") if token else None
+
+    def seal(self, place: int, question: bytes) -> str:
+        """Return the token that continues a question, which includes who asks, at `place`."""
+        raw = place.to_bytes(PLACE_BYTES, "big")
+        return base64.urlsafe_b64encode(raw + self._mac(raw, question)).decode().rstrip("=")
+
+    def open(self, token: str, question: bytes, field: str) -> int:
+        """Return where the question continues. Raises RequestInvalid naming the token's field."""
         try:
             raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
         except (binascii.Error, ValueError):
             raw = b""
         place, mac = raw[:PLACE_BYTES], raw[PLACE_BYTES:]
-        if not hmac.compare_digest(mac, self._mac(place, rpc, caller, request)):
+        if not hmac.compare_digest(mac, self._mac(place, question)):
             raise RequestInvalid(
-                "this page token is not one of this question", {"page_token": "must be of the page before"}
+                "this page token is not one of this question", {field: "must be of the page before"}
             )
         return int.from_bytes(place, "big")
 
-    def _mac(self, place: bytes, rpc: str, caller: Caller, request: Any) -> bytes:  # noqa: ANN401 -- any paged request
-        question = type(request)()
-        question.CopyFrom(request)
-        for name in PAGED_FIELDS:
-            question.ClearField(name)
-        who = f"{rpc}\n{caller.recipient_id}\n{caller.professional}\n{caller.resident}"
-        said = sha256(who.encode() + b"\0" + question.SerializeToString(deterministic=True)).digest()
-        return hmac.digest(self._key, place + said, "sha256")[:MAC_BYTES]
+    def _mac(self, place: bytes, question: bytes) -> bytes:
+        return hmac.digest(self._key, place + question, "sha256")[:MAC_BYTES]
+
+
+def question_of(rpc: str, caller: Caller, said: bytes) -> bytes:
+    """Return the 32 bytes a token is bound to: what is asked, and by whom."""
+    who = f"{rpc}\n{caller.recipient_id}\n{caller.professional}\n{caller.resident}"
+    return sha256(who.encode() + b"\0" + said).digest()
+
+
+def _said(request: Any) -> bytes:  # noqa: ANN401 -- any paged request
+    question = type(request)()
+    question.CopyFrom(request)
+    for name in PAGED_FIELDS:
+        question.ClearField(name)
+    said: bytes = question.SerializeToString(deterministic=True)
+    return said
 
 
 def page_rows(request: Any) -> int:  # noqa: ANN401 -- any paged request

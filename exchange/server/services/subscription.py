@@ -118,24 +118,15 @@ async def _changes(call: Call, rows: list[Row]) -> list[Change]:
     """Keep the events on plans the caller works on now; others are neither shown nor judged."""
     found = []
     for row in rows:
-        plan = await _state(call, row.stream)
+        plan = await call.house.state(row.stream)
         if plan is None:
             continue
-        case = await _state(call, stream_of("case", plan.case_id))
+        case = await call.house.state(stream_of("case", plan.case_id))
         caller = call.caller
         now = call.house.parts.now()
         if has_relation(case, caller.organisation, caller.task, caller.professional, now):
             found.append(_change(call, row, plan))
     return found
-
-
-async def _state(call: Call, stream: str) -> Any:  # noqa: ANN401 -- each aggregate has its own state class
-    parts = call.house.parts
-    entry = parts.hot.peek(stream)
-    if entry is None:
-        entry = await asyncio.get_running_loop().run_in_executor(call.house.pool, parts.loader.load, stream)
-        parts.hot.put(stream, entry)
-    return entry.state
 
 
 def _change(call: Call, row: Row, plan: Any) -> Change:  # noqa: ANN401 -- PlanState
@@ -222,6 +213,7 @@ def _walk(call: Call, change: Change, claim: Claim, asked: tuple[str, ...]) -> R
         action="SUBSCRIBE",
         allow_partial=True,
         delivered_later=True,
+        trace=call.trace,
     )
 
 

@@ -1,0 +1,150 @@
+"""A question about a right: may this person do this? Judged and recorded as the doing is; releases nothing.
+
+Promises: facts are those of the walk it asks about, from folded streams; who asks is told of himself, of a
+colleague on a case he works on, or all as the privacy officer; what he may not be told, what the exchange has
+no word for and what does not exist are answered alike. A claim of emergency is not judged beforehand.
+Source: AuthZEN Authorization API 1.0; GDPR 5(1)(f), 5(2), 39(1)(b).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import msgspec
+
+from exchange.domain import stream_of
+from exchange.domain.case import has_relation
+from exchange.gate.explain import explain, view_for_requester
+from exchange.gate.judge import judge
+from exchange.pipeline.decisions import decided
+from exchange.pipeline.facts import NOTHING_KNOWN, assemble, seal_fields, standing_of, subject_of
+from exchange.pipeline.steps import WHOLE, Judged, check_caller, meta_of, provider_of, refusal_of
+from exchange.pipeline.walk import EvaluationOutcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from exchange.gate.model import Facts
+    from exchange.gate.register import Register
+    from exchange.pipeline.facts import Subject
+    from exchange.pipeline.overlay import Overlay
+    from exchange.pipeline.walk import Caller, EvaluationWalk, View
+
+ACTION: Final = "EVALUATE"
+OFFICER: Final = "fg"
+# The one answer to everything that is not for who asks: the words must not depend on what was asked.
+NOT_TOLD: Final = "Geweigerd. Dit is niet bekend, of het is niet aan u om dit te vragen."
+_encode: Final = msgspec.json.Encoder(order="sorted").encode
+NOT_TOLD_REMEDY: Final = (
+    "Vraag het over uzelf, of over een collega van uw organisatie bij een casus waar u zelf aan werkt."
+)
+
+
+def run_evaluation(
+    walk: EvaluationWalk, overlay: Overlay, register: Register, fresh_id: Callable[[], bytes]
+) -> EvaluationOutcome:
+    """Return yes or no, its decision recorded in the batch. Raises CallerUnknown for who asks."""
+    check_caller(walk.asker, overlay)
+    subject = subject_of(overlay, walk.anchor)
+    told = walk.understood and may_be_told(walk, overlay, subject)
+    facts = _facts(walk, overlay if told else NOTHING_KNOWN, register)
+    # The resident finds the question in his own log, also where who asked was told nothing of him.
+    judged = Judged(subject, facts, judge(facts, register), fresh_id().hex(), overlay.position)
+    view = view_for_requester(judged.verdict)
+    permitted = told and (view.outcome in WHOLE or (walk.allow_partial and judged.verdict.permitted))
+    _record(walk, overlay, judged, permitted=permitted)
+    reason = _reason(walk, judged, register, permitted=permitted) if told else _NO_REASON
+    return EvaluationOutcome(
+        decision=permitted,
+        decision_id=judged.decision_id,
+        position=overlay.position,
+        rules=reason.rules,
+        explanation=reason.explanation,
+        remedies=reason.remedies,
+        withheld_paths=reason.withheld_paths,
+        resident=subject.resident,
+    )
+
+
+def may_be_told(walk: EvaluationWalk, view: View, subject: Subject) -> bool:
+    """Tell whether who asks may know the answer at all.
+
+    An organisation asks about its own people only. Within it a stranger to the case learns nothing of it by
+    asking about a colleague: by the colleague's right the case would show.
+    """
+    asker, about = walk.asker, walk.caller
+    employer = view.state(stream_of("organisation", about.organisation))
+    if employer is None or employer.left or about.task not in employer.tasks:
+        return False
+    if asker.task == OFFICER:
+        own = view.state(stream_of("organisation", asker.organisation))
+        return about.organisation == asker.organisation or (own is not None and own.operator)
+    if about.organisation != asker.organisation:
+        return False
+    if is_himself(asker, about):
+        return True
+    case = view.state(subject.case_stream) if subject.case_stream else None
+    return has_relation(case, asker.organisation, asker.task, asker.professional, walk.now)
+
+
+def is_himself(asker: Caller, about: Caller) -> bool:
+    """Tell whether somebody asks about himself in the task he signed in for."""
+    return (about.organisation, about.task, about.professional) == (
+        asker.organisation,
+        asker.task,
+        asker.professional,
+    )
+
+
+class _Reason(NamedTuple):
+    """What the answer says beside yes or no."""
+
+    explanation: str
+    rules: tuple[str, ...]
+    remedies: tuple[str, ...]
+    withheld_paths: tuple[str, ...]
+
+
+_NO_REASON: Final = _Reason(NOT_TOLD, (), (NOT_TOLD_REMEDY,), ())
+
+
+def _reason(walk: EvaluationWalk, judged: Judged, register: Register, *, permitted: bool) -> _Reason:
+    if not (judged.verdict.permitted or permitted):
+        refusal = refusal_of(walk, judged, register)
+        return _Reason(refusal.explanation, refusal.rules, refusal.remedies, walk.fields)
+    view, told = view_for_requester(judged.verdict), explain(judged.verdict, judged.facts, register)
+    withheld = dict.fromkeys(name.partition("[")[0] for name, rules in view.fields.items() if rules)
+    return _Reason(told.requester, view.rules, tuple(told.remedies), tuple(withheld))
+
+
+def _facts(walk: EvaluationWalk, view: View, register: Register) -> Facts:
+    known = subject_of(view, walk.anchor)
+    groups = walk.groups(view, walk.fields)
+    resident = view.state(stream_of("resident", known.resident)) if known.resident else None
+    standing = standing_of(walk, view, known)
+    fields = seal_fields(resident, walk.caller, standing.role, [group.fact for group in groups])
+    provider = walk.caller.task if walk.records else provider_of(view, walk.anchor) or walk.caller.task
+    return assemble(walk, standing, fields, provider, register)
+
+
+def _record(walk: EvaluationWalk, overlay: Overlay, judged: Judged, *, permitted: bool) -> None:
+    event = decided(
+        decision_id=judged.decision_id,
+        subject=judged.subject,
+        caller=walk.asker,
+        action=ACTION,
+        facts=judged.facts,
+        verdict=judged.verdict,
+        facts_position=judged.position,
+        refused_whole=judged.verdict.permitted and not permitted,
+        released_nothing=True,
+    )
+    meta = replace(
+        meta_of(walk, judged),
+        organisation=walk.asker.organisation,
+        task=walk.asker.task,
+        professional=walk.asker.professional,
+        evaluated=_encode({**walk.evaluated, "decision": permitted}).decode(),
+    )
+    overlay.append([(judged.stream, [event])], meta)

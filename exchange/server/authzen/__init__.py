@@ -1,0 +1,1 @@
+"""The administration door: AuthZEN questions and the decision log, over HTTPS with mutual TLS."""

@@ -1,0 +1,47 @@
+"""The authorization decision log from the store's files, with or without a running service.
+
+Promises: opens nothing that is sealed and makes nothing that is not there; of the keys only the one that
+makes pseudonyms of this log is used.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, closing
+from typing import TYPE_CHECKING, Any, Final
+
+from exchange.errors import RequestInvalid, SettingsInvalid
+from exchange.gate.register import Register
+from exchange.keys.kek import FileKek
+from exchange.keys.keystore import KeyStore
+from exchange.server.authzen.records import DecisionLog
+from exchange.store.codec import Codec
+from exchange.store.reader import SQLiteReader
+from exchange.wiring.core import event_file, key_file, log_pseudonyms
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exchange.settings import Settings
+
+RECORDS_PER_PAGE: Final = 500
+
+
+def decision_records(settings: Settings, since: int) -> Iterator[dict[str, Any]]:
+    """Yield the records after a position, oldest first. Raises SettingsInvalid where no service ran."""
+    for file in (event_file(settings), key_file(settings)):
+        if not file.exists():
+            raise SettingsInvalid("no service ran with these settings", file=file.name)
+    with ExitStack() as opened:
+        kek = FileKek(settings.keys_folder / "kek")
+        keys = opened.enter_context(closing(KeyStore(key_file(settings), kek)))
+        reader = opened.enter_context(closing(SQLiteReader(event_file(settings))))
+        head, _ = reader.head()
+        if since > head:
+            raise RequestInvalid("the log is shorter", {"since": f"0 to {head}"})
+        log = DecisionLog(reader, Codec(keys), Register.load(), log_pseudonyms(keys), opens=False)
+        more = True
+        while more:
+            # What is written meanwhile is for the next time: this one ends.
+            page = log.page(since, RECORDS_PER_PAGE, until=head + 1)
+            yield from page.records
+            since, more = page.last, page.more
