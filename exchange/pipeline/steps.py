@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from exchange.domain import stream_of
 from exchange.domain.values import task_of
 from exchange.errors import AccessDenied, CallerUnknown, ExchangeError, RuleBroken, VersionConflict
-from exchange.gate.explain import explain, obligations_for_requester, rules_for_requester
+from exchange.gate.explain import explain, obligations_for_requester, rules_for_requester, without_seals
 from exchange.gate.judge import judge
 from exchange.gate.model import Outcome
 from exchange.pipeline.answers import refusal_error
@@ -103,12 +103,14 @@ def run_read(
     facts = assemble(walk, standing, fields, provider, register)
     verdict = judge(facts, register)
     judged = Judged(subject, facts, verdict, fresh_id().hex(), overlay.position)
-    short = verdict.permitted and verdict.outcome not in WHOLE
+    # A seal decides what is in the answer, never whether there is one: else a refusal would tell of it.
+    told = without_seals(verdict, facts, register)
+    short = told.permitted and told.outcome not in WHOLE
     refused_whole = short and not walk.allow_partial
     _decide(walk, overlay, judged, action=walk.action, refused_whole=refused_whole)
-    if refused_whole or not verdict.permitted:
-        return refusal_error(_refusal(walk, judged, register))
-    return _permitted(walk, overlay, groups, judged)
+    if refused_whole or not told.permitted:
+        return refusal_error(_refusal(walk, judged._replace(verdict=told), register))
+    return _permitted(walk, overlay, groups, judged, told)
 
 
 def check_caller(walk: Walk, overlay: Overlay) -> None:
@@ -123,11 +125,12 @@ def check_caller(walk: Walk, overlay: Overlay) -> None:
         raise CallerUnknown("this organisation has not been granted this task", task=caller.task)
 
 
-def _permitted(walk: ReadWalk, overlay: Overlay, groups: Sequence[Group], judged: Judged) -> ReadOutcome:
+def _permitted(
+    walk: ReadWalk, overlay: Overlay, groups: Sequence[Group], judged: Judged, told: Verdict
+) -> ReadOutcome:
     verdict = judged.verdict
     released = frozenset(name for name, one in verdict.fields.items() if one.release)
-    hidden = {group.path for group in groups if "R26" in verdict.fields[group.fact.name].rules}
-    given = {group.path for group in groups if group.fact.name in released}
+    given = {group.path for group in groups if told.fields[group.fact.name].release}
     return ReadOutcome(
         decision_id=judged.decision_id,
         position=overlay.position,
@@ -135,9 +138,9 @@ def _permitted(walk: ReadWalk, overlay: Overlay, groups: Sequence[Group], judged
         groups=groups,
         captured=walk.capture(overlay),
         verdict=verdict,
-        withheld_paths=tuple(path for path in walk.fields if path not in given and path not in hidden),
-        rules=rules_for_requester(verdict),
-        obligations=obligations_for_requester(verdict),
+        withheld_paths=tuple(path for path in walk.fields if path not in given),
+        rules=told.rules,
+        obligations=obligations_for_requester(told),
         resident=judged.subject.resident,
     )
 
