@@ -14,7 +14,10 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
+
+# Where, what stood there, what the mutant put in its place.
+Change: TypeAlias = tuple[str, str, str]
 
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
 PLACE: Final = REPOSITORY / "build" / "mutation"
@@ -25,6 +28,8 @@ CACHE: Final = re.compile(r"^ *@(?:lru_cache\(.*\)|cache)\n", re.MULTILINE)
 KILLED_PERCENT_MIN: Final = 95.0
 # What mutmut calls a mutant that some test noticed: it failed, or it never came to an end.
 NOTICED: Final = frozenset({"killed", "timeout", "caught by type check"})
+HEADING: Final = re.compile(r"#+ `(\S+)`")
+EXPLAINED: Final = re.compile(r"- `(?P<was>.*)` → `(?P<becomes>.*)`: (?P<why>\S.*)")
 RESULT: Final = re.compile(r"^\s+(?P<mutant>exchange\.gate\.\S+): (?P<state>.+)$", re.MULTILINE)
 
 
@@ -53,9 +58,46 @@ def states(told: str) -> dict[str, str]:
     return {found["mutant"]: found["state"] for found in RESULT.finditer(told)}
 
 
-def explained(page: str) -> set[str]:
-    """Return the mutants that the page gives a reason for."""
-    return set(re.findall(r"`(exchange\.gate\.\S+)`", page))
+def change(mutant: str, shown: str) -> Change:
+    """Return what a mutant is, from `mutmut show`; its number tells nothing once its room changes."""
+    before, after = (
+        " ".join(
+            line[1:].strip()
+            for line in shown.splitlines()
+            if line.startswith(sign) and not line.startswith(sign * 3)
+        )
+        for sign in "-+"
+    )
+    room, _, rest = mutant.removeprefix("exchange.gate.").partition(".")
+    name = rest.partition("__mutmut_")[0].removeprefix("x_").removeprefix("xǁ").replace("ǁ", ".")
+    return f"{room}.{name}", before, after
+
+
+def explained(page: str) -> dict[Change, str]:
+    """Return the changes that the page gives a reason for: a heading for each function, a line for each."""
+    told: dict[Change, str] = {}
+    where = ""
+    for line in page.splitlines():
+        if heading := HEADING.fullmatch(line):
+            where = heading[1]
+        elif found := EXPLAINED.fullmatch(line):
+            told[where, found["was"], found["becomes"]] = found["why"]
+    return told
+
+
+def report(found: dict[str, str]) -> int:
+    """Write the score, and what of SURVIVORS.md does not hold. Return the exit code."""
+    survivors = [mutant for mutant, state in found.items() if state not in NOTICED]
+    changes = {change(mutant, mutmut("show", mutant).stdout) for mutant in survivors}
+    told = set(explained(SURVIVORS.read_text(encoding="utf-8")))
+    score = 100 * (len(found) - len(survivors)) / max(1, len(found))
+    say = sys.stdout.write
+    say(f"{len(found)} mutants, {score:.1f} % killed: {dict(Counter(found.values()))}\n")
+    for where, was, becomes in sorted(changes - told):
+        say(f"not explained, in {where}:\n- `{was}` → `{becomes}`: \n")
+    for where, was, becomes in sorted(told - changes):
+        say(f"explained and killed, in {where}: `{was}` → `{becomes}`\n")
+    return 0 if score >= KILLED_PERCENT_MIN and changes == told else 1
 
 
 def main(arguments: list[str]) -> int:
@@ -64,16 +106,7 @@ def main(arguments: list[str]) -> int:
         shutil.rmtree(PLACE / "mutants", ignore_errors=True)
         copy(PLACE)
         subprocess.run([str(MUTMUT), "run"], cwd=PLACE, check=True)  # noqa: S603 -- fixed arguments
-    found = states(mutmut("results", "--all", "true").stdout)
-    survivors = {mutant for mutant, state in found.items() if state not in NOTICED}
-    told = explained(SURVIVORS.read_text(encoding="utf-8"))
-    score = 100 * (len(found) - len(survivors)) / max(1, len(found))
-    sys.stdout.write(f"{len(found)} mutants, {score:.1f} % killed: {dict(Counter(found.values()))}\n")
-    for mutant in sorted(survivors - told):
-        sys.stdout.write(f"unexplained: {mutant} ({found[mutant]})\n{mutmut('show', mutant).stdout}\n")
-    for mutant in sorted(told - survivors):
-        sys.stdout.write(f"explained, but no survivor: {mutant}\n")
-    return 0 if score >= KILLED_PERCENT_MIN and survivors == told else 1
+    return report(states(mutmut("results", "--all", "true").stdout))
 
 
 if __name__ == "__main__":
