@@ -7,10 +7,10 @@ Source: GDPR 5(2), 12(1), 15, 32; CJEU C-579/21.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from exchange.gate.judge import judge, missing_facts
+from exchange.gate.judge import missing_facts
 from exchange.gate.model import Explanation, Outcome
 from exchange.gate.rulebook import RULEBOOK, Rule
 from exchange.gate.vocabulary import ALERT_BREAK_GLASS_REFUSED
@@ -106,17 +106,6 @@ def view_for_requester(verdict: Verdict) -> RequesterView:
             Outcome.PARTIAL_BREAK_GLASS if _broke_glass(verdict) else Outcome.PARTIAL, rules, fields
         )
     return RequesterView(verdict.outcome, rules, fields)
-
-
-def without_seals(verdict: Verdict, facts: Facts, register: Register) -> Verdict:
-    """Return the verdict on the same facts had nothing been sealed.
-
-    Whether a requester is answered, and what is told beside the answer, may rest on this one only.
-    """
-    if _SEAL not in verdict.rules:
-        return verdict
-    bare = tuple(replace(field, sealed=False) for field in facts.fields or ())
-    return judge(replace(facts, fields=bare), register)
 
 
 def rules_for_requester(verdict: Verdict) -> tuple[str, ...]:

@@ -7,12 +7,13 @@ Source: the design's walk; GDPR 5(1)(c), 5(2).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from exchange.domain import stream_of
 from exchange.domain.values import task_of
 from exchange.errors import AccessDenied, CallerUnknown, ExchangeError, RuleBroken, VersionConflict
-from exchange.gate.explain import explain, obligations_for_requester, rules_for_requester, without_seals
+from exchange.gate.explain import explain, obligations_for_requester, rules_for_requester
 from exchange.gate.judge import judge
 from exchange.gate.model import Outcome
 from exchange.pipeline.answers import refusal_error
@@ -104,7 +105,8 @@ def run_read(
     verdict = judge(facts, register)
     judged = Judged(subject, facts, verdict, fresh_id().hex(), overlay.position)
     # A seal decides what is in the answer, never whether there is one: else a refusal would tell of it.
-    told = without_seals(verdict, facts, register)
+    plain = tuple(group.fact for group in groups)
+    told = judge(replace(facts, fields=plain), register) if plain != facts.fields else verdict
     short = told.permitted and told.outcome not in WHOLE
     refused_whole = short and not walk.allow_partial
     _decide(walk, overlay, judged, action=walk.action, refused_whole=refused_whole)

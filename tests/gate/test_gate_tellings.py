@@ -6,10 +6,7 @@ from dataclasses import replace
 
 from exchange.gate.explain import (
     explain,
-    obligations_for_requester,
-    rules_for_requester,
     view_for_requester,
-    without_seals,
 )
 from exchange.gate.judge import judge
 from exchange.gate.model import Explanation, Facts, Field, Outcome
@@ -134,21 +131,3 @@ def test_the_view_without_seals_is_whole() -> None:
     assert broken.outcome is Outcome.PARTIAL_BREAK_GLASS
     partly = view_for_requester(judge(replace(READS, fields=(*(READS.fields or ())[:1], SEALED)), REGISTER))
     assert (partly.outcome, partly.rules) == (Outcome.PERMIT, ("P-WMO-2.3.2",))
-
-
-def test_duties_too_are_those_of_what_is_not_sealed() -> None:
-    only_sealed = replace(BREAKS, fields=(SEALED,))
-    verdict = judge(only_sealed, REGISTER)
-    assert verdict.obligations == ("ALERT-BREAK-GLASS-REFUSED", "LOG", "NOTIFY-FG")
-    unsealed = without_seals(verdict, only_sealed, REGISTER)
-    assert unsealed == judge(replace(BREAKS, fields=(replace(SEALED, sealed=False),)), REGISTER)
-    assert obligations_for_requester(unsealed) == (
-        "LOG",
-        "NOTIFY-FG",
-        "NOTIFY-SUBJECT",
-        "REVIEW-1-WORKDAY",
-        "TTL-60M",
-    )
-    plainly = judge(READS, REGISTER)
-    assert without_seals(plainly, READS, REGISTER) is plainly
-    assert rules_for_requester(verdict) == unsealed.rules == ("P-AVG-6.1.d",)
