@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,18 +18,31 @@ import pytest
 
 from exchange.gate import vocabulary as words
 from exchange.gate.cases import read_cases
+from exchange.gate.entry import LegalBasis
 from exchange.gate.judge import judge
-from exchange.gate.model import BreakGlass, Outcome
+from exchange.gate.model import BreakGlass, Consent, Facts, Field, Outcome
 from exchange.gate.rules import RULE_IDS
 from tests.conftest import beside
 from tests.gate.drawn import STATES, draw_facts, registers
-from tests.gate.second_engine import FOLDER, NOT_JUDGED, Judgement, SecondEngine, read_policies
+from tests.gate.second_engine import (
+    FOLDER,
+    NOT_JUDGED,
+    OF_BASIS,
+    OF_CONSENT,
+    OF_FIELD,
+    OF_REQUEST,
+    OF_REQUESTER,
+    OF_RESIDENT,
+    Judgement,
+    SecondEngine,
+    read_policies,
+)
 from tests.gate.written import entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from exchange.gate.model import Facts, Verdict
+    from exchange.gate.model import Verdict
     from exchange.gate.register import Register
 
 OWN_FILE = Path(__file__).parent / "cases.json"
@@ -231,6 +244,39 @@ def test_a_difference_can_be_kept_as_a_case(tmp_path: Path) -> None:
     beyond = entry("x", replace(permitted(), records=True, break_glass=BreakGlass("HAAST", "x")))
     assert beyond["beyond"] == {"records": True}
     assert beyond["facts"]["break_glass"] == {"code": "HAAST", "reason": "x"}
+
+
+def test_every_fact_is_carried_over_and_bent() -> None:
+    """A fact that the second engine never hears of, or that is never drawn, is compared with nothing."""
+    apart = {
+        Facts: {"legal_basis", "consent", "necessity", "acquired_for", "fields", "break_glass"},
+        Consent: {"given_by"},
+        Field: {"acquired_for"},
+        # What the gate does not look at: which consent was chosen, and when it was spoken.
+        "unseen": {"consent_id", "version", "spoken_at"},
+    }
+    carried = {
+        Facts: f"{OF_REQUESTER} {OF_RESIDENT} {OF_REQUEST}",
+        Consent: OF_CONSENT,
+        Field: OF_FIELD,
+    }
+    drawn = list(islice(draw_facts(SEED, SHIPPED), 3_000))
+    fields_drawn = [one for facts in drawn for one in facts.fields or ()]
+    consents = [facts.consent for facts in drawn if isinstance(facts.consent, Consent)]
+    for kind, found in ((Facts, drawn), (Consent, consents), (Field, fields_drawn)):
+        names = {one.name for one in fields(kind)}
+        assert names - apart["unseen"] == {*carried[kind].split()} | apart[kind]
+        for name in names - apart["unseen"]:
+            assert len({repr(getattr(one, name)) for one in found}) > 1, name
+
+
+# What of an entry is for people, or for the register itself: no rule looks at it.
+OF_NO_RULE = """id version title citation approved_by gdpr6 mode regime information_duty retention_rule
+    processing_activity_uri dpia_ref"""
+
+
+def test_every_key_of_an_entry_is_carried_over() -> None:
+    assert {one.name for one in fields(LegalBasis)} == {*OF_BASIS.split(), *OF_NO_RULE.split()}
 
 
 def test_no_rule_stands_in_python() -> None:
