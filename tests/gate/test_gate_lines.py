@@ -314,6 +314,8 @@ def test_a_withdrawal_counts_from_its_very_moment() -> None:
     yes = said("yes", spoken_at=NOW - timedelta(days=1))
     assert chosen(said("no", withdrawn_at=NOW), yes) == "no"
     assert chosen(said("no", withdrawn_at=NOW + INSTANT), yes) == "yes"
+    wider = replace(yes, categories=frozenset({"WMO-PLAN", "CONTACT"}))
+    assert chosen(said("no", withdrawn_at=NOW), wider) == "no"
 
 
 def test_a_consent_without_a_period_is_in_force_at_no_time() -> None:

@@ -28,6 +28,8 @@ NO_TEXT = "a text is asked"
 NO_OBJECT = "an object is asked"
 UNKNOWN = "the key is unknown"
 
+HASH_OF_VALID = "29ca9d4353d9607f96b5da312543ca1deeb6013f9508a73cd0ea6f2f52113b82"
+
 
 def write(folder: Path, content: object) -> Path:
     file = folder / "cases.json"
@@ -332,8 +334,13 @@ def test_a_folder_without_a_register_is_named(tmp_path: Path) -> None:
 def test_versions_that_do_not_go_together_are_named(tmp_path: Path) -> None:
     error = register_refused(tmp_path, VALID + later(2, "2020-01-01"))
     assert error.message.startswith("two versions of one entry overlap")
-    assert (error.metadata["entry"], error.metadata["key"]) == ("TEST-1", "valid_to")
+    assert error.metadata == {"file": "", "entry": "TEST-1", "key": "valid_to"}
     ended = with_line("valid_from", "valid_from = 2015-01-01\nvalid_to = 2020-01-01")
     error = register_refused(tmp_path, ended + later(1, "2020-01-01"))
     assert error.message == "two versions of one entry share a number"
-    assert (error.metadata["entry"], error.metadata["key"]) == ("TEST-1", "version")
+    assert error.metadata == {"file": "", "entry": "TEST-1", "key": "version"}
+
+
+def test_the_hash_of_an_entry_stays_what_it_is(tmp_path: Path) -> None:
+    """A decision replays under its own hash only: one that changes by accident orphans all that is stored."""
+    assert load(tmp_path, VALID).policy_hash == HASH_OF_VALID
