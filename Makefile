@@ -7,13 +7,14 @@ BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 READY := .venv/.ready
 
-.PHONY: help demo test test-slow check checks fmt generate release-protos bench lock
+.PHONY: help demo test test-slow mutate check checks fmt generate release-protos bench lock
 .PHONY: check-format check-lint check-types check-floors check-protos check-breaking check-generated
 
 help:
 	@echo "make demo           the whole story on this machine"
 	@echo "make test           every test but the slow ones"
 	@echo "make test-slow      the slow tests"
+	@echo "make mutate         change the gate one thing at a time; tests have to notice (a quarter of an hour)"
 	@echo "make check          format, lint, types, floors, protos, generated code, then make test"
 	@echo "make fmt            format, and fix what can be fixed"
 	@echo "make generate       Python code from the protos"
@@ -66,6 +67,10 @@ test: $(READY)
 test-slow: $(READY)
 	@echo "== test: the slow ones, one after another"
 	@$(BIN)/pytest -n0 -m slow || { code=$$?; [ $$code -eq 5 ] && echo "no test is marked slow"; }
+
+mutate: $(READY)
+	@echo "== mutate: exchange/gate, in build/mutation"
+	@$(BIN)/python tests/gate/mutate.py
 
 # --- checks ----------------------------------------------------------------------------------------
 

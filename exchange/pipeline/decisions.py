@@ -84,7 +84,7 @@ def facts_text(facts: Facts) -> str:
         # By identity: an age of 0 is a fact, and equals False.
         name: value
         for name in FACT_NAMES
-        if (value := getattr(facts, name)) is not None and value is not False and value != ""
+        if (value := getattr(facts, name)) is not None and value is not False
     }
     told["fields"] = [
         {name: value for name in FIELD_NAMES if (value := getattr(field, name)) not in (None, False)}

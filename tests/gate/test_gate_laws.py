@@ -15,7 +15,11 @@ from exchange.gate import judge as gate
 from exchange.gate import vocabulary
 from exchange.gate.cases import read_cases
 from exchange.gate.consents import select_consent
-from exchange.gate.explain import explain, rules_for_requester, view_for_requester
+from exchange.gate.explain import (
+    explain,
+    rules_for_requester,
+    view_for_requester,
+)
 from exchange.gate.judge import judge, missing_facts
 from exchange.gate.model import MISSING, BreakGlass, Consent, Facts, Field, Outcome, Verdict
 from exchange.gate.register import Register
@@ -116,7 +120,7 @@ SUPPORTING_OF_CONSENT: dict[str, Any] = {
 
 @settings(max_examples=120, deadline=None)
 @given(bent_facts())
-def test_p1_taking_a_supporting_fact_away_opens_nothing(facts: Facts) -> None:
+def test_p01_taking_a_supporting_fact_away_opens_nothing(facts: Facts) -> None:
     before = judge(facts, REGISTER)
     poorer = [replace(facts, **{name: nothing}) for name, nothing in SUPPORTING.items()]
     if isinstance(facts.consent, Consent):
@@ -153,7 +157,7 @@ FIELD_LIMITS: list[dict[str, Any]] = [
 
 @settings(max_examples=120, deadline=None)
 @given(bent_facts())
-def test_p2_adding_a_limit_opens_nothing(facts: Facts) -> None:
+def test_p02_adding_a_limit_opens_nothing(facts: Facts) -> None:
     before = judge(facts, REGISTER)
     limited = [
         replace(facts, **limit) for limit in LIMITS if facts.objection is None or "objection" not in limit
@@ -174,7 +178,7 @@ def test_p2_adding_a_limit_opens_nothing(facts: Facts) -> None:
 
 @settings(max_examples=120, deadline=None)
 @given(bent_facts().filter(lambda facts: bool(facts.fields)), FIELD)
-def test_p3_asking_more_never_changes_what_was_judged(facts: Facts, more: Field) -> None:
+def test_p03_asking_more_never_changes_what_was_judged(facts: Facts, more: Field) -> None:
     before = judge(facts, REGISTER)
     extra = replace(more, name="one more")
     for wider in ((*(facts.fields or ()), extra), (extra, *(facts.fields or ()))):
@@ -184,7 +188,7 @@ def test_p3_asking_more_never_changes_what_was_judged(facts: Facts, more: Field)
 
 @settings(max_examples=120, deadline=None)
 @given(bent_facts())
-def test_p4_a_deny_names_a_rule_a_source_and_a_remedy(facts: Facts) -> None:
+def test_p04_a_deny_names_a_rule_a_source_and_a_remedy(facts: Facts) -> None:
     verdict = judge(facts, REGISTER)
     reasons = {rule for field in verdict.fields.values() for rule in field.rules}
     if verdict.outcome not in {Outcome.PERMIT, Outcome.PERMIT_BREAK_GLASS}:
@@ -201,7 +205,7 @@ def test_p4_a_deny_names_a_rule_a_source_and_a_remedy(facts: Facts) -> None:
 
 @settings(max_examples=120, deadline=None)
 @given(bent_facts())
-def test_p5_a_permit_names_one_basis_version_in_force(facts: Facts) -> None:
+def test_p05_a_permit_names_one_basis_version_in_force(facts: Facts) -> None:
     verdict = judge(facts, REGISTER)
     if verdict.outcome in {Outcome.PERMIT, Outcome.PERMIT_BREAK_GLASS}:
         assert verdict.rules == (f"P-{facts.legal_basis}",)
@@ -227,7 +231,7 @@ POISON: Any = type("Poison", (), dict.fromkeys(TOUCHES.split(), _raise))()
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(Facts)])
-def test_p8_a_fact_that_makes_a_rule_raise_opens_nothing(name: str) -> None:
+def test_p08_a_fact_that_makes_a_rule_raise_opens_nothing(name: str) -> None:
     established = [facts for facts in SEEDS if name not in SUPPORTING or getattr(facts, name) is not None]
     for facts in established:
         poisoned = judge(replace(facts, **{name: POISON}), REGISTER)
@@ -236,7 +240,7 @@ def test_p8_a_fact_that_makes_a_rule_raise_opens_nothing(name: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["request", "category", "mark", "name"])
-def test_p8_a_rule_that_raises_denies(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+def test_p08_a_rule_that_raises_denies(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     def raises(*_: object) -> bool:
         raise ZeroDivisionError
 
@@ -248,7 +252,7 @@ def test_p8_a_rule_that_raises_denies(monkeypatch: pytest.MonkeyPatch, kind: str
     assert verdict.obligations == ("LOG", "RETRY")
 
 
-def test_p8_two_fields_of_one_name_are_not_judged() -> None:
+def test_p08_two_fields_of_one_name_are_not_judged() -> None:
     facts = next(facts for facts in SEEDS if judge(facts, REGISTER).outcome is Outcome.PERMIT)
     twice = replace(facts, fields=(Field("a", "WMO-PLAN"), Field("a", "WMO-PLAN", sealed=True)))
     assert judge(twice, REGISTER).rules == ("R01",)
@@ -318,7 +322,7 @@ def test_p13_a_later_word_never_makes_an_earlier_access_lawful(
 
 @settings(max_examples=120, deadline=None)
 @given(CONSENTS)
-def test_p2_a_withdrawal_now_closes_what_any_of_the_consents_opened(consents: list[Consent]) -> None:
+def test_p02_a_withdrawal_now_closes_what_any_of_the_consents_opened(consents: list[Consent]) -> None:
     facts = next(facts for facts in SEEDS if facts.legal_basis == "WMO-5.1.1-4")
     withdrawn = [replace(consent, withdrawn_at=NOW) for consent in consents]
     verdict = judge(replace(facts, consent=select_consent(withdrawn, facts)), REGISTER)

@@ -13,7 +13,8 @@ from adapters.sdk.tokens import Person
 from exchange.logs import open_log
 from exchange.v1 import common_pb2 as pb
 from exchange.v1.subscription_service_pb2 import SubscribeRequest, SubscribeResponse
-from tests.server.town import CARE, DELIVER, INVESTIGATE, Town, details_of
+from tests.server.test_withdrawal import REUSE, WORDS, case_with_goal_of_work, consent_for_reuse
+from tests.server.town import CARE, DELIVER, INVESTIGATE, WORD, WORK, Town, details_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,10 +38,15 @@ def own_town(tmp_path: Any) -> Iterator[Town]:  # noqa: ANN401 -- a path
 class Follower:
     """One open stream, read by a thread of its own."""
 
-    def __init__(self, client: ExchangeClient, cursor: int = 0, heartbeat_seconds: int = 1) -> None:
-        claim = (
-            DELIVER if client._person is not None and client._person.task == "wmo-aanbieder" else INVESTIGATE
-        )
+    def __init__(
+        self,
+        client: ExchangeClient,
+        cursor: int = 0,
+        heartbeat_seconds: int = 1,
+        claim: pb.Claim | None = None,
+    ) -> None:
+        delivers = client._person is not None and client._person.task == "wmo-aanbieder"
+        claim = claim or (DELIVER if delivers else INVESTIGATE)
         self._stream = client.open_stream(
             SubscribeRequest(claim=claim, fields=FIELDS, cursor=cursor, heartbeat_seconds=heartbeat_seconds)
         )
@@ -91,9 +97,11 @@ def open_plan(town: Town) -> tuple[ExchangeClient, Any]:
     return client, opened
 
 
-def set_goal(client: ExchangeClient, plan_id: str, version: int, words: str) -> int:
+def set_goal(
+    client: ExchangeClient, plan_id: str, version: int, words: str, claim: pb.Claim = INVESTIGATE
+) -> int:
     answer = client.plan.set_goal(
-        claim=INVESTIGATE,
+        claim=claim,
         plan_id=plan_id,
         expected_version=version,
         own_words=words,
@@ -162,6 +170,28 @@ def test_who_does_not_work_on_the_plan_sees_nothing_and_who_leaves_sees_no_more(
     follower.close()
     words = [goal.own_words for event in follower.events for goal in event.change.goals]
     assert words == ["Terwijl de hulp er is."]
+
+
+def test_p09_an_open_stream_gives_nothing_more_of_what_was_withdrawn(own_town: Town) -> None:
+    wmo, work = own_town.worker("college:WMO", "w-1"), own_town.worker("college:PW", "p-1")
+    pseudonym, case_id, plan_id = case_with_goal_of_work(own_town, wmo, work)
+    resident = own_town.client(Person("burger-1", "betrokkene", "inwoner", resident=pseudonym))
+    consent_id = consent_for_reuse(wmo, resident, case_id)
+    follower = Follower(wmo, claim=REUSE)
+    follower.wait(lambda: any(event.change.goals for event in follower.events))
+    version = follower.events[-1].plan_version
+    resident.consent.withdraw_consent(claim=WORD, consent_id=consent_id)
+    set_goal(work, plan_id, version, "Na de intrekking.", WORK)
+    count = len(follower.answers)
+    follower.wait(lambda: len(follower.answers) > count + 1)
+    follower.close()
+    words = [goal.own_words for event in follower.events for goal in event.change.goals]
+    assert words == [WORDS]
+    # Nor does a stream that begins again at the beginning: what was given before is not given twice.
+    again = Follower(wmo, claim=REUSE)
+    again.wait(lambda: again.answers)
+    again.close()
+    assert not again.events
 
 
 def test_each_delivery_is_a_recorded_decision_of_a_subscription(own_town: Town) -> None:

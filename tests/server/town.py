@@ -196,9 +196,9 @@ class Town:
             self._care = self.join(CARE, "wmo-aanbieder")
         return self._care
 
-    def pseudonym(self, client: ExchangeClient, bsn: str) -> bytes:
-        pin = self.settings.data / f"pin-{threading.get_ident()}-{bsn}"
-        return Pseudonyms(pin).of(client.identity, INVESTIGATE, [Bsn(bsn)])[0]
+    def pseudonym(self, client: ExchangeClient, bsn: str, claim: pb.Claim = INVESTIGATE) -> bytes:
+        pin = self.settings.data / f"pin-{threading.get_ident()}-{id(client)}-{bsn}"
+        return Pseudonyms(pin).of(client.identity, claim, [Bsn(bsn)])[0]
 
     def resident_of(self, pseudonym: bytes, oin: str = CITY) -> str:
         resident = self.core.residents.resolve(oin, pseudonym)
