@@ -178,6 +178,8 @@ class Writer:
                     raise
         else:
             self._confirm_refusals(walked)
+        # Before anybody is answered: who looks at the hot states next must find what was committed.
+        self._hot.apply(overlay.changes)
         walked.committed = True
 
     def _attempt(self, walks: Sequence[Walk]) -> list[Outcome]:
@@ -257,7 +259,6 @@ class Writer:
             for stream, entry in overlay.changes.items():
                 self._recent.note(stream, entry.as_of)
             self._hot.touch(overlay.used)
-            self._hot.apply(overlay.changes)
             self._answers.keep(walked.noted)
 
     def _confirm_refusals(self, walked: Walked) -> None:

@@ -90,6 +90,18 @@ async def test_the_next_group_stands_on_the_one_being_committed_and_a_third_wait
     assert shard.head == three.position
 
 
+async def test_who_is_answered_finds_what_was_committed_in_the_hot_states(
+    shard: Shard, pipeline: Pipeline
+) -> None:
+    _, _, plan_id = shard.plan()
+    shard.done(shard.question(plan_id))
+    for version in (3, 4, 5):
+        await pipeline.submit(shard.goal(plan_id))
+        entry = shard.core.hot.peek(f"plan-{plan_id}")
+        assert entry is not None
+        assert entry.version == version
+
+
 async def test_a_withdrawal_being_committed_refuses_the_read_walked_meanwhile(shard: Shard) -> None:
     ref, case_id, plan_id = shard.plan()
     consent_id = shard.consent(ref, case_id)
