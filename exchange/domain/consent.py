@@ -38,21 +38,7 @@ from exchange.domain.values import (
 )
 from exchange.errors import RuleBroken
 
-__all__ = [
-    "CONSENT",
-    "METHOD_OF_RESIDENTS_SIDE",
-    "RECIPIENTS_MAX",
-    "WRITTEN_METHODS",
-    "ConsentGiven",
-    "ConsentRefused",
-    "ConsentRequested",
-    "ConsentState",
-    "ConsentWithdrawn",
-    "GiveConsent",
-    "RefuseConsent",
-    "RequestConsent",
-    "WithdrawConsent",
-]
+__all__ = ["CONSENT", "ConsentGiven", "ConsentRefused", "ConsentRequested", "ConsentWithdrawn"]
 
 RECIPIENTS_MAX: Final = 20
 GIVERS_MAX: Final = 4

@@ -11,23 +11,27 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from exchange.domain import stream_of
 from exchange.domain.case import has_relation
+from exchange.domain.representation import NOBODY_RECORDED, Representation, bound, capable_in, counts
 from exchange.domain.resident import age_at
-from exchange.domain.values import Author, law_of_task
+from exchange.domain.values import SELF, Author, DeterminationKind, law_of_task
 from exchange.gate.consents import select_consent
-from exchange.gate.model import BreakGlass, Consent, Facts, Field
+from exchange.gate.model import MISSING, BreakGlass, Consent, Facts, Field
+from exchange.pipeline.speakers import is_determined, matters_of
 from exchange.pipeline.walk import CommandWalk
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
+    from datetime import date, datetime
 
     from exchange.domain.resident import ResidentState
+    from exchange.gate.entry import LegalBasis
     from exchange.gate.register import Register
     from exchange.pipeline.walk import Caller, ReadWalk, View
 
 AUTHENTICATED: Final = "2FA+mTLS"
 RESIDENT_TASK: Final = "betrokkene"
-OWN_WORDS: Final = frozenset({RESIDENT_TASK, "wettelijk-vertegenwoordiger"})
+REPRESENTATIVE_TASK: Final = "wettelijk-vertegenwoordiger"
+OWN_WORDS: Final = frozenset({RESIDENT_TASK, REPRESENTATIVE_TASK})
 SEALED_READER: Final = "sealed-reader"
 PLAN_PREFIX: Final = "plan-"
 CASE_PREFIX: Final = "case-"
@@ -62,8 +66,10 @@ NOTHING_KNOWN: Final = NothingKnown()
 
 
 def is_stranger(facts: Facts) -> bool:
-    """Tell whether the caller neither works on the case nor speaks for himself."""
-    return not (facts.case_relation and facts.speaks_for_self)
+    """Tell whether the caller neither works on the case, nor speaks as or for this very resident."""
+    if facts.recipient in OWN_WORDS:
+        return not facts.speaks_for_self
+    return not facts.case_relation
 
 
 def subject_of(view: View, anchor: str) -> Subject:
@@ -91,7 +97,11 @@ def open_case(view: View, resident: str) -> str:
 
 
 class Standing(NamedTuple):
-    """How the caller and the resident stand to each other now; all of it from folded streams."""
+    """How the caller and the resident stand to each other now; all of it from folded streams.
+
+    `capable` is what was registered; `people` holds what was judged since, and who represents. `bound` names
+    the records of the person who signed in as a representative.
+    """
 
     related: bool
     involved: bool
@@ -102,6 +112,10 @@ class Standing(NamedTuple):
     own_word: bool
     consents: tuple[Consent, ...]
     role: str = ""  # in which the caller works on the case; never what a token says of its bearer
+    people: Representation = NOBODY_RECORDED
+    bound: tuple[str, ...] = ()
+    # By consent: the records behind the words of others than the resident.
+    evidence: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 def standing_of(walk: CommandWalk | ReadWalk, view: View, subject: Subject) -> Standing:
@@ -114,8 +128,14 @@ def standing_of(walk: CommandWalk | ReadWalk, view: View, subject: Subject) -> S
     related = (not walk.relation) or (
         case is not None and has_relation(case, caller.organisation, caller.task, caller.professional, now)
     )
-    own_word = caller.task not in OWN_WORDS or (bool(caller.resident) and caller.resident == subject.resident)
-    consents = _consents(view, subject)
+    records = _bound(walk, resident)
+    own_word = caller.task not in OWN_WORDS or (
+        bool(caller.resident)
+        and caller.resident == subject.resident
+        and (caller.task == RESIDENT_TASK or bool(records))
+    )
+    states = _consents(view, subject)
+    consents = tuple(map(_for_gate, states))
     involved = related and case is not None
     role = _role(case, caller, now)
     if resident is None:
@@ -130,7 +150,25 @@ def standing_of(walk: CommandWalk | ReadWalk, view: View, subject: Subject) -> S
         own_word,
         consents,
         role,
+        resident.representation,
+        records,
+        tuple((state.consent_id, state.authority) for state in states if state.authority),
     )
+
+
+def _bound(walk: CommandWalk | ReadWalk, resident: ResidentState | None) -> tuple[str, ...]:
+    """Return the records of who signed in as this resident's representative."""
+    caller = walk.caller
+    if resident is None or caller.task != REPRESENTATIVE_TASK:
+        return ()
+    who = Author(caller.organisation, caller.task, caller.professional)
+    # Taking back asks no more than giving did: a source that grew old since does not stand in its way.
+    found = bound(resident.representation, who, walk.now.date(), shown=not _takes_back(walk))
+    return tuple(one.representative_id for one in found)
+
+
+def _takes_back(walk: CommandWalk | ReadWalk) -> bool:
+    return isinstance(walk, CommandWalk) and walk.takes_back
 
 
 def _role(case: Any, caller: Caller, now: datetime) -> str:  # noqa: ANN401 -- CaseState, or None
@@ -173,11 +211,68 @@ def assemble(
         speaks_for_self=standing.own_word,
         records=isinstance(walk, CommandWalk),
     )
-    if not standing.consents:
+    if not standing.consents and standing.people is NOBODY_RECORDED:
         return facts
     basis = register.find(claim.legal_basis, walk.now)
     kind = "" if basis is None else basis.consent_kind
-    return replace(facts, consent=select_consent(standing.consents, facts, kind))
+    facts = replace(facts, consent=select_consent(standing.consents, facts, kind))
+    return _with_speakers(facts, walk, standing, basis)
+
+
+def _with_speakers(
+    facts: Facts, walk: CommandWalk | ReadWalk, standing: Standing, basis: LegalBasis | None
+) -> Facts:
+    """Add what is recorded of capacity, representation and what was weighed."""
+    people, day, caller = standing.people, walk.now.date(), walk.caller
+    consent = facts.consent
+    assert consent is not MISSING
+    capable = standing.capable
+    if capable is not None:
+        access = basis is not None and basis.subject_access
+        kind = "" if basis is None else basis.consent_kind.lower()
+        matters = matters_of(walk.claim.purpose, consent_kind=kind, access=access)
+        capable = capable_in(people, matters, day, registered=capable)
+    heard = _holders(standing, day, capable)
+    shown: tuple[str, ...] = ()
+    if consent is not None:
+        shown = tuple(one for one in dict(standing.evidence).get(consent.consent_id, ()) if one in heard)
+        consent = replace(consent, given_by=_shown_words(consent, people, shown))
+    speaks = caller.task in OWN_WORDS
+    if caller.task == REPRESENTATIVE_TASK:
+        # Taking back needs no authority over the matter now: what was given for a child can be undone later.
+        authority = bool(standing.bound if _takes_back(walk) else heard.intersection(standing.bound))
+    else:
+        authority = bool(shown)
+    against = DeterminationKind.CONTRARY_TO_CHILD_INTEREST
+    return replace(
+        facts,
+        capable=capable,
+        consent=consent,
+        has_authority=authority,
+        authority_disputed=any(one.purpose == facts.purpose for one in people.disputes),
+        contrary_to_child_interest=caller.task == REPRESENTATIVE_TASK
+        and is_determined(people, against, standing.bound),
+        staff_identity_needed=speaks
+        and is_determined(people, DeterminationKind.STAFF_IDENTITY_NEEDED, standing.bound),
+    )
+
+
+def _holders(standing: Standing, day: date, capable: bool | None) -> frozenset[str]:  # noqa: FBT001 -- what was judged, or None
+    """Return the records that decide for the resident now, whatever the question."""
+    people, age = standing.people, standing.age
+    if age is None:
+        return frozenset()
+    return frozenset(
+        one.representative_id
+        for one in people.representatives
+        if counts(one, people, day, age, capable=capable)
+    )
+
+
+def _shown_words(consent: Consent, people: Representation, shown: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the words that count: the resident's own, and those of whom a record shows it now."""
+    relations = {one.relation for one in people.representatives if one.representative_id in shown}
+    return tuple(word for word in consent.given_by or () if word == SELF or word in relations)
 
 
 def seal_fields(resident: Any, caller: Caller, role: str, fields: Sequence[Field]) -> Sequence[Field]:  # noqa: ANN401 -- ResidentState
@@ -210,13 +305,13 @@ def _sealed(resident: Any, caller: Caller, role: str, field: Field) -> Field:  #
     return field
 
 
-def _consents(view: View, subject: Subject) -> tuple[Consent, ...]:
+def _consents(view: View, subject: Subject) -> tuple[Any, ...]:
     if not subject.resident:
         return ()
     streams = [stream for stream in view.scope(subject.resident) if stream.startswith(CONSENT_PREFIX)]
     if not streams:
         return ()
-    return tuple(_for_gate(state) for state in map(view.state, streams) if state is not None)
+    return tuple(state for state in map(view.state, streams) if state is not None)
 
 
 def _for_gate(state: Any) -> Consent:  # noqa: ANN401 -- ConsentState

@@ -42,8 +42,10 @@ from tests.domain.builders import (
 if TYPE_CHECKING:
     from exchange.domain.kernel import ResidentEvent
 
-REFUSED = ConsentRefused(resident=RESIDENT_REF, consent_id=CONSENT_ID, at=LATER)
-WITHDRAWN = ConsentWithdrawn(resident=RESIDENT_REF, consent_id=CONSENT_ID, at=LATER)
+REFUSED = ConsentRefused(resident=RESIDENT_REF, consent_id=CONSENT_ID, said_by="self", authority="", at=LATER)
+WITHDRAWN = ConsentWithdrawn(
+    resident=RESIDENT_REF, consent_id=CONSENT_ID, said_by="self", authority="", at=LATER
+)
 INSTANT = timedelta(microseconds=1)
 
 
@@ -151,6 +153,7 @@ def test_yes_comes_before_the_end_of_the_period() -> None:
         (replace(GIVE, given_by=("self", "self")), "given_by"),
         (replace(GIVE, given_by=("a", "b", "c", "d", "e")), "given_by"),
         (replace(GIVE, given_by=("the resident",)), "given_by"),
+        (replace(GIVE, given_by=("self", "neighbour")), "given_by"),
         (replace(GIVE, method=""), "method"),
     ],
 )

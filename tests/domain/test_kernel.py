@@ -94,7 +94,7 @@ SEALED_LIKE = [
 
 
 def test_topics_are_named_for_their_aggregate() -> None:
-    assert set(AGGREGATES) == {"organisation", "resident", "case", "consent", "plan", "disclosure"}
+    assert set(AGGREGATES) == {"organisation", "notice", "resident", "case", "consent", "plan", "disclosure"}
     for name, aggregate in AGGREGATES.items():
         assert aggregate.name == name
         for event in aggregate.events:

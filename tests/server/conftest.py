@@ -20,6 +20,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     with (data / "exchange.log").open("w", encoding="utf-8") as lines:
         town = Town(data, open_log(stream=lines))
         town.start()
+        town.register_notice("folder-1", b"\1" * 32)
         yield town
         town.close()
 

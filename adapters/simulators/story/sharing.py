@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 NOTICE: Final = (
     "Wij gebruiken wat Werk & Inkomen van u weet om uw hulp en uw weg naar werk op elkaar af te stemmen."
 )
+NOTICE_FROM: Final = datetime(2026, 1, 1, tzinfo=UTC)
+NOTICE_TO: Final = datetime(2099, 1, 1, tzinfo=UTC)
 READ_BY_WORK: Final = ["lens_assessments.reason", "situations.description", "situations.life_domain"]
 
 
@@ -80,6 +82,17 @@ def consent_and_withdrawal(told: Telling, plan: Plan) -> None:
     told.chapter("The resident decides along")
     told.refused("no-consent", "May the neighbourhood team use what Werk & Inkomen wrote?", ask, "R09", "R15")
     now = datetime.now(UTC)
+    plan.wijkteam().consent.register_notice(
+        claim=claim(Purpose.PURPOSE_WMO_ONDERZOEK, "WMO-2.3.2", NECESSITY),
+        notice_id="afstemming-2026-1",
+        version=1,
+        sha256=sha256(NOTICE.encode()).digest(),
+        language="nl",
+        level="B1",
+        withdrawal_channels=["https://mijn.voorbeeldstad.example/toestemming"],
+        start_time=_stamp(NOTICE_FROM),
+        end_time=_stamp(NOTICE_TO),
+    )
     requested = plan.wijkteam().consent.request_consent(
         claim=claim(Purpose.PURPOSE_WMO_ONDERZOEK, "WMO-2.3.2", NECESSITY),
         case_id=plan.case_id,

@@ -20,6 +20,7 @@ from exchange.domain.representation.events import (
     RepresentativeEnded,
     RepresentativeRecorded,
 )
+from exchange.domain.values import DisputeOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,8 @@ class Representation:
     judgements: tuple[Judgement, ...] = ()
     determinations: tuple[Determination, ...] = ()
     disputes: tuple[Dispute, ...] = ()
+    # (purpose, record): whose word a decided dispute put aside.
+    overruled: tuple[tuple[str, str], ...] = ()
 
     def find(self, representative_id: str) -> Representative | None:
         """Return a record that was not ended."""
@@ -133,7 +136,12 @@ def _disputed(state: Representation, event: AuthorityDisputed) -> Representation
 
 def _settled(state: Representation, event: DisputeDecided) -> Representation:
     left = tuple(one for one in state.disputes if one.dispute_id != event.dispute_id)
-    return replace(state, disputes=left)
+    decided = [one for one in state.disputes if one.dispute_id == event.dispute_id]
+    overruled = [
+        (one.purpose, one.no_by if event.outcome == DisputeOutcome.YES_STANDS else one.yes_by)
+        for one in decided
+    ]
+    return replace(state, disputes=left, overruled=tuple(dict.fromkeys((*state.overruled, *overruled))))
 
 
 FOLDS: Final[Mapping[type[Event], Callable[[Representation, Any], Representation]]] = MappingProxyType(
