@@ -260,14 +260,15 @@ def _give(command: GiveConsent, state: ConsentState | None) -> Events:
     if consent.state == ConsentStatus.WITHDRAWN:
         raise RuleBroken("a withdrawn consent is never given again: ask anew", rule="CONSENT_WITHDRAWN")
     if consent.state == ConsentStatus.GIVEN:
-        if consent.kind == ConsentKind.CARE and not set(command.given_by) <= set(consent.given_by):
-            command = _beside(command, consent)
-        elif _same_answer(command, consent):
+        if _same_answer(command, consent):
             return ()
-        else:
+        if consent.kind != ConsentKind.CARE:
             raise RuleBroken(
                 "this consent was given otherwise: withdraw it and ask anew", rule="ALREADY_GIVEN"
             )
+        if set(command.given_by) <= set(consent.given_by):
+            return ()
+        command = _beside(command, consent)
     if command.now >= consent.end_time:
         raise RuleBroken("the period of this consent is over: ask anew", rule="PERIOD_OVER")
     given = ConsentGiven(

@@ -151,7 +151,11 @@ def _record(command: RecordRepresentative, resident: str, known: Representation)
         return ()
     if before is not None and record.source_date < before.source_date:
         raise RuleBroken("a later source is recorded already", rule="SOURCE_OLDER")
-    recorded = RepresentativeRecorded(
+    return (_recorded(command, resident, record),)
+
+
+def _recorded(command: RecordRepresentative, resident: str, record: Representative) -> RepresentativeRecorded:
+    return RepresentativeRecorded(
         resident=resident,
         representative_id=record.representative_id,
         organisation=command.author.oin,
@@ -169,7 +173,6 @@ def _record(command: RecordRepresentative, resident: str, known: Representation)
         end_date=record.end_date,
         at=command.now,
     )
-    return (recorded,)
 
 
 def _same_person(command: RecordRepresentative, known: Representation) -> Representative | None:
