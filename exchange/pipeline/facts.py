@@ -162,8 +162,8 @@ def _bound(walk: CommandWalk | ReadWalk, resident: ResidentState | None) -> tupl
     if resident is None or caller.task != REPRESENTATIVE_TASK:
         return ()
     who = Author(caller.organisation, caller.task, caller.professional)
-    # Taking back asks no more than giving did: a source that grew old since does not stand in its way.
-    found = bound(resident.representation, who, walk.now.date(), shown=not _takes_back(walk))
+    # He is known here as long as his record is in its period; whether he decides is another question.
+    found = bound(resident.representation, who, walk.now.date(), shown=False)
     return tuple(one.representative_id for one in found)
 
 
@@ -239,7 +239,7 @@ def _with_speakers(
         consent = replace(consent, given_by=_shown_words(consent, people, shown))
     speaks = caller.task in OWN_WORDS
     if caller.task == REPRESENTATIVE_TASK:
-        # Taking back needs no authority over the matter now: what was given for a child can be undone later.
+        # Taking back asks no more than giving did: no source that is recent still, nor the age of then.
         authority = bool(standing.bound if _takes_back(walk) else heard.intersection(standing.bound))
     else:
         authority = bool(shown)

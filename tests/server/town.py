@@ -108,6 +108,12 @@ class Town:
         }
         self.worker().consent.register_notice(**(told | changes))
 
+    def open_to_representatives(self) -> None:
+        """Let the municipality's portal sign in who represents a resident."""
+        self.worker("beheer", "beheerder-1").organisation.grant_task(
+            claim=ADMIN, oin=CITY, task="wettelijk-vertegenwoordiger"
+        )
+
     def close(self) -> None:
         for client in self._clients:
             client.close()
