@@ -133,8 +133,14 @@ def test_one_person_in_two_relations_has_two_records() -> None:
     proxy = replace(
         RECORD, representative_id=FATHER_ID, relation="proxy", gezag="", evidence_source="written_proxy"
     )
-    (event,) = RESIDENT.decide(proxy, fold(RESIDENT, RESIDENT_REGISTERED, RECORDED))
-    assert event.representative_id == FATHER_ID
+    recorded = replace(
+        RECORDED,
+        representative_id=FATHER_ID,
+        relation="proxy",
+        gezag="",
+        evidence_source="written_proxy",
+    )
+    given(RESIDENT, RESIDENT_REGISTERED, RECORDED).when(proxy).then(recorded)
 
 
 @pytest.mark.parametrize("relation", list(Relation))

@@ -144,7 +144,7 @@ def test_the_latest_of_the_matters_that_bear_on_a_question_counts() -> None:
 
 MOTHER = somebody("parent", representative_id="m", person="v-1")
 FATHER = somebody("parent", representative_id="f", person="v-2")
-OLD = {"source_date": DAY - timedelta(days=93)}
+OLD = DAY - timedelta(days=93)
 
 
 def refused(*arguments: object) -> str:
@@ -158,7 +158,7 @@ def test_who_signed_in_is_bound_by_organisation_and_opaque_id() -> None:
     assert bound(both, REPRESENTATIVE, DAY) == (MOTHER,)
     assert bound(both, replace(REPRESENTATIVE, oin=STRANGER), DAY) == ()
     assert bound(both, replace(REPRESENTATIVE, professional="v-3"), DAY) == ()
-    old = people(replace(MOTHER, **OLD))
+    old = people(replace(MOTHER, source_date=OLD))
     assert bound(old, REPRESENTATIVE, DAY) == ()
     assert len(bound(old, REPRESENTATIVE, DAY, shown=False)) == 1
     assert bound(people(replace(MOTHER, end_date=DAY)), REPRESENTATIVE, DAY, shown=False) == ()
@@ -185,7 +185,8 @@ def test_a_representative_speaks_as_what_he_is_recorded_to_be() -> None:
         assert refused(both, REPRESENTATIVE, words, named, DAY) == "GIVER_NOT_RECORDED"
     assert refused(people(FATHER), REPRESENTATIVE, ("parent",), (), DAY) == "GIVER_NOT_RECORDED"
     assert (
-        refused(people(replace(MOTHER, **OLD)), REPRESENTATIVE, ("parent",), (), DAY) == "GIVER_NOT_RECORDED"
+        refused(people(replace(MOTHER, source_date=OLD)), REPRESENTATIVE, ("parent",), (), DAY)
+        == "GIVER_NOT_RECORDED"
     )
 
 
@@ -198,4 +199,7 @@ def test_a_professional_writes_down_words_that_a_record_shows() -> None:
     assert refused(one, CONSULENT, ("curator",), (), DAY) == "GIVER_NOT_RECORDED"
     assert refused(one, CONSULENT, ("parent",), ("f",), DAY) == "GIVER_NOT_RECORDED"
     assert refused(one, CONSULENT, ("self",), ("m",), DAY) == "GIVER_NOT_RECORDED"
-    assert refused(people(replace(MOTHER, **OLD)), CONSULENT, ("parent",), (), DAY) == "GIVER_NOT_RECORDED"
+    assert (
+        refused(people(replace(MOTHER, source_date=OLD)), CONSULENT, ("parent",), (), DAY)
+        == "GIVER_NOT_RECORDED"
+    )

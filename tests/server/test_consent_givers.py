@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
 import pytest
 
@@ -51,9 +53,9 @@ def test_the_kind_decides_whose_word_is_taken(
     for client, word, rule in [(family.own(), "self", child), (family.representative(), "parent", parent)]:
         consent_id = family.ask(kind=kind)
         if rule == "R21":
-            assert denied(lambda c=client, w=word, i=consent_id: family.give(c, i, w)) == ("R21",)
+            assert denied(partial(family.give, client, consent_id, word)) == ("R21",)
         elif rule:
-            assert broken(lambda c=client, w=word, i=consent_id: family.give(c, i, w)) == rule
+            assert broken(partial(family.give, client, consent_id, word)) == rule
         else:
             assert family.give(client, consent_id, word) == 2
 
@@ -264,7 +266,7 @@ def test_only_a_college_decides_a_dispute(town: Town) -> None:
     family, consent_id = two_parents(town)
     father = family.representative("ouder-2")
     father.consent.refuse_consent(claim=WORD, consent_id=consent_id, expected_version=2)
-    told = {
+    told: dict[str, Any] = {
         "claim": WORD,
         "consent_id": consent_id,
         "arbiter": people_pb.ARBITER_RECHTBANK,

@@ -292,7 +292,8 @@ def _version(outcome: CommandOutcome) -> int:
 
 RPCS: Final[Mapping[str, Unary]] = {
     "RegisterNotice": Unary(pb.RegisterNoticeRequest, register_notice),
-    "RequestConsent": Unary(pb.RequestConsentRequest, request_consent),
+    # Two purposes are two consents: the last one of two would be a question nobody put.
+    "RequestConsent": Unary(pb.RequestConsentRequest, request_consent, once=True),
     "GiveConsent": Unary(pb.GiveConsentRequest, give_consent),
     "RefuseConsent": Unary(pb.RefuseConsentRequest, refuse_consent),
     "WithdrawConsent": Unary(pb.WithdrawConsentRequest, withdraw_consent),
