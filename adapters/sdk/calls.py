@@ -174,6 +174,9 @@ class RepresentationCalls(Calls[_Mode]):
     record_determination = Rpc(
         representation.RecordDeterminationRequest, representation.RecordDeterminationResponse
     )
+    list_representatives = Rpc(
+        representation.ListRepresentativesRequest, representation.ListRepresentativesResponse
+    )
     decide_dispute = Rpc(representation.DecideDisputeRequest, representation.DecideDisputeResponse)
 
 

@@ -3,9 +3,11 @@
 isort:skip_file
 """
 
+from collections import abc as _abc
 from exchange.v1 import common_pb2 as _common_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
@@ -589,3 +591,129 @@ class DecideDisputeResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DecideDisputeResponse: _TypeAlias = DecideDisputeResponse  # noqa: Y015
+
+@_typing.final
+class ListRepresentativesRequest(_message.Message):
+    """Asks who represents the resident of a case."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLAIM_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    FIELDS_FIELD_NUMBER: _builtins.int
+    ALLOW_PARTIAL_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    """The resident's case."""
+    allow_partial: _builtins.bool
+    """Take what is permitted instead of refusing the whole."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground."""
+
+    @_builtins.property
+    def fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Wanted fields, such as "representatives.relation"."""
+
+    def __init__(
+        self,
+        *,
+        claim: _common_pb2.Claim | None = ...,
+        case_id: _builtins.str = ...,
+        fields: _abc.Iterable[_builtins.str] | None = ...,
+        allow_partial: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_partial", b"allow_partial", "case_id", b"case_id", "claim", b"claim", "fields", b"fields"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRepresentativesRequest: _TypeAlias = ListRepresentativesRequest  # noqa: Y015
+
+@_typing.final
+class Representative(_message.Message):
+    """One record as shown."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REPRESENTATIVE_ID_FIELD_NUMBER: _builtins.int
+    PERSON_OIN_FIELD_NUMBER: _builtins.int
+    PERSON_FIELD_NUMBER: _builtins.int
+    RELATION_FIELD_NUMBER: _builtins.int
+    GEZAG_FIELD_NUMBER: _builtins.int
+    EVIDENCE_SOURCE_FIELD_NUMBER: _builtins.int
+    SOURCE_DATE_FIELD_NUMBER: _builtins.int
+    START_DATE_FIELD_NUMBER: _builtins.int
+    END_DATE_FIELD_NUMBER: _builtins.int
+    representative_id: _builtins.str
+    """The record."""
+    person_oin: _builtins.str
+    """The organisation whose portal knows the person."""
+    person: _builtins.str
+    """What that portal calls the person; to the resident's side only when weighed."""
+    relation: Global___Relation.ValueType
+    """What the person is to the resident."""
+    gezag: Global___Gezag.ValueType
+    """Authority by the BRP."""
+    evidence_source: Global___EvidenceSource.ValueType
+    """What shows it."""
+    source_date: _builtins.str
+    """The day on which the source said so."""
+    start_date: _builtins.str
+    """From which day."""
+    end_date: _builtins.str
+    """Until which day, excluded; empty while it is open."""
+    def __init__(
+        self,
+        *,
+        representative_id: _builtins.str = ...,
+        person_oin: _builtins.str = ...,
+        person: _builtins.str = ...,
+        relation: Global___Relation.ValueType = ...,
+        gezag: Global___Gezag.ValueType = ...,
+        evidence_source: Global___EvidenceSource.ValueType = ...,
+        source_date: _builtins.str = ...,
+        start_date: _builtins.str = ...,
+        end_date: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_date", b"end_date", "evidence_source", b"evidence_source", "gezag", b"gezag", "person", b"person", "person_oin", b"person_oin", "relation", b"relation", "representative_id", b"representative_id", "source_date", b"source_date", "start_date", b"start_date"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Representative: _TypeAlias = Representative  # noqa: Y015
+
+@_typing.final
+class ListRepresentativesResponse(_message.Message):
+    """The records that were not ended, at most 50, in the order in which they were last renewed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REPRESENTATIVES_FIELD_NUMBER: _builtins.int
+    WITHHELD_FIELDS_FIELD_NUMBER: _builtins.int
+    DECISION_ID_FIELD_NUMBER: _builtins.int
+    decision_id: _builtins.str
+    """The recorded decision behind this answer."""
+    @_builtins.property
+    def representatives(self) -> _containers.RepeatedCompositeFieldContainer[Global___Representative]:
+        """The records; of each only what may be told."""
+
+    @_builtins.property
+    def withheld_fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Asked and not given."""
+
+    def __init__(
+        self,
+        *,
+        representatives: _abc.Iterable[Global___Representative] | None = ...,
+        withheld_fields: _abc.Iterable[_builtins.str] | None = ...,
+        decision_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision_id", b"decision_id", "representatives", b"representatives", "withheld_fields", b"withheld_fields"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRepresentativesResponse: _TypeAlias = ListRepresentativesResponse  # noqa: Y015

@@ -56,6 +56,11 @@ class RepresentationServiceStub:
                 request_serializer=exchange_dot_v1_dot_representation__service__pb2.RecordDeterminationRequest.SerializeToString,
                 response_deserializer=exchange_dot_v1_dot_representation__service__pb2.RecordDeterminationResponse.FromString,
                 _registered_method=True)
+        self.ListRepresentatives = channel.unary_unary(
+                '/exchange.v1.RepresentationService/ListRepresentatives',
+                request_serializer=exchange_dot_v1_dot_representation__service__pb2.ListRepresentativesRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_representation__service__pb2.ListRepresentativesResponse.FromString,
+                _registered_method=True)
         self.DecideDispute = channel.unary_unary(
                 '/exchange.v1.RepresentationService/DecideDispute',
                 request_serializer=exchange_dot_v1_dot_representation__service__pb2.DecideDisputeRequest.SerializeToString,
@@ -97,6 +102,13 @@ class RepresentationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListRepresentatives(self, request, context):
+        """Lists who represents the resident of a case, for those who work on it and for the resident's side.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DecideDispute(self, request, context):
         """Writes down how a dispute between two holders of authority was decided, and by whom.
         """
@@ -126,6 +138,11 @@ def add_RepresentationServiceServicer_to_server(servicer, server):
                     servicer.RecordDetermination,
                     request_deserializer=exchange_dot_v1_dot_representation__service__pb2.RecordDeterminationRequest.FromString,
                     response_serializer=exchange_dot_v1_dot_representation__service__pb2.RecordDeterminationResponse.SerializeToString,
+            ),
+            'ListRepresentatives': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRepresentatives,
+                    request_deserializer=exchange_dot_v1_dot_representation__service__pb2.ListRepresentativesRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_representation__service__pb2.ListRepresentativesResponse.SerializeToString,
             ),
             'DecideDispute': grpc.unary_unary_rpc_method_handler(
                     servicer.DecideDispute,
@@ -243,6 +260,33 @@ class RepresentationService:
             '/exchange.v1.RepresentationService/RecordDetermination',
             exchange_dot_v1_dot_representation__service__pb2.RecordDeterminationRequest.SerializeToString,
             exchange_dot_v1_dot_representation__service__pb2.RecordDeterminationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRepresentatives(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.RepresentationService/ListRepresentatives',
+            exchange_dot_v1_dot_representation__service__pb2.ListRepresentativesRequest.SerializeToString,
+            exchange_dot_v1_dot_representation__service__pb2.ListRepresentativesResponse.FromString,
             options,
             channel_credentials,
             insecure,

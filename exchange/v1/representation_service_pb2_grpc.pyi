@@ -45,6 +45,8 @@ class RepresentationServiceStub:
     """Records whether the resident can weigh his interests in one matter, by the calling professional."""
     RecordDetermination: _grpc.UnaryUnaryMultiCallable[_representation_service_pb2.RecordDeterminationRequest, _representation_service_pb2.RecordDeterminationResponse]
     """Records what was weighed: whether access goes against the child's interest, whether a name is needed."""
+    ListRepresentatives: _grpc.UnaryUnaryMultiCallable[_representation_service_pb2.ListRepresentativesRequest, _representation_service_pb2.ListRepresentativesResponse]
+    """Lists who represents the resident of a case, for those who work on it and for the resident's side."""
     DecideDispute: _grpc.UnaryUnaryMultiCallable[_representation_service_pb2.DecideDisputeRequest, _representation_service_pb2.DecideDisputeResponse]
     """Writes down how a dispute between two holders of authority was decided, and by whom."""
 
@@ -65,6 +67,8 @@ class RepresentationServiceAsyncStub(RepresentationServiceStub):
     """Records whether the resident can weigh his interests in one matter, by the calling professional."""
     RecordDetermination: _aio.UnaryUnaryMultiCallable[_representation_service_pb2.RecordDeterminationRequest, _representation_service_pb2.RecordDeterminationResponse]  # type: ignore[assignment]
     """Records what was weighed: whether access goes against the child's interest, whether a name is needed."""
+    ListRepresentatives: _aio.UnaryUnaryMultiCallable[_representation_service_pb2.ListRepresentativesRequest, _representation_service_pb2.ListRepresentativesResponse]  # type: ignore[assignment]
+    """Lists who represents the resident of a case, for those who work on it and for the resident's side."""
     DecideDispute: _aio.UnaryUnaryMultiCallable[_representation_service_pb2.DecideDisputeRequest, _representation_service_pb2.DecideDisputeResponse]  # type: ignore[assignment]
     """Writes down how a dispute between two holders of authority was decided, and by whom."""
 
@@ -106,6 +110,14 @@ class RepresentationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_representation_service_pb2.RecordDeterminationResponse, _abc.Awaitable[_representation_service_pb2.RecordDeterminationResponse]]:
         """Records what was weighed: whether access goes against the child's interest, whether a name is needed."""
+
+    @_abc_1.abstractmethod
+    def ListRepresentatives(
+        self,
+        request: _representation_service_pb2.ListRepresentativesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_representation_service_pb2.ListRepresentativesResponse, _abc.Awaitable[_representation_service_pb2.ListRepresentativesResponse]]:
+        """Lists who represents the resident of a case, for those who work on it and for the resident's side."""
 
     @_abc_1.abstractmethod
     def DecideDispute(

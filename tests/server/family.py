@@ -148,6 +148,7 @@ class Family:
             "explicit": True,
             "free_assessed": True,
             "method": "portal",
+            "expected_version": self.town.state("consent", consent_id).version,
         }
         return client.consent.give_consent(**(told | changes)).version
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from adapters.sdk import errors
 from exchange.v1 import common_pb2 as pb
 from exchange.v1 import representation_service_pb2 as people_pb
 from tests.server.family import TODAY, WORDS, Family, broken, denied
-from tests.server.town import ACCESS, CARE, CITY, INVESTIGATE, WORD, Town
+from tests.server.town import ACCESS, CARE, CITY, INVESTIGATE, WORD, WORK, Town
 
 SEEN = [WORDS]
 NOBODY = ("R01",)
@@ -249,5 +250,44 @@ def test_the_residents_side_and_strangers_record_nothing_of_this(town: Town) -> 
             reason="Zelf gevonden.",
         )
         assert broken(judge) == "NOT_TO_JUDGE"
+    with pytest.raises(errors.Invalid) as refused:
+        family.record("999993653")
+    assert refused.value.reason == "BSN_REFUSED"
     stranger = town.worker("college:WMO", "stranger")
     assert "R03" in denied(lambda: stranger.representation.record_representative(claim=INVESTIGATE, **told))
+
+
+FIELDS = [f"representatives.{name}" for name in ("representative_id", "relation", "source_date", "person")]
+
+
+def test_who_represents_is_listed_for_the_desk_that_recorded_it_and_for_the_resident(town: Town) -> None:
+    family = Family(town, 14)
+    mother, father = family.record(), family.record("ouder-2")
+    family.wmo.representation.end_representative(
+        claim=INVESTIGATE, case_id=family.case_id, representative_id=father
+    )
+    seen = family.wmo.representation.list_representatives(
+        claim=INVESTIGATE, case_id=family.case_id, fields=FIELDS
+    )
+    (told,) = seen.representatives
+    assert (told.representative_id, told.person, told.source_date) == (mother, "ouder-1", TODAY.isoformat())
+    assert told.relation == people_pb.RELATION_PARENT
+    assert told.gezag == people_pb.GEZAG_UNSPECIFIED
+    own = family.own().representation.list_representatives(
+        claim=ACCESS, case_id=family.case_id, fields=FIELDS, allow_partial=True
+    )
+    assert [one.representative_id for one in own.representatives] == [mother]
+    # A parent's portal name is the parent's (GDPR 15(4)).
+    assert list(own.withheld_fields) == ["representatives.person"]
+    assert own.representatives[0].person == ""
+
+
+def test_another_desk_and_strangers_are_not_told_who_represents(town: Town) -> None:
+    family = Family(town, 10)
+    family.record()
+    listing = partial(family.work.representation.list_representatives, case_id=family.case_id, fields=FIELDS)
+    assert "R09" in denied(partial(listing, claim=WORK))
+    stranger = town.worker("college:WMO", "stranger").representation.list_representatives
+    known = denied(partial(stranger, claim=INVESTIGATE, case_id=family.case_id, fields=FIELDS))
+    nobody = "a0000000-0000-4000-8000-000000000009"
+    assert denied(partial(stranger, claim=INVESTIGATE, case_id=nobody, fields=FIELDS)) == known

@@ -277,6 +277,26 @@ def test_only_a_college_decides_a_dispute(town: Town) -> None:
     assert broken(lambda: father.representation.decide_dispute(**told)) == "NOT_TO_RECORD"
 
 
+def test_a_childs_own_no_is_heard_and_a_parents_in_a_youths_matter_is_none(town: Town) -> None:
+    family = Family(town, 10)
+    family.record()
+    asked = family.ask()
+    no = family.own().consent.refuse_consent(claim=WORD, consent_id=asked, expected_version=1)
+    assert no.version == 2
+    # Who decides here may decide otherwise: that is no dispute between two holders.
+    family.give(family.representative(), asked, "parent")
+    assert family.read_with_consent() == READ
+    youth = Family(town, 14)
+    youth.record()
+    refuse = partial(
+        youth.representative().consent.refuse_consent,
+        claim=WORD,
+        consent_id=youth.ask(),
+        expected_version=1,
+    )
+    assert broken(refuse) == "NOT_TO_DECIDE"
+
+
 # --- withdrawing -------------------------------------------------------------------------------------
 
 

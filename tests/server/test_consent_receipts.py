@@ -227,6 +227,7 @@ def test_the_resident_keeps_a_receipt_that_the_ledger_proves(town: Town, shapes:
         explicit=True,
         free_assessed=True,
         method="portal",
+        expected_version=1,
     )
     withdrawn = family.own().consent.withdraw_consent(claim=WORD, consent_id=consent_id)
     answer = asked_for(family.own(), consent_id)

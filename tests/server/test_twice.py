@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import grpc
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.sdk.tokens import Person, PersonTokens
@@ -90,6 +90,7 @@ def test_a_field_nobody_knows_may_come_twice() -> None:
     assert said_twice(unknown + ASKED.SerializeToString() + SECOND, REQUEST.DESCRIPTOR) == "consent_purpose"
 
 
+@settings(max_examples=60, deadline=None)
 @given(
     st.builds(
         consent_pb.GiveConsentRequest,

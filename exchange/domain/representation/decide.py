@@ -146,6 +146,8 @@ def _record(command: RecordRepresentative, resident: str, known: Representation)
         source_date=command.source_date,
         start_date=command.start_date,
         end_date=command.end_date,
+        # That somebody else says the same again is no other record.
+        origin="" if before is None else before.origin,
     )
     if record == before:
         return ()

@@ -20,7 +20,7 @@ from exchange.domain.representation.events import (
     RepresentativeEnded,
     RepresentativeRecorded,
 )
-from exchange.domain.values import DisputeOutcome
+from exchange.domain.values import DisputeOutcome, origin_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,7 @@ class Representative:
     source_date: date
     start_date: date
     end_date: date | None
+    origin: str = ""  # who recorded it last: task and organisation
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,7 @@ def _recorded(state: Representation, event: RepresentativeRecorded) -> Represent
         source_date=event.source_date,
         start_date=event.start_date,
         end_date=event.end_date,
+        origin=origin_of(event.task, event.organisation),
     )
     others = tuple(one for one in state.representatives if one.representative_id != event.representative_id)
     return replace(state, representatives=(*others, record))

@@ -238,7 +238,8 @@ def _spoken(
         refuse_unheard(resident, consent, spoken, day)
         return replace(order, authority=spoken.authority)
     spoken = said_by(people, order.author, request.authority, day)
-    if isinstance(order, RefuseConsent):
+    # The resident's own no is always heard; that of somebody who does not decide here is no no.
+    if isinstance(order, RefuseConsent) and spoken.authority:
         refuse_unheard(resident, consent, spoken, day)
     return replace(order, said_by=spoken.words[0], authority="".join(spoken.authority))
 

@@ -17,24 +17,31 @@ from exchange.domain.representation import (
     JudgeCapacity,
     RecordDetermination,
     RecordRepresentative,
+    Representative,
 )
 from exchange.domain.resident import RESIDENT
-from exchange.domain.values import ConsentStatus, DisputeOutcome
+from exchange.domain.values import ConsentStatus, DataCategory, DisputeOutcome, origin_of
 from exchange.errors import RuleBroken
+from exchange.pipeline.elements import groups_of
 from exchange.pipeline.walk import Steps
+from exchange.server.contract.copies import copies_of
+from exchange.server.contract.labels import labels_of
 from exchange.server.contract.names import day, enum_names, required_day
 from exchange.server.interceptor import Unary
-from exchange.server.walks import author_of, command, receipt
+from exchange.server.walks import author_of, command, read, receipt
 from exchange.v1 import representation_service_pb2 as pb
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from google.protobuf.descriptor import EnumDescriptor
 
     from exchange.domain import Command
-    from exchange.pipeline.walk import CommandOutcome, View
+    from exchange.pipeline.walk import CommandOutcome, Group, View
     from exchange.server.house import Call
+
+CONTACT: Final = DataCategory.CONTACT
+_LABELS: Final = labels_of(pb.ListRepresentativesResponse.DESCRIPTOR)
 
 
 async def record_representative(
@@ -76,8 +83,7 @@ async def end_representative(
         representative_id=request.representative_id,
         reason=request.reason,
     )
-    # Who spoke on this record speaks no more: answers on that ground have left before this one.
-    return pb.EndRepresentativeResponse(receipt=receipt(await _on_case(call, request, order, fence=True)))
+    return pb.EndRepresentativeResponse(receipt=receipt(await _on_case(call, request, order)))
 
 
 async def judge_capacity(call: Call, request: pb.JudgeCapacityRequest) -> pb.JudgeCapacityResponse:
@@ -90,7 +96,7 @@ async def judge_capacity(call: Call, request: pb.JudgeCapacityRequest) -> pb.Jud
         until=required_day(request.end_date),
         reason=request.reason,
     )
-    return pb.JudgeCapacityResponse(receipt=receipt(await _on_case(call, request, order, fence=True)))
+    return pb.JudgeCapacityResponse(receipt=receipt(await _on_case(call, request, order)))
 
 
 async def record_determination(
@@ -105,7 +111,49 @@ async def record_determination(
         representative_id=request.representative_id,
         reason=request.reason,
     )
-    return pb.RecordDeterminationResponse(receipt=receipt(await _on_case(call, request, order, fence=True)))
+    return pb.RecordDeterminationResponse(receipt=receipt(await _on_case(call, request, order)))
+
+
+async def list_representatives(
+    call: Call, request: pb.ListRepresentativesRequest
+) -> pb.ListRepresentativesResponse:
+    """List the records that were not ended; of each what its origin lets the caller see."""
+    caller, anchor = call.caller, stream_of("case", request.case_id)
+    own = origin_of(caller.task, caller.organisation)
+    basis = call.house.parts.register.find(request.claim.legal_basis, call.now)
+    # An organisation's own basis opens its own record only, as for a plan.
+    others = own if basis is not None and basis.direction == "OBTAIN" else ""
+
+    def groups(view: View, paths: tuple[str, ...]) -> Sequence[Group]:
+        keys = tuple(dict.fromkeys((CONTACT, one.origin) for one in _records(view, anchor)))
+        return [group for path in paths for group in groups_of(path, _LABELS[path], keys, own, others)]
+
+    outcome = await read(
+        call,
+        request,
+        anchor=anchor,
+        labels=_LABELS,
+        groups=groups,
+        capture=lambda view: _records(view, anchor),
+    )
+    answer = pb.ListRepresentativesResponse(
+        decision_id=outcome.decision_id, withheld_fields=outcome.withheld_paths
+    )
+    released = [group for group in outcome.groups if group.fact.name in outcome.released]
+    copies = copies_of(pb.Representative.DESCRIPTOR)
+    for record in outcome.captured:
+        leaves = [group.path.partition(".")[2] for group in released if group.origin == record.origin]
+        if leaves:
+            told = answer.representatives.add()
+            for leaf in leaves:
+                copies[leaf](record, told)
+    return answer
+
+
+def _records(view: View, anchor: str) -> tuple[Representative, ...]:
+    case = view.state(anchor)
+    resident = None if case is None else view.state(stream_of("resident", case.resident))
+    return () if resident is None else resident.representation.representatives
 
 
 async def decide_dispute(call: Call, request: pb.DecideDisputeRequest) -> pb.DecideDisputeResponse:
@@ -158,7 +206,7 @@ def _ended(call: Call, view: View, resident: Any, dispute: Any) -> list[tuple[st
     return found
 
 
-async def _on_case(call: Call, request: Any, order: Command, *, fence: bool = False) -> CommandOutcome:  # noqa: ANN401 -- a message that names a case
+async def _on_case(call: Call, request: Any, order: Command) -> CommandOutcome:  # noqa: ANN401 -- a message that names a case
     anchor = stream_of("case", request.case_id)
 
     def process(view: View) -> Steps:
@@ -169,7 +217,8 @@ async def _on_case(call: Call, request: Any, order: Command, *, fence: bool = Fa
         events = RESIDENT.decide(order, view.state(stream))
         return Steps(((stream, events),), _ids(order, events, view.state(stream)))
 
-    return await command(call, request, anchor=anchor, process=process, fence=fence)
+    # Any of it may take a word away: answers judged by what stood before have left when this one does.
+    return await command(call, request, anchor=anchor, process=process, fence=True)
 
 
 def _ids(order: Command, events: Any, resident: Any) -> dict[str, str]:  # noqa: ANN401 -- events, ResidentState
@@ -193,5 +242,6 @@ RPCS: Final[Mapping[str, Unary]] = {
     "EndRepresentative": Unary(pb.EndRepresentativeRequest, end_representative),
     "JudgeCapacity": Unary(pb.JudgeCapacityRequest, judge_capacity),
     "RecordDetermination": Unary(pb.RecordDeterminationRequest, record_determination),
+    "ListRepresentatives": Unary(pb.ListRepresentativesRequest, list_representatives),
     "DecideDispute": Unary(pb.DecideDisputeRequest, decide_dispute),
 }
