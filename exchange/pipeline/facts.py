@@ -15,12 +15,13 @@ from exchange.domain.representation import NOBODY_RECORDED, Representation, boun
 from exchange.domain.resident import age_at
 from exchange.domain.values import SELF, Author, DeterminationKind, law_of_task
 from exchange.gate.consents import select_consent
-from exchange.gate.model import MISSING, BreakGlass, Consent, Facts, Field
+from exchange.gate.model import BreakGlass, Consent, Facts, Field
+from exchange.gate.representation import is_heard
 from exchange.pipeline.speakers import is_determined, matters_of
 from exchange.pipeline.walk import CommandWalk
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import date, datetime
 
     from exchange.domain.resident import ResidentState
@@ -33,6 +34,7 @@ RESIDENT_TASK: Final = "betrokkene"
 REPRESENTATIVE_TASK: Final = "wettelijk-vertegenwoordiger"
 OWN_WORDS: Final = frozenset({RESIDENT_TASK, REPRESENTATIVE_TASK})
 SEALED_READER: Final = "sealed-reader"
+GIVEN: Final = "GIVEN"
 PLAN_PREFIX: Final = "plan-"
 CASE_PREFIX: Final = "case-"
 CONSENT_PREFIX: Final = "consent-"
@@ -213,36 +215,29 @@ def assemble(
     )
     if not standing.consents and standing.people is NOBODY_RECORDED:
         return facts
-    basis = register.find(claim.legal_basis, walk.now)
-    kind = "" if basis is None else basis.consent_kind
-    facts = replace(facts, consent=select_consent(standing.consents, facts, kind))
-    return _with_speakers(facts, walk, standing, basis)
+    return _with_speakers(facts, walk, standing, register.find(claim.legal_basis, walk.now))
 
 
 def _with_speakers(
     facts: Facts, walk: CommandWalk | ReadWalk, standing: Standing, basis: LegalBasis | None
 ) -> Facts:
-    """Add what is recorded of capacity, representation and what was weighed."""
+    """Add the consent to judge, and what is recorded of capacity, representation and what was weighed."""
     people, day, caller = standing.people, walk.now.date(), walk.caller
-    consent = facts.consent
-    assert consent is not MISSING
+    kind = "" if basis is None else basis.consent_kind
     capable = standing.capable
     if capable is not None:
         access = basis is not None and basis.subject_access
-        kind = "" if basis is None else basis.consent_kind.lower()
-        matters = matters_of(walk.claim.purpose, consent_kind=kind, access=access)
+        matters = matters_of(walk.claim.purpose, consent_kind=kind.lower(), access=access)
         capable = capable_in(people, matters, day, registered=capable)
     heard = _holders(standing, day, capable)
-    shown: tuple[str, ...] = ()
-    if consent is not None:
-        shown = tuple(one for one in dict(standing.evidence).get(consent.consent_id, ()) if one in heard)
-        consent = replace(consent, given_by=_shown_words(consent, people, shown))
+    shown = {name: heard.intersection(records) for name, records in standing.evidence}
+    consent = select_consent(_binding_consents(standing, shown, capable), facts, kind)
     speaks = caller.task in OWN_WORDS
     if caller.task == REPRESENTATIVE_TASK:
         # Taking back asks no more than giving did: no source that is recent still, nor the age of then.
         authority = bool(standing.bound if _takes_back(walk) else heard.intersection(standing.bound))
     else:
-        authority = bool(shown)
+        authority = consent is not None and bool(shown.get(consent.consent_id))
     against = DeterminationKind.CONTRARY_TO_CHILD_INTEREST
     return replace(
         facts,
@@ -269,10 +264,36 @@ def _holders(standing: Standing, day: date, capable: bool | None) -> frozenset[s
     )
 
 
-def _shown_words(consent: Consent, people: Representation, shown: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the words that count: the resident's own, and those of whom a record shows it now."""
-    relations = {one.relation for one in people.representatives if one.representative_id in shown}
-    return tuple(word for word in consent.given_by or () if word == SELF or word in relations)
+def _binding_consents(
+    standing: Standing,
+    shown: Mapping[str, frozenset[str]],
+    capable: bool | None,  # noqa: FBT001 -- what was judged, or None
+) -> Sequence[Consent]:
+    """Return the consents with the words that count: shown by a record now, and of who is asked there.
+
+    Beside a yes that somebody is bound by, one that nobody is bound by any more is not looked at; alone it
+    stays, so that the refusal says that the wrong person spoke (R21) and not that nobody did.
+    """
+    found = []
+    for consent in standing.consents:
+        records = shown.get(consent.consent_id, ())
+        relations = {
+            one.relation for one in standing.people.representatives if one.representative_id in records
+        }
+        said = consent.given_by or ()
+        words = tuple(
+            word
+            for word in said
+            if (word == SELF or word in relations) and _is_asked(consent, word, standing.age, capable)
+        )
+        found.append(consent if words == said else replace(consent, given_by=words))
+    bound_by = [one for one in found if one.given_by or one.state != GIVEN]
+    return bound_by if any(one.state == GIVEN for one in bound_by) else found
+
+
+def _is_asked(consent: Consent, word: str, age: int | None, capable: bool | None) -> bool:  # noqa: FBT001 -- as above
+    # What is not established is left to the gate, which denies (R01).
+    return age is None or capable is None or is_heard(consent.kind, word, age, capable=capable)
 
 
 def seal_fields(resident: Any, caller: Caller, role: str, fields: Sequence[Field]) -> Sequence[Field]:  # noqa: ANN401 -- ResidentState

@@ -205,14 +205,17 @@ def test_another_record_does_not_show_the_words_of_this_one(shard: Shard) -> Non
     assert rules(child.read()) == ("R21",)
 
 
-def test_from_sixteen_a_parents_yes_of_before_opens_nothing(shard: Shard) -> None:
+def test_a_parents_yes_opens_nothing_where_the_child_decides_and_hides_no_yes_of_his(shard: Shard) -> None:
+    # Of fifteen the disclosure is the child's own to decide (Wmo 2015 5.3.3): never a parent's.
     child = Child(shard, birth_date=date(2010, 3, 4))
     child.record()
-    child.consent(given_by=("parent",))
-    # Of fifteen the disclosure is the child's own to decide already (Wmo 2015 5.3.3): never a parent's.
+    child.consent()
     assert rules(child.read()) == ("R21",)
-    own = Child.consent(child, author=shard.author("betrokkene"), given_by=("self",), authority=())
-    assert own
+    child.consent(author=shard.author("betrokkene"), given_by=("self",), authority=())
+    assert isinstance(child.read(), ReadOutcome)
+    # A newer one of the parent, whom nobody asks, does not stand before it either.
+    child.consent(now=NOW + timedelta(minutes=5))
+    assert isinstance(child.read(), ReadOutcome)
     assert isinstance(child.read(now=NOW + timedelta(days=5)), ReadOutcome)
 
 

@@ -191,8 +191,11 @@ def test_capacity_is_judged_for_this_decision(aging_town: Town) -> None:
     assert broken(lambda: family.give(family.own(), second, "self")) == "NOT_TO_DECIDE"
     family.give(family.representative("curator-1"), second, "curator")
     assert family.read_with_consent() == READ
+    # Able again, his own yes of before binds him again, and the curator's nobody.
     judge("consent", capable=True, days=1)
-    assert denied(family.read_with_consent) == ("R21",)
+    assert family.read_with_consent() == READ
+    family.own().consent.withdraw_consent(claim=WORD, consent_id=consent_id)
+    assert denied(family.read_with_consent) == ("R19",)
     aging_town.skew = timedelta(days=2)
     assert denied(family.read_with_consent) == ("R01",)
     assert broken(lambda: family.give(family.own(), family.ask(), "self")) == "CAPACITY_EXPIRED"
