@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,15 +10,16 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from adapters.sdk import errors
 from adapters.sdk.calls import claim
-from adapters.sdk.client import ExchangeClient
 from adapters.sdk.tokens import Person
 from exchange.v1 import common_pb2 as pb
 from exchange.v1 import consent_service_pb2 as consent_pb
 from exchange.v1 import representation_service_pb2 as people_pb
-from tests.server.town import ACCESS, CITY, INVESTIGATE, QUICK, WORD, WORK, Town
+from tests.server.town import ACCESS, CITY, INVESTIGATE, WORD, WORK, Town
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from adapters.sdk.client import ExchangeClient
 
 REUSE = claim(pb.PURPOSE_WMO_AFSTEMMING, "WMO-5.1.1-4", "nodig om hulp af te stemmen")
 WORDS = "Weer naar school."
@@ -44,8 +44,8 @@ class Family:
     def __init__(self, town: Town, age: int, *, capable: bool = True, birth_date: date | None = None) -> None:
         self.town = town
         bsn = next(town.bsns)
-        self.wmo = self._client(Person(f"w-{bsn[-5:]}", "college:WMO", "regisseur"))
-        self.work = town.worker("college:PW", f"p-{bsn[-5:]}")
+        self.wmo = self.town.signed_in(Person(f"w-{bsn[-5:]}", "college:WMO", "regisseur"))
+        self.work = self.town.signed_in(Person(f"p-{bsn[-5:]}", "college:PW", "consulent"))
         self.pseudonym = town.pseudonym(self.wmo, bsn)
         born_on = birth_date or born(age)
         self.wmo.identity.register_resident(
@@ -80,24 +80,12 @@ class Family:
     # --- who speaks ---------------------------------------------------------------------------------
 
     def own(self) -> ExchangeClient:
-        return self._client(Person("kind-1", "betrokkene", "inwoner", resident=self.pseudonym))
+        return self.town.signed_in(Person("kind-1", "betrokkene", "inwoner", resident=self.pseudonym))
 
     def representative(self, person: str = "ouder-1") -> ExchangeClient:
-        return self._client(
+        return self.town.signed_in(
             Person(person, "wettelijk-vertegenwoordiger", "vertegenwoordiger", resident=self.pseudonym)
         )
-
-    def _client(self, person: Person) -> ExchangeClient:
-        """A client whose tokens are signed by the town's clock."""
-        client = ExchangeClient(
-            self.town.target,
-            self.town.credentials(),
-            person,
-            patience=QUICK,
-            clock=lambda: time.time() + self.town.skew.total_seconds(),
-        )
-        self.town._clients.append(client)
-        return client
 
     def record(self, person: str = "ouder-1", **changes: Any) -> str:  # noqa: ANN401 -- any field of the request
         told: dict[str, Any] = {

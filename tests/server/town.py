@@ -75,6 +75,7 @@ class Town:
         self._failed: BaseException | None = None
         self._clients: list[ExchangeClient] = []
         self._care: Credentials | None = None
+        self._portal: ExchangeClient | None = None
         self.port = 0
         self.server: ExchangeServer
         self.bsns = made_up_bsns()
@@ -198,6 +199,15 @@ class Town:
         client = ExchangeClient(self.target, credentials or self.credentials(), person, patience=QUICK)
         self._clients.append(client)
         return client
+
+    def signed_in(self, person: Person) -> ExchangeClient:
+        """Return a client on the one connection of the portal; tokens follow the town's clock."""
+        if self._portal is None:
+            self._portal = ExchangeClient(
+                self.target, self.credentials(), patience=QUICK, clock=lambda: self.now().timestamp()
+            )
+            self._clients.append(self._portal)
+        return self._portal.with_person(person)
 
     def worker(self, task: str = "college:WMO", professional: str = "w-1") -> ExchangeClient:
         return self.client(Person(professional, task, "regisseur"))
