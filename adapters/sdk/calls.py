@@ -19,6 +19,7 @@ from exchange.v1 import identity_service_pb2 as identity
 from exchange.v1 import ledger_service_pb2 as ledger
 from exchange.v1 import organisation_service_pb2 as organisation
 from exchange.v1 import plan_service_pb2 as plan
+from exchange.v1 import representation_service_pb2 as representation
 from exchange.v1 import subscription_service_pb2 as subscription
 from exchange.v1.common_pb2 import BreakGlass, Claim, Necessity, Purpose
 
@@ -151,11 +152,32 @@ class CaseCalls(Calls[_Mode]):
 class ConsentCalls(Calls[_Mode]):
     """Consents of a resident; a yes or a no takes the version that was seen, withdrawing takes none."""
 
+    register_notice = Rpc(consent.RegisterNoticeRequest, consent.RegisterNoticeResponse)
     request_consent = Rpc(consent.RequestConsentRequest, consent.RequestConsentResponse)
     give_consent = Rpc(consent.GiveConsentRequest, consent.GiveConsentResponse)
     refuse_consent = Rpc(consent.RefuseConsentRequest, consent.RefuseConsentResponse)
     withdraw_consent = Rpc(consent.WithdrawConsentRequest, consent.WithdrawConsentResponse)
     list_consents = Rpc(consent.ListConsentsRequest, consent.ListConsentsResponse)
+    get_consent_receipt = Rpc(consent.GetConsentReceiptRequest, consent.GetConsentReceiptResponse)
+
+
+class RepresentationCalls(Calls[_Mode]):
+    """Who decides for a resident."""
+
+    record_representative = Rpc(
+        representation.RecordRepresentativeRequest, representation.RecordRepresentativeResponse
+    )
+    end_representative = Rpc(
+        representation.EndRepresentativeRequest, representation.EndRepresentativeResponse
+    )
+    judge_capacity = Rpc(representation.JudgeCapacityRequest, representation.JudgeCapacityResponse)
+    record_determination = Rpc(
+        representation.RecordDeterminationRequest, representation.RecordDeterminationResponse
+    )
+    list_representatives = Rpc(
+        representation.ListRepresentativesRequest, representation.ListRepresentativesResponse
+    )
+    decide_dispute = Rpc(representation.DecideDisputeRequest, representation.DecideDisputeResponse)
 
 
 class PlanCalls(Calls[_Mode]):
@@ -221,6 +243,11 @@ class Services(Generic[_Mode]):
     def consent(self) -> ConsentCalls[_Mode]:
         """Return the calls on consents."""
         return ConsentCalls(self._send)
+
+    @property
+    def representation(self) -> RepresentationCalls[_Mode]:
+        """Return the calls on who decides for a resident."""
+        return RepresentationCalls(self._send)
 
     @property
     def plan(self) -> PlanCalls[_Mode]:

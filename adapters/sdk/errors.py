@@ -67,6 +67,7 @@ class Refusal:
     localized: str = ""
     incident: str = ""  # number under which the exchange's operator finds this failure
     request_id: str = ""
+    rule: str = ""  # of the domain, where one was broken
 
 
 class ExchangeRefused(SdkError):
@@ -103,7 +104,12 @@ class Conflict(ExchangeRefused):
 
 
 class RuleBroken(ExchangeRefused):
-    """A rule of the domain does not allow this as things stand now."""
+    """A rule of the domain does not allow this as things stand now; `rule` names it."""
+
+    @property
+    def rule(self) -> str:
+        """Return the rule's name, such as "NOT_TO_DECIDE"."""
+        return self.refusal.rule
 
 
 class NotAuthenticated(ExchangeRefused):
@@ -208,6 +214,7 @@ def _read(call: FailedCall, request_id: str) -> Refusal:
         localized=sentences[0] if sentences else "",
         incident=info.metadata.get("incident", ""),
         request_id=request_id,
+        rule=info.metadata.get("rule", ""),
     )
 
 

@@ -2,18 +2,20 @@
 
 Promises: whom a consent serves never answers it, nor speaks a college through the resident's portal; only the
 resident's side turns a no into a yes; for that side and for a college withdrawing a consent that exists never
-fails and asks no version; a withdrawn consent is never given again.
-Source: GDPR 4(11) and 7; protos/exchange/v1/consent_service.proto; the gate's design section 2.
+fails and asks no version; a withdrawn consent is never given again. What the law asks in writing, or about
+health in so many words, is not taken otherwise; only consent to care is given by two together.
+Source: GDPR 4(11), 7, 9(2)(a); Jeugdwet 7.3.4(2); Pw 65(2)(b); protos/exchange/v1/consent_service.proto;
+the gate's design section 2.
 """
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from types import MappingProxyType
-from typing import ClassVar, Final
+from typing import Final
 
-from exchange.domain.kernel import Aggregate, AuthoredCommand, Events, ResidentEvent, aggregate
+from exchange.domain.consent_events import ConsentGiven, ConsentRefused, ConsentRequested, ConsentWithdrawn
+from exchange.domain.kernel import Aggregate, AuthoredCommand, Events, aggregate
+from exchange.domain.representation.words import SELF, SPEAKERS
 from exchange.domain.shape import (
     FINE,
     TOKEN_CHARS_MAX,
@@ -26,6 +28,7 @@ from exchange.domain.shape import (
 )
 from exchange.domain.values import (
     OIN_DIGITS,
+    SPECIAL_CATEGORIES,
     Author,
     ConsentKind,
     ConsentStatus,
@@ -35,16 +38,17 @@ from exchange.domain.values import (
 )
 from exchange.errors import RuleBroken
 
+__all__ = ["CONSENT", "ConsentGiven", "ConsentRefused", "ConsentRequested", "ConsentWithdrawn"]
+
 RECIPIENTS_MAX: Final = 20
 GIVERS_MAX: Final = 4
 # How a consent was given where the resident's side did it without anybody between.
 METHOD_OF_RESIDENTS_SIDE: Final = "portal"
 _RECIPIENT: Final = re.compile(rf"[0-9]{{{OIN_DIGITS}}}/[!-~]{{1,{TOKEN_CHARS_MAX}}}")
-# For which purpose, to whom and what: that tells of the resident what the shared data would.
-_SEALED_QUESTION: Final[Mapping[str, str]] = MappingProxyType(
-    dict.fromkeys(("purpose", "recipients", "categories"), "WMO-PLAN")
-)
-_SEALED_GIVERS: Final[Mapping[str, str]] = MappingProxyType({"given_by": "CONTACT"})
+# What can be read back later as the resident's own writing.
+WRITTEN_METHODS: Final = frozenset({METHOD_OF_RESIDENTS_SIDE, "signed", "letter"})
+# Where the law asks that what is said about health is said in so many words (GDPR 9(2)(a), BW 7:457).
+_EXPLICIT_KINDS: Final = frozenset({ConsentKind.GDPR, ConsentKind.SECRECY})
 
 
 # --- commands ---------------------------------------------------------------------------------------
@@ -52,7 +56,10 @@ _SEALED_GIVERS: Final[Mapping[str, str]] = MappingProxyType({"given_by": "CONTAC
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestConsent(AuthoredCommand):
-    """Put a question. Recipients are "<OIN>/<task>", the period excludes its end, the hash is hexadecimal."""
+    """Put a question. Recipients are "<OIN>/<task>", the period excludes its end, the hash is hexadecimal.
+
+    The notice is what the resident was told: `notice.py` says which stand registered.
+    """
 
     consent_id: str
     case_id: str
@@ -64,14 +71,22 @@ class RequestConsent(AuthoredCommand):
     start_time: datetime
     end_time: datetime
     notice_id: str
+    notice_version: int
     notice_sha256: str
+    notice_language: str
+    notice_level: str
+    withdrawal_channels: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GiveConsent(AuthoredCommand):
-    """Say yes: who says it, whether in so many words, whether found free of pressure, and how."""
+    """Say yes: who says it, whether in so many words, whether found free of pressure, and how.
+
+    `authority` names the records that show the words of others than the resident.
+    """
 
     given_by: tuple[str, ...]
+    authority: tuple[str, ...] = ()
     explicit: bool
     free_assessed: bool
     method: str
@@ -79,67 +94,18 @@ class GiveConsent(AuthoredCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefuseConsent(AuthoredCommand):
-    """Say no."""
+    """Say no, as one of SPEAKERS."""
+
+    said_by: str = SELF
+    authority: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WithdrawConsent(AuthoredCommand):
     """Withdraw; takes nothing but the wish (GDPR 7(3))."""
 
-
-# --- events -----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConsentRequested(ResidentEvent):
-    """The question was put, with what the resident was told."""
-
-    TOPIC: ClassVar[str] = "consent.requested.v1"
-    SEALED: ClassVar[Mapping[str, str]] = _SEALED_QUESTION
-    consent_id: str
-    case_id: str
-    organisation: str
-    task: str
-    kind: str
-    purpose: str
-    recipients: tuple[str, ...]
-    categories: tuple[str, ...]
-    start_time: datetime
-    end_time: datetime
-    notice_id: str
-    notice_sha256: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConsentGiven(ResidentEvent):
-    """The answer is yes."""
-
-    TOPIC: ClassVar[str] = "consent.given.v1"
-    SEALED: ClassVar[Mapping[str, str]] = _SEALED_GIVERS
-    consent_id: str
-    given_by: tuple[str, ...]
-    explicit: bool
-    free_assessed: bool
-    method: str
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConsentRefused(ResidentEvent):
-    """The answer is no."""
-
-    TOPIC: ClassVar[str] = "consent.refused.v1"
-    consent_id: str
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConsentWithdrawn(ResidentEvent):
-    """It is withdrawn; from here nothing leaves on its ground."""
-
-    TOPIC: ClassVar[str] = "consent.withdrawn.v1"
-    consent_id: str
-    at: datetime
+    said_by: str = SELF
+    authority: str = ""
 
 
 # --- state ------------------------------------------------------------------------------------------
@@ -166,6 +132,8 @@ class ConsentState:
     notice_sha256: str
     state: str = ConsentStatus.REQUESTED
     given_by: tuple[str, ...] = ()
+    authority: tuple[str, ...] = ()
+    refused_by: str = ""  # the record of the representative who said no; empty for the resident
     explicit: bool = False
     free_assessed: bool = False
     method: str = ""
@@ -222,7 +190,11 @@ def _request(command: RequestConsent, state: ConsentState | None) -> Events:
         start_time=command.start_time,
         end_time=command.end_time,
         notice_id=command.notice_id,
+        notice_version=command.notice_version,
         notice_sha256=command.notice_sha256,
+        notice_language=command.notice_language,
+        notice_level=command.notice_level,
+        withdrawal_channels=command.withdrawal_channels,
     )
     return (requested,)
 
@@ -254,29 +226,59 @@ def _refuse_in_the_residents_place(command: GiveConsent, consent: ConsentState) 
         raise RuleBroken("only the resident's side turns a no into a yes", rule="CONSENT_REFUSED")
 
 
+def _refuse_other_form(command: GiveConsent, consent: ConsentState) -> None:
+    if consent.kind == ConsentKind.NO_OBJECTION and command.method not in WRITTEN_METHODS:
+        raise RuleBroken(
+            "that nobody objects is given in writing: portal, signed, letter", rule="NOT_IN_WRITING"
+        )
+    about_health = not SPECIAL_CATEGORIES.isdisjoint(consent.categories)
+    if about_health and consent.kind in _EXPLICIT_KINDS and not command.explicit:
+        raise RuleBroken("about health this consent is said in so many words", rule="NOT_EXPLICIT")
+
+
+def _beside(command: GiveConsent, consent: ConsentState) -> GiveConsent:
+    """Return the yes of both: consent to care may ask the word of the child and of who holds authority."""
+    together = tuple(dict.fromkeys((*consent.given_by, *command.given_by)))
+    return replace(
+        command,
+        given_by=together,
+        authority=tuple(dict.fromkeys((*consent.authority, *command.authority))),
+        explicit=command.explicit and consent.explicit,
+        free_assessed=command.free_assessed and consent.free_assessed,
+    )
+
+
+def _givers_fault(given_by: tuple[str, ...]) -> str:
+    fault = tokens_fault(given_by, GIVERS_MAX)
+    return fault or (FINE if SPEAKERS.issuperset(given_by) else "must each be a capacity the contract names")
+
+
 def _give(command: GiveConsent, state: ConsentState | None) -> Events:
     consent = _asked(state)
     _refuse_unless_may_answer(command.author, consent)
-    refuse_faults(
-        {
-            "given_by": tokens_fault(command.given_by, GIVERS_MAX),
-            "method": token_fault(command.method),
-        }
-    )
+    refuse_faults({"given_by": _givers_fault(command.given_by), "method": token_fault(command.method)})
     if not command.author.is_residents_side:
         _refuse_in_the_residents_place(command, consent)
+    _refuse_other_form(command, consent)
     if consent.state == ConsentStatus.WITHDRAWN:
         raise RuleBroken("a withdrawn consent is never given again: ask anew", rule="CONSENT_WITHDRAWN")
     if consent.state == ConsentStatus.GIVEN:
         if _same_answer(command, consent):
             return ()
-        raise RuleBroken("this consent was given otherwise: withdraw it and ask anew", rule="ALREADY_GIVEN")
+        if consent.kind != ConsentKind.CARE:
+            raise RuleBroken(
+                "this consent was given otherwise: withdraw it and ask anew", rule="ALREADY_GIVEN"
+            )
+        if set(command.given_by) <= set(consent.given_by):
+            return ()
+        command = _beside(command, consent)
     if command.now >= consent.end_time:
         raise RuleBroken("the period of this consent is over: ask anew", rule="PERIOD_OVER")
     given = ConsentGiven(
         resident=consent.resident,
         consent_id=consent.consent_id,
         given_by=command.given_by,
+        authority=command.authority,
         explicit=command.explicit,
         free_assessed=command.free_assessed,
         method=command.method,
@@ -293,7 +295,14 @@ def _refuse(command: RefuseConsent, state: ConsentState | None) -> Events:
     # A no on top of a no changes nothing.
     if consent.state != ConsentStatus.REQUESTED:
         return ()
-    return (ConsentRefused(resident=consent.resident, consent_id=consent.consent_id, at=command.now),)
+    refused = ConsentRefused(
+        resident=consent.resident,
+        consent_id=consent.consent_id,
+        said_by=command.said_by,
+        authority=command.authority,
+        at=command.now,
+    )
+    return (refused,)
 
 
 def _withdraw(command: WithdrawConsent, state: ConsentState | None) -> Events:
@@ -303,7 +312,14 @@ def _withdraw(command: WithdrawConsent, state: ConsentState | None) -> Events:
     # Withdrawing twice is harmless and must never fail (GDPR 7(3)).
     if consent.state == ConsentStatus.WITHDRAWN:
         return ()
-    return (ConsentWithdrawn(resident=consent.resident, consent_id=consent.consent_id, at=command.now),)
+    withdrawn = ConsentWithdrawn(
+        resident=consent.resident,
+        consent_id=consent.consent_id,
+        said_by=command.said_by,
+        authority=command.authority,
+        at=command.now,
+    )
+    return (withdrawn,)
 
 
 # --- evolve -----------------------------------------------------------------------------------------
@@ -331,6 +347,7 @@ def _given(state: ConsentState, event: ConsentGiven) -> ConsentState:
         state,
         state=ConsentStatus.GIVEN,
         given_by=event.given_by,
+        authority=event.authority,
         explicit=event.explicit,
         free_assessed=event.free_assessed,
         method=event.method,
@@ -340,11 +357,23 @@ def _given(state: ConsentState, event: ConsentGiven) -> ConsentState:
 
 
 def _refused(state: ConsentState, event: ConsentRefused) -> ConsentState:
-    return replace(state, state=ConsentStatus.REFUSED, refused_at=event.at, version=state.version + 1)
+    return replace(
+        state,
+        state=ConsentStatus.REFUSED,
+        refused_at=event.at,
+        refused_by=event.authority,
+        version=state.version + 1,
+    )
 
 
 def _withdrawn(state: ConsentState, event: ConsentWithdrawn) -> ConsentState:
-    return replace(state, state=ConsentStatus.WITHDRAWN, withdrawn_at=event.at, version=state.version + 1)
+    return replace(
+        state,
+        state=ConsentStatus.WITHDRAWN,
+        withdrawn_at=event.at,
+        refused_by=event.authority,
+        version=state.version + 1,
+    )
 
 
 CONSENT: Final[Aggregate] = aggregate(

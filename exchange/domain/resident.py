@@ -1,17 +1,18 @@
-"""Residents: registration, seals, restriction (GDPR 18) and objection (GDPR 21).
+"""Residents: registration, seals, restriction (GDPR 18), objection (GDPR 21), and who decides for them.
 
 Promises: registering somebody known changes nothing and tells nothing, whatever is said; a seal is set and
 lifted by two different persons; facts about a person are stored sealed.
 Source: GDPR 18 and 21; protos/exchange/v1/identity_service.proto; the gate's design sections 2, 5 and 6.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from types import MappingProxyType
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
-from exchange.domain.kernel import Aggregate, Command, Events, ResidentEvent, aggregate
+from exchange.domain.kernel import Aggregate, Command, Decider, Events, Evolver, ResidentEvent, aggregate
+from exchange.domain.representation import DECISIONS, FOLDS, NOBODY_RECORDED, Representation
 from exchange.domain.shape import (
     FINE,
     day_fault,
@@ -194,6 +195,7 @@ class ResidentState:
     seals: tuple[Seal, ...] = ()
     restricted: bool = False
     objection: str = Objection.NONE
+    representation: Representation = NOBODY_RECORDED
 
 
 def age_at(state: ResidentState, day: date) -> int:
@@ -343,6 +345,24 @@ def _objection_decided(state: ResidentState, event: ObjectionDecided) -> Residen
     return replace(state, objection=event.outcome)
 
 
+# --- representation ---------------------------------------------------------------------------------
+
+
+def _of_representation(decide: Callable[[Any, str, Representation], Events]) -> Decider:
+    def decided(command: Command, state: ResidentState | None) -> Events:
+        known = _known(state)
+        return decide(command, known.resident, known.representation)
+
+    return decided
+
+
+def _in_representation(fold: Callable[[Representation, Any], Representation]) -> Evolver:
+    def evolved(state: ResidentState, event: ResidentEvent) -> ResidentState:
+        return replace(state, representation=fold(state.representation, event))
+
+    return evolved
+
+
 RESIDENT: Final[Aggregate] = aggregate(
     "resident",
     deciders={
@@ -353,6 +373,7 @@ RESIDENT: Final[Aggregate] = aggregate(
         LiftRestriction: _lift_restriction,
         Object: _object,
         DecideObjection: _decide_objection,
+        **{command: _of_representation(decide) for command, decide in DECISIONS.items()},
     },
     founders={ResidentRegistered: _registered},
     evolvers={
@@ -362,5 +383,6 @@ RESIDENT: Final[Aggregate] = aggregate(
         RestrictionLifted: _restriction_lifted,
         ResidentObjected: _objected,
         ObjectionDecided: _objection_decided,
+        **{event: _in_representation(fold) for event, fold in FOLDS.items()},
     },
 )

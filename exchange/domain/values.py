@@ -235,7 +235,12 @@ NOBODY: Final = Author("", "", "")
 
 COLLEGE_PREFIX: Final = "college:"
 # Who speaks for the resident: the resident, or the representative the law names (Wmo 2015 article 1.1.1).
-TASKS_OF_RESIDENTS_SIDE: Final = frozenset({"betrokkene", "wettelijk-vertegenwoordiger"})
+RESIDENT_TASK: Final = "betrokkene"
+TASKS_OF_RESIDENTS_SIDE: Final = frozenset({RESIDENT_TASK, "wettelijk-vertegenwoordiger"})
+# GDPR 9: what is said about health asks for a consent in so many words.
+SPECIAL_CATEGORIES: "Final[frozenset[str]]" = frozenset(
+    {DataCategory.GEZONDHEID_FUNCTIONEEL, DataCategory.GEZONDHEID_DIAGNOSE}
+)
 OIN_DIGITS: Final = 20
 SCORE_MIN: Final = 1
 SCORE_MAX: Final = 5

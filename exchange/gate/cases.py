@@ -251,6 +251,14 @@ def _consent(value: object) -> Consent | None:
     return None if value is None else Consent(**_read(value, _CONSENT_KEYS))
 
 
+def _one_purpose(value: object) -> frozenset[str]:
+    """Read the one purpose of a consent; a list, because the format had room for several."""
+    purposes = _text_set(value)
+    if len(purposes) > 1:
+        raise _Wrong("one consent is one purpose: make a consent of its own for each")
+    return purposes
+
+
 def _break_glass(value: object) -> BreakGlass:
     return BreakGlass(**{"code": "", "reason": ""} | _read(value, _BREAK_GLASS_KEYS))
 
@@ -291,7 +299,7 @@ _CONSENT_KEYS: Final[Keys] = {
     "from": ("start", _time),
     "to": ("end", _time),
     "withdrawn_at": ("withdrawn_at", _time),
-    "purposes": ("purposes", _text_set),
+    "purposes": ("purposes", _one_purpose),
     "recipients": ("recipients", _text_set),
     "cats": ("categories", _text_set),
     "given_by": ("given_by", _texts),
@@ -316,6 +324,7 @@ _FACT_KEYS: Final[Keys] = {
     "acquired_for": ("acquired_for", _text),
     "directly_involved": ("directly_involved", _flag),
     "has_authority": ("has_authority", _flag),
+    "authority_disputed": ("authority_disputed", _flag),
     "contrary_to_child_interest": ("contrary_to_child_interest", _flag),
     "staff_identity_needed": ("staff_identity_needed", _flag),
     "disproportionate": ("disproportionate", _flag),

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from exchange.gate.model import Consent, Facts
 
+CARE: Final = "CARE"
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 
@@ -22,7 +23,8 @@ def select_consent(consents: Iterable[Consent], facts: Facts, kind: str = "") ->
     """Return the consent to judge, or None if the resident never spoke about this purpose or this recipient.
 
     `kind` is what the claimed basis asks, empty where it asks none. The rule, in order:
-    0. where any word is of that kind, or of none that was told, words of other kinds are left out;
+    0. agreement to care is left out; where any word is of that kind, or of none that was told, words of other
+       kinds are left out;
     1. words spoken after `now` are left out; a consent for this purpose *and* recipient goes before others;
     2. among those, a refusal or a withdrawal wins from every consent given before it;
     3. else the consent in force that covers most of the asked categories wins, and of equals the newest;
@@ -32,7 +34,12 @@ def select_consent(consents: Iterable[Consent], facts: Facts, kind: str = "") ->
     if facts.now is None:
         return None
     now = facts.now
-    heard = [consent for consent in consents if _spoken_at(consent, now) <= now]
+    # Agreement to care says nothing about data: neither its yes nor its no is a word about a disclosure.
+    heard = [
+        consent
+        for consent in consents
+        if _spoken_at(consent, now) <= now and (consent.kind != CARE or kind == CARE)
+    ]
     if kind:
         heard = [consent for consent in heard if consent.kind in {"", kind}] or heard
     exact = [consent for consent in heard if _for_purpose(consent, facts) and _for_recipient(consent, facts)]

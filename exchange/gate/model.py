@@ -131,6 +131,8 @@ class Facts:
     staff_identity_needed: bool = False
     acquired_for: str | None = None
     relative_of_subject: bool = False
+    # Two holders of authority contradict each other about this purpose: no representative's word counts.
+    authority_disputed: bool = False
     contrary_to_child_interest: bool = False
     disproportionate: bool = False
     objection: str | None = None

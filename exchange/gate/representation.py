@@ -18,6 +18,8 @@ CHILD_AGE: Final = 12
 YOUTH_AGE: Final = 16
 ADULT_AGE: Final = 18
 MANDATES_MAX: Final = 4_096
+# A courtesy: everybody's is welcome, nobody's opens or closes anything.
+ASSENT: Final = "ASSENT"
 
 
 class Speaker(StrEnum):
@@ -101,6 +103,22 @@ def mandate(
     else:
         enough = represented
     return Mandate.FULL if enough else Mandate.NONE
+
+
+def is_heard(consent_kind: str, word: str, age: int, *, capable: bool) -> bool:
+    """Tell whether a word of proven authority counts, alone or beside another's; an assent is anybody's."""
+    question = _ROW_OF_KIND.get(consent_kind)
+    if question is None:
+        return consent_kind == ASSENT
+    if question is Question.CARE and capable and CHILD_AGE <= age < YOUTH_AGE:
+        return not who_spoke((word,)).isdisjoint({Speaker.SELF, *_WITH_AUTHORITY})
+    found = mandate(consent_kind, (word,), age, capable=capable, has_authority=True)
+    return found is not Mandate.NONE
+
+
+def own_words(given_by: Iterable[str]) -> tuple[str, ...]:
+    """Return the words that are the resident's own."""
+    return tuple(word for word in given_by if who_spoke((word,)) == {Speaker.SELF})
 
 
 def _adult(

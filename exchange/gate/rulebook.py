@@ -170,10 +170,12 @@ _ALL: Final = (
     Rule(
         "R21",
         "UAVG art. 5; Jeugdwet art. 7.3.15; Wmo 2015 art. 5.3.2 en 5.3.3",
-        "De verkeerde persoon heeft toestemming gegeven of vraagt inzage.",
-        "Iemand besliste voor u die dat niet mag.",
-        "Vraag het aan wie hier beslist: de jeugdige zelf, de ouder met gezag, de curator of de mentor.",
-        "Ask whoever decides here: the youth, the holder of authority, the curator or mentor.",
+        "De verkeerde persoon gaf toestemming of vraagt inzage, of twee gezagsdragers zijn het oneens.",
+        "Iemand besliste voor u die dat niet mag, of twee mensen die voor u beslissen zijn het niet eens.",
+        "Vraag het aan wie hier beslist: de jeugdige zelf, de ouder met gezag, de curator of de mentor. "
+        "Zijn twee gezagsdragers het oneens, dan beslist de regisseur met hen, of de rechtbank.",
+        "Ask whoever decides here: the youth, the holder of authority, the curator or mentor. "
+        "Where two holders disagree, the regisseur decides with them, or the court.",
     ),
     Rule(
         "R22",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from exchange.gate.model import MISSING
-from exchange.gate.representation import Mandate, mandate
+from exchange.gate.representation import Mandate, mandate, own_words
 
 if TYPE_CHECKING:
     from exchange.gate.entry import LegalBasis
@@ -70,15 +70,19 @@ def consent_withdrawn(facts: Facts, basis: LegalBasis) -> bool:
 
 
 def consent_mandate(facts: Facts, basis: LegalBasis) -> Mandate:
-    """Say how far the word reaches, given who spoke; FULL where no consent is judged."""
+    """Say how far the word reaches, given who spoke; FULL where no consent is judged.
+
+    While two holders of authority contradict each other, only the resident's own word reaches anywhere.
+    """
     consent = judged_consent(facts, basis)
     if consent is None:
         return Mandate.FULL
     if facts.age is None or facts.capable is None or consent.given_by is None:
         return Mandate.NONE
+    given_by = own_words(consent.given_by) if facts.authority_disputed else consent.given_by
     return mandate(
         basis.consent_kind,
-        consent.given_by,
+        given_by,
         facts.age,
         capable=facts.capable,
         has_authority=facts.has_authority,
@@ -86,7 +90,7 @@ def consent_mandate(facts: Facts, basis: LegalBasis) -> Mandate:
 
 
 def wrong_person_consented(facts: Facts, basis: LegalBasis) -> bool:
-    """R21, UAVG 5, Jeugdwet 7.3.15, Wmo 2015 5.3.3(2)."""
+    """R21, UAVG 5, Jeugdwet 7.3.15, BW 1:253a, Wmo 2015 5.3.3(2)."""
     return consent_mandate(facts, basis) is Mandate.NONE
 
 

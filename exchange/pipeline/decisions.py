@@ -38,6 +38,7 @@ FACT_NAMES: Final = (
     "staff_identity_needed",
     "acquired_for",
     "relative_of_subject",
+    "authority_disputed",
     "contrary_to_child_interest",
     "disproportionate",
     "objection",
@@ -86,6 +87,9 @@ def facts_text(facts: Facts) -> str:
         for name in FACT_NAMES
         if (value := getattr(facts, name)) is not None and value is not False
     }
+    if facts.age is not None and facts.capable is None:
+        # What was judged and has expired is told: left out it would read as "found unable".
+        told["capable"] = None
     told["fields"] = [
         {name: value for name in FIELD_NAMES if (value := getattr(field, name)) not in (None, False)}
         for field in facts.fields or ()

@@ -8,7 +8,6 @@ Source: AuthZEN Authorization API 1.0; GDPR 5(1)(f), 5(2), 39(1)(b).
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
@@ -140,7 +139,7 @@ def _record(walk: EvaluationWalk, overlay: Overlay, judged: Judged, *, permitted
         refused_whole=judged.verdict.permitted and not permitted,
         released_nothing=True,
     )
-    meta = replace(
+    meta = msgspec.structs.replace(
         meta_of(walk, judged),
         organisation=walk.asker.organisation,
         task=walk.asker.task,

@@ -11,22 +11,29 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from exchange.domain import stream_of
 from exchange.domain.relations import relation_of
+from exchange.domain.representation import NOBODY_RECORDED, Representation, bound, capable_in, counts
+from exchange.domain.representation.words import SELF, DeterminationKind
 from exchange.domain.resident import age_at
-from exchange.domain.values import CaseRole, law_of_task
+from exchange.domain.values import RESIDENT_TASK, Author, CaseRole, law_of_task
 from exchange.gate.consents import select_consent
 from exchange.gate.model import BreakGlass, Consent, Facts, Field
+from exchange.gate.representation import is_heard
+from exchange.pipeline.speakers import is_determined, matters_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from datetime import date
 
     from exchange.domain.resident import ResidentState
+    from exchange.gate.entry import LegalBasis
     from exchange.gate.register import Register
     from exchange.pipeline.walk import Caller, View, Walk
 
 AUTHENTICATED: Final = "2FA+mTLS"
-RESIDENT_TASK: Final = "betrokkene"
-OWN_WORDS: Final = frozenset({RESIDENT_TASK, "wettelijk-vertegenwoordiger"})
+REPRESENTATIVE_TASK: Final = "wettelijk-vertegenwoordiger"
+OWN_WORDS: Final = frozenset({RESIDENT_TASK, REPRESENTATIVE_TASK})
 SEALED_READER: Final = CaseRole.SEALED_READER.value
+GIVEN: Final = "GIVEN"
 PLAN_PREFIX: Final = "plan-"
 CASE_PREFIX: Final = "case-"
 CONSENT_PREFIX: Final = "consent-"
@@ -60,8 +67,10 @@ NOTHING_KNOWN: Final = NothingKnown()
 
 
 def is_stranger(facts: Facts) -> bool:
-    """Tell whether the caller neither works on the case nor speaks for himself."""
-    return not (facts.case_relation and facts.speaks_for_self)
+    """Tell whether the caller neither works on the case, nor speaks as or for this very resident."""
+    if facts.recipient in OWN_WORDS:
+        return not facts.speaks_for_self
+    return not facts.case_relation
 
 
 def subject_of(view: View, anchor: str) -> Subject:
@@ -89,7 +98,11 @@ def open_case(view: View, resident: str) -> str:
 
 
 class Standing(NamedTuple):
-    """How the caller and the resident stand to each other now; all of it from folded streams."""
+    """How the caller and the resident stand to each other now; all of it from folded streams.
+
+    `capable` is what was registered; `people` holds what was judged since, and who represents. `bound` names
+    the records of the person who signed in as a representative.
+    """
 
     related: bool
     involved: bool
@@ -100,6 +113,10 @@ class Standing(NamedTuple):
     own_word: bool
     consents: tuple[Consent, ...]
     role: str = ""  # in which the caller works on the case; never what a token says of its bearer
+    people: Representation = NOBODY_RECORDED
+    bound: tuple[str, ...] = ()
+    # By consent: the records behind the words of others than the resident.
+    evidence: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 def standing_of(walk: Walk, view: View, subject: Subject) -> Standing:
@@ -108,14 +125,20 @@ def standing_of(walk: Walk, view: View, subject: Subject) -> Standing:
     case = view.state(subject.case_stream) if subject.case_stream else None
     relation = relation_of(case, caller.organisation, caller.task, caller.professional, now)
     related = relation is not None or not walk.relation
-    own_word = caller.task not in OWN_WORDS or (bool(caller.resident) and caller.resident == subject.resident)
     involved = related and case is not None
     role = "" if relation is None else relation.role
     resident: ResidentState | None = (
         view.state(RESIDENT_PREFIX + subject.resident) if subject.resident else None
     )
+    records = () if caller.task != REPRESENTATIVE_TASK else _bound(walk, resident)
+    own_word = caller.task not in OWN_WORDS or (
+        bool(caller.resident)
+        and caller.resident == subject.resident
+        and (caller.task == RESIDENT_TASK or bool(records))
+    )
     if resident is None:
         return Standing(related, involved, None, None, None, False, own_word, (), role)  # noqa: FBT003 -- nobody is restricted
+    states = _consents(view, subject.resident)
     return Standing(
         related,
         involved,
@@ -124,9 +147,23 @@ def standing_of(walk: Walk, view: View, subject: Subject) -> Standing:
         resident.objection or None,
         resident.restricted,
         own_word,
-        _consents(view, subject.resident),
+        tuple(map(_for_gate, states)),
         role,
+        resident.representation,
+        records,
+        tuple((state.consent_id, state.authority) for state in states if state.authority),
     )
+
+
+def _bound(walk: Walk, resident: ResidentState | None) -> tuple[str, ...]:
+    """Return the records of who signed in as this resident's representative."""
+    if resident is None:
+        return ()
+    caller = walk.caller
+    who = Author(caller.organisation, caller.task, caller.professional)
+    # He is known here as long as his record is in its period; whether he decides is another question.
+    found = bound(resident.representation, who, walk.now.date(), shown=False)
+    return tuple(one.representative_id for one in found)
 
 
 def assemble(
@@ -162,11 +199,87 @@ def assemble(
         speaks_for_self=standing.own_word,
         records=walk.records,
     )
-    if not standing.consents:
+    if not standing.consents and standing.people is NOBODY_RECORDED:
         return facts
-    basis = register.find(claim.legal_basis, walk.now)
+    return _with_speakers(facts, walk, standing, register.find(claim.legal_basis, walk.now))
+
+
+def _with_speakers(facts: Facts, walk: Walk, standing: Standing, basis: LegalBasis | None) -> Facts:
+    """Add the consent to judge, and what is recorded of capacity, representation and what was weighed."""
+    people, day, caller = standing.people, walk.now.date(), walk.caller
     kind = "" if basis is None else basis.consent_kind
-    return replace(facts, consent=select_consent(standing.consents, facts, kind))
+    capable = standing.capable
+    if capable is not None:
+        access = basis is not None and basis.subject_access
+        matters = matters_of(walk.claim.purpose, consent_kind=kind.lower(), access=access)
+        capable = capable_in(people, matters, day, registered=capable)
+    heard = _holders(standing, day, capable)
+    shown = {name: heard.intersection(records) for name, records in standing.evidence}
+    consent = select_consent(_binding_consents(standing, shown, capable), facts, kind)
+    speaks = caller.task in OWN_WORDS
+    if caller.task == REPRESENTATIVE_TASK:
+        # Taking back asks no more than giving did: no source that is recent still, nor the age of then.
+        authority = bool(
+            standing.bound if getattr(walk, "takes_back", False) else heard.intersection(standing.bound)
+        )
+    else:
+        authority = consent is not None and bool(shown.get(consent.consent_id))
+    against = DeterminationKind.CONTRARY_TO_CHILD_INTEREST
+    return replace(
+        facts,
+        capable=capable,
+        consent=consent,
+        has_authority=authority,
+        authority_disputed=any(one.purpose == facts.purpose for one in people.disputes),
+        contrary_to_child_interest=caller.task == REPRESENTATIVE_TASK
+        and is_determined(people, against, standing.bound),
+        staff_identity_needed=speaks
+        and is_determined(people, DeterminationKind.STAFF_IDENTITY_NEEDED, standing.bound),
+    )
+
+
+def _holders(standing: Standing, day: date, capable: bool | None) -> frozenset[str]:  # noqa: FBT001 -- what was judged, or None
+    """Return the records that decide for the resident now, whatever the question."""
+    people, age = standing.people, standing.age
+    if age is None:
+        return frozenset()
+    return frozenset(
+        one.representative_id
+        for one in people.representatives
+        if counts(one, people, day, age, capable=capable)
+    )
+
+
+def _binding_consents(
+    standing: Standing,
+    shown: Mapping[str, frozenset[str]],
+    capable: bool | None,  # noqa: FBT001 -- what was judged, or None
+) -> Sequence[Consent]:
+    """Return the consents with the words that count: shown by a record now, and of who is asked there.
+
+    Beside a yes that somebody is bound by, one that nobody is bound by any more is not looked at; alone it
+    stays, so that the refusal says that the wrong person spoke (R21) and not that nobody did.
+    """
+    found = []
+    for consent in standing.consents:
+        records = shown.get(consent.consent_id, ())
+        relations = {
+            one.relation for one in standing.people.representatives if one.representative_id in records
+        }
+        said = consent.given_by or ()
+        words = tuple(
+            word
+            for word in said
+            if (word == SELF or word in relations) and _is_asked(consent, word, standing.age, capable)
+        )
+        found.append(consent if words == said else replace(consent, given_by=words))
+    bound_by = [one for one in found if one.given_by or one.state != GIVEN]
+    return bound_by if any(one.state == GIVEN for one in bound_by) else found
+
+
+def _is_asked(consent: Consent, word: str, age: int | None, capable: bool | None) -> bool:  # noqa: FBT001 -- as above
+    # What is not established is left to the gate, which denies (R01).
+    return age is None or capable is None or is_heard(consent.kind, word, age, capable=capable)
 
 
 def seal_fields(resident: Any, caller: Caller, role: str, fields: Sequence[Field]) -> Sequence[Field]:  # noqa: ANN401 -- ResidentState
@@ -199,11 +312,11 @@ def _sealed(resident: Any, caller: Caller, role: str, field: Field) -> Field:  #
     return field
 
 
-def _consents(view: View, resident: str) -> tuple[Consent, ...]:
+def _consents(view: View, resident: str) -> tuple[Any, ...]:
     streams = [stream for stream in view.scope(resident) if stream.startswith(CONSENT_PREFIX)]
     if not streams:
         return ()
-    return tuple(_for_gate(state) for state in map(view.state, streams) if state is not None)
+    return tuple(state for state in map(view.state, streams) if state is not None)
 
 
 def _for_gate(state: Any) -> Consent:  # noqa: ANN401 -- ConsentState

@@ -66,4 +66,5 @@ def _name(walk: CommandWalk, standing: Standing) -> object:
         walk.fields,
         standing,
         walk.now.toordinal(),
+        walk.takes_back,
     )

@@ -76,6 +76,7 @@ class CommandWalk:
     `anchor` is the stream whose state names the resident (plan, case, consent or resident); empty for
     administration. `fields` are the (name, category) pairs being written. `relation` tells whether an active
     case relation is asked. `fence` makes the answer wait until every earlier answer about the resident left.
+    `takes_back` is a no or a withdrawal: it never asks more of who speaks than giving did.
     """
 
     rpc: str
@@ -91,6 +92,7 @@ class CommandWalk:
     expected: tuple[str, int] | None = None
     relation: bool = True
     fence: bool = False
+    takes_back: bool = False
     trace: str = ""
 
     @property

@@ -31,6 +31,7 @@ from exchange.server.services import (
     ledger,
     organisation,
     plan,
+    representation,
     subscription,
 )
 from exchange.v1 import (
@@ -42,6 +43,7 @@ from exchange.v1 import (
     ledger_service_pb2,
     organisation_service_pb2,
     plan_service_pb2,
+    representation_service_pb2,
     subscription_service_pb2,
 )
 
@@ -63,6 +65,7 @@ _SERVICES: Final[tuple[tuple[FileDescriptor, Mapping[str, Unary] | Mapping[str, 
     (identity_service_pb2.DESCRIPTOR, identity.RPCS),
     (case_service_pb2.DESCRIPTOR, case.RPCS),
     (consent_service_pb2.DESCRIPTOR, consent.RPCS),
+    (representation_service_pb2.DESCRIPTOR, representation.RPCS),
     (plan_service_pb2.DESCRIPTOR, plan.RPCS),
     (disclosure_service_pb2.DESCRIPTOR, disclosure.RPCS),
     (subscription_service_pb2.DESCRIPTOR, subscription.RPCS),

@@ -18,6 +18,7 @@ import grpc
 from google.protobuf.message import DecodeError, Message
 
 from exchange.errors import DeadlineTooClose, Draining, ExchangeError, RequestInvalid, RequestTooLarge
+from exchange.server.contract.twice import refuse_twice
 from exchange.server.contract.validation import Validator
 from exchange.server.house import Call
 from exchange.server.parts import MESSAGE_BYTES_MAX
@@ -38,11 +39,12 @@ EVENT: Final = "call"
 
 @dataclass(frozen=True, slots=True)
 class Unary:
-    """One question, one answer. Without `person` the certificate is enough."""
+    """One question, one answer. Without `person` the certificate is enough; `once` takes no field twice."""
 
     request: type[Message]
     handle: Callable[[Call, Any], Awaitable[Message]]
     person: bool = True
+    once: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,8 @@ class Guard:
             try:
                 async with asyncio.timeout(self._limit_s(context)):
                     call, request = await self._enter(record, context, raw, kind.request, person=kind.person)
+                    if kind.once:
+                        refuse_twice(raw, request.DESCRIPTOR)  # type: ignore[arg-type] # the stub names two of one kind
                     answer = await kind.handle(call, request)
                 reply = answer.SerializeToString()
             except asyncio.CancelledError:

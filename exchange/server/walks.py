@@ -63,6 +63,7 @@ async def command(
     expected: tuple[str, int] | None = None,
     relation: bool = True,
     fence: bool = False,
+    takes_back: bool = False,
 ) -> CommandOutcome:
     """Walk a command. Raises ExchangeError."""
     walk = CommandWalk(
@@ -80,6 +81,7 @@ async def command(
         relation=relation,
         fence=fence,
         trace=call.trace,
+        takes_back=takes_back,
     )
     outcome = await call.house.parts.pipeline.submit(walk)
     assert isinstance(outcome, CommandOutcome)

@@ -1,7 +1,8 @@
 """One pure function for every stored version that is no longer written: old topic in, next topic out.
 
 Promises: history is never rewritten; an old event is read as the event that would be written today.
-A new version is a new topic (`plan.goal_set.v2`); its predecessor's entry stands here for ever.
+A new version is a new topic (`plan.goal_set.v2`); its predecessor's entry stands here for ever. What an old
+event did not say is read as not said: nobody gets evidence that was never recorded.
 """
 
 from __future__ import annotations
@@ -13,4 +14,26 @@ if TYPE_CHECKING:
 
     Upcast = Callable[[dict[str, Any]], tuple[str, dict[str, Any]]]
 
-UPCASTS: Final[Mapping[str, Upcast]] = {}
+
+def _adding(topic: str, **unsaid: object) -> Upcast:
+    """Return an upcast to a topic that says more: what is added reads as not said."""
+
+    def upcast(data: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        return topic, {**data, **unsaid}
+
+    return upcast
+
+
+UPCASTS: Final[Mapping[str, Upcast]] = {
+    "consent.requested.v1": _adding(
+        "consent.requested.v2",
+        notice_version=0,
+        notice_language="",
+        notice_level="",
+        withdrawal_channels=(),
+    ),
+    "consent.given.v1": _adding("consent.given.v2", authority=()),
+    # Then only the resident's own no was told apart from nobody's: whose it was is not known.
+    "consent.refused.v1": _adding("consent.refused.v2", said_by="", authority=""),
+    "consent.withdrawn.v1": _adding("consent.withdrawn.v2", said_by="", authority=""),
+}

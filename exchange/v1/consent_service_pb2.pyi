@@ -94,6 +94,96 @@ CONSENT_STATE_WITHDRAWN: ConsentState.ValueType  # 4
 Global___ConsentState: _TypeAlias = ConsentState  # noqa: Y015
 
 @_typing.final
+class RegisterNoticeRequest(_message.Message):
+    """Registers a notice."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CLAIM_FIELD_NUMBER: _builtins.int
+    NOTICE_ID_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
+    LANGUAGE_FIELD_NUMBER: _builtins.int
+    LEVEL_FIELD_NUMBER: _builtins.int
+    WITHDRAWAL_CHANNELS_FIELD_NUMBER: _builtins.int
+    START_TIME_FIELD_NUMBER: _builtins.int
+    END_TIME_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Same id and same content: same answer."""
+    notice_id: _builtins.str
+    """The caller's own name of the notice."""
+    version: _builtins.int
+    """Its version, from 1."""
+    sha256: _builtins.bytes
+    """SHA-256 of the text, 32 bytes."""
+    language: _builtins.str
+    """Language of the text, BCP 47, such as "nl"."""
+    level: _builtins.str
+    """Level of the text by the Common European Framework: "A1", "A2" or "B1"."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground."""
+
+    @_builtins.property
+    def withdrawal_channels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Where a consent given on this notice is withdrawn: addresses, such as "https://mijn.voorbeeld.nl/toestemming"."""
+
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """From when."""
+
+    @_builtins.property
+    def end_time(self) -> _timestamp_pb2.Timestamp:
+        """Until when, excluded."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        claim: _common_pb2.Claim | None = ...,
+        notice_id: _builtins.str = ...,
+        version: _builtins.int = ...,
+        sha256: _builtins.bytes = ...,
+        language: _builtins.str = ...,
+        level: _builtins.str = ...,
+        withdrawal_channels: _abc.Iterable[_builtins.str] | None = ...,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
+        end_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "end_time", b"end_time", "start_time", b"start_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "end_time", b"end_time", "language", b"language", "level", b"level", "notice_id", b"notice_id", "request_id", b"request_id", "sha256", b"sha256", "start_time", b"start_time", "version", b"version", "withdrawal_channels", b"withdrawal_channels"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RegisterNoticeRequest: _TypeAlias = RegisterNoticeRequest  # noqa: Y015
+
+@_typing.final
+class RegisterNoticeResponse(_message.Message):
+    """The notice is registered."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def receipt(self) -> _common_pb2.Receipt:
+        """Proof to keep."""
+
+    def __init__(
+        self,
+        *,
+        receipt: _common_pb2.Receipt | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RegisterNoticeResponse: _TypeAlias = RegisterNoticeResponse  # noqa: Y015
+
+@_typing.final
 class RequestConsentRequest(_message.Message):
     """Puts a question."""
 
@@ -121,7 +211,7 @@ class RequestConsentRequest(_message.Message):
     notice_id: _builtins.str
     """What the resident was told: id of the notice."""
     notice_sha256: _builtins.bytes
-    """SHA-256 of the notice's text, 32 bytes."""
+    """SHA-256 of the notice's text, 32 bytes; this version must be registered and valid now."""
     @_builtins.property
     def claim(self) -> _common_pb2.Claim:
         """On what ground."""
@@ -211,6 +301,7 @@ class GiveConsentRequest(_message.Message):
     FREE_ASSESSED_FIELD_NUMBER: _builtins.int
     METHOD_FIELD_NUMBER: _builtins.int
     EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
+    AUTHORITY_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Same id and same content: same answer."""
     consent_id: _builtins.str
@@ -220,7 +311,7 @@ class GiveConsentRequest(_message.Message):
     free_assessed: _builtins.bool
     """Whether somebody checked that no disadvantage hangs on a no."""
     method: _builtins.str
-    """How it was said: "portal", "signed", "spoken"."""
+    """How it was said: "portal", "signed", "letter", "spoken"; absence of objection is given in writing."""
     expected_version: _builtins.int
     """Version of the consent the caller saw."""
     @_builtins.property
@@ -229,7 +320,13 @@ class GiveConsentRequest(_message.Message):
 
     @_builtins.property
     def given_by(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Who says yes: "self", "parent", "curator", "mentor", "proxy", "partner", "family"."""
+        """Who says yes: "self", "parent", "guardian", "curator", "mentor", "bewindvoerder", "proxy", "partner", "family".
+        Every word but "self" must be shown by a recorded representative; who signed in speaks for himself only.
+        """
+
+    @_builtins.property
+    def authority(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Records of the representatives who spoke; needed where several are recorded in one capacity."""
 
     def __init__(
         self,
@@ -242,10 +339,11 @@ class GiveConsentRequest(_message.Message):
         free_assessed: _builtins.bool = ...,
         method: _builtins.str = ...,
         expected_version: _builtins.int = ...,
+        authority: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "consent_id", b"consent_id", "expected_version", b"expected_version", "explicit", b"explicit", "free_assessed", b"free_assessed", "given_by", b"given_by", "method", b"method", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authority", b"authority", "claim", b"claim", "consent_id", b"consent_id", "expected_version", b"expected_version", "explicit", b"explicit", "free_assessed", b"free_assessed", "given_by", b"given_by", "method", b"method", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -289,12 +387,15 @@ class RefuseConsentRequest(_message.Message):
     CLAIM_FIELD_NUMBER: _builtins.int
     CONSENT_ID_FIELD_NUMBER: _builtins.int
     EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
+    AUTHORITY_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Same id and same content: same answer."""
     consent_id: _builtins.str
     """The consent."""
     expected_version: _builtins.int
     """Version of the consent the caller saw."""
+    authority: _builtins.str
+    """Record of the representative whose no a professional writes down; empty for the resident's own."""
     @_builtins.property
     def claim(self) -> _common_pb2.Claim:
         """On what ground the caller records this."""
@@ -306,10 +407,11 @@ class RefuseConsentRequest(_message.Message):
         claim: _common_pb2.Claim | None = ...,
         consent_id: _builtins.str = ...,
         expected_version: _builtins.int = ...,
+        authority: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "consent_id", b"consent_id", "expected_version", b"expected_version", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authority", b"authority", "claim", b"claim", "consent_id", b"consent_id", "expected_version", b"expected_version", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -352,10 +454,13 @@ class WithdrawConsentRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     CLAIM_FIELD_NUMBER: _builtins.int
     CONSENT_ID_FIELD_NUMBER: _builtins.int
+    AUTHORITY_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Same id and same content: same answer."""
     consent_id: _builtins.str
     """The consent."""
+    authority: _builtins.str
+    """Record of the representative whose withdrawal a professional writes down; empty for the resident's own."""
     @_builtins.property
     def claim(self) -> _common_pb2.Claim:
         """On what ground the caller records this."""
@@ -366,10 +471,11 @@ class WithdrawConsentRequest(_message.Message):
         request_id: _builtins.str = ...,
         claim: _common_pb2.Claim | None = ...,
         consent_id: _builtins.str = ...,
+        authority: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "consent_id", b"consent_id", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authority", b"authority", "claim", b"claim", "consent_id", b"consent_id", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -542,3 +648,65 @@ class ListConsentsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListConsentsResponse: _TypeAlias = ListConsentsResponse  # noqa: Y015
+
+@_typing.final
+class GetConsentReceiptRequest(_message.Message):
+    """Asks for a receipt of one consent."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLAIM_FIELD_NUMBER: _builtins.int
+    CONSENT_ID_FIELD_NUMBER: _builtins.int
+    FIELDS_FIELD_NUMBER: _builtins.int
+    consent_id: _builtins.str
+    """The consent."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground."""
+
+    @_builtins.property
+    def fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Wanted fields: "json_ld"."""
+
+    def __init__(
+        self,
+        *,
+        claim: _common_pb2.Claim | None = ...,
+        consent_id: _builtins.str = ...,
+        fields: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "consent_id", b"consent_id", "fields", b"fields"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetConsentReceiptRequest: _TypeAlias = GetConsentReceiptRequest  # noqa: Y015
+
+@_typing.final
+class GetConsentReceiptResponse(_message.Message):
+    """The receipt."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JSON_LD_FIELD_NUMBER: _builtins.int
+    DECISION_ID_FIELD_NUMBER: _builtins.int
+    json_ld: _builtins.str
+    """JSON-LD with its context inside, in the terms of the Data Privacy Vocabulary (DPV); each event of the consent
+    names the index of its leaf in the ledger.
+    """
+    decision_id: _builtins.str
+    """The recorded decision behind this answer."""
+    def __init__(
+        self,
+        *,
+        json_ld: _builtins.str = ...,
+        decision_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision_id", b"decision_id", "json_ld", b"json_ld"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetConsentReceiptResponse: _TypeAlias = GetConsentReceiptResponse  # noqa: Y015

@@ -35,6 +35,11 @@ class ConsentServiceStub:
         Args:
             channel: A grpc.Channel.
         """
+        self.RegisterNotice = channel.unary_unary(
+                '/exchange.v1.ConsentService/RegisterNotice',
+                request_serializer=exchange_dot_v1_dot_consent__service__pb2.RegisterNoticeRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_consent__service__pb2.RegisterNoticeResponse.FromString,
+                _registered_method=True)
         self.RequestConsent = channel.unary_unary(
                 '/exchange.v1.ConsentService/RequestConsent',
                 request_serializer=exchange_dot_v1_dot_consent__service__pb2.RequestConsentRequest.SerializeToString,
@@ -60,11 +65,24 @@ class ConsentServiceStub:
                 request_serializer=exchange_dot_v1_dot_consent__service__pb2.ListConsentsRequest.SerializeToString,
                 response_deserializer=exchange_dot_v1_dot_consent__service__pb2.ListConsentsResponse.FromString,
                 _registered_method=True)
+        self.GetConsentReceipt = channel.unary_unary(
+                '/exchange.v1.ConsentService/GetConsentReceipt',
+                request_serializer=exchange_dot_v1_dot_consent__service__pb2.GetConsentReceiptRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_consent__service__pb2.GetConsentReceiptResponse.FromString,
+                _registered_method=True)
 
 
 class ConsentServiceServicer:
     """One consent is one purpose, one set of recipients, one set of categories, one period.
     """
+
+    def RegisterNotice(self, request, context):
+        """Registers one version of what residents are told when they are asked; a version never changes.
+        Fails with FAILED_PRECONDITION, reason RULE_BROKEN, for a version or text that is registered already.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
 
     def RequestConsent(self, request, context):
         """Puts a question to the resident.
@@ -105,9 +123,21 @@ class ConsentServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetConsentReceipt(self, request, context):
+        """Gives the resident's side a receipt of one consent, to keep and to show: JSON-LD after ISO/IEC TS 27560.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ConsentServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
+            'RegisterNotice': grpc.unary_unary_rpc_method_handler(
+                    servicer.RegisterNotice,
+                    request_deserializer=exchange_dot_v1_dot_consent__service__pb2.RegisterNoticeRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_consent__service__pb2.RegisterNoticeResponse.SerializeToString,
+            ),
             'RequestConsent': grpc.unary_unary_rpc_method_handler(
                     servicer.RequestConsent,
                     request_deserializer=exchange_dot_v1_dot_consent__service__pb2.RequestConsentRequest.FromString,
@@ -133,6 +163,11 @@ def add_ConsentServiceServicer_to_server(servicer, server):
                     request_deserializer=exchange_dot_v1_dot_consent__service__pb2.ListConsentsRequest.FromString,
                     response_serializer=exchange_dot_v1_dot_consent__service__pb2.ListConsentsResponse.SerializeToString,
             ),
+            'GetConsentReceipt': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetConsentReceipt,
+                    request_deserializer=exchange_dot_v1_dot_consent__service__pb2.GetConsentReceiptRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_consent__service__pb2.GetConsentReceiptResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'exchange.v1.ConsentService', rpc_method_handlers)
@@ -144,6 +179,33 @@ def add_ConsentServiceServicer_to_server(servicer, server):
 class ConsentService:
     """One consent is one purpose, one set of recipients, one set of categories, one period.
     """
+
+    @staticmethod
+    def RegisterNotice(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.ConsentService/RegisterNotice',
+            exchange_dot_v1_dot_consent__service__pb2.RegisterNoticeRequest.SerializeToString,
+            exchange_dot_v1_dot_consent__service__pb2.RegisterNoticeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
 
     @staticmethod
     def RequestConsent(request,
@@ -270,6 +332,33 @@ class ConsentService:
             '/exchange.v1.ConsentService/ListConsents',
             exchange_dot_v1_dot_consent__service__pb2.ListConsentsRequest.SerializeToString,
             exchange_dot_v1_dot_consent__service__pb2.ListConsentsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetConsentReceipt(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.ConsentService/GetConsentReceipt',
+            exchange_dot_v1_dot_consent__service__pb2.GetConsentReceiptRequest.SerializeToString,
+            exchange_dot_v1_dot_consent__service__pb2.GetConsentReceiptResponse.FromString,
             options,
             channel_credentials,
             insecure,

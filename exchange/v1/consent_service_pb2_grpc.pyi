@@ -33,6 +33,10 @@ class ConsentServiceStub:
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ConsentServiceAsyncStub: ...
+    RegisterNotice: _grpc.UnaryUnaryMultiCallable[_consent_service_pb2.RegisterNoticeRequest, _consent_service_pb2.RegisterNoticeResponse]
+    """Registers one version of what residents are told when they are asked; a version never changes.
+    Fails with FAILED_PRECONDITION, reason RULE_BROKEN, for a version or text that is registered already.
+    """
     RequestConsent: _grpc.UnaryUnaryMultiCallable[_consent_service_pb2.RequestConsentRequest, _consent_service_pb2.RequestConsentResponse]
     """Puts a question to the resident."""
     GiveConsent: _grpc.UnaryUnaryMultiCallable[_consent_service_pb2.GiveConsentRequest, _consent_service_pb2.GiveConsentResponse]
@@ -50,12 +54,18 @@ class ConsentServiceStub:
     own task and organisation, those that name it as recipient, and those of others that the claimed basis opens. What
     is not shown is not there: it makes no answer partial, and neither pages nor tokens tell of it.
     """
+    GetConsentReceipt: _grpc.UnaryUnaryMultiCallable[_consent_service_pb2.GetConsentReceiptRequest, _consent_service_pb2.GetConsentReceiptResponse]
+    """Gives the resident's side a receipt of one consent, to keep and to show: JSON-LD after ISO/IEC TS 27560."""
 
 @_typing.type_check_only
 class ConsentServiceAsyncStub(ConsentServiceStub):
     """One consent is one purpose, one set of recipients, one set of categories, one period."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
+    RegisterNotice: _aio.UnaryUnaryMultiCallable[_consent_service_pb2.RegisterNoticeRequest, _consent_service_pb2.RegisterNoticeResponse]  # type: ignore[assignment]
+    """Registers one version of what residents are told when they are asked; a version never changes.
+    Fails with FAILED_PRECONDITION, reason RULE_BROKEN, for a version or text that is registered already.
+    """
     RequestConsent: _aio.UnaryUnaryMultiCallable[_consent_service_pb2.RequestConsentRequest, _consent_service_pb2.RequestConsentResponse]  # type: ignore[assignment]
     """Puts a question to the resident."""
     GiveConsent: _aio.UnaryUnaryMultiCallable[_consent_service_pb2.GiveConsentRequest, _consent_service_pb2.GiveConsentResponse]  # type: ignore[assignment]
@@ -73,9 +83,21 @@ class ConsentServiceAsyncStub(ConsentServiceStub):
     own task and organisation, those that name it as recipient, and those of others that the claimed basis opens. What
     is not shown is not there: it makes no answer partial, and neither pages nor tokens tell of it.
     """
+    GetConsentReceipt: _aio.UnaryUnaryMultiCallable[_consent_service_pb2.GetConsentReceiptRequest, _consent_service_pb2.GetConsentReceiptResponse]  # type: ignore[assignment]
+    """Gives the resident's side a receipt of one consent, to keep and to show: JSON-LD after ISO/IEC TS 27560."""
 
 class ConsentServiceServicer(metaclass=_abc_1.ABCMeta):
     """One consent is one purpose, one set of recipients, one set of categories, one period."""
+
+    @_abc_1.abstractmethod
+    def RegisterNotice(
+        self,
+        request: _consent_service_pb2.RegisterNoticeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_consent_service_pb2.RegisterNoticeResponse, _abc.Awaitable[_consent_service_pb2.RegisterNoticeResponse]]:
+        """Registers one version of what residents are told when they are asked; a version never changes.
+        Fails with FAILED_PRECONDITION, reason RULE_BROKEN, for a version or text that is registered already.
+        """
 
     @_abc_1.abstractmethod
     def RequestConsent(
@@ -123,5 +145,13 @@ class ConsentServiceServicer(metaclass=_abc_1.ABCMeta):
         own task and organisation, those that name it as recipient, and those of others that the claimed basis opens. What
         is not shown is not there: it makes no answer partial, and neither pages nor tokens tell of it.
         """
+
+    @_abc_1.abstractmethod
+    def GetConsentReceipt(
+        self,
+        request: _consent_service_pb2.GetConsentReceiptRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_consent_service_pb2.GetConsentReceiptResponse, _abc.Awaitable[_consent_service_pb2.GetConsentReceiptResponse]]:
+        """Gives the resident's side a receipt of one consent, to keep and to show: JSON-LD after ISO/IEC TS 27560."""
 
 def add_ConsentServiceServicer_to_server(servicer: ConsentServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -64,7 +64,7 @@ def known_words() -> set[str]:
     """Return every reason, gRPC code and name of a rule."""
     importlib.import_module("exchange.server.status")
     rules = set()
-    for floor in ("domain", "server"):
+    for floor in ("domain", "pipeline", "server"):
         for file in (REPOSITORY / "exchange" / floor).rglob("*.py"):
             rules |= set(re.findall(r'rule="([A-Z_]+)"', file.read_text(encoding="utf-8")))
     return {kind.code for kind in kinds(ExchangeError)} | {code.name for code in grpc.StatusCode} | rules

@@ -194,7 +194,11 @@ REQUEST = RequestConsent(
     start_time=NOON,
     end_time=NOON + timedelta(days=365),
     notice_id="toestemming-b1-3",
+    notice_version=3,
     notice_sha256=HASH,
+    notice_language="nl",
+    notice_level="B1",
+    withdrawal_channels=("https://mijn.voorbeeld.nl/toestemming",),
 )
 CONSENT_REQUESTED = ConsentRequested(
     resident=RESIDENT_REF,
@@ -209,7 +213,11 @@ CONSENT_REQUESTED = ConsentRequested(
     start_time=NOON,
     end_time=NOON + timedelta(days=365),
     notice_id="toestemming-b1-3",
+    notice_version=3,
     notice_sha256=HASH,
+    notice_language="nl",
+    notice_level="B1",
+    withdrawal_channels=("https://mijn.voorbeeld.nl/toestemming",),
 )
 GIVE = GiveConsent(
     now=LATER, author=RESIDENT, given_by=("self",), explicit=True, free_assessed=True, method="signed"
@@ -218,6 +226,7 @@ CONSENT_GIVEN = ConsentGiven(
     resident=RESIDENT_REF,
     consent_id=CONSENT_ID,
     given_by=("self",),
+    authority=(),
     explicit=True,
     free_assessed=True,
     method="signed",

@@ -11,7 +11,9 @@ import pytest
 from exchange.domain.consent import (
     CONSENT,
     RECIPIENTS_MAX,
+    WRITTEN_METHODS,
     ConsentRefused,
+    ConsentRequested,
     ConsentWithdrawn,
     GiveConsent,
     RefuseConsent,
@@ -42,8 +44,10 @@ from tests.domain.builders import (
 if TYPE_CHECKING:
     from exchange.domain.kernel import ResidentEvent
 
-REFUSED = ConsentRefused(resident=RESIDENT_REF, consent_id=CONSENT_ID, at=LATER)
-WITHDRAWN = ConsentWithdrawn(resident=RESIDENT_REF, consent_id=CONSENT_ID, at=LATER)
+REFUSED = ConsentRefused(resident=RESIDENT_REF, consent_id=CONSENT_ID, said_by="self", authority="", at=LATER)
+WITHDRAWN = ConsentWithdrawn(
+    resident=RESIDENT_REF, consent_id=CONSENT_ID, said_by="self", authority="", at=LATER
+)
 INSTANT = timedelta(microseconds=1)
 
 
@@ -151,6 +155,7 @@ def test_yes_comes_before_the_end_of_the_period() -> None:
         (replace(GIVE, given_by=("self", "self")), "given_by"),
         (replace(GIVE, given_by=("a", "b", "c", "d", "e")), "given_by"),
         (replace(GIVE, given_by=("the resident",)), "given_by"),
+        (replace(GIVE, given_by=("self", "neighbour")), "given_by"),
         (replace(GIVE, method=""), "method"),
     ],
 )
@@ -265,3 +270,79 @@ def test_the_state_holds_question_answer_and_times() -> None:
         f"college:WMO@{MUNICIPALITY}",
     )
     assert state.notice_sha256 == CONSENT_REQUESTED.notice_sha256
+
+
+# --- kinds ------------------------------------------------------------------------------------------
+
+PARENTS_YES = replace(GIVE, author=REPRESENTATIVE, given_by=("parent",), authority=("m",))
+WRITTEN = sorted(WRITTEN_METHODS)
+
+
+def asked(**changes: object) -> ConsentRequested:
+    return replace(CONSENT_REQUESTED, **changes)  # type: ignore[arg-type] # any field of the event
+
+
+@pytest.mark.parametrize("kind", list(ConsentKind))
+@pytest.mark.parametrize("method", [*WRITTEN, "spoken", "in_person"])
+def test_only_the_absence_of_objection_is_asked_in_writing(kind: str, method: str) -> None:
+    sentence = given(CONSENT, asked(kind=kind)).when(replace(GIVE, method=method))
+    if kind == "no_objection" and method not in WRITTEN_METHODS:
+        sentence.refused("NOT_IN_WRITING")
+    else:
+        sentence.then(replace(CONSENT_GIVEN, method=method))
+
+
+@pytest.mark.parametrize("kind", list(ConsentKind))
+@pytest.mark.parametrize("category", list(DataCategory))
+def test_about_health_the_law_asks_so_many_words(kind: str, category: str) -> None:
+    question = asked(kind=kind, categories=("WONEN", category) if category != "WONEN" else ("WONEN",))
+    implied = given(CONSENT, question).when(replace(GIVE, explicit=False))
+    if kind in {"gdpr", "secrecy"} and category.startswith("GEZONDHEID"):
+        implied.refused("NOT_EXPLICIT")
+    else:
+        implied.then(replace(CONSENT_GIVEN, explicit=False))
+    given(CONSENT, question).when(GIVE).then(CONSENT_GIVEN)
+
+
+def test_consent_to_care_is_given_by_two_together_in_either_order() -> None:
+    care = asked(kind="care")
+    parent = replace(CONSENT_GIVEN, given_by=("parent",), authority=("m",))
+    given(CONSENT, care, CONSENT_GIVEN).when(PARENTS_YES).then(
+        replace(CONSENT_GIVEN, given_by=("self", "parent"), authority=("m",))
+    )
+    given(CONSENT, care, parent).when(GIVE).then(
+        replace(CONSENT_GIVEN, given_by=("parent", "self"), authority=("m",))
+    )
+
+
+def test_what_two_say_together_is_explicit_and_free_only_if_both_say_so() -> None:
+    care = asked(kind="care")
+    loose = replace(PARENTS_YES, explicit=False, free_assessed=False, method="spoken")
+    given(CONSENT, care, CONSENT_GIVEN).when(loose).then(
+        replace(
+            CONSENT_GIVEN,
+            given_by=("self", "parent"),
+            authority=("m",),
+            explicit=False,
+            free_assessed=False,
+            method="spoken",
+        )
+    )
+
+
+def test_a_voice_that_spoke_already_adds_nothing_to_consent_to_care() -> None:
+    both = replace(CONSENT_GIVEN, given_by=("self", "parent"), authority=("m",))
+    given(CONSENT, asked(kind="care"), both).when(GIVE).then()
+    same = replace(GIVE, given_by=("self", "parent"))
+    given(CONSENT, asked(kind="care"), both).when(same).then()
+
+
+@pytest.mark.parametrize("kind", [kind for kind in ConsentKind if kind != ConsentKind.CARE])
+def test_no_other_kind_is_joined(kind: str) -> None:
+    given(CONSENT, asked(kind=kind), CONSENT_GIVEN).when(PARENTS_YES).refused("ALREADY_GIVEN")
+
+
+def test_withdrawing_takes_no_method_words_or_evidence_whoever_gave() -> None:
+    parent = replace(CONSENT_GIVEN, given_by=("parent",), authority=("m",))
+    for kind in ConsentKind:
+        given(CONSENT, asked(kind=kind), parent).when(WITHDRAW).then(WITHDRAWN)

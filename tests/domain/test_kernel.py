@@ -94,11 +94,11 @@ SEALED_LIKE = [
 
 
 def test_topics_are_named_for_their_aggregate() -> None:
-    assert set(AGGREGATES) == {"organisation", "resident", "case", "consent", "plan", "disclosure"}
+    assert set(AGGREGATES) == {"organisation", "notice", "resident", "case", "consent", "plan", "disclosure"}
     for name, aggregate in AGGREGATES.items():
         assert aggregate.name == name
         for event in aggregate.events:
-            assert re.fullmatch(rf"{name}\.[a-z_]+\.v1", event.TOPIC)
+            assert re.fullmatch(rf"{name}\.[a-z_]+\.v[1-9]", event.TOPIC)
 
 
 def test_each_topic_names_one_event() -> None:

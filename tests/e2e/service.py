@@ -307,6 +307,20 @@ class Case:
         """Ask the resident whether the Wmo may use what Werk & Inkomen wrote."""
         now = datetime.now(UTC)
         start, end = Timestamp(), Timestamp()
+        start.FromDatetime(datetime(2020, 1, 1, tzinfo=UTC))
+        end.FromDatetime(datetime(2099, 1, 1, tzinfo=UTC))
+        # The same registration again changes nothing.
+        self.wmo.consent.register_notice(
+            claim=INVESTIGATE,
+            notice_id="folder-1",
+            version=1,
+            sha256=b"\1" * 32,
+            language="nl",
+            level="B1",
+            withdrawal_channels=["https://mijn.voorbeeld.nl/toestemming"],
+            start_time=start,
+            end_time=end,
+        )
         start.FromDatetime(now - timedelta(minutes=1))
         end.FromDatetime(now + timedelta(days=30))
         return self.wmo.consent.request_consent(

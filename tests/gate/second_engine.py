@@ -42,7 +42,8 @@ OF_CONSENT: Final = """state kind explicit free_assessed start end withdrawn_at 
     categories"""
 OF_REQUESTER: Final = """actor_auth recipient recipient_id roles case_relation directly_involved has_authority
     relative_of_subject speaks_for_self"""
-OF_RESIDENT: Final = "age capable objection restricted contrary_to_child_interest disproportionate"
+OF_RESIDENT: Final = """age capable objection restricted authority_disputed contrary_to_child_interest
+    disproportionate"""
 OF_REQUEST: Final = """now purpose provider need_fields staff_identity_needed delivered_later
     store_unavailable records"""
 OF_FIELD: Final = "name category secret sealed third_party staff_name retention_end provider"

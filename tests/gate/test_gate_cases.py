@@ -94,6 +94,8 @@ WRONG_FACTS: list[tuple[str, object, str]] = [
     ("consent", {"state": True}, "facts.consent.state"),
     ("consent", {"from": "soon"}, "facts.consent.from"),
     ("consent", {"given_by": "self"}, "facts.consent.given_by"),
+    ("consent", {"purposes": ["wmo-levering", "wmo-onderzoek"]}, "facts.consent.purposes"),
+    ("authority_disputed", "ja", "facts.authority_disputed"),
     ("break_glass", "LEVENSGEVAAR", "facts.break_glass"),
     ("break_glass", {"code": 1}, "facts.break_glass.code"),
     ("store_unavailable", "nee", "facts.store_unavailable"),
@@ -108,6 +110,17 @@ def test_a_wrong_fact_is_refused_by_case_and_key(tmp_path: Path, key: str, value
         read_cases(write(tmp_path, [case]))
     assert refused.value.metadata == {"case": case["id"], "key": named}
     assert str(value) not in refused.value.message
+
+
+def test_a_consent_for_two_purposes_is_refused_with_what_to_do_instead(tmp_path: Path) -> None:
+    case = valid_case()
+    case["facts"]["consent"] = {"purposes": ["wmo-levering", "wmo-onderzoek"]}
+    with pytest.raises(CaseFileInvalid, match="make a consent of its own for each"):
+        read_cases(write(tmp_path, [case]))
+    # The same purpose said twice is one purpose.
+    case["facts"]["consent"] = {"purposes": ["wmo-levering", "wmo-levering"]}
+    (read,) = read_cases(write(tmp_path, [case]))
+    assert read.facts.consent.purposes == {"wmo-levering"}  # type: ignore[union-attr] # there is one
 
 
 @pytest.mark.parametrize(

@@ -141,6 +141,7 @@ LIMITS: list[dict[str, Any]] = [
     {"objection": "UPHELD"},
     {"relative_of_subject": True},
     {"contrary_to_child_interest": True},
+    {"authority_disputed": True},
     {"disproportionate": True},
     {"store_unavailable": True},
     {"delivered_later": True},

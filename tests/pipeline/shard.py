@@ -178,7 +178,11 @@ class Shard:
             start_time=NOW,
             end_time=NOW + timedelta(days=365),
             notice_id="toestemming-b1-3",
+            notice_version=3,
             notice_sha256="ab" * 32,
+            notice_language="nl",
+            notice_level="B1",
+            withdrawal_channels=("https://mijn.voorbeeld.nl/toestemming",),
         )
         given = GiveConsent(
             now=NOW + timedelta(minutes=1),

@@ -68,7 +68,11 @@ def test_a_no_counts_for_who_asked_before(shard: Shard, apart: bool) -> None:  #
         start_time=NOW,
         end_time=NOW + timedelta(days=365),
         notice_id="toestemming-b1-3",
+        notice_version=3,
         notice_sha256="ab" * 32,
+        notice_language="nl",
+        notice_level="B1",
+        withdrawal_channels=("https://mijn.voorbeeld.nl/toestemming",),
     )
     shard.done(shard.command(asked, "consent", consent_id, anchor=f"case-{case_id}"))
     order = RefuseConsent(now=ENDED_AT, author=shard.author("betrokkene"))

@@ -91,6 +91,15 @@ def test_an_invalid_request_names_its_fields() -> None:
     assert "own_words: is empty" in str(refused)
 
 
+def test_a_broken_rule_is_named() -> None:
+    refused = refused_from(failed(errors.RuleBroken("somebody else decides this", rule="NOT_TO_DECIDE")))
+    assert isinstance(refused, RuleBroken)
+    assert refused.rule == "NOT_TO_DECIDE"
+    nameless = refused_from(failed(errors.KeyDestroyed("these data were erased")))
+    assert isinstance(nameless, RuleBroken)
+    assert nameless.rule == ""
+
+
 def test_a_quota_says_when() -> None:
     refused = refused_from(failed(QuotaExceeded("over its share", retry_after_ms=1_250, limit="calls")))
     assert type(refused) is Unavailable

@@ -12,14 +12,27 @@ from tests.server.town import Town
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 @pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    data = tmp_path_factory.mktemp("town")
+    yield from opened(tmp_path_factory.mktemp("town"))
+
+
+@pytest.fixture
+def aging_town(tmp_path: Path) -> Iterator[Town]:
+    """Return a town in which time may pass: it never goes back there, so it is nobody else's."""
+    yield from opened(tmp_path)
+
+
+def opened(data: Path) -> Iterator[Town]:
+    """Yield a started town with a notice and a portal for representatives."""
     with (data / "exchange.log").open("w", encoding="utf-8") as lines:
         town = Town(data, open_log(stream=lines))
         town.start()
+        town.register_notice("folder-1", b"\1" * 32)
+        town.open_to_representatives()
         yield town
         town.close()
 

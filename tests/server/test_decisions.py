@@ -99,6 +99,8 @@ TWO = (
             legal_basis="AVG-6.1.d", purpose="acute-nood", break_glass=BreakGlass("LEVENSGEVAAR", "x" * 25)
         ),
         facts(speaks_for_self=False),
+        facts(authority_disputed=True),
+        facts(legal_basis="SUBJECT-15", purpose="inzage", recipient="betrokkene", age=0, capable=None),
         facts(
             legal_basis="WMO-5.1.1-4",
             purpose="wmo-afstemming",

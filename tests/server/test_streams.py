@@ -173,6 +173,7 @@ def test_who_does_not_work_on_the_plan_sees_nothing_and_who_leaves_sees_no_more(
 
 
 def test_p09_an_open_stream_gives_nothing_more_of_what_was_withdrawn(own_town: Town) -> None:
+    own_town.register_notice("folder-1", b"\1" * 32)
     wmo, work = own_town.worker("college:WMO", "w-1"), own_town.worker("college:PW", "p-1")
     pseudonym, case_id, plan_id = case_with_goal_of_work(own_town, wmo, work)
     resident = own_town.client(Person("burger-1", "betrokkene", "inwoner", resident=pseudonym))

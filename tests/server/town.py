@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import grpc
+from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import error_details_pb2
 from google.rpc.status_pb2 import Status
 
@@ -35,7 +36,6 @@ from exchange.wiring.service import door_material
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
-    from datetime import datetime
     from pathlib import Path
 
     from google.protobuf.message import Message
@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 CITY = "00000001003214345000"
 CARE = "00000003271543200000"
 CLOSE_WAIT_S = 20
+NOTICE_START = datetime(2020, 1, 1, tzinfo=UTC)
+NOTICE_END = datetime(2099, 1, 1, tzinfo=UTC)
 QUICK = Patience(attempts_max=1, wait_first_s=0.001, wait_max_s=0.002)
 
 INVESTIGATE = claim(pb.PURPOSE_WMO_ONDERZOEK, "WMO-2.3.2", "nodig voor het onderzoek")
@@ -73,6 +75,7 @@ class Town:
         self._failed: BaseException | None = None
         self._clients: list[ExchangeClient] = []
         self._care: Credentials | None = None
+        self._portal: ExchangeClient | None = None
         self.port = 0
         self.server: ExchangeServer
         self.bsns = made_up_bsns()
@@ -87,6 +90,30 @@ class Town:
         assert self._started.wait(CLOSE_WAIT_S)
         if self._failed is not None:
             raise self._failed
+
+    def register_notice(self, notice_id: str, sha256: bytes, **changes: Any) -> None:  # noqa: ANN401 -- any field of the request
+        """Register what residents are told; the same again changes nothing."""
+        start, end = Timestamp(), Timestamp()
+        start.FromDatetime(NOTICE_START)
+        end.FromDatetime(NOTICE_END)
+        told: dict[str, Any] = {
+            "claim": INVESTIGATE,
+            "notice_id": notice_id,
+            "version": 1,
+            "sha256": sha256,
+            "language": "nl",
+            "level": "B1",
+            "withdrawal_channels": ["https://mijn.voorbeeld.nl/toestemming"],
+            "start_time": start,
+            "end_time": end,
+        }
+        self.worker().consent.register_notice(**(told | changes))
+
+    def open_to_representatives(self) -> None:
+        """Let the municipality's portal sign in who represents a resident."""
+        self.worker("beheer", "beheerder-1").organisation.grant_task(
+            claim=ADMIN, oin=CITY, task="wettelijk-vertegenwoordiger"
+        )
 
     def close(self) -> None:
         for client in self._clients:
@@ -172,6 +199,15 @@ class Town:
         client = ExchangeClient(self.target, credentials or self.credentials(), person, patience=QUICK)
         self._clients.append(client)
         return client
+
+    def signed_in(self, person: Person) -> ExchangeClient:
+        """Return a client on the one connection of the portal; tokens follow the town's clock."""
+        if self._portal is None:
+            self._portal = ExchangeClient(
+                self.target, self.credentials(), patience=QUICK, clock=lambda: self.now().timestamp()
+            )
+            self._clients.append(self._portal)
+        return self._portal.with_person(person)
 
     def worker(self, task: str = "college:WMO", professional: str = "w-1") -> ExchangeClient:
         return self.client(Person(professional, task, "regisseur"))

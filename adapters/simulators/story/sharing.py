@@ -28,11 +28,14 @@ from exchange.v1.consent_service_pb2 import ConsentKind
 if TYPE_CHECKING:
     from adapters.simulators.story.intake import Plan
     from adapters.simulators.story.stage import Telling
+    from exchange.v1.consent_service_pb2 import RequestConsentResponse
     from exchange.v1.plan_service_pb2 import GetPlanResponse
 
 NOTICE: Final = (
     "Wij gebruiken wat Werk & Inkomen van u weet om uw hulp en uw weg naar werk op elkaar af te stemmen."
 )
+NOTICE_FROM: Final = datetime(2026, 1, 1, tzinfo=UTC)
+NOTICE_TO: Final = datetime(2099, 1, 1, tzinfo=UTC)
 READ_BY_WORK: Final = ["lens_assessments.reason", "situations.description", "situations.life_domain"]
 
 
@@ -79,19 +82,7 @@ def consent_and_withdrawal(told: Telling, plan: Plan) -> None:
 
     told.chapter("The resident decides along")
     told.refused("no-consent", "May the neighbourhood team use what Werk & Inkomen wrote?", ask, "R09", "R15")
-    now = datetime.now(UTC)
-    requested = plan.wijkteam().consent.request_consent(
-        claim=claim(Purpose.PURPOSE_WMO_ONDERZOEK, "WMO-2.3.2", NECESSITY),
-        case_id=plan.case_id,
-        kind=ConsentKind.CONSENT_KIND_STATUTORY,
-        consent_purpose=Purpose.PURPOSE_WMO_AFSTEMMING,
-        recipients=[f"{plan.municipality.oin}/college:WMO"],
-        categories=["WMO-PLAN", "ARBEID"],
-        start_time=_stamp(now - timedelta(minutes=1)),
-        end_time=_stamp(now + timedelta(days=90)),
-        notice_id="afstemming-2026-1",
-        notice_sha256=sha256(NOTICE.encode()).digest(),
-    )
+    requested = _question(plan)
     given = plan.inwoner().consent.give_consent(
         claim=BEWONER,
         consent_id=requested.consent_id,
@@ -118,6 +109,34 @@ def consent_and_withdrawal(told: Telling, plan: Plan) -> None:
     told.keep(plan.municipality, withdrawn)
     told.step("withdrawn", "The resident withdraws, in one step.", "PERMIT")
     told.refused("after-withdrawal", "The next moment:", ask, "R09", "R19")
+
+
+def _question(plan: Plan) -> RequestConsentResponse:
+    """Register what the resident is told, and put the question."""
+    now = datetime.now(UTC)
+    plan.wijkteam().consent.register_notice(
+        claim=claim(Purpose.PURPOSE_WMO_ONDERZOEK, "WMO-2.3.2", NECESSITY),
+        notice_id="afstemming-2026-1",
+        version=1,
+        sha256=sha256(NOTICE.encode()).digest(),
+        language="nl",
+        level="B1",
+        withdrawal_channels=["https://mijn.voorbeeldstad.example/toestemming"],
+        start_time=_stamp(NOTICE_FROM),
+        end_time=_stamp(NOTICE_TO),
+    )
+    return plan.wijkteam().consent.request_consent(
+        claim=claim(Purpose.PURPOSE_WMO_ONDERZOEK, "WMO-2.3.2", NECESSITY),
+        case_id=plan.case_id,
+        kind=ConsentKind.CONSENT_KIND_STATUTORY,
+        consent_purpose=Purpose.PURPOSE_WMO_AFSTEMMING,
+        recipients=[f"{plan.municipality.oin}/college:WMO"],
+        categories=["WMO-PLAN", "ARBEID"],
+        start_time=_stamp(now - timedelta(minutes=1)),
+        end_time=_stamp(now + timedelta(days=90)),
+        notice_id="afstemming-2026-1",
+        notice_sha256=sha256(NOTICE.encode()).digest(),
+    )
 
 
 def _stamp(moment: datetime) -> Timestamp:

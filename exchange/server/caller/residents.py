@@ -38,6 +38,11 @@ class Residents:
         ref = await loop.run_in_executor(self._pool, self._links.resolve, oin, pseudonym)
         return ref if ref is not None else self._nobody(oin, pseudonym)
 
+    async def known(self, oin: str, pseudonym: bytes) -> str:
+        """Return the ref of somebody known, empty for others. Raises GroupElementInvalid, KeyUnavailable."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, self._links.resolve, oin, pseudonym) or ""
+
     async def for_command(self, oin: str, pseudonym: bytes) -> tuple[str, Callable[[], None]]:
         """Return the ref to write about, and what binds it durably; call that once it is permitted.
 

@@ -1,0 +1,159 @@
+"""Representation as it stands, folded from the resident's stream.
+
+Promises: `evolve` refuses nothing; a renewed source keeps its record; of judgements and determinations only
+the latest of each matter or kind is kept; hashable, so that a verdict may be remembered beside it.
+Source: house style 3.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from types import MappingProxyType
+from typing import Any, Final
+
+from exchange.domain.kernel import Event
+from exchange.domain.representation.events import (
+    AuthorityDisputed,
+    CapacityJudged,
+    DeterminationRecorded,
+    DisputeDecided,
+    RepresentativeEnded,
+    RepresentativeRecorded,
+)
+from exchange.domain.representation.words import DisputeOutcome
+from exchange.domain.values import origin_of
+
+
+@dataclass(frozen=True, slots=True)
+class Representative:
+    """One record. Days are UTC days; `end_date` is excluded, None is open."""
+
+    representative_id: str
+    person_oin: str
+    person: str
+    relation: str
+    gezag: str
+    evidence_source: str
+    source_reference: str
+    source_date: date
+    start_date: date
+    end_date: date | None
+    origin: str = ""  # who recorded it last: task and organisation
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The latest judgement in one matter."""
+
+    matter: str
+    capable: bool
+    at: datetime
+    until: date
+
+
+@dataclass(frozen=True, slots=True)
+class Determination:
+    """The latest of one kind about one representative; about all where the id is empty."""
+
+    kind: str
+    holds: bool
+    representative_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    """An open one: which purpose, which consent it arose on, and whose words stand against each other."""
+
+    dispute_id: str
+    consent_id: str
+    purpose: str
+    yes_by: str
+    no_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Representation:
+    """All of it; hashable, so that a verdict may be remembered beside it."""
+
+    representatives: tuple[Representative, ...] = ()
+    judgements: tuple[Judgement, ...] = ()
+    determinations: tuple[Determination, ...] = ()
+    disputes: tuple[Dispute, ...] = ()
+    # (purpose, record): whose word a decided dispute put aside.
+    overruled: tuple[tuple[str, str], ...] = ()
+
+    def find(self, representative_id: str) -> Representative | None:
+        """Return a record that was not ended."""
+        return next((one for one in self.representatives if one.representative_id == representative_id), None)
+
+
+NOBODY_RECORDED: Final = Representation()
+
+# --- evolve -----------------------------------------------------------------------------------------
+
+
+def _recorded(state: Representation, event: RepresentativeRecorded) -> Representation:
+    record = Representative(
+        representative_id=event.representative_id,
+        person_oin=event.person_oin,
+        person=event.person,
+        relation=event.relation,
+        gezag=event.gezag,
+        evidence_source=event.evidence_source,
+        source_reference=event.source_reference,
+        source_date=event.source_date,
+        start_date=event.start_date,
+        end_date=event.end_date,
+        origin=origin_of(event.task, event.organisation),
+    )
+    others = tuple(one for one in state.representatives if one.representative_id != event.representative_id)
+    return replace(state, representatives=(*others, record))
+
+
+def _ended(state: Representation, event: RepresentativeEnded) -> Representation:
+    # Ended ones go: nothing is judged by them any more, and what they said keeps their id.
+    left = tuple(one for one in state.representatives if one.representative_id != event.representative_id)
+    return replace(state, representatives=left)
+
+
+def _judged(state: Representation, event: CapacityJudged) -> Representation:
+    others = tuple(one for one in state.judgements if one.matter != event.matter)
+    judgement = Judgement(event.matter, event.capable, event.at, event.until)
+    return replace(state, judgements=(*others, judgement))
+
+
+def _determined(state: Representation, event: DeterminationRecorded) -> Representation:
+    found = Determination(event.kind, event.holds, event.representative_id)
+    others = tuple(
+        one
+        for one in state.determinations
+        if (one.kind, one.representative_id) != (found.kind, found.representative_id)
+    )
+    return replace(state, determinations=(*others, found))
+
+
+def _disputed(state: Representation, event: AuthorityDisputed) -> Representation:
+    dispute = Dispute(event.dispute_id, event.consent_id, event.purpose, event.yes_by, event.no_by)
+    return replace(state, disputes=(*state.disputes, dispute))
+
+
+def _settled(state: Representation, event: DisputeDecided) -> Representation:
+    left = tuple(one for one in state.disputes if one.dispute_id != event.dispute_id)
+    decided = [one for one in state.disputes if one.dispute_id == event.dispute_id]
+    overruled = [
+        (one.purpose, one.no_by if event.outcome == DisputeOutcome.YES_STANDS else one.yes_by)
+        for one in decided
+    ]
+    return replace(state, disputes=left, overruled=tuple(dict.fromkeys((*state.overruled, *overruled))))
+
+
+FOLDS: Final[Mapping[type[Event], Callable[[Representation, Any], Representation]]] = MappingProxyType(
+    {
+        RepresentativeRecorded: _recorded,
+        RepresentativeEnded: _ended,
+        CapacityJudged: _judged,
+        DeterminationRecorded: _determined,
+        AuthorityDisputed: _disputed,
+        DisputeDecided: _settled,
+    }
+)

@@ -1,0 +1,91 @@
+"""Who decides for a resident in a matter, from folded state: the domain's records under the gate's table.
+
+Promises: nothing is taken from a token but who signed in; what is not established (a judgement that expired,
+a source that is too old) counts for nobody; an answer nobody would be bound by is not recorded as one.
+Source: UAVG 5; Jeugdwet 7.3.4, 7.3.15; Wmo 2015 5.3.2-5.3.3; the gate's design section 6.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exchange.domain.representation import Spoken, bound, capable_in, counts
+from exchange.domain.representation.words import SELF, DeterminationKind, Matter
+from exchange.domain.resident import age_at
+from exchange.domain.values import RESIDENT_TASK, ConsentKind
+from exchange.errors import RuleBroken
+from exchange.gate.representation import is_heard
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from datetime import date
+
+    from exchange.domain.consent import ConsentState
+    from exchange.domain.representation import Representation
+    from exchange.domain.resident import ResidentState
+    from exchange.domain.values import Author
+
+
+def matters_of(purpose: str, *, consent_kind: str = "", access: bool = False) -> frozenset[str]:
+    """Return in which matters a judgement of capacity bears on a question."""
+    if access:
+        return frozenset({purpose, Matter.ACCESS})
+    return frozenset({purpose, Matter.CARE if consent_kind == ConsentKind.CARE else Matter.CONSENT})
+
+
+def said_by(people: Representation, author: Author, representative_id: str, day: date) -> Spoken:
+    """Return whose no or withdrawal this is; never fails, so that withdrawing never does (GDPR 7(3)).
+
+    A source that has grown old does not keep a representative from taking back.
+    """
+    if not author.is_residents_side:
+        record = people.find(representative_id) if representative_id else None
+        return Spoken((SELF,)) if record is None else Spoken((record.relation,), (record.representative_id,))
+    records = () if author.task == RESIDENT_TASK else bound(people, author, day, shown=False)
+    return Spoken((records[0].relation,), (records[0].representative_id,)) if records else Spoken((SELF,))
+
+
+def holders_in(resident: ResidentState, consent: ConsentState, day: date) -> frozenset[str]:
+    """Return the records whose word on this consent counts now and was not put aside."""
+    people, age = resident.representation, age_at(resident, day)
+    capable = _capable_in(resident, consent, day)
+    return frozenset(
+        one.representative_id
+        for one in people.representatives
+        if counts(one, people, day, age, capable=capable)
+        and capable is not None
+        and is_heard(consent.kind.upper(), one.relation, age, capable=capable)
+        and (consent.purpose, one.representative_id) not in people.overruled
+    )
+
+
+def refuse_unheard(resident: ResidentState, consent: ConsentState, spoken: Spoken, day: date) -> None:
+    """Raise RuleBroken where somebody answers whose word does not count in this."""
+    if consent.kind == ConsentKind.ASSENT:
+        return
+    capable = _capable_in(resident, consent, day)
+    if capable is None:
+        raise RuleBroken(
+            "whether the resident decides this himself was judged too long ago: judge it anew",
+            rule="CAPACITY_EXPIRED",
+        )
+    age = age_at(resident, day)
+    own = SELF not in spoken.words or is_heard(consent.kind.upper(), SELF, age, capable=capable)
+    if not own or not holders_in(resident, consent, day).issuperset(spoken.authority):
+        raise RuleBroken(
+            "this is not for who said it to decide: ask the youth, the holder of authority, the curator, "
+            "the mentor or who comes next",
+            rule="NOT_TO_DECIDE",
+        )
+
+
+def is_determined(people: Representation, kind: DeterminationKind, records: Collection[str]) -> bool:
+    """Tell what was weighed about these records: what is about one goes before what is about all."""
+    found = [one for one in people.determinations if one.kind == kind]
+    own = [one for one in found if one.representative_id in records]
+    return any(one.holds for one in own or [one for one in found if not one.representative_id])
+
+
+def _capable_in(resident: ResidentState, consent: ConsentState, day: date) -> bool | None:
+    matters = matters_of(consent.purpose, consent_kind=consent.kind)
+    return capable_in(resident.representation, matters, day, registered=resident.capable)

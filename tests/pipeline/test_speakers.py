@@ -1,0 +1,254 @@
+"""Facts about who speaks, from the streams of a real shard: what is recorded counts at once, and no more."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from exchange.domain.answering import answer_consent
+from exchange.domain.consent import GiveConsent, RefuseConsent, RequestConsent
+from exchange.domain.representation import EndRepresentative, JudgeCapacity, RecordRepresentative
+from exchange.domain.resident import RegisterResident
+from exchange.errors import AccessDenied, StoreUnavailable
+from exchange.pipeline.speakers import holders_in
+from exchange.pipeline.walk import Caller, Claim, CommandWalk, ReadOutcome, Steps
+from tests.pipeline.faults import faulty_recorder
+from tests.pipeline.shard import NOW, Shard
+
+if TYPE_CHECKING:
+    from exchange.pipeline.walk import View
+
+WORD = Claim("wmo-onderzoek", "RESIDENT-WORD")
+REPRESENTATIVE = "wettelijk-vertegenwoordiger"
+PORTAL = "00000003271543200000"
+TODAY = NOW.date()
+A_DAY = timedelta(days=1)
+
+
+class Child:
+    """A child of ten with a plan, and a portal at which parents sign in."""
+
+    def __init__(self, shard: Shard, birth_date: date = date(2016, 1, 1)) -> None:
+        self.shard = shard
+        thumbprint = "ef" * 32
+        shard.done(shard.joining(PORTAL, thumbprint, "betrokkene", REPRESENTATIVE))
+        self.ref = uuid.uuid4().hex
+        order = RegisterResident(
+            now=NOW, author=shard.author(), resident=self.ref, birth_date=birth_date, capable=True
+        )
+        shard.done(self.on_resident(order, relation=False))
+        _, self.case_id, self.plan_id = shard.plan(self.ref)
+        self.thumbprint = thumbprint
+
+    def on_resident(self, order: Any, **changes: Any) -> CommandWalk:  # noqa: ANN401 -- any command, any field of a walk
+        facts = {"anchor": f"resident-{self.ref}", "category": "CONTACT"}
+        return self.shard.command(order, "resident", self.ref, **(facts | changes))
+
+    def caller(self, person: str) -> Caller:
+        return self.shard.caller(
+            REPRESENTATIVE,
+            person,
+            role="ouder",
+            organisation=PORTAL,
+            thumbprint=self.thumbprint,
+            resident=self.ref,
+        )
+
+    def record(self, person: str = "ouder-1", **changes: Any) -> None:  # noqa: ANN401 -- any field of the command
+        order = RecordRepresentative(
+            now=NOW,
+            author=self.shard.author(),
+            representative_id=person,
+            person_oin=PORTAL,
+            person=person,
+            relation="parent",
+            gezag="gezamenlijk_ouderlijk",
+            evidence_source="brp",
+            source_reference="brp-1",
+            source_date=TODAY,
+            start_date=date(2016, 1, 1),
+        )
+        self.shard.done(self.on_resident(replace(order, **changes)))
+
+    def end(self, person: str = "ouder-1") -> None:
+        order = EndRepresentative(now=NOW, author=self.shard.author(), representative_id=person)
+        self.shard.done(self.on_resident(order))
+
+    def goal(self, person: str = "ouder-1") -> CommandWalk:
+        return self.shard.goal(self.plan_id, caller=self.caller(person), claim=WORD, relation=False)
+
+    def consent(self, **given: Any) -> str:  # noqa: ANN401 -- any field of the yes
+        shard, consent_id = self.shard, str(uuid.uuid4())
+        asked = RequestConsent(
+            now=NOW,
+            author=shard.author(),
+            consent_id=consent_id,
+            case_id=self.case_id,
+            resident=self.ref,
+            kind="statutory",
+            purpose="wmo-onderzoek",
+            recipients=(f"{shard.oin}/college:WMO",),
+            categories=("WMO-PLAN",),
+            start_time=NOW,
+            end_time=NOW + timedelta(days=365),
+            notice_id="folder",
+            notice_version=1,
+            notice_sha256="ab" * 32,
+            notice_language="nl",
+            notice_level="B1",
+            withdrawal_channels=("https://mijn.voorbeeld.nl",),
+        )
+        shard.done(shard.command(asked, "consent", consent_id, anchor=f"case-{self.case_id}"))
+        order = GiveConsent(
+            now=NOW + timedelta(minutes=1),
+            author=shard.author(REPRESENTATIVE),
+            given_by=("parent",),
+            authority=("ouder-1",),
+            explicit=True,
+            free_assessed=True,
+            method="portal",
+        )
+        yes = replace(order, **given)
+        shard.done(shard.command(yes, "consent", consent_id, anchor=f"consent-{consent_id}"))
+        return consent_id
+
+    def refusal(self, consent_id: str, person: str) -> CommandWalk:
+        stream = f"consent-{consent_id}"
+        order = RefuseConsent(
+            now=NOW + timedelta(minutes=2),
+            author=self.shard.author(REPRESENTATIVE),
+            said_by="parent",
+            authority=person,
+        )
+
+        def process(view: View) -> Steps:
+            consent, resident = view.state(stream), view.state(f"resident-{self.ref}")
+            holders = holders_in(resident, consent, TODAY)
+            return Steps(
+                answer_consent(order, consent, resident, others=[], holders=holders, dispute_id="t-1")
+            )
+
+        return self.shard.walk(
+            process, anchor=stream, caller=self.caller(person), claim=WORD, relation=False, fence=True
+        )
+
+    def read(self, **changes: Any) -> object:  # noqa: ANN401 -- any field of a walk
+        (outcome,) = self.shard.run(self.shard.question_with_consent(self.plan_id, **changes))
+        return outcome
+
+
+def rules(outcome: object) -> tuple[str, ...]:
+    """Return why it was refused, nothing where it was not."""
+    return outcome.rules if isinstance(outcome, AccessDenied) else ()
+
+
+def test_a_record_lets_a_parent_speak_at_once_and_its_end_stops_him_at_once(shard: Shard) -> None:
+    child = Child(shard)
+    # A permit once given is remembered; neither memory may outlive what it rested on.
+    (before,) = shard.run(child.goal())
+    assert "R21" in rules(before)
+    child.record()
+    for _ in range(2):
+        shard.done(child.goal())
+    child.end()
+    (after,) = shard.run(child.goal())
+    assert "R21" in rules(after)
+
+
+def test_a_remembered_permit_ends_with_the_source_it_rested_on(shard: Shard) -> None:
+    child = Child(shard)
+    child.record()
+    shard.done(child.goal())
+    last = NOW + timedelta(days=92)
+    shard.done(replace(child.goal(), now=last))
+    (after,) = shard.run(replace(child.goal(), now=last + A_DAY))
+    assert rules(after) == ("R21",)
+
+
+def test_taking_back_asks_no_recent_source_and_no_authority_of_now(shard: Shard) -> None:
+    child = Child(shard, birth_date=date(2010, 3, 3))
+    child.record()
+    child.consent()
+    late = NOW + timedelta(days=200)
+    for takes_back, expected in [(False, ("R21",)), (True, ())]:
+        (outcome,) = shard.run(replace(child.goal(), now=late, takes_back=takes_back))
+        assert rules(outcome) == expected
+
+
+def test_words_of_a_parent_count_while_a_record_shows_them(shard: Shard) -> None:
+    child = Child(shard)
+    child.record()
+    child.consent()
+    assert isinstance(child.read(), ReadOutcome)
+    assert isinstance(child.read(now=NOW + timedelta(days=92)), ReadOutcome)
+    assert rules(child.read(now=NOW + timedelta(days=93))) == ("R21",)
+
+
+@pytest.mark.parametrize("authority", [(), ("ouder-2",), ("nobody",)])
+def test_words_that_no_record_shows_count_for_nothing(shard: Shard, authority: tuple[str, ...]) -> None:
+    child = Child(shard)
+    child.record()
+    child.consent(authority=authority)
+    assert rules(child.read()) == ("R21",)
+
+
+def test_another_record_does_not_show_the_words_of_this_one(shard: Shard) -> None:
+    child = Child(shard)
+    child.record()
+    child.consent()
+    child.record("ouder-2")
+    child.end()
+    assert rules(child.read()) == ("R21",)
+
+
+def test_a_parents_yes_opens_nothing_where_the_child_decides_and_hides_no_yes_of_his(shard: Shard) -> None:
+    # Of fifteen the disclosure is the child's own to decide (Wmo 2015 5.3.3): never a parent's.
+    child = Child(shard, birth_date=date(2010, 3, 4))
+    child.record()
+    child.consent()
+    assert rules(child.read()) == ("R21",)
+    child.consent(author=shard.author("betrokkene"), given_by=("self",), authority=())
+    assert isinstance(child.read(), ReadOutcome)
+    # A newer one of the parent, whom nobody asks, does not stand before it either.
+    child.consent(now=NOW + timedelta(minutes=5))
+    assert isinstance(child.read(), ReadOutcome)
+    assert isinstance(child.read(now=NOW + timedelta(days=5)), ReadOutcome)
+
+
+def test_an_expired_judgement_is_missing_and_replays_as_missing(shard: Shard) -> None:
+    child = Child(shard)
+    child.record()
+    child.consent()
+    order = JudgeCapacity(
+        now=NOW,
+        author=shard.author(),
+        matter="consent",
+        capable=True,
+        until=TODAY + A_DAY,
+        reason="Gesproken met het kind.",
+    )
+    shard.done(child.on_resident(order))
+    assert isinstance(child.read(), ReadOutcome)
+    assert rules(child.read(now=NOW + A_DAY)) == ("R01",)
+
+
+@pytest.mark.parametrize("fault", ["lost", "kept"])
+def test_a_dispute_is_recorded_whole_or_not_at_all(shard: Shard, fault: str) -> None:
+    child = Child(shard)
+    child.record()
+    child.record("ouder-2")
+    consent_id = child.consent()
+    recorder = faulty_recorder(shard)
+    recorder.faults = [fault]
+    refusal = child.refusal(consent_id, "ouder-2")
+    (outcome,) = shard.run(refusal)
+    assert isinstance(outcome, StoreUnavailable) is (fault == "lost")
+    assert rules(child.read()) == (() if fault == "lost" else ("R21",))
+    shard.done(refusal)
+    assert rules(child.read()) == ("R21",)
+    assert shard.topics().count("resident.authority_disputed.v1") == 1
+    shard.verified()
