@@ -2,18 +2,47 @@
 
 Promises: only who works on a case lets others in; a relation ends by the own organisation or by a college
 professional on the case; a relation that ended, or a closed case, opens nothing; reporting gives a relation
-to a college only, and only where no college professional works on the case.
+to a college only, and only where no college professional works on the case. Conflicts of interest and
+stand-ins are those of `relations.py`.
 Source: protos/exchange/v1/case_service.proto; GDPR 5(1)(f); Wmo 2015 article 5.3.3.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
-from exchange.domain.kernel import Aggregate, AuthoredCommand, Events, ResidentEvent, aggregate
+from exchange.domain.kernel import (
+    Aggregate,
+    AuthoredCommand,
+    Decider,
+    Events,
+    ResidentEvent,
+    aggregate,
+)
+from exchange.domain.relations import (
+    AppointStandIn,
+    CaseState,
+    ConflictEnded,
+    ConflictRecorded,
+    EndConflict,
+    Professional,
+    RecordConflict,
+    StandInAppointed,
+    appoint_stand_in,
+    conflict_ended,
+    conflict_recorded,
+    end_conflict,
+    has_relation,
+    record_conflict,
+    stand_in_appointed,
+    works_there,
+)
 from exchange.domain.shape import oin_fault, refuse_faults, token_fault
 from exchange.domain.values import ROLE_OF_FIRST_REPORTER, Author
 from exchange.errors import RuleBroken
+
+__all__ = ["CASE", "CaseState", "Professional", "has_relation"]
 
 PROFESSIONALS_MAX: Final = 200
 
@@ -123,55 +152,6 @@ class CaseClosed(ResidentEvent):
     at: datetime
 
 
-# --- state ------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Professional:
-    """A relation with the case: start included, end excluded; no end while it lasts."""
-
-    oin: str
-    task: str
-    professional: str
-    role: str
-    start: datetime
-    end: datetime | None = None
-
-    @property
-    def is_college(self) -> bool:
-        """Tell whether this is a professional of a college."""
-        return Author(self.oin, self.task, self.professional).is_college
-
-    def is_author(self, author: Author) -> bool:
-        """Tell whether this is the same person in the same task of the same organisation."""
-        return author == Author(self.oin, self.task, self.professional)
-
-    def works_at(self, now: datetime) -> bool:
-        """Tell whether the relation stands at this moment."""
-        return self.start <= now and (self.end is None or now < self.end)
-
-
-@dataclass(frozen=True, slots=True)
-class CaseState:
-    """A case as it stands. Ended relations stay listed, oldest first; `origin` is the task that opened it."""
-
-    case_id: str
-    resident: str
-    plan_id: str
-    origin: str
-    professionals: tuple[Professional, ...] = ()
-    reporters: tuple[Author, ...] = ()
-    closed: bool = False
-
-
-def has_relation(state: CaseState | None, oin: str, task: str, professional: str, now: datetime) -> bool:
-    """Tell whether this professional works on the case now, in this task."""
-    if state is None or state.closed:
-        return False
-    who = Author(oin, task, professional)
-    return any(each.is_author(who) and each.works_at(now) for each in state.professionals)
-
-
 # --- decide -----------------------------------------------------------------------------------------
 
 
@@ -248,14 +228,14 @@ def _record_reporter(command: RecordReporter, state: CaseState | None) -> Events
     author = command.author
     led = any(each.is_college and each.end is None for each in case.professionals)
     if author.is_college and not led:
-        _refuse_full(case)
+        _refuse_full(case, command.now)
         return (_first_joined(command, case.case_id, case.resident),)
     return () if author in case.reporters else (_reported(command, case.case_id, case.resident),)
 
 
-def _refuse_full(case: CaseState) -> None:
+def _refuse_full(case: CaseState, now: datetime) -> None:
     # Who left takes no place: nobody fills a case up by joining people and taking them off.
-    if sum(each.end is None for each in case.professionals) >= PROFESSIONALS_MAX:
+    if sum(each.lasts(now) for each in case.professionals) >= PROFESSIONALS_MAX:
         raise RuleBroken("this case has the most professionals it can have", rule="CASE_FULL")
 
 
@@ -277,7 +257,7 @@ def _join(command: JoinProfessional, state: CaseState | None) -> Events:
         return ()
     # Another role takes no second place.
     if not roles:
-        _refuse_full(case)
+        _refuse_full(case, command.now)
     joined = ProfessionalJoined(
         resident=case.resident,
         case_id=case.case_id,
@@ -300,7 +280,7 @@ def _leave(command: LeaveCase, state: CaseState | None) -> Events:
             rule="NOT_ON_CASE",
         )
     who = Author(command.oin, command.task, command.professional)
-    if not any(each.is_author(who) and each.end is None for each in case.professionals):
+    if not any(each.is_author(who) and each.lasts(command.now) for each in case.professionals):
         return ()
     left = ProfessionalLeft(
         resident=case.resident,
@@ -322,12 +302,29 @@ def _close(command: CloseCase, state: CaseState | None) -> Events:
     return (CaseClosed(resident=case.resident, case_id=case.case_id, at=command.now),)
 
 
+def _of_those_on_it(decide: Callable[[Any, CaseState], Events]) -> Decider:
+    def decider(command: AuthoredCommand, state: CaseState | None) -> Events:
+        case = _open_case(state)
+        if not _works_on(case, command):
+            raise RuleBroken("only a professional who works on the case does this", rule="NOT_ON_CASE")
+        return decide(command, case)
+
+    return decider
+
+
+def _appoint(command: AppointStandIn, case: CaseState) -> Events:
+    _refuse_full(case, command.now)
+    if not works_there(case, Author(command.oin, command.task, command.stand_in_for), command.now):
+        raise RuleBroken("that professional does not work on the case", rule="NOT_ON_CASE")
+    return appoint_stand_in(command, case)
+
+
 # --- evolve -----------------------------------------------------------------------------------------
 
 
 def _ended(state: CaseState, who: Author, at: datetime) -> tuple[Professional, ...]:
     return tuple(
-        replace(each, end=at) if each.end is None and each.is_author(who) else each
+        replace(each, end=at) if each.lasts(at) and each.is_author(who) else each
         for each in state.professionals
     )
 
@@ -364,6 +361,9 @@ CASE: Final[Aggregate] = aggregate(
         JoinProfessional: _join,
         LeaveCase: _leave,
         CloseCase: _close,
+        RecordConflict: _of_those_on_it(record_conflict),
+        EndConflict: _of_those_on_it(end_conflict),
+        AppointStandIn: _of_those_on_it(_appoint),
     },
     founders={CaseOpened: _opened},
     evolvers={
@@ -371,5 +371,8 @@ CASE: Final[Aggregate] = aggregate(
         ProfessionalJoined: _joined,
         ProfessionalLeft: _left,
         CaseClosed: _closed,
+        ConflictRecorded: conflict_recorded,
+        ConflictEnded: conflict_ended,
+        StandInAppointed: stand_in_appointed,
     },
 )

@@ -46,6 +46,7 @@ FACT_NAMES: Final = (
     "store_unavailable",
     "speaks_for_self",
     "records",
+    "bulk",
 )
 FIELD_NAMES: Final = (
     "name",

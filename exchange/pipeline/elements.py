@@ -68,6 +68,11 @@ class PlanGroups:
         # By stream: the keys of each collection, beside the very tuple they were taken from.
         self._seen: OrderedDict[str, dict[str, tuple[object, tuple[Key, ...]]]] = OrderedDict()
         self._collections = tuple(sorted({path.partition(".")[0] for path in labels if "." in path}))
+        # Every leaf of each: where all of them are sealed there is nothing there.
+        self.collections: Mapping[str, frozenset[str]] = {
+            name: frozenset(path for path in labels if path.startswith(f"{name}."))
+            for name in self._collections
+        }
 
     def of_plan(self, stream: str, asker: Asker) -> Groups:
         """Return the groups of one plan."""

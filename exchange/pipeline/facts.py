@@ -10,9 +10,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from exchange.domain import stream_of
-from exchange.domain.case import has_relation
+from exchange.domain.relations import has_conflict, has_relation, relation_of
 from exchange.domain.resident import age_at
 from exchange.domain.values import Author, law_of_task
+from exchange.gate.conflicts import Objection, standing_objection
 from exchange.gate.consents import select_consent
 from exchange.gate.model import BreakGlass, Consent, Facts, Field
 from exchange.pipeline.walk import CommandWalk
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from exchange.pipeline.walk import Caller, ReadWalk, View
 
 AUTHENTICATED: Final = "2FA+mTLS"
+INCOMPLETE: Final = "incomplete"
+STALE: Final = "stale-factor"
+# Who breaks the glass shows his second factor for it, not for what he did this morning.
+FRESH_FACTOR_S_MAX: Final = 300
 RESIDENT_TASK: Final = "betrokkene"
 OWN_WORDS: Final = frozenset({RESIDENT_TASK, "wettelijk-vertegenwoordiger"})
 SEALED_READER: Final = "sealed-reader"
@@ -97,11 +102,13 @@ class Standing(NamedTuple):
     involved: bool
     age: int | None
     capable: bool | None
-    objection: str | None
+    objections: tuple[Objection, ...]  # that reach this request, with what the resident did not win
     restricted: bool
     own_word: bool
     consents: tuple[Consent, ...]
     role: str = ""  # in which the caller works on the case; never what a token says of its bearer
+    relative: bool = False  # a conflict of interest was recorded
+    determined: frozenset[str] = frozenset()  # kinds of determination that hold for this request
 
 
 def standing_of(walk: CommandWalk | ReadWalk, view: View, subject: Subject) -> Standing:
@@ -118,27 +125,39 @@ def standing_of(walk: CommandWalk | ReadWalk, view: View, subject: Subject) -> S
     consents = _consents(view, subject)
     involved = related and case is not None
     role = _role(case, caller, now)
+    relative = has_conflict(case, caller.organisation, caller.professional)
     if resident is None:
-        return Standing(related, involved, None, None, None, False, own_word, consents, role)  # noqa: FBT003 -- nobody is restricted
+        return Standing(related, involved, None, None, (), False, own_word, consents, role, relative)  # noqa: FBT003 -- nobody is restricted
+    scope = (walk.claim.purpose, caller.recipient_id)
     return Standing(
         related,
         involved,
         age_at(resident, now.date()),
         resident.capable,
-        resident.objection or None,
-        resident.restricted,
+        tuple(Objection(one.status, *one.scope) for one in resident.objections if one.reaches(*scope)),
+        any(one.reaches(*scope) for one in resident.restrictions),
         own_word,
         consents,
         role,
+        relative,
+        frozenset(one.kind for one in resident.determinations if one.reaches(*scope)),
     )
 
 
 def _role(case: Any, caller: Caller, now: datetime) -> str:  # noqa: ANN401 -- CaseState, or None
     """Return the role of the caller's standing relation with the case, empty where there is none."""
-    if case is None or case.closed:
-        return ""
-    who = Author(caller.organisation, caller.task, caller.professional)
-    return next((one.role for one in case.professionals if one.is_author(who) and one.works_at(now)), "")
+    relation = relation_of(case, Author(caller.organisation, caller.task, caller.professional), now)
+    return "" if relation is None else relation.role
+
+
+def _authentication(walk: CommandWalk | ReadWalk) -> str:
+    caller = walk.caller
+    if not (caller.two_factor and caller.mutual_tls):
+        return INCOMPLETE
+    if walk.claim.break_glass is None:
+        return AUTHENTICATED
+    fresh = walk.now.timestamp() - caller.authenticated_at <= FRESH_FACTOR_S_MAX
+    return AUTHENTICATED if fresh else STALE
 
 
 def assemble(
@@ -152,7 +171,7 @@ def assemble(
     caller, claim = walk.caller, walk.claim
     facts = Facts(
         now=walk.now,
-        actor_auth=AUTHENTICATED if caller.two_factor and caller.mutual_tls else "incomplete",
+        actor_auth=_authentication(walk),
         legal_basis=claim.legal_basis,
         purpose=claim.purpose,
         provider=provider,
@@ -164,15 +183,22 @@ def assemble(
         age=standing.age,
         capable=standing.capable,
         consent=None,
-        roles=frozenset((standing.role,)) if standing.role else frozenset(),
+        # Who reads behind a seal is told by the seal, field by field: a role on the case opens none.
+        roles=frozenset((standing.role,)) - {"", SEALED_READER},
         directly_involved=standing.involved,
-        objection=standing.objection,
         restricted=standing.restricted,
+        relative_of_subject=standing.relative,
+        disproportionate="disproportionate" in standing.determined,
+        contrary_to_child_interest="contrary_to_child_interest" in standing.determined,
+        staff_identity_needed="staff_identity_needed" in standing.determined,
         delivered_later=bool(getattr(walk, "delivered_later", False)),
         break_glass=BreakGlass(*claim.break_glass) if claim.break_glass else None,
         speaks_for_self=standing.own_word,
         records=isinstance(walk, CommandWalk),
+        bulk=bool(getattr(walk, "bulk", False)),
     )
+    if standing.objections:
+        facts = replace(facts, objection=standing_objection(standing.objections, standing.consents, facts))
     if not standing.consents:
         return facts
     basis = register.find(claim.legal_basis, walk.now)
@@ -180,34 +206,9 @@ def assemble(
     return replace(facts, consent=select_consent(standing.consents, facts, kind))
 
 
-def seal_fields(resident: Any, caller: Caller, role: str, fields: Sequence[Field]) -> Sequence[Field]:  # noqa: ANN401 -- ResidentState
-    """Mark fields that lie in a compartment the caller is no named reader of, in his role on the case."""
-    if resident is None or not resident.seals:
-        return fields
-    return [_sealed(resident, caller, role, field) for field in fields]
-
-
 def law_of(task: str) -> str | None:
     """Return the law for which a task holds data; None for what residents say: told for this plan."""
     return None if task in OWN_WORDS else law_of_task(task)
-
-
-def _sealed(resident: Any, caller: Caller, role: str, field: Field) -> Field:  # noqa: ANN401 -- ResidentState
-    path = field.name.partition("[")[0]
-    for seal in resident.seals:
-        named = caller.recipient_id in seal.readers or (role and role in seal.reader_roles)
-        if path in seal.paths and not named:
-            return Field(
-                field.name,
-                field.category,
-                secret=field.secret,
-                sealed=True,
-                third_party=field.third_party,
-                staff_name=field.staff_name,
-                provider=field.provider,
-                acquired_for=field.acquired_for,
-            )
-    return field
 
 
 def _consents(view: View, subject: Subject) -> tuple[Consent, ...]:

@@ -7,17 +7,22 @@ Source: the design's walk; GDPR 5(1)(c), 5(2).
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from exchange.domain import stream_of
 from exchange.domain.values import task_of
 from exchange.errors import AccessDenied, CallerUnknown, ExchangeError, RuleBroken, VersionConflict
+from exchange.gate import vocabulary as words
 from exchange.gate.explain import explain, obligations_for_requester, rules_for_requester
 from exchange.gate.judge import judge
 from exchange.gate.model import Outcome
 from exchange.pipeline.answers import refusal_error
 from exchange.pipeline.decisions import decided
-from exchange.pipeline.facts import NOTHING_KNOWN, assemble, is_stranger, seal_fields, standing_of, subject_of
+from exchange.pipeline.facts import NOTHING_KNOWN, assemble, is_stranger, standing_of, subject_of
+from exchange.pipeline.sealed import WithoutSealed, hidden_collections, seal_fields, sealed_paths
+from exchange.pipeline.verdicts import ONLY_RECORDED
 from exchange.pipeline.walk import CommandOutcome, ReadOutcome, ReadWalk, RefusalOutcome, StoredAnswer
 from exchange.store.batch import Request
 from exchange.store.codec import Meta
@@ -31,9 +36,11 @@ if TYPE_CHECKING:
     from exchange.pipeline.facts import Subject
     from exchange.pipeline.overlay import Overlay
     from exchange.pipeline.verdicts import Verdicts
-    from exchange.pipeline.walk import CommandWalk, Group, Steps, Walk
+    from exchange.pipeline.walk import CommandWalk, Group, Steps, View, Walk
 
 UNKNOWN_RESIDENT: Final = "unknown"
+# TTL-60M: what was given in an emergency is used for an hour; after it the same need is a new claim.
+BREAK_GLASS_LASTS: Final = timedelta(minutes=60)
 WHOLE: Final = frozenset({Outcome.PERMIT, Outcome.PERMIT_BREAK_GLASS})
 
 
@@ -58,6 +65,15 @@ class Judged(NamedTuple):
     def stream(self) -> str:
         """Where the decision is recorded; residents nobody knows share one stream."""
         return stream_of("disclosure", self.subject.resident or UNKNOWN_RESIDENT)
+
+
+class Answer(NamedTuple):
+    """A permitted question: as it was judged, as it is told, and which collections are out of sight."""
+
+    judged: Judged
+    shown: Judged
+    hidden: frozenset[str]
+    position: int  # after its own decision
 
 
 def run_command(
@@ -86,6 +102,10 @@ def run_command(
         if told is not None:
             return told
         raise
+    if facts is not None and verdict.obligations != ONLY_RECORDED:
+        # Its own events name it; its duties stand in a decision of their own, so that somebody executes them.
+        judged = Judged(subject, facts, verdict, decision_id, position)
+        _decide(walk, overlay, judged, action="COMMAND", refused_whole=False)
     return _record(walk, overlay, answers, Permit(verdict, decision_id, position), steps)
 
 
@@ -95,20 +115,31 @@ def run_read(
     """Return what may leave, with its decision recorded in the batch; or the refusal, recorded alike."""
     check_caller(walk, overlay)
     subject = subject_of(overlay, walk.anchor)
-    groups = walk.groups(overlay, walk.fields)
     resident = overlay.state(stream_of("resident", subject.resident)) if subject.resident else None
     standing = standing_of(walk, overlay, subject)
-    fields = seal_fields(resident, walk.caller, standing.role, [group.fact for group in groups])
+    sealed = sealed_paths(resident, walk.caller, standing.role)
+    hidden = hidden_collections(walk.collections, sealed)
+    view: View = WithoutSealed(overlay, walk.anchor, hidden) if hidden else overlay
+    groups = walk.groups(view, walk.fields)
+    plain = [group.fact for group in groups]
+    fields = seal_fields(plain, sealed)
     provider = _provider(overlay, walk.anchor) or walk.caller.task
     facts = assemble(walk, standing, fields, provider, register)
     verdict = judge(facts, register)
     judged = Judged(subject, facts, verdict, fresh_id().hex(), overlay.position)
-    short = verdict.permitted and verdict.outcome not in WHOLE
+    # What is sealed and what does not exist are told alike: the caller is told the verdict without the seals.
+    shown = judged
+    if fields is not plain:
+        told = replace(facts, fields=tuple(plain))
+        shown = judged._replace(facts=told, verdict=judge(told, register))
+    short = shown.verdict.permitted and shown.verdict.outcome not in WHOLE
     refused_whole = short and not walk.allow_partial
     _decide(walk, overlay, judged, action=walk.action, refused_whole=refused_whole)
-    if refused_whole or not verdict.permitted:
-        return refusal_error(_refusal(walk, judged, register))
-    return _permitted(walk, overlay, groups, judged)
+    if refused_whole or not shown.verdict.permitted:
+        return refusal_error(_refusal(walk, shown, register))
+    if walk.beside is not None:
+        overlay.append(walk.beside(overlay).appends, _meta(walk, judged))
+    return _permitted(walk, view, groups, Answer(judged, shown, hidden, overlay.position))
 
 
 def check_caller(walk: Walk, overlay: Overlay) -> None:
@@ -123,22 +154,23 @@ def check_caller(walk: Walk, overlay: Overlay) -> None:
         raise CallerUnknown("this organisation has not been granted this task", task=caller.task)
 
 
-def _permitted(walk: ReadWalk, overlay: Overlay, groups: Sequence[Group], judged: Judged) -> ReadOutcome:
-    verdict = judged.verdict
-    released = frozenset(name for name, one in verdict.fields.items() if one.release)
-    hidden = {group.path for group in groups if "R26" in verdict.fields[group.fact.name].rules}
-    given = {group.path for group in groups if group.fact.name in released}
+def _permitted(walk: ReadWalk, view: View, groups: Sequence[Group], answer: Answer) -> ReadOutcome:
+    judged, shown = answer.judged, answer.shown.verdict
+    told = {group.path for group in groups if shown.fields[group.fact.name].release}
+    ends = words.TTL_60M in shown.obligations
     return ReadOutcome(
         decision_id=judged.decision_id,
-        position=overlay.position,
-        released=released,
+        position=answer.position,
+        released=frozenset(name for name, one in judged.verdict.fields.items() if one.release),
         groups=groups,
-        captured=walk.capture(overlay),
-        verdict=verdict,
-        withheld_paths=tuple(path for path in walk.fields if path not in given and path not in hidden),
-        rules=rules_for_requester(verdict),
-        obligations=obligations_for_requester(verdict),
+        captured=walk.capture(view),
+        verdict=judged.verdict,
+        withheld_paths=tuple(path for path in walk.fields if path not in told),
+        rules=shown.rules,
+        obligations=obligations_for_requester(shown),
         resident=judged.subject.resident,
+        hidden=answer.hidden,
+        valid_until=walk.now + BREAK_GLASS_LASTS if ends else None,
     )
 
 

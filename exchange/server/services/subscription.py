@@ -150,7 +150,8 @@ async def _judged(
     return [
         _published(change, outcome)
         for (change, _), outcome in zip(walks, outcomes, strict=True)
-        if outcome is not None
+        # A change of what is sealed to the caller did not happen, also where he asked for the plan's id only.
+        if outcome is not None and change.collection not in outcome.hidden
     ]
 
 
@@ -185,6 +186,7 @@ def _walk(call: Call, change: Change, claim: Claim, asked: tuple[str, ...]) -> R
         action="SUBSCRIBE",
         allow_partial=True,
         delivered_later=True,
+        collections=call.house.plan_groups.collections,
     )
 
 

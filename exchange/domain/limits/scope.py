@@ -1,0 +1,40 @@
+"""How far a limit reaches: everything, one purpose, one recipient, or one purpose of one recipient.
+
+Promises: an empty word is "every"; a recipient is an organisation and a task, as a consent names it.
+Source: GDPR 21(1) (an objection on grounds of the resident's own situation), 18(1).
+"""
+
+from datetime import date
+from typing import Final
+
+from exchange.domain.shape import FINE, YEAR_MAX, member_fault, oin_fault, token_fault
+from exchange.domain.values import Purpose
+
+RECIPIENT_SEPARATOR: Final = "/"
+
+
+def purpose_fault(purpose: str) -> str:
+    """Check a purpose; empty is every purpose."""
+    return member_fault(Purpose, purpose) if purpose else FINE
+
+
+def recipient_fault(recipient: str) -> str:
+    """Check `<oin>/<task>`; empty is every recipient."""
+    if not recipient:
+        return FINE
+    oin, separator, task = recipient.partition(RECIPIENT_SEPARATOR)
+    if not separator or oin_fault(oin) or token_fault(task):
+        return "must be an OIN, a slash and a task"
+    return FINE
+
+
+def review_fault(review_date: date | None, today: date) -> str:
+    """Check the day on which somebody looks again: after today."""
+    if review_date is None:
+        return FINE
+    return FINE if today < review_date and review_date.year <= YEAR_MAX else "must lie after today"
+
+
+def in_scope(limit_purpose: str, limit_recipient: str, purpose: str, recipient_id: str) -> bool:
+    """Tell whether a limit of this scope reaches a request for this purpose by this recipient."""
+    return limit_purpose in {"", purpose} and limit_recipient in {"", recipient_id}
