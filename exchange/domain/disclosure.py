@@ -283,7 +283,9 @@ def _execute_obligation(command: ExecuteObligation, _state: DisclosureState | No
     if outcome not in outcomes_of(command.obligation):
         raise RuleBroken("this duty does not end that way", rule="OUTCOME_NOT_OF_THIS_DUTY")
     decided_for = command.decided_for
-    if (author.oin, author.professional) == (decided_for.oin, decided_for.professional):
+    # Recording the objection itself favours the resident: whoever hears it does so.
+    himself = (author.oin, author.professional) == (decided_for.oin, decided_for.professional)
+    if himself and outcome != DutyOutcome.OBJECTION_RECORDED:
         raise RuleBroken("a duty is executed by somebody else than who caused it", rule="SAME_PERSON")
     executed = ObligationExecuted(
         resident=command.resident,

@@ -6,7 +6,7 @@ Source: GDPR 12(1), 14, 33-34 (by analogy: without delay), 38-39; Wmo 2015 5.2.6
 termijnenwet 1 and 3 (working days); the gate's design sections 4 and 5.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -95,6 +95,17 @@ def dues_of(
         else:
             found.append(Due(name, at + after, at + after))
     return tuple(found)
+
+
+def kept_from(obligations: Collection[str], at: datetime, now: datetime, *, representative: bool) -> bool:
+    """Tell whether a decision is not told to the resident's side now.
+
+    A representative may be the one it is about (Wmo 2015 5.2.6): he never reads it here; the resident does
+    once the deferral is over (5.3.1).
+    """
+    if representative and Duty.NO_NOTICE_TO_SUSPECT in obligations:
+        return True
+    return Duty.DEFER_NOTICE_4W in obligations and now < at + DEFERRAL
 
 
 def outcomes_of(duty: str) -> frozenset[DutyOutcome]:

@@ -27,9 +27,15 @@ RETRY_WAIT_S: Final = 1.0
 class ReadModel(Protocol):
     """What a follower feeds."""
 
-    name: str
-    topics: tuple[str, ...]
     database: Database
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """Which events it is made of."""
 
     def apply(self, rows: Sequence[Row], position: int, codec: Codec) -> None:
         """Fold rows and note the position, in one transaction."""

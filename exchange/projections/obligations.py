@@ -115,8 +115,8 @@ def moment(stored: int) -> datetime:
 class ObligationList:
     """The read model. `apply` is called by one follower; everything else by anybody."""
 
-    name: Final = "obligations"
-    topics: Final = TOPICS
+    name: Final[str] = "obligations"
+    topics: Final[tuple[str, ...]] = TOPICS
 
     def __init__(self, folder: Path) -> None:
         self.database = Database(folder / FILE, TABLES, SHAPE)

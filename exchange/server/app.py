@@ -28,6 +28,7 @@ from exchange.server.services import (
     ledger,
     organisation,
     plan,
+    resident_rights,
     subscription,
 )
 from exchange.v1 import (
@@ -39,6 +40,7 @@ from exchange.v1 import (
     ledger_service_pb2,
     organisation_service_pb2,
     plan_service_pb2,
+    resident_rights_service_pb2,
     subscription_service_pb2,
 )
 
@@ -64,6 +66,7 @@ _SERVICES: Final[tuple[tuple[FileDescriptor, Mapping[str, Unary] | Mapping[str, 
     (disclosure_service_pb2.DESCRIPTOR, disclosure.RPCS),
     (subscription_service_pb2.DESCRIPTOR, subscription.RPCS),
     (audit_service_pb2.DESCRIPTOR, audit.RPCS),
+    (resident_rights_service_pb2.DESCRIPTOR, resident_rights.RPCS),
     (ledger_service_pb2.DESCRIPTOR, ledger.RPCS),
 )
 

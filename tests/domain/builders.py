@@ -20,6 +20,7 @@ from exchange.domain.consent import (
     RequestConsent,
     WithdrawConsent,
 )
+from exchange.domain.limits.seals import CompartmentSealed, SealCompartment
 from exchange.domain.organisation import JoinOrganisation, OrganisationJoined
 from exchange.domain.plan import (
     AgreeToPlan,
@@ -42,7 +43,7 @@ from exchange.domain.plan import (
     SupportRequested,
     SupportStarted,
 )
-from exchange.domain.resident import RegisterResident, ResidentRegistered, SealCompartment
+from exchange.domain.resident import RegisterResident, ResidentRegistered
 from exchange.domain.values import Author
 from exchange.errors import RequestInvalid, RuleBroken
 
@@ -132,10 +133,19 @@ REGISTER = RegisterResident(now=NOON, resident=RESIDENT_REF, birth_date=date(198
 RESIDENT_REGISTERED = ResidentRegistered(resident=RESIDENT_REF, birth_date=date(1982, 5, 17), capable=True)
 SEAL = SealCompartment(
     now=NOON,
-    compartment="opvang",
+    author=CONSULENT,
+    proposal_id="s-1",
     paths=("situations.description",),
-    reader_roles=("sealed-reader",),
-    approved_by=("p-1", "p-2"),
+    readers=(f"{PROVIDER}/wmo-aanbieder",),
+    reason="Adres van de opvang.",
+)
+SEALED = CompartmentSealed(
+    resident=RESIDENT_REF,
+    compartment="s-1",
+    paths=("situations.description",),
+    reader_roles=(),
+    readers=(f"{PROVIDER}/wmo-aanbieder",),
+    approved_by=(f"{MUNICIPALITY}/p-1", f"{MUNICIPALITY}/p-2"),
 )
 
 # --- case -------------------------------------------------------------------------------------------

@@ -98,7 +98,7 @@ def test_topics_are_named_for_their_aggregate() -> None:
     for name, aggregate in AGGREGATES.items():
         assert aggregate.name == name
         for event in aggregate.events:
-            assert re.fullmatch(rf"{name}\.[a-z_]+\.v1", event.TOPIC)
+            assert re.fullmatch(rf"{name}\.[a-z_]+\.v[1-9]", event.TOPIC)
 
 
 def test_each_topic_names_one_event() -> None:

@@ -79,6 +79,7 @@ class Shard:
             "thumbprint": THUMBPRINT,
             "two_factor": True,
             "mutual_tls": True,
+            "authenticated_at": int(NOW.timestamp()),
         }
         return Caller(**(facts | changes))
 

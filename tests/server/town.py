@@ -31,6 +31,7 @@ from exchange.wiring.core import (
     publisher_of,
     utc_now,
 )
+from exchange.wiring.following import Following
 from exchange.wiring.service import door_material
 
 if TYPE_CHECKING:
@@ -118,6 +119,7 @@ class Town:
             publisher = publisher_of(core, self.errors.append)
             self.pipeline = pipeline_of(core)
             self.core = core
+            following = Following(core, self.errors.append)
             parts = Parts(
                 pipeline=self.pipeline,
                 hot=core.hot,
@@ -128,6 +130,8 @@ class Town:
                 links=core.residents,
                 ledger=publisher,
                 register=core.register,
+                obligations=core.obligations,
+                followed=following.followed,
                 now=self.now,
                 fresh_uuid=fresh_uuid,
                 log_pseudonym=core.log_pseudonym,
@@ -146,11 +150,13 @@ class Town:
             self.server = ExchangeServer(parts, config, self._log)
             self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
             await publisher.start(self.pipeline)
+            following.start(self.pipeline)
             self.port = await self.server.start()
             self._started.set()
             await self._stop.wait()
             await self.server.drain(1.0)
             await self.pipeline.drain()
+            await following.stop()
             await publisher.stop()
         finally:
             core.close()

@@ -1,7 +1,7 @@
 """Page tokens: where the next page starts, bound to the very question it continues.
 
-Promises: a token of another caller or another question is refused; it holds a place in an order and nothing
-else.
+Promises: a token of another caller or another question is refused; whoever opens one without the key reads
+nothing of it: a place in an order is a count, and tells how much was left out.
 Source: AIP-158 (pagination).
 """
 
@@ -33,7 +33,8 @@ class Pages:
     def token(self, place: int, rpc: str, caller: Caller, request: Any) -> str:  # noqa: ANN401 -- any paged request
         """Return the token that continues this question at `place`, from 0."""
         raw = place.to_bytes(PLACE_BYTES, "big")
-        return base64.urlsafe_b64encode(raw + self._mac(raw, rpc, caller, request)).decode().rstrip("=")
+        mac = self._mac(raw, rpc, caller, request)
+        return base64.urlsafe_b64encode(self._cover(raw, mac) + mac).decode().rstrip("=")
 
     def place(self, rpc: str, caller: Caller, request: Any) -> int | None:  # noqa: ANN401 -- any paged request
         """Return where this question continues, None for a first page. Raises RequestInvalid."""
@@ -44,12 +45,18 @@ class Pages:
             raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
         except (binascii.Error, ValueError):
             raw = b""
-        place, mac = raw[:PLACE_BYTES], raw[PLACE_BYTES:]
+        covered, mac = raw[:PLACE_BYTES], raw[PLACE_BYTES:]
+        place = self._cover(covered, mac)
         if not hmac.compare_digest(mac, self._mac(place, rpc, caller, request)):
             raise RequestInvalid(
                 "this page token is not one of this question", {"page_token": "must be of the page before"}
             )
         return int.from_bytes(place, "big")
+
+    def _cover(self, place: bytes, mac: bytes) -> bytes:
+        """Cover a place, or uncover it: the proof over place and question is what the cover is drawn from."""
+        cover = hmac.digest(self._key, b"cover" + mac, "sha256")
+        return bytes(one ^ other for one, other in zip(place, cover, strict=False))
 
     def _mac(self, place: bytes, rpc: str, caller: Caller, request: Any) -> bytes:  # noqa: ANN401 -- any paged request
         question = type(request)()
