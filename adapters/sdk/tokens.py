@@ -35,8 +35,8 @@ class Person:
     """Who asks. `professional` is the organisation's own opaque id, never a name.
 
     `resident` is the organisation's own pseudonym of 32 bytes, set only when the person speaks as or for that
-    resident. The exchange asks `authenticated_at`, of minutes ago, for emergency access only. Raises ValueError
-    for a part of another shape.
+    resident. The exchange asks `authenticated_at`, of minutes ago, for emergency access only. Raises
+    ValueError for a part of another shape.
     """
 
     professional: str

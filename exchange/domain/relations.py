@@ -197,7 +197,8 @@ def has_conflict(state: CaseState | None, oin: str, professional: str) -> bool:
 
 
 def record_conflict(command: RecordConflict, case: CaseState) -> Events:
-    """Record it, unless it is known. Anybody on the case may, the person himself too."""
+    """Record it, unless it is known: the person himself, a colleague of his organisation, or a college."""
+    _refuse_others(command)
     refuse_faults(
         {
             "oin": oin_fault(command.oin),
@@ -222,9 +223,16 @@ def record_conflict(command: RecordConflict, case: CaseState) -> Events:
     return (recorded,)
 
 
+def _refuse_others(command: RecordConflict | EndConflict) -> None:
+    # No provider keeps another's people away, or lets one of the municipality come back.
+    if not command.author.is_college and command.author.oin != command.oin:
+        raise RuleBroken("an organisation says this of its own people", rule="NOT_OWN_PEOPLE")
+
+
 def end_conflict(command: EndConflict, case: CaseState) -> Events:
     """End it, by somebody else than the person it binds."""
     refuse_faults({"reason": text_fault(command.reason)})
+    _refuse_others(command)
     person = (command.oin, command.professional)
     if (command.author.oin, command.author.professional) == person:
         raise RuleBroken("a conflict is ended by somebody else than the person it binds", rule="SAME_PERSON")

@@ -137,8 +137,9 @@ def run_read(
     _decide(walk, overlay, judged, action=walk.action, refused_whole=refused_whole)
     if refused_whole or not shown.verdict.permitted:
         return refusal_error(_refusal(walk, shown, register))
-    if walk.beside is not None:
-        overlay.append(walk.beside(overlay).appends, _meta(walk, judged))
+    beside = () if walk.beside is None else walk.beside(overlay).appends
+    if any(events for _, events in beside):
+        overlay.append(beside, _meta(walk, judged))
     return _permitted(walk, view, groups, Answer(judged, shown, hidden, overlay.position))
 
 

@@ -375,16 +375,33 @@ RESIDENT_COMMANDS: st.SearchStrategy[Command] = st.one_of(
         reason=st.just("Niet meer nodig."),
     ),
     st.builds(
-        lambda name, scope: Restrict(now=NOON, restriction_id=name, reason="Juistheid betwist.", **scope),
+        lambda name, scope: Restrict(
+            now=NOON, author=CONSULENT, restriction_id=name, reason="Juistheid betwist.", **scope
+        ),
         NAMES,
         SCOPES,
     ),
-    st.builds(AnnounceLifting, now=st.just(NOON), restriction_id=NAMES, how=st.just("letter")),
-    st.builds(LiftRestriction, now=st.just(NOON), restriction_id=NAMES, reason=st.just("Nagegaan.")),
-    st.builds(lambda name, scope: Object(now=NOON, objection_id=name, **scope), NAMES, SCOPES),
+    st.builds(
+        AnnounceLifting,
+        now=st.just(NOON),
+        author=st.just(CONSULENT),
+        restriction_id=NAMES,
+        how=st.just("letter"),
+    ),
+    st.builds(
+        LiftRestriction,
+        now=st.just(NOON),
+        author=st.just(CONSULENT),
+        restriction_id=NAMES,
+        reason=st.just("Nagegaan."),
+    ),
+    st.builds(
+        lambda name, scope: Object(now=NOON, author=CONSULENT, objection_id=name, **scope), NAMES, SCOPES
+    ),
     st.builds(
         DecideObjection,
         now=st.just(NOON),
+        author=st.just(CONSULENT),
         objection_id=NAMES,
         outcome=st.sampled_from(["UPHELD", "REJECTED"]),
         reason=st.sampled_from(["", "Zie brief."]),

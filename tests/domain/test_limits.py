@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -40,6 +40,7 @@ from exchange.domain.limits.seals import (
     SealProposed,
 )
 from exchange.domain.resident import RESIDENT
+from exchange.errors import RuleBroken
 from tests.domain.builders import (
     A_DAY,
     CONSULENT,
@@ -55,9 +56,11 @@ from tests.domain.builders import (
     fold,
     given,
 )
+from tests.domain.builders import RESIDENT as RESIDENT_SIDE
 
 if TYPE_CHECKING:
     from exchange.domain.kernel import Command, Event
+    from exchange.domain.values import Author
 
 CARE = f"{PROVIDER}/wmo-aanbieder"
 SECOND = replace(CONSULENT, professional="p-2")
@@ -77,7 +80,7 @@ LIFT = LiftSeal(now=NOON, author=CONSULENT, proposal_id="s-2", compartment="s-1"
 LIFT_PROPOSED = replace(PROPOSED, proposal_id="s-2", lifts="s-1", paths=(), readers=(), reason=LIFT.reason)
 LIFTED = SealLifted(resident=RESIDENT_REF, compartment="s-1", approved_by=SEALED.approved_by)
 
-RESTRICT = Restrict(now=NOON, restriction_id="b-1", reason="Juistheid betwist.")
+RESTRICT = Restrict(now=NOON, author=CONSULENT, restriction_id="b-1", reason="Juistheid betwist.")
 RESTRICTED = ResidentRestricted(
     resident=RESIDENT_REF,
     restriction_id="b-1",
@@ -86,23 +89,25 @@ RESTRICTED = ResidentRestricted(
     reason="Juistheid betwist.",
     review_date=None,
 )
-ANNOUNCE = AnnounceLifting(now=NOON, restriction_id="b-1", how="letter")
+ANNOUNCE = AnnounceLifting(now=NOON, author=CONSULENT, restriction_id="b-1", how="letter")
 ANNOUNCED = LiftingAnnounced(resident=RESIDENT_REF, restriction_id="b-1", how="letter")
-LIFT_IT = LiftRestriction(now=NOON, restriction_id="b-1", reason="Nagegaan en juist.")
+LIFT_IT = LiftRestriction(now=NOON, author=CONSULENT, restriction_id="b-1", reason="Nagegaan en juist.")
 RESTRICTION_LIFTED = RestrictionLifted(
     resident=RESIDENT_REF, restriction_id="b-1", reason="Nagegaan en juist."
 )
 
-OBJECT = Object(now=NOON, objection_id="o-1", reason="Dit gaat te ver.")
+OBJECT = Object(now=NOON, author=CONSULENT, objection_id="o-1", reason="Dit gaat te ver.")
 OBJECTED = ResidentObjected(
     resident=RESIDENT_REF, objection_id="o-1", purpose="", recipient="", reason="Dit gaat te ver."
 )
-UPHOLD = DecideObjection(now=NOON, objection_id="o-1", outcome="UPHELD")
+UPHOLD = DecideObjection(now=NOON, author=CONSULENT, objection_id="o-1", outcome="UPHELD")
 REJECT = replace(UPHOLD, outcome="REJECTED", reason="Zwaarder belang: zie brief.")
 UPHELD = ObjectionDecided(resident=RESIDENT_REF, objection_id="o-1", outcome="UPHELD", reason="")
 REJECTED = replace(UPHELD, outcome="REJECTED", reason="Zwaarder belang: zie brief.")
 
-WEIGH = RecordDetermination(now=NOON, kind="disproportionate", holds=True, reason="Zie afweging.")
+WEIGH = RecordDetermination(
+    now=NOON, author=CONSULENT, kind="disproportionate", holds=True, reason="Zie afweging."
+)
 WEIGHED = DeterminationRecorded(
     resident=RESIDENT_REF,
     kind="disproportionate",
@@ -129,13 +134,13 @@ def test_another_person_confirms() -> None:
 
 
 @pytest.mark.parametrize("author", [CONSULENT, replace(CONSULENT, task="college:PW")])
-def test_the_same_person_does_not_speak_twice_in_whichever_task(author: object) -> None:
+def test_the_same_person_does_not_speak_twice_in_whichever_task(author: Author) -> None:
     twice = replace(CONFIRM, author=author)
     given(RESIDENT, RESIDENT_REGISTERED, PROPOSED).when(twice).refused("SAME_PERSON")
 
 
 def test_a_namesake_at_another_organisation_is_another_person() -> None:
-    other = replace(CONFIRM, author=replace(PLANNER, professional="p-1"))
+    other = replace(CONFIRM, author=replace(PLANNER, task="veilig-thuis", professional="p-1"))
     approved = (f"{MUNICIPALITY}/p-1", f"{PROVIDER}/p-1")
     given(RESIDENT, RESIDENT_REGISTERED, PROPOSED).when(other).then(replace(SEALED, approved_by=approved))
 
@@ -174,7 +179,7 @@ def test_sealing_the_same_again_tells_nothing_of_the_first() -> None:
         ({"review_date": DAY}, "review_date"),
     ],
 )
-def test_a_seal_with_a_fault_names_the_field(changes: dict[str, object], path: str) -> None:
+def test_a_seal_with_a_fault_names_the_field(changes: dict[str, Any], path: str) -> None:
     given(RESIDENT, RESIDENT_REGISTERED).when(replace(SEAL, **changes)).invalid(path)
 
 
@@ -211,6 +216,31 @@ def test_lifting_a_seal_takes_two_persons_too() -> None:
 def test_lifting_one_seal_keeps_the_others() -> None:
     state = fold(RESIDENT, RESIDENT_REGISTERED, SEALED, replace(SEALED, compartment="s-7"), LIFTED)
     assert [seal.compartment for seal in state.seals] == ["s-7"]
+
+
+OTHERS = {
+    RESIDENT_SIDE: (SEAL, LIFT, CONFIRM, ANNOUNCE, LIFT_IT, UPHOLD, WEIGH),
+    PLANNER: (SEAL, LIFT, CONFIRM, RESTRICT, ANNOUNCE, LIFT_IT, OBJECT, UPHOLD, WEIGH),
+}
+
+
+@pytest.mark.parametrize(
+    ("author", "command"), [(author, command) for author, commands in OTHERS.items() for command in commands]
+)
+def test_whatever_basis_is_claimed_each_says_only_what_is_his_to_say(
+    author: Author, command: Command
+) -> None:
+    spoken = replace(command, author=author)
+    with pytest.raises(RuleBroken) as refused:
+        RESIDENT.decide(spoken, fold(RESIDENT, RESIDENT_REGISTERED, PROPOSED, SEALED, RESTRICTED, OBJECTED))
+    assert refused.value.metadata["rule"] in {"NOT_THE_COLLEGE", "NOT_TO_SAY", "NOT_TO_SEAL"}
+
+
+def test_the_resident_restricts_and_objects_and_veilig_thuis_seals() -> None:
+    given(RESIDENT, RESIDENT_REGISTERED).when(replace(RESTRICT, author=RESIDENT_SIDE)).then(RESTRICTED)
+    given(RESIDENT, RESIDENT_REGISTERED).when(replace(OBJECT, author=RESIDENT_SIDE)).then(OBJECTED)
+    safe = replace(CONSULENT, task="veilig-thuis")
+    given(RESIDENT, RESIDENT_REGISTERED).when(replace(SEAL, author=safe)).then(PROPOSED)
 
 
 # --- restriction --------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -107,7 +108,7 @@ def test_a_consent_opens_only_what_asks_its_kind(shard: Shard, kind: str, permit
 
 def seal(shard: Shard, ref: str, *readers: str) -> None:
     """Let two persons hide the goals from everybody else."""
-    said = {"now": NOW, "proposal_id": "s-1"}
+    said: dict[str, Any] = {"now": NOW, "proposal_id": "s-1"}
     order = SealCompartment(
         author=shard.author(), paths=("goals.own_words",), readers=readers, reason="Opvang.", **said
     )

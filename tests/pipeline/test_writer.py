@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -165,7 +165,7 @@ def test_a_stranger_is_refused_alike_whoever_the_plan_is_about(shard: Shard) -> 
     restricted_ref, _, restricted = shard.plan()
     objecting_ref, _, objecting = shard.plan()
     consenting_ref, case_id, consenting = shard.plan()
-    who = {"now": NOW, "author": shard.author(), "reason": "op verzoek"}
+    who: dict[str, Any] = {"now": NOW, "author": shard.author(), "reason": "op verzoek"}
     orders = (Restrict(restriction_id="b-1", **who), Object(objection_id="o-1", **who))
     for command, ref in zip(orders, (restricted_ref, objecting_ref), strict=True):
         shard.done(shard.command(command, "resident", ref, anchor=f"resident-{ref}", category="CONTACT"))

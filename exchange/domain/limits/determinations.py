@@ -11,8 +11,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from exchange.domain.kernel import Command, Events, ResidentEvent, with_changes
-from exchange.domain.limits.scope import in_scope, purpose_fault, recipient_fault
+from exchange.domain.kernel import AuthoredCommand, Events, ResidentEvent, with_changes
+from exchange.domain.limits.scope import in_scope, purpose_fault, recipient_fault, refuse_but_college
 from exchange.domain.shape import member_fault, refuse_faults, text_fault
 from exchange.errors import RuleBroken
 
@@ -34,7 +34,7 @@ class DeterminationKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RecordDetermination(Command):
+class RecordDetermination(AuthoredCommand):
     """Record that something is, or is not, so within a scope."""
 
     kind: str
@@ -72,6 +72,7 @@ class Determination:
 
 def record_determination(command: RecordDetermination, state: "ResidentState") -> Events:
     """Record it, unless it is what is known."""
+    refuse_but_college(command.author)
     refuse_faults(
         {
             "kind": member_fault(DeterminationKind, command.kind),

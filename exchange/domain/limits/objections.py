@@ -10,8 +10,14 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from exchange.domain.kernel import Command, Events, ResidentEvent, with_changes
-from exchange.domain.limits.scope import in_scope, purpose_fault, recipient_fault
+from exchange.domain.kernel import AuthoredCommand, Events, ResidentEvent, with_changes
+from exchange.domain.limits.scope import (
+    in_scope,
+    purpose_fault,
+    recipient_fault,
+    refuse_but_college,
+    refuse_but_sides,
+)
 from exchange.domain.shape import FINE, refuse_faults, text_fault, token_fault
 from exchange.domain.values import Objection
 from exchange.errors import RuleBroken
@@ -26,7 +32,7 @@ _SEALED_REASON: Final[Mapping[str, str]] = MappingProxyType({"reason": "LOG"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Object(Command):
+class Object(AuthoredCommand):
     """Record an objection against everything, a purpose, a recipient, or a purpose of a recipient."""
 
     objection_id: str
@@ -36,7 +42,7 @@ class Object(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DecideObjection(Command):
+class DecideObjection(AuthoredCommand):
     """Decide a pending objection: UPHELD, or REJECTED with a reason."""
 
     objection_id: str
@@ -88,6 +94,7 @@ class ResidentsObjection:
 
 def object_to(command: Object, state: "ResidentState") -> Events:
     """Record an objection, unless the same one stands."""
+    refuse_but_sides(command.author)
     refuse_faults(
         {
             "objection_id": token_fault(command.objection_id),
@@ -114,6 +121,7 @@ def object_to(command: Object, state: "ResidentState") -> Events:
 
 def decide_objection(command: DecideObjection, state: "ResidentState") -> Events:
     """Decide one that waits."""
+    refuse_but_college(command.author)
     rejected = command.outcome == Objection.REJECTED
     known = rejected or command.outcome == Objection.UPHELD
     refuse_faults(

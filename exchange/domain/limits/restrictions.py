@@ -12,8 +12,15 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from exchange.domain.kernel import Command, Events, ResidentEvent, with_changes
-from exchange.domain.limits.scope import in_scope, purpose_fault, recipient_fault, review_fault
+from exchange.domain.kernel import AuthoredCommand, Events, ResidentEvent, with_changes
+from exchange.domain.limits.scope import (
+    in_scope,
+    purpose_fault,
+    recipient_fault,
+    refuse_but_college,
+    refuse_but_sides,
+    review_fault,
+)
 from exchange.domain.shape import member_fault, refuse_faults, text_fault, token_fault
 from exchange.errors import RuleBroken
 
@@ -36,7 +43,7 @@ class Told(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Restrict(Command):
+class Restrict(AuthoredCommand):
     """Restrict processing; an empty purpose or recipient is every one."""
 
     restriction_id: str
@@ -47,7 +54,7 @@ class Restrict(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AnnounceLifting(Command):
+class AnnounceLifting(AuthoredCommand):
     """Record that the resident was told that the restriction will be lifted."""
 
     restriction_id: str
@@ -55,7 +62,7 @@ class AnnounceLifting(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LiftRestriction(Command):
+class LiftRestriction(AuthoredCommand):
     """Lift the restriction."""
 
     restriction_id: str
@@ -110,6 +117,7 @@ class Restriction:
 
 def restrict(command: Restrict, state: "ResidentState") -> Events:
     """Restrict, unless the same is restricted already."""
+    refuse_but_sides(command.author)
     refuse_faults(
         {
             "restriction_id": token_fault(command.restriction_id),
@@ -137,6 +145,7 @@ def restrict(command: Restrict, state: "ResidentState") -> Events:
 
 def announce_lifting(command: AnnounceLifting, state: "ResidentState") -> Events:
     """Record that the resident was told."""
+    refuse_but_college(command.author)
     refuse_faults({"how": member_fault(Told, command.how)})
     found = _standing(command.restriction_id, state)
     if found.announced:
@@ -147,6 +156,7 @@ def announce_lifting(command: AnnounceLifting, state: "ResidentState") -> Events
 
 def lift_restriction(command: LiftRestriction, state: "ResidentState") -> Events:
     """Lift, once the resident knows."""
+    refuse_but_college(command.author)
     refuse_faults({"reason": text_fault(command.reason)})
     found = _standing(command.restriction_id, state)
     if not found.announced:

@@ -8,9 +8,32 @@ from datetime import date
 from typing import Final
 
 from exchange.domain.shape import FINE, YEAR_MAX, member_fault, oin_fault, token_fault
-from exchange.domain.values import Purpose
+from exchange.domain.values import Author, Purpose
+from exchange.errors import RuleBroken
 
 RECIPIENT_SEPARATOR: Final = "/"
+TASKS_THAT_PROTECT: Final = frozenset({"veilig-thuis", "crisisdienst"})
+
+
+def refuse_but_college(author: Author) -> None:
+    """Refuse what the controller alone decides: the resident's side, a provider. Raises RuleBroken.
+
+    A basis is claimed by the caller and may cover more than one command; who may give this one is said here.
+    """
+    if not author.is_college:
+        raise RuleBroken("only a college does this", rule="NOT_THE_COLLEGE")
+
+
+def refuse_but_sides(author: Author) -> None:
+    """Refuse who is neither the resident's side nor a college that heard it. Raises RuleBroken."""
+    if not (author.is_college or author.is_residents_side):
+        raise RuleBroken("only the resident's side, or a college that heard it, does this", rule="NOT_TO_SAY")
+
+
+def refuse_but_protectors(author: Author) -> None:
+    """Refuse who does not answer for somebody's safety. Raises RuleBroken."""
+    if not (author.is_college or author.task in TASKS_THAT_PROTECT):
+        raise RuleBroken("only a college, Veilig Thuis or the crisis service seals", rule="NOT_TO_SEAL")
 
 
 def purpose_fault(purpose: str) -> str:

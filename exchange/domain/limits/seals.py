@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from exchange.domain.kernel import AuthoredCommand, Events, ResidentEvent, with_changes
-from exchange.domain.limits.scope import review_fault
+from exchange.domain.limits.scope import refuse_but_protectors, review_fault
 from exchange.domain.shape import FINE, refuse_faults, text_fault, token_fault, tokens_fault
 from exchange.errors import RuleBroken
 
@@ -152,6 +152,7 @@ def person_of(author: "Author") -> str:
 
 def seal_compartment(command: SealCompartment, state: "ResidentState") -> Events:
     """Propose a seal."""
+    refuse_but_protectors(command.author)
     refuse_faults(
         {
             "proposal_id": token_fault(command.proposal_id),
@@ -166,6 +167,7 @@ def seal_compartment(command: SealCompartment, state: "ResidentState") -> Events
 
 def lift_seal(command: LiftSeal, state: "ResidentState") -> Events:
     """Propose to lift a seal."""
+    refuse_but_protectors(command.author)
     refuse_faults({"proposal_id": token_fault(command.proposal_id), "reason": text_fault(command.reason)})
     if all(seal.compartment != command.compartment for seal in state.seals):
         raise RuleBroken("no seal of this name stands", rule="NO_SUCH_SEAL")
@@ -174,6 +176,7 @@ def lift_seal(command: LiftSeal, state: "ResidentState") -> Events:
 
 def confirm_seal(command: ConfirmSeal, state: "ResidentState") -> Events:
     """Let the second person speak."""
+    refuse_but_protectors(command.author)
     found = next((one for one in state.proposals if one.proposal_id == command.proposal_id), None)
     if found is None or not found.open_at(command.now):
         raise RuleBroken("nothing of this name waits for a second person", rule="NO_SUCH_PROPOSAL")

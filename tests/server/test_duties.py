@@ -1,0 +1,352 @@
+"""What decisions bring is tracked until it is executed, over mutual TLS; emergency access is reviewed."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from adapters.sdk import errors
+from adapters.sdk.calls import claim
+from adapters.sdk.client import ExchangeClient
+from adapters.sdk.tokens import Person
+from exchange.projections.workdays import end_of_next_workday
+from exchange.v1 import audit_service_pb2 as audit_pb
+from exchange.v1 import common_pb2 as pb
+from exchange.v1 import consent_service_pb2 as consent_pb
+from tests.server.story import Story, denied_read
+from tests.server.town import ACCESS, AUDIT, CITY, INVESTIGATE, WORD, Town
+
+REASON = "De buurvrouw hoort al twee dagen niets meer."
+WATCH = claim(pb.PURPOSE_AUDIT, "FG-WATCH-39")
+FIELDS = [f"obligations.{field.name}" for field in audit_pb.Obligation.DESCRIPTOR.fields]
+NOTICE_FIELDS = ["notices.decision_id", "notices.duty", "notices.explanation", "notices.told_time"]
+
+
+def emergency(
+    reason: str = REASON,
+    code: str = "LEVENSGEVAAR",
+    basis: str = "AVG-6.1.d",
+    purpose: pb.Purpose.ValueType = pb.PURPOSE_ACUTE_NOOD,
+) -> pb.Claim:
+    return claim(purpose, basis, "nodig", break_glass=pb.BreakGlass(code=code, reason=reason))
+
+
+def helper(town: Town, professional: str = "w-emergency", ago_s: int = 5) -> ExchangeClient:
+    """Somebody who does not work on the case and showed both factors so long ago."""
+    shown = int(time.time()) - ago_s
+    return town.client(Person(professional, "college:WMO", "wacht", authenticated_at=shown))
+
+
+def officer(town: Town, professional: str = "fg-1") -> ExchangeClient:
+    return town.worker("fg", professional)
+
+
+def duties(town: Town, **asked: Any) -> list[Any]:  # noqa: ANN401 -- fields of the request
+    """Return every duty, page by page."""
+    found: list[Any] = []
+    request: dict[str, Any] = {"claim": AUDIT, "fields": FIELDS, "page_size": 3} | asked
+    while True:
+        answer = officer(town).audit.list_obligations(**request)
+        found += answer.obligations
+        if not answer.next_page_token:
+            return found
+        request["page_token"] = answer.next_page_token
+
+
+def of_decision(town: Town, decision_id: str, **asked: Any) -> dict[str, Any]:  # noqa: ANN401 -- fields of the request
+    return {one.duty: one for one in duties(town, **asked) if one.decision_id == decision_id}
+
+
+def end(town: Town, decision_id: str, duty: str, outcome: audit_pb.DutyOutcome.ValueType, **said: Any) -> Any:  # noqa: ANN401 -- fields of the request
+    who = said.pop("who", None) or officer(town)
+    return who.audit.execute_obligation(
+        claim=WATCH, of_decision_id=decision_id, duty=duty, outcome=outcome, how="desk", **said
+    )
+
+
+@pytest.fixture
+def broken(town: Town, story: Story) -> Any:  # noqa: ANN401 -- GetPlanResponse
+    """Return the answer to somebody who broke the glass."""
+    story.goal()
+    return helper(town).plan.get_plan(claim=emergency(), plan_id=story.plan_id, fields=["goals.own_words"])
+
+
+# --- emergency access -------------------------------------------------------------------------------------
+
+
+def test_a_broken_glass_opens_for_an_hour_and_brings_four_duties(town: Town, broken: Any) -> None:  # noqa: ANN401 -- an answer
+    assert [goal.own_words for goal in broken.plan.goals] == ["Weer zelf koken."]
+    found = of_decision(town, broken.decision_id)
+    assert set(found) == {"NOTIFY-FG", "NOTIFY-SUBJECT", "REVIEW-1-WORKDAY", "TTL-60M"}
+    decided = found["TTL-60M"].decide_time.ToDatetime(UTC)
+    assert broken.expire_time.ToDatetime(UTC) == decided + timedelta(minutes=60)
+    assert found["TTL-60M"].due_time == broken.expire_time
+    assert found["REVIEW-1-WORKDAY"].due_time.ToDatetime(UTC) == end_of_next_workday(decided)
+    assert all(not one.HasField("execute_time") and not one.outcome for one in found.values())
+    assert found["NOTIFY-FG"].resident_pseudonym
+
+
+def test_who_finds_the_plan_in_an_emergency_is_reviewed_too(town: Town, story: Story) -> None:
+    found = helper(town).case.find_case(
+        claim=emergency(), resident=story.pseudonym, fields=["case_id", "plan_id"]
+    )
+    assert (found.case_id, found.plan_id) == (story.case_id, story.plan_id)
+    assert "REVIEW-1-WORKDAY" in of_decision(town, found.decision_id)
+
+
+@pytest.mark.parametrize(
+    ("asked", "ago_s", "rules"),
+    [
+        (emergency(reason="x" * 19), 5, {"R28"}),
+        (emergency(code="HAAST"), 5, {"R28"}),
+        (emergency(), 400, {"R02"}),
+        (emergency(basis="WMO-2.3.2", purpose=pb.PURPOSE_WMO_ONDERZOEK), 5, {"R28", "R03"}),
+        (emergency(purpose=pb.PURPOSE_WMO_ONDERZOEK), 5, {"R06"}),
+    ],
+    ids=["short", "code", "stale", "basis", "purpose"],
+)  # fmt: skip
+def test_a_refused_emergency_is_told_to_the_officer_and_not_to_who_tried(
+    town: Town, story: Story, asked: pb.Claim, ago_s: int, rules: set[str]
+) -> None:
+    with pytest.raises(errors.Denied) as refused:
+        helper(town, ago_s=ago_s).plan.get_plan(
+            claim=asked, plan_id=story.plan_id, fields=["goals.own_words"]
+        )
+    assert set(refused.value.rules) == rules
+    assert "ALERT-BREAK-GLASS-REFUSED" not in refused.value.refusal.obligations
+    found = of_decision(town, refused.value.decision_id)
+    assert {"NOTIFY-FG", "ALERT-BREAK-GLASS-REFUSED"} <= set(found)
+
+
+def test_a_token_without_the_moment_of_its_factors_breaks_no_glass(town: Town, story: Story) -> None:
+    unknown = town.client(Person("w-emergency", "college:WMO", "wacht"))
+    with pytest.raises(errors.Denied) as refused:
+        unknown.plan.get_plan(claim=emergency(), plan_id=story.plan_id, fields=["goals.own_words"])
+    assert refused.value.rules == ("R02",)
+
+
+def test_no_list_is_read_behind_a_broken_glass(town: Town, story: Story) -> None:
+    with pytest.raises(errors.Denied) as refused:
+        helper(town).consent.list_consents(
+            claim=emergency(), case_id=story.case_id, fields=["consents.purpose"]
+        )
+    assert "R28" in refused.value.rules
+
+
+def test_somebody_else_says_whether_it_was_justified(town: Town, broken: Any) -> None:  # noqa: ANN401 -- an answer
+    decision_id, duty = broken.decision_id, "REVIEW-1-WORKDAY"
+    himself = officer(town, "w-emergency")
+    with pytest.raises(errors.RuleBroken) as refused:
+        end(town, decision_id, duty, audit_pb.DUTY_OUTCOME_JUSTIFIED, who=himself, remark="Ik vond van wel.")
+    assert refused.value.message == "a duty is executed by somebody else than who caused it"
+    with pytest.raises(errors.RuleBroken):
+        end(town, decision_id, duty, audit_pb.DUTY_OUTCOME_EXECUTED)
+    with pytest.raises(errors.Invalid) as silent:
+        end(town, decision_id, duty, audit_pb.DUTY_OUTCOME_JUSTIFIED)
+    assert set(silent.value.field_violations) == {"remark"}
+    end(town, decision_id, duty, audit_pb.DUTY_OUTCOME_NOT_JUSTIFIED, remark="Bellen had gekund.")
+    # Of two who say it, the first counts.
+    end(town, decision_id, duty, audit_pb.DUTY_OUTCOME_JUSTIFIED, remark="Toch wel.")
+    review = of_decision(town, decision_id)[duty]
+    assert review.outcome == audit_pb.DUTY_OUTCOME_NOT_JUSTIFIED
+    assert review.executed_by == f"{CITY}/fg-1"
+    assert duty not in of_decision(town, decision_id, state=audit_pb.OBLIGATION_STATE_OPEN)
+
+
+def test_what_the_clock_executes_is_executed_by_the_clock(town: Town, broken: Any) -> None:  # noqa: ANN401 -- an answer
+    decision_id = broken.decision_id
+    with pytest.raises(errors.RuleBroken) as refused:
+        end(town, decision_id, "TTL-60M", audit_pb.DUTY_OUTCOME_EXECUTED)
+    assert refused.value.message == "this duty does not end that way"
+    found = {
+        minutes: duties_at(town, decision_id, timedelta(minutes=minutes))["TTL-60M"] for minutes in (59, 61)
+    }
+    assert not found[59].HasField("execute_time")
+    late = found[61]
+    assert (late.outcome, late.how, late.executed_by) == (
+        audit_pb.DUTY_OUTCOME_EXECUTED, "clock", "system",
+    )  # fmt: skip
+    assert late.execute_time == late.due_time
+
+
+def duties_at(town: Town, decision_id: str, later: timedelta, **asked: Any) -> dict[str, Any]:  # noqa: ANN401 -- fields of the request
+    """Return the duties as an officer of a later moment sees them."""
+    town.skew = later
+    try:
+        client = ExchangeClient(
+            town.target, town.credentials(), Person("fg-1", "fg", "fg"), clock=lambda: town.now().timestamp()
+        )
+        with client:
+            answer = client.audit.list_obligations(claim=AUDIT, fields=FIELDS, page_size=200, **asked)
+    finally:
+        town.skew = timedelta()
+    return {one.duty: one for one in answer.obligations if one.decision_id == decision_id}
+
+
+def test_what_nobody_does_in_time_is_overdue(town: Town, broken: Any) -> None:  # noqa: ANN401 -- an answer
+    overdue = {"state": audit_pb.OBLIGATION_STATE_OVERDUE, "duties": ["REVIEW-1-WORKDAY", "TTL-60M"]}
+    decided = of_decision(town, broken.decision_id)["TTL-60M"].decide_time.ToDatetime(UTC)
+    due = end_of_next_workday(decided)
+    second = timedelta(seconds=5)
+    assert duties_at(town, broken.decision_id, due - datetime.now(UTC) - second, **overdue) == {}
+    late = duties_at(town, broken.decision_id, due - datetime.now(UTC) + second, **overdue)
+    assert set(late) == {"REVIEW-1-WORKDAY"}
+
+
+# --- what the resident is told ------------------------------------------------------------------------------
+
+
+def notices(story: Story, **asked: Any) -> Any:  # noqa: ANN401 -- ListNoticesResponse
+    return story.resident().disclosure.list_notices(
+        claim=ACCESS, case_id=story.case_id, fields=NOTICE_FIELDS, **asked
+    )
+
+
+def test_fetching_a_notice_executes_the_duty(town: Town, story: Story, broken: Any) -> None:  # noqa: ANN401 -- an answer
+    (notice,) = notices(story).notices
+    assert (notice.decision_id, notice.duty) == (broken.decision_id, "NOTIFY-SUBJECT")
+    assert "omdat iemand in direct gevaar was" in notice.explanation
+    assert not notice.HasField("told_time")
+    told = of_decision(town, broken.decision_id)["NOTIFY-SUBJECT"]
+    assert (told.outcome, told.how) == (audit_pb.DUTY_OUTCOME_EXECUTED, "fetched")
+    (again,) = notices(story).notices
+    assert again.told_time == told.execute_time
+
+
+def test_notices_are_for_this_resident_only(town: Town, story: Story, broken: Any) -> None:  # noqa: ANN401 -- an answer
+    other = Story(town, next(town.bsns))
+    assert list(notices(other).notices) == []
+    with pytest.raises(errors.Denied) as refused:
+        other.resident().disclosure.list_notices(claim=ACCESS, case_id=story.case_id, fields=NOTICE_FIELDS)
+    assert refused.value.rules == ("R01",), "as about nobody"
+    found = of_decision(town, broken.decision_id)["NOTIFY-SUBJECT"]
+    assert not found.HasField("execute_time"), "a refused question tells nobody anything"
+
+
+def test_notices_come_in_pages_and_a_token_says_nothing(town: Town, story: Story, broken: Any) -> None:  # noqa: ANN401 -- an answer
+    second = helper(town).plan.get_plan(claim=emergency(), plan_id=story.plan_id, fields=["goals.own_words"])
+    first = notices(story, page_size=1)
+    assert [one.decision_id for one in first.notices] == [second.decision_id]
+    rest = notices(story, page_size=1, page_token=first.next_page_token)
+    assert [one.decision_id for one in rest.notices] == [broken.decision_id]
+    assert not rest.next_page_token
+    with pytest.raises(errors.Invalid):
+        notices(story, page_size=1, page_token=first.next_page_token[:-2] + "AA")
+
+
+# --- a refusal that is heard ----------------------------------------------------------------------------
+
+
+def refused_consent(story: Story) -> None:
+    """Let the resident refuse what is asked of a basis that needs no consent."""
+    now = datetime.now(UTC)
+    start, end_time = Timestamp(), Timestamp()
+    start.FromDatetime(now - timedelta(minutes=1))
+    end_time.FromDatetime(now + timedelta(days=30))
+    asked = story.wmo.consent.request_consent(
+        claim=INVESTIGATE,
+        case_id=story.case_id,
+        kind=consent_pb.CONSENT_KIND_STATUTORY,
+        consent_purpose=pb.PURPOSE_WMO_ONDERZOEK,
+        recipients=[f"{CITY}/college:WMO"],
+        categories=["WMO-PLAN"],
+        start_time=start,
+        end_time=end_time,
+        notice_id="folder-1",
+        notice_sha256=b"\1" * 32,
+    )
+    story.resident().consent.refuse_consent(
+        claim=WORD, consent_id=asked.consent_id, expected_version=asked.version
+    )
+
+
+def test_a_refusal_is_a_task_that_recording_the_objection_ends(town: Town, story: Story) -> None:
+    refused_consent(story)
+    reads = [
+        story.wmo.plan.get_plan(claim=INVESTIGATE, plan_id=story.plan_id, fields=["plan_id"])
+        for _ in range(2)
+    ]
+    first, second = (of_decision(town, one.decision_id) for one in reads)
+    assert set(first) == {"INFORM-RESIDENT", "TREAT-AS-OBJECTION"}
+    assert set(second) == {"INFORM-RESIDENT"}, "one open task is enough"
+    with pytest.raises(errors.RuleBroken):
+        end(town, reads[0].decision_id, "TREAT-AS-OBJECTION", audit_pb.DUTY_OUTCOME_OBJECTION_RECORDED)
+    story.wmo.rights.object_to(
+        claim=claim(pb.PURPOSE_WMO_ONDERZOEK, "OBJECT-21"),
+        case_id=story.case_id,
+        objected_purpose=pb.PURPOSE_WMO_ONDERZOEK,
+        reason="De inwoner zei nee.",
+        because_decision_id=reads[0].decision_id,
+    )
+    task = of_decision(town, reads[0].decision_id)["TREAT-AS-OBJECTION"]
+    assert task.outcome == audit_pb.DUTY_OUTCOME_OBJECTION_RECORDED
+    with pytest.raises(errors.Denied) as denied:
+        story.wmo.plan.get_plan(claim=INVESTIGATE, plan_id=story.plan_id, fields=["plan_id"])
+    assert denied.value.rules == ("R24",)
+
+
+def test_or_telling_why_it_was_none(town: Town, story: Story) -> None:
+    refused_consent(story)
+    answer = story.wmo.plan.get_plan(claim=INVESTIGATE, plan_id=story.plan_id, fields=["plan_id"])
+    told: dict[str, Any] = {"outcome": audit_pb.DUTY_OUTCOME_NOT_AN_OBJECTION}
+    with pytest.raises(errors.Invalid):
+        end(town, answer.decision_id, "TREAT-AS-OBJECTION", **told)
+    end(town, answer.decision_id, "TREAT-AS-OBJECTION", remark="Gebeld: alleen dit formulier.", **told)
+    task = of_decision(town, answer.decision_id)["TREAT-AS-OBJECTION"]
+    assert task.outcome == audit_pb.DUTY_OUTCOME_NOT_AN_OBJECTION
+
+
+def test_an_objection_about_another_resident_ends_nothing_here(town: Town, story: Story) -> None:
+    refused_consent(story)
+    answer = story.wmo.plan.get_plan(claim=INVESTIGATE, plan_id=story.plan_id, fields=["plan_id"])
+    other = Story(town, next(town.bsns))
+    with pytest.raises(errors.RuleBroken) as refused:
+        other.wmo.rights.object_to(
+            claim=claim(pb.PURPOSE_WMO_ONDERZOEK, "OBJECT-21"),
+            case_id=other.case_id,
+            because_decision_id=answer.decision_id,
+        )
+    assert refused.value.message == "this decision brought no such duty"
+
+
+# --- the list -------------------------------------------------------------------------------------------
+
+
+def test_a_snoop_is_looked_into(town: Town, story: Story) -> None:
+    denied = denied_read(town, story)
+    found = of_decision(town, denied.decision_id, duties=["ALERT-SNOOP"])
+    assert set(found) == {"ALERT-SNOOP"}
+    end(town, denied.decision_id, "ALERT-SNOOP", audit_pb.DUTY_OUTCOME_NOT_NEEDED, remark="Verkeerd geklikt.")
+    open_ones = of_decision(town, denied.decision_id, state=audit_pb.OBLIGATION_STATE_OPEN)
+    assert open_ones == {}
+
+
+def test_an_officer_of_another_organisation_sees_and_ends_only_what_its_own_people_brought(
+    town: Town, story: Story
+) -> None:
+    oin = "00000004003214345000"
+    credentials = town.join(oin, "fg")
+    denied = denied_read(town, story)
+    with ExchangeClient(town.target, credentials, Person("fg-9", "fg", "fg")) as other:
+        listed = other.audit.list_obligations(claim=AUDIT, fields=FIELDS)
+        assert list(listed.obligations) == []
+        for decision_id in (denied.decision_id, "f" * 32):
+            with pytest.raises(errors.RuleBroken) as refused:
+                end(town, decision_id, "ALERT-SNOOP", audit_pb.DUTY_OUTCOME_EXECUTED, who=other)
+            assert refused.value.message == "this decision brought no such duty"
+
+
+@pytest.mark.parametrize("task", ["college:WMO", "betrokkene"])
+def test_the_list_is_the_officers(town: Town, task: str) -> None:
+    with pytest.raises(errors.Denied):
+        town.worker(task, "w-1").audit.list_obligations(claim=AUDIT, fields=FIELDS)
+
+
+def test_a_duty_that_does_not_exist_is_named(town: Town) -> None:
+    with pytest.raises(errors.Invalid) as refused:
+        officer(town).audit.list_obligations(claim=AUDIT, fields=FIELDS, duties=["LOG"])
+    assert set(refused.value.field_violations) == {"duties[0]"}
