@@ -94,21 +94,23 @@ def goals(case: Case) -> tuple[pb.Claim, list[str]]:
     return INVESTIGATE, ["goals.own_words"]
 
 
-def lenses(case: Case) -> tuple[pb.Claim, list[str]]:
+def goals_of_work(case: Case) -> tuple[pb.Claim, list[str]]:
+    """What Werk & Inkomen wrote and the neighbourhood team uses by consent only."""
     case.let_join(CITY, "college:WMO", f"r-{case.bsn[-5:]}", "consulent")
-    case.look_through_work()
+    case.let_join(CITY, "college:PW", f"p-{case.bsn[-5:]}", "consulent")
     work = case.service.worker("college:PW", f"p-{case.bsn[-5:]}")
     for number in range(EVENTS):
-        answer = work.plan.assess_lens(
+        answer = work.plan.set_goal(
             claim=WORK,
             plan_id=case.plan_id,
             expected_version=case.version,
-            law=pb.LAW_PARTICIPATIEWET,
-            finding=1,
-            reason=f"Stap {number}.",
+            own_words=f"Stap {number}.",
+            desired_effect="aan het werk",
+            life_domain=pb.LIFE_DOMAIN_WORK_AND_EDUCATION,
+            target_date="2027-06-01",
         )
         case.version = answer.version
-    return ALIGN, ["lens_assessments.reason"]
+    return ALIGN, ["goals.own_words"]
 
 
 def withdrawal(case: Case) -> Callable[[], Any]:
@@ -153,7 +155,13 @@ def leaving(case: Case) -> Callable[[], Any]:
 
 @pytest.mark.parametrize(
     ("history", "end_of"),
-    [(lenses, withdrawal), (goals, seal), (goals, restriction), (goals, objection), (goals, leaving)],
+    [
+        (goals_of_work, withdrawal),
+        (goals, seal),
+        (goals, restriction),
+        (goals, objection),
+        (goals, leaving),
+    ],
     ids=["withdrawal", "seal", "restriction", "objection", "leaving"],
 )
 def test_nothing_judged_after_the_end_leaves_an_open_stream(
