@@ -64,6 +64,8 @@ class Town:
         self.settings = Settings(data=data, port=0, metrics_port=0, integrate_ms=20)
         self.authority = development_authority(self.settings)
         self.skew = timedelta()
+        self.stands_at: datetime | None = None
+        self.fresh_uuid = fresh_uuid
         self.errors: list[ExchangeError] = []
         self._log = log
         self._limits = limits
@@ -79,7 +81,7 @@ class Town:
         self.bsns = made_up_bsns()
 
     def now(self) -> datetime:
-        return utc_now() + self.skew
+        return self.stands_at or utc_now() + self.skew
 
     # --- life ---------------------------------------------------------------------------------------
 
@@ -133,7 +135,7 @@ class Town:
                 obligations=core.obligations,
                 followed=following.followed,
                 now=self.now,
-                fresh_uuid=fresh_uuid,
+                fresh_uuid=self.fresh_uuid,
                 log_pseudonym=core.log_pseudonym,
                 page_key=core.page_key,
             )
