@@ -7,7 +7,6 @@ Source: the design's walk; GDPR 5(1)(c), 5(2).
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -16,7 +15,7 @@ from exchange.domain.values import task_of
 from exchange.errors import AccessDenied, CallerUnknown, ExchangeError, RuleBroken, VersionConflict
 from exchange.gate import vocabulary as words
 from exchange.gate.explain import explain, obligations_for_requester, rules_for_requester
-from exchange.gate.judge import judge
+from exchange.gate.judge import judge, judge_and_tell
 from exchange.gate.model import Outcome
 from exchange.pipeline.answers import refusal_error
 from exchange.pipeline.decisions import decided
@@ -119,19 +118,15 @@ def run_read(
     standing = standing_of(walk, overlay, subject)
     sealed = sealed_paths(resident, walk.caller, standing.role)
     hidden = hidden_collections(walk.collections, sealed)
-    view: View = WithoutSealed(overlay, walk.anchor, hidden) if hidden else overlay
+    view = WithoutSealed(overlay, walk.anchor, hidden)
     groups = walk.groups(view, walk.fields)
-    plain = [group.fact for group in groups]
-    fields = seal_fields(plain, sealed)
+    fields = seal_fields([group.fact for group in groups], sealed)
     provider = _provider(overlay, walk.anchor) or walk.caller.task
     facts = assemble(walk, standing, fields, provider, register)
-    verdict = judge(facts, register)
+    verdict, told = judge_and_tell(facts, register)
     judged = Judged(subject, facts, verdict, fresh_id().hex(), overlay.position)
     # What is sealed and what does not exist are told alike: the caller is told the verdict without the seals.
-    shown = judged
-    if fields is not plain:
-        told = replace(facts, fields=tuple(plain))
-        shown = judged._replace(facts=told, verdict=judge(told, register))
+    shown = judged._replace(verdict=told)
     short = shown.verdict.permitted and shown.verdict.outcome not in WHOLE
     refused_whole = short and not walk.allow_partial
     _decide(walk, overlay, judged, action=walk.action, refused_whole=refused_whole)
