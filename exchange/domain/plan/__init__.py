@@ -54,6 +54,7 @@ from exchange.domain.plan.state import (
     Report,
     Situation,
     Support,
+    stamped,
 )
 from exchange.domain.plan.support import assign_support, request_support, start_support, stop_support
 
@@ -73,6 +74,7 @@ PLAN: Final[Aggregate] = aggregate(
     },
     founders=FOUNDERS,
     evolvers=EVOLVERS,
+    stamp=stamped,
 )
 
 __all__ = [

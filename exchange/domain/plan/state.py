@@ -1,7 +1,7 @@
 """A plan as it stands, and how each event changes it.
 
 Promises: `evolve` refuses nothing; elements have the contract's field names, beside `origin` (the
-task and organisation that brought them) and `category` (under which the gate judges them).
+task and organisation that brought them), `category` (under which the gate judges them) and `recorded`.
 Source: protos/exchange/v1/plan.proto.
 """
 
@@ -36,6 +36,16 @@ from exchange.domain.values import (
     origin_of,
 )
 
+COLLECTIONS: Final = (
+    "reports",
+    "conversations",
+    "situations",
+    "goals",
+    "lens_assessments",
+    "supports",
+    "agreements",
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
@@ -48,6 +58,7 @@ class Report:
     receive_time: datetime
     origin: str
     category: str = DataCategory.WMO_PLAN
+    recorded: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +72,7 @@ class Conversation:
     summary: str
     origin: str
     category: str = DataCategory.WMO_PLAN
+    recorded: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +86,7 @@ class Situation:
     judge_date: date
     origin: str
     category: str
+    recorded: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +100,7 @@ class Goal:
     target_date: date
     origin: str
     category: str = DataCategory.WMO_PLAN
+    recorded: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +112,7 @@ class LensAssessment:
     reason: str
     origin: str
     category: str = DataCategory.WMO_PLAN
+    recorded: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +139,7 @@ class Support:
     requested_version: int
     origin: str
     category: str = DataCategory.WMO_PLAN
+    recorded: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +152,7 @@ class Agreement:
     say_time: datetime
     origin: str
     category: str = DataCategory.WMO_PLAN
+    recorded: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -323,6 +340,21 @@ def _said(state: PlanState, event: PlanAgreed | PlanDisagreed) -> PlanState:
         agreed_version=event.plan_version if agreed else 0,
         agreements=(*state.agreements, agreement),
     )
+
+
+def stamped(before: PlanState | None, after: PlanState, at: datetime) -> PlanState:
+    """Note in the elements an event brought when it was recorded: their term runs from then."""
+    changes: dict[str, object] = {}
+    for name in COLLECTIONS:
+        elements = getattr(after, name)
+        if elements and (before is None or elements is not getattr(before, name)):
+            known = len(elements)
+            while known and elements[known - 1].recorded is None:
+                known -= 1
+            if known < len(elements):
+                new = (with_changes(one, recorded=at) for one in elements[known:])
+                changes[name] = (*elements[:known], *new)
+    return with_changes(after, **changes) if changes else after
 
 
 FOUNDERS: Final[Mapping[type[Event], Evolver]] = MappingProxyType({PlanOpened: _opened})

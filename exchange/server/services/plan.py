@@ -197,7 +197,7 @@ async def get_plan(call: Call, request: pb.GetPlanRequest) -> pb.GetPlanResponse
         anchor=stream,
         labels=PLAN_LABELS,
         groups=call.house.plan_groups.of_plan(stream, asker),
-        capture=lambda view: view.state(stream),
+        capture=lambda view: call.house.plan_groups.within_term(stream, view.state(stream), call.now),
         collections=call.house.plan_groups.collections,
     )
     answer = pb.GetPlanResponse(

@@ -15,7 +15,7 @@ from exchange.domain import stream_of
 from exchange.domain.case import has_relation
 from exchange.domain.plan import PLAN
 from exchange.errors import AccessDenied, Draining, Unavailable
-from exchange.pipeline.elements import Asker
+from exchange.pipeline.elements import Asker, end_of
 from exchange.pipeline.walk import ReadOutcome, ReadWalk
 from exchange.server.contract.labels import refuse_unlabelled
 from exchange.server.contract.names import set_time
@@ -136,6 +136,9 @@ def _change(call: Call, row: Row, plan: Any) -> Change:  # noqa: ANN401 -- PlanS
         element = next(
             (one for one in reversed(getattr(plan, collection)) if getattr(one, name) == named), None
         )
+    end = None if element is None else end_of(element)
+    if end is not None and end <= call.house.parts.now():
+        element = None
     return Change(row, kind, plan.case_id, opened.meta.at, opened.event_id.hex(), collection, element)
 
 
