@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from exchange.errors import StoreUnavailable
+from exchange.store.errors import HeadMoved
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,11 +40,26 @@ class Database:
             self.forget()
 
     def forget(self) -> None:
-        """Throw the rows away: the next following starts at position 0."""
-        self.close()
-        for suffix in ("", "-wal", "-shm"):
-            self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+        """Throw the rows away: the next following starts at position 0.
+
+        In place and in one transaction, so that a service that follows meanwhile goes on from there.
+        """
+        try:
+            self._make_anew()
+        except StoreUnavailable as error:
+            if isinstance(error.__cause__, sqlite3.OperationalError):
+                raise
+            # What is no database is no read model: nobody follows into it.
+            self.close()
+            for suffix in ("", "-wal", "-shm"):
+                self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+            self._make_anew()
+
+    def _make_anew(self) -> None:
         with self.writing() as c:
+            made = c.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
+            for (name,) in made:
+                c.execute(f'DROP TABLE "{name}"')
             for statement in (_PLACE, *self._tables):
                 c.execute(statement)
             c.execute("INSERT INTO place VALUES (1, 0)")
@@ -66,6 +82,18 @@ class Database:
             finally:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
+
+    @contextmanager
+    def following(self, after: int, position: int) -> Iterator[sqlite3.Connection]:
+        """One transaction that takes the read model from one position to another.
+
+        Raises HeadMoved where it stands elsewhere: it was rebuilt, or somebody else follows too.
+        """
+        with self.writing() as c:
+            moved = c.execute("UPDATE place SET position = ? WHERE position = ?", (position, after))
+            if moved.rowcount != 1:
+                raise HeadMoved("the read model stands elsewhere", expected=str(after))
+            yield c
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:

@@ -8,9 +8,11 @@ Source: the design's floors (position and rows in one transaction, rebuildable f
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Protocol
 
 from exchange.errors import ExchangeError
+from exchange.store.errors import HeadMoved
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,22 +39,23 @@ class ReadModel(Protocol):
     def topics(self) -> tuple[str, ...]:
         """Which events it is made of."""
 
-    def apply(self, rows: Sequence[Row], position: int, codec: Codec) -> None:
-        """Fold rows and note the position, in one transaction."""
+    def apply(self, rows: Sequence[Row], after: int, position: int, codec: Codec) -> None:
+        """Fold rows and move from one position to another, in one transaction. Raises HeadMoved."""
 
 
 def catch_up(model: ReadModel, reader: SQLiteReader, codec: Codec) -> int:
     """Bring a read model up to the head of the store; return the position. Raises ExchangeError."""
-    after = model.database.position()
     while True:
+        # Asked anew each time: it may be rebuilt meanwhile.
+        after = model.database.position()
         head, _ = reader.head()
         if after >= head:
             return after
         rows = reader.page(after, ROWS_PER_BATCH, model.topics)
         # Fewer than asked: up to the head there is nothing else of these topics.
         position = rows[-1].position if len(rows) == ROWS_PER_BATCH else max(head, after)
-        model.apply([row for row in rows if row.position <= position], position, codec)
-        after = position
+        with suppress(HeadMoved):
+            model.apply([row for row in rows if row.position <= position], after, position, codec)
 
 
 class Follower:

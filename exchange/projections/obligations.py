@@ -123,16 +123,15 @@ class ObligationList:
 
     # --- following ----------------------------------------------------------------------------------
 
-    def apply(self, rows: Sequence[Row], position: int, codec: Codec) -> None:
-        """Fold events, and note up to where, in one transaction."""
-        with self.database.writing() as c:
+    def apply(self, rows: Sequence[Row], after: int, position: int, codec: Codec) -> None:
+        """Fold events, and note up to where, in one transaction. Raises HeadMoved."""
+        with self.database.following(after, position) as c:
             for row in rows:
                 clear, _, _ = codec.decode_clear(row.state, stream=row.stream, topic=row.topic)
                 if row.topic == DisclosureDecided.TOPIC:
                     _decided(c, row, clear)
                 else:
                     _executed(c, clear)
-            c.execute("UPDATE place SET position = ?", (position,))
 
     # --- reading ------------------------------------------------------------------------------------
 

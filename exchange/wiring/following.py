@@ -6,15 +6,21 @@ Promises: a commit never waits for a read model; what cannot be followed now is 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from contextlib import closing
+from typing import TYPE_CHECKING, NamedTuple
 
+from exchange.errors import SettingsInvalid
 from exchange.projections.follower import Follower, catch_up
+from exchange.projections.obligations import FILE, ObligationList
+from exchange.store.reader import SQLiteReader
+from exchange.wiring.core import event_file, open_core, projection_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from exchange.errors import ExchangeError
     from exchange.pipeline.queue import Pipeline
+    from exchange.settings import Settings
     from exchange.wiring.core import Core
 
 
@@ -48,8 +54,41 @@ class Following:
             await committed.wait()
 
 
-def rebuild(core: Core) -> Iterator[tuple[str, int]]:
-    """Make every read model anew from position 0; yield name and position. Raises ExchangeError."""
-    for model in (core.obligations,):
-        model.database.forget()
-        yield model.name, catch_up(model, core.reader, core.codec)
+class Standing(NamedTuple):
+    """Where a read model stands beside the events; None where there is none yet."""
+
+    name: str
+    position: int | None
+    head: int
+
+
+def rebuild(settings: Settings) -> Iterator[Standing]:
+    """Make every read model anew from position 0, also beside a running service. Raises ExchangeError."""
+    _refuse_no_store(settings)
+    core = open_core(settings)
+    try:
+        for model in (core.obligations,):
+            model.database.forget()
+            yield Standing(model.name, catch_up(model, core.reader, core.codec), core.reader.head()[0])
+    finally:
+        core.close()
+
+
+def standings(settings: Settings) -> Iterator[Standing]:
+    """Tell where every read model stands; makes nothing. Raises ExchangeError."""
+    _refuse_no_store(settings)
+    with closing(SQLiteReader(event_file(settings))) as reader:
+        head = reader.head()[0]
+    for name, file in ((ObligationList.name, FILE),):
+        there = (projection_folder(settings) / file).exists()
+        position = None
+        if there:
+            made = ObligationList(projection_folder(settings))
+            position = made.database.position()
+            made.database.close()
+        yield Standing(name, position, head)
+
+
+def _refuse_no_store(settings: Settings) -> None:
+    if not event_file(settings).exists():
+        raise SettingsInvalid("there is no event store in this folder", name="data")

@@ -18,6 +18,7 @@ from exchange.pipeline.walk import Claim, Steps
 from exchange.projections.follower import Follower, catch_up
 from exchange.projections.obligations import ObligationList, Wanted, microseconds, moment
 from exchange.projections.workdays import end_of_next_workday
+from exchange.store.errors import HeadMoved
 from tests.e2e.service import REPOSITORY, environment
 from tests.pipeline.shard import NOW, Shard
 
@@ -259,6 +260,26 @@ def test_a_file_that_cannot_be_read_is_made_anew(shard: Shard, tmp_path: Path, s
     made.database.close()
 
 
+def test_who_follows_while_it_is_rebuilt_loses_and_doubles_nothing(
+    shard: Shard, listed: ObligationList
+) -> None:
+    _, _, plan_id = shard.plan()
+    for _ in range(3):
+        break_glass(shard, plan_id)
+    follow(shard, listed)
+    expected = listed.database.dump()
+    break_glass(shard, plan_id)
+    rows = shard.core.reader.page(0, 1_000, listed.topics)
+    after, position = listed.database.position(), shard.head
+    listed.database.forget()
+    with pytest.raises(HeadMoved):
+        listed.apply(rows[-1:], after, position, shard.core.codec)
+    assert listed.database.position() == 0
+    follow(shard, listed)
+    assert len(open_duties(listed)) == 16
+    assert listed.database.dump() != expected
+
+
 def test_times_are_kept_to_the_microsecond() -> None:
     for at in (NOW, NOW + timedelta(microseconds=1), datetime(1970, 1, 1, tzinfo=UTC)):
         assert moment(microseconds(at)) == at
@@ -294,10 +315,11 @@ made = ObligationList(Path(sys.argv[2]))
 while True:
     made.database.forget()
     for position in range(0, core.reader.head()[0], 7):
-        rows = [row for row in core.reader.page(made.database.position(), 7, made.topics)]
+        after = made.database.position()
+        rows = core.reader.page(after, 7, made.topics)
         if not rows:
             break
-        made.apply(rows, rows[-1].position, core.codec)
+        made.apply(rows, after, rows[-1].position, core.codec)
         print(rows[-1].position, flush=True)
 """
 

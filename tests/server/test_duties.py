@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,7 +14,9 @@ from adapters.sdk import errors
 from adapters.sdk.calls import claim
 from adapters.sdk.client import ExchangeClient
 from adapters.sdk.tokens import Person
+from exchange.pipeline.walk import Caller
 from exchange.projections.workdays import end_of_next_workday
+from exchange.server.contract.decisions import DecisionReader
 from exchange.v1 import audit_service_pb2 as audit_pb
 from exchange.v1 import common_pb2 as pb
 from exchange.v1 import consent_service_pb2 as consent_pb
@@ -236,6 +239,57 @@ def test_notices_come_in_pages_and_a_token_says_nothing(town: Town, story: Story
     assert not rest.next_page_token
     with pytest.raises(errors.Invalid):
         notices(story, page_size=1, page_token=first.next_page_token[:-2] + "AA")
+
+
+def test_what_is_told_to_veilig_thuis_is_kept_from_a_representative_and_comes_to_the_resident_later(
+    town: Town, story: Story
+) -> None:
+    story.goal()
+    oin = "00000005003214345000"
+    credentials = town.join(oin, "veilig-thuis")
+    story.wmo.case.join_professional(
+        claim=INVESTIGATE,
+        case_id=story.case_id,
+        oin=oin,
+        task="veilig-thuis",
+        professional="vt-1",
+        role="onderzoeker",
+    )
+    asked = claim(pb.PURPOSE_VT_ONDERZOEK, "WMO-5.2.6", "nodig voor het onderzoek")
+    with ExchangeClient(town.target, credentials, Person("vt-1", "veilig-thuis", "onderzoeker")) as safe:
+        told = safe.plan.get_plan(claim=asked, plan_id=story.plan_id, fields=["goals.own_words"])
+    assert {"NO-NOTICE-TO-SUSPECT", "DEFER-NOTICE-4W"} <= set(of_decision(town, told.decision_id))
+    four_weeks = timedelta(weeks=4)
+    moments = {minutes: timedelta(weeks=4, minutes=minutes) for minutes in (-10, 10)}
+    seen = {minutes: told_to_resident(town, story, later) for minutes, later in moments.items()}
+    assert {minutes for minutes, ids in seen.items() if told.decision_id in ids} == {10}
+    (row,) = [
+        row
+        for row in town.core.reader.page(0, 10_000, ["disclosure.decided.v1"])
+        if told.decision_id.encode() in row.state
+    ]
+    reader = DecisionReader(town.core.codec, town.core.register, town.core.log_pseudonym)
+    who = Caller(CITY, "wettelijk-vertegenwoordiger", "v-1", "", "", two_factor=True, mutual_tls=True)
+    assert all(reader.kept_from(row, who, town.now() + later) for later in moments.values())
+    assert not reader.kept_from(row, replace(who, task="fg"), town.now())
+
+
+def told_to_resident(town: Town, story: Story, later: timedelta) -> set[str]:
+    """Return the decisions that the resident reads of at a later moment: in the log, notices among them."""
+    person = Person("burger-1", "betrokkene", "inwoner", resident=story.pseudonym)
+    asked: dict[str, Any] = {"claim": ACCESS, "case_id": story.case_id, "page_size": 200}
+    town.skew = later
+    try:
+        with ExchangeClient(
+            town.target, town.credentials(), person, clock=lambda: town.now().timestamp()
+        ) as client:
+            listed = client.disclosure.list_disclosures(fields=["disclosures.decision_id"], **asked)
+            told = client.disclosure.list_notices(fields=["notices.decision_id"], **asked)
+    finally:
+        town.skew = timedelta()
+    log, noticed = ({one.decision_id for one in page} for page in (listed.disclosures, told.notices))
+    assert noticed <= log
+    return log
 
 
 # --- a refusal that is heard ----------------------------------------------------------------------------
