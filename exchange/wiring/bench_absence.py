@@ -103,7 +103,7 @@ class _Twins:
         core = open_core(throw_away_settings(data=folder))
         genesis(core, utc_now(), thumbprint=THUMBPRINT, signing_key=THUMBPRINT)
         twins = cls(core, "", "", PlanGroups(_LABELS, core.register))
-        twins.sealed, twins.absent = twins._plan(hide=True), twins._plan(hide=False)
+        twins.sealed, twins.absent = twins._plan(with_seal=True), twins._plan(with_seal=False)
         return twins
 
     def times_us(self, pairs: int) -> tuple[list[float], list[float]]:
@@ -136,7 +136,7 @@ class _Twins:
             bulk=False,
         )
 
-    def _plan(self, *, hide: bool) -> str:
+    def _plan(self, *, with_seal: bool) -> str:
         resident, case_id, plan_id, report_id = (str(uuid.uuid4()) for _ in range(4))
         said: dict[str, Any] = {"now": utc_now(), "author": self._author("bench")}
         register = RegisterResident(**said, resident=resident, birth_date=date(1984, 5, 17), capable=True)
@@ -152,11 +152,11 @@ class _Twins:
             desk="bench",
         )
         self._run(lambda _: Steps(receive_report(report, None, None)), stream_of("resident", resident))
-        if hide:
-            self._hide(resident, plan_id, said)
+        if with_seal:
+            self._seal_a_part(resident, plan_id, said)
         return plan_id
 
-    def _hide(self, resident: str, plan_id: str, said: dict[str, Any]) -> None:
+    def _seal_a_part(self, resident: str, plan_id: str, said: dict[str, Any]) -> None:
         described = DescribeSituation(
             **said,
             life_domain="social_network",

@@ -20,7 +20,7 @@ from exchange.domain.consent import (
     RequestConsent,
     WithdrawConsent,
 )
-from exchange.domain.limits.seals import CompartmentSealed, SealCompartment
+from exchange.domain.limits.seals import SealCompartment
 from exchange.domain.organisation import JoinOrganisation, OrganisationJoined
 from exchange.domain.plan import (
     AgreeToPlan,
@@ -138,14 +138,6 @@ SEAL = SealCompartment(
     paths=("situations.description",),
     readers=(f"{PROVIDER}/wmo-aanbieder",),
     reason="Adres van de opvang.",
-)
-SEALED = CompartmentSealed(
-    resident=RESIDENT_REF,
-    compartment="s-1",
-    paths=("situations.description",),
-    reader_roles=(),
-    readers=(f"{PROVIDER}/wmo-aanbieder",),
-    approved_by=(f"{MUNICIPALITY}/p-1", f"{MUNICIPALITY}/p-2"),
 )
 
 # --- case -------------------------------------------------------------------------------------------

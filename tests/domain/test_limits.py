@@ -34,6 +34,7 @@ from exchange.domain.limits.seals import (
     PROPOSAL_DAYS_MAX,
     PROPOSALS_OF_ONE_PERSON_MAX,
     SEALS_MAX,
+    CompartmentSealed,
     ConfirmSeal,
     LiftSeal,
     SealLifted,
@@ -52,7 +53,6 @@ from tests.domain.builders import (
     RESIDENT_REF,
     RESIDENT_REGISTERED,
     SEAL,
-    SEALED,
     fold,
     given,
 )
@@ -74,6 +74,14 @@ PROPOSED = SealProposed(
     review_date=None,
     by=f"{MUNICIPALITY}/p-1",
     at=NOON,
+)
+SEALED = CompartmentSealed(
+    resident=RESIDENT_REF,
+    compartment="s-1",
+    paths=("situations.description",),
+    reader_roles=(),
+    readers=(f"{PROVIDER}/wmo-aanbieder",),
+    approved_by=(f"{MUNICIPALITY}/p-1", f"{MUNICIPALITY}/p-2"),
 )
 CONFIRM = ConfirmSeal(now=NOON, author=SECOND, proposal_id="s-1")
 LIFT = LiftSeal(now=NOON, author=CONSULENT, proposal_id="s-2", compartment="s-1", reason="Niet meer nodig.")

@@ -15,10 +15,10 @@ from tests.domain.builders import (
     REGISTER,
     RESIDENT_REF,
     RESIDENT_REGISTERED,
-    SEALED,
     fold,
     given,
 )
+from tests.domain.test_limits import SEALED
 
 
 def test_registering() -> None:
