@@ -198,7 +198,7 @@ class RightsCalls(Calls[_Mode]):
     restrict = Rpc(rights.RestrictRequest, rights.RestrictResponse)
     announce_lifting = Rpc(rights.AnnounceLiftingRequest, rights.AnnounceLiftingResponse)
     lift_restriction = Rpc(rights.LiftRestrictionRequest, rights.LiftRestrictionResponse)
-    object_to = Rpc(rights.ObjectRequest, rights.ObjectResponse)
+    object = Rpc(rights.ObjectRequest, rights.ObjectResponse)
     decide_objection = Rpc(rights.DecideObjectionRequest, rights.DecideObjectionResponse)
     record_determination = Rpc(rights.RecordDeterminationRequest, rights.RecordDeterminationResponse)
     record_conflict = Rpc(rights.RecordConflictRequest, rights.RecordConflictResponse)

@@ -126,9 +126,6 @@ WEIGHED = DeterminationRecorded(
 )
 
 
-# --- seals ----------------------------------------------------------------------------------------------
-
-
 def test_one_person_proposes_and_hides_nothing() -> None:
     given(RESIDENT, RESIDENT_REGISTERED).when(SEAL).then(PROPOSED)
     state = fold(RESIDENT, RESIDENT_REGISTERED, PROPOSED)
@@ -251,9 +248,6 @@ def test_the_resident_restricts_and_objects_and_veilig_thuis_seals() -> None:
     given(RESIDENT, RESIDENT_REGISTERED).when(replace(SEAL, author=safe)).then(PROPOSED)
 
 
-# --- restriction --------------------------------------------------------------------------------------------
-
-
 def test_no_restriction_is_lifted_before_the_resident_was_told() -> None:
     history: tuple[Event, ...] = (RESIDENT_REGISTERED,)
     given(RESIDENT, *history).when(RESTRICT).then(RESTRICTED)
@@ -310,9 +304,6 @@ def test_the_resident_is_told_in_a_way_there_is(how: str) -> None:
     given(RESIDENT, RESIDENT_REGISTERED, RESTRICTED).when(replace(ANNOUNCE, how=how)).invalid("how")
 
 
-# --- objection --------------------------------------------------------------------------------------------
-
-
 def test_objecting_once_is_enough() -> None:
     given(RESIDENT, RESIDENT_REGISTERED).when(OBJECT).then(OBJECTED)
     again = replace(OBJECT, objection_id="o-2")
@@ -361,9 +352,6 @@ def test_the_most_objections_counts_those_that_stand() -> None:
     given(RESIDENT, RESIDENT_REGISTERED, *many).when(OBJECT).refused("OBJECTIONS_FULL")
     rejected = replace(REJECTED, objection_id="o-5")
     given(RESIDENT, RESIDENT_REGISTERED, *many, rejected).when(OBJECT).then(OBJECTED)
-
-
-# --- determinations -----------------------------------------------------------------------------------------
 
 
 def test_the_newest_finding_counts() -> None:

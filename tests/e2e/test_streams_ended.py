@@ -140,7 +140,7 @@ def restriction(case: Case) -> Callable[[], Any]:
 
 def objection(case: Case) -> Callable[[], Any]:
     resident = case.resident()
-    return lambda: resident.rights.object_to(claim=OBJECT, case_id=case.case_id, reason="Dit gaat te ver.")
+    return lambda: resident.rights.object(claim=OBJECT, case_id=case.case_id, reason="Dit gaat te ver.")
 
 
 def leaving(case: Case) -> Callable[[], Any]:

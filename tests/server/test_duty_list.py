@@ -54,7 +54,7 @@ def test_a_refusal_is_a_task_that_recording_the_objection_ends(town: Town, story
     assert set(second) == {"INFORM-RESIDENT"}, "one open task is enough"
     with pytest.raises(errors.RuleBroken):
         end(town, reads[0].decision_id, "TREAT-AS-OBJECTION", audit_pb.DUTY_OUTCOME_OBJECTION_RECORDED)
-    story.wmo.rights.object_to(
+    story.wmo.rights.object(
         claim=claim(pb.PURPOSE_WMO_ONDERZOEK, "OBJECT-21"),
         case_id=story.case_id,
         objected_purpose=pb.PURPOSE_WMO_ONDERZOEK,
@@ -84,7 +84,7 @@ def test_an_objection_about_another_resident_ends_nothing_here(town: Town, story
     answer = story.wmo.plan.get_plan(claim=INVESTIGATE, plan_id=story.plan_id, fields=["plan_id"])
     other = Story(town, next(town.bsns))
     with pytest.raises(errors.RuleBroken) as refused:
-        other.wmo.rights.object_to(
+        other.wmo.rights.object(
             claim=claim(pb.PURPOSE_WMO_ONDERZOEK, "OBJECT-21"),
             case_id=other.case_id,
             because_decision_id=answer.decision_id,

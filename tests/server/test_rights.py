@@ -161,7 +161,7 @@ def test_a_restriction_reaches_what_it_names(town: Town, story: Story) -> None:
 
 def test_an_objection_stands_until_it_is_decided_and_a_college_decides(story: Story) -> None:
     resident = story.resident()
-    objected = resident.rights.object_to(
+    objected = resident.rights.object(
         claim=OBJECT,
         case_id=story.case_id,
         objected_purpose=pb.PURPOSE_WMO_ONDERZOEK,
@@ -184,7 +184,7 @@ def test_an_objection_stands_until_it_is_decided_and_a_college_decides(story: St
 def test_another_resident_objects_to_nothing_here(town: Town, story: Story) -> None:
     other = Story(town, next(town.bsns))
     with pytest.raises(errors.Denied) as refused:
-        other.resident().rights.object_to(claim=OBJECT, case_id=story.case_id)
+        other.resident().rights.object(claim=OBJECT, case_id=story.case_id)
     assert refused.value.rules == ("R21",)
     assert list(read(story.wmo, story).plan.goals) == []
 
