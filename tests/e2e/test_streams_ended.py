@@ -158,8 +158,8 @@ def leaving(case: Case) -> Callable[[], Any]:
     [
         (goals_of_work, withdrawal),
         (goals, seal),
-        (goals, restriction),
-        (goals, objection),
+        pytest.param(goals, restriction, marks=pytest.mark.slow),
+        pytest.param(goals, objection, marks=pytest.mark.slow),
         (goals, leaving),
     ],
     ids=["withdrawal", "seal", "restriction", "objection", "leaving"],
