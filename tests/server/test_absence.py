@@ -24,7 +24,8 @@ from exchange.logs import open_log
 from exchange.server.contract.plans import PLAN_LABELS
 from exchange.v1 import common_pb2 as pb
 from exchange.v1 import plan_service_pb2 as plan_pb
-from exchange.v1.case_service_pb2 import FindCaseRequest
+from exchange.v1.case_service_pb2 import FindCaseRequest, FindCaseResponse
+from exchange.v1.subscription_service_pb2 import SubscribeRequest
 from exchange.wiring.core import utc_now
 from tests.server.story import Story
 from tests.server.town import ACCESS, CITY, DELIVER, INVESTIGATE, WORK, Town
@@ -131,11 +132,11 @@ class Twin:
             told: Any = error
             details = dict(told.trailing_metadata() or ())["grpc-status-details-bin"]
             return told.code().name, DECISION.sub(b"0" * 32, details)
-        if isinstance(asked.request, plan_pb.GetPlanRequest):
-            answer = plan_pb.GetPlanResponse.FromString(raw)
-            size = len(raw) - (answer.expire_time.ByteSize() if answer.HasField("expire_time") else 0)
-            if answer.HasField("expire_time"):
-                answer.expire_time.seconds, answer.expire_time.nanos = 1, 1
+        of_plan = isinstance(asked.request, plan_pb.GetPlanRequest)
+        answer: Any = (plan_pb.GetPlanResponse if of_plan else FindCaseResponse).FromString(raw)
+        if answer.HasField("expire_time"):
+            size = len(raw) - answer.expire_time.ByteSize()
+            answer.expire_time.seconds, answer.expire_time.nanos = 1, 1
             raw = answer.SerializeToString(deterministic=True) + size.to_bytes(4, "big")
         return "OK", DECISION.sub(b"0" * 32, raw)
 
@@ -214,6 +215,20 @@ def test_a_thousand_questions_are_answered_alike(twins: tuple[Twin, Twin]) -> No
     codes = [code for code, _ in ours]
     assert min(codes.count("OK"), codes.count("PERMISSION_DENIED")) > QUESTIONS // 20
     assert len({answer for _, answer in ours}) > QUESTIONS // 20, "the questions are not all one"
+
+
+@pytest.mark.parametrize("fields", [["plan_id"], ["plan_id", "situations.description", "goals.own_words"]])
+def test_an_open_stream_tells_of_no_change_that_is_sealed(
+    twins: tuple[Twin, Twin], fields: list[str]
+) -> None:
+    kinds = []
+    for twin in twins:
+        request = SubscribeRequest(claim=INVESTIGATE, fields=fields, heartbeat_seconds=1)
+        stream: Any = twin.story.wmo.open_stream(request)
+        kinds.append([event.kind for event in next(iter(stream)).events])
+        stream.cancel()
+    assert kinds[0] == kinds[1]
+    assert "plan.goal_set" in kinds[0]
 
 
 def test_the_named_reader_sees_what_the_others_do_not_and_the_seal_is_recorded(

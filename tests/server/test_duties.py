@@ -96,6 +96,7 @@ def test_who_finds_the_plan_in_an_emergency_is_reviewed_too(town: Town, story: S
         claim=emergency(), resident=story.pseudonym, fields=["case_id", "plan_id"]
     )
     assert (found.case_id, found.plan_id) == (story.case_id, story.plan_id)
+    assert found.HasField("expire_time")
     assert "REVIEW-1-WORKDAY" in of_decision(town, found.decision_id)
 
 

@@ -62,7 +62,9 @@ async def list_notices(call: Call, request: pb.ListNoticesRequest) -> pb.ListNot
     loop = asyncio.get_running_loop()
     case = (await loop.run_in_executor(call.house.pool, parts.loader.load, stream)).state
     await followed(call, parts.reader.head()[0])
-    resident = "" if case is None else case.resident
+    # Looked up for who is bound to this resident only: time must not tell others that there is a case.
+    bound = case is not None and bool(caller.resident) and caller.resident == case.resident
+    resident = case.resident if bound else ""
     notices, last = await loop.run_in_executor(call.house.pool, _notices, call, resident, before, size)
 
     def tell(_view: View) -> Steps:
