@@ -20,6 +20,7 @@ from exchange.v1 import ledger_service_pb2 as ledger
 from exchange.v1 import organisation_service_pb2 as organisation
 from exchange.v1 import plan_service_pb2 as plan
 from exchange.v1 import representation_service_pb2 as representation
+from exchange.v1 import resident_rights_service_pb2 as rights
 from exchange.v1 import subscription_service_pb2 as subscription
 from exchange.v1.common_pb2 import BreakGlass, Claim, Necessity, Purpose
 
@@ -171,9 +172,6 @@ class RepresentationCalls(Calls[_Mode]):
         representation.EndRepresentativeRequest, representation.EndRepresentativeResponse
     )
     judge_capacity = Rpc(representation.JudgeCapacityRequest, representation.JudgeCapacityResponse)
-    record_determination = Rpc(
-        representation.RecordDeterminationRequest, representation.RecordDeterminationResponse
-    )
     list_representatives = Rpc(
         representation.ListRepresentativesRequest, representation.ListRepresentativesResponse
     )
@@ -199,12 +197,32 @@ class DisclosureCalls(Calls[_Mode]):
     """Who asked what of a resident's data."""
 
     list_disclosures = Rpc(disclosure.ListDisclosuresRequest, disclosure.ListDisclosuresResponse)
+    list_notices = Rpc(disclosure.ListNoticesRequest, disclosure.ListNoticesResponse)
 
 
 class AuditCalls(Calls[_Mode]):
-    """Decisions over all residents, for the privacy officer."""
+    """Decisions over all residents and what they ask to be done, for the privacy officer."""
 
     list_decisions = Rpc(audit.ListDecisionsRequest, audit.ListDecisionsResponse)
+    list_obligations = Rpc(audit.ListObligationsRequest, audit.ListObligationsResponse)
+    execute_obligation = Rpc(audit.ExecuteObligationRequest, audit.ExecuteObligationResponse)
+
+
+class RightsCalls(Calls[_Mode]):
+    """Limits on what may be done with a resident's data, and who keeps away or stands in."""
+
+    seal_compartment = Rpc(rights.SealCompartmentRequest, rights.SealCompartmentResponse)
+    lift_seal = Rpc(rights.LiftSealRequest, rights.LiftSealResponse)
+    confirm_seal = Rpc(rights.ConfirmSealRequest, rights.ConfirmSealResponse)
+    restrict = Rpc(rights.RestrictRequest, rights.RestrictResponse)
+    announce_lifting = Rpc(rights.AnnounceLiftingRequest, rights.AnnounceLiftingResponse)
+    lift_restriction = Rpc(rights.LiftRestrictionRequest, rights.LiftRestrictionResponse)
+    object = Rpc(rights.ObjectRequest, rights.ObjectResponse)
+    decide_objection = Rpc(rights.DecideObjectionRequest, rights.DecideObjectionResponse)
+    record_determination = Rpc(rights.RecordDeterminationRequest, rights.RecordDeterminationResponse)
+    record_conflict = Rpc(rights.RecordConflictRequest, rights.RecordConflictResponse)
+    end_conflict = Rpc(rights.EndConflictRequest, rights.EndConflictResponse)
+    appoint_stand_in = Rpc(rights.AppointStandInRequest, rights.AppointStandInResponse)
 
 
 class LedgerCalls(Calls[_Mode]):
@@ -263,6 +281,11 @@ class Services(Generic[_Mode]):
     def audit(self) -> AuditCalls[_Mode]:
         """Return the calls for the privacy officer."""
         return AuditCalls(self._send)
+
+    @property
+    def rights(self) -> RightsCalls[_Mode]:
+        """Return the calls on limits."""
+        return RightsCalls(self._send)
 
     @property
     def ledger(self) -> LedgerCalls[_Mode]:

@@ -35,7 +35,8 @@ class Person:
     """Who asks. `professional` is the organisation's own opaque id, never a name.
 
     `resident` is the organisation's own pseudonym of 32 bytes, set only when the person speaks as or for that
-    resident. Raises ValueError for a part of another shape.
+    resident. The exchange asks `authenticated_at`, of minutes ago, for emergency access only. Raises
+    ValueError for a part of another shape.
     """
 
     professional: str
@@ -43,6 +44,7 @@ class Person:
     role: str
     two_factor: bool = True
     resident: bytes | None = field(default=None, repr=False)
+    authenticated_at: int | None = None  # seconds since 1970 at which both factors were shown
 
     def __post_init__(self) -> None:
         if not (
@@ -94,6 +96,8 @@ class PersonTokens:
             "exp": now_s + LIFETIME_S,
             "cnf": {"x5t#S256": base64url(self._credentials.thumbprint)},
         }
+        if person.authenticated_at is not None:
+            claims["auth_time"] = person.authenticated_at
         if person.resident is not None:
             claims["resident"] = base64url(person.resident)
         return jwt.encode(claims, self._credentials.signing_key, algorithm="EdDSA")

@@ -12,7 +12,7 @@ from typing import Final
 
 import typer
 
-from exchange.cli import adl, audit, bench, config, demo, doctor, export, gate, serve, store
+from exchange.cli import adl, audit, bench, config, demo, doctor, export, gate, projections, serve, store
 from exchange.errors import ExchangeError, RequestInvalid, SettingsInvalid, Unavailable
 
 EXIT_NOT_SO: Final = 1
@@ -31,6 +31,7 @@ audit.app.command("export")(export.export)
 audit.app.command("adl")(adl.adl)
 app.add_typer(audit.app, name="audit")
 app.add_typer(store.app, name="store")
+app.add_typer(projections.app, name="projections")
 app.add_typer(config.app, name="config")
 app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)

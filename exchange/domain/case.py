@@ -3,16 +3,34 @@
 Promises: only who works on a case lets others in; a relation ends by the own organisation or by a college
 professional on the case; a relation that ended, or a closed case, opens nothing; reporting gives a relation
 to a college only, and only where no college professional works on the case; roles are a closed list, the lead
-is handed over by a college professional who has it, and no role on a case opens a seal.
+is handed over by a college professional who has it. Conflicts of interest and stand-ins: `relations.py`.
 Source: protos/exchange/v1/case_service.proto; GDPR 5(1)(f); Wmo 2015 article 5.3.3.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
-from exchange.domain.kernel import Aggregate, AuthoredCommand, Events, ResidentEvent, aggregate
-from exchange.domain.relations import CaseState, Professional, has_relation
+from exchange.domain.kernel import Aggregate, AuthoredCommand, Decider, Events, ResidentEvent, aggregate
+from exchange.domain.relations import (
+    AppointStandIn,
+    CaseState,
+    ConflictEnded,
+    ConflictRecorded,
+    EndConflict,
+    Professional,
+    RecordConflict,
+    StandInAppointed,
+    appoint_stand_in,
+    conflict_ended,
+    conflict_recorded,
+    end_conflict,
+    has_relation,
+    record_conflict,
+    stand_in_appointed,
+    works_there,
+)
 from exchange.domain.shape import member_fault, oin_fault, refuse_faults, token_fault
 from exchange.domain.values import ROLES_NEVER_GRANTED, ROLES_THAT_LEAD, Author, CaseRole
 from exchange.errors import RuleBroken
@@ -212,7 +230,7 @@ def _record_reporter(command: RecordReporter, state: CaseState | None) -> Events
     author = command.author
     led = any(each.is_college and each.end is None for each in case.professionals)
     if author.is_college and not led:
-        _refuse_full(case)
+        _refuse_full(case, command.now)
         return (_joined_as(CaseRole.MELDER_REGIE, author, case.case_id, case.resident, command.now),)
     # As many events as a report that opens case and plan: anybody can see how much the log grew.
     nothing = NothingOpened(resident=case.resident, case_id=case.case_id)
@@ -221,9 +239,9 @@ def _record_reporter(command: RecordReporter, state: CaseState | None) -> Events
     return (nothing, nothing, _reported(author, case.case_id, case.resident, command.now))
 
 
-def _refuse_full(case: CaseState) -> None:
+def _refuse_full(case: CaseState, now: datetime) -> None:
     # Who left takes no place: nobody fills a case up by joining people and taking them off.
-    if sum(each.end is None for each in case.professionals) >= PROFESSIONALS_MAX:
+    if sum(each.lasts(now) for each in case.professionals) >= PROFESSIONALS_MAX:
         raise RuleBroken("this case has the most professionals it can have", rule="CASE_FULL")
 
 
@@ -250,7 +268,7 @@ def _join(command: JoinProfessional, state: CaseState | None) -> Events:
         raise RuleBroken("the lead is changed by a college professional who has it", rule="NOT_LEADING")
     # Another role takes no second place.
     if not roles:
-        _refuse_full(case)
+        _refuse_full(case, command.now)
     return (_joined_as(command.role, who, case.case_id, case.resident, command.now),)
 
 
@@ -272,7 +290,7 @@ def _leave(command: LeaveCase, state: CaseState | None) -> Events:
             rule="NOT_ON_CASE",
         )
     who = Author(command.oin, command.task, command.professional)
-    if not any(each.is_author(who) and each.end is None for each in case.professionals):
+    if not any(each.is_author(who) and each.lasts(command.now) for each in case.professionals):
         return ()
     left = ProfessionalLeft(
         resident=case.resident,
@@ -294,12 +312,29 @@ def _close(command: CloseCase, state: CaseState | None) -> Events:
     return (CaseClosed(resident=case.resident, case_id=case.case_id, at=command.now),)
 
 
+def _of_those_on_it(decide: Callable[[Any, CaseState], Events]) -> Decider:
+    def decider(command: AuthoredCommand, state: CaseState | None) -> Events:
+        case = _open_case(state)
+        if not _works_on(case, command):
+            raise RuleBroken("only a professional who works on the case does this", rule="NOT_ON_CASE")
+        return decide(command, case)
+
+    return decider
+
+
+def _appoint(command: AppointStandIn, case: CaseState) -> Events:
+    _refuse_full(case, command.now)
+    if not works_there(case, command.oin, command.task, command.stand_in_for, command.now):
+        raise RuleBroken("that professional does not work on the case", rule="NOT_ON_CASE")
+    return appoint_stand_in(command, case)
+
+
 # --- evolve -----------------------------------------------------------------------------------------
 
 
 def _ended(state: CaseState, who: Author, at: datetime) -> tuple[Professional, ...]:
     return tuple(
-        replace(each, end=at) if each.end is None and each.is_author(who) else each
+        replace(each, end=at) if each.lasts(at) and each.is_author(who) else each
         for each in state.professionals
     )
 
@@ -340,6 +375,9 @@ CASE: Final[Aggregate] = aggregate(
         JoinProfessional: _join,
         LeaveCase: _leave,
         CloseCase: _close,
+        RecordConflict: _of_those_on_it(record_conflict),
+        EndConflict: _of_those_on_it(end_conflict),
+        AppointStandIn: _of_those_on_it(_appoint),
     },
     founders={CaseOpened: _opened},
     evolvers={
@@ -348,5 +386,8 @@ CASE: Final[Aggregate] = aggregate(
         ProfessionalJoined: _joined,
         ProfessionalLeft: _left,
         CaseClosed: _closed,
+        ConflictRecorded: conflict_recorded,
+        ConflictEnded: conflict_ended,
+        StandInAppointed: stand_in_appointed,
     },
 )

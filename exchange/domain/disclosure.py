@@ -1,7 +1,8 @@
 """Disclosures: what the gate decided about a resident's data, and what became of it.
 
 Promises: a decision is a fact of the gate and is recorded as it is, refusals included; appended without an
-expected version, so that recording never loses a race.
+expected version, so that recording never loses a race. Who caused a duty never says that it was executed; of
+two who say it, the first counts.
 Source: GDPR 5(2), 15, 19 and 30; the gate's design sections 1 and 2.
 """
 
@@ -11,9 +12,11 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import ClassVar, Final
 
-from exchange.domain.kernel import Aggregate, Command, Events, ResidentEvent, aggregate
-from exchange.domain.shape import member_fault, oin_fault, refuse_faults, token_fault
-from exchange.domain.values import DisclosureOutcome
+from exchange.domain.kernel import Aggregate, AuthoredCommand, Command, Events, ResidentEvent, aggregate
+from exchange.domain.obligations import WITH_REMARK, Duty, DutyOutcome, outcomes_of
+from exchange.domain.shape import member_fault, oin_fault, refuse_faults, text_fault, token_fault
+from exchange.domain.values import Author, DisclosureOutcome
+from exchange.errors import RuleBroken
 
 # Which fields were asked, and of what, tells of the resident what the fields would.
 _SEALED_REQUEST: Final[Mapping[str, str]] = MappingProxyType(
@@ -96,6 +99,21 @@ class PurgeConfirmed(ResidentEvent):
     at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObligationExecuted(ResidentEvent):
+    """A duty that a decision brought was executed. `how` is a word such as "fetched", `by` a person."""
+
+    TOPIC: ClassVar[str] = "disclosure.obligation_executed.v1"
+    SEALED: ClassVar[Mapping[str, str]] = MappingProxyType({"remark": "LOG"})
+    decision_id: str
+    obligation: str
+    outcome: str
+    how: str
+    remark: str
+    by: str
+    at: datetime
+
+
 # --- commands ---------------------------------------------------------------------------------------
 
 
@@ -145,6 +163,20 @@ class ConfirmPurge(Command):
     decision_id: str
     organisation: str
     task: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecuteObligation(AuthoredCommand):
+    """Record how a duty was executed. `duties` and `decided_for` are those of the recorded decision."""
+
+    resident: str
+    decision_id: str
+    duties: tuple[str, ...]
+    decided_for: Author
+    obligation: str
+    outcome: str
+    how: str
+    remark: str = ""
 
 
 # --- state ------------------------------------------------------------------------------------------
@@ -236,6 +268,38 @@ def _confirm_purge(command: ConfirmPurge, _state: DisclosureState | None) -> Eve
     return (confirmed,)
 
 
+def _execute_obligation(command: ExecuteObligation, _state: DisclosureState | None) -> Events:
+    outcome, author = command.outcome, command.author
+    refuse_faults(
+        {
+            "obligation": member_fault(Duty, command.obligation),
+            "outcome": member_fault(DutyOutcome, outcome),
+            "how": token_fault(command.how),
+            "remark": text_fault(command.remark, required=outcome in WITH_REMARK),
+        }
+    )
+    if command.obligation not in command.duties:
+        raise RuleBroken("this decision brought no such duty", rule="NO_SUCH_OBLIGATION")
+    if outcome not in outcomes_of(command.obligation):
+        raise RuleBroken("this duty does not end that way", rule="OUTCOME_NOT_OF_THIS_DUTY")
+    decided_for = command.decided_for
+    # Recording the objection itself favours the resident: whoever hears it does so.
+    himself = (author.oin, author.professional) == (decided_for.oin, decided_for.professional)
+    if himself and outcome != DutyOutcome.OBJECTION_RECORDED:
+        raise RuleBroken("a duty is executed by somebody else than who caused it", rule="SAME_PERSON")
+    executed = ObligationExecuted(
+        resident=command.resident,
+        decision_id=command.decision_id,
+        obligation=command.obligation,
+        outcome=command.outcome,
+        how=command.how,
+        remark=command.remark,
+        by=f"{author.oin}/{author.professional}",
+        at=command.now,
+    )
+    return (executed,)
+
+
 # --- evolve -----------------------------------------------------------------------------------------
 
 
@@ -247,7 +311,7 @@ def _decided(state: DisclosureState | None, event: DisclosureDecided) -> Disclos
 
 def _unchanged(
     state: DisclosureState,
-    _event: DisclosureDelivered | DeliveryAborted | PurgeRequested | PurgeConfirmed,
+    _event: DisclosureDelivered | DeliveryAborted | PurgeRequested | PurgeConfirmed | ObligationExecuted,
 ) -> DisclosureState:
     return state
 
@@ -260,6 +324,7 @@ DISCLOSURE: Final[Aggregate] = aggregate(
         AbortDelivery: _abort_delivery,
         RequestPurge: _request_purge,
         ConfirmPurge: _confirm_purge,
+        ExecuteObligation: _execute_obligation,
     },
     founders={DisclosureDecided: _decided},
     evolvers={
@@ -267,5 +332,6 @@ DISCLOSURE: Final[Aggregate] = aggregate(
         DeliveryAborted: _unchanged,
         PurgeRequested: _unchanged,
         PurgeConfirmed: _unchanged,
+        ObligationExecuted: _unchanged,
     },
 )

@@ -88,6 +88,7 @@ Events: TypeAlias = tuple[Event, ...]
 # Erased on purpose: each aggregate's table pairs a type with the function that takes exactly that type.
 Decider: TypeAlias = Callable[[Any, Any], Events]
 Evolver: TypeAlias = Callable[[Any, Any], Any]
+Stamp: TypeAlias = Callable[[Any, Any, datetime], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,8 @@ class Aggregate:
     decide: Decider
     evolve: Evolver
     events: tuple[type[Event], ...]
+    # Notes in the new state, beside the old one, when what is new in it was recorded.
+    stamp: Stamp | None = None
 
 
 def aggregate(
@@ -106,6 +109,7 @@ def aggregate(
     deciders: Mapping[type[Command], Decider],
     founders: Mapping[type[Event], Evolver],
     evolvers: Mapping[type[Event], Evolver],
+    stamp: Stamp | None = None,
 ) -> Aggregate:
     """Build an aggregate from its tables.
 
@@ -127,7 +131,13 @@ def aggregate(
         evolver = None if state is None else evolvers.get(type(event))
         return state if evolver is None else evolver(state, event)
 
-    return Aggregate(name, decide, evolve, (*founders, *evolvers))
+    return Aggregate(name, decide, evolve, (*founders, *evolvers), stamp)
+
+
+def evolve_at(kind: Aggregate, state: object, event: Event, at: datetime) -> object:
+    """Fold an event that was recorded at a moment."""
+    after = kind.evolve(state, event)
+    return after if kind.stamp is None or after is None else kind.stamp(state, after, at)
 
 
 def stream_of(aggregate_name: str, key: str) -> str:

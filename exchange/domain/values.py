@@ -176,6 +176,8 @@ class CaseRole(StrEnum):
     VRIJWILLIGER = "vrijwilliger"
     # A system that carries messages, under the name of the organisation's own.
     ADAPTER = "adapter"
+    # Stands in for a colleague, for a time: made by appointing only.
+    WAARNEMER = "waarnemer"
     # Reads one sealed compartment: two persons name it when they seal, nobody on a case grants it.
     SEALED_READER = "sealed-reader"
 
@@ -248,10 +250,10 @@ SCORE_MAX: Final = 5
 SCORE_OF_NEED_MAX: Final = 3
 # Who has the lead on a case, and may hand it over where he is of a college.
 ROLES_THAT_LEAD: "Final[frozenset[str]]" = frozenset({CaseRole.REGISSEUR, CaseRole.MELDER_REGIE})
-# Roles nobody lets another in with: one comes of reporting, the other of a seal.
-ROLES_NEVER_GRANTED: "Final[frozenset[str]]" = frozenset({CaseRole.MELDER_REGIE, CaseRole.SEALED_READER})
-# Roles a seal may name beside its readers: whoever is on a case hands the others out.
-ROLES_OF_SEALS: "Final[frozenset[str]]" = frozenset({CaseRole.REGISSEUR, CaseRole.SEALED_READER})
+# Roles nobody lets another in with: they come of reporting, of standing in, of a seal.
+ROLES_NEVER_GRANTED: "Final[frozenset[str]]" = frozenset(
+    {CaseRole.MELDER_REGIE, CaseRole.WAARNEMER, CaseRole.SEALED_READER}
+)
 # Tasks that deliver assigned support (Wmo 2015 1.1.1 and Jeugdwet 1.1, aanbieder; Participatiewet 7).
 TASKS_OF_PROVIDERS: "Final[frozenset[str]]" = frozenset(
     {"wmo-aanbieder", "jeugdhulpaanbieder", "reintegratiebedrijf"}

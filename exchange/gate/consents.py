@@ -59,7 +59,7 @@ def _of_exact(consents: list[Consent], facts: Facts, now: datetime) -> Consent:
     standing = [
         consent
         for consent in consents
-        if _in_force(consent, now) and (last_refusal is None or _spoken_at(consent, now) > silent_since)
+        if in_force(consent, now) and (last_refusal is None or _spoken_at(consent, now) > silent_since)
     ]
     if standing:
         return max(standing, key=lambda consent: (len(asked & consent.categories), *_rank(consent, now)))
@@ -82,7 +82,8 @@ def _is_refusal(consent: Consent, now: datetime) -> bool:
     return consent.state == "REFUSED" or _withdrawn(consent, now)
 
 
-def _in_force(consent: Consent, now: datetime) -> bool:
+def in_force(consent: Consent, now: datetime) -> bool:
+    """Tell whether it was given, stands, and `now` is within its period."""
     if consent.state != "GIVEN" or _withdrawn(consent, now) or consent.start is None or consent.end is None:
         return False
     return consent.start <= now < consent.end

@@ -21,14 +21,28 @@ if TYPE_CHECKING:
 
 RELEASED: Final = FieldVerdict(release=True)
 RULE_SETS_MAX: Final = 4_096
+SEAL: Final = "R26"
 
 
 def judge(facts: Facts, register: Register) -> Verdict:
     """Judge one request. Never raises: what cannot be judged is denied by R01 and may be tried again."""
+    return _judge_or_deny(facts, register, tell=False)[0]
+
+
+def judge_and_tell(facts: Facts, register: Register) -> tuple[Verdict, Verdict]:
+    """Return the verdict, and the one the requester is told: that of the same facts without any seal.
+
+    Both are made in the same steps whether anything is sealed or not: time must not tell it either.
+    """
+    return _judge_or_deny(facts, register, tell=True)
+
+
+def _judge_or_deny(facts: Facts, register: Register, *, tell: bool) -> tuple[Verdict, Verdict]:
     try:
-        return _judge(facts, register)
+        return _judge(facts, register, tell=tell)
     except Exception:  # noqa: BLE001 -- a rule that raises must deny, whatever it raised (R01)
-        return _not_judged(register)
+        denied = _not_judged(register)
+        return denied, denied
 
 
 def missing_facts(facts: Facts, register: Register) -> tuple[str, ...]:
@@ -40,25 +54,30 @@ def missing_facts(facts: Facts, register: Register) -> tuple[str, ...]:
     return missing if basis is None else missing_for_basis(facts, basis)
 
 
-def _judge(facts: Facts, register: Register) -> Verdict:
+def _judge(facts: Facts, register: Register, *, tell: bool) -> tuple[Verdict, Verdict]:
     if (
         facts.store_unavailable
         or facts.legal_basis is None
         or facts.now is None
         or missing_for_any_basis(facts)
     ):
-        return _not_judged(register)
+        return (_not_judged(register),) * 2
     basis = register.find(facts.legal_basis, facts.now)
     found: list[str] = []
     rules = ALL_RULES
     if basis is None:
         basis, found, rules = NO_BASIS, ["R04"], UNKNOWN_BASIS_RULES
     elif missing_for_basis(facts, basis):
-        return _not_judged(register)
+        return (_not_judged(register),) * 2
     elif basis.break_glass and facts.break_glass is not None:
         rules = BREAK_GLASS_RULES
     found += [name for name, denies in rules.request if denies(facts, basis)]
-    return _verdict(facts, basis, register, found, _judge_fields(facts, basis, rules, tuple(found)))
+    fields = _judge_fields(facts, basis, rules, tuple(found))
+    verdict = _verdict(facts, basis, register, found, fields)
+    if not tell:
+        return verdict, verdict
+    told = {name: _unsealed(field.rules) for name, field in fields.items()}
+    return verdict, _verdict(facts, basis, register, found, told)
 
 
 def _judge_fields(
@@ -88,6 +107,12 @@ def _judge_fields(
     if len(fields) != len(asked):
         raise ValueError("two fields bear one name")
     return fields
+
+
+@lru_cache(maxsize=RULE_SETS_MAX)
+def _unsealed(rules: tuple[str, ...]) -> FieldVerdict:
+    left = tuple(rule for rule in rules if rule != SEAL)
+    return FieldVerdict(release=False, rules=left) if left else RELEASED
 
 
 @lru_cache(maxsize=RULE_SETS_MAX)

@@ -144,6 +144,8 @@ class Facts:
     speaks_for_self: bool = True
     # A command: something is recorded. A case file asks to see.
     records: bool = False
+    # More than one thing of one resident: a list, a search, a stream, an export. A case file asks for one.
+    bulk: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -220,7 +220,7 @@ _ALL: Final = (
     Rule(
         "R28",
         "AVG art. 6 lid 1 onder d",
-        "Noodtoegang vraagt een code van levensbelang, een reden van 20 tekens en de eigen grondslag.",
+        "Noodtoegang vraagt een code van levensbelang, een reden en de eigen grondslag, en geen lijst.",
         "Iemand vroeg toegang in nood, maar legde dat niet goed genoeg uit.",
         "Geef een geldige code en een reden van ten minste 20 tekens op grondslag AVG-6.1.d.",
         "Give a valid code and a reason of at least 20 characters under AVG-6.1.d.",

@@ -152,7 +152,7 @@ def objection_upheld(facts: Facts, basis: LegalBasis) -> bool:
 
 
 def break_glass_unfounded(facts: Facts, basis: LegalBasis) -> bool:
-    """R28, GDPR 6(1)(d): only under its own basis, with a vital-interest code and a reason."""
+    """R28, GDPR 6(1)(d): only under its own basis, with a vital-interest code and a reason, never in bulk."""
     claim = facts.break_glass
     if claim is None:
         return basis.break_glass
@@ -160,7 +160,7 @@ def break_glass_unfounded(facts: Facts, basis: LegalBasis) -> bool:
         claim.code in words.BREAK_GLASS_CODES
         and len(claim.reason.strip()) >= words.BREAK_GLASS_REASON_CHARS_MIN
     )
-    return not (basis.break_glass and founded)
+    return not (basis.break_glass and founded) or facts.bulk
 
 
 def against_the_childs_interest(facts: Facts, basis: LegalBasis) -> bool:

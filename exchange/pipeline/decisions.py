@@ -47,6 +47,7 @@ FACT_NAMES: Final = (
     "store_unavailable",
     "speaks_for_self",
     "records",
+    "bulk",
 )
 FIELD_NAMES: Final = (
     "name",

@@ -1,8 +1,9 @@
 """What a resident's streams hold behind the asked paths, in groups that the gate judges one by one.
 
 Promises: a group is all elements of one path with one data category and one origin (the task that brought
-them); a path without elements has a group too, so that it is judged as well; nothing is filtered by right;
-words are secret where the contract says that they can be and who recorded them is bound to secrecy.
+them), within their term or past it; a path without elements has a group too, so that it is judged as well;
+nothing is filtered by right; words are secret where the contract says that they can be and who recorded them
+is bound to secrecy.
 Source: the gate's data model (fields with category and origin); GDPR 5(1)(b)-(c).
 """
 
@@ -11,10 +12,12 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from exchange.domain.kernel import with_changes
 from exchange.domain.values import origin_of, task_of
 from exchange.gate.model import Field
+from exchange.gate.retention import retention_end
 from exchange.gate.vocabulary import ANY_ORIGIN, keeps_secret
 from exchange.pipeline.facts import law_of
 from exchange.pipeline.walk import Group
@@ -79,15 +82,64 @@ class Claimed:
 NOTHING_CLAIMED: Final = Claimed()
 
 
+class Held(NamedTuple):
+    """What a collection holds: the very tuple, its keys, and when the first of its elements ends its term."""
+
+    elements: tuple[Any, ...]
+    keys: tuple[Key, ...]
+    earliest: datetime | None
+
+    @classmethod
+    def of(cls, elements: tuple[Any, ...]) -> Held:
+        """Look through a collection once."""
+        ends = [end for element in elements if (end := end_of(element)) is not None]
+        return cls(elements, _keys_of(elements), min(ends, default=None))
+
+    def at(self, now: datetime) -> tuple[tuple[Key, ...], tuple[Key, ...]]:
+        """Return the keys of what is within its term, and of what is not any more."""
+        if self.earliest is None or now < self.earliest:
+            return self.keys, ()
+        kept = [element for element in self.elements if not _has_ended(element, now)]
+        ended = [element for element in self.elements if _has_ended(element, now)]
+        return _keys_of(kept), _keys_of(ended)
+
+
+def end_of(element: Any) -> datetime | None:  # noqa: ANN401 -- any element of a plan
+    """Return when an element's term ends; None where nobody noted when it was recorded."""
+    recorded: datetime | None = element.recorded
+    return None if recorded is None else retention_end(recorded, law_of(task_of(element.origin)))
+
+
+def _has_ended(element: Any, now: datetime) -> bool:  # noqa: ANN401 -- any element of a plan
+    end = end_of(element)
+    return end is not None and end <= now
+
+
+def _keys_of(elements: Sequence[Any]) -> tuple[Key, ...]:
+    return tuple(dict.fromkeys((element.category, element.origin) for element in elements))
+
+
+def _over(group: Group, end: datetime | None) -> Group:
+    """Return the group as one whose term has ended, under a name of its own."""
+    fact = group.fact
+    name = f"{group.path}[{fact.category}|{group.origin}|ended]"
+    return Group(group.path, with_changes(fact, name=name, retention_end=end), group.origin)
+
+
 class PlanGroups:
     """Groups of plans; remembers the keys of collections already seen. Owned by the writer thread."""
 
     def __init__(self, labels: Mapping[str, Label], register: Register) -> None:
         self._labels = labels
         self._register = register
-        # By stream: the keys of each collection, beside the very tuple they were taken from.
-        self._seen: OrderedDict[str, dict[str, tuple[object, tuple[Key, ...]]]] = OrderedDict()
+        # By stream: what each collection holds, beside the very tuple it was taken from.
+        self._seen: OrderedDict[str, dict[str, Held]] = OrderedDict()
         self._collections = tuple(sorted({path.partition(".")[0] for path in labels if "." in path}))
+        # Every leaf of each: where all of them are sealed there is nothing there.
+        self.collections: Mapping[str, frozenset[str]] = {
+            name: frozenset(path for path in labels if path.startswith(f"{name}."))
+            for name in self._collections
+        }
 
     def of_plan(self, stream: str, asker: Asker) -> Groups:
         """Return the groups of one plan."""
@@ -99,9 +151,16 @@ class PlanGroups:
             for path in paths:
                 collection, inside, _ = path.partition(".")
                 keys: tuple[Key, ...] = ()
+                ended: tuple[Key, ...] = ()
                 if state is not None and inside:
-                    keys = self._keys(stream, collection, getattr(state, collection))
-                found += groups_of(path, self._labels[path], keys, holder, self._claimed(asker))
+                    held = self._held(stream, collection, getattr(state, collection))
+                    keys, ended = held.at(asker.now)
+                claimed = self._claimed(asker)
+                if keys or not ended:
+                    found += groups_of(path, self._labels[path], keys, holder, claimed)
+                if ended:
+                    of_ended = groups_of(path, self._labels[path], ended, holder, claimed)
+                    found += [_over(group, held.earliest) for group in of_ended]
             return found
 
         return groups
@@ -136,8 +195,8 @@ class PlanGroups:
         else:
             holders = [state.origin, own]
             for collection in self._collections:
-                held = self._keys(stream, collection, getattr(state, collection))
-                holders += [origin for _, origin in held]
+                held = self._held(stream, collection, getattr(state, collection))
+                holders += [origin for _, origin in held.keys]
         if basis is not None:
             any_law = ANY_ORIGIN in basis.acquired_for
             for holder in holders:
@@ -147,7 +206,19 @@ class PlanGroups:
                     return holder
         return holders[0]
 
-    def _keys(self, stream: str, collection: str, elements: tuple[Any, ...]) -> tuple[Key, ...]:
+    def within_term(self, stream: str, state: Any, now: datetime) -> Any:  # noqa: ANN401 -- PlanState, or None
+        """Return the state without the elements whose term has ended: they are judged, and never copied."""
+        if state is None:
+            return None
+        changes = {}
+        for collection in self._collections:
+            elements = getattr(state, collection)
+            held = self._held(stream, collection, elements)
+            if held.earliest is not None and held.earliest <= now:
+                changes[collection] = tuple(one for one in elements if not _has_ended(one, now))
+        return with_changes(state, **changes) if changes else state
+
+    def _held(self, stream: str, collection: str, elements: tuple[Any, ...]) -> Held:
         seen = self._seen.get(stream)
         if seen is None:
             seen = self._seen[stream] = {}
@@ -155,10 +226,9 @@ class PlanGroups:
                 self._seen.popitem(last=False)
         known = seen.get(collection)
         # The same tuple holds the same elements; a version number would not survive a dropped group.
-        if known is None or known[0] is not elements:
-            keys = dict.fromkeys((element.category, element.origin) for element in elements)
-            known = seen[collection] = (elements, tuple(keys))
-        return known[1]
+        if known is None or known.elements is not elements:
+            known = seen[collection] = Held.of(elements)
+        return known
 
 
 def claimed_by(asker: Asker, register: Register) -> Claimed:

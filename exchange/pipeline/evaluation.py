@@ -14,21 +14,23 @@ import msgspec
 
 from exchange.domain import stream_of
 from exchange.domain.case import has_relation
-from exchange.gate.explain import explain, view_for_requester
-from exchange.gate.judge import judge
+from exchange.gate.explain import explain
+from exchange.gate.judge import judge_and_tell
 from exchange.pipeline.decisions import decided
-from exchange.pipeline.facts import NOTHING_KNOWN, assemble, seal_fields, standing_of, subject_of
-from exchange.pipeline.steps import WHOLE, Judged, check_caller, meta_of, provider_of, refusal_of
+from exchange.pipeline.facts import NOTHING_KNOWN, assemble, standing_of, subject_of
+from exchange.pipeline.sealed import sight_of
+from exchange.pipeline.steps import Judged, check_caller, meta_of, provider_of, refusal_of, tell
 from exchange.pipeline.walk import EvaluationOutcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from exchange.gate.model import Facts
     from exchange.gate.register import Register
     from exchange.pipeline.facts import Subject
     from exchange.pipeline.overlay import Overlay
-    from exchange.pipeline.walk import Caller, EvaluationWalk, View
+    from exchange.pipeline.steps import Telling
+    from exchange.pipeline.walk import Caller, EvaluationWalk, Group, View
 
 ACTION: Final = "EVALUATE"
 OFFICER: Final = "fg"
@@ -47,13 +49,14 @@ def run_evaluation(
     check_caller(walk.asker, overlay)
     subject = subject_of(overlay, walk.anchor)
     told = walk.understood and may_be_told(walk, overlay, subject)
-    facts = _facts(walk, overlay if told else NOTHING_KNOWN, register)
+    facts, groups = _facts(walk, overlay if told else NOTHING_KNOWN, register)
     # The resident finds the question in his own log, also where who asked was told nothing of him.
-    judged = Judged(subject, facts, judge(facts, register), fresh_id().hex(), overlay.position)
-    view = view_for_requester(judged.verdict)
-    permitted = told and (view.outcome in WHOLE or (walk.allow_partial and judged.verdict.permitted))
+    verdict, unsealed = judge_and_tell(facts, register)
+    judged = Judged(subject, facts, verdict, fresh_id().hex(), overlay.position)
+    telling = tell(walk, judged, unsealed, groups, register)
+    permitted = told and telling.passes
     _record(walk, overlay, judged, permitted=permitted)
-    reason = _reason(walk, judged, register, permitted=permitted) if told else _NO_REASON
+    reason = _reason(walk, telling, register) if told else _NO_REASON
     return EvaluationOutcome(
         decision=permitted,
         decision_id=judged.decision_id,
@@ -108,23 +111,22 @@ class _Reason(NamedTuple):
 _NO_REASON: Final = _Reason(NOT_TOLD, (), (NOT_TOLD_REMEDY,), ())
 
 
-def _reason(walk: EvaluationWalk, judged: Judged, register: Register, *, permitted: bool) -> _Reason:
-    if not (judged.verdict.permitted or permitted):
-        refusal = refusal_of(walk, judged, register)
+def _reason(walk: EvaluationWalk, telling: Telling, register: Register) -> _Reason:
+    shown = telling.shown
+    if not (shown.verdict.permitted or telling.passes):
+        refusal = refusal_of(walk, shown, register)
         return _Reason(refusal.explanation, refusal.rules, refusal.remedies, walk.fields)
-    view, told = view_for_requester(judged.verdict), explain(judged.verdict, judged.facts, register)
-    withheld = dict.fromkeys(name.partition("[")[0] for name, rules in view.fields.items() if rules)
-    return _Reason(told.requester, view.rules, tuple(told.remedies), tuple(withheld))
+    told = explain(shown.verdict, shown.facts, register)
+    withheld = (name.partition("[")[0] for name, one in shown.verdict.fields.items() if not one.release)
+    return _Reason(told.requester, shown.verdict.rules, tuple(told.remedies), tuple(dict.fromkeys(withheld)))
 
 
-def _facts(walk: EvaluationWalk, view: View, register: Register) -> Facts:
+def _facts(walk: EvaluationWalk, view: View, register: Register) -> tuple[Facts, Sequence[Group]]:
     known = subject_of(view, walk.anchor)
-    groups = walk.groups(view, walk.fields)
-    resident = view.state(stream_of("resident", known.resident)) if known.resident else None
     standing = standing_of(walk, view, known)
-    fields = seal_fields(resident, walk.caller, standing.role, [group.fact for group in groups])
+    sight = sight_of(walk, view, known, standing)
     provider = walk.caller.task if walk.records else provider_of(view, walk.anchor) or walk.caller.task
-    return assemble(walk, standing, fields, provider, register)
+    return assemble(walk, standing, sight.fields, provider, register), sight.groups
 
 
 def _record(walk: EvaluationWalk, overlay: Overlay, judged: Judged, *, permitted: bool) -> None:

@@ -10,15 +10,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from exchange.domain import stream_of
-from exchange.domain.relations import relation_of
+from exchange.domain.limits.determinations import DeterminationKind, determined
+from exchange.domain.relations import has_conflict, relation_of
 from exchange.domain.representation import NOBODY_RECORDED, Representation, bound, capable_in, counts
-from exchange.domain.representation.words import SELF, DeterminationKind
+from exchange.domain.representation.words import SELF
 from exchange.domain.resident import age_at
 from exchange.domain.values import RESIDENT_TASK, Author, CaseRole, law_of_task
+from exchange.gate.conflicts import Objection, standing_objection
 from exchange.gate.consents import select_consent
 from exchange.gate.model import BreakGlass, Consent, Facts, Field
 from exchange.gate.representation import is_heard
-from exchange.pipeline.speakers import is_determined, matters_of
+from exchange.pipeline.speakers import matters_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,9 +29,13 @@ if TYPE_CHECKING:
     from exchange.domain.resident import ResidentState
     from exchange.gate.entry import LegalBasis
     from exchange.gate.register import Register
-    from exchange.pipeline.walk import Caller, View, Walk
+    from exchange.pipeline.walk import View, Walk
 
 AUTHENTICATED: Final = "2FA+mTLS"
+INCOMPLETE: Final = "incomplete"
+STALE: Final = "stale-factor"
+# Who breaks the glass shows his second factor for it, not for what he did this morning.
+FRESH_FACTOR_S_MAX: Final = 300
 REPRESENTATIVE_TASK: Final = "wettelijk-vertegenwoordiger"
 OWN_WORDS: Final = frozenset({RESIDENT_TASK, REPRESENTATIVE_TASK})
 SEALED_READER: Final = CaseRole.SEALED_READER.value
@@ -108,15 +114,17 @@ class Standing(NamedTuple):
     involved: bool
     age: int | None
     capable: bool | None
-    objection: str | None
+    objections: tuple[Objection, ...]  # that reach this request, with what the resident did not win
     restricted: bool
     own_word: bool
     consents: tuple[Consent, ...]
     role: str = ""  # in which the caller works on the case; never what a token says of its bearer
+    relative: bool = False  # a conflict of interest was recorded
     people: Representation = NOBODY_RECORDED
     bound: tuple[str, ...] = ()
     # By consent: the records behind the words of others than the resident.
     evidence: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    determined: frozenset[str] = frozenset()  # kinds of determination that hold for this request
 
 
 def standing_of(walk: Walk, view: View, subject: Subject) -> Standing:
@@ -136,22 +144,26 @@ def standing_of(walk: Walk, view: View, subject: Subject) -> Standing:
         and caller.resident == subject.resident
         and (caller.task == RESIDENT_TASK or bool(records))
     )
+    relative = has_conflict(case, caller.organisation, caller.professional)
     if resident is None:
-        return Standing(related, involved, None, None, None, False, own_word, (), role)  # noqa: FBT003 -- nobody is restricted
+        return Standing(related, involved, None, None, (), False, own_word, (), role, relative)  # noqa: FBT003 -- nobody is restricted
     states = _consents(view, subject.resident)
+    scope = (walk.claim.purpose, caller.recipient_id)
     return Standing(
         related,
         involved,
         age_at(resident, now.date()),
         resident.capable,
-        resident.objection or None,
-        resident.restricted,
+        tuple(Objection(one.status, *one.scope) for one in resident.objections if one.reaches(*scope)),
+        any(one.reaches(*scope) for one in resident.restrictions),
         own_word,
         tuple(map(_for_gate, states)),
         role,
+        relative,
         resident.representation,
         records,
         tuple((state.consent_id, state.authority) for state in states if state.authority),
+        determined(resident.determinations, *scope, records),
     )
 
 
@@ -166,6 +178,16 @@ def _bound(walk: Walk, resident: ResidentState | None) -> tuple[str, ...]:
     return tuple(one.representative_id for one in found)
 
 
+def _authentication(walk: Walk) -> str:
+    caller = walk.caller
+    if not (caller.two_factor and caller.mutual_tls):
+        return INCOMPLETE
+    if walk.claim.break_glass is None:
+        return AUTHENTICATED
+    fresh = walk.now.timestamp() - caller.authenticated_at <= FRESH_FACTOR_S_MAX
+    return AUTHENTICATED if fresh else STALE
+
+
 def assemble(
     walk: Walk,
     standing: Standing,
@@ -177,7 +199,7 @@ def assemble(
     caller, claim = walk.caller, walk.claim
     facts = Facts(
         now=walk.now,
-        actor_auth=AUTHENTICATED if caller.two_factor and caller.mutual_tls else "incomplete",
+        actor_auth=_authentication(walk),
         legal_basis=claim.legal_basis,
         purpose=claim.purpose,
         provider=provider,
@@ -192,20 +214,26 @@ def assemble(
         # A role on a case makes nobody a reader of a seal: the seal names its readers itself.
         roles=frozenset((standing.role,)) - {"", SEALED_READER},
         directly_involved=standing.involved,
-        objection=standing.objection,
         restricted=standing.restricted,
+        relative_of_subject=standing.relative,
+        disproportionate=DeterminationKind.DISPROPORTIONATE in standing.determined,
+        contrary_to_child_interest=caller.task == REPRESENTATIVE_TASK
+        and DeterminationKind.CONTRARY_TO_CHILD_INTEREST in standing.determined,
+        staff_identity_needed=caller.task in OWN_WORDS
+        and DeterminationKind.STAFF_IDENTITY_NEEDED in standing.determined,
         delivered_later=bool(getattr(walk, "delivered_later", False)),
         break_glass=BreakGlass(*claim.break_glass) if claim.break_glass else None,
         speaks_for_self=standing.own_word,
         records=walk.records,
+        bulk=bool(getattr(walk, "bulk", False)),
     )
-    if not standing.consents and standing.people is NOBODY_RECORDED:
+    if not standing.consents and not standing.objections and standing.people is NOBODY_RECORDED:
         return facts
     return _with_speakers(facts, walk, standing, register.find(claim.legal_basis, walk.now))
 
 
 def _with_speakers(facts: Facts, walk: Walk, standing: Standing, basis: LegalBasis | None) -> Facts:
-    """Add the consent to judge, and what is recorded of capacity, representation and what was weighed."""
+    """Add the consent to judge, an objection it does not outweigh, and who decides for the resident."""
     people, day, caller = standing.people, walk.now.date(), walk.caller
     kind = "" if basis is None else basis.consent_kind
     capable = standing.capable
@@ -215,8 +243,9 @@ def _with_speakers(facts: Facts, walk: Walk, standing: Standing, basis: LegalBas
         capable = capable_in(people, matters, day, registered=capable)
     heard = _holders(standing, day, capable)
     shown = {name: heard.intersection(records) for name, records in standing.evidence}
-    consent = select_consent(_binding_consents(standing, shown, capable), facts, kind)
-    speaks = caller.task in OWN_WORDS
+    consents = _binding_consents(standing, shown, capable)
+    consent = select_consent(consents, facts, kind)
+    disputed = any(one.purpose == facts.purpose for one in people.disputes)
     if caller.task == REPRESENTATIVE_TASK:
         # Taking back asks no more than giving did: no source that is recent still, nor the age of then.
         authority = bool(
@@ -224,18 +253,21 @@ def _with_speakers(facts: Facts, walk: Walk, standing: Standing, basis: LegalBas
         )
     else:
         authority = consent is not None and bool(shown.get(consent.consent_id))
-    against = DeterminationKind.CONTRARY_TO_CHILD_INTEREST
+    # No objection yields to a yes that nobody is bound by.
+    binding = [one for one in consents if one.state != GIVEN or _is_bound(one, disputed=disputed)]
     return replace(
         facts,
         capable=capable,
         consent=consent,
         has_authority=authority,
-        authority_disputed=any(one.purpose == facts.purpose for one in people.disputes),
-        contrary_to_child_interest=caller.task == REPRESENTATIVE_TASK
-        and is_determined(people, against, standing.bound),
-        staff_identity_needed=speaks
-        and is_determined(people, DeterminationKind.STAFF_IDENTITY_NEEDED, standing.bound),
+        authority_disputed=disputed,
+        objection=standing_objection(standing.objections, binding, facts) if standing.objections else None,
     )
+
+
+def _is_bound(consent: Consent, *, disputed: bool) -> bool:
+    words = consent.given_by or ()
+    return SELF in words if disputed else bool(words)
 
 
 def _holders(standing: Standing, day: date, capable: bool | None) -> frozenset[str]:  # noqa: FBT001 -- what was judged, or None
@@ -282,34 +314,9 @@ def _is_asked(consent: Consent, word: str, age: int | None, capable: bool | None
     return age is None or capable is None or is_heard(consent.kind, word, age, capable=capable)
 
 
-def seal_fields(resident: Any, caller: Caller, role: str, fields: Sequence[Field]) -> Sequence[Field]:  # noqa: ANN401 -- ResidentState
-    """Mark fields that lie in a compartment the caller is no named reader of, in his role on the case."""
-    if resident is None or not resident.seals:
-        return fields
-    return [_sealed(resident, caller, role, field) for field in fields]
-
-
 def law_of(task: str) -> str | None:
     """Return the law for which a task holds data; None for what residents say: told for this plan."""
     return None if task in OWN_WORDS else law_of_task(task)
-
-
-def _sealed(resident: Any, caller: Caller, role: str, field: Field) -> Field:  # noqa: ANN401 -- ResidentState
-    path = field.name.partition("[")[0]
-    for seal in resident.seals:
-        named = caller.recipient_id in seal.readers or (role and role in seal.reader_roles)
-        if path in seal.paths and not named:
-            return Field(
-                field.name,
-                field.category,
-                secret=field.secret,
-                sealed=True,
-                third_party=field.third_party,
-                staff_name=field.staff_name,
-                provider=field.provider,
-                acquired_for=field.acquired_for,
-            )
-    return field
 
 
 def _consents(view: View, resident: str) -> tuple[Any, ...]:

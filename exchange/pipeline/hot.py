@@ -12,6 +12,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 from exchange.domain import aggregate_of
+from exchange.domain.kernel import evolve_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -118,12 +119,12 @@ class Loader:
             as_of, version = self._reader.last_version(stream)
             return Entry(None, version, as_of, ENTRY_BYTES_MIN)
         tail = self._reader.tail(stream)
-        evolve = aggregate_of(stream).evolve
+        kind = aggregate_of(stream)
         state: Any = None
         size = ENTRY_BYTES_MIN
         for row in tail.rows:
             opened = self._codec.decode(row.state, stream=stream, version=row.version, topic=row.topic)
-            state = evolve(state, opened.event)
+            state = evolve_at(kind, state, opened.event, opened.meta.at)
             size += len(row.state)
         return Entry(state, len(tail.rows), tail.as_of, size)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from exchange.domain import aggregate_of, stream_of
+from exchange.domain.kernel import evolve_at
 from exchange.keys.datakey import LEDGER_CATEGORY
 from exchange.ledger.leaf import event_pseudonym, leaf_entry
 from exchange.pipeline.hot import DISCLOSURE_PREFIX, ENTRY_BYTES_MIN, SCOPE_PREFIX, Entry
@@ -19,6 +20,7 @@ from exchange.store.stored_event import stored_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
 
     from exchange.domain.kernel import Event
     from exchange.keys.keystore import KeyStore
@@ -93,7 +95,7 @@ class Overlay:
             leaves.append(self._leaf(event, event_id, state, meta, at))
         self.batch.events += stored
         self.batch.leaves += leaves
-        self._fold(prepared, [len(one.state) for one in stored])
+        self._fold(prepared, [len(one.state) for one in stored], meta.at)
         return len(prepared), leaves[-1]
 
     def _leaf(self, event: Event, event_id: bytes, state: bytes, meta: Meta, at: str) -> bytes:
@@ -113,14 +115,14 @@ class Overlay:
             pseudonym=pseudonym,
         )
 
-    def _fold(self, prepared: Sequence[tuple[str, Event]], sizes: Sequence[int]) -> None:
+    def _fold(self, prepared: Sequence[tuple[str, Event]], sizes: Sequence[int], at: datetime) -> None:
         first = self.batch.head - len(prepared) + 1
         for position, ((stream, event), size) in enumerate(zip(prepared, sizes, strict=True), first):
             entry = self._entry(stream)
             if stream.startswith(DISCLOSURE_PREFIX):
                 state = None
             else:
-                state = aggregate_of(stream).evolve(entry.state, event)
+                state = evolve_at(aggregate_of(stream), entry.state, event, at)
                 if entry.version == 0 and event.resident:
                     self._link(event.resident, stream, position)
             grown = ENTRY_BYTES_MIN if state is None else entry.size + size

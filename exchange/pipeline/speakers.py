@@ -10,14 +10,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exchange.domain.representation import Spoken, bound, capable_in, counts
-from exchange.domain.representation.words import SELF, DeterminationKind, Matter
+from exchange.domain.representation.words import SELF, Matter
 from exchange.domain.resident import age_at
 from exchange.domain.values import RESIDENT_TASK, ConsentKind
 from exchange.errors import RuleBroken
 from exchange.gate.representation import is_heard
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
     from datetime import date
 
     from exchange.domain.consent import ConsentState
@@ -77,13 +76,6 @@ def refuse_unheard(resident: ResidentState, consent: ConsentState, spoken: Spoke
             "the mentor or who comes next",
             rule="NOT_TO_DECIDE",
         )
-
-
-def is_determined(people: Representation, kind: DeterminationKind, records: Collection[str]) -> bool:
-    """Tell what was weighed about these records: what is about one goes before what is about all."""
-    found = [one for one in people.determinations if one.kind == kind]
-    own = [one for one in found if one.representative_id in records]
-    return any(one.holds for one in own or [one for one in found if not one.representative_id])
 
 
 def _capable_in(resident: ResidentState, consent: ConsentState, day: date) -> bool | None:

@@ -8,17 +8,21 @@ Source: the design's walk; GDPR 5(1)(c), 5(2).
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from exchange.domain import stream_of
 from exchange.domain.values import task_of
 from exchange.errors import AccessDenied, CallerUnknown, ExchangeError, RuleBroken, VersionConflict
+from exchange.gate import vocabulary as words
 from exchange.gate.explain import explain, obligations_for_requester, rules_for_requester
-from exchange.gate.judge import judge
+from exchange.gate.judge import judge, judge_and_tell
 from exchange.gate.model import Outcome
 from exchange.pipeline.answers import refusal_error
 from exchange.pipeline.decisions import decided
-from exchange.pipeline.facts import NOTHING_KNOWN, assemble, is_stranger, seal_fields, standing_of, subject_of
+from exchange.pipeline.facts import NOTHING_KNOWN, assemble, is_stranger, standing_of, subject_of
+from exchange.pipeline.sealed import sight_of
+from exchange.pipeline.verdicts import ONLY_RECORDED
 from exchange.pipeline.walk import CommandOutcome, CommandWalk, ReadOutcome, RefusalOutcome, StoredAnswer
 from exchange.store.batch import Request
 from exchange.store.codec import Meta
@@ -31,10 +35,13 @@ if TYPE_CHECKING:
     from exchange.pipeline.answers import Answers
     from exchange.pipeline.facts import Subject
     from exchange.pipeline.overlay import Overlay
+    from exchange.pipeline.sealed import Sight
     from exchange.pipeline.verdicts import Verdicts
-    from exchange.pipeline.walk import Caller, Group, ReadWalk, Steps, View, Walk
+    from exchange.pipeline.walk import Caller, EvaluationWalk, Group, ReadWalk, Steps, View, Walk
 
 UNKNOWN_RESIDENT: Final = "unknown"
+# TTL-60M: what was given in an emergency is used for an hour; after it the same need is a new claim.
+BREAK_GLASS_LASTS: Final = timedelta(minutes=60)
 WHOLE: Final = frozenset({Outcome.PERMIT, Outcome.PERMIT_BREAK_GLASS})
 
 
@@ -59,6 +66,18 @@ class Judged(NamedTuple):
     def stream(self) -> str:
         """Where the decision is recorded; residents nobody knows share one stream."""
         return stream_of("disclosure", self.subject.resident or UNKNOWN_RESIDENT)
+
+
+class Telling(NamedTuple):
+    """What the caller is told of a question: as if nothing were sealed, and without the rows kept apart.
+
+    `fields` are released, or would be without a seal, by name, the rows kept apart among them; `passes` tells
+    whether there is an answer, be it an empty one.
+    """
+
+    shown: Judged
+    fields: frozenset[str]
+    passes: bool
 
 
 def run_command(
@@ -87,6 +106,10 @@ def run_command(
         if told is not None:
             return told
         raise
+    if facts is not None and verdict.obligations != ONLY_RECORDED:
+        # Its own events name it; its duties stand in a decision of their own, so that somebody executes them.
+        judged = Judged(subject, facts, verdict, decision_id, position)
+        _decide(walk, overlay, judged, action="COMMAND", refused_whole=False)
     return _record(walk, overlay, answers, Permit(verdict, decision_id, position), steps)
 
 
@@ -96,23 +119,21 @@ def run_read(
     """Return what may leave, with its decision recorded in the batch; or the refusal, recorded alike."""
     check_caller(walk.caller, overlay)
     subject = subject_of(overlay, walk.anchor)
-    groups = walk.groups(overlay, walk.fields)
-    resident = overlay.state(stream_of("resident", subject.resident)) if subject.resident else None
     standing = standing_of(walk, overlay, subject)
-    fields = seal_fields(resident, walk.caller, standing.role, [group.fact for group in groups])
+    sight = sight_of(walk, overlay, subject, standing)
     provider = provider_of(overlay, walk.anchor) or walk.caller.task
-    facts = assemble(walk, standing, fields, provider, register)
-    verdict = judge(facts, register)
+    facts = assemble(walk, standing, sight.fields, provider, register)
+    verdict, unsealed = judge_and_tell(facts, register)
     judged = Judged(subject, facts, verdict, fresh_id().hex(), overlay.position)
-    short = verdict.permitted and any(
-        not (one.apart or verdict.fields[one.fact.name].release) for one in groups
-    )
-    refused_whole = short and not walk.allow_partial
+    telling = tell(walk, judged, unsealed, sight.groups, register)
+    refused_whole = unsealed.permitted and not telling.passes
     _decide(walk, overlay, judged, action=walk.action, refused_whole=refused_whole)
-    if refused_whole or not verdict.permitted:
-        return refusal_error(refusal_of(walk, judged, register, _beside_apart(judged, groups, register)))
-    told, _ = _beside_apart(judged, groups, register)
-    return _permitted(walk, overlay, groups, judged, told)
+    if not telling.passes:
+        return refusal_error(refusal_of(walk, telling.shown, register))
+    beside = () if walk.beside is None else walk.beside(overlay).appends
+    if any(events for _, events in beside):
+        overlay.append(beside, meta_of(walk, judged))
+    return _permitted(walk, overlay.position, sight, judged, telling)
 
 
 def check_caller(caller: Caller, overlay: Overlay) -> None:
@@ -126,34 +147,42 @@ def check_caller(caller: Caller, overlay: Overlay) -> None:
         raise CallerUnknown("this organisation has not been granted this task", task=caller.task)
 
 
-def _beside_apart(judged: Judged, groups: Sequence[Group], register: Register) -> tuple[Verdict, Facts]:
-    """Return the judgement as if the rows kept apart were not there: all that the caller is told of it."""
+def tell(
+    walk: ReadWalk | EvaluationWalk,
+    judged: Judged,
+    unsealed: Verdict,
+    groups: Sequence[Group],
+    register: Register,
+) -> Telling:
+    """Return what the caller is told: sealed and absent alike, and nothing of the rows kept apart."""
+    shown = judged._replace(verdict=unsealed)
     apart = {group.fact.name for group in groups if group.apart}
-    if not apart:
-        return judged.verdict, judged.facts
-    fields = tuple(field for field in judged.facts.fields or () if field.name not in apart)
-    facts = replace(judged.facts, fields=fields)
-    return judge(facts, register), facts
+    if apart:
+        own = tuple(field for field in judged.facts.fields or () if field.name not in apart)
+        facts = replace(judged.facts, fields=own)
+        shown = judged._replace(facts=facts, verdict=judge_and_tell(facts, register)[1])
+    fields = frozenset(name for name, one in unsealed.fields.items() if one.release)
+    whole = all(group.apart or group.fact.name in fields for group in groups)
+    return Telling(shown, fields, unsealed.permitted and (whole or walk.allow_partial))
 
 
-def _permitted(
-    walk: ReadWalk, overlay: Overlay, groups: Sequence[Group], judged: Judged, told: Verdict
-) -> ReadOutcome:
-    verdict = judged.verdict
-    released = frozenset(name for name, one in verdict.fields.items() if one.release)
-    hidden = {group.path for group in groups if "R26" in verdict.fields[group.fact.name].rules}
-    given = {group.path for group in groups if group.fact.name in released}
+def _permitted(walk: ReadWalk, position: int, sight: Sight, judged: Judged, telling: Telling) -> ReadOutcome:
+    shown = telling.shown.verdict
+    told = {group.path for group in sight.groups if group.fact.name in telling.fields}
+    ends = words.TTL_60M in shown.obligations
     return ReadOutcome(
         decision_id=judged.decision_id,
-        position=overlay.position,
-        released=released,
-        groups=groups,
-        captured=walk.capture(overlay),
-        verdict=verdict,
-        withheld_paths=tuple(path for path in walk.fields if path not in given and path not in hidden),
-        rules=rules_for_requester(told),
-        obligations=obligations_for_requester(told),
+        position=position,
+        released=frozenset(name for name, one in judged.verdict.fields.items() if one.release),
+        groups=sight.groups,
+        captured=walk.capture(sight.view),
+        verdict=judged.verdict,
+        withheld_paths=tuple(path for path in walk.fields if path not in told),
+        rules=rules_for_requester(shown),
+        obligations=obligations_for_requester(shown),
         resident=judged.subject.resident,
+        hidden=sight.hidden,
+        valid_until=walk.now + BREAK_GLASS_LASTS if ends else None,
     )
 
 
@@ -181,12 +210,9 @@ def _decide(walk: Walk, overlay: Overlay, judged: Judged, *, action: str, refuse
     overlay.append([(judged.stream, [event])], meta_of(walk, judged))
 
 
-def refusal_of(
-    walk: Walk, judged: Judged, register: Register, beside_apart: tuple[Verdict, Facts] | None = None
-) -> RefusalOutcome:
+def refusal_of(walk: Walk, judged: Judged, register: Register) -> RefusalOutcome:
     """Return what the caller is told of a refusal: to a stranger, as if it were about nobody."""
-    own = beside_apart or (judged.verdict, judged.facts)
-    verdict, facts = _for_stranger(walk, judged, register) or own
+    verdict, facts = _for_stranger(walk, judged, register) or (judged.verdict, judged.facts)
     told = explain(verdict, facts, register)
     return RefusalOutcome(
         decision_id=judged.decision_id,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from exchange.pipeline.walk import CommandWalk
 
 REMEMBERED_MAX: Final = 4_096
+ONLY_RECORDED: Final = ("LOG",)
 
 
 class Verdicts:
@@ -39,7 +40,8 @@ class Verdicts:
         if known is not None:
             return known, None
         verdict, facts = self._judge(walk, standing)
-        if verdict.outcome is Outcome.PERMIT:
+        # A permit that brings more than its own recording is recorded with its facts, each time.
+        if verdict.outcome is Outcome.PERMIT and verdict.obligations == ONLY_RECORDED:
             if len(self._permits) >= REMEMBERED_MAX:
                 self._permits.clear()
             self._permits[name] = verdict

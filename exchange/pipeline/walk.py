@@ -31,6 +31,7 @@ class Caller:
     two_factor: bool
     mutual_tls: bool
     resident: str = ""
+    authenticated_at: int = 0  # seconds since 1970 at which the person showed both factors; 0 is unknown
 
     @property
     def recipient_id(self) -> str:
@@ -132,6 +133,12 @@ class ReadWalk:
     relation: bool = True
     delivered_later: bool = False
     streams: tuple[str, ...] = ()
+    # Asks for more than one thing of one resident, unless the door says that it does not.
+    bulk: bool = True
+    # Leaf paths of each collection of the anchor's state: where all of them are sealed it is as if empty.
+    collections: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    # What a permitted question records beside its own decision, in one commit: that a notice was fetched.
+    beside: Callable[[View], Steps] | None = None
     trace: str = ""
 
     @property
@@ -163,6 +170,7 @@ class EvaluationWalk:
     relation: bool = True
     delivered_later: bool = False
     streams: tuple[str, ...] = ()
+    collections: Mapping[str, frozenset[str]] = field(default_factory=dict)
     trace: str = ""
 
 
@@ -213,6 +221,8 @@ class ReadOutcome:
     rules: tuple[str, ...]
     obligations: tuple[str, ...]
     resident: str
+    hidden: frozenset[str] = frozenset()  # collections that are sealed to the caller
+    valid_until: datetime | None = None  # of a permit that ends: what was given is not used after it
 
 
 @dataclass(frozen=True, slots=True)

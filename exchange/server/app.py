@@ -32,6 +32,7 @@ from exchange.server.services import (
     organisation,
     plan,
     representation,
+    resident_rights,
     subscription,
 )
 from exchange.v1 import (
@@ -44,6 +45,7 @@ from exchange.v1 import (
     organisation_service_pb2,
     plan_service_pb2,
     representation_service_pb2,
+    resident_rights_service_pb2,
     subscription_service_pb2,
 )
 
@@ -70,6 +72,7 @@ _SERVICES: Final[tuple[tuple[FileDescriptor, Mapping[str, Unary] | Mapping[str, 
     (disclosure_service_pb2.DESCRIPTOR, disclosure.RPCS),
     (subscription_service_pb2.DESCRIPTOR, subscription.RPCS),
     (audit_service_pb2.DESCRIPTOR, audit.RPCS),
+    (resident_rights_service_pb2.DESCRIPTOR, resident_rights.RPCS),
     (ledger_service_pb2.DESCRIPTOR, ledger.RPCS),
 )
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from exchange.keys.identity import IdentityKeys, IdentityResolver
     from exchange.pipeline.hot import HotStates, Loader
     from exchange.pipeline.queue import Pipeline
+    from exchange.projections.obligations import ObligationList
     from exchange.store.codec import Codec
     from exchange.store.reader import SQLiteReader
 
@@ -57,6 +58,8 @@ class Parts:
     links: IdentityResolver
     ledger: LedgerReads
     register: Register
+    obligations: ObligationList
+    followed: Callable[[int, float], bool]  # whether the read models hold a position, within so many seconds
     now: Callable[[], datetime]
     fresh_uuid: Callable[[], str]
     log_pseudonym: Callable[[str], str]

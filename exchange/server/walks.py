@@ -8,7 +8,8 @@ Source: AIP-155 (request ids); the walk.
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
 from exchange.domain.values import Author
 from exchange.pipeline.walk import Claim, CommandOutcome, CommandWalk, ReadOutcome, ReadWalk
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from exchange.pipeline.walk import Caller, Steps, View
     from exchange.server.house import Call
     from exchange.v1 import common_pb2
+
+
+# Questions about one thing of one resident; all others are lists, searches and streams.
+OF_ONE: Final = ("Get", "Find")
 
 
 def claim_of(claim: common_pb2.Claim) -> Claim:
@@ -97,6 +102,8 @@ async def read(
     groups: Groups,
     capture: Callable[[View], Any],
     relation: bool = True,
+    collections: Mapping[str, frozenset[str]] = MappingProxyType({}),
+    beside: Callable[[View], Steps] | None = None,
 ) -> ReadOutcome:
     """Walk a question; the answer counts as on its way until the call is done. Raises ExchangeError."""
     walk = ReadWalk(
@@ -111,6 +118,9 @@ async def read(
         allow_partial=getattr(request, "allow_partial", False),
         relation=relation,
         trace=call.trace,
+        bulk=not call.rpc.startswith(OF_ONE),
+        collections=collections,
+        beside=beside,
     )
     return await ask(call, walk)
 

@@ -36,4 +36,11 @@ UPCASTS: Final[Mapping[str, Upcast]] = {
     # Then only the resident's own no was told apart from nobody's: whose it was is not known.
     "consent.refused.v1": _adding("consent.refused.v2", said_by="", authority=""),
     "consent.withdrawn.v1": _adding("consent.withdrawn.v2", said_by="", authority=""),
+    # A limit of before there were scopes was about everything, and there was one.
+    "resident.restricted.v1": _adding(
+        "resident.restricted.v2", restriction_id="", purpose="", recipient="", review_date=None
+    ),
+    "resident.restriction_lifted.v1": _adding("resident.restriction_lifted.v2", restriction_id=""),
+    "resident.objected.v1": _adding("resident.objected.v2", objection_id="", purpose="", recipient=""),
+    "resident.objection_decided.v1": _adding("resident.objection_decided.v2", objection_id=""),
 }

@@ -25,9 +25,10 @@ _sym_db = _symbol_database.Default()
 from exchange.v1 import common_pb2 as exchange_dot_v1_dot_common__pb2
 from exchange.v1 import disclosure_service_pb2 as exchange_dot_v1_dot_disclosure__service__pb2
 from exchange.v1 import options_pb2 as exchange_dot_v1_dot_options__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x65xchange/v1/audit_service.proto\x12\x0b\x65xchange.v1\x1a\x18\x65xchange/v1/common.proto\x1a$exchange/v1/disclosure_service.proto\x1a\x19\x65xchange/v1/options.proto\"\xc9\x01\n\x14ListDecisionsRequest\x12)\n\x05\x63laim\x18\x01 \x01(\x0b\x32\x12.exchange.v1.ClaimB\x06\x92\xb5\x18\x02\x08\x01\x12 \n\x06\x66ields\x18\x02 \x03(\tB\x10\x92\xb5\x18\x0c\x08\x01\x18\x64\"\x04path(\x1e\x12!\n\x08outcomes\x18\x03 \x03(\tB\x0f\x92\xb5\x18\x0b\x18\x1e\"\x05token(\x05\x12\x1c\n\tpage_size\x18\x04 \x01(\x05\x42\t\x92\xb5\x18\x05\x38\x90\x03@\x01\x12#\n\npage_token\x18\x05 \x01(\tB\x0f\x92\xb5\x18\x0b\x18\xc8\x01\"\x06\x63ursor\"\xb9\x01\n\x0f\x41uditedDecision\x12+\n\ndisclosure\x18\x01 \x01(\x0b\x32\x17.exchange.v1.Disclosure\x12(\n\x12resident_pseudonym\x18\x02 \x01(\tB\x0c\x80\x01\x01\x8a\xb5\x18\x05\n\x03LOG\x12)\n\x13officer_explanation\x18\x03 \x01(\tB\x0c\x80\x01\x01\x8a\xb5\x18\x05\n\x03LOG\x12$\n\x0bobligations\x18\x04 \x03(\tB\x0f\x8a\xb5\x18\x05\n\x03LOG\x92\xb5\x18\x02(\x14\"\x7f\n\x15ListDecisionsResponse\x12\x38\n\tdecisions\x18\x01 \x03(\x0b\x32\x1c.exchange.v1.AuditedDecisionB\x07\x92\xb5\x18\x03(\xc8\x01\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x03 \x01(\t2k\n\x0c\x41uditService\x12[\n\rListDecisions\x12!.exchange.v1.ListDecisionsRequest\x1a\".exchange.v1.ListDecisionsResponse\"\x03\x90\x02\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x65xchange/v1/audit_service.proto\x12\x0b\x65xchange.v1\x1a\x18\x65xchange/v1/common.proto\x1a$exchange/v1/disclosure_service.proto\x1a\x19\x65xchange/v1/options.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc9\x01\n\x14ListDecisionsRequest\x12)\n\x05\x63laim\x18\x01 \x01(\x0b\x32\x12.exchange.v1.ClaimB\x06\x92\xb5\x18\x02\x08\x01\x12 \n\x06\x66ields\x18\x02 \x03(\tB\x10\x92\xb5\x18\x0c\x08\x01\x18\x64\"\x04path(\x1e\x12!\n\x08outcomes\x18\x03 \x03(\tB\x0f\x92\xb5\x18\x0b\x18\x1e\"\x05token(\x05\x12\x1c\n\tpage_size\x18\x04 \x01(\x05\x42\t\x92\xb5\x18\x05\x38\x90\x03@\x01\x12#\n\npage_token\x18\x05 \x01(\tB\x0f\x92\xb5\x18\x0b\x18\xc8\x01\"\x06\x63ursor\"\xb9\x01\n\x0f\x41uditedDecision\x12+\n\ndisclosure\x18\x01 \x01(\x0b\x32\x17.exchange.v1.Disclosure\x12(\n\x12resident_pseudonym\x18\x02 \x01(\tB\x0c\x80\x01\x01\x8a\xb5\x18\x05\n\x03LOG\x12)\n\x13officer_explanation\x18\x03 \x01(\tB\x0c\x80\x01\x01\x8a\xb5\x18\x05\n\x03LOG\x12$\n\x0bobligations\x18\x04 \x03(\tB\x0f\x8a\xb5\x18\x05\n\x03LOG\x92\xb5\x18\x02(\x14\"\x7f\n\x15ListDecisionsResponse\x12\x38\n\tdecisions\x18\x01 \x03(\x0b\x32\x1c.exchange.v1.AuditedDecisionB\x07\x92\xb5\x18\x03(\xc8\x01\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x03 \x01(\t\"\xf6\x01\n\x16ListObligationsRequest\x12)\n\x05\x63laim\x18\x01 \x01(\x0b\x32\x12.exchange.v1.ClaimB\x06\x92\xb5\x18\x02\x08\x01\x12 \n\x06\x66ields\x18\x02 \x03(\tB\x10\x92\xb5\x18\x0c\x08\x01\x18\x64\"\x04path(\x1e\x12+\n\x05state\x18\x03 \x01(\x0e\x32\x1c.exchange.v1.ObligationState\x12\x1f\n\x06\x64uties\x18\x04 \x03(\tB\x0f\x92\xb5\x18\x0b\x18(\"\x05token(\x14\x12\x1c\n\tpage_size\x18\x05 \x01(\x05\x42\t\x92\xb5\x18\x05\x38\x90\x03@\x01\x12#\n\npage_token\x18\x06 \x01(\tB\x0f\x92\xb5\x18\x0b\x18\xc8\x01\"\x06\x63ursor\"\xf4\x03\n\nObligation\x12\x1e\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\tB\t\x8a\xb5\x18\x05\n\x03LOG\x12\x17\n\x04\x64uty\x18\x02 \x01(\tB\t\x8a\xb5\x18\x05\n\x03LOG\x12\x1f\n\x0corganisation\x18\x03 \x01(\tB\t\x8a\xb5\x18\x05\n\x03LOG\x12\x17\n\x04task\x18\x04 \x01(\tB\t\x8a\xb5\x18\x05\n\x03LOG\x12$\n\x0cprofessional\x18\x05 \x01(\tB\x0e\x80\x01\x01\x8a\xb5\x18\x07\n\x03LOG(\x01\x12(\n\x12resident_pseudonym\x18\x06 \x01(\tB\x0c\x80\x01\x01\x8a\xb5\x18\x05\n\x03LOG\x12:\n\x0b\x64\x65\x63ide_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\t\x8a\xb5\x18\x05\n\x03LOG\x12\x37\n\x08\x64ue_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\t\x8a\xb5\x18\x05\n\x03LOG\x12;\n\x0c\x65xecute_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampB\t\x8a\xb5\x18\x05\n\x03LOG\x12\x34\n\x07outcome\x18\n \x01(\x0e\x32\x18.exchange.v1.DutyOutcomeB\t\x8a\xb5\x18\x05\n\x03LOG\x12\x16\n\x03how\x18\x0b \x01(\tB\t\x8a\xb5\x18\x05\n\x03LOG\x12#\n\x0b\x65xecuted_by\x18\x0c \x01(\tB\x0e\x80\x01\x01\x8a\xb5\x18\x07\n\x03LOG(\x01\"~\n\x17ListObligationsResponse\x12\x35\n\x0bobligations\x18\x01 \x03(\x0b\x32\x17.exchange.v1.ObligationB\x07\x92\xb5\x18\x03(\xc8\x01\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x03 \x01(\t\"\xad\x02\n\x18\x45xecuteObligationRequest\x12\"\n\nrequest_id\x18\x01 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12)\n\x05\x63laim\x18\x02 \x01(\x0b\x32\x12.exchange.v1.ClaimB\x06\x92\xb5\x18\x02\x08\x01\x12\'\n\x0eof_decision_id\x18\x03 \x01(\tB\x0f\x92\xb5\x18\x0b\x08\x01\x18<\"\x05token\x12\x1d\n\x04\x64uty\x18\x04 \x01(\tB\x0f\x92\xb5\x18\x0b\x08\x01\x18(\"\x05token\x12\x31\n\x07outcome\x18\x05 \x01(\x0e\x32\x18.exchange.v1.DutyOutcomeB\x06\x92\xb5\x18\x02\x08\x01\x12\x1c\n\x03how\x18\x06 \x01(\tB\x0f\x92\xb5\x18\x0b\x08\x01\x18(\"\x05token\x12)\n\x06remark\x18\x07 \x01(\tB\x19\x80\x01\x01\x8a\xb5\x18\x05\n\x03LOG\x92\xb5\x18\t\x18\xa0\x1f\"\x04text\"B\n\x19\x45xecuteObligationResponse\x12%\n\x07receipt\x18\x01 \x01(\x0b\x32\x14.exchange.v1.Receipt*l\n\x0fObligationState\x12 \n\x1cOBLIGATION_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15OBLIGATION_STATE_OPEN\x10\x01\x12\x1c\n\x18OBLIGATION_STATE_OVERDUE\x10\x02*\xe7\x01\n\x0b\x44utyOutcome\x12\x1c\n\x18\x44UTY_OUTCOME_UNSPECIFIED\x10\x00\x12\x19\n\x15\x44UTY_OUTCOME_EXECUTED\x10\x01\x12\x1b\n\x17\x44UTY_OUTCOME_NOT_NEEDED\x10\x02\x12\x1a\n\x16\x44UTY_OUTCOME_JUSTIFIED\x10\x03\x12\x1e\n\x1a\x44UTY_OUTCOME_NOT_JUSTIFIED\x10\x04\x12#\n\x1f\x44UTY_OUTCOME_OBJECTION_RECORDED\x10\x05\x12!\n\x1d\x44UTY_OUTCOME_NOT_AN_OBJECTION\x10\x06\x32\xb7\x02\n\x0c\x41uditService\x12[\n\rListDecisions\x12!.exchange.v1.ListDecisionsRequest\x1a\".exchange.v1.ListDecisionsResponse\"\x03\x90\x02\x02\x12\x61\n\x0fListObligations\x12#.exchange.v1.ListObligationsRequest\x1a$.exchange.v1.ListObligationsResponse\"\x03\x90\x02\x02\x12g\n\x11\x45xecuteObligation\x12%.exchange.v1.ExecuteObligationRequest\x1a&.exchange.v1.ExecuteObligationResponse\"\x03\x90\x02\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -52,14 +53,82 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_AUDITEDDECISION'].fields_by_name['obligations']._serialized_options = b'\212\265\030\005\n\003LOG\222\265\030\002(\024'
   _globals['_LISTDECISIONSRESPONSE'].fields_by_name['decisions']._loaded_options = None
   _globals['_LISTDECISIONSRESPONSE'].fields_by_name['decisions']._serialized_options = b'\222\265\030\003(\310\001'
+  _globals['_LISTOBLIGATIONSREQUEST'].fields_by_name['claim']._loaded_options = None
+  _globals['_LISTOBLIGATIONSREQUEST'].fields_by_name['claim']._serialized_options = b'\222\265\030\002\010\001'
+  _globals['_LISTOBLIGATIONSREQUEST'].fields_by_name['fields']._loaded_options = None
+  _globals['_LISTOBLIGATIONSREQUEST'].fields_by_name['fields']._serialized_options = b'\222\265\030\014\010\001\030d\"\004path(\036'
+  _globals['_LISTOBLIGATIONSREQUEST'].fields_by_name['duties']._loaded_options = None
+  _globals['_LISTOBLIGATIONSREQUEST'].fields_by_name['duties']._serialized_options = b'\222\265\030\013\030(\"\005token(\024'
+  _globals['_LISTOBLIGATIONSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTOBLIGATIONSREQUEST'].fields_by_name['page_size']._serialized_options = b'\222\265\030\0058\220\003@\001'
+  _globals['_LISTOBLIGATIONSREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTOBLIGATIONSREQUEST'].fields_by_name['page_token']._serialized_options = b'\222\265\030\013\030\310\001\"\006cursor'
+  _globals['_OBLIGATION'].fields_by_name['decision_id']._loaded_options = None
+  _globals['_OBLIGATION'].fields_by_name['decision_id']._serialized_options = b'\212\265\030\005\n\003LOG'
+  _globals['_OBLIGATION'].fields_by_name['duty']._loaded_options = None
+  _globals['_OBLIGATION'].fields_by_name['duty']._serialized_options = b'\212\265\030\005\n\003LOG'
+  _globals['_OBLIGATION'].fields_by_name['organisation']._loaded_options = None
+  _globals['_OBLIGATION'].fields_by_name['organisation']._serialized_options = b'\212\265\030\005\n\003LOG'
+  _globals['_OBLIGATION'].fields_by_name['task']._loaded_options = None
+  _globals['_OBLIGATION'].fields_by_name['task']._serialized_options = b'\212\265\030\005\n\003LOG'
+  _globals['_OBLIGATION'].fields_by_name['professional']._loaded_options = None
+  _globals['_OBLIGATION'].fields_by_name['professional']._serialized_options = b'\200\001\001\212\265\030\007\n\003LOG(\001'
+  _globals['_OBLIGATION'].fields_by_name['resident_pseudonym']._loaded_options = None
+  _globals['_OBLIGATION'].fields_by_name['resident_pseudonym']._serialized_options = b'\200\001\001\212\265\030\005\n\003LOG'
+  _globals['_OBLIGATION'].fields_by_name['decide_time']._loaded_options = None
+  _globals['_OBLIGATION'].fields_by_name['decide_time']._serialized_options = b'\212\265\030\005\n\003LOG'
+  _globals['_OBLIGATION'].fields_by_name['due_time']._loaded_options = None
+  _globals['_OBLIGATION'].fields_by_name['due_time']._serialized_options = b'\212\265\030\005\n\003LOG'
+  _globals['_OBLIGATION'].fields_by_name['execute_time']._loaded_options = None
+  _globals['_OBLIGATION'].fields_by_name['execute_time']._serialized_options = b'\212\265\030\005\n\003LOG'
+  _globals['_OBLIGATION'].fields_by_name['outcome']._loaded_options = None
+  _globals['_OBLIGATION'].fields_by_name['outcome']._serialized_options = b'\212\265\030\005\n\003LOG'
+  _globals['_OBLIGATION'].fields_by_name['how']._loaded_options = None
+  _globals['_OBLIGATION'].fields_by_name['how']._serialized_options = b'\212\265\030\005\n\003LOG'
+  _globals['_OBLIGATION'].fields_by_name['executed_by']._loaded_options = None
+  _globals['_OBLIGATION'].fields_by_name['executed_by']._serialized_options = b'\200\001\001\212\265\030\007\n\003LOG(\001'
+  _globals['_LISTOBLIGATIONSRESPONSE'].fields_by_name['obligations']._loaded_options = None
+  _globals['_LISTOBLIGATIONSRESPONSE'].fields_by_name['obligations']._serialized_options = b'\222\265\030\003(\310\001'
+  _globals['_EXECUTEOBLIGATIONREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_EXECUTEOBLIGATIONREQUEST'].fields_by_name['request_id']._serialized_options = b'\222\265\030\n\010\001\030$\"\004uuid'
+  _globals['_EXECUTEOBLIGATIONREQUEST'].fields_by_name['claim']._loaded_options = None
+  _globals['_EXECUTEOBLIGATIONREQUEST'].fields_by_name['claim']._serialized_options = b'\222\265\030\002\010\001'
+  _globals['_EXECUTEOBLIGATIONREQUEST'].fields_by_name['of_decision_id']._loaded_options = None
+  _globals['_EXECUTEOBLIGATIONREQUEST'].fields_by_name['of_decision_id']._serialized_options = b'\222\265\030\013\010\001\030<\"\005token'
+  _globals['_EXECUTEOBLIGATIONREQUEST'].fields_by_name['duty']._loaded_options = None
+  _globals['_EXECUTEOBLIGATIONREQUEST'].fields_by_name['duty']._serialized_options = b'\222\265\030\013\010\001\030(\"\005token'
+  _globals['_EXECUTEOBLIGATIONREQUEST'].fields_by_name['outcome']._loaded_options = None
+  _globals['_EXECUTEOBLIGATIONREQUEST'].fields_by_name['outcome']._serialized_options = b'\222\265\030\002\010\001'
+  _globals['_EXECUTEOBLIGATIONREQUEST'].fields_by_name['how']._loaded_options = None
+  _globals['_EXECUTEOBLIGATIONREQUEST'].fields_by_name['how']._serialized_options = b'\222\265\030\013\010\001\030(\"\005token'
+  _globals['_EXECUTEOBLIGATIONREQUEST'].fields_by_name['remark']._loaded_options = None
+  _globals['_EXECUTEOBLIGATIONREQUEST'].fields_by_name['remark']._serialized_options = b'\200\001\001\212\265\030\005\n\003LOG\222\265\030\t\030\240\037\"\004text'
   _globals['_AUDITSERVICE'].methods_by_name['ListDecisions']._loaded_options = None
   _globals['_AUDITSERVICE'].methods_by_name['ListDecisions']._serialized_options = b'\220\002\002'
-  _globals['_LISTDECISIONSREQUEST']._serialized_start=140
-  _globals['_LISTDECISIONSREQUEST']._serialized_end=341
-  _globals['_AUDITEDDECISION']._serialized_start=344
-  _globals['_AUDITEDDECISION']._serialized_end=529
-  _globals['_LISTDECISIONSRESPONSE']._serialized_start=531
-  _globals['_LISTDECISIONSRESPONSE']._serialized_end=658
-  _globals['_AUDITSERVICE']._serialized_start=660
-  _globals['_AUDITSERVICE']._serialized_end=767
+  _globals['_AUDITSERVICE'].methods_by_name['ListObligations']._loaded_options = None
+  _globals['_AUDITSERVICE'].methods_by_name['ListObligations']._serialized_options = b'\220\002\002'
+  _globals['_AUDITSERVICE'].methods_by_name['ExecuteObligation']._loaded_options = None
+  _globals['_AUDITSERVICE'].methods_by_name['ExecuteObligation']._serialized_options = b'\220\002\002'
+  _globals['_OBLIGATIONSTATE']._serialized_start=1945
+  _globals['_OBLIGATIONSTATE']._serialized_end=2053
+  _globals['_DUTYOUTCOME']._serialized_start=2056
+  _globals['_DUTYOUTCOME']._serialized_end=2287
+  _globals['_LISTDECISIONSREQUEST']._serialized_start=173
+  _globals['_LISTDECISIONSREQUEST']._serialized_end=374
+  _globals['_AUDITEDDECISION']._serialized_start=377
+  _globals['_AUDITEDDECISION']._serialized_end=562
+  _globals['_LISTDECISIONSRESPONSE']._serialized_start=564
+  _globals['_LISTDECISIONSRESPONSE']._serialized_end=691
+  _globals['_LISTOBLIGATIONSREQUEST']._serialized_start=694
+  _globals['_LISTOBLIGATIONSREQUEST']._serialized_end=940
+  _globals['_OBLIGATION']._serialized_start=943
+  _globals['_OBLIGATION']._serialized_end=1443
+  _globals['_LISTOBLIGATIONSRESPONSE']._serialized_start=1445
+  _globals['_LISTOBLIGATIONSRESPONSE']._serialized_end=1571
+  _globals['_EXECUTEOBLIGATIONREQUEST']._serialized_start=1574
+  _globals['_EXECUTEOBLIGATIONREQUEST']._serialized_end=1875
+  _globals['_EXECUTEOBLIGATIONRESPONSE']._serialized_start=1877
+  _globals['_EXECUTEOBLIGATIONRESPONSE']._serialized_end=1943
+  _globals['_AUDITSERVICE']._serialized_start=2290
+  _globals['_AUDITSERVICE']._serialized_end=2601
 # @@protoc_insertion_point(module_scope)

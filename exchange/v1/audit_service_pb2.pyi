@@ -8,7 +8,9 @@ from exchange.v1 import common_pb2 as _common_pb2
 from exchange.v1 import disclosure_service_pb2 as _disclosure_service_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -19,6 +21,70 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _ObligationState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ObligationStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ObligationState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    OBLIGATION_STATE_UNSPECIFIED: _ObligationState.ValueType  # 0
+    """All of them."""
+    OBLIGATION_STATE_OPEN: _ObligationState.ValueType  # 1
+    """Not executed yet."""
+    OBLIGATION_STATE_OVERDUE: _ObligationState.ValueType  # 2
+    """Not executed, and its time has passed."""
+
+class ObligationState(_ObligationState, metaclass=_ObligationStateEnumTypeWrapper):
+    """Which duties are asked."""
+
+OBLIGATION_STATE_UNSPECIFIED: ObligationState.ValueType  # 0
+"""All of them."""
+OBLIGATION_STATE_OPEN: ObligationState.ValueType  # 1
+"""Not executed yet."""
+OBLIGATION_STATE_OVERDUE: ObligationState.ValueType  # 2
+"""Not executed, and its time has passed."""
+Global___ObligationState: _TypeAlias = ObligationState  # noqa: Y015
+
+class _DutyOutcome:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DutyOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DutyOutcome.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DUTY_OUTCOME_UNSPECIFIED: _DutyOutcome.ValueType  # 0
+    """Not yet; in a command: refused."""
+    DUTY_OUTCOME_EXECUTED: _DutyOutcome.ValueType  # 1
+    """It was done."""
+    DUTY_OUTCOME_NOT_NEEDED: _DutyOutcome.ValueType  # 2
+    """It turned out not to be needed; says why."""
+    DUTY_OUTCOME_JUSTIFIED: _DutyOutcome.ValueType  # 3
+    """A review found that the emergency access was right; says why."""
+    DUTY_OUTCOME_NOT_JUSTIFIED: _DutyOutcome.ValueType  # 4
+    """A review found that the emergency access was wrong; says why."""
+    DUTY_OUTCOME_OBJECTION_RECORDED: _DutyOutcome.ValueType  # 5
+    """An objection was recorded; set by the command that records it."""
+    DUTY_OUTCOME_NOT_AN_OBJECTION: _DutyOutcome.ValueType  # 6
+    """The resident, asked, did not mean to object; says why."""
+
+class DutyOutcome(_DutyOutcome, metaclass=_DutyOutcomeEnumTypeWrapper):
+    """How a duty ended."""
+
+DUTY_OUTCOME_UNSPECIFIED: DutyOutcome.ValueType  # 0
+"""Not yet; in a command: refused."""
+DUTY_OUTCOME_EXECUTED: DutyOutcome.ValueType  # 1
+"""It was done."""
+DUTY_OUTCOME_NOT_NEEDED: DutyOutcome.ValueType  # 2
+"""It turned out not to be needed; says why."""
+DUTY_OUTCOME_JUSTIFIED: DutyOutcome.ValueType  # 3
+"""A review found that the emergency access was right; says why."""
+DUTY_OUTCOME_NOT_JUSTIFIED: DutyOutcome.ValueType  # 4
+"""A review found that the emergency access was wrong; says why."""
+DUTY_OUTCOME_OBJECTION_RECORDED: DutyOutcome.ValueType  # 5
+"""An objection was recorded; set by the command that records it."""
+DUTY_OUTCOME_NOT_AN_OBJECTION: DutyOutcome.ValueType  # 6
+"""The resident, asked, did not mean to object; says why."""
+Global___DutyOutcome: _TypeAlias = DutyOutcome  # noqa: Y015
 
 @_typing.final
 class ListDecisionsRequest(_message.Message):
@@ -133,3 +199,227 @@ class ListDecisionsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListDecisionsResponse: _TypeAlias = ListDecisionsResponse  # noqa: Y015
+
+@_typing.final
+class ListObligationsRequest(_message.Message):
+    """Asks for duties."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLAIM_FIELD_NUMBER: _builtins.int
+    FIELDS_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    DUTIES_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    state: Global___ObligationState.ValueType
+    """Open, overdue, or all."""
+    page_size: _builtins.int
+    """At most 200; 0 for 50."""
+    page_token: _builtins.str
+    """Of the page before."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground: FG-AUDIT-39."""
+
+    @_builtins.property
+    def fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Wanted fields, such as "obligations.duty"."""
+
+    @_builtins.property
+    def duties(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only these duties, such as "REVIEW-1-WORKDAY"; all where empty."""
+
+    def __init__(
+        self,
+        *,
+        claim: _common_pb2.Claim | None = ...,
+        fields: _abc.Iterable[_builtins.str] | None = ...,
+        state: Global___ObligationState.ValueType = ...,
+        duties: _abc.Iterable[_builtins.str] | None = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "duties", b"duties", "fields", b"fields", "page_size", b"page_size", "page_token", b"page_token", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListObligationsRequest: _TypeAlias = ListObligationsRequest  # noqa: Y015
+
+@_typing.final
+class Obligation(_message.Message):
+    """One duty of one decision."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DECISION_ID_FIELD_NUMBER: _builtins.int
+    DUTY_FIELD_NUMBER: _builtins.int
+    ORGANISATION_FIELD_NUMBER: _builtins.int
+    TASK_FIELD_NUMBER: _builtins.int
+    PROFESSIONAL_FIELD_NUMBER: _builtins.int
+    RESIDENT_PSEUDONYM_FIELD_NUMBER: _builtins.int
+    DECIDE_TIME_FIELD_NUMBER: _builtins.int
+    DUE_TIME_FIELD_NUMBER: _builtins.int
+    EXECUTE_TIME_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    HOW_FIELD_NUMBER: _builtins.int
+    EXECUTED_BY_FIELD_NUMBER: _builtins.int
+    decision_id: _builtins.str
+    """The decision that brought it."""
+    duty: _builtins.str
+    """What has to be done, such as "REVIEW-1-WORKDAY"."""
+    organisation: _builtins.str
+    """OIN of who asked."""
+    task: _builtins.str
+    """In which task."""
+    professional: _builtins.str
+    """The professional's opaque id."""
+    resident_pseudonym: _builtins.str
+    """Pseudonym of the resident in this log."""
+    outcome: Global___DutyOutcome.ValueType
+    """How it ended; unspecified while it is open."""
+    how: _builtins.str
+    """In which way, such as "fetched" or "clock"."""
+    executed_by: _builtins.str
+    """Who executed it: an OIN, a slash and a person's opaque id, or "system"."""
+    @_builtins.property
+    def decide_time(self) -> _timestamp_pb2.Timestamp:
+        """When the decision was taken."""
+
+    @_builtins.property
+    def due_time(self) -> _timestamp_pb2.Timestamp:
+        """By when it has to be executed."""
+
+    @_builtins.property
+    def execute_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was executed; unset while it is open."""
+
+    def __init__(
+        self,
+        *,
+        decision_id: _builtins.str = ...,
+        duty: _builtins.str = ...,
+        organisation: _builtins.str = ...,
+        task: _builtins.str = ...,
+        professional: _builtins.str = ...,
+        resident_pseudonym: _builtins.str = ...,
+        decide_time: _timestamp_pb2.Timestamp | None = ...,
+        due_time: _timestamp_pb2.Timestamp | None = ...,
+        execute_time: _timestamp_pb2.Timestamp | None = ...,
+        outcome: Global___DutyOutcome.ValueType = ...,
+        how: _builtins.str = ...,
+        executed_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["decide_time", b"decide_time", "due_time", b"due_time", "execute_time", b"execute_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decide_time", b"decide_time", "decision_id", b"decision_id", "due_time", b"due_time", "duty", b"duty", "execute_time", b"execute_time", "executed_by", b"executed_by", "how", b"how", "organisation", b"organisation", "outcome", b"outcome", "professional", b"professional", "resident_pseudonym", b"resident_pseudonym", "task", b"task"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Obligation: _TypeAlias = Obligation  # noqa: Y015
+
+@_typing.final
+class ListObligationsResponse(_message.Message):
+    """A page of duties."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OBLIGATIONS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    DECISION_ID_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty on the last page."""
+    decision_id: _builtins.str
+    """The recorded decision behind this answer."""
+    @_builtins.property
+    def obligations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Obligation]:
+        """In the order of the decisions that brought them."""
+
+    def __init__(
+        self,
+        *,
+        obligations: _abc.Iterable[Global___Obligation] | None = ...,
+        next_page_token: _builtins.str = ...,
+        decision_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision_id", b"decision_id", "next_page_token", b"next_page_token", "obligations", b"obligations"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListObligationsResponse: _TypeAlias = ListObligationsResponse  # noqa: Y015
+
+@_typing.final
+class ExecuteObligationRequest(_message.Message):
+    """Records how a duty was executed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CLAIM_FIELD_NUMBER: _builtins.int
+    OF_DECISION_ID_FIELD_NUMBER: _builtins.int
+    DUTY_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    HOW_FIELD_NUMBER: _builtins.int
+    REMARK_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Same id and same content: same answer."""
+    of_decision_id: _builtins.str
+    """The decision that brought it; not `decision_id`, which is this command's own."""
+    duty: _builtins.str
+    """The duty."""
+    outcome: Global___DutyOutcome.ValueType
+    """How it ended."""
+    how: _builtins.str
+    """In which way, such as "letter" or "phone"."""
+    remark: _builtins.str
+    """Why; asked of a verdict, and where nothing was done."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground: FG-WATCH-39."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        claim: _common_pb2.Claim | None = ...,
+        of_decision_id: _builtins.str = ...,
+        duty: _builtins.str = ...,
+        outcome: Global___DutyOutcome.ValueType = ...,
+        how: _builtins.str = ...,
+        remark: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "duty", b"duty", "how", b"how", "of_decision_id", b"of_decision_id", "outcome", b"outcome", "remark", b"remark", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExecuteObligationRequest: _TypeAlias = ExecuteObligationRequest  # noqa: Y015
+
+@_typing.final
+class ExecuteObligationResponse(_message.Message):
+    """It is recorded; of two who say how a duty ended, the first counts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def receipt(self) -> _common_pb2.Receipt:
+        """Proof to keep."""
+
+    def __init__(
+        self,
+        *,
+        receipt: _common_pb2.Receipt | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExecuteObligationResponse: _TypeAlias = ExecuteObligationResponse  # noqa: Y015

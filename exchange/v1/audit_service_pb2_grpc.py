@@ -40,6 +40,16 @@ class AuditServiceStub:
                 request_serializer=exchange_dot_v1_dot_audit__service__pb2.ListDecisionsRequest.SerializeToString,
                 response_deserializer=exchange_dot_v1_dot_audit__service__pb2.ListDecisionsResponse.FromString,
                 _registered_method=True)
+        self.ListObligations = channel.unary_unary(
+                '/exchange.v1.AuditService/ListObligations',
+                request_serializer=exchange_dot_v1_dot_audit__service__pb2.ListObligationsRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_audit__service__pb2.ListObligationsResponse.FromString,
+                _registered_method=True)
+        self.ExecuteObligation = channel.unary_unary(
+                '/exchange.v1.AuditService/ExecuteObligation',
+                request_serializer=exchange_dot_v1_dot_audit__service__pb2.ExecuteObligationRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_audit__service__pb2.ExecuteObligationResponse.FromString,
+                _registered_method=True)
 
 
 class AuditServiceServicer:
@@ -53,6 +63,21 @@ class AuditServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListObligations(self, request, context):
+        """Lists what has to be done because of decisions, by when, and how it ended, in the order of the decisions.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExecuteObligation(self, request, context):
+        """Records how a duty was executed, such as the verdict of a review; by somebody else than who caused it.
+        Fails with FAILED_PRECONDITION, reason RULE_BROKEN, for a duty the service executes itself.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AuditServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -60,6 +85,16 @@ def add_AuditServiceServicer_to_server(servicer, server):
                     servicer.ListDecisions,
                     request_deserializer=exchange_dot_v1_dot_audit__service__pb2.ListDecisionsRequest.FromString,
                     response_serializer=exchange_dot_v1_dot_audit__service__pb2.ListDecisionsResponse.SerializeToString,
+            ),
+            'ListObligations': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListObligations,
+                    request_deserializer=exchange_dot_v1_dot_audit__service__pb2.ListObligationsRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_audit__service__pb2.ListObligationsResponse.SerializeToString,
+            ),
+            'ExecuteObligation': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExecuteObligation,
+                    request_deserializer=exchange_dot_v1_dot_audit__service__pb2.ExecuteObligationRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_audit__service__pb2.ExecuteObligationResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -90,6 +125,60 @@ class AuditService:
             '/exchange.v1.AuditService/ListDecisions',
             exchange_dot_v1_dot_audit__service__pb2.ListDecisionsRequest.SerializeToString,
             exchange_dot_v1_dot_audit__service__pb2.ListDecisionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListObligations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.AuditService/ListObligations',
+            exchange_dot_v1_dot_audit__service__pb2.ListObligationsRequest.SerializeToString,
+            exchange_dot_v1_dot_audit__service__pb2.ListObligationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExecuteObligation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.AuditService/ExecuteObligation',
+            exchange_dot_v1_dot_audit__service__pb2.ExecuteObligationRequest.SerializeToString,
+            exchange_dot_v1_dot_audit__service__pb2.ExecuteObligationResponse.FromString,
             options,
             channel_credentials,
             insecure,

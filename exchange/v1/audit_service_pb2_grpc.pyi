@@ -35,6 +35,12 @@ class AuditServiceStub:
     def __new__(cls, channel: _aio.Channel) -> AuditServiceAsyncStub: ...
     ListDecisions: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.ListDecisionsRequest, _audit_service_pb2.ListDecisionsResponse]
     """Lists decisions in the order they were taken. Reading is itself a recorded decision."""
+    ListObligations: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.ListObligationsRequest, _audit_service_pb2.ListObligationsResponse]
+    """Lists what has to be done because of decisions, by when, and how it ended, in the order of the decisions."""
+    ExecuteObligation: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.ExecuteObligationRequest, _audit_service_pb2.ExecuteObligationResponse]
+    """Records how a duty was executed, such as the verdict of a review; by somebody else than who caused it.
+    Fails with FAILED_PRECONDITION, reason RULE_BROKEN, for a duty the service executes itself.
+    """
 
 @_typing.type_check_only
 class AuditServiceAsyncStub(AuditServiceStub):
@@ -43,6 +49,12 @@ class AuditServiceAsyncStub(AuditServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListDecisions: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.ListDecisionsRequest, _audit_service_pb2.ListDecisionsResponse]  # type: ignore[assignment]
     """Lists decisions in the order they were taken. Reading is itself a recorded decision."""
+    ListObligations: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.ListObligationsRequest, _audit_service_pb2.ListObligationsResponse]  # type: ignore[assignment]
+    """Lists what has to be done because of decisions, by when, and how it ended, in the order of the decisions."""
+    ExecuteObligation: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.ExecuteObligationRequest, _audit_service_pb2.ExecuteObligationResponse]  # type: ignore[assignment]
+    """Records how a duty was executed, such as the verdict of a review; by somebody else than who caused it.
+    Fails with FAILED_PRECONDITION, reason RULE_BROKEN, for a duty the service executes itself.
+    """
 
 class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
     """For the privacy officer (FG): decisions over all residents, which the officer knows by a pseudonym of this log only."""
@@ -54,5 +66,23 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_audit_service_pb2.ListDecisionsResponse, _abc.Awaitable[_audit_service_pb2.ListDecisionsResponse]]:
         """Lists decisions in the order they were taken. Reading is itself a recorded decision."""
+
+    @_abc_1.abstractmethod
+    def ListObligations(
+        self,
+        request: _audit_service_pb2.ListObligationsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_service_pb2.ListObligationsResponse, _abc.Awaitable[_audit_service_pb2.ListObligationsResponse]]:
+        """Lists what has to be done because of decisions, by when, and how it ended, in the order of the decisions."""
+
+    @_abc_1.abstractmethod
+    def ExecuteObligation(
+        self,
+        request: _audit_service_pb2.ExecuteObligationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_service_pb2.ExecuteObligationResponse, _abc.Awaitable[_audit_service_pb2.ExecuteObligationResponse]]:
+        """Records how a duty was executed, such as the verdict of a review; by somebody else than who caused it.
+        Fails with FAILED_PRECONDITION, reason RULE_BROKEN, for a duty the service executes itself.
+        """
 
 def add_AuditServiceServicer_to_server(servicer: AuditServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

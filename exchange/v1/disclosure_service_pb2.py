@@ -27,7 +27,7 @@ from exchange.v1 import options_pb2 as exchange_dot_v1_dot_options__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$exchange/v1/disclosure_service.proto\x12\x0b\x65xchange.v1\x1a\x18\x65xchange/v1/common.proto\x1a\x19\x65xchange/v1/options.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe0\x01\n\x16ListDisclosuresRequest\x12)\n\x05\x63laim\x18\x01 \x01(\x0b\x32\x12.exchange.v1.ClaimB\x06\x92\xb5\x18\x02\x08\x01\x12\x1f\n\x07\x63\x61se_id\x18\x02 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12 \n\x06\x66ields\x18\x03 \x03(\tB\x10\x92\xb5\x18\x0c\x08\x01\x18\x64\"\x04path(\x1e\x12\x15\n\rallow_partial\x18\x04 \x01(\x08\x12\x1c\n\tpage_size\x18\x05 \x01(\x05\x42\t\x92\xb5\x18\x05\x38\x90\x03@\x01\x12#\n\npage_token\x18\x06 \x01(\tB\x0f\x92\xb5\x18\x0b\x18\xc8\x01\"\x06\x63ursor\"\x8f\x04\n\nDisclosure\x12\x1e\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\tB\t\x8a\xb5\x18\x05\n\x03LOG\x12:\n\x0b\x64\x65\x63ide_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\t\x8a\xb5\x18\x05\n\x03LOG\x12\x1f\n\x0corganisation\x18\x03 \x01(\tB\t\x8a\xb5\x18\x05\n\x03LOG\x12\x17\n\x04task\x18\x04 \x01(\tB\t\x8a\xb5\x18\x05\n\x03LOG\x12$\n\x0cprofessional\x18\x05 \x01(\tB\x0e\x80\x01\x01\x8a\xb5\x18\x07\n\x03LOG(\x01\x12\x30\n\x07purpose\x18\x06 \x01(\x0e\x32\x14.exchange.v1.PurposeB\t\x8a\xb5\x18\x05\n\x03LOG\x12\x1e\n\x0blegal_basis\x18\x07 \x01(\tB\t\x8a\xb5\x18\x05\n\x03LOG\x12\x19\n\x06\x61\x63tion\x18\x08 \x01(\tB\t\x8a\xb5\x18\x05\n\x03LOG\x12\x1a\n\x07outcome\x18\t \x01(\tB\t\x8a\xb5\x18\x05\n\x03LOG\x12\x1e\n\x05rules\x18\n \x03(\tB\x0f\x8a\xb5\x18\x05\n\x03LOG\x92\xb5\x18\x02((\x12,\n\x0freleased_fields\x18\x0b \x03(\tB\x13\x80\x01\x01\x8a\xb5\x18\x05\n\x03LOG\x92\xb5\x18\x03(\xc8\x01\x12,\n\x0fwithheld_fields\x18\x0c \x03(\tB\x13\x80\x01\x01\x8a\xb5\x18\x05\n\x03LOG\x92\xb5\x18\x03(\xc8\x01\x12!\n\x0b\x65xplanation\x18\r \x01(\tB\x0c\x80\x01\x01\x8a\xb5\x18\x05\n\x03LOG\x12\x1d\n\nleaf_index\x18\x0e \x01(\x03\x42\t\x8a\xb5\x18\x05\n\x03LOG\"\x9f\x01\n\x17ListDisclosuresResponse\x12\x35\n\x0b\x64isclosures\x18\x01 \x03(\x0b\x32\x17.exchange.v1.DisclosureB\x07\x92\xb5\x18\x03(\xc8\x01\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x03 \x01(\t\x12\x1f\n\x0fwithheld_fields\x18\x04 \x03(\tB\x06\x92\xb5\x18\x02(\x1e\x32v\n\x11\x44isclosureService\x12\x61\n\x0fListDisclosures\x12#.exchange.v1.ListDisclosuresRequest\x1a$.exchange.v1.ListDisclosuresResponse\"\x03\x90\x02\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$exchange/v1/disclosure_service.proto\x12\x0b\x65xchange.v1\x1a\x18\x65xchange/v1/common.proto\x1a\x19\x65xchange/v1/options.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe0\x01\n\x16ListDisclosuresRequest\x12)\n\x05\x63laim\x18\x01 \x01(\x0b\x32\x12.exchange.v1.ClaimB\x06\x92\xb5\x18\x02\x08\x01\x12\x1f\n\x07\x63\x61se_id\x18\x02 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12 \n\x06\x66ields\x18\x03 \x03(\tB\x10\x92\xb5\x18\x0c\x08\x01\x18\x64\"\x04path(\x1e\x12\x15\n\rallow_partial\x18\x04 \x01(\x08\x12\x1c\n\tpage_size\x18\x05 \x01(\x05\x42\t\x92\xb5\x18\x05\x38\x90\x03@\x01\x12#\n\npage_token\x18\x06 \x01(\tB\x0f\x92\xb5\x18\x0b\x18\xc8\x01\"\x06\x63ursor\"\x8f\x04\n\nDisclosure\x12\x1e\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\tB\t\x8a\xb5\x18\x05\n\x03LOG\x12:\n\x0b\x64\x65\x63ide_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\t\x8a\xb5\x18\x05\n\x03LOG\x12\x1f\n\x0corganisation\x18\x03 \x01(\tB\t\x8a\xb5\x18\x05\n\x03LOG\x12\x17\n\x04task\x18\x04 \x01(\tB\t\x8a\xb5\x18\x05\n\x03LOG\x12$\n\x0cprofessional\x18\x05 \x01(\tB\x0e\x80\x01\x01\x8a\xb5\x18\x07\n\x03LOG(\x01\x12\x30\n\x07purpose\x18\x06 \x01(\x0e\x32\x14.exchange.v1.PurposeB\t\x8a\xb5\x18\x05\n\x03LOG\x12\x1e\n\x0blegal_basis\x18\x07 \x01(\tB\t\x8a\xb5\x18\x05\n\x03LOG\x12\x19\n\x06\x61\x63tion\x18\x08 \x01(\tB\t\x8a\xb5\x18\x05\n\x03LOG\x12\x1a\n\x07outcome\x18\t \x01(\tB\t\x8a\xb5\x18\x05\n\x03LOG\x12\x1e\n\x05rules\x18\n \x03(\tB\x0f\x8a\xb5\x18\x05\n\x03LOG\x92\xb5\x18\x02((\x12,\n\x0freleased_fields\x18\x0b \x03(\tB\x13\x80\x01\x01\x8a\xb5\x18\x05\n\x03LOG\x92\xb5\x18\x03(\xc8\x01\x12,\n\x0fwithheld_fields\x18\x0c \x03(\tB\x13\x80\x01\x01\x8a\xb5\x18\x05\n\x03LOG\x92\xb5\x18\x03(\xc8\x01\x12!\n\x0b\x65xplanation\x18\r \x01(\tB\x0c\x80\x01\x01\x8a\xb5\x18\x05\n\x03LOG\x12\x1d\n\nleaf_index\x18\x0e \x01(\x03\x42\t\x8a\xb5\x18\x05\n\x03LOG\"\x9f\x01\n\x17ListDisclosuresResponse\x12\x35\n\x0b\x64isclosures\x18\x01 \x03(\x0b\x32\x17.exchange.v1.DisclosureB\x07\x92\xb5\x18\x03(\xc8\x01\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x03 \x01(\t\x12\x1f\n\x0fwithheld_fields\x18\x04 \x03(\tB\x06\x92\xb5\x18\x02(\x1e\"\xc5\x01\n\x12ListNoticesRequest\x12)\n\x05\x63laim\x18\x01 \x01(\x0b\x32\x12.exchange.v1.ClaimB\x06\x92\xb5\x18\x02\x08\x01\x12\x1f\n\x07\x63\x61se_id\x18\x02 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12 \n\x06\x66ields\x18\x03 \x03(\tB\x10\x92\xb5\x18\x0c\x08\x01\x18\x64\"\x04path(\x1e\x12\x1c\n\tpage_size\x18\x04 \x01(\x05\x42\t\x92\xb5\x18\x05\x38\x90\x03@\x01\x12#\n\npage_token\x18\x05 \x01(\tB\x0f\x92\xb5\x18\x0b\x18\xc8\x01\"\x06\x63ursor\"\xc6\x02\n\x06Notice\x12\x1e\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\tB\t\x8a\xb5\x18\x05\n\x03LOG\x12\x17\n\x04\x64uty\x18\x02 \x01(\tB\t\x8a\xb5\x18\x05\n\x03LOG\x12:\n\x0b\x64\x65\x63ide_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\t\x8a\xb5\x18\x05\n\x03LOG\x12\x1f\n\x0corganisation\x18\x04 \x01(\tB\t\x8a\xb5\x18\x05\n\x03LOG\x12\x17\n\x04task\x18\x05 \x01(\tB\t\x8a\xb5\x18\x05\n\x03LOG\x12\x30\n\x07purpose\x18\x06 \x01(\x0e\x32\x14.exchange.v1.PurposeB\t\x8a\xb5\x18\x05\n\x03LOG\x12!\n\x0b\x65xplanation\x18\x07 \x01(\tB\x0c\x80\x01\x01\x8a\xb5\x18\x05\n\x03LOG\x12\x38\n\ttold_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\t\x8a\xb5\x18\x05\n\x03LOG\"r\n\x13ListNoticesResponse\x12-\n\x07notices\x18\x01 \x03(\x0b\x32\x13.exchange.v1.NoticeB\x07\x92\xb5\x18\x03(\xc8\x01\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x03 \x01(\t2\xcd\x01\n\x11\x44isclosureService\x12\x61\n\x0fListDisclosures\x12#.exchange.v1.ListDisclosuresRequest\x1a$.exchange.v1.ListDisclosuresResponse\"\x03\x90\x02\x02\x12U\n\x0bListNotices\x12\x1f.exchange.v1.ListNoticesRequest\x1a .exchange.v1.ListNoticesResponse\"\x03\x90\x02\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -76,14 +76,50 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTDISCLOSURESRESPONSE'].fields_by_name['disclosures']._serialized_options = b'\222\265\030\003(\310\001'
   _globals['_LISTDISCLOSURESRESPONSE'].fields_by_name['withheld_fields']._loaded_options = None
   _globals['_LISTDISCLOSURESRESPONSE'].fields_by_name['withheld_fields']._serialized_options = b'\222\265\030\002(\036'
+  _globals['_LISTNOTICESREQUEST'].fields_by_name['claim']._loaded_options = None
+  _globals['_LISTNOTICESREQUEST'].fields_by_name['claim']._serialized_options = b'\222\265\030\002\010\001'
+  _globals['_LISTNOTICESREQUEST'].fields_by_name['case_id']._loaded_options = None
+  _globals['_LISTNOTICESREQUEST'].fields_by_name['case_id']._serialized_options = b'\222\265\030\n\010\001\030$\"\004uuid'
+  _globals['_LISTNOTICESREQUEST'].fields_by_name['fields']._loaded_options = None
+  _globals['_LISTNOTICESREQUEST'].fields_by_name['fields']._serialized_options = b'\222\265\030\014\010\001\030d\"\004path(\036'
+  _globals['_LISTNOTICESREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTNOTICESREQUEST'].fields_by_name['page_size']._serialized_options = b'\222\265\030\0058\220\003@\001'
+  _globals['_LISTNOTICESREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTNOTICESREQUEST'].fields_by_name['page_token']._serialized_options = b'\222\265\030\013\030\310\001\"\006cursor'
+  _globals['_NOTICE'].fields_by_name['decision_id']._loaded_options = None
+  _globals['_NOTICE'].fields_by_name['decision_id']._serialized_options = b'\212\265\030\005\n\003LOG'
+  _globals['_NOTICE'].fields_by_name['duty']._loaded_options = None
+  _globals['_NOTICE'].fields_by_name['duty']._serialized_options = b'\212\265\030\005\n\003LOG'
+  _globals['_NOTICE'].fields_by_name['decide_time']._loaded_options = None
+  _globals['_NOTICE'].fields_by_name['decide_time']._serialized_options = b'\212\265\030\005\n\003LOG'
+  _globals['_NOTICE'].fields_by_name['organisation']._loaded_options = None
+  _globals['_NOTICE'].fields_by_name['organisation']._serialized_options = b'\212\265\030\005\n\003LOG'
+  _globals['_NOTICE'].fields_by_name['task']._loaded_options = None
+  _globals['_NOTICE'].fields_by_name['task']._serialized_options = b'\212\265\030\005\n\003LOG'
+  _globals['_NOTICE'].fields_by_name['purpose']._loaded_options = None
+  _globals['_NOTICE'].fields_by_name['purpose']._serialized_options = b'\212\265\030\005\n\003LOG'
+  _globals['_NOTICE'].fields_by_name['explanation']._loaded_options = None
+  _globals['_NOTICE'].fields_by_name['explanation']._serialized_options = b'\200\001\001\212\265\030\005\n\003LOG'
+  _globals['_NOTICE'].fields_by_name['told_time']._loaded_options = None
+  _globals['_NOTICE'].fields_by_name['told_time']._serialized_options = b'\212\265\030\005\n\003LOG'
+  _globals['_LISTNOTICESRESPONSE'].fields_by_name['notices']._loaded_options = None
+  _globals['_LISTNOTICESRESPONSE'].fields_by_name['notices']._serialized_options = b'\222\265\030\003(\310\001'
   _globals['_DISCLOSURESERVICE'].methods_by_name['ListDisclosures']._loaded_options = None
   _globals['_DISCLOSURESERVICE'].methods_by_name['ListDisclosures']._serialized_options = b'\220\002\002'
+  _globals['_DISCLOSURESERVICE'].methods_by_name['ListNotices']._loaded_options = None
+  _globals['_DISCLOSURESERVICE'].methods_by_name['ListNotices']._serialized_options = b'\220\002\002'
   _globals['_LISTDISCLOSURESREQUEST']._serialized_start=140
   _globals['_LISTDISCLOSURESREQUEST']._serialized_end=364
   _globals['_DISCLOSURE']._serialized_start=367
   _globals['_DISCLOSURE']._serialized_end=894
   _globals['_LISTDISCLOSURESRESPONSE']._serialized_start=897
   _globals['_LISTDISCLOSURESRESPONSE']._serialized_end=1056
-  _globals['_DISCLOSURESERVICE']._serialized_start=1058
-  _globals['_DISCLOSURESERVICE']._serialized_end=1176
+  _globals['_LISTNOTICESREQUEST']._serialized_start=1059
+  _globals['_LISTNOTICESREQUEST']._serialized_end=1256
+  _globals['_NOTICE']._serialized_start=1259
+  _globals['_NOTICE']._serialized_end=1585
+  _globals['_LISTNOTICESRESPONSE']._serialized_start=1587
+  _globals['_LISTNOTICESRESPONSE']._serialized_end=1701
+  _globals['_DISCLOSURESERVICE']._serialized_start=1704
+  _globals['_DISCLOSURESERVICE']._serialized_end=1909
 # @@protoc_insertion_point(module_scope)

@@ -40,6 +40,11 @@ class DisclosureServiceStub:
                 request_serializer=exchange_dot_v1_dot_disclosure__service__pb2.ListDisclosuresRequest.SerializeToString,
                 response_deserializer=exchange_dot_v1_dot_disclosure__service__pb2.ListDisclosuresResponse.FromString,
                 _registered_method=True)
+        self.ListNotices = channel.unary_unary(
+                '/exchange.v1.DisclosureService/ListNotices',
+                request_serializer=exchange_dot_v1_dot_disclosure__service__pb2.ListNoticesRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_disclosure__service__pb2.ListNoticesResponse.FromString,
+                _registered_method=True)
 
 
 class DisclosureServiceServicer:
@@ -53,6 +58,13 @@ class DisclosureServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListNotices(self, request, context):
+        """Lists what the resident must be told, newest first. What is on the page counts as told from then on.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_DisclosureServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -60,6 +72,11 @@ def add_DisclosureServiceServicer_to_server(servicer, server):
                     servicer.ListDisclosures,
                     request_deserializer=exchange_dot_v1_dot_disclosure__service__pb2.ListDisclosuresRequest.FromString,
                     response_serializer=exchange_dot_v1_dot_disclosure__service__pb2.ListDisclosuresResponse.SerializeToString,
+            ),
+            'ListNotices': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListNotices,
+                    request_deserializer=exchange_dot_v1_dot_disclosure__service__pb2.ListNoticesRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_disclosure__service__pb2.ListNoticesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -90,6 +107,33 @@ class DisclosureService:
             '/exchange.v1.DisclosureService/ListDisclosures',
             exchange_dot_v1_dot_disclosure__service__pb2.ListDisclosuresRequest.SerializeToString,
             exchange_dot_v1_dot_disclosure__service__pb2.ListDisclosuresResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListNotices(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.DisclosureService/ListNotices',
+            exchange_dot_v1_dot_disclosure__service__pb2.ListNoticesRequest.SerializeToString,
+            exchange_dot_v1_dot_disclosure__service__pb2.ListNoticesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -35,6 +35,8 @@ class DisclosureServiceStub:
     def __new__(cls, channel: _aio.Channel) -> DisclosureServiceAsyncStub: ...
     ListDisclosures: _grpc.UnaryUnaryMultiCallable[_disclosure_service_pb2.ListDisclosuresRequest, _disclosure_service_pb2.ListDisclosuresResponse]
     """Lists decisions on the resident's data, refusals included, newest first."""
+    ListNotices: _grpc.UnaryUnaryMultiCallable[_disclosure_service_pb2.ListNoticesRequest, _disclosure_service_pb2.ListNoticesResponse]
+    """Lists what the resident must be told, newest first. What is on the page counts as told from then on."""
 
 @_typing.type_check_only
 class DisclosureServiceAsyncStub(DisclosureServiceStub):
@@ -43,6 +45,8 @@ class DisclosureServiceAsyncStub(DisclosureServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListDisclosures: _aio.UnaryUnaryMultiCallable[_disclosure_service_pb2.ListDisclosuresRequest, _disclosure_service_pb2.ListDisclosuresResponse]  # type: ignore[assignment]
     """Lists decisions on the resident's data, refusals included, newest first."""
+    ListNotices: _aio.UnaryUnaryMultiCallable[_disclosure_service_pb2.ListNoticesRequest, _disclosure_service_pb2.ListNoticesResponse]  # type: ignore[assignment]
+    """Lists what the resident must be told, newest first. What is on the page counts as told from then on."""
 
 class DisclosureServiceServicer(metaclass=_abc_1.ABCMeta):
     """Who asked what of a resident's data, and what was decided: for the resident (GDPR 15)."""
@@ -54,5 +58,13 @@ class DisclosureServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_disclosure_service_pb2.ListDisclosuresResponse, _abc.Awaitable[_disclosure_service_pb2.ListDisclosuresResponse]]:
         """Lists decisions on the resident's data, refusals included, newest first."""
+
+    @_abc_1.abstractmethod
+    def ListNotices(
+        self,
+        request: _disclosure_service_pb2.ListNoticesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_disclosure_service_pb2.ListNoticesResponse, _abc.Awaitable[_disclosure_service_pb2.ListNoticesResponse]]:
+        """Lists what the resident must be told, newest first. What is on the page counts as told from then on."""
 
 def add_DisclosureServiceServicer_to_server(servicer: DisclosureServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -8,6 +8,7 @@ from exchange.v1 import common_pb2 as _common_pb2
 from exchange.v1 import plan_pb2 as _plan_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 import builtins as _builtins
 import sys
@@ -799,6 +800,7 @@ class GetPlanResponse(_message.Message):
     WITHHELD_FIELDS_FIELD_NUMBER: _builtins.int
     RULES_FIELD_NUMBER: _builtins.int
     OBLIGATIONS_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     decision_id: _builtins.str
     """The recorded decision behind this answer."""
     @_builtins.property
@@ -817,6 +819,10 @@ class GetPlanResponse(_message.Message):
     def obligations(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What the caller must do with this answer, such as "TTL-60M"."""
 
+    @_builtins.property
+    def expire_time(self) -> _timestamp_pb2.Timestamp:
+        """Until when what was given may be used, where that ends; after it the same need is a new claim."""
+
     def __init__(
         self,
         *,
@@ -825,10 +831,11 @@ class GetPlanResponse(_message.Message):
         withheld_fields: _abc.Iterable[_builtins.str] | None = ...,
         rules: _abc.Iterable[_builtins.str] | None = ...,
         obligations: _abc.Iterable[_builtins.str] | None = ...,
+        expire_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["plan", b"plan"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time", "plan", b"plan"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision_id", b"decision_id", "obligations", b"obligations", "plan", b"plan", "rules", b"rules", "withheld_fields", b"withheld_fields"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision_id", b"decision_id", "expire_time", b"expire_time", "obligations", b"obligations", "plan", b"plan", "rules", b"rules", "withheld_fields", b"withheld_fields"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -140,30 +140,6 @@ EVIDENCE_SOURCE_STATEMENT: EvidenceSource.ValueType  # 4
 """What the person said, written down by a professional."""
 Global___EvidenceSource: _TypeAlias = EvidenceSource  # noqa: Y015
 
-class _DeterminationKind:
-    ValueType = _typing.NewType("ValueType", _builtins.int)
-    V: _TypeAlias = ValueType  # noqa: Y015
-
-class _DeterminationKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DeterminationKind.ValueType], _builtins.type):
-    DESCRIPTOR: _descriptor.EnumDescriptor
-    DETERMINATION_KIND_UNSPECIFIED: _DeterminationKind.ValueType  # 0
-    """Refused."""
-    DETERMINATION_KIND_CONTRARY_TO_CHILD_INTEREST: _DeterminationKind.ValueType  # 1
-    """A representative's access goes against the child's interest (Wmo 5.3.2(3), UAVG 41)."""
-    DETERMINATION_KIND_STAFF_IDENTITY_NEEDED: _DeterminationKind.ValueType  # 2
-    """The resident needs to know which professional looked (CJEU C-579/21)."""
-
-class DeterminationKind(_DeterminationKind, metaclass=_DeterminationKindEnumTypeWrapper):
-    """What is weighed once and recorded."""
-
-DETERMINATION_KIND_UNSPECIFIED: DeterminationKind.ValueType  # 0
-"""Refused."""
-DETERMINATION_KIND_CONTRARY_TO_CHILD_INTEREST: DeterminationKind.ValueType  # 1
-"""A representative's access goes against the child's interest (Wmo 5.3.2(3), UAVG 41)."""
-DETERMINATION_KIND_STAFF_IDENTITY_NEEDED: DeterminationKind.ValueType  # 2
-"""The resident needs to know which professional looked (CJEU C-579/21)."""
-Global___DeterminationKind: _TypeAlias = DeterminationKind  # noqa: Y015
-
 class _Arbiter:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -447,78 +423,6 @@ class JudgeCapacityResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___JudgeCapacityResponse: _TypeAlias = JudgeCapacityResponse  # noqa: Y015
-
-@_typing.final
-class RecordDeterminationRequest(_message.Message):
-    """Records what was weighed."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    REQUEST_ID_FIELD_NUMBER: _builtins.int
-    CLAIM_FIELD_NUMBER: _builtins.int
-    CASE_ID_FIELD_NUMBER: _builtins.int
-    KIND_FIELD_NUMBER: _builtins.int
-    HOLDS_FIELD_NUMBER: _builtins.int
-    REPRESENTATIVE_ID_FIELD_NUMBER: _builtins.int
-    REASON_FIELD_NUMBER: _builtins.int
-    request_id: _builtins.str
-    """Same id and same content: same answer."""
-    case_id: _builtins.str
-    """The resident's case."""
-    kind: Global___DeterminationKind.ValueType
-    """What was weighed."""
-    holds: _builtins.bool
-    """Whether it was found so."""
-    representative_id: _builtins.str
-    """About whom; empty for every representative, and for the resident."""
-    reason: _builtins.str
-    """What it rests on."""
-    @_builtins.property
-    def claim(self) -> _common_pb2.Claim:
-        """On what ground."""
-
-    def __init__(
-        self,
-        *,
-        request_id: _builtins.str = ...,
-        claim: _common_pb2.Claim | None = ...,
-        case_id: _builtins.str = ...,
-        kind: Global___DeterminationKind.ValueType = ...,
-        holds: _builtins.bool = ...,
-        representative_id: _builtins.str = ...,
-        reason: _builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "claim", b"claim", "holds", b"holds", "kind", b"kind", "reason", b"reason", "representative_id", b"representative_id", "request_id", b"request_id"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___RecordDeterminationRequest: _TypeAlias = RecordDeterminationRequest  # noqa: Y015
-
-@_typing.final
-class RecordDeterminationResponse(_message.Message):
-    """What was weighed is recorded."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    RECEIPT_FIELD_NUMBER: _builtins.int
-    @_builtins.property
-    def receipt(self) -> _common_pb2.Receipt:
-        """Proof to keep."""
-
-    def __init__(
-        self,
-        *,
-        receipt: _common_pb2.Receipt | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___RecordDeterminationResponse: _TypeAlias = RecordDeterminationResponse  # noqa: Y015
 
 @_typing.final
 class DecideDisputeRequest(_message.Message):

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class RepresentationServiceStub:
-    """Who decides for a resident: representatives with their source, capacity per matter, disputes, what was weighed.
+    """Who decides for a resident: representatives with their source, capacity per matter, disputes.
     All of it is recorded by who works on the resident's case; nothing of it is taken from a person token.
     """
 
@@ -51,11 +51,6 @@ class RepresentationServiceStub:
                 request_serializer=exchange_dot_v1_dot_representation__service__pb2.JudgeCapacityRequest.SerializeToString,
                 response_deserializer=exchange_dot_v1_dot_representation__service__pb2.JudgeCapacityResponse.FromString,
                 _registered_method=True)
-        self.RecordDetermination = channel.unary_unary(
-                '/exchange.v1.RepresentationService/RecordDetermination',
-                request_serializer=exchange_dot_v1_dot_representation__service__pb2.RecordDeterminationRequest.SerializeToString,
-                response_deserializer=exchange_dot_v1_dot_representation__service__pb2.RecordDeterminationResponse.FromString,
-                _registered_method=True)
         self.ListRepresentatives = channel.unary_unary(
                 '/exchange.v1.RepresentationService/ListRepresentatives',
                 request_serializer=exchange_dot_v1_dot_representation__service__pb2.ListRepresentativesRequest.SerializeToString,
@@ -69,7 +64,7 @@ class RepresentationServiceStub:
 
 
 class RepresentationServiceServicer:
-    """Who decides for a resident: representatives with their source, capacity per matter, disputes, what was weighed.
+    """Who decides for a resident: representatives with their source, capacity per matter, disputes.
     All of it is recorded by who works on the resident's case; nothing of it is taken from a person token.
     """
 
@@ -90,13 +85,6 @@ class RepresentationServiceServicer:
 
     def JudgeCapacity(self, request, context):
         """Records whether the resident can weigh his interests in one matter, by the calling professional.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def RecordDetermination(self, request, context):
-        """Records what was weighed: whether access goes against the child's interest, whether a name is needed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -134,11 +122,6 @@ def add_RepresentationServiceServicer_to_server(servicer, server):
                     request_deserializer=exchange_dot_v1_dot_representation__service__pb2.JudgeCapacityRequest.FromString,
                     response_serializer=exchange_dot_v1_dot_representation__service__pb2.JudgeCapacityResponse.SerializeToString,
             ),
-            'RecordDetermination': grpc.unary_unary_rpc_method_handler(
-                    servicer.RecordDetermination,
-                    request_deserializer=exchange_dot_v1_dot_representation__service__pb2.RecordDeterminationRequest.FromString,
-                    response_serializer=exchange_dot_v1_dot_representation__service__pb2.RecordDeterminationResponse.SerializeToString,
-            ),
             'ListRepresentatives': grpc.unary_unary_rpc_method_handler(
                     servicer.ListRepresentatives,
                     request_deserializer=exchange_dot_v1_dot_representation__service__pb2.ListRepresentativesRequest.FromString,
@@ -158,7 +141,7 @@ def add_RepresentationServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class RepresentationService:
-    """Who decides for a resident: representatives with their source, capacity per matter, disputes, what was weighed.
+    """Who decides for a resident: representatives with their source, capacity per matter, disputes.
     All of it is recorded by who works on the resident's case; nothing of it is taken from a person token.
     """
 
@@ -233,33 +216,6 @@ class RepresentationService:
             '/exchange.v1.RepresentationService/JudgeCapacity',
             exchange_dot_v1_dot_representation__service__pb2.JudgeCapacityRequest.SerializeToString,
             exchange_dot_v1_dot_representation__service__pb2.JudgeCapacityResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def RecordDetermination(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/exchange.v1.RepresentationService/RecordDetermination',
-            exchange_dot_v1_dot_representation__service__pb2.RecordDeterminationRequest.SerializeToString,
-            exchange_dot_v1_dot_representation__service__pb2.RecordDeterminationResponse.FromString,
             options,
             channel_credentials,
             insecure,

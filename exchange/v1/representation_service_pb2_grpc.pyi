@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class RepresentationServiceStub:
-    """Who decides for a resident: representatives with their source, capacity per matter, disputes, what was weighed.
+    """Who decides for a resident: representatives with their source, capacity per matter, disputes.
     All of it is recorded by who works on the resident's case; nothing of it is taken from a person token.
     """
 
@@ -43,8 +43,6 @@ class RepresentationServiceStub:
     """Ends a representative's record at once."""
     JudgeCapacity: _grpc.UnaryUnaryMultiCallable[_representation_service_pb2.JudgeCapacityRequest, _representation_service_pb2.JudgeCapacityResponse]
     """Records whether the resident can weigh his interests in one matter, by the calling professional."""
-    RecordDetermination: _grpc.UnaryUnaryMultiCallable[_representation_service_pb2.RecordDeterminationRequest, _representation_service_pb2.RecordDeterminationResponse]
-    """Records what was weighed: whether access goes against the child's interest, whether a name is needed."""
     ListRepresentatives: _grpc.UnaryUnaryMultiCallable[_representation_service_pb2.ListRepresentativesRequest, _representation_service_pb2.ListRepresentativesResponse]
     """Lists who represents the resident of a case, for those who work on it and for the resident's side."""
     DecideDispute: _grpc.UnaryUnaryMultiCallable[_representation_service_pb2.DecideDisputeRequest, _representation_service_pb2.DecideDisputeResponse]
@@ -52,7 +50,7 @@ class RepresentationServiceStub:
 
 @_typing.type_check_only
 class RepresentationServiceAsyncStub(RepresentationServiceStub):
-    """Who decides for a resident: representatives with their source, capacity per matter, disputes, what was weighed.
+    """Who decides for a resident: representatives with their source, capacity per matter, disputes.
     All of it is recorded by who works on the resident's case; nothing of it is taken from a person token.
     """
 
@@ -65,15 +63,13 @@ class RepresentationServiceAsyncStub(RepresentationServiceStub):
     """Ends a representative's record at once."""
     JudgeCapacity: _aio.UnaryUnaryMultiCallable[_representation_service_pb2.JudgeCapacityRequest, _representation_service_pb2.JudgeCapacityResponse]  # type: ignore[assignment]
     """Records whether the resident can weigh his interests in one matter, by the calling professional."""
-    RecordDetermination: _aio.UnaryUnaryMultiCallable[_representation_service_pb2.RecordDeterminationRequest, _representation_service_pb2.RecordDeterminationResponse]  # type: ignore[assignment]
-    """Records what was weighed: whether access goes against the child's interest, whether a name is needed."""
     ListRepresentatives: _aio.UnaryUnaryMultiCallable[_representation_service_pb2.ListRepresentativesRequest, _representation_service_pb2.ListRepresentativesResponse]  # type: ignore[assignment]
     """Lists who represents the resident of a case, for those who work on it and for the resident's side."""
     DecideDispute: _aio.UnaryUnaryMultiCallable[_representation_service_pb2.DecideDisputeRequest, _representation_service_pb2.DecideDisputeResponse]  # type: ignore[assignment]
     """Writes down how a dispute between two holders of authority was decided, and by whom."""
 
 class RepresentationServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Who decides for a resident: representatives with their source, capacity per matter, disputes, what was weighed.
+    """Who decides for a resident: representatives with their source, capacity per matter, disputes.
     All of it is recorded by who works on the resident's case; nothing of it is taken from a person token.
     """
 
@@ -102,14 +98,6 @@ class RepresentationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_representation_service_pb2.JudgeCapacityResponse, _abc.Awaitable[_representation_service_pb2.JudgeCapacityResponse]]:
         """Records whether the resident can weigh his interests in one matter, by the calling professional."""
-
-    @_abc_1.abstractmethod
-    def RecordDetermination(
-        self,
-        request: _representation_service_pb2.RecordDeterminationRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_representation_service_pb2.RecordDeterminationResponse, _abc.Awaitable[_representation_service_pb2.RecordDeterminationResponse]]:
-        """Records what was weighed: whether access goes against the child's interest, whether a name is needed."""
 
     @_abc_1.abstractmethod
     def ListRepresentatives(

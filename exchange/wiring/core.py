@@ -29,6 +29,7 @@ from exchange.pipeline.hot import HotStates, Loader
 from exchange.pipeline.publisher import Publisher
 from exchange.pipeline.queue import Pipeline
 from exchange.pipeline.writer import Writer
+from exchange.projections.obligations import ObligationList
 from exchange.store.codec import Codec, Meta
 from exchange.store.reader import SQLiteReader
 from exchange.store.sqlite import SQLiteRecorder
@@ -112,9 +113,11 @@ class Core:
     integrator: Integrator
     log_pseudonym: Callable[[str], str]
     page_key: bytes
+    obligations: ObligationList
 
     def close(self) -> None:
         """Close in reverse order of trust."""
+        self.obligations.database.close()
         self.checkpoints.close()
         self.reader.close()
         self.recorder.close()
@@ -147,6 +150,8 @@ def _open_parts(settings: Settings, now: Callable[[], datetime], opened: ExitSta
     codec, hot, register = Codec(keys), HotStates(settings.hot_mib * 1024 * 1024), Register.load()
     loader = Loader(reader, codec)
     ledger = _open_ledger(settings, now, reader, opened)
+    obligations = ObligationList(projection_folder(settings))
+    opened.callback(obligations.database.close)
     return Core(
         settings=settings,
         origin=ledger.origin,
@@ -177,6 +182,7 @@ def _open_parts(settings: Settings, now: Callable[[], datetime], opened: ExitSta
         integrator=_integrator(ledger, reader, now),
         log_pseudonym=log_pseudonyms(keys),
         page_key=keys.service_secret("page-token"),
+        obligations=obligations,
     )
 
 
@@ -255,6 +261,11 @@ def development_authority(settings: Settings) -> DevelopmentAuthority:
 def event_file(settings: Settings) -> Path:
     """Where the events are."""
     return settings.data / "events.db"
+
+
+def projection_folder(settings: Settings) -> Path:
+    """Where the read models are; they are made anew from the events wherever they are not."""
+    return settings.data / "projections"
 
 
 def key_file(settings: Settings) -> Path:

@@ -29,6 +29,7 @@ from exchange.wiring.core import (
     publisher_of,
     utc_now,
 )
+from exchange.wiring.following import Following
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,12 +79,14 @@ async def run_core(settings: Settings, core: Core, material: Material, log: Any)
 
     publisher = publisher_of(core, report)
     pipeline = pipeline_of(core)
-    server = ExchangeServer(_parts(core, publisher, pipeline), _config(settings, material), log)
+    following = Following(core, report)
+    server = ExchangeServer(_parts(core, publisher, pipeline, following), _config(settings, material), log)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     await publisher.start(pipeline)
+    following.start(pipeline)
     collecting: asyncio.Task[None] | None = None
     try:
         port = await server.start()
@@ -98,11 +101,12 @@ async def run_core(settings: Settings, core: Core, material: Material, log: Any)
         (settings.data / READY_FILE).unlink(missing_ok=True)
         await server.drain(settings.drain_s)
         await pipeline.drain()
+        await following.stop()
         await publisher.stop()
         log.info("stopped")
 
 
-def _parts(core: Core, publisher: Publisher, pipeline: Pipeline) -> Parts:
+def _parts(core: Core, publisher: Publisher, pipeline: Pipeline, following: Following) -> Parts:
     return Parts(
         pipeline=pipeline,
         hot=core.hot,
@@ -113,6 +117,8 @@ def _parts(core: Core, publisher: Publisher, pipeline: Pipeline) -> Parts:
         links=core.residents,
         ledger=publisher,
         register=core.register,
+        obligations=core.obligations,
+        followed=following.followed,
         now=utc_now,
         fresh_uuid=fresh_uuid,
         log_pseudonym=core.log_pseudonym,

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import base64
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
 
-from exchange.domain.resident import RESIDENT, SealCompartment
+from adapters.sdk.calls import claim
 from exchange.pipeline.evaluation import NOT_TOLD
-from exchange.pipeline.walk import Caller, Claim, CommandWalk, Steps
 from exchange.server.contract.decisions import ONLY_ASKED
+from exchange.v1 import common_pb2 as pb
 from tests.authzen.web import EVALUATION, EVALUATIONS
 from tests.server.town import ACCESS, CARE, CITY, INVESTIGATE
 
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 
     Open = Callable[..., Web]
 
+SEALING = claim(pb.PURPOSE_WMO_ONDERZOEK, "SEAL-32", "er is gevaar")
 FIELDS = ["goals.own_words", "version"]
 INVESTIGATING = {
     "purpose": "wmo-onderzoek",
@@ -219,31 +219,14 @@ def test_a_basis_for_looking_is_none_for_recording(web: Open, town: Town, story:
 
 
 def seal(town: Town, story: Story, *paths: str) -> None:
-    """Seal paths for everybody, as two people would."""
-    stream = f"resident-{town.resident_of(story.pseudonym)}"
-    order = SealCompartment(
-        now=datetime.now(UTC), compartment="shelter", paths=paths, readers=("nobody",), approved_by=("a", "b")
+    """Let two persons seal paths for everybody on the case."""
+    first, second = (town.worker(professional=name) for name in (worker(story), "w-second"))
+    let_join(story, "w-second")
+    ask: dict[str, Any] = {"claim": SEALING, "case_id": story.case_id}
+    proposed = first.rights.seal_compartment(
+        **ask, paths=paths, readers=[f"{CITY}/veilig-thuis"], reason="Adres van de opvang."
     )
-    walk = CommandWalk(
-        rpc="Seal",
-        caller=Caller(
-            CITY,
-            "college:WMO",
-            worker(story),
-            "regisseur",
-            town.credentials().thumbprint.hex(),
-            two_factor=True,
-            mutual_tls=True,
-        ),
-        claim=Claim("wmo-onderzoek", "WMO-2.3.2", "nodig"),
-        now=order.now,
-        request_id=str(uuid4()),
-        content=b"",
-        anchor=stream,
-        fields=(),
-        process=lambda view: Steps(((stream, RESIDENT.decide(order, view.state(stream))),)),
-    )
-    town.run(lambda: town.pipeline.submit(walk))
+    second.rights.confirm_seal(**ask, proposal_id=proposed.proposal_id)
 
 
 def test_sealed_and_absent_are_answered_alike(web: Open, town: Town, story: Story) -> None:

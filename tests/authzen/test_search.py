@@ -104,7 +104,7 @@ def test_who_joined_again_is_found_once(web: Open, story: Story) -> None:
         oin=CITY,
         task="college:WMO",
         professional=worker(story),
-        role="coordinator",
+        role="regisseur",
     )
     assert found(web(worker(story)), "resource", plans_of(story)) == [story.plan_id]
 

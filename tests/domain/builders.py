@@ -42,7 +42,7 @@ from exchange.domain.plan import (
     SupportRequested,
     SupportStarted,
 )
-from exchange.domain.resident import RegisterResident, ResidentRegistered, SealCompartment
+from exchange.domain.resident import RegisterResident, ResidentRegistered
 from exchange.domain.values import Author
 from exchange.errors import RequestInvalid, RuleBroken
 
@@ -130,13 +130,6 @@ ORGANISATION_JOINED = OrganisationJoined(
 
 REGISTER = RegisterResident(now=NOON, resident=RESIDENT_REF, birth_date=date(1982, 5, 17), capable=True)
 RESIDENT_REGISTERED = ResidentRegistered(resident=RESIDENT_REF, birth_date=date(1982, 5, 17), capable=True)
-SEAL = SealCompartment(
-    now=NOON,
-    compartment="opvang",
-    paths=("situations.description",),
-    reader_roles=("sealed-reader",),
-    approved_by=("p-1", "p-2"),
-)
 
 # --- case -------------------------------------------------------------------------------------------
 

@@ -10,7 +10,6 @@ from exchange.domain.representation import (
     DecideDispute,
     EndRepresentative,
     JudgeCapacity,
-    RecordDetermination,
     RecordRepresentative,
     Representation,
     Representative,
@@ -61,13 +60,6 @@ JUDGE = JudgeCapacity(
     capable=False,
     until=DAY + timedelta(days=90),
     reason="Overziet de gevolgen nu niet.",
-)
-DETERMINE = RecordDetermination(
-    now=NOON,
-    author=CONSULENT,
-    kind="contrary_to_child_interest",
-    holds=True,
-    reason="Het kind vertelde dit in vertrouwen.",
 )
 DECIDE = DecideDispute(
     now=NOON,

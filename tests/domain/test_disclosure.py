@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import pytest
 
@@ -14,13 +14,15 @@ from exchange.domain.disclosure import (
     DeliveryAborted,
     DisclosureDecided,
     DisclosureDelivered,
+    ExecuteObligation,
+    ObligationExecuted,
     PurgeConfirmed,
     PurgeRequested,
     RecordDecision,
     RecordDelivery,
     RequestPurge,
 )
-from exchange.domain.values import DisclosureOutcome
+from exchange.domain.values import Author, DisclosureOutcome
 from tests.domain.builders import LATER, NOON, PLAN_ID, PROVIDER, RESIDENT_REF, fold, given
 
 DECIDED = DisclosureDecided(
@@ -117,3 +119,95 @@ def test_the_state_counts_decisions_and_keeps_the_last() -> None:
 
 def test_a_delivery_alone_is_no_decision() -> None:
     assert fold(DISCLOSURE, DELIVERED) is None
+
+
+# --- duties -----------------------------------------------------------------------------------------
+
+OFFICER = Author(PROVIDER, "fg", "fg-1")
+EXECUTE = ExecuteObligation(
+    now=LATER,
+    author=OFFICER,
+    resident=RESIDENT_REF,
+    decision_id="b-1",
+    duties=("LOG", "NOTIFY-FG", "REVIEW-1-WORKDAY", "TREAT-AS-OBJECTION", "TTL-60M"),
+    decided_for=Author(PROVIDER, "wmo-aanbieder", "z-1"),
+    obligation="NOTIFY-FG",
+    outcome="executed",
+    how="desk",
+)
+EXECUTED = ObligationExecuted(
+    resident=RESIDENT_REF,
+    decision_id="b-1",
+    obligation="NOTIFY-FG",
+    outcome="executed",
+    how="desk",
+    remark="",
+    by=f"{PROVIDER}/fg-1",
+    at=LATER,
+)
+
+
+def test_a_duty_is_executed_by_somebody_with_a_name() -> None:
+    given(DISCLOSURE, DECIDED).when(EXECUTE).then(EXECUTED)
+
+
+@pytest.mark.parametrize(
+    ("duty", "outcome", "remark"),
+    [
+        ("NOTIFY-FG", "not_needed", "Al gebeld."),
+        ("REVIEW-1-WORKDAY", "justified", "Er was gevaar."),
+        ("REVIEW-1-WORKDAY", "not_justified", "Bellen had gekund."),
+        ("TREAT-AS-OBJECTION", "not_an_objection", "Gevraagd: nee."),
+        ("TREAT-AS-OBJECTION", "objection_recorded", ""),
+    ],
+)
+def test_a_duty_ends_as_its_kind_ends(duty: str, outcome: str, remark: str) -> None:
+    command = replace(EXECUTE, obligation=duty, outcome=outcome, remark=remark)
+    told = replace(EXECUTED, obligation=duty, outcome=outcome, remark=remark)
+    given(DISCLOSURE, DECIDED).when(command).then(told)
+    if remark:
+        given(DISCLOSURE, DECIDED).when(replace(command, remark=" ")).invalid("remark")
+
+
+@pytest.mark.parametrize(
+    ("duty", "outcome"),
+    [
+        ("REVIEW-1-WORKDAY", "executed"),
+        ("NOTIFY-FG", "objection_recorded"),
+        ("TREAT-AS-OBJECTION", "executed"),
+        ("TTL-60M", "executed"),
+    ],
+)
+def test_a_duty_does_not_end_otherwise(duty: str, outcome: str) -> None:
+    command = replace(EXECUTE, obligation=duty, outcome=outcome, remark="x")
+    given(DISCLOSURE, DECIDED).when(command).refused("OUTCOME_NOT_OF_THIS_DUTY")
+
+
+def test_a_duty_the_decision_did_not_bring_is_none() -> None:
+    given(DISCLOSURE, DECIDED).when(replace(EXECUTE, obligation="ALERT-SNOOP")).refused("NO_SUCH_OBLIGATION")
+
+
+@pytest.mark.parametrize("task", ["fg", "wmo-aanbieder"])
+def test_who_caused_a_duty_does_not_end_it_in_any_task(task: str) -> None:
+    himself = Author(PROVIDER, task, "z-1")
+    review = replace(EXECUTE, author=himself, obligation="REVIEW-1-WORKDAY", outcome="justified", remark="x")
+    given(DISCLOSURE, DECIDED).when(review).refused("SAME_PERSON")
+    heard = replace(
+        EXECUTE, author=himself, obligation="TREAT-AS-OBJECTION", outcome="objection_recorded", remark=""
+    )
+    told = replace(
+        EXECUTED, obligation="TREAT-AS-OBJECTION", outcome="objection_recorded", by=f"{PROVIDER}/z-1"
+    )
+    given(DISCLOSURE, DECIDED).when(heard).then(told)
+
+
+@pytest.mark.parametrize(
+    ("changes", "path"),
+    [({"obligation": "LOG"}, "obligation"), ({"outcome": "done"}, "outcome"), ({"how": ""}, "how")],
+)
+def test_a_duty_with_a_fault_names_the_field(changes: dict[str, Any], path: str) -> None:
+    given(DISCLOSURE, DECIDED).when(replace(EXECUTE, **changes)).invalid(path)
+
+
+def test_a_duty_leaves_the_count_of_decisions_as_it_is() -> None:
+    assert fold(DISCLOSURE, DECIDED, EXECUTED) == fold(DISCLOSURE, DECIDED)

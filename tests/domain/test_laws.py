@@ -27,14 +27,6 @@ from exchange.domain.organisation import (
     RevokeCertificate,
 )
 from exchange.domain.plan import PLAN, PlanState, lenses_missing
-from exchange.domain.resident import (
-    RESIDENT,
-    DecideObjection,
-    LiftRestriction,
-    LiftSeal,
-    Object,
-    Restrict,
-)
 from exchange.domain.values import Author
 from exchange.errors import RequestInvalid, RuleBroken
 from tests.domain.builders import (
@@ -55,11 +47,9 @@ from tests.domain.builders import (
     PLANNER,
     PROVIDER,
     REFUSE,
-    REGISTER,
     REPORT,
     REQUEST,
     REQUEST_SUPPORT,
-    SEAL,
     SET_GOAL,
     START,
     STOP,
@@ -356,35 +346,3 @@ def test_a_revoked_certificate_stays_revoked_and_the_operator_stays(
 
     history = obey(ORGANISATION, [replace(JOIN, operator=operator), *commands], holds)
     assert history[0].TOPIC == "organisation.joined.v1"
-
-
-RESIDENT_COMMANDS: st.SearchStrategy[Command] = st.one_of(
-    st.builds(lambda capable: replace(REGISTER, capable=capable), st.booleans()),
-    st.builds(lambda name: replace(SEAL, compartment=name), st.sampled_from(["opvang", "getuige"])),
-    st.builds(
-        LiftSeal,
-        now=st.just(NOON),
-        compartment=st.sampled_from(["opvang", "getuige"]),
-        approved_by=st.sampled_from([("p-1", "p-2"), ("p-1", "p-1")]),
-    ),
-    st.just(Restrict(now=NOON)),
-    st.just(LiftRestriction(now=NOON)),
-    st.just(Object(now=NOON)),
-    st.builds(
-        DecideObjection,
-        now=st.just(NOON),
-        outcome=st.sampled_from(["UPHELD", "REJECTED"]),
-        reason=st.sampled_from(["", "Zie brief."]),
-    ),
-)
-
-
-@for_all(commands=st.lists(RESIDENT_COMMANDS, max_size=STEPS_MAX))
-def test_a_resident_keeps_birth_date_and_one_seal_for_each_compartment(commands: list[Command]) -> None:
-    def holds(_before: Any, after: Any) -> None:  # noqa: ANN401 -- the folded states
-        assert after.birth_date == REGISTER.birth_date
-        assert len({seal.compartment for seal in after.seals}) == len(after.seals)
-        assert after.objection in {"", "PENDING", "UPHELD", "REJECTED"}
-
-    history = obey(RESIDENT, [REGISTER, *commands], holds)
-    assert history[0].resident == REGISTER.resident

@@ -11,7 +11,6 @@ import pytest
 from exchange.domain.representation import (
     AuthorityDisputed,
     CapacityJudged,
-    DeterminationRecorded,
     DisputeAuthority,
     DisputeDecided,
     RepresentativeEnded,
@@ -39,7 +38,7 @@ from tests.domain.builders import (
     given,
 )
 from tests.domain.builders import RESIDENT as INWONER
-from tests.domain.people import DECIDE, DETERMINE, END, FATHER_ID, JUDGE, MOTHER_ID, RECORD, RECORDED
+from tests.domain.people import DECIDE, END, FATHER_ID, JUDGE, MOTHER_ID, RECORD, RECORDED
 
 if TYPE_CHECKING:
     from exchange.domain.kernel import Command
@@ -62,17 +61,6 @@ JUDGED = CapacityJudged(
     professional="p-1",
     until=DAY + timedelta(days=90),
     reason="Overziet de gevolgen nu niet.",
-    at=NOON,
-)
-DETERMINED = DeterminationRecorded(
-    resident=RESIDENT_REF,
-    kind="contrary_to_child_interest",
-    holds=True,
-    representative_id="",
-    organisation=MUNICIPALITY,
-    task="college:WMO",
-    professional="p-1",
-    reason="Het kind vertelde dit in vertrouwen.",
     at=NOON,
 )
 DISPUTE = DisputeAuthority(
@@ -186,8 +174,6 @@ def test_gezag_is_said_of_parents_and_guardians_in_the_words_of_the_brp(relation
         (replace(JUDGE, until=DAY), "until"),
         (replace(JUDGE, until=DAY + timedelta(days=JUDGEMENT_DAYS_MAX + 1)), "until"),
         (replace(JUDGE, reason=" "), "reason"),
-        (replace(DETERMINE, kind="whatever"), "kind"),
-        (replace(DETERMINE, reason=""), "reason"),
         (replace(DECIDE, arbiter="buurman"), "arbiter"),
         (replace(DECIDE, reference=""), "reference"),
         (replace(DECIDE, outcome="maybe"), "outcome"),
@@ -211,7 +197,7 @@ def test_the_shortest_record_and_the_longest_judgement() -> None:
 
 
 @pytest.mark.parametrize("author", [INWONER, REPRESENTATIVE, PLANNER])
-@pytest.mark.parametrize("command", [RECORD, END, DETERMINE, DECIDE])
+@pytest.mark.parametrize("command", [RECORD, END, DECIDE])
 def test_nobody_but_a_college_records_who_represents(command: Command, author: object) -> None:
     given(RESIDENT, RESIDENT_REGISTERED, RECORDED, DISPUTED).when(
         replace(command, author=author)  # type: ignore[arg-type] # an author
@@ -255,7 +241,7 @@ def test_who_was_ended_can_be_recorded_again() -> None:
 
 
 def test_nobody_is_recorded_for_who_is_not_registered() -> None:
-    for command in (RECORD, END, JUDGE, DETERMINE, DECIDE):
+    for command in (RECORD, END, JUDGE, DECIDE):
         given(RESIDENT).when(command).refused("NOT_REGISTERED")
 
 
@@ -266,20 +252,6 @@ def test_there_is_a_most() -> None:
     )
     given(RESIDENT, RESIDENT_REGISTERED, *full).when(RECORD).refused("REPRESENTATIVES_FULL")
     given(RESIDENT, RESIDENT_REGISTERED, *full[1:]).when(RECORD).then(RECORDED)
-
-
-def test_what_is_weighed_is_about_one_recorded_representative_or_about_all() -> None:
-    KNOWN.when(DETERMINE).then(DETERMINED)
-    about = replace(DETERMINE, representative_id=MOTHER_ID)
-    KNOWN.when(about).refused("REPRESENTATIVE_UNKNOWN")
-    given(RESIDENT, RESIDENT_REGISTERED, RECORDED).when(about).then(
-        replace(DETERMINED, representative_id=MOTHER_ID)
-    )
-
-
-def test_weighing_anew_replaces_what_was_weighed() -> None:
-    state = fold(RESIDENT, RESIDENT_REGISTERED, DETERMINED, replace(DETERMINED, holds=False))
-    assert [one.holds for one in state.representation.determinations] == [False]
 
 
 def test_a_dispute_stands_until_it_is_decided() -> None:
@@ -309,6 +281,6 @@ def test_the_decision_puts_one_word_aside(outcome: str, put_aside: str) -> None:
 
 def test_who_represents_is_stored_sealed() -> None:
     shown = {"representative_id", "organisation", "task", "professional", "at", "resident"}
-    for event in (RECORDED, ENDED, JUDGED, DETERMINED, DISPUTED, DECIDED):
+    for event in (RECORDED, ENDED, JUDGED, DISPUTED, DECIDED):
         clear = {field.name for field in fields(event)} - set(event.SEALED)
         assert clear <= shown | {"until", "dispute_id", "consent_id"}, event

@@ -28,7 +28,7 @@ NO_TEXT = "a text is asked"
 NO_OBJECT = "an object is asked"
 UNKNOWN = "the key is unknown"
 
-HASH_OF_VALID = "29ca9d4353d9607f96b5da312543ca1deeb6013f9508a73cd0ea6f2f52113b82"
+HASH_OF_VALID = "85559de7dbd09657dbeb7244b4b7a7acaf54ae048cd41d5842ec196ea60bd15f"
 
 
 def write(folder: Path, content: object) -> Path:

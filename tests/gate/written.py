@@ -16,12 +16,12 @@ OF_FIELD: Final = {"n": "name", "cat": "category"}
 OF_CONSENT: Final = {"from": "start", "to": "end", "cats": "categories"}
 SAME_OF_FACTS: Final = """now actor_auth case_relation relative_of_subject necessity need_fields age capable
     roles purpose provider recipient recipient_id acquired_for directly_involved has_authority
-    contrary_to_child_interest staff_identity_needed disproportionate objection restricted delivered_later
-    store_unavailable"""
+    authority_disputed contrary_to_child_interest staff_identity_needed disproportionate objection
+    restricted delivered_later store_unavailable"""
 SAME_OF_FIELD: Final = "secret sealed third_party retention_end staff_name"
 SAME_OF_CONSENT: Final = "state explicit withdrawn_at purposes recipients given_by free_assessed"
 # What the service knows and a case file has no key for, with the value that a case file means.
-BEYOND: Final[dict[str, object]] = {"speaks_for_self": True, "records": False}
+BEYOND: Final[dict[str, object]] = {"speaks_for_self": True, "records": False, "bulk": False}
 
 
 def entry(case_id: str, facts: Facts) -> dict[str, Any]:

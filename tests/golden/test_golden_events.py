@@ -31,12 +31,7 @@ def test_what_was_stored_is_read_as_what_happened(file: Path, codec: Codec) -> N
     place = {"stream": content["stream"], "version": content["version"], "topic": content["topic"]}
     state = content["stored"].encode()
     opened = codec.decode(state, **place)
-    now_told = told(opened.event)
-    # What an older version said is said still; what it left out reads as not said.
-    assert {name: now_told[name] for name in content["event"]} == content["event"]
-    added = {name: value for name, value in now_told.items() if name not in content["event"]}
-    assert bool(added) == (file.stem in UPCASTS)
-    assert not any(added.values())
+    assert told(opened.event) == as_today(content["topic"], content["event"])
     assert opened.event_id == EVENT_ID
     assert opened.meta.at == META.at
     assert opened.meta.decision_id == META.decision_id
@@ -46,6 +41,15 @@ def test_what_was_stored_is_read_as_what_happened(file: Path, codec: Codec) -> N
 def test_every_upcast_has_a_golden_file_of_what_it_reads() -> None:
     assert set(UPCASTS) <= {file.stem for file in FILES}
     assert UPCASTS.keys().isdisjoint(TOPICS)
+
+
+def as_today(topic: str, event: dict[str, Any]) -> dict[str, Any]:
+    """Return what an event of an earlier version is read as."""
+    while topic in UPCASTS:
+        topic, event = UPCASTS[topic](event)
+    # As it is told: a list stands for a tuple.
+    read: dict[str, Any] = json.loads(json.dumps(event))
+    return read
 
 
 def test_every_event_has_its_golden_file() -> None:

@@ -42,10 +42,11 @@ BREACHES = {
         "exchange.domain.breach_store -> eventsourcing",
     ),
     "exchange/server/breach.py": ("from lxml import etree", "exchange.server.breach -> lxml"),
+    "exchange/wiring/breach.py": ("import holidays", "exchange.wiring.breach -> holidays"),
     "exchange/gate/breach.py": ("import sqlite3", "exchange.gate.breach -> sqlite3"),
     "exchange/domain/breach_clock.py": ("import time", "exchange.domain.breach_clock -> time"),
 }
-CONTRACTS = 11
+CONTRACTS = 12
 
 
 @pytest.fixture(scope="module")

@@ -35,6 +35,7 @@ ENVELOPE = frozenset(
         "cursor",
         "version",
         "plan_version",
+        "expire_time",
     }
 )
 # An event's own bookkeeping; the caller works on this plan and case, or gets no event at all.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from exchange.domain import AGGREGATES, stream_of
 from exchange.domain.consent import GiveConsent, RequestConsent, WithdrawConsent
 from exchange.domain.intake import receive_report
+from exchange.domain.limits.seals import ConfirmSeal, LiftSeal, SealCompartment
 from exchange.domain.organisation import JoinOrganisation
 from exchange.domain.plan import ReceiveReport, SetGoal
 from exchange.domain.resident import RegisterResident
@@ -79,6 +80,7 @@ class Shard:
             "thumbprint": THUMBPRINT,
             "two_factor": True,
             "mutual_tls": True,
+            "authenticated_at": int(NOW.timestamp()),
         }
         return Caller(**(facts | changes))
 
@@ -201,6 +203,30 @@ class Shard:
         order = WithdrawConsent(now=NOW + timedelta(minutes=2), author=self.author())
         facts: dict[str, Any] = {"anchor": f"consent-{consent_id}", "fence": True}
         return self.command(order, "consent", consent_id, **(facts | changes))
+
+    def seal(self, ref: str, proposal_id: str, paths: tuple[str, ...], readers: tuple[str, ...] = ()) -> None:
+        """Let two persons hide paths from everybody but the readers."""
+        order = SealCompartment(
+            now=NOW,
+            author=self.author(),
+            proposal_id=proposal_id,
+            paths=paths,
+            readers=readers or (f"{self.oin}/veilig-thuis",),
+            reason="Adres van de opvang.",
+        )
+        self._by_two(ref, order)
+
+    def unseal(self, ref: str, proposal_id: str, compartment: str) -> None:
+        """Let two persons lift a seal."""
+        who: dict[str, Any] = {"now": NOW, "author": self.author(), "proposal_id": proposal_id}
+        self._by_two(ref, LiftSeal(**who, compartment=compartment, reason="De dreiging is weg."))
+
+    def _by_two(self, ref: str, order: SealCompartment | LiftSeal) -> None:
+        second = replace(self.author(), professional="prof-2")
+        confirm = ConfirmSeal(now=NOW, author=second, proposal_id=order.proposal_id)
+        for one in (order, confirm):
+            anchor: dict[str, Any] = {"anchor": f"resident-{ref}", "relation": False}
+            self.done(self.command(one, "resident", ref, category="CONTACT", **anchor))
 
     def joining(self, oin: str, thumbprint: str, *tasks: str, **changes: Any) -> CommandWalk:
         """A walk that lets an organisation join."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from exchange.domain.case import JoinProfessional, ProfessionalJoined
-from exchange.domain.resident import SealCompartment
 from exchange.errors import AccessDenied
 from exchange.gate.judge import judge
 from exchange.gate.model import Facts, Field, Outcome
@@ -104,12 +104,16 @@ def test_a_consent_opens_only_what_asks_its_kind(shard: Shard, kind: str, permit
         assert outcome.rules == ("R15",)
 
 
+def seal(shard: Shard, ref: str, *readers: str) -> None:
+    """Let two persons hide the goals from everybody else."""
+    shard.seal(ref, "s-1", ("goals.own_words",), readers)
+
+
 @pytest.mark.parametrize("said", ["regisseur", "sealed-reader"])
-def test_the_role_on_the_case_opens_a_seal_and_that_of_a_token_does_not(shard: Shard, said: str) -> None:
+def test_neither_a_role_on_the_case_nor_that_of_a_token_opens_a_seal(shard: Shard, said: str) -> None:
     ref, case_id, plan_id = shard.plan()
-    seal_words(shard, ref)
+    seal(shard, ref, f"{shard.oin}/veilig-thuis")
     caller = shard.caller(role=said)
-    assert refused(shard, shard.question(plan_id, caller=caller)) == ("P-WMO-2.3.2",)
     joined = JoinProfessional(
         now=NOW,
         author=shard.author(),
@@ -120,12 +124,13 @@ def test_the_role_on_the_case_opens_a_seal_and_that_of_a_token_does_not(shard: S
     )
     shard.done(shard.command(joined, "case", case_id, anchor=f"case-{case_id}"))
     outcome = shard.done(shard.question(plan_id, caller=caller))
-    assert outcome.released == {"goals.own_words"}
+    assert (outcome.released, outcome.rules, outcome.withheld_paths) == (set(), ("P-WMO-2.3.2",), ())
+    assert outcome.verdict.rules == ("R26",)
 
 
 def test_a_role_of_reader_on_the_case_opens_no_seal(shard: Shard) -> None:
     ref, case_id, plan_id = shard.plan()
-    seal_words(shard, ref)
+    seal(shard, ref, f"{shard.oin}/veilig-thuis")
     # As a history of before the list of roles was closed may hold it.
     joined = ProfessionalJoined(
         resident=ref,
@@ -137,16 +142,56 @@ def test_a_role_of_reader_on_the_case_opens_no_seal(shard: Shard) -> None:
         at=NOW,
     )
     shard.done(shard.walk(process=lambda _: Steps([(f"case-{case_id}", [joined])]), anchor=f"case-{case_id}"))
-    assert refused(shard, shard.question(plan_id)) == ("P-WMO-2.3.2",)
+    outcome = shard.done(shard.question(plan_id))
+    assert (outcome.released, outcome.rules, outcome.withheld_paths) == (set(), ("P-WMO-2.3.2",), ())
 
 
-def seal_words(shard: Shard, ref: str) -> None:
-    """Seal the words of the goals for the one who leads."""
-    seal = SealCompartment(
-        now=NOW,
-        compartment="thuis",
-        paths=("goals.own_words",),
-        reader_roles=("regisseur",),
-        approved_by=("fg-1", "fg-2"),
-    )
-    shard.done(shard.command(seal, "resident", ref, anchor=f"resident-{ref}", category="CONTACT"))
+@pytest.mark.parametrize("reader", ["college:WMO", "college:WMO/prof-1", "college:WMO/prof-2"])
+def test_a_seal_opens_to_the_readers_it_names(shard: Shard, reader: str) -> None:
+    ref, _, plan_id = shard.plan()
+    seal(shard, ref, f"{shard.oin}/{reader}")
+    released = shard.done(shard.question(plan_id)).released
+    assert released == (set() if reader.endswith("prof-2") else {"goals.own_words"})
+
+
+@pytest.mark.parametrize("ago_s", [299, 300, 301])
+def test_breaking_the_glass_asks_a_second_factor_of_minutes_ago(shard: Shard, ago_s: int) -> None:
+    _, _, plan_id = shard.plan()
+    asked_at = NOW + timedelta(hours=1)
+    caller = shard.caller(professional="prof-9", authenticated_at=int(asked_at.timestamp()) - ago_s)
+    claim = Claim("acute-nood", "AVG-6.1.d", "", ("LEVENSGEVAAR", "De buurvrouw hoort al dagen niets meer"))
+    walk = shard.question(plan_id, caller=caller, claim=claim, now=asked_at, bulk=False)
+    if ago_s > 300:
+        assert refused(shard, walk) == ("R02",)
+        return
+    outcome = shard.done(walk)
+    assert outcome.valid_until == asked_at + timedelta(minutes=60)
+    assert "TTL-60M" in outcome.obligations
+
+
+def test_no_glass_is_broken_in_bulk(shard: Shard) -> None:
+    _, _, plan_id = shard.plan()
+    claim = Claim("acute-nood", "AVG-6.1.d", "", ("LEVENSGEVAAR", "De buurvrouw hoort al dagen niets meer"))
+    walk = shard.question(plan_id, claim=claim, now=NOW)
+    assert refused(shard, walk) == ("R28",)
+    assert isinstance(shard.done(replace(walk, bulk=False)), ReadOutcome)
+
+
+@pytest.mark.parametrize("reason", ["x" * 19, "x" * 20])
+def test_breaking_the_glass_asks_twenty_characters_of_reason(shard: Shard, reason: str) -> None:
+    _, _, plan_id = shard.plan()
+    claim = Claim("acute-nood", "AVG-6.1.d", "", ("LEVENSGEVAAR", reason))
+    walk = shard.question(plan_id, claim=claim, now=NOW, bulk=False)
+    if len(reason) == 20:
+        assert isinstance(shard.done(walk), ReadOutcome)
+    else:
+        assert refused(shard, walk) == ("R28",)
+
+
+def test_a_broken_glass_opens_no_seal(shard: Shard) -> None:
+    ref, _, plan_id = shard.plan()
+    seal(shard, ref, f"{shard.oin}/veilig-thuis")
+    claim = Claim("acute-nood", "AVG-6.1.d", "", ("LEVENSGEVAAR", "De buurvrouw hoort al dagen niets meer"))
+    outcome = shard.done(shard.question(plan_id, claim=claim, now=NOW, bulk=False))
+    assert outcome.released == set()
+    assert outcome.rules == ("P-AVG-6.1.d",)

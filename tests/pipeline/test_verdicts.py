@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exchange.domain.resident import LiftRestriction, Restrict
+from exchange.domain.limits.restrictions import LiftRestriction, Restrict
 from exchange.errors import AccessDenied
+from exchange.gate.conflicts import Objection
 from exchange.gate.judge import judge
 from exchange.gate.model import Consent, Facts, Field, Verdict
 from exchange.gate.register import Register
@@ -27,7 +28,7 @@ AT_EASE = Standing(
     involved=True,
     age=45,
     capable=True,
-    objection=None,
+    objections=(),
     restricted=False,
     own_word=True,
     consents=(),
@@ -84,11 +85,13 @@ standings = st.builds(
     involved=st.booleans(),
     age=st.sampled_from([None, 11, 14, 17, 45]),
     capable=st.sampled_from([None, True, False]),
-    objection=st.sampled_from([None, "PENDING", "UPHELD"]),
+    objections=st.sampled_from([(), (Objection("PENDING"),), (Objection("UPHELD", "wmo-onderzoek"),)]),
     restricted=st.booleans(),
     own_word=st.booleans(),
     consents=st.sampled_from([(), (), (GIVEN,)]),
     role=st.sampled_from(["", "regisseur", "sealed-reader"]),
+    relative=st.booleans(),
+    determined=st.sampled_from([frozenset(), frozenset({"disproportionate"})]),
 )
 
 
@@ -157,7 +160,7 @@ def test_a_restriction_is_heard_by_the_very_next_command(shard: Shard) -> None:
     ref, _, plan_id = shard.plan()
 
     def order(kind: type[Restrict | LiftRestriction]) -> CommandWalk:
-        command = kind(now=NOW, author=shard.author(), reason="op verzoek")
+        command = kind(now=NOW, author=shard.author(), restriction_id="b-1", reason="op verzoek")
         return shard.command(
             command, "resident", ref, anchor=f"resident-{ref}", category="CONTACT", relation=False
         )

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from exchange.domain import stream_of
 from exchange.domain.disclosure import DisclosureDecided
+from exchange.domain.limits.objections import Object
+from exchange.domain.limits.restrictions import Restrict
 from exchange.domain.organisation import RevokeCertificate
-from exchange.domain.resident import Object, Restrict
 from exchange.errors import (
     AccessDenied,
     CallerUnknown,
@@ -164,8 +165,9 @@ def test_a_stranger_is_refused_alike_whoever_the_plan_is_about(shard: Shard) -> 
     restricted_ref, _, restricted = shard.plan()
     objecting_ref, _, objecting = shard.plan()
     consenting_ref, case_id, consenting = shard.plan()
-    for order, ref in ((Restrict, restricted_ref), (Object, objecting_ref)):
-        command = order(now=NOW, author=shard.author(), reason="op verzoek")
+    who: dict[str, Any] = {"now": NOW, "author": shard.author(), "reason": "op verzoek"}
+    orders = (Restrict(restriction_id="b-1", **who), Object(objection_id="o-1", **who))
+    for command, ref in zip(orders, (restricted_ref, objecting_ref), strict=True):
         shard.done(shard.command(command, "resident", ref, anchor=f"resident-{ref}", category="CONTACT"))
     shard.done(shard.withdrawal(shard.consent(consenting_ref, case_id)))
 
@@ -185,7 +187,7 @@ def test_a_stranger_is_refused_alike_whoever_the_plan_is_about(shard: Shard) -> 
 
 def test_who_works_on_the_case_hears_the_true_reason(shard: Shard) -> None:
     ref, _, plan_id = shard.plan()
-    command = Restrict(now=NOW, author=shard.author(), reason="op verzoek")
+    command = Restrict(now=NOW, author=shard.author(), restriction_id="b-1", reason="op verzoek")
     shard.done(shard.command(command, "resident", ref, anchor=f"resident-{ref}", category="CONTACT"))
     (refused,) = shard.run(shard.question(plan_id))
     assert isinstance(refused, AccessDenied)
@@ -276,7 +278,7 @@ def test_a_done_command_repeats_its_answer_though_it_would_be_refused_now(shard:
     goal = shard.goal(plan_id, expected=(f"plan-{plan_id}", 2))
     withdrawal = shard.withdrawal(consent_id)
     done = [shard.done(goal), shard.done(withdrawal)]
-    restrict = Restrict(now=NOW, author=shard.author(), reason="op verzoek")
+    restrict = Restrict(now=NOW, author=shard.author(), restriction_id="b-1", reason="op verzoek")
     shard.done(shard.command(restrict, "resident", ref, anchor=f"resident-{ref}", category="CONTACT"))
     reopened = shard.reopen()
     try:

@@ -9,15 +9,18 @@ from typing import Any
 import pytest
 
 from adapters.sdk import errors
+from adapters.sdk.calls import claim
 from exchange.v1 import common_pb2 as pb
 from exchange.v1 import representation_service_pb2 as people_pb
+from exchange.v1 import resident_rights_service_pb2 as rights_pb
 from tests.server.family import TODAY, WORDS, Family, broken, denied
 from tests.server.town import ACCESS, CARE, CITY, INVESTIGATE, WORD, WORK, Town
 
 SEEN = [WORDS]
 NOBODY = ("R01",)
-CONTRARY = people_pb.DETERMINATION_KIND_CONTRARY_TO_CHILD_INTEREST
-STAFF = people_pb.DETERMINATION_KIND_STAFF_IDENTITY_NEEDED
+CONTRARY = rights_pb.DETERMINATION_KIND_CONTRARY_TO_CHILD_INTEREST
+STAFF = rights_pb.DETERMINATION_KIND_STAFF_IDENTITY_NEEDED
+WEIGH = claim(pb.PURPOSE_WMO_ONDERZOEK, "WEIGH-24", "nodig om af te wegen")
 
 
 @pytest.mark.parametrize(
@@ -170,8 +173,8 @@ def test_a_childs_interest_closes_the_access_of_whom_it_is_about(town: Town) -> 
     mother, father = family.record(), family.record("ouder-2")
 
     def weigh(about: str, *, holds: bool) -> None:
-        family.wmo.representation.record_determination(
-            claim=INVESTIGATE,
+        family.wmo.rights.record_determination(
+            claim=WEIGH,
             case_id=family.case_id,
             kind=CONTRARY,
             holds=holds,
@@ -192,8 +195,8 @@ def test_a_childs_interest_closes_the_access_of_whom_it_is_about(town: Town) -> 
 
 def test_a_childs_interest_against_a_parent_does_not_close_the_childs_own_access(town: Town) -> None:
     family = Family(town, 13)
-    family.wmo.representation.record_determination(
-        claim=INVESTIGATE,
+    family.wmo.rights.record_determination(
+        claim=WEIGH,
         case_id=family.case_id,
         kind=CONTRARY,
         holds=True,
@@ -213,8 +216,8 @@ def test_a_professionals_name_is_told_once_it_was_weighed(town: Town) -> None:
     }
     before = family.own().disclosure.list_disclosures(**ask)
     assert list(before.withheld_fields) == ["disclosures.professional"]
-    family.wmo.representation.record_determination(
-        claim=INVESTIGATE, case_id=family.case_id, kind=STAFF, holds=True, reason="Nodig voor een klacht."
+    family.wmo.rights.record_determination(
+        claim=WEIGH, case_id=family.case_id, kind=STAFF, holds=True, reason="Nodig voor een klacht."
     )
     after = family.own().disclosure.list_disclosures(**ask)
     assert list(after.withheld_fields) == []

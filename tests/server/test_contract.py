@@ -11,8 +11,9 @@ import grpc
 import pytest
 
 import exchange
-from exchange.domain import TOPICS
+from exchange.domain import TOPICS, obligations, relations
 from exchange.domain import values as domain_values
+from exchange.domain.limits import determinations
 from exchange.domain.plan.events import PlanEvent
 from exchange.errors import ExchangeError, QuotaExceeded, RequestInvalid
 from exchange.gate.vocabulary import CATEGORIES
@@ -33,6 +34,7 @@ from exchange.v1 import (
     options_pb2,
     plan_pb2,
     plan_service_pb2,
+    resident_rights_service_pb2,
 )
 
 if TYPE_CHECKING:
@@ -46,9 +48,14 @@ ANSWERS = {
     consent_service_pb2.Consent.DESCRIPTOR: set[str](),
     disclosure_service_pb2.Disclosure.DESCRIPTOR: set[str](),
     audit_service_pb2.AuditedDecision.DESCRIPTOR: set[str](),
-    case_service_pb2.FindCaseResponse.DESCRIPTOR: {"decision_id"},
+    disclosure_service_pb2.Notice.DESCRIPTOR: set[str](),
+    audit_service_pb2.Obligation.DESCRIPTOR: set[str](),
+    case_service_pb2.FindCaseResponse.DESCRIPTOR: {"decision_id", "expire_time"},
 }
 ENUMS = [
+    (audit_service_pb2.DutyOutcome.DESCRIPTOR, obligations.DutyOutcome),
+    (resident_rights_service_pb2.ConflictKind.DESCRIPTOR, relations.ConflictKind),
+    (resident_rights_service_pb2.DeterminationKind.DESCRIPTOR, determinations.DeterminationKind),
     (common_pb2.Purpose.DESCRIPTOR, domain_values.Purpose),
     (common_pb2.LifeDomain.DESCRIPTOR, domain_values.LifeDomain),
     (common_pb2.Law.DESCRIPTOR, domain_values.Law),
@@ -97,7 +104,7 @@ def all_fields(descriptor: Descriptor) -> Iterator[FieldDescriptor]:
 
 def test_every_rpc_of_the_contract_has_a_handler_with_its_own_request() -> None:
     found = handlers()
-    assert len(found) == 10
+    assert len(found) == 11
     for service, rpcs in found.items():
         for name, kind in rpcs.items():
             assert kind.request.DESCRIPTOR.full_name == f"exchange.v1.{name}Request", (service, name)

@@ -32,6 +32,7 @@ from exchange.wiring.core import (
     publisher_of,
     utc_now,
 )
+from exchange.wiring.following import Following
 from exchange.wiring.service import door_material
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ class Town:
         self.settings = Settings(data=data, port=0, metrics_port=0, integrate_ms=20)
         self.authority = development_authority(self.settings)
         self.skew = timedelta()
+        self.stands_at: datetime | None = None
+        self.fresh_uuid = fresh_uuid
         self.errors: list[ExchangeError] = []
         self._log = log
         self._limits = limits
@@ -81,7 +84,7 @@ class Town:
         self.bsns = made_up_bsns()
 
     def now(self) -> datetime:
-        return utc_now() + self.skew
+        return self.stands_at or utc_now() + self.skew
 
     # --- life ---------------------------------------------------------------------------------------
 
@@ -145,6 +148,7 @@ class Town:
             publisher = publisher_of(core, self.errors.append)
             self.pipeline = pipeline_of(core)
             self.core = core
+            following = Following(core, self.errors.append)
             parts = Parts(
                 pipeline=self.pipeline,
                 hot=core.hot,
@@ -155,8 +159,10 @@ class Town:
                 links=core.residents,
                 ledger=publisher,
                 register=core.register,
+                obligations=core.obligations,
+                followed=following.followed,
                 now=self.now,
-                fresh_uuid=fresh_uuid,
+                fresh_uuid=self.fresh_uuid,
                 log_pseudonym=core.log_pseudonym,
                 page_key=core.page_key,
             )
@@ -173,11 +179,13 @@ class Town:
             self.server = ExchangeServer(parts, config, self._log)
             self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
             await publisher.start(self.pipeline)
+            following.start(self.pipeline)
             self.port = await self.server.start()
             self._started.set()
             await self._stop.wait()
             await self.server.drain(1.0)
             await self.pipeline.drain()
+            await following.stop()
             await publisher.stop()
         finally:
             core.close()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Final
@@ -73,8 +74,9 @@ class Organisation:
         return self.credentials.oin
 
     def as_(self, professional: str, task: str, role: str, resident: bytes | None = None) -> ExchangeClient:
-        """Return a client that speaks as one person."""
-        return self._client.with_person(Person(professional, task, role, resident=resident))
+        """Return a client that speaks as one person, who showed both factors just now."""
+        person = Person(professional, task, role, resident=resident, authenticated_at=int(time.time()))
+        return self._client.with_person(person)
 
     def ledger(self) -> LedgerCalls[Blocking]:
         """Return the calls that need no person."""

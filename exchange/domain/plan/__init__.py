@@ -43,6 +43,7 @@ from exchange.domain.plan.events import (
     SupportStarted,
     SupportStopped,
 )
+from exchange.domain.plan.recorded import stamped
 from exchange.domain.plan.state import (
     EVOLVERS,
     FOUNDERS,
@@ -73,6 +74,7 @@ PLAN: Final[Aggregate] = aggregate(
     },
     founders=FOUNDERS,
     evolvers=EVOLVERS,
+    stamp=stamped,
 )
 
 __all__ = [

@@ -1,7 +1,7 @@
 """A plan as it stands, and how each event changes it.
 
 Promises: `evolve` refuses nothing; elements have the contract's field names, beside `origin` (the
-task and organisation that brought them) and `category` (under which the gate judges them).
+task and organisation that brought them), `category` (under which the gate judges them) and `recorded`.
 Source: protos/exchange/v1/plan.proto.
 """
 
@@ -49,6 +49,7 @@ class Report:
     receive_time: datetime
     origin: str
     category: str = DataCategory.WMO_PLAN
+    recorded: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +63,7 @@ class Conversation:
     summary: str
     origin: str
     category: str = DataCategory.WMO_PLAN
+    recorded: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +77,7 @@ class Situation:
     judge_date: date
     origin: str
     category: str
+    recorded: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +91,7 @@ class Goal:
     target_date: date
     origin: str
     category: str = DataCategory.WMO_PLAN
+    recorded: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +103,7 @@ class LensAssessment:
     reason: str
     origin: str
     category: str = DataCategory.WMO_PLAN
+    recorded: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +139,7 @@ class Support:
     requested_version: int
     origin: str
     category: str = DataCategory.WMO_PLAN
+    recorded: datetime | None = None
 
     @property
     def paused(self) -> bool:
@@ -168,6 +174,7 @@ class Agreement:
     say_time: datetime
     origin: str
     category: str = DataCategory.WMO_PLAN
+    recorded: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

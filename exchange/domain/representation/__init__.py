@@ -10,14 +10,12 @@ from exchange.domain.representation.commands import (
     DisputeAuthority,
     EndRepresentative,
     JudgeCapacity,
-    RecordDetermination,
     RecordRepresentative,
 )
 from exchange.domain.representation.decide import DECISIONS
 from exchange.domain.representation.events import (
     AuthorityDisputed,
     CapacityJudged,
-    DeterminationRecorded,
     DisputeDecided,
     RepresentativeEnded,
     RepresentativeRecorded,
@@ -25,7 +23,6 @@ from exchange.domain.representation.events import (
 from exchange.domain.representation.state import (
     FOLDS,
     NOBODY_RECORDED,
-    Determination,
     Dispute,
     Judgement,
     Representation,
@@ -40,15 +37,12 @@ __all__ = [
     "AuthorityDisputed",
     "CapacityJudged",
     "DecideDispute",
-    "Determination",
-    "DeterminationRecorded",
     "Dispute",
     "DisputeAuthority",
     "DisputeDecided",
     "EndRepresentative",
     "JudgeCapacity",
     "Judgement",
-    "RecordDetermination",
     "RecordRepresentative",
     "Representation",
     "Representative",

@@ -50,16 +50,6 @@ class JudgeCapacity(AuthoredCommand):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RecordDetermination(AuthoredCommand):
-    """Record what was weighed; about one representative, or about all where none is named."""
-
-    kind: str
-    holds: bool
-    representative_id: str = ""
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DisputeAuthority(AuthoredCommand):
     """Record that two holders of authority contradict each other about one purpose."""
 

@@ -17,13 +17,11 @@ from exchange.domain.representation.commands import (
     DisputeAuthority,
     EndRepresentative,
     JudgeCapacity,
-    RecordDetermination,
     RecordRepresentative,
 )
 from exchange.domain.representation.events import (
     AuthorityDisputed,
     CapacityJudged,
-    DeterminationRecorded,
     DisputeDecided,
     RepresentativeEnded,
     RepresentativeRecorded,
@@ -31,7 +29,6 @@ from exchange.domain.representation.events import (
 from exchange.domain.representation.state import Representation, Representative
 from exchange.domain.representation.words import (
     Arbiter,
-    DeterminationKind,
     DisputeOutcome,
     EvidenceSource,
     Gezag,
@@ -233,28 +230,6 @@ def _judge(command: JudgeCapacity, resident: str, _known: Representation) -> Eve
     return (judged,)
 
 
-def _determine(command: RecordDetermination, resident: str, known: Representation) -> Events:
-    _refuse_unless_college(command.author)
-    refuse_faults(
-        {"kind": member_fault(DeterminationKind, command.kind), "reason": text_fault(command.reason)}
-    )
-    about = command.representative_id
-    if about and known.find(about) is None:
-        raise RuleBroken("this representative is not recorded", rule="REPRESENTATIVE_UNKNOWN")
-    recorded = DeterminationRecorded(
-        resident=resident,
-        kind=command.kind,
-        holds=command.holds,
-        representative_id=about,
-        organisation=command.author.oin,
-        task=command.author.task,
-        professional=command.author.professional,
-        reason=command.reason,
-        at=command.now,
-    )
-    return (recorded,)
-
-
 def _dispute(command: DisputeAuthority, resident: str, known: Representation) -> Events:
     # One open dispute about a purpose is enough: until it is decided nobody's word counts there.
     if any(one.purpose == command.purpose for one in known.disputes):
@@ -303,7 +278,6 @@ DECISIONS: Final[Mapping[type[Command], Callable[[Any, str, Representation], Eve
         RecordRepresentative: _record,
         EndRepresentative: _end,
         JudgeCapacity: _judge,
-        RecordDetermination: _determine,
         DisputeAuthority: _dispute,
         DecideDispute: _settle,
     }

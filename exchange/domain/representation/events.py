@@ -33,9 +33,6 @@ _SEALED_PERSON: Final[Mapping[str, str]] = MappingProxyType(
 _SEALED_JUDGEMENT: Final[Mapping[str, str]] = MappingProxyType(
     dict.fromkeys(("matter", "capable", "reason"), "CONTACT")
 )
-_SEALED_DETERMINATION: Final[Mapping[str, str]] = MappingProxyType(
-    dict.fromkeys(("kind", "holds", "representative_id", "reason"), "CONTACT")
-)
 _SEALED_DISPUTE: Final[Mapping[str, str]] = MappingProxyType(
     dict.fromkeys(("purpose", "yes_by", "no_by"), "CONTACT")
 )
@@ -94,22 +91,6 @@ class CapacityJudged(ResidentEvent):
     task: str
     professional: str
     until: date
-    reason: str
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeterminationRecorded(ResidentEvent):
-    """Something was weighed by somebody named."""
-
-    TOPIC: ClassVar[str] = "resident.determination_recorded.v1"
-    SEALED: ClassVar[Mapping[str, str]] = _SEALED_DETERMINATION
-    kind: str
-    holds: bool
-    representative_id: str
-    organisation: str
-    task: str
-    professional: str
     reason: str
     at: datetime
 

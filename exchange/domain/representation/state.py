@@ -1,7 +1,7 @@
 """Representation as it stands, folded from the resident's stream.
 
-Promises: `evolve` refuses nothing; a renewed source keeps its record; of judgements and determinations only
-the latest of each matter or kind is kept; hashable, so that a verdict may be remembered beside it.
+Promises: `evolve` refuses nothing; a renewed source keeps its record; of judgements only the
+latest of each matter is kept; hashable, so that a verdict may be remembered beside it.
 Source: house style 3.
 """
 
@@ -15,7 +15,6 @@ from exchange.domain.kernel import Event
 from exchange.domain.representation.events import (
     AuthorityDisputed,
     CapacityJudged,
-    DeterminationRecorded,
     DisputeDecided,
     RepresentativeEnded,
     RepresentativeRecorded,
@@ -52,15 +51,6 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True)
-class Determination:
-    """The latest of one kind about one representative; about all where the id is empty."""
-
-    kind: str
-    holds: bool
-    representative_id: str
-
-
-@dataclass(frozen=True, slots=True)
 class Dispute:
     """An open one: which purpose, which consent it arose on, and whose words stand against each other."""
 
@@ -77,7 +67,6 @@ class Representation:
 
     representatives: tuple[Representative, ...] = ()
     judgements: tuple[Judgement, ...] = ()
-    determinations: tuple[Determination, ...] = ()
     disputes: tuple[Dispute, ...] = ()
     # (purpose, record): whose word a decided dispute put aside.
     overruled: tuple[tuple[str, str], ...] = ()
@@ -122,16 +111,6 @@ def _judged(state: Representation, event: CapacityJudged) -> Representation:
     return replace(state, judgements=(*others, judgement))
 
 
-def _determined(state: Representation, event: DeterminationRecorded) -> Representation:
-    found = Determination(event.kind, event.holds, event.representative_id)
-    others = tuple(
-        one
-        for one in state.determinations
-        if (one.kind, one.representative_id) != (found.kind, found.representative_id)
-    )
-    return replace(state, determinations=(*others, found))
-
-
 def _disputed(state: Representation, event: AuthorityDisputed) -> Representation:
     dispute = Dispute(event.dispute_id, event.consent_id, event.purpose, event.yes_by, event.no_by)
     return replace(state, disputes=(*state.disputes, dispute))
@@ -152,7 +131,6 @@ FOLDS: Final[Mapping[type[Event], Callable[[Representation, Any], Representation
         RepresentativeRecorded: _recorded,
         RepresentativeEnded: _ended,
         CapacityJudged: _judged,
-        DeterminationRecorded: _determined,
         AuthorityDisputed: _disputed,
         DisputeDecided: _settled,
     }

@@ -49,13 +49,6 @@ class Matter(StrEnum):
     ACCESS = "access"
 
 
-class DeterminationKind(StrEnum):
-    """What is weighed once and recorded, so that nobody who asks says it of his own question."""
-
-    CONTRARY_TO_CHILD_INTEREST = "contrary_to_child_interest"
-    STAFF_IDENTITY_NEEDED = "staff_identity_needed"
-
-
 class DisputeOutcome(StrEnum):
     """Whose word counts after two holders disagreed: the yes, or the no."""
 

@@ -160,6 +160,7 @@ async def _walk(call: Call, told: Told) -> EvaluationWalk:
         allow_partial=told.allow_partial,
         delivered_later=told.action == SUBSCRIBE,
         streams=(stream_of("organisation", caller.organisation),),
+        collections=house.plan_groups.collections,
         trace=call.trace,
     )
 

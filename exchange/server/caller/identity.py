@@ -96,6 +96,7 @@ class Identities:
             two_factor=person.two_factor,
             mutual_tls=True,
             resident=resident,
+            authenticated_at=person.authenticated_at,
         )
         return Identity(caller, person.expires_at)
 

@@ -42,7 +42,11 @@ _BASE64URL: Final = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What a verified token says. `pseudonym` is that of the resident who speaks, or empty."""
+    """What a verified token says.
+
+    `pseudonym` is that of the resident who speaks, or empty; `authenticated_at` is when both factors were
+    shown.
+    """
 
     professional: str
     task: str
@@ -51,6 +55,7 @@ class Person:
     issued_at: int
     expires_at: int
     pseudonym: bytes = b""
+    authenticated_at: int = 0  # seconds since 1970; 0 where the token does not say
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +155,7 @@ def _person(claims: dict[str, Any], binding: Binding, now: datetime) -> Person:
         issued_at=issued_at,
         expires_at=expires_at,
         pseudonym=_pseudonym(claims, task),
+        authenticated_at=_authenticated_at(claims, now),
     )
 
 
@@ -160,6 +166,14 @@ def _word(claims: dict[str, Any], name: str, chars_max: int) -> str:
     # What a portal knows a resident by; it would be written beside every decision, in the clear.
     if holds_bsn(value):
         raise PersonTokenInvalid("a claim of the person token holds a burgerservicenummer", claim=name)
+    return value
+
+
+def _authenticated_at(claims: dict[str, Any], now: datetime) -> int:
+    """Return when the person showed both factors (OpenID Connect Core 2, auth_time)."""
+    value = claims.get("auth_time", 0)
+    if type(value) is not int or value < 0 or value > now.timestamp() + LEEWAY_S:
+        raise PersonTokenInvalid("the person token's times are whole seconds, not ahead", claim="auth_time")
     return value
 
 

@@ -8,24 +8,28 @@ Source: GDPR 15, 39; CJEU C-579/21; the gate's three explanations.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from exchange.domain.disclosure import DisclosureDecided
+from exchange.domain.obligations import kept_from
+from exchange.domain.values import RESIDENT_TASK
 from exchange.errors import KeyDestroyed
 from exchange.gate.explain import explain, view_for_requester
 from exchange.gate.model import Outcome
 from exchange.pipeline.evaluation import ACTION as EVALUATE
+from exchange.pipeline.facts import OWN_WORDS
 from exchange.pipeline.recall import verdict_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from datetime import datetime
 
     from exchange.gate.model import Verdict
     from exchange.gate.register import Register
+    from exchange.pipeline.walk import Caller
     from exchange.store.batch import Row
     from exchange.store.codec import Codec
 
@@ -75,6 +79,15 @@ class DecisionReader:
         clear, _, _ = self._codec.decode_clear(row.state, stream=row.stream, topic=row.topic)
         outcome: str = clear["outcome"]
         return outcome
+
+    def kept_from(self, row: Row, caller: Caller, now: datetime) -> bool:
+        """Tell whether this decision is not told to the caller now; an officer is told all."""
+        if caller.task not in OWN_WORDS:
+            return False
+        clear, _, _ = self._codec.decode_clear(row.state, stream=row.stream, topic=row.topic)
+        at = datetime.fromisoformat(clear["at"])
+        representative = caller.task != RESIDENT_TASK
+        return kept_from(clear["obligations"], at, now, representative=representative)
 
     def for_officer(self, row: Row) -> Decision:
         """Return the decision whole."""

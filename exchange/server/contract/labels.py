@@ -51,7 +51,8 @@ def label_of(field: FieldDescriptor) -> Label | None:
     if not options.HasExtension(options_pb2.privacy):
         return None
     privacy = options.Extensions[options_pb2.privacy]
-    # The only third party in a log line is the professional who asked: R31 weighs that, not R27 (C-579/21).
+    # The only third party in a log line is the professional who asked: his name is weighed (R31, C-579/21),
+    # not kept for good as that of any other third party (R27).
     staff_name = privacy.third_party and privacy.category == LOG
     return Label(
         category=privacy.category,

@@ -1,7 +1,7 @@
 """Page tokens: where the next page starts, bound to the very question it continues.
 
-Promises: a token of another caller or another question is refused; it holds a place in an order and nothing
-else.
+Promises: a token of another caller or another question is refused; whoever opens one without the key reads
+nothing of it: a place in an order is a count, and tells how much was left out.
 Source: AIP-158 (pagination).
 """
 
@@ -42,7 +42,8 @@ class Pages:
     def seal(self, place: int, question: bytes) -> str:
         """Return the token that continues a question, which includes who asks, at `place`."""
         raw = place.to_bytes(PLACE_BYTES, "big")
-        return base64.urlsafe_b64encode(raw + self._mac(raw, question)).decode().rstrip("=")
+        mac = self._mac(raw, question)
+        return base64.urlsafe_b64encode(self._cover(raw, mac) + mac).decode().rstrip("=")
 
     def open(self, token: str, question: bytes, field: str) -> int:
         """Return where the question continues. Raises RequestInvalid naming the token's field."""
@@ -50,12 +51,18 @@ class Pages:
             raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
         except (binascii.Error, ValueError):
             raw = b""
-        place, mac = raw[:PLACE_BYTES], raw[PLACE_BYTES:]
+        covered, mac = raw[:PLACE_BYTES], raw[PLACE_BYTES:]
+        place = self._cover(covered, mac)
         if not hmac.compare_digest(mac, self._mac(place, question)):
             raise RequestInvalid(
                 "this page token is not one of this question", {field: "must be of the page before"}
             )
         return int.from_bytes(place, "big")
+
+    def _cover(self, place: bytes, mac: bytes) -> bytes:
+        """Cover a place, or uncover it: the proof over place and question is what the cover is drawn from."""
+        cover = hmac.digest(self._key, b"cover" + mac, "sha256")
+        return bytes(one ^ other for one, other in zip(place, cover, strict=False))
 
     def _mac(self, place: bytes, question: bytes) -> bytes:
         return hmac.digest(self._key, place + question, "sha256")[:MAC_BYTES]

@@ -1,6 +1,7 @@
 """DisclosureService: who asked what of a resident's data, and what was decided, for the resident (GDPR 15).
 
-Promises: judged first, paged after; what was decided after this very question is not on its pages.
+Promises: judged first, paged after; what was decided after this very question is not on its pages, nor what
+is not told to the resident's side yet, or ever.
 """
 
 from __future__ import annotations
@@ -17,12 +18,15 @@ from exchange.server.contract.labels import labels_of
 from exchange.server.contract.officers import asked_by
 from exchange.server.contract.pages import page_rows
 from exchange.server.interceptor import Unary
+from exchange.server.services.notices import list_notices
 from exchange.server.walks import given_paths, read
 from exchange.v1 import disclosure_service_pb2 as pb
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
+    from exchange.pipeline.walk import Caller
     from exchange.server.house import Call
     from exchange.store.batch import Row
     from exchange.store.reader import SQLiteReader
@@ -59,6 +63,8 @@ async def list_disclosures(call: Call, request: pb.ListDisclosuresRequest) -> pb
         size=page_rows(request),
         position=outcome.position,
         organisation=outcome.captured,
+        caller=caller,
+        now=call.now,
     )
     rows, last, more = await asyncio.get_running_loop().run_in_executor(call.house.pool, page)
     copies = copies_of(pb.Disclosure.DESCRIPTOR)
@@ -81,6 +87,8 @@ def _page(
     size: int,
     position: int,
     organisation: str,
+    caller: Caller,
+    now: datetime,
 ) -> tuple[list[Decision], int, bool]:
     """Return rows, the version of the last one, and whether there are more below it."""
     found: list[Row] = []
@@ -91,6 +99,7 @@ def _page(
             for row in page
             if row.topic == TOPIC
             and row.position < position
+            and not decisions.kept_from(row, caller, now)
             and organisation in {"", decisions.for_resident(row).organisation}
         ]
         if len(found) > size or len(page) <= size:
@@ -101,4 +110,7 @@ def _page(
     return [decisions.for_resident(row) for row in shown], last, len(found) > size
 
 
-RPCS: Final[Mapping[str, Unary]] = {"ListDisclosures": Unary(pb.ListDisclosuresRequest, list_disclosures)}
+RPCS: Final[Mapping[str, Unary]] = {
+    "ListDisclosures": Unary(pb.ListDisclosuresRequest, list_disclosures),
+    "ListNotices": Unary(pb.ListNoticesRequest, list_notices),
+}

@@ -24,7 +24,7 @@ from exchange.domain.plan import (
 )
 from exchange.pipeline.elements import Asker
 from exchange.pipeline.walk import Steps
-from exchange.server.contract.names import day, enum_names, required_day
+from exchange.server.contract.names import day, enum_names, required_day, set_time
 from exchange.server.contract.plans import PLAN_LABELS, build_plan
 from exchange.server.interceptor import Unary
 from exchange.server.walks import author_of, command, read, receipt
@@ -197,15 +197,19 @@ async def get_plan(call: Call, request: pb.GetPlanRequest) -> pb.GetPlanResponse
         anchor=stream,
         labels=PLAN_LABELS,
         groups=call.house.plan_groups.of_plan(stream, asker),
-        capture=lambda view: view.state(stream),
+        capture=lambda view: call.house.plan_groups.within_term(stream, view.state(stream), call.now),
+        collections=call.house.plan_groups.collections,
     )
-    return pb.GetPlanResponse(
+    answer = pb.GetPlanResponse(
         plan=build_plan(outcome.captured, outcome.groups, outcome.released),
         decision_id=outcome.decision_id,
         withheld_fields=outcome.withheld_paths,
         rules=outcome.rules,
         obligations=outcome.obligations,
     )
+    if outcome.valid_until is not None:
+        set_time(answer.expire_time, outcome.valid_until)
+    return answer
 
 
 RPCS: Final[Mapping[str, Unary]] = {

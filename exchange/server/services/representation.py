@@ -15,7 +15,6 @@ from exchange.domain.representation import (
     DecideDispute,
     EndRepresentative,
     JudgeCapacity,
-    RecordDetermination,
     RecordRepresentative,
     Representative,
 )
@@ -98,21 +97,6 @@ async def judge_capacity(call: Call, request: pb.JudgeCapacityRequest) -> pb.Jud
         reason=request.reason,
     )
     return pb.JudgeCapacityResponse(receipt=receipt(await _on_case(call, request, order)))
-
-
-async def record_determination(
-    call: Call, request: pb.RecordDeterminationRequest
-) -> pb.RecordDeterminationResponse:
-    """Record what was weighed."""
-    order = RecordDetermination(
-        now=call.now,
-        author=author_of(call.caller),
-        kind=_word(pb.DeterminationKind.DESCRIPTOR, request.kind),
-        holds=request.holds,
-        representative_id=request.representative_id,
-        reason=request.reason,
-    )
-    return pb.RecordDeterminationResponse(receipt=receipt(await _on_case(call, request, order)))
 
 
 async def list_representatives(
@@ -241,7 +225,6 @@ RPCS: Final[Mapping[str, Unary]] = {
     "RecordRepresentative": Unary(pb.RecordRepresentativeRequest, record_representative),
     "EndRepresentative": Unary(pb.EndRepresentativeRequest, end_representative),
     "JudgeCapacity": Unary(pb.JudgeCapacityRequest, judge_capacity),
-    "RecordDetermination": Unary(pb.RecordDeterminationRequest, record_determination),
     "ListRepresentatives": Unary(pb.ListRepresentativesRequest, list_representatives),
     "DecideDispute": Unary(pb.DecideDisputeRequest, decide_dispute),
 }

@@ -16,7 +16,7 @@ from exchange.domain.case import has_relation
 from exchange.domain.plan import PLAN, Support, SupportStarted, SupportStopped
 from exchange.domain.values import origin_of
 from exchange.errors import AccessDenied, Draining, Unavailable
-from exchange.pipeline.elements import Asker
+from exchange.pipeline.elements import Asker, end_of
 from exchange.pipeline.walk import ReadOutcome, ReadWalk
 from exchange.server.contract.labels import refuse_unlabelled
 from exchange.server.contract.names import set_time
@@ -135,6 +135,9 @@ def _change(call: Call, row: Row, plan: Any) -> Change:  # noqa: ANN401 -- PlanS
     kind = row.topic.rpartition(VERSION_SUFFIX)[0]
     changed = CHANGED.get(kind, _OF_THE_PLAN_ITSELF)
     element = changed_element(changed, opened.event, plan)
+    end = None if element is None else end_of(element)
+    if end is not None and end <= call.house.parts.now():
+        element = None
     return Change(row, kind, plan.case_id, opened.meta.at, opened.event_id.hex(), changed.collection, element)
 
 
@@ -168,7 +171,8 @@ async def _judged(
     return [
         _published(change, outcome)
         for (change, _), outcome in zip(walks, outcomes, strict=True)
-        if outcome is not None and _tells(change, outcome)
+        # A change of what is sealed to the caller did not happen, also where he asked for the plan's id only.
+        if outcome is not None and change.collection not in outcome.hidden and _tells(change, outcome)
     ]
 
 
@@ -214,6 +218,7 @@ def _walk(call: Call, change: Change, claim: Claim, asked: tuple[str, ...]) -> R
         allow_partial=True,
         delivered_later=True,
         trace=call.trace,
+        collections=call.house.plan_groups.collections,
     )
 
 

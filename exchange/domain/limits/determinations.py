@@ -1,0 +1,140 @@
+"""What a named professional weighed and found, and the gate cannot weigh: recorded with scope and reason.
+
+Promises: the newest finding of one kind and scope counts; a finding can be taken back by finding otherwise;
+what is about one representative goes before what is about all.
+Source: Participatiewet 67(3) (disproportionate harm); GDPR 15(4), UAVG 41, Wmo 2015 5.3.2(3)-(4) (the child's
+or another's interest); CJEU C-579/21 (the name of a staff member).
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from exchange.domain.kernel import AuthoredCommand, Events, ResidentEvent, with_changes
+from exchange.domain.limits.scope import in_scope, purpose_fault, recipient_fault, refuse_but_college
+from exchange.domain.shape import member_fault, refuse_faults, text_fault
+from exchange.errors import RuleBroken
+
+if TYPE_CHECKING:
+    from exchange.domain.resident import ResidentState
+
+DETERMINATIONS_MAX: Final = 200
+_SEALED: Final[Mapping[str, str]] = MappingProxyType(
+    dict.fromkeys(("kind", "holds", "purpose", "recipient", "representative_id", "reason"), "LOG")
+)
+
+
+class DeterminationKind(StrEnum):
+    """What is weighed; the words are those of the gate's facts."""
+
+    DISPROPORTIONATE = "disproportionate"
+    CONTRARY_TO_CHILD_INTEREST = "contrary_to_child_interest"
+    STAFF_IDENTITY_NEEDED = "staff_identity_needed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordDetermination(AuthoredCommand):
+    """Record that something is, or is not, so within a scope; no representative named is: whoever asks."""
+
+    kind: str
+    holds: bool
+    purpose: str = ""
+    recipient: str = ""
+    representative_id: str = ""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeterminationRecorded(ResidentEvent):
+    """Somebody weighed it."""
+
+    TOPIC: ClassVar[str] = "resident.determination_recorded.v1"
+    SEALED: ClassVar[Mapping[str, str]] = _SEALED
+    kind: str
+    holds: bool
+    purpose: str
+    recipient: str
+    representative_id: str
+    organisation: str
+    task: str
+    professional: str
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Determination:
+    """The newest of its kind and scope. What does not hold is kept where it goes before what is about all."""
+
+    kind: str
+    holds: bool
+    purpose: str
+    recipient: str
+    representative_id: str
+
+    def reaches(self, purpose: str, recipient_id: str) -> bool:
+        """Tell whether it is about this request."""
+        return in_scope(self.purpose, self.recipient, purpose, recipient_id)
+
+    def is_beside(self, other: "Determination") -> bool:
+        """Tell whether two are not of one kind and scope."""
+        mine = (self.kind, self.purpose, self.recipient, self.representative_id)
+        return mine != (other.kind, other.purpose, other.recipient, other.representative_id)
+
+
+def determined(
+    known: Iterable[Determination], purpose: str, recipient_id: str, records: Collection[str]
+) -> frozenset[str]:
+    """Return the kinds that hold for this request of whoever is bound to these records of representatives."""
+    found = [one for one in known if one.reaches(purpose, recipient_id)]
+    own = [one for one in found if one.representative_id in records]
+    settled = {one.kind for one in own}
+    of_all = [one for one in found if not one.representative_id and one.kind not in settled]
+    return frozenset(one.kind for one in (*own, *of_all) if one.holds)
+
+
+def record_determination(command: RecordDetermination, state: "ResidentState") -> Events:
+    """Record it, unless it is what is known."""
+    refuse_but_college(command.author)
+    refuse_faults(
+        {
+            "kind": member_fault(DeterminationKind, command.kind),
+            "determined_purpose": purpose_fault(command.purpose),
+            "recipient": recipient_fault(command.recipient),
+            "reason": text_fault(command.reason),
+        }
+    )
+    about = command.representative_id
+    if about and state.representation.find(about) is None:
+        raise RuleBroken("this representative is not recorded", rule="REPRESENTATIVE_UNKNOWN")
+    asked = Determination(command.kind, command.holds, command.purpose, command.recipient, about)
+    known = next((one for one in state.determinations if not one.is_beside(asked)), None)
+    if known == asked or (known is None and not asked.holds and not about):
+        return ()
+    if known is None and len(state.determinations) >= DETERMINATIONS_MAX:
+        raise RuleBroken("there are the most determinations there can be", rule="DETERMINATIONS_FULL")
+    recorded_now = DeterminationRecorded(
+        resident=state.resident,
+        kind=command.kind,
+        holds=command.holds,
+        purpose=command.purpose,
+        recipient=command.recipient,
+        representative_id=about,
+        organisation=command.author.oin,
+        task=command.author.task,
+        professional=command.author.professional,
+        reason=command.reason,
+        at=command.now,
+    )
+    return (recorded_now,)
+
+
+def recorded(state: "ResidentState", event: DeterminationRecorded) -> "ResidentState":
+    """Let the newest finding count."""
+    found = Determination(event.kind, event.holds, event.purpose, event.recipient, event.representative_id)
+    others = tuple(one for one in state.determinations if one.is_beside(found))
+    kept = event.holds or bool(event.representative_id)
+    return with_changes(state, determinations=(*others, found) if kept else others)

@@ -1,0 +1,63 @@
+"""How far a limit reaches: everything, one purpose, one recipient, or one purpose of one recipient.
+
+Promises: an empty word is "every"; a recipient is an organisation and a task, as a consent names it.
+Source: GDPR 21(1) (an objection on grounds of the resident's own situation), 18(1).
+"""
+
+from datetime import date
+from typing import Final
+
+from exchange.domain.shape import FINE, YEAR_MAX, member_fault, oin_fault, token_fault
+from exchange.domain.values import Author, Purpose
+from exchange.errors import RuleBroken
+
+RECIPIENT_SEPARATOR: Final = "/"
+TASKS_THAT_PROTECT: Final = frozenset({"veilig-thuis", "crisisdienst"})
+
+
+def refuse_but_college(author: Author) -> None:
+    """Refuse what the controller alone decides: the resident's side, a provider. Raises RuleBroken.
+
+    A basis is claimed by the caller and may cover more than one command; who may give this one is said here.
+    """
+    if not author.is_college:
+        raise RuleBroken("only a college does this", rule="NOT_THE_COLLEGE")
+
+
+def refuse_but_sides(author: Author) -> None:
+    """Refuse who is neither the resident's side nor a college that heard it. Raises RuleBroken."""
+    if not (author.is_college or author.is_residents_side):
+        raise RuleBroken("only the resident's side, or a college that heard it, does this", rule="NOT_TO_SAY")
+
+
+def refuse_but_protectors(author: Author) -> None:
+    """Refuse who does not answer for somebody's safety. Raises RuleBroken."""
+    if not (author.is_college or author.task in TASKS_THAT_PROTECT):
+        raise RuleBroken("only a college, Veilig Thuis or the crisis service seals", rule="NOT_TO_SEAL")
+
+
+def purpose_fault(purpose: str) -> str:
+    """Check a purpose; empty is every purpose."""
+    return member_fault(Purpose, purpose) if purpose else FINE
+
+
+def recipient_fault(recipient: str) -> str:
+    """Check `<oin>/<task>`; empty is every recipient."""
+    if not recipient:
+        return FINE
+    oin, separator, task = recipient.partition(RECIPIENT_SEPARATOR)
+    if not separator or oin_fault(oin) or token_fault(task):
+        return "must be an OIN, a slash and a task"
+    return FINE
+
+
+def review_fault(review_date: date | None, today: date) -> str:
+    """Check the day on which somebody looks again: after today."""
+    if review_date is None:
+        return FINE
+    return FINE if today < review_date and review_date.year <= YEAR_MAX else "must lie after today"
+
+
+def in_scope(limit_purpose: str, limit_recipient: str, purpose: str, recipient_id: str) -> bool:
+    """Tell whether a limit of this scope reaches a request for this purpose by this recipient."""
+    return limit_purpose in {"", purpose} and limit_recipient in {"", recipient_id}

@@ -1,0 +1,115 @@
+"""What has to be done because of a decision: by when, by whom, and how it can end.
+
+Promises: every duty but LOG (which the commit itself executes) is open until it was executed; the duties the
+system executes itself say at what moment; a person never closes a duty about his own emergency access.
+Source: GDPR 12(1), 14, 33-34 (by analogy: without delay), 38-39; Wmo 2015 5.2.6 and 5.3.1; Algemene
+termijnenwet 1 and 3 (working days); the gate's design sections 4 and 5.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+TTL: Final = timedelta(minutes=60)
+DEFERRAL: Final = timedelta(weeks=4)
+
+
+class Duty(StrEnum):
+    """The duties of the gate that are tracked; LOG is executed by the commit of the decision."""
+
+    NOTIFY_FG = "NOTIFY-FG"
+    NOTIFY_SUBJECT = "NOTIFY-SUBJECT"
+    INFORM_RESIDENT = "INFORM-RESIDENT"
+    REVIEW_1_WORKDAY = "REVIEW-1-WORKDAY"
+    TREAT_AS_OBJECTION = "TREAT-AS-OBJECTION"
+    ALERT_SNOOP = "ALERT-SNOOP"
+    ALERT_BREAK_GLASS_REFUSED = "ALERT-BREAK-GLASS-REFUSED"
+    RETRY = "RETRY"
+    STOP_FEED = "STOP-FEED"
+    ABORT_DELIVERY = "ABORT-DELIVERY"
+    TTL_60M = "TTL-60M"
+    DEFER_NOTICE_4W = "DEFER-NOTICE-4W"
+    NO_NOTICE_TO_SUSPECT = "NO-NOTICE-TO-SUSPECT"
+
+
+class DutyOutcome(StrEnum):
+    """How a duty ended."""
+
+    EXECUTED = "executed"
+    NOT_NEEDED = "not_needed"
+    JUSTIFIED = "justified"
+    NOT_JUSTIFIED = "not_justified"
+    OBJECTION_RECORDED = "objection_recorded"
+    NOT_AN_OBJECTION = "not_an_objection"
+
+
+# Executed in the very commit of the decision: nothing leaves that stream, and nobody is told, from then on.
+_AT_ONCE: Final = timedelta(0)
+SYSTEM_EXECUTES_AFTER: Final[Mapping[str, timedelta]] = {
+    Duty.STOP_FEED: _AT_ONCE,
+    Duty.ABORT_DELIVERY: _AT_ONCE,
+    Duty.NO_NOTICE_TO_SUSPECT: _AT_ONCE,
+    Duty.TTL_60M: TTL,
+    Duty.DEFER_NOTICE_4W: DEFERRAL,
+}
+# Executed when the resident's side fetched the notice; a person may do it in another way, such as by letter.
+NOTICES: Final = frozenset({Duty.NOTIFY_SUBJECT, Duty.INFORM_RESIDENT})
+OUTCOMES: Final[Mapping[str, frozenset[DutyOutcome]]] = {
+    Duty.REVIEW_1_WORKDAY: frozenset({DutyOutcome.JUSTIFIED, DutyOutcome.NOT_JUSTIFIED}),
+    Duty.TREAT_AS_OBJECTION: frozenset({DutyOutcome.OBJECTION_RECORDED, DutyOutcome.NOT_AN_OBJECTION}),
+}
+OUTCOMES_OF_OTHERS: Final = frozenset({DutyOutcome.EXECUTED, DutyOutcome.NOT_NEEDED})
+# Who says one of these says why.
+WITH_REMARK: Final = frozenset(
+    {
+        DutyOutcome.JUSTIFIED,
+        DutyOutcome.NOT_JUSTIFIED,
+        DutyOutcome.NOT_NEEDED,
+        DutyOutcome.NOT_AN_OBJECTION,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """One duty of one decision; `executes_at` is None where a person or the resident's side has to act."""
+
+    duty: str
+    due_at: datetime
+    executes_at: datetime | None
+
+
+def dues_of(
+    obligations: tuple[str, ...], at: datetime, end_of_next_workday: Callable[[datetime], datetime]
+) -> tuple[Due, ...]:
+    """Return the duties a decision of this moment brings, without LOG; a word nobody knows is a duty too."""
+    found = []
+    for name in obligations:
+        if name == "LOG":
+            continue
+        after = SYSTEM_EXECUTES_AFTER.get(name)
+        if after is None:
+            found.append(Due(name, end_of_next_workday(at), None))
+        else:
+            found.append(Due(name, at + after, at + after))
+    return tuple(found)
+
+
+def kept_from(obligations: Collection[str], at: datetime, now: datetime, *, representative: bool) -> bool:
+    """Tell whether a decision is not told to the resident's side now.
+
+    A representative may be the one it is about (Wmo 2015 5.2.6): he never reads it here; the resident does
+    once the deferral is over (5.3.1).
+    """
+    if representative and Duty.NO_NOTICE_TO_SUSPECT in obligations:
+        return True
+    return Duty.DEFER_NOTICE_4W in obligations and now < at + DEFERRAL
+
+
+def outcomes_of(duty: str) -> frozenset[DutyOutcome]:
+    """Return how a duty may end by a person's word; empty for those the system executes."""
+    if duty in SYSTEM_EXECUTES_AFTER:
+        return frozenset()
+    return OUTCOMES.get(duty, OUTCOMES_OF_OTHERS)

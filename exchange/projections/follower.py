@@ -1,0 +1,118 @@
+"""Follows the events and feeds the read models, in a thread of its own.
+
+Promises: catches up at the start and after every commit it is told of; what failed for a moment is tried
+again; who waits for a position gets it or is told that it is not there yet.
+Source: the design's floors (position and rows in one transaction, rebuildable from position 0).
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, Protocol
+
+from exchange.errors import ExchangeError
+from exchange.store.errors import HeadMoved
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from exchange.projections.database import Database
+    from exchange.store.batch import Row
+    from exchange.store.codec import Codec
+    from exchange.store.reader import SQLiteReader
+
+ROWS_PER_BATCH: Final = 500
+RETRY_WAIT_S: Final = 1.0
+
+
+class ReadModel(Protocol):
+    """What a follower feeds."""
+
+    database: Database
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """Which events it is made of."""
+
+    def apply(self, rows: Sequence[Row], after: int, position: int, codec: Codec) -> None:
+        """Fold rows and move from one position to another, in one transaction. Raises HeadMoved."""
+
+
+def catch_up(model: ReadModel, reader: SQLiteReader, codec: Codec) -> int:
+    """Bring a read model up to the head of the store; return the position. Raises ExchangeError."""
+    while True:
+        # Asked anew each time: it may be rebuilt meanwhile.
+        after = model.database.position()
+        head, _ = reader.head()
+        if after >= head:
+            return after
+        rows = reader.page(after, ROWS_PER_BATCH, model.topics)
+        # Fewer than asked: up to the head there is nothing else of these topics.
+        position = rows[-1].position if len(rows) == ROWS_PER_BATCH else max(head, after)
+        with suppress(HeadMoved):
+            model.apply([row for row in rows if row.position <= position], after, position, codec)
+
+
+class Follower:
+    """One thread for all read models. `wake` never waits: it may be called from a loop too."""
+
+    def __init__(
+        self,
+        models: Sequence[ReadModel],
+        reader: SQLiteReader,
+        codec: Codec,
+        on_error: Callable[[ExchangeError], None],
+    ) -> None:
+        self._models = models
+        self._reader = reader
+        self._codec = codec
+        self._on_error = on_error
+        self._woken = threading.Event()
+        self._stopping = False  # written by `stop` only
+        self._reached = threading.Condition()
+        self._position = 0  # owned by the holder of _reached
+        self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
+
+    def start(self) -> None:
+        """Begin to follow."""
+        self._woken.set()
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Tell that something was committed."""
+        self._woken.set()
+
+    def stop(self) -> None:
+        """Follow what is there, then end."""
+        self._stopping = True
+        self._woken.set()
+        self._thread.join()
+
+    def wait_for(self, position: int, timeout_s: float) -> bool:
+        """Wait until every read model has followed up to a position; False where it has not by then."""
+        self._woken.set()
+        with self._reached:
+            return self._reached.wait_for(lambda: self._position >= position, timeout_s)
+
+    def _run(self) -> None:
+        while not self._stopping:
+            self._woken.wait()
+            self._woken.clear()
+            try:
+                self._follow()
+            except ExchangeError as error:
+                self._on_error(error)
+                # Not a sleep of the thread alone: whoever stops or wakes it is heard at once.
+                self._woken.wait(RETRY_WAIT_S)
+                self._woken.set()
+
+    def _follow(self) -> None:
+        followed = min(catch_up(model, self._reader, self._codec) for model in self._models)
+        with self._reached:
+            self._position = followed
+            self._reached.notify_all()

@@ -1,0 +1,201 @@
+"""Read model of the duties that decisions brought: which are open, until when, and how they ended.
+
+Promises: a fold of the events and nothing else, so that rebuilt equals followed; what the clock executes is
+compared with the clock when it is read, never written; holds no words of anybody, only ids and times.
+Source: GDPR 5(2), 24, 39; the gate's design section 5.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from exchange.domain.disclosure import DisclosureDecided, ObligationExecuted
+from exchange.domain.obligations import Duty, dues_of
+from exchange.projections.database import Database
+from exchange.projections.workdays import end_of_next_workday
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+    from typing import Any
+
+    from exchange.store.batch import Row
+    from exchange.store.codec import Codec
+
+FILE: Final = "obligations.db"
+SHAPE: Final = 1
+TOPICS: Final = (DisclosureDecided.TOPIC, ObligationExecuted.TOPIC)
+NOT_JUDGED: Final = "R01"
+BY_SYSTEM: Final = "system"
+TRIED_AGAIN: Final = "tried_again"
+TABLES: Final = (
+    """CREATE TABLE obligations (
+        position INTEGER NOT NULL, duty TEXT NOT NULL, decision_id TEXT NOT NULL, stream TEXT NOT NULL,
+        organisation TEXT NOT NULL, task TEXT NOT NULL, professional TEXT NOT NULL, purpose TEXT NOT NULL,
+        decided_at INTEGER NOT NULL, due_at INTEGER NOT NULL, executes_at INTEGER,
+        executed_at INTEGER, outcome TEXT NOT NULL DEFAULT '', how TEXT NOT NULL DEFAULT '',
+        executed_by TEXT NOT NULL DEFAULT '',
+        PRIMARY KEY (position, duty)
+    ) STRICT, WITHOUT ROWID""",
+    "CREATE UNIQUE INDEX obligations_decision ON obligations (decision_id, duty)",
+    "CREATE INDEX obligations_stream ON obligations (stream, duty, position)",
+    "CREATE INDEX obligations_open ON obligations (position, duty) WHERE executed_at IS NULL",
+)
+_COLUMNS: Final = (
+    "position, duty, decision_id, stream, organisation, task, professional, purpose, decided_at, due_at, "
+    "executes_at, executed_at, outcome, how, executed_by"
+)
+_INSERT: Final = """
+INSERT INTO obligations (position, duty, decision_id, stream, organisation, task, professional, purpose,
+    decided_at, due_at, executes_at) VALUES (?,?,?,?,?,?,?,?,?,?,?)"""
+_EXECUTE: Final = """
+UPDATE obligations SET executed_at = ?, outcome = ?, how = ?, executed_by = ?
+WHERE decision_id = ? AND duty = ? AND executed_at IS NULL"""
+# The one who was told to try again has done so, and was judged.
+_TRIED_AGAIN: Final = """
+UPDATE obligations SET executed_at = ?, outcome = 'executed', how = ?, executed_by = ?
+WHERE stream = ? AND duty = ? AND organisation = ? AND task = ? AND professional = ?
+    AND executed_at IS NULL"""
+# One open task is enough: every reading while it waits would open the same one again.
+_WAITS: Final = """
+SELECT 1 FROM obligations WHERE stream = ? AND duty = ? AND organisation = ? AND task = ? AND purpose = ?
+    AND executed_at IS NULL LIMIT 1"""
+_OPEN: Final = "executed_at IS NULL AND (executes_at IS NULL OR executes_at > :now)"
+
+
+class Obligation(NamedTuple):
+    """One duty of one decision; times in microseconds since 1970 UTC, None where there is none."""
+
+    position: int
+    duty: str
+    decision_id: str
+    stream: str
+    organisation: str
+    task: str
+    professional: str
+    purpose: str
+    decided_at: int
+    due_at: int
+    executes_at: int | None
+    executed_at: int | None
+    outcome: str
+    how: str
+    executed_by: str
+
+    def executed_by_now(self, now: datetime) -> datetime | None:
+        """Return when it was executed: by an event, or by the clock."""
+        at = self.executed_at
+        if at is None and self.executes_at is not None and self.executes_at <= microseconds(now):
+            at = self.executes_at
+        return None if at is None else moment(at)
+
+
+class Wanted(NamedTuple):
+    """Which duties are asked; empty words and tuples are all."""
+
+    organisation: str = ""  # those its own questions brought
+    duties: tuple[str, ...] = ()
+    only_open: bool = False
+    only_overdue: bool = False
+
+
+def microseconds(at: datetime) -> int:
+    """Return a moment as it is stored."""
+    whole = at - datetime(1970, 1, 1, tzinfo=UTC)
+    return (whole.days * 86_400 + whole.seconds) * 1_000_000 + whole.microseconds
+
+
+def moment(stored: int) -> datetime:
+    """Return a stored moment."""
+    return datetime.fromtimestamp(stored // 1_000_000, UTC).replace(microsecond=stored % 1_000_000)
+
+
+class ObligationList:
+    """The read model. `apply` is called by one follower; everything else by anybody."""
+
+    name: Final[str] = "obligations"
+    topics: Final[tuple[str, ...]] = TOPICS
+
+    def __init__(self, folder: Path) -> None:
+        self.database = Database(folder / FILE, TABLES, SHAPE)
+
+    # --- following ----------------------------------------------------------------------------------
+
+    def apply(self, rows: Sequence[Row], after: int, position: int, codec: Codec) -> None:
+        """Fold events, and note up to where, in one transaction. Raises HeadMoved."""
+        with self.database.following(after, position) as c:
+            for row in rows:
+                clear, _, _ = codec.decode_clear(row.state, stream=row.stream, topic=row.topic)
+                if row.topic == DisclosureDecided.TOPIC:
+                    _decided(c, row, clear)
+                else:
+                    _executed(c, clear)
+
+    # --- reading ------------------------------------------------------------------------------------
+
+    def page(self, wanted: Wanted, after: tuple[int, str], limit: int, now: datetime) -> list[Obligation]:
+        """Return at most `limit` duties behind a key (position, duty), in the order of the decisions."""
+        conditions = ["(position, duty) > (:position, :duty)"]
+        if wanted.organisation:
+            conditions.append("organisation = :organisation")
+        if wanted.duties:
+            names = [f":duty{number}" for number in range(len(wanted.duties))]
+            conditions.append(f"duty IN ({', '.join(names)})")
+        if wanted.only_open or wanted.only_overdue:
+            conditions.append(_OPEN)
+        if wanted.only_overdue:
+            conditions.append("due_at <= :now")
+        values: dict[str, Any] = {
+            "position": after[0],
+            "duty": after[1],
+            "organisation": wanted.organisation,
+            "now": microseconds(now),
+            "limit": limit,
+        } | {f"duty{number}": name for number, name in enumerate(wanted.duties)}
+        where = " AND ".join(conditions)
+        query = f"SELECT {_COLUMNS} FROM obligations WHERE {where} ORDER BY position, duty LIMIT :limit"  # noqa: S608 -- our own words, values are bound
+        return self._rows(query, values)
+
+    def of_decision(self, decision_id: str) -> list[Obligation]:
+        """Return the duties of one decision."""
+        query = f"SELECT {_COLUMNS} FROM obligations WHERE decision_id = :id ORDER BY duty"  # noqa: S608 -- our own words
+        return self._rows(query, {"id": decision_id})
+
+    def of_stream(self, stream: str, before: int, limit: int, duties: Sequence[str]) -> list[Obligation]:
+        """Return duties of these kinds on one resident's stream below a position, newest first."""
+        names = [f":duty{number}" for number in range(len(duties))]
+        query = (
+            f"SELECT {_COLUMNS} FROM obligations WHERE stream = :stream AND position < :before "  # noqa: S608 -- our own words, values are bound
+            f"AND duty IN ({', '.join(names)}) ORDER BY position DESC, duty LIMIT :limit"
+        )
+        values: dict[str, Any] = {"stream": stream, "before": before, "limit": limit}
+        return self._rows(query, values | {f"duty{number}": name for number, name in enumerate(duties)})
+
+    def _rows(self, query: str, values: Mapping[str, Any]) -> list[Obligation]:
+        with self.database.reading() as c:
+            return [Obligation(*row) for row in c.execute(query, values)]
+
+
+def _decided(c: sqlite3.Connection, row: Row, clear: Mapping[str, Any]) -> None:
+    at = datetime.fromisoformat(clear["at"])
+    who = (clear["organisation"], clear["task"], clear["professional"])
+    stored = microseconds(at)
+    if NOT_JUDGED not in clear["rules"]:
+        c.execute(_TRIED_AGAIN, (stored, TRIED_AGAIN, BY_SYSTEM, row.stream, Duty.RETRY, *who))
+    for due in dues_of(tuple(clear["obligations"]), at, end_of_next_workday):
+        task = (row.stream, due.duty, who[0], who[1], clear["purpose"])
+        if due.duty == Duty.TREAT_AS_OBJECTION and c.execute(_WAITS, task).fetchone() is not None:
+            continue
+        executes = None if due.executes_at is None else microseconds(due.executes_at)
+        place = (row.position, due.duty, clear["decision_id"], row.stream)
+        c.execute(_INSERT, (*place, *who, clear["purpose"], stored, microseconds(due.due_at), executes))
+
+
+def _executed(c: sqlite3.Connection, clear: Mapping[str, Any]) -> None:
+    at = microseconds(datetime.fromisoformat(clear["at"]))
+    c.execute(
+        _EXECUTE,
+        (at, clear["outcome"], clear["how"], clear["by"], clear["decision_id"], clear["obligation"]),
+    )

@@ -1,0 +1,154 @@
+"""What the resident's side must be told because of decisions, and that it was told.
+
+Promises: what is on a page counts as told in the commit of the question, before the page leaves; what is kept
+from a representative is on none of his pages and in none of his tokens; a deferred notice comes by itself.
+Source: GDPR 12(1), 14(5), 34; Wmo 2015 5.2.6, 5.3.1; CJEU C-579/21.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from exchange.domain import stream_of
+from exchange.domain.disclosure import ObligationExecuted
+from exchange.domain.obligations import NOTICES, Duty, DutyOutcome
+from exchange.pipeline.elements import KEEPER_OF_THE_LOG, of_origin
+from exchange.pipeline.walk import Steps
+from exchange.server.contract.copies import copies_of
+from exchange.server.contract.decisions import DecisionReader
+from exchange.server.contract.labels import labels_of
+from exchange.server.contract.pages import page_rows
+from exchange.server.services.duties import disclosure_stream, followed
+from exchange.server.walks import given_paths, read
+from exchange.v1 import disclosure_service_pb2 as pb
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from exchange.pipeline.walk import View
+    from exchange.projections.obligations import Obligation
+    from exchange.server.house import Call
+
+_LABELS: Final = labels_of(pb.ListNoticesResponse.DESCRIPTOR)
+# What comes to the resident by itself once it is due, beside what must be told.
+TOLD: Final = (*sorted(NOTICES), Duty.DEFER_NOTICE_4W)
+POSITION_MAX: Final = 2**62
+FETCHED: Final = "fetched"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One notice; attributes have the names of the contract's fields."""
+
+    row: Obligation
+    decision_id: str
+    duty: str
+    decide_time: datetime
+    organisation: str
+    task: str
+    purpose: str
+    explanation: str
+    told_time: datetime | None
+
+
+async def list_notices(call: Call, request: pb.ListNoticesRequest) -> pb.ListNoticesResponse:
+    """List notices, newest first, and record that they were told."""
+    parts, caller = call.house.parts, call.caller
+    before = call.house.pages.place(call.rpc, caller, request) or POSITION_MAX
+    size = page_rows(request)
+    stream = stream_of("case", request.case_id)
+    loop = asyncio.get_running_loop()
+    case = (await loop.run_in_executor(call.house.pool, parts.loader.load, stream)).state
+    await followed(call, parts.reader.head()[0])
+    # Looked up for who is bound to this resident only: time must not tell others that there is a case.
+    bound = case is not None and bool(caller.resident) and caller.resident == case.resident
+    resident = case.resident if bound else ""
+    notices, last = await loop.run_in_executor(call.house.pool, _notices, call, resident, before, size)
+
+    def tell(_view: View) -> Steps:
+        events = tuple(_executed(call, resident, one) for one in notices if _is_new(one))
+        return Steps(((disclosure_stream(resident), events),) if events else ())
+
+    outcome = await read(
+        call,
+        request,
+        anchor=stream,
+        labels=_LABELS,
+        groups=of_origin(_LABELS, KEEPER_OF_THE_LOG),
+        capture=lambda _view: None,
+        beside=tell,
+    )
+    answer = pb.ListNoticesResponse(decision_id=outcome.decision_id)
+    copies = copies_of(pb.Notice.DESCRIPTOR)
+    leaves = [path.partition(".")[2] for path in given_paths(outcome)]
+    for one in notices:
+        told = answer.notices.add()
+        for leaf in leaves:
+            copies[leaf](one, told)
+    if last:
+        answer.next_page_token = call.house.pages.token(last, call.rpc, caller, request)
+    return answer
+
+
+def _notices(call: Call, resident: str, before: int, size: int) -> tuple[list[Told], int]:
+    """Return the notices of whole decisions below a position, and where the next page goes on, or 0."""
+    if not resident:
+        return [], 0
+    parts = call.house.parts
+    reader = DecisionReader(parts.codec, parts.register, parts.log_pseudonym)
+    found: list[Told] = []
+    while True:
+        rows = parts.obligations.of_stream(disclosure_stream(resident), before, size + len(TOLD), TOLD)
+        more = len(rows) == size + len(TOLD)
+        # The last decision of a full look may have more duties than were looked at: next time.
+        cut = rows[-1].position if more else 0
+        for position in dict.fromkeys(row.position for row in rows if row.position > cut):
+            told = _of_decision(call, reader, [row for row in rows if row.position == position])
+            if found and len(found) + len(told) > size:
+                return found, before
+            found += told
+            before = position
+        if not more:
+            return found, 0
+
+
+def _of_decision(call: Call, reader: DecisionReader, duties: list[Obligation]) -> list[Told]:
+    parts = call.house.parts
+    (row,) = parts.reader.page(duties[0].position - 1, 1)
+    if reader.kept_from(row, call.caller, call.now):
+        return []
+    decision = reader.for_resident(row)
+    return [
+        Told(
+            row=duty,
+            decision_id=duty.decision_id,
+            duty=duty.duty,
+            decide_time=decision.decide_time,
+            organisation=decision.organisation,
+            task=decision.task,
+            purpose=decision.purpose,
+            explanation=decision.explanation,
+            told_time=duty.executed_by_now(call.now),
+        )
+        for duty in duties
+    ]
+
+
+def _is_new(one: Told) -> bool:
+    return one.duty in NOTICES and one.told_time is None
+
+
+def _executed(call: Call, resident: str, one: Told) -> ObligationExecuted:
+    caller = call.caller
+    return ObligationExecuted(
+        resident=resident,
+        decision_id=one.decision_id,
+        obligation=one.duty,
+        outcome=DutyOutcome.EXECUTED,
+        how=FETCHED,
+        remark="",
+        by=f"{caller.organisation}/{caller.professional}",
+        at=call.now,
+    )

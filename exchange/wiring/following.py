@@ -1,0 +1,94 @@
+"""Lets the read models follow the events: at the start, and after every commit.
+
+Promises: a commit never waits for a read model; what cannot be followed now is told once and tried again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import closing
+from typing import TYPE_CHECKING, NamedTuple
+
+from exchange.errors import SettingsInvalid
+from exchange.projections.follower import Follower, catch_up
+from exchange.projections.obligations import FILE, ObligationList
+from exchange.store.reader import SQLiteReader
+from exchange.wiring.core import event_file, open_core, projection_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from exchange.errors import ExchangeError
+    from exchange.pipeline.queue import Pipeline
+    from exchange.settings import Settings
+    from exchange.wiring.core import Core
+
+
+class Following:
+    """Owned by one event loop; the follower has a thread of its own."""
+
+    def __init__(self, core: Core, on_error: Callable[[ExchangeError], None]) -> None:
+        self._follower = Follower([core.obligations], core.reader, core.codec, on_error)
+        self._task: asyncio.Task[None] | None = None
+
+    def followed(self, position: int, timeout_s: float) -> bool:
+        """Wait until the read models hold a position; False where they do not by then."""
+        return self._follower.wait_for(position, timeout_s)
+
+    def start(self, pipeline: Pipeline) -> None:
+        """Follow what is there, then every commit."""
+        self._follower.start()
+        self._task = asyncio.get_running_loop().create_task(self._wake_after_commits(pipeline))
+
+    async def stop(self) -> None:
+        """Stop following."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        await asyncio.to_thread(self._follower.stop)
+
+    async def _wake_after_commits(self, pipeline: Pipeline) -> None:
+        while True:
+            committed = pipeline.committed
+            self._follower.wake()
+            await committed.wait()
+
+
+class Standing(NamedTuple):
+    """Where a read model stands beside the events; None where there is none yet."""
+
+    name: str
+    position: int | None
+    head: int
+
+
+def rebuild(settings: Settings) -> Iterator[Standing]:
+    """Make every read model anew from position 0, also beside a running service. Raises ExchangeError."""
+    _refuse_no_store(settings)
+    core = open_core(settings)
+    try:
+        for model in (core.obligations,):
+            model.database.forget()
+            yield Standing(model.name, catch_up(model, core.reader, core.codec), core.reader.head()[0])
+    finally:
+        core.close()
+
+
+def standings(settings: Settings) -> Iterator[Standing]:
+    """Tell where every read model stands; makes nothing. Raises ExchangeError."""
+    _refuse_no_store(settings)
+    with closing(SQLiteReader(event_file(settings))) as reader:
+        head = reader.head()[0]
+    for name, file in ((ObligationList.name, FILE),):
+        there = (projection_folder(settings) / file).exists()
+        position = None
+        if there:
+            made = ObligationList(projection_folder(settings))
+            position = made.database.position()
+            made.database.close()
+        yield Standing(name, position, head)
+
+
+def _refuse_no_store(settings: Settings) -> None:
+    if not event_file(settings).exists():
+        raise SettingsInvalid("there is no event store in this folder", name="data")

@@ -1,0 +1,36 @@
+"""`exchange projections`: made anew, and told where they stand."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from exchange.settings import Settings
+    from tests.cli.conftest import Shell
+
+
+def test_rebuilding_brings_a_read_model_to_the_head(exchange: Shell, shard: Settings) -> None:
+    shutil.rmtree(shard.data / "projections")
+    before = exchange("projections", "status", "--data", shard.data, "-o", "json")
+    (row,) = json.loads(before.out)
+    assert (before.code, row["name"], row["position"]) == (1, "obligations", None)
+    assert not (shard.data / "projections").exists(), "asking makes nothing"
+    rebuilt = exchange("projections", "rebuild", "--data", shard.data)
+    assert (rebuilt.code, rebuilt.out) == (0, f"obligations: {row['head']} of {row['head']}\n")
+    again = exchange("projections", "rebuild", "--data", shard.data, "-o", "jsonl")
+    assert json.loads(again.out) == {"name": "obligations", "position": row["head"], "head": row["head"]}
+    after = exchange("projections", "status", "--data", shard.data)
+    assert (after.code, after.out) == (0, rebuilt.out)
+
+
+@pytest.mark.parametrize("command", ["status", "rebuild"])
+def test_without_a_store_there_is_nothing_to_follow(exchange: Shell, tmp_path: Path, command: str) -> None:
+    said = exchange("projections", command, "--data", tmp_path / "nowhere")
+    assert (said.code, said.out) == (2, "")
+    assert "there is no event store in this folder" in said.err

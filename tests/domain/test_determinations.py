@@ -1,0 +1,53 @@
+"""Determinations: the newest of a kind and scope counts, and what is about one before what is about all."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from exchange.domain.limits.determinations import DETERMINATIONS_MAX, determined
+from exchange.domain.resident import RESIDENT
+from tests.domain.builders import RESIDENT_REGISTERED, fold, given
+from tests.domain.people import FATHER_ID, MOTHER_ID, RECORDED
+from tests.domain.test_limits import CARE, WEIGH, WEIGHED
+
+
+def test_the_newest_finding_counts() -> None:
+    given(RESIDENT, RESIDENT_REGISTERED).when(WEIGH).then(WEIGHED)
+    given(RESIDENT, RESIDENT_REGISTERED, WEIGHED).when(WEIGH).then()
+    otherwise, told = replace(WEIGH, holds=False), replace(WEIGHED, holds=False)
+    given(RESIDENT, RESIDENT_REGISTERED, WEIGHED).when(otherwise).then(told)
+    given(RESIDENT, RESIDENT_REGISTERED).when(otherwise).then()
+    assert fold(RESIDENT, RESIDENT_REGISTERED, WEIGHED, told).determinations == ()
+
+
+def test_a_finding_is_about_one_recorded_representative_or_about_all() -> None:
+    about = replace(WEIGH, representative_id=MOTHER_ID)
+    told = replace(WEIGHED, representative_id=MOTHER_ID)
+    given(RESIDENT, RESIDENT_REGISTERED).when(about).refused("REPRESENTATIVE_UNKNOWN")
+    given(RESIDENT, RESIDENT_REGISTERED, RECORDED).when(about).then(told)
+    given(RESIDENT, RESIDENT_REGISTERED, RECORDED, told).when(about).then()
+    given(RESIDENT, RESIDENT_REGISTERED, RECORDED, told).when(WEIGH).then(WEIGHED)
+    # That it does not hold for her says something, also where nothing was found before.
+    not_hers = replace(about, holds=False)
+    given(RESIDENT, RESIDENT_REGISTERED, RECORDED).when(not_hers).then(replace(told, holds=False))
+
+
+def test_what_is_about_one_goes_before_what_is_about_all() -> None:
+    not_hers = replace(WEIGHED, representative_id=MOTHER_ID, holds=False)
+    history = (RESIDENT_REGISTERED, RECORDED, WEIGHED, not_hers)
+    known = fold(RESIDENT, *history).determinations
+    request = ("wmo-levering", CARE)
+    assert determined(known, *request, ()) == {"disproportionate"}
+    assert determined(known, *request, (FATHER_ID,)) == {"disproportionate"}
+    assert determined(known, *request, (MOTHER_ID,)) == frozenset()
+    hers = fold(RESIDENT, *history[:2], replace(not_hers, holds=True)).determinations
+    assert determined(hers, *request, ()) == frozenset()
+    assert determined(hers, *request, (MOTHER_ID,)) == {"disproportionate"}
+    elsewhere = fold(RESIDENT, RESIDENT_REGISTERED, replace(WEIGHED, purpose="wgs-plan")).determinations
+    assert determined(elsewhere, *request, (MOTHER_ID,)) == frozenset()
+
+
+def test_the_most_determinations() -> None:
+    many = tuple(replace(WEIGHED, recipient=f"{n:020}/svb") for n in range(DETERMINATIONS_MAX))
+    given(RESIDENT, RESIDENT_REGISTERED, *many).when(WEIGH).refused("DETERMINATIONS_FULL")
+    given(RESIDENT, RESIDENT_REGISTERED, *many[:-1]).when(WEIGH).then(WEIGHED)

@@ -1,0 +1,60 @@
+"""Terms of retention: both sides of the line and on it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from exchange.domain.values import LAW_OF_TASK
+from exchange.gate.judge import judge
+from exchange.gate.model import Facts, Field
+from exchange.gate.register import Register
+from exchange.gate.retention import TERMS, WMO, retention_end, term_of
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+REGISTER = Register.load()
+
+
+@pytest.mark.parametrize(
+    ("law", "years"),
+    [("wmo", 15), ("jw", 20), ("wgbo", 20), ("zvw", 20), ("pw", 10), ("wgs", 5), ("suwi", 5), (None, 15)],
+)
+def test_a_term_runs_from_the_record(law: str | None, years: int) -> None:
+    assert retention_end(NOON, law) == datetime(2026 + years, 3, 2, 12, tzinfo=UTC)
+
+
+def test_a_term_from_the_day_that_is_not_in_every_year_ends_with_the_month() -> None:
+    leap = datetime(2024, 2, 29, 12, tzinfo=UTC)
+    assert retention_end(leap, "wmo") == datetime(2039, 3, 1, 12, tzinfo=UTC)
+    assert retention_end(leap, "jw") == datetime(2044, 2, 29, 12, tzinfo=UTC)
+
+
+def test_every_law_of_a_task_has_a_term_with_its_article() -> None:
+    assert {term_of(law).years for law in LAW_OF_TASK.values()} <= {one.years for one in TERMS.values()}
+    assert all(one.citation for one in TERMS.values())
+    assert term_of("bw") is WMO
+
+
+@pytest.mark.parametrize(
+    ("late", "released"), [(timedelta(microseconds=-1), True), (timedelta(0), False), (timedelta(1), False)]
+)
+def test_the_last_moment_of_a_term_is_not_included(late: timedelta, *, released: bool) -> None:
+    field = Field("doelen", "WMO-PLAN", retention_end=retention_end(NOON, "wmo"))
+    facts = Facts(
+        now=retention_end(NOON, "wmo") + late,
+        actor_auth="2FA+mTLS",
+        legal_basis="WMO-2.3.2",
+        purpose="wmo-onderzoek",
+        provider="college:WMO",
+        recipient="college:WMO",
+        recipient_id="college-1",
+        fields=(field, replace(field, name="nieuw", retention_end=None)),
+        case_relation=True,
+        necessity="nodig",
+        consent=None,
+    )
+    verdict = judge(facts, REGISTER)
+    assert verdict.fields["doelen"].release is released
+    assert verdict.fields["nieuw"].release
