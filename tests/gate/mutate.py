@@ -2,8 +2,8 @@
 
 Works in a copy under build/mutation, from which `lru_cache` is taken out: mutmut leaves decorated functions
 alone, and the table of who decides would go unlooked at. Exit 0 when at least 95 of 100 mutants are killed
-and each survivor stands in SURVIVORS.md with its reason, and none else does; 1 otherwise; 2 when tests fail
-unmutated.
+and each survivor stands in SURVIVORS.md with its reason; 1 otherwise; 2 when tests fail unmutated. What is
+explained and was killed is told, and is no failure: a slow machine kills some by time.
 Source: mutmut 3, https://mutmut.readthedocs.io.
 """
 
@@ -97,8 +97,8 @@ def report(found: dict[str, str]) -> int:
     for where, was, becomes in sorted(changes - told):
         say(f"not explained, in {where}:\n- `{was}` → `{becomes}`: \n")
     for where, was, becomes in sorted(told - changes):
-        say(f"explained and killed, in {where}: `{was}` → `{becomes}`\n")
-    return 0 if score >= KILLED_PERCENT_MIN and changes == told else 1
+        say(f"explained, yet killed this time, in {where}: `{was}` → `{becomes}`\n")
+    return 0 if score >= KILLED_PERCENT_MIN and changes <= told else 1
 
 
 def main(arguments: list[str]) -> int:

@@ -12,7 +12,7 @@ from exchange.gate.consents import select_consent
 from exchange.gate.judge import judge, missing_facts
 from exchange.gate.model import MISSING, BreakGlass, Consent, Facts, Field, Outcome
 from exchange.gate.register import Register
-from exchange.gate.representation import Mandate
+from exchange.gate.representation import Mandate, mandate
 from exchange.gate.rules_consent import consent_mandate, consent_out_of_period, consent_withdrawn
 from exchange.gate.rules_request import wrong_person_asks
 
@@ -164,6 +164,21 @@ def test_a_basis_for_obtaining_records_and_no_other_does() -> None:
     assert rules(READS, records=True) == ("P-WMO-2.3.2",)
     assert rules(SEES, age=15, records=True) == ("R06",)
     assert rules(BREAKS, records=True) == ("R06",)
+
+
+@pytest.mark.parametrize(
+    ("age", "word", "found"),
+    [
+        (17, "mentor", Mandate.NONE),
+        (18, "mentor", Mandate.FULL),
+        (17, "ouder", Mandate.FULL),
+        (18, "ouder", Mandate.NONE),
+        (17, "bewindvoerder", Mandate.NONE),
+        (18, "bewindvoerder", Mandate.MONEY),
+    ],
+)
+def test_from_eighteen_on_others_decide_for_who_cannot(age: int, word: str, found: Mandate) -> None:
+    assert mandate("GDPR", (word,), age, capable=False, has_authority=True) is found
 
 
 # --- what is not known counts against the request, in each rule by itself ------------------------------
