@@ -71,7 +71,8 @@ def run_command(
     if told is not None:
         return told
     subject = subject_of(overlay, walk.anchor)
-    verdict, facts = verdicts.of_command(walk, standing_of(walk, overlay, subject))
+    standing = standing_of(walk, overlay, subject)
+    verdict, facts = verdicts.of_command(walk, standing)
     decision_id, position = fresh_id().hex(), overlay.position
     if verdict.outcome not in WHOLE:
         told = answers.recorded(walk)
@@ -87,7 +88,15 @@ def run_command(
         if told is not None:
             return told
         raise
-    return _record(walk, overlay, answers, Permit(verdict, decision_id, position), steps)
+    permit = Permit(verdict, decision_id, position)
+    if any(events for _, events in steps.appends):
+        count, entry = overlay.append(steps.appends, _meta(walk, permit))
+    else:
+        # Nothing changed; that it was asked and permitted is on record all the same.
+        _, facts = verdicts.judged(walk, standing)
+        judged = Judged(subject, facts, verdict, decision_id, position)
+        count, entry = _decide(walk, overlay, judged, action="COMMAND", refused_whole=False)
+    return _done(walk, overlay, answers, permit, steps, count=count, entry=entry)
 
 
 def run_read(
@@ -168,7 +177,10 @@ def _refuse(
     return refusal_error(refusal)
 
 
-def _decide(walk: Walk, overlay: Overlay, judged: Judged, *, action: str, refused_whole: bool) -> None:
+def _decide(
+    walk: Walk, overlay: Overlay, judged: Judged, *, action: str, refused_whole: bool
+) -> tuple[int, bytes]:
+    """Record a decision; return how many events that took, and the last leaf entry."""
     event = decided(
         decision_id=judged.decision_id,
         subject=judged.subject,
@@ -179,7 +191,7 @@ def _decide(walk: Walk, overlay: Overlay, judged: Judged, *, action: str, refuse
         facts_position=judged.position,
         refused_whole=refused_whole,
     )
-    overlay.append([(judged.stream, [event])], _meta(walk, judged))
+    return overlay.append([(judged.stream, [event])], _meta(walk, judged))
 
 
 def _refusal(
@@ -210,11 +222,20 @@ def _for_stranger(walk: Walk, judged: Judged, register: Register) -> tuple[Verdi
     return None if verdict.permitted else (verdict, facts)
 
 
-def _record(
-    walk: CommandWalk, overlay: Overlay, answers: Answers, permit: Permit, steps: Steps
+def _done(
+    walk: CommandWalk,
+    overlay: Overlay,
+    answers: Answers,
+    permit: Permit,
+    steps: Steps,
+    *,
+    count: int,
+    entry: bytes,
 ) -> CommandOutcome:
-    changes = any(events for _, events in steps.appends)
-    count, entry = overlay.append(steps.appends, _meta(walk, permit)) if changes else (0, b"")
+    """Return the outcome, and note it as the answer to this request id.
+
+    It took `count` events; `entry` is the last one's leaf.
+    """
     position = overlay.position
     outcome = CommandOutcome(
         position=position,
