@@ -1,17 +1,20 @@
 """What has to be done because of a decision: by when, by whom, and how it can end.
 
 Promises: every duty but LOG (which the commit itself executes) is open until it was executed; the duties the
-system executes itself say at what moment; a person never closes a duty about his own emergency access.
+system executes itself say at what moment; a person never closes a duty about his own emergency access; a
+question about a right gives nothing and brings no duty but an alarm about who asked it.
 Source: GDPR 12(1), 14, 33-34 (by analogy: without delay), 38-39; Wmo 2015 5.2.6 and 5.3.1; Algemene
 termijnenwet 1 and 3 (working days); the gate's design sections 4 and 5.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+# The action of a question about a right: nothing was given or refused, so nothing follows but an alarm.
+EVALUATE: Final = "EVALUATE"
 TTL: Final = timedelta(minutes=60)
 DEFERRAL: Final = timedelta(weeks=4)
 
@@ -79,6 +82,11 @@ class Due:
     duty: str
     due_at: datetime
     executes_at: datetime | None
+
+
+def duties_of(action: str, obligations: Iterable[str]) -> tuple[str, ...]:
+    """Return what of a decision's obligations has to be done: of a question, what is about who asked it."""
+    return tuple(one for one in obligations if action != EVALUATE or one == Duty.ALERT_SNOOP)
 
 
 def dues_of(

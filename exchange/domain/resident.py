@@ -96,13 +96,11 @@ def _register(command: RegisterResident, state: ResidentState | None) -> Events:
             "birth_date": "must not lie in the future" if future else day_fault(command.birth_date),
         }
     )
-    # Answered as a new one: neither who is known here nor what of him can be asked this way.
-    if state is not None:
-        return ()
-    registered = ResidentRegistered(
-        resident=command.resident, birth_date=command.birth_date, capable=command.capable
-    )
-    return (registered,)
+    # Answered as a new one, down to the leaf: neither who is known here nor what of him can be asked so.
+    # What is recorded of who is known is what was known: nobody replaces it by registering again.
+    birth_date = command.birth_date if state is None else state.birth_date
+    capable = command.capable if state is None else state.capable
+    return (ResidentRegistered(resident=command.resident, birth_date=birth_date, capable=capable),)
 
 
 def _of_known(decide: Callable[[Any, ResidentState], Events]) -> Decider:

@@ -14,6 +14,7 @@ import msgspec
 
 from exchange.domain import stream_of
 from exchange.domain.case import has_relation
+from exchange.domain.obligations import EVALUATE
 from exchange.gate.explain import explain
 from exchange.gate.judge import judge_and_tell
 from exchange.pipeline.decisions import decided
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from exchange.pipeline.steps import Telling
     from exchange.pipeline.walk import Caller, EvaluationWalk, Group, View
 
-ACTION: Final = "EVALUATE"
 OFFICER: Final = "fg"
 # The one answer to everything that is not for who asks: the words must not depend on what was asked.
 NOT_TOLD: Final = "Geweigerd. Dit is niet bekend, of het is niet aan u om dit te vragen."
@@ -134,7 +134,7 @@ def _record(walk: EvaluationWalk, overlay: Overlay, judged: Judged, *, permitted
         decision_id=judged.decision_id,
         subject=judged.subject,
         caller=walk.asker,
-        action=ACTION,
+        action=EVALUATE,
         facts=judged.facts,
         verdict=judged.verdict,
         facts_position=judged.position,

@@ -46,6 +46,8 @@ class HotStates:
         self._lock = Lock()
         self._entries: OrderedDict[str, Entry] = OrderedDict()  # owned by the holder of _lock
         self._bytes = 0  # owned by the holder of _lock
+        # No entry is older than this position. What was committed after it is in the store, and not yet here.
+        self.as_of = 0  # written by who commits, or by the writer when nothing is being committed
 
     def touch(self, streams: Iterable[str]) -> None:
         """Mark entries used."""
@@ -66,11 +68,12 @@ class HotStates:
                 return
             self._replace(stream, entry)
 
-    def apply(self, changes: Mapping[str, Entry]) -> None:
-        """Take over what the writer committed."""
+    def apply(self, changes: Mapping[str, Entry], as_of: int) -> None:
+        """Take over what the writer committed, up to a position."""
         with self._lock:
             for stream, entry in changes.items():
                 self._replace(stream, entry)
+        self.as_of = as_of
 
     def evict(self, streams: Iterable[str]) -> None:
         """Forget entries: after a failed commit, a seal, an erasure."""

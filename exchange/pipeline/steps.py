@@ -90,7 +90,8 @@ def run_command(
     if told is not None:
         return told
     subject = subject_of(overlay, walk.anchor)
-    verdict, facts = verdicts.of_command(walk, standing_of(walk, overlay, subject))
+    standing = standing_of(walk, overlay, subject)
+    verdict, facts = verdicts.of_command(walk, standing)
     decision_id, position = fresh_id().hex(), overlay.position
     if verdict.outcome not in WHOLE:
         told = answers.recorded(walk)
@@ -106,11 +107,18 @@ def run_command(
         if told is not None:
             return told
         raise
-    if facts is not None and verdict.obligations != ONLY_RECORDED:
-        # Its own events name it; its duties stand in a decision of their own, so that somebody executes them.
+    permit = Permit(verdict, decision_id, position)
+    changes = any(events for _, events in steps.appends)
+    count, entry = 0, b""
+    if not changes or verdict.obligations != ONLY_RECORDED:
+        # Nothing changed, and that it was asked and permitted is on record all the same; or there are duties,
+        # which stand in a decision of their own, so that somebody executes them.
+        facts = verdicts.judged(walk, standing)[1] if facts is None else facts
         judged = Judged(subject, facts, verdict, decision_id, position)
-        _decide(walk, overlay, judged, action="COMMAND", refused_whole=False)
-    return _record(walk, overlay, answers, Permit(verdict, decision_id, position), steps)
+        count, entry = _decide(walk, overlay, judged, action="COMMAND", refused_whole=False)
+    if changes:
+        count, entry = overlay.append(steps.appends, meta_of(walk, permit))
+    return _done(walk, overlay, answers, permit, steps, count=count, entry=entry)
 
 
 def run_read(
@@ -196,7 +204,10 @@ def _refuse(
     return refusal_error(refusal)
 
 
-def _decide(walk: Walk, overlay: Overlay, judged: Judged, *, action: str, refused_whole: bool) -> None:
+def _decide(
+    walk: Walk, overlay: Overlay, judged: Judged, *, action: str, refused_whole: bool
+) -> tuple[int, bytes]:
+    """Record a decision; return how many events that took, and the last leaf entry."""
     event = decided(
         decision_id=judged.decision_id,
         subject=judged.subject,
@@ -207,7 +218,7 @@ def _decide(walk: Walk, overlay: Overlay, judged: Judged, *, action: str, refuse
         facts_position=judged.position,
         refused_whole=refused_whole,
     )
-    overlay.append([(judged.stream, [event])], meta_of(walk, judged))
+    return overlay.append([(judged.stream, [event])], meta_of(walk, judged))
 
 
 def refusal_of(walk: Walk, judged: Judged, register: Register) -> RefusalOutcome:
@@ -237,11 +248,20 @@ def _for_stranger(walk: Walk, judged: Judged, register: Register) -> tuple[Verdi
     return None if verdict.permitted else (verdict, facts)
 
 
-def _record(
-    walk: CommandWalk, overlay: Overlay, answers: Answers, permit: Permit, steps: Steps
+def _done(
+    walk: CommandWalk,
+    overlay: Overlay,
+    answers: Answers,
+    permit: Permit,
+    steps: Steps,
+    *,
+    count: int,
+    entry: bytes,
 ) -> CommandOutcome:
-    changes = any(events for _, events in steps.appends)
-    count, entry = overlay.append(steps.appends, meta_of(walk, permit)) if changes else (0, b"")
+    """Return the outcome, and note it as the answer to this request id.
+
+    It took `count` events; `entry` is the last one's leaf.
+    """
     position = overlay.position
     outcome = CommandOutcome(
         position=position,

@@ -34,12 +34,12 @@ class Verdicts:
     def of_command(self, walk: CommandWalk, standing: Standing) -> tuple[Verdict, Facts | None]:
         """Return the verdict, and the facts unless it is a permit remembered from alike facts."""
         if standing.consents or walk.claim.break_glass is not None:
-            return self._judge(walk, standing)
+            return self.judged(walk, standing)
         name = _name(walk, standing)
         known = self._permits.get(name)
         if known is not None:
             return known, None
-        verdict, facts = self._judge(walk, standing)
+        verdict, facts = self.judged(walk, standing)
         # A permit that brings more than its own recording is recorded with its facts, each time.
         if verdict.outcome is Outcome.PERMIT and verdict.obligations == ONLY_RECORDED:
             if len(self._permits) >= REMEMBERED_MAX:
@@ -47,7 +47,8 @@ class Verdicts:
             self._permits[name] = verdict
         return verdict, facts
 
-    def _judge(self, walk: CommandWalk, standing: Standing) -> tuple[Verdict, Facts]:
+    def judged(self, walk: CommandWalk, standing: Standing) -> tuple[Verdict, Facts]:
+        """Return the verdict with its facts, judged now."""
         task = walk.caller.task
         law = law_of(task)
         fields = [Field(name, category, provider=task, acquired_for=law) for name, category in walk.fields]

@@ -179,7 +179,7 @@ class Writer:
         else:
             self._confirm_refusals(walked)
         # Before anybody is answered: who looks at the hot states next must find what was committed.
-        self._hot.apply(overlay.changes)
+        self._hot.apply(overlay.changes, batch.head)
         walked.committed = True
 
     def _attempt(self, walks: Sequence[Walk]) -> list[Outcome]:
@@ -288,6 +288,7 @@ class Writer:
             self._hot.clear()
             self._recent.forget_before(position)
         self._position, self._frontier = position, Frontier.from_bytes(frontier)
+        self._hot.as_of = position
         self._synced = True
 
     def _drop(self) -> None:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from exchange.domain.disclosure import DisclosureDecided, ObligationExecuted
-from exchange.domain.obligations import Duty, dues_of
+from exchange.domain.obligations import EVALUATE, Duty, dues_of, duties_of
 from exchange.projections.database import Database
 from exchange.projections.workdays import end_of_next_workday
 
@@ -182,9 +182,11 @@ def _decided(c: sqlite3.Connection, row: Row, clear: Mapping[str, Any]) -> None:
     at = datetime.fromisoformat(clear["at"])
     who = (clear["organisation"], clear["task"], clear["professional"])
     stored = microseconds(at)
-    if NOT_JUDGED not in clear["rules"]:
+    # Asking whether one may is no second try of what could not be judged.
+    if NOT_JUDGED not in clear["rules"] and clear["action"] != EVALUATE:
         c.execute(_TRIED_AGAIN, (stored, TRIED_AGAIN, BY_SYSTEM, row.stream, Duty.RETRY, *who))
-    for due in dues_of(tuple(clear["obligations"]), at, end_of_next_workday):
+    duties = duties_of(clear["action"], clear["obligations"])
+    for due in dues_of(duties, at, end_of_next_workday):
         task = (row.stream, due.duty, who[0], who[1], clear["purpose"])
         if due.duty == Duty.TREAT_AS_OBJECTION and c.execute(_WAITS, task).fetchone() is not None:
             continue

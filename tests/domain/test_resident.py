@@ -29,7 +29,8 @@ def test_registering() -> None:
 @pytest.mark.parametrize("capable", [True, False])
 def test_registering_somebody_known_changes_and_tells_nothing(birth_date: date, *, capable: bool) -> None:
     again = replace(REGISTER, birth_date=birth_date, capable=capable)
-    given(RESIDENT, RESIDENT_REGISTERED).when(again).then()
+    given(RESIDENT, RESIDENT_REGISTERED).when(again).then(RESIDENT_REGISTERED)
+    assert fold(RESIDENT, RESIDENT_REGISTERED, RESIDENT_REGISTERED) == fold(RESIDENT, RESIDENT_REGISTERED)
 
 
 def test_capacity_judged_anew_keeps_seals_and_limits() -> None:

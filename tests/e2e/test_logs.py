@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import pytest
 
-from adapters.sdk.errors import SdkError
+from adapters.sdk.errors import Denied
 from adapters.sdk.tokens import Person
 from exchange.logs import ALLOWED_KEYS
 from tests.e2e.service import ACCESS, AUDIT, CARE, DELIVER, INVESTIGATE, WORD, Case
@@ -58,7 +58,7 @@ def busy_session(service: Service) -> list[Case]:
 def wrong(service: Service, case: Case) -> None:
     """Do what is refused: what came in must not come out in a log either."""
     stranger = service.worker("college:WMO", PROFESSIONAL)
-    with pytest.raises(SdkError):
+    with pytest.raises(Denied):
         stranger.plan.get_plan(claim=INVESTIGATE, plan_id=case.plan_id, fields=["goals.own_words"])
     refused(service, REPORT, report(own_words=f"{OWN_WORDS} {case.bsn}"))
     refused(service, REPORT, report(request_id=OWN_WORDS[:36]))

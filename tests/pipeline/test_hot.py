@@ -56,7 +56,7 @@ def test_evicting_and_clearing_give_their_bytes_back() -> None:
 @pytest.mark.parametrize(("as_of", "kept"), [(4, "written"), (5, "written"), (6, "loaded")])
 def test_a_load_never_replaces_what_is_newer(as_of: int, kept: str) -> None:
     hot = HotStates()
-    hot.apply({"a": entry("written", as_of=5)})
+    hot.apply({"a": entry("written", as_of=5)}, 5)
     hot.put("a", entry("loaded", as_of=as_of))
     found = hot.peek("a")
     assert found is not None

@@ -109,5 +109,7 @@ def test_a_collection_within_its_term_is_looked_through_once(
 
 def test_steps_of_nothing_fold_nothing(shard: Shard) -> None:
     _, _, plan_id = shard.plan()
+    head = shard.head
     outcome = shard.done(shard.walk(lambda _: Steps([]), anchor=f"plan-{plan_id}"))
-    assert outcome.leaves == 0
+    assert (outcome.versions, outcome.leaves) == ({}, 1)
+    assert shard.topics(head) == ["disclosure.decided.v1"]

@@ -326,14 +326,19 @@ def test_a_caller_the_register_of_organisations_does_not_know_is_refused(
     assert shard.head == head
 
 
-def test_a_command_that_changes_nothing_is_answered_and_kept(shard: Shard) -> None:
+def test_a_command_that_changes_nothing_is_recorded_answered_and_kept(shard: Shard) -> None:
     ref, case_id, _ = shard.plan()
     consent_id = shard.consent(ref, case_id)
     shard.done(shard.withdrawal(consent_id))
     head = shard.head
     walk = shard.withdrawal(consent_id)
     again = shard.done(walk)
-    assert (again.leaves, again.position, shard.head) == (0, head, head)
+    assert (again.leaves, again.position, shard.head) == (1, head + 1, head + 1)
+    (row,) = shard.core.reader.page(head, 10)
+    event = shard.core.codec.decode(row.state, stream=row.stream, version=row.version, topic=row.topic).event
+    assert isinstance(event, DisclosureDecided)
+    assert (row.stream, event.decision_id) == (f"disclosure-{ref}", again.decision_id)
+    assert (event.action, event.outcome) == ("COMMAND", "PERMIT")
     reopened = shard.reopen()
     try:
         assert reopened.done(walk) == again

@@ -21,6 +21,7 @@ from exchange.projections.workdays import end_of_next_workday
 from exchange.store.errors import HeadMoved
 from tests.e2e.service import REPOSITORY, environment
 from tests.pipeline.shard import NOW, Shard
+from tests.pipeline.test_evaluation import asking, with_consent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,6 +77,28 @@ def execute(shard: Shard, ref: str, decision_id: str, duty: str, outcome: str = 
         fields=(),
     )
     shard.done(walk)
+
+
+def test_a_question_about_a_right_brings_an_alarm_about_who_asked_and_nothing_else(
+    shard: Shard, listed: ObligationList
+) -> None:
+    ref, case_id, plan_id = shard.plan()
+    curious = shard.caller(professional="prof-9")
+    asked = (
+        asking(shard, plan_id, asker=curious, caller=curious),
+        with_consent(shard, plan_id, delivered_later=True),
+    )
+    shard.done(shard.withdrawal(shard.consent(ref, case_id)))
+    first, second = shard.run(*asked)
+    follow(shard, listed)
+    assert open_duties(listed) == [(first.decision_id, "ALERT-SNOOP")]
+    assert listed.of_decision(second.decision_id) == []
+    recorded = shard.core.reader.page(shard.head - 1, 1)[0]
+    brought = shard.core.codec.decode(
+        recorded.state, stream=recorded.stream, version=recorded.version, topic=recorded.topic
+    ).event
+    assert isinstance(brought, DisclosureDecided)
+    assert set(brought.obligations) >= {"STOP-FEED", "ABORT-DELIVERY"}
 
 
 # --- what the domain says of duties -----------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -46,6 +47,24 @@ def test_a_refused_command_links_nobody_and_a_permitted_one_does(town: Town) -> 
         resident = town.core.residents.resolve(CITY, pseudonym)
         commands(town, pseudonym, INVESTIGATE)[1 - number]()
         assert town.resident_of(pseudonym) == resident
+
+
+def test_registering_tells_nobody_whether_somebody_is_known(town: Town) -> None:
+    worker = town.worker("college:WMO", "w-links")
+    known, unknown = (town.pseudonym(worker, next(town.bsns)) for _ in range(2))
+    ask: dict[str, Any] = {"claim": INVESTIGATE, "birth_date": "1980-02-29", "capable": True}
+    worker.identity.register_resident(resident=known, **ask)
+    stranger = town.worker("college:WMO", "w-fishing")
+    told = []
+    for pseudonym in (known, unknown):
+        head = town.core.reader.head()[0]
+        receipt = stranger.identity.register_resident(resident=pseudonym, **ask).receipt
+        leaf = json.loads(receipt.leaf_entry)
+        assert town.core.reader.head()[0] == receipt.position == receipt.leaf_index + 1
+        told.append(
+            (receipt.leaves, receipt.position - head, len(receipt.leaf_entry), leaf["t"], sorted(leaf))
+        )
+    assert told[0] == told[1]
 
 
 def test_a_command_the_domain_refuses_links_nobody(town: Town) -> None:

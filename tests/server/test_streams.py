@@ -11,6 +11,7 @@ import pytest
 
 from adapters.sdk.tokens import Person
 from exchange.logs import open_log
+from exchange.pipeline.hot import HotStates
 from exchange.v1 import common_pb2 as pb
 from exchange.v1.subscription_service_pb2 import SubscribeRequest, SubscribeResponse
 from tests.server.test_withdrawal import REUSE, WORDS, case_with_goal_of_work, consent_for_reuse
@@ -128,6 +129,34 @@ def test_events_come_in_order_with_permitted_leaves_and_a_decision_each(own_town
     assert len({event.decision_id for event in events}) == len(events)
     assert len({event.event_id for event in events}) == len(events)
     assert events[-1].plan_version == version + 1
+
+
+def test_an_event_in_the_store_waits_for_the_states_to_know_of_it(
+    own_town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, opened = open_plan(own_town)
+    follower = Follower(client)
+    follower.wait(lambda: len(follower.events) >= 1)
+    apply, committed, go = HotStates.apply, threading.Event(), threading.Event()
+
+    def late(hot: HotStates, changes: Any, as_of: int) -> None:  # noqa: ANN401 -- as `apply`
+        committed.set()
+        assert go.wait(WAIT_S)
+        apply(hot, changes, as_of)
+
+    monkeypatch.setattr(HotStates, "apply", late)
+    setting = threading.Thread(target=set_goal, args=(client, opened.plan_id, opened.version, "Laat bekend."))
+    setting.start()
+    assert committed.wait(WAIT_S)
+    # At each beat the stream looks again: the row is there, what it changed is not known yet.
+    beats = len(follower.answers)
+    follower.wait(lambda: len(follower.answers) >= beats + 2)
+    assert len(follower.events) == 1
+    go.set()
+    setting.join(WAIT_S)
+    follower.wait(lambda: len(follower.events) >= 2)
+    follower.close()
+    assert [goal.own_words for event in follower.events for goal in event.change.goals] == ["Laat bekend."]
 
 
 def test_a_cursor_goes_on_where_it_was(own_town: Town) -> None:

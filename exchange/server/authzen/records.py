@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import msgspec
 
 from exchange.domain.kernel import STREAM_SEPARATOR
+from exchange.domain.obligations import EVALUATE
 from exchange.gate.model import Outcome
-from exchange.pipeline.evaluation import ACTION as EVALUATE
 from exchange.server.contract.decisions import TOPIC, DecisionReader
 
 if TYPE_CHECKING:

@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from exchange.domain.disclosure import DisclosureDecided
-from exchange.domain.obligations import kept_from
+from exchange.domain.obligations import EVALUATE, kept_from
 from exchange.domain.values import RESIDENT_TASK
 from exchange.errors import KeyDestroyed
 from exchange.gate.explain import explain, view_for_requester
 from exchange.gate.model import Outcome
-from exchange.pipeline.evaluation import ACTION as EVALUATE
 from exchange.pipeline.facts import OWN_WORDS
 from exchange.pipeline.recall import verdict_of
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from exchange.domain import stream_of
 from exchange.domain.disclosure import DISCLOSURE, DisclosureDecided, ExecuteObligation
-from exchange.domain.obligations import Duty, DutyOutcome
+from exchange.domain.obligations import Duty, DutyOutcome, duties_of
 from exchange.domain.values import Author
 from exchange.errors import RequestInvalid, RuleBroken, Unavailable
 from exchange.pipeline.elements import KEEPER_OF_THE_LOG, of_origin
@@ -158,9 +158,8 @@ async def decided_duties(call: Call, decision_id: str) -> DecidedDuties:
             clear, _, _ = parts.codec.decode_clear(row.state, stream=row.stream, topic=row.topic)
             if row.topic == DisclosureDecided.TOPIC and clear["decision_id"] == decision_id:
                 asked = Author(clear["organisation"], clear["task"], clear["professional"])
-                return DecidedDuties(
-                    decision_id, clear.get("resident", ""), asked, tuple(clear["obligations"])
-                )
+                duties = duties_of(clear["action"], clear["obligations"])
+                return DecidedDuties(decision_id, clear.get("resident", ""), asked, duties)
         return DecidedDuties(decision_id, "", Author("", "", ""), ())
 
     return await asyncio.get_running_loop().run_in_executor(call.house.pool, find)

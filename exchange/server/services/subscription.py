@@ -109,9 +109,11 @@ def _refuse_to_go_on(call: Call) -> None:
 
 
 async def _look(call: Call, cursor: int) -> list[Row]:
-    reader = call.house.parts.reader
+    parts = call.house.parts
     loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(call.house.pool, reader.page, cursor, ROWS_PER_LOOK, TOPICS)
+    rows = await loop.run_in_executor(call.house.pool, parts.reader.page, cursor, ROWS_PER_LOOK, TOPICS)
+    # A row can be in the store before the states know of it: it is not looked at before they do.
+    return [row for row in rows if row.position <= parts.hot.as_of]
 
 
 async def _changes(call: Call, rows: list[Row]) -> list[Change]:
