@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
-    from exchange.gate.register import Register
+    from exchange.pipeline.registers import Registers
     from exchange.pipeline.walk import Caller, View
 
     Groups = Callable[[View, tuple[str, ...]], Sequence[Group]]
@@ -62,9 +62,9 @@ class Asker:
 class PlanGroups:
     """Groups of plans; remembers the keys of collections already seen. Owned by the writer thread."""
 
-    def __init__(self, labels: Mapping[str, Label], register: Register) -> None:
+    def __init__(self, labels: Mapping[str, Label], registers: Registers) -> None:
         self._labels = labels
-        self._register = register
+        self._registers = registers
         # By stream: the keys of each collection, beside the very tuple they were taken from.
         self._seen: OrderedDict[str, dict[str, tuple[object, tuple[Key, ...]]]] = OrderedDict()
         self._collections = tuple(sorted({path.partition(".")[0] for path in labels if "." in path}))
@@ -105,7 +105,7 @@ class PlanGroups:
         The gate knows kinds of organisations: what another one of the caller's kind recorded must not
         pass for the caller's own.
         """
-        basis = self._register.find(asker.legal_basis, asker.now)
+        basis = self._registers.now.find(asker.legal_basis, asker.now)
         if basis is None or basis.direction != "OBTAIN":
             return ""
         return origin_of(asker.caller.task, asker.caller.organisation)
@@ -116,7 +116,7 @@ class PlanGroups:
         Every task that brought something to the plan holds these alike, and so does who asks; the one that
         the claimed basis names is taken. Where it names none, the plan is of the task that opened it.
         """
-        basis = self._register.find(asker.legal_basis, asker.now)
+        basis = self._registers.now.find(asker.legal_basis, asker.now)
         own = origin_of(asker.caller.task, asker.caller.organisation)
         if state is None:
             # About nobody: whom the basis names, so that only the missing relation speaks (R03).

@@ -2,7 +2,8 @@
 
 Promises: serial, so a withdrawal and a read are totally ordered, and time never runs back in that order;
 nobody gets an answer before its decision is committed; when the commit fails nobody saw anything of the
-group, and the state built on it is dropped.
+group, and the state built on it is dropped. A walk that changes the register ends its group: what comes after
+it is judged by the new register, and only once that is committed.
 Source: group commit as in the design's walk; GDPR 5(2).
 """
 
@@ -11,7 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from exchange.errors import ExchangeError, KeyUnavailable, StoreUnavailable, Unavailable
+from exchange.errors import ExchangeError, HistoryUnreadable, KeyUnavailable, StoreUnavailable, Unavailable
 from exchange.ledger.merkle import Frontier, hash_leaf
 from exchange.pipeline.answers import Answers
 from exchange.pipeline.hot import Recent
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
     from exchange.gate.register import Register
     from exchange.keys.keystore import KeyStore
     from exchange.pipeline.hot import HotStates, Loader
-    from exchange.pipeline.walk import Walk
+    from exchange.pipeline.registers import Registers
+    from exchange.pipeline.walk import View, Walk
     from exchange.store.codec import Codec, Meta
     from exchange.store.reader import SQLiteReader
     from exchange.store.sqlite import SQLiteRecorder
@@ -50,7 +52,7 @@ class Writer:
         keys: KeyStore,
         hot: HotStates,
         loader: Loader,
-        register: Register,
+        registers: Registers,
         fresh_id: Callable[[], bytes],
     ) -> None:
         self._recorder = recorder
@@ -59,8 +61,8 @@ class Writer:
         self._keys = keys
         self._hot = hot
         self._loader = loader
-        self.register = register
-        self._verdicts = Verdicts(register)
+        self._registers = registers
+        self._verdicts = Verdicts(registers.now)
         self._fresh_id = fresh_id
         self._recent = Recent()
         self._answers = Answers(reader)
@@ -74,8 +76,20 @@ class Writer:
         """Last position this writer knows to be committed."""
         return self._position
 
+    @property
+    def register(self) -> Register:
+        """The register as of the last commit."""
+        return self._registers.now
+
     def run(self, walks: Sequence[Walk]) -> list[Outcome]:
         """Walk, commit, answer: one outcome for each walk, in order. Raises only what nobody foresaw."""
+        outcomes: list[Outcome] = []
+        while len(outcomes) < len(walks):
+            outcomes += self._run_group(walks[len(outcomes) :])
+        return outcomes
+
+    def _run_group(self, walks: Sequence[Walk]) -> list[Outcome]:
+        """Return the outcomes of the walks up to and with the first that changes the register, or of all."""
         for _ in range(COMMIT_TRIES_MAX):
             try:
                 return self._attempt(walks)
@@ -83,7 +97,8 @@ class Writer:
                 continue
             except Taken:
                 return self._bisect(walks)
-            except (StoreUnavailable, KeyUnavailable) as error:
+            except (StoreUnavailable, KeyUnavailable, HistoryUnreadable) as error:
+                # Another writer may have recorded a register that this version cannot read: nobody is judged.
                 return [error] * len(walks)
         busy = Unavailable("other writers kept the head moving; nothing was recorded")
         return [busy] * len(walks)
@@ -101,6 +116,30 @@ class Writer:
             self._drop()
             raise
         return True
+
+    def record(self, appends_of: Callable[[View], Sequence[tuple[str, Sequence[Event]]]], meta: Meta) -> int:
+        """Commit what the service itself has to say, seen from the head; return how many events.
+
+        Nobody asked, so there is no gate: only for what opens nothing, and for the first register. Raises
+        StoreUnavailable, Unavailable, and what the domain refuses.
+        """
+        for _ in range(COMMIT_TRIES_MAX):
+            try:
+                self._sync()
+                overlay = self._overlay()
+                appends = appends_of(overlay)
+                if not appends:
+                    return 0
+                count, _ = overlay.append(appends, meta)
+                self._commit([], overlay)
+            except HeadMoved:
+                self._drop()
+                continue
+            except BaseException:
+                self._drop()
+                raise
+            return count
+        raise Unavailable("other writers kept the head moving; nothing was recorded")
 
     # --- one group --------------------------------------------------------------------------------
 
@@ -131,6 +170,8 @@ class Writer:
             except ExchangeError as error:
                 # A key that is gone or out of reach costs the walk that needs it, not its neighbours.
                 outcomes.append(error)
+            if overlay.of_register:
+                break
         return outcomes, overlay
 
     def _in_order(self, walk: Walk) -> Walk:
@@ -181,6 +222,9 @@ class Writer:
         self._hot.touch(overlay.used)
         self._hot.apply(overlay.changes)
         self._answers.keep()
+        if overlay.of_register:
+            self._registers.learn(overlay.of_register)
+            self._verdicts = Verdicts(self._registers.now)
 
     def _confirm_refusals(self, outcomes: Sequence[Outcome]) -> None:
         # No commit compares the head for these, so a refusal could rest on what another writer changed since.
@@ -210,6 +254,8 @@ class Writer:
             # Somebody else wrote, or this is the start: what is cached may be old.
             self._hot.clear()
             self._recent.forget_before(position)
+            if self._registers.catch_up(self._reader, self._codec):
+                self._verdicts = Verdicts(self._registers.now)
         self._position, self._frontier = position, Frontier.from_bytes(frontier)
         self._synced = True
 

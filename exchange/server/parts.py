@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from exchange.gate.register import Register
     from exchange.keys.identity import IdentityKeys, IdentityResolver
     from exchange.pipeline.hot import HotStates, Loader
     from exchange.pipeline.queue import Pipeline
+    from exchange.pipeline.registers import Registers
     from exchange.store.codec import Codec
     from exchange.store.reader import SQLiteReader
 
@@ -46,7 +46,10 @@ class LedgerReads(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Made by the composition root. `page_key` is 32 secret bytes that bind page tokens to a request."""
+    """Made by the composition root. `page_key` is 32 secret bytes that bind page tokens to a request.
+
+    `register` is that of legal bases, through time.
+    """
 
     pipeline: Pipeline
     hot: HotStates
@@ -56,7 +59,7 @@ class Parts:
     identity: IdentityKeys
     links: IdentityResolver
     ledger: LedgerReads
-    register: Register
+    register: Registers
     now: Callable[[], datetime]
     fresh_uuid: Callable[[], str]
     log_pseudonym: Callable[[str], str]

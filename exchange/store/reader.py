@@ -34,6 +34,9 @@ WHERE position > ? ORDER BY position LIMIT ?"""
 _PAGE_OF_TOPICS: Final = """
 SELECT position, originator_id, originator_version, topic, state FROM stored_events
 WHERE position > ? AND topic IN (SELECT value FROM json_each(?)) ORDER BY position LIMIT ?"""
+_ROWS_OF_STREAMS: Final = """
+SELECT position, originator_id, originator_version, topic, state FROM stored_events
+WHERE originator_id >= ? AND originator_id < ? AND position > ? ORDER BY position"""
 _LAST_VERSION: Final = "SELECT max(originator_version) FROM stored_events WHERE originator_id = ?"
 _SCOPE: Final = "SELECT stream FROM links WHERE resident = ? ORDER BY stream"
 _ANSWER: Final = "SELECT content, answer FROM requests WHERE name = ?"
@@ -107,6 +110,15 @@ class SQLiteReader:
         with self._moment() as c:
             rows = c.execute(_PAGE_OF_STREAM, (stream, before_version, min(limit, ROWS_PER_PAGE_MAX)))
             return [Row(*row) for row in rows]
+
+    def rows_of_streams(self, prefix: str, after: int) -> list[Row]:
+        """Return all events after a position of streams whose ids begin so, oldest first.
+
+        Found by the index of streams: for the few streams that everything is judged by, never for residents'.
+        """
+        beyond = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+        with self._moment() as c:
+            return [Row(*row) for row in c.execute(_ROWS_OF_STREAMS, (prefix, beyond, after))]
 
     def page(self, after: int, limit: int, topics: Sequence[str] = ()) -> list[Row]:
         """Return at most `limit` events after a position, oldest first, of the given topics or all."""

@@ -252,6 +252,7 @@ def test_a_shapeless_proposal_is_refused(command: ProposeLegalBasis, path: str) 
 def test_the_bounds_themselves_are_let_be() -> None:
     edge = replace(PROPOSE, version=1_000_000, text="x" * ENTRY_CHARS_MAX, valid_to=BEGIN + timedelta(days=1))
     (event,) = LEGAL_BASIS.decide(edge, None)
+    assert isinstance(event, LegalBasisProposed)
     assert event.version == 1_000_000
 
 

@@ -11,6 +11,7 @@ from exchange.domain.plan.state import Goal, PlanState
 from exchange.gate.register import Register
 from exchange.pipeline.elements import Asker, Label, PlanGroups
 from exchange.pipeline.walk import Caller
+from tests.registers import adopted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,7 +54,7 @@ def groups(basis: str, *goals: Goal) -> Sequence[Group]:
     """Groups of the goals' words, asked by a provider under a basis."""
     state = PlanState(plan_id="p", case_id="c", resident="r", origin=f"college:WMO@{THEIRS}", goals=goals)
     caller = Caller(OURS, "wmo-aanbieder", "p", "begeleider", "", two_factor=True, mutual_tls=True)
-    found = PlanGroups({"goals.own_words": Label("WMO-PLAN")}, Register.load())
+    found = PlanGroups({"goals.own_words": Label("WMO-PLAN")}, adopted(Register.load()))
     return found.of_plan("plan-p", Asker(caller, basis, NOW))(One(state), ("goals.own_words",))
 
 

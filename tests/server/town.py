@@ -127,7 +127,7 @@ class Town:
                 identity=core.identity,
                 links=core.residents,
                 ledger=publisher,
-                register=core.register,
+                register=core.registers,
                 now=self.now,
                 fresh_uuid=fresh_uuid,
                 log_pseudonym=core.log_pseudonym,
