@@ -32,8 +32,13 @@ def register_of(states: Iterable[LegalBasisState]) -> Register:
     )
 
 
+def entry_of(version: BasisVersion) -> LegalBasis:
+    """Return what a version says, approved or not. Raises HistoryUnreadable."""
+    return _read(version.text)
+
+
 def _basis(version: BasisVersion) -> LegalBasis:
-    entry = _read(version.text)
+    entry = entry_of(version)
     return replace(
         entry,
         enabled=entry.enabled and version.stands,
