@@ -39,18 +39,41 @@ def entry_of_text(text: str, place: str = "") -> LegalBasis:
 
     Raises RegisterInvalid naming entry and key. Nobody has approved a proposal: it names no approvers.
     """
+    tables = _tables(text, place)
+    if len(tables) != 1:
+        raise RegisterInvalid("one [[basis]] table is asked", file=place, entry="", key="basis")
+    return read_entry(place, tables[0], proposed=True)
+
+
+def entries_of_text(text: str, place: str = "") -> tuple[LegalBasis, ...]:
+    """Read a text of entries that are to be looked at, whoever its file names as having approved them.
+
+    Raises RegisterInvalid naming entry and key, also for two versions of one basis under one number.
+    """
+    found: dict[tuple[str, int], LegalBasis] = {}
+    for table in _tables(text, place):
+        entry = read_entry(place, {**table, _APPROVERS: []}, proposed=True)
+        if (entry.id, entry.version) in found:
+            raise RegisterInvalid(
+                "two versions of one entry share a number", file=place, entry=entry.id, key="version"
+            )
+        found[entry.id, entry.version] = entry
+    return tuple(found.values())
+
+
+def _tables(text: str, place: str) -> list[dict[str, Any]]:
+    """Return the tables of a text: itself, or its `[[basis]]` tables and nothing beside them."""
     try:
         tables = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise RegisterInvalid("this is no TOML", file=place, entry="", key="") from error
-    if "basis" in tables:
-        entries = tables["basis"]
-        if len(tables) != 1 or not isinstance(entries, list) or len(entries) != 1:
-            raise RegisterInvalid("one [[basis]] table is asked", file=place, entry="", key="basis")
-        (tables,) = entries
-    if not isinstance(tables, dict):
-        raise RegisterInvalid("one [[basis]] table is asked", file=place, entry="", key="basis")
-    return read_entry(place, tables, proposed=True)
+    if "basis" not in tables:
+        return [tables]
+    entries = tables["basis"]
+    whole = len(tables) == 1 and isinstance(entries, list) and bool(entries)
+    if not whole or not all(isinstance(entry, dict) for entry in entries):
+        raise RegisterInvalid("[[basis]] tables are asked", file=place, entry="", key="basis")
+    return list(entries)
 
 
 def _told(basis: LegalBasis) -> dict[str, Any]:
