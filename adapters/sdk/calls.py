@@ -193,6 +193,8 @@ class AuditCalls(Calls[_Mode]):
     """Decisions over all residents, for the privacy officer."""
 
     list_decisions = Rpc(audit.ListDecisionsRequest, audit.ListDecisionsResponse)
+    replay_decisions = Rpc(audit.ReplayDecisionsRequest, audit.ReplayDecisionsResponse)
+    preview_register = Rpc(audit.PreviewRegisterRequest, audit.PreviewRegisterResponse)
 
 
 class LedgerCalls(Calls[_Mode]):

@@ -35,6 +35,14 @@ class AuditServiceStub:
     def __new__(cls, channel: _aio.Channel) -> AuditServiceAsyncStub: ...
     ListDecisions: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.ListDecisionsRequest, _audit_service_pb2.ListDecisionsResponse]
     """Lists decisions in the order they were taken. Reading is itself a recorded decision."""
+    ReplayDecisions: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.ReplayDecisionsRequest, _audit_service_pb2.ReplayDecisionsResponse]
+    """Judges stored decisions again, each by the register of its position, and tells which come out otherwise.
+    Reading is itself a recorded decision.
+    """
+    PreviewRegister: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.PreviewRegisterRequest, _audit_service_pb2.PreviewRegisterResponse]
+    """Tells what proposed entries of the register would open or close of what was decided; changes nothing.
+    Reading is itself a recorded decision.
+    """
 
 @_typing.type_check_only
 class AuditServiceAsyncStub(AuditServiceStub):
@@ -43,6 +51,14 @@ class AuditServiceAsyncStub(AuditServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListDecisions: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.ListDecisionsRequest, _audit_service_pb2.ListDecisionsResponse]  # type: ignore[assignment]
     """Lists decisions in the order they were taken. Reading is itself a recorded decision."""
+    ReplayDecisions: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.ReplayDecisionsRequest, _audit_service_pb2.ReplayDecisionsResponse]  # type: ignore[assignment]
+    """Judges stored decisions again, each by the register of its position, and tells which come out otherwise.
+    Reading is itself a recorded decision.
+    """
+    PreviewRegister: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.PreviewRegisterRequest, _audit_service_pb2.PreviewRegisterResponse]  # type: ignore[assignment]
+    """Tells what proposed entries of the register would open or close of what was decided; changes nothing.
+    Reading is itself a recorded decision.
+    """
 
 class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
     """For the privacy officer (FG): decisions over all residents, which the officer knows by a pseudonym of this log only."""
@@ -54,5 +70,25 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_audit_service_pb2.ListDecisionsResponse, _abc.Awaitable[_audit_service_pb2.ListDecisionsResponse]]:
         """Lists decisions in the order they were taken. Reading is itself a recorded decision."""
+
+    @_abc_1.abstractmethod
+    def ReplayDecisions(
+        self,
+        request: _audit_service_pb2.ReplayDecisionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_service_pb2.ReplayDecisionsResponse, _abc.Awaitable[_audit_service_pb2.ReplayDecisionsResponse]]:
+        """Judges stored decisions again, each by the register of its position, and tells which come out otherwise.
+        Reading is itself a recorded decision.
+        """
+
+    @_abc_1.abstractmethod
+    def PreviewRegister(
+        self,
+        request: _audit_service_pb2.PreviewRegisterRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_service_pb2.PreviewRegisterResponse, _abc.Awaitable[_audit_service_pb2.PreviewRegisterResponse]]:
+        """Tells what proposed entries of the register would open or close of what was decided; changes nothing.
+        Reading is itself a recorded decision.
+        """
 
 def add_AuditServiceServicer_to_server(servicer: AuditServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 PROTOS = REPOSITORY / "protos" / "exchange" / "v1"
 README = REPOSITORY / "exchange" / "README.md"
-READS = ("Get", "List", "Find", "Subscribe")
+READS = ("Get", "List", "Find", "Subscribe", "Replay", "Preview")
 # What surrounds an answer: says nothing about a resident that the caller did not say first.
 ENVELOPE = frozenset(
     {
@@ -45,6 +45,7 @@ IMPERSONAL_TEXT = frozenset(
         "exchange.v1.JoinOrganisationRequest.name",
         "exchange.v1.ProposeLegalBasisRequest.text",
         "exchange.v1.DisableLegalBasisRequest.reason",
+        "exchange.v1.PreviewRegisterRequest.text",
         "exchange.v1.Necessity.text",
         "exchange.v1.Necessity.proportionality",
         "exchange.v1.Necessity.subsidiarity",

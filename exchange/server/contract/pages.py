@@ -55,7 +55,8 @@ class Pages:
         question = type(request)()
         question.CopyFrom(request)
         for name in PAGED_FIELDS:
-            question.ClearField(name)
+            if name in question.DESCRIPTOR.fields_by_name:
+                question.ClearField(name)
         who = f"{rpc}\n{caller.recipient_id}\n{caller.professional}\n{caller.resident}"
         said = sha256(who.encode() + b"\0" + question.SerializeToString(deterministic=True)).digest()
         return hmac.digest(self._key, place + said, "sha256")[:MAC_BYTES]

@@ -19,6 +19,7 @@ from exchange.server.contract.labels import labels_of
 from exchange.server.contract.officers import asked_by
 from exchange.server.contract.pages import page_rows
 from exchange.server.interceptor import Unary
+from exchange.server.services.replay import preview_register, replay_decisions
 from exchange.server.walks import given_paths, read
 from exchange.v1 import audit_service_pb2 as pb
 
@@ -108,4 +109,8 @@ def _page(
     return found, after, True
 
 
-RPCS: Final[Mapping[str, Unary]] = {"ListDecisions": Unary(pb.ListDecisionsRequest, list_decisions)}
+RPCS: Final[Mapping[str, Unary]] = {
+    "ListDecisions": Unary(pb.ListDecisionsRequest, list_decisions),
+    "ReplayDecisions": Unary(pb.ReplayDecisionsRequest, replay_decisions),
+    "PreviewRegister": Unary(pb.PreviewRegisterRequest, preview_register),
+}
