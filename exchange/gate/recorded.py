@@ -17,7 +17,7 @@ from exchange.gate.canonical import entry_of_text
 from exchange.gate.register import Register
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from exchange.domain.legal_basis import BasisVersion, LegalBasisState
     from exchange.gate.entry import LegalBasis
@@ -27,9 +27,7 @@ TEXTS_MAX: Final = 4_096
 
 def register_of(states: Iterable[LegalBasisState]) -> Register:
     """Return the register of these bases. Raises HistoryUnreadable for an entry this version cannot read."""
-    return Register(
-        _basis(version) for state in states for version in state.versions if version.enabled_at is not None
-    )
+    return Register(basis for state in states for basis in _bases(state))
 
 
 def entry_of(version: BasisVersion) -> LegalBasis:
@@ -37,14 +35,18 @@ def entry_of(version: BasisVersion) -> LegalBasis:
     return _read(version.text)
 
 
-def _basis(version: BasisVersion) -> LegalBasis:
-    entry = entry_of(version)
-    return replace(
-        entry,
-        enabled=entry.enabled and version.stands,
-        approved_by=version.approvers,
-        valid_to=_midnight(version.end),
-    )
+def _bases(state: LegalBasisState) -> Iterator[LegalBasis]:
+    stood = {version.number: version for version in state.versions if version.enabled_at is not None}
+    for version in stood.values():
+        entry = entry_of(version)
+        yield replace(
+            entry,
+            enabled=entry.enabled and version.stands,
+            approved_by=version.approvers,
+            valid_to=_midnight(version.end),
+            # What it succeeds may never have been approved: then there is nothing to end.
+            succeeds=entry.succeeds if entry.succeeds in stood else 0,
+        )
 
 
 @lru_cache(maxsize=TEXTS_MAX)

@@ -1,7 +1,7 @@
 """How long it takes to judge a long history again.
 
-Promises: the decisions are written by the service's own codec, sealed under keys of many residents, and judged
-again by the very replay of `exchange gate replay`; a replay that finds a difference is an error, no figure.
+Promises: the decisions are written by the service's own codec, sealed under keys of many residents, and
+judged again by the replay of `exchange gate replay`; one that finds a difference is an error, no figure.
 """
 
 from __future__ import annotations

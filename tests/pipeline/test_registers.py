@@ -180,6 +180,18 @@ def test_a_successor_takes_over_on_its_day(shard: Shard) -> None:
     assert [basis.version for basis in found if basis is not None] == [1, 2]
 
 
+def test_a_successor_of_what_was_never_approved_stands_by_itself(shard: Shard) -> None:
+    second = entry_text(NEW_BASIS, 2, valid_from="2026-01-01", succeeds="1")
+    shard.run(proposal(shard, TEXT), proposal(shard, second))
+    shard.run(approving(shard, second, "b-2"), approving(shard, second, "fg-1", "fg"))
+    basis = shard.core.register.find(NEW_BASIS, NOW)
+    assert basis is not None
+    assert (basis.version, basis.succeeds) == (2, 0)
+    (refused,) = shard.run(approving(shard, TEXT, "b-2"), approving(shard, TEXT, "fg-1", "fg"))[1:]
+    assert not isinstance(refused, RuleBroken), "it ends where its successor begins"
+    assert [one.version for one in shard.core.register.entries() if one.id == NEW_BASIS] == [1, 2]
+
+
 def test_a_register_a_newer_version_wrote_is_refused() -> None:
     recorded = adopted(SHIPPED)._known.events
     position, stream, event = recorded[0]

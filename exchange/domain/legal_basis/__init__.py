@@ -286,7 +286,8 @@ def _as_proposed(
         version=version.number,
         text=version.text,
         valid_from=version.valid_from,
-        valid_to=version.valid_to,
+        # A successor that came into force before it has ended it already.
+        valid_to=version.end,
         succeeds=version.succeeds,
     )
 
