@@ -1,6 +1,6 @@
 """A shard's history for who looks back: events, keys and registers of a data folder, without a writer.
 
-Promises: makes nothing and writes nothing; a running service may go on beside it. Opens what decisions rested
+Promises: makes nothing and records nothing; a running service may go on beside it. Opens what decisions rested
 on, so it needs the key folder; what comes out are ids, rules and categories.
 """
 
@@ -69,16 +69,25 @@ class History:
 
 @contextmanager
 def open_history(settings: Settings) -> Iterator[History]:
-    """Open a data folder. Raises SettingsInvalid where no service ran, KeyUnavailable without its keys."""
+    """Open a data folder. Raises SettingsInvalid where no service ran, or where its keys are not."""
     if not event_file(settings).exists():
         raise SettingsInvalid("no service ran with these settings", folder=settings.data.name)
     if not key_file(settings).exists():
-        raise KeyUnavailable("there are events but no key database", file=key_file(settings).name)
+        raise SettingsInvalid("there are events but no key database", folder=settings.keys_folder.name)
     keys = KeyStore(key_file(settings), FileKek(settings.keys_folder / "kek"))
     reader = SQLiteReader(event_file(settings))
     try:
+        _check(keys)
         codec = Codec(keys)
         yield History(reader, codec, Registers.load(reader, codec))
     finally:
         reader.close()
         keys.close()
+
+
+def _check(keys: KeyStore) -> None:
+    try:
+        keys.check()
+    except KeyUnavailable as error:
+        # A call with the wrong folder, and not a decision that differs: scripts tell them apart.
+        raise SettingsInvalid(error.message, **error.metadata) from error
