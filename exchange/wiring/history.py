@@ -1,7 +1,7 @@
 """A shard's history for who looks back: events, keys and registers of a data folder, without a writer.
 
-Promises: makes nothing and records nothing; a running service may go on beside it. Opens what decisions rested
-on, so it needs the key folder; what comes out are ids, rules and categories.
+Promises: makes nothing and records nothing; a running service may go on beside it. Opens what decisions
+rested on, so it needs the key folder; what comes out are ids, rules and categories.
 """
 
 from __future__ import annotations
