@@ -32,7 +32,7 @@ Recorded = tuple[int, str, "Event"]  # (position, stream, event)
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class Known:
     """What was recorded, and what it comes to. Never changed: another one takes its place."""
 
     events: tuple[Recorded, ...]
@@ -41,6 +41,7 @@ class _Known:
 
     @property
     def last(self) -> int:
+        """Position of the newest of them, 0 where there is none."""
         return self.events[-1][0] if self.events else 0
 
 
@@ -53,7 +54,7 @@ class _Kept:
 
 
 class Registers:
-    """Changed by the writer thread only (`learn`, `catch_up`); read by any thread."""
+    """Changed by the writer thread only (`take`, `catch_up`); read by any thread."""
 
     def __init__(self, recorded: Iterable[Recorded] = ()) -> None:
         """Raise HistoryUnreadable where an entry cannot be read."""
@@ -95,10 +96,18 @@ class Registers:
                     self._kept.registers.popitem(last=False)
         return found
 
-    def learn(self, recorded: Sequence[Recorded]) -> None:
-        """Take over what was committed, in order."""
+    def after(self, recorded: Sequence[Recorded]) -> Known:
+        """Return what these events would come to; nothing is taken over. Raises HistoryUnreadable."""
         known = self._known
-        self._known = _with(known.events, known.states, tuple(recorded))
+        return _with(known.events, known.states, tuple(recorded))
+
+    def take(self, known: Known) -> None:
+        """Take over what was committed: one assignment, which cannot fail."""
+        self._known = known
+
+    def learn(self, recorded: Sequence[Recorded]) -> None:
+        """Take over what was committed by somebody else, in order. Raises HistoryUnreadable."""
+        self.take(self.after(recorded))
 
     def catch_up(self, reader: SQLiteReader, codec: Codec) -> bool:
         """Read what another writer recorded; tell whether there was any. Raises as `load` does."""
@@ -122,9 +131,10 @@ def recorded_after(reader: SQLiteReader, codec: Codec, position: int) -> list[Re
 
 def _with(
     events: tuple[Recorded, ...], states: Mapping[str, LegalBasisState], more: tuple[Recorded, ...]
-) -> _Known:
+) -> Known:
     folded = dict(states)
     for _, stream, event in more:
-        state: LegalBasisState = LEGAL_BASIS.evolve(folded.get(stream), event)
-        folded[stream] = state
-    return _Known((*events, *more), folded, register_of(folded.values()))
+        state: LegalBasisState | None = LEGAL_BASIS.evolve(folded.get(stream), event)
+        if state is not None:
+            folded[stream] = state
+    return Known((*events, *more), folded, register_of(folded.values()))

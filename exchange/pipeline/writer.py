@@ -12,7 +12,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from exchange.errors import ExchangeError, HistoryUnreadable, KeyUnavailable, StoreUnavailable, Unavailable
+from exchange.errors import (
+    ExchangeError,
+    HistoryUnreadable,
+    KeyUnavailable,
+    RegisterInvalid,
+    StoreUnavailable,
+    Unavailable,
+)
 from exchange.ledger.merkle import Frontier, hash_leaf
 from exchange.pipeline.answers import Answers
 from exchange.pipeline.hot import Recent
@@ -30,7 +37,7 @@ if TYPE_CHECKING:
     from exchange.gate.register import Register
     from exchange.keys.keystore import KeyStore
     from exchange.pipeline.hot import HotStates, Loader
-    from exchange.pipeline.registers import Registers
+    from exchange.pipeline.registers import Known, Registers
     from exchange.pipeline.walk import View, Walk
     from exchange.store.codec import Codec, Meta
     from exchange.store.reader import SQLiteReader
@@ -97,8 +104,8 @@ class Writer:
                 continue
             except Taken:
                 return self._bisect(walks)
-            except (StoreUnavailable, KeyUnavailable, HistoryUnreadable) as error:
-                # Another writer may have recorded a register that this version cannot read: nobody is judged.
+            except (StoreUnavailable, KeyUnavailable, HistoryUnreadable, RegisterInvalid) as error:
+                # Also where another writer recorded a register this version cannot read: nobody is judged.
                 return [error] * len(walks)
         busy = Unavailable("other writers kept the head moving; nothing was recorded")
         return [busy] * len(walks)
@@ -206,6 +213,7 @@ class Writer:
         frontier = self._frontier.copy()
         frontier.extend(map(hash_leaf, batch.leaves))
         batch.frontier = frontier.to_bytes()
+        known = self._register_after(overlay)
         # Keys first: an event whose key was lost could never be opened; a key without an event is harmless.
         self._keys.flush()
         try:
@@ -222,9 +230,24 @@ class Writer:
         self._hot.touch(overlay.used)
         self._hot.apply(overlay.changes)
         self._answers.keep()
-        if overlay.of_register:
-            self._registers.learn(overlay.of_register)
+        if known is not None:
+            self._registers.take(known)
             self._verdicts = Verdicts(self._registers.now)
+
+    def _register_after(self, overlay: Overlay) -> Known | None:
+        """Return the register this group leads to, before anything is written; None where it changes nothing.
+
+        That a register cannot be made must not be found out after the commit.
+        """
+        if not overlay.of_register:
+            return None
+        try:
+            return self._registers.after(overlay.of_register)
+        except ExchangeError as error:
+            # Built on a register that another writer changed: the commit would have been refused as well.
+            if self._reader.head()[0] != self._position:
+                raise HeadMoved("another writer moved the head", expected=str(self._position)) from error
+            raise
 
     def _confirm_refusals(self, outcomes: Sequence[Outcome]) -> None:
         # No commit compares the head for these, so a refusal could rest on what another writer changed since.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given as for_all
@@ -28,6 +28,9 @@ from exchange.domain.legal_basis import (
 from exchange.domain.values import Author
 from exchange.errors import RequestInvalid, RuleBroken
 from tests.domain.builders import LATER, MUNICIPALITY, NOON, OTHER_HASH, fold, given
+
+if TYPE_CHECKING:
+    from exchange.domain import Event
 
 ADMINISTRATOR = Author(MUNICIPALITY, "beheer", "b-1")
 SECOND = Author(MUNICIPALITY, "beheer", "b-2")
@@ -206,6 +209,20 @@ def test_a_successor_ends_what_it_succeeds_when_it_comes_into_force() -> None:
     # Disabling the successor brings nothing back.
     after = fold(LEGAL_BASIS, ADOPTED, proposed, first, second, replace(DISABLED, version=2))
     assert after.version(1).end == BEGIN
+
+
+def test_a_later_successor_gives_no_day_back() -> None:
+    second, third = replace(PROPOSED_2, succeeds=1), replace(PROPOSED_2, version=3, succeeds=1)
+    third = replace(third, valid_from=LATER_DAY)
+    history: list[Event] = [ADOPTED]
+    for proposed in (second, third):
+        history += [
+            proposed,
+            replace(BY_SECOND, version=proposed.version, sha256=proposed.sha256),
+            replace(BY_OFFICER, version=proposed.version, sha256=proposed.sha256),
+            replace(DISABLED, version=proposed.version),
+        ]
+    assert fold(LEGAL_BASIS, *history).version(1).end == BEGIN
 
 
 def test_a_successor_begins_after_what_it_succeeds_and_names_what_is_there() -> None:

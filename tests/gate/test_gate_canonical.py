@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exchange.domain.legal_basis import LegalBasisState, hash_of
-from exchange.domain.legal_basis.state import BasisVersion
-from exchange.errors import HistoryUnreadable, RegisterInvalid
+from exchange.domain.legal_basis import (
+    LEGAL_BASIS,
+    ApproveLegalBasis,
+    BasisVersion,
+    DisableLegalBasis,
+    LegalBasisState,
+    ProposeLegalBasis,
+    hash_of,
+)
+from exchange.domain.values import Author
+from exchange.errors import ExchangeError, HistoryUnreadable, RegisterInvalid
 from exchange.gate.canonical import canonical_text, entries_of_text, entry_of_text
 from exchange.gate.recorded import register_of
 from exchange.gate.register import Register, read_file
@@ -21,6 +29,7 @@ from exchange.gate.register import Register, read_file
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from exchange.domain import Command
     from exchange.gate.entry import LegalBasis
 
 SHIPPED = Register.load()
@@ -190,3 +199,69 @@ def test_an_entry_of_a_newer_version_is_not_guessed() -> None:
 
 def test_earlier_rules_give_another_hash() -> None:
     assert SHIPPED.hash_under("0") != SHIPPED.policy_hash
+
+
+# --- whatever the domain lets happen ---------------------------------------------------------------------
+
+PEOPLE = tuple(Author("0" * 20, "beheer", f"b-{number}") for number in range(4))
+DAY_ONE = date(2026, 1, 1)
+
+
+def order(drawn: tuple[int, ...]) -> Command:
+    """Return one of the three commands on a version, with the text it would have."""
+    kind, before, succeeds, who, start, days = drawn
+    number = before + 1
+    begin, end = DAY_ONE + timedelta(days=start), DAY_ONE + timedelta(days=start + days)
+    entry = replace(
+        ENTRY,
+        version=number,
+        succeeds=min(succeeds, number - 1),
+        valid_from=datetime(begin.year, begin.month, begin.day, tzinfo=UTC),
+        valid_to=datetime(end.year, end.month, end.day, tzinfo=UTC) if days else None,
+    )
+    text, author = canonical_text(entry), PEOPLE[who]
+    if kind == 0:
+        return ProposeLegalBasis(
+            now=NOON,
+            author=author,
+            basis_id=ENTRY.id,
+            version=number,
+            text=text,
+            valid_from=begin,
+            valid_to=end if days else None,
+            succeeds=entry.succeeds,
+        )
+    if kind == 1:
+        return DisableLegalBasis(now=NOON, author=author, version=number, reason="r")
+    return ApproveLegalBasis(now=NOON, author=author, version=number, sha256="")
+
+
+ORDERS = st.tuples(*(st.integers(0, most) for most in (3, 5, 4, 3, 4, 3))).map(order)
+
+
+@settings(deadline=None)
+@given(st.lists(ORDERS, max_size=40))
+def test_a_register_can_be_made_of_whatever_the_domain_lets_happen(orders: list[Command]) -> None:
+    state: Any = None
+    for command in orders:
+        said: Any = command
+        if isinstance(command, ApproveLegalBasis) and state is not None and state.version(said.version):
+            said = replace(command, sha256=state.version(command.version).sha256)
+        try:
+            events = LEGAL_BASIS.decide(said, state)
+        except ExchangeError:
+            continue
+        for event in events:
+            state = LEGAL_BASIS.evolve(state, event)
+        register = register_of([state])
+        for offset in range(10):
+            day = DAY_ONE + timedelta(days=offset)
+            standing = [
+                one.number
+                for one in state.versions
+                if one.stands and one.valid_from <= day and (one.end is None or day < one.end)
+            ]
+            moment = datetime(day.year, day.month, day.day, tzinfo=UTC)
+            found = register.find(ENTRY.id, moment)
+            in_force = found.version if found is not None and found.in_force(moment) else None
+            assert standing == ([] if in_force is None else [in_force])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -10,10 +11,17 @@ import pytest
 
 from exchange.domain.disclosure import DisclosureDecided
 from exchange.domain.legal_basis import LegalBasisAdopted, hash_of
-from exchange.errors import AccessDenied, HistoryUnreadable, RuleBroken, StoreUnavailable
+from exchange.errors import (
+    AccessDenied,
+    HistoryUnreadable,
+    RegisterInvalid,
+    RuleBroken,
+    StoreUnavailable,
+)
 from exchange.gate.register import Register
+from exchange.pipeline import registers as room
 from exchange.pipeline.registers import LEGAL_BASIS_PREFIX, Registers
-from exchange.pipeline.walk import CommandOutcome, ReadOutcome
+from exchange.pipeline.walk import CommandOutcome, ReadOutcome, Steps
 from tests.pipeline.faults import faulty_reader, faulty_recorder
 from tests.pipeline.legal_bases import (
     NEW_BASIS,
@@ -29,6 +37,7 @@ from tests.pipeline.shard import NOW, WIJKTEAM
 from tests.registers import adopted
 
 if TYPE_CHECKING:
+    from exchange.pipeline.queue import Pipeline
     from tests.pipeline.shard import Shard
 
 TEXT = entry_text()
@@ -348,3 +357,60 @@ def test_the_claim_names_the_version_and_the_hash_of_the_text_is_in_the_event(sh
     assert (last.legal_basis, last.basis_version) == (UNDER_NEW.legal_basis, "1")
     (state,) = (one for one in shard.core.registers.states if one.basis_id == NEW_BASIS)
     assert [one.sha256 for one in state.versions] == [hash_of(TEXT)]
+
+
+def test_two_writers_never_build_on_a_register_the_other_changed(shard: Shard) -> None:
+    """The other brought a version into force that leaves no room: found before anything is written."""
+    second = entry_text(NEW_BASIS, 2, valid_from="2026-01-01", succeeds="1")
+    beside = shard.beside()
+    try:
+        enabled(shard, TEXT)
+        beside.run(beside.goal("no-such-plan"))
+        shard.done(disabling(shard, NEW_BASIS))
+        enabled(shard, second)
+        (refused,) = beside.run(proposal(beside, entry_text(NEW_BASIS, 3, valid_from="2026-02-01")))
+        assert isinstance(refused, RuleBroken)
+        assert refused.metadata["rule"] == "VALIDITY_OVERLAPS"
+        third = entry_text(NEW_BASIS, 3, valid_from="2026-02-01", succeeds="2")
+        enabled(beside, third)
+        shard.run(shard.goal("no-such-plan"))
+        assert shard.core.register.policy_hash == beside.core.register.policy_hash
+    finally:
+        beside.close()
+    shard.verified()
+
+
+def test_a_register_that_cannot_be_made_is_not_committed(
+    shard: Shard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only a bug gets there: then nothing is written, and nobody is judged by half of it."""
+    head, before = shard.head, shard.core.register.policy_hash
+
+    def broken(_: object) -> Register:
+        raise RegisterInvalid("two versions overlap", file="", entry=NEW_BASIS, key="valid_to")
+
+    monkeypatch.setattr(room, "register_of", broken)
+    outcomes = shard.run(disabling(shard, "WGS-8"), shard.goal("no-such-plan"))
+    assert [type(one) for one in outcomes] == [RegisterInvalid, RegisterInvalid]
+    assert (shard.head, shard.core.register.policy_hash) == (head, before)
+    monkeypatch.undo()
+    assert isinstance(shard.done(disabling(shard, "WGS-8")), CommandOutcome)
+
+
+# --- the queue -------------------------------------------------------------------------------------------
+
+
+async def test_a_defect_behind_a_change_costs_itself_only(shard: Shard, pipeline: Pipeline) -> None:
+    _, _, plan_id = shard.plan()
+    off = disabling(shard, "WGS-8")
+
+    def defect(_: object) -> Steps:
+        raise ZeroDivisionError("a bug on purpose")
+
+    broken = replace(shard.goal(plan_id), process=defect)
+    outcomes = await asyncio.gather(
+        *(pipeline.submit(walk) for walk in (off, broken, shard.question(plan_id))), return_exceptions=True
+    )
+    assert [type(one) for one in outcomes] == [CommandOutcome, ZeroDivisionError, ReadOutcome]
+    assert shard.topics().count("legal_basis.disabled.v1") == 1
+    shard.verified()

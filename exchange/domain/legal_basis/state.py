@@ -132,4 +132,5 @@ def _with_end(state: LegalBasisState, successor: BasisVersion) -> LegalBasisStat
     ended = state.version(successor.succeeds)
     if ended is None or ended is successor:
         return state
-    return _with_version(state, state.basis_id, replace(ended, ended_by=successor.valid_from))
+    earliest = min(day for day in (ended.ended_by, successor.valid_from) if day is not None)
+    return _with_version(state, state.basis_id, replace(ended, ended_by=earliest))
