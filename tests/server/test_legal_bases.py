@@ -16,6 +16,7 @@ from adapters.sdk.tokens import Person
 from exchange.gate.register import Register
 from exchange.server.contract.formats import FINE, text_fault
 from exchange.v1 import common_pb2, legal_basis_service_pb2
+from exchange.v1.subscription_service_pb2 import SubscribeRequest
 from tests.pipeline.legal_bases import entry_text
 from tests.registers import GENESIS_EVENTS
 from tests.server.town import ADMIN, AUDIT, INVESTIGATE, Town
@@ -300,3 +301,52 @@ def test_every_shipped_entry_could_be_proposed_over_the_wire(town: Town) -> None
     ]
     assert texts
     assert [text for text in texts if text_fault(text) != FINE] == []
+
+
+# --- what is under way ---------------------------------------------------------------------------------
+
+
+def test_an_open_stream_gets_nothing_more_on_a_basis_that_was_disabled(town: Town, story: Story) -> None:
+    basis_id = fresh_id()
+    enable(town, entry_text(basis_id), basis_id)
+    under = claim(common_pb2.PURPOSE_WMO_ONDERZOEK, basis_id, "nodig voor het onderzoek")
+    stream = story.wmo.open_stream(
+        SubscribeRequest(
+            claim=under,
+            fields=["goals.own_words"],
+            cursor=story.opened.receipt.position,
+            heartbeat_seconds=1,
+        )
+    )
+    words: list[str] = []
+
+    def follow(position: int) -> None:
+        for answer in stream:
+            words.extend(goal.own_words for event in answer.events for goal in event.change.goals)
+            if answer.cursor >= position:
+                return
+
+    try:
+        follow(set_goal(story, "Voor."))
+        officer(town).legal_basis.disable_legal_basis(
+            claim=REGISTRY, basis_id=basis_id, basis_version=1, reason="het artikel verviel"
+        )
+        follow(set_goal(story, "Na."))
+    finally:
+        stream.cancel()
+    assert words == ["Voor."]
+
+
+def set_goal(story: Story, words: str) -> int:
+    """Set a goal under a basis that stands; return the position of its event."""
+    told = story.wmo.plan.set_goal(
+        claim=INVESTIGATE,
+        plan_id=story.plan_id,
+        expected_version=story.version,
+        own_words=words,
+        desired_effect="rust",
+        life_domain=common_pb2.LIFE_DOMAIN_HOUSING,
+        target_date="2027-06-01",
+    )
+    story.version = told.version
+    return told.receipt.position

@@ -14,6 +14,7 @@ from adapters.sdk.tokens import Person
 from exchange.domain.disclosure import DisclosureDecided
 from exchange.server.services import replay as room
 from exchange.store.codec import Meta
+from exchange.wiring.history import open_history
 from tests.pipeline.legal_bases import entry_text
 from tests.server.story import Story, denied_read
 from tests.server.town import AUDIT, INVESTIGATE, Town
@@ -121,6 +122,16 @@ def test_a_decision_the_rules_never_gave_is_told_by_its_id(
     assert difference.rules_now
     (before,) = replayed(officer, from_position=position - 1, to_position=position - 1)
     assert not before.differences
+
+
+def test_a_history_is_read_beside_the_running_service(town: Town, story: Story) -> None:
+    start = story.opened.receipt.position
+    denied_read(town, story)
+    with open_history(town.settings) as history:
+        tally = history.replay(start)
+    assert tally.ok
+    assert tally.decisions > 0
+    assert denied_read(town, story).rules, "the service goes on"
 
 
 def test_only_the_fields_that_were_asked_are_told(town: Town, story: Story, officer: ExchangeClient) -> None:
