@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import io
+import json
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from exchange.gate.register import Register
+from exchange.logs import open_log
 from exchange.wiring.bench import THUMBPRINT
 from exchange.wiring.core import Core, genesis, open_core, utc_now
 from exchange.wiring.register import Drift, keep_register
+from exchange.wiring.service import _tell_drift
 from tests.registers import GENESIS_EVENTS
 from tests.wiring.shards import position
 
@@ -97,6 +101,16 @@ def test_what_the_recorded_versions_leave_no_room_for_is_named(empty: Settings) 
         drift = keep_register(core, Register([*others, ended, second]), utc_now())
     assert drift == Drift((), ("WGS-8@1",), ("WGS-8@2",))
     assert position(empty) == GENESIS_EVENTS
+
+
+def test_what_differs_is_said_in_the_log_by_name() -> None:
+    lines = io.StringIO()
+    _tell_drift(Drift(("WGS-8@2",), ("PW-7@1",), ()), open_log(stream=lines))
+    said = [json.loads(line) for line in lines.getvalue().splitlines()]
+    assert [(one["event"], one["reason"], one["place"]) for one in said] == [
+        ("register_differs", "proposed", "WGS-8@2"),
+        ("register_differs", "changed", "PW-7@1"),
+    ]
 
 
 def test_a_store_from_before_registers_were_recorded_adopts_the_shipped_one(empty: Settings) -> None:
