@@ -17,6 +17,7 @@ from exchange.v1 import consent_service_pb2 as consent
 from exchange.v1 import disclosure_service_pb2 as disclosure
 from exchange.v1 import identity_service_pb2 as identity
 from exchange.v1 import ledger_service_pb2 as ledger
+from exchange.v1 import legal_basis_service_pb2 as legal_basis
 from exchange.v1 import organisation_service_pb2 as organisation
 from exchange.v1 import plan_service_pb2 as plan
 from exchange.v1 import representation_service_pb2 as representation
@@ -134,6 +135,15 @@ class OrganisationCalls(Calls[_Mode]):
     grant_task = Rpc(organisation.GrantTaskRequest, organisation.GrantTaskResponse)
 
 
+class LegalBasisCalls(Calls[_Mode]):
+    """The register of legal bases: for all to read, for the operator's people to change."""
+
+    propose_legal_basis = Rpc(legal_basis.ProposeLegalBasisRequest, legal_basis.ProposeLegalBasisResponse)
+    approve_legal_basis = Rpc(legal_basis.ApproveLegalBasisRequest, legal_basis.ApproveLegalBasisResponse)
+    disable_legal_basis = Rpc(legal_basis.DisableLegalBasisRequest, legal_basis.DisableLegalBasisResponse)
+    list_legal_bases = Rpc(legal_basis.ListLegalBasesRequest, legal_basis.ListLegalBasesResponse)
+
+
 class IdentityCalls(Calls[_Mode]):
     """Pseudonyms and registration of residents; `residents.py` does the blinding."""
 
@@ -204,6 +214,8 @@ class AuditCalls(Calls[_Mode]):
     """Decisions over all residents and what they ask to be done, for the privacy officer."""
 
     list_decisions = Rpc(audit.ListDecisionsRequest, audit.ListDecisionsResponse)
+    replay_decisions = Rpc(audit.ReplayDecisionsRequest, audit.ReplayDecisionsResponse)
+    preview_register = Rpc(audit.PreviewRegisterRequest, audit.PreviewRegisterResponse)
     list_obligations = Rpc(audit.ListObligationsRequest, audit.ListObligationsResponse)
     execute_obligation = Rpc(audit.ExecuteObligationRequest, audit.ExecuteObligationResponse)
 
@@ -246,6 +258,11 @@ class Services(Generic[_Mode]):
     def organisation(self) -> OrganisationCalls[_Mode]:
         """Return the calls on organisations."""
         return OrganisationCalls(self._send)
+
+    @property
+    def legal_basis(self) -> LegalBasisCalls[_Mode]:
+        """Return the calls on the register of legal bases."""
+        return LegalBasisCalls(self._send)
 
     @property
     def identity(self) -> IdentityCalls[_Mode]:

@@ -12,7 +12,20 @@ from typing import Final
 
 import typer
 
-from exchange.cli import adl, audit, bench, config, demo, doctor, export, gate, projections, serve, store
+from exchange.cli import (
+    adl,
+    audit,
+    bench,
+    config,
+    demo,
+    doctor,
+    export,
+    gate,
+    projections,
+    replay,
+    serve,
+    store,
+)
 from exchange.errors import ExchangeError, RequestInvalid, SettingsInvalid, Unavailable
 
 EXIT_NOT_SO: Final = 1
@@ -26,6 +39,8 @@ app = typer.Typer(
     # A named error gets its sentence below; any other must show where it happened, without local values.
     pretty_exceptions_enable=False,
 )
+gate.app.command("replay")(replay.replay)
+gate.app.command("preview")(replay.preview)
 app.add_typer(gate.app, name="gate")
 audit.app.command("export")(export.export)
 audit.app.command("adl")(adl.adl)

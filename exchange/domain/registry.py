@@ -12,6 +12,7 @@ from exchange.domain.case import CASE
 from exchange.domain.consent import CONSENT
 from exchange.domain.disclosure import DISCLOSURE
 from exchange.domain.kernel import STREAM_SEPARATOR, Aggregate, Event, stream_of
+from exchange.domain.legal_basis import LEGAL_BASIS
 from exchange.domain.notice import NOTICE
 from exchange.domain.organisation import ORGANISATION
 from exchange.domain.plan import PLAN
@@ -19,7 +20,10 @@ from exchange.domain.resident import RESIDENT
 from exchange.errors import HistoryUnreadable
 
 AGGREGATES: Final[Mapping[str, Aggregate]] = MappingProxyType(
-    {each.name: each for each in (ORGANISATION, NOTICE, RESIDENT, CASE, CONSENT, PLAN, DISCLOSURE)}
+    {
+        each.name: each
+        for each in (ORGANISATION, LEGAL_BASIS, NOTICE, RESIDENT, CASE, CONSENT, PLAN, DISCLOSURE)
+    }
 )
 TOPICS: Final[Mapping[str, type[Event]]] = MappingProxyType(
     {event.TOPIC: event for each in AGGREGATES.values() for event in each.events}

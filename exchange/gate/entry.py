@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 APPROVERS_MIN: Final = 2
+VERSION_MAX: Final = 1_000_000
 TEXT_CHARS_MAX: Final = 1_000
 LIST_ITEMS_MAX: Final = 100
 
@@ -41,10 +42,14 @@ class Citation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LegalBasis:
-    """One version of one legal basis, in force from `valid_from` until `valid_to` (UTC days)."""
+    """One version of one legal basis, in force from `valid_from` until `valid_to` (UTC days).
+
+    `succeeds` is the version that ends where this one begins, 0 for none.
+    """
 
     id: str
     version: int
+    succeeds: int
     title: str
     citation: Citation
     valid_from: datetime
@@ -109,7 +114,6 @@ _TEXTS: Final[dict[str, frozenset[str]]] = {
     "dpia_ref": frozenset(),
 }
 _LISTS: Final[dict[str, frozenset[str]]] = {
-    "approved_by": frozenset(),
     "providers": words.KINDS,
     "recipients": words.KINDS,
     "purposes": words.PURPOSES,
@@ -118,8 +122,10 @@ _LISTS: Final[dict[str, frozenset[str]]] = {
 }
 # ASSENT is a courtesy without a veto: it is never the condition of a basis.
 _CONSENT_KINDS: Final = frozenset({"", "GDPR", "STATUTORY", "SECRECY", "NO_OBJECTION", "CARE"})
-_OPTIONAL: Final[dict[str, object]] = {
+# Permanent, like the texts that leave them out: another default would change what was approved.
+KEY_DEFAULTS: Final[dict[str, object]] = {
     "valid_to": None,
+    "succeeds": 0,
     "gdpr9": [],
     "consent_kind": "",
     "permit_obligations": [],
@@ -135,10 +141,12 @@ _OPTIONAL: Final[dict[str, object]] = {
     "limits_apply": True,
     "fields_optional": False,
 }
-_FLAGS: Final = frozenset(key for key, default in _OPTIONAL.items() if isinstance(default, bool)) | {
+_FLAGS: Final = frozenset(key for key, default in KEY_DEFAULTS.items() if isinstance(default, bool)) | {
     "enabled"
 }
-_KEYS: Final = frozenset({*_TEXTS, *_LISTS, *_OPTIONAL, "version", "citation", "valid_from", "enabled"})
+_KEYS: Final = frozenset(
+    {*_TEXTS, *_LISTS, *KEY_DEFAULTS, "version", "citation", "valid_from", "enabled", "approved_by"}
+)
 _CITATION_KEYS: Final = {"law": True, "article": True, "paragraph": False, "part": False, "wording": True}
 _ID: Final = re.compile(r"[A-Z][A-Za-z0-9.\-]{1,39}")
 
@@ -161,8 +169,8 @@ class _EntryReader:
     def value(self, key: str) -> object:
         if key in self._entry:
             return self._entry[key]
-        if key in _OPTIONAL:
-            return _OPTIONAL[key]
+        if key in KEY_DEFAULTS:
+            return KEY_DEFAULTS[key]
         raise self.refuse(key, "the key is missing")
 
     def text(self, key: str, allowed: frozenset[str]) -> str:
@@ -198,10 +206,10 @@ class _EntryReader:
             raise self.refuse(key, "a day is asked, without a time")
         return datetime(value.year, value.month, value.day, tzinfo=UTC)
 
-    def version(self) -> int:
-        value = self.value("version")
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise self.refuse("version", "a number from 1 is asked")
+    def number(self, key: str, least: int) -> int:
+        value = self.value(key)
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= VERSION_MAX:
+            raise self.refuse(key, f"a number from {least} to {VERSION_MAX} is asked")
         return value
 
     def citation(self) -> Citation:
@@ -221,8 +229,11 @@ class _EntryReader:
         return sorted(str(key) for key in self._entry if key not in _KEYS)
 
 
-def read_entry(file: str, entry: Mapping[str, object]) -> LegalBasis:
-    """Read one entry. Raises RegisterInvalid naming file, entry and key."""
+def read_entry(file: str, entry: Mapping[str, object], *, proposed: bool = False) -> LegalBasis:
+    """Read one entry. Raises RegisterInvalid naming file, entry and key.
+
+    A proposed one names no approvers: they approve it one by one, each in his own name.
+    """
     reader = _EntryReader(file, entry)
     for key in reader.unknown_keys():
         raise reader.refuse(key, "the key is unknown")
@@ -237,19 +248,24 @@ def read_entry(file: str, entry: Mapping[str, object]) -> LegalBasis:
     values: dict[str, Any] = {key: reader.text(key, allowed) for key, allowed in _TEXTS.items()}
     values |= {key: frozenset(reader.texts(key, allowed)) for key, allowed in _LISTS.items()}
     values |= {key: reader.flag(key) for key in _FLAGS}
+    values["approved_by"] = () if proposed and "approved_by" not in entry else reader.texts("approved_by")
     basis = LegalBasis(
         **values
         | {
-            "version": reader.version(),
+            "version": reader.number("version", 1),
+            "succeeds": reader.number("succeeds", 0),
             "citation": reader.citation(),
-            "approved_by": reader.texts("approved_by"),
-            "gdpr9": reader.texts("gdpr9"),
-            "permit_obligations": reader.texts("permit_obligations", words.PERMIT_DUTIES),
+            "gdpr9": tuple(sorted(reader.texts("gdpr9"))),
+            "permit_obligations": tuple(sorted(reader.texts("permit_obligations", words.PERMIT_DUTIES))),
             "consent_kind": consent_kind,
             "valid_from": valid_from,
             "valid_to": reader.day("valid_to"),
         }
     )
+    if proposed and basis.approved_by:
+        raise reader.refuse("approved_by", "who approves a proposal does so himself; leave the key out")
+    if not proposed and basis.enabled and len(basis.approved_by) < APPROVERS_MIN:
+        raise reader.refuse("approved_by", "two approvers are asked")
     _check_together(reader, basis)
     return basis
 
@@ -257,7 +273,7 @@ def read_entry(file: str, entry: Mapping[str, object]) -> LegalBasis:
 def _check_together(reader: _EntryReader, basis: LegalBasis) -> None:
     """Refuse keys that are each well formed and together are not."""
     contradictions = (
-        (basis.enabled and len(basis.approved_by) < APPROVERS_MIN, "approved_by", "two approvers are asked"),
+        (basis.succeeds >= basis.version, "succeeds", "an earlier version is asked"),
         (not basis.in_order, "valid_to", "the validity ends before it begins"),
         (
             not basis.processing_activity_uri.startswith("https://"),
@@ -294,6 +310,7 @@ def _check_together(reader: _EntryReader, basis: LegalBasis) -> None:
 NO_BASIS: Final = LegalBasis(
     id="",
     version=0,
+    succeeds=0,
     title="",
     citation=Citation(law="", article="", wording=""),
     valid_from=datetime.max.replace(tzinfo=UTC),

@@ -1,4 +1,4 @@
-"""The register of legal bases: data in TOML, read strictly, never edited by a running service.
+"""The register of legal bases as the gate judges by it: read strictly from TOML, or folded from events.
 
 Promises: an entry with an unknown or missing key, a foreign word, one approver twice, or a version that
 overlaps another loads nothing at all; `policy_hash` changes with every entry and with the rules.
@@ -10,17 +10,18 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from dataclasses import asdict
-from datetime import datetime
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 from exchange.errors import RegisterInvalid
+from exchange.gate.canonical import canonical_text
 from exchange.gate.entry import read_entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
     from exchange.gate.entry import LegalBasis
 
@@ -31,22 +32,24 @@ FILE_BYTES_MAX: Final = 1 << 20
 
 
 class Register:
-    """All versions of all legal bases, immutable after loading."""
+    """All versions of all legal bases that stand or stood, immutable after loading."""
 
-    __slots__ = ("_versions", "policy_hash")
+    __slots__ = ("_versions", "policy_hash", "written")
 
     def __init__(self, bases: Iterable[LegalBasis]) -> None:
         """Raise RegisterInvalid if two versions of one basis overlap or share a number."""
         versions: dict[str, list[LegalBasis]] = {}
-        for basis in bases:
+        # As they were read: what a successor ended still says here what it said itself.
+        self.written = tuple(bases)
+        for basis in self.written:
             versions.setdefault(basis.id, []).append(basis)
         self._versions = {
-            name: tuple(sorted(found, key=lambda basis: basis.valid_from, reverse=True))
+            name: tuple(sorted(_with_ends(found), key=lambda basis: basis.valid_from, reverse=True))
             for name, found in versions.items()
         }
         for found in self._versions.values():
             _refuse_overlap(found)
-        self.policy_hash = _hash(self.entries())
+        self.policy_hash = self.hash_under(RULES_VERSION)
 
     @classmethod
     def load(cls, folder: Path | None = None) -> Self:
@@ -58,14 +61,23 @@ class Register:
         return cls(basis for file in files for basis in read_file(file))
 
     def find(self, basis_id: str, now: datetime) -> LegalBasis | None:
-        """Return the version whose validity holds `now`, else the newest one; None if the id is unknown."""
+        """Return the version in force `now`, else one whose validity holds, else the newest.
+
+        None if the id is unknown.
+        """
         found = self._versions.get(basis_id)
         if found is None:
             return None
         for basis in found:
-            if basis.valid_from <= now and (basis.valid_to is None or now < basis.valid_to):
+            if basis.in_force(now):
                 return basis
-        return found[0]
+        return next((basis for basis in found if basis.valid_at(now)), found[0])
+
+    def hash_under(self, rules_version: str) -> str:
+        """Return the policy hash that these entries have under a version of the rules."""
+        told = [[canonical_text(basis), basis.approved_by] for basis in self.entries()]
+        text = json.dumps({"rules": rules_version, "bases": told}, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
 
     def entries(self) -> tuple[LegalBasis, ...]:
         """Every version of every basis, by id and then by version."""
@@ -96,28 +108,33 @@ def read_file(file: Path) -> tuple[LegalBasis, ...]:
     return tuple(read_entry(file.name, entry) for entry in entries)
 
 
+def _with_ends(versions: list[LegalBasis]) -> list[LegalBasis]:
+    """End each version on the day its successor begins. Raises RegisterInvalid where it succeeds nothing."""
+    ended = {basis.version: basis for basis in versions}
+    for successor in versions:
+        if not successor.succeeds or not successor.enabled:
+            continue
+        before = ended.get(successor.succeeds)
+        if before is None:
+            raise RegisterInvalid(
+                "it succeeds a version that is not there", file="", entry=successor.id, key="succeeds"
+            )
+        if before.valid_to is None or successor.valid_from < before.valid_to:
+            ended[before.version] = replace(before, valid_to=successor.valid_from)
+    if len(ended) != len(versions):
+        raise RegisterInvalid(
+            "two versions of one entry share a number", file="", entry=versions[0].id, key="version"
+        )
+    return list(ended.values())
+
+
 def _refuse_overlap(newest_first: tuple[LegalBasis, ...]) -> None:
-    numbers = [basis.version for basis in newest_first]
-    for newer, older in pairwise(newest_first):
+    standing = [basis for basis in newest_first if basis.enabled]
+    for newer, older in pairwise(standing):
         if older.valid_to is None or newer.valid_from < older.valid_to:
             raise RegisterInvalid(
-                "two versions of one entry overlap", file="", entry=older.id, key="valid_to"
+                "two versions of one entry overlap: end the one, or let the other succeed it",
+                file="",
+                entry=older.id,
+                key="valid_to",
             )
-    if len(set(numbers)) != len(numbers):
-        raise RegisterInvalid(
-            "two versions of one entry share a number", file="", entry=newest_first[0].id, key="version"
-        )
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, frozenset):
-        return sorted(value)
-    if isinstance(value, datetime):
-        return value.isoformat()
-    raise TypeError(type(value).__name__)
-
-
-def _hash(bases: tuple[LegalBasis, ...]) -> str:
-    content = {"rules": RULES_VERSION, "bases": [asdict(basis) for basis in bases]}
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), default=_plain)
-    return hashlib.sha256(text.encode()).hexdigest()

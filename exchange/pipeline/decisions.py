@@ -7,99 +7,59 @@ Source: GDPR 5(2), 15, 30; Wmo 2015 5.3.
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from exchange.domain.disclosure import DisclosureDecided
-from exchange.gate.model import MISSING
+from exchange.gate.model import MISSING, Consent, Facts, Field
 
 if TYPE_CHECKING:
-    from exchange.gate.model import Facts, Verdict
+    from collections.abc import Sequence
+
+    from exchange.gate.model import Verdict
     from exchange.pipeline.facts import Subject
     from exchange.pipeline.walk import Caller
 
-FACT_NAMES: Final = (
-    "now",
-    "actor_auth",
-    "legal_basis",
-    "purpose",
-    "provider",
-    "recipient",
-    "recipient_id",
-    "case_relation",
-    "necessity",
-    "need_fields",
-    "age",
-    "capable",
-    "roles",
-    "directly_involved",
-    "has_authority",
-    "staff_identity_needed",
-    "acquired_for",
-    "relative_of_subject",
-    "authority_disputed",
-    "contrary_to_child_interest",
-    "disproportionate",
-    "objection",
-    "restricted",
-    "delivered_later",
-    "store_unavailable",
-    "speaks_for_self",
-    "records",
-    "bulk",
-)
-FIELD_NAMES: Final = (
-    "name",
-    "category",
-    "secret",
-    "sealed",
-    "third_party",
-    "retention_end",
-    "staff_name",
-    "provider",
-    "acquired_for",
-)
-CONSENT_NAMES: Final = (
-    "consent_id",
-    "version",
-    "state",
-    "explicit",
-    "start",
-    "end",
-    "withdrawn_at",
-    "purposes",
-    "recipients",
-    "categories",
-    "given_by",
-    "free_assessed",
-    "spoken_at",
-    "kind",
-)
+# How the facts are written. 1: what is absent, false or empty is left out, whatever its default.
+# 2: what equals its default is left out, so that a fact added later reads in older decisions as that default.
+FORM: Final = 2
 
 _encode = msgspec.json.Encoder(order="sorted").encode
 
 
+def _defaults(kind: type[Facts | Field | Consent]) -> tuple[tuple[str, object], ...]:
+    return tuple((one.name, one.default) for one in fields(kind) if one.name not in _NESTED)
+
+
+_NESTED: Final = frozenset({"fields", "consent", "break_glass"})
+_FACTS: Final = _defaults(Facts)
+_FIELD: Final = _defaults(Field)
+_CONSENT: Final = _defaults(Consent)
+
+
 def facts_text(facts: Facts) -> str:
     """Return the facts as JSON text, for replay; defaults are left out to keep it short."""
-    told: dict[str, Any] = {
-        # By identity: an age of 0 is a fact, and equals False.
-        name: value
-        for name in FACT_NAMES
-        if (value := getattr(facts, name)) is not None and value is not False
-    }
-    if facts.age is not None and facts.capable is None:
-        # What was judged and has expired is told: left out it would read as "found unable".
-        told["capable"] = None
-    told["fields"] = [
-        {name: value for name in FIELD_NAMES if (value := getattr(field, name)) not in (None, False)}
-        for field in facts.fields or ()
-    ]
-    if facts.consent is not None and facts.consent is not MISSING:
-        told["consent"] = {name: getattr(facts.consent, name) for name in CONSENT_NAMES}
+    told = _told(facts, _FACTS)
+    told["form"] = FORM
+    if facts.fields is not None:
+        told["fields"] = [_told(field, _FIELD) for field in facts.fields]
+    if facts.consent is not MISSING:
+        told["consent"] = None if facts.consent is None else _told(facts.consent, _CONSENT)
     if facts.break_glass is not None:
         told["break_glass"] = {"code": facts.break_glass.code, "reason": facts.break_glass.reason}
     return _encode(told).decode()
+
+
+def _told(said: object, defaults: Sequence[tuple[str, object]]) -> dict[str, Any]:
+    # By type as well: an age of 0 is a fact, and equals False.
+    return {
+        name: value
+        for name, default in defaults
+        if (value := getattr(said, name)) is not default
+        and (type(value) is not type(default) or value != default)
+    }
 
 
 def decided(

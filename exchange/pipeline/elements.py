@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from exchange.gate.register import Register
+    from exchange.pipeline.registers import Registers
     from exchange.pipeline.walk import Caller, View
 
     Groups = Callable[[View, tuple[str, ...]], Sequence[Group]]
@@ -129,9 +130,9 @@ def _over(group: Group, end: datetime | None) -> Group:
 class PlanGroups:
     """Groups of plans; remembers the keys of collections already seen. Owned by the writer thread."""
 
-    def __init__(self, labels: Mapping[str, Label], register: Register) -> None:
+    def __init__(self, labels: Mapping[str, Label], registers: Registers) -> None:
         self._labels = labels
-        self._register = register
+        self._registers = registers
         # By stream: what each collection holds, beside the very tuple it was taken from.
         self._seen: OrderedDict[str, dict[str, Held]] = OrderedDict()
         self._collections = tuple(sorted({path.partition(".")[0] for path in labels if "." in path}))
@@ -179,7 +180,7 @@ class PlanGroups:
         return groups
 
     def _claimed(self, asker: Asker) -> Claimed:
-        return claimed_by(asker, self._register)
+        return claimed_by(asker, self._registers.now)
 
     def _holder(self, stream: str, state: Any, asker: Asker) -> str:  # noqa: ANN401 -- PlanState, or None
         """Return the task that provides what is no element: the plan's own id and version, or nothing yet.
@@ -187,7 +188,7 @@ class PlanGroups:
         Every task that brought something to the plan holds these alike, and so does who asks; the one that
         the claimed basis names is taken. Where it names none, the plan is of the task that opened it.
         """
-        basis = self._register.find(asker.legal_basis, asker.now)
+        basis = self._registers.now.find(asker.legal_basis, asker.now)
         own = origin_of(asker.caller.task, asker.caller.organisation)
         if state is None:
             # About nobody: whom the basis names, so that only the missing relation speaks (R03).
@@ -252,7 +253,7 @@ def of_rows(
     labels: Mapping[str, Label],
     origins: Callable[[View], Sequence[str]],
     asker: Asker,
-    register: Register,
+    registers: Registers,
 ) -> Groups:
     """Return the groups of a list whose rows were brought by many, each path once for each origin.
 
@@ -260,9 +261,10 @@ def of_rows(
     answered as if they were not there.
     """
     own = origin_of(asker.caller.task, asker.caller.organisation)
-    claimed = claimed_by(asker, register)
 
     def groups(view: View, paths: tuple[str, ...]) -> Sequence[Group]:
+        # By the register of the walk: it may have changed since the call came in.
+        claimed = claimed_by(asker, registers.now)
         others = [origin for origin in dict.fromkeys(origins(view)) if origin != own]
         found = []
         for path in paths:

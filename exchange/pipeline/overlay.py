@@ -15,6 +15,7 @@ from exchange.domain.kernel import evolve_at
 from exchange.keys.datakey import LEDGER_CATEGORY
 from exchange.ledger.leaf import event_pseudonym, leaf_entry
 from exchange.pipeline.hot import DISCLOSURE_PREFIX, ENTRY_BYTES_MIN, SCOPE_PREFIX, Entry
+from exchange.pipeline.registers import LEGAL_BASIS_PREFIX
 from exchange.store.batch import Batch
 from exchange.store.stored_event import stored_event
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from exchange.domain.kernel import Event
     from exchange.keys.keystore import KeyStore
     from exchange.pipeline.hot import HotStates, Loader, Recent
+    from exchange.pipeline.registers import Recorded
     from exchange.store.codec import Codec, Meta
 
 
@@ -47,6 +49,7 @@ class Overlay:
         self.changes: dict[str, Entry] = {}
         self.used: dict[str, Entry] = {}  # committed entries this group looked at
         self._below = below or {}  # changes of the group being committed
+        self.of_register: list[Recorded] = []  # events after which nothing may be judged by the old register
         self._hot = hot
         self._loader = loader
         self._recent = recent
@@ -123,6 +126,8 @@ class Overlay:
                 state = None
             else:
                 state = evolve_at(aggregate_of(stream), entry.state, event, at)
+                if stream.startswith(LEGAL_BASIS_PREFIX):
+                    self.of_register.append((position, stream, event))
                 if entry.version == 0 and event.resident:
                     self._link(event.resident, stream, position)
             grown = ENTRY_BYTES_MIN if state is None else entry.size + size

@@ -2,7 +2,8 @@
 
 Promises: bounded, also by walks whose callers hung up; a group closes by quiescence (about ten turns of the
 loop without a new walk, at most 8 ms), so an idle call pays nothing; while one group is committed the next is
-walked, never a third; an error nobody foresaw costs one walk, not a group.
+walked, never a third, and none where the one being committed changes the register; an error nobody foresaw
+costs one walk, not a group.
 Source: the design's walk; ARCHITECTURE decisions of group commit.
 """
 
@@ -57,6 +58,7 @@ class Pipeline:
         self._idle.set()
         self._walking = False  # a group is with the writer thread
         self._committing = False  # a group is with the committer thread
+        self._barrier = False  # and it changes the register: nothing is walked above it
         self._walked: tuple[Group, Walked] | None = None  # the group that waits for the one being committed
         self._failed: list[tuple[Group, BaseException | None]] = []  # to be run again, oldest first
         self._pumping = False
@@ -178,7 +180,8 @@ class Pipeline:
     # --- forming groups -----------------------------------------------------------------------------
 
     def _wake(self) -> None:
-        if not self._pumping and not self._walking and self._walked is None and not self._failed:
+        busy = self._pumping or self._walking or self._walked is not None or self._barrier
+        if not busy and not self._failed:
             self._pumping = True
             loop = asyncio.get_running_loop()
             loop.call_soon(self._pump, len(self._waiting), 0, loop.time() + LINGER_MAX_S)
@@ -206,14 +209,21 @@ class Pipeline:
         self._walking = False
         error = _error_of(done)
         if error is None and not self._failed:
-            self._walked = group, done.result()
+            walked = done.result()
+            self._put_back(group[len(walked.outcomes) :])
+            self._walked = group[: len(walked.outcomes)], walked
         else:
             # Walked over what was lost, or not walked at all: run again once nothing is under way.
             self._failed.append((group, None))
         self._go_on()
 
+    def _put_back(self, rest: Group) -> None:
+        """Let walks that were not walked wait again, before whatever came in since and in their order."""
+        self._waiting.extendleft(reversed(rest))
+        self.counts["walks"] -= len(rest)
+
     def _take_committed(self, group: Group, done: asyncio.Future[None], walked: Walked) -> None:
-        self._committing = False
+        self._committing = self._barrier = False
         error = _error_of(done)
         if error is None:
             self._answer_all(group, walked.outcomes)
@@ -235,6 +245,7 @@ class Pipeline:
         if self._walked is not None and not self._committing:
             (group, walked), self._walked = self._walked, None
             self._committing = True
+            self._barrier = walked.register is not None
             take = partial(self._take_committed, walked=walked)
             self._in_thread(self._committer, take, group, self._writer.commit, walked)
         if self._waiting:

@@ -7,53 +7,58 @@ Source: the gate's law P6 (every stored decision replays); GDPR 5(2), 15.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from exchange.errors import HistoryUnreadable
 from exchange.gate.judge import judge
 from exchange.gate.model import BreakGlass, Consent, Facts, Field, FieldVerdict, Outcome, Verdict
+from exchange.pipeline.decisions import FORM
 
 if TYPE_CHECKING:
     from exchange.domain.disclosure import DisclosureDecided
     from exchange.gate.register import Register
 
-_TIMES: Final = frozenset({"now", "start", "end", "withdrawn_at", "spoken_at", "retention_end"})
-_SETS: Final = frozenset({"need_fields", "roles", "purposes", "recipients", "categories"})
+# What the walk always established was established as "no" where form 1 left it out.
+_ESTABLISHED: Final[dict[str, Any]] = {"case_relation": False, "speaks_for_self": False, "consent": None}
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 def facts_of(text: str) -> Facts:
-    """Return the facts of a recorded request."""
+    """Return the facts of a recorded request. Raises HistoryUnreadable for a form or fact unknown here."""
     told = _decode(text)
-    fields = tuple(Field(**_typed(field)) for field in told.pop("fields", ()))
-    consent = told.pop("consent", None)
-    glass = told.pop("break_glass", None)
-    # What the walk always establishes was established as "no" where it was left out.
-    established: dict[str, Any] = {"case_relation": False, "speaks_for_self": False}
-    if "age" in told:
-        established["capable"] = False
-    return Facts(
-        **established | _typed(told),
-        fields=fields,
-        consent=None if consent is None else Consent(**_typed(consent)),
-        break_glass=None if glass is None else BreakGlass(**glass),
-    )
+    form = told.pop("form", 1)
+    if form == 1:
+        told = _ESTABLISHED | ({"capable": False} if "age" in told else {}) | {"fields": []} | told
+    elif form != FORM:
+        raise HistoryUnreadable("a recorded decision has a form this version does not know", form=str(form))
+    facts = _typed(Facts, told)
+    if "fields" in told:
+        facts["fields"] = tuple(Field(**_typed(Field, field)) for field in told["fields"])
+    if told.get("consent") is not None:
+        facts["consent"] = Consent(**_typed(Consent, told["consent"]))
+    if told.get("break_glass") is not None:
+        facts["break_glass"] = BreakGlass(**_typed(BreakGlass, told["break_glass"]))
+    return Facts(**facts)
 
 
 def verdict_of(event: DisclosureDecided, register: Register) -> tuple[Verdict, Facts]:
     """Return verdict and facts of a decision, each field with its own rules where they can be known again.
 
-    An event whose words were erased (an empty request) is told as it was recorded.
+    `register` is the one at the decision's position. An event whose words were erased (an empty request), or
+    whose facts a newer version wrote, is told as it was recorded.
     """
+    bare = Facts(now=event.at, legal_basis=event.legal_basis, purpose=event.purpose, recipient=event.task)
     if not event.request:
-        facts = Facts(
-            now=event.at, legal_basis=event.legal_basis, purpose=event.purpose, recipient=event.task
-        )
-        return _as_recorded(event), facts
-    facts = facts_of(event.request)
+        return _as_recorded(event), bare
+    try:
+        facts = facts_of(event.request)
+    except HistoryUnreadable:
+        return _as_recorded(event), bare
     if event.policy_hash == register.policy_hash:
         again = judge(facts, register)
         if again.rules == event.rules:
@@ -78,13 +83,26 @@ def _as_recorded(event: DisclosureDecided) -> Verdict:
     )
 
 
-def _typed(told: dict[str, Any]) -> dict[str, Any]:
-    return {name: _value(name, value) for name, value in told.items()}
+def _typed(kind: type, told: dict[str, Any]) -> dict[str, Any]:
+    """Return what a value's constructor takes, from what JSON can hold. Raises HistoryUnreadable."""
+    types = _types(kind)
+    unknown = told.keys() - types.keys()
+    if unknown:
+        # A fact this version does not know may have decided: refused, never dropped.
+        raise HistoryUnreadable(
+            "a recorded decision has a fact this version does not know", fact=min(unknown)
+        )
+    return {name: _value(types[name], value) for name, value in told.items()}
 
 
-def _value(name: str, value: Any) -> Any:  # noqa: ANN401 -- JSON values back to what a fact holds
-    if name in _TIMES and value is not None:
-        return datetime.fromisoformat(value)
-    if name in _SETS:
-        return frozenset(value)
-    return tuple(value) if isinstance(value, list) else value
+@cache
+def _types(kind: type) -> dict[str, str]:
+    return {one.name: str(one.type) for one in fields(kind)}
+
+
+def _value(kind: str, value: Any) -> Any:  # noqa: ANN401 -- JSON values back to what a fact holds
+    if isinstance(value, str):
+        return datetime.fromisoformat(value) if "datetime" in kind else value
+    if isinstance(value, list):
+        return frozenset(value) if "frozenset" in kind else tuple(value)
+    return value

@@ -3,7 +3,8 @@
 Promises: serial, so a withdrawal and a read are totally ordered, and time never runs back in that order;
 nobody gets an answer before its decision is committed. The next group may be walked while one is committed:
 it stands on that one's effects, is committed after it or not at all, and when a commit fails nobody saw
-anything of it, nor of what was built on it.
+anything of it, nor of what was built on it. A walk that changes the register ends its group, and nothing is
+walked above that group: what comes after is judged by the new register, and only once it is committed.
 Source: group commit as in the design's walk; GDPR 5(2).
 """
 
@@ -12,7 +13,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from exchange.errors import ExchangeError, KeyUnavailable, StoreUnavailable, Unavailable
+from exchange.errors import (
+    ExchangeError,
+    HistoryUnreadable,
+    KeyUnavailable,
+    RegisterInvalid,
+    StoreUnavailable,
+    Unavailable,
+)
 from exchange.ledger.merkle import Frontier, hash_leaf
 from exchange.pipeline.answers import Answers
 from exchange.pipeline.evaluation import run_evaluation
@@ -38,7 +46,8 @@ if TYPE_CHECKING:
     from exchange.keys.keystore import KeyStore
     from exchange.pipeline.answers import Noted
     from exchange.pipeline.hot import HotStates, Loader
-    from exchange.pipeline.walk import Walk
+    from exchange.pipeline.registers import Known, Registers
+    from exchange.pipeline.walk import View, Walk
     from exchange.store.codec import Codec, Meta
     from exchange.store.reader import SQLiteReader
     from exchange.store.sqlite import SQLiteRecorder
@@ -49,13 +58,18 @@ COMMIT_TRIES_MAX: Final = 4
 
 @dataclass(slots=True)
 class Walked:
-    """A group that was walked. Nobody may see its outcomes before it is committed."""
+    """A group that was walked, up to the first walk that changed the register.
+
+    Nobody may see its outcomes before it is committed. `register` is the one it leads to, None where it
+    changes nothing: where there is one, nothing is walked above this group.
+    """
 
     walks: Sequence[Walk]
     outcomes: list[Outcome]
     overlay: Overlay
     frontier: Frontier
     noted: Noted
+    register: Known | None = None
     committed: bool = False  # set by the thread that commits, read by the writer thread
 
 
@@ -75,7 +89,7 @@ class Writer:
         keys: KeyStore,
         hot: HotStates,
         loader: Loader,
-        register: Register,
+        registers: Registers,
         fresh_id: Callable[[], bytes],
     ) -> None:
         self._recorder = recorder
@@ -84,8 +98,8 @@ class Writer:
         self._keys = keys
         self._hot = hot
         self._loader = loader
-        self.register = register
-        self._verdicts = Verdicts(register)
+        self._registers = registers
+        self._verdicts = Verdicts(registers.now)
         self._fresh_id = fresh_id
         self._recent = Recent()
         self._answers = Answers(reader)
@@ -102,8 +116,20 @@ class Writer:
         """Last position this writer knows to be committed."""
         return self._position
 
+    @property
+    def register(self) -> Register:
+        """The register as of the last commit that was settled."""
+        return self._registers.now
+
     def run(self, walks: Sequence[Walk]) -> list[Outcome]:
         """Walk, commit, answer: one outcome for each walk, in order. Raises only what nobody foresaw."""
+        outcomes: list[Outcome] = []
+        while len(outcomes) < len(walks):
+            outcomes += self._run_group(walks[len(outcomes) :])
+        return outcomes
+
+    def _run_group(self, walks: Sequence[Walk]) -> list[Outcome]:
+        """Return the outcomes of the walks up to and with the first that changes the register, or of all."""
         for _ in range(COMMIT_TRIES_MAX):
             try:
                 return self._attempt(walks)
@@ -111,7 +137,8 @@ class Writer:
                 continue
             except Taken:
                 return self._bisect(walks)
-            except (StoreUnavailable, KeyUnavailable) as error:
+            except (StoreUnavailable, KeyUnavailable, HistoryUnreadable, RegisterInvalid) as error:
+                # Also where another writer recorded a register this version cannot read: nobody is judged.
                 return [error] * len(walks)
         busy = Unavailable("other writers kept the head moving; nothing was recorded")
         return [busy] * len(walks)
@@ -135,23 +162,48 @@ class Writer:
             return False
         overlay = self._overlay()
         overlay.append(appends, meta)
+        self._commit_alone(overlay)
+        return True
+
+    def record(self, appends_of: Callable[[View], Sequence[tuple[str, Sequence[Event]]]], meta: Meta) -> int:
+        """Commit what the service itself has to say, seen from the head; return how many events.
+
+        With nothing under way. Nobody asked, so there is no gate: only for what opens nothing, and for the
+        first register. Raises StoreUnavailable, Unavailable, and what the domain refuses.
+        """
+        for _ in range(COMMIT_TRIES_MAX):
+            self._sync()
+            overlay = self._overlay()
+            appends = appends_of(overlay)
+            if not appends:
+                return 0
+            count, _ = overlay.append(appends, meta)
+            try:
+                self._commit_alone(overlay)
+            except HeadMoved:
+                continue
+            return count
+        raise Unavailable("other writers kept the head moving; nothing was recorded")
+
+    def _commit_alone(self, overlay: Overlay) -> None:
         try:
-            walked = self._finished([], [], overlay, self._answers.start())
-            self.commit(walked)
+            self.commit(self._finished([], [], overlay, self._answers.start()))
         except BaseException:
             self._drop()
             raise
         self._settle()
-        return True
 
     # --- one group --------------------------------------------------------------------------------
 
     def walk(self, walks: Sequence[Walk]) -> Walked:
         """Walk a group over what is committed and over the one group that may still be being committed.
 
-        Raises StoreUnavailable, KeyUnavailable, and what nobody foresaw: then nothing of it was kept.
+        Of the outcomes there are fewer than walks where one of them changed the register: the rest is walked
+        once that group was committed, as whatever comes after is. Raises StoreUnavailable, KeyUnavailable,
+        HeadMoved, RegisterInvalid, and what nobody foresaw: then nothing of it was kept.
         """
         self._settle()
+        assert not (self._unsettled and self._unsettled[-1].register), "a change of the register is a barrier"
         if not self._synced:
             self._sync()
         noted = self._answers.start()
@@ -209,6 +261,8 @@ class Writer:
             except ExchangeError as error:
                 # A key that is gone or out of reach costs the walk that needs it, not its neighbours.
                 outcomes.append(error)
+            if overlay.of_register:
+                break
         return outcomes
 
     def _in_order(self, walk: Walk) -> Walk:
@@ -243,11 +297,28 @@ class Writer:
         frontier = (self._unsettled[-1].frontier if self._unsettled else self._frontier).copy()
         frontier.extend(map(hash_leaf, overlay.batch.leaves))
         overlay.batch.frontier = frontier.to_bytes()
+        register = self._register_after(overlay)
         # Keys first: an event whose key was lost could never be opened; a key without an event is harmless.
         self._keys.flush()
-        walked = Walked(walks, outcomes, overlay, frontier, noted)
+        walked = Walked(walks[: len(outcomes)], outcomes, overlay, frontier, noted, register)
         self._unsettled.append(walked)
         return walked
+
+    def _register_after(self, overlay: Overlay) -> Known | None:
+        """Return the register this group leads to, before anything is written; None where it changes nothing.
+
+        That a register cannot be made must not be found out after the commit.
+        """
+        if not overlay.of_register:
+            return None
+        try:
+            return self._registers.after(overlay.of_register)
+        except ExchangeError as error:
+            # Built on a register that another writer changed: the commit would have been refused as well.
+            # The group below, which changes no register, may be committed by now or not.
+            if self._reader.head()[0] not in {self._position, overlay.batch.base}:
+                raise HeadMoved("another writer moved the head", expected=str(self._position)) from error
+            raise
 
     def _settle(self) -> None:
         """Take over what was committed since."""
@@ -260,6 +331,9 @@ class Writer:
                 self._recent.note(stream, entry.as_of)
             self._hot.touch(overlay.used)
             self._answers.keep(walked.noted)
+            if walked.register is not None:
+                self._registers.take(walked.register)
+                self._verdicts = Verdicts(self._registers.now)
 
     def _confirm_refusals(self, walked: Walked) -> None:
         # No commit compares the head for these, so a refusal could rest on what another writer changed since.
@@ -287,6 +361,8 @@ class Writer:
             # Somebody else wrote, or this is the start: what is cached may be old.
             self._hot.clear()
             self._recent.forget_before(position)
+            if self._registers.catch_up(self._reader, self._codec):
+                self._verdicts = Verdicts(self._registers.now)
         self._position, self._frontier = position, Frontier.from_bytes(frontier)
         self._hot.as_of = position
         self._synced = True

@@ -29,6 +29,7 @@ from exchange.server.services import (
     disclosure,
     identity,
     ledger,
+    legal_basis,
     organisation,
     plan,
     representation,
@@ -42,6 +43,7 @@ from exchange.v1 import (
     disclosure_service_pb2,
     identity_service_pb2,
     ledger_service_pb2,
+    legal_basis_service_pb2,
     organisation_service_pb2,
     plan_service_pb2,
     representation_service_pb2,
@@ -64,6 +66,7 @@ KEEPALIVE_MS: Final = 30_000
 
 _SERVICES: Final[tuple[tuple[FileDescriptor, Mapping[str, Unary] | Mapping[str, Streaming]], ...]] = (
     (organisation_service_pb2.DESCRIPTOR, organisation.RPCS),
+    (legal_basis_service_pb2.DESCRIPTOR, legal_basis.RPCS),
     (identity_service_pb2.DESCRIPTOR, identity.RPCS),
     (case_service_pb2.DESCRIPTOR, case.RPCS),
     (consent_service_pb2.DESCRIPTOR, consent.RPCS),

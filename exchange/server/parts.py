@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from exchange.gate.register import Register
     from exchange.keys.identity import IdentityKeys, IdentityResolver
     from exchange.pipeline.hot import HotStates, Loader
     from exchange.pipeline.queue import Pipeline
+    from exchange.pipeline.registers import Registers
     from exchange.projections.obligations import ObligationList
     from exchange.store.codec import Codec
     from exchange.store.reader import SQLiteReader
@@ -47,7 +47,10 @@ class LedgerReads(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Made by the composition root. `page_key` is 32 secret bytes that bind page tokens to a request."""
+    """Made by the composition root. `page_key` is 32 secret bytes that bind page tokens to a request.
+
+    `register` is that of legal bases, through time.
+    """
 
     pipeline: Pipeline
     hot: HotStates
@@ -57,7 +60,7 @@ class Parts:
     identity: IdentityKeys
     links: IdentityResolver
     ledger: LedgerReads
-    register: Register
+    register: Registers
     obligations: ObligationList
     followed: Callable[[int, float], bool]  # whether the read models hold a position, within so many seconds
     now: Callable[[], datetime]

@@ -33,6 +33,10 @@ WHERE position > ?"""
 _PAGE: Final = f"{_ALL} ORDER BY position LIMIT ?"
 _OF_TOPICS: Final = "AND topic IN (SELECT value FROM json_each(?))"
 _PAGE_OF_TOPICS: Final = f"{_ALL} {_OF_TOPICS} ORDER BY position LIMIT ?"
+# Streams first, whatever their number: by position every event would be looked at.
+_ROWS_OF_STREAMS: Final = """
+SELECT position, name, version, topic, state FROM streams CROSS JOIN stored_events ON stream = number
+WHERE name >= ? AND name < ? AND position > ? ORDER BY position"""
 _LAST_VERSION: Final = """
 SELECT max(version) FROM stored_events WHERE stream = (SELECT number FROM streams WHERE name = ?)"""
 _SCOPE: Final = "SELECT stream FROM links WHERE resident = ? ORDER BY stream"
@@ -107,6 +111,15 @@ class SQLiteReader:
         with self._moment() as c:
             rows = c.execute(_PAGE_OF_STREAM, (stream, before_version, min(limit, ROWS_PER_PAGE_MAX)))
             return [Row(*row) for row in rows]
+
+    def rows_of_streams(self, prefix: str, after: int) -> list[Row]:
+        """Return all events after a position of streams whose ids begin so, oldest first.
+
+        Found by the index of streams: for the few streams that everything is judged by, never for residents'.
+        """
+        beyond = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+        with self._moment() as c:
+            return [Row(*row) for row in c.execute(_ROWS_OF_STREAMS, (prefix, beyond, after))]
 
     def page(self, after: int, limit: int, topics: Sequence[str] = ()) -> list[Row]:
         """Return at most `limit` events after a position, oldest first, of the given topics or all."""

@@ -423,3 +423,421 @@ class ExecuteObligationResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ExecuteObligationResponse: _TypeAlias = ExecuteObligationResponse  # noqa: Y015
+
+@_typing.final
+class ReplayDecisionsRequest(_message.Message):
+    """Asks to judge decisions again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLAIM_FIELD_NUMBER: _builtins.int
+    FIELDS_FIELD_NUMBER: _builtins.int
+    FROM_POSITION_FIELD_NUMBER: _builtins.int
+    TO_POSITION_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    from_position: _builtins.int
+    """First position, from 1; 0 for the first."""
+    to_position: _builtins.int
+    """Last position; 0 for the newest at this answer."""
+    page_token: _builtins.str
+    """Of the page before."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground: FG-AUDIT-39."""
+
+    @_builtins.property
+    def fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Wanted fields, such as "counts.same" or "differences.rules_now"."""
+
+    def __init__(
+        self,
+        *,
+        claim: _common_pb2.Claim | None = ...,
+        fields: _abc.Iterable[_builtins.str] | None = ...,
+        from_position: _builtins.int = ...,
+        to_position: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "fields", b"fields", "from_position", b"from_position", "page_token", b"page_token", "to_position", b"to_position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReplayDecisionsRequest: _TypeAlias = ReplayDecisionsRequest  # noqa: Y015
+
+@_typing.final
+class ReplayCounts(_message.Message):
+    """What became of the decisions of this page; add up the pages."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DECISIONS_FIELD_NUMBER: _builtins.int
+    SAME_FIELD_NUMBER: _builtins.int
+    DIFFERS_FIELD_NUMBER: _builtins.int
+    POLICY_UNKNOWN_FIELD_NUMBER: _builtins.int
+    OTHER_RULES_FIELD_NUMBER: _builtins.int
+    OTHER_RULES_DIFFER_FIELD_NUMBER: _builtins.int
+    WORDS_ERASED_FIELD_NUMBER: _builtins.int
+    NO_REGISTER_FIELD_NUMBER: _builtins.int
+    UNREADABLE_FIELD_NUMBER: _builtins.int
+    COMMAND_SAME_FIELD_NUMBER: _builtins.int
+    COMMAND_DIFFERS_FIELD_NUMBER: _builtins.int
+    decisions: _builtins.int
+    """Decisions looked at."""
+    same: _builtins.int
+    """The same outcome, rules, fields, obligations and basis."""
+    differs: _builtins.int
+    """Not the same, under the same register and rules."""
+    policy_unknown: _builtins.int
+    """Taken under a policy hash that was never recorded here."""
+    other_rules: _builtins.int
+    """Taken under earlier rules, and the same now."""
+    other_rules_differ: _builtins.int
+    """Taken under earlier rules, and not the same now."""
+    words_erased: _builtins.int
+    """Of erased residents: nothing left to judge."""
+    no_register: _builtins.int
+    """From before the register was recorded."""
+    unreadable: _builtins.int
+    """Of a form this version does not know."""
+    command_same: _builtins.int
+    """Permitted commands whose basis stood."""
+    command_differs: _builtins.int
+    """Permitted commands whose basis did not stand."""
+    def __init__(
+        self,
+        *,
+        decisions: _builtins.int = ...,
+        same: _builtins.int = ...,
+        differs: _builtins.int = ...,
+        policy_unknown: _builtins.int = ...,
+        other_rules: _builtins.int = ...,
+        other_rules_differ: _builtins.int = ...,
+        words_erased: _builtins.int = ...,
+        no_register: _builtins.int = ...,
+        unreadable: _builtins.int = ...,
+        command_same: _builtins.int = ...,
+        command_differs: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["command_differs", b"command_differs", "command_same", b"command_same", "decisions", b"decisions", "differs", b"differs", "no_register", b"no_register", "other_rules", b"other_rules", "other_rules_differ", b"other_rules_differ", "policy_unknown", b"policy_unknown", "same", b"same", "unreadable", b"unreadable", "words_erased", b"words_erased"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReplayCounts: _TypeAlias = ReplayCounts  # noqa: Y015
+
+@_typing.final
+class ReplayDifference(_message.Message):
+    """One decision that comes out otherwise."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    DECISION_ID_FIELD_NUMBER: _builtins.int
+    FOUND_FIELD_NUMBER: _builtins.int
+    OUTCOME_THEN_FIELD_NUMBER: _builtins.int
+    OUTCOME_NOW_FIELD_NUMBER: _builtins.int
+    RULES_THEN_FIELD_NUMBER: _builtins.int
+    RULES_NOW_FIELD_NUMBER: _builtins.int
+    BASIS_THEN_FIELD_NUMBER: _builtins.int
+    BASIS_NOW_FIELD_NUMBER: _builtins.int
+    RULES_VERSION_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    """Position of the decision."""
+    decision_id: _builtins.str
+    """The decision."""
+    found: _builtins.str
+    """Which of the counts it is in, such as "differs"."""
+    outcome_then: _builtins.str
+    """Outcome as recorded; empty for a command."""
+    outcome_now: _builtins.str
+    """Outcome now; empty for a command."""
+    basis_then: _builtins.str
+    """Legal basis and version as recorded."""
+    basis_now: _builtins.str
+    """Legal basis and version now."""
+    rules_version: _builtins.str
+    """Version of the earlier rules it was taken under; empty for today's."""
+    @_builtins.property
+    def rules_then(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Rules as recorded."""
+
+    @_builtins.property
+    def rules_now(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Rules now."""
+
+    def __init__(
+        self,
+        *,
+        position: _builtins.int = ...,
+        decision_id: _builtins.str = ...,
+        found: _builtins.str = ...,
+        outcome_then: _builtins.str = ...,
+        outcome_now: _builtins.str = ...,
+        rules_then: _abc.Iterable[_builtins.str] | None = ...,
+        rules_now: _abc.Iterable[_builtins.str] | None = ...,
+        basis_then: _builtins.str = ...,
+        basis_now: _builtins.str = ...,
+        rules_version: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["basis_now", b"basis_now", "basis_then", b"basis_then", "decision_id", b"decision_id", "found", b"found", "outcome_now", b"outcome_now", "outcome_then", b"outcome_then", "position", b"position", "rules_now", b"rules_now", "rules_then", b"rules_then", "rules_version", b"rules_version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReplayDifference: _TypeAlias = ReplayDifference  # noqa: Y015
+
+@_typing.final
+class ReplayDecisionsResponse(_message.Message):
+    """A page of the replay."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COUNTS_FIELD_NUMBER: _builtins.int
+    DIFFERENCES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    DECISION_ID_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty on the last page."""
+    decision_id: _builtins.str
+    """The recorded decision behind this answer."""
+    @_builtins.property
+    def counts(self) -> Global___ReplayCounts:
+        """Of this page."""
+
+    @_builtins.property
+    def differences(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReplayDifference]:
+        """In order of position."""
+
+    def __init__(
+        self,
+        *,
+        counts: Global___ReplayCounts | None = ...,
+        differences: _abc.Iterable[Global___ReplayDifference] | None = ...,
+        next_page_token: _builtins.str = ...,
+        decision_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["counts", b"counts"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["counts", b"counts", "decision_id", b"decision_id", "differences", b"differences", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReplayDecisionsResponse: _TypeAlias = ReplayDecisionsResponse  # noqa: Y015
+
+@_typing.final
+class PreviewRegisterRequest(_message.Message):
+    """Asks what a register would change."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLAIM_FIELD_NUMBER: _builtins.int
+    FIELDS_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    WHOLE_FIELD_NUMBER: _builtins.int
+    SINCE_TIME_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    """Proposed entries, [[basis]] tables in TOML; each takes the place of what has its id."""
+    whole: _builtins.bool
+    """Whether the entries are the whole register: what they leave out ends."""
+    page_token: _builtins.str
+    """Of the page before."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground: FG-AUDIT-39."""
+
+    @_builtins.property
+    def fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Wanted fields, such as "effects.opens" or "changes.decision_id"."""
+
+    @_builtins.property
+    def since_time(self) -> _timestamp_pb2.Timestamp:
+        """Decisions from this moment on."""
+
+    def __init__(
+        self,
+        *,
+        claim: _common_pb2.Claim | None = ...,
+        fields: _abc.Iterable[_builtins.str] | None = ...,
+        text: _builtins.str = ...,
+        whole: _builtins.bool = ...,
+        since_time: _timestamp_pb2.Timestamp | None = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "since_time", b"since_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "fields", b"fields", "page_token", b"page_token", "since_time", b"since_time", "text", b"text", "whole", b"whole"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PreviewRegisterRequest: _TypeAlias = PreviewRegisterRequest  # noqa: Y015
+
+@_typing.final
+class PreviewEffect(_message.Message):
+    """How many decisions would open and close for one recipient and category."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECIPIENT_FIELD_NUMBER: _builtins.int
+    CATEGORY_FIELD_NUMBER: _builtins.int
+    OPENS_FIELD_NUMBER: _builtins.int
+    CLOSES_FIELD_NUMBER: _builtins.int
+    recipient: _builtins.str
+    """Task of the recipient."""
+    category: _builtins.str
+    """Data category; RECORDING for commands, of which the fields are not kept."""
+    opens: _builtins.int
+    """Decisions that would release it and did not."""
+    closes: _builtins.int
+    """Decisions that released it and would not."""
+    def __init__(
+        self,
+        *,
+        recipient: _builtins.str = ...,
+        category: _builtins.str = ...,
+        opens: _builtins.int = ...,
+        closes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "closes", b"closes", "opens", b"opens", "recipient", b"recipient"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PreviewEffect: _TypeAlias = PreviewEffect  # noqa: Y015
+
+@_typing.final
+class PreviewChange(_message.Message):
+    """One decision that would come out otherwise."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    DECISION_ID_FIELD_NUMBER: _builtins.int
+    RECIPIENT_FIELD_NUMBER: _builtins.int
+    OPENS_FIELD_NUMBER: _builtins.int
+    CLOSES_FIELD_NUMBER: _builtins.int
+    RULES_NOW_FIELD_NUMBER: _builtins.int
+    RULES_PROPOSED_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    """Position of the decision."""
+    decision_id: _builtins.str
+    """The decision."""
+    recipient: _builtins.str
+    """Task of the recipient."""
+    @_builtins.property
+    def opens(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Categories that would open."""
+
+    @_builtins.property
+    def closes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Categories that would close."""
+
+    @_builtins.property
+    def rules_now(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Rules under the register in force."""
+
+    @_builtins.property
+    def rules_proposed(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Rules under the proposed register."""
+
+    def __init__(
+        self,
+        *,
+        position: _builtins.int = ...,
+        decision_id: _builtins.str = ...,
+        recipient: _builtins.str = ...,
+        opens: _abc.Iterable[_builtins.str] | None = ...,
+        closes: _abc.Iterable[_builtins.str] | None = ...,
+        rules_now: _abc.Iterable[_builtins.str] | None = ...,
+        rules_proposed: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["closes", b"closes", "decision_id", b"decision_id", "opens", b"opens", "position", b"position", "recipient", b"recipient", "rules_now", b"rules_now", "rules_proposed", b"rules_proposed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PreviewChange: _TypeAlias = PreviewChange  # noqa: Y015
+
+@_typing.final
+class PreviewCounts(_message.Message):
+    """What was looked at; add up the pages."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DECISIONS_FIELD_NUMBER: _builtins.int
+    COMMANDS_FIELD_NUMBER: _builtins.int
+    WORDS_ERASED_FIELD_NUMBER: _builtins.int
+    UNREADABLE_FIELD_NUMBER: _builtins.int
+    decisions: _builtins.int
+    """Stored decisions, judged by both registers."""
+    commands: _builtins.int
+    """Permitted commands."""
+    words_erased: _builtins.int
+    """Of erased residents: nothing left to judge."""
+    unreadable: _builtins.int
+    """Of a form this version does not know."""
+    def __init__(
+        self,
+        *,
+        decisions: _builtins.int = ...,
+        commands: _builtins.int = ...,
+        words_erased: _builtins.int = ...,
+        unreadable: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["commands", b"commands", "decisions", b"decisions", "unreadable", b"unreadable", "words_erased", b"words_erased"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PreviewCounts: _TypeAlias = PreviewCounts  # noqa: Y015
+
+@_typing.final
+class PreviewRegisterResponse(_message.Message):
+    """A page of the preview; add up the effects of all pages."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COUNTS_FIELD_NUMBER: _builtins.int
+    EFFECTS_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    DECISION_ID_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty on the last page."""
+    decision_id: _builtins.str
+    """The recorded decision behind this answer."""
+    @_builtins.property
+    def counts(self) -> Global___PreviewCounts:
+        """Of this page."""
+
+    @_builtins.property
+    def effects(self) -> _containers.RepeatedCompositeFieldContainer[Global___PreviewEffect]:
+        """By recipient and category."""
+
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___PreviewChange]:
+        """In order of position."""
+
+    def __init__(
+        self,
+        *,
+        counts: Global___PreviewCounts | None = ...,
+        effects: _abc.Iterable[Global___PreviewEffect] | None = ...,
+        changes: _abc.Iterable[Global___PreviewChange] | None = ...,
+        next_page_token: _builtins.str = ...,
+        decision_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["counts", b"counts"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "counts", b"counts", "decision_id", b"decision_id", "effects", b"effects", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PreviewRegisterResponse: _TypeAlias = PreviewRegisterResponse  # noqa: Y015

@@ -50,6 +50,16 @@ class AuditServiceStub:
                 request_serializer=exchange_dot_v1_dot_audit__service__pb2.ExecuteObligationRequest.SerializeToString,
                 response_deserializer=exchange_dot_v1_dot_audit__service__pb2.ExecuteObligationResponse.FromString,
                 _registered_method=True)
+        self.ReplayDecisions = channel.unary_unary(
+                '/exchange.v1.AuditService/ReplayDecisions',
+                request_serializer=exchange_dot_v1_dot_audit__service__pb2.ReplayDecisionsRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_audit__service__pb2.ReplayDecisionsResponse.FromString,
+                _registered_method=True)
+        self.PreviewRegister = channel.unary_unary(
+                '/exchange.v1.AuditService/PreviewRegister',
+                request_serializer=exchange_dot_v1_dot_audit__service__pb2.PreviewRegisterRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_audit__service__pb2.PreviewRegisterResponse.FromString,
+                _registered_method=True)
 
 
 class AuditServiceServicer:
@@ -78,6 +88,22 @@ class AuditServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReplayDecisions(self, request, context):
+        """Judges stored decisions again, each by the register of its position, and tells which come out otherwise.
+        Reading is itself a recorded decision.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PreviewRegister(self, request, context):
+        """Tells what proposed entries of the register would open or close of what was decided; changes nothing.
+        Reading is itself a recorded decision.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AuditServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -95,6 +121,16 @@ def add_AuditServiceServicer_to_server(servicer, server):
                     servicer.ExecuteObligation,
                     request_deserializer=exchange_dot_v1_dot_audit__service__pb2.ExecuteObligationRequest.FromString,
                     response_serializer=exchange_dot_v1_dot_audit__service__pb2.ExecuteObligationResponse.SerializeToString,
+            ),
+            'ReplayDecisions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReplayDecisions,
+                    request_deserializer=exchange_dot_v1_dot_audit__service__pb2.ReplayDecisionsRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_audit__service__pb2.ReplayDecisionsResponse.SerializeToString,
+            ),
+            'PreviewRegister': grpc.unary_unary_rpc_method_handler(
+                    servicer.PreviewRegister,
+                    request_deserializer=exchange_dot_v1_dot_audit__service__pb2.PreviewRegisterRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_audit__service__pb2.PreviewRegisterResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -179,6 +215,60 @@ class AuditService:
             '/exchange.v1.AuditService/ExecuteObligation',
             exchange_dot_v1_dot_audit__service__pb2.ExecuteObligationRequest.SerializeToString,
             exchange_dot_v1_dot_audit__service__pb2.ExecuteObligationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReplayDecisions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.AuditService/ReplayDecisions',
+            exchange_dot_v1_dot_audit__service__pb2.ReplayDecisionsRequest.SerializeToString,
+            exchange_dot_v1_dot_audit__service__pb2.ReplayDecisionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PreviewRegister(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.AuditService/PreviewRegister',
+            exchange_dot_v1_dot_audit__service__pb2.PreviewRegisterRequest.SerializeToString,
+            exchange_dot_v1_dot_audit__service__pb2.PreviewRegisterResponse.FromString,
             options,
             channel_credentials,
             insecure,

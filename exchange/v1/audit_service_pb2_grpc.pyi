@@ -41,6 +41,14 @@ class AuditServiceStub:
     """Records how a duty was executed, such as the verdict of a review; by somebody else than who caused it.
     Fails with FAILED_PRECONDITION, reason RULE_BROKEN, for a duty the service executes itself.
     """
+    ReplayDecisions: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.ReplayDecisionsRequest, _audit_service_pb2.ReplayDecisionsResponse]
+    """Judges stored decisions again, each by the register of its position, and tells which come out otherwise.
+    Reading is itself a recorded decision.
+    """
+    PreviewRegister: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.PreviewRegisterRequest, _audit_service_pb2.PreviewRegisterResponse]
+    """Tells what proposed entries of the register would open or close of what was decided; changes nothing.
+    Reading is itself a recorded decision.
+    """
 
 @_typing.type_check_only
 class AuditServiceAsyncStub(AuditServiceStub):
@@ -54,6 +62,14 @@ class AuditServiceAsyncStub(AuditServiceStub):
     ExecuteObligation: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.ExecuteObligationRequest, _audit_service_pb2.ExecuteObligationResponse]  # type: ignore[assignment]
     """Records how a duty was executed, such as the verdict of a review; by somebody else than who caused it.
     Fails with FAILED_PRECONDITION, reason RULE_BROKEN, for a duty the service executes itself.
+    """
+    ReplayDecisions: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.ReplayDecisionsRequest, _audit_service_pb2.ReplayDecisionsResponse]  # type: ignore[assignment]
+    """Judges stored decisions again, each by the register of its position, and tells which come out otherwise.
+    Reading is itself a recorded decision.
+    """
+    PreviewRegister: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.PreviewRegisterRequest, _audit_service_pb2.PreviewRegisterResponse]  # type: ignore[assignment]
+    """Tells what proposed entries of the register would open or close of what was decided; changes nothing.
+    Reading is itself a recorded decision.
     """
 
 class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -83,6 +99,26 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_audit_service_pb2.ExecuteObligationResponse, _abc.Awaitable[_audit_service_pb2.ExecuteObligationResponse]]:
         """Records how a duty was executed, such as the verdict of a review; by somebody else than who caused it.
         Fails with FAILED_PRECONDITION, reason RULE_BROKEN, for a duty the service executes itself.
+        """
+
+    @_abc_1.abstractmethod
+    def ReplayDecisions(
+        self,
+        request: _audit_service_pb2.ReplayDecisionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_service_pb2.ReplayDecisionsResponse, _abc.Awaitable[_audit_service_pb2.ReplayDecisionsResponse]]:
+        """Judges stored decisions again, each by the register of its position, and tells which come out otherwise.
+        Reading is itself a recorded decision.
+        """
+
+    @_abc_1.abstractmethod
+    def PreviewRegister(
+        self,
+        request: _audit_service_pb2.PreviewRegisterRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_service_pb2.PreviewRegisterResponse, _abc.Awaitable[_audit_service_pb2.PreviewRegisterResponse]]:
+        """Tells what proposed entries of the register would open or close of what was decided; changes nothing.
+        Reading is itself a recorded decision.
         """
 
 def add_AuditServiceServicer_to_server(servicer: AuditServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

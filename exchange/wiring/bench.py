@@ -32,6 +32,7 @@ from exchange.gate.model import Facts, Field
 from exchange.pipeline.walk import Caller, Claim, CommandWalk, Steps
 from exchange.settings import throw_away_settings
 from exchange.store.library_baseline import LibraryBaseline
+from exchange.wiring.bench_gate import with_replay
 from exchange.wiring.core import Core, genesis, open_core, utc_now
 
 if TYPE_CHECKING:
@@ -170,7 +171,7 @@ def run_bench(progress: Callable[[str], None]) -> dict[str, Any]:
         finally:
             library.close()
             bench.core.close()
-    return _report(Measured(writes, saves, handled, gate_us, synchronous))
+    return with_replay(_report(Measured(writes, saves, handled, gate_us, synchronous)))
 
 
 def _commands_per_s(bench: Bench) -> float:

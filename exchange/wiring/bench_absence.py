@@ -102,7 +102,7 @@ class _Twins:
     def open(cls, folder: Path) -> _Twins:
         core = open_core(throw_away_settings(data=folder))
         genesis(core, utc_now(), thumbprint=THUMBPRINT, signing_key=THUMBPRINT)
-        twins = cls(core, "", "", PlanGroups(_LABELS, core.register))
+        twins = cls(core, "", "", PlanGroups(_LABELS, core.registers))
         twins.sealed, twins.absent = twins._plan(with_seal=True), twins._plan(with_seal=False)
         return twins
 

@@ -28,6 +28,7 @@ from exchange.ledger.integrator import Integrator
 from exchange.pipeline.hot import HotStates, Loader
 from exchange.pipeline.publisher import Publisher
 from exchange.pipeline.queue import Pipeline
+from exchange.pipeline.registers import Registers
 from exchange.pipeline.writer import Writer
 from exchange.projections.obligations import ObligationList
 from exchange.store.codec import Codec, Meta
@@ -40,6 +41,7 @@ from exchange.wiring.ledger import (
     refuse_rollback,
     start_ledger,
 )
+from exchange.wiring.register import GENESIS_BASIS, adopting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,7 +61,6 @@ OPERATOR_TASKS: Final = (
     "betrokkene",
     "fg",
 )
-GENESIS_BASIS: Final = "GENESIS"
 _RANDOM_BLOCK: Final = 64 * 16
 
 
@@ -91,7 +92,7 @@ class FreshIds:
 
 @dataclass(slots=True)
 class Core:
-    """Everything below the door: store, keys, ledger, writer. Without an event loop."""
+    """Everything below the door: store, keys, ledger, register, writer. Without an event loop."""
 
     settings: Settings
     origin: str
@@ -105,7 +106,7 @@ class Core:
     codec: Codec
     hot: HotStates
     loader: Loader
-    register: Register
+    registers: Registers
     writer: Writer
     tiles: TileStore
     checkpoints: CheckpointStore
@@ -114,6 +115,11 @@ class Core:
     log_pseudonym: Callable[[str], str]
     page_key: bytes
     obligations: ObligationList
+
+    @property
+    def register(self) -> Register:
+        """The register of legal bases in force."""
+        return self.registers.now
 
     def close(self) -> None:
         """Close in reverse order of trust."""
@@ -147,9 +153,10 @@ def _open_parts(settings: Settings, now: Callable[[], datetime], opened: ExitSta
     identity = IdentityKeys(keys.service_secret("identity"))
     recorder = opened.enter_context(closing(SQLiteRecorder(event_file(settings))))
     reader = opened.enter_context(closing(SQLiteReader(event_file(settings))))
-    codec, hot, register = Codec(keys), HotStates(settings.hot_mib * 1024 * 1024), Register.load()
+    codec, hot = Codec(keys), HotStates(settings.hot_mib * 1024 * 1024)
     loader = Loader(reader, codec)
     ledger = _open_ledger(settings, now, reader, opened)
+    registers = Registers.load(reader, codec)
     obligations = ObligationList(projection_folder(settings))
     opened.callback(obligations.database.close)
     return Core(
@@ -165,7 +172,7 @@ def _open_parts(settings: Settings, now: Callable[[], datetime], opened: ExitSta
         codec=codec,
         hot=hot,
         loader=loader,
-        register=register,
+        registers=registers,
         writer=Writer(
             recorder=recorder,
             reader=reader,
@@ -173,7 +180,7 @@ def _open_parts(settings: Settings, now: Callable[[], datetime], opened: ExitSta
             keys=keys,
             hot=hot,
             loader=loader,
-            register=register,
+            registers=registers,
             fresh_id=FreshIds(),
         ),
         tiles=ledger.tiles,
@@ -203,8 +210,11 @@ def _integrator(ledger: Ledger, reader: SQLiteReader, now: Callable[[], datetime
 
 
 def genesis(core: Core, now: datetime, *, thumbprint: str, signing_key: str) -> None:
-    """Let the operator join as the first event of an empty store; a store with history is left alone."""
-    settings = core.settings
+    """Let the operator join as the first event of an empty store, and adopt the shipped register with it.
+
+    A store with history is left alone.
+    """
+    settings, shipped = core.settings, Register.load()
     command = JoinOrganisation(
         now=now,
         oin=settings.operator_oin,
@@ -223,10 +233,11 @@ def genesis(core: Core, now: datetime, *, thumbprint: str, signing_key: str) -> 
         purpose="beheer",
         legal_basis=GENESIS_BASIS,
         decision_id="",
-        policy_hash=core.register.policy_hash,
+        policy_hash=shipped.policy_hash,
         facts_position=0,
     )
-    core.writer.genesis([(stream_of("organisation", settings.operator_oin), events)], meta)
+    joined = (stream_of("organisation", settings.operator_oin), events)
+    core.writer.genesis([joined, *adopting(now, shipped.written)], meta)
 
 
 def publisher_of(core: Core, on_error: Callable[[ExchangeError], None]) -> Publisher:

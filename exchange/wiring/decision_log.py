@@ -10,9 +10,9 @@ from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any, Final
 
 from exchange.errors import RequestInvalid, SettingsInvalid
-from exchange.gate.register import Register
 from exchange.keys.kek import FileKek
 from exchange.keys.keystore import KeyStore
+from exchange.pipeline.registers import Registers
 from exchange.server.authzen.records import DecisionLog
 from exchange.store.codec import Codec
 from exchange.store.reader import SQLiteReader
@@ -38,7 +38,9 @@ def decision_records(settings: Settings, since: int) -> Iterator[dict[str, Any]]
         head, _ = reader.head()
         if since > head:
             raise RequestInvalid("the log is shorter", {"since": f"0 to {head}"})
-        log = DecisionLog(reader, Codec(keys), Register.load(), log_pseudonyms(keys), opens=False)
+        codec = Codec(keys)
+        registers = Registers.load(reader, codec)
+        log = DecisionLog(reader, codec, registers, log_pseudonyms(keys), opens=False)
         more = True
         while more:
             # What is written meanwhile is for the next time: this one ends.

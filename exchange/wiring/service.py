@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import uvloop
 
 from exchange.errors import ExchangeError, SettingsInvalid
+from exchange.gate.register import Register
 from exchange.logs import open_log
 from exchange.server.app import ExchangeServer, Parts, ServerConfig
 from exchange.wiring.collecting import collect_when_idle
@@ -30,6 +31,7 @@ from exchange.wiring.core import (
     utc_now,
 )
 from exchange.wiring.following import Following
+from exchange.wiring.register import keep_register
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from exchange.pipeline.queue import Pipeline
     from exchange.settings import Settings
     from exchange.wiring.core import Core
+    from exchange.wiring.register import Drift
 
 READY_FILE: Final = "service.json"
 OPERATOR_FOLDER: Final = "operator"
@@ -66,6 +69,7 @@ async def _serve(settings: Settings) -> None:
     core = open_core(settings)
     try:
         genesis(core, utc_now(), thumbprint=thumbprint, signing_key=signing_key)
+        _tell_drift(keep_register(core, Register.load(), utc_now()), log)
         await run_core(settings, core, material, log)
     finally:
         core.close()
@@ -106,6 +110,13 @@ async def run_core(settings: Settings, core: Core, material: Material, log: Any)
         log.info("stopped")
 
 
+def _tell_drift(drift: Drift, log: Any) -> None:  # noqa: ANN401 -- structlog's bound logger has no public type
+    """Say how the shipped register differs from the recorded one, which is the one in force."""
+    for reason, names in drift._asdict().items():
+        for name in names:
+            log.warning("register_differs", reason=reason, place=name)
+
+
 def _parts(core: Core, publisher: Publisher, pipeline: Pipeline, following: Following) -> Parts:
     return Parts(
         pipeline=pipeline,
@@ -116,7 +127,7 @@ def _parts(core: Core, publisher: Publisher, pipeline: Pipeline, following: Foll
         identity=core.identity,
         links=core.residents,
         ledger=publisher,
-        register=core.register,
+        register=core.registers,
         obligations=core.obligations,
         followed=following.followed,
         now=utc_now,

@@ -40,7 +40,7 @@ ALL = 100_000
 
 def log_of(town: Town) -> DecisionLog:
     core = town.core
-    return DecisionLog(core.reader, core.codec, core.register, core.log_pseudonym)
+    return DecisionLog(core.reader, core.codec, core.registers, core.log_pseudonym)
 
 
 def records(town: Town, since: int = 0) -> list[dict[str, Any]]:

@@ -272,7 +272,7 @@ def test_every_fact_is_carried_over_and_bent() -> None:
 
 # What of an entry is for people, or for the register itself: no rule looks at it.
 OF_NO_RULE = """id version title citation approved_by gdpr6 mode regime information_duty retention_rule
-    processing_activity_uri dpia_ref"""
+    processing_activity_uri dpia_ref succeeds"""
 
 
 def test_every_key_of_an_entry_is_carried_over() -> None:

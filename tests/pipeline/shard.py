@@ -149,6 +149,10 @@ class Shard:
         """The professional as the domain knows him."""
         return Author(self.oin, task, "prof-1")
 
+    def author_of(self, task: str, professional: str) -> Author:
+        """Somebody of the municipality as the domain knows him."""
+        return Author(self.oin, task, professional)
+
     # --- commands -----------------------------------------------------------------------------------
 
     def goal(self, plan_id: str, words: str = "weer onder de mensen", **changes: Any) -> CommandWalk:

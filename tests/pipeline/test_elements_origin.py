@@ -12,6 +12,7 @@ from exchange.gate.register import Register
 from exchange.gate.vocabulary import KINDS, SECRECY_OF_KIND, SECRECY_YIELDS
 from exchange.pipeline.elements import Asker, Label, PlanGroups
 from exchange.pipeline.walk import Caller
+from tests.registers import adopted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,7 +55,7 @@ class One:
 def groups(basis: str, *goals: Goal) -> Sequence[Group]:
     """Groups of the goals' words, asked by a provider under a basis."""
     state = PlanState(plan_id="p", case_id="c", resident="r", origin=f"college:WMO@{THEIRS}", goals=goals)
-    found = PlanGroups({"goals.own_words": Label("WMO-PLAN", secret=True)}, Register.load())
+    found = PlanGroups({"goals.own_words": Label("WMO-PLAN", secret=True)}, adopted(Register.load()))
     return found.of_plan("plan-p", Asker(CALLER, basis, NOW))(One(state), ("goals.own_words",))
 
 
@@ -100,7 +101,7 @@ def test_what_holds_no_words_is_no_secret() -> None:
     )
     labels = {"goals.goal_id": Label("WMO-PLAN"), "goals.own_words": Label("WMO-PLAN", secret=True)}
     asker = Asker(CALLER, "AVG-6.1.a", NOW)
-    found = PlanGroups(labels, Register.load()).of_plan("plan-p", asker)(One(state), tuple(labels))
+    found = PlanGroups(labels, adopted(Register.load())).of_plan("plan-p", asker)(One(state), tuple(labels))
     assert [group.fact.secret for group in found] == [False, True]
 
 

@@ -23,6 +23,7 @@ from exchange.pipeline.publisher import Publisher
 from exchange.pipeline.walk import CommandOutcome
 from exchange.wiring.core import publisher_of
 from tests.pipeline.shard import Shard
+from tests.registers import GENESIS_EVENTS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -117,11 +118,11 @@ async def test_every_leaf_of_a_group_gets_its_receipt(
         assert verify_receipt(one.leaf_entry, proof.encode(), policy).index == one.leaf_index
 
 
-@pytest.mark.parametrize("leaf_index", [-1, 1, 2, 10**12])
+@pytest.mark.parametrize("leaf_index", [-1, GENESIS_EVENTS, GENESIS_EVENTS + 1, 10**12])
 async def test_a_leaf_that_is_not_there_has_no_receipt(
     shard: Shard, publisher: Publisher, leaf_index: int
 ) -> None:
-    assert shard.head == 1
+    assert shard.head == GENESIS_EVENTS
     with pytest.raises(RequestInvalid):
         await publisher.receipt(leaf_index)
 

@@ -29,6 +29,7 @@ from exchange.wiring.core import open_core
 from tests.gate.drawn import draw_facts, registers
 from tests.pipeline.faults import faulty_recorder
 from tests.pipeline.shard import NECESSITY, NOW, WIJKTEAM, WITH_CONSENT, Shard
+from tests.registers import adopted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,7 +92,7 @@ def asked(
     **changes: Any,  # noqa: ANN401 -- any field of a walk
 ) -> ReadWalk:
     caller = changes.pop("caller", shard.caller())
-    groups = PlanGroups(PLAN_LABELS, shard.core.register)
+    groups = PlanGroups(PLAN_LABELS, shard.core.registers)
     of_plan = groups.of_plan(f"plan-{plan_id}", Asker(caller, claim.legal_basis, NOW))
     asking: dict[str, Any] = {"caller": caller, "claim": claim, "groups": of_plan, "bulk": False}
     return shard.question(plan_id, *paths, **asking, collections=groups.collections, **changes)
@@ -227,7 +228,7 @@ def test_p09_after_a_withdrawal_nothing_is_permitted_on_it_however_walks_are_gro
 
 def some_paths(chance: Random) -> tuple[str, ...]:
     """Return paths to seal, of no collection all: what is hidden whole is compared with what never was."""
-    whole = PlanGroups(PLAN_LABELS, SHIPPED).collections.values()
+    whole = PlanGroups(PLAN_LABELS, adopted(SHIPPED)).collections.values()
     chosen = set(chance.sample(sorted(PLAN_LABELS), chance.randint(1, 12)))
     return tuple(sorted(chosen.difference(*(leaves for leaves in whole if leaves <= chosen))))
 

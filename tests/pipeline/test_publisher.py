@@ -22,6 +22,7 @@ from exchange.ledger.checkpoint import parse_policy
 from exchange.ledger.receipt import verify_receipt
 from exchange.pipeline import publisher as room
 from exchange.pipeline.publisher import Publisher
+from tests.registers import GENESIS_EVENTS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -91,9 +92,9 @@ async def test_what_is_there_is_published_before_the_start_is_over(desk: Desk, p
     assert (desk.publisher.size, desk.publisher.checkpoint()) == (0, None)
     await desk.publisher.start(pipeline)
     note = desk.publisher.checkpoint()
-    assert desk.publisher.size == desk.shard.head == 1
+    assert desk.publisher.size == desk.shard.head == GENESIS_EVENTS
     assert note is not None
-    assert note.startswith(f"{desk.shard.core.origin}\n1\n")
+    assert note.startswith(f"{desk.shard.core.origin}\n{GENESIS_EVENTS}\n")
 
 
 async def test_a_commit_is_followed(desk: Desk, pipeline: Pipeline) -> None:

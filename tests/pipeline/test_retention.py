@@ -40,7 +40,7 @@ def question(shard: Shard, plan_id: str, now: datetime, groups: PlanGroups, **ch
 
 
 def groups_of(shard: Shard) -> PlanGroups:
-    return PlanGroups({PATH: Label("WMO-PLAN")}, shard.core.register)
+    return PlanGroups({PATH: Label("WMO-PLAN")}, shard.core.registers)
 
 
 def later_goal(shard: Shard, plan_id: str, now: datetime) -> CommandWalk:

@@ -26,7 +26,7 @@ LABELS = {PATH: Label("WMO-PLAN")}
 def rows(shard: Shard, *origins: str, basis: str = "WMO-2.3.2") -> Sequence[Group]:
     asker = Asker(shard.caller(), basis, NOW)
     view: Any = None
-    return of_rows(LABELS, lambda _: origins, asker, shard.core.register)(view, (PATH,))
+    return of_rows(LABELS, lambda _: origins, asker, shard.core.registers)(view, (PATH,))
 
 
 def question(shard: Shard, plan_id: str, *origins: str, **changes: Any) -> ReadWalk:  # noqa: ANN401 -- any field of a walk

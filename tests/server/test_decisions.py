@@ -20,6 +20,7 @@ from exchange.pipeline.walk import Caller
 from exchange.server.contract.decisions import DecisionReader
 from exchange.store.batch import Row
 from exchange.store.codec import Opened
+from tests.registers import adopted
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 REGISTER = Register.load()
@@ -76,7 +77,7 @@ class Opener:
 
 
 def reader(opener: Opener) -> DecisionReader:
-    return DecisionReader(opener, REGISTER, lambda ref: f"pseudonym of {len(ref)}")  # type: ignore[arg-type] # a fake codec
+    return DecisionReader(opener, adopted(REGISTER), lambda ref: f"pseudonym of {len(ref)}")  # type: ignore[arg-type] # a fake codec
 
 
 ROW = Row(42, "disclosure-r1", 3, DisclosureDecided.TOPIC, b"")

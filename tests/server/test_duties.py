@@ -266,7 +266,7 @@ def test_what_is_told_to_veilig_thuis_is_kept_from_a_representative_and_comes_to
         for row in town.core.reader.page(0, 10_000, ["disclosure.decided.v1"])
         if told.decision_id.encode() in row.state
     ]
-    reader = DecisionReader(town.core.codec, town.core.register, town.core.log_pseudonym)
+    reader = DecisionReader(town.core.codec, town.core.registers, town.core.log_pseudonym)
     who = Caller(CITY, "wettelijk-vertegenwoordiger", "v-1", "", "", two_factor=True, mutual_tls=True)
     assert all(reader.kept_from(row, who, town.now() + later) for later in moments.values())
     assert not reader.kept_from(row, replace(who, task="fg"), town.now())

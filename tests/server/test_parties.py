@@ -38,6 +38,16 @@ def test_only_the_operator_administers(town: Town) -> None:
     assert granted.version == len(("joined", "granted"))
 
 
+def test_administration_concerns_no_case(town: Town, story: Story) -> None:
+    """Its basis covers no category, so a command without words must fail by the case relation it asks."""
+    administrator = town.worker("beheer", "b-1")
+    with pytest.raises(errors.Denied) as refused:
+        administrator.case.leave_case(
+            claim=ADMIN, case_id=story.case_id, oin=CITY, task="college:WMO", professional="w-1"
+        )
+    assert refused.value.rules == ("R03",)
+
+
 def test_a_revoked_certificate_is_refused_from_the_answer_on(town: Town) -> None:
     oin = "00000005000000055000"
     credentials = town.join(oin, "wmo-aanbieder")

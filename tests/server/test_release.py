@@ -18,9 +18,10 @@ from exchange.pipeline.walk import Caller
 from exchange.server.contract.plans import PLAN_LABELS, build_change, build_plan
 from exchange.v1 import plan_pb2
 from exchange.v1.common_pb2 import LIFE_DOMAIN_JUSTICE
+from tests.registers import adopted
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, 123456, tzinfo=UTC)
-REGISTER = Register.load()
+REGISTERS = adopted(Register.load())
 SECRET = "not released"
 
 
@@ -76,7 +77,7 @@ def plan(**changes: Any) -> PlanState:  # noqa: ANN401 -- fields of any type
 
 
 def groups(state: PlanState | None, *paths: str, of: Asker | None = None) -> list[Any]:
-    found = PlanGroups(PLAN_LABELS, REGISTER).of_plan("plan-p1", of or asker())(View(state), paths)
+    found = PlanGroups(PLAN_LABELS, REGISTERS).of_plan("plan-p1", of or asker())(View(state), paths)
     return list(found)
 
 
@@ -135,7 +136,7 @@ def test_the_plans_own_fields_are_provided_by_whom_the_basis_names(
 
 
 def test_a_changed_collection_is_looked_at_again() -> None:
-    made = PlanGroups(PLAN_LABELS, REGISTER)
+    made = PlanGroups(PLAN_LABELS, REGISTERS)
     first, second = plan(goals=(goal(),)), plan(goals=(goal(), goal(origin="college:PW")))
     of_plan = made.of_plan("plan-p1", asker())
     assert len(of_plan(View(first), ("goals.own_words",))) == 1
@@ -220,7 +221,7 @@ def test_every_kind_of_value_is_translated() -> None:
 
 def test_a_change_holds_one_element_and_of_that_what_was_released() -> None:
     state = plan(goals=(goal(), goal("Lopen.")))
-    made = PlanGroups(PLAN_LABELS, REGISTER)
+    made = PlanGroups(PLAN_LABELS, REGISTERS)
     key = ("WMO-PLAN", "college:WMO")
     asked = ("goals.own_words", "goals.desired_effect", "version")
     found = made.of_change("plan-p1", "goals", key, asker())(View(state), asked)

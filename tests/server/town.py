@@ -158,7 +158,7 @@ class Town:
                 identity=core.identity,
                 links=core.residents,
                 ledger=publisher,
-                register=core.register,
+                register=core.registers,
                 obligations=core.obligations,
                 followed=following.followed,
                 now=self.now,

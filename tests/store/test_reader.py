@@ -54,6 +54,19 @@ def test_pages_follow_positions_and_topics(store: Store, monkeypatch: pytest.Mon
     assert len(reader.page(0, 10**9)) == len(reader.page_of_stream("plan-1", 99, 10**9)) == 3
 
 
+def test_streams_of_one_kind_are_read_together(store: Store) -> None:
+    store.add("legal_basis-A", "legal_basis", "legal_basis.A", "legal_basis-B", "legal_basis-A", "plan-1")
+    rows = store.reader.rows_of_streams("legal_basis-", 0)
+    assert [(row.position, row.stream, row.version) for row in rows] == [
+        (1, "legal_basis-A", 1),
+        (4, "legal_basis-B", 1),
+        (5, "legal_basis-A", 2),
+    ]
+    assert [row.position for row in store.reader.rows_of_streams("legal_basis-", 4)] == [5]
+    assert store.reader.rows_of_streams("legal_basis-", 5) == []
+    assert store.reader.rows_of_streams("organisation-", 0) == []
+
+
 def test_leaves_are_read_by_index(store: Store) -> None:
     batch = store.batch(*["plan-1"] * 4)
     store.commit(batch)

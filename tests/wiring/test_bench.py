@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gc
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from exchange.errors import Overloaded
-from exchange.wiring import bench
+from exchange.errors import LedgerDiffers, Overloaded
+from exchange.pipeline.decisions import decided
+from exchange.wiring import bench, bench_gate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +28,9 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         "GATE_RUNS": 3,
     }.items():
         monkeypatch.setattr(bench, name, value)
+    monkeypatch.setattr(bench_gate, "DECISIONS", 60)
+    monkeypatch.setattr(bench_gate, "RESIDENTS", 7)
+    monkeypatch.setattr(bench_gate, "BATCH_EVENTS", 25)
     yield
     gc.unfreeze()
     gc.enable()
@@ -40,7 +45,7 @@ def test_the_report_has_the_promised_shape(report: dict[str, Any]) -> None:
     assert list(report) == ["machine", "store", "baselines", "results", "ratios"]
     assert set(report["machine"]) == {"cores", "machine", "python", "sqlite", "synchronous"}
     assert set(report["baselines"]) == {"library_save_1_event", "library_get_command_save"}
-    assert set(report["results"]) == {"writer_commands", "gate_us"}
+    assert set(report["results"]) == {"writer_commands", "gate_us", bench_gate.FIGURE}
     assert set(report["ratios"]) == {"writes_vs_library_save", "writes_vs_library", "gate_us"}
     assert json.loads(json.dumps(report)) == report
 
@@ -85,3 +90,16 @@ def test_a_bench_of_refusals_is_no_bench() -> None:
     bench.refuse_errors(["an outcome"])
     with pytest.raises(Overloaded):
         bench.refuse_errors(["an outcome", Overloaded("the queue is full")])
+
+
+def test_the_replay_is_measured_on_decisions_of_every_kind(tiny: None) -> None:
+    figure = bench_gate.replay_figure()[bench_gate.FIGURE]
+    assert (figure["decisions"], figure["unit"]) == (60, "s")
+    assert figure["median"] >= 0
+
+
+def test_a_replay_that_finds_a_difference_is_no_figure(tiny: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    forged = "exchange.wiring.bench_gate.decided"
+    monkeypatch.setattr(forged, lambda **said: replace(decided(**said), rules=("R99",)))
+    with pytest.raises(LedgerDiffers):
+        bench_gate.replay_figure()

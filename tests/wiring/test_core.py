@@ -16,6 +16,7 @@ from exchange.errors import ForkRefused, KeyUnavailable, SettingsInvalid
 from exchange.keys.kek import FileKek
 from exchange.wiring.bench import THUMBPRINT
 from exchange.wiring.core import FreshIds, development_authority, genesis, open_core, utc_now
+from tests.registers import GENESIS_EVENTS
 from tests.wiring.shards import forget_events, open_files, position, young
 
 if TYPE_CHECKING:
@@ -71,9 +72,9 @@ def test_the_log_keeps_its_name_over_the_year(empty: Settings) -> None:
 
 def test_the_operator_joins_as_the_first_event_and_once(empty: Settings) -> None:
     young(empty.data)
-    assert position(empty) == 1
+    assert position(empty) == GENESIS_EVENTS
     young(empty.data)
-    assert position(empty) == 1
+    assert position(empty) == GENESIS_EVENTS
 
 
 def test_genesis_leaves_a_store_with_history_alone(shard: Settings) -> None:
@@ -152,8 +153,8 @@ def test_a_malformed_name_of_the_log_is_refused(shard: Settings) -> None:
 def test_a_store_behind_what_was_signed_is_not_opened(shard: Settings, tmp_path: Path) -> None:
     older = young(tmp_path / "older")
     forget_events(shard, back_to=older.data / "events.db")
-    assert position(shard) == 1
-    refused(shard, ForkRefused, "rolled back.*stored=1")
+    assert position(shard) == GENESIS_EVENTS
+    refused(shard, ForkRefused, f"rolled back.*stored={GENESIS_EVENTS}")
 
 
 def test_a_store_that_is_gone_gets_no_new_first_event(shard: Settings) -> None:
@@ -171,7 +172,7 @@ def test_a_store_ahead_of_what_was_signed_is_opened(empty: Settings) -> None:
     finally:
         core.close()
     assert signed is not None
-    assert signed.checkpoint.size == 1
+    assert signed.checkpoint.size == GENESIS_EVENTS
 
 
 # --- modes, ids ------------------------------------------------------------------------------------------

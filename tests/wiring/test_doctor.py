@@ -13,6 +13,7 @@ from exchange.gate.register import Register
 from exchange.keys.kek import FileKek
 from exchange.wiring import doctor
 from exchange.wiring.core import development_authority, utc_now
+from tests.registers import GENESIS_EVENTS
 from tests.wiring.shards import change, forget_events, position, young
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def test_a_shard_that_signed_nothing_yet_is_green(empty: Settings) -> None:
     young(empty.data)
     found = lights(empty)
     assert [light for light in found.values() if not light.ok] == []
-    assert found["ledger"].says == "signed up to 0 of 1, not yet published"
+    assert found["ledger"].says == f"signed up to 0 of {GENESIS_EVENTS}, not yet published"
 
 
 # --- disk ------------------------------------------------------------------------------------------------
@@ -169,7 +170,14 @@ def test_a_clock_before_the_newest_event_is_red(shard: Settings) -> None:
 def test_a_rolled_back_store_is_red(shard: Settings, tmp_path: Path) -> None:
     signed, older = position(shard), young(tmp_path / "older")
     forget_events(shard, back_to=older.data / "events.db")
-    expect_red(shard, "ledger", "rolled back", f"signed={signed}", "stored=1", "restore the newest backup")
+    expect_red(
+        shard,
+        "ledger",
+        "rolled back",
+        f"signed={signed}",
+        f"stored={GENESIS_EVENTS}",
+        "restore the newest backup",
+    )
 
 
 def test_a_store_that_is_gone_is_red(shard: Settings) -> None:

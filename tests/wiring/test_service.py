@@ -20,6 +20,7 @@ from exchange.errors import ForkRefused, SettingsInvalid
 from exchange.wiring.bench import Bench
 from exchange.wiring.ledger import published_checkpoint
 from exchange.wiring.service import READY_FILE, door_material, serve
+from tests.registers import GENESIS_EVENTS
 from tests.wiring.shards import forget_events, open_files, position, young
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def test_an_older_store_is_not_served(shard: Settings, tmp_path: Path) -> None:
     with pytest.raises(ForkRefused, match="rolled back") as refused:
         serve(on_any_port(shard))
     assert "restore the newest backup" in refused.value.remedy
-    assert position(shard) == 1
+    assert position(shard) == GENESIS_EVENTS
     assert not (shard.data / READY_FILE).exists()
 
 
@@ -176,9 +177,9 @@ def test_a_first_start_publishes_its_first_event_and_opens_the_ports_it_was_aske
     said = json.loads(line.getresponse().read())
     assert said["policy_decision_point"] == f"https://{told['admin_target']}"
     note = published_checkpoint(empty).read_text(encoding="utf-8")
-    assert note.startswith(f"{told['origin']}\n1\n")
+    assert note.startswith(f"{told['origin']}\n{GENESIS_EVENTS}\n")
     assert told["log_vkey"].startswith(f"{told['origin']}+")
     process.send_signal(signal.SIGINT)
     assert process.wait(WAIT_MAX_S) == 0
     line.close()
-    assert position(empty) == 1
+    assert position(empty) == GENESIS_EVENTS

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from exchange.domain.disclosure import DisclosureDecided
-    from exchange.gate.register import Register
+    from exchange.pipeline.registers import Registers
     from exchange.store.batch import Row
     from exchange.store.codec import Codec, Meta
     from exchange.store.reader import SQLiteReader
@@ -61,7 +61,7 @@ class DecisionLog:
 
     reader: SQLiteReader
     codec: Codec
-    register: Register
+    registers: Registers
     log_pseudonym: Callable[[str], str]
     opens: bool = True  # which fields were asked is sealed; without opening it is left out, and said so
 
@@ -100,7 +100,7 @@ class DecisionLog:
     def _record(self, row: Row, meta: Meta, resident: str) -> Record:
         if row.topic != TOPIC:
             return _of_command(row, meta, self._resource(row, resident))
-        decisions = DecisionReader(self.codec, self.register, self.log_pseudonym)
+        decisions = DecisionReader(self.codec, self.registers, self.log_pseudonym)
         event = decisions.event(row) if self.opens else decisions.unopened(row)
         told = _decode(meta.evaluated) if meta.evaluated else {}
         return _of_decision(row, meta, event, told, self._pseudonym(resident))

@@ -1,7 +1,8 @@
 """Recorded decisions as rows for the resident and for the privacy officer.
 
 Promises: the resident is told the same whether something is sealed or does not exist; the officer is told
-all, with a pseudonym for the resident; a decision whose words were erased is told without them.
+all, with a pseudonym for the resident; a decision whose words were erased is told without them. Each is told
+under the register it was taken by.
 Source: GDPR 15, 39; CJEU C-579/21; the gate's three explanations.
 """
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from exchange.gate.model import Verdict
-    from exchange.gate.register import Register
+    from exchange.pipeline.registers import Registers
     from exchange.pipeline.walk import Caller
     from exchange.store.batch import Row
     from exchange.store.codec import Codec
@@ -68,9 +69,9 @@ class Decision:
 class DecisionReader:
     """Opens stored decisions. Safe between threads."""
 
-    def __init__(self, codec: Codec, register: Register, log_pseudonym: Callable[[str], str]) -> None:
+    def __init__(self, codec: Codec, registers: Registers, log_pseudonym: Callable[[str], str]) -> None:
         self._codec = codec
-        self._register = register
+        self._registers = registers
         self._log_pseudonym = log_pseudonym
 
     def outcome(self, row: Row) -> str:
@@ -91,8 +92,9 @@ class DecisionReader:
     def for_officer(self, row: Row) -> Decision:
         """Return the decision whole."""
         event = self.event(row)
-        verdict, facts = verdict_of(event, self._register)
-        told = explain(verdict, facts, self._register)
+        register = self._registers.at(event.facts_position)
+        verdict, facts = verdict_of(event, register)
+        told = explain(verdict, facts, register)
         return Decision(
             decision_id=event.decision_id,
             decide_time=event.at,
@@ -118,7 +120,8 @@ class DecisionReader:
         whole = self.for_officer(row)
         if SEAL not in whole.rules:
             return whole
-        verdict, _ = verdict_of(self.event(row), self._register)
+        event = self.event(row)
+        verdict, _ = verdict_of(event, self._registers.at(event.facts_position))
         return _without_seal(whole, verdict)
 
     def event(self, row: Row) -> DisclosureDecided:

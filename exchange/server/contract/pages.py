@@ -78,7 +78,8 @@ def _said(request: Any) -> bytes:  # noqa: ANN401 -- any paged request
     question = type(request)()
     question.CopyFrom(request)
     for name in PAGED_FIELDS:
-        question.ClearField(name)
+        if name in question.DESCRIPTOR.fields_by_name:
+            question.ClearField(name)
     said: bytes = question.SerializeToString(deterministic=True)
     return said
 

@@ -20,6 +20,7 @@ from exchange.server.contract.officers import asked_by
 from exchange.server.contract.pages import page_rows
 from exchange.server.interceptor import Unary
 from exchange.server.services import duties
+from exchange.server.services.replay import preview_register, replay_decisions
 from exchange.server.walks import given_paths, read
 from exchange.v1 import audit_service_pb2 as pb
 
@@ -112,4 +113,6 @@ def _page(
 RPCS: Final[Mapping[str, Unary]] = {
     "ListDecisions": Unary(pb.ListDecisionsRequest, list_decisions),
     **duties.RPCS,
+    "ReplayDecisions": Unary(pb.ReplayDecisionsRequest, replay_decisions),
+    "PreviewRegister": Unary(pb.PreviewRegisterRequest, preview_register),
 }

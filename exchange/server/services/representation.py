@@ -105,10 +105,11 @@ async def list_representatives(
     """List the records that were not ended; of each what its origin lets the caller see."""
     caller, anchor = call.caller, stream_of("case", request.case_id)
     own = origin_of(caller.task, caller.organisation)
-    # An organisation's own basis opens its own record only, as for a plan.
-    claimed = claimed_by(Asker(caller, request.claim.legal_basis, call.now), call.house.parts.register)
+    asker = Asker(caller, request.claim.legal_basis, call.now)
 
     def groups(view: View, paths: tuple[str, ...]) -> Sequence[Group]:
+        # An organisation's own basis opens its own record only, as for a plan.
+        claimed = claimed_by(asker, call.house.parts.register.now)
         keys = tuple(dict.fromkeys((CONTACT, one.origin) for one in _records(view, anchor)))
         return [group for path in paths for group in groups_of(path, _LABELS[path], keys, own, claimed)]
 

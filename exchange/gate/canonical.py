@@ -1,0 +1,102 @@
+"""One entry of the register as one text: what approvers approve, what is stored, what the policy hash covers.
+
+Promises: entries that mean the same have the same text, and reading a text gives the entry back; comments,
+order and what a key says by default are not part of it, and neither is who approved it.
+Source: TOML 1.0 (basic strings, local dates); GDPR 5(2).
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from dataclasses import asdict
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from exchange.errors import RegisterInvalid
+from exchange.gate.entry import KEY_DEFAULTS, read_entry
+
+if TYPE_CHECKING:
+    from exchange.gate.entry import LegalBasis
+
+_APPROVERS: Final = "approved_by"
+# JSON leaves DEL as it is; a basic string of TOML may not hold it.
+_DELETE: Final = ("\x7f", "\\u007f")
+
+
+def canonical_text(basis: LegalBasis) -> str:
+    """Return the TOML of an entry: its keys sorted, sets sorted, defaults left out."""
+    lines = [
+        f"{key} = {_toml(value)}"
+        for key, value in sorted(_told(basis).items())
+        if key not in KEY_DEFAULTS or value != KEY_DEFAULTS[key]
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def entry_of_text(text: str, place: str = "") -> LegalBasis:
+    """Read one proposed entry: its keys, or one `[[basis]]` table that holds them.
+
+    Raises RegisterInvalid naming entry and key. Nobody has approved a proposal: it names no approvers.
+    """
+    tables = _tables(text, place)
+    if len(tables) != 1:
+        raise RegisterInvalid("one [[basis]] table is asked", file=place, entry="", key="basis")
+    return read_entry(place, tables[0], proposed=True)
+
+
+def entries_of_text(text: str, place: str = "") -> tuple[LegalBasis, ...]:
+    """Read a text of entries that are to be looked at, whoever its file names as having approved them.
+
+    Raises RegisterInvalid naming entry and key, also for two versions of one basis under one number.
+    """
+    found: dict[tuple[str, int], LegalBasis] = {}
+    for table in _tables(text, place):
+        entry = read_entry(place, {**table, _APPROVERS: []}, proposed=True)
+        if (entry.id, entry.version) in found:
+            raise RegisterInvalid(
+                "two versions of one entry share a number", file=place, entry=entry.id, key="version"
+            )
+        found[entry.id, entry.version] = entry
+    return tuple(found.values())
+
+
+def _tables(text: str, place: str) -> list[dict[str, Any]]:
+    """Return the tables of a text: itself, or its `[[basis]]` tables and nothing beside them."""
+    try:
+        tables = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise RegisterInvalid("this is no TOML", file=place, entry="", key="") from error
+    if "basis" not in tables:
+        return [tables]
+    entries = tables["basis"]
+    whole = len(tables) == 1 and isinstance(entries, list) and bool(entries)
+    if not whole or not all(isinstance(entry, dict) for entry in entries):
+        raise RegisterInvalid("[[basis]] tables are asked", file=place, entry="", key="basis")
+    return list(entries)
+
+
+def _told(basis: LegalBasis) -> dict[str, Any]:
+    values = asdict(basis)
+    del values[_APPROVERS]
+    values["citation"] = {key: part for key, part in values["citation"].items() if part}
+    return {key: _plain(value) for key, value in values.items() if value is not None}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, frozenset | tuple):
+        return sorted(value)
+    # The reader takes days only, so there is no time to lose.
+    return value.date() if isinstance(value, datetime) else value
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).replace(*_DELETE)
+    if isinstance(value, list):
+        return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{key} = {_toml(part)}' for key, part in sorted(value.items()))} }}"
+    return str(value)

@@ -1,0 +1,159 @@
+"""The two looks back of AuditService: decisions judged again, and a register previewed, page by page.
+
+Promises: the gate was asked before an entry is read; a page looks at a bounded number of events, outside the
+event loop, up to the position of its own decision; another organisation's officer is told of his own only.
+Source: GDPR 5(2), 25, 39(1)(b); the gate's law P6.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from exchange.errors import RegisterInvalid, RequestInvalid
+from exchange.gate.canonical import entries_of_text
+from exchange.pipeline.elements import KEEPER_OF_THE_LOG, of_origin
+from exchange.pipeline.preview import Effect, Preview, first_since, proposed_over
+from exchange.pipeline.replay import Replay, Tally
+from exchange.server.contract.copies import copies_of
+from exchange.server.contract.labels import labels_of
+from exchange.server.contract.names import moment
+from exchange.server.contract.officers import asked_by
+from exchange.server.walks import given_paths, read
+from exchange.v1 import audit_service_pb2 as pb
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from google.protobuf.message import Message
+
+    from exchange.gate.entry import LegalBasis
+    from exchange.pipeline.walk import ReadOutcome
+    from exchange.server.house import Call
+    from exchange.store.batch import Row
+
+EVENTS_PER_PAGE_MAX: Final = 2_000
+_REPLAY: Final = labels_of(pb.ReplayDecisionsResponse.DESCRIPTOR)
+_PREVIEW: Final = labels_of(pb.PreviewRegisterResponse.DESCRIPTOR)
+
+
+class _Row(NamedTuple):
+    """One line of the effects; attributes have the names of the contract's fields."""
+
+    recipient: str
+    category: str
+    opens: int
+    closes: int
+
+
+async def replay_decisions(call: Call, request: pb.ReplayDecisionsRequest) -> pb.ReplayDecisionsResponse:
+    """Judge a page of decisions again."""
+    parts = call.house.parts
+    place = call.house.pages.place(call.rpc, call.caller, request)
+    outcome = await _ask(call, request, _REPLAY)
+    start = max(request.from_position - 1, 0) if place is None else place
+    stop = min(request.to_position or outcome.position, outcome.position - 1)
+
+    def look() -> tuple[Tally, int]:
+        tally, replay = Tally(), Replay(parts.codec, parts.register)
+        rows = _rows(call, start, stop)
+        replay.run(rows, tally, organisation=outcome.captured)
+        return tally, rows[-1].position if rows else stop
+
+    tally, last = await _in_pool(call, look)
+    answer = pb.ReplayDecisionsResponse(decision_id=outcome.decision_id)
+    _copy(outcome, "counts", _counted(tally), answer.counts)
+    for difference in tally.differences:
+        _copy(outcome, "differences", difference, answer.differences.add())
+    if last < stop:
+        answer.next_page_token = call.house.pages.token(last, call.rpc, call.caller, request)
+    return answer
+
+
+async def preview_register(call: Call, request: pb.PreviewRegisterRequest) -> pb.PreviewRegisterResponse:
+    """Judge a page of decisions by the register in force and by the proposed one."""
+    parts, since = call.house.parts, moment(request.since_time)
+    place = call.house.pages.place(call.rpc, call.caller, request)
+    outcome = await _ask(call, request, _PREVIEW)
+    stop = outcome.position - 1
+    current = parts.register.at(outcome.position)
+    registers = proposed_over(current, _entries(request.text), call.now, whole=request.whole)
+
+    def look() -> tuple[Effect, int]:
+        effect, preview = Effect(), Preview(parts.codec, *registers)
+        start = first_since(parts.reader, parts.codec, since) if place is None else place
+        rows = _rows(call, start, stop)
+        preview.run(rows, effect, since=since, organisation=outcome.captured)
+        return effect, rows[-1].position if rows else stop
+
+    effect, last = await _in_pool(call, look)
+    answer = pb.PreviewRegisterResponse(decision_id=outcome.decision_id)
+    _copy(outcome, "counts", effect, answer.counts)
+    for row in _effects(effect):
+        _copy(outcome, "effects", row, answer.effects.add())
+    for change in effect.changes:
+        _copy(outcome, "changes", change, answer.changes.add())
+    if last < stop:
+        answer.next_page_token = call.house.pages.token(last, call.rpc, call.caller, request)
+    return answer
+
+
+async def _ask(call: Call, request: Any, labels: Mapping[str, Any]) -> ReadOutcome:  # noqa: ANN401 -- one of two questions
+    return await read(
+        call,
+        request,
+        anchor="",
+        labels=labels,
+        groups=of_origin(labels, KEEPER_OF_THE_LOG),
+        capture=asked_by(call.caller),
+    )
+
+
+async def _in_pool(call: Call, look: Callable[[], Any]) -> Any:  # noqa: ANN401 -- whatever the look gives
+    return await asyncio.get_running_loop().run_in_executor(call.house.pool, partial(look))
+
+
+def _rows(call: Call, start: int, stop: int) -> list[Row]:
+    """Return the events of one page after a position; none beyond `stop`."""
+    if start >= stop:
+        return []
+    return call.house.parts.reader.page(start, min(EVENTS_PER_PAGE_MAX, stop - start))
+
+
+def _copy(outcome: ReadOutcome, part: str, source: object, target: Message) -> None:
+    """Copy the leaves of one part of the answer that were released."""
+    copies = copies_of(target.DESCRIPTOR)
+    for path in given_paths(outcome):
+        name, _, leaf = path.partition(".")
+        if name == part:
+            copies[leaf](source, target)
+
+
+class _Counts:
+    """Counts by the names of the contract's fields."""
+
+    def __init__(self, counts: Mapping[str, int]) -> None:
+        vars(self).update(counts)
+
+
+def _counted(tally: Tally) -> _Counts:
+    return _Counts({"decisions": tally.decisions} | {str(found): n for found, n in tally.counts.items()})
+
+
+def _effects(effect: Effect) -> Iterable[_Row]:
+    for recipient, category in sorted(effect.opens.keys() | effect.closes.keys()):
+        name = (recipient, category)
+        yield _Row(recipient, category, effect.opens[name], effect.closes[name])
+
+
+def _entries(text: str) -> tuple[LegalBasis, ...]:
+    try:
+        return entries_of_text(text)
+    except RegisterInvalid as error:
+        key = error.metadata["key"]
+        raise RequestInvalid(
+            "a proposed entry of the register is refused",
+            {f"text.{key}" if key else "text": error.message},
+            entry=error.metadata["entry"],
+        ) from error
