@@ -52,7 +52,7 @@ def test_a_refused_command_links_nobody_and_a_permitted_one_does(town: Town) -> 
 def test_registering_tells_nobody_whether_somebody_is_known(town: Town) -> None:
     worker = town.worker("college:WMO", "w-links")
     known, unknown = (town.pseudonym(worker, next(town.bsns)) for _ in range(2))
-    ask = {"claim": INVESTIGATE, "birth_date": "1980-02-29", "capable": True}
+    ask: dict[str, Any] = {"claim": INVESTIGATE, "birth_date": "1980-02-29", "capable": True}
     worker.identity.register_resident(resident=known, **ask)
     stranger = town.worker("college:WMO", "w-fishing")
     told = []
