@@ -130,8 +130,8 @@ def test_every_event_comes_once_to_every_stream_while_many_write(service: Servic
         heard = [pool.submit(until, stream, 120) for stream in streams]
         for done in [pool.submit(set_goals, one, words) for one, words in zip(cases, said, strict=True)]:
             done.result(WAIT_S)
-        for one in heard:
-            events, _ = one.result(WAIT_S)
+        for listening in heard:
+            events, _ = listening.result(WAIT_S)
             assert sorted(words(events)) == sorted(word for words in said for word in words)
     for stream in streams:
         stream.cancel()
