@@ -245,6 +245,13 @@ class SettingsInvalid(ExchangeError):
     remedy = "Correct the named setting; `exchange config show` prints what is in force."
 
 
+class DataFolderInUse(SettingsInvalid):
+    """Another service holds the data folder; metadata: data."""
+
+    code = "DATA_FOLDER_IN_USE"
+    remedy = "Stop the service that runs there (its pid stands in `service.json`), or name another folder."
+
+
 class RegisterInvalid(SettingsInvalid):
     """A legal-basis register entry is malformed; metadata: file, entry, key."""
 

@@ -22,6 +22,7 @@ from exchange.ledger.pack import export_pack
 from exchange.ledger.verify import Report, verify_pack
 from exchange.settings import ENV_PREFIX, throw_away_settings
 from exchange.wiring.core import development_authority
+from exchange.wiring.holding import private_files
 from exchange.wiring.ledger import open_ledger
 from exchange.wiring.service import OPERATOR_FOLDER, READY_FILE
 
@@ -64,7 +65,8 @@ def run_demo(
     """
     shown = Shown(data)
     settings = demo_settings(data)
-    settings.data.mkdir(parents=True, exist_ok=True)
+    with private_files():
+        settings.data.mkdir(parents=True, exist_ok=True)
     with (data / "exchange" / "service.out").open("wb") as out:
         service = subprocess.Popen(  # noqa: S603 -- our own program, fixed words
             _serve_command(settings), stdout=out, stderr=subprocess.STDOUT, env=_environment()

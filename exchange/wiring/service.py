@@ -1,7 +1,7 @@
 """The running service: core, queue, publisher and door on one event loop, from start to drain.
 
-Promises: says it is ready only when the ledger agreed with the last signed checkpoint and the door is open;
-stops by refusing new calls, finishing accepted ones, publishing what was committed, and closing in reverse
+Promises: one service to a data folder; says it is ready only when the ledger agreed with the last signed
+checkpoint and the door is open; stops by refusing new calls, finishing accepted ones, publishing what was committed, and closing in reverse
 order.
 """
 
@@ -29,6 +29,7 @@ from exchange.wiring.core import (
     publisher_of,
     utc_now,
 )
+from exchange.wiring.holding import held, private_files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,12 +54,16 @@ class Material:
 
 def serve(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT. Raises ExchangeError when the service may not start."""
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with (
+        private_files(),
+        held(settings.data),
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
         runner.run(_serve(settings))
 
 
 async def _serve(settings: Settings) -> None:
-    # Left by a service that was killed: nobody may take its port for ours.
+    # We hold the folder, so whoever wrote this is gone: nobody may take its port for ours.
     (settings.data / READY_FILE).unlink(missing_ok=True)
     log = open_log(settings.log_file, settings.log_level)
     material, thumbprint, signing_key = door_material(settings)
@@ -95,7 +100,7 @@ async def run_core(settings: Settings, core: Core, material: Material, log: Any)
         if collecting is not None:
             collecting.cancel()
             await asyncio.gather(collecting, return_exceptions=True)
-        (settings.data / READY_FILE).unlink(missing_ok=True)
+        _take_back(settings.data / READY_FILE)
         await server.drain(settings.drain_s)
         await pipeline.drain()
         await publisher.stop()
@@ -168,3 +173,13 @@ def _say_ready(settings: Settings, core: Core, port: int, metrics_port: int) -> 
     partial = file.with_suffix(".partial")
     partial.write_text(json.dumps(told), encoding="utf-8")
     partial.replace(file)
+
+
+def _take_back(file: Path) -> None:
+    """Remove what this process said of itself; what another said stands."""
+    try:
+        told = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return
+    if told.get("pid") == os.getpid():
+        file.unlink(missing_ok=True)

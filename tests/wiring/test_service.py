@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -14,8 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from exchange.errors import ForkRefused, SettingsInvalid
+from exchange.errors import DataFolderInUse, ForkRefused, SettingsInvalid
+from exchange.wiring import service
 from exchange.wiring.bench import Bench
+from exchange.wiring.doctor import examine
+from exchange.wiring.holding import held
 from exchange.wiring.ledger import published_checkpoint
 from exchange.wiring.service import READY_FILE, door_material, serve
 from tests.wiring.shards import forget_events, open_files, position, young
@@ -170,3 +174,65 @@ def test_a_first_start_publishes_its_first_event(
     process.send_signal(signal.SIGINT)
     assert process.wait(WAIT_MAX_S) == 0
     assert position(empty) == 1
+
+
+# --- one service to a folder -----------------------------------------------------------------------------
+
+
+def test_a_second_service_on_a_folder_is_refused_and_takes_nothing_from_the_first(
+    shard: Settings, start: Callable[[Path], subprocess.Popen[bytes]]
+) -> None:
+    process = start(shard.data)
+    told = ready(process, shard.data)
+    with pytest.raises(DataFolderInUse, match="another service runs") as refused:
+        serve(on_any_port(shard))
+    assert "Stop the service that runs there" in refused.value.remedy
+    assert ready(process, shard.data) == told
+    # Who only reads its files asks for no hold.
+    assert all(light.ok for light in examine(shard))
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(WAIT_MAX_S) == 0
+
+
+def test_a_killed_service_holds_its_folder_no_longer(
+    empty: Settings, start: Callable[[Path], subprocess.Popen[bytes]]
+) -> None:
+    first = start(empty.data)
+    ready(first, empty.data)
+    first.kill()
+    first.wait()
+    assert (empty.data / READY_FILE).exists()
+    second = start(empty.data)
+    assert ready(second, empty.data)["pid"] == second.pid
+
+
+def test_what_another_service_said_of_itself_is_not_taken_back(tmp_path: Path) -> None:
+    file = tmp_path / READY_FILE
+    for kept in (json.dumps({"pid": os.getpid() + 1}), "half"):
+        file.write_text(kept, encoding="utf-8")
+        service._take_back(file)
+        assert file.read_text(encoding="utf-8") == kept
+    file.write_text(json.dumps({"pid": os.getpid()}), encoding="utf-8")
+    service._take_back(file)
+    assert not file.exists()
+
+
+@pytest.mark.parametrize("taken", ["data", "data/service.lock"])
+def test_a_data_folder_that_cannot_be_used_is_told(taken: str, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    if taken == "data":
+        folder.write_text("a file", encoding="utf-8")
+    else:
+        (folder / "service.lock").mkdir(parents=True)
+    with pytest.raises(SettingsInvalid, match="the data folder cannot be used"), held(folder):
+        pytest.fail("it was held")
+
+
+def test_what_a_service_makes_is_for_its_own_account_only(
+    empty: Settings, start: Callable[[Path], subprocess.Popen[bytes]]
+) -> None:
+    process = start(empty.data)
+    ready(process, empty.data)
+    found = [empty.data, *empty.data.rglob("*")]
+    assert {"events.db", "keys.db", "checkpoint", "service.json"} <= {path.name for path in found}
+    assert [path for path in found if stat.S_IMODE(path.stat().st_mode) & 0o077] == []

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 FINE: Final = ""
 BSN_FOUND: Final = "must not hold a burgerservicenummer"
 BSN_DIGITS: Final = 9
-SEPARATORS_MAX: Final = 2
+SEPARATORS_MAX: Final = 3
 _BSN_WEIGHTS: Final = (9, 8, 7, 6, 5, 4, 3, 2, -1)
 _BSN_MODULUS: Final = 11
 
@@ -31,7 +31,16 @@ _PATH: Final = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*){0,4}", re.ASCII)
 _ALSO_PRINTABLE: Final = str.maketrans("", "", "\n\r\t\u00a0\u202f")
 _DIGIT: Final = re.compile(r"\d")
 _DIGITS: Final = re.compile(r"\d+")
-_BETWEEN: Final = re.compile(rf"[^\w]{{1,{SEPARATORS_MAX}}}")
+_BETWEEN: Final = re.compile(rf"[\W_]{{1,{SEPARATORS_MAX}}}")
+# What is plainly something else, so that its digits are not read on into those beside it.
+_SOMETHING_ELSE: Final = re.compile(
+    r"(?<![^\W_])(?:"
+    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+    r"|(?:0?[1-9]|[12][0-9]|3[01])([-./])(?:0?[1-9]|1[0-2])\1(?:19|20)[0-9]{2}"
+    r"|(?:19|20)[0-9]{2}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
+    r")(?![^\W_])",
+    re.ASCII | re.IGNORECASE,
+)
 
 
 def uuid_fault(value: str) -> str:
@@ -96,27 +105,32 @@ FORMATS: Final[Mapping[str, Callable[[str], str]]] = {
 
 
 def holds_bsn(text: str) -> bool:
-    """Tell whether nine digits that pass the 11-proof stand here, together or with separators between them.
+    """Tell whether nine digits that pass the 11-proof stand here, also after one zero.
 
-    Digits that are part of a longer number without separators (an OIN, a telephone number) do not count.
+    Up to three characters that are no letter and no digit may stand between any two of them. Digits that are
+    part of a longer number (an OIN, an account) do not count, nor those of a UUID or of a day.
     """
-    if len(text) < BSN_DIGITS or _DIGIT.search(text) is None:
+    if len(text) < BSN_DIGITS or len(_DIGIT.findall(text)) < BSN_DIGITS:
         return False
-    return any(_passes(number) for number in _nine_digit_numbers(text))
+    return any(_passes(number) for number in _nine_digit_numbers(_SOMETHING_ELSE.sub("x", text)))
 
 
 def _nine_digit_numbers(text: str) -> list[str]:
     found: list[str] = []
-    open_runs: list[str] = []  # what may still grow into nine digits, ending at `end`
+    open_runs: list[str] = []  # what may still grow into nine digits, or ten, ending at `end`
     end = -1
     for match in _DIGITS.finditer(text):
         joined = end >= 0 and _BETWEEN.fullmatch(text, end, match.start()) is not None
         runs = [run + match.group() for run in open_runs] if joined else []
         runs.append(match.group())
-        found += [run for run in runs if len(run) == BSN_DIGITS]
-        open_runs = [run for run in runs if len(run) < BSN_DIGITS]
+        found += [run[-BSN_DIGITS:] for run in runs if len(run) == BSN_DIGITS or _is_padded(run)]
+        open_runs = [run for run in runs if len(run) <= BSN_DIGITS]
         end = match.end()
     return found
+
+
+def _is_padded(run: str) -> bool:
+    return len(run) == BSN_DIGITS + 1 and int(run[0]) == 0
 
 
 def _passes(number: str) -> bool:
