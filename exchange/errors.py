@@ -160,6 +160,13 @@ class QuotaExceeded(Overloaded):
         self.retry_after_ms = retry_after_ms
 
 
+class AnswerTooLarge(ExchangeError):
+    """What was asked is more than one answer holds; decided and recorded, not delivered. metadata: bytes."""
+
+    code = "ANSWER_TOO_LARGE"
+    remedy = "Ask fewer fields, or smaller pages; the limit stands in exchange/README.md."
+
+
 class Draining(Unavailable):
     """The service is stopping."""
 

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LOCK_FILE: Final = "service.lock"
-_OWNER_ONLY: Final = 0o077
+_MASK: Final = 0o077
 
 
 @contextmanager
 def private_files() -> Iterator[None]:
-    """Let all that is made meanwhile be 0600, folders 0700. Of the whole process: not for one thread of many."""
-    before = os.umask(_OWNER_ONLY)
+    """Let all that is made meanwhile be 0600, folders 0700. It is the whole process's, not a thread's."""
+    before = os.umask(_MASK)
     try:
         yield
     finally:

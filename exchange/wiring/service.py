@@ -1,8 +1,8 @@
 """The running service: core, queue, publisher and door on one event loop, from start to drain.
 
 Promises: one service to a data folder; says it is ready only when the ledger agreed with the last signed
-checkpoint and the door is open; stops by refusing new calls, finishing accepted ones, publishing what was committed, and closing in reverse
-order.
+checkpoint and the door is open; stops by refusing new calls, finishing accepted ones, publishing what was
+committed, and closing in reverse order.
 """
 
 from __future__ import annotations
