@@ -1,8 +1,8 @@
 """Ed25519 public keys from outside: which are taken.
 
 Promises: only the canonical encoding of a point of the prime-order subgroup, other than its identity. On
-Python numbers, for public keys alone, about 2 ms: the check in the libsodium that comes with rbcl lets through
-a sum with the point of order two (CVE-2025-69277).
+Python numbers, for public keys alone, about 2 ms: the check in the libsodium that comes with rbcl lets pass a
+sum with the point of order two (CVE-2025-69277).
 Source: RFC 8032 section 5.1 (curve, encoding), 5.1.3 (decoding), 5.1.4 (addition).
 """
 

@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -236,3 +237,41 @@ def test_what_a_service_makes_is_for_its_own_account_only(
     found = [empty.data, *empty.data.rglob("*")]
     assert {"events.db", "keys.db", "checkpoint", "service.json"} <= {path.name for path in found}
     assert [path for path in found if stat.S_IMODE(path.stat().st_mode) & 0o077] == []
+
+
+# --- who started it --------------------------------------------------------------------------------------
+
+
+def test_on_a_terminal_a_service_says_where_it_listens_and_what_to_do_next(empty: Settings) -> None:
+    screen, terminal = os.openpty()
+    words = ["serve", "--data", str(empty.data), "--port", "0", "--metrics-port", "0"]
+    with subprocess.Popen(  # noqa: S603 -- our own program
+        [sys.executable, "-m", "exchange", *words], stdout=subprocess.PIPE, stderr=terminal
+    ) as process:
+        os.close(terminal)
+        target = ready(process, empty.data)["target"]
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=WAIT_MAX_S)
+        said = b""
+        with suppress(OSError):  # how a terminal says that nobody writes to it any more
+            while piece := os.read(screen, 4096):
+                said += piece
+    os.close(screen)
+    assert (process.returncode, out) == (0, b"")
+    assert f"listens on {target}" in said.decode()
+    assert f"exchange doctor --data {empty.data}" in said.decode()
+
+
+def test_a_service_on_a_leash_ends_with_whoever_holds_it(empty: Settings) -> None:
+    words = ["serve", "--data", str(empty.data), "--port", "0", "--metrics-port", "0", "--leash"]
+    with subprocess.Popen(  # noqa: S603 -- our own program
+        [sys.executable, "-m", "exchange", *words], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as process:
+        assert process.stdin is not None
+        ready(process, empty.data)
+        process.stdin.write(b"a word is no end")
+        process.stdin.flush()
+        assert ready(process, empty.data)
+        process.stdin.close()
+        assert process.wait(WAIT_MAX_S) == 0
+    assert not (empty.data / READY_FILE).exists()
