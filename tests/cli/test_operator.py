@@ -49,8 +49,9 @@ def test_config_show_takes_a_folder_and_says_what_is_not_set(exchange: Shell) ->
         ("colour = 1", "names=colour"),
         ('port = "s3cret"', "port must be a whole number"),
         ("=", "settings.toml"),
-    ]
-    + [("port = 65536", "port must be at most 65535"), ('mode = "s3cret"', "mode must be 'development'")],
+        ("port = 65536", "port must be at most 65535"),
+        ('mode = "s3cret"', "mode must be 'development' or 'production'"),
+    ],
 )
 def test_wrong_settings_exit_two_and_name_what_is_wrong(text: str, words: str, exchange: Shell) -> None:
     Path("settings.toml").write_text(text, encoding="utf-8")
