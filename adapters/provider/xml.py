@@ -1,8 +1,8 @@
 """Bytes to a message and back: hardened parsing, schema control, canonical writing.
 
 Promises: no DTD, no entity, no network; at most 25 MiB, 32 levels, 600,000 elements and 32 attributes to an
-element, refused before a tree is built; comments and processing instructions vanish. What `emit` writes, `read`
-reads, and writing that again gives the same bytes. No repr and no error shows a value.
+element; comments and processing instructions vanish. What `emit` writes, `read` reads, and writing that again
+gives the same bytes. No repr and no error shows a value.
 Source: XML 1.0; namespaces and prefixes of iWmo and iJw 3.2; OP179.
 """
 
