@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from operator import mul
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 FINE: Final = ""
 BSN_FOUND: Final = "must not hold a burgerservicenummer"
@@ -112,29 +113,34 @@ def holds_bsn(text: str) -> bool:
     """
     if len(text) < BSN_DIGITS or len(_DIGIT.findall(text)) < BSN_DIGITS:
         return False
-    return any(_passes(number) for number in _nine_digit_numbers(_SOMETHING_ELSE.sub("x", text)))
+    return any(_in_row(row, edges) for row, edges in _rows(_SOMETHING_ELSE.sub("x", text)))
 
 
-def _nine_digit_numbers(text: str) -> list[str]:
-    found: list[str] = []
-    open_runs: list[str] = []  # what may still grow into nine digits, or ten, ending at `end`
+def _rows(text: str) -> Iterator[tuple[list[int], set[int]]]:
+    """Yield digits that stand together but for separators, with where a number among them begins or ends."""
+    row: list[int] = []
+    edges = {0}
     end = -1
     for match in _DIGITS.finditer(text):
-        joined = end >= 0 and _BETWEEN.fullmatch(text, end, match.start()) is not None
-        runs = [run + match.group() for run in open_runs] if joined else []
-        runs.append(match.group())
-        found += [run[-BSN_DIGITS:] for run in runs if len(run) == BSN_DIGITS or _is_padded(run)]
-        open_runs = [run for run in runs if len(run) <= BSN_DIGITS]
+        if end >= 0 and _BETWEEN.fullmatch(text, end, match.start()) is None:
+            yield row, edges
+            row, edges = [], {0}
+        # int() reads the digits of every script, as whoever hides a number might use.
+        row += map(int, match.group())
+        edges.add(len(row))
         end = match.end()
-    return found
+    yield row, edges
 
 
-def _is_padded(run: str) -> bool:
-    return len(run) == BSN_DIGITS + 1 and int(run[0]) == 0
+def _in_row(row: list[int], edges: set[int]) -> bool:
+    for start in edges:
+        if start + BSN_DIGITS in edges and _passes(row[start : start + BSN_DIGITS]):
+            return True
+        padded = start + 1
+        if padded + BSN_DIGITS in edges and row[start] == 0 and _passes(row[padded : padded + BSN_DIGITS]):
+            return True
+    return False
 
 
-def _passes(number: str) -> bool:
-    # int() reads the digits of every script, as whoever hides a number might use.
-    digits = [int(digit) for digit in number]
-    total = sum(weight * digit for weight, digit in zip(_BSN_WEIGHTS, digits, strict=True))
-    return any(digits) and total % _BSN_MODULUS == 0
+def _passes(digits: list[int]) -> bool:
+    return sum(map(mul, _BSN_WEIGHTS, digits)) % _BSN_MODULUS == 0 and any(digits)
