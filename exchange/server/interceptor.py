@@ -17,10 +17,17 @@ from typing import TYPE_CHECKING, Any, Final
 import grpc
 from google.protobuf.message import DecodeError, Message
 
-from exchange.errors import DeadlineTooClose, Draining, ExchangeError, RequestInvalid, RequestTooLarge
+from exchange.errors import (
+    AnswerTooLarge,
+    DeadlineTooClose,
+    Draining,
+    ExchangeError,
+    RequestInvalid,
+    RequestTooLarge,
+)
 from exchange.server.contract.validation import Validator
 from exchange.server.house import Call
-from exchange.server.parts import MESSAGE_BYTES_MAX
+from exchange.server.parts import ANSWER_BYTES_MAX, MESSAGE_BYTES_MAX
 from exchange.server.status import DETAILS_KEY, code_of, status_of
 
 if TYPE_CHECKING:
@@ -70,7 +77,7 @@ class Guard:
                 async with asyncio.timeout(self._limit_s(context)):
                     call, request = await self._enter(record, context, raw, kind.request, person=kind.person)
                     answer = await kind.handle(call, request)
-                reply = answer.SerializeToString()
+                reply = _serialised(answer)
             except asyncio.CancelledError:
                 self._note(record, grpc.StatusCode.CANCELLED)
                 raise
@@ -89,7 +96,7 @@ class Guard:
             try:
                 call, request = await self._enter(record, context, raw, kind.request, person=True)
                 async for answer in kind.handle(call, request):
-                    yield answer.SerializeToString()
+                    yield _serialised(answer)
                     # gRPC comes back for more only when the message is on its way.
                     _finish(call)
             except (asyncio.CancelledError, GeneratorExit):
@@ -200,6 +207,14 @@ def _parse(kind: type[Message], raw: bytes) -> Message:
         raise RequestInvalid(
             "the bytes are no message of this rpc", {"request": "must be this rpc's request"}
         ) from None
+
+
+def _serialised(answer: Message) -> bytes:
+    reply = answer.SerializeToString()
+    # gRPC would cut it off without details, after the log line said that all went well.
+    if len(reply) > ANSWER_BYTES_MAX:
+        raise AnswerTooLarge("the answer is over its limit", bytes=str(len(reply)))
+    return reply
 
 
 def _finish(call: Call) -> None:

@@ -12,6 +12,7 @@ import pytest
 from adapters.sdk.tokens import Person
 from exchange.logs import open_log
 from exchange.pipeline.hot import HotStates
+from exchange.server import interceptor
 from exchange.v1 import common_pb2 as pb
 from exchange.v1.subscription_service_pb2 import SubscribeRequest, SubscribeResponse
 from tests.server.town import CARE, DELIVER, INVESTIGATE, Town, details_of
@@ -237,3 +238,14 @@ def test_a_stream_ends_when_the_service_drains(own_town: Town) -> None:
     follower.close()
     assert follower.error.code() is grpc.StatusCode.UNAVAILABLE
     assert details_of(follower.error)["ErrorInfo"].reason == "DRAINING"
+
+
+def test_a_stream_ends_at_an_answer_over_its_limit(own_town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    client, _ = open_plan(own_town)
+    monkeypatch.setattr(interceptor, "ANSWER_BYTES_MAX", 0)
+    follower = Follower(client)
+    follower.wait(lambda: follower.error)
+    follower.close()
+    assert not follower.answers
+    assert follower.error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert details_of(follower.error)["ErrorInfo"].reason == "ANSWER_TOO_LARGE"
