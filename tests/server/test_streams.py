@@ -231,8 +231,10 @@ def test_a_stream_ends_with_the_persons_token(own_town: Town) -> None:
 
 
 def test_a_stream_ends_when_the_service_drains(own_town: Town) -> None:
-    follower = Follower(own_town.worker(), heartbeat_seconds=60)
-    own_town.worker().ledger.get_checkpoint()
+    client, _ = open_plan(own_town)
+    follower = Follower(client, heartbeat_seconds=60)
+    # Open for sure: an event came over it.
+    follower.wait(lambda: follower.events)
     own_town.run(lambda: own_town.server.drain(1.0))
     follower.wait(lambda: follower.error)
     follower.close()
