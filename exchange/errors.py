@@ -6,6 +6,8 @@ Source: AIP-193 (errors), google.rpc.Status. The one table to gRPC codes is `exc
 
 from __future__ import annotations
 
+from typing import Final
+
 
 class ExchangeError(Exception):
     """Root of the tree. `metadata` values are short and never personal."""
@@ -160,6 +162,13 @@ class QuotaExceeded(Overloaded):
         self.retry_after_ms = retry_after_ms
 
 
+class AnswerTooLarge(ExchangeError):
+    """What was asked is more than one answer holds; decided and recorded, not delivered. metadata: bytes."""
+
+    code = "ANSWER_TOO_LARGE"
+    remedy = "Ask fewer fields, or smaller pages; the limit stands in exchange/README.md."
+
+
 class Draining(Unavailable):
     """The service is stopping."""
 
@@ -245,6 +254,13 @@ class SettingsInvalid(ExchangeError):
     remedy = "Correct the named setting; `exchange config show` prints what is in force."
 
 
+class DataFolderInUse(SettingsInvalid):
+    """Another service holds the data folder; metadata: data."""
+
+    code = "DATA_FOLDER_IN_USE"
+    remedy = "Stop the service that runs there (its pid stands in `service.json`), or name another folder."
+
+
 class RegisterInvalid(SettingsInvalid):
     """A legal-basis register entry is malformed; metadata: file, entry, key."""
 
@@ -257,3 +273,25 @@ class CaseFileInvalid(SettingsInvalid):
 
     code = "CASE_FILE_INVALID"
     remedy = "Correct the named fact; GATE facts are listed in exchange/gate/README.md."
+
+
+# --- at the keyboard --------------------------------------------------------------------------------------
+
+# Where no request was sent, a remedy that speaks of its id helps nobody; the first that fits.
+_WITHOUT_A_REQUEST: Final[tuple[tuple[type[ExchangeError], str], ...]] = (
+    (StoreFull, "Free space on the data disk (`exchange doctor`); then run the command again."),
+    (
+        StoreUnavailable,
+        "Look whether --data names the folder of a service that ran; `exchange doctor` tells.",
+    ),
+    (Unavailable, "Run the command again in a moment; `exchange doctor` looks at every part."),
+    (RequestInvalid, "Correct what is named and run the command again."),
+    (ExchangeError, "Report this to the operator, with the command that was run."),
+)
+
+
+def remedy_at_the_keyboard(error: ExchangeError) -> str:
+    """Return what to do about an error of a command line."""
+    if "request id" not in error.remedy:
+        return error.remedy
+    return next(remedy for kind, remedy in _WITHOUT_A_REQUEST if isinstance(error, kind))

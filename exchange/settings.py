@@ -8,17 +8,21 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from exchange.errors import SettingsInvalid
 
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
 ENV_PREFIX: Final = "EXCHANGE_"
 # Read by tests and tools, not by the service.
 ENV_OTHERS: Final = frozenset({"EXCHANGE_STANDARDS_DIR", "EXCHANGE_DESIGN_DIR", "EXCHANGE_CONFIG"})
 HIDDEN: Final = frozenset({"operator_signing_key"})
+NOT_SET: Final = "not set"
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 PRODUCTION_NAMES: Final = (
     "server_certificate",
@@ -27,6 +31,20 @@ PRODUCTION_NAMES: Final = (
     "operator_thumbprint",
     "operator_signing_key",
 )
+
+# By the beginning of pydantic's name for a fault; in braces what pydantic tells of the bound.
+_MUST_BE: Final = {
+    "less_than_equal": "must be at most {le}",
+    "greater_than_equal": "must be at least {ge}",
+    "int": "must be a whole number",
+    "float": "must be a number",
+    "finite": "must be a number",
+    "literal": "must be {expected}",
+    "string_too_long": "must be at most {max_length} characters",
+    "string_pattern": "must be written as {pattern}",
+    "string": "must be a text",
+    "path": "must be the name of a file or folder",
+}
 
 
 class Settings(BaseSettings):
@@ -101,10 +119,19 @@ def load_settings(file: Path | None = None, **flags: Any) -> Settings:  # noqa: 
     try:
         settings = Settings(**{**below, **named})
     except ValidationError as error:
-        wrong = (f"{'.'.join(map(str, one['loc']))}: {one['type']}" for one in error.errors())
+        wrong = (f"{'.'.join(map(str, one['loc']))} {_in_words(one)}" for one in error.errors())
         raise SettingsInvalid("settings are not right", settings=", ".join(wrong)) from None
     _refuse_weak(settings)
     return settings
+
+
+def _in_words(wrong: ErrorDetails) -> str:
+    """Return what a setting must be: the type's bounds, never the value."""
+    bounds = {name: str(value) for name, value in wrong.get("ctx", {}).items()}
+    for kind, words in _MUST_BE.items():
+        if wrong["type"].startswith(kind):
+            return words.format_map(bounds)
+    return "is not right"
 
 
 class _ThrowAway(Settings):
@@ -132,7 +159,7 @@ def throw_away_settings(**named: Any) -> Settings:  # noqa: ANN401 -- pydantic c
 def shown(settings: Settings) -> dict[str, str]:
     """Return the settings for `exchange config show`, secrets hidden."""
     return {
-        name: "(hidden)" if name in HIDDEN and value else str(value)
+        name: NOT_SET if value is None else "(hidden)" if name in HIDDEN and value else str(value)
         for name, value in settings.model_dump().items()
     }
 

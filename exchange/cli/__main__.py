@@ -26,7 +26,13 @@ from exchange.cli import (
     serve,
     store,
 )
-from exchange.errors import ExchangeError, RequestInvalid, SettingsInvalid, Unavailable
+from exchange.errors import (
+    ExchangeError,
+    RequestInvalid,
+    SettingsInvalid,
+    Unavailable,
+    remedy_at_the_keyboard,
+)
 
 EXIT_NOT_SO: Final = 1
 EXIT_WRONG_CALL: Final = 2
@@ -68,7 +74,7 @@ def main() -> None:
     try:
         app()
     except ExchangeError as error:
-        typer.echo(f"{error}\n{error.remedy}", err=True)
+        typer.echo(f"{error}\n{remedy_at_the_keyboard(error)}", err=True)
         if isinstance(error, RequestInvalid):
             for field, what in error.fields.items():
                 typer.echo(f"{field}: {what}", err=True)

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from exchange.wiring.bench import run_bench
+
+NAMES: Final = {
+    "library_save_1_event": "library: save one event",
+    "library_get_command_save": "library: get, command, save",
+    "writer_commands": "writer: commands",
+    "gate_us": "gate: judge one question",
+    "writes_vs_library_save": "writer against one save",
+    "writes_vs_library": "writer against get, command, save",
+}
+UNITS: Final = {"events/s": "events a second", "commands/s": "commands a second", "µs": "microseconds"}
 
 
 class Store(StrEnum):
@@ -37,7 +47,8 @@ def bench(
         table.add_column(column)
     for part in ("baselines", "results"):
         for name, found in report[part].items():
-            table.add_row(name, str(found["median"]), found["unit"], ", ".join(map(str, found["runs"])))
-    for name, ratio in report["ratios"].items():
-        table.add_row(f"ratio {name}", str(ratio), "", "")
+            runs = ", ".join(map(str, found["runs"]))
+            table.add_row(NAMES[name], str(found["median"]), UNITS[found["unit"]], runs)
+    for name in [one for one in report["ratios"] if one not in report["results"]]:
+        table.add_row(NAMES[name], str(report["ratios"][name]), "times as many", "")
     Console().print(table)

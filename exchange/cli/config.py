@@ -20,7 +20,8 @@ def config() -> None:
 @app.command()
 def show(
     config_file: Annotated[Path | None, typer.Option("--config", help="TOML file with settings.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of the service.")] = None,
 ) -> None:
     """Print the settings in force."""
-    for name, value in shown(load_settings(config_file)).items():
+    for name, value in shown(load_settings(config_file, data=data)).items():
         typer.echo(f"{name} = {value}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -22,6 +24,7 @@ STYLES: Final = {
     "DENY": "red",
     "REFUSED": "red",
 }
+PLAIN_MARKS: Final = str.maketrans({"✔": "+", "◐": "~", "✘": "x"})
 MARKS: Final = {"PERMIT": "✔", "VERIFIED": "✔", "PARTIAL": "◐", "DENY": "✘", "REFUSED": "✘"}
 
 
@@ -39,7 +42,7 @@ def demo(
     if folder.exists() and any(folder.iterdir()):
         typer.echo(f"{folder.name} is not empty: name a new folder with --data", err=True)
         raise typer.Exit(2)
-    console = Console(quiet=as_json, highlight=False)
+    console = _console(quiet=as_json)
     _open(console)
     shown = run_demo(folder, lambda line: _tell(console, line), _wait if pause and not as_json else None)
     elapsed_s = round(time.monotonic() - started, 1)
@@ -50,20 +53,40 @@ def demo(
     raise typer.Exit(0 if shown.ok else 1)
 
 
-def _open(console: Console) -> None:
+class _Screen(Console):
+    """A terminal, also one that knows ASCII only."""
+
+    def mark(self, outcome: str) -> str:
+        """Return the mark of an outcome, in what this terminal can show."""
+        mark = MARKS.get(outcome, "?")
+        try:
+            mark.encode(self.encoding)
+        except (UnicodeEncodeError, LookupError):
+            return mark.translate(PLAIN_MARKS)
+        return mark
+
+
+def _console(*, quiet: bool) -> _Screen:
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A word with an accent is no reason to stop either.
+        sys.stdout.reconfigure(errors="replace")
+    return _Screen(quiet=quiet, highlight=False)
+
+
+def _open(console: _Screen) -> None:
     console.print()
     console.print("[bold]One resident, one plan.[/bold] A service, a municipality and a care provider,")
     console.print("each a process with its own certificate, talk over mutual TLS on this machine.")
 
 
-def _tell(console: Console, line: dict[str, Any]) -> None:
+def _tell(console: _Screen, line: dict[str, Any]) -> None:
     if "chapter" in line:
         console.print()
         console.print(Text(line["chapter"], style="bold underline"))
         return
     outcome = line["outcome"]
     told = Text()
-    told.append(f"  {MARKS.get(outcome, '?')} ", style=STYLES.get(outcome, "magenta"))
+    told.append(f"  {console.mark(outcome)} ", style=STYLES.get(outcome, "magenta"))
     told.append(line["text"])
     if outcome not in {"PERMIT", "VERIFIED"}:
         rules = (
@@ -73,11 +96,11 @@ def _tell(console: Console, line: dict[str, Any]) -> None:
     console.print(told)
 
 
-def _close(console: Console, shown: Shown, elapsed_s: float) -> None:
+def _close(console: _Screen, shown: Shown, elapsed_s: float) -> None:
     if shown.report is not None:
         outcome, word = ("VERIFIED", "verified, every byte") if shown.report.ok else ("DENY", "differs")
         console.print(
-            f"  {MARKS[outcome]} The officer's pack of {shown.report.size} leaves: {word}.",
+            f"  {console.mark(outcome)} The officer's pack of {shown.report.size} leaves: {word}.",
             style=STYLES[outcome],
         )
     console.print()

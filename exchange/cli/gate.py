@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from exchange.errors import CaseFileInvalid, RegisterInvalid
-from exchange.gate.cases import Difference, decide, differences, read_cases
+from exchange.gate.cases import Difference, decide, differences, read_cases, refuse_nothing
 from exchange.gate.register import Register
 
 DIFFERS = 1
@@ -52,6 +52,8 @@ def decide_file(
     """Judge each case of a file, in order."""
     try:
         cases = read_cases(file)
+        if check:
+            refuse_nothing(cases)
         results = list(decide(cases, Register.load(register)))
         found = [
             difference

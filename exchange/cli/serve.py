@@ -5,13 +5,20 @@ With no file: SQLite and a development authority in ./data.
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path  # noqa: TC003 -- typer reads the annotations when it builds the command
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from exchange.settings import load_settings
+from exchange.wiring.service import Starter
 from exchange.wiring.service import serve as run_service
+
+NEXT: Final = """The exchange listens on {target}; Ctrl+C stops it. In another terminal:
+  exchange doctor --data {data}                           a light for each part
+  exchange audit export --data {data} --out pack.zip      what happened so far, to check elsewhere"""
 
 
 def serve(
@@ -27,6 +34,9 @@ def serve(
     log_file: Annotated[
         Path | None, typer.Option(help="File for log lines; standard error where left out.")
     ] = None,
+    leash: Annotated[
+        bool, typer.Option("--leash", hidden=True, help="Stop when standard input closes.")
+    ] = False,
 ) -> None:
     """Serve gRPC, and AuthZEN where it is asked, with mutual TLS."""
     settings = load_settings(
@@ -38,4 +48,12 @@ def serve(
         admin_port=admin_port,
         log_file=log_file,
     )
-    run_service(settings)
+
+    def told(target: str) -> None:
+        typer.echo(NEXT.format(target=target, data=shlex.quote(str(settings.data))), err=True)
+
+    # On a terminal only: elsewhere standard error is for log lines, one JSON object each.
+    run_service(
+        settings,
+        Starter(told if sys.stderr.isatty() else None, sys.stdin.fileno() if leash else None),
+    )

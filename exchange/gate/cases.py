@@ -8,6 +8,7 @@ Source: GDPR 5(2), 24(1). The keys are listed in README.md.
 from __future__ import annotations
 
 import json
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from exchange.errors import CaseFileInvalid
 from exchange.gate.judge import judge
-from exchange.gate.model import MISSING, BreakGlass, Consent, Facts, Field, Verdict
+from exchange.gate.model import MISSING, BreakGlass, Consent, Facts, Field, Outcome, Verdict
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 FILE_BYTES_MAX: Final = 16 << 20
 CASES_MAX: Final = 20_000
 KEY_CHARS_MAX: Final = 120
+AGE_YEARS_MAX: Final = 150
 
 Keys: TypeAlias = Mapping[str, tuple[str, Callable[[object], Any]]]
 
@@ -55,14 +57,10 @@ class _Wrong(ValueError):
 def read_cases(file: Path) -> tuple[Case, ...]:
     """Read a case file. Raises CaseFileInvalid naming case and key."""
     try:
-        if file.stat().st_size > FILE_BYTES_MAX:
-            raise CaseFileInvalid("the case file is too large", case="", key="")
-        content = json.loads(
-            file.read_text(encoding="utf-8"), object_pairs_hook=_once, parse_constant=_no_constant
-        )
+        content = json.loads(_text_of(file), object_pairs_hook=_once, parse_constant=_no_constant)
     except _Wrong as error:
         raise CaseFileInvalid(f"the case file is refused: {error}", case="", key="") from error
-    except (OSError, ValueError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise CaseFileInvalid("the case file cannot be read as JSON", case="", key="") from error
     _refuse_surrogates(content)
     if not isinstance(content, list) or len(content) > CASES_MAX:
@@ -74,6 +72,27 @@ def read_cases(file: Path) -> tuple[Case, ...]:
             raise CaseFileInvalid("two cases bear one id", case=case.id, key="id")
         seen.add(case.id)
     return cases
+
+
+def _text_of(file: Path) -> str:
+    try:
+        size = file.stat().st_size
+        raw = b"" if size > FILE_BYTES_MAX else file.read_bytes()
+    except FileNotFoundError:
+        raise CaseFileInvalid("there is no such case file", file=file.name, case="", key="") from None
+    except IsADirectoryError:
+        raise CaseFileInvalid("a folder is no case file", file=file.name, case="", key="") from None
+    except OSError as error:
+        raise CaseFileInvalid(
+            "the case file cannot be opened", file=file.name, reason=str(error.strerror), case="", key=""
+        ) from None
+    if size > FILE_BYTES_MAX:
+        raise CaseFileInvalid("the case file is too large", case="", key="")
+    if raw.startswith((BOM_UTF8, BOM_UTF16_LE, BOM_UTF16_BE)):
+        raise CaseFileInvalid(
+            "the case file begins with a byte order mark: save it as UTF-8 without one", case="", key=""
+        )
+    return raw.decode()
 
 
 def decide(cases: Iterable[Case], register: Register) -> Iterator[dict[str, object]]:
@@ -104,6 +123,12 @@ def differences(case: Case, found: Mapping[str, object]) -> Iterator[Difference]
             yield Difference(case.id, key, expected, found[key])
 
 
+def refuse_nothing(cases: tuple[Case, ...]) -> None:
+    """Raise CaseFileInvalid where there is no case: a check of nothing found nothing."""
+    if not cases:
+        raise CaseFileInvalid("there is no case in this file: nothing was checked", case="", key="")
+
+
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     read = dict(pairs)
     if len(read) != len(pairs):
@@ -132,7 +157,7 @@ def _case(position: int, item: object) -> Case:
         case_id = item.get("id") if isinstance(item, dict) else None
         raise CaseFileInvalid(
             f"a case is refused: {_sentence(error)}",
-            case=case_id if isinstance(case_id, str) else place,
+            case=case_id if isinstance(case_id, str) and case_id else place,
             key=_key(error),
         ) from error
     return Case(given["id"], given["facts"], given.get("expected"))
@@ -182,6 +207,12 @@ def _text(value: object) -> str:
     raise _Wrong("a text is asked")
 
 
+def _name(value: object) -> str:
+    if text := _text(value).strip():
+        return text
+    raise _Wrong("a text that says something is asked")
+
+
 def _flag(value: object) -> bool:
     if isinstance(value, bool):
         return value
@@ -189,9 +220,9 @@ def _flag(value: object) -> bool:
 
 
 def _years(value: object) -> int:
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= AGE_YEARS_MAX:
         return value
-    raise _Wrong("a whole number of years is asked")
+    raise _Wrong(f"a whole number of years, 0 to {AGE_YEARS_MAX}, is asked")
 
 
 def _texts(value: object) -> tuple[str, ...]:
@@ -225,11 +256,15 @@ def _time(value: object) -> datetime:
     raise _Wrong("a time in ISO 8601 with its zone is asked")
 
 
-def _objection(value: object) -> str:
-    text = _text(value)
-    if text not in {"PENDING", "UPHELD", "REJECTED"}:
-        raise _Wrong("PENDING, UPHELD or REJECTED is asked")
-    return text
+def _one_of(*words: str) -> Callable[[object], str]:
+    asked = f"{', '.join(words[:-1])} or {words[-1]} is asked"
+
+    def read(value: object) -> str:
+        if (text := _text(value)) in words:
+            return text
+        raise _Wrong(asked)
+
+    return read
 
 
 def _fields(value: object) -> tuple[Field, ...]:
@@ -294,7 +329,7 @@ _FIELD_KEYS: Final[Keys] = {
     "staff_name": ("staff_name", _flag),
 }
 _CONSENT_KEYS: Final[Keys] = {
-    "state": ("state", _text),
+    "state": ("state", _one_of("REQUESTED", "GIVEN", "REFUSED", "WITHDRAWN", "EXPIRED")),
     "explicit": ("explicit", _flag),
     "from": ("start", _time),
     "to": ("end", _time),
@@ -328,7 +363,7 @@ _FACT_KEYS: Final[Keys] = {
     "contrary_to_child_interest": ("contrary_to_child_interest", _flag),
     "staff_identity_needed": ("staff_identity_needed", _flag),
     "disproportionate": ("disproportionate", _flag),
-    "objection": ("objection", _objection),
+    "objection": ("objection", _one_of("PENDING", "UPHELD", "REJECTED")),
     "restricted": ("restricted", _flag),
     "delivered_later": ("delivered_later", _flag),
     "store_unavailable": ("store_unavailable", _flag),
@@ -337,13 +372,13 @@ _FACT_KEYS: Final[Keys] = {
     "fields": ("fields", _fields),
 }
 _EXPECTED_KEYS: Final[Keys] = {
-    "decision": ("decision", _text),
+    "decision": ("decision", _one_of(*(outcome.value for outcome in Outcome))),
     "rules": ("rules", _sorted_texts),
     "fields": ("fields", _expected_fields),
     "obligations": ("obligations", _sorted_texts),
 }
 _CASE_KEYS: Final[Keys] = {
-    "id": ("id", _text),
+    "id": ("id", _name),
     "title": ("title", _text),
     "given": ("given", _text),
     "when": ("when", _text),

@@ -121,10 +121,12 @@ class LeastRecentlyUsed(Generic[K, V]):
         self._entries: Final[OrderedDict[K, V]] = OrderedDict()
 
     def get(self, key: K) -> V | None:
-        """Return the value and count this as a use, or None."""
+        """Return the value and count this as a use, or None; needs no lock."""
         value = self._entries.get(key)
         if value is not None:
-            self._entries.move_to_end(key)
+            # Another thread may have forgotten it in between.
+            with suppress(KeyError):
+                self._entries.move_to_end(key)
         return value
 
     def put(self, key: K, value: V) -> None:

@@ -58,6 +58,10 @@ class KeyStore:
         Raises KeyDestroyed for a destroyed resident, KeyUnavailable when the database or KEK fails.
         """
         owner = (resident_ref, category)
+        # Asked for every sealed part: without the lock where no key is pending.
+        key = None if self._pending else self._newest.get(owner)
+        if key is not None:
+            return key
         with self._lock:
             key = self._pending.get(owner) or self._newest.get(owner)
             if key is None:

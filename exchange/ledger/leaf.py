@@ -70,8 +70,18 @@ class Leaf:
 
 
 @lru_cache(maxsize=_WORDS_CACHED_MAX)
+def _words(organisation: str, basis: str, task: str, purpose: str, topic: str) -> tuple[str, str, str, str]:
+    """Return the parts of an entry between what differs each time; cached, because these five repeat."""
+    return (
+        f'{{"a":"{_word("a", organisation)}","at":',
+        f',"b":"{_word("b", basis)}","ct":',
+        f',"k":"{_word("k", task)}","p":"{_word("p", purpose)}"',
+        f',"t":"{_word("t", topic)}","v":1}}',
+    )
+
+
 def _word(key: str, value: str) -> str:
-    """Return a value that needs no escaping; cached, because topics, tasks, purposes and bases repeat."""
+    """Return a value that needs no escaping."""
     if not _is_word(value) or (key in _MUST_SAY and not value):
         raise RequestInvalid(
             "a leaf word holds 1 to 200 printable ASCII characters, no space, quote or backslash",
@@ -102,11 +112,10 @@ def leaf_entry(
     if not _is_time(at):
         raise RequestInvalid("a leaf time is UTC and ends in Z", {"leaf.at": "not a UTC time"})
     secret = "" if pseudonym is None else f',"ps":"{pseudonym.hex()}"'
+    who, on, what_for, what = _words(organisation, basis, task, purpose, topic)
     entry = (
-        f'{{"a":"{_word("a", organisation)}","at":"{at}","b":"{_word("b", basis)}"'
-        f',"ct":"{sha256(state).hexdigest()}"{_commitments(fields) if fields else ""}'
-        f',"id":"{event_id.hex()}","k":"{_word("k", task)}","p":"{_word("p", purpose)}"'
-        f'{secret},"t":"{_word("t", topic)}","v":1}}'
+        f'{who}"{at}"{on}"{sha256(state).hexdigest()}"{_commitments(fields) if fields else ""}'
+        f',"id":"{event_id.hex()}"{what_for}{secret}{what}'
     ).encode("ascii")
     if len(entry) > LEAF_BYTES_MAX:
         raise RequestTooLarge("a leaf is at most 1 KiB", {"leaf": f"over {LEAF_BYTES_MAX} bytes"})

@@ -47,7 +47,8 @@ class Overlay:
     ) -> None:
         self.batch = Batch(base)
         self.changes: dict[str, Entry] = {}
-        self.used: dict[str, Entry] = {}  # committed entries this group looked at
+        self.used: list[str] = []  # streams whose committed entries this group looked at
+        self._seen: dict[str, Entry] = {}  # newest entry of every stream looked at or changed
         self._below = below or {}  # changes of the group being committed
         self.of_register: list[Recorded] = []  # events after which nothing may be judged by the old register
         self._hot = hot
@@ -61,15 +62,16 @@ class Overlay:
 
     def state(self, stream: str) -> Any:  # noqa: ANN401 -- each aggregate has its own state class
         """Return the folded state, None where the stream is empty."""
-        return self._entry(stream).state
+        return (self._seen.get(stream) or self._looked_up(stream)).state
 
     def version(self, stream: str) -> int:
         """Return the version, 0 where the stream is empty."""
-        return self._entry(stream).version
+        return (self._seen.get(stream) or self._looked_up(stream)).version
 
     def scope(self, resident: str) -> tuple[str, ...]:
         """Return the streams linked to a resident."""
-        streams: tuple[str, ...] = self._entry(SCOPE_PREFIX + resident).state
+        name = SCOPE_PREFIX + resident
+        streams: tuple[str, ...] = (self._seen.get(name) or self._looked_up(name)).state
         return streams
 
     @property
@@ -121,7 +123,7 @@ class Overlay:
     def _fold(self, prepared: Sequence[tuple[str, Event]], sizes: Sequence[int], at: datetime) -> None:
         first = self.batch.head - len(prepared) + 1
         for position, ((stream, event), size) in enumerate(zip(prepared, sizes, strict=True), first):
-            entry = self._entry(stream)
+            entry = self._seen.get(stream) or self._looked_up(stream)
             if stream.startswith(DISCLOSURE_PREFIX):
                 state = None
             else:
@@ -131,25 +133,25 @@ class Overlay:
                 if entry.version == 0 and event.resident:
                     self._link(event.resident, stream, position)
             grown = ENTRY_BYTES_MIN if state is None else entry.size + size
-            self.changes[stream] = Entry(state, entry.version + 1, position, grown, settled=True)
+            self._change(stream, Entry(state, entry.version + 1, position, grown, settled=True))
 
     def _link(self, resident: str, stream: str, position: int) -> None:
         if stream == stream_of("resident", resident):
             return
         name = SCOPE_PREFIX + resident
-        entry = self._entry(name)
-        if stream not in entry.state:
+        linked = self.scope(resident)
+        if stream not in linked:
             self.batch.links.append((resident, stream))
-            streams = tuple(sorted((*entry.state, stream)))
-            self.changes[name] = Entry(streams, len(streams), position, ENTRY_BYTES_MIN, settled=True)
+            streams = tuple(sorted((*linked, stream)))
+            self._change(name, Entry(streams, len(streams), position, ENTRY_BYTES_MIN, settled=True))
 
-    def _entry(self, stream: str) -> Entry:
-        return (
-            self.changes.get(stream)
-            or self.used.get(stream)
-            or self._below.get(stream)
-            or self._committed(stream)
-        )
+    def _change(self, stream: str, entry: Entry) -> None:
+        self.changes[stream] = self._seen[stream] = entry
+
+    def _looked_up(self, stream: str) -> Entry:
+        """Return the entry of a stream seen for the first time."""
+        entry = self._seen[stream] = self._below.get(stream) or self._committed(stream)
+        return entry
 
     def _committed(self, stream: str) -> Entry:
         entry = self._hot.peek(stream)
@@ -159,7 +161,7 @@ class Overlay:
         if entry is None:
             entry = self._load(stream)
         entry.settled = True
-        self.used[stream] = entry
+        self.used.append(stream)
         return entry
 
     def _load(self, stream: str) -> Entry:

@@ -17,11 +17,18 @@ from typing import TYPE_CHECKING, Any, Final
 import grpc
 from google.protobuf.message import DecodeError, Message
 
-from exchange.errors import DeadlineTooClose, Draining, ExchangeError, RequestInvalid, RequestTooLarge
+from exchange.errors import (
+    AnswerTooLarge,
+    DeadlineTooClose,
+    Draining,
+    ExchangeError,
+    RequestInvalid,
+    RequestTooLarge,
+)
 from exchange.server.contract.twice import refuse_twice
 from exchange.server.contract.validation import Validator
 from exchange.server.house import Call
-from exchange.server.parts import MESSAGE_BYTES_MAX
+from exchange.server.parts import ANSWER_BYTES_MAX, MESSAGE_BYTES_MAX
 from exchange.server.status import DETAILS_KEY, code_of, status_of
 from exchange.server.traces import trace_among
 
@@ -75,7 +82,7 @@ class Guard:
                     if kind.once:
                         refuse_twice(raw, request.DESCRIPTOR)  # type: ignore[arg-type] # the stub names two of one kind
                     answer = await kind.handle(call, request)
-                reply = answer.SerializeToString()
+                reply = _serialised(answer)
             except asyncio.CancelledError:
                 self._note(record, grpc.StatusCode.CANCELLED)
                 raise
@@ -94,7 +101,7 @@ class Guard:
             try:
                 call, request = await self._enter(record, context, raw, kind.request, person=True)
                 async for answer in kind.handle(call, request):
-                    yield answer.SerializeToString()
+                    yield _serialised(answer)
                     # gRPC comes back for more only when the message is on its way.
                     _finish(call)
             except (asyncio.CancelledError, GeneratorExit):
@@ -210,6 +217,14 @@ def _parse(kind: type[Message], raw: bytes) -> Message:
         raise RequestInvalid(
             "the bytes are no message of this rpc", {"request": "must be this rpc's request"}
         ) from None
+
+
+def _serialised(answer: Message) -> bytes:
+    reply = answer.SerializeToString()
+    # gRPC would cut it off without details, after the log line said that all went well.
+    if len(reply) > ANSWER_BYTES_MAX:
+        raise AnswerTooLarge("the answer is over its limit", bytes=str(len(reply)))
+    return reply
 
 
 def _finish(call: Call) -> None:

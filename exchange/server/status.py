@@ -71,6 +71,9 @@ TABLE: Final[dict[str, Row]] = {
     "TAKEN": Row(_C.UNAVAILABLE, _LATER),
     "OVERLOADED": Row(_C.RESOURCE_EXHAUSTED, "Het is te druk. Probeer het zo opnieuw."),
     "QUOTA_EXCEEDED": Row(_C.RESOURCE_EXHAUSTED, "Uw organisatie vraagt nu te veel. Probeer het zo opnieuw."),
+    "ANSWER_TOO_LARGE": Row(
+        _C.RESOURCE_EXHAUSTED, "Het antwoord is te groot. Vraag minder gegevens tegelijk."
+    ),
     "DRAINING": Row(_C.UNAVAILABLE, "De dienst stopt. Probeer het zo opnieuw."),
     "DEADLINE_EXCEEDED": Row(
         _C.DEADLINE_EXCEEDED, "Het duurde te lang. Vraag met hetzelfde verzoeknummer wat er is vastgelegd."
@@ -83,6 +86,7 @@ TABLE: Final[dict[str, Row]] = {
     "FORK_REFUSED": Row(_C.DATA_LOSS, _DAMAGED),
     "LEDGER_DIFFERS": Row(_C.DATA_LOSS, _DAMAGED),
     "SETTINGS_INVALID": Row(_C.INTERNAL, _SETTINGS),
+    "DATA_FOLDER_IN_USE": Row(_C.INTERNAL, _SETTINGS),
     "REGISTER_INVALID": Row(_C.INTERNAL, _SETTINGS),
     "CASE_FILE_INVALID": Row(_C.INTERNAL, _SETTINGS),
     "LOG_KEY_UNKNOWN": Row(_C.INTERNAL, _DEFECT),

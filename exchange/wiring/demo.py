@@ -22,6 +22,7 @@ from exchange.ledger.pack import export_pack
 from exchange.ledger.verify import Report, verify_pack
 from exchange.settings import ENV_PREFIX, throw_away_settings
 from exchange.wiring.core import development_authority
+from exchange.wiring.holding import private_files
 from exchange.wiring.ledger import open_ledger
 from exchange.wiring.service import OPERATOR_FOLDER, READY_FILE
 
@@ -64,10 +65,16 @@ def run_demo(
     """
     shown = Shown(data)
     settings = demo_settings(data)
-    settings.data.mkdir(parents=True, exist_ok=True)
+    with private_files():
+        settings.data.mkdir(parents=True, exist_ok=True)
     with (data / "exchange" / "service.out").open("wb") as out:
         service = subprocess.Popen(  # noqa: S603 -- our own program, fixed words
-            _serve_command(settings), stdout=out, stderr=subprocess.STDOUT, env=_environment()
+            _serve_command(settings),
+            # Its leash: whatever becomes of us, the service does not outlive us.
+            stdin=subprocess.PIPE,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            env=_environment(),
         )
         try:
             ready = _wait_ready(service, settings.data / READY_FILE)
@@ -101,6 +108,8 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+    if process.stdin is not None:
+        process.stdin.close()
 
 
 def _serve_command(settings: Settings) -> list[str]:
@@ -117,6 +126,7 @@ def _serve_command(settings: Settings) -> list[str]:
         "0",
         "--log-file",
         str(settings.log_file),
+        "--leash",
     ]
 
 
@@ -149,7 +159,12 @@ def _tell_story(shown: Shown, target: str, tell: Callable[[dict[str, Any]], None
     command = [sys.executable, "-m", "adapters.simulators.story", *words]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as story:  # noqa: S603 -- our own program
         assert story.stdout is not None
-        ended = listen(shown, story.stdout, tell)
+        try:
+            ended = listen(shown, story.stdout, tell)
+        except BaseException:
+            # Nobody listens any more: the story ends too, without a word about its pipe.
+            story.kill()
+            raise
     return story.returncode == 0 and ended
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
 
-from exchange.errors import ExchangeError, KeyUnavailable, SettingsInvalid, StoreFull
+from exchange.errors import ExchangeError, KeyUnavailable, SettingsInvalid, StoreFull, remedy_at_the_keyboard
 from exchange.gate.register import Register
 from exchange.keys.kek import FileKek
 from exchange.keys.keystore import KeyStore
@@ -68,7 +68,7 @@ def _light(part: str, look: Callable[[Settings], str], settings: Settings) -> Li
     try:
         return Light(part, ok=True, says=look(settings))
     except ExchangeError as error:
-        return Light(part, ok=False, says=f"{error}: {error.remedy}")
+        return Light(part, ok=False, says=f"{error}: {remedy_at_the_keyboard(error)}")
     except OSError as error:
         return Light(part, ok=False, says=f"{error.strerror}: look at the folders and their owner")
 

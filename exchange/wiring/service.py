@@ -1,8 +1,8 @@
 """The running service: core, queue, publisher and door on one event loop, from start to drain.
 
-Promises: says it is ready only when the ledger agreed with the last signed checkpoint and the door is open;
-stops by refusing new calls, finishing accepted ones, publishing what was committed, and closing in reverse
-order.
+Promises: one service to a data folder; says it is ready only when the ledger agreed with the last signed
+checkpoint and the door is open; stops by refusing new calls, finishing accepted ones, publishing what was
+committed, and closing in reverse order.
 """
 
 from __future__ import annotations
@@ -31,9 +31,11 @@ from exchange.wiring.core import (
     utc_now,
 )
 from exchange.wiring.following import Following
+from exchange.wiring.holding import held, private_files
 from exchange.wiring.register import keep_register
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from exchange.pipeline.publisher import Publisher
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
 
 READY_FILE: Final = "service.json"
 OPERATOR_FOLDER: Final = "operator"
+LEASH_BYTES: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +58,30 @@ class Material:
     client_authorities: bytes
 
 
-def serve(settings: Settings) -> None:
-    """Run until SIGTERM or SIGINT. Raises ExchangeError when the service may not start."""
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(settings))
+@dataclass(frozen=True, slots=True)
+class Starter:
+    """Who started the service: is told where it listens, and may hold it on a leash.
+
+    `leash` is a file descriptor: when its other end closes, however that comes, the service stops. A pipe
+    works on every Unix and ends with its starter, also with one that was killed.
+    """
+
+    told: Callable[[str], None] | None = None
+    leash: int | None = None
 
 
-async def _serve(settings: Settings) -> None:
-    # Left by a service that was killed: nobody may take its port for ours.
+def serve(settings: Settings, starter: Starter | None = None) -> None:
+    """Run until SIGTERM, SIGINT or the end of the leash. Raises ExchangeError where it may not start."""
+    with (
+        private_files(),
+        held(settings.data),
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        runner.run(_serve(settings, starter or Starter()))
+
+
+async def _serve(settings: Settings, starter: Starter) -> None:
+    # We hold the folder, so whoever wrote this is gone: nobody may take its port for ours.
     (settings.data / READY_FILE).unlink(missing_ok=True)
     log = open_log(settings.log_file, settings.log_level)
     material, thumbprint, signing_key = door_material(settings)
@@ -70,12 +89,18 @@ async def _serve(settings: Settings) -> None:
     try:
         genesis(core, utc_now(), thumbprint=thumbprint, signing_key=signing_key)
         _tell_drift(keep_register(core, Register.load(), utc_now()), log)
-        await run_core(settings, core, material, log)
+        await run_core(settings, core, material, log, starter)
     finally:
         core.close()
 
 
-async def run_core(settings: Settings, core: Core, material: Material, log: Any) -> None:  # noqa: ANN401 -- structlog's bound logger has no public type
+async def run_core(
+    settings: Settings,
+    core: Core,
+    material: Material,
+    log: Any,  # noqa: ANN401 -- structlog's bound logger has no public type
+    starter: Starter,
+) -> None:
     """Serve an open core until a stop signal. Raises ForkRefused before the door opens."""
 
     def report(error: ExchangeError) -> None:
@@ -89,6 +114,7 @@ async def run_core(settings: Settings, core: Core, material: Material, log: Any)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    _hold(loop, starter.leash, stop)
     await publisher.start(pipeline)
     following.start(pipeline)
     collecting: asyncio.Task[None] | None = None
@@ -96,13 +122,15 @@ async def run_core(settings: Settings, core: Core, material: Material, log: Any)
         port = await server.start()
         _say_ready(settings, core, port, server)
         log.info("ready", port=port)
+        if starter.told is not None:
+            starter.told(f"{settings.host}:{port}")
         collecting = loop.create_task(collect_when_idle(lambda: pipeline.depth == 0))
         await stop.wait()
     finally:
         if collecting is not None:
             collecting.cancel()
             await asyncio.gather(collecting, return_exceptions=True)
-        (settings.data / READY_FILE).unlink(missing_ok=True)
+        _take_back(settings.data / READY_FILE)
         await server.drain(settings.drain_s)
         await pipeline.drain()
         await following.stop()
@@ -115,6 +143,18 @@ def _tell_drift(drift: Drift, log: Any) -> None:  # noqa: ANN401 -- structlog's 
     for reason, names in drift._asdict().items():
         for name in names:
             log.warning("register_differs", reason=reason, place=name)
+
+
+def _hold(loop: asyncio.AbstractEventLoop, leash: int | None, stop: asyncio.Event) -> None:
+    if leash is None:
+        return
+
+    def look() -> None:
+        if not os.read(leash, LEASH_BYTES):
+            loop.remove_reader(leash)
+            stop.set()
+
+    loop.add_reader(leash, look)
 
 
 def _parts(core: Core, publisher: Publisher, pipeline: Pipeline, following: Following) -> Parts:
@@ -188,3 +228,13 @@ def _say_ready(settings: Settings, core: Core, port: int, server: ExchangeServer
     partial = file.with_suffix(".partial")
     partial.write_text(json.dumps(told), encoding="utf-8")
     partial.replace(file)
+
+
+def _take_back(file: Path) -> None:
+    """Remove what this process said of itself; what another said stands."""
+    try:
+        told = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return
+    if told.get("pid") == os.getpid():
+        file.unlink(missing_ok=True)

@@ -45,7 +45,23 @@ def test_a_named_error_is_a_sentence_its_remedy_and_a_code(
     assert ended.value.code == code
     said = capsys.readouterr()
     assert said.out == ""
-    assert said.err == f"{error}\n{error.remedy}\n"
+    assert said.err == f"{error}\n{errors.remedy_at_the_keyboard(error)}\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (errors.RequestInvalid("no such leaf"), "run the command again"),
+        (errors.StoreUnavailable("the store did not answer"), "--data names the folder"),
+        (errors.StoreFull("the disk is full"), "Free space"),
+        (errors.KeyDestroyed("erased"), "Nothing can be done"),
+        (errors.ExchangeError("a defect"), "with the command that was run"),
+    ],
+)
+def test_a_remedy_at_the_keyboard_speaks_of_no_request(error: errors.ExchangeError, words: str) -> None:
+    remedy = errors.remedy_at_the_keyboard(error)
+    assert words in remedy
+    assert "request id" not in remedy
 
 
 def test_an_unnamed_error_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:

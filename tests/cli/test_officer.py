@@ -132,6 +132,7 @@ def test_a_leaf_beyond_the_log_exits_two_and_says_how_far_it_goes(exchange: Shel
     said = exchange("audit", "receipt", size, "--data", shard.data)
     assert (said.code, said.out) == (2, "")
     assert f"INDEX: 0 to {size - 1}" in said.err
+    assert "request id" not in said.err
 
 
 def test_a_log_that_published_nothing_yet_is_not_reachable(exchange: Shell) -> None:

@@ -38,9 +38,20 @@ def test_config_show_hides_secrets(exchange: Shell, monkeypatch: pytest.MonkeyPa
     assert HEX not in said.out + said.err
 
 
+def test_config_show_takes_a_folder_and_says_what_is_not_set(exchange: Shell) -> None:
+    lines = exchange("config", "show", "--data", "here").out.splitlines()
+    assert {"data = here", "keys = not set", "log_file = not set"} <= set(lines)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("colour = 1", "names=colour"), ('port = "s3cret"', "port: int_parsing"), ("=", "settings.toml")],
+    [
+        ("colour = 1", "names=colour"),
+        ('port = "s3cret"', "port must be a whole number"),
+        ("=", "settings.toml"),
+        ("port = 65536", "port must be at most 65535"),
+        ('mode = "s3cret"', "mode must be 'development' or 'production'"),
+    ],
 )
 def test_wrong_settings_exit_two_and_name_what_is_wrong(text: str, words: str, exchange: Shell) -> None:
     Path("settings.toml").write_text(text, encoding="utf-8")
@@ -124,6 +135,7 @@ def test_a_store_that_is_not_there_is_not_reachable(exchange: Shell) -> None:
     said = exchange("store", "verify", "--data", "nowhere")
     assert (said.code, said.out) == (3, "")
     assert "event store did not answer" in said.err
+    assert "--data names the folder of a service that ran" in said.err
     assert not Path("nowhere").exists()
 
 

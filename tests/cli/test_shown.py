@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,6 +81,20 @@ def test_the_story_is_readable(exchange: Shell, teller: Teller) -> None:
     here = Path("new").resolve()
     assert f"exchange audit verify {here / 'pack.zip'} --policy {here / 'policy'}" in lines
     assert "\x1b" not in said.out
+
+
+def test_a_terminal_of_ascii_gets_marks_it_can_show(
+    exchange: Shell, teller: Teller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
+    code = exchange("demo", "--data", "new").code
+    sys.stdout.flush()
+    lines = [line.strip() for line in raw.getvalue().decode("ascii").splitlines()]
+    assert code == 0
+    assert {"+ At the desk.", "~ Its own part. [partial: R09, R31]", "x The wrong law: [deny: R07]"} <= set(
+        lines
+    )
 
 
 def test_a_pack_that_differs_is_not_shown_as_good(exchange: Shell, teller: Teller) -> None:
@@ -186,8 +202,17 @@ def test_a_bench_for_programs_prints_one_object(exchange: Shell, measured: dict[
 def test_a_bench_on_the_screen_names_each_number(exchange: Shell, measured: dict[str, Any]) -> None:
     said = exchange("bench")
     assert said.code == 0
-    for words in ("library_save_1_event", "writer_commands", "300, 100, 200", "writes_vs_library_save"):
+    for words in (
+        "library: save one event",
+        "writer: commands",
+        "commands a second",
+        "300, 100, 200",
+        "microseconds",
+        "writer against one save",
+        "times as many",
+    ):
         assert words in said.out
+    assert said.out.count("12.3") == len(("median", "runs"))
 
 
 def test_a_store_that_cannot_be_measured_exits_two(exchange: Shell, measured: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -115,6 +116,30 @@ def test_who_left_gets_no_event_of_after_and_none_of_before(service: Service, ca
     beat = next(again)
     again.cancel()
     assert not beat.events
+
+
+def test_every_event_comes_once_to_every_stream_while_many_write(service: Service) -> None:
+    cases = [Case(service) for _ in range(3)]
+    for one in cases:
+        one.let_join(CARE, "wmo-aanbieder", "z-8")
+    carer = service.client(Person("z-8", "wmo-aanbieder", "begeleider"), service.care())
+    request = SubscribeRequest(claim=DELIVER, fields=["goals.own_words"], heartbeat_seconds=1)
+    streams = [carer.open_stream(request) for _ in range(3)]
+    said = [[f"Wens {number} van {which}." for number in range(40)] for which in range(3)]
+    with ThreadPoolExecutor(6) as pool:
+        heard = [pool.submit(until, stream, 120) for stream in streams]
+        for done in [pool.submit(set_goals, one, words) for one, words in zip(cases, said, strict=True)]:
+            done.result(WAIT_S)
+        for listening in heard:
+            events, _ = listening.result(WAIT_S)
+            assert sorted(words(events)) == sorted(word for words in said for word in words)
+    for stream in streams:
+        stream.cancel()
+
+
+def set_goals(case: Case, said: list[str]) -> None:
+    for one in said:
+        case.goal(one)
 
 
 def test_a_stream_of_somebody_without_cases_is_empty(service: Service, case: Case) -> None:

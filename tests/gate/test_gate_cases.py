@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 from exchange.cli.gate import app
 from exchange.errors import CaseFileInvalid
 from exchange.gate.cases import CASES_MAX, FILE_BYTES_MAX, Case, decide, differences, read_cases
+from exchange.gate.model import Consent
 from exchange.gate.register import Register
 from exchange.gate.rules import RULE_IDS
 
@@ -74,6 +76,7 @@ WRONG_FACTS: list[tuple[str, object, str]] = [
     ("age", "44", "facts.age"),
     ("age", -1, "facts.age"),
     ("age", True, "facts.age"),
+    ("age", 151, "facts.age"),
     ("capable", "yes", "facts.capable"),
     ("case_relation", 1, "facts.case_relation"),
     ("roles", "sealed-reader", "facts.roles"),
@@ -92,6 +95,8 @@ WRONG_FACTS: list[tuple[str, object, str]] = [
     ("consent", "GIVEN", "facts.consent"),
     ("consent", {"status": "GIVEN"}, "facts.consent.status"),
     ("consent", {"state": True}, "facts.consent.state"),
+    ("consent", {"state": "PERHAPS"}, "facts.consent.state"),
+    ("consent", {"state": "given"}, "facts.consent.state"),
     ("consent", {"from": "soon"}, "facts.consent.from"),
     ("consent", {"given_by": "self"}, "facts.consent.given_by"),
     ("consent", {"purposes": ["wmo-levering", "wmo-onderzoek"]}, "facts.consent.purposes"),
@@ -129,11 +134,14 @@ def test_a_consent_for_two_purposes_is_refused_with_what_to_do_instead(tmp_path:
         ({"extra": 1}, "extra"),
         ({"id": 7}, "id"),
         ({"id": None}, "id"),
+        ({"id": ""}, "id"),
+        ({"id": " "}, "id"),
         ({"facts": None}, "facts"),
         ({"facts": []}, "facts"),
         ({"expected": {"decision": "DENY"}}, "expected.rules"),
         ({"expected": {"rules": []}}, "expected.decision"),
         ({"expected": {"decision": "DENY", "rules": [], "why": "x"}}, "expected.why"),
+        ({"expected": {"decision": "DENIED", "rules": []}}, "expected.decision"),
         ({"expected": {"decision": "DENY", "rules": [], "fields": {"a": "maybe"}}}, "expected.fields.a"),
     ],
 )
@@ -188,11 +196,42 @@ def test_a_file_of_another_shape_is_refused(tmp_path: Path, content: str) -> Non
 
 
 def test_a_file_that_is_not_there_or_not_text_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CaseFileInvalid):
+    with pytest.raises(CaseFileInvalid, match=r"there is no such case file.*none\.json"):
         read_cases(tmp_path / "none.json")
-    (tmp_path / "bytes.json").write_bytes(b"\xff\xfe[]")
-    with pytest.raises(CaseFileInvalid):
+    with pytest.raises(CaseFileInvalid, match="a folder is no case file"):
+        read_cases(tmp_path)
+    with pytest.raises(CaseFileInvalid, match="cannot be opened"):
+        read_cases(tmp_path / ("x" * 300))
+    (tmp_path / "bytes.json").write_bytes(b"\xff[]")
+    with pytest.raises(CaseFileInvalid, match="cannot be read as JSON"):
         read_cases(tmp_path / "bytes.json")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_file_with_a_byte_order_mark_is_told_so(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "marked.json").write_text("[]", encoding=encoding)
+    with pytest.raises(CaseFileInvalid, match="begins with a byte order mark"):
+        read_cases(tmp_path / "marked.json")
+
+
+def test_an_empty_id_is_told_by_its_place(tmp_path: Path) -> None:
+    with pytest.raises(CaseFileInvalid) as refused:
+        read_cases(write(tmp_path, [valid_case(), {**valid_case(), "id": ""}]))
+    assert refused.value.metadata["case"] == "#2"
+
+
+def test_the_oldest_age_is_taken(tmp_path: Path) -> None:
+    case = valid_case()
+    case["facts"]["age"] = 150
+    assert read_cases(write(tmp_path, [case]))[0].facts.age == 150
+
+
+def test_a_consent_in_an_unknown_state_of_another_source_carries_nothing() -> None:
+    facts = next(case.facts for case in OWN if case.id == "G062")
+    assert isinstance(facts.consent, Consent)
+    perhaps = replace(facts, consent=replace(facts.consent, state="PERHAPS"))
+    (found,) = decide([Case("x", perhaps, None)], REGISTER)
+    assert (found["decision"], found["rules"]) == ("DENY", ["R15"])
 
 
 def run(*arguments: object) -> tuple[int, str, str]:
@@ -256,6 +295,14 @@ def test_check_needs_something_to_check(tmp_path: Path) -> None:
     code, out, err = run(file, "--check")
     assert (code, out) == (2, "")
     assert case["id"] in err
+
+
+def test_check_of_no_case_is_refused(tmp_path: Path) -> None:
+    file = write(tmp_path, [])
+    assert run(file)[:2] == (0, "[]\n")
+    code, out, err = run(file, "--check")
+    assert (code, out) == (2, "")
+    assert "nothing was checked" in err
 
 
 def test_a_wrong_file_call_or_register_exits_2(tmp_path: Path) -> None:

@@ -36,6 +36,11 @@ def refusal(data: bytes) -> MessageRefused:
     return caught.value
 
 
+def put_text(words: str) -> bytes:
+    """The message with other words for its BSN, which its schema refuses and its bounds do not."""
+    return DATA.replace(f">{BSN}<".encode(), f">{words}<".encode())
+
+
 def broken(data: bytes) -> list[tuple[str, str]]:
     error = refusal(data)
     assert isinstance(error, MessageInvalid)
@@ -130,6 +135,32 @@ def test_a_message_over_ten_megabytes_is_read_and_a_text_of_that_size_is_not() -
     assert read(spaced) == read(DATA)
     error = refusal(DATA.replace(b"van<", b"x" * 11_000_000 + b"<"))
     assert isinstance(error, MessageUnsafe | MessageInvalid)
+
+
+@pytest.mark.parametrize("quote", ['"', "'"])
+def test_an_element_may_have_as_many_attributes_as_the_limit_says(quote: str) -> None:
+    def with_attributes(count: int) -> bytes:
+        attributes = "".join(f"\n é{number} = {quote}>/{quote}" for number in range(count))
+        return DATA.replace(b"<wmo301:Bsn>", f"<wmo301:Bsn{attributes}>".encode())
+
+    assert broken(with_attributes(xml.ATTRIBUTES_MAX)) == [("XSD-attribute", "/Bericht/Client/Bsn")]
+    assert "more than 32 attributes" in str(refusal(with_attributes(xml.ATTRIBUTES_MAX + 1)))
+
+
+def test_a_crowd_of_attributes_is_refused_before_the_parser_sees_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def parser(**_: object) -> None:
+        pytest.fail("the parser was made")
+
+    monkeypatch.setattr(etree, "XMLParser", parser)
+    crowd = b"<a " + b" ".join(b'a%d=""' % number for number in range(100_000)) + b"/>"
+    assert isinstance(refusal(crowd), MessageUnsafe)
+
+
+def test_words_that_look_like_attributes_are_words() -> None:
+    words = "a='b' " * (xml.ATTRIBUTES_MAX + 1)
+    said = broken(put_text(words))
+    assert said
+    assert all(rule != "XSD-attribute" for rule, _ in said)
 
 
 def test_a_message_may_hold_as_many_elements_as_the_limit_says(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ import pytest
 from exchange.errors import StoreFull
 from exchange.logs import open_log
 from exchange.pipeline.queue import Pipeline
+from exchange.server import interceptor
 from exchange.v1.plan_service_pb2 import GetPlanRequest
 from tests.server.test_door import GET_CHECKPOINT, GET_PLAN, question, refused, token
 from tests.server.town import Town, raw_call
@@ -86,6 +87,27 @@ def test_no_walk_holds_a_call_longer_than_its_limit(
     told = refused(pressed, question(), token=token(pressed.credentials()), timeout_s=timeout_s)
     assert told["code"] is grpc.StatusCode.DEADLINE_EXCEEDED
     assert "request id" in told["ErrorInfo"].metadata["remedy"]
+
+
+def test_an_answer_over_its_limit_is_told_and_logged_as_such(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (tmp_path / "log").open("w", encoding="utf-8") as lines:
+        town = Town(tmp_path, open_log(stream=lines))
+        town.start()
+        try:
+            size = len(raw_call(town, GET_CHECKPOINT, b""))
+            monkeypatch.setattr(interceptor, "ANSWER_BYTES_MAX", size)
+            assert raw_call(town, GET_CHECKPOINT, b"")
+            monkeypatch.setattr(interceptor, "ANSWER_BYTES_MAX", size - 1)
+            told = refused(town, b"", method=GET_CHECKPOINT)
+            line = lines_of(town)[-1]
+        finally:
+            town.close()
+    assert told["code"] is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert told["ErrorInfo"].reason == "ANSWER_TOO_LARGE"
+    assert "fewer fields" in told["ErrorInfo"].metadata["remedy"]
+    assert (line["code"], line["reason"]) == ("RESOURCE_EXHAUSTED", "ANSWER_TOO_LARGE")
 
 
 def test_one_line_for_each_call_and_nothing_about_a_resident_in_it(pressed: Town) -> None:

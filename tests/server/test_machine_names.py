@@ -14,7 +14,16 @@ LOOKS_LIKE_ONE = "999900006"
 
 
 @pytest.mark.parametrize(
-    "value", [LOOKS_LIKE_ONE, f"wt-{LOOKS_LIKE_ONE}", "9999.00.006", f"{LOOKS_LIKE_ONE}/x"]
+    "value",
+    [
+        LOOKS_LIKE_ONE,
+        f"wt-{LOOKS_LIKE_ONE}",
+        "9999.00.006",
+        f"{LOOKS_LIKE_ONE}/x",
+        "999_900_006",
+        f"0{LOOKS_LIKE_ONE}",
+        "999--_900:@/006",
+    ],
 )
 def test_a_machine_name_with_a_bsn_in_it_is_refused(value: str) -> None:
     assert FORMATS["token"](value) == BSN_FOUND

@@ -29,9 +29,9 @@ def test_bytes_that_are_no_group_element_are_refused(town: Town) -> None:
 def test_only_the_operator_administers(town: Town) -> None:
     credentials = town.join("00000004000000044000", "beheer")
     other = town.client(Person("z-9", "beheer", "beheerder"), credentials)
-    with pytest.raises(errors.Denied) as refused:
+    with pytest.raises(errors.RuleBroken) as refused:
         other.organisation.grant_task(claim=ADMIN, oin=CITY, task="school")
-    assert "beheerder" in refused.value.localized
+    assert refused.value.message == "only the operator may do this"
     granted = town.worker("beheer").organisation.grant_task(
         claim=ADMIN, oin="00000004000000044000", task="jeugdhulpaanbieder"
     )
@@ -46,6 +46,29 @@ def test_administration_concerns_no_case(town: Town, story: Story) -> None:
             claim=ADMIN, case_id=story.case_id, oin=CITY, task="college:WMO", professional="w-1"
         )
     assert refused.value.rules == ("R03",)
+
+
+@pytest.mark.parametrize("key", [bytes(32), b"\x01" + bytes(31), b"\xff" * 32])
+def test_a_signing_key_under_which_anybody_could_sign_is_refused(town: Town, key: bytes) -> None:
+    operator = town.worker("beheer").organisation
+    thumbprint = b"\x07" * 32
+    for call in (
+        lambda: operator.join_organisation(
+            claim=ADMIN,
+            oin="00000009000000099000",
+            name="Zwak",
+            tasks=["school"],
+            certificate_thumbprint=thumbprint,
+            signing_key=key,
+        ),
+        lambda: operator.add_certificate(
+            claim=ADMIN, oin=CITY, certificate_thumbprint=thumbprint, signing_key=key
+        ),
+    ):
+        with pytest.raises(errors.Invalid) as refused:
+            call()
+        assert refused.value.reason == "REQUEST_INVALID"
+        assert "prime-order" in refused.value.field_violations["signing_key"]
 
 
 def test_a_revoked_certificate_is_refused_from_the_answer_on(town: Town) -> None:

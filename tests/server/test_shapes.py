@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import uuid
+from datetime import date, time
+from operator import mul
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -62,6 +65,15 @@ def test_a_format_on_both_sides_of_its_line(
         "9 0 0 0 0 0 0 0 4",
         "٩٠٠٠٠٠٠٠٤",
         "x900000004x",
+        "900_000_004",
+        "900 - 000 - 004",
+        "900 \u2013 000 \u2013 004",
+        "900...000...004",
+        "0900000004",
+        "0 900.000.004",
+        "09-00000004",
+        f"op 09-10-2026 12:30: {BSN}",
+        f"{UUID} {BSN}",
     ],
 )
 def test_a_bsn_is_found_however_it_is_written(text: str) -> None:
@@ -80,6 +92,16 @@ def test_a_bsn_is_found_however_it_is_written(text: str) -> None:
         "000000000",
         "900000,x004",
         "2026-11-22",
+        "900....000....004",
+        "00900000004",
+        "1900000004",
+        "000 000 000",
+        "00000001003214345000/college:WMO",
+        "AGB 01234567",
+        "01A01 12345",
+        "op 5-10-2026 12:30",
+        "op 09-10-2026 12:30",
+        "2026-11-22 1",
     ],
 )
 def test_other_numbers_are_left_alone(text: str) -> None:
@@ -90,6 +112,50 @@ def test_other_numbers_are_left_alone(text: str) -> None:
 def test_nine_digits_alone_are_judged_by_the_eleven_proof(number: int) -> None:
     digits = f"{number:09d}"
     assert formats.holds_bsn(digits) == (passes_eleven_proof(digits) and number > 0)
+
+
+SEPARATOR = st.text(st.characters(exclude_categories=("L", "N", "C")), max_size=formats.SEPARATORS_MAX)
+WEIGHTS = (9, 8, 7, 6, 5, 4, 3, 2)
+# The last digit is reckoned, not tried: it does not exist for one in eleven.
+PASSING = (
+    st.integers(1, 99_999_999)
+    .map("{:08d}".format)
+    .map(lambda eight: f"{eight}{sum(map(mul, WEIGHTS, map(int, eight))) % 11}")
+    .filter(lambda digits: len(digits) == formats.BSN_DIGITS)
+)
+FAILING = (
+    st.integers(0, 999_999_999).map("{:09d}".format).filter(lambda digits: not passes_eleven_proof(digits))
+)
+
+
+def spread(digits: str, separators: list[str]) -> str:
+    return "".join(map("".join, zip(digits, [*separators, ""], strict=True)))
+
+
+@given(PASSING, st.lists(SEPARATOR, min_size=8, max_size=8), st.sampled_from(("", "0", "0 ", "nr_", "a")))
+def test_a_bsn_is_found_whatever_stands_between_its_digits(
+    digits: str, separators: list[str], before: str
+) -> None:
+    assert formats.holds_bsn(before + spread(digits, separators))
+
+
+@given(FAILING, st.sampled_from(("", " ", "_", " - ")))
+def test_nine_digits_that_fail_the_proof_pass_in_any_spelling(digits: str, separator: str) -> None:
+    assert not formats.holds_bsn(separator.join((digits[:3], digits[3:6], digits[6:])))
+    assert not formats.holds_bsn(f"a{digits}" if digits[0] == "0" else f"0{digits}")
+
+
+@given(st.uuids(), st.dates(date(1900, 1, 1), date(2099, 12, 31)), st.times())
+def test_ids_days_and_organisations_are_left_alone(one: uuid.UUID, day: date, clock: time) -> None:
+    for text in (
+        f"{one}",
+        f"{one} {day:%d-%m-%Y} {clock:%H:%M}",
+        f"{day.isoformat()} {clock:%H:%M}",
+        f"{day.day}.{day.month}.{day.year}, {clock:%H:%M}",
+        f"{day:%d/%m/%Y}-{one}",
+        f"{one.int % 10**20:020d}",
+    ):
+        assert not formats.holds_bsn(text)
 
 
 @given(st.text(max_size=40))

@@ -12,6 +12,7 @@ import pytest
 from adapters.sdk.tokens import Person
 from exchange.logs import open_log
 from exchange.pipeline.hot import HotStates
+from exchange.server import interceptor
 from exchange.v1 import common_pb2 as pb
 from exchange.v1.subscription_service_pb2 import SubscribeRequest, SubscribeResponse
 from tests.server.test_withdrawal import REUSE, WORDS, case_with_goal_of_work, consent_for_reuse
@@ -261,10 +262,23 @@ def test_a_stream_ends_with_the_persons_token(own_town: Town) -> None:
 
 
 def test_a_stream_ends_when_the_service_drains(own_town: Town) -> None:
-    follower = Follower(own_town.worker(), heartbeat_seconds=60)
-    own_town.worker().ledger.get_checkpoint()
+    client, _ = open_plan(own_town)
+    follower = Follower(client, heartbeat_seconds=60)
+    # Open for sure: an event came over it.
+    follower.wait(lambda: follower.events)
     own_town.run(lambda: own_town.server.drain(1.0))
     follower.wait(lambda: follower.error)
     follower.close()
     assert follower.error.code() is grpc.StatusCode.UNAVAILABLE
     assert details_of(follower.error)["ErrorInfo"].reason == "DRAINING"
+
+
+def test_a_stream_ends_at_an_answer_over_its_limit(own_town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    client, _ = open_plan(own_town)
+    monkeypatch.setattr(interceptor, "ANSWER_BYTES_MAX", 0)
+    follower = Follower(client)
+    follower.wait(lambda: follower.error)
+    follower.close()
+    assert not follower.answers
+    assert follower.error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert details_of(follower.error)["ErrorInfo"].reason == "ANSWER_TOO_LARGE"

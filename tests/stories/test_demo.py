@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import json
 import random
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +20,13 @@ from typer.testing import CliRunner
 from adapters.sdk.bsn import passes_eleven_proof
 from adapters.sdk.proofs import ProofRefused, verify_checkpoint, verify_receipt
 from exchange.cli.audit import app as audit
-from tests.e2e.service import exchange
+from exchange.errors import DataFolderInUse
+from exchange.wiring.holding import held
+from tests.e2e.service import REPOSITORY, environment, exchange
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.stories.conftest import Demo
 
 PROMISED = {
@@ -40,6 +47,8 @@ PROMISED = {
 ELAPSED_S_MAX = 60
 SERVICE_MB_MAX = 250
 PLACES = 25
+WAIT_MAX_S = 30.0
+LOOK_EVERY_S = 0.05
 MESSAGES = ("301", "302", "305", "306", "307", "308")
 STEPS = {
     "provider-joins": ("PERMIT", set()),
@@ -54,6 +63,23 @@ STEPS = {
     "receipts": ("VERIFIED", set()),
     "pack-verified": ("VERIFIED", set()),
 }
+
+
+def wait_until(so: Callable[[], bool]) -> None:
+    """Return once it is so."""
+    until = time.monotonic() + WAIT_MAX_S
+    while not so():
+        assert time.monotonic() < until
+        time.sleep(LOOK_EVERY_S)
+
+
+def is_held(data: Path) -> bool:
+    """Tell whether a service runs on a data folder."""
+    try:
+        with held(data):
+            return False
+    except DataFolderInUse:
+        return True
 
 
 def verify(*words: str | Path) -> tuple[int, dict[str, Any]]:
@@ -171,3 +197,31 @@ def test_nothing_was_rejected_and_nothing_waits(demo: Demo) -> None:
     for side in ("municipality", "provider"):
         folder = demo.data / "adapters" / side
         assert [file.name for name in ("inbox", "rejected") for file in (folder / name).iterdir()] == []
+
+
+def test_who_looks_at_the_first_lines_only_gets_no_traceback(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "exchange", "demo", "--data", str(tmp_path / "data")]
+    with subprocess.Popen(  # noqa: S603 -- our own program
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=REPOSITORY, env=environment()
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        errors = process.stderr.read()
+    assert errors == b""
+    assert not (tmp_path / "data" / "exchange" / "service.json").exists()
+
+
+def test_the_service_does_not_outlive_a_demo_that_is_killed(tmp_path: Path) -> None:
+    ready = tmp_path / "data" / "exchange" / "service.json"
+    words = [sys.executable, "-m", "exchange", "demo", "--data", str(tmp_path / "data")]
+    process = subprocess.Popen(  # noqa: S603 -- our own program
+        words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=REPOSITORY, env=environment()
+    )
+    wait_until(ready.exists)
+    assert is_held(ready.parent)
+    process.kill()
+    process.wait()
+    wait_until(lambda: not ready.exists())
+    wait_until(lambda: not is_held(ready.parent))

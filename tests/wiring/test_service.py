@@ -8,16 +8,21 @@ import os
 import signal
 import socket
 import ssl
+import stat
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from exchange.errors import ForkRefused, SettingsInvalid
+from exchange.errors import DataFolderInUse, ForkRefused, SettingsInvalid
+from exchange.wiring import service
 from exchange.wiring.bench import Bench
+from exchange.wiring.doctor import examine
+from exchange.wiring.holding import held
 from exchange.wiring.ledger import published_checkpoint
 from exchange.wiring.service import READY_FILE, door_material, serve
 from tests.registers import GENESIS_EVENTS
@@ -183,3 +188,103 @@ def test_a_first_start_publishes_its_first_event_and_opens_the_ports_it_was_aske
     assert process.wait(WAIT_MAX_S) == 0
     line.close()
     assert position(empty) == GENESIS_EVENTS
+
+
+# --- one service to a folder -----------------------------------------------------------------------------
+
+
+def test_a_second_service_on_a_folder_is_refused_and_takes_nothing_from_the_first(
+    shard: Settings, start: Callable[[Path], subprocess.Popen[bytes]]
+) -> None:
+    process = start(shard.data)
+    told = ready(process, shard.data)
+    with pytest.raises(DataFolderInUse, match="another service runs") as refused:
+        serve(on_any_port(shard))
+    assert "Stop the service that runs there" in refused.value.remedy
+    assert ready(process, shard.data) == told
+    # Who only reads its files asks for no hold.
+    assert all(light.ok for light in examine(shard))
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(WAIT_MAX_S) == 0
+
+
+def test_a_killed_service_holds_its_folder_no_longer(
+    empty: Settings, start: Callable[[Path], subprocess.Popen[bytes]]
+) -> None:
+    first = start(empty.data)
+    ready(first, empty.data)
+    first.kill()
+    first.wait()
+    assert (empty.data / READY_FILE).exists()
+    second = start(empty.data)
+    assert ready(second, empty.data)["pid"] == second.pid
+
+
+def test_what_another_service_said_of_itself_is_not_taken_back(tmp_path: Path) -> None:
+    file = tmp_path / READY_FILE
+    for kept in (json.dumps({"pid": os.getpid() + 1}), "half"):
+        file.write_text(kept, encoding="utf-8")
+        service._take_back(file)
+        assert file.read_text(encoding="utf-8") == kept
+    file.write_text(json.dumps({"pid": os.getpid()}), encoding="utf-8")
+    service._take_back(file)
+    assert not file.exists()
+
+
+@pytest.mark.parametrize("taken", ["data", "data/service.lock"])
+def test_a_data_folder_that_cannot_be_used_is_told(taken: str, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    if taken == "data":
+        folder.write_text("a file", encoding="utf-8")
+    else:
+        (folder / "service.lock").mkdir(parents=True)
+    with pytest.raises(SettingsInvalid, match="the data folder cannot be used"), held(folder):
+        pytest.fail("it was held")
+
+
+def test_what_a_service_makes_is_for_its_own_account_only(
+    empty: Settings, start: Callable[[Path], subprocess.Popen[bytes]]
+) -> None:
+    process = start(empty.data)
+    ready(process, empty.data)
+    found = [empty.data, *empty.data.rglob("*")]
+    assert {"events.db", "keys.db", "checkpoint", "service.json"} <= {path.name for path in found}
+    assert [path for path in found if stat.S_IMODE(path.stat().st_mode) & 0o077] == []
+
+
+# --- who started it --------------------------------------------------------------------------------------
+
+
+def test_on_a_terminal_a_service_says_where_it_listens_and_what_to_do_next(empty: Settings) -> None:
+    screen, terminal = os.openpty()
+    words = ["serve", "--data", str(empty.data), "--port", "0", "--metrics-port", "0"]
+    with subprocess.Popen(  # noqa: S603 -- our own program
+        [sys.executable, "-m", "exchange", *words], stdout=subprocess.PIPE, stderr=terminal
+    ) as process:
+        os.close(terminal)
+        target = ready(process, empty.data)["target"]
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=WAIT_MAX_S)
+        said = b""
+        with suppress(OSError):  # how a terminal says that nobody writes to it any more
+            while piece := os.read(screen, 4096):
+                said += piece
+    os.close(screen)
+    assert (process.returncode, out) == (0, b"")
+    assert f"listens on {target}" in said.decode()
+    assert f"exchange doctor --data {empty.data}" in said.decode()
+
+
+def test_a_service_on_a_leash_ends_with_whoever_holds_it(empty: Settings) -> None:
+    words = ["serve", "--data", str(empty.data), "--port", "0", "--metrics-port", "0", "--leash"]
+    with subprocess.Popen(  # noqa: S603 -- our own program
+        [sys.executable, "-m", "exchange", *words], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as process:
+        assert process.stdin is not None
+        ready(process, empty.data)
+        process.stdin.write(b"a word is no end")
+        process.stdin.flush()
+        assert ready(process, empty.data)
+        process.stdin.close()
+        assert process.wait(WAIT_MAX_S) == 0
+    assert not (empty.data / READY_FILE).exists()

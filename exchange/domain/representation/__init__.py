@@ -1,4 +1,4 @@
-"""Representation and capacity: who decides for a resident, on what evidence, and what was weighed.
+"""Representation and capacity: who decides for a resident, on what evidence, and their disputes.
 
 Promises: this room only gathers; commands, events, state, rules and questions each have their own. The
 aggregate is the resident's: `resident.py` hooks these tables into its own.

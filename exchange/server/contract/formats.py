@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from operator import mul
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 FINE: Final = ""
 BSN_FOUND: Final = "must not hold a burgerservicenummer"
 BSN_DIGITS: Final = 9
-SEPARATORS_MAX: Final = 2
+SEPARATORS_MAX: Final = 3
 _BSN_WEIGHTS: Final = (9, 8, 7, 6, 5, 4, 3, 2, -1)
 _BSN_MODULUS: Final = 11
 
@@ -31,7 +32,16 @@ _PATH: Final = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*){0,4}", re.ASCII)
 _ALSO_PRINTABLE: Final = str.maketrans("", "", "\n\r\t\u00a0\u202f")
 _DIGIT: Final = re.compile(r"\d")
 _DIGITS: Final = re.compile(r"\d+")
-_BETWEEN: Final = re.compile(rf"[^\w]{{1,{SEPARATORS_MAX}}}")
+_BETWEEN: Final = re.compile(rf"[\W_]{{1,{SEPARATORS_MAX}}}")
+# What is plainly something else, so that its digits are not read on into those beside it.
+_SOMETHING_ELSE: Final = re.compile(
+    r"(?<![^\W_])(?:"
+    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+    r"|(?:0?[1-9]|[12][0-9]|3[01])([-./])(?:0?[1-9]|1[0-2])\1(?:19|20)[0-9]{2}"
+    r"|(?:19|20)[0-9]{2}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
+    r")(?![^\W_])",
+    re.ASCII | re.IGNORECASE,
+)
 
 
 def uuid_fault(value: str) -> str:
@@ -96,31 +106,41 @@ FORMATS: Final[Mapping[str, Callable[[str], str]]] = {
 
 
 def holds_bsn(text: str) -> bool:
-    """Tell whether nine digits that pass the 11-proof stand here, together or with separators between them.
+    """Tell whether nine digits that pass the 11-proof stand here, also after one zero.
 
-    Digits that are part of a longer number without separators (an OIN, a telephone number) do not count.
+    Up to three characters that are no letter and no digit may stand between any two of them. Digits that are
+    part of a longer number (an OIN, an account) do not count, nor those of a UUID or of a day.
     """
-    if len(text) < BSN_DIGITS or _DIGIT.search(text) is None:
+    if len(text) < BSN_DIGITS or len(_DIGIT.findall(text)) < BSN_DIGITS:
         return False
-    return any(_passes(number) for number in _nine_digit_numbers(text))
+    return any(_in_row(row, edges) for row, edges in _rows(_SOMETHING_ELSE.sub("x", text)))
 
 
-def _nine_digit_numbers(text: str) -> list[str]:
-    found: list[str] = []
-    open_runs: list[str] = []  # what may still grow into nine digits, ending at `end`
+def _rows(text: str) -> Iterator[tuple[list[int], set[int]]]:
+    """Yield digits that stand together but for separators, with where a number among them begins or ends."""
+    row: list[int] = []
+    edges = {0}
     end = -1
     for match in _DIGITS.finditer(text):
-        joined = end >= 0 and _BETWEEN.fullmatch(text, end, match.start()) is not None
-        runs = [run + match.group() for run in open_runs] if joined else []
-        runs.append(match.group())
-        found += [run for run in runs if len(run) == BSN_DIGITS]
-        open_runs = [run for run in runs if len(run) < BSN_DIGITS]
+        if end >= 0 and _BETWEEN.fullmatch(text, end, match.start()) is None:
+            yield row, edges
+            row, edges = [], {0}
+        # int() reads the digits of every script, as whoever hides a number might use.
+        row += map(int, match.group())
+        edges.add(len(row))
         end = match.end()
-    return found
+    yield row, edges
 
 
-def _passes(number: str) -> bool:
-    # int() reads the digits of every script, as whoever hides a number might use.
-    digits = [int(digit) for digit in number]
-    total = sum(weight * digit for weight, digit in zip(_BSN_WEIGHTS, digits, strict=True))
-    return any(digits) and total % _BSN_MODULUS == 0
+def _in_row(row: list[int], edges: set[int]) -> bool:
+    for start in edges:
+        if start + BSN_DIGITS in edges and _passes(row[start : start + BSN_DIGITS]):
+            return True
+        padded = start + 1
+        if padded + BSN_DIGITS in edges and row[start] == 0 and _passes(row[padded : padded + BSN_DIGITS]):
+            return True
+    return False
+
+
+def _passes(digits: list[int]) -> bool:
+    return sum(map(mul, _BSN_WEIGHTS, digits)) % _BSN_MODULUS == 0 and any(digits)

@@ -16,7 +16,8 @@ from exchange.domain.organisation import (
     JoinOrganisation,
     RevokeCertificate,
 )
-from exchange.errors import AccessDenied
+from exchange.errors import RequestInvalid, RuleBroken
+from exchange.keys.signing_key import is_signing_key
 from exchange.pipeline.walk import Steps
 from exchange.server.interceptor import Unary
 from exchange.server.walks import author_of, command, receipt
@@ -29,11 +30,12 @@ if TYPE_CHECKING:
     from exchange.pipeline.walk import CommandOutcome, View
     from exchange.server.house import Call
 
-_NOT_THE_OPERATOR: Final = "Alleen de beheerder van de uitwisseling registreert organisaties en certificaten."
+_NO_KEY: Final = "must be an Ed25519 public key: a canonical point of the prime-order subgroup (RFC 8032)"
 
 
 async def join_organisation(call: Call, request: pb.JoinOrganisationRequest) -> pb.JoinOrganisationResponse:
     """Register an organisation."""
+    _refuse_weak_key(request.signing_key)
     outcome = await _administer(
         call,
         request,
@@ -52,6 +54,8 @@ async def join_organisation(call: Call, request: pb.JoinOrganisationRequest) -> 
 
 async def add_certificate(call: Call, request: pb.AddCertificateRequest) -> pb.AddCertificateResponse:
     """Register one more certificate."""
+    if request.signing_key:  # empty keeps the key the organisation has
+        _refuse_weak_key(request.signing_key)
     outcome = await _administer(
         call,
         request,
@@ -102,12 +106,19 @@ async def _administer(
 
     def process(view: View) -> Steps:
         if not view.state(own).operator:
-            raise AccessDenied("only the operator may do this", explanation=_NOT_THE_OPERATOR)
+            raise RuleBroken("only the operator may do this", rule="NOT_THE_OPERATOR")
         return Steps(((stream, ORGANISATION.decide(order, view.state(stream))),))
 
     return await command(
         call, request, anchor="", process=process, streams=(stream,), relation=False, fence=fence
     )
+
+
+def _refuse_weak_key(signing_key: bytes) -> None:
+    if not is_signing_key(signing_key):
+        raise RequestInvalid(
+            "fields of the request do not have the shape they need", fields={"signing_key": _NO_KEY}
+        )
 
 
 def _version(outcome: CommandOutcome) -> int:
