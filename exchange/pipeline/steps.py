@@ -90,7 +90,7 @@ def run_command(
     if told is not None:
         return told
     subject = subject_of(overlay, walk.anchor)
-    standing = standing_of(walk, overlay, subject)
+    standing = verdicts.standings.of(walk, overlay, subject)
     verdict, facts = verdicts.of_command(walk, standing)
     decision_id, position = fresh_id().hex(), overlay.position
     if verdict.outcome not in WHOLE:

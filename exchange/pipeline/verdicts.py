@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from exchange.gate.judge import judge
 from exchange.gate.model import Field, Outcome
 from exchange.pipeline.facts import assemble, law_of
+from exchange.pipeline.standings import Standings
 
 if TYPE_CHECKING:
     from exchange.gate.model import Facts, Verdict
@@ -29,6 +30,7 @@ class Verdicts:
 
     def __init__(self, register: Register) -> None:
         self.register: Final = register
+        self.standings: Final = Standings()
         self._permits: dict[object, Verdict] = {}
 
     def of_command(self, walk: CommandWalk, standing: Standing) -> tuple[Verdict, Facts | None]:

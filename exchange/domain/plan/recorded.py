@@ -7,7 +7,6 @@ Source: GDPR 5(1)(e); the gate's terms (`exchange.gate.retention`).
 from datetime import datetime
 from typing import Final
 
-from exchange.domain.kernel import with_changes
 from exchange.domain.plan.state import PlanState
 
 COLLECTIONS: Final = (
@@ -22,15 +21,15 @@ COLLECTIONS: Final = (
 
 
 def stamped(before: PlanState | None, after: PlanState, at: datetime) -> PlanState:
-    """Note in the elements an event brought when it was recorded: their term runs from then."""
-    changes: dict[str, object] = {}
+    """Note in the elements an event brought when it was recorded: their term runs from then.
+
+    They and the state were made by folding that event and nobody has seen them yet: they are written to.
+    """
     for name in COLLECTIONS:
         elements = getattr(after, name)
         if elements and (before is None or elements is not getattr(before, name)):
-            known = len(elements)
-            while known and elements[known - 1].recorded is None:
-                known -= 1
-            if known < len(elements):
-                new = (with_changes(one, recorded=at) for one in elements[known:])
-                changes[name] = (*elements[:known], *new)
-    return with_changes(after, **changes) if changes else after
+            for element in reversed(elements):
+                if element.recorded is not None:
+                    break
+                object.__setattr__(element, "recorded", at)
+    return after
