@@ -23,9 +23,22 @@ STYLES: Final = {
     "PARTIAL": "yellow",
     "DENY": "red",
     "REFUSED": "red",
+    "PERMIT_BREAK_GLASS": "yellow",
+    "PARTIAL_BREAK_GLASS": "yellow",
+    # What is told of a decision, or would come of one.
+    "TOLD": "cyan",
 }
-PLAIN_MARKS: Final = str.maketrans({"✔": "+", "◐": "~", "✘": "x"})
-MARKS: Final = {"PERMIT": "✔", "VERIFIED": "✔", "PARTIAL": "◐", "DENY": "✘", "REFUSED": "✘"}
+PLAIN_MARKS: Final = str.maketrans({"✔": "+", "◐": "~", "✘": "x", "⚠": "!", "▸": ">"})
+MARKS: Final = {
+    "PERMIT": "✔",
+    "VERIFIED": "✔",
+    "PARTIAL": "◐",
+    "DENY": "✘",
+    "REFUSED": "✘",
+    "PERMIT_BREAK_GLASS": "⚠",
+    "PARTIAL_BREAK_GLASS": "⚠",
+    "TOLD": "▸",
+}
 
 
 def demo(
@@ -88,7 +101,7 @@ def _tell(console: _Screen, line: dict[str, Any]) -> None:
     told = Text()
     told.append(f"  {console.mark(outcome)} ", style=STYLES.get(outcome, "magenta"))
     told.append(line["text"])
-    if outcome not in {"PERMIT", "VERIFIED"}:
+    if outcome not in {"PERMIT", "VERIFIED", "TOLD"}:
         rules = (
             f" [{outcome.lower()}: {', '.join(line['rules'])}]" if line["rules"] else f" [{outcome.lower()}]"
         )

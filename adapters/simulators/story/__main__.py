@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from adapters.sdk.bsn import Bsn, BsnRefused
 from adapters.sdk.errors import SdkError
-from adapters.simulators.story import delivery, intake, proof, sharing
+from adapters.simulators.story import delivery, intake, limits, proof, sharing
 from adapters.simulators.story.stage import Organisation, Script, StoryBroken, Telling
 
 
@@ -60,11 +60,16 @@ def tell(told: Telling, plan: intake.Plan) -> list[Path]:
         sharing.work_and_income_reads(told, plan)
         sharing.consent_and_withdrawal(told, plan)
         sharing.emergency(told, plan)
+        limits.a_real_emergency(told, plan)
         delivery.care_stops(told, plan)
     finally:
         adapters.stop()
+    denied = limits.an_objection(told, plan)
+    limits.a_seal_nobody_sees(told, plan)
     sharing.the_resident_looks(told, plan)
     sharing.the_officer_audits(told, plan)
+    limits.told_three_times(told, plan, denied)
+    limits.before_a_policy_changes(told, plan)
     return proof.receipts(told, plan)
 
 
