@@ -17,10 +17,16 @@ NAMES: Final = {
     "library_get_command_save": "library: get, command, save",
     "writer_commands": "writer: commands",
     "gate_us": "gate: judge one question",
+    "replay_decisions_s": "gate: judge stored decisions again",
     "writes_vs_library_save": "writer against one save",
     "writes_vs_library": "writer against get, command, save",
 }
-UNITS: Final = {"events/s": "events a second", "commands/s": "commands a second", "µs": "microseconds"}
+UNITS: Final = {
+    "events/s": "events a second",
+    "commands/s": "commands a second",
+    "µs": "microseconds",
+    "s": "seconds",
+}
 
 
 class Store(StrEnum):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from exchange.cli import bench as shown
 from exchange.errors import LedgerDiffers, Overloaded
 from exchange.pipeline.decisions import decided
 from exchange.wiring import bench, bench_gate
@@ -48,6 +49,16 @@ def test_the_report_has_the_promised_shape(report: dict[str, Any]) -> None:
     assert set(report["results"]) == {"writer_commands", "gate_us", bench_gate.FIGURE}
     assert set(report["ratios"]) == {"writes_vs_library_save", "writes_vs_library", "gate_us"}
     assert json.loads(json.dumps(report)) == report
+
+
+def test_every_figure_is_shown_under_a_name_and_with_its_unit(
+    tiny: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown.bench()
+    told = " ".join(capsys.readouterr().out.split())
+    for name in shown.NAMES.values():
+        assert name.partition(": ")[0] in told
+    assert all(unit.split()[0] in told for unit in shown.UNITS.values())
 
 
 def test_both_sides_wait_for_the_disk_and_are_measured_as_often(report: dict[str, Any]) -> None:
