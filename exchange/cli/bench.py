@@ -15,10 +15,14 @@ from exchange.wiring.bench import run_bench
 NAMES: Final = {
     "library_save_1_event": "library: save one event",
     "library_get_command_save": "library: get, command, save",
-    "writer_commands": "writer: commands",
+    "writer_commands": "writer: commands, 64 in flight",
+    "writer_commands_full_groups": "writer: commands, full groups of 256",
     "gate_us": "gate: judge one question",
     "replay_decisions_s": "gate: judge stored decisions again",
+    "absence_distance": "sealed and absent: distance of answer times",
+    "absence_distance_by_chance": "sealed and absent: distance by chance (5 %)",
     "writes_vs_library_save": "writer against one save",
+    "writes_full_groups_vs_library_save": "full groups: writer against one save",
     "writes_vs_library": "writer against get, command, save",
 }
 UNITS: Final = {
@@ -26,6 +30,7 @@ UNITS: Final = {
     "commands/s": "commands a second",
     "µs": "microseconds",
     "s": "seconds",
+    "distance": "0 is alike, 1 is apart",
 }
 
 

@@ -11,15 +11,18 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from exchange.domain import stream_of
 from exchange.domain.kernel import with_changes
+from exchange.domain.limits.seals import Seal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from exchange.gate.model import Field
     from exchange.pipeline.facts import Standing, Subject
     from exchange.pipeline.walk import Caller, EvaluationWalk, Group, ReadWalk, View
 
 NOTHING_SEALED: Final[frozenset[str]] = frozenset()
+# As many as most residents who have seals have.
+DECOYS: Final = (Seal("", tuple(f"decoy.{number}" for number in range(2)), (), ()),) * 2
 
 
 class Sight(NamedTuple):
@@ -36,7 +39,7 @@ def sight_of(walk: ReadWalk | EvaluationWalk, view: View, subject: Subject, stan
     resident = view.state(stream_of("resident", subject.resident)) if subject.resident else None
     sealed = sealed_paths(resident, walk.caller, standing.role)
     hidden = hidden_collections(walk.collections, sealed)
-    seen = WithoutSealed(view, walk.anchor, hidden)
+    seen = WithoutSealed(view, walk.anchor, walk.collections, hidden)
     groups = walk.groups(seen, walk.fields)
     return Sight(seen, groups, seal_fields([group.fact for group in groups], sealed), hidden)
 
@@ -46,9 +49,12 @@ def sealed_paths(resident: Any, caller: Caller, role: str) -> frozenset[str]:  #
     if resident is None:
         return NOTHING_SEALED
     names = {caller.recipient_id, f"{caller.recipient_id}/{caller.professional}"}
+    seals = resident.seals
+    # Who has no seal, or one, is looked through like who has two: decoys that hide nothing fill the places.
+    looked_through = (*seals, *DECOYS[len(seals) :])
     return frozenset(
         path
-        for seal in resident.seals
+        for seal in looked_through
         if names.isdisjoint(seal.readers) and not (role and role in seal.reader_roles)
         for path in seal.paths
     )
@@ -67,9 +73,10 @@ def hidden_collections(collections: Mapping[str, frozenset[str]], paths: frozens
 class WithoutSealed:
     """A view in which the sealed collections of one stream's state are empty."""
 
-    def __init__(self, view: View, stream: str, hidden: frozenset[str]) -> None:
+    def __init__(self, view: View, stream: str, collections: Collection[str], hidden: frozenset[str]) -> None:
         self._view = view
         self._stream = stream
+        self._collections = collections
         self._hidden = hidden
 
     def state(self, stream: str) -> Any:  # noqa: ANN401 -- each aggregate has its own state class
@@ -77,7 +84,9 @@ class WithoutSealed:
         state = self._view.state(stream)
         if state is None or stream != self._stream:
             return state
-        return with_changes(state, **dict.fromkeys(self._hidden, ()))
+        hidden = self._hidden
+        kept = {name: () if name in hidden else getattr(state, name) for name in self._collections}
+        return with_changes(state, **kept)
 
     def version(self, stream: str) -> int:
         """Return the version: it counts what was written, seen or not."""

@@ -1,7 +1,8 @@
 """First bench: gated, sealed, leaved, durable commands of the writer beside the library as it comes.
 
 Promises: baseline and result are measured in one run, in turns, three rounds, medians; nothing is asserted.
-Measured in process, without gRPC: groups of `IN_FLIGHT` walks over as many plans.
+Measured in process, without gRPC: groups of `IN_FLIGHT` walks over as many plans, and groups as large as the
+queue makes them.
 """
 
 from __future__ import annotations
@@ -29,9 +30,11 @@ from exchange.domain.values import Author
 from exchange.errors import ExchangeError
 from exchange.gate.judge import judge
 from exchange.gate.model import Facts, Field
+from exchange.pipeline.queue import GROUP_WALKS_MAX
 from exchange.pipeline.walk import Caller, Claim, CommandWalk, Steps
 from exchange.settings import throw_away_settings
 from exchange.store.library_baseline import LibraryBaseline
+from exchange.wiring.bench_absence import with_absence
 from exchange.wiring.bench_gate import with_replay
 from exchange.wiring.core import Core, genesis, open_core, utc_now
 
@@ -40,7 +43,7 @@ if TYPE_CHECKING:
 
 IN_FLIGHT: Final = 64
 ROUNDS: Final = 3
-GROUPS_PER_ROUND: Final = 25
+COMMANDS_PER_ROUND: Final = 1_600
 BASELINE_EVENTS: Final = 800
 BASELINE_COMMANDS: Final = 128  # two for each plan, so that plans stay at 20 events
 GATE_FIELDS: Final = 12
@@ -67,9 +70,9 @@ class Bench:
             bench.plans.append(bench._new_plan())
         return bench
 
-    def group(self) -> list[CommandWalk]:
-        """Return one group of commands, one for each plan."""
-        return [self._goal(plan_id) for plan_id in self.plans]
+    def group(self, size: int) -> list[CommandWalk]:
+        """Return one group of commands, each on a plan of its own."""
+        return [self._goal(plan_id) for plan_id in self.plans[:size]]
 
     def _new_plan(self) -> str:
         resident = uuid.uuid4().hex
@@ -153,29 +156,33 @@ def run_bench(progress: Callable[[str], None]) -> dict[str, Any]:
     """Measure; return what `exchange bench --json` prints."""
     with tempfile.TemporaryDirectory(prefix="exchange-bench-") as name:
         folder = Path(name)
-        bench = Bench.open(folder / "shard", IN_FLIGHT)
+        bench = Bench.open(folder / "shard", GROUP_WALKS_MAX)
         (folder / "library").mkdir()
         library = LibraryBaseline(folder / "library", IN_FLIGHT)
         try:
             progress("warming up")
-            _commands_per_s(bench)
+            _commands_per_s(bench, GROUP_WALKS_MAX)
             _library_per_s(library)
-            writes, saves, handled = [], [], []
+            writes, full, saves, handled = [], [], [], []
             for number in range(ROUNDS):
                 progress(f"round {number + 1} of {ROUNDS}")
                 saves.append(_library_per_s(library))
                 handled.append(_library_commands_per_s(library))
-                writes.append(_commands_per_s(bench))
+                writes.append(_commands_per_s(bench, IN_FLIGHT))
+                full.append(_commands_per_s(bench, GROUP_WALKS_MAX))
             gate_us = _gate_us(bench)
             synchronous = library.synchronous()
         finally:
             library.close()
             bench.core.close()
-    return with_replay(_report(Measured(writes, saves, handled, gate_us, synchronous)))
+    progress("stored decisions, judged again")
+    report = with_replay(_report(Measured(writes, full, saves, handled, gate_us, synchronous)))
+    progress("sealed and absent")
+    return with_absence(report)
 
 
-def _commands_per_s(bench: Bench) -> float:
-    groups = [bench.group() for _ in range(GROUPS_PER_ROUND)]
+def _commands_per_s(bench: Bench, in_flight: int) -> float:
+    groups = [bench.group(in_flight) for _ in range(COMMANDS_PER_ROUND // in_flight)]
     _settle()
     writer = bench.core.writer
     with ThreadPoolExecutor(1) as committer:
@@ -190,7 +197,7 @@ def _commands_per_s(bench: Bench) -> float:
             under_way = committer.submit(writer.commit, walked)
         if under_way is not None:
             under_way.result()
-        return _rate(GROUPS_PER_ROUND * IN_FLIGHT, started)
+        return _rate(len(groups) * in_flight, started)
 
 
 def _library_per_s(library: LibraryBaseline) -> float:
@@ -254,6 +261,7 @@ class Measured:
     """What was found: rates per second by round, and the gate's median in microseconds."""
 
     writes: list[float]
+    full: list[float]  # of writes, in groups as large as they get
     saves: list[float]
     handled: list[float]
     gate_us: float
@@ -278,10 +286,14 @@ def _report(found: Measured) -> dict[str, Any]:
         },
         "results": {
             "writer_commands": _rates(found.writes, "commands/s"),
+            "writer_commands_full_groups": _rates(found.full, "commands/s"),
             "gate_us": {"median": gate_us, "unit": "µs", "runs": [gate_us]},
         },
         "ratios": {
             "writes_vs_library_save": round(writes / statistics.median(found.saves), 2),
+            "writes_full_groups_vs_library_save": round(
+                statistics.median(found.full) / statistics.median(found.saves), 2
+            ),
             "writes_vs_library": round(writes / statistics.median(found.handled), 2),
             "gate_us": gate_us,
         },

@@ -70,12 +70,28 @@ def by_chance(one: int, other: int) -> float:
     return CRITICAL_5_PERCENT * math.sqrt((one + other) / (one * other))
 
 
-def run_absence_bench(pairs: int = PAIRS) -> dict[str, Any]:
+def with_absence(report: dict[str, Any]) -> dict[str, Any]:
+    """Return the report with the distance of sealed and absent among its results, beside that of chance."""
+    found = run_absence_bench()
+    for name, value in (
+        ("absence_distance", found["statistic"]),
+        ("absence_distance_by_chance", found["by_chance_5_percent"]),
+    ):
+        report["results"][name] = {
+            "median": value,
+            "unit": "distance",
+            "runs": [value],
+            "answers": found["answers"],
+        }
+    return report
+
+
+def run_absence_bench(pairs: int | None = None) -> dict[str, Any]:
     """Measure; return the statistic, what chance would give, and both medians in microseconds."""
     with TemporaryDirectory(prefix="exchange-absence-") as name:
         twins = _Twins.open(Path(name))
         try:
-            sealed, absent = twins.times_us(pairs)
+            sealed, absent = twins.times_us(pairs or PAIRS)
         finally:
             twins.core.close()
     found = distance(sealed, absent)

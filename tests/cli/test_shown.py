@@ -180,7 +180,11 @@ def test_a_service_that_does_not_start_is_not_reachable(
 
 # --- bench -----------------------------------------------------------------------------------------------
 
-MEASURED = bench._report(bench.Measured([300.0, 100.0, 200.0], [10.0, 30.0, 20.0], [4.0, 2.0, 3.0], 12.34, 2))
+MEASURED = bench._report(
+    bench.Measured(
+        [300.0, 100.0, 200.0], [500.0, 400.0, 600.0], [10.0, 30.0, 20.0], [4.0, 2.0, 3.0], 12.34, 2
+    )
+)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from exchange.cli import bench as shown
 from exchange.errors import LedgerDiffers, Overloaded
 from exchange.pipeline.decisions import decided
-from exchange.wiring import bench, bench_gate
+from exchange.wiring import bench, bench_absence, bench_gate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,8 +23,9 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Two plans, two rounds of one group."""
     for name, value in {
         "IN_FLIGHT": 2,
+        "GROUP_WALKS_MAX": 4,
         "ROUNDS": 2,
-        "GROUPS_PER_ROUND": 1,
+        "COMMANDS_PER_ROUND": 4,
         "BASELINE_EVENTS": 4,
         "GATE_RUNS": 3,
     }.items():
@@ -32,6 +33,8 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(bench_gate, "DECISIONS", 60)
     monkeypatch.setattr(bench_gate, "RESIDENTS", 7)
     monkeypatch.setattr(bench_gate, "BATCH_EVENTS", 25)
+    monkeypatch.setattr(bench_absence, "PAIRS", 4)
+    monkeypatch.setattr(bench_absence, "WARM_UP", 1)
     yield
     gc.unfreeze()
     gc.enable()
@@ -46,8 +49,20 @@ def test_the_report_has_the_promised_shape(report: dict[str, Any]) -> None:
     assert list(report) == ["machine", "store", "baselines", "results", "ratios"]
     assert set(report["machine"]) == {"cores", "machine", "python", "sqlite", "synchronous"}
     assert set(report["baselines"]) == {"library_save_1_event", "library_get_command_save"}
-    assert set(report["results"]) == {"writer_commands", "gate_us", bench_gate.FIGURE}
-    assert set(report["ratios"]) == {"writes_vs_library_save", "writes_vs_library", "gate_us"}
+    assert set(report["results"]) == {
+        "writer_commands",
+        "writer_commands_full_groups",
+        "gate_us",
+        bench_gate.FIGURE,
+        "absence_distance",
+        "absence_distance_by_chance",
+    }
+    assert set(report["ratios"]) == {
+        "writes_vs_library_save",
+        "writes_full_groups_vs_library_save",
+        "writes_vs_library",
+        "gate_us",
+    }
     assert json.loads(json.dumps(report)) == report
 
 
@@ -72,7 +87,9 @@ def test_both_sides_wait_for_the_disk_and_are_measured_as_often(report: dict[str
 
 
 def test_the_median_is_told_of_what_was_measured() -> None:
-    found = bench.Measured([300.0, 100.0, 200.0], [10.0, 30.0, 20.0], [4.0, 2.0, 3.0], 12.34, 2)
+    found = bench.Measured(
+        [300.0, 100.0, 200.0], [500.0, 400.0, 600.0], [10.0, 30.0, 20.0], [4.0, 2.0, 3.0], 12.34, 2
+    )
     report = bench._report(found)
     assert report["results"]["writer_commands"] == {
         "median": 200,
@@ -81,6 +98,7 @@ def test_the_median_is_told_of_what_was_measured() -> None:
     }
     assert report["ratios"] == {
         "writes_vs_library_save": 10.0,
+        "writes_full_groups_vs_library_save": 25.0,
         "writes_vs_library": 66.67,
         "gate_us": 12.3,
     }
@@ -89,7 +107,13 @@ def test_the_median_is_told_of_what_was_measured() -> None:
 def test_progress_is_told_in_turns(tiny: None) -> None:
     told: list[str] = []
     bench.run_bench(told.append)
-    assert told == ["warming up", "round 1 of 2", "round 2 of 2"]
+    assert told == [
+        "warming up",
+        "round 1 of 2",
+        "round 2 of 2",
+        "stored decisions, judged again",
+        "sealed and absent",
+    ]
 
 
 def test_the_collector_is_on_again_afterwards(report: dict[str, Any]) -> None:
