@@ -8,6 +8,7 @@ Source: TOML 1.0 (basic strings, local dates); GDPR 5(2).
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from dataclasses import asdict
 from datetime import datetime
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from exchange.gate.entry import LegalBasis
 
 _APPROVERS: Final = "approved_by"
+KEY_PARTS_MAX: Final = 16
+_could_be_part: Final = re.compile(r"\s*(?:[\w-]+|\"[^\"]*\"|'[^']*')\s*").fullmatch
 # JSON leaves DEL as it is; a basic string of TOML may not hold it.
 _DELETE: Final = ("\x7f", "\\u007f")
 
@@ -61,12 +64,26 @@ def entries_of_text(text: str, place: str = "") -> tuple[LegalBasis, ...]:
     return tuple(found.values())
 
 
+def toml_of(text: str, place: str) -> dict[str, Any]:
+    """Read a TOML text from outside. Raises RegisterInvalid, also for what would take long to read.
+
+    The reader takes a time that grows with the square of the parts of a dotted key; an entry's have two.
+    """
+    parts = 0
+    for piece in text.split("."):
+        parts = parts + 1 if _could_be_part(piece) else 0
+        if parts > KEY_PARTS_MAX:
+            raise RegisterInvalid("a key has too many parts", file=place, entry="", key="")
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        # A number of thousands of digits is a plain ValueError.
+        raise RegisterInvalid("this is no TOML", file=place, entry="", key="") from error
+
+
 def _tables(text: str, place: str) -> list[dict[str, Any]]:
     """Return the tables of a text: itself, or its `[[basis]]` tables and nothing beside them."""
-    try:
-        tables = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise RegisterInvalid("this is no TOML", file=place, entry="", key="") from error
+    tables = toml_of(text, place)
     if "basis" not in tables:
         return [tables]
     entries = tables["basis"]

@@ -95,7 +95,7 @@ def read_file(file: Path) -> tuple[LegalBasis, ...]:
         if file.stat().st_size > FILE_BYTES_MAX:
             raise RegisterInvalid("a register file is too large", file=file.name, entry="", key="")
         tables = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RegisterInvalid("a register file cannot be read", file=file.name, entry="", key="") from error
     for key in tables:
         if key != "basis":

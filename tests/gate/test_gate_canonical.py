@@ -104,6 +104,24 @@ def test_what_is_no_proposal_is_refused(text: str, key: str) -> None:
     assert refused.value.remedy
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a" + ".a" * 99_000 + " = 1",
+        "[" + "a." * 90_000 + "a]",
+        'x = {"a"' + " . 'b'" * 50_000 + " = 1}",
+        "a = " + "9" * 15_000,
+        "a = " + "[" * 20_000,
+        "a" + ".a" * 16 + " = 1",
+    ],
+    ids=["dots", "table", "inline", "number", "nested", "one too many"],
+)
+def test_what_would_take_long_to_read_is_refused_at_once(text: str) -> None:
+    # The reader alone would be at some of these for minutes.
+    with pytest.raises(RegisterInvalid):
+        entries_of_text(text)
+
+
 def test_the_edges_are_let_be() -> None:
     assert entry_of_text(f"{TEXT}approved_by = []\n").approved_by == ()
     assert entry_of_text(TEXT.replace("version = 1", "version = 1000000")).version == 1_000_000

@@ -377,3 +377,18 @@ def test_a_consent_is_asked_on_a_notice_that_is_registered_and_valid(aging_town:
     assert broken(asking) == "NOTICE_EXPIRED"
     known = aging_town.state("consent", family.ask())
     assert (known.notice_id, known.purpose) == ("folder-1", "wmo-afstemming")
+
+
+def test_a_yes_to_a_notice_that_expired_after_it_was_put_is_none(aging_town: Town) -> None:
+    family = Family(aging_town, 40)
+    now = aging_town.now()
+    aging_town.register_notice(
+        "folder-4", b"\4" * 32, start_time=stamp(now), end_time=stamp(now + timedelta(days=1))
+    )
+    in_time, too_late = (family.ask(notice_id="folder-4", notice_sha256=b"\4" * 32) for _ in range(2))
+    assert family.give(family.own(), in_time, "self") == 2
+    aging_town.skew = timedelta(days=2)
+    assert broken(lambda: family.give(family.own(), too_late, "self")) == "NOTICE_EXPIRED"
+    assert aging_town.state("consent", too_late).state == "requested"
+    # Taking back never asks for a notice.
+    family.own().consent.withdraw_consent(claim=WORD, consent_id=in_time)

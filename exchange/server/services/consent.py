@@ -210,6 +210,11 @@ async def _answer(
         resident = view.state(stream_of("resident", consent.resident))
         if resident is None:
             return Steps(((stream, _of_nobody(order, consent)),))
+        if isinstance(order, GiveConsent):
+            # Between question and answer it may have expired: a yes to what no longer holds is none.
+            asker = consent.origin.partition("@")[2]
+            notice = stream_of("notice", key_of(asker, consent.notice_id))
+            notice_in_force(view.state(notice), consent.notice_sha256, call.now)
         day = call.now.date()
         return Steps(
             answer_consent(

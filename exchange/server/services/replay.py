@@ -78,9 +78,9 @@ async def preview_register(call: Call, request: pb.PreviewRegisterRequest) -> pb
     outcome = await _ask(call, request, _PREVIEW)
     stop = outcome.position - 1
     current = parts.register.at(outcome.position)
-    registers = proposed_over(current, _entries(request.text), call.now, whole=request.whole)
 
     def look() -> tuple[Effect, int]:
+        registers = proposed_over(current, _entries(request.text), call.now, whole=request.whole)
         effect, preview = Effect(), Preview(parts.codec, *registers)
         start = first_since(parts.reader, parts.codec, since) if place is None else place
         rows = _rows(call, start, stop)
