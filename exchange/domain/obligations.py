@@ -2,7 +2,9 @@
 
 Promises: every duty but LOG (which the commit itself executes) is open until it was executed; the duties the
 system executes itself say at what moment; a person never closes a duty about his own emergency access; a
-question about a right gives nothing and brings no duty but an alarm about who asked it.
+question about a right gives nothing and brings no duty but an alarm about who asked it; what Veilig Thuis
+asked is kept from who may be suspected, whatever was answered; what is done about seals is told to nobody of
+the resident's side.
 Source: GDPR 12(1), 14, 33-34 (by analogy: without delay), 38-39; Wmo 2015 5.2.6 and 5.3.1; Algemene
 termijnenwet 1 and 3 (working days); the gate's design sections 4 and 5.
 """
@@ -15,6 +17,14 @@ from typing import Final
 
 # The action of a question about a right: nothing was given or refused, so nothing follows but an alarm.
 EVALUATE: Final = "EVALUATE"
+COMMAND: Final = "COMMAND"
+# What is asked for the investigation of Veilig Thuis, by any of these; only these bases bring its duties.
+SAFETY_TASK: Final = "veilig-thuis"
+SAFETY_PURPOSE: Final = "vt-onderzoek"
+SAFETY_BASES: Final = frozenset({"WMO-5.2.6", "WMO-5.1.6"})
+SEAL_BASIS: Final = "SEAL-32"
+# What the proposal of a seal writes, and no other command: it is known by these on whatever basis it came.
+SEAL_FIELDS: Final = frozenset({"paths", "readers"})
 TTL: Final = timedelta(minutes=60)
 DEFERRAL: Final = timedelta(weeks=4)
 
@@ -84,6 +94,21 @@ class Due:
     executes_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who asked, what for and on what ground, as recorded; the basis without its version."""
+
+    task: str
+    purpose: str
+    legal_basis: str
+    action: str = "READ"
+
+    @property
+    def for_safety(self) -> bool:
+        """Tell whether it was asked by Veilig Thuis or for it, granted or not."""
+        return self.task == SAFETY_TASK or self.purpose == SAFETY_PURPOSE or self.legal_basis in SAFETY_BASES
+
+
 def duties_of(action: str, obligations: Iterable[str]) -> tuple[str, ...]:
     """Return what of a decision's obligations has to be done: of a question, what is about who asked it."""
     return tuple(one for one in obligations if action != EVALUATE or one == Duty.ALERT_SNOOP)
@@ -105,15 +130,27 @@ def dues_of(
     return tuple(found)
 
 
-def kept_from(obligations: Collection[str], at: datetime, now: datetime, *, representative: bool) -> bool:
+def kept_from(
+    asked: Asked, obligations: Collection[str], at: datetime, now: datetime, *, representative: bool
+) -> bool:
     """Tell whether a decision is not told to the resident's side now.
 
     A representative may be the one it is about (Wmo 2015 5.2.6): he never reads it here; the resident does
-    once the deferral is over (5.3.1).
+    once the deferral is over (5.3.1). A refusal brings no duty, and tells of the investigation all the same.
     """
-    if representative and Duty.NO_NOTICE_TO_SUSPECT in obligations:
+    if representative and (asked.for_safety or Duty.NO_NOTICE_TO_SUSPECT in obligations):
         return True
-    return Duty.DEFER_NOTICE_4W in obligations and now < at + DEFERRAL
+    return (asked.for_safety or Duty.DEFER_NOTICE_4W in obligations) and now < at + DEFERRAL
+
+
+def is_about_seal(asked: Asked, fields: Collection[str] = ()) -> bool:
+    """Tell whether somebody sealed, lifted a seal, tried to, or asked whether he may: a reading never is.
+
+    `fields` are the names of what the command writes. That there is a seal is sealed itself (GDPR 32).
+    """
+    return asked.action in {COMMAND, EVALUATE} and (
+        asked.legal_basis == SEAL_BASIS or frozenset(fields) >= SEAL_FIELDS
+    )
 
 
 def outcomes_of(duty: str) -> frozenset[DutyOutcome]:

@@ -7,6 +7,7 @@ Source: GDPR 5(2), 25; the rules cite their own articles.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
@@ -35,6 +36,19 @@ def judge_and_tell(facts: Facts, register: Register) -> tuple[Verdict, Verdict]:
     Both are made in the same steps whether anything is sealed or not: time must not tell it either.
     """
     return _judge_or_deny(facts, register, tell=True)
+
+
+def owing(verdict: Verdict, told: Verdict) -> Verdict:
+    """Return the verdict with the duties of what is told as well: the verdict as it is recorded.
+
+    What the requester is told binds: were a notice or an objection left out for a seal, that would tell it.
+    """
+    return replace(verdict, obligations=tuple(sorted({*verdict.obligations, *told.obligations})))
+
+
+def judge_to_record(facts: Facts, register: Register) -> Verdict:
+    """Judge one request with the duties of its record. Never raises."""
+    return owing(*judge_and_tell(facts, register))
 
 
 def _judge_or_deny(facts: Facts, register: Register, *, tell: bool) -> tuple[Verdict, Verdict]:

@@ -16,7 +16,7 @@ from exchange.domain import stream_of
 from exchange.domain.case import has_relation
 from exchange.domain.obligations import EVALUATE
 from exchange.gate.explain import explain
-from exchange.gate.judge import judge_and_tell
+from exchange.gate.judge import judge_and_tell, owing
 from exchange.pipeline.decisions import decided
 from exchange.pipeline.facts import NOTHING_KNOWN, assemble, standing_of, subject_of
 from exchange.pipeline.sealed import sight_of
@@ -52,7 +52,7 @@ def run_evaluation(
     facts, groups = _facts(walk, overlay if told else NOTHING_KNOWN, register)
     # The resident finds the question in his own log, also where who asked was told nothing of him.
     verdict, unsealed = judge_and_tell(facts, register)
-    judged = Judged(subject, facts, verdict, fresh_id().hex(), overlay.position)
+    judged = Judged(subject, facts, owing(verdict, unsealed), fresh_id().hex(), overlay.position)
     telling = tell(walk, judged, unsealed, groups, register)
     permitted = told and telling.passes
     _record(walk, overlay, judged, permitted=permitted)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from exchange.errors import HistoryUnreadable
-from exchange.gate.judge import judge
+from exchange.gate.judge import judge_to_record
 from exchange.gate.model import BreakGlass, Consent, Facts, Field, FieldVerdict, Outcome, Verdict
 from exchange.pipeline.decisions import FORM
 
@@ -60,7 +60,7 @@ def verdict_of(event: DisclosureDecided, register: Register) -> tuple[Verdict, F
     except HistoryUnreadable:
         return _as_recorded(event), bare
     if event.policy_hash == register.policy_hash:
-        again = judge(facts, register)
+        again = judge_to_record(facts, register)
         if again.rules == event.rules:
             # What was asked as all or nothing was refused whole: the recorded outcome counts.
             return replace(again, outcome=Outcome(event.outcome)), facts

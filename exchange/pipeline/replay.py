@@ -18,7 +18,7 @@ from exchange.domain.disclosure import DisclosureDecided
 from exchange.domain.obligations import EVALUATE
 from exchange.errors import HistoryUnreadable, KeyDestroyed
 from exchange.gate import register as gate_register
-from exchange.gate.judge import judge
+from exchange.gate.judge import judge_to_record
 from exchange.gate.model import Outcome
 from exchange.pipeline.hot import DISCLOSURE_PREFIX
 from exchange.pipeline.recall import facts_of
@@ -146,7 +146,7 @@ class Replay:
             return Difference(row.position, event.decision_id, Found.NO_REGISTER)
         register = self._registers.at(event.facts_position)
         try:
-            again = judge(facts_of(event.request), register)
+            again = judge_to_record(facts_of(event.request), register)
         except HistoryUnreadable:
             return Difference(row.position, event.decision_id, Found.UNREADABLE)
         rules_version = rules_version_of(event.policy_hash, register)

@@ -16,7 +16,7 @@ from exchange.domain.values import task_of
 from exchange.errors import AccessDenied, CallerUnknown, ExchangeError, RuleBroken, VersionConflict
 from exchange.gate import vocabulary as words
 from exchange.gate.explain import explain, obligations_for_requester, rules_for_requester
-from exchange.gate.judge import judge, judge_and_tell
+from exchange.gate.judge import judge, judge_and_tell, owing
 from exchange.gate.model import Outcome
 from exchange.pipeline.answers import refusal_error
 from exchange.pipeline.decisions import decided
@@ -132,7 +132,7 @@ def run_read(
     provider = provider_of(overlay, walk.anchor) or walk.caller.task
     facts = assemble(walk, standing, sight.fields, provider, register)
     verdict, unsealed = judge_and_tell(facts, register)
-    judged = Judged(subject, facts, verdict, fresh_id().hex(), overlay.position)
+    judged = Judged(subject, facts, owing(verdict, unsealed), fresh_id().hex(), overlay.position)
     telling = tell(walk, judged, unsealed, sight.groups, register)
     refused_whole = unsealed.permitted and not telling.passes
     _decide(walk, overlay, judged, action=walk.action, refused_whole=refused_whole)

@@ -17,7 +17,7 @@ from exchange.domain.limits.objections import Object
 from exchange.domain.limits.restrictions import Restrict
 from exchange.domain.plan import DescribeSituation, RecordConversation
 from exchange.errors import AccessDenied, StoreUnavailable
-from exchange.gate.judge import judge
+from exchange.gate.judge import judge, judge_to_record
 from exchange.gate.model import MISSING, Facts
 from exchange.pipeline.decisions import facts_text
 from exchange.pipeline.elements import Asker, PlanGroups
@@ -161,7 +161,7 @@ def test_p06_every_stored_decision_replays_also_after_a_restart(tmp_path: Path) 
     assert {event.outcome for event in decisions} >= {"PERMIT", "PARTIAL", "DENY", "PERMIT_BREAK_GLASS"}
     for event in decisions:
         assert event.policy_hash == policy
-        again = judge(facts_of(event.request), SHIPPED)
+        again = judge_to_record(facts_of(event.request), SHIPPED)
         assert (again.rules, again.obligations) == (event.rules, event.obligations)
         assert (again.basis_id or event.legal_basis, again.consent_id) == (
             event.legal_basis,

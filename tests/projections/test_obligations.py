@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from exchange.domain.disclosure import DisclosureDecided, ObligationExecuted
-from exchange.domain.obligations import Due, Duty, DutyOutcome, dues_of, kept_from, outcomes_of
+from exchange.domain.obligations import Due, Duty, DutyOutcome, dues_of, outcomes_of
 from exchange.errors import StoreUnavailable
 from exchange.gate import vocabulary as words
 from exchange.pipeline.walk import Claim, Steps
@@ -148,23 +148,6 @@ def test_a_review_is_a_verdict_and_a_task_is_an_answer() -> None:
         DutyOutcome.OBJECTION_RECORDED,
         DutyOutcome.NOT_AN_OBJECTION,
     }
-
-
-@pytest.mark.parametrize(
-    ("duties", "later", "representative", "kept"),
-    [
-        ((), timedelta(0), True, False),
-        (("DEFER-NOTICE-4W",), timedelta(weeks=4, microseconds=-1), False, True),
-        (("DEFER-NOTICE-4W",), timedelta(weeks=4), False, False),
-        (("DEFER-NOTICE-4W", "NO-NOTICE-TO-SUSPECT"), timedelta(weeks=4), False, False),
-        (("DEFER-NOTICE-4W", "NO-NOTICE-TO-SUSPECT"), timedelta(weeks=400), True, True),
-        (("NO-NOTICE-TO-SUSPECT",), timedelta(0), False, False),
-    ],
-)
-def test_who_is_told_and_when(
-    duties: tuple[str, ...], later: timedelta, *, representative: bool, kept: bool
-) -> None:
-    assert kept_from(duties, NOW, NOW + later, representative=representative) is kept
 
 
 # --- following ------------------------------------------------------------------------------------------

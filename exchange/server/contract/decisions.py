@@ -1,8 +1,8 @@
 """Recorded decisions as rows for the resident and for the privacy officer.
 
 Promises: the resident is told the same whether something is sealed or does not exist; the officer is told
-all, with a pseudonym for the resident; a decision whose words were erased is told without them. Each is told
-under the register it was taken by.
+all, with a pseudonym for the resident, and alone what was done about seals; a decision whose words were
+erased is told without them. Each is told under the register it was taken by.
 Source: GDPR 15, 39; CJEU C-579/21; the gate's three explanations.
 """
 
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from exchange.domain.disclosure import DisclosureDecided
-from exchange.domain.obligations import EVALUATE, kept_from
+from exchange.domain.obligations import COMMAND, EVALUATE, Asked, is_about_seal, kept_from
 from exchange.domain.values import RESIDENT_TASK
 from exchange.errors import KeyDestroyed
 from exchange.gate.explain import explain, view_for_requester
@@ -85,9 +85,12 @@ class DecisionReader:
         if caller.task not in OWN_WORDS:
             return False
         clear, _, _ = self._codec.decode_clear(row.state, stream=row.stream, topic=row.topic)
+        asked = Asked(clear["task"], clear["purpose"], clear["legal_basis"], clear["action"])
         at = datetime.fromisoformat(clear["at"])
         representative = caller.task != RESIDENT_TASK
-        return kept_from(clear["obligations"], at, now, representative=representative)
+        return kept_from(
+            asked, clear["obligations"], at, now, representative=representative
+        ) or is_about_seal(asked, self._written(row, asked))
 
     def for_officer(self, row: Row) -> Decision:
         """Return the decision whole."""
@@ -123,6 +126,13 @@ class DecisionReader:
         event = self.event(row)
         verdict, _ = verdict_of(event, self._registers.at(event.facts_position))
         return _without_seal(whole, verdict)
+
+    def _written(self, row: Row, asked: Asked) -> frozenset[str]:
+        """Return the names of what a command writes, without their places; of all else, none is opened."""
+        if asked.action not in {COMMAND, EVALUATE}:
+            return frozenset()
+        event = self.event(row)
+        return frozenset(name.partition("[")[0] for name in (*event.released, *event.withheld))
 
     def event(self, row: Row) -> DisclosureDecided:
         """Return a decision as it was recorded, without its sealed words where they were erased."""

@@ -1,0 +1,76 @@
+"""What of a decision is kept from the resident's side, and until when.
+
+Source: Wmo 2015 5.2.6 and 5.3.1 (Veilig Thuis), GDPR 32 (seals).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from exchange.domain.obligations import SAFETY_BASES, Asked, is_about_seal, kept_from
+from exchange.gate.register import Register
+
+NOW = datetime(2026, 3, 2, 10, tzinfo=UTC)
+ORDINARY = Asked("college:WMO", "wmo-onderzoek", "WMO-2.3.2")
+
+
+@pytest.mark.parametrize(
+    ("duties", "later", "representative", "kept"),
+    [
+        ((), timedelta(0), True, False),
+        (("DEFER-NOTICE-4W",), timedelta(weeks=4, microseconds=-1), False, True),
+        (("DEFER-NOTICE-4W",), timedelta(weeks=4), False, False),
+        (("DEFER-NOTICE-4W", "NO-NOTICE-TO-SUSPECT"), timedelta(weeks=4), False, False),
+        (("DEFER-NOTICE-4W", "NO-NOTICE-TO-SUSPECT"), timedelta(weeks=400), True, True),
+        (("NO-NOTICE-TO-SUSPECT",), timedelta(0), False, False),
+    ],
+)
+def test_who_is_told_and_when(
+    duties: tuple[str, ...], later: timedelta, *, representative: bool, kept: bool
+) -> None:
+    assert kept_from(ORDINARY, duties, NOW, NOW + later, representative=representative) is kept
+
+
+@pytest.mark.parametrize(
+    ("asked", "safety"),
+    [
+        (ORDINARY, False),
+        (replace(ORDINARY, task="veilig-thuis"), True),
+        (replace(ORDINARY, purpose="vt-onderzoek"), True),
+        (replace(ORDINARY, legal_basis="WMO-5.2.6"), True),
+        (replace(ORDINARY, legal_basis="WMO-5.1.6"), True),
+        (replace(ORDINARY, legal_basis="WMO-5.2.5-1"), False),
+    ],
+)
+def test_what_was_asked_for_safety_is_kept_whatever_was_answered(asked: Asked, *, safety: bool) -> None:
+    weeks, moment_before = timedelta(weeks=4), timedelta(microseconds=1)
+    kept = [
+        kept_from(asked, ("LOG",), NOW, NOW + later, representative=representative)
+        for later, representative in ((weeks - moment_before, False), (weeks, False), (weeks * 100, True))
+    ]
+    assert kept == [safety, False, safety]
+
+
+def test_the_bases_that_bring_the_duties_of_safety_are_known_by_name() -> None:
+    bringing = {
+        entry.id for entry in Register.load().entries() if "NO-NOTICE-TO-SUSPECT" in entry.permit_obligations
+    }
+    assert bringing == SAFETY_BASES
+
+
+@pytest.mark.parametrize(
+    ("asked", "fields", "sealing"),
+    [
+        (replace(ORDINARY, action="COMMAND", legal_basis="SEAL-32"), (), True),
+        (replace(ORDINARY, action="EVALUATE", legal_basis="SEAL-32"), (), True),
+        (replace(ORDINARY, action="COMMAND", legal_basis="NO-SUCH"), ("paths", "readers", "reason"), True),
+        (replace(ORDINARY, action="COMMAND"), ("reason", "paths"), False),
+        # Who reads on the basis of a seal reads: the resident is told.
+        (replace(ORDINARY, legal_basis="SEAL-32"), ("paths", "readers"), False),
+    ],
+)
+def test_what_is_done_about_seals_is_known(asked: Asked, fields: tuple[str, ...], *, sealing: bool) -> None:
+    assert is_about_seal(asked, fields) is sealing
