@@ -20,8 +20,6 @@ EVALUATE: Final = "EVALUATE"
 COMMAND: Final = "COMMAND"
 # What is asked for the investigation of Veilig Thuis, by any of these; only these bases bring its duties.
 SAFETY_TASK: Final = "veilig-thuis"
-SAFETY_PURPOSE: Final = "vt-onderzoek"
-SAFETY_BASES: Final = frozenset({"WMO-5.2.6", "WMO-5.1.6"})
 SEAL_BASIS: Final = "SEAL-32"
 # What the proposal of a seal writes, and no other command: it is known by these on whatever basis it came.
 SEAL_FIELDS: Final = frozenset({"paths", "readers"})
@@ -105,8 +103,12 @@ class Asked:
 
     @property
     def for_safety(self) -> bool:
-        """Tell whether it was asked by Veilig Thuis or for it, granted or not."""
-        return self.task == SAFETY_TASK or self.purpose == SAFETY_PURPOSE or self.legal_basis in SAFETY_BASES
+        """Tell whether Veilig Thuis asked, granted or not.
+
+        What others say they ask for it counts by the duties of a permit only: nobody hides a look in vain by
+        the words he claims.
+        """
+        return self.task == SAFETY_TASK
 
 
 def duties_of(action: str, obligations: Iterable[str]) -> tuple[str, ...]:

@@ -10,8 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from exchange.domain.obligations import SAFETY_BASES, Asked, is_about_seal, kept_from
-from exchange.gate.register import Register
+from exchange.domain.obligations import Asked, is_about_seal, kept_from
 
 NOW = datetime(2026, 3, 2, 10, tzinfo=UTC)
 ORDINARY = Asked("college:WMO", "wmo-onderzoek", "WMO-2.3.2")
@@ -39,9 +38,8 @@ def test_who_is_told_and_when(
     [
         (ORDINARY, False),
         (replace(ORDINARY, task="veilig-thuis"), True),
-        (replace(ORDINARY, purpose="vt-onderzoek"), True),
-        (replace(ORDINARY, legal_basis="WMO-5.2.6"), True),
-        (replace(ORDINARY, legal_basis="WMO-5.1.6"), True),
+        # A claim alone hides nothing: its permit would bring the duties that do.
+        (replace(ORDINARY, purpose="vt-onderzoek", legal_basis="WMO-5.2.6"), False),
         (replace(ORDINARY, legal_basis="WMO-5.2.5-1"), False),
     ],
 )
@@ -52,13 +50,6 @@ def test_what_was_asked_for_safety_is_kept_whatever_was_answered(asked: Asked, *
         for later, representative in ((weeks - moment_before, False), (weeks, False), (weeks * 100, True))
     ]
     assert kept == [safety, False, safety]
-
-
-def test_the_bases_that_bring_the_duties_of_safety_are_known_by_name() -> None:
-    bringing = {
-        entry.id for entry in Register.load().entries() if "NO-NOTICE-TO-SUSPECT" in entry.permit_obligations
-    }
-    assert bringing == SAFETY_BASES
 
 
 @pytest.mark.parametrize(
