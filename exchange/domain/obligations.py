@@ -20,6 +20,7 @@ EVALUATE: Final = "EVALUATE"
 COMMAND: Final = "COMMAND"
 # What is asked for the investigation of Veilig Thuis, by any of these; only these bases bring its duties.
 SAFETY_TASK: Final = "veilig-thuis"
+SAFETY_PURPOSE: Final = "vt-onderzoek"
 SEAL_BASIS: Final = "SEAL-32"
 # What the proposal of a seal writes, and no other command: it is known by these on whatever basis it came.
 SEAL_FIELDS: Final = frozenset({"paths", "readers"})
@@ -103,12 +104,13 @@ class Asked:
 
     @property
     def for_safety(self) -> bool:
-        """Tell whether Veilig Thuis asked, granted or not.
-
-        What others say they ask for it counts by the duties of a permit only: nobody hides a look in vain by
-        the words he claims.
-        """
+        """Tell whether Veilig Thuis asked, granted or not."""
         return self.task == SAFETY_TASK
+
+    @property
+    def names_safety(self) -> bool:
+        """Tell whether the very question, whoever asked it, tells of an investigation."""
+        return self.for_safety or self.purpose == SAFETY_PURPOSE
 
 
 def duties_of(action: str, obligations: Iterable[str]) -> tuple[str, ...]:
@@ -139,8 +141,9 @@ def kept_from(
 
     A representative may be the one it is about (Wmo 2015 5.2.6): he never reads it here; the resident does
     once the deferral is over (5.3.1). A refusal brings no duty, and tells of the investigation all the same.
+    From the resident nobody but Veilig Thuis hides a look in vain by the purpose he claims.
     """
-    if representative and (asked.for_safety or Duty.NO_NOTICE_TO_SUSPECT in obligations):
+    if representative and (asked.names_safety or Duty.NO_NOTICE_TO_SUSPECT in obligations):
         return True
     return (asked.for_safety or Duty.DEFER_NOTICE_4W in obligations) and now < at + DEFERRAL
 

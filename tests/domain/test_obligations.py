@@ -38,8 +38,6 @@ def test_who_is_told_and_when(
     [
         (ORDINARY, False),
         (replace(ORDINARY, task="veilig-thuis"), True),
-        # A claim alone hides nothing: its permit would bring the duties that do.
-        (replace(ORDINARY, purpose="vt-onderzoek", legal_basis="WMO-5.2.6"), False),
         (replace(ORDINARY, legal_basis="WMO-5.2.5-1"), False),
     ],
 )
@@ -50,6 +48,12 @@ def test_what_was_asked_for_safety_is_kept_whatever_was_answered(asked: Asked, *
         for later, representative in ((weeks - moment_before, False), (weeks, False), (weeks * 100, True))
     ]
     assert kept == [safety, False, safety]
+
+
+@pytest.mark.parametrize("representative", [True, False])
+def test_a_claim_alone_hides_a_look_from_representatives_only(*, representative: bool) -> None:
+    asked = replace(ORDINARY, purpose="vt-onderzoek", legal_basis="WMO-5.2.6")
+    assert kept_from(asked, ("LOG",), NOW, NOW, representative=representative) is representative
 
 
 @pytest.mark.parametrize(
