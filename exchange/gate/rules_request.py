@@ -114,7 +114,8 @@ def wrong_person_asks(facts: Facts, basis: LegalBasis) -> bool:
         return age < CHILD_AGE or not capable
     if age < YOUTH_AGE or not capable:
         return not facts.has_authority
-    return age >= ADULT_AGE or not _youth_lets_see(facts)
+    # The leave of a youth of 16 or 17 lets somebody in who has authority; it gives none.
+    return age >= ADULT_AGE or not facts.has_authority or not _youth_lets_see(facts)
 
 
 def _speaks_unbound(facts: Facts, basis: LegalBasis) -> bool:

@@ -237,8 +237,8 @@ def _with_speakers(facts: Facts, walk: Walk, standing: Standing, basis: LegalBas
     people, day, caller = standing.people, walk.now.date(), walk.caller
     kind = "" if basis is None else basis.consent_kind
     capable = standing.capable
+    access = basis is not None and basis.subject_access
     if capable is not None:
-        access = basis is not None and basis.subject_access
         matters = matters_of(walk.claim.purpose, consent_kind=kind.lower(), access=access)
         capable = capable_in(people, matters, day, registered=capable)
     heard = _holders(standing, day, capable)
@@ -248,8 +248,10 @@ def _with_speakers(facts: Facts, walk: Walk, standing: Standing, basis: LegalBas
     disputed = any(one.purpose == facts.purpose for one in people.disputes)
     if caller.task == REPRESENTATIVE_TASK:
         # Taking back asks no more than giving did: no source that is recent still, nor the age of then.
+        # To see, authority is asked also where the youth decides: his leave lets its holder in, nobody else.
+        holders = _holders(standing, day, capable=False) if access else heard
         authority = bool(
-            standing.bound if getattr(walk, "takes_back", False) else heard.intersection(standing.bound)
+            standing.bound if getattr(walk, "takes_back", False) else holders.intersection(standing.bound)
         )
     else:
         authority = consent is not None and bool(shown.get(consent.consent_id))

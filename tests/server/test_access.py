@@ -79,6 +79,17 @@ def test_a_youth_of_sixteen_lets_a_parent_see_what_he_chooses_and_stops_it(town:
     assert denied(lambda: family.look(parent)) == ("R21",)
 
 
+@pytest.mark.parametrize("gezag", [people_pb.GEZAG_TIJDELIJK_GEEN, people_pb.GEZAG_NIET_TE_BEPALEN])
+def test_a_youths_leave_gives_nobody_the_authority_he_lacks(
+    town: Town, gezag: people_pb.Gezag.ValueType
+) -> None:
+    family = Family(town, 17)
+    family.record(gezag=gezag)
+    leave = family.ask(consent_purpose=pb.PURPOSE_INZAGE, recipients=[f"{CITY}/wettelijk-vertegenwoordiger"])
+    family.give(family.own(), leave, "self")
+    assert denied(lambda: family.look(family.representative())) == ("R21",)
+
+
 def test_a_token_alone_makes_nobody_a_representative(town: Town) -> None:
     family = Family(town, 10)
     # Who is not recorded is told what he would be told about nobody.
