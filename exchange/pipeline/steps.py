@@ -21,7 +21,7 @@ from exchange.gate.model import Outcome
 from exchange.pipeline.answers import refusal_error
 from exchange.pipeline.decisions import decided
 from exchange.pipeline.facts import NOTHING_KNOWN, assemble, is_stranger, standing_of, subject_of
-from exchange.pipeline.sealed import sight_of
+from exchange.pipeline.sealed import decided_on, sight_of
 from exchange.pipeline.verdicts import ONLY_RECORDED
 from exchange.pipeline.walk import CommandOutcome, CommandWalk, ReadOutcome, RefusalOutcome, StoredAnswer
 from exchange.store.batch import Request
@@ -100,7 +100,7 @@ def run_command(
         return _refuse(walk, overlay, answers, judged, verdicts.register) if told is None else told
     try:
         _check_version(walk, overlay)
-        steps = walk.process(overlay)
+        steps = walk.process(decided_on(walk, overlay, subject, standing))
     except (RuleBroken, VersionConflict):
         # Perhaps this very command changed the state it is now refused on: then its answer is recorded.
         told = answers.recorded(walk)

@@ -77,7 +77,8 @@ class CommandWalk:
     `anchor` is the stream whose state names the resident (plan, case, consent or resident); empty for
     administration. `fields` are the (name, category) pairs being written. `relation` tells whether an active
     case relation is asked. `fence` makes the answer wait until every earlier answer about the resident left.
-    `takes_back` is a no or a withdrawal: it never asks more of who speaks than giving did.
+    `takes_back` is a no or a withdrawal: it never asks more of who speaks than giving did. `collections`
+    are those of a question: a command is decided on what its caller sees of a plan.
     """
 
     rpc: str
@@ -94,6 +95,7 @@ class CommandWalk:
     relation: bool = True
     fence: bool = False
     takes_back: bool = False
+    collections: Mapping[str, frozenset[str]] = field(default_factory=dict)
     trace: str = ""
 
     @property

@@ -87,6 +87,7 @@ async def command(
         fence=fence,
         trace=call.trace,
         takes_back=takes_back,
+        collections=call.house.plan_groups.collections,
     )
     outcome = await call.house.parts.pipeline.submit(walk)
     assert isinstance(outcome, CommandOutcome)

@@ -288,6 +288,7 @@ SITUATION_DESCRIBED = SituationDescribed(
     strengths="Kookt zelf.",
     score=2,
     judge_date=DAY,
+    beside=False,
 )
 SET_GOAL = SetGoal(
     now=NOON,
@@ -331,6 +332,7 @@ PLAN_AGREED = PlanAgreed(
     plan_version=4,
     remarks="",
     at=LATER,
+    supports_unseen=False,
 )
 REQUEST_SUPPORT = RequestSupport(
     now=NOON,

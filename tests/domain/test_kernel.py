@@ -91,6 +91,8 @@ SEALED_LIKE = [
     (ConsentGiven, consent_service_pb2.GiveConsentRequest),
     (ResidentRegistered, identity_service_pb2.RegisterResidentRequest),
 ]
+# That something was kept from who wrote.
+TELLS_OF_A_SEAL = {"beside", "supports_unseen"}
 
 
 def test_topics_are_named_for_their_aggregate() -> None:
@@ -147,7 +149,15 @@ def test_what_the_contract_redacts_is_stored_sealed(event: type[Event], message:
         if field.GetOptions().debug_redact and field.name != "resident"
     }
     assert redacted
-    assert dict(event.SEALED) == redacted
+    assert {name: said for name, said in event.SEALED.items() if name not in TELLS_OF_A_SEAL} == redacted
+
+
+def test_what_tells_of_a_seal_is_stored_sealed_and_is_no_field_of_the_contract() -> None:
+    holding = [event for event in TOPICS.values() if TELLS_OF_A_SEAL & {one.name for one in fields(event)}]
+    assert {event.TOPIC for event in holding} == {"plan.situation_described.v2", "plan.agreed.v2"}
+    assert all(TELLS_OF_A_SEAL & event.SEALED.keys() for event in holding)
+    messages = plan_pb2.DESCRIPTOR.message_types_by_name.values()
+    assert TELLS_OF_A_SEAL.isdisjoint(field.name for message in messages for field in message.fields)
 
 
 def test_a_decision_is_stored_without_what_was_asked_in_the_clear() -> None:

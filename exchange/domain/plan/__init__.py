@@ -44,6 +44,7 @@ from exchange.domain.plan.events import (
     SupportStopped,
 )
 from exchange.domain.plan.recorded import stamped
+from exchange.domain.plan.seen import as_seen
 from exchange.domain.plan.state import (
     EVOLVERS,
     FOUNDERS,
@@ -110,5 +111,6 @@ __all__ = [
     "SupportRequested",
     "SupportStarted",
     "SupportStopped",
+    "as_seen",
     "lenses_missing",
 ]

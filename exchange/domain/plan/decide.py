@@ -27,7 +27,7 @@ from exchange.domain.plan.events import (
     ReportReceived,
     SituationDescribed,
 )
-from exchange.domain.plan.state import PlanState
+from exchange.domain.plan.state import PlanState, closes
 from exchange.domain.shape import (
     day_fault,
     member_fault,
@@ -50,7 +50,6 @@ from exchange.domain.values import (
     Law,
     LensFinding,
     LifeDomain,
-    SupportStatus,
     origin_of,
 )
 from exchange.errors import RuleBroken
@@ -58,6 +57,8 @@ from exchange.errors import RuleBroken
 # The contract's lists hold no more (plan.proto).
 ELEMENTS_MAX: Final = 1000
 LENSES_MAX: Final = 100
+# Of these an author is not shown, as many more fit: he is refused no sooner than if they were not there.
+UNSEEN_TIMES_MAX: Final = 2
 
 
 def existing(state: PlanState | None) -> PlanState:
@@ -70,14 +71,19 @@ def existing(state: PlanState | None) -> PlanState:
 def open_plan(state: PlanState | None) -> PlanState:
     """Return the plan; refuse where there is none or it is closed."""
     plan = existing(state)
-    if plan.closed:
+    # Care that runs is not shut in: who did not see it may have closed the plan over it.
+    if plan.closed and not plan.care_runs:
         raise RuleBroken("this plan is closed: a new report opens it again", rule="PLAN_CLOSED")
     return plan
 
 
-def refuse_full(elements: tuple[object, ...], elements_max: int = ELEMENTS_MAX) -> None:
-    """Refuse one more element than the contract can show."""
-    if len(elements) >= elements_max:
+def refuse_full(
+    plan: PlanState, collection: str, *, elements_max: int = ELEMENTS_MAX, replaced: int = 0
+) -> None:
+    """Refuse one more element than the contract can show, of those that are seen."""
+    seen = len(getattr(plan, collection)) - replaced
+    held = plan.kept_from(collection) or 0
+    if seen >= elements_max or held >= elements_max * UNSEEN_TIMES_MAX:
         raise RuleBroken("this plan has the most elements of this kind it can have", rule="PLAN_FULL")
 
 
@@ -104,7 +110,7 @@ def receive_report(command: ReceiveReport, state: PlanState | None) -> Events:
         at=command.now,
     )
     if state is not None:
-        refuse_full(state.reports)
+        refuse_full(state, "reports")
         return (received,)
     opened = PlanOpened(
         resident=command.resident,
@@ -128,15 +134,9 @@ def record_conversation(command: RecordConversation, state: PlanState | None) ->
             "summary": text_fault(command.summary),
         }
     )
-    solved = command.outcome == ConversationOutcome.SOLVED_IN_GENERAL_SERVICES
-    running = {SupportStatus.ASSIGNED, SupportStatus.STARTED}
-    if (
-        solved
-        and command.kind == ConversationKind.FIRST
-        and any(each.state in running for each in plan.supports)
-    ):
+    if closes(command.kind, command.outcome) and plan.care_runs:
         raise RuleBroken("a plan with assigned or started support is not closed", rule="SUPPORT_RUNS")
-    refuse_full(plan.conversations)
+    refuse_full(plan, "conversations")
     recorded = ConversationRecorded(
         resident=plan.resident,
         plan_id=plan.plan_id,
@@ -164,10 +164,11 @@ def describe_situation(command: DescribeSituation, state: PlanState | None) -> E
         }
     )
     origin = origin_of(command.author.task, command.author.oin)
-    others = (
-        each for each in plan.situations if (each.life_domain, each.origin) != (command.life_domain, origin)
+    beside = plan.kept_from("situations") is not None
+    replaced = sum(
+        (each.life_domain, each.origin) == (command.life_domain, origin) for each in plan.situations
     )
-    refuse_full(tuple(others))
+    refuse_full(plan, "situations", replaced=0 if beside else replaced)
     described = SituationDescribed(
         resident=plan.resident,
         plan_id=plan.plan_id,
@@ -178,6 +179,7 @@ def describe_situation(command: DescribeSituation, state: PlanState | None) -> E
         strengths=command.strengths,
         score=command.score,
         judge_date=command.judge_date,
+        beside=beside,
     )
     return (described,)
 
@@ -195,7 +197,7 @@ def set_goal(command: SetGoal, state: PlanState | None) -> Events:
         }
     )
     # Whether the id is taken is not looked up: the exchange draws it at random, no caller chooses it.
-    refuse_full(plan.goals)
+    refuse_full(plan, "goals")
     goal = GoalSet(
         resident=plan.resident,
         plan_id=plan.plan_id,
@@ -220,7 +222,7 @@ def assess_lens(command: AssessLens, state: PlanState | None) -> Events:
             "reason": text_fault(command.reason),
         }
     )
-    refuse_full(plan.lens_assessments, LENSES_MAX)
+    refuse_full(plan, "lens_assessments", elements_max=LENSES_MAX)
     assessed = LensAssessed(
         resident=plan.resident,
         plan_id=plan.plan_id,
@@ -237,7 +239,7 @@ def domains_of_need(plan: PlanState) -> frozenset[str]:
     """Return the life domains with a need: reported, aimed at, or scored not self-reliant."""
     reported = {domain for report in plan.reports for domain in report.life_domains}
     aimed_at = {goal.life_domain for goal in plan.goals}
-    scored = {each.life_domain for each in plan.situations if each.score <= SCORE_OF_NEED_MAX}
+    scored = {each.life_domain for each in plan.situations if SCORE_MIN <= each.score <= SCORE_OF_NEED_MAX}
     return frozenset(reported | aimed_at | scored)
 
 
@@ -263,7 +265,7 @@ def agree_to_plan(command: AgreeToPlan, state: PlanState | None) -> Events:
             "remarks": text_fault(command.remarks, required=disagrees),
         }
     )
-    refuse_full(plan.agreements)
+    refuse_full(plan, "agreements")
     if disagrees:
         disagreed = PlanDisagreed(
             resident=plan.resident,
@@ -291,5 +293,6 @@ def agree_to_plan(command: AgreeToPlan, state: PlanState | None) -> Events:
         plan_version=plan.version,
         remarks=command.remarks,
         at=command.now,
+        supports_unseen=plan.kept_from("supports") is not None and not plan.supports,
     )
     return (agreed,)

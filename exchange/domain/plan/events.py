@@ -68,17 +68,21 @@ class ConversationRecorded(PlanEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SituationDescribed(PlanEvent):
-    """The situation in one life domain; sealed under the category of that domain."""
+    """The situation in one life domain; sealed under the category of that domain.
 
-    TOPIC: ClassVar[str] = "plan.situation_described.v1"
+    `beside` says that its author was not shown all of what stood: it takes the place of nothing.
+    """
+
+    TOPIC: ClassVar[str] = "plan.situation_described.v2"
     SEALED: ClassVar[Mapping[str, str]] = MappingProxyType(
-        dict.fromkeys(("life_domain", "description", "strengths", "score"), BY_LIFE_DOMAIN)
+        dict.fromkeys(("life_domain", "description", "strengths", "score", "beside"), BY_LIFE_DOMAIN)
     )
     life_domain: str
     description: str
     strengths: str
     score: int
     judge_date: date
+    beside: bool
 
     def sealed_fields(self) -> Mapping[str, str]:
         """Return the fields to seal, each with the category of this event's life domain."""
@@ -168,13 +172,17 @@ class SupportStopped(PlanEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanAgreed(PlanEvent):
-    """The resident agrees with the plan at this version."""
+    """The resident agrees with the plan at this version.
 
-    TOPIC: ClassVar[str] = "plan.agreed.v1"
-    SEALED: ClassVar[Mapping[str, str]] = _plan_words("remarks")
+    `supports_unseen` says that who spoke was shown no supports: this yes is to none of them.
+    """
+
+    TOPIC: ClassVar[str] = "plan.agreed.v2"
+    SEALED: ClassVar[Mapping[str, str]] = _plan_words("remarks", "supports_unseen")
     plan_version: int
     remarks: str
     at: datetime
+    supports_unseen: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -181,7 +181,9 @@ class Agreement:
 class PlanState:
     """A plan. `version` counts its events; `agreed_version` is 0 unless the resident's newest word is yes.
 
-    `origin` is the task and organisation that opened it.
+    `origin` is the task and organisation that opened it. `closed` says that nothing was reported since the
+    matter was solved: care that runs keeps it open all the same. `unseen` is of a plan as somebody sees it:
+    the collections of which something is kept from him, each with how many elements it holds.
     """
 
     plan_id: str
@@ -198,10 +200,28 @@ class PlanState:
     lens_assessments: tuple[LensAssessment, ...] = ()
     supports: tuple[Support, ...] = ()
     agreements: tuple[Agreement, ...] = ()
+    unseen: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def care_runs(self) -> bool:
+        """Tell whether a support is assigned or started."""
+        return any(each.state in _CARE_THAT_RUNS for each in self.supports)
+
+    def kept_from(self, collection: str) -> int | None:
+        """Return how many elements a collection holds of which something is kept; None where all is seen."""
+        return next((held for name, held in self.unseen if name == collection), None)
 
     def support(self, support_id: str) -> Support | None:
         """Return the support with this id."""
         return next((each for each in self.supports if each.support_id == support_id), None)
+
+
+_CARE_THAT_RUNS: Final = frozenset({SupportStatus.ASSIGNED, SupportStatus.STARTED})
+
+
+def closes(kind: str, outcome: str) -> bool:
+    """Tell whether a conversation ends the matter."""
+    return kind == ConversationKind.FIRST and outcome == ConversationOutcome.SOLVED_IN_GENERAL_SERVICES
 
 
 def _opened(_state: PlanState | None, event: PlanOpened) -> PlanState:
@@ -234,14 +254,10 @@ def _conversation_recorded(state: PlanState, event: ConversationRecorded) -> Pla
         summary=event.summary,
         origin=origin_of(event.task, event.organisation),
     )
-    solved = (
-        event.kind == ConversationKind.FIRST
-        and event.outcome == ConversationOutcome.SOLVED_IN_GENERAL_SERVICES
-    )
     return with_changes(
         state,
         version=state.version + 1,
-        closed=state.closed or solved,
+        closed=state.closed or closes(event.kind, event.outcome),
         conversations=(*state.conversations, conversation),
     )
 
@@ -256,11 +272,11 @@ def _situation_described(state: PlanState, event: SituationDescribed) -> PlanSta
         origin=origin_of(event.task, event.organisation),
         category=category_of(event.life_domain),
     )
-    # What another desk described stays: nobody replaces words that are not his.
+    # What another desk described stays, and what was kept from the author: nobody replaces words unseen.
     others = tuple(
         each
         for each in state.situations
-        if (each.life_domain, each.origin) != (situation.life_domain, situation.origin)
+        if event.beside or (each.life_domain, each.origin) != (situation.life_domain, situation.origin)
     )
     return with_changes(state, version=state.version + 1, situations=(*others, situation))
 
@@ -340,6 +356,14 @@ def _support_stopped(state: PlanState, event: SupportStopped) -> PlanState:
     return _with_support(state, support and support.as_stopped(event.care_end_date, event.stop_reason))
 
 
+def _agreed_version(state: PlanState, event: PlanAgreed | PlanDisagreed) -> int:
+    # The resident's newest word counts: a no ends what an earlier yes allowed, also of what was not shown.
+    if not isinstance(event, PlanAgreed):
+        return 0
+    # A yes is to what was shown: it neither covers a support that was not, nor undoes a yes that did.
+    return state.agreed_version if event.supports_unseen else event.plan_version
+
+
 def _said(state: PlanState, event: PlanAgreed | PlanDisagreed) -> PlanState:
     agreed = isinstance(event, PlanAgreed)
     agreement = Agreement(
@@ -352,8 +376,7 @@ def _said(state: PlanState, event: PlanAgreed | PlanDisagreed) -> PlanState:
     return with_changes(
         state,
         version=state.version + 1,
-        # The resident's newest word counts: a no ends what an earlier yes allowed.
-        agreed_version=event.plan_version if agreed else 0,
+        agreed_version=_agreed_version(state, event),
         agreements=(*state.agreements, agreement),
     )
 

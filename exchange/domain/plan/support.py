@@ -91,7 +91,7 @@ def request_support(command: RequestSupport, state: PlanState | None) -> Events:
         raise RuleBroken("a support serves goals of this plan", rule="GOAL_UNKNOWN")
     if plan.support(command.support_id) is not None:
         raise RuleBroken("this plan has a support with this id", rule="SUPPORT_EXISTS")
-    refuse_full(plan.supports)
+    refuse_full(plan, "supports")
     requested = SupportRequested(
         resident=plan.resident,
         plan_id=plan.plan_id,

@@ -23,6 +23,7 @@ from exchange.server.contract.names import set_time
 from exchange.server.contract.plans import PLAN_LABELS, build_change
 from exchange.server.interceptor import Streaming
 from exchange.server.walks import ask, claim_of
+from exchange.store.upcasts import UPCASTS
 from exchange.v1 import subscription_service_pb2 as pb
 
 if TYPE_CHECKING:
@@ -35,7 +36,12 @@ if TYPE_CHECKING:
 
 HEARTBEAT_S_DEFAULT: Final = 10
 ROWS_PER_LOOK: Final = 64
-TOPICS: Final = tuple(sorted(event.TOPIC for event in PLAN.events))
+# With those of earlier versions: what was stored then is streamed as what would be written today.
+TOPICS: Final = tuple(
+    sorted(
+        {event.TOPIC for event in PLAN.events} | {old for old in UPCASTS if old.startswith(f"{PLAN.name}.")}
+    )
+)
 VERSION_SUFFIX: Final = ".v"
 
 

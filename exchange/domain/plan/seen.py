@@ -1,0 +1,86 @@
+"""A plan as it stands to who is not shown all of it: what is kept from him is not there.
+
+Promises: what is decided on it is what would be decided if what is kept had never been recorded; of a leaf
+that is kept the element stays and says nothing, whatever it says in truth; nothing is changed in the plan
+itself. Versions are those of the plan: they count what was written, seen or not.
+Source: GDPR 32; the gate's design section 5 (uniform absence).
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import UTC, date, datetime
+from functools import lru_cache
+from types import MappingProxyType, UnionType
+from typing import Any, Final, get_args, get_origin, get_type_hints
+
+from exchange.domain.kernel import with_changes
+from exchange.domain.plan.recorded import COLLECTIONS
+from exchange.domain.plan.state import Conversation, PlanState, closes
+
+# What a leaf says that says nothing, by its type: as the contract shows a field that was not set.
+_SAYS_NOTHING: Final[Mapping[Any, object]] = MappingProxyType(
+    {str: "", int: 0, tuple: (), date: date.min, datetime: datetime.min.replace(tzinfo=UTC)}
+)
+# Sets of sealed leaves that are remembered taken apart.
+SEALED_SETS_MAX: Final = 1_024
+_WHAT_CLOSES: Final = frozenset({"conversations.kind", "conversations.outcome"})
+_WHAT_IS_AGREED: Final = frozenset({"agreements.outcome", "agreements.plan_version"})
+
+
+def as_seen(plan: PlanState, hidden: Collection[str], leaves: frozenset[str]) -> PlanState:
+    """Return the plan without the collections in `hidden`, and blank in the paths of `leaves`.
+
+    A copy also where nothing is kept: it takes as long.
+    """
+    blank = _by_collection(leaves)
+    seen: dict[str, Any] = {}
+    unseen = []
+    for name in COLLECTIONS:
+        elements = seen[name] = getattr(plan, name)
+        if name in hidden:
+            seen[name] = ()
+        elif name in blank:
+            seen[name] = tuple(with_changes(one, **_blanks(name, blank[name])) for one in elements)
+        else:
+            continue
+        unseen.append((name, len(elements)))
+    known = "agreements" not in hidden and _WHAT_IS_AGREED.isdisjoint(leaves)
+    return with_changes(
+        plan,
+        **seen,
+        unseen=tuple(unseen),
+        agreed_version=plan.agreed_version if known else 0,
+        closed=_closed(plan, seen["conversations"], hidden, leaves),
+    )
+
+
+def _closed(
+    plan: PlanState, conversations: Iterable[Conversation], hidden: Collection[str], leaves: frozenset[str]
+) -> bool:
+    if "reports" in hidden:
+        # No report that he sees opened it again.
+        return any(closes(one.kind, one.outcome) for one in conversations)
+    unknown = "conversations" in hidden or not _WHAT_CLOSES.isdisjoint(leaves)
+    return plan.closed and not unknown
+
+
+@lru_cache(maxsize=SEALED_SETS_MAX)
+def _by_collection(leaves: frozenset[str]) -> Mapping[str, frozenset[str]]:
+    found: dict[str, set[str]] = {}
+    for path in leaves:
+        collection, _, leaf = path.partition(".")
+        found.setdefault(collection, set()).add(leaf)
+    return {name: frozenset(names) for name, names in found.items()}
+
+
+@lru_cache(maxsize=SEALED_SETS_MAX)
+def _blanks(collection: str, names: frozenset[str]) -> Mapping[str, object]:
+    """Return what these leaves say when they say nothing: of the type alone, never of the value."""
+    (element, *_) = get_args(get_type_hints(PlanState)[collection])
+    hints = get_type_hints(element)
+    return {name: _nothing(hints[name]) for name in names}
+
+
+def _nothing(hint: Any) -> object:  # noqa: ANN401 -- any annotation of an element
+    if isinstance(hint, UnionType) and type(None) in get_args(hint):
+        return None
+    return _SAYS_NOTHING[get_origin(hint) or hint]
