@@ -28,6 +28,7 @@ from exchange.pipeline.walk import (
     ReadWalk,
     Steps,
 )
+from exchange.server.contract.plans import PLAN_LABELS
 from exchange.settings import Settings
 from exchange.store.verify import verify_store
 from exchange.wiring.core import genesis, open_core, pipeline_of
@@ -42,6 +43,10 @@ if TYPE_CHECKING:
 NOW = datetime(2026, 3, 2, 10, tzinfo=UTC)
 THUMBPRINT = "ab" * 32
 SIGNING_KEY = "cd" * 32
+COLLECTIONS = {
+    name: frozenset(path for path in PLAN_LABELS if path.startswith(f"{name}."))
+    for name in {path.partition(".")[0] for path in PLAN_LABELS if "." in path}
+}
 NECESSITY = "Nodig voor het onderzoek; niet op minder ingrijpende wijze te verkrijgen"
 WIJKTEAM = Claim("wmo-onderzoek", "WMO-2.3.2", NECESSITY)
 # What the college holds under the Jeugdwet is asked for the Wmo with the resident's consent.
@@ -277,6 +282,7 @@ class Shard:
             "anchor": "",
             "fields": (("own_words", category),),
             "process": process,
+            "collections": COLLECTIONS,
         }
         return CommandWalk(**(facts | changes))
 
