@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 TOPIC: Final = DisclosureDecided.TOPIC
 SEAL: Final = "R26"
+SUBSCRIBE: Final = "SUBSCRIBE"
 # What the resident reads of a question about a right: whatever the answer, nothing was given.
 ONLY_ASKED: Final = "Iemand vroeg of een medewerker uw gegevens mag zien of gebruiken. Er is niets gegeven."
 # What is left of the sealed words of a decision once they are erased.
@@ -118,14 +119,22 @@ class DecisionReader:
             resident_pseudonym=self._log_pseudonym(event.resident) if event.resident else "",
         )
 
-    def for_resident(self, row: Row) -> Decision:
-        """Return the decision as the resident may know it."""
-        whole = self.for_officer(row)
-        if SEAL not in whole.rules:
-            return whole
+    def changes(self, row: Row) -> frozenset[str]:
+        """Return the collections whose change was delivered, or kept from who subscribed; else none."""
+        clear, _, _ = self._codec.decode_clear(row.state, stream=row.stream, topic=row.topic)
+        if clear["action"] != SUBSCRIBE:
+            return frozenset()
         event = self.event(row)
-        verdict, _ = verdict_of(event, self._registers.at(event.facts_position))
-        return _without_seal(whole, verdict)
+        return frozenset(map(_collection, (*event.released, *event.withheld))) - {""}
+
+    def for_resident(self, row: Row, hidden: frozenset[str] = frozenset()) -> Decision:
+        """Return the decision as the resident may know it; `hidden` is sealed to who reads it."""
+        whole = self.for_officer(row)
+        if SEAL in whole.rules:
+            event = self.event(row)
+            verdict, _ = verdict_of(event, self._registers.at(event.facts_position))
+            whole = _without_seal(whole, verdict)
+        return _without_places(whole, hidden)
 
     def _written(self, row: Row, asked: Asked) -> frozenset[str]:
         """Return the names of what a command writes, without their places; of all else, none is opened."""
@@ -147,6 +156,24 @@ class DecisionReader:
         """Return a decision without its sealed words, whether they were erased or not."""
         clear, _, _ = self._codec.decode_clear(row.state, stream=row.stream, topic=row.topic)
         return msgspec.convert({"resident": "", **_ERASED, **clear}, DisclosureDecided)
+
+
+def _collection(name: str) -> str:
+    path, _, _ = name.partition("[")
+    collection, inside, _ = path.partition(".")
+    return collection if inside else ""
+
+
+def _without_places(whole: Decision, hidden: frozenset[str]) -> Decision:
+    # Of what, and from whom, there was something: of a collection that is not there nothing is.
+    def told(names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(
+            dict.fromkeys(name.partition("[")[0] if _collection(name) in hidden else name for name in names)
+        )
+
+    return replace(
+        whole, released_fields=told(whole.released_fields), withheld_fields=told(whole.withheld_fields)
+    )
 
 
 def _without_seal(whole: Decision, verdict: Verdict) -> Decision:

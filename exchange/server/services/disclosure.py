@@ -1,7 +1,8 @@
 """DisclosureService: who asked what of a resident's data, and what was decided, for the resident (GDPR 15).
 
 Promises: judged first, paged after; what was decided after this very question is not on its pages, nor what
-is not told to the resident's side yet, or ever.
+is not told to the resident's side yet, or ever. Seals are looked at anew for each page: the delivery of a
+change in what is sealed to who reads is on none, whenever the token was given.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ async def list_disclosures(call: Call, request: pb.ListDisclosuresRequest) -> pb
         labels=_LABELS,
         groups=of_origin(_LABELS, KEEPER_OF_THE_LOG),
         capture=asked_by(caller),
+        collections=call.house.plan_groups.collections,
     )
     answer = pb.ListDisclosuresResponse(
         decision_id=outcome.decision_id, withheld_fields=outcome.withheld_paths
@@ -65,6 +67,7 @@ async def list_disclosures(call: Call, request: pb.ListDisclosuresRequest) -> pb
         organisation=outcome.captured,
         caller=caller,
         now=call.now,
+        hidden=outcome.hidden,
     )
     rows, last, more = await asyncio.get_running_loop().run_in_executor(call.house.pool, page)
     copies = copies_of(pb.Disclosure.DESCRIPTOR)
@@ -89,6 +92,7 @@ def _page(
     organisation: str,
     caller: Caller,
     now: datetime,
+    hidden: frozenset[str],
 ) -> tuple[list[Decision], int, bool]:
     """Return rows, the version of the last one, and whether there are more below it."""
     found: list[Row] = []
@@ -100,6 +104,7 @@ def _page(
             if row.topic == TOPIC
             and row.position < position
             and not decisions.kept_from(row, caller, now)
+            and not (hidden and hidden & decisions.changes(row))
             and organisation in {"", decisions.for_resident(row).organisation}
         ]
         if len(found) > size or len(page) <= size:
@@ -107,7 +112,7 @@ def _page(
         before = page[-1].version
     shown = found[:size]
     last = shown[-1].version if shown else 0
-    return [decisions.for_resident(row) for row in shown], last, len(found) > size
+    return [decisions.for_resident(row, hidden) for row in shown], last, len(found) > size
 
 
 RPCS: Final[Mapping[str, Unary]] = {

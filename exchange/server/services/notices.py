@@ -2,6 +2,8 @@
 
 Promises: what is on a page counts as told in the commit of the question, before the page leaves; what is kept
 from a representative is on none of his pages and in none of his tokens; a deferred notice comes by itself.
+Seals are looked at anew for each page, and again in the commit of its question: a notice of what is sealed to
+who reads is not told, and stays to be executed.
 Source: GDPR 12(1), 14(5), 34; Wmo 2015 5.2.6, 5.3.1; CJEU C-579/21.
 """
 
@@ -15,6 +17,7 @@ from exchange.domain import stream_of
 from exchange.domain.disclosure import ObligationExecuted
 from exchange.domain.obligations import NOTICES, Duty, DutyOutcome
 from exchange.pipeline.elements import KEEPER_OF_THE_LOG, of_origin
+from exchange.pipeline.sealed import hidden_collections, sealed_paths
 from exchange.pipeline.walk import Steps
 from exchange.server.contract.copies import copies_of
 from exchange.server.contract.decisions import DecisionReader
@@ -27,6 +30,7 @@ from exchange.v1 import disclosure_service_pb2 as pb
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from exchange.domain.resident import ResidentState
     from exchange.pipeline.walk import View
     from exchange.projections.obligations import Obligation
     from exchange.server.house import Call
@@ -51,6 +55,7 @@ class Told:
     purpose: str
     explanation: str
     told_time: datetime | None
+    about: frozenset[str]  # collections of the plan of whose change it tells
 
 
 async def list_notices(call: Call, request: pb.ListNoticesRequest) -> pb.ListNoticesResponse:
@@ -66,9 +71,12 @@ async def list_notices(call: Call, request: pb.ListNoticesRequest) -> pb.ListNot
     bound = case is not None and bool(caller.resident) and caller.resident == case.resident
     resident = case.resident if bound else ""
     notices, last = await loop.run_in_executor(call.house.pool, _notices, call, resident, before, size)
+    shown: list[Told] = []
 
-    def tell(_view: View) -> Steps:
-        events = tuple(_executed(call, resident, one) for one in notices if _is_new(one))
+    def tell(view: View) -> Steps:
+        hidden = _hidden(call, view.state(stream_of("resident", resident))) if resident else frozenset()
+        shown[:] = [one for one in notices if one.about.isdisjoint(hidden)]
+        events = tuple(_executed(call, resident, one) for one in shown if _is_new(one))
         return Steps(((disclosure_stream(resident), events),) if events else ())
 
     outcome = await read(
@@ -83,7 +91,7 @@ async def list_notices(call: Call, request: pb.ListNoticesRequest) -> pb.ListNot
     answer = pb.ListNoticesResponse(decision_id=outcome.decision_id)
     copies = copies_of(pb.Notice.DESCRIPTOR)
     leaves = [path.partition(".")[2] for path in given_paths(outcome)]
-    for one in notices:
+    for one in shown:
         told = answer.notices.add()
         for leaf in leaves:
             copies[leaf](one, told)
@@ -98,6 +106,7 @@ def _notices(call: Call, resident: str, before: int, size: int) -> tuple[list[To
         return [], 0
     parts = call.house.parts
     reader = DecisionReader(parts.codec, parts.register, parts.log_pseudonym)
+    hidden = _hidden(call, parts.loader.load(stream_of("resident", resident)).state)
     found: list[Told] = []
     while True:
         rows = parts.obligations.of_stream(disclosure_stream(resident), before, size + len(TOLD), TOLD)
@@ -105,7 +114,11 @@ def _notices(call: Call, resident: str, before: int, size: int) -> tuple[list[To
         # The last decision of a full look may have more duties than were looked at: next time.
         cut = rows[-1].position if more else 0
         for position in dict.fromkeys(row.position for row in rows if row.position > cut):
-            told = _of_decision(call, reader, [row for row in rows if row.position == position])
+            told = [
+                one
+                for one in _of_decision(call, reader, [row for row in rows if row.position == position])
+                if one.about.isdisjoint(hidden)
+            ]
             if found and len(found) + len(told) > size:
                 return found, before
             found += told
@@ -119,7 +132,7 @@ def _of_decision(call: Call, reader: DecisionReader, duties: list[Obligation]) -
     (row,) = parts.reader.page(duties[0].position - 1, 1)
     if reader.kept_from(row, call.caller, call.now):
         return []
-    decision = reader.for_resident(row)
+    decision, about = reader.for_resident(row), reader.changes(row)
     return [
         Told(
             row=duty,
@@ -131,9 +144,15 @@ def _of_decision(call: Call, reader: DecisionReader, duties: list[Obligation]) -
             purpose=decision.purpose,
             explanation=decision.explanation,
             told_time=duty.executed_by_now(call.now),
+            about=about,
         )
         for duty in duties
     ]
+
+
+def _hidden(call: Call, resident: ResidentState | None) -> frozenset[str]:
+    """Return the collections of the plan that are sealed to who asks."""
+    return hidden_collections(call.house.plan_groups.collections, sealed_paths(resident, call.caller, ""))
 
 
 def _is_new(one: Told) -> bool:
