@@ -6,8 +6,9 @@ named readers see and decide on. The record of the decision alone knows of the s
 
 Time: a question takes the same steps where nothing is sealed. A command does not: of a resident who has no
 seal at all it is decided on the very state, so that the common command pays nothing; of who has one it is
-decided on a copy, a few microseconds more, for named readers as for others. Commands of a group are answered
-together, after a commit that takes milliseconds; nothing promises that nobody can measure it.
+decided on a copy, some ten microseconds more, for named readers as for others; where leaves are sealed one by
+one, two for each element of theirs as well. Commands of a group are answered together, after a commit that
+takes milliseconds; nothing promises that nobody can measure it.
 Source: GDPR 32; the gate's design section 5 (uniform absence).
 """
 
@@ -15,10 +16,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from exchange.domain import stream_of
 from exchange.domain.kernel import with_changes
 from exchange.domain.limits.seals import Seal
 from exchange.domain.plan import as_seen
+from exchange.pipeline.facts import PLAN_PREFIX, RESIDENT_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 NOTHING_SEALED: Final[frozenset[str]] = frozenset()
 # Who does not see the goals does not see either that a support serves goals he does not see.
 NAMED_BY: Final[Mapping[str, tuple[str, ...]]] = {"goals.goal_id": ("supports.goal_ids",)}
-PLAN_PREFIX: Final = stream_of("plan", "")
 # As many as most residents who have seals have.
 DECOYS: Final = (Seal("", tuple(f"decoy.{number}" for number in range(2)), (), ()),) * 2
 
@@ -46,7 +46,7 @@ class Sight(NamedTuple):
 
 def sight_of(walk: ReadWalk | EvaluationWalk, view: View, subject: Subject, standing: Standing) -> Sight:
     """Take out of sight what is sealed to the caller."""
-    resident = view.state(stream_of("resident", subject.resident)) if subject.resident else None
+    resident = view.state(RESIDENT_PREFIX + subject.resident) if subject.resident else None
     sealed = sealed_paths(resident, walk.caller, standing.role)
     hidden = hidden_collections(walk.collections, sealed)
     # Leaves stay as they are: the gate judges them one by one, and nothing sealed is copied.
@@ -57,7 +57,7 @@ def sight_of(walk: ReadWalk | EvaluationWalk, view: View, subject: Subject, stan
 
 def decided_on(walk: CommandWalk, view: View, subject: Subject, standing: Standing) -> View:
     """Return what a command is decided on: sealed collections are empty in it, other sealed leaves blank."""
-    resident = view.state(stream_of("resident", subject.resident)) if subject.resident else None
+    resident = view.state(RESIDENT_PREFIX + subject.resident) if subject.resident else None
     if resident is None or not resident.seals:
         return view
     sealed = sealed_paths(resident, walk.caller, standing.role)

@@ -110,84 +110,72 @@ def plans(town: Town) -> tuple[Plan, Plan]:
     return holding, without
 
 
+AGREES = {"outcome": plan_pb2.AGREEMENT_OUTCOME_AGREED, "remarks": "Zo is het goed."}
+GOAL = {
+    "own_words": "Naar buiten.",
+    "desired_effect": "rust",
+    "life_domain": pb.LIFE_DOMAIN_HOUSING,
+    "target_date": DAY,
+}
+SITUATION = {
+    "life_domain": pb.LIFE_DOMAIN_HOUSING,
+    "description": "Woont bij haar zus.",
+    "score": 2,
+    "judge_date": "2026-03-02",
+}
+SOLVED = {
+    "kind": plan_pb2.CONVERSATION_KIND_FIRST,
+    "hold_date": "2026-03-02",
+    "outcome": plan_pb2.CONVERSATION_OUTCOME_SOLVED_IN_GENERAL_SERVICES,
+    "summary": "Opgelost.",
+}
+LENS = {"law": pb.LAW_WMO_2015, "finding": plan_pb2.LENS_FINDING_FITS, "reason": "Begeleiding past."}
+REPORT = {
+    "life_domains": [pb.LIFE_DOMAIN_HOUSING],
+    "own_words": "Het lukt niet.",
+    "desk": "wijkteam-oost",
+}
+ACCORDING_TO_PLAN = plan_pb2.STOP_REASON_ACCORDING_TO_PLAN
+
+
+def orders(holding: Plan, plan: Plan) -> list[tuple[str, str, dict[str, Any]]]:
+    """Return who commands what, in this order; ids are those of what one of the plans holds."""
+    support = {"support_id": holding.support_id}
+    number = {"assignment_number": "123456", "assign_date": DAY}
+    choice = {"kind": plan_pb2.SUPPORT_KIND_OWN_NETWORK, "start_date": DAY, "goal_ids": [holding.goal_id]}
+    return [
+        ("burger-1", "agree_to_plan", AGREES),
+        ("w-second", "request_support", choice),
+        ("w-second", "assign_support", support | number),
+        ("w-second", "start_support", support | {"care_start_date": DAY}),
+        ("w-second", "stop_support", support | {"care_end_date": DAY, "reason": ACCORDING_TO_PLAN}),
+        ("stranger", "set_goal", GOAL),
+        ("w-second", "set_goal", GOAL | {"expected_version": plan.version - 1}),
+        ("w-second", "assess_lens", LENS),
+        ("w-second", "record_conversation", SOLVED),
+        ("w-second", "set_goal", GOAL),
+        ("w-second", "receive_report", REPORT | {"resident": plan.story.pseudonym}),
+        ("w-second", "describe_situation", SITUATION),
+        ("w-second", "set_goal", GOAL),
+        ("burger-1", "agree_to_plan", AGREES | {"outcome": DISAGREED}),
+    ]
+
+
 def test_no_command_tells_what_is_sealed(plans: tuple[Plan, Plan]) -> None:
-    told: list[list[Any]] = []
-    for plan in plans:
-        agreeing = {"outcome": plan_pb2.AGREEMENT_OUTCOME_AGREED, "remarks": "Zo is het goed."}
-        support = {"support_id": plans[0].support_id}
-        choice = {
-            "kind": plan_pb2.SUPPORT_KIND_OWN_NETWORK,
-            "start_date": DAY,
-            "goal_ids": [plans[0].goal_id],
-        }
-        goal = {
-            "own_words": "Naar buiten.",
-            "desired_effect": "rust",
-            "life_domain": pb.LIFE_DOMAIN_HOUSING,
-            "target_date": DAY,
-        }
-        situation = {
-            "life_domain": pb.LIFE_DOMAIN_HOUSING,
-            "description": "Woont bij haar zus.",
-            "score": 2,
-            "judge_date": "2026-03-02",
-        }
-        conversation = {
-            "kind": plan_pb2.CONVERSATION_KIND_FIRST,
-            "hold_date": "2026-03-02",
-            "outcome": plan_pb2.CONVERSATION_OUTCOME_SOLVED_IN_GENERAL_SERVICES,
-            "summary": "Opgelost.",
-        }
-        lens = {
-            "law": pb.LAW_WMO_2015,
-            "finding": plan_pb2.LENS_FINDING_FITS,
-            "reason": "Begeleiding past.",
-        }
-        report = {
-            "resident": plan.story.pseudonym,
-            "life_domains": [pb.LIFE_DOMAIN_HOUSING],
-            "own_words": "Het lukt niet.",
-            "desk": "wijkteam-oost",
-        }
-        stale = {"expected_version": plan.version - 1}
-        told.append(
-            [
-                plan.told("burger-1", "agree_to_plan", **agreeing),
-                plan.told("w-second", "request_support", **choice),
-                plan.told(
-                    "w-second", "assign_support", **support, assignment_number="123456", assign_date=DAY
-                ),
-                plan.told("w-second", "start_support", **support, care_start_date=DAY),
-                plan.told(
-                    "w-second",
-                    "stop_support",
-                    **support,
-                    care_end_date=DAY,
-                    reason=plan_pb2.STOP_REASON_ACCORDING_TO_PLAN,
-                ),
-                plan.told("stranger", "set_goal", **goal),
-                plan.told("w-second", "set_goal", **(goal | stale)),
-                plan.told("w-second", "assess_lens", **lens),
-                plan.told("w-second", "record_conversation", **conversation),
-                plan.told("w-second", "set_goal", **goal),
-                plan.told("w-second", "receive_report", **report),
-                plan.told("w-second", "describe_situation", **situation),
-                plan.told("w-second", "set_goal", **goal),
-                plan.told("burger-1", "agree_to_plan", **(agreeing | {"outcome": DISAGREED})),
-            ]
-        )
+    holding, _ = plans
+    told = [[plan.told(who, name, **said) for who, name, said in orders(holding, plan)] for plan in plans]
     assert told[0] == told[1]
-    rules = [one.rule for one in told[0] if isinstance(one, errors.Refusal)]
-    assert rules == [
+    refusals = [one for one in told[0] if isinstance(one, errors.Refusal)]
+    unknown = ["SUPPORT_UNKNOWN"] * 3
+    assert [one.rule or one.reason for one in refusals] == [
         "NO_GOAL",
         "GOAL_UNKNOWN",
-        *["SUPPORT_UNKNOWN"] * 3,
-        "",
-        "",
+        *unknown,
+        "ACCESS_DENIED",
+        "VERSION_CONFLICT",
         "PLAN_CLOSED",
     ]
     # Nothing of what was hidden was lost by it.
-    holding, _ = plans
     reader = holding.client("w-reader").plan.get_plan(
         claim=INVESTIGATE,
         plan_id=holding.story.plan_id,
