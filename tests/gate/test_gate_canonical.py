@@ -142,7 +142,8 @@ def test_a_successor_ends_the_other_on_its_first_day() -> None:
     assert found.version == 2
     with pytest.raises(RegisterInvalid) as refused:
         Register([second])
-    assert refused.value.metadata["key"] == "succeeds"
+    assert refused.value.metadata == {"file": "", "entry": ENTRY.id, "key": "succeeds"}
+    assert refused.value.message == "it succeeds a version that is not there"
     with pytest.raises(RegisterInvalid):
         Register([ENTRY, replace(second, succeeds=0)])
 
