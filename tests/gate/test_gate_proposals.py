@@ -78,6 +78,25 @@ def test_two_versions_that_share_a_number_are_named() -> None:
     assert [one.id for one in entries_of_text(TABLE + renamed)] == [ENTRY.id, "WMO-OTHER"]
 
 
+APPROVES = "a register entry is refused: who approves a proposal does so himself; leave the key out"
+EARLIER = "a register entry is refused: an earlier version is asked"
+
+
+@pytest.mark.parametrize(
+    ("line", "key", "sentence"),
+    [
+        ('approved_by = ["een", "twee"]', "approved_by", APPROVES),
+        ('approved_by = ["een"]', "approved_by", APPROVES),
+        ("succeeds = 1", "succeeds", EARLIER),
+        ("succeeds = 2", "succeeds", EARLIER),
+    ],
+)
+def test_a_proposal_names_no_approvers_and_succeeds_only_what_went_before(
+    line: str, key: str, sentence: str
+) -> None:
+    assert told(refused(entry_of_text, f"{TEXT}{line}\n", "new.toml"), "new.toml", ENTRY.id, key) == sentence
+
+
 def key_of(parts: int) -> str:
     return ".".join(f"a{number}" for number in range(parts))
 
