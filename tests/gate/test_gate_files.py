@@ -6,6 +6,7 @@ import errno
 import importlib.util
 import json
 import os
+from pathlib import Path, PosixPath
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,7 +16,6 @@ from exchange.gate import cases
 from exchange.gate.model import Facts
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from types import ModuleType
 
 LONG = "x" * 300
@@ -38,6 +38,29 @@ def test_a_file_that_cannot_be_had_is_named(tmp_path: Path) -> None:
         "the case file cannot be opened",
         {"file": LONG, "reason": os.strerror(errno.ENAMETOOLONG), "case": "", "key": ""},
     )
+
+
+class NeverRead(PosixPath):
+    """A file that tells its size, and breaks the test when it is read."""
+
+    def read_bytes(self) -> bytes:
+        raise AssertionError("what is too large was read")
+
+
+def test_what_is_too_large_is_not_read(tmp_path: Path) -> None:
+    file = NeverRead(tmp_path / "large.json")
+    with file.open("wb") as written:
+        written.truncate(cases.FILE_BYTES_MAX + 1)
+    assert refused(file) == ("the case file is too large", {"case": "", "key": ""})
+
+
+@pytest.mark.parametrize("case_id", ["", " ", "\t\n"])
+def test_an_id_says_something(tmp_path: Path, case_id: str) -> None:
+    file = tmp_path / "cases.json"
+    file.write_text(json.dumps([{"id": case_id, "facts": {}}]), encoding="utf-8")
+    sentence, place = refused(file)
+    assert sentence == "a case is refused: a text that says something is asked"
+    assert place["key"] == "id"
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16-le", "utf-16-be"])
