@@ -163,7 +163,9 @@ def main(arguments: list[str]) -> int:
         copy(PLACE)
         command = [str(MUTMUT), "run", *(f"exchange.gate.{room}.*" for room in rooms)]
         if subprocess.run(command, cwd=PLACE, check=False).returncode:  # noqa: S603 -- rooms that are there
-            sys.stderr.write("mutmut could not run: the tests have to pass on the copy first\n")
+            sys.stderr.write(
+                "mutmut could not run: the copy fails its tests, or a room has nothing to change\n"
+            )
             return 2
     found = states(mutmut("results", "--all", "true").stdout)
     found = {mutant: state for mutant, state in found.items() if not rooms or room_of(mutant) in rooms}
