@@ -71,9 +71,11 @@ def toml_of(text: str, place: str) -> dict[str, Any]:
     """
     parts = 0
     for piece in text.split("."):
-        parts = parts + 1 if _could_be_part(piece) else 0
+        parts += 1
         if parts > KEY_PARTS_MAX:
             raise RegisterInvalid("a key has too many parts", file=place, entry="", key="")
+        # What is no part alone ends one key, and may begin the next.
+        parts = parts if _could_be_part(piece) else 1
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:

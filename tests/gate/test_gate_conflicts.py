@@ -52,6 +52,7 @@ WORDS = {
     "yes as a courtesy": ((replace(YES, kind="ASSENT"),), False),
     "yes for something else": ((replace(YES, purposes=frozenset({"wgs-plan"})),), False),
     "yes to somebody else": ((replace(YES, recipients=frozenset({OTHER_CARE})),), False),
+    "yes to exactly what is asked": ((replace(YES, categories=frozenset({"WMO-PLAN", "WONEN"})),), True),
     "yes to less": ((replace(YES, categories=frozenset({"WMO-PLAN"})),), False),
     "asked": ((replace(YES, state="REQUESTED"),), False),
     "no": ((replace(YES, state="REFUSED"),), False),
