@@ -32,6 +32,7 @@ class Caller:
     mutual_tls: bool
     resident: str = ""
     authenticated_at: int = 0  # seconds since 1970 at which the person showed both factors; 0 is unknown
+    operator: bool = False  # the organisation is the municipality that runs this exchange
 
     @property
     def recipient_id(self) -> str:
