@@ -690,7 +690,7 @@ class RecordDeterminationRequest(_message.Message):
     """Only for this recorded representative, which goes before what is about all; empty is for whoever asks."""
     @_builtins.property
     def claim(self) -> _common_pb2.Claim:
-        """On what ground: WEIGH-24."""
+        """On what ground: WEIGH-24; FG-WATCH-39 for what the operator's officer writes down about a staff member's name."""
 
     def __init__(
         self,

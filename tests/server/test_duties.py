@@ -224,7 +224,7 @@ def test_notices_are_for_this_resident_only(town: Town, story: Story, broken: An
     assert list(notices(other).notices) == []
     with pytest.raises(errors.Denied) as refused:
         other.resident().disclosure.list_notices(claim=ACCESS, case_id=story.case_id, fields=NOTICE_FIELDS)
-    assert refused.value.rules == ("R01",), "as about nobody"
+    assert refused.value.rules == ("R21",), "as about nobody"
     found = of_decision(town, broken.decision_id)["NOTIFY-SUBJECT"]
     assert not found.HasField("execute_time"), "a refused question tells nobody anything"
 

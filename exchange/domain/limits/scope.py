@@ -12,6 +12,7 @@ from exchange.domain.values import COLLEGE_PREFIX, Author, Purpose
 from exchange.errors import RuleBroken
 
 RECIPIENT_SEPARATOR: Final = "/"
+OFFICER_TASK: Final = "fg"
 TASKS_THAT_PROTECT: Final = frozenset({"veilig-thuis", "crisisdienst"})
 
 
@@ -22,6 +23,18 @@ def refuse_but_college(author: Author) -> None:
     """
     if not author.is_college:
         raise RuleBroken("only a college does this", rule="NOT_THE_COLLEGE")
+
+
+def refuse_but_weighers(author: Author, *, names_staff: bool) -> None:
+    """Refuse who does not weigh. Raises RuleBroken.
+
+    A college decides, as the controller. Whether the resident is told a staff member's name is about the very
+    people who work on the case: there the operator's officer may write down what the college decided, for the
+    resident turns to him (GDPR 38(4)). In all else he advises and decides nothing (38(6), 39).
+    """
+    if names_staff and author.operator and author.task == OFFICER_TASK:
+        return
+    refuse_but_college(author)
 
 
 def refuse_other_college(author: Author, recipient: str) -> None:
