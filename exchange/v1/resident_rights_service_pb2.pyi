@@ -197,7 +197,7 @@ class LiftSealRequest(_message.Message):
     case_id: _builtins.str
     """The case."""
     seal_id: _builtins.str
-    """Name of the seal: the proposal that set it."""
+    """Name of the seal: the proposal that set it. That there is one is sealed itself, so it counts as personal."""
     reason: _builtins.str
     """Why."""
     @_builtins.property
@@ -264,7 +264,7 @@ class ConfirmSealRequest(_message.Message):
     case_id: _builtins.str
     """The case."""
     proposal_id: _builtins.str
-    """The proposal."""
+    """The proposal. That there is one is sealed itself, so it counts as personal."""
     @_builtins.property
     def claim(self) -> _common_pb2.Claim:
         """On what ground: SEAL-32."""
