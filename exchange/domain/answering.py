@@ -1,7 +1,9 @@
 """One process over two streams: an answer to a consent, and the dispute it makes between two holders.
 
 Promises: a no of one holder of authority against the yes of another is recorded as a dispute in the same
-commit, and ends nothing the other said; withdrawing still withdraws; the resident's own word makes none.
+commit, and ends nothing the other said; withdrawing still withdraws, but not what the other gave once
+somebody decided that his word counts; who gave a consent always withdraws it; the resident's own word makes
+no dispute.
 Source: BW 1:245, 1:253a; GDPR 7(3); the gate's design section 6.
 """
 
@@ -9,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 from exchange.domain.consent import CONSENT, ConsentState, GiveConsent, RefuseConsent, WithdrawConsent
 from exchange.domain.kernel import Events, stream_of
-from exchange.domain.representation import DisputeAuthority
+from exchange.domain.representation import ContradictDecision, DisputeAuthority
 from exchange.domain.resident import RESIDENT, ResidentState
 from exchange.domain.values import ConsentStatus
 
@@ -32,6 +34,19 @@ def answer_consent(
     where the resident decides alone.
     """
     stream = stream_of(CONSENT.name, consent.consent_id)
+    put_aside = put_aside_by(order, consent, resident)
+    if put_aside and resident is not None:
+        contradiction = ContradictDecision(
+            now=order.now,
+            author=order.author,
+            dispute_id=dispute_id,
+            consent_id=consent.consent_id,
+            purpose=consent.purpose,
+            yes_by=put_aside[0],
+            no_by=put_aside[1],
+        )
+        said = RESIDENT.decide(contradiction, resident)
+        return ((stream, ()), (stream_of(RESIDENT.name, resident.resident), said))
     against = _contradicted(order, consent, others, holders)
     if against is None or resident is None:
         return ((stream, CONSENT.decide(order, consent)),)
@@ -53,6 +68,22 @@ def answer_consent(
         (stream, events),
         (stream_of(RESIDENT.name, resident.resident), RESIDENT.decide(dispute, resident)),
     )
+
+
+def put_aside_by(
+    order: Answer, consent: ConsentState, resident: ResidentState | None
+) -> tuple[str, str] | None:
+    """Return (whose yes stands, who takes it back in vain), or None where a withdrawal withdraws.
+
+    In vain is: he did not give it, and somebody decided that his word does not count in this.
+    """
+    if not isinstance(order, WithdrawConsent) or consent.state != ConsentStatus.GIVEN or resident is None:
+        return None
+    speaker = order.authority
+    if not consent.authority or speaker in consent.authority:
+        return None
+    overruled = (consent.purpose, speaker) in resident.representation.overruled
+    return (consent.authority[0], speaker) if overruled else None
 
 
 def _contradicted(

@@ -167,7 +167,10 @@ class ConfirmPurge(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecuteObligation(AuthoredCommand):
-    """Record how a duty was executed. `duties` and `decided_for` are those of the recorded decision."""
+    """Record how a duty was executed. `duties` and `decided_for` are those of the recorded decision.
+
+    `ended` are those of its duties that were executed before.
+    """
 
     resident: str
     decision_id: str
@@ -177,6 +180,7 @@ class ExecuteObligation(AuthoredCommand):
     outcome: str
     how: str
     remark: str = ""
+    ended: frozenset[str] = frozenset()
 
 
 # --- state ------------------------------------------------------------------------------------------
@@ -287,6 +291,11 @@ def _execute_obligation(command: ExecuteObligation, _state: DisclosureState | No
     himself = (author.oin, author.professional) == (decided_for.oin, decided_for.professional)
     if himself and outcome != DutyOutcome.OBJECTION_RECORDED:
         raise RuleBroken("a duty is executed by somebody else than who caused it", rule="SAME_PERSON")
+    if command.obligation in command.ended:
+        # An objection stands by itself: it needs no duty to end.
+        if outcome == DutyOutcome.OBJECTION_RECORDED:
+            return ()
+        raise RuleBroken("this duty was ended before: read how in the list", rule="ALREADY_REVIEWED")
     executed = ObligationExecuted(
         resident=command.resident,
         decision_id=command.decision_id,

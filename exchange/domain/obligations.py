@@ -22,8 +22,9 @@ COMMAND: Final = "COMMAND"
 SAFETY_TASK: Final = "veilig-thuis"
 SAFETY_PURPOSE: Final = "vt-onderzoek"
 SEAL_BASIS: Final = "SEAL-32"
-# What the proposal of a seal writes, and no other command: it is known by these on whatever basis it came.
+# What the commands about seals write, and no other: they are known by these on whatever basis they came.
 SEAL_FIELDS: Final = frozenset({"paths", "readers"})
+SEAL_NAMES: Final = frozenset({"seal_id", "proposal_id"})
 TTL: Final = timedelta(minutes=60)
 DEFERRAL: Final = timedelta(weeks=4)
 
@@ -153,8 +154,9 @@ def is_about_seal(asked: Asked, fields: Collection[str] = ()) -> bool:
 
     `fields` are the names of what the command writes. That there is a seal is sealed itself (GDPR 32).
     """
+    written = frozenset(fields)
     return asked.action in {COMMAND, EVALUATE} and (
-        asked.legal_basis == SEAL_BASIS or frozenset(fields) >= SEAL_FIELDS
+        asked.legal_basis == SEAL_BASIS or written >= SEAL_FIELDS or not written.isdisjoint(SEAL_NAMES)
     )
 
 

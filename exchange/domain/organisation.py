@@ -1,15 +1,25 @@
 """Organisations: joining, certificates, tasks and leaving.
 
 Promises: a certificate once revoked never works again; the operator keeps a working certificate and a task,
-so that nobody can lock the exchange from inside.
-Source: protos/exchange/v1/organisation_service.proto; GDPR 32.
+so that nobody can lock the exchange from inside; a task of the college is held by the operator, whose college
+it is, or under a mandate of it, and by nobody else, whatever an older version granted.
+Source: protos/exchange/v1/organisation_service.proto; GDPR 32; Awb 10:1-10:5 (mandate).
 """
 
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import ClassVar, Final
 
 from exchange.domain.kernel import Aggregate, Command, Event, Events, aggregate
-from exchange.domain.shape import hash_fault, oin_fault, refuse_faults, text_fault, token_fault, tokens_fault
+from exchange.domain.mandate import Mandate, as_fields, mandate_faults, refuse_unmandated, under_mandate
+from exchange.domain.shape import (
+    hash_fault,
+    oin_fault,
+    refuse_faults,
+    text_fault,
+    token_fault,
+    tokens_fault,
+)
 from exchange.errors import RuleBroken
 
 TASKS_MAX: Final = 20
@@ -21,7 +31,10 @@ CERTIFICATES_MAX: Final = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JoinOrganisation(Command):
-    """Register an organisation. Thumbprint (SHA-256) and key (Ed25519) are 32 bytes in hexadecimal."""
+    """Register an organisation. Thumbprint (SHA-256) and key (Ed25519) are 32 bytes in hexadecimal.
+
+    The mandate is for the college's tasks among those named, and for no others.
+    """
 
     oin: str
     name: str
@@ -29,6 +42,7 @@ class JoinOrganisation(Command):
     certificate_thumbprint: str
     signing_key: str
     operator: bool = False
+    mandate: Mandate | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +62,10 @@ class RevokeCertificate(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrantTask(Command):
-    """Grant a task."""
+    """Grant a task; one of the college to another than the operator under a mandate, which this may renew."""
 
     task: str
+    mandate: Mandate | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,15 +85,18 @@ class LeaveOrganisation(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrganisationJoined(Event):
-    """An organisation takes part."""
+    """An organisation takes part. No day of a mandate is no mandate."""
 
-    TOPIC: ClassVar[str] = "organisation.joined.v1"
+    TOPIC: ClassVar[str] = "organisation.joined.v2"
     oin: str
     name: str
     tasks: tuple[str, ...]
     certificate_thumbprint: str
     signing_key: str
     operator: bool
+    mandate_reference: str
+    mandate_day: date | None
+    mandate_text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,11 +120,14 @@ class CertificateRevoked(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskGranted(Event):
-    """The organisation is a recipient in one more task."""
+    """The organisation is a recipient in one more task. No day of a mandate is no mandate."""
 
-    TOPIC: ClassVar[str] = "organisation.task_granted.v1"
+    TOPIC: ClassVar[str] = "organisation.task_granted.v2"
     oin: str
     task: str
+    mandate_reference: str
+    mandate_day: date | None
+    mandate_text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +161,10 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class OrganisationState:
-    """An organisation as it stands. Certificates are in the order they came."""
+    """An organisation as it stands. Certificates are in the order they came.
+
+    `tasks` are those it holds: one of the college that was granted without a mandate is not among them.
+    """
 
     oin: str
     name: str
@@ -148,6 +172,7 @@ class OrganisationState:
     certificates: tuple[Certificate, ...]
     operator: bool = False
     left: bool = False
+    mandates: frozenset[tuple[str, Mandate]] = frozenset()  # each with its task
 
     def certificate(self, thumbprint: str) -> Certificate | None:
         """Return the certificate with this thumbprint, revoked or not."""
@@ -160,6 +185,7 @@ class OrganisationState:
 def _join(command: JoinOrganisation, state: OrganisationState | None) -> Events:
     if state is not None:
         raise RuleBroken("this organisation has joined before", rule="ALREADY_JOINED")
+    needing = under_mandate(command.tasks, operator=command.operator)
     refuse_faults(
         {
             "oin": oin_fault(command.oin),
@@ -167,8 +193,10 @@ def _join(command: JoinOrganisation, state: OrganisationState | None) -> Events:
             "tasks": tokens_fault(command.tasks, TASKS_MAX),
             "certificate_thumbprint": hash_fault(command.certificate_thumbprint),
             "signing_key": hash_fault(command.signing_key),
+            **mandate_faults(command.mandate, needing, command.now.date()),
         }
     )
+    refuse_unmandated(command.mandate, needing)
     joined = OrganisationJoined(
         oin=command.oin,
         name=command.name,
@@ -176,6 +204,7 @@ def _join(command: JoinOrganisation, state: OrganisationState | None) -> Events:
         certificate_thumbprint=command.certificate_thumbprint,
         signing_key=command.signing_key,
         operator=command.operator,
+        **as_fields(command.mandate),
     )
     return (joined,)
 
@@ -236,12 +265,21 @@ def _revoke_certificate(command: RevokeCertificate, state: OrganisationState | N
 
 def _grant_task(command: GrantTask, state: OrganisationState | None) -> Events:
     member = _present(state)
-    refuse_faults({"task": token_fault(command.task)})
+    needing = under_mandate((command.task,), operator=member.operator)
+    refuse_faults(
+        {
+            "task": token_fault(command.task),
+            **mandate_faults(command.mandate, needing, command.now.date()),
+        }
+    )
     if command.task in member.tasks:
-        return ()
-    if len(member.tasks) >= TASKS_MAX:
-        raise RuleBroken("this organisation has the most tasks it can have", rule="TASKS_FULL")
-    return (TaskGranted(oin=member.oin, task=command.task),)
+        if command.mandate is None or (command.task, command.mandate) in member.mandates:
+            return ()
+    else:
+        refuse_unmandated(command.mandate, needing)
+        if len(member.tasks) >= TASKS_MAX:
+            raise RuleBroken("this organisation has the most tasks it can have", rule="TASKS_FULL")
+    return (TaskGranted(oin=member.oin, task=command.task, **as_fields(command.mandate)),)
 
 
 def _end_task(command: EndTask, state: OrganisationState | None) -> Events:
@@ -264,12 +302,15 @@ def _leave(_command: LeaveOrganisation, state: OrganisationState | None) -> Even
 
 
 def _joined(_state: OrganisationState | None, event: OrganisationJoined) -> OrganisationState:
+    mandate, tasks = Mandate.read(event), frozenset(event.tasks)
+    under = under_mandate(tasks, operator=event.operator)
     return OrganisationState(
         oin=event.oin,
         name=event.name,
-        tasks=frozenset(event.tasks),
+        tasks=tasks - under if mandate is None else tasks,
         certificates=(Certificate(event.certificate_thumbprint, event.signing_key),),
         operator=event.operator,
+        mandates=frozenset() if mandate is None else frozenset((task, mandate) for task in under),
     )
 
 
@@ -287,11 +328,22 @@ def _certificate_revoked(state: OrganisationState, event: CertificateRevoked) ->
 
 
 def _task_granted(state: OrganisationState, event: TaskGranted) -> OrganisationState:
-    return replace(state, tasks=state.tasks | {event.task})
+    mandate = Mandate.read(event)
+    under = under_mandate((event.task,), operator=state.operator)
+    # Granted without a mandate before one was asked: it opens nothing until one is recorded.
+    if under and mandate is None:
+        return state
+    others = _other_mandates(state, event.task)
+    kept = others | {(task, mandate) for task in under if mandate is not None}
+    return replace(state, tasks=state.tasks | {event.task}, mandates=kept)
+
+
+def _other_mandates(state: OrganisationState, task: str) -> frozenset[tuple[str, Mandate]]:
+    return frozenset(one for one in state.mandates if one[0] != task)
 
 
 def _task_ended(state: OrganisationState, event: TaskEnded) -> OrganisationState:
-    return replace(state, tasks=state.tasks - {event.task})
+    return replace(state, tasks=state.tasks - {event.task}, mandates=_other_mandates(state, event.task))
 
 
 def _left(state: OrganisationState, _event: OrganisationLeft) -> OrganisationState:

@@ -206,7 +206,7 @@ def has_conflict(state: CaseState | None, oin: str, professional: str) -> bool:
 
 
 def record_conflict(command: RecordConflict, case: CaseState) -> Events:
-    """Record it, unless it is known: the person himself, a colleague of his organisation, or a college."""
+    """Record it, unless it is known: the person himself, a colleague, or the operator's college."""
     _refuse_others(command)
     refuse_faults(
         {
@@ -233,8 +233,9 @@ def record_conflict(command: RecordConflict, case: CaseState) -> Events:
 
 
 def _refuse_others(command: RecordConflict | EndConflict) -> None:
-    # No provider keeps another's people away, or lets one of the municipality come back.
-    if not command.author.is_college and command.author.oin != command.oin:
+    # No provider keeps another's people away or lets one of the municipality come back, nor does a body that
+    # acts for the college under a mandate: the municipality itself answers for all of them.
+    if not command.author.is_operators_college and command.author.oin != command.oin:
         raise RuleBroken("an organisation says this of its own people", rule="NOT_OWN_PEOPLE")
 
 
@@ -259,7 +260,7 @@ def end_conflict(command: EndConflict, case: CaseState) -> Events:
 
 
 def appoint_stand_in(command: AppointStandIn, case: CaseState) -> Events:
-    """Appoint one: by the person himself, or by whoever else of the organisation works on the case."""
+    """Appoint one: by the person himself, or by a colleague in that task who works on the case."""
     longest = command.start_time + timedelta(days=STAND_IN_DAYS_MAX)
     in_order = command.start_time < command.end_time <= longest and command.now < command.end_time
     refuse_faults(
@@ -279,6 +280,9 @@ def appoint_stand_in(command: AppointStandIn, case: CaseState) -> Events:
     # A mandate is given by the organisation that could do it itself (Awb 10:3): nobody lends another's place.
     if command.author.oin != command.oin:
         raise RuleBroken("an organisation appoints its own stand-ins", rule="NOT_ON_CASE")
+    # To each law its own task: who works for one lets nobody in to what is held for another.
+    if command.author.task != command.task:
+        raise RuleBroken("a stand-in is appointed in the task of who appoints", rule="OTHER_TASK")
     appointed = StandInAppointed(
         resident=case.resident,
         case_id=case.case_id,

@@ -6,7 +6,7 @@ Source: protos/exchange/v1 (names), Gemeentelijk Gegevensmodel (life domains), t
 (categories); Wmo 2015 article 1.1.1 and Participatiewet article 7 (care and work needs).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
@@ -210,16 +210,29 @@ class DisclosureOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """Who gives a command: the certificate's organisation, the token's task and opaque professional id."""
+    """Who gives a command: the certificate's organisation, the token's task and opaque professional id.
+
+    `operator` tells whether the organisation is the municipality that runs this exchange; who it is does not
+    hang on that, and what is not said is that it is not.
+    """
 
     oin: str
     task: str
     professional: str
+    operator: bool = field(default=False, compare=False)
 
     @property
     def is_college(self) -> bool:
-        """Tell whether this is a task of the municipality's executive."""
+        """Tell whether this is a task of the municipality's executive.
+
+        Nobody signs in with such a task but the operator, or a body under its mandate (`organisation.py`).
+        """
         return self.task.startswith(COLLEGE_PREFIX)
+
+    @property
+    def is_operators_college(self) -> bool:
+        """Tell whether this is that executive itself, and no body that acts for it under a mandate."""
+        return self.operator and self.is_college
 
     @property
     def is_provider(self) -> bool:

@@ -47,14 +47,17 @@ def missing_for_any_basis(facts: Facts) -> tuple[str, ...]:
 
 
 def missing_for_basis(facts: Facts, basis: LegalBasis) -> tuple[str, ...]:
-    """R01, GDPR 25 and 32: names of facts that the claimed basis needs and nobody established."""
+    """R01, GDPR 25 and 32: names of facts that the claimed basis needs and nobody established.
+
+    Of whom somebody asks about in a name that is not his own no age is needed: he is the wrong person (R21).
+    """
     missing: list[str] = []
     breaking_glass = basis.break_glass and facts.break_glass is not None
     if not facts.fields and not basis.fields_optional:
         missing.append("fields")
     if facts.case_relation is None and basis.case_relation_required and not breaking_glass:
         missing.append("case_relation")
-    person_judged = basis.subject_access
+    person_judged = basis.subject_access and (breaking_glass or not _speaks_as_another(facts))
     if basis.consent_kind:
         if facts.consent is MISSING:
             missing.append("consent")
@@ -127,7 +130,12 @@ def _speaks_unbound(facts: Facts, basis: LegalBasis) -> bool:
     if facts.recipient not in words.RESIDENT_SIDE:
         return False
     records = facts.recipient != "betrokkene" and basis.direction == "OBTAIN"
-    return not facts.speaks_for_self or (records and not facts.has_authority)
+    return _speaks_as_another(facts) or (records and not facts.has_authority)
+
+
+def _speaks_as_another(facts: Facts) -> bool:
+    """Tell whether who signed in as a resident, or as who represents him, is not the one he asks about."""
+    return facts.recipient in words.RESIDENT_SIDE and not facts.speaks_for_self
 
 
 def _youth_lets_see(facts: Facts) -> bool:

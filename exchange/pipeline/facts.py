@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from exchange.domain import stream_of
 from exchange.domain.limits.determinations import DeterminationKind, determined
 from exchange.domain.relations import has_conflict, relation_of
-from exchange.domain.representation import NOBODY_RECORDED, Representation, bound, capable_in, counts
+from exchange.domain.representation import (
+    NOBODY_RECORDED,
+    Representation,
+    bound,
+    capable_in,
+    counts,
+    given_by,
+)
 from exchange.domain.representation.words import SELF
 from exchange.domain.resident import age_at
 from exchange.domain.values import RESIDENT_TASK, Author, CaseRole, law_of_task
@@ -138,7 +145,7 @@ def standing_of(walk: Walk, view: View, subject: Subject) -> Standing:
     resident: ResidentState | None = (
         view.state(RESIDENT_PREFIX + subject.resident) if subject.resident else None
     )
-    records = () if caller.task != REPRESENTATIVE_TASK else _bound(walk, resident)
+    records = () if caller.task != REPRESENTATIVE_TASK else _bound(walk, view, resident)
     own_word = caller.task not in OWN_WORDS or (
         bool(caller.resident)
         and caller.resident == subject.resident
@@ -167,14 +174,20 @@ def standing_of(walk: Walk, view: View, subject: Subject) -> Standing:
     )
 
 
-def _bound(walk: Walk, resident: ResidentState | None) -> tuple[str, ...]:
-    """Return the records of who signed in as this resident's representative."""
+def _bound(walk: Walk, view: View, resident: ResidentState | None) -> tuple[str, ...]:
+    """Return the records of who signed in as this resident's representative.
+
+    What he gave he takes back, also after his record has ended (GDPR 7(3)).
+    """
     if resident is None:
         return ()
     caller = walk.caller
     who = Author(caller.organisation, caller.task, caller.professional)
     # He is known here as long as his record is in its period; whether he decides is another question.
     found = bound(resident.representation, who, walk.now.date(), shown=False)
+    if not found and getattr(walk, "takes_back", False) and walk.anchor.startswith(CONSENT_PREFIX):
+        consent = view.state(walk.anchor)
+        found = () if consent is None else given_by(resident.representation, who, consent.authority)
     return tuple(one.representative_id for one in found)
 
 

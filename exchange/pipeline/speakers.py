@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exchange.domain.representation import Spoken, bound, capable_in, counts
+from exchange.domain.representation import Spoken, bound, capable_in, counts, given_by
 from exchange.domain.representation.words import SELF, Matter
 from exchange.domain.resident import age_at
 from exchange.domain.values import RESIDENT_TASK, ConsentKind
@@ -17,6 +17,7 @@ from exchange.errors import RuleBroken
 from exchange.gate.representation import is_heard
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import date
 
     from exchange.domain.consent import ConsentState
@@ -32,15 +33,20 @@ def matters_of(purpose: str, *, consent_kind: str = "", access: bool = False) ->
     return frozenset({purpose, Matter.CARE if consent_kind == ConsentKind.CARE else Matter.CONSENT})
 
 
-def said_by(people: Representation, author: Author, representative_id: str, day: date) -> Spoken:
+def said_by(
+    people: Representation, author: Author, representative_id: str, authority: Collection[str], day: date
+) -> Spoken:
     """Return whose no or withdrawal this is; never fails, so that withdrawing never does (GDPR 7(3)).
 
-    A source that has grown old does not keep a representative from taking back.
+    A source that has grown old does not keep a representative from taking back, nor does it that his record
+    has ended where he gave the yes: `authority` names the records that show it.
     """
     if not author.is_residents_side:
-        record = people.find(representative_id) if representative_id else None
+        record = people.ever(representative_id) if representative_id else None
         return Spoken((SELF,)) if record is None else Spoken((record.relation,), (record.representative_id,))
-    records = () if author.task == RESIDENT_TASK else bound(people, author, day, shown=False)
+    if author.task == RESIDENT_TASK:
+        return Spoken((SELF,))
+    records = given_by(people, author, authority) or bound(people, author, day, shown=False)
     return Spoken((records[0].relation,), (records[0].representative_id,)) if records else Spoken((SELF,))
 
 

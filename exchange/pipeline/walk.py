@@ -32,6 +32,7 @@ class Caller:
     mutual_tls: bool
     resident: str = ""
     authenticated_at: int = 0  # seconds since 1970 at which the person showed both factors; 0 is unknown
+    operator: bool = False  # the organisation is the municipality that runs this exchange
 
     @property
     def recipient_id(self) -> str:
@@ -154,7 +155,8 @@ class EvaluationWalk:
     """A question about a right: may `caller` do this? Who asks it is `asker`; nothing is released.
 
     `evaluated` is the question as it was put, plain values for the record. `understood` tells whether the
-    exchange has a word for everything it names.
+    exchange has a word for everything it names. `takes_back` is that of the command it asks about: told "no"
+    beforehand, a screen would hide the very withdrawal that never fails.
     """
 
     rpc: str
@@ -171,6 +173,7 @@ class EvaluationWalk:
     allow_partial: bool = False
     relation: bool = True
     delivered_later: bool = False
+    takes_back: bool = False
     streams: tuple[str, ...] = ()
     collections: Mapping[str, frozenset[str]] = field(default_factory=dict)
     trace: str = ""

@@ -45,7 +45,7 @@ def claim_of(claim: common_pb2.Claim) -> Claim:
 
 def author_of(caller: Caller) -> Author:
     """Return who gives a command."""
-    return Author(caller.organisation, caller.task, caller.professional)
+    return Author(caller.organisation, caller.task, caller.professional, operator=caller.operator)
 
 
 def content_of(rpc: str, caller: Caller, request: Any) -> bytes:  # noqa: ANN401 -- any command's message

@@ -24,6 +24,11 @@ def _adding(topic: str, **unsaid: object) -> Upcast:
     return upcast
 
 
+_NO_MANDATE: Final[Mapping[str, object]] = {
+    "mandate_reference": "",
+    "mandate_day": None,
+    "mandate_text": "",
+}
 UPCASTS: Final[Mapping[str, Upcast]] = {
     "consent.requested.v1": _adding(
         "consent.requested.v2",
@@ -36,6 +41,9 @@ UPCASTS: Final[Mapping[str, Upcast]] = {
     # Then only the resident's own no was told apart from nobody's: whose it was is not known.
     "consent.refused.v1": _adding("consent.refused.v2", said_by="", authority=""),
     "consent.withdrawn.v1": _adding("consent.withdrawn.v2", said_by="", authority=""),
+    # Then a task of the college asked no mandate: without one nobody but the operator holds it any more.
+    "organisation.joined.v1": _adding("organisation.joined.v2", **_NO_MANDATE),
+    "organisation.task_granted.v1": _adding("organisation.task_granted.v2", **_NO_MANDATE),
     # A limit of before there were scopes was about everything, and there was one.
     "resident.restricted.v1": _adding(
         "resident.restricted.v2", restriction_id="", purpose="", recipient="", review_date=None

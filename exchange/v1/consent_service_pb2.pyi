@@ -483,14 +483,19 @@ Global___WithdrawConsentRequest: _TypeAlias = WithdrawConsentRequest  # noqa: Y0
 
 @_typing.final
 class WithdrawConsentResponse(_message.Message):
-    """The withdrawal is recorded and in force."""
+    """The withdrawal is recorded, and in force unless it was put aside."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     RECEIPT_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    PUT_ASIDE_FIELD_NUMBER: _builtins.int
     version: _builtins.int
     """Version of the consent after this command."""
+    put_aside: _builtins.bool
+    """Another holder of authority gave it, and it was decided that his word counts and not this one's: what was said is
+    recorded, the consent stands until that is decided anew (DecideDispute).
+    """
     @_builtins.property
     def receipt(self) -> _common_pb2.Receipt:
         """Proof to keep."""
@@ -500,10 +505,11 @@ class WithdrawConsentResponse(_message.Message):
         *,
         receipt: _common_pb2.Receipt | None = ...,
         version: _builtins.int = ...,
+        put_aside: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["put_aside", b"put_aside", "receipt", b"receipt", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

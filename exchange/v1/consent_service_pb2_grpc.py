@@ -108,7 +108,7 @@ class ConsentServiceServicer:
 
     def WithdrawConsent(self, request, context):
         """Withdraws a consent. Takes no more than giving it and never fails for a consent that exists (GDPR 7(3)).
-        When the answer is there, no answer on its ground leaves any more.
+        When the answer is there, no answer on its ground leaves any more, unless it says that the withdrawal was put aside.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -47,7 +47,7 @@ class ConsentServiceStub:
     """Records that the answer is no."""
     WithdrawConsent: _grpc.UnaryUnaryMultiCallable[_consent_service_pb2.WithdrawConsentRequest, _consent_service_pb2.WithdrawConsentResponse]
     """Withdraws a consent. Takes no more than giving it and never fails for a consent that exists (GDPR 7(3)).
-    When the answer is there, no answer on its ground leaves any more.
+    When the answer is there, no answer on its ground leaves any more, unless it says that the withdrawal was put aside.
     """
     ListConsents: _grpc.UnaryUnaryMultiCallable[_consent_service_pb2.ListConsentsRequest, _consent_service_pb2.ListConsentsResponse]
     """Lists the resident's consents. Each is judged by who asked for it: the resident sees all; a professional those of the
@@ -76,7 +76,7 @@ class ConsentServiceAsyncStub(ConsentServiceStub):
     """Records that the answer is no."""
     WithdrawConsent: _aio.UnaryUnaryMultiCallable[_consent_service_pb2.WithdrawConsentRequest, _consent_service_pb2.WithdrawConsentResponse]  # type: ignore[assignment]
     """Withdraws a consent. Takes no more than giving it and never fails for a consent that exists (GDPR 7(3)).
-    When the answer is there, no answer on its ground leaves any more.
+    When the answer is there, no answer on its ground leaves any more, unless it says that the withdrawal was put aside.
     """
     ListConsents: _aio.UnaryUnaryMultiCallable[_consent_service_pb2.ListConsentsRequest, _consent_service_pb2.ListConsentsResponse]  # type: ignore[assignment]
     """Lists the resident's consents. Each is judged by who asked for it: the resident sees all; a professional those of the
@@ -132,7 +132,7 @@ class ConsentServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_consent_service_pb2.WithdrawConsentResponse, _abc.Awaitable[_consent_service_pb2.WithdrawConsentResponse]]:
         """Withdraws a consent. Takes no more than giving it and never fails for a consent that exists (GDPR 7(3)).
-        When the answer is there, no answer on its ground leaves any more.
+        When the answer is there, no answer on its ground leaves any more, unless it says that the withdrawal was put aside.
         """
 
     @_abc_1.abstractmethod

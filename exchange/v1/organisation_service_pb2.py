@@ -26,13 +26,19 @@ from exchange.v1 import common_pb2 as exchange_dot_v1_dot_common__pb2
 from exchange.v1 import options_pb2 as exchange_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&exchange/v1/organisation_service.proto\x12\x0b\x65xchange.v1\x1a\x18\x65xchange/v1/common.proto\x1a\x19\x65xchange/v1/options.proto\"\x92\x02\n\x17JoinOrganisationRequest\x12\"\n\nrequest_id\x18\x01 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12)\n\x05\x63laim\x18\x02 \x01(\x0b\x32\x12.exchange.v1.ClaimB\x06\x92\xb5\x18\x02\x08\x01\x12\x1a\n\x03oin\x18\x03 \x01(\tB\r\x92\xb5\x18\t\x08\x01\x18\x14\"\x03oin\x12\x1d\n\x04name\x18\x04 \x01(\tB\x0f\x92\xb5\x18\x0b\x08\x01\x18\xc8\x01\"\x04text\x12 \n\x05tasks\x18\x05 \x03(\tB\x11\x92\xb5\x18\r\x08\x01\x18(\"\x05token(\x14\x12*\n\x16\x63\x65rtificate_thumbprint\x18\x06 \x01(\x0c\x42\n\x92\xb5\x18\x06\x08\x01\x10 \x18 \x12\x1f\n\x0bsigning_key\x18\x07 \x01(\x0c\x42\n\x92\xb5\x18\x06\x08\x01\x10 \x18 \"R\n\x18JoinOrganisationResponse\x12%\n\x07receipt\x18\x01 \x01(\x0b\x32\x14.exchange.v1.Receipt\x12\x0f\n\x07version\x18\x02 \x01(\x03\"\xcb\x01\n\x15\x41\x64\x64\x43\x65rtificateRequest\x12\"\n\nrequest_id\x18\x01 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12)\n\x05\x63laim\x18\x02 \x01(\x0b\x32\x12.exchange.v1.ClaimB\x06\x92\xb5\x18\x02\x08\x01\x12\x1a\n\x03oin\x18\x03 \x01(\tB\r\x92\xb5\x18\t\x08\x01\x18\x14\"\x03oin\x12*\n\x16\x63\x65rtificate_thumbprint\x18\x04 \x01(\x0c\x42\n\x92\xb5\x18\x06\x08\x01\x10 \x18 \x12\x1b\n\x0bsigning_key\x18\x05 \x01(\x0c\x42\x06\x92\xb5\x18\x02\x18 \"P\n\x16\x41\x64\x64\x43\x65rtificateResponse\x12%\n\x07receipt\x18\x01 \x01(\x0b\x32\x14.exchange.v1.Receipt\x12\x0f\n\x07version\x18\x02 \x01(\x03\"\xb1\x01\n\x18RevokeCertificateRequest\x12\"\n\nrequest_id\x18\x01 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12)\n\x05\x63laim\x18\x02 \x01(\x0b\x32\x12.exchange.v1.ClaimB\x06\x92\xb5\x18\x02\x08\x01\x12\x1a\n\x03oin\x18\x03 \x01(\tB\r\x92\xb5\x18\t\x08\x01\x18\x14\"\x03oin\x12*\n\x16\x63\x65rtificate_thumbprint\x18\x04 \x01(\x0c\x42\n\x92\xb5\x18\x06\x08\x01\x10 \x18 \"S\n\x19RevokeCertificateResponse\x12%\n\x07receipt\x18\x01 \x01(\x0b\x32\x14.exchange.v1.Receipt\x12\x0f\n\x07version\x18\x02 \x01(\x03\"\x9c\x01\n\x10GrantTaskRequest\x12\"\n\nrequest_id\x18\x01 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12)\n\x05\x63laim\x18\x02 \x01(\x0b\x32\x12.exchange.v1.ClaimB\x06\x92\xb5\x18\x02\x08\x01\x12\x1a\n\x03oin\x18\x03 \x01(\tB\r\x92\xb5\x18\t\x08\x01\x18\x14\"\x03oin\x12\x1d\n\x04task\x18\x04 \x01(\tB\x0f\x92\xb5\x18\x0b\x08\x01\x18(\"\x05token\"K\n\x11GrantTaskResponse\x12%\n\x07receipt\x18\x01 \x01(\x0b\x32\x14.exchange.v1.Receipt\x12\x0f\n\x07version\x18\x02 \x01(\x03\x32\x95\x03\n\x13OrganisationService\x12\x64\n\x10JoinOrganisation\x12$.exchange.v1.JoinOrganisationRequest\x1a%.exchange.v1.JoinOrganisationResponse\"\x03\x90\x02\x02\x12^\n\x0e\x41\x64\x64\x43\x65rtificate\x12\".exchange.v1.AddCertificateRequest\x1a#.exchange.v1.AddCertificateResponse\"\x03\x90\x02\x02\x12g\n\x11RevokeCertificate\x12%.exchange.v1.RevokeCertificateRequest\x1a&.exchange.v1.RevokeCertificateResponse\"\x03\x90\x02\x02\x12O\n\tGrantTask\x12\x1d.exchange.v1.GrantTaskRequest\x1a\x1e.exchange.v1.GrantTaskResponse\"\x03\x90\x02\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&exchange/v1/organisation_service.proto\x12\x0b\x65xchange.v1\x1a\x18\x65xchange/v1/common.proto\x1a\x19\x65xchange/v1/options.proto\"s\n\x07Mandate\x12\"\n\treference\x18\x01 \x01(\tB\x0f\x92\xb5\x18\x0b\x08\x01\x18<\"\x05token\x12%\n\rdecision_date\x18\x02 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18\n\"\x04\x64\x61te\x12\x1d\n\x04text\x18\x03 \x01(\tB\x0f\x92\xb5\x18\x0b\x08\x01\x18\xf4\x03\"\x04text\"\xb9\x02\n\x17JoinOrganisationRequest\x12\"\n\nrequest_id\x18\x01 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12)\n\x05\x63laim\x18\x02 \x01(\x0b\x32\x12.exchange.v1.ClaimB\x06\x92\xb5\x18\x02\x08\x01\x12\x1a\n\x03oin\x18\x03 \x01(\tB\r\x92\xb5\x18\t\x08\x01\x18\x14\"\x03oin\x12\x1d\n\x04name\x18\x04 \x01(\tB\x0f\x92\xb5\x18\x0b\x08\x01\x18\xc8\x01\"\x04text\x12 \n\x05tasks\x18\x05 \x03(\tB\x11\x92\xb5\x18\r\x08\x01\x18(\"\x05token(\x14\x12*\n\x16\x63\x65rtificate_thumbprint\x18\x06 \x01(\x0c\x42\n\x92\xb5\x18\x06\x08\x01\x10 \x18 \x12\x1f\n\x0bsigning_key\x18\x07 \x01(\x0c\x42\n\x92\xb5\x18\x06\x08\x01\x10 \x18 \x12%\n\x07mandate\x18\x08 \x01(\x0b\x32\x14.exchange.v1.Mandate\"R\n\x18JoinOrganisationResponse\x12%\n\x07receipt\x18\x01 \x01(\x0b\x32\x14.exchange.v1.Receipt\x12\x0f\n\x07version\x18\x02 \x01(\x03\"\xcb\x01\n\x15\x41\x64\x64\x43\x65rtificateRequest\x12\"\n\nrequest_id\x18\x01 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12)\n\x05\x63laim\x18\x02 \x01(\x0b\x32\x12.exchange.v1.ClaimB\x06\x92\xb5\x18\x02\x08\x01\x12\x1a\n\x03oin\x18\x03 \x01(\tB\r\x92\xb5\x18\t\x08\x01\x18\x14\"\x03oin\x12*\n\x16\x63\x65rtificate_thumbprint\x18\x04 \x01(\x0c\x42\n\x92\xb5\x18\x06\x08\x01\x10 \x18 \x12\x1b\n\x0bsigning_key\x18\x05 \x01(\x0c\x42\x06\x92\xb5\x18\x02\x18 \"P\n\x16\x41\x64\x64\x43\x65rtificateResponse\x12%\n\x07receipt\x18\x01 \x01(\x0b\x32\x14.exchange.v1.Receipt\x12\x0f\n\x07version\x18\x02 \x01(\x03\"\xb1\x01\n\x18RevokeCertificateRequest\x12\"\n\nrequest_id\x18\x01 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12)\n\x05\x63laim\x18\x02 \x01(\x0b\x32\x12.exchange.v1.ClaimB\x06\x92\xb5\x18\x02\x08\x01\x12\x1a\n\x03oin\x18\x03 \x01(\tB\r\x92\xb5\x18\t\x08\x01\x18\x14\"\x03oin\x12*\n\x16\x63\x65rtificate_thumbprint\x18\x04 \x01(\x0c\x42\n\x92\xb5\x18\x06\x08\x01\x10 \x18 \"S\n\x19RevokeCertificateResponse\x12%\n\x07receipt\x18\x01 \x01(\x0b\x32\x14.exchange.v1.Receipt\x12\x0f\n\x07version\x18\x02 \x01(\x03\"\xc3\x01\n\x10GrantTaskRequest\x12\"\n\nrequest_id\x18\x01 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12)\n\x05\x63laim\x18\x02 \x01(\x0b\x32\x12.exchange.v1.ClaimB\x06\x92\xb5\x18\x02\x08\x01\x12\x1a\n\x03oin\x18\x03 \x01(\tB\r\x92\xb5\x18\t\x08\x01\x18\x14\"\x03oin\x12\x1d\n\x04task\x18\x04 \x01(\tB\x0f\x92\xb5\x18\x0b\x08\x01\x18(\"\x05token\x12%\n\x07mandate\x18\x05 \x01(\x0b\x32\x14.exchange.v1.Mandate\"K\n\x11GrantTaskResponse\x12%\n\x07receipt\x18\x01 \x01(\x0b\x32\x14.exchange.v1.Receipt\x12\x0f\n\x07version\x18\x02 \x01(\x03\x32\x95\x03\n\x13OrganisationService\x12\x64\n\x10JoinOrganisation\x12$.exchange.v1.JoinOrganisationRequest\x1a%.exchange.v1.JoinOrganisationResponse\"\x03\x90\x02\x02\x12^\n\x0e\x41\x64\x64\x43\x65rtificate\x12\".exchange.v1.AddCertificateRequest\x1a#.exchange.v1.AddCertificateResponse\"\x03\x90\x02\x02\x12g\n\x11RevokeCertificate\x12%.exchange.v1.RevokeCertificateRequest\x1a&.exchange.v1.RevokeCertificateResponse\"\x03\x90\x02\x02\x12O\n\tGrantTask\x12\x1d.exchange.v1.GrantTaskRequest\x1a\x1e.exchange.v1.GrantTaskResponse\"\x03\x90\x02\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'exchange.v1.organisation_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_MANDATE'].fields_by_name['reference']._loaded_options = None
+  _globals['_MANDATE'].fields_by_name['reference']._serialized_options = b'\222\265\030\013\010\001\030<\"\005token'
+  _globals['_MANDATE'].fields_by_name['decision_date']._loaded_options = None
+  _globals['_MANDATE'].fields_by_name['decision_date']._serialized_options = b'\222\265\030\n\010\001\030\n\"\004date'
+  _globals['_MANDATE'].fields_by_name['text']._loaded_options = None
+  _globals['_MANDATE'].fields_by_name['text']._serialized_options = b'\222\265\030\013\010\001\030\364\003\"\004text'
   _globals['_JOINORGANISATIONREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_JOINORGANISATIONREQUEST'].fields_by_name['request_id']._serialized_options = b'\222\265\030\n\010\001\030$\"\004uuid'
   _globals['_JOINORGANISATIONREQUEST'].fields_by_name['claim']._loaded_options = None
@@ -81,22 +87,24 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ORGANISATIONSERVICE'].methods_by_name['RevokeCertificate']._serialized_options = b'\220\002\002'
   _globals['_ORGANISATIONSERVICE'].methods_by_name['GrantTask']._loaded_options = None
   _globals['_ORGANISATIONSERVICE'].methods_by_name['GrantTask']._serialized_options = b'\220\002\002'
-  _globals['_JOINORGANISATIONREQUEST']._serialized_start=109
-  _globals['_JOINORGANISATIONREQUEST']._serialized_end=383
-  _globals['_JOINORGANISATIONRESPONSE']._serialized_start=385
-  _globals['_JOINORGANISATIONRESPONSE']._serialized_end=467
-  _globals['_ADDCERTIFICATEREQUEST']._serialized_start=470
-  _globals['_ADDCERTIFICATEREQUEST']._serialized_end=673
-  _globals['_ADDCERTIFICATERESPONSE']._serialized_start=675
-  _globals['_ADDCERTIFICATERESPONSE']._serialized_end=755
-  _globals['_REVOKECERTIFICATEREQUEST']._serialized_start=758
-  _globals['_REVOKECERTIFICATEREQUEST']._serialized_end=935
-  _globals['_REVOKECERTIFICATERESPONSE']._serialized_start=937
-  _globals['_REVOKECERTIFICATERESPONSE']._serialized_end=1020
-  _globals['_GRANTTASKREQUEST']._serialized_start=1023
-  _globals['_GRANTTASKREQUEST']._serialized_end=1179
-  _globals['_GRANTTASKRESPONSE']._serialized_start=1181
-  _globals['_GRANTTASKRESPONSE']._serialized_end=1256
-  _globals['_ORGANISATIONSERVICE']._serialized_start=1259
-  _globals['_ORGANISATIONSERVICE']._serialized_end=1664
+  _globals['_MANDATE']._serialized_start=108
+  _globals['_MANDATE']._serialized_end=223
+  _globals['_JOINORGANISATIONREQUEST']._serialized_start=226
+  _globals['_JOINORGANISATIONREQUEST']._serialized_end=539
+  _globals['_JOINORGANISATIONRESPONSE']._serialized_start=541
+  _globals['_JOINORGANISATIONRESPONSE']._serialized_end=623
+  _globals['_ADDCERTIFICATEREQUEST']._serialized_start=626
+  _globals['_ADDCERTIFICATEREQUEST']._serialized_end=829
+  _globals['_ADDCERTIFICATERESPONSE']._serialized_start=831
+  _globals['_ADDCERTIFICATERESPONSE']._serialized_end=911
+  _globals['_REVOKECERTIFICATEREQUEST']._serialized_start=914
+  _globals['_REVOKECERTIFICATEREQUEST']._serialized_end=1091
+  _globals['_REVOKECERTIFICATERESPONSE']._serialized_start=1093
+  _globals['_REVOKECERTIFICATERESPONSE']._serialized_end=1176
+  _globals['_GRANTTASKREQUEST']._serialized_start=1179
+  _globals['_GRANTTASKREQUEST']._serialized_end=1374
+  _globals['_GRANTTASKRESPONSE']._serialized_start=1376
+  _globals['_GRANTTASKRESPONSE']._serialized_end=1451
+  _globals['_ORGANISATIONSERVICE']._serialized_start=1454
+  _globals['_ORGANISATIONSERVICE']._serialized_end=1859
 # @@protoc_insertion_point(module_scope)

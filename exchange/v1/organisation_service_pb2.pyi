@@ -20,6 +20,36 @@ else:
 DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
+class Mandate(_message.Message):
+    """By which decision the operator's college lets another body act in its name (Awb 10:1 to 10:12)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    DECISION_DATE_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    reference: _builtins.str
+    """Of the published decision, such as "gmb-2026-41233"."""
+    decision_date: _builtins.str
+    """Day it was given, ISO; not in the future."""
+    text: _builtins.str
+    """What it covers, in a few words."""
+    def __init__(
+        self,
+        *,
+        reference: _builtins.str = ...,
+        decision_date: _builtins.str = ...,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision_date", b"decision_date", "reference", b"reference", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Mandate: _TypeAlias = Mandate  # noqa: Y015
+
+@_typing.final
 class JoinOrganisationRequest(_message.Message):
     """Asks to register an organisation."""
 
@@ -32,6 +62,7 @@ class JoinOrganisationRequest(_message.Message):
     TASKS_FIELD_NUMBER: _builtins.int
     CERTIFICATE_THUMBPRINT_FIELD_NUMBER: _builtins.int
     SIGNING_KEY_FIELD_NUMBER: _builtins.int
+    MANDATE_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Same id and same content: same answer."""
     oin: _builtins.str
@@ -50,6 +81,10 @@ class JoinOrganisationRequest(_message.Message):
     def tasks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Tasks such as "college:WMO" or "wmo-aanbieder"."""
 
+    @_builtins.property
+    def mandate(self) -> Global___Mandate:
+        """For the tasks "college:..." among them, which are the operator's own college's; required then, else absent."""
+
     def __init__(
         self,
         *,
@@ -60,10 +95,11 @@ class JoinOrganisationRequest(_message.Message):
         tasks: _abc.Iterable[_builtins.str] | None = ...,
         certificate_thumbprint: _builtins.bytes = ...,
         signing_key: _builtins.bytes = ...,
+        mandate: Global___Mandate | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "mandate", b"mandate"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["certificate_thumbprint", b"certificate_thumbprint", "claim", b"claim", "name", b"name", "oin", b"oin", "request_id", b"request_id", "signing_key", b"signing_key", "tasks", b"tasks"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["certificate_thumbprint", b"certificate_thumbprint", "claim", b"claim", "mandate", b"mandate", "name", b"name", "oin", b"oin", "request_id", b"request_id", "signing_key", b"signing_key", "tasks", b"tasks"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -239,6 +275,7 @@ class GrantTaskRequest(_message.Message):
     CLAIM_FIELD_NUMBER: _builtins.int
     OIN_FIELD_NUMBER: _builtins.int
     TASK_FIELD_NUMBER: _builtins.int
+    MANDATE_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Same id and same content: same answer."""
     oin: _builtins.str
@@ -249,6 +286,10 @@ class GrantTaskRequest(_message.Message):
     def claim(self) -> _common_pb2.Claim:
         """On what ground."""
 
+    @_builtins.property
+    def mandate(self) -> Global___Mandate:
+        """For a task "college:..." of another organisation than the operator; another one renews it."""
+
     def __init__(
         self,
         *,
@@ -256,10 +297,11 @@ class GrantTaskRequest(_message.Message):
         claim: _common_pb2.Claim | None = ...,
         oin: _builtins.str = ...,
         task: _builtins.str = ...,
+        mandate: Global___Mandate | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "mandate", b"mandate"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "oin", b"oin", "request_id", b"request_id", "task", b"task"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "mandate", b"mandate", "oin", b"oin", "request_id", b"request_id", "task", b"task"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -85,6 +85,8 @@ class OrganisationServiceServicer:
 
     def GrantTask(self, request, context):
         """Grants an organisation a task, such as "college:PW": from then on a recipient of its own.
+        Fails with FAILED_PRECONDITION, reason RULE_BROKEN, rule MANDATE_NEEDED, where another than the operator is to
+        act for the operator's college without a mandate.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

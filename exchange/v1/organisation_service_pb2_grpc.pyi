@@ -42,7 +42,10 @@ class OrganisationServiceStub:
     RevokeCertificate: _grpc.UnaryUnaryMultiCallable[_organisation_service_pb2.RevokeCertificateRequest, _organisation_service_pb2.RevokeCertificateResponse]
     """Ends a certificate at once; calls with it are refused from the answer on."""
     GrantTask: _grpc.UnaryUnaryMultiCallable[_organisation_service_pb2.GrantTaskRequest, _organisation_service_pb2.GrantTaskResponse]
-    """Grants an organisation a task, such as "college:PW": from then on a recipient of its own."""
+    """Grants an organisation a task, such as "college:PW": from then on a recipient of its own.
+    Fails with FAILED_PRECONDITION, reason RULE_BROKEN, rule MANDATE_NEEDED, where another than the operator is to
+    act for the operator's college without a mandate.
+    """
 
 @_typing.type_check_only
 class OrganisationServiceAsyncStub(OrganisationServiceStub):
@@ -58,7 +61,10 @@ class OrganisationServiceAsyncStub(OrganisationServiceStub):
     RevokeCertificate: _aio.UnaryUnaryMultiCallable[_organisation_service_pb2.RevokeCertificateRequest, _organisation_service_pb2.RevokeCertificateResponse]  # type: ignore[assignment]
     """Ends a certificate at once; calls with it are refused from the answer on."""
     GrantTask: _aio.UnaryUnaryMultiCallable[_organisation_service_pb2.GrantTaskRequest, _organisation_service_pb2.GrantTaskResponse]  # type: ignore[assignment]
-    """Grants an organisation a task, such as "college:PW": from then on a recipient of its own."""
+    """Grants an organisation a task, such as "college:PW": from then on a recipient of its own.
+    Fails with FAILED_PRECONDITION, reason RULE_BROKEN, rule MANDATE_NEEDED, where another than the operator is to
+    act for the operator's college without a mandate.
+    """
 
 class OrganisationServiceServicer(metaclass=_abc_1.ABCMeta):
     """Joining, certificates, tasks and leaving of organisations. Only the operator's administration task may call it."""
@@ -95,6 +101,9 @@ class OrganisationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _organisation_service_pb2.GrantTaskRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_organisation_service_pb2.GrantTaskResponse, _abc.Awaitable[_organisation_service_pb2.GrantTaskResponse]]:
-        """Grants an organisation a task, such as "college:PW": from then on a recipient of its own."""
+        """Grants an organisation a task, such as "college:PW": from then on a recipient of its own.
+        Fails with FAILED_PRECONDITION, reason RULE_BROKEN, rule MANDATE_NEEDED, where another than the operator is to
+        act for the operator's college without a mandate.
+        """
 
 def add_OrganisationServiceServicer_to_server(servicer: OrganisationServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -197,7 +197,7 @@ class LiftSealRequest(_message.Message):
     case_id: _builtins.str
     """The case."""
     seal_id: _builtins.str
-    """Name of the seal: the proposal that set it."""
+    """Name of the seal: the proposal that set it. That there is one is sealed itself, so it counts as personal."""
     reason: _builtins.str
     """Why."""
     @_builtins.property
@@ -264,7 +264,7 @@ class ConfirmSealRequest(_message.Message):
     case_id: _builtins.str
     """The case."""
     proposal_id: _builtins.str
-    """The proposal."""
+    """The proposal. That there is one is sealed itself, so it counts as personal."""
     @_builtins.property
     def claim(self) -> _common_pb2.Claim:
         """On what ground: SEAL-32."""
@@ -690,7 +690,7 @@ class RecordDeterminationRequest(_message.Message):
     """Only for this recorded representative, which goes before what is about all; empty is for whoever asks."""
     @_builtins.property
     def claim(self) -> _common_pb2.Claim:
-        """On what ground: WEIGH-24."""
+        """On what ground: WEIGH-24; FG-WATCH-39 for what the operator's officer writes down about a staff member's name."""
 
     def __init__(
         self,

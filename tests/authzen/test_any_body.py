@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from functools import partial
+from string import ascii_lowercase
 from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
@@ -14,6 +16,9 @@ from exchange.errors import RequestInvalid
 from exchange.pipeline.walk import Caller
 from exchange.server.authzen.asking import Told, tell
 from exchange.server.authzen.messages import (
+    PLACES_MAX,
+    Action,
+    Entity,
     Evaluation,
     read_body,
     read_evaluation,
@@ -59,7 +64,7 @@ def part(*names: str) -> st.SearchStrategy[Any]:
     properties = st.fixed_dictionaries(
         {},
         optional=dict.fromkeys(
-            ("organisation", "task", "role", "fields", "life_domain"),
+            ("organisation", "task", "role", "fields", "life_domain", "takes_back"),
             st.one_of(words, values, st.lists(words)),
         ),
     )
@@ -125,3 +130,63 @@ def test_odd_numbers_and_letters_do_no_harm(more: str) -> None:
     body = tried(lambda: read_body(raw.encode()))
     said = body if isinstance(body, RequestInvalid) else tried(lambda: read_search(body, "action"))
     assert said.fields if isinstance(said, RequestInvalid) else said.said
+
+
+@pytest.mark.parametrize(
+    ("text", "places"),
+    [
+        ('{"a": 1, "b": {"a": 1}, "c": [{"a": 1}, {"a": 2}]}', []),
+        ('{"subject": {}, "subject": {}}', ["subject"]),
+        ('{"subject": {"id": "w-1", "type": "x", "id": "w-2"}}', ["subject.id"]),
+        ('{"a": 1, "\\u0061": 1}', ["a"]),
+        ('{"a": 1, "a": 1, "a": 1}', ["a"]),
+        ('{"evaluations": [{}, {"action": 1, "action": 2}]}', ["evaluations[1].action"]),
+        ('{"more": [[{"x": 1, "x": 1}]]}', ["more[0][0].x"]),
+        ('{"b": {"x": 1, "x": 1}, "a": 1, "a": 1}', ["a", "b.x"]),
+        # In what is thrown away too: who reads the first sees it.
+        ('{"a": {"x": 1, "x": 1}, "a": 1}', ["a", "a.x"]),
+        # What is no name of a field is not repeated.
+        ('{"123456782": 1, "123456782": 2}', ["*"]),
+    ],
+)
+def test_a_name_that_comes_twice_is_refused_with_its_place(text: str, places: list[str]) -> None:
+    body = tried(lambda: read_body(text.encode()))
+    assert (list(body.fields) if isinstance(body, RequestInvalid) else []) == places
+
+
+def test_of_many_names_that_come_twice_some_are_told() -> None:
+    text = (
+        "{"
+        + ", ".join(f'"{letter}{more}": 1' for letter in ascii_lowercase for more in ascii_lowercase)
+        + "}"
+    )
+    assert not isinstance(tried(lambda: read_body(text.encode())), RequestInvalid)
+    twice = tried(lambda: read_body((text[:-1] + ", " + text[1:]).encode()))
+    assert isinstance(twice, RequestInvalid)
+    assert len(twice.fields) == PLACES_MAX
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "said", "counts"),
+    [
+        ("COMMAND", "consent", True, True),
+        ("COMMAND", "consent", False, False),
+        ("COMMAND", "plan", True, False),
+        ("READ", "consent", True, False),
+    ],
+)
+def test_only_a_command_on_a_consent_takes_back(name: str, kind: str, *, said: bool, counts: bool) -> None:
+    asked = Evaluation(
+        Entity("professional", "w-1"), Action(name, {"takes_back": said}), Entity(kind, str(UUID(int=1)))
+    )
+    told = tell(asked, ASKER)
+    assert (told.takes_back, "takes_back" in told.as_recorded("x")) == (counts, counts)
+
+
+def test_whether_it_takes_back_is_true_or_false() -> None:
+    asked = Evaluation(
+        Entity("professional", "w-1"), Action("COMMAND", {"takes_back": "ja"}), Entity("plan", "")
+    )
+    found = tried(lambda: tell(asked, ASKER))
+    assert isinstance(found, RequestInvalid)
+    assert set(found.fields) == {"action.properties.takes_back"}

@@ -103,8 +103,9 @@ def test_every_fault_is_named(web: Open, asked: dict[str, Any], named: list[str]
         (b'{"subject": "\xff"}', "application/json", ["body"]),
         (b"[" * 100_000, "application/json", ["body"]),
         (b'{"a":' * 100_000, "application/json", ["body"]),
+        (b'{"subject": {"id": "a", "id": "b"}}', "application/json", ["subject.id"]),
     ],
-    ids=["text", "no type", "empty", "cut off", "a list", "no UTF-8", "deep lists", "deep objects"],
+    ids=["text", "no type", "empty", "cut off", "a list", "no UTF-8", "deep lists", "deep objects", "twice"],
 )
 def test_what_is_no_json_object_is_refused(
     web: Open, body: bytes, content_type: str, named: list[str]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from tests.authzen.test_questions import INVESTIGATING, let_join, question, worker
 from tests.authzen.web import SEARCH
@@ -57,6 +59,43 @@ def test_who_left_is_not_found(web: Open, story: Story) -> None:
         claim=INVESTIGATE, case_id=story.case_id, oin=CITY, task="college:WMO", professional="w-gone"
     )
     assert found(web(worker(story)), "subject", colleagues(story)) == [worker(story)]
+
+
+def appoint(story: Story, professional: str, stand_in_for: str) -> None:
+    start, end = Timestamp(), Timestamp()
+    now = datetime.now(UTC)
+    start.FromDatetime(now - timedelta(minutes=1))
+    end.FromDatetime(now + timedelta(days=1))
+    story.wmo.rights.appoint_stand_in(
+        claim=INVESTIGATE,
+        case_id=story.case_id,
+        task="college:WMO",
+        professional=professional,
+        stand_in_for=stand_in_for,
+        mandate="mandaat-2026-4",
+        start_time=start,
+        end_time=end,
+    )
+
+
+def test_a_stand_in_is_found_as_long_as_whom_he_stands_in_for_works_there(web: Open, story: Story) -> None:
+    let_join(story, "w-away")
+    appoint(story, "w-instead", "w-away")
+    mine = web(worker(story))
+    assert found(mine, "subject", colleagues(story)) == [worker(story), "w-away", "w-instead"]
+    story.wmo.case.leave_case(
+        claim=INVESTIGATE, case_id=story.case_id, oin=CITY, task="college:WMO", professional="w-away"
+    )
+    before = story.town.core.reader.head()[0]
+    assert found(mine, "subject", colleagues(story)) == [worker(story)]
+    # He was not even looked at: one right was, that of who works there.
+    assert story.town.core.reader.head()[0] - before == 1
+
+
+def test_who_has_two_relations_is_found_once(web: Open, story: Story) -> None:
+    let_join(story, "w-both")
+    appoint(story, "w-both", worker(story))
+    assert found(web(worker(story)), "subject", colleagues(story)) == [worker(story), "w-both"]
 
 
 def test_a_stranger_finds_nobody_whether_there_is_a_plan_or_not(web: Open, town: Town, story: Story) -> None:

@@ -20,6 +20,7 @@ from exchange.domain.consent import (
     RequestConsent,
     WithdrawConsent,
 )
+from exchange.domain.mandate import Mandate, as_fields
 from exchange.domain.organisation import JoinOrganisation, OrganisationJoined
 from exchange.domain.plan import (
     AgreeToPlan,
@@ -61,7 +62,7 @@ RESIDENT_REF = "r-7f3a"
 CASE_ID = "c0000000-0000-4000-8000-000000000001"
 PLAN_ID = "b0000000-0000-4000-8000-000000000001"
 CONSENT_ID = "a0000000-0000-4000-8000-000000000001"
-CONSULENT = Author(MUNICIPALITY, "college:WMO", "p-1")
+CONSULENT = Author(MUNICIPALITY, "college:WMO", "p-1", operator=True)
 PLANNER = Author(PROVIDER, "wmo-aanbieder", "z-1")
 RESIDENT = Author(MUNICIPALITY, "betrokkene", "b-1")
 REPRESENTATIVE = Author(MUNICIPALITY, "wettelijk-vertegenwoordiger", "v-1")
@@ -109,6 +110,9 @@ def fold(aggregate: Aggregate, *events: Event) -> Any:  # noqa: ANN401 -- each a
 
 # --- organisation -----------------------------------------------------------------------------------
 
+MANDATE = Mandate("gmb-2026-41233", date(2026, 1, 1), "Toegang tot hulp, namens het college.")
+MANDATED: dict[str, Any] = as_fields(MANDATE)
+UNMANDATED: dict[str, Any] = as_fields(None)
 JOIN = JoinOrganisation(
     now=NOON,
     oin=MUNICIPALITY,
@@ -116,6 +120,7 @@ JOIN = JoinOrganisation(
     tasks=("college:WMO", "college:PW"),
     certificate_thumbprint=HASH,
     signing_key=HASH,
+    mandate=MANDATE,
 )
 ORGANISATION_JOINED = OrganisationJoined(
     oin=MUNICIPALITY,
@@ -124,6 +129,7 @@ ORGANISATION_JOINED = OrganisationJoined(
     certificate_thumbprint=HASH,
     signing_key=HASH,
     operator=False,
+    **MANDATED,
 )
 
 # --- resident ---------------------------------------------------------------------------------------

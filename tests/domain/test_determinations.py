@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from exchange.domain.limits.determinations import DETERMINATIONS_MAX, determined
+import pytest
+
+from exchange.domain.limits.determinations import DETERMINATIONS_MAX, RecordDetermination, determined
 from exchange.domain.resident import RESIDENT
-from tests.domain.builders import RESIDENT_REGISTERED, fold, given
+from exchange.domain.values import Author
+from tests.domain.builders import CONSULENT, MUNICIPALITY, RESIDENT_REGISTERED, fold, given
 from tests.domain.people import FATHER_ID, MOTHER_ID, RECORDED
 from tests.domain.test_limits import CARE, WEIGH, WEIGHED
 
@@ -51,3 +54,41 @@ def test_the_most_determinations() -> None:
     many = tuple(replace(WEIGHED, recipient=f"{n:020}/svb") for n in range(DETERMINATIONS_MAX))
     given(RESIDENT, RESIDENT_REGISTERED, *many).when(WEIGH).refused("DETERMINATIONS_FULL")
     given(RESIDENT, RESIDENT_REGISTERED, *many[:-1]).when(WEIGH).then(WEIGHED)
+
+
+FG = Author(MUNICIPALITY, "fg", "fg-1", operator=True)
+NAMES_STAFF = replace(WEIGH, kind="staff_identity_needed")
+
+
+@pytest.mark.parametrize(
+    ("author", "command", "records"),
+    [
+        (FG, NAMES_STAFF, True),
+        (FG, replace(NAMES_STAFF, holds=False), True),
+        (FG, WEIGH, False),
+        (FG, replace(WEIGH, kind="contrary_to_child_interest"), False),
+        (replace(FG, operator=False), NAMES_STAFF, False),
+        (replace(FG, task="beheer"), NAMES_STAFF, False),
+        (replace(FG, task="betrokkene"), NAMES_STAFF, False),
+        (CONSULENT, NAMES_STAFF, True),
+    ],
+)
+def test_the_officer_writes_down_about_a_staff_members_name_and_about_nothing_else(
+    author: Author,
+    command: RecordDetermination,
+    records: bool,  # noqa: FBT001 -- a parameter of the test
+) -> None:
+    told = replace(
+        WEIGHED,
+        kind=command.kind,
+        holds=command.holds,
+        organisation=author.oin,
+        task=author.task,
+        professional=author.professional,
+    )
+    known = replace(WEIGHED, kind=command.kind, holds=not command.holds)
+    spoken = given(RESIDENT, RESIDENT_REGISTERED, known).when(replace(command, author=author))
+    if records:
+        spoken.then(told)
+    else:
+        spoken.refused("NOT_THE_COLLEGE")

@@ -201,6 +201,20 @@ def test_who_caused_a_duty_does_not_end_it_in_any_task(task: str) -> None:
     given(DISCLOSURE, DECIDED).when(heard).then(told)
 
 
+def test_a_duty_ends_once_and_an_objection_needs_none() -> None:
+    done = replace(EXECUTE, ended=frozenset({"NOTIFY-FG"}))
+    given(DISCLOSURE, DECIDED).when(done).refused("ALREADY_REVIEWED")
+    other = replace(done, ended=frozenset({"REVIEW-1-WORKDAY"}))
+    given(DISCLOSURE, DECIDED).when(other).then(EXECUTED)
+    heard = replace(
+        EXECUTE,
+        obligation="TREAT-AS-OBJECTION",
+        outcome="objection_recorded",
+        ended=frozenset({"TREAT-AS-OBJECTION"}),
+    )
+    given(DISCLOSURE, DECIDED).when(heard).then()
+
+
 @pytest.mark.parametrize(
     ("changes", "path"),
     [({"obligation": "LOG"}, "obligation"), ({"outcome": "done"}, "outcome"), ({"how": ""}, "how")],

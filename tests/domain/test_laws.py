@@ -25,9 +25,11 @@ from exchange.domain.organisation import (
     GrantTask,
     LeaveOrganisation,
     RevokeCertificate,
+    TaskEnded,
+    TaskGranted,
 )
 from exchange.domain.plan import PLAN, PlanState, lenses_missing
-from exchange.domain.values import Author
+from exchange.domain.values import COLLEGE_PREFIX, Author
 from exchange.errors import RequestInvalid, RuleBroken
 from tests.domain.builders import (
     A_DAY,
@@ -42,8 +44,12 @@ from tests.domain.builders import (
     GIVE,
     JOIN,
     JOIN_PLANNER,
+    MANDATE,
+    MANDATED,
+    MUNICIPALITY,
     NOON,
     OPEN_CASE,
+    ORGANISATION_JOINED,
     PLANNER,
     PROVIDER,
     REFUSE,
@@ -54,6 +60,7 @@ from tests.domain.builders import (
     START,
     STOP,
     STRANGER,
+    UNMANDATED,
     WITHDRAW,
     fold,
 )
@@ -324,7 +331,7 @@ TASKS = st.sampled_from(["college:WMO", "college:PW", "beheer", "no good"])
 ORGANISATION_COMMANDS: st.SearchStrategy[Command] = st.one_of(
     st.builds(AddCertificate, now=st.just(NOON), certificate_thumbprint=THUMBPRINTS),
     st.builds(RevokeCertificate, now=st.just(NOON), certificate_thumbprint=THUMBPRINTS),
-    st.builds(GrantTask, now=st.just(NOON), task=TASKS),
+    st.builds(GrantTask, now=st.just(NOON), task=TASKS, mandate=st.sampled_from([None, MANDATE])),
     st.builds(EndTask, now=st.just(NOON), task=TASKS),
     st.just(LeaveOrganisation(now=NOON)),
 )
@@ -343,6 +350,37 @@ def test_a_revoked_certificate_stays_revoked_and_the_operator_stays(
             assert any(not each.revoked for each in after.certificates)
             assert after.tasks
             assert not after.left
+        else:
+            colleges = {task for task in after.tasks if task.startswith(COLLEGE_PREFIX)}
+            assert colleges == {task for task, _ in after.mandates}
 
-    history = obey(ORGANISATION, [replace(JOIN, operator=operator), *commands], holds)
-    assert history[0].TOPIC == "organisation.joined.v1"
+    mandate = None if operator else MANDATE
+    history = obey(ORGANISATION, [replace(JOIN, operator=operator, mandate=mandate), *commands], holds)
+    assert history[0].TOPIC == "organisation.joined.v2"
+
+
+ORGANISATION_EVENTS = st.one_of(
+    st.builds(
+        TaskGranted,
+        oin=st.just(MUNICIPALITY),
+        task=TASKS,
+        mandate_reference=st.just("gmb-1"),
+        mandate_day=st.sampled_from([None, NOON.date()]),
+        mandate_text=st.just("Toegang."),
+    ),
+    st.builds(TaskEnded, oin=st.just(MUNICIPALITY), task=TASKS),
+)
+
+
+@for_all(
+    events=st.lists(ORGANISATION_EVENTS, max_size=STEPS_MAX), joined=st.sampled_from([MANDATED, UNMANDATED])
+)
+def test_whatever_was_ever_recorded_nobody_but_the_operator_is_its_college_without_a_mandate(
+    events: list[Event], joined: dict[str, Any]
+) -> None:
+    other = fold(ORGANISATION, replace(ORGANISATION_JOINED, **joined), *events)
+    colleges = {task for task in other.tasks if task.startswith(COLLEGE_PREFIX)}
+    assert colleges == {task for task, _ in other.mandates}
+    own = fold(ORGANISATION, replace(ORGANISATION_JOINED, operator=True, **UNMANDATED), *events)
+    ended = {one.task for one in events if isinstance(one, TaskEnded)}
+    assert own.tasks >= {"college:WMO", "college:PW"} - ended

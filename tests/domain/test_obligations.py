@@ -63,6 +63,11 @@ def test_a_claim_alone_hides_a_look_from_representatives_only(*, representative:
         (replace(ORDINARY, action="EVALUATE", legal_basis="SEAL-32"), (), True),
         (replace(ORDINARY, action="COMMAND", legal_basis="NO-SUCH"), ("paths", "readers", "reason"), True),
         (replace(ORDINARY, action="COMMAND"), ("reason", "paths"), False),
+        # Who lifts or confirms names a seal or a proposal, on whatever basis.
+        (replace(ORDINARY, action="COMMAND"), ("reason", "seal_id"), True),
+        (replace(ORDINARY, action="COMMAND"), ("proposal_id",), True),
+        (replace(ORDINARY, action="COMMAND"), ("reason",), False),
+        (ORDINARY, ("seal_id", "proposal_id"), False),
         # Who reads on the basis of a seal reads: the resident is told.
         (replace(ORDINARY, legal_basis="SEAL-32"), ("paths", "readers"), False),
     ],

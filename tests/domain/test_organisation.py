@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
+from typing import Any
 
 import pytest
 
+from exchange.domain.mandate import as_fields
 from exchange.domain.organisation import (
     CERTIFICATES_MAX,
     ORGANISATION,
@@ -22,9 +25,24 @@ from exchange.domain.organisation import (
     TaskEnded,
     TaskGranted,
 )
-from tests.domain.builders import HASH, JOIN, MUNICIPALITY, NOON, ORGANISATION_JOINED, OTHER_HASH, fold, given
+from exchange.errors import RuleBroken
+from tests.domain.builders import (
+    A_DAY,
+    DAY,
+    HASH,
+    JOIN,
+    MANDATE,
+    MANDATED,
+    MUNICIPALITY,
+    NOON,
+    ORGANISATION_JOINED,
+    OTHER_HASH,
+    UNMANDATED,
+    fold,
+    given,
+)
 
-OPERATOR_JOINED = replace(ORGANISATION_JOINED, operator=True)
+OPERATOR_JOINED = replace(ORGANISATION_JOINED, operator=True, **UNMANDATED)
 ADD = AddCertificate(now=NOON, certificate_thumbprint=OTHER_HASH, signing_key=OTHER_HASH)
 ADDED = CertificateAdded(oin=MUNICIPALITY, certificate_thumbprint=OTHER_HASH, signing_key=OTHER_HASH)
 REVOKE = RevokeCertificate(now=NOON, certificate_thumbprint=HASH)
@@ -54,10 +72,10 @@ def test_coming_back_under_the_old_number_is_refused() -> None:
         (replace(JOIN, oin="٠٠٠٠٠٠٠١٠٠١٢٣٤٥٦٧٠٠٠"), "oin"),
         (replace(JOIN, name="  "), "name"),
         (replace(JOIN, name="n" * 4001), "name"),
-        (replace(JOIN, tasks=()), "tasks"),
+        (replace(JOIN, mandate=None, tasks=()), "tasks"),
         (replace(JOIN, tasks=("college:WMO", "college:WMO")), "tasks"),
-        (replace(JOIN, tasks=("college WMO",)), "tasks"),
-        (replace(JOIN, tasks=tuple(f"t{n}" for n in range(TASKS_MAX + 1))), "tasks"),
+        (replace(JOIN, mandate=None, tasks=("college WMO",)), "tasks"),
+        (replace(JOIN, mandate=None, tasks=tuple(f"t{n}" for n in range(TASKS_MAX + 1))), "tasks"),
         (replace(JOIN, certificate_thumbprint="AB" * 32), "certificate_thumbprint"),
         (replace(JOIN, certificate_thumbprint="ab" * 31), "certificate_thumbprint"),
         (replace(JOIN, signing_key=""), "signing_key"),
@@ -74,8 +92,8 @@ def test_all_faults_are_named_at_once() -> None:
 
 def test_joining_with_the_most_tasks() -> None:
     tasks = tuple(f"t{n:02}" for n in range(TASKS_MAX))
-    joined = replace(ORGANISATION_JOINED, tasks=tasks)
-    given(ORGANISATION).when(replace(JOIN, tasks=tasks)).then(joined)
+    joined = replace(ORGANISATION_JOINED, tasks=tasks, **UNMANDATED)
+    given(ORGANISATION).when(replace(JOIN, tasks=tasks, mandate=None)).then(joined)
 
 
 def test_adding_a_certificate() -> None:
@@ -141,21 +159,21 @@ def test_the_operator_keeps_its_last_certificate() -> None:
 
 
 def test_granting_a_task() -> None:
-    granted = TaskGranted(oin=MUNICIPALITY, task="college:WGS")
+    granted = TaskGranted(oin=MUNICIPALITY, task="college:WGS", **UNMANDATED)
     grant = GrantTask(now=NOON, task="college:WGS")
-    given(ORGANISATION, ORGANISATION_JOINED).when(grant).then(granted)
-    given(ORGANISATION, ORGANISATION_JOINED, granted).when(grant).then()
+    given(ORGANISATION, OPERATOR_JOINED).when(grant).then(granted)
+    given(ORGANISATION, OPERATOR_JOINED, granted).when(grant).then()
 
 
 def test_granting_a_task_without_a_name_is_refused() -> None:
-    given(ORGANISATION, ORGANISATION_JOINED).when(GrantTask(now=NOON, task="")).invalid("task")
-    given(ORGANISATION, ORGANISATION_JOINED).when(GrantTask(now=NOON, task="t" * 61)).invalid("task")
+    given(ORGANISATION, OPERATOR_JOINED).when(GrantTask(now=NOON, task="")).invalid("task")
+    given(ORGANISATION, OPERATOR_JOINED).when(GrantTask(now=NOON, task="t" * 61)).invalid("task")
 
 
 def test_the_most_tasks() -> None:
     almost = replace(ORGANISATION_JOINED, tasks=tuple(f"t{n}" for n in range(TASKS_MAX - 1)))
-    grant = GrantTask(now=NOON, task="college:WGS")
-    granted = TaskGranted(oin=MUNICIPALITY, task="college:WGS")
+    grant = GrantTask(now=NOON, task="svb")
+    granted = TaskGranted(oin=MUNICIPALITY, task="svb", **UNMANDATED)
     given(ORGANISATION, almost).when(grant).then(granted)
     given(ORGANISATION, almost, replace(granted, task="last")).when(grant).refused("TASKS_FULL")
 
@@ -207,3 +225,92 @@ def test_the_state_tells_which_certificates_work() -> None:
     assert state.certificate(HASH).revoked
     assert state.certificate("00" * 32) is None
     assert state.tasks == {"college:PW", "college:WMO"}
+
+
+# --- whose college it is ------------------------------------------------------------------------------
+
+UNMANDATED_JOINED = replace(ORGANISATION_JOINED, **UNMANDATED)
+PROVIDER_JOINED = replace(UNMANDATED_JOINED, tasks=("wmo-aanbieder",))
+OTHER_COLLEGE = "college-andere-gemeente:PW"
+RENEWED = replace(MANDATE, reference="gmb-2027-5")
+GRANT = GrantTask(now=NOON, task="college:WGS")
+GRANTED = TaskGranted(oin=MUNICIPALITY, task="college:WGS", **UNMANDATED)
+
+
+def test_who_joins_as_the_operators_college_names_a_mandate() -> None:
+    bare = replace(JOIN, mandate=None)
+    given(ORGANISATION).when(bare).refused("MANDATE_NEEDED")
+    given(ORGANISATION).when(replace(bare, tasks=("svb", "college:PW"))).refused("MANDATE_NEEDED")
+    other = replace(UNMANDATED_JOINED, tasks=(OTHER_COLLEGE,))
+    given(ORGANISATION).when(replace(bare, tasks=(OTHER_COLLEGE,))).then(other)
+    given(ORGANISATION).when(replace(bare, operator=True)).then(OPERATOR_JOINED)
+    assert fold(ORGANISATION, other).tasks == {OTHER_COLLEGE}
+
+
+def test_the_refusal_says_what_another_municipality_is_granted() -> None:
+    with pytest.raises(RuleBroken, match="college-andere-gemeente:<law>"):
+        ORGANISATION.decide(GRANT, fold(ORGANISATION, PROVIDER_JOINED))
+
+
+def test_a_task_of_the_college_is_granted_to_another_under_a_mandate_only() -> None:
+    mandated = replace(GRANT, mandate=MANDATE)
+    granted = replace(GRANTED, **MANDATED)
+    given(ORGANISATION, PROVIDER_JOINED).when(GRANT).refused("MANDATE_NEEDED")
+    given(ORGANISATION, PROVIDER_JOINED).when(mandated).then(granted)
+    given(ORGANISATION, OPERATOR_JOINED).when(GRANT).then(GRANTED)
+    other = replace(GRANT, task=OTHER_COLLEGE)
+    given(ORGANISATION, PROVIDER_JOINED).when(other).then(replace(GRANTED, task=OTHER_COLLEGE))
+    assert fold(ORGANISATION, PROVIDER_JOINED, granted).mandates == {("college:WGS", MANDATE)}
+
+
+def test_the_same_mandate_again_changes_nothing_and_another_renews_it() -> None:
+    history = (PROVIDER_JOINED, replace(GRANTED, **MANDATED))
+    given(ORGANISATION, *history).when(GRANT).then()
+    given(ORGANISATION, *history).when(replace(GRANT, mandate=MANDATE)).then()
+    renewed = replace(GRANTED, **as_fields(RENEWED))
+    given(ORGANISATION, *history).when(replace(GRANT, mandate=RENEWED)).then(renewed)
+    assert fold(ORGANISATION, *history, renewed).mandates == {("college:WGS", RENEWED)}
+
+
+def test_a_mandate_ends_with_its_task() -> None:
+    history = (PROVIDER_JOINED, replace(GRANTED, **MANDATED), TaskEnded(oin=MUNICIPALITY, task="college:WGS"))
+    assert fold(ORGANISATION, *history).mandates == frozenset()
+    given(ORGANISATION, *history).when(GRANT).refused("MANDATE_NEEDED")
+
+
+def test_what_was_granted_before_mandates_were_asked_is_not_held_until_one_is_recorded() -> None:
+    assert fold(ORGANISATION, UNMANDATED_JOINED).tasks == frozenset()
+    assert fold(ORGANISATION, PROVIDER_JOINED, GRANTED).tasks == {"wmo-aanbieder"}
+    given(ORGANISATION, UNMANDATED_JOINED).when(replace(GRANT, task="college:PW")).refused("MANDATE_NEEDED")
+    late = replace(GRANTED, task="college:PW", **MANDATED)
+    given(ORGANISATION, UNMANDATED_JOINED).when(replace(GRANT, task="college:PW", mandate=MANDATE)).then(late)
+    assert fold(ORGANISATION, UNMANDATED_JOINED, late).tasks == {"college:PW"}
+    assert fold(ORGANISATION, OPERATOR_JOINED, GRANTED).tasks == {"college:PW", "college:WMO", "college:WGS"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "path"),
+    [
+        ({"reference": ""}, "mandate.reference"),
+        ({"reference": "r" * 61}, "mandate.reference"),
+        ({"day": DAY + A_DAY}, "mandate.decision_date"),
+        ({"day": date(1899, 12, 31)}, "mandate.decision_date"),
+        ({"text": " "}, "mandate.text"),
+    ],
+)
+def test_a_mandate_with_a_fault_names_the_field(changes: dict[str, Any], path: str) -> None:
+    wrong = replace(MANDATE, **changes)
+    given(ORGANISATION).when(replace(JOIN, mandate=wrong)).invalid(path)
+    given(ORGANISATION, PROVIDER_JOINED).when(replace(GRANT, mandate=wrong)).invalid(path)
+
+
+def test_a_mandate_of_today_is_one() -> None:
+    today = replace(MANDATE, day=DAY)
+    joined = replace(ORGANISATION_JOINED, **as_fields(today))
+    given(ORGANISATION).when(replace(JOIN, mandate=today)).then(joined)
+
+
+def test_a_mandate_for_nothing_is_refused() -> None:
+    given(ORGANISATION).when(replace(JOIN, tasks=("svb",))).invalid("mandate")
+    given(ORGANISATION, OPERATOR_JOINED).when(replace(GRANT, mandate=MANDATE)).invalid("mandate")
+    given(ORGANISATION, PROVIDER_JOINED).when(replace(GRANT, task="svb", mandate=MANDATE)).invalid("mandate")

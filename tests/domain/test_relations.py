@@ -114,6 +114,35 @@ def test_a_colleague_ends_a_conflict() -> None:
     assert not has_conflict(fold(CASE, *OPENED, RECORDED, ENDED), MUNICIPALITY, "p-2")
 
 
+@pytest.mark.parametrize(
+    ("oin", "operator", "task", "says"),
+    [
+        (MUNICIPALITY, True, "college:WMO", True),
+        (MUNICIPALITY, False, "college:WMO", True),  # of his own organisation, whichever that is
+        (PROVIDER, False, "college:WMO", False),
+        (PROVIDER, True, "college:WMO", True),
+        (PROVIDER, True, "veilig-thuis", False),
+        (PROVIDER, False, "wmo-aanbieder", False),
+    ],
+)
+def test_a_conflict_is_said_by_the_own_organisation_or_by_the_operators_college(
+    oin: str,
+    operator: bool,  # noqa: FBT001 -- a parameter of the test
+    task: str,
+    says: bool,  # noqa: FBT001 -- a parameter of the test
+) -> None:
+    author = Author(oin, task, "d-1", operator=operator)
+    joined = replace(CONSULENT_JOINED, oin=oin, task=task, professional="d-1")
+    recording = given(CASE, *OPENED, joined).when(replace(RECORD, author=author))
+    ending = given(CASE, *OPENED, joined, RECORDED).when(replace(END, author=author))
+    if says:
+        recording.then(RECORDED)
+        ending.then(ENDED)
+    else:
+        recording.refused("NOT_OWN_PEOPLE")
+        ending.refused("NOT_OWN_PEOPLE")
+
+
 @pytest.mark.parametrize("command", [RECORD, END, APPOINT])
 def test_only_who_works_on_the_open_case_says_such_things(
     command: RecordConflict | EndConflict | AppointStandIn,
@@ -202,3 +231,12 @@ def test_the_longest_period_there_is() -> None:
 def test_an_organisation_appoints_its_own() -> None:
     other = replace(APPOINT, oin=PROVIDER)
     given(CASE, *OPENED).when(other).refused("NOT_ON_CASE")
+
+
+def test_nobody_appoints_in_another_task_than_his_own() -> None:
+    for_work = replace(CONSULENT_JOINED, task="college:PW", professional="w-1")
+    across = replace(APPOINT, task="college:PW", stand_in_for="w-1")
+    given(CASE, *OPENED, for_work).when(across).refused("OTHER_TASK")
+    own = replace(across, author=replace(CONSULENT, task="college:PW", professional="w-1"))
+    appointed = replace(APPOINTED, task="college:PW", stand_in_for="w-1")
+    given(CASE, *OPENED, for_work).when(own).then(appointed)

@@ -11,9 +11,11 @@ import pytest
 from exchange.domain.representation import (
     AuthorityDisputed,
     CapacityJudged,
+    DecisionContradicted,
     DisputeAuthority,
     DisputeDecided,
     RepresentativeEnded,
+    given_by,
 )
 from exchange.domain.representation.decide import (
     JUDGEMENT_DAYS_MAX,
@@ -91,6 +93,15 @@ DECIDED = DisputeDecided(
     task="college:WMO",
     professional="p-1",
     reason="Vervangende toestemming.",
+    at=NOON,
+)
+CONTRADICTED = DecisionContradicted(
+    resident=RESIDENT_REF,
+    dispute_id="t-2",
+    consent_id=CONSENT_ID,
+    purpose="wmo-afstemming",
+    yes_by=MOTHER_ID,
+    no_by=FATHER_ID,
     at=NOON,
 )
 KNOWN = given(RESIDENT, RESIDENT_REGISTERED)
@@ -245,6 +256,19 @@ def test_nobody_is_recorded_for_who_is_not_registered() -> None:
         given(RESIDENT).when(command).refused("NOT_REGISTERED")
 
 
+def test_who_was_ended_is_known_still_for_what_he_gave() -> None:
+    people = fold(RESIDENT, RESIDENT_REGISTERED, RECORDED, ENDED).representation
+    assert (people.representatives, people.find(MOTHER_ID)) == ((), None)
+    author = replace(REPRESENTATIVE, oin=RECORDED.person_oin, professional=RECORDED.person)
+    found = given_by(people, author, (MOTHER_ID,))
+    assert [one.representative_id for one in found] == [MOTHER_ID]
+    assert given_by(people, author, ()) == ()
+    assert given_by(people, author, (FATHER_ID,)) == ()
+    assert given_by(people, replace(author, professional="ouder-9"), (MOTHER_ID,)) == ()
+    assert given_by(people, replace(author, oin=PLANNER.oin), (MOTHER_ID,)) == ()
+    assert fold(RESIDENT, RESIDENT_REGISTERED, RECORDED, ENDED, RECORDED).representation.former == ()
+
+
 def test_there_is_a_most() -> None:
     full = tuple(
         replace(RECORDED, representative_id=f"r-{number}", person=f"p-{number}")
@@ -281,6 +305,6 @@ def test_the_decision_puts_one_word_aside(outcome: str, put_aside: str) -> None:
 
 def test_who_represents_is_stored_sealed() -> None:
     shown = {"representative_id", "organisation", "task", "professional", "at", "resident"}
-    for event in (RECORDED, ENDED, JUDGED, DISPUTED, DECIDED):
+    for event in (RECORDED, ENDED, JUDGED, DISPUTED, DECIDED, CONTRADICTED):
         clear = {field.name for field in fields(event)} - set(event.SEALED)
         assert clear <= shown | {"until", "dispute_id", "consent_id"}, event

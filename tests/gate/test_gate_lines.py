@@ -160,6 +160,20 @@ def test_words_in_a_residents_name_need_authority(
     assert rules(word, **changes) == spoken
 
 
+@pytest.mark.parametrize("recipient", ["wettelijk-vertegenwoordiger", "betrokkene"])
+def test_who_asks_in_another_name_is_the_wrong_person_whatever_is_known_of_the_resident(
+    recipient: str,
+) -> None:
+    for age, capable in ((10, True), (40, True), (None, None), (10, None), (None, True)):
+        about = {"recipient": recipient, "age": age, "capable": capable, "has_authority": False}
+        assert rules(SEES, speaks_for_self=False, **about) == ("R21",)
+    # Of who asks in his own name or with a record it is needed still: what is missing is missing.
+    unknown = {"recipient": recipient, "age": None, "has_authority": True}
+    assert rules(SEES, speaks_for_self=True, **unknown) == ("R01",)
+    # Nor is it the answer to somebody who signed in as neither.
+    assert rules(SEES, speaks_for_self=False, age=None, recipient="fg") == ("R01",)
+
+
 def test_a_basis_for_obtaining_records_and_no_other_does() -> None:
     assert rules(READS, records=True) == ("P-WMO-2.3.2",)
     assert rules(SEES, age=15, records=True) == ("R06",)

@@ -44,6 +44,7 @@ ENVELOPE_OF_EVENTS = frozenset({"event_id", "position", "kind", "plan_id", "case
 IMPERSONAL_TEXT = frozenset(
     {
         "exchange.v1.JoinOrganisationRequest.name",
+        "exchange.v1.Mandate.text",
         "exchange.v1.ProposeLegalBasisRequest.text",
         "exchange.v1.DisableLegalBasisRequest.reason",
         "exchange.v1.PreviewRegisterRequest.text",

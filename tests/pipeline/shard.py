@@ -13,6 +13,7 @@ from exchange.domain import AGGREGATES, stream_of
 from exchange.domain.consent import GiveConsent, RequestConsent, WithdrawConsent
 from exchange.domain.intake import receive_report
 from exchange.domain.limits.seals import ConfirmSeal, LiftSeal, SealCompartment
+from exchange.domain.mandate import Mandate
 from exchange.domain.organisation import JoinOrganisation
 from exchange.domain.plan import ReceiveReport, SetGoal
 from exchange.domain.resident import RegisterResident
@@ -51,6 +52,8 @@ NECESSITY = "Nodig voor het onderzoek; niet op minder ingrijpende wijze te verkr
 WIJKTEAM = Claim("wmo-onderzoek", "WMO-2.3.2", NECESSITY)
 # What the college holds under the Jeugdwet is asked for the Wmo with the resident's consent.
 WITH_CONSENT = Claim("wmo-onderzoek", "WMO-5.1.1-4", NECESSITY)
+
+MANDATE = Mandate("gmb-2026-41233", NOW.date(), "Toegang tot hulp, namens het college.")
 
 
 class Shard:
@@ -247,6 +250,7 @@ class Shard:
             tasks=tasks,
             certificate_thumbprint=thumbprint,
             signing_key=SIGNING_KEY,
+            mandate=MANDATE if any(task.startswith("college:") for task in tasks) else None,
         )
         facts: dict[str, Any] = {
             "caller": self.caller("beheer"),

@@ -15,7 +15,7 @@ from exchange.domain.representation import EndRepresentative, JudgeCapacity, Rec
 from exchange.domain.resident import RegisterResident
 from exchange.errors import AccessDenied, StoreUnavailable
 from exchange.pipeline.speakers import holders_in
-from exchange.pipeline.walk import Caller, Claim, CommandWalk, ReadOutcome, Steps
+from exchange.pipeline.walk import Caller, Claim, CommandWalk, EvaluationWalk, ReadOutcome, Steps
 from tests.pipeline.faults import faulty_recorder
 from tests.pipeline.shard import NOW, Shard
 
@@ -177,6 +177,38 @@ def test_taking_back_asks_no_recent_source_and_no_authority_of_now(shard: Shard)
     for takes_back, expected in [(False, ("R21",)), (True, ())]:
         (outcome,) = shard.run(replace(child.goal(), now=late, takes_back=takes_back))
         assert rules(outcome) == expected
+
+
+@pytest.mark.parametrize("gave", [True, False])
+def test_a_question_beforehand_answers_as_the_withdrawal_does(shard: Shard, *, gave: bool) -> None:
+    """Of a record that has ended: who gave is told yes, for what takes back alone; of another's yes, no."""
+    child = Child(shard)
+    child.record()
+    child.record("ouder-2")
+    stream = f"consent-{child.consent(authority=('ouder-1' if gave else 'ouder-2',))}"
+    child.end()
+    caller = child.caller("ouder-1")
+    for takes_back in (True, False):
+        asked = EvaluationWalk(
+            rpc="Test",
+            asker=caller,
+            caller=caller,
+            claim=WORD,
+            now=NOW,
+            anchor=stream,
+            fields=(),
+            groups=lambda _view, _paths: (),
+            evaluated={},
+            records=True,
+            relation=False,
+            takes_back=takes_back,
+        )
+        (told,) = shard.run(asked)
+        done = shard.walk(
+            lambda _view: Steps(()), anchor=stream, caller=caller, claim=WORD, relation=False, fields=()
+        )
+        (outcome,) = shard.run(replace(done, takes_back=takes_back))
+        assert told.decision is (rules(outcome) == ()) is (gave and takes_back)
 
 
 def test_words_of_a_parent_count_while_a_record_shows_them(shard: Shard) -> None:

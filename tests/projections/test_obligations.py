@@ -184,15 +184,15 @@ def test_who_tries_again_executes_what_asked_it(shard: Shard, listed: Obligation
     _, _, plan_id = shard.plan()
     caller = shard.caller("college:JW", "prof-3")
     asked = Claim("jeugd-toegang", "JW-2.3", "nodig")
-    # About nobody the facts are not there to judge on every basis: R01, and try again.
-    unjudged = shard.question("0" * 8, claim=Claim("inzage", "SUBJECT-15"), caller=shard.caller("betrokkene"))
+    # About nobody the facts are not there to judge somebody else's access: R01, and try again.
+    unjudged = shard.question("0" * 8, claim=Claim("inzage", "SUBJECT-15"), caller=shard.caller("fg"))
     shard.run(unjudged)
     follow(shard, listed)
     assert [duty for _, duty in open_duties(listed)] == ["RETRY"]
     shard.run(shard.question(plan_id, claim=asked, caller=caller))
     follow(shard, listed)
     assert "RETRY" in [duty for _, duty in open_duties(listed)], "somebody else, about somebody else"
-    shard.run(shard.question("0" * 8, caller=shard.caller("betrokkene")))
+    shard.run(shard.question("0" * 8, caller=shard.caller("fg")))
     follow(shard, listed)
     assert "RETRY" not in [duty for _, duty in open_duties(listed)]
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from functools import partial
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from adapters.sdk import errors
 from adapters.sdk.calls import claim
+from adapters.sdk.tokens import Person
 from exchange.v1 import common_pb2 as pb
 from exchange.v1 import representation_service_pb2 as people_pb
 from exchange.v1 import resident_rights_service_pb2 as rights_pb
@@ -17,7 +19,7 @@ from tests.server.family import TODAY, WORDS, Family, broken, denied
 from tests.server.town import ACCESS, CARE, CITY, INVESTIGATE, WORD, WORK, Town
 
 SEEN = [WORDS]
-NOBODY = ("R01",)
+NOBODY = ("R21",)
 CONTRARY = rights_pb.DETERMINATION_KIND_CONTRARY_TO_CHILD_INTEREST
 STAFF = rights_pb.DETERMINATION_KIND_STAFF_IDENTITY_NEEDED
 WEIGH = claim(pb.PURPOSE_WMO_ONDERZOEK, "WEIGH-24", "nodig om af te wegen")
@@ -100,6 +102,23 @@ def test_a_token_alone_makes_nobody_a_representative(town: Town) -> None:
     assert denied(lambda: family.look(family.representative("ouder-2"))) == NOBODY
     assert family.look(family.representative()) == SEEN
     assert denied(lambda: Family(town, 10).look(family.representative())) == NOBODY
+
+
+@pytest.mark.parametrize("task", ["wettelijk-vertegenwoordiger", "betrokkene"])
+def test_the_wrong_person_is_told_alike_of_who_is_known_and_of_nobody(town: Town, task: str) -> None:
+    family = Family(town, 10)
+    family.record()
+    other = Family(town, 40)
+    asker = town.signed_in(Person("niemand-1", task, "vertegenwoordiger", resident=other.pseudonym))
+    told = []
+    for plan_id in (family.plan_id, str(uuid4())):
+        with pytest.raises(errors.Denied) as refused:
+            asker.plan.get_plan(claim=ACCESS, plan_id=plan_id, fields=["goals.own_words"])
+        told.append(
+            (refused.value.rules, refused.value.message, refused.value.remedies, refused.value.localized)
+        )
+    assert told[0] == told[1]
+    assert tuple(told[0][0]) == NOBODY
 
 
 @pytest.mark.parametrize(
@@ -233,6 +252,23 @@ def test_a_professionals_name_is_told_once_it_was_weighed(town: Town) -> None:
     after = family.own().disclosure.list_disclosures(**ask)
     assert list(after.withheld_fields) == []
     assert {one.professional for one in after.disclosures} == {"kind-1"}
+
+
+def test_the_officer_writes_down_that_a_name_was_weighed(town: Town) -> None:
+    family = Family(town, 40)
+    family.look(family.own())
+    watch = claim(pb.PURPOSE_TOEZICHT, "FG-WATCH-39")
+    told: dict[str, Any] = {"case_id": family.case_id, "holds": True, "reason": "Besluit college C-12."}
+    officer = town.worker("fg", "fg-1").rights
+    assert (
+        broken(partial(officer.record_determination, claim=watch, kind=CONTRARY, **told)) == "NOT_THE_COLLEGE"
+    )
+    # On the college's own basis he is no recipient.
+    refused = denied(partial(officer.record_determination, claim=WEIGH, kind=STAFF, **told))
+    assert "R08" in refused
+    officer.record_determination(claim=watch, kind=STAFF, **told)
+    state = town.state("resident", town.resident_of(family.pseudonym))
+    assert [(one.kind, one.holds) for one in state.determinations] == [("staff_identity_needed", True)]
 
 
 def test_the_residents_side_and_strangers_record_nothing_of_this(town: Town) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -151,8 +153,6 @@ def test_somebody_else_says_whether_it_was_justified(town: Town, broken: Any) ->
         end(town, decision_id, duty, audit_pb.DUTY_OUTCOME_JUSTIFIED)
     assert set(silent.value.field_violations) == {"remark"}
     end(town, decision_id, duty, audit_pb.DUTY_OUTCOME_NOT_JUSTIFIED, remark="Bellen had gekund.")
-    # Of two who say it, the first counts.
-    end(town, decision_id, duty, audit_pb.DUTY_OUTCOME_JUSTIFIED, remark="Toch wel.")
     review = of_decision(town, decision_id)[duty]
     assert review.outcome == audit_pb.DUTY_OUTCOME_NOT_JUSTIFIED
     assert review.executed_by == f"{CITY}/fg-1"
@@ -199,6 +199,43 @@ def test_what_nobody_does_in_time_is_overdue(town: Town, broken: Any) -> None:  
     assert set(late) == {"REVIEW-1-WORKDAY"}
 
 
+def test_the_second_of_two_reviewers_is_told_that_it_has_ended(town: Town, broken: Any) -> None:  # noqa: ANN401 -- an answer
+    review = (town, broken.decision_id, "REVIEW-1-WORKDAY")
+    mine: dict[str, Any] = {"remark": "Er was gevaar.", "request_id": str(uuid4())}
+    first = end(*review, audit_pb.DUTY_OUTCOME_JUSTIFIED, **mine)
+    yes, no = audit_pb.DUTY_OUTCOME_JUSTIFIED, audit_pb.DUTY_OUTCOME_NOT_JUSTIFIED
+    for who, outcome in [("fg-2", no), ("fg-1", yes)]:
+        with pytest.raises(errors.RuleBroken) as refused:
+            end(*review, outcome, who=officer(town, who), remark="Bellen had gekund.")
+        assert refused.value.rule == "ALREADY_REVIEWED"
+        assert "fg-1" not in refused.value.message
+    # The same request gets the same answer.
+    assert end(*review, audit_pb.DUTY_OUTCOME_JUSTIFIED, **mine) == first
+    assert of_decision(town, broken.decision_id)["REVIEW-1-WORKDAY"].outcome == yes
+
+
+def test_of_reviewers_at_once_one_is_heard(town: Town, broken: Any) -> None:  # noqa: ANN401 -- an answer
+    officers = [officer(town, f"fg-{number}") for number in range(4)]
+
+    def review(who: ExchangeClient) -> str:
+        try:
+            end(
+                town,
+                broken.decision_id,
+                "REVIEW-1-WORKDAY",
+                audit_pb.DUTY_OUTCOME_JUSTIFIED,
+                who=who,
+                remark="Er was gevaar.",
+            )
+        except errors.RuleBroken as refused:
+            return refused.rule
+        return ""
+
+    with ThreadPoolExecutor(len(officers)) as pool:
+        told = sorted(pool.map(review, officers))
+    assert told == ["", *["ALREADY_REVIEWED"] * 3]
+
+
 # --- what the resident is told ------------------------------------------------------------------------------
 
 
@@ -224,7 +261,7 @@ def test_notices_are_for_this_resident_only(town: Town, story: Story, broken: An
     assert list(notices(other).notices) == []
     with pytest.raises(errors.Denied) as refused:
         other.resident().disclosure.list_notices(claim=ACCESS, case_id=story.case_id, fields=NOTICE_FIELDS)
-    assert refused.value.rules == ("R01",), "as about nobody"
+    assert refused.value.rules == ("R21",), "as about nobody"
     found = of_decision(town, broken.decision_id)["NOTIFY-SUBJECT"]
     assert not found.HasField("execute_time"), "a refused question tells nobody anything"
 

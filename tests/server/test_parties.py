@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from adapters.sdk import errors
+from adapters.sdk.calls import claim
 from adapters.sdk.tokens import Person
+from exchange.v1 import common_pb2 as pb
+from exchange.v1 import organisation_service_pb2 as organisation_pb
 from tests.server.town import ADMIN, AUDIT, CITY, INVESTIGATE, Town
 
 if TYPE_CHECKING:
@@ -36,6 +39,31 @@ def test_only_the_operator_administers(town: Town) -> None:
         claim=ADMIN, oin="00000004000000044000", task="jeugdhulpaanbieder"
     )
     assert granted.version == len(("joined", "granted"))
+
+
+def test_another_body_is_the_college_under_a_mandate_only(town: Town) -> None:
+    """A college of another municipality is another recipient, and needs none."""
+    oin = "00000004000000045000"
+    credentials = town.join(oin, "college-andere-gemeente:PW")
+    operator = town.worker("beheer").organisation
+    with pytest.raises(errors.RuleBroken, match="name the mandate by which this body acts") as refused:
+        operator.grant_task(claim=ADMIN, oin=oin, task="college:PW")
+    assert refused.value.rule == "MANDATE_NEEDED"
+    body = town.client(Person("m-1", "college:PW", "consulent"), credentials)
+    reading = claim(pb.PURPOSE_INZAGE, "REGISTER-12")
+    with pytest.raises(errors.NotAuthenticated):
+        body.legal_basis.list_legal_bases(claim=reading, page_size=1)
+    mandate = organisation_pb.Mandate(reference="gmb-2026-41233", decision_date="2026-01-01", text="Toegang")
+    for wrong in (
+        organisation_pb.Mandate(reference="gmb-2026-41233", decision_date="2026-01-01"),
+        organisation_pb.Mandate(reference="gmb-2026-41233", decision_date="1 mei", text="Toegang"),
+        organisation_pb.Mandate(reference="gmb-2026-41233", decision_date="2099-01-01", text="Toegang"),
+    ):
+        with pytest.raises(errors.Invalid) as invalid:
+            operator.grant_task(claim=ADMIN, oin=oin, task="college:PW", mandate=wrong)
+        assert [path.partition(".")[0] for path in invalid.value.field_violations] == ["mandate"]
+    operator.grant_task(claim=ADMIN, oin=oin, task="college:PW", mandate=mandate)
+    assert body.legal_basis.list_legal_bases(claim=reading, page_size=1).legal_bases
 
 
 def test_administration_concerns_no_case(town: Town, story: Story) -> None:

@@ -6,6 +6,7 @@ Source: Wmo 2015 5.2.6 and 5.3.1 (Veilig Thuis), GDPR 32 (seals); the gate's des
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -123,8 +124,15 @@ def test_what_is_done_about_seals_is_told_to_the_officer_alone(town: Town, story
     }
     unknown = claim(pb.PURPOSE_WMO_ONDERZOEK, "NO-SUCH", "nodig")
     case: dict[str, Any] = {"case_id": story.case_id}
+    confirm: dict[str, Any] = case | {"proposal_id": str(uuid4())}
+    lift: dict[str, Any] = case | {"seal_id": str(uuid4()), "reason": "Zomaar."}
     hidden = {
         refused(lambda: stranger.rights.seal_compartment(claim=SEAL, **case, **words)).decision_id,
+        *(
+            refused(partial(act, claim=other, **asked)).decision_id
+            for other in (unknown, INVESTIGATE)
+            for act, asked in ((stranger.rights.confirm_seal, confirm), (stranger.rights.lift_seal, lift))
+        ),
         refused(lambda: story.wmo.rights.seal_compartment(claim=unknown, **case, **words)).decision_id,
         refused(
             lambda: stranger.rights.confirm_seal(claim=SEAL, **case, proposal_id=str(uuid4()))

@@ -255,7 +255,7 @@ def test_a_known_topic_of_another_shape_is_refused(codec: Codec, data: dict[str,
     assert opened(codec, joined(codec), OrganisationJoined.TOPIC) == sample(OrganisationJoined)
 
 
-@pytest.mark.parametrize("topic", ["organisation.joined.v2", "organisation.joined", "", "plan.GoalSet"])
+@pytest.mark.parametrize("topic", ["organisation.joined.v3", "organisation.joined", "", "plan.GoalSet"])
 def test_an_unknown_topic_is_refused(codec: Codec, topic: str) -> None:
     with pytest.raises(HistoryUnreadable) as caught:
         opened(codec, joined(codec), topic)

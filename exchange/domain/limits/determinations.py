@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from exchange.domain.kernel import AuthoredCommand, Events, ResidentEvent, with_changes
-from exchange.domain.limits.scope import in_scope, purpose_fault, recipient_fault, refuse_but_college
+from exchange.domain.limits.scope import in_scope, purpose_fault, recipient_fault, refuse_but_weighers
 from exchange.domain.shape import member_fault, refuse_faults, text_fault
 from exchange.errors import RuleBroken
 
@@ -98,7 +98,8 @@ def determined(
 
 def record_determination(command: RecordDetermination, state: "ResidentState") -> Events:
     """Record it, unless it is what is known."""
-    refuse_but_college(command.author)
+    names_staff = command.kind == DeterminationKind.STAFF_IDENTITY_NEEDED
+    refuse_but_weighers(command.author, names_staff=names_staff)
     refuse_faults(
         {
             "kind": member_fault(DeterminationKind, command.kind),

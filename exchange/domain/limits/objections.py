@@ -17,6 +17,7 @@ from exchange.domain.limits.scope import (
     recipient_fault,
     refuse_but_college,
     refuse_but_sides,
+    refuse_other_college,
 )
 from exchange.domain.shape import FINE, refuse_faults, text_fault, token_fault
 from exchange.domain.values import Objection
@@ -131,6 +132,8 @@ def decide_objection(command: DecideObjection, state: "ResidentState") -> Events
         }
     )
     found = next((one for one in state.objections if one.objection_id == command.objection_id), None)
+    if found is not None:
+        refuse_other_college(command.author, found.recipient)
     if found is not None and found.status == command.outcome:
         return ()
     if found is None or found.status != Objection.PENDING:

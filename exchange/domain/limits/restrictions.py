@@ -19,6 +19,7 @@ from exchange.domain.limits.scope import (
     recipient_fault,
     refuse_but_college,
     refuse_but_sides,
+    refuse_other_college,
     review_fault,
 )
 from exchange.domain.shape import member_fault, refuse_faults, text_fault, token_fault
@@ -148,6 +149,7 @@ def announce_lifting(command: AnnounceLifting, state: "ResidentState") -> Events
     refuse_but_college(command.author)
     refuse_faults({"how": member_fault(Told, command.how)})
     found = _standing(command.restriction_id, state)
+    refuse_other_college(command.author, found.recipient)
     if found.announced:
         return ()
     told = LiftingAnnounced(resident=state.resident, restriction_id=found.restriction_id, how=command.how)
@@ -159,6 +161,7 @@ def lift_restriction(command: LiftRestriction, state: "ResidentState") -> Events
     refuse_but_college(command.author)
     refuse_faults({"reason": text_fault(command.reason)})
     found = _standing(command.restriction_id, state)
+    refuse_other_college(command.author, found.recipient)
     if not found.announced:
         raise RuleBroken("the resident is told before a restriction is lifted", rule="RESIDENT_NOT_TOLD")
     lifted_now = RestrictionLifted(

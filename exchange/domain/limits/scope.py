@@ -1,17 +1,18 @@
 """How far a limit reaches: everything, one purpose, one recipient, or one purpose of one recipient.
 
 Promises: an empty word is "every"; a recipient is an organisation and a task, as a consent names it.
-Source: GDPR 21(1) (an objection on grounds of the resident's own situation), 18(1).
+Source: GDPR 21(1) (an objection on grounds of the resident's own situation), 18(1); Awb 10:1-10:3 (mandate).
 """
 
 from datetime import date
 from typing import Final
 
 from exchange.domain.shape import FINE, YEAR_MAX, member_fault, oin_fault, token_fault
-from exchange.domain.values import Author, Purpose
+from exchange.domain.values import COLLEGE_PREFIX, Author, Purpose
 from exchange.errors import RuleBroken
 
 RECIPIENT_SEPARATOR: Final = "/"
+OFFICER_TASK: Final = "fg"
 TASKS_THAT_PROTECT: Final = frozenset({"veilig-thuis", "crisisdienst"})
 
 
@@ -22,6 +23,32 @@ def refuse_but_college(author: Author) -> None:
     """
     if not author.is_college:
         raise RuleBroken("only a college does this", rule="NOT_THE_COLLEGE")
+
+
+def refuse_but_weighers(author: Author, *, names_staff: bool) -> None:
+    """Refuse who does not weigh. Raises RuleBroken.
+
+    A college decides, as the controller. Whether the resident is told a staff member's name is about the very
+    people who work on the case: there the operator's officer may write down what the college decided, for the
+    resident turns to him (GDPR 38(4)). In all else he advises and decides nothing (38(6), 39).
+    """
+    if names_staff and author.operator and author.task == OFFICER_TASK:
+        return
+    refuse_but_college(author)
+
+
+def refuse_other_college(author: Author, recipient: str) -> None:
+    """Refuse a college that a limit of one recipient of a college is no business of. Raises RuleBroken.
+
+    That recipient itself says it, or the municipality that gave it its mandate; never a third body. A limit
+    of another recipient, or of all, is for every college on the case.
+    """
+    oin, _, task = recipient.partition(RECIPIENT_SEPARATOR)
+    if task.startswith(COLLEGE_PREFIX) and not author.operator and author.oin != oin:
+        raise RuleBroken(
+            "this is about one body of the college: that body does this, or the municipality itself",
+            rule="NOT_THE_COLLEGE",
+        )
 
 
 def refuse_but_sides(author: Author) -> None:

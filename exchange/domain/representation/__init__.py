@@ -6,6 +6,7 @@ Source: the gate's design section 6; Jeugdwet 7.3.15; UAVG 5.
 """
 
 from exchange.domain.representation.commands import (
+    ContradictDecision,
     DecideDispute,
     DisputeAuthority,
     EndRepresentative,
@@ -16,6 +17,7 @@ from exchange.domain.representation.decide import DECISIONS
 from exchange.domain.representation.events import (
     AuthorityDisputed,
     CapacityJudged,
+    DecisionContradicted,
     DisputeDecided,
     RepresentativeEnded,
     RepresentativeRecorded,
@@ -28,7 +30,14 @@ from exchange.domain.representation.state import (
     Representation,
     Representative,
 )
-from exchange.domain.representation.voices import Spoken, bound, capable_in, counts, spoken_by
+from exchange.domain.representation.voices import (
+    Spoken,
+    bound,
+    capable_in,
+    counts,
+    given_by,
+    spoken_by,
+)
 
 __all__ = [
     "DECISIONS",
@@ -36,7 +45,9 @@ __all__ = [
     "NOBODY_RECORDED",
     "AuthorityDisputed",
     "CapacityJudged",
+    "ContradictDecision",
     "DecideDispute",
+    "DecisionContradicted",
     "Dispute",
     "DisputeAuthority",
     "DisputeDecided",
@@ -52,5 +63,6 @@ __all__ = [
     "bound",
     "capable_in",
     "counts",
+    "given_by",
     "spoken_by",
 ]

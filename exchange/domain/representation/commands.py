@@ -61,6 +61,11 @@ class DisputeAuthority(AuthoredCommand):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ContradictDecision(DisputeAuthority):
+    """Record that a holder whose word was put aside takes back what the other gave."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DecideDispute(AuthoredCommand):
     """Decide it: who decided, where that is written, and whose word counts."""
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from exchange.domain.kernel import Command, Events
 from exchange.domain.representation.commands import (
+    ContradictDecision,
     DecideDispute,
     DisputeAuthority,
     EndRepresentative,
@@ -22,6 +23,7 @@ from exchange.domain.representation.commands import (
 from exchange.domain.representation.events import (
     AuthorityDisputed,
     CapacityJudged,
+    DecisionContradicted,
     DisputeDecided,
     RepresentativeEnded,
     RepresentativeRecorded,
@@ -246,6 +248,23 @@ def _dispute(command: DisputeAuthority, resident: str, known: Representation) ->
     return (disputed,)
 
 
+def _contradict(command: ContradictDecision, resident: str, known: Representation) -> Events:
+    # Once is enough: until somebody decides anew it waits.
+    said = (command.consent_id, command.no_by)
+    if any((one.consent_id, one.no_by) == said for one in known.contradictions):
+        return ()
+    contradicted = DecisionContradicted(
+        resident=resident,
+        dispute_id=command.dispute_id,
+        consent_id=command.consent_id,
+        purpose=command.purpose,
+        yes_by=command.yes_by,
+        no_by=command.no_by,
+        at=command.now,
+    )
+    return (contradicted,)
+
+
 def _settle(command: DecideDispute, resident: str, known: Representation) -> Events:
     _refuse_unless_college(command.author)
     refuse_faults(
@@ -256,7 +275,8 @@ def _settle(command: DecideDispute, resident: str, known: Representation) -> Eve
             "reason": text_fault(command.reason),
         }
     )
-    if all(one.dispute_id != command.dispute_id for one in known.disputes):
+    waiting = (*known.disputes, *known.contradictions)
+    if all(one.dispute_id != command.dispute_id for one in waiting):
         raise RuleBroken("no such dispute waits for a decision", rule="NO_DISPUTE")
     decided = DisputeDecided(
         resident=resident,
@@ -279,6 +299,7 @@ DECISIONS: Final[Mapping[type[Command], Callable[[Any, str, Representation], Eve
         EndRepresentative: _end,
         JudgeCapacity: _judge,
         DisputeAuthority: _dispute,
+        ContradictDecision: _contradict,
         DecideDispute: _settle,
     }
 )

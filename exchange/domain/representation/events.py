@@ -110,6 +110,20 @@ class AuthorityDisputed(ResidentEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionContradicted(ResidentEvent):
+    """A holder whose word was put aside said no once more; the decision stands until it is made anew."""
+
+    TOPIC: ClassVar[str] = "resident.decision_contradicted.v1"
+    SEALED: ClassVar[Mapping[str, str]] = _SEALED_DISPUTE
+    dispute_id: str
+    consent_id: str
+    purpose: str
+    yes_by: str
+    no_by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DisputeDecided(ResidentEvent):
     """Somebody decided between them."""
 

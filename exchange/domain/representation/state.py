@@ -15,6 +15,7 @@ from exchange.domain.kernel import Event
 from exchange.domain.representation.events import (
     AuthorityDisputed,
     CapacityJudged,
+    DecisionContradicted,
     DisputeDecided,
     RepresentativeEnded,
     RepresentativeRecorded,
@@ -52,7 +53,7 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Dispute:
-    """An open one: which purpose, which consent it arose on, and whose words stand against each other."""
+    """One to decide: which purpose, which consent it arose on, and whose words stand against each other."""
 
     dispute_id: str
     consent_id: str
@@ -70,10 +71,24 @@ class Representation:
     disputes: tuple[Dispute, ...] = ()
     # (purpose, record): whose word a decided dispute put aside.
     overruled: tuple[tuple[str, str], ...] = ()
+    # Said against a decision by who was overruled: closes nothing, but it may be decided anew.
+    contradictions: tuple[Dispute, ...] = ()
+    # Records that were ended: they show who gave something, and that he may take it back; nothing else.
+    former: tuple[Representative, ...] = ()
 
     def find(self, representative_id: str) -> Representative | None:
         """Return a record that was not ended."""
         return next((one for one in self.representatives if one.representative_id == representative_id), None)
+
+    def ever(self, representative_id: str) -> Representative | None:
+        """Return a record, ended or not: whose words were written down under it."""
+        everybody = (*self.representatives, *self.former)
+        return next((one for one in everybody if one.representative_id == representative_id), None)
+
+    def to_decide(self, purpose: str) -> Dispute | None:
+        """Return what waits to be decided about a purpose: a dispute, else what contradicts a decision."""
+        waiting = (*self.disputes, *self.contradictions)
+        return next((one for one in waiting if one.purpose == purpose), None)
 
 
 NOBODY_RECORDED: Final = Representation()
@@ -96,13 +111,15 @@ def _recorded(state: Representation, event: RepresentativeRecorded) -> Represent
         origin=origin_of(event.task, event.organisation),
     )
     others = tuple(one for one in state.representatives if one.representative_id != event.representative_id)
-    return replace(state, representatives=(*others, record))
+    former = tuple(one for one in state.former if one.representative_id != event.representative_id)
+    return replace(state, representatives=(*others, record), former=former)
 
 
 def _ended(state: Representation, event: RepresentativeEnded) -> Representation:
-    # Ended ones go: nothing is judged by them any more, and what they said keeps their id.
+    # Nothing is judged by an ended one any more; what was given under it is taken back by whom it names.
+    ended = tuple(one for one in state.representatives if one.representative_id == event.representative_id)
     left = tuple(one for one in state.representatives if one.representative_id != event.representative_id)
-    return replace(state, representatives=left)
+    return replace(state, representatives=left, former=(*state.former, *ended))
 
 
 def _judged(state: Representation, event: CapacityJudged) -> Representation:
@@ -117,13 +134,29 @@ def _disputed(state: Representation, event: AuthorityDisputed) -> Representation
 
 
 def _settled(state: Representation, event: DisputeDecided) -> Representation:
-    left = tuple(one for one in state.disputes if one.dispute_id != event.dispute_id)
-    decided = [one for one in state.disputes if one.dispute_id == event.dispute_id]
-    overruled = [
-        (one.purpose, one.no_by if event.outcome == DisputeOutcome.YES_STANDS else one.yes_by)
-        for one in decided
-    ]
-    return replace(state, disputes=left, overruled=tuple(dict.fromkeys((*state.overruled, *overruled))))
+    waiting = (*state.disputes, *state.contradictions)
+    found = next((one for one in waiting if one.dispute_id == event.dispute_id), None)
+    if found is None:
+        return state
+    yes_stands = event.outcome == DisputeOutcome.YES_STANDS
+    loser, winner = (found.no_by, found.yes_by) if yes_stands else (found.yes_by, found.no_by)
+    # Decided anew it may be the other way around.
+    overruled = [one for one in state.overruled if one != (found.purpose, winner)]
+    return replace(
+        state,
+        disputes=tuple(one for one in state.disputes if one != found),
+        contradictions=tuple(one for one in state.contradictions if not _between_the_same(one, found)),
+        overruled=tuple(dict.fromkeys((*overruled, (found.purpose, loser)))),
+    )
+
+
+def _between_the_same(one: Dispute, other: Dispute) -> bool:
+    return (one.purpose, {one.yes_by, one.no_by}) == (other.purpose, {other.yes_by, other.no_by})
+
+
+def _contradicted(state: Representation, event: DecisionContradicted) -> Representation:
+    said = Dispute(event.dispute_id, event.consent_id, event.purpose, event.yes_by, event.no_by)
+    return replace(state, contradictions=(*state.contradictions, said))
 
 
 FOLDS: Final[Mapping[type[Event], Callable[[Representation, Any], Representation]]] = MappingProxyType(
@@ -133,5 +166,6 @@ FOLDS: Final[Mapping[type[Event], Callable[[Representation, Any], Representation
         CapacityJudged: _judged,
         AuthorityDisputed: _disputed,
         DisputeDecided: _settled,
+        DecisionContradicted: _contradicted,
     }
 )

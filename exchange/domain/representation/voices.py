@@ -92,6 +92,18 @@ def bound(
     )
 
 
+def given_by(
+    people: Representation, author: Author, authority: Collection[str]
+) -> tuple[Representative, ...]:
+    """Return the records of this person that show a yes, ended or not: he takes back what he gave."""
+    records = (people.ever(name) for name in authority)
+    return tuple(
+        one
+        for one in records
+        if one is not None and (one.person_oin, one.person) == (author.oin, author.professional)
+    )
+
+
 def capable_in(
     people: Representation, matters: Collection[str], day: date, *, registered: bool
 ) -> bool | None:

@@ -71,6 +71,7 @@ class Told(NamedTuple):
     allow_partial: bool
     life_domain: str
     understood: bool
+    takes_back: bool = False  # whether the command is a no or a withdrawal of a consent
 
     def as_recorded(self, within: str) -> dict[str, Any]:
         """Return what is kept of the question beside its facts; the resource is the decision's subject."""
@@ -83,7 +84,7 @@ class Told(NamedTuple):
             "role": about.role,
             "action": self.action,
             "resource": self.kind,
-        }
+        } | ({"takes_back": True} if self.takes_back else {})
 
 
 def tell(asked: Evaluation, asker: Caller) -> Told:
@@ -93,6 +94,7 @@ def tell(asked: Evaluation, asker: Caller) -> Told:
     kind, key = asked.resource.type, asked.resource.id
     known_key = _is_pseudonym(key) if kind == RESIDENT else not uuid_fault(key)
     action = asked.action.name if asked.action.name in ACTIONS else ""
+    takes_back = _flag(asked.action.properties, "action.properties.takes_back")
     understood = about is not None and bool(action) and kind in LABELS and known_key
     return Told(
         about=asker if about is None else about,
@@ -104,6 +106,7 @@ def tell(asked: Evaluation, asker: Caller) -> Told:
         allow_partial=_flag(asked.context, "context.allow_partial"),
         life_domain=_word(asked.action.properties, "action.properties.life_domain"),
         understood=understood,
+        takes_back=takes_back and action == COMMAND and kind == "consent",
     )
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from exchange.domain import stream_of
 from exchange.domain.case import ProfessionalJoined, has_relation
+from exchange.domain.relations import relation_of
 from exchange.domain.values import Author
 from exchange.pipeline.elements import Asker
 from exchange.pipeline.evaluation import OFFICER
@@ -159,6 +160,7 @@ async def _walk(call: Call, told: Told) -> EvaluationWalk:
         records=told.action == COMMAND,
         allow_partial=told.allow_partial,
         delivered_later=told.action == SUBSCRIBE,
+        takes_back=told.takes_back,
         streams=(stream_of("organisation", caller.organisation),),
         collections=house.plan_groups.collections,
         trace=call.trace,
@@ -192,7 +194,9 @@ async def _on_case(call: Call, asked: Evaluation) -> list[Entity]:
     return [
         _as_subject(one.oin, one.task, one.professional)
         for one in case.professionals
-        if one.works_at(call.now) and (everybody or one.oin == caller.organisation)
+        # By the relation that counts now: nobody is found as a stand-in for somebody who left, or twice.
+        if relation_of(case, one.oin, one.task, one.professional, call.now) is one
+        and (everybody or one.oin == caller.organisation)
     ] or himself
 
 

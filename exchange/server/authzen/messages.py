@@ -1,12 +1,16 @@
 """Requests of the AuthZEN Authorization API as values, read from JSON strictly where it matters.
 
 Promises: fields nobody knows are ignored; every missing or misshapen field is named at once; texts are
-bounded and no fault repeats a value.
-Source: AuthZEN Authorization API 1.0, sections 5 to 8 (information model, evaluation, evaluations, search).
+bounded and no fault repeats a value; a name that comes twice in one object is refused, for who reads the
+first and who reads the last would see two questions.
+Source: AuthZEN Authorization API 1.0, sections 5 to 8 (information model, evaluation, evaluations, search);
+RFC 8259 section 4 and RFC 7493 section 2.3 (names within an object).
 """
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
@@ -23,7 +27,10 @@ PAGE_RESULTS_DEFAULT: Final = 50
 PAGE_RESULTS_MAX: Final = 200
 NAME_CHARS_MAX: Final = 200
 TOKEN_CHARS_MAX: Final = 200
+PLACES_MAX: Final = 20
 _MISSING: Final = "is missing"
+_TWICE: Final = "must be named once"
+_FIELD_NAME: Final = re.compile(r"[a-z][a-z_]{0,39}", re.ASCII)
 _OBJECT: Final = "must be an object"
 _TEXT: Final = f"must be a text of 1 to {NAME_CHARS_MAX} characters"
 
@@ -94,7 +101,45 @@ def read_body(raw: bytes) -> dict[str, Any]:
         raise RequestInvalid("the body cannot be read", {"body": "must be JSON"}) from None
     if not isinstance(body, dict):
         raise RequestInvalid("the body cannot be read", {"body": "must be a JSON object"})
+    twice = _named_twice(raw)
+    if twice:
+        raise RequestInvalid("names come twice in one object", dict.fromkeys(twice, _TWICE))
     return body
+
+
+class _Object(list[tuple[str, Any]]):
+    """A JSON object as it was written: names and values in order, a name that comes twice twice."""
+
+
+def _named_twice(raw: bytes) -> list[str]:
+    """Return the places of names that come twice, in the order of the text. Raises RequestInvalid."""
+    try:
+        # Numbers stay texts: only names matter here.
+        written = json.loads(raw.decode(), object_pairs_hook=_Object, parse_int=str, parse_float=str)
+    except (ValueError, RecursionError):
+        raise RequestInvalid("the body cannot be read", {"body": "must be JSON"}) from None
+    found: list[str] = []
+    waiting: list[tuple[str, Any]] = [("", written)]
+    while waiting:
+        place, value = waiting.pop()
+        if isinstance(value, _Object):
+            inside = [(f"{place}.{_shown(name)}".lstrip("."), name, one) for name, one in value]
+            seen: set[str] = set()
+            for where, name, _ in inside:
+                if name in seen:
+                    found.append(where)
+                seen.add(name)
+            waiting += [(where, one) for where, _, one in reversed(inside)]
+        elif isinstance(value, list):
+            waiting += [(f"{place}[{number}]", one) for number, one in reversed([*enumerate(value)])]
+        if len(found) > PLACES_MAX:
+            break
+    return list(dict.fromkeys(found))[:PLACES_MAX]
+
+
+def _shown(name: str) -> str:
+    # A name may be anything, also what is nobody's business: only what looks like a field's is repeated.
+    return name if _FIELD_NAME.fullmatch(name) else "*"
 
 
 def read_evaluation(body: Mapping[str, Any]) -> Evaluation:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from exchange.domain import stream_of
 from exchange.errors import CallerUnknown, PersonTokenInvalid
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     import grpc
 
+    from exchange.domain.organisation import OrganisationState
     from exchange.pipeline.hot import HotStates, Loader
     from exchange.server.caller.residents import Residents
 
@@ -80,9 +81,9 @@ class Identities:
 
         Raises CallerUnknown, PersonTokenInvalid.
         """
-        binding, tasks = await self._binding(certificate)
+        binding, employer = await self._binding(certificate)
         person = await self._person(token(), binding, now)
-        if person.task not in tasks:
+        if person.task not in employer.tasks:
             raise CallerUnknown("this organisation has not been granted this task", task=person.task)
         resident = ""
         if person.pseudonym:
@@ -97,6 +98,7 @@ class Identities:
             mutual_tls=True,
             resident=resident,
             authenticated_at=person.authenticated_at,
+            operator=employer.operator,
         )
         return Identity(caller, person.expires_at)
 
@@ -108,23 +110,24 @@ class Identities:
             self._tokens.keep(token, binding, person)
         return person
 
-    async def _binding(self, certificate: ClientCertificate) -> tuple[Binding, frozenset[str]]:
+    async def _binding(self, certificate: ClientCertificate) -> tuple[Binding, OrganisationState]:
         state = await self._state(certificate.oin)
         if state is None or state.left:
             raise CallerUnknown("this organisation is not registered")
         known = state.certificate(certificate.thumbprint)
         if known is None or known.revoked:
             raise CallerUnknown("this certificate is not registered, or was revoked")
-        return Binding(certificate.oin, certificate.thumbprint, known.signing_key), state.tasks
+        return Binding(certificate.oin, certificate.thumbprint, known.signing_key), state
 
-    async def _state(self, oin: str) -> Any:  # noqa: ANN401 -- OrganisationState, or None
+    async def _state(self, oin: str) -> OrganisationState | None:
         stream = stream_of("organisation", oin)
         entry = self._hot.peek(stream)
         if entry is None:
             loop = asyncio.get_running_loop()
             entry = await loop.run_in_executor(self._pool, self._loader.load, stream)
             self._hot.put(stream, entry)
-        return entry.state
+        state: OrganisationState | None = entry.state
+        return state
 
 
 def _token_of(context: grpc.aio.ServicerContext[bytes, bytes]) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from exchange.domain import stream_of
-from exchange.domain.answering import answer_consent
+from exchange.domain.answering import answer_consent, put_aside_by
 from exchange.domain.consent import CONSENT, GiveConsent, RefuseConsent, RequestConsent, WithdrawConsent
 from exchange.domain.notice import NOTICE, RegisterNotice, key_of, notice_in_force
 from exchange.domain.representation import spoken_by
@@ -138,7 +138,9 @@ async def withdraw_consent(call: Call, request: pb.WithdrawConsentRequest) -> pb
     """Withdraw; never loses a race."""
     order = WithdrawConsent(now=call.now, author=author_of(call.caller))
     outcome = await _answer(call, request, order, takes_back=True)
-    return pb.WithdrawConsentResponse(receipt=receipt(outcome), version=_version(outcome))
+    return pb.WithdrawConsentResponse(
+        receipt=receipt(outcome), version=_version(outcome), put_aside=bool(outcome.ids.get("put_aside"))
+    )
 
 
 async def list_consents(call: Call, request: pb.ListConsentsRequest) -> pb.ListConsentsResponse:
@@ -216,16 +218,16 @@ async def _answer(
             notice = stream_of("notice", key_of(asker, consent.notice_id))
             notice_in_force(view.state(notice), consent.notice_sha256, call.now)
         day = call.now.date()
-        return Steps(
-            answer_consent(
-                _spoken(order, request, consent, resident, day),
-                consent,
-                resident,
-                others=_others(view, consent),
-                holders=holders_in(resident, consent, day),
-                dispute_id=dispute_id,
-            )
+        spoken = _spoken(order, request, consent, resident, day)
+        appends = answer_consent(
+            spoken,
+            consent,
+            resident,
+            others=_others(view, consent),
+            holders=holders_in(resident, consent, day),
+            dispute_id=dispute_id,
         )
+        return Steps(appends, {"put_aside": "yes"} if put_aside_by(spoken, consent, resident) else {})
 
     version = None if expected is None else (stream, expected)
     return await command(
@@ -260,7 +262,7 @@ def _spoken(
         spoken = spoken_by(people, order.author, order.given_by, named, day)
         refuse_unheard(resident, consent, spoken, day)
         return replace(order, authority=spoken.authority)
-    spoken = said_by(people, order.author, request.authority, day)
+    spoken = said_by(people, order.author, request.authority, consent.authority, day)
     # The resident's own no is always heard; that of somebody who does not decide here is no no.
     if isinstance(order, RefuseConsent) and spoken.authority:
         refuse_unheard(resident, consent, spoken, day)

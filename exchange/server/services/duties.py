@@ -15,7 +15,7 @@ from exchange.domain import stream_of
 from exchange.domain.disclosure import DISCLOSURE, DisclosureDecided, ExecuteObligation
 from exchange.domain.obligations import Duty, DutyOutcome, duties_of
 from exchange.domain.values import Author
-from exchange.errors import RequestInvalid, RuleBroken, Unavailable
+from exchange.errors import RequestInvalid, RuleBroken, Unavailable, VersionConflict
 from exchange.pipeline.elements import KEEPER_OF_THE_LOG, of_origin
 from exchange.pipeline.steps import UNKNOWN_RESIDENT
 from exchange.pipeline.walk import Steps
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from exchange.server.house import Call
 
 FOLLOWED_WAIT_S: Final = 2.0
+LOOKS_MAX: Final = 8
 BY_CLOCK: Final = "clock"
 _LABELS: Final = labels_of(pb.ListObligationsResponse.DESCRIPTOR)
 # A key of the list is a position and a duty; a page token holds one number.
@@ -52,6 +53,9 @@ class DecidedDuties(NamedTuple):
     resident: str
     asked: Author
     duties: tuple[str, ...]
+    # Those that ended before, complete as of this version of the stream decision and endings are recorded on.
+    ended: frozenset[str] = frozenset()
+    version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +130,24 @@ async def list_obligations(call: Call, request: pb.ListObligationsRequest) -> pb
 async def execute_obligation(
     call: Call, request: pb.ExecuteObligationRequest
 ) -> pb.ExecuteObligationResponse:
-    """Record how a duty was executed."""
-    decided = await decided_duties(call, request.of_decision_id)
+    """Record how a duty was executed; of two at once the second is told that it has ended."""
     outcome = DutyOutcome(enum_names(pb.DutyOutcome.DESCRIPTOR).stored(request.outcome))
     if outcome is DutyOutcome.OBJECTION_RECORDED:
         raise RuleBroken("record the objection itself: that ends this duty", rule="OUTCOME_NOT_OF_THIS_DUTY")
+    for _ in range(LOOKS_MAX):
+        try:
+            return await _execute(call, request, outcome)
+        except VersionConflict:
+            # Something was recorded about this resident since the look: perhaps how this very duty ended.
+            continue
+    raise Unavailable("too much was recorded meanwhile: try again")
+
+
+async def _execute(
+    call: Call, request: pb.ExecuteObligationRequest, outcome: DutyOutcome
+) -> pb.ExecuteObligationResponse:
+    """Raise VersionConflict where the look at what has ended is no longer whole."""
+    decided = await decided_duties(call, request.of_decision_id)
     executed = execution(
         call, decided, duty=request.duty, outcome=outcome, how=request.how, remark=request.remark
     )
@@ -140,6 +157,8 @@ async def execute_obligation(
         # Another organisation's officer is told alike of a decision of others and of one that is not there.
         if whose(view) not in {"", decided.asked.oin}:
             raise _no_such_duty()
+        if view.version(disclosure_stream(decided.resident)) != decided.version and decided.duties:
+            raise VersionConflict("more was recorded since this was looked at")
         return Steps((executed(view, decided.resident),))
 
     walked = await command(call, request, anchor="", process=process, relation=False)
@@ -148,21 +167,32 @@ async def execute_obligation(
 
 async def decided_duties(call: Call, decision_id: str) -> DecidedDuties:
     """Return what a decision brought, from its record; empty where there is none."""
-    parts = call.house.parts
+    parts, loop = call.house.parts, asyncio.get_running_loop()
+    await followed(call, parts.reader.head()[0])
+
+    def version() -> int:
+        rows = parts.obligations.of_decision(decision_id)
+        return parts.reader.last_version(rows[0].stream)[1] if rows else 0
+
+    # Before what has ended is read: then whatever ended since shows in the version.
+    seen = await loop.run_in_executor(call.house.pool, version)
     await followed(call, parts.reader.head()[0])
 
     def find() -> DecidedDuties:
         rows = parts.obligations.of_decision(decision_id)
+        ended = frozenset(row.duty for row in rows if row.executed_at is not None)
         # The read model only says where to look.
         for row in parts.reader.page(rows[0].position - 1, 1) if rows else ():
             clear, _, _ = parts.codec.decode_clear(row.state, stream=row.stream, topic=row.topic)
             if row.topic == DisclosureDecided.TOPIC and clear["decision_id"] == decision_id:
                 asked = Author(clear["organisation"], clear["task"], clear["professional"])
                 duties = duties_of(clear["action"], clear["obligations"])
-                return DecidedDuties(decision_id, clear.get("resident", ""), asked, duties)
+                return DecidedDuties(
+                    decision_id, clear.get("resident", ""), asked, duties, ended=ended, version=seen
+                )
         return DecidedDuties(decision_id, "", Author("", "", ""), ())
 
-    return await asyncio.get_running_loop().run_in_executor(call.house.pool, find)
+    return await loop.run_in_executor(call.house.pool, find)
 
 
 def execution(
@@ -184,6 +214,7 @@ def execution(
             outcome=outcome,
             how=how,
             remark=remark,
+            ended=decided.ended,
         )
         return disclosure_stream(resident), DISCLOSURE.decide(order, None)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from exchange.domain import stream_of
+from exchange.domain.mandate import Mandate
 from exchange.domain.organisation import (
     ORGANISATION,
     AddCertificate,
@@ -19,6 +20,7 @@ from exchange.domain.organisation import (
 from exchange.errors import RequestInvalid, RuleBroken
 from exchange.keys.signing_key import is_signing_key
 from exchange.pipeline.walk import Steps
+from exchange.server.contract.names import required_day
 from exchange.server.interceptor import Unary
 from exchange.server.walks import author_of, command, receipt
 from exchange.v1 import organisation_service_pb2 as pb
@@ -47,6 +49,7 @@ async def join_organisation(call: Call, request: pb.JoinOrganisationRequest) -> 
             tasks=tuple(request.tasks),
             certificate_thumbprint=request.certificate_thumbprint.hex(),
             signing_key=request.signing_key.hex(),
+            mandate=_mandate(request),
         ),
     )
     return pb.JoinOrganisationResponse(receipt=receipt(outcome), version=_version(outcome))
@@ -89,9 +92,18 @@ async def revoke_certificate(
 async def grant_task(call: Call, request: pb.GrantTaskRequest) -> pb.GrantTaskResponse:
     """Grant a task."""
     outcome = await _administer(
-        call, request, GrantTask(now=call.now, author=author_of(call.caller), task=request.task)
+        call,
+        request,
+        GrantTask(now=call.now, author=author_of(call.caller), task=request.task, mandate=_mandate(request)),
     )
     return pb.GrantTaskResponse(receipt=receipt(outcome), version=_version(outcome))
+
+
+def _mandate(request: pb.JoinOrganisationRequest | pb.GrantTaskRequest) -> Mandate | None:
+    if not request.HasField("mandate"):
+        return None
+    said = request.mandate
+    return Mandate(said.reference, required_day(said.decision_date), said.text)
 
 
 async def _administer(

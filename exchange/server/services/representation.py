@@ -150,8 +150,7 @@ async def decide_dispute(call: Call, request: pb.DecideDisputeRequest) -> pb.Dec
         consent = view.state(stream)
         resident_stream = stream_of("resident", consent.resident) if consent is not None else ""
         resident = view.state(resident_stream) if resident_stream else None
-        open_ones = () if resident is None else resident.representation.disputes
-        found = next((one for one in open_ones if one.purpose == consent.purpose), None)
+        found = None if resident is None else resident.representation.to_decide(consent.purpose)
         if found is None:
             raise RuleBroken("no dispute about this consent waits for a decision", rule="NO_DISPUTE")
         order = DecideDispute(
@@ -174,7 +173,7 @@ async def decide_dispute(call: Call, request: pb.DecideDisputeRequest) -> pb.Dec
 
 def _ended(call: Call, view: View, resident: Any, dispute: Any) -> list[tuple[str, Any]]:  # noqa: ANN401 -- ResidentState, Dispute
     """Return the withdrawal of every consent for this purpose that rests on the yes that was put aside."""
-    against = resident.representation.find(dispute.no_by)
+    against = resident.representation.ever(dispute.no_by)
     order = WithdrawConsent(
         now=call.now,
         author=author_of(call.caller),
