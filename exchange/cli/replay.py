@@ -83,7 +83,10 @@ def preview(
     """Tell what proposed entries would open or close of what was decided since a day; changes nothing."""
     entries = _entries(register)
     with open_history(load_settings(config, data=data)) as history:
-        effect = history.preview(entries, since.replace(tzinfo=UTC), whole=whole)
+        try:
+            effect = history.preview(entries, since.replace(tzinfo=UTC), whole=whole)
+        except RegisterInvalid as error:
+            raise RegisterInvalid(error.message, **error.metadata | {"file": register.name}) from error
     _print_preview(effect, output)
 
 
