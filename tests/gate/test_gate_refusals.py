@@ -17,7 +17,7 @@ from exchange.errors import CaseFileInvalid, RegisterInvalid
 from exchange.gate.cases import CASES_MAX, FILE_BYTES_MAX, Case, Difference, differences, read_cases
 from exchange.gate.model import BreakGlass, Facts, Field
 from exchange.gate.register import FILE_BYTES_MAX as REGISTER_BYTES_MAX
-from exchange.gate.register import Register
+from exchange.gate.register import RULES_VERSION, Register
 from tests.gate.test_gate_register import VALID, later, load, with_line
 
 if TYPE_CHECKING:
@@ -343,4 +343,7 @@ def test_versions_that_do_not_go_together_are_named(tmp_path: Path) -> None:
 
 def test_the_hash_of_an_entry_stays_what_it_is(tmp_path: Path) -> None:
     """A decision replays under its own hash only: one that changes by accident orphans all that is stored."""
-    assert load(tmp_path, VALID).policy_hash == HASH_OF_VALID
+    register = load(tmp_path, VALID)
+    # Taken under the second version of the rules; a later one is another policy on the same entries.
+    assert register.hash_under("2") == HASH_OF_VALID
+    assert register.policy_hash == register.hash_under(RULES_VERSION) != HASH_OF_VALID
