@@ -40,8 +40,8 @@ _IN_WORDS: Final = {
     Found.WORDS_ERASED: "words erased: nothing left to judge",
     Found.NO_REGISTER: "from before the register was recorded",
     Found.UNREADABLE: "of a form this version does not know",
-    Found.COMMAND_SAME: "permitted commands whose basis stood",
-    Found.COMMAND_DIFFERS: "permitted commands whose basis did not stand",
+    Found.COMMAND_SAME: "permitted commands of old, judged by their basis alone: it stood",
+    Found.COMMAND_DIFFERS: "permitted commands of old, judged by their basis alone: it did not stand",
 }
 _Config = Annotated[Path | None, typer.Option(help="TOML file with settings.")]
 _Data = Annotated[Path | None, typer.Option(help="Folder of the service.")]

@@ -69,10 +69,10 @@ def _enabled(state: LegalBasisState | None, entry: LegalBasis, today: datetime) 
     while not _version(state, entry).stands:
         seen = _version(state, entry)
         person = next(one for one in people if one != seen.proposer and one not in seen.approvers)
-        approval = ApproveLegalBasis(
+        order = ApproveLegalBasis(
             now=today, author=_author(person), version=entry.version, sha256=hash_of(text)
         )
-        state = _after(state, entry, approval)
+        state = _after(state, entry, order)
     return state
 
 

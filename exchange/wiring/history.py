@@ -52,7 +52,7 @@ class History:
                 {"--from": f"must not come after the newest position, which is {newest}"},
                 newest=str(newest),
             )
-        tally, replay = Tally(), Replay(self.codec, self.registers)
+        tally, replay = Tally(), Replay(self.codec, self.registers, self.reader)
         for rows in self._pages(max(start - 1, 0), self._end(stop)):
             replay.run(rows, tally)
         return tally

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from exchange.store.batch import Row
 
 EVENTS_PER_PAGE_MAX: Final = 2_000
+# Of streams behind the commands of a page: after so many the page ends where it is.
+EVENTS_OPENED_PER_PAGE_MAX: Final = 20_000
 _REPLAY: Final = labels_of(pb.ReplayDecisionsResponse.DESCRIPTOR)
 _PREVIEW: Final = labels_of(pb.PreviewRegisterResponse.DESCRIPTOR)
 
@@ -63,10 +65,10 @@ async def replay_decisions(call: Call, request: pb.ReplayDecisionsRequest) -> pb
     stop = min(request.to_position or newest, newest)
 
     def look() -> tuple[Tally, int]:
-        tally, replay = Tally(), Replay(parts.codec, parts.register)
+        tally, replay = Tally(), Replay(parts.codec, parts.register, parts.reader)
         rows = _rows(call, start, stop)
-        replay.run(rows, tally, organisation=outcome.captured)
-        return tally, rows[-1].position if rows else stop
+        last = replay.run(rows, tally, organisation=outcome.captured, opened_max=EVENTS_OPENED_PER_PAGE_MAX)
+        return tally, last or stop
 
     tally, last = await _in_pool(call, look)
     answer = pb.ReplayDecisionsResponse(decision_id=outcome.decision_id)
@@ -146,7 +148,8 @@ class _Counts:
 
 
 def _counted(tally: Tally) -> _Counts:
-    return _Counts({"decisions": tally.decisions} | {str(found): n for found, n in tally.counts.items()})
+    looked_at = {"decisions": tally.decisions, "commands": tally.commands}
+    return _Counts(looked_at | {str(found): n for found, n in tally.counts.items()})
 
 
 def _effects(effect: Effect) -> Iterable[_Row]:
