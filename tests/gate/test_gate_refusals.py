@@ -74,7 +74,15 @@ FACTS: list[tuple[dict[str, Any], str, str]] = [
     ({"consent": {"status": "GIVEN"}}, "consent.status", UNKNOWN),
     ({"consent": {"from": "soon"}}, "consent.from", NO_TIME),
     ({"consent": {"cats": "CONTACT"}}, "consent.cats", "a list of texts is asked"),
+    ({"consent": {}}, "consent.state", "a consent has a state; where there is none, write null"),
     ({"break_glass": []}, "break_glass", NO_OBJECT),
+    (
+        {"break_glass": {}},
+        "break_glass",
+        "a claim has a code or a reason; where there is none, leave the key out",
+    ),
+    ({"now": "2026-03-02"}, "now", NO_TIME),
+    ({"purpose": " "}, "purpose", "a text that says something is asked"),
     ({"break_glass": {"who": "me"}}, "break_glass.who", UNKNOWN),
 ]
 
@@ -172,7 +180,7 @@ def test_a_key_as_long_as_a_page_is_told_in_short(tmp_path: Path) -> None:
 def test_what_a_case_says_is_read_as_it_is_meant(tmp_path: Path) -> None:
     facts = {
         "now": "2026-03-02T12:00:00+02:00",
-        "break_glass": {},
+        "break_glass": {"code": ""},
         "age": 0,
         "fields": [{"n": "a", "cat": "b", "retention_end": "2026-03-02"}],
     }
