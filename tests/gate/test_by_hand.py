@@ -1,7 +1,7 @@
-"""Ten files as a privacy officer writes them: each outcome was read from the rules' text before anything ran.
+"""Ten files as a privacy officer writes them: outcomes were read from the rules before anything ran.
 
-A case `R07+2` is the second in which R07 speaks, `R07-1` the first in which it nearly does. Both engines judge
-all of them: outcome, rules, every field and every duty.
+A case `R07+2` is the second in which R07 speaks, `R07-1` the first in which it nearly does. Both engines
+judge all of them: outcome, rules, every field and every duty.
 """
 
 from __future__ import annotations
