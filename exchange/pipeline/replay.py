@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 DECISIONS: Final = "disclosure.decided."
 PARTS: Final = frozenset({Outcome.PARTIAL, Outcome.PARTIAL_BREAK_GLASS})
 OBTAIN: Final = "OBTAIN"
+# From this version of the rules on a permitted command keeps what it asked: one that does not is no old one.
+KEPT_SINCE_RULES: Final = 3
 # What the service itself records there was asked by nobody: its first organisation, its register.
 OF_THE_SERVICE: Final = ("organisation-", LEGAL_BASIS_PREFIX)
 POLICIES_KEPT_MAX: Final = 1_024
@@ -207,7 +209,7 @@ class Replay:
             rules_version="" if version == gate_register.RULES_VERSION else version or "",
         )
         if meta.asked is None:
-            stands = placed is Placed.FIRST and version is not None and basis_stands(meta, register)
+            stands = placed is Placed.FIRST and _kept_nothing(version) and basis_stands(meta, register)
             return told._replace(found=Found.COMMAND_SAME) if stands else told
         return self._judged_again(row, meta, told, version, written_where_judged=placed is Placed.FIRST)
 
@@ -272,6 +274,11 @@ def _earlier_rules(policy_hash: str, register: Register) -> str | None:
         ),
         None,
     )
+
+
+def _kept_nothing(rules_version: str | None) -> bool:
+    """Tell whether commands permitted under this version of the rules held nothing of what was asked."""
+    return rules_version is not None and rules_version.isdigit() and int(rules_version) < KEPT_SINCE_RULES
 
 
 def basis_stands(meta: Meta, register: Register) -> bool:

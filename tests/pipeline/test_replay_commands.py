@@ -243,9 +243,13 @@ def test_a_policy_that_was_never_recorded_here_is_named(shard: Shard) -> None:
 )
 def test_of_an_old_command_the_basis_is_judged(shard: Shard, basis: str, purpose: str, kept: Found) -> None:
     _, position = the_goal(shard)
-    head = copied(shard, position, legal_basis=basis, purpose=purpose, asked=None)
-    tally = replayed(shard, after=head)
+    said: dict[str, Any] = {"legal_basis": basis, "purpose": purpose, "asked": None}
+    old = shard.core.register.hash_under("2")
+    tally = replayed(shard, after=copied(shard, position, **said, policy_hash=old))
     assert (tally.ok, found(tally)) == (kept is Found.COMMAND_SAME, {kept: 1})
+    # Under rules of after that, one that keeps nothing was never written by the exchange.
+    tally = replayed(shard, after=copied(shard, position, **said))
+    assert (tally.ok, found(tally)) == (False, {Found.COMMAND_DIFFERS: 1})
 
 
 def test_a_mark_this_version_does_not_know_is_not_passed_over(shard: Shard) -> None:
