@@ -40,8 +40,8 @@ _IN_WORDS: Final = {
     Found.WORDS_ERASED: "words erased: nothing left to judge",
     Found.NO_REGISTER: "from before the register was recorded",
     Found.UNREADABLE: "of a form this version does not know",
-    Found.COMMAND_SAME: "permitted commands whose basis stood",
-    Found.COMMAND_DIFFERS: "permitted commands whose basis did not stand",
+    Found.COMMAND_SAME: "permitted commands of old, judged by their basis alone: it stood",
+    Found.COMMAND_DIFFERS: "permitted commands of old, judged by their basis alone: it did not stand",
 }
 _Config = Annotated[Path | None, typer.Option(help="TOML file with settings.")]
 _Data = Annotated[Path | None, typer.Option(help="Folder of the service.")]
@@ -83,7 +83,10 @@ def preview(
     """Tell what proposed entries would open or close of what was decided since a day; changes nothing."""
     entries = _entries(register)
     with open_history(load_settings(config, data=data)) as history:
-        effect = history.preview(entries, since.replace(tzinfo=UTC), whole=whole)
+        try:
+            effect = history.preview(entries, since.replace(tzinfo=UTC), whole=whole)
+        except RegisterInvalid as error:
+            raise RegisterInvalid(error.message, **error.metadata | {"file": register.name}) from error
     _print_preview(effect, output)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -49,13 +49,16 @@ def entry_of_text(text: str, place: str = "") -> LegalBasis:
 
 
 def entries_of_text(text: str, place: str = "") -> tuple[LegalBasis, ...]:
-    """Read a text of entries that are to be looked at, whoever its file names as having approved them.
+    """Read a text of entries that are to be looked at: proposals, or those of a file with who approved them.
 
-    Raises RegisterInvalid naming entry and key, also for two versions of one basis under one number.
+    Raises RegisterInvalid naming entry and key, also for two versions of one basis under one number, and for
+    approvers that a register file could not name: one alone, or one twice.
     """
     found: dict[tuple[str, int], LegalBasis] = {}
     for table in _tables(text, place):
-        entry = read_entry(place, {**table, _APPROVERS: []}, proposed=True)
+        # Who is named is judged as in a file and then left out: here nobody heard them.
+        entry = read_entry(place, table, proposed=not table.get(_APPROVERS, []))
+        entry = replace(entry, approved_by=())
         if (entry.id, entry.version) in found:
             raise RegisterInvalid(
                 "two versions of one entry share a number", file=place, entry=entry.id, key="version"

@@ -8,6 +8,7 @@ Source: GDPR 5(2), 24(1). The keys are listed in README.md.
 from __future__ import annotations
 
 import json
+import re
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ CASES_MAX: Final = 20_000
 KEY_CHARS_MAX: Final = 120
 AGE_YEARS_MAX: Final = 150
 
+_is_day: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII).fullmatch
 Keys: TypeAlias = Mapping[str, tuple[str, Callable[[object], Any]]]
 
 
@@ -156,7 +158,7 @@ def _case(position: int, item: object) -> Case:
     except _Wrong as error:
         case_id = item.get("id") if isinstance(item, dict) else None
         raise CaseFileInvalid(
-            f"a case is refused: {_sentence(error)}",
+            f"a case is refused: {error.args[0]}",
             case=case_id if isinstance(case_id, str) and case_id else place,
             key=_key(error),
         ) from error
@@ -169,10 +171,6 @@ def _read_case(item: object) -> dict[str, Any]:
         if key not in given:
             raise _Wrong("a case has an id and facts", key)
     return given
-
-
-def _sentence(error: _Wrong) -> str:
-    return str(error.args[0])
 
 
 def _key(error: _Wrong) -> str:
@@ -196,7 +194,7 @@ def _read(value: object, keys: Keys, path: str = "") -> dict[str, Any]:
         except _Wrong as error:
             inner = _key(error)
             raise _Wrong(
-                _sentence(error), f"{at}{inner if inner.startswith('[') else inner and '.' + inner}"
+                error.args[0], f"{at}{inner if inner.startswith('[') else inner and '.' + inner}"
             ) from error
     return read
 
@@ -208,9 +206,17 @@ def _text(value: object) -> str:
 
 
 def _name(value: object) -> str:
-    if text := _text(value).strip():
+    return _words(value).strip()
+
+
+def _words(value: object) -> str:
+    if (text := _text(value)).strip():
         return text
     raise _Wrong("a text that says something is asked")
+
+
+def _text_set(value: object) -> frozenset[str]:
+    return frozenset(_texts(value))
 
 
 def _flag(value: object) -> bool:
@@ -231,29 +237,24 @@ def _texts(value: object) -> tuple[str, ...]:
     raise _Wrong("a list of texts is asked")
 
 
-def _text_set(value: object) -> frozenset[str]:
-    return frozenset(_texts(value))
-
-
-def _sorted_texts(value: object) -> list[str]:
-    return sorted(_texts(value))
-
-
-def _time(value: object) -> datetime:
-    """Read an ISO 8601 time with its zone; a bare day is its first moment in UTC."""
+def _moment(value: object) -> datetime:
+    """Read an ISO 8601 time with its zone."""
     text = _text(value)
     try:
         read = datetime.fromisoformat(text)
+        if read.tzinfo is not None:
+            return read.astimezone(UTC)
+    except OverflowError as error:
+        raise _Wrong("a time of the years 1 to 9999 in UTC is asked") from error
     except ValueError as error:
         raise _Wrong("a time in ISO 8601 with its zone is asked") from error
-    if read.tzinfo is not None:
-        try:
-            return read.astimezone(UTC)
-        except OverflowError as error:
-            raise _Wrong("a time of the years 1 to 9999 in UTC is asked") from error
-    if len(text) == len("2026-01-01"):
-        return read.replace(tzinfo=UTC)
     raise _Wrong("a time in ISO 8601 with its zone is asked")
+
+
+def _time(value: object) -> datetime:
+    """Read a time with its zone; a bare day is its first moment in UTC."""
+    text = _text(value)
+    return _moment(f"{text}T00:00Z" if _is_day(text) else text)
 
 
 def _one_of(*words: str) -> Callable[[object], str]:
@@ -274,7 +275,7 @@ def _fields(value: object) -> tuple[Field, ...]:
     for position, item in enumerate(value):
         read = _read(item, _FIELD_KEYS, f"[{position}]")
         for key, (name, _) in _FIELD_KEYS.items():
-            if key in {"n", "cat"} and not read.get(name):
+            if key in {"n", "cat"} and not read.get(name, "").strip():
                 raise _Wrong("a field has a name and a category", f"[{position}].{key}")
         if read["name"] in {field.name for field in found}:
             raise _Wrong("two fields bear one name", f"[{position}].n")
@@ -283,7 +284,12 @@ def _fields(value: object) -> tuple[Field, ...]:
 
 
 def _consent(value: object) -> Consent | None:
-    return None if value is None else Consent(**_read(value, _CONSENT_KEYS))
+    if value is None:
+        return None
+    read = _read(value, _CONSENT_KEYS)
+    if "state" not in read:
+        raise _Wrong("a consent has a state; where there is none, write null", "state")
+    return Consent(**read)
 
 
 def _one_purpose(value: object) -> frozenset[str]:
@@ -295,7 +301,10 @@ def _one_purpose(value: object) -> frozenset[str]:
 
 
 def _break_glass(value: object) -> BreakGlass:
-    return BreakGlass(**{"code": "", "reason": ""} | _read(value, _BREAK_GLASS_KEYS))
+    read = _read(value, _BREAK_GLASS_KEYS)
+    if not read:
+        raise _Wrong("a claim has a code or a reason; where there is none, leave the key out")
+    return BreakGlass(**{"code": "", "reason": ""} | read)
 
 
 def _facts(value: object) -> Facts:
@@ -342,7 +351,7 @@ _CONSENT_KEYS: Final[Keys] = {
 }
 _BREAK_GLASS_KEYS: Final[Keys] = {"code": ("code", _text), "reason": ("reason", _text)}
 _FACT_KEYS: Final[Keys] = {
-    "now": ("now", _time),
+    "now": ("now", _moment),
     "actor_auth": ("actor_auth", _text),
     "case_relation": ("case_relation", _flag),
     "relative_of_subject": ("relative_of_subject", _flag),
@@ -351,12 +360,12 @@ _FACT_KEYS: Final[Keys] = {
     "age": ("age", _years),
     "capable": ("capable", _flag),
     "roles": ("roles", _text_set),
-    "grondslag": ("legal_basis", _text),
-    "purpose": ("purpose", _text),
-    "provider": ("provider", _text),
-    "recipient": ("recipient", _text),
-    "recipient_id": ("recipient_id", _text),
-    "acquired_for": ("acquired_for", _text),
+    "grondslag": ("legal_basis", _words),
+    "purpose": ("purpose", _words),
+    "provider": ("provider", _words),
+    "recipient": ("recipient", _words),
+    "recipient_id": ("recipient_id", _words),
+    "acquired_for": ("acquired_for", _words),
     "directly_involved": ("directly_involved", _flag),
     "has_authority": ("has_authority", _flag),
     "authority_disputed": ("authority_disputed", _flag),
@@ -373,9 +382,9 @@ _FACT_KEYS: Final[Keys] = {
 }
 _EXPECTED_KEYS: Final[Keys] = {
     "decision": ("decision", _one_of(*(outcome.value for outcome in Outcome))),
-    "rules": ("rules", _sorted_texts),
+    "rules": ("rules", lambda value: sorted(_texts(value))),
     "fields": ("fields", _expected_fields),
-    "obligations": ("obligations", _sorted_texts),
+    "obligations": ("obligations", lambda value: sorted(_texts(value))),
 }
 _CASE_KEYS: Final[Keys] = {
     "id": ("id", _name),

@@ -266,6 +266,8 @@ def read_entry(file: str, entry: Mapping[str, object], *, proposed: bool = False
         raise reader.refuse("approved_by", "who approves a proposal does so himself; leave the key out")
     if not proposed and basis.enabled and len(basis.approved_by) < APPROVERS_MIN:
         raise reader.refuse("approved_by", "two approvers are asked")
+    if len({person.strip().casefold() for person in basis.approved_by}) < len(basis.approved_by):
+        raise reader.refuse("approved_by", "one person is named twice: two different persons are asked")
     _check_together(reader, basis)
     return basis
 

@@ -14,8 +14,14 @@ from typing import TYPE_CHECKING, Final
 from exchange.gate import vocabulary as words
 from exchange.gate.entry import NO_BASIS, LegalBasis
 from exchange.gate.model import MISSING, Facts, Field, FieldVerdict, Outcome, Verdict
-from exchange.gate.rules import ALL_RULES, BREAK_GLASS_RULES, UNKNOWN_BASIS_RULES, RuleSet
-from exchange.gate.rules_request import missing_for_any_basis, missing_for_basis
+from exchange.gate.rules import (
+    ALL_RULES,
+    BREAK_GLASS_RULES,
+    REFUSED_GLASS_RULES,
+    UNKNOWN_BASIS_RULES,
+    RuleSet,
+)
+from exchange.gate.rules_request import break_glass_unfounded, missing_for_any_basis, missing_for_basis
 
 if TYPE_CHECKING:
     from exchange.gate.register import Register
@@ -55,7 +61,7 @@ def _judge_or_deny(facts: Facts, register: Register, *, tell: bool) -> tuple[Ver
     try:
         return _judge(facts, register, tell=tell)
     except Exception:  # noqa: BLE001 -- a rule that raises must deny, whatever it raised (R01)
-        denied = _not_judged(register)
+        denied = _not_judged(facts, register)
         return denied, denied
 
 
@@ -75,16 +81,17 @@ def _judge(facts: Facts, register: Register, *, tell: bool) -> tuple[Verdict, Ve
         or facts.now is None
         or missing_for_any_basis(facts)
     ):
-        return (_not_judged(register),) * 2
+        return (_not_judged(facts, register),) * 2
     basis = register.find(facts.legal_basis, facts.now)
     found: list[str] = []
     rules = ALL_RULES
     if basis is None:
         basis, found, rules = NO_BASIS, ["R04"], UNKNOWN_BASIS_RULES
     elif missing_for_basis(facts, basis):
-        return (_not_judged(register),) * 2
+        return (_not_judged(facts, register),) * 2
     elif basis.break_glass and facts.break_glass is not None:
-        rules = BREAK_GLASS_RULES
+        # A claim that R28 refuses overrides nothing: every other reason there is, is told beside it.
+        rules = REFUSED_GLASS_RULES if break_glass_unfounded(facts, basis) else BREAK_GLASS_RULES
     found += [name for name, denies in rules.request if denies(facts, basis)]
     fields = _judge_fields(facts, basis, rules, tuple(found))
     verdict = _verdict(facts, basis, register, found, fields)
@@ -178,11 +185,7 @@ def _obligations(facts: Facts, basis: LegalBasis, outcome: Outcome, reasons: set
     if "R03" in reasons or "R32" in reasons:
         duties.add(words.ALERT_SNOOP)
     if outcome is Outcome.DENY:
-        if facts.delivered_later:
-            duties.add(words.ABORT_DELIVERY)
-        if facts.break_glass is not None:
-            duties.update((words.NOTIFY_FG, words.ALERT_BREAK_GLASS_REFUSED))
-        return tuple(sorted(duties))
+        return tuple(sorted(duties | _duties_of_a_deny(facts)))
     duties.update(basis.permit_obligations)
     if facts.break_glass is not None:
         duties.update(words.BREAK_GLASS_DUTIES)
@@ -192,16 +195,27 @@ def _obligations(facts: Facts, basis: LegalBasis, outcome: Outcome, reasons: set
     return tuple(sorted(duties))
 
 
+def _duties_of_a_deny(facts: Facts) -> set[str]:
+    """Return what every deny brings, whatever its reason: also one that could not be judged."""
+    duties: set[str] = set()
+    # By identity: a fact that raises when it is looked at must not keep its deny from being told (R01).
+    if facts.delivered_later is not False:
+        duties.add(words.ABORT_DELIVERY)
+    if facts.break_glass is not None:
+        duties.update((words.NOTIFY_FG, words.ALERT_BREAK_GLASS_REFUSED))
+    return duties
+
+
 def _refused(facts: Facts) -> bool:
     return facts.consent is not MISSING and facts.consent is not None and facts.consent.state == "REFUSED"
 
 
-def _not_judged(register: Register) -> Verdict:
+def _not_judged(facts: Facts, register: Register) -> Verdict:
     return Verdict(
         outcome=Outcome.DENY,
         rules=("R01",),
         fields={},
-        obligations=(words.LOG, words.RETRY),
+        obligations=tuple(sorted({words.LOG, words.RETRY} | _duties_of_a_deny(facts))),
         basis_id="",
         basis_version=0,
         consent_id="",

@@ -63,7 +63,8 @@ MARK_RULES: Final[FieldRules] = (
 )
 NAME_RULES: Final[FieldRules] = (("R14", field.field_not_needed),)
 
-# A vital interest overrides case relation, words of necessity, consent, secrecy, restriction and objection.
+# A vital interest overrides case relation, consent, secrecy, restriction and objection. No words of necessity
+# are asked beside its own reason, be that a good one or not.
 _SUSPENDED_FOR_REQUESTS = frozenset(
     {"R03", "R14", "R15", "R16", "R17", "R18", "R19", "R21", "R24", "R25", "R36"}
 )
@@ -88,6 +89,9 @@ BREAK_GLASS_RULES: Final = RuleSet(
     tuple(rule for rule in CATEGORY_RULES if rule[0] not in _SUSPENDED_FOR_FIELDS),
     tuple(rule for rule in MARK_RULES if rule[0] not in _SUSPENDED_FOR_FIELDS),
     NAME_RULES,
+)
+REFUSED_GLASS_RULES: Final = RuleSet(
+    tuple(rule for rule in REQUEST_RULES if rule[0] != "R14"), CATEGORY_RULES, MARK_RULES, NAME_RULES
 )
 UNKNOWN_BASIS_RULES: Final = RuleSet(
     tuple(rule for rule in REQUEST_RULES if rule[0] in _NEED_NO_BASIS),

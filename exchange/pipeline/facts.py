@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from exchange.domain.resident import ResidentState
     from exchange.gate.entry import LegalBasis
     from exchange.gate.register import Register
-    from exchange.pipeline.walk import View, Walk
+    from exchange.pipeline.walk import CommandWalk, View, Walk
 
 AUTHENTICATED: Final = "2FA+mTLS"
 INCOMPLETE: Final = "incomplete"
@@ -243,6 +243,14 @@ def assemble(
     if not standing.consents and not standing.objections and standing.people is NOBODY_RECORDED:
         return facts
     return _with_speakers(facts, walk, standing, register.find(claim.legal_basis, walk.now))
+
+
+def command_facts(walk: CommandWalk, standing: Standing, register: Register) -> Facts:
+    """Return all facts of a command: what is written comes from who writes it, under his own law."""
+    task = walk.caller.task
+    law = law_of(task)
+    fields = [Field(name, category, provider=task, acquired_for=law) for name, category in walk.fields]
+    return assemble(walk, standing, fields, task, register)
 
 
 def _with_speakers(facts: Facts, walk: Walk, standing: Standing, basis: LegalBasis | None) -> Facts:

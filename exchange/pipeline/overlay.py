@@ -90,11 +90,13 @@ class Overlay:
         at = meta.at.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
         versions: dict[str, int] = {}
         stored, leaves = [], []
+        later = replace(meta, necessity="", asked=None) if len(prepared) > 1 else meta
         for number, (stream, event) in enumerate(prepared):
             version = versions.get(stream) or self.version(stream)
             version = versions[stream] = version + 1
             event_id = self._fresh_id()
-            said = meta if number == 0 or not meta.necessity else replace(meta, necessity="")
+            # What was asked stands once, in the first event of the walk.
+            said = meta if number == 0 else later
             state = self._codec.encode(event, event_id=event_id, stream=stream, version=version, meta=said)
             stored.append(stored_event(stream, version, event.TOPIC, state))
             leaves.append(self._leaf(event, event_id, state, meta, at))

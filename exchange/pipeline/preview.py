@@ -9,8 +9,8 @@ Source: GDPR 5(2), 25, 35: who changes a policy knows beforehand what it does.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
@@ -20,7 +20,6 @@ from exchange.domain.obligations import EVALUATE
 from exchange.errors import HistoryUnreadable, KeyDestroyed
 from exchange.gate.judge import judge
 from exchange.gate.model import Outcome
-from exchange.gate.register import Register
 from exchange.pipeline.hot import DISCLOSURE_PREFIX
 from exchange.pipeline.recall import facts_of
 from exchange.pipeline.replay import DECISIONS, PARTS, basis_stands
@@ -28,15 +27,14 @@ from exchange.pipeline.replay import DECISIONS, PARTS, basis_stands
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from exchange.gate.entry import LegalBasis
     from exchange.gate.model import Facts, FieldVerdict
+    from exchange.gate.register import Register
     from exchange.store.batch import Row
     from exchange.store.codec import Codec, Meta
     from exchange.store.reader import SQLiteReader
 
 # More than any walk waits: calls end within their deadline.
 GROUP_MAX: Final = timedelta(minutes=5)
-ALWAYS: Final = datetime.min.replace(tzinfo=UTC)
 # What a permitted command wrote is not kept with its decision: it is counted under this word.
 RECORDING: Final = "RECORDING"
 
@@ -74,32 +72,6 @@ class Effect:
         self.opens.update((change.recipient, category) for category in change.opens)
         self.closes.update((change.recipient, category) for category in change.closes)
         self.changes.append(change)
-
-
-def proposed_over(
-    current: Register, entries: Iterable[LegalBasis], today: datetime, *, whole: bool = False
-) -> tuple[Register, Register]:
-    """Return (the register of today, the proposed one), each as if it had always stood.
-
-    The entries take the place of those with the same id; where they are the whole register, the others end.
-    Of several versions of one basis in `entries` the highest counts.
-    """
-    now = {name: _stretched(current, name, today) for name in {basis.id for basis in current.entries()}}
-    newest: dict[str, LegalBasis] = {}
-    for entry in entries:
-        if entry.id not in newest or newest[entry.id].version < entry.version:
-            newest[entry.id] = entry
-    then = {
-        name: _stretched(Register([replace(entry, succeeds=0)]), name, max(today, entry.valid_from))
-        for name, entry in newest.items()
-    }
-    return Register(now.values()), Register((then if whole else now | then).values())
-
-
-def _stretched(register: Register, name: str, at: datetime) -> LegalBasis:
-    basis = register.find(name, at)
-    assert basis is not None
-    return replace(basis, enabled=basis.in_force(at), valid_from=ALWAYS, valid_to=None, succeeds=0)
 
 
 def first_since(reader: SQLiteReader, codec: Codec, since: datetime) -> int:

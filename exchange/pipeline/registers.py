@@ -50,7 +50,7 @@ class _Kept:
     """Registers of the past that were asked for lately, by how many events they rest on."""
 
     lock: Lock = field(default_factory=Lock)
-    registers: OrderedDict[int, Register] = field(default_factory=OrderedDict)  # owned by the holder of lock
+    known: OrderedDict[int, Known] = field(default_factory=OrderedDict)  # owned by the holder of lock
 
 
 class Registers:
@@ -84,16 +84,20 @@ class Registers:
 
     def at(self, position: int) -> Register:
         """Return the register as of a position: what a walk judged there was judged by."""
+        return self.known_at(position).register
+
+    def known_at(self, position: int) -> Known:
+        """Return what was recorded up to a position, proposals too, and what it came to."""
         known = self._known
         count = bisect_right(known.events, position, key=lambda one: one[0])
         if count == len(known.events):
-            return known.register
+            return known
         with self._kept.lock:
-            found = self._kept.registers.get(count)
+            found = self._kept.known.get(count)
             if found is None:
-                found = self._kept.registers[count] = _with((), {}, known.events[:count]).register
-                if len(self._kept.registers) > REGISTERS_KEPT_MAX:
-                    self._kept.registers.popitem(last=False)
+                found = self._kept.known[count] = _with((), {}, known.events[:count])
+                if len(self._kept.known) > REGISTERS_KEPT_MAX:
+                    self._kept.known.popitem(last=False)
         return found
 
     def after(self, recorded: Sequence[Recorded]) -> Known:

@@ -1,8 +1,9 @@
-"""Every stored decision judged again by the register that was folded up to its position.
+"""Every decision judged again, by the register that was folded up to its position and by the facts of then.
 
 Promises: nothing is written; a decision is the same only if outcome, rules, released fields, obligations and
-basis all are; what cannot be judged again (erased words, a newer form, no register yet) is counted apart and
-never as the same; a difference is told by ids and rules, without a word of what was asked.
+basis all are; the facts of a permitted command are found again in the streams as of its position; what
+cannot be judged again (erased words, a newer form, no register yet) is counted apart and never as the same; a
+difference is told by ids and rules, without a word of what was asked.
 Source: the gate's laws P5 (a basis in force behind each permit) and P6 (same facts and policy hash, same
 decision); GDPR 5(2).
 """
@@ -10,18 +11,24 @@ decision); GDPR 5(2).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import Enum, StrEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
+
+from msgspec import structs
 
 from exchange.domain.disclosure import DisclosureDecided
 from exchange.domain.obligations import EVALUATE
 from exchange.errors import HistoryUnreadable, KeyDestroyed
 from exchange.gate import register as gate_register
-from exchange.gate.judge import judge_to_record
+from exchange.gate.judge import judge, judge_to_record
 from exchange.gate.model import Outcome
+from exchange.pipeline.asked import facts_again
 from exchange.pipeline.hot import DISCLOSURE_PREFIX
+from exchange.pipeline.past import Past
 from exchange.pipeline.recall import facts_of
+from exchange.pipeline.registers import LEGAL_BASIS_PREFIX
+from exchange.pipeline.verdicts import ONLY_RECORDED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,11 +38,16 @@ if TYPE_CHECKING:
     from exchange.pipeline.registers import Registers
     from exchange.store.batch import Row
     from exchange.store.codec import Codec, Meta
+    from exchange.store.reader import SQLiteReader
 
 # Of every version: `disclosure.decided.v2` would be read as what it is written as today.
 DECISIONS: Final = "disclosure.decided."
 PARTS: Final = frozenset({Outcome.PARTIAL, Outcome.PARTIAL_BREAK_GLASS})
 OBTAIN: Final = "OBTAIN"
+# From this version of the rules on a permitted command keeps what it asked: one that does not is no old one.
+KEPT_SINCE_RULES: Final = 3
+# What the service itself records there was asked by nobody: its first organisation, its register.
+OF_THE_SERVICE: Final = ("organisation-", LEGAL_BASIS_PREFIX)
 POLICIES_KEPT_MAX: Final = 1_024
 
 
@@ -52,6 +64,7 @@ class Found(StrEnum):
     WORDS_ERASED = "words_erased"
     NO_REGISTER = "no_register"
     UNREADABLE = "unreadable"
+    # Permitted commands from before what they asked was kept: the basis they name stood, or did not.
     COMMAND_SAME = "command_same"
     COMMAND_DIFFERS = "command_differs"
 
@@ -59,6 +72,14 @@ class Found(StrEnum):
 # What makes a replay fail: the others are told, and are no fault of anybody.
 FAULTS: Final = frozenset({Found.DIFFERS, Found.POLICY_UNKNOWN, Found.UNREADABLE, Found.COMMAND_DIFFERS})
 TOLD: Final = FAULTS | {Found.OTHER_RULES_DIFFER}
+
+
+class Placed(Enum):
+    """Where an event stands to the command it names."""
+
+    FIRST = 1
+    FURTHER = 2
+    NOWHERE = 3
 
 
 class Difference(NamedTuple):
@@ -78,21 +99,12 @@ class Difference(NamedTuple):
 
 @dataclass(slots=True)
 class Tally:
-    """How many of each; the differences in order."""
+    """How many of each; the differences in order. A command with a decision of its own is one decision."""
 
     counts: dict[Found, int] = field(default_factory=lambda: dict.fromkeys(Found, 0))
     differences: list[Difference] = field(default_factory=list)
-
-    @property
-    def decisions(self) -> int:
-        """Stored decisions that were looked at."""
-        of_commands = (Found.COMMAND_SAME, Found.COMMAND_DIFFERS)
-        return sum(count for found, count in self.counts.items() if found not in of_commands)
-
-    @property
-    def commands(self) -> int:
-        """Permitted commands that were looked at."""
-        return self.counts[Found.COMMAND_SAME] + self.counts[Found.COMMAND_DIFFERS]
+    decisions: int = 0  # stored decisions that were looked at
+    commands: int = 0  # permitted commands that were looked at
 
     @property
     def ok(self) -> bool:
@@ -101,33 +113,47 @@ class Tally:
 
 
 class Replay:
-    """Judges rows again. Safe between threads: what it keeps is what it would find again."""
+    """Judges rows again, in order. Owned by one thread."""
 
-    def __init__(self, codec: Codec, registers: Registers) -> None:
+    def __init__(self, codec: Codec, registers: Registers, reader: SQLiteReader) -> None:
         self._codec = codec
         self._registers = registers
+        self._past = Past(reader, codec)
 
-    def run(self, rows: Iterable[Row], tally: Tally, *, organisation: str = "") -> None:
-        """Look at rows in order; with an organisation, only at what it asked."""
-        walk = ""
+    def run(
+        self, rows: Iterable[Row], tally: Tally, *, organisation: str = "", opened_max: int | None = None
+    ) -> int:
+        """Look at rows in order; with an organisation, only at what it asked.
+
+        Returns the position of the last row looked at: it stops after `opened_max` events of the past.
+        """
+        walk, first, position = "", None, 0
         for row in rows:
+            position = row.position
             if row.topic.startswith(DECISIONS):
                 difference = self.decision(row, organisation)
                 # A command that has a decision of its own is judged again by that.
-                walk = difference.decision_id if difference is not None else walk
+                walk, first = difference.decision_id if difference is not None else walk, None
+                tally.decisions += difference is not None
             elif row.stream.startswith(DISCLOSURE_PREFIX):
                 # What became of a decision, and no decision itself.
                 difference = None
             else:
                 _, meta, _ = self._codec.decode_clear(row.state, stream=row.stream, topic=row.topic)
+                said = structs.replace(meta, asked=None)
                 # All events of a walk name its one decision; the first of them stands for it.
-                seen, walk = walk == meta.decision_id, meta.decision_id
-                skip = seen or not walk or organisation not in {"", meta.organisation}
-                difference = None if skip else self._command(row.position, meta)
+                seen = bool(walk) and walk == meta.decision_id and first in {None, said}
+                walk, first = meta.decision_id, said
+                skip = seen or organisation not in {"", meta.organisation}
+                difference = None if skip else self._command(row, meta)
+                tally.commands += difference is not None
             if difference is not None:
                 tally.counts[difference.found] += 1
                 if difference.found in TOLD:
                     tally.differences.append(difference)
+            if opened_max is not None and self._past.opened >= opened_max:
+                break
+        return position
 
     def decision(self, row: Row, organisation: str = "") -> Difference | None:
         """Judge a stored decision again; None for one that another organisation asked for."""
@@ -153,7 +179,7 @@ class Replay:
         return Difference(
             row.position,
             event.decision_id,
-            _found(event, again, rules_version),
+            _found_of(rules_version, same=_same(event, again)),
             event.outcome,
             str(again.outcome),
             event.rules,
@@ -163,21 +189,70 @@ class Replay:
             "" if rules_version == gate_register.RULES_VERSION else rules_version or "",
         )
 
-    def _command(self, position: int, meta: Meta) -> Difference:
-        """Check a permit whose facts are not kept: the basis it names stood, for this task and purpose."""
-        if meta.facts_position < self._registers.first:
-            return Difference(position, meta.decision_id, Found.NO_REGISTER)
+    def _command(self, row: Row, meta: Meta) -> Difference | None:
+        """Judge a permit that has no decision of its own again; None for what is no command."""
+        if not meta.decision_id and row.stream.startswith(OF_THE_SERVICE):
+            return None
+        placed = self._placed(row, meta)
+        if placed is Placed.FURTHER:
+            return None
+        if placed is Placed.FIRST and meta.facts_position < self._registers.first:
+            return Difference(row.position, meta.decision_id, Found.NO_REGISTER)
         register = self._registers.at(meta.facts_position)
         version = rules_version_of(meta.policy_hash, register)
-        found = Found.COMMAND_SAME if version and basis_stands(meta, register) else Found.COMMAND_DIFFERS
-        return Difference(
-            position,
+        told = Difference(
+            row.position,
             meta.decision_id,
-            found,
+            Found.COMMAND_DIFFERS,
             basis_then=meta.legal_basis,
             basis_now=_basis_now(meta, register),
             rules_version="" if version == gate_register.RULES_VERSION else version or "",
         )
+        if meta.asked is None:
+            stands = placed is Placed.FIRST and _kept_nothing(version) and basis_stands(meta, register)
+            return told._replace(found=Found.COMMAND_SAME) if stands else told
+        return self._judged_again(row, meta, told, version, written_where_judged=placed is Placed.FIRST)
+
+    def _judged_again(
+        self, row: Row, meta: Meta, told: Difference, version: str | None, *, written_where_judged: bool
+    ) -> Difference:
+        assert meta.asked is not None
+        register = self._registers.at(meta.facts_position)
+        try:
+            past = self._past.at(meta.facts_position)
+            again = judge(facts_again(meta, meta.asked, row.stream, past, register), register)
+        except KeyDestroyed:
+            return told._replace(found=Found.WORDS_ERASED)
+        except HistoryUnreadable:
+            return told._replace(found=Found.UNREADABLE)
+        permit = (f"P-{meta.legal_basis.rpartition('@')[0]}",)
+        same = (
+            written_where_judged
+            and (again.outcome, again.rules, again.obligations) == (Outcome.PERMIT, permit, ONLY_RECORDED)
+            and f"{again.basis_id}@{again.basis_version}" == meta.legal_basis
+        )
+        return told._replace(
+            found=_found_of(version, same=same),
+            outcome_then=str(Outcome.PERMIT),
+            outcome_now=str(again.outcome),
+            rules_then=permit,
+            rules_now=again.rules,
+        )
+
+    def _placed(self, row: Row, meta: Meta) -> Placed:
+        """Tell whether an event is the first of its command, one of its others, or none of them.
+
+        What was judged at a position is written right after it, all of it together.
+        """
+        start = meta.facts_position + 1
+        if row.position == start and meta.decision_id:
+            return Placed.FIRST
+        first = self._past.row(start) if start < row.position else None
+        if first is None or not meta.decision_id:
+            return Placed.NOWHERE
+        _, found, _ = self._codec.decode_clear(first.state, stream=first.stream, topic=first.topic)
+        same = structs.replace(found, asked=None) == structs.replace(meta, asked=None)
+        return Placed.FURTHER if same and meta.asked is None else Placed.NOWHERE
 
 
 def rules_version_of(policy_hash: str, register: Register) -> str | None:
@@ -201,6 +276,11 @@ def _earlier_rules(policy_hash: str, register: Register) -> str | None:
     )
 
 
+def _kept_nothing(rules_version: str | None) -> bool:
+    """Tell whether commands permitted under this version of the rules held nothing of what was asked."""
+    return rules_version is not None and rules_version.isdigit() and int(rules_version) < KEPT_SINCE_RULES
+
+
 def basis_stands(meta: Meta, register: Register) -> bool:
     """Tell whether the version a permitted command named was in force and lets this task record for this."""
     name, _, version = meta.legal_basis.rpartition("@")
@@ -220,8 +300,7 @@ def _basis_now(meta: Meta, register: Register) -> str:
     return "" if basis is None else f"{basis.id}@{basis.version}"
 
 
-def _found(event: DisclosureDecided, again: Verdict, rules_version: str | None) -> Found:
-    same = _same(event, again)
+def _found_of(rules_version: str | None, *, same: bool) -> Found:
     if rules_version is None:
         return Found.POLICY_UNKNOWN
     if rules_version == gate_register.RULES_VERSION:

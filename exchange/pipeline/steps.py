@@ -19,6 +19,7 @@ from exchange.gate.explain import explain, obligations_for_requester, rules_for_
 from exchange.gate.judge import judge, judge_and_tell, owing
 from exchange.gate.model import Outcome
 from exchange.pipeline.answers import refusal_error
+from exchange.pipeline.asked import asked_of
 from exchange.pipeline.decisions import decided
 from exchange.pipeline.facts import NOTHING_KNOWN, assemble, is_stranger, standing_of, subject_of
 from exchange.pipeline.sealed import decided_on, sight_of
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from exchange.pipeline.sealed import Sight
     from exchange.pipeline.verdicts import Verdicts
     from exchange.pipeline.walk import Caller, EvaluationWalk, Group, ReadWalk, Steps, View, Walk
+    from exchange.store.codec import Asked
 
 UNKNOWN_RESIDENT: Final = "unknown"
 # TTL-60M: what was given in an emergency is used for an hour; after it the same need is a new claim.
@@ -46,7 +48,7 @@ WHOLE: Final = frozenset({Outcome.PERMIT, Outcome.PERMIT_BREAK_GLASS})
 
 
 class Permit(NamedTuple):
-    """A permit of a command: its own events name it, so its facts are not kept."""
+    """A permit of a command: its own events name it, and hold what its facts can be found by again."""
 
     verdict: Verdict
     decision_id: str
@@ -117,7 +119,9 @@ def run_command(
         judged = Judged(subject, facts, verdict, decision_id, position)
         count, entry = _decide(walk, overlay, judged, action="COMMAND", refused_whole=False)
     if changes:
-        count, entry = overlay.append(steps.appends, meta_of(walk, permit))
+        # A decision of its own holds its facts; without one the events hold what they can be found by again.
+        asked = None if count else asked_of(walk, subject, steps.appends)
+        count, entry = overlay.append(steps.appends, meta_of(walk, permit, asked))
     return _done(walk, overlay, answers, permit, steps, count=count, entry=entry)
 
 
@@ -294,7 +298,7 @@ def provider_of(view: View, anchor: str) -> str:
     return task_of(getattr(state, "origin", ""))
 
 
-def meta_of(walk: Walk, judged: Judged | Permit) -> Meta:
+def meta_of(walk: Walk, judged: Judged | Permit, asked: Asked | None = None) -> Meta:
     """Return what the events of a walk say of it."""
     caller, verdict = walk.caller, judged.verdict
     basis = f"{verdict.basis_id}@{verdict.basis_version}" if verdict.basis_id else walk.claim.legal_basis
@@ -310,4 +314,5 @@ def meta_of(walk: Walk, judged: Judged | Permit) -> Meta:
         facts_position=judged.position,
         necessity=walk.claim.necessity,
         trace=walk.trace,
+        asked=asked,
     )

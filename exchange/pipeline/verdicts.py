@@ -11,8 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from exchange.gate.judge import judge
-from exchange.gate.model import Field, Outcome
-from exchange.pipeline.facts import assemble, law_of
+from exchange.gate.model import Outcome
+from exchange.pipeline.facts import command_facts
 from exchange.pipeline.standings import Standings
 
 if TYPE_CHECKING:
@@ -51,10 +51,7 @@ class Verdicts:
 
     def judged(self, walk: CommandWalk, standing: Standing) -> tuple[Verdict, Facts]:
         """Return the verdict with its facts, judged now."""
-        task = walk.caller.task
-        law = law_of(task)
-        fields = [Field(name, category, provider=task, acquired_for=law) for name, category in walk.fields]
-        facts = assemble(walk, standing, fields, task, self.register)
+        facts = command_facts(walk, standing, self.register)
         return judge(facts, self.register), facts
 
 

@@ -29,6 +29,18 @@ EVENT_ID_BYTES: Final = 16
 NECESSITY_CATEGORY: Final = "LOG"
 
 
+class Asked(msgspec.Struct, array_like=True, frozen=True):
+    """What a permitted command asked that no event says: with the streams as of its position, all its facts.
+
+    `marks` are letters, each of them a fact that was so; `anchor` is the stream it was about, "=" where that
+    is the event's own; `categories` are those it wrote, sorted.
+    """
+
+    marks: str
+    anchor: str
+    categories: tuple[str, ...] = ()
+
+
 class Meta(msgspec.Struct, frozen=True):
     """What a walk says of all its events: who, for what, on which basis, by which decision."""
 
@@ -44,6 +56,7 @@ class Meta(msgspec.Struct, frozen=True):
     necessity: str = ""
     trace: str = ""  # "<trace id>-<span id>" of W3C Trace Context, where the caller told one
     evaluated: str = ""  # JSON: whose right was asked about and what was told; nothing of the resident
+    asked: Asked | None = None  # in the first event of a permitted command that has no decision of its own
 
 
 class Sealed(msgspec.Struct, array_like=True):
@@ -71,6 +84,7 @@ class Stored(msgspec.Struct, omit_defaults=True):
     n: Sealed | None = None
     t: str = ""
     e: str = ""
+    j: Asked | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +134,7 @@ class Codec:
             r=resident,
             t=meta.trace,
             e=meta.evaluated,
+            j=meta.asked,
         )
         place = (stream, version, kind.TOPIC, event_id)
         if sealed_in:
@@ -225,6 +240,7 @@ def _meta_of(stored: Stored) -> Meta:
         facts_position,
         trace=stored.t,
         evaluated=stored.e,
+        asked=stored.j,
     )
 
 

@@ -483,10 +483,11 @@ class ReplayCounts(_message.Message):
     UNREADABLE_FIELD_NUMBER: _builtins.int
     COMMAND_SAME_FIELD_NUMBER: _builtins.int
     COMMAND_DIFFERS_FIELD_NUMBER: _builtins.int
+    COMMANDS_FIELD_NUMBER: _builtins.int
     decisions: _builtins.int
-    """Decisions looked at."""
+    """Stored decisions looked at."""
     same: _builtins.int
-    """The same outcome, rules, fields, obligations and basis."""
+    """The same outcome, rules, fields, obligations and basis; permitted commands too."""
     differs: _builtins.int
     """Not the same, under the same register and rules."""
     policy_unknown: _builtins.int
@@ -502,9 +503,11 @@ class ReplayCounts(_message.Message):
     unreadable: _builtins.int
     """Of a form this version does not know."""
     command_same: _builtins.int
-    """Permitted commands whose basis stood."""
+    """Permitted commands from before what they asked was kept, whose basis stood."""
     command_differs: _builtins.int
-    """Permitted commands whose basis did not stand."""
+    """The same, whose basis did not stand."""
+    commands: _builtins.int
+    """Permitted commands looked at."""
     def __init__(
         self,
         *,
@@ -519,10 +522,11 @@ class ReplayCounts(_message.Message):
         unreadable: _builtins.int = ...,
         command_same: _builtins.int = ...,
         command_differs: _builtins.int = ...,
+        commands: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["command_differs", b"command_differs", "command_same", b"command_same", "decisions", b"decisions", "differs", b"differs", "no_register", b"no_register", "other_rules", b"other_rules", "other_rules_differ", b"other_rules_differ", "policy_unknown", b"policy_unknown", "same", b"same", "unreadable", b"unreadable", "words_erased", b"words_erased"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["command_differs", b"command_differs", "command_same", b"command_same", "commands", b"commands", "decisions", b"decisions", "differs", b"differs", "no_register", b"no_register", "other_rules", b"other_rules", "other_rules_differ", b"other_rules_differ", "policy_unknown", b"policy_unknown", "same", b"same", "unreadable", b"unreadable", "words_erased", b"words_erased"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

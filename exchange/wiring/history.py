@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from exchange.errors import KeyUnavailable, SettingsInvalid
+from exchange.errors import KeyUnavailable, RequestInvalid, SettingsInvalid
 from exchange.keys.kek import FileKek
 from exchange.keys.keystore import KeyStore
-from exchange.pipeline.preview import Effect, Preview, first_since, proposed_over
+from exchange.pipeline.preview import Effect, Preview, first_since
+from exchange.pipeline.proposed import proposed_over
 from exchange.pipeline.registers import Registers
 from exchange.pipeline.replay import Replay, Tally
 from exchange.store.codec import Codec
@@ -40,16 +41,35 @@ class History:
     registers: Registers
 
     def replay(self, start: int, stop: int | None = None) -> Tally:
-        """Judge every decision at the positions from `start` to `stop`, both included, again."""
-        tally, replay = Tally(), Replay(self.codec, self.registers)
+        """Judge every decision at the positions from `start` to `stop`, both included, again.
+
+        Raises RequestInvalid where `start` is beyond the newest: finding nothing wrong there says nothing.
+        """
+        newest = self.reader.head()[0]
+        if start > newest:
+            raise RequestInvalid(
+                "nothing was recorded at or after the first position to judge again",
+                {"--from": f"must not come after the newest position, which is {newest}"},
+                newest=str(newest),
+            )
+        tally, replay = Tally(), Replay(self.codec, self.registers, self.reader)
         for rows in self._pages(max(start - 1, 0), self._end(stop)):
             replay.run(rows, tally)
         return tally
 
     def preview(self, entries: Sequence[LegalBasis], since: datetime, *, whole: bool = False) -> Effect:
-        """Tell what these entries would open and close of what was decided since a moment."""
-        effect = Effect()
-        preview = Preview(self.codec, *proposed_over(self.registers.now, entries, utc_now(), whole=whole))
+        """Tell what these entries would open and close of what was decided since a moment.
+
+        Raises RegisterInvalid where the register would refuse them, RequestInvalid for a moment to come.
+        """
+        effect, today = Effect(), utc_now()
+        if since > today:
+            raise RequestInvalid(
+                "nothing was decided since a moment that is still to come",
+                {"--since": "must not be in the future"},
+            )
+        known = self.registers.known_at(self.reader.head()[0])
+        preview = Preview(self.codec, *proposed_over(known, entries, today, whole=whole))
         for rows in self._pages(first_since(self.reader, self.codec, since), self._end(None)):
             preview.run(rows, effect, since=since)
         return effect

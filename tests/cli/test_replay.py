@@ -13,7 +13,7 @@ import pytest
 from exchange.domain.disclosure import DisclosureDecided
 from exchange.keys.kek import FileKek
 from exchange.store.codec import Meta
-from tests.pipeline.legal_bases import NEW_BASIS, entry_text, under_new
+from tests.pipeline.legal_bases import NEW_BASIS, entry_text, successor, under_new
 from tests.pipeline.shard import NOW, Shard
 from tests.wiring.shards import position
 
@@ -65,9 +65,9 @@ def test_a_history_that_replays_ends_well(exchange: Shell, data: Path) -> None:
     said = exchange("gate", "replay", "--data", data)
     assert (said.code, said.err) == (0, "")
     assert "3 decisions and 2 permitted commands judged again" in said.out
-    assert "3 the same" in said.out
+    assert "5 the same" in said.out
     told = json.loads(exchange("gate", "replay", "--data", data, "-o", "json").out)
-    assert (told["ok"], told["decisions"], told["same"], told["differences"]) == (True, 3, 3, [])
+    assert (told["ok"], told["decisions"], told["same"], told["differences"]) == (True, 3, 5, [])
 
 
 def test_a_forged_decision_ends_with_one_and_is_named(exchange: Shell, data: Path) -> None:
@@ -108,6 +108,14 @@ def test_a_replay_writes_nothing_and_tells_no_words(exchange: Shell, data: Path)
 )
 def test_a_wrong_call_exits_two(exchange: Shell, data: Path, words: tuple[object, ...]) -> None:
     assert exchange("gate", "replay", "--data", data, *words).code == 2
+
+
+def test_a_first_position_beyond_the_newest_is_no_clean_history(exchange: Shell, data: Path) -> None:
+    head = position_of(data)
+    assert exchange("gate", "replay", "--data", data, "--from", head).code == 0
+    said = exchange("gate", "replay", "--data", data, "--from", head + 1)
+    assert (said.code, said.out) == (2, "")
+    assert f"--from: must not come after the newest position, which is {head}" in said.err
 
 
 def test_where_no_service_ran_nothing_is_made(exchange: Shell) -> None:
@@ -151,7 +159,7 @@ def test_a_new_basis_is_previewed_by_recipient_and_category(exchange: Shell, dat
 
 
 def test_a_table_and_the_decisions_themselves(exchange: Shell, data: Path) -> None:
-    Path("new.toml").write_text(entry_text("WMO-2.3.2", 2, enabled="false"), encoding="utf-8")
+    Path("new.toml").write_text(successor(enabled="false"), encoding="utf-8")
     words = ("gate", "preview", "--data", data, "--register", "new.toml", "--since", "2026-03-02")
     table = exchange(*words)
     assert table.code == 0
@@ -184,6 +192,10 @@ def position_of(data: Path) -> int:
         (entry_text().replace("dpia_ref", "dpia").encode(), "key=dpia"),
         (b"[[basis]]\nid = 1\n", "key=id"),
         (b"#" * (1 << 20) + b"#", "key="),
+        (entry_text("WMO-2.3.2", 2).encode(), "entry=WMO-2.3.2, file=new.toml, key=valid_from"),
+        (successor(3).encode(), "key=succeeds"),
+        (successor().encode() + b'approved_by = ["b-2"]\n', "key=approved_by"),
+        (successor().encode() + b'approved_by = ["b-2", "b-2"]\n', "key=approved_by"),
     ],
 )
 def test_a_bad_file_is_refused_with_its_place(exchange: Shell, data: Path, content: bytes, key: str) -> None:
@@ -201,6 +213,7 @@ def test_a_bad_file_is_refused_with_its_place(exchange: Shell, data: Path, conte
         ("--register", "new.toml"),
         ("--register", "absent.toml", "--since", "2026-01-01"),
         ("--register", "new.toml", "--since", "01-01-2026"),
+        ("--register", "new.toml", "--since", "9998-01-01"),
     ],
 )
 def test_a_wrong_preview_exits_two(exchange: Shell, data: Path, words: tuple[str, ...]) -> None:

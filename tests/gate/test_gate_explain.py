@@ -61,7 +61,7 @@ def test_the_same_holds_under_break_glass() -> None:
     assert verdict.outcome is Outcome.DENY
     assert view_for_requester(verdict).outcome is Outcome.PARTIAL_BREAK_GLASS
     refused = replace(sealed, break_glass=BreakGlass("HAAST", "x" * 20))
-    assert view_for_requester(judge(refused, REGISTER)).rules == ("R28",)
+    assert view_for_requester(judge(refused, REGISTER)).rules == ("R03", "R28")
 
 
 def test_a_refusal_names_rule_source_and_remedy() -> None:

@@ -252,6 +252,49 @@ def test_only_a_claim_of_danger_does_without_a_known_part_in_the_case() -> None:
     assert rules(READS, case_relation=None, break_glass=BREAKS.break_glass) == ("R01",)
 
 
+@pytest.mark.parametrize(
+    ("claim", "bulk", "overrides"),
+    [
+        (BreakGlass("LEVENSGEVAAR", "x" * 20), False, True),
+        (BreakGlass("LEVENSGEVAAR", "x" * 19), False, False),
+        (BreakGlass("HAAST", "x" * 20), False, False),
+        (BreakGlass("LEVENSGEVAAR", "x" * 20), True, False),
+    ],
+)
+def test_only_glass_that_may_be_broken_overrides_anything(
+    claim: BreakGlass,
+    bulk: bool,  # noqa: FBT001 -- a column of the table
+    overrides: bool,  # noqa: FBT001 -- as above
+) -> None:
+    limits: dict[str, object] = {"case_relation": False, "restricted": True, "necessity": None}
+    found = rules(BREAKS, break_glass=claim, bulk=bulk, **limits)
+    # Words of necessity are never asked beside the reason.
+    assert found == (("P-AVG-6.1.d",) if overrides else ("R03", "R24", "R28"))
+    assert rules(BREAKS, break_glass=claim, bulk=bulk, objection="UPHELD") == (
+        ("P-AVG-6.1.d",) if overrides else ("R25", "R28")
+    )
+
+
+@pytest.mark.parametrize("nothing", [{"store_unavailable": True}, {"now": None}, {"fields": None}])
+def test_what_cannot_be_judged_owes_what_every_deny_owes(nothing: dict[str, object]) -> None:
+    def owed(facts: Facts, **changes: object) -> tuple[str, ...]:
+        verdict = judge(bend(facts, **nothing, **changes), REGISTER)
+        assert (verdict.rules, verdict.fields) == (("R01",), {})
+        return verdict.obligations
+
+    assert owed(READS) == ("LOG", "RETRY")
+    assert owed(READS, delivered_later=True) == ("ABORT-DELIVERY", "LOG", "RETRY")
+    assert owed(BREAKS) == ("ALERT-BREAK-GLASS-REFUSED", "LOG", "NOTIFY-FG", "RETRY")
+    # Whose case it is was not looked at: nobody is said to snoop.
+    assert owed(BREAKS, case_relation=False, delivered_later=True) == (
+        "ABORT-DELIVERY",
+        "ALERT-BREAK-GLASS-REFUSED",
+        "LOG",
+        "NOTIFY-FG",
+        "RETRY",
+    )
+
+
 # --- a basis that no shipped entry is ------------------------------
 
 

@@ -17,7 +17,7 @@ from exchange.errors import CaseFileInvalid, RegisterInvalid
 from exchange.gate.cases import CASES_MAX, FILE_BYTES_MAX, Case, Difference, differences, read_cases
 from exchange.gate.model import BreakGlass, Facts, Field
 from exchange.gate.register import FILE_BYTES_MAX as REGISTER_BYTES_MAX
-from exchange.gate.register import Register
+from exchange.gate.register import RULES_VERSION, Register
 from tests.gate.test_gate_register import VALID, later, load, with_line
 
 if TYPE_CHECKING:
@@ -74,7 +74,15 @@ FACTS: list[tuple[dict[str, Any], str, str]] = [
     ({"consent": {"status": "GIVEN"}}, "consent.status", UNKNOWN),
     ({"consent": {"from": "soon"}}, "consent.from", NO_TIME),
     ({"consent": {"cats": "CONTACT"}}, "consent.cats", "a list of texts is asked"),
+    ({"consent": {}}, "consent.state", "a consent has a state; where there is none, write null"),
     ({"break_glass": []}, "break_glass", NO_OBJECT),
+    (
+        {"break_glass": {}},
+        "break_glass",
+        "a claim has a code or a reason; where there is none, leave the key out",
+    ),
+    ({"now": "2026-03-02"}, "now", NO_TIME),
+    ({"purpose": " "}, "purpose", "a text that says something is asked"),
     ({"break_glass": {"who": "me"}}, "break_glass.who", UNKNOWN),
 ]
 
@@ -172,7 +180,7 @@ def test_a_key_as_long_as_a_page_is_told_in_short(tmp_path: Path) -> None:
 def test_what_a_case_says_is_read_as_it_is_meant(tmp_path: Path) -> None:
     facts = {
         "now": "2026-03-02T12:00:00+02:00",
-        "break_glass": {},
+        "break_glass": {"code": ""},
         "age": 0,
         "fields": [{"n": "a", "cat": "b", "retention_end": "2026-03-02"}],
     }
@@ -343,4 +351,7 @@ def test_versions_that_do_not_go_together_are_named(tmp_path: Path) -> None:
 
 def test_the_hash_of_an_entry_stays_what_it_is(tmp_path: Path) -> None:
     """A decision replays under its own hash only: one that changes by accident orphans all that is stored."""
-    assert load(tmp_path, VALID).policy_hash == HASH_OF_VALID
+    register = load(tmp_path, VALID)
+    # Taken under the second version of the rules; a later one is another policy on the same entries.
+    assert register.hash_under("2") == HASH_OF_VALID
+    assert register.policy_hash == register.hash_under(RULES_VERSION) != HASH_OF_VALID

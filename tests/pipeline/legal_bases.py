@@ -36,6 +36,12 @@ def entry_text(basis_id: str = NEW_BASIS, version: int = 1, like: str = "WMO-2.3
     return canonical_text(entry_of_text(text))
 
 
+def successor(version: int = 2, **lines: str) -> str:
+    """Return the text of a version that takes the place of the one of WMO-2.3.2 before it."""
+    said = {"succeeds": str(version - 1), "valid_from": f"2026-03-0{version - 1}"}
+    return entry_text("WMO-2.3.2", version, **(said | lines))
+
+
 def proposal(shard: Shard, text: str, professional: str = "b-1", **changes: Any) -> CommandWalk:  # noqa: ANN401 -- any field of a walk
     entry = entry_of_text(text)
     order = ProposeLegalBasis(

@@ -105,8 +105,8 @@ def test_who_finds_the_plan_in_an_emergency_is_reviewed_too(town: Town, story: S
 @pytest.mark.parametrize(
     ("asked", "ago_s", "rules"),
     [
-        (emergency(reason="x" * 19), 5, {"R28"}),
-        (emergency(code="HAAST"), 5, {"R28"}),
+        (emergency(reason="x" * 19), 5, {"R03", "R28"}),
+        (emergency(code="HAAST"), 5, {"R03", "R28"}),
         (emergency(), 400, {"R02"}),
         (emergency(basis="WMO-2.3.2", purpose=pb.PURPOSE_WMO_ONDERZOEK), 5, {"R28", "R03"}),
         (emergency(purpose=pb.PURPOSE_WMO_ONDERZOEK), 5, {"R06"}),

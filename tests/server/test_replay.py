@@ -15,7 +15,7 @@ from exchange.domain.disclosure import DisclosureDecided
 from exchange.server.services import replay as room
 from exchange.store.codec import Meta
 from exchange.wiring.history import open_history
-from tests.pipeline.legal_bases import entry_text
+from tests.pipeline.legal_bases import entry_text, successor
 from tests.server.story import Story, denied_read
 from tests.server.town import AUDIT, INVESTIGATE, Town
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from adapters.sdk.client import ExchangeClient
 
-REPLAY = [f"counts.{name}" for name in ("decisions", "same", "differs", "command_same", "command_differs")]
+REPLAY = [f"counts.{name}" for name in ("decisions", "commands", "same", "differs", "command_same")]
 DIFFERENCES = [
     f"differences.{name}" for name in ("position", "decision_id", "found", "rules_then", "rules_now")
 ]
@@ -96,12 +96,15 @@ def test_everything_that_was_decided_here_replays(
     story.wmo.plan.get_plan(claim=INVESTIGATE, plan_id=story.plan_id, fields=["reports.own_words"])
     monkeypatch.setattr(room, "EVENTS_PER_PAGE_MAX", 7)
     head = town.core.reader.head()[0]
-    start = story.opened.receipt.position
+    start = story.opened.receipt.position - story.opened.receipt.leaves + 1
     pages = list(replayed(officer, from_position=start, to_position=head))
     assert len(pages) == -(-(head - start + 1) // 7)
     decisions = sum(page.counts.decisions for page in pages)
-    assert decisions == sum(page.counts.same for page in pages) > 0
-    assert sum(page.counts.command_same for page in pages) > 0
+    commands = sum(page.counts.commands for page in pages)
+    assert decisions > 0
+    assert commands > 0
+    # A command whose events stand on two pages is one command.
+    assert decisions + commands == sum(page.counts.same for page in pages)
     assert all(page.decision_id and not page.differences and not page.counts.differs for page in pages)
 
 
@@ -150,7 +153,7 @@ def test_a_preview_opens_what_was_refused_and_leaves_no_trace(
     denied_read(town, story)
     monkeypatch.setattr(room, "EVENTS_PER_PAGE_MAX", 11)
     before = town.core.register.policy_hash
-    narrower = entry_text("WMO-2.3.2", 2, enabled="false")
+    narrower = successor(enabled="false")
     story.wmo.plan.get_plan(claim=INVESTIGATE, plan_id=story.plan_id, fields=["reports.own_words"])
     pages = previewed(officer, narrower)
     assert len(pages) > 1
@@ -165,14 +168,42 @@ def test_a_preview_opens_what_was_refused_and_leaves_no_trace(
     ("text", "key"),
     [
         ("= nothing", "text"),
-        (entry_text("WMO-2.3.2", 2) + 'colour = "red"\n', "text.colour"),
-        ("[[basis]]\nid = 'WMO-1'\n", "text.consent_kind"),
+        (successor() + 'colour = "red"\n', "text.colour"),
+        ("[[basis]]\nid = 'WMO-1'\n", "text.valid_from"),
+        (entry_text("WMO-2.3.2", 2), "text.valid_from"),
+        (successor(3), "text.succeeds"),
+        (successor() + 'approved_by = ["b-2"]\n', "text.approved_by"),
     ],
 )
 def test_a_bad_entry_is_refused_by_its_key(officer: ExchangeClient, text: str, key: str) -> None:
     with pytest.raises(errors.Invalid) as refused:
         previewed(officer, text)
-    assert next(iter(refused.value.field_violations)) in {key, "text.valid_from"}
+    assert list(refused.value.field_violations) == [key]
+
+
+def test_positions_that_name_nothing_are_refused_and_not_found_in_order(
+    town: Town, story: Story, officer: ExchangeClient
+) -> None:
+    denied_read(town, story)
+    with pytest.raises(errors.Invalid) as refused:
+        list(replayed(officer, from_position=3, to_position=2))
+    assert list(refused.value.field_violations) == ["from_position"]
+    head = town.core.reader.head()[0]
+    with pytest.raises(errors.Invalid) as refused:
+        list(replayed(officer, from_position=head + 1))
+    assert list(refused.value.field_violations) == ["from_position"]
+    assert str(head) in refused.value.field_violations["from_position"]
+    # On the line there is one event: that of the question before, which was answered all the same.
+    (page,) = replayed(officer, from_position=head + 1)
+    assert page.counts.decisions == 1
+    (page,) = replayed(officer, from_position=2, to_position=2)
+    assert not page.differences
+
+
+def test_a_moment_to_come_is_refused(officer: ExchangeClient) -> None:
+    with pytest.raises(errors.Invalid) as refused:
+        previewed(officer, successor(), since_time=moment(-timedelta(hours=1)))
+    assert list(refused.value.field_violations) == ["since_time"]
 
 
 def test_nobody_but_an_officer_looks_back(town: Town, story: Story) -> None:
@@ -191,8 +222,8 @@ def test_another_organisations_officer_looks_back_at_his_own_only(town: Town, st
     credentials = town.join(THEIRS, "fg")
     theirs = town.client(Person("fg-9", "fg", "fg"), credentials)
     pages = list(replayed(theirs, to_position=position))
-    assert [(page.counts.decisions, page.counts.command_same) for page in pages] == [(0, 0)] * len(pages)
-    (page, *_) = previewed(theirs, entry_text("WMO-2.3.2", 2, enabled="false"))
+    assert [(page.counts.decisions, page.counts.commands) for page in pages] == [(0, 0)] * len(pages)
+    (page, *_) = previewed(theirs, successor(enabled="false"))
     # His own replay is all he is shown, and it changes nothing.
     assert (page.counts.decisions, list(page.effects), list(page.changes)) == (len(pages), [], [])
     # Having looked is a decision of his own.

@@ -20,7 +20,7 @@ from exchange.domain.organisation import OrganisationJoined
 from exchange.domain.plan import GoalSet, PlanEvent
 from exchange.errors import HistoryUnreadable, KeyDestroyed, SealBroken
 from exchange.store import codec as room
-from exchange.store.codec import Codec, Meta
+from exchange.store.codec import Asked, Codec, Meta
 from tests.golden.write_missing import EVENT_ID, META, sample
 from tests.store.fixed_keys import FixedKeys
 
@@ -51,6 +51,7 @@ metas = st.builds(
     Meta,
     at=st.datetimes(timezones=st.just(UTC)),
     facts_position=st.integers(0, 2**62),
+    asked=st.none() | st.builds(Asked, st.text(max_size=5), st.text(max_size=30), OF_TYPE[tuple[str, ...]]),
     **dict.fromkeys(
         (
             "organisation",
@@ -99,6 +100,21 @@ def test_every_event_comes_back_as_it_was(topic: str, data: st.DataObject) -> No
     assert back.meta == msgspec.structs.replace(meta, necessity="")
     told = codec.necessity(state, topic=topic, **place)
     assert told == (meta.necessity if event.resident else "")
+
+
+def test_what_a_command_asked_is_kept_and_what_kept_nothing_is_stored_as_before() -> None:
+    codec = Codec(FixedKeys())  # type: ignore[arg-type] # as above
+    asked = Asked("anr", "case-1", ("CONTACT", "WMO-PLAN"))
+    kept = stored(codec, sample(GoalSet), msgspec.structs.replace(META, asked=asked))
+    assert json.loads(kept)["j"] == ["anr", "case-1", ["CONTACT", "WMO-PLAN"]]
+    _, meta, _ = codec.decode_clear(kept, stream=STREAM, topic=GoalSet.TOPIC)
+    assert meta.asked == asked
+    before = stored(codec, sample(GoalSet))
+    assert "j" not in json.loads(before)
+    _, meta, _ = codec.decode_clear(before, stream=STREAM, topic=GoalSet.TOPIC)
+    assert meta.asked is None
+    with pytest.raises(HistoryUnreadable):
+        codec.decode_clear(changed(kept, j=["anr", 1]), stream=STREAM, topic=GoalSet.TOPIC)
 
 
 @pytest.mark.parametrize("topic", sorted(TOPICS))

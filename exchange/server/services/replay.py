@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from exchange.errors import RegisterInvalid, RequestInvalid
 from exchange.gate.canonical import entries_of_text
 from exchange.pipeline.elements import KEEPER_OF_THE_LOG, of_origin
-from exchange.pipeline.preview import Effect, Preview, first_since, proposed_over
+from exchange.pipeline.preview import Effect, Preview, first_since
+from exchange.pipeline.proposed import proposed_over
 from exchange.pipeline.replay import Replay, Tally
 from exchange.server.contract.copies import copies_of
 from exchange.server.contract.labels import labels_of
@@ -25,15 +26,19 @@ from exchange.v1 import audit_service_pb2 as pb
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from datetime import datetime
 
     from google.protobuf.message import Message
 
-    from exchange.gate.entry import LegalBasis
+    from exchange.gate.register import Register
+    from exchange.pipeline.registers import Known
     from exchange.pipeline.walk import ReadOutcome
     from exchange.server.house import Call
     from exchange.store.batch import Row
 
 EVENTS_PER_PAGE_MAX: Final = 2_000
+# Of streams behind the commands of a page: after so many the page ends where it is.
+EVENTS_OPENED_PER_PAGE_MAX: Final = 20_000
 _REPLAY: Final = labels_of(pb.ReplayDecisionsResponse.DESCRIPTOR)
 _PREVIEW: Final = labels_of(pb.PreviewRegisterResponse.DESCRIPTOR)
 
@@ -50,16 +55,20 @@ class _Row(NamedTuple):
 async def replay_decisions(call: Call, request: pb.ReplayDecisionsRequest) -> pb.ReplayDecisionsResponse:
     """Judge a page of decisions again."""
     parts = call.house.parts
+    _refuse_backwards(request)
     place = call.house.pages.place(call.rpc, call.caller, request)
     outcome = await _ask(call, request, _REPLAY)
     start = max(request.from_position - 1, 0) if place is None else place
-    stop = min(request.to_position or outcome.position, outcome.position - 1)
+    # The newest that was decided before this question.
+    newest = outcome.position - 1
+    _refuse_beyond(request, newest)
+    stop = min(request.to_position or newest, newest)
 
     def look() -> tuple[Tally, int]:
-        tally, replay = Tally(), Replay(parts.codec, parts.register)
+        tally, replay = Tally(), Replay(parts.codec, parts.register, parts.reader)
         rows = _rows(call, start, stop)
-        replay.run(rows, tally, organisation=outcome.captured)
-        return tally, rows[-1].position if rows else stop
+        last = replay.run(rows, tally, organisation=outcome.captured, opened_max=EVENTS_OPENED_PER_PAGE_MAX)
+        return tally, last or stop
 
     tally, last = await _in_pool(call, look)
     answer = pb.ReplayDecisionsResponse(decision_id=outcome.decision_id)
@@ -74,13 +83,14 @@ async def replay_decisions(call: Call, request: pb.ReplayDecisionsRequest) -> pb
 async def preview_register(call: Call, request: pb.PreviewRegisterRequest) -> pb.PreviewRegisterResponse:
     """Judge a page of decisions by the register in force and by the proposed one."""
     parts, since = call.house.parts, moment(request.since_time)
+    _refuse_future(since, call.now)
     place = call.house.pages.place(call.rpc, call.caller, request)
     outcome = await _ask(call, request, _PREVIEW)
     stop = outcome.position - 1
-    current = parts.register.at(outcome.position)
+    known = parts.register.known_at(outcome.position)
 
     def look() -> tuple[Effect, int]:
-        registers = proposed_over(current, _entries(request.text), call.now, whole=request.whole)
+        registers = _registers(known, request, call.now)
         effect, preview = Effect(), Preview(parts.codec, *registers)
         start = first_since(parts.reader, parts.codec, since) if place is None else place
         rows = _rows(call, start, stop)
@@ -138,7 +148,8 @@ class _Counts:
 
 
 def _counted(tally: Tally) -> _Counts:
-    return _Counts({"decisions": tally.decisions} | {str(found): n for found, n in tally.counts.items()})
+    looked_at = {"decisions": tally.decisions, "commands": tally.commands}
+    return _Counts(looked_at | {str(found): n for found, n in tally.counts.items()})
 
 
 def _effects(effect: Effect) -> Iterable[_Row]:
@@ -147,9 +158,36 @@ def _effects(effect: Effect) -> Iterable[_Row]:
         yield _Row(recipient, category, effect.opens[name], effect.closes[name])
 
 
-def _entries(text: str) -> tuple[LegalBasis, ...]:
+def _refuse_backwards(request: pb.ReplayDecisionsRequest) -> None:
+    if 0 < request.to_position < request.from_position:
+        raise RequestInvalid(
+            "the first position to judge again comes after the last",
+            {"from_position": "must not come after to_position: exchange the two, or leave to_position 0"},
+        )
+
+
+def _refuse_beyond(request: pb.ReplayDecisionsRequest, newest: int) -> None:
+    """Refuse to have found nothing wrong where there is nothing to look at."""
+    if request.from_position > newest:
+        raise RequestInvalid(
+            "nothing was recorded at or after the first position to judge again",
+            {"from_position": f"must not come after the newest position, which is {newest}"},
+            newest=str(newest),
+        )
+
+
+def _refuse_future(since: datetime, now: datetime) -> None:
+    if since > now:
+        raise RequestInvalid(
+            "nothing was decided since a moment that is still to come",
+            {"since_time": "must not be in the future"},
+        )
+
+
+def _registers(known: Known, request: pb.PreviewRegisterRequest, now: datetime) -> tuple[Register, Register]:
+    """Return the register of today and the proposed one. Raises RequestInvalid naming the key of an entry."""
     try:
-        return entries_of_text(text)
+        return proposed_over(known, entries_of_text(request.text), now, whole=request.whole)
     except RegisterInvalid as error:
         key = error.metadata["key"]
         raise RequestInvalid(
