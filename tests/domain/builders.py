@@ -111,8 +111,7 @@ def fold(aggregate: Aggregate, *events: Event) -> Any:  # noqa: ANN401 -- each a
 # --- organisation -----------------------------------------------------------------------------------
 
 MANDATE = Mandate("gmb-2026-41233", date(2026, 1, 1), "Toegang tot hulp, namens het college.")
-MANDATED: dict[str, Any] = as_fields(MANDATE)
-UNMANDATED: dict[str, Any] = as_fields(None)
+MANDATED, UNMANDATED = as_fields(MANDATE), as_fields(None)
 JOIN = JoinOrganisation(
     now=NOON,
     oin=MUNICIPALITY,

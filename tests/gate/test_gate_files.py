@@ -90,7 +90,7 @@ def test_a_check_of_nothing_is_refused_and_of_one_case_is_not() -> None:
 )
 def test_a_consent_is_for_one_purpose(tmp_path: Path, purposes: list[str], sentence: str | None) -> None:
     file = tmp_path / "cases.json"
-    case = {"id": "C1", "facts": {"consent": {"purposes": purposes}}}
+    case = {"id": "C1", "facts": {"consent": {"state": "GIVEN", "purposes": purposes}}}
     file.write_text(json.dumps([case]), encoding="utf-8")
     if sentence is None:
         (read,) = cases.read_cases(file)

@@ -28,7 +28,7 @@ NO_TEXT = "a text is asked"
 NO_OBJECT = "an object is asked"
 UNKNOWN = "the key is unknown"
 
-HASH_OF_VALID = "a133516e5ebcc5858b91ccf2b116ab09d994db569199a55889157d12422231e9"
+HASH_OF_VALID = "26defb8f40572715122aa0a1b90ae5311b56ef5e62641d27fdec1c5d9bb8e103"
 
 
 def write(folder: Path, content: object) -> Path:
