@@ -47,7 +47,7 @@ class Desk:
     checkpoint: bytes  # kept from an earlier audit
     policy: bytes
 
-    def ours(self, *, earlier: bool = True, **changed: bytes) -> bool:
+    def ours(self, **changed: bytes) -> bool:
         """Tell what the exchange's verifier says of pack, receipt and kept checkpoint together."""
         given = {**vars(self), **changed}
         try:
@@ -63,8 +63,8 @@ class Desk:
                 return True
         file = self.folder / "pack.zip"
         file.write_bytes(given["pack"])
-        kept = given["checkpoint"] if earlier else None
-        return verify_pack(file, given["policy"].decode("utf-8", errors="surrogateescape"), kept).ok
+        text = given["policy"].decode("utf-8", errors="surrogateescape")
+        return verify_pack(file, text, given["checkpoint"]).ok
 
     def again(self, **changed: bytes) -> bool:
         """Tell what the second verifier says."""

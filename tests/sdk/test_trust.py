@@ -166,7 +166,8 @@ def ml_dsa(name: str) -> tuple[str, str]:
     """Return a vkey of type 0x06 and its signature line under the checkpoint."""
     key = MLDSA44CosignatureSigner(name, bytes(range(32)))
     made = key.sign(ForeignCheckpoint(HEAD.origin, HEAD.size, HEAD.root, []))
-    return key.vkey.serialize(), made.serialize() + "\n"
+    material = b64encode(bytes([6]) + key.vkey.pubkey).decode()
+    return f"{name}+{key.vkey.key_id:08x}+{material}", made.serialize() + "\n"
 
 
 def test_a_witness_of_ml_dsa_counts() -> None:
