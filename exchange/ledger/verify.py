@@ -216,11 +216,13 @@ class _Audit:
             last = size
             note = self.member(place, NOTE_BYTES_MAX)
             token = self.member(token_place, TOKEN_BYTES_MAX)
+            looked_at = place
             try:
                 known = self.require_prefix(note, place)
+                looked_at = token_place
                 stamped = read_token(token, token_place)
             except ProofInvalid as error:
-                self.blame_for(error)
+                self.blame(looked_at, error.message)
                 continue
             if known.size != size or stamped.imprint != sha256(note).digest():
                 self.blame(token_place, "the time stamp is over something else than the checkpoint beside it")

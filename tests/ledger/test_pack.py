@@ -24,6 +24,7 @@ from tests.ledger.builders import (
     grown,
     members,
     places,
+    rewritten,
     signer,
     witness_vkey,
 )
@@ -65,6 +66,21 @@ def test_any_zip_tool_opens_a_pack(log: Log) -> None:
         "LEESMIJ.txt",
         "manifest",
     ]
+
+
+def test_what_rides_along_and_is_of_another_version_is_named_and_no_fault(log: Log) -> None:
+    pack = exported(log, 5)
+    assert verify_pack(pack, log.policy).remarks == ()
+    for name in ("verify.html", "LEESMIJ.txt"):
+        other = [
+            (one, content + b"\n" if one == name else content)
+            for one, content in members(pack)
+            if one != "manifest"
+        ]
+        report = verify_pack(rewritten(log, other), log.policy)
+        assert report.ok
+        assert [remark.place for remark in report.remarks] == [name]
+        assert "use your own" in report.remarks[0].what
 
 
 def test_the_earlier_checkpoint_is_compared(log: Log) -> None:
