@@ -73,5 +73,5 @@ def _print(told: Lawfulness, output: Output) -> None:
     typer.echo(
         f"{told.disclosures} disclosures and {told.refusals} refusals looked at, "
         f"{told.erased} with erased words: "
-        + (f"{len(findings)} findings" if findings else "nothing found that was not lawful")
+        + (f"findings: {len(findings)}" if findings else "nothing found that was not lawful")
     )

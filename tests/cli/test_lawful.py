@@ -174,7 +174,7 @@ def test_the_gate_is_asked_again_too(exchange: Shell, data: Path) -> None:
     said = exchange("audit", "lawful", "--data", data)
     assert said.code == 1
     assert f"position {position}: the gate does not come" in said.out.splitlines()[0]
-    assert "1 findings" in said.out
+    assert "findings: 1" in said.out
     lines = exchange("audit", "lawful", "--data", data, "-o", "jsonl")
     assert json.loads(lines.out)["position"] == position
     assert json.loads(lines.err)["disclosures"] == 3

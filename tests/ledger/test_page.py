@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from base64 import b64encode
 from hashlib import sha256
@@ -148,6 +149,74 @@ def test_a_receipt_is_good_with_its_entry_within_or_beside(desk: Desk, log: Log)
     assert again.check(log.policy, beside, extra=entry(3)) == "good"
     again = Desk(desk.page, log)
     assert again.check(log.policy, beside, extra=entry(4)) == "bad"
+
+
+def test_files_may_be_dropped_all_at_once(desk: Desk, log: Log) -> None:
+    kept = grown(log, 4).note
+    files = {"a": log.policy.encode(), "b": exported(log, 9, 4).read_bytes(), "c": kept}
+    told = {name: b64encode(content).decode() for name, content in files.items()}
+    desk.page.evaluate(
+        f"""(() => {{ const dropped = new DataTransfer();
+        for (const [name, text] of Object.entries({json.dumps(told)}))
+            dropped.items.add(new File([Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0))], name));
+        const drop = new DragEvent("drop", {{ bubbles: true, dataTransfer: dropped }});
+        document.body.dispatchEvent(drop); }})()"""
+    )
+    desk.page.until("document.getElementById('earlier-name').textContent")
+    desk.page.evaluate("document.getElementById('check').click()")
+    assert desk.page.until("document.documentElement.dataset.verdict") == "good"
+    assert "Vergeleken met uw eerdere stand van 4 regels" in desk.text()
+
+
+def test_a_policy_may_be_pasted(desk: Desk, log: Log) -> None:
+    desk.page.evaluate(
+        f"""(() => {{ const field = document.getElementById("policy");
+        field.value = {json.dumps(log.policy.strip())}; field.dispatchEvent(new Event("input")); }})()"""
+    )
+    desk.page.choose("#subject-file", exported(log, 5))
+    desk.page.until("!document.getElementById('check').disabled")
+    desk.page.evaluate("document.getElementById('check').click()")
+    assert desk.page.until("document.documentElement.dataset.verdict") == "good"
+
+
+def test_the_state_that_was_checked_can_be_kept(desk: Desk, log: Log) -> None:
+    """What the button saves is the very note: the next audit compares with it."""
+    assert desk.check(log.policy, exported(log, 5)) == "good"
+    saved = desk.page.evaluate(
+        """(async () => { const made = []; const old = URL.createObjectURL;
+        URL.createObjectURL = (blob) => { made.push(blob); return old.call(URL, blob); };
+        HTMLAnchorElement.prototype.click = () => {};
+        document.querySelector("#results button").click();
+        return made[0].text(); })()"""
+    )
+    assert saved.encode() == log.tiles.read("checkpoint")
+
+
+IN_THE_PAGE = """(() => VECTORS.filter((one) => {
+    const raw = (text) => Uint8Array.from(atob(text ?? ""), (sign) => sign.charCodeAt(0));
+    const proof = (one.proof ?? []).map(raw), big = (name) => BigInt(one[name]);
+    try {
+        if (proof.some((hash) => hash.length !== 32)) throw new Refused("", "");
+        if (one.kind === "inclusion")
+            verifyInclusion(big("leafIdx"), big("treeSize"), raw(one.leafHash), proof, raw(one.root), "");
+        else verifyConsistency(big("size1"), big("size2"), raw(one.root1), raw(one.root2), proof, "");
+        return one.wantErr;
+    } catch (error) { if (!(error instanceof Refused)) throw error; return !one.wantErr; }
+}).map((one) => one.file))()"""
+
+
+def test_every_published_vector_gets_the_published_answer(page: Page, vectors: Path) -> None:
+    """Numbers travel as text: as JavaScript reads them, the largest would lose their last digits."""
+    told = []
+    for kind in ("inclusion", "consistency"):
+        for file in sorted((vectors / "merkle" / "testdata" / kind).rglob("*.json")):
+            vector = json.loads(file.read_text(), parse_int=str)
+            told.append({"kind": kind, "file": file.name, **vector})
+    assert len(told) == 196
+    engine = TEXT.split('<script type="text/plain" id="engine">')[1].split("</script>")[0]
+    page.open(PATH)
+    script = f"(() => {{ {engine}; const VECTORS = {json.dumps(told)}; return {IN_THE_PAGE}; }})()"
+    assert page.evaluate(script) == []
 
 
 # --- what is not -----------------------------------------------------------------------------------------
