@@ -37,6 +37,8 @@ BESIDE_BYTES_MAX: Final = 1024 * 1024
 MANIFEST_BYTES_MAX: Final = 16 * 1024 * 1024
 _LOCAL_HEADER, _CENTRAL_HEADER, _END_RECORD = 30, 46, 22
 _STAMP: Final = re.compile(r"timestamp/[1-9][0-9]{0,18}/(?:checkpoint|token\.tsr)")
+_CONSISTENCY: Final = re.compile("consistency")
+_PAGE: Final = re.compile(r"verify\.html")
 _WORDS: Final = frozenset(["a", "at", "b", "ct", "f", "id", "k", "p", "ps", "t", "v"])
 
 
@@ -97,12 +99,13 @@ class _Pack:
         _require_tiles(leaves, tiles)
         if _root(leaves) != head.root:
             raise ProofRefused("root", "is not that of the entries")
-        if name := self._is_next(re.compile("consistency")):
+        if name := self._is_next(_CONSISTENCY):
             self._consistency(leaves, head.root, self._next(name, BESIDE_BYTES_MAX).decode())
         while name := self._is_next(_STAMP):
             self._next(name, BESIDE_BYTES_MAX)
-        for name in ("verify.html", "LEESMIJ.txt"):
+        if name := self._is_next(_PAGE):
             self._next(name, BESIDE_BYTES_MAX)
+        self._next("LEESMIJ.txt", BESIDE_BYTES_MAX)
         self._manifest(trust, head.origin)
         if kept is not None:
             known = trust.verify(kept).checkpoint

@@ -265,7 +265,8 @@ class _Audit:
         self.read_entries()
         self.read_consistency()
         self.read_stamps()
-        self.read_beside(PAGE, _PAGE_BYTES_MAX)
+        if self.archive.peek_name() == PAGE:  # earlier versions put no page in a pack
+            self.read_beside(PAGE, _PAGE_BYTES_MAX)
         self.read_beside(README, _TEXT_BYTES_MAX)
         self.read_manifest()
         self.archive.finish()

@@ -122,6 +122,11 @@ def test_a_good_pack_is_good_and_says_what_is_not_proven(desk: Desk, log: Log) -
     assert desk.page.console == []
 
 
+def test_a_pack_of_a_version_without_a_page_is_good(desk: Desk, log: Log) -> None:
+    found = [member for member in members(exported(log, 5)) if member[0] != PAGE]
+    assert desk.check(log.policy, rewritten(log, found)) == "good"
+
+
 def test_it_says_who_signed_and_when(desk: Desk, log: Log) -> None:
     found, policy = witnessed(log, members(exported(log, 5)))
     line = b64encode(b"\x01\x02\x03\x04" + bytes(8 + 2420)).decode()
@@ -129,7 +134,9 @@ def test_it_says_who_signed_and_when(desk: Desk, log: Log) -> None:
         (name, content + f"\u2014 {ORIGIN} {line}\n".encode() if name == "checkpoint" else content)
         for name, content in found
     ]
-    assert desk.check(policy, rewritten(log, found)) == "good"
+    pack = rewritten(log, found)
+    assert verify_pack(pack, policy).ok
+    assert desk.check(policy, pack) == "good"
     said = desk.text()
     assert "31 januari 2026 om 13:00:00 (Nederlandse tijd)" in said
     assert "Quorum gehaald" in said
