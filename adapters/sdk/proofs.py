@@ -2,6 +2,7 @@
 
 It shares no code with the exchange, so that a mistake there is not repeated here. It accepts strictly what
 the exchange promises: checkpoints without extension lines, signed with Ed25519 under the origin's own name.
+One key is all that is trusted here; `trust.py` reads a policy with witnesses, `packs.py` a whole log.
 Promises: malformed or hostile input of any size raises ProofRefused, naming the place, and nothing else.
 Source: C2SP signed-note v1, tlog-checkpoint v1, tlog-proof v1; RFC 6962 section 2.1; RFC 9162 sections
 2.1.3.2 and 2.1.4.2; RFC 8032 (Ed25519).
@@ -70,7 +71,7 @@ def parse_key(vkey: str) -> LogKey:
     """Read `name+hex(id)+base64(type||key)`. Raises ProofRefused(log key)."""
     name, _, rest = vkey.partition("+")
     hex_id, _, encoded = rest.partition("+")
-    material = _base64(encoded, "log key")
+    material = canonical_base64(encoded, "log key")
     if not _KEY_NAME.fullmatch(name) or not re.fullmatch(r"[0-9a-f]{8}", hex_id):
         raise ProofRefused("log key", "is not name+id+key")
     if len(material) != 1 + HASH_BYTES or material[0] != _ED25519:
@@ -84,17 +85,23 @@ def parse_key(vkey: str) -> LogKey:
 def verify_checkpoint(note: str, log_vkey: str) -> Checkpoint:
     """Return the checkpoint of a signed note. Raises ProofRefused(log key, checkpoint or signature)."""
     key = parse_key(log_vkey)
-    text, signatures = _split_note(note)
+    text, signatures = split_note(note)
     _verify_signatures(text, signatures, key)
     # The text is read only now: what nobody signed is not worth understanding.
+    checkpoint = read_body(text)
+    if checkpoint.origin != key.name:
+        raise ProofRefused("checkpoint", "is of another log")
+    return checkpoint
+
+
+def read_body(text: str) -> Checkpoint:
+    """Read the text of a note as a checkpoint; who signed it is not looked at. Raises ProofRefused."""
     lines = text.removesuffix("\n").split("\n")
     if len(lines) != _CHECKPOINT_LINES:
         raise ProofRefused("checkpoint", "has not exactly the lines origin, size and root")
     origin, size, root = lines
-    if origin != key.name:
-        raise ProofRefused("checkpoint", "is of another log")
-    root_hash = _hash(root, "checkpoint")
-    leaves = _number(size, "checkpoint")
+    root_hash = hash_of_text(root, "checkpoint")
+    leaves = plain_number(size, "checkpoint")
     if not leaves:
         raise ProofRefused("checkpoint", "is of an empty log")
     return Checkpoint(origin, leaves, root_hash)
@@ -106,6 +113,28 @@ def verify_receipt(entry: bytes | None, proof: str, log_vkey: str) -> int:
     Give the entry where it is known from elsewhere; None takes the one the receipt carries: that says only
     that the log holds it.
     """
+    opened = open_receipt(entry, proof)
+    return opened.prove(verify_checkpoint(opened.note, log_vkey))
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedReceipt:
+    """A receipt that was read, and proves nothing until its checkpoint is trusted."""
+
+    entry: bytes
+    index: int
+    hashes: tuple[bytes, ...]
+    note: str
+
+    def prove(self, checkpoint: Checkpoint) -> int:
+        """Return the index of the entry under a checkpoint that the caller verified. Raises ProofRefused."""
+        leaf = leaf_hash(self.entry)
+        verify_inclusion(leaf, self.index, checkpoint.size, self.hashes, checkpoint.root)
+        return self.index
+
+
+def open_receipt(entry: bytes | None, proof: str) -> OpenedReceipt:
+    """Read a `.tlog-proof`; its checkpoint is not looked at. Raises ProofRefused."""
     if len(proof) > RECEIPT_CHARACTERS_MAX:
         raise ProofRefused("receipt", "is too long")
     head, separator, note = proof.partition("\n\n")
@@ -113,19 +142,17 @@ def verify_receipt(entry: bytes | None, proof: str, log_vkey: str) -> int:
     if not separator or lines.pop(0) != _PROOF_HEADER:
         raise ProofRefused("receipt", "is not a tlog-proof of version 1")
     # Nobody signed the extra line. Ours carries the entry, and the hash of the entry is what is proven.
-    carried = _base64(lines.pop(0)[len("extra ") :], "receipt") if _starts(lines, "extra ") else b""
+    carried = canonical_base64(lines.pop(0)[len("extra ") :], "receipt") if _starts(lines, "extra ") else b""
     if not _starts(lines, "index "):
         raise ProofRefused("receipt", "has no index line")
-    index = _number(lines.pop(0)[len("index ") :], "receipt")
+    index = plain_number(lines.pop(0)[len("index ") :], "receipt")
     if len(lines) > PROOF_HASHES_MAX:
         raise ProofRefused("receipt", "has too many hashes")
-    hashes = [_hash(line, "receipt") for line in lines]
+    hashes = tuple(hash_of_text(line, "receipt") for line in lines)
     proven = carried if entry is None else entry
     if not proven or (carried and carried != proven):
         raise ProofRefused("receipt", "carries no entry, or another than the one shown")
-    checkpoint = verify_checkpoint(note, log_vkey)
-    verify_inclusion(leaf_hash(proven), index, checkpoint.size, hashes, checkpoint.root)
-    return index
+    return OpenedReceipt(proven, index, hashes, note)
 
 
 def verify_extension(older: Checkpoint, newer: Checkpoint, proof: Sequence[bytes]) -> None:
@@ -180,23 +207,74 @@ def verify_consistency(
         raise ProofRefused(place, "leads to other roots")
 
 
+def verify_subtree_inclusion(
+    leaf: bytes, index: int, span: tuple[int, int], proof: Sequence[bytes], root: bytes
+) -> None:
+    """Raise ProofRefused unless the subtree over `span` (end not included) has `leaf` at `index`."""
+    start, end = _subtree("inclusion proof", span, span[1])
+    verify_inclusion(leaf, index - start, end - start, proof, root)
+
+
+def verify_subtree_consistency(
+    span: tuple[int, int], size: int, proof: Sequence[bytes], subtree_root: bytes, root: bytes
+) -> None:
+    """Raise ProofRefused unless the subtree over `span` (end not included) is part of the tree of `size`.
+
+    An empty span has the root of the empty tree, takes no proof and says nothing about `root`.
+    """
+    place = "consistency proof"
+    if 0 <= span[0] == span[1] <= size and subtree_root == sha256().digest() and not proof:
+        return
+    start, end = _subtree(place, span, size)
+    _require_hashes(place, (), proof)
+    # Up to the smallest node that is whole in both trees; where that is the subtree, the proof omits it.
+    steps = 0
+    while start >> steps != (end - 1) >> steps and (end == size or (end - 1) >> steps & 1):
+        steps += 1
+    first, here, last = start >> steps, (end - 1) >> steps, (size - 1) >> steps
+    path = [subtree_root, *proof] if first == here else list(proof)
+    if not path:
+        raise ProofRefused(place, "is too short")
+    small = large = path[0]
+    for node, on_the_left, risen in _rise(place, here, last, path[1:]):
+        small = _node(node, small) if on_the_left and first >> risen < here >> risen else small
+        large = _node(node, large) if on_the_left else _node(large, node)
+    if small != subtree_root or large != root:
+        raise ProofRefused(place, "leads to other roots")
+
+
+def _subtree(place: str, span: tuple[int, int], size: int) -> tuple[int, int]:
+    start, end = span
+    if not 0 <= start < end <= size <= SIZE_MAX or start % (1 << (end - start - 1).bit_length()):
+        raise ProofRefused(place, "is about leaves that are no subtree of this tree")
+    return start, end
+
+
 def _climb(place: str, position: int, last: int, proof: Sequence[bytes]) -> Iterator[tuple[bytes, bool]]:
     """Yield each node of a proof with its side, from a node up to the root; refuse any other length."""
+    return ((node, on_the_left) for node, on_the_left, _ in _rise(place, position, last, proof))
+
+
+def _rise(place: str, position: int, last: int, proof: Sequence[bytes]) -> Iterator[tuple[bytes, bool, int]]:
+    """Yield each node of a proof with its side, and how many levels up it is met."""
+    risen = 0
     for node in proof:
-        if not last:
+        if not last >> risen:
             raise ProofRefused(place, "is too long")
-        on_the_left = position % 2 == 1 or position == last
-        yield node, on_the_left
+        here = position >> risen
+        on_the_left = here % 2 == 1 or here == last >> risen
+        yield node, on_the_left, risen
         # On the right edge a node without right sibling climbs unchanged.
-        while on_the_left and position and not position % 2:
-            position, last = position >> 1, last >> 1
-        position, last = position >> 1, last >> 1
-    if last:
+        while on_the_left and here and not here % 2:
+            risen, here = risen + 1, here >> 1
+        risen += 1
+    if last >> risen:
         raise ProofRefused(place, "is too short")
 
 
-def _split_note(note: str) -> tuple[str, list[tuple[str, bytes]]]:
-    if len(note) > NOTE_CHARACTERS_MAX:
+def split_note(note: str, most: int = NOTE_CHARACTERS_MAX) -> tuple[str, list[tuple[str, bytes]]]:
+    """Return the text of a note and its signature lines, nothing verified. Raises ProofRefused."""
+    if len(note) > most:
         raise ProofRefused("checkpoint", "is too long")
     if any(character < " " and character != "\n" for character in note):
         raise ProofRefused("checkpoint", "holds control characters")
@@ -211,7 +289,7 @@ def _split_note(note: str) -> tuple[str, list[tuple[str, bytes]]]:
         matched = _SIGNATURE_LINE.fullmatch(line)
         if matched is None:
             raise ProofRefused("signature", "is not a signature line")
-        signature = _base64(matched["signature"], "signature")
+        signature = canonical_base64(matched["signature"], "signature")
         if len(signature) <= _KEY_ID_BYTES:
             raise ProofRefused("signature", "is too short")
         signatures.append((matched["name"], signature))
@@ -237,8 +315,8 @@ def _verify_signatures(text: str, signatures: Sequence[tuple[str, bytes]], key: 
         raise ProofRefused("checkpoint", "is not text in UTF-8") from None
 
 
-def _require_hashes(place: str, pair: tuple[bytes, bytes], proof: Sequence[bytes]) -> None:
-    if len(proof) > PROOF_HASHES_MAX or any(len(value) != HASH_BYTES for value in (*pair, *proof)):
+def _require_hashes(place: str, ends: tuple[bytes, ...], proof: Sequence[bytes]) -> None:
+    if len(proof) > PROOF_HASHES_MAX or any(len(value) != HASH_BYTES for value in (*ends, *proof)):
         raise ProofRefused(place, "holds too many hashes or one that is not 32 bytes")
 
 
@@ -250,21 +328,23 @@ def _node(left: bytes, right: bytes) -> bytes:
     return sha256(b"\x01" + left + right).digest()
 
 
-def _number(text: str, place: str) -> int:
+def plain_number(text: str, place: str) -> int:
+    """Read a decimal without leading zeroes. Raises ProofRefused naming `place`."""
     if not _NUMBER.fullmatch(text) or int(text) > SIZE_MAX:
         raise ProofRefused(place, "has a number that is not plain decimal")
     return int(text)
 
 
-def _hash(text: str, place: str) -> bytes:
-    value = _base64(text, place)
+def hash_of_text(text: str, place: str) -> bytes:
+    """Read the base64 of 32 bytes. Raises ProofRefused naming `place`."""
+    value = canonical_base64(text, place)
     if len(value) != HASH_BYTES:
         raise ProofRefused(place, "has a hash that is not 32 bytes")
     return value
 
 
-def _base64(text: str, place: str) -> bytes:
-    """Decode; only the one canonical spelling of the bytes is taken."""
+def canonical_base64(text: str, place: str) -> bytes:
+    """Decode; only the one canonical spelling is taken. Raises ProofRefused naming `place`."""
     try:
         value = b64decode(text.encode("ascii"), validate=True)
     except (NotBase64, UnicodeEncodeError):

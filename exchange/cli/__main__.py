@@ -21,6 +21,7 @@ from exchange.cli import (
     doctor,
     export,
     gate,
+    lawful,
     projections,
     replay,
     serve,
@@ -50,6 +51,7 @@ gate.app.command("preview")(replay.preview)
 app.add_typer(gate.app, name="gate")
 audit.app.command("export")(export.export)
 audit.app.command("adl")(adl.adl)
+audit.app.command("lawful")(lawful.lawful)
 app.add_typer(audit.app, name="audit")
 app.add_typer(store.app, name="store")
 app.add_typer(projections.app, name="projections")

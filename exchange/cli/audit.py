@@ -97,6 +97,7 @@ def _as_json(report: Report, *, compared: bool) -> dict[str, object]:
         "leaves_checked": report.leaves_checked,
         "bytes_checked": report.bytes_checked,
         "problems": [{"place": problem.place, "what": problem.what} for problem in report.problems],
+        "remarks": [{"place": remark.place, "what": remark.what} for remark in report.remarks],
     }
 
 
@@ -113,7 +114,7 @@ def _as_table(report: Report, *, compared: bool) -> str:
             "earlier checkpoint",
             "compared" if compared else "none given: the past before this pack is not compared",
         ),
-        *((problem.place, problem.what) for problem in report.problems),
+        *((problem.place, problem.what) for problem in (*report.problems, *report.remarks)),
     ]
     width = max(len(name) for name, _ in rows)
     # A hostile pack must not steer the officer's terminal.

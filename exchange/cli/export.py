@@ -3,29 +3,51 @@
 from __future__ import annotations
 
 from pathlib import Path  # noqa: TC003 -- typer reads the annotations when it builds the command
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
+from exchange.ledger.note import NOTE_BYTES_MAX
 from exchange.ledger.pack import export_pack
+from exchange.ledger.timestamp import TOKEN_BYTES_MAX, Stamp
 from exchange.settings import load_settings
 from exchange.wiring.ledger import open_ledger
+
+CHECKPOINT_SUFFIX: Final = ".checkpoint"
 
 
 def export(
     out: Annotated[Path, typer.Option(help="File to write; refused where it exists.")],
     since: Annotated[int, typer.Option(min=0, help="Size the officer checked last; 0 for none.")] = 0,
+    token: Annotated[
+        list[Path] | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help="RFC 3161 token NAME.tsr over the checkpoint NAME.checkpoint beside it; may be repeated.",
+        ),
+    ] = None,
     config: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
     data: Annotated[Path | None, typer.Option(help="Folder of the service.")] = None,
 ) -> None:
-    """Write checkpoint, tiles, entries and proofs to one pack."""
+    """Write checkpoint, tiles, entries, proofs, time stamps and the page that checks them to one pack."""
     if out.exists():
         typer.echo(f"{out.name} is there already: name a new file", err=True)
         raise typer.Exit(2)
+    stamps = [_stamp(one) for one in token or []]
     ledger = open_ledger(load_settings(config, data=data))
     try:
         signed = ledger.newest()
-        export_pack(ledger.tiles, signed, since, out, ledger.signer)
+        export_pack(ledger.tiles, signed, since, out, ledger.signer, stamps=stamps)
     finally:
         ledger.close()
     typer.echo(f"{signed.checkpoint.size} leaves of {ledger.origin}")
+
+
+def _stamp(token: Path) -> Stamp:
+    """Return a token with the checkpoint it is over; whether it is, the export looks at."""
+    note = token.with_suffix(CHECKPOINT_SUFFIX)
+    if not note.is_file():
+        raise typer.BadParameter(f"there is no {note.name} beside it", param_hint="--token")
+    with token.open("rb") as one, note.open("rb") as other:
+        return Stamp(other.read(NOTE_BYTES_MAX + 1), one.read(TOKEN_BYTES_MAX + 1))

@@ -1,7 +1,8 @@
 """The audit pack: everything an officer needs to check the log alone, in one file.
 
 Promises: the same log gives the same bytes; every member is named, with its length and SHA-256, in a manifest
-that the log signed. The manifest's first line keeps it from ever being read as a checkpoint.
+that the log signed. The manifest's first line keeps it from ever being read as a checkpoint. The page that
+checks and the text that explains ride along; neither can vouch for the pack it came in.
 Source: design of the ledger, section 4; c2sp.org/tlog-tiles, c2sp.org/signed-note@v1.0.0.
 """
 
@@ -14,9 +15,9 @@ from typing import TYPE_CHECKING, Final
 
 from exchange.errors import ProofInvalid, RequestInvalid, StoreUnavailable
 from exchange.ledger.archive import ArchiveWriter
-from exchange.ledger.checkpoint import SignedCheckpoint, parse_size
+from exchange.ledger.checkpoint import SignedCheckpoint, parse_body, parse_size
 from exchange.ledger.merkle import HASH_BYTES, consistency_proof
-from exchange.ledger.note import decode_base64, encode_base64
+from exchange.ledger.note import decode_base64, encode_base64, parse_note
 from exchange.ledger.tiles import (
     CHECKPOINT,
     ENTRIES,
@@ -26,14 +27,18 @@ from exchange.ledger.tiles import (
     tile_path,
     tiles_of,
 )
+from exchange.ledger.timestamp import read_token
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from exchange.ledger.note import NoteSigner
+    from exchange.ledger.timestamp import Stamp
 
 CONSISTENCY: Final = "consistency"
+STAMPS: Final = "timestamp/"
+PAGE: Final = "verify.html"
 README: Final = "LEESMIJ.txt"
 MANIFEST: Final = "manifest"
 _PROOF_HASHES_MAX: Final = 128
@@ -64,7 +69,29 @@ def parse_consistency(content: bytes) -> tuple[int, list[bytes]]:
     return since, proof
 
 
-def _members(tiles: TileStore, signed: SignedCheckpoint, since: int) -> Iterator[tuple[str, bytes]]:
+def shipped(name: str) -> bytes:
+    """Return `PAGE` or `README` as this version ships it."""
+    return files("exchange.ledger").joinpath(name).read_bytes()
+
+
+def stamp_members(size: int) -> tuple[str, str]:
+    """Return the names of a stamped checkpoint of `size` leaves and of its token."""
+    return f"{STAMPS}{size}/{CHECKPOINT}", f"{STAMPS}{size}/token.tsr"
+
+
+def _stamped(stamps: Sequence[Stamp], head: SignedCheckpoint) -> Iterator[tuple[str, bytes]]:
+    sized = {parse_body(parse_note(stamp.note, STAMPS).text, STAMPS).size: stamp for stamp in stamps}
+    for size, stamp in sorted(sized.items()):
+        if size > head.checkpoint.size or len(sized) != len(stamps):
+            raise ProofInvalid("a time stamp is over a later checkpoint, or two over one", place=STAMPS)
+        if read_token(stamp.token, STAMPS).imprint != sha256(stamp.note).digest():
+            raise ProofInvalid("a time stamp is over something else than its checkpoint", place=STAMPS)
+        yield from zip(stamp_members(size), (stamp.note, stamp.token), strict=True)
+
+
+def _members(
+    tiles: TileStore, signed: SignedCheckpoint, since: int, stamps: Sequence[Stamp]
+) -> Iterator[tuple[str, bytes]]:
     size = signed.checkpoint.size
     yield CHECKPOINT, signed.note
     for level, index, width in tiles_of(size):
@@ -73,15 +100,25 @@ def _members(tiles: TileStore, signed: SignedCheckpoint, since: int) -> Iterator
         yield tile_path(ENTRIES, index, width), join_bundle(tiles.read_entries(index, width))
     if since:
         yield CONSISTENCY, consistency_text(since, consistency_proof(since, size, tiles.hash_reader(size)))
-    yield README, files("exchange.ledger").joinpath(README).read_bytes()
+    yield from _stamped(stamps, signed)
+    for name in (PAGE, README):
+        yield name, shipped(name)
 
 
 def export_pack(
-    tiles: TileStore, signed: SignedCheckpoint, since: int, out: Path, signer: NoteSigner
+    tiles: TileStore,
+    signed: SignedCheckpoint,
+    since: int,
+    out: Path,
+    signer: NoteSigner,
+    *,
+    stamps: Sequence[Stamp] = (),
 ) -> None:
     """Write the pack to `out`, whole or not at all. `since` is the size the officer last checked, 0 for none.
 
-    Raises RequestInvalid for a size the log has not reached, RequestTooLarge, StoreUnavailable.
+    `stamps` are over this or earlier checkpoints, each of another size. Raises RequestInvalid for a size the
+    log has not reached, ProofInvalid for a stamp that is not over its checkpoint, RequestTooLarge,
+    StoreUnavailable.
     """
     head = signed.checkpoint
     if not 0 <= since <= head.size or head.size == 0:
@@ -93,7 +130,7 @@ def export_pack(
     try:
         with temporary.open("wb") as file:
             archive = ArchiveWriter(file)
-            for name, content in _members(tiles, signed, since):
+            for name, content in _members(tiles, signed, since, stamps):
                 archive.add(name, content)
                 listed.append((name, len(content), sha256(content).hexdigest()))
             archive.add(MANIFEST, signer.sign(manifest_text(head.origin, listed)))

@@ -1,7 +1,8 @@
 """Verification of an audit pack by somebody who trusts only a policy.
 
 Promises: every byte is read and accounted for; every tile is computed again from the entries; hostile input
-gives a report that is not ok, never an exception, in bounded memory.
+gives a report that is not ok, never an exception, in bounded memory. The page and the text in the pack are
+read and held against the signed manifest; where they are not those of this version, the report says so.
 Source: design of the ledger, section 4; c2sp.org/tlog-tiles; RFC 9162 sections 2.1.3 and 2.1.4.
 """
 
@@ -14,11 +15,21 @@ from typing import TYPE_CHECKING, Final
 
 from exchange.errors import ProofInvalid
 from exchange.ledger.archive import PACK_BYTES_MAX, ArchiveReader
-from exchange.ledger.checkpoint import Checkpoint, Policy, parse_body, parse_policy
+from exchange.ledger.checkpoint import Checkpoint, Policy, parse_body, parse_policy, parse_size
 from exchange.ledger.leaf import LEAF_BYTES_MAX, LEAF_IN_BUNDLE, LEAF_PATTERN
 from exchange.ledger.merkle import HASH_BYTES, range_hash, verify_consistency
 from exchange.ledger.note import NOTE_BYTES_MAX, parse_note
-from exchange.ledger.pack import CONSISTENCY, MANIFEST, README, manifest_text, parse_consistency
+from exchange.ledger.pack import (
+    CONSISTENCY,
+    MANIFEST,
+    PAGE,
+    README,
+    STAMPS,
+    manifest_text,
+    parse_consistency,
+    shipped,
+    stamp_members,
+)
 from exchange.ledger.tiles import (
     CHECKPOINT,
     ENTRIES,
@@ -31,6 +42,7 @@ from exchange.ledger.tiles import (
     tile_reader,
     tiles_of,
 )
+from exchange.ledger.timestamp import TOKEN_BYTES_MAX, read_token
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,6 +50,7 @@ if TYPE_CHECKING:
 
 PROBLEMS_MAX: Final = 100
 _TEXT_BYTES_MAX: Final = 64 * 1024
+_PAGE_BYTES_MAX: Final = 1024 * 1024
 _MANIFEST_BYTES_MAX: Final = 16 * 1024 * 1024
 _SINCE: Final = "since checkpoint"
 
@@ -52,7 +65,10 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The verdict. `size`, `root` and `origin` mean something only when `ok`."""
+    """The verdict. `size`, `root` and `origin` mean something only when `ok`.
+
+    `remarks` are no faults of the log: what an officer must know before using what rides along.
+    """
 
     ok: bool
     size: int
@@ -62,6 +78,7 @@ class Report:
     leaves_checked: int
     bytes_checked: int
     since: int
+    remarks: tuple[Problem, ...] = ()
 
 
 class _TooManyProblemsError(Exception):
@@ -77,6 +94,7 @@ class _Audit:
     policy: Policy
     head: Checkpoint = field(default_factory=lambda: Checkpoint("", 0, b""))
     problems: list[Problem] = field(default_factory=list)
+    remarks: list[Problem] = field(default_factory=list)
     members: list[tuple[str, int, str]] = field(default_factory=list)
     tiles: dict[str, tuple[int, str]] = field(default_factory=dict)  # name -> place in the file, SHA-256
     leaves: int = 0
@@ -187,6 +205,36 @@ class _Audit:
         except ProofInvalid as error:
             self.blame(CONSISTENCY, error.message)
 
+    def read_stamps(self) -> None:
+        """Check that each stamped checkpoint is a beginning of this log, and that its token is over it."""
+        last = 0
+        while (name := self.archive.peek_name()).startswith(STAMPS):
+            size = parse_size(name.removeprefix(STAMPS).partition("/")[0], STAMPS)
+            place, token_place = stamp_members(size)
+            if size <= last:
+                raise ProofInvalid("the time stamps are not in order of size", place=place)
+            last = size
+            note = self.member(place, NOTE_BYTES_MAX)
+            token = self.member(token_place, TOKEN_BYTES_MAX)
+            looked_at = place
+            try:
+                known = self.require_prefix(note, place)
+                looked_at = token_place
+                stamped = read_token(token, token_place)
+            except ProofInvalid as error:
+                self.blame(looked_at, error.message)
+                continue
+            if known.size != size or stamped.imprint != sha256(note).digest():
+                self.blame(token_place, "the time stamp is over something else than the checkpoint beside it")
+            said = f"says {stamped.moment}; whose word that is, was not checked: openssl ts -verify"
+            self.remarks.append(Problem(token_place, said))
+
+    def read_beside(self, name: str, size_max: int) -> None:
+        """Read what rides along; the manifest holds its bytes, the remark that this version has others."""
+        if self.member(name, size_max) != shipped(name):
+            what = "not the one this version ships: use your own, not the one in the pack"
+            self.remarks.append(Problem(name, what))
+
     def read_manifest(self) -> None:
         expected = manifest_text(self.head.origin, self.members)
         raw = self.archive.next(MANIFEST, _MANIFEST_BYTES_MAX)
@@ -200,26 +248,30 @@ class _Audit:
         if len(note.signatures) != 1 or not any(key.name == self.head.origin for key in signers):
             self.blame(MANIFEST, "the manifest is not signed by the log, and by the log alone")
 
-    def compare_since(self, earlier: bytes) -> None:
-        """Check that the checkpoint the officer kept is the beginning of this log."""
-        known = self.policy.accept(earlier, _SINCE)
+    def require_prefix(self, note: bytes, place: str) -> Checkpoint:
+        """Return the checkpoint in `note`, which the policy trusts and which is the beginning of this log."""
+        known = self.policy.accept(note, place)
         if known.origin != self.head.origin:
-            raise ProofInvalid("the kept checkpoint is of another log", place=_SINCE)
+            raise ProofInvalid("the kept checkpoint is of another log", place=place)
         if known.size > self.head.size:
-            raise ProofInvalid("the pack is older than the kept checkpoint", place=_SINCE)
+            raise ProofInvalid("the pack is older than the kept checkpoint", place=place)
         if known.size == 0 or self.root_at(known.size) != known.root:
-            raise ProofInvalid("the log no longer begins with what the kept checkpoint says", place=_SINCE)
+            raise ProofInvalid("the log no longer begins with what the kept checkpoint says", place=place)
+        return known
 
     def steps(self, since_checkpoint: bytes | None) -> None:
         self.read_checkpoint()
         self.read_tiles()
         self.read_entries()
         self.read_consistency()
-        self.member(README, _TEXT_BYTES_MAX)
+        self.read_stamps()
+        if self.archive.peek_name() == PAGE:  # earlier versions put no page in a pack
+            self.read_beside(PAGE, _PAGE_BYTES_MAX)
+        self.read_beside(README, _TEXT_BYTES_MAX)
         self.read_manifest()
         self.archive.finish()
         if since_checkpoint is not None:
-            self.compare_since(since_checkpoint)
+            self.require_prefix(since_checkpoint, _SINCE)
 
 
 def verify_pack(path: Path, policy_text: str, since_checkpoint: bytes | None = None) -> Report:
@@ -260,4 +312,5 @@ def _report(audit: _Audit | None, problems: list[Problem], bytes_checked: int) -
         leaves_checked=audit.leaves if audit else 0,
         bytes_checked=bytes_checked,
         since=audit.since if audit else 0,
+        remarks=tuple(audit.remarks) if audit else (),
     )

@@ -35,6 +35,7 @@ from exchange.pipeline.walk import Caller, Claim, CommandWalk, Steps
 from exchange.settings import throw_away_settings
 from exchange.store.library_baseline import LibraryBaseline
 from exchange.wiring.bench_absence import with_absence
+from exchange.wiring.bench_audit import with_audit
 from exchange.wiring.bench_gate import with_replay
 from exchange.wiring.core import Core, genesis, open_core, utc_now
 
@@ -178,7 +179,9 @@ def run_bench(progress: Callable[[str], None]) -> dict[str, Any]:
     progress("stored decisions, judged again")
     report = with_replay(_report(Measured(writes, full, saves, handled, gate_us, synchronous)))
     progress("sealed and absent")
-    return with_absence(report)
+    report = with_absence(report)
+    progress("a long log, checked")
+    return with_audit(report)
 
 
 def _commands_per_s(bench: Bench, in_flight: int) -> float:

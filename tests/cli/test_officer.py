@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exchange.wiring.ledger import published_checkpoint
+from tests.ledger.test_timestamp import Authority
 from tests.wiring.shards import position, young
 
 if TYPE_CHECKING:
@@ -54,6 +55,26 @@ def test_a_pack_since_an_earlier_size_is_compared_with_it(
     )
     told = json.loads(checked.out)
     assert (checked.code, told["since"], told["since_checkpoint_compared"]) == (0, size, True)
+
+
+def test_a_time_stamp_rides_along_with_its_checkpoint(
+    exchange: Shell, shard: Settings, policy: Path, tmp_path: Path
+) -> None:
+    note = published_checkpoint(shard).read_bytes()
+    Path("stamped.checkpoint").write_bytes(note)
+    token = Path("stamped.tsr")
+    token.write_bytes(Authority(tmp_path / "authority").stamp(note))
+    words = ("audit", "export", "--data", shard.data, "--out", "pack.zip", "--token", token)
+    assert exchange(*words).code == 0
+    checked = exchange("audit", "verify", "pack.zip", "--policy", policy, "-o", "json")
+    (remark,) = json.loads(checked.out)["remarks"]
+    assert (checked.code, remark["place"]) == (0, f"timestamp/{position(shard)}/token.tsr")
+    Path("pack.zip").unlink()
+    Path("stamped.checkpoint").write_bytes(note[:-1])
+    assert exchange(*words).code == 1
+    Path("stamped.checkpoint").unlink()
+    assert exchange(*words).code == 2
+    assert not Path("pack.zip").exists()
 
 
 def test_a_file_that_is_there_is_not_written_over(exchange: Shell, shard: Settings) -> None:

@@ -1,4 +1,4 @@
-"""A log in a folder, and where the standards' vectors are."""
+"""A log in a folder, where the standards' vectors are, and a browser."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.ledger.browser import opened
 from tests.ledger.builders import Log
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tests.ledger.browser import Page
 
 
 @pytest.fixture
@@ -28,3 +31,9 @@ def vectors() -> Path:
     if not (root / "vectors").is_dir():
         pytest.skip("the standards' vectors are absent: set EXCHANGE_STANDARDS_DIR")
     return root / "vectors"
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[Page]:
+    with opened() as found:
+        yield found

@@ -9,6 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from adapters.sdk.packs import verify_pack as verify_pack_again
+from adapters.sdk.trust import parse_trust
 from exchange.errors import ProofInvalid, RequestInvalid, SettingsInvalid, StoreUnavailable
 from exchange.ledger.archive import ArchiveReader, ArchiveWriter
 from exchange.ledger.checkpoint import SignedCheckpoint
@@ -24,6 +26,7 @@ from tests.ledger.builders import (
     grown,
     members,
     places,
+    rewritten,
     signer,
     witness_vkey,
 )
@@ -61,9 +64,32 @@ def test_any_zip_tool_opens_a_pack(log: Log) -> None:
         "tile/entries/000",
         "tile/entries/001.p/44",
         "consistency",
+        "verify.html",
         "LEESMIJ.txt",
         "manifest",
     ]
+
+
+def test_a_pack_of_a_version_without_a_page_is_good(log: Log) -> None:
+    found = [member for member in members(exported(log, 5)) if member[0] != "verify.html"]
+    pack = rewritten(log, found)
+    assert verify_pack(pack, log.policy).ok
+    assert verify_pack_again(pack, parse_trust(log.policy)).checkpoint.size == 5
+
+
+def test_what_rides_along_and_is_of_another_version_is_named_and_no_fault(log: Log) -> None:
+    pack = exported(log, 5)
+    assert verify_pack(pack, log.policy).remarks == ()
+    for name in ("verify.html", "LEESMIJ.txt"):
+        other = [
+            (one, content + b"\n" if one == name else content)
+            for one, content in members(pack)
+            if one != "manifest"
+        ]
+        report = verify_pack(rewritten(log, other), log.policy)
+        assert report.ok
+        assert [remark.place for remark in report.remarks] == [name]
+        assert "use your own" in report.remarks[0].what
 
 
 def test_the_earlier_checkpoint_is_compared(log: Log) -> None:
@@ -119,7 +145,9 @@ def test_no_byte_of_a_small_pack_can_change(log: Log) -> None:
     pack = exported(log, 2, 1)
     whole = pack.read_bytes()
     target = log.folder / "changed.zip"
-    for at in range(len(whole)):
+    # The page and the text are long and the manifest holds them whole: some of their bytes stand for all.
+    beside = whole.index(b"<!DOCTYPE"), whole.rindex(b"audit-pack/v1")
+    for at in [*range(beside[0]), *range(*beside, 499), *range(beside[1] - 200, len(whole))]:
         target.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
         report = verify_pack(target, log.policy)
         assert not report.ok, f"byte {at} changed unseen"
@@ -136,8 +164,8 @@ def test_a_changed_byte_is_placed_in_its_member(log: Log) -> None:
         target.write_bytes(whole[: start + 3] + bytes([whole[start + 3] ^ 1]) + whole[start + 4 :])
         assert name in places(verify_pack(target, log.policy))
         target.write_bytes(whole[: start - 1] + bytes([whole[start - 1] ^ 1]) + whole[start:])
-        # The proof may be absent, so under another name the member after it is what is missed.
-        missed = "LEESMIJ.txt" if name == "consistency" else name
+        # Proof and page may be absent, so under another name the member after them is what is missed.
+        missed = "LEESMIJ.txt" if name in {"consistency", "verify.html"} else name
         assert places(verify_pack(target, log.policy)) == [missed]
         header = start - len(name) - 30
         target.write_bytes(whole[: header + 10] + b"\x01" + whole[header + 11 :])

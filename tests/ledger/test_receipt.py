@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from exchange.errors import ProofInvalid
-from exchange.ledger.checkpoint import parse_policy
+from exchange.ledger.checkpoint import Checkpoint, SignedCheckpoint, parse_policy, sign_checkpoint
 from exchange.ledger.receipt import make_receipt, parse_receipt, verify_receipt
-from tests.ledger.builders import ORIGIN, entry, signer
+from tests.ledger.builders import ORIGIN, cosign, entry, signer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,3 +113,14 @@ def test_a_malformed_receipt_is_refused(log: Log, change: Callable[[bytes], byte
 def test_noise_is_refused(noise: bytes) -> None:
     with pytest.raises(ProofInvalid):
         parse_receipt(b"c2sp.org/tlog-proof@v1\n" + noise)
+
+
+def test_the_proof_of_one_of_a_million_entries_with_three_witnesses_is_small() -> None:
+    """Signatures of Ed25519 only; the entry itself travels apart."""
+    signed = sign_checkpoint(Checkpoint(ORIGIN, 1_000_000, b"r" * 32), signer())
+    names = ("zorg.example", "gemeente.example", "toezicht.example")
+    lines = [cosign(signed.checkpoint.body(), signer(name, name.encode()[:1] * 32)) for name in names]
+    witnessed = SignedCheckpoint(signed.checkpoint, signed.note + b"".join(lines))
+    proof = make_receipt(0, witnessed, lambda _level, _index: b"h" * 32)
+    assert len(parse_receipt(proof).path) == 20
+    assert len(proof) <= 1536

@@ -11,11 +11,14 @@ import pytest
 
 from exchange.cli import bench as shown
 from exchange.errors import LedgerDiffers, Overloaded
+from exchange.ledger.verify import verify_pack
 from exchange.pipeline.decisions import decided
-from exchange.wiring import bench, bench_absence, bench_gate
+from exchange.wiring import bench, bench_absence, bench_audit, bench_gate
+from tests.ledger.builders import signer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 @pytest.fixture
@@ -33,6 +36,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(bench_gate, "DECISIONS", 60)
     monkeypatch.setattr(bench_gate, "RESIDENTS", 7)
     monkeypatch.setattr(bench_gate, "BATCH_EVENTS", 25)
+    monkeypatch.setattr(bench_audit, "ENTRIES", 300)
     monkeypatch.setattr(bench_absence, "PAIRS", 4)
     monkeypatch.setattr(bench_absence, "WARM_UP", 1)
     yield
@@ -48,7 +52,11 @@ def report(tiny: None) -> dict[str, Any]:
 def test_the_report_has_the_promised_shape(report: dict[str, Any]) -> None:
     assert list(report) == ["machine", "store", "baselines", "results", "ratios"]
     assert set(report["machine"]) == {"cores", "machine", "python", "sqlite", "synchronous"}
-    assert set(report["baselines"]) == {"library_save_1_event", "library_get_command_save"}
+    assert set(report["baselines"]) == {
+        "library_save_1_event",
+        "library_get_command_save",
+        bench_audit.PLAIN,
+    }
     assert set(report["results"]) == {
         "writer_commands",
         "writer_commands_full_groups",
@@ -56,12 +64,14 @@ def test_the_report_has_the_promised_shape(report: dict[str, Any]) -> None:
         bench_gate.FIGURE,
         "absence_distance",
         "absence_distance_by_chance",
+        bench_audit.FIGURE,
     }
     assert set(report["ratios"]) == {
         "writes_vs_library_save",
         "writes_full_groups_vs_library_save",
         "writes_vs_library",
         "gate_us",
+        bench_audit.RATIO,
     }
     assert json.loads(json.dumps(report)) == report
 
@@ -114,6 +124,7 @@ def test_progress_is_told_in_turns(tiny: None) -> None:
         "round 2 of 2",
         "stored decisions, judged again",
         "sealed and absent",
+        "a long log, checked",
     ]
 
 
@@ -139,3 +150,15 @@ def test_a_replay_that_finds_a_difference_is_no_figure(tiny: None, monkeypatch: 
     monkeypatch.setattr(forged, lambda **said: replace(decided(**said), rules=("R99",)))
     with pytest.raises(LedgerDiffers):
         bench_gate.replay_figure()
+
+
+def test_a_pack_that_does_not_verify_is_no_figure(
+    tiny: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pack, policy = bench_audit.make_pack(tmp_path, 300)
+    assert verify_pack(pack, policy).size == 300
+    monkeypatch.setattr(
+        bench_audit, "make_pack", lambda *_: (pack, "log " + signer().vkey + "\nquorum none\n")
+    )
+    with pytest.raises(LedgerDiffers):
+        bench_audit.with_audit({"baselines": {}, "results": {}, "ratios": {}})

@@ -1,0 +1,215 @@
+"""A whole audit pack, checked by the second verifier: every entry, every tile, the root, the signed manifest.
+
+Shares no code with the exchange and is written for who reads it: the tree is built level by level from the
+entries, and each tile is held against it. Promises: what is wrong raises ProofRefused, naming the place; what
+a zip file can hide between its members is refused as far as it changes where they stand, and the dates and
+flags in its headers are not looked at (`exchange audit verify` looks at every byte).
+Source: C2SP tlog-tiles; RFC 6962 section 2.1; the manifest is a C2SP signed note by the log.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import zipfile
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final
+
+from adapters.sdk.proofs import (
+    HASH_BYTES,
+    ProofRefused,
+    hash_of_text,
+    leaf_hash,
+    plain_number,
+    split_note,
+    verify_consistency,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from adapters.sdk.trust import Trust, Witnessed
+
+WIDTH: Final = 256
+LEAF_BYTES_MAX: Final = 1024
+BESIDE_BYTES_MAX: Final = 1024 * 1024
+MANIFEST_BYTES_MAX: Final = 16 * 1024 * 1024
+_LOCAL_HEADER, _CENTRAL_HEADER, _END_RECORD = 30, 46, 22
+_STAMP: Final = re.compile(r"timestamp/[1-9][0-9]{0,18}/(?:checkpoint|token\.tsr)")
+_CONSISTENCY: Final = re.compile("consistency")
+_PAGE: Final = re.compile(r"verify\.html")
+_WORDS: Final = frozenset(["a", "at", "b", "ct", "f", "id", "k", "p", "ps", "t", "v"])
+
+
+def verify_pack(file: Path, trust: Trust, kept: str | None = None) -> Witnessed:
+    """Return the checkpoint of a pack that holds; `kept` is the note of a checkpoint from an earlier audit.
+
+    Raises ProofRefused.
+    """
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return _Pack(archive, file.stat().st_size).verify(trust, kept)
+    except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError, EOFError, UnicodeError):
+        raise ProofRefused("pack", "is no readable zip file") from None
+
+
+class _Pack:
+    def __init__(self, archive: zipfile.ZipFile, size: int) -> None:
+        self._archive = archive
+        self._infos = archive.infolist()
+        self._listed: list[str] = []
+        self._require_nothing_hidden(size)
+
+    def _require_nothing_hidden(self, size: int) -> None:
+        at = directory = 0
+        for info in self._infos:
+            plain = info.compress_type == zipfile.ZIP_STORED and not info.extra and not info.comment
+            if info.header_offset != at or not plain or info.compress_size != info.file_size:
+                raise ProofRefused(info.filename, "stands elsewhere in the zip file than it should")
+            at += _LOCAL_HEADER + len(info.filename) + info.file_size
+            directory += _CENTRAL_HEADER + len(info.filename)
+        if self._archive.comment or size != at + directory + _END_RECORD:
+            raise ProofRefused("pack", "holds more than its members")
+
+    def _next(self, name: str, most: int) -> bytes:
+        info = self._infos[len(self._listed)] if len(self._listed) < len(self._infos) else None
+        if info is None or info.filename != name or info.file_size > most:
+            raise ProofRefused(name, "is missing, too large, or another member stands in its place")
+        try:
+            content = self._archive.read(info)
+        except zipfile.BadZipFile:
+            raise ProofRefused(name, "has another checksum, or a header of its own") from None
+        self._listed.append(f"{sha256(content).hexdigest()} {len(content)} {name}\n")
+        return content
+
+    def _is_next(self, name: re.Pattern[str]) -> str:
+        at = len(self._listed)
+        found = self._infos[at].filename if at < len(self._infos) else ""
+        return found if name.fullmatch(found) else ""
+
+    def verify(self, trust: Trust, kept: str | None) -> Witnessed:
+        witnessed = trust.verify(self._next("checkpoint", BESIDE_BYTES_MAX).decode())
+        head = witnessed.checkpoint
+        tiles = {name: self._next(name, width * HASH_BYTES) for name, width in _names(head.size, "tiles")}
+        leaves: list[bytes] = []
+        for name, width in _names(head.size, "entries"):
+            bundle = self._next(name, width * (2 + LEAF_BYTES_MAX))
+            leaves += _leaves(bundle, width, name)
+        _require_tiles(leaves, tiles)
+        if _root(leaves) != head.root:
+            raise ProofRefused("root", "is not that of the entries")
+        if name := self._is_next(_CONSISTENCY):
+            self._consistency(leaves, head.root, self._next(name, BESIDE_BYTES_MAX).decode())
+        while name := self._is_next(_STAMP):
+            self._next(name, BESIDE_BYTES_MAX)
+        if name := self._is_next(_PAGE):
+            self._next(name, BESIDE_BYTES_MAX)
+        self._next("LEESMIJ.txt", BESIDE_BYTES_MAX)
+        self._manifest(trust, head.origin)
+        if kept is not None:
+            known = trust.verify(kept).checkpoint
+            size = known.size
+            if (
+                known.origin != head.origin
+                or not 1 <= size <= head.size
+                or _root(leaves[:size]) != known.root
+            ):
+                raise ProofRefused("kept checkpoint", "is not the beginning of this log")
+        return witnessed
+
+    def _consistency(self, leaves: list[bytes], root: bytes, text: str) -> None:
+        place = "consistency"
+        first, *lines = text.removesuffix("\n").split("\n")
+        if not text.endswith("\n") or not first.startswith("since "):
+            raise ProofRefused(place, "is no consistency proof")
+        size = plain_number(first.removeprefix("since "), place)
+        proof = [hash_of_text(line, place) for line in lines]
+        if not 1 <= size <= len(leaves):
+            raise ProofRefused(place, "begins at a size the log does not have")
+        verify_consistency(size, len(leaves), proof, _root(leaves[:size]), root)
+
+    def _manifest(self, trust: Trust, origin: str) -> None:
+        expected = f"audit-pack/v1 {origin}\n" + "".join(self._listed)
+        text, signatures = split_note(self._next("manifest", MANIFEST_BYTES_MAX).decode(), MANIFEST_BYTES_MAX)
+        if text != expected or len(self._listed) != len(self._infos):
+            raise ProofRefused("manifest", "does not name exactly what is in the pack")
+        keys = {(key.name, key.key_id): key for key in trust.logs if key.name == origin}
+        ((name, material),) = signatures if len(signatures) == 1 else [("", b"")]
+        if (name, material[:4]) not in keys:
+            raise ProofRefused("manifest", "is not signed by the log alone")
+        keys[name, material[:4]].signed_at(text, material[4:])
+
+
+def _names(size: int, which: str) -> list[tuple[str, int]]:
+    """Return (name, width) of the files of a tree of `size`: all hash tiles, or all entry bundles."""
+    if which == "entries":
+        return _row("entries", size)
+    names, level = [], 0
+    while size:
+        names += _row(str(level), size)
+        level, size = level + 1, size // WIDTH
+    return names
+
+
+def _row(level: str, count: int) -> list[tuple[str, int]]:
+    found = []
+    for index in range(-(-count // WIDTH)):
+        width = min(WIDTH, count - index * WIDTH)
+        thousands, rest = divmod(index, 1000)
+        path = f"{rest:03d}"
+        while thousands:
+            thousands, rest = divmod(thousands, 1000)
+            path = f"x{rest:03d}/{path}"
+        found.append((f"tile/{level}/{path}" + (f".p/{width}" if width < WIDTH else ""), width))
+    return found
+
+
+def _leaves(bundle: bytes, width: int, name: str) -> list[bytes]:
+    """Return the hashes of the entries of a bundle, each of which is a leaf in its one spelling."""
+    hashes, at = [], 0
+    for _ in range(width):
+        end = at + 2 + int.from_bytes(bundle[at : at + 2], "big")
+        entry = bundle[at + 2 : end]
+        if at + 2 > len(bundle) or end > len(bundle) or not _is_leaf(entry):
+            raise ProofRefused(name, "holds what is no leaf")
+        hashes.append(leaf_hash(entry))
+        at = end
+    if at != len(bundle):
+        raise ProofRefused(name, "is longer than its entries")
+    return hashes
+
+
+def _is_leaf(entry: bytes) -> bool:
+    try:
+        said = json.loads(entry)
+        again = json.dumps(said, sort_keys=True, separators=(",", ":")).encode()
+    except (ValueError, RecursionError):
+        return False
+    return (
+        isinstance(said, dict)
+        and said.keys() <= _WORDS
+        and said.get("v") == 1
+        and again == entry
+        and len(entry) <= LEAF_BYTES_MAX
+    )
+
+
+def _require_tiles(leaves: Sequence[bytes], tiles: dict[str, bytes]) -> None:
+    level, row = 0, list(leaves)
+    while row:
+        groups = [row[at : at + WIDTH] for at in range(0, len(row), WIDTH)]
+        for (name, _), group in zip(_row(str(level), len(row)), groups, strict=True):
+            if tiles[name] != b"".join(group):
+                raise ProofRefused(name, "holds other hashes than the entries give")
+        level, row = level + 1, [_root(group) for group in groups if len(group) == WIDTH]
+
+
+def _root(hashes: Sequence[bytes]) -> bytes:
+    """Return the root over hashes: pairs, and the odd one out goes up as it is."""
+    row = list(hashes)
+    while len(row) > 1:
+        odd = row[-1:] if len(row) % 2 else []
+        pairs = zip(row[::2], row[1::2], strict=False)
+        row = [sha256(b"\x01" + left + right).digest() for left, right in pairs] + odd
+    return row[0]

@@ -1,0 +1,231 @@
+"""One byte changed, ten thousand times: no pack, receipt, checkpoint or policy is taken for good any more.
+
+What is mutated means something in every byte: each witness of the policy must have signed, no key is unknown,
+and the policy has no comment and asks `all`, so that no other number would do. One exchange is left out, for
+it changes no meaning: a space of a policy for a tab.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING
+
+import pytest
+
+from adapters.sdk.packs import verify_pack as verify_pack_again
+from adapters.sdk.proofs import ProofRefused
+from adapters.sdk.trust import parse_trust
+from exchange.errors import ProofInvalid, SettingsInvalid
+from exchange.ledger.checkpoint import SignedCheckpoint, parse_policy
+from exchange.ledger.receipt import make_receipt, verify_receipt
+from exchange.ledger.verify import verify_pack
+from tests.ledger.builders import cosign, entry, exported, grown, members, rewritten, signer, witness_vkey
+from tests.ledger.test_page import PATH, TEXT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.ledger.browser import Page
+    from tests.ledger.builders import Log
+
+SEED = 20_260_131
+TIMES = {"pack": 4_000, "receipt": 2_000, "checkpoint": 2_000, "policy": 2_000}
+SIZE, KEPT, INDEX = 40, 17, 11
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What an officer has: four files, all of them good."""
+
+    folder: Path
+    pack: bytes
+    receipt: bytes
+    checkpoint: bytes  # kept from an earlier audit
+    policy: bytes
+
+    def ours(self, **changed: bytes) -> bool:
+        """Tell what the exchange's verifier says of pack, receipt and kept checkpoint together."""
+        given = {**vars(self), **changed}
+        try:
+            policy = parse_policy(given["policy"].decode("utf-8", errors="surrogateescape"))
+        except SettingsInvalid:
+            return False
+        if changed.keys() & {"receipt", "policy"}:
+            try:
+                assert verify_receipt(None, given["receipt"], policy).entry
+            except ProofInvalid:
+                return False
+            if "receipt" in changed:
+                return True
+        file = self.folder / "pack.zip"
+        file.write_bytes(given["pack"])
+        text = given["policy"].decode("utf-8", errors="surrogateescape")
+        return verify_pack(file, text, given["checkpoint"]).ok
+
+    def again(self, **changed: bytes) -> bool:
+        """Tell what the second verifier says."""
+        given = {**vars(self), **changed}
+        try:
+            texts = {
+                name: given[name].decode("utf-8", errors="surrogateescape")
+                for name in ("policy", "receipt", "checkpoint")
+            }
+            trust = parse_trust(texts["policy"])
+            if changed.keys() & {"receipt", "policy"}:
+                trust.verify_receipt(None, texts["receipt"])
+            if "receipt" not in changed:
+                file = self.folder / "pack.zip"
+                file.write_bytes(given["pack"])
+                verify_pack_again(file, trust, texts["checkpoint"])
+        except ProofRefused:
+            return False
+        return True
+
+
+@pytest.fixture
+def desk(log: Log) -> Desk:
+    witnesses = [signer(f"w{number}.example", bytes([number]) * 32) for number in (1, 2)]
+
+    def cosigned(signed: SignedCheckpoint) -> SignedCheckpoint:
+        lines = [cosign(signed.checkpoint.body(), one) for one in witnesses]
+        return SignedCheckpoint(signed.checkpoint, signed.note + b"".join(lines))
+
+    kept = cosigned(grown(log, KEPT))
+    signed = cosigned(grown(log, SIZE))
+    found = [
+        (name, signed.note if name == "checkpoint" else content)
+        for name, content in members(exported(log, SIZE, KEPT))
+    ]
+    lines = [f"witness w{number} {witness_vkey(one)}" for number, one in enumerate(witnesses, 1)]
+    policy = "\n".join([f"log {log.signer.vkey}", *lines, "group g all w1 w2", "quorum g", ""])
+    return Desk(
+        log.folder,
+        rewritten(log, found).read_bytes(),
+        make_receipt(INDEX, signed, log.tiles.hash_reader(SIZE), entry(INDEX)),
+        kept.note,
+        policy.encode(),
+    )
+
+
+def mutations(what: str, whole: bytes, times: int) -> Iterator[tuple[int, bytes]]:
+    """Yield the place and the whole with one other byte there."""
+    draw = Random(f"{SEED} {what}")  # noqa: S311 -- the same changes each time
+    page = (whole.index(b"<!DOCTYPE"), whole.index(b"</html>")) if what == "pack" else (0, 0)
+    for number in range(times):
+        at = draw.randrange(len(whole))
+        # Most of a small pack is the page, of which one byte is like another: half of them look elsewhere.
+        while number % 2 and page[0] <= at < page[1]:
+            at = draw.randrange(len(whole))
+        byte = draw.choice([one for one in range(256) if one != whole[at]])
+        if what == "policy" and {whole[at], byte} == {0x20, 0x09}:
+            byte = 0x58
+        yield at, whole[:at] + bytes([byte]) + whole[at + 1 :]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", TIMES)
+def test_no_mutation_is_accepted(desk: Desk, what: str) -> None:
+    assert sum(TIMES.values()) == 10_000
+    assert desk.ours()
+    assert desk.ours(receipt=desk.receipt)
+    accepted = [
+        at
+        for at, changed in mutations(what, getattr(desk, what), TIMES[what])
+        if desk.ours(**{what: changed})
+    ]
+    assert accepted == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", ["receipt", "checkpoint", "policy"])
+def test_no_mutation_is_accepted_by_the_second_verifier(desk: Desk, what: str) -> None:
+    assert desk.again()
+    assert desk.again(receipt=desk.receipt)
+    accepted = [
+        at
+        for at, changed in mutations(what, getattr(desk, what), TIMES[what])
+        if desk.again(**{what: changed})
+    ]
+    assert accepted == []
+
+
+@pytest.mark.slow
+def test_no_mutation_of_a_member_is_accepted_by_the_second_verifier(desk: Desk) -> None:
+    """Of zip headers it looks only at what says where members stand."""
+    spans = []
+    at = 0
+    while desk.pack[at : at + 4] == b"PK\x03\x04":
+        size = int.from_bytes(desk.pack[at + 22 : at + 26], "little")
+        start = at + 30 + int.from_bytes(desk.pack[at + 26 : at + 28], "little")
+        spans.append(range(start, start + size))
+        at = start + size
+    looked_at = [
+        (place, changed)
+        for place, changed in mutations("pack", desk.pack, TIMES["pack"])
+        if any(place in span for span in spans)
+    ]
+    assert len(looked_at) > TIMES["pack"] * 0.8
+    assert [place for place, changed in looked_at if desk.again(pack=changed)] == []
+
+
+# The page's own engine, in the browser; the draw is its own, from the same seed.
+IN_THE_PAGE = """(async () => {
+    let state = SEED;
+    const draw = (below) => {
+        state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+        return Math.floor(state / 2 ** 32 * below);
+    };
+    const said = async (all) => (await check({ ...all, pack: all.pack && new Blob([all.pack]) })).verdict;
+    const good = { ...FILES, earlier: FILES.checkpoint };
+    if (await said(good) !== "good") return ["the good one is refused"];
+    const accepted = [], blank = [32, 9];
+    for (const [what, times] of Object.entries(TIMES)) for (let n = 0; n < times; n++) {
+        const name = what === "checkpoint" ? "earlier" : what, whole = good[name].slice();
+        // Without its last newline a policy means the same to this page, as with a tab for a space.
+        const at = draw(whole.length - (what === "policy" ? 1 : 0)), byte = draw(256);
+        if (byte === whole[at] || (blank.includes(whole[at]) && blank.includes(byte))) continue;
+        whole[at] = byte;
+        const only = what === "receipt" ? { ...good, pack: null } : good;
+        if (await said({ ...only, [name]: whole }) === "good") accepted.push(`${what} ${at} ${byte}`);
+    }
+    return accepted;
+})()"""
+
+
+@pytest.mark.slow
+def test_no_mutation_is_accepted_by_the_page(desk: Desk, page: Page) -> None:
+    page.open(PATH)
+    engine = TEXT.split('<script type="text/plain" id="engine">')[1].split("</script>")[0]
+    files = {name: b64encode(getattr(desk, name)).decode() for name in TIMES}
+    times = {what: count // 4 for what, count in TIMES.items()}
+    set_up = f"""const FILES = Object.fromEntries(Object.entries({json.dumps(files)}).map(([name, text]) =>
+        [name, Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0))]));
+        const SEED = {SEED}, TIMES = {json.dumps(times)};"""
+    # A scope of its own: what the page itself declares stays as it is.
+    script = f"(() => {{ {engine}\n{set_up}\nreturn {IN_THE_PAGE}; }})()"
+    assert page.evaluate(script) == []
+
+
+# --- more than one byte ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("what", ["pack", "receipt", "checkpoint", "policy"])
+def test_nothing_that_ends_early_is_accepted(desk: Desk, what: str) -> None:
+    whole: bytes = getattr(desk, what)
+    draw = Random(SEED)  # noqa: S311 -- the same cuts each time
+    cuts = [0, 1, len(whole) // 2, len(whole) - 1, *(draw.randrange(len(whole)) for _ in range(60))]
+    assert [at for at in cuts if desk.ours(**{what: whole[:at]})] == []
+    assert [at for at in cuts if desk.again(**{what: whole[:at]})] == []
+
+
+def test_no_two_entries_of_a_pack_can_change_places(desk: Desk) -> None:
+    for first in range(0, SIZE - 1, 7):
+        left, right = entry(first), entry(first + 1)
+        swapped = desk.pack.replace(left, b"\0" * 9).replace(right, left).replace(b"\0" * 9, right)
+        assert swapped != desk.pack
+        assert not desk.ours(pack=swapped)
+        assert not desk.again(pack=swapped)
