@@ -30,7 +30,13 @@ _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 def facts_of(text: str) -> Facts:
     """Return the facts of a recorded request. Raises HistoryUnreadable for a form or fact unknown here."""
-    told = _decode(text)
+    try:
+        return _facts_of(_decode(text))
+    except (msgspec.DecodeError, AttributeError, TypeError, ValueError) as error:
+        raise HistoryUnreadable("a recorded decision has a request that is not of its form") from error
+
+
+def _facts_of(told: dict[str, Any]) -> Facts:
     form = told.pop("form", 1)
     if form == 1:
         told = _ESTABLISHED | ({"capable": False} if "age" in told else {}) | {"fields": []} | told

@@ -321,7 +321,14 @@ def test_every_fact_survives_being_written(changed: str) -> None:
     assert facts_of(decisions_room.facts_text(facts)) == facts
 
 
-@pytest.mark.parametrize("text", ['{"form":3}', '{"form":2,"shoe_size":42}', '{"shoe_size":42}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *('{"form":3}', '{"form":2,"shoe_size":42}', '{"shoe_size":42}', "[]", "{", '{"form":[]}'),
+        *('{"form":2,"fields":7}', '{"form":2,"fields":["a"]}', '{"form":2,"consent":"yes"}'),
+        *('{"form":2,"now":"never"}', '{"form":2,"fields":[{"name":"a"}]}', '{"form":2,"need_fields":[[]]}'),
+    ],
+)
 def test_what_this_version_does_not_know_is_refused_and_counted(shard: Shard, text: str) -> None:
     with pytest.raises(HistoryUnreadable):
         facts_of(text)
