@@ -74,6 +74,7 @@ class Settings(BaseSettings):
     client_authorities: Path | None = None
     log_file: Path | None = None
     log_level: Literal["debug", "info", "warning"] = "info"
+    evaluations_per_day: int = Field(default=10_000, ge=1, le=10_000_000)
     hot_mib: int = Field(default=64, ge=1, le=65536)
     integrate_ms: int = Field(default=250, ge=10, le=60_000)
     drain_s: float = Field(default=10.0, ge=0, le=300)

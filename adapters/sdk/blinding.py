@@ -64,9 +64,12 @@ class Blinder:
         return remove_blinding(state, evaluated)
 
 
-def blind_with(identifier: bytes, scalar: bytes) -> tuple[bytes, BlindingState]:
-    """Return the identifier's group element times `scalar`, a uniform scalar that is never used twice."""
-    hashed: bytes = rbcl.crypto_core_ristretto255_from_hash(_expand(identifier, b"HashToGroup-" + _SUITE))
+def blind_with(identifier: bytes, scalar: bytes, suite: bytes = _SUITE) -> tuple[bytes, BlindingState]:
+    """Return the identifier's group element times `scalar`, a uniform scalar that is never used twice.
+
+    `suite` is the context string of the RFC: that of mode VOPRF, the only one the exchange speaks.
+    """
+    hashed: bytes = rbcl.crypto_core_ristretto255_from_hash(_expand(identifier, b"HashToGroup-" + suite))
     blinded: bytes = rbcl.crypto_scalarmult_ristretto255(scalar, hashed)
     return blinded, BlindingState(blinded, scalar)
 

@@ -5,15 +5,25 @@ so that nobody can lock the exchange from inside.
 Source: protos/exchange/v1/organisation_service.proto; GDPR 32.
 """
 
+import re
 from dataclasses import dataclass, replace
 from typing import ClassVar, Final
 
 from exchange.domain.kernel import Aggregate, Command, Event, Events, aggregate
-from exchange.domain.shape import hash_fault, oin_fault, refuse_faults, text_fault, token_fault, tokens_fault
+from exchange.domain.shape import (
+    FINE,
+    hash_fault,
+    oin_fault,
+    refuse_faults,
+    text_fault,
+    token_fault,
+    tokens_fault,
+)
 from exchange.errors import RuleBroken
 
 TASKS_MAX: Final = 20
 CERTIFICATES_MAX: Final = 100
+_SIGNATURE: Final = re.compile(r"[0-9a-f]{128}")
 
 
 # --- commands ---------------------------------------------------------------------------------------
@@ -58,6 +68,15 @@ class EndTask(Command):
     """End a task."""
 
     task: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetEnvelopeKey(Command):
+    """Set the key to seal identity envelopes to. X25519 and the key that signed it: 32 bytes, hexadecimal."""
+
+    envelope_key: str
+    key_signature: str
+    signing_key: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +138,17 @@ class TaskEnded(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EnvelopeKeySet(Event):
+    """Identity envelopes for the organisation are sealed to this key from now on."""
+
+    TOPIC: ClassVar[str] = "organisation.envelope_key_set.v1"
+    oin: str
+    envelope_key: str
+    key_signature: str
+    signing_key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OrganisationLeft(Event):
     """The organisation takes part no more."""
 
@@ -139,6 +169,15 @@ class Certificate:
 
 
 @dataclass(frozen=True, slots=True)
+class EnvelopeKey:
+    """The X25519 key envelopes are sealed to, and the organisation's own word that it is; hexadecimal."""
+
+    envelope_key: str
+    key_signature: str
+    signing_key: str
+
+
+@dataclass(frozen=True, slots=True)
 class OrganisationState:
     """An organisation as it stands. Certificates are in the order they came."""
 
@@ -148,6 +187,7 @@ class OrganisationState:
     certificates: tuple[Certificate, ...]
     operator: bool = False
     left: bool = False
+    envelope_key: EnvelopeKey | None = None
 
     def certificate(self, thumbprint: str) -> Certificate | None:
         """Return the certificate with this thumbprint, revoked or not."""
@@ -253,6 +293,32 @@ def _end_task(command: EndTask, state: OrganisationState | None) -> Events:
     return (TaskEnded(oin=member.oin, task=command.task),)
 
 
+def _set_envelope_key(command: SetEnvelopeKey, state: OrganisationState | None) -> Events:
+    member = _present(state)
+    signed = _SIGNATURE.fullmatch(command.key_signature)
+    refuse_faults(
+        {
+            "envelope_key": hash_fault(command.envelope_key),
+            "key_signature": FINE if signed else "must be 64 bytes in lower-case hexadecimal",
+        }
+    )
+    # A certificate that was revoked may have been stolen, and its signing key with it.
+    if not any(one.signing_key == command.signing_key and not one.revoked for one in member.certificates):
+        raise RuleBroken(
+            "no working certificate of this organisation has that signing key", rule="NOT_SIGNED"
+        )
+    wanted = EnvelopeKey(command.envelope_key, command.key_signature, command.signing_key)
+    if member.envelope_key == wanted:
+        return ()
+    key_set = EnvelopeKeySet(
+        oin=member.oin,
+        envelope_key=wanted.envelope_key,
+        key_signature=wanted.key_signature,
+        signing_key=wanted.signing_key,
+    )
+    return (key_set,)
+
+
 def _leave(_command: LeaveOrganisation, state: OrganisationState | None) -> Events:
     member = _member(state)
     if member.operator:
@@ -294,6 +360,11 @@ def _task_ended(state: OrganisationState, event: TaskEnded) -> OrganisationState
     return replace(state, tasks=state.tasks - {event.task})
 
 
+def _envelope_key_set(state: OrganisationState, event: EnvelopeKeySet) -> OrganisationState:
+    key = EnvelopeKey(event.envelope_key, event.key_signature, event.signing_key)
+    return replace(state, envelope_key=key)
+
+
 def _left(state: OrganisationState, _event: OrganisationLeft) -> OrganisationState:
     return replace(state, left=True)
 
@@ -306,6 +377,7 @@ ORGANISATION: Final[Aggregate] = aggregate(
         RevokeCertificate: _revoke_certificate,
         GrantTask: _grant_task,
         EndTask: _end_task,
+        SetEnvelopeKey: _set_envelope_key,
         LeaveOrganisation: _leave,
     },
     founders={OrganisationJoined: _joined},
@@ -314,6 +386,7 @@ ORGANISATION: Final[Aggregate] = aggregate(
         CertificateRevoked: _certificate_revoked,
         TaskGranted: _task_granted,
         TaskEnded: _task_ended,
+        EnvelopeKeySet: _envelope_key_set,
         OrganisationLeft: _left,
     },
 )

@@ -90,5 +90,6 @@ class ServerConfig:
     calls_per_second: float = 5_000.0  # of one organisation, sustained
     calls_burst: int = 10_000
     evaluations_per_minute: int = 6_000  # blinded elements of one organisation
+    evaluations_per_day: int = 10_000  # the same, counted in events: at this pace all BSNs take 25 years
     streams_per_organisation_max: int = 16
     streams_max: int = 256

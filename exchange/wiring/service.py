@@ -188,6 +188,7 @@ def _config(settings: Settings, material: Material) -> ServerConfig:
         server_key=material.server_key,
         client_authorities=material.client_authorities,
         development=settings.mode == "development",
+        evaluations_per_day=settings.evaluations_per_day,
     )
 
 
