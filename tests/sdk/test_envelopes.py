@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import replace
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -277,6 +278,10 @@ def test_a_key_file_that_is_open_to_others_or_no_key_is_refused(
             open_bsn(envelope, keys, BINDING)
 
 
+def answering(answer: object, _request: object, _context: object) -> object:
+    return answer
+
+
 def shown(signer: Ed25519PrivateKey, public: bytes, oin: str = OIN) -> GetEnvelopeKeyResponse:
     return GetEnvelopeKeyResponse(
         envelope_key=public,
@@ -312,7 +317,7 @@ def test_a_key_nobody_signed_is_refused_and_pins_nothing(
         GetEnvelopeKeyResponse(envelope_key=public),
         GetEnvelopeKeyResponse(envelope_key=public, key_signature=bytes(64), signing_key=bytes(32)),
     ):
-        exchange.on("GetEnvelopeKey", lambda _request, _context, lie=lie: lie)
+        exchange.on("GetEnvelopeKey", partial(answering, lie))
         with pytest.raises(EnvelopeRefused) as refused:
             recipient_key(client.organisation, OIN, pin)
         assert refused.value.reason == Fault.KEY_NOT_TRUSTED

@@ -141,7 +141,7 @@ def test_the_right_to_the_bsn_is_judged_field_by_field(town: Town, together: Sto
     ],
 )
 def test_a_recipient_is_another_organisation_on_the_case(
-    together: Story, changes: dict[str, str], says: str
+    together: Story, changes: dict[str, Any], says: str
 ) -> None:
     with pytest.raises(errors.RuleBroken) as refused:
         send(together, **changes)
@@ -185,7 +185,7 @@ def keys(town: Town, tmp_path: Path) -> EnvelopeKeys:
 
 def sealed(story: Story, tmp_path: Path, bsn: str = "", **changes: Any) -> bytes:  # noqa: ANN401 -- any part of the binding
     public = recipient_key(story.wmo.organisation, CARE, tmp_path / "care.pin")
-    bound = {
+    bound: dict[str, Any] = {
         "sender_oin": CITY,
         "recipient_oin": CARE,
         "recipient_task": "wmo-aanbieder",
@@ -255,7 +255,7 @@ def test_an_envelope_key_is_the_organisations_own(town: Town, tmp_path: Path) ->
     keys = EnvelopeKeys(tmp_path / "keys")
     public, signature = keys.make(credentials)
     stolen, by_operator = keys.make(town.credentials())
-    said = {"claim": ADMIN, "oin": "00000004000000077000"}
+    said: dict[str, Any] = {"claim": ADMIN, "oin": "00000004000000077000"}
     with pytest.raises(errors.RuleBroken) as none_yet:
         operator.get_envelope_key(oin=said["oin"])
     assert none_yet.value.rule == "NO_ENVELOPE_KEY"
@@ -301,12 +301,14 @@ def blinded(count: int = 1) -> list[bytes]:
 def test_an_evaluation_says_its_case_or_why_there_is_none(town: Town, together: Story) -> None:
     identity = carer_of(town).identity
     ask: dict[str, Any] = {"claim": PROVIDE, "blinded_elements": blinded()}
-    for changes in ({}, {"case_id": together.case_id, "no_case_reason": NO_CASE_REASON_FIND_CASE}):
+    both: dict[str, Any] = {"case_id": together.case_id, "no_case_reason": NO_CASE_REASON_FIND_CASE}
+    neither: dict[str, Any] = {}
+    for changes in (neither, both):
         with pytest.raises(errors.Invalid) as refused:
             identity.evaluate_blinded(**ask, **changes)
         assert "not both" in refused.value.field_violations["case_id"]
     with pytest.raises(errors.Invalid) as unknown:
-        identity.evaluate_blinded(**ask, no_case_reason=99)
+        identity.evaluate_blinded(**(ask | {"no_case_reason": 99}))
     assert "no_case_reason" in unknown.value.field_violations
     answer = identity.evaluate_blinded(**ask, case_id=together.case_id)
     assert isinstance(answer, EvaluateBlindedResponse)
