@@ -162,6 +162,14 @@ class QuotaExceeded(Overloaded):
         self.retry_after_ms = retry_after_ms
 
 
+class SecondPartyUnavailable(Unavailable):
+    """The party that holds the other half of the identity key does not answer; nothing was recorded."""
+
+    code = "SECOND_PARTY_UNAVAILABLE"
+    remedy = "Try again with the same request id; the operator looks whether the second party runs."
+    retry_after_ms = 2_000
+
+
 class AnswerTooLarge(ExchangeError):
     """What was asked is more than one answer holds; decided and recorded, not delivered. metadata: bytes."""
 
@@ -197,6 +205,13 @@ class KeyUnavailable(ExchangeError):
 
     code = "KEY_UNAVAILABLE"
     remedy = "Check the key database (`exchange doctor`); nothing was opened."
+
+
+class SecondPartyRefused(KeyUnavailable):
+    """The party that holds the other half of the identity key did not prove that it used it."""
+
+    code = "SECOND_PARTY_REFUSED"
+    remedy = "Compare `identity_second_party_key` with what the second party itself says its key is."
 
 
 class KeyDestroyed(KeyUnavailable):

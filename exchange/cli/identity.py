@@ -15,10 +15,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from exchange.cli import party
 from exchange.settings import load_settings
 from exchange.wiring.evaluations import DayOfOrganisation, evaluations
 
 app = typer.Typer(no_args_is_help=True, help="Who is who without a BSN.")
+app.add_typer(party.app, name="party")
 
 
 class Output(StrEnum):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from exchange.errors import RuleBroken, SealBroken
+from exchange.errors import RuleBroken, SealBroken, SettingsInvalid
 from exchange.keys.database import open_database, refusals, scrub, transaction
 from exchange.keys.datakey import derive
 from exchange.keys.ristretto import ELEMENT_BYTES, element
@@ -92,6 +92,28 @@ class LinkStore:
                 ).rowcount
             scrub(self._connection)
         return gone > 0
+
+    def bind_second_party(self, public_key: bytes) -> None:
+        """Note with whose second half the links are made, empty for nobody's; durable, and for good.
+
+        Raises SettingsInvalid where links were made with another: every root would be another one.
+        """
+        with self._lock, transaction(self._connection):
+            row: tuple[bytes] | None = self._connection.execute(
+                "SELECT value FROM identity_setting WHERE name = 'second-party'"
+            ).fetchone()
+            linked = self._connection.execute("SELECT 1 FROM link LIMIT 1").fetchone() is not None
+            bound = b"" if row is None else row[0]
+            if bound == public_key:
+                return
+            if linked:
+                raise SettingsInvalid(
+                    "residents were linked with another second party, or with none",
+                    name="identity_second_party_key",
+                )
+            self._connection.execute(
+                "INSERT OR REPLACE INTO identity_setting VALUES ('second-party', ?)", (public_key,)
+            )
 
     def close(self) -> None:
         """Close the database."""

@@ -65,6 +65,8 @@ TABLE: Final[dict[str, Row]] = {
     ),
     "ACCESS_DENIED": Row(_C.PERMISSION_DENIED, "Dit is niet toegestaan."),
     "UNAVAILABLE": Row(_C.UNAVAILABLE, _LATER),
+    "SECOND_PARTY_UNAVAILABLE": Row(_C.UNAVAILABLE, _LATER),
+    "SECOND_PARTY_REFUSED": Row(_C.UNAVAILABLE, _SETTINGS),
     "STORE_UNAVAILABLE": Row(_C.UNAVAILABLE, _LATER),
     "STORE_FULL": Row(_C.UNAVAILABLE, "De opslag van de dienst is vol. Er is niets vastgelegd."),
     "HEAD_MOVED": Row(_C.UNAVAILABLE, _LATER),

@@ -50,17 +50,32 @@ async def evaluate_blinded(call: Call, request: pb.EvaluateBlindedRequest) -> pb
             {"case_id": "must be given, or a reason why there is no case; not both"},
         )
     call.house.evaluations.take(caller.organisation, len(elements))
+    answer = pb.EvaluateBlindedResponse()
+    # First, and of no use by itself: where it does not answer, nothing at all is recorded.
+    given = await _by_second_party(call, elements, answer)
     await ask(call, _evaluation(call, request, len(elements)))
     identity = call.house.parts.identity
     loop = asyncio.get_running_loop()
-    batch = await loop.run_in_executor(
-        call.house.pool, identity.evaluate_batch, caller.organisation, elements
-    )
-    return pb.EvaluateBlindedResponse(
-        evaluated_elements=batch.elements,
-        proof=batch.proof,
-        public_key=identity.public_key(caller.organisation),
-    )
+    batch = await loop.run_in_executor(call.house.pool, identity.evaluate_batch, caller.organisation, given)
+    answer.evaluated_elements.extend(batch.elements)
+    answer.proof = batch.proof
+    answer.public_key = identity.public_key(caller.organisation)
+    return answer
+
+
+async def _by_second_party(
+    call: Call, elements: tuple[bytes, ...], answer: pb.EvaluateBlindedResponse
+) -> tuple[bytes, ...]:
+    """Return what the second party made of the elements, noted in the answer; these where there is none."""
+    party = call.house.parts.second_party
+    if party is None:
+        return elements
+    loop = asyncio.get_running_loop()
+    half = await loop.run_in_executor(call.house.pool, party.evaluate, elements)
+    answer.intermediate_elements.extend(half.elements)
+    answer.second_proof = half.proof
+    answer.second_public_key = party.public_key
+    return half.elements
 
 
 def _evaluation(call: Call, request: pb.EvaluateBlindedRequest, elements: int) -> ReadWalk:
