@@ -235,6 +235,16 @@ class GroupElementInvalid(RequestInvalid):
     remedy = "Blind the identifier with the SDK (RFC 9497, ristretto255-SHA512)."
 
 
+class PseudonymOutdated(RequestInvalid):
+    """A pseudonym of an earlier identity key; told alike for residents known and unknown."""
+
+    code = "PSEUDONYM_OUTDATED"
+    remedy = (
+        "Take the new public key from the operator into the pin, blind the BSN again and replace the stored"
+        " pseudonym; without a BSN, call GetIdentity."
+    )
+
+
 # --- ledger ---------------------------------------------------------------------------------------------
 
 

@@ -81,6 +81,16 @@ def remove_blinding(state: BlindingState, evaluated: bytes) -> bytes:
     return pseudonym
 
 
+def tagged(element: bytes, generation: int) -> bytes:
+    """Return an element as a pseudonym of a generation of the exchange's key, from 1.
+
+    It is told modulo 4, in two bits that are zero in every element: the lowest and the highest (RFC 9496).
+    """
+    tag = (generation - 1) % 4
+    number = int.from_bytes(element, "little") | tag & 1 | tag >> 1 << 255
+    return number.to_bytes(ELEMENT_BYTES, "little")
+
+
 def verify_proof(public_key: bytes, pairs: Iterable[tuple[bytes, bytes]], proof: bytes) -> None:
     """Raise BlindingRefused unless every (blinded, evaluated) pair met the secret behind `public_key`."""
     if len(proof) != PROOF_BYTES:

@@ -18,7 +18,14 @@ from typing import TYPE_CHECKING, Final
 
 import rbcl
 
-from adapters.sdk.blinding import Blinder, BlindingRefused, blind_with, remove_blinding, verify_proof
+from adapters.sdk.blinding import (
+    Blinder,
+    BlindingRefused,
+    blind_with,
+    remove_blinding,
+    tagged,
+    verify_proof,
+)
 from adapters.sdk.errors import PseudonymRefused
 from adapters.sdk.pins import PinRefused, read_pin, write_pin
 from exchange.v1.identity_service_pb2 import NO_CASE_REASON_FIND_CASE, NO_CASE_REASON_UNSPECIFIED
@@ -128,7 +135,7 @@ class Pseudonyms:
         # Pinned only now: a key that proved nothing is no key to hold on to.
         write_pin(self._pin, shown)
         found = {
-            bsn: remove_blinding(state, element)
+            bsn: tagged(remove_blinding(state, element), max(1, answer.generation))
             for bsn, state, element in zip(batch, blinded, evaluated, strict=True)
         }
         with self._lock:

@@ -1,6 +1,6 @@
-"""`exchange identity`: how many BSNs organisations had evaluated, and for what.
+"""`exchange identity`: how many BSNs organisations had evaluated and for what; public keys, and a new key.
 
-Promises: reads the store's files and opens nothing: what is printed holds nothing of a resident.
+Promises: what is printed holds nothing of a resident and no secret; counting needs no key.
 Source: LEDGER design section 6; GDPR 39(1)(b).
 """
 
@@ -9,15 +9,19 @@ from __future__ import annotations
 import json
 from enum import StrEnum
 from pathlib import Path  # noqa: TC003 -- typer reads the annotations when it builds the command
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from exchange.cli import party
+from exchange.errors import SettingsInvalid
 from exchange.settings import load_settings
 from exchange.wiring.evaluations import DayOfOrganisation, evaluations
+from exchange.wiring.rotation import identity_public_key, rotate_identity
+
+OIN_DIGITS: Final = 20
 
 app = typer.Typer(no_args_is_help=True, help="Who is who without a BSN.")
 app.add_typer(party.app, name="party")
@@ -64,6 +68,45 @@ def shown(
                 f"{one.share:.1%}",
             )
         Console().print(table)
+
+
+@app.command()
+def rotate(
+    *,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do it: every stored pseudonym has to be renewed.")
+    ] = False,
+    config: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of the service, which stands still.")] = None,
+) -> None:
+    """Make a new identity key, re-key every link, and destroy the former key."""
+    settings = load_settings(config, data=data)
+    if not yes:
+        raise SettingsInvalid("every organisation has to renew its pseudonyms: say --yes", name="yes")
+    done = rotate_identity(settings)
+    typer.echo(
+        f"identity key of generation {done.generation}; {done.links} links re-keyed, the former key gone.\n"
+        "Now give each organisation its new public key, on paper or in its configuration: exchange identity"
+        " key OIN.\nIt replaces its pin, blinds its BSNs again and replaces its pseudonyms; older ones are"
+        " refused as PSEUDONYM_OUTDATED."
+    )
+
+
+@app.command("key")
+def public_key(
+    oin: Annotated[str, typer.Argument(help="Twenty digits.")],
+    config: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of the service.")] = None,
+) -> None:
+    """Print the public key an organisation pins: its proofs are checked against it."""
+    settings = load_settings(config, data=data)
+    if len(oin) != OIN_DIGITS or not (oin.isascii() and oin.isdigit()):
+        raise SettingsInvalid("an OIN has twenty digits", name="oin")
+    _, key = identity_public_key(settings, oin)
+    typer.echo(key.hex())
+    if settings.identity_second_party_key:
+        # The pin holds both, in this order.
+        typer.echo(settings.identity_second_party_key)
 
 
 def _told(one: DayOfOrganisation) -> dict[str, object]:

@@ -52,6 +52,9 @@ TABLE: Final[dict[str, Row]] = {
     "GROUP_ELEMENT_INVALID": Row(
         _C.INVALID_ARGUMENT, "De versleutelde aanduiding van de inwoner is niet geldig."
     ),
+    "PSEUDONYM_OUTDATED": Row(
+        _C.INVALID_ARGUMENT, "De aanduiding van de inwoner is verouderd. Laat uw systeem die vernieuwen."
+    ),
     "REQUEST_ID_REUSED": Row(_C.ALREADY_EXISTS, "Dit verzoeknummer is al gebruikt voor iets anders."),
     "VERSION_CONFLICT": Row(
         _C.ABORTED, "Iemand anders was eerder. Bekijk de nieuwste versie en kies opnieuw."

@@ -107,6 +107,7 @@ class EvaluateBlindedResponse(_message.Message):
     INTERMEDIATE_ELEMENTS_FIELD_NUMBER: _builtins.int
     SECOND_PROOF_FIELD_NUMBER: _builtins.int
     SECOND_PUBLIC_KEY_FIELD_NUMBER: _builtins.int
+    GENERATION_FIELD_NUMBER: _builtins.int
     proof: _builtins.bytes
     """DLEQ proof over the batch: two scalars, 64 bytes (RFC 9497 section 2.2)."""
     public_key: _builtins.bytes
@@ -115,6 +116,10 @@ class EvaluateBlindedResponse(_message.Message):
     """DLEQ proof of the second party, over the blinded elements and the intermediate ones, 64 bytes."""
     second_public_key: _builtins.bytes
     """The second party's public key, 32 bytes; pin it with the other."""
+    generation: _builtins.int
+    """Generation of the identity key, from 1; a pseudonym carries it modulo 4, in two bits that every element leaves at zero:
+    the lower in the lowest bit of the first byte, the higher in the highest bit of the last.
+    """
     @_builtins.property
     def evaluated_elements(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
         """In the order of the request, 32 bytes each."""
@@ -134,10 +139,11 @@ class EvaluateBlindedResponse(_message.Message):
         intermediate_elements: _abc.Iterable[_builtins.bytes] | None = ...,
         second_proof: _builtins.bytes = ...,
         second_public_key: _builtins.bytes = ...,
+        generation: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["evaluated_elements", b"evaluated_elements", "intermediate_elements", b"intermediate_elements", "proof", b"proof", "public_key", b"public_key", "second_proof", b"second_proof", "second_public_key", b"second_public_key"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["evaluated_elements", b"evaluated_elements", "generation", b"generation", "intermediate_elements", b"intermediate_elements", "proof", b"proof", "public_key", b"public_key", "second_proof", b"second_proof", "second_public_key", b"second_public_key"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -60,6 +60,7 @@ async def evaluate_blinded(call: Call, request: pb.EvaluateBlindedRequest) -> pb
     answer.evaluated_elements.extend(batch.elements)
     answer.proof = batch.proof
     answer.public_key = identity.public_key(caller.organisation)
+    answer.generation = identity.generation
     return answer
 
 
