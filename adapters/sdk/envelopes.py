@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from adapters.sdk.calls import Awaiting, Blocking, IdentityCalls, OrganisationCalls
+    from adapters.sdk.calls import Awaiting, Blocking, IdentityCalls, OrganisationCalls, Services
     from adapters.sdk.envelope_keys import EnvelopeKeys
     from adapters.sdk.residents import Pseudonyms
     from exchange.v1.common_pb2 import Claim
-    from exchange.v1.identity_service_pb2 import GetIdentityResponse
+    from exchange.v1.identity_service_pb2 import GetIdentityResponse, SendIdentityResponse
     from exchange.v1.organisation_service_pb2 import GetEnvelopeKeyResponse
 
 ENVELOPE_BYTES: Final = 66  # version 1, name of the key 8, encapsulated key 32, nine digits, tag 16
@@ -165,6 +165,44 @@ def _trusted(answer: GetEnvelopeKeyResponse, oin: str, pin: Path) -> bytes:
         ) from None
     write_pin(pin, (answer.signing_key,))
     return answer.envelope_key
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """To whom an identity is sent; `pin` is the file with the recipient's signing key."""
+
+    oin: str
+    task: str
+    pin: Path
+
+
+def send_identity(
+    services: Services[Blocking],
+    sender_oin: str,
+    recipient: Recipient,
+    *,
+    claim: Claim,
+    case_id: str,
+    resident: bytes,
+    bsn: Bsn | None = None,
+) -> SendIdentityResponse:
+    """Let a recipient on the case know whom it is about; with a BSN, in an envelope bound to this claim.
+
+    `resident` is the sender's own pseudonym. Raises EnvelopeRefused and what the calls do.
+    """
+    envelope = b""
+    if bsn is not None:
+        public_key = recipient_key(services.organisation, recipient.oin, recipient.pin)
+        binding = Binding(sender_oin, recipient.oin, recipient.task, case_id, claim.purpose)
+        envelope = seal_bsn(bsn, public_key, binding)
+    return services.identity.send_identity(
+        claim=claim,
+        case_id=case_id,
+        resident=resident,
+        recipient_oin=recipient.oin,
+        recipient_task=recipient.task,
+        envelope=envelope,
+    )
 
 
 class Envelopes:

@@ -10,9 +10,20 @@ import pytest
 from adapters.sdk import errors
 from adapters.sdk.bsn import Bsn
 from adapters.sdk.envelope_keys import EnvelopeKeys
-from adapters.sdk.envelopes import FIELDS, Binding, Envelopes, Fault, recipient_key, seal_bsn
+from adapters.sdk.envelopes import (
+    FIELDS,
+    Binding,
+    Envelopes,
+    Fault,
+    Recipient,
+    recipient_key,
+    seal_bsn,
+    send_identity,
+)
 from adapters.sdk.residents import Pseudonyms
 from adapters.sdk.tokens import Person
+from exchange.domain.identities import IdentitySent
+from exchange.errors import KeyDestroyed
 from exchange.v1 import common_pb2 as pb
 from exchange.v1.identity_service_pb2 import NO_CASE_REASON_FIND_CASE, EvaluateBlindedResponse
 from tests.server.story import Story
@@ -215,6 +226,31 @@ def test_a_bsn_travels_from_one_organisation_to_another_and_the_exchange_never_h
         assert envelope not in content
         assert envelope.hex().encode() not in content
         assert together.bsn.encode() not in content
+
+
+def test_the_sdk_sends_what_the_recipients_sdk_takes(
+    town: Town, together: Story, keys: EnvelopeKeys, tmp_path: Path
+) -> None:
+    recipient = Recipient(CARE, "wmo-aanbieder", tmp_path / "care.pin")
+    about: dict[str, Any] = {"case_id": together.case_id, "resident": together.pseudonym}
+    send_identity(together.wmo, CITY, recipient, claim=INVESTIGATE, bsn=Bsn(together.bsn), **about)
+    receive = receiving(town, keys, tmp_path)
+    assert receive(together).bsn.reveal() == together.bsn
+    send_identity(together.wmo, CITY, recipient, claim=INVESTIGATE, **about)
+    assert receive(together).bsn is None
+
+
+@pytest.mark.usefixtures("keys")
+def test_an_envelope_dies_with_the_residents_key(town: Town, together: Story, tmp_path: Path) -> None:
+    send(together, sealed(together, tmp_path))
+    row = town.core.reader.page_of_stream(f"case-{together.case_id}", 2**62, 1)[0]
+    place: dict[str, Any] = {"stream": row.stream, "version": row.version, "topic": row.topic}
+    opened = town.core.codec.decode(row.state, **place)
+    assert isinstance(opened.event, IdentitySent)
+    assert len(opened.event.envelope) == 132
+    town.core.keys.destroy(town.resident_of(together.pseudonym))
+    with pytest.raises(KeyDestroyed):
+        town.core.codec.decode(row.state, **place)
 
 
 def test_an_envelope_that_is_not_for_this_is_refused_by_name(
