@@ -162,6 +162,14 @@ class QuotaExceeded(Overloaded):
         self.retry_after_ms = retry_after_ms
 
 
+class SecondPartyUnavailable(Unavailable):
+    """The party that holds the other half of the identity key does not answer; nothing was recorded."""
+
+    code = "SECOND_PARTY_UNAVAILABLE"
+    remedy = "Try again with the same request id; the operator looks whether the second party runs."
+    retry_after_ms = 2_000
+
+
 class AnswerTooLarge(ExchangeError):
     """What was asked is more than one answer holds; decided and recorded, not delivered. metadata: bytes."""
 
@@ -199,6 +207,13 @@ class KeyUnavailable(ExchangeError):
     remedy = "Check the key database (`exchange doctor`); nothing was opened."
 
 
+class SecondPartyRefused(KeyUnavailable):
+    """The party that holds the other half of the identity key did not prove that it used it."""
+
+    code = "SECOND_PARTY_REFUSED"
+    remedy = "Compare `identity_second_party_key` with what the second party itself says its key is."
+
+
 class KeyDestroyed(KeyUnavailable):
     """The key was destroyed on purpose (erasure)."""
 
@@ -218,6 +233,16 @@ class GroupElementInvalid(RequestInvalid):
 
     code = "GROUP_ELEMENT_INVALID"
     remedy = "Blind the identifier with the SDK (RFC 9497, ristretto255-SHA512)."
+
+
+class PseudonymOutdated(RequestInvalid):
+    """A pseudonym of an earlier identity key; told alike for residents known and unknown."""
+
+    code = "PSEUDONYM_OUTDATED"
+    remedy = (
+        "Take the new public key from the operator into the pin, blind the BSN again and replace the stored"
+        " pseudonym; without a BSN, call GetIdentity."
+    )
 
 
 # --- ledger ---------------------------------------------------------------------------------------------

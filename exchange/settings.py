@@ -32,6 +32,14 @@ PRODUCTION_NAMES: Final = (
     "operator_signing_key",
 )
 
+SECOND_PARTY_NAMES: Final = (
+    "identity_second_party",
+    "identity_second_party_key",
+    "identity_second_party_authority",
+    "identity_line_certificate",
+    "identity_line_key",
+)
+
 # By the beginning of pydantic's name for a fault; in braces what pydantic tells of the bound.
 _MUST_BE: Final = {
     "less_than_equal": "must be at most {le}",
@@ -74,6 +82,12 @@ class Settings(BaseSettings):
     client_authorities: Path | None = None
     log_file: Path | None = None
     log_level: Literal["debug", "info", "warning"] = "info"
+    identity_second_party: str = Field(default="", pattern=r"^([a-zA-Z0-9.-]{1,200}:[0-9]{1,5})?$")
+    identity_second_party_key: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
+    identity_second_party_authority: Path | None = None
+    identity_line_certificate: Path | None = None
+    identity_line_key: Path | None = None
+    evaluations_per_day: int = Field(default=10_000, ge=1, le=10_000_000)
     hot_mib: int = Field(default=64, ge=1, le=65536)
     integrate_ms: int = Field(default=250, ge=10, le=60_000)
     drain_s: float = Field(default=10.0, ge=0, le=300)
@@ -121,6 +135,7 @@ def load_settings(file: Path | None = None, **flags: Any) -> Settings:  # noqa: 
     except ValidationError as error:
         wrong = (f"{'.'.join(map(str, one['loc']))} {_in_words(one)}" for one in error.errors())
         raise SettingsInvalid("settings are not right", settings=", ".join(wrong)) from None
+    _refuse_half_a_second_party(settings)
     _refuse_weak(settings)
     return settings
 
@@ -186,6 +201,13 @@ def _refuse_unknown_environment() -> None:
     unknown = sorted(name for name in os.environ if name.upper().startswith(ENV_PREFIX) and name not in known)
     if unknown:
         raise SettingsInvalid("unknown settings in the environment", names=",".join(unknown))
+
+
+def _refuse_half_a_second_party(settings: Settings) -> None:
+    named = {name: bool(getattr(settings, name)) for name in SECOND_PARTY_NAMES}
+    if any(named.values()) and not all(named.values()):
+        missing = next(name for name, given in named.items() if not given)
+        raise SettingsInvalid("a second party needs all of its settings", name=missing)
 
 
 def _refuse_weak(settings: Settings) -> None:

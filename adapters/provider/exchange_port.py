@@ -25,6 +25,7 @@ from adapters.sdk.residents import Pseudonyms
 from adapters.sdk.subscription import HEARTBEAT_S, PATIENCE, Position, Subscription
 from exchange.v1 import plan_pb2 as pb
 from exchange.v1.common_pb2 import Purpose
+from exchange.v1.identity_service_pb2 import NO_CASE_REASON_INCOMING_MESSAGE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -271,7 +272,9 @@ class SdkExchange:
 
     def pseudonym(self, bsn: Bsn) -> bytes:
         """Blind a BSN here and return our pseudonym."""
-        (pseudonym,) = self._pseudonyms.of(self._client.identity, self._claims.keeping, [bsn])
+        (pseudonym,) = self._pseudonyms.of(
+            self._client.identity, self._claims.keeping, [bsn], reason=NO_CASE_REASON_INCOMING_MESSAGE
+        )
         return pseudonym
 
     def find_case(self, pseudonym: bytes) -> CaseFound:

@@ -64,9 +64,12 @@ class Blinder:
         return remove_blinding(state, evaluated)
 
 
-def blind_with(identifier: bytes, scalar: bytes) -> tuple[bytes, BlindingState]:
-    """Return the identifier's group element times `scalar`, a uniform scalar that is never used twice."""
-    hashed: bytes = rbcl.crypto_core_ristretto255_from_hash(_expand(identifier, b"HashToGroup-" + _SUITE))
+def blind_with(identifier: bytes, scalar: bytes, suite: bytes = _SUITE) -> tuple[bytes, BlindingState]:
+    """Return the identifier's group element times `scalar`, a uniform scalar that is never used twice.
+
+    `suite` is the context string of the RFC: that of mode VOPRF, the only one the exchange speaks.
+    """
+    hashed: bytes = rbcl.crypto_core_ristretto255_from_hash(_expand(identifier, b"HashToGroup-" + suite))
     blinded: bytes = rbcl.crypto_scalarmult_ristretto255(scalar, hashed)
     return blinded, BlindingState(blinded, scalar)
 
@@ -76,6 +79,16 @@ def remove_blinding(state: BlindingState, evaluated: bytes) -> bytes:
     inverse = rbcl.crypto_core_ristretto255_scalar_invert(state.scalar)
     pseudonym: bytes = rbcl.crypto_scalarmult_ristretto255(inverse, evaluated)
     return pseudonym
+
+
+def tagged(element: bytes, generation: int) -> bytes:
+    """Return an element as a pseudonym of a generation of the exchange's key, from 1.
+
+    It is told modulo 4, in two bits that are zero in every element: the lowest and the highest (RFC 9496).
+    """
+    tag = (generation - 1) % 4
+    number = int.from_bytes(element, "little") | tag & 1 | tag >> 1 << 255
+    return number.to_bytes(ELEMENT_BYTES, "little")
 
 
 def verify_proof(public_key: bytes, pairs: Iterable[tuple[bytes, bytes]], proof: bytes) -> None:

@@ -35,7 +35,8 @@ _Fields = ParamSpec("_Fields")
 _Answer = TypeVar("_Answer", bound="Message")
 _Mode = TypeVar("_Mode")
 
-_WITHOUT_PERSON: Final = frozenset({"LedgerService"})
+# Public by the contract: the exchange asks for the certificate only.
+_NO_SIDE_EFFECTS: Final = 1
 
 
 class Blocking:
@@ -69,7 +70,7 @@ class Rpc(Generic[_Fields, _Answer]):
         method = _method_of(cast("type[Message]", request), answer)
         self.path: Final = f"/{method.containing_service.full_name}/{method.name}"
         self.name = ""
-        self.needs_person: Final = method.containing_service.name not in _WITHOUT_PERSON
+        self.needs_person: Final = method.GetOptions().idempotency_level != _NO_SIDE_EFFECTS
 
     def __set_name__(self, owner: type, name: str) -> None:
         """Take the name it has in the table."""
@@ -127,12 +128,14 @@ def claim(
 
 
 class OrganisationCalls(Calls[_Mode]):
-    """Joining, certificates and tasks: the operator's administration only."""
+    """Joining, certificates and tasks, for the operator's administration; envelope keys."""
 
     join_organisation = Rpc(organisation.JoinOrganisationRequest, organisation.JoinOrganisationResponse)
     add_certificate = Rpc(organisation.AddCertificateRequest, organisation.AddCertificateResponse)
     revoke_certificate = Rpc(organisation.RevokeCertificateRequest, organisation.RevokeCertificateResponse)
     grant_task = Rpc(organisation.GrantTaskRequest, organisation.GrantTaskResponse)
+    set_envelope_key = Rpc(organisation.SetEnvelopeKeyRequest, organisation.SetEnvelopeKeyResponse)
+    get_envelope_key = Rpc(organisation.GetEnvelopeKeyRequest, organisation.GetEnvelopeKeyResponse)
 
 
 class LegalBasisCalls(Calls[_Mode]):
@@ -145,10 +148,12 @@ class LegalBasisCalls(Calls[_Mode]):
 
 
 class IdentityCalls(Calls[_Mode]):
-    """Pseudonyms and registration of residents; `residents.py` does the blinding."""
+    """Pseudonyms and registration; `residents.py` does the blinding, `envelopes.py` seals and opens."""
 
     evaluate_blinded = Rpc(identity.EvaluateBlindedRequest, identity.EvaluateBlindedResponse)
     register_resident = Rpc(identity.RegisterResidentRequest, identity.RegisterResidentResponse)
+    send_identity = Rpc(identity.SendIdentityRequest, identity.SendIdentityResponse)
+    get_identity = Rpc(identity.GetIdentityRequest, identity.GetIdentityResponse)
 
 
 class CaseCalls(Calls[_Mode]):

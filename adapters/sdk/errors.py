@@ -44,6 +44,14 @@ class PseudonymRefused(SdkError):
     """The exchange's answer to a blinded BSN is not of the pinned key, or not complete."""
 
 
+class EnvelopeRefused(SdkError):
+    """An identity envelope is not made or not opened. `reason` is a word of `envelopes.Fault`."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason: Final = reason
+
+
 class LedgerRefused(SdkError):
     """The ledger says something else than it said before, or cannot prove what it said: keep the evidence."""
 

@@ -1,41 +1,47 @@
 """From a BSN to the organisation's own pseudonym, through the exchange, which learns neither.
 
 Promises: what leaves is a blinded element; a pseudonym is returned only when the exchange proved that it used
-the key pinned in `pin`; the pin is filled by the operator beforehand or, failing that, at the first use, and
-never changed here; a BSN is held in memory under a keyed hash only, and neither it nor a pseudonym is logged.
+the key pinned in `pin`, and the second party, where the key is split over two, the one pinned beside it; the
+pin is filled by the operator beforehand or, failing that, at the first use, and never changed here; a BSN is
+held in memory under a keyed hash only, and neither it nor a pseudonym is logged.
 Source: RFC 9497 section 3.3.2 (VOPRF); `blinding.py`.
 """
 
 from __future__ import annotations
 
 import hmac
-import os
 import secrets
 import threading
 from collections import OrderedDict
-from contextlib import suppress
 from hashlib import sha256
-from pathlib import Path
-from tempfile import mkstemp
 from typing import TYPE_CHECKING, Final
 
 import rbcl
 
-from adapters.sdk.blinding import Blinder, BlindingRefused, blind_with, remove_blinding, verify_proof
+from adapters.sdk.blinding import (
+    Blinder,
+    BlindingRefused,
+    blind_with,
+    remove_blinding,
+    tagged,
+    verify_proof,
+)
 from adapters.sdk.errors import PseudonymRefused
+from adapters.sdk.pins import PinRefused, read_pin, write_pin
+from exchange.v1.identity_service_pb2 import NO_CASE_REASON_FIND_CASE, NO_CASE_REASON_UNSPECIFIED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from adapters.sdk.blinding import BlindingState
     from adapters.sdk.bsn import Bsn
     from adapters.sdk.calls import Awaiting, Blocking, IdentityCalls
     from exchange.v1.common_pb2 import Claim
-    from exchange.v1.identity_service_pb2 import EvaluateBlindedResponse
+    from exchange.v1.identity_service_pb2 import EvaluateBlindedResponse, NoCaseReason
 
 BATCH_MAX: Final = 100  # the contract's own limit
 CACHED_MAX: Final = 10_000
-PUBLIC_KEY_BYTES: Final = 32
 
 
 class Pseudonyms:
@@ -52,24 +58,49 @@ class Pseudonyms:
         self._lock: Final = threading.Lock()
         self._cache: Final[OrderedDict[bytes, bytes]] = OrderedDict()  # owned by whoever holds the lock
 
-    def of(self, identity: IdentityCalls[Blocking], claim: Claim, bsns: Sequence[Bsn]) -> list[bytes]:
-        """Return the pseudonyms, 32 bytes each, in order. Raises PseudonymRefused and what the call does."""
+    def of(
+        self,
+        identity: IdentityCalls[Blocking],
+        claim: Claim,
+        bsns: Sequence[Bsn],
+        *,
+        case_id: str = "",
+        reason: NoCaseReason.ValueType = NO_CASE_REASON_FIND_CASE,
+    ) -> list[bytes]:
+        """Return the pseudonyms, 32 bytes each, in order. Raises PseudonymRefused and what the call does.
+
+        Recorded at the exchange under the case, where one is named, else under the reason.
+        """
         found, missing = self._look_up(bsns)
         for batch in _batches(missing):
             blinded = _blinded(batch)
-            answer = identity.evaluate_blinded(claim=claim, blinded_elements=[one.blinded for one in blinded])
+            answer = identity.evaluate_blinded(
+                claim=claim,
+                blinded_elements=[one.blinded for one in blinded],
+                case_id=case_id,
+                no_case_reason=NO_CASE_REASON_UNSPECIFIED if case_id else reason,
+            )
             found.update(self._unblinded(batch, blinded, answer))
         return [found[bsn] for bsn in bsns]
 
     async def of_async(
-        self, identity: IdentityCalls[Awaiting], claim: Claim, bsns: Sequence[Bsn]
+        self,
+        identity: IdentityCalls[Awaiting],
+        claim: Claim,
+        bsns: Sequence[Bsn],
+        *,
+        case_id: str = "",
+        reason: NoCaseReason.ValueType = NO_CASE_REASON_FIND_CASE,
     ) -> list[bytes]:
         """Do what `of` does, with the asyncio client."""
         found, missing = self._look_up(bsns)
         for batch in _batches(missing):
             blinded = _blinded(batch)
             answer = await identity.evaluate_blinded(
-                claim=claim, blinded_elements=[one.blinded for one in blinded]
+                claim=claim,
+                blinded_elements=[one.blinded for one in blinded],
+                case_id=case_id,
+                no_case_reason=NO_CASE_REASON_UNSPECIFIED if case_id else reason,
             )
             found.update(self._unblinded(batch, blinded, answer))
         return [found[bsn] for bsn in bsns]
@@ -96,18 +127,15 @@ class Pseudonyms:
         evaluated = answer.evaluated_elements
         if len(evaluated) != len(blinded):
             raise PseudonymRefused("the exchange answered another number of elements than it was asked")
-        public_key = self._pinned(answer.public_key)
-        pairs = [(state.blinded, element) for state, element in zip(blinded, evaluated, strict=True)]
+        shown = self._pinned(answer)
         try:
-            # Looks at the key itself: under the neutral element any answer would seem proven.
-            Blinder(public_key)
-            verify_proof(public_key, pairs, answer.proof)
+            _verify(answer, [state.blinded for state in blinded])
         except BlindingRefused as refused:
             raise PseudonymRefused(str(refused)) from None
         # Pinned only now: a key that proved nothing is no key to hold on to.
-        _pin(self._pin, public_key)
+        write_pin(self._pin, shown)
         found = {
-            bsn: remove_blinding(state, element)
+            bsn: tagged(remove_blinding(state, element), max(1, answer.generation))
             for bsn, state, element in zip(batch, blinded, evaluated, strict=True)
         }
         with self._lock:
@@ -117,26 +145,21 @@ class Pseudonyms:
                 self._cache.popitem(last=False)
         return found
 
-    def _pinned(self, shown: bytes) -> bytes:
-        """Return the pinned key, or the one shown where none is pinned yet. Raises PseudonymRefused."""
+    def _pinned(self, answer: EvaluateBlindedResponse) -> tuple[bytes, ...]:
+        """Return the keys the answer shows, which are the pinned ones, if any. Raises PseudonymRefused."""
+        second = (answer.second_public_key,) if answer.second_public_key else ()
+        shown = (answer.public_key, *second)
         try:
-            text = self._pin.read_text("ascii").strip()
-        except FileNotFoundError:
-            return shown
-        except (OSError, UnicodeDecodeError):
-            raise PseudonymRefused(f"{self._pin.name} cannot be read") from None
-        try:
-            pinned = bytes.fromhex(text)
-        except ValueError:
-            pinned = b""
-        if len(pinned) != PUBLIC_KEY_BYTES:
-            raise PseudonymRefused(f"{self._pin.name} does not hold a public key of 32 bytes in hexadecimal")
-        if pinned != shown:
+            pinned = read_pin(self._pin)
+        except PinRefused as refused:
+            raise PseudonymRefused(str(refused)) from None
+        # Also where one of two is gone: who holds both halves at once could try every BSN.
+        if pinned and pinned != shown:
             raise PseudonymRefused(
                 f"the exchange shows another public key than {self._pin.name} holds: every pseudonym would "
                 "change; ask its operator before replacing the file"
             )
-        return pinned
+        return shown
 
     def _slot(self, bsn: Bsn) -> bytes:
         return hmac.digest(self._cache_key, bsn.reveal().encode("ascii"), sha256)
@@ -154,18 +177,15 @@ def _blinded(batch: Sequence[Bsn]) -> list[BlindingState]:
     ]
 
 
-def _pin(path: Path, public_key: bytes) -> None:
-    if path.exists():
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, draft = mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(public_key.hex() + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        # A link never replaces: whoever pinned first stands.
-        with suppress(FileExistsError):
-            os.link(draft, path)
-    finally:
-        Path(draft).unlink()
+def _verify(answer: EvaluateBlindedResponse, blinded: list[bytes]) -> None:
+    """Raise BlindingRefused unless each party's proof fits what it was given and gave."""
+    given = blinded
+    if answer.second_public_key:
+        given = list(answer.intermediate_elements)
+        if len(given) != len(blinded):
+            raise BlindingRefused("the second party answered another number of elements than it was asked")
+        Blinder(answer.second_public_key)
+        verify_proof(answer.second_public_key, zip(blinded, given, strict=True), answer.second_proof)
+    # Looks at the key itself: under the neutral element any answer would seem proven.
+    Blinder(answer.public_key)
+    verify_proof(answer.public_key, zip(given, answer.evaluated_elements, strict=True), answer.proof)

@@ -21,6 +21,7 @@ from exchange.cli import (
     doctor,
     export,
     gate,
+    identity,
     lawful,
     projections,
     replay,
@@ -54,6 +55,7 @@ audit.app.command("adl")(adl.adl)
 audit.app.command("lawful")(lawful.lawful)
 app.add_typer(audit.app, name="audit")
 app.add_typer(store.app, name="store")
+app.add_typer(identity.app, name="identity")
 app.add_typer(projections.app, name="projections")
 app.add_typer(config.app, name="config")
 app.command("serve")(serve.serve)

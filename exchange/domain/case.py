@@ -3,7 +3,8 @@
 Promises: only who works on a case lets others in; a relation ends by the own organisation or by a college
 professional on the case; a relation that ended, or a closed case, opens nothing; reporting gives a relation
 to a college only, and only where no college professional works on the case; roles are a closed list, the lead
-is handed over by a college professional who has it. Conflicts of interest and stand-ins: `relations.py`.
+is handed over by a college professional who has it. Conflicts of interest and stand-ins: `relations.py`;
+who a case is about, told to a recipient: `identities.py`.
 Source: protos/exchange/v1/case_service.proto; GDPR 5(1)(f); Wmo 2015 article 5.3.3.
 """
 
@@ -12,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, ClassVar, Final
 
+from exchange.domain.identities import IdentitySent, SendIdentity, identity_sent, send_identity
 from exchange.domain.kernel import Aggregate, AuthoredCommand, Decider, Events, ResidentEvent, aggregate
 from exchange.domain.relations import (
     AppointStandIn,
@@ -378,6 +380,7 @@ CASE: Final[Aggregate] = aggregate(
         RecordConflict: _of_those_on_it(record_conflict),
         EndConflict: _of_those_on_it(end_conflict),
         AppointStandIn: _of_those_on_it(_appoint),
+        SendIdentity: _of_those_on_it(send_identity),
     },
     founders={CaseOpened: _opened},
     evolvers={
@@ -389,5 +392,6 @@ CASE: Final[Aggregate] = aggregate(
         ConflictRecorded: conflict_recorded,
         ConflictEnded: conflict_ended,
         StandInAppointed: stand_in_appointed,
+        IdentitySent: identity_sent,
     },
 )

@@ -6,13 +6,23 @@ it is, or under a mandate of it, and by nobody else, whatever an older version g
 Source: protos/exchange/v1/organisation_service.proto; GDPR 32; Awb 10:1-10:5 (mandate).
 """
 
+import re
 from dataclasses import dataclass, replace
-from datetime import date
-from typing import ClassVar, Final
+from typing import Final
 
-from exchange.domain.kernel import Aggregate, Command, Event, Events, aggregate
+from exchange.domain.kernel import Aggregate, Command, Events, aggregate
 from exchange.domain.mandate import Mandate, as_fields, mandate_faults, refuse_unmandated, under_mandate
+from exchange.domain.organisation_events import (
+    CertificateAdded,
+    CertificateRevoked,
+    EnvelopeKeySet,
+    OrganisationJoined,
+    OrganisationLeft,
+    TaskEnded,
+    TaskGranted,
+)
 from exchange.domain.shape import (
+    FINE,
     hash_fault,
     oin_fault,
     refuse_faults,
@@ -24,6 +34,7 @@ from exchange.errors import RuleBroken
 
 TASKS_MAX: Final = 20
 CERTIFICATES_MAX: Final = 100
+_SIGNATURE: Final = re.compile(r"[0-9a-f]{128}")
 
 
 # --- commands ---------------------------------------------------------------------------------------
@@ -76,75 +87,17 @@ class EndTask(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SetEnvelopeKey(Command):
+    """Set the key to seal identity envelopes to. X25519 and the key that signed it: 32 bytes, hexadecimal."""
+
+    envelope_key: str
+    key_signature: str
+    signing_key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LeaveOrganisation(Command):
     """Let the organisation leave the exchange."""
-
-
-# --- events -----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrganisationJoined(Event):
-    """An organisation takes part. No day of a mandate is no mandate."""
-
-    TOPIC: ClassVar[str] = "organisation.joined.v2"
-    oin: str
-    name: str
-    tasks: tuple[str, ...]
-    certificate_thumbprint: str
-    signing_key: str
-    operator: bool
-    mandate_reference: str
-    mandate_day: date | None
-    mandate_text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CertificateAdded(Event):
-    """One more certificate works."""
-
-    TOPIC: ClassVar[str] = "organisation.certificate_added.v1"
-    oin: str
-    certificate_thumbprint: str
-    signing_key: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CertificateRevoked(Event):
-    """A certificate works no more."""
-
-    TOPIC: ClassVar[str] = "organisation.certificate_revoked.v1"
-    oin: str
-    certificate_thumbprint: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskGranted(Event):
-    """The organisation is a recipient in one more task. No day of a mandate is no mandate."""
-
-    TOPIC: ClassVar[str] = "organisation.task_granted.v2"
-    oin: str
-    task: str
-    mandate_reference: str
-    mandate_day: date | None
-    mandate_text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskEnded(Event):
-    """The organisation is no recipient in this task any more."""
-
-    TOPIC: ClassVar[str] = "organisation.task_ended.v1"
-    oin: str
-    task: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrganisationLeft(Event):
-    """The organisation takes part no more."""
-
-    TOPIC: ClassVar[str] = "organisation.left.v1"
-    oin: str
 
 
 # --- state ------------------------------------------------------------------------------------------
@@ -157,6 +110,15 @@ class Certificate:
     thumbprint: str
     signing_key: str
     revoked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EnvelopeKey:
+    """The X25519 key envelopes are sealed to, and the organisation's own word that it is; hexadecimal."""
+
+    envelope_key: str
+    key_signature: str
+    signing_key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +135,7 @@ class OrganisationState:
     operator: bool = False
     left: bool = False
     mandates: frozenset[tuple[str, Mandate]] = frozenset()  # each with its task
+    envelope_key: EnvelopeKey | None = None
 
     def certificate(self, thumbprint: str) -> Certificate | None:
         """Return the certificate with this thumbprint, revoked or not."""
@@ -291,6 +254,32 @@ def _end_task(command: EndTask, state: OrganisationState | None) -> Events:
     return (TaskEnded(oin=member.oin, task=command.task),)
 
 
+def _set_envelope_key(command: SetEnvelopeKey, state: OrganisationState | None) -> Events:
+    member = _present(state)
+    signed = _SIGNATURE.fullmatch(command.key_signature)
+    refuse_faults(
+        {
+            "envelope_key": hash_fault(command.envelope_key),
+            "key_signature": FINE if signed else "must be 64 bytes in lower-case hexadecimal",
+        }
+    )
+    # A certificate that was revoked may have been stolen, and its signing key with it.
+    if not any(one.signing_key == command.signing_key and not one.revoked for one in member.certificates):
+        raise RuleBroken(
+            "no working certificate of this organisation has that signing key", rule="NOT_SIGNED"
+        )
+    wanted = EnvelopeKey(command.envelope_key, command.key_signature, command.signing_key)
+    if member.envelope_key == wanted:
+        return ()
+    key_set = EnvelopeKeySet(
+        oin=member.oin,
+        envelope_key=wanted.envelope_key,
+        key_signature=wanted.key_signature,
+        signing_key=wanted.signing_key,
+    )
+    return (key_set,)
+
+
 def _leave(_command: LeaveOrganisation, state: OrganisationState | None) -> Events:
     member = _member(state)
     if member.operator:
@@ -346,6 +335,11 @@ def _task_ended(state: OrganisationState, event: TaskEnded) -> OrganisationState
     return replace(state, tasks=state.tasks - {event.task}, mandates=_other_mandates(state, event.task))
 
 
+def _envelope_key_set(state: OrganisationState, event: EnvelopeKeySet) -> OrganisationState:
+    key = EnvelopeKey(event.envelope_key, event.key_signature, event.signing_key)
+    return replace(state, envelope_key=key)
+
+
 def _left(state: OrganisationState, _event: OrganisationLeft) -> OrganisationState:
     return replace(state, left=True)
 
@@ -358,6 +352,7 @@ ORGANISATION: Final[Aggregate] = aggregate(
         RevokeCertificate: _revoke_certificate,
         GrantTask: _grant_task,
         EndTask: _end_task,
+        SetEnvelopeKey: _set_envelope_key,
         LeaveOrganisation: _leave,
     },
     founders={OrganisationJoined: _joined},
@@ -366,6 +361,7 @@ ORGANISATION: Final[Aggregate] = aggregate(
         CertificateRevoked: _certificate_revoked,
         TaskGranted: _task_granted,
         TaskEnded: _task_ended,
+        EnvelopeKeySet: _envelope_key_set,
         OrganisationLeft: _left,
     },
 )

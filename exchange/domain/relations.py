@@ -7,7 +7,7 @@ Source: GDPR 5(1)(f); Awb 2:4 (no personal interest), 10:1-10:3 (mandate); the g
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
@@ -155,6 +155,28 @@ class Professional:
 
 
 @dataclass(frozen=True, slots=True)
+class Sent:
+    """What was sent a recipient to know the resident by. The repr hides the envelope."""
+
+    sender_oin: str
+    sender_task: str
+    recipient_oin: str
+    recipient_task: str
+    purpose: str
+    envelope: str = field(repr=False)
+    at: datetime
+
+    @property
+    def parties(self) -> tuple[str, str, str, str]:
+        """Between whom."""
+        return (self.sender_oin, self.sender_task, self.recipient_oin, self.recipient_task)
+
+    def is_for(self, oin: str, task: str) -> bool:
+        """Tell whether this organisation and task is the recipient."""
+        return self.recipient_oin == oin and self.recipient_task == task
+
+
+@dataclass(frozen=True, slots=True)
 class CaseState:
     """A case as it stands. Ended relations stay listed, oldest first; `origin` is the task that opened it."""
 
@@ -166,6 +188,7 @@ class CaseState:
     reporters: tuple[Author, ...] = ()
     closed: bool = False
     conflicts: frozenset[tuple[str, str]] = frozenset()  # (OIN, professional): a person, in any task
+    identities: tuple[Sent, ...] = ()  # newest last
 
 
 def relation_of(

@@ -36,6 +36,12 @@ CREATE TABLE IF NOT EXISTS link (
     root_mac BLOB PRIMARY KEY, ref_mac BLOB NOT NULL, sealed BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS link_by_ref ON link (ref_mac);
+CREATE TABLE IF NOT EXISTS identity_setting (
+    name TEXT PRIMARY KEY, value BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS evaluated (
+    day TEXT PRIMARY KEY, elements INTEGER NOT NULL CHECK (elements > 0)
+) STRICT, WITHOUT ROWID;
 """
 
 K = TypeVar("K", bound="Hashable")

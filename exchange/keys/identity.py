@@ -3,7 +3,8 @@
 With H a hash to the group, k the exchange's key and s_o the share of organisation o:
 root = k·H(BSN), pseudonym of o = s_o·root. The exchange sees blinded elements, pseudonyms and roots only.
 Promises: an organisation can verify that it was answered with its own key; pseudonyms of two organisations
-cannot be joined without this floor's master secret; malformed elements are refused.
+cannot be joined without this floor's master secret; malformed elements are refused, and so, by name and
+without looking anybody up, is a pseudonym of an earlier generation of the key.
 Source: RFC 9497 (VOPRF, ristretto255-SHA512) with key s_o·k; LEDGER design section 6.
 """
 
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from cryptography.hazmat.primitives.hashes import SHA512
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from exchange.errors import KeyUnavailable
+from exchange.errors import KeyUnavailable, PseudonymOutdated
 from exchange.keys import ristretto, voprf
 from exchange.keys.database import LeastRecentlyUsed
 
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
     from exchange.keys.links import LinkStore
 
 MASTER_BYTES: Final = 32
+# Two bits of an element's canonical encoding are always zero (RFC 9496 section 4.3.2: the number is below
+# 2**255 and even); a pseudonym holds the generation of its key there, and the first generation shows nothing.
+GENERATIONS_TOLD_APART: Final = 4
+_LOW_BIT: Final = 0x01
+_HIGH_BIT: Final = 0x80
 CACHED_ORGANISATIONS_MAX: Final = 4_096
 CACHED_PSEUDONYMS_MAX: Final = 65_536
 
@@ -50,12 +56,25 @@ class _Share:
         return "_Share(hidden)"
 
 
-class IdentityKeys:
-    """All identity keys, derived from one master secret of 32 bytes. Safe between threads."""
+def secret_name(generation: int) -> str:
+    """Return under which name the master secret of a generation is kept."""
+    return "identity" if generation == 1 else f"identity-{generation}"
 
-    def __init__(self, master: bytes) -> None:
+
+def tagged(element: bytes, generation: int) -> bytes:
+    """Return an element as a pseudonym of this generation."""
+    tag = (generation - 1) % GENERATIONS_TOLD_APART
+    first, last = element[0] | (tag & _LOW_BIT), element[-1] | (tag >> 1) * _HIGH_BIT
+    return bytes((first,)) + element[1:-1] + bytes((last,))
+
+
+class IdentityKeys:
+    """All identity keys of a generation, derived from one master secret of 32 bytes. Safe between threads."""
+
+    def __init__(self, master: bytes, generation: int = 1) -> None:
         if len(master) != MASTER_BYTES:
             raise KeyUnavailable("the identity master secret has 32 bytes", found_bytes=str(len(master)))
+        self.generation: Final = generation
         self._master: Final = master
         self._root: Final = self._scalar(b"exchange/identity/1/root")
         self._lock: Final = Lock()
@@ -75,17 +94,37 @@ class IdentityKeys:
         return self._share(oin).whole.public
 
     def root(self, oin: str, pseudonym: bytes) -> bytes:
-        """Return the root behind a pseudonym of this organisation. Raises GroupElementInvalid."""
-        return ristretto.multiply(self._share(oin).inverse, ristretto.element(pseudonym))
+        """Return the root behind a pseudonym of this organisation.
+
+        Raises GroupElementInvalid, PseudonymOutdated.
+        """
+        return ristretto.multiply(self._share(oin).inverse, self._untagged(pseudonym))
 
     def pseudonym_for(self, oin: str, root: bytes) -> bytes:
         """Return the organisation's pseudonym of a root. Raises GroupElementInvalid."""
-        return ristretto.multiply(self._share(oin).scalar, ristretto.element(root))
+        element = ristretto.multiply(self._share(oin).scalar, ristretto.element(root))
+        return tagged(element, self.generation)
 
     def translate(self, source_oin: str, target_oin: str, pseudonym: bytes) -> bytes:
         """Return the target's pseudonym of whom the source names by `pseudonym`, without making the root."""
         factor = ristretto.scalar_multiply(self._share(target_oin).scalar, self._share(source_oin).inverse)
-        return ristretto.multiply(factor, ristretto.element(pseudonym))
+        return tagged(ristretto.multiply(factor, self._untagged(pseudonym)), self.generation)
+
+    def step_to(self, other: IdentityKeys) -> bytes:
+        """Return the scalar that takes each root under these keys to the same resident's under others.
+
+        Whoever has it and one generation's roots has the other's: it is used and forgotten.
+        """
+        return ristretto.scalar_multiply(other._root, ristretto.scalar_invert(self._root))
+
+    def _untagged(self, pseudonym: bytes) -> bytes:
+        if len(pseudonym) != ristretto.ELEMENT_BYTES:
+            return ristretto.element(pseudonym)
+        first, last = pseudonym[0] & ~_LOW_BIT, pseudonym[-1] & ~_HIGH_BIT
+        element = ristretto.element(bytes((first,)) + pseudonym[1:-1] + bytes((last,)))
+        if tagged(element, self.generation) != pseudonym:
+            raise PseudonymOutdated("this pseudonym was made with another generation of the identity key")
+        return element
 
     def _share(self, oin: str) -> _Share:
         with self._lock:

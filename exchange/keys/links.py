@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Final
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from exchange.errors import RuleBroken, SealBroken
+from exchange.errors import RuleBroken, SealBroken, SettingsInvalid
 from exchange.keys.database import open_database, refusals, scrub, transaction
 from exchange.keys.datakey import derive
-from exchange.keys.ristretto import ELEMENT_BYTES, element
+from exchange.keys.ristretto import ELEMENT_BYTES, element, multiply
 from exchange.keys.service_secret import obtain_secret
 
 if TYPE_CHECKING:
@@ -65,9 +65,7 @@ class LinkStore:
                 return self._open(mac, found)[1]
             if self._connection.execute("SELECT 1 FROM link WHERE ref_mac = ?", (ref_mac,)).fetchone():
                 raise RuleBroken("this resident ref is linked to another root", rule="one-root-per-ref")
-            nonce = self._entropy(_NONCE_BYTES)
-            sealed = nonce + self._sealing.encrypt(nonce, root + resident_ref.encode(), mac)
-            self._connection.execute("INSERT INTO link VALUES (?, ?, ?)", (mac, ref_mac, sealed))
+            self._insert(root, resident_ref)
         return resident_ref
 
     def root_of(self, resident_ref: str) -> bytes | None:
@@ -93,10 +91,71 @@ class LinkStore:
             scrub(self._connection)
         return gone > 0
 
+    def generation(self) -> int:
+        """Return the generation of the identity key that the links are made with, from 1."""
+        with self._lock, refusals():
+            return self._generation()
+
+    def rekey(self, step: bytes, former_secret: str) -> int:
+        """Take every root to the next generation and destroy the former master secret, in one transaction.
+
+        `step` is a scalar of 32 bytes, `former_secret` the name of that secret. Returns how many links there
+        are. Ended in the middle, however that came, nothing has changed: do it again.
+        """
+        with self._lock:
+            with transaction(self._connection):
+                rows = self._connection.execute("SELECT root_mac, sealed FROM link").fetchall()
+                self._connection.execute("DELETE FROM link")
+                for mac, sealed in rows:
+                    root, resident_ref = self._open(mac, sealed)
+                    self._insert(multiply(step, root), resident_ref)
+                self._connection.execute(
+                    "INSERT OR REPLACE INTO identity_setting VALUES ('generation', ?)",
+                    (str(self._generation() + 1).encode(),),
+                )
+                self._connection.execute("DELETE FROM secret WHERE name = ?", (former_secret,))
+            scrub(self._connection)
+        return len(rows)
+
+    def bind_second_party(self, public_key: bytes) -> None:
+        """Note with whose second half the links are made, empty for nobody's; durable, and for good.
+
+        Raises SettingsInvalid where links were made with another: every root would be another one.
+        """
+        with self._lock, transaction(self._connection):
+            row: tuple[bytes] | None = self._connection.execute(
+                "SELECT value FROM identity_setting WHERE name = 'second-party'"
+            ).fetchone()
+            linked = self._connection.execute("SELECT 1 FROM link LIMIT 1").fetchone() is not None
+            bound = b"" if row is None else row[0]
+            if bound == public_key:
+                return
+            if linked:
+                raise SettingsInvalid(
+                    "residents were linked with another second party, or with none",
+                    name="identity_second_party_key",
+                )
+            self._connection.execute(
+                "INSERT OR REPLACE INTO identity_setting VALUES ('second-party', ?)", (public_key,)
+            )
+
     def close(self) -> None:
         """Close the database."""
         with self._lock:
             self._connection.close()
+
+    def _insert(self, root: bytes, resident_ref: str) -> None:
+        mac, nonce = self._root_mac(root), self._entropy(_NONCE_BYTES)
+        sealed = nonce + self._sealing.encrypt(nonce, root + resident_ref.encode(), mac)
+        self._connection.execute(
+            "INSERT INTO link VALUES (?, ?, ?)", (mac, self._ref_mac(resident_ref), sealed)
+        )
+
+    def _generation(self) -> int:
+        row: tuple[bytes] | None = self._connection.execute(
+            "SELECT value FROM identity_setting WHERE name = 'generation'"
+        ).fetchone()
+        return 1 if row is None else int(row[0])
 
     def _select(self, mac: bytes) -> bytes | None:
         row: tuple[bytes] | None = self._connection.execute(

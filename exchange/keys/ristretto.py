@@ -18,6 +18,7 @@ ELEMENT_BYTES: Final = 32
 SCALAR_BYTES: Final = 32
 IDENTITY: Final = bytes(ELEMENT_BYTES)
 ZERO: Final = bytes(SCALAR_BYTES)
+_ORDER: Final = 2**252 + 27742317777372353535851937790883648493
 
 # rbcl unpacks libsodium into the temporary folder at import and leaves it there, 2.8 MB a process. Once
 # loaded it is mapped, and its name is no longer needed.
@@ -87,6 +88,11 @@ def scalar_invert(scalar: bytes) -> bytes:
     """Return the inverse of a scalar that is not zero; raises ValueError for zero."""
     inverse: bytes = rbcl.crypto_core_ristretto255_scalar_invert(scalar)
     return inverse
+
+
+def is_scalar(encoded: bytes) -> bool:
+    """Tell whether these are 32 canonical bytes of a scalar; for what others send, no secret."""
+    return len(encoded) == SCALAR_BYTES and int.from_bytes(encoded, "little") < _ORDER
 
 
 def scalar_random() -> bytes:

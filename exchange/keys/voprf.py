@@ -8,12 +8,13 @@ section 5.3.1.
 
 from __future__ import annotations
 
+import hmac
 from dataclasses import dataclass
 from enum import IntEnum
 from hashlib import sha512
 from typing import TYPE_CHECKING, Final
 
-from exchange.errors import KeyUnavailable, RequestTooLarge
+from exchange.errors import GroupElementInvalid, KeyUnavailable, RequestTooLarge
 from exchange.keys import ristretto
 
 if TYPE_CHECKING:
@@ -105,9 +106,29 @@ def blind_evaluate_proved(
     return BatchEvaluation(evaluated, proof)
 
 
+def is_proved(public: bytes, blinded: Sequence[bytes], evaluated: Sequence[bytes], proof: bytes) -> bool:
+    """Tell whether all met the secret behind `public`: VerifyProof of section 2.2.2. No input is trusted."""
+    challenge, answer = proof[: ristretto.SCALAR_BYTES], proof[ristretto.SCALAR_BYTES :]
+    if len(proof) != PROOF_BYTES or not (ristretto.is_scalar(challenge) and ristretto.is_scalar(answer)):
+        return False
+    try:
+        for element in (public, *blinded, *evaluated):
+            ristretto.element(element)
+        left, right = _composites(public, blinded, evaluated)
+        commitments = (
+            ristretto.add(ristretto.multiply_base(answer), ristretto.multiply(challenge, public)),
+            ristretto.add(ristretto.multiply(answer, left), ristretto.multiply(challenge, right)),
+        )
+    except GroupElementInvalid:
+        # A scalar of zero or a composite that is the identity: no honest prover gets there.
+        return False
+    transcript = b"".join(b"\x00\x20" + element for element in (public, left, right, *commitments))
+    return hmac.compare_digest(hash_to_scalar(transcript + b"Challenge", _TO_SCALAR), challenge)
+
+
 def _prove(keys: KeyPair, blinded: Sequence[bytes], evaluated: Sequence[bytes], nonce: bytes) -> bytes:
     """Return c || s: the generator and the composite of the blinded elements met the same secret."""
-    composite = _composite(keys.public, blinded, evaluated)
+    composite, _ = _composites(keys.public, blinded, evaluated, both=False)
     transcript = b"".join(
         b"\x00\x20" + element
         for element in (
@@ -123,10 +144,15 @@ def _prove(keys: KeyPair, blinded: Sequence[bytes], evaluated: Sequence[bytes], 
     return challenge + answer
 
 
-def _composite(public: bytes, blinded: Sequence[bytes], evaluated: Sequence[bytes]) -> bytes:
-    """Return M of ComputeCompositesFast: the blinded elements weighted by a hash of the whole batch."""
+def _composites(
+    public: bytes, blinded: Sequence[bytes], evaluated: Sequence[bytes], *, both: bool = True
+) -> tuple[bytes, bytes]:
+    """Return M and Z of ComputeComposites: the elements weighted by a hash of the whole batch.
+
+    Who has the key does not need Z, which is the key times M.
+    """
     seed = sha512(b"\x00\x20" + public + len(_SEED).to_bytes(2, "big") + _SEED).digest()
-    total = ristretto.IDENTITY
+    left = right = ristretto.IDENTITY
     for index, (before, after) in enumerate(zip(blinded, evaluated, strict=True)):
         message = (
             _HASH_BYTES.to_bytes(2, "big")
@@ -136,9 +162,11 @@ def _composite(public: bytes, blinded: Sequence[bytes], evaluated: Sequence[byte
             + (b"\x00\x20" + after)
             + b"Composite"
         )
-        weighted = ristretto.multiply(hash_to_scalar(message, _TO_SCALAR), before)
-        total = ristretto.add(weighted, total)
-    return total
+        weight = hash_to_scalar(message, _TO_SCALAR)
+        left = ristretto.add(ristretto.multiply(weight, before), left)
+        if both:
+            right = ristretto.add(ristretto.multiply(weight, after), right)
+    return left, right
 
 
 _TO_SCALAR: Final = b"HashToScalar-" + context(Mode.VOPRF)

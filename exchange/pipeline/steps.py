@@ -139,10 +139,11 @@ def run_read(
     judged = Judged(subject, facts, owing(verdict, unsealed), fresh_id().hex(), overlay.position)
     telling = tell(walk, judged, unsealed, sight.groups, register)
     refused_whole = unsealed.permitted and not telling.passes
+    # Before the decision is recorded: what may not be recorded beside it (a share is used up) leaves nothing.
+    beside = () if walk.beside is None or not telling.passes else walk.beside(overlay).appends
     _decide(walk, overlay, judged, action=walk.action, refused_whole=refused_whole)
     if not telling.passes:
         return refusal_error(refusal_of(walk, telling.shown, register))
-    beside = () if walk.beside is None else walk.beside(overlay).appends
     if any(events for _, events in beside):
         overlay.append(beside, meta_of(walk, judged))
     return _permitted(walk, overlay.position, sight, judged, telling)

@@ -146,6 +146,8 @@ class ExchangeServer:
         await asyncio.gather(*closing)
         if self._house is not None:
             self._house.pool.shutdown(wait=True)
+        if self._parts.second_party is not None:
+            self._parts.second_party.close()
         self._metrics.close()
 
     def _open_port(self, server: grpc.aio.Server) -> int:

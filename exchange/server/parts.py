@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from exchange.keys.identity import IdentityKeys, IdentityResolver
+    from exchange.keys.voprf import BatchEvaluation
     from exchange.pipeline.hot import HotStates, Loader
     from exchange.pipeline.queue import Pipeline
     from exchange.pipeline.registers import Registers
@@ -45,6 +46,23 @@ class LedgerReads(Protocol):
         ...
 
 
+class SecondParty(Protocol):
+    """Who holds the other half of the identity key."""
+
+    @property
+    def public_key(self) -> bytes:
+        """The key its proofs fit, 32 bytes."""
+        ...
+
+    def evaluate(self, blinded: Sequence[bytes]) -> BatchEvaluation:
+        """Evaluate under its half; proven. Raises SecondPartyUnavailable, SecondPartyRefused."""
+        ...
+
+    def close(self) -> None:
+        """Hang up."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """Made by the composition root. `page_key` is 32 secret bytes that bind page tokens to a request.
@@ -67,6 +85,8 @@ class Parts:
     fresh_uuid: Callable[[], str]
     log_pseudonym: Callable[[str], str]
     page_key: bytes
+    # Where the identity key is split over two parties: who holds the other half.
+    second_party: SecondParty | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,5 +110,6 @@ class ServerConfig:
     calls_per_second: float = 5_000.0  # of one organisation, sustained
     calls_burst: int = 10_000
     evaluations_per_minute: int = 6_000  # blinded elements of one organisation
+    evaluations_per_day: int = 10_000  # the same, counted in events: at this pace all BSNs take 25 years
     streams_per_organisation_max: int = 16
     streams_max: int = 256

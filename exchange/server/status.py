@@ -52,6 +52,9 @@ TABLE: Final[dict[str, Row]] = {
     "GROUP_ELEMENT_INVALID": Row(
         _C.INVALID_ARGUMENT, "De versleutelde aanduiding van de inwoner is niet geldig."
     ),
+    "PSEUDONYM_OUTDATED": Row(
+        _C.INVALID_ARGUMENT, "De aanduiding van de inwoner is verouderd. Laat uw systeem die vernieuwen."
+    ),
     "REQUEST_ID_REUSED": Row(_C.ALREADY_EXISTS, "Dit verzoeknummer is al gebruikt voor iets anders."),
     "VERSION_CONFLICT": Row(
         _C.ABORTED, "Iemand anders was eerder. Bekijk de nieuwste versie en kies opnieuw."
@@ -65,6 +68,8 @@ TABLE: Final[dict[str, Row]] = {
     ),
     "ACCESS_DENIED": Row(_C.PERMISSION_DENIED, "Dit is niet toegestaan."),
     "UNAVAILABLE": Row(_C.UNAVAILABLE, _LATER),
+    "SECOND_PARTY_UNAVAILABLE": Row(_C.UNAVAILABLE, _LATER),
+    "SECOND_PARTY_REFUSED": Row(_C.UNAVAILABLE, _SETTINGS),
     "STORE_UNAVAILABLE": Row(_C.UNAVAILABLE, _LATER),
     "STORE_FULL": Row(_C.UNAVAILABLE, "De opslag van de dienst is vol. Er is niets vastgelegd."),
     "HEAD_MOVED": Row(_C.UNAVAILABLE, _LATER),

@@ -24,9 +24,10 @@ _sym_db = _symbol_database.Default()
 
 from exchange.v1 import common_pb2 as exchange_dot_v1_dot_common__pb2
 from exchange.v1 import options_pb2 as exchange_dot_v1_dot_options__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"exchange/v1/identity_service.proto\x12\x0b\x65xchange.v1\x1a\x18\x65xchange/v1/common.proto\x1a\x19\x65xchange/v1/options.proto\"\x8f\x01\n\x16\x45valuateBlindedRequest\x12\"\n\nrequest_id\x18\x01 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12)\n\x05\x63laim\x18\x02 \x01(\x0b\x32\x12.exchange.v1.ClaimB\x06\x92\xb5\x18\x02\x08\x01\x12&\n\x10\x62linded_elements\x18\x03 \x03(\x0c\x42\x0c\x92\xb5\x18\x08\x08\x01\x10 \x18 (d\"X\n\x17\x45valuateBlindedResponse\x12\x1a\n\x12\x65valuated_elements\x18\x01 \x03(\x0c\x12\r\n\x05proof\x18\x02 \x01(\x0c\x12\x12\n\npublic_key\x18\x03 \x01(\x0c\"\xed\x01\n\x17RegisterResidentRequest\x12\"\n\nrequest_id\x18\x01 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12)\n\x05\x63laim\x18\x02 \x01(\x0b\x32\x12.exchange.v1.ClaimB\x06\x92\xb5\x18\x02\x08\x01\x12,\n\x08resident\x18\x03 \x01(\x0c\x42\x1a\x80\x01\x01\x8a\xb5\x18\t\n\x07\x43ONTACT\x92\xb5\x18\x06\x08\x01\x10 \x18 \x12\x32\n\nbirth_date\x18\x04 \x01(\tB\x1e\x80\x01\x01\x8a\xb5\x18\t\n\x07\x43ONTACT\x92\xb5\x18\n\x08\x01\x18\n\"\x04\x64\x61te\x12!\n\x07\x63\x61pable\x18\x05 \x01(\x08\x42\x10\x80\x01\x01\x8a\xb5\x18\t\n\x07\x43ONTACT\"A\n\x18RegisterResidentResponse\x12%\n\x07receipt\x18\x01 \x01(\x0b\x32\x14.exchange.v1.Receipt2\xda\x01\n\x0fIdentityService\x12\x61\n\x0f\x45valuateBlinded\x12#.exchange.v1.EvaluateBlindedRequest\x1a$.exchange.v1.EvaluateBlindedResponse\"\x03\x90\x02\x02\x12\x64\n\x10RegisterResident\x12$.exchange.v1.RegisterResidentRequest\x1a%.exchange.v1.RegisterResidentResponse\"\x03\x90\x02\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"exchange/v1/identity_service.proto\x12\x0b\x65xchange.v1\x1a\x18\x65xchange/v1/common.proto\x1a\x19\x65xchange/v1/options.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe1\x01\n\x16\x45valuateBlindedRequest\x12\"\n\nrequest_id\x18\x01 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12)\n\x05\x63laim\x18\x02 \x01(\x0b\x32\x12.exchange.v1.ClaimB\x06\x92\xb5\x18\x02\x08\x01\x12&\n\x10\x62linded_elements\x18\x03 \x03(\x0c\x42\x0c\x92\xb5\x18\x08\x08\x01\x10 \x18 (d\x12\x1d\n\x07\x63\x61se_id\x18\x04 \x01(\tB\x0c\x92\xb5\x18\x08\x18$\"\x04uuid\x12\x31\n\x0eno_case_reason\x18\x05 \x01(\x0e\x32\x19.exchange.v1.NoCaseReason\"\xc4\x01\n\x17\x45valuateBlindedResponse\x12\x1a\n\x12\x65valuated_elements\x18\x01 \x03(\x0c\x12\r\n\x05proof\x18\x02 \x01(\x0c\x12\x12\n\npublic_key\x18\x03 \x01(\x0c\x12%\n\x15intermediate_elements\x18\x04 \x03(\x0c\x42\x06\x92\xb5\x18\x02(d\x12\x14\n\x0csecond_proof\x18\x05 \x01(\x0c\x12\x19\n\x11second_public_key\x18\x06 \x01(\x0c\x12\x12\n\ngeneration\x18\x07 \x01(\x05\"\xed\x01\n\x17RegisterResidentRequest\x12\"\n\nrequest_id\x18\x01 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12)\n\x05\x63laim\x18\x02 \x01(\x0b\x32\x12.exchange.v1.ClaimB\x06\x92\xb5\x18\x02\x08\x01\x12,\n\x08resident\x18\x03 \x01(\x0c\x42\x1a\x80\x01\x01\x8a\xb5\x18\t\n\x07\x43ONTACT\x92\xb5\x18\x06\x08\x01\x10 \x18 \x12\x32\n\nbirth_date\x18\x04 \x01(\tB\x1e\x80\x01\x01\x8a\xb5\x18\t\n\x07\x43ONTACT\x92\xb5\x18\n\x08\x01\x18\n\"\x04\x64\x61te\x12!\n\x07\x63\x61pable\x18\x05 \x01(\x08\x42\x10\x80\x01\x01\x8a\xb5\x18\t\n\x07\x43ONTACT\"A\n\x18RegisterResidentResponse\x12%\n\x07receipt\x18\x01 \x01(\x0b\x32\x14.exchange.v1.Receipt\"\xa4\x02\n\x13SendIdentityRequest\x12\"\n\nrequest_id\x18\x01 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12)\n\x05\x63laim\x18\x02 \x01(\x0b\x32\x12.exchange.v1.ClaimB\x06\x92\xb5\x18\x02\x08\x01\x12\x1f\n\x07\x63\x61se_id\x18\x03 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12(\n\x08resident\x18\x04 \x01(\x0c\x42\x16\x80\x01\x01\x8a\xb5\x18\x05\n\x03\x42SN\x92\xb5\x18\x06\x08\x01\x10 \x18 \x12$\n\rrecipient_oin\x18\x05 \x01(\tB\r\x92\xb5\x18\t\x08\x01\x18\x14\"\x03oin\x12\'\n\x0erecipient_task\x18\x06 \x01(\tB\x0f\x92\xb5\x18\x0b\x08\x01\x18(\"\x05token\x12$\n\x08\x65nvelope\x18\x07 \x01(\x0c\x42\x12\x80\x01\x01\x8a\xb5\x18\x05\n\x03\x42SN\x92\xb5\x18\x02\x18\x42\"=\n\x14SendIdentityResponse\x12%\n\x07receipt\x18\x01 \x01(\x0b\x32\x14.exchange.v1.Receipt\"\x82\x01\n\x12GetIdentityRequest\x12)\n\x05\x63laim\x18\x01 \x01(\x0b\x32\x12.exchange.v1.ClaimB\x06\x92\xb5\x18\x02\x08\x01\x12\x1f\n\x07\x63\x61se_id\x18\x02 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12 \n\x06\x66ields\x18\x03 \x03(\tB\x10\x92\xb5\x18\x0c\x08\x01\x18\x64\"\x04path(\x14\"\xa1\x02\n\x13GetIdentityResponse\x12\x1e\n\x08resident\x18\x01 \x01(\x0c\x42\x0c\x80\x01\x01\x8a\xb5\x18\x05\n\x03\x42SN\x12\x1e\n\x08\x65nvelope\x18\x02 \x01(\x0c\x42\x0c\x80\x01\x01\x8a\xb5\x18\x05\n\x03\x42SN\x12 \n\nsender_oin\x18\x03 \x01(\tB\x0c\x80\x01\x01\x8a\xb5\x18\x05\n\x03\x42SN\x12!\n\x0bsender_task\x18\x04 \x01(\tB\x0c\x80\x01\x01\x8a\xb5\x18\x05\n\x03\x42SN\x12\x33\n\x07purpose\x18\x05 \x01(\x0e\x32\x14.exchange.v1.PurposeB\x0c\x80\x01\x01\x8a\xb5\x18\x05\n\x03\x42SN\x12;\n\tsend_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0c\x80\x01\x01\x8a\xb5\x18\x05\n\x03\x42SN\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x07 \x01(\t*\xae\x01\n\x0cNoCaseReason\x12\x1e\n\x1aNO_CASE_REASON_UNSPECIFIED\x10\x00\x12\x1d\n\x19NO_CASE_REASON_NEW_REPORT\x10\x01\x12\x1c\n\x18NO_CASE_REASON_FIND_CASE\x10\x02\x12#\n\x1fNO_CASE_REASON_INCOMING_MESSAGE\x10\x03\x12\x1c\n\x18NO_CASE_REASON_MIGRATION\x10\x04\x32\x8b\x03\n\x0fIdentityService\x12\x61\n\x0f\x45valuateBlinded\x12#.exchange.v1.EvaluateBlindedRequest\x1a$.exchange.v1.EvaluateBlindedResponse\"\x03\x90\x02\x02\x12\x64\n\x10RegisterResident\x12$.exchange.v1.RegisterResidentRequest\x1a%.exchange.v1.RegisterResidentResponse\"\x03\x90\x02\x02\x12X\n\x0cSendIdentity\x12 .exchange.v1.SendIdentityRequest\x1a!.exchange.v1.SendIdentityResponse\"\x03\x90\x02\x02\x12U\n\x0bGetIdentity\x12\x1f.exchange.v1.GetIdentityRequest\x1a .exchange.v1.GetIdentityResponse\"\x03\x90\x02\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,6 +40,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EVALUATEBLINDEDREQUEST'].fields_by_name['claim']._serialized_options = b'\222\265\030\002\010\001'
   _globals['_EVALUATEBLINDEDREQUEST'].fields_by_name['blinded_elements']._loaded_options = None
   _globals['_EVALUATEBLINDEDREQUEST'].fields_by_name['blinded_elements']._serialized_options = b'\222\265\030\010\010\001\020 \030 (d'
+  _globals['_EVALUATEBLINDEDREQUEST'].fields_by_name['case_id']._loaded_options = None
+  _globals['_EVALUATEBLINDEDREQUEST'].fields_by_name['case_id']._serialized_options = b'\222\265\030\010\030$\"\004uuid'
+  _globals['_EVALUATEBLINDEDRESPONSE'].fields_by_name['intermediate_elements']._loaded_options = None
+  _globals['_EVALUATEBLINDEDRESPONSE'].fields_by_name['intermediate_elements']._serialized_options = b'\222\265\030\002(d'
   _globals['_REGISTERRESIDENTREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_REGISTERRESIDENTREQUEST'].fields_by_name['request_id']._serialized_options = b'\222\265\030\n\010\001\030$\"\004uuid'
   _globals['_REGISTERRESIDENTREQUEST'].fields_by_name['claim']._loaded_options = None
@@ -49,18 +54,64 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REGISTERRESIDENTREQUEST'].fields_by_name['birth_date']._serialized_options = b'\200\001\001\212\265\030\t\n\007CONTACT\222\265\030\n\010\001\030\n\"\004date'
   _globals['_REGISTERRESIDENTREQUEST'].fields_by_name['capable']._loaded_options = None
   _globals['_REGISTERRESIDENTREQUEST'].fields_by_name['capable']._serialized_options = b'\200\001\001\212\265\030\t\n\007CONTACT'
+  _globals['_SENDIDENTITYREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_SENDIDENTITYREQUEST'].fields_by_name['request_id']._serialized_options = b'\222\265\030\n\010\001\030$\"\004uuid'
+  _globals['_SENDIDENTITYREQUEST'].fields_by_name['claim']._loaded_options = None
+  _globals['_SENDIDENTITYREQUEST'].fields_by_name['claim']._serialized_options = b'\222\265\030\002\010\001'
+  _globals['_SENDIDENTITYREQUEST'].fields_by_name['case_id']._loaded_options = None
+  _globals['_SENDIDENTITYREQUEST'].fields_by_name['case_id']._serialized_options = b'\222\265\030\n\010\001\030$\"\004uuid'
+  _globals['_SENDIDENTITYREQUEST'].fields_by_name['resident']._loaded_options = None
+  _globals['_SENDIDENTITYREQUEST'].fields_by_name['resident']._serialized_options = b'\200\001\001\212\265\030\005\n\003BSN\222\265\030\006\010\001\020 \030 '
+  _globals['_SENDIDENTITYREQUEST'].fields_by_name['recipient_oin']._loaded_options = None
+  _globals['_SENDIDENTITYREQUEST'].fields_by_name['recipient_oin']._serialized_options = b'\222\265\030\t\010\001\030\024\"\003oin'
+  _globals['_SENDIDENTITYREQUEST'].fields_by_name['recipient_task']._loaded_options = None
+  _globals['_SENDIDENTITYREQUEST'].fields_by_name['recipient_task']._serialized_options = b'\222\265\030\013\010\001\030(\"\005token'
+  _globals['_SENDIDENTITYREQUEST'].fields_by_name['envelope']._loaded_options = None
+  _globals['_SENDIDENTITYREQUEST'].fields_by_name['envelope']._serialized_options = b'\200\001\001\212\265\030\005\n\003BSN\222\265\030\002\030B'
+  _globals['_GETIDENTITYREQUEST'].fields_by_name['claim']._loaded_options = None
+  _globals['_GETIDENTITYREQUEST'].fields_by_name['claim']._serialized_options = b'\222\265\030\002\010\001'
+  _globals['_GETIDENTITYREQUEST'].fields_by_name['case_id']._loaded_options = None
+  _globals['_GETIDENTITYREQUEST'].fields_by_name['case_id']._serialized_options = b'\222\265\030\n\010\001\030$\"\004uuid'
+  _globals['_GETIDENTITYREQUEST'].fields_by_name['fields']._loaded_options = None
+  _globals['_GETIDENTITYREQUEST'].fields_by_name['fields']._serialized_options = b'\222\265\030\014\010\001\030d\"\004path(\024'
+  _globals['_GETIDENTITYRESPONSE'].fields_by_name['resident']._loaded_options = None
+  _globals['_GETIDENTITYRESPONSE'].fields_by_name['resident']._serialized_options = b'\200\001\001\212\265\030\005\n\003BSN'
+  _globals['_GETIDENTITYRESPONSE'].fields_by_name['envelope']._loaded_options = None
+  _globals['_GETIDENTITYRESPONSE'].fields_by_name['envelope']._serialized_options = b'\200\001\001\212\265\030\005\n\003BSN'
+  _globals['_GETIDENTITYRESPONSE'].fields_by_name['sender_oin']._loaded_options = None
+  _globals['_GETIDENTITYRESPONSE'].fields_by_name['sender_oin']._serialized_options = b'\200\001\001\212\265\030\005\n\003BSN'
+  _globals['_GETIDENTITYRESPONSE'].fields_by_name['sender_task']._loaded_options = None
+  _globals['_GETIDENTITYRESPONSE'].fields_by_name['sender_task']._serialized_options = b'\200\001\001\212\265\030\005\n\003BSN'
+  _globals['_GETIDENTITYRESPONSE'].fields_by_name['purpose']._loaded_options = None
+  _globals['_GETIDENTITYRESPONSE'].fields_by_name['purpose']._serialized_options = b'\200\001\001\212\265\030\005\n\003BSN'
+  _globals['_GETIDENTITYRESPONSE'].fields_by_name['send_time']._loaded_options = None
+  _globals['_GETIDENTITYRESPONSE'].fields_by_name['send_time']._serialized_options = b'\200\001\001\212\265\030\005\n\003BSN'
   _globals['_IDENTITYSERVICE'].methods_by_name['EvaluateBlinded']._loaded_options = None
   _globals['_IDENTITYSERVICE'].methods_by_name['EvaluateBlinded']._serialized_options = b'\220\002\002'
   _globals['_IDENTITYSERVICE'].methods_by_name['RegisterResident']._loaded_options = None
   _globals['_IDENTITYSERVICE'].methods_by_name['RegisterResident']._serialized_options = b'\220\002\002'
-  _globals['_EVALUATEBLINDEDREQUEST']._serialized_start=105
-  _globals['_EVALUATEBLINDEDREQUEST']._serialized_end=248
-  _globals['_EVALUATEBLINDEDRESPONSE']._serialized_start=250
-  _globals['_EVALUATEBLINDEDRESPONSE']._serialized_end=338
-  _globals['_REGISTERRESIDENTREQUEST']._serialized_start=341
-  _globals['_REGISTERRESIDENTREQUEST']._serialized_end=578
-  _globals['_REGISTERRESIDENTRESPONSE']._serialized_start=580
-  _globals['_REGISTERRESIDENTRESPONSE']._serialized_end=645
-  _globals['_IDENTITYSERVICE']._serialized_start=648
-  _globals['_IDENTITYSERVICE']._serialized_end=866
+  _globals['_IDENTITYSERVICE'].methods_by_name['SendIdentity']._loaded_options = None
+  _globals['_IDENTITYSERVICE'].methods_by_name['SendIdentity']._serialized_options = b'\220\002\002'
+  _globals['_IDENTITYSERVICE'].methods_by_name['GetIdentity']._loaded_options = None
+  _globals['_IDENTITYSERVICE'].methods_by_name['GetIdentity']._serialized_options = b'\220\002\002'
+  _globals['_NOCASEREASON']._serialized_start=1655
+  _globals['_NOCASEREASON']._serialized_end=1829
+  _globals['_EVALUATEBLINDEDREQUEST']._serialized_start=138
+  _globals['_EVALUATEBLINDEDREQUEST']._serialized_end=363
+  _globals['_EVALUATEBLINDEDRESPONSE']._serialized_start=366
+  _globals['_EVALUATEBLINDEDRESPONSE']._serialized_end=562
+  _globals['_REGISTERRESIDENTREQUEST']._serialized_start=565
+  _globals['_REGISTERRESIDENTREQUEST']._serialized_end=802
+  _globals['_REGISTERRESIDENTRESPONSE']._serialized_start=804
+  _globals['_REGISTERRESIDENTRESPONSE']._serialized_end=869
+  _globals['_SENDIDENTITYREQUEST']._serialized_start=872
+  _globals['_SENDIDENTITYREQUEST']._serialized_end=1164
+  _globals['_SENDIDENTITYRESPONSE']._serialized_start=1166
+  _globals['_SENDIDENTITYRESPONSE']._serialized_end=1227
+  _globals['_GETIDENTITYREQUEST']._serialized_start=1230
+  _globals['_GETIDENTITYREQUEST']._serialized_end=1360
+  _globals['_GETIDENTITYRESPONSE']._serialized_start=1363
+  _globals['_GETIDENTITYRESPONSE']._serialized_end=1652
+  _globals['_IDENTITYSERVICE']._serialized_start=1832
+  _globals['_IDENTITYSERVICE']._serialized_end=2227
 # @@protoc_insertion_point(module_scope)

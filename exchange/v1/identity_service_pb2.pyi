@@ -7,7 +7,9 @@ from collections import abc as _abc
 from exchange.v1 import common_pb2 as _common_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -19,6 +21,38 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _NoCaseReason:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _NoCaseReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_NoCaseReason.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    NO_CASE_REASON_UNSPECIFIED: _NoCaseReason.ValueType  # 0
+    """Refused, where no case is named."""
+    NO_CASE_REASON_NEW_REPORT: _NoCaseReason.ValueType  # 1
+    """Somebody reports for the first time."""
+    NO_CASE_REASON_FIND_CASE: _NoCaseReason.ValueType  # 2
+    """To find out whether the caller works on a case of this resident."""
+    NO_CASE_REASON_INCOMING_MESSAGE: _NoCaseReason.ValueType  # 3
+    """A message of another standard names a BSN."""
+    NO_CASE_REASON_MIGRATION: _NoCaseReason.ValueType  # 4
+    """The caller's own administration is brought over."""
+
+class NoCaseReason(_NoCaseReason, metaclass=_NoCaseReasonEnumTypeWrapper):
+    """Why a BSN is blinded while there is no case to name."""
+
+NO_CASE_REASON_UNSPECIFIED: NoCaseReason.ValueType  # 0
+"""Refused, where no case is named."""
+NO_CASE_REASON_NEW_REPORT: NoCaseReason.ValueType  # 1
+"""Somebody reports for the first time."""
+NO_CASE_REASON_FIND_CASE: NoCaseReason.ValueType  # 2
+"""To find out whether the caller works on a case of this resident."""
+NO_CASE_REASON_INCOMING_MESSAGE: NoCaseReason.ValueType  # 3
+"""A message of another standard names a BSN."""
+NO_CASE_REASON_MIGRATION: NoCaseReason.ValueType  # 4
+"""The caller's own administration is brought over."""
+Global___NoCaseReason: _TypeAlias = NoCaseReason  # noqa: Y015
+
 @_typing.final
 class EvaluateBlindedRequest(_message.Message):
     """Asks for an evaluation."""
@@ -28,8 +62,14 @@ class EvaluateBlindedRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     CLAIM_FIELD_NUMBER: _builtins.int
     BLINDED_ELEMENTS_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    NO_CASE_REASON_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Same id and same content: same answer."""
+    case_id: _builtins.str
+    """The case it is for, on which the caller works; empty where there is none yet."""
+    no_case_reason: Global___NoCaseReason.ValueType
+    """Why there is no case; unspecified where one is named."""
     @_builtins.property
     def claim(self) -> _common_pb2.Claim:
         """On what ground."""
@@ -44,10 +84,12 @@ class EvaluateBlindedRequest(_message.Message):
         request_id: _builtins.str = ...,
         claim: _common_pb2.Claim | None = ...,
         blinded_elements: _abc.Iterable[_builtins.bytes] | None = ...,
+        case_id: _builtins.str = ...,
+        no_case_reason: Global___NoCaseReason.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["blinded_elements", b"blinded_elements", "claim", b"claim", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blinded_elements", b"blinded_elements", "case_id", b"case_id", "claim", b"claim", "no_case_reason", b"no_case_reason", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -62,13 +104,31 @@ class EvaluateBlindedResponse(_message.Message):
     EVALUATED_ELEMENTS_FIELD_NUMBER: _builtins.int
     PROOF_FIELD_NUMBER: _builtins.int
     PUBLIC_KEY_FIELD_NUMBER: _builtins.int
+    INTERMEDIATE_ELEMENTS_FIELD_NUMBER: _builtins.int
+    SECOND_PROOF_FIELD_NUMBER: _builtins.int
+    SECOND_PUBLIC_KEY_FIELD_NUMBER: _builtins.int
+    GENERATION_FIELD_NUMBER: _builtins.int
     proof: _builtins.bytes
     """DLEQ proof over the batch: two scalars, 64 bytes (RFC 9497 section 2.2)."""
     public_key: _builtins.bytes
     """The organisation's public key the proof is for, 32 bytes; pin it at the first use."""
+    second_proof: _builtins.bytes
+    """DLEQ proof of the second party, over the blinded elements and the intermediate ones, 64 bytes."""
+    second_public_key: _builtins.bytes
+    """The second party's public key, 32 bytes; pin it with the other."""
+    generation: _builtins.int
+    """Generation of the identity key, from 1; a pseudonym carries it modulo 4, in two bits that every element leaves at zero:
+    the lower in the lowest bit of the first byte, the higher in the highest bit of the last.
+    """
     @_builtins.property
     def evaluated_elements(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
         """In the order of the request, 32 bytes each."""
+
+    @_builtins.property
+    def intermediate_elements(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """Where the key is split over two parties: what the second party made of the blinded elements, in their order. `proof` is
+        then over these and `evaluated_elements`.
+        """
 
     def __init__(
         self,
@@ -76,10 +136,14 @@ class EvaluateBlindedResponse(_message.Message):
         evaluated_elements: _abc.Iterable[_builtins.bytes] | None = ...,
         proof: _builtins.bytes = ...,
         public_key: _builtins.bytes = ...,
+        intermediate_elements: _abc.Iterable[_builtins.bytes] | None = ...,
+        second_proof: _builtins.bytes = ...,
+        second_public_key: _builtins.bytes = ...,
+        generation: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["evaluated_elements", b"evaluated_elements", "proof", b"proof", "public_key", b"public_key"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["evaluated_elements", b"evaluated_elements", "generation", b"generation", "intermediate_elements", b"intermediate_elements", "proof", b"proof", "public_key", b"public_key", "second_proof", b"second_proof", "second_public_key", b"second_public_key"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -148,3 +212,157 @@ class RegisterResidentResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RegisterResidentResponse: _TypeAlias = RegisterResidentResponse  # noqa: Y015
+
+@_typing.final
+class SendIdentityRequest(_message.Message):
+    """Asks to let a recipient know whom a case is about."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CLAIM_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    RESIDENT_FIELD_NUMBER: _builtins.int
+    RECIPIENT_OIN_FIELD_NUMBER: _builtins.int
+    RECIPIENT_TASK_FIELD_NUMBER: _builtins.int
+    ENVELOPE_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Same id and same content: same answer."""
+    case_id: _builtins.str
+    """The case, on which sender and recipient work."""
+    resident: _builtins.bytes
+    """The sender's own pseudonym of the resident, 32 bytes."""
+    recipient_oin: _builtins.str
+    """The recipient's number: another organisation."""
+    recipient_task: _builtins.str
+    """The recipient's task."""
+    envelope: _builtins.bytes
+    """The identity envelope, 66 bytes, made by the sender's SDK; empty where the BSN does not travel."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        claim: _common_pb2.Claim | None = ...,
+        case_id: _builtins.str = ...,
+        resident: _builtins.bytes = ...,
+        recipient_oin: _builtins.str = ...,
+        recipient_task: _builtins.str = ...,
+        envelope: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "claim", b"claim", "envelope", b"envelope", "recipient_oin", b"recipient_oin", "recipient_task", b"recipient_task", "request_id", b"request_id", "resident", b"resident"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SendIdentityRequest: _TypeAlias = SendIdentityRequest  # noqa: Y015
+
+@_typing.final
+class SendIdentityResponse(_message.Message):
+    """It was sent. What the recipient will read is not in here."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def receipt(self) -> _common_pb2.Receipt:
+        """Proof to keep."""
+
+    def __init__(
+        self,
+        *,
+        receipt: _common_pb2.Receipt | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SendIdentityResponse: _TypeAlias = SendIdentityResponse  # noqa: Y015
+
+@_typing.final
+class GetIdentityRequest(_message.Message):
+    """Asks for what was sent."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLAIM_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    FIELDS_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    """The case."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground."""
+
+    @_builtins.property
+    def fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Wanted leaf paths of the answer, such as "resident"."""
+
+    def __init__(
+        self,
+        *,
+        claim: _common_pb2.Claim | None = ...,
+        case_id: _builtins.str = ...,
+        fields: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "claim", b"claim", "fields", b"fields"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetIdentityRequest: _TypeAlias = GetIdentityRequest  # noqa: Y015
+
+@_typing.final
+class GetIdentityResponse(_message.Message):
+    """The newest of what was sent to the caller's organisation and task; empty where nothing was."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESIDENT_FIELD_NUMBER: _builtins.int
+    ENVELOPE_FIELD_NUMBER: _builtins.int
+    SENDER_OIN_FIELD_NUMBER: _builtins.int
+    SENDER_TASK_FIELD_NUMBER: _builtins.int
+    PURPOSE_FIELD_NUMBER: _builtins.int
+    SEND_TIME_FIELD_NUMBER: _builtins.int
+    DECISION_ID_FIELD_NUMBER: _builtins.int
+    resident: _builtins.bytes
+    """The caller's own pseudonym of the resident, 32 bytes."""
+    envelope: _builtins.bytes
+    """The identity envelope, 66 bytes; to be opened by the recipient's SDK."""
+    sender_oin: _builtins.str
+    """Who sent it."""
+    sender_task: _builtins.str
+    """In which task."""
+    purpose: _common_pb2.Purpose.ValueType
+    """For what it was sent; the envelope opens for this purpose only."""
+    decision_id: _builtins.str
+    """The recorded decision behind this answer."""
+    @_builtins.property
+    def send_time(self) -> _timestamp_pb2.Timestamp:
+        """When."""
+
+    def __init__(
+        self,
+        *,
+        resident: _builtins.bytes = ...,
+        envelope: _builtins.bytes = ...,
+        sender_oin: _builtins.str = ...,
+        sender_task: _builtins.str = ...,
+        purpose: _common_pb2.Purpose.ValueType = ...,
+        send_time: _timestamp_pb2.Timestamp | None = ...,
+        decision_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["send_time", b"send_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision_id", b"decision_id", "envelope", b"envelope", "purpose", b"purpose", "resident", b"resident", "send_time", b"send_time", "sender_oin", b"sender_oin", "sender_task", b"sender_task"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetIdentityResponse: _TypeAlias = GetIdentityResponse  # noqa: Y015

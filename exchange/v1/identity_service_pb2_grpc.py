@@ -26,7 +26,8 @@ if _version_not_supported:
 
 
 class IdentityServiceStub:
-    """Identity without a BSN in the exchange: blinded evaluation (RFC 9497, VOPRF, ristretto255-SHA512) and registration.
+    """Identity without a BSN in the exchange: blinded evaluation (RFC 9497, VOPRF, ristretto255-SHA512), registration, and
+    letting another organisation know whom a case is about, under a pseudonym of its own.
     """
 
     def __init__(self, channel):
@@ -45,15 +46,28 @@ class IdentityServiceStub:
                 request_serializer=exchange_dot_v1_dot_identity__service__pb2.RegisterResidentRequest.SerializeToString,
                 response_deserializer=exchange_dot_v1_dot_identity__service__pb2.RegisterResidentResponse.FromString,
                 _registered_method=True)
+        self.SendIdentity = channel.unary_unary(
+                '/exchange.v1.IdentityService/SendIdentity',
+                request_serializer=exchange_dot_v1_dot_identity__service__pb2.SendIdentityRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_identity__service__pb2.SendIdentityResponse.FromString,
+                _registered_method=True)
+        self.GetIdentity = channel.unary_unary(
+                '/exchange.v1.IdentityService/GetIdentity',
+                request_serializer=exchange_dot_v1_dot_identity__service__pb2.GetIdentityRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_identity__service__pb2.GetIdentityResponse.FromString,
+                _registered_method=True)
 
 
 class IdentityServiceServicer:
-    """Identity without a BSN in the exchange: blinded evaluation (RFC 9497, VOPRF, ristretto255-SHA512) and registration.
+    """Identity without a BSN in the exchange: blinded evaluation (RFC 9497, VOPRF, ristretto255-SHA512), registration, and
+    letting another organisation know whom a case is about, under a pseudonym of its own.
     """
 
     def EvaluateBlinded(self, request, context):
         """Evaluates blinded elements under the calling organisation's key; the exchange learns nothing of what was blinded.
-        Fails with INVALID_ARGUMENT, reason GROUP_ELEMENT_INVALID, for bytes that are not a group element.
+        Every call names its case, or why there is none yet, and counts on the organisation's share of the day: both are recorded.
+        Fails with INVALID_ARGUMENT, reason GROUP_ELEMENT_INVALID, for bytes that are not a group element; with
+        RESOURCE_EXHAUSTED, reason QUOTA_EXCEEDED, over the share.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -61,6 +75,22 @@ class IdentityServiceServicer:
 
     def RegisterResident(self, request, context):
         """Registers a resident under the caller's pseudonym; the same resident registered twice is one resident.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SendIdentity(self, request, context):
+        """Lets a recipient who works on a case know whom it is about: under the recipient's own pseudonym, which the sender never
+        sees, and with the BSN in an envelope that the recipient alone can open, where the law orders one (Wabb 11(1)).
+        Fails with FAILED_PRECONDITION, reason RULE_BROKEN, for a recipient that is not on the case, or for another resident.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetIdentity(self, request, context):
+        """Gives the recipient what was sent to it last: its own pseudonym and the envelope. Judged when it is read, as a BSN is.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -79,6 +109,16 @@ def add_IdentityServiceServicer_to_server(servicer, server):
                     request_deserializer=exchange_dot_v1_dot_identity__service__pb2.RegisterResidentRequest.FromString,
                     response_serializer=exchange_dot_v1_dot_identity__service__pb2.RegisterResidentResponse.SerializeToString,
             ),
+            'SendIdentity': grpc.unary_unary_rpc_method_handler(
+                    servicer.SendIdentity,
+                    request_deserializer=exchange_dot_v1_dot_identity__service__pb2.SendIdentityRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_identity__service__pb2.SendIdentityResponse.SerializeToString,
+            ),
+            'GetIdentity': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetIdentity,
+                    request_deserializer=exchange_dot_v1_dot_identity__service__pb2.GetIdentityRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_identity__service__pb2.GetIdentityResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'exchange.v1.IdentityService', rpc_method_handlers)
@@ -88,7 +128,8 @@ def add_IdentityServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class IdentityService:
-    """Identity without a BSN in the exchange: blinded evaluation (RFC 9497, VOPRF, ristretto255-SHA512) and registration.
+    """Identity without a BSN in the exchange: blinded evaluation (RFC 9497, VOPRF, ristretto255-SHA512), registration, and
+    letting another organisation know whom a case is about, under a pseudonym of its own.
     """
 
     @staticmethod
@@ -135,6 +176,60 @@ class IdentityService:
             '/exchange.v1.IdentityService/RegisterResident',
             exchange_dot_v1_dot_identity__service__pb2.RegisterResidentRequest.SerializeToString,
             exchange_dot_v1_dot_identity__service__pb2.RegisterResidentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SendIdentity(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.IdentityService/SendIdentity',
+            exchange_dot_v1_dot_identity__service__pb2.SendIdentityRequest.SerializeToString,
+            exchange_dot_v1_dot_identity__service__pb2.SendIdentityResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetIdentity(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.IdentityService/GetIdentity',
+            exchange_dot_v1_dot_identity__service__pb2.GetIdentityRequest.SerializeToString,
+            exchange_dot_v1_dot_identity__service__pb2.GetIdentityResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -27,7 +27,9 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class IdentityServiceStub:
-    """Identity without a BSN in the exchange: blinded evaluation (RFC 9497, VOPRF, ristretto255-SHA512) and registration."""
+    """Identity without a BSN in the exchange: blinded evaluation (RFC 9497, VOPRF, ristretto255-SHA512), registration, and
+    letting another organisation know whom a case is about, under a pseudonym of its own.
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -35,25 +37,47 @@ class IdentityServiceStub:
     def __new__(cls, channel: _aio.Channel) -> IdentityServiceAsyncStub: ...
     EvaluateBlinded: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.EvaluateBlindedRequest, _identity_service_pb2.EvaluateBlindedResponse]
     """Evaluates blinded elements under the calling organisation's key; the exchange learns nothing of what was blinded.
-    Fails with INVALID_ARGUMENT, reason GROUP_ELEMENT_INVALID, for bytes that are not a group element.
+    Every call names its case, or why there is none yet, and counts on the organisation's share of the day: both are recorded.
+    Fails with INVALID_ARGUMENT, reason GROUP_ELEMENT_INVALID, for bytes that are not a group element; with
+    RESOURCE_EXHAUSTED, reason QUOTA_EXCEEDED, over the share.
     """
     RegisterResident: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.RegisterResidentRequest, _identity_service_pb2.RegisterResidentResponse]
     """Registers a resident under the caller's pseudonym; the same resident registered twice is one resident."""
+    SendIdentity: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.SendIdentityRequest, _identity_service_pb2.SendIdentityResponse]
+    """Lets a recipient who works on a case know whom it is about: under the recipient's own pseudonym, which the sender never
+    sees, and with the BSN in an envelope that the recipient alone can open, where the law orders one (Wabb 11(1)).
+    Fails with FAILED_PRECONDITION, reason RULE_BROKEN, for a recipient that is not on the case, or for another resident.
+    """
+    GetIdentity: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.GetIdentityRequest, _identity_service_pb2.GetIdentityResponse]
+    """Gives the recipient what was sent to it last: its own pseudonym and the envelope. Judged when it is read, as a BSN is."""
 
 @_typing.type_check_only
 class IdentityServiceAsyncStub(IdentityServiceStub):
-    """Identity without a BSN in the exchange: blinded evaluation (RFC 9497, VOPRF, ristretto255-SHA512) and registration."""
+    """Identity without a BSN in the exchange: blinded evaluation (RFC 9497, VOPRF, ristretto255-SHA512), registration, and
+    letting another organisation know whom a case is about, under a pseudonym of its own.
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     EvaluateBlinded: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.EvaluateBlindedRequest, _identity_service_pb2.EvaluateBlindedResponse]  # type: ignore[assignment]
     """Evaluates blinded elements under the calling organisation's key; the exchange learns nothing of what was blinded.
-    Fails with INVALID_ARGUMENT, reason GROUP_ELEMENT_INVALID, for bytes that are not a group element.
+    Every call names its case, or why there is none yet, and counts on the organisation's share of the day: both are recorded.
+    Fails with INVALID_ARGUMENT, reason GROUP_ELEMENT_INVALID, for bytes that are not a group element; with
+    RESOURCE_EXHAUSTED, reason QUOTA_EXCEEDED, over the share.
     """
     RegisterResident: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.RegisterResidentRequest, _identity_service_pb2.RegisterResidentResponse]  # type: ignore[assignment]
     """Registers a resident under the caller's pseudonym; the same resident registered twice is one resident."""
+    SendIdentity: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.SendIdentityRequest, _identity_service_pb2.SendIdentityResponse]  # type: ignore[assignment]
+    """Lets a recipient who works on a case know whom it is about: under the recipient's own pseudonym, which the sender never
+    sees, and with the BSN in an envelope that the recipient alone can open, where the law orders one (Wabb 11(1)).
+    Fails with FAILED_PRECONDITION, reason RULE_BROKEN, for a recipient that is not on the case, or for another resident.
+    """
+    GetIdentity: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.GetIdentityRequest, _identity_service_pb2.GetIdentityResponse]  # type: ignore[assignment]
+    """Gives the recipient what was sent to it last: its own pseudonym and the envelope. Judged when it is read, as a BSN is."""
 
 class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Identity without a BSN in the exchange: blinded evaluation (RFC 9497, VOPRF, ristretto255-SHA512) and registration."""
+    """Identity without a BSN in the exchange: blinded evaluation (RFC 9497, VOPRF, ristretto255-SHA512), registration, and
+    letting another organisation know whom a case is about, under a pseudonym of its own.
+    """
 
     @_abc_1.abstractmethod
     def EvaluateBlinded(
@@ -62,7 +86,9 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_identity_service_pb2.EvaluateBlindedResponse, _abc.Awaitable[_identity_service_pb2.EvaluateBlindedResponse]]:
         """Evaluates blinded elements under the calling organisation's key; the exchange learns nothing of what was blinded.
-        Fails with INVALID_ARGUMENT, reason GROUP_ELEMENT_INVALID, for bytes that are not a group element.
+        Every call names its case, or why there is none yet, and counts on the organisation's share of the day: both are recorded.
+        Fails with INVALID_ARGUMENT, reason GROUP_ELEMENT_INVALID, for bytes that are not a group element; with
+        RESOURCE_EXHAUSTED, reason QUOTA_EXCEEDED, over the share.
         """
 
     @_abc_1.abstractmethod
@@ -72,5 +98,24 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_identity_service_pb2.RegisterResidentResponse, _abc.Awaitable[_identity_service_pb2.RegisterResidentResponse]]:
         """Registers a resident under the caller's pseudonym; the same resident registered twice is one resident."""
+
+    @_abc_1.abstractmethod
+    def SendIdentity(
+        self,
+        request: _identity_service_pb2.SendIdentityRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_service_pb2.SendIdentityResponse, _abc.Awaitable[_identity_service_pb2.SendIdentityResponse]]:
+        """Lets a recipient who works on a case know whom it is about: under the recipient's own pseudonym, which the sender never
+        sees, and with the BSN in an envelope that the recipient alone can open, where the law orders one (Wabb 11(1)).
+        Fails with FAILED_PRECONDITION, reason RULE_BROKEN, for a recipient that is not on the case, or for another resident.
+        """
+
+    @_abc_1.abstractmethod
+    def GetIdentity(
+        self,
+        request: _identity_service_pb2.GetIdentityRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_service_pb2.GetIdentityResponse, _abc.Awaitable[_identity_service_pb2.GetIdentityResponse]]:
+        """Gives the recipient what was sent to it last: its own pseudonym and the envelope. Judged when it is read, as a BSN is."""
 
 def add_IdentityServiceServicer_to_server(servicer: IdentityServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -334,3 +334,125 @@ class GrantTaskResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GrantTaskResponse: _TypeAlias = GrantTaskResponse  # noqa: Y015
+
+@_typing.final
+class SetEnvelopeKeyRequest(_message.Message):
+    """Asks to set an envelope key."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CLAIM_FIELD_NUMBER: _builtins.int
+    OIN_FIELD_NUMBER: _builtins.int
+    ENVELOPE_KEY_FIELD_NUMBER: _builtins.int
+    KEY_SIGNATURE_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Same id and same content: same answer."""
+    oin: _builtins.str
+    """Twenty digits."""
+    envelope_key: _builtins.bytes
+    """Raw X25519 public key, 32 bytes."""
+    key_signature: _builtins.bytes
+    """Ed25519 signature over "exchange-envelope-key-v1", a zero byte, the OIN and the key, 64 bytes; by the signing key of a
+    certificate of that organisation that is not revoked.
+    """
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        claim: _common_pb2.Claim | None = ...,
+        oin: _builtins.str = ...,
+        envelope_key: _builtins.bytes = ...,
+        key_signature: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "envelope_key", b"envelope_key", "key_signature", b"key_signature", "oin", b"oin", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetEnvelopeKeyRequest: _TypeAlias = SetEnvelopeKeyRequest  # noqa: Y015
+
+@_typing.final
+class SetEnvelopeKeyResponse(_message.Message):
+    """The key is set."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    version: _builtins.int
+    """Version of the organisation after this command."""
+    @_builtins.property
+    def receipt(self) -> _common_pb2.Receipt:
+        """Proof to keep."""
+
+    def __init__(
+        self,
+        *,
+        receipt: _common_pb2.Receipt | None = ...,
+        version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetEnvelopeKeyResponse: _TypeAlias = SetEnvelopeKeyResponse  # noqa: Y015
+
+@_typing.final
+class GetEnvelopeKeyRequest(_message.Message):
+    """Asks for an envelope key."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OIN_FIELD_NUMBER: _builtins.int
+    oin: _builtins.str
+    """Twenty digits."""
+    def __init__(
+        self,
+        *,
+        oin: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["oin", b"oin"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetEnvelopeKeyRequest: _TypeAlias = GetEnvelopeKeyRequest  # noqa: Y015
+
+@_typing.final
+class GetEnvelopeKeyResponse(_message.Message):
+    """The key, with what shows that it is the organisation's own."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENVELOPE_KEY_FIELD_NUMBER: _builtins.int
+    KEY_SIGNATURE_FIELD_NUMBER: _builtins.int
+    SIGNING_KEY_FIELD_NUMBER: _builtins.int
+    envelope_key: _builtins.bytes
+    """Raw X25519 public key, 32 bytes."""
+    key_signature: _builtins.bytes
+    """Ed25519 signature by that organisation, 64 bytes."""
+    signing_key: _builtins.bytes
+    """The signing key it was made with, 32 bytes; compare it with the one that came from the organisation itself."""
+    def __init__(
+        self,
+        *,
+        envelope_key: _builtins.bytes = ...,
+        key_signature: _builtins.bytes = ...,
+        signing_key: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["envelope_key", b"envelope_key", "key_signature", b"key_signature", "signing_key", b"signing_key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetEnvelopeKeyResponse: _TypeAlias = GetEnvelopeKeyResponse  # noqa: Y015

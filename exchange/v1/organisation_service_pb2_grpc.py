@@ -55,6 +55,16 @@ class OrganisationServiceStub:
                 request_serializer=exchange_dot_v1_dot_organisation__service__pb2.GrantTaskRequest.SerializeToString,
                 response_deserializer=exchange_dot_v1_dot_organisation__service__pb2.GrantTaskResponse.FromString,
                 _registered_method=True)
+        self.SetEnvelopeKey = channel.unary_unary(
+                '/exchange.v1.OrganisationService/SetEnvelopeKey',
+                request_serializer=exchange_dot_v1_dot_organisation__service__pb2.SetEnvelopeKeyRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_organisation__service__pb2.SetEnvelopeKeyResponse.FromString,
+                _registered_method=True)
+        self.GetEnvelopeKey = channel.unary_unary(
+                '/exchange.v1.OrganisationService/GetEnvelopeKey',
+                request_serializer=exchange_dot_v1_dot_organisation__service__pb2.GetEnvelopeKeyRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_organisation__service__pb2.GetEnvelopeKeyResponse.FromString,
+                _registered_method=True)
 
 
 class OrganisationServiceServicer:
@@ -92,6 +102,22 @@ class OrganisationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetEnvelopeKey(self, request, context):
+        """Sets the key to which identity envelopes for an organisation are sealed, or renews it. The organisation signs the key
+        itself, so that whoever registers it cannot put his own in its place. For the operator, and for the organisation itself.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetEnvelopeKey(self, request, context):
+        """Gives the key to seal identity envelopes to, with the organisation's own signature. Public: it says nothing about a
+        resident. Fails with FAILED_PRECONDITION, reason RULE_BROKEN, where none was set.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_OrganisationServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -114,6 +140,16 @@ def add_OrganisationServiceServicer_to_server(servicer, server):
                     servicer.GrantTask,
                     request_deserializer=exchange_dot_v1_dot_organisation__service__pb2.GrantTaskRequest.FromString,
                     response_serializer=exchange_dot_v1_dot_organisation__service__pb2.GrantTaskResponse.SerializeToString,
+            ),
+            'SetEnvelopeKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetEnvelopeKey,
+                    request_deserializer=exchange_dot_v1_dot_organisation__service__pb2.SetEnvelopeKeyRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_organisation__service__pb2.SetEnvelopeKeyResponse.SerializeToString,
+            ),
+            'GetEnvelopeKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetEnvelopeKey,
+                    request_deserializer=exchange_dot_v1_dot_organisation__service__pb2.GetEnvelopeKeyRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_organisation__service__pb2.GetEnvelopeKeyResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -225,6 +261,60 @@ class OrganisationService:
             '/exchange.v1.OrganisationService/GrantTask',
             exchange_dot_v1_dot_organisation__service__pb2.GrantTaskRequest.SerializeToString,
             exchange_dot_v1_dot_organisation__service__pb2.GrantTaskResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetEnvelopeKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.OrganisationService/SetEnvelopeKey',
+            exchange_dot_v1_dot_organisation__service__pb2.SetEnvelopeKeyRequest.SerializeToString,
+            exchange_dot_v1_dot_organisation__service__pb2.SetEnvelopeKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetEnvelopeKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.OrganisationService/GetEnvelopeKey',
+            exchange_dot_v1_dot_organisation__service__pb2.GetEnvelopeKeyRequest.SerializeToString,
+            exchange_dot_v1_dot_organisation__service__pb2.GetEnvelopeKeyResponse.FromString,
             options,
             channel_credentials,
             insecure,

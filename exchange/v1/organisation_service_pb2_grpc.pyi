@@ -46,6 +46,14 @@ class OrganisationServiceStub:
     Fails with FAILED_PRECONDITION, reason RULE_BROKEN, rule MANDATE_NEEDED, where another than the operator is to
     act for the operator's college without a mandate.
     """
+    SetEnvelopeKey: _grpc.UnaryUnaryMultiCallable[_organisation_service_pb2.SetEnvelopeKeyRequest, _organisation_service_pb2.SetEnvelopeKeyResponse]
+    """Sets the key to which identity envelopes for an organisation are sealed, or renews it. The organisation signs the key
+    itself, so that whoever registers it cannot put his own in its place. For the operator, and for the organisation itself.
+    """
+    GetEnvelopeKey: _grpc.UnaryUnaryMultiCallable[_organisation_service_pb2.GetEnvelopeKeyRequest, _organisation_service_pb2.GetEnvelopeKeyResponse]
+    """Gives the key to seal identity envelopes to, with the organisation's own signature. Public: it says nothing about a
+    resident. Fails with FAILED_PRECONDITION, reason RULE_BROKEN, where none was set.
+    """
 
 @_typing.type_check_only
 class OrganisationServiceAsyncStub(OrganisationServiceStub):
@@ -64,6 +72,14 @@ class OrganisationServiceAsyncStub(OrganisationServiceStub):
     """Grants an organisation a task, such as "college:PW": from then on a recipient of its own.
     Fails with FAILED_PRECONDITION, reason RULE_BROKEN, rule MANDATE_NEEDED, where another than the operator is to
     act for the operator's college without a mandate.
+    """
+    SetEnvelopeKey: _aio.UnaryUnaryMultiCallable[_organisation_service_pb2.SetEnvelopeKeyRequest, _organisation_service_pb2.SetEnvelopeKeyResponse]  # type: ignore[assignment]
+    """Sets the key to which identity envelopes for an organisation are sealed, or renews it. The organisation signs the key
+    itself, so that whoever registers it cannot put his own in its place. For the operator, and for the organisation itself.
+    """
+    GetEnvelopeKey: _aio.UnaryUnaryMultiCallable[_organisation_service_pb2.GetEnvelopeKeyRequest, _organisation_service_pb2.GetEnvelopeKeyResponse]  # type: ignore[assignment]
+    """Gives the key to seal identity envelopes to, with the organisation's own signature. Public: it says nothing about a
+    resident. Fails with FAILED_PRECONDITION, reason RULE_BROKEN, where none was set.
     """
 
 class OrganisationServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -104,6 +120,26 @@ class OrganisationServiceServicer(metaclass=_abc_1.ABCMeta):
         """Grants an organisation a task, such as "college:PW": from then on a recipient of its own.
         Fails with FAILED_PRECONDITION, reason RULE_BROKEN, rule MANDATE_NEEDED, where another than the operator is to
         act for the operator's college without a mandate.
+        """
+
+    @_abc_1.abstractmethod
+    def SetEnvelopeKey(
+        self,
+        request: _organisation_service_pb2.SetEnvelopeKeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_organisation_service_pb2.SetEnvelopeKeyResponse, _abc.Awaitable[_organisation_service_pb2.SetEnvelopeKeyResponse]]:
+        """Sets the key to which identity envelopes for an organisation are sealed, or renews it. The organisation signs the key
+        itself, so that whoever registers it cannot put his own in its place. For the operator, and for the organisation itself.
+        """
+
+    @_abc_1.abstractmethod
+    def GetEnvelopeKey(
+        self,
+        request: _organisation_service_pb2.GetEnvelopeKeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_organisation_service_pb2.GetEnvelopeKeyResponse, _abc.Awaitable[_organisation_service_pb2.GetEnvelopeKeyResponse]]:
+        """Gives the key to seal identity envelopes to, with the organisation's own signature. Public: it says nothing about a
+        resident. Fails with FAILED_PRECONDITION, reason RULE_BROKEN, where none was set.
         """
 
 def add_OrganisationServiceServicer_to_server(servicer: OrganisationServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -20,7 +20,7 @@ from exchange.domain.organisation import JoinOrganisation
 from exchange.errors import ExchangeError, KeyUnavailable, SettingsInvalid
 from exchange.gate.register import Register
 from exchange.keys.authority import DevelopmentAuthority
-from exchange.keys.identity import IdentityKeys, IdentityResolver
+from exchange.keys.identity import IdentityKeys, IdentityResolver, secret_name
 from exchange.keys.kek import FileKek
 from exchange.keys.keystore import KeyStore
 from exchange.keys.links import LinkStore
@@ -150,7 +150,8 @@ def _open_parts(settings: Settings, now: Callable[[], datetime], opened: ExitSta
     kek = _open_kek(settings)
     keys = opened.enter_context(closing(KeyStore(key_file(settings), kek)))
     links = opened.enter_context(closing(LinkStore(key_file(settings), kek)))
-    identity = IdentityKeys(keys.service_secret("identity"))
+    generation = links.generation()
+    identity = IdentityKeys(keys.service_secret(secret_name(generation)), generation)
     recorder = opened.enter_context(closing(SQLiteRecorder(event_file(settings))))
     reader = opened.enter_context(closing(SQLiteReader(event_file(settings))))
     codec, hot = Codec(keys), HotStates(settings.hot_mib * 1024 * 1024)

@@ -32,6 +32,7 @@ from exchange.wiring.core import (
 )
 from exchange.wiring.following import Following
 from exchange.wiring.holding import held, private_files
+from exchange.wiring.parties import second_party_of
 from exchange.wiring.register import keep_register
 
 if TYPE_CHECKING:
@@ -109,7 +110,8 @@ async def run_core(
     publisher = publisher_of(core, report)
     pipeline = pipeline_of(core)
     following = Following(core, report)
-    server = ExchangeServer(_parts(core, publisher, pipeline, following), _config(settings, material), log)
+    parts = _parts(core, publisher, pipeline, following)
+    server = ExchangeServer(parts, _config(settings, material), log)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -174,6 +176,7 @@ def _parts(core: Core, publisher: Publisher, pipeline: Pipeline, following: Foll
         fresh_uuid=fresh_uuid,
         log_pseudonym=core.log_pseudonym,
         page_key=core.page_key,
+        second_party=second_party_of(core.settings, core.links),
     )
 
 
@@ -188,6 +191,7 @@ def _config(settings: Settings, material: Material) -> ServerConfig:
         server_key=material.server_key,
         client_authorities=material.client_authorities,
         development=settings.mode == "development",
+        evaluations_per_day=settings.evaluations_per_day,
     )
 
 

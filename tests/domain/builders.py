@@ -21,7 +21,8 @@ from exchange.domain.consent import (
     WithdrawConsent,
 )
 from exchange.domain.mandate import Mandate, as_fields
-from exchange.domain.organisation import JoinOrganisation, OrganisationJoined
+from exchange.domain.organisation import JoinOrganisation
+from exchange.domain.organisation_events import OrganisationJoined
 from exchange.domain.plan import (
     AgreeToPlan,
     AssessLens,
@@ -107,8 +108,6 @@ def fold(aggregate: Aggregate, *events: Event) -> Any:  # noqa: ANN401 -- each a
         state = aggregate.evolve(state, event)
     return state
 
-
-# --- organisation -----------------------------------------------------------------------------------
 
 MANDATE = Mandate("gmb-2026-41233", date(2026, 1, 1), "Toegang tot hulp, namens het college.")
 MANDATED, UNMANDATED = as_fields(MANDATE), as_fields(None)

@@ -25,9 +25,8 @@ from exchange.domain.organisation import (
     GrantTask,
     LeaveOrganisation,
     RevokeCertificate,
-    TaskEnded,
-    TaskGranted,
 )
+from exchange.domain.organisation_events import TaskEnded, TaskGranted
 from exchange.domain.plan import PLAN, PlanState, lenses_missing
 from exchange.domain.values import COLLEGE_PREFIX, Author
 from exchange.errors import RequestInvalid, RuleBroken

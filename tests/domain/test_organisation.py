@@ -14,14 +14,18 @@ from exchange.domain.organisation import (
     ORGANISATION,
     TASKS_MAX,
     AddCertificate,
-    CertificateAdded,
-    CertificateRevoked,
     EndTask,
     GrantTask,
     JoinOrganisation,
     LeaveOrganisation,
-    OrganisationLeft,
     RevokeCertificate,
+    SetEnvelopeKey,
+)
+from exchange.domain.organisation_events import (
+    CertificateAdded,
+    CertificateRevoked,
+    EnvelopeKeySet,
+    OrganisationLeft,
     TaskEnded,
     TaskGranted,
 )
@@ -314,3 +318,35 @@ def test_a_mandate_for_nothing_is_refused() -> None:
     given(ORGANISATION).when(replace(JOIN, tasks=("svb",))).invalid("mandate")
     given(ORGANISATION, OPERATOR_JOINED).when(replace(GRANT, mandate=MANDATE)).invalid("mandate")
     given(ORGANISATION, PROVIDER_JOINED).when(replace(GRANT, task="svb", mandate=MANDATE)).invalid("mandate")
+
+
+# --- envelope key -----------------------------------------------------------------------------------
+
+SET_KEY = SetEnvelopeKey(now=NOON, envelope_key=OTHER_HASH, key_signature="ef" * 64, signing_key=HASH)
+KEY_SET = EnvelopeKeySet(oin=MUNICIPALITY, envelope_key=OTHER_HASH, key_signature="ef" * 64, signing_key=HASH)
+
+
+def test_an_envelope_key_is_set_renewed_and_the_same_again_changes_nothing() -> None:
+    given(ORGANISATION, ORGANISATION_JOINED).when(SET_KEY).then(KEY_SET)
+    given(ORGANISATION, ORGANISATION_JOINED, KEY_SET).when(SET_KEY).then()
+    renewed = replace(SET_KEY, envelope_key="12" * 32)
+    given(ORGANISATION, ORGANISATION_JOINED, KEY_SET).when(renewed).then(
+        replace(KEY_SET, envelope_key="12" * 32)
+    )
+
+
+def test_an_envelope_key_is_signed_by_a_key_that_works() -> None:
+    given(ORGANISATION, ORGANISATION_JOINED).when(replace(SET_KEY, signing_key="")).refused("NOT_SIGNED")
+    given(ORGANISATION, ORGANISATION_JOINED).when(replace(SET_KEY, signing_key=OTHER_HASH)).refused(
+        "NOT_SIGNED"
+    )
+    given(ORGANISATION, ORGANISATION_JOINED, ADDED, REVOKED).when(SET_KEY).refused("NOT_SIGNED")
+    given(ORGANISATION).when(SET_KEY).refused("NOT_JOINED")
+    given(ORGANISATION, ORGANISATION_JOINED, LEFT).when(SET_KEY).refused("HAS_LEFT")
+
+
+def test_a_misshapen_envelope_key_is_refused() -> None:
+    given(ORGANISATION, ORGANISATION_JOINED).when(replace(SET_KEY, envelope_key="cd")).invalid("envelope_key")
+    given(ORGANISATION, ORGANISATION_JOINED).when(replace(SET_KEY, key_signature="ef")).invalid(
+        "key_signature"
+    )

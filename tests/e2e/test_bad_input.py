@@ -86,14 +86,17 @@ def test_a_bsn_in_a_text_is_refused_and_never_repeated(service: Service) -> None
 def test_bytes_that_are_no_group_element_are_refused(service: Service, element: bytes) -> None:
     before = service.position()
     request = identity_service_pb2.EvaluateBlindedRequest(
-        request_id=str(uuid4()), claim=INVESTIGATE, blinded_elements=[element]
+        request_id=str(uuid4()),
+        claim=INVESTIGATE,
+        blinded_elements=[element],
+        no_case_reason=identity_service_pb2.NO_CASE_REASON_FIND_CASE,
     )
     told = refused(service, EVALUATE, request)
     assert (told.code, told.info.reason) == (CODE.INVALID_ARGUMENT, "GROUP_ELEMENT_INVALID")
     assert told.info.metadata["remedy"]
     assert told.dutch.locale == "nl-NL"
-    # That it was asked is on record; nothing else is.
-    assert service.topics_after(before) in ([], [DECIDED])
+    # That it was asked, and counted, is on record; nothing else is.
+    assert service.topics_after(before) in ([], [DECIDED, "evaluation.counted.v1"])
 
 
 def test_a_pseudonym_that_is_no_group_element_opens_no_case(service: Service) -> None:

@@ -183,6 +183,10 @@ def test_the_vectors_of_the_standard(suites: dict[int, dict[str, Any]], mode: vo
             answer = voprf.blind_evaluate_proved(keys, blinded, bytes.fromhex(vector["Proof"]["r"]))
             assert list(answer.elements) == expected
             assert answer.proof.hex() == vector["Proof"]["proof"]
+            assert voprf.is_proved(keys.public, blinded, expected, answer.proof)
+            assert not voprf.is_proved(keys.public, blinded, expected, answer.proof[32:] + answer.proof[:32])
+            assert not voprf.is_proved(expected[0], blinded, expected, answer.proof)
+            assert not voprf.is_proved(keys.public, expected, blinded, answer.proof)
 
 
 @pytest.mark.parametrize("mode", voprf.Mode)

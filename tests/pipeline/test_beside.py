@@ -11,7 +11,7 @@ import pytest
 
 from exchange.domain.consent import RefuseConsent, RequestConsent
 from exchange.domain.disclosure import ObligationExecuted
-from exchange.errors import AccessDenied, StoreUnavailable
+from exchange.errors import AccessDenied, QuotaExceeded, StoreUnavailable
 from exchange.pipeline.walk import ReadOutcome, Steps
 from tests.pipeline.faults import faulty_recorder
 from tests.pipeline.shard import NOW, Shard
@@ -47,6 +47,19 @@ def test_what_is_told_is_recorded_in_the_commit_of_the_question(shard: Shard) ->
     outcome = shard.done(telling(shard, ref, plan_id))
     assert shard.topics(head) == [DECIDED, EXECUTED]
     assert outcome.position == shard.head
+    shard.verified()
+
+
+def test_what_may_not_be_recorded_beside_a_permit_leaves_no_permit(shard: Shard) -> None:
+    _, _, plan_id = shard.plan()
+    head = shard.head
+
+    def over(_view: View) -> Steps:
+        raise QuotaExceeded("over", retry_after_ms=1_000, limit="evaluations_per_day")
+
+    (refused,) = shard.run(shard.question(plan_id, beside=over))
+    assert isinstance(refused, QuotaExceeded)
+    assert shard.head == head
     shard.verified()
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from exchange.domain import stream_of
 from exchange.domain.mandate import Mandate, as_fields
-from exchange.domain.organisation import TaskGranted
+from exchange.domain.organisation_events import TaskGranted
 from exchange.errors import AccessDenied, CallerUnknown
 from exchange.pipeline.walk import Steps
 from tests.pipeline.shard import MANDATE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha512
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -168,26 +169,30 @@ def test_one_wrong_answer_in_a_batch_spoils_its_proof(size: int, altered: int) -
         verify_proof(keys.public, pairs, answer.proof)
 
 
-def test_the_vectors_of_the_standard(standards_dir: Path) -> None:
+@pytest.mark.parametrize(("mode", "count"), [(0, 2), (1, 3)], ids=["OPRF", "VOPRF"])
+def test_the_vectors_of_the_standard(standards_dir: Path, mode: int, count: int) -> None:
     path = standards_dir / "vectors" / "rfc9497-allVectors.json"
     if not path.exists():
         pytest.skip("the vectors of RFC 9497 are not in this copy of the standards")
     (suite,) = (
         suite
         for suite in json.loads(path.read_text())
-        if suite["identifier"] == "ristretto255-SHA512" and suite["mode"] == 1
+        if suite["identifier"] == "ristretto255-SHA512" and suite["mode"] == mode
     )
-    assert len(suite["vectors"]) == 3
+    assert len(suite["vectors"]) == count
+    context = b"OPRFV1-" + bytes((mode,)) + b"-ristretto255-SHA512"
     for vector in suite["vectors"]:
         columns = [
             [bytes.fromhex(part) for part in vector[name].split(",")]
-            for name in ("Input", "Blind", "BlindedElement", "EvaluationElement")
+            for name in ("Input", "Blind", "BlindedElement", "EvaluationElement", "Output")
         ]
-        for message, scalar, expected, evaluated in zip(*columns, strict=True):
-            blinded, state = blind_with(message, scalar)
+        for message, scalar, expected, evaluated, output in zip(*columns, strict=True):
+            blinded, state = blind_with(message, scalar, context)
             assert blinded == expected
-            # What is unblinded and blinded again is what the server sent.
-            again = rbcl.crypto_scalarmult_ristretto255(scalar, remove_blinding(state, evaluated))
-            assert again == evaluated
-        proof = bytes.fromhex(vector["Proof"]["proof"])
-        verify_proof(bytes.fromhex(suite["pkSm"]), zip(columns[2], columns[3], strict=True), proof)
+            unblinded = remove_blinding(state, evaluated)
+            # The output of the standard is a hash of what is unblinded: it is the right element.
+            hashed = len(message).to_bytes(2, "big") + message + b"\x00\x20" + unblinded + b"Finalize"
+            assert sha512(hashed).digest() == output
+        if mode == 1:
+            proof = bytes.fromhex(vector["Proof"]["proof"])
+            verify_proof(bytes.fromhex(suite["pkSm"]), zip(columns[2], columns[3], strict=True), proof)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,11 +14,13 @@ from adapters.sdk.calls import claim
 from adapters.sdk.errors import PseudonymRefused
 from adapters.sdk.residents import Pseudonyms
 from exchange.keys.identity import IdentityKeys
+from exchange.keys.voprf import KeyPair, Mode, blind_evaluate_proved, derive_key_pair
 from exchange.v1.common_pb2 import PURPOSE_WMO_ONDERZOEK
 from exchange.v1.identity_service_pb2 import EvaluateBlindedResponse
 from tests.sdk.conftest import OIN, QUICK
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from adapters.sdk.client import ExchangeClient
@@ -230,3 +233,97 @@ def test_an_answer_that_is_not_proven_is_refused_and_pins_nothing(
         pseudonyms.of(client.identity, CLAIM, BSNS[:2])
     assert not pin.exists()
     assert not pseudonyms._cache
+
+
+# --- the key over two parties -----------------------------------------------------------------------------
+
+
+def of_two(request: EvaluateBlindedRequest, *, second: KeyPair | None = None) -> EvaluateBlindedResponse:
+    half = blind_evaluate_proved(second or SECOND, list(request.blinded_elements))
+    answer = KEYS.evaluate_batch(OIN, half.elements)
+    return EvaluateBlindedResponse(
+        evaluated_elements=answer.elements,
+        proof=answer.proof,
+        public_key=KEYS.public_key(OIN),
+        intermediate_elements=half.elements,
+        second_proof=half.proof,
+        second_public_key=(second or SECOND).public,
+    )
+
+
+SECOND = derive_key_pair(bytes(32), b"second", Mode.VOPRF)
+OTHER = derive_key_pair(bytes(32), b"other", Mode.VOPRF)
+
+
+def test_both_keys_are_pinned_and_both_must_stay(
+    exchange: FakeExchange, client: ExchangeClient, pin: Path
+) -> None:
+    exchange.on("EvaluateBlinded", lambda request, _context: of_two(request))
+    (first,) = Pseudonyms(pin).of(client.identity, CLAIM, [BSNS[0]])
+    assert pin.read_text().split() == [KEYS.public_key(OIN).hex(), SECOND.public.hex()]
+    assert Pseudonyms(pin).of(client.identity, CLAIM, [BSNS[0]]) == [first]
+    # The second party is gone, or another: every pseudonym would change, and one party could try them all.
+    for changed in (evaluated, lambda request: of_two(request, second=OTHER)):
+        exchange.on("EvaluateBlinded", partial(_answering, changed))
+        with pytest.raises(PseudonymRefused, match="another public key"):
+            Pseudonyms(pin).of(client.identity, CLAIM, [BSNS[0]])
+
+
+def _answering(
+    made: Callable[[EvaluateBlindedRequest], EvaluateBlindedResponse],
+    request: EvaluateBlindedRequest,
+    _context: object,
+) -> EvaluateBlindedResponse:
+    return made(request)
+
+
+def _second_not_proven(answer: EvaluateBlindedResponse) -> None:
+    answer.second_proof = bytes(64)
+
+
+def _second_proof_of_the_first(answer: EvaluateBlindedResponse) -> None:
+    answer.second_proof = answer.proof
+
+
+def _other_intermediate(answer: EvaluateBlindedResponse) -> None:
+    answer.intermediate_elements[0] = rbcl.crypto_core_ristretto255_random()
+
+
+def _intermediate_missing(answer: EvaluateBlindedResponse) -> None:
+    del answer.intermediate_elements[1:]
+
+
+def _second_neutral(answer: EvaluateBlindedResponse) -> None:
+    answer.second_public_key = bytes(32)
+
+
+def _as_if_alone(answer: EvaluateBlindedResponse) -> None:
+    answer.ClearField("second_public_key")
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        _second_not_proven,
+        _second_proof_of_the_first,
+        _other_intermediate,
+        _intermediate_missing,
+        _second_neutral,
+        _as_if_alone,
+    ],
+)
+def test_what_one_of_two_does_not_prove_is_refused_and_pins_nothing(
+    exchange: FakeExchange,
+    client: ExchangeClient,
+    pin: Path,
+    lie: Callable[[EvaluateBlindedResponse], None],
+) -> None:
+    def lying(request: EvaluateBlindedRequest, _context: object) -> EvaluateBlindedResponse:
+        answer = of_two(request)
+        lie(answer)
+        return answer
+
+    exchange.on("EvaluateBlinded", lying)
+    with pytest.raises(PseudonymRefused):
+        Pseudonyms(pin).of(client.identity, CLAIM, BSNS[:3])
+    assert not pin.exists()

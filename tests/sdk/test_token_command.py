@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -12,8 +13,10 @@ import typer
 from typer.testing import CliRunner
 
 from adapters.sdk.credentials import Credentials
+from adapters.sdk.envelope_command import envelope_key
 from adapters.sdk.token_command import token
 from exchange.keys.authority import DevelopmentAuthority
+from exchange.keys.envelope_key import is_signed_by
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -86,3 +89,21 @@ def test_an_expired_certificate_gets_no_token(app: typer.Typer, tmp_path: Path) 
     assert done.exit_code == 2
     assert done.stdout == ""
     assert "expired" in done.stderr
+
+
+def test_an_envelope_key_is_made_signed_and_printed_without_its_secret(folder: Path, tmp_path: Path) -> None:
+    app = typer.Typer()
+    app.command("envelope-key")(envelope_key)
+    words = ["--credentials", str(folder), "--keys", str(tmp_path / "keys")]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0
+    told = json.loads(done.stdout)
+    public, signature, signer = (
+        bytes.fromhex(told[name]) for name in ("envelope_key", "key_signature", "signing_key")
+    )
+    assert told["oin"] == OIN
+    assert is_signed_by(signer, signature, OIN, public)
+    (file,) = (tmp_path / "keys").iterdir()
+    assert file.read_bytes().hex() not in done.stdout
+    assert json.loads(CliRunner().invoke(app, words).stdout)["envelope_key"] != told["envelope_key"]
+    assert len(list((tmp_path / "keys").iterdir())) == 2

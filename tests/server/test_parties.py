@@ -11,6 +11,7 @@ from adapters.sdk.calls import claim
 from adapters.sdk.tokens import Person
 from exchange.v1 import common_pb2 as pb
 from exchange.v1 import organisation_service_pb2 as organisation_pb
+from exchange.v1.identity_service_pb2 import NO_CASE_REASON_FIND_CASE
 from tests.server.town import ADMIN, AUDIT, CITY, INVESTIGATE, Town
 
 if TYPE_CHECKING:
@@ -19,13 +20,17 @@ if TYPE_CHECKING:
 
 def test_who_has_no_right_to_the_bsn_gets_no_pseudonym(town: Town) -> None:
     with pytest.raises(errors.Denied) as refused:
-        town.worker("fg", "fg-1").identity.evaluate_blinded(claim=AUDIT, blinded_elements=[b"\0" * 32])
+        town.worker("fg", "fg-1").identity.evaluate_blinded(
+            claim=AUDIT, blinded_elements=[b"\0" * 32], no_case_reason=NO_CASE_REASON_FIND_CASE
+        )
     assert "R29" in refused.value.rules
 
 
 def test_bytes_that_are_no_group_element_are_refused(town: Town) -> None:
     with pytest.raises(errors.Invalid) as refused:
-        town.worker().identity.evaluate_blinded(claim=INVESTIGATE, blinded_elements=[b"\xff" * 32])
+        town.worker().identity.evaluate_blinded(
+            claim=INVESTIGATE, blinded_elements=[b"\xff" * 32], no_case_reason=NO_CASE_REASON_FIND_CASE
+        )
     assert refused.value.reason == "GROUP_ELEMENT_INVALID"
 
 

@@ -51,6 +51,16 @@ def answers(town: Town, story: Story, own: bytes) -> Iterator[Message]:
         fields=["disclosures.explanation", "disclosures.task"],
         allow_partial=True,
     )
+    yield story.wmo.identity.send_identity(
+        claim=INVESTIGATE,
+        case_id=story.case_id,
+        resident=story.pseudonym,
+        recipient_oin=CARE,
+        recipient_task="wmo-aanbieder",
+    )
+    yield carer.identity.get_identity(
+        claim=DELIVER, case_id=story.case_id, fields=["sender_oin", "sender_task", "purpose", "send_time"]
+    )
     yield town.worker("fg", "fg-1").audit.list_decisions(
         claim=AUDIT,
         fields=["decisions.resident_pseudonym", "decisions.officer_explanation"],
@@ -83,7 +93,7 @@ def test_p12_no_answer_and_no_error_holds_a_bsn_or_a_pseudonym_of_another_organi
     assert own != story.pseudonym
     hidden = [bsn.encode(), *shapes(story.pseudonym), *shapes(own)]
     told = list(answers(town, story, own))
-    assert [one.ByteSize() > 0 for one in told] == [True] * 6
+    assert [one.ByteSize() > 0 for one in told] == [True] * 8
     for answer in told:
         # Not even one's own: whom an answer is about is what was asked, and not said again.
         assert [secret for secret in hidden if secret in answer.SerializeToString()] == []

@@ -74,6 +74,7 @@ def test_a_format_on_both_sides_of_its_line(
         "09-00000004",
         f"op 09-10-2026 12:30: {BSN}",
         f"{UUID} {BSN}",
+        f"{'ab' * 5}a{BSN}b{'cd' * 5}",
     ],
 )
 def test_a_bsn_is_found_however_it_is_written(text: str) -> None:
@@ -102,6 +103,8 @@ def test_a_bsn_is_found_however_it_is_written(text: str) -> None:
         "op 5-10-2026 12:30",
         "op 09-10-2026 12:30",
         "2026-11-22 1",
+        # The id of a decision: one in two hundred has such digits by chance.
+        f"{'ab' * 5}a{BSN}b{'cd' * 5}e",
     ],
 )
 def test_other_numbers_are_left_alone(text: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -33,10 +34,11 @@ from exchange.wiring.core import (
     utc_now,
 )
 from exchange.wiring.following import Following
+from exchange.wiring.parties import second_party_of
 from exchange.wiring.service import door_material
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator
+    from collections.abc import Callable, Coroutine, Iterator, Mapping
     from pathlib import Path
 
     from google.protobuf.message import Message
@@ -62,8 +64,14 @@ AUDIT = claim(pb.PURPOSE_AUDIT, "FG-AUDIT-39")
 class Town:
     """Started by the `town` fixture, once for each room of tests."""
 
-    def __init__(self, data: Path, log: Any, **limits: Any) -> None:  # noqa: ANN401 -- structlog's logger, and any limit
-        self.settings = Settings(data=data, port=0, metrics_port=0, integrate_ms=20)
+    def __init__(
+        self,
+        data: Path,
+        log: Any,  # noqa: ANN401 -- structlog's logger has no public type
+        settings: Mapping[str, Any] = MappingProxyType({}),
+        **limits: Any,  # noqa: ANN401 -- any limit
+    ) -> None:
+        self.settings = Settings(data=data, port=0, metrics_port=0, integrate_ms=20, **settings)
         self.authority = development_authority(self.settings)
         self.skew = timedelta()
         self.stands_at: datetime | None = None
@@ -165,6 +173,7 @@ class Town:
                 fresh_uuid=self.fresh_uuid,
                 log_pseudonym=core.log_pseudonym,
                 page_key=core.page_key,
+                second_party=second_party_of(self.settings, core.links),
             )
             config = ServerConfig(
                 address="127.0.0.1",

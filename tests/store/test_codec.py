@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from exchange.domain import TOPICS
 from exchange.domain.disclosure import DisclosureDecided
-from exchange.domain.organisation import OrganisationJoined
+from exchange.domain.organisation_events import OrganisationJoined
 from exchange.domain.plan import GoalSet, PlanEvent
 from exchange.errors import HistoryUnreadable, KeyDestroyed, SealBroken
 from exchange.store import codec as room

@@ -37,6 +37,7 @@ _BETWEEN: Final = re.compile(rf"[\W_]{{1,{SEPARATORS_MAX}}}")
 _SOMETHING_ELSE: Final = re.compile(
     r"(?<![^\W_])(?:"
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+    r"|[0-9a-f]{32}"
     r"|(?:0?[1-9]|[12][0-9]|3[01])([-./])(?:0?[1-9]|1[0-2])\1(?:19|20)[0-9]{2}"
     r"|(?:19|20)[0-9]{2}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
     r")(?![^\W_])",
@@ -109,7 +110,8 @@ def holds_bsn(text: str) -> bool:
     """Tell whether nine digits that pass the 11-proof stand here, also after one zero.
 
     Up to three characters that are no letter and no digit may stand between any two of them. Digits that are
-    part of a longer number (an OIN, an account) do not count, nor those of a UUID or of a day.
+    part of a longer number (an OIN, an account) do not count, nor those of a UUID, of a
+    decision's id or of a day.
     """
     if len(text) < BSN_DIGITS or len(_DIGIT.findall(text)) < BSN_DIGITS:
         return False

@@ -1,0 +1,1 @@
+"""The second party of the identity key: its door, the line to it, and what travels between them."""

@@ -1,0 +1,64 @@
+"""A new identity key: every link re-keyed, the former key destroyed, while the service stands still.
+
+Promises: one transaction, so that whatever ends it leaves the former key with the former links, whole; done
+again it goes on with the same new key. Pseudonyms of before are refused by name from then on.
+Source: LEDGER design section 6; NIST SP 800-57 part 1 section 5.3 (cryptoperiods).
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from exchange.errors import SettingsInvalid
+from exchange.keys.identity import IdentityKeys, secret_name
+from exchange.keys.kek import FileKek
+from exchange.keys.keystore import KeyStore
+from exchange.keys.links import LinkStore
+from exchange.wiring.core import key_file
+from exchange.wiring.holding import held, private_files
+
+if TYPE_CHECKING:
+    from exchange.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Rotated:
+    """Which generation holds now, and how many links were taken to it."""
+
+    generation: int
+    links: int
+
+
+def rotate_identity(settings: Settings) -> Rotated:
+    """Make the next generation. Raises SettingsInvalid, DataFolderInUse, KeyUnavailable, StoreFull."""
+    with private_files(), ExitStack() as opened:
+        keys, links = _open(settings, opened)
+        generation = links.generation()
+        former, following = (
+            IdentityKeys(keys.service_secret(secret_name(each)), each)
+            for each in (generation, generation + 1)
+        )
+        count = links.rekey(former.step_to(following), secret_name(generation))
+        return Rotated(generation + 1, count)
+
+
+def identity_public_key(settings: Settings, oin: str) -> tuple[int, bytes]:
+    """Return the generation and an organisation's public key, to be given to it out of band."""
+    with ExitStack() as opened:
+        keys, links = _open(settings, opened, hold=False)
+        generation = links.generation()
+        identity = IdentityKeys(keys.service_secret(secret_name(generation)), generation)
+        return generation, identity.public_key(oin)
+
+
+def _open(settings: Settings, opened: ExitStack, *, hold: bool = True) -> tuple[KeyStore, LinkStore]:
+    file = key_file(settings)
+    if not file.exists():
+        raise SettingsInvalid("no service ran with these settings", file=file.name)
+    if hold:
+        opened.enter_context(held(settings.data))
+    kek = FileKek(settings.keys_folder / "kek")
+    keys = opened.enter_context(closing(KeyStore(file, kek)))
+    return keys, opened.enter_context(closing(LinkStore(file, kek)))
