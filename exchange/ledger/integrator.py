@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from exchange.ledger.checkpoints import CheckpointStore
-    from exchange.ledger.note import NoteSigner
+    from exchange.ledger.note import Cosigner, NoteSigner
 
 BATCH_LEAVES: Final = 16 * TILE_WIDTH
 
@@ -58,6 +58,7 @@ class Integrator:
         *,
         origin: str,
         clock: Callable[[], datetime],
+        second: Cosigner | None = None,
     ) -> None:
         if signer.name != origin:
             raise ProofInvalid("a log signs under its own origin only", place="checkpoint")
@@ -65,6 +66,7 @@ class Integrator:
         self._tiles = tiles
         self._checkpoints = checkpoints
         self._signer = signer
+        self._second = second  # signs along on ML-DSA-44
         self._origin = origin
         self._clock = clock
         self._published: SignedCheckpoint | None = None  # what this integrator knows to be in the file
@@ -203,7 +205,8 @@ class Integrator:
         if self._published is not None and self._published.checkpoint == head:
             return self._published
         if not note:
-            note = sign_checkpoint(head, self._signer).note
+            time_s = int(self._clock().timestamp())
+            note = sign_checkpoint(head, self._signer, self._second, time_s).note
             self._checkpoints.keep_note(head, note)
         signed = SignedCheckpoint(head, note)
         self._tiles.write_once(CHECKPOINT, note)

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from exchange.ledger.checkpoints import CheckpointStore
-    from exchange.ledger.note import NoteSigner
+    from exchange.ledger.note import Cosigner, NoteSigner
     from exchange.ledger.tiles import TileStore
     from exchange.settings import Settings
 
@@ -111,6 +111,7 @@ class Core:
     tiles: TileStore
     checkpoints: CheckpointStore
     signer: NoteSigner
+    second: Cosigner | None
     integrator: Integrator
     log_pseudonym: Callable[[str], str]
     page_key: bytes
@@ -186,6 +187,7 @@ def _open_parts(settings: Settings, now: Callable[[], datetime], opened: ExitSta
         tiles=ledger.tiles,
         checkpoints=ledger.checkpoints,
         signer=ledger.signer,
+        second=ledger.second,
         integrator=_integrator(ledger, reader, now),
         log_pseudonym=log_pseudonyms(keys),
         page_key=keys.service_secret("page-token"),
@@ -205,7 +207,13 @@ def _open_ledger(
 
 def _integrator(ledger: Ledger, reader: SQLiteReader, now: Callable[[], datetime]) -> Integrator:
     return Integrator(
-        reader, ledger.tiles, ledger.checkpoints, ledger.signer, origin=ledger.origin, clock=now
+        reader,
+        ledger.tiles,
+        ledger.checkpoints,
+        ledger.signer,
+        origin=ledger.origin,
+        clock=now,
+        second=ledger.second,
     )
 
 

@@ -223,6 +223,7 @@ def _say_ready(settings: Settings, core: Core, port: int, server: ExchangeServer
         "admin_target": f"{settings.admin_host}:{server.admin_port}" if server.admin_port else "",
         "origin": core.origin,
         "log_vkey": core.signer.vkey,
+        "log_vkey_mldsa": core.second.vkey if core.second is not None else "",
     }
     file: Path = settings.data / READY_FILE
     partial = file.with_suffix(".partial")
