@@ -25,6 +25,7 @@ from exchange.cli import (
     replay,
     serve,
     store,
+    witness,
 )
 from exchange.errors import (
     ExchangeError,
@@ -54,6 +55,7 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(store.app, name="store")
 app.add_typer(projections.app, name="projections")
 app.add_typer(config.app, name="config")
+app.add_typer(witness.app, name="witness")
 app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
 app.command("bench")(bench.bench)

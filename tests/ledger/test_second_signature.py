@@ -33,7 +33,7 @@ def test_the_message_is_laid_out_as_the_standard_says() -> None:
     name = ORIGIN.encode()
     assert whole_tree("w.example", AT, HEAD.body()) == (
         b"subtree/v1\n\x00"
-         b"\x09w.example"
+        b"\x09w.example"
         + AT.to_bytes(8, "big")
         + bytes([len(name)])
         + name
