@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -18,61 +16,16 @@ from exchange.errors import ProofInvalid, StoreUnavailable, VersionConflict
 from exchange.ledger import evidence as evidence_room
 from exchange.ledger.checkpoint import Checkpoint, parse_policy, sign_checkpoint
 from exchange.ledger.cosigning import REQUEST_BYTES_MAX, SIZE_TYPE, ask, read_cosignature, read_held_size
-from exchange.ledger.evidence import EvidenceFolder
-from exchange.ledger.merkle import EMPTY_ROOT, consistency_proof, hash_leaf, root_of
+from exchange.ledger.merkle import EMPTY_ROOT, root_of
 from exchange.ledger.note import encode_base64, parse_note
-from exchange.ledger.witness import Answer, Outcome, Witness
+from exchange.ledger.witness import Outcome, Witness
 from exchange.ledger.witness_store import Cosigned, WitnessStore
-from tests.ledger.builders import NOON, ORIGIN, entry, second_signer, signer, witness
+from tests.ledger.builders import NOON, ORIGIN, second_signer, signer, witness
+from tests.ledger.witnessing import COSIGNER, HASHES, OTHERS, Stand, head, note, proof
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from pathlib import Path
-
-    from exchange.ledger.note import NoteSigner
-
-HASHES = [hash_leaf(entry(number)) for number in range(40)]
-OTHERS = [*HASHES[:2], *map(hash_leaf, (entry(number) for number in range(100, 138)))]
-COSIGNER = witness(1)
-
-
-def proof(old: int, new: int, hashes: Sequence[bytes] = HASHES) -> list[bytes]:
-    def read(level: int, index: int) -> bytes:
-        return root_of(hashes[index << level : (index + 1) << level])
-
-    return consistency_proof(old, new, read) if 0 < old < new else []
-
-
-def head(size: int, hashes: Sequence[bytes] = HASHES) -> Checkpoint:
-    return Checkpoint(ORIGIN, size, root_of(hashes[:size]))
-
-
-def note(size: int, hashes: Sequence[bytes] = HASHES, key: NoteSigner | None = None) -> bytes:
-    return (key or signer()).sign(head(size, hashes).body())
-
-
-@dataclass
-class Stand:
-    """A witness in a folder; `open()` is a restart."""
-
-    folder: Path
-    logs: list[NoteSigner] = field(default_factory=lambda: [signer()])
-    now = NOON
-
-    def __post_init__(self) -> None:
-        self.store = WitnessStore(self.folder / "witness.db")
-        self.evidence = EvidenceFolder(self.folder / "evidence")
-        self.witness = self.open()
-
-    def open(self, store: WitnessStore | None = None) -> Witness:
-        keys = [log.key for log in self.logs]
-        return Witness(COSIGNER, keys, store or self.store, self.evidence, lambda: self.now)
-
-    def ask(self, old: int, size: int, hashes: Sequence[bytes] = HASHES) -> Answer:
-        return self.witness.add_checkpoint(ask(old, proof(old, size, hashes), note(size, hashes)))
-
-    def kept(self) -> list[dict[str, str]]:
-        return [json.loads((self.evidence.folder / name).read_bytes()) for name in self.evidence.names()]
 
 
 @pytest.fixture

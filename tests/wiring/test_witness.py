@@ -25,7 +25,7 @@ from exchange.ledger.note import parse_vkey
 from exchange.wiring.holding import held
 from exchange.wiring.witness import Stand, make_key, open_key, serve_witness
 from tests.ledger.builders import ORIGIN, signer
-from tests.ledger.test_witness import OTHERS, head, note, proof
+from tests.ledger.witnessing import OTHERS, head, note, proof
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
