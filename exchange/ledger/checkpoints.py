@@ -72,6 +72,14 @@ class CheckpointStore:
             ).fetchall()
         return [(Checkpoint(origin, size, root), note or b"") for size, root, note in rows]
 
+    def claimed(self, head: Checkpoint) -> bool:
+        """Tell whether this very checkpoint was claimed."""
+        with self._lock, _reported():
+            row = self._connection.execute(
+                "SELECT root FROM signed WHERE origin = ? AND size = ?", (head.origin, head.size)
+            ).fetchone()
+        return row is not None and row[0] == head.root
+
     def claim(self, expected: Checkpoint | None, new: Checkpoint, now: datetime) -> None:
         """Compare and swap: claim `new` as the next checkpoint to be signed.
 

@@ -22,7 +22,14 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from exchange.errors import ForkRefused, KeyUnavailable, RequestInvalid, SettingsInvalid, Unavailable
+from exchange.errors import (
+    ForkRefused,
+    KeyUnavailable,
+    ProofInvalid,
+    RequestInvalid,
+    SettingsInvalid,
+    Unavailable,
+)
 from exchange.ledger.checkpoint import SignedCheckpoint, parse_body
 from exchange.ledger.checkpoints import CheckpointStore
 from exchange.ledger.note import Cosigner, NoteSigner, parse_note
@@ -50,9 +57,15 @@ class Ledger:
     signer: NoteSigner
     second: Cosigner | None  # None for a log that never started since there is a second key
     origin: str
+    cosigned: bool  # whether witnesses sign along
 
     def newest(self) -> SignedCheckpoint:
-        """Return the newest signed checkpoint. Raises Unavailable while there is none."""
+        """Return the newest signed checkpoint; where there are witnesses, the one that was published last.
+
+        Raises Unavailable while there is none.
+        """
+        if self.cosigned and (published := self._published()) is not None:
+            return published
         found = self.checkpoints.last(self.origin)
         if found is not None and not found[1]:
             # The service died between claiming this size and signing it: the one before it stands.
@@ -61,6 +74,17 @@ class Ledger:
         if found is None:
             raise Unavailable("no checkpoint has been signed yet")
         return SignedCheckpoint(*found)
+
+    def _published(self) -> SignedCheckpoint | None:
+        """Return the published checkpoint, if any. Raises ProofInvalid for what this log did not sign."""
+        if not (self.tiles.folder / CHECKPOINT).exists():
+            return None
+        note = self.tiles.read(CHECKPOINT)
+        parsed = parse_note(note, CHECKPOINT)
+        head = parse_body(parsed.text)
+        if not parsed.signers([self.signer.key]) or not self.checkpoints.claimed(head):
+            raise ProofInvalid("the published checkpoint is not one this log signed", place=CHECKPOINT)
+        return SignedCheckpoint(head, note)
 
     def close(self) -> None:
         """Close the checkpoint store."""
@@ -96,7 +120,8 @@ def _ledger(settings: Settings, signer: NoteSigner, second: Cosigner | None) -> 
     if second is not None and known.read_text(encoding="utf-8").strip() != second.vkey:
         raise SettingsInvalid("the log's second key is not the one it had: restore it", file=SECOND_KEY)
     checkpoints = CheckpointStore(checkpoint_file(settings))
-    return Ledger(TileStore(ledger_folder(settings)), checkpoints, signer, second, signer.name)
+    tiles, cosigned = TileStore(ledger_folder(settings)), settings.witness_policy is not None
+    return Ledger(tiles, checkpoints, signer, second, signer.name, cosigned)
 
 
 def refuse_lost_checkpoints(settings: Settings, position: int) -> None:

@@ -30,6 +30,7 @@ from exchange.wiring.core import (
     publisher_of,
     utc_now,
 )
+from exchange.wiring.cosigning import Cosigning, witness_policy
 from exchange.wiring.following import Following
 from exchange.wiring.holding import held, private_files
 from exchange.wiring.register import keep_register
@@ -106,7 +107,13 @@ async def run_core(
     def report(error: ExchangeError) -> None:
         log.error("publish_failed", reason=error.code)
 
-    publisher = publisher_of(core, report)
+    policy = witness_policy(settings)
+    cosigning = None if policy is None else Cosigning(core, policy, log, utc_now)
+    publisher = (
+        publisher_of(core, report)
+        if cosigning is None
+        else publisher_of(core, report, cosigning.cosigners, cosigning.missing)
+    )
     pipeline = pipeline_of(core)
     following = Following(core, report)
     server = ExchangeServer(_parts(core, publisher, pipeline, following), _config(settings, material), log)
@@ -135,6 +142,8 @@ async def run_core(
         await pipeline.drain()
         await following.stop()
         await publisher.stop()
+        if cosigning is not None:
+            cosigning.close()
         log.info("stopped")
 
 
