@@ -21,6 +21,9 @@ NAMES: Final = {
     "replay_decisions_s": "gate: judge stored decisions again",
     "absence_distance": "sealed and absent: distance of answer times",
     "absence_distance_by_chance": "sealed and absent: distance by chance (5 %)",
+    "receipt_three_witnesses_s": "receipt with three witnesses: median",
+    "receipt_three_witnesses_p99_s": "receipt with three witnesses: 99th percentile",
+    "receipt_bytes": "receipt with three witnesses: length",
     "writes_vs_library_save": "writer against one save",
     "writes_full_groups_vs_library_save": "full groups: writer against one save",
     "writes_vs_library": "writer against get, command, save",
@@ -30,6 +33,7 @@ UNITS: Final = {
     "commands/s": "commands a second",
     "µs": "microseconds",
     "s": "seconds",
+    "bytes": "bytes",
     "distance": "0 is alike, 1 is apart",
 }
 

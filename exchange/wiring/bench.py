@@ -36,6 +36,7 @@ from exchange.settings import throw_away_settings
 from exchange.store.library_baseline import LibraryBaseline
 from exchange.wiring.bench_absence import with_absence
 from exchange.wiring.bench_gate import with_replay
+from exchange.wiring.bench_witness import CALLERS, with_receipts
 from exchange.wiring.core import Core, genesis, open_core, utc_now
 
 if TYPE_CHECKING:
@@ -61,9 +62,9 @@ class Bench:
     plans: list[str]
 
     @classmethod
-    def open(cls, folder: Path, plans: int) -> Bench:
+    def open(cls, folder: Path, plans: int, witness_policy: Path | None = None) -> Bench:
         """Make a shard with residents, cases and plans."""
-        core = open_core(throw_away_settings(data=folder))
+        core = open_core(throw_away_settings(data=folder, witness_policy=witness_policy))
         genesis(core, utc_now(), thumbprint=THUMBPRINT, signing_key=THUMBPRINT)
         bench = cls(core, [])
         for _ in range(plans):
@@ -178,7 +179,9 @@ def run_bench(progress: Callable[[str], None]) -> dict[str, Any]:
     progress("stored decisions, judged again")
     report = with_replay(_report(Measured(writes, full, saves, handled, gate_us, synchronous)))
     progress("sealed and absent")
-    return with_absence(report)
+    report = with_absence(report)
+    progress("receipts with witnesses")
+    return with_receipts(report, lambda data, policy: Bench.open(data, CALLERS, policy))
 
 
 def _commands_per_s(bench: Bench, in_flight: int) -> float:

@@ -55,7 +55,8 @@ class HttpTransport:
         try:
             return await asyncio.shield(asking)
         except asyncio.CancelledError:
-            # The thread waits for the other side: this ends its wait.
+            # The thread waits for the other side: this ends its wait, and nobody asks how.
+            asking.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
             _break_off(connection)
             raise
         except (OSError, http.client.HTTPException) as error:

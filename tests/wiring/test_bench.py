@@ -12,7 +12,7 @@ import pytest
 from exchange.cli import bench as shown
 from exchange.errors import LedgerDiffers, Overloaded
 from exchange.pipeline.decisions import decided
-from exchange.wiring import bench, bench_absence, bench_gate
+from exchange.wiring import bench, bench_absence, bench_gate, bench_witness
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,6 +35,9 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(bench_gate, "BATCH_EVENTS", 25)
     monkeypatch.setattr(bench_absence, "PAIRS", 4)
     monkeypatch.setattr(bench_absence, "WARM_UP", 1)
+    monkeypatch.setattr(bench_witness, "CALLERS", 2)
+    monkeypatch.setattr(bench_witness, "RECEIPTS_OF_EACH", 1)
+    monkeypatch.setattr(bench_witness, "ROUNDS", 1)
     yield
     gc.unfreeze()
     gc.enable()
@@ -56,6 +59,9 @@ def test_the_report_has_the_promised_shape(report: dict[str, Any]) -> None:
         bench_gate.FIGURE,
         "absence_distance",
         "absence_distance_by_chance",
+        bench_witness.MEDIAN,
+        bench_witness.P99,
+        bench_witness.BYTES,
     }
     assert set(report["ratios"]) == {
         "writes_vs_library_save",
@@ -114,6 +120,7 @@ def test_progress_is_told_in_turns(tiny: None) -> None:
         "round 2 of 2",
         "stored decisions, judged again",
         "sealed and absent",
+        "receipts with witnesses",
     ]
 
 
