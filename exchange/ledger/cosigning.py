@@ -69,5 +69,6 @@ def read_cosignature(answer: bytes, text: str, key: VerifierKey) -> Signature:
 
 def read_held_size(answer: bytes) -> int:
     """Return the size that a witness says it has. Raises ProofInvalid."""
-    text = answer.decode("ascii", errors="replace")
-    return parse_size(text.removesuffix("\n"), "answer of a witness")
+    text, newline, more = answer.decode("ascii", errors="replace").partition("\n")
+    # Without its end a number may be a part of one.
+    return parse_size(text if newline and not more else "", "answer of a witness")

@@ -84,7 +84,10 @@ def _exchange(connection: http.client.HTTPConnection, path: str, body: bytes | N
         connection.request("GET" if body is None else "POST", path, body)
         answer = connection.getresponse()
         most = NOTE_BYTES_MAX if body is None else ANSWER_BYTES_MAX
-        return Reply(answer.status, answer.read(most))
+        read = answer.read(most)
+        if answer.length and len(read) < most:
+            raise http.client.IncompleteRead(read, answer.length)
+        return Reply(answer.status, read)
     finally:
         connection.close()
 

@@ -362,7 +362,7 @@ def test_an_answer_without_the_witness_own_line_is_none(stand: Stand) -> None:
             read_cosignature(answer, body, COSIGNER.key)
 
 
-@pytest.mark.parametrize("answer", [b"", b"\n", b"7\n\n", b"07\n", b"-7\n", b"seven\n", b"\xff\n"])
+@pytest.mark.parametrize("answer", [b"", b"\n", b"7", b"7\n\n", b"07\n", b"-7\n", b"seven\n", b"\xff\n"])
 def test_a_size_has_one_form(answer: bytes) -> None:
     assert read_held_size(b"7\n") == 7
     with pytest.raises(ProofInvalid):

@@ -194,7 +194,7 @@ def test_a_policy_without_a_witness_is_refused(shard: Settings, text: str | None
 
 @asynccontextmanager
 async def answering(raw: bytes | None) -> AsyncIterator[tuple[str, asyncio.Event]]:
-    """Serve these bytes to everybody once asked; None is a server that takes the question and says nothing."""
+    """Serve these bytes to everybody once asked; None is a server that is asked and says nothing."""
     lines: list[asyncio.StreamWriter] = []
     asked = asyncio.Event()
 
