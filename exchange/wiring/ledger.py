@@ -91,14 +91,15 @@ class Ledger:
         self.checkpoints.close()
 
 
-def start_ledger(settings: Settings, now: Callable[[], datetime]) -> Ledger:
+def start_ledger(settings: Settings, now: Callable[[], datetime], name: str = "") -> Ledger:
     """Open the ledger of a service that starts, making name and keys where they never were.
 
+    A new log is called `name`, or where that is empty by host, municipality and year.
     Raises KeyUnavailable where the log has a name but lost a key.
     """
     # The key comes first: whoever dies in between has no log yet, and starts again.
     key = _log_key(settings)
-    origin = _origin(settings, now)
+    origin = _origin(settings, now, name)
     second = Cosigner(origin, _second_key(settings))
     if not second_vkey_file(settings).exists():
         write_private(second_vkey_file(settings), f"{second.vkey}\n".encode())
@@ -194,11 +195,11 @@ def second_vkey_file(settings: Settings) -> Path:
     return settings.checkpoints_folder / "second-vkey"
 
 
-def _origin(settings: Settings, now: Callable[[], datetime]) -> str:
+def _origin(settings: Settings, now: Callable[[], datetime], name: str) -> str:
     """Return the log's name, fixed at its first start: one log for each municipality and year."""
     if not origin_file(settings).exists():
-        name = f"{settings.origin_host}/{settings.operator_oin}/{now().year}\n"
-        write_private(origin_file(settings), name.encode())
+        name = name or f"{settings.origin_host}/{settings.operator_oin}/{now().year}"
+        write_private(origin_file(settings), f"{name}\n".encode())
     return _read_origin(settings)
 
 
