@@ -1,9 +1,9 @@
 """Receipts: proof for a counterparty that its entry is in the log, to be checked without us.
 
 Promises: a receipt verifies with nothing but itself and a policy obtained elsewhere; the entry rides in the
-extra line, which is trusted only because its hash climbs to the signed root. Its checkpoint carries the lines
-on Ed25519, of log and witnesses, and not those on ML-DSA-44: one of them is longer than all the rest, and
-stands under the same text in the published checkpoint.
+extra line, which is trusted only because its hash climbs to the signed root. Its checkpoint carries the log's
+line on Ed25519 and every cosignature, and not the log's line on ML-DSA-44: that is longer than all the rest,
+and stands under the same text in the published checkpoint.
 Source: c2sp.org/tlog-proof@v1.
 """
 
@@ -66,9 +66,10 @@ def make_receipt(
 
 
 def short_note(note: bytes) -> bytes:
-    """Return a checkpoint without its lines on ML-DSA-44; the text and every other line stay as they are."""
+    """Return a checkpoint without the log's own line on ML-DSA-44; whatever else there is stays as it is."""
     parsed = parse_note(note, f"{PLACE} checkpoint")
-    return parsed.with_lines(line for line in parsed.signatures if not is_long(line))
+    origin = parsed.text.partition("\n")[0]
+    return parsed.with_lines(line for line in parsed.signatures if line.name != origin or not is_long(line))
 
 
 def parse_receipt(proof: bytes) -> Receipt:

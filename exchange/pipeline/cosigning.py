@@ -17,7 +17,7 @@ from exchange.ledger.checkpoint import SignedCheckpoint, parse_body
 from exchange.ledger.cosigning import ADD_CHECKPOINT, ask, read_cosignature, read_held_size
 from exchange.ledger.evidence import Conflict
 from exchange.ledger.merkle import consistency_proof, range_hash
-from exchange.ledger.note import parse_note
+from exchange.ledger.note import SIGNATURES_MAX, parse_note
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 TRIES_MAX: Final = 3  # the witness's size may change between two questions
 BACK_OFF_S: Final = 2.0  # so long a witness that was away is left in peace
 LINGER_S: Final = 0.1  # so long the others are waited for when enough have signed and the log has grown
+WITNESSES_MAX: Final = SIGNATURES_MAX - 2  # the log itself signs twice
 OK: Final = 200
 CONFLICT: Final = 409
 UNPROVEN: Final = 422
@@ -67,6 +68,9 @@ class _Stand:
     url: str
     held: int = 0
     away_until: float = 0.0
+    alarmed: tuple[str, bytes] | None = (
+        None  # what it was last found to hold, so that one objection is told once
+    )
 
 
 @dataclass(slots=True)
@@ -98,6 +102,8 @@ class Cosigners:
         self._wait_s = wait_s
         self._on_alarm = on_alarm
         self._stands = [_stand(policy, name, key) for name, key in policy.witnesses.items()]
+        if len(self._stands) > WITNESSES_MAX:
+            raise SettingsInvalid("a checkpoint cannot hold so many cosignatures", most=str(WITNESSES_MAX))
         self._round: _Round | None = None
 
     def alone(self, signed: SignedCheckpoint) -> Witnessed:
@@ -212,7 +218,10 @@ class Cosigners:
         except Unavailable:
             shown = b""
         kind, what = await self._at_odds(shown, signed, newest)
-        self._on_alarm(stand.key.name, Conflict(kind, what, origin, shown, signed.note))
+        found = (kind, shown.partition(b"\n\n")[0])
+        if found != stand.alarmed:
+            stand.alarmed = found
+            self._on_alarm(stand.key.name, Conflict(kind, what, origin, shown, signed.note))
 
     async def _at_odds(self, shown: bytes, signed: SignedCheckpoint, newest: int) -> tuple[str, str]:
         head = signed.checkpoint

@@ -186,6 +186,21 @@ def test_leaving_lines_out_changes_nothing_else() -> None:
     assert short_note(short_note(cosigned)) == short_note(cosigned)
 
 
+def test_a_witness_on_ml_dsa_stays_in_a_receipt(log: Log) -> None:
+    log.grow(5)
+    signed = log.open(second=SECOND).integrate()
+    assert signed is not None
+    along = second_signer("w1.example", b"w" * 32)
+    cosigned = signed.note + str(along.cosign(signed.checkpoint.body(), AT)).encode()
+    proof = make_receipt(2, SignedCheckpoint(signed.checkpoint, cosigned), log.tiles.hash_reader(5), entry(2))
+    policy = parse_policy(f"{FIRST_LINE}witness W {along.vkey}\nquorum W\n")
+    assert verify_receipt(None, proof, policy).index == 2
+    assert [line.name for line in parse_note(proof.partition(b"\n\n")[2]).signatures] == [
+        ORIGIN,
+        "w1.example",
+    ]
+
+
 @pytest.mark.parametrize(
     ("size", "fits"), [(1, True), (10_000, True), (2**19, True), (2**20, True), (2**20 + 1, False)]
 )

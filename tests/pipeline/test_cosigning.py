@@ -14,7 +14,7 @@ from exchange.ledger.merkle import hash_leaf, root_of
 from exchange.ledger.note import parse_note
 from exchange.pipeline import cosigning as room
 from exchange.pipeline.cosigning import Cosigners, Reply, Witnessed
-from tests.ledger.builders import ORIGIN, Log, entry, grown, signer, witness
+from tests.ledger.builders import ORIGIN, Log, entry, grown, signer, witness, witness_vkey
 from tests.pipeline.witnesses import Street
 
 if TYPE_CHECKING:
@@ -212,6 +212,14 @@ async def test_a_witness_that_holds_another_history_is_an_alarm_with_its_evidenc
     assert (held.size, shown.size) == (theirs, 3)
 
 
+@pytest.mark.usefixtures("impatient")
+async def test_one_objection_is_told_once_however_long_the_log_grows(desk: Desk) -> None:
+    desk.street.witnesses[0].add_checkpoint(ask(0, [], fork(2).note))
+    for size in (3, 5, 5, 7):
+        assert (await desk.collect(size)).missing == ("w1.example",)
+    assert [conflict.kind for _, conflict in desk.alarms] == ["fork"]
+
+
 async def test_a_witness_that_knows_what_was_signed_since_is_no_alarm(desk: Desk) -> None:
     desk.street.witnesses[0].add_checkpoint(ask(0, [], grown(desk.log, 3).note))
     earlier = grown(desk.log, 3)
@@ -253,3 +261,23 @@ def test_a_witness_without_an_address_is_refused(desk: Desk, url: str) -> None:
     policy = parse_policy(f"witness W {witness(1).vkey}{url}\nquorum W\n")
     with pytest.raises(SettingsInvalid, match="no address"):
         Cosigners(policy, desk.street, desk.log.tiles, [], wait_s=1, on_alarm=lambda *_: None)
+
+
+@pytest.mark.parametrize(("count", "fits"), [(62, True), (63, False)])
+def test_no_more_witnesses_are_named_than_a_checkpoint_can_hold(
+    desk: Desk, count: int, *, fits: bool
+) -> None:
+    def line(number: int) -> str:
+        key = witness_vkey(signer(f"w{number}.example", number.to_bytes(32, "big")))
+        return f"witness W{number} {key} http://{number}\n"
+
+    policy = parse_policy("".join(map(line, range(count))) + "quorum none\n")
+
+    def opened() -> Cosigners:
+        return Cosigners(policy, desk.street, desk.log.tiles, [], wait_s=1, on_alarm=lambda *_: None)
+
+    if fits:
+        assert len(opened().alone(fork(1)).missing) == count
+    else:
+        with pytest.raises(SettingsInvalid, match="so many"):
+            opened()
