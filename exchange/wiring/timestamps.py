@@ -47,8 +47,8 @@ def stamp(published: Path, folder: Path, url: str, roots: Path) -> Stamped:
     """
     note = read_file(published, NOTE_BYTES_MAX)
     size = parse_body(parse_note(note).text).size
-    client = _library()
-    request = client.TimestampRequestBuilder().data(note).cert_request(cert_request=True).build()
+    library = _library()
+    request = library.TimestampRequestBuilder().data(note).cert_request(cert_request=True).build()
     token = _ask(url, request.as_bytes())
     at = verify_token(note, token, roots, request.nonce)
     with private_files():
@@ -61,17 +61,17 @@ def stamp(published: Path, folder: Path, url: str, roots: Path) -> Stamped:
 
 def verify_token(note: bytes, token: bytes, roots: Path, nonce: int | None = None) -> datetime:
     """Return when the authority saw these bytes. Raises ProofInvalid, SettingsInvalid for the roots."""
-    client = _library()
-    builder = client.VerifierBuilder()
+    library = _library()
+    builder = library.VerifierBuilder()
     for certificate in _roots(roots):
         builder = builder.add_root_certificate(certificate)
     if nonce is not None:
         builder = builder.nonce(nonce)
     try:
-        answer = client.decode_timestamp_response(token)
+        answer = library.decode_timestamp_response(token)
         builder.build().verify_message(answer, note)
         at: datetime = answer.tst_info.gen_time
-    except (client.VerificationError, ValueError) as error:
+    except (library.VerificationError, ValueError) as error:
         raise ProofInvalid("the timestamp does not verify", place=_PLACE) from error
     return at
 

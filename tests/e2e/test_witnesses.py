@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from exchange.ledger.checkpoint import Policy
+
 WAIT_S = 30.0
 LOOK_EVERY_S = 0.05
 PROOF_BYTES_MAX = 1_536
@@ -90,6 +92,19 @@ def policy(witnesses: list[Process], quorum: int, log: str = "") -> str:
     return f"{log}{''.join(lines)}group Q {quorum} W0 W1 W2\nquorum Q\n"
 
 
+def assert_a_stranger_can_check(service: Service, trusted: Policy, leaf_index: int) -> None:
+    """He fetches the checkpoint over HTTPS; entries he does not get."""
+    context = ssl.create_default_context(cafile=str(service.data / "door" / "ca.pem"))
+    line = http.client.HTTPSConnection(
+        "localhost", int(service.ready["tiles_target"].rpartition(":")[2]), context=context, timeout=WAIT_S
+    )
+    line.request("GET", "/checkpoint")
+    assert trusted.accept(line.getresponse().read()).size > leaf_index
+    line.request("GET", "/tile/entries/000.p/1")
+    assert line.getresponse().status == 403
+    line.close()
+
+
 @pytest.mark.slow
 def test_a_log_with_witnesses_that_die_and_come_back(
     tmp_path: Path, first: str, witnesses: list[Process]
@@ -109,16 +124,7 @@ def test_a_log_with_witnesses_that_die_and_come_back(
     assert verify_receipt(done.leaf_entry, told.tlog_proof.encode(), trusted[2]).index == done.leaf_index
     assert len(told.tlog_proof.encode()) <= PROOF_BYTES_MAX
 
-    # A stranger fetches the checkpoint over HTTPS; entries he does not get.
-    context = ssl.create_default_context(cafile=str(service.data / "door" / "ca.pem"))
-    line = http.client.HTTPSConnection(
-        "localhost", int(service.ready["tiles_target"].rpartition(":")[2]), context=context, timeout=WAIT_S
-    )
-    line.request("GET", "/checkpoint")
-    assert trusted[2].accept(line.getresponse().read()).size > done.leaf_index
-    line.request("GET", "/tile/entries/000.p/1")
-    assert line.getresponse().status == 403
-    line.close()
+    assert_a_stranger_can_check(service, trusted[2], done.leaf_index)
 
     # One dies: two are enough, and it is named.
     witnesses[0].kill()
