@@ -269,6 +269,23 @@ class LedgerDiffers(ExchangeError):
     remedy = "Stop the service and restore; `exchange store verify` lists every difference."
 
 
+class WitnessObjects(ExchangeError):
+    """A witness holds another history of this log, or says so; metadata names the first file of evidence."""
+
+    code = "WITNESS_OBJECTS"
+    remedy = (
+        "Compare the two notes in each file of the folder `evidence` and ask the witness's organisation; "
+        "restore what was rolled back; move the files away only when each is explained."
+    )
+
+
+class WitnessesMissing(Unavailable):
+    """Too few witnesses cosigned what was published; metadata: missing."""
+
+    code = "WITNESSES_MISSING"
+    remedy = "Ask the organisations named to start their witness; the log goes on, its proofs lack a quorum."
+
+
 # --- settings ---------------------------------------------------------------------------------------------
 
 

@@ -35,6 +35,7 @@ ALLOWED_KEYS: Final = frozenset(
         "level",
         "metrics_port",
         "mode",
+        "origin",
         "place",
         "port",
         "position",
@@ -45,6 +46,7 @@ ALLOWED_KEYS: Final = frozenset(
         "task",
         "took_ms",
         "version",
+        "witness",
     }
 )
 

@@ -91,6 +91,10 @@ class Settings(BaseSettings):
     hot_mib: int = Field(default=64, ge=1, le=65536)
     integrate_ms: int = Field(default=250, ge=10, le=60_000)
     drain_s: float = Field(default=10.0, ge=0, le=300)
+    witness_policy: Path | None = None
+    witness_wait_s: float = Field(default=2.0, ge=0.1, le=60)
+    tiles_host: str = "127.0.0.1"
+    tiles_port: int | None = Field(default=None, ge=0, le=65535)
 
     @property
     def keys_folder(self) -> Path:
@@ -212,7 +216,7 @@ def _refuse_half_a_second_party(settings: Settings) -> None:
 
 def _refuse_weak(settings: Settings) -> None:
     if settings.mode == "development":
-        for name in ("host", "admin_host"):
+        for name in ("host", "admin_host", "tiles_host"):
             if getattr(settings, name) not in LOOPBACK:
                 raise SettingsInvalid("development mode serves loopback only", **{name: "not loopback"})
         return

@@ -18,6 +18,7 @@ from exchange.cli import (
     bench,
     config,
     demo,
+    directory,
     doctor,
     export,
     gate,
@@ -27,6 +28,7 @@ from exchange.cli import (
     replay,
     serve,
     store,
+    witness,
 )
 from exchange.errors import (
     ExchangeError,
@@ -58,6 +60,8 @@ app.add_typer(store.app, name="store")
 app.add_typer(identity.app, name="identity")
 app.add_typer(projections.app, name="projections")
 app.add_typer(config.app, name="config")
+app.add_typer(witness.app, name="witness")
+app.add_typer(directory.app, name="directory")
 app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
 app.command("bench")(bench.bench)

@@ -24,6 +24,9 @@ NAMES: Final = {
     "audit_hash_bytes_s": "audit: read and hash the bytes of a pack",
     "audit_verify_s": "audit: verify a pack of 1,000,000 entries",
     "audit_verify_vs_hashing": "audit: verifying against hashing as many bytes",
+    "receipt_three_witnesses_s": "receipt with three witnesses: median",
+    "receipt_three_witnesses_p99_s": "receipt with three witnesses: 99th percentile",
+    "receipt_bytes": "receipt with three witnesses: length",
     "writes_vs_library_save": "writer against one save",
     "writes_full_groups_vs_library_save": "full groups: writer against one save",
     "writes_vs_library": "writer against get, command, save",
@@ -33,6 +36,7 @@ UNITS: Final = {
     "commands/s": "commands a second",
     "µs": "microseconds",
     "s": "seconds",
+    "bytes": "bytes",
     "distance": "0 is alike, 1 is apart",
 }
 

@@ -151,6 +151,7 @@ def _object(shown: Shown, elapsed_s: float) -> dict[str, Any]:
         "size": shown.report.size if shown.report is not None else 0,
         "checkpoint": str(published_checkpoint(settings)),
         "log_vkey": shown.log_vkey,
+        "log_vkey_mldsa": shown.log_vkey_mldsa,
         "policy": str(shown.policy),
         "pack": str(shown.pack),
         "receipts": shown.receipts,

@@ -31,6 +31,12 @@ def serve(
     admin_port: Annotated[
         int | None, typer.Option(help="Port for AuthZEN and the decision log; 0 for any, off where left out.")
     ] = None,
+    tiles_port: Annotated[
+        int | None, typer.Option(help="Port for checkpoint and hash tiles; 0 for any, off where left out.")
+    ] = None,
+    witness_policy: Annotated[
+        Path | None, typer.Option(help="Policy file with witnesses, their addresses and the quorum.")
+    ] = None,
     log_file: Annotated[
         Path | None, typer.Option(help="File for log lines; standard error where left out.")
     ] = None,
@@ -46,6 +52,8 @@ def serve(
         port=port,
         metrics_port=metrics_port,
         admin_port=admin_port,
+        tiles_port=tiles_port,
+        witness_policy=witness_policy,
         log_file=log_file,
     )
 

@@ -8,14 +8,16 @@ Source: c2sp.org/tlog-checkpoint, c2sp.org/tlog-policy.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from exchange.errors import ProofInvalid, SettingsInvalid
 from exchange.ledger.merkle import EMPTY_ROOT, HASH_BYTES, SIZE_MAX
 from exchange.ledger.note import (
     COSIGNATURE_ED25519,
+    COSIGNATURE_ML_DSA_44,
     ED25519,
+    Cosigner,
     NoteSigner,
     VerifierKey,
     decode_base64,
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 POLICY_BYTES_MAX: Final = 256 * 1024
+_LOG_KINDS: Final = frozenset({ED25519, COSIGNATURE_ML_DSA_44})
+_WITNESS_KINDS: Final = frozenset({COSIGNATURE_ED25519, COSIGNATURE_ML_DSA_44})
 POLICY_NAMES_MAX: Final = 256  # logs, witnesses and groups together; the standard asks for 96
 _CHECKPOINT_LINES: Final = 3
 _is_size = re.compile(r"0|[1-9]\d{0,18}", re.ASCII).fullmatch
@@ -76,26 +80,36 @@ def parse_body(text: str, place: str = "checkpoint") -> Checkpoint:
     return Checkpoint(origin, size, root)
 
 
-def sign_checkpoint(checkpoint: Checkpoint, signer: NoteSigner) -> SignedCheckpoint:
-    """Sign. The key name is the origin; an empty log has no checkpoint."""
-    if signer.name != checkpoint.origin:
+def sign_checkpoint(
+    checkpoint: Checkpoint, signer: NoteSigner, second: Cosigner | None = None, time_s: int = 0
+) -> SignedCheckpoint:
+    """Sign, and under the first signature once more with `second` at `time_s`.
+
+    The key names are the origin; an empty log has no checkpoint.
+    """
+    if {signer.name, second.key.name if second else signer.name} != {checkpoint.origin}:
         raise ProofInvalid("a log signs under its own origin only", place="checkpoint")
     if checkpoint.size == 0:
         raise ProofInvalid("no checkpoint is signed for an empty log", place="checkpoint")
-    return SignedCheckpoint(checkpoint, signer.sign(checkpoint.body()))
+    note = signer.sign(checkpoint.body())
+    if second is not None:
+        note += str(second.cosign(checkpoint.body(), time_s)).encode()
+    return SignedCheckpoint(checkpoint, note)
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
     """Which logs are known, which witnesses, and how many of them must have cosigned.
 
-    `quorum` is a name in `witnesses` or `groups`, or empty for `quorum none`.
+    `quorum` is a name in `witnesses` or `groups`, or empty for `quorum none`. `urls` holds where a witness
+    is asked, by the same name, for those whose line says it.
     """
 
     logs: tuple[VerifierKey, ...]
     witnesses: Mapping[str, VerifierKey]
     groups: Mapping[str, tuple[int, tuple[str, ...]]]
     quorum: str
+    urls: Mapping[str, str] = field(default_factory=dict)
 
     def accept(self, note: bytes, place: str = "checkpoint") -> Checkpoint:
         """Return the checkpoint in `note` if this policy trusts it. Raises ProofInvalid naming `place`."""
@@ -104,9 +118,13 @@ class Policy:
         checkpoint = parse_body(parsed.text, place)
         if not any(log in signers and log.name == checkpoint.origin for log in self.logs):
             raise ProofInvalid("no known log signed this checkpoint under its origin", place=place)
-        if self.quorum and not self._witnessed(self.quorum, signers):
+        if not self.has_quorum(signers):
             raise ProofInvalid("too few known witnesses cosigned this checkpoint", place=place)
         return checkpoint
+
+    def has_quorum(self, signers: frozenset[VerifierKey]) -> bool:
+        """Tell whether enough witnesses are among these keys; counted by key, each once."""
+        return not self.quorum or self._witnessed(self.quorum, signers)
 
     def _witnessed(self, name: str, signers: frozenset[VerifierKey]) -> bool:
         if name in self.witnesses:
@@ -122,6 +140,7 @@ class _PolicyReader:
     def __init__(self) -> None:
         self.logs: list[VerifierKey] = []
         self.witnesses: dict[str, VerifierKey] = {}
+        self.urls: dict[str, str] = {}
         self.groups: dict[str, tuple[int, tuple[str, ...]]] = {}
         self.quorum: str | None = None
         self._members: set[str] = set()
@@ -130,9 +149,11 @@ class _PolicyReader:
     def read(self, words: list[str]) -> None:
         match words:
             case ["log", vkey] | ["log", vkey, _]:
-                self.logs.append(self._key(vkey, ED25519))
+                self.logs.append(self._key(vkey, _LOG_KINDS))
             case ["witness", name, vkey] | ["witness", name, vkey, _]:
-                self.witnesses[self._new_name(name)] = self._key(vkey, COSIGNATURE_ED25519)
+                self.witnesses[self._new_name(name)] = self._key(vkey, _WITNESS_KINDS)
+                # What follows the key is its address.
+                self.urls |= {name: words[-1]} if words[-1] is not vkey else {}
             case ["group", name, threshold, *members] if members:
                 self._group(name, threshold, members)
             case ["quorum", name] if self.quorum is None:
@@ -150,12 +171,12 @@ class _PolicyReader:
             raise SettingsInvalid("a name is defined once, and never `none`")
         return name
 
-    def _key(self, vkey: str, kind: int) -> VerifierKey:
+    def _key(self, vkey: str, kinds: frozenset[int]) -> VerifierKey:
         try:
             key = parse_vkey(vkey)
         except ProofInvalid as error:
             raise SettingsInvalid(error.message) from None
-        if key.kind != kind:
+        if key.kind not in kinds:
             raise SettingsInvalid("the key has another signature type than this line asks")
         # Counted by key, not by name: one key under two names would count twice, and a log is no witness
         # of itself.
@@ -196,4 +217,4 @@ def parse_policy(text: str) -> Policy:
             raise SettingsInvalid(error.message, line=str(number)) from None
     if reader.quorum is None:
         raise SettingsInvalid("the policy has no quorum line; write `quorum none` to ask no witness")
-    return Policy(tuple(reader.logs), reader.witnesses, reader.groups, reader.quorum)
+    return Policy(tuple(reader.logs), reader.witnesses, reader.groups, reader.quorum, reader.urls)

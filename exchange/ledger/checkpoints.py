@@ -7,20 +7,17 @@ Source: design of the ledger, section 3; c2sp.org/tlog-checkpoint (a log never s
 
 from __future__ import annotations
 
-import sqlite3
-import threading
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from exchange.errors import ForkRefused, StoreUnavailable, VersionConflict
+from exchange.errors import ForkRefused, VersionConflict
 from exchange.ledger.checkpoint import Checkpoint
+from exchange.ledger.database import Database
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import sqlite3
     from datetime import datetime
     from pathlib import Path
 
-_BUSY_WAIT_S: Final = 5.0
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS signed (
     origin TEXT NOT NULL, size INTEGER NOT NULL CHECK (size > 0),
@@ -39,38 +36,32 @@ class CheckpointStore:
     """One SQLite file with synchronous=FULL. Safe to call from any thread; calls follow one another."""
 
     def __init__(self, path: Path) -> None:
-        self._lock = threading.Lock()
-        with _reported():
-            self._connection = sqlite3.connect(
-                path, timeout=_BUSY_WAIT_S, isolation_level=None, check_same_thread=False
-            )
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = FULL")
-            self._connection.executescript(_SCHEMA)
+        self._database = Database(path, _SCHEMA, "checkpoint store")
 
     def close(self) -> None:
         """Close the file."""
-        with self._lock:
-            self._connection.close()
+        self._database.close()
 
     def last(self, origin: str) -> tuple[Checkpoint, bytes] | None:
         """Return the largest claimed checkpoint and its note; the note is empty if it was not yet signed."""
-        with self._lock, _reported():
-            return self._last(origin)
-
-    def _last(self, origin: str) -> tuple[Checkpoint, bytes] | None:
-        row = self._connection.execute(
-            "SELECT size, root, note FROM signed WHERE origin = ? ORDER BY size DESC LIMIT 1", (origin,)
-        ).fetchone()
-        return None if row is None else (Checkpoint(origin, row[0], row[1]), row[2] or b"")
+        with self._database.reading() as connection:
+            return _last(connection, origin)
 
     def history(self, origin: str) -> list[tuple[Checkpoint, bytes]]:
         """Return every claimed checkpoint with its note, smallest first."""
-        with self._lock, _reported():
-            rows = self._connection.execute(
+        with self._database.reading() as connection:
+            rows = connection.execute(
                 "SELECT size, root, note FROM signed WHERE origin = ? ORDER BY size", (origin,)
             ).fetchall()
         return [(Checkpoint(origin, size, root), note or b"") for size, root, note in rows]
+
+    def claimed(self, head: Checkpoint) -> bool:
+        """Tell whether this very checkpoint was claimed."""
+        with self._database.reading() as connection:
+            row = connection.execute(
+                "SELECT root FROM signed WHERE origin = ? AND size = ?", (head.origin, head.size)
+            ).fetchone()
+        return row is not None and row[0] == head.root
 
     def claim(self, expected: Checkpoint | None, new: Checkpoint, now: datetime) -> None:
         """Compare and swap: claim `new` as the next checkpoint to be signed.
@@ -78,8 +69,8 @@ class CheckpointStore:
         Raises ForkRefused when `new` is not larger than what was claimed, VersionConflict when somebody else
         claimed in between.
         """
-        with self._lock, _reported(), self._transaction():
-            row = self._last(new.origin)
+        with self._database.writing() as connection:
+            row = _last(connection, new.origin)
             found = None if row is None else row[0]
             if found is not None and new.size <= found.size:
                 raise ForkRefused(
@@ -93,34 +84,22 @@ class CheckpointStore:
                     expected=str(expected.size if expected else 0),
                     found=str(found.size if found else 0),
                 )
-            self._connection.execute(
+            connection.execute(
                 "INSERT INTO signed (origin, size, root, claimed_at) VALUES (?, ?, ?, ?)",
                 (new.origin, new.size, new.root, now.isoformat()),
             )
 
     def keep_note(self, checkpoint: Checkpoint, note: bytes) -> None:
         """Keep the signed note of a claimed checkpoint; the first one kept stays."""
-        with self._lock, _reported(), self._transaction():
-            self._connection.execute(
+        with self._database.writing() as connection:
+            connection.execute(
                 "UPDATE signed SET note = ? WHERE origin = ? AND size = ? AND root = ? AND note IS NULL",
                 (note, checkpoint.origin, checkpoint.size, checkpoint.root),
             )
 
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._connection.execute("COMMIT")
-        except BaseException:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-            raise
 
-
-@contextmanager
-def _reported() -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise StoreUnavailable("the checkpoint store did not answer", kind=type(error).__name__) from error
+def _last(connection: sqlite3.Connection, origin: str) -> tuple[Checkpoint, bytes] | None:
+    row = connection.execute(
+        "SELECT size, root, note FROM signed WHERE origin = ? ORDER BY size DESC LIMIT 1", (origin,)
+    ).fetchone()
+    return None if row is None else (Checkpoint(origin, row[0], row[1]), row[2] or b"")

@@ -1,6 +1,6 @@
 """The integrator: turns committed leaves into tiles and a signed checkpoint.
 
-Promises: a checkpoint is published only after its tiles are durable, its root equals the frontier the store
+Promises: a checkpoint is signed only after its tiles are durable, its root equals the frontier the store
 committed, and its size was claimed in a place apart from the store; it may die at any step and be run again.
 Invariant: never two different checkpoints of one size, never one that is not an extension of the last.
 Source: design of the ledger, section 3; c2sp.org/tlog-tiles, c2sp.org/tlog-checkpoint.
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from exchange.ledger.checkpoints import CheckpointStore
-    from exchange.ledger.note import NoteSigner
+    from exchange.ledger.note import Cosigner, NoteSigner
 
 BATCH_LEAVES: Final = 16 * TILE_WIDTH
 
@@ -58,20 +58,25 @@ class Integrator:
         *,
         origin: str,
         clock: Callable[[], datetime],
+        second: Cosigner | None = None,
+        publishes: bool = True,
     ) -> None:
+        """Where it does not publish by itself, whoever collects cosignatures calls `publish`."""
         if signer.name != origin:
             raise ProofInvalid("a log signs under its own origin only", place="checkpoint")
         self._source = source
         self._tiles = tiles
         self._checkpoints = checkpoints
         self._signer = signer
+        self._second = second  # signs along on ML-DSA-44
         self._origin = origin
         self._clock = clock
-        self._published: SignedCheckpoint | None = None  # what this integrator knows to be in the file
+        self._publishes = publishes
+        self._signed: SignedCheckpoint | None = None  # what this integrator is through with
         self._tree: TreeBuilder | None = None  # the tree of the last claimed checkpoint; None: read it again
 
     def integrate(self) -> SignedCheckpoint | None:
-        """Publish a checkpoint over everything committed; None while the log is empty.
+        """Sign a checkpoint over everything committed; None while the log is empty.
 
         Raises ForkRefused when the store is behind or beside the last signed checkpoint, LedgerDiffers when
         the entries do not lead to the committed frontier, StoreUnavailable when a disk or database fails.
@@ -92,10 +97,10 @@ class Integrator:
         if last is None or size > last.size:
             self._extend(last, head)
             self._checkpoints.claim(last, head, self._clock())
-            return self._publish(head, b"")
+            return self._sign(head, b"")
         if self._tree is None:
             self._tree = self._reopen(last)
-        return self._publish(head, claimed[1] if claimed is not None else b"")
+        return self._sign(head, claimed[1] if claimed is not None else b"")
 
     # --- the tree -------------------------------------------------------------------------------------
 
@@ -198,18 +203,24 @@ class Integrator:
 
     # --- signing --------------------------------------------------------------------------------------
 
-    def _publish(self, head: Checkpoint, note: bytes) -> SignedCheckpoint:
+    def _sign(self, head: Checkpoint, note: bytes) -> SignedCheckpoint:
         """Sign what was claimed, keep the note, and put it in the file; each step may be done again."""
-        if self._published is not None and self._published.checkpoint == head:
-            return self._published
+        if self._signed is not None and self._signed.checkpoint == head:
+            return self._signed
         if not note:
-            note = sign_checkpoint(head, self._signer).note
+            time_s = int(self._clock().timestamp())
+            note = sign_checkpoint(head, self._signer, self._second, time_s).note
             self._checkpoints.keep_note(head, note)
         signed = SignedCheckpoint(head, note)
-        self._tiles.write_once(CHECKPOINT, note)
-        self._tiles.sync()
-        self._published = signed
+        if self._publishes:
+            self.publish(signed)
+        self._signed = signed
         return signed
+
+    def publish(self, signed: SignedCheckpoint) -> None:
+        """Put a signed checkpoint in the file for whoever asks; its tiles are durable."""
+        self._tiles.write_once(CHECKPOINT, signed.note)
+        self._tiles.sync()
 
 
 def _fork(last: Checkpoint, found: str) -> ForkRefused:

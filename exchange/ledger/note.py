@@ -2,7 +2,8 @@
 
 Promises: only canonical base64 is read; a signature of a known key that fails refuses the whole note; unknown
 signatures are passed over; a key is the pair of name and id, so nobody signs under another's name.
-Source: c2sp.org/signed-note@v1.0.0, c2sp.org/tlog-cosignature (type 0x04), RFC 8032 (Ed25519).
+Source: c2sp.org/signed-note@v1.0.0, c2sp.org/tlog-cosignature (types 0x04 and 0x06), RFC 8032 (Ed25519),
+FIPS 204 (ML-DSA-44).
 """
 
 from __future__ import annotations
@@ -15,21 +16,36 @@ from typing import TYPE_CHECKING, Final
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, MLDSA44PublicKey
 
 from exchange.errors import ProofInvalid
+from exchange.ledger.cosignature import (
+    ML_DSA_44_PUBLIC_BYTES,
+    ML_DSA_44_SIGNATURE_BYTES,
+    TIME_BYTES,
+    split_time,
+    timed_text,
+    whole_tree,
+    with_time,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 ED25519: Final = 0x01
 COSIGNATURE_ED25519: Final = 0x04
+COSIGNATURE_ML_DSA_44: Final = 0x06
 NOTE_BYTES_MAX: Final = 256 * 1024
 SIGNATURES_MAX: Final = 64  # the standard asks for 16 at least
 _DASH: Final = "\u2014 "
 _ED25519_BYTES: Final = 32
+_ED25519_SIGNATURE_BYTES: Final = 64
 _KEY_ID_BYTES: Final = 4
-_COSIGNATURE_BYTES: Final = 8 + 64
-_COSIGNATURE_TIME_MAX: Final = 2**63 - 1
+_PUBLIC_BYTES: Final = {
+    ED25519: _ED25519_BYTES,
+    COSIGNATURE_ED25519: _ED25519_BYTES,
+    COSIGNATURE_ML_DSA_44: ML_DSA_44_PUBLIC_BYTES,
+}
 _is_key_name = re.compile(r"[^\s+\x00-\x1f\x7f\ud800-\udfff]{1,255}").fullmatch
 _is_control = re.compile(r"[\x00-\x09\x0b-\x1f]").search
 
@@ -58,7 +74,7 @@ def key_id(name: str, kind: int, public: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class VerifierKey:
-    """A public key a verifier trusts under a name. Types 0x01 and 0x04, both on Ed25519."""
+    """A public key a verifier trusts under a name. Types 0x01 and 0x04 on Ed25519, 0x06 on ML-DSA-44."""
 
     name: str
     kind: int
@@ -74,15 +90,22 @@ class VerifierKey:
 
     def accepts(self, text: str, signature: bytes) -> bool:
         """Tell whether `signature` (without its key id) is this key's over the note text."""
-        message = text.encode()
-        if self.kind == COSIGNATURE_ED25519:
-            time_s = int.from_bytes(signature[:8], "big")
-            if len(signature) != _COSIGNATURE_BYTES or time_s > _COSIGNATURE_TIME_MAX:
-                return False
-            message = f"cosignature/v1\ntime {time_s}\n".encode() + message
-            signature = signature[8:]
+        if self.kind == ED25519:
+            return self._verifies(signature, text.encode())
+        is_ed25519 = self.kind == COSIGNATURE_ED25519
+        timed = split_time(signature, _ED25519_SIGNATURE_BYTES if is_ed25519 else ML_DSA_44_SIGNATURE_BYTES)
+        if timed is None:
+            return False
+        time_s, signature = timed
+        message = timed_text(time_s, text) if is_ed25519 else whole_tree(self.name, time_s, text)
+        return message is not None and self._verifies(signature, message)
+
+    def _verifies(self, signature: bytes, message: bytes) -> bool:
         try:
-            Ed25519PublicKey.from_public_bytes(self.public).verify(signature, message)
+            if self.kind == COSIGNATURE_ML_DSA_44:
+                MLDSA44PublicKey.from_public_bytes(self.public).verify(signature, message)
+            else:
+                Ed25519PublicKey.from_public_bytes(self.public).verify(signature, message)
         except (InvalidSignature, ValueError):
             return False
         return True
@@ -93,11 +116,13 @@ def parse_vkey(text: str) -> VerifierKey:
     name, _, rest = text.partition("+")
     identifier, _, encoded = rest.partition("+")
     material = decode_base64(encoded, "verifier key")
-    if not _is_key_name(name) or len(material) != 1 + _ED25519_BYTES:
-        raise ProofInvalid("not a verifier key on Ed25519", place="verifier key")
+    if not _is_key_name(name) or not material:
+        raise ProofInvalid("not a verifier key", place="verifier key")
     key = VerifierKey(name, material[0], material[1:])
-    if key.kind not in {ED25519, COSIGNATURE_ED25519}:
+    if key.kind not in _PUBLIC_BYTES:
         raise ProofInvalid("a verifier key of a type not known here", place="verifier key")
+    if len(key.public) != _PUBLIC_BYTES[key.kind]:
+        raise ProofInvalid("a verifier key of the wrong length for its type", place="verifier key")
     if key.id.hex() != identifier:
         raise ProofInvalid("the key id does not belong to the key", place="verifier key")
     return key
@@ -110,6 +135,9 @@ class Signature:
     name: str
     key_id: bytes
     signature: bytes
+
+    def __str__(self) -> str:
+        return f"{_DASH}{self.name} {encode_base64(self.key_id + self.signature)}\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +161,19 @@ class Note:
                 )
             found[key] = None
         return tuple(found)
+
+    def lines_of(self, keys: Iterable[VerifierKey]) -> tuple[Signature, ...]:
+        """Return one line for each of `keys` under the note, in its order; nothing verified."""
+        known = {(key.name, key.id) for key in keys}
+        found: dict[tuple[str, bytes], Signature] = {}
+        for line in self.signatures:
+            if (line.name, line.key_id) in known:
+                found.setdefault((line.name, line.key_id), line)
+        return tuple(found.values())
+
+    def with_lines(self, lines: Iterable[Signature]) -> bytes:
+        """Return the signed note of this text under other signature lines."""
+        return (self.text + "\n" + "".join(map(str, lines))).encode()
 
 
 def parse_note(raw: bytes, place: str = "note", bytes_max: int = NOTE_BYTES_MAX) -> Note:
@@ -189,3 +230,34 @@ class NoteSigner:
             raise ProofInvalid("a note text ends in a newline and holds no control character", place="note")
         line = encode_base64(self.key.id + self._private.sign(text.encode()))
         return f"{text}\n{_DASH}{self.name} {line}\n".encode()
+
+
+class Cosigner:
+    """Cosigns checkpoints at a time: a witness on Ed25519 (0x04), a log or witness on ML-DSA-44 (0x06)."""
+
+    def __init__(self, name: str, private: Ed25519PrivateKey | MLDSA44PrivateKey) -> None:
+        if not _is_key_name(name):
+            raise ProofInvalid("a key name holds no space, plus or control character", place="key name")
+        self._private = private
+        kind = COSIGNATURE_ED25519 if isinstance(private, Ed25519PrivateKey) else COSIGNATURE_ML_DSA_44
+        self.key = VerifierKey(name, kind, private.public_key().public_bytes_raw())
+
+    @property
+    def vkey(self) -> str:
+        """The verifier key, to be handed over out of band."""
+        return str(self.key)
+
+    def cosign(self, text: str, time_s: int) -> Signature:
+        """Return the signature line over a checkpoint's text. Raises ProofInvalid for any other text."""
+        # Both types are made for the same texts, though the older one could sign any note.
+        message = whole_tree(self.key.name, time_s, text)
+        if message is None:
+            raise ProofInvalid("only a checkpoint of three lines is cosigned", place="checkpoint")
+        if self.key.kind == COSIGNATURE_ED25519:
+            message = timed_text(time_s, text)
+        return Signature(self.key.name, self.key.id, with_time(time_s, self._private.sign(message)))
+
+
+def is_long(line: Signature) -> bool:
+    """Tell whether a line is as long as only an ML-DSA-44 cosignature is, among the types in use."""
+    return len(line.signature) == TIME_BYTES + ML_DSA_44_SIGNATURE_BYTES

@@ -2,7 +2,8 @@
 
 Promises: a checkpoint at most one interval after a commit, at once when somebody waits for a receipt; what
 failed for a moment is tried again after an interval; a refused fork stops publishing for good and stays
-visible, while writing goes on only until the operator acts.
+visible, while writing goes on only until the operator acts. Where there are witnesses, the published file
+holds a checkpoint once enough have cosigned it or the bound has passed; nobody waits for them unasked.
 Source: the design of the ledger, section 3; c2sp.org/tlog-proof@v1.
 """
 
@@ -10,11 +11,14 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from exchange.errors import ExchangeError, ProofInvalid, RequestInvalid, Unavailable, VersionConflict
 from exchange.ledger.merkle import consistency_proof
 from exchange.ledger.receipt import make_receipt
+from exchange.pipeline.cosigning import Witnessed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,9 +26,20 @@ if TYPE_CHECKING:
     from exchange.ledger.checkpoint import SignedCheckpoint
     from exchange.ledger.integrator import Integrator, LeafSource
     from exchange.ledger.tiles import TileStore
+    from exchange.pipeline.cosigning import Cosigners
     from exchange.pipeline.queue import Pipeline
 
 RECEIPT_WAIT_MAX_S: Final = 5.0
+ASK_AGAIN_S: Final = 1.0  # who was missing is asked again after so long
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """The text of a `.tlog-proof`, and how far its checkpoint was cosigned."""
+
+    text: str
+    missing: tuple[str, ...]
+    quorum: bool
 
 
 class Publisher:
@@ -38,7 +53,10 @@ class Publisher:
         *,
         interval_s: float,
         on_error: Callable[[ExchangeError], None],
+        cosigners: Cosigners | None = None,
+        on_missing: Callable[[Witnessed], None] = lambda _: None,
     ) -> None:
+        """With `cosigners` the integrator must not publish by itself; `on_missing` is told of a change."""
         self._integrator = integrator
         self._tiles = tiles
         self._source = source
@@ -49,7 +67,11 @@ class Publisher:
         self._signed: SignedCheckpoint | None = None
         self._published = asyncio.Event()  # replaced after each new checkpoint
         self._wanted = asyncio.Event()  # somebody waits for a receipt
-        self._task: asyncio.Task[None] | None = None
+        self._cosigners = cosigners
+        self._on_missing = on_missing
+        self._cosigned: Witnessed | None = None  # the newest that went through a round
+        self._uncosigned = asyncio.Event()  # there is one that did not
+        self._tasks: list[asyncio.Task[None]] = []
         self.stopped_by: ExchangeError | None = None
 
     async def start(self, pipeline: Pipeline) -> None:
@@ -60,16 +82,21 @@ class Publisher:
         except BaseException:
             self._close_threads()
             raise
-        self._task = asyncio.get_running_loop().create_task(self._follow(pipeline, committed))
+        loop = asyncio.get_running_loop()
+        self._tasks.append(loop.create_task(self._follow(pipeline, committed)))
+        if self._cosigners is not None:
+            self._tasks.append(loop.create_task(self._cosign(self._cosigners)))
 
     async def stop(self) -> None:
         """Publish what was committed last and stop."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         try:
             if self.stopped_by is None:
-                await self.integrate()
+                signed = await self.integrate()
+                if self._cosigners is not None and signed is not None:
+                    await self._round(self._cosigners, signed)
         finally:
             self._close_threads()
 
@@ -82,6 +109,7 @@ class Publisher:
         signed = await asyncio.get_running_loop().run_in_executor(self._thread, self._integrator.integrate)
         if signed is not None and signed is not self._signed:
             self._signed = signed
+            self._uncosigned.set()
             self._tell_published()
         return signed
 
@@ -91,26 +119,40 @@ class Publisher:
 
     # --- what the door asks ---------------------------------------------------------------------------
 
+    def newest(self) -> Witnessed | None:
+        """Return the newest signed checkpoint with what has come under it, None while the log is empty."""
+        signed, cosigned = self._signed, self._cosigned
+        if signed is None:
+            return None
+        if cosigned is not None and cosigned.signed.checkpoint == signed.checkpoint:
+            return cosigned
+        return Witnessed(signed) if self._cosigners is None else self._cosigners.alone(signed)
+
     def checkpoint(self) -> str | None:
-        """Return the newest signed checkpoint, None while the log is empty."""
-        return None if self._signed is None else self._signed.note.decode()
+        """Return the note of the newest checkpoint, None while the log is empty."""
+        newest = self.newest()
+        return None if newest is None else newest.signed.note.decode()
 
     @property
     def size(self) -> int:
         """Leaves under the newest checkpoint."""
         return 0 if self._signed is None else self._signed.checkpoint.size
 
-    async def receipt(self, leaf_index: int) -> str:
-        """Return the `.tlog-proof` of a leaf, its entry left out, waiting for a checkpoint that covers it."""
-        signed = await self._covering(leaf_index)
+    async def receipt(self, leaf_index: int, *, await_quorum: bool = False) -> Proof:
+        """Return the `.tlog-proof` of a leaf, its entry left out, waiting for a checkpoint that covers it.
+
+        With `await_quorum` for one that enough witnesses cosigned, up to the bound; then as it is.
+        """
+        found = await self._covering(leaf_index, await_quorum=await_quorum)
         loop = asyncio.get_running_loop()
-        read_hash = self._tiles.hash_reader(signed.checkpoint.size)
-        proof = await loop.run_in_executor(self._readers, make_receipt, leaf_index, signed, read_hash)
-        return proof.decode()
+        read_hash = self._tiles.hash_reader(found.signed.checkpoint.size)
+        proof = await loop.run_in_executor(self._readers, make_receipt, leaf_index, found.signed, read_hash)
+        return Proof(proof.decode(), found.missing, found.quorum)
 
     async def consistency(self, from_size: int) -> tuple[str, list[bytes]]:
         """Return the newest checkpoint and the proof from an earlier size."""
-        signed = self._signed
+        newest = self.newest()
+        signed = None if newest is None else newest.signed
         if signed is None or not 0 < from_size <= signed.checkpoint.size:
             # Of nothing there is no checkpoint either.
             raise RequestInvalid(
@@ -124,24 +166,75 @@ class Publisher:
         hashes = await loop.run_in_executor(self._readers, consistency_proof, from_size, size, read_hash)
         return signed.note.decode(), list(hashes)
 
-    # --- following --------------------------------------------------------------------------------------
-
-    async def _covering(self, leaf_index: int) -> SignedCheckpoint:
+    async def _covering(self, leaf_index: int, *, await_quorum: bool) -> Witnessed:
         head, _ = self._source.ledger_head()
         if not 0 <= leaf_index < head:
             raise RequestInvalid("there is no such leaf", {"leaf_index": "from 0, below the log's size"})
         loop = asyncio.get_running_loop()
         until = loop.time() + RECEIPT_WAIT_MAX_S
-        while self._signed is None or self._signed.checkpoint.size <= leaf_index:
+        while True:
+            found = self._best(leaf_index)
+            if found is not None and (found.quorum or not await_quorum):
+                return found
             if self.stopped_by is not None or loop.time() > until:
-                raise Unavailable("no checkpoint covers this leaf yet")
+                break
             published = self._published
-            self._wanted.set()
-            try:
+            if found is None:
+                self._wanted.set()
+            with suppress(TimeoutError):
                 await asyncio.wait_for(published.wait(), timeout=until - loop.time())
-            except TimeoutError:
+        if found is None:
+            raise Unavailable("no checkpoint covers this leaf yet")
+        return found
+
+    def _best(self, leaf_index: int) -> Witnessed | None:
+        """Return what covers a leaf: the newest that went through a round, else the newest signed."""
+        for found in (self._cosigned, self.newest()):
+            if found is not None and found.signed.checkpoint.size > leaf_index:
+                return found
+        return None
+
+    # --- cosignatures -----------------------------------------------------------------------------------
+
+    async def _cosign(self, cosigners: Cosigners) -> None:
+        while True:
+            await self._uncosigned.wait()
+            self._uncosigned.clear()
+            if self._signed is None:
                 continue
-        return self._signed
+            await self._round(cosigners, self._signed)
+            if self._cosigned is not None and self._cosigned.missing:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._uncosigned.wait(), timeout=ASK_AGAIN_S)
+                self._uncosigned.set()
+
+    async def _round(self, cosigners: Cosigners, signed: SignedCheckpoint) -> None:
+        """Collect cosignatures and publish what came: once there are enough, and again at the end."""
+        publishing: list[asyncio.Task[None]] = []
+        loop = asyncio.get_running_loop()
+        found = await cosigners.collect(
+            signed, lambda: self.size, lambda early: publishing.append(loop.create_task(self._publish(early)))
+        )
+        await asyncio.gather(*publishing)
+        await self._publish(found)
+
+    async def _publish(self, found: Witnessed) -> None:
+        before = self._cosigned
+        if found == before:
+            return
+        try:
+            await asyncio.get_running_loop().run_in_executor(
+                self._thread, self._integrator.publish, found.signed
+            )
+        except Unavailable as error:
+            # Those who ask are answered from memory; the file follows with the next round.
+            self._on_error(error)
+        self._cosigned = found
+        if found.missing != (() if before is None else before.missing):
+            self._on_missing(found)
+        self._tell_published()
+
+    # --- following --------------------------------------------------------------------------------------
 
     async def _follow(self, pipeline: Pipeline, committed: asyncio.Event) -> None:
         while True:

@@ -66,7 +66,12 @@ class Metrics:
         self._gauge(
             "exchange_ledger_leaves",
             "Leaves under the newest checkpoint.",
-            lambda: _leaves(ledger.checkpoint()),
+            lambda: 0 if (newest := ledger.newest()) is None else newest.signed.checkpoint.size,
+        )
+        self._gauge(
+            "exchange_witnesses_missing",
+            "Witnesses that have not cosigned the newest checkpoint.",
+            lambda: 0 if (newest := ledger.newest()) is None else len(newest.missing),
         )
 
     def serve(self, port: int) -> int:
@@ -92,8 +97,3 @@ class Metrics:
 
 def _mean(total: int, count: int) -> float:
     return total / count if count else 0.0
-
-
-def _leaves(checkpoint: str | None) -> int:
-    # The second line of a checkpoint is the size of its tree (c2sp.org/tlog-checkpoint).
-    return int(checkpoint.split("\n", 2)[1]) if checkpoint else 0

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
     from exchange.keys.identity import IdentityKeys, IdentityResolver
     from exchange.keys.voprf import BatchEvaluation
+    from exchange.pipeline.cosigning import Witnessed
     from exchange.pipeline.hot import HotStates, Loader
+    from exchange.pipeline.publisher import Proof
     from exchange.pipeline.queue import Pipeline
     from exchange.pipeline.registers import Registers
     from exchange.projections.obligations import ObligationList
@@ -33,11 +35,11 @@ PAGE_ROWS_DEFAULT: Final = 50
 class LedgerReads(Protocol):
     """What the door asks of the ledger."""
 
-    def checkpoint(self) -> str | None:
+    def newest(self) -> Witnessed | None:
         """Return the newest signed checkpoint, None while the log is empty."""
         ...
 
-    async def receipt(self, leaf_index: int) -> str:
+    async def receipt(self, leaf_index: int, *, await_quorum: bool = False) -> Proof:
         """Return the `.tlog-proof` of a leaf. Raises RequestInvalid, Unavailable."""
         ...
 

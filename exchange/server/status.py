@@ -89,6 +89,8 @@ TABLE: Final[dict[str, Row]] = {
     "SEAL_BROKEN": Row(_C.DATA_LOSS, _DAMAGED),
     "PROOF_INVALID": Row(_C.DATA_LOSS, "Het bewijs klopt niet. Vertrouw er niet op en bewaar het."),
     "FORK_REFUSED": Row(_C.DATA_LOSS, _DAMAGED),
+    "WITNESS_OBJECTS": Row(_C.INTERNAL, _DAMAGED),
+    "WITNESSES_MISSING": Row(_C.UNAVAILABLE, _LATER),
     "LEDGER_DIFFERS": Row(_C.DATA_LOSS, _DAMAGED),
     "SETTINGS_INVALID": Row(_C.INTERNAL, _SETTINGS),
     "DATA_FOLDER_IN_USE": Row(_C.INTERNAL, _SETTINGS),

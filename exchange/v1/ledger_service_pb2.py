@@ -25,15 +25,19 @@ _sym_db = _symbol_database.Default()
 from exchange.v1 import options_pb2 as exchange_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n exchange/v1/ledger_service.proto\x12\x0b\x65xchange.v1\x1a\x19\x65xchange/v1/options.proto\"\x16\n\x14GetCheckpointRequest\"+\n\x15GetCheckpointResponse\x12\x12\n\ncheckpoint\x18\x01 \x01(\t\"8\n\x11GetReceiptRequest\x12#\n\nleaf_index\x18\x01 \x01(\x03\x42\x0f\x92\xb5\x18\x0b\x38\x80\x80\xd4\xaf\xf9\xdc\xfc\x1f@\x01\"(\n\x12GetReceiptResponse\x12\x12\n\ntlog_proof\x18\x01 \x01(\t\"B\n\x1aGetConsistencyProofRequest\x12$\n\tfrom_size\x18\x01 \x01(\x03\x42\x11\x92\xb5\x18\r0\x02\x38\x80\x80\xd4\xaf\xf9\xdc\xfc\x1f@\x01\"I\n\x1bGetConsistencyProofResponse\x12\x12\n\ncheckpoint\x18\x01 \x01(\t\x12\x16\n\x06hashes\x18\x02 \x03(\x0c\x42\x06\x92\xb5\x18\x02(@2\xaf\x02\n\rLedgerService\x12[\n\rGetCheckpoint\x12!.exchange.v1.GetCheckpointRequest\x1a\".exchange.v1.GetCheckpointResponse\"\x03\x90\x02\x01\x12R\n\nGetReceipt\x12\x1e.exchange.v1.GetReceiptRequest\x1a\x1f.exchange.v1.GetReceiptResponse\"\x03\x90\x02\x01\x12m\n\x13GetConsistencyProof\x12\'.exchange.v1.GetConsistencyProofRequest\x1a(.exchange.v1.GetConsistencyProofResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n exchange/v1/ledger_service.proto\x12\x0b\x65xchange.v1\x1a\x19\x65xchange/v1/options.proto\"\x16\n\x14GetCheckpointRequest\"_\n\x15GetCheckpointResponse\x12\x12\n\ncheckpoint\x18\x01 \x01(\t\x12\"\n\x11missing_witnesses\x18\x02 \x03(\tB\x07\x92\xb5\x18\x03(\x80\x02\x12\x0e\n\x06quorum\x18\x03 \x01(\x08\"N\n\x11GetReceiptRequest\x12#\n\nleaf_index\x18\x01 \x01(\x03\x42\x0f\x92\xb5\x18\x0b\x38\x80\x80\xd4\xaf\xf9\xdc\xfc\x1f@\x01\x12\x14\n\x0c\x61wait_quorum\x18\x02 \x01(\x08\"\\\n\x12GetReceiptResponse\x12\x12\n\ntlog_proof\x18\x01 \x01(\t\x12\"\n\x11missing_witnesses\x18\x02 \x03(\tB\x07\x92\xb5\x18\x03(\x80\x02\x12\x0e\n\x06quorum\x18\x03 \x01(\x08\"B\n\x1aGetConsistencyProofRequest\x12$\n\tfrom_size\x18\x01 \x01(\x03\x42\x11\x92\xb5\x18\r0\x02\x38\x80\x80\xd4\xaf\xf9\xdc\xfc\x1f@\x01\"I\n\x1bGetConsistencyProofResponse\x12\x12\n\ncheckpoint\x18\x01 \x01(\t\x12\x16\n\x06hashes\x18\x02 \x03(\x0c\x42\x06\x92\xb5\x18\x02(@2\xaf\x02\n\rLedgerService\x12[\n\rGetCheckpoint\x12!.exchange.v1.GetCheckpointRequest\x1a\".exchange.v1.GetCheckpointResponse\"\x03\x90\x02\x01\x12R\n\nGetReceipt\x12\x1e.exchange.v1.GetReceiptRequest\x1a\x1f.exchange.v1.GetReceiptResponse\"\x03\x90\x02\x01\x12m\n\x13GetConsistencyProof\x12\'.exchange.v1.GetConsistencyProofRequest\x1a(.exchange.v1.GetConsistencyProofResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'exchange.v1.ledger_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_GETCHECKPOINTRESPONSE'].fields_by_name['missing_witnesses']._loaded_options = None
+  _globals['_GETCHECKPOINTRESPONSE'].fields_by_name['missing_witnesses']._serialized_options = b'\222\265\030\003(\200\002'
   _globals['_GETRECEIPTREQUEST'].fields_by_name['leaf_index']._loaded_options = None
   _globals['_GETRECEIPTREQUEST'].fields_by_name['leaf_index']._serialized_options = b'\222\265\030\0138\200\200\324\257\371\334\374\037@\001'
+  _globals['_GETRECEIPTRESPONSE'].fields_by_name['missing_witnesses']._loaded_options = None
+  _globals['_GETRECEIPTRESPONSE'].fields_by_name['missing_witnesses']._serialized_options = b'\222\265\030\003(\200\002'
   _globals['_GETCONSISTENCYPROOFREQUEST'].fields_by_name['from_size']._loaded_options = None
   _globals['_GETCONSISTENCYPROOFREQUEST'].fields_by_name['from_size']._serialized_options = b'\222\265\030\r0\0028\200\200\324\257\371\334\374\037@\001'
   _globals['_GETCONSISTENCYPROOFRESPONSE'].fields_by_name['hashes']._loaded_options = None
@@ -47,15 +51,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETCHECKPOINTREQUEST']._serialized_start=76
   _globals['_GETCHECKPOINTREQUEST']._serialized_end=98
   _globals['_GETCHECKPOINTRESPONSE']._serialized_start=100
-  _globals['_GETCHECKPOINTRESPONSE']._serialized_end=143
-  _globals['_GETRECEIPTREQUEST']._serialized_start=145
-  _globals['_GETRECEIPTREQUEST']._serialized_end=201
-  _globals['_GETRECEIPTRESPONSE']._serialized_start=203
-  _globals['_GETRECEIPTRESPONSE']._serialized_end=243
-  _globals['_GETCONSISTENCYPROOFREQUEST']._serialized_start=245
-  _globals['_GETCONSISTENCYPROOFREQUEST']._serialized_end=311
-  _globals['_GETCONSISTENCYPROOFRESPONSE']._serialized_start=313
-  _globals['_GETCONSISTENCYPROOFRESPONSE']._serialized_end=386
-  _globals['_LEDGERSERVICE']._serialized_start=389
-  _globals['_LEDGERSERVICE']._serialized_end=692
+  _globals['_GETCHECKPOINTRESPONSE']._serialized_end=195
+  _globals['_GETRECEIPTREQUEST']._serialized_start=197
+  _globals['_GETRECEIPTREQUEST']._serialized_end=275
+  _globals['_GETRECEIPTRESPONSE']._serialized_start=277
+  _globals['_GETRECEIPTRESPONSE']._serialized_end=369
+  _globals['_GETCONSISTENCYPROOFREQUEST']._serialized_start=371
+  _globals['_GETCONSISTENCYPROOFREQUEST']._serialized_end=437
+  _globals['_GETCONSISTENCYPROOFRESPONSE']._serialized_start=439
+  _globals['_GETCONSISTENCYPROOFRESPONSE']._serialized_end=512
+  _globals['_LEDGERSERVICE']._serialized_start=515
+  _globals['_LEDGERSERVICE']._serialized_end=818
 # @@protoc_insertion_point(module_scope)

@@ -42,16 +42,26 @@ class GetCheckpointResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     CHECKPOINT_FIELD_NUMBER: _builtins.int
+    MISSING_WITNESSES_FIELD_NUMBER: _builtins.int
+    QUORUM_FIELD_NUMBER: _builtins.int
     checkpoint: _builtins.str
-    """Signed note."""
+    """Signed note, with the cosignatures that have come so far."""
+    quorum: _builtins.bool
+    """Whether enough witnesses cosigned it, by the policy of the service; true where it names none."""
+    @_builtins.property
+    def missing_witnesses(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Key names of the witnesses whose cosignature is not under it."""
+
     def __init__(
         self,
         *,
         checkpoint: _builtins.str = ...,
+        missing_witnesses: _abc.Iterable[_builtins.str] | None = ...,
+        quorum: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "missing_witnesses", b"missing_witnesses", "quorum", b"quorum"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -64,16 +74,20 @@ class GetReceiptRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     LEAF_INDEX_FIELD_NUMBER: _builtins.int
+    AWAIT_QUORUM_FIELD_NUMBER: _builtins.int
     leaf_index: _builtins.int
     """Index of the leaf, from 0."""
+    await_quorum: _builtins.bool
+    """Wait until enough witnesses cosigned a checkpoint that covers the leaf; after the bound the answer comes as it is."""
     def __init__(
         self,
         *,
         leaf_index: _builtins.int = ...,
+        await_quorum: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["leaf_index", b"leaf_index"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["await_quorum", b"await_quorum", "leaf_index", b"leaf_index"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -86,16 +100,26 @@ class GetReceiptResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     TLOG_PROOF_FIELD_NUMBER: _builtins.int
+    MISSING_WITNESSES_FIELD_NUMBER: _builtins.int
+    QUORUM_FIELD_NUMBER: _builtins.int
     tlog_proof: _builtins.str
     """Text of the `.tlog-proof`."""
+    quorum: _builtins.bool
+    """Whether enough witnesses cosigned its checkpoint, by the policy of the service; true where it names none."""
+    @_builtins.property
+    def missing_witnesses(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Key names of the witnesses whose cosignature is not in it."""
+
     def __init__(
         self,
         *,
         tlog_proof: _builtins.str = ...,
+        missing_witnesses: _abc.Iterable[_builtins.str] | None = ...,
+        quorum: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["tlog_proof", b"tlog_proof"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["missing_witnesses", b"missing_witnesses", "quorum", b"quorum", "tlog_proof", b"tlog_proof"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

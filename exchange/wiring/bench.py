@@ -37,6 +37,7 @@ from exchange.store.library_baseline import LibraryBaseline
 from exchange.wiring.bench_absence import with_absence
 from exchange.wiring.bench_audit import with_audit
 from exchange.wiring.bench_gate import with_replay
+from exchange.wiring.bench_witness import CALLERS, with_receipts
 from exchange.wiring.core import Core, genesis, open_core, utc_now
 
 if TYPE_CHECKING:
@@ -62,9 +63,9 @@ class Bench:
     plans: list[str]
 
     @classmethod
-    def open(cls, folder: Path, plans: int) -> Bench:
+    def open(cls, folder: Path, plans: int, witness_policy: Path | None = None) -> Bench:
         """Make a shard with residents, cases and plans."""
-        core = open_core(throw_away_settings(data=folder))
+        core = open_core(throw_away_settings(data=folder, witness_policy=witness_policy))
         genesis(core, utc_now(), thumbprint=THUMBPRINT, signing_key=THUMBPRINT)
         bench = cls(core, [])
         for _ in range(plans):
@@ -181,7 +182,9 @@ def run_bench(progress: Callable[[str], None]) -> dict[str, Any]:
     progress("sealed and absent")
     report = with_absence(report)
     progress("a long log, checked")
-    return with_audit(report)
+    report = with_audit(report)
+    progress("receipts with witnesses")
+    return with_receipts(report, lambda data, policy: Bench.open(data, CALLERS, policy))
 
 
 def _commands_per_s(bench: Bench, in_flight: int) -> float:

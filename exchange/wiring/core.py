@@ -48,8 +48,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from exchange.ledger.checkpoints import CheckpointStore
-    from exchange.ledger.note import NoteSigner
+    from exchange.ledger.note import Cosigner, NoteSigner
     from exchange.ledger.tiles import TileStore
+    from exchange.pipeline.cosigning import Cosigners, Witnessed
     from exchange.settings import Settings
 
 OPERATOR_TASKS: Final = (
@@ -111,6 +112,7 @@ class Core:
     tiles: TileStore
     checkpoints: CheckpointStore
     signer: NoteSigner
+    second: Cosigner | None
     integrator: Integrator
     log_pseudonym: Callable[[str], str]
     page_key: bytes
@@ -187,7 +189,8 @@ def _open_parts(settings: Settings, now: Callable[[], datetime], opened: ExitSta
         tiles=ledger.tiles,
         checkpoints=ledger.checkpoints,
         signer=ledger.signer,
-        integrator=_integrator(ledger, reader, now),
+        second=ledger.second,
+        integrator=_integrator(ledger, reader, now, cosigned=settings.witness_policy is not None),
         log_pseudonym=log_pseudonyms(keys),
         page_key=keys.service_secret("page-token"),
         obligations=obligations,
@@ -204,9 +207,18 @@ def _open_ledger(
     return ledger
 
 
-def _integrator(ledger: Ledger, reader: SQLiteReader, now: Callable[[], datetime]) -> Integrator:
+def _integrator(
+    ledger: Ledger, reader: SQLiteReader, now: Callable[[], datetime], *, cosigned: bool
+) -> Integrator:
     return Integrator(
-        reader, ledger.tiles, ledger.checkpoints, ledger.signer, origin=ledger.origin, clock=now
+        reader,
+        ledger.tiles,
+        ledger.checkpoints,
+        ledger.signer,
+        origin=ledger.origin,
+        clock=now,
+        second=ledger.second,
+        publishes=not cosigned,
     )
 
 
@@ -241,7 +253,12 @@ def genesis(core: Core, now: datetime, *, thumbprint: str, signing_key: str) -> 
     core.writer.genesis([joined, *adopting(now, shipped.written)], meta)
 
 
-def publisher_of(core: Core, on_error: Callable[[ExchangeError], None]) -> Publisher:
+def publisher_of(
+    core: Core,
+    on_error: Callable[[ExchangeError], None],
+    cosigners: Cosigners | None = None,
+    on_missing: Callable[[Witnessed], None] = lambda _: None,
+) -> Publisher:
     """Return the publisher of a core's ledger."""
     return Publisher(
         core.integrator,
@@ -249,6 +266,8 @@ def publisher_of(core: Core, on_error: Callable[[ExchangeError], None]) -> Publi
         core.reader,
         interval_s=core.settings.integrate_ms / 1000,
         on_error=on_error,
+        cosigners=cosigners,
+        on_missing=on_missing,
     )
 
 

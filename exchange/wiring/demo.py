@@ -46,6 +46,7 @@ class Shown:
     ok: bool = False
     origin: str = ""
     log_vkey: str = ""
+    log_vkey_mldsa: str = ""
     bsns: list[str] = field(default_factory=list)
     receipts: list[str] = field(default_factory=list)
     steps: list[dict[str, Any]] = field(default_factory=list)
@@ -79,6 +80,7 @@ def run_demo(
         try:
             ready = _wait_ready(service, settings.data / READY_FILE)
             shown.origin, shown.log_vkey = ready["origin"], ready["log_vkey"]
+            shown.log_vkey_mldsa = ready["log_vkey_mldsa"]
             _issue(settings, data / "adapters")
             shown.ok = _tell_story(shown, ready["target"], tell)
             shown.service_rss_mb = _rss_mb(service.pid)

@@ -15,13 +15,22 @@ from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
 
-from exchange.errors import ExchangeError, KeyUnavailable, SettingsInvalid, StoreFull, remedy_at_the_keyboard
+from exchange.errors import (
+    ExchangeError,
+    KeyUnavailable,
+    SettingsInvalid,
+    StoreFull,
+    WitnessesMissing,
+    WitnessObjects,
+    remedy_at_the_keyboard,
+)
 from exchange.gate.register import Register
 from exchange.keys.kek import FileKek
 from exchange.keys.keystore import KeyStore
 from exchange.ledger.leaf import parse_leaf
 from exchange.store.reader import SQLiteReader
 from exchange.wiring.core import event_file, key_file
+from exchange.wiring.cosigning import evidence_of, witness_policy, witnessed_file
 from exchange.wiring.ledger import (
     open_ledger,
     origin_file,
@@ -60,6 +69,7 @@ def examine(settings: Settings) -> Iterator[Light]:
         ("keys", _keys),
         ("clock", _clock),
         ("ledger", _ledger),
+        ("witnesses", _witnesses),
     ):
         yield _light(part, look, settings)
 
@@ -158,3 +168,27 @@ def _ledger(settings: Settings) -> str:
     size = 0 if last is None else last[0].size
     published = published_checkpoint(settings).exists()
     return f"signed up to {size} of {position}, {'published' if published else 'not yet published'}"
+
+
+def _witnesses(settings: Settings) -> str:
+    """Look at who cosigned what was published, and at what a witness held against this log."""
+    kept = evidence_of(settings).names()
+    if kept:
+        raise WitnessObjects(
+            "a witness holds another history of this log, or says so",
+            folder=str(settings.checkpoints_folder.name) + "/evidence",
+            files=str(len(kept)),
+            first=kept[0],
+        )
+    policy = witness_policy(settings)
+    if policy is None:
+        return "none named: nobody signs along"
+    if not published_checkpoint(settings).exists():
+        return f"{len(policy.witnesses)} named; nothing was published yet"
+    size, missing, quorum = witnessed_file(policy, published_checkpoint(settings).read_bytes())
+    if not quorum:
+        raise WitnessesMissing(
+            "too few witnesses cosigned what was published", missing=", ".join(missing), size=str(size)
+        )
+    names = f", missing {', '.join(missing)}" if missing else ""
+    return f"{len(policy.witnesses) - len(missing)} of {len(policy.witnesses)} cosigned {size}{names}"

@@ -1,7 +1,8 @@
 """A shard's log: its name, its key, what was signed and what was published.
 
-Promises: name and key are made once, at the first start, and never made anew under a log that exists; a store
-that is behind what was signed, or that lost what was signed, is refused before anything is written to it.
+Promises: name and keys are made once, at the first start, and never made anew under a log that exists; a log
+from before the second key gets it at its next start; a store that is behind what was signed, or that lost
+what was signed, is refused before anything is written to it.
 Source: design of the ledger, sections 1 and 3; c2sp.org/tlog-checkpoint.
 """
 
@@ -9,10 +10,11 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -20,10 +22,17 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from exchange.errors import ForkRefused, KeyUnavailable, RequestInvalid, SettingsInvalid, Unavailable
+from exchange.errors import (
+    ForkRefused,
+    KeyUnavailable,
+    ProofInvalid,
+    RequestInvalid,
+    SettingsInvalid,
+    Unavailable,
+)
 from exchange.ledger.checkpoint import SignedCheckpoint, parse_body
 from exchange.ledger.checkpoints import CheckpointStore
-from exchange.ledger.note import NoteSigner, parse_note
+from exchange.ledger.note import Cosigner, NoteSigner, parse_note
 from exchange.ledger.receipt import make_receipt
 from exchange.ledger.tiles import CHECKPOINT, TILE_WIDTH, TileStore
 
@@ -32,7 +41,11 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+
     from exchange.settings import Settings
+
+SECOND_KEY: Final = "log-mldsa.key"
 
 
 @dataclass(slots=True)
@@ -42,10 +55,17 @@ class Ledger:
     tiles: TileStore
     checkpoints: CheckpointStore
     signer: NoteSigner
+    second: Cosigner | None  # None for a log that never started since there is a second key
     origin: str
+    cosigned: bool  # whether witnesses sign along
 
     def newest(self) -> SignedCheckpoint:
-        """Return the newest signed checkpoint. Raises Unavailable while there is none."""
+        """Return the newest signed checkpoint; where there are witnesses, the one that was published last.
+
+        Raises Unavailable while there is none.
+        """
+        if self.cosigned and (published := self._published()) is not None:
+            return published
         found = self.checkpoints.last(self.origin)
         if found is not None and not found[1]:
             # The service died between claiming this size and signing it: the one before it stands.
@@ -55,25 +75,35 @@ class Ledger:
             raise Unavailable("no checkpoint has been signed yet")
         return SignedCheckpoint(*found)
 
+    def _published(self) -> SignedCheckpoint | None:
+        """Return the published checkpoint, if any. Raises ProofInvalid for what this log did not sign."""
+        if not (self.tiles.folder / CHECKPOINT).exists():
+            return None
+        note = self.tiles.read(CHECKPOINT)
+        parsed = parse_note(note, CHECKPOINT)
+        head = parse_body(parsed.text)
+        if not parsed.signers([self.signer.key]) or not self.checkpoints.claimed(head):
+            raise ProofInvalid("the published checkpoint is not one this log signed", place=CHECKPOINT)
+        return SignedCheckpoint(head, note)
+
     def close(self) -> None:
         """Close the checkpoint store."""
         self.checkpoints.close()
 
 
-def start_ledger(settings: Settings, now: Callable[[], datetime]) -> Ledger:
-    """Open the ledger of a service that starts, making name and key at the first start.
+def start_ledger(settings: Settings, now: Callable[[], datetime], name: str = "") -> Ledger:
+    """Open the ledger of a service that starts, making name and keys where they never were.
 
-    Raises KeyUnavailable where the log has a name but lost its key.
+    A new log is called `name`, or where that is empty by host, municipality and year.
+    Raises KeyUnavailable where the log has a name but lost a key.
     """
     # The key comes first: whoever dies in between has no log yet, and starts again.
     key = _log_key(settings)
-    origin = _origin(settings, now)
-    return Ledger(
-        TileStore(ledger_folder(settings)),
-        CheckpointStore(checkpoint_file(settings)),
-        NoteSigner(origin, key),
-        origin,
-    )
+    origin = _origin(settings, now, name)
+    second = Cosigner(origin, _second_key(settings))
+    if not second_vkey_file(settings).exists():
+        write_private(second_vkey_file(settings), f"{second.vkey}\n".encode())
+    return _ledger(settings, NoteSigner(origin, key), second)
 
 
 def open_ledger(settings: Settings) -> Ledger:
@@ -81,10 +111,18 @@ def open_ledger(settings: Settings) -> Ledger:
     if not origin_file(settings).exists() or not checkpoint_file(settings).exists():
         raise SettingsInvalid("no service ran with these settings", folder=settings.checkpoints_folder.name)
     origin = _read_origin(settings)
-    signer = NoteSigner(origin, _log_key(settings))
-    return Ledger(
-        TileStore(ledger_folder(settings)), CheckpointStore(checkpoint_file(settings)), signer, origin
-    )
+    started = second_vkey_file(settings).exists()
+    second = Cosigner(origin, _second_key(settings)) if started else None
+    return _ledger(settings, NoteSigner(origin, _log_key(settings)), second)
+
+
+def _ledger(settings: Settings, signer: NoteSigner, second: Cosigner | None) -> Ledger:
+    known = second_vkey_file(settings)
+    if second is not None and known.read_text(encoding="utf-8").strip() != second.vkey:
+        raise SettingsInvalid("the log's second key is not the one it had: restore it", file=SECOND_KEY)
+    checkpoints = CheckpointStore(checkpoint_file(settings))
+    tiles, cosigned = TileStore(ledger_folder(settings)), settings.witness_policy is not None
+    return Ledger(tiles, checkpoints, signer, second, signer.name, cosigned)
 
 
 def refuse_lost_checkpoints(settings: Settings, position: int) -> None:
@@ -152,11 +190,16 @@ def origin_file(settings: Settings) -> Path:
     return settings.checkpoints_folder / "origin"
 
 
-def _origin(settings: Settings, now: Callable[[], datetime]) -> str:
+def second_vkey_file(settings: Settings) -> Path:
+    """Where the verifier key on ML-DSA-44 is: it tells a key that was lost from one that never was."""
+    return settings.checkpoints_folder / "second-vkey"
+
+
+def _origin(settings: Settings, now: Callable[[], datetime], name: str) -> str:
     """Return the log's name, fixed at its first start: one log for each municipality and year."""
     if not origin_file(settings).exists():
-        name = f"{settings.origin_host}/{settings.operator_oin}/{now().year}\n"
-        _write_private(origin_file(settings), name.encode())
+        name = name or f"{settings.origin_host}/{settings.operator_oin}/{now().year}"
+        write_private(origin_file(settings), f"{name}\n".encode())
     return _read_origin(settings)
 
 
@@ -169,22 +212,41 @@ def _read_origin(settings: Settings) -> str:
 
 def _log_key(settings: Settings) -> Ed25519PrivateKey:
     file = settings.keys_folder / "log.key"
-    if not file.exists():
-        # A new key would be another log to everybody who trusts the old one.
-        if origin_file(settings).exists():
-            raise KeyUnavailable("the log has a name but its key is gone: restore it", file=file.name)
-        made = Ed25519PrivateKey.generate()
-        _write_private(file, made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    try:
-        key = load_pem_private_key(file.read_bytes(), None)
-    except (OSError, ValueError, TypeError, UnsupportedAlgorithm):
-        raise SettingsInvalid("the log's key cannot be read", file=file.name) from None
+    _make_key(file, Ed25519PrivateKey.generate, origin_file(settings))
+    key = read_key(file)
     if not isinstance(key, Ed25519PrivateKey):
         raise SettingsInvalid("the log's key is not Ed25519", file=file.name)
     return key
 
 
-def _write_private(file: Path, content: bytes) -> None:
+def _second_key(settings: Settings) -> MLDSA44PrivateKey:
+    file = settings.keys_folder / SECOND_KEY
+    _make_key(file, MLDSA44PrivateKey.generate, second_vkey_file(settings))
+    key = read_key(file)
+    if not isinstance(key, MLDSA44PrivateKey):
+        raise SettingsInvalid("the log's second key is not ML-DSA-44", file=file.name)
+    return key
+
+
+def _make_key(file: Path, make: Callable[[], Ed25519PrivateKey | MLDSA44PrivateKey], known: Path) -> None:
+    """Make a key of the log where neither it nor what is `known` by it is there. Raises KeyUnavailable."""
+    if file.exists():
+        return
+    # A new key would be another log to everybody who trusts the old one.
+    if known.exists():
+        raise KeyUnavailable("the log has a name but its key is gone: restore it", file=file.name)
+    write_private(file, make().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+
+
+def read_key(file: Path) -> PrivateKeyTypes:
+    """Return the private key in a PEM file. Raises SettingsInvalid."""
+    try:
+        return load_pem_private_key(file.read_bytes(), None)
+    except (OSError, ValueError, TypeError, UnsupportedAlgorithm):
+        raise SettingsInvalid("the log's key cannot be read", file=file.name) from None
+
+
+def write_private(file: Path, content: bytes) -> None:
     """Write once, whole or not at all, readable by the owner only."""
     partial = file.with_name(f"{file.name}.partial")
     partial.unlink(missing_ok=True)

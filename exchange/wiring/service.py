@@ -20,6 +20,8 @@ from exchange.errors import ExchangeError, SettingsInvalid
 from exchange.gate.register import Register
 from exchange.logs import open_log
 from exchange.server.app import ExchangeServer, Parts, ServerConfig
+from exchange.server.web.door import WebDoor, server_tls
+from exchange.server.web.tiles import tiles_app
 from exchange.wiring.collecting import collect_when_idle
 from exchange.wiring.core import (
     development_authority,
@@ -30,6 +32,7 @@ from exchange.wiring.core import (
     publisher_of,
     utc_now,
 )
+from exchange.wiring.cosigning import Cosigning, witness_policy
 from exchange.wiring.following import Following
 from exchange.wiring.holding import held, private_files
 from exchange.wiring.parties import second_party_of
@@ -107,7 +110,7 @@ async def run_core(
     def report(error: ExchangeError) -> None:
         log.error("publish_failed", reason=error.code)
 
-    publisher = publisher_of(core, report)
+    publisher, cosigning = _publisher(core, report, log)
     pipeline = pipeline_of(core)
     following = Following(core, report)
     parts = _parts(core, publisher, pipeline, following)
@@ -120,9 +123,10 @@ async def run_core(
     await publisher.start(pipeline)
     following.start(pipeline)
     collecting: asyncio.Task[None] | None = None
+    tiles = TileDoor(core, material, log)
     try:
         port = await server.start()
-        _say_ready(settings, core, port, server)
+        _say_ready(settings, core, port, server, await tiles.start())
         log.info("ready", port=port)
         if starter.told is not None:
             starter.told(f"{settings.host}:{port}")
@@ -133,11 +137,46 @@ async def run_core(
             collecting.cancel()
             await asyncio.gather(collecting, return_exceptions=True)
         _take_back(settings.data / READY_FILE)
+        await tiles.stop(settings.drain_s)
         await server.drain(settings.drain_s)
         await pipeline.drain()
         await following.stop()
         await publisher.stop()
+        if cosigning is not None:
+            cosigning.close()
         log.info("stopped")
+
+
+def _publisher(
+    core: Core,
+    report: Callable[[ExchangeError], None],
+    log: Any,  # noqa: ANN401 -- structlog's bound logger has no public type
+) -> tuple[Publisher, Cosigning | None]:
+    policy = witness_policy(core.settings)
+    if policy is None:
+        return publisher_of(core, report), None
+    cosigning = Cosigning(core, policy, log, utc_now)
+    return publisher_of(core, report, cosigning.cosigners, cosigning.missing), cosigning
+
+
+class TileDoor:
+    """The log's files over HTTPS, with the door's own certificate; closed unless the settings name a port."""
+
+    def __init__(self, core: Core, material: Material, log: Any) -> None:  # noqa: ANN401 -- structlog's bound logger has no public type
+        self._port = core.settings.tiles_port
+        self._door = WebDoor(
+            tiles_app(core.tiles, log),
+            core.settings.tiles_host,
+            lambda: server_tls(material.server_certificate, material.server_key),
+        )
+
+    async def start(self) -> int:
+        """Open it; return its port, 0 where there is none. Raises SettingsInvalid."""
+        return 0 if self._port is None else await self._door.start(self._port)
+
+    async def stop(self, grace_s: float) -> None:
+        """Close it."""
+        await self._door.stop(grace_s)
 
 
 def _tell_drift(drift: Drift, log: Any) -> None:  # noqa: ANN401 -- structlog's bound logger has no public type
@@ -218,15 +257,17 @@ def door_material(settings: Settings) -> tuple[Material, str, str]:
     return material, issued["thumbprint"], issued["signing_key"]
 
 
-def _say_ready(settings: Settings, core: Core, port: int, server: ExchangeServer) -> None:
+def _say_ready(settings: Settings, core: Core, port: int, server: ExchangeServer, tiles_port: int) -> None:
     """Write, whole or not at all, where the service listens: for scripts that started it."""
     told = {
         "pid": os.getpid(),
         "target": f"{settings.host}:{port}",
         "metrics_port": server.metrics_port,
         "admin_target": f"{settings.admin_host}:{server.admin_port}" if server.admin_port else "",
+        "tiles_target": f"{settings.tiles_host}:{tiles_port}" if tiles_port else "",
         "origin": core.origin,
         "log_vkey": core.signer.vkey,
+        "log_vkey_mldsa": core.second.vkey if core.second is not None else "",
     }
     file: Path = settings.data / READY_FILE
     partial = file.with_suffix(".partial")

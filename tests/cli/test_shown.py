@@ -124,7 +124,7 @@ def test_one_object_for_programs(exchange: Shell, teller: Teller) -> None:
     assert said.code == 0
     assert set(told) >= {
         "ok", "data", "origin", "size", "checkpoint", "log_vkey", "policy", "pack", "receipts", "tiles",
-        "bsns", "steps", "elapsed_s",
+        "log_vkey_mldsa", "bsns", "steps", "elapsed_s",
     }  # fmt: skip
     assert (told["ok"], told["size"], told["bsns"]) == (True, 41, [BSN])
     assert told["data"] == str(here)

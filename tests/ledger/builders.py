@@ -10,6 +10,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
 from exchange.ledger.archive import ArchiveWriter
 from exchange.ledger.checkpoint import Checkpoint, parse_policy
@@ -17,7 +18,7 @@ from exchange.ledger.checkpoints import CheckpointStore
 from exchange.ledger.integrator import Integrator
 from exchange.ledger.leaf import leaf_entry
 from exchange.ledger.merkle import Frontier, hash_leaf, root_of
-from exchange.ledger.note import NoteSigner, VerifierKey
+from exchange.ledger.note import Cosigner, NoteSigner, VerifierKey
 from exchange.ledger.pack import MANIFEST, export_pack, manifest_text
 from exchange.ledger.tiles import TileStore, bundles_of, tiles_of
 
@@ -49,6 +50,15 @@ def entry(number: int) -> bytes:
 
 def signer(name: str = ORIGIN, seed: bytes = b"k" * 32) -> NoteSigner:
     return NoteSigner(name, Ed25519PrivateKey.from_private_bytes(seed))
+
+
+def second_signer(name: str = ORIGIN, seed: bytes = b"q" * 32) -> Cosigner:
+    return Cosigner(name, MLDSA44PrivateKey.from_seed_bytes(seed))
+
+
+def witness(number: int) -> Cosigner:
+    """Return witness 1 to 9, each with a key of its own."""
+    return Cosigner(f"w{number}.example", Ed25519PrivateKey.from_private_bytes(bytes([number]) * 32))
 
 
 def cosign(text: str, cosigner: NoteSigner, time_s: int = 1_769_860_800) -> bytes:
@@ -100,6 +110,7 @@ class Log:
         tiles: TileStore | None = None,
         checkpoints: CheckpointStore | None = None,
         note_signer: NoteSigner | None = None,
+        second: Cosigner | None = None,
     ) -> Integrator:
         return Integrator(
             self.source,
@@ -108,6 +119,7 @@ class Log:
             note_signer or self.signer,
             origin=ORIGIN,
             clock=lambda: NOON,
+            second=second,
         )
 
     def grow(self, size: int) -> None:

@@ -210,6 +210,6 @@ def test_an_integrator_behind_another_signs_no_second_history(log: Log) -> None:
 def test_the_claim_says_when(log: Log) -> None:
     log.grow(2)
     log.integrator.integrate()
-    row = log.checkpoints._connection.execute("SELECT claimed_at FROM signed").fetchone()
+    row = log.checkpoints._database._connection.execute("SELECT claimed_at FROM signed").fetchone()
     assert row == (NOON.isoformat(),)
     assert isinstance(log.integrator, Integrator)

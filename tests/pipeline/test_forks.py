@@ -95,7 +95,7 @@ async def test_a_receipt_waits_for_the_checkpoint_that_covers_it(
 ) -> None:
     _, _, plan_id = shard.plan()
     done = await goal(shard, pipeline, plan_id)
-    proof = await publisher.receipt(done.leaf_index)
+    proof = (await publisher.receipt(done.leaf_index)).text
     policy = parse_policy(f"log {shard.core.signer.vkey}\nquorum none\n")
     proven = verify_receipt(done.leaf_entry, proof.encode(), policy)
     assert (proven.origin, proven.index) == (shard.core.origin, done.leaf_index)
@@ -115,7 +115,7 @@ async def test_every_leaf_of_a_group_gets_its_receipt(
     proofs = await asyncio.gather(*(publisher.receipt(one.leaf_index) for one in done))
     policy = parse_policy(f"log {shard.core.signer.vkey}\nquorum none\n")
     for one, proof in zip(done, proofs, strict=True):
-        assert verify_receipt(one.leaf_entry, proof.encode(), policy).index == one.leaf_index
+        assert verify_receipt(one.leaf_entry, proof.text.encode(), policy).index == one.leaf_index
 
 
 @pytest.mark.parametrize("leaf_index", [-1, GENESIS_EVENTS, GENESIS_EVENTS + 1, 10**12])

@@ -112,7 +112,7 @@ async def test_who_waits_for_a_receipt_does_not_wait_for_the_interval(
     await pipeline.submit(shard.registration("a" * 32))
     index = shard.head - 1
     async with asyncio.timeout(WAIT_MAX_S):
-        proof = await desk.publisher.receipt(index)
+        proof = (await desk.publisher.receipt(index)).text
     (entry,) = shard.core.reader.leaf_entries(index, index + 1)
     policy = parse_policy(f"log {shard.core.signer.vkey}\nquorum none\n")
     assert verify_receipt(entry, proof.encode(), policy).index == index

@@ -36,6 +36,7 @@ PROMISED = {
     "size": int,
     "checkpoint": str,
     "log_vkey": str,
+    "log_vkey_mldsa": str,
     "policy": str,
     "pack": str,
     "receipts": list,

@@ -13,7 +13,7 @@ from exchange.cli import bench as shown
 from exchange.errors import LedgerDiffers, Overloaded
 from exchange.ledger.verify import verify_pack
 from exchange.pipeline.decisions import decided
-from exchange.wiring import bench, bench_absence, bench_audit, bench_gate
+from exchange.wiring import bench, bench_absence, bench_audit, bench_gate, bench_witness
 from tests.ledger.builders import signer
 
 if TYPE_CHECKING:
@@ -39,6 +39,9 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(bench_audit, "ENTRIES", 300)
     monkeypatch.setattr(bench_absence, "PAIRS", 4)
     monkeypatch.setattr(bench_absence, "WARM_UP", 1)
+    monkeypatch.setattr(bench_witness, "CALLERS", 2)
+    monkeypatch.setattr(bench_witness, "RECEIPTS_OF_EACH", 1)
+    monkeypatch.setattr(bench_witness, "ROUNDS", 1)
     yield
     gc.unfreeze()
     gc.enable()
@@ -65,6 +68,9 @@ def test_the_report_has_the_promised_shape(report: dict[str, Any]) -> None:
         "absence_distance",
         "absence_distance_by_chance",
         bench_audit.FIGURE,
+        bench_witness.MEDIAN,
+        bench_witness.P99,
+        bench_witness.BYTES,
     }
     assert set(report["ratios"]) == {
         "writes_vs_library_save",
@@ -125,6 +131,7 @@ def test_progress_is_told_in_turns(tiny: None) -> None:
         "stored decisions, judged again",
         "sealed and absent",
         "a long log, checked",
+        "receipts with witnesses",
     ]
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from exchange.settings import Settings
 
-PARTS = ["register", "disk", "certificates", "store", "keys", "clock", "ledger"]
+PARTS = ["register", "disk", "certificates", "store", "keys", "clock", "ledger", "witnesses"]
 
 
 def lights(settings: Settings) -> dict[str, doctor.Light]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import stat
 from typing import TYPE_CHECKING
 
 import pytest
 
 from exchange.errors import (
     ExchangeError,
+    KeyUnavailable,
     ProofInvalid,
     RequestInvalid,
     SettingsInvalid,
@@ -15,14 +17,24 @@ from exchange.errors import (
     Unavailable,
 )
 from exchange.ledger.checkpoint import Checkpoint, parse_policy
+from exchange.ledger.note import parse_note
 from exchange.ledger.receipt import verify_receipt
 from exchange.store.reader import SQLiteReader
-from exchange.wiring.core import utc_now
-from exchange.wiring.ledger import ledger_folder, open_ledger, published_checkpoint, published_receipt
+from exchange.wiring.core import open_core, utc_now
+from exchange.wiring.ledger import (
+    ledger_folder,
+    open_ledger,
+    published_checkpoint,
+    published_receipt,
+    start_ledger,
+)
 from tests.wiring.shards import position, young
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from exchange.settings import Settings
+    from exchange.wiring.ledger import Ledger
 
 
 def policy_of(settings: Settings) -> str:
@@ -122,3 +134,77 @@ def test_a_size_that_was_claimed_and_not_signed_leaves_the_one_before(shard: Set
         assert ledger.newest() == before
     finally:
         ledger.close()
+
+
+# --- the second key --------------------------------------------------------------------------------------
+
+
+def forget_second_key(settings: Settings) -> None:
+    """Make the shard one of before there was a second key."""
+    (settings.keys_folder / "log-mldsa.key").unlink()
+    (settings.checkpoints_folder / "second-vkey").unlink()
+
+
+def test_the_second_key_is_made_at_the_first_start_for_its_owner_only(shard: Settings) -> None:
+    file = shard.keys_folder / "log-mldsa.key"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    ledger = open_ledger(shard)
+    try:
+        assert ledger.second is not None
+        assert (shard.checkpoints_folder / "second-vkey").read_text() == f"{ledger.second.vkey}\n"
+        both = parse_policy(f"log {ledger.signer.vkey}\nlog {ledger.second.vkey}\nquorum none\n")
+        newest = ledger.newest()
+        assert both.accept(newest.note) == newest.checkpoint
+        assert len(parse_note(newest.note).signatures) == 2
+    finally:
+        ledger.close()
+
+
+def test_a_log_of_before_gets_its_second_key_at_the_next_start(shard: Settings) -> None:
+    policy, before = policy_of(shard), published_checkpoint(shard).read_bytes()
+    forget_second_key(shard)
+    looked_at = open_ledger(shard)
+    assert looked_at.second is None
+    looked_at.close()
+    assert not (shard.keys_folder / "log-mldsa.key").exists()
+    core = open_core(shard)
+    try:
+        assert core.second is not None
+        assert core.integrator.integrate() is not None
+        assert published_checkpoint(shard).read_bytes() == before
+    finally:
+        core.close()
+    assert policy_of(shard) == policy
+
+
+def test_a_start_that_died_after_making_the_second_key_goes_on_with_it(shard: Settings) -> None:
+    key = (shard.keys_folder / "log-mldsa.key").read_bytes()
+    (shard.checkpoints_folder / "second-vkey").unlink()
+    start_ledger(shard, utc_now).close()
+    assert (shard.keys_folder / "log-mldsa.key").read_bytes() == key
+    assert (shard.checkpoints_folder / "second-vkey").exists()
+
+
+@pytest.mark.parametrize("opens", [open_ledger, lambda shard: start_ledger(shard, utc_now)])
+def test_a_lost_second_key_is_not_made_anew(shard: Settings, opens: Callable[[Settings], Ledger]) -> None:
+    (shard.keys_folder / "log-mldsa.key").unlink()
+    with pytest.raises(KeyUnavailable, match="its key is gone"):
+        opens(shard)
+    assert not (shard.keys_folder / "log-mldsa.key").exists()
+
+
+@pytest.mark.parametrize(("from_", "says"), [("log.key", "not ML-DSA-44"), ("other", "not the one it had")])
+def test_another_second_key_is_refused(shard: Settings, empty: Settings, from_: str, says: str) -> None:
+    other = shard.keys_folder / from_
+    if from_ == "other":
+        young(empty.data)
+        other = empty.keys_folder / "log-mldsa.key"
+    (shard.keys_folder / "log-mldsa.key").write_bytes(other.read_bytes())
+    with pytest.raises(SettingsInvalid, match=says):
+        open_ledger(shard)
+
+
+def test_a_second_key_that_is_no_key_is_refused(shard: Settings) -> None:
+    (shard.keys_folder / "log-mldsa.key").write_bytes(b"no key")
+    with pytest.raises(SettingsInvalid, match="cannot be read"):
+        open_ledger(shard)

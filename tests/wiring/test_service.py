@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from exchange.errors import DataFolderInUse, ForkRefused, SettingsInvalid
+from exchange.ledger.note import COSIGNATURE_ML_DSA_44, parse_vkey
 from exchange.wiring import service
 from exchange.wiring.bench import Bench
 from exchange.wiring.doctor import examine
@@ -184,6 +185,7 @@ def test_a_first_start_publishes_its_first_event_and_opens_the_ports_it_was_aske
     note = published_checkpoint(empty).read_text(encoding="utf-8")
     assert note.startswith(f"{told['origin']}\n{GENESIS_EVENTS}\n")
     assert told["log_vkey"].startswith(f"{told['origin']}+")
+    assert parse_vkey(told["log_vkey_mldsa"]).kind == COSIGNATURE_ML_DSA_44
     process.send_signal(signal.SIGINT)
     assert process.wait(WAIT_MAX_S) == 0
     line.close()

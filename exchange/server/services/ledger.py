@@ -20,16 +20,19 @@ if TYPE_CHECKING:
 
 
 async def get_checkpoint(call: Call, _request: pb.GetCheckpointRequest) -> pb.GetCheckpointResponse:
-    """Return the newest checkpoint."""
-    checkpoint = call.house.parts.ledger.checkpoint()
-    if checkpoint is None:
+    """Return the newest checkpoint, with the cosignatures that have come."""
+    newest = call.house.parts.ledger.newest()
+    if newest is None:
         raise Unavailable("nothing has been signed yet")
-    return pb.GetCheckpointResponse(checkpoint=checkpoint)
+    return pb.GetCheckpointResponse(
+        checkpoint=newest.signed.note.decode(), missing_witnesses=newest.missing, quorum=newest.quorum
+    )
 
 
 async def get_receipt(call: Call, request: pb.GetReceiptRequest) -> pb.GetReceiptResponse:
-    """Return the proof of a leaf."""
-    return pb.GetReceiptResponse(tlog_proof=await call.house.parts.ledger.receipt(request.leaf_index))
+    """Return the proof of a leaf; where the caller waits for a quorum and it does not come, as it is."""
+    proof = await call.house.parts.ledger.receipt(request.leaf_index, await_quorum=request.await_quorum)
+    return pb.GetReceiptResponse(tlog_proof=proof.text, missing_witnesses=proof.missing, quorum=proof.quorum)
 
 
 async def get_consistency_proof(

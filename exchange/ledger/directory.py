@@ -1,0 +1,129 @@
+"""The directory: one log over the checkpoints of many, so that whoever watches one log watches them all.
+
+Promises: an entry is a checkpoint that a known log signed, and its policy's quorum cosigned, with the lines
+of known keys on Ed25519; of one log never a smaller size and never another root of a size; entry and frontier
+change in one durable transaction. It does not prove that a log only added: its witnesses do.
+Source: design of the ledger, section 3; c2sp.org/tlog-checkpoint.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from exchange.errors import ForkRefused
+from exchange.ledger.checkpoint import parse_body
+from exchange.ledger.database import Database
+from exchange.ledger.evidence import Conflict
+from exchange.ledger.merkle import Frontier, hash_leaf
+from exchange.ledger.note import is_long, parse_note
+
+if TYPE_CHECKING:
+    import sqlite3
+    from datetime import datetime
+    from pathlib import Path
+
+    from exchange.ledger.checkpoint import Checkpoint, Policy
+    from exchange.ledger.evidence import EvidenceFolder
+
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS entries (
+    leaf_index INTEGER PRIMARY KEY, origin TEXT NOT NULL, size INTEGER NOT NULL, entry BLOB NOT NULL,
+    UNIQUE (origin, size)
+) STRICT;
+CREATE TABLE IF NOT EXISTS head (
+    only INTEGER PRIMARY KEY CHECK (only = 1), size INTEGER NOT NULL, frontier BLOB NOT NULL
+) STRICT;
+CREATE TRIGGER IF NOT EXISTS entries_are_kept BEFORE DELETE ON entries
+BEGIN SELECT RAISE(ABORT, 'an entry is never deleted'); END;
+CREATE TRIGGER IF NOT EXISTS entries_are_fixed BEFORE UPDATE ON entries
+BEGIN SELECT RAISE(ABORT, 'an entry never changes'); END;
+"""
+
+
+class Directory:
+    """What was taken, in a database of its own: the source of the directory's own log."""
+
+    def __init__(self, path: Path, evidence: EvidenceFolder) -> None:
+        self._evidence = evidence
+        self._database = Database(path, _SCHEMA, "directory's store")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    def record(self, note: bytes, policy: Policy, now: datetime) -> int:
+        """Take a checkpoint; return its index, also where it was taken before.
+
+        Raises ProofInvalid for what the policy does not trust, ForkRefused for what cannot follow what was
+        taken of that log: then both notes are kept.
+        """
+        head = policy.accept(note)
+        parsed = parse_note(note)
+        known = parsed.lines_of((*policy.logs, *policy.witnesses.values()))
+        entry = parsed.with_lines([line for line in known if not is_long(line)])
+        with self._database.writing() as connection:
+            taken = _taken(connection, head)
+            if taken is not None:
+                index, held, of_it = taken
+                if held == head:
+                    return index
+                raise self._conflict(held, of_it, head, note, now)
+            return _append(connection, head, entry)
+
+    def ledger_head(self) -> tuple[int, bytes]:
+        """Return the number of entries and the frontier, from one commit."""
+        with self._database.reading() as connection:
+            return _head(connection)
+
+    def leaf_entries(self, start: int, stop: int) -> list[bytes]:
+        """Return entries [start, stop), in order."""
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                "SELECT entry FROM entries WHERE leaf_index >= ? AND leaf_index < ? ORDER BY leaf_index",
+                (start, stop),
+            ).fetchall()
+        return [row[0] for row in rows]
+
+    def _conflict(
+        self, held: Checkpoint, of_it: bytes, head: Checkpoint, note: bytes, now: datetime
+    ) -> ForkRefused:
+        kind = "fork" if head.size == held.size else "rollback"
+        what = "a checkpoint that cannot follow the one that was taken before"
+        self._evidence.keep(Conflict(kind, what, head.origin, of_it, note), now)
+        return ForkRefused(
+            "this log's checkpoint cannot follow the one that was taken before; both are kept",
+            origin=head.origin,
+            taken=str(held.size),
+            shown=str(head.size),
+        )
+
+
+def _head(connection: sqlite3.Connection) -> tuple[int, bytes]:
+    row = connection.execute("SELECT size, frontier FROM head").fetchone()
+    return (0, Frontier().to_bytes()) if row is None else (row[0], row[1])
+
+
+def _taken(connection: sqlite3.Connection, head: Checkpoint) -> tuple[int, Checkpoint, bytes] | None:
+    """Return the entry that `head` must equal or cannot follow: of its size, else the largest above."""
+    row = connection.execute(
+        "SELECT leaf_index, entry FROM entries WHERE origin = ? AND size >= ? "
+        "ORDER BY size = ? DESC, size DESC LIMIT 1",
+        (head.origin, head.size, head.size),
+    ).fetchone()
+    return None if row is None else (row[0], parse_body(parse_note(row[1]).text), row[1])
+
+
+def _append(connection: sqlite3.Connection, head: Checkpoint, entry: bytes) -> int:
+    index, stored = _head(connection)
+    frontier = Frontier.from_bytes(stored)
+    frontier.append(hash_leaf(entry))
+    connection.execute(
+        "INSERT INTO entries (leaf_index, origin, size, entry) VALUES (?, ?, ?, ?)",
+        (index, head.origin, head.size, entry),
+    )
+    connection.execute(
+        "INSERT INTO head (only, size, frontier) VALUES (1, ?, ?) "
+        "ON CONFLICT (only) DO UPDATE SET size = excluded.size, frontier = excluded.frontier",
+        (index + 1, frontier.to_bytes()),
+    )
+    return index
