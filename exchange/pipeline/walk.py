@@ -78,6 +78,8 @@ class CommandWalk:
     administration. `fields` are the (name, category) pairs being written. `relation` tells whether an active
     case relation is asked. `fence` makes the answer wait until every earlier answer about the resident left.
     `takes_back` is a no or a withdrawal: it never asks more of who speaks than giving did.
+    `alone` begins a group with nothing being committed under it, so that what it reads in the store is all
+    there is.
     """
 
     rpc: str
@@ -94,6 +96,7 @@ class CommandWalk:
     relation: bool = True
     fence: bool = False
     takes_back: bool = False
+    alone: bool = False
     trace: str = ""
 
     @property

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from exchange.domain import AGGREGATES, stream_of
 from exchange.domain.organisation import JoinOrganisation
-from exchange.errors import ExchangeError, KeyUnavailable, SettingsInvalid
+from exchange.errors import ExchangeError, KeysBehindEvents, SettingsInvalid
 from exchange.gate.register import Register
 from exchange.keys.authority import DevelopmentAuthority
 from exchange.keys.identity import IdentityKeys, IdentityResolver
@@ -34,6 +34,7 @@ from exchange.projections.obligations import ObligationList
 from exchange.store.codec import Codec, Meta
 from exchange.store.reader import SQLiteReader
 from exchange.store.sqlite import SQLiteRecorder
+from exchange.wiring.erasing import ErasureList, Erasures
 from exchange.wiring.ledger import (
     Ledger,
     ledger_folder,
@@ -115,6 +116,7 @@ class Core:
     log_pseudonym: Callable[[str], str]
     page_key: bytes
     obligations: ObligationList
+    erasures: Erasures
 
     @property
     def register(self) -> Register:
@@ -151,11 +153,15 @@ def _open_parts(settings: Settings, now: Callable[[], datetime], opened: ExitSta
     keys = opened.enter_context(closing(KeyStore(key_file(settings), kek)))
     links = opened.enter_context(closing(LinkStore(key_file(settings), kek)))
     identity = IdentityKeys(keys.service_secret("identity"))
+    residents = IdentityResolver(identity, links)
     recorder = opened.enter_context(closing(SQLiteRecorder(event_file(settings))))
     reader = opened.enter_context(closing(SQLiteReader(event_file(settings))))
     codec, hot = Codec(keys), HotStates(settings.hot_mib * 1024 * 1024)
     loader = Loader(reader, codec)
     ledger = _open_ledger(settings, now, reader, opened)
+    erasures = Erasures(ErasureList(erasure_file(settings)), keys, links, residents, reader, codec)
+    # Before anything is opened that was erased, in a backup that does not know of it.
+    erasures.replay()
     registers = Registers.load(reader, codec)
     obligations = ObligationList(projection_folder(settings))
     opened.callback(obligations.database.close)
@@ -166,7 +172,7 @@ def _open_parts(settings: Settings, now: Callable[[], datetime], opened: ExitSta
         keys=keys,
         links=links,
         identity=identity,
-        residents=IdentityResolver(identity, links),
+        residents=residents,
         recorder=recorder,
         reader=reader,
         codec=codec,
@@ -181,6 +187,7 @@ def _open_parts(settings: Settings, now: Callable[[], datetime], opened: ExitSta
             hot=hot,
             loader=loader,
             registers=registers,
+            eraser=erasures,
             fresh_id=FreshIds(),
         ),
         tiles=ledger.tiles,
@@ -190,6 +197,7 @@ def _open_parts(settings: Settings, now: Callable[[], datetime], opened: ExitSta
         log_pseudonym=log_pseudonyms(keys),
         page_key=keys.service_secret("page-token"),
         obligations=obligations,
+        erasures=erasures,
     )
 
 
@@ -274,6 +282,11 @@ def event_file(settings: Settings) -> Path:
     return settings.data / "events.db"
 
 
+def erasure_file(settings: Settings) -> Path:
+    """Where the list of erasures is: beside the checkpoints, for it must outlive every backup of the rest."""
+    return settings.checkpoints_folder / "erasures.jsonl"
+
+
 def projection_folder(settings: Settings) -> Path:
     """Where the read models are; they are made anew from the events wherever they are not."""
     return settings.data / "projections"
@@ -291,4 +304,4 @@ def _open_kek(settings: Settings) -> FileKek:
 
 def _refuse_lost_keys(settings: Settings) -> None:
     if event_file(settings).exists() and not key_file(settings).exists():
-        raise KeyUnavailable("there are events but no key database", file=key_file(settings).name)
+        raise KeysBehindEvents("there are events but no key database", file=key_file(settings).name)

@@ -94,7 +94,7 @@ SEALED_LIKE = [
 
 
 def test_topics_are_named_for_their_aggregate() -> None:
-    names = "organisation legal_basis notice resident case consent plan disclosure"
+    names = "organisation legal_basis notice resident case consent plan disclosure erasure"
     assert set(AGGREGATES) == set(names.split())
     for name, aggregate in AGGREGATES.items():
         assert aggregate.name == name

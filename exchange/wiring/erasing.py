@@ -1,0 +1,200 @@
+"""Executes erasures: the list of them, the link, the keys, in that order; and again at every start.
+
+Promises: what a committed event destroys is destroyed before anybody is answered, and where the process died
+in between, or a backup of the keys from before came back, before the next start answers anybody. The list lies
+beside the checkpoints, in no backup of the events or keys, and only grows: it is carried out also where the
+events were restored from before the erasure. A key database that does not know what the events are sealed
+under is refused.
+Source: GDPR 17, 5(2); the design of the ledger, section 5.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from exchange.domain.erasure.decision import KeysDestroyed
+from exchange.errors import ErasureListBroken, ExchangeError, KeysBehindEvents
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from exchange.keys.identity import IdentityResolver
+    from exchange.keys.keystore import KeyStore
+    from exchange.keys.links import LinkStore
+    from exchange.store.codec import Codec
+    from exchange.store.reader import SQLiteReader
+
+ROWS_PER_PAGE: Final = 5_000
+FIRST: Final = "0" * 64
+
+
+class Erased(NamedTuple):
+    """One erasure that was decided; `categories` is empty for all."""
+
+    erasure_id: str
+    resident: str
+    categories: tuple[str, ...]
+    at: str
+
+
+class ErasureList:
+    """Lines of JSON, each with the SHA-256 of the line before it. One process appends."""
+
+    def __init__(self, path: Path) -> None:
+        """Read the list; raise ErasureListBroken where a line was altered or taken out."""
+        self._path = path
+        self._last = FIRST
+        self._whole = 0  # bytes of whole lines: what lies behind them was never acknowledged
+        self.entries: dict[str, Erased] = {}
+        for line in self._lines():
+            self._take(line)
+
+    @property
+    def is_there(self) -> bool:
+        """Tell whether anything was ever written."""
+        return self._path.exists()
+
+    def add(self, erased: Erased) -> None:
+        """Append one erasure, durably; of one that is listed nothing changes. Raises OSError."""
+        if erased.erasure_id in self.entries:
+            return
+        told = {**erased._asdict(), "before": self._last}
+        line = json.dumps(told, sort_keys=True).encode() + b"\n"
+        made = not self._path.exists()
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            os.ftruncate(descriptor, self._whole)
+            os.pwrite(descriptor, line, self._whole)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        if made:
+            _sync_folder(self._path.parent)
+        self._take(line)
+
+    def _take(self, line: bytes) -> None:
+        try:
+            told = json.loads(line)
+            before = told.pop("before")
+            erased = Erased(**{**told, "categories": tuple(told["categories"])})
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise self._broken("a line cannot be read") from None
+        if before != self._last:
+            raise self._broken("a line is missing or was altered")
+        self._last = sha256(line).hexdigest()
+        self._whole += len(line)
+        self.entries[erased.erasure_id] = erased
+
+    def _lines(self) -> Iterator[bytes]:
+        if not self._path.exists():
+            return
+        for line in self._path.read_bytes().splitlines(keepends=True):
+            # A last line without its end was being written when the process died: its event is still there.
+            if line.endswith(b"\n"):
+                yield line
+
+    def _broken(self, what: str) -> ErasureListBroken:
+        return ErasureListBroken(
+            f"the erasure list is not whole: {what}", file=self._path.name, line=str(len(self.entries) + 1)
+        )
+
+
+@dataclass(slots=True)
+class Erasures:
+    """Carries out what was decided. Called by one thread at a time: at the start, then by who commits."""
+
+    listed: ErasureList
+    keys: KeyStore
+    links: LinkStore
+    residents: IdentityResolver
+    reader: SQLiteReader
+    codec: Codec
+
+    def execute(self, destroyed: Sequence[KeysDestroyed]) -> None:
+        """Carry out erasures, and those that failed before. Raises ExchangeError while something is left."""
+        for event in destroyed:
+            try:
+                self.listed.add(_erased(event))
+            except OSError as error:
+                # The event itself stands in the store, so that nothing is forgotten: go on to the keys.
+                self._destroy(_erased(event))
+                raise KeysBehindEvents(
+                    "the erasure is executed but its list cannot be written",
+                    reason=str(error.strerror),
+                ) from error
+        for erased in self.listed.entries.values():
+            self._destroy(erased)
+
+    def catch_up(self, after: int) -> None:
+        """Carry out what was decided at a later position. Raises ExchangeError."""
+        self.execute(self._decided_after(after))
+
+    def replay(self) -> None:
+        """Carry out, before anybody is answered, what is listed and what the events say; then look for keys.
+
+        Raises KeysBehindEvents where events are sealed under keys that this database never knew.
+        """
+        head, _ = self.reader.head()
+        place = min(self.keys.place, head)
+        # A list that is gone is made again from the events, all of them.
+        self.catch_up(place if self.listed.is_there else 0)
+        missing = self._first_unknown(place)
+        if missing is not None:
+            raise KeysBehindEvents(
+                "the key database is older than the events: they are sealed under keys it never knew",
+                position=str(missing),
+            )
+        if head > place:
+            self.keys.note_place(head)
+
+    def _destroy(self, erased: Erased) -> None:
+        ref, whole = erased.resident, not erased.categories
+        if whole and self.links.root_of(ref) is not None:
+            self.residents.forget(ref)
+        if not self.keys.has_executed(erased.erasure_id):
+            self.keys.destroy(ref, erased.categories, erasure_id=erased.erasure_id)
+
+    def _decided_after(self, after: int) -> list[KeysDestroyed]:
+        found = []
+        while rows := self.reader.page(after, ROWS_PER_PAGE, (KeysDestroyed.TOPIC,)):
+            for row in rows:
+                event = self.codec.decode(
+                    row.state, stream=row.stream, version=row.version, topic=row.topic
+                ).event
+                assert isinstance(event, KeysDestroyed)
+                found.append(event)
+            after = rows[-1].position
+        return found
+
+    def _first_unknown(self, after: int) -> int | None:
+        """Return the first position that is sealed under a key nobody here ever had, None where there is none."""
+        seen: set[tuple[str, str, int]] = set()
+        while rows := self.reader.page(after, ROWS_PER_PAGE):
+            for row in rows:
+                outline = self.codec.outline(row.state, stream=row.stream, topic=row.topic)
+                if self.codec.is_erased(outline.resident):
+                    continue
+                for part in outline.parts:
+                    name = (outline.resident, *part)
+                    if name not in seen and not self.keys.holds(*name):
+                        return row.position
+                    seen.add(name)
+            after = rows[-1].position
+        return None
+
+
+def _erased(event: KeysDestroyed) -> Erased:
+    return Erased(event.erasure_id, event.resident, event.categories, event.at.isoformat())
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
