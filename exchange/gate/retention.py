@@ -45,10 +45,10 @@ TERMS: Final[Mapping[str, Term]] = MappingProxyType(
 ALL_LAWS: Final = frozenset({"*"})
 YIELD_TO: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     {
-        "AVG-17.1.d": ALL_LAWS,
-        "AVG-17.1.e": ALL_LAWS,
-        "WMO-5.3.5": frozenset({"wmo", "avg"}),
-        "JEUGDWET-7.3.9": frozenset({"jw", "avg"}),
+        "avg_17_1_d": ALL_LAWS,
+        "avg_17_1_e": ALL_LAWS,
+        "wmo_5_3_5": frozenset({"wmo", "avg"}),
+        "jeugdwet_7_3_9": frozenset({"jw", "avg"}),
     }
 )
 

@@ -69,6 +69,7 @@ async def command(
     relation: bool = True,
     fence: bool = False,
     takes_back: bool = False,
+    alone: bool = False,
 ) -> CommandOutcome:
     """Walk a command. Raises ExchangeError."""
     walk = CommandWalk(
@@ -87,6 +88,7 @@ async def command(
         fence=fence,
         trace=call.trace,
         takes_back=takes_back,
+        alone=alone,
     )
     outcome = await call.house.parts.pipeline.submit(walk)
     assert isinstance(outcome, CommandOutcome)

@@ -30,6 +30,7 @@ from exchange.pipeline.publisher import Publisher
 from exchange.pipeline.queue import Pipeline
 from exchange.pipeline.registers import Registers
 from exchange.pipeline.writer import Writer
+from exchange.projections.erasures import ErasureRecords
 from exchange.projections.obligations import ObligationList
 from exchange.store.codec import Codec, Meta
 from exchange.store.reader import SQLiteReader
@@ -117,6 +118,7 @@ class Core:
     page_key: bytes
     obligations: ObligationList
     erasures: Erasures
+    records: ErasureRecords
 
     @property
     def register(self) -> Register:
@@ -126,6 +128,7 @@ class Core:
     def close(self) -> None:
         """Close in reverse order of trust."""
         self.obligations.database.close()
+        self.records.database.close()
         self.checkpoints.close()
         self.reader.close()
         self.recorder.close()
@@ -165,6 +168,8 @@ def _open_parts(settings: Settings, now: Callable[[], datetime], opened: ExitSta
     registers = Registers.load(reader, codec)
     obligations = ObligationList(projection_folder(settings))
     opened.callback(obligations.database.close)
+    records = ErasureRecords(projection_folder(settings))
+    opened.callback(records.database.close)
     return Core(
         settings=settings,
         origin=ledger.origin,
@@ -198,6 +203,7 @@ def _open_parts(settings: Settings, now: Callable[[], datetime], opened: ExitSta
         page_key=keys.service_secret("page-token"),
         obligations=obligations,
         erasures=erasures,
+        records=records,
     )
 
 

@@ -16,7 +16,6 @@ from exchange.domain.organisation import RevokeCertificate
 from exchange.errors import (
     AccessDenied,
     CallerUnknown,
-    KeyDestroyed,
     RequestIdReused,
     RuleBroken,
     VersionConflict,

@@ -160,6 +160,8 @@ class Town:
                 ledger=publisher,
                 register=core.registers,
                 obligations=core.obligations,
+                erasures=core.records,
+                origin=core.origin,
                 followed=following.followed,
                 now=self.now,
                 fresh_uuid=self.fresh_uuid,

@@ -15,15 +15,15 @@ from exchange.domain.values import DataCategory
 class ErasureArticle(StrEnum):
     """On what article data are erased."""
 
-    NO_LONGER_NEEDED = "AVG-17.1.a"
-    CONSENT_WITHDRAWN = "AVG-17.1.b"
-    OBJECTED = "AVG-17.1.c"
-    UNLAWFUL = "AVG-17.1.d"
-    OBLIGED = "AVG-17.1.e"
-    CHILD_ONLINE = "AVG-17.1.f"
-    WMO = "WMO-5.3.5"
-    JEUGDWET = "JEUGDWET-7.3.9"
-    TERM_ENDED = "RETENTION-END"
+    NO_LONGER_NEEDED = "avg_17_1_a"
+    CONSENT_WITHDRAWN = "avg_17_1_b"
+    OBJECTED = "avg_17_1_c"
+    UNLAWFUL = "avg_17_1_d"
+    OBLIGED = "avg_17_1_e"
+    CHILD_ONLINE = "avg_17_1_f"
+    WMO = "wmo_5_3_5"
+    JEUGDWET = "jeugdwet_7_3_9"
+    TERM_ENDED = "retention_end"
 
 
 class ErasureReason(StrEnum):
