@@ -1,6 +1,7 @@
 """What the decision to erase rests on, read from the store: which laws hold it, and who got what.
 
-Promises: opens nothing to see under which laws and categories something was recorded; opens the decisions of
+Promises: opens nothing to see under which laws and categories something was recorded, and which duties about
+who looked are open; opens the decisions of
 this one resident to see what left, while they can still be opened. Reads all there is: the walk that asks is
 alone. A recipient is told of what it was told of, and of nothing else.
 Source: GDPR 17(2), 17(3)(b), 19; the design of the ledger, section 5.
@@ -8,28 +9,36 @@ Source: GDPR 17(2), 17(3)(b), 19; the design of the ledger, section 5.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from exchange.domain import stream_of
-from exchange.domain.disclosure import DisclosureDecided
-from exchange.domain.erasure.purge import PURGE_SUBJECTS_MAX, ToPurge
+from exchange.domain.disclosure import DisclosureDecided, ObligationExecuted
+from exchange.domain.erasure.decision import KeysDestroyed
+from exchange.domain.erasure.purge import ERASURE, PURGE_SUBJECTS_MAX, RequestPurges, ToPurge
+from exchange.domain.obligations import ABOUT_WHO_LOOKED, duties_of
+from exchange.domain.resident import RESIDENT
 from exchange.domain.values import law_of_task
 from exchange.errors import HistoryUnreadable, KeyDestroyed
 from exchange.gate.retention import binding_terms
 from exchange.pipeline.facts import CASE_PREFIX, OWN_WORDS, PLAN_PREFIX
 from exchange.pipeline.hot import DISCLOSURE_PREFIX
 from exchange.pipeline.recall import facts_of
+from exchange.pipeline.walk import Steps
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from datetime import datetime
 
-    from exchange.domain.erasure.decision import ErasureProposal
+    from exchange.domain.erasure.decision import ApproveErasure, ErasureProposal
+    from exchange.domain.resident import ResidentState
+    from exchange.pipeline.walk import View
     from exchange.store.batch import Row
     from exchange.store.codec import Codec
     from exchange.store.reader import SQLiteReader
 
 # Who watches over the log is no recipient of what stands in the plan.
+EXECUTED: Final = "yes"
 OVERSEERS: Final = frozenset({"fg"})
 # That an erasure was asked and approved begins no new term of what it is about.
 DECISIONS: Final = "resident.erasure_"
@@ -46,6 +55,18 @@ class Holdings:
     def binding_terms(self, asked: ErasureProposal, now: datetime) -> tuple[str, ...]:
         """Return the terms of the law that forbid this erasure now: "<law> <last day>"."""
         return binding_terms(asked.article, self._recorded(asked.categories), now)
+
+    def open_duties(self) -> tuple[str, ...]:
+        """Return the duties about who looked at this resident that nobody ended yet."""
+        found: dict[tuple[str, str], None] = {}
+        for row in self._reader.tail(stream_of("disclosure", self._resident)).rows:
+            clear, _, _ = self._codec.decode_clear(row.state, stream=row.stream, topic=row.topic)
+            if row.topic == DisclosureDecided.TOPIC:
+                duties = duties_of(clear["action"], clear["obligations"])
+                found.update(((clear["decision_id"], one), None) for one in duties if one in ABOUT_WHO_LOOKED)
+            elif row.topic == ObligationExecuted.TOPIC:
+                found.pop((clear["decision_id"], clear["obligation"]), None)
+        return tuple(sorted({duty for _, duty in found}))
 
     def recipients(self, categories: Collection[str] = ()) -> tuple[ToPurge, ...]:
         """Return every recipient something of these categories left to, or anything; in order.
@@ -101,6 +122,32 @@ class Holdings:
             return None
         assert isinstance(event, DisclosureDecided)
         return event
+
+
+def approval(order: ApproveErasure, held: Holdings, view: View, state: ResidentState) -> Steps:
+    """Return what an approval does, by all there is to know: the events, and what recipients are asked.
+
+    `executed` and `recipients` are told with it. Raises RuleBroken.
+    """
+    asked = next((one for one in state.erasures if one.erasure_id == order.erasure_id), None)
+    if asked is not None:
+        order = replace(
+            order, forbidden=held.binding_terms(asked, order.now), open_duties=held.open_duties()
+        )
+    events = RESIDENT.decide(order, state)
+    destroyed, purges, stream = events[-1], (), stream_of(ERASURE.name, order.erasure_id)
+    if isinstance(destroyed, KeysDestroyed):
+        asking = RequestPurges(
+            now=order.now,
+            erasure_id=destroyed.erasure_id,
+            categories=destroyed.categories,
+            recipients=held.recipients(destroyed.categories),
+        )
+        purges = ERASURE.decide(asking, view.state(stream))
+    # Last: then the receipt is that of the event that destroyed.
+    appends = [(stream, purges), (stream_of(RESIDENT.name, state.resident), events)]
+    executed = EXECUTED if isinstance(destroyed, KeysDestroyed) else ""
+    return Steps([one for one in appends if one[1]], {"executed": executed, "recipients": str(len(purges))})
 
 
 def _left(decided: DisclosureDecided, categories: Collection[str]) -> bool:

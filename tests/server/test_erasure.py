@@ -13,8 +13,10 @@ from adapters.sdk import errors
 from adapters.sdk.calls import claim
 from adapters.sdk.proofs import verify_receipt
 from adapters.sdk.tokens import Person
+from exchange.domain.obligations import Duty
 from exchange.ledger.leaf import parse_leaf
 from exchange.store.verify import verify_store
+from exchange.v1 import audit_service_pb2 as audit_pb
 from exchange.v1 import common_pb2 as pb
 from exchange.v1 import resident_rights_service_pb2 as rights_pb
 from tests.server.story import Story
@@ -291,3 +293,30 @@ def test_recipients_are_asked_with_ids_they_know_and_answer_once(town: Town, sto
     assert told[0].HasField("confirm_time")
     others = other.rights.list_purge_requests(claim=TOLD).purge_requests
     assert [one for one in others if one.erasure_id == erasure.erasure_id] == []
+
+
+def test_nobody_escapes_a_review_by_erasing_whom_he_looked_at(town: Town, story: Story) -> None:
+    story.goal()
+    shown(town.worker("college:WMO", "stranger"), story.plan_id)
+    erasure = Erasure(town, story)
+    officer = town.worker("fg", "fg-1")
+    with pytest.raises(errors.RuleBroken) as refused:
+        erasure.approve(officer)
+    assert refused.value.rule == "DUTY_OPEN"
+    row = next(
+        row
+        for row in town.core.reader.tail(f"disclosure-{town.resident_of(story.pseudonym)}").rows
+        if b"ALERT-SNOOP" in row.state
+    )
+    decided, _, _ = town.core.codec.decode_clear(row.state, stream=row.stream, topic=row.topic)
+    officer.audit.execute_obligation(
+        claim=claim(pb.PURPOSE_TOEZICHT, "FG-WATCH-39"),
+        of_decision_id=decided["decision_id"],
+        duty="ALERT-SNOOP",
+        outcome=audit_pb.DUTY_OUTCOME_EXECUTED,
+        how="gesprek",
+    )
+    erasure.executed()
+    officer.rights.list_purge_requests(claim=TOLD)  # waits until the read models hold it
+    duties = town.core.obligations.of_stream(row.stream, 2**40, 100, tuple(Duty))
+    assert [one for one in duties if one.executed_at is None] == []

@@ -54,11 +54,13 @@ class ProposeErasure(AuthoredCommand):
 class ApproveErasure(AuthoredCommand):
     """Approve what another proposed.
 
-    `forbidden` are the terms that forbid it now, as the laws behind what is recorded have them: "pw 2036-03-02".
+    `forbidden` are the terms that forbid it now, as the laws behind what is recorded have them: "pw 2036-03-02";
+    `open_duties` those about who looked at this resident that nobody ended yet.
     """
 
     erasure_id: str
     forbidden: tuple[str, ...] = ()
+    open_duties: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,6 +200,13 @@ def approve(command: ApproveErasure, state: "ResidentState") -> Events:
     """Decide `ApproveErasure`: the second approval destroys."""
     asked = _waiting(command, state)
     _refuse_terms(command)
+    if command.open_duties and not asked.categories:
+        # With the keys goes what a review would be about: nobody escapes one by erasing whom he looked at.
+        raise RuleBroken(
+            "the privacy officer still has to judge who looked at this resident: let him end that first",
+            rule="DUTY_OPEN",
+            duties=", ".join(command.open_duties),
+        )
     person = person_of(command.author)
     if person == asked.proposer:
         raise RuleBroken("who proposed it does not approve it: two others do", rule="PROPOSER_APPROVES")

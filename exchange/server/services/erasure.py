@@ -12,11 +12,11 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
 from exchange.domain import stream_of
-from exchange.domain.erasure.decision import ApproveErasure, KeysDestroyed, ProposeErasure, RefuseErasure
-from exchange.domain.erasure.purge import ERASURE, ConfirmErased, RequestPurges
+from exchange.domain.erasure.decision import ApproveErasure, ProposeErasure, RefuseErasure
+from exchange.domain.erasure.purge import ERASURE, ConfirmErased
 from exchange.domain.resident import RESIDENT
 from exchange.errors import AccessDenied, RequestInvalid, RuleBroken
-from exchange.pipeline.erasure import Holdings
+from exchange.pipeline.erasure import EXECUTED, Holdings, approval
 from exchange.pipeline.walk import ReadWalk, Steps
 from exchange.projections.erasures import Asked, Purge
 from exchange.projections.obligations import moment
@@ -31,16 +31,12 @@ from exchange.v1 import resident_rights_service_pb2 as pb
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from exchange.domain.kernel import Event
     from exchange.domain.resident import ResidentState
     from exchange.pipeline.walk import CommandOutcome, ReadOutcome, View
     from exchange.server.house import Call
 
 OFFICER: Final = "fg"
 _NOT_THE_OPERATOR: Final = "Alleen de gemeente van deze uitwisseling beslist over wissen."
-_YES: Final = "yes"
-# The whole of what a decision brings: streams, each with its events.
-Appends = list[tuple[str, tuple["Event", ...]]]
 
 
 async def propose_erasure(call: Call, request: pb.ProposeErasureRequest) -> pb.ProposeErasureResponse:
@@ -68,27 +64,15 @@ async def approve_erasure(call: Call, request: pb.ApproveErasureRequest) -> pb.A
     """Approve; with the second approval the keys are gone when this answers."""
     parts = call.house.parts
 
-    def decide(view: View, stream: str, state: ResidentState) -> Steps:
+    def decide(view: View, _stream: str, state: ResidentState) -> Steps:
         held = Holdings(parts.reader, parts.codec, state.resident)
-        asked = next((one for one in state.erasures if one.erasure_id == request.erasure_id), None)
-        order = ApproveErasure(
-            now=call.now,
-            author=author_of(call.caller),
-            erasure_id=request.erasure_id,
-            forbidden=() if asked is None else held.binding_terms(asked, call.now),
-        )
-        events = RESIDENT.decide(order, state)
-        purges = _purges(call, view, held, events)
-        appends: Appends = [(stream_of(ERASURE.name, request.erasure_id), purges)] if purges else []
-        # Last: then the receipt is that of the event that destroyed.
-        appends.append((stream, events))
-        executed = isinstance(events[-1], KeysDestroyed)
-        return Steps(appends, {"executed": _YES if executed else "", "recipients": str(len(purges))})
+        order = ApproveErasure(now=call.now, author=author_of(call.caller), erasure_id=request.erasure_id)
+        return approval(order, held, view, state)
 
     outcome = await _on_resident(call, request, decide, alone=True, fence=True)
     return pb.ApproveErasureResponse(
         receipt=receipt(outcome),
-        executed=outcome.ids["executed"] == _YES,
+        executed=outcome.ids["executed"] == EXECUTED,
         recipients=int(outcome.ids["recipients"]),
     )
 
@@ -172,20 +156,6 @@ async def confirm_purge(call: Call, request: pb.ConfirmPurgeRequest) -> pb.Confi
         call, request, anchor="", process=process, streams=(stream,), relation=False
     )
     return pb.ConfirmPurgeResponse(receipt=receipt(outcome))
-
-
-def _purges(call: Call, view: View, held: Holdings, events: tuple[Event, ...]) -> tuple[Event, ...]:
-    """Return what recipients are asked because of a destruction; nothing where nothing is destroyed."""
-    destroyed = events[-1]
-    if not isinstance(destroyed, KeysDestroyed):
-        return ()
-    order = RequestPurges(
-        now=call.now,
-        erasure_id=destroyed.erasure_id,
-        categories=destroyed.categories,
-        recipients=held.recipients(destroyed.categories),
-    )
-    return ERASURE.decide(order, view.state(stream_of(ERASURE.name, destroyed.erasure_id)))
 
 
 async def _on_resident(
