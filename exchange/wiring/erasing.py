@@ -43,7 +43,7 @@ class Erased(NamedTuple):
 
 
 class ErasureList:
-    """Lines of JSON, each with the SHA-256 of the line before it. One process appends."""
+    """Lines of JSON, each with a SHA-256 over itself and that of the line before it. One process appends."""
 
     def __init__(self, path: Path) -> None:
         """Read the list; raise ErasureListBroken where a line was altered or taken out."""
@@ -63,8 +63,7 @@ class ErasureList:
         """Append one erasure, durably; of one that is listed nothing changes. Raises OSError."""
         if erased.erasure_id in self.entries:
             return
-        told = {**erased._asdict(), "before": self._last}
-        line = json.dumps(told, sort_keys=True).encode() + b"\n"
+        line = _line(erased, self._last)
         made = not self._path.exists()
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
@@ -80,13 +79,13 @@ class ErasureList:
     def _take(self, line: bytes) -> None:
         try:
             told = json.loads(line)
-            before = told.pop("before")
-            erased = Erased(**{**told, "categories": tuple(told["categories"])})
-        except (ValueError, KeyError, TypeError, AttributeError):
+            names = {name: told[name] for name in Erased._fields}
+            erased = Erased(**{**names, "categories": tuple(names["categories"])})
+        except (ValueError, KeyError, TypeError):
             raise self._broken("a line cannot be read") from None
-        if before != self._last:
+        if line != _line(erased, self._last):
             raise self._broken("a line is missing or was altered")
-        self._last = sha256(line).hexdigest()
+        self._last = told["sum"]
         self._whole += len(line)
         self.entries[erased.erasure_id] = erased
 
@@ -186,6 +185,12 @@ class Erasures:
                     seen.add(name)
             after = rows[-1].position
         return None
+
+
+def _line(erased: Erased, before: str) -> bytes:
+    told = erased._asdict()
+    chained = sha256(json.dumps([before, told], sort_keys=True).encode()).hexdigest()
+    return json.dumps({**told, "sum": chained}, sort_keys=True).encode() + b"\n"
 
 
 def _erased(event: KeysDestroyed) -> Erased:

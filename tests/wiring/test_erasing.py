@@ -220,11 +220,12 @@ def test_a_line_that_was_being_written_is_written_again(lines: Path, torn: int) 
     assert lines.read_bytes() == whole
 
 
-@pytest.mark.parametrize("altered", ["first", "missing", "no json", "no list", "extra"])
+@pytest.mark.parametrize("altered", ["first", "last", "missing", "no json", "no list", "extra"])
 def test_a_list_that_was_altered_is_refused(lines: Path, altered: str) -> None:
     one, other = lines.read_bytes().splitlines(keepends=True)
     content = {
         "first": one.replace(b"resident-1", b"resident-9") + other,
+        "last": one + other.replace(b"resident-2", b"resident-9"),
         "missing": other,
         "no json": one + b"{\n",
         "no list": one + b"[]\n",
