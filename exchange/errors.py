@@ -211,8 +211,8 @@ class KeysBehindEvents(KeyUnavailable):
 
     code = "KEYS_BEHIND_EVENTS"
     remedy = (
-        "Restore the newest backup of the key folder, made after the event named; erasures are carried out in "
-        "it again at the start. Never start with an empty key database: what is sealed opens with no other."
+        "Restore the newest backup of the key folder, made after the event named; erasures are carried out "
+        "in it again at the start. Never start with an empty key database: no other opens what is sealed."
     )
 
 

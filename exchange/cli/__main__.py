@@ -21,6 +21,7 @@ from exchange.cli import (
     doctor,
     export,
     gate,
+    keys,
     projections,
     replay,
     serve,
@@ -52,6 +53,7 @@ audit.app.command("export")(export.export)
 audit.app.command("adl")(adl.adl)
 app.add_typer(audit.app, name="audit")
 app.add_typer(store.app, name="store")
+app.add_typer(keys.app, name="keys")
 app.add_typer(projections.app, name="projections")
 app.add_typer(config.app, name="config")
 app.command("serve")(serve.serve)

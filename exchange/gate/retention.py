@@ -1,8 +1,8 @@
 """How long data recorded under a law are kept: terms as data, each with its article and the wording read.
 
 Promises: pure; a term runs from the moment something was recorded and its last moment is not included; a law
-without a term of its own borrows the plan's (Wmo 2015). A term binds an erasure (GDPR 17(3)(b)) unless its own
-law lets the resident end it, or what was recorded was never lawful.
+without a term of its own borrows the plan's (Wmo 2015). A term binds an erasure (GDPR 17(3)(b)) unless its
+own law lets the resident end it, or what was recorded was never lawful.
 Source: GDPR 5(1)(e), 17(1) and (3)(b); the articles in the table; Wmo 2015 5.3.5, Jeugdwet 7.3.9.
 """
 

@@ -176,8 +176,21 @@ class KeyStore:
         return True
 
     @property
+    def kek_id(self) -> str:
+        """Which KEK this opens with."""
+        return self._kek.key_id
+
+    def count(self) -> tuple[int, int]:
+        """Return how many residents have keys, and how many keys there are."""
+        with self._lock, refusals():
+            row = self._reader.execute(
+                "SELECT count(DISTINCT resident_ref), count(*) FROM data_key"
+            ).fetchone()
+        return int(row[0]), int(row[1])
+
+    @property
     def place(self) -> int:
-        """Up to which position of the events it was seen that their keys are here; as old as this database."""
+        """Up to which position it was seen that the keys of the events are here; as old as this database."""
         with self._lock, refusals():
             row = self._reader.execute("SELECT position FROM place").fetchone()
         return 0 if row is None else int(row[0])

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from exchange.domain.erasure.decision import ApproveErasure, ErasureProposal
+    from exchange.domain.kernel import Events
     from exchange.domain.resident import ResidentState
     from exchange.pipeline.walk import View
     from exchange.store.batch import Row
@@ -131,11 +132,10 @@ def approval(order: ApproveErasure, held: Holdings, view: View, state: ResidentS
     """
     asked = next((one for one in state.erasures if one.erasure_id == order.erasure_id), None)
     if asked is not None:
-        order = replace(
-            order, forbidden=held.binding_terms(asked, order.now), open_duties=held.open_duties()
-        )
+        order = replace(order, forbidden=held.binding_terms(asked, order.now), open_duties=held.open_duties())
     events = RESIDENT.decide(order, state)
-    destroyed, purges, stream = events[-1], (), stream_of(ERASURE.name, order.erasure_id)
+    purges: Events = ()
+    destroyed, stream = events[-1], stream_of(ERASURE.name, order.erasure_id)
     if isinstance(destroyed, KeysDestroyed):
         asking = RequestPurges(
             now=order.now,
@@ -147,11 +147,12 @@ def approval(order: ApproveErasure, held: Holdings, view: View, state: ResidentS
     # Last: then the receipt is that of the event that destroyed.
     appends = [(stream, purges), (stream_of(RESIDENT.name, state.resident), events)]
     executed = EXECUTED if isinstance(destroyed, KeysDestroyed) else ""
-    return Steps([one for one in appends if one[1]], {"executed": executed, "recipients": str(len(purges))})
+    told = {"executed": executed, "recipients": str(len(purges))}
+    return Steps([one for one in appends if one[1]], told)
 
 
 def _left(decided: DisclosureDecided, categories: Collection[str]) -> bool:
-    """Tell whether something of these categories left by a decision; where nobody can say, it counts as left."""
+    """Tell whether something of these categories left by a decision; where nobody can say, it did."""
     if not decided.released or not categories:
         return bool(decided.released)
     try:

@@ -141,7 +141,7 @@ class Overlay:
                 self._end(event, position)
 
     def _end(self, event: KeysDestroyed, position: int) -> None:
-        """Let the resident be nobody from here on; of whom a part was erased, let his streams be folded anew."""
+        """Let the resident be nobody from here on; where a part was erased, fold his streams anew."""
         self.destroyed.append(event)
         streams = (stream_of("resident", event.resident), *self.scope(event.resident))
         if event.categories:

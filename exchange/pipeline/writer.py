@@ -218,11 +218,11 @@ class Writer:
         walked.committed = True
 
     def _erase(self, walked: Walked) -> None:
-        """Destroy what the group decided to destroy. It is committed: what fails now is told, and done later."""
+        """Destroy what the group decided. It is committed: what fails now is told, and done later."""
         try:
             self._eraser.execute(walked.destroyed)
         except ExchangeError as error:
-            # The walk that erases ends its group. Asked again under its request id, it is answered as recorded.
+            # The walk that erases ends its group. Asked again under its id, it is answered as recorded.
             walked.outcomes[-1] = error
         # Folded before, or by a loader meanwhile: read again without what is gone.
         self._hot.evict(walked.overlay.outdated)

@@ -117,7 +117,10 @@ class ErasureRecords:
         with self.database.reading() as c:
             rows = c.execute(_PAGE, {**asked._asdict(), "after": after, "limit": limit}).fetchall()
         return [
-            Purge(*row[:4], tuple(json.loads(row[4])), tuple(json.loads(row[5])), *row[6:]) for row in rows
+            Purge(
+                position, erasure_id, oin, task, tuple(json.loads(subjects)), tuple(json.loads(some)), *rest
+            )
+            for position, erasure_id, oin, task, subjects, some, *rest in rows
         ]
 
 

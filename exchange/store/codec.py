@@ -158,13 +158,14 @@ class Codec:
             data.update(_decode_map(self._open(stored.r, part, (stream, version, topic, event_id))))
         return Opened(_build(topic, data, stream), event_id, _meta_of(stored))
 
-    def decode_clear(self, state: bytes, *, stream: str, topic: str) -> tuple[Mapping[str, Any], Meta, bytes]:
+    @staticmethod
+    def decode_clear(state: bytes, *, stream: str, topic: str) -> tuple[Mapping[str, Any], Meta, bytes]:
         """Read only what is not sealed: the clear fields, the walk's words, the event id."""
         stored, event_id = _parse(state, stream, topic)
         return stored.d | ({"resident": stored.r} if stored.r else {}), _meta_of(stored), event_id
 
     def is_erased(self, resident: str) -> bool:
-        """Tell whether all keys of this resident were destroyed: of what is stored nothing is about anybody."""
+        """Tell whether all keys of this resident were destroyed: what is stored is about nobody then."""
         return self._keys.is_destroyed(resident)
 
     @staticmethod

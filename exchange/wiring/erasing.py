@@ -1,9 +1,9 @@
 """Executes erasures: the list of them, the link, the keys, in that order; and again at every start.
 
 Promises: what a committed event destroys is destroyed before anybody is answered, and where the process died
-in between, or a backup of the keys from before came back, before the next start answers anybody. The list lies
-beside the checkpoints, in no backup of the events or keys, and only grows: it is carried out also where the
-events were restored from before the erasure. A key database that does not know what the events are sealed
+in between, or a backup of the keys from before came back, before the next start answers anybody. The list
+lies beside the checkpoints, in no backup of the events or keys, and only grows: it is carried out also where
+the events were restored from before the erasure. A key database that does not know what the events are sealed
 under is refused.
 Source: GDPR 17, 5(2); the design of the ledger, section 5.
 """
@@ -17,7 +17,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from exchange.domain.erasure.decision import KeysDestroyed
-from exchange.errors import ErasureListBroken, ExchangeError, KeysBehindEvents
+from exchange.errors import ErasureListBroken, KeysBehindEvents
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from exchange.keys.identity import IdentityResolver
     from exchange.keys.keystore import KeyStore
     from exchange.keys.links import LinkStore
+    from exchange.store.batch import Row
     from exchange.store.codec import Codec
     from exchange.store.reader import SQLiteReader
 
@@ -131,7 +132,7 @@ class Erasures:
 
     def catch_up(self, after: int) -> None:
         """Carry out what was decided at a later position. Raises ExchangeError."""
-        self.execute(self._decided_after(after))
+        self.execute(decided_after(self.reader, self.codec, after))
 
     def replay(self) -> None:
         """Carry out, before anybody is answered, what is listed and what the events say; then look for keys.
@@ -158,20 +159,8 @@ class Erasures:
         if not self.keys.has_executed(erased.erasure_id):
             self.keys.destroy(ref, erased.categories, erasure_id=erased.erasure_id)
 
-    def _decided_after(self, after: int) -> list[KeysDestroyed]:
-        found = []
-        while rows := self.reader.page(after, ROWS_PER_PAGE, (KeysDestroyed.TOPIC,)):
-            for row in rows:
-                event = self.codec.decode(
-                    row.state, stream=row.stream, version=row.version, topic=row.topic
-                ).event
-                assert isinstance(event, KeysDestroyed)
-                found.append(event)
-            after = rows[-1].position
-        return found
-
     def _first_unknown(self, after: int) -> int | None:
-        """Return the first position that is sealed under a key nobody here ever had, None where there is none."""
+        """Return the first position that is sealed under a key nobody here ever had; None without one."""
         seen: set[tuple[str, str, int]] = set()
         while rows := self.reader.page(after, ROWS_PER_PAGE):
             for row in rows:
@@ -185,6 +174,23 @@ class Erasures:
                     seen.add(name)
             after = rows[-1].position
         return None
+
+
+def decided_rows(reader: SQLiteReader, after: int) -> Iterator[Row]:
+    """Return the events behind a position that destroy keys, oldest first. Raises StoreUnavailable."""
+    while rows := reader.page(after, ROWS_PER_PAGE, (KeysDestroyed.TOPIC,)):
+        yield from rows
+        after = rows[-1].position
+
+
+def decided_after(reader: SQLiteReader, codec: Codec, after: int) -> list[KeysDestroyed]:
+    """Return those events. Raises StoreUnavailable, HistoryUnreadable."""
+    found = []
+    for row in decided_rows(reader, after):
+        event = codec.decode(row.state, stream=row.stream, version=row.version, topic=row.topic).event
+        assert isinstance(event, KeysDestroyed)
+        found.append(event)
+    return found
 
 
 def _line(erased: Erased, before: str) -> bytes:

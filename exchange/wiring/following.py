@@ -10,9 +10,9 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from exchange.errors import SettingsInvalid
-from exchange.projections.follower import Follower, catch_up
-from exchange.projections.erasures import ErasureRecords
 from exchange.projections.erasures import FILE as ERASURES
+from exchange.projections.erasures import ErasureRecords
+from exchange.projections.follower import Follower, catch_up
 from exchange.projections.obligations import FILE as OBLIGATIONS
 from exchange.projections.obligations import ObligationList
 from exchange.store.reader import SQLiteReader

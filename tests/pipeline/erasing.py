@@ -14,7 +14,7 @@ from exchange.pipeline.walk import Claim, CommandWalk, Steps
 from tests.pipeline.shard import NOW
 
 if TYPE_CHECKING:
-    from exchange.domain.erasure.decision import AuthoredCommand
+    from exchange.domain.kernel import AuthoredCommand
     from exchange.pipeline.walk import View
     from tests.pipeline.shard import Shard
 

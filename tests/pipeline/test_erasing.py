@@ -1,4 +1,4 @@
-"""An erasure in the walk: a barrier, alone, nobody afterwards; and what becomes of it when things go wrong."""
+"""An erasure in the walk: a barrier, alone, nobody afterwards; and what becomes of it when things fail."""
 
 from __future__ import annotations
 

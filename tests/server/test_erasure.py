@@ -1,4 +1,4 @@
-"""Erasure over mutual TLS: three persons, the law's terms, nobody afterwards, a certificate, and recipients."""
+"""Erasure over mutual TLS: three persons, terms of laws, nobody afterwards, a certificate, recipients."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def shown(client: ExchangeClient, plan_id: str) -> tuple[Any, ...]:
     return told.rules, told.message.partition("decision_id")[0]
 
 
-# --- the decision ----------------------------------------------------------------------------------------
+# --- the decision ---------------------------------------------------------------------------------
 
 
 def test_three_persons_are_behind_an_erasure_whichever_tasks_they_have(town: Town, story: Story) -> None:
@@ -143,7 +143,7 @@ def test_what_was_unlawful_is_kept_by_no_term(town: Town, story: Story) -> None:
     assert town.core.residents.resolve(CITY, story.pseudonym) is None
 
 
-# --- nobody afterwards -----------------------------------------------------------------------------------
+# --- nobody afterwards ----------------------------------------------------------------------------
 
 
 def test_afterwards_everything_is_as_about_nobody(town: Town, story: Story) -> None:
@@ -188,15 +188,13 @@ def test_an_approval_that_is_repeated_gets_its_answer(town: Town, story: Story) 
     assert told[0].executed
 
 
-# --- the certificate ---------------------------------------------------------------------------------------
+# --- the certificate ------------------------------------------------------------------------------
 
 
 def test_the_certificate_is_bound_to_its_leaf(town: Town, story: Story) -> None:
     erasure = Erasure(town, story)
     answer = erasure.executed()
-    told = town.worker("fg", "fg-1").rights.get_erasure_certificate(
-        claim=TOLD, erasure_id=erasure.erasure_id
-    )
+    told = town.worker("fg", "fg-1").rights.get_erasure_certificate(claim=TOLD, erasure_id=erasure.erasure_id)
     statement = json.loads(told.statement)
     assert told.leaf_index == statement["leaf_index"] == answer.receipt.leaf_index
     leaf = parse_leaf(answer.receipt.leaf_entry)
@@ -217,7 +215,7 @@ def test_a_certificate_of_what_was_not_executed_is_none(town: Town, story: Story
         town.worker("fg", "fg-1").rights.get_erasure_certificate(claim=TOLD, erasure_id=erasure.erasure_id)
 
 
-# --- part of it --------------------------------------------------------------------------------------------
+# --- part of it -----------------------------------------------------------------------------------
 
 
 def test_a_part_is_erased_and_the_rest_stays(town: Town, story: Story) -> None:
@@ -234,9 +232,7 @@ def test_a_part_is_erased_and_the_rest_stays(town: Town, story: Story) -> None:
             judge_date="2026-03-02",
         ).version
     category = town.state("plan", story.plan_id).situations[0].category
-    erasure = Erasure(
-        town, story, categories=[category], kept=[rights_pb.KEEPING_GROUND_LEGAL_CLAIM]
-    )
+    erasure = Erasure(town, story, categories=[category], kept=[rights_pb.KEEPING_GROUND_LEGAL_CLAIM])
     erasure.executed()
     plan = town.state("plan", story.plan_id)
     assert [one.description for one in plan.situations] == ["Huurt."]
@@ -263,7 +259,7 @@ def test_the_plan_itself_is_no_part(town: Town, story: Story) -> None:
         Erasure(town, story, categories=["WMO-PLAN"], kept=[rights_pb.KEEPING_GROUND_LEGAL_CLAIM])
 
 
-# --- recipients ----------------------------------------------------------------------------------------------
+# --- recipients -----------------------------------------------------------------------------------
 
 
 def test_recipients_are_asked_with_ids_they_know_and_answer_once(town: Town, story: Story) -> None:

@@ -1,4 +1,4 @@
-"""A child process that dies at one step of an erasure: `python -m tests.wiring.dying DATA REF ERASURE STEP`."""
+"""A child process that dies at one step of an erasure: `-m tests.wiring.dying DATA REF ERASURE STEP`."""
 
 from __future__ import annotations
 

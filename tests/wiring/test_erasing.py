@@ -11,14 +11,14 @@ import pytest
 
 from exchange.domain.erasure.decision import KeysDestroyed
 from exchange.errors import ErasureListBroken, ForkRefused, KeyDestroyed, KeysBehindEvents
+from exchange.keys.ristretto import multiply_base, scalar_from_uniform
 from exchange.store.verify import verify_store
 from exchange.wiring.core import erasure_file, event_file, key_file, open_core
-from exchange.wiring.erasing import ErasureList, Erased
+from exchange.wiring.erasing import Erased, ErasureList
 from tests.pipeline.erasing import erased
 from tests.pipeline.shard import Shard
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from exchange.settings import Settings
@@ -39,8 +39,8 @@ class Drill:
         self.other, _, self.other_plan = shard.plan()
         for plan_id in (self.plan_id, self.other_plan):
             shard.done(shard.goal(plan_id, WORDS))
-        self.pseudonym = shard.core.identity.pseudonym_for(shard.oin, _root())
-        shard.core.links.link(_root(), self.ref)
+        self.pseudonym = shard.core.identity.pseudonym_for(shard.oin, root())
+        shard.core.links.link(root(), self.ref)
         shard.core.integrator.integrate()
         shard.close()
         shutil.copytree(self.settings.data, self.backup)
@@ -79,9 +79,7 @@ class Drill:
         assert found == (0,)
 
 
-def _root() -> bytes:
-    from exchange.keys.ristretto import multiply_base, scalar_from_uniform  # noqa: PLC0415 -- of this one value
-
+def root() -> bytes:
     return multiply_base(scalar_from_uniform(b"\7" * 64))
 
 
@@ -90,7 +88,7 @@ def drill(tmp_path: Path) -> Drill:
     return Drill(tmp_path)
 
 
-# --- both orders of restoring -----------------------------------------------------------------------------
+# --- both orders of restoring ---------------------------------------------------------------------
 
 
 def test_the_keys_come_back_from_before_the_erasure(drill: Drill) -> None:
@@ -134,7 +132,7 @@ def test_whole_from_before_with_the_list_of_today_again_and_again(drill: Drill) 
         drill.nobody_came_back()
 
 
-# --- keys that are missing or too old ------------------------------------------------------------------------
+# --- keys that are missing or too old -------------------------------------------------------------
 
 
 def test_a_key_database_that_is_gone_is_named(drill: Drill) -> None:
@@ -172,7 +170,7 @@ def test_keys_of_the_last_event_are_looked_at_and_those_seen_before_are_not_agai
         open_core(drill.settings)
 
 
-# --- a part ------------------------------------------------------------------------------------------------
+# --- a part ---------------------------------------------------------------------------------------
 
 
 def test_a_part_erased_once_is_not_erased_again_when_the_service_starts(tmp_path: Path) -> None:
@@ -193,16 +191,16 @@ def test_a_part_erased_once_is_not_erased_again_when_the_service_starts(tmp_path
         shard.close()
 
 
-# --- the list ------------------------------------------------------------------------------------------------
+# --- the list -------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def lines(tmp_path: Path) -> Iterator[Path]:
+def lines(tmp_path: Path) -> Path:
     path = tmp_path / "erasures.jsonl"
     made = ErasureList(path)
     for one in (ONE, OTHER, ONE):
         made.add(one)
-    yield path
+    return path
 
 
 def test_the_list_is_read_as_it_was_written(lines: Path) -> None:

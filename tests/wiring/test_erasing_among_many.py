@@ -1,4 +1,4 @@
-"""One resident erased in the middle of 10,000 events of 200: proofs hold, nothing of him is left, others are whole."""
+"""One resident erased in the middle of 10,000 events of 200: proofs hold, nothing of him is left."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import shutil
 from base64 import b64encode
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from cryptography.exceptions import InvalidTag
@@ -29,6 +29,7 @@ from tests.pipeline.shard import Shard
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from exchange.pipeline.walk import Walk
     from exchange.store.batch import Row
     from exchange.wiring.core import Core
 
@@ -100,7 +101,7 @@ def _write(shard: Shard, people: People, until: int) -> None:
     """Set goals and ask for them, everybody in turn, up to a position."""
     number = 0
     while shard.head < until:
-        walks = []
+        walks: list[Walk] = []
         for _ in range(GROUP):
             number += 1
             index = number % RESIDENTS
@@ -163,7 +164,7 @@ def _require_nothing_opens(core: Core, people: People, rows: list[Row]) -> None:
         stored = _decode_stored(row.state)
         if stored.r != people.who or not stored.s:
             continue
-        place = {"stream": row.stream, "version": row.version, "topic": row.topic}
+        place: dict[str, Any] = {"stream": row.stream, "version": row.version, "topic": row.topic}
         with pytest.raises(KeyDestroyed):
             core.codec.decode(row.state, **place)
         assert core.codec.necessity(row.state, **place) == ""

@@ -17,7 +17,7 @@ from exchange.wiring.core import key_file
 from tests.pipeline.erasing import proposed
 from tests.pipeline.shard import Shard
 from tests.wiring.dying import STEPS
-from tests.wiring.test_erasing import _root
+from tests.wiring.test_erasing import root
 
 if TYPE_CHECKING:
     from exchange.wiring.core import Core
@@ -32,7 +32,7 @@ def test_who_dies_while_erasing_has_erased_after_the_next_start(step: str, tmp_p
     ref, _, plan_id = shard.plan()
     shard.done(shard.goal(plan_id))
     shard.done(shard.question(plan_id))
-    shard.core.links.link(_root(), ref)
+    shard.core.links.link(root(), ref)
     shard.core.integrator.integrate()
     wrapped = _wrapped(shard.core, ref)
     assert wrapped
@@ -56,7 +56,7 @@ def test_who_dies_while_erasing_has_erased_after_the_next_start(step: str, tmp_p
             _require_nobody(core, ref, plan_id, wrapped)
         else:
             assert core.loader.load(f"plan-{plan_id}").state.goals
-            assert core.links.resolve(_root()) == ref
+            assert core.links.resolve(root()) == ref
     finally:
         shard.close()
 
@@ -64,7 +64,7 @@ def test_who_dies_while_erasing_has_erased_after_the_next_start(step: str, tmp_p
 def _require_nobody(core: Core, ref: str, plan_id: str, wrapped: list[bytes]) -> None:
     with pytest.raises(KeyDestroyed):
         core.keys.open_key(ref, "WMO-PLAN", 1)
-    assert core.links.resolve(_root()) is None
+    assert core.links.resolve(root()) is None
     assert core.loader.load(f"plan-{plan_id}").state is None
     assert [one.resident for one in core.erasures.listed.entries.values()] == [ref]
     for file in key_file(core.settings).parent.glob("keys.db*"):

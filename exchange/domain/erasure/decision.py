@@ -54,7 +54,7 @@ class ProposeErasure(AuthoredCommand):
 class ApproveErasure(AuthoredCommand):
     """Approve what another proposed.
 
-    `forbidden` are the terms that forbid it now, as the laws behind what is recorded have them: "pw 2036-03-02";
+    `forbidden` are the terms that forbid it now, by the laws behind what is recorded: "pw 2036-03-02";
     `open_duties` those about who looked at this resident that nobody ended yet.
     """
 
@@ -179,7 +179,9 @@ def propose(command: ProposeErasure, state: "ResidentState") -> Events:
     waiting = [one for one in state.erasures if one.open_at(command.now)]
     if waiting:
         # Two that run side by side would each be approved by persons who did not see the other.
-        raise RuleBroken("an erasure waits for approval: approve or refuse that one first", rule="ERASURE_WAITS")
+        raise RuleBroken(
+            "an erasure waits for approval: approve or refuse that one first", rule="ERASURE_WAITS"
+        )
     proposed = ErasureProposed(
         resident=state.resident,
         erasure_id=command.erasure_id,
@@ -272,8 +274,8 @@ def _waiting(command: ApproveErasure | RefuseErasure, state: "ResidentState") ->
 def _refuse_terms(command: ApproveErasure) -> None:
     if command.forbidden:
         raise RuleBroken(
-            "a law demands that this is kept until the day named: refuse the erasure, or erase the categories "
-            "whose terms have ended",
+            "a law demands that this is kept until the day named: refuse the erasure, or erase the "
+            "categories whose terms have ended",
             rule="RETENTION_TERM",
             until=", ".join(command.forbidden),
         )
@@ -332,6 +334,4 @@ def approved(state: "ResidentState", event: ErasureApproved) -> "ResidentState":
 
 def ended(state: "ResidentState", event: ErasureRefused | KeysDestroyed) -> "ResidentState":
     """Fold what ends a proposal."""
-    return replace(
-        state, erasures=tuple(one for one in state.erasures if one.erasure_id != event.erasure_id)
-    )
+    return replace(state, erasures=tuple(one for one in state.erasures if one.erasure_id != event.erasure_id))

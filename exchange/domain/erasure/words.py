@@ -67,7 +67,7 @@ REASONS_OF: Final[Mapping[str, frozenset[ErasureReason]]] = MappingProxyType(
     }
 )
 # The plan itself, who the resident is, and what was decided about him carry everything else: they are erased
-# with everything or not at all. Each of these holds the situation in some life domains, and nothing rests on it.
+# with everything or not at all. Each of these holds the situation in some life domains; nothing rests on it.
 ERASABLE_APART: Final = frozenset(DataCategory) - {
     DataCategory.WMO_PLAN,
     DataCategory.CONTACT,

@@ -1,7 +1,7 @@
 """The certificate of an erasure: what was destroyed, when and on what article, with the event itself.
 
-Promises: names nobody; whoever has it and the receipt of its leaf can check it: the receipt's leaf holds the
-SHA-256 of `event`, and `event` says what the statement says. It proves that the keys were ordered destroyed at
+Promises: names nobody; whoever has it and the receipt of its leaf can check it: that leaf holds the SHA-256
+of `event`, and `event` says what the statement says. It proves that the keys were ordered destroyed at
 that place of the log; that no copy of them was kept elsewhere it cannot prove.
 Source: GDPR 5(2), 12(3), 17; the design of the ledger, section 5.
 """
@@ -12,12 +12,12 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from exchange.domain.erasure.words import ErasureArticle, KeepingGround
+from exchange.store.codec import Codec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from exchange.store.batch import Row
-    from exchange.store.codec import Codec
 
 STATEMENT_VERSION: Final = 1
 ALL: Final = "ALL"
@@ -44,9 +44,9 @@ _GROUNDS: Final[Mapping[str, str]] = {
 }
 
 
-def statement_of(row: Row, codec: Codec, origin: str) -> dict[str, Any]:
+def statement_of(row: Row, origin: str) -> dict[str, Any]:
     """Return the statement about the event that destroyed; plain JSON values."""
-    clear, meta, _ = codec.decode_clear(row.state, stream=row.stream, topic=row.topic)
+    clear, meta, _ = Codec.decode_clear(row.state, stream=row.stream, topic=row.topic)
     categories, kept = list(clear["categories"]), list(clear["kept"])
     return {
         "version": STATEMENT_VERSION,
@@ -74,15 +74,15 @@ def _text(clear: Mapping[str, Any], categories: list[str], kept: list[str]) -> s
     day = str(clear["at"])[:10]
     what = f"de gegevens in de categorieën {', '.join(categories)}" if categories else "alle gegevens"
     text = (
-        f"Op {day} zijn {what} van één inwoner gewist. De sleutels zijn vernietigd: wat versleuteld is blijven "
-        f"staan, kan niemand meer lezen. Grond: {_ARTICLES[clear['article']]}. Drie personen hebben dit besloten. "
-        f"Kenmerk: {clear['erasure_id']}. "
+        f"Op {day} zijn {what} van één inwoner gewist. De sleutels zijn vernietigd: wat versleuteld is "
+        f"blijven staan, kan niemand meer lezen. Grond: {_ARTICLES[clear['article']]}. "
+        f"Drie personen hebben dit besloten. Kenmerk: {clear['erasure_id']}. "
     )
     if kept:
         text += f"De rest wordt bewaard wegens {', '.join(_GROUNDS[one] for one in kept)}. "
     return text + (
-        "Bewijzen van vóór deze dag blijven geldig. Met de sleutels is ook de sleutel weg waarmee in het logboek "
-        "regels van deze inwoner te herkennen waren: daarnaar zoeken kan niet meer."
+        "Bewijzen van vóór deze dag blijven geldig. Met de sleutels is ook de sleutel weg waarmee in het "
+        "logboek regels van deze inwoner te herkennen waren: daarnaar zoeken kan niet meer."
         if not categories
         else "Bewijzen van vóór deze dag blijven geldig."
     )

@@ -110,7 +110,7 @@ async def get_erasure_certificate(
     proof = await parts.ledger.receipt(position - 1)
     (entry,) = await loop.run_in_executor(call.house.pool, parts.reader.leaf_entries, position - 1, position)
     return pb.GetErasureCertificateResponse(
-        statement=statement_text(statement_of(row, parts.codec, parts.origin)),
+        statement=statement_text(statement_of(row, parts.origin)),
         leaf_index=position - 1,
         tlog_proof=proof,
         decision_id=outcome.decision_id,
@@ -152,9 +152,7 @@ async def confirm_purge(call: Call, request: pb.ConfirmPurgeRequest) -> pb.Confi
     def process(view: View) -> Steps:
         return Steps(((stream, ERASURE.decide(order, view.state(stream))),))
 
-    outcome = await command(
-        call, request, anchor="", process=process, streams=(stream,), relation=False
-    )
+    outcome = await command(call, request, anchor="", process=process, streams=(stream,), relation=False)
     return pb.ConfirmPurgeResponse(receipt=receipt(outcome))
 
 
@@ -217,7 +215,7 @@ def _tell(row: Purge, told: pb.PurgeRequest) -> None:
     set_time(told.due_time, moment(row.due_at))
     if row.confirmed_at is not None:
         set_time(told.confirm_time, moment(row.confirmed_at))
-        told.outcome = enum_names(pb.PurgeOutcome.DESCRIPTOR).number(row.outcome)
+        told.outcome = pb.PurgeOutcome.ValueType(enum_names(pb.PurgeOutcome.DESCRIPTOR).number(row.outcome))
 
 
 RPCS: Final[Mapping[str, Unary]] = {
