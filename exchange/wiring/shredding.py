@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 
 from exchange.domain import stream_of
 from exchange.domain.erasure.decision import ApproveErasure, ProposeErasure
+from exchange.domain.limits.seals import person_of
 from exchange.domain.resident import RESIDENT
 from exchange.domain.values import Author
 from exchange.errors import CallerUnknown, ExchangeError, PersonTokenInvalid, RuleBroken, SettingsInvalid
@@ -98,6 +99,9 @@ def shred(settings: Settings, credentials: Path, tokens_of: Sequence[str], wante
         raise SettingsInvalid("one proposer and two approvers are asked", found=str(len(tokens_of)))
     with _alone(settings) as core:
         callers = [_caller(core, credentials, token) for token in tokens_of]
+        # Before anything is recorded: a proposal that cannot be approved would wait for somebody to refuse it.
+        if len({person_of(_author(caller)) for caller in callers}) != PEOPLE:
+            raise SettingsInvalid("the proposer and the approvers must be three different persons")
         erasure_id = fresh_uuid()
         now = utc_now()
         propose = ProposeErasure(
