@@ -207,4 +207,6 @@ def _refuse_weak(settings: Settings) -> None:
     keys, checkpoints = settings.keys_folder.resolve(), settings.checkpoints_folder.resolve()
     if keys.is_relative_to(checkpoints) or checkpoints.is_relative_to(keys):
         # The list of erasures lies with the checkpoints: restored with old keys it would not know them.
-        raise SettingsInvalid("production keeps checkpoints and erasure list apart from the keys", name="keys")
+        raise SettingsInvalid(
+            "production keeps checkpoints and erasure list apart from the keys", name="keys"
+        )

@@ -125,7 +125,7 @@ class Holdings:
         return event
 
 
-def approval(order: ApproveErasure, held: Holdings, view: View, state: ResidentState) -> Steps:
+def steps_of_approving(order: ApproveErasure, held: Holdings, view: View, state: ResidentState) -> Steps:
     """Return what an approval does, by all there is to know: the events, and what recipients are asked.
 
     `executed` and `recipients` are told with it. Raises RuleBroken.

@@ -262,7 +262,7 @@ class Writer:
 
     def _is_over_something(self, overlay: Overlay) -> bool:
         """Tell whether a walk would stand on what is not in the store yet."""
-        return bool(overlay.batch.events) or any(one.overlay.batch.events for one in self._unsettled)
+        return any(one.batch.events for one in (overlay, *(below.overlay for below in self._unsettled)))
 
     def _in_order(self, walk: Walk) -> Walk:
         """Return the walk, not earlier than any command before it.
@@ -299,9 +299,8 @@ class Writer:
         register = self._register_after(overlay)
         # Keys first: an event whose key was lost could never be opened; a key without an event is harmless.
         self._keys.flush()
-        walked = Walked(
-            walks[: len(outcomes)], outcomes, overlay, frontier, noted, register, overlay.destroyed
-        )
+        done = walks[: len(outcomes)]
+        walked = Walked(done, outcomes, overlay, frontier, noted, register, overlay.destroyed)
         self._unsettled.append(walked)
         return walked
 

@@ -193,53 +193,53 @@ ERASURE_REASON_ORDERED: ErasureReason.ValueType  # 6
 """A court or supervisor ordered it."""
 Global___ErasureReason: _TypeAlias = ErasureReason  # noqa: Y015
 
-class _KeepingGround:
+class _KeepingReason:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
 
-class _KeepingGroundEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_KeepingGround.ValueType], _builtins.type):
+class _KeepingReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_KeepingReason.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
-    KEEPING_GROUND_UNSPECIFIED: _KeepingGround.ValueType  # 0
+    KEEPING_REASON_UNSPECIFIED: _KeepingReason.ValueType  # 0
     """Refused."""
-    KEEPING_GROUND_OTHER_PERSON: _KeepingGround.ValueType  # 1
+    KEEPING_REASON_OTHER_PERSON: _KeepingReason.ValueType  # 1
     """The substantial interest of somebody else (Wmo 2015 5.3.5, Jeugdwet 7.3.9)."""
-    KEEPING_GROUND_LAW_FORBIDS: _KeepingGround.ValueType  # 2
+    KEEPING_REASON_LAW_FORBIDS: _KeepingReason.ValueType  # 2
     """A law forbids the destruction."""
-    KEEPING_GROUND_RETENTION_TERM: _KeepingGround.ValueType  # 3
+    KEEPING_REASON_RETENTION_TERM: _KeepingReason.ValueType  # 3
     """A retention term of a law runs (GDPR 17(3)(b))."""
-    KEEPING_GROUND_EXPRESSION: _KeepingGround.ValueType  # 4
+    KEEPING_REASON_EXPRESSION: _KeepingReason.ValueType  # 4
     """Freedom of expression and information (GDPR 17(3)(a))."""
-    KEEPING_GROUND_PUBLIC_HEALTH: _KeepingGround.ValueType  # 5
+    KEEPING_REASON_PUBLIC_HEALTH: _KeepingReason.ValueType  # 5
     """Public health (GDPR 17(3)(c))."""
-    KEEPING_GROUND_ARCHIVING: _KeepingGround.ValueType  # 6
+    KEEPING_REASON_ARCHIVING: _KeepingReason.ValueType  # 6
     """Archiving, research, statistics (GDPR 17(3)(d))."""
-    KEEPING_GROUND_LEGAL_CLAIM: _KeepingGround.ValueType  # 7
+    KEEPING_REASON_LEGAL_CLAIM: _KeepingReason.ValueType  # 7
     """Legal claims (GDPR 17(3)(e))."""
-    KEEPING_GROUND_ARTICLE_NOT_MET: _KeepingGround.ValueType  # 8
+    KEEPING_REASON_ARTICLE_NOT_MET: _KeepingReason.ValueType  # 8
     """The article claimed does not apply."""
 
-class KeepingGround(_KeepingGround, metaclass=_KeepingGroundEnumTypeWrapper):
+class KeepingReason(_KeepingReason, metaclass=_KeepingReasonEnumTypeWrapper):
     """Why something is kept."""
 
-KEEPING_GROUND_UNSPECIFIED: KeepingGround.ValueType  # 0
+KEEPING_REASON_UNSPECIFIED: KeepingReason.ValueType  # 0
 """Refused."""
-KEEPING_GROUND_OTHER_PERSON: KeepingGround.ValueType  # 1
+KEEPING_REASON_OTHER_PERSON: KeepingReason.ValueType  # 1
 """The substantial interest of somebody else (Wmo 2015 5.3.5, Jeugdwet 7.3.9)."""
-KEEPING_GROUND_LAW_FORBIDS: KeepingGround.ValueType  # 2
+KEEPING_REASON_LAW_FORBIDS: KeepingReason.ValueType  # 2
 """A law forbids the destruction."""
-KEEPING_GROUND_RETENTION_TERM: KeepingGround.ValueType  # 3
+KEEPING_REASON_RETENTION_TERM: KeepingReason.ValueType  # 3
 """A retention term of a law runs (GDPR 17(3)(b))."""
-KEEPING_GROUND_EXPRESSION: KeepingGround.ValueType  # 4
+KEEPING_REASON_EXPRESSION: KeepingReason.ValueType  # 4
 """Freedom of expression and information (GDPR 17(3)(a))."""
-KEEPING_GROUND_PUBLIC_HEALTH: KeepingGround.ValueType  # 5
+KEEPING_REASON_PUBLIC_HEALTH: KeepingReason.ValueType  # 5
 """Public health (GDPR 17(3)(c))."""
-KEEPING_GROUND_ARCHIVING: KeepingGround.ValueType  # 6
+KEEPING_REASON_ARCHIVING: KeepingReason.ValueType  # 6
 """Archiving, research, statistics (GDPR 17(3)(d))."""
-KEEPING_GROUND_LEGAL_CLAIM: KeepingGround.ValueType  # 7
+KEEPING_REASON_LEGAL_CLAIM: KeepingReason.ValueType  # 7
 """Legal claims (GDPR 17(3)(e))."""
-KEEPING_GROUND_ARTICLE_NOT_MET: KeepingGround.ValueType  # 8
+KEEPING_REASON_ARTICLE_NOT_MET: KeepingReason.ValueType  # 8
 """The article claimed does not apply."""
-Global___KeepingGround: _TypeAlias = KeepingGround  # noqa: Y015
+Global___KeepingReason: _TypeAlias = KeepingReason  # noqa: Y015
 
 class _PurgeOutcome:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -1166,7 +1166,7 @@ class ProposeErasureRequest(_message.Message):
         """Only these data categories, such as "SCHULDEN"; everything where empty."""
 
     @_builtins.property
-    def kept(self) -> _containers.RepeatedScalarFieldContainer[Global___KeepingGround.ValueType]:
+    def kept(self) -> _containers.RepeatedScalarFieldContainer[Global___KeepingReason.ValueType]:
         """Why the rest is kept, where only some categories are erased."""
 
     def __init__(
@@ -1178,7 +1178,7 @@ class ProposeErasureRequest(_message.Message):
         article: Global___ErasureArticle.ValueType = ...,
         reason: Global___ErasureReason.ValueType = ...,
         categories: _abc.Iterable[_builtins.str] | None = ...,
-        kept: _abc.Iterable[Global___KeepingGround.ValueType] | None = ...,
+        kept: _abc.Iterable[Global___KeepingReason.ValueType] | None = ...,
         motivation: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
@@ -1295,7 +1295,7 @@ class RefuseErasureRequest(_message.Message):
     CLAIM_FIELD_NUMBER: _builtins.int
     CASE_ID_FIELD_NUMBER: _builtins.int
     ERASURE_ID_FIELD_NUMBER: _builtins.int
-    GROUNDS_FIELD_NUMBER: _builtins.int
+    REASONS_FIELD_NUMBER: _builtins.int
     MOTIVATION_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Same id and same content: same answer."""
@@ -1310,7 +1310,7 @@ class RefuseErasureRequest(_message.Message):
         """On what ground: ERASE-17."""
 
     @_builtins.property
-    def grounds(self) -> _containers.RepeatedScalarFieldContainer[Global___KeepingGround.ValueType]:
+    def reasons(self) -> _containers.RepeatedScalarFieldContainer[Global___KeepingReason.ValueType]:
         """Why it is kept."""
 
     def __init__(
@@ -1320,12 +1320,12 @@ class RefuseErasureRequest(_message.Message):
         claim: _common_pb2.Claim | None = ...,
         case_id: _builtins.str = ...,
         erasure_id: _builtins.str = ...,
-        grounds: _abc.Iterable[Global___KeepingGround.ValueType] | None = ...,
+        reasons: _abc.Iterable[Global___KeepingReason.ValueType] | None = ...,
         motivation: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "claim", b"claim", "erasure_id", b"erasure_id", "grounds", b"grounds", "motivation", b"motivation", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "claim", b"claim", "erasure_id", b"erasure_id", "motivation", b"motivation", "reasons", b"reasons", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

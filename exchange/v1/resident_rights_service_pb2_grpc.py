@@ -236,7 +236,7 @@ class ResidentRightsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RefuseErasure(self, request, context):
-        """Refuses an erasure, with the grounds the law names.
+        """Refuses an erasure, for reasons the law names.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

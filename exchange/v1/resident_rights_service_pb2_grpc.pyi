@@ -69,7 +69,7 @@ class ResidentRightsServiceStub:
     Fails with FAILED_PRECONDITION, reason RULE_BROKEN, rule RETENTION_TERM, where a law demands that it is kept.
     """
     RefuseErasure: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.RefuseErasureRequest, _resident_rights_service_pb2.RefuseErasureResponse]
-    """Refuses an erasure, with the grounds the law names."""
+    """Refuses an erasure, for reasons the law names."""
     GetErasureCertificate: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.GetErasureCertificateRequest, _resident_rights_service_pb2.GetErasureCertificateResponse]
     """Gives the certificate of an executed erasure: a statement, and the ledger's proof of its event."""
     ListPurgeRequests: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ListPurgeRequestsRequest, _resident_rights_service_pb2.ListPurgeRequestsResponse]
@@ -118,7 +118,7 @@ class ResidentRightsServiceAsyncStub(ResidentRightsServiceStub):
     Fails with FAILED_PRECONDITION, reason RULE_BROKEN, rule RETENTION_TERM, where a law demands that it is kept.
     """
     RefuseErasure: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.RefuseErasureRequest, _resident_rights_service_pb2.RefuseErasureResponse]  # type: ignore[assignment]
-    """Refuses an erasure, with the grounds the law names."""
+    """Refuses an erasure, for reasons the law names."""
     GetErasureCertificate: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.GetErasureCertificateRequest, _resident_rights_service_pb2.GetErasureCertificateResponse]  # type: ignore[assignment]
     """Gives the certificate of an executed erasure: a statement, and the ledger's proof of its event."""
     ListPurgeRequests: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ListPurgeRequestsRequest, _resident_rights_service_pb2.ListPurgeRequestsResponse]  # type: ignore[assignment]
@@ -254,7 +254,7 @@ class ResidentRightsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _resident_rights_service_pb2.RefuseErasureRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_resident_rights_service_pb2.RefuseErasureResponse, _abc.Awaitable[_resident_rights_service_pb2.RefuseErasureResponse]]:
-        """Refuses an erasure, with the grounds the law names."""
+        """Refuses an erasure, for reasons the law names."""
 
     @_abc_1.abstractmethod
     def GetErasureCertificate(

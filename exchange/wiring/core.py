@@ -163,13 +163,9 @@ def _open_parts(settings: Settings, now: Callable[[], datetime], opened: ExitSta
     loader = Loader(reader, codec)
     ledger = _open_ledger(settings, now, reader, opened)
     erasures = Erasures(ErasureList(erasure_file(settings)), keys, links, residents, reader, codec)
-    # Before anything is opened that was erased, in a backup that does not know of it.
-    erasures.replay()
+    erasures.replay()  # before anything is opened that was erased, in a backup that does not know of it
     registers = Registers.load(reader, codec)
-    obligations = ObligationList(projection_folder(settings))
-    opened.callback(obligations.database.close)
-    records = ErasureRecords(projection_folder(settings))
-    opened.callback(records.database.close)
+    obligations, records = _open_read_models(settings, opened)
     return Core(
         settings=settings,
         origin=ledger.origin,
@@ -215,6 +211,14 @@ def _open_ledger(
     ledger = opened.enter_context(closing(start_ledger(settings, now)))
     refuse_rollback(ledger, position)
     return ledger
+
+
+def _open_read_models(settings: Settings, opened: ExitStack) -> tuple[ObligationList, ErasureRecords]:
+    obligations = ObligationList(projection_folder(settings))
+    opened.callback(obligations.database.close)
+    records = ErasureRecords(projection_folder(settings))
+    opened.callback(records.database.close)
+    return obligations, records
 
 
 def _integrator(ledger: Ledger, reader: SQLiteReader, now: Callable[[], datetime]) -> Integrator:

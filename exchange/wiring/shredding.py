@@ -23,7 +23,7 @@ from exchange.domain.values import Author
 from exchange.errors import CallerUnknown, ExchangeError, PersonTokenInvalid, RuleBroken, SettingsInvalid
 from exchange.keys.kek import FileKek
 from exchange.keys.keystore import KeyStore
-from exchange.pipeline.erasure import EXECUTED, Holdings, approval
+from exchange.pipeline.erasure import EXECUTED, Holdings, steps_of_approving
 from exchange.pipeline.walk import Caller, Claim, CommandOutcome, CommandWalk, Steps
 from exchange.projections.follower import catch_up
 from exchange.server.caller import tokens
@@ -99,7 +99,7 @@ def shred(settings: Settings, credentials: Path, tokens_of: Sequence[str], wante
         raise SettingsInvalid("one proposer and two approvers are asked", found=str(len(tokens_of)))
     with _alone(settings) as core:
         callers = [_caller(core, credentials, token) for token in tokens_of]
-        # Before anything is recorded: a proposal that cannot be approved would wait for somebody to refuse it.
+        # Before anything is recorded: a proposal nobody can approve would wait for somebody to refuse it.
         if len({person_of(_author(caller)) for caller in callers}) != PEOPLE:
             raise SettingsInvalid("the proposer and the approvers must be three different persons")
         erasure_id = fresh_uuid()
@@ -201,7 +201,7 @@ def _walked(
         if state is None:
             raise RuleBroken("there is no such case", rule="NO_CASE")
         if isinstance(order, ApproveErasure):
-            return approval(order, Holdings(core.reader, core.codec, state.resident), view, state)
+            return steps_of_approving(order, Holdings(core.reader, core.codec, state.resident), view, state)
         return Steps(((stream, RESIDENT.decide(order, state)),))
 
     request_id = fresh_uuid()

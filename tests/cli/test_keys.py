@@ -51,7 +51,9 @@ class Desk:
         clock: Any = changes.pop("clock", time.time)
         tokens = PersonTokens(Credentials.load(self.credentials), clock)
         file = self.folder / f"token-{professional}-{task.replace(':', '-')}"
-        file.write_text(tokens.token_for(Person(professional, task, "regisseur", **changes)), encoding="ascii")
+        file.write_text(
+            tokens.token_for(Person(professional, task, "regisseur", **changes)), encoding="ascii"
+        )
         return file
 
     def words(self, *people: Path, **changes: str) -> list[object]:

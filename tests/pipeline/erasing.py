@@ -9,7 +9,7 @@ from exchange.domain import stream_of
 from exchange.domain.erasure.decision import ApproveErasure, ProposeErasure
 from exchange.domain.resident import RESIDENT
 from exchange.errors import RuleBroken
-from exchange.pipeline.erasure import Holdings, approval
+from exchange.pipeline.erasure import Holdings, steps_of_approving
 from exchange.pipeline.walk import Claim, CommandWalk, Steps
 from tests.pipeline.shard import NOW
 
@@ -59,7 +59,7 @@ def _walk(shard: Shard, ref: str, order: AuthoredCommand, **changes: Any) -> Com
         if state is None:
             raise RuleBroken("there is no such case", rule="NO_CASE")
         if isinstance(order, ApproveErasure):
-            return approval(order, Holdings(core.reader, core.codec, ref), view, state)
+            return steps_of_approving(order, Holdings(core.reader, core.codec, ref), view, state)
         return Steps(((stream, RESIDENT.decide(order, state)),))
 
     facts: dict[str, Any] = {

@@ -120,7 +120,7 @@ def test_a_term_of_another_law_forbids_it_by_name(town: Town, story: Story) -> N
         "claim": ERASE,
         "case_id": story.case_id,
         "erasure_id": erasure.erasure_id,
-        "grounds": [rights_pb.KEEPING_GROUND_RETENTION_TERM],
+        "reasons": [rights_pb.KEEPING_REASON_RETENTION_TERM],
         "motivation": "De Participatiewet vraagt dat we dit bewaren.",
     }
     with pytest.raises(errors.ExchangeRefused) as himself:
@@ -232,7 +232,7 @@ def test_a_part_is_erased_and_the_rest_stays(town: Town, story: Story) -> None:
             judge_date="2026-03-02",
         ).version
     category = town.state("plan", story.plan_id).situations[0].category
-    erasure = Erasure(town, story, categories=[category], kept=[rights_pb.KEEPING_GROUND_LEGAL_CLAIM])
+    erasure = Erasure(town, story, categories=[category], kept=[rights_pb.KEEPING_REASON_LEGAL_CLAIM])
     erasure.executed()
     plan = town.state("plan", story.plan_id)
     assert [one.description for one in plan.situations] == ["Huurt."]
@@ -256,7 +256,7 @@ def test_a_part_is_erased_and_the_rest_stays(town: Town, story: Story) -> None:
 
 def test_the_plan_itself_is_no_part(town: Town, story: Story) -> None:
     with pytest.raises(errors.Invalid):
-        Erasure(town, story, categories=["WMO-PLAN"], kept=[rights_pb.KEEPING_GROUND_LEGAL_CLAIM])
+        Erasure(town, story, categories=["WMO-PLAN"], kept=[rights_pb.KEEPING_REASON_LEGAL_CLAIM])
 
 
 # --- recipients -----------------------------------------------------------------------------------

@@ -146,8 +146,7 @@ class Town:
         try:
             genesis(core, utc_now(), thumbprint=thumbprint, signing_key=signing_key)
             publisher = publisher_of(core, self.errors.append)
-            self.pipeline = pipeline_of(core)
-            self.core = core
+            self.pipeline, self.core = pipeline_of(core), core
             following = Following(core, self.errors.append)
             parts = Parts(
                 pipeline=self.pipeline,

@@ -17,7 +17,7 @@ from exchange.domain.erasure.words import (
     REASONS_OF,
     ErasureArticle,
     ErasureReason,
-    KeepingGround,
+    KeepingReason,
 )
 from exchange.domain.kernel import AuthoredCommand, Events, ResidentEvent
 from exchange.domain.limits.seals import person_of
@@ -65,10 +65,10 @@ class ApproveErasure(AuthoredCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefuseErasure(AuthoredCommand):
-    """Refuse it, and say on which grounds."""
+    """Refuse it, and say on which reasons."""
 
     erasure_id: str
-    grounds: tuple[str, ...]
+    reasons: tuple[str, ...]
     motivation: str
 
 
@@ -113,7 +113,7 @@ class ErasureRefused(ResidentEvent):
     TOPIC: ClassVar[str] = "resident.erasure_refused.v1"
     SEALED: ClassVar[Mapping[str, str]] = _SEALED_WORDS
     erasure_id: str
-    grounds: tuple[str, ...]
+    reasons: tuple[str, ...]
     motivation: str
     organisation: str
     task: str
@@ -243,7 +243,7 @@ def refuse(command: RefuseErasure, state: "ResidentState") -> Events:
     asked = _waiting(command, state)
     refuse_faults(
         {
-            "grounds": members_fault(KeepingGround, command.grounds),
+            "reasons": members_fault(KeepingReason, command.reasons),
             "motivation": text_fault(command.motivation),
         }
     )
@@ -252,7 +252,7 @@ def refuse(command: RefuseErasure, state: "ResidentState") -> Events:
     refused = ErasureRefused(
         resident=state.resident,
         erasure_id=asked.erasure_id,
-        grounds=tuple(sorted(command.grounds)),
+        reasons=tuple(sorted(command.reasons)),
         motivation=command.motivation,
         organisation=command.author.oin,
         task=command.author.task,
@@ -299,7 +299,7 @@ def _categories_fault(categories: tuple[str, ...]) -> str:
 def _kept_fault(command: ProposeErasure) -> str:
     if not command.categories:
         return "nothing is kept where all is erased" if command.kept else FINE
-    return members_fault(KeepingGround, command.kept)
+    return members_fault(KeepingReason, command.kept)
 
 
 # --- evolve -----------------------------------------------------------------------------------------

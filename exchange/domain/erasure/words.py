@@ -1,4 +1,4 @@
-"""The words an erasure is decided in: articles, reasons, grounds to keep; closed lists.
+"""The words an erasure is decided in: articles, reasons, reasons to keep; closed lists.
 
 Promises: every word names its source; what a list does not hold nobody can decide on.
 Source: GDPR 17(1) and (3); Wmo 2015 5.3.4-5.3.5; Jeugdwet 7.3.8-7.3.9.
@@ -37,8 +37,8 @@ class ErasureReason(StrEnum):
     ORDERED = "ordered"
 
 
-class KeepingGround(StrEnum):
-    """Why data are kept, wholly or in part: a ground of a refusal."""
+class KeepingReason(StrEnum):
+    """Why data are kept, wholly or in part: what a refusal says."""
 
     OTHER_PERSON = "other_person"  # the substantial interest of another: Wmo 5.3.5, Jeugdwet 7.3.9
     LAW_FORBIDS = "law_forbids"

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from exchange.domain.erasure.words import ErasureArticle, KeepingGround
+from exchange.domain.erasure.words import ErasureArticle, KeepingReason
 from exchange.store.codec import Codec
 
 if TYPE_CHECKING:
@@ -32,15 +32,15 @@ _ARTICLES: Final[Mapping[str, str]] = {
     ErasureArticle.JEUGDWET: "Jeugdwet artikel 7.3.9 (verzoek om vernietiging)",
     ErasureArticle.TERM_ENDED: "einde van de bewaartermijn",
 }
-_GROUNDS: Final[Mapping[str, str]] = {
-    KeepingGround.OTHER_PERSON: "het aanmerkelijk belang van een ander",
-    KeepingGround.LAW_FORBIDS: "een wet die het verbiedt",
-    KeepingGround.RETENTION_TERM: "een bewaartermijn die nog loopt",
-    KeepingGround.EXPRESSION: "de vrijheid van meningsuiting",
-    KeepingGround.PUBLIC_HEALTH: "de volksgezondheid",
-    KeepingGround.ARCHIVING: "archivering in het algemeen belang",
-    KeepingGround.LEGAL_CLAIM: "een rechtsvordering",
-    KeepingGround.ARTICLE_NOT_MET: "het artikel is niet van toepassing",
+_KEPT_BECAUSE: Final[Mapping[str, str]] = {
+    KeepingReason.OTHER_PERSON: "het aanmerkelijk belang van een ander",
+    KeepingReason.LAW_FORBIDS: "een wet die het verbiedt",
+    KeepingReason.RETENTION_TERM: "een bewaartermijn die nog loopt",
+    KeepingReason.EXPRESSION: "de vrijheid van meningsuiting",
+    KeepingReason.PUBLIC_HEALTH: "de volksgezondheid",
+    KeepingReason.ARCHIVING: "archivering in het algemeen belang",
+    KeepingReason.LEGAL_CLAIM: "een rechtsvordering",
+    KeepingReason.ARTICLE_NOT_MET: "het artikel is niet van toepassing",
 }
 
 
@@ -79,7 +79,7 @@ def _text(clear: Mapping[str, Any], categories: list[str], kept: list[str]) -> s
         f"Drie personen hebben dit besloten. Kenmerk: {clear['erasure_id']}. "
     )
     if kept:
-        text += f"De rest wordt bewaard wegens {', '.join(_GROUNDS[one] for one in kept)}. "
+        text += f"De rest wordt bewaard wegens {', '.join(_KEPT_BECAUSE[one] for one in kept)}. "
     return text + (
         "Bewijzen van vóór deze dag blijven geldig. Met de sleutels is ook de sleutel weg waarmee in het "
         "logboek regels van deze inwoner te herkennen waren: daarnaar zoeken kan niet meer."

@@ -16,7 +16,7 @@ from exchange.domain.erasure.decision import ApproveErasure, ProposeErasure, Ref
 from exchange.domain.erasure.purge import ERASURE, ConfirmErased
 from exchange.domain.resident import RESIDENT
 from exchange.errors import AccessDenied, RequestInvalid, RuleBroken
-from exchange.pipeline.erasure import EXECUTED, Holdings, approval
+from exchange.pipeline.erasure import EXECUTED, Holdings, steps_of_approving
 from exchange.pipeline.walk import ReadWalk, Steps
 from exchange.projections.erasures import Asked, Purge
 from exchange.projections.obligations import moment
@@ -41,7 +41,7 @@ _NOT_THE_OPERATOR: Final = "Alleen de gemeente van deze uitwisseling beslist ove
 
 async def propose_erasure(call: Call, request: pb.ProposeErasureRequest) -> pb.ProposeErasureResponse:
     """Propose."""
-    grounds = enum_names(pb.KeepingGround.DESCRIPTOR)
+    reasons = enum_names(pb.KeepingReason.DESCRIPTOR)
     order = ProposeErasure(
         now=call.now,
         author=author_of(call.caller),
@@ -49,7 +49,7 @@ async def propose_erasure(call: Call, request: pb.ProposeErasureRequest) -> pb.P
         article=enum_names(pb.ErasureArticle.DESCRIPTOR).stored(request.article),
         reason=enum_names(pb.ErasureReason.DESCRIPTOR).stored(request.reason),
         categories=tuple(request.categories),
-        kept=tuple(grounds.stored(one) for one in request.kept),
+        kept=tuple(reasons.stored(one) for one in request.kept),
         motivation=request.motivation,
     )
 
@@ -67,7 +67,7 @@ async def approve_erasure(call: Call, request: pb.ApproveErasureRequest) -> pb.A
     def decide(view: View, _stream: str, state: ResidentState) -> Steps:
         held = Holdings(parts.reader, parts.codec, state.resident)
         order = ApproveErasure(now=call.now, author=author_of(call.caller), erasure_id=request.erasure_id)
-        return approval(order, held, view, state)
+        return steps_of_approving(order, held, view, state)
 
     outcome = await _on_resident(call, request, decide, alone=True, fence=True)
     return pb.ApproveErasureResponse(
@@ -79,12 +79,12 @@ async def approve_erasure(call: Call, request: pb.ApproveErasureRequest) -> pb.A
 
 async def refuse_erasure(call: Call, request: pb.RefuseErasureRequest) -> pb.RefuseErasureResponse:
     """Refuse."""
-    grounds = enum_names(pb.KeepingGround.DESCRIPTOR)
+    reasons = enum_names(pb.KeepingReason.DESCRIPTOR)
     order = RefuseErasure(
         now=call.now,
         author=author_of(call.caller),
         erasure_id=request.erasure_id,
-        grounds=tuple(grounds.stored(one) for one in request.grounds),
+        reasons=tuple(reasons.stored(one) for one in request.reasons),
         motivation=request.motivation,
     )
 
