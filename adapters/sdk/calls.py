@@ -238,9 +238,7 @@ class RightsCalls(Calls[_Mode]):
     propose_erasure = Rpc(rights.ProposeErasureRequest, rights.ProposeErasureResponse)
     approve_erasure = Rpc(rights.ApproveErasureRequest, rights.ApproveErasureResponse)
     refuse_erasure = Rpc(rights.RefuseErasureRequest, rights.RefuseErasureResponse)
-    get_erasure_certificate = Rpc(
-        rights.GetErasureCertificateRequest, rights.GetErasureCertificateResponse
-    )
+    get_erasure_certificate = Rpc(rights.GetErasureCertificateRequest, rights.GetErasureCertificateResponse)
     list_purge_requests = Rpc(rights.ListPurgeRequestsRequest, rights.ListPurgeRequestsResponse)
     confirm_purge = Rpc(rights.ConfirmPurgeRequest, rights.ConfirmPurgeResponse)
 
