@@ -146,6 +146,8 @@ def open_core(settings: Settings, now: Callable[[], datetime] = utc_now) -> Core
         folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as opened:
         core = _open_parts(settings, now, opened)
+        # Before anybody is answered from what was erased, in a backup that does not know of it.
+        core.erasures.replay()
         # Whatever failed above closed what was open; from here on `Core.close` does.
         opened.pop_all()
     return core
@@ -162,8 +164,8 @@ def _open_parts(settings: Settings, now: Callable[[], datetime], opened: ExitSta
     codec, hot = Codec(keys), HotStates(settings.hot_mib * 1024 * 1024)
     loader = Loader(reader, codec)
     ledger = _open_ledger(settings, now, reader, opened)
-    erasures = Erasures(ErasureList(erasure_file(settings)), keys, links, residents, reader, codec)
-    erasures.replay()  # before anything is opened that was erased, in a backup that does not know of it
+    integrator = _integrator(ledger, reader, now)
+    erasures = _erasures(settings, keys, residents, reader, integrator)
     registers = Registers.load(reader, codec)
     obligations, records = _open_read_models(settings, opened)
     return Core(
@@ -194,7 +196,7 @@ def _open_parts(settings: Settings, now: Callable[[], datetime], opened: ExitSta
         tiles=ledger.tiles,
         checkpoints=ledger.checkpoints,
         signer=ledger.signer,
-        integrator=_integrator(ledger, reader, now),
+        integrator=integrator,
         log_pseudonym=log_pseudonyms(keys),
         page_key=keys.service_secret("page-token"),
         obligations=obligations,
@@ -211,6 +213,17 @@ def _open_ledger(
     ledger = opened.enter_context(closing(start_ledger(settings, now)))
     refuse_rollback(ledger, position)
     return ledger
+
+
+def _erasures(
+    settings: Settings,
+    keys: KeyStore,
+    residents: IdentityResolver,
+    reader: SQLiteReader,
+    integrator: Integrator,
+) -> Erasures:
+    listed = ErasureList(erasure_file(settings))
+    return Erasures(listed, keys, residents, reader, Codec(keys), integrator.confirm)
 
 
 def _open_read_models(settings: Settings, opened: ExitStack) -> tuple[ObligationList, ErasureRecords]:

@@ -17,15 +17,15 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from exchange.domain.erasure.decision import KeysDestroyed
-from exchange.errors import ErasureListBroken, KeysBehindEvents
+from exchange.errors import ErasureListBroken, KeysBehindEvents, LedgerDiffers
+from exchange.ledger.leaf import parse_leaf
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from exchange.keys.identity import IdentityResolver
     from exchange.keys.keystore import KeyStore
-    from exchange.keys.links import LinkStore
     from exchange.store.batch import Row
     from exchange.store.codec import Codec
     from exchange.store.reader import SQLiteReader
@@ -110,10 +110,10 @@ class Erasures:
 
     listed: ErasureList
     keys: KeyStore
-    links: LinkStore
     residents: IdentityResolver
     reader: SQLiteReader
     codec: Codec
+    confirm: Callable[[], None]  # raises ForkRefused where the store is another history than was signed
 
     def execute(self, destroyed: Sequence[KeysDestroyed]) -> None:
         """Carry out erasures, and those that failed before. Raises ExchangeError while something is left."""
@@ -137,14 +137,21 @@ class Erasures:
     def replay(self) -> None:
         """Carry out, before anybody is answered, what is listed and what the events say; then look for keys.
 
-        Raises KeysBehindEvents where events are sealed under keys that this database never knew.
+        Raises KeysBehindEvents where events are sealed under keys that this database never knew, ForkRefused
+        where it is another history that says so, LedgerDiffers where an event is not the one of its leaf.
         """
         head, _ = self.reader.head()
         place = min(self.keys.place, head)
         # A list that is gone is made again from the events, all of them.
-        self.catch_up(place if self.listed.is_there else 0)
+        rows = list(decided_rows(self.reader, place if self.listed.is_there else 0))
+        if rows:
+            # Nobody destroys a key by writing an event into the file.
+            self.confirm()
+            self._require_leaves(rows)
+        self.execute([_event(row, self.codec) for row in rows])
         missing = self._first_unknown(place)
         if missing is not None:
+            self.confirm()
             raise KeysBehindEvents(
                 "the key database is older than the events: they are sealed under keys it never knew",
                 position=str(missing),
@@ -153,11 +160,17 @@ class Erasures:
             self.keys.note_place(head)
 
     def _destroy(self, erased: Erased) -> None:
-        ref, whole = erased.resident, not erased.categories
-        if whole and self.links.root_of(ref) is not None:
-            self.residents.forget(ref)
-        if not self.keys.has_executed(erased.erasure_id):
-            self.keys.destroy(ref, erased.categories, erasure_id=erased.erasure_id)
+        if self.keys.has_executed(erased.erasure_id):
+            return
+        if not erased.categories:
+            self.residents.forget(erased.resident)
+        self.keys.destroy(erased.resident, erased.categories, erasure_id=erased.erasure_id)
+
+    def _require_leaves(self, rows: Sequence[Row]) -> None:
+        for row in rows:
+            entries = self.reader.leaf_entries(row.position - 1, row.position)
+            if not entries or parse_leaf(entries[0]).state_hash != sha256(row.state).digest():
+                raise LedgerDiffers("an erasure is not the one of its leaf", position=str(row.position))
 
     def _first_unknown(self, after: int) -> int | None:
         """Return the first position that is sealed under a key nobody here ever had; None without one."""
@@ -185,12 +198,13 @@ def decided_rows(reader: SQLiteReader, after: int) -> Iterator[Row]:
 
 def decided_after(reader: SQLiteReader, codec: Codec, after: int) -> list[KeysDestroyed]:
     """Return those events. Raises StoreUnavailable, HistoryUnreadable."""
-    found = []
-    for row in decided_rows(reader, after):
-        event = codec.decode(row.state, stream=row.stream, version=row.version, topic=row.topic).event
-        assert isinstance(event, KeysDestroyed)
-        found.append(event)
-    return found
+    return [_event(row, codec) for row in decided_rows(reader, after)]
+
+
+def _event(row: Row, codec: Codec) -> KeysDestroyed:
+    event = codec.decode(row.state, stream=row.stream, version=row.version, topic=row.topic).event
+    assert isinstance(event, KeysDestroyed)
+    return event
 
 
 def _line(erased: Erased, before: str) -> bytes:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exchange.domain.erasure.decision import KeysDestroyed
-from exchange.errors import ErasureListBroken, ForkRefused, KeyDestroyed, KeysBehindEvents
+from exchange.errors import ErasureListBroken, ForkRefused, KeyDestroyed, KeysBehindEvents, LedgerDiffers
 from exchange.keys.ristretto import multiply_base, scalar_from_uniform
 from exchange.store.verify import verify_store
 from exchange.wiring.core import erasure_file, event_file, key_file, open_core
@@ -81,6 +81,12 @@ class Drill:
 
 def root() -> bytes:
     return multiply_base(scalar_from_uniform(b"\7" * 64))
+
+
+def stored_keys(settings: Settings) -> list[tuple[object, ...]]:
+    """Return every wrapped key on the disk."""
+    with sqlite3.connect(key_file(settings)) as c:
+        return c.execute("SELECT * FROM data_key ORDER BY 1, 2, 3").fetchall()
 
 
 @pytest.fixture
@@ -240,3 +246,34 @@ def test_the_store_is_not_opened_over_an_altered_list(drill: Drill) -> None:
     with pytest.raises(ErasureListBroken):
         open_core(drill.settings)
     assert event_file(drill.settings).exists()
+
+
+# --- who writes an erasure into the file himself ------------------------------------------------------------
+
+
+def test_a_history_that_was_never_signed_destroys_no_key(drill: Drill, tmp_path: Path) -> None:
+    other = Drill(tmp_path / "other")
+    for name in ("events.db", "events.db-wal", "events.db-shm"):
+        (drill.settings.data / name).unlink(missing_ok=True)
+    shutil.copy(event_file(other.settings), event_file(drill.settings))
+    drill.restore("keys/keys.db")
+    before = stored_keys(drill.settings)
+    with pytest.raises(ForkRefused):
+        open_core(drill.settings)
+    assert stored_keys(drill.settings) == before != []
+
+
+def test_an_erasure_that_is_not_the_one_of_its_leaf_is_not_carried_out(drill: Drill) -> None:
+    drill.restore("keys/keys.db")
+    erasure_file(drill.settings).unlink()
+    with sqlite3.connect(event_file(drill.settings)) as c:
+        c.execute(
+            "UPDATE stored_events SET state = CAST(replace(CAST(state AS TEXT), ?, ?) AS BLOB) "
+            "WHERE topic = ?",
+            (drill.ref, drill.other, KeysDestroyed.TOPIC),
+        )
+    with pytest.raises(LedgerDiffers, match="not the one of its leaf"):
+        open_core(drill.settings)
+    with sqlite3.connect(key_file(drill.settings)) as c:
+        query = "SELECT count(*) > 0 FROM data_key WHERE resident_ref = ?"
+        assert c.execute(query, (drill.other,)).fetchone() == (1,)
