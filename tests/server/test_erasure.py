@@ -7,6 +7,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import grpc
 import pytest
 
 from adapters.sdk import errors
@@ -20,6 +21,7 @@ from exchange.v1 import audit_service_pb2 as audit_pb
 from exchange.v1 import common_pb2 as pb
 from exchange.v1 import resident_rights_service_pb2 as rights_pb
 from tests.server.story import Story
+from tests.server.test_streams import Follower
 from tests.server.town import CITY, INVESTIGATE
 
 if TYPE_CHECKING:
@@ -69,6 +71,10 @@ def shown(client: ExchangeClient, plan_id: str) -> tuple[Any, ...]:
         client.plan.get_plan(claim=INVESTIGATE, plan_id=plan_id, fields=["goals.own_words"])
     told = refused.value
     return told.rules, told.message.partition("decision_id")[0]
+
+
+def _goals(event: Any) -> list[str]:  # noqa: ANN401 -- PublishedEvent
+    return [goal.goal_id for goal in event.change.goals]
 
 
 # --- the decision ---------------------------------------------------------------------------------
@@ -252,6 +258,32 @@ def test_a_part_is_erased_and_the_rest_stays(town: Town, story: Story) -> None:
         "Huurt.",
         "Schuldenvrij.",
     }
+
+
+def test_a_stream_goes_on_over_what_was_erased(town: Town, story: Story) -> None:
+    story.version = story.wmo.plan.describe_situation(
+        claim=INVESTIGATE,
+        plan_id=story.plan_id,
+        expected_version=story.version,
+        life_domain=pb.LIFE_DOMAIN_FINANCE,
+        description="Er zijn schulden.",
+        strengths="zet door",
+        score=2,
+        judge_date="2026-03-02",
+    ).version
+    goal_id = story.goal()
+    category = town.state("plan", story.plan_id).situations[0].category
+    part: dict[str, Any] = {"categories": [category], "kept": [rights_pb.KEEPING_REASON_LEGAL_CLAIM]}
+    Erasure(town, story, **part).executed()
+    follower = Follower(story.wmo)
+    try:
+        follower.wait(lambda: any(_goals(event) == [goal_id] for event in follower.events))
+    finally:
+        follower.close()
+    assert follower.error is None or follower.error.code() is grpc.StatusCode.CANCELLED
+    kinds = [event.kind for event in follower.events if event.plan_id == story.plan_id]
+    assert "plan.goal_set" in kinds
+    assert "plan.situation_described" not in kinds
 
 
 def test_the_plan_itself_is_no_part(town: Town, story: Story) -> None:
