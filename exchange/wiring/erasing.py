@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from exchange.domain.erasure.decision import KeysDestroyed
-from exchange.errors import ErasureListBroken, KeysBehindEvents, LedgerDiffers
+from exchange.errors import ErasureListBroken, KeysBehindEvents, LedgerDiffers, Unavailable
 from exchange.ledger.leaf import parse_leaf
 
 if TYPE_CHECKING:
@@ -114,19 +114,23 @@ class Erasures:
     reader: SQLiteReader
     codec: Codec
     confirm: Callable[[], None]  # raises ForkRefused where the store is another history than was signed
+    unlisted: list[Erased] = field(default_factory=list)
 
     def execute(self, destroyed: Sequence[KeysDestroyed]) -> None:
         """Carry out erasures, and those that failed before. Raises ExchangeError while something is left."""
-        for event in destroyed:
-            try:
-                self.listed.add(_erased(event))
-            except OSError as error:
-                # The event itself stands in the store, so that nothing is forgotten: go on to the keys.
-                self._destroy(_erased(event))
-                raise KeysBehindEvents(
-                    "the erasure is executed but its list cannot be written",
-                    reason=str(error.strerror),
-                ) from error
+        self.unlisted += map(_erased, destroyed)
+        try:
+            while self.unlisted:
+                self.listed.add(self.unlisted[0])
+                del self.unlisted[0]
+        except OSError as error:
+            # The events themselves stand in the store, so that nothing is forgotten: go on to the keys.
+            for erased in self.unlisted:
+                self._destroy(erased)
+            raise Unavailable(
+                "the erasure is carried out, but could not be listed: it is tried again",
+                reason=str(error.strerror),
+            ) from error
         for erased in self.listed.entries.values():
             self._destroy(erased)
 

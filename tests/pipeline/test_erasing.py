@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exchange.errors import AccessDenied, KeyDestroyed, KeyUnavailable, StoreUnavailable
+from exchange.errors import AccessDenied, KeyDestroyed, KeyUnavailable, StoreUnavailable, Unavailable
 from exchange.pipeline.walk import CommandOutcome, ReadOutcome
 from tests.pipeline.erasing import approving, erased, proposed
 
@@ -110,6 +110,25 @@ def test_keys_that_cannot_be_destroyed_now_are_told_and_destroyed_at_the_next_st
         assert told.ids["executed"] == "yes"
     finally:
         again.close()
+
+
+def test_a_list_that_cannot_be_written_keeps_no_key_and_is_written_later(
+    shard: Shard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (ref, _, _), (other, _, _) = shard.plan(), shard.plan()
+    erasure_id = proposed(shard, ref)
+
+    def full(_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(shard.core.erasures.listed, "add", full)
+        (told,) = shard.run(approving(shard, ref, erasure_id, "prof-3"))
+    assert isinstance(told, Unavailable)
+    assert gone(shard, ref)
+    assert shard.core.erasures.listed.entries == {}
+    later = erased(shard, other)
+    assert list(shard.core.erasures.listed.entries) == [erasure_id, later]
 
 
 def test_a_commit_that_was_lost_destroys_nothing(shard: Shard, monkeypatch: pytest.MonkeyPatch) -> None:
