@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from exchange.errors import ExchangeError
+from exchange.errors import ExchangeError, KeyDestroyed, Unavailable
 from exchange.pipeline.walk import CommandOutcome, EvaluationOutcome, ReadOutcome
 
 if TYPE_CHECKING:
@@ -56,3 +56,10 @@ class Walked:
     def barrier(self) -> bool:
         """Nothing may be walked above it before it is committed."""
         return self.register is not None or bool(self.destroyed)
+
+
+def told_of(error: ExchangeError) -> ExchangeError:
+    """Return what a walk that failed is answered with: who was erased a moment ago is told to nobody."""
+    if isinstance(error, KeyDestroyed):
+        return Unavailable("what this is about changed at the same moment; nothing was recorded")
+    return error

@@ -30,7 +30,7 @@ from exchange.pipeline.overlay import Overlay
 from exchange.pipeline.steps import run_command, run_read
 from exchange.pipeline.verdicts import Verdicts
 from exchange.pipeline.walk import CommandWalk, EvaluationWalk
-from exchange.pipeline.walked import Walked
+from exchange.pipeline.walked import Walked, told_of
 from exchange.store.errors import HeadMoved, Taken
 
 if TYPE_CHECKING:
@@ -255,7 +255,7 @@ class Writer:
                 raise
             except ExchangeError as error:
                 # A key that is gone or out of reach costs the walk that needs it, not its neighbours.
-                outcomes.append(error)
+                outcomes.append(told_of(error))
             if overlay.of_register or overlay.destroyed:
                 break
         return outcomes

@@ -36,6 +36,10 @@ UPCASTS: Final[Mapping[str, Upcast]] = {
     # Then only the resident's own no was told apart from nobody's: whose it was is not known.
     "consent.refused.v1": _adding("consent.refused.v2", said_by="", authority=""),
     "consent.withdrawn.v1": _adding("consent.withdrawn.v2", said_by="", authority=""),
+    # They said the same in the clear: from v2 on it is sealed, so that it goes with the rest at an erasure.
+    "plan.support_assigned.v1": _adding("plan.support_assigned.v2"),
+    "plan.support_started.v1": _adding("plan.support_started.v2"),
+    "plan.support_stopped.v1": _adding("plan.support_stopped.v2"),
     # A limit of before there were scopes was about everything, and there was one.
     "resident.restricted.v1": _adding(
         "resident.restricted.v2", restriction_id="", purpose="", recipient="", review_date=None

@@ -76,6 +76,15 @@ def test_a_stream_loaded_before_the_erasure_never_comes_back(shard: Shard) -> No
     assert isinstance(refused, AccessDenied)
 
 
+def test_a_command_that_named_him_before_the_erasure_does_not_tell_of_it(shard: Shard) -> None:
+    ref, _, _ = shard.plan()
+    erased(shard, ref)
+    # Its caller found the ref a moment before; asked again, he is somebody new.
+    (told,) = shard.run(shard.registration(ref))
+    assert isinstance(told, Unavailable)
+    assert told.code == "UNAVAILABLE"
+
+
 def test_a_part_that_was_erased_is_not_folded_from_what_was_loaded_before(shard: Shard) -> None:
     ref, _, plan_id = shard.plan()
     stale = shard.core.loader.load(f"plan-{plan_id}")

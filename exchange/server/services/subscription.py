@@ -24,6 +24,7 @@ from exchange.server.contract.names import set_time
 from exchange.server.contract.plans import PLAN_LABELS, build_change
 from exchange.server.interceptor import Streaming
 from exchange.server.walks import ask, claim_of
+from exchange.store.upcasts import UPCASTS
 from exchange.v1 import subscription_service_pb2 as pb
 
 if TYPE_CHECKING:
@@ -36,7 +37,15 @@ if TYPE_CHECKING:
 
 HEARTBEAT_S_DEFAULT: Final = 10
 ROWS_PER_LOOK: Final = 64
-TOPICS: Final = tuple(sorted(event.TOPIC for event in PLAN.events))
+# Of every version: what an older version wrote is read as what is written today.
+TOPICS: Final = tuple(
+    sorted(
+        {
+            *(event.TOPIC for event in PLAN.events),
+            *(old for old in UPCASTS if old.startswith(PLAN.name + ".")),
+        }
+    )
+)
 VERSION_SUFFIX: Final = ".v"
 
 
