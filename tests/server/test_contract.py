@@ -174,6 +174,10 @@ def test_every_command_needs_a_request_id_and_every_call_a_claim() -> None:
                 assert ledger or name == "request_id", descriptor.full_name
 
 
+# Sealed, and in no answer: it has no label to compare with.
+NEVER_SHOWN = frozenset({"assign_date"})
+
+
 # --- labels ---------------------------------------------------------------------------------------------
 
 
@@ -207,7 +211,10 @@ def test_the_contract_and_the_stored_events_name_the_same_category() -> None:
     for topic, event in TOPICS.items():
         if issubclass(event, PlanEvent) and topic.rpartition(".v")[0] in CHANGED:
             collection = CHANGED[topic.rpartition(".v")[0]].collection
+            assert NEVER_SHOWN.isdisjoint(elements[collection])
             for field, category in event.SEALED.items():
+                if field in NEVER_SHOWN:
+                    continue
                 label = elements[collection][field]
                 assert label is not None
                 assert label.category == category, (topic, field)
