@@ -23,6 +23,7 @@ from exchange.cli import (
     export,
     gate,
     identity,
+    keys,
     lawful,
     projections,
     replay,
@@ -58,6 +59,7 @@ audit.app.command("lawful")(lawful.lawful)
 app.add_typer(audit.app, name="audit")
 app.add_typer(store.app, name="store")
 app.add_typer(identity.app, name="identity")
+app.add_typer(keys.app, name="keys")
 app.add_typer(projections.app, name="projections")
 app.add_typer(config.app, name="config")
 app.add_typer(witness.app, name="witness")

@@ -80,6 +80,8 @@ class CommandWalk:
     case relation is asked. `fence` makes the answer wait until every earlier answer about the resident left.
     `takes_back` is a no or a withdrawal: it never asks more of who speaks than giving did. `collections`
     are those of a question: a command is decided on what its caller sees of a plan.
+    `alone` begins a group with nothing being committed under it, so that what it reads in the store is all
+    there is.
     """
 
     rpc: str
@@ -97,6 +99,7 @@ class CommandWalk:
     fence: bool = False
     takes_back: bool = False
     collections: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    alone: bool = False
     trace: str = ""
 
     @property

@@ -53,8 +53,15 @@ IMPERSONAL_TEXT = frozenset(
         "exchange.v1.Necessity.subsidiarity",
     }
 )
-# The register is public to every organisation and says nothing about a resident: nothing to label.
-IMPERSONAL_READS = frozenset({"exchange.v1.LegalBasisService.ListLegalBases"})
+# The register is public to every organisation and says nothing about a resident: nothing to label. Nor does
+# what is told of an erasure say anything about anybody: that is its point.
+IMPERSONAL_READS = frozenset(
+    {
+        "exchange.v1.LegalBasisService.ListLegalBases",
+        "exchange.v1.ResidentRightsService.GetErasureCertificate",
+        "exchange.v1.ResidentRightsService.ListPurgeRequests",
+    }
+)
 DERIVED_CATEGORY = "@life_domain"
 
 

@@ -9,13 +9,14 @@ Source: the design's walk (re-gated at the moment of delivery); GDPR 7(3).
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from exchange.domain import stream_of
 from exchange.domain.case import has_relation
 from exchange.domain.plan import PLAN, Support, SupportStarted, SupportStopped
 from exchange.domain.values import origin_of
-from exchange.errors import AccessDenied, Draining, Unavailable
+from exchange.errors import AccessDenied, Draining, KeyDestroyed, Unavailable
 from exchange.pipeline.elements import Asker, end_of
 from exchange.pipeline.walk import ReadOutcome, ReadWalk
 from exchange.server.contract.labels import refuse_unlabelled
@@ -133,7 +134,9 @@ async def _changes(call: Call, rows: list[Row]) -> list[Change]:
         caller = call.caller
         now = call.house.parts.now()
         if has_relation(case, caller.organisation, caller.task, caller.professional, now):
-            found.append(_change(call, row, plan))
+            # What was erased since is no change of anything: nobody is told that it was there.
+            with suppress(KeyDestroyed):
+                found.append(_change(call, row, plan))
     return found
 
 
