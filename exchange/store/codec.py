@@ -44,6 +44,7 @@ class Meta(msgspec.Struct, frozen=True):
     necessity: str = ""
     trace: str = ""  # "<trace id>-<span id>" of W3C Trace Context, where the caller told one
     evaluated: str = ""  # JSON: whose right was asked about and what was told; nothing of the resident
+    answered: str = ""  # "GIVEN" or "NOTHING", where the caller was answered otherwise than the record says
 
 
 class Sealed(msgspec.Struct, array_like=True):
@@ -71,6 +72,7 @@ class Stored(msgspec.Struct, omit_defaults=True):
     n: Sealed | None = None
     t: str = ""
     e: str = ""
+    a: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,7 @@ class Codec:
             r=resident,
             t=meta.trace,
             e=meta.evaluated,
+            a=meta.answered,
         )
         place = (stream, version, kind.TOPIC, event_id)
         if sealed_in:
@@ -144,6 +147,11 @@ class Codec:
         """Read only what is not sealed: the clear fields, the walk's words, the event id."""
         stored, event_id = _parse(state, stream, topic)
         return stored.d | ({"resident": stored.r} if stored.r else {}), _meta_of(stored), event_id
+
+    def categories(self, state: bytes, *, stream: str, topic: str) -> frozenset[str]:
+        """Return under which categories an event has words, without opening any; none of the log's own."""
+        stored, _ = _parse(state, stream, topic)
+        return frozenset(part.category for part in stored.s) - {NECESSITY_CATEGORY}
 
     def necessity(self, state: bytes, *, stream: str, version: int, topic: str) -> str:
         """Open the necessity the caller gave; empty where there was none or the resident was erased."""
@@ -225,6 +233,7 @@ def _meta_of(stored: Stored) -> Meta:
         facts_position,
         trace=stored.t,
         evaluated=stored.e,
+        answered=stored.a,
     )
 
 

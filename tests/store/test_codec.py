@@ -63,6 +63,7 @@ metas = st.builds(
             "necessity",
             "trace",
             "evaluated",
+            "answered",
         ),
         st.text(max_size=30),
     ),
