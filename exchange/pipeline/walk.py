@@ -139,7 +139,7 @@ class ReadWalk:
     bulk: bool = True
     # Leaf paths of each collection of the anchor's state: where all of them are sealed it is as if empty.
     collections: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    # A change, of one collection or of the anchor itself (empty): told with a released leaf of it or not at all.
+    # A change, of one collection or of the anchor itself (empty): told with a released leaf of it or not.
     change_of: str | None = None
     # What a permitted question records beside its own decision, in one commit: that a notice was fetched.
     beside: Callable[[View], Steps] | None = None
