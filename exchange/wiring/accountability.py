@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from exchange.wiring.decision_log import LogFiles
     from exchange.wiring.line_file import LineFile
 
-LINES_PER_WRITE: Final = 200
+LINES_PER_WRITE: Final = 50
 
 Line = dict[str, Any]
 
@@ -92,9 +92,11 @@ def follow_ldv(
 
 def _position_of(kept: LineFile) -> int:
     try:
-        position: int = json.loads(kept.last)["attributes"][POSITION]
+        position = json.loads(kept.last)["attributes"][POSITION]
     except (ValueError, KeyError, TypeError):
-        raise SettingsInvalid("this file holds no lines of a log", file=kept.name) from None
+        position = None
+    if not isinstance(position, int):
+        raise SettingsInvalid("this file holds no lines of a log", file=kept.name)
     return position
 
 

@@ -13,6 +13,7 @@ from adapters.sdk.calls import claim
 from adapters.sdk.tokens import Person
 from exchange.pipeline.walk import Steps
 from exchange.v1 import common_pb2 as pb
+from exchange.v1.subscription_service_pb2 import SubscribeRequest
 from tests.accountability.logs import SUBJECT, head, ldv, of_decision, processings
 from tests.pipeline.shard import NOW, Shard
 from tests.server.story import denied_read
@@ -121,6 +122,29 @@ def test_the_callers_span_is_the_parent_and_who_names_no_trace_begins_one(town: 
     for line in (first, second):
         assert (line["trace_id"], line["parent_span_id"]) == (TRACE_ID, SPAN_ID)
     assert first["span_id"] != second["span_id"]
+
+
+def test_an_event_on_a_stream_names_the_span_of_the_call_that_caused_it(town: Town, story: Story) -> None:
+    goal: dict[str, Any] = {
+        "claim": INVESTIGATE,
+        "plan_id": story.plan_id,
+        "own_words": "Weer zelf koken.",
+        "desired_effect": "zelfstandig eten",
+        "life_domain": pb.LIFE_DOMAIN_INSTRUMENTAL_ADL,
+        "target_date": "2027-06-01",
+    }
+    traced = story.wmo.with_trace(TRACEPARENT).plan.set_goal(**goal, expected_version=story.version)
+    request = SubscribeRequest(claim=INVESTIGATE, fields=["goals.goal_id"], heartbeat_seconds=1)
+    stream: Any = story.wmo.open_stream(request)
+    (event,) = next(iter(stream)).events
+    stream.cancel()
+    line = of_decision(ldv(town.core), traced.receipt.decision_id)
+    assert event.traceparent == f"00-{TRACE_ID}-{line['span_id']}-01"
+    # Who goes on because of it is a child of the call that caused it.
+    asked: dict[str, Any] = {"claim": INVESTIGATE, "plan_id": story.plan_id, "fields": ["version"]}
+    next_one = story.wmo.with_trace(event.traceparent).plan.get_plan(**asked)
+    child = of_decision(ldv(town.core), next_one.decision_id)
+    assert (child["trace_id"], child["parent_span_id"]) == (TRACE_ID, line["span_id"])
 
 
 # --- several residents -------------------------------------------------------------------------------------
