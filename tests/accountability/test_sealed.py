@@ -17,11 +17,13 @@ from exchange.v1.subscription_service_pb2 import SubscribeRequest
 from exchange.wiring.core import utc_now
 from tests.accountability.logs import SUBJECT, head, ldv, processings
 from tests.accountability.test_ldv import without_chance
-from tests.server.test_absence import Twin, question
+from tests.server.test_absence import Asked, Twin, question
 from tests.server.town import CITY, INVESTIGATE, Town
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from exchange.server.accountability.processings import Processing
 
 QUESTIONS = 150
 
@@ -44,6 +46,12 @@ def test_no_line_of_what_was_asked_tells_of_a_seal(twins: tuple[Twin, Twin]) -> 
     chance = random.Random(20261125)  # noqa: S311 -- a reproducible mixture of questions, no secret
     drawn = (question(chance, sealed) for _ in range(QUESTIONS * 2))
     asked = [one for one in drawn if isinstance(one.request, GetPlanRequest)][:QUESTIONS]
+    # Of what is sealed and nothing else: refused by the record, answered as if there were nothing.
+    only_sealed: dict[str, Any] = {
+        "claim": INVESTIGATE,
+        "fields": ["situations.description", "situations.strengths"],
+    }
+    asked[0] = Asked(0, GetPlanRequest(plan_id=sealed.story.plan_id, **only_sealed))
     told = []
     for twin in twins:
         since = head(twin.town.core)
@@ -54,8 +62,15 @@ def test_no_line_of_what_was_asked_tells_of_a_seal(twins: tuple[Twin, Twin]) -> 
     assert len(told[0]) == QUESTIONS
     assert {line["status"] for line in told[0]} == {"Ok", "Unset"}
     by_seal = [one for one in processings(sealed.town.core) if "R26" in one.rules]
-    # Refused by the record, answered as if nothing were there: else this compared nothing.
     assert {one.answered for one in by_seal} == {True, False}
+    assert any(one.answered and outcome_of(sealed.town, one) == "DENY" for one in by_seal)
+
+
+def outcome_of(town: Town, one: Processing) -> str:
+    assert one.decided is not None
+    row = one.decided
+    clear, _, _ = town.core.codec.decode_clear(row.state, stream=row.stream, topic=row.topic)
+    return str(clear["outcome"])
 
 
 @pytest.mark.parametrize(
