@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # The kinds of party that give care.
 CARE: Final = frozenset(SECRECY_OF_KIND)
 PERSON, SYSTEM_OBJECT = 1, 2  # ParticipantObjectTypeCode
-PATIENT, REPORT = 1, 3  # ParticipantObjectTypeCodeRole
+SUBJECT, REPORT = 1, 3  # ParticipantObjectTypeCodeRole
 AMENDED, USED = 3, 6  # ParticipantObjectDataLifeCycle
 APPLICATION_SERVER: Final = 4  # AuditSourceTypeCode
 OMITTED: Final = (
@@ -72,7 +72,7 @@ def nen7513_line(
                 "purposeOfUse": one.purpose,
             }
         ],
-        "dpl.nen7513.participants": [_participant(PERSON, PATIENT, PSEUDONYM, subject)],
+        "dpl.nen7513.participants": [_participant(PERSON, SUBJECT, PSEUDONYM, subject)],
         "dpl.nen7513.participantSegments": _segments(one, contents),
         "dpl.nen7513.autorisatieProtocol": f"{one.claimed} {one.policy_hash}",
         "dpl.nen7513.behandelrelatieProtocol": _relation(contents),
