@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 OK: Final = "Ok"
 # Refused in good order: neither done nor failed.
 UNSET: Final = "Unset"
+SUBJECT: Final = "dpl.core.data_subject_id"
 PSEUDONYM: Final = "pseudoniem"
 # Where a claim names no entry of the register there is no activity either; it was refused.
 NO_ACTIVITY: Final = "urn:exchange:verwerking-zonder-grondslag"
@@ -50,8 +51,8 @@ def ldv_line(one: Processing, log_pseudonym: Callable[[str], str], organisation:
     }
     # Who is refused does not learn from the own log whether there was anybody.
     if one.resident and (one.answered or not own):
-        attributes["dpl.core.data_subject_id"] = subject_id(one, log_pseudonym)
-        attributes["dpl.core.data_subject_id_type"] = PSEUDONYM
+        attributes[SUBJECT] = subject_id(one, log_pseudonym)
+        attributes[f"{SUBJECT}_type"] = PSEUDONYM
     attributes["dpl.core.foreign_operation.processor"] = f"urn:oin:{one.organisation}"
     attributes[POSITION] = one.position
     moment = milliseconds(one.at)
