@@ -138,6 +138,11 @@ def test_of_an_erased_resident_the_kinds_are_not_known_and_none_are_made_up(
     assert "WMO-PLAN" in kinds(action_of(town, story.opened.receipt.decision_id))
 
 
+def test_a_permitted_command_is_told_by_the_rule_that_let_it_through(town: Town, story: Story) -> None:
+    (one,) = [one for one in processings(town.core) if one.decision_id == story.opened.receipt.decision_id]
+    assert (one.decided, one.rules) == (None, ("P-WMO-2.3.2",))
+
+
 # --- NEN 7513 ----------------------------------------------------------------------------------------------
 
 

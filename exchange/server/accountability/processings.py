@@ -47,8 +47,8 @@ class Processing:
     """One decision about one resident, empty where it is about nobody known.
 
     `answered`: whether its caller got what was asked, as the caller was told. `basis` is None where the claim
-    names nothing in the register of its moment. `decided` is the decision's own event, None for a command
-    that was let through: then `rows` are its events.
+    names nothing in the register of its moment. `decided` is the event of the decision about this resident,
+    None for a command that was let through without one: then `rows`, its events, tell what it was about.
     """
 
     position: int
@@ -132,6 +132,8 @@ class Trail:
     ) -> Processing:
         meta = events[0].meta
         clear: Mapping[str, Any] = {} if decided is None else decided.clear
+        # Its facts are of one resident: of another they say nothing.
+        own = clear.get("resident", "") == resident
         return Processing(
             position=events[0].row.position,
             at=meta.at,
@@ -147,10 +149,10 @@ class Trail:
             resident=resident,
             trace=place_in_trace(meta.trace, meta.decision_id, nth),
             basis=self._basis(meta),
-            rules=tuple(clear.get("rules", ())),
+            rules=tuple(clear.get("rules", (f"P-{meta.legal_basis.partition('@')[0]}",))),
             obligations=tuple(clear.get("obligations", ())),
             consent_id=clear.get("consent_id", ""),
-            decided=None if decided is None else decided.row,
+            decided=decided.row if decided is not None and own else None,
             rows=tuple(one.row for one in events),
         )
 
