@@ -13,6 +13,7 @@ from typing import Final
 import typer
 
 from exchange.cli import (
+    accountability,
     adl,
     audit,
     bench,
@@ -56,6 +57,9 @@ app.add_typer(gate.app, name="gate")
 audit.app.command("export")(export.export)
 audit.app.command("adl")(adl.adl)
 audit.app.command("lawful")(lawful.lawful)
+audit.app.command("ldv")(accountability.ldv)
+audit.app.command("verwerkingen")(accountability.verwerkingen)
+audit.app.command("nen7513")(accountability.nen7513)
 app.add_typer(audit.app, name="audit")
 app.add_typer(store.app, name="store")
 app.add_typer(identity.app, name="identity")

@@ -57,6 +57,7 @@ class Meta(msgspec.Struct, frozen=True):
     trace: str = ""  # "<trace id>-<span id>" of W3C Trace Context, where the caller told one
     evaluated: str = ""  # JSON: whose right was asked about and what was told; nothing of the resident
     asked: Asked | None = None  # in the first event of a permitted command that has no decision of its own
+    answered: str = ""  # "GIVEN" or "NOTHING", where the caller was answered otherwise than the record says
 
 
 class Sealed(msgspec.Struct, array_like=True):
@@ -85,6 +86,7 @@ class Stored(msgspec.Struct, omit_defaults=True):
     t: str = ""
     e: str = ""
     j: Asked | None = None
+    a: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +155,7 @@ class Codec:
             t=meta.trace,
             e=meta.evaluated,
             j=meta.asked,
+            a=meta.answered,
         )
         place = (stream, version, kind.TOPIC, event_id)
         if sealed_in:
@@ -192,6 +195,11 @@ class Codec:
             raise _unknown_shape(topic, stream) from error
         sealed = told.s if told.n is None else [*told.s, told.n]
         return Outline(told.r, told.k, told.at, tuple((part.category, part.key_version) for part in sealed))
+
+    def categories(self, state: bytes, *, stream: str, topic: str) -> frozenset[str]:
+        """Return under which categories an event has words, without opening any; none of the log's own."""
+        stored, _ = _parse(state, stream, topic)
+        return frozenset(part.category for part in stored.s) - {NECESSITY_CATEGORY}
 
     def necessity(self, state: bytes, *, stream: str, version: int, topic: str) -> str:
         """Open the necessity the caller gave; empty where there was none or the resident was erased."""
@@ -274,6 +282,7 @@ def _meta_of(stored: Stored) -> Meta:
         trace=stored.t,
         evaluated=stored.e,
         asked=stored.j,
+        answered=stored.a,
     )
 
 

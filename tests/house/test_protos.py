@@ -39,7 +39,9 @@ ENVELOPE = frozenset(
     }
 )
 # An event's own bookkeeping; the caller works on this plan and case, or gets no event at all.
-ENVELOPE_OF_EVENTS = frozenset({"event_id", "position", "kind", "plan_id", "case_id", "occur_time"})
+ENVELOPE_OF_EVENTS = frozenset(
+    {"event_id", "position", "kind", "plan_id", "case_id", "occur_time", "traceparent"}
+)
 # Free text of a request that is not about a resident.
 IMPERSONAL_TEXT = frozenset(
     {
