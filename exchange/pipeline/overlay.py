@@ -118,6 +118,7 @@ class Overlay:
             at=at,
             state=state,
             pseudonym=pseudonym,
+            signed=meta.signed,
         )
 
     def _fold(self, prepared: Sequence[tuple[str, Event]], sizes: Sequence[int], at: datetime) -> None:

@@ -310,4 +310,5 @@ def meta_of(walk: Walk, judged: Judged | Permit) -> Meta:
         facts_position=judged.position,
         necessity=walk.claim.necessity,
         trace=walk.trace,
+        signed=walk.signed if isinstance(walk, CommandWalk) else None,
     )

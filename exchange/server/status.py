@@ -63,6 +63,9 @@ TABLE: Final[dict[str, Row]] = {
     "PERSON_TOKEN_INVALID": Row(
         _C.UNAUTHENTICATED, "Uw aanmelding is niet geldig of verlopen. Meld u opnieuw aan."
     ),
+    "SIGNATURE_INVALID": Row(
+        _C.UNAUTHENTICATED, "De handtekening van uw organisatie onder deze opdracht klopt niet."
+    ),
     "ACCESS_DENIED": Row(_C.PERMISSION_DENIED, "Dit is niet toegestaan."),
     "UNAVAILABLE": Row(_C.UNAVAILABLE, _LATER),
     "STORE_UNAVAILABLE": Row(_C.UNAVAILABLE, _LATER),

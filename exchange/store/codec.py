@@ -17,6 +17,7 @@ import msgspec
 from exchange.domain import TOPICS
 from exchange.errors import HistoryUnreadable, KeyDestroyed
 from exchange.keys.sealing import envelope, open_sealed, seal
+from exchange.ledger.leaf import Signed  # noqa: TC001 -- as for datetime
 from exchange.store.upcasts import UPCASTS
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Meta(msgspec.Struct, frozen=True):
     necessity: str = ""
     trace: str = ""  # "<trace id>-<span id>" of W3C Trace Context, where the caller told one
     evaluated: str = ""  # JSON: whose right was asked about and what was told; nothing of the resident
+    signed: Signed | None = None  # stands in the leaf, not in the event
 
 
 class Sealed(msgspec.Struct, array_like=True):
