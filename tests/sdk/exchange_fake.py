@@ -137,5 +137,7 @@ class FakeExchange(grpc.GenericRpcHandler):
         handle = (
             grpc.unary_stream_rpc_method_handler if rpc is SUBSCRIBE else grpc.unary_unary_rpc_method_handler
         )
-        handler = handle(cast("Any", answer), None, rpc.answer.SerializeToString)
-        return cast("grpc.RpcMethodHandler[Any, Any]", handler)
+        handler: grpc.RpcMethodHandler[Any, Any] = handle(
+            cast("Any", answer), None, rpc.answer.SerializeToString
+        )
+        return handler
