@@ -11,7 +11,7 @@ Source: group commit as in the design's walk; GDPR 5(2).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from exchange.errors import (
     ExchangeError,
@@ -79,6 +79,8 @@ class Writer:
     `run` walks and commits. Who wants both at once walks a group, and the next while the first is committed;
     when that fails, everything walked since is given to `recover`, oldest first, with nothing under way.
     """
+
+    overlays: ClassVar[type[Overlay]] = Overlay
 
     def __init__(
         self,
@@ -280,7 +282,7 @@ class Writer:
 
     def _overlay(self) -> Overlay:
         below = self._unsettled[-1].overlay if self._unsettled else None
-        return Overlay(
+        return self.overlays(
             self._position if below is None else below.batch.head,
             hot=self._hot,
             loader=self._loader,
