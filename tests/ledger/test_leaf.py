@@ -263,3 +263,8 @@ def test_the_pseudonym_differs_for_each_event_and_is_found_with_the_key() -> Non
     assert first != second
     assert first == hmac.new(key, b"1" * 16, sha256).digest()[:16]
     assert event_pseudonym(b"K" * 32, b"1" * 16) != first
+
+
+@given(st.binary(max_size=64), st.binary(max_size=80))
+def test_the_pseudonym_is_the_hmac_of_the_standard_library(key: bytes, event_id: bytes) -> None:
+    assert event_pseudonym(key, event_id) == hmac.digest(key, event_id, "sha256")[:16]
