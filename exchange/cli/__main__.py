@@ -20,6 +20,7 @@ from exchange.cli import (
     demo,
     doctor,
     export,
+    fields,
     gate,
     projections,
     replay,
@@ -50,6 +51,8 @@ gate.app.command("preview")(replay.preview)
 app.add_typer(gate.app, name="gate")
 audit.app.command("export")(export.export)
 audit.app.command("adl")(adl.adl)
+audit.app.command("reveal")(fields.reveal)
+audit.app.command("check-field")(fields.check_field)
 app.add_typer(audit.app, name="audit")
 app.add_typer(store.app, name="store")
 app.add_typer(projections.app, name="projections")

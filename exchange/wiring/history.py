@@ -38,6 +38,7 @@ class History:
     reader: SQLiteReader
     codec: Codec
     registers: Registers
+    keys: KeyStore
 
     def replay(self, start: int, stop: int | None = None) -> Tally:
         """Judge every decision at the positions from `start` to `stop`, both included, again."""
@@ -79,7 +80,7 @@ def open_history(settings: Settings) -> Iterator[History]:
     try:
         _check(keys)
         codec = Codec(keys)
-        yield History(reader, codec, Registers.load(reader, codec))
+        yield History(reader, codec, Registers.load(reader, codec), keys)
     finally:
         reader.close()
         keys.close()
