@@ -8,7 +8,7 @@ Source: adapters/README.md; RFC 8785 (JSON); `proofs.py`.
 from __future__ import annotations
 
 import json
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
@@ -29,6 +29,23 @@ class ProvenField:
     at: str
     name: str
     value: object
+
+
+def show_field(name: str, value: object, salt: bytes, entry: bytes, proof: str) -> str:
+    """Return a field as it is given to who may see it, and only to him: `verify_field` reads it.
+
+    `entry` is the leaf, `proof` the `.tlog-proof` the ledger gives of it, and `salt` 32 bytes, as a consent
+    receipt tells them. Raises ProofRefused for a proof without index line.
+    """
+    header, _, rest = proof.partition("\n")
+    if rest.startswith("extra "):
+        rest = rest.partition("\n")[2]
+    index, separator, _ = rest.removeprefix("index ").partition("\n")
+    if not separator or not rest.startswith("index ") or not index.isdecimal():
+        raise ProofRefused("receipt", "has no index line")
+    whole = f"{header}\nextra {b64encode(entry).decode('ascii')}\n{rest}"
+    shown = {"index": int(index), "name": name, "value": value, "salt": salt.hex(), "tlog_proof": whole}
+    return json.dumps(shown, ensure_ascii=False, separators=(",", ":"))
 
 
 def verify_field(shown: str, log_vkey: str) -> ProvenField:

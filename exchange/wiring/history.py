@@ -38,7 +38,6 @@ class History:
     reader: SQLiteReader
     codec: Codec
     registers: Registers
-    keys: KeyStore
 
     def replay(self, start: int, stop: int | None = None) -> Tally:
         """Judge every decision at the positions from `start` to `stop`, both included, again."""
@@ -80,7 +79,7 @@ def open_history(settings: Settings) -> Iterator[History]:
     try:
         _check(keys)
         codec = Codec(keys)
-        yield History(reader, codec, Registers.load(reader, codec), keys)
+        yield History(reader, codec, Registers.load(reader, codec))
     finally:
         reader.close()
         keys.close()

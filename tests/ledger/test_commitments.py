@@ -153,6 +153,24 @@ def test_a_log_that_signed_no_leaf_proves_nothing(entry: bytes) -> None:
     assert refused(shown(entry=entry).text())
 
 
+def test_a_field_is_put_together_from_a_leaf_and_a_proof_with_or_without_it() -> None:
+    field = shown()
+    bare = re.sub(rb"extra [^\n]+\n", b"", field.proof).decode()
+    entry = leaf(commit_field(OTHER_SALT, "volume", 3), commit_field(SALT, "purpose", "wmo-levering"))
+    for proof in (bare, field.proof.decode()):
+        text = sdk.show_field(field.name, field.value, field.salt, entry, proof)
+        assert text == field.text()
+        taken(text)
+
+
+@pytest.mark.parametrize(
+    "proof", ["", "c2sp.org/tlog-proof@v1\n", "x\nindex \ny", "x\nindex -1\ny", "x\nindex 1"]
+)
+def test_a_field_is_not_put_together_from_no_proof(proof: str) -> None:
+    with pytest.raises(ProofRefused):
+        sdk.show_field("purpose", "x", SALT, leaf(), proof)
+
+
 def test_without_its_receipts_entry_nothing_is_proven() -> None:
     bare = re.sub(rb"extra [^\n]+\n", b"", shown().proof)
     refused(replace(shown(), proof=bare).text())
