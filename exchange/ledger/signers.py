@@ -29,8 +29,10 @@ COMMAND_TAG: Final = "exchange.v1 command"
 PUBLIC_KEY_BYTES: Final = 32
 SIGNERS_BYTES_MAX: Final = 1024 * 1024
 FAULTS_MAX: Final = 100
-# Recorded because somebody asked: a question carries no signature.
-QUESTION_TOPICS: Final = frozenset({"disclosure.decided.v1", "disclosure.obligation_executed.v1"})
+# Recorded because somebody asked: a question carries no signature. A notice that is fetched by asking fulfils
+# duties, which are recorded right behind the decision on that question, in one commit with it.
+QUESTION_TOPIC: Final = "disclosure.decided.v1"
+_BESIDE_QUESTION: Final = "disclosure.obligation_executed.v1"
 # What the service itself records, in the operator's name: it joins first, and adopts or proposes a register.
 _SERVICE_BASES: Final = frozenset({"GENESIS", "SHIPPED"})
 _SERVICE_TOPICS: Final = "legal_basis."
@@ -112,6 +114,7 @@ class SignatureCheck:
         self._operator = ""
         self._next = 0
         self._latest: tuple[tuple[str, ...], Signed] | None = None  # the command of the leaf before
+        self._asked: tuple[str, ...] = ()  # who asked, where the leaf before is of a question
         self._known: set[bytes] = set()  # a hash of every command seen
         self.signed = 0  # leaves whose signature holds
         self.commands = 0  # different ones among them
@@ -140,6 +143,7 @@ class SignatureCheck:
                 self._latest = None
                 self._count(index, leaf)
             else:
+                self._asked = ()
                 self._check(index, leaf, leaf.signed)
 
     def _check(self, index: int, leaf: Leaf, signed: Signed) -> None:
@@ -165,7 +169,10 @@ class SignatureCheck:
         self.commands += 1
 
     def _count(self, index: int, leaf: Leaf) -> None:
-        if leaf.topic in QUESTION_TOPICS:
+        asked, self._asked = self._asked, ()
+        said = (leaf.organisation, leaf.task, leaf.purpose, leaf.basis, leaf.at)
+        if leaf.topic == QUESTION_TOPIC or (leaf.topic == _BESIDE_QUESTION and said == asked):
+            self._asked = said
             self.questions += 1
         elif self._is_of_service(index, leaf):
             self.of_service += 1

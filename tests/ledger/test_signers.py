@@ -81,6 +81,16 @@ def test_each_leaf_is_counted_by_what_it_is() -> None:
     assert (check.signed, check.commands, check.questions, check.of_service) == (3, 2, 1, 2)
 
 
+def test_a_duty_fulfilled_by_asking_stands_behind_its_question_and_nowhere_else() -> None:
+    duty = command(key=None, topic="disclosure.obligation_executed.v1")
+    later = command(key=None, topic="disclosure.obligation_executed.v1", at="2026-02-01T12:00:00.000000Z")
+    assert checked(service(), question(), duty, duty).questions == 3
+    assert [place for place, _ in checked(service(), duty).faults] == [1]
+    assert [place for place, _ in checked(service(), question(), later).faults] == [2]
+    assert [place for place, _ in checked(service(), question(), command(), duty).faults] == [3]
+    assert checked(service(), command(topic="disclosure.obligation_executed.v1")).ok
+
+
 def test_any_key_of_an_organisation_signs_for_it() -> None:
     assert checked(service(), command(b"1"), command(b"2", key=NEXT_KEY)).commands == 2
 
