@@ -94,6 +94,15 @@ class PersonTokenInvalid(ExchangeError):
     remedy = "Sign a new person token with this organisation's key, bound to this certificate."
 
 
+class SignatureInvalid(ExchangeError):
+    """The signature under a command is absent, doubled, or not this organisation's over these very bytes."""
+
+    code = "SIGNATURE_INVALID"
+    remedy = (
+        "Sign the bytes as sent, with the key registered beside this certificate, as adapters/README.md says."
+    )
+
+
 class AccessDenied(ExchangeError):
     """The gate refused. Known and unknown residents are refused alike.
 

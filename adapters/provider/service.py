@@ -37,6 +37,7 @@ from adapters.sdk.errors import (
     Denied,
     ExchangeRefused,
     PseudonymRefused,
+    ReceiptRefused,
     Refusal,
 )
 
@@ -57,7 +58,7 @@ if TYPE_CHECKING:
 
 FOLLOWED: Final = "plans"
 # What a later attempt can mend, by itself or once a person looked at it.
-NOT_NOW: Final = (ExchangeRefused, CredentialsInvalid, PseudonymRefused)
+NOT_NOW: Final = (ExchangeRefused, CredentialsInvalid, PseudonymRefused, ReceiptRefused)
 PAUSE_ATTEMPTS_MAX: Final = 6  # the wait for an exchange that is away doubles from one second to 32
 
 

@@ -1,7 +1,9 @@
 """What both clients are made of: one connection shared by siblings, one person each, one time limit.
 
 Promises: siblings made by `with_person`, `with_timeout` and `with_trace` share the connection; `rotate`
-changes the credentials of all of them, and calls under way end on the old ones.
+changes the credentials of all of them, and calls under way end on the old ones. A command goes out as the
+same bytes at each attempt, signed by the key it is sent with, and is answered only with the receipt of what
+was signed.
 """
 
 from __future__ import annotations
@@ -9,8 +11,9 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
 
-from adapters.sdk.calls import Services
+from adapters.sdk.calls import Services, draw_request_id
 from adapters.sdk.patience import Attempts
+from adapters.sdk.signing import require_own
 from adapters.sdk.traces import TRACEPARENT, checked_traceparent, draw_traceparent
 
 if TYPE_CHECKING:
@@ -18,9 +21,11 @@ if TYPE_CHECKING:
 
     from google.protobuf.message import Message
 
+    from adapters.sdk.calls import Rpc
     from adapters.sdk.credentials import Credentials
     from adapters.sdk.line import Line
     from adapters.sdk.patience import Patience
+    from adapters.sdk.signing import Signature
     from adapters.sdk.tokens import Person
 
 _Mode = TypeVar("_Mode")
@@ -98,6 +103,30 @@ class Client(Services[_Mode], Generic[_Mode, _Channel]):
 
     def _attempts(self) -> Attempts:
         return Attempts(self._patience, self._timeout_s)
+
+
+class Outgoing:
+    """One request on its way, over all its attempts."""
+
+    def __init__(self, rpc: Rpc[Any, Any], request: Message, person: Person | None) -> None:
+        self._rpc: Final = rpc
+        self._person: Final = person
+        self._signatures: Final[list[Signature]] = []
+        self.request_id: Final = draw_request_id(request)
+        self.raw: Final = serialised(request)
+
+    def metadata(self, line: Line) -> tuple[tuple[str, str], ...]:
+        """Return the metadata of the next attempt. Raises CertificateExpired, PersonMissing."""
+        signature = line.signature(self._rpc, self._person, self.raw)
+        if signature is not None:
+            self._signatures.append(signature)
+        return line.metadata(self._rpc, self._person, signature)
+
+    def accepted(self, answer: Any) -> object:  # noqa: ANN401 -- any rpc's answer
+        """Return the answer. Raises ReceiptRefused where its leaf is not of what was signed."""
+        if self._rpc.is_command:
+            require_own(answer.receipt, self._signatures)
+        return answer
 
 
 def serialised(request: Message) -> bytes:

@@ -70,6 +70,8 @@ class Rpc(Generic[_Fields, _Answer]):
         method = _method_of(cast("type[Message]", request), answer)
         self.path: Final = f"/{method.containing_service.full_name}/{method.name}"
         self.name = ""
+        # A command is what answers with a receipt.
+        self.is_command: Final = "receipt" in method.output_type.fields_by_name
         self.needs_person: Final = method.GetOptions().idempotency_level != _NO_SIDE_EFFECTS
 
     def __set_name__(self, owner: type, name: str) -> None:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 
 import grpc
 
-from adapters.sdk.base import TIMEOUT_S, Client, Connection, calling
-from adapters.sdk.calls import SUBSCRIBE, Blocking, Rpc, draw_request_id
+from adapters.sdk.base import TIMEOUT_S, Client, Connection, Outgoing, calling
+from adapters.sdk.calls import SUBSCRIBE, Blocking, Rpc
 from adapters.sdk.errors import refused_from
 from adapters.sdk.line import Line
 from adapters.sdk.patience import Patience
@@ -85,16 +85,18 @@ class ExchangeClient(Client[Blocking, grpc.Channel]):
         )
 
     def _send(self, rpc: Rpc[Any, Any], request: Message) -> object:
-        request_id = draw_request_id(request)
+        outgoing = Outgoing(rpc, request, self._person)
         attempts, trace = self._attempts(), self._trace()
         while True:
             line, channel = self._connection.current
-            metadata = (*line.metadata(rpc, self._person), trace)
-            call = channel.unary_unary(rpc.path, **calling(rpc))
+            metadata = (*outgoing.metadata(line), trace)
+            call: Any = channel.unary_unary(rpc.path, response_deserializer=rpc.answer.FromString)
             try:
-                return call(request, timeout=attempts.left_s(), metadata=metadata)
+                answer = call(outgoing.raw, timeout=attempts.left_s(), metadata=metadata)
             except grpc.RpcError as error:
-                refused = refused_by(error, request_id)
+                refused = refused_by(error, outgoing.request_id)
+            else:
+                return outgoing.accepted(answer)
             time.sleep(attempts.wait_before_next(refused))
 
 

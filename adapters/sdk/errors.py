@@ -17,6 +17,8 @@ from google.rpc import error_details_pb2, status_pb2
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from exchange.v1.common_pb2 import Receipt
+
 _DETAILS_KEY: Final = "grpc-status-details-bin"
 _DOMAIN: Final = "exchange.v1"
 _LANGUAGE: Final = "nl-NL"
@@ -58,6 +60,18 @@ class LedgerRefused(SdkError):
 
 class RollbackRefused(LedgerRefused):
     """The newest checkpoint does not hold everything an earlier one held."""
+
+
+class ReceiptRefused(LedgerRefused):
+    """A command was answered, but its leaf does not carry what was signed here.
+
+    The command stands as recorded: keep `receipt`, and the request. A command that is repeated after other
+    bytes or another key were first sent under its request id is answered with the receipt of the first.
+    """
+
+    def __init__(self, what: str, receipt: Receipt) -> None:
+        super().__init__(f"{what} (leaf {receipt.leaf_index})")
+        self.receipt: Final = receipt
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +135,7 @@ class RuleBroken(ExchangeRefused):
 
 
 class NotAuthenticated(ExchangeRefused):
-    """The exchange does not know this certificate, or does not take this person token."""
+    """The exchange does not know this certificate, or does not take this person token or signature."""
 
 
 class ServerFault(ExchangeRefused):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import grpc
 
 from adapters.sdk.errors import CredentialsInvalid, PersonMissing
+from adapters.sdk.signing import SIGNATURE_KEY, sign
 from adapters.sdk.tokens import PersonTokens
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from adapters.sdk.calls import Rpc
     from adapters.sdk.credentials import Credentials
+    from adapters.sdk.signing import Signature
     from adapters.sdk.tokens import Person
 
 PERSON_KEY: Final = "x-exchange-person"
@@ -73,11 +75,24 @@ class Line:
             options.append(("grpc.ssl_target_name_override", self.server_name))
         return options
 
-    def metadata(self, rpc: Rpc[Any, Any], person: Person | None) -> tuple[tuple[str, str], ...]:
+    def signature(self, rpc: Rpc[Any, Any], person: Person | None, raw: bytes) -> Signature | None:
+        """Sign a command's bytes; None for a question. Raises PersonMissing."""
+        if not rpc.is_command:
+            return None
+        return sign(self.credentials, rpc.path, _required(rpc, person), raw)
+
+    def metadata(
+        self, rpc: Rpc[Any, Any], person: Person | None, signature: Signature | None = None
+    ) -> tuple[tuple[str, str], ...]:
         """Return the call's metadata. Raises CertificateExpired, PersonMissing."""
         self.credentials.require_valid(self._clock())
         if not rpc.needs_person:
             return ()
-        if person is None:
-            raise PersonMissing(f"{rpc.path} is called by a person in a task: use with_person()")
-        return ((PERSON_KEY, self._tokens.token_for(person)),)
+        token = (PERSON_KEY, self._tokens.token_for(_required(rpc, person)))
+        return (token,) if signature is None else (token, (SIGNATURE_KEY, signature.signature))
+
+
+def _required(rpc: Rpc[Any, Any], person: Person | None) -> Person:
+    if person is None:
+        raise PersonMissing(f"{rpc.path} is called by a person in a task: use with_person()")
+    return person

@@ -39,7 +39,7 @@ _LOCAL_HEADER, _CENTRAL_HEADER, _END_RECORD = 30, 46, 22
 _STAMP: Final = re.compile(r"timestamp/[1-9][0-9]{0,18}/(?:checkpoint|token\.tsr)")
 _CONSISTENCY: Final = re.compile("consistency")
 _PAGE: Final = re.compile(r"verify\.html")
-_WORDS: Final = frozenset(["a", "at", "b", "ct", "f", "id", "k", "p", "ps", "t", "v"])
+_WORDS: Final = frozenset(["a", "at", "b", "ct", "f", "id", "k", "p", "ps", "rq", "sig", "t", "v"])
 
 
 def verify_pack(file: Path, trust: Trust, kept: str | None = None) -> Witnessed:
@@ -189,6 +189,7 @@ def _is_leaf(entry: bytes) -> bool:
     return (
         isinstance(said, dict)
         and said.keys() <= _WORDS
+        and ("rq" in said) == ("sig" in said)
         and said.get("v") == 1
         and again == entry
         and len(entry) <= LEAF_BYTES_MAX

@@ -22,6 +22,7 @@ from exchange.cli import (
     directory,
     doctor,
     export,
+    fields,
     gate,
     identity,
     keys,
@@ -60,6 +61,8 @@ audit.app.command("lawful")(lawful.lawful)
 audit.app.command("ldv")(accountability.ldv)
 audit.app.command("verwerkingen")(accountability.verwerkingen)
 audit.app.command("nen7513")(accountability.nen7513)
+audit.app.command("reveal")(fields.reveal)
+audit.app.command("check-field")(fields.check_field)
 app.add_typer(audit.app, name="audit")
 app.add_typer(store.app, name="store")
 app.add_typer(identity.app, name="identity")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from contextlib import suppress
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, NoReturn
@@ -22,11 +23,14 @@ from exchange.ledger.checkpoint import POLICY_BYTES_MAX, parse_policy
 from exchange.ledger.leaf import parse_leaf
 from exchange.ledger.note import NOTE_BYTES_MAX, encode_base64
 from exchange.ledger.receipt import RECEIPT_BYTES_MAX, verify_receipt
-from exchange.ledger.verify import Report, verify_pack
+from exchange.ledger.signers import SIGNERS_BYTES_MAX, SignatureCheck, parse_signers
+from exchange.ledger.verify import Problem, Report, verify_pack
 from exchange.settings import load_settings
 from exchange.wiring.ledger import published_receipt
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from exchange.settings import Settings
 
 app = typer.Typer(help="Check audit packs and receipts.", no_args_is_help=True)
@@ -46,6 +50,16 @@ class Output(StrEnum):
 _File = typer.Option(exists=True, dir_okay=False, readable=True)
 _Given = typer.Argument(exists=True, dir_okay=False, readable=True)
 _Policy = Annotated[Path, _File]
+_Signers = Annotated[
+    Path | None,
+    typer.Option(
+        exists=True,
+        dir_okay=False,
+        readable=True,
+        help="Lines `OIN KEY`: public keys of organisations, got out of band.",
+    ),
+]
+_SignedFrom = Annotated[int, typer.Option(min=0, help="Leaf from which every command has to be signed.")]
 _Output = Annotated[Output, typer.Option("--output", "-o", help="table or json")]
 
 
@@ -69,21 +83,54 @@ def _wrong_call(error: SettingsInvalid) -> NoReturn:
 def verify(
     pack: Annotated[Path, _Given],
     policy: _Policy,
+    *,
     since_checkpoint: Annotated[Path | None, _File] = None,
+    signers: _Signers = None,
+    signed_from: _SignedFrom = 0,
     output: _Output = Output.TABLE,
 ) -> None:
-    """Read every byte of PACK and say whether it is what the log in the policy signed."""
+    """Read every byte of PACK and say whether it is what the log in the policy signed.
+
+    With --signers: also whether each command carries the signature of the organisation that gave it.
+    """
     earlier = None if since_checkpoint is None else _read(since_checkpoint, NOTE_BYTES_MAX)
+    if signers is None and signed_from:
+        raise typer.BadParameter("belongs to --signers", param_hint="--signed-from")
     try:
-        report = verify_pack(pack, _policy_text(policy), earlier)
+        check = None if signers is None else SignatureCheck(_keys_of(signers), signed_from)
+        report = verify_pack(pack, _policy_text(policy), earlier, check)
     except SettingsInvalid as error:
         _wrong_call(error)
+    if check is not None:
+        report = _with_signatures(report, check)
+    said = {} if check is None else _counts_of(check)
     if output is Output.JSON:
-        typer.echo(json.dumps(_as_json(report, compared=earlier is not None)))
+        typer.echo(json.dumps(_as_json(report, compared=earlier is not None) | said))
     else:
-        typer.echo(_as_table(report, compared=earlier is not None))
+        typer.echo(_as_table(report, compared=earlier is not None, counts=said))
     if not report.ok:
         raise typer.Exit(EXIT_DIFFERS)
+
+
+def _keys_of(signers: Path) -> dict[str, tuple[bytes, ...]]:
+    return parse_signers(_read(signers, SIGNERS_BYTES_MAX).decode("utf-8", errors="replace"))
+
+
+def _with_signatures(report: Report, check: SignatureCheck) -> Report:
+    """Return the verdict on pack and signatures together."""
+    found = tuple(Problem(f"leaf {index}", what) for index, what in check.faults)
+    return replace(report, ok=report.ok and check.ok, problems=report.problems + found)
+
+
+def _counts_of(check: SignatureCheck) -> dict[str, int]:
+    """Return how many leaves carry a signature that holds, and how many carry none, by why."""
+    return {
+        "leaves_signed": check.signed,
+        "commands_signed": check.commands,
+        "leaves_of_questions": check.questions,
+        "leaves_of_the_service": check.of_service,
+        "commands_before_signing": check.unsigned,
+    }
 
 
 def _as_json(report: Report, *, compared: bool) -> dict[str, object]:
@@ -101,7 +148,7 @@ def _as_json(report: Report, *, compared: bool) -> dict[str, object]:
     }
 
 
-def _as_table(report: Report, *, compared: bool) -> str:
+def _as_table(report: Report, *, compared: bool, counts: Mapping[str, int]) -> str:
     verdict = "good: nothing differs" if report.ok else "NOT good"
     rows = [
         ("verdict", verdict),
@@ -114,6 +161,7 @@ def _as_table(report: Report, *, compared: bool) -> str:
             "earlier checkpoint",
             "compared" if compared else "none given: the past before this pack is not compared",
         ),
+        *((name.replace("_", " "), str(count)) for name, count in counts.items()),
         *((problem.place, problem.what) for problem in (*report.problems, *report.remarks)),
     ]
     width = max(len(name) for name, _ in rows)

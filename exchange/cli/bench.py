@@ -17,6 +17,9 @@ NAMES: Final = {
     "library_get_command_save": "library: get, command, save",
     "writer_commands": "writer: commands, 64 in flight",
     "writer_commands_full_groups": "writer: commands, full groups of 256",
+    "writer_commands_without_leaves": "writer without leaves: commands, full groups of 256",
+    "ledger_overhead": "ledger: how much longer a command takes (at most 15 %)",
+    "ledger_overhead_cpu": "ledger: the same in processor time",
     "gate_us": "gate: judge one question",
     "replay_decisions_s": "gate: judge stored decisions again",
     "absence_distance": "sealed and absent: distance of answer times",
@@ -37,6 +40,7 @@ UNITS: Final = {
     "µs": "microseconds",
     "s": "seconds",
     "bytes": "bytes",
+    "%": "percent",
     "distance": "0 is alike, 1 is apart",
 }
 

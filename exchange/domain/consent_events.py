@@ -31,6 +31,7 @@ class ConsentRequested(ResidentEvent):
 
     TOPIC: ClassVar[str] = "consent.requested.v2"
     SEALED: ClassVar[Mapping[str, str]] = _SEALED_QUESTION
+    COMMITTED: ClassVar[tuple[str, ...]] = ("consent_id", "purpose", "recipients", "start_time", "end_time")
     consent_id: str
     case_id: str
     organisation: str
@@ -55,6 +56,7 @@ class ConsentGiven(ResidentEvent):
 
     TOPIC: ClassVar[str] = "consent.given.v2"
     SEALED: ClassVar[Mapping[str, str]] = _SEALED_GIVERS
+    COMMITTED: ClassVar[tuple[str, ...]] = ("consent_id", "at")
     consent_id: str
     given_by: tuple[str, ...]
     authority: tuple[str, ...]
@@ -82,6 +84,7 @@ class ConsentWithdrawn(ResidentEvent):
 
     TOPIC: ClassVar[str] = "consent.withdrawn.v2"
     SEALED: ClassVar[Mapping[str, str]] = _SEALED_SPEAKER
+    COMMITTED: ClassVar[tuple[str, ...]] = ("consent_id", "at")
     consent_id: str
     said_by: str
     authority: str

@@ -26,6 +26,9 @@ class Event:
     TOPIC: ClassVar[str]
     # Field name to data category; those fields are stored sealed under the resident's key of that category.
     SEALED: ClassVar[Mapping[str, str]] = _NOTHING_SEALED
+    # Fields the leaf commits to, each under a salt of its own, so that one can be shown without the others.
+    # All events of a topic commit to the same, whatever they hold: a leaf tells nothing by how much it says.
+    COMMITTED: ClassVar[tuple[str, ...]] = ()
 
     @property
     def resident(self) -> str:

@@ -7,6 +7,7 @@ Source: RFC 5869 (HKDF-SHA-256).
 
 from __future__ import annotations
 
+import hmac
 from typing import Final, final
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -18,6 +19,7 @@ LEDGER_CATEGORY: Final = "LEDGER"
 
 _SEALING: Final = b"exchange/keys/1/sealing"
 _LEDGER: Final = b"exchange/keys/1/ledger-pseudonym"
+_SALTS: Final = b"exchange/keys/1/field-salts"
 
 
 def derive(key: bytes, use: bytes, length: int = KEY_BYTES) -> bytes:
@@ -29,7 +31,7 @@ def derive(key: bytes, use: bytes, length: int = KEY_BYTES) -> bytes:
 class DataKey:
     """One version of the key of one resident and category. Share it between threads; it never changes."""
 
-    __slots__ = ("_ledger", "_material", "category", "resident_ref", "sealing", "version")
+    __slots__ = ("_ledger", "_material", "_salts", "category", "resident_ref", "sealing", "version")
 
     def __init__(self, resident_ref: str, category: str, version: int, material: bytes) -> None:
         self.resident_ref: Final = resident_ref
@@ -38,6 +40,7 @@ class DataKey:
         self.sealing: Final = AESGCM(derive(material, _SEALING))
         self._material: Final = material
         self._ledger: bytes | None = None
+        self._salts: bytes | None = None
 
     @property
     def ledger_key(self) -> bytes:
@@ -48,6 +51,16 @@ class DataKey:
         if self._ledger is None:
             self._ledger = derive(self._material, _LEDGER)
         return self._ledger
+
+    def field_salt(self, event_id: bytes, name: str) -> bytes:
+        """Return the salt of one field of one event, 32 bytes: HKDF-Expand with both as its info.
+
+        `event_id` is 16 bytes. Of use in category `LEDGER_CATEGORY` only; it dies with the resident's keys.
+        """
+        if self._salts is None:
+            self._salts = derive(self._material, _SALTS)
+        # One block of HKDF-Expand (RFC 5869 section 2.3), drawn on the walk: a tenth of the time.
+        return hmac.digest(self._salts, event_id + name.encode() + b"\x01", "sha256")
 
     @property
     def material(self) -> bytes:

@@ -2,18 +2,19 @@
 
 Promises: ASCII JSON, sorted keys, no spaces, at most 1 KiB; built once, stored, and hashed as stored. A key
 that has nothing to say is absent. No clear personal data: the event is a hash, the resident a pseudonym that
-no two events share.
-Source: design of the ledger, section 2; RFC 8259 (JSON), RFC 2104 (HMAC).
+no two events share. `rq` and `sig` stand together: the request an organisation signed, as `signers.py` hashes
+it, and its signature; absent where nobody commanded it.
+Source: design of the ledger, section 2; RFC 8259 (JSON), RFC 2104 (HMAC), RFC 4648 (base64).
 """
 
 from __future__ import annotations
 
-import hmac
 import re
+from binascii import a2b_base64, b2a_base64
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from exchange.errors import ProofInvalid, RequestInvalid, RequestTooLarge
 
@@ -24,6 +25,11 @@ LEAF_BYTES_MAX: Final = 1024
 PSEUDONYM_BYTES: Final = 16
 EVENT_ID_BYTES: Final = 16
 COMMITMENT_BYTES: Final = 32
+REQUEST_HASH_BYTES: Final = 32
+SIGNATURE_BYTES: Final = 64
+_BLOCK_BYTES: Final = 64
+_INNER: Final = bytes(byte ^ 0x36 for byte in range(256))
+_OUTER: Final = bytes(byte ^ 0x5C for byte in range(256))
 _WORDS_CACHED_MAX: Final = 4096
 _MUST_SAY: Final = frozenset({"a", "t"})
 
@@ -33,18 +39,22 @@ _AT = (
     r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T"
     r"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?Z"
 )
+# 64 bytes in base64, in the one canonical spelling: the last sign before the padding holds two bits.
+_SIGNATURE = r"[A-Za-z0-9+/]{85}[AQgw]=="
 _is_word = re.compile(_WORD + r"{0,200}").fullmatch
 _is_time = re.compile(_AT, re.ASCII).fullmatch
 
 
 def _form(open_: str) -> str:
-    """Return the pattern of a leaf; `open_` opens each of its ten values: captured or not."""
-    # Keys in the order json.dumps(sort_keys=True) gives them: a at b ct f id k p ps t v.
+    """Return the pattern of a leaf; `open_` opens each of its twelve values: captured or not."""
+    # Keys in the order json.dumps(sort_keys=True) gives them: a at b ct f id k p ps rq sig t v.
     return (
         rf'\{{"a":"{open_}{_WORD}{{1,200}})","at":"{open_}{_AT})","b":"{open_}{_WORD}{{0,200}})"'
         rf',"ct":"{open_}[0-9a-f]{{64}})"(?:,"f":\["{open_}[0-9a-f]{{64}}(?:","[0-9a-f]{{64}})*)"\])?'
         rf',"id":"{open_}[0-9a-f]{{32}})","k":"{open_}{_WORD}{{0,200}})","p":"{open_}{_WORD}{{0,200}})"'
-        rf'(?:,"ps":"{open_}[0-9a-f]{{32}})")?,"t":"{open_}{_WORD}{{1,200}})","v":1\}}'
+        rf'(?:,"ps":"{open_}[0-9a-f]{{32}})")?'
+        rf'(?:,"rq":"{open_}[0-9a-f]{{64}})","sig":"{open_}{_SIGNATURE})")?'
+        rf',"t":"{open_}{_WORD}{{1,200}})","v":1\}}'
     )
 
 
@@ -53,9 +63,16 @@ LEAF_PATTERN: Final = re.compile(_form("(").encode("ascii"))
 LEAF_IN_BUNDLE: Final = re.compile(rb"[\x00-\x04][\x00-\xff](" + _form("(?:").encode("ascii") + rb")")
 
 
+class Signed(NamedTuple):
+    """What an organisation signed: the hash of its request (32 bytes) and the signature (64 bytes)."""
+
+    request: bytes
+    signature: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """One parsed leaf. `state_hash` is SHA-256 of the stored event bytes."""
+    """One parsed leaf. `state_hash` is SHA-256 of the stored event bytes; `signed` None: nobody commanded."""
 
     event_id: bytes
     topic: str
@@ -67,6 +84,7 @@ class Leaf:
     state_hash: bytes
     pseudonym: bytes | None
     fields: tuple[bytes, ...]
+    signed: Signed | None = None
 
 
 @lru_cache(maxsize=_WORDS_CACHED_MAX)
@@ -102,6 +120,7 @@ def leaf_entry(
     state: bytes,
     pseudonym: bytes | None,
     fields: Iterable[bytes] = (),
+    signed: Signed | None = None,
 ) -> bytes:
     """Return the entry. `at` is UTC as 2026-01-31T12:00:00[.123456]Z; `fields` are 32-byte commitments.
 
@@ -115,7 +134,8 @@ def leaf_entry(
     who, on, what_for, what = _words(organisation, basis, task, purpose, topic)
     entry = (
         f'{who}"{at}"{on}"{sha256(state).hexdigest()}"{_commitments(fields) if fields else ""}'
-        f',"id":"{event_id.hex()}"{what_for}{secret}{what}'
+        f',"id":"{event_id.hex()}"{what_for}{secret}'
+        f"{'' if signed is None else _signature(signed)}{what}"
     ).encode("ascii")
     if len(entry) > LEAF_BYTES_MAX:
         raise RequestTooLarge("a leaf is at most 1 KiB", {"leaf": f"over {LEAF_BYTES_MAX} bytes"})
@@ -131,12 +151,22 @@ def _commitments(fields: Iterable[bytes]) -> str:
     return ',"f":["' + '","'.join(texts) + '"]' if texts else ""
 
 
+@lru_cache(maxsize=1)
+def _signature(signed: Signed) -> str:
+    """Return the two keys of a signed command; the leaves of one command come one after another."""
+    request, signature = signed
+    if len(request) != REQUEST_HASH_BYTES or len(signature) != SIGNATURE_BYTES:
+        raise RequestInvalid("a signed request is 32 bytes, its signature 64", {"leaf.sig": "not 64 bytes"})
+    return f',"rq":"{request.hex()}","sig":"{b2a_base64(signature, newline=False).decode()}"'
+
+
 def parse_leaf(entry: bytes, place: str = "leaf") -> Leaf:
     """Read one entry; only the exact bytes `leaf_entry` writes. Raises ProofInvalid naming `place`."""
     found = LEAF_PATTERN.fullmatch(entry) if len(entry) <= LEAF_BYTES_MAX else None
     if found is None:
         raise ProofInvalid("the entry is not a leaf of version 1", place=place)
-    organisation, at, basis, state_hash, fields, event_id, task, purpose, pseudonym, topic = found.groups()
+    organisation, at, basis, state_hash, fields, event_id, task, purpose, pseudonym, *rest = found.groups()
+    request, signature, topic = rest
     return Leaf(
         event_id=bytes.fromhex(event_id.decode()),
         topic=topic.decode(),
@@ -148,9 +178,16 @@ def parse_leaf(entry: bytes, place: str = "leaf") -> Leaf:
         state_hash=bytes.fromhex(state_hash.decode()),
         pseudonym=None if pseudonym is None else bytes.fromhex(pseudonym.decode()),
         fields=() if fields is None else tuple(bytes.fromhex(text) for text in fields.decode().split('","')),
+        signed=None if request is None else Signed(bytes.fromhex(request.decode()), a2b_base64(signature)),
     )
 
 
 def event_pseudonym(resident_key: bytes, event_id: bytes) -> bytes:
-    """Return HMAC-SHA-256(k_ps, event id)[:16]: another one for each event, found again only with the key."""
-    return hmac.digest(resident_key, event_id, "sha256")[:PSEUDONYM_BYTES]
+    """Return HMAC-SHA-256(k_ps, event id)[:16]: another one for each event, found again only with the key.
+
+    `resident_key` is at most 64 bytes, the block of SHA-256.
+    """
+    # RFC 2104 section 2 as it stands there: asking OpenSSL for its HMAC takes twice as long, at every event.
+    block = resident_key.ljust(_BLOCK_BYTES, b"\0")
+    inner = sha256(block.translate(_INNER) + event_id).digest()
+    return sha256(block.translate(_OUTER) + inner).digest()[:PSEUDONYM_BYTES]

@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
+    from exchange.ledger.signers import SignatureCheck
+
 PROBLEMS_MAX: Final = 100
 _TEXT_BYTES_MAX: Final = 64 * 1024
 _PAGE_BYTES_MAX: Final = 1024 * 1024
@@ -92,6 +94,7 @@ class _Audit:
     archive: ArchiveReader
     source: BinaryIO
     policy: Policy
+    signatures: SignatureCheck | None = None
     head: Checkpoint = field(default_factory=lambda: Checkpoint("", 0, b""))
     problems: list[Problem] = field(default_factory=list)
     remarks: list[Problem] = field(default_factory=list)
@@ -143,6 +146,8 @@ class _Audit:
             name = tile_path(ENTRIES, index, width)
             bundle = self.member(name, width * (2 + LEAF_BYTES_MAX))
             entries = self.parse_entries(bundle, index, width, name)
+            if self.signatures is not None:
+                self.signatures.add(entries)
             filled = tree.add(b"".join([hasher(b"\x00" + entry).digest() for entry in entries]))
             self.leaves += width
             for tile in filled:
@@ -274,21 +279,28 @@ class _Audit:
             self.require_prefix(since_checkpoint, _SINCE)
 
 
-def verify_pack(path: Path, policy_text: str, since_checkpoint: bytes | None = None) -> Report:
+def verify_pack(
+    path: Path,
+    policy_text: str,
+    since_checkpoint: bytes | None = None,
+    signatures: SignatureCheck | None = None,
+) -> Report:
     """Check a pack against a policy, and against a checkpoint kept from an earlier audit.
+
+    `signatures` looks at every entry too, and keeps its own verdict.
 
     Raises SettingsInvalid for a malformed policy; never for anything in the pack.
     """
     policy = parse_policy(policy_text)
     try:
         with path.open("rb") as source:
-            return _verify(source, path.stat().st_size, policy, since_checkpoint)
+            audit = _Audit(ArchiveReader(source), source, policy, signatures)
+            return _verify(audit, path.stat().st_size, since_checkpoint)
     except OSError as error:
         return _report(None, [Problem("pack", f"the file cannot be read: {type(error).__name__}")], 0)
 
 
-def _verify(source: BinaryIO, size: int, policy: Policy, since_checkpoint: bytes | None) -> Report:
-    audit = _Audit(ArchiveReader(source), source, policy)
+def _verify(audit: _Audit, size: int, since_checkpoint: bytes | None) -> Report:
     if size > PACK_BYTES_MAX:
         return _report(audit, [Problem("pack", "the file is larger than a pack can be")], 0)
     problems = audit.problems
@@ -298,7 +310,7 @@ def _verify(source: BinaryIO, size: int, policy: Policy, since_checkpoint: bytes
         problems.append(Problem(error.metadata.get("place", "pack"), error.message))
     except _TooManyProblemsError:
         problems.append(Problem("pack", f"more than {PROBLEMS_MAX} problems; the rest was not read"))
-    return _report(audit, problems, source.tell())
+    return _report(audit, problems, audit.source.tell())
 
 
 def _report(audit: _Audit | None, problems: list[Problem], bytes_checked: int) -> Report:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from msgspec import to_builtins
 from msgspec.structs import replace
 
 from exchange.domain import aggregate_of, stream_of
 from exchange.domain.erasure.decision import KeysDestroyed
 from exchange.domain.kernel import evolve_at
 from exchange.keys.datakey import LEDGER_CATEGORY
+from exchange.ledger.commitments import commit_field
 from exchange.ledger.leaf import event_pseudonym, leaf_entry
 from exchange.pipeline.hot import DISCLOSURE_PREFIX, ENTRY_BYTES_MIN, SCOPE_PREFIX, Entry
 from exchange.pipeline.registers import LEGAL_BASIS_PREFIX
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from exchange.domain.kernel import Event
+    from exchange.keys.datakey import DataKey
     from exchange.keys.keystore import KeyStore
     from exchange.pipeline.hot import HotStates, Loader, Recent
     from exchange.pipeline.registers import Recorded
@@ -110,9 +113,12 @@ class Overlay:
 
     def _leaf(self, event: Event, event_id: bytes, state: bytes, meta: Meta, at: str) -> bytes:
         pseudonym = None
+        fields: tuple[bytes, ...] = ()
         if event.resident:
-            key = self._keys.obtain(event.resident, LEDGER_CATEGORY).ledger_key
-            pseudonym = event_pseudonym(key, event_id)
+            key = self._keys.obtain(event.resident, LEDGER_CATEGORY)
+            pseudonym = event_pseudonym(key.ledger_key, event_id)
+            if event.COMMITTED:
+                fields = _commitments(event, event_id, key)
         return leaf_entry(
             event_id=event_id,
             topic=event.TOPIC,
@@ -123,6 +129,8 @@ class Overlay:
             at=at,
             state=state,
             pseudonym=pseudonym,
+            fields=fields,
+            signed=meta.signed,
         )
 
     def _fold(self, prepared: Sequence[tuple[str, Event]], sizes: Sequence[int], at: datetime) -> None:
@@ -188,3 +196,11 @@ class Overlay:
         entry.settled = True
         self._hot.put(stream, entry)
         return entry
+
+
+def _commitments(event: Event, event_id: bytes, key: DataKey) -> tuple[bytes, ...]:
+    """Return a commitment to each field of the event that can be shown, as it is stored."""
+    return tuple(
+        commit_field(key.field_salt(event_id, name), name, to_builtins(getattr(event, name)))
+        for name in event.COMMITTED
+    )

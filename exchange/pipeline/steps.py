@@ -342,4 +342,5 @@ def meta_of(walk: Walk, judged: Judged | Permit, asked: Asked | None = None, ans
         trace=walk.trace,
         asked=asked,
         answered=answered,
+        signed=walk.signed if isinstance(walk, CommandWalk) else None,
     )

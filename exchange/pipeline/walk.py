@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from exchange.domain.kernel import Event
     from exchange.gate.model import Field, Verdict
+    from exchange.ledger.leaf import Signed
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +80,9 @@ class CommandWalk:
     administration. `fields` are the (name, category) pairs being written. `relation` tells whether an active
     case relation is asked. `fence` makes the answer wait until every earlier answer about the resident left.
     `takes_back` is a no or a withdrawal: it never asks more of who speaks than giving did. `collections`
-    are those of a question: a command is decided on what its caller sees of a plan.
-    `alone` begins a group with nothing being committed under it, so that what it reads in the store is all
-    there is.
+    are those of a question: a command is decided on what its caller sees of a plan. `alone` begins a group
+    with nothing being committed under it, so that what it reads in the store is all there is. `signed` is
+    what the organisation signed, verified before: it is no part of `content`.
     """
 
     rpc: str
@@ -101,6 +102,7 @@ class CommandWalk:
     collections: Mapping[str, frozenset[str]] = field(default_factory=dict)
     alone: bool = False
     trace: str = ""
+    signed: Signed | None = None
 
     @property
     def records(self) -> bool:

@@ -3,16 +3,16 @@
 Promises: serial, so a withdrawal and a read are totally ordered, and time never runs back in that order;
 nobody gets an answer before its decision is committed. The next group may be walked while one is committed:
 it stands on that one's effects, is committed after it or not at all, and when a commit fails nobody saw
-anything of it, nor of what was built on it. A walk that changes the register ends its group, and nothing is
-walked above that group: what comes after is judged by the new register, and only once it is committed. So
-does a walk that erases a resident: his keys are destroyed after the commit and before anybody is answered.
+anything of it, nor of what was built on it. A walk that changes the register ends its group: what comes after
+is judged by the new one, once it is committed. So does a walk that erases a resident: his keys are destroyed
+after the commit and before anybody is answered.
 Source: group commit as in the design's walk; GDPR 5(2).
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from exchange.errors import (
     ExchangeError,
@@ -59,6 +59,8 @@ class Writer:
     when that fails, everything walked since is given to `recover`, oldest first, with nothing under way.
     """
 
+    overlays: ClassVar[type[Overlay]] = Overlay
+
     def __init__(
         self,
         *,
@@ -84,9 +86,7 @@ class Writer:
         self._fresh_id = fresh_id
         self._recent = Recent()
         self._answers = Answers(reader)
-        self._synced = (
-            False  # whether _position and _frontier are those of the store, or of what is unsettled
-        )
+        self._synced = False  # whether _position and _frontier are the store's, or of what is unsettled
         self._position = 0
         self._frontier = Frontier()
         self._unsettled: list[Walked] = []  # walked and perhaps committed, oldest first
@@ -110,7 +110,7 @@ class Writer:
         return outcomes
 
     def _run_group(self, walks: Sequence[Walk]) -> list[Outcome]:
-        """Return the outcomes of the walks up to and with the first that changes the register, or of all."""
+        """Return the outcomes of the walks up to the first that changes the register, or of all."""
         for _ in range(COMMIT_TRIES_MAX):
             try:
                 return self._attempt(walks)
@@ -279,7 +279,7 @@ class Writer:
 
     def _overlay(self) -> Overlay:
         below = self._unsettled[-1].overlay if self._unsettled else None
-        return Overlay(
+        return self.overlays(
             self._position if below is None else below.batch.head,
             hot=self._hot,
             loader=self._loader,

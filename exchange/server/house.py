@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from exchange.ledger.leaf import Signed
     from exchange.pipeline.walk import Caller
     from exchange.server.caller.identity import Identity
     from exchange.server.parts import Parts, ServerConfig
@@ -80,7 +81,7 @@ class House:
 
 @dataclass(slots=True)
 class Call:
-    """One call: which rpc, who asks, when, and the house it came into."""
+    """One call: which rpc, who asks, when, and the house it came into; for a command, what was signed."""
 
     rpc: str
     identity: Identity
@@ -88,6 +89,7 @@ class Call:
     house: House
     trace: str = ""
     at_end: list[Callable[[], None]] = field(default_factory=list)
+    signed: Signed | None = None
 
     @property
     def caller(self) -> Caller:

@@ -25,6 +25,7 @@ from exchange.errors import (
     RequestInvalid,
     RequestTooLarge,
 )
+from exchange.server.contract.commands import command_path
 from exchange.server.contract.twice import refuse_twice
 from exchange.server.contract.validation import Validator
 from exchange.server.house import Call
@@ -73,12 +74,15 @@ class Guard:
 
     def unary(self, rpc: str, kind: Unary) -> Callable[[bytes, Context], Awaitable[bytes]]:
         """Return what gRPC calls for one rpc."""
+        path = command_path(kind.request)
 
         async def serve(raw: bytes, context: Context) -> bytes:
             record = _Record(rpc, perf_counter())
             try:
                 async with asyncio.timeout(self._limit_s(context)):
-                    call, request = await self._enter(record, context, raw, kind.request, person=kind.person)
+                    call, request = await self._enter(
+                        record, context, raw, kind.request, person=kind.person, signed=path
+                    )
                     if kind.once:
                         refuse_twice(raw, request.DESCRIPTOR)  # type: ignore[arg-type] # the stub names two of one kind
                     answer = await kind.handle(call, request)
@@ -116,20 +120,30 @@ class Guard:
     # --- in ---------------------------------------------------------------------------------------------
 
     async def _enter(
-        self, record: _Record, context: Context, raw: bytes, kind: type[Message], *, person: bool
+        self,
+        record: _Record,
+        context: Context,
+        raw: bytes,
+        kind: type[Message],
+        *,
+        person: bool,
+        signed: str = "",
     ) -> tuple[Call, Message]:
+        """Let a call in; `signed` is the path of an rpc whose request has to be signed."""
         house = self._house
         if house.bells.closing:
             raise Draining("the service is stopping")
         now = house.parts.now()
         identity = await self._identify(record, context, person=person)
         house.calls.take(identity.caller.organisation)
+        # What nobody signed is not worth reading.
+        under = await house.identities.signed(identity, signed, raw, context) if signed else None
         request = _parse(kind, raw)
         self._validator.check(request)
         # Only now: until its shape was checked it could be anything, and it goes into the log.
         record.request_id = getattr(request, "request_id", "")
         trace = trace_among(context.invocation_metadata() or ())
-        call = Call(record.rpc, identity, now, house, trace)
+        call = Call(record.rpc, identity, now, house, trace, signed=under)
 
         def left(_context: Context) -> None:
             _finish(call)

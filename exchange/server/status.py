@@ -66,6 +66,9 @@ TABLE: Final[dict[str, Row]] = {
     "PERSON_TOKEN_INVALID": Row(
         _C.UNAUTHENTICATED, "Uw aanmelding is niet geldig of verlopen. Meld u opnieuw aan."
     ),
+    "SIGNATURE_INVALID": Row(
+        _C.UNAUTHENTICATED, "De handtekening van uw organisatie onder deze opdracht klopt niet."
+    ),
     "ACCESS_DENIED": Row(_C.PERMISSION_DENIED, "Dit is niet toegestaan."),
     "UNAVAILABLE": Row(_C.UNAVAILABLE, _LATER),
     "SECOND_PARTY_UNAVAILABLE": Row(_C.UNAVAILABLE, _LATER),

@@ -90,7 +90,9 @@ async def command(
         takes_back=takes_back,
         collections=call.house.plan_groups.collections,
         alone=alone,
+        signed=call.signed,
     )
+    assert call.signed is not None, "no command passes the door without the signature of its organisation"
     outcome = await call.house.parts.pipeline.submit(walk)
     assert isinstance(outcome, CommandOutcome)
     return outcome

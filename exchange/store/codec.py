@@ -16,11 +16,13 @@ import msgspec
 
 from exchange.domain import TOPICS
 from exchange.errors import HistoryUnreadable, KeyDestroyed
+from exchange.keys.datakey import LEDGER_CATEGORY
 from exchange.keys.sealing import envelope, open_sealed, seal
+from exchange.ledger.leaf import Signed  # noqa: TC001 -- as for datetime
 from exchange.store.upcasts import UPCASTS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from exchange.domain.kernel import Event
     from exchange.keys.keystore import KeyStore
@@ -58,6 +60,7 @@ class Meta(msgspec.Struct, frozen=True):
     evaluated: str = ""  # JSON: whose right was asked about and what was told; nothing of the resident
     asked: Asked | None = None  # in the first event of a permitted command that has no decision of its own
     answered: str = ""  # "GIVEN" or "NOTHING", where the caller was answered otherwise than the record says
+    signed: Signed | None = None  # stands in the leaf, not in the event
 
 
 class Sealed(msgspec.Struct, array_like=True):
@@ -211,6 +214,16 @@ class Codec:
         except KeyDestroyed:
             return ""
         return msgspec.json.decode(opened, type=str)
+
+    def field_salts(self, resident: str, event_id: bytes, name: str) -> Iterator[bytes]:
+        """Yield the salt of one field of one event under each version of the resident's key, newest first.
+
+        Raises KeyDestroyed or KeyUnavailable.
+        """
+        newest = self._keys.obtain(resident, LEDGER_CATEGORY)
+        yield newest.field_salt(event_id, name)
+        for version in range(newest.version - 1, 0, -1):
+            yield self._keys.open_key(resident, LEDGER_CATEGORY, version).field_salt(event_id, name)
 
     def _seal(
         self,

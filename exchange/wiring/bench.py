@@ -30,6 +30,7 @@ from exchange.domain.values import Author
 from exchange.errors import ExchangeError
 from exchange.gate.judge import judge
 from exchange.gate.model import Facts, Field
+from exchange.ledger.leaf import Signed
 from exchange.pipeline.queue import GROUP_WALKS_MAX
 from exchange.pipeline.walk import Caller, Claim, CommandWalk, Steps
 from exchange.settings import throw_away_settings
@@ -37,6 +38,7 @@ from exchange.store.library_baseline import LibraryBaseline
 from exchange.wiring.bench_absence import with_absence
 from exchange.wiring.bench_audit import with_audit
 from exchange.wiring.bench_gate import with_replay
+from exchange.wiring.bench_ledger import Turn, ledger_figures, overhead, write_without_leaves
 from exchange.wiring.bench_witness import CALLERS, with_receipts
 from exchange.wiring.core import Core, genesis, open_core, utc_now
 
@@ -48,6 +50,7 @@ ROUNDS: Final = 3
 COMMANDS_PER_ROUND: Final = 1_600
 BASELINE_EVENTS: Final = 800
 BASELINE_COMMANDS: Final = 128  # two for each plan, so that plans stay at 20 events
+LEDGER_TURNS: Final = 5  # with leaves and without, in each round
 GATE_FIELDS: Final = 12
 GATE_RUNS: Final = 5_000
 WORDS: Final = "Ik wil weer onder de mensen komen en dan aan het werk."
@@ -141,6 +144,8 @@ class Bench:
             fields=(("own_words", "WMO-PLAN"), ("desired_effect", "WMO-PLAN")),
             process=process,
             relation=relation,
+            # As long as a real one: what stands in the leaf was verified before the queue.
+            signed=Signed(sha256(request_id.encode()).digest(), os.urandom(64)),
         )
 
     def _author(self) -> Author:
@@ -159,26 +164,31 @@ def run_bench(progress: Callable[[str], None]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="exchange-bench-") as name:
         folder = Path(name)
         bench = Bench.open(folder / "shard", GROUP_WALKS_MAX)
+        leafless = Bench.open(folder / "leafless", GROUP_WALKS_MAX)
+        write_without_leaves(leafless.core)
         (folder / "library").mkdir()
         library = LibraryBaseline(folder / "library", IN_FLIGHT)
         try:
             progress("warming up")
             _commands_per_s(bench, GROUP_WALKS_MAX)
+            _commands_per_s(leafless, GROUP_WALKS_MAX)
             _library_per_s(library)
-            writes, full, saves, handled = [], [], [], []
+            writes, full, saves, handled, turns = [], [], [], [], []
             for number in range(ROUNDS):
                 progress(f"round {number + 1} of {ROUNDS}")
                 saves.append(_library_per_s(library))
                 handled.append(_library_commands_per_s(library))
                 writes.append(_commands_per_s(bench, IN_FLIGHT))
                 full.append(_commands_per_s(bench, GROUP_WALKS_MAX))
+                turns += _with_and_without_leaves(bench, leafless)
             gate_us = _gate_us(bench)
             synchronous = library.synchronous()
         finally:
             library.close()
+            leafless.core.close()
             bench.core.close()
     progress("stored decisions, judged again")
-    report = with_replay(_report(Measured(writes, full, saves, handled, gate_us, synchronous)))
+    report = with_replay(_report(Measured(writes, full, saves, handled, turns, gate_us, synchronous)))
     progress("sealed and absent")
     report = with_absence(report)
     progress("a long log, checked")
@@ -188,11 +198,16 @@ def run_bench(progress: Callable[[str], None]) -> dict[str, Any]:
 
 
 def _commands_per_s(bench: Bench, in_flight: int) -> float:
+    return _walked(bench, in_flight)[0]
+
+
+def _walked(bench: Bench, in_flight: int) -> tuple[float, float]:
+    """Return commands a second, and the microseconds of processor each took in all threads together."""
     groups = [bench.group(in_flight) for _ in range(COMMANDS_PER_ROUND // in_flight)]
     _settle()
     writer = bench.core.writer
     with ThreadPoolExecutor(1) as committer:
-        started = time.perf_counter()
+        started, worked = time.perf_counter(), time.process_time()
         under_way: Future[None] | None = None
         for group in groups:
             # As the queue does: a group is walked while the one before it is committed.
@@ -203,7 +218,18 @@ def _commands_per_s(bench: Bench, in_flight: int) -> float:
             under_way = committer.submit(writer.commit, walked)
         if under_way is not None:
             under_way.result()
-        return _rate(len(groups) * in_flight, started)
+        count, cpu_s = len(groups) * in_flight, time.process_time() - worked
+        return _rate(count, started), cpu_s / count * 1e6
+
+
+def _with_and_without_leaves(bench: Bench, leafless: Bench) -> list[Turn]:
+    # In full groups: there the disk hides least of it. Who goes first changes from turn to turn.
+    found = []
+    for number in range(LEDGER_TURNS):
+        sides = (bench, leafless) if number % 2 else (leafless, bench)
+        walked = {id(side): _walked(side, GROUP_WALKS_MAX) for side in sides}
+        found.append(Turn(*walked[id(bench)], *walked[id(leafless)]))
+    return found
 
 
 def _library_per_s(library: LibraryBaseline) -> float:
@@ -270,6 +296,7 @@ class Measured:
     full: list[float]  # of writes, in groups as large as they get
     saves: list[float]
     handled: list[float]
+    turns: list[Turn]  # of writes in full groups, with leaves and without
     gate_us: float
     synchronous: int
 
@@ -293,6 +320,7 @@ def _report(found: Measured) -> dict[str, Any]:
         "results": {
             "writer_commands": _rates(found.writes, "commands/s"),
             "writer_commands_full_groups": _rates(found.full, "commands/s"),
+            **ledger_figures(found.turns),
             "gate_us": {"median": gate_us, "unit": "µs", "runs": [gate_us]},
         },
         "ratios": {
@@ -302,6 +330,7 @@ def _report(found: Measured) -> dict[str, Any]:
             ),
             "writes_vs_library": round(writes / statistics.median(found.handled), 2),
             "gate_us": gate_us,
+            "ledger_overhead": overhead(found.turns),
         },
     }
 

@@ -19,6 +19,7 @@ from tests.authzen.test_questions import question, worker
 from tests.authzen.web import EVALUATION, RECORDS
 from tests.server.story import denied_read
 from tests.server.town import CARE, CITY, INVESTIGATE
+from tests.signing import signed_headers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -138,10 +139,11 @@ def call(town: Town, method: str, request: Message, professional: str) -> bytes:
     token = PersonTokens(credentials, lambda: town.now().timestamp()).token_for(
         Person(professional, "college:WMO", "regisseur")
     )
-    metadata = (("x-exchange-person", token), ("traceparent", TRACEPARENT))
+    raw = request.SerializeToString()
+    metadata = (*signed_headers(credentials, method, raw, token), ("traceparent", TRACEPARENT))
     with grpc.secure_channel(town.target, secrets) as channel:
         unary: Any = channel.unary_unary(method)
-        answer: bytes = unary(request.SerializeToString(), timeout=10, metadata=metadata)
+        answer: bytes = unary(raw, timeout=10, metadata=metadata)
         return answer
 
 

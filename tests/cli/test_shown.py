@@ -15,6 +15,7 @@ from exchange.cli import demo as demo_command
 from exchange.errors import Unavailable
 from exchange.ledger.verify import Report
 from exchange.wiring import bench
+from exchange.wiring.bench_ledger import Turn
 from exchange.wiring.demo import Shown
 
 if TYPE_CHECKING:
@@ -182,7 +183,13 @@ def test_a_service_that_does_not_start_is_not_reachable(
 
 MEASURED = bench._report(
     bench.Measured(
-        [300.0, 100.0, 200.0], [500.0, 400.0, 600.0], [10.0, 30.0, 20.0], [4.0, 2.0, 3.0], 12.34, 2
+        [300.0, 100.0, 200.0],
+        [500.0, 400.0, 600.0],
+        [10.0, 30.0, 20.0],
+        [4.0, 2.0, 3.0],
+        [Turn(100.0, 11.0, 110.0, 10.0)],
+        12.34,
+        2,
     )
 )
 

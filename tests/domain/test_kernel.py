@@ -235,3 +235,24 @@ def test_a_stream_of_nobody_is_refused(stream: str) -> None:
 def test_a_command_of_another_aggregate_is_a_bug() -> None:
     with pytest.raises(TypeError, match="SetGoal"):
         AGGREGATES["consent"].decide(SET_GOAL, None)
+
+
+COMMITTED_MAX = 5  # a leaf is at most 1 KiB, and carries a signature too
+
+
+@pytest.mark.parametrize("event", [event for event in TOPICS.values() if event.COMMITTED])
+def test_an_event_commits_to_few_fields_of_its_own_about_a_resident(event: type[Event]) -> None:
+    assert issubclass(event, ResidentEvent)
+    names = {field.name for field in fields(event)} - {"resident"}
+    assert set(event.COMMITTED) <= names
+    assert len(event.COMMITTED) == len(set(event.COMMITTED)) <= COMMITTED_MAX
+
+
+def test_consents_supports_and_agreement_are_committed_to() -> None:
+    assert {topic for topic, event in TOPICS.items() if event.COMMITTED} == {
+        "consent.requested.v2",
+        "consent.given.v2",
+        "consent.withdrawn.v2",
+        "plan.support_requested.v1",
+        "plan.agreed.v2",
+    }

@@ -29,6 +29,7 @@ from exchange.store.reader import SQLiteReader
 from exchange.v1 import common_pb2 as pb
 from exchange.v1 import consent_service_pb2 as consent_pb
 from exchange.v1 import plan_pb2
+from tests.signing import signed_headers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -223,11 +224,11 @@ class Service:
         token: str | None = None,
         timeout_s: float | None = 10,
     ) -> bytes:
-        """Call without the SDK: bytes in, bytes out, any token."""
+        """Call without the SDK: bytes in, bytes out, any token; signed as the SDK signs."""
         mine = credentials or self.credentials()
         secrets = grpc.ssl_channel_credentials(mine.root_pem, mine.key_pem, mine.certificate_pem)
         raw = request if isinstance(request, bytes) else request.SerializeToString()
-        metadata = () if token is None else (("x-exchange-person", token),)
+        metadata = signed_headers(mine, method, raw, token)
         with grpc.secure_channel(self.target, secrets, (("grpc.max_send_message_length", -1),)) as channel:
             call: Any = channel.unary_unary(method)
             answer: bytes = call(raw, timeout=timeout_s, metadata=metadata)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -117,3 +119,19 @@ def test_a_broken_seal_says_nothing_of_whose_it_was() -> None:
         open_sealed(KEY, seal(KEY, b"goal", b"elsewhere"), envelope(**PARTS))
     assert "resident-1" not in str(refused.value)
     assert refused.value.__cause__ is None
+
+
+def test_a_field_salt_is_hkdf_expand_of_event_and_name_and_dies_with_its_key() -> None:
+    material, event_id = bytes(range(32)), b"e" * 16
+    key = DataKey("resident-1", "LEDGER", 1, material)
+    salts = HKDFExpand(algorithm=SHA256(), length=32, info=b"exchange/keys/1/field-salts").derive(material)
+    expected = HKDFExpand(algorithm=SHA256(), length=32, info=event_id + b"purpose").derive(salts)
+    assert key.field_salt(event_id, "purpose") == expected
+    others = {
+        key.field_salt(event_id, "volume"),
+        key.field_salt(b"f" * 16, "purpose"),
+        DataKey("resident-1", "LEDGER", 2, bytes(32)).field_salt(event_id, "purpose"),
+        key.ledger_key,
+    }
+    assert len(others) == 4
+    assert expected not in others

@@ -13,6 +13,7 @@ from exchange.ledger.checkpoint import Checkpoint
 from exchange.ledger.pack import export_pack
 from exchange.ledger.receipt import make_receipt
 from tests.ledger.builders import ORIGIN, entry, members, rewritten, signer
+from tests.ledger.test_signers import CARE, CARE_KEY, NEXT_KEY, command, public, question, service
 
 if TYPE_CHECKING:
     from typer.testing import Result
@@ -106,12 +107,72 @@ def test_a_malformed_policy_exits_two(desk: Desk, words: tuple[str, ...], policy
         ("verify", "@pack.zip", "--policy", "@absent"),
         (*VERIFY, "-o", "xml"),
         (*VERIFY, "--since-checkpoint", "@absent"),
+        (*VERIFY, "--signers", "@absent"),
+        (*VERIFY, "--signed-from", "2"),
+        (*VERIFY, "--signers", "@policy", "--signed-from", "-1"),
         ("receipt", "@absent", "--policy", "@policy"),
         ("frobnicate",),
     ],
 )
 def test_a_wrong_call_exits_two(desk: Desk, words: tuple[str, ...]) -> None:
     assert desk.run(*words).exit_code == 2
+
+
+SIGNED = (*VERIFY, "--signers", "@signers")
+
+
+class SignedDesk(Desk):
+    """The folder of an officer who got the organisations' keys by letter: a pack of signed commands."""
+
+    def __init__(self, log: Log, *entries: bytes) -> None:
+        self.folder = log.folder
+        log.source.entries += entries
+        signed = log.integrator.integrate()
+        assert signed is not None
+        self.write("policy", log.policy.encode())
+        self.write("signers", f"{CARE} {public(CARE_KEY).hex()}\n".encode())
+        export_pack(log.tiles, signed, 0, self.folder / "pack.zip", log.signer)
+
+
+def test_signatures_that_hold_are_counted_with_what_carries_none(log: Log) -> None:
+    desk = SignedDesk(log, service(), command(b"1"), command(b"1"), question())
+    said = json.loads(desk.run(*SIGNED, "-o", "json").stdout)
+    assert (said["ok"], said["problems"]) == (True, [])
+    counts = [said[name] for name in ("leaves_signed", "commands_signed", "leaves_of_questions")]
+    assert counts == [2, 1, 1]
+    assert (said["leaves_of_the_service"], said["commands_before_signing"]) == (1, 0)
+    table = desk.run(*SIGNED)
+    assert table.exit_code == 0
+    assert "leaves signed" in table.stdout
+    assert "leaves_signed" not in json.loads(desk.run(*VERIFY, "-o", "json").stdout)
+
+
+@pytest.mark.parametrize("output", ["table", "json"])
+def test_an_invented_command_exits_one_and_is_named(log: Log, output: str) -> None:
+    desk = SignedDesk(log, service(), command(b"1"), command(b"2", key=None), command(b"3", key=NEXT_KEY))
+    assert desk.run(*VERIFY).exit_code == 0
+    result = desk.run(*SIGNED, "-o", output)
+    assert result.exit_code == 1
+    assert "NOT good" in result.output or '"ok": false' in result.output
+    assert "leaf 2" in result.output
+    assert "leaf 3" in result.output
+    assert "leaf 1" not in result.output
+
+
+def test_from_where_commands_are_signed_can_be_told(log: Log) -> None:
+    desk = SignedDesk(log, service(), command(b"1", key=None), command(b"2"))
+    assert desk.run(*SIGNED).exit_code == 1
+    assert desk.run(*SIGNED, "--signed-from", "1").exit_code == 1
+    result = desk.run(*SIGNED, "--signed-from", "2", "-o", "json")
+    assert (result.exit_code, json.loads(result.stdout)["commands_before_signing"]) == (0, 1)
+
+
+@pytest.mark.parametrize("signers", [b"", b"x y\n", b"\xff\n", b"#" * 1_048_577])
+def test_malformed_signers_exit_two(log: Log, signers: bytes) -> None:
+    desk = SignedDesk(log, service())
+    desk.write("signers", signers)
+    result = desk.run(*SIGNED)
+    assert (result.exit_code, result.stdout) == (2, "")
 
 
 def test_a_hostile_name_does_not_reach_the_terminal(log: Log, desk: Desk) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
+from base64 import b64encode
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exchange.errors import ProofInvalid, RequestInvalid, RequestTooLarge
-from exchange.ledger.leaf import LEAF_BYTES_MAX, LEAF_PATTERN, Leaf, event_pseudonym, leaf_entry, parse_leaf
+from exchange.ledger.leaf import (
+    LEAF_BYTES_MAX,
+    LEAF_PATTERN,
+    Leaf,
+    Signed,
+    event_pseudonym,
+    leaf_entry,
+    parse_leaf,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,20 +48,28 @@ def parts(**changes: object) -> dict[str, Any]:
     }
 
 
+SIGNED = Signed(b"r" * 32, b"s" * 64)
+
+
 @given(
     st.tuples(NAMES, NAMES, WORDS, WORDS, WORDS),
     st.binary(min_size=16, max_size=16),
     TIMES,
     st.none() | st.binary(min_size=16, max_size=16),
-    st.lists(st.binary(min_size=32, max_size=32), max_size=4),
+    st.tuples(
+        st.lists(st.binary(min_size=32, max_size=32), max_size=4),
+        st.none()
+        | st.builds(Signed, st.binary(min_size=32, max_size=32), st.binary(min_size=64, max_size=64)),
+    ),
 )
 def test_a_leaf_is_sorted_json_and_comes_back(
     words: tuple[str, str, str, str, str],
     event_id: bytes,
     at: str,
     pseudonym: bytes | None,
-    fields: list[bytes],
+    beside: tuple[list[bytes], Signed | None],
 ) -> None:
+    fields, signed = beside
     topic, organisation, task, purpose, basis = words
     state = b"stored " + event_id
     entry = leaf_entry(
@@ -66,6 +83,7 @@ def test_a_leaf_is_sorted_json_and_comes_back(
         state=state,
         pseudonym=pseudonym,
         fields=fields,
+        signed=signed,
     )
     expected: dict[str, Any] = {
         "v": 1,
@@ -82,12 +100,15 @@ def test_a_leaf_is_sorted_json_and_comes_back(
         expected["ps"] = pseudonym.hex()
     if fields:
         expected["f"] = [field.hex() for field in fields]
+    if signed is not None:
+        expected |= {"rq": signed.request.hex(), "sig": b64encode(signed.signature).decode()}
     assert entry == json.dumps(expected, sort_keys=True, separators=(",", ":")).encode("ascii")
     leaf = parse_leaf(entry)
     assert (leaf.event_id, leaf.topic, leaf.organisation, leaf.task) == (event_id, topic, organisation, task)
     assert (leaf.purpose, leaf.basis, leaf.at) == (purpose, basis, at)
     assert (leaf.state_hash, leaf.pseudonym) == (sha256(state).digest(), pseudonym)
     assert leaf.fields == tuple(fields)
+    assert leaf.signed == signed
 
 
 @pytest.mark.parametrize(
@@ -115,6 +136,9 @@ def test_a_leaf_is_sorted_json_and_comes_back(
         {"at": "2026-01-31T12:00:00Z\n"},
         {"at": "٢٠٢٦-01-31T12:00:00Z"},
         {"fields": [b"c" * 31]},
+        {"signed": Signed(b"r" * 31, b"s" * 64)},
+        {"signed": Signed(b"r" * 32, b"s" * 63)},
+        {"signed": Signed(b"r" * 32, b"")},
     ],
 )
 def test_what_a_leaf_cannot_hold_is_refused(change: dict[str, Any]) -> None:
@@ -149,6 +173,32 @@ def test_absent_keys_are_absent() -> None:
     assert set(json.loads(entry)) == {"a", "at", "b", "ct", "id", "k", "p", "t", "v"}
 
 
+# As written before commands were signed, and with everything a leaf may carry: read like this for ever.
+GOLDEN = (
+    b'{"a":"00000001234567890000","at":"2026-01-31T12:00:00Z","b":"WMO-2.3.2@1",'
+    b'"ct":"339ca7c0aed64c15dacbb5b877bb910d2d74a0336d174027a5cdc49db9ca69f6",'
+    b'"id":"69696969696969696969696969696969","k":"college:WMO","p":"wmo-onderzoek",'
+    b'"ps":"70707070707070707070707070707070","t":"plan.goal_added.v1","v":1}'
+)
+GOLDEN_WHOLE = (
+    b'{"a":"00000001234567890000","at":"2026-01-31T12:00:00Z","b":"WMO-2.3.2@1",'
+    b'"ct":"339ca7c0aed64c15dacbb5b877bb910d2d74a0336d174027a5cdc49db9ca69f6",'
+    b'"f":["6363636363636363636363636363636363636363636363636363636363636363"],'
+    b'"id":"69696969696969696969696969696969","k":"college:WMO","p":"wmo-onderzoek",'
+    b'"ps":"70707070707070707070707070707070",'
+    b'"rq":"7272727272727272727272727272727272727272727272727272727272727272",'
+    b'"sig":"c3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzcw==",'
+    b'"t":"plan.goal_added.v1","v":1}'
+)
+
+
+def test_leaves_of_every_day_are_written_and_read_as_ever() -> None:
+    assert leaf_entry(**parts()) == GOLDEN
+    assert parse_leaf(GOLDEN).signed is None
+    assert leaf_entry(**parts(fields=[b"c" * 32], signed=SIGNED)) == GOLDEN_WHOLE
+    assert parse_leaf(GOLDEN_WHOLE).signed == SIGNED
+
+
 def leaf_entry_of(leaf: Leaf) -> bytes:
     """Write a parsed leaf again, by another way than `leaf_entry`."""
     said: dict[str, Any] = {
@@ -161,12 +211,14 @@ def leaf_entry_of(leaf: Leaf) -> bytes:
     said |= {"b": leaf.basis, "at": leaf.at, "id": leaf.event_id.hex(), "ct": leaf.state_hash.hex()}
     said |= {"ps": leaf.pseudonym.hex()} if leaf.pseudonym else {}
     said |= {"f": [field.hex() for field in leaf.fields]} if leaf.fields else {}
+    if leaf.signed:
+        said |= {"rq": leaf.signed.request.hex(), "sig": b64encode(leaf.signed.signature).decode()}
     return json.dumps(said, sort_keys=True, separators=(",", ":")).encode()
 
 
 @given(st.integers(0), st.binary(min_size=1, max_size=1))
 def test_with_one_other_byte_it_is_still_canonical_or_refused(place: int, byte: bytes) -> None:
-    entry = leaf_entry(**parts(fields=[b"c" * 32]))
+    entry = leaf_entry(**parts(fields=[b"c" * 32], signed=SIGNED))
     at = place % len(entry)
     changed = entry[:at] + byte + entry[at + 1 :]
     try:
@@ -191,10 +243,16 @@ def test_with_one_other_byte_it_is_still_canonical_or_refused(place: int, byte: 
         lambda entry: entry.replace(b'"f":["', b'"f":[],"f":["'),
         lambda entry: entry.replace(b"college:WMO", b"x" * 1000),
         lambda entry: json.dumps(json.loads(entry)).encode(),
+        lambda entry: entry.replace(b'"rq":"' + b"72" * 32 + b'",', b""),
+        lambda entry: entry.replace(b',"sig":"' + b64encode(b"s" * 64) + b'"', b""),
+        lambda entry: entry.replace(b'"rq":"72', b'"rq":"7A'),
+        # The same 64 bytes to a decoder that passes over spare bits.
+        lambda entry: entry.replace(b64encode(b"s" * 64), b64encode(b"s" * 64)[:-3] + b"x=="),
     ],
 )
 def test_only_the_exact_bytes_are_read(change: Callable[[bytes], bytes]) -> None:
-    entry = leaf_entry(**parts(fields=[b"c" * 32]))
+    entry = leaf_entry(**parts(fields=[b"c" * 32], signed=SIGNED))
+    assert change(entry) != entry
     with pytest.raises(ProofInvalid, match="not a leaf"):
         parse_leaf(change(entry), "leaf 7")
 
@@ -205,3 +263,8 @@ def test_the_pseudonym_differs_for_each_event_and_is_found_with_the_key() -> Non
     assert first != second
     assert first == hmac.new(key, b"1" * 16, sha256).digest()[:16]
     assert event_pseudonym(b"K" * 32, b"1" * 16) != first
+
+
+@given(st.binary(max_size=64), st.binary(max_size=80))
+def test_the_pseudonym_is_the_hmac_of_the_standard_library(key: bytes, event_id: bytes) -> None:
+    assert event_pseudonym(key, event_id) == hmac.digest(key, event_id, "sha256")[:16]

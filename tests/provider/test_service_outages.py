@@ -13,6 +13,8 @@ from adapters.provider.errors import AlreadyRunning
 from adapters.provider.journal import PARK_AFTER_MS
 from adapters.provider.service import alone_at
 from adapters.sdk.bsn import Bsn
+from adapters.sdk.errors import ReceiptRefused
+from exchange.v1.common_pb2 import Receipt
 from tests.provider.around import ONE, Both, agreed, answers, config, of, planned, sent
 from tests.provider.builders import (
     BSN,
@@ -52,6 +54,25 @@ def test_a_plan_that_never_holds_still_is_tried_later(both: Both) -> None:
     assert answers(both) == []
     assert both.provider.names("inbox") == ["a.xml"]
     both.world.before_assign = lambda: None
+    both.clock.pass_by(minutes=5)
+    both.provider.work()
+    assert answers(both) == [()]
+
+
+def test_a_receipt_of_something_else_stops_the_work_until_somebody_looked(both: Both) -> None:
+    planned(both)
+
+    def another() -> None:
+        raise ReceiptRefused("the leaf of this receipt is not of the command", Receipt(leaf_index=7))
+
+    both.world.before_assign = another
+    both.provider.drop("a.xml", sent())
+    both.provider.work()
+    assert answers(both) == []
+    assert both.provider.names("inbox") == ["a.xml"]
+    both.world.before_assign = lambda: None
+    both.provider.work()
+    assert answers(both) == [], "it waits first"
     both.clock.pass_by(minutes=5)
     both.provider.work()
     assert answers(both) == [()]

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import threading
+from base64 import b64decode
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import grpc
+import jwt
 
 from adapters.sdk.calls import SUBSCRIBE, Rpc, Services
+from exchange.ledger.leaf import Signed, leaf_entry
+from exchange.ledger.signers import request_hash
 from exchange.server.status import DETAILS_KEY, status_of
 
 if TYPE_CHECKING:
@@ -46,8 +50,29 @@ def refuse(context: grpc.ServicerContext, error: ExchangeError, incident: str = 
     raise AssertionError("abort raises")
 
 
+def leaf_of(path: str, raw: bytes, metadata: dict[str, Any]) -> bytes:
+    """Return the leaf of a command as the exchange writes it: with what came in, not with what was meant."""
+    claims = jwt.decode(metadata["x-exchange-person"], options={"verify_signature": False})
+    request = request_hash(path, claims["sub"], raw)
+    return leaf_entry(
+        event_id=request[:16],
+        topic="plan.goal_set.v1",
+        organisation=claims["iss"],
+        task=claims["task"],
+        purpose="wmo-onderzoek",
+        basis="WMO-2.3.2@1",
+        at="2026-01-31T12:00:00.000000Z",
+        state=raw,
+        pseudonym=None,
+        signed=Signed(request, b64decode(metadata["x-exchange-signature"])),
+    )
+
+
 class FakeExchange(grpc.GenericRpcHandler):
-    """Answers by the name of the rpc; what it was asked stands in `requests` and `metadata`."""
+    """Answers by the name of the rpc; what it was asked stands in `requests` and `metadata`.
+
+    A command that a test answers without receipt gets one.
+    """
 
     def __init__(self, files: IssuedServer) -> None:
         self.requests: dict[str, list[Any]] = defaultdict(list)
@@ -98,14 +123,21 @@ class FakeExchange(grpc.GenericRpcHandler):
         name = rpc.path.rpartition("/")[2]
         metadata = dict(handler_call_details.invocation_metadata)
 
-        def answer(request: Message, context: grpc.ServicerContext) -> object:
+        request_class = cast("type[Message]", rpc._request)
+
+        def answer(raw: bytes, context: grpc.ServicerContext) -> object:
+            request = request_class.FromString(raw)
             self.requests[name].append(request)
             self.metadata.append(metadata)
-            return self._handlers[name](request, context)
+            answered = self._handlers[name](request, context)
+            if rpc.is_command and not answered.HasField("receipt"):
+                answered.receipt.leaf_entry = leaf_of(rpc.path, raw, metadata)
+            return answered
 
         handle = (
             grpc.unary_stream_rpc_method_handler if rpc is SUBSCRIBE else grpc.unary_unary_rpc_method_handler
         )
-        request_class = cast("type[Message]", rpc._request)
-        handler = handle(cast("Any", answer), request_class.FromString, rpc.answer.SerializeToString)
-        return cast("grpc.RpcMethodHandler[Any, Any]", handler)
+        handler: grpc.RpcMethodHandler[Any, Any] = handle(
+            cast("Any", answer), None, rpc.answer.SerializeToString
+        )
+        return handler

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -11,8 +12,11 @@ import pyshacl
 import pytest
 from rdflib import RDF, Graph, Namespace, URIRef
 
+from adapters.sdk.fields import show_field, verify_field
+from adapters.sdk.proofs import ProofRefused
 from exchange.domain.consent_events import ConsentGiven, ConsentRefused, ConsentRequested, ConsentWithdrawn
 from exchange.server.contract.consent_receipts import CONTEXT, WITHDRAW_RPC, Recorded, Telling, receipt_text
+from exchange.store.shown import Committed
 from exchange.v1 import consent_service_pb2 as consent_pb
 from tests.server.family import Family, denied
 from tests.server.town import ACCESS, CITY, INVESTIGATE, WORD, Town
@@ -189,6 +193,27 @@ def test_every_term_is_defined_by_the_context() -> None:
     assert len(graph) > 40
 
 
+def test_salts_are_told_with_their_field_and_stay_json(shapes: Graph) -> None:
+    committed = (Committed("recipients", ["a/b", "c/d"], b"s" * 32), Committed("purpose", "wmo", b"t" * 32))
+    told: dict[str, Any] = json.loads(receipt_text([Recorded(ASKED, NOON, 7, committed, b"leaf")], TELLING))
+    assert conforms(told, shapes)
+    graph = graph_of(told)
+    salts = {
+        str(name): str(salt)
+        for one, name in graph.subject_objects(OWN.name)
+        for salt in graph.objects(one, OWN.salt)
+    }
+    (entry,) = graph.objects(None, OWN.leafEntry)
+    assert b64decode(str(entry)) == b"leaf"
+    assert salts == {"recipients": "73" * 32, "purpose": "74" * 32}
+    values = {
+        json.loads(str(value)) if str(value).startswith('"') else str(value)
+        for value in graph.objects(None, OWN.value)
+    }
+    assert "wmo" in values
+    assert len(values) == 2
+
+
 def test_a_receipt_tells_the_whole_history_with_its_leaves() -> None:
     graph = graph_of(receipt(ASKED, REFUSED, GIVEN, WITHDRAWN))
     leaves = {
@@ -245,6 +270,26 @@ def test_the_resident_keeps_a_receipt_that_the_ledger_proves(town: Town, shapes:
         claim=ACCESS, case_id=family.case_id, fields=["disclosures.decision_id"]
     )
     assert answer.decision_id in {one.decision_id for one in listed.disclosures}
+
+
+def test_the_resident_shows_one_field_of_it_to_somebody_who_has_the_logs_key_alone(town: Town) -> None:
+    family = Family(town, 40)
+    consent_id = family.ask()
+    told = json.loads(asked_for(family.own(), consent_id).json_ld)
+    (status,) = told["dpv:hasRecordOfActivity"]["dpv:hasConsentStatus"]
+    found = {one["exchange:name"]: one for one in status["exchange:committed"]}
+    assert set(found) == set(ConsentRequested.COMMITTED)
+    entry = b64decode(status["exchange:leafEntry"])
+    proof = family.own().ledger.get_receipt(leaf_index=int(status["exchange:leafIndex"])).tlog_proof
+    for name, one in found.items():
+        salt = bytes.fromhex(one["exchange:salt"])
+        proven = verify_field(
+            show_field(name, one["exchange:value"], salt, entry, proof), town.core.signer.vkey
+        )
+        assert (proven.topic, proven.name) == (ConsentRequested.TOPIC, name)
+        with pytest.raises(ProofRefused):
+            verify_field(show_field(name, "else", salt, entry, proof), town.core.signer.vkey)
+    assert found["consent_id"]["exchange:value"] == consent_id
 
 
 def test_a_receipt_is_for_the_residents_side(town: Town) -> None:

@@ -15,6 +15,8 @@ from adapters.sdk import errors
 from adapters.sdk.calls import claim
 from adapters.sdk.client import ExchangeClient
 from adapters.sdk.tokens import Person
+from exchange.ledger.leaf import parse_leaf
+from exchange.ledger.signers import SignatureCheck
 from exchange.pipeline.walk import Caller
 from exchange.projections.workdays import end_of_next_workday
 from exchange.server.contract.decisions import DecisionReader
@@ -254,6 +256,25 @@ def test_fetching_a_notice_executes_the_duty(town: Town, story: Story, broken: A
     assert (told.outcome, told.how) == (audit_pb.DUTY_OUTCOME_EXECUTED, "fetched")
     (again,) = notices(story).notices
     assert again.told_time == told.execute_time
+
+
+def test_a_log_in_which_asking_fulfilled_duties_is_signed_where_it_has_to_be(
+    town: Town,
+    story: Story,
+    broken: Any,  # noqa: ANN401 -- an answer
+) -> None:
+    assert len(notices(story).notices) == 1
+    assert of_decision(town, broken.decision_id)["NOTIFY-SUBJECT"].how == "fetched"
+    key = town.credentials().signing_key.public_key().public_bytes_raw()
+    reader = town.core.reader
+    entries = reader.leaf_entries(0, reader.head()[0])
+    organisations = {parse_leaf(entry).organisation for entry in entries}
+    check = SignatureCheck(dict.fromkeys(organisations, (key,)))
+    check.add(entries)
+    # Another organisation of this town has a key of its own; of the municipality nothing is at fault.
+    faults = {parse_leaf(entries[index]).organisation for index, _ in check.faults}
+    assert CITY not in faults
+    assert check.questions > 1
 
 
 def test_notices_are_for_this_resident_only(town: Town, story: Story, broken: Any) -> None:  # noqa: ANN401 -- an answer

@@ -36,6 +36,7 @@ from exchange.wiring.core import (
 from exchange.wiring.following import Following
 from exchange.wiring.parties import second_party_of
 from exchange.wiring.service import Material, door_material
+from tests.signing import signed_headers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator, Mapping
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
     from exchange.errors import ExchangeError
+    from tests.signing import Headers
 
 CITY = "00000001003214345000"
 CARE = "00000003271543200000"
@@ -292,12 +294,13 @@ def raw_call(
     credentials: Credentials | None = None,
     token: str | None = None,
     timeout_s: float | None = 10,
+    headers: Headers | None = None,
 ) -> bytes:
-    """Call without the SDK: bytes in, bytes out, any token."""
+    """Call without the SDK: bytes in, bytes out, any token; signed unless `headers` says otherwise."""
     mine = credentials or town.credentials()
     secrets = grpc.ssl_channel_credentials(mine.root_pem, mine.key_pem, mine.certificate_pem)
     raw = request if isinstance(request, bytes) else request.SerializeToString()
-    metadata = () if token is None else (("x-exchange-person", token),)
+    metadata = signed_headers(mine, method, raw, token) if headers is None else headers
     with grpc.secure_channel(town.target, secrets, (("grpc.max_send_message_length", -1),)) as channel:
         call: Any = channel.unary_unary(method)
         answer: bytes = call(raw, timeout=timeout_s, metadata=metadata)

@@ -13,7 +13,9 @@ from exchange.cli import bench as shown
 from exchange.errors import LedgerDiffers, Overloaded
 from exchange.ledger.verify import verify_pack
 from exchange.pipeline.decisions import decided
+from exchange.pipeline.walk import CommandOutcome
 from exchange.wiring import bench, bench_absence, bench_audit, bench_gate, bench_witness
+from exchange.wiring.bench_ledger import Turn, write_without_leaves
 from tests.ledger.builders import signer
 
 if TYPE_CHECKING:
@@ -63,6 +65,9 @@ def test_the_report_has_the_promised_shape(report: dict[str, Any]) -> None:
     assert set(report["results"]) == {
         "writer_commands",
         "writer_commands_full_groups",
+        "writer_commands_without_leaves",
+        "ledger_overhead",
+        "ledger_overhead_cpu",
         "gate_us",
         bench_gate.FIGURE,
         "absence_distance",
@@ -78,6 +83,7 @@ def test_the_report_has_the_promised_shape(report: dict[str, Any]) -> None:
         "writes_vs_library",
         "gate_us",
         bench_audit.RATIO,
+        "ledger_overhead",
     }
     assert json.loads(json.dumps(report)) == report
 
@@ -104,8 +110,9 @@ def test_both_sides_wait_for_the_disk_and_are_measured_as_often(report: dict[str
 
 
 def test_the_median_is_told_of_what_was_measured() -> None:
+    turns = [Turn(100.0, 11.0, 110.0, 10.0), Turn(100.0, 30.0, 100.0, 20.0), Turn(80.0, 12.0, 100.0, 10.0)]
     found = bench.Measured(
-        [300.0, 100.0, 200.0], [500.0, 400.0, 600.0], [10.0, 30.0, 20.0], [4.0, 2.0, 3.0], 12.34, 2
+        [300.0, 100.0, 200.0], [500.0, 400.0, 600.0], [10.0, 30.0, 20.0], [4.0, 2.0, 3.0], turns, 12.34, 2
     )
     report = bench._report(found)
     assert report["results"]["writer_commands"] == {
@@ -118,7 +125,36 @@ def test_the_median_is_told_of_what_was_measured() -> None:
         "writes_full_groups_vs_library_save": 25.0,
         "writes_vs_library": 66.67,
         "gate_us": 12.3,
+        "ledger_overhead": 10.0,
     }
+    assert report["results"]["ledger_overhead"]["runs"] == [10.0, 0.0, 25.0]
+    assert report["results"]["ledger_overhead_cpu"] == {
+        "median": 20.0,
+        "unit": "%",
+        "runs": [10.0, 50.0, 20.0],
+    }
+    assert report["results"]["writer_commands_without_leaves"]["median"] == 100
+
+
+def test_the_writer_without_leaves_writes_the_same_and_leaves_nothing(tmp_path: Path) -> None:
+    both = [bench.Bench.open(tmp_path / name, 2) for name in ("with", "without")]
+    write_without_leaves(both[1].core)
+    found = []
+    for one in both:
+        before, leaves_before = one.core.reader.head()[0], len(one.core.reader.leaf_entries(0, 10_000))
+        outcomes = one.core.writer.run(one.group(2))
+        bench.refuse_errors(outcomes)
+        rows = one.core.reader.page(before, 10)
+        leaves = len(one.core.reader.leaf_entries(0, 10_000)) - leaves_before
+        found.append(([row.topic for row in rows], leaves, outcomes[-1]))
+        one.core.close()
+    (topics, leaves, proven), (same_topics, no_leaves, unproven) = found
+    assert topics == same_topics
+    assert len(topics) == leaves > 0
+    assert no_leaves == 0
+    assert isinstance(proven, CommandOutcome)
+    assert isinstance(unproven, CommandOutcome)
+    assert (proven.leaf_entry != b"", unproven.leaf_entry) == (True, b"")
 
 
 def test_progress_is_told_in_turns(tiny: None) -> None:

@@ -128,6 +128,7 @@ class SupportRequested(PlanEvent):
         "unit",
         "frequency",
     )
+    COMMITTED: ClassVar[tuple[str, ...]] = ("product_code", "volume", "start_date", "end_date")
     support_id: str
     kind: str
     provider_oin: str
@@ -183,6 +184,7 @@ class PlanAgreed(PlanEvent):
 
     TOPIC: ClassVar[str] = "plan.agreed.v2"
     SEALED: ClassVar[Mapping[str, str]] = _plan_words("remarks", "supports_unseen")
+    COMMITTED: ClassVar[tuple[str, ...]] = ("plan_version", "at")
     plan_version: int
     remarks: str
     at: datetime

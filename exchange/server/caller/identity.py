@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from exchange.domain import stream_of
 from exchange.errors import CallerUnknown, PersonTokenInvalid
 from exchange.pipeline.walk import Caller
-from exchange.server.caller import tokens
+from exchange.server.caller import signatures, tokens
 from exchange.server.caller.certificates import Certificates, ClientCertificate
 from exchange.server.caller.tokens import Binding, Person, VerifiedTokens
 
@@ -27,16 +27,21 @@ if TYPE_CHECKING:
     import grpc
 
     from exchange.domain.organisation import OrganisationState
+    from exchange.ledger.leaf import Signed
     from exchange.pipeline.hot import HotStates, Loader
     from exchange.server.caller.residents import Residents
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A caller, and until when (seconds since 1970) the token speaks for the person; 0 without one."""
+    """A caller, and until when (seconds since 1970) the token speaks for the person; 0 without one.
+
+    `signing_key` is the raw key, in hex, registered beside the certificate of this connection.
+    """
 
     caller: Caller
     expires_at: int = 0
+    signing_key: str = ""
 
 
 class Identities:
@@ -100,7 +105,21 @@ class Identities:
             authenticated_at=person.authenticated_at,
             operator=employer.operator,
         )
-        return Identity(caller, person.expires_at)
+        return Identity(caller, person.expires_at, binding.signing_key)
+
+    async def signed(
+        self,
+        identity: Identity,
+        rpc_path: str,
+        raw: bytes,
+        context: grpc.aio.ServicerContext[bytes, bytes],
+    ) -> Signed:
+        """Return what the organisation signed under this command. Raises SignatureInvalid."""
+        loop = asyncio.get_running_loop()
+        header = _the_one(context, signatures.METADATA_KEY)
+        return await loop.run_in_executor(
+            self._pool, signatures.verify, header, identity.caller, identity.signing_key, rpc_path, raw
+        )
 
     async def _person(self, token: str, binding: Binding, now: datetime) -> Person:
         person = self._tokens.find(token, binding, now)
@@ -131,8 +150,16 @@ class Identities:
 
 
 def _token_of(context: grpc.aio.ServicerContext[bytes, bytes]) -> str:
-    found = [value for key, value in context.invocation_metadata() or () if key == tokens.METADATA_KEY]
-    if len(found) != 1:
+    token = _the_one(context, tokens.METADATA_KEY)
+    if token is None:
         raise PersonTokenInvalid("one person token is asked in the metadata x-exchange-person")
-    token = found[0]
-    return token if isinstance(token, str) else token.decode("ascii", "replace")
+    return token
+
+
+def _the_one(context: grpc.aio.ServicerContext[bytes, bytes], name: str) -> str | None:
+    """Return the value of a header, None where it is absent or stands there twice."""
+    found = [value for key, value in context.invocation_metadata() or () if key == name]
+    if len(found) != 1:
+        return None
+    value = found[0]
+    return value if isinstance(value, str) else value.decode("ascii", "replace")

@@ -1,13 +1,15 @@
 """A consent told back to whom it is about: a consent receipt as JSON-LD, made from the consent's own events.
 
 Promises: what is in it was recorded, with the ledger's leaf index of each event, so that all of it can be
-proven; its context is inside, nothing is fetched to read it; the resident's reference here is not in it.
+proven, and with the salt of each field that leaf commits to, so that one can be shown without the others;
+its context is inside, nothing is fetched to read it; the resident's reference here is not in it.
 Source: ISO/IEC TS 27560 (consent records and receipts), Data Privacy Vocabulary 2 (DPV), GDPR 7(1), 7(3), 13.
 """
 
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from dataclasses import dataclass
 from functools import singledispatch
 from typing import TYPE_CHECKING, Any, Final
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from exchange.domain.kernel import Event
+    from exchange.store.shown import Committed
 
 _IRI: Final = {"@type": "@id"}
 _TIME: Final = {"@type": "xsd:dateTime"}
@@ -38,6 +41,7 @@ CONTEXT: Final[dict[str, object]] = {
     # Our own few terms: where the ledger has it, and the notice word for word.
     "exchange": "urn:exchange:terms#",
     "exchange:leafIndex": {"@type": "xsd:integer"},
+    "exchange:value": {"@type": "@json"},
     **dict.fromkeys(("dct:created", "dpv:isIndicatedAtTime"), _TIME),
     **dict.fromkeys(
         (
@@ -74,11 +78,13 @@ _AUTHORITY: Final = "https://autoriteitpersoonsgegevens.nl"
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """One event of a consent, when it was recorded, and the index of its leaf."""
+    """One event of a consent, when it was recorded, the index of its leaf, and what that leaf commits to."""
 
     event: Event
     at: datetime
     leaf_index: int
+    committed: tuple[Committed, ...] = ()
+    entry: bytes = b""  # the leaf itself, given where it commits to something
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +205,19 @@ def _told(recorded: Recorded, asked: ConsentRequested) -> dict[str, object]:
         "dpv:isIndicatedAtTime": _time(recorded.at),
         "exchange:leafIndex": str(recorded.leaf_index),
         **said,
+        **_committed(recorded),
     }
+
+
+def _committed(recorded: Recorded) -> dict[str, object]:
+    """Return what shows one field to somebody else: its salt, to be given with the leaf and its proof."""
+    told = [
+        {"exchange:name": one.name, "exchange:value": one.value, "exchange:salt": one.salt.hex()}
+        for one in recorded.committed
+    ]
+    if not told:
+        return {}
+    return {"exchange:leafEntry": b64encode(recorded.entry).decode("ascii"), "exchange:committed": told}
 
 
 @singledispatch

@@ -20,6 +20,7 @@ from exchange.domain.notice import NOTICE, RegisterNotice, key_of, notice_in_for
 from exchange.domain.representation import spoken_by
 from exchange.domain.values import TASKS_OF_RESIDENTS_SIDE
 from exchange.errors import RuleBroken
+from exchange.ledger.leaf import parse_leaf
 from exchange.pipeline.elements import OTHER_ORGANISATION, Asker, held_as, of_origin, of_rows
 from exchange.pipeline.speakers import holders_in, refuse_unheard, said_by
 from exchange.pipeline.walk import Steps
@@ -30,6 +31,7 @@ from exchange.server.contract.names import enum_names, moment
 from exchange.server.contract.pages import page_rows
 from exchange.server.interceptor import Unary
 from exchange.server.walks import author_of, command, read, receipt
+from exchange.store.shown import committed_fields
 from exchange.v1 import consent_service_pb2 as pb
 from exchange.v1.common_pb2 import Purpose
 
@@ -306,7 +308,10 @@ def _told(parts: Parts, stream: str, position: int, telling: Telling) -> str:
     history = []
     for row in rows:
         opened = parts.codec.decode(row.state, stream=stream, version=row.version, topic=row.topic)
-        history.append(Recorded(opened.event, opened.meta.at, row.position - 1))
+        # The leaf of position p has index p - 1.
+        (entry,) = parts.reader.leaf_entries(row.position - 1, row.position)
+        committed = tuple(committed_fields(parts.codec, opened, parse_leaf(entry).fields))
+        history.append(Recorded(opened.event, opened.meta.at, row.position - 1, committed, entry))
     asked: Any = history[0].event
     organisation = parts.loader.load(stream_of("organisation", asked.organisation)).state
     return receipt_text(history, replace(telling, controller_name=organisation.name))

@@ -1,0 +1,97 @@
+"""What the ledger costs on the write path: the same writer with leaves and without, in turns.
+
+Promises: both sides judge, seal, fold and commit alike, each on a shard of its own on the same disk; the one
+without builds no leaf, derives no pseudonym, hashes nothing into the frontier, writes no leaf, and its
+answers carry none. Not part of the service: a store written so proves nothing.
+"""
+
+from __future__ import annotations
+
+import statistics
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+from exchange.pipeline.overlay import Overlay
+from exchange.pipeline.writer import Writer
+from exchange.wiring.core import FreshIds
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from exchange.domain.kernel import Event
+    from exchange.store.codec import Meta
+    from exchange.wiring.core import Core
+
+
+class LeaflessOverlay(Overlay):
+    """Builds no leaf."""
+
+    def append(self, appends: Sequence[tuple[str, Sequence[Event]]], meta: Meta) -> tuple[int, bytes]:
+        """Do what the overlay does, and keep nothing of leaves."""
+        done = super().append(appends, meta)
+        self.batch.leaves.clear()
+        return done
+
+    def _leaf(self, event: Event, event_id: bytes, state: bytes, meta: Meta, at: str) -> bytes:
+        del event, event_id, state, meta, at
+        return b""
+
+
+class LeaflessWriter(Writer):
+    """Writes events without leaves."""
+
+    overlays: ClassVar[type[Overlay]] = LeaflessOverlay
+
+
+def write_without_leaves(core: Core) -> None:
+    """Give a core that only a bench will ever open a writer that leaves nothing in the ledger."""
+    core.writer = LeaflessWriter(
+        recorder=core.recorder,
+        reader=core.reader,
+        codec=core.codec,
+        keys=core.keys,
+        hot=core.hot,
+        loader=core.loader,
+        registers=core.registers,
+        eraser=core.erasures,
+        fresh_id=FreshIds(),
+    )
+
+
+class Turn(NamedTuple):
+    """Both sides once: commands a second, and microseconds of processor for each command."""
+
+    rate: float
+    cpu_us: float
+    leafless_rate: float
+    leafless_cpu_us: float
+
+
+def overhead(turns: Sequence[Turn]) -> float:
+    """Return how much longer a command takes with leaves, in percent: the median of the turns."""
+    return round(100 * (statistics.median(one.leafless_rate / one.rate for one in turns) - 1), 1)
+
+
+def ledger_figures(turns: Sequence[Turn]) -> dict[str, Any]:
+    """Return the results of a bench: by the clock, and by what the processor did for it.
+
+    The second holds on a machine that does other things too; the first is what callers wait for.
+    """
+    worked = [one.cpu_us / one.leafless_cpu_us for one in turns]
+    rates = [one.leafless_rate for one in turns]
+    return {
+        "writer_commands_without_leaves": {
+            "median": round(statistics.median(rates)),
+            "unit": "commands/s",
+            "runs": [round(rate) for rate in rates],
+        },
+        "ledger_overhead": {
+            "median": overhead(turns),
+            "unit": "%",
+            "runs": [overhead([one]) for one in turns],
+        },
+        "ledger_overhead_cpu": {
+            "median": round(100 * (statistics.median(worked) - 1), 1),
+            "unit": "%",
+            "runs": [round(100 * (ratio - 1), 1) for ratio in worked],
+        },
+    }
