@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from rich.console import Console
@@ -16,6 +16,9 @@ from rich.text import Text
 
 from exchange.wiring.demo import Shown, demo_settings, run_demo
 from exchange.wiring.ledger import ledger_folder, published_checkpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 STYLES: Final = {
     "PERMIT": "green",
@@ -109,20 +112,27 @@ def _tell(console: _Screen, line: dict[str, Any]) -> None:
     console.print(told)
 
 
-def _close(console: _Screen, shown: Shown, elapsed_s: float) -> None:
+def _proofs(shown: Shown) -> Iterator[tuple[bool, str]]:
+    """Yield what was checked at the end: whether it holds, and in words."""
     if shown.report is not None:
-        outcome, word = ("VERIFIED", "verified, every byte") if shown.report.ok else ("DENY", "differs")
-        console.print(
-            f"  {console.mark(outcome)} The officer's pack of {shown.report.size} leaves: {word}.",
-            style=STYLES[outcome],
-        )
+        word = "verified, every byte" if shown.report.ok else "differs"
+        yield shown.report.ok, f"The officer's pack of {shown.report.size} leaves: {word}."
     if shown.lawful is not None:
         found = len(shown.lawful.findings)
-        outcome, word = ("DENY", f"findings: {found}") if found else ("VERIFIED", "all lawful as recorded")
-        console.print(
-            f"  {console.mark(outcome)} And {shown.lawful.disclosures} disclosures held against basis, "
-            f"consent and leaf: {word}.",
+        word = f"findings: {found}" if found else "all lawful as recorded"
+        held = f"{shown.lawful.disclosures} disclosures held against basis, consent and leaf"
+        yield not found, f"{held}: {word}."
+    if shown.commands_signed:
+        who = (
+            "each signed by the organisation that gave it" if shown.ok else "not all signed as they should be"
         )
+        yield shown.ok, f"{shown.commands_signed} commands, {who}."
+
+
+def _close(console: _Screen, shown: Shown, elapsed_s: float) -> None:
+    for good, words in _proofs(shown):
+        outcome = "VERIFIED" if good else "DENY"
+        console.print(f"  {console.mark(outcome)} {words}", style=STYLES[outcome])
     console.print()
     # A folder's name may hold what rich takes for markup.
     console.print(
@@ -132,9 +142,8 @@ def _close(console: _Screen, shown: Shown, elapsed_s: float) -> None:
     )
     if shown.ok:
         console.print("Check it yourself:", style="bold")
-        console.print(
-            f"  exchange audit verify {shown.pack} --policy {shown.policy}", markup=False, soft_wrap=True
-        )
+        keys = f"--policy {shown.policy} --signers {shown.data / 'signers'}"
+        console.print(f"  exchange audit verify {shown.pack} {keys}", markup=False, soft_wrap=True)
         console.print(
             f"  grep -rl {shown.bsns[0]} {shown.data / 'exchange'}   # the BSN is nowhere in there",
             markup=False,

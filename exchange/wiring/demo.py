@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from exchange.errors import Unavailable
 from exchange.ledger.checkpoint import parse_policy
 from exchange.ledger.pack import export_pack
+from exchange.ledger.signers import SignatureCheck, parse_signers
 from exchange.ledger.verify import Report, verify_pack
 from exchange.settings import ENV_PREFIX, throw_away_settings
 from exchange.wiring.core import development_authority
@@ -56,6 +57,7 @@ class Shown:
     policy: Path = Path()
     report: Report | None = None
     lawful: Lawfulness | None = None
+    commands_signed: int = 0
     service_rss_mb: float = 0.0
     trouble: str = ""
 
@@ -93,6 +95,8 @@ def run_demo(
             _stop(service)
     if shown.ok:
         _audit(settings, shown)
+    if shown.ok:
+        _look_at_signatures(shown)
     return shown
 
 
@@ -209,6 +213,22 @@ def _audit(settings: Settings, shown: Shown) -> None:
         shown.lawful = audit_lawful(settings, (shown.pack, shown.report))
         shown.ok = not shown.lawful.findings
         shown.steps.append({"name": "lawful", "outcome": "VERIFIED" if shown.ok else "DIFFERS", "rules": []})
+
+
+def _look_at_signatures(shown: Shown) -> None:
+    """Check the signature under every command, with each organisation's key from its own folder."""
+    lines = []
+    for file in sorted((shown.data / "adapters").glob("*/credentials/organisation.json")):
+        organisation = json.loads(file.read_text(encoding="utf-8"))
+        lines.append(f"{organisation['oin']} {organisation['signing_key']}\n")
+    signers = shown.data / "signers"
+    signers.write_text("".join(lines), encoding="ascii")
+    check = SignatureCheck(parse_signers(signers.read_text(encoding="ascii")), 0)
+    verify_pack(shown.pack, shown.policy.read_text(encoding="utf-8"), signatures=check)
+    shown.ok, shown.commands_signed = not check.faults and check.commands > 0, check.commands
+    shown.steps.append(
+        {"name": "commands-signed", "outcome": "VERIFIED" if shown.ok else "DIFFERS", "rules": []}
+    )
 
 
 def _rss_mb(pid: int) -> float:
