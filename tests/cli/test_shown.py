@@ -80,7 +80,8 @@ def test_the_story_is_readable(exchange: Shell, teller: Teller) -> None:
     assert "? An outcome of tomorrow. [maybe]" in lines
     assert "✔ The officer's pack of 41 leaves: verified, every byte." in lines
     here = Path("new").resolve()
-    assert f"exchange audit verify {here / 'pack.zip'} --policy {here / 'policy'}" in lines
+    keys = f"--policy {here / 'policy'} --signers {here / 'signers'}"
+    assert f"exchange audit verify {here / 'pack.zip'} {keys}" in lines
     assert "\x1b" not in said.out
 
 
