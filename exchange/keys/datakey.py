@@ -18,6 +18,7 @@ LEDGER_CATEGORY: Final = "LEDGER"
 
 _SEALING: Final = b"exchange/keys/1/sealing"
 _LEDGER: Final = b"exchange/keys/1/ledger-pseudonym"
+_LEDGER_APART: Final = b"exchange/keys/1/ledger-pseudonym-apart"
 
 
 def derive(key: bytes, use: bytes, length: int = KEY_BYTES) -> bytes:
@@ -29,7 +30,7 @@ def derive(key: bytes, use: bytes, length: int = KEY_BYTES) -> bytes:
 class DataKey:
     """One version of the key of one resident and category. Share it between threads; it never changes."""
 
-    __slots__ = ("_ledger", "_material", "category", "resident_ref", "sealing", "version")
+    __slots__ = ("_apart", "_ledger", "_material", "category", "resident_ref", "sealing", "version")
 
     def __init__(self, resident_ref: str, category: str, version: int, material: bytes) -> None:
         self.resident_ref: Final = resident_ref
@@ -38,6 +39,7 @@ class DataKey:
         self.sealing: Final = AESGCM(derive(material, _SEALING))
         self._material: Final = material
         self._ledger: bytes | None = None
+        self._apart: bytes | None = None
 
     @property
     def ledger_key(self) -> bytes:
@@ -48,6 +50,16 @@ class DataKey:
         if self._ledger is None:
             self._ledger = derive(self._material, _LEDGER)
         return self._ledger
+
+    @property
+    def ledger_key_apart(self) -> bytes:
+        """Return the 32 bytes that do the same for leaves of what is kept from the resident's side.
+
+        Nobody can tell it from `ledger_key`, nor find one with the other.
+        """
+        if self._apart is None:
+            self._apart = derive(self._material, _LEDGER_APART)
+        return self._apart
 
     @property
     def material(self) -> bytes:

@@ -6,6 +6,7 @@ outlives it; dropped whole when a commit fails; the hot cache only ever learns w
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
@@ -14,6 +15,7 @@ from exchange.domain import aggregate_of, stream_of
 from exchange.domain.kernel import evolve_at
 from exchange.keys.datakey import LEDGER_CATEGORY
 from exchange.ledger.leaf import event_pseudonym, leaf_entry
+from exchange.pipeline.apart import is_kept_apart
 from exchange.pipeline.hot import DISCLOSURE_PREFIX, ENTRY_BYTES_MIN, SCOPE_PREFIX, Entry
 from exchange.pipeline.registers import LEGAL_BASIS_PREFIX
 from exchange.store.batch import Batch
@@ -44,6 +46,7 @@ class Overlay:
         keys: KeyStore,
         fresh_id: Callable[[], bytes],
         below: Mapping[str, Entry] | None = None,
+        collections: Mapping[str, frozenset[str]] = MappingProxyType({}),
     ) -> None:
         self.batch = Batch(base)
         self.changes: dict[str, Entry] = {}
@@ -57,6 +60,7 @@ class Overlay:
         self._codec = codec
         self._keys = keys
         self._fresh_id = fresh_id
+        self._collections = collections  # leaf paths of each collection of a plan
 
     # --- what walks see -------------------------------------------------------------------------
 
@@ -106,8 +110,7 @@ class Overlay:
     def _leaf(self, event: Event, event_id: bytes, state: bytes, meta: Meta, at: str) -> bytes:
         pseudonym = None
         if event.resident:
-            key = self._keys.obtain(event.resident, LEDGER_CATEGORY).ledger_key
-            pseudonym = event_pseudonym(key, event_id)
+            pseudonym = event_pseudonym(self._pseudonym_key(event, meta), event_id)
         return leaf_entry(
             event_id=event_id,
             topic=event.TOPIC,
@@ -119,6 +122,14 @@ class Overlay:
             state=state,
             pseudonym=pseudonym,
         )
+
+    def _pseudonym_key(self, event: Event, meta: Meta) -> bytes:
+        """Return the key that finds the leaf: the resident's own, or the one for what is kept from him."""
+        key = self._keys.obtain(event.resident, LEDGER_CATEGORY)
+        resident = self.state(stream_of("resident", event.resident))
+        seals = () if resident is None else resident.seals
+        apart = is_kept_apart(event, meta, seals, self._collections)
+        return key.ledger_key_apart if apart else key.ledger_key
 
     def _fold(self, prepared: Sequence[tuple[str, Event]], sizes: Sequence[int], at: datetime) -> None:
         first = self.batch.head - len(prepared) + 1

@@ -11,6 +11,7 @@ Source: group commit as in the design's walk; GDPR 5(2).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from exchange.errors import (
@@ -38,7 +39,7 @@ from exchange.pipeline.walk import (
 from exchange.store.errors import HeadMoved, Taken
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from exchange.domain.kernel import Event
@@ -91,6 +92,7 @@ class Writer:
         loader: Loader,
         registers: Registers,
         fresh_id: Callable[[], bytes],
+        collections: Mapping[str, frozenset[str]] = MappingProxyType({}),
     ) -> None:
         self._recorder = recorder
         self._reader = reader
@@ -101,6 +103,7 @@ class Writer:
         self._registers = registers
         self._verdicts = Verdicts(registers.now)
         self._fresh_id = fresh_id
+        self._collections = collections  # leaf paths of each collection of a plan
         self._recent = Recent()
         self._answers = Answers(reader)
         self._synced = (
@@ -289,6 +292,7 @@ class Writer:
             keys=self._keys,
             fresh_id=self._fresh_id,
             below=None if below is None else below.changes,
+            collections=self._collections,
         )
 
     def _finished(

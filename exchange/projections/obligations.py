@@ -1,4 +1,4 @@
-"""Read model of the duties that decisions brought: which are open, until when, and how they ended.
+"""Read model of duties that decisions and requests brought: which are open, until when, and how they ended.
 
 Promises: a fold of the events and nothing else, so that rebuilt equals followed; what the clock executes is
 compared with the clock when it is read, never written; holds no words of anybody, only ids and times.
@@ -11,7 +11,15 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from exchange.domain.disclosure import DisclosureDecided, ObligationExecuted
-from exchange.domain.obligations import EVALUATE, Duty, dues_of, duties_of
+from exchange.domain.kernel import stream_of
+from exchange.domain.obligations import EVALUATE, Duty, DutyOutcome, RightsDuty, dues_of, duties_of
+from exchange.domain.rights.request import (
+    RightsRequestDecided,
+    RightsRequestExecuted,
+    RightsRequestExtended,
+    RightsRequestReceived,
+)
+from exchange.domain.rights.words import RightsOutcome
 from exchange.projections.database import Database
 from exchange.projections.workdays import end_of_next_workday
 
@@ -22,14 +30,21 @@ if TYPE_CHECKING:
     from typing import Any
 
     from exchange.store.batch import Row
-    from exchange.store.codec import Codec
+    from exchange.store.codec import Codec, Meta
 
 FILE: Final = "obligations.db"
-SHAPE: Final = 1
-TOPICS: Final = (DisclosureDecided.TOPIC, ObligationExecuted.TOPIC)
+SHAPE: Final = 3
+OF_REQUESTS: Final = (
+    RightsRequestReceived.TOPIC,
+    RightsRequestExtended.TOPIC,
+    RightsRequestDecided.TOPIC,
+    RightsRequestExecuted.TOPIC,
+)
+TOPICS: Final = (DisclosureDecided.TOPIC, ObligationExecuted.TOPIC, *OF_REQUESTS)
 NOT_JUDGED: Final = "R01"
 BY_SYSTEM: Final = "system"
 TRIED_AGAIN: Final = "tried_again"
+RIGHT_EXECUTED: Final = "executed"
 TABLES: Final = (
     """CREATE TABLE obligations (
         position INTEGER NOT NULL, duty TEXT NOT NULL, decision_id TEXT NOT NULL, stream TEXT NOT NULL,
@@ -58,6 +73,8 @@ _TRIED_AGAIN: Final = """
 UPDATE obligations SET executed_at = ?, outcome = 'executed', how = ?, executed_by = ?
 WHERE stream = ? AND duty = ? AND organisation = ? AND task = ? AND professional = ?
     AND executed_at IS NULL"""
+_EXTEND: Final = """
+UPDATE obligations SET due_at = ? WHERE decision_id = ? AND duty = ? AND executed_at IS NULL"""
 # One open task is enough: every reading while it waits would open the same one again.
 _WAITS: Final = """
 SELECT 1 FROM obligations WHERE stream = ? AND duty = ? AND organisation = ? AND task = ? AND purpose = ?
@@ -127,9 +144,11 @@ class ObligationList:
         """Fold events, and note up to where, in one transaction. Raises HeadMoved."""
         with self.database.following(after, position) as c:
             for row in rows:
-                clear, _, _ = codec.decode_clear(row.state, stream=row.stream, topic=row.topic)
+                clear, meta, _ = codec.decode_clear(row.state, stream=row.stream, topic=row.topic)
                 if row.topic == DisclosureDecided.TOPIC:
                     _decided(c, row, clear)
+                elif row.topic in OF_REQUESTS:
+                    _requested(c, row, clear, meta)
                 else:
                     _executed(c, clear)
 
@@ -201,3 +220,23 @@ def _executed(c: sqlite3.Connection, clear: Mapping[str, Any]) -> None:
         _EXECUTE,
         (at, clear["outcome"], clear["how"], clear["by"], clear["decision_id"], clear["obligation"]),
     )
+
+
+def _requested(c: sqlite3.Connection, row: Row, clear: Mapping[str, Any], meta: Meta) -> None:
+    """Fold what happened to a resident's request: it is known by its own id, beside decisions."""
+    name, at = clear["rights_request_id"], microseconds(datetime.fromisoformat(clear["at"]))
+    duty = RightsDuty.ANSWER_RIGHTS_REQUEST
+    if row.topic == RightsRequestReceived.TOPIC:
+        due = microseconds(datetime.fromisoformat(clear["due_at"]))
+        # On the resident's stream of decisions, so that all that is to be done for one stands together.
+        place = (row.position, duty, name, stream_of("disclosure", clear["resident"]))
+        who = (meta.organisation, meta.task, meta.professional)
+        c.execute(_INSERT, (*place, *who, meta.purpose, at, due, None))
+    elif row.topic == RightsRequestExtended.TOPIC:
+        c.execute(_EXTEND, (microseconds(datetime.fromisoformat(clear["due_at"])), name, duty))
+    else:
+        how = clear.get("outcome", RIGHT_EXECUTED)
+        # What was granted is still to be done; a refusal is an answer, and ends it.
+        if how in {RightsOutcome.REFUSED, RIGHT_EXECUTED}:
+            by = f"{meta.organisation}/{meta.professional}"
+            c.execute(_EXECUTE, (at, DutyOutcome.EXECUTED, how, by, name, duty))

@@ -20,6 +20,7 @@ from exchange.domain.organisation import JoinOrganisation
 from exchange.errors import ExchangeError, KeyUnavailable, SettingsInvalid
 from exchange.gate.register import Register
 from exchange.keys.authority import DevelopmentAuthority
+from exchange.keys.datakey import LEDGER_CATEGORY
 from exchange.keys.identity import IdentityKeys, IdentityResolver
 from exchange.keys.kek import FileKek
 from exchange.keys.keystore import KeyStore
@@ -31,6 +32,7 @@ from exchange.pipeline.queue import Pipeline
 from exchange.pipeline.registers import Registers
 from exchange.pipeline.writer import Writer
 from exchange.projections.obligations import ObligationList
+from exchange.server.contract.plans import PLAN_COLLECTIONS
 from exchange.store.codec import Codec, Meta
 from exchange.store.reader import SQLiteReader
 from exchange.store.sqlite import SQLiteRecorder
@@ -182,6 +184,7 @@ def _open_parts(settings: Settings, now: Callable[[], datetime], opened: ExitSta
             loader=loader,
             registers=registers,
             fresh_id=FreshIds(),
+            collections=PLAN_COLLECTIONS,
         ),
         tiles=ledger.tiles,
         checkpoints=ledger.checkpoints,
@@ -260,6 +263,15 @@ def log_pseudonyms(keys: KeyStore) -> Callable[[str], str]:
     """Return what makes pseudonyms of residents for the officers' logs: 96 bits of an HMAC-SHA-256."""
     key = keys.service_secret("log-pseudonym")
     return lambda ref: hmac.new(key, ref.encode(), sha256).hexdigest()[:24]
+
+
+def scanning_keys(keys: KeyStore) -> Callable[[str], tuple[bytes, ...]]:
+    """Return what finds the keys by which a resident finds his own leaves, oldest first; none once erased."""
+
+    def found(ref: str) -> tuple[bytes, ...]:
+        return tuple(key.ledger_key for key in keys.versions(ref, LEDGER_CATEGORY))
+
+    return found
 
 
 def development_authority(settings: Settings) -> DevelopmentAuthority:

@@ -25,6 +25,10 @@ PLAN_LABELS: Final[Mapping[str, Label]] = labels_of(Plan.DESCRIPTOR)
 COLLECTIONS: Final = frozenset(
     field.name for field in Plan.DESCRIPTOR.fields if field.message_type is not None
 )
+# Every leaf of each: where all of them are sealed there is nothing there.
+PLAN_COLLECTIONS: Final[Mapping[str, frozenset[str]]] = {
+    name: frozenset(path for path in PLAN_LABELS if path.startswith(f"{name}.")) for name in COLLECTIONS
+}
 
 
 def build_plan(state: Any, groups: Sequence[Group], released: frozenset[str]) -> Plan:  # noqa: ANN401 -- PlanState

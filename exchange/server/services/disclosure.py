@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from exchange.domain import stream_of
 from exchange.pipeline.elements import KEEPER_OF_THE_LOG, of_origin
 from exchange.server.contract.copies import copies_of
-from exchange.server.contract.decisions import TOPIC, Decision, DecisionReader
+from exchange.server.contract.decisions import Decision, DecisionReader
 from exchange.server.contract.labels import labels_of
 from exchange.server.contract.officers import asked_by
 from exchange.server.contract.pages import page_rows
@@ -101,10 +101,8 @@ def _page(
         found += [
             row
             for row in page
-            if row.topic == TOPIC
-            and row.position < position
-            and not decisions.kept_from(row, caller, now)
-            and not (hidden and hidden & decisions.changes(row))
+            if row.position < position
+            and decisions.is_told(row, caller, now, hidden)
             and organisation in {"", decisions.for_resident(row).organisation}
         ]
         if len(found) > size or len(page) <= size:

@@ -1,0 +1,338 @@
+"""Requests of residents: how terms are counted, and what happens to a request on both sides of each line."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from exchange.domain.limits.objections import ResidentsObjection
+from exchange.domain.limits.restrictions import Restriction
+from exchange.domain.resident import ResidentState
+from exchange.domain.rights.executing import execute_request
+from exchange.domain.rights.request import (
+    OPEN_REQUESTS_MAX,
+    RIGHTS_REQUEST,
+    DecideRightsRequest,
+    ExecuteRightsRequest,
+    ExtendRightsRequest,
+    ReceiveRightsRequest,
+    RightsRequestDecided,
+    RightsRequestExecuted,
+    RightsRequestExtended,
+    RightsRequestReceived,
+    RightsRequestState,
+)
+from exchange.domain.rights.terms import TERMS, due_day, months_after
+from exchange.domain.rights.words import GROUNDS_OF, RefusalGround, Right, RightsOutcome
+from exchange.domain.values import Author
+from exchange.errors import RequestInvalid, RuleBroken
+from exchange.projections.workdays import day_of, end_of_day, is_workday
+
+if TYPE_CHECKING:
+    from exchange.domain.kernel import Event
+
+CITY = "00000001003214345000"
+DESK = Author(CITY, "college:WMO", "w-1")
+RESIDENT = Author(CITY, "betrokkene", "burger-1")
+CARE = Author("00000003271543200000", "wmo-aanbieder", "z-1")
+NOW = datetime(2027, 3, 5, 12, tzinfo=UTC)
+TODAY = date(2027, 3, 5)
+DUE = datetime(2027, 4, 5, 22, tzinfo=UTC)
+
+
+def receive(**changes: Any) -> ReceiveRightsRequest:  # noqa: ANN401 -- any field of the command
+    said: dict[str, Any] = {
+        "now": NOW,
+        "author": RESIDENT,
+        "rights_request_id": "rr-1",
+        "resident": "r-1",
+        "case_id": "c-1",
+        "right": "access",
+        "statement": "",
+        "received_date": TODAY,
+        "today": TODAY,
+        "due_at": DUE,
+    }
+    return ReceiveRightsRequest(**(said | changes))
+
+
+def extend(**changes: Any) -> ExtendRightsRequest:  # noqa: ANN401 -- any field of the command
+    said: dict[str, Any] = {
+        "now": NOW,
+        "author": DESK,
+        "reason": "Twaalf dossiers.",
+        "how": "letter",
+        "due_at": DUE + timedelta(days=61),
+    }
+    return ExtendRightsRequest(**(said | changes))
+
+
+def refuse(**changes: Any) -> DecideRightsRequest:  # noqa: ANN401 -- any field of the command
+    said: dict[str, Any] = {
+        "now": NOW,
+        "author": DESK,
+        "outcome": "refused",
+        "reason": "Het gaat ook over uw zus.",
+        "ground": "avg_15_4",
+        "complaint": "Autoriteit Persoonsgegevens; bezwaar binnen zes weken.",
+    }
+    return DecideRightsRequest(**(said | changes))
+
+
+GRANT = DecideRightsRequest(now=NOW, author=DESK, outcome="granted")
+EXECUTE = ExecuteRightsRequest(now=NOW, author=DESK, reference="d-1", how="portal")
+
+
+def after(*commands: Any, right: str = "access") -> Any:  # noqa: ANN401 -- RightsRequestState
+    state: Any = None
+    for command in (receive(right=right, statement="Dit klopt niet."), *commands):
+        for event in RIGHTS_REQUEST.decide(command, state):
+            state = RIGHTS_REQUEST.evolve(state, event)
+    return state
+
+
+def one(command: Any, state: Any) -> Event:  # noqa: ANN401 -- any command and state
+    (event,) = RIGHTS_REQUEST.decide(command, state)
+    return event
+
+
+def broken(command: Any, state: Any) -> str:  # noqa: ANN401 -- any command and state
+    with pytest.raises(RuleBroken) as refused:
+        RIGHTS_REQUEST.decide(command, state)
+    return refused.value.metadata["rule"]
+
+
+def faults(command: Any, state: Any = None) -> set[str]:  # noqa: ANN401 -- any command and state
+    with pytest.raises(RequestInvalid) as refused:
+        RIGHTS_REQUEST.decide(command, state)
+    return set(refused.value.fields)
+
+
+# --- terms ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("received", "months", "ends"),
+    [
+        (date(2027, 3, 5), 1, date(2027, 4, 5)),
+        (date(2027, 8, 31), 1, date(2027, 9, 30)),
+        (date(2027, 1, 28), 1, date(2027, 2, 28)),
+        (date(2027, 1, 29), 1, date(2027, 2, 28)),
+        (date(2028, 1, 29), 1, date(2028, 2, 29)),
+        (date(2028, 1, 31), 1, date(2028, 2, 29)),
+        (date(2027, 2, 28), 1, date(2027, 3, 28)),
+        (date(2027, 11, 30), 3, date(2028, 2, 29)),
+        (date(2027, 12, 31), 1, date(2028, 1, 31)),
+        (date(2027, 10, 31), 14, date(2028, 12, 31)),
+    ],
+)
+def test_a_month_ends_on_the_day_of_the_same_number_or_on_the_last_one(
+    received: date, months: int, ends: date
+) -> None:
+    assert months_after(received, months) == ends
+
+
+@pytest.mark.parametrize(
+    ("received", "due"),
+    [
+        (date(2027, 3, 4), date(2027, 4, 5)),  # 4 April 2027 is a Sunday
+        (date(2027, 3, 5), date(2027, 4, 5)),  # a Monday
+        (date(2027, 2, 26), date(2027, 3, 30)),  # Good Friday, Saturday, Easter, Easter Monday
+        (date(2027, 11, 25), date(2027, 12, 27)),  # both Christmas days, on Saturday and Sunday
+        (date(2027, 4, 5), date(2027, 5, 7)),  # 5 May, and Ascension on the 6th
+    ],
+)
+def test_a_term_that_ends_on_no_working_day_ends_on_the_next(received: date, due: date) -> None:
+    assert due_day(Right.ACCESS, received, is_workday, extended=False) == due
+
+
+def test_the_law_gives_one_month_and_two_or_three_at_once() -> None:
+    for right in Right:
+        destroys = right in {Right.DESTRUCTION_WMO, Right.DESTRUCTION_JEUGDWET}
+        assert (TERMS[right].months, TERMS[right].extension_months) == ((3, 0) if destroys else (1, 2))
+        assert TERMS[right].article
+    # From receipt, not from the end of the first month: from 31 January to 30 April, not to the 28th.
+    assert due_day(Right.ACCESS, date(2027, 1, 31), is_workday, extended=True) == date(2027, 4, 30)
+
+
+def test_days_are_those_of_the_netherlands() -> None:
+    # Half past eleven in the evening in London is the next day in Amsterdam.
+    assert day_of(datetime(2027, 1, 4, 23, 30, tzinfo=UTC)) == date(2027, 1, 5)
+    assert day_of(datetime(2027, 1, 4, 22, 59, tzinfo=UTC)) == date(2027, 1, 4)
+    assert end_of_day(date(2027, 1, 5)) == datetime(2027, 1, 5, 23, tzinfo=UTC)
+    assert end_of_day(date(2027, 7, 5)) == datetime(2027, 7, 5, 22, tzinfo=UTC)
+
+
+# --- receiving --------------------------------------------------------------------------------------
+
+
+def test_a_request_is_received_with_the_moment_it_is_due() -> None:
+    received = one(receive(statement="Alles, graag."), None)
+    assert received == RightsRequestReceived(
+        resident="r-1",
+        rights_request_id="rr-1",
+        case_id="c-1",
+        right="access",
+        statement="Alles, graag.",
+        received_date=TODAY,
+        due_at=DUE,
+        organisation=CITY,
+        task="betrokkene",
+        at=NOW,
+    )
+    assert set(received.sealed_fields()) == {"right", "statement"}
+
+
+def test_who_is_neither_the_residents_side_nor_a_college_records_no_request() -> None:
+    assert broken(receive(author=CARE), None) == "NOT_TO_SAY"
+    assert one(receive(author=DESK), None)
+
+
+@pytest.mark.parametrize(
+    ("author", "day", "fine"),
+    [
+        (DESK, TODAY - timedelta(days=366), True),
+        (DESK, TODAY - timedelta(days=367), False),
+        (DESK, TODAY, True),
+        (DESK, TODAY + timedelta(days=1), False),
+        (RESIDENT, TODAY, True),
+        (RESIDENT, TODAY - timedelta(days=1), False),
+        (RESIDENT, TODAY + timedelta(days=1), False),
+    ],
+)
+def test_only_a_college_says_that_it_came_in_before(author: Author, day: date, fine: bool) -> None:  # noqa: FBT001 -- a parameter of the table
+    command = receive(author=author, received_date=day)
+    if fine:
+        assert one(command, None)
+    else:
+        assert faults(command) == {"received_date"}
+
+
+def test_every_fault_is_named_at_once() -> None:
+    wrong = receive(right="everything", received_date=TODAY + timedelta(days=1), statement="x" * 4001)
+    assert faults(wrong) == {"right", "received_date", "statement"}
+
+
+def test_only_a_rectification_says_what_is_wrong() -> None:
+    assert faults(receive(right="rectification")) == {"statement"}
+    assert one(receive(right="rectification", statement="Ik heet anders."), None)
+
+
+def test_so_many_wait_and_no_more() -> None:
+    assert one(receive(open_requests=OPEN_REQUESTS_MAX - 1), None)
+    assert broken(receive(open_requests=OPEN_REQUESTS_MAX), None) == "REQUESTS_FULL"
+
+
+# --- extending --------------------------------------------------------------------------------------
+
+
+def test_the_term_is_extended_once_and_told_with_its_reason() -> None:
+    extended = one(extend(), after())
+    assert isinstance(extended, RightsRequestExtended)
+    assert set(extended.sealed_fields()) == {"reason"}
+    assert after(extend()).due_time == DUE + timedelta(days=61)
+    assert broken(extend(), after(extend())) == "EXTENDED_ALREADY"
+    assert faults(extend(reason=" ", how="smoke"), after()) == {"reason", "how"}
+    assert broken(extend(author=RESIDENT), after()) == "NOT_THE_COLLEGE"
+
+
+def test_who_extends_does_so_before_the_first_month_is_over() -> None:
+    assert one(extend(now=DUE - timedelta(microseconds=1)), after())
+    assert broken(extend(now=DUE), after()) == "TERM_OVER"
+
+
+@pytest.mark.parametrize("right", [Right.DESTRUCTION_WMO, Right.DESTRUCTION_JEUGDWET])
+def test_three_months_to_destroy_are_not_extended(right: Right) -> None:
+    assert broken(extend(), after(right=right)) == "NO_EXTENSION"
+
+
+def test_what_is_not_there_or_decided_is_not_extended() -> None:
+    assert broken(extend(), None) == "NO_SUCH_REQUEST"
+    assert broken(extend(), after(GRANT)) == "DECIDED_ALREADY"
+
+
+# --- deciding ---------------------------------------------------------------------------------------
+
+
+def test_who_is_refused_is_told_why_on_what_and_where_to_complain() -> None:
+    refused = one(refuse(), after())
+    assert isinstance(refused, RightsRequestDecided)
+    assert set(refused.sealed_fields()) == {"reason", "ground", "complaint"}
+    for outcome in ("refused", "partly"):
+        empty = refuse(outcome=outcome, reason="", ground="", complaint="")
+        assert faults(empty, after()) == {"reason", "ground", "complaint"}
+    assert one(GRANT, after())
+    assert faults(replace(GRANT, ground="avg_15_4"), after()) == {"ground"}
+    assert faults(replace(GRANT, outcome="perhaps"), after()) >= {"outcome"}
+
+
+@pytest.mark.parametrize("right", Right)
+def test_a_right_is_refused_on_its_own_grounds_only(right: Right) -> None:
+    state = after(right=right)
+    for ground in RefusalGround:
+        if ground in GROUNDS_OF[right]:
+            assert one(refuse(ground=ground), state)
+        else:
+            assert faults(refuse(ground=ground), state) == {"ground"}
+
+
+def test_every_ground_belongs_to_a_right_and_every_right_has_its_grounds() -> None:
+    assert set(GROUNDS_OF) == set(Right)
+    assert frozenset().union(*GROUNDS_OF.values()) == frozenset(RefusalGround)
+
+
+def test_it_is_decided_once_by_a_college() -> None:
+    assert broken(refuse(author=RESIDENT), after()) == "NOT_THE_COLLEGE"
+    assert broken(GRANT, None) == "NO_SUCH_REQUEST"
+    for first in (GRANT, refuse()):
+        assert broken(refuse(), after(first)) == "DECIDED_ALREADY"
+        assert broken(GRANT, after(first)) == "DECIDED_ALREADY"
+    assert one(GRANT, after(extend()))
+
+
+# --- executing --------------------------------------------------------------------------------------
+
+
+def test_what_was_granted_is_executed_once() -> None:
+    for granted in (GRANT, refuse(outcome=RightsOutcome.PARTLY)):
+        assert isinstance(one(EXECUTE, after(granted)), RightsRequestExecuted)
+    assert broken(EXECUTE, after(GRANT, EXECUTE)) == "EXECUTED_ALREADY"
+    assert faults(replace(EXECUTE, reference="", how="smoke"), after(GRANT)) == {"reference", "how"}
+
+
+def test_what_was_not_granted_is_not_executed() -> None:
+    assert broken(EXECUTE, None) == "NO_SUCH_REQUEST"
+    for state in (after(), after(extend()), after(refuse())):
+        assert broken(EXECUTE, state) == "NOT_GRANTED"
+    assert broken(replace(EXECUTE, author=RESIDENT), after(GRANT)) == "NOT_THE_COLLEGE"
+
+
+def test_it_waits_until_it_was_refused_or_done() -> None:
+    waiting = (after(), after(extend()), after(GRANT))
+    assert all(state.waits for state in waiting)
+    assert not any(state.waits for state in (after(refuse()), after(GRANT, EXECUTE)))
+
+
+def restricted(state: RightsRequestState, resident: ResidentState) -> str:
+    try:
+        execute_request(EXECUTE, state, resident)
+    except RuleBroken as refused:
+        return refused.metadata["rule"]
+    return ""
+
+
+def test_a_limit_is_executed_by_one_that_stands() -> None:
+    nobody = ResidentState("r-1", date(1980, 1, 1), capable=True)
+    stands = replace(nobody, restrictions=(Restriction("d-1", "", ""),))
+    other = replace(nobody, restrictions=(Restriction("d-2", "", ""),))
+    asked = after(GRANT, right=Right.RESTRICTION)
+    assert [restricted(asked, one) for one in (nobody, other, stands)] == ["NOT_DONE", "NOT_DONE", ""]
+    objection = after(GRANT, right=Right.OBJECTION)
+    upheld = replace(nobody, objections=(ResidentsObjection("d-1", "", "", "UPHELD"),))
+    pending = replace(nobody, objections=(ResidentsObjection("d-1", "", ""),))
+    assert [restricted(objection, one) for one in (nobody, pending, upheld)] == ["NOT_DONE", "NOT_DONE", ""]
+    # What is no limit leaves its trace elsewhere, and is named by whoever did it.
+    assert restricted(after(GRANT), nobody) == ""
