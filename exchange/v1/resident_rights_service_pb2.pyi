@@ -121,69 +121,69 @@ RIGHTS_OUTCOME_REFUSED: RightsOutcome.ValueType  # 3
 """Not."""
 Global___RightsOutcome: _TypeAlias = RightsOutcome  # noqa: Y015
 
-class _RefusalGround:
+class _RefusalArticle:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
 
-class _RefusalGroundEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RefusalGround.ValueType], _builtins.type):
+class _RefusalArticleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RefusalArticle.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
-    REFUSAL_GROUND_UNSPECIFIED: _RefusalGround.ValueType  # 0
+    REFUSAL_ARTICLE_UNSPECIFIED: _RefusalArticle.ValueType  # 0
     """None was named."""
-    REFUSAL_GROUND_AVG_12_5_B: _RefusalGround.ValueType  # 1
+    REFUSAL_ARTICLE_AVG_12_5_B: _RefusalArticle.ValueType  # 1
     """Manifestly unfounded or excessive (GDPR 12(5)(b))."""
-    REFUSAL_GROUND_AVG_12_6: _RefusalGround.ValueType  # 2
+    REFUSAL_ARTICLE_AVG_12_6: _RefusalArticle.ValueType  # 2
     """It is not known who asks (GDPR 12(6))."""
-    REFUSAL_GROUND_AVG_15_4: _RefusalGround.ValueType  # 3
+    REFUSAL_ARTICLE_AVG_15_4: _RefusalArticle.ValueType  # 3
     """The rights of others (GDPR 15(4), 20(4))."""
-    REFUSAL_GROUND_UAVG_41: _RefusalGround.ValueType  # 4
+    REFUSAL_ARTICLE_UAVG_41: _RefusalArticle.ValueType  # 4
     """An interest that was weighed (UAVG 41)."""
-    REFUSAL_GROUND_AVG_16: _RefusalGround.ValueType  # 5
+    REFUSAL_ARTICLE_AVG_16: _RefusalArticle.ValueType  # 5
     """What is recorded is right (GDPR 16)."""
-    REFUSAL_GROUND_AVG_17_1: _RefusalGround.ValueType  # 6
+    REFUSAL_ARTICLE_AVG_17_1: _RefusalArticle.ValueType  # 6
     """None of the grounds for erasing is there (GDPR 17(1))."""
-    REFUSAL_GROUND_AVG_17_3: _RefusalGround.ValueType  # 7
+    REFUSAL_ARTICLE_AVG_17_3: _RefusalArticle.ValueType  # 7
     """It must be kept (GDPR 17(3))."""
-    REFUSAL_GROUND_WMO_5_3_5_2: _RefusalGround.ValueType  # 8
+    REFUSAL_ARTICLE_WMO_5_3_5_2: _RefusalArticle.ValueType  # 8
     """Of substantial interest to another, or a law forbids it (Wmo 2015 5.3.5(2))."""
-    REFUSAL_GROUND_JEUGDWET_7_3_9_2: _RefusalGround.ValueType  # 9
+    REFUSAL_ARTICLE_JEUGDWET_7_3_9_2: _RefusalArticle.ValueType  # 9
     """The same of a youth care file (Jeugdwet 7.3.9(2))."""
-    REFUSAL_GROUND_AVG_18_1: _RefusalGround.ValueType  # 10
+    REFUSAL_ARTICLE_AVG_18_1: _RefusalArticle.ValueType  # 10
     """None of the grounds for restricting is there (GDPR 18(1))."""
-    REFUSAL_GROUND_AVG_20_3: _RefusalGround.ValueType  # 11
+    REFUSAL_ARTICLE_AVG_20_3: _RefusalArticle.ValueType  # 11
     """Processed for a public task, not on consent or a contract (GDPR 20(1), 20(3))."""
-    REFUSAL_GROUND_AVG_21_1: _RefusalGround.ValueType  # 12
+    REFUSAL_ARTICLE_AVG_21_1: _RefusalArticle.ValueType  # 12
     """Compelling grounds go before it (GDPR 21(1))."""
 
-class RefusalGround(_RefusalGround, metaclass=_RefusalGroundEnumTypeWrapper):
+class RefusalArticle(_RefusalArticle, metaclass=_RefusalArticleEnumTypeWrapper):
     """On what a request is not granted."""
 
-REFUSAL_GROUND_UNSPECIFIED: RefusalGround.ValueType  # 0
+REFUSAL_ARTICLE_UNSPECIFIED: RefusalArticle.ValueType  # 0
 """None was named."""
-REFUSAL_GROUND_AVG_12_5_B: RefusalGround.ValueType  # 1
+REFUSAL_ARTICLE_AVG_12_5_B: RefusalArticle.ValueType  # 1
 """Manifestly unfounded or excessive (GDPR 12(5)(b))."""
-REFUSAL_GROUND_AVG_12_6: RefusalGround.ValueType  # 2
+REFUSAL_ARTICLE_AVG_12_6: RefusalArticle.ValueType  # 2
 """It is not known who asks (GDPR 12(6))."""
-REFUSAL_GROUND_AVG_15_4: RefusalGround.ValueType  # 3
+REFUSAL_ARTICLE_AVG_15_4: RefusalArticle.ValueType  # 3
 """The rights of others (GDPR 15(4), 20(4))."""
-REFUSAL_GROUND_UAVG_41: RefusalGround.ValueType  # 4
+REFUSAL_ARTICLE_UAVG_41: RefusalArticle.ValueType  # 4
 """An interest that was weighed (UAVG 41)."""
-REFUSAL_GROUND_AVG_16: RefusalGround.ValueType  # 5
+REFUSAL_ARTICLE_AVG_16: RefusalArticle.ValueType  # 5
 """What is recorded is right (GDPR 16)."""
-REFUSAL_GROUND_AVG_17_1: RefusalGround.ValueType  # 6
+REFUSAL_ARTICLE_AVG_17_1: RefusalArticle.ValueType  # 6
 """None of the grounds for erasing is there (GDPR 17(1))."""
-REFUSAL_GROUND_AVG_17_3: RefusalGround.ValueType  # 7
+REFUSAL_ARTICLE_AVG_17_3: RefusalArticle.ValueType  # 7
 """It must be kept (GDPR 17(3))."""
-REFUSAL_GROUND_WMO_5_3_5_2: RefusalGround.ValueType  # 8
+REFUSAL_ARTICLE_WMO_5_3_5_2: RefusalArticle.ValueType  # 8
 """Of substantial interest to another, or a law forbids it (Wmo 2015 5.3.5(2))."""
-REFUSAL_GROUND_JEUGDWET_7_3_9_2: RefusalGround.ValueType  # 9
+REFUSAL_ARTICLE_JEUGDWET_7_3_9_2: RefusalArticle.ValueType  # 9
 """The same of a youth care file (Jeugdwet 7.3.9(2))."""
-REFUSAL_GROUND_AVG_18_1: RefusalGround.ValueType  # 10
+REFUSAL_ARTICLE_AVG_18_1: RefusalArticle.ValueType  # 10
 """None of the grounds for restricting is there (GDPR 18(1))."""
-REFUSAL_GROUND_AVG_20_3: RefusalGround.ValueType  # 11
+REFUSAL_ARTICLE_AVG_20_3: RefusalArticle.ValueType  # 11
 """Processed for a public task, not on consent or a contract (GDPR 20(1), 20(3))."""
-REFUSAL_GROUND_AVG_21_1: RefusalGround.ValueType  # 12
+REFUSAL_ARTICLE_AVG_21_1: RefusalArticle.ValueType  # 12
 """Compelling grounds go before it (GDPR 21(1))."""
-Global___RefusalGround: _TypeAlias = RefusalGround  # noqa: Y015
+Global___RefusalArticle: _TypeAlias = RefusalArticle  # noqa: Y015
 
 class _RequestStatus:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -980,8 +980,8 @@ class DecideRightsRequestRequest(_message.Message):
     RIGHTS_REQUEST_ID_FIELD_NUMBER: _builtins.int
     OUTCOME_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
-    GROUND_FIELD_NUMBER: _builtins.int
-    COMPLAINT_FIELD_NUMBER: _builtins.int
+    REFUSAL_ARTICLE_FIELD_NUMBER: _builtins.int
+    COMPLAIN_AT_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Same id and same content: same answer."""
     rights_request_id: _builtins.str
@@ -990,9 +990,9 @@ class DecideRightsRequestRequest(_message.Message):
     """Granted, partly or refused."""
     reason: _builtins.str
     """Why; asked of what is not granted."""
-    ground: Global___RefusalGround.ValueType
+    refusal_article: Global___RefusalArticle.ValueType
     """On what it is not granted; asked then, and one of those that can be said of this right."""
-    complaint: _builtins.str
+    complain_at: _builtins.str
     """Where to complain, and to which court one can go; asked of what is not granted (GDPR 12(4))."""
     @_builtins.property
     def claim(self) -> _common_pb2.Claim:
@@ -1006,12 +1006,12 @@ class DecideRightsRequestRequest(_message.Message):
         rights_request_id: _builtins.str = ...,
         outcome: Global___RightsOutcome.ValueType = ...,
         reason: _builtins.str = ...,
-        ground: Global___RefusalGround.ValueType = ...,
-        complaint: _builtins.str = ...,
+        refusal_article: Global___RefusalArticle.ValueType = ...,
+        complain_at: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "complaint", b"complaint", "ground", b"ground", "outcome", b"outcome", "reason", b"reason", "request_id", b"request_id", "rights_request_id", b"rights_request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "complain_at", b"complain_at", "outcome", b"outcome", "reason", b"reason", "refusal_article", b"refusal_article", "request_id", b"request_id", "rights_request_id", b"rights_request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1165,8 +1165,8 @@ class RightsRequest(_message.Message):
     EXTENSION_REASON_FIELD_NUMBER: _builtins.int
     OUTCOME_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
-    GROUND_FIELD_NUMBER: _builtins.int
-    COMPLAINT_FIELD_NUMBER: _builtins.int
+    REFUSAL_ARTICLE_FIELD_NUMBER: _builtins.int
+    COMPLAIN_AT_FIELD_NUMBER: _builtins.int
     DECIDE_TIME_FIELD_NUMBER: _builtins.int
     REFERENCE_FIELD_NUMBER: _builtins.int
     EXECUTE_TIME_FIELD_NUMBER: _builtins.int
@@ -1186,9 +1186,9 @@ class RightsRequest(_message.Message):
     """How it was decided."""
     reason: _builtins.str
     """Why."""
-    ground: Global___RefusalGround.ValueType
+    refusal_article: Global___RefusalArticle.ValueType
     """On what it was not granted."""
-    complaint: _builtins.str
+    complain_at: _builtins.str
     """Where to complain."""
     reference: _builtins.str
     """What did it."""
@@ -1221,15 +1221,15 @@ class RightsRequest(_message.Message):
         extension_reason: _builtins.str = ...,
         outcome: Global___RightsOutcome.ValueType = ...,
         reason: _builtins.str = ...,
-        ground: Global___RefusalGround.ValueType = ...,
-        complaint: _builtins.str = ...,
+        refusal_article: Global___RefusalArticle.ValueType = ...,
+        complain_at: _builtins.str = ...,
         decide_time: _timestamp_pb2.Timestamp | None = ...,
         reference: _builtins.str = ...,
         execute_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["decide_time", b"decide_time", "due_time", b"due_time", "execute_time", b"execute_time", "receive_time", b"receive_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["complaint", b"complaint", "decide_time", b"decide_time", "due_time", b"due_time", "execute_time", b"execute_time", "extension_reason", b"extension_reason", "ground", b"ground", "outcome", b"outcome", "reason", b"reason", "receive_time", b"receive_time", "received_date", b"received_date", "reference", b"reference", "right", b"right", "rights_request_id", b"rights_request_id", "statement", b"statement", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["complain_at", b"complain_at", "decide_time", b"decide_time", "due_time", b"due_time", "execute_time", b"execute_time", "extension_reason", b"extension_reason", "outcome", b"outcome", "reason", b"reason", "receive_time", b"receive_time", "received_date", b"received_date", "reference", b"reference", "refusal_article", b"refusal_article", "right", b"right", "rights_request_id", b"rights_request_id", "statement", b"statement", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -215,7 +215,7 @@ class ResidentRightsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DecideRightsRequest(self, request, context):
-        """Grants a request, wholly or partly, or refuses it: then with the reason, the ground and where to complain (GDPR 12(4)).
+        """Grants a request, wholly or partly, or refuses it: with the reason, the article and where to complain (GDPR 12(4)).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -63,7 +63,7 @@ class ResidentRightsServiceStub:
     Fails with FAILED_PRECONDITION, reason RULE_BROKEN, a second time, too late, or where the law gives no extension.
     """
     DecideRightsRequest: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.DecideRightsRequestRequest, _resident_rights_service_pb2.DecideRightsRequestResponse]
-    """Grants a request, wholly or partly, or refuses it: then with the reason, the ground and where to complain (GDPR 12(4))."""
+    """Grants a request, wholly or partly, or refuses it: with the reason, the article and where to complain (GDPR 12(4))."""
     ExecuteRightsRequest: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ExecuteRightsRequestRequest, _resident_rights_service_pb2.ExecuteRightsRequestResponse]
     """Records that what was granted was done; fails with FAILED_PRECONDITION, reason RULE_BROKEN, where it was not."""
     ListRightsRequests: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ListRightsRequestsRequest, _resident_rights_service_pb2.ListRightsRequestsResponse]
@@ -114,7 +114,7 @@ class ResidentRightsServiceAsyncStub(ResidentRightsServiceStub):
     Fails with FAILED_PRECONDITION, reason RULE_BROKEN, a second time, too late, or where the law gives no extension.
     """
     DecideRightsRequest: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.DecideRightsRequestRequest, _resident_rights_service_pb2.DecideRightsRequestResponse]  # type: ignore[assignment]
-    """Grants a request, wholly or partly, or refuses it: then with the reason, the ground and where to complain (GDPR 12(4))."""
+    """Grants a request, wholly or partly, or refuses it: with the reason, the article and where to complain (GDPR 12(4))."""
     ExecuteRightsRequest: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ExecuteRightsRequestRequest, _resident_rights_service_pb2.ExecuteRightsRequestResponse]  # type: ignore[assignment]
     """Records that what was granted was done; fails with FAILED_PRECONDITION, reason RULE_BROKEN, where it was not."""
     ListRightsRequests: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ListRightsRequestsRequest, _resident_rights_service_pb2.ListRightsRequestsResponse]  # type: ignore[assignment]
@@ -234,7 +234,7 @@ class ResidentRightsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _resident_rights_service_pb2.DecideRightsRequestRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_resident_rights_service_pb2.DecideRightsRequestResponse, _abc.Awaitable[_resident_rights_service_pb2.DecideRightsRequestResponse]]:
-        """Grants a request, wholly or partly, or refuses it: then with the reason, the ground and where to complain (GDPR 12(4))."""
+        """Grants a request, wholly or partly, or refuses it: with the reason, the article and where to complain (GDPR 12(4))."""
 
     @_abc_1.abstractmethod
     def ExecuteRightsRequest(

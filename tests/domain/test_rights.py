@@ -26,7 +26,7 @@ from exchange.domain.rights.request import (
     RightsRequestState,
 )
 from exchange.domain.rights.terms import TERMS, due_day, months_after
-from exchange.domain.rights.words import GROUNDS_OF, RefusalGround, Right, RightsOutcome
+from exchange.domain.rights.words import ARTICLES_OF, RefusalArticle, Right, RightsOutcome
 from exchange.domain.values import Author
 from exchange.errors import RequestInvalid, RuleBroken
 from exchange.projections.workdays import day_of, end_of_day, is_workday
@@ -76,8 +76,8 @@ def refuse(**changes: Any) -> DecideRightsRequest:  # noqa: ANN401 -- any field 
         "author": DESK,
         "outcome": "refused",
         "reason": "Het gaat ook over uw zus.",
-        "ground": "avg_15_4",
-        "complaint": "Autoriteit Persoonsgegevens; bezwaar binnen zes weken.",
+        "refusal_article": "avg_15_4",
+        "complain_at": "Autoriteit Persoonsgegevens; bezwaar binnen zes weken.",
     }
     return DecideRightsRequest(**(said | changes))
 
@@ -260,28 +260,28 @@ def test_what_is_not_there_or_decided_is_not_extended() -> None:
 def test_who_is_refused_is_told_why_on_what_and_where_to_complain() -> None:
     refused = one(refuse(), after())
     assert isinstance(refused, RightsRequestDecided)
-    assert set(refused.sealed_fields()) == {"reason", "ground", "complaint"}
+    assert set(refused.sealed_fields()) == {"reason", "refusal_article", "complain_at"}
     for outcome in ("refused", "partly"):
-        empty = refuse(outcome=outcome, reason="", ground="", complaint="")
-        assert faults(empty, after()) == {"reason", "ground", "complaint"}
+        empty = refuse(outcome=outcome, reason="", refusal_article="", complain_at="")
+        assert faults(empty, after()) == {"reason", "refusal_article", "complain_at"}
     assert one(GRANT, after())
-    assert faults(replace(GRANT, ground="avg_15_4"), after()) == {"ground"}
+    assert faults(replace(GRANT, refusal_article="avg_15_4"), after()) == {"refusal_article"}
     assert faults(replace(GRANT, outcome="perhaps"), after()) >= {"outcome"}
 
 
 @pytest.mark.parametrize("right", Right)
-def test_a_right_is_refused_on_its_own_grounds_only(right: Right) -> None:
+def test_a_right_is_refused_on_its_own_articles_only(right: Right) -> None:
     state = after(right=right)
-    for ground in RefusalGround:
-        if ground in GROUNDS_OF[right]:
-            assert one(refuse(ground=ground), state)
+    for refusal_article in RefusalArticle:
+        if refusal_article in ARTICLES_OF[right]:
+            assert one(refuse(refusal_article=refusal_article), state)
         else:
-            assert faults(refuse(ground=ground), state) == {"ground"}
+            assert faults(refuse(refusal_article=refusal_article), state) == {"refusal_article"}
 
 
-def test_every_ground_belongs_to_a_right_and_every_right_has_its_grounds() -> None:
-    assert set(GROUNDS_OF) == set(Right)
-    assert frozenset().union(*GROUNDS_OF.values()) == frozenset(RefusalGround)
+def test_every_article_belongs_to_a_right_and_every_right_has_its_articles() -> None:
+    assert set(ARTICLES_OF) == set(Right)
+    assert frozenset().union(*ARTICLES_OF.values()) == frozenset(RefusalArticle)
 
 
 def test_it_is_decided_once_by_a_college() -> None:

@@ -16,7 +16,7 @@ from exchange.domain.kernel import Aggregate, AuthoredCommand, Events, ResidentE
 from exchange.domain.limits.restrictions import Told
 from exchange.domain.limits.scope import refuse_but_college, refuse_but_sides
 from exchange.domain.rights.terms import TERMS
-from exchange.domain.rights.words import GROUNDS_OF, RefusalGround, RequestStatus, Right, RightsOutcome
+from exchange.domain.rights.words import ARTICLES_OF, RefusalArticle, RequestStatus, Right, RightsOutcome
 from exchange.domain.shape import FINE, member_fault, refuse_faults, text_fault, token_fault
 from exchange.errors import RuleBroken
 
@@ -27,7 +27,7 @@ RECEIVED_BEFORE_DAYS_MAX: Final = 366
 _SEALED_WORDS: Final[Mapping[str, str]] = MappingProxyType(dict.fromkeys(("right", "statement"), "LOG"))
 _SEALED_REASON: Final[Mapping[str, str]] = MappingProxyType({"reason": "LOG"})
 _SEALED_DECISION: Final[Mapping[str, str]] = MappingProxyType(
-    dict.fromkeys(("reason", "ground", "complaint"), "LOG")
+    dict.fromkeys(("reason", "refusal_article", "complain_at"), "LOG")
 )
 
 
@@ -63,12 +63,12 @@ class ExtendRightsRequest(AuthoredCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecideRightsRequest(AuthoredCommand):
-    """Grant, wholly or partly, or refuse. `complaint` tells where to complain, and which court there is."""
+    """Grant, wholly or partly, or refuse. `complain_at` tells where to complain, and which court there is."""
 
     outcome: str
     reason: str = ""
-    ground: str = ""
-    complaint: str = ""
+    refusal_article: str = ""
+    complain_at: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,8 +121,8 @@ class RightsRequestDecided(ResidentEvent):
     rights_request_id: str
     outcome: str
     reason: str
-    ground: str
-    complaint: str
+    refusal_article: str
+    complain_at: str
     at: datetime
 
 
@@ -156,8 +156,8 @@ class RightsRequestState:
     extension_reason: str = ""
     outcome: str = ""
     reason: str = ""
-    ground: str = ""
-    complaint: str = ""
+    refusal_article: str = ""
+    complain_at: str = ""
     decide_time: datetime | None = None
     reference: str = ""
     execute_time: datetime | None = None
@@ -242,8 +242,8 @@ def _decide(command: DecideRightsRequest, state: RightsRequestState | None) -> E
         {
             "outcome": member_fault(RightsOutcome, command.outcome),
             "reason": text_fault(command.reason, required=not granted),
-            "ground": _ground_fault(command, found.right, granted=granted),
-            "complaint": text_fault(command.complaint, required=not granted),
+            "refusal_article": _article_fault(command, found.right, granted=granted),
+            "complain_at": text_fault(command.complain_at, required=not granted),
         }
     )
     _refuse_decided(found)
@@ -252,20 +252,20 @@ def _decide(command: DecideRightsRequest, state: RightsRequestState | None) -> E
         rights_request_id=found.rights_request_id,
         outcome=command.outcome,
         reason=command.reason,
-        ground=command.ground,
-        complaint=command.complaint,
+        refusal_article=command.refusal_article,
+        complain_at=command.complain_at,
         at=command.now,
     )
     return (decided,)
 
 
-def _ground_fault(command: DecideRightsRequest, right: str, *, granted: bool) -> str:
+def _article_fault(command: DecideRightsRequest, right: str, *, granted: bool) -> str:
     if granted:
-        return "is for what is not granted" if command.ground else FINE
-    fault = member_fault(RefusalGround, command.ground)
+        return "is for what is not granted" if command.refusal_article else FINE
+    fault = member_fault(RefusalArticle, command.refusal_article)
     if fault:
         return fault
-    return FINE if command.ground in GROUNDS_OF[right] else "is no ground to refuse this right on"
+    return FINE if command.refusal_article in ARTICLES_OF[right] else "is no article to refuse this right on"
 
 
 def _execute(command: ExecuteRightsRequest, state: RightsRequestState | None) -> Events:
@@ -324,8 +324,8 @@ def _decided(state: RightsRequestState, event: RightsRequestDecided) -> RightsRe
         status=RequestStatus.REFUSED if refused else RequestStatus.GRANTED,
         outcome=event.outcome,
         reason=event.reason,
-        ground=event.ground,
-        complaint=event.complaint,
+        refusal_article=event.refusal_article,
+        complain_at=event.complain_at,
         decide_time=event.at,
     )
 

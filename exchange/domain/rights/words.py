@@ -1,6 +1,6 @@
 """The words a request is decided in: which right, how it came out, on what article it was not granted.
 
-Promises: closed lists; every ground names its article, and belongs to the rights it can be said of.
+Promises: closed lists; every article belongs to the rights that can be refused on it.
 Source: GDPR 12(5)-(6), 15-18, 20, 21; UAVG 41; Wmo 2015 5.3.5(2); Jeugdwet 7.3.9(2).
 """
 
@@ -31,7 +31,7 @@ class RightsOutcome(StrEnum):
     REFUSED = "refused"
 
 
-class RefusalGround(StrEnum):
+class RefusalArticle(StrEnum):
     """Why a request was not granted, wholly or in part."""
 
     EXCESSIVE = "avg_12_5_b"
@@ -58,16 +58,16 @@ class RequestStatus(StrEnum):
     EXECUTED = "executed"
 
 
-_OF_ALL: Final = frozenset({RefusalGround.EXCESSIVE, RefusalGround.IDENTITY, RefusalGround.WEIGHED})
-GROUNDS_OF: Final[Mapping[str, frozenset[RefusalGround]]] = MappingProxyType(
+_OF_ALL: Final = frozenset({RefusalArticle.EXCESSIVE, RefusalArticle.IDENTITY, RefusalArticle.WEIGHED})
+ARTICLES_OF: Final[Mapping[str, frozenset[RefusalArticle]]] = MappingProxyType(
     {
-        Right.ACCESS: _OF_ALL | {RefusalGround.OTHERS},
-        Right.RECTIFICATION: _OF_ALL | {RefusalGround.ACCURATE},
-        Right.ERASURE: _OF_ALL | {RefusalGround.NOT_MET, RefusalGround.KEPT},
-        Right.DESTRUCTION_WMO: _OF_ALL | {RefusalGround.WMO},
-        Right.DESTRUCTION_JEUGDWET: _OF_ALL | {RefusalGround.JEUGDWET},
-        Right.RESTRICTION: _OF_ALL | {RefusalGround.NOT_RESTRICTED},
-        Right.PORTABILITY: _OF_ALL | {RefusalGround.OTHERS, RefusalGround.NOT_PORTABLE},
-        Right.OBJECTION: _OF_ALL | {RefusalGround.COMPELLING},
+        Right.ACCESS: _OF_ALL | {RefusalArticle.OTHERS},
+        Right.RECTIFICATION: _OF_ALL | {RefusalArticle.ACCURATE},
+        Right.ERASURE: _OF_ALL | {RefusalArticle.NOT_MET, RefusalArticle.KEPT},
+        Right.DESTRUCTION_WMO: _OF_ALL | {RefusalArticle.WMO},
+        Right.DESTRUCTION_JEUGDWET: _OF_ALL | {RefusalArticle.JEUGDWET},
+        Right.RESTRICTION: _OF_ALL | {RefusalArticle.NOT_RESTRICTED},
+        Right.PORTABILITY: _OF_ALL | {RefusalArticle.OTHERS, RefusalArticle.NOT_PORTABLE},
+        Right.OBJECTION: _OF_ALL | {RefusalArticle.COMPELLING},
     }
 )

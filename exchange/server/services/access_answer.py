@@ -18,8 +18,8 @@ from exchange.domain.values import RESIDENT_TASK
 from exchange.errors import KeyDestroyed
 from exchange.ledger.leaf import event_pseudonym, parse_leaf
 from exchange.pipeline.apart import COLLECTION_OF, VERSION_SUFFIX, tells_apart
-from exchange.pipeline.elements import KEEPER_OF_THE_LOG, of_origin
-from exchange.pipeline.facts import PLAN_PREFIX
+from exchange.pipeline.elements import of_log
+from exchange.pipeline.facts import OWN_WORDS, PLAN_PREFIX
 from exchange.server.contract.access import (
     RIGHTS,
     Limit,
@@ -93,7 +93,7 @@ async def get_access_answer(call: Call, request: pb.GetAccessAnswerRequest) -> p
         request,
         anchor=anchor,
         labels=_LABELS,
-        groups=of_origin(_LABELS, KEEPER_OF_THE_LOG),
+        groups=of_log(_LABELS, caller, OWN_WORDS),
         capture=lambda view: _known(view, anchor),
         collections=call.house.plan_groups.collections,
     )

@@ -108,8 +108,8 @@ async def decide_rights_request(
         author=author_of(call.caller),
         outcome=enum_names(pb.RightsOutcome.DESCRIPTOR).stored(request.outcome),
         reason=request.reason,
-        ground=enum_names(pb.RefusalGround.DESCRIPTOR).stored(request.ground),
-        complaint=request.complaint,
+        refusal_article=enum_names(pb.RefusalArticle.DESCRIPTOR).stored(request.refusal_article),
+        complain_at=request.complain_at,
     )
 
     def decide(_view: View, state: RightsRequestState | None) -> Events:
