@@ -235,6 +235,8 @@ class RightsCalls(Calls[_Mode]):
     extend_rights_request = Rpc(rights.ExtendRightsRequestRequest, rights.ExtendRightsRequestResponse)
     decide_rights_request = Rpc(rights.DecideRightsRequestRequest, rights.DecideRightsRequestResponse)
     execute_rights_request = Rpc(rights.ExecuteRightsRequestRequest, rights.ExecuteRightsRequestResponse)
+    list_rectifications = Rpc(rights.ListRectificationsRequest, rights.ListRectificationsResponse)
+    confirm_rectification = Rpc(rights.ConfirmRectificationRequest, rights.ConfirmRectificationResponse)
     list_rights_requests = Rpc(rights.ListRightsRequestsRequest, rights.ListRightsRequestsResponse)
     get_access_answer = Rpc(rights.GetAccessAnswerRequest, rights.GetAccessAnswerResponse)
     record_determination = Rpc(rights.RecordDeterminationRequest, rights.RecordDeterminationResponse)

@@ -50,6 +50,7 @@ class RightsDuty(StrEnum):
     """What a resident's request brings: no decision of the gate brought it, and only its answer ends it."""
 
     ANSWER_RIGHTS_REQUEST = "ANSWER-RIGHTS-REQUEST"
+    CONFIRM_RECTIFICATION = "CONFIRM-RECTIFICATION"
 
 
 class DutyOutcome(StrEnum):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from exchange.domain.disclosure import DisclosureDecided, ObligationExecuted
 from exchange.domain.kernel import stream_of
 from exchange.domain.obligations import EVALUATE, Duty, DutyOutcome, RightsDuty, dues_of, duties_of
+from exchange.domain.rights.recipients import RectificationConfirmed, RightsRecipientTold
 from exchange.domain.rights.request import (
     RightsRequestDecided,
     RightsRequestExecuted,
@@ -20,6 +21,7 @@ from exchange.domain.rights.request import (
     RightsRequestReceived,
 )
 from exchange.domain.rights.words import RightsOutcome
+from exchange.domain.values import Purpose
 from exchange.projections.database import Database
 from exchange.projections.workdays import end_of_next_workday
 
@@ -40,7 +42,8 @@ OF_REQUESTS: Final = (
     RightsRequestDecided.TOPIC,
     RightsRequestExecuted.TOPIC,
 )
-TOPICS: Final = (DisclosureDecided.TOPIC, ObligationExecuted.TOPIC, *OF_REQUESTS)
+OF_RECIPIENTS: Final = (RightsRecipientTold.TOPIC, RectificationConfirmed.TOPIC)
+TOPICS: Final = (DisclosureDecided.TOPIC, ObligationExecuted.TOPIC, *OF_REQUESTS, *OF_RECIPIENTS)
 NOT_JUDGED: Final = "R01"
 BY_SYSTEM: Final = "system"
 TRIED_AGAIN: Final = "tried_again"
@@ -112,7 +115,8 @@ class Obligation(NamedTuple):
 class Wanted(NamedTuple):
     """Which duties are asked; empty words and tuples are all."""
 
-    organisation: str = ""  # those its own questions brought
+    organisation: str = ""  # those its own questions brought, or that it was told
+    task: str = ""
     duties: tuple[str, ...] = ()
     only_open: bool = False
     only_overdue: bool = False
@@ -149,6 +153,8 @@ class ObligationList:
                     _decided(c, row, clear)
                 elif row.topic in OF_REQUESTS:
                     _requested(c, row, clear, meta)
+                elif row.topic in OF_RECIPIENTS:
+                    _told(c, row, clear)
                 else:
                     _executed(c, clear)
 
@@ -159,6 +165,8 @@ class ObligationList:
         conditions = ["(position, duty) > (:position, :duty)"]
         if wanted.organisation:
             conditions.append("organisation = :organisation")
+        if wanted.task:
+            conditions.append("task = :task")
         if wanted.duties:
             names = [f":duty{number}" for number in range(len(wanted.duties))]
             conditions.append(f"duty IN ({', '.join(names)})")
@@ -170,6 +178,7 @@ class ObligationList:
             "position": after[0],
             "duty": after[1],
             "organisation": wanted.organisation,
+            "task": wanted.task,
             "now": microseconds(now),
             "limit": limit,
         } | {f"duty{number}": name for number, name in enumerate(wanted.duties)}
@@ -240,3 +249,16 @@ def _requested(c: sqlite3.Connection, row: Row, clear: Mapping[str, Any], meta: 
         if how in {RightsOutcome.REFUSED, RIGHT_EXECUTED}:
             by = f"{meta.organisation}/{meta.professional}"
             c.execute(_EXECUTE, (at, DutyOutcome.EXECUTED, how, by, name, duty))
+
+
+def _told(c: sqlite3.Connection, row: Row, clear: Mapping[str, Any]) -> None:
+    """Fold what a recipient was told of a rectification, and answered: the duty is the recipient's own."""
+    who, at = (clear["organisation"], clear["task"]), microseconds(datetime.fromisoformat(clear["at"]))
+    name, duty = "/".join((clear["rights_request_id"], *who)), RightsDuty.CONFIRM_RECTIFICATION
+    if row.topic == RightsRecipientTold.TOPIC:
+        due = microseconds(datetime.fromisoformat(clear["due_at"]))
+        place = (row.position, duty, name, stream_of("disclosure", clear["resident"]))
+        c.execute(_INSERT, (*place, *who, "", Purpose.CORRECTIE, at, due, None))
+    else:
+        by = f"{clear['organisation']}/{clear['professional']}"
+        c.execute(_EXECUTE, (at, DutyOutcome.EXECUTED, clear["outcome"], by, name, duty))

@@ -221,6 +221,34 @@ REQUEST_STATUS_EXECUTED: RequestStatus.ValueType  # 5
 """It was done."""
 Global___RequestStatus: _TypeAlias = RequestStatus  # noqa: Y015
 
+class _RectificationOutcome:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RectificationOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RectificationOutcome.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    RECTIFICATION_OUTCOME_UNSPECIFIED: _RectificationOutcome.ValueType  # 0
+    """Refused; in an answer, nothing yet."""
+    RECTIFICATION_OUTCOME_RECTIFIED: _RectificationOutcome.ValueType  # 1
+    """It rectified what it holds."""
+    RECTIFICATION_OUTCOME_NOTHING_KEPT: _RectificationOutcome.ValueType  # 2
+    """It holds nothing of it."""
+    RECTIFICATION_OUTCOME_NOT_RECTIFIED: _RectificationOutcome.ValueType  # 3
+    """It keeps it as it was, and answers for that itself."""
+
+class RectificationOutcome(_RectificationOutcome, metaclass=_RectificationOutcomeEnumTypeWrapper):
+    """What a recipient did with a rectification."""
+
+RECTIFICATION_OUTCOME_UNSPECIFIED: RectificationOutcome.ValueType  # 0
+"""Refused; in an answer, nothing yet."""
+RECTIFICATION_OUTCOME_RECTIFIED: RectificationOutcome.ValueType  # 1
+"""It rectified what it holds."""
+RECTIFICATION_OUTCOME_NOTHING_KEPT: RectificationOutcome.ValueType  # 2
+"""It holds nothing of it."""
+RECTIFICATION_OUTCOME_NOT_RECTIFIED: RectificationOutcome.ValueType  # 3
+"""It keeps it as it was, and answers for that itself."""
+Global___RectificationOutcome: _TypeAlias = RectificationOutcome  # noqa: Y015
+
 class _DeterminationKind:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -1052,6 +1080,7 @@ class ExecuteRightsRequestRequest(_message.Message):
     RIGHTS_REQUEST_ID_FIELD_NUMBER: _builtins.int
     REFERENCE_FIELD_NUMBER: _builtins.int
     HOW_FIELD_NUMBER: _builtins.int
+    PATHS_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Same id and same content: same answer."""
     rights_request_id: _builtins.str
@@ -1066,6 +1095,10 @@ class ExecuteRightsRequestRequest(_message.Message):
     def claim(self) -> _common_pb2.Claim:
         """On what ground: RIGHTS-12."""
 
+    @_builtins.property
+    def paths(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Of a rectification, what was rectified: collections of the plan or leaf paths. Every recipient of one is told."""
+
     def __init__(
         self,
         *,
@@ -1074,10 +1107,11 @@ class ExecuteRightsRequestRequest(_message.Message):
         rights_request_id: _builtins.str = ...,
         reference: _builtins.str = ...,
         how: _builtins.str = ...,
+        paths: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "how", b"how", "reference", b"reference", "request_id", b"request_id", "rights_request_id", b"rights_request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "how", b"how", "paths", b"paths", "reference", b"reference", "request_id", b"request_id", "rights_request_id", b"rights_request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1086,6 +1120,194 @@ Global___ExecuteRightsRequestRequest: _TypeAlias = ExecuteRightsRequestRequest  
 @_typing.final
 class ExecuteRightsRequestResponse(_message.Message):
     """It was done."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    RECIPIENTS_FIELD_NUMBER: _builtins.int
+    recipients: _builtins.int
+    """How many recipients were told that something they got was rectified."""
+    @_builtins.property
+    def receipt(self) -> _common_pb2.Receipt:
+        """Proof to keep."""
+
+    def __init__(
+        self,
+        *,
+        receipt: _common_pb2.Receipt | None = ...,
+        recipients: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt", "recipients", b"recipients"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExecuteRightsRequestResponse: _TypeAlias = ExecuteRightsRequestResponse  # noqa: Y015
+
+@_typing.final
+class ListRectificationsRequest(_message.Message):
+    """Asks what was rectified of what the caller's organisation got in this task."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLAIM_FIELD_NUMBER: _builtins.int
+    ONLY_OPEN_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    only_open: _builtins.bool
+    """Only those not confirmed yet."""
+    page_size: _builtins.int
+    """At most 200; 0 for 50."""
+    page_token: _builtins.str
+    """Of the page before."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground: RECTIFIED-12."""
+
+    def __init__(
+        self,
+        *,
+        claim: _common_pb2.Claim | None = ...,
+        only_open: _builtins.bool = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "only_open", b"only_open", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRectificationsRequest: _TypeAlias = ListRectificationsRequest  # noqa: Y015
+
+@_typing.final
+class Rectification(_message.Message):
+    """One rectification of what a recipient got."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RIGHTS_REQUEST_ID_FIELD_NUMBER: _builtins.int
+    PLAN_IDS_FIELD_NUMBER: _builtins.int
+    PATHS_FIELD_NUMBER: _builtins.int
+    TELL_TIME_FIELD_NUMBER: _builtins.int
+    DUE_TIME_FIELD_NUMBER: _builtins.int
+    CONFIRM_TIME_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    rights_request_id: _builtins.str
+    """What to confirm by."""
+    outcome: Global___RectificationOutcome.ValueType
+    """What it did."""
+    @_builtins.property
+    def plan_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The plans it got something of."""
+
+    @_builtins.property
+    def paths(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Which fields; empty once the resident was erased."""
+
+    @_builtins.property
+    def tell_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was told."""
+
+    @_builtins.property
+    def due_time(self) -> _timestamp_pb2.Timestamp:
+        """By when it confirms."""
+
+    @_builtins.property
+    def confirm_time(self) -> _timestamp_pb2.Timestamp:
+        """When it confirmed."""
+
+    def __init__(
+        self,
+        *,
+        rights_request_id: _builtins.str = ...,
+        plan_ids: _abc.Iterable[_builtins.str] | None = ...,
+        paths: _abc.Iterable[_builtins.str] | None = ...,
+        tell_time: _timestamp_pb2.Timestamp | None = ...,
+        due_time: _timestamp_pb2.Timestamp | None = ...,
+        confirm_time: _timestamp_pb2.Timestamp | None = ...,
+        outcome: Global___RectificationOutcome.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["confirm_time", b"confirm_time", "due_time", b"due_time", "tell_time", b"tell_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["confirm_time", b"confirm_time", "due_time", b"due_time", "outcome", b"outcome", "paths", b"paths", "plan_ids", b"plan_ids", "rights_request_id", b"rights_request_id", "tell_time", b"tell_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Rectification: _TypeAlias = Rectification  # noqa: Y015
+
+@_typing.final
+class ListRectificationsResponse(_message.Message):
+    """A page of rectifications."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECTIFICATIONS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    DECISION_ID_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty on the last page."""
+    decision_id: _builtins.str
+    """The recorded decision behind this answer."""
+    @_builtins.property
+    def rectifications(self) -> _containers.RepeatedCompositeFieldContainer[Global___Rectification]:
+        """Oldest first."""
+
+    def __init__(
+        self,
+        *,
+        rectifications: _abc.Iterable[Global___Rectification] | None = ...,
+        next_page_token: _builtins.str = ...,
+        decision_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision_id", b"decision_id", "next_page_token", b"next_page_token", "rectifications", b"rectifications"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRectificationsResponse: _TypeAlias = ListRectificationsResponse  # noqa: Y015
+
+@_typing.final
+class ConfirmRectificationRequest(_message.Message):
+    """Confirms a rectification."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CLAIM_FIELD_NUMBER: _builtins.int
+    RIGHTS_REQUEST_ID_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Same id and same content: same answer."""
+    rights_request_id: _builtins.str
+    """The request of the resident it comes from."""
+    outcome: Global___RectificationOutcome.ValueType
+    """What it did."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground: RECTIFIED-19."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        claim: _common_pb2.Claim | None = ...,
+        rights_request_id: _builtins.str = ...,
+        outcome: Global___RectificationOutcome.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "outcome", b"outcome", "request_id", b"request_id", "rights_request_id", b"rights_request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConfirmRectificationRequest: _TypeAlias = ConfirmRectificationRequest  # noqa: Y015
+
+@_typing.final
+class ConfirmRectificationResponse(_message.Message):
+    """It is confirmed."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1105,7 +1327,7 @@ class ExecuteRightsRequestResponse(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___ExecuteRightsRequestResponse: _TypeAlias = ExecuteRightsRequestResponse  # noqa: Y015
+Global___ConfirmRectificationResponse: _TypeAlias = ConfirmRectificationResponse  # noqa: Y015
 
 @_typing.final
 class ListRightsRequestsRequest(_message.Message):

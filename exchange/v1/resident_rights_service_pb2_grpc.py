@@ -102,6 +102,16 @@ class ResidentRightsServiceStub:
                 request_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.ExecuteRightsRequestRequest.SerializeToString,
                 response_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.ExecuteRightsRequestResponse.FromString,
                 _registered_method=True)
+        self.ListRectifications = channel.unary_unary(
+                '/exchange.v1.ResidentRightsService/ListRectifications',
+                request_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.ListRectificationsRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.ListRectificationsResponse.FromString,
+                _registered_method=True)
+        self.ConfirmRectification = channel.unary_unary(
+                '/exchange.v1.ResidentRightsService/ConfirmRectification',
+                request_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.ConfirmRectificationRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.ConfirmRectificationResponse.FromString,
+                _registered_method=True)
         self.ListRightsRequests = channel.unary_unary(
                 '/exchange.v1.ResidentRightsService/ListRightsRequests',
                 request_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.ListRightsRequestsRequest.SerializeToString,
@@ -228,6 +238,21 @@ class ResidentRightsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListRectifications(self, request, context):
+        """Lists to a recipient which fields it got were rectified since (GDPR 19), never what they say now: that it reads by
+        GetPlan, on a claim of its own.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ConfirmRectification(self, request, context):
+        """Records what a recipient did with a rectification.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListRightsRequests(self, request, context):
         """Lists the requests of a case's resident: to the resident's side, and to a college that works on the case.
         """
@@ -331,6 +356,16 @@ def add_ResidentRightsServiceServicer_to_server(servicer, server):
                     servicer.ExecuteRightsRequest,
                     request_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.ExecuteRightsRequestRequest.FromString,
                     response_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.ExecuteRightsRequestResponse.SerializeToString,
+            ),
+            'ListRectifications': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRectifications,
+                    request_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.ListRectificationsRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.ListRectificationsResponse.SerializeToString,
+            ),
+            'ConfirmRectification': grpc.unary_unary_rpc_method_handler(
+                    servicer.ConfirmRectification,
+                    request_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.ConfirmRectificationRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.ConfirmRectificationResponse.SerializeToString,
             ),
             'ListRightsRequests': grpc.unary_unary_rpc_method_handler(
                     servicer.ListRightsRequests,
@@ -712,6 +747,60 @@ class ResidentRightsService:
             '/exchange.v1.ResidentRightsService/ExecuteRightsRequest',
             exchange_dot_v1_dot_resident__rights__service__pb2.ExecuteRightsRequestRequest.SerializeToString,
             exchange_dot_v1_dot_resident__rights__service__pb2.ExecuteRightsRequestResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRectifications(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.ResidentRightsService/ListRectifications',
+            exchange_dot_v1_dot_resident__rights__service__pb2.ListRectificationsRequest.SerializeToString,
+            exchange_dot_v1_dot_resident__rights__service__pb2.ListRectificationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ConfirmRectification(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.ResidentRightsService/ConfirmRectification',
+            exchange_dot_v1_dot_resident__rights__service__pb2.ConfirmRectificationRequest.SerializeToString,
+            exchange_dot_v1_dot_resident__rights__service__pb2.ConfirmRectificationResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -66,6 +66,12 @@ class ResidentRightsServiceStub:
     """Grants a request, wholly or partly, or refuses it: with the reason, the article and where to complain (GDPR 12(4))."""
     ExecuteRightsRequest: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ExecuteRightsRequestRequest, _resident_rights_service_pb2.ExecuteRightsRequestResponse]
     """Records that what was granted was done; fails with FAILED_PRECONDITION, reason RULE_BROKEN, where it was not."""
+    ListRectifications: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ListRectificationsRequest, _resident_rights_service_pb2.ListRectificationsResponse]
+    """Lists to a recipient which fields it got were rectified since (GDPR 19), never what they say now: that it reads by
+    GetPlan, on a claim of its own.
+    """
+    ConfirmRectification: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ConfirmRectificationRequest, _resident_rights_service_pb2.ConfirmRectificationResponse]
+    """Records what a recipient did with a rectification."""
     ListRightsRequests: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ListRightsRequestsRequest, _resident_rights_service_pb2.ListRightsRequestsResponse]
     """Lists the requests of a case's resident: to the resident's side, and to a college that works on the case."""
     GetAccessAnswer: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.GetAccessAnswerRequest, _resident_rights_service_pb2.GetAccessAnswerResponse]
@@ -117,6 +123,12 @@ class ResidentRightsServiceAsyncStub(ResidentRightsServiceStub):
     """Grants a request, wholly or partly, or refuses it: with the reason, the article and where to complain (GDPR 12(4))."""
     ExecuteRightsRequest: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ExecuteRightsRequestRequest, _resident_rights_service_pb2.ExecuteRightsRequestResponse]  # type: ignore[assignment]
     """Records that what was granted was done; fails with FAILED_PRECONDITION, reason RULE_BROKEN, where it was not."""
+    ListRectifications: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ListRectificationsRequest, _resident_rights_service_pb2.ListRectificationsResponse]  # type: ignore[assignment]
+    """Lists to a recipient which fields it got were rectified since (GDPR 19), never what they say now: that it reads by
+    GetPlan, on a claim of its own.
+    """
+    ConfirmRectification: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ConfirmRectificationRequest, _resident_rights_service_pb2.ConfirmRectificationResponse]  # type: ignore[assignment]
+    """Records what a recipient did with a rectification."""
     ListRightsRequests: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ListRightsRequestsRequest, _resident_rights_service_pb2.ListRightsRequestsResponse]  # type: ignore[assignment]
     """Lists the requests of a case's resident: to the resident's side, and to a college that works on the case."""
     GetAccessAnswer: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.GetAccessAnswerRequest, _resident_rights_service_pb2.GetAccessAnswerResponse]  # type: ignore[assignment]
@@ -243,6 +255,24 @@ class ResidentRightsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_resident_rights_service_pb2.ExecuteRightsRequestResponse, _abc.Awaitable[_resident_rights_service_pb2.ExecuteRightsRequestResponse]]:
         """Records that what was granted was done; fails with FAILED_PRECONDITION, reason RULE_BROKEN, where it was not."""
+
+    @_abc_1.abstractmethod
+    def ListRectifications(
+        self,
+        request: _resident_rights_service_pb2.ListRectificationsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_resident_rights_service_pb2.ListRectificationsResponse, _abc.Awaitable[_resident_rights_service_pb2.ListRectificationsResponse]]:
+        """Lists to a recipient which fields it got were rectified since (GDPR 19), never what they say now: that it reads by
+        GetPlan, on a claim of its own.
+        """
+
+    @_abc_1.abstractmethod
+    def ConfirmRectification(
+        self,
+        request: _resident_rights_service_pb2.ConfirmRectificationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_resident_rights_service_pb2.ConfirmRectificationResponse, _abc.Awaitable[_resident_rights_service_pb2.ConfirmRectificationResponse]]:
+        """Records what a recipient did with a rectification."""
 
     @_abc_1.abstractmethod
     def ListRightsRequests(

@@ -12,6 +12,12 @@ from exchange.domain.limits.objections import ResidentsObjection
 from exchange.domain.limits.restrictions import Restriction
 from exchange.domain.resident import ResidentState
 from exchange.domain.rights.executing import execute_request
+from exchange.domain.rights.recipients import (
+    ConfirmRectification,
+    RectificationConfirmed,
+    RightsRecipientTold,
+    ToTell,
+)
 from exchange.domain.rights.request import (
     OPEN_REQUESTS_MAX,
     RIGHTS_REQUEST,
@@ -336,3 +342,59 @@ def test_a_limit_is_executed_by_one_that_stands() -> None:
     assert [restricted(objection, one) for one in (nobody, pending, upheld)] == ["NOT_DONE", "NOT_DONE", ""]
     # What is no limit leaves its trace elsewhere, and is named by whoever did it.
     assert restricted(after(GRANT), nobody) == ""
+
+
+# --- telling recipients -----------------------------------------------------------------------------
+
+PROVIDER = ToTell(CARE.oin, CARE.task, ("p-1",), ("goals.own_words",))
+RECTIFIED = replace(EXECUTE, paths=("goals.own_words", "goals.state"), recipients=(PROVIDER,))
+SAID = ConfirmRectification(now=NOW, author=CARE, outcome="rectified")
+
+
+def test_every_recipient_is_told_of_what_it_got_before_it_is_done() -> None:
+    told, executed = RIGHTS_REQUEST.decide(RECTIFIED, after(GRANT, right=Right.RECTIFICATION))
+    assert told == RightsRecipientTold(
+        resident="r-1",
+        rights_request_id="rr-1",
+        organisation=CARE.oin,
+        task=CARE.task,
+        plan_ids=("p-1",),
+        paths=("goals.own_words",),
+        due_at=NOW + timedelta(days=30),
+        at=NOW,
+    )
+    assert isinstance(executed, RightsRequestExecuted)
+    assert set(told.sealed_fields()) == {"paths"}
+
+
+def test_only_a_rectification_names_fields_and_it_names_some() -> None:
+    granted = after(GRANT, right=Right.RECTIFICATION)
+    assert faults(EXECUTE, granted) == {"paths"}
+    assert faults(replace(EXECUTE, paths=("goals",)), after(GRANT)) == {"paths"}
+    most = tuple(f"goals.f{number}" for number in range(101))
+    assert faults(replace(EXECUTE, paths=most), granted) == {"paths"}
+    assert RIGHTS_REQUEST.decide(replace(EXECUTE, paths=most[:100]), granted)
+
+
+def test_a_recipient_that_was_told_answers_once() -> None:
+    state = after(GRANT, RECTIFIED, right=Right.RECTIFICATION)
+    assert one(SAID, state) == RectificationConfirmed(
+        resident="r-1",
+        rights_request_id="rr-1",
+        organisation=CARE.oin,
+        task=CARE.task,
+        professional="z-1",
+        outcome="rectified",
+        at=NOW,
+    )
+    said = after(GRANT, RECTIFIED, SAID, right=Right.RECTIFICATION)
+    assert [one.outcome for one in said.told] == ["rectified"]
+    assert RIGHTS_REQUEST.decide(replace(SAID, outcome="nothing_kept"), said) == ()
+    assert faults(replace(SAID, outcome="perhaps"), state) == {"outcome"}
+
+
+def test_who_was_not_told_answers_nothing() -> None:
+    state = after(GRANT, RECTIFIED, right=Right.RECTIFICATION)
+    other_task = replace(SAID, author=replace(CARE, task="jeugdhulpaanbieder"))
+    for command, known in ((SAID, None), (SAID, after(GRANT)), (other_task, state)):
+        assert broken(command, known) == "NO_SUCH_RECTIFICATION"

@@ -52,8 +52,14 @@ IMPERSONAL_TEXT = frozenset(
         "exchange.v1.Necessity.subsidiarity",
     }
 )
-# The register is public to every organisation and says nothing about a resident: nothing to label.
-IMPERSONAL_READS = frozenset({"exchange.v1.LegalBasisService.ListLegalBases"})
+# The register is public to every organisation and says nothing about a resident: nothing to label. Nor does a
+# recipient learn anything of anybody from what was rectified: which of the fields it got, and of which plan.
+IMPERSONAL_READS = frozenset(
+    {
+        "exchange.v1.LegalBasisService.ListLegalBases",
+        "exchange.v1.ResidentRightsService.ListRectifications",
+    }
+)
 DERIVED_CATEGORY = "@life_domain"
 
 

@@ -15,6 +15,18 @@ from typing import ClassVar, Final
 from exchange.domain.kernel import Aggregate, AuthoredCommand, Events, ResidentEvent, aggregate
 from exchange.domain.limits.restrictions import Told
 from exchange.domain.limits.scope import refuse_but_college, refuse_but_sides
+from exchange.domain.rights.recipients import (
+    ConfirmRectification,
+    RectificationConfirmed,
+    RightsRecipientTold,
+    ToldRecipient,
+    ToTell,
+    confirm,
+    confirmed,
+    paths_fault,
+    recipient_told,
+    tell,
+)
 from exchange.domain.rights.terms import TERMS
 from exchange.domain.rights.words import ARTICLES_OF, RefusalArticle, RequestStatus, Right, RightsOutcome
 from exchange.domain.shape import FINE, member_fault, refuse_faults, text_fault, token_fault
@@ -73,10 +85,15 @@ class DecideRightsRequest(AuthoredCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecuteRightsRequest(AuthoredCommand):
-    """Record what was done. `reference` is the id of what did it: a decision, restriction, erasure."""
+    """Record what was done. `reference` is the id of what did it: a decision, restriction, erasure.
+
+    `paths` are the fields that were rectified, and `recipients` those who got one of them.
+    """
 
     reference: str
     how: str
+    paths: tuple[str, ...] = ()
+    recipients: tuple[ToTell, ...] = ()
 
 
 # --- events -----------------------------------------------------------------------------------------
@@ -161,6 +178,7 @@ class RightsRequestState:
     decide_time: datetime | None = None
     reference: str = ""
     execute_time: datetime | None = None
+    told: tuple[ToldRecipient, ...] = ()
 
     @property
     def waits(self) -> bool:
@@ -271,7 +289,13 @@ def _article_fault(command: DecideRightsRequest, right: str, *, granted: bool) -
 def _execute(command: ExecuteRightsRequest, state: RightsRequestState | None) -> Events:
     refuse_but_college(command.author)
     found = _known(state)
-    refuse_faults({"reference": token_fault(command.reference), "how": member_fault(Told, command.how)})
+    refuse_faults(
+        {
+            "reference": token_fault(command.reference),
+            "how": member_fault(Told, command.how),
+            "paths": paths_fault(command.paths, rectifies=found.right == Right.RECTIFICATION),
+        }
+    )
     if found.status == RequestStatus.EXECUTED:
         raise RuleBroken("it was executed before", rule="EXECUTED_ALREADY")
     if found.status != RequestStatus.GRANTED:
@@ -283,7 +307,8 @@ def _execute(command: ExecuteRightsRequest, state: RightsRequestState | None) ->
         how=command.how,
         at=command.now,
     )
-    return (executed,)
+    # Last what was done: the receipt is of that.
+    return (*tell(command, found), executed)
 
 
 def _known(state: RightsRequestState | None) -> RightsRequestState:
@@ -341,11 +366,14 @@ RIGHTS_REQUEST: Final[Aggregate] = aggregate(
         ExtendRightsRequest: _extend,
         DecideRightsRequest: _decide,
         ExecuteRightsRequest: _execute,
+        ConfirmRectification: confirm,
     },
     founders={RightsRequestReceived: _received},
     evolvers={
         RightsRequestExtended: _extended,
         RightsRequestDecided: _decided,
         RightsRequestExecuted: _executed,
+        RightsRecipientTold: recipient_told,
+        RectificationConfirmed: confirmed,
     },
 )

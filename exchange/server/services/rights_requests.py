@@ -23,12 +23,14 @@ from exchange.domain.rights.terms import due_day
 from exchange.domain.values import RESIDENT_TASK
 from exchange.errors import RuleBroken
 from exchange.pipeline.elements import of_origin
+from exchange.pipeline.recipients import recipients_of
 from exchange.pipeline.walk import Steps
 from exchange.projections.workdays import day_of, end_of_day, is_workday
 from exchange.server.contract.copies import copies_of
 from exchange.server.contract.labels import labels_of
 from exchange.server.contract.names import day, enum_names
 from exchange.server.contract.pages import page_rows
+from exchange.server.contract.plans import plan_leaves
 from exchange.server.interceptor import Unary
 from exchange.server.walks import author_of, command, given_paths, read, receipt
 from exchange.v1 import resident_rights_service_pb2 as pb
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from exchange.domain.kernel import Events
+    from exchange.domain.rights.recipients import ToTell
     from exchange.pipeline.walk import CommandOutcome, View
     from exchange.server.house import Call
 
@@ -122,15 +125,31 @@ async def execute_rights_request(
     call: Call, request: pb.ExecuteRightsRequestRequest
 ) -> pb.ExecuteRightsRequestResponse:
     """Record that it was done."""
-    order = ExecuteRightsRequest(
-        now=call.now, author=author_of(call.caller), reference=request.reference, how=request.how
-    )
+    parts, paths = call.house.parts, plan_leaves(request.paths)
+    author = author_of(call.caller)
+    stream = stream_of(NAME, request.rights_request_id)
 
-    def decide(view: View, state: RightsRequestState | None) -> Events:
+    def process(view: View) -> Steps:
+        state = view.state(stream)
+        # What went out before is on disk; what is judged beside this reads what was rectified before it.
+        told: tuple[ToTell, ...] = ()
+        if state is not None and paths:
+            told = recipients_of(parts.reader, parts.codec, view, state.resident, paths, but=author)
+        order = ExecuteRightsRequest(
+            now=call.now,
+            author=author,
+            reference=request.reference,
+            how=request.how,
+            paths=paths,
+            recipients=told,
+        )
         resident = None if state is None else view.state(stream_of("resident", state.resident))
-        return execute_request(order, state, resident)
+        return Steps(((stream, execute_request(order, state, resident)),), {"recipients": str(len(told))})
 
-    return pb.ExecuteRightsRequestResponse(receipt=receipt(await _on_request(call, request, decide)))
+    outcome = await command(call, request, anchor=stream, process=process)
+    return pb.ExecuteRightsRequestResponse(
+        receipt=receipt(outcome), recipients=int(outcome.ids["recipients"])
+    )
 
 
 async def list_rights_requests(
