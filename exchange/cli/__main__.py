@@ -23,6 +23,7 @@ from exchange.cli import (
     gate,
     projections,
     replay,
+    retention,
     serve,
     store,
 )
@@ -54,6 +55,7 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(store.app, name="store")
 app.add_typer(projections.app, name="projections")
 app.add_typer(config.app, name="config")
+app.add_typer(retention.app, name="retention")
 app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
 app.command("bench")(bench.bench)
