@@ -11,7 +11,7 @@ import pytest
 from exchange.domain.limits.objections import ResidentsObjection
 from exchange.domain.limits.restrictions import Restriction
 from exchange.domain.resident import ResidentState
-from exchange.domain.rights.executing import execute_request
+from exchange.domain.rights.answering import decide_request, execute_request
 from exchange.domain.rights.recipients import (
     ConfirmRectification,
     RectificationConfirmed,
@@ -398,3 +398,33 @@ def test_who_was_not_told_answers_nothing() -> None:
     other_task = replace(SAID, author=replace(CARE, task="jeugdhulpaanbieder"))
     for command, known in ((SAID, None), (SAID, after(GRANT)), (other_task, state)):
         assert broken(command, known) == "NO_SUCH_RECTIFICATION"
+
+
+# --- who asks to destroy ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("born", "capable", "granted"),
+    [
+        (date(2015, 3, 5), True, True),  # twelve today
+        (date(2015, 3, 6), True, False),  # twelve tomorrow
+        (date(2010, 1, 1), False, False),
+        (date(2009, 3, 6), False, False),  # eighteen tomorrow
+        (date(2009, 3, 5), False, True),  # eighteen today: no minor any more
+    ],
+)
+def test_a_child_has_nothing_destroyed_on_his_own_word(born: date, capable: bool, granted: bool) -> None:  # noqa: FBT001 -- parameters of the table
+    child = ResidentState("r-1", born, capable=capable)
+    asked = after(right=Right.DESTRUCTION_WMO)
+    if granted:
+        assert decide_request(GRANT, asked, child)
+    else:
+        with pytest.raises(RuleBroken) as refused:
+            decide_request(GRANT, asked, child)
+        assert refused.value.metadata["rule"] == "TOO_YOUNG"
+    # It can always be refused, and other rights and other speakers are not bound by this.
+    assert decide_request(refuse(refusal_article="wmo_5_3_5_2"), asked, child)
+    assert decide_request(GRANT, after(right=Right.DESTRUCTION_JEUGDWET), child)
+    heard = replace(asked, asked_in="wettelijk-vertegenwoordiger")
+    assert decide_request(GRANT, heard, child)
+    assert decide_request(GRANT, asked, None)

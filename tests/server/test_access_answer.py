@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 
 from adapters.sdk import errors
+from adapters.sdk.access import gather
 from adapters.sdk.calls import claim
 from adapters.sdk.completeness import Completeness, complete, entries_of_pack, is_of
 from adapters.sdk.proofs import verify_checkpoint
@@ -21,7 +22,7 @@ from exchange.server.services.subscription import CHANGED
 from exchange.v1 import common_pb2 as pb
 from exchange.v1 import resident_rights_service_pb2 as rights_pb
 from tests.server.family import Family
-from tests.server.story import Story
+from tests.server.story import Story, denied_read
 from tests.server.test_rights import SEAL, WMO, joined
 from tests.server.town import ACCESS, INVESTIGATE
 
@@ -240,3 +241,24 @@ def test_strangers_are_refused_as_about_nobody(town: Town, story: Story) -> None
 
 def test_every_event_of_a_plan_that_changes_a_collection_says_which() -> None:
     assert {kind: changed.collection for kind, changed in CHANGED.items()} == dict(COLLECTION_OF)
+
+
+def test_the_whole_answer_is_gathered_and_what_is_not_in_it_is_named(town: Town, story: Story) -> None:
+    story.goal()
+    denied_read(town, story)
+    resident = story.resident()
+    resident.rights.receive_rights_request(
+        claim=claim(pb.PURPOSE_INZAGE, "RIGHTS-12-RESIDENT"),
+        case_id=story.case_id,
+        right=rights_pb.RIGHT_ACCESS,
+    )
+    whole = gather(resident, ACCESS, story.case_id, story.plan_id)
+    assert [one.own_words for one in whole.plan.goals] == ["Weer zelf koken."]
+    assert [one.right for one in whole.requests] == [rights_pb.RIGHT_ACCESS]
+    assert "DENY" in {one.outcome for one in whole.disclosures}
+    # Who looked is told by organisation; the name of a person only where that was weighed (C-579/21).
+    assert whole.withheld["disclosures"] == ("disclosures.professional",)
+    assert {
+        row.leaf_index for row in whole.disclosures if row.leaf_index < whole.answer.covered.log_size
+    } <= set(whole.answer.covered.leaf_indexes)
+    assert set(whole.answer.covered.leaf_indexes) == found(town, whole.answer)

@@ -169,6 +169,7 @@ class RightsRequestState:
     received_date: date
     due_time: datetime
     receive_time: datetime
+    asked_in: str  # the task in which it was recorded: the resident's own, or that of who heard it
     status: str = RequestStatus.RECEIVED
     extension_reason: str = ""
     outcome: str = ""
@@ -335,6 +336,7 @@ def _received(_state: RightsRequestState | None, event: RightsRequestReceived) -
         received_date=event.received_date,
         due_time=event.due_at,
         receive_time=event.at,
+        asked_in=event.task,
     )
 
 

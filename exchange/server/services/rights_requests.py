@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from exchange.domain import stream_of
-from exchange.domain.rights.executing import execute_request
+from exchange.domain.rights.answering import decide_request, execute_request
 from exchange.domain.rights.request import (
     RIGHTS_REQUEST,
     DecideRightsRequest,
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from exchange.domain.kernel import Events
+    from exchange.domain.resident import ResidentState
     from exchange.domain.rights.recipients import ToTell
     from exchange.pipeline.walk import CommandOutcome, View
     from exchange.server.house import Call
@@ -115,8 +116,8 @@ async def decide_rights_request(
         complain_at=request.complain_at,
     )
 
-    def decide(_view: View, state: RightsRequestState | None) -> Events:
-        return RIGHTS_REQUEST.decide(order, state)
+    def decide(view: View, state: RightsRequestState | None) -> Events:
+        return decide_request(order, state, _resident(view, state))
 
     return pb.DecideRightsRequestResponse(receipt=receipt(await _on_request(call, request, decide)))
 
@@ -143,8 +144,8 @@ async def execute_rights_request(
             paths=paths,
             recipients=told,
         )
-        resident = None if state is None else view.state(stream_of("resident", state.resident))
-        return Steps(((stream, execute_request(order, state, resident)),), {"recipients": str(len(told))})
+        events = execute_request(order, state, _resident(view, state))
+        return Steps(((stream, events),), {"recipients": str(len(told))})
 
     outcome = await command(call, request, anchor=stream, process=process)
     return pb.ExecuteRightsRequestResponse(
@@ -193,6 +194,11 @@ def requests_of(view: View, resident: str) -> list[RightsRequestState]:
     """Return the requests of a resident, oldest first."""
     states = (view.state(stream) for stream in view.scope(resident) if stream.startswith(PREFIX))
     return sorted((one for one in states if one is not None), key=_age)
+
+
+def _resident(view: View, state: RightsRequestState | None) -> ResidentState | None:
+    found: ResidentState | None = None if state is None else view.state(stream_of("resident", state.resident))
+    return found
 
 
 def _age(one: RightsRequestState) -> tuple[datetime, str]:
