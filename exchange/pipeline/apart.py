@@ -10,11 +10,12 @@ the ledger, section 2.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from exchange.domain.disclosure import DisclosureDecided
 from exchange.domain.limits.seals import CompartmentSealed, SealLifted, SealProposed
-from exchange.domain.obligations import SAFETY_TASK, SEAL_BASIS, Asked, Duty, is_about_seal
+from exchange.domain.obligations import COMMAND, EVALUATE, SAFETY_TASK, SEAL_BASIS, Asked, Duty, is_about_seal
 from exchange.domain.values import RESIDENT_TASK
 from exchange.pipeline.sealed import NAMED_BY, hidden_collections
 
@@ -29,6 +30,7 @@ OF_SEALS: Final = (SealProposed, CompartmentSealed, SealLifted)
 DEFERRING: Final = frozenset({Duty.DEFER_NOTICE_4W, Duty.NO_NOTICE_TO_SUSPECT})
 SUBSCRIBE: Final = "SUBSCRIBE"
 VERSION_SUFFIX: Final = ".v"
+WORDS_CACHED_MAX: Final = 4_096
 # The collection of a plan that an event changes, by its topic without the version.
 COLLECTION_OF: Final[Mapping[str, str]] = {
     "plan.report_received": "reports",
@@ -57,14 +59,22 @@ def is_kept_apart(
     # Who joins the case for Veilig Thuis is let in by somebody else.
     if getattr(event, "task", "") == SAFETY_TASK:
         return True
-    if isinstance(event, DisclosureDecided):
-        asked = Asked(event.task, event.purpose, event.legal_basis, event.action)
-        names = [name.partition("[")[0] for name in (*event.released, *event.withheld)]
-        if DEFERRING.intersection(event.obligations) or is_about_seal(asked, names):
-            return True
+    if isinstance(event, DisclosureDecided) and (
+        not DEFERRING.isdisjoint(event.obligations) or _tries_to_seal(event)
+    ):
+        return True
     return bool(seals) and not changed_by(event).isdisjoint(_hidden(seals, collections))
 
 
+def _tries_to_seal(decided: DisclosureDecided) -> bool:
+    if decided.action not in {COMMAND, EVALUATE}:
+        return False
+    asked = Asked(decided.task, decided.purpose, decided.legal_basis, decided.action)
+    return is_about_seal(asked, [name.partition("[")[0] for name in (*decided.released, *decided.withheld)])
+
+
+# On the walk for every event, and always the same few words.
+@lru_cache(maxsize=WORDS_CACHED_MAX)
 def tells_apart(task: str, purpose: str, legal_basis: str) -> bool:
     """Tell whether the very words of a walk tell of a seal or of an investigation."""
     asked = Asked(task, purpose, legal_basis)
