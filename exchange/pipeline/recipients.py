@@ -1,8 +1,8 @@
-"""Who got fields of a resident's plan, from the decisions that were recorded before each left.
+"""Who got fields of a resident's plan, and whether his side was answered: from the decisions recorded before.
 
 Promises: every decision is looked at, however old; who got nothing of these fields is told of none; the
 resident's side and officers are no recipients to be told.
-Source: GDPR 4(9), 19.
+Source: GDPR 4(9), 12(3), 19.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from exchange.domain import stream_of
 from exchange.domain.disclosure import DisclosureDecided
 from exchange.domain.obligations import COMMAND, EVALUATE
 from exchange.domain.rights.recipients import ToTell
+from exchange.gate.model import Outcome
 from exchange.pipeline.facts import OWN_WORDS, PLAN_PREFIX
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 ROWS_PER_PAGE: Final = 1_000
 NEWEST: Final = 2**62
 _NOT_TOLD: Final = OWN_WORDS | {"fg"}
+_GAVE: Final = frozenset({Outcome.PERMIT, Outcome.PARTIAL})
 _GIVES_NOTHING: Final = frozenset({COMMAND, EVALUATE})
 
 
@@ -59,6 +61,20 @@ def recipients_of(
         ToTell(*who, tuple(sorted(of_plans)), tuple(sorted(of_paths)))
         for who, (of_plans, of_paths) in sorted(told.items())
     )
+
+
+def was_answered(reader: SQLiteReader, codec: Codec, resident: str, decision_id: str) -> bool:
+    """Tell whether a decision of this id gave the resident's side something."""
+    stream, before = stream_of("disclosure", resident), NEWEST
+    while rows := reader.page_of_stream(stream, before, ROWS_PER_PAGE):
+        for row in rows:
+            if row.topic == DisclosureDecided.TOPIC:
+                clear, _, _ = codec.decode_clear(row.state, stream=stream, topic=row.topic)
+                if clear["decision_id"] == decision_id:
+                    own = clear["task"] in OWN_WORDS and clear["action"] not in _GIVES_NOTHING
+                    return own and clear["outcome"] in _GAVE
+        before = rows[-1].version
+    return False
 
 
 def _decisions(reader: SQLiteReader, codec: Codec, stream: str) -> Iterator[DisclosureDecided]:

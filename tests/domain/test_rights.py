@@ -31,11 +31,9 @@ from exchange.domain.rights.request import (
     RightsRequestReceived,
     RightsRequestState,
 )
-from exchange.domain.rights.terms import TERMS, due_day, months_after
 from exchange.domain.rights.words import ARTICLES_OF, RefusalArticle, Right, RightsOutcome
 from exchange.domain.values import Author
 from exchange.errors import RequestInvalid, RuleBroken
-from exchange.projections.workdays import day_of, end_of_day, is_workday
 
 if TYPE_CHECKING:
     from exchange.domain.kernel import Event
@@ -115,61 +113,6 @@ def faults(command: Any, state: Any = None) -> set[str]:  # noqa: ANN401 -- any 
     with pytest.raises(RequestInvalid) as refused:
         RIGHTS_REQUEST.decide(command, state)
     return set(refused.value.fields)
-
-
-# --- terms ------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("received", "months", "ends"),
-    [
-        (date(2027, 3, 5), 1, date(2027, 4, 5)),
-        (date(2027, 8, 31), 1, date(2027, 9, 30)),
-        (date(2027, 1, 28), 1, date(2027, 2, 28)),
-        (date(2027, 1, 29), 1, date(2027, 2, 28)),
-        (date(2028, 1, 29), 1, date(2028, 2, 29)),
-        (date(2028, 1, 31), 1, date(2028, 2, 29)),
-        (date(2027, 2, 28), 1, date(2027, 3, 28)),
-        (date(2027, 11, 30), 3, date(2028, 2, 29)),
-        (date(2027, 12, 31), 1, date(2028, 1, 31)),
-        (date(2027, 10, 31), 14, date(2028, 12, 31)),
-    ],
-)
-def test_a_month_ends_on_the_day_of_the_same_number_or_on_the_last_one(
-    received: date, months: int, ends: date
-) -> None:
-    assert months_after(received, months) == ends
-
-
-@pytest.mark.parametrize(
-    ("received", "due"),
-    [
-        (date(2027, 3, 4), date(2027, 4, 5)),  # 4 April 2027 is a Sunday
-        (date(2027, 3, 5), date(2027, 4, 5)),  # a Monday
-        (date(2027, 2, 26), date(2027, 3, 30)),  # Good Friday, Saturday, Easter, Easter Monday
-        (date(2027, 11, 25), date(2027, 12, 27)),  # both Christmas days, on Saturday and Sunday
-        (date(2027, 4, 5), date(2027, 5, 7)),  # 5 May, and Ascension on the 6th
-    ],
-)
-def test_a_term_that_ends_on_no_working_day_ends_on_the_next(received: date, due: date) -> None:
-    assert due_day(Right.ACCESS, received, is_workday, extended=False) == due
-
-
-def test_the_law_gives_one_month_and_two_or_three_at_once() -> None:
-    for right in Right:
-        destroys = right in {Right.DESTRUCTION_WMO, Right.DESTRUCTION_JEUGDWET}
-        assert (TERMS[right].months, TERMS[right].extension_months) == ((3, 0) if destroys else (1, 2))
-        assert TERMS[right].article
-    # From receipt, not from the end of the first month: from 31 January to 30 April, not to the 28th.
-    assert due_day(Right.ACCESS, date(2027, 1, 31), is_workday, extended=True) == date(2027, 4, 30)
-
-
-def test_days_are_those_of_the_netherlands() -> None:
-    # Half past eleven in the evening in London is the next day in Amsterdam.
-    assert day_of(datetime(2027, 1, 4, 23, 30, tzinfo=UTC)) == date(2027, 1, 5)
-    assert day_of(datetime(2027, 1, 4, 22, 59, tzinfo=UTC)) == date(2027, 1, 4)
-    assert end_of_day(date(2027, 1, 5)) == datetime(2027, 1, 5, 23, tzinfo=UTC)
-    assert end_of_day(date(2027, 7, 5)) == datetime(2027, 7, 5, 22, tzinfo=UTC)
 
 
 # --- receiving --------------------------------------------------------------------------------------
@@ -324,7 +267,7 @@ def test_it_waits_until_it_was_refused_or_done() -> None:
 
 def restricted(state: RightsRequestState, resident: ResidentState) -> str:
     try:
-        execute_request(EXECUTE, state, resident)
+        execute_request(EXECUTE, state, resident, answered=True)
     except RuleBroken as refused:
         return refused.metadata["rule"]
     return ""
@@ -428,3 +371,15 @@ def test_a_child_has_nothing_destroyed_on_his_own_word(born: date, capable: bool
     heard = replace(asked, asked_in="wettelijk-vertegenwoordiger")
     assert decide_request(GRANT, heard, child)
     assert decide_request(GRANT, asked, None)
+
+
+@pytest.mark.parametrize("right", [Right.ACCESS, Right.PORTABILITY])
+def test_an_answer_given_here_is_one_the_log_holds(right: Right) -> None:
+    asked = after(GRANT, right=right)
+    assert execute_request(EXECUTE, asked, None, answered=True)
+    with pytest.raises(RuleBroken) as refused:
+        execute_request(EXECUTE, asked, None, answered=False)
+    assert refused.value.metadata["rule"] == "NOT_DONE"
+    # A letter is in no log.
+    assert execute_request(replace(EXECUTE, how="letter"), asked, None, answered=False)
+    assert execute_request(EXECUTE, after(GRANT, right=Right.ERASURE), None, answered=False)

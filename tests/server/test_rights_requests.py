@@ -17,7 +17,7 @@ from exchange.projections.workdays import day_of, end_of_day, is_workday
 from exchange.v1 import audit_service_pb2 as audit_pb
 from exchange.v1 import common_pb2 as pb
 from exchange.v1 import resident_rights_service_pb2 as rights_pb
-from tests.server.town import ACCESS, AUDIT, Town
+from tests.server.town import ACCESS, AUDIT, INVESTIGATE, Town
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,14 +95,20 @@ def test_a_request_goes_from_receipt_to_what_was_done(town: Town, story: Story) 
     )
     # What was granted is still to be done.
     assert len(duties(town, audit_pb.OBLIGATION_STATE_OPEN, name)) == 1
-    story.wmo.rights.execute_rights_request(
-        claim=ANSWER, rights_request_id=name, reference="d-1", how="portal"
-    )
+    done: dict[str, Any] = {"claim": ANSWER, "rights_request_id": name, "how": "portal"}
+    looked = story.wmo.plan.get_plan(claim=INVESTIGATE, plan_id=story.plan_id, fields=["version"])
+    # A word of its own, or what a professional got, is no answer to the resident.
+    for other in ("d-1", looked.decision_id):
+        with pytest.raises(errors.ExchangeRefused) as refused:
+            story.wmo.rights.execute_rights_request(reference=other, **done)
+        assert rule(refused) == "the log holds no answer to the resident's side of this name"
+    answer = resident.rights.get_access_answer(claim=ACCESS, case_id=story.case_id, fields=["rights.article"])
+    story.wmo.rights.execute_rights_request(reference=answer.decision_id, **done)
     (row,) = listed(story.wmo, story, READ).requests
     assert (row.status, row.outcome, row.reference) == (
         rights_pb.REQUEST_STATUS_EXECUTED,
         rights_pb.RIGHTS_OUTCOME_GRANTED,
-        "d-1",
+        answer.decision_id,
     )
     assert duties(town, audit_pb.OBLIGATION_STATE_OPEN, name) == []
     (ended,) = duties(town, audit_pb.OBLIGATION_STATE_UNSPECIFIED, name)

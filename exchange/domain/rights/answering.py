@@ -2,13 +2,15 @@
 
 Promises: what a child under twelve, or a minor who cannot decide in this, asks to have destroyed under the
 Wmo is not granted on his own word; a restriction is executed by one that stands, an objection by one that was
-upheld: a word about it is not enough. What is no limit is named by whoever did it.
+upheld, an answer by the decision that gave it: a word about it is not enough. What was done elsewhere, or on
+paper, is named by whoever did it.
 Source: Wmo 2015 5.3.5(3); GDPR 12(3), 18, 21; 5(2).
 """
 
 from typing import Final
 
 from exchange.domain.kernel import Events
+from exchange.domain.limits.restrictions import Told
 from exchange.domain.representation import capable_in
 from exchange.domain.representation.words import Matter
 from exchange.domain.resident import ResidentState, age_at
@@ -22,6 +24,7 @@ from exchange.domain.rights.words import Right, RightsOutcome
 from exchange.domain.values import RESIDENT_TASK, Objection
 from exchange.errors import RuleBroken
 
+ANSWERED_HERE: Final = frozenset({Right.ACCESS, Right.PORTABILITY})
 CHILD_AGE: Final = 12
 ADULT_AGE: Final = 18
 
@@ -37,11 +40,25 @@ def decide_request(
     return events
 
 
+def is_told_by_portal(order: ExecuteRightsRequest, request: RightsRequestState | None) -> bool:
+    """Tell whether an answer is said to have been given here: then the log holds the decision by which."""
+    return request is not None and request.right in ANSWERED_HERE and order.how == Told.PORTAL
+
+
 def execute_request(
-    order: ExecuteRightsRequest, request: RightsRequestState | None, resident: ResidentState | None
+    order: ExecuteRightsRequest,
+    request: RightsRequestState | None,
+    resident: ResidentState | None,
+    *,
+    answered: bool,
 ) -> Events:
-    """Return what happens on the request's stream. Raises RuleBroken, RequestInvalid."""
+    """Return what happens on the request's stream. Raises RuleBroken, RequestInvalid.
+
+    `answered` tells whether the reference is a decision by which the resident's side got something.
+    """
     events = RIGHTS_REQUEST.decide(order, request)
+    if is_told_by_portal(order, request) and not answered:
+        raise RuleBroken("the log holds no answer to the resident's side of this name", rule="NOT_DONE")
     if request is not None and resident is not None and not _stands(order.reference, request, resident):
         raise RuleBroken("nothing of this name stands that would execute it", rule="NOT_DONE")
     return events

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from exchange.domain import stream_of
-from exchange.domain.rights.answering import decide_request, execute_request
+from exchange.domain.rights.answering import decide_request, execute_request, is_told_by_portal
 from exchange.domain.rights.request import (
     RIGHTS_REQUEST,
     DecideRightsRequest,
@@ -23,7 +23,7 @@ from exchange.domain.rights.terms import due_day
 from exchange.domain.values import RESIDENT_TASK
 from exchange.errors import RuleBroken
 from exchange.pipeline.elements import of_origin
-from exchange.pipeline.recipients import recipients_of
+from exchange.pipeline.recipients import recipients_of, was_answered
 from exchange.pipeline.walk import Steps
 from exchange.projections.workdays import day_of, end_of_day, is_workday
 from exchange.server.contract.copies import copies_of
@@ -144,7 +144,12 @@ async def execute_rights_request(
             paths=paths,
             recipients=told,
         )
-        events = execute_request(order, state, _resident(view, state))
+        answered = (
+            state is not None
+            and is_told_by_portal(order, state)
+            and was_answered(parts.reader, parts.codec, state.resident, order.reference)
+        )
+        events = execute_request(order, state, _resident(view, state), answered=answered)
         return Steps(((stream, events),), {"recipients": str(len(told))})
 
     outcome = await command(call, request, anchor=stream, process=process)
