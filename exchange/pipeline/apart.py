@@ -10,12 +10,15 @@ the ledger, section 2.
 
 from __future__ import annotations
 
+from dataclasses import fields
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, get_args, get_type_hints
 
 from exchange.domain.disclosure import DisclosureDecided
 from exchange.domain.limits.seals import CompartmentSealed, SealLifted, SealProposed
 from exchange.domain.obligations import COMMAND, EVALUATE, SAFETY_TASK, SEAL_BASIS, Asked, Duty, is_about_seal
+from exchange.domain.plan import PlanState
+from exchange.domain.plan.recorded import COLLECTIONS
 from exchange.domain.values import RESIDENT_TASK
 from exchange.pipeline.sealed import NAMED_BY, hidden_collections
 
@@ -26,6 +29,18 @@ if TYPE_CHECKING:
     from exchange.domain.limits.seals import Seal
     from exchange.store.codec import Meta
 
+# What an element knows beside what the contract shows of it: no seal names these.
+_NOT_SHOWN: Final = frozenset(
+    {"assign_date", "category", "earlier_care", "origin", "recorded", "requested_version"}
+)
+_ELEMENTS: Final = get_type_hints(PlanState)
+# By collection of the plan, the path of every leaf that a seal can name.
+LEAVES_OF: Final[Mapping[str, frozenset[str]]] = {
+    name: frozenset(
+        f"{name}.{leaf.name}" for leaf in fields(get_args(_ELEMENTS[name])[0]) if leaf.name not in _NOT_SHOWN
+    )
+    for name in COLLECTIONS
+}
 OF_SEALS: Final = (SealProposed, CompartmentSealed, SealLifted)
 DEFERRING: Final = frozenset({Duty.DEFER_NOTICE_4W, Duty.NO_NOTICE_TO_SUSPECT})
 SUBSCRIBE: Final = "SUBSCRIBE"
@@ -47,13 +62,8 @@ COLLECTION_OF: Final[Mapping[str, str]] = {
 }
 
 
-def is_kept_apart(
-    event: Event, meta: Meta, seals: Sequence[Seal], collections: Mapping[str, frozenset[str]]
-) -> bool:
-    """Tell whether the leaf of an event carries the second pseudonym.
-
-    `seals` are those of the resident before the walk; `collections` the leaf paths of each collection.
-    """
+def is_kept_apart(event: Event, meta: Meta, seals: Sequence[Seal]) -> bool:
+    """Tell whether the leaf of an event carries the second pseudonym; `seals` stood before the walk."""
     if tells_apart(meta.task, meta.purpose, meta.legal_basis) or isinstance(event, OF_SEALS):
         return True
     # Who joins the case for Veilig Thuis is let in by somebody else.
@@ -63,7 +73,7 @@ def is_kept_apart(
         not DEFERRING.isdisjoint(event.obligations) or _tries_to_seal(event)
     ):
         return True
-    return bool(seals) and not changed_by(event).isdisjoint(_hidden(seals, collections))
+    return bool(seals) and not changed_by(event).isdisjoint(_hidden(seals))
 
 
 def _tries_to_seal(decided: DisclosureDecided) -> bool:
@@ -91,7 +101,7 @@ def changed_by(event: Event) -> frozenset[str]:
     return frozenset({found} - {""})
 
 
-def _hidden(seals: Sequence[Seal], collections: Mapping[str, frozenset[str]]) -> frozenset[str]:
+def _hidden(seals: Sequence[Seal]) -> frozenset[str]:
     """Return the collections of which every leaf is sealed to the resident in person."""
     paths = frozenset(
         path
@@ -100,7 +110,7 @@ def _hidden(seals: Sequence[Seal], collections: Mapping[str, frozenset[str]]) ->
         for sealed in seal.paths
         for path in (sealed, *NAMED_BY.get(sealed, ()))
     )
-    return hidden_collections(collections, paths)
+    return hidden_collections(LEAVES_OF, paths)
 
 
 def _is_resident(reader: str) -> bool:

@@ -6,7 +6,6 @@ outlives it; dropped whole when a commit fails; the hot cache only ever learns w
 
 from __future__ import annotations
 
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
@@ -46,7 +45,6 @@ class Overlay:
         keys: KeyStore,
         fresh_id: Callable[[], bytes],
         below: Mapping[str, Entry] | None = None,
-        collections: Mapping[str, frozenset[str]] = MappingProxyType({}),
     ) -> None:
         self.batch = Batch(base)
         self.changes: dict[str, Entry] = {}
@@ -60,7 +58,6 @@ class Overlay:
         self._codec = codec
         self._keys = keys
         self._fresh_id = fresh_id
-        self._collections = collections  # leaf paths of each collection of a plan
 
     # --- what walks see -------------------------------------------------------------------------
 
@@ -128,7 +125,7 @@ class Overlay:
         key = self._keys.obtain(event.resident, LEDGER_CATEGORY)
         resident = self.state(stream_of("resident", event.resident))
         seals = () if resident is None else resident.seals
-        apart = is_kept_apart(event, meta, seals, self._collections)
+        apart = is_kept_apart(event, meta, seals)
         return key.ledger_key_apart if apart else key.ledger_key
 
     def _fold(self, prepared: Sequence[tuple[str, Event]], sizes: Sequence[int], at: datetime) -> None:

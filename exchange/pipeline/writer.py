@@ -11,7 +11,6 @@ Source: group commit as in the design's walk; GDPR 5(2).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from exchange.errors import (
@@ -39,7 +38,7 @@ from exchange.pipeline.walk import (
 from exchange.store.errors import HeadMoved, Taken
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from exchange.domain.kernel import Event
@@ -92,7 +91,6 @@ class Writer:
         loader: Loader,
         registers: Registers,
         fresh_id: Callable[[], bytes],
-        collections: Mapping[str, frozenset[str]] = MappingProxyType({}),
     ) -> None:
         self._recorder = recorder
         self._reader = reader
@@ -103,7 +101,6 @@ class Writer:
         self._registers = registers
         self._verdicts = Verdicts(registers.now)
         self._fresh_id = fresh_id
-        self._collections = collections  # leaf paths of each collection of a plan
         self._recent = Recent()
         self._answers = Answers(reader)
         self._synced = (
@@ -292,7 +289,6 @@ class Writer:
             keys=self._keys,
             fresh_id=self._fresh_id,
             below=None if below is None else below.changes,
-            collections=self._collections,
         )
 
     def _finished(

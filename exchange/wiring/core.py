@@ -32,7 +32,6 @@ from exchange.pipeline.queue import Pipeline
 from exchange.pipeline.registers import Registers
 from exchange.pipeline.writer import Writer
 from exchange.projections.obligations import ObligationList
-from exchange.server.contract.plans import PLAN_COLLECTIONS
 from exchange.store.codec import Codec, Meta
 from exchange.store.reader import SQLiteReader
 from exchange.store.sqlite import SQLiteRecorder
@@ -184,7 +183,6 @@ def _open_parts(settings: Settings, now: Callable[[], datetime], opened: ExitSta
             loader=loader,
             registers=registers,
             fresh_id=FreshIds(),
-            collections=PLAN_COLLECTIONS,
         ),
         tiles=ledger.tiles,
         checkpoints=ledger.checkpoints,

@@ -13,7 +13,7 @@ from exchange.domain.disclosure import DisclosureDecided
 from exchange.domain.limits.seals import CompartmentSealed, Seal, SealLifted, SealProposed
 from exchange.domain.obligations import Duty
 from exchange.domain.plan.events import GoalSet, ReportReceived
-from exchange.pipeline.apart import is_kept_apart
+from exchange.pipeline.apart import LEAVES_OF, is_kept_apart
 from tests.golden.write_missing import META, sample
 from tests.pipeline.shard import COLLECTIONS
 
@@ -29,7 +29,7 @@ DECIDED = replace(ASKED, action="READ", purpose="wmo-onderzoek", obligations=("L
 
 
 def apart(event: Event, *seals: Seal, **said: Any) -> bool:  # noqa: ANN401 -- any word of a walk
-    return is_kept_apart(event, msgspec.structs.replace(META, **said), seals, COLLECTIONS)
+    return is_kept_apart(event, msgspec.structs.replace(META, **said), seals)
 
 
 def sealed(paths: tuple[str, ...] = GOALS, *readers: str) -> Seal:
@@ -110,3 +110,7 @@ def test_the_delivery_of_such_a_change_is_apart_and_a_question_about_it_is_not()
     assert not apart(delivered)
     assert not apart(replace(delivered, action="READ"), sealed())
     assert not apart(replace(delivered, released=("reports.desk", "plan_id")), sealed())
+
+
+def test_the_leaves_of_a_collection_are_those_of_the_contract() -> None:
+    assert dict(LEAVES_OF) == COLLECTIONS
