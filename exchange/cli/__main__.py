@@ -29,6 +29,7 @@ from exchange.cli import (
     lawful,
     projections,
     replay,
+    retention,
     serve,
     store,
     witness,
@@ -69,6 +70,7 @@ app.add_typer(identity.app, name="identity")
 app.add_typer(keys.app, name="keys")
 app.add_typer(projections.app, name="projections")
 app.add_typer(config.app, name="config")
+app.add_typer(retention.app, name="retention")
 app.add_typer(witness.app, name="witness")
 app.add_typer(directory.app, name="directory")
 app.command("serve")(serve.serve)

@@ -47,6 +47,13 @@ class Duty(StrEnum):
     NO_NOTICE_TO_SUSPECT = "NO-NOTICE-TO-SUSPECT"
 
 
+class RightsDuty(StrEnum):
+    """What a resident's request brings: no decision of the gate brought it, and only its answer ends it."""
+
+    ANSWER_RIGHTS_REQUEST = "ANSWER-RIGHTS-REQUEST"
+    CONFIRM_RECTIFICATION = "CONFIRM-RECTIFICATION"
+
+
 class DutyOutcome(StrEnum):
     """How a duty ended."""
 
@@ -165,7 +172,7 @@ def is_about_seal(asked: Asked, fields: Collection[str] = ()) -> bool:
 
 
 def outcomes_of(duty: str) -> frozenset[DutyOutcome]:
-    """Return how a duty may end by a person's word; empty for those the system executes."""
-    if duty in SYSTEM_EXECUTES_AFTER:
+    """Return how a duty may end by a person's word; empty for those the system or an answer executes."""
+    if duty in SYSTEM_EXECUTES_AFTER or duty in frozenset(RightsDuty):
         return frozenset()
     return OUTCOMES.get(duty, OUTCOMES_OF_OTHERS)

@@ -19,6 +19,7 @@ from exchange.domain.notice import NOTICE
 from exchange.domain.organisation import ORGANISATION
 from exchange.domain.plan import PLAN
 from exchange.domain.resident import RESIDENT
+from exchange.domain.rights.request import RIGHTS_REQUEST
 from exchange.errors import HistoryUnreadable
 
 AGGREGATES: Final[Mapping[str, Aggregate]] = MappingProxyType(
@@ -26,7 +27,7 @@ AGGREGATES: Final[Mapping[str, Aggregate]] = MappingProxyType(
         each.name: each
         for each in (
             *(ORGANISATION, LEGAL_BASIS, NOTICE, RESIDENT, CASE, CONSENT, PLAN, DISCLOSURE),
-            *(EVALUATION, ERASURE),
+            *(EVALUATION, ERASURE, RIGHTS_REQUEST),
         )
     }
 )

@@ -20,6 +20,7 @@ LEDGER_CATEGORY: Final = "LEDGER"
 _SEALING: Final = b"exchange/keys/1/sealing"
 _LEDGER: Final = b"exchange/keys/1/ledger-pseudonym"
 _SALTS: Final = b"exchange/keys/1/field-salts"
+_LEDGER_APART: Final = b"exchange/keys/1/ledger-pseudonym-apart"
 
 
 def derive(key: bytes, use: bytes, length: int = KEY_BYTES) -> bytes:
@@ -31,7 +32,7 @@ def derive(key: bytes, use: bytes, length: int = KEY_BYTES) -> bytes:
 class DataKey:
     """One version of the key of one resident and category. Share it between threads; it never changes."""
 
-    __slots__ = ("_ledger", "_material", "_salts", "category", "resident_ref", "sealing", "version")
+    __slots__ = ("_apart", "_ledger", "_material", "_salts", "category", "resident_ref", "sealing", "version")
 
     def __init__(self, resident_ref: str, category: str, version: int, material: bytes) -> None:
         self.resident_ref: Final = resident_ref
@@ -41,6 +42,7 @@ class DataKey:
         self._material: Final = material
         self._ledger: bytes | None = None
         self._salts: bytes | None = None
+        self._apart: bytes | None = None
 
     @property
     def ledger_key(self) -> bytes:
@@ -61,6 +63,16 @@ class DataKey:
             self._salts = derive(self._material, _SALTS)
         # One block of HKDF-Expand (RFC 5869 section 2.3), drawn on the walk: a tenth of the time.
         return hmac.digest(self._salts, event_id + name.encode() + b"\x01", "sha256")
+
+    @property
+    def ledger_key_apart(self) -> bytes:
+        """Return the 32 bytes that do the same for leaves of what is kept from the resident's side.
+
+        Nobody can tell it from `ledger_key`, nor find one with the other.
+        """
+        if self._apart is None:
+            self._apart = derive(self._material, _LEDGER_APART)
+        return self._apart
 
     @property
     def material(self) -> bytes:

@@ -98,6 +98,15 @@ class KeyStore:
             self._opened.put(name, key)
             return key
 
+    def versions(self, resident_ref: str, category: str) -> tuple[DataKey, ...]:
+        """Return every version that is on disk, oldest first. Raises KeyDestroyed, KeyUnavailable."""
+        with self._lock, refusals():
+            rows: list[tuple[int]] = self._reader.execute(
+                "SELECT version FROM data_key WHERE resident_ref = ? AND category = ? ORDER BY version",
+                (resident_ref, category),
+            ).fetchall()
+        return tuple(self.open_key(resident_ref, category, version) for (version,) in rows)
+
     def flush(self) -> int:
         """Put every pending key on disk in one transaction; return how many. Call before committing events.
 

@@ -249,6 +249,14 @@ def of_origin(labels: Mapping[str, Label], origin: str) -> Groups:
     return groups
 
 
+def of_log(labels: Mapping[str, Label], caller: Caller, readers: frozenset[str]) -> Groups:
+    """Return the groups of what is recorded about whoever dealt with a resident, for tasks that may read it.
+
+    No basis names the other kind: a basis on which a college records a limit opens no log.
+    """
+    return of_origin(labels, KEEPER_OF_THE_LOG if caller.task in readers else OTHER_ORGANISATION)
+
+
 def of_rows(
     labels: Mapping[str, Label],
     origins: Callable[[View], Sequence[str]],

@@ -111,7 +111,7 @@ class Holdings:
         """Return what was recorded of him; that it was asked for is no recording of it."""
         streams = (stream_of("resident", self._resident), *self._reader.scope(self._resident).streams)
         for stream in streams:
-            if not stream.startswith(DISCLOSURE_PREFIX):
+            if not stream.startswith((DISCLOSURE_PREFIX, "rights_request-")):
                 yield from self._reader.tail(stream).rows
 
     def _opened(self, row: Row) -> DisclosureDecided | None:

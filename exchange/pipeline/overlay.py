@@ -17,6 +17,7 @@ from exchange.domain.kernel import evolve_at
 from exchange.keys.datakey import LEDGER_CATEGORY
 from exchange.ledger.commitments import commit_field
 from exchange.ledger.leaf import event_pseudonym, leaf_entry
+from exchange.pipeline.apart import is_kept_apart
 from exchange.pipeline.hot import DISCLOSURE_PREFIX, ENTRY_BYTES_MIN, SCOPE_PREFIX, Entry
 from exchange.pipeline.registers import LEGAL_BASIS_PREFIX
 from exchange.store.batch import Batch
@@ -116,7 +117,7 @@ class Overlay:
         fields: tuple[bytes, ...] = ()
         if event.resident:
             key = self._keys.obtain(event.resident, LEDGER_CATEGORY)
-            pseudonym = event_pseudonym(key.ledger_key, event_id)
+            pseudonym = event_pseudonym(self._pseudonym_key(key, event, meta), event_id)
             if event.COMMITTED:
                 fields = _commitments(event, event_id, key)
         return leaf_entry(
@@ -132,6 +133,13 @@ class Overlay:
             fields=fields,
             signed=meta.signed,
         )
+
+    def _pseudonym_key(self, key: DataKey, event: Event, meta: Meta) -> bytes:
+        """Return the key that finds the leaf: the resident's own, or the one for what is kept from him."""
+        resident = self.state(stream_of("resident", event.resident))
+        seals = () if resident is None else resident.seals
+        apart = is_kept_apart(event, meta, seals)
+        return key.ledger_key_apart if apart else key.ledger_key
 
     def _fold(self, prepared: Sequence[tuple[str, Event]], sizes: Sequence[int], at: datetime) -> None:
         first = self.batch.head - len(prepared) + 1

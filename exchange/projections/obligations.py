@@ -1,4 +1,4 @@
-"""Read model of the duties that decisions brought: which are open, until when, and how they ended.
+"""Read model of duties that decisions and requests brought: which are open, until when, and how they ended.
 
 Promises: a fold of the events and nothing else, so that rebuilt equals followed; what the clock executes is
 compared with the clock when it is read, never written; holds no words of anybody, only ids and times.
@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from exchange.domain import stream_of
 from exchange.domain.disclosure import DisclosureDecided, ObligationExecuted
 from exchange.domain.erasure.decision import KeysDestroyed
-from exchange.domain.obligations import EVALUATE, Duty, dues_of, duties_of
+from exchange.domain.obligations import EVALUATE, Duty, DutyOutcome, RightsDuty, dues_of, duties_of
+from exchange.domain.rights.recipients import RectificationConfirmed, RightsRecipientTold
+from exchange.domain.rights.request import (
+    RightsRequestDecided,
+    RightsRequestExecuted,
+    RightsRequestExtended,
+    RightsRequestReceived,
+)
+from exchange.domain.rights.words import RightsOutcome
+from exchange.domain.values import Purpose
 from exchange.projections.database import Database
 from exchange.projections.workdays import end_of_next_workday
 
@@ -24,14 +33,28 @@ if TYPE_CHECKING:
     from typing import Any
 
     from exchange.store.batch import Row
-    from exchange.store.codec import Codec
+    from exchange.store.codec import Codec, Meta
 
 FILE: Final = "obligations.db"
-SHAPE: Final = 2
-TOPICS: Final = (DisclosureDecided.TOPIC, ObligationExecuted.TOPIC, KeysDestroyed.TOPIC)
+SHAPE: Final = 3
+OF_REQUESTS: Final = (
+    RightsRequestReceived.TOPIC,
+    RightsRequestExtended.TOPIC,
+    RightsRequestDecided.TOPIC,
+    RightsRequestExecuted.TOPIC,
+)
+OF_RECIPIENTS: Final = (RightsRecipientTold.TOPIC, RectificationConfirmed.TOPIC)
+TOPICS: Final = (
+    DisclosureDecided.TOPIC,
+    ObligationExecuted.TOPIC,
+    *OF_REQUESTS,
+    *OF_RECIPIENTS,
+    KeysDestroyed.TOPIC,
+)
 NOT_JUDGED: Final = "R01"
 BY_SYSTEM: Final = "system"
 TRIED_AGAIN: Final = "tried_again"
+RIGHT_EXECUTED: Final = "executed"
 ERASED: Final = "erased"
 TABLES: Final = (
     """CREATE TABLE obligations (
@@ -65,6 +88,8 @@ WHERE stream = ? AND duty = ? AND organisation = ? AND task = ? AND professional
 _NOBODY_LEFT: Final = """
 UPDATE obligations SET executed_at = ?, outcome = 'not_needed', how = ?, executed_by = ?
 WHERE stream = ? AND executed_at IS NULL"""
+_EXTEND: Final = """
+UPDATE obligations SET due_at = ? WHERE decision_id = ? AND duty = ? AND executed_at IS NULL"""
 # One open task is enough: every reading while it waits would open the same one again.
 _WAITS: Final = """
 SELECT 1 FROM obligations WHERE stream = ? AND duty = ? AND organisation = ? AND task = ? AND purpose = ?
@@ -102,7 +127,8 @@ class Obligation(NamedTuple):
 class Wanted(NamedTuple):
     """Which duties are asked; empty words and tuples are all."""
 
-    organisation: str = ""  # those its own questions brought
+    organisation: str = ""  # those its own questions brought, or that it was told
+    task: str = ""
     duties: tuple[str, ...] = ()
     only_open: bool = False
     only_overdue: bool = False
@@ -134,11 +160,15 @@ class ObligationList:
         """Fold events, and note up to where, in one transaction. Raises HeadMoved."""
         with self.database.following(after, position) as c:
             for row in rows:
-                clear, _, _ = codec.decode_clear(row.state, stream=row.stream, topic=row.topic)
+                clear, meta, _ = codec.decode_clear(row.state, stream=row.stream, topic=row.topic)
                 if row.topic == DisclosureDecided.TOPIC:
                     _decided(c, row, clear)
                 elif row.topic == KeysDestroyed.TOPIC:
                     _erased(c, clear)
+                elif row.topic in OF_REQUESTS:
+                    _requested(c, row, clear, meta)
+                elif row.topic in OF_RECIPIENTS:
+                    _told(c, row, clear)
                 else:
                     _executed(c, clear)
 
@@ -149,6 +179,8 @@ class ObligationList:
         conditions = ["(position, duty) > (:position, :duty)"]
         if wanted.organisation:
             conditions.append("organisation = :organisation")
+        if wanted.task:
+            conditions.append("task = :task")
         if wanted.duties:
             names = [f":duty{number}" for number in range(len(wanted.duties))]
             conditions.append(f"duty IN ({', '.join(names)})")
@@ -160,6 +192,7 @@ class ObligationList:
             "position": after[0],
             "duty": after[1],
             "organisation": wanted.organisation,
+            "task": wanted.task,
             "now": microseconds(now),
             "limit": limit,
         } | {f"duty{number}": name for number, name in enumerate(wanted.duties)}
@@ -217,3 +250,36 @@ def _executed(c: sqlite3.Connection, clear: Mapping[str, Any]) -> None:
         _EXECUTE,
         (at, clear["outcome"], clear["how"], clear["by"], clear["decision_id"], clear["obligation"]),
     )
+
+
+def _requested(c: sqlite3.Connection, row: Row, clear: Mapping[str, Any], meta: Meta) -> None:
+    """Fold what happened to a resident's request: it is known by its own id, beside decisions."""
+    name, at = clear["rights_request_id"], microseconds(datetime.fromisoformat(clear["at"]))
+    duty = RightsDuty.ANSWER_RIGHTS_REQUEST
+    if row.topic == RightsRequestReceived.TOPIC:
+        due = microseconds(datetime.fromisoformat(clear["due_at"]))
+        # On the resident's stream of decisions, so that all that is to be done for one stands together.
+        place = (row.position, duty, name, stream_of("disclosure", clear["resident"]))
+        who = (meta.organisation, meta.task, meta.professional)
+        c.execute(_INSERT, (*place, *who, meta.purpose, at, due, None))
+    elif row.topic == RightsRequestExtended.TOPIC:
+        c.execute(_EXTEND, (microseconds(datetime.fromisoformat(clear["due_at"])), name, duty))
+    else:
+        how = clear.get("outcome", RIGHT_EXECUTED)
+        # What was granted is still to be done; a refusal is an answer, and ends it.
+        if how in {RightsOutcome.REFUSED, RIGHT_EXECUTED}:
+            by = f"{meta.organisation}/{meta.professional}"
+            c.execute(_EXECUTE, (at, DutyOutcome.EXECUTED, how, by, name, duty))
+
+
+def _told(c: sqlite3.Connection, row: Row, clear: Mapping[str, Any]) -> None:
+    """Fold what a recipient was told of a rectification, and answered: the duty is the recipient's own."""
+    who, at = (clear["organisation"], clear["task"]), microseconds(datetime.fromisoformat(clear["at"]))
+    name, duty = "/".join((clear["rights_request_id"], *who)), RightsDuty.CONFIRM_RECTIFICATION
+    if row.topic == RightsRecipientTold.TOPIC:
+        due = microseconds(datetime.fromisoformat(clear["due_at"]))
+        place = (row.position, duty, name, stream_of("disclosure", clear["resident"]))
+        c.execute(_INSERT, (*place, *who, "", Purpose.CORRECTIE, at, due, None))
+    else:
+        by = f"{clear['organisation']}/{clear['professional']}"
+        c.execute(_EXECUTE, (at, DutyOutcome.EXECUTED, clear["outcome"], by, name, duty))

@@ -34,7 +34,17 @@ def is_workday(day: date) -> bool:
 
 def end_of_next_workday(moment: datetime) -> datetime:
     """Return the end, in UTC, of the first working day after the day of this moment in the Netherlands."""
-    day = moment.astimezone(ZONE).date() + timedelta(days=1)
+    day = day_of(moment) + timedelta(days=1)
     while not is_workday(day):
         day += timedelta(days=1)
+    return end_of_day(day)
+
+
+def day_of(moment: datetime) -> date:
+    """Return the day of a moment in the Netherlands."""
+    return moment.astimezone(ZONE).date()
+
+
+def end_of_day(day: date) -> datetime:
+    """Return the moment, in UTC, at which a day in the Netherlands is over."""
     return datetime.combine(day + timedelta(days=1), time(), ZONE).astimezone(UTC)

@@ -89,6 +89,7 @@ class Parts:
     now: Callable[[], datetime]
     fresh_uuid: Callable[[], str]
     log_pseudonym: Callable[[str], str]
+    scanning_keys: Callable[[str], tuple[bytes, ...]]  # by which a resident finds his own leaves
     page_key: bytes
     # Where the identity key is split over two parties: who holds the other half.
     second_party: SecondParty | None = None

@@ -43,6 +43,13 @@ _SCOPE: Final = "SELECT stream FROM links WHERE resident = ? ORDER BY stream"
 _ANSWER: Final = "SELECT content, answer FROM requests WHERE name = ?"
 _LEAVES: Final = """
 SELECT leaf_index, entry FROM leaves WHERE leaf_index >= ? AND leaf_index < ? ORDER BY leaf_index"""
+_POSITIONS: Final = """
+SELECT position FROM stored_events
+WHERE stream IN (SELECT number FROM streams WHERE name IN (SELECT value FROM json_each(?1)))
+    AND position <= ?2 ORDER BY position"""
+_LEAVES_AT: Final = """
+SELECT leaf_index, entry FROM leaves WHERE leaf_index IN (SELECT value FROM json_each(?))
+ORDER BY leaf_index"""
 _EXTENT: Final = """
 SELECT (SELECT position FROM head WHERE one = 1),
     (SELECT count(*) FROM stored_events), (SELECT coalesce(max(position), 0) FROM stored_events),
@@ -130,6 +137,16 @@ class SQLiteReader:
             else:
                 rows = c.execute(_PAGE, (after, most))
             return [Row(*row) for row in rows]
+
+    def positions(self, streams: Sequence[str], most: int) -> list[int]:
+        """Return where the events of some streams stand, up to a position, in order; none is opened."""
+        with self._moment() as c:
+            return [row[0] for row in c.execute(_POSITIONS, (json.dumps(list(streams)), most))]
+
+    def leaves_at(self, indexes: Sequence[int]) -> list[tuple[int, bytes]]:
+        """Return (leaf index, entry) of some leaves, in order."""
+        with self._moment() as c:
+            return c.execute(_LEAVES_AT, (json.dumps(list(indexes)),)).fetchall()
 
     def answer(self, organisation: str, request_id: str) -> tuple[bytes, bytes] | None:
         """Return (content hash, answer) recorded for a request id."""

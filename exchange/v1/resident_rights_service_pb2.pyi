@@ -45,6 +45,210 @@ OBJECTION_OUTCOME_REJECTED: ObjectionOutcome.ValueType  # 2
 """There are compelling grounds that go before it."""
 Global___ObjectionOutcome: _TypeAlias = ObjectionOutcome  # noqa: Y015
 
+class _Right:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RightEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Right.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    RIGHT_UNSPECIFIED: _Right.ValueType  # 0
+    """Refused."""
+    RIGHT_ACCESS: _Right.ValueType  # 1
+    """To see (GDPR 15)."""
+    RIGHT_RECTIFICATION: _Right.ValueType  # 2
+    """To have corrected or completed (GDPR 16)."""
+    RIGHT_ERASURE: _Right.ValueType  # 3
+    """To have erased (GDPR 17)."""
+    RIGHT_DESTRUCTION_WMO: _Right.ValueType  # 4
+    """To have destroyed what is kept under the Wmo 2015 (5.3.5): within three months."""
+    RIGHT_DESTRUCTION_JEUGDWET: _Right.ValueType  # 5
+    """To have destroyed a youth care file (Jeugdwet 7.3.9): within three months."""
+    RIGHT_RESTRICTION: _Right.ValueType  # 6
+    """To have processing restricted (GDPR 18)."""
+    RIGHT_PORTABILITY: _Right.ValueType  # 7
+    """To take along (GDPR 20)."""
+    RIGHT_OBJECTION: _Right.ValueType  # 8
+    """To object (GDPR 21)."""
+
+class Right(_Right, metaclass=_RightEnumTypeWrapper):
+    """Which right is used."""
+
+RIGHT_UNSPECIFIED: Right.ValueType  # 0
+"""Refused."""
+RIGHT_ACCESS: Right.ValueType  # 1
+"""To see (GDPR 15)."""
+RIGHT_RECTIFICATION: Right.ValueType  # 2
+"""To have corrected or completed (GDPR 16)."""
+RIGHT_ERASURE: Right.ValueType  # 3
+"""To have erased (GDPR 17)."""
+RIGHT_DESTRUCTION_WMO: Right.ValueType  # 4
+"""To have destroyed what is kept under the Wmo 2015 (5.3.5): within three months."""
+RIGHT_DESTRUCTION_JEUGDWET: Right.ValueType  # 5
+"""To have destroyed a youth care file (Jeugdwet 7.3.9): within three months."""
+RIGHT_RESTRICTION: Right.ValueType  # 6
+"""To have processing restricted (GDPR 18)."""
+RIGHT_PORTABILITY: Right.ValueType  # 7
+"""To take along (GDPR 20)."""
+RIGHT_OBJECTION: Right.ValueType  # 8
+"""To object (GDPR 21)."""
+Global___Right: _TypeAlias = Right  # noqa: Y015
+
+class _RightsOutcome:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RightsOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RightsOutcome.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    RIGHTS_OUTCOME_UNSPECIFIED: _RightsOutcome.ValueType  # 0
+    """Refused."""
+    RIGHTS_OUTCOME_GRANTED: _RightsOutcome.ValueType  # 1
+    """As it was asked."""
+    RIGHTS_OUTCOME_PARTLY: _RightsOutcome.ValueType  # 2
+    """A part of it."""
+    RIGHTS_OUTCOME_REFUSED: _RightsOutcome.ValueType  # 3
+    """Not."""
+
+class RightsOutcome(_RightsOutcome, metaclass=_RightsOutcomeEnumTypeWrapper):
+    """How a request is decided."""
+
+RIGHTS_OUTCOME_UNSPECIFIED: RightsOutcome.ValueType  # 0
+"""Refused."""
+RIGHTS_OUTCOME_GRANTED: RightsOutcome.ValueType  # 1
+"""As it was asked."""
+RIGHTS_OUTCOME_PARTLY: RightsOutcome.ValueType  # 2
+"""A part of it."""
+RIGHTS_OUTCOME_REFUSED: RightsOutcome.ValueType  # 3
+"""Not."""
+Global___RightsOutcome: _TypeAlias = RightsOutcome  # noqa: Y015
+
+class _RefusalArticle:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RefusalArticleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RefusalArticle.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    REFUSAL_ARTICLE_UNSPECIFIED: _RefusalArticle.ValueType  # 0
+    """None was named."""
+    REFUSAL_ARTICLE_AVG_12_5_B: _RefusalArticle.ValueType  # 1
+    """Manifestly unfounded or excessive (GDPR 12(5)(b))."""
+    REFUSAL_ARTICLE_AVG_12_6: _RefusalArticle.ValueType  # 2
+    """It is not known who asks (GDPR 12(6))."""
+    REFUSAL_ARTICLE_AVG_15_4: _RefusalArticle.ValueType  # 3
+    """The rights of others (GDPR 15(4), 20(4))."""
+    REFUSAL_ARTICLE_UAVG_41: _RefusalArticle.ValueType  # 4
+    """An interest that was weighed (UAVG 41)."""
+    REFUSAL_ARTICLE_AVG_16: _RefusalArticle.ValueType  # 5
+    """What is recorded is right (GDPR 16)."""
+    REFUSAL_ARTICLE_AVG_17_1: _RefusalArticle.ValueType  # 6
+    """None of the grounds for erasing is there (GDPR 17(1))."""
+    REFUSAL_ARTICLE_AVG_17_3: _RefusalArticle.ValueType  # 7
+    """It must be kept (GDPR 17(3))."""
+    REFUSAL_ARTICLE_WMO_5_3_5_2: _RefusalArticle.ValueType  # 8
+    """Of substantial interest to another, or a law forbids it (Wmo 2015 5.3.5(2))."""
+    REFUSAL_ARTICLE_JEUGDWET_7_3_9_2: _RefusalArticle.ValueType  # 9
+    """The same of a youth care file (Jeugdwet 7.3.9(2))."""
+    REFUSAL_ARTICLE_AVG_18_1: _RefusalArticle.ValueType  # 10
+    """None of the grounds for restricting is there (GDPR 18(1))."""
+    REFUSAL_ARTICLE_AVG_20_3: _RefusalArticle.ValueType  # 11
+    """Processed for a public task, not on consent or a contract (GDPR 20(1), 20(3))."""
+    REFUSAL_ARTICLE_AVG_21_1: _RefusalArticle.ValueType  # 12
+    """Compelling grounds go before it (GDPR 21(1))."""
+
+class RefusalArticle(_RefusalArticle, metaclass=_RefusalArticleEnumTypeWrapper):
+    """On what a request is not granted."""
+
+REFUSAL_ARTICLE_UNSPECIFIED: RefusalArticle.ValueType  # 0
+"""None was named."""
+REFUSAL_ARTICLE_AVG_12_5_B: RefusalArticle.ValueType  # 1
+"""Manifestly unfounded or excessive (GDPR 12(5)(b))."""
+REFUSAL_ARTICLE_AVG_12_6: RefusalArticle.ValueType  # 2
+"""It is not known who asks (GDPR 12(6))."""
+REFUSAL_ARTICLE_AVG_15_4: RefusalArticle.ValueType  # 3
+"""The rights of others (GDPR 15(4), 20(4))."""
+REFUSAL_ARTICLE_UAVG_41: RefusalArticle.ValueType  # 4
+"""An interest that was weighed (UAVG 41)."""
+REFUSAL_ARTICLE_AVG_16: RefusalArticle.ValueType  # 5
+"""What is recorded is right (GDPR 16)."""
+REFUSAL_ARTICLE_AVG_17_1: RefusalArticle.ValueType  # 6
+"""None of the grounds for erasing is there (GDPR 17(1))."""
+REFUSAL_ARTICLE_AVG_17_3: RefusalArticle.ValueType  # 7
+"""It must be kept (GDPR 17(3))."""
+REFUSAL_ARTICLE_WMO_5_3_5_2: RefusalArticle.ValueType  # 8
+"""Of substantial interest to another, or a law forbids it (Wmo 2015 5.3.5(2))."""
+REFUSAL_ARTICLE_JEUGDWET_7_3_9_2: RefusalArticle.ValueType  # 9
+"""The same of a youth care file (Jeugdwet 7.3.9(2))."""
+REFUSAL_ARTICLE_AVG_18_1: RefusalArticle.ValueType  # 10
+"""None of the grounds for restricting is there (GDPR 18(1))."""
+REFUSAL_ARTICLE_AVG_20_3: RefusalArticle.ValueType  # 11
+"""Processed for a public task, not on consent or a contract (GDPR 20(1), 20(3))."""
+REFUSAL_ARTICLE_AVG_21_1: RefusalArticle.ValueType  # 12
+"""Compelling grounds go before it (GDPR 21(1))."""
+Global___RefusalArticle: _TypeAlias = RefusalArticle  # noqa: Y015
+
+class _RequestStatus:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RequestStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RequestStatus.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    REQUEST_STATUS_UNSPECIFIED: _RequestStatus.ValueType  # 0
+    """A status this version does not know."""
+    REQUEST_STATUS_RECEIVED: _RequestStatus.ValueType  # 1
+    """It waits for a decision."""
+    REQUEST_STATUS_EXTENDED: _RequestStatus.ValueType  # 2
+    """It waits, and the term was extended."""
+    REQUEST_STATUS_GRANTED: _RequestStatus.ValueType  # 3
+    """It waits to be executed."""
+    REQUEST_STATUS_REFUSED: _RequestStatus.ValueType  # 4
+    """It was answered with no."""
+    REQUEST_STATUS_EXECUTED: _RequestStatus.ValueType  # 5
+    """It was done."""
+
+class RequestStatus(_RequestStatus, metaclass=_RequestStatusEnumTypeWrapper):
+    """Where a request stands."""
+
+REQUEST_STATUS_UNSPECIFIED: RequestStatus.ValueType  # 0
+"""A status this version does not know."""
+REQUEST_STATUS_RECEIVED: RequestStatus.ValueType  # 1
+"""It waits for a decision."""
+REQUEST_STATUS_EXTENDED: RequestStatus.ValueType  # 2
+"""It waits, and the term was extended."""
+REQUEST_STATUS_GRANTED: RequestStatus.ValueType  # 3
+"""It waits to be executed."""
+REQUEST_STATUS_REFUSED: RequestStatus.ValueType  # 4
+"""It was answered with no."""
+REQUEST_STATUS_EXECUTED: RequestStatus.ValueType  # 5
+"""It was done."""
+Global___RequestStatus: _TypeAlias = RequestStatus  # noqa: Y015
+
+class _RectificationOutcome:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RectificationOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RectificationOutcome.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    RECTIFICATION_OUTCOME_UNSPECIFIED: _RectificationOutcome.ValueType  # 0
+    """Refused; in an answer, nothing yet."""
+    RECTIFICATION_OUTCOME_RECTIFIED: _RectificationOutcome.ValueType  # 1
+    """It rectified what it holds."""
+    RECTIFICATION_OUTCOME_NOTHING_KEPT: _RectificationOutcome.ValueType  # 2
+    """It holds nothing of it."""
+    RECTIFICATION_OUTCOME_NOT_RECTIFIED: _RectificationOutcome.ValueType  # 3
+    """It keeps it as it was, and answers for that itself."""
+
+class RectificationOutcome(_RectificationOutcome, metaclass=_RectificationOutcomeEnumTypeWrapper):
+    """What a recipient did with a rectification."""
+
+RECTIFICATION_OUTCOME_UNSPECIFIED: RectificationOutcome.ValueType  # 0
+"""Refused; in an answer, nothing yet."""
+RECTIFICATION_OUTCOME_RECTIFIED: RectificationOutcome.ValueType  # 1
+"""It rectified what it holds."""
+RECTIFICATION_OUTCOME_NOTHING_KEPT: RectificationOutcome.ValueType  # 2
+"""It holds nothing of it."""
+RECTIFICATION_OUTCOME_NOT_RECTIFIED: RectificationOutcome.ValueType  # 3
+"""It keeps it as it was, and answers for that itself."""
+Global___RectificationOutcome: _TypeAlias = RectificationOutcome  # noqa: Y015
+
 class _DeterminationKind:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -824,6 +1028,958 @@ class DecideObjectionResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DecideObjectionResponse: _TypeAlias = DecideObjectionResponse  # noqa: Y015
+
+@_typing.final
+class ReceiveRightsRequestRequest(_message.Message):
+    """Records a request."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CLAIM_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    RIGHT_FIELD_NUMBER: _builtins.int
+    STATEMENT_FIELD_NUMBER: _builtins.int
+    RECEIVED_DATE_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Same id and same content: same answer."""
+    case_id: _builtins.str
+    """The case."""
+    right: Global___Right.ValueType
+    """Which right."""
+    statement: _builtins.str
+    """In the resident's own words: what is wrong and should be, for a rectification; else empty where nothing was said."""
+    received_date: _builtins.str
+    """On which day it came in, where a college records it later; empty is today. The term runs from that day."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground: RIGHTS-12-RESIDENT for the resident's side, RIGHTS-12 for a college that heard or got it."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        claim: _common_pb2.Claim | None = ...,
+        case_id: _builtins.str = ...,
+        right: Global___Right.ValueType = ...,
+        statement: _builtins.str = ...,
+        received_date: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "claim", b"claim", "received_date", b"received_date", "request_id", b"request_id", "right", b"right", "statement", b"statement"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReceiveRightsRequestRequest: _TypeAlias = ReceiveRightsRequestRequest  # noqa: Y015
+
+@_typing.final
+class ReceiveRightsRequestResponse(_message.Message):
+    """The request waits for an answer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    RIGHTS_REQUEST_ID_FIELD_NUMBER: _builtins.int
+    rights_request_id: _builtins.str
+    """Names the request."""
+    @_builtins.property
+    def receipt(self) -> _common_pb2.Receipt:
+        """Proof to keep."""
+
+    def __init__(
+        self,
+        *,
+        receipt: _common_pb2.Receipt | None = ...,
+        rights_request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt", "rights_request_id", b"rights_request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReceiveRightsRequestResponse: _TypeAlias = ReceiveRightsRequestResponse  # noqa: Y015
+
+@_typing.final
+class ExtendRightsRequestRequest(_message.Message):
+    """Extends the term."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CLAIM_FIELD_NUMBER: _builtins.int
+    RIGHTS_REQUEST_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    HOW_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Same id and same content: same answer."""
+    rights_request_id: _builtins.str
+    """The request."""
+    reason: _builtins.str
+    """Why: how complex it is, or how many requests there are."""
+    how: _builtins.str
+    """How the resident was told: "portal", "letter", "in_person" or "phone"."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground: RIGHTS-12."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        claim: _common_pb2.Claim | None = ...,
+        rights_request_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        how: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "how", b"how", "reason", b"reason", "request_id", b"request_id", "rights_request_id", b"rights_request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExtendRightsRequestRequest: _TypeAlias = ExtendRightsRequestRequest  # noqa: Y015
+
+@_typing.final
+class ExtendRightsRequestResponse(_message.Message):
+    """The term is longer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def receipt(self) -> _common_pb2.Receipt:
+        """Proof to keep."""
+
+    def __init__(
+        self,
+        *,
+        receipt: _common_pb2.Receipt | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExtendRightsRequestResponse: _TypeAlias = ExtendRightsRequestResponse  # noqa: Y015
+
+@_typing.final
+class DecideRightsRequestRequest(_message.Message):
+    """Decides a request."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CLAIM_FIELD_NUMBER: _builtins.int
+    RIGHTS_REQUEST_ID_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    REFUSAL_ARTICLE_FIELD_NUMBER: _builtins.int
+    COMPLAIN_AT_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Same id and same content: same answer."""
+    rights_request_id: _builtins.str
+    """The request."""
+    outcome: Global___RightsOutcome.ValueType
+    """Granted, partly or refused."""
+    reason: _builtins.str
+    """Why; asked of what is not granted."""
+    refusal_article: Global___RefusalArticle.ValueType
+    """On what it is not granted; asked then, and one of those that can be said of this right."""
+    complain_at: _builtins.str
+    """Where to complain, and to which court one can go; asked of what is not granted (GDPR 12(4))."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground: RIGHTS-12."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        claim: _common_pb2.Claim | None = ...,
+        rights_request_id: _builtins.str = ...,
+        outcome: Global___RightsOutcome.ValueType = ...,
+        reason: _builtins.str = ...,
+        refusal_article: Global___RefusalArticle.ValueType = ...,
+        complain_at: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "complain_at", b"complain_at", "outcome", b"outcome", "reason", b"reason", "refusal_article", b"refusal_article", "request_id", b"request_id", "rights_request_id", b"rights_request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DecideRightsRequestRequest: _TypeAlias = DecideRightsRequestRequest  # noqa: Y015
+
+@_typing.final
+class DecideRightsRequestResponse(_message.Message):
+    """The request is decided."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def receipt(self) -> _common_pb2.Receipt:
+        """Proof to keep."""
+
+    def __init__(
+        self,
+        *,
+        receipt: _common_pb2.Receipt | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DecideRightsRequestResponse: _TypeAlias = DecideRightsRequestResponse  # noqa: Y015
+
+@_typing.final
+class ExecuteRightsRequestRequest(_message.Message):
+    """Records that it was done."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CLAIM_FIELD_NUMBER: _builtins.int
+    RIGHTS_REQUEST_ID_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    HOW_FIELD_NUMBER: _builtins.int
+    PATHS_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Same id and same content: same answer."""
+    rights_request_id: _builtins.str
+    """The request."""
+    reference: _builtins.str
+    """What did it: the restriction that stands, the objection that was upheld, the erasure, or the decision by which an
+    answer was given.
+    """
+    how: _builtins.str
+    """How the resident was told: "portal", "letter", "in_person" or "phone"."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground: RIGHTS-12."""
+
+    @_builtins.property
+    def paths(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Of a rectification, what was rectified: collections of the plan or leaf paths. Every recipient of one is told."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        claim: _common_pb2.Claim | None = ...,
+        rights_request_id: _builtins.str = ...,
+        reference: _builtins.str = ...,
+        how: _builtins.str = ...,
+        paths: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "how", b"how", "paths", b"paths", "reference", b"reference", "request_id", b"request_id", "rights_request_id", b"rights_request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExecuteRightsRequestRequest: _TypeAlias = ExecuteRightsRequestRequest  # noqa: Y015
+
+@_typing.final
+class ExecuteRightsRequestResponse(_message.Message):
+    """It was done."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    RECIPIENTS_FIELD_NUMBER: _builtins.int
+    recipients: _builtins.int
+    """How many recipients were told that something they got was rectified."""
+    @_builtins.property
+    def receipt(self) -> _common_pb2.Receipt:
+        """Proof to keep."""
+
+    def __init__(
+        self,
+        *,
+        receipt: _common_pb2.Receipt | None = ...,
+        recipients: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt", "recipients", b"recipients"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExecuteRightsRequestResponse: _TypeAlias = ExecuteRightsRequestResponse  # noqa: Y015
+
+@_typing.final
+class ListRectificationsRequest(_message.Message):
+    """Asks what was rectified of what the caller's organisation got in this task."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLAIM_FIELD_NUMBER: _builtins.int
+    ONLY_OPEN_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    only_open: _builtins.bool
+    """Only those not confirmed yet."""
+    page_size: _builtins.int
+    """At most 200; 0 for 50."""
+    page_token: _builtins.str
+    """Of the page before."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground: RECTIFIED-12."""
+
+    def __init__(
+        self,
+        *,
+        claim: _common_pb2.Claim | None = ...,
+        only_open: _builtins.bool = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "only_open", b"only_open", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRectificationsRequest: _TypeAlias = ListRectificationsRequest  # noqa: Y015
+
+@_typing.final
+class Rectification(_message.Message):
+    """One rectification of what a recipient got."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RIGHTS_REQUEST_ID_FIELD_NUMBER: _builtins.int
+    PLAN_IDS_FIELD_NUMBER: _builtins.int
+    PATHS_FIELD_NUMBER: _builtins.int
+    TELL_TIME_FIELD_NUMBER: _builtins.int
+    DUE_TIME_FIELD_NUMBER: _builtins.int
+    CONFIRM_TIME_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    rights_request_id: _builtins.str
+    """What to confirm by."""
+    outcome: Global___RectificationOutcome.ValueType
+    """What it did."""
+    @_builtins.property
+    def plan_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The plans it got something of."""
+
+    @_builtins.property
+    def paths(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Which fields; empty once the resident was erased."""
+
+    @_builtins.property
+    def tell_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was told."""
+
+    @_builtins.property
+    def due_time(self) -> _timestamp_pb2.Timestamp:
+        """By when it confirms."""
+
+    @_builtins.property
+    def confirm_time(self) -> _timestamp_pb2.Timestamp:
+        """When it confirmed."""
+
+    def __init__(
+        self,
+        *,
+        rights_request_id: _builtins.str = ...,
+        plan_ids: _abc.Iterable[_builtins.str] | None = ...,
+        paths: _abc.Iterable[_builtins.str] | None = ...,
+        tell_time: _timestamp_pb2.Timestamp | None = ...,
+        due_time: _timestamp_pb2.Timestamp | None = ...,
+        confirm_time: _timestamp_pb2.Timestamp | None = ...,
+        outcome: Global___RectificationOutcome.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["confirm_time", b"confirm_time", "due_time", b"due_time", "tell_time", b"tell_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["confirm_time", b"confirm_time", "due_time", b"due_time", "outcome", b"outcome", "paths", b"paths", "plan_ids", b"plan_ids", "rights_request_id", b"rights_request_id", "tell_time", b"tell_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Rectification: _TypeAlias = Rectification  # noqa: Y015
+
+@_typing.final
+class ListRectificationsResponse(_message.Message):
+    """A page of rectifications."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECTIFICATIONS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    DECISION_ID_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty on the last page."""
+    decision_id: _builtins.str
+    """The recorded decision behind this answer."""
+    @_builtins.property
+    def rectifications(self) -> _containers.RepeatedCompositeFieldContainer[Global___Rectification]:
+        """Oldest first."""
+
+    def __init__(
+        self,
+        *,
+        rectifications: _abc.Iterable[Global___Rectification] | None = ...,
+        next_page_token: _builtins.str = ...,
+        decision_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision_id", b"decision_id", "next_page_token", b"next_page_token", "rectifications", b"rectifications"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRectificationsResponse: _TypeAlias = ListRectificationsResponse  # noqa: Y015
+
+@_typing.final
+class ConfirmRectificationRequest(_message.Message):
+    """Confirms a rectification."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CLAIM_FIELD_NUMBER: _builtins.int
+    RIGHTS_REQUEST_ID_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Same id and same content: same answer."""
+    rights_request_id: _builtins.str
+    """The request of the resident it comes from."""
+    outcome: Global___RectificationOutcome.ValueType
+    """What it did."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground: RECTIFIED-19."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        claim: _common_pb2.Claim | None = ...,
+        rights_request_id: _builtins.str = ...,
+        outcome: Global___RectificationOutcome.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "outcome", b"outcome", "request_id", b"request_id", "rights_request_id", b"rights_request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConfirmRectificationRequest: _TypeAlias = ConfirmRectificationRequest  # noqa: Y015
+
+@_typing.final
+class ConfirmRectificationResponse(_message.Message):
+    """It is confirmed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def receipt(self) -> _common_pb2.Receipt:
+        """Proof to keep."""
+
+    def __init__(
+        self,
+        *,
+        receipt: _common_pb2.Receipt | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConfirmRectificationResponse: _TypeAlias = ConfirmRectificationResponse  # noqa: Y015
+
+@_typing.final
+class ListRightsRequestsRequest(_message.Message):
+    """Asks for the requests of a case's resident."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLAIM_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    FIELDS_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    """The case."""
+    page_size: _builtins.int
+    """At most 200; 0 for 50."""
+    page_token: _builtins.str
+    """Of the page before."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground: SUBJECT-15 for the resident's side, RIGHTS-12-READ for a college."""
+
+    @_builtins.property
+    def fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Wanted fields, such as "requests.due_time"."""
+
+    def __init__(
+        self,
+        *,
+        claim: _common_pb2.Claim | None = ...,
+        case_id: _builtins.str = ...,
+        fields: _abc.Iterable[_builtins.str] | None = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "claim", b"claim", "fields", b"fields", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRightsRequestsRequest: _TypeAlias = ListRightsRequestsRequest  # noqa: Y015
+
+@_typing.final
+class RightsRequest(_message.Message):
+    """One request, and what became of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RIGHTS_REQUEST_ID_FIELD_NUMBER: _builtins.int
+    RIGHT_FIELD_NUMBER: _builtins.int
+    STATEMENT_FIELD_NUMBER: _builtins.int
+    RECEIVED_DATE_FIELD_NUMBER: _builtins.int
+    RECEIVE_TIME_FIELD_NUMBER: _builtins.int
+    DUE_TIME_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    EXTENSION_REASON_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    REFUSAL_ARTICLE_FIELD_NUMBER: _builtins.int
+    COMPLAIN_AT_FIELD_NUMBER: _builtins.int
+    DECIDE_TIME_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    EXECUTE_TIME_FIELD_NUMBER: _builtins.int
+    rights_request_id: _builtins.str
+    """Names the request."""
+    right: Global___Right.ValueType
+    """Which right."""
+    statement: _builtins.str
+    """In the resident's own words."""
+    received_date: _builtins.str
+    """Day of receipt."""
+    status: Global___RequestStatus.ValueType
+    """Where it stands."""
+    extension_reason: _builtins.str
+    """Why the term was extended, empty where it was not."""
+    outcome: Global___RightsOutcome.ValueType
+    """How it was decided."""
+    reason: _builtins.str
+    """Why."""
+    refusal_article: Global___RefusalArticle.ValueType
+    """On what it was not granted."""
+    complain_at: _builtins.str
+    """Where to complain."""
+    reference: _builtins.str
+    """What did it."""
+    @_builtins.property
+    def receive_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was recorded."""
+
+    @_builtins.property
+    def due_time(self) -> _timestamp_pb2.Timestamp:
+        """Until when the answer is in time."""
+
+    @_builtins.property
+    def decide_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was decided."""
+
+    @_builtins.property
+    def execute_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was done."""
+
+    def __init__(
+        self,
+        *,
+        rights_request_id: _builtins.str = ...,
+        right: Global___Right.ValueType = ...,
+        statement: _builtins.str = ...,
+        received_date: _builtins.str = ...,
+        receive_time: _timestamp_pb2.Timestamp | None = ...,
+        due_time: _timestamp_pb2.Timestamp | None = ...,
+        status: Global___RequestStatus.ValueType = ...,
+        extension_reason: _builtins.str = ...,
+        outcome: Global___RightsOutcome.ValueType = ...,
+        reason: _builtins.str = ...,
+        refusal_article: Global___RefusalArticle.ValueType = ...,
+        complain_at: _builtins.str = ...,
+        decide_time: _timestamp_pb2.Timestamp | None = ...,
+        reference: _builtins.str = ...,
+        execute_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["decide_time", b"decide_time", "due_time", b"due_time", "execute_time", b"execute_time", "receive_time", b"receive_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["complain_at", b"complain_at", "decide_time", b"decide_time", "due_time", b"due_time", "execute_time", b"execute_time", "extension_reason", b"extension_reason", "outcome", b"outcome", "reason", b"reason", "receive_time", b"receive_time", "received_date", b"received_date", "reference", b"reference", "refusal_article", b"refusal_article", "right", b"right", "rights_request_id", b"rights_request_id", "statement", b"statement", "status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RightsRequest: _TypeAlias = RightsRequest  # noqa: Y015
+
+@_typing.final
+class ListRightsRequestsResponse(_message.Message):
+    """A page of requests."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUESTS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    DECISION_ID_FIELD_NUMBER: _builtins.int
+    WITHHELD_FIELDS_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty on the last page."""
+    decision_id: _builtins.str
+    """The recorded decision behind this answer."""
+    @_builtins.property
+    def requests(self) -> _containers.RepeatedCompositeFieldContainer[Global___RightsRequest]:
+        """Newest first."""
+
+    @_builtins.property
+    def withheld_fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Asked paths that were not given."""
+
+    def __init__(
+        self,
+        *,
+        requests: _abc.Iterable[Global___RightsRequest] | None = ...,
+        next_page_token: _builtins.str = ...,
+        decision_id: _builtins.str = ...,
+        withheld_fields: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision_id", b"decision_id", "next_page_token", b"next_page_token", "requests", b"requests", "withheld_fields", b"withheld_fields"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRightsRequestsResponse: _TypeAlias = ListRightsRequestsResponse  # noqa: Y015
+
+@_typing.final
+class GetAccessAnswerRequest(_message.Message):
+    """Asks what an answer on access holds beside the data."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLAIM_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    FIELDS_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    """The case."""
+    page_size: _builtins.int
+    """At most 10000 leaf indexes; 0 for 10000. All else is on the first page."""
+    page_token: _builtins.str
+    """Of the page before."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground: SUBJECT-15."""
+
+    @_builtins.property
+    def fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Wanted fields, such as "recipients.organisation" or "covered.leaf_indexes"."""
+
+    def __init__(
+        self,
+        *,
+        claim: _common_pb2.Claim | None = ...,
+        case_id: _builtins.str = ...,
+        fields: _abc.Iterable[_builtins.str] | None = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "claim", b"claim", "fields", b"fields", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetAccessAnswerRequest: _TypeAlias = GetAccessAnswerRequest  # noqa: Y015
+
+@_typing.final
+class AccessProcessing(_message.Message):
+    """One purpose for which data are processed, on which ground (GDPR 15(1)(a)-(b))."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PURPOSE_FIELD_NUMBER: _builtins.int
+    LEGAL_BASIS_FIELD_NUMBER: _builtins.int
+    TITLE_FIELD_NUMBER: _builtins.int
+    CITATION_FIELD_NUMBER: _builtins.int
+    CATEGORIES_FIELD_NUMBER: _builtins.int
+    RETENTION_RULE_FIELD_NUMBER: _builtins.int
+    ACTIVITY_URI_FIELD_NUMBER: _builtins.int
+    purpose: _common_pb2.Purpose.ValueType
+    """For which purpose."""
+    legal_basis: _builtins.str
+    """On which entry of the register, with its version."""
+    title: _builtins.str
+    """What it says, in Dutch."""
+    citation: _builtins.str
+    """Where the law says it."""
+    retention_rule: _builtins.str
+    """How long what is recorded on it is kept."""
+    activity_uri: _builtins.str
+    """Where the processing stands in the register of processing activities."""
+    @_builtins.property
+    def categories(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Which categories of data it covers."""
+
+    def __init__(
+        self,
+        *,
+        purpose: _common_pb2.Purpose.ValueType = ...,
+        legal_basis: _builtins.str = ...,
+        title: _builtins.str = ...,
+        citation: _builtins.str = ...,
+        categories: _abc.Iterable[_builtins.str] | None = ...,
+        retention_rule: _builtins.str = ...,
+        activity_uri: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["activity_uri", b"activity_uri", "categories", b"categories", "citation", b"citation", "legal_basis", b"legal_basis", "purpose", b"purpose", "retention_rule", b"retention_rule", "title", b"title"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AccessProcessing: _TypeAlias = AccessProcessing  # noqa: Y015
+
+@_typing.final
+class AccessRecipient(_message.Message):
+    """One recipient that got something (GDPR 15(1)(c))."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORGANISATION_FIELD_NUMBER: _builtins.int
+    TASK_FIELD_NUMBER: _builtins.int
+    LAST_TIME_FIELD_NUMBER: _builtins.int
+    organisation: _builtins.str
+    """OIN."""
+    task: _builtins.str
+    """In which task."""
+    @_builtins.property
+    def last_time(self) -> _timestamp_pb2.Timestamp:
+        """When last."""
+
+    def __init__(
+        self,
+        *,
+        organisation: _builtins.str = ...,
+        task: _builtins.str = ...,
+        last_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["last_time", b"last_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["last_time", b"last_time", "organisation", b"organisation", "task", b"task"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AccessRecipient: _TypeAlias = AccessRecipient  # noqa: Y015
+
+@_typing.final
+class AccessSource(_message.Message):
+    """One source of what is in the plan, and the term for which it is kept (GDPR 15(1)(d), 15(1)(g))."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORGANISATION_FIELD_NUMBER: _builtins.int
+    TASK_FIELD_NUMBER: _builtins.int
+    RETENTION_YEARS_FIELD_NUMBER: _builtins.int
+    RETENTION_CITATION_FIELD_NUMBER: _builtins.int
+    organisation: _builtins.str
+    """The organisation's OIN; empty where it was not recorded."""
+    task: _builtins.str
+    """In which task it recorded."""
+    retention_years: _builtins.int
+    """Kept so many years from when it was recorded."""
+    retention_citation: _builtins.str
+    """Where the law says so."""
+    def __init__(
+        self,
+        *,
+        organisation: _builtins.str = ...,
+        task: _builtins.str = ...,
+        retention_years: _builtins.int = ...,
+        retention_citation: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["organisation", b"organisation", "retention_citation", b"retention_citation", "retention_years", b"retention_years", "task", b"task"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AccessSource: _TypeAlias = AccessSource  # noqa: Y015
+
+@_typing.final
+class AccessRight(_message.Message):
+    """One right, and where it is used (GDPR 15(1)(e)-(f))."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ARTICLE_FIELD_NUMBER: _builtins.int
+    EXERCISED_AT_FIELD_NUMBER: _builtins.int
+    article: _builtins.str
+    """The article."""
+    exercised_at: _builtins.str
+    """Where: a call of this contract, or an address."""
+    def __init__(
+        self,
+        *,
+        article: _builtins.str = ...,
+        exercised_at: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["article", b"article", "exercised_at", b"exercised_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AccessRight: _TypeAlias = AccessRight  # noqa: Y015
+
+@_typing.final
+class AccessLimit(_message.Message):
+    """One restriction or objection that stands."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LIMIT_ID_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    LIMITED_PURPOSE_FIELD_NUMBER: _builtins.int
+    RECIPIENT_FIELD_NUMBER: _builtins.int
+    limit_id: _builtins.str
+    """Its name."""
+    state: _builtins.str
+    """"RESTRICTION", or how an objection stands: "PENDING", "UPHELD" or "REJECTED"."""
+    limited_purpose: _common_pb2.Purpose.ValueType
+    """Only for this purpose; unspecified is every purpose."""
+    recipient: _builtins.str
+    """Only by this recipient; empty is every recipient."""
+    def __init__(
+        self,
+        *,
+        limit_id: _builtins.str = ...,
+        state: _builtins.str = ...,
+        limited_purpose: _common_pb2.Purpose.ValueType = ...,
+        recipient: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["limit_id", b"limit_id", "limited_purpose", b"limited_purpose", "recipient", b"recipient", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AccessLimit: _TypeAlias = AccessLimit  # noqa: Y015
+
+@_typing.final
+class AccessCovered(_message.Message):
+    """What the answer covers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LOG_SIZE_FIELD_NUMBER: _builtins.int
+    LEAF_INDEXES_FIELD_NUMBER: _builtins.int
+    SCANNING_KEYS_FIELD_NUMBER: _builtins.int
+    log_size: _builtins.int
+    """It covers the leaves below this size of the log."""
+    @_builtins.property
+    def leaf_indexes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Indexes of the resident's leaves, in order; this page's part of them."""
+
+    @_builtins.property
+    def scanning_keys(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """To the resident in person: each key finds the leaves recorded under it, HMAC-SHA-256(key, "id")[:16] is "ps"."""
+
+    def __init__(
+        self,
+        *,
+        log_size: _builtins.int = ...,
+        leaf_indexes: _abc.Iterable[_builtins.int] | None = ...,
+        scanning_keys: _abc.Iterable[_builtins.bytes] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["leaf_indexes", b"leaf_indexes", "log_size", b"log_size", "scanning_keys", b"scanning_keys"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AccessCovered: _TypeAlias = AccessCovered  # noqa: Y015
+
+@_typing.final
+class GetAccessAnswerResponse(_message.Message):
+    """An answer on access, beside the data themselves."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROCESSINGS_FIELD_NUMBER: _builtins.int
+    RECIPIENTS_FIELD_NUMBER: _builtins.int
+    SOURCES_FIELD_NUMBER: _builtins.int
+    RIGHTS_FIELD_NUMBER: _builtins.int
+    LIMITS_FIELD_NUMBER: _builtins.int
+    COVERED_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    DECISION_ID_FIELD_NUMBER: _builtins.int
+    WITHHELD_FIELDS_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty on the last page."""
+    decision_id: _builtins.str
+    """The recorded decision behind this answer."""
+    @_builtins.property
+    def processings(self) -> _containers.RepeatedCompositeFieldContainer[Global___AccessProcessing]:
+        """Purposes and grounds."""
+
+    @_builtins.property
+    def recipients(self) -> _containers.RepeatedCompositeFieldContainer[Global___AccessRecipient]:
+        """Recipients."""
+
+    @_builtins.property
+    def sources(self) -> _containers.RepeatedCompositeFieldContainer[Global___AccessSource]:
+        """Sources and terms."""
+
+    @_builtins.property
+    def rights(self) -> _containers.RepeatedCompositeFieldContainer[Global___AccessRight]:
+        """Rights."""
+
+    @_builtins.property
+    def limits(self) -> _containers.RepeatedCompositeFieldContainer[Global___AccessLimit]:
+        """Limits that the resident's side asked for."""
+
+    @_builtins.property
+    def covered(self) -> Global___AccessCovered:
+        """What it covers."""
+
+    @_builtins.property
+    def withheld_fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Asked paths that were not given."""
+
+    def __init__(
+        self,
+        *,
+        processings: _abc.Iterable[Global___AccessProcessing] | None = ...,
+        recipients: _abc.Iterable[Global___AccessRecipient] | None = ...,
+        sources: _abc.Iterable[Global___AccessSource] | None = ...,
+        rights: _abc.Iterable[Global___AccessRight] | None = ...,
+        limits: _abc.Iterable[Global___AccessLimit] | None = ...,
+        covered: Global___AccessCovered | None = ...,
+        next_page_token: _builtins.str = ...,
+        decision_id: _builtins.str = ...,
+        withheld_fields: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["covered", b"covered"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["covered", b"covered", "decision_id", b"decision_id", "limits", b"limits", "next_page_token", b"next_page_token", "processings", b"processings", "recipients", b"recipients", "rights", b"rights", "sources", b"sources", "withheld_fields", b"withheld_fields"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetAccessAnswerResponse: _TypeAlias = GetAccessAnswerResponse  # noqa: Y015
 
 @_typing.final
 class RecordDeterminationRequest(_message.Message):

@@ -82,6 +82,46 @@ class ResidentRightsServiceStub:
                 request_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.RecordDeterminationRequest.SerializeToString,
                 response_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.RecordDeterminationResponse.FromString,
                 _registered_method=True)
+        self.ReceiveRightsRequest = channel.unary_unary(
+                '/exchange.v1.ResidentRightsService/ReceiveRightsRequest',
+                request_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.ReceiveRightsRequestRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.ReceiveRightsRequestResponse.FromString,
+                _registered_method=True)
+        self.ExtendRightsRequest = channel.unary_unary(
+                '/exchange.v1.ResidentRightsService/ExtendRightsRequest',
+                request_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.ExtendRightsRequestRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.ExtendRightsRequestResponse.FromString,
+                _registered_method=True)
+        self.DecideRightsRequest = channel.unary_unary(
+                '/exchange.v1.ResidentRightsService/DecideRightsRequest',
+                request_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.DecideRightsRequestRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.DecideRightsRequestResponse.FromString,
+                _registered_method=True)
+        self.ExecuteRightsRequest = channel.unary_unary(
+                '/exchange.v1.ResidentRightsService/ExecuteRightsRequest',
+                request_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.ExecuteRightsRequestRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.ExecuteRightsRequestResponse.FromString,
+                _registered_method=True)
+        self.ListRectifications = channel.unary_unary(
+                '/exchange.v1.ResidentRightsService/ListRectifications',
+                request_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.ListRectificationsRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.ListRectificationsResponse.FromString,
+                _registered_method=True)
+        self.ConfirmRectification = channel.unary_unary(
+                '/exchange.v1.ResidentRightsService/ConfirmRectification',
+                request_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.ConfirmRectificationRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.ConfirmRectificationResponse.FromString,
+                _registered_method=True)
+        self.ListRightsRequests = channel.unary_unary(
+                '/exchange.v1.ResidentRightsService/ListRightsRequests',
+                request_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.ListRightsRequestsRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.ListRightsRequestsResponse.FromString,
+                _registered_method=True)
+        self.GetAccessAnswer = channel.unary_unary(
+                '/exchange.v1.ResidentRightsService/GetAccessAnswer',
+                request_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.GetAccessAnswerRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.GetAccessAnswerResponse.FromString,
+                _registered_method=True)
         self.RecordConflict = channel.unary_unary(
                 '/exchange.v1.ResidentRightsService/RecordConflict',
                 request_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.RecordConflictRequest.SerializeToString,
@@ -199,6 +239,65 @@ class ResidentRightsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReceiveRightsRequest(self, request, context):
+        """Records what a resident asks by right (GDPR 15-18, 20, 21; Wmo 2015 5.3.5; Jeugdwet 7.3.9), and by when it is due.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExtendRightsRequest(self, request, context):
+        """Extends the term by two months, once, within the first, and says why (GDPR 12(3)).
+        Fails with FAILED_PRECONDITION, reason RULE_BROKEN, a second time, too late, or where the law gives no extension.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DecideRightsRequest(self, request, context):
+        """Grants a request, wholly or partly, or refuses it: with the reason, the article and where to complain (GDPR 12(4)).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExecuteRightsRequest(self, request, context):
+        """Records that what was granted was done; fails with FAILED_PRECONDITION, reason RULE_BROKEN, where it was not.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRectifications(self, request, context):
+        """Lists to a recipient which fields it got were rectified since (GDPR 19), never what they say now: that it reads by
+        GetPlan, on a claim of its own.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ConfirmRectification(self, request, context):
+        """Records what a recipient did with a rectification.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRightsRequests(self, request, context):
+        """Lists the requests of a case's resident: to the resident's side, and to a college that works on the case.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetAccessAnswer(self, request, context):
+        """Gives what an answer on access holds beside the data themselves (GDPR 15(1)), and which leaves of the ledger it
+        covers. The resident gets the key that finds those leaves, so that a leaf that was left out is found.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def RecordConflict(self, request, context):
         """Records that a person keeps away from a case: the own file, or that of somebody near.
         """
@@ -310,6 +409,46 @@ def add_ResidentRightsServiceServicer_to_server(servicer, server):
                     servicer.RecordDetermination,
                     request_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.RecordDeterminationRequest.FromString,
                     response_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.RecordDeterminationResponse.SerializeToString,
+            ),
+            'ReceiveRightsRequest': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReceiveRightsRequest,
+                    request_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.ReceiveRightsRequestRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.ReceiveRightsRequestResponse.SerializeToString,
+            ),
+            'ExtendRightsRequest': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExtendRightsRequest,
+                    request_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.ExtendRightsRequestRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.ExtendRightsRequestResponse.SerializeToString,
+            ),
+            'DecideRightsRequest': grpc.unary_unary_rpc_method_handler(
+                    servicer.DecideRightsRequest,
+                    request_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.DecideRightsRequestRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.DecideRightsRequestResponse.SerializeToString,
+            ),
+            'ExecuteRightsRequest': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExecuteRightsRequest,
+                    request_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.ExecuteRightsRequestRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.ExecuteRightsRequestResponse.SerializeToString,
+            ),
+            'ListRectifications': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRectifications,
+                    request_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.ListRectificationsRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.ListRectificationsResponse.SerializeToString,
+            ),
+            'ConfirmRectification': grpc.unary_unary_rpc_method_handler(
+                    servicer.ConfirmRectification,
+                    request_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.ConfirmRectificationRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.ConfirmRectificationResponse.SerializeToString,
+            ),
+            'ListRightsRequests': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRightsRequests,
+                    request_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.ListRightsRequestsRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.ListRightsRequestsResponse.SerializeToString,
+            ),
+            'GetAccessAnswer': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetAccessAnswer,
+                    request_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.GetAccessAnswerRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.GetAccessAnswerResponse.SerializeToString,
             ),
             'RecordConflict': grpc.unary_unary_rpc_method_handler(
                     servicer.RecordConflict,
@@ -603,6 +742,222 @@ class ResidentRightsService:
             '/exchange.v1.ResidentRightsService/RecordDetermination',
             exchange_dot_v1_dot_resident__rights__service__pb2.RecordDeterminationRequest.SerializeToString,
             exchange_dot_v1_dot_resident__rights__service__pb2.RecordDeterminationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReceiveRightsRequest(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.ResidentRightsService/ReceiveRightsRequest',
+            exchange_dot_v1_dot_resident__rights__service__pb2.ReceiveRightsRequestRequest.SerializeToString,
+            exchange_dot_v1_dot_resident__rights__service__pb2.ReceiveRightsRequestResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExtendRightsRequest(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.ResidentRightsService/ExtendRightsRequest',
+            exchange_dot_v1_dot_resident__rights__service__pb2.ExtendRightsRequestRequest.SerializeToString,
+            exchange_dot_v1_dot_resident__rights__service__pb2.ExtendRightsRequestResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DecideRightsRequest(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.ResidentRightsService/DecideRightsRequest',
+            exchange_dot_v1_dot_resident__rights__service__pb2.DecideRightsRequestRequest.SerializeToString,
+            exchange_dot_v1_dot_resident__rights__service__pb2.DecideRightsRequestResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExecuteRightsRequest(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.ResidentRightsService/ExecuteRightsRequest',
+            exchange_dot_v1_dot_resident__rights__service__pb2.ExecuteRightsRequestRequest.SerializeToString,
+            exchange_dot_v1_dot_resident__rights__service__pb2.ExecuteRightsRequestResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRectifications(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.ResidentRightsService/ListRectifications',
+            exchange_dot_v1_dot_resident__rights__service__pb2.ListRectificationsRequest.SerializeToString,
+            exchange_dot_v1_dot_resident__rights__service__pb2.ListRectificationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ConfirmRectification(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.ResidentRightsService/ConfirmRectification',
+            exchange_dot_v1_dot_resident__rights__service__pb2.ConfirmRectificationRequest.SerializeToString,
+            exchange_dot_v1_dot_resident__rights__service__pb2.ConfirmRectificationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRightsRequests(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.ResidentRightsService/ListRightsRequests',
+            exchange_dot_v1_dot_resident__rights__service__pb2.ListRightsRequestsRequest.SerializeToString,
+            exchange_dot_v1_dot_resident__rights__service__pb2.ListRightsRequestsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetAccessAnswer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.ResidentRightsService/GetAccessAnswer',
+            exchange_dot_v1_dot_resident__rights__service__pb2.GetAccessAnswerRequest.SerializeToString,
+            exchange_dot_v1_dot_resident__rights__service__pb2.GetAccessAnswerResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -56,6 +56,28 @@ class ResidentRightsServiceStub:
     """Decides an objection that waits."""
     RecordDetermination: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.RecordDeterminationRequest, _resident_rights_service_pb2.RecordDeterminationResponse]
     """Records what was weighed and found, such as disproportionate harm (Participatiewet 67(3))."""
+    ReceiveRightsRequest: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ReceiveRightsRequestRequest, _resident_rights_service_pb2.ReceiveRightsRequestResponse]
+    """Records what a resident asks by right (GDPR 15-18, 20, 21; Wmo 2015 5.3.5; Jeugdwet 7.3.9), and by when it is due."""
+    ExtendRightsRequest: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ExtendRightsRequestRequest, _resident_rights_service_pb2.ExtendRightsRequestResponse]
+    """Extends the term by two months, once, within the first, and says why (GDPR 12(3)).
+    Fails with FAILED_PRECONDITION, reason RULE_BROKEN, a second time, too late, or where the law gives no extension.
+    """
+    DecideRightsRequest: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.DecideRightsRequestRequest, _resident_rights_service_pb2.DecideRightsRequestResponse]
+    """Grants a request, wholly or partly, or refuses it: with the reason, the article and where to complain (GDPR 12(4))."""
+    ExecuteRightsRequest: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ExecuteRightsRequestRequest, _resident_rights_service_pb2.ExecuteRightsRequestResponse]
+    """Records that what was granted was done; fails with FAILED_PRECONDITION, reason RULE_BROKEN, where it was not."""
+    ListRectifications: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ListRectificationsRequest, _resident_rights_service_pb2.ListRectificationsResponse]
+    """Lists to a recipient which fields it got were rectified since (GDPR 19), never what they say now: that it reads by
+    GetPlan, on a claim of its own.
+    """
+    ConfirmRectification: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ConfirmRectificationRequest, _resident_rights_service_pb2.ConfirmRectificationResponse]
+    """Records what a recipient did with a rectification."""
+    ListRightsRequests: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ListRightsRequestsRequest, _resident_rights_service_pb2.ListRightsRequestsResponse]
+    """Lists the requests of a case's resident: to the resident's side, and to a college that works on the case."""
+    GetAccessAnswer: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.GetAccessAnswerRequest, _resident_rights_service_pb2.GetAccessAnswerResponse]
+    """Gives what an answer on access holds beside the data themselves (GDPR 15(1)), and which leaves of the ledger it
+    covers. The resident gets the key that finds those leaves, so that a leaf that was left out is found.
+    """
     RecordConflict: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.RecordConflictRequest, _resident_rights_service_pb2.RecordConflictResponse]
     """Records that a person keeps away from a case: the own file, or that of somebody near."""
     EndConflict: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.EndConflictRequest, _resident_rights_service_pb2.EndConflictResponse]
@@ -105,6 +127,28 @@ class ResidentRightsServiceAsyncStub(ResidentRightsServiceStub):
     """Decides an objection that waits."""
     RecordDetermination: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.RecordDeterminationRequest, _resident_rights_service_pb2.RecordDeterminationResponse]  # type: ignore[assignment]
     """Records what was weighed and found, such as disproportionate harm (Participatiewet 67(3))."""
+    ReceiveRightsRequest: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ReceiveRightsRequestRequest, _resident_rights_service_pb2.ReceiveRightsRequestResponse]  # type: ignore[assignment]
+    """Records what a resident asks by right (GDPR 15-18, 20, 21; Wmo 2015 5.3.5; Jeugdwet 7.3.9), and by when it is due."""
+    ExtendRightsRequest: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ExtendRightsRequestRequest, _resident_rights_service_pb2.ExtendRightsRequestResponse]  # type: ignore[assignment]
+    """Extends the term by two months, once, within the first, and says why (GDPR 12(3)).
+    Fails with FAILED_PRECONDITION, reason RULE_BROKEN, a second time, too late, or where the law gives no extension.
+    """
+    DecideRightsRequest: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.DecideRightsRequestRequest, _resident_rights_service_pb2.DecideRightsRequestResponse]  # type: ignore[assignment]
+    """Grants a request, wholly or partly, or refuses it: with the reason, the article and where to complain (GDPR 12(4))."""
+    ExecuteRightsRequest: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ExecuteRightsRequestRequest, _resident_rights_service_pb2.ExecuteRightsRequestResponse]  # type: ignore[assignment]
+    """Records that what was granted was done; fails with FAILED_PRECONDITION, reason RULE_BROKEN, where it was not."""
+    ListRectifications: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ListRectificationsRequest, _resident_rights_service_pb2.ListRectificationsResponse]  # type: ignore[assignment]
+    """Lists to a recipient which fields it got were rectified since (GDPR 19), never what they say now: that it reads by
+    GetPlan, on a claim of its own.
+    """
+    ConfirmRectification: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ConfirmRectificationRequest, _resident_rights_service_pb2.ConfirmRectificationResponse]  # type: ignore[assignment]
+    """Records what a recipient did with a rectification."""
+    ListRightsRequests: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ListRightsRequestsRequest, _resident_rights_service_pb2.ListRightsRequestsResponse]  # type: ignore[assignment]
+    """Lists the requests of a case's resident: to the resident's side, and to a college that works on the case."""
+    GetAccessAnswer: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.GetAccessAnswerRequest, _resident_rights_service_pb2.GetAccessAnswerResponse]  # type: ignore[assignment]
+    """Gives what an answer on access holds beside the data themselves (GDPR 15(1)), and which leaves of the ledger it
+    covers. The resident gets the key that finds those leaves, so that a leaf that was left out is found.
+    """
     RecordConflict: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.RecordConflictRequest, _resident_rights_service_pb2.RecordConflictResponse]  # type: ignore[assignment]
     """Records that a person keeps away from a case: the own file, or that of somebody near."""
     EndConflict: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.EndConflictRequest, _resident_rights_service_pb2.EndConflictResponse]  # type: ignore[assignment]
@@ -205,6 +249,76 @@ class ResidentRightsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_resident_rights_service_pb2.RecordDeterminationResponse, _abc.Awaitable[_resident_rights_service_pb2.RecordDeterminationResponse]]:
         """Records what was weighed and found, such as disproportionate harm (Participatiewet 67(3))."""
+
+    @_abc_1.abstractmethod
+    def ReceiveRightsRequest(
+        self,
+        request: _resident_rights_service_pb2.ReceiveRightsRequestRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_resident_rights_service_pb2.ReceiveRightsRequestResponse, _abc.Awaitable[_resident_rights_service_pb2.ReceiveRightsRequestResponse]]:
+        """Records what a resident asks by right (GDPR 15-18, 20, 21; Wmo 2015 5.3.5; Jeugdwet 7.3.9), and by when it is due."""
+
+    @_abc_1.abstractmethod
+    def ExtendRightsRequest(
+        self,
+        request: _resident_rights_service_pb2.ExtendRightsRequestRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_resident_rights_service_pb2.ExtendRightsRequestResponse, _abc.Awaitable[_resident_rights_service_pb2.ExtendRightsRequestResponse]]:
+        """Extends the term by two months, once, within the first, and says why (GDPR 12(3)).
+        Fails with FAILED_PRECONDITION, reason RULE_BROKEN, a second time, too late, or where the law gives no extension.
+        """
+
+    @_abc_1.abstractmethod
+    def DecideRightsRequest(
+        self,
+        request: _resident_rights_service_pb2.DecideRightsRequestRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_resident_rights_service_pb2.DecideRightsRequestResponse, _abc.Awaitable[_resident_rights_service_pb2.DecideRightsRequestResponse]]:
+        """Grants a request, wholly or partly, or refuses it: with the reason, the article and where to complain (GDPR 12(4))."""
+
+    @_abc_1.abstractmethod
+    def ExecuteRightsRequest(
+        self,
+        request: _resident_rights_service_pb2.ExecuteRightsRequestRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_resident_rights_service_pb2.ExecuteRightsRequestResponse, _abc.Awaitable[_resident_rights_service_pb2.ExecuteRightsRequestResponse]]:
+        """Records that what was granted was done; fails with FAILED_PRECONDITION, reason RULE_BROKEN, where it was not."""
+
+    @_abc_1.abstractmethod
+    def ListRectifications(
+        self,
+        request: _resident_rights_service_pb2.ListRectificationsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_resident_rights_service_pb2.ListRectificationsResponse, _abc.Awaitable[_resident_rights_service_pb2.ListRectificationsResponse]]:
+        """Lists to a recipient which fields it got were rectified since (GDPR 19), never what they say now: that it reads by
+        GetPlan, on a claim of its own.
+        """
+
+    @_abc_1.abstractmethod
+    def ConfirmRectification(
+        self,
+        request: _resident_rights_service_pb2.ConfirmRectificationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_resident_rights_service_pb2.ConfirmRectificationResponse, _abc.Awaitable[_resident_rights_service_pb2.ConfirmRectificationResponse]]:
+        """Records what a recipient did with a rectification."""
+
+    @_abc_1.abstractmethod
+    def ListRightsRequests(
+        self,
+        request: _resident_rights_service_pb2.ListRightsRequestsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_resident_rights_service_pb2.ListRightsRequestsResponse, _abc.Awaitable[_resident_rights_service_pb2.ListRightsRequestsResponse]]:
+        """Lists the requests of a case's resident: to the resident's side, and to a college that works on the case."""
+
+    @_abc_1.abstractmethod
+    def GetAccessAnswer(
+        self,
+        request: _resident_rights_service_pb2.GetAccessAnswerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_resident_rights_service_pb2.GetAccessAnswerResponse, _abc.Awaitable[_resident_rights_service_pb2.GetAccessAnswerResponse]]:
+        """Gives what an answer on access holds beside the data themselves (GDPR 15(1)), and which leaves of the ledger it
+        covers. The resident gets the key that finds those leaves, so that a leaf that was left out is found.
+        """
 
     @_abc_1.abstractmethod
     def RecordConflict(

@@ -20,6 +20,7 @@ from exchange.domain.organisation import JoinOrganisation
 from exchange.errors import ExchangeError, KeysBehindEvents, SettingsInvalid
 from exchange.gate.register import Register
 from exchange.keys.authority import DevelopmentAuthority
+from exchange.keys.datakey import LEDGER_CATEGORY
 from exchange.keys.identity import IdentityKeys, IdentityResolver, secret_name
 from exchange.keys.kek import FileKek
 from exchange.keys.keystore import KeyStore
@@ -314,6 +315,15 @@ def log_pseudonyms(keys: KeyStore) -> Callable[[str], str]:
     """Return what makes pseudonyms of residents for the officers' logs: 96 bits of an HMAC-SHA-256."""
     key = keys.service_secret("log-pseudonym")
     return lambda ref: hmac.new(key, ref.encode(), sha256).hexdigest()[:24]
+
+
+def scanning_keys(keys: KeyStore) -> Callable[[str], tuple[bytes, ...]]:
+    """Return what finds the keys by which a resident finds his own leaves, oldest first; none once erased."""
+
+    def found(ref: str) -> tuple[bytes, ...]:
+        return tuple(key.ledger_key for key in keys.versions(ref, LEDGER_CATEGORY))
+
+    return found
 
 
 def development_authority(settings: Settings) -> DevelopmentAuthority:

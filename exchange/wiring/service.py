@@ -30,6 +30,7 @@ from exchange.wiring.core import (
     open_core,
     pipeline_of,
     publisher_of,
+    scanning_keys,
     utc_now,
 )
 from exchange.wiring.cosigning import Cosigning, witness_policy
@@ -216,6 +217,7 @@ def _parts(core: Core, publisher: Publisher, pipeline: Pipeline, following: Foll
         now=utc_now,
         fresh_uuid=fresh_uuid,
         log_pseudonym=core.log_pseudonym,
+        scanning_keys=scanning_keys(core.keys),
         page_key=core.page_key,
         second_party=second_party_of(core.settings, core.links),
     )

@@ -56,12 +56,14 @@ IMPERSONAL_TEXT = frozenset(
     }
 )
 # The register is public to every organisation and says nothing about a resident: nothing to label. Nor does
-# what is told of an erasure say anything about anybody: that is its point.
+# what is told of an erasure say anything about anybody: that is its point. Nor does a recipient learn of
+# anybody from what was rectified: which of the fields it got, and of which plan.
 IMPERSONAL_READS = frozenset(
     {
         "exchange.v1.LegalBasisService.ListLegalBases",
         "exchange.v1.ResidentRightsService.GetErasureCertificate",
         "exchange.v1.ResidentRightsService.ListPurgeRequests",
+        "exchange.v1.ResidentRightsService.ListRectifications",
     }
 )
 DERIVED_CATEGORY = "@life_domain"

@@ -361,3 +361,27 @@ def test_data_of_a_destroyed_resident_do_not_open_with_a_later_key(opened: Calla
     store.destroy("r-1")
     with pytest.raises(SealBroken):
         open_sealed(store.obtain("r-2", "WONEN"), sealed, b"envelope")
+
+
+def test_every_version_on_disk_is_found_oldest_first(opened: Callable[..., KeyStore]) -> None:
+    store = opened()
+    assert store.versions("resident-1", "LEDGER") == ()
+    first = store.obtain("resident-1", "LEDGER")
+    # What is pending is on no disk: nothing was recorded under it.
+    assert store.versions("resident-1", "LEDGER") == ()
+    store.flush()
+    second = store.rotate("resident-1", "LEDGER")
+    store.obtain("resident-1", "LOG")
+    store.flush()
+    found = [key.material for key in opened().versions("resident-1", "LEDGER")]
+    assert found == [first.material, second.material]
+    store.destroy("resident-1")
+    assert store.versions("resident-1", "LEDGER") == ()
+
+
+def test_the_two_keys_of_the_ledger_are_two(opened: Callable[..., KeyStore]) -> None:
+    store = opened()
+    key = store.obtain("resident-1", "LEDGER")
+    assert key.ledger_key != key.ledger_key_apart
+    assert len(key.ledger_key_apart) == len(key.ledger_key)
+    assert key.ledger_key_apart not in {key.material, store.obtain("resident-2", "LEDGER").ledger_key_apart}

@@ -15,6 +15,8 @@ from exchange.domain import TOPICS, obligations, relations
 from exchange.domain import values as domain_values
 from exchange.domain.limits import determinations
 from exchange.domain.plan.events import PlanEvent
+from exchange.domain.rights import words as rights_words
+from exchange.domain.rights.recipients import RectificationOutcome
 from exchange.errors import ExchangeError, QuotaExceeded, RequestInvalid
 from exchange.gate.vocabulary import CATEGORIES
 from exchange.pipeline.elements import BY_LIFE_DOMAIN
@@ -52,12 +54,18 @@ ANSWERS = {
     audit_service_pb2.AuditedDecision.DESCRIPTOR: set[str](),
     disclosure_service_pb2.Notice.DESCRIPTOR: set[str](),
     audit_service_pb2.Obligation.DESCRIPTOR: set[str](),
+    resident_rights_service_pb2.RightsRequest.DESCRIPTOR: set(),
     case_service_pb2.FindCaseResponse.DESCRIPTOR: {"decision_id", "expire_time"},
 }
 ENUMS = [
     (audit_service_pb2.DutyOutcome.DESCRIPTOR, obligations.DutyOutcome),
     (resident_rights_service_pb2.ConflictKind.DESCRIPTOR, relations.ConflictKind),
     (resident_rights_service_pb2.DeterminationKind.DESCRIPTOR, determinations.DeterminationKind),
+    (resident_rights_service_pb2.Right.DESCRIPTOR, rights_words.Right),
+    (resident_rights_service_pb2.RightsOutcome.DESCRIPTOR, rights_words.RightsOutcome),
+    (resident_rights_service_pb2.RefusalArticle.DESCRIPTOR, rights_words.RefusalArticle),
+    (resident_rights_service_pb2.RequestStatus.DESCRIPTOR, rights_words.RequestStatus),
+    (resident_rights_service_pb2.RectificationOutcome.DESCRIPTOR, RectificationOutcome),
     (common_pb2.Purpose.DESCRIPTOR, domain_values.Purpose),
     (common_pb2.LifeDomain.DESCRIPTOR, domain_values.LifeDomain),
     (common_pb2.Law.DESCRIPTOR, domain_values.Law),

@@ -31,6 +31,7 @@ from exchange.wiring.core import (
     open_core,
     pipeline_of,
     publisher_of,
+    scanning_keys,
     utc_now,
 )
 from exchange.wiring.following import Following
@@ -175,6 +176,7 @@ class Town:
                 now=self.now,
                 fresh_uuid=self.fresh_uuid,
                 log_pseudonym=core.log_pseudonym,
+                scanning_keys=scanning_keys(core.keys),
                 page_key=core.page_key,
                 second_party=second_party_of(self.settings, core.links),
             )

@@ -126,3 +126,21 @@ def test_a_failed_read_does_not_spoil_the_next(store: Store) -> None:
     with pytest.raises(StoreUnavailable), store.reader._moment() as c:
         c.execute("SELECT nothing FROM nowhere")
     assert store.reader.head()[0] == 1
+
+
+def test_positions_of_some_streams_come_together_and_in_order(store: Store) -> None:
+    store.add("plan-1", "case-1", "plan-2", "plan-1")
+    reader = store.reader
+    assert reader.positions(["plan-1", "case-1"], 99) == [1, 2, 4]
+    # Up to a position, with it.
+    assert reader.positions(["plan-1"], 4) == [1, 4]
+    assert reader.positions(["plan-1"], 3) == [1]
+    assert reader.positions([], 99) == reader.positions(["nobody", "plan-1') --"], 99) == []
+
+
+def test_some_leaves_are_read_by_their_indexes(store: Store) -> None:
+    store.add("plan-1", "plan-1", "plan-1")
+    reader = store.reader
+    every = reader.leaf_rows(0, 3)
+    assert reader.leaves_at([2, 0]) == [every[0], every[2]]
+    assert reader.leaves_at([]) == reader.leaves_at([3, -1]) == []

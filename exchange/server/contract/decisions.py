@@ -93,6 +93,14 @@ class DecisionReader:
             asked, clear["obligations"], at, now, representative=representative
         ) or is_about_seal(asked, self._written(row, asked))
 
+    def is_told(self, row: Row, caller: Caller, now: datetime, hidden: frozenset[str]) -> bool:
+        """Tell whether a row is a decision that the resident's side is told of now."""
+        return (
+            row.topic == TOPIC
+            and not self.kept_from(row, caller, now)
+            and not (hidden and hidden & self.changes(row))
+        )
+
     def for_officer(self, row: Row) -> Decision:
         """Return the decision whole."""
         event = self.event(row)

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from exchange.errors import RequestInvalid
 from exchange.pipeline.elements import BY_LIFE_DOMAIN
 from exchange.server.contract.copies import copies_of
 from exchange.server.contract.labels import labels_of
 from exchange.v1.plan_pb2 import Plan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from exchange.pipeline.elements import Key, Label
     from exchange.pipeline.walk import Group
@@ -25,6 +26,24 @@ PLAN_LABELS: Final[Mapping[str, Label]] = labels_of(Plan.DESCRIPTOR)
 COLLECTIONS: Final = frozenset(
     field.name for field in Plan.DESCRIPTOR.fields if field.message_type is not None
 )
+# Every leaf of each: where all of them are sealed there is nothing there.
+PLAN_COLLECTIONS: Final[Mapping[str, frozenset[str]]] = {
+    name: frozenset(path for path in PLAN_LABELS if path.startswith(f"{name}.")) for name in COLLECTIONS
+}
+
+
+def plan_leaves(paths: Iterable[str]) -> tuple[str, ...]:
+    """Return the leaf paths of what was named. Raises RequestInvalid naming what is not of the plan."""
+    named = tuple(paths)
+    faults = {
+        f"paths[{index}]": "is no part of the plan"
+        for index, path in enumerate(named)
+        if path not in PLAN_LABELS and path not in PLAN_COLLECTIONS
+    }
+    if faults:
+        raise RequestInvalid("paths are named that the plan does not have", fields=faults)
+    found = (leaf for path in named for leaf in sorted(PLAN_COLLECTIONS.get(path, (path,))))
+    return tuple(dict.fromkeys(found))
 
 
 def build_plan(state: Any, groups: Sequence[Group], released: frozenset[str]) -> Plan:  # noqa: ANN401 -- PlanState

@@ -12,11 +12,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from exchange.domain import stream_of
-from exchange.pipeline.elements import KEEPER_OF_THE_LOG, of_origin
+from exchange.pipeline.elements import of_log
+from exchange.pipeline.facts import OWN_WORDS
 from exchange.server.contract.copies import copies_of
-from exchange.server.contract.decisions import TOPIC, Decision, DecisionReader
+from exchange.server.contract.decisions import Decision, DecisionReader
 from exchange.server.contract.labels import labels_of
-from exchange.server.contract.officers import asked_by
+from exchange.server.contract.officers import OFFICER, asked_by
 from exchange.server.contract.pages import page_rows
 from exchange.server.interceptor import Unary
 from exchange.server.services.notices import list_notices
@@ -46,7 +47,7 @@ async def list_disclosures(call: Call, request: pb.ListDisclosuresRequest) -> pb
         request,
         anchor=stream_of("case", request.case_id),
         labels=_LABELS,
-        groups=of_origin(_LABELS, KEEPER_OF_THE_LOG),
+        groups=of_log(_LABELS, caller, OWN_WORDS | {OFFICER}),
         capture=asked_by(caller),
         collections=call.house.plan_groups.collections,
     )
@@ -101,10 +102,8 @@ def _page(
         found += [
             row
             for row in page
-            if row.topic == TOPIC
-            and row.position < position
-            and not decisions.kept_from(row, caller, now)
-            and not (hidden and hidden & decisions.changes(row))
+            if row.position < position
+            and decisions.is_told(row, caller, now, hidden)
             and organisation in {"", decisions.for_resident(row).organisation}
         ]
         if len(found) > size or len(page) <= size:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from exchange.domain import stream_of
 from exchange.domain.disclosure import DISCLOSURE, DisclosureDecided, ExecuteObligation
-from exchange.domain.obligations import Duty, DutyOutcome, duties_of
+from exchange.domain.obligations import Duty, DutyOutcome, RightsDuty, duties_of
 from exchange.domain.values import Author
 from exchange.errors import RequestInvalid, RuleBroken, Unavailable, VersionConflict
 from exchange.pipeline.elements import KEEPER_OF_THE_LOG, of_origin
@@ -42,7 +42,7 @@ LOOKS_MAX: Final = 8
 BY_CLOCK: Final = "clock"
 _LABELS: Final = labels_of(pb.ListObligationsResponse.DESCRIPTOR)
 # A key of the list is a position and a duty; a page token holds one number.
-_DUTIES: Final = tuple(sorted(Duty))
+_DUTIES: Final = tuple(sorted((*Duty, *RightsDuty)))
 _DUTIES_PER_PLACE: Final = 32
 
 

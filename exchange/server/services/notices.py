@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Final
 from exchange.domain import stream_of
 from exchange.domain.disclosure import ObligationExecuted
 from exchange.domain.obligations import NOTICES, Duty, DutyOutcome
-from exchange.pipeline.elements import KEEPER_OF_THE_LOG, of_origin
+from exchange.pipeline.elements import of_log
+from exchange.pipeline.facts import OWN_WORDS
 from exchange.pipeline.sealed import hidden_collections, sealed_paths
 from exchange.pipeline.walk import Steps
 from exchange.server.contract.copies import copies_of
@@ -84,7 +85,7 @@ async def list_notices(call: Call, request: pb.ListNoticesRequest) -> pb.ListNot
         request,
         anchor=stream,
         labels=_LABELS,
-        groups=of_origin(_LABELS, KEEPER_OF_THE_LOG),
+        groups=of_log(_LABELS, caller, OWN_WORDS),
         capture=lambda _view: None,
         beside=tell,
     )

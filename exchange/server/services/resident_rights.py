@@ -17,12 +17,12 @@ from exchange.domain.limits.restrictions import AnnounceLifting, LiftRestriction
 from exchange.domain.limits.seals import ConfirmSeal, LiftSeal, SealCompartment
 from exchange.domain.obligations import Duty, DutyOutcome
 from exchange.domain.relations import AppointStandIn, EndConflict, RecordConflict
-from exchange.errors import RequestInvalid, RuleBroken
+from exchange.errors import RuleBroken
 from exchange.pipeline.walk import Steps
 from exchange.server.contract.names import day, enum_names, moment
-from exchange.server.contract.plans import PLAN_LABELS
+from exchange.server.contract.plans import plan_leaves
 from exchange.server.interceptor import Unary
-from exchange.server.services import erasure
+from exchange.server.services import access_answer, erasure, rectification, rights_requests
 from exchange.server.services.duties import decided_duties, execution
 from exchange.server.walks import author_of, command, receipt
 from exchange.v1 import resident_rights_service_pb2 as pb
@@ -46,7 +46,7 @@ async def seal_compartment(call: Call, request: pb.SealCompartmentRequest) -> pb
         now=call.now,
         author=author_of(call.caller),
         proposal_id=call.house.parts.fresh_uuid(),
-        paths=_leaves(call, request.paths),
+        paths=plan_leaves(request.paths),
         readers=tuple(request.readers),
         reason=request.reason,
         review_date=day(request.review_date),
@@ -272,20 +272,6 @@ def _purpose(number: int) -> str:
     return enum_names(Purpose.DESCRIPTOR).stored(number)
 
 
-def _leaves(call: Call, paths: Any) -> tuple[str, ...]:  # noqa: ANN401 -- a repeated field of texts
-    """Return the leaf paths of what was named. Raises RequestInvalid naming what is not of the plan."""
-    collections = call.house.plan_groups.collections
-    faults = {
-        f"paths[{index}]": "is no part of the plan"
-        for index, path in enumerate(paths)
-        if path not in PLAN_LABELS and path not in collections
-    }
-    if faults:
-        raise RequestInvalid("paths are named that the plan does not have", fields=faults)
-    found = (leaf for path in paths for leaf in sorted(collections.get(path, (path,))))
-    return tuple(dict.fromkeys(found))
-
-
 RPCS: Final[Mapping[str, Unary]] = {
     "SealCompartment": Unary(pb.SealCompartmentRequest, seal_compartment),
     "LiftSeal": Unary(pb.LiftSealRequest, lift_seal),
@@ -300,4 +286,7 @@ RPCS: Final[Mapping[str, Unary]] = {
     "EndConflict": Unary(pb.EndConflictRequest, end_conflict),
     "AppointStandIn": Unary(pb.AppointStandInRequest, appoint_stand_in),
     **erasure.RPCS,
+    **rights_requests.RPCS,
+    **access_answer.RPCS,
+    **rectification.RPCS,
 }

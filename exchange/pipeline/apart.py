@@ -1,0 +1,118 @@
+"""Which leaves the resident's own key does not find: those of what is kept from the resident's side.
+
+Promises: what a scan with the resident's key finds tells of no seal, of no investigation of Veilig Thuis, and
+of nothing recorded where a whole collection is sealed to the resident at that moment. Such a leaf carries a
+pseudonym under a second key of the same resident: it is proven, counted and erased like every other. What was
+recorded before a seal was set stays countable: the ledger takes nothing back.
+Source: GDPR 15, 32; Wmo 2015 5.2.6 and 5.3.1; the gate's design section 5 (uniform absence); the design of
+the ledger, section 2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, get_args, get_type_hints
+
+from exchange.domain.disclosure import DisclosureDecided
+from exchange.domain.limits.seals import CompartmentSealed, SealLifted, SealProposed
+from exchange.domain.obligations import COMMAND, EVALUATE, SAFETY_TASK, SEAL_BASIS, Asked, Duty, is_about_seal
+from exchange.domain.plan import PlanState
+from exchange.domain.plan.recorded import COLLECTIONS
+from exchange.domain.values import RESIDENT_TASK
+from exchange.pipeline.sealed import NAMED_BY, hidden_collections
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from exchange.domain.kernel import Event
+    from exchange.domain.limits.seals import Seal
+    from exchange.store.codec import Meta
+
+# What an element knows beside what the contract shows of it: no seal names these.
+_NOT_SHOWN: Final = frozenset(
+    {"assign_date", "category", "earlier_care", "origin", "recorded", "requested_version"}
+)
+_ELEMENTS: Final = get_type_hints(PlanState)
+# By collection of the plan, the path of every leaf that a seal can name.
+LEAVES_OF: Final[Mapping[str, frozenset[str]]] = {
+    name: frozenset(
+        f"{name}.{leaf.name}" for leaf in fields(get_args(_ELEMENTS[name])[0]) if leaf.name not in _NOT_SHOWN
+    )
+    for name in COLLECTIONS
+}
+OF_SEALS: Final = (SealProposed, CompartmentSealed, SealLifted)
+DEFERRING: Final = frozenset({Duty.DEFER_NOTICE_4W, Duty.NO_NOTICE_TO_SUSPECT})
+SUBSCRIBE: Final = "SUBSCRIBE"
+VERSION_SUFFIX: Final = ".v"
+WORDS_CACHED_MAX: Final = 4_096
+# The collection of a plan that an event changes, by its topic without the version.
+COLLECTION_OF: Final[Mapping[str, str]] = {
+    "plan.report_received": "reports",
+    "plan.conversation_recorded": "conversations",
+    "plan.situation_described": "situations",
+    "plan.goal_set": "goals",
+    "plan.lens_assessed": "lens_assessments",
+    "plan.support_requested": "supports",
+    "plan.support_assigned": "supports",
+    "plan.support_started": "supports",
+    "plan.support_stopped": "supports",
+    "plan.agreed": "agreements",
+    "plan.disagreed": "agreements",
+}
+
+
+def is_kept_apart(event: Event, meta: Meta, seals: Sequence[Seal]) -> bool:
+    """Tell whether the leaf of an event carries the second pseudonym; `seals` stood before the walk."""
+    if tells_apart(meta.task, meta.purpose, meta.legal_basis) or isinstance(event, OF_SEALS):
+        return True
+    # Who joins the case for Veilig Thuis is let in by somebody else.
+    if getattr(event, "task", "") == SAFETY_TASK:
+        return True
+    if isinstance(event, DisclosureDecided) and (
+        not DEFERRING.isdisjoint(event.obligations) or _tries_to_seal(event)
+    ):
+        return True
+    return bool(seals) and not changed_by(event).isdisjoint(_hidden(seals))
+
+
+def _tries_to_seal(decided: DisclosureDecided) -> bool:
+    if decided.action not in {COMMAND, EVALUATE}:
+        return False
+    asked = Asked(decided.task, decided.purpose, decided.legal_basis, decided.action)
+    return is_about_seal(asked, [name.partition("[")[0] for name in (*decided.released, *decided.withheld)])
+
+
+# On the walk for every event, and always the same few words.
+@lru_cache(maxsize=WORDS_CACHED_MAX)
+def tells_apart(task: str, purpose: str, legal_basis: str) -> bool:
+    """Tell whether the very words of a walk tell of a seal or of an investigation."""
+    asked = Asked(task, purpose, legal_basis)
+    return asked.names_safety or legal_basis.partition("@")[0] == SEAL_BASIS
+
+
+def changed_by(event: Event) -> frozenset[str]:
+    """Return the collections an event changes, or of whose change it was decided; else none."""
+    if isinstance(event, DisclosureDecided):
+        # What was asked by name is told as what is not there; a change that was delivered cannot be.
+        names = (*event.released, *event.withheld) if event.action == SUBSCRIBE else ()
+        return frozenset(name.partition(".")[0] for name in names if "." in name)
+    found = COLLECTION_OF.get(event.TOPIC.rpartition(VERSION_SUFFIX)[0], "")
+    return frozenset({found} - {""})
+
+
+def _hidden(seals: Sequence[Seal]) -> frozenset[str]:
+    """Return the collections of which every leaf is sealed to the resident in person."""
+    paths = frozenset(
+        path
+        for seal in seals
+        if not any(_is_resident(reader) for reader in seal.readers)
+        for sealed in seal.paths
+        for path in (sealed, *NAMED_BY.get(sealed, ()))
+    )
+    return hidden_collections(LEAVES_OF, paths)
+
+
+def _is_resident(reader: str) -> bool:
+    _, _, rest = reader.partition("/")
+    return rest.partition("/")[0] == RESIDENT_TASK

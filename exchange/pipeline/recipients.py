@@ -1,0 +1,88 @@
+"""Who got fields of a resident's plan, and whether his side was answered: from the decisions recorded before.
+
+Promises: every decision is looked at, however old; who got nothing of these fields is told of none; the
+resident's side and officers are no recipients to be told.
+Source: GDPR 4(9), 12(3), 19.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from exchange.domain import stream_of
+from exchange.domain.disclosure import DisclosureDecided
+from exchange.domain.obligations import COMMAND, EVALUATE
+from exchange.domain.rights.recipients import ToTell
+from exchange.gate.model import Outcome
+from exchange.pipeline.facts import OWN_WORDS, PLAN_PREFIX
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from exchange.domain.values import Author
+    from exchange.pipeline.walk import View
+    from exchange.store.codec import Codec
+    from exchange.store.reader import SQLiteReader
+
+ROWS_PER_PAGE: Final = 1_000
+NEWEST: Final = 2**62
+_NOT_TOLD: Final = OWN_WORDS | {"fg"}
+_GAVE: Final = frozenset({Outcome.PERMIT, Outcome.PARTIAL})
+_GIVES_NOTHING: Final = frozenset({COMMAND, EVALUATE})
+
+
+def recipients_of(
+    reader: SQLiteReader,
+    codec: Codec,
+    view: View,
+    resident: str,
+    paths: Collection[str],
+    *,
+    but: Author,
+) -> tuple[ToTell, ...]:
+    """Return every recipient one of these leaf paths was released to, with the plans, in order.
+
+    `but` is who rectified: he knows.
+    """
+    plans = frozenset(
+        one.removeprefix(PLAN_PREFIX) for one in view.scope(resident) if one.startswith(PLAN_PREFIX)
+    )
+    told: dict[tuple[str, str], tuple[set[str], set[str]]] = {}
+    for decided in _decisions(reader, codec, stream_of("disclosure", resident)):
+        who = (decided.organisation, decided.task)
+        gives = decided.action not in _GIVES_NOTHING and decided.task not in _NOT_TOLD
+        got = {name.partition("[")[0] for name in decided.released}.intersection(paths)
+        if gives and got and who != (but.oin, but.task):
+            of_plans, of_paths = told.setdefault(who, (set(), set()))
+            # Asked by the case: of whichever plan of his it was.
+            of_plans |= {decided.subject} & plans or plans
+            of_paths |= got
+    return tuple(
+        ToTell(*who, tuple(sorted(of_plans)), tuple(sorted(of_paths)))
+        for who, (of_plans, of_paths) in sorted(told.items())
+    )
+
+
+def was_answered(reader: SQLiteReader, codec: Codec, resident: str, decision_id: str) -> bool:
+    """Tell whether a decision of this id gave the resident's side something."""
+    stream, before = stream_of("disclosure", resident), NEWEST
+    while rows := reader.page_of_stream(stream, before, ROWS_PER_PAGE):
+        for row in rows:
+            if row.topic == DisclosureDecided.TOPIC:
+                clear, _, _ = codec.decode_clear(row.state, stream=stream, topic=row.topic)
+                if clear["decision_id"] == decision_id:
+                    own = clear["task"] in OWN_WORDS and clear["action"] not in _GIVES_NOTHING
+                    return own and clear["outcome"] in _GAVE
+        before = rows[-1].version
+    return False
+
+
+def _decisions(reader: SQLiteReader, codec: Codec, stream: str) -> Iterator[DisclosureDecided]:
+    before = NEWEST
+    while rows := reader.page_of_stream(stream, before, ROWS_PER_PAGE):
+        for row in rows:
+            if row.topic == DisclosureDecided.TOPIC:
+                opened = codec.decode(row.state, stream=stream, version=row.version, topic=row.topic)
+                assert isinstance(opened.event, DisclosureDecided)
+                yield opened.event
+        before = rows[-1].version
