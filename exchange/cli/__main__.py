@@ -23,6 +23,7 @@ from exchange.cli import (
     export,
     gate,
     identity,
+    key_rotation,
     lawful,
     projections,
     replay,
@@ -59,6 +60,9 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(store.app, name="store")
 app.add_typer(identity.app, name="identity")
 app.add_typer(projections.app, name="projections")
+keys = typer.Typer(no_args_is_help=True, help="The keys of residents.")
+key_rotation.under(keys)
+app.add_typer(keys, name="keys")
 app.add_typer(config.app, name="config")
 app.add_typer(witness.app, name="witness")
 app.add_typer(directory.app, name="directory")

@@ -21,7 +21,6 @@ from exchange.errors import ExchangeError, KeyUnavailable, SettingsInvalid
 from exchange.gate.register import Register
 from exchange.keys.authority import DevelopmentAuthority
 from exchange.keys.identity import IdentityKeys, IdentityResolver, secret_name
-from exchange.keys.kek import FileKek
 from exchange.keys.keystore import KeyStore
 from exchange.keys.links import LinkStore
 from exchange.ledger.integrator import Integrator
@@ -34,6 +33,7 @@ from exchange.projections.obligations import ObligationList
 from exchange.store.codec import Codec, Meta
 from exchange.store.reader import SQLiteReader
 from exchange.store.sqlite import SQLiteRecorder
+from exchange.wiring.kek import open_kek
 from exchange.wiring.ledger import (
     Ledger,
     ledger_folder,
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from exchange.keys.kek import Kek
     from exchange.ledger.checkpoints import CheckpointStore
     from exchange.ledger.note import Cosigner, NoteSigner
     from exchange.ledger.tiles import TileStore
@@ -97,7 +98,7 @@ class Core:
 
     settings: Settings
     origin: str
-    kek: FileKek
+    kek: Kek
     keys: KeyStore
     links: LinkStore
     identity: IdentityKeys
@@ -149,7 +150,7 @@ def open_core(settings: Settings, now: Callable[[], datetime] = utc_now) -> Core
 
 
 def _open_parts(settings: Settings, now: Callable[[], datetime], opened: ExitStack) -> Core:
-    kek = _open_kek(settings)
+    kek = open_kek(settings, create=settings.mode == "development" and not event_file(settings).exists())
     keys = opened.enter_context(closing(KeyStore(key_file(settings), kek)))
     links = opened.enter_context(closing(LinkStore(key_file(settings), kek)))
     generation = links.generation()
@@ -302,11 +303,6 @@ def projection_folder(settings: Settings) -> Path:
 def key_file(settings: Settings) -> Path:
     """Where the keys of residents and the service's own secrets are, each wrapped by the KEK."""
     return settings.keys_folder / "keys.db"
-
-
-def _open_kek(settings: Settings) -> FileKek:
-    path = settings.keys_folder / "kek"
-    return FileKek(path, create=settings.mode == "development" and not event_file(settings).exists())
 
 
 def _refuse_lost_keys(settings: Settings) -> None:

@@ -25,12 +25,12 @@ from exchange.errors import (
     remedy_at_the_keyboard,
 )
 from exchange.gate.register import Register
-from exchange.keys.kek import FileKek
 from exchange.keys.keystore import KeyStore
 from exchange.ledger.leaf import parse_leaf
 from exchange.store.reader import SQLiteReader
 from exchange.wiring.core import event_file, key_file
 from exchange.wiring.cosigning import evidence_of, witness_policy, witnessed_file
+from exchange.wiring.kek import open_kek
 from exchange.wiring.ledger import (
     open_ledger,
     origin_file,
@@ -136,7 +136,7 @@ def _keys(settings: Settings) -> str:
         if event_file(settings).exists():
             raise KeyUnavailable("there are events but no key database", folder=settings.keys_folder.name)
         return "none yet; made at the first start"
-    with closing(KeyStore(key_file(settings), FileKek(settings.keys_folder / "kek"))) as keys:
+    with closing(KeyStore(key_file(settings), open_kek(settings))) as keys:
         keys.check()
     return "the key database answers to this KEK"
 

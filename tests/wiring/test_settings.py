@@ -33,6 +33,7 @@ def production(tmp_path: Path) -> dict[str, Any]:
         "client_authorities": tmp_path / "ca.pem",
         "operator_thumbprint": HEX,
         "operator_signing_key": HEX,
+        "kek": "file",
     }
 
 
