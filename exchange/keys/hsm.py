@@ -35,7 +35,8 @@ T = TypeVar("T")
 class Hsm:
     """One token of one module, and this process's session with it. Safe between threads, one at a time.
 
-    `pin` is asked at each login. Raises SettingsInvalid where module, token or PIN are not right.
+    `pin` is asked at each login, so that one that was corrected counts at once. Raises SettingsInvalid where
+    the module is not there or the PIN is refused, KeyUnavailable where the token does not answer.
     """
 
     def __init__(
@@ -52,10 +53,12 @@ class Hsm:
         self._entropy: Final = entropy
         self._session: Any = None
         self._keys: Final[dict[str, Any]] = {}
-        self._refused = False
+        self._refused: str | None = None
+        self._was_in = False
         if not module.is_file():
             raise SettingsInvalid("the PKCS#11 module is not there", name="kek_module")
         self.use(lambda session: session)
+        self._was_in = True
 
     def kek(self, label: str) -> Pkcs11Kek:
         """Return the KEK of this label. Raises SettingsInvalid: none, several, or one that could leak."""
@@ -103,7 +106,7 @@ class Hsm:
     def use(self, do: Callable[[Any], T], *, writes: bool = False) -> T:
         """Do something in a session; where it fails, once more in a new one: the token may have been away.
 
-        Raises KeyUnavailable when it fails again, SettingsInvalid when the PIN is refused.
+        Raises KeyUnavailable when it fails again, or its PIN is refused though it was not at first.
         """
         with _MODULE_LOCK:
             if writes:
@@ -130,7 +133,13 @@ class Hsm:
 
     def _entered(self, *, writes: bool) -> Any:  # noqa: ANN401 -- a session of an extra without types here
         if self._session is None:
-            self._session = self._enter(writes=writes)
+            try:
+                self._session = self._enter(writes=writes)
+            except SettingsInvalid as error:
+                if not self._was_in:
+                    raise
+                # Settings that were right at the start: whoever waits for an answer did not call wrongly.
+                raise KeyUnavailable(error.message, **error.metadata) from None
         return self._session
 
     def _enter(self, *, writes: bool) -> Any:  # noqa: ANN401 -- as above
@@ -143,16 +152,17 @@ class Hsm:
             return self._login(writes=writes)
 
     def _login(self, *, writes: bool) -> Any:  # noqa: ANN401 -- as above
-        if self._refused:
-            raise SettingsInvalid("the token refused this PIN before: not tried again", name="kek_pin")
         token = self._pkcs11.lib(str(self._module)).get_token(token_label=self.token)
+        pin = self._pin()
+        if pin == self._refused:
+            raise SettingsInvalid("the token refused this PIN before: not tried again", name="kek_pin")
         try:
-            return token.open(rw=writes, user_pin=self._pin())
+            return token.open(rw=writes, user_pin=pin)
         except self._pkcs11.UserAlreadyLoggedIn:
             # Another session of this process is in; a login holds for all of them.
             return token.open(rw=writes)
         except (self._pkcs11.PinIncorrect, self._pkcs11.PinLenRange, self._pkcs11.PinInvalid):
-            self._refused = True
+            self._refused = pin
             raise SettingsInvalid("the token refuses the PIN", token=self.token, name="kek_pin") from None
         except self._pkcs11.PinLocked:
             raise SettingsInvalid("the token has locked its PIN", token=self.token, name="kek_pin") from None
