@@ -42,6 +42,18 @@ def wrappings(connection: sqlite3.Connection) -> dict[str, int]:
         )
 
 
+def newest_versions(connection: sqlite3.Connection) -> dict[int, int]:
+    """Return how many residents' keys stand at each version, the newest of each counted."""
+    with refusals():
+        return dict(
+            connection.execute(
+                "SELECT version, count(*) FROM"
+                " (SELECT max(version) AS version FROM data_key GROUP BY resident_ref, category)"
+                " GROUP BY version ORDER BY version"
+            ).fetchall()
+        )
+
+
 def rewrap(connection: sqlite3.Connection, kek: Kek, step_rows: int = STEP_ROWS) -> int:
     """Wrap every key and secret under `kek` that another of its ring wraps; return how many.
 

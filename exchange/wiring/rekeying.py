@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from exchange.domain.values import DataCategory
 from exchange.errors import SettingsInvalid
 from exchange.keys.database import open_database
-from exchange.keys.renewal import renew, rewrap, wrappings
+from exchange.keys.renewal import newest_versions, renew, rewrap, wrappings
 from exchange.wiring.core import key_file
 from exchange.wiring.holding import held, private_files
 from exchange.wiring.kek import kind_of, make_kek, open_kek, open_keks
@@ -28,11 +28,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The KEK in force, where it is kept, and how many keys and secrets each KEK wraps."""
+    """The KEK in force, where it is kept, and how many keys and secrets each KEK wraps.
+
+    `versions` counts the keys that are in use for what is written now, by their version.
+    """
 
     key_id: str
     kind: str
     wrapped: dict[str, int]
+    versions: dict[int, int]
 
     @property
     def former(self) -> dict[str, int]:
@@ -54,16 +58,16 @@ def create_kek(settings: Settings) -> Standing:
     with private_files():
         settings.keys_folder.mkdir(parents=True, exist_ok=True)
         kek = make_kek(settings)
-    return Standing(kek.key_id, kind_of(kek), {})
+    return Standing(kek.key_id, kind_of(kek), {}, {})
 
 
 def kek_standing(settings: Settings) -> Standing:
     """Tell where the KEK stands. Raises SettingsInvalid, KeyUnavailable."""
     kek = open_kek(settings)
     if not key_file(settings).exists():
-        return Standing(kek.key_id, kind_of(kek), {})
+        return Standing(kek.key_id, kind_of(kek), {}, {})
     with closing(open_database(key_file(settings))) as connection:
-        return Standing(kek.key_id, kind_of(kek), wrappings(connection))
+        return Standing(kek.key_id, kind_of(kek), wrappings(connection), newest_versions(connection))
 
 
 def rotate_kek(settings: Settings, former: Settings | None = None) -> Rewrapped:

@@ -236,9 +236,13 @@ def test_without_the_extra_it_says_which(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_token_that_was_away_is_used_again(hsm: Hsm, label: str, soft_token: SoftToken) -> None:
     kek = hsm.create(label)
     wrapped = kek.wrap(KEY, b"owner")
+    calls: list[Callable[[], bytes]] = [
+        lambda: kek.wrap(KEY, b"owner"),
+        lambda: kek.unwrap(wrapped, b"owner"),
+    ]
     for _ in range(2):
         with soft_token.away():
-            for call in (lambda: kek.wrap(KEY, b"owner"), lambda: kek.unwrap(wrapped, b"owner")):
+            for call in calls:
                 with pytest.raises(KeyUnavailable, match="does not answer") as away:
                     call()
                 assert PIN not in str(away.value)
