@@ -226,11 +226,11 @@ class KeyStore:
                 )
 
     def _wrap(self, key: DataKey) -> bytes:
-        return self._kek.wrap(key.material, owner_bytes(*_name(key)))
+        return self._kek.wrap(key.material, wrapped_for(*_name(key)))
 
     def _unwrap(self, resident_ref: str, category: str, version: int, kek_id: str, wrapped: bytes) -> DataKey:
         kek = kek_of(self._kek, kek_id, "this key")
-        material = kek.unwrap(wrapped, owner_bytes(resident_ref, category, version))
+        material = kek.unwrap(wrapped, wrapped_for(resident_ref, category, version))
         return DataKey(resident_ref, category, version, material)
 
     def _forget(self, resident_ref: str) -> None:
@@ -244,6 +244,6 @@ def _name(key: DataKey) -> tuple[str, str, int]:
     return (key.resident_ref, key.category, key.version)
 
 
-def owner_bytes(resident_ref: str, category: str, version: int) -> bytes:
+def wrapped_for(resident_ref: str, category: str, version: int) -> bytes:
     """Return whose key it is, unambiguously: a wrapped key copied to another row does not open there."""
     return f"k1|{version}|{len(resident_ref)}:{resident_ref}|{category}".encode()

@@ -16,8 +16,8 @@ from exchange.errors import KeyUnavailable, RuleBroken
 from exchange.keys.database import refusals, scrub, transaction
 from exchange.keys.datakey import KEY_BYTES, LEDGER_CATEGORY
 from exchange.keys.kek import kek_of
-from exchange.keys.keystore import owner_bytes
-from exchange.keys.service_secret import secret_owner
+from exchange.keys.keystore import wrapped_for
+from exchange.keys.service_secret import secret_wrapped_for
 
 if TYPE_CHECKING:
     import sqlite3
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 STEP_ROWS: Final = 500
 _EVERY: Final = "*"  # no category is named so
-_Owner = tuple[str, str, int]
+_Name = tuple[str, str, int]
 
 
 def wrappings(connection: sqlite3.Connection) -> dict[str, int]:
@@ -94,7 +94,7 @@ def renew(
     return done
 
 
-def _step(connection: sqlite3.Connection, kek: Kek, after: _Owner, step_rows: int) -> tuple[int, _Owner]:
+def _step(connection: sqlite3.Connection, kek: Kek, after: _Name, step_rows: int) -> tuple[int, _Name]:
     with transaction(connection):
         rows = connection.execute(
             "SELECT resident_ref, category, version, kek_id, wrapped FROM data_key"
@@ -106,7 +106,7 @@ def _step(connection: sqlite3.Connection, kek: Kek, after: _Owner, step_rows: in
             "UPDATE data_key SET kek_id = ?, wrapped = ?"
             " WHERE resident_ref = ? AND category = ? AND version = ?",
             [
-                (kek.key_id, _anew(kek, kek_id, wrapped, owner_bytes(*owner)), *owner)
+                (kek.key_id, _anew(kek, kek_id, wrapped, wrapped_for(*owner)), *owner)
                 for *owner, kek_id, wrapped in rows
             ],
         )
@@ -122,7 +122,7 @@ def _secrets(connection: sqlite3.Connection, kek: Kek) -> int:
         connection.executemany(
             "UPDATE secret SET kek_id = ?, wrapped = ? WHERE name = ?",
             [
-                (kek.key_id, _anew(kek, kek_id, wrapped, secret_owner(name)), name)
+                (kek.key_id, _anew(kek, kek_id, wrapped, secret_wrapped_for(name)), name)
                 for name, kek_id, wrapped in rows
             ],
         )
@@ -150,19 +150,19 @@ def _renew_step(
         after = connection.execute(
             "SELECT resident_ref, category FROM renewal WHERE walk = ?", (walk,)
         ).fetchone()
-        owners = connection.execute(
+        found = connection.execute(
             "SELECT resident_ref, category, max(version) FROM data_key"
             " WHERE (resident_ref, category) > (?, ?) AND category <> ? AND (? IS NULL OR category = ?)"
             " GROUP BY resident_ref, category ORDER BY resident_ref, category LIMIT ?",
             (*(after or ("", "")), LEDGER_CATEGORY, category, category, step_rows),
         ).fetchall()
-        following = [(ref, one, newest + 1) for ref, one, newest in owners]
+        following = [(ref, one, newest + 1) for ref, one, newest in found]
         connection.executemany(
             "INSERT INTO data_key VALUES (?, ?, ?, ?, ?)",
-            [(*owner, kek.key_id, kek.wrap(entropy(KEY_BYTES), owner_bytes(*owner))) for owner in following],
+            [(*owner, kek.key_id, kek.wrap(entropy(KEY_BYTES), wrapped_for(*owner))) for owner in following],
         )
-        if len(owners) < step_rows:
+        if len(found) < step_rows:
             connection.execute("DELETE FROM renewal WHERE walk = ?", (walk,))
         else:
-            connection.execute("INSERT OR REPLACE INTO renewal VALUES (?, ?, ?)", (walk, *owners[-1][:2]))
-    return len(owners)
+            connection.execute("INSERT OR REPLACE INTO renewal VALUES (?, ?, ?)", (walk, *found[-1][:2]))
+    return len(found)

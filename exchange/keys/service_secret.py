@@ -22,7 +22,7 @@ def obtain_secret(
     connection: sqlite3.Connection, kek: Kek, name: str, entropy: Callable[[int], bytes]
 ) -> bytes:
     """Return the secret of this name, made on the first call. Raises KeyUnavailable, StoreFull."""
-    owner = secret_owner(name)
+    owner = secret_wrapped_for(name)
     with transaction(connection):
         row: tuple[str, bytes] | None = connection.execute(
             "SELECT kek_id, wrapped FROM secret WHERE name = ?", (name,)
@@ -37,6 +37,6 @@ def obtain_secret(
     return kek_of(kek, kek_id, "a secret").unwrap(wrapped, owner)
 
 
-def secret_owner(name: str) -> bytes:
+def secret_wrapped_for(name: str) -> bytes:
     """Return whose wrapping it is: a secret copied to another name does not open there."""
     return f"s1|{name}".encode()
