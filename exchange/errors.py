@@ -221,6 +221,26 @@ class KeyDestroyed(KeyUnavailable):
     remedy = "Nothing can be done: the data were erased."
 
 
+class KeysBehindEvents(KeyUnavailable):
+    """The key database is missing, or older than the events sealed under it; metadata: position or file."""
+
+    code = "KEYS_BEHIND_EVENTS"
+    remedy = (
+        "Restore the newest backup of the key folder, made after the event named; erasures are carried out "
+        "in it again at the start. Never start with an empty key database: no other opens what is sealed."
+    )
+
+
+class ErasureListBroken(ExchangeError):
+    """The list of erasures was altered or cut; metadata: file, line."""
+
+    code = "ERASURE_LIST_BROKEN"
+    remedy = (
+        "Restore the list from its own copy, or move it away: at the next start it is made again from the "
+        "events. Where the events were restored from before an erasure, only the copy names that erasure."
+    )
+
+
 class SealBroken(ExchangeError):
     """A ciphertext does not open under its own envelope: moved, altered, or another key."""
 

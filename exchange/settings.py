@@ -249,3 +249,12 @@ def _refuse_weak(settings: Settings) -> None:
     for name, folder in (("keys", settings.keys_folder), ("checkpoints", settings.checkpoints_folder)):
         if folder.resolve().is_relative_to(data):
             raise SettingsInvalid("production keeps this apart from the events", name=name)
+        # The other way round too: a backup of the outer folder would hold both.
+        if data.is_relative_to(folder.resolve()):
+            raise SettingsInvalid("production keeps the events apart from this", name=name)
+    keys, checkpoints = settings.keys_folder.resolve(), settings.checkpoints_folder.resolve()
+    if keys.is_relative_to(checkpoints) or checkpoints.is_relative_to(keys):
+        # The list of erasures lies with the checkpoints: restored with old keys it would not know them.
+        raise SettingsInvalid(
+            "production keeps checkpoints and erasure list apart from the keys", name="keys"
+        )

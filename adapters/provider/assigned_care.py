@@ -56,6 +56,12 @@ class AssignedCare:
             for statement in _SCHEMA:
                 self._connection.execute(statement)
 
+    def forget(self, pseudonym: str) -> None:
+        """Forget numbers, deliveries and contacts of a person."""
+        with self._journal.transaction():
+            for table in ("numbers", "deliveries", "contacts"):
+                self._connection.execute(f"DELETE FROM {table} WHERE pseudonym = ?", (pseudonym,))  # noqa: S608 -- our own words
+
     def number(self, support_id: str, pseudonym: str, decided: datetime, draw: Callable[[], int]) -> Numbered:
         """Return the number of an assignment, drawn and kept at the first call."""
         with self._journal.transaction():

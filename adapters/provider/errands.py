@@ -8,6 +8,7 @@ Source: the adapters' design, section 2 (exactly-once effect; parked, never drop
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Final
@@ -15,6 +16,8 @@ from typing import TYPE_CHECKING, Final
 from adapters.provider.journal import wait_before_retry_ms
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from adapters.provider.journal import Journal
 
 # One statement at a time: executescript would end a transaction that is under way.
@@ -222,6 +225,24 @@ class Errands:
             "ON CONFLICT (plan_id) DO UPDATE SET pseudonym = excluded.pseudonym",
             (plan_id, pseudonym),
         )
+
+    def people_of(self, plan_ids: Iterable[str]) -> frozenset[str]:
+        """Return the pseudonyms of whom these plans are, as far as it is known."""
+        query = (
+            "SELECT pseudonym FROM plans WHERE pseudonym IS NOT NULL "
+            "AND plan_id IN (SELECT value FROM json_each(?))"
+        )
+        return frozenset(str(row[0]) for row in self._connection.execute(query, (json.dumps([*plan_ids]),)))
+
+    def forget_plans(self, plan_ids: Iterable[str]) -> bool:
+        """Forget plans and all that was to be done for them; tell whether there was any."""
+        named = (json.dumps([*plan_ids]),)
+        gone = 0
+        with self._journal.transaction():
+            for table in ("errands", "wanted", "plans"):
+                statement = f"DELETE FROM {table} WHERE plan_id IN (SELECT value FROM json_each(?))"  # noqa: S608 -- our own words
+                gone += self._connection.execute(statement, named).rowcount
+        return gone > 0
 
     def without_plan(self, limit: int) -> tuple[str, ...]:
         """Return residents of the register whose plan is not known."""

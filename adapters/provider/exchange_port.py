@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from adapters.provider.codes import JwStopReason, StopReason, WmoStopReason
 from adapters.provider.config import Side
+from adapters.provider.purge_port import SdkPurges
 from adapters.provider.records import Product
 from adapters.provider.schema import Law
 from adapters.sdk.calls import claim
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from adapters.provider.config import Config
+    from adapters.provider.purge_port import PurgePort
     from adapters.sdk.bsn import Bsn
     from exchange.v1.common_pb2 import Claim
     from exchange.v1.subscription_service_pb2 import PublishedEvent, SubscribeResponse
@@ -175,6 +177,10 @@ class ExchangePort(Protocol):
     def stop_following(self) -> None:
         """End `follow`, from any thread."""
 
+    @property
+    def purges(self) -> PurgePort:
+        """Return what the exchange asks us to erase."""
+
 
 @dataclass(frozen=True, slots=True)
 class Claims:
@@ -269,6 +275,11 @@ class SdkExchange:
         """Hang up."""
         self.stop_following()
         self._client.close()
+
+    @property
+    def purges(self) -> SdkPurges:
+        """Ask over the same connection."""
+        return SdkPurges(self._client)
 
     def pseudonym(self, bsn: Bsn) -> bytes:
         """Blind a BSN here and return our pseudonym."""

@@ -21,6 +21,8 @@ from adapters.provider.schema import Law
 from adapters.sdk.bsn import Bsn
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from adapters.provider.journal import Journal
     from adapters.provider.records import Assignment
 
@@ -184,24 +186,42 @@ class Register:
         The journal keeps that messages came and went, without their content: a message that comes again
         after this has no answer to give again. Purging twice is harmless; `files_gone` ends it.
         """
+        rows = self._connection.execute(
+            "SELECT archived FROM inbox WHERE pseudonym = ? AND archived IS NOT NULL", (pseudonym,)
+        ).fetchall()
+        self.forget(pseudonym)
+        self._journal.fold_log()
+        return tuple(str(row[0]) for row in rows)
+
+    def forget(self, pseudonym: str) -> None:
+        """Forget a person in the file; what is deleted lies in SQLite's log until `fold_log`."""
         with self._journal.transaction():
-            rows = self._connection.execute(
-                "SELECT archived FROM inbox WHERE pseudonym = ? AND archived IS NOT NULL", (pseudonym,)
-            ).fetchall()
             self._connection.execute(
                 "UPDATE outbox SET content = NULL, state = 'sent' WHERE pseudonym = ?", (pseudonym,)
             )
             self._connection.execute("DELETE FROM assignments WHERE pseudonym = ?", (pseudonym,))
             self._connection.execute("DELETE FROM residents WHERE pseudonym = ?", (pseudonym,))
-        # The log of SQLite still holds the old pages until it is folded into the file.
-        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        return tuple(str(row[0]) for row in rows)
+
+    def people_of(self, plan_ids: Iterable[str]) -> frozenset[str]:
+        """Return the pseudonyms of whom assignments of these plans are."""
+        query = "SELECT pseudonym FROM assignments WHERE plan_id IN (SELECT value FROM json_each(?))"
+        return frozenset(str(row[0]) for row in self._connection.execute(query, (json.dumps([*plan_ids]),)))
+
+    def files_of(self, pseudonym: str) -> tuple[tuple[str, str], ...]:
+        """Return (folder, name) of the files about a person: in "archive", and in "outbox" if still there."""
+        rows = self._connection.execute(
+            "SELECT 'archive', archived FROM inbox WHERE pseudonym = ?1 AND archived IS NOT NULL "
+            "UNION ALL SELECT 'outbox', name FROM outbox WHERE pseudonym = ?1",
+            (pseudonym,),
+        )
+        return tuple((str(folder), str(name)) for folder, name in rows)
 
     def files_gone(self, pseudonym: str) -> None:
         """Note that the archived files of a purged person were deleted."""
         self._connection.execute(
             "UPDATE inbox SET archived = NULL, pseudonym = NULL WHERE pseudonym = ?", (pseudonym,)
         )
+        self._connection.execute("UPDATE outbox SET pseudonym = NULL WHERE pseudonym = ?", (pseudonym,))
 
 
 def _key(key: AssignmentKey) -> tuple[str, str, int]:

@@ -28,6 +28,7 @@ from adapters.provider.folders import Inbox, Outbox
 from adapters.provider.journal import Arrival, MessageKey, Outgoing, wait_before_retry_ms
 from adapters.provider.municipal_side import MunicipalSide
 from adapters.provider.provider_side import ProviderSide
+from adapters.provider.purging import Purging
 from adapters.provider.retour import RetourIdentity, build_retour, read_retour
 from adapters.provider.rules import TECHNICAL, in_message_findings
 from adapters.provider.xml import emit
@@ -78,6 +79,7 @@ class Service:
         )
         self._inbox: Final = Inbox(config.inbox, config.archive, config.rejected, self._tell_refused)
         self._outbox: Final = Outbox(config.outbox)
+        self._purging: Final = Purging(desk)
         self._pauses = 0
         self._paused_until_ms = 0
         self._overdue_told_on: date | None = None
@@ -119,6 +121,7 @@ class Service:
             self._desk.alarm("inbox_failed", error=type(error).__name__)
         self._settle()
         self._deliver()
+        self._purging.work()
         self._tell_overdue()
 
     def _pause(self, error: SdkError) -> None:

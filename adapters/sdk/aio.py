@@ -69,14 +69,16 @@ class AsyncExchangeClient(Client[Awaiting, grpc.aio.Channel]):
         """Open one stream, without resuming; `subscription.py` resumes. Reading may raise `AioRpcError`."""
         line, channel = self._connection.current
         call = channel.unary_stream(SUBSCRIBE.path, **calling(SUBSCRIBE))
-        return cast("AsyncStream", call(request, metadata=line.metadata(SUBSCRIBE, self._person)))
+        return cast(
+            "AsyncStream", call(request, metadata=(*line.metadata(SUBSCRIBE, self._person), self._trace()))
+        )
 
     async def _send(self, rpc: Rpc[Any, Any], request: Message) -> object:
         request_id = draw_request_id(request)
-        attempts = self._attempts()
+        attempts, trace = self._attempts(), self._trace()
         while True:
             line, channel = self._connection.current
-            metadata = line.metadata(rpc, self._person)
+            metadata = (*line.metadata(rpc, self._person), trace)
             call = channel.unary_unary(rpc.path, **calling(rpc))
             try:
                 return await call(request, timeout=attempts.left_s(), metadata=metadata)

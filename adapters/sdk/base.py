@@ -1,7 +1,7 @@
 """What both clients are made of: one connection shared by siblings, one person each, one time limit.
 
-Promises: siblings made by `with_person` and `with_timeout` share the connection; `rotate` changes the
-credentials of all of them, and calls under way end on the old ones.
+Promises: siblings made by `with_person`, `with_timeout` and `with_trace` share the connection; `rotate`
+changes the credentials of all of them, and calls under way end on the old ones.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
 
 from adapters.sdk.calls import Services
 from adapters.sdk.patience import Attempts
+from adapters.sdk.traces import TRACEPARENT, checked_traceparent, draw_traceparent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,6 +66,7 @@ class Client(Services[_Mode], Generic[_Mode, _Channel]):
         self._person = person
         self._timeout_s = timeout_s
         self._patience: Final = patience
+        self._traceparent = ""
 
     def with_person(self, person: Person) -> Self:
         """Return a client for another person on the same connection; closing either closes both."""
@@ -74,6 +76,13 @@ class Client(Services[_Mode], Generic[_Mode, _Channel]):
         """Return a client with another time limit on the same connection; closing either closes both."""
         return self._sibling(_timeout_s=timeout_s)
 
+    def with_trace(self, traceparent: str) -> Self:
+        """Return a client whose calls are steps of one span: of an event that came in, or of one's own.
+
+        Raises ValueError. Without it every call begins a trace.
+        """
+        return self._sibling(_traceparent=checked_traceparent(traceparent))
+
     def rotate(self, credentials: Credentials) -> None:
         """Go on with renewed credentials of the same organisation. Raises CredentialsInvalid."""
         self._connection.rotate(credentials)
@@ -82,6 +91,10 @@ class Client(Services[_Mode], Generic[_Mode, _Channel]):
         sibling = copy.copy(self)
         vars(sibling).update(changed)
         return sibling
+
+    def _trace(self) -> tuple[str, str]:
+        """Return the header of one call, drawn where none was set: one for all its attempts."""
+        return TRACEPARENT, self._traceparent or draw_traceparent()
 
     def _attempts(self) -> Attempts:
         return Attempts(self._patience, self._timeout_s)

@@ -226,7 +226,7 @@ class AuditCalls(Calls[_Mode]):
 
 
 class RightsCalls(Calls[_Mode]):
-    """Limits on what may be done with a resident's data, and who keeps away or stands in."""
+    """Limits on what may be done with a resident's data, who keeps away or stands in, and erasure."""
 
     seal_compartment = Rpc(rights.SealCompartmentRequest, rights.SealCompartmentResponse)
     lift_seal = Rpc(rights.LiftSealRequest, rights.LiftSealResponse)
@@ -240,6 +240,12 @@ class RightsCalls(Calls[_Mode]):
     record_conflict = Rpc(rights.RecordConflictRequest, rights.RecordConflictResponse)
     end_conflict = Rpc(rights.EndConflictRequest, rights.EndConflictResponse)
     appoint_stand_in = Rpc(rights.AppointStandInRequest, rights.AppointStandInResponse)
+    propose_erasure = Rpc(rights.ProposeErasureRequest, rights.ProposeErasureResponse)
+    approve_erasure = Rpc(rights.ApproveErasureRequest, rights.ApproveErasureResponse)
+    refuse_erasure = Rpc(rights.RefuseErasureRequest, rights.RefuseErasureResponse)
+    get_erasure_certificate = Rpc(rights.GetErasureCertificateRequest, rights.GetErasureCertificateResponse)
+    list_purge_requests = Rpc(rights.ListPurgeRequestsRequest, rights.ListPurgeRequestsResponse)
+    confirm_purge = Rpc(rights.ConfirmPurgeRequest, rights.ConfirmPurgeResponse)
 
 
 class LedgerCalls(Calls[_Mode]):

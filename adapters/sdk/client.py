@@ -80,14 +80,16 @@ class ExchangeClient(Client[Blocking, grpc.Channel]):
         """Open one stream, without resuming; `subscription.py` resumes. Reading may raise `grpc.RpcError`."""
         line, channel = self._connection.current
         call = channel.unary_stream(SUBSCRIBE.path, **calling(SUBSCRIBE))
-        return cast("Stream", call(request, metadata=line.metadata(SUBSCRIBE, self._person)))
+        return cast(
+            "Stream", call(request, metadata=(*line.metadata(SUBSCRIBE, self._person), self._trace()))
+        )
 
     def _send(self, rpc: Rpc[Any, Any], request: Message) -> object:
         request_id = draw_request_id(request)
-        attempts = self._attempts()
+        attempts, trace = self._attempts(), self._trace()
         while True:
             line, channel = self._connection.current
-            metadata = line.metadata(rpc, self._person)
+            metadata = (*line.metadata(rpc, self._person), trace)
             call = channel.unary_unary(rpc.path, **calling(rpc))
             try:
                 return call(request, timeout=attempts.left_s(), metadata=metadata)

@@ -13,6 +13,7 @@ from typing import Final
 import typer
 
 from exchange.cli import (
+    accountability,
     adl,
     audit,
     bench,
@@ -24,6 +25,7 @@ from exchange.cli import (
     gate,
     identity,
     key_rotation,
+    keys,
     lawful,
     projections,
     replay,
@@ -56,13 +58,15 @@ app.add_typer(gate.app, name="gate")
 audit.app.command("export")(export.export)
 audit.app.command("adl")(adl.adl)
 audit.app.command("lawful")(lawful.lawful)
+audit.app.command("ldv")(accountability.ldv)
+audit.app.command("verwerkingen")(accountability.verwerkingen)
+audit.app.command("nen7513")(accountability.nen7513)
 app.add_typer(audit.app, name="audit")
 app.add_typer(store.app, name="store")
 app.add_typer(identity.app, name="identity")
+key_rotation.under(keys.app)
+app.add_typer(keys.app, name="keys")
 app.add_typer(projections.app, name="projections")
-keys = typer.Typer(no_args_is_help=True, help="The keys of residents.")
-key_rotation.under(keys)
-app.add_typer(keys, name="keys")
 app.add_typer(config.app, name="config")
 app.add_typer(witness.app, name="witness")
 app.add_typer(directory.app, name="directory")

@@ -116,6 +116,13 @@ def _close(console: _Screen, shown: Shown, elapsed_s: float) -> None:
             f"  {console.mark(outcome)} The officer's pack of {shown.report.size} leaves: {word}.",
             style=STYLES[outcome],
         )
+    if shown.lawful is not None:
+        found = len(shown.lawful.findings)
+        outcome, word = ("DENY", f"findings: {found}") if found else ("VERIFIED", "all lawful as recorded")
+        console.print(
+            f"  {console.mark(outcome)} And {shown.lawful.disclosures} disclosures held against basis, "
+            f"consent and leaf: {word}.",
+        )
     console.print()
     # A folder's name may hold what rich takes for markup.
     console.print(

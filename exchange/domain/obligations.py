@@ -69,6 +69,10 @@ SYSTEM_EXECUTES_AFTER: Final[Mapping[str, timedelta]] = {
 }
 # Executed when the resident's side fetched the notice; a person may do it in another way, such as by letter.
 NOTICES: Final = frozenset({Duty.NOTIFY_SUBJECT, Duty.INFORM_RESIDENT})
+# About who looked, not about whom: an erasure does not end these, it waits for them.
+ABOUT_WHO_LOOKED: Final = frozenset(
+    {Duty.REVIEW_1_WORKDAY, Duty.ALERT_SNOOP, Duty.ALERT_BREAK_GLASS_REFUSED, Duty.NOTIFY_FG}
+)
 OUTCOMES: Final[Mapping[str, frozenset[DutyOutcome]]] = {
     Duty.REVIEW_1_WORKDAY: frozenset({DutyOutcome.JUSTIFIED, DutyOutcome.NOT_JUSTIFIED}),
     Duty.TREAT_AS_OBJECTION: frozenset({DutyOutcome.OBJECTION_RECORDED, DutyOutcome.NOT_AN_OBJECTION}),

@@ -11,6 +11,7 @@ from typing import Final
 from exchange.domain.case import CASE
 from exchange.domain.consent import CONSENT
 from exchange.domain.disclosure import DISCLOSURE
+from exchange.domain.erasure.purge import ERASURE
 from exchange.domain.evaluation import EVALUATION
 from exchange.domain.kernel import STREAM_SEPARATOR, Aggregate, Event, stream_of
 from exchange.domain.legal_basis import LEGAL_BASIS
@@ -25,7 +26,7 @@ AGGREGATES: Final[Mapping[str, Aggregate]] = MappingProxyType(
         each.name: each
         for each in (
             *(ORGANISATION, LEGAL_BASIS, NOTICE, RESIDENT, CASE, CONSENT, PLAN, DISCLOSURE),
-            EVALUATION,
+            *(EVALUATION, ERASURE),
         )
     }
 )

@@ -1,7 +1,7 @@
-"""Residents: who there is, the limits on what may be done with their data, and who decides for them.
+"""Residents: who there is, the limits on what may be done with their data, who decides for them, and erasing.
 
 Promises: registering somebody known changes nothing and tells nothing, whatever is said; facts about a person
-are stored sealed. What each limit promises stands in `limits/`, the rest in `representation/`.
+are stored sealed. What each limit promises stands in `limits/`, the rest in `representation/` and `erasure/`.
 Source: GDPR 18, 21 and 32; protos/exchange/v1/identity_service.proto; the gate's design sections 2, 5 and 6.
 """
 
@@ -11,6 +11,17 @@ from datetime import date
 from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
+from exchange.domain.erasure import decision as erasure
+from exchange.domain.erasure.decision import (
+    ApproveErasure,
+    ErasureApproved,
+    ErasureProposal,
+    ErasureProposed,
+    ErasureRefused,
+    KeysDestroyed,
+    ProposeErasure,
+    RefuseErasure,
+)
 from exchange.domain.kernel import Aggregate, Command, Decider, Events, Evolver, ResidentEvent, aggregate
 from exchange.domain.limits import determinations, objections, restrictions, seals
 from exchange.domain.limits.determinations import Determination, DeterminationRecorded, RecordDetermination
@@ -79,6 +90,7 @@ class ResidentState:
     objections: tuple[ResidentsObjection, ...] = ()
     determinations: tuple[Determination, ...] = ()
     representation: Representation = NOBODY_RECORDED
+    erasures: tuple[ErasureProposal, ...] = ()
 
 
 def age_at(state: ResidentState, day: date) -> int:
@@ -142,6 +154,9 @@ RESIDENT: Final[Aggregate] = aggregate(
         Object: _of_known(objections.object_to),
         DecideObjection: _of_known(objections.decide_objection),
         RecordDetermination: _of_known(determinations.record_determination),
+        ProposeErasure: _of_known(erasure.propose),
+        ApproveErasure: _of_known(erasure.approve),
+        RefuseErasure: _of_known(erasure.refuse),
         **{command: _of_representation(decide) for command, decide in DECISIONS.items()},
     },
     founders={ResidentRegistered: _registered},
@@ -155,6 +170,10 @@ RESIDENT: Final[Aggregate] = aggregate(
         ResidentObjected: objections.objected,
         ObjectionDecided: objections.decided,
         DeterminationRecorded: determinations.recorded,
+        ErasureProposed: erasure.proposed,
+        ErasureApproved: erasure.approved,
+        ErasureRefused: erasure.ended,
+        KeysDestroyed: erasure.ended,
         **{event: _in_representation(fold) for event, fold in FOLDS.items()},
     },
 )

@@ -1,8 +1,9 @@
 """How long data recorded under a law are kept: terms as data, each with its article and the wording read.
 
 Promises: pure; a term runs from the moment something was recorded and its last moment is not included; a law
-without a term of its own borrows the plan's (Wmo 2015).
-Source: GDPR 5(1)(e); the articles in the table.
+without a term of its own borrows the plan's (Wmo 2015). A term binds an erasure (GDPR 17(3)(b)) unless its
+own law lets the resident end it, or what was recorded was never lawful.
+Source: GDPR 5(1)(e), 17(1) and (3)(b); the articles in the table; Wmo 2015 5.3.5, Jeugdwet 7.3.9.
 """
 
 from __future__ import annotations
@@ -40,6 +41,17 @@ TERMS: Final[Mapping[str, Term]] = MappingProxyType(
     }
 )
 
+# Which terms yield to which article of an erasure. What residents said was told for the plan of either law.
+ALL_LAWS: Final = frozenset({"*"})
+YIELD_TO: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
+    {
+        "avg_17_1_d": ALL_LAWS,
+        "avg_17_1_e": ALL_LAWS,
+        "wmo_5_3_5": frozenset({"wmo", "avg"}),
+        "jeugdwet_7_3_9": frozenset({"jw", "avg"}),
+    }
+)
+
 
 def term_of(law: str | None) -> Term:
     """Return the term of a law by its word in the register; what residents say is told for the plan."""
@@ -54,3 +66,15 @@ def retention_end(recorded: datetime, law: str | None) -> datetime:
     except ValueError:
         # Of 29 February: the first day after the term, as a year of that day ends.
         return recorded.replace(year=year, month=3, day=1)
+
+
+def binding_terms(article: str, recorded: Mapping[str, datetime], now: datetime) -> tuple[str, ...]:
+    """Return the terms that forbid an erasure now: "<law> <last day>", in order; none where it may be.
+
+    `recorded` is when last something was recorded under each law.
+    """
+    yielding = YIELD_TO.get(article, frozenset())
+    if yielding == ALL_LAWS:
+        return ()
+    ends = {law: retention_end(at, law) for law, at in recorded.items() if law not in yielding}
+    return tuple(f"{law} {end.date().isoformat()}" for law, end in sorted(ends.items()) if now < end)

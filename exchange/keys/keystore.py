@@ -19,7 +19,7 @@ from exchange.keys.kek import kek_of
 from exchange.keys.service_secret import obtain_secret
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from pathlib import Path
     from sqlite3 import Connection
 
@@ -52,6 +52,8 @@ class KeyStore:
             cached_keys_max
         )
         self._pending: dict[tuple[str, str], DataKey] = {}
+        # What may not be opened any more, also where the disk could not yet be told so.
+        self._destroyed, self._parts = self._read_destroyed()
 
     def obtain(self, resident_ref: str, category: str) -> DataKey:
         """Return the newest key; without one, make it: pending until `flush`, lost if the process ends.
@@ -68,7 +70,7 @@ class KeyStore:
             if key is None:
                 key = self._read_newest(resident_ref, category)
                 if key is None:
-                    return self._make(resident_ref, category, 1)
+                    return self._make(resident_ref, category, self._parts.get(owner, 0) + 1)
                 self._newest.put(owner, key)
             return key
 
@@ -122,31 +124,84 @@ class KeyStore:
         with self._lock:
             self._pending.clear()
 
-    def destroy(self, resident_ref: str) -> int:
-        """Destroy all keys of a resident; return how many were on disk. A second time changes nothing more.
+    def destroy(self, resident_ref: str, categories: Collection[str] = (), *, erasure_id: str = "") -> int:
+        """Destroy all keys of a resident, or those of some categories; return how many were on disk.
 
-        Whoever still holds a DataKey can open with it: evict the resident's state first. Raises
-        KeyUnavailable when the bytes could not yet be removed from the log: the keys are unusable then,
-        and a repeat removes them.
+        A second time changes nothing more: of an erasure that was executed here, keys of its categories that
+        were made since stay. Whoever still holds a DataKey can open with it: evict the resident's state
+        first. Raises KeyUnavailable when the bytes could not yet be removed from the log: the keys are
+        unusable then, and a repeat removes them.
         """
         with self._writing:
-            with self._lock:
-                self._forget(resident_ref)
-            with transaction(self._writer):
-                self._writer.execute("INSERT OR IGNORE INTO destroyed VALUES (?)", (resident_ref,))
-                gone = self._writer.execute(
-                    "DELETE FROM data_key WHERE resident_ref = ?", (resident_ref,)
-                ).rowcount
+            gone = 0
+            if not (categories and self._begun(erasure_id)):
+                with self._lock:
+                    self._refuse(resident_ref, categories)
+                with transaction(self._writer):
+                    gone = self._erase(resident_ref, categories)
+                    if erasure_id:
+                        self._writer.execute("INSERT OR IGNORE INTO executed VALUES (?, 0)", (erasure_id,))
             with self._lock:
                 # Again: between the first time and the commit a loader may have read the old row.
                 self._forget(resident_ref)
                 scrub(self._writer)
+            if erasure_id:
+                with transaction(self._writer):
+                    self._writer.execute(
+                        "UPDATE executed SET scrubbed = 1 WHERE erasure_id = ?", (erasure_id,)
+                    )
         return gone
 
     def is_destroyed(self, resident_ref: str) -> bool:
-        """Tell whether `destroy` was called for this resident."""
-        with self._lock:
-            return self._has_tombstone(resident_ref)
+        """Tell whether `destroy` was called for all of this resident, here or before this start."""
+        return resident_ref in self._destroyed
+
+    def has_executed(self, erasure_id: str) -> bool:
+        """Tell whether this erasure was carried out in this database, down to its log."""
+        with self._lock, refusals():
+            row = self._reader.execute(
+                "SELECT 1 FROM executed WHERE erasure_id = ? AND scrubbed = 1", (erasure_id,)
+            ).fetchone()
+        return row is not None
+
+    def holds(self, resident_ref: str, category: str, version: int) -> bool:
+        """Tell whether this key is there, or was destroyed: False is a key this database never knew.
+
+        Nothing is unwrapped: a start looks at many, and hardware may be slow.
+        """
+        if resident_ref in self._destroyed or version <= self._parts.get((resident_ref, category), 0):
+            return True
+        with self._lock, refusals():
+            row = self._reader.execute(
+                "SELECT 1 FROM data_key WHERE resident_ref = ? AND category = ? AND version = ?",
+                (resident_ref, category, version),
+            ).fetchone()
+        return row is not None
+
+    @property
+    def kek_id(self) -> str:
+        """Which KEK this opens with."""
+        return self._kek.key_id
+
+    def count(self) -> tuple[int, int]:
+        """Return how many residents have keys, and how many keys there are."""
+        with self._lock, refusals():
+            row = self._reader.execute(
+                "SELECT count(DISTINCT resident_ref), count(*) FROM data_key"
+            ).fetchone()
+        return int(row[0]), int(row[1])
+
+    @property
+    def place(self) -> int:
+        """Up to which position it was seen that the keys of the events are here; as old as this database."""
+        with self._lock, refusals():
+            row = self._reader.execute("SELECT position FROM place").fetchone()
+        return 0 if row is None else int(row[0])
+
+    def note_place(self, position: int) -> None:
+        """Note up to which position the keys were looked at."""
+        with self._writing, transaction(self._writer):
+            self._writer.execute("INSERT OR REPLACE INTO place VALUES (1, ?)", (position,))
 
     def service_secret(self, name: str) -> bytes:
         """Return a secret of the service, 32 bytes, made durably on the first call. Not for the walk."""
@@ -180,16 +235,64 @@ class KeyStore:
         self._pending[(resident_ref, category)] = key
         return key
 
+    def _read_destroyed(self) -> tuple[set[str], dict[tuple[str, str], int]]:
+        with refusals():
+            whole = {ref for (ref,) in self._reader.execute("SELECT resident_ref FROM destroyed")}
+            rows = self._reader.execute("SELECT resident_ref, category, version FROM destroyed_part")
+            return whole, {(ref, category): version for ref, category, version in rows}
+
+    def _begun(self, erasure_id: str) -> bool:
+        with refusals():
+            row = self._writer.execute(
+                "SELECT 1 FROM executed WHERE erasure_id = ?", (erasure_id,)
+            ).fetchone()
+        return row is not None
+
+    def _refuse(self, resident_ref: str, categories: Collection[str]) -> None:
+        """Open none of these from now on, whatever becomes of the disk."""
+        if categories:
+            for category in categories:
+                owner = (resident_ref, category)
+                newest = self._read_newest(resident_ref, category)
+                if newest is not None:
+                    self._parts[owner] = newest.version
+        else:
+            self._destroyed.add(resident_ref)
+        self._forget(resident_ref)
+
+    def _erase(self, resident_ref: str, categories: Collection[str]) -> int:
+        if not categories:
+            self._writer.execute("INSERT OR IGNORE INTO destroyed VALUES (?)", (resident_ref,))
+            found = self._writer.execute("DELETE FROM data_key WHERE resident_ref = ?", (resident_ref,))
+            return found.rowcount
+        gone = 0
+        for category in categories:
+            owner = (resident_ref, category)
+            self._writer.execute(
+                "INSERT OR REPLACE INTO destroyed_part VALUES (?, ?, ?)", (*owner, self._parts.get(owner, 0))
+            )
+            gone += self._writer.execute(
+                "DELETE FROM data_key WHERE resident_ref = ? AND category = ? AND version <= ?",
+                (*owner, self._parts.get(owner, 0)),
+            ).rowcount
+        return gone
+
     def _read_newest(self, resident_ref: str, category: str) -> DataKey | None:
+        self._refuse_destroyed(resident_ref)
         with refusals():
             row: tuple[int, str, bytes] | None = self._reader.execute(
                 "SELECT version, kek_id, wrapped FROM data_key WHERE resident_ref = ? AND category = ?"
                 " ORDER BY version DESC LIMIT 1",
                 (resident_ref, category),
             ).fetchone()
-        return None if row is None else self._unwrap(resident_ref, category, *row)
+        if row is None or row[0] <= self._parts.get((resident_ref, category), 0):
+            return None
+        return self._unwrap(resident_ref, category, *row)
 
     def _read(self, connection: Connection, resident_ref: str, category: str, version: int) -> DataKey:
+        self._refuse_destroyed(resident_ref)
+        if version <= self._parts.get((resident_ref, category), 0):
+            raise KeyDestroyed("the keys of this category were destroyed", category=category)
         with refusals():
             row: tuple[str, bytes] | None = connection.execute(
                 "SELECT kek_id, wrapped FROM data_key"
@@ -201,6 +304,10 @@ class KeyStore:
         if self._has_tombstone(resident_ref):
             raise KeyDestroyed("the keys of this resident were destroyed")
         raise KeyUnavailable("there is no such key", category=category, version=str(version))
+
+    def _refuse_destroyed(self, resident_ref: str) -> None:
+        if resident_ref in self._destroyed:
+            raise KeyDestroyed("the keys of this resident were destroyed")
 
     def _has_tombstone(self, resident_ref: str) -> bool:
         with refusals():

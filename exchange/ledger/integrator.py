@@ -102,6 +102,12 @@ class Integrator:
             self._tree = self._reopen(last)
         return self._sign(head, claimed[1] if claimed is not None else b"")
 
+    def confirm(self) -> None:
+        """Raise ForkRefused unless the store holds what was signed. Reads every leaf, writes nothing."""
+        claimed = self._checkpoints.last(self._origin)
+        if claimed is not None and self._root_at(claimed[0].size) != claimed[0].root:
+            raise _fork(claimed[0], "its root at that size is another")
+
     # --- the tree -------------------------------------------------------------------------------------
 
     def _extend(self, last: Checkpoint | None, head: Checkpoint) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from exchange.domain import aggregate_of
 from exchange.domain.kernel import evolve_at
+from exchange.errors import KeyDestroyed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -113,9 +114,15 @@ class Loader:
         self._codec = codec
 
     def load(self, stream: str) -> Entry:
-        """Return the folded entry as of now. Raises StoreUnavailable, KeyUnavailable, HistoryUnreadable."""
+        """Return the folded entry as of now; of somebody erased there is nothing, under the version it has.
+
+        Raises StoreUnavailable, KeyUnavailable, HistoryUnreadable.
+        """
         if stream.startswith(SCOPE_PREFIX):
-            scope = self._reader.scope(stream.removeprefix(SCOPE_PREFIX))
+            resident = stream.removeprefix(SCOPE_PREFIX)
+            scope = self._reader.scope(resident)
+            if self._codec.is_erased(resident):
+                return Entry((), 0, scope.as_of, ENTRY_BYTES_MIN)
             return Entry(scope.streams, len(scope.streams), scope.as_of, ENTRY_BYTES_MIN)
         if stream.startswith(DISCLOSURE_PREFIX):
             # Decisions are appended, never folded on the walk: only their count matters here.
@@ -126,7 +133,13 @@ class Loader:
         state: Any = None
         size = ENTRY_BYTES_MIN
         for row in tail.rows:
-            opened = self._codec.decode(row.state, stream=stream, version=row.version, topic=row.topic)
+            try:
+                opened = self._codec.decode(row.state, stream=stream, version=row.version, topic=row.topic)
+            except KeyDestroyed:
+                # Of its categories one was erased: it reads as if it had never been recorded.
+                continue
+            if self._codec.is_erased(opened.event.resident):
+                return Entry(None, len(tail.rows), tail.as_of, ENTRY_BYTES_MIN)
             state = evolve_at(kind, state, opened.event, opened.meta.at)
             size += len(row.state)
         return Entry(state, len(tail.rows), tail.as_of, size)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from exchange.domain import aggregate_of, stream_of
+from exchange.domain.erasure.decision import KeysDestroyed
 from exchange.domain.kernel import evolve_at
 from exchange.keys.datakey import LEDGER_CATEGORY
 from exchange.ledger.leaf import event_pseudonym, leaf_entry
@@ -51,6 +52,8 @@ class Overlay:
         self._seen: dict[str, Entry] = {}  # newest entry of every stream looked at or changed
         self._below = below or {}  # changes of the group being committed
         self.of_register: list[Recorded] = []  # events after which nothing may be judged by the old register
+        self.destroyed: list[KeysDestroyed] = []  # after which the residents' keys are destroyed
+        self.outdated: list[str] = []  # streams that fold to less once those keys are gone
         self._hot = hot
         self._loader = loader
         self._recent = recent
@@ -136,6 +139,19 @@ class Overlay:
                     self._link(event.resident, stream, position)
             grown = ENTRY_BYTES_MIN if state is None else entry.size + size
             self._change(stream, Entry(state, entry.version + 1, position, grown, settled=True))
+            if isinstance(event, KeysDestroyed):
+                self._end(event, position)
+
+    def _end(self, event: KeysDestroyed, position: int) -> None:
+        """Let the resident be nobody from here on; where a part was erased, fold his streams anew."""
+        self.destroyed.append(event)
+        streams = (stream_of("resident", event.resident), *self.scope(event.resident))
+        if event.categories:
+            self.outdated += streams
+            return
+        for stream in streams:
+            self._change(stream, Entry(None, self.version(stream), position, ENTRY_BYTES_MIN, settled=True))
+        self._change(SCOPE_PREFIX + event.resident, Entry((), 0, position, ENTRY_BYTES_MIN, settled=True))
 
     def _link(self, resident: str, stream: str, position: int) -> None:
         if stream == stream_of("resident", resident):

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
     from exchange.pipeline.hot import HotStates, Loader
     from exchange.pipeline.walk import Walk
-    from exchange.pipeline.writer import Outcome, Walked, Writer
+    from exchange.pipeline.walked import Outcome, Walked
+    from exchange.pipeline.writer import Writer
 
 GROUP_WALKS_MAX: Final = 256
 QUEUE_WALKS_MAX: Final = 4_096
@@ -58,7 +59,7 @@ class Pipeline:
         self._idle.set()
         self._walking = False  # a group is with the writer thread
         self._committing = False  # a group is with the committer thread
-        self._barrier = False  # and it changes the register: nothing is walked above it
+        self._barrier = False  # and it changes the register, or erases: nothing is walked above it
         self._walked: tuple[Group, Walked] | None = None  # the group that waits for the one being committed
         self._failed: list[tuple[Group, BaseException | None]] = []  # to be run again, oldest first
         self._pumping = False
@@ -245,7 +246,7 @@ class Pipeline:
         if self._walked is not None and not self._committing:
             (group, walked), self._walked = self._walked, None
             self._committing = True
-            self._barrier = walked.register is not None
+            self._barrier = walked.barrier
             take = partial(self._take_committed, walked=walked)
             self._in_thread(self._committer, take, group, self._writer.commit, walked)
         if self._waiting:

@@ -44,6 +44,9 @@ if TYPE_CHECKING:
 UNKNOWN_RESIDENT: Final = "unknown"
 # TTL-60M: what was given in an emergency is used for an hour; after it the same need is a new claim.
 BREAK_GLASS_LASTS: Final = timedelta(minutes=60)
+# How a question was answered, where the record of the decision says otherwise because it knows of a seal.
+GIVEN: Final = "GIVEN"
+NOTHING: Final = "NOTHING"
 WHOLE: Final = frozenset({Outcome.PERMIT, Outcome.PERMIT_BREAK_GLASS})
 
 
@@ -139,14 +142,16 @@ def run_read(
     judged = Judged(subject, facts, owing(verdict, unsealed), fresh_id().hex(), overlay.position)
     telling = tell(walk, judged, unsealed, sight.groups, register)
     refused_whole = unsealed.permitted and not telling.passes
+    gives = telling.passes and _gives(walk, sight, judged)
+    told = _otherwise(given=gives, recorded=judged.verdict.permitted and not refused_whole)
     # Before the decision is recorded: what may not be recorded beside it (a share is used up) leaves nothing.
     beside = () if walk.beside is None or not telling.passes else walk.beside(overlay).appends
-    _decide(walk, overlay, judged, action=walk.action, refused_whole=refused_whole)
+    _decide(walk, overlay, judged, action=walk.action, refused_whole=refused_whole, answered=told)
     if not telling.passes:
         return refusal_error(refusal_of(walk, telling.shown, register))
     if any(events for _, events in beside):
         overlay.append(beside, meta_of(walk, judged))
-    return _permitted(walk, overlay.position, sight, judged, telling)
+    return _permitted(walk, overlay.position, sight, judged, telling, gives=gives)
 
 
 def check_caller(caller: Caller, overlay: Overlay) -> None:
@@ -179,7 +184,26 @@ def tell(
     return Telling(shown, fields, unsealed.permitted and (whole or walk.allow_partial))
 
 
-def _permitted(walk: ReadWalk, position: int, sight: Sight, judged: Judged, telling: Telling) -> ReadOutcome:
+def _gives(walk: ReadWalk, sight: Sight, judged: Judged) -> bool:
+    """Tell whether a change is told: with any leaf of its own part, and never where that is hidden."""
+    if walk.change_of is None:
+        return True
+    part = f"{walk.change_of}." if walk.change_of else ""
+    fields = judged.verdict.fields
+    released = (group.path for group in sight.groups if fields[group.fact.name].release)
+    return walk.change_of not in sight.hidden and any(path.startswith(part) for path in released)
+
+
+def _otherwise(*, given: bool, recorded: bool) -> str:
+    """Return how the caller was answered, where that is not what the record says: a seal is never told."""
+    if given == recorded:
+        return ""
+    return GIVEN if given else NOTHING
+
+
+def _permitted(
+    walk: ReadWalk, position: int, sight: Sight, judged: Judged, telling: Telling, *, gives: bool
+) -> ReadOutcome:
     shown = telling.shown.verdict
     told = {group.path for group in sight.groups if group.fact.name in telling.fields}
     ends = words.TTL_60M in shown.obligations
@@ -195,6 +219,7 @@ def _permitted(walk: ReadWalk, position: int, sight: Sight, judged: Judged, tell
         obligations=obligations_for_requester(shown),
         resident=judged.subject.resident,
         hidden=sight.hidden,
+        gives=gives,
         valid_until=walk.now + BREAK_GLASS_LASTS if ends else None,
     )
 
@@ -210,7 +235,7 @@ def _refuse(
 
 
 def _decide(
-    walk: Walk, overlay: Overlay, judged: Judged, *, action: str, refused_whole: bool
+    walk: Walk, overlay: Overlay, judged: Judged, *, action: str, refused_whole: bool, answered: str = ""
 ) -> tuple[int, bytes]:
     """Record a decision; return how many events that took, and the last leaf entry."""
     event = decided(
@@ -223,7 +248,7 @@ def _decide(
         facts_position=judged.position,
         refused_whole=refused_whole,
     )
-    return overlay.append([(judged.stream, [event])], meta_of(walk, judged))
+    return overlay.append([(judged.stream, [event])], meta_of(walk, judged, answered=answered))
 
 
 def refusal_of(walk: Walk, judged: Judged, register: Register) -> RefusalOutcome:
@@ -299,7 +324,7 @@ def provider_of(view: View, anchor: str) -> str:
     return task_of(getattr(state, "origin", ""))
 
 
-def meta_of(walk: Walk, judged: Judged | Permit, asked: Asked | None = None) -> Meta:
+def meta_of(walk: Walk, judged: Judged | Permit, asked: Asked | None = None, answered: str = "") -> Meta:
     """Return what the events of a walk say of it."""
     caller, verdict = walk.caller, judged.verdict
     basis = f"{verdict.basis_id}@{verdict.basis_version}" if verdict.basis_id else walk.claim.legal_basis
@@ -316,4 +341,5 @@ def meta_of(walk: Walk, judged: Judged | Permit, asked: Asked | None = None) -> 
         necessity=walk.claim.necessity,
         trace=walk.trace,
         asked=asked,
+        answered=answered,
     )

@@ -80,6 +80,8 @@ class CommandWalk:
     case relation is asked. `fence` makes the answer wait until every earlier answer about the resident left.
     `takes_back` is a no or a withdrawal: it never asks more of who speaks than giving did. `collections`
     are those of a question: a command is decided on what its caller sees of a plan.
+    `alone` begins a group with nothing being committed under it, so that what it reads in the store is all
+    there is.
     """
 
     rpc: str
@@ -97,6 +99,7 @@ class CommandWalk:
     fence: bool = False
     takes_back: bool = False
     collections: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    alone: bool = False
     trace: str = ""
 
     @property
@@ -140,6 +143,8 @@ class ReadWalk:
     bulk: bool = True
     # Leaf paths of each collection of the anchor's state: where all of them are sealed it is as if empty.
     collections: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    # A change, of one collection or of the anchor itself (empty): told with a released leaf of it or not.
+    change_of: str | None = None
     # What a permitted question records beside its own decision, in one commit: that a notice was fetched.
     beside: Callable[[View], Steps] | None = None
     trace: str = ""
@@ -227,6 +232,7 @@ class ReadOutcome:
     obligations: tuple[str, ...]
     resident: str
     hidden: frozenset[str] = frozenset()  # collections that are sealed to the caller
+    gives: bool = True  # whether the caller gets to see any of it: a change of what is hidden did not happen
     valid_until: datetime | None = None  # of a permit that ends: what was given is not used after it
 
 

@@ -4,13 +4,14 @@ Promises: serial, so a withdrawal and a read are totally ordered, and time never
 nobody gets an answer before its decision is committed. The next group may be walked while one is committed:
 it stands on that one's effects, is committed after it or not at all, and when a commit fails nobody saw
 anything of it, nor of what was built on it. A walk that changes the register ends its group, and nothing is
-walked above that group: what comes after is judged by the new register, and only once it is committed.
+walked above that group: what comes after is judged by the new register, and only once it is committed. So
+does a walk that erases a resident: his keys are destroyed after the commit and before anybody is answered.
 Source: group commit as in the design's walk; GDPR 5(2).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from exchange.errors import (
@@ -28,13 +29,8 @@ from exchange.pipeline.hot import Recent
 from exchange.pipeline.overlay import Overlay
 from exchange.pipeline.steps import run_command, run_read
 from exchange.pipeline.verdicts import Verdicts
-from exchange.pipeline.walk import (
-    CommandOutcome,
-    CommandWalk,
-    EvaluationOutcome,
-    EvaluationWalk,
-    ReadOutcome,
-)
+from exchange.pipeline.walk import CommandWalk, EvaluationWalk
+from exchange.pipeline.walked import Walked, told_of
 from exchange.store.errors import HeadMoved, Taken
 
 if TYPE_CHECKING:
@@ -48,29 +44,12 @@ if TYPE_CHECKING:
     from exchange.pipeline.hot import HotStates, Loader
     from exchange.pipeline.registers import Known, Registers
     from exchange.pipeline.walk import View, Walk
+    from exchange.pipeline.walked import Eraser, Outcome
     from exchange.store.codec import Codec, Meta
     from exchange.store.reader import SQLiteReader
     from exchange.store.sqlite import SQLiteRecorder
 
-Outcome = CommandOutcome | ReadOutcome | EvaluationOutcome | ExchangeError
 COMMIT_TRIES_MAX: Final = 4
-
-
-@dataclass(slots=True)
-class Walked:
-    """A group that was walked, up to the first walk that changed the register.
-
-    Nobody may see its outcomes before it is committed. `register` is the one it leads to, None where it
-    changes nothing: where there is one, nothing is walked above this group.
-    """
-
-    walks: Sequence[Walk]
-    outcomes: list[Outcome]
-    overlay: Overlay
-    frontier: Frontier
-    noted: Noted
-    register: Known | None = None
-    committed: bool = False  # set by the thread that commits, read by the writer thread
 
 
 class Writer:
@@ -90,8 +69,10 @@ class Writer:
         hot: HotStates,
         loader: Loader,
         registers: Registers,
+        eraser: Eraser,
         fresh_id: Callable[[], bytes],
     ) -> None:
+        self._eraser = eraser
         self._recorder = recorder
         self._reader = reader
         self._codec = codec
@@ -203,7 +184,7 @@ class Writer:
         HeadMoved, RegisterInvalid, and what nobody foresaw: then nothing of it was kept.
         """
         self._settle()
-        assert not (self._unsettled and self._unsettled[-1].register), "a change of the register is a barrier"
+        assert not (self._unsettled and self._unsettled[-1].barrier), "nothing is walked above a barrier"
         if not self._synced:
             self._sync()
         noted = self._answers.start()
@@ -232,7 +213,19 @@ class Writer:
             self._confirm_refusals(walked)
         # Before anybody is answered: who looks at the hot states next must find what was committed.
         self._hot.apply(overlay.changes, batch.head)
+        if walked.destroyed:
+            self._erase(walked)
         walked.committed = True
+
+    def _erase(self, walked: Walked) -> None:
+        """Destroy what the group decided. It is committed: what fails now is told, and done later."""
+        try:
+            self._eraser.execute(walked.destroyed)
+        except ExchangeError as error:
+            # The walk that erases ends its group. Asked again under its id, it is answered as recorded.
+            walked.outcomes[-1] = error
+        # Folded before, or by a loader meanwhile: read again without what is gone.
+        self._hot.evict(walked.overlay.outdated)
 
     def _attempt(self, walks: Sequence[Walk]) -> list[Outcome]:
         try:
@@ -249,6 +242,8 @@ class Writer:
         outcomes: list[Outcome] = []
         for asked in walks:
             walk = self._in_order(asked)
+            if isinstance(walk, CommandWalk) and walk.alone and self._is_over_something(overlay):
+                break
             try:
                 if isinstance(walk, CommandWalk):
                     outcomes.append(run_command(walk, overlay, self._verdicts, self._answers, self._fresh_id))
@@ -260,10 +255,14 @@ class Writer:
                 raise
             except ExchangeError as error:
                 # A key that is gone or out of reach costs the walk that needs it, not its neighbours.
-                outcomes.append(error)
-            if overlay.of_register:
+                outcomes.append(told_of(error))
+            if overlay.of_register or overlay.destroyed:
                 break
         return outcomes
+
+    def _is_over_something(self, overlay: Overlay) -> bool:
+        """Tell whether a walk would stand on what is not in the store yet."""
+        return any(one.batch.events for one in (overlay, *(below.overlay for below in self._unsettled)))
 
     def _in_order(self, walk: Walk) -> Walk:
         """Return the walk, not earlier than any command before it.
@@ -300,7 +299,8 @@ class Writer:
         register = self._register_after(overlay)
         # Keys first: an event whose key was lost could never be opened; a key without an event is harmless.
         self._keys.flush()
-        walked = Walked(walks[: len(outcomes)], outcomes, overlay, frontier, noted, register)
+        done = walks[: len(outcomes)]
+        walked = Walked(done, outcomes, overlay, frontier, noted, register, overlay.destroyed)
         self._unsettled.append(walked)
         return walked
 
@@ -329,10 +329,14 @@ class Writer:
             self._frontier = walked.frontier
             for stream, entry in overlay.changes.items():
                 self._recent.note(stream, entry.as_of)
+            for stream in overlay.outdated:
+                self._recent.note(stream, overlay.batch.head)
             self._hot.touch(overlay.used)
             self._answers.keep(walked.noted)
             if walked.register is not None:
                 self._registers.take(walked.register)
+            if walked.barrier:
+                # What it remembers was judged by another register, or holds states of who was erased.
                 self._verdicts = Verdicts(self._registers.now)
 
     def _confirm_refusals(self, walked: Walked) -> None:
@@ -361,6 +365,9 @@ class Writer:
             # Somebody else wrote, or this is the start: what is cached may be old.
             self._hot.clear()
             self._recent.forget_before(position)
+            if self._position:
+                # What the last start found was executed then.
+                self._eraser.catch_up(self._position)
             if self._registers.catch_up(self._reader, self._codec):
                 self._verdicts = Verdicts(self._registers.now)
         self._position, self._frontier = position, Frontier.from_bytes(frontier)

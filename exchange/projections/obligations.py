@@ -10,7 +10,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from exchange.domain import stream_of
 from exchange.domain.disclosure import DisclosureDecided, ObligationExecuted
+from exchange.domain.erasure.decision import KeysDestroyed
 from exchange.domain.obligations import EVALUATE, Duty, dues_of, duties_of
 from exchange.projections.database import Database
 from exchange.projections.workdays import end_of_next_workday
@@ -25,11 +27,12 @@ if TYPE_CHECKING:
     from exchange.store.codec import Codec
 
 FILE: Final = "obligations.db"
-SHAPE: Final = 1
-TOPICS: Final = (DisclosureDecided.TOPIC, ObligationExecuted.TOPIC)
+SHAPE: Final = 2
+TOPICS: Final = (DisclosureDecided.TOPIC, ObligationExecuted.TOPIC, KeysDestroyed.TOPIC)
 NOT_JUDGED: Final = "R01"
 BY_SYSTEM: Final = "system"
 TRIED_AGAIN: Final = "tried_again"
+ERASED: Final = "erased"
 TABLES: Final = (
     """CREATE TABLE obligations (
         position INTEGER NOT NULL, duty TEXT NOT NULL, decision_id TEXT NOT NULL, stream TEXT NOT NULL,
@@ -58,6 +61,10 @@ _TRIED_AGAIN: Final = """
 UPDATE obligations SET executed_at = ?, outcome = 'executed', how = ?, executed_by = ?
 WHERE stream = ? AND duty = ? AND organisation = ? AND task = ? AND professional = ?
     AND executed_at IS NULL"""
+# Nobody is left to be told, and nothing to be decided: who looked was judged before the erasure.
+_NOBODY_LEFT: Final = """
+UPDATE obligations SET executed_at = ?, outcome = 'not_needed', how = ?, executed_by = ?
+WHERE stream = ? AND executed_at IS NULL"""
 # One open task is enough: every reading while it waits would open the same one again.
 _WAITS: Final = """
 SELECT 1 FROM obligations WHERE stream = ? AND duty = ? AND organisation = ? AND task = ? AND purpose = ?
@@ -130,6 +137,8 @@ class ObligationList:
                 clear, _, _ = codec.decode_clear(row.state, stream=row.stream, topic=row.topic)
                 if row.topic == DisclosureDecided.TOPIC:
                     _decided(c, row, clear)
+                elif row.topic == KeysDestroyed.TOPIC:
+                    _erased(c, clear)
                 else:
                     _executed(c, clear)
 
@@ -193,6 +202,13 @@ def _decided(c: sqlite3.Connection, row: Row, clear: Mapping[str, Any]) -> None:
         executes = None if due.executes_at is None else microseconds(due.executes_at)
         place = (row.position, due.duty, clear["decision_id"], row.stream)
         c.execute(_INSERT, (*place, *who, clear["purpose"], stored, microseconds(due.due_at), executes))
+
+
+def _erased(c: sqlite3.Connection, clear: Mapping[str, Any]) -> None:
+    if not clear["categories"]:
+        at = microseconds(datetime.fromisoformat(clear["at"]))
+        stream = stream_of("disclosure", clear["resident"])
+        c.execute(_NOBODY_LEFT, (at, ERASED, BY_SYSTEM, stream))
 
 
 def _executed(c: sqlite3.Connection, clear: Mapping[str, Any]) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from exchange.pipeline.publisher import Proof
     from exchange.pipeline.queue import Pipeline
     from exchange.pipeline.registers import Registers
+    from exchange.projections.erasures import ErasureRecords
     from exchange.projections.obligations import ObligationList
     from exchange.store.codec import Codec
     from exchange.store.reader import SQLiteReader
@@ -82,6 +83,8 @@ class Parts:
     ledger: LedgerReads
     register: Registers
     obligations: ObligationList
+    erasures: ErasureRecords
+    origin: str  # the log's name
     followed: Callable[[int, float], bool]  # whether the read models hold a position, within so many seconds
     now: Callable[[], datetime]
     fresh_uuid: Callable[[], str]

@@ -85,6 +85,8 @@ TABLE: Final[dict[str, Row]] = {
     ),
     "HISTORY_UNREADABLE": Row(_C.DATA_LOSS, _DAMAGED),
     "KEY_UNAVAILABLE": Row(_C.UNAVAILABLE, _LATER),
+    "KEYS_BEHIND_EVENTS": Row(_C.UNAVAILABLE, _LATER),
+    "ERASURE_LIST_BROKEN": Row(_C.DATA_LOSS, _DAMAGED),
     "KEY_DESTROYED": Row(_C.FAILED_PRECONDITION, "Deze gegevens zijn gewist."),
     "SEAL_BROKEN": Row(_C.DATA_LOSS, _DAMAGED),
     "PROOF_INVALID": Row(_C.DATA_LOSS, "Het bewijs klopt niet. Vertrouw er niet op en bewaar het."),

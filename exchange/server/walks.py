@@ -69,6 +69,7 @@ async def command(
     relation: bool = True,
     fence: bool = False,
     takes_back: bool = False,
+    alone: bool = False,
 ) -> CommandOutcome:
     """Walk a command. Raises ExchangeError."""
     walk = CommandWalk(
@@ -88,6 +89,7 @@ async def command(
         trace=call.trace,
         takes_back=takes_back,
         collections=call.house.plan_groups.collections,
+        alone=alone,
     )
     outcome = await call.house.parts.pipeline.submit(walk)
     assert isinstance(outcome, CommandOutcome)

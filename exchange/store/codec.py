@@ -57,6 +57,7 @@ class Meta(msgspec.Struct, frozen=True):
     trace: str = ""  # "<trace id>-<span id>" of W3C Trace Context, where the caller told one
     evaluated: str = ""  # JSON: whose right was asked about and what was told; nothing of the resident
     asked: Asked | None = None  # in the first event of a permitted command that has no decision of its own
+    answered: str = ""  # "GIVEN" or "NOTHING", where the caller was answered otherwise than the record says
 
 
 class Sealed(msgspec.Struct, array_like=True):
@@ -85,6 +86,7 @@ class Stored(msgspec.Struct, omit_defaults=True):
     t: str = ""
     e: str = ""
     j: Asked | None = None
+    a: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,23 @@ class Opened:
     event: Event
     event_id: bytes
     meta: Meta
+
+
+class Outline(msgspec.Struct, frozen=True):
+    """What can be told of an event without opening it: whose it is, in which task, sealed under what."""
+
+    resident: str
+    task: str
+    at: datetime
+    parts: tuple[tuple[str, int], ...]  # (category, key version), the necessity's too
+
+
+class _Outlined(msgspec.Struct):
+    at: datetime
+    k: str
+    r: str = ""
+    s: list[Sealed] = []
+    n: Sealed | None = None
 
 
 _NAMES: Final = {topic: tuple(field.name for field in fields(kind)) for topic, kind in TOPICS.items()}
@@ -106,6 +125,7 @@ def _clear_names(topic: str, sealed: tuple[str, ...]) -> tuple[str, ...]:
 
 _encode = msgspec.json.Encoder().encode
 _decode_stored = msgspec.json.Decoder(Stored).decode
+_decode_outline = msgspec.json.Decoder(_Outlined).decode
 _decode_map = msgspec.json.Decoder(dict[str, Any]).decode
 
 
@@ -135,6 +155,7 @@ class Codec:
             t=meta.trace,
             e=meta.evaluated,
             j=meta.asked,
+            a=meta.answered,
         )
         place = (stream, version, kind.TOPIC, event_id)
         if sealed_in:
@@ -155,10 +176,30 @@ class Codec:
             data.update(_decode_map(self._open(stored.r, part, (stream, version, topic, event_id))))
         return Opened(_build(topic, data, stream), event_id, _meta_of(stored))
 
-    def decode_clear(self, state: bytes, *, stream: str, topic: str) -> tuple[Mapping[str, Any], Meta, bytes]:
+    @staticmethod
+    def decode_clear(state: bytes, *, stream: str, topic: str) -> tuple[Mapping[str, Any], Meta, bytes]:
         """Read only what is not sealed: the clear fields, the walk's words, the event id."""
         stored, event_id = _parse(state, stream, topic)
         return stored.d | ({"resident": stored.r} if stored.r else {}), _meta_of(stored), event_id
+
+    def is_erased(self, resident: str) -> bool:
+        """Tell whether all keys of this resident were destroyed: what is stored is about nobody then."""
+        return self._keys.is_destroyed(resident)
+
+    @staticmethod
+    def outline(state: bytes, *, stream: str, topic: str) -> Outline:
+        """Return what is told without opening anything, quickly. Raises HistoryUnreadable."""
+        try:
+            told = _decode_outline(state)
+        except ValueError as error:
+            raise _unknown_shape(topic, stream) from error
+        sealed = told.s if told.n is None else [*told.s, told.n]
+        return Outline(told.r, told.k, told.at, tuple((part.category, part.key_version) for part in sealed))
+
+    def categories(self, state: bytes, *, stream: str, topic: str) -> frozenset[str]:
+        """Return under which categories an event has words, without opening any; none of the log's own."""
+        stored, _ = _parse(state, stream, topic)
+        return frozenset(part.category for part in stored.s) - {NECESSITY_CATEGORY}
 
     def necessity(self, state: bytes, *, stream: str, version: int, topic: str) -> str:
         """Open the necessity the caller gave; empty where there was none or the resident was erased."""
@@ -241,6 +282,7 @@ def _meta_of(stored: Stored) -> Meta:
         trace=stored.t,
         evaluated=stored.e,
         asked=stored.j,
+        answered=stored.a,
     )
 
 

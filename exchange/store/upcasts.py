@@ -44,6 +44,10 @@ UPCASTS: Final[Mapping[str, Upcast]] = {
     # Then a task of the college asked no mandate: without one nobody but the operator holds it any more.
     "organisation.joined.v1": _adding("organisation.joined.v2", **_NO_MANDATE),
     "organisation.task_granted.v1": _adding("organisation.task_granted.v2", **_NO_MANDATE),
+    # They said the same in the clear: from v2 on it is sealed, so that it goes with the rest at an erasure.
+    "plan.support_assigned.v1": _adding("plan.support_assigned.v2"),
+    "plan.support_started.v1": _adding("plan.support_started.v2"),
+    "plan.support_stopped.v1": _adding("plan.support_stopped.v2"),
     # A limit of before there were scopes was about everything, and there was one.
     "resident.restricted.v1": _adding(
         "resident.restricted.v2", restriction_id="", purpose="", recipient="", review_date=None

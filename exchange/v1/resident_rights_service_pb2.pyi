@@ -101,6 +101,174 @@ CONFLICT_KIND_OTHER: ConflictKind.ValueType  # 3
 """Too near in another way."""
 Global___ConflictKind: _TypeAlias = ConflictKind  # noqa: Y015
 
+class _ErasureArticle:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ErasureArticleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErasureArticle.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ERASURE_ARTICLE_UNSPECIFIED: _ErasureArticle.ValueType  # 0
+    """Refused."""
+    ERASURE_ARTICLE_AVG_17_1_A: _ErasureArticle.ValueType  # 1
+    """GDPR 17(1)(a): no longer needed."""
+    ERASURE_ARTICLE_AVG_17_1_B: _ErasureArticle.ValueType  # 2
+    """GDPR 17(1)(b): consent was withdrawn."""
+    ERASURE_ARTICLE_AVG_17_1_C: _ErasureArticle.ValueType  # 3
+    """GDPR 17(1)(c): an objection was upheld."""
+    ERASURE_ARTICLE_AVG_17_1_D: _ErasureArticle.ValueType  # 4
+    """GDPR 17(1)(d): it was processed unlawfully."""
+    ERASURE_ARTICLE_AVG_17_1_E: _ErasureArticle.ValueType  # 5
+    """GDPR 17(1)(e): a law or court demands it."""
+    ERASURE_ARTICLE_AVG_17_1_F: _ErasureArticle.ValueType  # 6
+    """GDPR 17(1)(f): gathered from a child online."""
+    ERASURE_ARTICLE_WMO_5_3_5: _ErasureArticle.ValueType  # 7
+    """Wmo 2015 5.3.5: the resident asks for destruction."""
+    ERASURE_ARTICLE_JEUGDWET_7_3_9: _ErasureArticle.ValueType  # 8
+    """Jeugdwet 7.3.9: the resident asks for destruction."""
+    ERASURE_ARTICLE_RETENTION_END: _ErasureArticle.ValueType  # 9
+    """The terms of every law behind it have ended."""
+
+class ErasureArticle(_ErasureArticle, metaclass=_ErasureArticleEnumTypeWrapper):
+    """On what article something is erased."""
+
+ERASURE_ARTICLE_UNSPECIFIED: ErasureArticle.ValueType  # 0
+"""Refused."""
+ERASURE_ARTICLE_AVG_17_1_A: ErasureArticle.ValueType  # 1
+"""GDPR 17(1)(a): no longer needed."""
+ERASURE_ARTICLE_AVG_17_1_B: ErasureArticle.ValueType  # 2
+"""GDPR 17(1)(b): consent was withdrawn."""
+ERASURE_ARTICLE_AVG_17_1_C: ErasureArticle.ValueType  # 3
+"""GDPR 17(1)(c): an objection was upheld."""
+ERASURE_ARTICLE_AVG_17_1_D: ErasureArticle.ValueType  # 4
+"""GDPR 17(1)(d): it was processed unlawfully."""
+ERASURE_ARTICLE_AVG_17_1_E: ErasureArticle.ValueType  # 5
+"""GDPR 17(1)(e): a law or court demands it."""
+ERASURE_ARTICLE_AVG_17_1_F: ErasureArticle.ValueType  # 6
+"""GDPR 17(1)(f): gathered from a child online."""
+ERASURE_ARTICLE_WMO_5_3_5: ErasureArticle.ValueType  # 7
+"""Wmo 2015 5.3.5: the resident asks for destruction."""
+ERASURE_ARTICLE_JEUGDWET_7_3_9: ErasureArticle.ValueType  # 8
+"""Jeugdwet 7.3.9: the resident asks for destruction."""
+ERASURE_ARTICLE_RETENTION_END: ErasureArticle.ValueType  # 9
+"""The terms of every law behind it have ended."""
+Global___ErasureArticle: _TypeAlias = ErasureArticle  # noqa: Y015
+
+class _ErasureReason:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ErasureReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErasureReason.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ERASURE_REASON_UNSPECIFIED: _ErasureReason.ValueType  # 0
+    """Refused."""
+    ERASURE_REASON_RESIDENT_ASKED: _ErasureReason.ValueType  # 1
+    """The resident asked."""
+    ERASURE_REASON_REPRESENTATIVE_ASKED: _ErasureReason.ValueType  # 2
+    """Who represents the resident asked."""
+    ERASURE_REASON_TERM_ENDED: _ErasureReason.ValueType  # 3
+    """The retention terms ended."""
+    ERASURE_REASON_UNLAWFULLY_RECORDED: _ErasureReason.ValueType  # 4
+    """It should not have been recorded."""
+    ERASURE_REASON_WRONG_PERSON: _ErasureReason.ValueType  # 5
+    """It was recorded about the wrong person."""
+    ERASURE_REASON_ORDERED: _ErasureReason.ValueType  # 6
+    """A court or supervisor ordered it."""
+
+class ErasureReason(_ErasureReason, metaclass=_ErasureReasonEnumTypeWrapper):
+    """What an erasure comes from."""
+
+ERASURE_REASON_UNSPECIFIED: ErasureReason.ValueType  # 0
+"""Refused."""
+ERASURE_REASON_RESIDENT_ASKED: ErasureReason.ValueType  # 1
+"""The resident asked."""
+ERASURE_REASON_REPRESENTATIVE_ASKED: ErasureReason.ValueType  # 2
+"""Who represents the resident asked."""
+ERASURE_REASON_TERM_ENDED: ErasureReason.ValueType  # 3
+"""The retention terms ended."""
+ERASURE_REASON_UNLAWFULLY_RECORDED: ErasureReason.ValueType  # 4
+"""It should not have been recorded."""
+ERASURE_REASON_WRONG_PERSON: ErasureReason.ValueType  # 5
+"""It was recorded about the wrong person."""
+ERASURE_REASON_ORDERED: ErasureReason.ValueType  # 6
+"""A court or supervisor ordered it."""
+Global___ErasureReason: _TypeAlias = ErasureReason  # noqa: Y015
+
+class _KeepingReason:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _KeepingReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_KeepingReason.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    KEEPING_REASON_UNSPECIFIED: _KeepingReason.ValueType  # 0
+    """Refused."""
+    KEEPING_REASON_OTHER_PERSON: _KeepingReason.ValueType  # 1
+    """The substantial interest of somebody else (Wmo 2015 5.3.5, Jeugdwet 7.3.9)."""
+    KEEPING_REASON_LAW_FORBIDS: _KeepingReason.ValueType  # 2
+    """A law forbids the destruction."""
+    KEEPING_REASON_RETENTION_TERM: _KeepingReason.ValueType  # 3
+    """A retention term of a law runs (GDPR 17(3)(b))."""
+    KEEPING_REASON_EXPRESSION: _KeepingReason.ValueType  # 4
+    """Freedom of expression and information (GDPR 17(3)(a))."""
+    KEEPING_REASON_PUBLIC_HEALTH: _KeepingReason.ValueType  # 5
+    """Public health (GDPR 17(3)(c))."""
+    KEEPING_REASON_ARCHIVING: _KeepingReason.ValueType  # 6
+    """Archiving, research, statistics (GDPR 17(3)(d))."""
+    KEEPING_REASON_LEGAL_CLAIM: _KeepingReason.ValueType  # 7
+    """Legal claims (GDPR 17(3)(e))."""
+    KEEPING_REASON_ARTICLE_NOT_MET: _KeepingReason.ValueType  # 8
+    """The article claimed does not apply."""
+
+class KeepingReason(_KeepingReason, metaclass=_KeepingReasonEnumTypeWrapper):
+    """Why something is kept."""
+
+KEEPING_REASON_UNSPECIFIED: KeepingReason.ValueType  # 0
+"""Refused."""
+KEEPING_REASON_OTHER_PERSON: KeepingReason.ValueType  # 1
+"""The substantial interest of somebody else (Wmo 2015 5.3.5, Jeugdwet 7.3.9)."""
+KEEPING_REASON_LAW_FORBIDS: KeepingReason.ValueType  # 2
+"""A law forbids the destruction."""
+KEEPING_REASON_RETENTION_TERM: KeepingReason.ValueType  # 3
+"""A retention term of a law runs (GDPR 17(3)(b))."""
+KEEPING_REASON_EXPRESSION: KeepingReason.ValueType  # 4
+"""Freedom of expression and information (GDPR 17(3)(a))."""
+KEEPING_REASON_PUBLIC_HEALTH: KeepingReason.ValueType  # 5
+"""Public health (GDPR 17(3)(c))."""
+KEEPING_REASON_ARCHIVING: KeepingReason.ValueType  # 6
+"""Archiving, research, statistics (GDPR 17(3)(d))."""
+KEEPING_REASON_LEGAL_CLAIM: KeepingReason.ValueType  # 7
+"""Legal claims (GDPR 17(3)(e))."""
+KEEPING_REASON_ARTICLE_NOT_MET: KeepingReason.ValueType  # 8
+"""The article claimed does not apply."""
+Global___KeepingReason: _TypeAlias = KeepingReason  # noqa: Y015
+
+class _PurgeOutcome:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PurgeOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PurgeOutcome.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PURGE_OUTCOME_UNSPECIFIED: _PurgeOutcome.ValueType  # 0
+    """Refused."""
+    PURGE_OUTCOME_ERASED: _PurgeOutcome.ValueType  # 1
+    """It erased what it held."""
+    PURGE_OUTCOME_NOTHING_KEPT: _PurgeOutcome.ValueType  # 2
+    """It holds nothing of it."""
+    PURGE_OUTCOME_KEPT_BY_LAW: _PurgeOutcome.ValueType  # 3
+    """Its own law demands that it keeps it."""
+
+class PurgeOutcome(_PurgeOutcome, metaclass=_PurgeOutcomeEnumTypeWrapper):
+    """What a recipient did."""
+
+PURGE_OUTCOME_UNSPECIFIED: PurgeOutcome.ValueType  # 0
+"""Refused."""
+PURGE_OUTCOME_ERASED: PurgeOutcome.ValueType  # 1
+"""It erased what it held."""
+PURGE_OUTCOME_NOTHING_KEPT: PurgeOutcome.ValueType  # 2
+"""It holds nothing of it."""
+PURGE_OUTCOME_KEPT_BY_LAW: PurgeOutcome.ValueType  # 3
+"""Its own law demands that it keeps it."""
+Global___PurgeOutcome: _TypeAlias = PurgeOutcome  # noqa: Y015
+
 @_typing.final
 class SealCompartmentRequest(_message.Message):
     """Proposes a seal."""
@@ -964,3 +1132,483 @@ class AppointStandInResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AppointStandInResponse: _TypeAlias = AppointStandInResponse  # noqa: Y015
+
+@_typing.final
+class ProposeErasureRequest(_message.Message):
+    """Proposes an erasure."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CLAIM_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    ARTICLE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    CATEGORIES_FIELD_NUMBER: _builtins.int
+    KEPT_FIELD_NUMBER: _builtins.int
+    MOTIVATION_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Same id and same content: same answer."""
+    case_id: _builtins.str
+    """A case of the resident, open or closed."""
+    article: Global___ErasureArticle.ValueType
+    """On what article."""
+    reason: Global___ErasureReason.ValueType
+    """What it comes from."""
+    motivation: _builtins.str
+    """In words; they are erased with the rest."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground: ERASE-17."""
+
+    @_builtins.property
+    def categories(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only these data categories, such as "SCHULDEN"; everything where empty."""
+
+    @_builtins.property
+    def kept(self) -> _containers.RepeatedScalarFieldContainer[Global___KeepingReason.ValueType]:
+        """Why the rest is kept, where only some categories are erased."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        claim: _common_pb2.Claim | None = ...,
+        case_id: _builtins.str = ...,
+        article: Global___ErasureArticle.ValueType = ...,
+        reason: Global___ErasureReason.ValueType = ...,
+        categories: _abc.Iterable[_builtins.str] | None = ...,
+        kept: _abc.Iterable[Global___KeepingReason.ValueType] | None = ...,
+        motivation: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["article", b"article", "case_id", b"case_id", "categories", b"categories", "claim", b"claim", "kept", b"kept", "motivation", b"motivation", "reason", b"reason", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProposeErasureRequest: _TypeAlias = ProposeErasureRequest  # noqa: Y015
+
+@_typing.final
+class ProposeErasureResponse(_message.Message):
+    """It waits for two others."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    ERASURE_ID_FIELD_NUMBER: _builtins.int
+    erasure_id: _builtins.str
+    """Id of the erasure."""
+    @_builtins.property
+    def receipt(self) -> _common_pb2.Receipt:
+        """Proof to keep."""
+
+    def __init__(
+        self,
+        *,
+        receipt: _common_pb2.Receipt | None = ...,
+        erasure_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["erasure_id", b"erasure_id", "receipt", b"receipt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProposeErasureResponse: _TypeAlias = ProposeErasureResponse  # noqa: Y015
+
+@_typing.final
+class ApproveErasureRequest(_message.Message):
+    """Approves an erasure."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CLAIM_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    ERASURE_ID_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Same id and same content: same answer."""
+    case_id: _builtins.str
+    """The case it was proposed on."""
+    erasure_id: _builtins.str
+    """The erasure."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground: ERASE-17."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        claim: _common_pb2.Claim | None = ...,
+        case_id: _builtins.str = ...,
+        erasure_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "claim", b"claim", "erasure_id", b"erasure_id", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ApproveErasureRequest: _TypeAlias = ApproveErasureRequest  # noqa: Y015
+
+@_typing.final
+class ApproveErasureResponse(_message.Message):
+    """It is approved by one person more."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    EXECUTED_FIELD_NUMBER: _builtins.int
+    RECIPIENTS_FIELD_NUMBER: _builtins.int
+    executed: _builtins.bool
+    """Whether the keys were destroyed by this."""
+    recipients: _builtins.int
+    """How many recipients are asked to erase what they got."""
+    @_builtins.property
+    def receipt(self) -> _common_pb2.Receipt:
+        """Proof to keep; of an executed erasure, of the very event that destroyed the keys."""
+
+    def __init__(
+        self,
+        *,
+        receipt: _common_pb2.Receipt | None = ...,
+        executed: _builtins.bool = ...,
+        recipients: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["executed", b"executed", "receipt", b"receipt", "recipients", b"recipients"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ApproveErasureResponse: _TypeAlias = ApproveErasureResponse  # noqa: Y015
+
+@_typing.final
+class RefuseErasureRequest(_message.Message):
+    """Refuses an erasure."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CLAIM_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    ERASURE_ID_FIELD_NUMBER: _builtins.int
+    REASONS_FIELD_NUMBER: _builtins.int
+    MOTIVATION_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Same id and same content: same answer."""
+    case_id: _builtins.str
+    """The case it was proposed on."""
+    erasure_id: _builtins.str
+    """The erasure."""
+    motivation: _builtins.str
+    """In words, for the resident."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground: ERASE-17."""
+
+    @_builtins.property
+    def reasons(self) -> _containers.RepeatedScalarFieldContainer[Global___KeepingReason.ValueType]:
+        """Why it is kept."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        claim: _common_pb2.Claim | None = ...,
+        case_id: _builtins.str = ...,
+        erasure_id: _builtins.str = ...,
+        reasons: _abc.Iterable[Global___KeepingReason.ValueType] | None = ...,
+        motivation: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "claim", b"claim", "erasure_id", b"erasure_id", "motivation", b"motivation", "reasons", b"reasons", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RefuseErasureRequest: _TypeAlias = RefuseErasureRequest  # noqa: Y015
+
+@_typing.final
+class RefuseErasureResponse(_message.Message):
+    """It is refused."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def receipt(self) -> _common_pb2.Receipt:
+        """Proof to keep."""
+
+    def __init__(
+        self,
+        *,
+        receipt: _common_pb2.Receipt | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RefuseErasureResponse: _TypeAlias = RefuseErasureResponse  # noqa: Y015
+
+@_typing.final
+class GetErasureCertificateRequest(_message.Message):
+    """Asks for a certificate."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLAIM_FIELD_NUMBER: _builtins.int
+    ERASURE_ID_FIELD_NUMBER: _builtins.int
+    erasure_id: _builtins.str
+    """The erasure."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground: ERASURE-12."""
+
+    def __init__(
+        self,
+        *,
+        claim: _common_pb2.Claim | None = ...,
+        erasure_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "erasure_id", b"erasure_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetErasureCertificateRequest: _TypeAlias = GetErasureCertificateRequest  # noqa: Y015
+
+@_typing.final
+class GetErasureCertificateResponse(_message.Message):
+    """What was erased, when and why, without a word of whom; nothing here leads to a person."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATEMENT_FIELD_NUMBER: _builtins.int
+    LEAF_INDEX_FIELD_NUMBER: _builtins.int
+    TLOG_PROOF_FIELD_NUMBER: _builtins.int
+    DECISION_ID_FIELD_NUMBER: _builtins.int
+    LEAF_ENTRY_FIELD_NUMBER: _builtins.int
+    statement: _builtins.str
+    """The statement: JSON, with its Dutch text within."""
+    leaf_index: _builtins.int
+    """Index of the leaf of the event that destroyed the keys."""
+    tlog_proof: _builtins.str
+    """Its receipt, as GetReceipt gives it."""
+    decision_id: _builtins.str
+    """The recorded decision behind this answer."""
+    leaf_entry: _builtins.bytes
+    """The leaf itself: the receipt proves it, and it holds the SHA-256 of the event in the statement."""
+    def __init__(
+        self,
+        *,
+        statement: _builtins.str = ...,
+        leaf_index: _builtins.int = ...,
+        tlog_proof: _builtins.str = ...,
+        decision_id: _builtins.str = ...,
+        leaf_entry: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision_id", b"decision_id", "leaf_entry", b"leaf_entry", "leaf_index", b"leaf_index", "statement", b"statement", "tlog_proof", b"tlog_proof"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetErasureCertificateResponse: _TypeAlias = GetErasureCertificateResponse  # noqa: Y015
+
+@_typing.final
+class ListPurgeRequestsRequest(_message.Message):
+    """Asks for purge requests."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLAIM_FIELD_NUMBER: _builtins.int
+    ONLY_OPEN_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    only_open: _builtins.bool
+    """Only those without an answer yet."""
+    page_size: _builtins.int
+    """At most 200; 0 for 50."""
+    page_token: _builtins.str
+    """Of the page before."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground: ERASURE-12."""
+
+    def __init__(
+        self,
+        *,
+        claim: _common_pb2.Claim | None = ...,
+        only_open: _builtins.bool = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "only_open", b"only_open", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListPurgeRequestsRequest: _TypeAlias = ListPurgeRequestsRequest  # noqa: Y015
+
+@_typing.final
+class PurgeRequest(_message.Message):
+    """What one recipient is asked to erase. It names no person and no pseudonym: only ids the recipient was given before."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ERASURE_ID_FIELD_NUMBER: _builtins.int
+    ORGANISATION_FIELD_NUMBER: _builtins.int
+    TASK_FIELD_NUMBER: _builtins.int
+    SUBJECTS_FIELD_NUMBER: _builtins.int
+    CATEGORIES_FIELD_NUMBER: _builtins.int
+    REQUEST_TIME_FIELD_NUMBER: _builtins.int
+    DUE_TIME_FIELD_NUMBER: _builtins.int
+    CONFIRM_TIME_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    erasure_id: _builtins.str
+    """The erasure it comes from."""
+    organisation: _builtins.str
+    """OIN of the recipient."""
+    task: _builtins.str
+    """In which task."""
+    outcome: Global___PurgeOutcome.ValueType
+    """What it did; unspecified while it did not answer."""
+    @_builtins.property
+    def subjects(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Streams of which something was disclosed to it, such as "plan-<plan_id>" and "case-<case_id>"."""
+
+    @_builtins.property
+    def categories(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only these data categories; everything where empty."""
+
+    @_builtins.property
+    def request_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was asked."""
+
+    @_builtins.property
+    def due_time(self) -> _timestamp_pb2.Timestamp:
+        """By when it has to answer."""
+
+    @_builtins.property
+    def confirm_time(self) -> _timestamp_pb2.Timestamp:
+        """When it answered; unset while it did not."""
+
+    def __init__(
+        self,
+        *,
+        erasure_id: _builtins.str = ...,
+        organisation: _builtins.str = ...,
+        task: _builtins.str = ...,
+        subjects: _abc.Iterable[_builtins.str] | None = ...,
+        categories: _abc.Iterable[_builtins.str] | None = ...,
+        request_time: _timestamp_pb2.Timestamp | None = ...,
+        due_time: _timestamp_pb2.Timestamp | None = ...,
+        confirm_time: _timestamp_pb2.Timestamp | None = ...,
+        outcome: Global___PurgeOutcome.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["confirm_time", b"confirm_time", "due_time", b"due_time", "request_time", b"request_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["categories", b"categories", "confirm_time", b"confirm_time", "due_time", b"due_time", "erasure_id", b"erasure_id", "organisation", b"organisation", "outcome", b"outcome", "request_time", b"request_time", "subjects", b"subjects", "task", b"task"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PurgeRequest: _TypeAlias = PurgeRequest  # noqa: Y015
+
+@_typing.final
+class ListPurgeRequestsResponse(_message.Message):
+    """A page of purge requests."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PURGE_REQUESTS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    DECISION_ID_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty on the last page."""
+    decision_id: _builtins.str
+    """The recorded decision behind this answer."""
+    @_builtins.property
+    def purge_requests(self) -> _containers.RepeatedCompositeFieldContainer[Global___PurgeRequest]:
+        """In the order they were asked."""
+
+    def __init__(
+        self,
+        *,
+        purge_requests: _abc.Iterable[Global___PurgeRequest] | None = ...,
+        next_page_token: _builtins.str = ...,
+        decision_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision_id", b"decision_id", "next_page_token", b"next_page_token", "purge_requests", b"purge_requests"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListPurgeRequestsResponse: _TypeAlias = ListPurgeRequestsResponse  # noqa: Y015
+
+@_typing.final
+class ConfirmPurgeRequest(_message.Message):
+    """Records what the caller did."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CLAIM_FIELD_NUMBER: _builtins.int
+    ERASURE_ID_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Same id and same content: same answer."""
+    erasure_id: _builtins.str
+    """The erasure."""
+    outcome: Global___PurgeOutcome.ValueType
+    """What was done."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground: PURGE-19."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        claim: _common_pb2.Claim | None = ...,
+        erasure_id: _builtins.str = ...,
+        outcome: Global___PurgeOutcome.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "erasure_id", b"erasure_id", "outcome", b"outcome", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConfirmPurgeRequest: _TypeAlias = ConfirmPurgeRequest  # noqa: Y015
+
+@_typing.final
+class ConfirmPurgeResponse(_message.Message):
+    """It is recorded."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def receipt(self) -> _common_pb2.Receipt:
+        """Proof to keep."""
+
+    def __init__(
+        self,
+        *,
+        receipt: _common_pb2.Receipt | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConfirmPurgeResponse: _TypeAlias = ConfirmPurgeResponse  # noqa: Y015

@@ -27,7 +27,7 @@ if _version_not_supported:
 
 class ResidentRightsServiceStub:
     """Limits on what may be done with a resident's data, from the answer of each command on: seals, restriction (GDPR 18),
-    objection (GDPR 21), what was weighed, conflicts of interest, and who stands in for whom.
+    objection (GDPR 21), what was weighed, conflicts of interest, who stands in for whom; and erasure (GDPR 17 and 19).
     Where an answer ends a right, every answer that was judged before has left by then.
     """
 
@@ -97,11 +97,41 @@ class ResidentRightsServiceStub:
                 request_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.AppointStandInRequest.SerializeToString,
                 response_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.AppointStandInResponse.FromString,
                 _registered_method=True)
+        self.ProposeErasure = channel.unary_unary(
+                '/exchange.v1.ResidentRightsService/ProposeErasure',
+                request_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.ProposeErasureRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.ProposeErasureResponse.FromString,
+                _registered_method=True)
+        self.ApproveErasure = channel.unary_unary(
+                '/exchange.v1.ResidentRightsService/ApproveErasure',
+                request_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.ApproveErasureRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.ApproveErasureResponse.FromString,
+                _registered_method=True)
+        self.RefuseErasure = channel.unary_unary(
+                '/exchange.v1.ResidentRightsService/RefuseErasure',
+                request_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.RefuseErasureRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.RefuseErasureResponse.FromString,
+                _registered_method=True)
+        self.GetErasureCertificate = channel.unary_unary(
+                '/exchange.v1.ResidentRightsService/GetErasureCertificate',
+                request_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.GetErasureCertificateRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.GetErasureCertificateResponse.FromString,
+                _registered_method=True)
+        self.ListPurgeRequests = channel.unary_unary(
+                '/exchange.v1.ResidentRightsService/ListPurgeRequests',
+                request_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.ListPurgeRequestsRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.ListPurgeRequestsResponse.FromString,
+                _registered_method=True)
+        self.ConfirmPurge = channel.unary_unary(
+                '/exchange.v1.ResidentRightsService/ConfirmPurge',
+                request_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.ConfirmPurgeRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.ConfirmPurgeResponse.FromString,
+                _registered_method=True)
 
 
 class ResidentRightsServiceServicer:
     """Limits on what may be done with a resident's data, from the answer of each command on: seals, restriction (GDPR 18),
-    objection (GDPR 21), what was weighed, conflicts of interest, and who stands in for whom.
+    objection (GDPR 21), what was weighed, conflicts of interest, who stands in for whom; and erasure (GDPR 17 and 19).
     Where an answer ends a right, every answer that was judged before has left by then.
     """
 
@@ -190,6 +220,49 @@ class ResidentRightsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ProposeErasure(self, request, context):
+        """Proposes to erase a resident, or some categories of what is held of him (GDPR 17); it erases nothing yet.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ApproveErasure(self, request, context):
+        """Approves an erasure; when the second person's answer comes, the keys are destroyed and nothing opens any more.
+        Fails with FAILED_PRECONDITION, reason RULE_BROKEN, rule RETENTION_TERM, where a law demands that it is kept.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RefuseErasure(self, request, context):
+        """Refuses an erasure, for reasons the law names.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetErasureCertificate(self, request, context):
+        """Gives the certificate of an executed erasure: a statement, and the ledger's proof of its event.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListPurgeRequests(self, request, context):
+        """Lists what recipients were asked to erase (GDPR 19), and what they said of it: to a recipient its own.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ConfirmPurge(self, request, context):
+        """Records what the caller did with what it was asked to erase; the first answer counts.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ResidentRightsServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -253,6 +326,36 @@ def add_ResidentRightsServiceServicer_to_server(servicer, server):
                     request_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.AppointStandInRequest.FromString,
                     response_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.AppointStandInResponse.SerializeToString,
             ),
+            'ProposeErasure': grpc.unary_unary_rpc_method_handler(
+                    servicer.ProposeErasure,
+                    request_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.ProposeErasureRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.ProposeErasureResponse.SerializeToString,
+            ),
+            'ApproveErasure': grpc.unary_unary_rpc_method_handler(
+                    servicer.ApproveErasure,
+                    request_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.ApproveErasureRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.ApproveErasureResponse.SerializeToString,
+            ),
+            'RefuseErasure': grpc.unary_unary_rpc_method_handler(
+                    servicer.RefuseErasure,
+                    request_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.RefuseErasureRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.RefuseErasureResponse.SerializeToString,
+            ),
+            'GetErasureCertificate': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetErasureCertificate,
+                    request_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.GetErasureCertificateRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.GetErasureCertificateResponse.SerializeToString,
+            ),
+            'ListPurgeRequests': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPurgeRequests,
+                    request_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.ListPurgeRequestsRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.ListPurgeRequestsResponse.SerializeToString,
+            ),
+            'ConfirmPurge': grpc.unary_unary_rpc_method_handler(
+                    servicer.ConfirmPurge,
+                    request_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.ConfirmPurgeRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.ConfirmPurgeResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'exchange.v1.ResidentRightsService', rpc_method_handlers)
@@ -263,7 +366,7 @@ def add_ResidentRightsServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class ResidentRightsService:
     """Limits on what may be done with a resident's data, from the answer of each command on: seals, restriction (GDPR 18),
-    objection (GDPR 21), what was weighed, conflicts of interest, and who stands in for whom.
+    objection (GDPR 21), what was weighed, conflicts of interest, who stands in for whom; and erasure (GDPR 17 and 19).
     Where an answer ends a right, every answer that was judged before has left by then.
     """
 
@@ -581,6 +684,168 @@ class ResidentRightsService:
             '/exchange.v1.ResidentRightsService/AppointStandIn',
             exchange_dot_v1_dot_resident__rights__service__pb2.AppointStandInRequest.SerializeToString,
             exchange_dot_v1_dot_resident__rights__service__pb2.AppointStandInResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ProposeErasure(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.ResidentRightsService/ProposeErasure',
+            exchange_dot_v1_dot_resident__rights__service__pb2.ProposeErasureRequest.SerializeToString,
+            exchange_dot_v1_dot_resident__rights__service__pb2.ProposeErasureResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ApproveErasure(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.ResidentRightsService/ApproveErasure',
+            exchange_dot_v1_dot_resident__rights__service__pb2.ApproveErasureRequest.SerializeToString,
+            exchange_dot_v1_dot_resident__rights__service__pb2.ApproveErasureResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RefuseErasure(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.ResidentRightsService/RefuseErasure',
+            exchange_dot_v1_dot_resident__rights__service__pb2.RefuseErasureRequest.SerializeToString,
+            exchange_dot_v1_dot_resident__rights__service__pb2.RefuseErasureResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetErasureCertificate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.ResidentRightsService/GetErasureCertificate',
+            exchange_dot_v1_dot_resident__rights__service__pb2.GetErasureCertificateRequest.SerializeToString,
+            exchange_dot_v1_dot_resident__rights__service__pb2.GetErasureCertificateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPurgeRequests(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.ResidentRightsService/ListPurgeRequests',
+            exchange_dot_v1_dot_resident__rights__service__pb2.ListPurgeRequestsRequest.SerializeToString,
+            exchange_dot_v1_dot_resident__rights__service__pb2.ListPurgeRequestsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ConfirmPurge(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.ResidentRightsService/ConfirmPurge',
+            exchange_dot_v1_dot_resident__rights__service__pb2.ConfirmPurgeRequest.SerializeToString,
+            exchange_dot_v1_dot_resident__rights__service__pb2.ConfirmPurgeResponse.FromString,
             options,
             channel_credentials,
             insecure,

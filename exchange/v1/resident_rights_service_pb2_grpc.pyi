@@ -28,7 +28,7 @@ GRPC_VERSION: str
 
 class ResidentRightsServiceStub:
     """Limits on what may be done with a resident's data, from the answer of each command on: seals, restriction (GDPR 18),
-    objection (GDPR 21), what was weighed, conflicts of interest, and who stands in for whom.
+    objection (GDPR 21), what was weighed, conflicts of interest, who stands in for whom; and erasure (GDPR 17 and 19).
     Where an answer ends a right, every answer that was judged before has left by then.
     """
 
@@ -62,11 +62,25 @@ class ResidentRightsServiceStub:
     """Records that a person need not keep away any more; by somebody else than that person."""
     AppointStandIn: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.AppointStandInRequest, _resident_rights_service_pb2.AppointStandInResponse]
     """Lets a professional work in the place of another of the same organisation and task, within a mandate and a period."""
+    ProposeErasure: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ProposeErasureRequest, _resident_rights_service_pb2.ProposeErasureResponse]
+    """Proposes to erase a resident, or some categories of what is held of him (GDPR 17); it erases nothing yet."""
+    ApproveErasure: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ApproveErasureRequest, _resident_rights_service_pb2.ApproveErasureResponse]
+    """Approves an erasure; when the second person's answer comes, the keys are destroyed and nothing opens any more.
+    Fails with FAILED_PRECONDITION, reason RULE_BROKEN, rule RETENTION_TERM, where a law demands that it is kept.
+    """
+    RefuseErasure: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.RefuseErasureRequest, _resident_rights_service_pb2.RefuseErasureResponse]
+    """Refuses an erasure, for reasons the law names."""
+    GetErasureCertificate: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.GetErasureCertificateRequest, _resident_rights_service_pb2.GetErasureCertificateResponse]
+    """Gives the certificate of an executed erasure: a statement, and the ledger's proof of its event."""
+    ListPurgeRequests: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ListPurgeRequestsRequest, _resident_rights_service_pb2.ListPurgeRequestsResponse]
+    """Lists what recipients were asked to erase (GDPR 19), and what they said of it: to a recipient its own."""
+    ConfirmPurge: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ConfirmPurgeRequest, _resident_rights_service_pb2.ConfirmPurgeResponse]
+    """Records what the caller did with what it was asked to erase; the first answer counts."""
 
 @_typing.type_check_only
 class ResidentRightsServiceAsyncStub(ResidentRightsServiceStub):
     """Limits on what may be done with a resident's data, from the answer of each command on: seals, restriction (GDPR 18),
-    objection (GDPR 21), what was weighed, conflicts of interest, and who stands in for whom.
+    objection (GDPR 21), what was weighed, conflicts of interest, who stands in for whom; and erasure (GDPR 17 and 19).
     Where an answer ends a right, every answer that was judged before has left by then.
     """
 
@@ -97,10 +111,24 @@ class ResidentRightsServiceAsyncStub(ResidentRightsServiceStub):
     """Records that a person need not keep away any more; by somebody else than that person."""
     AppointStandIn: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.AppointStandInRequest, _resident_rights_service_pb2.AppointStandInResponse]  # type: ignore[assignment]
     """Lets a professional work in the place of another of the same organisation and task, within a mandate and a period."""
+    ProposeErasure: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ProposeErasureRequest, _resident_rights_service_pb2.ProposeErasureResponse]  # type: ignore[assignment]
+    """Proposes to erase a resident, or some categories of what is held of him (GDPR 17); it erases nothing yet."""
+    ApproveErasure: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ApproveErasureRequest, _resident_rights_service_pb2.ApproveErasureResponse]  # type: ignore[assignment]
+    """Approves an erasure; when the second person's answer comes, the keys are destroyed and nothing opens any more.
+    Fails with FAILED_PRECONDITION, reason RULE_BROKEN, rule RETENTION_TERM, where a law demands that it is kept.
+    """
+    RefuseErasure: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.RefuseErasureRequest, _resident_rights_service_pb2.RefuseErasureResponse]  # type: ignore[assignment]
+    """Refuses an erasure, for reasons the law names."""
+    GetErasureCertificate: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.GetErasureCertificateRequest, _resident_rights_service_pb2.GetErasureCertificateResponse]  # type: ignore[assignment]
+    """Gives the certificate of an executed erasure: a statement, and the ledger's proof of its event."""
+    ListPurgeRequests: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ListPurgeRequestsRequest, _resident_rights_service_pb2.ListPurgeRequestsResponse]  # type: ignore[assignment]
+    """Lists what recipients were asked to erase (GDPR 19), and what they said of it: to a recipient its own."""
+    ConfirmPurge: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ConfirmPurgeRequest, _resident_rights_service_pb2.ConfirmPurgeResponse]  # type: ignore[assignment]
+    """Records what the caller did with what it was asked to erase; the first answer counts."""
 
 class ResidentRightsServiceServicer(metaclass=_abc_1.ABCMeta):
     """Limits on what may be done with a resident's data, from the answer of each command on: seals, restriction (GDPR 18),
-    objection (GDPR 21), what was weighed, conflicts of interest, and who stands in for whom.
+    objection (GDPR 21), what was weighed, conflicts of interest, who stands in for whom; and erasure (GDPR 17 and 19).
     Where an answer ends a right, every answer that was judged before has left by then.
     """
 
@@ -201,5 +229,55 @@ class ResidentRightsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_resident_rights_service_pb2.AppointStandInResponse, _abc.Awaitable[_resident_rights_service_pb2.AppointStandInResponse]]:
         """Lets a professional work in the place of another of the same organisation and task, within a mandate and a period."""
+
+    @_abc_1.abstractmethod
+    def ProposeErasure(
+        self,
+        request: _resident_rights_service_pb2.ProposeErasureRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_resident_rights_service_pb2.ProposeErasureResponse, _abc.Awaitable[_resident_rights_service_pb2.ProposeErasureResponse]]:
+        """Proposes to erase a resident, or some categories of what is held of him (GDPR 17); it erases nothing yet."""
+
+    @_abc_1.abstractmethod
+    def ApproveErasure(
+        self,
+        request: _resident_rights_service_pb2.ApproveErasureRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_resident_rights_service_pb2.ApproveErasureResponse, _abc.Awaitable[_resident_rights_service_pb2.ApproveErasureResponse]]:
+        """Approves an erasure; when the second person's answer comes, the keys are destroyed and nothing opens any more.
+        Fails with FAILED_PRECONDITION, reason RULE_BROKEN, rule RETENTION_TERM, where a law demands that it is kept.
+        """
+
+    @_abc_1.abstractmethod
+    def RefuseErasure(
+        self,
+        request: _resident_rights_service_pb2.RefuseErasureRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_resident_rights_service_pb2.RefuseErasureResponse, _abc.Awaitable[_resident_rights_service_pb2.RefuseErasureResponse]]:
+        """Refuses an erasure, for reasons the law names."""
+
+    @_abc_1.abstractmethod
+    def GetErasureCertificate(
+        self,
+        request: _resident_rights_service_pb2.GetErasureCertificateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_resident_rights_service_pb2.GetErasureCertificateResponse, _abc.Awaitable[_resident_rights_service_pb2.GetErasureCertificateResponse]]:
+        """Gives the certificate of an executed erasure: a statement, and the ledger's proof of its event."""
+
+    @_abc_1.abstractmethod
+    def ListPurgeRequests(
+        self,
+        request: _resident_rights_service_pb2.ListPurgeRequestsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_resident_rights_service_pb2.ListPurgeRequestsResponse, _abc.Awaitable[_resident_rights_service_pb2.ListPurgeRequestsResponse]]:
+        """Lists what recipients were asked to erase (GDPR 19), and what they said of it: to a recipient its own."""
+
+    @_abc_1.abstractmethod
+    def ConfirmPurge(
+        self,
+        request: _resident_rights_service_pb2.ConfirmPurgeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_resident_rights_service_pb2.ConfirmPurgeResponse, _abc.Awaitable[_resident_rights_service_pb2.ConfirmPurgeResponse]]:
+        """Records what the caller did with what it was asked to erase; the first answer counts."""
 
 def add_ResidentRightsServiceServicer_to_server(servicer: ResidentRightsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

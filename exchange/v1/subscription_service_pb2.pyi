@@ -74,6 +74,7 @@ class PublishedEvent(_message.Message):
     CHANGE_FIELD_NUMBER: _builtins.int
     PLAN_VERSION_FIELD_NUMBER: _builtins.int
     DECISION_ID_FIELD_NUMBER: _builtins.int
+    TRACEPARENT_FIELD_NUMBER: _builtins.int
     event_id: _builtins.str
     """Id for idempotence."""
     position: _builtins.int
@@ -88,6 +89,10 @@ class PublishedEvent(_message.Message):
     """Version of the plan after it."""
     decision_id: _builtins.str
     """The recorded decision behind this delivery."""
+    traceparent: _builtins.str
+    """Where the call that caused it stands in its trace, in the form of the header of that name: send it along with
+    what you do because of this event. Source: W3C Trace Context, section 3.2.
+    """
     @_builtins.property
     def occur_time(self) -> _timestamp_pb2.Timestamp:
         """When."""
@@ -108,10 +113,11 @@ class PublishedEvent(_message.Message):
         change: _plan_pb2.Plan | None = ...,
         plan_version: _builtins.int = ...,
         decision_id: _builtins.str = ...,
+        traceparent: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "occur_time", b"occur_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "change", b"change", "decision_id", b"decision_id", "event_id", b"event_id", "kind", b"kind", "occur_time", b"occur_time", "plan_id", b"plan_id", "plan_version", b"plan_version", "position", b"position"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "change", b"change", "decision_id", b"decision_id", "event_id", b"event_id", "kind", b"kind", "occur_time", b"occur_time", "plan_id", b"plan_id", "plan_version", b"plan_version", "position", b"position", "traceparent", b"traceparent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

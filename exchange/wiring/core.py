@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from exchange.domain import AGGREGATES, stream_of
 from exchange.domain.organisation import JoinOrganisation
-from exchange.errors import ExchangeError, KeyUnavailable, SettingsInvalid
+from exchange.errors import ExchangeError, KeysBehindEvents, SettingsInvalid
 from exchange.gate.register import Register
 from exchange.keys.authority import DevelopmentAuthority
 from exchange.keys.identity import IdentityKeys, IdentityResolver, secret_name
@@ -29,10 +29,12 @@ from exchange.pipeline.publisher import Publisher
 from exchange.pipeline.queue import Pipeline
 from exchange.pipeline.registers import Registers
 from exchange.pipeline.writer import Writer
+from exchange.projections.erasures import ErasureRecords
 from exchange.projections.obligations import ObligationList
 from exchange.store.codec import Codec, Meta
 from exchange.store.reader import SQLiteReader
 from exchange.store.sqlite import SQLiteRecorder
+from exchange.wiring.erasing import ErasureList, Erasures
 from exchange.wiring.kek import open_kek
 from exchange.wiring.ledger import (
     Ledger,
@@ -118,6 +120,8 @@ class Core:
     log_pseudonym: Callable[[str], str]
     page_key: bytes
     obligations: ObligationList
+    erasures: Erasures
+    records: ErasureRecords
 
     @property
     def register(self) -> Register:
@@ -127,6 +131,7 @@ class Core:
     def close(self) -> None:
         """Close in reverse order of trust."""
         self.obligations.database.close()
+        self.records.database.close()
         self.checkpoints.close()
         self.reader.close()
         self.recorder.close()
@@ -144,6 +149,8 @@ def open_core(settings: Settings, now: Callable[[], datetime] = utc_now) -> Core
         folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as opened:
         core = _open_parts(settings, now, opened)
+        # Before anybody is answered from what was erased, in a backup that does not know of it.
+        core.erasures.replay()
         # Whatever failed above closed what was open; from here on `Core.close` does.
         opened.pop_all()
     return core
@@ -153,16 +160,16 @@ def _open_parts(settings: Settings, now: Callable[[], datetime], opened: ExitSta
     kek = open_kek(settings, create=settings.mode == "development" and not event_file(settings).exists())
     keys = opened.enter_context(closing(KeyStore(key_file(settings), kek)))
     links = opened.enter_context(closing(LinkStore(key_file(settings), kek)))
-    generation = links.generation()
-    identity = IdentityKeys(keys.service_secret(secret_name(generation)), generation)
+    identity = _identity_keys(keys, links)
+    residents = IdentityResolver(identity, links)
     recorder = opened.enter_context(closing(SQLiteRecorder(event_file(settings))))
     reader = opened.enter_context(closing(SQLiteReader(event_file(settings))))
     codec, hot = Codec(keys), HotStates(settings.hot_mib * 1024 * 1024)
     loader = Loader(reader, codec)
-    ledger = _open_ledger(settings, now, reader, opened)
+    ledger, integrator = _open_ledger(settings, now, reader, opened)
+    erasures = _erasures(settings, keys, residents, reader, integrator)
     registers = Registers.load(reader, codec)
-    obligations = ObligationList(projection_folder(settings))
-    opened.callback(obligations.database.close)
+    obligations, records = _open_read_models(settings, opened)
     return Core(
         settings=settings,
         origin=ledger.origin,
@@ -170,7 +177,7 @@ def _open_parts(settings: Settings, now: Callable[[], datetime], opened: ExitSta
         keys=keys,
         links=links,
         identity=identity,
-        residents=IdentityResolver(identity, links),
+        residents=residents,
         recorder=recorder,
         reader=reader,
         codec=codec,
@@ -185,27 +192,54 @@ def _open_parts(settings: Settings, now: Callable[[], datetime], opened: ExitSta
             hot=hot,
             loader=loader,
             registers=registers,
+            eraser=erasures,
             fresh_id=FreshIds(),
         ),
         tiles=ledger.tiles,
         checkpoints=ledger.checkpoints,
         signer=ledger.signer,
         second=ledger.second,
-        integrator=_integrator(ledger, reader, now, cosigned=settings.witness_policy is not None),
+        integrator=integrator,
         log_pseudonym=log_pseudonyms(keys),
         page_key=keys.service_secret("page-token"),
         obligations=obligations,
+        erasures=erasures,
+        records=records,
     )
 
 
 def _open_ledger(
     settings: Settings, now: Callable[[], datetime], reader: SQLiteReader, opened: ExitStack
-) -> Ledger:
+) -> tuple[Ledger, Integrator]:
     position, _ = reader.head()
     refuse_lost_checkpoints(settings, position)
     ledger = opened.enter_context(closing(start_ledger(settings, now)))
     refuse_rollback(ledger, position)
-    return ledger
+    return ledger, _integrator(ledger, reader, now, cosigned=settings.witness_policy is not None)
+
+
+def _identity_keys(keys: KeyStore, links: LinkStore) -> IdentityKeys:
+    generation = links.generation()
+    return IdentityKeys(keys.service_secret(secret_name(generation)), generation)
+
+
+def _erasures(
+    settings: Settings,
+    keys: KeyStore,
+    residents: IdentityResolver,
+    reader: SQLiteReader,
+    integrator: Integrator,
+) -> Erasures:
+    listed = ErasureList(erasure_file(settings))
+    return Erasures(listed, keys, residents, reader, Codec(keys), integrator.confirm)
+
+
+def _open_read_models(settings: Settings, opened: ExitStack) -> tuple[ObligationList, ErasureRecords]:
+    obligations = ObligationList(projection_folder(settings))
+    opened.callback(obligations.database.close)
+    records = ErasureRecords(projection_folder(settings))
+    opened.callback(records.database.close)
+    return obligations, records
 
 
 def _integrator(
@@ -295,6 +329,11 @@ def event_file(settings: Settings) -> Path:
     return settings.data / "events.db"
 
 
+def erasure_file(settings: Settings) -> Path:
+    """Where the list of erasures is: beside the checkpoints, for it must outlive every backup of the rest."""
+    return settings.checkpoints_folder / "erasures.jsonl"
+
+
 def projection_folder(settings: Settings) -> Path:
     """Where the read models are; they are made anew from the events wherever they are not."""
     return settings.data / "projections"
@@ -307,4 +346,4 @@ def key_file(settings: Settings) -> Path:
 
 def _refuse_lost_keys(settings: Settings) -> None:
     if event_file(settings).exists() and not key_file(settings).exists():
-        raise KeyUnavailable("there are events but no key database", file=key_file(settings).name)
+        raise KeysBehindEvents("there are events but no key database", file=key_file(settings).name)

@@ -1,4 +1,4 @@
-"""The authorization decision log from the store's files, with or without a running service.
+"""The authorization decision log from the store's files, with or without a running service; and those files.
 
 Promises: opens nothing that is sealed and makes nothing that is not there; of the keys only the one that
 makes pseudonyms of this log is used.
@@ -6,8 +6,8 @@ makes pseudonyms of this log is used.
 
 from __future__ import annotations
 
-from contextlib import ExitStack, closing
-from typing import TYPE_CHECKING, Any, Final
+from contextlib import ExitStack, closing, contextmanager
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from exchange.errors import RequestInvalid, SettingsInvalid
 from exchange.keys.keystore import KeyStore
@@ -19,15 +19,32 @@ from exchange.wiring.core import event_file, key_file, log_pseudonyms
 from exchange.wiring.kek import open_kek
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from exchange.settings import Settings
 
 RECORDS_PER_PAGE: Final = 500
 
 
-def decision_records(settings: Settings, since: int) -> Iterator[dict[str, Any]]:
-    """Yield the records after a position, oldest first. Raises SettingsInvalid where no service ran."""
+class LogFiles(NamedTuple):
+    """What an officer's log is read from."""
+
+    reader: SQLiteReader
+    codec: Codec
+    registers: Registers
+    log_pseudonym: Callable[[str], str]
+
+    def head_after(self, since: int) -> int:
+        """Return the last position. Raises RequestInvalid where the log is shorter than what was read."""
+        head, _ = self.reader.head()
+        if since > head:
+            raise RequestInvalid("the log is shorter", {"since": f"0 to {head}"})
+        return head
+
+
+@contextmanager
+def open_log_files(settings: Settings) -> Iterator[LogFiles]:
+    """Open a store's files beside a running service or without one. Raises SettingsInvalid where none ran."""
     for file in (event_file(settings), key_file(settings)):
         if not file.exists():
             raise SettingsInvalid("no service ran with these settings", file=file.name)
@@ -35,12 +52,14 @@ def decision_records(settings: Settings, since: int) -> Iterator[dict[str, Any]]
         kek = open_kek(settings)
         keys = opened.enter_context(closing(KeyStore(key_file(settings), kek)))
         reader = opened.enter_context(closing(SQLiteReader(event_file(settings))))
-        head, _ = reader.head()
-        if since > head:
-            raise RequestInvalid("the log is shorter", {"since": f"0 to {head}"})
         codec = Codec(keys)
-        registers = Registers.load(reader, codec)
-        log = DecisionLog(reader, codec, registers, log_pseudonyms(keys), opens=False)
+        yield LogFiles(reader, codec, Registers.load(reader, codec), log_pseudonyms(keys))
+
+
+def decision_records(settings: Settings, since: int) -> Iterator[dict[str, Any]]:
+    """Yield the records after a position, oldest first. Raises SettingsInvalid where no service ran."""
+    with open_log_files(settings) as files:
+        head, log = files.head_after(since), DecisionLog(*files, opens=False)
         more = True
         while more:
             # What is written meanwhile is for the next time: this one ends.

@@ -23,12 +23,14 @@ from exchange.ledger.verify import Report, verify_pack
 from exchange.settings import ENV_PREFIX, throw_away_settings
 from exchange.wiring.core import development_authority
 from exchange.wiring.holding import private_files
+from exchange.wiring.lawful import audit_lawful
 from exchange.wiring.ledger import open_ledger
 from exchange.wiring.service import OPERATOR_FOLDER, READY_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from exchange.pipeline.lawful import Lawfulness
     from exchange.settings import Settings
 
 PROVIDER_OIN: Final = "00000003271543200000"
@@ -53,6 +55,7 @@ class Shown:
     pack: Path = Path()
     policy: Path = Path()
     report: Report | None = None
+    lawful: Lawfulness | None = None
     service_rss_mb: float = 0.0
     trouble: str = ""
 
@@ -202,6 +205,10 @@ def _audit(settings: Settings, shown: Shown) -> None:
     shown.steps.append(
         {"name": "pack-verified", "outcome": "VERIFIED" if shown.ok else "DIFFERS", "rules": []}
     )
+    if shown.ok:
+        shown.lawful = audit_lawful(settings, (shown.pack, shown.report))
+        shown.ok = not shown.lawful.findings
+        shown.steps.append({"name": "lawful", "outcome": "VERIFIED" if shown.ok else "DIFFERS", "rules": []})
 
 
 def _rss_mb(pid: int) -> float:

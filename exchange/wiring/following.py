@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import closing
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from exchange.errors import SettingsInvalid
+from exchange.projections.erasures import FILE as ERASURES
+from exchange.projections.erasures import ErasureRecords
 from exchange.projections.follower import Follower, catch_up
-from exchange.projections.obligations import FILE, ObligationList
+from exchange.projections.obligations import FILE as OBLIGATIONS
+from exchange.projections.obligations import ObligationList
 from exchange.store.reader import SQLiteReader
 from exchange.wiring.core import event_file, open_core, projection_folder
 
@@ -23,12 +26,17 @@ if TYPE_CHECKING:
     from exchange.settings import Settings
     from exchange.wiring.core import Core
 
+_MODELS: Final[tuple[tuple[type[ObligationList | ErasureRecords], str], ...]] = (
+    (ObligationList, OBLIGATIONS),
+    (ErasureRecords, ERASURES),
+)
+
 
 class Following:
     """Owned by one event loop; the follower has a thread of its own."""
 
     def __init__(self, core: Core, on_error: Callable[[ExchangeError], None]) -> None:
-        self._follower = Follower([core.obligations], core.reader, core.codec, on_error)
+        self._follower = Follower([core.obligations, core.records], core.reader, core.codec, on_error)
         self._task: asyncio.Task[None] | None = None
 
     def followed(self, position: int, timeout_s: float) -> bool:
@@ -67,7 +75,7 @@ def rebuild(settings: Settings) -> Iterator[Standing]:
     _refuse_no_store(settings)
     core = open_core(settings)
     try:
-        for model in (core.obligations,):
+        for model in (core.obligations, core.records):
             model.database.forget()
             yield Standing(model.name, catch_up(model, core.reader, core.codec), core.reader.head()[0])
     finally:
@@ -79,14 +87,14 @@ def standings(settings: Settings) -> Iterator[Standing]:
     _refuse_no_store(settings)
     with closing(SQLiteReader(event_file(settings))) as reader:
         head = reader.head()[0]
-    for name, file in ((ObligationList.name, FILE),):
+    for kind, file in _MODELS:
         there = (projection_folder(settings) / file).exists()
         position = None
         if there:
-            made = ObligationList(projection_folder(settings))
+            made = kind(projection_folder(settings))
             position = made.database.position()
             made.database.close()
-        yield Standing(name, position, head)
+        yield Standing(kind.name, position, head)
 
 
 def _refuse_no_store(settings: Settings) -> None:

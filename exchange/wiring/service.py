@@ -210,6 +210,8 @@ def _parts(core: Core, publisher: Publisher, pipeline: Pipeline, following: Foll
         ledger=publisher,
         register=core.registers,
         obligations=core.obligations,
+        erasures=core.records,
+        origin=core.origin,
         followed=following.followed,
         now=utc_now,
         fresh_uuid=fresh_uuid,

@@ -96,7 +96,7 @@ TELLS_OF_A_SEAL = {"beside", "supports_unseen"}
 
 
 def test_topics_are_named_for_their_aggregate() -> None:
-    names = "organisation legal_basis notice resident case consent plan disclosure evaluation"
+    names = "organisation legal_basis notice resident case consent plan disclosure evaluation erasure"
     assert set(AGGREGATES) == set(names.split())
     for name, aggregate in AGGREGATES.items():
         assert aggregate.name == name

@@ -251,7 +251,7 @@ def test_a_yes_is_to_no_support_that_was_not_shown_and_undoes_no_yes_that_was() 
     assert told(ASSIGN, PLAN.evolve(asked, blind))[2]["rule"] == "NOT_AGREED"
     agreed = PLAN.evolve(asked, PLAN.decide(AGREE, asked)[0])
     again = PLAN.evolve(agreed, PLAN.decide(AGREE, as_seen(agreed, frozenset({"supports"}), frozenset()))[0])
-    assert [one.TOPIC for one in PLAN.decide(ASSIGN, again)] == ["plan.support_assigned.v1"]
+    assert [one.TOPIC for one in PLAN.decide(ASSIGN, again)] == ["plan.support_assigned.v2"]
     # A no is a no.
     no = replace(AGREE, outcome="disagreed", remarks="Liever niet.")
     refused = PLAN.evolve(agreed, PLAN.decide(no, as_seen(agreed, frozenset({"supports"}), frozenset()))[0])

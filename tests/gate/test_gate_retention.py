@@ -11,7 +11,7 @@ from exchange.domain.values import LAW_OF_TASK
 from exchange.gate.judge import judge
 from exchange.gate.model import Facts, Field
 from exchange.gate.register import Register
-from exchange.gate.retention import TERMS, WMO, retention_end, term_of
+from exchange.gate.retention import TERMS, WMO, binding_terms, retention_end, term_of
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 REGISTER = Register.load()
@@ -58,3 +58,37 @@ def test_the_last_moment_of_a_term_is_not_included(late: timedelta, *, released:
     verdict = judge(facts, REGISTER)
     assert verdict.fields["doelen"].release is released
     assert verdict.fields["nieuw"].release
+
+
+@pytest.mark.parametrize(
+    ("article", "law", "binds"),
+    [
+        ("avg_17_1_a", "wmo", True),
+        ("avg_17_1_d", "wmo", False),
+        ("avg_17_1_e", "pw", False),
+        ("wmo_5_3_5", "wmo", False),
+        ("wmo_5_3_5", "avg", False),
+        ("wmo_5_3_5", "jw", True),
+        ("wmo_5_3_5", "pw", True),
+        ("wmo_5_3_5", "onbekend", True),
+        ("jeugdwet_7_3_9", "jw", False),
+        ("jeugdwet_7_3_9", "wmo", True),
+        ("retention_end", "wgs", True),
+        ("", "wgs", True),
+    ],
+)
+def test_a_term_binds_an_erasure_unless_its_own_law_yields(article: str, law: str, *, binds: bool) -> None:
+    assert bool(binding_terms(article, {law: NOON}, NOON)) is binds
+
+
+@pytest.mark.parametrize(
+    ("late", "bound"), [(timedelta(microseconds=-1), True), (timedelta(0), False), (timedelta(1), False)]
+)
+def test_a_term_binds_until_it_ends(late: timedelta, *, bound: bool) -> None:
+    recorded = {"wgs": NOON, "pw": NOON - timedelta(days=20 * 366)}
+    found = binding_terms("retention_end", recorded, retention_end(NOON, "wgs") + late)
+    assert found == (("wgs 2031-03-02",) if bound else ())
+
+
+def test_terms_are_told_by_law_and_day() -> None:
+    assert binding_terms("avg_17_1_b", {"wmo": NOON, "pw": NOON}, NOON) == ("pw 2036-03-02", "wmo 2041-03-02")

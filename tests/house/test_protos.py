@@ -39,7 +39,9 @@ ENVELOPE = frozenset(
     }
 )
 # An event's own bookkeeping; the caller works on this plan and case, or gets no event at all.
-ENVELOPE_OF_EVENTS = frozenset({"event_id", "position", "kind", "plan_id", "case_id", "occur_time"})
+ENVELOPE_OF_EVENTS = frozenset(
+    {"event_id", "position", "kind", "plan_id", "case_id", "occur_time", "traceparent"}
+)
 # Free text of a request that is not about a resident.
 IMPERSONAL_TEXT = frozenset(
     {
@@ -53,8 +55,15 @@ IMPERSONAL_TEXT = frozenset(
         "exchange.v1.Necessity.subsidiarity",
     }
 )
-# The register is public to every organisation and says nothing about a resident: nothing to label.
-IMPERSONAL_READS = frozenset({"exchange.v1.LegalBasisService.ListLegalBases"})
+# The register is public to every organisation and says nothing about a resident: nothing to label. Nor does
+# what is told of an erasure say anything about anybody: that is its point.
+IMPERSONAL_READS = frozenset(
+    {
+        "exchange.v1.LegalBasisService.ListLegalBases",
+        "exchange.v1.ResidentRightsService.GetErasureCertificate",
+        "exchange.v1.ResidentRightsService.ListPurgeRequests",
+    }
+)
 DERIVED_CATEGORY = "@life_domain"
 
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from exchange.pipeline.walk import Walk
-    from exchange.pipeline.writer import Walked
+    from exchange.pipeline.walked import Walked
     from tests.pipeline.shard import Shard
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from exchange.errors import AccessDenied, KeyDestroyed, Overloaded, StoreUnavailable
+from exchange.errors import AccessDenied, Overloaded, StoreUnavailable
 from exchange.pipeline import queue as room
 from exchange.pipeline.hot import HotStates, Loader
 from exchange.pipeline.queue import Pipeline
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from exchange.pipeline.walk import View, Walk
-    from exchange.pipeline.writer import Walked
+    from exchange.pipeline.walked import Walked
     from tests.pipeline.shard import Shard
 
 
@@ -249,14 +249,18 @@ async def test_loaders_bring_what_a_walk_needs_before_the_writer_sees_it(
     assert after == before
 
 
-async def test_a_resident_whose_keys_are_gone_fails_before_the_queue(
+async def test_a_resident_whose_keys_are_gone_is_asked_about_like_nobody(
     shard: Shard, pipeline: Pipeline
 ) -> None:
     ref, _, plan_id = shard.plan()
     shard.core.keys.destroy(ref)
     shard.core.hot.clear()
-    with pytest.raises(KeyDestroyed):
-        await pipeline.submit(shard.question(plan_id))
+    told = []
+    for asked in (plan_id, "7b0c1f52-5f0e-4a53-8df5-4b8d29c3a9be"):
+        with pytest.raises(AccessDenied) as refused:
+            await pipeline.submit(shard.question(asked))
+        told.append((refused.value.rules, refused.value.explanation, refused.value.remedies))
+    assert told[0] == told[1]
     assert pipeline.depth == 0
 
 

@@ -15,7 +15,7 @@ from exchange.wiring.core import pipeline_of
 from tests.pipeline.held import Held, turns, until
 
 if TYPE_CHECKING:
-    from exchange.pipeline.writer import Walked
+    from exchange.pipeline.walked import Walked
     from tests.pipeline.shard import Shard
 
 

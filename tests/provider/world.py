@@ -24,6 +24,7 @@ from adapters.provider.exchange_port import (
     Stage,
     Support,
 )
+from adapters.provider.purge_port import PurgeAsked, PurgePort
 from adapters.provider.records import Product
 from adapters.sdk.errors import (
     Conflict,
@@ -74,6 +75,8 @@ class Held:
     happenings: list[Happening] = field(default_factory=list)
     answers: dict[str, tuple[AssignOrder, type[ExchangeRefused] | None, str]] = field(default_factory=dict)
     assigned: list[AssignOrder] = field(default_factory=list)
+    purges: list[PurgeAsked] = field(default_factory=list)
+    purged: dict[str, bool] = field(default_factory=dict)
 
 
 class World:
@@ -82,7 +85,7 @@ class World:
     def __init__(self, file: Path) -> None:
         self._file = file
         if not file.exists():
-            self._save(Held())
+            self.save(Held())
         self.away = False
         self.calls: list[str] = []
         # Called before an assignment is judged: somebody else may be first.
@@ -92,7 +95,7 @@ class World:
         found: Held = pickle.loads(self._file.read_bytes())  # noqa: S301 -- our own file of a moment ago
         return found
 
-    def _save(self, held: Held) -> None:
+    def save(self, held: Held) -> None:
         draft = self._file.with_suffix(".draft")
         draft.write_bytes(pickle.dumps(held))
         draft.replace(self._file)
@@ -104,7 +107,7 @@ class World:
         held.plans[plan_id] = Plan(related={MUNICIPALITY_OIN, PROVIDER_OIN})
         for oin in (MUNICIPALITY_OIN, PROVIDER_OIN):
             held.plan_of[pseudonym(oin, bsn).hex()] = plan_id
-        self._save(held)
+        self.save(held)
 
     def change(self, kind: str, support_id: str, *, plan_id: str = PLAN, **changes: Any) -> None:  # noqa: ANN401 -- the fields of the record
         """Change a support, or make it."""
@@ -117,7 +120,7 @@ class World:
             plan.supports[support_id] = dataclasses.replace(support(), support_id=support_id, **changes)
             plan.requested[support_id] = plan.version
         self._happen(held, plan_id, kind, support_id)
-        self._save(held)
+        self.save(held)
 
     def request(self, support_id: str = SUPPORT, **changes: Any) -> None:  # noqa: ANN401 -- the fields of the record
         self.change("plan.support_requested", support_id, **changes)
@@ -129,7 +132,7 @@ class World:
         plan.agreed_version = plan.version if agreed else 0
         plan.version += 1
         self._happen(held, plan_id, "plan.agreed" if agreed else "plan.disagreed", None)
-        self._save(held)
+        self.save(held)
 
     def start(self, day: date = TODAY, support_id: str = SUPPORT) -> None:
         started: dict[str, Any] = {
@@ -149,13 +152,13 @@ class World:
         """Let somebody else change the plan."""
         held = self.held()
         held.plans[plan_id].version += 1
-        self._save(held)
+        self.save(held)
 
     def part(self, oin: str, plan_id: str = PLAN) -> None:
         """End an organisation's relation with a case."""
         held = self.held()
         held.plans[plan_id].related.discard(oin)
-        self._save(held)
+        self.save(held)
 
     def _happen(self, held: Held, plan_id: str, kind: str, support_id: str | None) -> None:
         plan = held.plans[plan_id]
@@ -194,7 +197,7 @@ class World:
             held.answers[order.request_id] = (order, refused, reason)
             if refused is None:
                 self._assign(held, order)
-            self._save(held)
+            self.save(held)
         elif known[0] != order:
             raise RequestIdReused(Refusal("REQUEST_ID_REUSED", "other content"))
         else:
@@ -274,6 +277,28 @@ class Port(ExchangePort):
 
     def stop_following(self) -> None:
         """Nothing runs here."""
+
+    @property
+    def purges(self) -> Purges:
+        return Purges(self._world)
+
+
+class Purges(PurgePort):
+    """What one organisation is asked to erase."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def asked(self) -> tuple[PurgeAsked, ...]:
+        if self._world.away:
+            raise Unreachable(Refusal("", "nobody is there"))
+        held = self._world.held()
+        return tuple(one for one in held.purges if one.erasure_id not in held.purged)
+
+    def answer(self, erasure_id: str, *, erased: bool) -> None:
+        held = self._world.held()
+        held.purged.setdefault(erasure_id, erased)
+        self._world.save(held)
 
 
 def _as_it_was(now: Support | None, told: Happening) -> Support | None:

@@ -177,6 +177,10 @@ def test_every_command_needs_a_request_id_and_every_call_a_claim() -> None:
                 assert public or name == "request_id", descriptor.full_name
 
 
+# Sealed, and in no answer: it has no label to compare with.
+NEVER_SHOWN = frozenset({"assign_date"})
+
+
 # --- labels ---------------------------------------------------------------------------------------------
 
 
@@ -210,10 +214,13 @@ def test_the_contract_and_the_stored_events_name_the_same_category() -> None:
     for topic, event in TOPICS.items():
         if issubclass(event, PlanEvent) and topic.rpartition(".v")[0] in CHANGED:
             collection = CHANGED[topic.rpartition(".v")[0]].collection
+            assert NEVER_SHOWN.isdisjoint(elements[collection])
             for field, category in event.SEALED.items():
                 # That something was kept from who wrote stands in the event alone.
                 if field in {"beside", "supports_unseen"}:
                     assert category
+                    continue
+                if field in NEVER_SHOWN:
                     continue
                 label = elements[collection][field]
                 assert label is not None

@@ -13,6 +13,7 @@ from adapters.sdk.tokens import Person
 from exchange.logs import open_log
 from exchange.pipeline.hot import HotStates
 from exchange.server import interceptor
+from exchange.server.services.subscription import TOPICS
 from exchange.v1 import common_pb2 as pb
 from exchange.v1.subscription_service_pb2 import SubscribeRequest, SubscribeResponse
 from tests.server.test_withdrawal import REUSE, WORDS, case_with_goal_of_work, consent_for_reuse
@@ -282,3 +283,8 @@ def test_a_stream_ends_at_an_answer_over_its_limit(own_town: Town, monkeypatch: 
     assert not follower.answers
     assert follower.error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert details_of(follower.error)["ErrorInfo"].reason == "ANSWER_TOO_LARGE"
+
+
+def test_events_of_every_version_are_streamed() -> None:
+    assert {"plan.support_started.v1", "plan.support_started.v2", "plan.opened.v1"} <= set(TOPICS)
+    assert {topic.partition(".")[0] for topic in TOPICS} == {"plan"}

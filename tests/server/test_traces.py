@@ -1,10 +1,10 @@
-"""The header of a trace: what is one, and what is left aside without a word."""
+"""The header of a trace: what is one, what is left aside without a word, and what follows from a decision."""
 
 from __future__ import annotations
 
 import pytest
 
-from exchange.server.traces import read_trace, trace_among
+from exchange.server.traces import place_in_trace, read_trace, trace_among
 
 TRACE_ID, SPAN_ID = "28dbeec32e77635cc19bc3204ec56c41", "893e1b2ac52d712f"
 TRACE = f"{TRACE_ID}-{SPAN_ID}"
@@ -44,3 +44,23 @@ def test_a_trace_is_told_once_or_not_at_all() -> None:
     assert trace_among([one, one]) == ""
     assert trace_among([("traceparent", b"00-bytes")]) == ""
     assert trace_among([]) == ""
+
+
+def test_a_decision_has_its_place_in_the_trace_of_its_caller() -> None:
+    mine, again, other = (place_in_trace(TRACE, decision) for decision in ("0a" * 16, "0a" * 16, "0b" * 16))
+    assert (mine.trace_id, mine.parent_span_id) == (TRACE_ID, SPAN_ID)
+    assert mine == again
+    assert len({mine.span_id, other.span_id, SPAN_ID}) == 3
+    assert read_trace(mine.traceparent) == f"{TRACE_ID}-{mine.span_id}"
+
+
+def test_who_names_no_trace_begins_one() -> None:
+    begun = place_in_trace("", "0a" * 16)
+    assert (begun.trace_id, begun.parent_span_id) == ("0a" * 16, "")
+    assert read_trace(begun.traceparent) == f"{'0a' * 16}-{begun.span_id}"
+
+
+def test_of_several_residents_the_others_are_children_of_the_first() -> None:
+    first, second, third = (place_in_trace(TRACE, "0a" * 16, nth) for nth in range(3))
+    assert second.parent_span_id == third.parent_span_id == first.span_id
+    assert len({first.span_id, second.span_id, third.span_id}) == 3

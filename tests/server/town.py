@@ -35,7 +35,7 @@ from exchange.wiring.core import (
 )
 from exchange.wiring.following import Following
 from exchange.wiring.parties import second_party_of
-from exchange.wiring.service import door_material
+from exchange.wiring.service import Material, door_material
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator, Mapping
@@ -154,8 +154,7 @@ class Town:
         try:
             genesis(core, utc_now(), thumbprint=thumbprint, signing_key=signing_key)
             publisher = publisher_of(core, self.errors.append)
-            self.pipeline = pipeline_of(core)
-            self.core = core
+            self.pipeline, self.core = pipeline_of(core), core
             following = Following(core, self.errors.append)
             parts = Parts(
                 pipeline=self.pipeline,
@@ -168,6 +167,8 @@ class Town:
                 ledger=publisher,
                 register=core.registers,
                 obligations=core.obligations,
+                erasures=core.records,
+                origin=core.origin,
                 followed=following.followed,
                 now=self.now,
                 fresh_uuid=self.fresh_uuid,
@@ -175,17 +176,7 @@ class Town:
                 page_key=core.page_key,
                 second_party=second_party_of(self.settings, core.links),
             )
-            config = ServerConfig(
-                address="127.0.0.1",
-                port=0,
-                metrics_port=0,
-                server_certificate=material.server_certificate,
-                server_key=material.server_key,
-                client_authorities=material.client_authorities,
-                development=True,
-                **self._limits,
-            )
-            self.server = ExchangeServer(parts, config, self._log)
+            self.server = ExchangeServer(parts, self._config(material), self._log)
             self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
             await publisher.start(self.pipeline)
             following.start(self.pipeline)
@@ -198,6 +189,18 @@ class Town:
             await publisher.stop()
         finally:
             core.close()
+
+    def _config(self, material: Material) -> ServerConfig:
+        return ServerConfig(
+            address="127.0.0.1",
+            port=0,
+            metrics_port=0,
+            server_certificate=material.server_certificate,
+            server_key=material.server_key,
+            client_authorities=material.client_authorities,
+            development=True,
+            **self._limits,
+        )
 
     # --- people -------------------------------------------------------------------------------------
 

@@ -64,6 +64,7 @@ metas = st.builds(
             "necessity",
             "trace",
             "evaluated",
+            "answered",
         ),
         st.text(max_size=30),
     ),

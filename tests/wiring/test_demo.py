@@ -113,7 +113,10 @@ def test_the_audit_ends_with_a_pack_that_an_officer_can_check(shard: Settings, t
     shown = shown_of(shard, tmp_path)
     demo._audit(shard, shown)
     assert shown.ok
-    assert shown.steps == [{"name": "pack-verified", "outcome": "VERIFIED", "rules": []}]
+    assert [(one["name"], one["outcome"]) for one in shown.steps] == [
+        ("pack-verified", "VERIFIED"),
+        ("lawful", "VERIFIED"),
+    ]
     report = verify_pack(shown.pack, shown.policy.read_text(encoding="utf-8"))
     assert (report.ok, report.origin) == (True, shown.origin)
 

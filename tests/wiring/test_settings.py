@@ -235,6 +235,24 @@ def test_production_keeps_keys_and_checkpoints_apart(
         load_settings(**production)
 
 
+@pytest.mark.parametrize("name", ["keys", "checkpoints"])
+def test_production_keeps_the_events_out_of_the_other_folders(
+    name: str, production: dict[str, Any], tmp_path: Path
+) -> None:
+    production |= {name: tmp_path / "outer", "data": tmp_path / "outer" / "data"}
+    with pytest.raises(SettingsInvalid, match=f"keeps the events apart from this.*{name}"):
+        load_settings(**production)
+
+
+@pytest.mark.parametrize("where", [("both", "both"), ("both", "both/below"), ("both/below", "both")])
+def test_production_keeps_the_erasure_list_out_of_the_backup_of_the_keys(
+    where: tuple[str, str], production: dict[str, Any], tmp_path: Path
+) -> None:
+    production |= {"keys": tmp_path / where[0], "checkpoints": tmp_path / where[1]}
+    with pytest.raises(SettingsInvalid, match="erasure list apart from the keys"):
+        load_settings(**production)
+
+
 def test_a_folder_that_only_begins_alike_is_apart(production: dict[str, Any], tmp_path: Path) -> None:
     production["keys"] = tmp_path / "data-keys"
     assert load_settings(**production).keys_folder == tmp_path / "data-keys"

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from adapters.sdk.bsn import Bsn, BsnRefused
 from adapters.sdk.errors import SdkError
-from adapters.simulators.story import delivery, intake, limits, proof, sharing
+from adapters.simulators.story import delivery, intake, leaving, limits, proof, sharing
 from adapters.simulators.story.stage import Organisation, Script, StoryBroken, Telling
 
 
@@ -29,11 +29,11 @@ def main() -> int:
     today = datetime.now(ZoneInfo("Europe/Amsterdam")).date()
     script = Script(words.target, words.work, words.log_vkey, today)
     told = Telling()
-    bsn = made_up_bsn()
+    bsn, leaver = made_up_bsns()
     municipality, provider = Organisation(script, "municipality"), Organisation(script, "provider")
     plan = intake.Plan(script, municipality, provider, bsn)
     try:
-        kept = tell(told, plan)
+        kept = tell(told, plan, leaver)
     except (StoryBroken, SdkError) as error:
         sys.stderr.write(f"the story stopped: {type(error).__name__}: {error}\n")
         return 1
@@ -41,12 +41,15 @@ def main() -> int:
         municipality.close()
         provider.close()
     sys.stdout.write(
-        json.dumps({"end": True, "bsns": [bsn.reveal()], "receipts": [str(file) for file in kept]}) + "\n"
+        json.dumps(
+            {"end": True, "bsns": [bsn.reveal(), leaver.reveal()], "receipts": [str(file) for file in kept]}
+        )
+        + "\n"
     )
     return 0
 
 
-def tell(told: Telling, plan: intake.Plan) -> list[Path]:
+def tell(told: Telling, plan: intake.Plan, leaver: Bsn) -> list[Path]:
     """Tell all of it; return the receipts."""
     intake.organisations_join(told, plan)
     intake.a_report_at_one_desk(told, plan)
@@ -55,6 +58,7 @@ def tell(told: Telling, plan: intake.Plan) -> list[Path]:
     adapters = delivery.adapters_start(told, plan)
     try:
         delivery.assigned(told, plan)
+        leaving.the_bsn_in_an_envelope(told, plan)
         delivery.the_provider_reads(told, plan)
         delivery.care_starts(told, plan)
         sharing.work_and_income_reads(told, plan)
@@ -70,16 +74,21 @@ def tell(told: Telling, plan: intake.Plan) -> list[Path]:
     sharing.the_officer_audits(told, plan)
     limits.told_three_times(told, plan, denied)
     limits.before_a_policy_changes(told, plan)
+    leaving.somebody_leaves(told, plan, leaver)
     return proof.receipts(told, plan)
 
 
-def made_up_bsn() -> Bsn:
-    """Return a random number that passes the 11-proof; of the range set aside for tests."""
-    while True:
+def made_up_bsns() -> tuple[Bsn, Bsn]:
+    """Return two random numbers that pass the 11-proof; of the range set aside for tests."""
+    found: dict[str, Bsn] = {}
+    while len(found) < 2:  # noqa: PLR2004 -- who stays and who leaves
         try:
-            return Bsn(f"9999{secrets.randbelow(100_000):05d}")
+            bsn = Bsn(f"9999{secrets.randbelow(100_000):05d}")
         except BsnRefused:
             continue
+        found[bsn.reveal()] = bsn
+    stays, leaves = found.values()
+    return stays, leaves
 
 
 if __name__ == "__main__":

@@ -89,6 +89,13 @@ def organisations_join(told: Telling, plan: Plan) -> None:
         f"{provider.credentials.name} joins as care provider, known by its certificate.",
         "PERMIT",
     )
+    told.broken(
+        "no-mandate",
+        "It is not the municipality, and becomes it by no slip of a hand: its tasks are granted to another "
+        "under a published mandate only.",
+        lambda: beheer.organisation.grant_task(claim=BEHEER, oin=provider.oin, task="college:WMO"),
+        "RULE_BROKEN",
+    )
 
 
 def a_report_at_one_desk(told: Telling, plan: Plan) -> None:

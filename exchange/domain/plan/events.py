@@ -145,7 +145,9 @@ class SupportRequested(PlanEvent):
 class SupportAssigned(PlanEvent):
     """A custom support was assigned to its provider."""
 
-    TOPIC: ClassVar[str] = "plan.support_assigned.v1"
+    TOPIC: ClassVar[str] = "plan.support_assigned.v2"
+    # The number leads to a person in the systems of municipality and provider, also after an erasure here.
+    SEALED: ClassVar[Mapping[str, str]] = _plan_words("assignment_number", "assign_date")
     support_id: str
     assignment_number: str
     assign_date: date
@@ -155,7 +157,8 @@ class SupportAssigned(PlanEvent):
 class SupportStarted(PlanEvent):
     """Care started."""
 
-    TOPIC: ClassVar[str] = "plan.support_started.v1"
+    TOPIC: ClassVar[str] = "plan.support_started.v2"
+    SEALED: ClassVar[Mapping[str, str]] = _plan_words("care_start_date")
     support_id: str
     care_start_date: date
 
@@ -164,7 +167,8 @@ class SupportStarted(PlanEvent):
 class SupportStopped(PlanEvent):
     """Care stopped."""
 
-    TOPIC: ClassVar[str] = "plan.support_stopped.v1"
+    TOPIC: ClassVar[str] = "plan.support_stopped.v2"
+    SEALED: ClassVar[Mapping[str, str]] = _plan_words("care_end_date", "stop_reason")
     support_id: str
     care_end_date: date
     stop_reason: str

@@ -1,8 +1,9 @@
-"""The endpoints: metadata, evaluation, evaluations, three searches, and the officer's decision log.
+"""The endpoints: metadata, evaluation, evaluations, three searches, and two logs for the officer.
 
-Promises: what an endpoint answers holds no more than who asks may know; reading the decision log is itself a
-recorded decision, and not on the page it gives.
-Source: AuthZEN Authorization API 1.0, sections 6 to 9; VNG Authorization Decision Log; GDPR 39(1)(b).
+Promises: what an endpoint answers holds no more than who asks may know; reading a log is itself a recorded
+decision, and not in the answer it gives.
+Source: AuthZEN Authorization API 1.0, sections 6 to 9; VNG Authorization Decision Log; Logius Logboek
+Dataverwerkingen, extension for reading; GDPR 39(1)(b).
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 from exchange.errors import RequestInvalid
 from exchange.pipeline.elements import KEEPER_OF_THE_LOG, of_origin
 from exchange.pipeline.walk import Claim, ReadWalk
+from exchange.server.accountability.processings import Trail
+from exchange.server.accountability.reading import find_lines, read_query
 from exchange.server.authzen.messages import (
     PAGE_RESULTS_DEFAULT,
     PAGE_RESULTS_MAX,
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from exchange.pipeline.walk import ReadOutcome
     from exchange.server.authzen.desk import Answer, Desk
     from exchange.server.authzen.messages import Evaluation, Evaluations
     from exchange.server.house import Call
@@ -47,6 +51,8 @@ if TYPE_CHECKING:
 SHOWN_CERTIFICATE: Final = "exchange.certificate"
 # The endpoint is the claim: an officer reads a log under nothing else.
 AUDIT: Final = Claim("audit", "FG-AUDIT-39")
+# Where AuthZEN's own endpoints are; its metadata name no others.
+ACCESS: Final = "/access/"
 _LOG_LABELS: Final = labels_of(ListDecisionsResponse.DESCRIPTOR)
 _HOST: Final = re.compile(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?|\[[0-9a-f:]{2,39}\](:[0-9]{1,5})?", re.ASCII)
 _NUMBER: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
@@ -70,7 +76,7 @@ async def configuration(_call: Call, _desk: Desk, request: Request, _body: bytes
         raise RequestInvalid("the host cannot be read", {"Host": "must be a name or address, and its port"})
     base = f"https://{host}"
     return {"policy_decision_point": base} | {
-        f"{one.name}_endpoint": base + one.path for one in ENDPOINTS if one.method == "POST"
+        f"{one.name}_endpoint": base + one.path for one in ENDPOINTS if one.path.startswith(ACCESS)
     }
 
 
@@ -104,6 +110,25 @@ async def records(call: Call, _desk: Desk, request: Request, _body: bytes) -> di
     if not limit:
         raise RequestInvalid("the page cannot be read", {"limit": "must be a whole number from 1"})
     parts = call.house.parts
+    outcome = await _ask_the_log(call)
+    log = DecisionLog(parts.reader, parts.codec, parts.register, parts.log_pseudonym)
+    read = partial(log.page, since, limit, until=outcome.position, organisation=outcome.captured)
+    page = await asyncio.get_running_loop().run_in_executor(call.house.pool, read)
+    return {"records": page.records, "next": page.last if page.more else None}
+
+
+async def processing_activities(call: Call, _desk: Desk, _request: Request, body: bytes) -> dict[str, Any]:
+    """Give the lines of the log of processing that a privacy officer asks by trace, activity or resident."""
+    query, parts = read_query(read_body(body)), call.house.parts
+    outcome = await _ask_the_log(call)
+    trail = Trail(parts.reader, parts.codec, parts.register)
+    look = partial(find_lines, trail, query, parts.log_pseudonym, outcome.position, outcome.captured)
+    found = await asyncio.get_running_loop().run_in_executor(call.house.pool, look)
+    return {"processingActivities": found}
+
+
+async def _ask_the_log(call: Call) -> ReadOutcome:
+    """Let an officer in; what is captured is the organisation whose lines alone are told, empty for all."""
     walk = ReadWalk(
         rpc=call.rpc,
         caller=call.caller,
@@ -115,11 +140,7 @@ async def records(call: Call, _desk: Desk, request: Request, _body: bytes) -> di
         capture=asked_by(call.caller),
         trace=call.trace,
     )
-    outcome = await ask(call, walk)
-    log = DecisionLog(parts.reader, parts.codec, parts.register, parts.log_pseudonym)
-    read = partial(log.page, since, limit, until=outcome.position, organisation=outcome.captured)
-    page = await asyncio.get_running_loop().run_in_executor(call.house.pool, read)
-    return {"records": page.records, "next": page.last if page.more else None}
+    return await ask(call, walk)
 
 
 async def _all(call: Call, desk: Desk, asked: Evaluations) -> list[dict[str, Any]]:
@@ -179,4 +200,10 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     Endpoint("search_resource", "POST", "/access/v1/search/resource", partial(search, "resource")),
     Endpoint("search_action", "POST", "/access/v1/search/action", partial(search, "action")),
     Endpoint("decision_log", "GET", "/decision-log/v1/records", records),
+    Endpoint(
+        "processing_activities",
+        "POST",
+        "/logboek-dataverwerkingen/v1/processing-activities",
+        processing_activities,
+    ),
 )

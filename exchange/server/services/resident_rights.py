@@ -22,6 +22,7 @@ from exchange.pipeline.walk import Steps
 from exchange.server.contract.names import day, enum_names, moment
 from exchange.server.contract.plans import PLAN_LABELS
 from exchange.server.interceptor import Unary
+from exchange.server.services import erasure
 from exchange.server.services.duties import decided_duties, execution
 from exchange.server.walks import author_of, command, receipt
 from exchange.v1 import resident_rights_service_pb2 as pb
@@ -298,4 +299,5 @@ RPCS: Final[Mapping[str, Unary]] = {
     "RecordConflict": Unary(pb.RecordConflictRequest, record_conflict),
     "EndConflict": Unary(pb.EndConflictRequest, end_conflict),
     "AppointStandIn": Unary(pb.AppointStandInRequest, appoint_stand_in),
+    **erasure.RPCS,
 }

@@ -9,19 +9,21 @@ Source: the design's walk (re-gated at the moment of delivery); GDPR 7(3).
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from exchange.domain import stream_of
 from exchange.domain.case import has_relation
 from exchange.domain.plan import PLAN, Support, SupportStarted, SupportStopped
 from exchange.domain.values import origin_of
-from exchange.errors import AccessDenied, Draining, Unavailable
+from exchange.errors import AccessDenied, Draining, KeyDestroyed, Unavailable
 from exchange.pipeline.elements import Asker, end_of
 from exchange.pipeline.walk import ReadOutcome, ReadWalk
 from exchange.server.contract.labels import refuse_unlabelled
 from exchange.server.contract.names import set_time
 from exchange.server.contract.plans import PLAN_LABELS, build_change
 from exchange.server.interceptor import Streaming
+from exchange.server.traces import place_in_trace
 from exchange.server.walks import ask, claim_of
 from exchange.store.upcasts import UPCASTS
 from exchange.v1 import subscription_service_pb2 as pb
@@ -79,6 +81,7 @@ class Change(NamedTuple):
     case_id: str
     at: datetime
     event_id: str
+    traceparent: str
     collection: str
     element: Any  # of the plan as it is now; None where the event is about the plan itself
 
@@ -133,7 +136,9 @@ async def _changes(call: Call, rows: list[Row]) -> list[Change]:
         caller = call.caller
         now = call.house.parts.now()
         if has_relation(case, caller.organisation, caller.task, caller.professional, now):
-            found.append(_change(call, row, plan))
+            # What was erased since is no change of anything: nobody is told that it was there.
+            with suppress(KeyDestroyed):
+                found.append(_change(call, row, plan))
     return found
 
 
@@ -146,7 +151,9 @@ def _change(call: Call, row: Row, plan: Any) -> Change:  # noqa: ANN401 -- PlanS
     end = None if element is None else end_of(element)
     if end is not None and end <= call.house.parts.now():
         element = None
-    return Change(row, kind, plan.case_id, opened.meta.at, opened.event_id.hex(), changed.collection, element)
+    meta, event_id = opened.meta, opened.event_id.hex()
+    trace = place_in_trace(meta.trace, meta.decision_id).traceparent
+    return Change(row, kind, plan.case_id, meta.at, event_id, trace, changed.collection, element)
 
 
 def changed_element(changed: Changed, event: Any, plan: Any) -> Any:  # noqa: ANN401 -- any event and element of a plan
@@ -180,7 +187,7 @@ async def _judged(
         _published(change, outcome)
         for (change, _), outcome in zip(walks, outcomes, strict=True)
         # A change of what is sealed to the caller did not happen, also where he asked for the plan's id only.
-        if outcome is not None and change.collection not in outcome.hidden and _tells(change, outcome)
+        if outcome is not None and outcome.gives
     ]
 
 
@@ -194,12 +201,6 @@ def _asked(change: Change, fields: tuple[str, ...]) -> tuple[str, ...]:
         return of_plan
     own = tuple(path for path in fields if path.startswith(f"{change.collection}."))
     return (*own, *of_plan) if own and change.element is not None else ()
-
-
-def _tells(change: Change, outcome: ReadOutcome) -> bool:
-    """Tell whether anything of what changed is released; what is not is recorded, and not even named."""
-    released = (group.path for group in outcome.groups if group.fact.name in outcome.released)
-    return any(path.startswith(f"{change.collection}.") if change.collection else True for path in released)
 
 
 def _walk(call: Call, change: Change, claim: Claim, asked: tuple[str, ...]) -> ReadWalk:
@@ -226,6 +227,7 @@ def _walk(call: Call, change: Change, claim: Claim, asked: tuple[str, ...]) -> R
         allow_partial=True,
         delivered_later=True,
         trace=call.trace,
+        change_of=change.collection,
         collections=call.house.plan_groups.collections,
     )
 
@@ -251,6 +253,7 @@ def _published(change: Change, outcome: ReadOutcome) -> pb.PublishedEvent:
         ),
         plan_version=row.version,
         decision_id=outcome.decision_id,
+        traceparent=change.traceparent,
     )
     set_time(told.occur_time, change.at)
     return told

@@ -1,0 +1,68 @@
+"""Erases what the exchange asks to erase, and answers.
+
+Promises: a person is forgotten whole, files first and then all that leads to them in one step of the journal,
+so that a kill at any moment is made good the next time; answered only after that; what cannot be asked or
+told now holds up nothing else and is tried again within the hour.
+Source: GDPR 17 and 19; ADAPTERS.md section 2.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from adapters.sdk.errors import SdkError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from adapters.provider.desk import Desk
+    from adapters.provider.purge_port import PurgeAsked
+
+LOOK_EVERY_MS: Final = 3_600_000
+
+
+class Purging:
+    """Owned by the thread that opened the journal."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk: Final = desk
+        self._next_look_ms = 0
+
+    def work(self) -> None:
+        """Look once an hour, and do all that is asked."""
+        desk = self._desk
+        if desk.now_ms < self._next_look_ms:
+            return
+        self._next_look_ms = desk.now_ms + LOOK_EVERY_MS
+        try:
+            for asked in desk.exchange.purges.asked():
+                self._carry_out(asked)
+        except SdkError as error:
+            desk.log.warning("purge_not_now", error=type(error).__name__)
+        except OSError as error:
+            # A file that cannot be taken away is not erased: somebody must look.
+            desk.alarm("purge_failed", error=type(error).__name__)
+
+    def _carry_out(self, asked: PurgeAsked) -> None:
+        desk = self._desk
+        # Of a part: no category that is erased apart is ever asked for here.
+        erased = asked.whole and self._forget(asked.plan_ids)
+        desk.exchange.purges.answer(asked.erasure_id, erased=erased)
+        desk.log.info("purged" if erased else "nothing_to_purge")
+
+    def _forget(self, plan_ids: Iterable[str]) -> bool:
+        """Forget who these plans are about; tell whether anything was held."""
+        desk, plans = self._desk, tuple(plan_ids)
+        people = desk.register.people_of(plans) | desk.errands.people_of(plans)
+        for pseudonym in people:
+            for folder, name in desk.register.files_of(pseudonym):
+                place = desk.config.archive if folder == "archive" else desk.config.outbox
+                (place / name).unlink(missing_ok=True)
+        with desk.journal.transaction():
+            for pseudonym in people:
+                desk.register.forget(pseudonym)
+                desk.care.forget(pseudonym)
+                desk.register.files_gone(pseudonym)
+            known = desk.errands.forget_plans(plans)
+        desk.journal.fold_log()
+        return bool(people) or known

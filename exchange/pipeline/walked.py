@@ -1,0 +1,65 @@
+"""A group that was walked, and who destroys keys once it is committed.
+
+Promises: nobody sees an outcome of it before it is committed; what it destroys is destroyed after the commit
+and before anybody is answered.
+Source: the design's walk; GDPR 17.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from exchange.errors import ExchangeError, KeyDestroyed, Unavailable
+from exchange.pipeline.walk import CommandOutcome, EvaluationOutcome, ReadOutcome
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from exchange.domain.erasure.decision import KeysDestroyed
+    from exchange.ledger.merkle import Frontier
+    from exchange.pipeline.answers import Noted
+    from exchange.pipeline.overlay import Overlay
+    from exchange.pipeline.registers import Known
+    from exchange.pipeline.walk import Walk
+
+Outcome = CommandOutcome | ReadOutcome | EvaluationOutcome | ExchangeError
+
+
+class Eraser(Protocol):
+    """Destroys what opens a resident's data, once that is decided and committed."""
+
+    def execute(self, destroyed: Sequence[KeysDestroyed]) -> None:
+        """Destroy; what failed before is tried again. Raises ExchangeError while something is left."""
+
+    def catch_up(self, after: int) -> None:
+        """Destroy what was decided at a later position, by a commit nobody was sure of."""
+
+
+@dataclass(slots=True)
+class Walked:
+    """A group, up to the first walk above which nothing may be walked.
+
+    `register` is the one it leads to, None where it changes nothing; `destroyed` are the erasures it decides.
+    """
+
+    walks: Sequence[Walk]
+    outcomes: list[Outcome]
+    overlay: Overlay
+    frontier: Frontier
+    noted: Noted
+    register: Known | None = None
+    destroyed: Sequence[KeysDestroyed] = ()
+    committed: bool = False  # set by the thread that commits, read by the writer thread
+
+    @property
+    def barrier(self) -> bool:
+        """Nothing may be walked above it before it is committed."""
+        return self.register is not None or bool(self.destroyed)
+
+
+def told_of(error: ExchangeError) -> ExchangeError:
+    """Return what a walk that failed is answered with: who was erased a moment ago is told to nobody."""
+    if isinstance(error, KeyDestroyed):
+        return Unavailable("what this is about changed at the same moment; nothing was recorded")
+    return error

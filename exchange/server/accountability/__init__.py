@@ -1,0 +1,1 @@
+"""Accountability out: every recorded decision in the forms of the Dutch logs of processing."""

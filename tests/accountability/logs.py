@@ -1,0 +1,61 @@
+"""What was derived of a running town's store, in each form."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from exchange.server.accountability.contents import contents_of
+from exchange.server.accountability.ldv import ldv_line
+from exchange.server.accountability.nen7513 import concerns_care, nen7513_line
+from exchange.server.accountability.processings import Processing, Trail
+from exchange.server.accountability.verwerkingen import verwerkingsactie
+from exchange.server.contract.decisions import DecisionReader
+from exchange.server.traces import place_in_trace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exchange.server.accountability.contents import Contents
+    from exchange.wiring.core import Core
+
+Line = dict[str, Any]
+SUBJECT = "dpl.core.data_subject_id"
+
+
+def head(core: Core) -> int:
+    return core.reader.head()[0]
+
+
+def processings(core: Core, since: int = 0) -> list[Processing]:
+    return list(Trail(core.reader, core.codec, core.registers).processings(since, head(core)))
+
+
+def ldv(core: Core, since: int = 0, organisation: str = "") -> list[Line]:
+    found = (ldv_line(one, core.log_pseudonym, organisation) for one in processings(core, since))
+    return [line for line in found if line is not None]
+
+
+def _opened(core: Core, since: int) -> Iterator[tuple[Processing, Contents]]:
+    decisions = DecisionReader(core.codec, core.registers, core.log_pseudonym)
+    return ((one, contents_of(one, decisions, core.codec)) for one in processings(core, since))
+
+
+def verwerkingen(core: Core, since: int = 0) -> list[Line]:
+    operator = core.settings.operator_oin
+    return [verwerkingsactie(*both, core.log_pseudonym, operator) for both in _opened(core, since)]
+
+
+def nen7513(core: Core, since: int = 0) -> list[Line]:
+    operator = core.settings.operator_oin
+    return [
+        nen7513_line(*both, core.log_pseudonym, operator)
+        for both in _opened(core, since)
+        if concerns_care(*both)
+    ]
+
+
+def of_decision(lines: list[Line], decision_id: str) -> Line:
+    """Return the one line of a decision about one resident, or nobody."""
+    span = place_in_trace("", decision_id).span_id
+    (found,) = [line for line in lines if line["span_id"] == span]
+    return found

@@ -1,0 +1,106 @@
+"""Purge requests: who the plans are about is forgotten on both sides, files and all; then it is told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from adapters.provider.purge_port import PurgeAsked
+from adapters.provider.purging import LOOK_EVERY_MS, Purging
+from tests.provider.around import Both, agreed
+from tests.provider.builders import BSN, SURNAME
+from tests.provider.world import MUNICIPALITY_OIN, PLAN, PROVIDER_OIN, pseudonym
+
+if TYPE_CHECKING:
+    from tests.provider.around import Adapter
+
+ERASURE = PurgeAsked("erasure-1", (PLAN,), whole=True)
+
+
+def ask(both: Both, *asked: PurgeAsked) -> None:
+    held = both.world.held()
+    held.purges += asked
+    both.world.save(held)
+
+
+def look(side: Adapter) -> None:
+    """Let an hour pass and look."""
+    Purging(side.service._desk).work()
+
+
+def traces(side: Adapter) -> list[str]:
+    """Return the files of a side, databases and their logs too, that say anything about the resident."""
+    secrets = [BSN, SURNAME, *(pseudonym(oin, BSN).hex() for oin in (MUNICIPALITY_OIN, PROVIDER_OIN))]
+    folders = (side.config.state, side.config.archive, side.config.outbox)
+    found = [file for folder in folders for file in folder.rglob("*") if file.is_file()]
+    assert found
+    return [file.name for file in found if any(one.encode() in file.read_bytes() for one in secrets)]
+
+
+@pytest.mark.parametrize("name", ["municipality", "provider"])
+def test_who_was_erased_is_forgotten_whole_and_it_is_told(name: str, both: Both) -> None:
+    agreed(both)
+    both.work(2)
+    both.world.start()
+    both.work(3)
+    side: Adapter = getattr(both, name)
+    assert traces(side)
+    ask(both, ERASURE)
+    look(side)
+    assert traces(side) == []
+    assert both.world.held().purged == {"erasure-1": True}
+    look(side)
+    side.work()
+    assert both.world.held().purged == {"erasure-1": True}
+
+
+def test_what_was_never_held_is_told_as_such(both: Both) -> None:
+    ask(both, PurgeAsked("erasure-2", ("plan-9",), whole=True), PurgeAsked("erasure-3", (), whole=True))
+    look(both.provider)
+    assert both.world.held().purged == {"erasure-2": False, "erasure-3": False}
+
+
+def test_of_a_part_nothing_is_held_and_the_rest_stays(both: Both) -> None:
+    agreed(both)
+    both.work(2)
+    ask(both, PurgeAsked("erasure-4", (PLAN,), whole=False))
+    before = traces(both.provider)
+    look(both.provider)
+    assert both.world.held().purged == {"erasure-4": False}
+    assert traces(both.provider) == before != []
+
+
+def test_who_dies_before_the_file_is_gone_tries_again(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
+    agreed(both)
+    both.work(2)
+    ask(both, ERASURE)
+    desk = both.provider.service._desk
+
+    class Died(BaseException):
+        pass
+
+    def dies(_: str) -> None:
+        raise Died
+
+    with monkeypatch.context() as dying:
+        dying.setattr(desk.care, "forget", dies)
+        with pytest.raises(Died):
+            look(both.provider)
+    assert both.world.held().purged == {}
+    look(both.provider)
+    assert traces(both.provider) == []
+    assert both.world.held().purged == {"erasure-1": True}
+
+
+def test_an_exchange_that_is_away_is_asked_again_within_the_hour(both: Both) -> None:
+    ask(both, PurgeAsked("erasure-5", ("plan-9",), whole=True))
+    purging = Purging(both.provider.service._desk)
+    both.world.away = True
+    purging.work()
+    both.world.away = False
+    purging.work()
+    assert both.world.held().purged == {}
+    both.clock.pass_by(milliseconds=LOOK_EVERY_MS)
+    purging.work()
+    assert both.world.held().purged == {"erasure-5": False}
