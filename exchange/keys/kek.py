@@ -46,14 +46,17 @@ class Kek(Protocol):
 class KekRing:
     """The KEK in force, which wraps, and those before it, which open what is not yet wrapped anew.
 
-    `former` finds one by its id, or None; it is asked once for each id it found.
+    `former` finds one by its id, or None; it is asked once for each id it found. `close` ends what they use.
     """
 
-    def __init__(self, current: Kek, former: Callable[[str], Kek | None]) -> None:
+    def __init__(
+        self, current: Kek, former: Callable[[str], Kek | None], close: Callable[[], None] = lambda: None
+    ) -> None:
         self.current: Final = current
         self.key_id: Final = current.key_id
         self._former: Final = former
         self._found: Final[dict[str, Kek]] = {}
+        self.close: Final = close
 
     def wrap(self, key: bytes, associated: bytes) -> bytes:
         """Return the key, encrypted under the KEK in force."""

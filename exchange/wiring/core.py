@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from exchange.keys.kek import Kek
+    from exchange.keys.kek import KekRing
     from exchange.ledger.checkpoints import CheckpointStore
     from exchange.ledger.note import Cosigner, NoteSigner
     from exchange.ledger.tiles import TileStore
@@ -100,7 +100,7 @@ class Core:
 
     settings: Settings
     origin: str
-    kek: Kek
+    kek: KekRing
     keys: KeyStore
     links: LinkStore
     identity: IdentityKeys
@@ -137,6 +137,7 @@ class Core:
         self.recorder.close()
         self.links.close()
         self.keys.close()
+        self.kek.close()
 
 
 def open_core(settings: Settings, now: Callable[[], datetime] = utc_now) -> Core:
@@ -158,6 +159,7 @@ def open_core(settings: Settings, now: Callable[[], datetime] = utc_now) -> Core
 
 def _open_parts(settings: Settings, now: Callable[[], datetime], opened: ExitStack) -> Core:
     kek = open_kek(settings, create=settings.mode == "development" and not event_file(settings).exists())
+    opened.callback(kek.close)
     keys = opened.enter_context(closing(KeyStore(key_file(settings), kek)))
     links = opened.enter_context(closing(LinkStore(key_file(settings), kek)))
     identity = _identity_keys(keys, links)

@@ -35,7 +35,7 @@ def open_kek(settings: Settings, *, create: bool = False) -> KekRing:
     """
     if settings.kek == "pkcs11":
         hsm = open_hsm(settings)
-        return KekRing(hsm.kek(settings.kek_label), hsm.kek_named)
+        return KekRing(hsm.kek(settings.kek_label), hsm.kek_named, hsm.close)
     return KekRing(FileKek(kek_file(settings), create=create), lambda _: None)
 
 

@@ -25,6 +25,16 @@ KEY = bytes(range(32))
 
 
 @pytest.fixture
+def soft_token(soft_token: SoftToken) -> SoftToken:
+    """The token with nobody logged in, as a new process finds it."""
+    import pkcs11
+
+    load: Any = pkcs11.lib
+    load(str(soft_token.module)).reinitialize()
+    return soft_token
+
+
+@pytest.fixture
 def label() -> str:
     return f"kek-{uuid4()}"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -187,6 +187,16 @@ def test_a_token_that_goes_away_in_the_middle(hardware: Settings, soft_token: So
         assert verify_store(reader).ok
     finally:
         reader.close()
+
+
+def test_who_closes_logs_out(hardware: Settings, soft_token: SoftToken) -> None:
+    import pkcs11
+
+    load: Any = pkcs11.lib
+    load(str(soft_token.module)).reinitialize()
+    open_core(hardware).close()
+    # A second login of one process is refused while the first holds.
+    load(str(soft_token.module)).get_token(token_label=TOKEN).open(user_pin=PIN).close()
 
 
 def test_without_its_token_a_service_does_not_start(hardware: Settings, soft_token: SoftToken) -> None:
