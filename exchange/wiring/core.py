@@ -158,8 +158,7 @@ def open_core(settings: Settings, now: Callable[[], datetime] = utc_now) -> Core
 
 
 def _open_parts(settings: Settings, now: Callable[[], datetime], opened: ExitStack) -> Core:
-    kek = open_kek(settings, create=settings.mode == "development" and not event_file(settings).exists())
-    opened.callback(kek.close)
+    kek = opened.enter_context(closing(_open_kek(settings)))
     keys = opened.enter_context(closing(KeyStore(key_file(settings), kek)))
     links = opened.enter_context(closing(LinkStore(key_file(settings), kek)))
     identity = _identity_keys(keys, links)
@@ -344,6 +343,10 @@ def projection_folder(settings: Settings) -> Path:
 def key_file(settings: Settings) -> Path:
     """Where the keys of residents and the service's own secrets are, each wrapped by the KEK."""
     return settings.keys_folder / "keys.db"
+
+
+def _open_kek(settings: Settings) -> KekRing:
+    return open_kek(settings, create=settings.mode == "development" and not event_file(settings).exists())
 
 
 def _refuse_lost_keys(settings: Settings) -> None:
