@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 ENV_PREFIX: Final = "EXCHANGE_"
 # Read by tests and tools, not by the service.
 ENV_OTHERS: Final = frozenset({"EXCHANGE_STANDARDS_DIR", "EXCHANGE_DESIGN_DIR", "EXCHANGE_CONFIG"})
-HIDDEN: Final = frozenset({"operator_signing_key"})
+HIDDEN: Final = frozenset({"operator_signing_key", "kek_pin"})
 NOT_SET: Final = "not set"
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 PRODUCTION_NAMES: Final = (
@@ -30,6 +30,7 @@ PRODUCTION_NAMES: Final = (
     "client_authorities",
     "operator_thumbprint",
     "operator_signing_key",
+    "kek",
 )
 
 SECOND_PARTY_NAMES: Final = (
@@ -96,6 +97,14 @@ class Settings(BaseSettings):
     tiles_host: str = "127.0.0.1"
     tiles_port: int | None = Field(default=None, ge=0, le=65535)
 
+    kek: Literal["file", "pkcs11"] | None = None
+    kek_file: Path | None = None
+    kek_module: Path | None = None
+    kek_token: str = Field(default="", max_length=32)
+    kek_label: str = Field(default="exchange-kek", min_length=1, max_length=100)
+    kek_pin_file: Path | None = None
+    kek_pin: str = Field(default="", max_length=200, repr=False)
+
     @property
     def keys_folder(self) -> Path:
         """Where the key database and the KEK lie; never beside the events in production."""
@@ -140,6 +149,7 @@ def load_settings(file: Path | None = None, **flags: Any) -> Settings:  # noqa: 
         wrong = (f"{'.'.join(map(str, one['loc']))} {_in_words(one)}" for one in error.errors())
         raise SettingsInvalid("settings are not right", settings=", ".join(wrong)) from None
     _refuse_half_a_second_party(settings)
+    _refuse_half_a_kek(settings, from_file)
     _refuse_weak(settings)
     return settings
 
@@ -212,6 +222,18 @@ def _refuse_half_a_second_party(settings: Settings) -> None:
     if any(named.values()) and not all(named.values()):
         missing = next(name for name, given in named.items() if not given)
         raise SettingsInvalid("a second party needs all of its settings", name=missing)
+
+
+def _refuse_half_a_kek(settings: Settings, from_file: dict[str, Any]) -> None:
+    if "kek_pin" in from_file:
+        raise SettingsInvalid("a PIN stands in the environment or in a file of its own", name="kek_pin")
+    if settings.kek != "pkcs11":
+        return
+    for name in ("kek_module", "kek_token"):
+        if not getattr(settings, name):
+            raise SettingsInvalid("a KEK in hardware needs this setting", name=name)
+    if bool(settings.kek_pin) == bool(settings.kek_pin_file):
+        raise SettingsInvalid("a KEK in hardware needs a PIN, from one place", name="kek_pin_file")
 
 
 def _refuse_weak(settings: Settings) -> None:

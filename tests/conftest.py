@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.softhsm import SoftToken, made_token
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
@@ -27,3 +29,8 @@ def standards_dir() -> Path:
 @pytest.fixture(scope="session")
 def design_dir() -> Path:
     return beside("EXCHANGE_DESIGN_DIR", "design")
+
+
+@pytest.fixture(scope="session")
+def soft_token(tmp_path_factory: pytest.TempPathFactory) -> SoftToken:
+    return made_token(tmp_path_factory.mktemp("softhsm"))

@@ -25,6 +25,7 @@ from exchange.cli import (
     fields,
     gate,
     identity,
+    key_rotation,
     keys,
     lawful,
     projections,
@@ -67,6 +68,7 @@ audit.app.command("check-field")(fields.check_field)
 app.add_typer(audit.app, name="audit")
 app.add_typer(store.app, name="store")
 app.add_typer(identity.app, name="identity")
+key_rotation.under(keys.app)
 app.add_typer(keys.app, name="keys")
 app.add_typer(projections.app, name="projections")
 app.add_typer(config.app, name="config")

@@ -18,5 +18,6 @@ def doctor(
     """Examine a shard without starting it; exit 1 where a light is red."""
     lights = list(examine(load_settings(config, data=data)))
     for light in lights:
-        typer.echo(f"{'green' if light.ok else 'RED  '}  {light.part:13} {light.says}")
+        colour = "RED  " if not light.ok else "amber" if light.beware else "green"
+        typer.echo(f"{colour}  {light.part:13} {light.says}")
     raise typer.Exit(0 if all(light.ok for light in lights) else 1)

@@ -2,7 +2,7 @@
 
 Promises: a wrapped key opens only under the same KEK and for the same owner it was wrapped for.
 `FileKek` is for development: the KEK lies in a file that only its owner may read. Production keeps it in
-a hardware module behind the same protocol.
+a hardware module behind the same protocol (`hsm.py`). `KekRing` also opens what former KEKs wrapped.
 Source: NIST SP 800-38D (AES-256-GCM); NIST SP 800-57 part 1 (key-encrypting keys).
 """
 
@@ -43,6 +43,50 @@ class Kek(Protocol):
         """Return the key. Raises KeyUnavailable when it was altered, moved, or wrapped by another KEK."""
 
 
+class KekRing:
+    """The KEK in force, which wraps, and those before it, which open what is not yet wrapped anew.
+
+    `former` finds one by its id, or None; it is asked once for each id it found. `close` ends what they use.
+    """
+
+    def __init__(
+        self, current: Kek, former: Callable[[str], Kek | None], close: Callable[[], None] = lambda: None
+    ) -> None:
+        self.current: Final = current
+        self.key_id: Final = current.key_id
+        self._former: Final = former
+        self._found: Final[dict[str, Kek]] = {}
+        self.close: Final = close
+
+    def wrap(self, key: bytes, associated: bytes) -> bytes:
+        """Return the key, encrypted under the KEK in force."""
+        return self.current.wrap(key, associated)
+
+    def unwrap(self, wrapped: bytes, associated: bytes) -> bytes:
+        """Return a key that the KEK in force wrapped. Raises KeyUnavailable."""
+        return self.current.unwrap(wrapped, associated)
+
+    def named(self, key_id: str) -> Kek | None:
+        """Return the KEK of this id, or None where it is not at hand. Raises KeyUnavailable."""
+        if key_id == self.key_id:
+            return self.current
+        found = self._found.get(key_id) or self._former(key_id)
+        if found is not None:
+            self._found[key_id] = found
+        return found
+
+
+def kek_of(kek: Kek, key_id: str, what: str) -> Kek:
+    """Return the KEK that wrapped a row: this one, or one of its ring.
+
+    Raises KeyUnavailable, saying that `what` was wrapped by another, or that its token does not answer.
+    """
+    found = kek if key_id == kek.key_id else kek.named(key_id) if isinstance(kek, KekRing) else None
+    if found is None:
+        raise KeyUnavailable(f"{what} was wrapped by another KEK", expected=kek.key_id, found=key_id)
+    return found
+
+
 class FileKek:
     """A KEK in a file of mode 0600. With `create`, a missing file is made, whole or not at all.
 
@@ -54,7 +98,7 @@ class FileKek:
     ) -> None:
         if create and not path.exists():
             _create(path, entropy(KEY_BYTES))
-        key = _read(path)
+        key = _parse(private_bytes(path, "the KEK file", _FILE_BYTES + 1), path.name)
         self.key_id: Final = derive(key, b"exchange/kek/1/id", 8).hex()
         self._wrapping: Final = AESGCM(derive(key, b"exchange/kek/1/wrapping"))
         self._entropy: Final = entropy
@@ -97,30 +141,33 @@ def _create(path: Path, key: bytes) -> None:
         os.close(directory)
 
 
-def _read(path: Path) -> bytes:
+def private_bytes(path: Path, what: str, bytes_max: int) -> bytes:
+    """Return at most `bytes_max` bytes of a file that its owner alone may read.
+
+    Raises SettingsInvalid for one that is absent, not a plain file, not ours, or open to others.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
         reason = str(error.strerror)
-        raise SettingsInvalid("the KEK file cannot be opened", file=path.name, reason=reason) from None
+        raise SettingsInvalid(f"{what} cannot be opened", file=path.name, reason=reason) from None
     try:
         # Asked of the open file, not of its name: nobody can swap it in between.
-        _require_private(os.fstat(descriptor), path.name)
-        content = os.read(descriptor, _FILE_BYTES + 1)
+        _require_private(os.fstat(descriptor), what, path.name)
+        return os.read(descriptor, bytes_max)
     finally:
         os.close(descriptor)
-    return _parse(content, path.name)
 
 
-def _require_private(found: os.stat_result, name: str) -> None:
+def _require_private(found: os.stat_result, what: str, name: str) -> None:
     if not stat.S_ISREG(found.st_mode):
-        raise SettingsInvalid("the KEK file is not a regular file", file=name)
+        raise SettingsInvalid(f"{what} is not a regular file", file=name)
     if found.st_uid not in {os.geteuid(), 0}:
-        raise SettingsInvalid("the KEK file belongs to another account", file=name)
+        raise SettingsInvalid(f"{what} belongs to another account", file=name)
     mode = stat.S_IMODE(found.st_mode)
     if mode & 0o077:
         raise SettingsInvalid(
-            "the KEK file is open to others; chmod 600 it and consider its key seen",
+            f"{what} is open to others; chmod 600 it and consider what it holds seen",
             file=name,
             mode=f"{mode:04o}",
         )

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from exchange.errors import KeyDestroyed, KeyUnavailable
 from exchange.keys.database import LeastRecentlyUsed, open_database, refusals, scrub, transaction
 from exchange.keys.datakey import KEY_BYTES, DataKey
+from exchange.keys.kek import kek_of
 from exchange.keys.service_secret import obtain_secret
 
 if TYPE_CHECKING:
@@ -217,15 +218,13 @@ class KeyStore:
             return obtain_secret(self._writer, self._kek, name, self._entropy)
 
     def check(self) -> None:
-        """Raise KeyUnavailable unless the database answers and every key and secret is of this KEK."""
+        """Raise KeyUnavailable unless the database answers and every KEK it names is at hand."""
         with self._lock, refusals():
-            row = self._reader.execute(
-                "SELECT kek_id FROM data_key WHERE kek_id <> ?1"
-                " UNION ALL SELECT kek_id FROM secret WHERE kek_id <> ?1 LIMIT 1",
-                (self._kek.key_id,),
-            ).fetchone()
-        if row is not None:
-            raise KeyUnavailable("a key was wrapped by another KEK", expected=self._kek.key_id, found=row[0])
+            rows = self._reader.execute(
+                "SELECT kek_id FROM data_key UNION SELECT kek_id FROM secret"
+            ).fetchall()
+        for (kek_id,) in rows:
+            kek_of(self._kek, kek_id, "a key")
 
     def close(self) -> None:
         """Forget every key and close the database; pending keys are lost."""
@@ -263,12 +262,20 @@ class KeyStore:
         if categories:
             for category in categories:
                 owner = (resident_ref, category)
-                newest = self._read_newest(resident_ref, category)
-                if newest is not None:
-                    self._parts[owner] = newest.version
+                newest = self._newest_version(owner)
+                if newest:
+                    self._parts[owner] = newest
         else:
             self._destroyed.add(resident_ref)
         self._forget(resident_ref)
+
+    def _newest_version(self, owner: tuple[str, str]) -> int:
+        """Return the newest version on disk, 0 where there is none: to destroy a key nobody has to open it."""
+        with refusals():
+            row: tuple[int | None] = self._reader.execute(
+                "SELECT max(version) FROM data_key WHERE resident_ref = ? AND category = ?", owner
+            ).fetchone()
+        return row[0] or 0
 
     def _erase(self, resident_ref: str, categories: Collection[str]) -> int:
         if not categories:
@@ -343,14 +350,11 @@ class KeyStore:
                 )
 
     def _wrap(self, key: DataKey) -> bytes:
-        return self._kek.wrap(key.material, _owner(*_name(key)))
+        return self._kek.wrap(key.material, wrapped_for(*_name(key)))
 
     def _unwrap(self, resident_ref: str, category: str, version: int, kek_id: str, wrapped: bytes) -> DataKey:
-        if kek_id != self._kek.key_id:
-            raise KeyUnavailable(
-                "this key was wrapped by another KEK", expected=self._kek.key_id, found=kek_id
-            )
-        material = self._kek.unwrap(wrapped, _owner(resident_ref, category, version))
+        kek = kek_of(self._kek, kek_id, "this key")
+        material = kek.unwrap(wrapped, wrapped_for(resident_ref, category, version))
         return DataKey(resident_ref, category, version, material)
 
     def _forget(self, resident_ref: str) -> None:
@@ -364,6 +368,6 @@ def _name(key: DataKey) -> tuple[str, str, int]:
     return (key.resident_ref, key.category, key.version)
 
 
-def _owner(resident_ref: str, category: str, version: int) -> bytes:
+def wrapped_for(resident_ref: str, category: str, version: int) -> bytes:
     """Return whose key it is, unambiguously: a wrapped key copied to another row does not open there."""
     return f"k1|{version}|{len(resident_ref)}:{resident_ref}|{category}".encode()

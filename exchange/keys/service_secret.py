@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exchange.errors import KeyUnavailable
 from exchange.keys.database import transaction
 from exchange.keys.datakey import KEY_BYTES
+from exchange.keys.kek import kek_of
 
 if TYPE_CHECKING:
     import sqlite3
@@ -22,7 +22,7 @@ def obtain_secret(
     connection: sqlite3.Connection, kek: Kek, name: str, entropy: Callable[[int], bytes]
 ) -> bytes:
     """Return the secret of this name, made on the first call. Raises KeyUnavailable, StoreFull."""
-    owner = f"s1|{name}".encode()
+    owner = secret_wrapped_for(name)
     with transaction(connection):
         row: tuple[str, bytes] | None = connection.execute(
             "SELECT kek_id, wrapped FROM secret WHERE name = ?", (name,)
@@ -34,8 +34,9 @@ def obtain_secret(
             )
             return secret
     kek_id, wrapped = row
-    if kek_id != kek.key_id:
-        raise KeyUnavailable(
-            "a secret was wrapped by another KEK", name=name, expected=kek.key_id, found=kek_id
-        )
-    return kek.unwrap(wrapped, owner)
+    return kek_of(kek, kek_id, "a secret").unwrap(wrapped, owner)
+
+
+def secret_wrapped_for(name: str) -> bytes:
+    """Return whose wrapping it is: a secret copied to another name does not open there."""
+    return f"s1|{name}".encode()

@@ -22,7 +22,6 @@ from exchange.gate.register import Register
 from exchange.keys.authority import DevelopmentAuthority
 from exchange.keys.datakey import LEDGER_CATEGORY
 from exchange.keys.identity import IdentityKeys, IdentityResolver, secret_name
-from exchange.keys.kek import FileKek
 from exchange.keys.keystore import KeyStore
 from exchange.keys.links import LinkStore
 from exchange.ledger.integrator import Integrator
@@ -37,6 +36,7 @@ from exchange.store.codec import Codec, Meta
 from exchange.store.reader import SQLiteReader
 from exchange.store.sqlite import SQLiteRecorder
 from exchange.wiring.erasing import ErasureList, Erasures
+from exchange.wiring.kek import open_kek
 from exchange.wiring.ledger import (
     Ledger,
     ledger_folder,
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from exchange.keys.kek import KekRing
     from exchange.ledger.checkpoints import CheckpointStore
     from exchange.ledger.note import Cosigner, NoteSigner
     from exchange.ledger.tiles import TileStore
@@ -100,7 +101,7 @@ class Core:
 
     settings: Settings
     origin: str
-    kek: FileKek
+    kek: KekRing
     keys: KeyStore
     links: LinkStore
     identity: IdentityKeys
@@ -137,6 +138,7 @@ class Core:
         self.recorder.close()
         self.links.close()
         self.keys.close()
+        self.kek.close()
 
 
 def open_core(settings: Settings, now: Callable[[], datetime] = utc_now) -> Core:
@@ -157,7 +159,7 @@ def open_core(settings: Settings, now: Callable[[], datetime] = utc_now) -> Core
 
 
 def _open_parts(settings: Settings, now: Callable[[], datetime], opened: ExitStack) -> Core:
-    kek = _open_kek(settings)
+    kek = opened.enter_context(closing(_open_kek(settings)))
     keys = opened.enter_context(closing(KeyStore(key_file(settings), kek)))
     links = opened.enter_context(closing(LinkStore(key_file(settings), kek)))
     identity = _identity_keys(keys, links)
@@ -353,9 +355,8 @@ def key_file(settings: Settings) -> Path:
     return settings.keys_folder / "keys.db"
 
 
-def _open_kek(settings: Settings) -> FileKek:
-    path = settings.keys_folder / "kek"
-    return FileKek(path, create=settings.mode == "development" and not event_file(settings).exists())
+def _open_kek(settings: Settings) -> KekRing:
+    return open_kek(settings, create=settings.mode == "development" and not event_file(settings).exists())
 
 
 def _refuse_lost_keys(settings: Settings) -> None:

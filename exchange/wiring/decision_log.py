@@ -10,13 +10,13 @@ from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from exchange.errors import RequestInvalid, SettingsInvalid
-from exchange.keys.kek import FileKek
 from exchange.keys.keystore import KeyStore
 from exchange.pipeline.registers import Registers
 from exchange.server.authzen.records import DecisionLog
 from exchange.store.codec import Codec
 from exchange.store.reader import SQLiteReader
 from exchange.wiring.core import event_file, key_file, log_pseudonyms
+from exchange.wiring.kek import open_kek
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -49,7 +49,7 @@ def open_log_files(settings: Settings) -> Iterator[LogFiles]:
         if not file.exists():
             raise SettingsInvalid("no service ran with these settings", file=file.name)
     with ExitStack() as opened:
-        kek = FileKek(settings.keys_folder / "kek")
+        kek = open_kek(settings)
         keys = opened.enter_context(closing(KeyStore(key_file(settings), kek)))
         reader = opened.enter_context(closing(SQLiteReader(event_file(settings))))
         codec = Codec(keys)

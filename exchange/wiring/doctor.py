@@ -25,12 +25,12 @@ from exchange.errors import (
     remedy_at_the_keyboard,
 )
 from exchange.gate.register import Register
-from exchange.keys.kek import FileKek
 from exchange.keys.keystore import KeyStore
 from exchange.ledger.leaf import parse_leaf
 from exchange.store.reader import SQLiteReader
 from exchange.wiring.core import event_file, key_file
 from exchange.wiring.cosigning import evidence_of, witness_policy, witnessed_file
+from exchange.wiring.kek import open_kek
 from exchange.wiring.ledger import (
     open_ledger,
     origin_file,
@@ -38,6 +38,7 @@ from exchange.wiring.ledger import (
     refuse_lost_checkpoints,
     refuse_rollback,
 )
+from exchange.wiring.rekeying import kek_standing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -52,11 +53,18 @@ CLOCK_LEEWAY: Final = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Light:
-    """One part: green where `ok`, else what to do."""
+    """One part: green where `ok`, amber where it should not stay so (`beware`), else what to do."""
 
     part: str
     ok: bool
     says: str
+    beware: bool = False
+
+
+class _Beware(str):
+    """What holds and should not stay so: an amber light."""
+
+    __slots__ = ()
 
 
 def examine(settings: Settings) -> Iterator[Light]:
@@ -76,7 +84,8 @@ def examine(settings: Settings) -> Iterator[Light]:
 
 def _light(part: str, look: Callable[[Settings], str], settings: Settings) -> Light:
     try:
-        return Light(part, ok=True, says=look(settings))
+        says = look(settings)
+        return Light(part, ok=True, says=str(says), beware=isinstance(says, _Beware))
     except ExchangeError as error:
         return Light(part, ok=False, says=f"{error}: {remedy_at_the_keyboard(error)}")
     except OSError as error:
@@ -136,9 +145,17 @@ def _keys(settings: Settings) -> str:
         if event_file(settings).exists():
             raise KeyUnavailable("there are events but no key database", folder=settings.keys_folder.name)
         return "none yet; made at the first start"
-    with closing(KeyStore(key_file(settings), FileKek(settings.keys_folder / "kek"))) as keys:
+    with closing(KeyStore(key_file(settings), open_kek(settings))) as keys:
         keys.check()
-    return "the key database answers to this KEK"
+    stands = kek_standing(settings)
+    versions = ", ".join(f"{count} at version {version}" for version, count in stands.versions.items())
+    says = f"KEK {stands.key_id}, {stands.kind}; newest keys: {versions or 'none yet'}"
+    if stands.former:
+        left = sum(stands.former.values())
+        return _Beware(f"{says}; {left} keys under a former KEK: exchange keys rotate-kek")
+    if settings.mode == "production" and settings.kek == "file":
+        return _Beware(f"{says}: who reads the disk has it; production keeps it in hardware (kek = pkcs11)")
+    return says
 
 
 def _clock(settings: Settings) -> str:

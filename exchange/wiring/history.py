@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from exchange.errors import KeyUnavailable, RequestInvalid, SettingsInvalid
-from exchange.keys.kek import FileKek
 from exchange.keys.keystore import KeyStore
 from exchange.pipeline.preview import Effect, Preview, first_since
 from exchange.pipeline.proposed import proposed_over
@@ -20,6 +19,7 @@ from exchange.pipeline.replay import Replay, Tally
 from exchange.store.codec import Codec
 from exchange.store.reader import SQLiteReader
 from exchange.wiring.core import event_file, key_file, utc_now
+from exchange.wiring.kek import open_kek
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -94,7 +94,7 @@ def open_history(settings: Settings) -> Iterator[History]:
         raise SettingsInvalid("no service ran with these settings", folder=settings.data.name)
     if not key_file(settings).exists():
         raise SettingsInvalid("there are events but no key database", folder=settings.keys_folder.name)
-    keys = KeyStore(key_file(settings), FileKek(settings.keys_folder / "kek"))
+    keys = KeyStore(key_file(settings), open_kek(settings))
     reader = SQLiteReader(event_file(settings))
     try:
         _check(keys)

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from exchange.errors import SettingsInvalid
 from exchange.gate.retention import retention_end
-from exchange.keys.kek import FileKek
 from exchange.keys.keystore import KeyStore
 from exchange.pipeline.facts import CASE_PREFIX, law_of
 from exchange.store.codec import Codec
 from exchange.store.reader import SQLiteReader
 from exchange.wiring.core import event_file, key_file
+from exchange.wiring.kek import open_kek
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,8 +53,7 @@ def ended_by(settings: Settings, until: datetime) -> Iterator[Ended]:
         if not file.exists():
             raise SettingsInvalid("no service ran with these settings", file=file.name)
     with ExitStack() as opened:
-        kek = FileKek(settings.keys_folder / "kek")
-        keys = opened.enter_context(closing(KeyStore(key_file(settings), kek)))
+        keys = opened.enter_context(closing(KeyStore(key_file(settings), open_kek(settings))))
         reader = opened.enter_context(closing(SQLiteReader(event_file(settings))))
         held = _holdings(reader, Codec(keys))
         found = [_ended(one) for ref, one in held.items() if not keys.is_destroyed(ref)]

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 from exchange.errors import SettingsInvalid
 from exchange.keys.identity import IdentityKeys, secret_name
-from exchange.keys.kek import FileKek
 from exchange.keys.keystore import KeyStore
 from exchange.keys.links import LinkStore
 from exchange.wiring.core import key_file
 from exchange.wiring.holding import held, private_files
+from exchange.wiring.kek import open_kek
 
 if TYPE_CHECKING:
     from exchange.settings import Settings
@@ -59,6 +59,6 @@ def _open(settings: Settings, opened: ExitStack, *, hold: bool = True) -> tuple[
         raise SettingsInvalid("no service ran with these settings", file=file.name)
     if hold:
         opened.enter_context(held(settings.data))
-    kek = FileKek(settings.keys_folder / "kek")
+    kek = open_kek(settings)
     keys = opened.enter_context(closing(KeyStore(file, kek)))
     return keys, opened.enter_context(closing(LinkStore(file, kek)))

@@ -21,7 +21,6 @@ from exchange.domain.limits.seals import person_of
 from exchange.domain.resident import RESIDENT
 from exchange.domain.values import Author
 from exchange.errors import CallerUnknown, ExchangeError, PersonTokenInvalid, RuleBroken, SettingsInvalid
-from exchange.keys.kek import FileKek
 from exchange.keys.keystore import KeyStore
 from exchange.pipeline.erasure import EXECUTED, Holdings, steps_of_approving
 from exchange.pipeline.walk import Caller, Claim, CommandOutcome, CommandWalk, Steps
@@ -35,6 +34,7 @@ from exchange.store.reader import SQLiteReader
 from exchange.wiring.core import erasure_file, event_file, fresh_uuid, key_file, open_core, utc_now
 from exchange.wiring.erasing import ErasureList, decided_after, decided_rows
 from exchange.wiring.holding import held, private_files
+from exchange.wiring.kek import open_kek
 from exchange.wiring.ledger import published_receipt
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def standing(settings: Settings) -> Standing:
         if not file.exists():
             raise SettingsInvalid("no service ran with these settings, or a part is gone", file=file.name)
     with (
-        closing(KeyStore(key_file(settings), FileKek(settings.keys_folder / "kek"))) as keys,
+        closing(KeyStore(key_file(settings), open_kek(settings))) as keys,
         closing(SQLiteReader(event_file(settings))) as reader,
     ):
         keys.check()

@@ -21,7 +21,7 @@ OTHER_SENSE = {
         "ClientCertificate",
         "client_ca",
     ],
-    "the person and category a key is kept for": ["owner", "_owner"],
+    "the person and category a key is kept for": ["owner"],
     "the administration port, not a person": ["admin_port", "admin_host", "admin_address"],
     "the ledger's word for an audit pack": ["export_pack", "export"],
     "what somebody needs (a care need), not GDPR 5(1)(c)": ["domains_of_need", "needs", "SCORE_OF_NEED_MAX"],

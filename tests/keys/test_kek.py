@@ -1,4 +1,4 @@
-"""The development KEK: whole or absent, 0600 or refused, and only its own wrappings open."""
+"""Either KEK opens its own wrappings only; the one in a file is whole or absent, 0600 or refused."""
 
 from __future__ import annotations
 
@@ -10,19 +10,27 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exchange.errors import KeyUnavailable, SettingsInvalid
-from exchange.keys.kek import FileKek
+from exchange.keys.kek import FileKek, Kek
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 KEY = bytes(range(32))
 
 
-def test_a_wrapped_key_opens_after_a_restart(tmp_path: Path) -> None:
-    wrapped = FileKek(tmp_path / "kek", create=True).wrap(KEY, b"owner")
-    again = FileKek(tmp_path / "kek")
+def test_a_wrapped_key_opens_after_a_restart(kek_named: Callable[[str], Kek]) -> None:
+    first = kek_named("kek")
+    wrapped = first.wrap(KEY, b"owner")
+    again = kek_named("kek")
+    assert again.key_id == first.key_id
     assert again.unwrap(wrapped, b"owner") == KEY
     assert KEY not in wrapped
+
+
+def test_no_two_wrappings_are_alike(kek_named: Callable[[str], Kek]) -> None:
+    kek = kek_named("kek")
+    assert len({kek.wrap(KEY, b"owner") for _ in range(64)}) == 64
 
 
 def test_the_file_is_open_to_its_owner_only(tmp_path: Path) -> None:
@@ -92,16 +100,18 @@ def test_what_is_not_a_plain_file_is_refused(tmp_path: Path) -> None:
             FileKek(tmp_path / name)
 
 
-def test_another_kek_does_not_unwrap(tmp_path: Path) -> None:
-    first, second = (FileKek(tmp_path / name, create=True) for name in ("first", "second"))
+def test_another_kek_does_not_unwrap(kek_named: Callable[[str], Kek]) -> None:
+    first, second = kek_named("first"), kek_named("second")
     assert first.key_id != second.key_id
     with pytest.raises(KeyUnavailable):
         second.unwrap(first.wrap(KEY, b"owner"), b"owner")
 
 
 @pytest.mark.parametrize("cut", [0, 5, 12, 27, 59])
-def test_a_wrapping_that_was_moved_cut_or_altered_does_not_open(tmp_path: Path, cut: int) -> None:
-    kek = FileKek(tmp_path / "kek", create=True)
+def test_a_wrapping_that_was_moved_cut_or_altered_does_not_open(
+    kek_named: Callable[[str], Kek], cut: int
+) -> None:
+    kek = kek_named("kek")
     wrapped = kek.wrap(KEY, b"owner")
     altered = wrapped[:cut] + bytes((wrapped[cut] ^ 1,)) + wrapped[cut + 1 :]
     for bad, owner in ((wrapped, b"another"), (wrapped[:cut], b"owner"), (altered, b"owner")):

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exchange.errors import KeyDestroyed, KeyUnavailable, SealBroken, StoreFull
-from exchange.keys.kek import FileKek
 from exchange.keys.keystore import CACHED_KEYS_MAX, KeyStore
 from exchange.keys.sealing import open_sealed, seal
 
@@ -18,15 +17,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from exchange.keys.kek import Kek
+
 
 @pytest.fixture
-def opened(tmp_path: Path) -> Iterator[Callable[..., KeyStore]]:
+def opened(tmp_path: Path, kek_named: Callable[[str], Kek]) -> Iterator[Callable[..., KeyStore]]:
     """Open the same key database as often as asked; all are closed at the end."""
     stores: list[KeyStore] = []
 
     def open_again(kek: str = "kek", cached_keys_max: int = CACHED_KEYS_MAX) -> KeyStore:
-        opener = FileKek(tmp_path / kek, create=True)
-        stores.append(KeyStore(tmp_path / "keys.db", opener, cached_keys_max=cached_keys_max))
+        stores.append(KeyStore(tmp_path / "keys.db", kek_named(kek), cached_keys_max=cached_keys_max))
         return stores[-1]
 
     yield open_again

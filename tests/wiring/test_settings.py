@@ -33,6 +33,7 @@ def production(tmp_path: Path) -> dict[str, Any]:
         "client_authorities": tmp_path / "ca.pem",
         "operator_thumbprint": HEX,
         "operator_signing_key": HEX,
+        "kek": "file",
     }
 
 
@@ -270,3 +271,52 @@ def test_a_secret_is_hidden_and_everything_else_is_shown() -> None:
 
 def test_a_secret_that_is_not_set_is_not_hidden() -> None:
     assert shown(load_settings())["operator_signing_key"] == ""
+
+
+# --- where the KEK is ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def hardware(production: dict[str, Any], tmp_path: Path) -> dict[str, Any]:
+    """Flags of a production service whose KEK is in a token."""
+    return production | {
+        "kek": "pkcs11",
+        "kek_module": tmp_path / "module.so",
+        "kek_token": "exchange",
+        "kek_pin_file": tmp_path / "pin",
+    }
+
+
+def test_a_kek_in_hardware_is_taken_with_all_of_its_settings(hardware: dict[str, Any]) -> None:
+    assert load_settings(**hardware).kek_label == "exchange-kek"
+
+
+@pytest.mark.parametrize("name", ["kek_module", "kek_token", "kek_pin_file"])
+def test_half_a_kek_in_hardware_is_refused(name: str, hardware: dict[str, Any]) -> None:
+    del hardware[name]
+    with pytest.raises(SettingsInvalid, match=name):
+        load_settings(**hardware)
+
+
+def test_a_pin_comes_from_one_place(hardware: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EXCHANGE_KEK_PIN", "0417")
+    with pytest.raises(SettingsInvalid, match="from one place") as refused:
+        load_settings(**hardware)
+    assert "0417" not in str(refused.value)
+    del hardware["kek_pin_file"]
+    settings = load_settings(**hardware)
+    assert settings.kek_pin == "0417"
+    assert "0417" not in repr(settings)
+    assert shown(settings)["kek_pin"] == "(hidden)"
+
+
+def test_a_pin_stands_in_no_settings_file(hardware: dict[str, Any]) -> None:
+    del hardware["kek_pin_file"]
+    with pytest.raises(SettingsInvalid, match="environment or in a file of its own") as refused:
+        load_settings(file_with('kek_pin = "0417"'), **hardware)
+    assert "0417" not in str(refused.value)
+
+
+def test_a_kek_of_an_unknown_kind_is_refused() -> None:
+    with pytest.raises(SettingsInvalid, match="kek must be 'file' or 'pkcs11'"):
+        load_settings(kek="memory")

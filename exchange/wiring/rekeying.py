@@ -1,0 +1,101 @@
+"""A KEK made, every key wrapped anew under another, new versions of keys: while the service stands still.
+
+Promises: holds the data folder, so that no running service keeps what is replaced; the former KEK is named as
+no longer needed only when nothing is wrapped by it any more.
+Source: LEDGER design, section 5.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from exchange.domain.values import DataCategory
+from exchange.errors import SettingsInvalid
+from exchange.keys.database import open_database
+from exchange.keys.renewal import newest_versions, renew, rewrap, wrappings
+from exchange.wiring.core import key_file
+from exchange.wiring.holding import held, private_files
+from exchange.wiring.kek import kind_of, make_kek, open_kek, open_keks
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+
+    from exchange.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The KEK in force, where it is kept, and how many keys and secrets each KEK wraps.
+
+    `versions` counts the keys that are in use for what is written now, by their version.
+    """
+
+    key_id: str
+    kind: str
+    wrapped: dict[str, int]
+    versions: dict[int, int]
+
+    @property
+    def former(self) -> dict[str, int]:
+        """What is still wrapped by others than the KEK in force."""
+        return {key_id: count for key_id, count in self.wrapped.items() if key_id != self.key_id}
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrapped:
+    """The KEK in force, how many keys and secrets went to it, and the KEKs that nothing needs any more."""
+
+    key_id: str
+    count: int
+    freed: tuple[str, ...]
+
+
+def create_kek(settings: Settings) -> Standing:
+    """Make the KEK that settings name. Raises SettingsInvalid where there is one, KeyUnavailable."""
+    with private_files():
+        settings.keys_folder.mkdir(parents=True, exist_ok=True)
+        kek = make_kek(settings)
+    return Standing(kek.key_id, kind_of(kek), {}, {})
+
+
+def kek_standing(settings: Settings) -> Standing:
+    """Tell where the KEK stands. Raises SettingsInvalid, KeyUnavailable."""
+    kek = open_kek(settings)
+    if not key_file(settings).exists():
+        return Standing(kek.key_id, kind_of(kek), {}, {})
+    with closing(open_database(key_file(settings))) as connection:
+        return Standing(kek.key_id, kind_of(kek), wrappings(connection), newest_versions(connection))
+
+
+def rotate_kek(settings: Settings, former: Settings | None = None) -> Rewrapped:
+    """Wrap every key and secret under the KEK that settings name.
+
+    `former` settings name the KEK before it, where it lies in another token or another file. Raises
+    SettingsInvalid, DataFolderInUse, KeyUnavailable; then what was done stays: do it again for the rest.
+    """
+    with _standing_still(settings) as connection:
+        kek = open_keks(settings, former)
+        before = wrappings(connection)
+        count = rewrap(connection, kek)
+        left = wrappings(connection)
+    return Rewrapped(kek.key_id, count, tuple(key_id for key_id in before if key_id not in left))
+
+
+def rotate_keys(settings: Settings, category: str | None) -> int:
+    """Give every resident a next key in a category, or in all; return how many. Raises as `rotate_kek`."""
+    if category is not None and category not in frozenset(DataCategory):
+        raise SettingsInvalid("there is no such data category", name="category")
+    with _standing_still(settings) as connection:
+        return renew(connection, open_kek(settings), category)
+
+
+@contextmanager
+def _standing_still(settings: Settings) -> Iterator[sqlite3.Connection]:
+    file = key_file(settings)
+    if not file.exists():
+        raise SettingsInvalid("no service ran with these settings", file=file.name)
+    with private_files(), held(settings.data), closing(open_database(file)) as connection:
+        yield connection
