@@ -270,7 +270,7 @@ class KeyStore:
         self._forget(resident_ref)
 
     def _newest_version(self, owner: tuple[str, str]) -> int:
-        """Return the newest version on disk, 0 where there is none: to destroy a key nobody has to open it."""
+        """Return the newest version on disk, 0 where there is none: to destroy a key nobody opens it."""
         with refusals():
             row: tuple[int | None] = self._reader.execute(
                 "SELECT max(version) FROM data_key WHERE resident_ref = ? AND category = ?", owner
