@@ -157,4 +157,5 @@ RESIDENT: Final[Aggregate] = aggregate(
         DeterminationRecorded: determinations.recorded,
         **{event: _in_representation(fold) for event, fold in FOLDS.items()},
     },
+    stamp=objections.stamped,
 )

@@ -116,6 +116,13 @@ def is_heard(consent_kind: str, word: str, age: int, *, capable: bool) -> bool:
     return found is not Mandate.NONE
 
 
+def reach(consent_kind: str, given_by: tuple[str, ...], age: int, *, capable: bool) -> Mandate:
+    """Say how far words of proven authority reach; of a kind that nobody told, or that is no condition, nothing."""
+    if consent_kind not in _ROW_OF_KIND:
+        return Mandate.FULL if given_by else Mandate.NONE
+    return mandate(consent_kind, given_by, age, capable=capable, has_authority=True)
+
+
 def own_words(given_by: Iterable[str]) -> tuple[str, ...]:
     """Return the words that are the resident's own."""
     return tuple(word for word in given_by if who_spoke((word,)) == {Speaker.SELF})

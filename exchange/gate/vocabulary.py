@@ -114,6 +114,14 @@ SECRECY_OF_KIND: Final = MappingProxyType(
 # 5.2.2, by which a provider must tell the college what it needs. The other two have no such basis here.
 SECRECY_YIELDS: Final = frozenset({("wmo-aanbieder", "WMO-5.2.2-a")})
 
+# Kinds of consent that say nothing about data: agreement to care, and a courtesy.
+SAY_NOTHING_ABOUT_DATA: Final = frozenset({"CARE", "ASSENT"})
+# By what a youth of 16 or 17 lets a representative see: consent as such (UAVG 5), or as the sector law has it
+# (Wmo 2015 5.3.2(3)). A case file tells no kind.
+LEAVE_OF_A_YOUTH: Final = frozenset({"", "GDPR", "STATUTORY"})
+# The law asks this kind in writing: Pw 65(2)(b), SUWI 74(2)(b).
+WRITTEN: Final = "NO_OBJECTION"
+
 BREAK_GLASS_CODES: Final = frozenset({"LEVENSGEVAAR", "ACUUT-GEVAAR-KIND", "ACUUT-GEVAAR-ANDER"})
 BREAK_GLASS_REASON_CHARS_MIN: Final = 20
 STRONG_AUTHENTICATION: Final = frozenset({"2FA+mTLS", "mTLS+2FA"})
