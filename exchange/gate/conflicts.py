@@ -117,7 +117,7 @@ def _outweighed(one: Objection, words_said: Sequence[Consent], facts: Facts) -> 
 
 
 def _what_passes(consent: Consent, facts: Facts, basis: LegalBasis, *, shown: bool) -> Consent | None:
-    """Return a yes with the asked categories that its own rules let pass, None if none; a no as it is."""
+    """Return a yes without the asked categories that its own rules refuse, None if refused; a no as it is."""
     if consent.state != "GIVEN":
         return consent
     if not _fits(consent.kind, basis):
@@ -127,13 +127,12 @@ def _what_passes(consent: Consent, facts: Facts, basis: LegalBasis, *, shown: bo
     if any(rule(judged, asking) for rule in _OF_THE_WHOLE):
         # One that was withdrawn is a no, and stays one.
         return consent if facts.now is not None and rules.consent_withdrawn(judged, asking) else None
-    passing = frozenset(
+    refused = {
         field.category
         for field in facts.fields or ()
-        if field.category in consent.categories
-        and not any(rule(field, judged, asking) for rule in _OF_A_CATEGORY)
-    )
-    return replace(consent, categories=passing)
+        if any(rule(field, judged, asking) for rule in _OF_A_CATEGORY)
+    }
+    return replace(consent, categories=consent.categories - refused) if refused else consent
 
 
 def _fits(kind: str, basis: LegalBasis) -> bool:

@@ -28,8 +28,8 @@ def select_consent(consents: Iterable[Consent], facts: Facts, kind: str = "") ->
     """Return the consent to judge, or None if the resident never spoke about this.
 
     `kind` is what the claimed basis asks, empty where it asks none. The rule, in order:
-    0. agreement to care and courtesies are left out; where any word is of that kind, or of none that was told,
-       words of other kinds are left out;
+    0. agreement to care and courtesies are left out; where any word is of that kind, or of none that was
+       told, words of other kinds are left out;
     1. words spoken after `now` are left out; a consent for this purpose *and* recipient goes before others;
     2. among those, a withdrawal takes its own categories from each consent given before it, and so does a
        refused question, unless it asked for more than was given then: that no is to the more;

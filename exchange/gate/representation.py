@@ -117,7 +117,7 @@ def is_heard(consent_kind: str, word: str, age: int, *, capable: bool) -> bool:
 
 
 def reach(consent_kind: str, given_by: tuple[str, ...], age: int, *, capable: bool) -> Mandate:
-    """Say how far words of proven authority reach; of a kind that nobody told, or that is no condition, nothing."""
+    """Say how far words of proven authority reach; of a kind that was not told anybody's do."""
     if consent_kind not in _ROW_OF_KIND:
         return Mandate.FULL if given_by else Mandate.NONE
     return mandate(consent_kind, given_by, age, capable=capable, has_authority=True)

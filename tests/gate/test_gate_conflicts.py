@@ -203,7 +203,7 @@ PRIVATE = REGISTER.find("AVG-6.1.a", NOON)
 def test_gdpr_consent_outweighs_where_it_is_the_ground_itself(
     changes: dict[str, object], *, outweighs: bool
 ) -> None:
-    said = replace(YES, kind="GDPR", free_assessed=True, **changes)  # type: ignore[arg-type] # any field
+    said = replace(YES, **{"kind": "GDPR", "free_assessed": True} | changes)  # type: ignore[arg-type] # any field
     expected = None if outweighs else "PENDING"
     assert standing_objection([Objection("PENDING")], (said,), FACTS, PRIVATE) == expected
 
