@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from exchange.errors import CaseFileInvalid
 from exchange.gate.judge import judge
 from exchange.gate.model import MISSING, BreakGlass, Consent, Facts, Field, Outcome, Verdict
+from exchange.gate.representation import form_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -268,6 +269,19 @@ def _one_of(*words: str) -> Callable[[object], str]:
     return read
 
 
+def _state(value: object) -> str:
+    """Read the state of a consent, in small letters or capitals."""
+    return _one_of(*_CONSENT_STATES)(_text(value).strip().upper())
+
+
+def _speakers(value: object) -> tuple[str, ...]:
+    """Read who spoke; "both" is what the table of who decides calls a child and who has authority."""
+    found: list[str] = []
+    for word in _texts(value):
+        found += _BOTH if form_of(word) in _WORDS_FOR_BOTH else [word]
+    return tuple(found)
+
+
 def _fields(value: object) -> tuple[Field, ...]:
     if not isinstance(value, list):
         raise _Wrong("a list of fields is asked")
@@ -315,7 +329,7 @@ def _expected_fields(value: object) -> dict[str, str]:
     if not isinstance(value, dict):
         raise _Wrong("an object is asked")
     for name, word in value.items():
-        if word not in {"release", "withhold"}:
+        if not isinstance(word, str) or word not in {"release", "withhold"}:
             raise _Wrong("release or withhold is asked", name)
     return value
 
@@ -328,6 +342,9 @@ def _expected(value: object) -> dict[str, object]:
     return read
 
 
+_CONSENT_STATES: Final = ("REQUESTED", "GIVEN", "REFUSED", "WITHDRAWN", "EXPIRED", "REPLACED")
+_BOTH: Final = ["self", "parent"]
+_WORDS_FOR_BOTH: Final = frozenset({"both", "beide", "beiden"})
 _FIELD_KEYS: Final[Keys] = {
     "n": ("name", _text),
     "cat": ("category", _text),
@@ -338,7 +355,7 @@ _FIELD_KEYS: Final[Keys] = {
     "staff_name": ("staff_name", _flag),
 }
 _CONSENT_KEYS: Final[Keys] = {
-    "state": ("state", _one_of("REQUESTED", "GIVEN", "REFUSED", "WITHDRAWN", "EXPIRED")),
+    "state": ("state", _state),
     "explicit": ("explicit", _flag),
     "from": ("start", _time),
     "to": ("end", _time),
@@ -346,7 +363,7 @@ _CONSENT_KEYS: Final[Keys] = {
     "purposes": ("purposes", _one_purpose),
     "recipients": ("recipients", _text_set),
     "cats": ("categories", _text_set),
-    "given_by": ("given_by", _texts),
+    "given_by": ("given_by", _speakers),
     "free_assessed": ("free_assessed", _flag),
 }
 _BREAK_GLASS_KEYS: Final[Keys] = {"code": ("code", _text), "reason": ("reason", _text)}

@@ -7,6 +7,7 @@ Source: UAVG 5; Jeugdwet 7.3.4, 7.3.11, 7.3.15; Wmo 2015 5.3.2-5.3.3; BW 7:457, 
 
 from __future__ import annotations
 
+import re
 from enum import Enum, StrEnum, auto
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
@@ -53,18 +54,20 @@ class Question(StrEnum):
 
 
 _ALIASES: Final[dict[Speaker, str]] = {
-    Speaker.SELF: "self betrokkene resident inwoner jeugdige youth",
+    Speaker.SELF: "self betrokkene resident inwoner jeugdige youth child kind jongere",
     Speaker.PARENT: "parent parents ouder ouders mother father moeder vader guardian voogd "
     "parent-with-authority ouder-met-gezag",
     Speaker.REPRESENTATIVE: "representative legal-representative vertegenwoordiger "
-    "wettelijk-vertegenwoordiger",
+    "wettelijk-vertegenwoordiger wettelijke-vertegenwoordiger representative-with-authority "
+    "vertegenwoordiger-met-gezag",
     Speaker.CURATOR: "curator",
     Speaker.MENTOR: "mentor",
     Speaker.BEWINDVOERDER: "bewindvoerder administrator",
-    Speaker.PROXY: "proxy written-proxy gemachtigde schriftelijk-gemachtigde",
+    Speaker.PROXY: "proxy written-proxy gemachtigde schriftelijk-gemachtigde schriftelijke-gemachtigde",
     Speaker.PARTNER: "partner spouse echtgenoot echtgenote levensgezel",
-    Speaker.FAMILY: "family familie sibling brother sister broer zus",
+    Speaker.FAMILY: "family familie familielid sibling brother sister broer zus",
 }
+_between: Final = re.compile(r"[\s_-]+").sub
 _WORDS: Final = {word: speaker for speaker, words in _ALIASES.items() for word in words.split()}
 _ROW_OF_KIND: Final = {
     "GDPR": Question.GDPR,
@@ -81,7 +84,12 @@ _LADDER: Final = _APPOINTED | {Speaker.PROXY, Speaker.PARTNER, Speaker.FAMILY, S
 
 def who_spoke(given_by: Iterable[str]) -> frozenset[Speaker]:
     """Return the known capacities; words nobody knows fall away."""
-    return frozenset(_WORDS[word] for word in (given.strip().lower() for given in given_by) if word in _WORDS)
+    return frozenset(_WORDS[word] for word in map(form_of, given_by) if word in _WORDS)
+
+
+def form_of(word: str) -> str:
+    """Return a word as the table has it: small letters, and one hyphen for spaces, underscores, hyphens."""
+    return _between("-", word.strip().lower())
 
 
 @lru_cache(maxsize=MANDATES_MAX)

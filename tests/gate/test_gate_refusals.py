@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 NO_TIME = "a time in ISO 8601 with its zone is asked"
 NO_TEXT = "a text is asked"
 NO_OBJECT = "an object is asked"
+NO_STATE = "REQUESTED, GIVEN, REFUSED, WITHDRAWN, EXPIRED or REPLACED is asked"
 UNKNOWN = "the key is unknown"
 
 HASH_OF_VALID = "26defb8f40572715122aa0a1b90ae5311b56ef5e62641d27fdec1c5d9bb8e103"
@@ -74,6 +75,10 @@ FACTS: list[tuple[dict[str, Any], str, str]] = [
     ({"consent": {"status": "GIVEN"}}, "consent.status", UNKNOWN),
     ({"consent": {"from": "soon"}}, "consent.from", NO_TIME),
     ({"consent": {"cats": "CONTACT"}}, "consent.cats", "a list of texts is asked"),
+    ({"consent": {"state": "given?"}}, "consent.state", NO_STATE),
+    ({"consent": {"state": ["GIVEN"]}}, "consent.state", NO_TEXT),
+    ({"consent": {"state": "GIVEN", "given_by": "self"}}, "consent.given_by", "a list of texts is asked"),
+    ({"consent": {"state": "GIVEN", "given_by": [["self"]]}}, "consent.given_by", NO_TEXT),
     ({"consent": {}}, "consent.state", "a consent has a state; where there is none, write null"),
     ({"break_glass": []}, "break_glass", NO_OBJECT),
     (
@@ -126,6 +131,15 @@ CASES: list[tuple[object, str, str, str]] = [
         "C2",
         "expected.fields.a",
         "release or withhold is asked",
+    ),
+    *(
+        (
+            {"id": "C2", "facts": {}, "expected": {"decision": "DENY", "rules": [], "fields": {"a": word}}},
+            "C2",
+            "expected.fields.a",
+            "release or withhold is asked",
+        )
+        for word in (["withhold"], {"withhold": 1}, 1, None, True, "Release")
     ),
 ]
 
