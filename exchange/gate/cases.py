@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from exchange.errors import CaseFileInvalid
 from exchange.gate.judge import judge
 from exchange.gate.model import MISSING, BreakGlass, Consent, Facts, Field, Outcome, Verdict
-from exchange.gate.representation import form_of
+from exchange.gate.representation import as_said
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -269,19 +269,6 @@ def _one_of(*words: str) -> Callable[[object], str]:
     return read
 
 
-def _state(value: object) -> str:
-    """Read the state of a consent, in small letters or capitals."""
-    return _one_of(*_CONSENT_STATES)(_text(value).strip().upper())
-
-
-def _speakers(value: object) -> tuple[str, ...]:
-    """Read who spoke; "both" is what the table of who decides calls a child and who has authority."""
-    found: list[str] = []
-    for word in _texts(value):
-        found += _BOTH if form_of(word) in _WORDS_FOR_BOTH else [word]
-    return tuple(found)
-
-
 def _fields(value: object) -> tuple[Field, ...]:
     if not isinstance(value, list):
         raise _Wrong("a list of fields is asked")
@@ -342,9 +329,7 @@ def _expected(value: object) -> dict[str, object]:
     return read
 
 
-_CONSENT_STATES: Final = ("REQUESTED", "GIVEN", "REFUSED", "WITHDRAWN", "EXPIRED", "REPLACED")
-_BOTH: Final = ["self", "parent"]
-_WORDS_FOR_BOTH: Final = frozenset({"both", "beide", "beiden"})
+_is_state: Final = _one_of("REQUESTED", "GIVEN", "REFUSED", "WITHDRAWN", "EXPIRED", "REPLACED")
 _FIELD_KEYS: Final[Keys] = {
     "n": ("name", _text),
     "cat": ("category", _text),
@@ -355,7 +340,7 @@ _FIELD_KEYS: Final[Keys] = {
     "staff_name": ("staff_name", _flag),
 }
 _CONSENT_KEYS: Final[Keys] = {
-    "state": ("state", _state),
+    "state": ("state", lambda value: _is_state(_text(value).strip().upper())),
     "explicit": ("explicit", _flag),
     "from": ("start", _time),
     "to": ("end", _time),
@@ -363,7 +348,7 @@ _CONSENT_KEYS: Final[Keys] = {
     "purposes": ("purposes", _one_purpose),
     "recipients": ("recipients", _text_set),
     "cats": ("categories", _text_set),
-    "given_by": ("given_by", _speakers),
+    "given_by": ("given_by", lambda value: as_said(_texts(value))),
     "free_assessed": ("free_assessed", _flag),
 }
 _BREAK_GLASS_KEYS: Final[Keys] = {"code": ("code", _text), "reason": ("reason", _text)}

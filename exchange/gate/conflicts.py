@@ -36,7 +36,7 @@ SPECIFICITY_OF_CONSENT: Final = 2
 PENDING: Final = "PENDING"
 KINDS_THAT_SPEAK: Final = frozenset({"GDPR", "STATUTORY", "SECRECY", "NO_OBJECTION"})
 # A duty and a public task rest on the law: GDPR consent is the wrong ground there (recital 43).
-GROUNDS_IN_THE_LAW: Final = frozenset({"6(1)(c)", "6(1)(e)"})
+TASKS_OF_THE_LAW: Final = frozenset({"6(1)(c)", "6(1)(e)"})
 _OF_THE_WHOLE: Final = (
     rules.consent_not_given,
     rules.consent_not_free,
@@ -139,7 +139,7 @@ def _fits(kind: str, basis: LegalBasis) -> bool:
     """Tell whether a word of this kind can carry the claimed basis, or stand beside one that asks none."""
     if kind not in KINDS_THAT_SPEAK or basis.consent_kind not in {"", kind}:
         return False
-    return kind != "GDPR" or not (basis.public_task or basis.gdpr6 in GROUNDS_IN_THE_LAW)
+    return kind != "GDPR" or not (basis.public_task or basis.gdpr6 in TASKS_OF_THE_LAW)
 
 
 def _consent_to_this(consents: Sequence[Consent], facts: Facts) -> bool:

@@ -69,6 +69,8 @@ _ALIASES: Final[dict[Speaker, str]] = {
 }
 _between: Final = re.compile(r"[\s_-]+").sub
 _WORDS: Final = {word: speaker for speaker, words in _ALIASES.items() for word in words.split()}
+_BOTH: Final = (Speaker.SELF.value, Speaker.PARENT.value)
+_WORDS_FOR_BOTH: Final = frozenset({"both", "beide", "beiden"})
 _ROW_OF_KIND: Final = {
     "GDPR": Question.GDPR,
     "STATUTORY": Question.DISCLOSE,
@@ -85,6 +87,11 @@ _LADDER: Final = _APPOINTED | {Speaker.PROXY, Speaker.PARTNER, Speaker.FAMILY, S
 def who_spoke(given_by: Iterable[str]) -> frozenset[Speaker]:
     """Return the known capacities; words nobody knows fall away."""
     return frozenset(_WORDS[word] for word in map(form_of, given_by) if word in _WORDS)
+
+
+def as_said(given_by: Iterable[str]) -> tuple[str, ...]:
+    """Return the words with "both", as the table calls a child and who has authority, told as two."""
+    return tuple(one for word in given_by for one in (_BOTH if form_of(word) in _WORDS_FOR_BOTH else (word,)))
 
 
 def form_of(word: str) -> str:

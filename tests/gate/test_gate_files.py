@@ -209,7 +209,8 @@ ANYTHING = st.recursive(
 @settings(max_examples=300, deadline=None)
 @given(st.dictionaries(st.sampled_from([*cases._CASE_KEYS]) | st.text(max_size=3), ANYTHING), st.booleans())
 def test_whatever_a_case_holds_it_is_read_or_refused_with_its_place(
-    case: dict[str, object], *, named: bool
+    case: dict[str, object],
+    named: bool,  # noqa: FBT001 -- drawn
 ) -> None:
     told = {"facts": {}} | case | ({"id": "C1"} if named else {})
     with tempfile.TemporaryDirectory() as folder:
