@@ -7,6 +7,8 @@ from itertools import permutations
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from exchange.gate.consents import select_consent, select_leave
 from exchange.gate.judge import judge
@@ -253,3 +255,43 @@ def test_leave_by_category_is_chosen_as_consent_is() -> None:
     assert found is not None
     assert found.categories == INCOME | WORK
     assert select_leave([A, bend(B, **NO["refused"])], facts) == A
+
+
+# --- laws -----------------------------------------------------------------------------------------------
+
+CATEGORIES = ("INKOMEN", "ARBEID", "GEZONDHEID-FUNCTIONEEL")
+SAID = st.builds(
+    consent,
+    st.sampled_from("abcdef"),
+    kind=st.just(KIND),
+    state=st.sampled_from(["GIVEN", "GIVEN", "GIVEN", "REFUSED", "WITHDRAWN", "EXPIRED", "REQUESTED"]),
+    withdrawn_at=st.sampled_from([None, None, None, days(-2), days(-1)]),
+    spoken_at=st.sampled_from([None, days(-3), days(-2), days(-1), days(0)]),
+    end=st.sampled_from([days(300), days(300), days(-1)]),
+    categories=st.sets(st.sampled_from(CATEGORIES), min_size=1).map(frozenset),
+    explicit=st.booleans(),
+    given_by=st.sampled_from([("self",), ("self",), ("partner",), ("self", "partner")]),
+)
+
+
+def opened(consents: list[Consent], *categories: str) -> set[str]:
+    facts = asking(*categories)
+    verdict = judge(replace(facts, consent=select_consent(consents, facts, KIND)), REGISTER)
+    return {name for name, field in verdict.fields.items() if field.release}
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(SAID, max_size=4))
+def test_p03_of_any_consents_asking_more_changes_nothing_of_another_field(consents: list[Consent]) -> None:
+    together = opened(consents, *CATEGORIES)
+    assert together == set().union(*(opened(consents, one) for one in CATEGORIES))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(SAID, max_size=4), SAID, st.sampled_from(["REFUSED", "WITHDRAWN"]))
+def test_p02_no_added_no_opens_anything(consents: list[Consent], word: Consent, state: str) -> None:
+    no: Consent = bend(word, state=state)
+    before = opened(consents, *CATEGORIES)
+    assert opened([*consents, no], *CATEGORIES) <= before
+    if state == "WITHDRAWN" and word.spoken_at == days(0):
+        assert {one.lower() for one in no.categories}.isdisjoint(opened([*consents, no], *CATEGORIES))
