@@ -176,4 +176,5 @@ RESIDENT: Final[Aggregate] = aggregate(
         KeysDestroyed: erasure.ended,
         **{event: _in_representation(fold) for event, fold in FOLDS.items()},
     },
+    stamp=objections.stamped,
 )

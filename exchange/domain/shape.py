@@ -6,6 +6,7 @@ Source: protos/exchange/v1/options.proto (the same limits at the door), ISO 8601
 """
 
 import re
+import unicodedata
 from collections.abc import Collection, Mapping
 from datetime import date
 from enum import StrEnum
@@ -21,6 +22,7 @@ YEAR_MIN: Final = 1900
 YEAR_MAX: Final = 2100
 FINE: Final = ""
 
+_FORMAT: Final = "Cf"  # Unicode's category of marks without a shape of their own
 _TOKEN: Final = re.compile(rf"[!-~]{{1,{TOKEN_CHARS_MAX}}}")
 _OIN: Final = re.compile(rf"[0-9]{{{OIN_DIGITS}}}")
 _HEX_OF_32_BYTES: Final = re.compile(r"[0-9a-f]{64}")
@@ -99,3 +101,13 @@ def two_persons_fault(persons: Collection[str]) -> str:
     """Check four eyes: exactly two different persons."""
     named = {person.strip() for person in persons}
     return FINE if len(persons) == len(named) == 2 and "" not in named else "must name two different persons"  # noqa: PLR2004 -- two persons
+
+
+def person_key(name: str) -> str:
+    """Return what two spellings of one person's name have in common, to compare and never to show.
+
+    Letters that Unicode holds compatible, capitals and small ones, and marks that nobody sees are one.
+    """
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    seen = "".join(letter for letter in folded if unicodedata.category(letter) != _FORMAT)
+    return " ".join(unicodedata.normalize("NFKC", seen).split())

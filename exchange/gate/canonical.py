@@ -37,15 +37,16 @@ def canonical_text(basis: LegalBasis) -> str:
     return "\n".join(lines) + "\n"
 
 
-def entry_of_text(text: str, place: str = "") -> LegalBasis:
+def entry_of_text(text: str, place: str = "", *, recorded: bool = False) -> LegalBasis:
     """Read one proposed entry: its keys, or one `[[basis]]` table that holds them.
 
-    Raises RegisterInvalid naming entry and key. Nobody has approved a proposal: it names no approvers.
+    Raises RegisterInvalid naming entry and key. Nobody has approved a proposal: it names no approvers. What
+    was recorded is read as it was then.
     """
     tables = _tables(text, place)
     if len(tables) != 1:
         raise RegisterInvalid("one [[basis]] table is asked", file=place, entry="", key="basis")
-    return read_entry(place, tables[0], proposed=True)
+    return read_entry(place, tables[0], proposed=True, recorded=recorded)
 
 
 def entries_of_text(text: str, place: str = "") -> tuple[LegalBasis, ...]:

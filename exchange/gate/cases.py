@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from exchange.errors import CaseFileInvalid
 from exchange.gate.judge import judge
 from exchange.gate.model import MISSING, BreakGlass, Consent, Facts, Field, Outcome, Verdict
+from exchange.gate.representation import as_said
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -315,7 +316,7 @@ def _expected_fields(value: object) -> dict[str, str]:
     if not isinstance(value, dict):
         raise _Wrong("an object is asked")
     for name, word in value.items():
-        if word not in {"release", "withhold"}:
+        if not isinstance(word, str) or word not in {"release", "withhold"}:
             raise _Wrong("release or withhold is asked", name)
     return value
 
@@ -328,6 +329,7 @@ def _expected(value: object) -> dict[str, object]:
     return read
 
 
+_is_state: Final = _one_of("REQUESTED", "GIVEN", "REFUSED", "WITHDRAWN", "EXPIRED", "REPLACED")
 _FIELD_KEYS: Final[Keys] = {
     "n": ("name", _text),
     "cat": ("category", _text),
@@ -338,7 +340,7 @@ _FIELD_KEYS: Final[Keys] = {
     "staff_name": ("staff_name", _flag),
 }
 _CONSENT_KEYS: Final[Keys] = {
-    "state": ("state", _one_of("REQUESTED", "GIVEN", "REFUSED", "WITHDRAWN", "EXPIRED")),
+    "state": ("state", lambda value: _is_state(_text(value).strip().upper())),
     "explicit": ("explicit", _flag),
     "from": ("start", _time),
     "to": ("end", _time),
@@ -346,7 +348,7 @@ _CONSENT_KEYS: Final[Keys] = {
     "purposes": ("purposes", _one_purpose),
     "recipients": ("recipients", _text_set),
     "cats": ("categories", _text_set),
-    "given_by": ("given_by", _texts),
+    "given_by": ("given_by", lambda value: as_said(_texts(value))),
     "free_assessed": ("free_assessed", _flag),
 }
 _BREAK_GLASS_KEYS: Final[Keys] = {"code": ("code", _text), "reason": ("reason", _text)}

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from exchange.domain.shape import person_key
 from exchange.errors import RegisterInvalid
 from exchange.gate import vocabulary as words
+from exchange.gate.entry_meaning import faults
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -229,10 +231,13 @@ class _EntryReader:
         return sorted(str(key) for key in self._entry if key not in _KEYS)
 
 
-def read_entry(file: str, entry: Mapping[str, object], *, proposed: bool = False) -> LegalBasis:
+def read_entry(
+    file: str, entry: Mapping[str, object], *, proposed: bool = False, recorded: bool = False
+) -> LegalBasis:
     """Read one entry. Raises RegisterInvalid naming file, entry and key.
 
-    A proposed one names no approvers: they approve it one by one, each in his own name.
+    A proposed one names no approvers: they approve it one by one, each in his own name. A recorded one stands
+    as it was approved: what is asked of new entries since then does not make history unreadable.
     """
     reader = _EntryReader(file, entry)
     for key in reader.unknown_keys():
@@ -266,9 +271,11 @@ def read_entry(file: str, entry: Mapping[str, object], *, proposed: bool = False
         raise reader.refuse("approved_by", "who approves a proposal does so himself; leave the key out")
     if not proposed and basis.enabled and len(basis.approved_by) < APPROVERS_MIN:
         raise reader.refuse("approved_by", "two approvers are asked")
-    if len({person.strip().casefold() for person in basis.approved_by}) < len(basis.approved_by):
+    if len(set(map(person_key, basis.approved_by))) < len(basis.approved_by):
         raise reader.refuse("approved_by", "one person is named twice: two different persons are asked")
     _check_together(reader, basis)
+    for key, why in () if recorded else faults(basis):
+        raise reader.refuse(key, why)
     return basis
 
 

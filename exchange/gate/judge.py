@@ -207,7 +207,10 @@ def _duties_of_a_deny(facts: Facts) -> set[str]:
 
 
 def _refused(facts: Facts) -> bool:
-    return facts.consent is not MISSING and facts.consent is not None and facts.consent.state == "REFUSED"
+    consent = facts.consent
+    if consent is MISSING or consent is None or consent.state != "REFUSED":
+        return False
+    return consent.kind not in words.SAY_NOTHING_ABOUT_DATA
 
 
 def _not_judged(facts: Facts, register: Register) -> Verdict:

@@ -52,7 +52,7 @@ def _bases(state: LegalBasisState) -> Iterator[LegalBasis]:
 @lru_cache(maxsize=TEXTS_MAX)
 def _read(text: str) -> LegalBasis:
     try:
-        return entry_of_text(text)
+        return entry_of_text(text, recorded=True)
     except RegisterInvalid as error:
         # It was read when it was recorded: a newer version of the exchange wrote it.
         raise HistoryUnreadable(

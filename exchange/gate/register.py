@@ -58,7 +58,13 @@ class Register:
         files = sorted(place.glob("*.toml"))
         if not files:
             raise RegisterInvalid("the folder holds no register file", file=place.name, entry="", key="")
-        return cls(basis for file in files for basis in read_file(file))
+        entries = [(file.name, basis) for file in files for basis in read_file(file)]
+        try:
+            return cls(basis for _, basis in entries)
+        except RegisterInvalid as error:
+            # What versions contradict each other about, they do together: every file that holds one is named.
+            named = sorted({name for name, basis in entries if basis.id == error.metadata["entry"]})
+            raise RegisterInvalid(error.message, **error.metadata | {"file": ", ".join(named)}) from error
 
     def find(self, basis_id: str, now: datetime) -> LegalBasis | None:
         """Return the version in force `now`, else one whose validity holds, else the newest.
@@ -109,12 +115,17 @@ def read_file(file: Path) -> tuple[LegalBasis, ...]:
 
 
 def _with_ends(versions: list[LegalBasis]) -> list[LegalBasis]:
-    """End each version on the day its successor begins. Raises RegisterInvalid where it succeeds nothing."""
+    """End each version on the day its successor begins, also one that is disabled: then nothing is in force.
+
+    Raises RegisterInvalid where it succeeds nothing.
+    """
     ended = {basis.version: basis for basis in versions}
     for successor in versions:
-        if not successor.succeeds or not successor.enabled:
+        if not successor.succeeds:
             continue
         before = ended.get(successor.succeeds)
+        if before is None and not successor.enabled:
+            continue
         if before is None:
             raise RegisterInvalid(
                 "it succeeds a version that is not there", file="", entry=successor.id, key="succeeds"

@@ -7,6 +7,7 @@ Source: UAVG 5; Jeugdwet 7.3.4, 7.3.11, 7.3.15; Wmo 2015 5.3.2-5.3.3; BW 7:457, 
 
 from __future__ import annotations
 
+import re
 from enum import Enum, StrEnum, auto
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
@@ -53,19 +54,23 @@ class Question(StrEnum):
 
 
 _ALIASES: Final[dict[Speaker, str]] = {
-    Speaker.SELF: "self betrokkene resident inwoner jeugdige youth",
+    Speaker.SELF: "self betrokkene resident inwoner jeugdige youth child kind jongere",
     Speaker.PARENT: "parent parents ouder ouders mother father moeder vader guardian voogd "
     "parent-with-authority ouder-met-gezag",
     Speaker.REPRESENTATIVE: "representative legal-representative vertegenwoordiger "
-    "wettelijk-vertegenwoordiger",
+    "wettelijk-vertegenwoordiger wettelijke-vertegenwoordiger representative-with-authority "
+    "vertegenwoordiger-met-gezag",
     Speaker.CURATOR: "curator",
     Speaker.MENTOR: "mentor",
     Speaker.BEWINDVOERDER: "bewindvoerder administrator",
-    Speaker.PROXY: "proxy written-proxy gemachtigde schriftelijk-gemachtigde",
+    Speaker.PROXY: "proxy written-proxy gemachtigde schriftelijk-gemachtigde schriftelijke-gemachtigde",
     Speaker.PARTNER: "partner spouse echtgenoot echtgenote levensgezel",
-    Speaker.FAMILY: "family familie sibling brother sister broer zus",
+    Speaker.FAMILY: "family familie familielid sibling brother sister broer zus",
 }
+_between: Final = re.compile(r"[\s_-]+").sub
 _WORDS: Final = {word: speaker for speaker, words in _ALIASES.items() for word in words.split()}
+_BOTH: Final = (Speaker.SELF.value, Speaker.PARENT.value)
+_WORDS_FOR_BOTH: Final = frozenset({"both", "beide", "beiden"})
 _ROW_OF_KIND: Final = {
     "GDPR": Question.GDPR,
     "STATUTORY": Question.DISCLOSE,
@@ -81,7 +86,17 @@ _LADDER: Final = _APPOINTED | {Speaker.PROXY, Speaker.PARTNER, Speaker.FAMILY, S
 
 def who_spoke(given_by: Iterable[str]) -> frozenset[Speaker]:
     """Return the known capacities; words nobody knows fall away."""
-    return frozenset(_WORDS[word] for word in (given.strip().lower() for given in given_by) if word in _WORDS)
+    return frozenset(_WORDS[word] for word in map(form_of, given_by) if word in _WORDS)
+
+
+def as_said(given_by: Iterable[str]) -> tuple[str, ...]:
+    """Return the words with "both", as the table calls a child and who has authority, told as two."""
+    return tuple(one for word in given_by for one in (_BOTH if form_of(word) in _WORDS_FOR_BOTH else (word,)))
+
+
+def form_of(word: str) -> str:
+    """Return a word as the table has it: small letters, and one hyphen for spaces, underscores, hyphens."""
+    return _between("-", word.strip().lower())
 
 
 @lru_cache(maxsize=MANDATES_MAX)
@@ -114,6 +129,13 @@ def is_heard(consent_kind: str, word: str, age: int, *, capable: bool) -> bool:
         return not who_spoke((word,)).isdisjoint({Speaker.SELF, *_WITH_AUTHORITY})
     found = mandate(consent_kind, (word,), age, capable=capable, has_authority=True)
     return found is not Mandate.NONE
+
+
+def reach(consent_kind: str, given_by: tuple[str, ...], age: int, *, capable: bool) -> Mandate:
+    """Say how far words of proven authority reach; of a kind that was not told anybody's do."""
+    if consent_kind not in _ROW_OF_KIND:
+        return Mandate.FULL if given_by else Mandate.NONE
+    return mandate(consent_kind, given_by, age, capable=capable, has_authority=True)
 
 
 def own_words(given_by: Iterable[str]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from exchange.gate import vocabulary as words
 from exchange.gate.model import MISSING
 from exchange.gate.representation import Mandate, mandate, own_words
 
@@ -29,8 +30,16 @@ def judged_consent(facts: Facts, basis: LegalBasis) -> Consent | None:
 
 
 def consent_not_given(facts: Facts, basis: LegalBasis) -> bool:
-    """R15, GDPR 7(1): absent, requested, refused, of an unknown state or of another kind than is asked."""
-    return bool(basis.consent_kind) and judged_consent(facts, basis) is None
+    """R15, GDPR 7(1): absent, requested, refused, of an unknown state or of another kind than is asked.
+
+    Where the law asks it in writing (Pw 65(2)(b), SUWI 74(2)(b)), what was not said expressly was not said.
+    """
+    if not basis.consent_kind:
+        return False
+    consent = judged_consent(facts, basis)
+    if consent is None:
+        return True
+    return basis.consent_kind == words.WRITTEN and basis.explicit_required and not consent.explicit
 
 
 def consent_not_free(facts: Facts, basis: LegalBasis) -> bool:

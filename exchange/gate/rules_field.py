@@ -71,7 +71,10 @@ def outside_what_a_youth_lets_see(field: Field, facts: Facts, basis: LegalBasis)
     if facts.age is None or not YOUTH_AGE <= facts.age < ADULT_AGE:
         return False
     consent = facts.consent
-    return consent is not MISSING and consent is not None and field.category not in consent.categories
+    if consent is MISSING or consent is None or consent.kind not in words.LEAVE_OF_A_YOUTH:
+        # Then nobody gave leave at all, and R21 says so.
+        return False
+    return field.category not in consent.categories
 
 
 def beyond_a_money_mandate(field: Field, facts: Facts, basis: LegalBasis) -> bool:

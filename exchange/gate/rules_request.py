@@ -143,6 +143,9 @@ def _youth_lets_see(facts: Facts) -> bool:
     consent, now = facts.consent, facts.now
     if consent is MISSING or consent is None or now is None or consent.state != "GIVEN":
         return False
+    # An assent opens nothing, agreement to care says nothing about data, the others are about something else.
+    if consent.kind not in words.LEAVE_OF_A_YOUTH:
+        return False
     withdrawn = consent.withdrawn_at is not None and consent.withdrawn_at <= now
     in_period = consent.start is not None and consent.end is not None and consent.start <= now < consent.end
     meant = facts.purpose in consent.purposes and facts.recipient_id in consent.recipients

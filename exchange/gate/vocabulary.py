@@ -114,6 +114,14 @@ SECRECY_OF_KIND: Final = MappingProxyType(
 # 5.2.2, by which a provider must tell the college what it needs. The other two have no such basis here.
 SECRECY_YIELDS: Final = frozenset({("wmo-aanbieder", "WMO-5.2.2-a")})
 
+# Kinds of consent that say nothing about data: agreement to care, and a courtesy.
+SAY_NOTHING_ABOUT_DATA: Final = frozenset({"CARE", "ASSENT"})
+# By what a youth of 16 or 17 lets a representative see: consent as such (UAVG 5), or as the sector law has it
+# (Wmo 2015 5.3.2(3)). A case file tells no kind.
+LEAVE_OF_A_YOUTH: Final = frozenset({"", "GDPR", "STATUTORY"})
+# The law asks this kind in writing: Pw 65(2)(b), SUWI 74(2)(b).
+WRITTEN: Final = "NO_OBJECTION"
+
 BREAK_GLASS_CODES: Final = frozenset({"LEVENSGEVAAR", "ACUUT-GEVAAR-KIND", "ACUUT-GEVAAR-ANDER"})
 BREAK_GLASS_REASON_CHARS_MIN: Final = 20
 STRONG_AUTHENTICATION: Final = frozenset({"2FA+mTLS", "mTLS+2FA"})
@@ -135,7 +143,9 @@ NOTIFY_SUBJECT: Final = "NOTIFY-SUBJECT"
 REVIEW_1_WORKDAY: Final = "REVIEW-1-WORKDAY"
 TTL_60M: Final = "TTL-60M"
 BREAK_GLASS_DUTIES: Final = (NOTIFY_FG, NOTIFY_SUBJECT, REVIEW_1_WORKDAY, TTL_60M)
-PERMIT_DUTIES: Final = frozenset({"NO-NOTICE-TO-SUSPECT", "DEFER-NOTICE-4W"})
+DEFER_NOTICE: Final = "DEFER-NOTICE-4W"
+DEFERRED_NOTICE: Final = frozenset({DEFER_NOTICE, "NO-NOTICE-TO-SUSPECT"})
+PERMIT_DUTIES: Final = DEFERRED_NOTICE
 
 
 def keeps_secret(kind: str, legal_basis: str) -> bool:

@@ -24,7 +24,7 @@ from exchange.domain.representation.words import SELF
 from exchange.domain.resident import age_at
 from exchange.domain.values import RESIDENT_TASK, Author, CaseRole, law_of_task
 from exchange.gate.conflicts import Objection, standing_objection
-from exchange.gate.consents import select_consent
+from exchange.gate.consents import select_consent, select_leave
 from exchange.gate.model import BreakGlass, Consent, Facts, Field
 from exchange.gate.representation import is_heard
 from exchange.pipeline.speakers import matters_of
@@ -161,7 +161,11 @@ def standing_of(walk: Walk, view: View, subject: Subject) -> Standing:
         involved,
         age_at(resident, now.date()),
         resident.capable,
-        tuple(Objection(one.status, *one.scope) for one in resident.objections if one.reaches(*scope)),
+        tuple(
+            Objection(one.status, *one.scope, one.decided_at)
+            for one in resident.objections
+            if one.reaches(*scope)
+        ),
         any(one.reaches(*scope) for one in resident.restrictions),
         own_word,
         tuple(map(_for_gate, states)),
@@ -265,8 +269,9 @@ def _with_speakers(facts: Facts, walk: Walk, standing: Standing, basis: LegalBas
     heard = _holders(standing, day, capable)
     shown = {name: heard.intersection(records) for name, records in standing.evidence}
     consents = _binding_consents(standing, shown, capable)
-    consent = select_consent(consents, facts, kind)
     disputed = any(one.purpose == facts.purpose for one in people.disputes)
+    facts = replace(facts, capable=capable, authority_disputed=disputed)
+    consent = select_leave(consents, facts) if access else select_consent(consents, facts, kind)
     if caller.task == REPRESENTATIVE_TASK:
         # Taking back asks no more than giving did: no source that is recent still, nor the age of then.
         # To see, authority is asked also where the youth decides: his leave lets its holder in, nobody else.
@@ -276,21 +281,11 @@ def _with_speakers(facts: Facts, walk: Walk, standing: Standing, basis: LegalBas
         )
     else:
         authority = consent is not None and bool(shown.get(consent.consent_id))
-    # No objection yields to a yes that nobody is bound by.
-    binding = [one for one in consents if one.state != GIVEN or _is_bound(one, disputed=disputed)]
-    return replace(
-        facts,
-        capable=capable,
-        consent=consent,
-        has_authority=authority,
-        authority_disputed=disputed,
-        objection=standing_objection(standing.objections, binding, facts) if standing.objections else None,
-    )
-
-
-def _is_bound(consent: Consent, *, disputed: bool) -> bool:
-    words = consent.given_by or ()
-    return SELF in words if disputed else bool(words)
+    objection = None
+    if standing.objections:
+        proven = {name for name, records in shown.items() if records}
+        objection = standing_objection(standing.objections, consents, facts, basis, proven)
+    return replace(facts, consent=consent, has_authority=authority, objection=objection)
 
 
 def _holders(standing: Standing, day: date, capable: bool | None) -> frozenset[str]:  # noqa: FBT001 -- what was judged, or None

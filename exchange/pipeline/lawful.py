@@ -86,6 +86,7 @@ class LawfulAudit:
         self._codec = codec
         self._registers = registers
         self._words: dict[str, _Word] = {}
+        self._of_resident: dict[str, list[_Word]] = {}
         self._gave: set[str] = set()  # decisions that released something, or whose words are erased
 
     def run(self, rows: Iterable[Row], leaves: Mapping[int, bytes], told: Lawfulness) -> None:
@@ -110,7 +111,8 @@ class LawfulAudit:
             case DisclosureDelivered() if event.decision_id not in self._gave:
                 return [(event.decision_id, "something was delivered that no earlier decision released")]
             case ConsentRequested():
-                self._words[event.consent_id] = _Word(event)
+                asked = self._words[event.consent_id] = _Word(event)
+                self._of_resident.setdefault(event.resident, []).append(asked)
             case ConsentGiven() if (word := self._words.get(event.consent_id)) is not None:
                 word.given, word.ended = event, False
             case ConsentRefused() | ConsentWithdrawn():
@@ -174,9 +176,23 @@ class LawfulAudit:
             "the consent does not hold at this moment": not said.start_time <= event.at < said.end_time,
             "the consent is for another purpose": said.purpose != event.purpose,
             "the consent names another recipient": asked.recipient_id not in said.recipients,
-            "a field is of a category outside the consent": not categories <= set(said.categories),
+            "a field is of a category outside the consent": not (
+                categories <= set(said.categories) or categories <= self._lent(event, said, asked)
+            ),
         }
         return [what for what, so in faults.items() if so]
+
+    def _lent(self, event: DisclosureDecided, said: ConsentRequested, asked: _Asked) -> set[str]:
+        """Return the categories of all consents that stand beside the named one and are to the same."""
+        lent: set[str] = set()
+        for word in self._of_resident.get(event.resident, ()):
+            other = word.asked
+            given = word.given is not None and not word.ended and word.given.at <= event.at
+            same = (other.kind, other.purpose) == (said.kind, said.purpose)
+            holds = other.start_time <= event.at < other.end_time
+            if given and same and holds and asked.recipient_id in other.recipients:
+                lent.update(other.categories)
+        return lent
 
 
 def _basis_faults(event: DisclosureDecided, basis: LegalBasis, asked: _Asked) -> list[str]:

@@ -8,13 +8,16 @@ import shutil
 import sqlite3
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from exchange.domain.disclosure import DisclosureDecided, DisclosureDelivered
+from exchange.gate.model import Field
 from exchange.ledger.pack import export_pack
+from exchange.pipeline.walk import Group
 from exchange.store.codec import Meta
 from exchange.wiring.ledger import open_ledger
 from tests.pipeline.shard import NOW, Shard
@@ -160,6 +163,33 @@ def test_a_consent_that_does_not_reach_is_found(
     found = findings(exchange, data)
     assert (position, what) in found
     assert {at for at, _ in found} == {position}
+
+
+def test_what_two_consents_cover_together_is_within_them(exchange: Shell, tmp_path: Path) -> None:
+    shard = Shard(tmp_path / "two")
+    ref, case_id, plan_id = shard.plan()
+    shard.consent(ref, case_id)
+    beside = shard.consent(ref, case_id, categories=("CONTACT",))
+    kinds = {"goals.own_words": "WMO-PLAN", "resident.phone": "CONTACT"}
+    walk = partial(
+        shard.question_with_consent,
+        plan_id,
+        fields=tuple(kinds),
+        groups=lambda _, asked: [
+            Group(path, Field(path, kinds[path], provider="college:JW", acquired_for="jw")) for path in asked
+        ],
+    )
+    shard.run(walk())
+    shard.done(shard.withdrawal(beside))
+    shard.run(walk(allow_partial=True))
+    shard.core.integrator.integrate()
+    released = [one.released for _, one in decisions(shard)]
+    shard.close()
+    assert released == [("goals.own_words", "resident.phone"), ("goals.own_words",)]
+    assert findings(exchange, tmp_path / "two") == []
+    # What the consent beside covered is outside them again, once it was withdrawn.
+    position = forge(tmp_path / "two", CONSENT_BASIS)
+    assert (position, "a field is of a category outside the consent") in findings(exchange, tmp_path / "two")
 
 
 def test_the_last_second_of_a_consent_is_within_it(exchange: Shell, data: Path) -> None:

@@ -132,6 +132,15 @@ def test_one_person_counts_once_in_whatever_task(task: str) -> None:
     given(LEGAL_BASIS, PROPOSED, BY_SECOND).when(again).refused("APPROVED_TWICE")
 
 
+@pytest.mark.parametrize("spelling", ["B-{}", "b-{}\u200b", "\uff42-{}", " b-{} "])
+def test_another_spelling_makes_nobody_another_person(spelling: str) -> None:
+    def by(number: int) -> ApproveLegalBasis:
+        return replace(APPROVE, author=Author(MUNICIPALITY, "beheer", spelling.format(number)))
+
+    given(LEGAL_BASIS, PROPOSED).when(by(1)).refused("PROPOSER_APPROVES")
+    given(LEGAL_BASIS, PROPOSED, BY_SECOND).when(by(2)).refused("APPROVED_TWICE")
+
+
 def test_another_text_than_the_one_proposed_is_not_approved() -> None:
     given(LEGAL_BASIS, PROPOSED).when(replace(APPROVE, sha256=OTHER_HASH)).refused("OTHER_CONTENT")
     given(LEGAL_BASIS, PROPOSED).when(replace(APPROVE, sha256="x")).invalid("sha256")

@@ -34,7 +34,7 @@ WHO: Final = [
     (44, True, ("self",), False),
     (44, True, ("inwoner", "partner"), False),
     (17, True, ("jeugdige",), False),
-    (14, True, ("self",), False),
+    (14, True, ("kind",), False),
     (14, True, ("ouder",), True),
     (14, True, (" Self ", "voogd"), True),
     (8, True, ("Ouder",), True),
@@ -46,10 +46,11 @@ WHO: Final = [
     (44, False, ("representative",), True),
     (44, False, ("broer",), False),
     (44, False, ("vader",), False),
-    (44, False, ("written-proxy",), False),
+    (44, False, ("written proxy",), False),
 ]
-SPEAKERS: Final = """self betrokkene youth parent ouder-met-gezag guardian representative curator mentor
-    bewindvoerder administrator gemachtigde echtgenoot family buurman"""
+SPEAKERS: Final = """self betrokkene youth child parent ouder_met_gezag guardian representative
+    wettelijke__Vertegenwoordiger curator mentor bewindvoerder administrator gemachtigde
+    schriftelijke-gemachtigde echtgenoot family familielid buurman"""
 STATES: Final = ("GIVEN", "GIVEN", "GIVEN", "REQUESTED", "REFUSED", "WITHDRAWN", "EXPIRED", "ONBEKEND", "")
 FLAGS_OF_FACTS: Final = """directly_involved has_authority staff_identity_needed relative_of_subject
     authority_disputed contrary_to_child_interest disproportionate restricted delivered_later speaks_for_self

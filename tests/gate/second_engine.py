@@ -9,6 +9,7 @@ Source: the Cedar policy language, version 4: https://docs.cedarpolicy.com.
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -262,7 +263,9 @@ def _request(key: str, facts: Facts, basis: LegalBasis | None) -> Attributes:
 def _consent(consent: Consent) -> Attributes:
     told = _attributes(consent, OF_CONSENT)
     if consent.given_by is not None:
-        told["given_by"] = sorted({word.strip().lower() for word in consent.given_by})
+        told["given_by"] = sorted(
+            {re.sub(r"[\s_-]+", "-", word.strip().lower()) for word in consent.given_by}
+        )
     return told
 
 

@@ -148,12 +148,15 @@ def test_a_successor_ends_the_other_on_its_first_day() -> None:
         Register([ENTRY, replace(second, succeeds=0)])
 
 
-def test_a_disabled_version_ends_nothing_and_hides_nothing() -> None:
+def test_a_disabled_successor_ends_what_it_succeeds() -> None:
     off = replace(ENTRY, version=2, enabled=False, succeeds=1, valid_from=NOON)
     register = Register([ENTRY, off])
     found = register.find(ENTRY.id, NOON)
     assert found is not None
-    assert (found.version, found.valid_to) == (1, None)
+    assert (found.version, found.in_force(NOON)) == (2, False)
+    before = register.find(ENTRY.id, NOON - timedelta(microseconds=1))
+    assert before is not None
+    assert (before.version, before.in_force(NOON), before.valid_to) == (1, False, NOON)
     # Where nothing is in force, what is disabled is found, so that the gate can say so.
     off_only = Register([off]).find(ENTRY.id, NOON)
     assert off_only is not None

@@ -138,7 +138,7 @@ WRONG_FACTS: list[tuple[str, object, str]] = [
     ("consent", {"status": "GIVEN"}, "facts.consent.status"),
     ("consent", {"state": True}, "facts.consent.state"),
     ("consent", {"state": "PERHAPS"}, "facts.consent.state"),
-    ("consent", {"state": "given"}, "facts.consent.state"),
+    ("consent", {"state": "gegeven"}, "facts.consent.state"),
     ("consent", {"from": "soon"}, "facts.consent.from"),
     ("consent", {"given_by": "self"}, "facts.consent.given_by"),
     ("consent", {"purposes": ["wmo-levering", "wmo-onderzoek"]}, "facts.consent.purposes"),

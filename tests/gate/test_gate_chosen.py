@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 from exchange.gate.consents import select_consent
-from tests.gate.test_gate_lines import INSTANT, LEAVE, NOW, SEES, bend
-
-if TYPE_CHECKING:
-    from exchange.gate.model import Consent
+from exchange.gate.judge import judge
+from exchange.gate.model import Consent, Field
+from exchange.gate.rules_consent import consent_not_given
+from tests.gate.test_gate_lines import INSTANT, LEAVE, NOW, READS, REGISTER, SEES, basis, bend
 
 
 def said(name: str, **changes: object) -> Consent:
@@ -74,3 +73,57 @@ def test_a_consent_is_in_force_from_its_start_until_its_end() -> None:
 def test_where_nobody_told_when_it_was_spoken_its_start_stands_in() -> None:
     old, new = said("b", spoken_at=None), said("a", spoken_at=None, start=NOW - timedelta(days=10))
     assert chosen(old, new) == "a"
+
+
+def leave_seen(**changes: object) -> tuple[str, ...]:
+    contact = replace(LEAVE, categories=frozenset({"WMO-PLAN", "CONTACT"}))
+    return judge(replace(SEES, consent=bend(contact, **changes)), REGISTER).rules
+
+
+def test_a_youth_lets_somebody_see_by_a_word_about_data() -> None:
+    for kind in ("", "GDPR", "STATUTORY"):
+        assert leave_seen(kind=kind) == ("P-SUBJECT-15",)
+        assert leave_seen(kind=kind, categories=frozenset({"WMO-PLAN"})) == ("R17",)
+    for kind in ("ASSENT", "CARE", "SECRECY", "NO_OBJECTION", "ANDERS"):
+        # Nobody gave leave: the whole is refused, and no field beside it.
+        assert leave_seen(kind=kind) == ("R21",)
+        assert leave_seen(kind=kind, categories=frozenset()) == ("R21",)
+
+
+def test_what_had_to_be_written_is_refused_where_it_was_not() -> None:
+    def rules(**changes: object) -> tuple[str, ...]:
+        said = Consent(
+            state="GIVEN",
+            start=NOW,
+            end=NOW + INSTANT,
+            purposes=frozenset({"wmo-afstemming"}),
+            recipients=frozenset({"gemeente"}),
+            categories=frozenset({"ARBEID"}),
+            given_by=("self",),
+        )
+        word: Consent = bend(said, **changes)
+        facts = replace(
+            READS,
+            legal_basis="PW-65-2b",
+            purpose="wmo-afstemming",
+            provider="college:PW",
+            fields=(Field("werk", "ARBEID"),),
+            age=44,
+            capable=True,
+            consent=word,
+        )
+        return judge(facts, REGISTER).rules
+
+    assert rules(explicit=True) == ("P-PW-65-2b",)
+    assert rules(explicit=False) == ("R15",)
+    assert rules(explicit=False, state="REFUSED") == ("R15",)
+    assert rules(explicit=False, state="WITHDRAWN") == ("R15", "R19")
+
+
+def test_elsewhere_an_implied_word_withholds_what_is_special_and_nothing_else() -> None:
+    plain = basis("PW-65-2b", explicit_required=False)
+    facts = replace(READS, consent=replace(LEAVE, explicit=False))
+    assert not consent_not_given(facts, plain)
+    assert consent_not_given(facts, basis("PW-65-2b"))
+    assert not consent_not_given(facts, basis("WMO-5.1.1-4"))
+    assert not consent_not_given(facts, basis("WMO-2.3.2"))

@@ -6,18 +6,24 @@ import errno
 import importlib.util
 import json
 import os
+import tempfile
 from pathlib import Path, PosixPath
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from exchange.errors import CaseFileInvalid
 from exchange.gate import cases
-from exchange.gate.model import Facts
+from exchange.gate.model import Consent, Facts
+from exchange.gate.register import Register
+from exchange.gate.representation import Speaker, who_spoke
 
 if TYPE_CHECKING:
     from types import ModuleType
 
+REGISTER = Register.load()
 LONG = "x" * 300
 MARKED = "the case file begins with a byte order mark: save it as UTF-8 without one"
 
@@ -119,7 +125,7 @@ CHOICES: list[tuple[dict[str, Any], str, str]] = [
     (
         {"facts": {"consent": {"state": "YES"}}},
         "facts.consent.state",
-        "REQUESTED, GIVEN, REFUSED, WITHDRAWN or EXPIRED is asked",
+        "REQUESTED, GIVEN, REFUSED, WITHDRAWN, EXPIRED or REPLACED is asked",
     ),
 ]
 
@@ -139,3 +145,82 @@ def test_each_word_of_a_list_is_read(tmp_path: Path, fresh: ModuleType, word: st
     file.write_text(json.dumps([{"id": "C1", "facts": {"objection": word}}]), encoding="utf-8")
     (read,) = fresh.read_cases(file)
     assert read.facts.objection == word
+
+
+@pytest.mark.parametrize("state", ["REQUESTED", "GIVEN", "REFUSED", "WITHDRAWN", "EXPIRED", "REPLACED"])
+def test_the_states_of_a_consent_are_read_in_any_letters(tmp_path: Path, state: str) -> None:
+    for written in (state, state.lower(), f" {state.title()} "):
+        file = tmp_path / "cases.json"
+        file.write_text(
+            json.dumps([{"id": "C1", "facts": {"consent": {"state": written}}}]), encoding="utf-8"
+        )
+        (read,) = cases.read_cases(file)
+        assert read.facts.consent == Consent(state=state)
+
+
+@pytest.mark.parametrize(
+    ("words", "spoke"),
+    [
+        (["both"], {Speaker.SELF, Speaker.PARENT}),
+        ([" Beide "], {Speaker.SELF, Speaker.PARENT}),
+        (["child"], {Speaker.SELF}),
+        (["kind", "Jongere"], {Speaker.SELF}),
+        (["written proxy"], {Speaker.PROXY}),
+        (["written_proxy", "written-proxy", "Written  Proxy"], {Speaker.PROXY}),
+        (["schriftelijk gemachtigde"], {Speaker.PROXY}),
+        (["legal_representative"], {Speaker.REPRESENTATIVE}),
+        (["wettelijk vertegenwoordiger", "Wettelijke_vertegenwoordiger"], {Speaker.REPRESENTATIVE}),
+        (["representative with authority"], {Speaker.REPRESENTATIVE}),
+        (["ouder met gezag"], {Speaker.PARENT}),
+        (["Curator", "MENTOR", "bewindvoerder"], {Speaker.CURATOR, Speaker.MENTOR, Speaker.BEWINDVOERDER}),
+        (["partner", "familie"], {Speaker.PARTNER, Speaker.FAMILY}),
+        (["buurman", "", "-", "zelf niet"], set()),
+    ],
+)
+def test_who_spoke_is_read_as_people_write_it(tmp_path: Path, words: list[str], spoke: set[Speaker]) -> None:
+    file = tmp_path / "cases.json"
+    told = {"consent": {"state": "given", "given_by": words}}
+    file.write_text(json.dumps([{"id": "C1", "facts": told}]), encoding="utf-8")
+    (read,) = cases.read_cases(file)
+    assert isinstance(read.facts.consent, Consent)
+    assert who_spoke(read.facts.consent.given_by or ()) == spoke
+
+
+# --- whatever a file holds ---------------------------------------------------------------------------------
+
+KEYS = [*cases._CASE_KEYS, *cases._FACT_KEYS, *cases._CONSENT_KEYS, *cases._FIELD_KEYS, *cases._EXPECTED_KEYS]
+ANYTHING = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-3, 200)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.sampled_from(
+        ["", "GIVEN", "2026-03-02T10:00Z", "2026-03-02", "release", "DENY", "WMO-2.3.2", "self"]
+    )
+    | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=3), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.dictionaries(st.sampled_from([*cases._CASE_KEYS]) | st.text(max_size=3), ANYTHING), st.booleans())
+def test_whatever_a_case_holds_it_is_read_or_refused_with_its_place(
+    case: dict[str, object],
+    named: bool,  # noqa: FBT001 -- drawn
+) -> None:
+    told = {"facts": {}} | case | ({"id": "C1"} if named else {})
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "cases.json"
+        file.write_text(json.dumps([told]), encoding="utf-8")
+        try:
+            read = cases.read_cases(file)
+        except CaseFileInvalid as refusal:
+            found = refusal.remedy, sorted(refusal.metadata)
+            assert found == (refusal.remedy or "a remedy", ["case", "key"])  # noqa: PT017 -- both ways are right
+        else:
+            (result,) = cases.decide(read, REGISTER)
+            assert result["id"] == read[0].id

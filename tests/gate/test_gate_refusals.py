@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 NO_TIME = "a time in ISO 8601 with its zone is asked"
 NO_TEXT = "a text is asked"
 NO_OBJECT = "an object is asked"
+NO_STATE = "REQUESTED, GIVEN, REFUSED, WITHDRAWN, EXPIRED or REPLACED is asked"
 UNKNOWN = "the key is unknown"
 
 HASH_OF_VALID = "26defb8f40572715122aa0a1b90ae5311b56ef5e62641d27fdec1c5d9bb8e103"
@@ -74,6 +75,10 @@ FACTS: list[tuple[dict[str, Any], str, str]] = [
     ({"consent": {"status": "GIVEN"}}, "consent.status", UNKNOWN),
     ({"consent": {"from": "soon"}}, "consent.from", NO_TIME),
     ({"consent": {"cats": "CONTACT"}}, "consent.cats", "a list of texts is asked"),
+    ({"consent": {"state": "given?"}}, "consent.state", NO_STATE),
+    ({"consent": {"state": ["GIVEN"]}}, "consent.state", NO_TEXT),
+    ({"consent": {"state": "GIVEN", "given_by": "self"}}, "consent.given_by", "a list of texts is asked"),
+    ({"consent": {"state": "GIVEN", "given_by": [["self"]]}}, "consent.given_by", NO_TEXT),
     ({"consent": {}}, "consent.state", "a consent has a state; where there is none, write null"),
     ({"break_glass": []}, "break_glass", NO_OBJECT),
     (
@@ -126,6 +131,15 @@ CASES: list[tuple[object, str, str, str]] = [
         "C2",
         "expected.fields.a",
         "release or withhold is asked",
+    ),
+    *(
+        (
+            {"id": "C2", "facts": {}, "expected": {"decision": "DENY", "rules": [], "fields": {"a": word}}},
+            "C2",
+            "expected.fields.a",
+            "release or withhold is asked",
+        )
+        for word in (["withhold"], {"withhold": 1}, 1, None, True, "Release")
     ),
 ]
 
@@ -326,7 +340,9 @@ def test_a_register_file_of_another_shape_is_refused(
 def test_exactly_on_their_bounds_entries_are_read(tmp_path: Path) -> None:
     text = with_line("title", f'title = "{"x" * 1000}"')
     assert len(load(tmp_path, text + "#" * (REGISTER_BYTES_MAX - len(text))).entries()) == 1
-    exceptions = ", ".join(f'"9(2)({number})"' for number in range(100))
+    exceptions = '"9(2)(h)", ' + ", ".join(
+        f'"UAVG {22 + number // 26}(1)({chr(97 + number % 26)})"' for number in range(99)
+    )
     assert len(load(tmp_path, with_line("gdpr9", f"gdpr9 = [{exceptions}]")).entries()) == 1
     error = register_refused(tmp_path, with_line("gdpr9", f'gdpr9 = [{exceptions}, "9(2)(x)"]'))
     assert error.message == "a register entry is refused: a list of texts is asked"
@@ -342,11 +358,11 @@ def test_a_folder_without_a_register_is_named(tmp_path: Path) -> None:
 def test_versions_that_do_not_go_together_are_named(tmp_path: Path) -> None:
     error = register_refused(tmp_path, VALID + later(2, "2020-01-01"))
     assert error.message.startswith("two versions of one entry overlap")
-    assert error.metadata == {"file": "", "entry": "TEST-1", "key": "valid_to"}
+    assert error.metadata == {"file": "test.toml", "entry": "TEST-1", "key": "valid_to"}
     ended = with_line("valid_from", "valid_from = 2015-01-01\nvalid_to = 2020-01-01")
     error = register_refused(tmp_path, ended + later(1, "2020-01-01"))
     assert error.message == "two versions of one entry share a number"
-    assert error.metadata == {"file": "", "entry": "TEST-1", "key": "version"}
+    assert error.metadata == {"file": "test.toml", "entry": "TEST-1", "key": "version"}
 
 
 def test_the_hash_of_an_entry_stays_what_it_is(tmp_path: Path) -> None:

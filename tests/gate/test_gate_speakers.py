@@ -163,14 +163,24 @@ def test_agreement_to_care_says_nothing_about_data(state: str) -> None:
     assert select_consent([care, other], facts, "STATUTORY") == other
 
 
-def test_a_refused_agreement_to_care_is_no_objection_to_a_disclosure() -> None:
+@pytest.mark.parametrize(
+    ("kind", "heard"),
+    [
+        *(("CARE", False), ("ASSENT", False)),
+        *((kind, True) for kind in ("", "GDPR", "STATUTORY", "SECRECY", "NO_OBJECTION")),
+    ],
+)
+def test_a_refusal_that_says_nothing_about_data_is_no_objection_to_a_disclosure(
+    kind: str, *, heard: bool
+) -> None:
     facts = asked(None, legal_basis="WMO-2.3.2", provider="college:WMO", acquired_for="wmo")
-    for kind, heard in [("CARE", False), ("ASSENT", True)]:
-        refused = consent(kind=kind, state="REFUSED")
-        told = replace(facts, consent=select_consent([refused], facts))
-        verdict = judge(told, REGISTER)
+    refused = consent(kind=kind, state="REFUSED")
+    for word in (refused, select_consent([refused], facts)):
+        verdict = judge(replace(facts, consent=word), REGISTER)
         assert verdict.outcome is Outcome.PERMIT
-        assert ("TREAT-AS-OBJECTION" in verdict.obligations) is heard
+        assert verdict.obligations == (
+            ("INFORM-RESIDENT", "LOG", "TREAT-AS-OBJECTION") if heard else ("LOG",)
+        )
 
 
 @pytest.mark.parametrize("state", ["GIVEN", "REFUSED"])

@@ -46,10 +46,11 @@ if TYPE_CHECKING:
     from exchange.gate.register import Register
 
 OWN_FILE = Path(__file__).parent / "cases.json"
+# Of what is compared quickly, and by what wide means there; the many are drawn anew in every run.
 SEED = 36
 DRAWN_QUICKLY = 2_000
 DRAWN = 20_000
-SHIPPED, BENT = registers(SEED)
+SHIPPED, _ = registers(SEED)
 DUTIES = """LOG RETRY STOP-FEED ALERT-SNOOP INFORM-RESIDENT TREAT-AS-OBJECTION ABORT-DELIVERY NOTIFY-FG
     ALERT-BREAK-GLASS-REFUSED NOTIFY-SUBJECT REVIEW-1-WORKDAY TTL-60M NO-NOTICE-TO-SUSPECT
     DEFER-NOTICE-4W"""
@@ -99,7 +100,9 @@ class Seen:
             mine.update(more)
 
 
-def compare(cases: Iterable[Facts], register: Register, engine: SecondEngine) -> Seen:
+def compare(
+    cases: Iterable[Facts], register: Register, engine: SecondEngine, seed: int | None = None
+) -> Seen:
     """Judge all cases twice; fail on the first difference, told as an entry of a case file."""
     seen = Seen()
     asked = list(cases)
@@ -107,7 +110,8 @@ def compare(cases: Iterable[Facts], register: Register, engine: SecondEngine) ->
         first = in_short(judge(facts, register))
         if first != second:
             kept = json.dumps(entry(f"D{number:05}", facts), ensure_ascii=False)
-            pytest.fail(f"two engines differ on\n{kept}\ngate:  {first}\ncedar: {second}")
+            drawn = "" if seed is None else f"\ndrawn by --randomly-seed={seed}"
+            pytest.fail(f"two engines differ on\n{kept}\ngate:  {first}\ncedar: {second}{drawn}")
         seen.count(second)
     return seen
 
@@ -126,15 +130,15 @@ def test_p07_two_engines_agree_on_the_cases_of_the_design() -> None:
 
 
 def test_p07_two_engines_agree_on_drawn_cases() -> None:
-    seen, policies = agree_on_drawn_cases(DRAWN_QUICKLY)
+    seen, policies = agree_on_drawn_cases(DRAWN_QUICKLY, SEED)
     assert seen.cases == DRAWN_QUICKLY
     assert_wide(seen, least=2)
     assert len(policies) > 60
 
 
 @pytest.mark.slow
-def test_p07_two_engines_agree_on_many_drawn_cases() -> None:
-    seen, policies = agree_on_drawn_cases(DRAWN)
+def test_p07_two_engines_agree_on_many_drawn_cases(run_seed: int) -> None:
+    seen, policies = agree_on_drawn_cases(DRAWN, run_seed)
     assert seen.cases == DRAWN
     assert_wide(seen, least=30)
     # Several policies bear one rule: each has to have held, alone or not, or nothing was compared with it.
@@ -143,14 +147,24 @@ def test_p07_two_engines_agree_on_many_drawn_cases() -> None:
     assert {rule for rule in RULE_IDS if seen.alone[rule] < 5} == set()
 
 
-def agree_on_drawn_cases(number: int) -> tuple[Seen, Counter[str]]:
+@pytest.fixture
+def run_seed(pytestconfig: pytest.Config) -> int:
+    """Return the seed of this run, which its header tells: `--randomly-seed=N` draws the same again."""
+    # Where the order is not random either, as when mutants are looked at, every run draws the same.
+    return int(pytestconfig.getoption("randomly_seed", SEED))
+
+
+def agree_on_drawn_cases(number: int, seed: int) -> tuple[Seen, Counter[str]]:
     """Three quarters under the shipped register; the rest under one that has every combination."""
-    shipped, bent = SecondEngine(SHIPPED.entries()), SecondEngine(BENT.entries())
-    seen = compare(islice(draw_facts(SEED, SHIPPED), number * 3 // 4), SHIPPED, shipped)
+    _, bent_register = registers(seed)
+    shipped, bent = SecondEngine(SHIPPED.entries()), SecondEngine(bent_register.entries())
+    drawn = islice(draw_facts(seed, SHIPPED), number * 3 // 4)
+    seen = compare(drawn, SHIPPED, shipped, seed)
     # Every entry but what is not in force, and what exists to be refused.
     permitting = {f"P-{basis.id}" for basis in SHIPPED.entries() if basis.enabled and not basis.public_task}
     assert {rule for rule in seen.spoke if rule.startswith("P-")} == permitting
-    seen.add(compare(islice(draw_facts(SEED + 1, BENT), number - seen.cases), BENT, bent))
+    drawn = islice(draw_facts(seed + 1, bent_register), number - seen.cases)
+    seen.add(compare(drawn, bent_register, bent, seed))
     return seen, shipped.spoke + bent.spoke
 
 

@@ -176,7 +176,7 @@ class Shard:
         )
         return self.command(order, "plan", plan_id, anchor=f"plan-{plan_id}", **changes)
 
-    def consent(self, ref: str, case_id: str, kind: str = "statutory") -> str:
+    def consent(self, ref: str, case_id: str, kind: str = "statutory", **changes: Any) -> str:
         """Ask a consent for what stands under the Jeugdwet and let the resident give it; return its id."""
         consent_id = str(uuid.uuid4())
         asked = RequestConsent(
@@ -198,6 +198,7 @@ class Shard:
             notice_level="B1",
             withdrawal_channels=("https://mijn.voorbeeld.nl/toestemming",),
         )
+        asked = replace(asked, **changes)
         given = GiveConsent(
             now=NOW + timedelta(minutes=1),
             author=self.author("betrokkene"),

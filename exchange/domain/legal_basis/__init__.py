@@ -20,7 +20,7 @@ from exchange.domain.legal_basis.events import (
     LegalBasisProposed,
 )
 from exchange.domain.legal_basis.state import BasisVersion, LegalBasisState
-from exchange.domain.shape import day_fault, hash_fault, refuse_faults, text_fault, token_fault
+from exchange.domain.shape import day_fault, hash_fault, person_key, refuse_faults, text_fault, token_fault
 from exchange.errors import RuleBroken
 
 __all__ = [
@@ -158,9 +158,9 @@ def _approve(command: ApproveLegalBasis, state: LegalBasisState | None) -> Event
             place="sha256",
         )
     person = command.author.professional
-    if person == asked.proposer:
+    if person_key(person) == person_key(asked.proposer):
         raise RuleBroken("who proposed it does not approve it: two others do", rule="PROPOSER_APPROVES")
-    if person in asked.approvers:
+    if person_key(person) in set(map(person_key, asked.approvers)):
         raise RuleBroken("this person approved it before: somebody else must", rule="APPROVED_TWICE")
     enables = len(asked.approvers) + 1 >= APPROVERS_MIN
     if enables:

@@ -7,6 +7,7 @@ Source: GDPR 21(1), 18(1)(d), 12(4).
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -82,6 +83,7 @@ class ResidentsObjection:
     purpose: str
     recipient: str
     status: str = Objection.PENDING
+    decided_at: datetime | None = None  # when the decision was recorded
 
     @property
     def scope(self) -> tuple[str, str]:
@@ -161,3 +163,16 @@ def decided(state: "ResidentState", event: ObjectionDecided) -> "ResidentState":
         for one in state.objections
     )
     return with_changes(state, objections=noted)
+
+
+def stamped(before: "ResidentState | None", after: "ResidentState", at: datetime) -> "ResidentState":
+    """Note when a decision was recorded: what is said after it can differ from what was weighed in it."""
+    if before is None or after.objections is before.objections:
+        return after
+    noted = tuple(
+        with_changes(one, decided_at=at)
+        if one.status != Objection.PENDING and one.decided_at is None
+        else one
+        for one in after.objections
+    )
+    return with_changes(after, objections=noted)
