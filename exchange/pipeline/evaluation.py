@@ -20,8 +20,8 @@ from exchange.domain.obligations import EVALUATE
 from exchange.gate.explain import explain
 from exchange.gate.judge import judge, judge_and_tell, owing
 from exchange.pipeline.decisions import decided
-from exchange.pipeline.facts import NOTHING_KNOWN, assemble, standing_of, subject_of
-from exchange.pipeline.sealed import sight_of
+from exchange.pipeline.facts import NOTHING_KNOWN, assemble, standing_of
+from exchange.pipeline.sealed import seen_subject, sight_of
 from exchange.pipeline.steps import Judged, check_caller, meta_of, provider_of, refusal_of, tell
 from exchange.pipeline.walk import EvaluationOutcome
 
@@ -50,7 +50,7 @@ def run_evaluation(
 ) -> EvaluationOutcome:
     """Return yes or no, its decision recorded in the batch. Raises CallerUnknown for who asks."""
     check_caller(walk.asker, overlay)
-    subject = subject_of(overlay, walk.anchor)
+    subject = seen_subject(walk, overlay)
     told = walk.understood and may_be_told(walk, overlay, subject)
     facts, groups = _facts(walk, overlay if told else NOTHING_KNOWN, register)
     # The resident finds the question in his own log, also where who asked was told nothing of him.
@@ -75,9 +75,9 @@ def run_evaluation(
 def may_be_told(walk: EvaluationWalk, view: View, subject: Subject) -> bool:
     """Tell whether who asks may know the answer at all.
 
-    A recipient is an organisation and a task, and asks about its own people only: that another desk of the same
-    organisation works on a case is the resident's to know. Within it a stranger to the case learns nothing of
-    it by asking about a colleague: by the colleague's right the case would show.
+    A recipient is an organisation and a task, and asks about its own people only: that another desk of the
+    same organisation works on a case is the resident's to know. Within it a stranger to the case learns
+    nothing of it by asking about a colleague: by the colleague's right the case would show.
     """
     asker, about = walk.asker, walk.caller
     employer = view.state(stream_of("organisation", about.organisation))
@@ -141,10 +141,11 @@ def _reason_of_stranger(walk: EvaluationWalk, shown: Judged, register: Register)
 
 
 def _facts(walk: EvaluationWalk, view: View, register: Register) -> tuple[Facts, Sequence[Group]]:
-    known = subject_of(view, walk.anchor)
+    known = seen_subject(walk, view)
     standing = standing_of(walk, view, known)
     sight = sight_of(walk, view, known, standing)
-    provider = walk.caller.task if walk.records else provider_of(view, walk.anchor) or walk.caller.task
+    seen = view if known.resident else sight.view
+    provider = walk.caller.task if walk.records else provider_of(seen, walk.anchor) or walk.caller.task
     return assemble(walk, standing, sight.fields, provider, register), sight.groups
 
 

@@ -227,6 +227,7 @@ class ReadOutcome:
     obligations: tuple[str, ...]
     resident: str
     hidden: frozenset[str] = frozenset()  # collections that are sealed to the caller
+    links: frozenset[str] = frozenset()  # recipients of whom he is not shown that they are on the case
     valid_until: datetime | None = None  # of a permit that ends: what was given is not used after it
 
 

@@ -12,6 +12,7 @@ from adapters.sdk.calls import claim
 from exchange.pipeline.evaluation import NOT_TOLD
 from exchange.server.contract.decisions import ONLY_ASKED
 from exchange.v1 import common_pb2 as pb
+from exchange.v1 import resident_rights_service_pb2 as rights_pb
 from tests.authzen.web import EVALUATION, EVALUATIONS, SEARCH
 from tests.server.town import ACCESS, CARE, CITY, INVESTIGATE
 
@@ -357,7 +358,7 @@ def test_that_a_colleague_is_family_is_told_to_nobody_but_himself_and_the_office
         case_id=story.case_id,
         oin=CITY,
         professional="w-family",
-        kind=2,
+        kind=rights_pb.CONFLICT_KIND_RELATIVE,
         reason="broer",
     )
     colleague = web(worker(story))

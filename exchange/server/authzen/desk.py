@@ -180,7 +180,7 @@ async def _anchor(call: Call, told: Told) -> str:
 
 
 async def _on_case(call: Call, asked: Evaluation) -> list[Entity]:
-    """Return whom who asks may hear of: colleagues in his own task on a case of his, all as the operator's officer.
+    """Return whom who asks may hear of: colleagues in his task on his case, all as the operator's officer.
 
     Everybody else hears of himself only, whether there is such a case or not.
     """

@@ -68,6 +68,7 @@ async def list_disclosures(call: Call, request: pb.ListDisclosuresRequest) -> pb
         caller=caller,
         now=call.now,
         hidden=outcome.hidden,
+        links=outcome.links,
     )
     rows, last, more = await asyncio.get_running_loop().run_in_executor(call.house.pool, page)
     copies = copies_of(pb.Disclosure.DESCRIPTOR)
@@ -93,6 +94,7 @@ def _page(
     caller: Caller,
     now: datetime,
     hidden: frozenset[str],
+    links: frozenset[str],
 ) -> tuple[list[Decision], int, bool]:
     """Return rows, the version of the last one, and whether there are more below it."""
     found: list[Row] = []
@@ -103,7 +105,7 @@ def _page(
             for row in page
             if row.topic == TOPIC
             and row.position < position
-            and not decisions.kept_from(row, caller, now)
+            and not decisions.kept_from(row, caller, now, links)
             and not (hidden and hidden & decisions.changes(row))
             and organisation in {"", decisions.for_resident(row).organisation}
         ]
@@ -112,7 +114,7 @@ def _page(
         before = page[-1].version
     shown = found[:size]
     last = shown[-1].version if shown else 0
-    return [decisions.for_resident(row, hidden) for row in shown], last, len(found) > size
+    return [decisions.for_resident(row, hidden, links) for row in shown], last, len(found) > size
 
 
 RPCS: Final[Mapping[str, Unary]] = {

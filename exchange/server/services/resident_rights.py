@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from exchange.domain import AGGREGATES, stream_of
 from exchange.domain.case import CASE
 from exchange.domain.limits.determinations import RecordDetermination
+from exchange.domain.limits.links import is_link
 from exchange.domain.limits.objections import DecideObjection, Object
 from exchange.domain.limits.restrictions import AnnounceLifting, LiftRestriction, Restrict
 from exchange.domain.limits.seals import ConfirmSeal, LiftSeal, SealCompartment
@@ -272,15 +273,16 @@ def _purpose(number: int) -> str:
 
 
 def _leaves(call: Call, paths: Any) -> tuple[str, ...]:  # noqa: ANN401 -- a repeated field of texts
-    """Return the leaf paths of what was named. Raises RequestInvalid naming what is not of the plan."""
+    """Return the leaf paths of what was named, and the links. Raises RequestInvalid for what is neither."""
     collections = call.house.plan_groups.collections
     faults = {
         f"paths[{index}]": "is no part of the plan"
         for index, path in enumerate(paths)
-        if path not in PLAN_LABELS and path not in collections
+        if not is_link(path) and path not in PLAN_LABELS and path not in collections
     }
     if faults:
         raise RequestInvalid("paths are named that the plan does not have", fields=faults)
+    # The domain says of a link what is wrong with it: which links there are is asked of nobody.
     found = (leaf for path in paths for leaf in sorted(collections.get(path, (path,))))
     return tuple(dict.fromkeys(found))
 
