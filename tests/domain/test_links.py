@@ -14,12 +14,14 @@ import pytest
 
 from exchange.domain.case import CASE
 from exchange.domain.consent import CONSENT
-from exchange.domain.kernel import evolve_at
+from exchange.domain.kernel import evolve_at, with_changes
 from exchange.domain.limits.links import LINK, link_fault, links_sealed_to, origins_of
 from exchange.domain.limits.seals import Seal
 from exchange.domain.plan import PLAN, as_seen
 from exchange.domain.plan.recorded import COLLECTIONS
-from exchange.domain.unlinked import case_without, consent_without
+from exchange.domain.representation import Representation, Representative
+from exchange.domain.resident import RESIDENT
+from exchange.domain.unlinked import case_without, consent_without, resident_without
 from exchange.errors import ExchangeError
 from tests.domain.builders import (
     CASE_OPENED,
@@ -33,6 +35,7 @@ from tests.domain.builders import (
     PLANNER_JOINED,
     PROVIDER,
     REPORT_RECEIVED,
+    RESIDENT_REGISTERED,
     fold,
 )
 from tests.domain.test_seen import OF_THE_TRUE_PLAN, draw, told
@@ -138,6 +141,30 @@ def test_a_consent_is_without_the_shelter_or_is_not_there() -> None:
     assert consent_without(consent(RECIPIENT, others), LINKS) == consent(others)
     assert consent_without(consent(RECIPIENT), LINKS) is None
     assert consent_without(consent(others, author=PLANNER), LINKS) is None
+
+
+def test_representatives_that_the_shelter_recorded_are_not_listed() -> None:
+    origins = {"r-1": "college:WMO@" + MUNICIPALITY, "r-2": f"wmo-aanbieder@{PROVIDER}"}
+    records = tuple(
+        Representative(
+            representative_id=name,
+            person_oin=MUNICIPALITY,
+            person="ouder-1",
+            relation="parent",
+            gezag="gezamenlijk_ouderlijk",
+            evidence_source="brp",
+            source_reference="brp-2026-17",
+            source_date=NOON.date(),
+            start_date=NOON.date(),
+            end_date=None,
+            origin=origin,
+        )
+        for name, origin in origins.items()
+    )
+    resident = with_changes(fold(RESIDENT, RESIDENT_REGISTERED), representation=Representation(records))
+    shown = resident_without(resident, LINKS).representation.representatives
+    assert [one.representative_id for one in shown] == ["r-1"]
+    assert resident_without(resident, frozenset({f"{PROVIDER}/school"})) == resident
 
 
 # --- to whom a link is sealed ---------------------------------------------------------------------------
