@@ -1,9 +1,10 @@
 """Which leaves the resident's own key does not find: those of what is kept from the resident's side.
 
 Promises: what a scan with the resident's key finds tells of no seal, of no investigation of Veilig Thuis, and
-of nothing recorded where a whole collection is sealed to the resident at that moment. Such a leaf carries a
-pseudonym under a second key of the same resident: it is proven, counted and erased like every other. What was
-recorded before a seal was set stays countable: the ledger takes nothing back.
+of nothing recorded where a whole collection, or the link with who recorded it, is sealed to the resident at
+that moment. Such a leaf carries a pseudonym under a second key of the same resident: it is proven, counted
+and erased like every other. What was recorded before a seal was set stays countable: the ledger takes nothing
+back.
 Source: GDPR 15, 32; Wmo 2015 5.2.6 and 5.3.1; the gate's design section 5 (uniform absence); the design of
 the ledger, section 2.
 """
@@ -15,6 +16,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final, get_args, get_type_hints
 
 from exchange.domain.disclosure import DisclosureDecided
+from exchange.domain.limits.links import LINK, is_link
 from exchange.domain.limits.seals import CompartmentSealed, SealLifted, SealProposed
 from exchange.domain.obligations import COMMAND, EVALUATE, SAFETY_TASK, SEAL_BASIS, Asked, Duty, is_about_seal
 from exchange.domain.plan import PlanState
@@ -73,7 +75,26 @@ def is_kept_apart(event: Event, meta: Meta, seals: Sequence[Seal]) -> bool:
         not DEFERRING.isdisjoint(event.obligations) or _tries_to_seal(event)
     ):
         return True
-    return bool(seals) and not changed_by(event).isdisjoint(_hidden(seals))
+    if not seals:
+        return False
+    return _is_behind(event, meta, _links(seals)) or not changed_by(event).isdisjoint(_hidden(seals))
+
+
+def _is_behind(event: Event, meta: Meta, links: frozenset[str]) -> bool:
+    """Tell whether an event is of a recipient whose link is sealed to the resident, or brings it in."""
+    named = f"{getattr(event, 'oin', '')}/{getattr(event, 'task', '')}"
+    return not links.isdisjoint({f"{meta.organisation}/{meta.task}", named})
+
+
+def _links(seals: Sequence[Seal]) -> frozenset[str]:
+    """Return the recipients whose link with the case is sealed to the resident in person."""
+    return frozenset(
+        word.removeprefix(LINK)
+        for seal in seals
+        if not any(_is_resident(reader) for reader in seal.readers)
+        for word in seal.paths
+        if is_link(word)
+    )
 
 
 def _tries_to_seal(decided: DisclosureDecided) -> bool:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from exchange.domain import stream_of
 from exchange.domain.limits.determinations import DeterminationKind, determined
+from exchange.domain.limits.links import links_sealed_to
 from exchange.domain.relations import has_conflict, relation_of
 from exchange.domain.representation import (
     NOBODY_RECORDED,
@@ -22,7 +23,8 @@ from exchange.domain.representation import (
 )
 from exchange.domain.representation.words import SELF
 from exchange.domain.resident import age_at
-from exchange.domain.values import RESIDENT_TASK, Author, CaseRole, law_of_task
+from exchange.domain.unlinked import consent_without
+from exchange.domain.values import RESIDENT_TASK, Author, CaseRole, ConsentStatus, law_of_task
 from exchange.gate.conflicts import Objection, standing_objection
 from exchange.gate.consents import select_consent, select_leave
 from exchange.gate.model import BreakGlass, Consent, Facts, Field
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
     from exchange.domain.resident import ResidentState
     from exchange.gate.entry import LegalBasis
     from exchange.gate.register import Register
-    from exchange.pipeline.walk import CommandWalk, View, Walk
+    from exchange.pipeline.walk import Caller, CommandWalk, View, Walk
 
 AUTHENTICATED: Final = "2FA+mTLS"
 INCOMPLETE: Final = "incomplete"
@@ -154,7 +156,7 @@ def standing_of(walk: Walk, view: View, subject: Subject) -> Standing:
     relative = has_conflict(case, caller.organisation, caller.professional)
     if resident is None:
         return Standing(related, involved, None, None, (), False, own_word, (), role, relative)  # noqa: FBT003 -- nobody is restricted
-    states = _consents(view, subject.resident)
+    states = _heard(_consents(view, subject.resident), resident, caller)
     scope = (walk.claim.purpose, caller.recipient_id)
     return Standing(
         related,
@@ -342,6 +344,19 @@ def _consents(view: View, resident: str) -> tuple[Any, ...]:
     if not streams:
         return ()
     return tuple(state for state in map(view.state, streams) if state is not None)
+
+
+def _heard(states: tuple[Any, ...], resident: ResidentState, caller: Caller) -> tuple[Any, ...]:
+    """Return the consents that count for the caller: no yes to a question of whom he does not know of.
+
+    A no counts whoever asked: what is sealed never opens anything.
+    """
+    links = links_sealed_to(resident.seals, caller.recipient_id, caller.professional)
+    if not links:
+        return states
+    return tuple(
+        one for one in states if one.state != ConsentStatus.GIVEN or consent_without(one, links) is not None
+    )
 
 
 def _for_gate(state: Any) -> Consent:  # noqa: ANN401 -- ConsentState

@@ -2,7 +2,8 @@
 
 Promises: nothing is written and nothing is enabled; each stored decision is judged twice on its own facts, by
 the register of today and by the proposed one, both as if they had stood at that moment, so that a version
-that begins next year can be looked at now. Told by recipient and category, never by whom it was about.
+that begins next year can be looked at now; a permitted command on the facts of then, found again in the
+streams. Told by recipient and category, never by whom it was about.
 Source: GDPR 5(2), 25, 35: who changes a policy knows beforehand what it does.
 """
 
@@ -20,9 +21,12 @@ from exchange.domain.obligations import EVALUATE
 from exchange.errors import HistoryUnreadable, KeyDestroyed
 from exchange.gate.judge import judge
 from exchange.gate.model import Outcome
+from exchange.pipeline.asked import facts_again
 from exchange.pipeline.hot import DISCLOSURE_PREFIX
+from exchange.pipeline.past import Past
 from exchange.pipeline.recall import facts_of
 from exchange.pipeline.replay import DECISIONS, PARTS, basis_stands
+from exchange.pipeline.steps import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -35,14 +39,14 @@ if TYPE_CHECKING:
 
 # More than any walk waits: calls end within their deadline.
 GROUP_MAX: Final = timedelta(minutes=5)
-# What a permitted command wrote is not kept with its decision: it is counted under this word.
+# What a command wrote that kept nothing of what it asked, or that has no category: counted under this word.
 RECORDING: Final = "RECORDING"
 
 
 class Change(NamedTuple):
     """One decision that would come out another way: categories that open, and that close.
 
-    No rules are told of a command that would be denied: its facts are not kept, so it is not judged.
+    No rules are told of an old command that would be denied: what it asked was not kept, so it is not judged.
     """
 
     position: int
@@ -93,17 +97,32 @@ def first_since(reader: SQLiteReader, codec: Codec, since: datetime) -> int:
 
 
 class Preview:
-    """Judges rows by two registers. Safe between threads."""
+    """Judges rows by two registers, in the order of commits. One run at a time: it moves through the past."""
 
-    def __init__(self, codec: Codec, now: Register, proposed: Register) -> None:
+    def __init__(self, reader: SQLiteReader, codec: Codec, now: Register, proposed: Register) -> None:
         self._codec = codec
+        self._past = Past(reader, codec)
         self._now = now
         self._proposed = proposed
 
-    def run(self, rows: Iterable[Row], effect: Effect, *, since: datetime, organisation: str = "") -> None:
-        """Look at rows in order, at those from a moment on; with an organisation, only at what it asked."""
-        walk = ""
+    def run(
+        self,
+        rows: Iterable[Row],
+        effect: Effect,
+        *,
+        since: datetime,
+        organisation: str = "",
+        opened_max: int | None = None,
+    ) -> int:
+        """Look at rows in order, at those from a moment on; with an organisation, only at what it asked.
+
+        Returns the position of the last row looked at: it stops after `opened_max` events of the past.
+        """
+        walk, position = "", 0
         for row in rows:
+            if opened_max is not None and self._past.opened >= opened_max:
+                break
+            position = row.position
             _, meta, _ = self._codec.decode_clear(row.state, stream=row.stream, topic=row.topic)
             if meta.at < since or organisation not in {"", meta.organisation}:
                 continue
@@ -116,11 +135,12 @@ class Preview:
                 seen, walk = walk == meta.decision_id, meta.decision_id
                 counts = bool(walk) and not seen
                 effect.commands += counts
-                change = self._command(row.position, meta) if counts else None
+                change = self._command(row, meta, effect) if counts else None
             else:
                 change = None
             if change is not None:
                 effect.add(change)
+        return position
 
     def _decision(self, row: Row, effect: Effect) -> Change | None:
         try:
@@ -159,8 +179,41 @@ class Preview:
             then.rules,
         )
 
-    def _command(self, position: int, meta: Meta) -> Change | None:
-        """Tell of a permitted command whose basis would let it happen no more, or would again."""
+    def _command(self, row: Row, meta: Meta, effect: Effect) -> Change | None:
+        """Tell of a permitted command that would be refused, or of one refused today that would not be."""
+        if meta.asked is None:
+            return self._by_basis(row.position, meta)
+        past = self._past.at(meta.facts_position)
+        try:
+            # Each on its own facts: which consent counts, and whose word, is said by the basis as well.
+            now, then = (
+                judge(facts_again(meta, meta.asked, row.stream, past, register), register)
+                for register in (self._now, self._proposed)
+            )
+        except KeyDestroyed:
+            effect.words_erased += 1
+            return None
+        except HistoryUnreadable:
+            effect.unreadable += 1
+            return None
+        done, would = now.outcome in WHOLE, then.outcome in WHOLE
+        if done == would:
+            return None
+        # A command writes all of it or nothing.
+        written = meta.asked.categories or (RECORDING,)
+        return Change(
+            row.position,
+            meta.decision_id,
+            meta.at,
+            meta.task,
+            written if would else (),
+            written if done else (),
+            now.rules,
+            then.rules,
+        )
+
+    def _by_basis(self, position: int, meta: Meta) -> Change | None:
+        """Tell of a command that kept nothing of what it asked, by whether its basis lets it happen."""
         name = meta.legal_basis.rpartition("@")[0]
         stood, stands = _lets(meta, name, self._now), _lets(meta, name, self._proposed)
         if stood == stands:

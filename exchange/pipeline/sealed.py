@@ -1,8 +1,10 @@
-"""What a seal takes out of sight: paths for the gate, whole collections for whatever looks at the state.
+"""What a seal takes out of sight: paths for the gate; collections and links for whatever looks at the state.
 
 Promises: to who is no named reader a sealed collection is an empty one, in what is grouped, judged, told and
 copied alike, and in what a command of his is decided on; what he does is folded onto the true state, which
-named readers see and decide on. The record of the decision alone knows of the seal.
+named readers see and decide on. The record of the decision alone knows of the seal. Whose link with the case
+is sealed is not there: not his people, his consents, nor what he brought; a consent of his is nobody's. Only
+to take a word back is it still found, by who has its id (GDPR 7(3)).
 
 Time: a question takes the same steps where nothing is sealed. A command does not: of a resident who has no
 seal at all it is decided on the very state, so that the common command pays nothing; of who has one it is
@@ -17,16 +19,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from exchange.domain.kernel import with_changes
+from exchange.domain.limits.links import NO_LINKS, is_link, links_sealed_to
 from exchange.domain.limits.seals import Seal
 from exchange.domain.plan import as_seen
-from exchange.pipeline.facts import PLAN_PREFIX, RESIDENT_PREFIX
+from exchange.domain.unlinked import case_without, consent_without, resident_without
+from exchange.pipeline.facts import (
+    CASE_PREFIX,
+    CONSENT_PREFIX,
+    OWN_WORDS,
+    PLAN_PREFIX,
+    RESIDENT_PREFIX,
+    Subject,
+    subject_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from exchange.gate.model import Field
-    from exchange.pipeline.facts import Standing, Subject
-    from exchange.pipeline.walk import Caller, CommandWalk, EvaluationWalk, Group, ReadWalk, View
+    from exchange.pipeline.facts import Standing
+    from exchange.pipeline.walk import Caller, CommandWalk, EvaluationWalk, Group, ReadWalk, View, Walk
 
 NOTHING_SEALED: Final[frozenset[str]] = frozenset()
 # Who does not see the goals does not see either that a support serves goals he does not see.
@@ -42,26 +54,64 @@ class Sight(NamedTuple):
     groups: Sequence[Group]
     fields: Sequence[Field]
     hidden: frozenset[str]  # collections that are sealed to the caller
+    links: frozenset[str]  # recipients of whom he is not shown that they are on the case
+
+
+def seen_subject(walk: Walk, view: View) -> Subject:
+    """Return whom a walk is about; nobody, where the consent it asks about is behind a sealed link."""
+    subject = subject_of(view, walk.anchor)
+    if not subject.resident or not walk.anchor.startswith(CONSENT_PREFIX) or _takes_back(walk):
+        return subject
+    links = sealed_links(view.state(RESIDENT_PREFIX + subject.resident), walk.caller)
+    hidden = bool(links) and consent_without(view.state(walk.anchor), links) is None
+    return Subject("", "", subject.key) if hidden else subject
 
 
 def sight_of(walk: ReadWalk | EvaluationWalk, view: View, subject: Subject, standing: Standing) -> Sight:
     """Take out of sight what is sealed to the caller."""
-    resident = view.state(RESIDENT_PREFIX + subject.resident) if subject.resident else None
+    resident = _resident(walk, view, subject)
     sealed = sealed_paths(resident, walk.caller, standing.role)
     hidden = hidden_collections(walk.collections, sealed)
+    links = sealed_links(resident, walk.caller)
     # Leaves stay as they are: the gate judges them one by one, and nothing sealed is copied.
-    seen = WithoutSealed(view, hidden)
+    seen = WithoutSealed(view, hidden, links=links, people=True)
     groups = walk.groups(seen, walk.fields)
-    return Sight(seen, groups, seal_fields([group.fact for group in groups], sealed), hidden)
+    return Sight(seen, groups, seal_fields([group.fact for group in groups], sealed), hidden, links)
 
 
 def decided_on(walk: CommandWalk, view: View, subject: Subject, standing: Standing) -> View:
     """Return what a command is decided on: sealed collections are empty in it, other sealed leaves blank."""
-    resident = view.state(RESIDENT_PREFIX + subject.resident) if subject.resident else None
+    resident = _resident(walk, view, subject)
     if resident is None or not resident.seals:
         return view
     sealed = sealed_paths(resident, walk.caller, standing.role)
-    return WithoutSealed(view, hidden_collections(walk.collections, sealed), sealed)
+    return WithoutSealed(
+        view,
+        hidden_collections(walk.collections, sealed),
+        sealed,
+        links=sealed_links(resident, walk.caller),
+        shown=walk.anchor if _takes_back(walk) else "",
+    )
+
+
+def _resident(walk: Walk, view: View, subject: Subject) -> Any:  # noqa: ANN401 -- ResidentState, or None
+    """Return whose seals count: also where the consent that is asked about was taken out of sight."""
+    whose = subject.resident
+    if not whose and walk.anchor.startswith(CONSENT_PREFIX):
+        consent = view.state(walk.anchor)
+        whose = "" if consent is None else consent.resident
+    return view.state(RESIDENT_PREFIX + whose) if whose else None
+
+
+def _takes_back(walk: Walk) -> bool:
+    return bool(getattr(walk, "takes_back", False)) and walk.caller.task in OWN_WORDS
+
+
+def sealed_links(resident: Any, caller: Caller) -> frozenset[str]:  # noqa: ANN401 -- ResidentState, or None
+    """Return the recipients of whom the caller is not shown that they are on the case."""
+    if resident is None:
+        return NO_LINKS
+    return links_sealed_to(resident.seals, caller.recipient_id, caller.professional)
 
 
 def sealed_paths(resident: Any, caller: Caller, role: str) -> frozenset[str]:  # noqa: ANN401 -- ResidentState
@@ -77,6 +127,7 @@ def sealed_paths(resident: Any, caller: Caller, role: str) -> frozenset[str]:  #
         for seal in looked_through
         if names.isdisjoint(seal.readers) and not (role and role in seal.reader_roles)
         for sealed in seal.paths
+        if not is_link(sealed)
         for path in (sealed, *NAMED_BY.get(sealed, ()))
     )
 
@@ -92,19 +143,46 @@ def hidden_collections(collections: Mapping[str, frozenset[str]], paths: frozens
 
 
 class WithoutSealed:
-    """A view in which what is sealed of plans is not there: a walk is about one resident's."""
+    """A view in which what is sealed is not there: a walk is about one resident's.
 
-    def __init__(self, view: View, hidden: frozenset[str], leaves: frozenset[str] = NOTHING_SEALED) -> None:
+    `people` says that representatives are left out as well, which is for looking: who decides for the
+    resident does so whoever recorded it. `shown` is a consent that is there all the same.
+    """
+
+    def __init__(
+        self,
+        view: View,
+        hidden: frozenset[str],
+        leaves: frozenset[str] = NOTHING_SEALED,
+        *,
+        links: frozenset[str] = NO_LINKS,
+        people: bool = False,
+        shown: str = "",
+    ) -> None:
         self._view = view
         self._hidden = hidden
         self._leaves = leaves
+        self._links = links
+        self._people = people
+        self._shown = shown
 
     def state(self, stream: str) -> Any:  # noqa: ANN401 -- each aggregate has its own state class
         """Return the folded state, without what is sealed."""
         state = self._view.state(stream)
-        if state is None or not stream.startswith(PLAN_PREFIX):
-            return state
-        return as_seen(state, self._hidden, self._leaves)
+        if state is None:
+            return None
+        if stream.startswith(PLAN_PREFIX):
+            return as_seen(state, self._hidden, self._leaves, self._links)
+        return self._unlinked(stream, state) if self._links else state
+
+    def _unlinked(self, stream: str, state: Any) -> Any:  # noqa: ANN401 -- as above
+        if stream.startswith(CASE_PREFIX):
+            return case_without(state, self._links)
+        if stream.startswith(CONSENT_PREFIX) and stream != self._shown:
+            return consent_without(state, self._links)
+        if stream.startswith(RESIDENT_PREFIX) and self._people:
+            return resident_without(state, self._links)
+        return state
 
     def version(self, stream: str) -> int:
         """Return the version: it counts what was written, seen or not."""
@@ -112,4 +190,9 @@ class WithoutSealed:
 
     def scope(self, resident: str) -> tuple[str, ...]:
         """Return the streams linked to a resident."""
-        return self._view.scope(resident)
+        streams = self._view.scope(resident)
+        if not self._links:
+            return streams
+        return tuple(
+            one for one in streams if not one.startswith(CONSENT_PREFIX) or self.state(one) is not None
+        )

@@ -22,7 +22,7 @@ from exchange.pipeline.answers import refusal_error
 from exchange.pipeline.asked import asked_of
 from exchange.pipeline.decisions import decided
 from exchange.pipeline.facts import NOTHING_KNOWN, assemble, is_stranger, standing_of, subject_of
-from exchange.pipeline.sealed import decided_on, sight_of
+from exchange.pipeline.sealed import decided_on, seen_subject, sight_of
 from exchange.pipeline.verdicts import ONLY_RECORDED
 from exchange.pipeline.walk import CommandOutcome, CommandWalk, ReadOutcome, RefusalOutcome, StoredAnswer
 from exchange.store.batch import Request
@@ -94,7 +94,7 @@ def run_command(
     told = answers.in_memory(walk)
     if told is not None:
         return told
-    subject = subject_of(overlay, walk.anchor)
+    subject = seen_subject(walk, overlay)
     standing = verdicts.standings.of(walk, overlay, subject)
     verdict, facts = verdicts.of_command(walk, standing)
     decision_id, position = fresh_id().hex(), overlay.position
@@ -133,10 +133,10 @@ def run_read(
 ) -> ReadOutcome | ExchangeError:
     """Return what may leave, with its decision recorded in the batch; or the refusal, recorded alike."""
     check_caller(walk.caller, overlay)
-    subject = subject_of(overlay, walk.anchor)
+    subject = seen_subject(walk, overlay)
     standing = standing_of(walk, overlay, subject)
     sight = sight_of(walk, overlay, subject, standing)
-    provider = provider_of(overlay, walk.anchor) or walk.caller.task
+    provider = provider_of(overlay if subject.resident else sight.view, walk.anchor) or walk.caller.task
     facts = assemble(walk, standing, sight.fields, provider, register)
     verdict, unsealed = judge_and_tell(facts, register)
     judged = Judged(subject, facts, owing(verdict, unsealed), fresh_id().hex(), overlay.position)
@@ -220,6 +220,7 @@ def _permitted(
         resident=judged.subject.resident,
         hidden=sight.hidden,
         gives=gives,
+        links=sight.links,
         valid_until=walk.now + BREAK_GLASS_LASTS if ends else None,
     )
 

@@ -235,6 +235,7 @@ class ReadOutcome:
     resident: str
     hidden: frozenset[str] = frozenset()  # collections that are sealed to the caller
     gives: bool = True  # whether the caller gets to see any of it: a change of what is hidden did not happen
+    links: frozenset[str] = frozenset()  # recipients of whom he is not shown that they are on the case
     valid_until: datetime | None = None  # of a permit that ends: what was given is not used after it
 
 

@@ -6,6 +6,7 @@ Promises: made once at the start; nothing in it survives the process.
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 POOL_THREADS: Final = 4
 SECONDS_PER_MINUTE: Final = 60
+# Streams are bounded; each leaves a place behind for every event it told.
+LOOKED_KEPT_MAX: Final = 4_096
 
 
 class Bells:
@@ -53,6 +56,28 @@ class Bells:
         self.ring()
 
 
+class Looked:
+    """How far streams looked beyond what they told, so that going on there is cheap. Owned by the event loop.
+
+    Not in the cursor: how far that moves would tell how much there was of others, and of what is sealed. What
+    is forgotten, at a restart or when there is too much, is looked at and judged anew.
+    """
+
+    def __init__(self) -> None:
+        self._places: OrderedDict[tuple[bytes, int], int] = OrderedDict()
+
+    def beyond(self, question: bytes, told: int) -> int:
+        """Return up to which position this question needs no look any more, at least what was told."""
+        return self._places.get((question, told), told)
+
+    def keep(self, question: bytes, told: int, place: int) -> None:
+        """Remember."""
+        self._places[question, told] = place
+        self._places.move_to_end((question, told))
+        if len(self._places) > LOOKED_KEPT_MAX:
+            self._places.popitem(last=False)
+
+
 @dataclass(slots=True)
 class House:
     """Parts, limits and tables."""
@@ -67,6 +92,7 @@ class House:
     calls: Buckets
     evaluations: Buckets
     streams: Streams
+    looked: Looked = field(default_factory=Looked)
     bells: Bells = field(default_factory=Bells)
 
     async def state(self, stream: str) -> Any:  # noqa: ANN401 -- each aggregate has its own state class

@@ -693,7 +693,7 @@ class PreviewEffect(_message.Message):
     recipient: _builtins.str
     """Task of the recipient."""
     category: _builtins.str
-    """Data category; RECORDING for commands, of which the fields are not kept."""
+    """Data category; RECORDING for what a command wrote without one, or before what it asked was kept."""
     opens: _builtins.int
     """Decisions that would release it and did not."""
     closes: _builtins.int

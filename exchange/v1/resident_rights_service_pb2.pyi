@@ -500,7 +500,9 @@ class SealCompartmentRequest(_message.Message):
 
     @_builtins.property
     def paths(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """What is hidden: collections of the plan such as "situations", or leaf paths such as "goals.own_words"."""
+        """What is hidden: collections of the plan such as "situations", leaf paths such as "goals.own_words", or with
+        "link:<OIN>/<task>" that this organisation and task has a part in the case at all, never a college.
+        """
 
     @_builtins.property
     def readers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:

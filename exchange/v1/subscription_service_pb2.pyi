@@ -132,7 +132,7 @@ class SubscribeResponse(_message.Message):
     EVENTS_FIELD_NUMBER: _builtins.int
     CURSOR_FIELD_NUMBER: _builtins.int
     cursor: _builtins.int
-    """Resume after this position."""
+    """Resume after this position: that of the last event that was told, or what was asked."""
     @_builtins.property
     def events(self) -> _containers.RepeatedCompositeFieldContainer[Global___PublishedEvent]:
         """In order."""

@@ -49,7 +49,7 @@ class SubscriptionServiceServicer:
     def Subscribe(self, request, context):
         """Streams published events after a cursor, at least once and in order; idempotent by event id.
         An event on a part of the plan is told only with a released field of that part: one of which no asked field is
-        released is not sent, and the cursor passes over it. Fields of the plan itself, such as "version", come along, and
+        released is not sent, and the cursor does not move for it. Fields of the plan itself, such as "version", come along, and
         make an event only of what is about the plan itself. A heartbeat comes when nothing else did. Ends with UNAVAILABLE when the server drains: resume at the last cursor.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -36,7 +36,7 @@ class SubscriptionServiceStub:
     Subscribe: _grpc.UnaryStreamMultiCallable[_subscription_service_pb2.SubscribeRequest, _subscription_service_pb2.SubscribeResponse]
     """Streams published events after a cursor, at least once and in order; idempotent by event id.
     An event on a part of the plan is told only with a released field of that part: one of which no asked field is
-    released is not sent, and the cursor passes over it. Fields of the plan itself, such as "version", come along, and
+    released is not sent, and the cursor does not move for it. Fields of the plan itself, such as "version", come along, and
     make an event only of what is about the plan itself. A heartbeat comes when nothing else did. Ends with UNAVAILABLE when the server drains: resume at the last cursor.
     """
 
@@ -48,7 +48,7 @@ class SubscriptionServiceAsyncStub(SubscriptionServiceStub):
     Subscribe: _aio.UnaryStreamMultiCallable[_subscription_service_pb2.SubscribeRequest, _subscription_service_pb2.SubscribeResponse]  # type: ignore[assignment]
     """Streams published events after a cursor, at least once and in order; idempotent by event id.
     An event on a part of the plan is told only with a released field of that part: one of which no asked field is
-    released is not sent, and the cursor passes over it. Fields of the plan itself, such as "version", come along, and
+    released is not sent, and the cursor does not move for it. Fields of the plan itself, such as "version", come along, and
     make an event only of what is about the plan itself. A heartbeat comes when nothing else did. Ends with UNAVAILABLE when the server drains: resume at the last cursor.
     """
 
@@ -63,7 +63,7 @@ class SubscriptionServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_subscription_service_pb2.SubscribeResponse], _abc.AsyncIterator[_subscription_service_pb2.SubscribeResponse]]:
         """Streams published events after a cursor, at least once and in order; idempotent by event id.
         An event on a part of the plan is told only with a released field of that part: one of which no asked field is
-        released is not sent, and the cursor passes over it. Fields of the plan itself, such as "version", come along, and
+        released is not sent, and the cursor does not move for it. Fields of the plan itself, such as "version", come along, and
         make an event only of what is about the plan itself. A heartbeat comes when nothing else did. Ends with UNAVAILABLE when the server drains: resume at the last cursor.
         """
 

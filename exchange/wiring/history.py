@@ -69,7 +69,7 @@ class History:
                 {"--since": "must not be in the future"},
             )
         known = self.registers.known_at(self.reader.head()[0])
-        preview = Preview(self.codec, *proposed_over(known, entries, today, whole=whole))
+        preview = Preview(self.reader, self.codec, *proposed_over(known, entries, today, whole=whole))
         for rows in self._pages(first_since(self.reader, self.codec, since), self._end(None)):
             preview.run(rows, effect, since=since)
         return effect

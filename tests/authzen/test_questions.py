@@ -12,7 +12,8 @@ from adapters.sdk.calls import claim
 from exchange.pipeline.evaluation import NOT_TOLD
 from exchange.server.contract.decisions import ONLY_ASKED
 from exchange.v1 import common_pb2 as pb
-from tests.authzen.web import EVALUATION, EVALUATIONS
+from exchange.v1 import resident_rights_service_pb2 as rights_pb
+from tests.authzen.web import EVALUATION, EVALUATIONS, SEARCH
 from tests.server.town import ACCESS, CARE, CITY, INVESTIGATE
 
 if TYPE_CHECKING:
@@ -284,3 +285,90 @@ def test_a_list_of_questions_is_a_list_of_decisions(web: Open, town: Town, story
     assert [one["decision"] for one in told.body["evaluations"]] == [True, True, False, False]
     assert told.body["evaluations"][2]["context"]["error"]["fields"] == {"subject": "must be an object"}
     assert town.core.reader.head()[0] - before == 3
+
+
+# --- whose right it is not to tell of ---------------------------------------------------------------------
+
+
+SAFETY = {"purpose": "vt-onderzoek", "legal_basis": "WMO-5.2.6", "necessity": "nodig voor het onderzoek"}
+
+
+def of_safety(story: Story, professional: str, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 -- any part
+    properties = {"organisation": CITY, "task": "veilig-thuis"}
+    subject = {"type": "professional", "id": professional, "properties": properties}
+    return question(story, subject=subject, context=SAFETY, **changes)
+
+
+@pytest.fixture
+def beside_safety(town: Town, story: Story) -> Story:
+    """Return a case on which a desk of the same organisation works whose part is not for its other desks."""
+    town.worker("beheer", "beheerder-1").organisation.grant_task(
+        claim=claim(pb.PURPOSE_BEHEER, "ORG-ADMIN-24"), oin=CITY, task="veilig-thuis"
+    )
+    let_join(story, "vt-1", CITY, "veilig-thuis")
+    let_join(story, "vt-2", CITY, "veilig-thuis")
+    return story
+
+
+def test_another_desk_of_the_same_organisation_is_asked_about_in_vain(
+    web: Open, beside_safety: Story
+) -> None:
+    story = beside_safety
+    other_desk = web(worker(story))
+    told = [without_id(other_desk.post(EVALUATION, of_safety(story, who))) for who in ("vt-1", "vt-nobody")]
+    assert told[0] == told[1]
+    assert (told[0][1]["decision"], told[0][1]["context"]["reason_admin"]) == (False, {"nl": NOT_TOLD})
+    # The desk itself, its colleague there, and the officer are told.
+    for who, task in (("vt-1", "veilig-thuis"), ("vt-2", "veilig-thuis"), ("fg-1", "fg")):
+        assert web(who, task).post(EVALUATION, of_safety(story, "vt-1")).body["decision"] is True
+
+
+def test_a_search_finds_nobody_of_another_desk(web: Open, beside_safety: Story) -> None:
+    story = beside_safety
+    asked = of_safety(story, "") | {"subject": {"type": "professional"}}
+    assert web(worker(story)).post(SEARCH + "subject", asked).body["results"] == []
+    found = web("vt-2", "veilig-thuis").post(SEARCH + "subject", asked).body["results"]
+    assert [one["id"] for one in found] == ["vt-1", "vt-2"]
+    officers = web("fg-1", "fg").post(SEARCH + "subject", asked).body["results"]
+    assert [one["id"] for one in officers] == ["vt-1", "vt-2"]
+
+
+def test_a_search_for_what_another_desk_works_on_looks_at_nothing(web: Open, beside_safety: Story) -> None:
+    story = beside_safety
+    resource = {"type": "plan", "properties": {"fields": FIELDS}}
+    plans = of_safety(story, "vt-1", resource=resource)
+    before = story.town.core.reader.head()[0]
+    answers = [
+        web(worker(story)).post(SEARCH + "resource", of_safety(story, who, resource=resource)).body
+        for who in ("vt-1", "vt-nobody")
+    ]
+    assert answers[0] == answers[1]
+    assert story.town.core.reader.head()[0] == before, "no right was judged, so nothing tells by its count"
+    for who, task in (("vt-1", "veilig-thuis"), ("vt-2", "veilig-thuis"), ("fg-1", "fg")):
+        found = web(who, task).post(SEARCH + "resource", plans).body["results"]
+        assert story.plan_id in [one["id"] for one in found]
+
+
+def test_that_a_colleague_is_family_is_told_to_nobody_but_himself_and_the_officer(
+    web: Open, story: Story
+) -> None:
+    let_join(story, "w-family")
+    story.wmo.rights.record_conflict(
+        claim=claim(pb.PURPOSE_WMO_ONDERZOEK, "CONFLICT-5"),
+        case_id=story.case_id,
+        oin=CITY,
+        professional="w-family",
+        kind=rights_pb.CONFLICT_KIND_RELATIVE,
+        reason="broer",
+    )
+    colleague = web(worker(story))
+    family, nobody = (
+        without_id(colleague.post(EVALUATION, question(story, who))) for who in ("w-family", "w-nobody")
+    )
+    assert family == nobody
+    assert family[1]["context"]["rules"] == ["R03"]
+    himself = web("w-family").post(EVALUATION, question(story, "w-family")).body
+    subject = {"type": "professional", "id": "w-family", "properties": {"task": "college:WMO"}}
+    officer = web("fg-1", "fg").post(EVALUATION, question(story, subject=subject)).body
+    for told in (himself, officer):
+        assert (told["decision"], told["context"]["rules"]) == (False, ["R32"])

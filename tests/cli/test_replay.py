@@ -164,17 +164,17 @@ def test_a_table_and_the_decisions_themselves(exchange: Shell, data: Path) -> No
     table = exchange(*words)
     assert table.code == 0
     assert "college:WMO" in table.out
-    assert "RECORDING" in table.out
+    assert "CONTACT" in table.out
     assert "3 would come out otherwise, of 3 decisions and 2 permitted commands" in table.out
     lines = [json.loads(line) for line in exchange(*words, "-o", "jsonl").out.splitlines()]
-    assert [line["closes"] for line in lines] == [["RECORDING"], ["RECORDING"], ["WMO-PLAN"]]
+    assert [line["closes"] for line in lines] == [["CONTACT"], ["WMO-PLAN"], ["WMO-PLAN"]]
     assert all(len(line["decision_id"]) == 32 for line in lines)
     assert exchange(*words[:-1], "2026-03-03", "-o", "jsonl").out == ""
 
 
 def test_a_whole_register_ends_what_it_leaves_out(exchange: Shell, data: Path) -> None:
     told = preview(exchange, data, entry_text("WGS-3", like="WGS-3"), "--whole")
-    assert {"recipient": "college:WMO", "category": "WMO-PLAN", "opens": 0, "closes": 1} in told["effect"]  # type: ignore[operator] # a list
+    assert {"recipient": "college:WMO", "category": "WMO-PLAN", "opens": 0, "closes": 2} in told["effect"]  # type: ignore[operator] # a list
 
 
 def position_of(data: Path) -> int:

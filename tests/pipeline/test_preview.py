@@ -11,6 +11,7 @@ import pytest
 from exchange.errors import RegisterInvalid
 from exchange.gate.canonical import entries_of_text
 from exchange.gate.model import Field
+from exchange.pipeline import steps
 from exchange.pipeline.preview import RECORDING, Effect, Preview, first_since
 from exchange.pipeline.proposed import proposed_over
 from exchange.pipeline.walk import Group
@@ -42,7 +43,9 @@ def previewed(
     effect = Effect()
     two = proposed_over(known(shard), entries_of_text(text), NOW, whole=whole)
     rows = shard.core.reader.page(first_since(shard.core.reader, shard.core.codec, since), 10_000)
-    Preview(shard.core.codec, *two).run(rows, effect, since=since, organisation=organisation)
+    Preview(shard.core.reader, shard.core.codec, *two).run(
+        rows, effect, since=since, organisation=organisation
+    )
     return effect
 
 
@@ -90,22 +93,57 @@ def test_a_version_that_begins_next_year_is_looked_at_as_if_it_stood(shard: Shar
     assert previewed(shard, over).changes == []
 
 
-def test_a_category_taken_away_closes_it_and_the_commands_stay(shard: Shard) -> None:
+def test_a_category_taken_away_closes_it_for_reading_and_recording(shard: Shard) -> None:
     _, _, plan_id = shard.plan()
     shard.run(shard.question(plan_id), shard.goal(plan_id))
     narrower = re.sub(r'"WMO-PLAN", |, "WMO-PLAN"', "", successor())
     effect = previewed(shard, narrower)
-    assert (dict(effect.opens), dict(effect.closes)) == ({}, {(WMO, PLAN): 1})
-    assert effect.changes[0].rules_proposed == ("R10",)
+    # The question, the report and the goal; that somebody was registered is of another category.
+    assert (dict(effect.opens), dict(effect.closes)) == ({}, {(WMO, PLAN): 3})
+    assert {one.rules_proposed for one in effect.changes} == {("R10",)}
+    assert {one.rules_now for one in effect.changes} == {("P-WMO-2.3.2",)}
+
+
+def test_purpose_recipient_and_provider_count_for_commands_too(shard: Shard) -> None:
+    _, _, plan_id = shard.plan()
+    shard.done(shard.goal(plan_id))
+    for changes, rule in (
+        ({"purposes": '["wmo-levering"]'}, "R06"),
+        ({"recipients": '["school"]'}, "R08"),
+        ({"providers": '["svb"]'}, "R09"),
+    ):
+        effect = previewed(shard, successor(2, **changes))
+        assert effect.closes[WMO, PLAN] == 2, changes
+        assert {rule in one.rules_proposed for one in effect.changes} == {True}, effect.changes
+
+
+def test_a_command_that_is_refused_today_would_be_permitted_again(shard: Shard) -> None:
+    enabled(shard, entry_text(direction='"OBTAIN"'))
+    _, _, plan_id = shard.plan()
+    shard.done(shard.goal(plan_id, claim=UNDER_NEW))
+    shard.done(disabling(shard, NEW_BASIS))
+    effect = previewed(shard, entry_text(NEW_BASIS, 2, direction='"OBTAIN"'))
+    assert (dict(effect.opens), dict(effect.closes)) == ({(WMO, PLAN): 1}, {})
+
+
+def test_a_command_of_before_is_told_by_its_basis_alone(
+    shard: Shard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steps, "asked_of", lambda *_: None)
+    _, _, plan_id = shard.plan()
+    shard.done(shard.goal(plan_id))
+    narrower = re.sub(r'"WMO-PLAN", |, "WMO-PLAN"', "", successor())
+    assert previewed(shard, narrower).changes == []
+    assert dict(previewed(shard, successor(enabled="false")).closes) == {(WMO, RECORDING): 3}
 
 
 def test_a_basis_that_ends_closes_reads_and_recording(shard: Shard) -> None:
     _, _, plan_id = shard.plan()
     shard.run(shard.question(plan_id), shard.goal(plan_id))
     effect = previewed(shard, successor(enabled="false"))
-    recorded = effect.commands
-    assert dict(effect.closes) == {(WMO, PLAN): 1, (WMO, RECORDING): recorded}
-    assert recorded == 3  # the resident, the report, the goal
+    # The question, the report, the goal; and the resident's registration.
+    assert dict(effect.closes) == {(WMO, PLAN): 3, (WMO, "CONTACT"): 1}
+    assert effect.commands == 3
 
 
 def test_what_the_whole_register_leaves_out_ends(shard: Shard) -> None:
@@ -113,7 +151,7 @@ def test_what_the_whole_register_leaves_out_ends(shard: Shard) -> None:
     shard.run(shard.question(plan_id))
     other = entry_text("WGS-3", like="WGS-3")
     assert previewed(shard, other).closes[WMO, PLAN] == 0
-    assert previewed(shard, other, whole=True).closes[WMO, PLAN] == 1
+    assert previewed(shard, other, whole=True).closes[WMO, PLAN] == 2
 
 
 def test_who_was_refused_the_whole_for_a_part_is_given_all_or_nothing(shard: Shard) -> None:
@@ -159,7 +197,8 @@ def test_erased_words_are_counted_and_not_judged(shard: Shard) -> None:
     shard.run(under_new(shard, plan_id))
     shard.core.keys.destroy(ref)
     effect = previewed(shard, entry_text())
-    assert (effect.decisions, effect.words_erased, effect.changes) == (1, 1, [])
+    # The decision, and the report whose resident is found by opening it.
+    assert (effect.decisions, effect.words_erased, effect.changes) == (1, 2, [])
 
 
 def test_one_organisation_sees_what_it_asked(shard: Shard) -> None:

@@ -147,7 +147,7 @@ def test_a_question_about_a_right_gave_nothing_and_replays(shard: Shard) -> None
     assert not replayed(shard, after=written(shard, forged)).ok
     effect = Effect()
     register = shard.core.register
-    preview = Preview(shard.core.codec, register, Register([]))
+    preview = Preview(shard.core.reader, shard.core.codec, register, Register([]))
     preview.run(shard.core.reader.page(shard.head - 5, 4), effect, since=NOW)
     assert (effect.decisions, effect.changes) == (4, [])
 

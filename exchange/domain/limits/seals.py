@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from exchange.domain.kernel import AuthoredCommand, Events, ResidentEvent, with_changes
+from exchange.domain.limits.links import is_link, link_fault
 from exchange.domain.limits.scope import refuse_but_protectors, review_fault
 from exchange.domain.shape import FINE, refuse_faults, text_fault, token_fault, tokens_fault
 from exchange.errors import RuleBroken
@@ -43,7 +44,7 @@ _SEALED_PROPOSAL: Final[Mapping[str, str]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SealCompartment(AuthoredCommand):
-    """Propose to hide leaf paths from everybody but the named readers.
+    """Propose to hide leaf paths, and links by the word `link:<oin>/<task>`, from all but the named readers.
 
     A reader is a recipient (`<oin>/<task>`) or one person of it (`<oin>/<task>/<professional>`).
     """
@@ -156,7 +157,7 @@ def seal_compartment(command: SealCompartment, state: "ResidentState") -> Events
     refuse_faults(
         {
             "proposal_id": token_fault(command.proposal_id),
-            "paths": tokens_fault(command.paths, SEAL_PATHS_MAX),
+            "paths": _paths_fault(command.paths),
             "readers": _readers_fault(command.readers),
             "reason": text_fault(command.reason),
             "review_date": review_fault(command.review_date, command.now.date()),
@@ -197,6 +198,11 @@ def confirm_seal(command: ConfirmSeal, state: "ResidentState") -> Events:
         approved_by=both,
     )
     return (sealed,)
+
+
+def _paths_fault(paths: tuple[str, ...]) -> str:
+    links = (link_fault(path) for path in paths if is_link(path))
+    return tokens_fault(paths, SEAL_PATHS_MAX) or next((fault for fault in links if fault), FINE)
 
 
 def _readers_fault(readers: tuple[str, ...]) -> str:

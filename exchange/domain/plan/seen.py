@@ -13,8 +13,10 @@ from types import MappingProxyType, UnionType
 from typing import Any, Final, get_args, get_origin, get_type_hints
 
 from exchange.domain.kernel import with_changes
+from exchange.domain.limits.links import NO_LINKS, origins_of
 from exchange.domain.plan.recorded import COLLECTIONS
-from exchange.domain.plan.state import Conversation, PlanState, closes
+from exchange.domain.plan.state import Conversation, PlanState, Report, closes
+from exchange.domain.values import TASKS_OF_PROVIDERS
 
 # What a leaf says that says nothing, by its type: as the contract shows a field that was not set.
 _SAYS_NOTHING: Final[Mapping[Any, object]] = MappingProxyType(
@@ -26,14 +28,19 @@ _WHAT_CLOSES: Final = frozenset({"conversations.kind", "conversations.outcome"})
 _WHAT_IS_AGREED: Final = frozenset({"agreements.outcome", "agreements.plan_version"})
 
 
-def as_seen(plan: PlanState, hidden: Collection[str], leaves: frozenset[str]) -> PlanState:
+def as_seen(
+    plan: PlanState, hidden: Collection[str], leaves: frozenset[str], links: frozenset[str] = NO_LINKS
+) -> PlanState:
     """Return the plan without the collections in `hidden`, and blank in the paths of `leaves`.
 
-    A copy also where nothing is kept: it takes as long.
+    Without what the recipients in `links` brought or deliver, too. A copy also where nothing is kept: it
+    takes as long.
     """
+    if links:
+        plan = _unlinked(plan, links)
     blank = _by_collection(leaves)
     seen: dict[str, Any] = {}
-    unseen = []
+    unseen = list(plan.unseen)
     for name in COLLECTIONS:
         elements = seen[name] = getattr(plan, name)
         if name in hidden:
@@ -51,6 +58,39 @@ def as_seen(plan: PlanState, hidden: Collection[str], leaves: frozenset[str]) ->
         agreed_version=plan.agreed_version if known else 0,
         closed=_closed(plan, seen["conversations"], hidden, leaves),
     )
+
+
+def is_of(element: Any, links: frozenset[str]) -> bool:  # noqa: ANN401 -- any element of a plan
+    """Tell whether one of these recipients brought an element, or is to deliver it."""
+    if element.origin in origins_of(links):
+        return True
+    provider = getattr(element, "provider_oin", "")
+    return bool(provider) and any(f"{provider}/{task}" in links for task in TASKS_OF_PROVIDERS)
+
+
+def _unlinked(plan: PlanState, links: frozenset[str]) -> PlanState:
+    shown: dict[str, Any] = {}
+    for name in COLLECTIONS:
+        elements = getattr(plan, name)
+        seen = tuple(one for one in elements if not is_of(one, links))
+        if len(seen) < len(elements):
+            shown[name] = seen
+    if not shown:
+        return plan
+    # Of all else what one writes is beside what others wrote; to a support one says yes.
+    unseen = (("supports", len(plan.supports)),) if "supports" in shown else ()
+    if shown.keys() & {"reports", "conversations"}:
+        reports = shown.get("reports", plan.reports)
+        conversations = shown.get("conversations", plan.conversations)
+        shown["closed"] = _closed_since(reports, conversations)
+    return with_changes(plan, **shown, unseen=unseen)
+
+
+def _closed_since(reports: Iterable[Report], conversations: Iterable[Conversation]) -> bool:
+    """Tell whether what is seen ends the matter, and no report that is seen came after."""
+    never = datetime.min.replace(tzinfo=UTC)
+    reported = max((one.recorded or one.receive_time for one in reports), default=never)
+    return any(closes(one.kind, one.outcome) and (one.recorded or never) >= reported for one in conversations)
 
 
 def _closed(

@@ -115,16 +115,18 @@ class GateDesk:
     async def resources(self, call: Call, asked: Evaluation, start: int) -> AsyncGenerator[Candidate, None]:
         """Yield plans or cases the subject works on, in the order he joined; places are positions."""
         kind = asked.resource.type
-        told = tell(asked, call.caller)
+        about = tell(asked, call.caller).about
         if kind not in _SOUGHT or asked.subject.type != PROFESSIONAL:
             return
-        who = Author(told.about.organisation, told.about.task, told.about.professional)
+        who = Author(about.organisation, about.task, about.professional)
+        officer, everybody = call.caller.task == OFFICER, await _is_operators_officer(call)
         while True:
             rows = await _joins(call, start)
             for row in rows:
                 start = row.position
                 found = await _worked_on(call, row, who)
-                if found is None:
+                if found is None or not (everybody or _may_hear_of(call, found, who, officer=officer)):
+                    # Not even judged: how far a search came must not tell how much there is.
                     continue
                 key = found.case_id if kind == "case" else found.plan_id
                 resource = Entity(kind, key, asked.resource.properties)
@@ -178,7 +180,7 @@ async def _anchor(call: Call, told: Told) -> str:
 
 
 async def _on_case(call: Call, asked: Evaluation) -> list[Entity]:
-    """Return whom who asks may hear of: colleagues on a case of his own, all as the operator's officer.
+    """Return whom who asks may hear of: colleagues in his task on his case, all as the operator's officer.
 
     Everybody else hears of himself only, whether there is such a case or not.
     """
@@ -187,17 +189,27 @@ async def _on_case(call: Call, asked: Evaluation) -> list[Entity]:
     case = await _case_of(call, asked.resource)
     if case is None:
         return himself
-    everybody = await _is_operators_officer(call)
-    related = has_relation(case, caller.organisation, caller.task, caller.professional, call.now)
-    if not related and caller.task != OFFICER:
-        return himself
+    officer, everybody = caller.task == OFFICER, await _is_operators_officer(call)
     return [
         _as_subject(one.oin, one.task, one.professional)
         for one in case.professionals
         # By the relation that counts now: nobody is found as a stand-in for somebody who left, or twice.
         if relation_of(case, one.oin, one.task, one.professional, call.now) is one
-        and (everybody or one.oin == caller.organisation)
+        and (
+            everybody
+            or _may_hear_of(call, case, Author(one.oin, one.task, one.professional), officer=officer)
+        )
     ] or himself
+
+
+def _may_hear_of(call: Call, case: CaseState, who: Author, *, officer: bool) -> bool:
+    """Tell whether a result about somebody on a case could be for who asks, the operator's officer apart."""
+    caller = call.caller
+    if officer or who.oin != caller.organisation:
+        return officer and who.oin == caller.organisation
+    return who.task == caller.task and has_relation(
+        case, caller.organisation, caller.task, caller.professional, call.now
+    )
 
 
 async def _case_of(call: Call, resource: Entity) -> CaseState | None:

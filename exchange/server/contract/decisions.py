@@ -1,8 +1,9 @@
 """Recorded decisions as rows for the resident and for the privacy officer.
 
 Promises: the resident is told the same whether something is sealed or does not exist; the officer is told
-all, with a pseudonym for the resident, and alone what was done about seals; a decision whose words were
-erased is told without them. Each is told under the register it was taken by.
+all, with a pseudonym for the resident, and alone what was done about seals; what an organisation asked whose
+link with the case is sealed to who reads is not there; a decision whose words were erased is told without
+them. Each is told under the register it was taken by.
 Source: GDPR 15, 39; CJEU C-579/21; the gate's three explanations.
 """
 
@@ -16,18 +17,22 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from exchange.domain.disclosure import DisclosureDecided
+from exchange.domain.limits.links import NO_LINKS, origins_of
 from exchange.domain.obligations import COMMAND, EVALUATE, Asked, is_about_seal, kept_from
 from exchange.domain.values import RESIDENT_TASK
 from exchange.errors import KeyDestroyed
 from exchange.gate.explain import explain, view_for_requester
+from exchange.gate.judge import judge_and_tell
 from exchange.gate.model import Outcome
-from exchange.pipeline.facts import OWN_WORDS
+from exchange.pipeline.facts import OWN_WORDS, law_of
 from exchange.pipeline.recall import verdict_of
+from exchange.pipeline.steps import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from exchange.gate.model import Verdict
+    from exchange.gate.model import Facts, Verdict
+    from exchange.gate.register import Register
     from exchange.pipeline.registers import Registers
     from exchange.pipeline.walk import Caller
     from exchange.store.batch import Row
@@ -81,11 +86,16 @@ class DecisionReader:
         outcome: str = clear["outcome"]
         return outcome
 
-    def kept_from(self, row: Row, caller: Caller, now: datetime) -> bool:
-        """Tell whether this decision is not told to the caller now; an officer is told all."""
+    def kept_from(self, row: Row, caller: Caller, now: datetime, links: frozenset[str] = NO_LINKS) -> bool:
+        """Tell whether this decision is not told to the caller now; an officer is told all.
+
+        `links` are the recipients of whom the caller is not shown that they are on the case.
+        """
         if caller.task not in OWN_WORDS:
             return False
         clear, _, _ = self._codec.decode_clear(row.state, stream=row.stream, topic=row.topic)
+        if f"{clear['organisation']}/{clear['task']}" in links:
+            return True
         asked = Asked(clear["task"], clear["purpose"], clear["legal_basis"], clear["action"])
         at = datetime.fromisoformat(clear["at"])
         representative = caller.task != RESIDENT_TASK
@@ -93,11 +103,18 @@ class DecisionReader:
             asked, clear["obligations"], at, now, representative=representative
         ) or is_about_seal(asked, self._written(row, asked))
 
-    def is_told(self, row: Row, caller: Caller, now: datetime, hidden: frozenset[str]) -> bool:
+    def is_told(
+        self,
+        row: Row,
+        caller: Caller,
+        now: datetime,
+        hidden: frozenset[str],
+        links: frozenset[str] = NO_LINKS,
+    ) -> bool:
         """Tell whether a row is a decision that the resident's side is told of now."""
         return (
             row.topic == TOPIC
-            and not self.kept_from(row, caller, now)
+            and not self.kept_from(row, caller, now, links)
             and not (hidden and hidden & self.changes(row))
         )
 
@@ -135,13 +152,20 @@ class DecisionReader:
         event = self.event(row)
         return frozenset(map(_collection, (*event.released, *event.withheld))) - {""}
 
-    def for_resident(self, row: Row, hidden: frozenset[str] = frozenset()) -> Decision:
-        """Return the decision as the resident may know it; `hidden` is sealed to who reads it."""
+    def for_resident(
+        self, row: Row, hidden: frozenset[str] = frozenset(), links: frozenset[str] = NO_LINKS
+    ) -> Decision:
+        """Return the decision as the resident may know it; what is `hidden`, and `links`, is sealed."""
         whole = self.for_officer(row)
-        if SEAL in whole.rules:
+        named = _names_any((*whole.released_fields, *whole.withheld_fields), origins_of(links))
+        if SEAL in whole.rules or named:
             event = self.event(row)
-            verdict, _ = verdict_of(event, self._registers.at(event.facts_position))
-            whole = _without_seal(whole, verdict)
+            register = self._registers.at(event.facts_position)
+            verdict, facts = verdict_of(event, register)
+            if named and facts.fields:
+                whole = _without_links(whole, facts, register, origins_of(links))
+            else:
+                whole = _without_seal(whole, verdict)
         return _without_places(whole, hidden)
 
     def _written(self, row: Row, asked: Asked) -> frozenset[str]:
@@ -170,6 +194,50 @@ def _collection(name: str) -> str:
     path, _, _ = name.partition("[")
     collection, inside, _ = path.partition(".")
     return collection if inside else ""
+
+
+def _origin(name: str) -> str:
+    """Return the origin in the name of a field that stands beside others of its path, else nothing."""
+    _, _, key = name.rstrip("]").partition("[")
+    return key.partition("|")[2].partition("|")[0]
+
+
+def _names_any(names: tuple[str, ...], origins: frozenset[str]) -> bool:
+    return bool(origins) and any(_origin(name) in origins for name in names)
+
+
+def _without_links(whole: Decision, facts: Facts, register: Register, origins: frozenset[str]) -> Decision:
+    """Return the decision as it would be if nothing of these origins were there, and nothing were sealed."""
+    asked = facts.fields or ()
+    shown = [one for one in asked if _origin(one.name) not in origins]
+    paths = [one.name.partition("[")[0] for one in shown]
+    # Of what is left alone under its path the name says no more than the path.
+    own = [
+        replace(one, name=path) if paths.count(path) == 1 else one
+        for one, path in zip(shown, paths, strict=True)
+    ]
+    # A path of which nothing is left was asked all the same, of who asked.
+    gone = {one.name.partition("[")[0]: one for one in asked if _origin(one.name) in origins}
+    own += [
+        replace(one, name=path, provider=whole.task, acquired_for=law_of(whole.task), sealed=False)
+        for path, one in gone.items()
+        if path not in paths
+    ]
+    facts = replace(facts, fields=tuple(own))
+    told = judge_and_tell(facts, register)[1]
+    # What is whole without them would not have been refused because a part was.
+    refused = whole.outcome == Outcome.DENY and told.outcome not in WHOLE
+    names = tuple(one.name for one in own)
+    released = () if refused else tuple(name for name in names if told.fields[name].release)
+    withheld = names if refused else tuple(name for name in names if not told.fields[name].release)
+    return replace(
+        whole,
+        outcome=str(Outcome.DENY if refused else told.outcome),
+        rules=told.rules,
+        released_fields=() if whole.action == EVALUATE else released,
+        withheld_fields=whole.withheld_fields if whole.action == EVALUATE else withheld,
+        explanation=ONLY_ASKED if whole.action == EVALUATE else explain(told, facts, register).resident,
+    )
 
 
 def _without_places(whole: Decision, hidden: frozenset[str]) -> Decision:

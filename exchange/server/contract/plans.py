@@ -32,13 +32,16 @@ PLAN_COLLECTIONS: Final[Mapping[str, frozenset[str]]] = {
 }
 
 
-def plan_leaves(paths: Iterable[str]) -> tuple[str, ...]:
-    """Return the leaf paths of what was named. Raises RequestInvalid naming what is not of the plan."""
+def plan_leaves(paths: Iterable[str], *, but: Callable[[str], bool] = lambda _path: False) -> tuple[str, ...]:
+    """Return the leaf paths of what was named, `but` what is none and is taken as it is.
+
+    Raises RequestInvalid naming what is not of the plan.
+    """
     named = tuple(paths)
     faults = {
         f"paths[{index}]": "is no part of the plan"
         for index, path in enumerate(named)
-        if path not in PLAN_LABELS and path not in PLAN_COLLECTIONS
+        if not but(path) and path not in PLAN_LABELS and path not in PLAN_COLLECTIONS
     }
     if faults:
         raise RequestInvalid("paths are named that the plan does not have", fields=faults)

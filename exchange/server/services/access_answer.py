@@ -157,7 +157,7 @@ def _told(call: Call, outcome: ReadOutcome) -> Told:
     reader = DecisionReader(parts.codec, parts.register, parts.log_pseudonym)
     recipients, used = [], set[tuple[str, str]]()
     for row in _decisions(parts, stream_of("disclosure", outcome.resident), outcome.position):
-        if not reader.is_told(row, call.caller, call.now, outcome.hidden):
+        if not reader.is_told(row, call.caller, call.now, outcome.hidden, outcome.links):
             continue
         clear, meta, _ = parts.codec.decode_clear(row.state, stream=row.stream, topic=row.topic)
         if gave(clear):
@@ -187,6 +187,7 @@ def _recorded(parts: Parts, streams: Sequence[str], outcome: ReadOutcome) -> Ite
             _, meta, _ = parts.codec.decode_clear(row.state, stream=row.stream, topic=row.topic)
             changed = COLLECTION_OF.get(row.topic.rpartition(VERSION_SUFFIX)[0], "")
             apart = tells_apart(meta.task, meta.purpose, meta.legal_basis)
+            apart = apart or f"{meta.organisation}/{meta.task}" in outcome.links
             if row.position < outcome.position and not apart and changed not in outcome.hidden:
                 yield meta.purpose, meta.legal_basis
 

@@ -69,6 +69,7 @@ async def list_disclosures(call: Call, request: pb.ListDisclosuresRequest) -> pb
         caller=caller,
         now=call.now,
         hidden=outcome.hidden,
+        links=outcome.links,
     )
     rows, last, more = await asyncio.get_running_loop().run_in_executor(call.house.pool, page)
     copies = copies_of(pb.Disclosure.DESCRIPTOR)
@@ -94,6 +95,7 @@ def _page(
     caller: Caller,
     now: datetime,
     hidden: frozenset[str],
+    links: frozenset[str],
 ) -> tuple[list[Decision], int, bool]:
     """Return rows, the version of the last one, and whether there are more below it."""
     found: list[Row] = []
@@ -103,7 +105,7 @@ def _page(
             row
             for row in page
             if row.position < position
-            and decisions.is_told(row, caller, now, hidden)
+            and decisions.is_told(row, caller, now, hidden, links)
             and organisation in {"", decisions.for_resident(row).organisation}
         ]
         if len(found) > size or len(page) <= size:
@@ -111,7 +113,7 @@ def _page(
         before = page[-1].version
     shown = found[:size]
     last = shown[-1].version if shown else 0
-    return [decisions.for_resident(row, hidden) for row in shown], last, len(found) > size
+    return [decisions.for_resident(row, hidden, links) for row in shown], last, len(found) > size
 
 
 RPCS: Final[Mapping[str, Unary]] = {

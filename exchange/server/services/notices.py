@@ -18,7 +18,7 @@ from exchange.domain.disclosure import ObligationExecuted
 from exchange.domain.obligations import NOTICES, Duty, DutyOutcome
 from exchange.pipeline.elements import of_log
 from exchange.pipeline.facts import OWN_WORDS
-from exchange.pipeline.sealed import hidden_collections, sealed_paths
+from exchange.pipeline.sealed import hidden_collections, sealed_links, sealed_paths
 from exchange.pipeline.walk import Steps
 from exchange.server.contract.copies import copies_of
 from exchange.server.contract.decisions import DecisionReader
@@ -58,6 +58,11 @@ class Told:
     told_time: datetime | None
     about: frozenset[str]  # collections of the plan of whose change it tells
 
+    @property
+    def asked_by(self) -> str:
+        """The recipient who asked, as a seal names it."""
+        return f"{self.organisation}/{self.task}"
+
 
 async def list_notices(call: Call, request: pb.ListNoticesRequest) -> pb.ListNoticesResponse:
     """List notices, newest first, and record that they were told."""
@@ -75,8 +80,9 @@ async def list_notices(call: Call, request: pb.ListNoticesRequest) -> pb.ListNot
     shown: list[Told] = []
 
     def tell(view: View) -> Steps:
-        hidden = _hidden(call, view.state(stream_of("resident", resident))) if resident else frozenset()
-        shown[:] = [one for one in notices if one.about.isdisjoint(hidden)]
+        state = view.state(stream_of("resident", resident)) if resident else None
+        hidden, links = _hidden(call, state), sealed_links(state, caller)
+        shown[:] = [one for one in notices if one.about.isdisjoint(hidden) and one.asked_by not in links]
         events = tuple(_executed(call, resident, one) for one in shown if _is_new(one))
         return Steps(((disclosure_stream(resident), events),) if events else ())
 
@@ -107,7 +113,8 @@ def _notices(call: Call, resident: str, before: int, size: int) -> tuple[list[To
         return [], 0
     parts = call.house.parts
     reader = DecisionReader(parts.codec, parts.register, parts.log_pseudonym)
-    hidden = _hidden(call, parts.loader.load(stream_of("resident", resident)).state)
+    state = parts.loader.load(stream_of("resident", resident)).state
+    hidden, links = _hidden(call, state), sealed_links(state, call.caller)
     found: list[Told] = []
     while True:
         rows = parts.obligations.of_stream(disclosure_stream(resident), before, size + len(TOLD), TOLD)
@@ -117,7 +124,9 @@ def _notices(call: Call, resident: str, before: int, size: int) -> tuple[list[To
         for position in dict.fromkeys(row.position for row in rows if row.position > cut):
             told = [
                 one
-                for one in _of_decision(call, reader, [row for row in rows if row.position == position])
+                for one in _of_decision(
+                    call, reader, [row for row in rows if row.position == position], links
+                )
                 if one.about.isdisjoint(hidden)
             ]
             if found and len(found) + len(told) > size:
@@ -128,12 +137,14 @@ def _notices(call: Call, resident: str, before: int, size: int) -> tuple[list[To
             return found, 0
 
 
-def _of_decision(call: Call, reader: DecisionReader, duties: list[Obligation]) -> list[Told]:
+def _of_decision(
+    call: Call, reader: DecisionReader, duties: list[Obligation], links: frozenset[str]
+) -> list[Told]:
     parts = call.house.parts
     (row,) = parts.reader.page(duties[0].position - 1, 1)
-    if reader.kept_from(row, call.caller, call.now):
+    if reader.kept_from(row, call.caller, call.now, links):
         return []
-    decision, about = reader.for_resident(row), reader.changes(row)
+    decision, about = reader.for_resident(row, links=links), reader.changes(row)
     return [
         Told(
             row=duty,

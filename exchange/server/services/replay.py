@@ -91,11 +91,17 @@ async def preview_register(call: Call, request: pb.PreviewRegisterRequest) -> pb
 
     def look() -> tuple[Effect, int]:
         registers = _registers(known, request, call.now)
-        effect, preview = Effect(), Preview(parts.codec, *registers)
+        effect, preview = Effect(), Preview(parts.reader, parts.codec, *registers)
         start = first_since(parts.reader, parts.codec, since) if place is None else place
         rows = _rows(call, start, stop)
-        preview.run(rows, effect, since=since, organisation=outcome.captured)
-        return effect, rows[-1].position if rows else stop
+        last = preview.run(
+            rows,
+            effect,
+            since=since,
+            organisation=outcome.captured,
+            opened_max=EVENTS_OPENED_PER_PAGE_MAX,
+        )
+        return effect, last if rows else stop
 
     effect, last = await _in_pool(call, look)
     answer = pb.PreviewRegisterResponse(decision_id=outcome.decision_id)

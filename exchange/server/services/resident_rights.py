@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from exchange.domain import AGGREGATES, stream_of
 from exchange.domain.case import CASE
 from exchange.domain.limits.determinations import RecordDetermination
+from exchange.domain.limits.links import is_link
 from exchange.domain.limits.objections import DecideObjection, Object
 from exchange.domain.limits.restrictions import AnnounceLifting, LiftRestriction, Restrict
 from exchange.domain.limits.seals import ConfirmSeal, LiftSeal, SealCompartment
@@ -46,7 +47,8 @@ async def seal_compartment(call: Call, request: pb.SealCompartmentRequest) -> pb
         now=call.now,
         author=author_of(call.caller),
         proposal_id=call.house.parts.fresh_uuid(),
-        paths=plan_leaves(request.paths),
+        # The domain says of a link what is wrong with it: which links there are is asked of nobody.
+        paths=plan_leaves(request.paths, but=is_link),
         readers=tuple(request.readers),
         reason=request.reason,
         review_date=day(request.review_date),

@@ -1,8 +1,9 @@
 """SubscriptionService: what happens on the plans a professional works on, each event judged when it is read.
 
 Promises: at least once and in order, idempotent by event id; nothing leaves on the ground of an earlier
-judgement; an event of whose own part nothing is released is judged, recorded and not sent; the stream ends
-when the service drains or the person's token ends.
+judgement; an event of whose own part nothing is released is judged, recorded and not sent, and one behind a
+sealed link is passed over; the stream ends when the service drains or the person's token ends. A cursor is
+the position of the last event that was told, and a beat comes at its time: neither moves by what is not told.
 Source: the design's walk (re-gated at the moment of delivery); GDPR 7(3).
 """
 
@@ -15,12 +16,15 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from exchange.domain import stream_of
 from exchange.domain.case import has_relation
 from exchange.domain.plan import PLAN, Support, SupportStarted, SupportStopped
+from exchange.domain.plan.seen import is_of
 from exchange.domain.values import origin_of
 from exchange.errors import AccessDenied, Draining, KeyDestroyed, Unavailable
 from exchange.pipeline.elements import Asker, end_of
+from exchange.pipeline.sealed import sealed_links
 from exchange.pipeline.walk import ReadOutcome, ReadWalk
 from exchange.server.contract.labels import refuse_unlabelled
 from exchange.server.contract.names import set_time
+from exchange.server.contract.pages import question_of
 from exchange.server.contract.plans import PLAN_LABELS, build_change
 from exchange.server.interceptor import Streaming
 from exchange.server.traces import place_in_trace
@@ -84,6 +88,11 @@ class Change(NamedTuple):
     traceparent: str
     collection: str
     element: Any  # of the plan as it is now; None where the event is about the plan itself
+    by: str  # the recipient whose event it is, as a seal names it
+
+    def is_behind(self, links: frozenset[str]) -> bool:
+        """Tell whether it tells of a recipient of whom the caller is not shown that he is on the case."""
+        return self.by in links or (self.element is not None and is_of(self.element, links))
 
 
 async def subscribe(call: Call, request: pb.SubscribeRequest) -> AsyncIterator[pb.SubscribeResponse]:
@@ -91,23 +100,39 @@ async def subscribe(call: Call, request: pb.SubscribeRequest) -> AsyncIterator[p
     fields = refuse_unlabelled(request.fields, PLAN_LABELS)
     claim = claim_of(request.claim)
     heartbeat_s = request.heartbeat_seconds or HEARTBEAT_S_DEFAULT
-    cursor = request.cursor
+    told, looked, question = request.cursor, call.house.looked, _question(call, request)
+    place = looked.beyond(question, told)
+    clock = asyncio.get_running_loop().time
     with call.house.streams.one(call.caller.organisation):
+        beat, due = clock() + heartbeat_s, 0
         while True:
             ring = call.house.bells.next_ring
             _refuse_to_go_on(call)
-            rows = await _look(call, cursor)
+            rows = await _look(call, place)
             if rows:
-                cursor = rows[-1].position
+                place = rows[-1].position
                 changes = await _changes(call, rows)
                 events = await _judged(call, changes, claim, fields)
                 if events:
-                    yield pb.SubscribeResponse(events=events, cursor=cursor)
-                continue
-            try:
-                await asyncio.wait_for(ring.wait(), timeout=heartbeat_s)
-            except TimeoutError:
-                yield pb.SubscribeResponse(cursor=cursor)
+                    told = events[-1].position
+                    yield pb.SubscribeResponse(events=events, cursor=told)
+                    beat = clock() + heartbeat_s
+                looked.keep(question, told, place)
+            else:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(ring.wait(), timeout=max(0, beat - clock()))
+            if clock() >= beat:
+                # At its own time, whatever others do: all that was there by then has been looked at.
+                due = due or call.house.parts.hot.as_of
+                if not rows or place >= due:
+                    yield pb.SubscribeResponse(cursor=told)
+                    beat, due = clock() + heartbeat_s, 0
+
+
+def _question(call: Call, request: pb.SubscribeRequest) -> bytes:
+    """Return what tells streams apart: who asks what, wherever he goes on and however often it beats."""
+    asked = pb.SubscribeRequest(claim=request.claim, fields=request.fields)
+    return question_of(call.rpc, call.caller, asked.SerializeToString(deterministic=True))
 
 
 def _refuse_to_go_on(call: Call) -> None:
@@ -138,7 +163,11 @@ async def _changes(call: Call, rows: list[Row]) -> list[Change]:
         if has_relation(case, caller.organisation, caller.task, caller.professional, now):
             # What was erased since is no change of anything: nobody is told that it was there.
             with suppress(KeyDestroyed):
-                found.append(_change(call, row, plan))
+                change = _change(call, row, plan)
+                resident = await call.house.state(stream_of("resident", plan.resident))
+                # Not even judged: the record would tell the resident's side that there was something.
+                if not change.is_behind(sealed_links(resident, caller)):
+                    found.append(change)
     return found
 
 
@@ -153,7 +182,8 @@ def _change(call: Call, row: Row, plan: Any) -> Change:  # noqa: ANN401 -- PlanS
         element = None
     meta, event_id = opened.meta, opened.event_id.hex()
     trace = place_in_trace(meta.trace, meta.decision_id).traceparent
-    return Change(row, kind, plan.case_id, meta.at, event_id, trace, changed.collection, element)
+    by = f"{meta.organisation}/{meta.task}"
+    return Change(row, kind, plan.case_id, meta.at, event_id, trace, changed.collection, element, by)
 
 
 def changed_element(changed: Changed, event: Any, plan: Any) -> Any:  # noqa: ANN401 -- any event and element of a plan
@@ -187,7 +217,7 @@ async def _judged(
         _published(change, outcome)
         for (change, _), outcome in zip(walks, outcomes, strict=True)
         # A change of what is sealed to the caller did not happen, also where he asked for the plan's id only.
-        if outcome is not None and outcome.gives
+        if outcome is not None and outcome.gives and not change.is_behind(outcome.links)
     ]
 
 
