@@ -148,6 +148,5 @@ def _consent_to_this(consents: Sequence[Consent], facts: Facts) -> bool:
     if word is None or facts.now is None or not in_force(word, facts.now):
         return False
     asked = {field.category for field in facts.fields or ()}
-    meant = facts.purpose in word.purposes and facts.recipient_id in word.recipients
     # What is asked without naming any data is not what somebody agreed to.
-    return meant and bool(asked) and asked <= word.categories
+    return bool(asked) and asked <= word.categories

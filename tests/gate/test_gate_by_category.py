@@ -257,6 +257,69 @@ def test_leave_by_category_is_chosen_as_consent_is() -> None:
     assert select_leave([A, bend(B, **NO["refused"])], facts) == A
 
 
+# --- on the line of the choice ---------------------------------------------------------------------------
+
+
+def test_agreement_to_care_is_heard_where_it_is_the_condition() -> None:
+    care = replace(A, kind="CARE")
+    assert chosen(asking("INKOMEN"), care, kind="CARE") == care
+    assert chosen(asking("INKOMEN"), care) is None
+
+
+def test_what_asks_for_no_data_is_judged_by_what_is_left() -> None:
+    assert chosen(asking(), A, bend(B, **NO["withdrawn"])) == A
+
+
+def test_a_refusal_of_more_is_no_refusal_of_what_is_asked() -> None:
+    more = consent("no", categories=INCOME | WORK, kind=KIND, state="REFUSED", spoken_at=days(-1))
+    assert chosen(asking("INKOMEN"), A, more, kind="") == A
+
+
+def test_of_what_is_not_in_force_a_word_about_what_is_asked_is_told() -> None:
+    over = replace(A, end=days(-1))
+    waiting = replace(B, state="REQUESTED")
+    assert chosen(asking("INKOMEN"), over, waiting) == over
+    assert chosen(asking("SCHULDEN"), over, waiting) == waiting
+
+
+def test_a_withdrawal_to_come_changes_nothing_yet() -> None:
+    to_come = replace(A, withdrawn_at=days(1))
+    no = replace(to_come, consent_id="no", state="REFUSED", spoken_at=days(-1))
+    assert chosen(asking("INKOMEN"), to_come, no) == no
+
+
+@pytest.mark.parametrize(("kind", "asked_kind"), [("GDPR", "GDPR"), ("", "GDPR"), ("GDPR", "")])
+def test_how_far_a_word_reaches_is_told_by_its_kind_or_by_the_asked_one(kind: str, asked_kind: str) -> None:
+    incapable = asking("INKOMEN", "ARBEID", "WONEN", capable=False)
+    full = replace(A, kind=kind, free_assessed=True, given_by=("mentor",), categories=WORK)
+    money = replace(full, consent_id="m", given_by=("bewindvoerder",), categories=INCOME | {"WONEN"})
+    found = chosen(incapable, full, money, kind=asked_kind)
+    assert found is not None
+    assert (found.consent_id, found.categories) == ("a", WORK | INCOME)
+
+
+def test_what_passes_goes_first_and_then_what_reaches_far() -> None:
+    incapable = asking("INKOMEN", capable=False)
+    not_free = replace(A, kind="GDPR", given_by=("mentor",))
+    nobodys = replace(not_free, consent_id="n", given_by=("partner",), free_assessed=True)
+    money = replace(nobodys, consent_id="m", given_by=("bewindvoerder",))
+    assert chosen(incapable, not_free, nobodys, kind="GDPR") == not_free
+    assert chosen(incapable, not_free, money, kind="GDPR") == money
+
+
+def test_what_was_said_expressly_lends_special_data() -> None:
+    facts = asking("INKOMEN", "ARBEID", "GEZONDHEID-FUNCTIONEEL")
+    wide, health = replace(A, categories=INCOME | WORK), replace(B, categories=HEALTH)
+    assert released(facts, wide, health) == ["arbeid", "gezondheid-functioneel", "inkomen"]
+
+
+@pytest.mark.parametrize("unknown", [{"age": None}, {"capable": None}])
+def test_while_it_is_not_known_who_decides_nothing_is_lent(unknown: dict[str, None]) -> None:
+    assert chosen(asking("INKOMEN", "ARBEID", **unknown), A, B) == B
+    untold = replace(B, given_by=None)
+    assert chosen(asking("INKOMEN", "ARBEID"), A, untold) == A
+
+
 # --- laws -----------------------------------------------------------------------------------------------
 
 CATEGORIES = ("INKOMEN", "ARBEID", "GEZONDHEID-FUNCTIONEEL")
