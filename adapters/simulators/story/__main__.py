@@ -71,6 +71,7 @@ def tell(told: Telling, plan: intake.Plan, leaver: Bsn) -> list[Path]:
     denied = limits.an_objection(told, plan)
     limits.a_seal_nobody_sees(told, plan)
     sharing.the_resident_looks(told, plan)
+    sharing.the_resident_asks_everything(told, plan)
     sharing.the_officer_audits(told, plan)
     limits.told_three_times(told, plan, denied)
     limits.before_a_policy_changes(told, plan)

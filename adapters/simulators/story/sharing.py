@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from adapters.sdk.access import gather
 from adapters.sdk.calls import claim
 from adapters.simulators.story.stage import (
     AUDIT,
@@ -22,8 +23,10 @@ from adapters.simulators.story.stage import (
     StoryBroken,
     break_glass,
 )
+from exchange.v1.audit_service_pb2 import ObligationState
 from exchange.v1.common_pb2 import LifeDomain, Purpose
 from exchange.v1.consent_service_pb2 import ConsentKind
+from exchange.v1.resident_rights_service_pb2 import Right
 
 if TYPE_CHECKING:
     from adapters.simulators.story.intake import Plan
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from exchange.v1.consent_service_pb2 import RequestConsentResponse
     from exchange.v1.plan_service_pb2 import GetPlanResponse
 
+ASK: Final = claim(Purpose.PURPOSE_INZAGE, "RIGHTS-12-RESIDENT")
 NOTICE: Final = (
     "Wij gebruiken wat Werk & Inkomen van u weet om uw hulp en uw weg naar werk op elkaar af te stemmen."
 )
@@ -190,5 +194,33 @@ def the_officer_audits(told: Telling, plan: Plan) -> None:
     told.step(
         "officer",
         f"The privacy officer finds {len(answer.decisions)} refusals, by rules {', '.join(rules)}.",
+        "PERMIT",
+    )
+
+
+def the_resident_asks_everything(told: Telling, plan: Plan) -> None:
+    """Ask by right: there is a day by which it is answered, and the answer covers every leaf of hers."""
+    inwoner = plan.inwoner()
+    asked = inwoner.rights.receive_rights_request(claim=ASK, case_id=plan.case_id, right=Right.RIGHT_ACCESS)
+    told.keep(plan.municipality, asked)
+    officer = plan.municipality.as_("fg-1", "fg", "privacy-officer")
+    due = [
+        one.due_time.ToDatetime().date()
+        for one in officer.audit.list_obligations(
+            claim=AUDIT,
+            fields=["obligations.duty", "obligations.due_time"],
+            state=ObligationState.OBLIGATION_STATE_OPEN,
+            duties=["ANSWER-RIGHTS-REQUEST"],
+        ).obligations
+    ]
+    whole = gather(inwoner, INZAGE, plan.case_id, plan.plan_id)
+    covered = whole.answer.covered
+    if not due or not covered.leaf_indexes or not covered.scanning_keys:
+        raise StoryBroken("the answer on access is not whole")
+    told.step(
+        "access",
+        f"The resident asks to see everything; the law gives until {due[0]}. The answer names "
+        f"{len(covered.leaf_indexes)} leaves of the log, and holds the key with which she finds any other "
+        "that was left out.",
         "PERMIT",
     )
