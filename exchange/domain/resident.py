@@ -91,6 +91,7 @@ class ResidentState:
     determinations: tuple[Determination, ...] = ()
     representation: Representation = NOBODY_RECORDED
     erasures: tuple[ErasureProposal, ...] = ()
+    erased: tuple[str, ...] = ()  # erasures of some categories that were carried out
 
 
 def age_at(state: ResidentState, day: date) -> int:

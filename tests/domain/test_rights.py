@@ -382,4 +382,14 @@ def test_an_answer_given_here_is_one_the_log_holds(right: Right) -> None:
     assert refused.value.metadata["rule"] == "NOT_DONE"
     # A letter is in no log.
     assert execute_request(replace(EXECUTE, how="letter"), asked, None, answered=False)
-    assert execute_request(EXECUTE, after(GRANT, right=Right.ERASURE), None, answered=False)
+
+
+@pytest.mark.parametrize("right", [Right.ERASURE, Right.DESTRUCTION_WMO, Right.DESTRUCTION_JEUGDWET])
+def test_a_request_to_erase_is_executed_by_an_erasure_that_was_carried_out(right: Right) -> None:
+    asked = after(GRANT, right=right)
+    known = ResidentState("r-1", date(1980, 1, 1), capable=True)
+    with pytest.raises(RuleBroken) as refused:
+        execute_request(EXECUTE, asked, known, answered=False)
+    assert refused.value.metadata["rule"] == "NOT_DONE"
+    done = replace(known, erased=("other", EXECUTE.reference))
+    assert execute_request(EXECUTE, asked, done, answered=False)

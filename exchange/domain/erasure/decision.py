@@ -333,5 +333,7 @@ def approved(state: "ResidentState", event: ErasureApproved) -> "ResidentState":
 
 
 def ended(state: "ResidentState", event: ErasureRefused | KeysDestroyed) -> "ResidentState":
-    """Fold what ends a proposal."""
-    return replace(state, erasures=tuple(one for one in state.erasures if one.erasure_id != event.erasure_id))
+    """Fold what ends a proposal; what was destroyed of a resident who stays is remembered by its name."""
+    waiting = tuple(one for one in state.erasures if one.erasure_id != event.erasure_id)
+    done = (*state.erased, event.erasure_id) if isinstance(event, KeysDestroyed) else state.erased
+    return replace(state, erasures=waiting, erased=done)

@@ -2,8 +2,8 @@
 
 Promises: what a child under twelve, or a minor who cannot decide in this, asks to have destroyed under the
 Wmo is not granted on his own word; a restriction is executed by one that stands, an objection by one that was
-upheld, an answer by the decision that gave it: a word about it is not enough. What was done elsewhere, or on
-paper, is named by whoever did it.
+upheld, a request to erase by an erasure that was carried out, an answer by the decision that gave it: a word
+about it is not enough. What was done elsewhere, or on paper, is named by whoever did it.
 Source: Wmo 2015 5.3.5(3); GDPR 12(3), 18, 21; 5(2).
 """
 
@@ -25,6 +25,7 @@ from exchange.domain.values import RESIDENT_TASK, Objection
 from exchange.errors import RuleBroken
 
 ANSWERED_HERE: Final = frozenset({Right.ACCESS, Right.PORTABILITY})
+ENDED_BY_ERASURE: Final = frozenset({Right.ERASURE, Right.DESTRUCTION_WMO, Right.DESTRUCTION_JEUGDWET})
 CHILD_AGE: Final = 12
 ADULT_AGE: Final = 18
 
@@ -82,4 +83,5 @@ def _stands(reference: str, request: RightsRequestState, resident: ResidentState
     if request.right == Right.OBJECTION:
         upheld = (one for one in resident.objections if one.status == Objection.UPHELD)
         return any(one.objection_id == reference for one in upheld)
-    return True
+    # Of who is erased whole nothing is executed any more: his duties end with him.
+    return request.right not in ENDED_BY_ERASURE or reference in resident.erased
