@@ -5,15 +5,19 @@ there; nothing is changed in the states themselves. A plan: `plan/seen.py`.
 Source: the gate's design section 5 (uniform absence); exchange/decisions/0038-sealed-links.md.
 """
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
 from exchange.domain.kernel import with_changes
 from exchange.domain.limits.links import origins_of
 
 if TYPE_CHECKING:
     from exchange.domain.consent import ConsentState
+    from exchange.domain.kernel import Event
     from exchange.domain.relations import CaseState
     from exchange.domain.resident import ResidentState
+
+RECIPIENTS: Final = "recipients"
 
 
 def case_without(case: "CaseState", links: frozenset[str]) -> "CaseState":
@@ -40,6 +44,14 @@ def consent_without(consent: "ConsentState", links: frozenset[str]) -> "ConsentS
         return consent
     recipients = tuple(one for one in consent.recipients if one not in links)
     return with_changes(consent, recipients=recipients) if recipients else None
+
+
+def event_without(event: "Event", links: frozenset[str]) -> "Event":
+    """Return an event of a consent without these recipients; the very event where it names none of them."""
+    named = getattr(event, RECIPIENTS, ())
+    if links.isdisjoint(named):
+        return event
+    return replace(event, recipients=tuple(one for one in named if one not in links))  # type: ignore[call-arg] # only events of consents name recipients
 
 
 def resident_without(resident: "ResidentState", links: frozenset[str]) -> "ResidentState":

@@ -33,7 +33,7 @@ GATE: Final = REPOSITORY / "exchange" / "gate"
 PLACE: Final = REPOSITORY / "build" / "mutation"
 SURVIVORS: Final = Path(__file__).with_name("SURVIVORS.md")
 MUTMUT: Final = Path(sys.executable).with_name("mutmut")
-COPIED: Final = ("exchange", "tests/gate", "tests/conftest.py", "pyproject.toml")
+COPIED: Final = ("exchange", "tests/gate", "tests/conftest.py", "tests/softhsm.py", "pyproject.toml")
 # It looks at the code as written, which a mutated room is not.
 LEFT_OUT: Final = shutil.ignore_patterns("__pycache__", "test_survivors.py")
 CACHE: Final = re.compile(r"^ *@(?:lru_cache\(.*\)|cache)\n", re.MULTILINE)

@@ -308,6 +308,29 @@ def test_a_consent_behind_a_sealed_link_is_nobodys_but_can_be_taken_back(shelter
     assert side.town.state("consent", consent_id).state == "refused"
 
 
+def test_a_receipt_and_an_answer_on_access_leave_out_who_is_behind_a_link(sheltered: Side) -> None:
+    side = sheltered
+    both = [f"{SHELTER}/{TASK}", f"{CITY}/college:WMO"]
+    consent_id = side.family.ask(recipients=both, consent_purpose=pb.PURPOSE_WMO_LEVERING)
+    told = parent(side).consent.get_consent_receipt(claim=ACCESS, consent_id=consent_id, fields=["json_ld"])
+    assert f"urn:oin:{CITY}#college:WMO" in told.json_ld
+    assert SHELTER not in told.json_ld
+    assert '"exchange:name": "recipients"' not in told.json_ld
+    parent(side).rights.restrict(
+        claim=claim(pb.PURPOSE_CORRECTIE, "LIMIT-18-RESIDENT"),
+        case_id=side.family.case_id,
+        restricted_purpose=pb.PURPOSE_STATISTIEK,
+        recipient=both[0],
+        reason="Klopt niet.",
+    )
+    answer = parent(side).rights.get_access_answer(
+        claim=ACCESS, case_id=side.family.case_id, fields=["limits.recipient", "limits.state"]
+    )
+    # Whom it is sealed to could guess it, and is told no more than before he guessed.
+    assert list(answer.limits) == []
+    assert SHELTER not in str(answer)
+
+
 @pytest.mark.parametrize(
     "word",
     [

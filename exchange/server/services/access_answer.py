@@ -171,7 +171,7 @@ def _told(call: Call, outcome: ReadOutcome) -> Told:
         recipients=latest(recipients)[:ROWS_MAX],
         sources=known.sources[:ROWS_MAX],
         rights=RIGHTS,
-        limits=known.limits[:ROWS_MAX],
+        limits=[one for one in known.limits if one.recipient not in outcome.links][:ROWS_MAX],
     )
 
 

@@ -18,6 +18,7 @@ from exchange.domain.answering import answer_consent, put_aside_by
 from exchange.domain.consent import CONSENT, GiveConsent, RefuseConsent, RequestConsent, WithdrawConsent
 from exchange.domain.notice import NOTICE, RegisterNotice, key_of, notice_in_force
 from exchange.domain.representation import spoken_by
+from exchange.domain.unlinked import RECIPIENTS, event_without
 from exchange.domain.values import TASKS_OF_RESIDENTS_SIDE
 from exchange.errors import RuleBroken
 from exchange.ledger.leaf import parse_leaf
@@ -297,21 +298,23 @@ async def get_consent_receipt(
     if outcome.released:
         telling = Telling(str(UUID(outcome.decision_id)), call.now, "")
         loop = asyncio.get_running_loop()
-        answer.json_ld = await loop.run_in_executor(
-            call.house.pool, _told, parts, stream, outcome.position, telling
-        )
+        answer.json_ld = await loop.run_in_executor(call.house.pool, _told, parts, stream, outcome, telling)
     return answer
 
 
-def _told(parts: Parts, stream: str, position: int, telling: Telling) -> str:
-    rows = [row for row in parts.reader.tail(stream).rows if row.position <= position]
+def _told(parts: Parts, stream: str, outcome: ReadOutcome, telling: Telling) -> str:
+    rows = [row for row in parts.reader.tail(stream).rows if row.position <= outcome.position]
     history = []
     for row in rows:
         opened = parts.codec.decode(row.state, stream=stream, version=row.version, topic=row.topic)
         # The leaf of position p has index p - 1.
         (entry,) = parts.reader.leaf_entries(row.position - 1, row.position)
         committed = tuple(committed_fields(parts.codec, opened, parse_leaf(entry).fields))
-        history.append(Recorded(opened.event, opened.meta.at, row.position - 1, committed, entry))
+        event = event_without(opened.event, outcome.links)
+        if event is not opened.event:
+            # What the leaf binds is the whole field: with its salt, whoever is left out could be shown.
+            committed = tuple(one for one in committed if one.name != RECIPIENTS)
+        history.append(Recorded(event, opened.meta.at, row.position - 1, committed, entry))
     asked: Any = history[0].event
     organisation = parts.loader.load(stream_of("organisation", asked.organisation)).state
     return receipt_text(history, replace(telling, controller_name=organisation.name))
