@@ -199,8 +199,8 @@ class ObligationList:
     def _informs(self, c: sqlite3.Connection, row: Row, clear: Mapping[str, Any], meta: Meta) -> None:
         """Open the duty to inform the resident of what was given, once for each recipient on each ground."""
         asked = Asked(clear["task"], clear["purpose"], clear["legal_basis"], clear["action"])
-        ground = (clear["basis_version"], clear["outcome"], clear["obligations"])
-        if not informs(asked, *ground, self._entries, answered=meta.answered):
+        recorded = (clear["basis_version"], clear["outcome"], clear["obligations"])
+        if not informs(asked, *recorded, self._entries, answered=meta.answered):
             return
         duty = EntryDuty.INFORM_14
         recipient = (row.stream, duty, clear["organisation"], asked.task, asked.legal_basis)

@@ -203,8 +203,8 @@ async def decided_duties(call: Call, decision_id: str) -> DecidedDuties:
 def _informs(call: Call, clear: Mapping[str, Any], meta: Meta) -> bool:
     asked = Asked(clear["task"], clear["purpose"], clear["legal_basis"], clear["action"])
     entries = call.house.parts.register.informing
-    ground = (clear["basis_version"], clear["outcome"], clear["obligations"])
-    return informs(asked, *ground, entries, answered=meta.answered)
+    recorded = (clear["basis_version"], clear["outcome"], clear["obligations"])
+    return informs(asked, *recorded, entries, answered=meta.answered)
 
 
 def execution(
