@@ -14,8 +14,8 @@ from adapters.sdk import errors
 from exchange.v1 import audit_service_pb2 as audit_pb
 from tests.server.test_duties import duties, duties_at, end, notices, of_decision
 from tests.server.test_rectification import provider
-from tests.server.test_untold import seal_goals, told
-from tests.server.town import ACCESS, DELIVER, INVESTIGATE, Town
+from tests.server.test_untold import seal_goals, seal_paths, told
+from tests.server.town import ACCESS, CARE, DELIVER, INVESTIGATE, Town
 
 if TYPE_CHECKING:
     from adapters.sdk.client import ExchangeClient
@@ -107,3 +107,12 @@ def test_the_notice_comes_whether_what_was_asked_is_sealed_or_not(
     assert len(answer.plan.goals) == (0 if sealed else 1)
     _, listed = told(story.resident(), story.case_id)
     assert listed == [(answer.decision_id, INFORM)]
+
+
+def test_where_the_link_is_sealed_nothing_is_told_and_the_duty_stays(
+    town: Town, story: Story, care: ExchangeClient
+) -> None:
+    decision_id = read(care, story)
+    seal_paths(town, story, f"link:{CARE}/wmo-aanbieder")
+    assert list(notices(story).notices) == []
+    assert not of_decision(town, decision_id)[INFORM].HasField("execute_time")
