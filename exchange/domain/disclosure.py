@@ -13,11 +13,12 @@ from types import MappingProxyType
 from typing import ClassVar, Final
 
 from exchange.domain.kernel import Aggregate, AuthoredCommand, Command, Events, ResidentEvent, aggregate
-from exchange.domain.obligations import WITH_REMARK, Duty, DutyOutcome, outcomes_of
+from exchange.domain.obligations import WITH_REMARK, Duty, DutyOutcome, EntryDuty, outcomes_of
 from exchange.domain.shape import member_fault, oin_fault, refuse_faults, text_fault, token_fault
 from exchange.domain.values import Author, DisclosureOutcome
 from exchange.errors import RuleBroken
 
+_OF_ENTRIES: Final = frozenset(EntryDuty)
 # Which fields were asked, and of what, tells of the resident what the fields would.
 _SEALED_REQUEST: Final[Mapping[str, str]] = MappingProxyType(
     dict.fromkeys(("request", "released", "withheld", "subject"), "LOG")
@@ -276,7 +277,7 @@ def _execute_obligation(command: ExecuteObligation, _state: DisclosureState | No
     outcome, author = command.outcome, command.author
     refuse_faults(
         {
-            "obligation": member_fault(Duty, command.obligation),
+            "obligation": "" if command.obligation in _OF_ENTRIES else member_fault(Duty, command.obligation),
             "outcome": member_fault(DutyOutcome, outcome),
             "how": token_fault(command.how),
             "remark": text_fault(command.remark, required=outcome in WITH_REMARK),

@@ -4,20 +4,26 @@ Promises: every duty but LOG (which the commit itself executes) is open until it
 system executes itself say at what moment; a person never closes a duty about his own emergency access; a
 question about a right gives nothing and brings no duty but an alarm about who asked it; what Veilig Thuis
 asked is kept from who may be suspected, whatever was answered; what is done about seals is told to nobody of
-the resident's side.
-Source: GDPR 12(1), 14, 33-34 (by analogy: without delay), 38-39; Wmo 2015 5.2.6 and 5.3.1; Algemene
-termijnenwet 1 and 3 (working days); the gate's design sections 4 and 5.
+the resident's side. What was given on an entry that asks it is told to the resident within a month, as the
+caller was answered: a seal changes nothing of it.
+Source: GDPR 12(1), 14(1)-(3), 14(5)(a), 33-34 (by analogy: without delay), 38-39; Wmo 2015 5.2.6 and 5.3.1;
+Algemene termijnenwet 1 and 3 (working days); the gate's design sections 4 and 5.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
+
+from exchange.domain.values import DisclosureOutcome
 
 # The action of a question about a right: nothing was given or refused, so nothing follows but an alarm.
 EVALUATE: Final = "EVALUATE"
 COMMAND: Final = "COMMAND"
+# How a caller was answered, where that is not what the record of the decision says.
+GIVEN: Final = "GIVEN"
+NOTHING: Final = "NOTHING"
 # What is asked for the investigation of Veilig Thuis, by any of these; only these bases bring its duties.
 SAFETY_TASK: Final = "veilig-thuis"
 SAFETY_PURPOSE: Final = "vt-onderzoek"
@@ -45,6 +51,12 @@ class Duty(StrEnum):
     TTL_60M = "TTL-60M"
     DEFER_NOTICE_4W = "DEFER-NOTICE-4W"
     NO_NOTICE_TO_SUSPECT = "NO-NOTICE-TO-SUSPECT"
+
+
+class EntryDuty(StrEnum):
+    """What the entry of the register asks on whose ground something was given: no word of the verdict."""
+
+    INFORM_14 = "INFORM-14"
 
 
 class RightsDuty(StrEnum):
@@ -75,7 +87,15 @@ SYSTEM_EXECUTES_AFTER: Final[Mapping[str, timedelta]] = {
     Duty.DEFER_NOTICE_4W: DEFERRAL,
 }
 # Executed when the resident's side fetched the notice; a person may do it in another way, such as by letter.
-NOTICES: Final = frozenset({Duty.NOTIFY_SUBJECT, Duty.INFORM_RESIDENT})
+NOTICES: Final = frozenset({Duty.NOTIFY_SUBJECT, Duty.INFORM_RESIDENT, EntryDuty.INFORM_14})
+# An entry that takes data from the resident himself (article 13) is told of at the desk, and brings none.
+OBTAINED_ELSEWHERE: Final = "14"
+PASSES_ON: Final = frozenset({"DISCLOSE", "REUSE"})
+# The resident's own side, and who watches over the log: to them nothing goes that he must be told of.
+NO_RECIPIENTS: Final = frozenset({"betrokkene", "wettelijk-vertegenwoordiger", "fg"})
+# Who is told of an emergency is told of what was given in it; what is deferred comes when its weeks are over.
+_TOLD_OTHERWISE: Final = frozenset({Duty.NOTIFY_SUBJECT, Duty.DEFER_NOTICE_4W})
+_GAVE: Final = frozenset({DisclosureOutcome.PERMIT, DisclosureOutcome.PARTIAL})
 # About who looked, not about whom: an erasure does not end these, it waits for them.
 ABOUT_WHO_LOOKED: Final = frozenset(
     {Duty.REVIEW_1_WORKDAY, Duty.ALERT_SNOOP, Duty.ALERT_BREAK_GLASS_REFUSED, Duty.NOTIFY_FG}
@@ -125,9 +145,37 @@ class Asked:
         return self.for_safety or self.purpose == SAFETY_PURPOSE
 
 
+class Informing(NamedTuple):
+    """What a version of an entry says: "OBTAIN", "DISCLOSE" or "REUSE"; and "13", "14" or "DEFER:P4W"."""
+
+    direction: str
+    information_duty: str
+
+
+# By the id of a basis and its version, as a decision names them; None where nothing of that kind stood ever.
+Entries = Callable[[str, str], Informing | None]
+
+
 def duties_of(action: str, obligations: Iterable[str]) -> tuple[str, ...]:
     """Return what of a decision's obligations has to be done: of a question, what is about who asked it."""
     return tuple(one for one in obligations if action != EVALUATE or one == Duty.ALERT_SNOOP)
+
+
+def informs(
+    asked: Asked, version: str, outcome: str, obligations: Collection[str], entries: Entries, *, answered: str
+) -> bool:
+    """Tell whether the resident must be informed of what a decision gave (GDPR 14).
+
+    `answered` is how the caller was answered where that is not what the record says, else empty: what he was
+    told binds, whatever a seal kept from him. A read that is permitted gave a field at least: it names some.
+    """
+    gave = answered == GIVEN if answered else outcome in _GAVE
+    if not gave or asked.action in {COMMAND, EVALUATE} or asked.task in NO_RECIPIENTS:
+        return False
+    if not _TOLD_OTHERWISE.isdisjoint(obligations):
+        return False
+    entry = entries(asked.legal_basis, version)
+    return entry is not None and entry.direction in PASSES_ON and entry.information_duty == OBTAINED_ELSEWHERE
 
 
 def dues_of(

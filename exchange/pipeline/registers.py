@@ -14,7 +14,8 @@ from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 from exchange.domain.legal_basis import LEGAL_BASIS
-from exchange.gate.recorded import register_of
+from exchange.domain.obligations import Informing
+from exchange.gate.recorded import entry_of, register_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -82,6 +83,15 @@ class Registers:
         events = self._known.events
         return events[0][0] if events else 0
 
+    def informing(self, basis_id: str, version: str) -> Informing | None:
+        """Return what a version says of informing, standing or not since; None where it never stood."""
+        state = self._known.states.get(LEGAL_BASIS_PREFIX + basis_id)
+        for one in () if state is None else state.versions:
+            if str(one.number) == version and one.enabled_at is not None:
+                entry = entry_of(one)
+                return Informing(entry.direction, entry.information_duty)
+        return None
+
     def at(self, position: int) -> Register:
         """Return the register as of a position: what a walk judged there was judged by."""
         return self.known_at(position).register
@@ -119,6 +129,25 @@ class Registers:
         if fresh:
             self.learn(fresh)
         return bool(fresh)
+
+
+class FollowedEntries:
+    """What entries say of informing, for who follows the events: owned by the thread that follows.
+
+    Apart from the writer's own register: in a process that writes nothing, that one stands still.
+    """
+
+    def __init__(self, reader: SQLiteReader, codec: Codec) -> None:
+        self._reader = reader
+        self._codec = codec
+        self._registers = Registers()
+
+    def __call__(self, basis_id: str, version: str) -> Informing | None:
+        """Return it, read anew where it is not known yet. Raises StoreUnavailable, HistoryUnreadable."""
+        found = self._registers.informing(basis_id, version)
+        if found is None and self._registers.catch_up(self._reader, self._codec):
+            found = self._registers.informing(basis_id, version)
+        return found
 
 
 def recorded_after(reader: SQLiteReader, codec: Codec, position: int) -> list[Recorded]:

@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from exchange.domain import stream_of
+from exchange.domain.obligations import GIVEN, NOTHING
 from exchange.domain.values import task_of
 from exchange.errors import AccessDenied, CallerUnknown, ExchangeError, RuleBroken, VersionConflict
 from exchange.gate import vocabulary as words
@@ -44,9 +45,6 @@ if TYPE_CHECKING:
 UNKNOWN_RESIDENT: Final = "unknown"
 # TTL-60M: what was given in an emergency is used for an hour; after it the same need is a new claim.
 BREAK_GLASS_LASTS: Final = timedelta(minutes=60)
-# How a question was answered, where the record of the decision says otherwise because it knows of a seal.
-GIVEN: Final = "GIVEN"
-NOTHING: Final = "NOTHING"
 WHOLE: Final = frozenset({Outcome.PERMIT, Outcome.PERMIT_BREAK_GLASS})
 
 

@@ -1,8 +1,10 @@
 """Read model of duties that decisions and requests brought: which are open, until when, and how they ended.
 
 Promises: a fold of the events and nothing else, so that rebuilt equals followed; what the clock executes is
-compared with the clock when it is read, never written; holds no words of anybody, only ids and times.
-Source: GDPR 5(2), 24, 39; the gate's design section 5.
+compared with the clock when it is read, never written; holds no words of anybody, only ids and times. Opens
+nothing that is sealed: what is erased may not change what is rebuilt. A version of an entry never changes
+once it was recorded: looked up whenever, it says the same.
+Source: GDPR 5(2), 14(3), 14(5)(a), 24, 39; the gate's design section 5.
 """
 
 from __future__ import annotations
@@ -13,7 +15,17 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from exchange.domain import stream_of
 from exchange.domain.disclosure import DisclosureDecided, ObligationExecuted
 from exchange.domain.erasure.decision import KeysDestroyed
-from exchange.domain.obligations import EVALUATE, Duty, DutyOutcome, RightsDuty, dues_of, duties_of
+from exchange.domain.obligations import (
+    EVALUATE,
+    Asked,
+    Duty,
+    DutyOutcome,
+    EntryDuty,
+    RightsDuty,
+    dues_of,
+    duties_of,
+    informs,
+)
 from exchange.domain.rights.recipients import RectificationConfirmed, RightsRecipientTold
 from exchange.domain.rights.request import (
     RightsRequestDecided,
@@ -21,10 +33,11 @@ from exchange.domain.rights.request import (
     RightsRequestExtended,
     RightsRequestReceived,
 )
+from exchange.domain.rights.terms import last_day
 from exchange.domain.rights.words import RightsOutcome
 from exchange.domain.values import Purpose
 from exchange.projections.database import Database
-from exchange.projections.workdays import end_of_next_workday
+from exchange.projections.workdays import day_of, end_of_day, end_of_next_workday, is_workday
 
 if TYPE_CHECKING:
     import sqlite3
@@ -32,11 +45,12 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
+    from exchange.domain.obligations import Entries
     from exchange.store.batch import Row
     from exchange.store.codec import Codec, Meta
 
 FILE: Final = "obligations.db"
-SHAPE: Final = 3
+SHAPE: Final = 4
 OF_REQUESTS: Final = (
     RightsRequestReceived.TOPIC,
     RightsRequestExtended.TOPIC,
@@ -56,13 +70,14 @@ BY_SYSTEM: Final = "system"
 TRIED_AGAIN: Final = "tried_again"
 RIGHT_EXECUTED: Final = "executed"
 ERASED: Final = "erased"
+MONTHS_TO_INFORM: Final = 1
 TABLES: Final = (
     """CREATE TABLE obligations (
         position INTEGER NOT NULL, duty TEXT NOT NULL, decision_id TEXT NOT NULL, stream TEXT NOT NULL,
         organisation TEXT NOT NULL, task TEXT NOT NULL, professional TEXT NOT NULL, purpose TEXT NOT NULL,
         decided_at INTEGER NOT NULL, due_at INTEGER NOT NULL, executes_at INTEGER,
         executed_at INTEGER, outcome TEXT NOT NULL DEFAULT '', how TEXT NOT NULL DEFAULT '',
-        executed_by TEXT NOT NULL DEFAULT '',
+        executed_by TEXT NOT NULL DEFAULT '', legal_basis TEXT NOT NULL DEFAULT '',
         PRIMARY KEY (position, duty)
     ) STRICT, WITHOUT ROWID""",
     "CREATE UNIQUE INDEX obligations_decision ON obligations (decision_id, duty)",
@@ -94,6 +109,13 @@ UPDATE obligations SET due_at = ? WHERE decision_id = ? AND duty = ? AND execute
 _WAITS: Final = """
 SELECT 1 FROM obligations WHERE stream = ? AND duty = ? AND organisation = ? AND task = ? AND purpose = ?
     AND executed_at IS NULL LIMIT 1"""
+# Who was told of this recipient on this ground, or is about to be, has the information (GDPR 14(5)(a)).
+_INFORMED: Final = """
+SELECT 1 FROM obligations WHERE stream = ? AND duty = ? AND organisation = ? AND task = ? AND legal_basis = ?
+    AND (executed_at IS NULL OR outcome = 'executed') LIMIT 1"""
+_INFORM: Final = """
+INSERT INTO obligations (position, duty, decision_id, stream, organisation, task, professional, purpose,
+    decided_at, due_at, legal_basis) VALUES (?,?,?,?,?,?,?,?,?,?,?)"""
 _OPEN: Final = "executed_at IS NULL AND (executes_at IS NULL OR executes_at > :now)"
 
 
@@ -151,7 +173,8 @@ class ObligationList:
     name: Final[str] = "obligations"
     topics: Final[tuple[str, ...]] = TOPICS
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, entries: Entries) -> None:
+        self._entries = entries
         self.database = Database(folder / FILE, TABLES, SHAPE)
 
     # --- following ----------------------------------------------------------------------------------
@@ -163,6 +186,7 @@ class ObligationList:
                 clear, meta, _ = codec.decode_clear(row.state, stream=row.stream, topic=row.topic)
                 if row.topic == DisclosureDecided.TOPIC:
                     _decided(c, row, clear)
+                    self._informs(c, row, clear, meta)
                 elif row.topic == KeysDestroyed.TOPIC:
                     _erased(c, clear)
                 elif row.topic in OF_REQUESTS:
@@ -171,6 +195,24 @@ class ObligationList:
                     _told(c, row, clear)
                 else:
                     _executed(c, clear)
+
+    def _informs(self, c: sqlite3.Connection, row: Row, clear: Mapping[str, Any], meta: Meta) -> None:
+        """Open the duty to inform the resident of what was given, once for each recipient on each ground."""
+        asked = Asked(clear["task"], clear["purpose"], clear["legal_basis"], clear["action"])
+        recorded = (clear["basis_version"], clear["outcome"], clear["obligations"])
+        if not informs(asked, *recorded, self._entries, answered=meta.answered):
+            return
+        duty = EntryDuty.INFORM_14
+        recipient = (row.stream, duty, clear["organisation"], asked.task, asked.legal_basis)
+        if c.execute(_INFORMED, recipient).fetchone() is not None:
+            return
+        at = datetime.fromisoformat(clear["at"])
+        due = end_of_day(last_day(day_of(at), MONTHS_TO_INFORM, is_workday))
+        who = (clear["organisation"], asked.task, clear["professional"], asked.purpose)
+        times = (microseconds(at), microseconds(due))
+        c.execute(
+            _INFORM, (row.position, duty, clear["decision_id"], row.stream, *who, *times, asked.legal_basis)
+        )
 
     # --- reading ------------------------------------------------------------------------------------
 

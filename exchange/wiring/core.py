@@ -28,7 +28,7 @@ from exchange.ledger.integrator import Integrator
 from exchange.pipeline.hot import HotStates, Loader
 from exchange.pipeline.publisher import Publisher
 from exchange.pipeline.queue import Pipeline
-from exchange.pipeline.registers import Registers
+from exchange.pipeline.registers import FollowedEntries, Registers
 from exchange.pipeline.writer import Writer
 from exchange.projections.erasures import ErasureRecords
 from exchange.projections.obligations import ObligationList
@@ -171,7 +171,7 @@ def _open_parts(settings: Settings, now: Callable[[], datetime], opened: ExitSta
     ledger, integrator = _open_ledger(settings, now, reader, opened)
     erasures = _erasures(settings, keys, residents, reader, integrator)
     registers = Registers.load(reader, codec)
-    obligations, records = _open_read_models(settings, opened)
+    obligations, records = _open_read_models(settings, FollowedEntries(reader, codec), opened)
     return Core(
         settings=settings,
         origin=ledger.origin,
@@ -236,8 +236,10 @@ def _erasures(
     return Erasures(listed, keys, residents, reader, Codec(keys), integrator.confirm)
 
 
-def _open_read_models(settings: Settings, opened: ExitStack) -> tuple[ObligationList, ErasureRecords]:
-    obligations = ObligationList(projection_folder(settings))
+def _open_read_models(
+    settings: Settings, entries: FollowedEntries, opened: ExitStack
+) -> tuple[ObligationList, ErasureRecords]:
+    obligations = ObligationList(projection_folder(settings), entries)
     opened.callback(obligations.database.close)
     records = ErasureRecords(projection_folder(settings))
     opened.callback(records.database.close)

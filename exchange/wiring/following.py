@@ -20,15 +20,18 @@ from exchange.wiring.core import event_file, open_core, projection_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from exchange.errors import ExchangeError
     from exchange.pipeline.queue import Pipeline
+    from exchange.projections.follower import ReadModel
     from exchange.settings import Settings
     from exchange.wiring.core import Core
 
-_MODELS: Final[tuple[tuple[type[ObligationList | ErasureRecords], str], ...]] = (
-    (ObligationList, OBLIGATIONS),
-    (ErasureRecords, ERASURES),
+_MODELS: Final[tuple[tuple[str, str, Callable[[Path], ReadModel]], ...]] = (
+    # Asked where it stands only: it follows nothing, and looks up no entry.
+    (ObligationList.name, OBLIGATIONS, lambda folder: ObligationList(folder, lambda _basis, _version: None)),
+    (ErasureRecords.name, ERASURES, ErasureRecords),
 )
 
 
@@ -87,14 +90,14 @@ def standings(settings: Settings) -> Iterator[Standing]:
     _refuse_no_store(settings)
     with closing(SQLiteReader(event_file(settings))) as reader:
         head = reader.head()[0]
-    for kind, file in _MODELS:
+    for name, file, opened in _MODELS:
         there = (projection_folder(settings) / file).exists()
         position = None
         if there:
-            made = kind(projection_folder(settings))
+            made = opened(projection_folder(settings))
             position = made.database.position()
             made.database.close()
-        yield Standing(kind.name, position, head)
+        yield Standing(name, position, head)
 
 
 def _refuse_no_store(settings: Settings) -> None:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from exchange.domain.obligations import Asked, is_about_seal, kept_from
+from exchange.domain.obligations import Asked, Informing, informs, is_about_seal, kept_from
 
 NOW = datetime(2026, 3, 2, 10, tzinfo=UTC)
 ORDINARY = Asked("college:WMO", "wmo-onderzoek", "WMO-2.3.2")
@@ -74,3 +74,47 @@ def test_a_claim_alone_hides_a_look_from_representatives_only(*, representative:
 )
 def test_what_is_done_about_seals_is_known(asked: Asked, fields: tuple[str, ...], *, sealing: bool) -> None:
     assert is_about_seal(asked, fields) is sealing
+
+
+# --- informing ----------------------------------------------------------------------------------------------
+
+DELIVERED = Asked("wmo-aanbieder", "wmo-levering", "WMO-5.2.1-2a")
+
+
+@pytest.mark.parametrize(
+    ("asked", "outcome", "duties", "answered", "informed"),
+    [
+        (DELIVERED, "PERMIT", (), "", True),
+        (DELIVERED, "PARTIAL", (), "", True),
+        (DELIVERED, "DENY", (), "", False),
+        (DELIVERED, "DENY", (), "GIVEN", True),
+        (DELIVERED, "PERMIT", (), "NOTHING", False),
+        (replace(DELIVERED, action="SUBSCRIBE"), "PERMIT", (), "", True),
+        (replace(DELIVERED, action="COMMAND"), "PERMIT", (), "", False),
+        (replace(DELIVERED, action="EVALUATE"), "PERMIT", (), "", False),
+        (replace(DELIVERED, task="betrokkene"), "PERMIT", (), "", False),
+        (replace(DELIVERED, task="wettelijk-vertegenwoordiger"), "PERMIT", (), "", False),
+        (replace(DELIVERED, task="fg"), "PERMIT", (), "", False),
+        (DELIVERED, "PERMIT_BREAK_GLASS", (), "", False),
+        (DELIVERED, "DENY", ("NOTIFY-SUBJECT",), "GIVEN", False),
+        (DELIVERED, "PERMIT", ("DEFER-NOTICE-4W",), "", False),
+        (DELIVERED, "PERMIT", ("INFORM-RESIDENT", "LOG"), "", True),
+    ],
+)
+def test_the_resident_is_informed_of_what_was_given(
+    asked: Asked, outcome: str, duties: tuple[str, ...], answered: str, *, informed: bool
+) -> None:
+    entry = Informing("DISCLOSE", "14")
+    assert informs(asked, "1", outcome, duties, lambda *_: entry, answered=answered) is informed
+
+
+def test_the_entry_is_that_of_the_very_version() -> None:
+    entries = {
+        ("WMO-5.2.1-2a", "1"): Informing("DISCLOSE", "14"),
+        ("WMO-5.2.1-2a", "2"): Informing("DISCLOSE", "13"),
+    }
+    told = [
+        informs(DELIVERED, version, "PERMIT", (), lambda *key: entries.get(key), answered="")
+        for version in ("1", "2", "3")
+    ]
+    assert told == [True, False, False]

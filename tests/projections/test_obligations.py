@@ -14,6 +14,7 @@ from exchange.domain.disclosure import DisclosureDecided, ObligationExecuted
 from exchange.domain.obligations import Due, Duty, DutyOutcome, dues_of, outcomes_of
 from exchange.errors import StoreUnavailable
 from exchange.gate import vocabulary as words
+from exchange.pipeline.registers import FollowedEntries
 from exchange.pipeline.walk import Claim, Steps
 from exchange.projections.follower import Follower, catch_up
 from exchange.projections.obligations import ObligationList, Wanted, microseconds, moment
@@ -36,9 +37,13 @@ WAIT_S = 20.0
 
 @pytest.fixture
 def listed(shard: Shard) -> Iterator[ObligationList]:
-    made = ObligationList(shard.settings.data / "list")
+    made = listing(shard, shard.settings.data / "list")
     yield made
     made.database.close()
+
+
+def listing(shard: Shard, folder: Path) -> ObligationList:
+    return ObligationList(folder, FollowedEntries(shard.core.reader, shard.core.codec))
 
 
 def follow(shard: Shard, made: ObligationList) -> int:
@@ -260,7 +265,7 @@ def test_a_file_that_cannot_be_read_is_made_anew(shard: Shard, tmp_path: Path, s
     folder = tmp_path / "spoilt"
     folder.mkdir()
     (folder / "obligations.db").write_bytes(spoilt)
-    made = ObligationList(folder)
+    made = listing(shard, folder)
     follow(shard, made)
     assert len(open_duties(made)) == 4
     made.database.close()
@@ -312,12 +317,13 @@ def test_a_follower_catches_up_is_woken_and_is_waited_for(shard: Shard, listed: 
 CHILD = """
 import sys
 from pathlib import Path
+from exchange.pipeline.registers import FollowedEntries
 from exchange.projections.follower import catch_up
 from exchange.projections.obligations import ObligationList
 from exchange.settings import Settings
 from exchange.wiring.core import open_core
 core = open_core(Settings(data=Path(sys.argv[1])))
-made = ObligationList(Path(sys.argv[2]))
+made = ObligationList(Path(sys.argv[2]), FollowedEntries(core.reader, core.codec))
 while True:
     made.database.forget()
     for position in range(0, core.reader.head()[0], 7):
@@ -334,7 +340,7 @@ def test_killed_at_any_moment_it_follows_on_to_the_same_list(shard: Shard, tmp_p
     _, _, plan_id = shard.plan()
     for _ in range(12):
         break_glass(shard, plan_id)
-    straight = ObligationList(tmp_path / "straight")
+    straight = listing(shard, tmp_path / "straight")
     follow(shard, straight)
     for lines in (1, 4):
         folder = tmp_path / f"killed-{lines}"
@@ -349,7 +355,7 @@ def test_killed_at_any_moment_it_follows_on_to_the_same_list(shard: Shard, tmp_p
             assert child.stdout.readline()
         child.send_signal(signal.SIGKILL)
         child.communicate()
-        killed = ObligationList(folder)
+        killed = listing(shard, folder)
         assert killed.database.position() <= shard.head
         follow(shard, killed)
         assert killed.database.dump() == straight.database.dump()

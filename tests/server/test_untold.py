@@ -48,11 +48,15 @@ def refused(act: Callable[[], object]) -> errors.Denied:
 
 
 def seal_goals(town: Town, story: Story) -> None:
+    seal_paths(town, story, "goals")
+
+
+def seal_paths(town: Town, story: Story, *paths: str) -> None:
     second = joined(town, story, "w-second")
     proposed = story.wmo.rights.seal_compartment(
         claim=SEAL,
         case_id=story.case_id,
-        paths=["goals"],
+        paths=paths,
         readers=[f"{CITY}/college:WMO/w-reader"],
         reason="Adres van de opvang.",
     )

@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import msgspec
 
 from exchange.domain.disclosure import DisclosureDecided
-from exchange.domain.obligations import COMMAND, EVALUATE
+from exchange.domain.obligations import COMMAND, EVALUATE, GIVEN, NOTHING
 from exchange.gate.model import Outcome
-from exchange.pipeline.steps import GIVEN, NOTHING
 from exchange.server.traces import Trace, place_in_trace
 
 if TYPE_CHECKING:

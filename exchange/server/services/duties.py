@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from exchange.domain import stream_of
 from exchange.domain.disclosure import DISCLOSURE, DisclosureDecided, ExecuteObligation
-from exchange.domain.obligations import Duty, DutyOutcome, RightsDuty, duties_of
+from exchange.domain.obligations import Asked, Duty, DutyOutcome, EntryDuty, RightsDuty, duties_of, informs
 from exchange.domain.values import Author
 from exchange.errors import RequestInvalid, RuleBroken, Unavailable, VersionConflict
 from exchange.pipeline.elements import KEEPER_OF_THE_LOG, of_origin
@@ -32,17 +32,19 @@ from exchange.v1 import audit_service_pb2 as pb
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
+    from typing import Any
 
     from exchange.domain.kernel import Event
     from exchange.pipeline.walk import View
     from exchange.server.house import Call
+    from exchange.store.codec import Meta
 
 FOLLOWED_WAIT_S: Final = 2.0
 LOOKS_MAX: Final = 8
 BY_CLOCK: Final = "clock"
 _LABELS: Final = labels_of(pb.ListObligationsResponse.DESCRIPTOR)
 # A key of the list is a position and a duty; a page token holds one number.
-_DUTIES: Final = tuple(sorted((*Duty, *RightsDuty)))
+_DUTIES: Final = tuple(sorted((*Duty, *EntryDuty, *RightsDuty)))
 _DUTIES_PER_PLACE: Final = 32
 
 
@@ -183,16 +185,26 @@ async def decided_duties(call: Call, decision_id: str) -> DecidedDuties:
         ended = frozenset(row.duty for row in rows if row.executed_at is not None)
         # The read model only says where to look.
         for row in parts.reader.page(rows[0].position - 1, 1) if rows else ():
-            clear, _, _ = parts.codec.decode_clear(row.state, stream=row.stream, topic=row.topic)
+            clear, meta, _ = parts.codec.decode_clear(row.state, stream=row.stream, topic=row.topic)
             if row.topic == DisclosureDecided.TOPIC and clear["decision_id"] == decision_id:
                 asked = Author(clear["organisation"], clear["task"], clear["professional"])
                 duties = duties_of(clear["action"], clear["obligations"])
+                # Which of those on one ground opened it, the list says; whether it may have, the record.
+                if any(one.duty == EntryDuty.INFORM_14 for one in rows) and _informs(call, clear, meta):
+                    duties = (*duties, EntryDuty.INFORM_14)
                 return DecidedDuties(
                     decision_id, clear.get("resident", ""), asked, duties, ended=ended, version=seen
                 )
         return DecidedDuties(decision_id, "", Author("", "", ""), ())
 
     return await loop.run_in_executor(call.house.pool, find)
+
+
+def _informs(call: Call, clear: Mapping[str, Any], meta: Meta) -> bool:
+    asked = Asked(clear["task"], clear["purpose"], clear["legal_basis"], clear["action"])
+    entries = call.house.parts.register.informing
+    recorded = (clear["basis_version"], clear["outcome"], clear["obligations"])
+    return informs(asked, *recorded, entries, answered=meta.answered)
 
 
 def execution(

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Final
 
 from exchange.domain import stream_of
 from exchange.domain.disclosure import ObligationExecuted
-from exchange.domain.obligations import NOTICES, Duty, DutyOutcome
+from exchange.domain.obligations import NOTICES, Duty, DutyOutcome, EntryDuty
 from exchange.pipeline.elements import of_log
 from exchange.pipeline.facts import OWN_WORDS
 from exchange.pipeline.sealed import hidden_collections, sealed_links, sealed_paths
 from exchange.pipeline.walk import Steps
 from exchange.server.contract.copies import copies_of
 from exchange.server.contract.decisions import DecisionReader
+from exchange.server.contract.informing import informed
 from exchange.server.contract.labels import labels_of
 from exchange.server.contract.pages import page_rows
 from exchange.server.services.duties import disclosure_stream, followed
@@ -154,7 +155,11 @@ def _of_decision(
             organisation=decision.organisation,
             task=decision.task,
             purpose=decision.purpose,
-            explanation=decision.explanation,
+            explanation=(
+                informed(decision.explanation, decision.released_fields)
+                if duty.duty == EntryDuty.INFORM_14
+                else decision.explanation
+            ),
             told_time=duty.executed_by_now(call.now),
             about=about,
         )
