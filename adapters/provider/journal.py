@@ -140,10 +140,10 @@ class Journal:
         self._requests: Final = self._request_namespace()
 
     def request_id(self, asked: str) -> str:
-        """Return the request id of what is asked: the same over restarts, chance to anybody else.
+        """Return the request id of what is asked: the same over restarts, chance to others.
 
-        A hash of the command lies in the exchange's ledger for ever, and its id is all that salts it. From what
-        is asked alone an id could be made again, and the command tried; so 16 random bytes go first.
+        A hash of the command lies in the exchange's ledger for ever, and its id is all that salts it. From
+        what is asked alone an id could be made again, and the command tried; so 16 random bytes go first.
         """
         return str(uuid5(self._requests, asked))
 
