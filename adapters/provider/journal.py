@@ -1,19 +1,22 @@
 """What came in, what goes out, and what was answered: the memory that makes every effect happen once.
 
 Promises: a message that comes again gets the answer it got; the same identification with other content is
-told apart (9056). The answer and its place in the outbox are one transaction. What cannot be delivered within
-a day is parked and stays visible, never dropped. Everything survives kill -9 (SQLite, WAL, synchronous FULL).
+told apart (9056). A request id is the same after a crash, and nobody without this file can guess it. The
+answer and its place in the outbox are one transaction. What cannot be delivered within a day is parked and
+stays visible, never dropped. Everything survives kill -9 (SQLite, WAL, synchronous FULL).
 Source: ADAPTERS.md section 2; TR056; OP090 (a retour within three working days).
 """
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, Final
+from uuid import UUID, uuid5
 
 from adapters.provider.errors import JournalConflict
 
@@ -54,6 +57,9 @@ CREATE INDEX IF NOT EXISTS assignments_support ON assignments (support_id);
 CREATE TABLE IF NOT EXISTS positions (
   name TEXT PRIMARY KEY, position INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS request_namespace (
+  one INTEGER PRIMARY KEY CHECK (one = 1), random BLOB NOT NULL CHECK (length(random) = 16)
+) STRICT;
 """
 
 
@@ -131,6 +137,23 @@ class Journal:
         # What is purged is overwritten, not only unlinked (GDPR 17).
         self.connection.execute("PRAGMA secure_delete = ON")
         self.connection.executescript(_SCHEMA)
+        self._requests: Final = self._request_namespace()
+
+    def request_id(self, asked: str) -> str:
+        """Return the request id of what is asked: the same over restarts, chance to others.
+
+        A hash of the command lies in the exchange's ledger for ever, and its id is all that salts it. From
+        what is asked alone an id could be made again, and the command tried; so 16 random bytes go first.
+        """
+        return str(uuid5(self._requests, asked))
+
+    def _request_namespace(self) -> UUID:
+        # The first one to write wins, and everybody reads what is written.
+        self.connection.execute(
+            "INSERT OR IGNORE INTO request_namespace VALUES (1, ?)", (secrets.token_bytes(16),)
+        )
+        (random,) = self.connection.execute("SELECT random FROM request_namespace").fetchone()
+        return UUID(bytes=random)
 
     def close(self) -> None:
         """Close the file; a journal that is not closed loses nothing."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
-from uuid import UUID, uuid5
 
 from adapters.provider.across import numbers_taken
 from adapters.provider.desk import Held, Verdict
@@ -22,6 +21,7 @@ from adapters.provider.mapping import read_assignments, write_starts, write_stop
 from adapters.provider.records import CareStart, CareStop, StartNotice, StopNotice
 from adapters.provider.register import AssignmentKey
 from adapters.sdk.errors import Conflict, Denied, Invalid, RuleBroken
+from adapters.sdk.logs import name_of_request
 
 if TYPE_CHECKING:
     from adapters.provider.desk import Desk
@@ -30,13 +30,12 @@ if TYPE_CHECKING:
     from adapters.provider.records import Assignment, AssignmentNotice, Resident
     from adapters.provider.register import KnownAssignment
     from adapters.provider.xml import Message
+    from adapters.sdk.errors import ExchangeRefused
 
 # The standard has no code for "not on the plan"; this one, for "cannot be tied to an assignment", comes
 # nearest, and stands at the product it is about.
 NOT_ON_PLAN: Final = "9019"
 READ_AGAIN_MAX: Final = 8
-# Made once for this adapter; a request id follows from it and from what is asked, and from nothing else.
-_REQUESTS: Final = UUID("5c0e6ac8-6f34-4b52-9d7e-2b8a6a1a7f10")
 _CARED_FOR: Final = frozenset({Stage.STARTED, Stage.STOPPED})
 
 
@@ -77,7 +76,9 @@ class ProviderSide:
                 findings = self._assign(notice, plan_id, matched)
         except Denied as denied:
             decided = {"decision_id": denied.decision_id} if denied.decision_id else {}
-            desk.log.warning("assignment_denied", rule=",".join(denied.rules), **decided)
+            desk.log.warning(
+                "assignment_denied", rule=",".join(denied.rules), **decided, **self._named(denied)
+            )
             return Verdict(tuple(Finding("PLAN-DENIED", line.path, NOT_ON_PLAN) for line in lines))
         if findings:
             return Verdict(findings)
@@ -145,7 +146,7 @@ class ProviderSide:
             try:
                 self._assign_one(notice, plan_id, line.assignment, support.support_id)
             except (RuleBroken, Invalid) as refused:
-                self._desk.log.warning("assignment_refused", reason=refused.reason)
+                self._desk.log.warning("assignment_refused", reason=refused.reason, **self._named(refused))
                 return (Finding("PLAN-RULE", path, NOT_ON_PLAN),)
         return ()
 
@@ -160,12 +161,32 @@ class ProviderSide:
             if support is not None and support.assignment_number == assignment.number:
                 return
             try:
-                exchange.assign(_order(notice, plan_id, assignment, support_id, seen.version))
+                exchange.assign(self._order(notice, plan_id, assignment, support_id, seen.version))
             except Conflict:
                 if attempt + 1 == READ_AGAIN_MAX:
                     raise
             else:
                 return
+
+    def _named(self, refused: ExchangeRefused) -> dict[str, str]:
+        """Return what both logs call the command that was refused; a question has no id."""
+        own = self._desk.exchange.own_oin
+        return {"request": name_of_request(own, refused.request_id)} if refused.request_id else {}
+
+    def _order(
+        self, notice: AssignmentNotice, plan_id: str, assignment: Assignment, support_id: str, version: int
+    ) -> AssignOrder:
+        envelope = notice.envelope
+        # The version is part of it: the same command at another version is another command.
+        asked = (envelope.law.value, envelope.sender, envelope.identification, assignment.number, version)
+        return AssignOrder(
+            request_id=self._desk.journal.request_id(f"{'/'.join(map(str, asked))}/{support_id}"),
+            plan_id=plan_id,
+            expected_version=version,
+            support_id=support_id,
+            assignment_number=assignment.number,
+            assigned_on=assignment.assigned_on,
+        )
 
     # --- from the exchange --------------------------------------------------------------------------------
 
@@ -252,19 +273,3 @@ def _lines(message: Message, notice: AssignmentNotice) -> list[_Line]:
 
 def _key(notice: AssignmentNotice, number: int) -> AssignmentKey:
     return AssignmentKey(notice.envelope.law, notice.envelope.sender, number)
-
-
-def _order(
-    notice: AssignmentNotice, plan_id: str, assignment: Assignment, support_id: str, version: int
-) -> AssignOrder:
-    envelope = notice.envelope
-    # The version is part of it: the same command at another version is another command.
-    asked = (envelope.law.value, envelope.sender, envelope.identification, assignment.number, version)
-    return AssignOrder(
-        request_id=str(uuid5(_REQUESTS, f"{'/'.join(map(str, asked))}/{support_id}")),
-        plan_id=plan_id,
-        expected_version=version,
-        support_id=support_id,
-        assignment_number=assignment.number,
-        assigned_on=assignment.assigned_on,
-    )

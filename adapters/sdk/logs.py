@@ -12,6 +12,7 @@ import logging
 import re
 import sys
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import TYPE_CHECKING, Final, TextIO
 
 from adapters.sdk.bsn import passes_eleven_proof
@@ -37,7 +38,7 @@ COUNTING_KEYS: Final = frozenset(
     }
 )
 # Random ids: their form is fixed, so chance digits in them are no BSN.
-ID_KEYS: Final = frozenset({"decision_id", "incident", "request_id"})
+ID_KEYS: Final = frozenset({"decision_id", "incident"})
 NAMING_KEYS: Final = frozenset(
     {
         "adapter",
@@ -56,12 +57,23 @@ NAMING_KEYS: Final = frozenset(
 )
 _is_event = re.compile(r"[a-z][a-z0-9_]{0,59}").fullmatch
 _is_id = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{16,32}").fullmatch
+_is_name_of_request = re.compile(r"[0-9a-f]{16}").fullmatch
+# A whole request id is no name of one, so that none gets in by accident.
+_FORMS: Final = {**dict.fromkeys(ID_KEYS, _is_id), "request": _is_name_of_request}
 # Long runs of digits are OINs; a BSN stands alone or is split by dots, dashes or spaces.
 _nine_digits = re.compile(r"(?<![0-9])[0-9](?:[ .\-]?[0-9]){8}(?![0-9])").finditer
 # 32 bytes, in hexadecimal or base64: a pseudonym, a key, or a hash that leads back to one.
 _is_pseudonym = re.compile(r"[0-9a-fA-F]{64}|[A-Za-z0-9+/_-]{43}=?").search
 
 Value = str | int | float
+
+
+def name_of_request(oin: str, request_id: str) -> str:
+    """Return what both logs call a request of an organisation, under `request`: 16 hexadecimal characters.
+
+    Never its id: that is the salt of what the exchange keeps of the command for ever.
+    """
+    return sha256(f"exchange.v1 request id\n{oin}\n{request_id}".encode()).hexdigest()[:16]
 
 
 class LogRefused(SdkError):
@@ -122,9 +134,9 @@ def _require_plain(key: str, value: Value) -> None:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise LogRefused(f"the value of {key!r} is not a number")
         return
-    if key in ID_KEYS:
-        if not isinstance(value, str) or not _is_id(value):
-            raise LogRefused(f"the value of {key!r} is not a random id")
+    if key in _FORMS:
+        if not isinstance(value, str) or not _FORMS[key](value):
+            raise LogRefused(f"the value of {key!r} is not a random id, or not the name of one")
         return
     if key not in NAMING_KEYS:
         raise LogRefused(f"a log line has no key {key[:40]!r}")

@@ -46,6 +46,9 @@ def request_hash(rpc_path: str, professional: str, raw: bytes) -> bytes:
     """Return the 32 bytes that stand for a request: `raw` is hashed as sent, protobuf is not canonical.
 
     `rpc_path` is as gRPC writes it, `/exchange.v1.PlanService/SetGoal`; neither text holds a line end.
+    It lies in leaves and packs for ever, after an erasure too, and has one salt: the request id inside `raw`,
+    122 random bits that no store, leaf, pack or log holds in clear. Who still knows the id can show what was
+    asked, and can try it; so nobody derives an id from what it is for.
     """
     return sha256(f"{REQUEST_TAG}\n{rpc_path}\n{professional}\n".encode() + raw).digest()
 

@@ -105,7 +105,7 @@ def refusal_error(refused: RefusalOutcome) -> AccessDenied:
 
 
 def _told(walk: CommandWalk, content: bytes, answer: StoredAnswer) -> CommandOutcome | ExchangeError:
-    if content != walk.content:
+    if content not in {walk.content, walk.content_before}:
         return RequestIdReused("this request id was used for other content")
     if answer.done is not None:
         return answer.done

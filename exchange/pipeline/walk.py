@@ -82,7 +82,8 @@ class CommandWalk:
     `takes_back` is a no or a withdrawal: it never asks more of who speaks than giving did. `collections`
     are those of a question: a command is decided on what its caller sees of a plan. `alone` begins a group
     with nothing being committed under it, so that what it reads in the store is all there is. `signed` is
-    what the organisation signed, verified before: it is no part of `content`.
+    what the organisation signed, verified before: it is no part of `content`. `content_before` is what
+    older stores kept as `content` of the same command: a repeat is known by either, only `content` is kept.
     """
 
     rpc: str
@@ -103,6 +104,7 @@ class CommandWalk:
     alone: bool = False
     trace: str = ""
     signed: Signed | None = None
+    content_before: bytes = b""
 
     @property
     def records(self) -> bool:

@@ -25,6 +25,7 @@ from exchange.errors import (
     RequestInvalid,
     RequestTooLarge,
 )
+from exchange.logs import name_of_request
 from exchange.server.contract.commands import command_path
 from exchange.server.contract.twice import refuse_twice
 from exchange.server.contract.validation import Validator
@@ -140,8 +141,9 @@ class Guard:
         under = await house.identities.signed(identity, signed, raw, context) if signed else None
         request = _parse(kind, raw)
         self._validator.check(request)
-        # Only now: until its shape was checked it could be anything, and it goes into the log.
-        record.request_id = getattr(request, "request_id", "")
+        # Only now: until its shape was checked it could be anything.
+        if request_id := getattr(request, "request_id", ""):
+            record.request = name_of_request(record.caller, request_id)
         trace = trace_among(context.invocation_metadata() or ())
         call = Call(record.rpc, identity, now, house, trace, signed=under)
 
@@ -202,7 +204,7 @@ class Guard:
             "reason": reason,
             "caller": record.caller,
             "task": record.task,
-            "request_id": record.request_id,
+            "request": record.request,
         }
         self._log.info(
             EVENT, took_ms=round(took * 1_000, 2), **{name: value for name, value in line.items() if value}
@@ -217,7 +219,7 @@ class _Record:
     started: float
     caller: str = ""
     task: str = ""
-    request_id: str = ""
+    request: str = ""  # its name, never its id
 
 
 def _parse(kind: type[Message], raw: bytes) -> Message:

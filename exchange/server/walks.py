@@ -1,8 +1,9 @@
 """From messages to walks and back: what every service does alike.
 
 Promises: the caller is taken from the call, never from the message; the content that a request id stands
-for is the whole request, who asked, in which task and as which resident.
-Source: AIP-155 (request ids); the walk.
+for is the whole request, who asked, in which task and as which resident; what is kept of it is a hash that
+the id itself salts, so that nobody who has the store can try what a command said.
+Source: AIP-155 (request ids); RFC 9562 (122 random bits in an id); the walk.
 """
 
 from __future__ import annotations
@@ -49,13 +50,25 @@ def author_of(caller: Caller) -> Author:
 
 
 def content_of(rpc: str, caller: Caller, request: Any) -> bytes:  # noqa: ANN401 -- any command's message
-    """Return the 32 bytes a request id stands for."""
+    """Return the 32 bytes a request id stands for.
+
+    The id is hashed with the rest, and is the salt: it stands nowhere in the store in clear, and its row is
+    named by a hash of it. Without it a command that says little but a pseudonym could be tried for every BSN.
+    """
+    return sha256(_head(rpc, caller) + request.SerializeToString(deterministic=True)).digest()
+
+
+def unsalted_content_of(rpc: str, caller: Caller, request: Any) -> bytes:  # noqa: ANN401 -- any command's message
+    """Return what the store kept before the id was hashed with the rest: compared with, never written."""
     said = type(request)()
     said.CopyFrom(request)
     said.ClearField("request_id")
+    return sha256(_head(rpc, caller) + said.SerializeToString(deterministic=True)).digest()
+
+
+def _head(rpc: str, caller: Caller) -> bytes:
     # A professional is one token and a resident one ref: no word of them holds a line end.
-    head = f"{rpc}\n{caller.task}\n{caller.professional}\n{caller.resident}\n".encode()
-    return sha256(head + said.SerializeToString(deterministic=True)).digest()
+    return f"{rpc}\n{caller.task}\n{caller.professional}\n{caller.resident}\n".encode()
 
 
 async def command(
@@ -79,6 +92,7 @@ async def command(
         now=call.now,
         request_id=request.request_id,
         content=content_of(call.rpc, call.caller, request),
+        content_before=unsalted_content_of(call.rpc, call.caller, request),
         anchor=anchor,
         fields=written_by(request.DESCRIPTOR).in_request(request),
         process=process,

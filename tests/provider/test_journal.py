@@ -221,6 +221,21 @@ def test_a_reopened_journal_knows_what_it_knew(tmp_path: Path) -> None:
     again.close()
 
 
+def test_a_request_id_is_the_same_after_a_restart_and_another_in_every_journal(tmp_path: Path) -> None:
+    first = Journal(tmp_path / "j.sqlite")
+    asked = [first.request_id(one) for one in ("WMO/9998/1/1/3/s-1", "WMO/9998/1/1/4/s-1")]
+    # Two who open it at once have one namespace.
+    beside = Journal(tmp_path / "j.sqlite")
+    assert beside.request_id("WMO/9998/1/1/3/s-1") == asked[0]
+    beside.close()
+    first.close()
+    again, other = Journal(tmp_path / "j.sqlite"), Journal(tmp_path / "other.sqlite")
+    assert again.request_id("WMO/9998/1/1/3/s-1") == asked[0]
+    assert len({*asked, other.request_id("WMO/9998/1/1/3/s-1")}) == 3
+    again.close()
+    other.close()
+
+
 WORKER = """
 import hashlib, sys
 from datetime import date

@@ -20,12 +20,16 @@ if TYPE_CHECKING:
 class Story:
     """One resident with a case, made at the Wmo desk."""
 
-    def __init__(self, town: Town, bsn: str) -> None:
+    def __init__(self, town: Town, bsn: str, request_id: str = "") -> None:
         self.town, self.bsn = town, bsn
         self.wmo = town.worker("college:WMO", f"w-{bsn[-5:]}")
         self.pseudonym = town.pseudonym(self.wmo, bsn)
         self.wmo.identity.register_resident(
-            claim=INVESTIGATE, resident=self.pseudonym, birth_date="1980-02-29", capable=True
+            request_id=request_id,
+            claim=INVESTIGATE,
+            resident=self.pseudonym,
+            birth_date="1980-02-29",
+            capable=True,
         )
         self.opened = self.report(self.wmo, "Ik red het huishouden niet meer.")
         self.case_id, self.plan_id = self.opened.case_id, self.opened.plan_id

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from dataclasses import replace
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -27,7 +28,7 @@ from exchange.server.contract.names import enum_names
 from exchange.server.services.subscription import CHANGED
 from exchange.server.services.subscription import TOPICS as STREAMED
 from exchange.server.status import STATUS_BYTES_MAX, TABLE, status_of
-from exchange.server.walks import content_of
+from exchange.server.walks import content_of, unsalted_content_of
 from exchange.v1 import (
     audit_service_pb2,
     case_service_pb2,
@@ -324,3 +325,14 @@ def test_a_request_id_stands_for_who_asks_and_as_which_resident() -> None:
     contents = [content_of("SetGoal", one, said) for one in (caller, *others)]
     assert len(set(contents)) == len(contents)
     assert content_of("SetGoal", replace(caller, role="consulent"), said) == contents[0]
+
+
+def test_what_is_kept_of_a_command_is_salted_by_its_request_id() -> None:
+    caller = Caller("0" * 20, "college:WMO", "w-1", "regisseur", "t", two_factor=True, mutual_tls=True)
+    one, other = (plan_service_pb2.SetGoalRequest(plan_id="p-1", request_id=name) for name in ("1", "2"))
+    assert content_of("SetGoal", caller, one) != content_of("SetGoal", caller, other)
+    # What older stores hold is the same for every id, and stays what it was.
+    kept = sha256(b"SetGoal\ncollege:WMO\nw-1\n\n" + b"\x1a\x03p-1").digest()
+    assert (
+        unsalted_content_of("SetGoal", caller, one) == unsalted_content_of("SetGoal", caller, other) == kept
+    )

@@ -12,6 +12,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from adapters.sdk import errors
 from adapters.sdk.proofs import verify_receipt
 from adapters.sdk.tokens import Person
+from exchange.server import walks
 from exchange.v1 import common_pb2 as pb
 from exchange.v1 import consent_service_pb2 as consent_pb
 from exchange.v1 import plan_pb2
@@ -58,6 +59,26 @@ def test_the_same_request_id_gets_the_same_answer_and_other_content_is_refused(s
     first = story.wmo.case.receive_report(own_words="Mijn huis is te klein.", **fields)
     again = story.wmo.case.receive_report(own_words="Mijn huis is te klein.", **fields)
     assert again == first
+    with pytest.raises(errors.ExchangeRefused) as refused:
+        story.wmo.case.receive_report(own_words="Iets anders.", **fields)
+    assert refused.value.reason == "REQUEST_ID_REUSED"
+    story.version = first.version
+
+
+def test_a_request_id_of_an_older_store_gets_its_answer_too(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fields: dict[str, Any] = {
+        "request_id": str(uuid4()),
+        "claim": INVESTIGATE,
+        "resident": story.pseudonym,
+        "life_domains": [pb.LIFE_DOMAIN_HOUSING],
+        "desk": "balie",
+    }
+    with monkeypatch.context() as before:
+        before.setattr(walks, "content_of", walks.unsalted_content_of)
+        first = story.wmo.case.receive_report(own_words="Mijn huis is te klein.", **fields)
+    assert story.wmo.case.receive_report(own_words="Mijn huis is te klein.", **fields) == first
     with pytest.raises(errors.ExchangeRefused) as refused:
         story.wmo.case.receive_report(own_words="Iets anders.", **fields)
     assert refused.value.reason == "REQUEST_ID_REUSED"
