@@ -14,6 +14,7 @@ import pytest
 
 from adapters.sdk.credentials import Credentials
 from adapters.sdk.tokens import Person, PersonTokens
+from exchange.errors import AccessDenied
 from exchange.ledger.checkpoint import parse_policy
 from exchange.ledger.receipt import verify_receipt
 from exchange.ledger.signers import SignatureCheck
@@ -49,6 +50,7 @@ class Desk:
         shard.close()
         self.credentials = self.settings.data / "operator"
         self.folder = folder
+        self.thumbprint = thumbprint
 
     def token(self, professional: str, task: str = "college:WMO", **changes: Any) -> Path:  # noqa: ANN401 -- any part of a person
         clock: Any = changes.pop("clock", time.time)
@@ -219,6 +221,20 @@ def test_what_a_rule_forbids_is_not_proposed(desk: Desk, exchange: Shell) -> Non
     assert desk.head() == before
     # Nothing waits: what no rule forbids goes on at once.
     assert exchange(*desk.words(*desk.people())).code == 0
+
+
+def test_what_the_officer_has_to_judge_first_is_not_proposed(desk: Desk, exchange: Shell) -> None:
+    shard = Shard(desk.settings.data)
+    stranger = shard.caller(professional="stranger", thumbprint=desk.thumbprint)
+    (read,) = shard.run(shard.question(desk.plan_id, caller=stranger, now=utc_now()))
+    assert isinstance(read, AccessDenied)
+    shard.core.integrator.integrate()
+    shard.close()
+    before = desk.head()
+    said = exchange(*desk.words(*desk.people()))
+    assert (said.code, said.out) == (1, "")
+    assert "still has to judge who looked at this resident" in said.err
+    assert desk.head() == before
 
 
 def test_a_proposal_that_waits_is_gone_on_with(desk: Desk, exchange: Shell) -> None:
