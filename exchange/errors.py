@@ -241,7 +241,7 @@ class KeysBehindEvents(KeyUnavailable):
 
 
 class ErasureListBroken(ExchangeError):
-    """The list of erasures was altered or cut; metadata: file, line."""
+    """A line of the list of erasures was altered, taken out or written by another; metadata: file, line."""
 
     code = "ERASURE_LIST_BROKEN"
     remedy = (

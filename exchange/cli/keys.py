@@ -1,7 +1,7 @@
 """`exchange keys`: erase a resident with the service stopped, tell where keys stand, give a certificate.
 
 Promises: three persons with tokens of their own decide, through the same gate as over the wire; nothing
-printed leads to a person. Exit 1 where an erasure is decided and not carried out.
+printed leads to a person. Exit 1 where an erasure is not carried out, or only listed, or only decided.
 Source: GDPR 17; the design of the ledger, section 5.
 """
 
@@ -48,7 +48,7 @@ def shred(
     category: Annotated[list[str] | None, typer.Option(help="Only this data category; repeat it.")] = None,
     kept: Annotated[list[str] | None, typer.Option(help="Why the rest is kept; repeat it.")] = None,
     credentials: Annotated[
-        Path | None, typer.Option(help="Folder of the operator's client.pem and client.key.")
+        Path | None, typer.Option(help="Folder of the operator's client.pem, client.key and signing.key.")
     ] = None,
     proposer: Annotated[Path | None, typer.Option(help="File with the token of who proposes.")] = None,
     approver: Annotated[
@@ -81,17 +81,19 @@ def shred(
 
 @app.command()
 def status(config: _Config = None, data: _Data = None, output: _Output = Output.TABLE) -> None:
-    """Tell how many keys there are and whether every erasure was carried out; exit 1 where one was not."""
+    """Tell how many keys there are and whether every erasure is listed and carried out; exit 1 where not."""
     found = shredding.standing(load_settings(config, data=data))
     _say(
         output,
-        {**found._asdict(), "left": list(found.left)},
+        found._asdict(),
         f"{found.keys} keys of {found.residents} residents, under KEK {found.kek_id}\n"
         f"keys of events looked at up to {found.looked_at} of {found.events}\n"
         f"{found.decided} erasures decided, {found.listed} listed, {len(found.left)} not carried out"
-        + "".join(f"\n  {one}" for one in found.left),
+        + "".join(f"\n  {one}" for one in found.left)
+        + "".join(f"\nlisted, and not in the events: {one}" for one in found.undecided)
+        + "".join(f"\nin the events, and not listed: {one}" for one in found.unlisted),
     )
-    raise typer.Exit(1 if found.left else 0)
+    raise typer.Exit(0 if found.whole else 1)
 
 
 @app.command()

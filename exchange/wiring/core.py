@@ -35,7 +35,7 @@ from exchange.projections.obligations import ObligationList
 from exchange.store.codec import Codec, Meta
 from exchange.store.reader import SQLiteReader
 from exchange.store.sqlite import SQLiteRecorder
-from exchange.wiring.erasing import ErasureList, Erasures
+from exchange.wiring.erasing import SECRET, ErasureList, Erasures
 from exchange.wiring.kek import open_kek
 from exchange.wiring.ledger import (
     Ledger,
@@ -232,7 +232,7 @@ def _erasures(
     reader: SQLiteReader,
     integrator: Integrator,
 ) -> Erasures:
-    listed = ErasureList(erasure_file(settings))
+    listed = ErasureList(erasure_file(settings), keys.service_secret(SECRET))
     return Erasures(listed, keys, residents, reader, Codec(keys), integrator.confirm)
 
 

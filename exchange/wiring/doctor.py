@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from cryptography import x509
 
 from exchange.errors import (
+    ErasureListBroken,
     ExchangeError,
     KeyUnavailable,
     SettingsInvalid,
@@ -39,6 +40,7 @@ from exchange.wiring.ledger import (
     refuse_rollback,
 )
 from exchange.wiring.rekeying import kek_standing
+from exchange.wiring.shredding import standing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -75,6 +77,7 @@ def examine(settings: Settings) -> Iterator[Light]:
         ("certificates", _certificates),
         ("store", _store),
         ("keys", _keys),
+        ("erasures", _erasures),
         ("clock", _clock),
         ("ledger", _ledger),
         ("witnesses", _witnesses),
@@ -156,6 +159,26 @@ def _keys(settings: Settings) -> str:
     if settings.mode == "production" and settings.kek == "file":
         return _Beware(f"{says}: who reads the disk has it; production keeps it in hardware (kek = pkcs11)")
     return says
+
+
+def _erasures(settings: Settings) -> str:
+    """Compare what is listed, what the events say and what was carried out."""
+    if not event_file(settings).exists() or not key_file(settings).exists():
+        return "none yet"
+    try:
+        found = standing(settings)
+    except ErasureListBroken:
+        raise
+    except ExchangeError:
+        return _Beware("not compared: the store or the keys do not open")
+    says = f"{found.decided} decided, {found.listed} listed, {len(found.left)} not carried out"
+    if found.undecided:
+        says += (
+            "; listed and not in the events: these are older than the list, restore newer ones if there are"
+        )
+    if found.unlisted:
+        says += "; in the events and not listed: the list is older, restore its copy, or start to list them"
+    return says if found.whole else _Beware(says)
 
 
 def _clock(settings: Settings) -> str:

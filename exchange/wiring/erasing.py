@@ -4,12 +4,13 @@ Promises: what a committed event destroys is destroyed before anybody is answere
 in between, or a backup of the keys from before came back, before the next start answers anybody. The list
 lies beside the checkpoints, in no backup of the events or keys, and only grows: it is carried out also where
 the events were restored from before the erasure. A key database that does not know what the events are sealed
-under is refused.
-Source: GDPR 17, 5(2); the design of the ledger, section 5.
+under is refused. Nobody destroys a key by writing a line: each is chained under a secret of the key database.
+Source: GDPR 17, 5(2); RFC 2104 (HMAC), FIPS 180-4 (SHA-256); the design of the ledger, section 5.
 """
 
 from __future__ import annotations
 
+import hmac
 import json
 import os
 from dataclasses import dataclass, field
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 ROWS_PER_PAGE: Final = 5_000
 FIRST: Final = "0" * 64
+SECRET: Final = "erasure-list"  # noqa: S105 -- a name
 
 
 class Erased(NamedTuple):
@@ -44,11 +46,18 @@ class Erased(NamedTuple):
 
 
 class ErasureList:
-    """Lines of JSON, each with a SHA-256 over itself and that of the line before it. One process appends."""
+    """Lines of JSON, each with an HMAC-SHA-256 over itself and that of the line before. One process appends.
 
-    def __init__(self, path: Path) -> None:
-        """Read the list; raise ErasureListBroken where a line was altered or taken out."""
+    Last lines that are cut off leave an older list, which is as whole as it was then.
+    """
+
+    def __init__(self, path: Path, key: bytes) -> None:
+        """Read the list; raise ErasureListBroken where a line was altered or taken out, or is of another key.
+
+        `key` is 32 bytes: the service secret `SECRET`, which every backup of the key database holds too.
+        """
         self._path = path
+        self._key = key
         self._last = FIRST
         self._whole = 0  # bytes of whole lines: what lies behind them was never acknowledged
         self.entries: dict[str, Erased] = {}
@@ -64,7 +73,7 @@ class ErasureList:
         """Append one erasure, durably; of one that is listed nothing changes. Raises OSError."""
         if erased.erasure_id in self.entries:
             return
-        line = _line(erased, self._last)
+        line = self._line(erased)
         made = not self._path.exists()
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
@@ -84,11 +93,16 @@ class ErasureList:
             erased = Erased(**{**names, "categories": tuple(names["categories"])})
         except (ValueError, KeyError, TypeError):
             raise self._broken("a line cannot be read") from None
-        if line != _line(erased, self._last):
-            raise self._broken("a line is missing or was altered")
+        if not hmac.compare_digest(line, self._line(erased)):
+            raise self._broken("a line is missing, was altered, or was not written by this service")
         self._last = told["sum"]
         self._whole += len(line)
         self.entries[erased.erasure_id] = erased
+
+    def _line(self, erased: Erased) -> bytes:
+        told = erased._asdict()
+        chained = hmac.new(self._key, json.dumps([self._last, told], sort_keys=True).encode(), sha256)
+        return json.dumps({**told, "sum": chained.hexdigest()}, sort_keys=True).encode() + b"\n"
 
     def _lines(self) -> Iterator[bytes]:
         if not self._path.exists():
@@ -209,12 +223,6 @@ def _event(row: Row, codec: Codec) -> KeysDestroyed:
     event = codec.decode(row.state, stream=row.stream, version=row.version, topic=row.topic).event
     assert isinstance(event, KeysDestroyed)
     return event
-
-
-def _line(erased: Erased, before: str) -> bytes:
-    told = erased._asdict()
-    chained = sha256(json.dumps([before, told], sort_keys=True).encode()).hexdigest()
-    return json.dumps({**told, "sum": chained}, sort_keys=True).encode() + b"\n"
 
 
 def _erased(event: KeysDestroyed) -> Erased:

@@ -1,50 +1,54 @@
 """Erasing at the keyboard, with the service stopped; and what there is to tell of keys and erasures.
 
 Promises: the same gate, the same three persons with tokens of their own, the same events and receipts as over
-the wire: the certificate is shown with its private key, each token is bound to it. What was decided and not
-yet carried out is carried out, as at every start. Looking changes nothing.
+the wire, each command under the organisation's signature. What nobody could approve is not proposed; what
+waits since a call that did not come to its end is gone on with. What was decided and not yet carried out is
+carried out, as at every start. Looking changes nothing.
 Source: GDPR 17; the design of the ledger, section 5.
 """
 
 from __future__ import annotations
 
 from contextlib import closing, contextmanager
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
-
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 from exchange.domain import stream_of
 from exchange.domain.erasure.decision import ApproveErasure, ProposeErasure
 from exchange.domain.limits.seals import person_of
 from exchange.domain.resident import RESIDENT
-from exchange.domain.values import Author
-from exchange.errors import CallerUnknown, ExchangeError, PersonTokenInvalid, RuleBroken, SettingsInvalid
+from exchange.errors import CallerUnknown, ExchangeError, RuleBroken, SettingsInvalid
 from exchange.keys.keystore import KeyStore
 from exchange.pipeline.erasure import EXECUTED, Holdings, steps_of_approving
-from exchange.pipeline.walk import Caller, Claim, CommandOutcome, CommandWalk, Steps
+from exchange.pipeline.walk import CommandOutcome, CommandWalk, Steps
 from exchange.projections.follower import catch_up
-from exchange.server.caller import tokens
-from exchange.server.caller.certificates import Certificates
-from exchange.server.caller.tokens import Binding
 from exchange.server.contract.certificates import statement_of, statement_text
+from exchange.server.contract.names import enum_names
+from exchange.server.walks import claim_of, content_of
 from exchange.store.codec import Codec
 from exchange.store.reader import SQLiteReader
+from exchange.v1 import common_pb2
+from exchange.v1 import resident_rights_service_pb2 as pb
 from exchange.wiring.core import erasure_file, event_file, fresh_uuid, key_file, open_core, utc_now
-from exchange.wiring.erasing import ErasureList, decided_after, decided_rows
+from exchange.wiring.erasing import SECRET, ErasureList, decided_after, decided_rows
 from exchange.wiring.holding import held, private_files
 from exchange.wiring.kek import open_kek
+from exchange.wiring.keyboard import person_at
 from exchange.wiring.ledger import published_receipt
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
     from pathlib import Path
 
+    from exchange.domain.erasure.decision import ErasureProposal
+    from exchange.domain.kernel import Events
+    from exchange.domain.resident import ResidentState
     from exchange.settings import Settings
     from exchange.wiring.core import Core
+    from exchange.wiring.keyboard import Person
 
-CLAIM: Final = Claim("klacht-bezwaar", "ERASE-17")
+BASIS: Final = "ERASE-17"
+SERVICE: Final = pb.DESCRIPTOR.services_by_name["ResidentRightsService"].full_name
 PEOPLE: Final = 3
 
 __all__ = [
@@ -78,7 +82,11 @@ class Shredded(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """Where keys and erasures stand. `left` are erasures that were decided and not carried out here."""
+    """Where keys and erasures stand. `left` are erasures that were decided and not carried out here.
+
+    `undecided` are listed and not in the events: these came back from before. `unlisted` are in the events
+    only: the list is older, and the next start appends them.
+    """
 
     kek_id: str
     residents: int
@@ -88,35 +96,36 @@ class Standing(NamedTuple):
     decided: int
     listed: int
     left: tuple[str, ...]
+    undecided: tuple[str, ...]
+    unlisted: tuple[str, ...]
+
+    @property
+    def whole(self) -> bool:
+        """Everything is carried out, and the list and the events tell of the same erasures."""
+        return not (self.left or self.undecided or self.unlisted)
 
 
 def shred(settings: Settings, credentials: Path, tokens_of: Sequence[str], wanted: Wanted) -> Shredded:
-    """Let the first token propose and the two others approve.
+    """Let the first token propose, unless just this was proposed before, and the two others approve.
 
     Raises ExchangeError; DataFolderInUse beside a running service.
     """
     if len(tokens_of) != PEOPLE:
         raise SettingsInvalid("one proposer and two approvers are asked", found=str(len(tokens_of)))
     with _alone(settings) as core:
-        callers = [_caller(core, credentials, token) for token in tokens_of]
+        people = [person_at(core, credentials, token) for token in tokens_of]
         # Before anything is recorded: a proposal nobody can approve would wait for somebody to refuse it.
-        if len({person_of(_author(caller)) for caller in callers}) != PEOPLE:
+        if len({person_of(one.author) for one in people}) != PEOPLE:
             raise SettingsInvalid("the proposer and the approvers must be three different persons")
-        erasure_id = fresh_uuid()
-        now = utc_now()
-        propose = ProposeErasure(
-            now=now,
-            author=_author(callers[0]),
-            erasure_id=erasure_id,
-            article=wanted.article,
-            reason=wanted.reason,
-            categories=wanted.categories,
-            kept=wanted.kept,
-        )
-        _walked(core, callers[0], wanted.case_id, propose)
-        for caller in callers[1:]:
-            approve = ApproveErasure(now=utc_now(), author=_author(caller), erasure_id=erasure_id)
-            done = _walked(core, caller, wanted.case_id, approve)
+        waiting = _waiting(core, wanted)
+        erasure_id = waiting.erasure_id if waiting else _propose(core, people, wanted)
+        before = waiting.approvers if waiting else ()
+        for person in people[1:]:
+            if person_of(person.author) in before:
+                continue
+            done = _approve(core, person, wanted.case_id, erasure_id)
+            if done.ids["executed"] == EXECUTED:
+                break
         assert done.ids["executed"] == EXECUTED
         core.integrator.integrate()
         return Shredded(erasure_id, done.leaf_index, int(done.ids["recipients"]))
@@ -139,7 +148,7 @@ def standing(settings: Settings) -> Standing:
         closing(SQLiteReader(event_file(settings))) as reader,
     ):
         keys.check()
-        listed = ErasureList(erasure_file(settings))
+        listed = ErasureList(erasure_file(settings), keys.service_secret(SECRET))
         decided = {event.erasure_id for event in decided_after(reader, Codec(keys), 0)}
         known = decided | listed.entries.keys()
         residents, count = keys.count()
@@ -152,6 +161,8 @@ def standing(settings: Settings) -> Standing:
             decided=len(decided),
             listed=len(listed.entries),
             left=tuple(sorted(one for one in known if not keys.has_executed(one))),
+            undecided=tuple(sorted(listed.entries.keys() - decided)),
+            unlisted=tuple(sorted(decided - listed.entries.keys())),
         )
 
 
@@ -186,80 +197,118 @@ def _alone(settings: Settings) -> Iterator[Core]:
             core.close()
 
 
+def _waiting(core: Core, wanted: Wanted) -> ErasureProposal | None:
+    """Return the proposal of just this that waits since an earlier call did not come to its end."""
+    case = core.loader.load(stream_of("case", wanted.case_id)).state
+    state = None if case is None else core.loader.load(stream_of(RESIDENT.name, case.resident)).state
+    if state is None:
+        return None
+    asked = (wanted.article, wanted.reason, set(wanted.categories), set(wanted.kept))
+    for one in state.erasures:
+        if one.open_at(utc_now()) and (one.article, one.reason, set(one.categories), set(one.kept)) == asked:
+            return one  # type: ignore[no-any-return] # a state is whatever its stream says
+    return None
+
+
+def _propose(core: Core, people: Sequence[Person], wanted: Wanted) -> str:
+    """Propose what the others can approve, by all there is to know; return the id. Raises ExchangeError."""
+    order = ProposeErasure(
+        now=utc_now(),
+        author=people[0].author,
+        erasure_id=fresh_uuid(),
+        article=wanted.article,
+        reason=wanted.reason,
+        categories=wanted.categories,
+        kept=wanted.kept,
+    )
+
+    def decide(_view: Any, state: ResidentState) -> Steps:  # noqa: ANN401 -- View
+        events = RESIDENT.decide(order, state)
+        _rehearse(core, order, events, people[1:], state)
+        return Steps(((stream_of(RESIDENT.name, state.resident), events),))
+
+    keeping = enum_names(pb.KeepingReason.DESCRIPTOR)
+    request = pb.ProposeErasureRequest(
+        case_id=wanted.case_id,
+        article=enum_names(pb.ErasureArticle.DESCRIPTOR).number(wanted.article),  # type: ignore[arg-type] # a number
+        reason=enum_names(pb.ErasureReason.DESCRIPTOR).number(wanted.reason),  # type: ignore[arg-type] # a number
+        categories=wanted.categories,
+        kept=[keeping.number(one) for one in wanted.kept],  # type: ignore[misc] # numbers
+    )
+    _walked(core, people[0], order.now, request, decide)
+    return order.erasure_id
+
+
+def _rehearse(
+    core: Core, order: ProposeErasure, events: Events, approvers: Sequence[Person], state: ResidentState
+) -> None:
+    """Raise the RuleBroken an approval would meet, while nothing is recorded that would wait for ever."""
+    held = Holdings(core.reader, core.codec, state.resident)
+    after: Any = state
+    for person in approvers:
+        for event in events:
+            after = RESIDENT.evolve(after, event)
+        approve = ApproveErasure(
+            now=order.now,
+            author=person.author,
+            erasure_id=order.erasure_id,
+            forbidden=held.binding_terms(after.erasures[-1], order.now),
+            open_duties=held.open_duties(),
+        )
+        events = RESIDENT.decide(approve, after)
+
+
+def _approve(core: Core, person: Person, case_id: str, erasure_id: str) -> CommandOutcome:
+    """Approve. Raises ExchangeError."""
+    order = ApproveErasure(now=utc_now(), author=person.author, erasure_id=erasure_id)
+
+    def decide(view: Any, state: ResidentState) -> Steps:  # noqa: ANN401 -- View
+        return steps_of_approving(order, Holdings(core.reader, core.codec, state.resident), view, state)
+
+    request = pb.ApproveErasureRequest(case_id=case_id, erasure_id=erasure_id)
+    return _walked(core, person, order.now, request, decide)
+
+
 def _walked(
-    core: Core, caller: Caller, case_id: str, order: ProposeErasure | ApproveErasure
+    core: Core,
+    person: Person,
+    now: datetime,
+    request: pb.ProposeErasureRequest | pb.ApproveErasureRequest,
+    decide: Callable[[Any, ResidentState], Steps],
 ) -> CommandOutcome:
-    """Walk one step through the gate. Raises ExchangeError."""
-    case_stream = stream_of("case", case_id)
+    """Walk one step through the gate, under the organisation's signature. Raises ExchangeError."""
+    case_stream, caller = stream_of("case", request.case_id), person.caller
 
     def process(view: Any) -> Steps:  # noqa: ANN401 -- View
         if not view.state(stream_of("organisation", caller.organisation)).operator:
             raise CallerUnknown("only the operator may do this")
         case = view.state(case_stream)
-        stream = "" if case is None else stream_of(RESIDENT.name, case.resident)
-        state = view.state(stream) if stream else None
+        state = None if case is None else view.state(stream_of(RESIDENT.name, case.resident))
         if state is None:
             raise RuleBroken("there is no such case", rule="NO_CASE")
-        if isinstance(order, ApproveErasure):
-            return steps_of_approving(order, Holdings(core.reader, core.codec, state.resident), view, state)
-        return Steps(((stream, RESIDENT.decide(order, state)),))
+        return decide(view, state)
 
-    request_id = fresh_uuid()
+    request.request_id = fresh_uuid()
+    request.claim.purpose = common_pb2.PURPOSE_KLACHT_BEZWAAR
+    request.claim.legal_basis = BASIS
+    rpc = request.DESCRIPTOR.name.removesuffix("Request")
     walk = CommandWalk(
-        rpc=type(order).__name__,
+        rpc=rpc,
         caller=caller,
-        claim=CLAIM,
-        now=order.now,
-        request_id=request_id,
-        content=sha256(request_id.encode()).digest(),
+        claim=claim_of(request.claim),
+        now=now,
+        request_id=request.request_id,
+        content=content_of(rpc, caller, request),
         anchor=case_stream,
         fields=(),
         process=process,
         relation=False,
-        alone=isinstance(order, ApproveErasure),
+        # What is found in the store is all there is.
+        alone=True,
+        signed=person.sign(f"/{SERVICE}/{rpc}", request.SerializeToString()),
     )
     (outcome,) = core.writer.run([walk])
     if isinstance(outcome, ExchangeError):
         raise outcome
     assert isinstance(outcome, CommandOutcome)
     return outcome
-
-
-def _caller(core: Core, credentials: Path, token: str) -> Caller:
-    """Return who speaks. Raises CallerUnknown, PersonTokenInvalid, SettingsInvalid."""
-    now = utc_now()
-    try:
-        pem, key = (credentials / "client.pem").read_bytes(), (credentials / "client.key").read_bytes()
-        shown = x509.load_pem_x509_certificate(pem).public_key()
-        own = load_pem_private_key(key, None).public_key()
-    except (OSError, ValueError, TypeError):
-        raise SettingsInvalid(
-            "the organisation's certificate and key cannot be read", name="credentials"
-        ) from None
-    form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    if shown.public_bytes(*form) != own.public_bytes(*form):
-        raise CallerUnknown("this key is not that of the certificate")
-    certificate = Certificates().valid(pem, now)
-    state = core.loader.load(stream_of("organisation", certificate.oin)).state
-    known = None if state is None else state.certificate(certificate.thumbprint)
-    if known is None or known.revoked:
-        raise CallerUnknown("this certificate is not registered, or was revoked")
-    binding = Binding(certificate.oin, certificate.thumbprint, known.signing_key)
-    person = tokens.verify(token, binding, now)
-    if person.pseudonym:
-        raise PersonTokenInvalid("who speaks for a resident decides about no erasure", claim="resident")
-    return Caller(
-        organisation=certificate.oin,
-        task=person.task,
-        professional=person.professional,
-        role=person.role,
-        thumbprint=certificate.thumbprint,
-        two_factor=person.two_factor,
-        # The certificate was shown with its key, as TLS would have it.
-        mutual_tls=True,
-        authenticated_at=person.authenticated_at,
-    )
-
-
-def _author(caller: Caller) -> Author:
-    return Author(caller.organisation, caller.task, caller.professional)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 import time
 from contextlib import closing
@@ -13,11 +14,14 @@ import pytest
 
 from adapters.sdk.credentials import Credentials
 from adapters.sdk.tokens import Person, PersonTokens
+from exchange.errors import AccessDenied
 from exchange.ledger.checkpoint import parse_policy
 from exchange.ledger.receipt import verify_receipt
+from exchange.ledger.signers import SignatureCheck
 from exchange.settings import throw_away_settings
+from exchange.store.reader import SQLiteReader
 from exchange.store.verify import verify_store
-from exchange.wiring.core import development_authority, genesis, key_file, open_core, utc_now
+from exchange.wiring.core import development_authority, event_file, genesis, key_file, open_core, utc_now
 from exchange.wiring.holding import held
 from exchange.wiring.service import door_material
 from tests.pipeline.shard import Shard
@@ -46,6 +50,7 @@ class Desk:
         shard.close()
         self.credentials = self.settings.data / "operator"
         self.folder = folder
+        self.thumbprint = thumbprint
 
     def token(self, professional: str, task: str = "college:WMO", **changes: Any) -> Path:  # noqa: ANN401 -- any part of a person
         clock: Any = changes.pop("clock", time.time)
@@ -55,6 +60,19 @@ class Desk:
             tokens.token_for(Person(professional, task, "regisseur", **changes)), encoding="ascii"
         )
         return file
+
+    def head(self) -> int:
+        with closing(SQLiteReader(event_file(self.settings))) as reader:
+            return reader.head()[0]
+
+    def signatures(self, signed_from: int) -> SignatureCheck:
+        """Look at every leaf, as `audit verify --signers` does; before `signed_from` nobody signed."""
+        operator = Credentials.load(self.credentials)
+        key = operator.signing_key.public_key().public_bytes_raw()
+        check = SignatureCheck({operator.oin: (key,)}, signed_from)
+        with closing(SQLiteReader(event_file(self.settings))) as reader:
+            check.add(reader.leaf_entries(0, self.head()))
+        return check
 
     def words(self, *people: Path, **changes: str) -> list[object]:
         said = {"article": "wmo_5_3_5", "reason": "resident_asked", "case": self.case_id} | changes
@@ -123,7 +141,7 @@ def test_two_persons_are_not_three(desk: Desk, exchange: Shell) -> None:
     [
         ("expired", "has expired"),
         ("altered", "was not signed with the registered key"),
-        ("strange", "not been granted this task"),
+        ("strange", "this task does not decide about an erasure"),
     ],
 )
 def test_a_token_that_is_not_right_decides_nothing(
@@ -148,11 +166,90 @@ def test_a_key_of_another_certificate_is_refused(desk: Desk, exchange: Shell) ->
     (desk.folder / "mixed").mkdir()
     (desk.folder / "mixed" / "client.pem").write_bytes((desk.credentials / "client.pem").read_bytes())
     (desk.folder / "mixed" / "client.key").write_bytes((other / "client.key").read_bytes())
+    (desk.folder / "mixed" / "signing.key").write_bytes((desk.credentials / "signing.key").read_bytes())
     for folder, words in (("mixed", "not that of the certificate"), ("other", "is not registered")):
         desk.credentials = desk.folder / folder
         said = exchange(*desk.words(*people))
         assert said.code == 1
         assert words in said.err
+
+
+@pytest.mark.parametrize(
+    ("signing", "code", "words"),
+    [
+        ("of another", 1, "the signature is not of the registered key"),
+        ("of the certificate", 2, "signing.key is not an Ed25519 key"),
+        ("missing", 2, "keys cannot be read"),
+    ],
+)
+def test_without_the_organisations_signature_nothing_is_recorded(
+    signing: str, code: int, words: str, desk: Desk, exchange: Shell
+) -> None:
+    people = desk.people()
+    kept = desk.credentials
+    desk.credentials = shutil.copytree(kept, desk.folder / "changed")
+    key = desk.credentials / "signing.key"
+    if signing == "missing":
+        key.unlink()
+    elif signing == "of another":
+        other = desk.folder / "other"
+        development_authority(desk.settings).issue_organisation(desk.settings.operator_oin, "Gemeente", other)
+        key.write_bytes((other / "signing.key").read_bytes())
+    else:
+        key.write_bytes((desk.credentials / "client.key").read_bytes())
+    before = desk.head()
+    said = exchange(*desk.words(*people))
+    assert (said.code, said.out) == (code, "")
+    assert words in said.err
+    assert desk.head() == before
+
+
+def test_every_leaf_of_a_shredding_carries_the_organisations_signature(desk: Desk, exchange: Shell) -> None:
+    before = desk.head()
+    assert exchange(*desk.words(*desk.people())).code == 0
+    check = desk.signatures(before)
+    assert check.faults == []
+    # One proposal; two approvals, the second with the destruction.
+    assert (check.commands, check.signed) == (3, desk.head() - before) == (3, 4)
+
+
+def test_what_a_rule_forbids_is_not_proposed(desk: Desk, exchange: Shell) -> None:
+    before = desk.head()
+    said = exchange(*desk.words(*desk.people(), article="avg_17_1_a"))
+    assert (said.code, said.out) == (1, "")
+    assert "a law demands that this is kept" in said.err
+    assert desk.head() == before
+    # Nothing waits: what no rule forbids goes on at once.
+    assert exchange(*desk.words(*desk.people())).code == 0
+
+
+def test_what_the_officer_has_to_judge_first_is_not_proposed(desk: Desk, exchange: Shell) -> None:
+    shard = Shard(desk.settings.data)
+    stranger = shard.caller(professional="stranger", thumbprint=desk.thumbprint)
+    (read,) = shard.run(shard.question(desk.plan_id, caller=stranger, now=utc_now()))
+    assert isinstance(read, AccessDenied)
+    shard.core.integrator.integrate()
+    shard.close()
+    before = desk.head()
+    said = exchange(*desk.words(*desk.people()))
+    assert (said.code, said.out) == (1, "")
+    assert "still has to judge who looked at this resident" in said.err
+    assert desk.head() == before
+
+
+def test_a_proposal_that_waits_is_gone_on_with(desk: Desk, exchange: Shell) -> None:
+    before = desk.head()
+    one, two, _ = desk.people()
+    said = exchange(*desk.words(one, two, desk.token("fg-2", "fg", two_factor=False)))
+    assert (said.code, said.out) == (1, "")
+    # A proposal, one approval, and that the third was denied.
+    assert desk.head() == before + 3
+    other = exchange(*desk.words(*desk.people(), reason="wrong_person", article="avg_17_1_d"))
+    assert "an erasure waits for approval" in other.err
+    assert desk.head() == before + 3
+    assert exchange(*desk.words(*desk.people())).code == 0
+    assert desk.head() == before + 5
+    assert desk.signatures(before).faults == []
 
 
 def test_beside_a_running_service_nothing_is_shredded(desk: Desk, exchange: Shell) -> None:

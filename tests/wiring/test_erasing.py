@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import shutil
 import sqlite3
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +16,9 @@ from exchange.errors import ErasureListBroken, ForkRefused, KeyDestroyed, KeysBe
 from exchange.keys.ristretto import multiply_base, scalar_from_uniform
 from exchange.store.verify import verify_store
 from exchange.wiring.core import erasure_file, event_file, key_file, open_core
+from exchange.wiring.doctor import examine
 from exchange.wiring.erasing import Erased, ErasureList
+from exchange.wiring.shredding import standing
 from tests.pipeline.erasing import erased
 from tests.pipeline.shard import Shard
 
@@ -22,7 +26,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from exchange.settings import Settings
+    from exchange.wiring.doctor import Light
 
+KEY = bytes(range(32))
 WORDS = "weer onder de mensen"
 ONE = Erased("erasure-1", "resident-1", (), "2026-03-02T10:00:00+00:00")
 OTHER = Erased("erasure-2", "resident-2", ("SCHULDEN",), "2026-03-03T10:00:00+00:00")
@@ -106,7 +112,8 @@ def test_keys_and_erasure_list_come_back_from_before(drill: Drill) -> None:
     drill.restore("keys/keys.db")
     erasure_file(drill.settings).unlink()
     drill.nobody_came_back()
-    assert drill.erasure_id in ErasureList(erasure_file(drill.settings)).entries
+    found = standing(drill.settings)
+    assert (found.listed, found.whole) == (1, True)
 
 
 def test_the_events_alone_from_before_are_refused(drill: Drill) -> None:
@@ -203,14 +210,14 @@ def test_a_part_erased_once_is_not_erased_again_when_the_service_starts(tmp_path
 @pytest.fixture
 def lines(tmp_path: Path) -> Path:
     path = tmp_path / "erasures.jsonl"
-    made = ErasureList(path)
+    made = ErasureList(path, KEY)
     for one in (ONE, OTHER, ONE):
         made.add(one)
     return path
 
 
 def test_the_list_is_read_as_it_was_written(lines: Path) -> None:
-    assert list(ErasureList(lines).entries.values()) == [ONE, OTHER]
+    assert list(ErasureList(lines, KEY).entries.values()) == [ONE, OTHER]
     assert lines.stat().st_mode & 0o777 == 0o600
 
 
@@ -218,13 +225,15 @@ def test_the_list_is_read_as_it_was_written(lines: Path) -> None:
 def test_a_line_that_was_being_written_is_written_again(lines: Path, torn: int) -> None:
     whole = lines.read_bytes()
     lines.write_bytes(whole[:-torn])
-    read = ErasureList(lines)
+    read = ErasureList(lines, KEY)
     assert list(read.entries.values()) == [ONE]
     read.add(OTHER)
     assert lines.read_bytes() == whole
 
 
-@pytest.mark.parametrize("altered", ["first", "last", "missing", "no json", "no list", "extra"])
+@pytest.mark.parametrize(
+    "altered", ["first", "last", "missing", "no json", "no list", "extra", "another key"]
+)
 def test_a_list_that_was_altered_is_refused(lines: Path, altered: str) -> None:
     one, other = lines.read_bytes().splitlines(keepends=True)
     content = {
@@ -233,11 +242,12 @@ def test_a_list_that_was_altered_is_refused(lines: Path, altered: str) -> None:
         "missing": other,
         "no json": one + b"{\n",
         "no list": one + b"[]\n",
+        "another key": one + forged(one, OTHER, b"\0" * 32),
         "extra": one + json.dumps({**json.loads(other), "more": 1}).encode() + b"\n",
     }[altered]
     lines.write_bytes(content)
     with pytest.raises(ErasureListBroken, match="not whole"):
-        ErasureList(lines)
+        ErasureList(lines, KEY)
 
 
 def test_the_store_is_not_opened_over_an_altered_list(drill: Drill) -> None:
@@ -248,7 +258,55 @@ def test_the_store_is_not_opened_over_an_altered_list(drill: Drill) -> None:
     assert event_file(drill.settings).exists()
 
 
-# --- who writes an erasure into the file himself ------------------------------------------------------------
+def test_a_list_without_its_last_line_is_told_and_appended_again(drill: Drill) -> None:
+    file = erasure_file(drill.settings)
+    whole = file.read_bytes()
+    assert doctor_light(drill.settings).beware is False
+    file.write_bytes(b"")
+    found = standing(drill.settings)
+    assert (found.unlisted, found.undecided, found.left, found.whole) == ((drill.erasure_id,), (), (), False)
+    assert doctor_light(drill.settings).beware
+    open_core(drill.settings).close()
+    assert file.read_bytes() == whole
+    assert standing(drill.settings).whole
+
+
+def test_an_erasure_the_events_do_not_know_is_told(drill: Drill) -> None:
+    drill.restore("events.db", "ledger", "checkpoints/checkpoints.db")
+    open_core(drill.settings).close()
+    found = standing(drill.settings)
+    assert (found.undecided, found.unlisted, found.left, found.whole) == ((drill.erasure_id,), (), (), False)
+    assert doctor_light(drill.settings).beware
+    assert "listed and not in the events" in doctor_light(drill.settings).says
+
+
+def doctor_light(settings: Settings) -> Light:
+    return next(light for light in examine(settings) if light.part == "erasures")
+
+
+# --- who writes an erasure into a file himself --------------------------------------------------------------
+
+
+def forged(before: bytes, erased: Erased, key: bytes = b"") -> bytes:
+    """Return the next line as somebody writes it who knows the form and no secret."""
+    told = erased._asdict()
+    text = json.dumps([json.loads(before)["sum"], told], sort_keys=True).encode()
+    chained = hmac.new(key, text, sha256) if key else sha256(text)
+    return json.dumps({**told, "sum": chained.hexdigest()}, sort_keys=True).encode() + b"\n"
+
+
+@pytest.mark.parametrize("key", [b"", b"\0" * 32])
+def test_a_line_that_somebody_else_wrote_destroys_nothing(key: bytes, drill: Drill) -> None:
+    file = erasure_file(drill.settings)
+    (last,) = file.read_bytes().splitlines(keepends=True)
+    file.write_bytes(last + forged(last, ONE._replace(resident=drill.other), key))
+    before = stored_keys(drill.settings)
+    with pytest.raises(ErasureListBroken, match="not written by this service"):
+        open_core(drill.settings)
+    assert stored_keys(drill.settings) == before != []
+    assert doctor_light(drill.settings).ok is False
+    file.write_bytes(last)
+    drill.nobody_came_back()
 
 
 def test_a_history_that_was_never_signed_destroys_no_key(drill: Drill, tmp_path: Path) -> None:
