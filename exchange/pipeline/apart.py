@@ -22,7 +22,7 @@ from exchange.domain.obligations import COMMAND, EVALUATE, SAFETY_TASK, SEAL_BAS
 from exchange.domain.plan import PlanState
 from exchange.domain.plan.recorded import COLLECTIONS
 from exchange.domain.values import RESIDENT_TASK
-from exchange.pipeline.sealed import NAMED_BY, hidden_collections
+from exchange.pipeline.sealed import DECOYS, NAMED_BY, hidden_collections
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -75,9 +75,15 @@ def is_kept_apart(event: Event, meta: Meta, seals: Sequence[Seal]) -> bool:
         not DEFERRING.isdisjoint(event.obligations) or _tries_to_seal(event)
     ):
         return True
-    if not seals:
-        return False
-    return _is_behind(event, meta, _links(seals)) or not changed_by(event).isdisjoint(_hidden(seals))
+    # As many steps where nothing is sealed: decoys hide nothing.
+    links, hidden = _kept(tuple(seals) or DECOYS)
+    return _is_behind(event, meta, links) or not changed_by(event).isdisjoint(hidden)
+
+
+@lru_cache(maxsize=WORDS_CACHED_MAX)
+def _kept(seals: tuple[Seal, ...]) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the links and the collections that are kept from the resident in person."""
+    return _links(seals), _hidden(seals)
 
 
 def _is_behind(event: Event, meta: Meta, links: frozenset[str]) -> bool:

@@ -107,11 +107,16 @@ def _takes_back(walk: Walk) -> bool:
     return bool(getattr(walk, "takes_back", False)) and walk.caller.task in OWN_WORDS
 
 
+def _looked_through(resident: Any) -> tuple[Seal, ...]:  # noqa: ANN401 -- ResidentState
+    """Return the seals; who has none, or one, is looked through like who has two: decoys hide nothing."""
+    return (*resident.seals, *DECOYS[len(resident.seals) :])
+
+
 def sealed_links(resident: Any, caller: Caller) -> frozenset[str]:  # noqa: ANN401 -- ResidentState, or None
     """Return the recipients of whom the caller is not shown that they are on the case."""
     if resident is None:
         return NO_LINKS
-    return links_sealed_to(resident.seals, caller.recipient_id, caller.professional)
+    return links_sealed_to(_looked_through(resident), caller.recipient_id, caller.professional)
 
 
 def sealed_paths(resident: Any, caller: Caller, role: str) -> frozenset[str]:  # noqa: ANN401 -- ResidentState
@@ -119,12 +124,9 @@ def sealed_paths(resident: Any, caller: Caller, role: str) -> frozenset[str]:  #
     if resident is None:
         return NOTHING_SEALED
     names = {caller.recipient_id, f"{caller.recipient_id}/{caller.professional}"}
-    seals = resident.seals
-    # Who has no seal, or one, is looked through like who has two: decoys that hide nothing fill the places.
-    looked_through = (*seals, *DECOYS[len(seals) :])
     return frozenset(
         path
-        for seal in looked_through
+        for seal in _looked_through(resident)
         if names.isdisjoint(seal.readers) and not (role and role in seal.reader_roles)
         for sealed in seal.paths
         if not is_link(sealed)
