@@ -6,7 +6,7 @@ Source: GDPR 18, 21 and 32; protos/exchange/v1/identity_service.proto; the gate'
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from types import MappingProxyType
 from typing import Any, ClassVar, Final
@@ -24,6 +24,7 @@ from exchange.domain.erasure.decision import (
 )
 from exchange.domain.kernel import Aggregate, Command, Decider, Events, Evolver, ResidentEvent, aggregate
 from exchange.domain.limits import determinations, objections, restrictions, seals
+from exchange.domain.limits.compartments import NO_SEALS, Compartments
 from exchange.domain.limits.determinations import Determination, DeterminationRecorded, RecordDetermination
 from exchange.domain.limits.objections import (
     DecideObjection,
@@ -85,6 +86,7 @@ class ResidentState:
     birth_date: date
     capable: bool
     seals: tuple[Seal, ...] = ()
+    compartments: Compartments = field(default=NO_SEALS, compare=False)  # what these seals keep from whom
     proposals: tuple[SealProposal, ...] = ()
     restrictions: tuple[Restriction, ...] = ()
     objections: tuple[ResidentsObjection, ...] = ()

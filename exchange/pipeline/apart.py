@@ -11,38 +11,20 @@ the ledger, section 2.
 
 from __future__ import annotations
 
-from dataclasses import fields
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, get_args, get_type_hints
+from typing import TYPE_CHECKING, Final
 
 from exchange.domain.disclosure import DisclosureDecided
-from exchange.domain.limits.links import LINK, is_link
 from exchange.domain.limits.seals import CompartmentSealed, SealLifted, SealProposed
 from exchange.domain.obligations import COMMAND, EVALUATE, SAFETY_TASK, SEAL_BASIS, Asked, Duty, is_about_seal
-from exchange.domain.plan import PlanState
-from exchange.domain.plan.recorded import COLLECTIONS
-from exchange.domain.values import RESIDENT_TASK
-from exchange.pipeline.sealed import DECOYS, NAMED_BY, hidden_collections
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from exchange.domain.kernel import Event
-    from exchange.domain.limits.seals import Seal
+    from exchange.domain.limits.compartments import Kept
     from exchange.store.codec import Meta
 
-# What an element knows beside what the contract shows of it: no seal names these.
-_NOT_SHOWN: Final = frozenset(
-    {"assign_date", "category", "earlier_care", "origin", "recorded", "requested_version"}
-)
-_ELEMENTS: Final = get_type_hints(PlanState)
-# By collection of the plan, the path of every leaf that a seal can name.
-LEAVES_OF: Final[Mapping[str, frozenset[str]]] = {
-    name: frozenset(
-        f"{name}.{leaf.name}" for leaf in fields(get_args(_ELEMENTS[name])[0]) if leaf.name not in _NOT_SHOWN
-    )
-    for name in COLLECTIONS
-}
 OF_SEALS: Final = (SealProposed, CompartmentSealed, SealLifted)
 DEFERRING: Final = frozenset({Duty.DEFER_NOTICE_4W, Duty.NO_NOTICE_TO_SUSPECT})
 SUBSCRIBE: Final = "SUBSCRIBE"
@@ -64,8 +46,11 @@ COLLECTION_OF: Final[Mapping[str, str]] = {
 }
 
 
-def is_kept_apart(event: Event, meta: Meta, seals: Sequence[Seal]) -> bool:
-    """Tell whether the leaf of an event carries the second pseudonym; `seals` stood before the walk."""
+def is_kept_apart(event: Event, meta: Meta, kept: Kept) -> bool:
+    """Tell whether the leaf of an event carries the second pseudonym.
+
+    `kept` is what was kept from the resident in person before the walk; as many steps where that is nothing.
+    """
     if tells_apart(meta.task, meta.purpose, meta.legal_basis) or isinstance(event, OF_SEALS):
         return True
     # Who joins the case for Veilig Thuis is let in by somebody else.
@@ -75,32 +60,13 @@ def is_kept_apart(event: Event, meta: Meta, seals: Sequence[Seal]) -> bool:
         not DEFERRING.isdisjoint(event.obligations) or _tries_to_seal(event)
     ):
         return True
-    # As many steps where nothing is sealed: decoys hide nothing.
-    links, hidden = _kept(tuple(seals) or DECOYS)
-    return _is_behind(event, meta, links) or not changed_by(event).isdisjoint(hidden)
-
-
-@lru_cache(maxsize=WORDS_CACHED_MAX)
-def _kept(seals: tuple[Seal, ...]) -> tuple[frozenset[str], frozenset[str]]:
-    """Return the links and the collections that are kept from the resident in person."""
-    return _links(seals), _hidden(seals)
+    return _is_behind(event, meta, kept.links) or not changed_by(event).isdisjoint(kept.collections)
 
 
 def _is_behind(event: Event, meta: Meta, links: frozenset[str]) -> bool:
     """Tell whether an event is of a recipient whose link is sealed to the resident, or brings it in."""
     named = f"{getattr(event, 'oin', '')}/{getattr(event, 'task', '')}"
     return not links.isdisjoint({f"{meta.organisation}/{meta.task}", named})
-
-
-def _links(seals: Sequence[Seal]) -> frozenset[str]:
-    """Return the recipients whose link with the case is sealed to the resident in person."""
-    return frozenset(
-        word.removeprefix(LINK)
-        for seal in seals
-        if not any(_is_resident(reader) for reader in seal.readers)
-        for word in seal.paths
-        if is_link(word)
-    )
 
 
 def _tries_to_seal(decided: DisclosureDecided) -> bool:
@@ -126,20 +92,3 @@ def changed_by(event: Event) -> frozenset[str]:
         return frozenset(name.partition(".")[0] for name in names if "." in name)
     found = COLLECTION_OF.get(event.TOPIC.rpartition(VERSION_SUFFIX)[0], "")
     return frozenset({found} - {""})
-
-
-def _hidden(seals: Sequence[Seal]) -> frozenset[str]:
-    """Return the collections of which every leaf is sealed to the resident in person."""
-    paths = frozenset(
-        path
-        for seal in seals
-        if not any(_is_resident(reader) for reader in seal.readers)
-        for sealed in seal.paths
-        for path in (sealed, *NAMED_BY.get(sealed, ()))
-    )
-    return hidden_collections(LEAVES_OF, paths)
-
-
-def _is_resident(reader: str) -> bool:
-    _, _, rest = reader.partition("/")
-    return rest.partition("/")[0] == RESIDENT_TASK

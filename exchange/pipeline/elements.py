@@ -40,6 +40,7 @@ KEEPER_OF_THE_LOG: Final = "college:WMO"
 # No basis names this kind: an organisation's own basis never opens what another organisation recorded (R09).
 OTHER_ORGANISATION: Final = "andere-organisatie"
 CACHED_PLANS_MAX: Final = 1_024
+HELD_MAX: Final = 4
 CACHED_GROUPS_MAX: Final = 8_192
 
 Key = tuple[str, str]  # (data category, origin: task and organisation that brought the element)
@@ -133,8 +134,8 @@ class PlanGroups:
     def __init__(self, labels: Mapping[str, Label], registers: Registers) -> None:
         self._labels = labels
         self._registers = registers
-        # By stream: what each collection holds, beside the very tuple it was taken from.
-        self._seen: OrderedDict[str, dict[str, Held]] = OrderedDict()
+        # By stream: what each collection holds, beside the very tuple it was taken from; newest last.
+        self._seen: OrderedDict[str, dict[str, tuple[Held, ...]]] = OrderedDict()
         self._collections = tuple(sorted({path.partition(".")[0] for path in labels if "." in path}))
         # Every leaf of each: where all of them are sealed there is nothing there.
         self.collections: Mapping[str, frozenset[str]] = {
@@ -225,11 +226,15 @@ class PlanGroups:
             seen = self._seen[stream] = {}
             if len(self._seen) > CACHED_PLANS_MAX:
                 self._seen.popitem(last=False)
-        known = seen.get(collection)
-        # The same tuple holds the same elements; a version number would not survive a dropped group.
-        if known is None or known.elements is not elements:
-            known = seen[collection] = Held.of(elements)
-        return known
+        known = seen.get(collection, ())
+        for held in known:
+            # The same tuple holds the same elements; a version number would not survive a dropped group.
+            if held.elements is elements:
+                return held
+        held = Held.of(elements)
+        # Who sees all of it and who does not look in turns: neither makes the other wait.
+        seen[collection] = (*known, held)[-HELD_MAX:]
+        return held
 
 
 def claimed_by(asker: Asker, register: Register) -> Claimed:

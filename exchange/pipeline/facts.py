@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from exchange.domain import stream_of
 from exchange.domain.limits.determinations import DeterminationKind, determined
-from exchange.domain.limits.links import links_sealed_to
 from exchange.domain.relations import has_conflict, relation_of
 from exchange.domain.representation import (
     NOBODY_RECORDED,
@@ -29,16 +28,18 @@ from exchange.gate.conflicts import Objection, standing_objection
 from exchange.gate.consents import select_consent, select_leave
 from exchange.gate.model import BreakGlass, Consent, Facts, Field
 from exchange.gate.representation import is_heard
+from exchange.pipeline.hot import SCOPE_PREFIX
 from exchange.pipeline.speakers import matters_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Hashable, Mapping, Sequence
     from datetime import date
 
+    from exchange.domain.limits.compartments import Kept
     from exchange.domain.resident import ResidentState
     from exchange.gate.entry import LegalBasis
     from exchange.gate.register import Register
-    from exchange.pipeline.walk import Caller, CommandWalk, View, Walk
+    from exchange.pipeline.walk import CommandWalk, View, Walk
 
 AUTHENTICATED: Final = "2FA+mTLS"
 INCOMPLETE: Final = "incomplete"
@@ -76,6 +77,10 @@ class NothingKnown:
     def scope(self, resident: str) -> tuple[str, ...]:  # noqa: ARG002 -- nobody has streams
         """Return no streams."""
         return ()
+
+    def derive(self, stream: str, name: Hashable, make: Callable[[], Any]) -> Any:  # noqa: ANN401, ARG002 -- whatever is made, of nothing
+        """Return what is made, made now."""
+        return make()
 
 
 NOTHING_KNOWN: Final = NothingKnown()
@@ -156,7 +161,7 @@ def standing_of(walk: Walk, view: View, subject: Subject) -> Standing:
     relative = has_conflict(case, caller.organisation, caller.professional)
     if resident is None:
         return Standing(related, involved, None, None, (), False, own_word, (), role, relative)  # noqa: FBT003 -- nobody is restricted
-    states = _heard(_consents(view, subject.resident), resident, caller)
+    heard = _heard(view, resident, resident.compartments.kept_from(caller.recipient_id, caller.professional))
     scope = (walk.claim.purpose, caller.recipient_id)
     return Standing(
         related,
@@ -170,12 +175,12 @@ def standing_of(walk: Walk, view: View, subject: Subject) -> Standing:
         ),
         any(one.reaches(*scope) for one in resident.restrictions),
         own_word,
-        tuple(map(_for_gate, states)),
+        heard.consents,
         role,
         relative,
         resident.representation,
         records,
-        tuple((state.consent_id, state.authority) for state in states if state.authority),
+        heard.evidence,
         determined(resident.determinations, *scope, records),
     )
 
@@ -339,24 +344,33 @@ def law_of(task: str) -> str | None:
     return None if task in OWN_WORDS else law_of_task(task)
 
 
-def _consents(view: View, resident: str) -> tuple[Any, ...]:
-    streams = [stream for stream in view.scope(resident) if stream.startswith(CONSENT_PREFIX)]
-    if not streams:
-        return ()
-    return tuple(state for state in map(view.state, streams) if state is not None)
+class Heard(NamedTuple):
+    """The consents that count for a caller, and by consent the records behind the words of others."""
+
+    consents: tuple[Consent, ...]
+    evidence: tuple[tuple[str, tuple[str, ...]], ...]
 
 
-def _heard(states: tuple[Any, ...], resident: ResidentState, caller: Caller) -> tuple[Any, ...]:
+def _heard(view: View, resident: ResidentState, kept: Kept) -> Heard:
     """Return the consents that count for the caller: no yes to a question of whom he does not know of.
 
-    A no counts whoever asked: what is sealed never opens anything.
+    A no counts whoever asked: what is sealed never opens anything. What he is not shown costs no time: it is
+    looked through once, until a consent changes.
     """
-    links = links_sealed_to(resident.seals, caller.recipient_id, caller.professional)
-    if not links:
-        return states
-    return tuple(
-        one for one in states if one.state != ConsentStatus.GIVEN or consent_without(one, links) is not None
-    )
+
+    def look_through() -> Heard:
+        streams = (one for one in view.scope(resident.resident) if one.startswith(CONSENT_PREFIX))
+        states = [
+            state
+            for state in map(view.state, streams)
+            if state is not None
+            and (state.state != ConsentStatus.GIVEN or consent_without(state, kept.links) is not None)
+        ]
+        evidence = tuple((one.consent_id, one.authority) for one in states if one.authority)
+        return Heard(tuple(map(_for_gate, states)), evidence)
+
+    heard: Heard = view.derive(SCOPE_PREFIX + resident.resident, (Heard, kept), look_through)
+    return heard
 
 
 def _for_gate(state: Any) -> Consent:  # noqa: ANN401 -- ConsentState

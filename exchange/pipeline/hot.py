@@ -7,7 +7,7 @@ entry the writer wrote or checked is `settled` and stays right while it is here:
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,27 +16,43 @@ from exchange.domain.kernel import evolve_at
 from exchange.errors import KeyDestroyed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Hashable, Iterable, Mapping
 
     from exchange.store.codec import Codec
     from exchange.store.reader import SQLiteReader
 
 HOT_BYTES_MAX: Final = 64 * 1024 * 1024
 ENTRY_BYTES_MIN: Final = 600
+# As many as those who look at one resident differ in what is kept from them; then from the beginning.
+DERIVED_MAX: Final = 16
 SCOPE_PREFIX: Final = "scope-"
 DISCLOSURE_PREFIX: Final = "disclosure-"
 RECENT_STREAMS_MAX: Final = 100_000
+_NOT_MADE: Final = object()
 
 
 @dataclass(slots=True)
 class Entry:
-    """Folded state of one stream. `state` of a scope is the tuple of linked streams."""
+    """Folded state of one stream. `state` of a scope is the tuple of linked streams.
+
+    `derived` is what was worked out of it, for the writer thread alone: it goes when the entry goes.
+    """
 
     state: Any
     version: int
     as_of: int
     size: int
     settled: bool = False
+    derived: dict[Hashable, Any] = field(default_factory=dict)
+
+    def derive(self, name: Hashable, make: Callable[[], Any]) -> Any:  # noqa: ANN401 -- whatever is made
+        """Return what was made under this name, made once."""
+        found = self.derived.get(name, _NOT_MADE)
+        if found is _NOT_MADE:
+            if len(self.derived) >= DERIVED_MAX:
+                self.derived.clear()
+            found = self.derived[name] = make()
+        return found
 
 
 class HotStates:

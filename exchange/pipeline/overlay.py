@@ -14,17 +14,19 @@ from msgspec.structs import replace
 from exchange.domain import aggregate_of, stream_of
 from exchange.domain.erasure.decision import KeysDestroyed
 from exchange.domain.kernel import evolve_at
+from exchange.domain.limits.compartments import NOTHING_KEPT
 from exchange.keys.datakey import LEDGER_CATEGORY
 from exchange.ledger.commitments import commit_field
 from exchange.ledger.leaf import event_pseudonym, leaf_entry
 from exchange.pipeline.apart import is_kept_apart
+from exchange.pipeline.facts import CONSENT_PREFIX
 from exchange.pipeline.hot import DISCLOSURE_PREFIX, ENTRY_BYTES_MIN, SCOPE_PREFIX, Entry
 from exchange.pipeline.registers import LEGAL_BASIS_PREFIX
 from exchange.store.batch import Batch
 from exchange.store.stored_event import stored_event
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Mapping, Sequence
     from datetime import datetime
 
     from exchange.domain.kernel import Event
@@ -80,6 +82,10 @@ class Overlay:
         name = SCOPE_PREFIX + resident
         streams: tuple[str, ...] = (self._seen.get(name) or self._looked_up(name)).state
         return streams
+
+    def derive(self, stream: str, name: Hashable, make: Callable[[], Any]) -> Any:  # noqa: ANN401 -- whatever is made
+        """Return what is made of a state, made once for as long as it stays the same."""
+        return (self._seen.get(stream) or self._looked_up(stream)).derive(name, make)
 
     @property
     def position(self) -> int:
@@ -137,8 +143,8 @@ class Overlay:
     def _pseudonym_key(self, key: DataKey, event: Event, meta: Meta) -> bytes:
         """Return the key that finds the leaf: the resident's own, or the one for what is kept from him."""
         resident = self.state(stream_of("resident", event.resident))
-        seals = () if resident is None else resident.seals
-        apart = is_kept_apart(event, meta, seals)
+        kept = NOTHING_KEPT if resident is None else resident.compartments.in_person
+        apart = is_kept_apart(event, meta, kept)
         return key.ledger_key_apart if apart else key.ledger_key
 
     def _fold(self, prepared: Sequence[tuple[str, Event]], sizes: Sequence[int], at: datetime) -> None:
@@ -155,6 +161,8 @@ class Overlay:
                     self._link(event.resident, stream, position)
             grown = ENTRY_BYTES_MIN if state is None else entry.size + size
             self._change(stream, Entry(state, entry.version + 1, position, grown, settled=True))
+            if stream.startswith(CONSENT_PREFIX):
+                self._renew_scope(event.resident, position)
             if isinstance(event, KeysDestroyed):
                 self._end(event, position)
 
@@ -163,7 +171,7 @@ class Overlay:
         self.destroyed.append(event)
         streams = (stream_of("resident", event.resident), *self.scope(event.resident))
         if event.categories:
-            self.outdated += streams
+            self.outdated += (*streams, SCOPE_PREFIX + event.resident)
             return
         for stream in streams:
             self._change(stream, Entry(None, self.version(stream), position, ENTRY_BYTES_MIN, settled=True))
@@ -178,6 +186,13 @@ class Overlay:
             self.batch.links.append((resident, stream))
             streams = tuple(sorted((*linked, stream)))
             self._change(name, Entry(streams, len(streams), position, ENTRY_BYTES_MIN, settled=True))
+
+    def _renew_scope(self, resident: str, position: int) -> None:
+        """Let what was worked out of the resident's consents be worked out anew: one of them changed."""
+        # Another tuple of the same streams: who remembers by the very object finds nothing either.
+        streams = (*self.scope(resident),)
+        entry = Entry(streams, len(streams), position, ENTRY_BYTES_MIN, settled=True)
+        self._change(SCOPE_PREFIX + resident, entry)
 
     def _change(self, stream: str, entry: Entry) -> None:
         self.changes[stream] = self._seen[stream] = entry

@@ -16,6 +16,8 @@ from exchange.domain.kernel import evolve_at
 from exchange.pipeline.hot import DISCLOSURE_PREFIX
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
     from exchange.store.batch import Row
     from exchange.store.codec import Codec
     from exchange.store.reader import SQLiteReader
@@ -69,6 +71,10 @@ class Past:
             if len(self._scopes) > STREAMS_KEPT_MAX:
                 self._scopes.popitem(last=False)
         return streams
+
+    def derive(self, stream: str, name: Hashable, make: Callable[[], Any]) -> Any:  # noqa: ANN401, ARG002 -- whatever is made; a view that moves remembers nothing
+        """Return what is made, made now."""
+        return make()
 
     def row(self, position: int) -> Row | None:
         """Return the event at a position."""

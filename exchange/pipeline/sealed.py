@@ -16,11 +16,11 @@ Source: GDPR 32; the gate's design section 5 (uniform absence).
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from exchange.domain.kernel import with_changes
-from exchange.domain.limits.links import NO_LINKS, is_link, links_sealed_to
-from exchange.domain.limits.seals import Seal
+from exchange.domain.limits.compartments import NOTHING_KEPT
 from exchange.domain.plan import as_seen
 from exchange.domain.unlinked import case_without, consent_without, resident_without
 from exchange.pipeline.facts import (
@@ -32,19 +32,19 @@ from exchange.pipeline.facts import (
     Subject,
     subject_of,
 )
+from exchange.pipeline.hot import SCOPE_PREFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Hashable, Mapping, Sequence
 
+    from exchange.domain.limits.compartments import Kept
     from exchange.gate.model import Field
     from exchange.pipeline.facts import Standing
     from exchange.pipeline.walk import Caller, CommandWalk, EvaluationWalk, Group, ReadWalk, View, Walk
 
-NOTHING_SEALED: Final[frozenset[str]] = frozenset()
-# Who does not see the goals does not see either that a support serves goals he does not see.
-NAMED_BY: Final[Mapping[str, tuple[str, ...]]] = {"goals.goal_id": ("supports.goal_ids",)}
-# As many as most residents who have seals have.
-DECOYS: Final = (Seal("", tuple(f"decoy.{number}" for number in range(2)), (), ()),) * 2
+NOTHING_HIDDEN: Final[frozenset[str]] = frozenset()
+# Of these streams a part can be kept.
+_WITH_PARTS: Final = (PLAN_PREFIX, CASE_PREFIX, CONSENT_PREFIX, RESIDENT_PREFIX)
 
 
 class Sight(NamedTuple):
@@ -62,36 +62,26 @@ def seen_subject(walk: Walk, view: View) -> Subject:
     subject = subject_of(view, walk.anchor)
     if not subject.resident or not walk.anchor.startswith(CONSENT_PREFIX) or _takes_back(walk):
         return subject
-    links = sealed_links(view.state(RESIDENT_PREFIX + subject.resident), walk.caller)
-    hidden = bool(links) and consent_without(view.state(walk.anchor), links) is None
-    return Subject("", "", subject.key) if hidden else subject
+    kept = kept_from(view.state(RESIDENT_PREFIX + subject.resident), walk.caller)
+    seen = WithoutSealed(view, kept, walk.collections).state(walk.anchor)
+    return Subject("", "", subject.key) if seen is None else subject
 
 
 def sight_of(walk: ReadWalk | EvaluationWalk, view: View, subject: Subject, standing: Standing) -> Sight:
     """Take out of sight what is sealed to the caller."""
-    resident = _resident(walk, view, subject)
-    sealed = sealed_paths(resident, walk.caller, standing.role)
-    hidden = hidden_collections(walk.collections, sealed)
-    links = sealed_links(resident, walk.caller)
+    kept = kept_from(_resident(walk, view, subject), walk.caller, standing.role)
     # Leaves stay as they are: the gate judges them one by one, and nothing sealed is copied.
-    seen = WithoutSealed(view, hidden, links=links, people=True)
+    seen = WithoutSealed(view, kept, walk.collections, people=True)
     groups = walk.groups(seen, walk.fields)
-    return Sight(seen, groups, seal_fields([group.fact for group in groups], sealed), hidden, links)
+    fields = seal_fields([group.fact for group in groups], kept.paths)
+    return Sight(seen, groups, fields, kept.collections if walk.collections else NOTHING_HIDDEN, kept.links)
 
 
 def decided_on(walk: CommandWalk, view: View, subject: Subject, standing: Standing) -> View:
     """Return what a command is decided on: sealed collections are empty in it, other sealed leaves blank."""
-    resident = _resident(walk, view, subject)
-    if resident is None or not resident.seals:
-        return view
-    sealed = sealed_paths(resident, walk.caller, standing.role)
-    return WithoutSealed(
-        view,
-        hidden_collections(walk.collections, sealed),
-        sealed,
-        links=sealed_links(resident, walk.caller),
-        shown=walk.anchor if _takes_back(walk) else "",
-    )
+    kept = kept_from(_resident(walk, view, subject), walk.caller, standing.role)
+    shown = walk.anchor if _takes_back(walk) else ""
+    return WithoutSealed(view, kept, walk.collections, blank=True, shown=shown)
 
 
 def _resident(walk: Walk, view: View, subject: Subject) -> Any:  # noqa: ANN401 -- ResidentState, or None
@@ -107,31 +97,12 @@ def _takes_back(walk: Walk) -> bool:
     return bool(getattr(walk, "takes_back", False)) and walk.caller.task in OWN_WORDS
 
 
-def _looked_through(resident: Any) -> tuple[Seal, ...]:  # noqa: ANN401 -- ResidentState
-    """Return the seals; who has none, or one, is looked through like who has two: decoys hide nothing."""
-    return (*resident.seals, *DECOYS[len(resident.seals) :])
-
-
-def sealed_links(resident: Any, caller: Caller) -> frozenset[str]:  # noqa: ANN401 -- ResidentState, or None
-    """Return the recipients of whom the caller is not shown that they are on the case."""
+def kept_from(resident: Any, caller: Caller, role: str = "") -> Kept:  # noqa: ANN401 -- ResidentState, or None
+    """Return what is kept from the caller of whatever is about a resident."""
     if resident is None:
-        return NO_LINKS
-    return links_sealed_to(_looked_through(resident), caller.recipient_id, caller.professional)
-
-
-def sealed_paths(resident: Any, caller: Caller, role: str) -> frozenset[str]:  # noqa: ANN401 -- ResidentState
-    """Return the paths that lie in a compartment the caller is no named reader of."""
-    if resident is None:
-        return NOTHING_SEALED
-    names = {caller.recipient_id, f"{caller.recipient_id}/{caller.professional}"}
-    return frozenset(
-        path
-        for seal in _looked_through(resident)
-        if names.isdisjoint(seal.readers) and not (role and role in seal.reader_roles)
-        for sealed in seal.paths
-        if not is_link(sealed)
-        for path in (sealed, *NAMED_BY.get(sealed, ()))
-    )
+        return NOTHING_KEPT
+    kept: Kept = resident.compartments.kept_from(caller.recipient_id, caller.professional, role)
+    return kept
 
 
 def seal_fields(fields: Sequence[Field], paths: frozenset[str]) -> Sequence[Field]:
@@ -139,52 +110,49 @@ def seal_fields(fields: Sequence[Field], paths: frozenset[str]) -> Sequence[Fiel
     return [with_changes(field, sealed=field.name.partition("[")[0] in paths) for field in fields]
 
 
-def hidden_collections(collections: Mapping[str, frozenset[str]], paths: frozenset[str]) -> frozenset[str]:
-    """Return the collections of which every leaf is sealed."""
-    return frozenset(name for name, leaves in collections.items() if leaves <= paths)
-
-
 class WithoutSealed:
-    """A view in which what is sealed is not there: a walk is about one resident's.
+    """A view in which what is kept from somebody is not there: a walk is about one resident's.
 
-    `people` says that representatives are left out as well, which is for looking: who decides for the
-    resident does so whoever recorded it. `shown` is a consent that is there all the same.
+    Collections are empty where the walk knows of any; `blank` says that other leaves say nothing. `people`
+    says that representatives are left out as well, which is for looking: who decides for the resident does so
+    whoever recorded it. `shown` is a consent that is there all the same. What is seen is made once, and
+    again when what it is made of changes: a look takes the same steps whatever was left out.
     """
 
     def __init__(
         self,
         view: View,
-        hidden: frozenset[str],
-        leaves: frozenset[str] = NOTHING_SEALED,
+        kept: Kept,
+        collections: Mapping[str, frozenset[str]],
         *,
-        links: frozenset[str] = NO_LINKS,
+        blank: bool = False,
         people: bool = False,
         shown: str = "",
     ) -> None:
         self._view = view
-        self._hidden = hidden
-        self._leaves = leaves
-        self._links = links
+        self._kept = kept
+        self._hidden = kept.collections if collections else NOTHING_HIDDEN
+        self._blank = kept.paths if blank else NOTHING_HIDDEN
         self._people = people
         self._shown = shown
+        self._name = (kept, bool(collections), blank, people, shown)
 
     def state(self, stream: str) -> Any:  # noqa: ANN401 -- each aggregate has its own state class
         """Return the folded state, without what is sealed."""
         state = self._view.state(stream)
-        if state is None:
-            return None
-        if stream.startswith(PLAN_PREFIX):
-            return as_seen(state, self._hidden, self._leaves, self._links)
-        return self._unlinked(stream, state) if self._links else state
+        if state is None or not stream.startswith(_WITH_PARTS):
+            return state
+        return self._view.derive(stream, self._name, partial(self._seen, stream, state))
 
-    def _unlinked(self, stream: str, state: Any) -> Any:  # noqa: ANN401 -- as above
+    def _seen(self, stream: str, state: Any) -> Any:  # noqa: ANN401 -- as above
+        links = self._kept.links
+        if stream.startswith(PLAN_PREFIX):
+            return as_seen(state, self._hidden, self._blank, links)
         if stream.startswith(CASE_PREFIX):
-            return case_without(state, self._links)
-        if stream.startswith(CONSENT_PREFIX) and stream != self._shown:
-            return consent_without(state, self._links)
-        if stream.startswith(RESIDENT_PREFIX) and self._people:
-            return resident_without(state, self._links)
-        return state
+            return case_without(state, links)
+        if stream.startswith(CONSENT_PREFIX):
+            return state if stream == self._shown else consent_without(state, links)
+        return resident_without(state, links) if self._people and links else state
 
     def version(self, stream: str) -> int:
         """Return the version: it counts what was written, seen or not."""
@@ -192,9 +160,19 @@ class WithoutSealed:
 
     def scope(self, resident: str) -> tuple[str, ...]:
         """Return the streams linked to a resident."""
+        found: tuple[str, ...] = self._view.derive(
+            SCOPE_PREFIX + resident, self._name, partial(self._linked, resident)
+        )
+        return found
+
+    def _linked(self, resident: str) -> tuple[str, ...]:
         streams = self._view.scope(resident)
-        if not self._links:
+        if not self._kept.links:
             return streams
         return tuple(
             one for one in streams if not one.startswith(CONSENT_PREFIX) or self.state(one) is not None
         )
+
+    def derive(self, stream: str, name: Hashable, make: Callable[[], Any]) -> Any:  # noqa: ANN401, ARG002 -- whatever is made; what is seen is remembered below
+        """Return what is made, made now."""
+        return make()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Mapping, Sequence
 
     from exchange.domain.kernel import Event
     from exchange.gate.model import Field, Verdict
@@ -62,6 +62,13 @@ class View(Protocol):
 
     def scope(self, resident: str) -> tuple[str, ...]:
         """Return the streams linked to a resident."""
+
+    def derive(self, stream: str, name: Hashable, make: Callable[[], Any]) -> Any:  # noqa: ANN401 -- whatever is made
+        """Return what is made of a stream's state; perhaps made before, where the state is still the same.
+
+        `stream` may name a resident's scope (`scope-<resident>`): then of his consents too. `name` says what
+        is made, and for whom.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ import pytest
 from exchange.domain.case import CASE
 from exchange.domain.consent import CONSENT
 from exchange.domain.kernel import evolve_at, with_changes
-from exchange.domain.limits.links import LINK, link_fault, links_sealed_to, origins_of
+from exchange.domain.limits.compartments import NO_SEALS, Compartments
+from exchange.domain.limits.links import LINK, link_fault, origins_of
 from exchange.domain.limits.seals import Seal
 from exchange.domain.plan import PLAN, as_seen
 from exchange.domain.plan.recorded import COLLECTIONS
@@ -189,16 +190,18 @@ def test_only_the_named_the_shelter_and_the_officer_see_a_link(
 ) -> None:
     readers = (f"{MUNICIPALITY}/college:WMO/w-reader", f"{MUNICIPALITY}/veilig-thuis")
     seals = (Seal("c-1", ("goals.own_words", LINK + RECIPIENT), (), readers),)
-    assert links_sealed_to(seals, recipient, professional) == (LINKS if hidden else frozenset())
-    assert links_sealed_to((), recipient, professional) == frozenset()
+    kept = Compartments.of(seals).kept_from(recipient, professional)
+    assert kept.links == (LINKS if hidden else frozenset())
+    assert NO_SEALS.kept_from(recipient, professional).links == frozenset()
 
 
 def test_two_seals_on_one_link_are_read_by_who_is_named_in_both() -> None:
     one, two = (
         Seal(name, (LINK + RECIPIENT,), (), (f"{MUNICIPALITY}/{name}",)) for name in ("school", "uwv")
     )
-    assert links_sealed_to((one, two), f"{MUNICIPALITY}/school", "s-1") == LINKS
-    assert links_sealed_to((one,), f"{MUNICIPALITY}/school", "s-1") == frozenset()
+    both, first = Compartments.of((one, two)), Compartments.of((one,))
+    assert both.kept_from(f"{MUNICIPALITY}/school", "s-1").links == LINKS
+    assert first.kept_from(f"{MUNICIPALITY}/school", "s-1").links == frozenset()
 
 
 @pytest.mark.parametrize("task", ["wmo-aanbieder", "veilig-thuis", "school", "uwv"])

@@ -10,10 +10,11 @@ import pytest
 
 from exchange.domain.case import ProfessionalJoined
 from exchange.domain.disclosure import DisclosureDecided
+from exchange.domain.limits.compartments import LEAVES_OF, Compartments
 from exchange.domain.limits.seals import CompartmentSealed, Seal, SealLifted, SealProposed
 from exchange.domain.obligations import Duty
 from exchange.domain.plan.events import GoalSet, ReportReceived
-from exchange.pipeline.apart import LEAVES_OF, is_kept_apart
+from exchange.pipeline.apart import is_kept_apart
 from tests.golden.write_missing import META, sample
 from tests.pipeline.shard import COLLECTIONS
 
@@ -29,7 +30,7 @@ DECIDED = replace(ASKED, action="READ", purpose="wmo-onderzoek", obligations=("L
 
 
 def apart(event: Event, *seals: Seal, **said: Any) -> bool:  # noqa: ANN401 -- any word of a walk
-    return is_kept_apart(event, msgspec.structs.replace(META, **said), seals)
+    return is_kept_apart(event, msgspec.structs.replace(META, **said), Compartments.of(seals).in_person)
 
 
 def sealed(paths: tuple[str, ...] = GOALS, *readers: str) -> Seal:

@@ -168,14 +168,18 @@ def test_an_expected_version_is_held_against_what_was_written_seen_or_not(shard:
     assert told(seen, 0) == told(behind, 0)
 
 
-def test_where_nothing_is_sealed_a_command_is_decided_on_the_very_state(shard: Shard) -> None:
+def test_a_command_is_decided_on_what_is_seen_in_the_same_way_where_nothing_is_sealed(shard: Shard) -> None:
     ref, _, plan_id = shard.plan()
     overlay = shard.core.writer._overlay()
     walk = walk_of(shard, ref, plan_id, "lens")
     subject = subject_of(overlay, walk.anchor)
     standing = standing_of(walk, overlay, subject)
-    assert decided_on(walk, overlay, subject, standing) is overlay
-    # Who is named and who is not are alike from the first seal on.
+    view = decided_on(walk, overlay, subject, standing)
+    assert isinstance(view, WithoutSealed)
+    assert view.state(f"plan-{plan_id}") == overlay.state(f"plan-{plan_id}")
+    # Made once: the next look finds the very same.
+    again = decided_on(walk, overlay, subject, standing)
+    assert again.state(f"plan-{plan_id}") is view.state(f"plan-{plan_id}")
     shard.seal(ref, "s-1", ("goals.own_words",), (f"{shard.oin}/college:WMO/{READER}",))
     overlay = shard.core.writer._overlay()
     for professional in ("prof-1", READER):

@@ -7,15 +7,11 @@ Source: the gate's design section 5 (the existence of a link with a shelter is i
 32; Wmo 2015 5.2.6.
 """
 
-from collections.abc import Iterable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from exchange.domain.shape import FINE, oin_fault, token_fault
 from exchange.domain.values import COLLEGE_PREFIX, TASKS_OF_RESIDENTS_SIDE, origin_of
-
-if TYPE_CHECKING:
-    from exchange.domain.limits.seals import Seal
 
 LINK: Final = "link:"
 OFFICER: Final = "fg"
@@ -38,21 +34,6 @@ def link_fault(word: str) -> str:
     if task.startswith(COLLEGE_PREFIX) or task in NEVER_SEALED:
         return "must not be who decides, speaks for the resident or watches over it"
     return FINE
-
-
-def links_sealed_to(seals: Iterable["Seal"], recipient: str, professional: str) -> frozenset[str]:
-    """Return the recipients (`<oin>/<task>`) of whom a caller is not shown that they are on the case."""
-    if recipient.partition("/")[2] == OFFICER:
-        return NO_LINKS
-    names = {recipient, f"{recipient}/{professional}"}
-    found = (
-        word.removeprefix(LINK)
-        for seal in seals
-        if names.isdisjoint(seal.readers)
-        for word in seal.paths
-        if is_link(word)
-    )
-    return frozenset(found) - {recipient}
 
 
 @lru_cache(maxsize=LINK_SETS_MAX)

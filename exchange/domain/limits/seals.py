@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from exchange.domain.kernel import AuthoredCommand, Events, ResidentEvent, with_changes
+from exchange.domain.limits.compartments import Compartments
 from exchange.domain.limits.links import is_link, link_fault
 from exchange.domain.limits.scope import refuse_but_protectors, review_fault
 from exchange.domain.shape import FINE, refuse_faults, text_fault, token_fault, tokens_fault
@@ -255,11 +256,17 @@ def sealed(state: "ResidentState", event: CompartmentSealed) -> "ResidentState":
     """Let a seal stand."""
     seal = Seal(event.compartment, event.paths, event.reader_roles, event.readers)
     waiting = tuple(one for one in state.proposals if one.proposal_id != event.compartment)
-    return with_changes(state, seals=(*state.seals, seal), proposals=waiting)
+    return _with_seals(state, (*state.seals, seal), waiting)
 
 
 def lifted(state: "ResidentState", event: SealLifted) -> "ResidentState":
     """Let a seal stand no more."""
     seals = tuple(seal for seal in state.seals if seal.compartment != event.compartment)
     waiting = tuple(one for one in state.proposals if one.lifts != event.compartment)
-    return with_changes(state, seals=seals, proposals=waiting)
+    return _with_seals(state, seals, waiting)
+
+
+def _with_seals(
+    state: "ResidentState", seals: tuple[Seal, ...], proposals: tuple[SealProposal, ...]
+) -> "ResidentState":
+    return with_changes(state, seals=seals, proposals=proposals, compartments=Compartments.of(seals))

@@ -18,7 +18,7 @@ from exchange.domain.disclosure import ObligationExecuted
 from exchange.domain.obligations import NOTICES, Duty, DutyOutcome, EntryDuty
 from exchange.pipeline.elements import of_log
 from exchange.pipeline.facts import OWN_WORDS
-from exchange.pipeline.sealed import hidden_collections, sealed_links, sealed_paths
+from exchange.pipeline.sealed import kept_from
 from exchange.pipeline.walk import Steps
 from exchange.server.contract.copies import copies_of
 from exchange.server.contract.decisions import DecisionReader
@@ -32,7 +32,6 @@ from exchange.v1 import disclosure_service_pb2 as pb
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from exchange.domain.resident import ResidentState
     from exchange.pipeline.walk import View
     from exchange.projections.obligations import Obligation
     from exchange.server.house import Call
@@ -82,8 +81,12 @@ async def list_notices(call: Call, request: pb.ListNoticesRequest) -> pb.ListNot
 
     def tell(view: View) -> Steps:
         state = view.state(stream_of("resident", resident)) if resident else None
-        hidden, links = _hidden(call, state), sealed_links(state, caller)
-        shown[:] = [one for one in notices if one.about.isdisjoint(hidden) and one.asked_by not in links]
+        kept = kept_from(state, caller)
+        shown[:] = [
+            one
+            for one in notices
+            if one.about.isdisjoint(kept.collections) and one.asked_by not in kept.links
+        ]
         events = tuple(_executed(call, resident, one) for one in shown if _is_new(one))
         return Steps(((disclosure_stream(resident), events),) if events else ())
 
@@ -115,7 +118,7 @@ def _notices(call: Call, resident: str, before: int, size: int) -> tuple[list[To
     parts = call.house.parts
     reader = DecisionReader(parts.codec, parts.register, parts.log_pseudonym)
     state = parts.loader.load(stream_of("resident", resident)).state
-    hidden, links = _hidden(call, state), sealed_links(state, call.caller)
+    kept = kept_from(state, call.caller)
     found: list[Told] = []
     while True:
         rows = parts.obligations.of_stream(disclosure_stream(resident), before, size + len(TOLD), TOLD)
@@ -126,9 +129,9 @@ def _notices(call: Call, resident: str, before: int, size: int) -> tuple[list[To
             told = [
                 one
                 for one in _of_decision(
-                    call, reader, [row for row in rows if row.position == position], links
+                    call, reader, [row for row in rows if row.position == position], kept.links
                 )
-                if one.about.isdisjoint(hidden)
+                if one.about.isdisjoint(kept.collections)
             ]
             if found and len(found) + len(told) > size:
                 return found, before
@@ -165,11 +168,6 @@ def _of_decision(
         )
         for duty in duties
     ]
-
-
-def _hidden(call: Call, resident: ResidentState | None) -> frozenset[str]:
-    """Return the collections of the plan that are sealed to who asks."""
-    return hidden_collections(call.house.plan_groups.collections, sealed_paths(resident, call.caller, ""))
 
 
 def _is_new(one: Told) -> bool:

@@ -20,7 +20,7 @@ from exchange.domain.plan.seen import is_of
 from exchange.domain.values import origin_of
 from exchange.errors import AccessDenied, Draining, KeyDestroyed, Unavailable
 from exchange.pipeline.elements import Asker, end_of
-from exchange.pipeline.sealed import sealed_links
+from exchange.pipeline.sealed import kept_from
 from exchange.pipeline.walk import ReadOutcome, ReadWalk
 from exchange.server.contract.labels import refuse_unlabelled
 from exchange.server.contract.names import set_time
@@ -166,7 +166,7 @@ async def _changes(call: Call, rows: list[Row]) -> list[Change]:
                 change = _change(call, row, plan)
                 resident = await call.house.state(stream_of("resident", plan.resident))
                 # Not even judged: the record would tell the resident's side that there was something.
-                if not change.is_behind(sealed_links(resident, caller)):
+                if not change.is_behind(kept_from(resident, caller).links):
                     found.append(change)
     return found
 
