@@ -1,8 +1,10 @@
 """Whether the time of an answer tells what is sealed from what is not there: a statistic, not an assertion.
 
-Promises: the same question about two residents who differ in nothing but a sealed part of the plan, asked in
-turns in one process by somebody who is no named reader; what is told is how far the two distributions of
-times lie apart, and how far they would lie apart by chance.
+Promises: the same questions and the same command about residents who differ in nothing but what is sealed, in
+one process, one after another in random order, by somebody who is no named reader; every answer that was
+timed counts, and every figure is of one run. What is told is how far two distributions of times lie apart,
+and how far they would lie apart by chance. Two residents of whom nothing is sealed are compared as well: what
+this tells of the measurement itself.
 Source: Kolmogorov-Smirnov, two samples: the largest distance of the two empirical distributions; at 5 % by
 chance no more than 1.358 * sqrt((n + m) / (n * m)) (Smirnov 1948); GDPR 32.
 """
@@ -10,40 +12,38 @@ chance no more than 1.358 * sqrt((n + m) / (n * m)) (Smirnov 1948); GDPR 32.
 from __future__ import annotations
 
 import math
+import random
 import statistics
 import time
-import uuid
-from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
-from exchange.domain import AGGREGATES, stream_of
-from exchange.domain.intake import receive_report
-from exchange.domain.limits.seals import ConfirmSeal, SealCompartment
-from exchange.domain.plan import DescribeSituation, ReceiveReport
-from exchange.domain.resident import RegisterResident
-from exchange.domain.values import Author
-from exchange.errors import ExchangeError
-from exchange.pipeline.elements import Asker, Label, PlanGroups
-from exchange.pipeline.walk import Caller, Claim, CommandWalk, ReadWalk, Steps
-from exchange.settings import throw_away_settings
-from exchange.wiring.core import Core, genesis, open_core, utc_now
+from exchange.wiring.bench_twins import ABSENT, ANOTHER, FIELDS, LINK, Twins, refuse_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from exchange.domain import Command
+    from exchange.pipeline.walk import Walk
 
-PAIRS: Final = 2_000
+ROUNDS: Final = 4_000
 WARM_UP: Final = 200
 CRITICAL_5_PERCENT: Final = 1.358
-PATHS: Final = ("situations.description", "situations.score", "goals.own_words")
-WORDS: Final = "Wil zonder zorgen de dag door kunnen komen."
-THUMBPRINT: Final = "00" * 32
-NECESSITY: Final = "Nodig voor het onderzoek; niet op minder ingrijpende wijze te verkrijgen"
-_LABELS: Final = {path: Label("WMO-PLAN") for path in PATHS}
+ORDER_SEED: Final = 20_260_302
+PLAN: Final = "plan"
+CONSENTS: Final = "consents"
+COMMAND: Final = "command"
+# By figure: of whom something is sealed, and what is asked; the other one is always of whom nothing is.
+COMPARED: Final[Mapping[str, tuple[str, str]]] = {
+    "absence_fields_plan": (FIELDS, PLAN),
+    "absence_fields_consents": (FIELDS, CONSENTS),
+    "absence_fields_command": (FIELDS, COMMAND),
+    "absence_link_plan": (LINK, PLAN),
+    "absence_link_consents": (LINK, CONSENTS),
+    "absence_link_command": (LINK, COMMAND),
+    "absence_nothing_sealed_plan": (ANOTHER, PLAN),
+}
+BY_CHANCE: Final = "absence_distance_by_chance"
 
 
 def distance(one: Sequence[float], other: Sequence[float]) -> float:
@@ -71,165 +71,64 @@ def by_chance(one: int, other: int) -> float:
 
 
 def with_absence(report: dict[str, Any]) -> dict[str, Any]:
-    """Return the report with the distance of sealed and absent among its results, beside that of chance."""
+    """Return the report with each distance of sealed and absent among its results, beside that of chance."""
     found = run_absence_bench()
-    for name, value in (
-        ("absence_distance", found["statistic"]),
-        ("absence_distance_by_chance", found["by_chance_5_percent"]),
-    ):
+    for name in COMPARED:
+        one = found[name]
+        below = "above" if one["told_apart"] else "below"
         report["results"][name] = {
-            "median": value,
+            "median": one["statistic"],
             "unit": "distance",
-            "runs": [value],
-            "answers": found["answers"],
+            "runs": [f"{below} chance", f"{one['sealed_us']} µs", f"{one['absent_us']} µs"],
+            **one,
         }
+    chance = found[BY_CHANCE]
+    report["results"][BY_CHANCE] = {"median": chance, "unit": "distance", "runs": [chance]}
     return report
 
 
-def run_absence_bench(pairs: int | None = None) -> dict[str, Any]:
-    """Measure; return the statistic, what chance would give, and both medians in microseconds."""
+def run_absence_bench(rounds: int | None = None) -> dict[str, Any]:
+    """Measure; return by figure the statistic, whether it passes chance, and both medians in microseconds."""
     with TemporaryDirectory(prefix="exchange-absence-") as name:
-        twins = _Twins.open(Path(name))
+        twins = Twins.open(Path(name))
         try:
-            sealed, absent = twins.times_us(pairs or PAIRS)
+            times = _times_us(twins, rounds or ROUNDS)
         finally:
             twins.core.close()
-    found = distance(sealed, absent)
-    return {
-        "statistic": round(found, 4),
-        "by_chance_5_percent": round(by_chance(len(sealed), len(absent)), 4),
-        "told_apart": found > by_chance(len(sealed), len(absent)),
-        "sealed_us": round(statistics.median(sealed), 1),
-        "absent_us": round(statistics.median(absent), 1),
-        "answers": len(sealed) + len(absent),
+    found: dict[str, Any] = {BY_CHANCE: round(by_chance(rounds or ROUNDS, rounds or ROUNDS), 4)}
+    for name, (whose, asked) in COMPARED.items():
+        sealed, absent = times[whose, asked], times[ABSENT, asked]
+        apart, chance = distance(sealed, absent), by_chance(len(sealed), len(absent))
+        found[name] = {
+            "statistic": round(apart, 4),
+            "by_chance_5_percent": round(chance, 4),
+            "told_apart": apart > chance,
+            "sealed_us": round(statistics.median(sealed), 1),
+            "absent_us": round(statistics.median(absent), 1),
+            "answers": len(sealed) + len(absent),
+        }
+    return found
+
+
+def _times_us(twins: Twins, rounds: int) -> dict[tuple[str, str], list[float]]:
+    """Ask everything of everybody in each round, in an order drawn anew; return the times of each."""
+    asks: dict[str, Callable[[str], Walk]] = {
+        PLAN: twins.plan_question,
+        CONSENTS: twins.consents_question,
+        COMMAND: twins.command,
     }
-
-
-@dataclass(slots=True)
-class _Twins:
-    """One shard with two residents; one of them has a situation that two persons sealed."""
-
-    core: Core
-    sealed: str  # plan ids
-    absent: str
-    groups: PlanGroups
-
-    @classmethod
-    def open(cls, folder: Path) -> _Twins:
-        core = open_core(throw_away_settings(data=folder))
-        genesis(core, utc_now(), thumbprint=THUMBPRINT, signing_key=THUMBPRINT)
-        twins = cls(core, "", "", PlanGroups(_LABELS, core.registers))
-        twins.sealed, twins.absent = twins._plan(with_seal=True), twins._plan(with_seal=False)
-        return twins
-
-    def times_us(self, pairs: int) -> tuple[list[float], list[float]]:
-        """Ask both in turns; return the times of each."""
-        found: dict[str, list[float]] = {self.sealed: [], self.absent: []}
-        for number in range(WARM_UP + pairs):
-            # Who is asked first changes with every pair: what the first leaves warm helps both alike.
-            for plan_id in (self.sealed, self.absent) if number % 2 else (self.absent, self.sealed):
-                walk = self._question(plan_id)
-                started = time.perf_counter()
-                outcomes = self.core.writer.run([walk])
-                took = (time.perf_counter() - started) * 1e6
-                _refuse_errors(outcomes)
-                if number >= WARM_UP:
-                    found[plan_id].append(took)
-        return found[self.sealed], found[self.absent]
-
-    def _question(self, plan_id: str) -> ReadWalk:
-        stream, now, caller = stream_of("plan", plan_id), utc_now(), self._caller("bench")
-        return ReadWalk(
-            rpc="GetPlan",
-            caller=caller,
-            claim=Claim("wmo-onderzoek", "WMO-2.3.2", NECESSITY),
-            now=now,
-            anchor=stream,
-            fields=PATHS,
-            groups=self.groups.of_plan(stream, Asker(caller, "WMO-2.3.2", now)),
-            capture=lambda view: view.state(stream),
-            collections=self.groups.collections,
-            bulk=False,
-        )
-
-    def _plan(self, *, with_seal: bool) -> str:
-        resident, case_id, plan_id, report_id = (str(uuid.uuid4()) for _ in range(4))
-        said: dict[str, Any] = {"now": utc_now(), "author": self._author("bench")}
-        register = RegisterResident(**said, resident=resident, birth_date=date(1984, 5, 17), capable=True)
-        self._decide("resident", resident, register, anchor=stream_of("resident", resident))
-        report = ReceiveReport(
-            **said,
-            resident=resident,
-            case_id=case_id,
-            plan_id=plan_id,
-            report_id=report_id,
-            life_domains=("social_network",),
-            own_words=WORDS,
-            desk="bench",
-        )
-        self._run(lambda _: Steps(receive_report(report, None, None)), stream_of("resident", resident))
-        if with_seal:
-            self._seal_a_part(resident, plan_id, said)
-        return plan_id
-
-    def _seal_a_part(self, resident: str, plan_id: str, said: dict[str, Any]) -> None:
-        described = DescribeSituation(
-            **said,
-            life_domain="social_network",
-            description=WORDS,
-            strengths=WORDS,
-            score=2,
-            judge_date=date(2026, 3, 2),
-        )
-        self._decide("plan", plan_id, described, anchor=stream_of("plan", plan_id))
-        proposal = str(uuid.uuid4())
-        order = SealCompartment(
-            **said, proposal_id=proposal, paths=PATHS[:2], readers=("0" * 20 + "/veilig-thuis",), reason=WORDS
-        )
-        confirm = ConfirmSeal(now=said["now"], author=self._author("second"), proposal_id=proposal)
-        for command in (order, confirm):
-            self._decide("resident", resident, command, anchor=stream_of("resident", resident))
-
-    def _decide(self, aggregate: str, key: str, command: Command, *, anchor: str) -> None:
-        stream = stream_of(aggregate, key)
-
-        def process(view: Any) -> Steps:  # noqa: ANN401 -- a view
-            return Steps([(stream, AGGREGATES[aggregate].decide(command, view.state(stream)))])
-
-        self._run(process, anchor)
-
-    def _run(self, process: Callable[[Any], Steps], anchor: str) -> None:
-        request_id = str(uuid.uuid4())
-        walk = CommandWalk(
-            rpc="Bench",
-            caller=self._caller("bench"),
-            claim=Claim("wmo-onderzoek", "WMO-2.3.2", NECESSITY),
-            now=utc_now(),
-            request_id=request_id,
-            content=request_id.encode(),
-            anchor=anchor,
-            fields=(("own_words", "WMO-PLAN"),),
-            process=process,
-            relation=False,
-        )
-        _refuse_errors(self.core.writer.run([walk]))
-
-    def _author(self, professional: str) -> Author:
-        return Author(self.core.settings.operator_oin, "college:WMO", professional)
-
-    def _caller(self, professional: str) -> Caller:
-        return Caller(
-            self.core.settings.operator_oin,
-            "college:WMO",
-            professional,
-            "regisseur",
-            THUMBPRINT,
-            two_factor=True,
-            mutual_tls=True,
-        )
-
-
-def _refuse_errors(outcomes: Sequence[object]) -> None:
-    for outcome in outcomes:
-        if isinstance(outcome, ExchangeError):
-            raise outcome
+    turns = [(whose, asked) for whose in twins.residents for asked in asks]
+    found: dict[tuple[str, str], list[float]] = {turn: [] for turn in turns}
+    # What is asked before leaves things warm: who comes after whom must be no pattern.
+    chance = random.Random(ORDER_SEED)  # noqa: S311 -- an order of measuring, no secret
+    for number in range(WARM_UP + rounds):
+        chance.shuffle(turns)
+        for whose, asked in turns:
+            walk = asks[asked](whose)
+            started = time.perf_counter()
+            outcomes = twins.core.writer.run([walk])
+            took = (time.perf_counter() - started) * 1e6
+            refuse_errors(outcomes)
+            if number >= WARM_UP:
+                found[whose, asked].append(took)
+    return found

@@ -153,7 +153,7 @@ async def list_consents(call: Call, request: pb.ListConsentsRequest) -> pb.ListC
     asker = Asker(caller, request.claim.legal_basis, call.now)
 
     def origins(view: View) -> list[str]:
-        return [held_as(state, caller) for state in _consents(view, stream)]
+        return [held_as(state, caller) for state in consents_of(view, stream)]
 
     outcome = await read(
         call,
@@ -161,7 +161,7 @@ async def list_consents(call: Call, request: pb.ListConsentsRequest) -> pb.ListC
         anchor=stream,
         labels=_LABELS,
         groups=of_rows(_LABELS, origins, asker, call.house.parts.register),
-        capture=lambda view: _consents(view, stream),
+        capture=lambda view: consents_of(view, stream),
     )
     answer = pb.ListConsentsResponse(decision_id=outcome.decision_id)
     leaves = _leaves_by_origin(outcome)
@@ -178,7 +178,7 @@ async def list_consents(call: Call, request: pb.ListConsentsRequest) -> pb.ListC
     return answer
 
 
-def _consents(view: View, case_stream: str) -> list[Any]:
+def consents_of(view: View, case_stream: str) -> list[Any]:
     """Return the consents of a case's resident, oldest question first."""
     case = view.state(case_stream)
     if case is None:
