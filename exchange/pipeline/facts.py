@@ -50,6 +50,7 @@ REPRESENTATIVE_TASK: Final = "wettelijk-vertegenwoordiger"
 OWN_WORDS: Final = frozenset({RESIDENT_TASK, REPRESENTATIVE_TASK})
 SEALED_READER: Final = CaseRole.SEALED_READER.value
 GIVEN: Final = "GIVEN"
+_NO: Final = frozenset({ConsentStatus.REFUSED, ConsentStatus.WITHDRAWN})
 PLAN_PREFIX: Final = "plan-"
 CASE_PREFIX: Final = "case-"
 CONSENT_PREFIX: Final = "consent-"
@@ -78,9 +79,9 @@ class NothingKnown:
         """Return no streams."""
         return ()
 
-    def derive(self, stream: str, name: Hashable, make: Callable[[], Any]) -> Any:  # noqa: ANN401, ARG002 -- whatever is made, of nothing
+    def derive(self, stream: str, name: Hashable, make: Callable[[dict[str, Any]], Any]) -> Any:  # noqa: ANN401, ARG002 -- whatever is made, of nothing
         """Return what is made, made now."""
-        return make()
+        return make({})
 
 
 NOTHING_KNOWN: Final = NothingKnown()
@@ -355,16 +356,15 @@ def _heard(view: View, resident: ResidentState, kept: Kept) -> Heard:
     """Return the consents that count for the caller: no yes to a question of whom he does not know of.
 
     A no counts whoever asked: what is sealed never opens anything. What he is not shown costs no time: it is
-    looked through once, until a consent changes.
+    looked through once, until a consent changes. A question nobody answered yet is no word.
     """
 
-    def look_through() -> Heard:
+    def look_through(_parts: dict[str, Any]) -> Heard:
         streams = (one for one in view.scope(resident.resident) if one.startswith(CONSENT_PREFIX))
         states = [
             state
             for state in map(view.state, streams)
-            if state is not None
-            and (state.state != ConsentStatus.GIVEN or consent_without(state, kept.links) is not None)
+            if state is not None and (state.state in _NO or consent_without(state, kept.links) is not None)
         ]
         evidence = tuple((one.consent_id, one.authority) for one in states if one.authority)
         return Heard(tuple(map(_for_gate, states)), evidence)

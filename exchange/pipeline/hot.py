@@ -35,7 +35,8 @@ _NOT_MADE: Final = object()
 class Entry:
     """Folded state of one stream. `state` of a scope is the tuple of linked streams.
 
-    `derived` is what was worked out of it, for the writer thread alone: it goes when the entry goes.
+    `derived` is what was made of it, for the writer thread alone: it goes when the entry goes. `lasting` is
+    what was made of its parts: it goes along to the next state of the stream, and goes with the last of them.
     """
 
     state: Any
@@ -44,14 +45,16 @@ class Entry:
     size: int
     settled: bool = False
     derived: dict[Hashable, Any] = field(default_factory=dict)
+    lasting: dict[Hashable, dict[str, Any]] = field(default_factory=dict)
 
-    def derive(self, name: Hashable, make: Callable[[], Any]) -> Any:  # noqa: ANN401 -- whatever is made
+    def derive(self, name: Hashable, make: Callable[[dict[str, Any]], Any]) -> Any:  # noqa: ANN401 -- whatever is made
         """Return what was made under this name, made once."""
         found = self.derived.get(name, _NOT_MADE)
         if found is _NOT_MADE:
-            if len(self.derived) >= DERIVED_MAX:
-                self.derived.clear()
-            found = self.derived[name] = make()
+            for memory in (self.derived, self.lasting):
+                if len(memory) >= DERIVED_MAX:
+                    memory.clear()
+            found = self.derived[name] = make(self.lasting.setdefault(name, {}))
         return found
 
 

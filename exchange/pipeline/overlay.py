@@ -83,7 +83,7 @@ class Overlay:
         streams: tuple[str, ...] = (self._seen.get(name) or self._looked_up(name)).state
         return streams
 
-    def derive(self, stream: str, name: Hashable, make: Callable[[], Any]) -> Any:  # noqa: ANN401 -- whatever is made
+    def derive(self, stream: str, name: Hashable, make: Callable[[dict[str, Any]], Any]) -> Any:  # noqa: ANN401 -- whatever is made
         """Return what is made of a state, made once for as long as it stays the same."""
         return (self._seen.get(stream) or self._looked_up(stream)).derive(name, make)
 
@@ -160,7 +160,8 @@ class Overlay:
                 if entry.version == 0 and event.resident:
                     self._link(event.resident, stream, position)
             grown = ENTRY_BYTES_MIN if state is None else entry.size + size
-            self._change(stream, Entry(state, entry.version + 1, position, grown, settled=True))
+            changed = Entry(state, entry.version + 1, position, grown, settled=True, lasting=entry.lasting)
+            self._change(stream, changed)
             if stream.startswith(CONSENT_PREFIX):
                 self._renew_scope(event.resident, position)
             if isinstance(event, KeysDestroyed):

@@ -72,9 +72,9 @@ class Past:
                 self._scopes.popitem(last=False)
         return streams
 
-    def derive(self, stream: str, name: Hashable, make: Callable[[], Any]) -> Any:  # noqa: ANN401, ARG002 -- whatever is made; a view that moves remembers nothing
+    def derive(self, stream: str, name: Hashable, make: Callable[[dict[str, Any]], Any]) -> Any:  # noqa: ANN401, ARG002 -- whatever is made; a view that moves remembers nothing
         """Return what is made, made now."""
-        return make()
+        return make({})
 
     def row(self, position: int) -> Row | None:
         """Return the event at a position."""

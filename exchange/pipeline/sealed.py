@@ -144,10 +144,10 @@ class WithoutSealed:
             return state
         return self._view.derive(stream, self._name, partial(self._seen, stream, state))
 
-    def _seen(self, stream: str, state: Any) -> Any:  # noqa: ANN401 -- as above
+    def _seen(self, stream: str, state: Any, parts: dict[str, Any]) -> Any:  # noqa: ANN401 -- as above
         links = self._kept.links
         if stream.startswith(PLAN_PREFIX):
-            return as_seen(state, self._hidden, self._blank, links)
+            return as_seen(state, self._hidden, self._blank, links, parts)
         if stream.startswith(CASE_PREFIX):
             return case_without(state, links)
         if stream.startswith(CONSENT_PREFIX):
@@ -165,7 +165,7 @@ class WithoutSealed:
         )
         return found
 
-    def _linked(self, resident: str) -> tuple[str, ...]:
+    def _linked(self, resident: str, _parts: dict[str, Any]) -> tuple[str, ...]:
         streams = self._view.scope(resident)
         if not self._kept.links:
             return streams
@@ -173,6 +173,6 @@ class WithoutSealed:
             one for one in streams if not one.startswith(CONSENT_PREFIX) or self.state(one) is not None
         )
 
-    def derive(self, stream: str, name: Hashable, make: Callable[[], Any]) -> Any:  # noqa: ANN401, ARG002 -- whatever is made; what is seen is remembered below
+    def derive(self, stream: str, name: Hashable, make: Callable[[dict[str, Any]], Any]) -> Any:  # noqa: ANN401, ARG002 -- whatever is made; what is seen is remembered below
         """Return what is made, made now."""
-        return make()
+        return make({})

@@ -63,11 +63,11 @@ class View(Protocol):
     def scope(self, resident: str) -> tuple[str, ...]:
         """Return the streams linked to a resident."""
 
-    def derive(self, stream: str, name: Hashable, make: Callable[[], Any]) -> Any:  # noqa: ANN401 -- whatever is made
+    def derive(self, stream: str, name: Hashable, make: Callable[[dict[str, Any]], Any]) -> Any:  # noqa: ANN401 -- whatever is made
         """Return what is made of a stream's state; perhaps made before, where the state is still the same.
 
         `stream` may name a resident's scope (`scope-<resident>`): then of his consents too. `name` says what
-        is made, and for whom.
+        is made, and for whom. `make` is given a memory that outlives the state: for what it makes of parts.
         """
 
 

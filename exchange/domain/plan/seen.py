@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from types import MappingProxyType, UnionType
-from typing import Any, Final, get_args, get_origin, get_type_hints
+from typing import Any, Final, NamedTuple, get_args, get_origin, get_type_hints
 
 from exchange.domain.kernel import with_changes
 from exchange.domain.limits.links import NO_LINKS, origins_of
@@ -22,68 +22,89 @@ from exchange.domain.values import TASKS_OF_PROVIDERS
 _SAYS_NOTHING: Final[Mapping[Any, object]] = MappingProxyType(
     {str: "", int: 0, tuple: (), date: date.min, datetime: datetime.min.replace(tzinfo=UTC)}
 )
+_NO_LEAVES: Final[frozenset[str]] = frozenset()
 # Sets of sealed leaves that are remembered taken apart.
 SEALED_SETS_MAX: Final = 1_024
 _WHAT_CLOSES: Final = frozenset({"conversations.kind", "conversations.outcome"})
 _WHAT_IS_AGREED: Final = frozenset({"agreements.outcome", "agreements.plan_version"})
 
 
+class Part(NamedTuple):
+    """One collection: the very tuple of the plan, what of it no link hides, and what is shown of that."""
+
+    whole: tuple[Any, ...]
+    linked: tuple[Any, ...]
+    shown: tuple[Any, ...]
+
+
 def as_seen(
-    plan: PlanState, hidden: Collection[str], leaves: frozenset[str], links: frozenset[str] = NO_LINKS
+    plan: PlanState,
+    hidden: Collection[str],
+    leaves: frozenset[str],
+    links: frozenset[str] = NO_LINKS,
+    parts: dict[str, Part] | None = None,
 ) -> PlanState:
     """Return the plan without the collections in `hidden`, and blank in the paths of `leaves`.
 
-    Without what the recipients in `links` brought or deliver, too. A copy also where nothing is kept: it
-    takes as long.
+    Without what the recipients in `links` brought or deliver, too. A copy also where nothing is kept, in the
+    same steps. `parts` are those of this plan as it was seen with the same before: only what changed since is
+    looked through again, and noted there.
     """
-    if links:
-        plan = _unlinked(plan, links)
+    parts = {} if parts is None else parts
     blank = _by_collection(leaves)
-    seen: dict[str, Any] = {}
-    unseen = list(plan.unseen)
     for name in COLLECTIONS:
-        elements = seen[name] = getattr(plan, name)
-        if name in hidden:
-            seen[name] = ()
-        elif name in blank:
-            seen[name] = tuple(with_changes(one, **_blanks(name, blank[name])) for one in elements)
-        else:
-            continue
-        unseen.append((name, len(elements)))
-    known = "agreements" not in hidden and _WHAT_IS_AGREED.isdisjoint(leaves)
+        elements = getattr(plan, name)
+        known = parts.get(name)
+        if known is None or known.whole is not elements:
+            parts[name] = _part(name, elements, name in hidden, blank.get(name, _NO_LEAVES), links)
+    # Of all else what one writes is beside what others wrote; to a support one says yes.
+    unseen = [(name, len(parts[name].whole)) for name in ("supports",) if _is_less(parts[name])]
+    unseen += [(name, len(parts[name].linked)) for name in COLLECTIONS if name in hidden or name in blank]
+    agrees = "agreements" not in hidden and _WHAT_IS_AGREED.isdisjoint(leaves)
+    reports, conversations = parts["reports"], parts["conversations"]
+    since = _closed_since(reports.linked, conversations.linked)
+    closed = since if _is_less(reports) or _is_less(conversations) else plan.closed
     return with_changes(
         plan,
-        **seen,
+        **{name: parts[name].shown for name in COLLECTIONS},
         unseen=tuple(unseen),
-        agreed_version=plan.agreed_version if known else 0,
-        closed=_closed(plan, seen["conversations"], hidden, leaves),
+        agreed_version=plan.agreed_version if agrees else 0,
+        closed=_closed(closed, conversations.shown, hidden, leaves),
     )
+
+
+def _part(
+    name: str,
+    whole: tuple[Any, ...],
+    hidden: bool,  # noqa: FBT001 -- what is done to it
+    blank: frozenset[str],
+    links: frozenset[str],
+) -> Part:
+    origins = origins_of(links)
+    found = tuple([one for one in whole if not _is_of(one, links, origins)])
+    # The very tuple where nothing is left out: who remembers by it finds what he remembered.
+    linked = found if len(found) < len(whole) else whole
+    if hidden:
+        return Part(whole, linked, ())
+    if blank:
+        return Part(whole, linked, tuple(with_changes(one, **_blanks(name, blank)) for one in linked))
+    return Part(whole, linked, linked)
+
+
+def _is_less(part: Part) -> bool:
+    return len(part.linked) < len(part.whole)
 
 
 def is_of(element: Any, links: frozenset[str]) -> bool:  # noqa: ANN401 -- any element of a plan
     """Tell whether one of these recipients brought an element, or is to deliver it."""
-    if element.origin in origins_of(links):
+    return _is_of(element, links, origins_of(links))
+
+
+def _is_of(element: Any, links: frozenset[str], origins: frozenset[str]) -> bool:  # noqa: ANN401 -- as above
+    if element.origin in origins:
         return True
     provider = getattr(element, "provider_oin", "")
     return bool(provider) and any(f"{provider}/{task}" in links for task in TASKS_OF_PROVIDERS)
-
-
-def _unlinked(plan: PlanState, links: frozenset[str]) -> PlanState:
-    shown: dict[str, Any] = {}
-    for name in COLLECTIONS:
-        elements = getattr(plan, name)
-        seen = tuple(one for one in elements if not is_of(one, links))
-        if len(seen) < len(elements):
-            shown[name] = seen
-    if not shown:
-        return plan
-    # Of all else what one writes is beside what others wrote; to a support one says yes.
-    unseen = (("supports", len(plan.supports)),) if "supports" in shown else ()
-    if shown.keys() & {"reports", "conversations"}:
-        reports = shown.get("reports", plan.reports)
-        conversations = shown.get("conversations", plan.conversations)
-        shown["closed"] = _closed_since(reports, conversations)
-    return with_changes(plan, **shown, unseen=unseen)
 
 
 def _closed_since(reports: Iterable[Report], conversations: Iterable[Conversation]) -> bool:
@@ -94,13 +115,16 @@ def _closed_since(reports: Iterable[Report], conversations: Iterable[Conversatio
 
 
 def _closed(
-    plan: PlanState, conversations: Iterable[Conversation], hidden: Collection[str], leaves: frozenset[str]
+    closed: bool,  # noqa: FBT001 -- what is true of what no link hides
+    conversations: Iterable[Conversation],
+    hidden: Collection[str],
+    leaves: frozenset[str],
 ) -> bool:
     if "reports" in hidden:
         # No report that he sees opened it again.
         return any(closes(one.kind, one.outcome) for one in conversations)
     unknown = "conversations" in hidden or not _WHAT_CLOSES.isdisjoint(leaves)
-    return plan.closed and not unknown
+    return closed and not unknown
 
 
 @lru_cache(maxsize=SEALED_SETS_MAX)
