@@ -65,8 +65,9 @@ def is_kept_apart(event: Event, meta: Meta, kept: Kept) -> bool:
 
 def _is_behind(event: Event, meta: Meta, links: frozenset[str]) -> bool:
     """Tell whether an event is of a recipient whose link is sealed to the resident, or brings it in."""
-    named = f"{getattr(event, 'oin', '')}/{getattr(event, 'task', '')}"
-    return not links.isdisjoint({f"{meta.organisation}/{meta.task}", named})
+    task = getattr(event, "task", "")
+    named = {f"{getattr(event, name, '')}/{task}" for name in ("oin", "organisation")}
+    return not links.isdisjoint({f"{meta.organisation}/{meta.task}", *named})
 
 
 def _tries_to_seal(decided: DisclosureDecided) -> bool:

@@ -16,6 +16,7 @@ from exchange.domain import stream_of
 from exchange.domain.disclosure import DisclosureDecided, ObligationExecuted
 from exchange.domain.erasure.decision import KeysDestroyed
 from exchange.domain.erasure.purge import ERASURE, PURGE_SUBJECTS_MAX, RequestPurges, ToPurge
+from exchange.domain.limits.links import NO_LINKS
 from exchange.domain.obligations import ABOUT_WHO_LOOKED, duties_of
 from exchange.domain.resident import RESIDENT
 from exchange.domain.values import law_of_task
@@ -24,6 +25,7 @@ from exchange.gate.retention import binding_terms
 from exchange.pipeline.facts import CASE_PREFIX, OWN_WORDS, PLAN_PREFIX
 from exchange.pipeline.hot import DISCLOSURE_PREFIX
 from exchange.pipeline.recall import facts_of
+from exchange.pipeline.recipients import parted
 from exchange.pipeline.walk import Steps
 
 if TYPE_CHECKING:
@@ -125,10 +127,16 @@ class Holdings:
         return event
 
 
-def steps_of_approving(order: ApproveErasure, held: Holdings, view: View, state: ResidentState) -> Steps:
+def steps_of_approving(
+    order: ApproveErasure,
+    held: Holdings,
+    view: View,
+    state: ResidentState,
+    links: frozenset[str] = NO_LINKS,
+) -> Steps:
     """Return what an approval does, by all there is to know: the events, and what recipients are asked.
 
-    `executed` and `recipients` are told with it. Raises RuleBroken.
+    `executed` and `recipients` are told with it: not of who is asked behind `links`. Raises RuleBroken.
     """
     asked = next((one for one in state.erasures if one.erasure_id == order.erasure_id), None)
     if asked is not None:
@@ -144,11 +152,12 @@ def steps_of_approving(order: ApproveErasure, held: Holdings, view: View, state:
             recipients=held.recipients(destroyed.categories),
         )
         purges = ERASURE.decide(asking, view.state(stream))
+    unseen, seen = parted(purges, links)
     # Last: then the receipt is that of the event that destroyed.
-    appends = [(stream, purges), (stream_of(RESIDENT.name, state.resident), events)]
+    appends = [(stream, seen), (stream_of(RESIDENT.name, state.resident), events)]
     executed = EXECUTED if isinstance(destroyed, KeysDestroyed) else ""
-    told = {"executed": executed, "recipients": str(len(purges))}
-    return Steps([one for one in appends if one[1]], told)
+    told = {"executed": executed, "recipients": str(len(seen))}
+    return Steps([one for one in appends if one[1]], told, [(stream, unseen)] if unseen else ())
 
 
 def _left(decided: DisclosureDecided, categories: Collection[str]) -> bool:

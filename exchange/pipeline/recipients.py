@@ -1,7 +1,8 @@
 """Who got fields of a resident's plan, and whether his side was answered: from the decisions recorded before.
 
 Promises: every decision is looked at, however old; who got nothing of these fields is told of none; the
-resident's side and officers are no recipients to be told.
+resident's side and officers are no recipients to be told. Whom its caller is not shown is told all the same,
+apart from what he is told.
 Source: GDPR 4(9), 12(3), 19.
 """
 
@@ -11,14 +12,16 @@ from typing import TYPE_CHECKING, Final
 
 from exchange.domain import stream_of
 from exchange.domain.disclosure import DisclosureDecided
+from exchange.domain.erasure.purge import ErasurePurgeRequested
 from exchange.domain.obligations import COMMAND, EVALUATE
-from exchange.domain.rights.recipients import ToTell
+from exchange.domain.rights.recipients import RightsRecipientTold, ToTell
 from exchange.gate.model import Outcome
 from exchange.pipeline.facts import OWN_WORDS, PLAN_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
+    from exchange.domain.kernel import Event, Events
     from exchange.domain.values import Author
     from exchange.pipeline.walk import View
     from exchange.store.codec import Codec
@@ -61,6 +64,18 @@ def recipients_of(
         ToTell(*who, tuple(sorted(of_plans)), tuple(sorted(of_paths)))
         for who, (of_plans, of_paths) in sorted(told.items())
     )
+
+
+def parted(events: Events, links: frozenset[str]) -> tuple[Events, Events]:
+    """Return the events about recipients behind these links, and all others: each in order."""
+    unseen = tuple(one for one in events if _recipient_of(one) in links)
+    return unseen, tuple(one for one in events if one not in unseen)
+
+
+def _recipient_of(event: Event) -> str:
+    if not isinstance(event, RightsRecipientTold | ErasurePurgeRequested):
+        return ""
+    return f"{event.organisation}/{event.task}"
 
 
 def was_answered(reader: SQLiteReader, codec: Codec, resident: str, decision_id: str) -> bool:

@@ -121,7 +121,10 @@ def run_command(
         count, entry = _decide(walk, overlay, judged, action="COMMAND", refused_whole=False)
     if changes:
         # A decision of its own holds its facts; without one the events hold what they can be found by again.
-        asked = None if count else asked_of(walk, subject, steps.appends)
+        asked = None if count else asked_of(walk, subject, (*steps.unseen, *steps.appends))
+        if any(events for _, events in steps.unseen):
+            overlay.append(steps.unseen, meta_of(walk, permit, asked))
+            asked = None
         count, entry = overlay.append(steps.appends, meta_of(walk, permit, asked))
     return _done(walk, overlay, answers, permit, steps, count=count, entry=entry)
 

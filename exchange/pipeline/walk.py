@@ -73,10 +73,15 @@ class View(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """What a command does: events per stream in order, and ids the answer repeats."""
+    """What a command does: events per stream in order, and ids the answer repeats.
+
+    `unseen` are events about whom its caller is not shown: recorded first, and no part of what he is told was
+    recorded.
+    """
 
     appends: Sequence[tuple[str, Sequence[Event]]]
     ids: Mapping[str, str] = field(default_factory=dict)
+    unseen: Sequence[tuple[str, Sequence[Event]]] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

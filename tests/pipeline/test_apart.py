@@ -14,6 +14,7 @@ from exchange.domain.limits.compartments import LEAVES_OF, Compartments
 from exchange.domain.limits.seals import CompartmentSealed, Seal, SealLifted, SealProposed
 from exchange.domain.obligations import Duty
 from exchange.domain.plan.events import GoalSet, ReportReceived
+from exchange.domain.rights.recipients import RightsRecipientTold
 from exchange.pipeline.apart import is_kept_apart
 from tests.golden.write_missing import META, sample
 from tests.pipeline.shard import COLLECTIONS
@@ -111,6 +112,16 @@ def test_the_delivery_of_such_a_change_is_apart_and_a_question_about_it_is_not()
     assert not apart(delivered)
     assert not apart(replace(delivered, action="READ"), sealed())
     assert not apart(replace(delivered, released=("reports.desk", "plan_id")), sealed())
+
+
+@pytest.mark.parametrize("task", ["wmo-aanbieder", "school"])
+def test_what_is_told_to_a_recipient_is_apart_where_its_link_is_sealed(task: str) -> None:
+    told = sample(RightsRecipientTold)
+    assert isinstance(told, RightsRecipientTold)
+    of_shelter = replace(told, organisation="00000004000000000000", task=task)
+    link = sealed(("link:00000004000000000000/wmo-aanbieder",))
+    assert apart(of_shelter, link) is (task == "wmo-aanbieder")
+    assert not apart(of_shelter)
 
 
 def test_the_leaves_of_a_collection_are_those_of_the_contract() -> None:

@@ -70,6 +70,37 @@ def test_a_yes_that_is_hidden_opens_nothing_and_a_no_that_is_hidden_counts(
     assert heard(shard, plan_id) == ["WITHDRAWN"]
 
 
+def test_a_standing_that_is_remembered_is_found_anew_when_a_hidden_yes_is_taken_back(
+    shard: Shard, asked_by_shelter: tuple[str, str, str]
+) -> None:
+    ref, plan_id, consent_id = asked_by_shelter
+    shard.seal(ref, "s-1", (WORD,))
+    anchor = f"plan-{plan_id}"
+
+    def remembered() -> list[str]:
+        overlay = shard.core.writer._overlay()
+        walk = shard.goal(plan_id)
+        standing = shard.core.writer._verdicts.standings.of(walk, overlay, subject_of(overlay, anchor))
+        return [one.state for one in standing.consents]
+
+    shard.done(shard.goal(plan_id))
+    assert remembered() == []
+    order = WithdrawConsent(now=NOW + timedelta(minutes=2), author=shard.author("betrokkene"))
+    shard.done(
+        shard.command(
+            order,
+            "consent",
+            consent_id,
+            anchor=f"consent-{consent_id}",
+            caller=shard.caller("betrokkene", "burger-1", role="inwoner", resident=ref),
+            claim=Claim("wmo-onderzoek", "RESIDENT-WORD"),
+            relation=False,
+            takes_back=True,
+        )
+    )
+    assert remembered() == ["WITHDRAWN"]
+
+
 def test_a_reader_relies_on_it_and_who_comes_after_the_seal_was_lifted(
     shard: Shard, asked_by_shelter: tuple[str, str, str]
 ) -> None:

@@ -139,6 +139,7 @@ class Twin:
         )
         self.ask_consent(LINK)
         staff = self.town.client(Person("opvang-1", "wmo-aanbieder", "begeleider"), self.shelter)
+        staff.plan.get_plan(claim=DELIVER, plan_id=self.story.plan_id, fields=["goals.own_words"])
         goal = staff.plan.set_goal(
             claim=claim(pb.PURPOSE_WMO_LEVERING, "WMO-5.1.2", "nodig om hulp te geven"),
             plan_id=self.story.plan_id,

@@ -201,6 +201,12 @@ def propose(command: ProposeErasure, state: "ResidentState") -> Events:
 def approve(command: ApproveErasure, state: "ResidentState") -> Events:
     """Decide `ApproveErasure`: the second approval destroys."""
     asked = _waiting(command, state)
+    person = person_of(command.author)
+    # First: what the law or a review holds is told to who can approve it, and to nobody who tries it alone.
+    if person == asked.proposer:
+        raise RuleBroken("who proposed it does not approve it: two others do", rule="PROPOSER_APPROVES")
+    if person in asked.approvers:
+        raise RuleBroken("this person approved it before: somebody else must", rule="APPROVED_TWICE")
     _refuse_terms(command)
     if command.open_duties and not asked.categories:
         # With the keys goes what a review would be about: nobody escapes one by erasing whom he looked at.
@@ -209,11 +215,6 @@ def approve(command: ApproveErasure, state: "ResidentState") -> Events:
             rule="DUTY_OPEN",
             duties=", ".join(command.open_duties),
         )
-    person = person_of(command.author)
-    if person == asked.proposer:
-        raise RuleBroken("who proposed it does not approve it: two others do", rule="PROPOSER_APPROVES")
-    if person in asked.approvers:
-        raise RuleBroken("this person approved it before: somebody else must", rule="APPROVED_TWICE")
     executes = len(asked.approvers) + 1 >= APPROVERS_MIN
     approved = ErasureApproved(
         resident=state.resident,

@@ -17,6 +17,7 @@ from exchange.domain.erasure.purge import ERASURE, ConfirmErased
 from exchange.domain.resident import RESIDENT
 from exchange.errors import AccessDenied, RequestInvalid, RuleBroken
 from exchange.pipeline.erasure import EXECUTED, Holdings, steps_of_approving
+from exchange.pipeline.sealed import kept_from
 from exchange.pipeline.walk import ReadWalk, Steps
 from exchange.projections.erasures import Asked, Purge
 from exchange.projections.obligations import moment
@@ -67,7 +68,7 @@ async def approve_erasure(call: Call, request: pb.ApproveErasureRequest) -> pb.A
     def decide(view: View, _stream: str, state: ResidentState) -> Steps:
         held = Holdings(parts.reader, parts.codec, state.resident)
         order = ApproveErasure(now=call.now, author=author_of(call.caller), erasure_id=request.erasure_id)
-        return steps_of_approving(order, held, view, state)
+        return steps_of_approving(order, held, view, state, kept_from(state, call.caller).links)
 
     outcome = await _on_resident(call, request, decide, alone=True, fence=True)
     return pb.ApproveErasureResponse(

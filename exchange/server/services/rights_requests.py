@@ -23,7 +23,8 @@ from exchange.domain.rights.terms import due_day
 from exchange.domain.values import RESIDENT_TASK
 from exchange.errors import RuleBroken
 from exchange.pipeline.elements import of_origin
-from exchange.pipeline.recipients import recipients_of, was_answered
+from exchange.pipeline.recipients import parted, recipients_of, was_answered
+from exchange.pipeline.sealed import kept_from
 from exchange.pipeline.walk import Steps
 from exchange.projections.workdays import day_of, end_of_day, is_workday
 from exchange.server.contract.copies import copies_of
@@ -149,8 +150,14 @@ async def execute_rights_request(
             and is_told_by_portal(order, state)
             and was_answered(parts.reader, parts.codec, state.resident, order.reference)
         )
-        events = execute_request(order, state, _resident(view, state), answered=answered)
-        return Steps(((stream, events),), {"recipients": str(len(told))})
+        resident = _resident(view, state)
+        events = execute_request(order, state, resident, answered=answered)
+        unseen, seen = parted(events, kept_from(resident, call.caller).links)
+        return Steps(
+            ((stream, seen),),
+            {"recipients": str(len(told) - len(unseen))},
+            ((stream, unseen),) if unseen else (),
+        )
 
     outcome = await command(call, request, anchor=stream, process=process)
     return pb.ExecuteRightsRequestResponse(
