@@ -39,7 +39,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(bench_gate, "RESIDENTS", 7)
     monkeypatch.setattr(bench_gate, "BATCH_EVENTS", 25)
     monkeypatch.setattr(bench_audit, "ENTRIES", 300)
-    monkeypatch.setattr(bench_absence, "PAIRS", 4)
+    monkeypatch.setattr(bench_absence, "ROUNDS", 4)
     monkeypatch.setattr(bench_absence, "WARM_UP", 1)
     monkeypatch.setattr(bench_witness, "CALLERS", 2)
     monkeypatch.setattr(bench_witness, "RECEIPTS_OF_EACH", 1)
@@ -70,8 +70,8 @@ def test_the_report_has_the_promised_shape(report: dict[str, Any]) -> None:
         "ledger_overhead_cpu",
         "gate_us",
         bench_gate.FIGURE,
-        "absence_distance",
-        "absence_distance_by_chance",
+        *bench_absence.COMPARED,
+        bench_absence.BY_CHANCE,
         bench_audit.FIGURE,
         bench_witness.MEDIAN,
         bench_witness.P99,

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import pytest
 
-from exchange.wiring.bench_absence import by_chance, distance, run_absence_bench
+from exchange.wiring import bench_absence
+from exchange.wiring.bench_absence import (
+    BY_CHANCE,
+    COMPARED,
+    by_chance,
+    distance,
+    run_absence_bench,
+    with_absence,
+)
+from exchange.wiring.bench_twins import ABSENT, ANOTHER, FIELDS, LINK, Twins
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.mark.parametrize(
@@ -35,9 +49,42 @@ def test_chance_shrinks_with_the_samples() -> None:
     assert by_chance(2_000, 2_000) < by_chance(50, 50)
 
 
-def test_a_short_run_reports_what_it_found() -> None:
-    found = run_absence_bench(pairs=5)
-    assert found["answers"] == 10
-    assert 0 <= found["statistic"] <= 1
-    assert found["told_apart"] is (found["statistic"] > found["by_chance_5_percent"])
-    assert min(found["sealed_us"], found["absent_us"]) > 0
+def test_a_short_run_reports_what_it_found_of_each() -> None:
+    found = run_absence_bench(rounds=5)
+    assert found.pop(BY_CHANCE) == round(by_chance(5, 5), 4)
+    assert list(found) == list(COMPARED)
+    for one in found.values():
+        assert one["answers"] == 10
+        assert 0 <= one["statistic"] <= 1
+        assert one["told_apart"] is (one["statistic"] > one["by_chance_5_percent"])
+        assert min(one["sealed_us"], one["absent_us"]) > 0
+
+
+def test_the_report_says_of_each_whether_it_is_below_chance(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench_absence, "ROUNDS", 3)
+    results = with_absence({"results": {}})["results"]
+    assert list(results) == [*COMPARED, BY_CHANCE]
+    for name in COMPARED:
+        said = "above chance" if results[name]["told_apart"] else "below chance"
+        assert results[name]["runs"][0] == said
+
+
+def test_nobody_who_is_asked_about_is_answered_otherwise_than_the_one_of_whom_nothing_is_sealed(
+    tmp_path: Path,
+) -> None:
+    twins = Twins.open(tmp_path)
+    try:
+        told = {}
+        for whose in twins.residents:
+            asked = [twins.plan_question(whose), twins.consents_question(whose)]
+            answers: list[Any] = twins.core.writer.run(asked)
+            plan, consents = answers
+            counts = {name: len(getattr(plan.captured, name)) for name in twins.groups.collections}
+            told[whose] = (plan.withheld_paths, counts, plan.rules, len(consents.captured), consents.released)
+        # What is sealed is there all the same: the state has it.
+        state = twins.core.loader.load(f"plan-{twins.residents[LINK].plan_id}").state
+    finally:
+        twins.core.close()
+    assert told[FIELDS] == told[LINK] == told[ANOTHER] == told[ABSENT]
+    assert len(state.supports) == 1
+    assert told[LINK][1]["supports"] == 0
