@@ -6,12 +6,11 @@ named readers see and decide on. The record of the decision alone knows of the s
 is sealed is not there: not his people, his consents, nor what he brought; a consent of his is nobody's. Only
 to take a word back is it still found, by who has its id (GDPR 7(3)).
 
-Time: a question takes the same steps where nothing is sealed. A command does not: of a resident who has no
-seal at all it is decided on the very state, so that the common command pays nothing; of who has one it is
-decided on a copy, some ten microseconds more, for named readers as for others; where leaves are sealed one by
-one, two for each element of theirs as well. Commands of a group are answered together, after a commit that
-takes milliseconds; nothing promises that nobody can measure it.
-Source: GDPR 32; the gate's design section 5 (uniform absence).
+Time: questions and commands take the same steps where nothing is sealed. What is kept from somebody is looked
+up, not worked out (`domain/limits/compartments.py`); what he sees is made once for as long as it stays the
+same, and of what changed only the collection that did is looked through again. There the elements that are
+kept cost their share, 0.3 microseconds each, and blank ones two; nothing promises that nobody can measure it.
+Source: GDPR 32; the gate's design section 5 (uniform absence); exchange/decisions/0041-the-same-steps.md.
 """
 
 from __future__ import annotations

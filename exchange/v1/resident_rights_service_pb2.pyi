@@ -1296,7 +1296,7 @@ class ExecuteRightsRequestResponse(_message.Message):
     RECEIPT_FIELD_NUMBER: _builtins.int
     RECIPIENTS_FIELD_NUMBER: _builtins.int
     recipients: _builtins.int
-    """How many recipients were told that something they got was rectified."""
+    """How many recipients were told that something they got was rectified: of those whose link the caller is shown."""
     @_builtins.property
     def receipt(self) -> _common_pb2.Receipt:
         """Proof to keep."""
@@ -2423,7 +2423,7 @@ class ApproveErasureResponse(_message.Message):
     executed: _builtins.bool
     """Whether the keys were destroyed by this."""
     recipients: _builtins.int
-    """How many recipients are asked to erase what they got."""
+    """How many recipients are asked to erase what they got: of those whose link the caller is shown."""
     @_builtins.property
     def receipt(self) -> _common_pb2.Receipt:
         """Proof to keep; of an executed erasure, of the very event that destroyed the keys."""

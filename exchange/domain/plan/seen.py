@@ -2,7 +2,8 @@
 
 Promises: what is decided on it is what would be decided if what is kept had never been recorded; of a leaf
 that is kept the element stays and says nothing, whatever it says in truth; nothing is changed in the plan
-itself. Versions are those of the plan: they count what was written, seen or not.
+itself. The steps are the same where nothing is kept. Versions are those of the plan: they count what was
+written, seen or not (exchange/decisions/0042-versions-count-what-was-written.md).
 Source: GDPR 32; the gate's design section 5 (uniform absence).
 """
 
