@@ -7,7 +7,7 @@ entry the writer wrote or checked is `settled` and stays right while it is here:
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
@@ -44,13 +44,17 @@ class Entry:
     as_of: int
     size: int
     settled: bool = False
-    derived: dict[Hashable, Any] = field(default_factory=dict)
-    lasting: dict[Hashable, dict[str, Any]] = field(default_factory=dict)
+    derived: dict[Hashable, Any] | None = None
+    lasting: dict[Hashable, dict[str, Any]] | None = None
 
     def derive(self, name: Hashable, make: Callable[[dict[str, Any]], Any]) -> Any:  # noqa: ANN401 -- whatever is made
         """Return what was made under this name, made once."""
+        if self.derived is None:
+            self.derived = {}
         found = self.derived.get(name, _NOT_MADE)
         if found is _NOT_MADE:
+            if self.lasting is None:
+                self.lasting = {}
             for memory in (self.derived, self.lasting):
                 if len(memory) >= DERIVED_MAX:
                     memory.clear()

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from exchange.domain.kernel import with_changes
 from exchange.domain.limits.compartments import NOTHING_KEPT
 from exchange.domain.plan import as_seen
+from exchange.domain.plan.seen import Parts
 from exchange.domain.unlinked import case_without, consent_without, resident_without
 from exchange.pipeline.facts import (
     CASE_PREFIX,
@@ -146,7 +147,7 @@ class WithoutSealed:
     def _seen(self, stream: str, state: Any, parts: dict[str, Any]) -> Any:  # noqa: ANN401 -- as above
         links = self._kept.links
         if stream.startswith(PLAN_PREFIX):
-            return as_seen(state, self._hidden, self._blank, links, parts)
+            return as_seen(state, self._hidden, self._blank, links, parts.setdefault(PLAN_PREFIX, Parts()))
         if stream.startswith(CASE_PREFIX):
             return case_without(state, links)
         if stream.startswith(CONSENT_PREFIX):

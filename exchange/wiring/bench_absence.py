@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from exchange.pipeline.walk import Walk
 
-ROUNDS: Final = 4_000
+ROUNDS: Final = 2_000
 WARM_UP: Final = 200
 CRITICAL_5_PERCENT: Final = 1.358
 ORDER_SEED: Final = 20_260_302

@@ -17,8 +17,8 @@ from exchange.v1.subscription_service_pb2 import SubscribeRequest
 from exchange.wiring.core import utc_now
 from tests.accountability.logs import SUBJECT, head, ldv, processings
 from tests.accountability.test_ldv import without_chance
-from tests.server.test_absence import Asked, Twin, question
 from tests.server.town import CITY, INVESTIGATE, Town
+from tests.server.twins import Asked, Twin, question
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +44,7 @@ def twins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Twin, Twin
 def test_no_line_of_what_was_asked_tells_of_a_seal(twins: tuple[Twin, Twin]) -> None:
     sealed = twins[0]
     chance = random.Random(20261125)  # noqa: S311 -- a reproducible mixture of questions, no secret
-    drawn = (question(chance, sealed) for _ in range(QUESTIONS * 2))
+    drawn = (question(chance, sealed, ("situations.",)) for _ in range(QUESTIONS * 2))
     asked = [one for one in drawn if isinstance(one.request, GetPlanRequest)][:QUESTIONS]
     # Of what is sealed and nothing else: refused by the record, answered as if there were nothing.
     only_sealed: dict[str, Any] = {

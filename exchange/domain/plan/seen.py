@@ -8,6 +8,7 @@ Source: GDPR 32; the gate's design section 5 (uniform absence).
 """
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from types import MappingProxyType, UnionType
@@ -23,10 +24,12 @@ from exchange.domain.values import TASKS_OF_PROVIDERS
 _SAYS_NOTHING: Final[Mapping[Any, object]] = MappingProxyType(
     {str: "", int: 0, tuple: (), date: date.min, datetime: datetime.min.replace(tzinfo=UTC)}
 )
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
 _NO_LEAVES: Final[frozenset[str]] = frozenset()
 # Sets of sealed leaves that are remembered taken apart.
 SEALED_SETS_MAX: Final = 1_024
 _WHAT_CLOSES: Final = frozenset({"conversations.kind", "conversations.outcome"})
+_WHAT_ENDS: Final = frozenset({"reports", "conversations"})
 _WHAT_IS_AGREED: Final = frozenset({"agreements.outcome", "agreements.plan_version"})
 
 
@@ -38,12 +41,23 @@ class Part(NamedTuple):
     shown: tuple[Any, ...]
 
 
+@dataclass(slots=True)
+class Parts:
+    """What one sees of a plan, by collection, and whether what no link hides ends the matter."""
+
+    by_name: dict[str, Part] = field(default_factory=dict)
+    ended: bool = False
+
+
+_NOTHING_YET: Final = Part((), (), ())
+
+
 def as_seen(
     plan: PlanState,
     hidden: Collection[str],
     leaves: frozenset[str],
     links: frozenset[str] = NO_LINKS,
-    parts: dict[str, Part] | None = None,
+    parts: Parts | None = None,
 ) -> PlanState:
     """Return the plan without the collections in `hidden`, and blank in the paths of `leaves`.
 
@@ -51,44 +65,60 @@ def as_seen(
     same steps. `parts` are those of this plan as it was seen with the same before: only what changed since is
     looked through again, and noted there.
     """
-    parts = {} if parts is None else parts
-    blank = _by_collection(leaves)
+    parts = Parts() if parts is None else parts
+    found, blank = parts.by_name, _by_collection(leaves)
+    changes: dict[str, Any] = {}
+    changed = False
     for name in COLLECTIONS:
         elements = getattr(plan, name)
-        known = parts.get(name)
-        if known is None or known.whole is not elements:
-            parts[name] = _part(name, elements, name in hidden, blank.get(name, _NO_LEAVES), links)
+        part = found.get(name)
+        if part is None or part.whole is not elements:
+            how = _How(name in hidden, blank.get(name, _NO_LEAVES), links)
+            part = found[name] = _part(name, elements, how, part)
+            changed = changed or name in _WHAT_ENDS
+        changes[name] = part.shown
+    reports, conversations = found["reports"], found["conversations"]
+    if changed:
+        parts.ended = _closed_since(reports.linked, conversations.linked)
+    closed = parts.ended if _is_less(reports) or _is_less(conversations) else plan.closed
     # Of all else what one writes is beside what others wrote; to a support one says yes.
-    unseen = [(name, len(parts[name].whole)) for name in ("supports",) if _is_less(parts[name])]
-    unseen += [(name, len(parts[name].linked)) for name in COLLECTIONS if name in hidden or name in blank]
-    agrees = "agreements" not in hidden and _WHAT_IS_AGREED.isdisjoint(leaves)
-    reports, conversations = parts["reports"], parts["conversations"]
-    since = _closed_since(reports.linked, conversations.linked)
-    closed = since if _is_less(reports) or _is_less(conversations) else plan.closed
-    return with_changes(
-        plan,
-        **{name: parts[name].shown for name in COLLECTIONS},
-        unseen=tuple(unseen),
-        agreed_version=plan.agreed_version if agrees else 0,
-        closed=_closed(closed, conversations.shown, hidden, leaves),
-    )
+    supports = found["supports"]
+    unseen = (("supports", len(supports.whole)),) if _is_less(supports) else ()
+    away = _looked_away(frozenset(hidden), leaves)
+    changes["unseen"] = (*unseen, *((name, len(found[name].linked)) for name in away)) if away else unseen
+    if "agreements" in hidden or not _WHAT_IS_AGREED.isdisjoint(leaves):
+        changes["agreed_version"] = 0
+    changes["closed"] = _closed(closed, changes["conversations"], hidden, leaves)
+    return with_changes(plan, **changes)
 
 
-def _part(
-    name: str,
-    whole: tuple[Any, ...],
-    hidden: bool,  # noqa: FBT001 -- what is done to it
-    blank: frozenset[str],
-    links: frozenset[str],
-) -> Part:
-    origins = origins_of(links)
-    found = tuple([one for one in whole if not _is_of(one, links, origins)])
+@lru_cache(maxsize=SEALED_SETS_MAX)
+def _looked_away(hidden: frozenset[str], leaves: frozenset[str]) -> tuple[str, ...]:
+    """Return the collections of which something is kept, in the order of the plan."""
+    blank = _by_collection(leaves)
+    return tuple(name for name in COLLECTIONS if name in hidden or name in blank)
+
+
+class _How(NamedTuple):
+    hidden: bool
+    blank: frozenset[str]
+    links: frozenset[str]
+
+
+def _part(name: str, whole: tuple[Any, ...], how: _How, before: Part | None) -> Part:
+    # What was only added to is looked through from there.
+    start = 0 if before is None else len(before.whole)
+    if before is None or whole[:start] != before.whole:
+        start, before = 0, _NOTHING_YET
+    origins = origins_of(how.links)
+    added = [one for one in whole[start:] if not _is_of(one, how.links, origins)]
     # The very tuple where nothing is left out: who remembers by it finds what he remembered.
-    linked = found if len(found) < len(whole) else whole
-    if hidden:
+    linked = (*before.linked, *added) if len(before.linked) + len(added) < len(whole) else whole
+    if how.hidden:
         return Part(whole, linked, ())
-    if blank:
-        return Part(whole, linked, tuple(with_changes(one, **_blanks(name, blank)) for one in linked))
+    if how.blank:
+        says = _blanks(name, how.blank)
+        return Part(whole, linked, (*before.shown, *(with_changes(one, **says) for one in added)))
     return Part(whole, linked, linked)
 
 
@@ -110,9 +140,10 @@ def _is_of(element: Any, links: frozenset[str], origins: frozenset[str]) -> bool
 
 def _closed_since(reports: Iterable[Report], conversations: Iterable[Conversation]) -> bool:
     """Tell whether what is seen ends the matter, and no report that is seen came after."""
-    never = datetime.min.replace(tzinfo=UTC)
-    reported = max((one.recorded or one.receive_time for one in reports), default=never)
-    return any(closes(one.kind, one.outcome) and (one.recorded or never) >= reported for one in conversations)
+    reported = max((one.recorded or one.receive_time for one in reports), default=_NEVER)
+    return any(
+        closes(one.kind, one.outcome) and (one.recorded or _NEVER) >= reported for one in conversations
+    )
 
 
 def _closed(
