@@ -82,9 +82,9 @@ def decided(
     released = (
         ()
         if refused_whole or released_nothing
-        else tuple(name for name, one in verdict.fields.items() if one.release)
+        else tuple([name for name, one in verdict.fields.items() if one.release])
     )
-    withheld = tuple(name for name in _names(facts) if name not in released)
+    withheld = tuple([name for name in _names(facts) if name not in released])
     assert facts.now is not None
     return DisclosureDecided(
         resident=subject.resident,
