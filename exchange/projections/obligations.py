@@ -25,6 +25,7 @@ from exchange.domain.obligations import (
     dues_of,
     duties_of,
     informs,
+    is_deferred,
 )
 from exchange.domain.rights.recipients import RectificationConfirmed, RightsRecipientTold
 from exchange.domain.rights.request import (
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
     from exchange.store.codec import Codec, Meta
 
 FILE: Final = "obligations.db"
-SHAPE: Final = 4
+SHAPE: Final = 5
 OF_REQUESTS: Final = (
     RightsRequestReceived.TOPIC,
     RightsRequestExtended.TOPIC,
@@ -270,7 +271,9 @@ def _decided(c: sqlite3.Connection, row: Row, clear: Mapping[str, Any]) -> None:
     if NOT_JUDGED not in clear["rules"] and clear["action"] != EVALUATE:
         c.execute(_TRIED_AGAIN, (stored, TRIED_AGAIN, BY_SYSTEM, row.stream, Duty.RETRY, *who))
     duties = duties_of(clear["action"], clear["obligations"])
-    for due in dues_of(duties, at, end_of_next_workday):
+    asked = Asked(who[1], clear["purpose"], clear["legal_basis"], clear["action"])
+    deferred = is_deferred(asked, duties)
+    for due in dues_of(duties, at, end_of_next_workday, deferred=deferred):
         task = (row.stream, due.duty, who[0], who[1], clear["purpose"])
         if due.duty == Duty.TREAT_AS_OBJECTION and c.execute(_WAITS, task).fetchone() is not None:
             continue

@@ -2,7 +2,8 @@
 
 Promises: plain Dutch (B1) and no word of a professional: who asked, what for, on what ground, which kinds of
 data, and where to find the rest; names of no element, no count, and nothing that a seal hides.
-Source: GDPR 12(1), 14(1)(c)-(d), 14(2)(c).
+A notice that was deferred says so.
+Source: GDPR 12(1), 14(1)(c)-(d), 14(2)(c); Wmo 2015 5.3.1.
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ _KINDS: Final = {
 _BESIDE: Final = "dat er een plan voor u is"
 _WHY: Final = "U leest dit omdat deze organisatie de gegevens niet van u zelf kreeg."
 _ONCE: Final = "U krijgt dit bericht één keer. In uw overzicht staat wie later nog gegevens kreeg."
+_LATER: Final = (
+    "U leest dit nu pas. Bij een onderzoek naar veiligheid thuis mag een organisatie vier weken wachten "
+    "voordat u dit hoort."
+)
 _RIGHTS: Final = "U mag uw gegevens zien en laten verbeteren. U mag ook bezwaar maken."
 
 
@@ -33,9 +38,21 @@ def informed(explanation: str, released: Iterable[str]) -> str:
 
     `released` are the names of the fields as he may know them.
     """
+    return _joined(explanation, _about(released), _WHY, _ONCE, _RIGHTS)
+
+
+def told_later(explanation: str, released: Iterable[str]) -> str:
+    """Return the notice that was deferred: what was given, and why it is told now (Wmo 2015 5.3.1)."""
+    return _joined(explanation, _about(released), _LATER, _RIGHTS)
+
+
+def _about(released: Iterable[str]) -> str:
     kinds = sorted({_KINDS.get(_first_word(name), _BESIDE) for name in released})
-    about = f"Het gaat om: {', '.join(kinds)}." if kinds else ""
-    return " ".join(part for part in (explanation, about, _WHY, _ONCE, _RIGHTS) if part)
+    return f"Het gaat om: {', '.join(kinds)}." if kinds else ""
+
+
+def _joined(*parts: str) -> str:
+    return " ".join(part for part in parts if part)
 
 
 def _first_word(name: str) -> str:

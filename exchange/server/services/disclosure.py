@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from exchange.domain import stream_of
 from exchange.pipeline.elements import of_log
 from exchange.pipeline.facts import OWN_WORDS
+from exchange.pipeline.speakers import cleared_to_be_told
 from exchange.server.contract.copies import copies_of
 from exchange.server.contract.decisions import Decision, DecisionReader
 from exchange.server.contract.labels import labels_of
@@ -21,7 +22,7 @@ from exchange.server.contract.officers import OFFICER, asked_by
 from exchange.server.contract.pages import page_rows
 from exchange.server.interceptor import Unary
 from exchange.server.services.notices import list_notices
-from exchange.server.walks import given_paths, read
+from exchange.server.walks import claim_of, given_paths, read
 from exchange.v1 import disclosure_service_pb2 as pb
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ async def list_disclosures(call: Call, request: pb.ListDisclosuresRequest) -> pb
     if not outcome.resident:
         return answer
     reader = DecisionReader(parts.codec, parts.register, parts.log_pseudonym)
+    resident = await call.house.state(stream_of("resident", outcome.resident))
+    purpose = claim_of(request.claim).purpose
     page = partial(
         _page,
         parts.reader,
@@ -70,6 +73,7 @@ async def list_disclosures(call: Call, request: pb.ListDisclosuresRequest) -> pb
         now=call.now,
         hidden=outcome.hidden,
         links=outcome.links,
+        cleared=cleared_to_be_told(resident, caller, purpose, call.now.date()),
     )
     rows, last, more = await asyncio.get_running_loop().run_in_executor(call.house.pool, page)
     copies = copies_of(pb.Disclosure.DESCRIPTOR)
@@ -96,6 +100,7 @@ def _page(
     now: datetime,
     hidden: frozenset[str],
     links: frozenset[str],
+    cleared: datetime | None,
 ) -> tuple[list[Decision], int, bool]:
     """Return rows, the version of the last one, and whether there are more below it."""
     found: list[Row] = []
@@ -105,7 +110,7 @@ def _page(
             row
             for row in page
             if row.position < position
-            and decisions.is_told(row, caller, now, hidden, links)
+            and decisions.is_told(row, caller, now, hidden, links, cleared=cleared)
             and organisation in {"", decisions.for_resident(row).organisation}
         ]
         if len(found) > size or len(page) <= size:
