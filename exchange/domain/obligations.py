@@ -91,6 +91,8 @@ SYSTEM_EXECUTES_AFTER: Final[Mapping[str, timedelta]] = {
 NOTICES: Final = frozenset(
     {Duty.NOTIFY_SUBJECT, Duty.INFORM_RESIDENT, Duty.DEFER_NOTICE_4W, EntryDuty.INFORM_14}
 )
+# How a notice was told that the resident's side asked for.
+FETCHED: Final = "fetched"
 # An entry that takes data from the resident himself (article 13) is told of at the desk, and brings none.
 OBTAINED_ELSEWHERE: Final = "14"
 PASSES_ON: Final = frozenset({"DISCLOSE", "REUSE"})

@@ -145,11 +145,15 @@ async def read(
 
 
 async def ask(call: Call, walk: ReadWalk) -> ReadOutcome:
-    """Submit a question. Nothing may be awaited between the outcome and this mark of its answer."""
+    """Submit a question. Nothing may be awaited between the outcome and this mark of its answer.
+
+    An answer that does not leave after all is recorded behind the decision: at the end of the call it is said
+    whether it did.
+    """
     pipeline = call.house.parts.pipeline
     outcome = await pipeline.submit(walk)
     assert isinstance(outcome, ReadOutcome)
-    call.at_end.append(pipeline.answering(outcome))
+    call.at_end.append(pipeline.answering(outcome, walk))
     return outcome
 
 

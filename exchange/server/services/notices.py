@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from exchange.domain import stream_of
 from exchange.domain.disclosure import ObligationExecuted
-from exchange.domain.obligations import NOTICES, Asked, Duty, DutyOutcome, EntryDuty, kept_from
+from exchange.domain.obligations import FETCHED, NOTICES, Asked, Duty, DutyOutcome, EntryDuty, kept_from
 from exchange.domain.values import RESIDENT_TASK
 from exchange.pipeline.elements import of_log
 from exchange.pipeline.facts import OWN_WORDS
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
 _LABELS: Final = labels_of(pb.ListNoticesResponse.DESCRIPTOR)
 TOLD: Final = tuple(sorted(NOTICES))
 POSITION_MAX: Final = 2**62
-FETCHED: Final = "fetched"
 
 
 @dataclass(frozen=True, slots=True)
