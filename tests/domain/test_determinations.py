@@ -102,7 +102,7 @@ def test_who_is_cleared_is_cleared_since_it_was_found_last() -> None:
 def test_nobody_is_cleared_by_the_way(changes: dict[str, Any]) -> None:
     known = fold(RESIDENT, RESIDENT_REGISTERED, RECORDED, replace(CLEARED, **changes)).determinations
     assert cleared(known, CARE, (MOTHER_ID,)) is None
-    contrary = replace(CLEARED, **({"holds": True} | {"purpose": ""}))
+    contrary = replace(CLEARED, holds=True, purpose="")
     both = fold(RESIDENT, RESIDENT_REGISTERED, RECORDED, CLEARED, contrary).determinations
     assert cleared(both, CARE, (MOTHER_ID,)) is None, "the opposite was found of her in a wider scope"
 

@@ -70,6 +70,7 @@ class Decision:
     obligations: tuple[str, ...]
     officer_explanation: str
     resident_pseudonym: str
+    abort_time: datetime | None = None  # filled in by who looks up what became of it
 
 
 class DecisionReader:

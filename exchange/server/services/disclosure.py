@@ -2,7 +2,8 @@
 
 Promises: judged first, paged after; what was decided after this very question is not on its pages, nor what
 is not told to the resident's side yet, or ever. Seals are looked at anew for each page: the delivery of a
-change in what is sealed to who reads is on none, whenever the token was given.
+change in what is sealed to who reads is on none, whenever the token was given. Of an answer that did not
+arrive, as far as is known by then, it says so.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ from exchange.pipeline.facts import OWN_WORDS
 from exchange.pipeline.speakers import cleared_to_be_told
 from exchange.server.contract.copies import copies_of
 from exchange.server.contract.decisions import Decision, DecisionReader
+from exchange.server.contract.informing import as_arrived
 from exchange.server.contract.labels import labels_of
 from exchange.server.contract.officers import OFFICER, asked_by
 from exchange.server.contract.pages import page_rows
 from exchange.server.interceptor import Unary
+from exchange.server.services.duties import followed
 from exchange.server.services.notices import list_notices
 from exchange.server.walks import claim_of, given_paths, read
 from exchange.v1 import disclosure_service_pb2 as pb
@@ -75,13 +78,18 @@ async def list_disclosures(call: Call, request: pb.ListDisclosuresRequest) -> pb
         links=outcome.links,
         cleared=cleared_to_be_told(resident, caller, purpose, call.now.date()),
     )
-    rows, last, more = await asyncio.get_running_loop().run_in_executor(call.house.pool, page)
+    # What became of an answer is read from the list, as far as it was known when this was asked.
+    await followed(call, outcome.position)
+    loop = asyncio.get_running_loop()
+    rows, last, more = await loop.run_in_executor(call.house.pool, page)
+    names = [row.decision_id for row in rows]
+    aborted = await loop.run_in_executor(call.house.pool, parts.obligations.aborted, names)
     copies = copies_of(pb.Disclosure.DESCRIPTOR)
     leaves = [path.partition(".")[2] for path in given_paths(outcome)]
     for row in rows:
-        told = answer.disclosures.add()
+        told, shown = answer.disclosures.add(), as_arrived(row, aborted.get(row.decision_id))
         for leaf in leaves:
-            copies[leaf](row, told)
+            copies[leaf](shown, told)
     if more:
         answer.next_page_token = call.house.pages.token(last, call.rpc, caller, request)
     return answer
