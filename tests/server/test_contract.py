@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
+from google.protobuf import descriptor_pb2, descriptor_pool
 
 import exchange
 from exchange.domain import TOPICS, obligations, relations
@@ -199,6 +200,22 @@ def test_every_leaf_that_leaves_has_a_label_of_a_known_category(descriptor: Desc
     assert {path for path, label in found.items() if label is None} == ANSWERS[descriptor]
     for label in labels_of(descriptor).values():
         assert label.category in CATEGORIES | {BY_LIFE_DOMAIN}
+
+
+@pytest.mark.parametrize("level", ["", "high", "usual"])
+def test_what_asks_more_assurance_than_anybody_shows_never_leaves(level: str) -> None:
+    file = descriptor_pb2.FileDescriptorProto(name=f"level{level}.proto", package=f"level{level}")
+    file.dependency.append("exchange/v1/options.proto")
+    said = file.message_type.add(name="Answer").field.add(name="bsn", number=1, type=9, label=1)
+    said.options.Extensions[options_pb2.privacy].CopyFrom(
+        options_pb2.Privacy(category="BSN", min_level=level)
+    )
+    pool = descriptor_pool.DescriptorPool()
+    for one in (descriptor_pb2.DESCRIPTOR, options_pb2.DESCRIPTOR):
+        pool.AddSerializedFile(one.serialized_pb)
+    pool.Add(file)
+    labels = labels_of(pool.FindMessageTypeByName(f"level{level}.Answer"))
+    assert set(labels) == (set() if level else {"bsn"})
 
 
 def test_what_is_asked_must_be_a_labelled_leaf() -> None:
