@@ -37,7 +37,11 @@ UPCASTS: Final[Mapping[str, Upcast]] = {
         notice_level="",
         withdrawal_channels=(),
     ),
+    # Then a consent named no law and was about whoever's data.
+    "consent.requested.v2": _adding("consent.requested.v3", sources=(), regime=""),
     "consent.given.v1": _adding("consent.given.v2", authority=()),
+    # Then one word said that it was free: by what, and who found so, was not asked. It stands as it was said.
+    "consent.given.v2": _adding("consent.given.v3", alternatives=False, no_detriment=False, assessed_by=""),
     # Then only the resident's own no was told apart from nobody's: whose it was is not known.
     "consent.refused.v1": _adding("consent.refused.v2", said_by="", authority=""),
     "consent.withdrawn.v1": _adding("consent.withdrawn.v2", said_by="", authority=""),

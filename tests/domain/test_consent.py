@@ -11,6 +11,7 @@ import pytest
 from exchange.domain.consent import (
     CONSENT,
     RECIPIENTS_MAX,
+    SOURCES_MAX,
     WRITTEN_METHODS,
     ConsentRefused,
     ConsentRequested,
@@ -34,6 +35,7 @@ from tests.domain.builders import (
     REFUSE,
     REPRESENTATIVE,
     REQUEST,
+    RESIDENT,
     RESIDENT_REF,
     STRANGER,
     WITHDRAW,
@@ -47,6 +49,13 @@ if TYPE_CHECKING:
 REFUSED = ConsentRefused(resident=RESIDENT_REF, consent_id=CONSENT_ID, said_by="self", authority="", at=LATER)
 WITHDRAWN = ConsentWithdrawn(
     resident=RESIDENT_REF, consent_id=CONSENT_ID, said_by="self", authority="", at=LATER
+)
+GIVE_FREELY = replace(GIVE, alternatives=True, no_detriment=True)
+GIVEN_FREELY = replace(
+    CONSENT_GIVEN,
+    alternatives=True,
+    no_detriment=True,
+    assessed_by=f"{RESIDENT.oin}/{RESIDENT.professional}",
 )
 INSTANT = timedelta(microseconds=1)
 
@@ -62,7 +71,8 @@ def test_asking_twice_is_refused() -> None:
 @pytest.mark.parametrize("kind", list(ConsentKind))
 @pytest.mark.parametrize("purpose", list(Purpose)[:2])
 def test_every_kind_can_be_asked(kind: str, purpose: str) -> None:
-    asked = replace(CONSENT_REQUESTED, kind=kind, purpose=purpose)
+    regime = "GDPR" if kind == "gdpr" else ""
+    asked = replace(CONSENT_REQUESTED, kind=kind, purpose=purpose, regime=regime)
     given(CONSENT).when(replace(REQUEST, kind=kind, purpose=purpose)).then(asked)
 
 
@@ -285,23 +295,23 @@ def asked(**changes: object) -> ConsentRequested:
 @pytest.mark.parametrize("kind", list(ConsentKind))
 @pytest.mark.parametrize("method", [*WRITTEN, "spoken", "in_person"])
 def test_only_the_absence_of_objection_is_asked_in_writing(kind: str, method: str) -> None:
-    sentence = given(CONSENT, asked(kind=kind)).when(replace(GIVE, method=method))
+    sentence = given(CONSENT, asked(kind=kind)).when(replace(GIVE_FREELY, method=method))
     if kind == "no_objection" and method not in WRITTEN_METHODS:
         sentence.refused("NOT_IN_WRITING")
     else:
-        sentence.then(replace(CONSENT_GIVEN, method=method))
+        sentence.then(replace(GIVEN_FREELY, method=method))
 
 
 @pytest.mark.parametrize("kind", list(ConsentKind))
 @pytest.mark.parametrize("category", list(DataCategory))
 def test_about_health_the_law_asks_so_many_words(kind: str, category: str) -> None:
     question = asked(kind=kind, categories=("WONEN", category) if category != "WONEN" else ("WONEN",))
-    implied = given(CONSENT, question).when(replace(GIVE, explicit=False))
+    implied = given(CONSENT, question).when(replace(GIVE_FREELY, explicit=False))
     if kind in {"gdpr", "secrecy"} and category.startswith("GEZONDHEID"):
         implied.refused("NOT_EXPLICIT")
     else:
-        implied.then(replace(CONSENT_GIVEN, explicit=False))
-    given(CONSENT, question).when(GIVE).then(CONSENT_GIVEN)
+        implied.then(replace(GIVEN_FREELY, explicit=False))
+    given(CONSENT, question).when(GIVE_FREELY).then(GIVEN_FREELY)
 
 
 def test_consent_to_care_is_given_by_two_together_in_either_order() -> None:
@@ -339,7 +349,54 @@ def test_a_voice_that_spoke_already_adds_nothing_to_consent_to_care() -> None:
 
 @pytest.mark.parametrize("kind", [kind for kind in ConsentKind if kind != ConsentKind.CARE])
 def test_no_other_kind_is_joined(kind: str) -> None:
-    given(CONSENT, asked(kind=kind), CONSENT_GIVEN).when(PARENTS_YES).refused("ALREADY_GIVEN")
+    yes = replace(PARENTS_YES, alternatives=True, no_detriment=True)
+    given(CONSENT, asked(kind=kind), CONSENT_GIVEN).when(yes).refused("ALREADY_GIVEN")
+
+
+# --- what shows that it is free (GDPR 4(11), 7(4), recitals 42 and 43) ----------------------------------
+
+
+@pytest.mark.parametrize("kind", list(ConsentKind))
+@pytest.mark.parametrize("shown", [(False, False), (True, False), (False, True), (True, True)])
+@pytest.mark.parametrize("free", [True, False])
+def test_that_a_gdpr_consent_is_free_is_said_with_what_shows_it(
+    kind: str, shown: tuple[bool, bool], *, free: bool
+) -> None:
+    alternatives, no_detriment = shown
+    by = f"{RESIDENT.oin}/{RESIDENT.professional}" if any(shown) else ""
+    order = replace(GIVE, free_assessed=free, alternatives=alternatives, no_detriment=no_detriment)
+    sentence = given(CONSENT, asked(kind=kind)).when(order)
+    if kind == "gdpr" and free and not all(shown):
+        sentence.refused("NOT_SHOWN_FREE")
+    else:
+        told = replace(CONSENT_GIVEN, free_assessed=free, alternatives=alternatives)
+        sentence.then(replace(told, no_detriment=no_detriment, assessed_by=by))
+
+
+# --- whose data, under which law ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("regime", ["", "WMO", "JW", "WGBO", "PW", "SUWI", "WGS", "GDPR", "wmo", "BRP"])
+@pytest.mark.parametrize("kind", ["gdpr", "statutory"])
+def test_a_consent_is_of_one_law_and_that_of_gdpr_of_the_gdpr(kind: str, regime: str) -> None:
+    sentence = given(CONSENT).when(replace(REQUEST, kind=kind, regime=regime))
+    known = regime in {"", "WMO", "JW", "WGBO", "PW", "SUWI", "WGS", "GDPR"}
+    if not known or (regime and (regime == "GDPR") is not (kind == "gdpr")):
+        sentence.invalid("regime")
+    else:
+        sentence.then(replace(CONSENT_REQUESTED, kind=kind, regime="GDPR" if kind == "gdpr" else regime))
+
+
+@pytest.mark.parametrize("count", [0, 1, SOURCES_MAX, SOURCES_MAX + 1])
+def test_whose_data_it_is_about_is_said_or_whoevers(count: int) -> None:
+    sources = tuple(f"college:{number}" for number in range(count))
+    sentence = given(CONSENT).when(replace(REQUEST, sources=sources))
+    if count > SOURCES_MAX:
+        sentence.invalid("sources")
+    else:
+        sentence.then(replace(CONSENT_REQUESTED, sources=sources))
+    given(CONSENT).when(replace(REQUEST, sources=("uwv", "uwv"))).invalid("sources")
+    assert fold(CONSENT, replace(CONSENT_REQUESTED, sources=("uwv",), regime="SUWI")).sources == ("uwv",)
 
 
 def test_withdrawing_takes_no_method_words_or_evidence_whoever_gave() -> None:
