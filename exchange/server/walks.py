@@ -29,6 +29,20 @@ if TYPE_CHECKING:
 
 # Questions about one thing of one resident; all others are lists, searches and streams.
 OF_ONE: Final = ("Get", "Find")
+# What is found, and what is given to take along, never in an emergency: an answer whole, a proof. Else: read.
+SEARCHES: Final = ("Find", "List")
+EXPORTS: Final = frozenset({"GetAccessAnswer", "GetConsentReceipt"})
+# What one organisation gives another by name.
+DISCLOSES: Final = frozenset({"GetIdentity"})
+
+
+def action_of(rpc: str) -> str:
+    """Return the action a question is recorded as, one of the gate's own words."""
+    if rpc in EXPORTS:
+        return "EXPORT"
+    if rpc in DISCLOSES:
+        return "DISCLOSE"
+    return "SEARCH" if rpc.startswith(SEARCHES) else "READ"
 
 
 def claim_of(claim: common_pb2.Claim) -> Claim:
@@ -137,7 +151,8 @@ async def read(
         allow_partial=getattr(request, "allow_partial", False),
         relation=relation,
         trace=call.trace,
-        bulk=not call.rpc.startswith(OF_ONE),
+        action=action_of(call.rpc),
+        bulk=call.rpc in EXPORTS or not call.rpc.startswith(OF_ONE),
         collections=collections,
         beside=beside,
     )

@@ -16,20 +16,23 @@ import exchange
 from exchange.domain import TOPICS, obligations, relations
 from exchange.domain import values as domain_values
 from exchange.domain.limits import determinations
+from exchange.domain.obligations import COMMAND
 from exchange.domain.plan.events import PlanEvent
 from exchange.domain.rights import words as rights_words
 from exchange.domain.rights.recipients import RectificationOutcome
 from exchange.errors import ExchangeError, QuotaExceeded, RequestInvalid
 from exchange.gate.vocabulary import CATEGORIES
+from exchange.pipeline.apart import SUBSCRIBE
 from exchange.pipeline.elements import BY_LIFE_DOMAIN
 from exchange.pipeline.walk import Caller
 from exchange.server.app import handlers
+from exchange.server.authzen.asking import ACTIONS
 from exchange.server.contract.labels import label_of, labels_of, leaves_of, refuse_unlabelled, written_by
 from exchange.server.contract.names import enum_names
 from exchange.server.services.subscription import CHANGED
 from exchange.server.services.subscription import TOPICS as STREAMED
 from exchange.server.status import STATUS_BYTES_MAX, TABLE, status_of
-from exchange.server.walks import content_of, unsalted_content_of
+from exchange.server.walks import action_of, content_of, unsalted_content_of
 from exchange.v1 import (
     audit_service_pb2,
     case_service_pb2,
@@ -200,6 +203,13 @@ def test_every_leaf_that_leaves_has_a_label_of_a_known_category(descriptor: Desc
     assert {path for path, label in found.items() if label is None} == ANSWERS[descriptor]
     for label in labels_of(descriptor).values():
         assert label.category in CATEGORIES | {BY_LIFE_DOMAIN}
+
+
+def test_every_question_is_recorded_under_a_word_of_the_gate() -> None:
+    found = {rpc: action_of(rpc) for table in handlers().values() for rpc in table}
+    assert set(found.values()) | {SUBSCRIBE, COMMAND} == set(ACTIONS)
+    named = ("FindCase", "ListConsents", "GetPlan", "GetIdentity", "GetAccessAnswer", "EvaluateBlinded")
+    assert [found[rpc] for rpc in named] == ["SEARCH", "SEARCH", "READ", "DISCLOSE", "EXPORT", "READ"]
 
 
 @pytest.mark.parametrize("level", ["", "high", "usual"])
