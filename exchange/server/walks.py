@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 OF_ONE: Final = ("Get", "Find")
 # What is found, and what is given to take along, never in an emergency: an answer whole, a proof. Else: read.
 SEARCHES: Final = ("Find", "List")
-EXPORTS: Final = frozenset({"GetAccessAnswer", "GetConsentReceipt"})
+TAKEN_ALONG: Final = frozenset({"GetAccessAnswer", "GetConsentReceipt"})
 # What one organisation gives another by name.
 DISCLOSES: Final = frozenset({"GetIdentity"})
 
 
 def action_of(rpc: str) -> str:
     """Return the action a question is recorded as, one of the gate's own words."""
-    if rpc in EXPORTS:
+    if rpc in TAKEN_ALONG:
         return "EXPORT"
     if rpc in DISCLOSES:
         return "DISCLOSE"
@@ -152,7 +152,7 @@ async def read(
         relation=relation,
         trace=call.trace,
         action=action_of(call.rpc),
-        bulk=call.rpc in EXPORTS or not call.rpc.startswith(OF_ONE),
+        bulk=call.rpc in TAKEN_ALONG or not call.rpc.startswith(OF_ONE),
         collections=collections,
         beside=beside,
     )

@@ -80,10 +80,9 @@ async def list_disclosures(call: Call, request: pb.ListDisclosuresRequest) -> pb
     )
     # What became of an answer is read from the list, as far as it was known when this was asked.
     await followed(call, outcome.position)
-    loop = asyncio.get_running_loop()
-    rows, last, more = await loop.run_in_executor(call.house.pool, page)
-    names = [row.decision_id for row in rows]
-    aborted = await loop.run_in_executor(call.house.pool, parts.obligations.aborted, names)
+    loop, pool = asyncio.get_running_loop(), call.house.pool
+    rows, last, more = await loop.run_in_executor(pool, page)
+    aborted = await loop.run_in_executor(pool, parts.obligations.aborted, [row.decision_id for row in rows])
     copies = copies_of(pb.Disclosure.DESCRIPTOR)
     leaves = [path.partition(".")[2] for path in given_paths(outcome)]
     for row in rows:

@@ -85,8 +85,7 @@ async def list_notices(call: Call, request: pb.ListNoticesRequest) -> pb.ListNot
     parts, caller = call.house.parts, call.caller
     before = call.house.pages.place(call.rpc, caller, request) or POSITION_MAX
     size = page_rows(request)
-    stream = stream_of("case", request.case_id)
-    loop = asyncio.get_running_loop()
+    stream, loop = stream_of("case", request.case_id), asyncio.get_running_loop()
     case = (await loop.run_in_executor(call.house.pool, parts.loader.load, stream)).state
     await followed(call, parts.reader.head()[0])
     # Looked up for who is bound to this resident only: time must not tell others that there is a case.
