@@ -3,9 +3,10 @@
 Promises: whom a consent serves never answers it, nor speaks a college through the resident's portal; only the
 resident's side turns a no into a yes; for that side and for a college withdrawing a consent that exists never
 fails and asks no version; a withdrawn consent is never given again. What the law asks in writing, or about
-health in so many words, is not taken otherwise; only consent to care is given by two together.
-Source: GDPR 4(11), 7, 9(2)(a); Jeugdwet 7.3.4(2); Pw 65(2)(b); protos/exchange/v1/consent_service.proto;
-the gate's design section 2.
+health in so many words, is not taken otherwise; only consent to care is given by two together. That a GDPR
+consent was free is said with what shows it: an alternative, and no detriment of a no.
+Source: GDPR 4(11), 7, 9(2)(a), recitals 42-43; Jeugdwet 7.3.4(2); Pw 65(2)(b);
+protos/exchange/v1/consent_service.proto; the gate's design section 2.
 """
 
 import re
@@ -13,9 +14,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
+from exchange.domain.consent_commands import GiveConsent, RefuseConsent, RequestConsent, WithdrawConsent
 from exchange.domain.consent_events import ConsentGiven, ConsentRefused, ConsentRequested, ConsentWithdrawn
-from exchange.domain.kernel import Aggregate, AuthoredCommand, Events, aggregate
-from exchange.domain.representation.words import SELF, SPEAKERS
+from exchange.domain.kernel import Aggregate, Events, aggregate
+from exchange.domain.representation.words import SPEAKERS
 from exchange.domain.shape import (
     FINE,
     TOKEN_CHARS_MAX,
@@ -38,10 +40,24 @@ from exchange.domain.values import (
 )
 from exchange.errors import RuleBroken
 
-__all__ = ["CONSENT", "ConsentGiven", "ConsentRefused", "ConsentRequested", "ConsentWithdrawn"]
+__all__ = [
+    "CONSENT",
+    "ConsentGiven",
+    "ConsentRefused",
+    "ConsentRequested",
+    "ConsentWithdrawn",
+    "GiveConsent",
+    "RefuseConsent",
+    "RequestConsent",
+    "WithdrawConsent",
+]
 
 RECIPIENTS_MAX: Final = 20
 GIVERS_MAX: Final = 4
+SOURCES_MAX: Final = 20
+# The laws a consent can be asked under, in the words of the register of legal bases.
+REGIME_OF_GDPR: Final = "GDPR"
+REGIMES: Final = frozenset({"WMO", "JW", "WGBO", "PW", "SUWI", "WGS", REGIME_OF_GDPR})
 # How a consent was given where the resident's side did it without anybody between.
 METHOD_OF_RESIDENTS_SIDE: Final = "portal"
 _RECIPIENT: Final = re.compile(rf"[0-9]{{{OIN_DIGITS}}}/[!-~]{{1,{TOKEN_CHARS_MAX}}}")
@@ -49,63 +65,6 @@ _RECIPIENT: Final = re.compile(rf"[0-9]{{{OIN_DIGITS}}}/[!-~]{{1,{TOKEN_CHARS_MA
 WRITTEN_METHODS: Final = frozenset({METHOD_OF_RESIDENTS_SIDE, "signed", "letter"})
 # Where the law asks that what is said about health is said in so many words (GDPR 9(2)(a), BW 7:457).
 _EXPLICIT_KINDS: Final = frozenset({ConsentKind.GDPR, ConsentKind.SECRECY})
-
-
-# --- commands ---------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestConsent(AuthoredCommand):
-    """Put a question. Recipients are "<OIN>/<task>", the period excludes its end, the hash is hexadecimal.
-
-    The notice is what the resident was told: `notice.py` says which stand registered.
-    """
-
-    consent_id: str
-    case_id: str
-    resident: str
-    kind: str
-    purpose: str
-    recipients: tuple[str, ...]
-    categories: tuple[str, ...]
-    start_time: datetime
-    end_time: datetime
-    notice_id: str
-    notice_version: int
-    notice_sha256: str
-    notice_language: str
-    notice_level: str
-    withdrawal_channels: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GiveConsent(AuthoredCommand):
-    """Say yes: who says it, whether in so many words, whether found free of pressure, and how.
-
-    `authority` names the records that show the words of others than the resident.
-    """
-
-    given_by: tuple[str, ...]
-    authority: tuple[str, ...] = ()
-    explicit: bool
-    free_assessed: bool
-    method: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RefuseConsent(AuthoredCommand):
-    """Say no, as one of SPEAKERS."""
-
-    said_by: str = SELF
-    authority: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WithdrawConsent(AuthoredCommand):
-    """Withdraw; takes nothing but the wish (GDPR 7(3))."""
-
-    said_by: str = SELF
-    authority: str = ""
 
 
 # --- state ------------------------------------------------------------------------------------------
@@ -130,12 +89,16 @@ class ConsentState:
     end_time: datetime
     notice_id: str
     notice_sha256: str
+    sources: tuple[str, ...] = ()
+    regime: str = ""
     state: str = ConsentStatus.REQUESTED
     given_by: tuple[str, ...] = ()
     authority: tuple[str, ...] = ()
     refused_by: str = ""  # the record of the representative who said no; empty for the resident
     explicit: bool = False
     free_assessed: bool = False
+    alternatives: bool = False
+    no_detriment: bool = False
     method: str = ""
     given_at: datetime | None = None
     refused_at: datetime | None = None
@@ -152,6 +115,15 @@ def _recipients_fault(recipients: tuple[str, ...]) -> str:
     if not 1 <= len(recipients) <= RECIPIENTS_MAX:
         return f"must name 1 to {RECIPIENTS_MAX}"
     return FINE if len(set(recipients)) == len(recipients) else "must name each once"
+
+
+def _regime_fault(command: RequestConsent) -> str:
+    if command.regime not in REGIMES | {""}:
+        return "must be WMO, JW, WGBO, PW, SUWI, WGS or GDPR"
+    of_gdpr = command.kind == ConsentKind.GDPR
+    if command.regime and (command.regime == REGIME_OF_GDPR) is not of_gdpr:
+        return "must be GDPR for GDPR consent, and a law of the sector for the others"
+    return FINE
 
 
 def _period_fault(command: RequestConsent) -> str:
@@ -172,6 +144,8 @@ def _request(command: RequestConsent, state: ConsentState | None) -> Events:
             "consent_purpose": member_fault(Purpose, command.purpose),
             "recipients": _recipients_fault(command.recipients),
             "categories": members_fault(DataCategory, command.categories),
+            "sources": tokens_fault(command.sources, SOURCES_MAX) if command.sources else FINE,
+            "regime": _regime_fault(command),
             "end_time": _period_fault(command),
             "notice_id": token_fault(command.notice_id),
             "notice_sha256": hash_fault(command.notice_sha256),
@@ -187,6 +161,9 @@ def _request(command: RequestConsent, state: ConsentState | None) -> Events:
         purpose=command.purpose,
         recipients=command.recipients,
         categories=command.categories,
+        sources=command.sources,
+        # The one kind that is a basis itself is of one law.
+        regime=REGIME_OF_GDPR if command.kind == ConsentKind.GDPR else command.regime,
         start_time=command.start_time,
         end_time=command.end_time,
         notice_id=command.notice_id,
@@ -215,8 +192,10 @@ def _refuse_unless_may_answer(author: Author, consent: ConsentState) -> None:
 
 
 def _same_answer(command: GiveConsent, consent: ConsentState) -> bool:
-    said = (command.given_by, command.explicit, command.free_assessed, command.method)
-    return said == (consent.given_by, consent.explicit, consent.free_assessed, consent.method)
+    return all(
+        getattr(command, name) == getattr(consent, name)
+        for name in ("given_by", "explicit", "free_assessed", "alternatives", "no_detriment", "method")
+    )
 
 
 def _refuse_in_the_residents_place(command: GiveConsent, consent: ConsentState) -> None:
@@ -234,6 +213,12 @@ def _refuse_other_form(command: GiveConsent, consent: ConsentState) -> None:
     about_health = not SPECIAL_CATEGORIES.isdisjoint(consent.categories)
     if about_health and consent.kind in _EXPLICIT_KINDS and not command.explicit:
         raise RuleBroken("about health this consent is said in so many words", rule="NOT_EXPLICIT")
+    shown_free = command.alternatives and command.no_detriment
+    if consent.kind == ConsentKind.GDPR and command.free_assessed and not shown_free:
+        raise RuleBroken(
+            "that this consent is free is said with what shows it: an alternative, and no detriment of a no",
+            rule="NOT_SHOWN_FREE",
+        )
 
 
 def _beside(command: GiveConsent, consent: ConsentState) -> GiveConsent:
@@ -245,7 +230,15 @@ def _beside(command: GiveConsent, consent: ConsentState) -> GiveConsent:
         authority=tuple(dict.fromkeys((*consent.authority, *command.authority))),
         explicit=command.explicit and consent.explicit,
         free_assessed=command.free_assessed and consent.free_assessed,
+        alternatives=command.alternatives and consent.alternatives,
+        no_detriment=command.no_detriment and consent.no_detriment,
     )
+
+
+def _assessed_by(command: GiveConsent) -> str:
+    """Return who looked at what makes it free; empty where nobody says that he did."""
+    said = command.alternatives or command.no_detriment
+    return f"{command.author.oin}/{command.author.professional}" if said else ""
 
 
 def _givers_fault(given_by: tuple[str, ...]) -> str:
@@ -281,6 +274,9 @@ def _give(command: GiveConsent, state: ConsentState | None) -> Events:
         authority=command.authority,
         explicit=command.explicit,
         free_assessed=command.free_assessed,
+        alternatives=command.alternatives,
+        no_detriment=command.no_detriment,
+        assessed_by=_assessed_by(command),
         method=command.method,
         at=command.now,
     )
@@ -335,6 +331,8 @@ def _requested(_state: ConsentState | None, event: ConsentRequested) -> ConsentS
         purpose=event.purpose,
         recipients=event.recipients,
         categories=event.categories,
+        sources=event.sources,
+        regime=event.regime,
         start_time=event.start_time,
         end_time=event.end_time,
         notice_id=event.notice_id,
@@ -350,6 +348,8 @@ def _given(state: ConsentState, event: ConsentGiven) -> ConsentState:
         authority=event.authority,
         explicit=event.explicit,
         free_assessed=event.free_assessed,
+        alternatives=event.alternatives,
+        no_detriment=event.no_detriment,
         method=event.method,
         given_at=event.at,
         version=state.version + 1,

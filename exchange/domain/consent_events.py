@@ -15,7 +15,7 @@ from exchange.domain.kernel import ResidentEvent
 
 # For which purpose, to whom and what: that tells of the resident what the shared data would.
 _SEALED_QUESTION: Final[Mapping[str, str]] = MappingProxyType(
-    dict.fromkeys(("purpose", "recipients", "categories"), "WMO-PLAN")
+    dict.fromkeys(("purpose", "recipients", "categories", "sources"), "WMO-PLAN")
 )
 _SEALED_GIVERS: Final[Mapping[str, str]] = MappingProxyType(
     dict.fromkeys(("given_by", "authority"), "CONTACT")
@@ -27,9 +27,12 @@ _SEALED_SPEAKER: Final[Mapping[str, str]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentRequested(ResidentEvent):
-    """The question was put, with what the resident was told."""
+    """The question was put, with what the resident was told.
 
-    TOPIC: ClassVar[str] = "consent.requested.v2"
+    `regime` is the law it was asked under, `sources` whose data it is about; empty: not said, and whoever's.
+    """
+
+    TOPIC: ClassVar[str] = "consent.requested.v3"
     SEALED: ClassVar[Mapping[str, str]] = _SEALED_QUESTION
     COMMITTED: ClassVar[tuple[str, ...]] = ("consent_id", "purpose", "recipients", "start_time", "end_time")
     consent_id: str
@@ -48,13 +51,15 @@ class ConsentRequested(ResidentEvent):
     notice_language: str
     notice_level: str
     withdrawal_channels: tuple[str, ...]
+    sources: tuple[str, ...] = ()
+    regime: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentGiven(ResidentEvent):
-    """The answer is yes."""
+    """The answer is yes. That it was free says what somebody looked at: `assessed_by` is "<OIN>/<person>"."""
 
-    TOPIC: ClassVar[str] = "consent.given.v2"
+    TOPIC: ClassVar[str] = "consent.given.v3"
     SEALED: ClassVar[Mapping[str, str]] = _SEALED_GIVERS
     COMMITTED: ClassVar[tuple[str, ...]] = ("consent_id", "at")
     consent_id: str
@@ -62,6 +67,9 @@ class ConsentGiven(ResidentEvent):
     authority: tuple[str, ...]
     explicit: bool
     free_assessed: bool
+    alternatives: bool = False
+    no_detriment: bool = False
+    assessed_by: str = ""
     method: str
     at: datetime
 

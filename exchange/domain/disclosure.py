@@ -2,13 +2,15 @@
 
 Promises: a decision is a fact of the gate and is recorded as it is, refusals included; appended without an
 expected version, so that recording never loses a race. Who caused a duty never says that it was executed; of
-two who say it, the first counts.
+two who say it, the first counts. A delivery is aborted where an answer that was permitted did not get as far
+as the transport: what is lost behind that is not known here.
 Source: GDPR 5(2), 15, 19 and 30; the gate's design sections 1 and 2.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 from types import MappingProxyType
 from typing import ClassVar, Final
 
@@ -23,6 +25,14 @@ _OF_ENTRIES: Final = frozenset(EntryDuty)
 _SEALED_REQUEST: Final[Mapping[str, str]] = MappingProxyType(
     dict.fromkeys(("request", "released", "withheld", "subject"), "LOG")
 )
+
+
+class AbortReason(StrEnum):
+    """Why an answer that was permitted did not arrive."""
+
+    DENIED = "denied"  # judged again at delivery
+    CALLER_GONE = "caller_gone"  # the caller hung up, or the connection broke, before it was handed over
+    ANSWER_REFUSED = "answer_refused"  # too large, too late, or not to be made: the caller got an error
 
 
 # --- events -----------------------------------------------------------------------------------------
@@ -68,12 +78,13 @@ class DisclosureDelivered(ResidentEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryAborted(ResidentEvent):
-    """Judged again at delivery, it did not leave; the rules say why."""
+    """What was permitted did not arrive as far as is known; where it was judged again, rules say why."""
 
-    TOPIC: ClassVar[str] = "disclosure.delivery_aborted.v1"
+    TOPIC: ClassVar[str] = "disclosure.delivery_aborted.v2"
     decision_id: str
     organisation: str
     task: str
+    reason: str
     rules: tuple[str, ...]
     at: datetime
 
@@ -137,13 +148,14 @@ class RecordDelivery(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AbortDelivery(Command):
-    """Record that it did not leave after all."""
+    """Record that it did not arrive after all, and why; of what was denied, by which rules."""
 
     resident: str
     decision_id: str
     organisation: str
     task: str
-    rules: tuple[str, ...]
+    reason: str
+    rules: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,12 +249,19 @@ def _record_delivery(command: RecordDelivery, _state: DisclosureState | None) ->
 
 def _abort_delivery(command: AbortDelivery, _state: DisclosureState | None) -> Events:
     _refuse_recipient_faults(command)
-    refuse_faults({"rules": "" if command.rules else "must name a rule"})
+    denied = command.reason == AbortReason.DENIED
+    refuse_faults(
+        {
+            "reason": member_fault(AbortReason, command.reason),
+            "rules": "" if bool(command.rules) is denied else "must be named where it was denied, only then",
+        }
+    )
     aborted = DeliveryAborted(
         resident=command.resident,
         decision_id=command.decision_id,
         organisation=command.organisation,
         task=command.task,
+        reason=command.reason,
         rules=command.rules,
         at=command.now,
     )

@@ -5,7 +5,8 @@ system executes itself say at what moment; a person never closes a duty about hi
 question about a right gives nothing and brings no duty but an alarm about who asked it; what Veilig Thuis
 asked is kept from who may be suspected, whatever was answered; what is done about seals is told to nobody of
 the resident's side. What was given on an entry that asks it is told to the resident within a month, as the
-caller was answered: a seal changes nothing of it.
+caller was answered: a seal changes nothing of it. That a notice is deferred ends no duty: it is open until
+somebody was told.
 Source: GDPR 12(1), 14(1)-(3), 14(5)(a), 33-34 (by analogy: without delay), 38-39; Wmo 2015 5.2.6 and 5.3.1;
 Algemene termijnenwet 1 and 3 (working days); the gate's design sections 4 and 5.
 """
@@ -84,10 +85,14 @@ SYSTEM_EXECUTES_AFTER: Final[Mapping[str, timedelta]] = {
     Duty.ABORT_DELIVERY: _AT_ONCE,
     Duty.NO_NOTICE_TO_SUSPECT: _AT_ONCE,
     Duty.TTL_60M: TTL,
-    Duty.DEFER_NOTICE_4W: DEFERRAL,
 }
 # Executed when the resident's side fetched the notice; a person may do it in another way, such as by letter.
-NOTICES: Final = frozenset({Duty.NOTIFY_SUBJECT, Duty.INFORM_RESIDENT, EntryDuty.INFORM_14})
+# The deferred one too: the clock says when it may be read here, and tells nobody.
+NOTICES: Final = frozenset(
+    {Duty.NOTIFY_SUBJECT, Duty.INFORM_RESIDENT, Duty.DEFER_NOTICE_4W, EntryDuty.INFORM_14}
+)
+# How a notice was told that the resident's side asked for.
+FETCHED: Final = "fetched"
 # An entry that takes data from the resident himself (article 13) is told of at the desk, and brings none.
 OBTAINED_ELSEWHERE: Final = "14"
 PASSES_ON: Final = frozenset({"DISCLOSE", "REUSE"})
@@ -179,33 +184,56 @@ def informs(
 
 
 def dues_of(
-    obligations: tuple[str, ...], at: datetime, end_of_next_workday: Callable[[datetime], datetime]
+    obligations: tuple[str, ...],
+    at: datetime,
+    end_of_next_workday: Callable[[datetime], datetime],
+    *,
+    deferred: bool = False,
 ) -> tuple[Due, ...]:
-    """Return the duties a decision of this moment brings, without LOG; a word nobody knows is a duty too."""
+    """Return the duties a decision of this moment brings, without LOG; a word nobody knows is a duty too.
+
+    `deferred` says that nobody of the resident's side is told for some weeks; the last moment of those is the
+    law's last moment to tell him (Wmo 2015 5.3.1(1)).
+    """
     found = []
     for name in obligations:
         if name == "LOG":
             continue
         after = SYSTEM_EXECUTES_AFTER.get(name)
-        if after is None:
+        if name == Duty.DEFER_NOTICE_4W or (deferred and name in NOTICES):
+            found.append(Due(name, at + DEFERRAL, None))
+        elif after is None:
             found.append(Due(name, end_of_next_workday(at), None))
         else:
             found.append(Due(name, at + after, at + after))
     return tuple(found)
 
 
+def is_deferred(asked: Asked, obligations: Collection[str]) -> bool:
+    """Tell whether nobody of the resident's side is told of a decision for some weeks."""
+    return asked.for_safety or Duty.DEFER_NOTICE_4W in obligations
+
+
 def kept_from(
-    asked: Asked, obligations: Collection[str], at: datetime, now: datetime, *, representative: bool
+    asked: Asked,
+    obligations: Collection[str],
+    at: datetime,
+    now: datetime,
+    *,
+    representative: bool,
+    cleared: datetime | None = None,
 ) -> bool:
     """Tell whether a decision is not told to the resident's side now.
 
-    A representative may be the one it is about (Wmo 2015 5.2.6): he never reads it here; the resident does
-    once the deferral is over (5.3.1). A refusal brings no duty, and tells of the investigation all the same.
-    From the resident nobody but Veilig Thuis hides a look in vain by the purpose he claims.
+    A representative may be the one it is about (Wmo 2015 5.2.6): he does not read it here unless he is the
+    one to tell and was `cleared` after it was decided. He and the resident read it once the deferral is over
+    (5.3.1). A refusal brings no duty, and tells of the investigation all the same. From the resident nobody
+    but Veilig Thuis hides a look in vain by the purpose he claims.
     """
-    if representative and (asked.names_safety or Duty.NO_NOTICE_TO_SUSPECT in obligations):
+    about_him = asked.names_safety or Duty.NO_NOTICE_TO_SUSPECT in obligations
+    if representative and about_him and (cleared is None or cleared <= at):
         return True
-    return (asked.for_safety or Duty.DEFER_NOTICE_4W in obligations) and now < at + DEFERRAL
+    return is_deferred(asked, obligations) and now < at + DEFERRAL
 
 
 def is_about_seal(asked: Asked, fields: Collection[str] = ()) -> bool:

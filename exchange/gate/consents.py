@@ -143,7 +143,7 @@ def _worth(consent: Consent, facts: Facts, kind: str) -> tuple[bool, int, bool]:
 def _lent(other: Consent, best: Consent, facts: Facts, kind: str) -> frozenset[str]:
     """Return the categories in which the one is as good as the best: no rule would tell them apart."""
     far, passes = _reach(other, facts, kind), _free(other, kind) or not _free(best, kind)
-    if other.kind != best.kind or far is Mandate.NONE or not passes:
+    if other.kind != best.kind or far is Mandate.NONE or not passes or not _as_wide(other, best):
         return frozenset()
     lent = other.categories
     if far is Mandate.MONEY:
@@ -152,6 +152,17 @@ def _lent(other: Consent, best: Consent, facts: Facts, kind: str) -> frozenset[s
         # What is asked in writing was not said in writing; what is special was not said expressly.
         return frozenset() if kind == words.WRITTEN else lent - words.SPECIAL
     return lent
+
+
+def _as_wide(other: Consent, best: Consent) -> bool:
+    """Tell whether what the best is about, by who holds it, is all in what the other is about."""
+    return not other.sources or (bool(best.sources) and best.sources <= other.sources)
+
+
+def covers_sources(consent: Consent, facts: Facts) -> bool:
+    """Tell whether a consent is about data of every kind of organisation that holds what is asked."""
+    held = {field.provider or facts.provider for field in facts.fields or ()}
+    return not consent.sources or held <= consent.sources
 
 
 def _free(consent: Consent, kind: str) -> bool:

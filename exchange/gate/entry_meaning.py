@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _is_exception: Final = re.compile(r"9\(2\)\([a-j]\)", re.ASCII).fullmatch
 _is_filled_in: Final = re.compile(r"UAVG (?:2[2-9]|30)(?:\(\d\))?(?:\([a-z]\))?", re.ASCII).fullmatch
 _is_address: Final = re.compile(r"https://[^\W_](?:[\w.-]*[^\W_])?(?::\d+)?(?:[/?#]\S*)?").fullmatch
+_names_a_year: Final = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)", re.ASCII).search
 _says_something: Final = re.compile(r"[^\W_]").search
 OWN_DATA: Final = "GDPR 15"
 DEFERS: Final = "DEFER:P4W"
@@ -60,6 +61,11 @@ def faults(basis: LegalBasis) -> Iterator[tuple[str, str]]:
             bool(basis.gdpr9) and not _lifts_the_prohibition(basis),
             "gdpr9",
             "letters of GDPR 9(2) are asked, such as 9(2)(h), with articles 22 to 30 of the UAVG beside them",
+        ),
+        (
+            not _names_a_year(basis.citation.wording),
+            "citation.wording",
+            "the year of the text it was written on is asked, such as 2015",
         ),
         (not _says_something(basis.dpia_ref), "dpia_ref", "a reference to an assessment is asked"),
         (

@@ -80,7 +80,8 @@ class Consent:
     """One recorded word of a resident about one purpose. The period includes `start` and excludes `end`.
 
     `recipients` are recipient ids; `kind` is the word a basis has for it, empty where none was told.
-    `spoken_at` is when the word was spoken; without it `start` stands in.
+    `spoken_at` is when the word was spoken; without it `start` stands in. `sources` are kinds of organisation
+    whose data it is about; none is: whoever's.
     """
 
     consent_id: str = ""
@@ -97,6 +98,7 @@ class Consent:
     free_assessed: bool = False
     spoken_at: datetime | None = None
     kind: str = ""
+    sources: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,7 @@ CATEGORY_RULES: Final[FieldRules] = (
 MARK_RULES: Final[FieldRules] = (
     ("R07", field.acquired_for_another_law),
     ("R09", field.provider_not_listed),
+    ("R17", field.outside_its_sources),
     ("R22", field.secrecy_stands),
     ("R26", field.sealed_to_this_reader),
     ("R27", field.third_partys_data),

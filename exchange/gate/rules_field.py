@@ -15,7 +15,7 @@ from exchange.gate.rules_consent import consent_in_force, consent_mandate, judge
 
 if TYPE_CHECKING:
     from exchange.gate.entry import LegalBasis
-    from exchange.gate.model import Facts, Field
+    from exchange.gate.model import Consent, Facts, Field
 
 
 def acquired_for_another_law(field: Field, facts: Facts, basis: LegalBasis) -> bool:
@@ -58,23 +58,38 @@ def field_not_needed(field: Field, facts: Facts, _basis: LegalBasis) -> bool:
 
 def outside_the_consent(field: Field, facts: Facts, basis: LegalBasis) -> bool:
     """R17, GDPR 6(1)(a) and 7: the category was not in the consent."""
-    if not basis.consent_kind:
-        return False
-    consent = judged_consent(facts, basis)
+    consent = _condition(facts, basis)
     return consent is not None and field.category not in consent.categories
 
 
 def outside_what_a_youth_lets_see(field: Field, facts: Facts, basis: LegalBasis) -> bool:
     """R17 for a representative who sees by leave of a youth of 16 or 17 (Wmo 2015 5.3.2(3))."""
+    consent = _leave(facts, basis)
+    return consent is not None and field.category not in consent.categories
+
+
+def outside_its_sources(field: Field, facts: Facts, basis: LegalBasis) -> bool:
+    """R17, GDPR 4(11): the consent, or the leave, was about what others hold."""
+    provider = field.provider or facts.provider
+    said = (_condition(facts, basis), _leave(facts, basis))
+    return any(one is not None and bool(one.sources) and provider not in one.sources for one in said)
+
+
+def _condition(facts: Facts, basis: LegalBasis) -> Consent | None:
+    return judged_consent(facts, basis) if basis.consent_kind else None
+
+
+def _leave(facts: Facts, basis: LegalBasis) -> Consent | None:
+    """Return by what a youth of 16 or 17 lets a representative see; None where that is not the question."""
     if not basis.subject_access or facts.recipient == "betrokkene" or facts.capable is not True:
-        return False
+        return None
     if facts.age is None or not YOUTH_AGE <= facts.age < ADULT_AGE:
-        return False
+        return None
     consent = facts.consent
     if consent is MISSING or consent is None or consent.kind not in words.LEAVE_OF_A_YOUTH:
         # Then nobody gave leave at all, and R21 says so.
-        return False
-    return field.category not in consent.categories
+        return None
+    return consent
 
 
 def beyond_a_money_mandate(field: Field, facts: Facts, basis: LegalBasis) -> bool:

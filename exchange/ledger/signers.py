@@ -37,6 +37,8 @@ _BESIDE_QUESTION: Final = frozenset({"disclosure.obligation_executed.v1", "evalu
 # What the service itself records, in the operator's name: it joins first, and adopts or proposes a register.
 _SERVICE_BASES: Final = frozenset({"GENESIS", "SHIPPED"})
 _SERVICE_TOPICS: Final = "legal_basis."
+# And under the name of who asked: that its answer did not arrive. It says nothing that the organisation did.
+_LOST_TOPIC: Final = "disclosure.delivery_aborted.v2"
 _PUBLIC_KEYS_CACHED_MAX: Final = 4_096
 _is_oin = re.compile(r"[0-9]{20}", re.ASCII).fullmatch
 _is_hex_key = re.compile(r"[0-9a-f]{64}", re.ASCII).fullmatch
@@ -186,7 +188,7 @@ class SignatureCheck:
             self._blame(index, "a command stands without the signature of its organisation")
 
     def _is_of_service(self, index: int, leaf: Leaf) -> bool:
-        return (
+        return leaf.topic == _LOST_TOPIC or (
             leaf.organisation == self._operator
             and leaf.basis in _SERVICE_BASES
             and (index == 0 or leaf.topic.startswith(_SERVICE_TOPICS))

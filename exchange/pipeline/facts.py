@@ -25,7 +25,7 @@ from exchange.domain.resident import age_at
 from exchange.domain.unlinked import consent_without
 from exchange.domain.values import RESIDENT_TASK, Author, CaseRole, ConsentStatus, law_of_task
 from exchange.gate.conflicts import Objection, standing_objection
-from exchange.gate.consents import select_consent, select_leave
+from exchange.gate.consents import covers_sources, select_consent, select_leave
 from exchange.gate.model import BreakGlass, Consent, Facts, Field
 from exchange.gate.representation import is_heard
 from exchange.pipeline.hot import SCOPE_PREFIX
@@ -292,7 +292,9 @@ def _with_speakers(facts: Facts, walk: Walk, standing: Standing, basis: LegalBas
     objection = None
     if standing.objections:
         proven = {name for name, records in shown.items() if records}
-        objection = standing_objection(standing.objections, consents, facts, basis, proven)
+        # A yes about what some hold is no yes to what others hold; a no is heard whole.
+        whole = [one for one in consents if one.state != "GIVEN" or covers_sources(one, facts)]
+        objection = standing_objection(standing.objections, whole, facts, basis, proven)
     return replace(facts, consent=consent, has_authority=authority, objection=objection)
 
 
@@ -389,4 +391,5 @@ def _for_gate(state: Any) -> Consent:  # noqa: ANN401 -- ConsentState
         free_assessed=state.free_assessed,
         spoken_at=state.given_at or state.refused_at,
         kind=state.kind.upper(),
+        sources=frozenset(state.sources),
     )

@@ -144,7 +144,8 @@ class Overlay:
         """Return the key that finds the leaf: the resident's own, or the one for what is kept from him."""
         resident = self.state(stream_of("resident", event.resident))
         kept = NOTHING_KEPT if resident is None else resident.compartments.in_person
-        apart = is_kept_apart(event, meta, kept)
+        # Looked at in any case: as many steps whatever is kept apart.
+        apart = is_kept_apart(event, meta, kept) or meta.apart
         return key.ledger_key_apart if apart else key.ledger_key
 
     def _fold(self, prepared: Sequence[tuple[str, Event]], sizes: Sequence[int], at: datetime) -> None:

@@ -3,7 +3,8 @@
 Promises: bounded, also by walks whose callers hung up; a group closes by quiescence (about ten turns of the
 loop without a new walk, at most 8 ms), so an idle call pays nothing; while one group is committed the next is
 walked, never a third, and none where the one being committed changes the register; an error nobody foresaw
-costs one walk, not a group.
+costs one walk, not a group. An answer that was permitted and did not leave is recorded as lost, in the same
+order; where that cannot be, it is counted.
 Source: the design's walk; ARCHITECTURE decisions of group commit.
 """
 
@@ -16,17 +17,28 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from exchange.domain import stream_of
+from exchange.domain.disclosure import AbortReason
 from exchange.errors import Draining, ExchangeError, Overloaded
 from exchange.pipeline.facts import RESIDENT_PREFIX
 from exchange.pipeline.hot import DISCLOSURE_PREFIX, SCOPE_PREFIX
+from exchange.pipeline.leaving import Leaving
+from exchange.pipeline.lost import lost_answer
 from exchange.pipeline.steps import UNKNOWN_RESIDENT
-from exchange.pipeline.walk import CommandOutcome, CommandWalk, EvaluationOutcome, ReadOutcome
+from exchange.pipeline.walk import (
+    CommandOutcome,
+    CommandWalk,
+    EvaluationOutcome,
+    ReadOutcome,
+    ReadWalk,
+    Recorded,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
 
     from exchange.pipeline.hot import HotStates, Loader
-    from exchange.pipeline.walk import Walk
+    from exchange.pipeline.walk import AnyWalk, Walk
     from exchange.pipeline.walked import Outcome, Walked
     from exchange.pipeline.writer import Writer
 
@@ -38,15 +50,19 @@ LOADERS: Final = 2
 FENCE_WAIT_MAX_S: Final = 2.0
 LOAD_ROUNDS_MAX: Final = 8
 
-WalkOutcome = CommandOutcome | ReadOutcome | EvaluationOutcome
-Waiting = tuple["Walk", "asyncio.Future[WalkOutcome]"]
+WalkOutcome = CommandOutcome | ReadOutcome | EvaluationOutcome | Recorded
+Waiting = tuple["AnyWalk", "asyncio.Future[WalkOutcome]"]
 Group = list[Waiting]
 
 
 class Pipeline:
     """Owned by one event loop. `submit` is the only door of the walk."""
 
-    def __init__(self, writer: Writer, hot: HotStates, loader: Loader) -> None:
+    def __init__(
+        self, writer: Writer, hot: HotStates, loader: Loader, now: Callable[[], datetime] | None = None
+    ) -> None:
+        """Without a clock, a lost answer is as old as its question."""
+        self._now = now
         self._writer = writer
         self._hot = hot
         self._loader = loader
@@ -64,8 +80,8 @@ class Pipeline:
         self._failed: list[tuple[Group, BaseException | None]] = []  # to be run again, oldest first
         self._pumping = False
         self._draining = False
-        # By resident: answers not yet out of the door.
-        self._answering: dict[str, set[asyncio.Future[None]]] = {}
+        self._closed = False  # the threads are gone
+        self._leaving = Leaving()
         self.committed = asyncio.Event()  # set and replaced after every group that wrote
         self.counts: Counter[str] = Counter()
 
@@ -85,42 +101,76 @@ class Pipeline:
         except BaseException:
             self._leave()
             raise
+        future = self._take_in(walk)
+        try:
+            # Shielded: a caller who hangs up must not leave a half-answered group.
+            outcome = await asyncio.shield(future)
+        except asyncio.CancelledError:
+            future.add_done_callback(partial(self._abandoned, walk))
+            raise
+        if isinstance(walk, CommandWalk) and walk.fence:
+            await self._fence(walk)
+        return outcome
+
+    def _take_in(self, walk: AnyWalk) -> asyncio.Future[WalkOutcome]:
         future: asyncio.Future[WalkOutcome] = asyncio.get_running_loop().create_future()
         # Counted until it ended: callers who hang up must not make room for more.
         future.add_done_callback(self._leave)
         self._waiting.append((walk, future))
         self._wake()
-        # Shielded: a caller who hangs up must not leave a half-answered group.
-        outcome = await asyncio.shield(future)
-        if isinstance(walk, CommandWalk) and walk.fence:
-            await self._fence(walk)
-        return outcome
+        return future
 
     def _leave(self, _: object = None) -> None:
         self._inside -= 1
         if not self._inside:
             self._idle.set()
 
-    def answering(self, outcome: ReadOutcome | EvaluationOutcome) -> Callable[[], None]:
-        """Tell that an answer about a resident is on its way out; call the result when it has left."""
-        left: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._answering.setdefault(outcome.resident, set()).add(left)
+    def answering(
+        self, outcome: ReadOutcome | EvaluationOutcome, walk: ReadWalk | None = None
+    ) -> Callable[..., None]:
+        """Tell that an answer about a resident is on its way out; call the result when it has left.
 
-        def done() -> None:
-            if not left.done():
-                left.set_result(None)
-            open_answers = self._answering.get(outcome.resident)
-            if open_answers is not None:
-                open_answers.discard(left)
-                if not open_answers:
-                    del self._answering[outcome.resident]
+        The answer to `walk` is recorded as lost where the result is called with a reason, one of AbortReason.
+        """
+        left = self._leaving.one(outcome.resident)
+
+        def done(lost: str = "") -> None:
+            if left() and lost and walk is not None and isinstance(outcome, ReadOutcome):
+                self._lose(walk, outcome, lost)
 
         return done
+
+    # --- what did not arrive ------------------------------------------------------------------------
+
+    def _abandoned(self, walk: Walk, ended: asyncio.Future[WalkOutcome]) -> None:
+        """Record the answer that came when its caller was gone."""
+        if isinstance(walk, ReadWalk) and not ended.cancelled() and ended.exception() is None:
+            outcome = ended.result()
+            assert isinstance(outcome, ReadOutcome)
+            self._lose(walk, outcome, AbortReason.CALLER_GONE)
+
+    def _lose(self, walk: ReadWalk, outcome: ReadOutcome, reason: str) -> None:
+        # Also while draining: it is the end of a walk that was accepted. Never more than there were walks.
+        lost = lost_answer(walk, outcome, reason, walk.now if self._now is None else self._now())
+        if lost is None:
+            return
+        if self._closed:
+            self.counts["losses_unrecorded"] += 1
+            return
+        self._inside += 1
+        self._idle.clear()
+        self._take_in(lost).add_done_callback(self._note_lost)
+
+    def _note_lost(self, ended: asyncio.Future[WalkOutcome]) -> None:
+        if ended.cancelled() or ended.exception() is not None:
+            self.counts["losses_unrecorded"] += 1
 
     async def drain(self) -> None:
         """Refuse new walks, finish those accepted, stop the threads."""
         self._draining = True
-        await self._idle.wait()
+        while self._inside:
+            await self._idle.wait()
+        self._closed = True
         self._thread.shutdown(wait=True)
         self._committer.shutdown(wait=True)
         self._loaders.shutdown(wait=True)
@@ -132,7 +182,7 @@ class Pipeline:
 
     # --- bringing streams into memory -------------------------------------------------------------
 
-    async def _bring(self, walk: Walk) -> None:
+    async def _bring(self, walk: AnyWalk) -> None:
         loop = asyncio.get_running_loop()
         for _ in range(LOAD_ROUNDS_MAX):
             missing = list(self._missing(walk))
@@ -147,7 +197,7 @@ class Pipeline:
             self._hot.put(stream, self._loader.load(stream))
         return len(streams)
 
-    def _missing(self, walk: Walk) -> Iterator[str]:
+    def _missing(self, walk: AnyWalk) -> Iterator[str]:
         first = [stream_of("organisation", walk.caller.organisation), *walk.streams]
         if walk.anchor:
             first.append(walk.anchor)
@@ -169,7 +219,7 @@ class Pipeline:
     def _absent(self, streams: Sequence[str]) -> Iterator[str]:
         return (stream for stream in streams if self._hot.peek(stream) is None)
 
-    def _resident_of(self, walk: Walk) -> str:
+    def _resident_of(self, walk: AnyWalk) -> str:
         if walk.anchor.startswith(RESIDENT_PREFIX):
             return walk.anchor.removeprefix(RESIDENT_PREFIX)
         entry = self._hot.peek(walk.anchor) if walk.anchor else None
@@ -302,7 +352,7 @@ class Pipeline:
 
     def _settle(
         self,
-        walk: Walk,
+        walk: AnyWalk,
         future: asyncio.Future[WalkOutcome],
         done: asyncio.Future[list[Outcome]],
     ) -> None:
@@ -318,7 +368,7 @@ class Pipeline:
             self._answer(walk, future, outcome)
         self._tell_committed()
 
-    def _answer(self, walk: Walk, future: asyncio.Future[WalkOutcome], outcome: Outcome) -> None:
+    def _answer(self, walk: AnyWalk, future: asyncio.Future[WalkOutcome], outcome: Outcome) -> None:
         self.counts["refused" if isinstance(outcome, ExchangeError) else walk.rpc] += 1
         if future.done():
             return
@@ -335,18 +385,14 @@ class Pipeline:
 
     async def _fence(self, walk: CommandWalk) -> None:
         """Wait until every answer about the resident that was judged before this walk has left (bounded)."""
-        resident = self._resident_of(walk)
-        if resident:
-            open_answers = tuple(self._answering.get(resident, ()))
-        else:
-            # Evicted meanwhile, so nobody can say about whom: wait for all of them rather than for none.
-            open_answers = tuple(left for answers in self._answering.values() for left in answers)
+        # Evicted meanwhile, nobody can say about whom: then it waits for all of them rather than for none.
+        open_answers = self._leaving.about(self._resident_of(walk))
         if open_answers:
             self.counts["fences"] += 1
             await asyncio.wait(open_answers, timeout=FENCE_WAIT_MAX_S)
 
 
-def _walks(group: Group) -> list[Walk]:
+def _walks(group: Group) -> list[AnyWalk]:
     return [walk for walk, _ in group]
 
 

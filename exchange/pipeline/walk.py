@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime  # noqa: TC003 -- msgspec reads the annotations of its structs at run time
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
+
+from exchange.domain import stream_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from exchange.domain.kernel import Event
     from exchange.gate.model import Field, Verdict
     from exchange.ledger.leaf import Signed
+
+LOST: Final = "lost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +204,35 @@ class EvaluationWalk:
     trace: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LostAnswer:
+    """An answer that was permitted and did not arrive; `reason` is one of AbortReason.
+
+    `apart` says that its leaf is none the resident's own key finds.
+    """
+
+    caller: Caller
+    now: datetime
+    resident: str
+    decision_id: str
+    purpose: str
+    legal_basis: str
+    policy_hash: str
+    facts_position: int
+    reason: str
+    apart: bool
+    trace: str = ""
+    rpc: str = LOST
+    streams: tuple[str, ...] = ()
+
+    @property
+    def anchor(self) -> str:
+        """The stream whose state is the resident."""
+        return stream_of("resident", self.resident)
+
+
 Walk = CommandWalk | ReadWalk | EvaluationWalk
+AnyWalk = Walk | LostAnswer
 
 
 class CommandOutcome(msgspec.Struct, frozen=True):
@@ -265,3 +297,10 @@ class EvaluationOutcome:
     remedies: tuple[str, ...]
     withheld_paths: tuple[str, ...]
     resident: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """It was recorded, or there was nobody left to record it of."""
+
+    position: int

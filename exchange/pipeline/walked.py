@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from exchange.errors import ExchangeError, KeyDestroyed, Unavailable
-from exchange.pipeline.walk import CommandOutcome, EvaluationOutcome, ReadOutcome
+from exchange.pipeline.walk import CommandOutcome, EvaluationOutcome, ReadOutcome, Recorded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from exchange.pipeline.answers import Noted
     from exchange.pipeline.overlay import Overlay
     from exchange.pipeline.registers import Known
-    from exchange.pipeline.walk import Walk
+    from exchange.pipeline.walk import AnyWalk
 
-Outcome = CommandOutcome | ReadOutcome | EvaluationOutcome | ExchangeError
+Outcome = CommandOutcome | ReadOutcome | EvaluationOutcome | Recorded | ExchangeError
 
 
 class Eraser(Protocol):
@@ -43,7 +43,7 @@ class Walked:
     `register` is the one it leads to, None where it changes nothing; `destroyed` are the erasures it decides.
     """
 
-    walks: Sequence[Walk]
+    walks: Sequence[AnyWalk]
     outcomes: list[Outcome]
     overlay: Overlay
     frontier: Frontier

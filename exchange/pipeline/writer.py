@@ -24,12 +24,11 @@ from exchange.errors import (
 )
 from exchange.ledger.merkle import Frontier, hash_leaf
 from exchange.pipeline.answers import Answers
-from exchange.pipeline.evaluation import run_evaluation
 from exchange.pipeline.hot import Recent
+from exchange.pipeline.lost import outcome_of
 from exchange.pipeline.overlay import Overlay
-from exchange.pipeline.steps import run_command, run_read
 from exchange.pipeline.verdicts import Verdicts
-from exchange.pipeline.walk import CommandWalk, EvaluationWalk
+from exchange.pipeline.walk import CommandWalk
 from exchange.pipeline.walked import Walked, told_of
 from exchange.store.errors import HeadMoved, Taken
 
@@ -43,7 +42,7 @@ if TYPE_CHECKING:
     from exchange.pipeline.answers import Noted
     from exchange.pipeline.hot import HotStates, Loader
     from exchange.pipeline.registers import Known, Registers
-    from exchange.pipeline.walk import View, Walk
+    from exchange.pipeline.walk import AnyWalk, View
     from exchange.pipeline.walked import Eraser, Outcome
     from exchange.store.codec import Codec, Meta
     from exchange.store.reader import SQLiteReader
@@ -102,14 +101,14 @@ class Writer:
         """The register as of the last commit that was settled."""
         return self._registers.now
 
-    def run(self, walks: Sequence[Walk]) -> list[Outcome]:
+    def run(self, walks: Sequence[AnyWalk]) -> list[Outcome]:
         """Walk, commit, answer: one outcome for each walk, in order. Raises only what nobody foresaw."""
         outcomes: list[Outcome] = []
         while len(outcomes) < len(walks):
             outcomes += self._run_group(walks[len(outcomes) :])
         return outcomes
 
-    def _run_group(self, walks: Sequence[Walk]) -> list[Outcome]:
+    def _run_group(self, walks: Sequence[AnyWalk]) -> list[Outcome]:
         """Return the outcomes of the walks up to the first that changes the register, or of all."""
         for _ in range(COMMIT_TRIES_MAX):
             try:
@@ -124,7 +123,7 @@ class Writer:
         busy = Unavailable("other writers kept the head moving; nothing was recorded")
         return [busy] * len(walks)
 
-    def recover(self, walks: Sequence[Walk], error: BaseException | None = None) -> list[Outcome]:
+    def recover(self, walks: Sequence[AnyWalk], error: BaseException | None = None) -> list[Outcome]:
         """Answer a group whose commit raised `error`, or that was walked and lost with another's.
 
         Raises only what nobody foresaw.
@@ -176,7 +175,7 @@ class Writer:
 
     # --- one group --------------------------------------------------------------------------------
 
-    def walk(self, walks: Sequence[Walk]) -> Walked:
+    def walk(self, walks: Sequence[AnyWalk]) -> Walked:
         """Walk a group over what is committed and over the one group that may still be being committed.
 
         Of the outcomes there are fewer than walks where one of them changed the register: the rest is walked
@@ -227,7 +226,7 @@ class Writer:
         # Folded before, or by a loader meanwhile: read again without what is gone.
         self._hot.evict(walked.overlay.outdated)
 
-    def _attempt(self, walks: Sequence[Walk]) -> list[Outcome]:
+    def _attempt(self, walks: Sequence[AnyWalk]) -> list[Outcome]:
         try:
             walked = self.walk(walks)
             self.commit(walked)
@@ -238,19 +237,14 @@ class Writer:
         self._settle()
         return walked.outcomes
 
-    def _walk_all(self, walks: Sequence[Walk], overlay: Overlay) -> list[Outcome]:
+    def _walk_all(self, walks: Sequence[AnyWalk], overlay: Overlay) -> list[Outcome]:
         outcomes: list[Outcome] = []
         for asked in walks:
             walk = self._in_order(asked)
             if isinstance(walk, CommandWalk) and walk.alone and self._is_over_something(overlay):
                 break
             try:
-                if isinstance(walk, CommandWalk):
-                    outcomes.append(run_command(walk, overlay, self._verdicts, self._answers, self._fresh_id))
-                elif isinstance(walk, EvaluationWalk):
-                    outcomes.append(run_evaluation(walk, overlay, self.register, self._fresh_id))
-                else:
-                    outcomes.append(run_read(walk, overlay, self.register, self._fresh_id))
+                outcomes.append(outcome_of(walk, overlay, self._verdicts, self._answers, self._fresh_id))
             except StoreUnavailable:
                 raise
             except ExchangeError as error:
@@ -264,7 +258,7 @@ class Writer:
         """Tell whether a walk would stand on what is not in the store yet."""
         return any(one.batch.events for one in (overlay, *(below.overlay for below in self._unsettled)))
 
-    def _in_order(self, walk: Walk) -> Walk:
+    def _in_order(self, walk: AnyWalk) -> AnyWalk:
         """Return the walk, not earlier than any command before it.
 
         It came in before that command, but is judged after it: by its own clock somebody who left would still
@@ -291,7 +285,7 @@ class Writer:
         )
 
     def _finished(
-        self, walks: Sequence[Walk], outcomes: list[Outcome], overlay: Overlay, noted: Noted
+        self, walks: Sequence[AnyWalk], outcomes: list[Outcome], overlay: Overlay, noted: Noted
     ) -> Walked:
         frontier = (self._unsettled[-1].frontier if self._unsettled else self._frontier).copy()
         frontier.extend(map(hash_leaf, overlay.batch.leaves))
@@ -384,7 +378,7 @@ class Writer:
         self._hot.clear()
         self._recent.forget_before(self._position)
 
-    def _bisect(self, walks: Sequence[Walk]) -> list[Outcome]:
+    def _bisect(self, walks: Sequence[AnyWalk]) -> list[Outcome]:
         """Answer the walks whose request id was taken, run the others again, in halves if none was."""
         try:
             told = [self._answers.recorded(walk) if isinstance(walk, CommandWalk) else None for walk in walks]

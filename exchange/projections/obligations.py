@@ -1,5 +1,7 @@
 """Read model of duties that decisions and requests brought: which are open, until when, and how they ended.
 
+Beside them, which answers did not arrive: a notice that stood in one was not told.
+
 Promises: a fold of the events and nothing else, so that rebuilt equals followed; what the clock executes is
 compared with the clock when it is read, never written; holds no words of anybody, only ids and times. Opens
 nothing that is sealed: what is erased may not change what is rebuilt. A version of an entry never changes
@@ -13,10 +15,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from exchange.domain import stream_of
-from exchange.domain.disclosure import DisclosureDecided, ObligationExecuted
+from exchange.domain.disclosure import DeliveryAborted, DisclosureDecided, ObligationExecuted
 from exchange.domain.erasure.decision import KeysDestroyed
 from exchange.domain.obligations import (
     EVALUATE,
+    FETCHED,
     Asked,
     Duty,
     DutyOutcome,
@@ -25,6 +28,7 @@ from exchange.domain.obligations import (
     dues_of,
     duties_of,
     informs,
+    is_deferred,
 )
 from exchange.domain.rights.recipients import RectificationConfirmed, RightsRecipientTold
 from exchange.domain.rights.request import (
@@ -50,7 +54,7 @@ if TYPE_CHECKING:
     from exchange.store.codec import Codec, Meta
 
 FILE: Final = "obligations.db"
-SHAPE: Final = 4
+SHAPE: Final = 5
 OF_REQUESTS: Final = (
     RightsRequestReceived.TOPIC,
     RightsRequestExtended.TOPIC,
@@ -61,6 +65,7 @@ OF_RECIPIENTS: Final = (RightsRecipientTold.TOPIC, RectificationConfirmed.TOPIC)
 TOPICS: Final = (
     DisclosureDecided.TOPIC,
     ObligationExecuted.TOPIC,
+    DeliveryAborted.TOPIC,
     *OF_REQUESTS,
     *OF_RECIPIENTS,
     KeysDestroyed.TOPIC,
@@ -78,11 +83,16 @@ TABLES: Final = (
         decided_at INTEGER NOT NULL, due_at INTEGER NOT NULL, executes_at INTEGER,
         executed_at INTEGER, outcome TEXT NOT NULL DEFAULT '', how TEXT NOT NULL DEFAULT '',
         executed_by TEXT NOT NULL DEFAULT '', legal_basis TEXT NOT NULL DEFAULT '',
+        told_in TEXT NOT NULL DEFAULT '',
         PRIMARY KEY (position, duty)
     ) STRICT, WITHOUT ROWID""",
     "CREATE UNIQUE INDEX obligations_decision ON obligations (decision_id, duty)",
     "CREATE INDEX obligations_stream ON obligations (stream, duty, position)",
     "CREATE INDEX obligations_open ON obligations (position, duty) WHERE executed_at IS NULL",
+    "CREATE INDEX obligations_told ON obligations (told_in) WHERE told_in <> ''",
+    """CREATE TABLE aborted (
+        decision_id TEXT PRIMARY KEY, at INTEGER NOT NULL, reason TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID""",
 )
 _COLUMNS: Final = (
     "position, duty, decision_id, stream, organisation, task, professional, purpose, decided_at, due_at, "
@@ -92,8 +102,13 @@ _INSERT: Final = """
 INSERT INTO obligations (position, duty, decision_id, stream, organisation, task, professional, purpose,
     decided_at, due_at, executes_at) VALUES (?,?,?,?,?,?,?,?,?,?,?)"""
 _EXECUTE: Final = """
-UPDATE obligations SET executed_at = ?, outcome = ?, how = ?, executed_by = ?
+UPDATE obligations SET executed_at = ?, outcome = ?, how = ?, executed_by = ?, told_in = ?
 WHERE decision_id = ? AND duty = ? AND executed_at IS NULL"""
+# The page it stood on did not arrive: nobody was told.
+_NOT_TOLD: Final = """
+UPDATE obligations SET executed_at = NULL, outcome = '', how = '', executed_by = '', told_in = ''
+WHERE told_in = ?"""
+_ABORTED: Final = "INSERT INTO aborted VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 # The one who was told to try again has done so, and was judged.
 _TRIED_AGAIN: Final = """
 UPDATE obligations SET executed_at = ?, outcome = 'executed', how = ?, executed_by = ?
@@ -146,6 +161,13 @@ class Obligation(NamedTuple):
         return None if at is None else moment(at)
 
 
+class Aborted(NamedTuple):
+    """That an answer did not arrive: when that was recorded, and why."""
+
+    at: datetime
+    reason: str
+
+
 class Wanted(NamedTuple):
     """Which duties are asked; empty words and tuples are all."""
 
@@ -193,8 +215,10 @@ class ObligationList:
                     _requested(c, row, clear, meta)
                 elif row.topic in OF_RECIPIENTS:
                     _told(c, row, clear)
+                elif row.topic == DeliveryAborted.TOPIC:
+                    _aborted(c, clear)
                 else:
-                    _executed(c, clear)
+                    _executed(c, clear, meta)
 
     def _informs(self, c: sqlite3.Connection, row: Row, clear: Mapping[str, Any], meta: Meta) -> None:
         """Open the duty to inform the resident of what was given, once for each recipient on each ground."""
@@ -257,6 +281,14 @@ class ObligationList:
         values: dict[str, Any] = {"stream": stream, "before": before, "limit": limit}
         return self._rows(query, values | {f"duty{number}": name for number, name in enumerate(duties)})
 
+    def aborted(self, decision_ids: Sequence[str]) -> dict[str, Aborted]:
+        """Return which answers of these decisions did not arrive, as far as is known."""
+        marks = ", ".join("?" * len(decision_ids))
+        query = f"SELECT decision_id, at, reason FROM aborted WHERE decision_id IN ({marks})"  # noqa: S608 -- marks only
+        with self.database.reading() as c:
+            found = c.execute(query, tuple(decision_ids)).fetchall()
+        return {name: Aborted(moment(at), reason) for name, at, reason in found}
+
     def _rows(self, query: str, values: Mapping[str, Any]) -> list[Obligation]:
         with self.database.reading() as c:
             return [Obligation(*row) for row in c.execute(query, values)]
@@ -270,7 +302,9 @@ def _decided(c: sqlite3.Connection, row: Row, clear: Mapping[str, Any]) -> None:
     if NOT_JUDGED not in clear["rules"] and clear["action"] != EVALUATE:
         c.execute(_TRIED_AGAIN, (stored, TRIED_AGAIN, BY_SYSTEM, row.stream, Duty.RETRY, *who))
     duties = duties_of(clear["action"], clear["obligations"])
-    for due in dues_of(duties, at, end_of_next_workday):
+    asked = Asked(who[1], clear["purpose"], clear["legal_basis"], clear["action"])
+    deferred = is_deferred(asked, duties)
+    for due in dues_of(duties, at, end_of_next_workday, deferred=deferred):
         task = (row.stream, due.duty, who[0], who[1], clear["purpose"])
         if due.duty == Duty.TREAT_AS_OBJECTION and c.execute(_WAITS, task).fetchone() is not None:
             continue
@@ -286,12 +320,17 @@ def _erased(c: sqlite3.Connection, clear: Mapping[str, Any]) -> None:
         c.execute(_NOBODY_LEFT, (at, ERASED, BY_SYSTEM, stream))
 
 
-def _executed(c: sqlite3.Connection, clear: Mapping[str, Any]) -> None:
+def _executed(c: sqlite3.Connection, clear: Mapping[str, Any], meta: Meta) -> None:
+    at, how = microseconds(datetime.fromisoformat(clear["at"])), clear["how"]
+    told_in = meta.decision_id if how == FETCHED else ""
+    said = (at, clear["outcome"], how, clear["by"], told_in)
+    c.execute(_EXECUTE, (*said, clear["decision_id"], clear["obligation"]))
+
+
+def _aborted(c: sqlite3.Connection, clear: Mapping[str, Any]) -> None:
     at = microseconds(datetime.fromisoformat(clear["at"]))
-    c.execute(
-        _EXECUTE,
-        (at, clear["outcome"], clear["how"], clear["by"], clear["decision_id"], clear["obligation"]),
-    )
+    c.execute(_ABORTED, (clear["decision_id"], at, clear["reason"]))
+    c.execute(_NOT_TOLD, (clear["decision_id"],))
 
 
 def _requested(c: sqlite3.Connection, row: Row, clear: Mapping[str, Any], meta: Meta) -> None:
@@ -311,7 +350,7 @@ def _requested(c: sqlite3.Connection, row: Row, clear: Mapping[str, Any], meta: 
         # What was granted is still to be done; a refusal is an answer, and ends it.
         if how in {RightsOutcome.REFUSED, RIGHT_EXECUTED}:
             by = f"{meta.organisation}/{meta.professional}"
-            c.execute(_EXECUTE, (at, DutyOutcome.EXECUTED, how, by, name, duty))
+            c.execute(_EXECUTE, (at, DutyOutcome.EXECUTED, how, by, "", name, duty))
 
 
 def _told(c: sqlite3.Connection, row: Row, clear: Mapping[str, Any]) -> None:
@@ -324,4 +363,4 @@ def _told(c: sqlite3.Connection, row: Row, clear: Mapping[str, Any]) -> None:
         c.execute(_INSERT, (*place, *who, "", Purpose.CORRECTIE, at, due, None))
     else:
         by = f"{clear['organisation']}/{clear['professional']}"
-        c.execute(_EXECUTE, (at, DutyOutcome.EXECUTED, clear["outcome"], by, name, duty))
+        c.execute(_EXECUTE, (at, DutyOutcome.EXECUTED, clear["outcome"], by, "", name, duty))

@@ -114,7 +114,7 @@ class Call:
     now: datetime
     house: House
     trace: str = ""
-    at_end: list[Callable[[], None]] = field(default_factory=list)
+    at_end: list[Callable[..., None]] = field(default_factory=list)
     signed: Signed | None = None
 
     @property

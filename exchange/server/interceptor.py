@@ -2,7 +2,8 @@
 
 Promises: no handler is reached by an unknown caller or with a misshapen request; every failure leaves as a
 `google.rpc.Status`; the text of an unforeseen error never leaves and is never logged. The one place that
-catches everything.
+catches everything. An answer that was permitted counts as delivered once gRPC took it for the transport;
+where the call ends before that, it is recorded as lost, and why.
 Source: house style 21 to 25; API rules of the architecture.
 """
 
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import grpc
 from google.protobuf.message import DecodeError, Message
 
+from exchange.domain.disclosure import AbortReason
 from exchange.errors import (
     AnswerTooLarge,
     DeadlineTooClose,
@@ -88,6 +90,7 @@ class Guard:
                         refuse_twice(raw, request.DESCRIPTOR)  # type: ignore[arg-type] # the stub names two of one kind
                     answer = await kind.handle(call, request)
                 reply = _serialised(answer)
+                record.lost = ""
             except asyncio.CancelledError:
                 self._note(record, grpc.StatusCode.CANCELLED)
                 raise
@@ -147,8 +150,9 @@ class Guard:
         trace = trace_among(context.invocation_metadata() or ())
         call = Call(record.rpc, identity, now, house, trace, signed=under)
 
-        def left(_context: Context) -> None:
-            _finish(call)
+        def left(ended: Context) -> None:
+            # An answer that was made has left where its status was sent: then nobody hung up before it.
+            _finish(call, record.lost or ("" if ended.done() else AbortReason.CALLER_GONE))
 
         context.add_done_callback(left)  # type: ignore[arg-type] # the stub names a class; any callable does
         return call, request
@@ -176,6 +180,7 @@ class Guard:
     async def _refuse(self, record: _Record, context: Context, raised: Exception) -> bytes:
         """Log, count and abort; never returns."""
         incident = ""
+        record.lost = AbortReason.ANSWER_REFUSED
         if isinstance(raised, TimeoutError):
             error: ExchangeError = DeadlineTooClose("the deadline passed before the walk ended")
         elif isinstance(raised, ExchangeError):
@@ -220,6 +225,8 @@ class _Record:
     caller: str = ""
     task: str = ""
     request: str = ""  # its name, never its id
+    # Why what was given does not arrive, should the call end now; empty once its answer is made.
+    lost: str = AbortReason.CALLER_GONE
 
 
 def _parse(kind: type[Message], raw: bytes) -> Message:
@@ -243,10 +250,10 @@ def _serialised(answer: Message) -> bytes:
     return reply
 
 
-def _finish(call: Call) -> None:
-    """Tell that the answers of this call have left."""
+def _finish(call: Call, lost: str = "") -> None:
+    """Tell that the answers of this call have left, or why they were lost."""
     while call.at_end:
-        call.at_end.pop()()
+        call.at_end.pop()(lost)
 
 
 def place_of(raised: Exception) -> str:

@@ -29,6 +29,20 @@ if TYPE_CHECKING:
 
 # Questions about one thing of one resident; all others are lists, searches and streams.
 OF_ONE: Final = ("Get", "Find")
+# What is found, and what is given to take along, never in an emergency: an answer whole, a proof. Else: read.
+SEARCHES: Final = ("Find", "List")
+TAKEN_ALONG: Final = frozenset({"GetAccessAnswer", "GetConsentReceipt"})
+# What one organisation gives another by name.
+DISCLOSES: Final = frozenset({"GetIdentity"})
+
+
+def action_of(rpc: str) -> str:
+    """Return the action a question is recorded as, one of the gate's own words."""
+    if rpc in TAKEN_ALONG:
+        return "EXPORT"
+    if rpc in DISCLOSES:
+        return "DISCLOSE"
+    return "SEARCH" if rpc.startswith(SEARCHES) else "READ"
 
 
 def claim_of(claim: common_pb2.Claim) -> Claim:
@@ -137,7 +151,8 @@ async def read(
         allow_partial=getattr(request, "allow_partial", False),
         relation=relation,
         trace=call.trace,
-        bulk=not call.rpc.startswith(OF_ONE),
+        action=action_of(call.rpc),
+        bulk=call.rpc in TAKEN_ALONG or not call.rpc.startswith(OF_ONE),
         collections=collections,
         beside=beside,
     )
@@ -145,11 +160,15 @@ async def read(
 
 
 async def ask(call: Call, walk: ReadWalk) -> ReadOutcome:
-    """Submit a question. Nothing may be awaited between the outcome and this mark of its answer."""
+    """Submit a question. Nothing may be awaited between the outcome and this mark of its answer.
+
+    An answer that does not leave after all is recorded behind the decision: at the end of the call it is said
+    whether it did.
+    """
     pipeline = call.house.parts.pipeline
     outcome = await pipeline.submit(walk)
     assert isinstance(outcome, ReadOutcome)
-    call.at_end.append(pipeline.answering(outcome))
+    call.at_end.append(pipeline.answering(outcome, walk))
     return outcome
 
 

@@ -61,6 +61,7 @@ class Meta(msgspec.Struct, frozen=True):
     asked: Asked | None = None  # in the first event of a permitted command that has no decision of its own
     answered: str = ""  # "GIVEN" or "NOTHING", where the caller was answered otherwise than the record says
     signed: Signed | None = None  # stands in the leaf, not in the event
+    apart: bool = False  # in neither: the resident's own key does not find the leaf, whatever the event says
 
 
 class Sealed(msgspec.Struct, array_like=True):

@@ -37,10 +37,16 @@ UPCASTS: Final[Mapping[str, Upcast]] = {
         notice_level="",
         withdrawal_channels=(),
     ),
+    # Then a consent named no law and was about whoever's data.
+    "consent.requested.v2": _adding("consent.requested.v3", sources=(), regime=""),
     "consent.given.v1": _adding("consent.given.v2", authority=()),
+    # Then one word said that it was free: by what, and who found so, was not asked. It stands as it was said.
+    "consent.given.v2": _adding("consent.given.v3", alternatives=False, no_detriment=False, assessed_by=""),
     # Then only the resident's own no was told apart from nobody's: whose it was is not known.
     "consent.refused.v1": _adding("consent.refused.v2", said_by="", authority=""),
     "consent.withdrawn.v1": _adding("consent.withdrawn.v2", said_by="", authority=""),
+    # Then there was one reason: it was denied when it was judged again.
+    "disclosure.delivery_aborted.v1": _adding("disclosure.delivery_aborted.v2", reason="denied"),
     # Then a task of the college asked no mandate: without one nobody but the operator holds it any more.
     "organisation.joined.v1": _adding("organisation.joined.v2", **_NO_MANDATE),
     "organisation.task_granted.v1": _adding("organisation.task_granted.v2", **_NO_MANDATE),

@@ -200,6 +200,8 @@ class RequestConsentRequest(_message.Message):
     END_TIME_FIELD_NUMBER: _builtins.int
     NOTICE_ID_FIELD_NUMBER: _builtins.int
     NOTICE_SHA256_FIELD_NUMBER: _builtins.int
+    SOURCES_FIELD_NUMBER: _builtins.int
+    REGIME_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Same id and same content: same answer."""
     case_id: _builtins.str
@@ -212,6 +214,8 @@ class RequestConsentRequest(_message.Message):
     """What the resident was told: id of the notice."""
     notice_sha256: _builtins.bytes
     """SHA-256 of the notice's text, 32 bytes; this version must be registered and valid now."""
+    regime: _builtins.str
+    """The law it is asked under: "WMO", "JW", "WGBO", "PW", "SUWI", "WGS" or "GDPR"; empty where not said."""
     @_builtins.property
     def claim(self) -> _common_pb2.Claim:
         """On what ground."""
@@ -232,6 +236,10 @@ class RequestConsentRequest(_message.Message):
     def end_time(self) -> _timestamp_pb2.Timestamp:
         """Until when, excluded."""
 
+    @_builtins.property
+    def sources(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Whose data it is about: tasks of who holds them, such as "college:PW"; none for whoever does."""
+
     def __init__(
         self,
         *,
@@ -246,10 +254,12 @@ class RequestConsentRequest(_message.Message):
         end_time: _timestamp_pb2.Timestamp | None = ...,
         notice_id: _builtins.str = ...,
         notice_sha256: _builtins.bytes = ...,
+        sources: _abc.Iterable[_builtins.str] | None = ...,
+        regime: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "end_time", b"end_time", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "categories", b"categories", "claim", b"claim", "consent_purpose", b"consent_purpose", "end_time", b"end_time", "kind", b"kind", "notice_id", b"notice_id", "notice_sha256", b"notice_sha256", "recipients", b"recipients", "request_id", b"request_id", "start_time", b"start_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "categories", b"categories", "claim", b"claim", "consent_purpose", b"consent_purpose", "end_time", b"end_time", "kind", b"kind", "notice_id", b"notice_id", "notice_sha256", b"notice_sha256", "recipients", b"recipients", "regime", b"regime", "request_id", b"request_id", "sources", b"sources", "start_time", b"start_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -302,6 +312,7 @@ class GiveConsentRequest(_message.Message):
     METHOD_FIELD_NUMBER: _builtins.int
     EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
     AUTHORITY_FIELD_NUMBER: _builtins.int
+    FREELY_GIVEN_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Same id and same content: same answer."""
     consent_id: _builtins.str
@@ -328,6 +339,10 @@ class GiveConsentRequest(_message.Message):
     def authority(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Records of the representatives who spoke; needed where several are recorded in one capacity."""
 
+    @_builtins.property
+    def freely_given(self) -> Global___FreelyGiven:
+        """What shows that it is free; needed for a GDPR consent that is said to be (recitals 42 and 43)."""
+
     def __init__(
         self,
         *,
@@ -340,14 +355,41 @@ class GiveConsentRequest(_message.Message):
         method: _builtins.str = ...,
         expected_version: _builtins.int = ...,
         authority: _abc.Iterable[_builtins.str] | None = ...,
+        freely_given: Global___FreelyGiven | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "freely_given", b"freely_given"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["authority", b"authority", "claim", b"claim", "consent_id", b"consent_id", "expected_version", b"expected_version", "explicit", b"explicit", "free_assessed", b"free_assessed", "given_by", b"given_by", "method", b"method", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authority", b"authority", "claim", b"claim", "consent_id", b"consent_id", "expected_version", b"expected_version", "explicit", b"explicit", "free_assessed", b"free_assessed", "freely_given", b"freely_given", "given_by", b"given_by", "method", b"method", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GiveConsentRequest: _TypeAlias = GiveConsentRequest  # noqa: Y015
+
+@_typing.final
+class FreelyGiven(_message.Message):
+    """What somebody looked at before saying that a yes is free; who did is recorded with it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ALTERNATIVES_FIELD_NUMBER: _builtins.int
+    NO_DETRIMENT_FIELD_NUMBER: _builtins.int
+    alternatives: _builtins.bool
+    """What is asked for can be had without this consent."""
+    no_detriment: _builtins.bool
+    """No disadvantage hangs on a no, nor on taking it back."""
+    def __init__(
+        self,
+        *,
+        alternatives: _builtins.bool = ...,
+        no_detriment: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alternatives", b"alternatives", "no_detriment", b"no_detriment"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FreelyGiven: _TypeAlias = FreelyGiven  # noqa: Y015
 
 @_typing.final
 class GiveConsentResponse(_message.Message):
@@ -576,6 +618,8 @@ class Consent(_message.Message):
     START_TIME_FIELD_NUMBER: _builtins.int
     END_TIME_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    SOURCES_FIELD_NUMBER: _builtins.int
+    REGIME_FIELD_NUMBER: _builtins.int
     consent_id: _builtins.str
     """Id."""
     kind: Global___ConsentKind.ValueType
@@ -586,6 +630,8 @@ class Consent(_message.Message):
     """Purpose."""
     version: _builtins.int
     """Version."""
+    regime: _builtins.str
+    """The law it was asked under; empty where not said."""
     @_builtins.property
     def recipients(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Recipients, "<OIN>/<task>"."""
@@ -602,6 +648,10 @@ class Consent(_message.Message):
     def end_time(self) -> _timestamp_pb2.Timestamp:
         """Until when, excluded."""
 
+    @_builtins.property
+    def sources(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Whose data it is about: tasks of who holds them; none for whoever does."""
+
     def __init__(
         self,
         *,
@@ -614,10 +664,12 @@ class Consent(_message.Message):
         start_time: _timestamp_pb2.Timestamp | None = ...,
         end_time: _timestamp_pb2.Timestamp | None = ...,
         version: _builtins.int = ...,
+        sources: _abc.Iterable[_builtins.str] | None = ...,
+        regime: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["categories", b"categories", "consent_id", b"consent_id", "end_time", b"end_time", "kind", b"kind", "purpose", b"purpose", "recipients", b"recipients", "start_time", b"start_time", "state", b"state", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["categories", b"categories", "consent_id", b"consent_id", "end_time", b"end_time", "kind", b"kind", "purpose", b"purpose", "recipients", b"recipients", "regime", b"regime", "sources", b"sources", "start_time", b"start_time", "state", b"state", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

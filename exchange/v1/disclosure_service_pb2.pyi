@@ -86,6 +86,7 @@ class Disclosure(_message.Message):
     WITHHELD_FIELDS_FIELD_NUMBER: _builtins.int
     EXPLANATION_FIELD_NUMBER: _builtins.int
     LEAF_INDEX_FIELD_NUMBER: _builtins.int
+    ABORT_TIME_FIELD_NUMBER: _builtins.int
     decision_id: _builtins.str
     """Id of the decision."""
     organisation: _builtins.str
@@ -122,6 +123,10 @@ class Disclosure(_message.Message):
     def withheld_fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Fields withheld."""
 
+    @_builtins.property
+    def abort_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was recorded that the answer did not arrive, as far as is known; unset where nothing says so."""
+
     def __init__(
         self,
         *,
@@ -139,10 +144,11 @@ class Disclosure(_message.Message):
         withheld_fields: _abc.Iterable[_builtins.str] | None = ...,
         explanation: _builtins.str = ...,
         leaf_index: _builtins.int = ...,
+        abort_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["decide_time", b"decide_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["abort_time", b"abort_time", "decide_time", b"decide_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "decide_time", b"decide_time", "decision_id", b"decision_id", "explanation", b"explanation", "leaf_index", b"leaf_index", "legal_basis", b"legal_basis", "organisation", b"organisation", "outcome", b"outcome", "professional", b"professional", "purpose", b"purpose", "released_fields", b"released_fields", "rules", b"rules", "task", b"task", "withheld_fields", b"withheld_fields"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["abort_time", b"abort_time", "action", b"action", "decide_time", b"decide_time", "decision_id", b"decision_id", "explanation", b"explanation", "leaf_index", b"leaf_index", "legal_basis", b"legal_basis", "organisation", b"organisation", "outcome", b"outcome", "professional", b"professional", "purpose", b"purpose", "released_fields", b"released_fields", "rules", b"rules", "task", b"task", "withheld_fields", b"withheld_fields"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -43,7 +43,9 @@ class Privacy(_message.Message):
     third_party: _builtins.bool
     """Says something about somebody else than the resident."""
     min_level: _builtins.str
-    """Lowest assurance a reader needs, empty for the usual two factors."""
+    """Lowest assurance a reader needs, empty for the usual two factors. No token shows more: a field that names a level
+    never leaves.
+    """
     def __init__(
         self,
         *,

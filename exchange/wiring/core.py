@@ -312,7 +312,7 @@ def publisher_of(
 
 def pipeline_of(core: Core) -> Pipeline:
     """Return the queue before a core's writer."""
-    return Pipeline(core.writer, core.hot, core.loader)
+    return Pipeline(core.writer, core.hot, core.loader, utc_now)
 
 
 def log_pseudonyms(keys: KeyStore) -> Callable[[str], str]:

@@ -34,6 +34,7 @@ from tests.domain.builders import (
     REFUSE,
     REPRESENTATIVE,
     REQUEST,
+    RESIDENT,
     RESIDENT_REF,
     STRANGER,
     WITHDRAW,
@@ -47,6 +48,13 @@ if TYPE_CHECKING:
 REFUSED = ConsentRefused(resident=RESIDENT_REF, consent_id=CONSENT_ID, said_by="self", authority="", at=LATER)
 WITHDRAWN = ConsentWithdrawn(
     resident=RESIDENT_REF, consent_id=CONSENT_ID, said_by="self", authority="", at=LATER
+)
+GIVE_FREELY = replace(GIVE, alternatives=True, no_detriment=True)
+GIVEN_FREELY = replace(
+    CONSENT_GIVEN,
+    alternatives=True,
+    no_detriment=True,
+    assessed_by=f"{RESIDENT.oin}/{RESIDENT.professional}",
 )
 INSTANT = timedelta(microseconds=1)
 
@@ -62,7 +70,8 @@ def test_asking_twice_is_refused() -> None:
 @pytest.mark.parametrize("kind", list(ConsentKind))
 @pytest.mark.parametrize("purpose", list(Purpose)[:2])
 def test_every_kind_can_be_asked(kind: str, purpose: str) -> None:
-    asked = replace(CONSENT_REQUESTED, kind=kind, purpose=purpose)
+    regime = "GDPR" if kind == "gdpr" else ""
+    asked = replace(CONSENT_REQUESTED, kind=kind, purpose=purpose, regime=regime)
     given(CONSENT).when(replace(REQUEST, kind=kind, purpose=purpose)).then(asked)
 
 
@@ -285,23 +294,23 @@ def asked(**changes: object) -> ConsentRequested:
 @pytest.mark.parametrize("kind", list(ConsentKind))
 @pytest.mark.parametrize("method", [*WRITTEN, "spoken", "in_person"])
 def test_only_the_absence_of_objection_is_asked_in_writing(kind: str, method: str) -> None:
-    sentence = given(CONSENT, asked(kind=kind)).when(replace(GIVE, method=method))
+    sentence = given(CONSENT, asked(kind=kind)).when(replace(GIVE_FREELY, method=method))
     if kind == "no_objection" and method not in WRITTEN_METHODS:
         sentence.refused("NOT_IN_WRITING")
     else:
-        sentence.then(replace(CONSENT_GIVEN, method=method))
+        sentence.then(replace(GIVEN_FREELY, method=method))
 
 
 @pytest.mark.parametrize("kind", list(ConsentKind))
 @pytest.mark.parametrize("category", list(DataCategory))
 def test_about_health_the_law_asks_so_many_words(kind: str, category: str) -> None:
     question = asked(kind=kind, categories=("WONEN", category) if category != "WONEN" else ("WONEN",))
-    implied = given(CONSENT, question).when(replace(GIVE, explicit=False))
+    implied = given(CONSENT, question).when(replace(GIVE_FREELY, explicit=False))
     if kind in {"gdpr", "secrecy"} and category.startswith("GEZONDHEID"):
         implied.refused("NOT_EXPLICIT")
     else:
-        implied.then(replace(CONSENT_GIVEN, explicit=False))
-    given(CONSENT, question).when(GIVE).then(CONSENT_GIVEN)
+        implied.then(replace(GIVEN_FREELY, explicit=False))
+    given(CONSENT, question).when(GIVE_FREELY).then(GIVEN_FREELY)
 
 
 def test_consent_to_care_is_given_by_two_together_in_either_order() -> None:
@@ -339,7 +348,8 @@ def test_a_voice_that_spoke_already_adds_nothing_to_consent_to_care() -> None:
 
 @pytest.mark.parametrize("kind", [kind for kind in ConsentKind if kind != ConsentKind.CARE])
 def test_no_other_kind_is_joined(kind: str) -> None:
-    given(CONSENT, asked(kind=kind), CONSENT_GIVEN).when(PARENTS_YES).refused("ALREADY_GIVEN")
+    yes = replace(PARENTS_YES, alternatives=True, no_detriment=True)
+    given(CONSENT, asked(kind=kind), CONSENT_GIVEN).when(yes).refused("ALREADY_GIVEN")
 
 
 def test_withdrawing_takes_no_method_words_or_evidence_whoever_gave() -> None:

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from exchange.domain.limits.determinations import DETERMINATIONS_MAX, RecordDetermination, determined
+from exchange.domain.limits.determinations import (
+    DETERMINATIONS_MAX,
+    RecordDetermination,
+    cleared,
+    determined,
+)
 from exchange.domain.resident import RESIDENT
 from exchange.domain.values import Author
 from tests.domain.builders import CONSULENT, MUNICIPALITY, RESIDENT_REGISTERED, fold, given
@@ -48,6 +55,56 @@ def test_what_is_about_one_goes_before_what_is_about_all() -> None:
     assert determined(hers, *request, (MOTHER_ID,)) == {"disproportionate"}
     elsewhere = fold(RESIDENT, RESIDENT_REGISTERED, replace(WEIGHED, purpose="wgs-plan")).determinations
     assert determined(elsewhere, *request, (MOTHER_ID,)) == frozenset()
+
+
+CLEARING = replace(
+    WEIGH,
+    kind="contrary_to_child_interest",
+    holds=False,
+    purpose="vt-onderzoek",
+    recipient="",
+    representative_id=MOTHER_ID,
+)
+CLEARED = replace(
+    WEIGHED,
+    kind="contrary_to_child_interest",
+    holds=False,
+    purpose="vt-onderzoek",
+    recipient="",
+    representative_id=MOTHER_ID,
+)
+
+
+def test_who_is_cleared_is_cleared_since_it_was_found_last() -> None:
+    later = CLEARED.at + timedelta(days=400)
+    known = (RESIDENT_REGISTERED, RECORDED, CLEARED)
+    given(RESIDENT, *known[:2]).when(CLEARING).then(CLEARED)
+    # What is found anew of another investigation counts from then.
+    given(RESIDENT, *known).when(replace(CLEARING, now=later)).then(replace(CLEARED, at=later))
+    found = fold(RESIDENT, *known, replace(CLEARED, at=later)).determinations
+    assert len(found) == 1
+    assert cleared(found, CARE, (MOTHER_ID,)) == later
+    assert cleared(found, CARE, (FATHER_ID,)) is None
+    assert cleared(found, CARE, ()) is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"holds": True},
+        {"purpose": ""},
+        {"purpose": "inzage"},
+        {"representative_id": ""},
+        {"kind": "disproportionate"},
+        {"recipient": f"{0:020}/svb"},
+    ],
+)
+def test_nobody_is_cleared_by_the_way(changes: dict[str, Any]) -> None:
+    known = fold(RESIDENT, RESIDENT_REGISTERED, RECORDED, replace(CLEARED, **changes)).determinations
+    assert cleared(known, CARE, (MOTHER_ID,)) is None
+    contrary = replace(CLEARED, holds=True, purpose="")
+    both = fold(RESIDENT, RESIDENT_REGISTERED, RECORDED, CLEARED, contrary).determinations
+    assert cleared(both, CARE, (MOTHER_ID,)) is None, "the opposite was found of her in a wider scope"
 
 
 def test_the_most_determinations() -> None:

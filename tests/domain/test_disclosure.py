@@ -61,7 +61,7 @@ class ToWhom(TypedDict):
 TO_WHOM = ToWhom(resident=RESIDENT_REF, decision_id="b-1", organisation=PROVIDER, task="wmo-aanbieder")
 DELIVERED = DisclosureDelivered(at=LATER, **TO_WHOM)
 DELIVER = RecordDelivery(now=LATER, **TO_WHOM)
-ABORT = AbortDelivery(now=LATER, rules=("R19",), **TO_WHOM)
+ABORT = AbortDelivery(now=LATER, reason="denied", rules=("R19",), **TO_WHOM)
 
 
 @pytest.mark.parametrize("outcome", list(DisclosureOutcome))
@@ -86,7 +86,7 @@ def test_a_decision_with_a_fault_is_refused(decision: DisclosureDecided, path: s
 
 
 def test_what_became_of_it() -> None:
-    aborted = DeliveryAborted(at=LATER, rules=("R19",), **TO_WHOM)
+    aborted = DeliveryAborted(at=LATER, reason="denied", rules=("R19",), **TO_WHOM)
     given(DISCLOSURE, DECIDED).when(DELIVER).then(DELIVERED)
     given(DISCLOSURE, DECIDED).when(ABORT).then(aborted)
     given(DISCLOSURE, DECIDED).when(RequestPurge(now=LATER, **TO_WHOM)).then(

@@ -251,8 +251,8 @@ def test_an_event_commits_to_few_fields_of_its_own_about_a_resident(event: type[
 
 def test_consents_supports_and_agreement_are_committed_to() -> None:
     assert {topic for topic, event in TOPICS.items() if event.COMMITTED} == {
-        "consent.requested.v2",
-        "consent.given.v2",
+        "consent.requested.v3",
+        "consent.given.v3",
         "consent.withdrawn.v2",
         "plan.support_requested.v1",
         "plan.agreed.v2",

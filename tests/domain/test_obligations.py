@@ -33,6 +33,36 @@ def test_who_is_told_and_when(
     assert kept_from(ORDINARY, duties, NOW, NOW + later, representative=representative) is kept
 
 
+WEEKS = timedelta(weeks=4)
+A_MOMENT = timedelta(microseconds=1)
+
+
+@pytest.mark.parametrize(
+    ("cleared", "later", "kept"),
+    [
+        (None, WEEKS, True),
+        (-A_MOMENT, WEEKS, True),
+        (timedelta(0), WEEKS, True),
+        (A_MOMENT, WEEKS - A_MOMENT, True),
+        (A_MOMENT, WEEKS, False),
+    ],
+)
+@pytest.mark.parametrize(
+    ("asked", "duties"),
+    [
+        (ORDINARY, ("DEFER-NOTICE-4W", "NO-NOTICE-TO-SUSPECT")),
+        (replace(ORDINARY, task="veilig-thuis"), ("LOG",)),
+    ],
+)
+def test_a_representative_is_told_who_was_cleared_after_it_was_decided_and_not_before_its_weeks_are_over(
+    asked: Asked, duties: tuple[str, ...], cleared: timedelta | None, later: timedelta, *, kept: bool
+) -> None:
+    since = None if cleared is None else NOW + cleared
+    told = kept_from(asked, duties, NOW, NOW + later, representative=True, cleared=since)
+    assert told is kept
+    assert kept_from(asked, duties, NOW, NOW + WEEKS, representative=False, cleared=since) is False
+
+
 @pytest.mark.parametrize(
     ("asked", "safety"),
     [

@@ -259,6 +259,7 @@ def _bend_the_consent(draw: Random, facts: Facts, _: LegalBasis) -> Facts:
         {"purposes": frozenset(draw.choice([(), ("wmo-onderzoek",), ("inzage",)]))},
         {"recipients": frozenset(draw.choice([(), ("ontvanger-2",)]))},
         {"categories": frozenset(draw.sample(sorted(words.CATEGORIES), draw.randint(0, 8)))},
+        {"sources": frozenset(draw.choice([(), ("college:WMO",), sorted(words.KINDS)[::2], ("", "uwv")]))},
         {"given_by": draw.choice([None, (), tuple(draw.sample(SPEAKERS.split(), draw.randint(1, 2)))])},
     ]
     changes = {key: value for one in draw.sample(other, draw.randint(1, 2)) for key, value in one.items()}

@@ -40,7 +40,7 @@ OF_BASIS: Final = """enabled valid_from valid_to gdpr9 criminal_allowed directio
     disproportion_check bsn_allowed break_glass public_task subject_access case_relation_required limits_apply
     fields_optional permit_obligations"""
 OF_CONSENT: Final = """state kind explicit free_assessed start end withdrawn_at purposes recipients
-    categories"""
+    categories sources"""
 OF_REQUESTER: Final = """actor_auth recipient recipient_id roles case_relation directly_involved has_authority
     relative_of_subject speaks_for_self"""
 OF_RESIDENT: Final = """age capable objection restricted authority_disputed contrary_to_child_interest

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from exchange.gate.consents import select_consent
+from exchange.gate.consents import covers_sources, select_consent
 from exchange.gate.judge import judge
 from exchange.gate.model import Consent, Facts, Field, Outcome
 from exchange.gate.register import Register
@@ -194,3 +194,58 @@ def test_a_word_of_the_asked_kind_is_not_shadowed_by_others() -> None:
         found = select_consent(words, REQUEST, "STATUTORY")
         assert found is asked
     assert select_consent(others, REQUEST, "STATUTORY") in others
+
+
+# --- whose data ------------------------------------------------------------------------------------------
+
+TWO_DESKS = (Field("inkomen", "INKOMEN"), Field("schulden", "SCHULDEN", provider="college:WGS"))
+ITS_OWN: frozenset[str] = frozenset({"college:PW"})
+
+
+@pytest.mark.parametrize(
+    ("sources", "withheld"),
+    [
+        ((), set()),
+        (("college:PW",), {"schulden"}),
+        (("college:WGS",), {"inkomen"}),
+        (("college:PW", "college:WGS"), set()),
+        (("uwv",), {"inkomen", "schulden"}),
+    ],
+)
+def test_a_consent_is_about_what_those_hold_whom_it_names(
+    sources: tuple[str, ...], withheld: set[str]
+) -> None:
+    named = consent("a", sources=frozenset(sources))
+    verdict = judge(replace(REQUEST, fields=TWO_DESKS, consent=named), REGISTER)
+    assert {name for name, one in verdict.fields.items() if "R17" in one.rules} == withheld
+
+
+def test_what_is_lent_by_another_consent_is_no_wider_than_its_own_sources() -> None:
+    income = {"categories": frozenset({"INKOMEN"})}
+    debts = {"categories": frozenset({"SCHULDEN"})}
+    for best, other, lent in [
+        ((), (), True),
+        ((), ITS_OWN, False),
+        (ITS_OWN, (), True),
+        (ITS_OWN, ITS_OWN, True),
+        (ITS_OWN | {"uwv"}, ITS_OWN, False),
+        (ITS_OWN, ITS_OWN | {"uwv"}, True),
+    ]:
+        found = select_consent(
+            [
+                consent("b", **income, sources=frozenset(best), version=2),
+                consent("a", **debts, sources=frozenset(other)),
+            ],
+            REQUEST,
+        )
+        assert found is not None
+        assert found.consent_id == "b"
+        assert ("SCHULDEN" in found.categories) is lent
+
+
+def test_a_yes_about_what_some_hold_covers_what_is_asked_of_them_only() -> None:
+    asked = replace(REQUEST, fields=TWO_DESKS)
+    assert covers_sources(consent("a"), asked)
+    assert not covers_sources(consent("a", sources=ITS_OWN), asked)
+    assert covers_sources(consent("a", sources=ITS_OWN), REQUEST)
+    assert covers_sources(consent("a", sources=ITS_OWN | {"college:WGS"}), asked)

@@ -33,7 +33,18 @@ def bent(**changes: str) -> str:
     return text
 
 
+YEAR = "the year of the text it was written on is asked, such as 2015"
+
+
+def on(wording: str) -> dict[str, str]:
+    return {"citation": f'{{ law = "Wmo 2015", article = "5.2.1", wording = "{wording}" }}'}
+
+
 WRONG = [
+    *(
+        (on(wording), "citation.wording", YEAR)
+        for wording in ("as introduced", "-", "1 January", "36 295", "120151", "1815", "2115")
+    ),
     ({"consent_kind": '"CARE"'}, "consent_kind", "not a kind of consent that can be a condition"),
     ({"consent_kind": '"ASSENT"'}, "consent_kind", "not a kind of consent that can be a condition"),
     ({"gdpr6": '"6(1)(a)"'}, "consent_kind", "6(1)(a) is consent: the kind GDPR is asked"),
@@ -99,6 +110,7 @@ RIGHT = [
     *({"gdpr9": f'["9(2)(h)", "UAVG {word}"]'} for word in ("22", "30", "30(3)", "22(2)(a)")),
     {"gdpr9": '["GDPR 15: own data"]', "subject_access": "true"},
     {"dpia_ref": '"1"'},
+    *map(on, ("25 May 2018", "2015-01-01", "1999", "bill of 2023 (36 295)", "2099")),
     *({"processing_activity_uri": f'"https://{rest}"'} for rest in ("x", "x.nl:8443", "x.nl/a", "x?b=c")),
 ]
 

@@ -40,6 +40,7 @@ def entry(case_id: str, facts: Facts) -> dict[str, Any]:
     elif isinstance(facts.consent, Consent):
         told["consent"] = _told(facts.consent, OF_CONSENT, SAME_OF_CONSENT)
         beyond |= {"consent.kind": facts.consent.kind} if facts.consent.kind else {}
+        beyond |= {"consent.sources": sorted(facts.consent.sources)} if facts.consent.sources else {}
     else:
         assert facts.consent is MISSING
     return {"id": case_id, "facts": told} | ({"beyond": beyond} if beyond else {})

@@ -205,6 +205,8 @@ class Shard:
             given_by=("self",),
             explicit=True,
             free_assessed=True,
+            alternatives=True,
+            no_detriment=True,
             method="in_person",
         )
         self.done(self.command(asked, "consent", consent_id, anchor=f"case-{case_id}"))

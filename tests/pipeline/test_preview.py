@@ -243,7 +243,8 @@ def known(shard: Shard) -> Known:
         (together(successor(), entry_text("WMO-2.3.2", 3)), "valid_from", "valid on one day"),
         (
             entry_text(
-                title=f'"{"x" * 999}"', citation=f'{{ law = "{"x" * 15_500}", article = "1", wording = "x" }}'
+                title=f'"{"x" * 999}"',
+                citation=f'{{ law = "{"x" * 15_500}", article = "1", wording = "2015" }}',
             ),
             "text",
             "characters",

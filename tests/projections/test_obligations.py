@@ -132,7 +132,6 @@ def test_every_duty_of_the_gate_is_tracked() -> None:
         ("ABORT-DELIVERY", timedelta(0)),
         ("NO-NOTICE-TO-SUSPECT", timedelta(0)),
         ("TTL-60M", timedelta(minutes=60)),
-        ("DEFER-NOTICE-4W", timedelta(weeks=4)),
     ],
 )
 def test_what_the_system_executes_says_when(duty: str, after: timedelta) -> None:
@@ -143,7 +142,7 @@ def test_what_the_system_executes_says_when(duty: str, after: timedelta) -> None
 def test_all_else_is_open_until_somebody_acts() -> None:
     for duty in (*Duty, "NEW-DUTY"):
         (due,) = dues_of((duty,), NOW, end_of_next_workday)
-        if outcomes_of(duty):
+        if outcomes_of(duty) and duty != Duty.DEFER_NOTICE_4W:
             assert due == Due(duty, datetime(2026, 3, 3, 23, tzinfo=UTC), None)
 
 
@@ -361,3 +360,24 @@ def test_killed_at_any_moment_it_follows_on_to_the_same_list(shard: Shard, tmp_p
         assert killed.database.dump() == straight.database.dump()
         killed.database.close()
     straight.database.close()
+
+
+@pytest.mark.parametrize(
+    ("obligations", "deferred"),
+    [
+        (("DEFER-NOTICE-4W", "INFORM-RESIDENT", "LOG"), True),
+        (("INFORM-RESIDENT", "LOG"), True),
+        (("INFORM-RESIDENT", "LOG"), False),
+        (("NOTIFY-FG",), True),
+    ],
+)
+def test_what_nobody_may_be_told_yet_is_due_when_its_weeks_are_over_and_ended_by_no_clock(
+    obligations: tuple[str, ...], *, deferred: bool
+) -> None:
+    found = dues_of(obligations, NOW, end_of_next_workday, deferred=deferred)
+    later, soon = NOW + timedelta(weeks=4), end_of_next_workday(NOW)
+    kept = {"DEFER-NOTICE-4W"} | ({"INFORM-RESIDENT"} if deferred else set())
+    assert {(one.due_at, one.executes_at) for one in found if one.duty in kept} <= {(later, None)}
+    assert {(one.due_at, one.executes_at) for one in found if one.duty not in kept} <= {(soon, None)}
+    assert [one.duty for one in found] == [name for name in obligations if name != "LOG"]
+    assert outcomes_of("DEFER-NOTICE-4W") == {DutyOutcome.EXECUTED, DutyOutcome.NOT_NEEDED}

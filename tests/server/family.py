@@ -135,6 +135,7 @@ class Family:
             "given_by": list(words),
             "explicit": True,
             "free_assessed": True,
+            "freely_given": consent_pb.FreelyGiven(alternatives=True, no_detriment=True),
             "method": "portal",
             "expected_version": self.town.state("consent", consent_id).version,
         }

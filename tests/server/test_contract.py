@@ -10,25 +10,29 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
+from google.protobuf import descriptor_pb2, descriptor_pool
 
 import exchange
 from exchange.domain import TOPICS, obligations, relations
 from exchange.domain import values as domain_values
 from exchange.domain.limits import determinations
+from exchange.domain.obligations import COMMAND
 from exchange.domain.plan.events import PlanEvent
 from exchange.domain.rights import words as rights_words
 from exchange.domain.rights.recipients import RectificationOutcome
 from exchange.errors import ExchangeError, QuotaExceeded, RequestInvalid
 from exchange.gate.vocabulary import CATEGORIES
+from exchange.pipeline.apart import SUBSCRIBE
 from exchange.pipeline.elements import BY_LIFE_DOMAIN
 from exchange.pipeline.walk import Caller
 from exchange.server.app import handlers
+from exchange.server.authzen.asking import ACTIONS
 from exchange.server.contract.labels import label_of, labels_of, leaves_of, refuse_unlabelled, written_by
 from exchange.server.contract.names import enum_names
 from exchange.server.services.subscription import CHANGED
 from exchange.server.services.subscription import TOPICS as STREAMED
 from exchange.server.status import STATUS_BYTES_MAX, TABLE, status_of
-from exchange.server.walks import content_of, unsalted_content_of
+from exchange.server.walks import action_of, content_of, unsalted_content_of
 from exchange.v1 import (
     audit_service_pb2,
     case_service_pb2,
@@ -199,6 +203,29 @@ def test_every_leaf_that_leaves_has_a_label_of_a_known_category(descriptor: Desc
     assert {path for path, label in found.items() if label is None} == ANSWERS[descriptor]
     for label in labels_of(descriptor).values():
         assert label.category in CATEGORIES | {BY_LIFE_DOMAIN}
+
+
+def test_every_question_is_recorded_under_a_word_of_the_gate() -> None:
+    found = {rpc: action_of(rpc) for table in handlers().values() for rpc in table}
+    assert set(found.values()) | {SUBSCRIBE, COMMAND} == set(ACTIONS)
+    named = ("FindCase", "ListConsents", "GetPlan", "GetIdentity", "GetAccessAnswer", "EvaluateBlinded")
+    assert [found[rpc] for rpc in named] == ["SEARCH", "SEARCH", "READ", "DISCLOSE", "EXPORT", "READ"]
+
+
+@pytest.mark.parametrize("level", ["", "high", "usual"])
+def test_what_asks_more_assurance_than_anybody_shows_never_leaves(level: str) -> None:
+    file = descriptor_pb2.FileDescriptorProto(name=f"level{level}.proto", package=f"level{level}")
+    file.dependency.append("exchange/v1/options.proto")
+    said = file.message_type.add(name="Answer").field.add(name="bsn", number=1, type=9, label=1)
+    said.options.Extensions[options_pb2.privacy].CopyFrom(
+        options_pb2.Privacy(category="BSN", min_level=level)
+    )
+    pool = descriptor_pool.DescriptorPool()
+    for one in (descriptor_pb2.DESCRIPTOR, options_pb2.DESCRIPTOR):
+        pool.AddSerializedFile(one.serialized_pb)
+    pool.Add(file)
+    labels = labels_of(pool.FindMessageTypeByName(f"level{level}.Answer"))
+    assert set(labels) == (set() if level else {"bsn"})
 
 
 def test_what_is_asked_must_be_a_labelled_leaf() -> None:

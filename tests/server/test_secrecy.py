@@ -87,6 +87,7 @@ class Told:
             given_by=["self"],
             explicit=True,
             free_assessed=True,
+            freely_given=consent_pb.FreelyGiven(alternatives=True, no_detriment=True),
             method="portal",
             expected_version=asked.version,
         )

@@ -47,7 +47,7 @@ id = "PW-64-1"
 version = 2
 succeeds = 1
 title = "Voorstel: Werk & Inkomen krijgt van het wijkteam wat het over gezondheid weet"
-citation = { law = "Participatiewet", article = "64", paragraph = "1", wording = "a proposal, not a law" }
+citation = { law = "Participatiewet", article = "64", paragraph = "1", wording = "proposal of 2026, no law" }
 valid_from = 2026-01-01
 enabled = true
 approved_by = ["voorsteller-1", "voorsteller-2"]

@@ -1,13 +1,14 @@
 """What a named professional weighed and found, and the gate cannot weigh: recorded with scope and reason.
 
 Promises: the newest finding of one kind and scope counts; a finding can be taken back by finding otherwise;
-what is about one representative goes before what is about all.
+what is about one representative goes before what is about all. What clears a representative to be told of
+an investigation of Veilig Thuis is as old as its last record: said anew, it is recorded anew.
 Source: Participatiewet 67(3) (disproportionate harm); GDPR 15(4), UAVG 41, Wmo 2015 5.3.2(3)-(4) (the child's
 or another's interest); CJEU C-579/21 (the name of a staff member).
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from exchange.domain.kernel import AuthoredCommand, Events, ResidentEvent, with_changes
 from exchange.domain.limits.scope import in_scope, purpose_fault, recipient_fault, refuse_but_weighers
+from exchange.domain.obligations import SAFETY_PURPOSE
 from exchange.domain.shape import member_fault, refuse_faults, text_fault
 from exchange.errors import RuleBroken
 
@@ -74,6 +76,20 @@ class Determination:
     purpose: str
     recipient: str
     representative_id: str
+    at: datetime | None = field(default=None, compare=False)  # when that was found last
+
+    @property
+    def clears(self) -> bool:
+        """Tell whether it says that this one representative may be told of an investigation.
+
+        Nobody finds that by the way: it names him, and that purpose and no other (Wmo 2015 5.2.6).
+        """
+        return (
+            self.kind == DeterminationKind.CONTRARY_TO_CHILD_INTEREST
+            and not self.holds
+            and bool(self.representative_id)
+            and self.purpose == SAFETY_PURPOSE
+        )
 
     def reaches(self, purpose: str, recipient_id: str) -> bool:
         """Tell whether it is about this request."""
@@ -96,6 +112,24 @@ def determined(
     return frozenset(one.kind for one in (*own, *of_all) if one.holds)
 
 
+def cleared(known: Iterable[Determination], recipient_id: str, records: Collection[str]) -> datetime | None:
+    """Return when it was found that who is bound to these records may be told of an investigation.
+
+    None where nobody found that, or where the opposite was found of him in any scope that reaches him.
+    """
+    kind, moments = DeterminationKind.CONTRARY_TO_CHILD_INTEREST, []
+    for one in known:
+        if one.kind != kind or one.representative_id not in records:
+            continue
+        if not one.reaches(SAFETY_PURPOSE, recipient_id):
+            continue
+        if one.holds:
+            return None
+        if one.clears and one.at is not None:
+            moments.append(one.at)
+    return max(moments, default=None)
+
+
 def record_determination(command: RecordDetermination, state: "ResidentState") -> Events:
     """Record it, unless it is what is known."""
     names_staff = command.kind == DeterminationKind.STAFF_IDENTITY_NEEDED
@@ -113,7 +147,7 @@ def record_determination(command: RecordDetermination, state: "ResidentState") -
         raise RuleBroken("this representative is not recorded", rule="REPRESENTATIVE_UNKNOWN")
     asked = Determination(command.kind, command.holds, command.purpose, command.recipient, about)
     known = next((one for one in state.determinations if not one.is_beside(asked)), None)
-    if known == asked or (known is None and not asked.holds and not about):
+    if (known == asked and not asked.clears) or (known is None and not asked.holds and not about):
         return ()
     if known is None and len(state.determinations) >= DETERMINATIONS_MAX:
         raise RuleBroken("there are the most determinations there can be", rule="DETERMINATIONS_FULL")
@@ -135,7 +169,8 @@ def record_determination(command: RecordDetermination, state: "ResidentState") -
 
 def recorded(state: "ResidentState", event: DeterminationRecorded) -> "ResidentState":
     """Let the newest finding count."""
-    found = Determination(event.kind, event.holds, event.purpose, event.recipient, event.representative_id)
+    scope = (event.purpose, event.recipient, event.representative_id)
+    found = Determination(event.kind, event.holds, *scope, event.at)
     others = tuple(one for one in state.determinations if one.is_beside(found))
     kept = event.holds or bool(event.representative_id)
     return with_changes(state, determinations=(*others, found) if kept else others)

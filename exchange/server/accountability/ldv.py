@@ -31,6 +31,9 @@ POSITION: Final = "exchange.position"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DOING: Final = {
     "READ": "inzien",
+    "SEARCH": "opzoeken",
+    "EXPORT": "meegeven",
+    "DISCLOSE": "verstrekken",
     SUBSCRIBE: "volgen",
     COMMAND: "vastleggen",
     EVALUATE: "vragen of iets mag",

@@ -127,6 +127,7 @@ def receipt_text(history: Sequence[Recorded], telling: Telling) -> str:
             "dpv:hasApplicableLaw": "legal-eu:law-GDPR",
             "dpv:hasLegalBasis": _legal_basis(asked),
             "exchange:consentKind": asked.kind,
+            **_scope(asked),
             "dpv:hasProcess": _process(asked),
             "dpv:hasNotice": _notice(asked),
             **_rights(asked),
@@ -169,6 +170,12 @@ def _process(asked: ConsentRequested) -> dict[str, object]:
             {"@type": "dpv:StorageLocation", "dpv:hasLocation": ["loc:NL"]},
         ],
     }
+
+
+def _scope(asked: ConsentRequested) -> dict[str, object]:
+    """Return the law it was asked under and whose data it is about, where that was said."""
+    said = {"exchange:regime": asked.regime, "exchange:sources": list(asked.sources)}
+    return {name: value for name, value in said.items() if value}
 
 
 def _until(asked: ConsentRequested) -> dict[str, str]:

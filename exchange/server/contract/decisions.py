@@ -70,6 +70,7 @@ class Decision:
     obligations: tuple[str, ...]
     officer_explanation: str
     resident_pseudonym: str
+    abort_time: datetime | None = None  # filled in by who looks up what became of it
 
 
 class DecisionReader:
@@ -86,10 +87,18 @@ class DecisionReader:
         outcome: str = clear["outcome"]
         return outcome
 
-    def kept_from(self, row: Row, caller: Caller, now: datetime, links: frozenset[str] = NO_LINKS) -> bool:
+    def kept_from(
+        self,
+        row: Row,
+        caller: Caller,
+        now: datetime,
+        links: frozenset[str] = NO_LINKS,
+        cleared: datetime | None = None,
+    ) -> bool:
         """Tell whether this decision is not told to the caller now; an officer is told all.
 
-        `links` are the recipients of whom the caller is not shown that they are on the case.
+        `links` are the recipients of whom the caller is not shown that they are on the case; `cleared` says
+        since when a representative may be told of an investigation of Veilig Thuis.
         """
         if caller.task not in OWN_WORDS:
             return False
@@ -100,7 +109,7 @@ class DecisionReader:
         at = datetime.fromisoformat(clear["at"])
         representative = caller.task != RESIDENT_TASK
         return kept_from(
-            asked, clear["obligations"], at, now, representative=representative
+            asked, clear["obligations"], at, now, representative=representative, cleared=cleared
         ) or is_about_seal(asked, self._written(row, asked))
 
     def is_told(
@@ -110,11 +119,13 @@ class DecisionReader:
         now: datetime,
         hidden: frozenset[str],
         links: frozenset[str] = NO_LINKS,
+        *,
+        cleared: datetime | None = None,
     ) -> bool:
         """Tell whether a row is a decision that the resident's side is told of now."""
         return (
             row.topic == TOPIC
-            and not self.kept_from(row, caller, now, links)
+            and not self.kept_from(row, caller, now, links, cleared)
             and not (hidden and hidden & self.changes(row))
         )
 

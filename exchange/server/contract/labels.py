@@ -1,6 +1,7 @@
 """Privacy labels of the contract, compiled once: what may be asked, and what a command writes.
 
-Promises: a leaf without a label can never be asked; what the caller claims (`claim`) is no data of the
+Promises: a leaf without a label can never be asked, nor one that asks more assurance of its reader than two
+factors over mutual TLS: nobody can show more here; what the caller claims (`claim`) is no data of the
 resident and is not judged as such.
 Source: protos/exchange/v1/options.proto (Privacy).
 """
@@ -42,7 +43,12 @@ def leaves_of(descriptor: Descriptor) -> Iterator[tuple[str, Label | None]]:
             for path, label in leaves_of(field.message_type):
                 yield f"{field.name}.{path}", label
         else:
-            yield field.name, label_of(field)
+            yield field.name, None if asks_more(field) else label_of(field)
+
+
+def asks_more(field: FieldDescriptor) -> bool:
+    """Tell whether its label names a level of assurance: the usual two factors have no name (R02)."""
+    return bool(field.GetOptions().Extensions[options_pb2.privacy].min_level)
 
 
 def label_of(field: FieldDescriptor) -> Label | None:

@@ -15,6 +15,7 @@ from exchange.gate.model import Outcome
 from exchange.pipeline.elements import KEEPER_OF_THE_LOG, of_origin
 from exchange.server.contract.copies import copies_of
 from exchange.server.contract.decisions import TOPIC, Decision, DecisionReader
+from exchange.server.contract.informing import as_arrived
 from exchange.server.contract.labels import labels_of
 from exchange.server.contract.officers import asked_by
 from exchange.server.contract.pages import page_rows
@@ -66,14 +67,18 @@ async def list_decisions(call: Call, request: pb.ListDecisionsRequest) -> pb.Lis
         wanted=frozenset(request.outcomes) or _OUTCOMES,
         organisation=outcome.captured,
     )
-    rows, last, more = await asyncio.get_running_loop().run_in_executor(call.house.pool, page)
+    await duties.followed(call, outcome.position)
+    loop = asyncio.get_running_loop()
+    rows, last, more = await loop.run_in_executor(call.house.pool, page)
+    names = [row.decision_id for row in rows]
+    aborted = await loop.run_in_executor(call.house.pool, parts.obligations.aborted, names)
     answer = pb.ListDecisionsResponse(decision_id=outcome.decision_id)
     copies = copies_of(pb.AuditedDecision.DESCRIPTOR)
     leaves = [path.partition(".")[2] for path in given_paths(outcome)]
     for row in rows:
-        told = answer.decisions.add()
+        told, shown = answer.decisions.add(), as_arrived(row, aborted.get(row.decision_id))
         for leaf in leaves:
-            copies[leaf](row, told)
+            copies[leaf](shown, told)
     if more:
         answer.next_page_token = call.house.pages.token(last, call.rpc, caller, request)
     return answer

@@ -97,6 +97,8 @@ async def request_consent(call: Call, request: pb.RequestConsentRequest) -> pb.R
             purpose=enum_names(Purpose.DESCRIPTOR).stored(request.consent_purpose),
             recipients=tuple(request.recipients),
             categories=tuple(request.categories),
+            sources=tuple(request.sources),
+            regime=request.regime,
             start_time=moment(request.start_time),
             end_time=moment(request.end_time),
             notice_id=request.notice_id,
@@ -124,6 +126,8 @@ async def give_consent(call: Call, request: pb.GiveConsentRequest) -> pb.GiveCon
         given_by=tuple(request.given_by),
         explicit=request.explicit,
         free_assessed=request.free_assessed,
+        alternatives=request.freely_given.alternatives,
+        no_detriment=request.freely_given.no_detriment,
         method=request.method,
     )
     outcome = await _answer(call, request, order, expected=request.expected_version)

@@ -2,7 +2,8 @@
 
 Promises: judged first, paged after; what was decided after this very question is not on its pages, nor what
 is not told to the resident's side yet, or ever. Seals are looked at anew for each page: the delivery of a
-change in what is sealed to who reads is on none, whenever the token was given.
+change in what is sealed to who reads is on none, whenever the token was given. Of an answer that did not
+arrive, as far as is known by then, it says so.
 """
 
 from __future__ import annotations
@@ -14,14 +15,17 @@ from typing import TYPE_CHECKING, Final
 from exchange.domain import stream_of
 from exchange.pipeline.elements import of_log
 from exchange.pipeline.facts import OWN_WORDS
+from exchange.pipeline.speakers import cleared_to_be_told
 from exchange.server.contract.copies import copies_of
 from exchange.server.contract.decisions import Decision, DecisionReader
+from exchange.server.contract.informing import as_arrived
 from exchange.server.contract.labels import labels_of
 from exchange.server.contract.officers import OFFICER, asked_by
 from exchange.server.contract.pages import page_rows
 from exchange.server.interceptor import Unary
+from exchange.server.services.duties import followed
 from exchange.server.services.notices import list_notices
-from exchange.server.walks import given_paths, read
+from exchange.server.walks import claim_of, given_paths, read
 from exchange.v1 import disclosure_service_pb2 as pb
 
 if TYPE_CHECKING:
@@ -57,6 +61,8 @@ async def list_disclosures(call: Call, request: pb.ListDisclosuresRequest) -> pb
     if not outcome.resident:
         return answer
     reader = DecisionReader(parts.codec, parts.register, parts.log_pseudonym)
+    resident = await call.house.state(stream_of("resident", outcome.resident))
+    purpose = claim_of(request.claim).purpose
     page = partial(
         _page,
         parts.reader,
@@ -70,14 +76,19 @@ async def list_disclosures(call: Call, request: pb.ListDisclosuresRequest) -> pb
         now=call.now,
         hidden=outcome.hidden,
         links=outcome.links,
+        cleared=cleared_to_be_told(resident, caller, purpose, call.now.date()),
     )
-    rows, last, more = await asyncio.get_running_loop().run_in_executor(call.house.pool, page)
+    # What became of an answer is read from the list, as far as it was known when this was asked.
+    await followed(call, outcome.position)
+    loop, pool = asyncio.get_running_loop(), call.house.pool
+    rows, last, more = await loop.run_in_executor(pool, page)
+    aborted = await loop.run_in_executor(pool, parts.obligations.aborted, [row.decision_id for row in rows])
     copies = copies_of(pb.Disclosure.DESCRIPTOR)
     leaves = [path.partition(".")[2] for path in given_paths(outcome)]
     for row in rows:
-        told = answer.disclosures.add()
+        told, shown = answer.disclosures.add(), as_arrived(row, aborted.get(row.decision_id))
         for leaf in leaves:
-            copies[leaf](row, told)
+            copies[leaf](shown, told)
     if more:
         answer.next_page_token = call.house.pages.token(last, call.rpc, caller, request)
     return answer
@@ -96,6 +107,7 @@ def _page(
     now: datetime,
     hidden: frozenset[str],
     links: frozenset[str],
+    cleared: datetime | None,
 ) -> tuple[list[Decision], int, bool]:
     """Return rows, the version of the last one, and whether there are more below it."""
     found: list[Row] = []
@@ -105,7 +117,7 @@ def _page(
             row
             for row in page
             if row.position < position
-            and decisions.is_told(row, caller, now, hidden, links)
+            and decisions.is_told(row, caller, now, hidden, links, cleared=cleared)
             and organisation in {"", decisions.for_resident(row).organisation}
         ]
         if len(found) > size or len(page) <= size:

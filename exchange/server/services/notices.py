@@ -1,7 +1,9 @@
 """What the resident's side must be told because of decisions, and that it was told.
 
 Promises: what is on a page counts as told in the commit of the question, before the page leaves; what is kept
-from a representative is on none of his pages and in none of his tokens; a deferred notice comes by itself.
+from a representative is on none of his pages and in none of his tokens; a deferred notice is on the page once
+its weeks are over, and open until then and until it was told. Of an investigation a representative is told
+in the place of a resident without access of his own, once he was found not to be the one it is about.
 Seals are looked at anew for each page, and again in the commit of its question: a notice of what is sealed to
 who reads is not told, and stays to be executed.
 Source: GDPR 12(1), 14(5), 34; Wmo 2015 5.2.6, 5.3.1; CJEU C-579/21.
@@ -15,18 +17,20 @@ from typing import TYPE_CHECKING, Final
 
 from exchange.domain import stream_of
 from exchange.domain.disclosure import ObligationExecuted
-from exchange.domain.obligations import NOTICES, Duty, DutyOutcome, EntryDuty
+from exchange.domain.obligations import FETCHED, NOTICES, Asked, Duty, DutyOutcome, EntryDuty, kept_from
+from exchange.domain.values import RESIDENT_TASK
 from exchange.pipeline.elements import of_log
 from exchange.pipeline.facts import OWN_WORDS
-from exchange.pipeline.sealed import kept_from
+from exchange.pipeline.sealed import kept_from as sealed_to
+from exchange.pipeline.speakers import cleared_to_be_told
 from exchange.pipeline.walk import Steps
 from exchange.server.contract.copies import copies_of
-from exchange.server.contract.decisions import DecisionReader
-from exchange.server.contract.informing import informed
+from exchange.server.contract.decisions import Decision, DecisionReader
+from exchange.server.contract.informing import informed, told_later
 from exchange.server.contract.labels import labels_of
 from exchange.server.contract.pages import page_rows
 from exchange.server.services.duties import disclosure_stream, followed
-from exchange.server.walks import given_paths, read
+from exchange.server.walks import claim_of, given_paths, read
 from exchange.v1 import disclosure_service_pb2 as pb
 
 if TYPE_CHECKING:
@@ -37,10 +41,8 @@ if TYPE_CHECKING:
     from exchange.server.house import Call
 
 _LABELS: Final = labels_of(pb.ListNoticesResponse.DESCRIPTOR)
-# What comes to the resident by itself once it is due, beside what must be told.
-TOLD: Final = (*sorted(NOTICES), Duty.DEFER_NOTICE_4W)
+TOLD: Final = tuple(sorted(NOTICES))
 POSITION_MAX: Final = 2**62
-FETCHED: Final = "fetched"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +59,24 @@ class Told:
     explanation: str
     told_time: datetime | None
     about: frozenset[str]  # collections of the plan of whose change it tells
+    decision: Decision
 
     @property
     def asked_by(self) -> str:
         """The recipient who asked, as a seal names it."""
         return f"{self.organisation}/{self.task}"
+
+    def is_kept_from(self, call: Call, cleared: datetime | None) -> bool:
+        """Tell whether it is not for who reads, whom `cleared` lets hear of an investigation."""
+        one = self.decision
+        return kept_from(
+            Asked(one.task, one.purpose, one.legal_basis, one.action),
+            one.obligations,
+            one.decide_time,
+            call.now,
+            representative=call.caller.task != RESIDENT_TASK,
+            cleared=cleared,
+        )
 
 
 async def list_notices(call: Call, request: pb.ListNoticesRequest) -> pb.ListNoticesResponse:
@@ -69,23 +84,28 @@ async def list_notices(call: Call, request: pb.ListNoticesRequest) -> pb.ListNot
     parts, caller = call.house.parts, call.caller
     before = call.house.pages.place(call.rpc, caller, request) or POSITION_MAX
     size = page_rows(request)
-    stream = stream_of("case", request.case_id)
-    loop = asyncio.get_running_loop()
+    stream, loop = stream_of("case", request.case_id), asyncio.get_running_loop()
     case = (await loop.run_in_executor(call.house.pool, parts.loader.load, stream)).state
     await followed(call, parts.reader.head()[0])
     # Looked up for who is bound to this resident only: time must not tell others that there is a case.
     bound = case is not None and bool(caller.resident) and caller.resident == case.resident
     resident = case.resident if bound else ""
-    notices, last = await loop.run_in_executor(call.house.pool, _notices, call, resident, before, size)
+    purpose = claim_of(request.claim).purpose
+    notices, last = await loop.run_in_executor(
+        call.house.pool, _notices, call, resident, purpose, before, size
+    )
     shown: list[Told] = []
 
     def tell(view: View) -> Steps:
         state = view.state(stream_of("resident", resident)) if resident else None
-        kept = kept_from(state, caller)
+        kept = sealed_to(state, caller)
+        cleared = cleared_to_be_told(state, caller, purpose, call.now.date())
         shown[:] = [
             one
             for one in notices
-            if one.about.isdisjoint(kept.collections) and one.asked_by not in kept.links
+            if one.about.isdisjoint(kept.collections)
+            and one.asked_by not in kept.links
+            and not one.is_kept_from(call, cleared)
         ]
         events = tuple(_executed(call, resident, one) for one in shown if _is_new(one))
         return Steps(((disclosure_stream(resident), events),) if events else ())
@@ -111,14 +131,15 @@ async def list_notices(call: Call, request: pb.ListNoticesRequest) -> pb.ListNot
     return answer
 
 
-def _notices(call: Call, resident: str, before: int, size: int) -> tuple[list[Told], int]:
+def _notices(call: Call, resident: str, purpose: str, before: int, size: int) -> tuple[list[Told], int]:
     """Return the notices of whole decisions below a position, and where the next page goes on, or 0."""
     if not resident:
         return [], 0
     parts = call.house.parts
     reader = DecisionReader(parts.codec, parts.register, parts.log_pseudonym)
     state = parts.loader.load(stream_of("resident", resident)).state
-    kept = kept_from(state, call.caller)
+    kept = sealed_to(state, call.caller)
+    cleared = cleared_to_be_told(state, call.caller, purpose, call.now.date())
     found: list[Told] = []
     while True:
         rows = parts.obligations.of_stream(disclosure_stream(resident), before, size + len(TOLD), TOLD)
@@ -129,7 +150,7 @@ def _notices(call: Call, resident: str, before: int, size: int) -> tuple[list[To
             told = [
                 one
                 for one in _of_decision(
-                    call, reader, [row for row in rows if row.position == position], kept.links
+                    call, reader, [row for row in rows if row.position == position], kept.links, cleared
                 )
                 if one.about.isdisjoint(kept.collections)
             ]
@@ -142,11 +163,15 @@ def _notices(call: Call, resident: str, before: int, size: int) -> tuple[list[To
 
 
 def _of_decision(
-    call: Call, reader: DecisionReader, duties: list[Obligation], links: frozenset[str]
+    call: Call,
+    reader: DecisionReader,
+    duties: list[Obligation],
+    links: frozenset[str],
+    cleared: datetime | None,
 ) -> list[Told]:
     parts = call.house.parts
     (row,) = parts.reader.page(duties[0].position - 1, 1)
-    if reader.kept_from(row, call.caller, call.now, links):
+    if reader.kept_from(row, call.caller, call.now, links, cleared):
         return []
     decision, about = reader.for_resident(row, links=links), reader.changes(row)
     return [
@@ -158,16 +183,21 @@ def _of_decision(
             organisation=decision.organisation,
             task=decision.task,
             purpose=decision.purpose,
-            explanation=(
-                informed(decision.explanation, decision.released_fields)
-                if duty.duty == EntryDuty.INFORM_14
-                else decision.explanation
-            ),
+            explanation=_explained(duty.duty, decision),
             told_time=duty.executed_by_now(call.now),
             about=about,
+            decision=decision,
         )
         for duty in duties
     ]
+
+
+def _explained(duty: str, decision: Decision) -> str:
+    if duty == EntryDuty.INFORM_14:
+        return informed(decision.explanation, decision.released_fields)
+    if duty == Duty.DEFER_NOTICE_4W:
+        return told_later(decision.explanation, decision.released_fields)
+    return decision.explanation
 
 
 def _is_new(one: Told) -> bool:
