@@ -66,30 +66,51 @@ COLLECTION_OF: Final[Mapping[str, str]] = {
 
 def is_kept_apart(event: Event, meta: Meta, seals: Sequence[Seal]) -> bool:
     """Tell whether the leaf of an event carries the second pseudonym; `seals` stood before the walk."""
-    if tells_apart(meta.task, meta.purpose, meta.legal_basis) or isinstance(event, OF_SEALS):
-        return True
-    # Who joins the case for Veilig Thuis is let in by somebody else.
-    if getattr(event, "task", "") == SAFETY_TASK:
-        return True
-    if isinstance(event, DisclosureDecided) and (
-        not DEFERRING.isdisjoint(event.obligations) or _tries_to_seal(event)
-    ):
-        return True
     # As many steps where nothing is sealed: decoys hide nothing.
-    links, hidden = _kept(tuple(seals) or DECOYS)
-    return _is_behind(event, meta, links) or not changed_by(event).isdisjoint(hidden)
+    standing = tuple(seals) or DECOYS
+    if isinstance(event, OF_SEALS):
+        return True
+    if isinstance(event, DisclosureDecided) and _tells_of_seals(event, standing):
+        return True
+    return _is_apart(
+        event.TOPIC,
+        getattr(event, "oin", ""),
+        getattr(event, "task", ""),
+        meta.organisation,
+        meta.task,
+        meta.purpose,
+        meta.legal_basis,
+        standing,
+    )
 
 
+# On the walk for every event, and always the same few words.
 @lru_cache(maxsize=WORDS_CACHED_MAX)
-def _kept(seals: tuple[Seal, ...]) -> tuple[frozenset[str], frozenset[str]]:
-    """Return the links and the collections that are kept from the resident in person."""
-    return _links(seals), _hidden(seals)
+def _is_apart(  # noqa: PLR0917 -- one argument for each word that counts
+    topic: str,
+    named_oin: str,
+    named_task: str,
+    organisation: str,
+    task: str,
+    purpose: str,
+    legal_basis: str,
+    seals: tuple[Seal, ...],
+) -> bool:
+    """Tell what the kind of an event, who records it and whom it names tell of it."""
+    # Who joins the case for Veilig Thuis is let in by somebody else.
+    if tells_apart(task, purpose, legal_basis) or named_task == SAFETY_TASK:
+        return True
+    # Of a recipient whose link is sealed to the resident, or it brings him in.
+    if not _links(seals).isdisjoint({f"{organisation}/{task}", f"{named_oin}/{named_task}"}):
+        return True
+    return not _changed(topic).isdisjoint(_hidden(seals))
 
 
-def _is_behind(event: Event, meta: Meta, links: frozenset[str]) -> bool:
-    """Tell whether an event is of a recipient whose link is sealed to the resident, or brings it in."""
-    named = f"{getattr(event, 'oin', '')}/{getattr(event, 'task', '')}"
-    return not links.isdisjoint({f"{meta.organisation}/{meta.task}", named})
+def _tells_of_seals(decided: DisclosureDecided, seals: tuple[Seal, ...]) -> bool:
+    """Tell whether a decision says more of it than who asked for what."""
+    if not DEFERRING.isdisjoint(decided.obligations) or _tries_to_seal(decided):
+        return True
+    return not changed_by(decided).isdisjoint(_hidden(seals))
 
 
 def _links(seals: Sequence[Seal]) -> frozenset[str]:
@@ -124,11 +145,16 @@ def changed_by(event: Event) -> frozenset[str]:
         # What was asked by name is told as what is not there; a change that was delivered cannot be.
         names = (*event.released, *event.withheld) if event.action == SUBSCRIBE else ()
         return frozenset(name.partition(".")[0] for name in names if "." in name)
-    found = COLLECTION_OF.get(event.TOPIC.rpartition(VERSION_SUFFIX)[0], "")
+    return _changed(event.TOPIC)
+
+
+def _changed(topic: str) -> frozenset[str]:
+    found = COLLECTION_OF.get(topic.rpartition(VERSION_SUFFIX)[0], "")
     return frozenset({found} - {""})
 
 
-def _hidden(seals: Sequence[Seal]) -> frozenset[str]:
+@lru_cache(maxsize=WORDS_CACHED_MAX)
+def _hidden(seals: tuple[Seal, ...]) -> frozenset[str]:
     """Return the collections of which every leaf is sealed to the resident in person."""
     paths = frozenset(
         path

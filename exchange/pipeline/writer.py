@@ -158,7 +158,7 @@ class Writer:
             appends = appends_of(overlay)
             if not appends:
                 return 0
-            count, _ = overlay.append(appends, meta)
+            count = overlay.append(appends, meta)
             try:
                 self._commit_alone(overlay)
             except HeadMoved:
@@ -262,7 +262,8 @@ class Writer:
 
     def _is_over_something(self, overlay: Overlay) -> bool:
         """Tell whether a walk would stand on what is not in the store yet."""
-        return any(one.batch.events for one in (overlay, *(below.overlay for below in self._unsettled)))
+        first = self._unsettled[0].overlay if self._unsettled else overlay
+        return overlay.position != first.batch.base
 
     def _in_order(self, walk: Walk) -> Walk:
         """Return the walk, not earlier than any command before it.
@@ -293,6 +294,7 @@ class Writer:
     def _finished(
         self, walks: Sequence[Walk], outcomes: list[Outcome], overlay: Overlay, noted: Noted
     ) -> Walked:
+        overlay.finish()
         frontier = (self._unsettled[-1].frontier if self._unsettled else self._frontier).copy()
         frontier.extend(map(hash_leaf, overlay.batch.leaves))
         overlay.batch.frontier = frontier.to_bytes()

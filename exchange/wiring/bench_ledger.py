@@ -10,6 +10,7 @@ from __future__ import annotations
 import statistics
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
+from exchange.pipeline.drafts import Drafts
 from exchange.pipeline.overlay import Overlay
 from exchange.pipeline.writer import Writer
 from exchange.wiring.core import FreshIds
@@ -18,22 +19,34 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from exchange.domain.kernel import Event
+    from exchange.domain.limits.seals import Seal
+    from exchange.pipeline.drafts import LeafDraft
+    from exchange.store.batch import Batch
     from exchange.store.codec import Meta
     from exchange.wiring.core import Core
 
 
-class LeaflessOverlay(Overlay):
+class LeaflessDrafts(Drafts):
     """Builds no leaf."""
 
-    def append(self, appends: Sequence[tuple[str, Sequence[Event]]], meta: Meta) -> tuple[int, bytes]:
-        """Do what the overlay does, and keep nothing of leaves."""
-        done = super().append(appends, meta)
-        self.batch.leaves.clear()
-        return done
+    def _leaves_of(
+        self, numbered: Sequence[tuple[str, int, Event, bytes]], seals: Sequence[Sequence[Seal]], meta: Meta
+    ) -> list[LeafDraft]:
+        del numbered, seals, meta
+        return []
 
-    def _leaf(self, event: Event, event_id: bytes, state: bytes, meta: Meta, at: str) -> bytes:
-        del event, event_id, state, meta, at
-        return b""
+    def _leave(self, batch: Batch) -> None:
+        del batch
+
+
+class LeaflessOverlay(Overlay):
+    """Keeps nothing of leaves."""
+
+    drafting: ClassVar[type[Drafts]] = LeaflessDrafts
+
+    def _seals(self, resident: str) -> Sequence[Seal]:
+        del resident
+        return ()
 
 
 class LeaflessWriter(Writer):
