@@ -30,7 +30,7 @@ from exchange.pipeline.overlay import Overlay
 from exchange.pipeline.steps import run_command, run_read
 from exchange.pipeline.verdicts import Verdicts
 from exchange.pipeline.walk import CommandWalk, EvaluationWalk
-from exchange.pipeline.walked import Walked, told_of
+from exchange.pipeline.walked import Walked, told_of, was_kept
 from exchange.store.errors import HeadMoved, Taken
 
 if TYPE_CHECKING:
@@ -207,7 +207,7 @@ class Writer:
             try:
                 self._recorder.commit(batch)
             except StoreUnavailable:
-                if not self._was_kept(overlay):
+                if not was_kept(batch, self._reader):
                     raise
         else:
             self._confirm_refusals(walked)
@@ -346,18 +346,6 @@ class Writer:
         base = walked.overlay.batch.base
         if any(isinstance(one, ExchangeError) for one in walked.outcomes) and self._reader.head()[0] != base:
             raise HeadMoved("another writer moved the head", expected=str(base))
-
-    def _was_kept(self, overlay: Overlay) -> bool:
-        """Ask the store whether a commit that reported failure was kept: our first event is the proof."""
-        batch = overlay.batch
-        position, frontier = self._reader.head()
-        if position < batch.head:
-            return False
-        if not batch.events:
-            return False
-        first = self._reader.page(batch.base, 1)
-        mine = bool(first) and first[0].state == batch.events[0].state
-        return mine and (position > batch.head or frontier == batch.frontier)
 
     # --- when things go wrong ---------------------------------------------------------------------
 
