@@ -8,7 +8,7 @@ Source: exchange/decisions/0047-sealed-and-left-by-the-group.md.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 from msgspec import to_builtins
@@ -24,6 +24,7 @@ from exchange.store.stored_event import stored_event
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from exchange.domain.kernel import Event
     from exchange.domain.limits.seals import Seal
@@ -35,26 +36,28 @@ if TYPE_CHECKING:
     from exchange.store.codec import Codec, Meta
 
 
+_WHOLE_SECOND: Final = len("2026-01-31T12:00:00")
 _encode = msgspec.json.Encoder().encode
 
 
+# Stream, version, event, its id, and the seals of its resident before the walk.
+Numbered = tuple[str, int, "Event", bytes, "Sequence[Seal]"]
+
+
 class Draft(NamedTuple):
-    """One event with its place and the keys it will be sealed under."""
+    """One event with its place, the keys it will be sealed under, and what its leaf needs.
+
+    `ledger_key` is None for an event about nobody.
+    """
 
     stream: str
     version: int
     event: Event
     event_id: bytes
+    seals: Sequence[Seal]
     meta: Meta
     keys: Mapping[str, DataKey]
-
-
-class LeafDraft(NamedTuple):
-    """What the leaf of one event needs beside it. `key` is None for an event about nobody."""
-
-    meta: Meta
-    key: DataKey | None
-    seals: Sequence[Seal]  # of the resident, before the walk
+    ledger_key: DataKey | None
 
 
 class Drafts:
@@ -64,29 +67,26 @@ class Drafts:
         self._codec = codec
         self._keys = keys
         self._events: list[Draft] = []
-        self._leaves: list[LeafDraft] = []
         self._answers: list[tuple[CommandWalk, StoredAnswer]] = []
 
     def __len__(self) -> int:
         """How many events."""
         return len(self._events)
 
-    def add(
-        self, numbered: Sequence[tuple[str, int, Event, bytes]], seals: Sequence[Sequence[Seal]], meta: Meta
-    ) -> None:
-        """Draft the events of one walk, each as (stream, version, event, id), beside its resident's seals.
+    def add(self, numbered: Sequence[Numbered], meta: Meta) -> None:
+        """Draft the events of one walk.
 
         Raises KeyDestroyed, KeyUnavailable, or RequestInvalid for a word no leaf can hold.
         """
-        leaves = self._leaves_of(numbered, seals, meta)
+        refuse_words(meta.organisation, meta.legal_basis, meta.task, meta.purpose)
         # What was asked stands once, in the first event of the walk.
         later = replace(meta, necessity="", asked=None) if len(numbered) > 1 else meta
         drafts, said = [], meta
-        for stream, version, event, event_id in numbered:
-            drafts.append(Draft(stream, version, event, event_id, said, self._codec.keys_of(event, said)))
+        for stream, version, event, event_id, seals in numbered:
+            keys = self._codec.keys_of(event, said)
+            drafts.append(Draft(stream, version, event, event_id, seals, said, keys, self._ledger_key(event)))
             said = later
         self._events += drafts
-        self._leaves += leaves
 
     def answer(self, walk: CommandWalk, answer: StoredAnswer) -> None:
         """Draft what a command is answered under its request id."""
@@ -96,7 +96,7 @@ class Drafts:
         """Fill the batch, put the leaves in the outcomes; return by stream how many bytes its events take."""
         grown: dict[str, int] = {}
         encode = self._codec.encode
-        for stream, version, event, event_id, meta, keys in self._events:
+        for stream, version, event, event_id, _, meta, keys, _ in self._events:
             state = encode(event, event_id=event_id, stream=stream, version=version, meta=meta, keys=keys)
             batch.events.append(stored_event(stream, version, event.TOPIC, state))
             grown[stream] = grown.get(stream, 0) + len(state)
@@ -110,25 +110,19 @@ class Drafts:
                 force_setattr(answer.done, "leaf_entry", batch.leaves[answer.done.leaf_index - batch.base])
         return grown
 
-    def _leaves_of(
-        self, numbered: Sequence[tuple[str, int, Event, bytes]], seals: Sequence[Sequence[Seal]], meta: Meta
-    ) -> list[LeafDraft]:
-        refuse_words(meta.organisation, meta.legal_basis, meta.task, meta.purpose)
-        obtain = self._keys.obtain
-        return [
-            LeafDraft(meta, obtain(event.resident, LEDGER_CATEGORY) if event.resident else None, sealed)
-            for (_, _, event, _), sealed in zip(numbered, seals, strict=True)
-        ]
+    def _ledger_key(self, event: Event) -> DataKey | None:
+        return self._keys.obtain(event.resident, LEDGER_CATEGORY) if event.resident else None
 
     def _leave(self, batch: Batch) -> None:
         """Build the leaves, and give them to the batch."""
         said: Meta | None = None
         alike: Alike
-        for draft, (meta, key, seals), stored in zip(self._events, self._leaves, batch.events, strict=True):
+        for (_, _, event, event_id, seals, meta, _, key), stored in zip(
+            self._events, batch.events, strict=True
+        ):
             if meta is not said:
                 # The events of one walk come one after another.
                 said, alike = meta, _alike(meta)
-            event, event_id = draft.event, draft.event_id
             pseudonym: bytes | None = None
             fields: Sequence[bytes] = ()
             if key is not None:
@@ -146,10 +140,15 @@ def _alike(meta: Meta) -> Alike:
         task=meta.task,
         purpose=meta.purpose,
         basis=meta.legal_basis,
-        # RFC 3339 in quotes, in a tenth of the time that `isoformat` takes.
-        at=_encode(meta.at).decode()[1:-1],
+        at=_microseconds(meta.at),
         signed=meta.signed,
     )
+
+
+def _microseconds(at: datetime) -> str:
+    """Return a moment in UTC as `isoformat` writes it with six digits and Z, in a tenth of the time."""
+    text = _encode(at).decode()[1:-2]  # RFC 3339 in quotes; of a whole second without a fraction
+    return f"{text}Z" if len(text) > _WHOLE_SECOND else f"{text}.000000Z"
 
 
 def _commitments(event: Event, event_id: bytes, key: DataKey) -> tuple[bytes, ...]:

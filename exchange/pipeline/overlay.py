@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from exchange.domain.kernel import Event
     from exchange.domain.limits.seals import Seal
     from exchange.keys.keystore import KeyStore
+    from exchange.pipeline.drafts import Numbered
     from exchange.pipeline.hot import HotStates, Loader, Recent
     from exchange.pipeline.registers import Recorded
     from exchange.pipeline.walk import CommandWalk, StoredAnswer
@@ -92,15 +93,14 @@ class Overlay:
 
         Returns how many events. Raises what `Drafts.add` raises.
         """
-        numbered, seals = [], []
+        numbered: list[Numbered] = []
         versions: dict[str, int] = {}
         for stream, events in appends:
             for event in events:
                 version = versions.get(stream) or self.version(stream)
                 version = versions[stream] = version + 1
-                numbered.append((stream, version, event, self._fresh_id()))
-                seals.append(self._seals(event.resident))
-        self._drafts.add(numbered, seals, meta)
+                numbered.append((stream, version, event, self._fresh_id(), self._seals(event.resident)))
+        self._drafts.add(numbered, meta)
         self._fold(numbered, meta.at)
         return len(numbered)
 
@@ -120,9 +120,9 @@ class Overlay:
         state = self.state(RESIDENT_PREFIX + resident) if resident else None
         return () if state is None else state.seals
 
-    def _fold(self, numbered: Sequence[tuple[str, int, Event, bytes]], at: datetime) -> None:
+    def _fold(self, numbered: Sequence[Numbered], at: datetime) -> None:
         first = self.position - len(numbered) + 1
-        for position, (stream, version, event, _) in enumerate(numbered, first):
+        for position, (stream, version, event, _, _) in enumerate(numbered, first):
             entry = self._seen.get(stream) or self._looked_up(stream)
             state, size = None, ENTRY_BYTES_MIN
             if not stream.startswith(DISCLOSURE_PREFIX):

@@ -20,20 +20,17 @@ if TYPE_CHECKING:
 
     from exchange.domain.kernel import Event
     from exchange.domain.limits.seals import Seal
-    from exchange.pipeline.drafts import LeafDraft
+    from exchange.keys.datakey import DataKey
     from exchange.store.batch import Batch
-    from exchange.store.codec import Meta
     from exchange.wiring.core import Core
 
 
 class LeaflessDrafts(Drafts):
     """Builds no leaf."""
 
-    def _leaves_of(
-        self, numbered: Sequence[tuple[str, int, Event, bytes]], seals: Sequence[Sequence[Seal]], meta: Meta
-    ) -> list[LeafDraft]:
-        del numbered, seals, meta
-        return []
+    def _ledger_key(self, event: Event) -> DataKey | None:
+        del event
+        return None
 
     def _leave(self, batch: Batch) -> None:
         del batch
