@@ -31,6 +31,7 @@ _BLOCK_BYTES: Final = 64
 _INNER: Final = bytes(byte ^ 0x36 for byte in range(256))
 _OUTER: Final = bytes(byte ^ 0x5C for byte in range(256))
 _WORDS_CACHED_MAX: Final = 4096
+_LONGEST_TIME: Final = "2026-01-31T12:00:00.123456Z"
 _MUST_SAY: Final = frozenset({"a", "t"})
 
 # Printable ASCII that JSON writes as itself: no quote, no backslash, no space.
@@ -120,11 +121,6 @@ def _word(key: str, value: str) -> str:
     return value
 
 
-def refuse_words(organisation: str, basis: str, task: str, purpose: str) -> None:
-    """Raise RequestInvalid for a word no leaf can hold."""
-    _words(organisation, basis, task, purpose)
-
-
 def alike_in(
     *, organisation: str, task: str, purpose: str, basis: str, at: str, signed: Signed | None = None
 ) -> Alike:
@@ -161,6 +157,26 @@ def entry_of(  # noqa: PLR0917 -- on the walk for every event; names take their 
     if len(entry) > LEAF_BYTES_MAX:
         raise RequestTooLarge("a leaf is at most 1 KiB", {"leaf": f"over {LEAF_BYTES_MAX} bytes"})
     return entry
+
+
+@lru_cache(maxsize=_WORDS_CACHED_MAX)
+def refuse_unfit(  # noqa: PLR0917 -- as above
+    organisation: str,
+    basis: str,
+    task: str,
+    purpose: str,
+    topic: str,
+    fields: int,
+    about: bool,  # noqa: FBT001 -- somebody, so that it has a pseudonym
+    signed: bool,  # noqa: FBT001 -- as above
+) -> None:
+    """Raise what `alike_in` and `entry_of` will raise of these words; of a leaf only they can be unfit."""
+    blank = Signed(bytes(REQUEST_HASH_BYTES), bytes(SIGNATURE_BYTES)) if signed else None
+    alike = alike_in(
+        organisation=organisation, task=task, purpose=purpose, basis=basis, at=_LONGEST_TIME, signed=blank
+    )
+    pseudonym = bytes(PSEUDONYM_BYTES) if about else None
+    entry_of(alike, bytes(EVENT_ID_BYTES), topic, b"", pseudonym, (bytes(COMMITMENT_BYTES),) * fields)
 
 
 def leaf_entry(

@@ -1,6 +1,6 @@
 """What a group is going to store, in the order of its positions: sealed and left once all of it is known.
 
-Promises: what can refuse one walk (a key that is gone, a word no leaf can hold) refuses it when its events
+Promises: what can refuse one walk (a key that is gone, words no leaf can hold) refuses it when its events
 are drafted, and nothing of it is kept; nobody sees an outcome before its leaf stands in it. Sealing, leaves
 and answers are loops over a whole group, whose code and tables stay in the processor's cache.
 Source: exchange/decisions/0047-sealed-and-left-by-the-group.md.
@@ -16,7 +16,7 @@ from msgspec.structs import force_setattr, replace
 
 from exchange.keys.datakey import LEDGER_CATEGORY
 from exchange.ledger.commitments import commit_field
-from exchange.ledger.leaf import alike_in, entry_of, event_pseudonym, refuse_words
+from exchange.ledger.leaf import alike_in, entry_of, event_pseudonym, refuse_unfit
 from exchange.pipeline.answers import stored_form
 from exchange.pipeline.apart import is_kept_apart
 from exchange.store.batch import Request
@@ -76,15 +76,15 @@ class Drafts:
     def add(self, numbered: Sequence[Numbered], meta: Meta) -> None:
         """Draft the events of one walk.
 
-        Raises KeyDestroyed, KeyUnavailable, or RequestInvalid for a word no leaf can hold.
+        Raises KeyDestroyed, KeyUnavailable, RequestInvalid for a word no leaf can hold, RequestTooLarge.
         """
-        refuse_words(meta.organisation, meta.legal_basis, meta.task, meta.purpose)
         # What was asked stands once, in the first event of the walk.
         later = replace(meta, necessity="", asked=None) if len(numbered) > 1 else meta
         drafts, said = [], meta
         for stream, version, event, event_id, seals in numbered:
             keys = self._codec.keys_of(event, said)
-            drafts.append(Draft(stream, version, event, event_id, seals, said, keys, self._ledger_key(event)))
+            ledger_key = self._ledger_key(event, said)
+            drafts.append(Draft(stream, version, event, event_id, seals, said, keys, ledger_key))
             said = later
         self._events += drafts
 
@@ -110,7 +110,18 @@ class Drafts:
                 force_setattr(answer.done, "leaf_entry", batch.leaves[answer.done.leaf_index - batch.base])
         return grown
 
-    def _ledger_key(self, event: Event) -> DataKey | None:
+    def _ledger_key(self, event: Event, meta: Meta) -> DataKey | None:
+        """Return the key of the leaf's resident. Raises also what the leaf itself would raise."""
+        refuse_unfit(
+            meta.organisation,
+            meta.legal_basis,
+            meta.task,
+            meta.purpose,
+            event.TOPIC,
+            len(event.COMMITTED),
+            bool(event.resident),
+            meta.signed is not None,
+        )
         return self._keys.obtain(event.resident, LEDGER_CATEGORY) if event.resident else None
 
     def _leave(self, batch: Batch) -> None:

@@ -22,14 +22,15 @@ if TYPE_CHECKING:
     from exchange.domain.limits.seals import Seal
     from exchange.keys.datakey import DataKey
     from exchange.store.batch import Batch
+    from exchange.store.codec import Meta
     from exchange.wiring.core import Core
 
 
 class LeaflessDrafts(Drafts):
     """Builds no leaf."""
 
-    def _ledger_key(self, event: Event) -> DataKey | None:
-        del event
+    def _ledger_key(self, event: Event, meta: Meta) -> DataKey | None:
+        del event, meta
         return None
 
     def _leave(self, batch: Batch) -> None:

@@ -11,6 +11,8 @@ import pytest
 
 from exchange.errors import KeyUnavailable, RequestInvalid, RequestTooLarge
 from exchange.keys.datakey import LEDGER_CATEGORY
+from exchange.ledger import leaf
+from exchange.ledger.leaf import refuse_unfit
 from exchange.pipeline import drafts as room
 from exchange.pipeline.hot import ENTRY_BYTES_MIN
 from exchange.pipeline.walk import CommandOutcome
@@ -85,18 +87,37 @@ def test_a_word_no_leaf_can_hold_costs_only_its_own_walk(shard: Shard) -> None:
     assert shard.verified() == head + 2
 
 
-def test_what_fails_when_the_group_is_finished_leaves_nothing_of_it(
+def test_a_leaf_that_would_be_too_long_costs_only_its_own_walk(
+    shard: Shard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, _, plan_id = shard.plan()
+    head = shard.head
+    claim = shard.goal(plan_id).claim
+    longest = len(shard.done(shard.goal(plan_id)).leaf_entry)
+    refuse_unfit.cache_clear()
+    # A goal fits to the byte; that of a basis with a longer name, refused as unknown, does not.
+    long = shard.goal(plan_id, claim=replace(claim, legal_basis="X" * 200))
+    with monkeypatch.context() as patched:
+        patched.setattr(leaf, "LEAF_BYTES_MAX", longest)
+        before, refused, after = shard.run(shard.goal(plan_id), long, shard.goal(plan_id))
+    assert isinstance(refused, RequestTooLarge)
+    assert isinstance(before, CommandOutcome)
+    assert isinstance(after, CommandOutcome)
+    assert shard.verified() == head + 3
+
+
+def test_a_defect_when_the_group_is_finished_leaves_nothing_of_it(
     shard: Shard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, _, plan_id = shard.plan()
     head = shard.head
 
-    def too_large(*_: object) -> bytes:
-        raise RequestTooLarge("a leaf is at most 1 KiB", {"leaf": "on purpose"})
+    def defect(*_: object) -> bytes:
+        raise AssertionError("a bug on purpose")
 
     with monkeypatch.context() as patched:
-        patched.setattr(room, "entry_of", too_large)
-        with pytest.raises(RequestTooLarge):
+        patched.setattr(room, "entry_of", defect)
+        with pytest.raises(AssertionError):
             shard.run(shard.goal(plan_id))
     assert shard.head == head
     assert shard.done(shard.goal(plan_id)).position == head + 1
