@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from exchange.wiring.bench import run_bench
+from exchange.wiring.bench_targets import is_short
 
 NAMES: Final = {
     "library_save_1_event": "library: save one event",
     "library_get_command_save": "library: get, command, save",
+    "raw_rows_100": "disk: rows as long, 100 in a transaction",
     "writer_commands": "writer: commands, 64 in flight",
     "writer_commands_full_groups": "writer: commands, full groups of 256",
     "writer_commands_without_leaves": "writer without leaves: commands, full groups of 256",
-    "ledger_overhead": "ledger: how much longer a command takes (at most 15 %)",
-    "ledger_overhead_cpu": "ledger: the same in processor time",
+    "ledger_longer": "ledger: how much longer a command takes",
+    "ledger_longer_cpu": "ledger: the same in processor time",
     "gate_us": "gate: judge one question",
     "replay_decisions_s": "gate: judge stored decisions again",
     "absence_fields_plan": "sealed part and none: the plan is read",
@@ -39,10 +41,13 @@ NAMES: Final = {
     "writes_vs_library_save": "writer against one save",
     "writes_full_groups_vs_library_save": "full groups: writer against one save",
     "writes_vs_library": "writer against get, command, save",
+    "batch_vs_raw": "full groups against rows as long",
+    "ledger_overhead": "ledger: share of the commands a second it takes",
 }
 UNITS: Final = {
     "events/s": "events a second",
     "commands/s": "commands a second",
+    "rows/s": "rows a second",
     "µs": "microseconds",
     "s": "seconds",
     "bytes": "bytes",
@@ -61,22 +66,40 @@ def bench(
     *,
     store: Annotated[Store, typer.Option(help="Store to measure.")] = Store.SQLITE,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Exit with 1 where a target is not met.")] = False,
 ) -> None:
-    """Measure the writer beside the library, in turns."""
+    """Measure the writer beside the library, in turns; hold each figure against its target."""
     del store
     report = run_bench(lambda text: typer.echo(text, err=True))
     if as_json:
         typer.echo(json.dumps(report))
-        return
+    else:
+        console = Console()
+        console.print(_table(report))
+        console.print(f"Not measured here: {', '.join(report['not_measured'])}.")
+    if check and is_short(report):
+        raise typer.Exit(1)
+
+
+def _table(report: dict[str, Any]) -> Table:
     table = Table(
         title=f"{report['machine']['cores']} cores, Python {report['machine']['python']}, {report['store']}"
     )
-    for column in ("measured", "median", "unit", "runs"):
+    for column in ("measured", "median", "unit", "target", "verdict", "runs"):
         table.add_column(column)
     for part in ("baselines", "results"):
         for name, found in report[part].items():
             runs = ", ".join(map(str, found["runs"]))
-            table.add_row(NAMES[name], str(found["median"]), UNITS[found["unit"]], runs)
+            table.add_row(
+                NAMES[name], str(found["median"]), UNITS[found["unit"]], *_judged(report, name), runs
+            )
     for name in [one for one in report["ratios"] if one not in report["results"]]:
-        table.add_row(NAMES[name], str(report["ratios"][name]), "times as many", "")
-    Console().print(table)
+        unit = "of 1" if name == "ledger_overhead" else "times as many"
+        table.add_row(NAMES[name], str(report["ratios"][name]), unit, *_judged(report, name), "")
+    return table
+
+
+def _judged(report: dict[str, Any], name: str) -> tuple[str, str]:
+    """Return target and verdict of a figure, empty where it has none."""
+    target = report["targets"].get(name)
+    return ("", "") if target is None else (target["target"], target["verdict"])

@@ -31,6 +31,7 @@ _BLOCK_BYTES: Final = 64
 _INNER: Final = bytes(byte ^ 0x36 for byte in range(256))
 _OUTER: Final = bytes(byte ^ 0x5C for byte in range(256))
 _WORDS_CACHED_MAX: Final = 4096
+_LONGEST_TIME: Final = "2026-01-31T12:00:00.123456Z"
 _MUST_SAY: Final = frozenset({"a", "t"})
 
 # Printable ASCII that JSON writes as itself: no quote, no backslash, no space.
@@ -87,15 +88,27 @@ class Leaf:
     signed: Signed | None = None
 
 
+class Alike(NamedTuple):
+    """What all leaves of one walk have alike, as it stands in them."""
+
+    before: str  # the hash of the event: who, when, on which basis
+    between: str  # its id and the pseudonym: task and purpose
+    signature: str
+
+
 @lru_cache(maxsize=_WORDS_CACHED_MAX)
-def _words(organisation: str, basis: str, task: str, purpose: str, topic: str) -> tuple[str, str, str, str]:
-    """Return the parts of an entry between what differs each time; cached, because these five repeat."""
+def _words(organisation: str, basis: str, task: str, purpose: str) -> tuple[str, str, str]:
+    """Return the words around the time, and those behind the id; cached, because these four repeat."""
     return (
-        f'{{"a":"{_word("a", organisation)}","at":',
-        f',"b":"{_word("b", basis)}","ct":',
-        f',"k":"{_word("k", task)}","p":"{_word("p", purpose)}"',
-        f',"t":"{_word("t", topic)}","v":1}}',
+        f'{{"a":"{_word("a", organisation)}","at":"',
+        f'","b":"{_word("b", basis)}","ct":"',
+        f'","k":"{_word("k", task)}","p":"{_word("p", purpose)}"',
     )
+
+
+@lru_cache(maxsize=_WORDS_CACHED_MAX)
+def _end(topic: str) -> str:
+    return f',"t":"{_word("t", topic)}","v":1}}'
 
 
 def _word(key: str, value: str) -> str:
@@ -106,6 +119,64 @@ def _word(key: str, value: str) -> str:
             {f"leaf.{key}": "not a leaf word"},
         )
     return value
+
+
+def alike_in(
+    *, organisation: str, task: str, purpose: str, basis: str, at: str, signed: Signed | None = None
+) -> Alike:
+    """Return what the leaves of one walk have alike. `at` is UTC as 2026-01-31T12:00:00[.123456]Z.
+
+    `task`, `purpose` and `basis` may be empty. Raises RequestInvalid.
+    """
+    if not _is_time(at):
+        raise RequestInvalid("a leaf time is UTC and ends in Z", {"leaf.at": "not a UTC time"})
+    who, on, what_for = _words(organisation, basis, task, purpose)
+    return Alike(f"{who}{at}{on}", what_for, "" if signed is None else _signature(signed))
+
+
+def entry_of(  # noqa: PLR0917 -- on the walk for every event; names take their time too
+    alike: Alike,
+    event_id: bytes,
+    topic: str,
+    state: bytes,
+    pseudonym: bytes | None,
+    fields: Iterable[bytes] = (),
+) -> bytes:
+    """Return one entry; `fields` are 32-byte commitments.
+
+    Raises RequestInvalid, RequestTooLarge above 1 KiB.
+    """
+    if len(event_id) != EVENT_ID_BYTES or (pseudonym is not None and len(pseudonym) != PSEUDONYM_BYTES):
+        raise RequestInvalid("an event id and a pseudonym are 16 bytes", {"leaf.id": "not 16 bytes"})
+    before, between, signature = alike
+    secret = "" if pseudonym is None else f',"ps":"{pseudonym.hex()}"'
+    entry = (
+        f'{before}{sha256(state).hexdigest()}"{_commitments(fields) if fields else ""}'
+        f',"id":"{event_id.hex()}{between}{secret}{signature}{_end(topic)}'
+    ).encode("ascii")
+    if len(entry) > LEAF_BYTES_MAX:
+        raise RequestTooLarge("a leaf is at most 1 KiB", {"leaf": f"over {LEAF_BYTES_MAX} bytes"})
+    return entry
+
+
+@lru_cache(maxsize=_WORDS_CACHED_MAX)
+def refuse_unfit(  # noqa: PLR0917 -- as above
+    organisation: str,
+    basis: str,
+    task: str,
+    purpose: str,
+    topic: str,
+    fields: int,
+    about: bool,  # noqa: FBT001 -- somebody, so that it has a pseudonym
+    signed: bool,  # noqa: FBT001 -- as above
+) -> None:
+    """Raise what `alike_in` and `entry_of` will raise of these words; of a leaf only they can be unfit."""
+    blank = Signed(bytes(REQUEST_HASH_BYTES), bytes(SIGNATURE_BYTES)) if signed else None
+    alike = alike_in(
+        organisation=organisation, task=task, purpose=purpose, basis=basis, at=_LONGEST_TIME, signed=blank
+    )
+    pseudonym = bytes(PSEUDONYM_BYTES) if about else None
+    entry_of(alike, bytes(EVENT_ID_BYTES), topic, b"", pseudonym, (bytes(COMMITMENT_BYTES),) * fields)
 
 
 def leaf_entry(
@@ -122,24 +193,9 @@ def leaf_entry(
     fields: Iterable[bytes] = (),
     signed: Signed | None = None,
 ) -> bytes:
-    """Return the entry. `at` is UTC as 2026-01-31T12:00:00[.123456]Z; `fields` are 32-byte commitments.
-
-    `task`, `purpose` and `basis` may be empty. Raises RequestInvalid, RequestTooLarge above 1 KiB.
-    """
-    if len(event_id) != EVENT_ID_BYTES or (pseudonym is not None and len(pseudonym) != PSEUDONYM_BYTES):
-        raise RequestInvalid("an event id and a pseudonym are 16 bytes", {"leaf.id": "not 16 bytes"})
-    if not _is_time(at):
-        raise RequestInvalid("a leaf time is UTC and ends in Z", {"leaf.at": "not a UTC time"})
-    secret = "" if pseudonym is None else f',"ps":"{pseudonym.hex()}"'
-    who, on, what_for, what = _words(organisation, basis, task, purpose, topic)
-    entry = (
-        f'{who}"{at}"{on}"{sha256(state).hexdigest()}"{_commitments(fields) if fields else ""}'
-        f',"id":"{event_id.hex()}"{what_for}{secret}'
-        f"{'' if signed is None else _signature(signed)}{what}"
-    ).encode("ascii")
-    if len(entry) > LEAF_BYTES_MAX:
-        raise RequestTooLarge("a leaf is at most 1 KiB", {"leaf": f"over {LEAF_BYTES_MAX} bytes"})
-    return entry
+    """Return one entry that has nothing alike with others: `alike_in` and `entry_of` say what is refused."""
+    alike = alike_in(organisation=organisation, task=task, purpose=purpose, basis=basis, at=at, signed=signed)
+    return entry_of(alike, event_id, topic, state, pseudonym, fields)
 
 
 def _commitments(fields: Iterable[bytes]) -> str:
@@ -151,9 +207,8 @@ def _commitments(fields: Iterable[bytes]) -> str:
     return ',"f":["' + '","'.join(texts) + '"]' if texts else ""
 
 
-@lru_cache(maxsize=1)
 def _signature(signed: Signed) -> str:
-    """Return the two keys of a signed command; the leaves of one command come one after another."""
+    """Return the two keys of a signed command."""
     request, signature = signed
     if len(request) != REQUEST_HASH_BYTES or len(signature) != SIGNATURE_BYTES:
         raise RequestInvalid("a signed request is 32 bytes, its signature 64", {"leaf.sig": "not 64 bytes"})

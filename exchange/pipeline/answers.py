@@ -56,15 +56,9 @@ class Answers:
         stored = self._reader.answer(walk.caller.organisation, walk.request_id)
         return None if stored is None else _told(walk, stored[0], self._whole(_decode(stored[1])))
 
-    def note(self, walk: CommandWalk, answer: StoredAnswer) -> bytes:
-        """Remember an answer of the group being walked; return its stored form.
-
-        The leaf entry is left out of that form: it stands in the ledger, committed with it.
-        """
+    def note(self, walk: CommandWalk, answer: StoredAnswer) -> None:
+        """Remember an answer of the group being walked."""
         self._tentative[-1][walk.caller.organisation, walk.request_id] = (walk.content, answer)
-        if answer.done is None:
-            return _encode(answer)
-        return _encode(StoredAnswer(done=replace(answer.done, leaf_entry=b"")))
 
     def start(self) -> Noted:
         """Begin a group; return where its answers are noted."""
@@ -90,6 +84,11 @@ class Answers:
             return answer
         (entry,) = self._reader.leaf_entries(done.leaf_index, done.leaf_index + 1)
         return StoredAnswer(done=replace(done, leaf_entry=entry))
+
+
+def stored_form(answer: StoredAnswer) -> bytes:
+    """Return the bytes an answer is stored as; it has no leaf yet."""
+    return _encode(answer)
 
 
 def refusal_error(refused: RefusalOutcome) -> AccessDenied:

@@ -12,7 +12,7 @@ the ledger, section 2.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from exchange.domain.disclosure import DisclosureDecided
 from exchange.domain.limits.seals import CompartmentSealed, SealLifted, SealProposed
@@ -51,23 +51,59 @@ def is_kept_apart(event: Event, meta: Meta, kept: Kept) -> bool:
 
     `kept` is what was kept from the resident in person before the walk; as many steps where that is nothing.
     """
-    if tells_apart(meta.task, meta.purpose, meta.legal_basis) or isinstance(event, OF_SEALS):
+    if isinstance(event, OF_SEALS):
         return True
+    if isinstance(event, DisclosureDecided) and _tells_of_seals(event, kept):
+        return True
+    told = _told_by(
+        event.TOPIC,
+        getattr(event, "oin", ""),
+        getattr(event, "organisation", ""),
+        getattr(event, "task", ""),
+        meta.organisation,
+        meta.task,
+        meta.purpose,
+        meta.legal_basis,
+    )
+    # Looked at in any case, in what holds nothing too.
+    behind = not kept.links.isdisjoint(told.links)
+    changes = not kept.collections.isdisjoint(told.collections)
+    return told.always or behind or changes
+
+
+class _Told(NamedTuple):
+    """What a leaf tells: that it is of what is always kept apart, whose links, and what it changes."""
+
+    always: bool
+    links: frozenset[str]
+    collections: frozenset[str]
+
+
+# On the walk for every event, and always the same few words; nothing in it is of a seal.
+@lru_cache(maxsize=WORDS_CACHED_MAX)
+def _told_by(  # noqa: PLR0917 -- one argument for each word that counts
+    topic: str,
+    named_oin: str,
+    named_organisation: str,
+    named_task: str,
+    organisation: str,
+    task: str,
+    purpose: str,
+    legal_basis: str,
+) -> _Told:
+    """Return what the kind of an event, who records it and whom it names tell of it."""
     # Who joins the case for Veilig Thuis is let in by somebody else.
-    if getattr(event, "task", "") == SAFETY_TASK:
-        return True
-    if isinstance(event, DisclosureDecided) and (
-        not DEFERRING.isdisjoint(event.obligations) or _tries_to_seal(event)
-    ):
-        return True
-    return _is_behind(event, meta, kept.links) or not changed_by(event).isdisjoint(kept.collections)
+    always = tells_apart(task, purpose, legal_basis) or named_task == SAFETY_TASK
+    # Who records it, and whom it brings in.
+    named = (named_oin, named_organisation)
+    links = frozenset({f"{organisation}/{task}", *(f"{oin}/{named_task}" for oin in named)})
+    return _Told(always, links, _changed(topic))
 
 
-def _is_behind(event: Event, meta: Meta, links: frozenset[str]) -> bool:
-    """Tell whether an event is of a recipient whose link is sealed to the resident, or brings it in."""
-    task = getattr(event, "task", "")
-    named = {f"{getattr(event, name, '')}/{task}" for name in ("oin", "organisation")}
-    return not links.isdisjoint({f"{meta.organisation}/{meta.task}", *named})
+def _tells_of_seals(decided: DisclosureDecided, kept: Kept) -> bool:
+    """Tell whether a decision says more of it than who asked for what."""
+    changes = not kept.collections.isdisjoint(changed_by(decided))
+    return not DEFERRING.isdisjoint(decided.obligations) or _tries_to_seal(decided) or changes
 
 
 def _tries_to_seal(decided: DisclosureDecided) -> bool:
@@ -91,5 +127,9 @@ def changed_by(event: Event) -> frozenset[str]:
         # What was asked by name is told as what is not there; a change that was delivered cannot be.
         names = (*event.released, *event.withheld) if event.action == SUBSCRIBE else ()
         return frozenset(name.partition(".")[0] for name in names if "." in name)
-    found = COLLECTION_OF.get(event.TOPIC.rpartition(VERSION_SUFFIX)[0], "")
+    return _changed(event.TOPIC)
+
+
+def _changed(topic: str) -> frozenset[str]:
+    found = COLLECTION_OF.get(topic.rpartition(VERSION_SUFFIX)[0], "")
     return frozenset({found} - {""})

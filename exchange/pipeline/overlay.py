@@ -6,39 +6,39 @@ outlives it; dropped whole when a commit fails; the hot cache only ever learns w
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from msgspec import to_builtins
-from msgspec.structs import replace
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from exchange.domain import aggregate_of, stream_of
 from exchange.domain.erasure.decision import KeysDestroyed
 from exchange.domain.kernel import evolve_at
 from exchange.domain.limits.compartments import NOTHING_KEPT
-from exchange.keys.datakey import LEDGER_CATEGORY
-from exchange.ledger.commitments import commit_field
-from exchange.ledger.leaf import event_pseudonym, leaf_entry
-from exchange.pipeline.apart import is_kept_apart
-from exchange.pipeline.facts import CONSENT_PREFIX
+from exchange.pipeline.drafts import Drafts
+from exchange.pipeline.facts import CONSENT_PREFIX, RESIDENT_PREFIX
 from exchange.pipeline.hot import DISCLOSURE_PREFIX, ENTRY_BYTES_MIN, SCOPE_PREFIX, Entry
 from exchange.pipeline.registers import LEGAL_BASIS_PREFIX
 from exchange.store.batch import Batch
-from exchange.store.stored_event import stored_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
     from datetime import datetime
 
     from exchange.domain.kernel import Event
-    from exchange.keys.datakey import DataKey
+    from exchange.domain.limits.compartments import Kept
     from exchange.keys.keystore import KeyStore
+    from exchange.pipeline.drafts import Numbered
     from exchange.pipeline.hot import HotStates, Loader, Recent
     from exchange.pipeline.registers import Recorded
+    from exchange.pipeline.walk import CommandWalk, StoredAnswer
     from exchange.store.codec import Codec, Meta
 
 
 class Overlay:
-    """One group's view and its growing batch. Owned by the writer thread; lives for one group."""
+    """One group's view and its growing drafts. Owned by the writer thread; lives for one group.
+
+    The batch is empty but for its links until `finish`.
+    """
+
+    drafting: ClassVar[type[Drafts]] = Drafts
 
     def __init__(
         self,
@@ -63,8 +63,7 @@ class Overlay:
         self._hot = hot
         self._loader = loader
         self._recent = recent
-        self._codec = codec
-        self._keys = keys
+        self._drafts = self.drafting(codec, keys)
         self._fresh_id = fresh_id
 
     # --- what walks see -------------------------------------------------------------------------
@@ -90,79 +89,56 @@ class Overlay:
     @property
     def position(self) -> int:
         """Position as of the walk that is being judged: effects before it included."""
-        return self.batch.head
+        return self.batch.base + len(self._drafts)
 
     # --- what a walk does -----------------------------------------------------------------------
 
-    def append(self, appends: Sequence[tuple[str, Sequence[Event]]], meta: Meta) -> tuple[int, bytes]:
-        """Encode, seal and leave all events of one walk, then fold them; nothing is kept when encoding fails.
+    def append(self, appends: Sequence[tuple[str, Sequence[Event]]], meta: Meta) -> int:
+        """Draft all events of one walk, then fold them; nothing is kept when they cannot be drafted.
 
-        Returns how many events, and the last leaf entry.
+        Returns how many events. Raises what `Drafts.add` raises.
         """
-        prepared = [(stream, event) for stream, events in appends for event in events]
-        at = meta.at.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+        numbered: list[Numbered] = []
         versions: dict[str, int] = {}
-        stored, leaves = [], []
-        later = replace(meta, necessity="", asked=None) if len(prepared) > 1 else meta
-        for number, (stream, event) in enumerate(prepared):
-            version = versions.get(stream) or self.version(stream)
-            version = versions[stream] = version + 1
-            event_id = self._fresh_id()
-            # What was asked stands once, in the first event of the walk.
-            said = meta if number == 0 else later
-            state = self._codec.encode(event, event_id=event_id, stream=stream, version=version, meta=said)
-            stored.append(stored_event(stream, version, event.TOPIC, state))
-            leaves.append(self._leaf(event, event_id, state, meta, at))
-        self.batch.events += stored
-        self.batch.leaves += leaves
-        self._fold(prepared, [len(one.state) for one in stored], meta.at)
-        return len(prepared), leaves[-1]
+        for stream, events in appends:
+            for event in events:
+                version = versions.get(stream) or self.version(stream)
+                version = versions[stream] = version + 1
+                numbered.append((stream, version, event, self._fresh_id(), self._kept(event.resident)))
+        self._drafts.add(numbered, meta)
+        self._fold(numbered, meta.at)
+        return len(numbered)
 
-    def _leaf(self, event: Event, event_id: bytes, state: bytes, meta: Meta, at: str) -> bytes:
-        pseudonym = None
-        fields: tuple[bytes, ...] = ()
-        if event.resident:
-            key = self._keys.obtain(event.resident, LEDGER_CATEGORY)
-            pseudonym = event_pseudonym(self._pseudonym_key(key, event, meta), event_id)
-            if event.COMMITTED:
-                fields = _commitments(event, event_id, key)
-        return leaf_entry(
-            event_id=event_id,
-            topic=event.TOPIC,
-            organisation=meta.organisation,
-            task=meta.task,
-            purpose=meta.purpose,
-            basis=meta.legal_basis,
-            at=at,
-            state=state,
-            pseudonym=pseudonym,
-            fields=fields,
-            signed=meta.signed,
-        )
+    def answer(self, walk: CommandWalk, answer: StoredAnswer) -> None:
+        """Record what a command is answered; the leaf is put into it by `finish`."""
+        self._drafts.answer(walk, answer)
 
-    def _pseudonym_key(self, key: DataKey, event: Event, meta: Meta) -> bytes:
-        """Return the key that finds the leaf: the resident's own, or the one for what is kept from him."""
-        resident = self.state(stream_of("resident", event.resident))
-        kept = NOTHING_KEPT if resident is None else resident.compartments.in_person
-        # Looked at in any case: as many steps whatever is kept apart.
-        apart = is_kept_apart(event, meta, kept) or meta.apart
-        return key.ledger_key_apart if apart else key.ledger_key
+    def finish(self) -> None:
+        """Seal and leave what the walks of the group did: then the batch is whole."""
+        for stream, size in self._drafts.finish(self.batch).items():
+            entry = self.changes[stream]
+            if entry.state is not None:
+                entry.size += size
 
-    def _fold(self, prepared: Sequence[tuple[str, Event]], sizes: Sequence[int], at: datetime) -> None:
-        first = self.batch.head - len(prepared) + 1
-        for position, ((stream, event), size) in enumerate(zip(prepared, sizes, strict=True), first):
+    def _kept(self, resident: str) -> Kept:
+        """Return what was kept from the resident in person before the walk."""
+        state = self.state(RESIDENT_PREFIX + resident) if resident else None
+        kept: Kept = NOTHING_KEPT if state is None else state.compartments.in_person
+        return kept
+
+    def _fold(self, numbered: Sequence[Numbered], at: datetime) -> None:
+        first = self.position - len(numbered) + 1
+        for position, (stream, version, event, _, _) in enumerate(numbered, first):
             entry = self._seen.get(stream) or self._looked_up(stream)
-            if stream.startswith(DISCLOSURE_PREFIX):
-                state = None
-            else:
+            state, size = None, ENTRY_BYTES_MIN
+            if not stream.startswith(DISCLOSURE_PREFIX):
                 state = evolve_at(aggregate_of(stream), entry.state, event, at)
+                size = ENTRY_BYTES_MIN if state is None else entry.size
                 if stream.startswith(LEGAL_BASIS_PREFIX):
                     self.of_register.append((position, stream, event))
-                if entry.version == 0 and event.resident:
+                if version == 1 and event.resident:
                     self._link(event.resident, stream, position)
-            grown = ENTRY_BYTES_MIN if state is None else entry.size + size
-            changed = Entry(state, entry.version + 1, position, grown, settled=True, lasting=entry.lasting)
-            self._change(stream, changed)
+            self._change(stream, Entry(state, version, position, size, settled=True, lasting=entry.lasting))
             if stream.startswith(CONSENT_PREFIX):
                 self._renew_scope(event.resident, position)
             if isinstance(event, KeysDestroyed):
@@ -221,11 +197,3 @@ class Overlay:
         entry.settled = True
         self._hot.put(stream, entry)
         return entry
-
-
-def _commitments(event: Event, event_id: bytes, key: DataKey) -> tuple[bytes, ...]:
-    """Return a commitment to each field of the event that can be shown, as it is stored."""
-    return tuple(
-        commit_field(key.field_salt(event_id, name), name, to_builtins(getattr(event, name)))
-        for name in event.COMMITTED
-    )

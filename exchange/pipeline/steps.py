@@ -26,7 +26,6 @@ from exchange.pipeline.facts import NOTHING_KNOWN, assemble, is_stranger, standi
 from exchange.pipeline.sealed import decided_on, seen_subject, sight_of
 from exchange.pipeline.verdicts import ONLY_RECORDED
 from exchange.pipeline.walk import CommandOutcome, CommandWalk, ReadOutcome, RefusalOutcome, StoredAnswer
-from exchange.store.batch import Request
 from exchange.store.codec import Meta
 
 if TYPE_CHECKING:
@@ -112,21 +111,21 @@ def run_command(
         raise
     permit = Permit(verdict, decision_id, position)
     changes = any(events for _, events in steps.appends)
-    count, entry = 0, b""
+    count = 0
     if not changes or verdict.obligations != ONLY_RECORDED:
         # Nothing changed, and that it was asked and permitted is on record all the same; or there are duties,
         # which stand in a decision of their own, so that somebody executes them.
         facts = verdicts.judged(walk, standing)[1] if facts is None else facts
         judged = Judged(subject, facts, verdict, decision_id, position)
-        count, entry = _decide(walk, overlay, judged, action="COMMAND", refused_whole=False)
+        count = _decide(walk, overlay, judged, action="COMMAND", refused_whole=False)
     if changes:
         # A decision of its own holds its facts; without one the events hold what they can be found by again.
         asked = None if count else asked_of(walk, subject, (*steps.unseen, *steps.appends))
         if any(events for _, events in steps.unseen):
             overlay.append(steps.unseen, meta_of(walk, permit, asked))
             asked = None
-        count, entry = overlay.append(steps.appends, meta_of(walk, permit, asked))
-    return _done(walk, overlay, answers, permit, steps, count=count, entry=entry)
+        count = overlay.append(steps.appends, meta_of(walk, permit, asked))
+    return _done(walk, overlay, answers, permit, steps, count=count)
 
 
 def run_read(
@@ -231,15 +230,16 @@ def _refuse(
 ) -> AccessDenied:
     _decide(walk, overlay, judged, action="COMMAND", refused_whole=True)
     refusal = refusal_of(walk, judged, register)
-    text = answers.note(walk, StoredAnswer(refused=refusal))
-    overlay.batch.requests.append(Request(walk.caller.organisation, walk.request_id, walk.content, text))
+    answer = StoredAnswer(refused=refusal)
+    answers.note(walk, answer)
+    overlay.answer(walk, answer)
     return refusal_error(refusal)
 
 
 def _decide(
     walk: Walk, overlay: Overlay, judged: Judged, *, action: str, refused_whole: bool, answered: str = ""
-) -> tuple[int, bytes]:
-    """Record a decision; return how many events that took, and the last leaf entry."""
+) -> int:
+    """Record a decision; return how many events that took."""
     event = decided(
         decision_id=judged.decision_id,
         subject=judged.subject,
@@ -288,11 +288,10 @@ def _done(
     steps: Steps,
     *,
     count: int,
-    entry: bytes,
 ) -> CommandOutcome:
-    """Return the outcome, and note it as the answer to this request id.
+    """Return the outcome of so many events, and note it as the answer to this request id.
 
-    It took `count` events; `entry` is the last one's leaf.
+    The leaf of the last one is put into it when the group is whole.
     """
     position = overlay.position
     outcome = CommandOutcome(
@@ -303,11 +302,11 @@ def _done(
         decision_id=permit.decision_id,
         versions={stream.partition("-")[0]: overlay.version(stream) for stream, _ in steps.appends},
         ids=dict(steps.ids),
-        leaf_entry=entry,
     )
     # Recorded whole, so that a repeat after a restart gets the same bytes.
-    text = answers.note(walk, StoredAnswer(done=outcome))
-    overlay.batch.requests.append(Request(walk.caller.organisation, walk.request_id, walk.content, text))
+    answer = StoredAnswer(done=outcome)
+    answers.note(walk, answer)
+    overlay.answer(walk, answer)
     return outcome
 
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from exchange.pipeline.overlay import Overlay
     from exchange.pipeline.registers import Known
     from exchange.pipeline.walk import AnyWalk
+    from exchange.store.batch import Batch
+    from exchange.store.reader import SQLiteReader
 
 Outcome = CommandOutcome | ReadOutcome | EvaluationOutcome | Recorded | ExchangeError
 
@@ -63,3 +65,13 @@ def told_of(error: ExchangeError) -> ExchangeError:
     if isinstance(error, KeyDestroyed):
         return Unavailable("what this is about changed at the same moment; nothing was recorded")
     return error
+
+
+def was_kept(batch: Batch, reader: SQLiteReader) -> bool:
+    """Ask the store whether a commit that reported failure was kept: our first event is the proof."""
+    position, frontier = reader.head()
+    if position < batch.head or not batch.events:
+        return False
+    first = reader.page(batch.base, 1)
+    mine = bool(first) and first[0].state == batch.events[0].state
+    return mine and (position > batch.head or frontier == batch.frontier)

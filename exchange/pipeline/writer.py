@@ -29,7 +29,7 @@ from exchange.pipeline.lost import outcome_of
 from exchange.pipeline.overlay import Overlay
 from exchange.pipeline.verdicts import Verdicts
 from exchange.pipeline.walk import CommandWalk
-from exchange.pipeline.walked import Walked, told_of
+from exchange.pipeline.walked import Walked, told_of, was_kept
 from exchange.store.errors import HeadMoved, Taken
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ class Writer:
             appends = appends_of(overlay)
             if not appends:
                 return 0
-            count, _ = overlay.append(appends, meta)
+            count = overlay.append(appends, meta)
             try:
                 self._commit_alone(overlay)
             except HeadMoved:
@@ -206,7 +206,7 @@ class Writer:
             try:
                 self._recorder.commit(batch)
             except StoreUnavailable:
-                if not self._was_kept(overlay):
+                if not was_kept(batch, self._reader):
                     raise
         else:
             self._confirm_refusals(walked)
@@ -256,7 +256,8 @@ class Writer:
 
     def _is_over_something(self, overlay: Overlay) -> bool:
         """Tell whether a walk would stand on what is not in the store yet."""
-        return any(one.batch.events for one in (overlay, *(below.overlay for below in self._unsettled)))
+        first = self._unsettled[0].overlay if self._unsettled else overlay
+        return overlay.position != first.batch.base
 
     def _in_order(self, walk: AnyWalk) -> AnyWalk:
         """Return the walk, not earlier than any command before it.
@@ -287,6 +288,7 @@ class Writer:
     def _finished(
         self, walks: Sequence[AnyWalk], outcomes: list[Outcome], overlay: Overlay, noted: Noted
     ) -> Walked:
+        overlay.finish()
         frontier = (self._unsettled[-1].frontier if self._unsettled else self._frontier).copy()
         frontier.extend(map(hash_leaf, overlay.batch.leaves))
         overlay.batch.frontier = frontier.to_bytes()
@@ -338,18 +340,6 @@ class Writer:
         base = walked.overlay.batch.base
         if any(isinstance(one, ExchangeError) for one in walked.outcomes) and self._reader.head()[0] != base:
             raise HeadMoved("another writer moved the head", expected=str(base))
-
-    def _was_kept(self, overlay: Overlay) -> bool:
-        """Ask the store whether a commit that reported failure was kept: our first event is the proof."""
-        batch = overlay.batch
-        position, frontier = self._reader.head()
-        if position < batch.head:
-            return False
-        if not batch.events:
-            return False
-        first = self._reader.page(batch.base, 1)
-        mine = bool(first) and first[0].state == batch.events[0].state
-        return mine and (position > batch.head or frontier == batch.frontier)
 
     # --- when things go wrong ---------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from exchange.domain.kernel import Event
+    from exchange.keys.datakey import DataKey
     from exchange.keys.keystore import KeyStore
 
 EVENT_ID_BYTES: Final = 16
@@ -139,8 +140,32 @@ class Codec:
     def __init__(self, keys: KeyStore) -> None:
         self._keys = keys
 
-    def encode(self, event: Event, *, event_id: bytes, stream: str, version: int, meta: Meta) -> bytes:
-        """Return the stored bytes; keys not there yet are made, pending until the key store's flush."""
+    def keys_of(self, event: Event, meta: Meta) -> dict[str, DataKey]:
+        """Return the keys an event is sealed under, by category; those not there yet are made.
+
+        They are pending until the key store's flush. Raises KeyDestroyed or KeyUnavailable.
+        """
+        resident, obtain = event.resident, self._keys.obtain
+        keys: dict[str, DataKey] = {}
+        for category in event.sealed_fields().values():
+            if category not in keys:
+                keys[category] = obtain(resident, category)
+        if meta.necessity and resident and NECESSITY_CATEGORY not in keys:
+            keys[NECESSITY_CATEGORY] = obtain(resident, NECESSITY_CATEGORY)
+        return keys
+
+    def encode(
+        self,
+        event: Event,
+        *,
+        event_id: bytes,
+        stream: str,
+        version: int,
+        meta: Meta,
+        keys: Mapping[str, DataKey] | None = None,
+    ) -> bytes:
+        """Return the stored bytes, sealed under what `keys_of` returns."""
+        keys = self.keys_of(event, meta) if keys is None else keys
         kind = type(event)
         resident = event.resident
         sealed_in = event.sealed_fields()
@@ -166,9 +191,9 @@ class Codec:
             parts: dict[str, dict[str, Any]] = {}
             for name, category in sealed_in.items():
                 parts.setdefault(category, {})[name] = getattr(event, name)
-            stored.s = [self._seal(resident, category, part, place) for category, part in parts.items()]
+            stored.s = [_seal(keys[category], part, place) for category, part in parts.items()]
         if meta.necessity and resident:
-            stored.n = self._seal(resident, NECESSITY_CATEGORY, meta.necessity, place, label="necessity")
+            stored.n = _seal(keys[NECESSITY_CATEGORY], meta.necessity, place, label="necessity")
         return _encode(stored)
 
     def decode(self, state: bytes, *, stream: str, version: int, topic: str) -> Opened:
@@ -226,19 +251,6 @@ class Codec:
         for version in range(newest.version - 1, 0, -1):
             yield self._keys.open_key(resident, LEDGER_CATEGORY, version).field_salt(event_id, name)
 
-    def _seal(
-        self,
-        resident: str,
-        category: str,
-        content: object,
-        place: tuple[str, int, str, bytes],
-        label: str = "",
-    ) -> Sealed:
-        key = self._keys.obtain(resident, category)
-        stream, version, topic, event_id = place
-        bound = envelope(stream, version, topic, resident, label or category, event_id)
-        return Sealed(category, key.version, seal(key, _encode(content), bound))
-
     def _open(
         self, resident: str, part: Sealed, place: tuple[str, int, str, bytes], label: str = ""
     ) -> bytes:
@@ -247,6 +259,12 @@ class Codec:
         return open_sealed(
             key, part.box, envelope(stream, version, topic, resident, label or part.category, event_id)
         )
+
+
+def _seal(key: DataKey, content: object, place: tuple[str, int, str, bytes], label: str = "") -> Sealed:
+    stream, version, topic, event_id = place
+    bound = envelope(stream, version, topic, key.resident_ref, label or key.category, event_id)
+    return Sealed(key.category, key.version, seal(key, _encode(content), bound))
 
 
 def _parse(state: bytes, stream: str, topic: str) -> tuple[Stored, bytes]:

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import contextmanager
-from functools import cache
-from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from eventsourcing.persistence import ConnectionPoolClosedError, IntegrityError, PersistenceError
@@ -23,6 +21,7 @@ from eventsourcing.sqlite import (
 
 from exchange.errors import HistoryUnreadable, StoreFull, StoreUnavailable
 from exchange.store.errors import HeadMoved, Taken
+from exchange.store.one_statement import ROWS_MAX, VIEW, head_of, rows_of, statement_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -64,33 +63,7 @@ TABLES: Final = (
     ) STRICT""",
     "CREATE TABLE schema_version (one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL) STRICT",
 )
-# Columns by name: the row id alias and the extra column must not depend on their order.
-_EVENTS: Final = "INSERT INTO stored_events (position, stream, version, topic, state) VALUES "
-_LEAVES: Final = "INSERT OR ROLLBACK INTO leaves (leaf_index, entry) VALUES "
-_REQUESTS: Final = "INSERT OR ROLLBACK INTO requests (name, content, answer) VALUES "
-_LINKS: Final = "INSERT OR IGNORE INTO links (resident, stream) VALUES "
-# Rows of one statement: powers of two, so that every size of group is made of a few statements kept prepared.
-_STEPS: Final = tuple(1 << power for power in range(7, -1, -1))
-
-
-def insert_rows(c: SQLiteCursor, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
-    """Insert rows, up to 128 in one statement.
-
-    Python's lock is given back and asked again at every step of a statement; with a step for each row, a
-    group's commit waited for the event loop hundreds of times.
-    """
-    start = 0
-    for count in _STEPS:
-        while len(rows) - start >= count:
-            some = rows[start : start + count]
-            c.execute(_statement(statement, len(some[0]), count), tuple(chain.from_iterable(some)))
-            start += count
-
-
-@cache
-def _statement(statement: str, columns: int, count: int) -> str:
-    row = f"({','.join('?' * columns)})"
-    return statement + ",".join([row] * count)
+_LINK: Final = "INSERT OR IGNORE INTO links (resident, stream) VALUES (?, ?)"
 
 
 class FullSyncPool(SQLiteConnectionPool):
@@ -113,6 +86,8 @@ class FullSyncPool(SQLiteConnectionPool):
             # Pages that many groups touch are copied back once for all of them; 40 MB of log at the most.
             for pragma in ("journal_mode=WAL", "synchronous=FULL", f"wal_autocheckpoint={CHECKPOINT_PAGES}"):
                 connection.execute(f"PRAGMA {pragma}")
+            for statement in VIEW:
+                connection.execute(statement)
         self.is_journal_mode_wal = True
         connection.row_factory = sqlite3.Row
         return SQLiteConnection(sqlite_conn=connection, max_age=self.max_age)
@@ -159,44 +134,49 @@ class SQLiteRecorder(SQLiteApplicationRecorder):
         Raises HeadMoved, Taken (a version or request id exists), StoreFull or StoreUnavailable. After
         StoreUnavailable the outcome can be either: compare the head before going on.
         """
-        self._fresh = {}
         with store_errors():
-            self.insert_events(batch.events, batch=batch)
-        if len(self._numbers) > NUMBERS_KEPT_MAX:
-            self._numbers.clear()
-        self._numbers.update(self._fresh)
+            if not self._commit_at_once(batch):
+                self._fresh = {}
+                self.insert_events(batch.events, batch=batch)
+                if len(self._numbers) > NUMBERS_KEPT_MAX:
+                    self._numbers.clear()
+                self._numbers.update(self._fresh)
+
+    def _commit_at_once(self, batch: Batch) -> bool:
+        """Commit a group whose streams are all numbered in one statement, a transaction of its own."""
+        if batch.links or max(len(batch.events), len(batch.requests)) >= ROWS_MAX:
+            return False
+        try:
+            rows = [head_of(batch), *rows_of(batch, self._numbers.__getitem__)]
+        except KeyError:
+            return False
+        statement, values = statement_of(rows)
+        with self.datastore.get_connection(commit=True) as connection:
+            try:
+                connection.cursor().execute(statement, values)
+            except sqlite3.IntegrityError as error:
+                if error.sqlite_errorcode == sqlite3.SQLITE_CONSTRAINT_TRIGGER:
+                    raise _head_moved(batch) from error
+                raise
+        return True
 
     def _insert_events(
         self, c: SQLiteCursor, stored_events: Sequence[StoredEvent], **kwargs: Batch
     ) -> Sequence[int] | None:
         batch = kwargs["batch"]
-        head = batch.head
+        # First: it takes the lock, so that what is looked up below stays so.
         c.execute(
             "UPDATE head SET position = ?, frontier = ? WHERE one = 1 AND position = ?",
-            (head, batch.frontier, batch.base),
+            (batch.head, batch.frontier, batch.base),
         )
         if c.sqlite_cursor.rowcount != 1:
-            raise HeadMoved("another writer moved the head", expected=str(batch.base))
-        first = batch.base + 1
-        insert_rows(
-            c,
-            _EVENTS,
-            [
-                (
-                    position,
-                    self._number_of(c, str(event.originator_id)),
-                    event.originator_version,
-                    event.topic,
-                    event.state,
-                )
-                for position, event in enumerate(stored_events, first)
-            ],
-        )
-        insert_rows(c, _LEAVES, list(enumerate(batch.leaves, batch.base)))
-        # Numbered rows, found by a short name: random ids then touch the pages of a small index only.
-        insert_rows(c, _REQUESTS, [(one.name, one.content, one.answer) for one in batch.requests])
-        insert_rows(c, _LINKS, batch.links)
-        return range(first, head + 1)
+            raise _head_moved(batch)
+        rows = rows_of(batch, lambda stream: self._number_of(c, stream))
+        for start in range(0, len(rows), ROWS_MAX):
+            c.execute(*statement_of(rows[start : start + ROWS_MAX]))
+        for link in batch.links:
+            c.execute(_LINK, link)
+        return range(batch.base + 1, batch.base + 1 + len(stored_events))
 
     def _number_of(self, c: SQLiteCursor, stream: str) -> int:
         """Return the number of a stream; one not kept yet is looked up, or given to its first event."""
@@ -227,6 +207,10 @@ class SQLiteRecorder(SQLiteApplicationRecorder):
     def close(self) -> None:
         """Close every connection."""
         self.datastore.close()
+
+
+def _head_moved(batch: Batch) -> HeadMoved:
+    return HeadMoved("another writer moved the head", expected=str(batch.base))
 
 
 @contextmanager

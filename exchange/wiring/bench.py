@@ -39,6 +39,8 @@ from exchange.wiring.bench_absence import with_absence
 from exchange.wiring.bench_audit import with_audit
 from exchange.wiring.bench_gate import with_replay
 from exchange.wiring.bench_ledger import Turn, ledger_figures, overhead, write_without_leaves
+from exchange.wiring.bench_raw import RawRows, row_bytes
+from exchange.wiring.bench_targets import with_verdicts
 from exchange.wiring.bench_witness import CALLERS, with_receipts
 from exchange.wiring.core import Core, genesis, open_core, utc_now
 
@@ -168,11 +170,14 @@ def run_bench(progress: Callable[[str], None]) -> dict[str, Any]:
         write_without_leaves(leafless.core)
         (folder / "library").mkdir()
         library = LibraryBaseline(folder / "library", IN_FLIGHT)
+        raw = RawRows(folder / "raw.db", row_bytes(bench.core))
         try:
             progress("warming up")
             _commands_per_s(bench, GROUP_WALKS_MAX)
             _commands_per_s(leafless, GROUP_WALKS_MAX)
             _library_per_s(library)
+            raw.rows_per_s()
+            rows: list[float] = []
             writes, full, saves, handled, turns = [], [], [], [], []
             for number in range(ROUNDS):
                 progress(f"round {number + 1} of {ROUNDS}")
@@ -180,21 +185,24 @@ def run_bench(progress: Callable[[str], None]) -> dict[str, Any]:
                 handled.append(_library_commands_per_s(library))
                 writes.append(_commands_per_s(bench, IN_FLIGHT))
                 full.append(_commands_per_s(bench, GROUP_WALKS_MAX))
+                rows.append(raw.rows_per_s())
                 turns += _with_and_without_leaves(bench, leafless)
             gate_us = _gate_us(bench)
             synchronous = library.synchronous()
         finally:
+            raw.close()
             library.close()
             leafless.core.close()
             bench.core.close()
     progress("stored decisions, judged again")
-    report = with_replay(_report(Measured(writes, full, saves, handled, turns, gate_us, synchronous)))
+    report = with_replay(_report(Measured(writes, full, saves, handled, rows, turns, gate_us, synchronous)))
     progress("sealed and absent")
     report = with_absence(report)
     progress("a long log, checked")
     report = with_audit(report)
     progress("receipts with witnesses")
-    return with_receipts(report, lambda data, policy: Bench.open(data, CALLERS, policy))
+    report = with_receipts(report, lambda data, policy: Bench.open(data, CALLERS, policy))
+    return with_verdicts(report)
 
 
 def _commands_per_s(bench: Bench, in_flight: int) -> float:
@@ -296,6 +304,7 @@ class Measured:
     full: list[float]  # of writes, in groups as large as they get
     saves: list[float]
     handled: list[float]
+    rows: list[float]  # that the disk takes
     turns: list[Turn]  # of writes in full groups, with leaves and without
     gate_us: float
     synchronous: int
@@ -316,6 +325,7 @@ def _report(found: Measured) -> dict[str, Any]:
         "baselines": {
             "library_save_1_event": _rates(found.saves, "events/s"),
             "library_get_command_save": _rates(found.handled, "commands/s"),
+            "raw_rows_100": _rates(found.rows, "rows/s"),
         },
         "results": {
             "writer_commands": _rates(found.writes, "commands/s"),
@@ -329,6 +339,7 @@ def _report(found: Measured) -> dict[str, Any]:
                 statistics.median(found.full) / statistics.median(found.saves), 2
             ),
             "writes_vs_library": round(writes / statistics.median(found.handled), 2),
+            "batch_vs_raw": round(statistics.median(found.full) / statistics.median(found.rows), 2),
             "gate_us": gate_us,
             "ledger_overhead": overhead(found.turns),
         },

@@ -21,6 +21,7 @@ from exchange.ledger.leaf import (
     event_pseudonym,
     leaf_entry,
     parse_leaf,
+    refuse_unfit,
 )
 
 if TYPE_CHECKING:
@@ -144,6 +145,27 @@ def test_a_leaf_is_sorted_json_and_comes_back(
 def test_what_a_leaf_cannot_hold_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(RequestInvalid):
         leaf_entry(**parts(**change))
+
+
+@pytest.mark.parametrize(("about", "signed"), [(True, True), (True, False), (False, True), (False, False)])
+def test_whether_words_fit_is_known_before_there_is_a_leaf(*, about: bool, signed: bool) -> None:
+    said = parts(
+        at="2026-01-31T12:00:00.000001Z",
+        fields=[b"c" * 32] * 5,
+        pseudonym=b"p" * 16 if about else None,
+        signed=SIGNED if signed else None,
+    )
+    room = LEAF_BYTES_MAX - len(leaf_entry(**said))
+    # As many words as fill it to the byte; of each at most 200 characters.
+    task, basis, purpose = (said[name] + "x" * (room // 3) for name in ("task", "basis", "purpose"))
+    fits = task + "x" * (room - room // 3 * 3)
+    words = {"organisation": said["organisation"], "basis": basis, "purpose": purpose, "topic": said["topic"]}
+    assert len(leaf_entry(**said | words | {"task": fits})) == LEAF_BYTES_MAX
+    refuse_unfit(**words, task=fits, fields=5, about=about, signed=signed)
+    with pytest.raises(RequestTooLarge):
+        refuse_unfit(**words, task=fits + "x", fields=5, about=about, signed=signed)
+    with pytest.raises(RequestInvalid):
+        refuse_unfit(**words, task="two words", fields=5, about=about, signed=signed)
 
 
 def test_a_leaf_is_at_most_one_kibibyte() -> None:

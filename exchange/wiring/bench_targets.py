@@ -1,0 +1,87 @@
+"""What each figure of the bench is meant to be, and whether it is: met or short.
+
+Promises: every target is held against the figure as it is printed, and on the line it is met; a figure
+without a target gets no verdict; a target of the design that is not measured here is named. A verdict is of
+one run on one machine: no test asserts one.
+Source: the design of performance, section 3; the speed lines of the gate, the ledger and the write path.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from exchange.wiring.bench_audit import FIGURE as PACK_VERIFIED_S
+from exchange.wiring.bench_gate import FIGURE as REPLAYED_S
+from exchange.wiring.bench_witness import BYTES as RECEIPT_BYTES
+from exchange.wiring.bench_witness import P99 as RECEIPT_P99_S
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MET: Final = "met"
+SHORT: Final = "short"
+
+
+class Target(NamedTuple):
+    """A bound of one figure: the least it may be, or the most."""
+
+    bound: float
+    at_least: bool = False
+
+    def verdict(self, value: float) -> str:
+        """Return whether a value meets it; on the line it does."""
+        met = value >= self.bound if self.at_least else value <= self.bound
+        return MET if met else SHORT
+
+    def text(self) -> str:
+        """Return it as people write it."""
+        return f"{'≥' if self.at_least else '≤'} {self.bound:g}"
+
+
+TARGETS: Final[Mapping[str, Target]] = {
+    "writes_vs_library_save": Target(3, at_least=True),
+    "writes_full_groups_vs_library_save": Target(3, at_least=True),
+    "writes_vs_library": Target(8, at_least=True),
+    "batch_vs_raw": Target(0.40, at_least=True),
+    # As the design defines it: the share of commands a second that the leaves take.
+    "ledger_overhead": Target(0.15),
+    # And stricter, as the speed line of the ledger can be read: how much longer a command takes, in percent.
+    "ledger_longer": Target(15),
+    "ledger_longer_cpu": Target(15),
+    "gate_us": Target(60),
+    REPLAYED_S: Target(60),
+    PACK_VERIFIED_S: Target(8),
+    RECEIPT_P99_S: Target(1),
+    RECEIPT_BYTES: Target(1_536),
+}
+# Keys of the design that ask for gRPC, a slow disk, another store or hours.
+NOT_MEASURED: Final = (
+    "reads_vs_echo",
+    "writes_vs_echo",
+    "writes_vs_library_slow_disk",
+    "idle_p50_ms",
+    "fanout_events_s",
+    "replay_vs_raw",
+    "p99_vs_echo",
+    "p50_idle_ms_4",
+    "flat_1e6_vs_1e4",
+    "shards_2_vs_1",
+    "rss_mb",
+    "rss_growth_mb_10min",
+)
+
+
+def with_verdicts(report: dict[str, Any]) -> dict[str, Any]:
+    """Return the report with a verdict on every figure that has a target."""
+    found = {name: one["median"] for name, one in report["results"].items()} | report["ratios"]
+    report["targets"] = {
+        name: {"value": found[name], "target": target.text(), "verdict": target.verdict(found[name])}
+        for name, target in TARGETS.items()
+    }
+    report["not_measured"] = list(NOT_MEASURED)
+    return report
+
+
+def is_short(report: Mapping[str, Any]) -> bool:
+    """Tell whether any figure misses its target."""
+    return any(one["verdict"] == SHORT for one in report["targets"].values())
