@@ -136,6 +136,8 @@ class OrganisationCalls(Calls[_Mode]):
     add_certificate = Rpc(organisation.AddCertificateRequest, organisation.AddCertificateResponse)
     revoke_certificate = Rpc(organisation.RevokeCertificateRequest, organisation.RevokeCertificateResponse)
     grant_task = Rpc(organisation.GrantTaskRequest, organisation.GrantTaskResponse)
+    end_task = Rpc(organisation.EndTaskRequest, organisation.EndTaskResponse)
+    leave_organisation = Rpc(organisation.LeaveOrganisationRequest, organisation.LeaveOrganisationResponse)
     set_envelope_key = Rpc(organisation.SetEnvelopeKeyRequest, organisation.SetEnvelopeKeyResponse)
     get_envelope_key = Rpc(organisation.GetEnvelopeKeyRequest, organisation.GetEnvelopeKeyResponse)
 

@@ -15,6 +15,7 @@ from typing import Final
 
 from exchange.domain.consent_events import ConsentGiven, ConsentRefused, ConsentRequested, ConsentWithdrawn
 from exchange.domain.kernel import Aggregate, AuthoredCommand, Events, aggregate
+from exchange.domain.mandate import refuse_unless_in
 from exchange.domain.representation.words import SELF, SPEAKERS
 from exchange.domain.shape import (
     FINE,
@@ -258,6 +259,7 @@ def _give(command: GiveConsent, state: ConsentState | None) -> Events:
     _refuse_unless_may_answer(command.author, consent)
     refuse_faults({"given_by": _givers_fault(command.given_by), "method": token_fault(command.method)})
     if not command.author.is_residents_side:
+        refuse_unless_in(command.author, consent.purpose)
         _refuse_in_the_residents_place(command, consent)
     _refuse_other_form(command, consent)
     if consent.state == ConsentStatus.WITHDRAWN:

@@ -215,7 +215,7 @@ class _Twins:
         _refuse_errors(self.core.writer.run([walk]))
 
     def _author(self, professional: str) -> Author:
-        return Author(self.core.settings.operator_oin, "college:WMO", professional)
+        return Author(self.core.settings.operator_oin, "college:WMO", professional, operator=True)
 
     def _caller(self, professional: str) -> Caller:
         return Caller(

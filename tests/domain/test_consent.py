@@ -198,7 +198,7 @@ def test_withdrawing_works_after_the_period_too() -> None:
 
 # --- who answers ------------------------------------------------------------------------------------
 
-RECIPIENT = Author(MUNICIPALITY, "college:PW", "w-1")
+RECIPIENT = Author(MUNICIPALITY, "college:PW", "w-1", operator=True)
 OUTSIDERS = [
     PLANNER,
     replace(PLANNER, task="mantelzorger"),

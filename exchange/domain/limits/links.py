@@ -40,6 +40,11 @@ def link_fault(word: str) -> str:
     return FINE
 
 
+def linked_oins(words: Iterable[str]) -> frozenset[str]:
+    """Return whose part the links among these words name."""
+    return frozenset(word.removeprefix(LINK).partition("/")[0] for word in words if is_link(word))
+
+
 def links_sealed_to(seals: Iterable["Seal"], recipient: str, professional: str) -> frozenset[str]:
     """Return the recipients (`<oin>/<task>`) of whom a caller is not shown that they are on the case."""
     if recipient.partition("/")[2] == OFFICER:

@@ -12,14 +12,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from exchange.domain.kernel import AuthoredCommand, Events, ResidentEvent, with_changes
-from exchange.domain.limits.scope import (
-    in_scope,
-    purpose_fault,
-    recipient_fault,
-    refuse_but_college,
-    refuse_but_sides,
-    refuse_other_college,
-)
+from exchange.domain.limits.scope import in_scope, purpose_fault, recipient_fault, refuse_but_sides
+from exchange.domain.mandate import refuse_but_college, refuse_unless_about
 from exchange.domain.shape import FINE, refuse_faults, text_fault, token_fault
 from exchange.domain.values import Objection
 from exchange.errors import RuleBroken
@@ -135,7 +129,7 @@ def decide_objection(command: DecideObjection, state: "ResidentState") -> Events
     )
     found = next((one for one in state.objections if one.objection_id == command.objection_id), None)
     if found is not None:
-        refuse_other_college(command.author, found.recipient)
+        refuse_unless_about(command.author, *found.scope)
     if found is not None and found.status == command.outcome:
         return ()
     if found is None or found.status != Objection.PENDING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from exchange.domain import AGGREGATES, stream_of
 from exchange.domain.case import CASE
 from exchange.domain.limits.determinations import RecordDetermination
-from exchange.domain.limits.links import is_link
+from exchange.domain.limits.links import is_link, linked_oins
 from exchange.domain.limits.objections import DecideObjection, Object
 from exchange.domain.limits.restrictions import AnnounceLifting, LiftRestriction, Restrict
 from exchange.domain.limits.seals import ConfirmSeal, LiftSeal, SealCompartment
@@ -43,6 +43,8 @@ RESIDENT: Final = "resident"
 
 async def seal_compartment(call: Call, request: pb.SealCompartmentRequest) -> pb.SealCompartmentResponse:
     """Propose a seal."""
+    # Who runs the exchange is said once, when it joins: no walk changes it.
+    linked = [await call.house.state(stream_of("organisation", oin)) for oin in linked_oins(request.paths)]
     order = SealCompartment(
         now=call.now,
         author=author_of(call.caller),
@@ -52,6 +54,7 @@ async def seal_compartment(call: Call, request: pb.SealCompartmentRequest) -> pb
         readers=tuple(request.readers),
         reason=request.reason,
         review_date=day(request.review_date),
+        names_operator=any(one is not None and one.operator for one in linked),
     )
     outcome = await _on_resident(call, request, order, ids={"proposal_id": order.proposal_id})
     return pb.SealCompartmentResponse(receipt=receipt(outcome), proposal_id=outcome.ids["proposal_id"])
