@@ -240,6 +240,7 @@ class RightsCalls(Calls[_Mode]):
     lift_restriction = Rpc(rights.LiftRestrictionRequest, rights.LiftRestrictionResponse)
     object = Rpc(rights.ObjectRequest, rights.ObjectResponse)
     decide_objection = Rpc(rights.DecideObjectionRequest, rights.DecideObjectionResponse)
+    withdraw_objection = Rpc(rights.WithdrawObjectionRequest, rights.WithdrawObjectionResponse)
     receive_rights_request = Rpc(rights.ReceiveRightsRequestRequest, rights.ReceiveRightsRequestResponse)
     extend_rights_request = Rpc(rights.ExtendRightsRequestRequest, rights.ExtendRightsRequestResponse)
     decide_rights_request = Rpc(rights.DecideRightsRequestRequest, rights.DecideRightsRequestResponse)

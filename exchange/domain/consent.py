@@ -261,6 +261,10 @@ def _give(command: GiveConsent, state: ConsentState | None) -> Events:
     if not command.author.is_residents_side:
         refuse_unless_in(command.author, consent.purpose)
         _refuse_in_the_residents_place(command, consent)
+    elif not command.author.operator and any(
+        one.startswith(f"{command.author.oin}/") for one in consent.recipients
+    ):
+        raise RuleBroken("the portal of a recipient takes no yes it gains by", rule="RECIPIENT_ANSWERS")
     _refuse_other_form(command, consent)
     if consent.state == ConsentStatus.WITHDRAWN:
         raise RuleBroken("a withdrawn consent is never given again: ask anew", rule="CONSENT_WITHDRAWN")

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from exchange.domain import stream_of
+from exchange.domain.consent import WRITTEN_METHODS
 from exchange.domain.limits.determinations import DeterminationKind, determined
 from exchange.domain.limits.links import links_sealed_to
 from exchange.domain.relations import has_conflict, relation_of
@@ -134,6 +135,7 @@ class Standing(NamedTuple):
     # By consent: the records behind the words of others than the resident.
     evidence: tuple[tuple[str, tuple[str, ...]], ...] = ()
     determined: frozenset[str] = frozenset()  # kinds of determination that hold for this request
+    in_writing: frozenset[str] = frozenset()  # consents that can be read back as who gave them said it
 
 
 def standing_of(walk: Walk, view: View, subject: Subject) -> Standing:
@@ -177,6 +179,7 @@ def standing_of(walk: Walk, view: View, subject: Subject) -> Standing:
         records,
         tuple((state.consent_id, state.authority) for state in states if state.authority),
         determined(resident.determinations, *scope, records),
+        frozenset(state.consent_id for state in states if state.method in WRITTEN_METHODS),
     )
 
 
@@ -245,6 +248,7 @@ def assemble(
         speaks_for_self=standing.own_word,
         records=walk.records,
         bulk=bool(getattr(walk, "bulk", False)),
+        about_consent=bool(getattr(walk, "about_consent", False)),
     )
     if not standing.consents and not standing.objections and standing.people is NOBODY_RECORDED:
         return facts
@@ -286,7 +290,9 @@ def _with_speakers(facts: Facts, walk: Walk, standing: Standing, basis: LegalBas
     objection = None
     if standing.objections:
         proven = {name for name, records in shown.items() if records}
-        objection = standing_objection(standing.objections, consents, facts, basis, proven)
+        objection = standing_objection(
+            standing.objections, consents, facts, basis, proven, in_writing=standing.in_writing
+        )
     return replace(facts, consent=consent, has_authority=authority, objection=objection)
 
 

@@ -41,8 +41,9 @@ def link_fault(word: str) -> str:
 
 
 def linked_oins(words: Iterable[str]) -> frozenset[str]:
-    """Return whose part the links among these words name."""
-    return frozenset(word.removeprefix(LINK).partition("/")[0] for word in words if is_link(word))
+    """Return whose part the links among these words name, as far as they are whole."""
+    links = (word for word in words if is_link(word) and not link_fault(word))
+    return frozenset(word.removeprefix(LINK).partition("/")[0] for word in links)
 
 
 def links_sealed_to(seals: Iterable["Seal"], recipient: str, professional: str) -> frozenset[str]:

@@ -13,7 +13,7 @@ from exchange.domain import AGGREGATES, stream_of
 from exchange.domain.case import CASE
 from exchange.domain.limits.determinations import RecordDetermination
 from exchange.domain.limits.links import is_link, linked_oins
-from exchange.domain.limits.objections import DecideObjection, Object
+from exchange.domain.limits.objections import DecideObjection, Object, WithdrawObjection
 from exchange.domain.limits.restrictions import AnnounceLifting, LiftRestriction, Restrict
 from exchange.domain.limits.seals import ConfirmSeal, LiftSeal, SealCompartment
 from exchange.domain.obligations import Duty, DutyOutcome
@@ -164,6 +164,14 @@ async def decide_objection(call: Call, request: pb.DecideObjectionRequest) -> pb
     return pb.DecideObjectionResponse(receipt=receipt(outcome))
 
 
+async def withdraw_objection(
+    call: Call, request: pb.WithdrawObjectionRequest
+) -> pb.WithdrawObjectionResponse:
+    """Take an objection back."""
+    order = WithdrawObjection(now=call.now, author=author_of(call.caller), objection_id=request.objection_id)
+    return pb.WithdrawObjectionResponse(receipt=receipt(await _on_resident(call, request, order)))
+
+
 async def record_determination(
     call: Call, request: pb.RecordDeterminationRequest
 ) -> pb.RecordDeterminationResponse:
@@ -286,6 +294,7 @@ RPCS: Final[Mapping[str, Unary]] = {
     "LiftRestriction": Unary(pb.LiftRestrictionRequest, lift_restriction),
     "Object": Unary(pb.ObjectRequest, object_to),
     "DecideObjection": Unary(pb.DecideObjectionRequest, decide_objection),
+    "WithdrawObjection": Unary(pb.WithdrawObjectionRequest, withdraw_objection),
     "RecordDetermination": Unary(pb.RecordDeterminationRequest, record_determination),
     "RecordConflict": Unary(pb.RecordConflictRequest, record_conflict),
     "EndConflict": Unary(pb.EndConflictRequest, end_conflict),
