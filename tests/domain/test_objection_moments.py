@@ -22,7 +22,8 @@ from tests.domain.builders import (
     fold,
     given,
 )
-from tests.domain.test_limits import OBJECT, OBJECTED, REJECTED, RESIDENT_SIDE, UPHELD, WEIGHED
+from tests.domain.builders import RESIDENT as RESIDENT_SIDE
+from tests.domain.test_limits import OBJECT, OBJECTED, REJECTED, UPHELD, WEIGHED
 
 if TYPE_CHECKING:
     from exchange.domain.kernel import Event

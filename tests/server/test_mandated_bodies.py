@@ -135,13 +135,14 @@ def test_a_body_decides_about_itself_and_the_municipality_about_all(
                 call()
 
 
-def test_a_body_neither_seals_nor_says_who_speaks_nor_answers_a_right(
+def test_a_body_neither_seals_nor_answers_a_right(
     bodies: Callable[[], Body], town: Town, story: Story
 ) -> None:
     body = bodies()
     body.joins(story)
     town.care()
-    mine, on_case = body.worker, {"case_id": story.case_id}
+    mine = body.worker
+    on_case: dict[str, Any] = {"case_id": story.case_id}
     seal: dict[str, Any] = {"claim": SEAL, "readers": [body.recipient], "reason": "Opvang.", **on_case}
     for paths in (["goals"], [f"link:{CARE}/wmo-aanbieder"], [f"link:{CITY}/wmo-aanbieder"]):
         assert broken(partial(mine.rights.seal_compartment, paths=paths, **seal)) == "BEYOND_MANDATE"
@@ -155,6 +156,39 @@ def test_a_body_neither_seals_nor_says_who_speaks_nor_answers_a_right(
         outcome=rights_pb.RIGHTS_OUTCOME_GRANTED,
     )
     assert broken(decide) == "BEYOND_MANDATE"
+
+
+def test_nobody_but_the_municipality_hides_a_part_of_its_own(town: Town, story: Story) -> None:
+    oin = "00000004000000075000"
+    credentials = town.join(oin, "veilig-thuis")
+    story.wmo.case.join_professional(
+        claim=INVESTIGATE,
+        case_id=story.case_id,
+        oin=oin,
+        task="veilig-thuis",
+        professional="v-1",
+        role="consulent",
+    )
+    safe = town.client(Person("v-1", "veilig-thuis", "consulent"), credentials)
+    seal: dict[str, Any] = {
+        "claim": SEAL,
+        "case_id": story.case_id,
+        "readers": [f"{oin}/veilig-thuis"],
+        "reason": "Opvang.",
+    }
+    own, theirs = [f"link:{CITY}/wmo-aanbieder"], [f"link:{oin}/wmo-aanbieder"]
+    assert broken(partial(safe.rights.seal_compartment, paths=["goals", *own], **seal)) == "NOT_TO_SEAL"
+    assert safe.rights.seal_compartment(paths=theirs, **seal).proposal_id
+    assert story.wmo.rights.seal_compartment(paths=own, **seal).proposal_id
+
+
+def test_a_body_judges_in_its_own_law_and_records_nobody_for_all(
+    bodies: Callable[[], Body], story: Story
+) -> None:
+    body = bodies()
+    body.joins(story)
+    mine = body.worker
+    on_case: dict[str, Any] = {"case_id": story.case_id}
     record = partial(
         mine.representation.record_representative,
         claim=INVESTIGATE,
