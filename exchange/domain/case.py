@@ -3,8 +3,9 @@
 Promises: only who works on a case lets others in; a relation ends by the own organisation or by a college
 professional on the case as far as his mandate goes; a relation that ended, or a closed case, opens nothing;
 reporting gives a relation to a college only, and only where no college professional works on the case; roles
-are a closed list, the lead is handed over by a college professional who has it. Conflicts of interest and
-stand-ins: `relations.py`; who a case is about, told to a recipient: `identities.py`.
+are a closed list, a lesser one is given to the own people alone, the lead is handed over by a college
+professional who has it. Conflicts of interest and stand-ins: `relations.py`; who a case is about, told to a
+recipient: `identities.py`.
 Source: protos/exchange/v1/case_service.proto; GDPR 5(1)(f); Wmo 2015 article 5.3.3.
 """
 
@@ -222,10 +223,19 @@ def _join(command: JoinProfessional, state: CaseState | None) -> Events:
     # Another role ends the one before: the lead is no more taken away by others than taken.
     if ROLES_THAT_LEAD.intersection((command.role, *roles)) and not _leads(case, command):
         raise RuleBroken("the lead is changed by a college professional who has it", rule="NOT_LEADING")
+    if roles and command.role not in ROLES_THAT_LEAD:
+        _refuse_others_people(command)
     # Another role takes no second place.
     if not roles:
         _refuse_full(case, command.now)
     return (_joined_as(command.role, who, case.case_id, case.resident, command.now),)
+
+
+def _refuse_others_people(command: JoinProfessional) -> None:
+    """Refuse a lesser role for another's people: the lead is handed to anybody, and taken from no body."""
+    about = f"{command.oin}/{command.task}"
+    if command.author.oin != command.oin and not decides_about(command.author, "", about):
+        raise RuleBroken("an organisation says in which role its own people work", rule="NOT_OWN_PEOPLE")
 
 
 def _roles_of(case: CaseState, who: Author) -> list[str]:
