@@ -136,6 +136,8 @@ class OrganisationCalls(Calls[_Mode]):
     add_certificate = Rpc(organisation.AddCertificateRequest, organisation.AddCertificateResponse)
     revoke_certificate = Rpc(organisation.RevokeCertificateRequest, organisation.RevokeCertificateResponse)
     grant_task = Rpc(organisation.GrantTaskRequest, organisation.GrantTaskResponse)
+    end_task = Rpc(organisation.EndTaskRequest, organisation.EndTaskResponse)
+    leave_organisation = Rpc(organisation.LeaveOrganisationRequest, organisation.LeaveOrganisationResponse)
     set_envelope_key = Rpc(organisation.SetEnvelopeKeyRequest, organisation.SetEnvelopeKeyResponse)
     get_envelope_key = Rpc(organisation.GetEnvelopeKeyRequest, organisation.GetEnvelopeKeyResponse)
 
@@ -238,6 +240,7 @@ class RightsCalls(Calls[_Mode]):
     lift_restriction = Rpc(rights.LiftRestrictionRequest, rights.LiftRestrictionResponse)
     object = Rpc(rights.ObjectRequest, rights.ObjectResponse)
     decide_objection = Rpc(rights.DecideObjectionRequest, rights.DecideObjectionResponse)
+    withdraw_objection = Rpc(rights.WithdrawObjectionRequest, rights.WithdrawObjectionResponse)
     receive_rights_request = Rpc(rights.ReceiveRightsRequestRequest, rights.ReceiveRightsRequestResponse)
     extend_rights_request = Rpc(rights.ExtendRightsRequestRequest, rights.ExtendRightsRequestResponse)
     decide_rights_request = Rpc(rights.DecideRightsRequestRequest, rights.DecideRightsRequestResponse)

@@ -1,20 +1,30 @@
 """Cases: who works on a resident's plan, in which role and task.
 
 Promises: only who works on a case lets others in; a relation ends by the own organisation or by a college
-professional on the case; a relation that ended, or a closed case, opens nothing; reporting gives a relation
-to a college only, and only where no college professional works on the case; roles are a closed list, the lead
-is handed over by a college professional who has it. Conflicts of interest and stand-ins: `relations.py`;
-who a case is about, told to a recipient: `identities.py`.
+professional on the case as far as his mandate goes; a relation that ended, or a closed case, opens nothing;
+reporting gives a relation to a college only, and only where no college professional works on the case; roles
+are a closed list, a lesser one is given to the own people alone, the lead is handed over by a college
+professional who has it. Conflicts of interest and stand-ins: `relations.py`; who a case is about, told to a
+recipient: `identities.py`.
 Source: protos/exchange/v1/case_service.proto; GDPR 5(1)(f); Wmo 2015 article 5.3.3.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
+from exchange.domain.case_events import (
+    CaseClosed,
+    CaseOpened,
+    NothingOpened,
+    ProfessionalJoined,
+    ProfessionalLeft,
+    ReporterRecorded,
+)
 from exchange.domain.identities import IdentitySent, SendIdentity, identity_sent, send_identity
-from exchange.domain.kernel import Aggregate, AuthoredCommand, Decider, Events, ResidentEvent, aggregate
+from exchange.domain.kernel import Aggregate, AuthoredCommand, Decider, Events, aggregate
+from exchange.domain.mandate import decides_about
 from exchange.domain.relations import (
     AppointStandIn,
     CaseState,
@@ -25,6 +35,7 @@ from exchange.domain.relations import (
     RecordConflict,
     StandInAppointed,
     appoint_stand_in,
+    colleges_on,
     conflict_ended,
     conflict_recorded,
     end_conflict,
@@ -37,7 +48,18 @@ from exchange.domain.shape import member_fault, oin_fault, refuse_faults, token_
 from exchange.domain.values import ROLES_NEVER_GRANTED, ROLES_THAT_LEAD, Author, CaseRole
 from exchange.errors import RuleBroken
 
-__all__ = ["CASE", "CaseState", "Professional", "has_relation"]
+__all__ = [
+    "CASE",
+    "CaseClosed",
+    "CaseOpened",
+    "CaseState",
+    "NothingOpened",
+    "Professional",
+    "ProfessionalJoined",
+    "ProfessionalLeft",
+    "ReporterRecorded",
+    "has_relation",
+]
 
 PROFESSIONALS_MAX: Final = 200
 
@@ -59,7 +81,10 @@ class RecordReporter(AuthoredCommand):
     """Record that the author reported on a case that was open already.
 
     A college's report on a case no college professional works on makes the author its professional.
+    `ended` are the colleges on it, OIN and task, whose task has ended: their people work on nothing.
     """
+
+    ended: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,75 +109,6 @@ class LeaveCase(AuthoredCommand):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CloseCase(AuthoredCommand):
     """Close the case."""
-
-
-# --- events -----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CaseOpened(ResidentEvent):
-    """A case is there, with the plan it is about."""
-
-    TOPIC: ClassVar[str] = "case.opened.v1"
-    case_id: str
-    plan_id: str
-    organisation: str
-    task: str
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReporterRecorded(ResidentEvent):
-    """Somebody reported on the case; gives no relation."""
-
-    TOPIC: ClassVar[str] = "case.reporter_recorded.v1"
-    case_id: str
-    oin: str
-    task: str
-    professional: str
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NothingOpened(ResidentEvent):
-    """A report found the case open: stands in the log where opening it would have stood; changes nothing."""
-
-    TOPIC: ClassVar[str] = "case.nothing_opened.v1"
-    case_id: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProfessionalJoined(ResidentEvent):
-    """A professional works on the case; the same one again: in a new role."""
-
-    TOPIC: ClassVar[str] = "case.professional_joined.v1"
-    case_id: str
-    oin: str
-    task: str
-    professional: str
-    role: str
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProfessionalLeft(ResidentEvent):
-    """A professional works on the case no more."""
-
-    TOPIC: ClassVar[str] = "case.professional_left.v1"
-    case_id: str
-    oin: str
-    task: str
-    professional: str
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CaseClosed(ResidentEvent):
-    """The case is closed; nobody has a relation with it any more."""
-
-    TOPIC: ClassVar[str] = "case.closed.v1"
-    case_id: str
-    at: datetime
 
 
 # --- decide -----------------------------------------------------------------------------------------
@@ -230,8 +186,7 @@ def _works_on(case: CaseState, command: AuthoredCommand) -> bool:
 def _record_reporter(command: RecordReporter, state: CaseState | None) -> Events:
     case = _open_case(state)
     author = command.author
-    led = any(each.is_college and each.end is None for each in case.professionals)
-    if author.is_college and not led:
+    if author.is_college and not colleges_on(case) - command.ended:
         _refuse_full(case, command.now)
         return (_joined_as(CaseRole.MELDER_REGIE, author, case.case_id, case.resident, command.now),)
     # As many events as a report that opens case and plan: anybody can see how much the log grew.
@@ -268,10 +223,19 @@ def _join(command: JoinProfessional, state: CaseState | None) -> Events:
     # Another role ends the one before: the lead is no more taken away by others than taken.
     if ROLES_THAT_LEAD.intersection((command.role, *roles)) and not _leads(case, command):
         raise RuleBroken("the lead is changed by a college professional who has it", rule="NOT_LEADING")
+    if roles and command.role not in ROLES_THAT_LEAD:
+        _refuse_others_people(command)
     # Another role takes no second place.
     if not roles:
         _refuse_full(case, command.now)
     return (_joined_as(command.role, who, case.case_id, case.resident, command.now),)
+
+
+def _refuse_others_people(command: JoinProfessional) -> None:
+    """Refuse a lesser role for another's people: the lead is handed to anybody, and taken from no body."""
+    about = f"{command.oin}/{command.task}"
+    if command.author.oin != command.oin and not decides_about(command.author, "", about):
+        raise RuleBroken("an organisation says in which role its own people work", rule="NOT_OWN_PEOPLE")
 
 
 def _roles_of(case: CaseState, who: Author) -> list[str]:
@@ -285,8 +249,8 @@ def _leads(case: CaseState, command: AuthoredCommand) -> bool:
 def _leave(command: LeaveCase, state: CaseState | None) -> Events:
     case = _existing(state)
     # Who of an organisation gets this far is judged before: the gate asks a relation with the case.
-    leads = command.author.is_college and _works_on(case, command)
-    if command.author.oin != command.oin and not leads:
+    decides = decides_about(command.author, "", f"{command.oin}/{command.task}") and _works_on(case, command)
+    if command.author.oin != command.oin and not decides:
         raise RuleBroken(
             "only a college professional on the case, or the own organisation, ends a relation",
             rule="NOT_ON_CASE",

@@ -17,6 +17,7 @@ from typing import Final
 from exchange.domain.consent_commands import GiveConsent, RefuseConsent, RequestConsent, WithdrawConsent
 from exchange.domain.consent_events import ConsentGiven, ConsentRefused, ConsentRequested, ConsentWithdrawn
 from exchange.domain.kernel import Aggregate, Events, aggregate
+from exchange.domain.mandate import refuse_unless_in
 from exchange.domain.representation.words import SPEAKERS
 from exchange.domain.shape import (
     FINE,
@@ -251,7 +252,12 @@ def _give(command: GiveConsent, state: ConsentState | None) -> Events:
     _refuse_unless_may_answer(command.author, consent)
     refuse_faults({"given_by": _givers_fault(command.given_by), "method": token_fault(command.method)})
     if not command.author.is_residents_side:
+        refuse_unless_in(command.author, consent.purpose)
         _refuse_in_the_residents_place(command, consent)
+    elif not command.author.operator and any(
+        one.startswith(f"{command.author.oin}/") for one in consent.recipients
+    ):
+        raise RuleBroken("the portal of a recipient takes no yes it gains by", rule="RECIPIENT_ANSWERS")
     _refuse_other_form(command, consent)
     if consent.state == ConsentStatus.WITHDRAWN:
         raise RuleBroken("a withdrawn consent is never given again: ask anew", rule="CONSENT_WITHDRAWN")

@@ -17,10 +17,16 @@ CASE_PREFIX: Final = stream_of(CASE.name, "")
 StreamsOfEvents: TypeAlias = tuple[tuple[str, Events], ...]
 
 
-def receive_report(command: ReceiveReport, case: CaseState | None, plan: PlanState | None) -> StreamsOfEvents:
+def receive_report(
+    command: ReceiveReport,
+    case: CaseState | None,
+    plan: PlanState | None,
+    ended: frozenset[tuple[str, str]] = frozenset(),
+) -> StreamsOfEvents:
     """Decide on a report over the resident's case and that case's plan; pairs of stream and its new events.
 
-    Without an open case both are opened under the command's ids, which must be new.
+    Without an open case both are opened under the command's ids, which must be new. `ended` are colleges on
+    the case, OIN and task, whose task has ended.
     """
     if case is None or case.closed:
         orders = OpenCase(
@@ -36,7 +42,8 @@ def receive_report(command: ReceiveReport, case: CaseState | None, plan: PlanSta
         # Only a bug of the walk can bring another resident's case.
         assert case.resident == command.resident
         command = replace(command, case_id=case.case_id, plan_id=case.plan_id)
-        case_events = CASE.decide(RecordReporter(now=command.now, author=command.author), case)
+        order = RecordReporter(now=command.now, author=command.author, ended=ended)
+        case_events = CASE.decide(order, case)
         plan_events = PLAN.decide(command, plan)
     streams = (
         (stream_of(CASE.name, command.case_id), case_events),

@@ -2,11 +2,13 @@
 
 Promises: a certificate once revoked never works again; the operator keeps a working certificate and a task,
 so that nobody can lock the exchange from inside; a task of the college is held by the operator, whose college
-it is, or under a mandate of it, and by nobody else, whatever an older version granted.
+it is, or under a mandate of it, and by nobody else, whatever an older version granted; whose portal residents
+sign in at has, but for the operator, no task of its own beside that.
 Source: protos/exchange/v1/organisation_service.proto; GDPR 32; Awb 10:1-10:5 (mandate).
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -30,6 +32,7 @@ from exchange.domain.shape import (
     token_fault,
     tokens_fault,
 )
+from exchange.domain.values import TASKS_OF_RESIDENTS_SIDE
 from exchange.errors import RuleBroken
 
 TASKS_MAX: Final = 20
@@ -160,6 +163,7 @@ def _join(command: JoinOrganisation, state: OrganisationState | None) -> Events:
         }
     )
     refuse_unmandated(command.mandate, needing)
+    _refuse_portal_beside(command.tasks, operator=command.operator)
     joined = OrganisationJoined(
         oin=command.oin,
         name=command.name,
@@ -240,9 +244,20 @@ def _grant_task(command: GrantTask, state: OrganisationState | None) -> Events:
             return ()
     else:
         refuse_unmandated(command.mandate, needing)
+        _refuse_portal_beside((*member.tasks, command.task), operator=member.operator)
         if len(member.tasks) >= TASKS_MAX:
             raise RuleBroken("this organisation has the most tasks it can have", rule="TASKS_FULL")
     return (TaskGranted(oin=member.oin, task=command.task, **as_fields(command.mandate)),)
+
+
+def _refuse_portal_beside(tasks: Iterable[str], *, operator: bool) -> None:
+    """Refuse a portal to who gains by what is said there: its own key is all that says who signed in."""
+    portal = TASKS_OF_RESIDENTS_SIDE.intersection(tasks)
+    if portal and portal != set(tasks) and not operator:
+        raise RuleBroken(
+            "whose portal residents sign in at has no task of its own: let another organisation run it",
+            rule="PORTAL_APART",
+        )
 
 
 def _end_task(command: EndTask, state: OrganisationState | None) -> Events:

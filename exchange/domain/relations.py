@@ -207,6 +207,13 @@ def relation_of(
     return standing_in
 
 
+def colleges_on(state: CaseState) -> frozenset[tuple[str, str]]:
+    """Return the colleges, OIN and task, whose people work on the case without an end."""
+    return frozenset(
+        (each.oin, each.task) for each in state.professionals if each.is_college and each.end is None
+    )
+
+
 def works_there(state: CaseState, oin: str, task: str, professional: str, now: datetime) -> bool:
     """Tell whether this professional works on the case himself: nobody stands in for a stand-in."""
     return any(

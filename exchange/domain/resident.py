@@ -30,8 +30,10 @@ from exchange.domain.limits.objections import (
     DecideObjection,
     Object,
     ObjectionDecided,
+    ObjectionWithdrawn,
     ResidentObjected,
     ResidentsObjection,
+    WithdrawObjection,
 )
 from exchange.domain.limits.restrictions import (
     AnnounceLifting,
@@ -52,10 +54,21 @@ from exchange.domain.limits.seals import (
     SealProposal,
     SealProposed,
 )
-from exchange.domain.representation import DECISIONS, FOLDS, NOBODY_RECORDED, Representation
+from exchange.domain.representation import (
+    DECISIONS,
+    FOLDS,
+    NOBODY_RECORDED,
+    Representation,
+    capable_in,
+)
+from exchange.domain.representation.voices import CHILD_AGE
+from exchange.domain.representation.words import Matter
 from exchange.domain.shape import day_fault, refuse_faults, token_fault
+from exchange.domain.values import Purpose
 from exchange.errors import RuleBroken
 
+# In which matters a judgement of capacity bears on an objection.
+_OBJECTING: Final = frozenset({Matter.CONSENT, Purpose.KLACHT_BEZWAAR})
 _SEALED_FACTS: Final[Mapping[str, str]] = MappingProxyType({"birth_date": "CONTACT", "capable": "CONTACT"})
 
 
@@ -127,6 +140,14 @@ def _of_known(decide: Callable[[Any, ResidentState], Events]) -> Decider:
     return decider
 
 
+def _withdraw_objection(command: WithdrawObjection, state: ResidentState) -> Events:
+    day = command.now.date()
+    # What was judged too long ago takes nobody's own word away.
+    capable = capable_in(state.representation, _OBJECTING, day, registered=state.capable) is not False
+    by_himself = capable and age_at(state, day) >= CHILD_AGE
+    return objections.withdraw_objection(command, state, by_himself=by_himself)
+
+
 def _registered(state: ResidentState | None, event: ResidentRegistered) -> ResidentState:
     if state is None:
         return ResidentState(event.resident, event.birth_date, event.capable)
@@ -156,6 +177,7 @@ RESIDENT: Final[Aggregate] = aggregate(
         LiftRestriction: _of_known(restrictions.lift_restriction),
         Object: _of_known(objections.object_to),
         DecideObjection: _of_known(objections.decide_objection),
+        WithdrawObjection: _of_known(_withdraw_objection),
         RecordDetermination: _of_known(determinations.record_determination),
         ProposeErasure: _of_known(erasure.propose),
         ApproveErasure: _of_known(erasure.approve),
@@ -172,6 +194,7 @@ RESIDENT: Final[Aggregate] = aggregate(
         RestrictionLifted: restrictions.lifted,
         ResidentObjected: objections.objected,
         ObjectionDecided: objections.decided,
+        ObjectionWithdrawn: objections.withdrawn,
         DeterminationRecorded: determinations.recorded,
         ErasureProposed: erasure.proposed,
         ErasureApproved: erasure.approved,

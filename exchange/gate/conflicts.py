@@ -4,14 +4,16 @@ Promises: pure; whoever establishes the fact `objection` asks here. The rule, in
 1. a rejected objection is heard no more; one about another purpose or another recipient is not about this;
 2. the specific goes before the general: a consent in force for this purpose, this recipient and every
    category asked outweighs a pending objection against everything, the purpose or the recipient;
-3. an upheld one was weighed: it yields only to such a consent spoken after that decision, and never where
-   the moment of the one or of the other is not known;
+3. an upheld one was weighed: it yields only to such a consent that was spoken after that decision and can be
+   read back as the resident's own, said over his own channel or signed, whatever kind the basis asks; and
+   never where the moment of the one or of the other is not known. What one desk notes for another undoes no
+   decision: that somebody consented is for who relies on it to show;
 4. a tie is the objection's: one against this very purpose of this very recipient stands against any consent;
 5. of those that stand, an upheld one speaks before a pending one.
 A consent outweighs nothing that its own rules refuse (R11, R15 to R19, R21, each asked of its own kind): one
 that is not free, not express where that is asked, of the wrong person, or of a kind that does not fit the
 claimed basis, such as GDPR consent for a public task. Agreement to care or a courtesy says nothing of data.
-Source: GDPR 21(1) and 7(3); 4(11) (a consent is specific); 7(4) and recital 43.
+Source: GDPR 21(1) and 7(1), 7(3); 4(11) (a consent is specific); 7(4) and recital 43.
 """
 
 from __future__ import annotations
@@ -73,11 +75,14 @@ def standing_objection(
     facts: Facts,
     basis: LegalBasis | None,
     shown: Container[str] = (),
+    *,
+    in_writing: Container[str] = (),
 ) -> str | None:
     """Return what the fact `objection` is: UPHELD, PENDING, REJECTED where that is all there is, or None.
 
     Of `facts` it looks at now, purpose, recipient, the fields, age, capacity and a dispute between holders.
-    `shown` are ids of consents that a representative of proven authority gave.
+    `shown` are ids of consents that a representative of proven authority gave, `in_writing` of those that can
+    be read back as the own words of who gave them.
     """
     about = [one for one in objections if one.is_about(facts)]
     heard = [one for one in about if one.state != words.OBJECTION_REJECTED]
@@ -87,7 +92,7 @@ def standing_objection(
             for consent in consents
             if (left := _what_passes(consent, facts, basis, shown=consent.consent_id in shown)) is not None
         ]
-        heard = [one for one in heard if not _outweighed(one, passing, facts)]
+        heard = [one for one in heard if not _outweighed(one, passing, facts, in_writing)]
     if any(one.state == words.OBJECTION_UPHELD for one in heard):
         return words.OBJECTION_UPHELD
     if heard:
@@ -100,7 +105,9 @@ def _rejected(one: Objection) -> bool:
     return one.state == words.OBJECTION_REJECTED
 
 
-def _outweighed(one: Objection, words_said: Sequence[Consent], facts: Facts) -> bool:
+def _outweighed(
+    one: Objection, words_said: Sequence[Consent], facts: Facts, in_writing: Container[str]
+) -> bool:
     if one.specificity >= SPECIFICITY_OF_CONSENT:
         return False
     if one.state != words.OBJECTION_UPHELD:
@@ -111,7 +118,8 @@ def _outweighed(one: Objection, words_said: Sequence[Consent], facts: Facts) -> 
     since = [
         said
         for said in words_said
-        if said.state != "GIVEN" or (said.spoken_at is not None and said.spoken_at > upheld_at)
+        if said.state != "GIVEN"
+        or (said.consent_id in in_writing and said.spoken_at is not None and said.spoken_at > upheld_at)
     ]
     return _consent_to_this(since, facts)
 

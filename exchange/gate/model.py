@@ -148,6 +148,8 @@ class Facts:
     records: bool = False
     # More than one thing of one resident: a list, a search, a stream, an export. A case file asks for one.
     bulk: bool = False
+    # A command that asks for a consent or records what was said to it: it uses nothing of the resident's.
+    about_consent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,14 +153,19 @@ def _youth_lets_see(facts: Facts) -> bool:
 
 
 def restricted_or_objected(facts: Facts, basis: LegalBasis) -> bool:
-    """R24, GDPR 18 and 21(1): an objection not yet decided suspends; an unknown state of one does too."""
+    """R24, GDPR 18 and 21(1): an objection not yet decided suspends; an unknown state of one does too.
+
+    Who asks for a consent uses nothing that is kept from use, and by a consent it may be used (GDPR 18(2)).
+    """
+    if facts.about_consent:
+        return False
     undecided = facts.objection not in {None, words.OBJECTION_UPHELD, words.OBJECTION_REJECTED}
     return basis.limits_apply and (facts.restricted or undecided)
 
 
 def objection_upheld(facts: Facts, basis: LegalBasis) -> bool:
-    """R25, GDPR 21(1)."""
-    return basis.limits_apply and facts.objection == words.OBJECTION_UPHELD
+    """R25, GDPR 21(1): a question for a consent, and what is said to it, is not what was objected to."""
+    return basis.limits_apply and not facts.about_consent and facts.objection == words.OBJECTION_UPHELD
 
 
 def break_glass_unfounded(facts: Facts, basis: LegalBasis) -> bool:

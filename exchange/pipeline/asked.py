@@ -31,7 +31,8 @@ STATED: Final = "n"  # necessity in words
 OWN: Final = "o"  # the token is bound to the resident this is about
 RELATION: Final = "r"  # a part in the case is asked
 TAKES_BACK: Final = "t"
-MARKS: Final = frozenset({ASSURED, STATED, OWN, RELATION, TAKES_BACK})
+ABOUT_CONSENT: Final = "c"
+MARKS: Final = frozenset({ASSURED, STATED, OWN, RELATION, TAKES_BACK, ABOUT_CONSENT})
 SAME_STREAM: Final = "="
 WRITTEN_SETS_MAX: Final = 1_024
 # The gate looks at whether there are words, never at what they say.
@@ -49,6 +50,7 @@ def asked_of(walk: CommandWalk, subject: Subject, appends: Sequence[tuple[str, S
             (OWN, caller.resident and caller.resident == subject.resident),
             (RELATION, walk.relation),
             (TAKES_BACK, walk.takes_back),
+            (ABOUT_CONSENT, walk.about_consent),
         )
         if holds
     )
@@ -102,6 +104,7 @@ def _walk(meta: Meta, asked: Asked, anchor: str, subject: Subject) -> CommandWal
         process=_nothing,
         relation=RELATION in asked.marks,
         takes_back=TAKES_BACK in asked.marks,
+        about_consent=ABOUT_CONSENT in asked.marks,
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from exchange.domain import stream_of
+from exchange.domain.consent import WRITTEN_METHODS
 from exchange.domain.limits.determinations import DeterminationKind, determined
 from exchange.domain.relations import has_conflict, relation_of
 from exchange.domain.representation import (
@@ -140,6 +141,7 @@ class Standing(NamedTuple):
     # By consent: the records behind the words of others than the resident.
     evidence: tuple[tuple[str, tuple[str, ...]], ...] = ()
     determined: frozenset[str] = frozenset()  # kinds of determination that hold for this request
+    in_writing: frozenset[str] = frozenset()  # consents that can be read back as who gave them said it
 
 
 def standing_of(walk: Walk, view: View, subject: Subject) -> Standing:
@@ -183,6 +185,7 @@ def standing_of(walk: Walk, view: View, subject: Subject) -> Standing:
         records,
         heard.evidence,
         determined(resident.determinations, *scope, records),
+        heard.in_writing,
     )
 
 
@@ -251,6 +254,7 @@ def assemble(
         speaks_for_self=standing.own_word,
         records=walk.records,
         bulk=bool(getattr(walk, "bulk", False)),
+        about_consent=bool(getattr(walk, "about_consent", False)),
     )
     if not standing.consents and not standing.objections and standing.people is NOBODY_RECORDED:
         return facts
@@ -294,7 +298,9 @@ def _with_speakers(facts: Facts, walk: Walk, standing: Standing, basis: LegalBas
         proven = {name for name, records in shown.items() if records}
         # A yes about what some hold is no yes to what others hold; a no is heard whole.
         whole = [one for one in consents if one.state != "GIVEN" or covers_sources(one, facts)]
-        objection = standing_objection(standing.objections, whole, facts, basis, proven)
+        objection = standing_objection(
+            standing.objections, whole, facts, basis, proven, in_writing=standing.in_writing
+        )
     return replace(facts, consent=consent, has_authority=authority, objection=objection)
 
 
@@ -348,10 +354,11 @@ def law_of(task: str) -> str | None:
 
 
 class Heard(NamedTuple):
-    """The consents that count for a caller, and by consent the records behind the words of others."""
+    """What counts for a caller: consents, by consent the records behind words of others, which were written."""
 
     consents: tuple[Consent, ...]
     evidence: tuple[tuple[str, tuple[str, ...]], ...]
+    in_writing: frozenset[str]
 
 
 def _heard(view: View, resident: ResidentState, kept: Kept) -> Heard:
@@ -369,7 +376,8 @@ def _heard(view: View, resident: ResidentState, kept: Kept) -> Heard:
             if state is not None and (state.state in _NO or consent_without(state, kept.links) is not None)
         ]
         evidence = tuple((one.consent_id, one.authority) for one in states if one.authority)
-        return Heard(tuple(map(_for_gate, states)), evidence)
+        in_writing = frozenset(one.consent_id for one in states if one.method in WRITTEN_METHODS)
+        return Heard(tuple(map(_for_gate, states)), evidence, in_writing)
 
     heard: Heard = view.derive(SCOPE_PREFIX + resident.resident, (Heard, kept), look_through)
     return heard

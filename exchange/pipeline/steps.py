@@ -31,6 +31,7 @@ from exchange.store.codec import Meta
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from exchange.domain.organisation import OrganisationState
     from exchange.gate.model import Facts, Verdict
     from exchange.gate.register import Register
     from exchange.pipeline.answers import Answers
@@ -156,7 +157,11 @@ def run_read(
 
 def check_caller(caller: Caller, overlay: Overlay) -> None:
     """Refuse a caller whose certificate or task ended, in the same order as everything else."""
-    organisation = overlay.state(stream_of("organisation", caller.organisation))
+    refuse_ended(caller, overlay.state(stream_of("organisation", caller.organisation)))
+
+
+def refuse_ended(caller: Caller, organisation: OrganisationState | None) -> None:
+    """Refuse a caller whose organisation, as it stands, left or has the certificate or the task no more."""
     if organisation is None or organisation.left:
         raise CallerUnknown("this organisation is not registered")
     if not any(one.thumbprint == caller.thumbprint and not one.revoked for one in organisation.certificates):

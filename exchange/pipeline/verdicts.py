@@ -69,4 +69,5 @@ def _name(walk: CommandWalk, standing: Standing) -> object:
         standing,
         walk.now.toordinal(),
         walk.takes_back,
+        walk.about_consent,
     )

@@ -95,7 +95,8 @@ class CommandWalk:
     `anchor` is the stream whose state names the resident (plan, case, consent or resident); empty for
     administration. `fields` are the (name, category) pairs being written. `relation` tells whether an active
     case relation is asked. `fence` makes the answer wait until every earlier answer about the resident left.
-    `takes_back` is a no or a withdrawal: it never asks more of who speaks than giving did. `collections`
+    `takes_back` is a no or a withdrawal: it never asks more of who speaks than giving did. `about_consent`
+    is a question for a consent or what is said to it: it uses nothing of the resident's. `collections`
     are those of a question: a command is decided on what its caller sees of a plan. `alone` begins a group
     with nothing being committed under it, so that what it reads in the store is all there is. `signed` is
     what the organisation signed, verified before: it is no part of `content`. `content_before` is what
@@ -116,6 +117,7 @@ class CommandWalk:
     relation: bool = True
     fence: bool = False
     takes_back: bool = False
+    about_consent: bool = False
     collections: Mapping[str, frozenset[str]] = field(default_factory=dict)
     alone: bool = False
     trace: str = ""
@@ -199,6 +201,7 @@ class EvaluationWalk:
     relation: bool = True
     delivered_later: bool = False
     takes_back: bool = False
+    about_consent: bool = False
     streams: tuple[str, ...] = ()
     collections: Mapping[str, frozenset[str]] = field(default_factory=dict)
     trace: str = ""

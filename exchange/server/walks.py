@@ -96,6 +96,7 @@ async def command(
     relation: bool = True,
     fence: bool = False,
     takes_back: bool = False,
+    about_consent: bool = False,
     alone: bool = False,
 ) -> CommandOutcome:
     """Walk a command. Raises ExchangeError."""
@@ -116,6 +117,7 @@ async def command(
         fence=fence,
         trace=call.trace,
         takes_back=takes_back,
+        about_consent=about_consent,
         collections=call.house.plan_groups.collections,
         alone=alone,
         signed=call.signed,

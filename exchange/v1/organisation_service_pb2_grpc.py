@@ -55,6 +55,16 @@ class OrganisationServiceStub:
                 request_serializer=exchange_dot_v1_dot_organisation__service__pb2.GrantTaskRequest.SerializeToString,
                 response_deserializer=exchange_dot_v1_dot_organisation__service__pb2.GrantTaskResponse.FromString,
                 _registered_method=True)
+        self.EndTask = channel.unary_unary(
+                '/exchange.v1.OrganisationService/EndTask',
+                request_serializer=exchange_dot_v1_dot_organisation__service__pb2.EndTaskRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_organisation__service__pb2.EndTaskResponse.FromString,
+                _registered_method=True)
+        self.LeaveOrganisation = channel.unary_unary(
+                '/exchange.v1.OrganisationService/LeaveOrganisation',
+                request_serializer=exchange_dot_v1_dot_organisation__service__pb2.LeaveOrganisationRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_organisation__service__pb2.LeaveOrganisationResponse.FromString,
+                _registered_method=True)
         self.SetEnvelopeKey = channel.unary_unary(
                 '/exchange.v1.OrganisationService/SetEnvelopeKey',
                 request_serializer=exchange_dot_v1_dot_organisation__service__pb2.SetEnvelopeKeyRequest.SerializeToString,
@@ -102,6 +112,23 @@ class OrganisationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def EndTask(self, request, context):
+        """Ends a task of an organisation, and with it the mandate it is held under: from the answer on nobody signs in with it,
+        and open streams end. Of a task it does not hold nothing changes.
+        Fails with FAILED_PRECONDITION, reason RULE_BROKEN, rule LAST_TASK, for the only task of the operator.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def LeaveOrganisation(self, request, context):
+        """Lets an organisation leave: from the answer on none of its people signs in. It does not come back; what it recorded
+        stays. Fails with FAILED_PRECONDITION, reason RULE_BROKEN, rule OPERATOR_STAYS, for the operator.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def SetEnvelopeKey(self, request, context):
         """Sets the key to which identity envelopes for an organisation are sealed, or renews it. The organisation signs the key
         itself, so that whoever registers it cannot put his own in its place. For the operator, and for the organisation itself.
@@ -140,6 +167,16 @@ def add_OrganisationServiceServicer_to_server(servicer, server):
                     servicer.GrantTask,
                     request_deserializer=exchange_dot_v1_dot_organisation__service__pb2.GrantTaskRequest.FromString,
                     response_serializer=exchange_dot_v1_dot_organisation__service__pb2.GrantTaskResponse.SerializeToString,
+            ),
+            'EndTask': grpc.unary_unary_rpc_method_handler(
+                    servicer.EndTask,
+                    request_deserializer=exchange_dot_v1_dot_organisation__service__pb2.EndTaskRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_organisation__service__pb2.EndTaskResponse.SerializeToString,
+            ),
+            'LeaveOrganisation': grpc.unary_unary_rpc_method_handler(
+                    servicer.LeaveOrganisation,
+                    request_deserializer=exchange_dot_v1_dot_organisation__service__pb2.LeaveOrganisationRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_organisation__service__pb2.LeaveOrganisationResponse.SerializeToString,
             ),
             'SetEnvelopeKey': grpc.unary_unary_rpc_method_handler(
                     servicer.SetEnvelopeKey,
@@ -261,6 +298,60 @@ class OrganisationService:
             '/exchange.v1.OrganisationService/GrantTask',
             exchange_dot_v1_dot_organisation__service__pb2.GrantTaskRequest.SerializeToString,
             exchange_dot_v1_dot_organisation__service__pb2.GrantTaskResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EndTask(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.OrganisationService/EndTask',
+            exchange_dot_v1_dot_organisation__service__pb2.EndTaskRequest.SerializeToString,
+            exchange_dot_v1_dot_organisation__service__pb2.EndTaskResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def LeaveOrganisation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.OrganisationService/LeaveOrganisation',
+            exchange_dot_v1_dot_organisation__service__pb2.LeaveOrganisationRequest.SerializeToString,
+            exchange_dot_v1_dot_organisation__service__pb2.LeaveOrganisationResponse.FromString,
             options,
             channel_credentials,
             insecure,

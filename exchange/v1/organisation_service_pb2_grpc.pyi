@@ -46,6 +46,15 @@ class OrganisationServiceStub:
     Fails with FAILED_PRECONDITION, reason RULE_BROKEN, rule MANDATE_NEEDED, where another than the operator is to
     act for the operator's college without a mandate.
     """
+    EndTask: _grpc.UnaryUnaryMultiCallable[_organisation_service_pb2.EndTaskRequest, _organisation_service_pb2.EndTaskResponse]
+    """Ends a task of an organisation, and with it the mandate it is held under: from the answer on nobody signs in with it,
+    and open streams end. Of a task it does not hold nothing changes.
+    Fails with FAILED_PRECONDITION, reason RULE_BROKEN, rule LAST_TASK, for the only task of the operator.
+    """
+    LeaveOrganisation: _grpc.UnaryUnaryMultiCallable[_organisation_service_pb2.LeaveOrganisationRequest, _organisation_service_pb2.LeaveOrganisationResponse]
+    """Lets an organisation leave: from the answer on none of its people signs in. It does not come back; what it recorded
+    stays. Fails with FAILED_PRECONDITION, reason RULE_BROKEN, rule OPERATOR_STAYS, for the operator.
+    """
     SetEnvelopeKey: _grpc.UnaryUnaryMultiCallable[_organisation_service_pb2.SetEnvelopeKeyRequest, _organisation_service_pb2.SetEnvelopeKeyResponse]
     """Sets the key to which identity envelopes for an organisation are sealed, or renews it. The organisation signs the key
     itself, so that whoever registers it cannot put his own in its place. For the operator, and for the organisation itself.
@@ -72,6 +81,15 @@ class OrganisationServiceAsyncStub(OrganisationServiceStub):
     """Grants an organisation a task, such as "college:PW": from then on a recipient of its own.
     Fails with FAILED_PRECONDITION, reason RULE_BROKEN, rule MANDATE_NEEDED, where another than the operator is to
     act for the operator's college without a mandate.
+    """
+    EndTask: _aio.UnaryUnaryMultiCallable[_organisation_service_pb2.EndTaskRequest, _organisation_service_pb2.EndTaskResponse]  # type: ignore[assignment]
+    """Ends a task of an organisation, and with it the mandate it is held under: from the answer on nobody signs in with it,
+    and open streams end. Of a task it does not hold nothing changes.
+    Fails with FAILED_PRECONDITION, reason RULE_BROKEN, rule LAST_TASK, for the only task of the operator.
+    """
+    LeaveOrganisation: _aio.UnaryUnaryMultiCallable[_organisation_service_pb2.LeaveOrganisationRequest, _organisation_service_pb2.LeaveOrganisationResponse]  # type: ignore[assignment]
+    """Lets an organisation leave: from the answer on none of its people signs in. It does not come back; what it recorded
+    stays. Fails with FAILED_PRECONDITION, reason RULE_BROKEN, rule OPERATOR_STAYS, for the operator.
     """
     SetEnvelopeKey: _aio.UnaryUnaryMultiCallable[_organisation_service_pb2.SetEnvelopeKeyRequest, _organisation_service_pb2.SetEnvelopeKeyResponse]  # type: ignore[assignment]
     """Sets the key to which identity envelopes for an organisation are sealed, or renews it. The organisation signs the key
@@ -120,6 +138,27 @@ class OrganisationServiceServicer(metaclass=_abc_1.ABCMeta):
         """Grants an organisation a task, such as "college:PW": from then on a recipient of its own.
         Fails with FAILED_PRECONDITION, reason RULE_BROKEN, rule MANDATE_NEEDED, where another than the operator is to
         act for the operator's college without a mandate.
+        """
+
+    @_abc_1.abstractmethod
+    def EndTask(
+        self,
+        request: _organisation_service_pb2.EndTaskRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_organisation_service_pb2.EndTaskResponse, _abc.Awaitable[_organisation_service_pb2.EndTaskResponse]]:
+        """Ends a task of an organisation, and with it the mandate it is held under: from the answer on nobody signs in with it,
+        and open streams end. Of a task it does not hold nothing changes.
+        Fails with FAILED_PRECONDITION, reason RULE_BROKEN, rule LAST_TASK, for the only task of the operator.
+        """
+
+    @_abc_1.abstractmethod
+    def LeaveOrganisation(
+        self,
+        request: _organisation_service_pb2.LeaveOrganisationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_organisation_service_pb2.LeaveOrganisationResponse, _abc.Awaitable[_organisation_service_pb2.LeaveOrganisationResponse]]:
+        """Lets an organisation leave: from the answer on none of its people signs in. It does not come back; what it recorded
+        stays. Fails with FAILED_PRECONDITION, reason RULE_BROKEN, rule OPERATOR_STAYS, for the operator.
         """
 
     @_abc_1.abstractmethod

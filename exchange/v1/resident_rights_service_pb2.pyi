@@ -1984,6 +1984,66 @@ class GetAccessAnswerResponse(_message.Message):
 Global___GetAccessAnswerResponse: _TypeAlias = GetAccessAnswerResponse  # noqa: Y015
 
 @_typing.final
+class WithdrawObjectionRequest(_message.Message):
+    """Asks to take back an objection."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CLAIM_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    OBJECTION_ID_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Same id and same content: same answer."""
+    case_id: _builtins.str
+    """The case."""
+    objection_id: _builtins.str
+    """The objection."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground: OBJECT-21-RESIDENT."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        claim: _common_pb2.Claim | None = ...,
+        case_id: _builtins.str = ...,
+        objection_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "claim", b"claim", "objection_id", b"objection_id", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WithdrawObjectionRequest: _TypeAlias = WithdrawObjectionRequest  # noqa: Y015
+
+@_typing.final
+class WithdrawObjectionResponse(_message.Message):
+    """The objection stands no more."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def receipt(self) -> _common_pb2.Receipt:
+        """Proof to keep."""
+
+    def __init__(
+        self,
+        *,
+        receipt: _common_pb2.Receipt | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WithdrawObjectionResponse: _TypeAlias = WithdrawObjectionResponse  # noqa: Y015
+
+@_typing.final
 class RecordDeterminationRequest(_message.Message):
     """Records a determination."""
 

@@ -77,6 +77,11 @@ class ResidentRightsServiceStub:
                 request_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.DecideObjectionRequest.SerializeToString,
                 response_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.DecideObjectionResponse.FromString,
                 _registered_method=True)
+        self.WithdrawObjection = channel.unary_unary(
+                '/exchange.v1.ResidentRightsService/WithdrawObjection',
+                request_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.WithdrawObjectionRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.WithdrawObjectionResponse.FromString,
+                _registered_method=True)
         self.RecordDetermination = channel.unary_unary(
                 '/exchange.v1.ResidentRightsService/RecordDetermination',
                 request_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.RecordDeterminationRequest.SerializeToString,
@@ -227,6 +232,14 @@ class ResidentRightsServiceServicer:
 
     def DecideObjection(self, request, context):
         """Decides an objection that waits.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WithdrawObjection(self, request, context):
+        """Takes back an objection that stands, decided or not: for the resident at any time, or for who represents one who cannot
+        decide it. Fails with FAILED_PRECONDITION, reason RULE_BROKEN, rule NO_SUCH_OBJECTION, where it stands no more.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -404,6 +417,11 @@ def add_ResidentRightsServiceServicer_to_server(servicer, server):
                     servicer.DecideObjection,
                     request_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.DecideObjectionRequest.FromString,
                     response_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.DecideObjectionResponse.SerializeToString,
+            ),
+            'WithdrawObjection': grpc.unary_unary_rpc_method_handler(
+                    servicer.WithdrawObjection,
+                    request_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.WithdrawObjectionRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.WithdrawObjectionResponse.SerializeToString,
             ),
             'RecordDetermination': grpc.unary_unary_rpc_method_handler(
                     servicer.RecordDetermination,
@@ -715,6 +733,33 @@ class ResidentRightsService:
             '/exchange.v1.ResidentRightsService/DecideObjection',
             exchange_dot_v1_dot_resident__rights__service__pb2.DecideObjectionRequest.SerializeToString,
             exchange_dot_v1_dot_resident__rights__service__pb2.DecideObjectionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WithdrawObjection(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.ResidentRightsService/WithdrawObjection',
+            exchange_dot_v1_dot_resident__rights__service__pb2.WithdrawObjectionRequest.SerializeToString,
+            exchange_dot_v1_dot_resident__rights__service__pb2.WithdrawObjectionResponse.FromString,
             options,
             channel_credentials,
             insecure,

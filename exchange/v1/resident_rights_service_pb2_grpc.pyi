@@ -54,6 +54,10 @@ class ResidentRightsServiceStub:
     """Records the resident's objection (GDPR 21(1)); until decided it stands, within its scope."""
     DecideObjection: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.DecideObjectionRequest, _resident_rights_service_pb2.DecideObjectionResponse]
     """Decides an objection that waits."""
+    WithdrawObjection: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.WithdrawObjectionRequest, _resident_rights_service_pb2.WithdrawObjectionResponse]
+    """Takes back an objection that stands, decided or not: for the resident at any time, or for who represents one who cannot
+    decide it. Fails with FAILED_PRECONDITION, reason RULE_BROKEN, rule NO_SUCH_OBJECTION, where it stands no more.
+    """
     RecordDetermination: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.RecordDeterminationRequest, _resident_rights_service_pb2.RecordDeterminationResponse]
     """Records what was weighed and found, such as disproportionate harm (Participatiewet 67(3))."""
     ReceiveRightsRequest: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ReceiveRightsRequestRequest, _resident_rights_service_pb2.ReceiveRightsRequestResponse]
@@ -125,6 +129,10 @@ class ResidentRightsServiceAsyncStub(ResidentRightsServiceStub):
     """Records the resident's objection (GDPR 21(1)); until decided it stands, within its scope."""
     DecideObjection: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.DecideObjectionRequest, _resident_rights_service_pb2.DecideObjectionResponse]  # type: ignore[assignment]
     """Decides an objection that waits."""
+    WithdrawObjection: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.WithdrawObjectionRequest, _resident_rights_service_pb2.WithdrawObjectionResponse]  # type: ignore[assignment]
+    """Takes back an objection that stands, decided or not: for the resident at any time, or for who represents one who cannot
+    decide it. Fails with FAILED_PRECONDITION, reason RULE_BROKEN, rule NO_SUCH_OBJECTION, where it stands no more.
+    """
     RecordDetermination: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.RecordDeterminationRequest, _resident_rights_service_pb2.RecordDeterminationResponse]  # type: ignore[assignment]
     """Records what was weighed and found, such as disproportionate harm (Participatiewet 67(3))."""
     ReceiveRightsRequest: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ReceiveRightsRequestRequest, _resident_rights_service_pb2.ReceiveRightsRequestResponse]  # type: ignore[assignment]
@@ -241,6 +249,16 @@ class ResidentRightsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_resident_rights_service_pb2.DecideObjectionResponse, _abc.Awaitable[_resident_rights_service_pb2.DecideObjectionResponse]]:
         """Decides an objection that waits."""
+
+    @_abc_1.abstractmethod
+    def WithdrawObjection(
+        self,
+        request: _resident_rights_service_pb2.WithdrawObjectionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_resident_rights_service_pb2.WithdrawObjectionResponse, _abc.Awaitable[_resident_rights_service_pb2.WithdrawObjectionResponse]]:
+        """Takes back an objection that stands, decided or not: for the resident at any time, or for who represents one who cannot
+        decide it. Fails with FAILED_PRECONDITION, reason RULE_BROKEN, rule NO_SUCH_OBJECTION, where it stands no more.
+        """
 
     @_abc_1.abstractmethod
     def RecordDetermination(

@@ -151,7 +151,7 @@ class Bench:
         )
 
     def _author(self) -> Author:
-        return Author(self.core.settings.operator_oin, "college:WMO", "bench")
+        return Author(self.core.settings.operator_oin, "college:WMO", "bench", operator=True)
 
 
 def refuse_errors(outcomes: Sequence[object]) -> None:

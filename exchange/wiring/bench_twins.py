@@ -273,7 +273,7 @@ class Twins:
         return Claim("wmo-onderzoek", "WMO-2.3.2", NECESSITY)
 
     def _author(self, professional: str = "bench") -> Author:
-        return Author(self.core.settings.operator_oin, "college:WMO", professional)
+        return Author(self.core.settings.operator_oin, "college:WMO", professional, operator=True)
 
     def _caller(self) -> Caller:
         return Caller(

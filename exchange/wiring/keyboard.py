@@ -43,7 +43,8 @@ class Person:
     @property
     def author(self) -> Author:
         """Who gives the command."""
-        return Author(self.caller.organisation, self.caller.task, self.caller.professional)
+        caller = self.caller
+        return Author(caller.organisation, caller.task, caller.professional, operator=caller.operator)
 
     def sign(self, rpc_path: str, raw: bytes) -> Signed:
         """Sign a request's bytes. Raises SignatureInvalid where the key is not the one that is registered."""
@@ -76,6 +77,7 @@ def person_at(core: Core, credentials: Path, token: str) -> Person:
         # The certificate was shown with its key, as TLS would have it.
         mutual_tls=True,
         authenticated_at=person.authenticated_at,
+        operator=state.operator,
     )
     return Person(caller, known.signing_key, key)
 

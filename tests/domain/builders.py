@@ -65,8 +65,8 @@ PLAN_ID = "b0000000-0000-4000-8000-000000000001"
 CONSENT_ID = "a0000000-0000-4000-8000-000000000001"
 CONSULENT = Author(MUNICIPALITY, "college:WMO", "p-1", operator=True)
 PLANNER = Author(PROVIDER, "wmo-aanbieder", "z-1")
-RESIDENT = Author(MUNICIPALITY, "betrokkene", "b-1")
-REPRESENTATIVE = Author(MUNICIPALITY, "wettelijk-vertegenwoordiger", "v-1")
+RESIDENT = Author(MUNICIPALITY, "betrokkene", "b-1", operator=True)
+REPRESENTATIVE = Author(MUNICIPALITY, "wettelijk-vertegenwoordiger", "v-1", operator=True)
 HASH = "ab" * 32
 OTHER_HASH = "cd" * 32
 

@@ -175,6 +175,46 @@ def test_the_lead_is_not_taken_away_by_another_role() -> None:
     given(CASE, *OPENED, PLANNER_JOINED, leads).when(lower).then(replace(leads, role="begeleider", at=LATER))
 
 
+BODY = Author(STRANGER, "college:PW", "q-1")
+
+
+@pytest.mark.parametrize(
+    ("author", "changes"),
+    [
+        (CONSULENT, True),
+        (replace(PLANNER, professional="z-9"), True),
+        (replace(BODY, task="college:WMO"), True),
+        (BODY, False),
+        (Author(STRANGER, "wmo-aanbieder", "z-9"), False),
+    ],
+)
+def test_of_whom_somebody_changes_the_role(author: Author, *, changes: bool) -> None:
+    """Of his own people, and a college as far as its mandate goes; whoever is new is let in by all."""
+    at_work = replace(
+        CONSULENT_JOINED, oin=author.oin, task=author.task, professional=author.professional, role="adapter"
+    )
+    history = (CASE_OPENED, CONSULENT_JOINED, PLANNER_JOINED, at_work)
+    another = replace(JOIN_PLANNER, author=author, role="vrijwilliger")
+    spoken = given(CASE, *history).when(another)
+    if changes:
+        spoken.then(replace(PLANNER_JOINED, role="vrijwilliger"))
+    else:
+        spoken.refused("NOT_OWN_PEOPLE")
+    let_in = replace(another, professional="z-5")
+    given(CASE, *history).when(let_in).then(replace(PLANNER_JOINED, role="vrijwilliger", professional="z-5"))
+
+
+def test_a_body_that_leads_hands_the_lead_over_and_takes_it_from_nobody() -> None:
+    leads = replace(CONSULENT_JOINED, oin=STRANGER, task="college:PW", professional="q-1", role="regisseur")
+    other = replace(CONSULENT_JOINED, professional="p-2", role="consulent")
+    history = (CASE_OPENED, CONSULENT_JOINED, leads, other)
+    order = replace(JOIN_PLANNER, author=BODY, oin=MUNICIPALITY, task="college:WMO")
+    handed = replace(order, professional="p-2", role="regisseur")
+    given(CASE, *history).when(handed).then(replace(other, role="regisseur", at=LATER))
+    taken = replace(order, professional="p-1", role="consulent")
+    given(CASE, *history).when(taken).refused("NOT_OWN_PEOPLE")
+
+
 def test_a_new_role_ends_the_old_one() -> None:
     new_role = replace(JOIN_PLANNER, role="regisseur")
     joined = replace(PLANNER_JOINED, role="regisseur")

@@ -31,6 +31,7 @@ from tests.domain.builders import (
     MUNICIPALITY,
     NOON,
     PLANNER,
+    PROVIDER,
     REFUSE,
     REPRESENTATIVE,
     REQUEST,
@@ -207,7 +208,7 @@ def test_withdrawing_works_after_the_period_too() -> None:
 
 # --- who answers ------------------------------------------------------------------------------------
 
-RECIPIENT = Author(MUNICIPALITY, "college:PW", "w-1")
+RECIPIENT = Author(MUNICIPALITY, "college:PW", "w-1", operator=True)
 OUTSIDERS = [
     PLANNER,
     replace(PLANNER, task="mantelzorger"),
@@ -356,3 +357,15 @@ def test_withdrawing_takes_no_method_words_or_evidence_whoever_gave() -> None:
     parent = replace(CONSENT_GIVEN, given_by=("parent",), authority=("m",))
     for kind in ConsentKind:
         given(CONSENT, asked(kind=kind), parent).when(WITHDRAW).then(WITHDRAWN)
+
+
+def test_the_portal_of_a_recipient_takes_no_yes_for_it() -> None:
+    """As an older version let an organisation keep one; a no is heard wherever it is said."""
+    asked = replace(CONSENT_REQUESTED, recipients=(f"{PROVIDER}/wmo-aanbieder",))
+    theirs = Author(PROVIDER, "betrokkene", "b-1")
+    given(CONSENT, asked).when(replace(GIVE, author=theirs)).refused("RECIPIENT_ANSWERS")
+    assert len(CONSENT.decide(replace(REFUSE, author=theirs), fold(CONSENT, asked))) == 1
+    elsewhere = replace(theirs, oin=STRANGER)
+    given(CONSENT, asked).when(replace(GIVE, author=elsewhere)).then(CONSENT_GIVEN)
+    municipality = replace(asked, recipients=(f"{MUNICIPALITY}/college:PW",))
+    given(CONSENT, municipality).when(replace(GIVE, author=GIVE.author)).then(CONSENT_GIVEN)

@@ -43,8 +43,8 @@ from tests.domain.builders import (
     given,
 )
 
-FIRST = Author(MUNICIPALITY, "college:WMO", "p-1")
-SECOND = Author(MUNICIPALITY, "college:JW", "p-2")
+FIRST = Author(MUNICIPALITY, "college:WMO", "p-1", operator=True)
+SECOND = Author(MUNICIPALITY, "college:JW", "p-2", operator=True)
 OFFICER = Author(MUNICIPALITY, "fg", "fg-1")
 CARE = Author(PROVIDER, "wmo-aanbieder", "z-1")
 ERASURE_ID = "e1000000-0000-4000-8000-000000000001"

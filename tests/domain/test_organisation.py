@@ -350,3 +350,24 @@ def test_a_misshapen_envelope_key_is_refused() -> None:
     given(ORGANISATION, ORGANISATION_JOINED).when(replace(SET_KEY, key_signature="ef")).invalid(
         "key_signature"
     )
+
+
+# --- whose portal it is -------------------------------------------------------------------------------
+
+PORTAL_TASKS = ("betrokkene", "wettelijk-vertegenwoordiger")
+PORTAL_JOINED = replace(UNMANDATED_JOINED, tasks=("betrokkene",))
+
+
+@pytest.mark.parametrize("task", PORTAL_TASKS)
+def test_who_runs_a_portal_has_no_task_of_its_own(task: str) -> None:
+    bare = replace(JOIN, mandate=None)
+    portal = replace(UNMANDATED_JOINED, tasks=PORTAL_TASKS)
+    given(ORGANISATION).when(replace(bare, tasks=PORTAL_TASKS)).then(portal)
+    given(ORGANISATION).when(replace(bare, tasks=(task, "svb"))).refused("PORTAL_APART")
+    grant = replace(GRANT, task=task)
+    given(ORGANISATION, PROVIDER_JOINED).when(grant).refused("PORTAL_APART")
+    given(ORGANISATION, portal).when(replace(grant, task="svb")).refused("PORTAL_APART")
+    granted = replace(GRANTED, task=PORTAL_TASKS[1])
+    given(ORGANISATION, PORTAL_JOINED).when(replace(grant, task=PORTAL_TASKS[1])).then(granted)
+    # The municipality has one for everybody.
+    given(ORGANISATION, OPERATOR_JOINED).when(grant).then(replace(GRANTED, task=task))

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from exchange.domain.kernel import Event
 
 CITY = "00000001003214345000"
-DESK = Author(CITY, "college:WMO", "w-1")
+DESK = Author(CITY, "college:WMO", "w-1", operator=True)
 RESIDENT = Author(CITY, "betrokkene", "burger-1")
 CARE = Author("00000003271543200000", "wmo-aanbieder", "z-1")
 NOW = datetime(2027, 3, 5, 12, tzinfo=UTC)

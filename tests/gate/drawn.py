@@ -54,7 +54,7 @@ SPEAKERS: Final = """self betrokkene youth child parent ouder_met_gezag guardian
 STATES: Final = ("GIVEN", "GIVEN", "GIVEN", "REQUESTED", "REFUSED", "WITHDRAWN", "EXPIRED", "ONBEKEND", "")
 FLAGS_OF_FACTS: Final = """directly_involved has_authority staff_identity_needed relative_of_subject
     authority_disputed contrary_to_child_interest disproportionate restricted delivered_later speaks_for_self
-    records bulk"""
+    records bulk about_consent"""
 FLAGS_OF_BASIS: Final = """enabled criminal_allowed explicit_required necessity_required disproportion_check
     bsn_allowed break_glass public_task subject_access case_relation_required limits_apply
     fields_optional"""

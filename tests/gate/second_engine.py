@@ -46,7 +46,7 @@ OF_REQUESTER: Final = """actor_auth recipient recipient_id roles case_relation d
 OF_RESIDENT: Final = """age capable objection restricted authority_disputed contrary_to_child_interest
     disproportionate"""
 OF_REQUEST: Final = """now purpose provider need_fields staff_identity_needed delivered_later
-    store_unavailable records bulk"""
+    store_unavailable records bulk about_consent"""
 OF_FIELD: Final = "name category secret sealed third_party staff_name retention_end provider"
 
 

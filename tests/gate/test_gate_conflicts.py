@@ -5,12 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import product
+from typing import TYPE_CHECKING
 
 import pytest
 
 from exchange.gate.conflicts import Objection, standing_objection
 from exchange.gate.model import Consent, Facts, Field
 from exchange.gate.register import Register
+
+if TYPE_CHECKING:
+    from collections.abc import Container
+
+    from exchange.gate.entry import LegalBasis
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 CARE, OTHER_CARE = "00000003271543200000/wmo-aanbieder", "00000003271543200001/wmo-aanbieder"
@@ -169,20 +175,63 @@ def test_an_upheld_objection_yields_only_to_what_was_said_after_it(
 ) -> None:
     upheld = Objection("UPHELD", decided_at=decided_at)
     said = replace(YES, spoken_at=said_at)
-    assert standing_objection([upheld], (said,), FACTS, CARRIES) == expected
+    assert after_upholding(upheld, said) == expected
     # What its own rules refuse does not count by coming later.
-    assert standing_objection([upheld], (replace(said, given_by=("ouder",)),), FACTS, CARRIES) == "UPHELD"
+    assert after_upholding(upheld, replace(said, given_by=("ouder",))) == "UPHELD"
     specific = replace(upheld, purpose="wmo-levering", recipient_id=CARE)
-    assert standing_objection([specific], (said,), FACTS, CARRIES) == "UPHELD"
+    assert after_upholding(specific, said) == "UPHELD"
+    # Nor does what somebody noted of a conversation.
+    assert after_upholding(upheld, said, in_writing=()) == "UPHELD"
+
+
+def after_upholding(
+    upheld: Objection,
+    *said: Consent,
+    facts: Facts = FACTS,
+    basis: LegalBasis | None = CARRIES,
+    in_writing: Container[str] = ("c-1", "c-2"),
+) -> str | None:
+    return standing_objection([upheld], said, facts, basis, in_writing=in_writing)
+
+
+LONG_UPHELD = Objection("UPHELD", decided_at=SAID_AT - INSTANT)
+STATUTORY, SECRECY = REGISTER.find("WMO-5.1.1-4", NOON), REGISTER.find("JW-7.3.11-1", NOON)
+
+
+@pytest.mark.parametrize("basis", [CARRIES, STATUTORY, SECRECY], ids=["none asked", "statutory", "secrecy"])
+@pytest.mark.parametrize("kind", ["STATUTORY", "SECRECY", "NO_OBJECTION"])
+def test_whatever_kind_is_asked_an_upheld_one_yields_to_ones_own_writing_only(
+    basis: LegalBasis, kind: str
+) -> None:
+    """Of another kind than is asked it opens nothing either way; noted by a desk it undoes no decision."""
+    fits = basis.consent_kind in {"", kind}
+    said = replace(YES, kind=kind, explicit=True)
+    assert after_upholding(LONG_UPHELD, said, basis=basis) == (None if fits else "UPHELD")
+    assert after_upholding(LONG_UPHELD, said, basis=basis, in_writing=("c-2",)) == "UPHELD"
+    # One that waits still yields to any word that is more specific.
+    pending = replace(LONG_UPHELD, state="PENDING")
+    assert after_upholding(pending, said, basis=basis, in_writing=()) == (None if fits else "PENDING")
+
+
+def test_a_yes_that_was_noted_lends_nothing_to_one_in_writing() -> None:
+    signed = replace(YES, categories=frozenset({"WMO-PLAN"}))
+    noted = replace(YES, consent_id="c-2", categories=frozenset({"WONEN"}))
+    assert after_upholding(LONG_UPHELD, signed, noted) is None
+    assert after_upholding(LONG_UPHELD, signed, noted, in_writing=("c-1",)) == "UPHELD"
+    # A no is a no however it was said.
+    no = replace(YES, consent_id="c-3", state="REFUSED", spoken_at=NOON)
+    assert after_upholding(LONG_UPHELD, YES, no) == "UPHELD"
+    withdrawn = replace(YES, consent_id="c-3", state="WITHDRAWN", withdrawn_at=NOON)
+    assert after_upholding(LONG_UPHELD, YES, withdrawn, in_writing=("c-1",)) == "UPHELD"
 
 
 def test_an_upheld_one_is_not_outweighed_by_an_older_yes_beside_a_newer_one_about_less() -> None:
     upheld = Objection("UPHELD", decided_at=NOON - timedelta(hours=1))
     less = replace(YES, consent_id="c-2", categories=frozenset({"WONEN"}), spoken_at=NOON)
-    assert standing_objection([upheld], (YES, less), FACTS, CARRIES) == "UPHELD"
+    assert after_upholding(upheld, YES, less) == "UPHELD"
     only = replace(FACTS, fields=(Field("situations.description", "WONEN"),))
-    assert standing_objection([upheld], (YES, less), only, CARRIES) is None
-    assert standing_objection([upheld], (YES,), only, CARRIES) == "UPHELD"
+    assert after_upholding(upheld, YES, less, facts=only) is None
+    assert after_upholding(upheld, YES, facts=only) == "UPHELD"
 
 
 # --- a consent that its own rules refuse -------------------------------------------------------------------

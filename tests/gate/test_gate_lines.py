@@ -194,6 +194,17 @@ def test_from_eighteen_on_others_decide_for_who_cannot(age: int, word: str, foun
     assert mandate("GDPR", (word,), age, capable=False, has_authority=True) is found
 
 
+@pytest.mark.parametrize("limit", [{"restricted": True}, {"objection": "PENDING"}, {"objection": "UPHELD"}])
+def test_a_question_for_a_consent_is_none_of_what_a_limit_keeps_from_use(limit: dict[str, object]) -> None:
+    spoken = ("R25",) if limit.get("objection") == "UPHELD" else ("R24",)
+    asks = bend(READS, records=True, about_consent=True)
+    assert rules(asks, **limit) == ("P-WMO-2.3.2",)
+    assert rules(asks, about_consent=False, **limit) == spoken
+    # It is all that is not asked of it.
+    refused = {"relative_of_subject": True, "case_relation": False, "necessity": None}
+    assert rules(asks, **limit, **refused) == ("R03", "R14", "R32")
+
+
 # --- what is not known counts against the request, in each rule by itself ------------------------------
 
 

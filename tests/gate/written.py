@@ -21,7 +21,12 @@ SAME_OF_FACTS: Final = """now actor_auth case_relation relative_of_subject neces
 SAME_OF_FIELD: Final = "secret sealed third_party retention_end staff_name"
 SAME_OF_CONSENT: Final = "state explicit withdrawn_at purposes recipients given_by free_assessed"
 # What the service knows and a case file has no key for, with the value that a case file means.
-BEYOND: Final[dict[str, object]] = {"speaks_for_self": True, "records": False, "bulk": False}
+BEYOND: Final[dict[str, object]] = {
+    "speaks_for_self": True,
+    "records": False,
+    "bulk": False,
+    "about_consent": False,
+}
 
 
 def entry(case_id: str, facts: Facts) -> dict[str, Any]:

@@ -155,11 +155,11 @@ class Shard:
 
     def author(self, task: str = "college:WMO") -> Author:
         """The professional as the domain knows him."""
-        return Author(self.oin, task, "prof-1")
+        return Author(self.oin, task, "prof-1", operator=True)
 
     def author_of(self, task: str, professional: str) -> Author:
         """Somebody of the municipality as the domain knows him."""
-        return Author(self.oin, task, professional)
+        return Author(self.oin, task, professional, operator=True)
 
     # --- commands -----------------------------------------------------------------------------------
 

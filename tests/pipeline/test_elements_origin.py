@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,7 +15,7 @@ from exchange.pipeline.walk import Caller
 from tests.registers import adopted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Hashable, Sequence
 
     from exchange.pipeline.walk import Group
 
@@ -50,6 +50,9 @@ class One:
 
     def scope(self, _resident: str) -> tuple[str, ...]:
         return ()
+
+    def derive(self, _stream: str, _name: Hashable, make: Callable[[dict[str, Any]], Any]) -> Any:  # noqa: ANN401 -- as views do
+        return make({})
 
 
 def groups(basis: str, *goals: Goal) -> Sequence[Group]:

@@ -19,7 +19,7 @@ from tests.pipeline.held import Held, turns, until
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from exchange.pipeline.walk import View, Walk
+    from exchange.pipeline.walk import AnyWalk, View
     from exchange.pipeline.walked import Walked
     from tests.pipeline.shard import Shard
 
@@ -234,7 +234,7 @@ async def test_loaders_bring_what_a_walk_needs_before_the_writer_sees_it(
     seen: list[list[str]] = []
     walk = shard.core.writer.walk
 
-    def watched(walks: Sequence[Walk]) -> Walked:
+    def watched(walks: Sequence[AnyWalk]) -> Walked:
         seen.append(list(reader.calls))
         walked = walk(walks)
         seen.append(list(reader.calls))

@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from adapters.sdk import errors
-from adapters.sdk.bsn import Bsn
 from adapters.sdk.calls import claim
-from adapters.sdk.residents import Pseudonyms
 from adapters.sdk.tokens import Person
 from exchange.v1 import common_pb2 as pb
 from exchange.v1 import plan_pb2
@@ -157,18 +155,23 @@ def test_care_that_stopped_for_a_while_starts_again_and_each_step_is_told_as_it_
     ]
 
 
-def test_a_resident_who_logs_in_at_the_provider_is_not_the_provider(town: Town, story: Story) -> None:
-    steps = Steps(town, story)
-    support_id = steps.request()
-    steps.agree()
-    steps.assign(support_id)
-    town.worker("beheer", "beheerder-1").organisation.grant_task(claim=ADMIN, oin=CARE, task="betrokkene")
-    pin = town.settings.data / f"pin-of-care-{story.case_id}"
-    (pseudonym,) = Pseudonyms(pin).of(steps.carer.identity, PROVIDE, [Bsn(story.bsn)])
-    resident = town.client(Person("burger-1", "betrokkene", "inwoner", resident=pseudonym), town.care())
-    with pytest.raises(errors.RuleBroken) as refused:
-        steps.of(resident, "start_support", WORD, support_id=support_id, care_start_date="2027-01-04")
-    assert "or its provider" in refused.value.message
+def test_no_resident_signs_in_at_the_provider(town: Town) -> None:
+    """With a portal it would say who signed in, and so answer for its own clients."""
+    town.care()
+    operator = town.worker("beheer", "beheerder-1").organisation
+    for number, task in enumerate(("betrokkene", "wettelijk-vertegenwoordiger")):
+        with pytest.raises(errors.RuleBroken) as refused:
+            operator.grant_task(claim=ADMIN, oin=CARE, task=task)
+        assert refused.value.rule == "PORTAL_APART"
+        with pytest.raises(errors.RuleBroken) as joined:
+            town.join(f"{4000000077000 + number:020}", task, "wmo-aanbieder")
+        assert joined.value.rule == "PORTAL_APART"
+    portal = "00000004000000074000"
+    town.join(portal, "betrokkene")
+    assert operator.grant_task(claim=ADMIN, oin=portal, task="wettelijk-vertegenwoordiger").version
+    with pytest.raises(errors.RuleBroken) as later:
+        operator.grant_task(claim=ADMIN, oin=portal, task="wmo-aanbieder")
+    assert later.value.rule == "PORTAL_APART"
 
 
 def test_nothing_is_assigned_before_the_resident_agreed(town: Town, story: Story) -> None:

@@ -21,6 +21,7 @@ from exchange.domain.erasure.words import (
 )
 from exchange.domain.kernel import AuthoredCommand, Events, ResidentEvent
 from exchange.domain.limits.seals import person_of
+from exchange.domain.mandate import refuse_but_operators_college
 from exchange.domain.shape import FINE, member_fault, members_fault, refuse_faults, text_fault, token_fault
 from exchange.errors import RuleBroken
 
@@ -166,6 +167,7 @@ def propose(command: ProposeErasure, state: "ResidentState") -> Events:
     author = command.author
     if not author.is_college:
         raise RuleBroken("a college proposes an erasure; others approve or refuse it", rule="NOT_TO_PROPOSE")
+    refuse_but_operators_college(author)
     refuse_faults(
         {
             "erasure_id": token_fault(command.erasure_id),
@@ -266,6 +268,8 @@ def refuse(command: RefuseErasure, state: "ResidentState") -> Events:
 def _waiting(command: ApproveErasure | RefuseErasure, state: "ResidentState") -> ErasureProposal:
     if not (command.author.is_college or command.author.task == PRIVACY_OFFICER):
         raise RuleBroken("this task does not decide about an erasure", rule="NOT_TO_DECIDE")
+    if command.author.is_college:
+        refuse_but_operators_college(command.author)
     asked = next((one for one in state.erasures if one.erasure_id == command.erasure_id), None)
     if asked is None or not asked.open_at(command.now):
         raise RuleBroken("no such erasure waits for approval", rule="NO_SUCH_ERASURE")

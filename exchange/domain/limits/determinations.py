@@ -133,7 +133,6 @@ def cleared(known: Iterable[Determination], recipient_id: str, records: Collecti
 def record_determination(command: RecordDetermination, state: "ResidentState") -> Events:
     """Record it, unless it is what is known."""
     names_staff = command.kind == DeterminationKind.STAFF_IDENTITY_NEEDED
-    refuse_but_weighers(command.author, names_staff=names_staff)
     refuse_faults(
         {
             "kind": member_fault(DeterminationKind, command.kind),
@@ -142,6 +141,7 @@ def record_determination(command: RecordDetermination, state: "ResidentState") -
             "reason": text_fault(command.reason),
         }
     )
+    refuse_but_weighers(command.author, command.purpose, command.recipient, names_staff=names_staff)
     about = command.representative_id
     if about and state.representation.find(about) is None:
         raise RuleBroken("this representative is not recorded", rule="REPRESENTATIVE_UNKNOWN")

@@ -7,6 +7,7 @@ Source: the gate's design section 5 (the existence of a link with a shelter is i
 32; Wmo 2015 5.2.6.
 """
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
@@ -34,6 +35,12 @@ def link_fault(word: str) -> str:
     if task.startswith(COLLEGE_PREFIX) or task in NEVER_SEALED:
         return "must not be who decides, speaks for the resident or watches over it"
     return FINE
+
+
+def linked_oins(words: Iterable[str]) -> frozenset[str]:
+    """Return whose part the links among these words name, as far as they are whole."""
+    links = (word for word in words if is_link(word) and not link_fault(word))
+    return frozenset(word.removeprefix(LINK).partition("/")[0] for word in links)
 
 
 @lru_cache(maxsize=LINK_SETS_MAX)

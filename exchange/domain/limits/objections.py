@@ -1,8 +1,9 @@
 """Objections: the resident says no to a processing that needs no consent; until decided it stands.
 
 Promises: objecting twice to the same changes nothing; a rejection says why; after one the resident may object
-anew. How an objection stands to a consent is not said here but in the gate's `conflicts.py`.
-Source: GDPR 21(1), 18(1)(d), 12(4).
+anew. Whose objection it is takes it back at any time, decided or not, and nobody else for him who can speak
+for himself. How an objection stands to a consent is not said here but in the gate's `conflicts.py`.
+Source: GDPR 21(1), 18(1)(d), 12(2), 12(4); Jeugdwet 7.3.15 (who cannot decide is represented).
 """
 
 from collections.abc import Mapping
@@ -12,16 +13,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from exchange.domain.kernel import AuthoredCommand, Events, ResidentEvent, with_changes
-from exchange.domain.limits.scope import (
-    in_scope,
-    purpose_fault,
-    recipient_fault,
-    refuse_but_college,
-    refuse_but_sides,
-    refuse_other_college,
-)
+from exchange.domain.limits.scope import in_scope, purpose_fault, recipient_fault, refuse_but_sides
+from exchange.domain.mandate import refuse_but_college, refuse_unless_about
 from exchange.domain.shape import FINE, refuse_faults, text_fault, token_fault
-from exchange.domain.values import Objection
+from exchange.domain.values import RESIDENT_TASK, Objection
 from exchange.errors import RuleBroken
 
 if TYPE_CHECKING:
@@ -53,6 +48,13 @@ class DecideObjection(AuthoredCommand):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WithdrawObjection(AuthoredCommand):
+    """Take back an objection that stands."""
+
+    objection_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ResidentObjected(ResidentEvent):
     """The resident objects."""
 
@@ -73,6 +75,14 @@ class ObjectionDecided(ResidentEvent):
     objection_id: str
     outcome: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectionWithdrawn(ResidentEvent):
+    """The resident objects no more."""
+
+    TOPIC: ClassVar[str] = "resident.objection_withdrawn.v1"
+    objection_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +145,7 @@ def decide_objection(command: DecideObjection, state: "ResidentState") -> Events
     )
     found = next((one for one in state.objections if one.objection_id == command.objection_id), None)
     if found is not None:
-        refuse_other_college(command.author, found.recipient)
+        refuse_unless_about(command.author, *found.scope)
     if found is not None and found.status == command.outcome:
         return ()
     if found is None or found.status != Objection.PENDING:
@@ -147,6 +157,18 @@ def decide_objection(command: DecideObjection, state: "ResidentState") -> Events
         reason=command.reason,
     )
     return (decided_now,)
+
+
+def withdraw_objection(command: WithdrawObjection, state: "ResidentState", *, by_himself: bool) -> Events:
+    """Take one back; `by_himself` tells whether the resident speaks for himself in this."""
+    if not command.author.is_residents_side:
+        raise RuleBroken("only the resident's side takes an objection back", rule="NOT_TO_WITHDRAW")
+    if by_himself and command.author.task != RESIDENT_TASK:
+        raise RuleBroken("the resident takes it back himself", rule="NOT_TO_WITHDRAW")
+    standing = (one for one in state.objections if one.status in STANDING)
+    if all(one.objection_id != command.objection_id for one in standing):
+        raise RuleBroken("no objection of this name stands", rule="NO_SUCH_OBJECTION")
+    return (ObjectionWithdrawn(resident=state.resident, objection_id=command.objection_id),)
 
 
 def objected(state: "ResidentState", event: ResidentObjected) -> "ResidentState":
@@ -163,6 +185,12 @@ def decided(state: "ResidentState", event: ObjectionDecided) -> "ResidentState":
         for one in state.objections
     )
     return with_changes(state, objections=noted)
+
+
+def withdrawn(state: "ResidentState", event: ObjectionWithdrawn) -> "ResidentState":
+    """Let it stand no more."""
+    left = tuple(one for one in state.objections if one.objection_id != event.objection_id)
+    return with_changes(state, objections=left)
 
 
 def stamped(before: "ResidentState | None", after: "ResidentState", at: datetime) -> "ResidentState":

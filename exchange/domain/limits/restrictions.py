@@ -17,11 +17,10 @@ from exchange.domain.limits.scope import (
     in_scope,
     purpose_fault,
     recipient_fault,
-    refuse_but_college,
     refuse_but_sides,
-    refuse_other_college,
     review_fault,
 )
+from exchange.domain.mandate import refuse_but_college, refuse_unless_about
 from exchange.domain.shape import member_fault, refuse_faults, text_fault, token_fault
 from exchange.errors import RuleBroken
 
@@ -128,6 +127,8 @@ def restrict(command: Restrict, state: "ResidentState") -> Events:
             "review_date": review_fault(command.review_date, command.now.date()),
         }
     )
+    if not command.author.is_residents_side:
+        refuse_unless_about(command.author, command.purpose, command.recipient)
     scope = (command.purpose, command.recipient)
     if any((one.purpose, one.recipient) == scope for one in state.restrictions):
         return ()
@@ -149,7 +150,7 @@ def announce_lifting(command: AnnounceLifting, state: "ResidentState") -> Events
     refuse_but_college(command.author)
     refuse_faults({"how": member_fault(Told, command.how)})
     found = _standing(command.restriction_id, state)
-    refuse_other_college(command.author, found.recipient)
+    refuse_unless_about(command.author, found.purpose, found.recipient)
     if found.announced:
         return ()
     told = LiftingAnnounced(resident=state.resident, restriction_id=found.restriction_id, how=command.how)
@@ -161,7 +162,7 @@ def lift_restriction(command: LiftRestriction, state: "ResidentState") -> Events
     refuse_but_college(command.author)
     refuse_faults({"reason": text_fault(command.reason)})
     found = _standing(command.restriction_id, state)
-    refuse_other_college(command.author, found.recipient)
+    refuse_unless_about(command.author, found.purpose, found.recipient)
     if not found.announced:
         raise RuleBroken("the resident is told before a restriction is lifted", rule="RESIDENT_NOT_TOLD")
     lifted_now = RestrictionLifted(

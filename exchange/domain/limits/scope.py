@@ -1,14 +1,16 @@
 """How far a limit reaches: everything, one purpose, one recipient, or one purpose of one recipient.
 
 Promises: an empty word is "every"; a recipient is an organisation and a task, as a consent names it.
-Source: GDPR 21(1) (an objection on grounds of the resident's own situation), 18(1); Awb 10:1-10:3 (mandate).
+Who decides about a scope is said in `mandate.py`.
+Source: GDPR 21(1) (an objection on grounds of the resident's own situation), 18(1).
 """
 
 from datetime import date
 from typing import Final
 
+from exchange.domain.mandate import refuse_but_operators_college, refuse_unless_about
 from exchange.domain.shape import FINE, YEAR_MAX, member_fault, oin_fault, token_fault
-from exchange.domain.values import COLLEGE_PREFIX, Author, Purpose
+from exchange.domain.values import Author, Purpose
 from exchange.errors import RuleBroken
 
 RECIPIENT_SEPARATOR: Final = "/"
@@ -16,17 +18,8 @@ OFFICER_TASK: Final = "fg"
 TASKS_THAT_PROTECT: Final = frozenset({"veilig-thuis", "crisisdienst"})
 
 
-def refuse_but_college(author: Author) -> None:
-    """Refuse what the controller alone decides: the resident's side, a provider. Raises RuleBroken.
-
-    A basis is claimed by the caller and may cover more than one command; who may give this one is said here.
-    """
-    if not author.is_college:
-        raise RuleBroken("only a college does this", rule="NOT_THE_COLLEGE")
-
-
-def refuse_but_weighers(author: Author, *, names_staff: bool) -> None:
-    """Refuse who does not weigh. Raises RuleBroken.
+def refuse_but_weighers(author: Author, purpose: str, recipient: str, *, names_staff: bool) -> None:
+    """Refuse who does not weigh in this scope. Raises RuleBroken.
 
     A college decides, as the controller. Whether the resident is told a staff member's name is about the very
     people who work on the case: there the operator's officer may write down what the college decided, for the
@@ -34,21 +27,7 @@ def refuse_but_weighers(author: Author, *, names_staff: bool) -> None:
     """
     if names_staff and author.operator and author.task == OFFICER_TASK:
         return
-    refuse_but_college(author)
-
-
-def refuse_other_college(author: Author, recipient: str) -> None:
-    """Refuse a college that a limit of one recipient of a college is no business of. Raises RuleBroken.
-
-    That recipient itself says it, or the municipality that gave it its mandate; never a third body. A limit
-    of another recipient, or of all, is for every college on the case.
-    """
-    oin, _, task = recipient.partition(RECIPIENT_SEPARATOR)
-    if task.startswith(COLLEGE_PREFIX) and not author.operator and author.oin != oin:
-        raise RuleBroken(
-            "this is about one body of the college: that body does this, or the municipality itself",
-            rule="NOT_THE_COLLEGE",
-        )
+    refuse_unless_about(author, purpose, recipient)
 
 
 def refuse_but_sides(author: Author) -> None:
@@ -58,9 +37,15 @@ def refuse_but_sides(author: Author) -> None:
 
 
 def refuse_but_protectors(author: Author) -> None:
-    """Refuse who does not answer for somebody's safety. Raises RuleBroken."""
-    if not (author.is_college or author.task in TASKS_THAT_PROTECT):
+    """Refuse who does not answer for somebody's safety. Raises RuleBroken.
+
+    A seal hides from every body at once, so a body under a mandate asks the municipality for one.
+    """
+    if author.task in TASKS_THAT_PROTECT:
+        return
+    if not author.is_college:
         raise RuleBroken("only a college, Veilig Thuis or the crisis service seals", rule="NOT_TO_SEAL")
+    refuse_but_operators_college(author)
 
 
 def purpose_fault(purpose: str) -> str:

@@ -48,6 +48,7 @@ class SealCompartment(AuthoredCommand):
     """Propose to hide leaf paths, and links by the word `link:<oin>/<task>`, from all but the named readers.
 
     A reader is a recipient (`<oin>/<task>`) or one person of it (`<oin>/<task>/<professional>`).
+    `names_operator` tells whether one of the links is a part of the municipality itself.
     """
 
     proposal_id: str
@@ -55,6 +56,7 @@ class SealCompartment(AuthoredCommand):
     readers: tuple[str, ...]
     reason: str
     review_date: date | None = None
+    names_operator: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +166,8 @@ def seal_compartment(command: SealCompartment, state: "ResidentState") -> Events
             "review_date": review_fault(command.review_date, command.now.date()),
         }
     )
+    if command.names_operator and not command.author.is_operators_college:
+        raise RuleBroken("the municipality alone hides a part of its own", rule="NOT_TO_SEAL")
     return _proposed(command, state, lifts="", paths=command.paths, readers=command.readers)
 
 

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from exchange.domain.kernel import Command, Events
+from exchange.domain.mandate import refuse_but_operators_college, refuse_unless_in
 from exchange.domain.representation.commands import (
     ContradictDecision,
     DecideDispute,
@@ -86,6 +87,12 @@ def _refuse_unless_college(author: Author) -> None:
         )
 
 
+def _refuse_unless_of_all(author: Author) -> None:
+    """Refuse who does not say for every body who speaks for the resident."""
+    _refuse_unless_college(author)
+    refuse_but_operators_college(author)
+
+
 def _gezag_fault(relation: str, gezag: str) -> str:
     if relation not in HOLDERS_OF_GEZAG:
         return FINE if gezag == Gezag.NONE else "is for a parent or guardian only"
@@ -113,7 +120,7 @@ def _end_date_fault(command: RecordRepresentative) -> str:
 
 
 def _record(command: RecordRepresentative, resident: str, known: Representation) -> Events:
-    _refuse_unless_college(command.author)
+    _refuse_unless_of_all(command.author)
     refuse_faults(
         {
             "representative_id": token_fault(command.representative_id),
@@ -184,7 +191,7 @@ def _same_person(command: RecordRepresentative, known: Representation) -> Repres
 
 
 def _end(command: EndRepresentative, resident: str, known: Representation) -> Events:
-    _refuse_unless_college(command.author)
+    _refuse_unless_of_all(command.author)
     refuse_faults({"reason": text_fault(command.reason, required=False)})
     if known.find(command.representative_id) is None:
         return ()
@@ -218,6 +225,8 @@ def _judge(command: JudgeCapacity, resident: str, _known: Representation) -> Eve
             "reason": text_fault(command.reason),
         }
     )
+    if author.is_college:
+        refuse_unless_in(author, command.matter)
     judged = CapacityJudged(
         resident=resident,
         matter=command.matter,
@@ -276,8 +285,10 @@ def _settle(command: DecideDispute, resident: str, known: Representation) -> Eve
         }
     )
     waiting = (*known.disputes, *known.contradictions)
-    if all(one.dispute_id != command.dispute_id for one in waiting):
+    found = next((one for one in waiting if one.dispute_id == command.dispute_id), None)
+    if found is None:
         raise RuleBroken("no such dispute waits for a decision", rule="NO_DISPUTE")
+    refuse_unless_in(command.author, found.purpose)
     decided = DisputeDecided(
         resident=resident,
         dispute_id=command.dispute_id,

@@ -14,7 +14,8 @@ from typing import ClassVar, Final
 
 from exchange.domain.kernel import Aggregate, AuthoredCommand, Events, ResidentEvent, aggregate
 from exchange.domain.limits.restrictions import Told
-from exchange.domain.limits.scope import refuse_but_college, refuse_but_sides
+from exchange.domain.limits.scope import refuse_but_sides
+from exchange.domain.mandate import refuse_but_operators_college
 from exchange.domain.rights.recipients import (
     ConfirmRectification,
     RectificationConfirmed,
@@ -232,7 +233,7 @@ def _received_fault(command: ReceiveRightsRequest) -> str:
 
 
 def _extend(command: ExtendRightsRequest, state: RightsRequestState | None) -> Events:
-    refuse_but_college(command.author)
+    refuse_but_operators_college(command.author)
     found = _known(state)
     refuse_faults({"reason": text_fault(command.reason), "how": member_fault(Told, command.how)})
     if found.status == RequestStatus.EXTENDED:
@@ -254,7 +255,7 @@ def _extend(command: ExtendRightsRequest, state: RightsRequestState | None) -> E
 
 
 def _decide(command: DecideRightsRequest, state: RightsRequestState | None) -> Events:
-    refuse_but_college(command.author)
+    refuse_but_operators_college(command.author)
     found = _known(state)
     granted = command.outcome == RightsOutcome.GRANTED
     refuse_faults(
@@ -288,7 +289,7 @@ def _article_fault(command: DecideRightsRequest, right: str, *, granted: bool) -
 
 
 def _execute(command: ExecuteRightsRequest, state: RightsRequestState | None) -> Events:
-    refuse_but_college(command.author)
+    refuse_but_operators_college(command.author)
     found = _known(state)
     refuse_faults(
         {

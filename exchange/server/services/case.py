@@ -17,6 +17,7 @@ from exchange.domain.case import CASE, JoinProfessional, LeaveCase, has_relation
 from exchange.domain.intake import receive_report as intake
 from exchange.domain.intake import works_on_case_afterwards
 from exchange.domain.plan import ReceiveReport
+from exchange.domain.relations import colleges_on
 from exchange.errors import RuleBroken
 from exchange.pipeline.elements import of_origin
 from exchange.pipeline.facts import open_case
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from exchange.domain import Command
+    from exchange.domain.relations import CaseState
     from exchange.pipeline.walk import View
     from exchange.server.house import Call
 
@@ -66,7 +68,7 @@ async def receive_report(call: Call, request: pb.ReceiveReportRequest) -> pb.Rec
             "report_id": order.report_id,
             "opened": "yes" if case is None else "",
         }
-        appends = intake(order, case, plan)
+        appends = intake(order, case, plan, _ended(view, case))
         ids["related"] = "yes" if works_on_case_afterwards(order, case, appends) else ""
         bind()
         return Steps(appends, ids)
@@ -89,6 +91,17 @@ async def receive_report(call: Call, request: pb.ReceiveReportRequest) -> pb.Rec
     )
 
 
+def _ended(view: View, case: CaseState | None) -> frozenset[tuple[str, str]]:
+    """Return the colleges on a case whose task has ended, by leaving too: they lead nothing any more."""
+    on_it = frozenset() if case is None else colleges_on(case)
+    return frozenset((oin, task) for oin, task in on_it if not _holds(view, oin, task))
+
+
+def _holds(view: View, oin: str, task: str) -> bool:
+    state = view.state(stream_of("organisation", oin))
+    return state is not None and not state.left and task in state.tasks
+
+
 async def join_professional(call: Call, request: pb.JoinProfessionalRequest) -> pb.JoinProfessionalResponse:
     """Let a professional join."""
     order = JoinProfessional(
@@ -102,8 +115,7 @@ async def join_professional(call: Call, request: pb.JoinProfessionalRequest) -> 
     employer = stream_of("organisation", request.oin)
 
     def granted(view: View) -> None:
-        state = view.state(employer)
-        if state is None or state.left or request.task not in state.tasks:
+        if not _holds(view, request.oin, request.task):
             raise RuleBroken("that organisation was not granted that task", rule="TASK_NOT_GRANTED")
 
     version, told = await _on_case(call, request, order, also=granted, streams=(employer,))

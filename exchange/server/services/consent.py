@@ -111,7 +111,12 @@ async def request_consent(call: Call, request: pb.RequestConsentRequest) -> pb.R
         return Steps(((stream, CONSENT.decide(order, None)),), {"consent_id": consent_id})
 
     outcome = await command(
-        call, request, anchor=case_stream, process=process, streams=(stream, notice_stream)
+        call,
+        request,
+        anchor=case_stream,
+        process=process,
+        streams=(stream, notice_stream),
+        about_consent=True,
     )
     return pb.RequestConsentResponse(
         receipt=receipt(outcome), consent_id=outcome.ids["consent_id"], version=_version(outcome)
@@ -245,6 +250,7 @@ async def _answer(
         expected=version,
         fence=takes_back,
         takes_back=takes_back,
+        about_consent=True,
     )
 
 

@@ -14,8 +14,10 @@ from exchange.domain.mandate import Mandate
 from exchange.domain.organisation import (
     ORGANISATION,
     AddCertificate,
+    EndTask,
     GrantTask,
     JoinOrganisation,
+    LeaveOrganisation,
     RevokeCertificate,
     SetEnvelopeKey,
 )
@@ -104,6 +106,22 @@ async def grant_task(call: Call, request: pb.GrantTaskRequest) -> pb.GrantTaskRe
     return pb.GrantTaskResponse(receipt=receipt(outcome), version=_version(outcome))
 
 
+async def end_task(call: Call, request: pb.EndTaskRequest) -> pb.EndTaskResponse:
+    """End a task; what was judged before it has left when this answers."""
+    order = EndTask(now=call.now, author=author_of(call.caller), task=request.task)
+    outcome = await _administer(call, request, order, fence=True)
+    return pb.EndTaskResponse(receipt=receipt(outcome), version=_version(outcome))
+
+
+async def leave_organisation(
+    call: Call, request: pb.LeaveOrganisationRequest
+) -> pb.LeaveOrganisationResponse:
+    """Let an organisation leave; what was judged before it has left when this answers."""
+    order = LeaveOrganisation(now=call.now, author=author_of(call.caller))
+    outcome = await _administer(call, request, order, fence=True)
+    return pb.LeaveOrganisationResponse(receipt=receipt(outcome), version=_version(outcome))
+
+
 def _mandate(request: pb.JoinOrganisationRequest | pb.GrantTaskRequest) -> Mandate | None:
     if not request.HasField("mandate"):
         return None
@@ -184,6 +202,8 @@ RPCS: Final[Mapping[str, Unary]] = {
     "AddCertificate": Unary(pb.AddCertificateRequest, add_certificate),
     "RevokeCertificate": Unary(pb.RevokeCertificateRequest, revoke_certificate),
     "GrantTask": Unary(pb.GrantTaskRequest, grant_task),
+    "EndTask": Unary(pb.EndTaskRequest, end_task),
+    "LeaveOrganisation": Unary(pb.LeaveOrganisationRequest, leave_organisation),
     "SetEnvelopeKey": Unary(pb.SetEnvelopeKeyRequest, set_envelope_key),
     "GetEnvelopeKey": Unary(pb.GetEnvelopeKeyRequest, get_envelope_key, person=False),
 }

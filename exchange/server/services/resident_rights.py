@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 from exchange.domain import AGGREGATES, stream_of
 from exchange.domain.case import CASE
 from exchange.domain.limits.determinations import RecordDetermination
-from exchange.domain.limits.links import is_link
-from exchange.domain.limits.objections import DecideObjection, Object
+from exchange.domain.limits.links import is_link, linked_oins
+from exchange.domain.limits.objections import DecideObjection, Object, WithdrawObjection
 from exchange.domain.limits.restrictions import AnnounceLifting, LiftRestriction, Restrict
 from exchange.domain.limits.seals import ConfirmSeal, LiftSeal, SealCompartment
 from exchange.domain.obligations import Duty, DutyOutcome
@@ -43,6 +43,8 @@ RESIDENT: Final = "resident"
 
 async def seal_compartment(call: Call, request: pb.SealCompartmentRequest) -> pb.SealCompartmentResponse:
     """Propose a seal."""
+    # Who runs the exchange is said once, when it joins: no walk changes it.
+    linked = [await call.house.state(stream_of("organisation", oin)) for oin in linked_oins(request.paths)]
     order = SealCompartment(
         now=call.now,
         author=author_of(call.caller),
@@ -52,6 +54,7 @@ async def seal_compartment(call: Call, request: pb.SealCompartmentRequest) -> pb
         readers=tuple(request.readers),
         reason=request.reason,
         review_date=day(request.review_date),
+        names_operator=any(one is not None and one.operator for one in linked),
     )
     outcome = await _on_resident(call, request, order, ids={"proposal_id": order.proposal_id})
     return pb.SealCompartmentResponse(receipt=receipt(outcome), proposal_id=outcome.ids["proposal_id"])
@@ -159,6 +162,14 @@ async def decide_objection(call: Call, request: pb.DecideObjectionRequest) -> pb
     )
     outcome = await _on_resident(call, request, order, fence=True)
     return pb.DecideObjectionResponse(receipt=receipt(outcome))
+
+
+async def withdraw_objection(
+    call: Call, request: pb.WithdrawObjectionRequest
+) -> pb.WithdrawObjectionResponse:
+    """Take an objection back."""
+    order = WithdrawObjection(now=call.now, author=author_of(call.caller), objection_id=request.objection_id)
+    return pb.WithdrawObjectionResponse(receipt=receipt(await _on_resident(call, request, order)))
 
 
 async def record_determination(
@@ -283,6 +294,7 @@ RPCS: Final[Mapping[str, Unary]] = {
     "LiftRestriction": Unary(pb.LiftRestrictionRequest, lift_restriction),
     "Object": Unary(pb.ObjectRequest, object_to),
     "DecideObjection": Unary(pb.DecideObjectionRequest, decide_objection),
+    "WithdrawObjection": Unary(pb.WithdrawObjectionRequest, withdraw_objection),
     "RecordDetermination": Unary(pb.RecordDeterminationRequest, record_determination),
     "RecordConflict": Unary(pb.RecordConflictRequest, record_conflict),
     "EndConflict": Unary(pb.EndConflictRequest, end_conflict),

@@ -2,8 +2,9 @@
 
 Promises: at least once and in order, idempotent by event id; nothing leaves on the ground of an earlier
 judgement; an event of whose own part nothing is released is judged, recorded and not sent, and one behind a
-sealed link is passed over; the stream ends when the service drains or the person's token ends. A cursor is
-the position of the last event that was told, and a beat comes at its time: neither moves by what is not told.
+sealed link is passed over; the stream ends when the service drains, the person's token ends, or the
+organisation leaves or has the certificate or the task no more. A cursor is the position of the last event
+that was told, and a beat comes at its time: neither moves by what is not told.
 Source: the design's walk (re-gated at the moment of delivery); GDPR 7(3).
 """
 
@@ -21,6 +22,7 @@ from exchange.domain.values import origin_of
 from exchange.errors import AccessDenied, Draining, KeyDestroyed, Unavailable
 from exchange.pipeline.elements import Asker, end_of
 from exchange.pipeline.sealed import kept_from
+from exchange.pipeline.steps import refuse_ended
 from exchange.pipeline.walk import ReadOutcome, ReadWalk
 from exchange.server.contract.labels import refuse_unlabelled
 from exchange.server.contract.names import set_time
@@ -107,7 +109,7 @@ async def subscribe(call: Call, request: pb.SubscribeRequest) -> AsyncIterator[p
         beat, due = clock() + heartbeat_s, 0
         while True:
             ring = call.house.bells.next_ring
-            _refuse_to_go_on(call)
+            await _refuse_to_go_on(call)
             rows = await _look(call, place)
             if rows:
                 place = rows[-1].position
@@ -135,11 +137,13 @@ def _question(call: Call, request: pb.SubscribeRequest) -> bytes:
     return question_of(call.rpc, call.caller, asked.SerializeToString(deterministic=True))
 
 
-def _refuse_to_go_on(call: Call) -> None:
+async def _refuse_to_go_on(call: Call) -> None:
     if call.house.bells.closing:
         raise Draining("the service is stopping; resume at the last cursor")
     if call.house.parts.now().timestamp() >= call.identity.expires_at:
         raise Unavailable("the person's token has ended; resume at the last cursor with a new one")
+    # Also where nothing happens: a stream of who may ask nothing any more does not stay open and silent.
+    refuse_ended(call.caller, await call.house.state(stream_of("organisation", call.caller.organisation)))
 
 
 async def _look(call: Call, cursor: int) -> list[Row]:
