@@ -242,6 +242,8 @@ class RightsCalls(Calls[_Mode]):
     extend_rights_request = Rpc(rights.ExtendRightsRequestRequest, rights.ExtendRightsRequestResponse)
     decide_rights_request = Rpc(rights.DecideRightsRequestRequest, rights.DecideRightsRequestResponse)
     execute_rights_request = Rpc(rights.ExecuteRightsRequestRequest, rights.ExecuteRightsRequestResponse)
+    rectify_plan = Rpc(rights.RectifyPlanRequest, rights.RectifyPlanResponse)
+    add_statement = Rpc(rights.AddStatementRequest, rights.AddStatementResponse)
     list_rectifications = Rpc(rights.ListRectificationsRequest, rights.ListRectificationsResponse)
     confirm_rectification = Rpc(rights.ConfirmRectificationRequest, rights.ConfirmRectificationResponse)
     list_rights_requests = Rpc(rights.ListRightsRequestsRequest, rights.ListRightsRequestsResponse)

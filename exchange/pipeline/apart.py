@@ -19,8 +19,10 @@ from exchange.domain.disclosure import DisclosureDecided
 from exchange.domain.limits.links import LINK, is_link
 from exchange.domain.limits.seals import CompartmentSealed, SealLifted, SealProposed
 from exchange.domain.obligations import COMMAND, EVALUATE, SAFETY_TASK, SEAL_BASIS, Asked, Duty, is_about_seal
-from exchange.domain.plan import PlanState
+from exchange.domain.plan import PlanCorrected, PlanState
 from exchange.domain.plan.recorded import COLLECTIONS
+from exchange.domain.rights.corrections import RightsRectified
+from exchange.domain.rights.recipients import RightsRecipientTold
 from exchange.domain.values import RESIDENT_TASK
 from exchange.pipeline.sealed import DECOYS, NAMED_BY, hidden_collections
 
@@ -124,6 +126,11 @@ def changed_by(event: Event) -> frozenset[str]:
         # What was asked by name is told as what is not there; a change that was delivered cannot be.
         names = (*event.released, *event.withheld) if event.action == SUBSCRIBE else ()
         return frozenset(name.partition(".")[0] for name in names if "." in name)
+    if isinstance(event, PlanCorrected):
+        return frozenset({event.collection})
+    if isinstance(event, RightsRectified | RightsRecipientTold):
+        # That something behind a seal was corrected tells that it is there.
+        return frozenset(path.partition(".")[0] for path in event.paths)
     found = COLLECTION_OF.get(event.TOPIC.rpartition(VERSION_SUFFIX)[0], "")
     return frozenset({found} - {""})
 

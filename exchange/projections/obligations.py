@@ -94,6 +94,11 @@ INSERT INTO obligations (position, duty, decision_id, stream, organisation, task
 _EXECUTE: Final = """
 UPDATE obligations SET executed_at = ?, outcome = ?, how = ?, executed_by = ?
 WHERE decision_id = ? AND duty = ? AND executed_at IS NULL"""
+# Who was told of several corrections under one request answers to all of them at once.
+_CONFIRM: Final = """
+UPDATE obligations SET executed_at = ?, outcome = ?, how = ?, executed_by = ?
+WHERE stream = ? AND duty = ? AND organisation = ? AND task = ? AND decision_id LIKE ? || '/%'
+    AND executed_at IS NULL"""
 # The one who was told to try again has done so, and was judged.
 _TRIED_AGAIN: Final = """
 UPDATE obligations SET executed_at = ?, outcome = 'executed', how = ?, executed_by = ?
@@ -317,11 +322,13 @@ def _requested(c: sqlite3.Connection, row: Row, clear: Mapping[str, Any], meta: 
 def _told(c: sqlite3.Connection, row: Row, clear: Mapping[str, Any]) -> None:
     """Fold what a recipient was told of a rectification, and answered: the duty is the recipient's own."""
     who, at = (clear["organisation"], clear["task"]), microseconds(datetime.fromisoformat(clear["at"]))
-    name, duty = "/".join((clear["rights_request_id"], *who)), RightsDuty.CONFIRM_RECTIFICATION
+    request, duty = clear["rights_request_id"], RightsDuty.CONFIRM_RECTIFICATION
+    stream = stream_of("disclosure", clear["resident"])
     if row.topic == RightsRecipientTold.TOPIC:
         due = microseconds(datetime.fromisoformat(clear["due_at"]))
-        place = (row.position, duty, name, stream_of("disclosure", clear["resident"]))
-        c.execute(_INSERT, (*place, *who, "", Purpose.CORRECTIE, at, due, None))
+        name = "/".join((request, *who, str(row.position)))
+        c.execute(_INSERT, (row.position, duty, name, stream, *who, "", Purpose.CORRECTIE, at, due, None))
     else:
         by = f"{clear['organisation']}/{clear['professional']}"
-        c.execute(_EXECUTE, (at, DutyOutcome.EXECUTED, clear["outcome"], by, name, duty))
+        done = (at, DutyOutcome.EXECUTED, clear["outcome"], by)
+        c.execute(_CONFIRM, (*done, stream, duty, *who, request))

@@ -1316,6 +1316,222 @@ class ExecuteRightsRequestResponse(_message.Message):
 Global___ExecuteRightsRequestResponse: _TypeAlias = ExecuteRightsRequestResponse  # noqa: Y015
 
 @_typing.final
+class PlanElement(_message.Message):
+    """One element of a plan, as the plan that is read shows it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COLLECTION_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    TASK_FIELD_NUMBER: _builtins.int
+    OIN_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    collection: _builtins.str
+    """Collection of the plan, such as "goals"."""
+    name: _builtins.str
+    """What names it there: its id; of a situation the life domain and of a lens assessment the law, as the contract writes
+    them ("LIFE_DOMAIN_HOUSING"); of an agreement the version that was spoken of.
+    """
+    task: _builtins.str
+    """In which task it was recorded; the caller's own where empty."""
+    oin: _builtins.str
+    """By which organisation; the caller's own where empty."""
+    before: _builtins.int
+    """Of several of one name: 0 is the newest, 1 the one before it."""
+    def __init__(
+        self,
+        *,
+        collection: _builtins.str = ...,
+        name: _builtins.str = ...,
+        task: _builtins.str = ...,
+        oin: _builtins.str = ...,
+        before: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["before", b"before", "collection", b"collection", "name", b"name", "oin", b"oin", "task", b"task"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlanElement: _TypeAlias = PlanElement  # noqa: Y015
+
+@_typing.final
+class RectifyPlanRequest(_message.Message):
+    """Corrects one field."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CLAIM_FIELD_NUMBER: _builtins.int
+    PLAN_ID_FIELD_NUMBER: _builtins.int
+    EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
+    ELEMENT_FIELD_NUMBER: _builtins.int
+    FIELD_FIELD_NUMBER: _builtins.int
+    VALUES_FIELD_NUMBER: _builtins.int
+    RIGHTS_REQUEST_ID_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Same id and same content: same answer."""
+    plan_id: _builtins.str
+    """The plan."""
+    expected_version: _builtins.int
+    """Version of the plan the caller saw."""
+    field: _builtins.str
+    """Which of its fields, such as "own_words"."""
+    rights_request_id: _builtins.str
+    """The granted request of the resident it comes from; empty where who recorded it corrects it of his own accord."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground: RECTIFY-16."""
+
+    @_builtins.property
+    def element(self) -> Global___PlanElement:
+        """Which element."""
+
+    @_builtins.property
+    def values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What it says from now on, as the contract's JSON would write it: words, a day, a number, names of an enum; several
+        for a repeated field, none to empty a field that may be empty.
+        """
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        claim: _common_pb2.Claim | None = ...,
+        plan_id: _builtins.str = ...,
+        expected_version: _builtins.int = ...,
+        element: Global___PlanElement | None = ...,
+        field: _builtins.str = ...,
+        values: _abc.Iterable[_builtins.str] | None = ...,
+        rights_request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "element", b"element"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "element", b"element", "expected_version", b"expected_version", "field", b"field", "plan_id", b"plan_id", "request_id", b"request_id", "rights_request_id", b"rights_request_id", "values", b"values"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RectifyPlanRequest: _TypeAlias = RectifyPlanRequest  # noqa: Y015
+
+@_typing.final
+class RectifyPlanResponse(_message.Message):
+    """It is corrected."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    RIGHTS_REQUEST_ID_FIELD_NUMBER: _builtins.int
+    RECIPIENTS_FIELD_NUMBER: _builtins.int
+    version: _builtins.int
+    """Version of the plan after this command."""
+    rights_request_id: _builtins.str
+    """By what recipients confirm; empty where nobody is told and no request asked for it."""
+    recipients: _builtins.int
+    """How many recipients were told."""
+    @_builtins.property
+    def receipt(self) -> _common_pb2.Receipt:
+        """Proof to keep."""
+
+    def __init__(
+        self,
+        *,
+        receipt: _common_pb2.Receipt | None = ...,
+        version: _builtins.int = ...,
+        rights_request_id: _builtins.str = ...,
+        recipients: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt", "recipients", b"recipients", "rights_request_id", b"rights_request_id", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RectifyPlanResponse: _TypeAlias = RectifyPlanResponse  # noqa: Y015
+
+@_typing.final
+class AddStatementRequest(_message.Message):
+    """Puts a statement beside an element."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CLAIM_FIELD_NUMBER: _builtins.int
+    PLAN_ID_FIELD_NUMBER: _builtins.int
+    EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
+    ELEMENT_FIELD_NUMBER: _builtins.int
+    STATEMENT_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Same id and same content: same answer."""
+    plan_id: _builtins.str
+    """The plan."""
+    expected_version: _builtins.int
+    """Version of the plan the caller saw."""
+    statement: _builtins.str
+    """In the resident's own words."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground: RESIDENT-WORD."""
+
+    @_builtins.property
+    def element(self) -> Global___PlanElement:
+        """Beside which element."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        claim: _common_pb2.Claim | None = ...,
+        plan_id: _builtins.str = ...,
+        expected_version: _builtins.int = ...,
+        element: Global___PlanElement | None = ...,
+        statement: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "element", b"element"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "element", b"element", "expected_version", b"expected_version", "plan_id", b"plan_id", "request_id", b"request_id", "statement", b"statement"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AddStatementRequest: _TypeAlias = AddStatementRequest  # noqa: Y015
+
+@_typing.final
+class AddStatementResponse(_message.Message):
+    """It stands beside the element."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    RIGHTS_REQUEST_ID_FIELD_NUMBER: _builtins.int
+    RECIPIENTS_FIELD_NUMBER: _builtins.int
+    version: _builtins.int
+    """Version of the plan after this command."""
+    rights_request_id: _builtins.str
+    """By what recipients of the element confirm; empty where nobody is told."""
+    recipients: _builtins.int
+    """How many recipients were told."""
+    @_builtins.property
+    def receipt(self) -> _common_pb2.Receipt:
+        """Proof to keep."""
+
+    def __init__(
+        self,
+        *,
+        receipt: _common_pb2.Receipt | None = ...,
+        version: _builtins.int = ...,
+        rights_request_id: _builtins.str = ...,
+        recipients: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt", "recipients", b"recipients", "rights_request_id", b"rights_request_id", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AddStatementResponse: _TypeAlias = AddStatementResponse  # noqa: Y015
+
+@_typing.final
 class ListRectificationsRequest(_message.Message):
     """Asks what was rectified of what the caller's organisation got in this task."""
 

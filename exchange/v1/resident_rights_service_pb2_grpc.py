@@ -102,6 +102,16 @@ class ResidentRightsServiceStub:
                 request_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.ExecuteRightsRequestRequest.SerializeToString,
                 response_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.ExecuteRightsRequestResponse.FromString,
                 _registered_method=True)
+        self.RectifyPlan = channel.unary_unary(
+                '/exchange.v1.ResidentRightsService/RectifyPlan',
+                request_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.RectifyPlanRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.RectifyPlanResponse.FromString,
+                _registered_method=True)
+        self.AddStatement = channel.unary_unary(
+                '/exchange.v1.ResidentRightsService/AddStatement',
+                request_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.AddStatementRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.AddStatementResponse.FromString,
+                _registered_method=True)
         self.ListRectifications = channel.unary_unary(
                 '/exchange.v1.ResidentRightsService/ListRectifications',
                 request_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.ListRectificationsRequest.SerializeToString,
@@ -268,6 +278,23 @@ class ResidentRightsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RectifyPlan(self, request, context):
+        """Corrects one field of an element of the plan (GDPR 16): by who recorded it, or by a college that granted a request.
+        What was recorded before stays in the past, sealed; every recipient that got it is told, in the same commit.
+        Fails with ABORTED, reason VERSION_CONFLICT, when the plan changed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AddStatement(self, request, context):
+        """Puts a statement of the resident beside an element of the plan (GDPR 16, last sentence), also where a correction was
+        refused. It leaves with that element, to whoever may read it, and replaces an earlier one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListRectifications(self, request, context):
         """Lists to a recipient which fields it got were rectified since (GDPR 19), never what they say now: that it reads by
         GetPlan, on a claim of its own.
@@ -429,6 +456,16 @@ def add_ResidentRightsServiceServicer_to_server(servicer, server):
                     servicer.ExecuteRightsRequest,
                     request_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.ExecuteRightsRequestRequest.FromString,
                     response_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.ExecuteRightsRequestResponse.SerializeToString,
+            ),
+            'RectifyPlan': grpc.unary_unary_rpc_method_handler(
+                    servicer.RectifyPlan,
+                    request_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.RectifyPlanRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.RectifyPlanResponse.SerializeToString,
+            ),
+            'AddStatement': grpc.unary_unary_rpc_method_handler(
+                    servicer.AddStatement,
+                    request_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.AddStatementRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.AddStatementResponse.SerializeToString,
             ),
             'ListRectifications': grpc.unary_unary_rpc_method_handler(
                     servicer.ListRectifications,
@@ -850,6 +887,60 @@ class ResidentRightsService:
             '/exchange.v1.ResidentRightsService/ExecuteRightsRequest',
             exchange_dot_v1_dot_resident__rights__service__pb2.ExecuteRightsRequestRequest.SerializeToString,
             exchange_dot_v1_dot_resident__rights__service__pb2.ExecuteRightsRequestResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RectifyPlan(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.ResidentRightsService/RectifyPlan',
+            exchange_dot_v1_dot_resident__rights__service__pb2.RectifyPlanRequest.SerializeToString,
+            exchange_dot_v1_dot_resident__rights__service__pb2.RectifyPlanResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AddStatement(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.ResidentRightsService/AddStatement',
+            exchange_dot_v1_dot_resident__rights__service__pb2.AddStatementRequest.SerializeToString,
+            exchange_dot_v1_dot_resident__rights__service__pb2.AddStatementResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -66,6 +66,15 @@ class ResidentRightsServiceStub:
     """Grants a request, wholly or partly, or refuses it: with the reason, the article and where to complain (GDPR 12(4))."""
     ExecuteRightsRequest: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ExecuteRightsRequestRequest, _resident_rights_service_pb2.ExecuteRightsRequestResponse]
     """Records that what was granted was done; fails with FAILED_PRECONDITION, reason RULE_BROKEN, where it was not."""
+    RectifyPlan: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.RectifyPlanRequest, _resident_rights_service_pb2.RectifyPlanResponse]
+    """Corrects one field of an element of the plan (GDPR 16): by who recorded it, or by a college that granted a request.
+    What was recorded before stays in the past, sealed; every recipient that got it is told, in the same commit.
+    Fails with ABORTED, reason VERSION_CONFLICT, when the plan changed.
+    """
+    AddStatement: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.AddStatementRequest, _resident_rights_service_pb2.AddStatementResponse]
+    """Puts a statement of the resident beside an element of the plan (GDPR 16, last sentence), also where a correction was
+    refused. It leaves with that element, to whoever may read it, and replaces an earlier one.
+    """
     ListRectifications: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ListRectificationsRequest, _resident_rights_service_pb2.ListRectificationsResponse]
     """Lists to a recipient which fields it got were rectified since (GDPR 19), never what they say now: that it reads by
     GetPlan, on a claim of its own.
@@ -137,6 +146,15 @@ class ResidentRightsServiceAsyncStub(ResidentRightsServiceStub):
     """Grants a request, wholly or partly, or refuses it: with the reason, the article and where to complain (GDPR 12(4))."""
     ExecuteRightsRequest: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ExecuteRightsRequestRequest, _resident_rights_service_pb2.ExecuteRightsRequestResponse]  # type: ignore[assignment]
     """Records that what was granted was done; fails with FAILED_PRECONDITION, reason RULE_BROKEN, where it was not."""
+    RectifyPlan: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.RectifyPlanRequest, _resident_rights_service_pb2.RectifyPlanResponse]  # type: ignore[assignment]
+    """Corrects one field of an element of the plan (GDPR 16): by who recorded it, or by a college that granted a request.
+    What was recorded before stays in the past, sealed; every recipient that got it is told, in the same commit.
+    Fails with ABORTED, reason VERSION_CONFLICT, when the plan changed.
+    """
+    AddStatement: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.AddStatementRequest, _resident_rights_service_pb2.AddStatementResponse]  # type: ignore[assignment]
+    """Puts a statement of the resident beside an element of the plan (GDPR 16, last sentence), also where a correction was
+    refused. It leaves with that element, to whoever may read it, and replaces an earlier one.
+    """
     ListRectifications: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ListRectificationsRequest, _resident_rights_service_pb2.ListRectificationsResponse]  # type: ignore[assignment]
     """Lists to a recipient which fields it got were rectified since (GDPR 19), never what they say now: that it reads by
     GetPlan, on a claim of its own.
@@ -283,6 +301,27 @@ class ResidentRightsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_resident_rights_service_pb2.ExecuteRightsRequestResponse, _abc.Awaitable[_resident_rights_service_pb2.ExecuteRightsRequestResponse]]:
         """Records that what was granted was done; fails with FAILED_PRECONDITION, reason RULE_BROKEN, where it was not."""
+
+    @_abc_1.abstractmethod
+    def RectifyPlan(
+        self,
+        request: _resident_rights_service_pb2.RectifyPlanRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_resident_rights_service_pb2.RectifyPlanResponse, _abc.Awaitable[_resident_rights_service_pb2.RectifyPlanResponse]]:
+        """Corrects one field of an element of the plan (GDPR 16): by who recorded it, or by a college that granted a request.
+        What was recorded before stays in the past, sealed; every recipient that got it is told, in the same commit.
+        Fails with ABORTED, reason VERSION_CONFLICT, when the plan changed.
+        """
+
+    @_abc_1.abstractmethod
+    def AddStatement(
+        self,
+        request: _resident_rights_service_pb2.AddStatementRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_resident_rights_service_pb2.AddStatementResponse, _abc.Awaitable[_resident_rights_service_pb2.AddStatementResponse]]:
+        """Puts a statement of the resident beside an element of the plan (GDPR 16, last sentence), also where a correction was
+        refused. It leaves with that element, to whoever may read it, and replaces an earlier one.
+        """
 
     @_abc_1.abstractmethod
     def ListRectifications(

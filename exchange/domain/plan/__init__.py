@@ -19,6 +19,14 @@ from exchange.domain.plan.commands import (
     StartSupport,
     StopSupport,
 )
+from exchange.domain.plan.corrections import (
+    AddStatement,
+    PlanCorrected,
+    RectifyPlan,
+    add_statement,
+    corrected,
+    rectify_plan,
+)
 from exchange.domain.plan.decide import (
     agree_to_plan,
     assess_lens,
@@ -72,14 +80,17 @@ PLAN: Final[Aggregate] = aggregate(
         AssignSupport: assign_support,
         StartSupport: start_support,
         StopSupport: stop_support,
+        RectifyPlan: rectify_plan,
+        AddStatement: add_statement,
     },
     founders=FOUNDERS,
-    evolvers=EVOLVERS,
+    evolvers={**EVOLVERS, PlanCorrected: corrected},
     stamp=stamped,
 )
 
 __all__ = [
     "PLAN",
+    "AddStatement",
     "AgreeToPlan",
     "Agreement",
     "AssessLens",
@@ -92,12 +103,14 @@ __all__ = [
     "LensAssessed",
     "LensAssessment",
     "PlanAgreed",
+    "PlanCorrected",
     "PlanDisagreed",
     "PlanEvent",
     "PlanOpened",
     "PlanState",
     "ReceiveReport",
     "RecordConversation",
+    "RectifyPlan",
     "Report",
     "ReportReceived",
     "RequestSupport",

@@ -15,6 +15,7 @@ from typing import ClassVar, Final
 from exchange.domain.kernel import Aggregate, AuthoredCommand, Events, ResidentEvent, aggregate
 from exchange.domain.limits.restrictions import Told
 from exchange.domain.limits.scope import refuse_but_college, refuse_but_sides
+from exchange.domain.rights.corrections import NoteRectified, RightsRectified, begun, note_rectified, noted
 from exchange.domain.rights.recipients import (
     ConfirmRectification,
     RectificationConfirmed,
@@ -25,7 +26,7 @@ from exchange.domain.rights.recipients import (
     confirmed,
     paths_fault,
     recipient_told,
-    tell,
+    told_of,
 )
 from exchange.domain.rights.terms import TERMS
 from exchange.domain.rights.words import ARTICLES_OF, RefusalArticle, RequestStatus, Right, RightsOutcome
@@ -180,6 +181,8 @@ class RightsRequestState:
     reference: str = ""
     execute_time: datetime | None = None
     told: tuple[ToldRecipient, ...] = ()
+    corrected: tuple[str, ...] = ()
+    unasked: bool = False  # of no request: only what recipients of a correction are told stands here
 
     @property
     def waits(self) -> bool:
@@ -294,7 +297,11 @@ def _execute(command: ExecuteRightsRequest, state: RightsRequestState | None) ->
         {
             "reference": token_fault(command.reference),
             "how": member_fault(Told, command.how),
-            "paths": paths_fault(command.paths, rectifies=found.right == Right.RECTIFICATION),
+            "paths": paths_fault(
+                command.paths,
+                rectifies=found.right == Right.RECTIFICATION,
+                corrected=bool(found.corrected),
+            ),
         }
     )
     if found.status == RequestStatus.EXECUTED:
@@ -309,7 +316,8 @@ def _execute(command: ExecuteRightsRequest, state: RightsRequestState | None) ->
         at=command.now,
     )
     # Last what was done: the receipt is of that.
-    return (*tell(command, found), executed)
+    told = told_of(found.resident, found.rights_request_id, command.recipients, command.now)
+    return (*told, executed)
 
 
 def _known(state: RightsRequestState | None) -> RightsRequestState:
@@ -361,6 +369,10 @@ def _executed(state: RightsRequestState, event: RightsRequestExecuted) -> Rights
     return replace(state, status=RequestStatus.EXECUTED, reference=event.reference, execute_time=event.at)
 
 
+def _rectified(state: RightsRequestState | None, event: RightsRectified) -> RightsRequestState:
+    return begun(event, RightsRequestState) if state is None else noted(state, event)
+
+
 RIGHTS_REQUEST: Final[Aggregate] = aggregate(
     "rights_request",
     deciders={
@@ -369,8 +381,9 @@ RIGHTS_REQUEST: Final[Aggregate] = aggregate(
         DecideRightsRequest: _decide,
         ExecuteRightsRequest: _execute,
         ConfirmRectification: confirm,
+        NoteRectified: note_rectified,
     },
-    founders={RightsRequestReceived: _received},
+    founders={RightsRequestReceived: _received, RightsRectified: _rectified},
     evolvers={
         RightsRequestExtended: _extended,
         RightsRequestDecided: _decided,
