@@ -252,6 +252,8 @@ class RightsCalls(Calls[_Mode]):
     record_conflict = Rpc(rights.RecordConflictRequest, rights.RecordConflictResponse)
     end_conflict = Rpc(rights.EndConflictRequest, rights.EndConflictResponse)
     appoint_stand_in = Rpc(rights.AppointStandInRequest, rights.AppointStandInResponse)
+    place_hold = Rpc(rights.PlaceHoldRequest, rights.PlaceHoldResponse)
+    lift_hold = Rpc(rights.LiftHoldRequest, rights.LiftHoldResponse)
     propose_erasure = Rpc(rights.ProposeErasureRequest, rights.ProposeErasureResponse)
     approve_erasure = Rpc(rights.ApproveErasureRequest, rights.ApproveErasureResponse)
     refuse_erasure = Rpc(rights.RefuseErasureRequest, rights.RefuseErasureResponse)

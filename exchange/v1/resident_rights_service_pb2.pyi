@@ -473,6 +473,38 @@ PURGE_OUTCOME_KEPT_BY_LAW: PurgeOutcome.ValueType  # 3
 """Its own law demands that it keeps it."""
 Global___PurgeOutcome: _TypeAlias = PurgeOutcome  # noqa: Y015
 
+class _HoldKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _HoldKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_HoldKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    HOLD_KIND_UNSPECIFIED: _HoldKind.ValueType  # 0
+    """Refused."""
+    HOLD_KIND_COURT_CASE: _HoldKind.ValueType  # 1
+    """A case before a court."""
+    HOLD_KIND_ADMINISTRATIVE_OBJECTION: _HoldKind.ValueType  # 2
+    """An objection or appeal under administrative law (Awb)."""
+    HOLD_KIND_COMPLAINT: _HoldKind.ValueType  # 3
+    """A complaint."""
+    HOLD_KIND_SUPERVISOR: _HoldKind.ValueType  # 4
+    """An investigation by a supervisor."""
+
+class HoldKind(_HoldKind, metaclass=_HoldKindEnumTypeWrapper):
+    """What a hold is for."""
+
+HOLD_KIND_UNSPECIFIED: HoldKind.ValueType  # 0
+"""Refused."""
+HOLD_KIND_COURT_CASE: HoldKind.ValueType  # 1
+"""A case before a court."""
+HOLD_KIND_ADMINISTRATIVE_OBJECTION: HoldKind.ValueType  # 2
+"""An objection or appeal under administrative law (Awb)."""
+HOLD_KIND_COMPLAINT: HoldKind.ValueType  # 3
+"""A complaint."""
+HOLD_KIND_SUPERVISOR: HoldKind.ValueType  # 4
+"""An investigation by a supervisor."""
+Global___HoldKind: _TypeAlias = HoldKind  # noqa: Y015
+
 @_typing.final
 class SealCompartmentRequest(_message.Message):
     """Proposes a seal."""
@@ -2506,6 +2538,146 @@ class AppointStandInResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AppointStandInResponse: _TypeAlias = AppointStandInResponse  # noqa: Y015
+
+@_typing.final
+class PlaceHoldRequest(_message.Message):
+    """Places a hold."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CLAIM_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    REVIEW_DATE_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Same id and same content: same answer."""
+    case_id: _builtins.str
+    """A case of the resident, open or closed."""
+    kind: Global___HoldKind.ValueType
+    """What it is for."""
+    reference: _builtins.str
+    """Where it is known, such as the number of the case at court."""
+    reason: _builtins.str
+    """Why."""
+    review_date: _builtins.str
+    """On which day somebody looks again; it stands until it is lifted."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground: HOLD-17-3."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        claim: _common_pb2.Claim | None = ...,
+        case_id: _builtins.str = ...,
+        kind: Global___HoldKind.ValueType = ...,
+        reference: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        review_date: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "claim", b"claim", "kind", b"kind", "reason", b"reason", "reference", b"reference", "request_id", b"request_id", "review_date", b"review_date"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlaceHoldRequest: _TypeAlias = PlaceHoldRequest  # noqa: Y015
+
+@_typing.final
+class PlaceHoldResponse(_message.Message):
+    """It stands."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    HOLD_ID_FIELD_NUMBER: _builtins.int
+    hold_id: _builtins.str
+    """Names the hold."""
+    @_builtins.property
+    def receipt(self) -> _common_pb2.Receipt:
+        """Proof to keep."""
+
+    def __init__(
+        self,
+        *,
+        receipt: _common_pb2.Receipt | None = ...,
+        hold_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hold_id", b"hold_id", "receipt", b"receipt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlaceHoldResponse: _TypeAlias = PlaceHoldResponse  # noqa: Y015
+
+@_typing.final
+class LiftHoldRequest(_message.Message):
+    """Lifts a hold."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CLAIM_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    HOLD_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Same id and same content: same answer."""
+    case_id: _builtins.str
+    """The case it was placed on."""
+    hold_id: _builtins.str
+    """The hold."""
+    reason: _builtins.str
+    """Why."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground: HOLD-17-3."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        claim: _common_pb2.Claim | None = ...,
+        case_id: _builtins.str = ...,
+        hold_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "claim", b"claim", "hold_id", b"hold_id", "reason", b"reason", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LiftHoldRequest: _TypeAlias = LiftHoldRequest  # noqa: Y015
+
+@_typing.final
+class LiftHoldResponse(_message.Message):
+    """It stands no more."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def receipt(self) -> _common_pb2.Receipt:
+        """Proof to keep."""
+
+    def __init__(
+        self,
+        *,
+        receipt: _common_pb2.Receipt | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LiftHoldResponse: _TypeAlias = LiftHoldResponse  # noqa: Y015
 
 @_typing.final
 class ProposeErasureRequest(_message.Message):

@@ -147,6 +147,16 @@ class ResidentRightsServiceStub:
                 request_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.AppointStandInRequest.SerializeToString,
                 response_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.AppointStandInResponse.FromString,
                 _registered_method=True)
+        self.PlaceHold = channel.unary_unary(
+                '/exchange.v1.ResidentRightsService/PlaceHold',
+                request_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.PlaceHoldRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.PlaceHoldResponse.FromString,
+                _registered_method=True)
+        self.LiftHold = channel.unary_unary(
+                '/exchange.v1.ResidentRightsService/LiftHold',
+                request_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.LiftHoldRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.LiftHoldResponse.FromString,
+                _registered_method=True)
         self.ProposeErasure = channel.unary_unary(
                 '/exchange.v1.ResidentRightsService/ProposeErasure',
                 request_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.ProposeErasureRequest.SerializeToString,
@@ -346,6 +356,20 @@ class ResidentRightsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PlaceHold(self, request, context):
+        """Places a legal hold: nothing of the resident is erased while it stands, but what a court orders (GDPR 17(3)(e)).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def LiftHold(self, request, context):
+        """Lifts a hold; by somebody else than who placed it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ProposeErasure(self, request, context):
         """Proposes to erase a resident, or some categories of what is held of him (GDPR 17); it erases nothing yet.
         """
@@ -501,6 +525,16 @@ def add_ResidentRightsServiceServicer_to_server(servicer, server):
                     servicer.AppointStandIn,
                     request_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.AppointStandInRequest.FromString,
                     response_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.AppointStandInResponse.SerializeToString,
+            ),
+            'PlaceHold': grpc.unary_unary_rpc_method_handler(
+                    servicer.PlaceHold,
+                    request_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.PlaceHoldRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.PlaceHoldResponse.SerializeToString,
+            ),
+            'LiftHold': grpc.unary_unary_rpc_method_handler(
+                    servicer.LiftHold,
+                    request_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.LiftHoldRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.LiftHoldResponse.SerializeToString,
             ),
             'ProposeErasure': grpc.unary_unary_rpc_method_handler(
                     servicer.ProposeErasure,
@@ -1130,6 +1164,60 @@ class ResidentRightsService:
             '/exchange.v1.ResidentRightsService/AppointStandIn',
             exchange_dot_v1_dot_resident__rights__service__pb2.AppointStandInRequest.SerializeToString,
             exchange_dot_v1_dot_resident__rights__service__pb2.AppointStandInResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PlaceHold(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.ResidentRightsService/PlaceHold',
+            exchange_dot_v1_dot_resident__rights__service__pb2.PlaceHoldRequest.SerializeToString,
+            exchange_dot_v1_dot_resident__rights__service__pb2.PlaceHoldResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def LiftHold(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.ResidentRightsService/LiftHold',
+            exchange_dot_v1_dot_resident__rights__service__pb2.LiftHoldRequest.SerializeToString,
+            exchange_dot_v1_dot_resident__rights__service__pb2.LiftHoldResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -93,6 +93,10 @@ class ResidentRightsServiceStub:
     """Records that a person need not keep away any more; by somebody else than that person."""
     AppointStandIn: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.AppointStandInRequest, _resident_rights_service_pb2.AppointStandInResponse]
     """Lets a professional work in the place of another of the same organisation and task, within a mandate and a period."""
+    PlaceHold: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.PlaceHoldRequest, _resident_rights_service_pb2.PlaceHoldResponse]
+    """Places a legal hold: nothing of the resident is erased while it stands, but what a court orders (GDPR 17(3)(e))."""
+    LiftHold: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.LiftHoldRequest, _resident_rights_service_pb2.LiftHoldResponse]
+    """Lifts a hold; by somebody else than who placed it."""
     ProposeErasure: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ProposeErasureRequest, _resident_rights_service_pb2.ProposeErasureResponse]
     """Proposes to erase a resident, or some categories of what is held of him (GDPR 17); it erases nothing yet."""
     ApproveErasure: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ApproveErasureRequest, _resident_rights_service_pb2.ApproveErasureResponse]
@@ -173,6 +177,10 @@ class ResidentRightsServiceAsyncStub(ResidentRightsServiceStub):
     """Records that a person need not keep away any more; by somebody else than that person."""
     AppointStandIn: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.AppointStandInRequest, _resident_rights_service_pb2.AppointStandInResponse]  # type: ignore[assignment]
     """Lets a professional work in the place of another of the same organisation and task, within a mandate and a period."""
+    PlaceHold: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.PlaceHoldRequest, _resident_rights_service_pb2.PlaceHoldResponse]  # type: ignore[assignment]
+    """Places a legal hold: nothing of the resident is erased while it stands, but what a court orders (GDPR 17(3)(e))."""
+    LiftHold: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.LiftHoldRequest, _resident_rights_service_pb2.LiftHoldResponse]  # type: ignore[assignment]
+    """Lifts a hold; by somebody else than who placed it."""
     ProposeErasure: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ProposeErasureRequest, _resident_rights_service_pb2.ProposeErasureResponse]  # type: ignore[assignment]
     """Proposes to erase a resident, or some categories of what is held of him (GDPR 17); it erases nothing yet."""
     ApproveErasure: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ApproveErasureRequest, _resident_rights_service_pb2.ApproveErasureResponse]  # type: ignore[assignment]
@@ -382,6 +390,22 @@ class ResidentRightsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_resident_rights_service_pb2.AppointStandInResponse, _abc.Awaitable[_resident_rights_service_pb2.AppointStandInResponse]]:
         """Lets a professional work in the place of another of the same organisation and task, within a mandate and a period."""
+
+    @_abc_1.abstractmethod
+    def PlaceHold(
+        self,
+        request: _resident_rights_service_pb2.PlaceHoldRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_resident_rights_service_pb2.PlaceHoldResponse, _abc.Awaitable[_resident_rights_service_pb2.PlaceHoldResponse]]:
+        """Places a legal hold: nothing of the resident is erased while it stands, but what a court orders (GDPR 17(3)(e))."""
+
+    @_abc_1.abstractmethod
+    def LiftHold(
+        self,
+        request: _resident_rights_service_pb2.LiftHoldRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_resident_rights_service_pb2.LiftHoldResponse, _abc.Awaitable[_resident_rights_service_pb2.LiftHoldResponse]]:
+        """Lifts a hold; by somebody else than who placed it."""
 
     @_abc_1.abstractmethod
     def ProposeErasure(

@@ -286,9 +286,75 @@ def test_a_stream_goes_on_over_what_was_erased(town: Town, story: Story) -> None
     assert "plan.situation_described" not in kinds
 
 
-def test_the_plan_itself_is_no_part(town: Town, story: Story) -> None:
+def test_who_the_resident_is_is_no_part(town: Town, story: Story) -> None:
     with pytest.raises(errors.Invalid):
-        Erasure(town, story, categories=["WMO-PLAN"], kept=[rights_pb.KEEPING_REASON_LEGAL_CLAIM])
+        Erasure(town, story, categories=["CONTACT"], kept=[rights_pb.KEEPING_REASON_LEGAL_CLAIM])
+
+
+def test_the_plans_own_category_goes_and_the_plan_goes_on(town: Town, story: Story) -> None:
+    story.goal()
+    story.version = story.wmo.plan.describe_situation(
+        claim=INVESTIGATE,
+        plan_id=story.plan_id,
+        expected_version=story.version,
+        life_domain=pb.LIFE_DOMAIN_HOUSING,
+        description="Huurt.",
+        score=4,
+        judge_date="2026-03-02",
+    ).version
+    Erasure(town, story, categories=["WMO-PLAN"], kept=[rights_pb.KEEPING_REASON_RETENTION_TERM]).executed()
+    plan = town.state("plan", story.plan_id)
+    assert (plan.reports, plan.goals) == ((), ())
+    assert [one.description for one in plan.situations] == ["Huurt."]
+    # What is gone is counted all the same: a yes of before covers nothing that comes after.
+    assert plan.version == story.version
+    read = story.wmo.plan.get_plan(
+        claim=INVESTIGATE, plan_id=story.plan_id, fields=["version", "goals.own_words"]
+    )
+    assert (read.plan.version, list(read.plan.goals)) == (story.version, [])
+    story.goal()
+    assert [one.own_words for one in town.state("plan", story.plan_id).goals] == ["Weer zelf koken."]
+
+
+# --- holds ----------------------------------------------------------------------------------------
+
+HOLD = claim(pb.PURPOSE_TOEZICHT, "HOLD-17-3")
+
+
+def hold(story: Story, client: Any) -> str:  # noqa: ANN401 -- ExchangeClient
+    answer = client.rights.place_hold(
+        claim=HOLD,
+        case_id=story.case_id,
+        kind=rights_pb.HOLD_KIND_COURT_CASE,
+        reference="AWB-26-1234",
+        reason="Beroep tegen de beschikking.",
+        review_date="2027-12-31",
+    )
+    found: str = answer.hold_id
+    return found
+
+
+def test_while_a_hold_stands_nothing_is_erased_and_another_lifts_it(town: Town, story: Story) -> None:
+    story.goal()
+    name = hold(story, story.wmo)
+    erasure = Erasure(town, story)
+    with pytest.raises(errors.RuleBroken, match="a hold stands"):
+        erasure.executed()
+    lift: dict[str, Any] = {"claim": HOLD, "case_id": story.case_id, "hold_id": name, "reason": "Uitspraak."}
+    with pytest.raises(errors.RuleBroken, match="somebody else does"):
+        story.wmo.rights.lift_hold(**lift)
+    officer = town.worker("fg", "fg-1")
+    officer.rights.lift_hold(**lift)
+    with pytest.raises(errors.RuleBroken, match="no hold of this name"):
+        officer.rights.lift_hold(**lift)
+    erasure.executed()
+    assert town.state("plan", story.plan_id) is None
+
+
+def test_a_provider_holds_nothing_up(town: Town, story: Story) -> None:
+    care = town.client(Person("z-9", "wmo-aanbieder", "begeleider"), town.care())
+    with pytest.raises(errors.Denied):
+        hold(story, care)
 
 
 # --- recipients -----------------------------------------------------------------------------------

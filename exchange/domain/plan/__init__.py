@@ -6,7 +6,7 @@ Source: the domain's design sections 3 and 4.
 
 from typing import Final
 
-from exchange.domain.kernel import Aggregate, aggregate
+from exchange.domain.kernel import Aggregate, aggregate, with_changes
 from exchange.domain.plan.commands import (
     AgreeToPlan,
     AssessLens,
@@ -86,6 +86,8 @@ PLAN: Final[Aggregate] = aggregate(
     founders=FOUNDERS,
     evolvers={**EVOLVERS, PlanCorrected: corrected},
     stamp=stamped,
+    # Versions are those of the stream: a yes is to what stood at one, also where what stood there is gone.
+    counted=lambda plan: with_changes(plan, version=plan.version + 1),
 )
 
 __all__ = [
