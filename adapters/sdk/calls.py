@@ -248,6 +248,7 @@ class RightsCalls(Calls[_Mode]):
     confirm_rectification = Rpc(rights.ConfirmRectificationRequest, rights.ConfirmRectificationResponse)
     list_rights_requests = Rpc(rights.ListRightsRequestsRequest, rights.ListRightsRequestsResponse)
     get_access_answer = Rpc(rights.GetAccessAnswerRequest, rights.GetAccessAnswerResponse)
+    get_portable_copy = Rpc(rights.GetPortableCopyRequest, rights.GetPortableCopyResponse)
     record_determination = Rpc(rights.RecordDeterminationRequest, rights.RecordDeterminationResponse)
     record_conflict = Rpc(rights.RecordConflictRequest, rights.RecordConflictResponse)
     end_conflict = Rpc(rights.EndConflictRequest, rights.EndConflictResponse)

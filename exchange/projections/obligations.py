@@ -51,11 +51,15 @@ if TYPE_CHECKING:
 
 FILE: Final = "obligations.db"
 SHAPE: Final = 4
+RIGHT_EXECUTED: Final = "executed"
+# As it was written before a copy could be taken along: it ends the same duty.
+EXECUTED_BEFORE: Final = "rights_request.executed.v1"
 OF_REQUESTS: Final = (
     RightsRequestReceived.TOPIC,
     RightsRequestExtended.TOPIC,
     RightsRequestDecided.TOPIC,
     RightsRequestExecuted.TOPIC,
+    EXECUTED_BEFORE,
 )
 OF_RECIPIENTS: Final = (RightsRecipientTold.TOPIC, RectificationConfirmed.TOPIC)
 TOPICS: Final = (
@@ -68,7 +72,6 @@ TOPICS: Final = (
 NOT_JUDGED: Final = "R01"
 BY_SYSTEM: Final = "system"
 TRIED_AGAIN: Final = "tried_again"
-RIGHT_EXECUTED: Final = "executed"
 ERASED: Final = "erased"
 MONTHS_TO_INFORM: Final = 1
 TABLES: Final = (

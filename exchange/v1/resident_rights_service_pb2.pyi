@@ -485,8 +485,8 @@ class _HoldKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_HoldKind.Val
     """A case before a court."""
     HOLD_KIND_ADMINISTRATIVE_OBJECTION: _HoldKind.ValueType  # 2
     """An objection or appeal under administrative law (Awb)."""
-    HOLD_KIND_COMPLAINT: _HoldKind.ValueType  # 3
-    """A complaint."""
+    HOLD_KIND_KLACHT: _HoldKind.ValueType  # 3
+    """A complaint (klacht) under the Awb, or to an ombudsman."""
     HOLD_KIND_SUPERVISOR: _HoldKind.ValueType  # 4
     """An investigation by a supervisor."""
 
@@ -499,8 +499,8 @@ HOLD_KIND_COURT_CASE: HoldKind.ValueType  # 1
 """A case before a court."""
 HOLD_KIND_ADMINISTRATIVE_OBJECTION: HoldKind.ValueType  # 2
 """An objection or appeal under administrative law (Awb)."""
-HOLD_KIND_COMPLAINT: HoldKind.ValueType  # 3
-"""A complaint."""
+HOLD_KIND_KLACHT: HoldKind.ValueType  # 3
+"""A complaint (klacht) under the Awb, or to an ombudsman."""
 HOLD_KIND_SUPERVISOR: HoldKind.ValueType  # 4
 """An investigation by a supervisor."""
 Global___HoldKind: _TypeAlias = HoldKind  # noqa: Y015
@@ -1283,6 +1283,7 @@ class ExecuteRightsRequestRequest(_message.Message):
     REFERENCE_FIELD_NUMBER: _builtins.int
     HOW_FIELD_NUMBER: _builtins.int
     PATHS_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Same id and same content: same answer."""
     rights_request_id: _builtins.str
@@ -1293,6 +1294,8 @@ class ExecuteRightsRequestRequest(_message.Message):
     """
     how: _builtins.str
     """How the resident was told: "portal", "letter", "in_person" or "phone"."""
+    sha256: _builtins.bytes
+    """Of a copy that was taken along through the portal, its SHA-256, as GetPortableCopy told it."""
     @_builtins.property
     def claim(self) -> _common_pb2.Claim:
         """On what ground: RIGHTS-12."""
@@ -1310,10 +1313,11 @@ class ExecuteRightsRequestRequest(_message.Message):
         reference: _builtins.str = ...,
         how: _builtins.str = ...,
         paths: _abc.Iterable[_builtins.str] | None = ...,
+        sha256: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "how", b"how", "paths", b"paths", "reference", b"reference", "request_id", b"request_id", "rights_request_id", b"rights_request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "how", b"how", "paths", b"paths", "reference", b"reference", "request_id", b"request_id", "rights_request_id", b"rights_request_id", "sha256", b"sha256"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1810,6 +1814,7 @@ class RightsRequest(_message.Message):
     DECIDE_TIME_FIELD_NUMBER: _builtins.int
     REFERENCE_FIELD_NUMBER: _builtins.int
     EXECUTE_TIME_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
     rights_request_id: _builtins.str
     """Names the request."""
     right: Global___Right.ValueType
@@ -1832,6 +1837,8 @@ class RightsRequest(_message.Message):
     """Where to complain."""
     reference: _builtins.str
     """What did it."""
+    sha256: _builtins.bytes
+    """SHA-256 of the copy that was taken along."""
     @_builtins.property
     def receive_time(self) -> _timestamp_pb2.Timestamp:
         """When it was recorded."""
@@ -1866,10 +1873,11 @@ class RightsRequest(_message.Message):
         decide_time: _timestamp_pb2.Timestamp | None = ...,
         reference: _builtins.str = ...,
         execute_time: _timestamp_pb2.Timestamp | None = ...,
+        sha256: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["decide_time", b"decide_time", "due_time", b"due_time", "execute_time", b"execute_time", "receive_time", b"receive_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["complain_at", b"complain_at", "decide_time", b"decide_time", "due_time", b"due_time", "execute_time", b"execute_time", "extension_reason", b"extension_reason", "outcome", b"outcome", "reason", b"reason", "receive_time", b"receive_time", "received_date", b"received_date", "reference", b"reference", "refusal_article", b"refusal_article", "right", b"right", "rights_request_id", b"rights_request_id", "statement", b"statement", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["complain_at", b"complain_at", "decide_time", b"decide_time", "due_time", b"due_time", "execute_time", b"execute_time", "extension_reason", b"extension_reason", "outcome", b"outcome", "reason", b"reason", "receive_time", b"receive_time", "received_date", b"received_date", "reference", b"reference", "refusal_article", b"refusal_article", "right", b"right", "rights_request_id", b"rights_request_id", "sha256", b"sha256", "statement", b"statement", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2230,6 +2238,96 @@ class GetAccessAnswerResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetAccessAnswerResponse: _TypeAlias = GetAccessAnswerResponse  # noqa: Y015
+
+@_typing.final
+class GetPortableCopyRequest(_message.Message):
+    """Asks for a copy to take along."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLAIM_FIELD_NUMBER: _builtins.int
+    PLAN_ID_FIELD_NUMBER: _builtins.int
+    FIELDS_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    plan_id: _builtins.str
+    """The plan."""
+    page_size: _builtins.int
+    """Most bytes of one part; 0 for 1048576."""
+    page_token: _builtins.str
+    """Of the part before."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground: SUBJECT-15."""
+
+    @_builtins.property
+    def fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Fields of the plan, such as "reports.own_words"."""
+
+    def __init__(
+        self,
+        *,
+        claim: _common_pb2.Claim | None = ...,
+        plan_id: _builtins.str = ...,
+        fields: _abc.Iterable[_builtins.str] | None = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "fields", b"fields", "page_size", b"page_size", "page_token", b"page_token", "plan_id", b"plan_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetPortableCopyRequest: _TypeAlias = GetPortableCopyRequest  # noqa: Y015
+
+@_typing.final
+class GetPortableCopyResponse(_message.Message):
+    """A part of a copy to take along."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PART_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
+    TOTAL_BYTES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    DECISION_ID_FIELD_NUMBER: _builtins.int
+    LEAF_INDEX_FIELD_NUMBER: _builtins.int
+    WITHHELD_FIELDS_FIELD_NUMBER: _builtins.int
+    part: _builtins.bytes
+    """The next bytes of one JSON-LD document, UTF-8; adapters/sdk/portable-copy.schema.json says its form."""
+    sha256: _builtins.bytes
+    """SHA-256 of the whole document. Another than the part before told: the plan changed, begin again."""
+    total_bytes: _builtins.int
+    """Bytes of the whole."""
+    next_page_token: _builtins.str
+    """Empty on the last part."""
+    decision_id: _builtins.str
+    """The recorded decision behind this answer: what a request is executed by."""
+    leaf_index: _builtins.int
+    """Index of the leaf of that decision: GetReceipt proves it."""
+    @_builtins.property
+    def withheld_fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Asked paths that were not given."""
+
+    def __init__(
+        self,
+        *,
+        part: _builtins.bytes = ...,
+        sha256: _builtins.bytes = ...,
+        total_bytes: _builtins.int = ...,
+        next_page_token: _builtins.str = ...,
+        decision_id: _builtins.str = ...,
+        leaf_index: _builtins.int = ...,
+        withheld_fields: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision_id", b"decision_id", "leaf_index", b"leaf_index", "next_page_token", b"next_page_token", "part", b"part", "sha256", b"sha256", "total_bytes", b"total_bytes", "withheld_fields", b"withheld_fields"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetPortableCopyResponse: _TypeAlias = GetPortableCopyResponse  # noqa: Y015
 
 @_typing.final
 class RecordDeterminationRequest(_message.Message):

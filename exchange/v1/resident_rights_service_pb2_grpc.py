@@ -132,6 +132,11 @@ class ResidentRightsServiceStub:
                 request_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.GetAccessAnswerRequest.SerializeToString,
                 response_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.GetAccessAnswerResponse.FromString,
                 _registered_method=True)
+        self.GetPortableCopy = channel.unary_unary(
+                '/exchange.v1.ResidentRightsService/GetPortableCopy',
+                request_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.GetPortableCopyRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.GetPortableCopyResponse.FromString,
+                _registered_method=True)
         self.RecordConflict = channel.unary_unary(
                 '/exchange.v1.ResidentRightsService/RecordConflict',
                 request_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.RecordConflictRequest.SerializeToString,
@@ -335,6 +340,14 @@ class ResidentRightsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetPortableCopy(self, request, context):
+        """Gives a copy to take along (GDPR 20): what the resident's side recorded itself, on consent or a contract, as JSON-LD
+        in parts, and why the rest is none of it. The same plan gives the same bytes: each part tells the SHA-256 of all.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def RecordConflict(self, request, context):
         """Records that a person keeps away from a case: the own file, or that of somebody near.
         """
@@ -510,6 +523,11 @@ def add_ResidentRightsServiceServicer_to_server(servicer, server):
                     servicer.GetAccessAnswer,
                     request_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.GetAccessAnswerRequest.FromString,
                     response_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.GetAccessAnswerResponse.SerializeToString,
+            ),
+            'GetPortableCopy': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPortableCopy,
+                    request_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.GetPortableCopyRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.GetPortableCopyResponse.SerializeToString,
             ),
             'RecordConflict': grpc.unary_unary_rpc_method_handler(
                     servicer.RecordConflict,
@@ -1083,6 +1101,33 @@ class ResidentRightsService:
             '/exchange.v1.ResidentRightsService/GetAccessAnswer',
             exchange_dot_v1_dot_resident__rights__service__pb2.GetAccessAnswerRequest.SerializeToString,
             exchange_dot_v1_dot_resident__rights__service__pb2.GetAccessAnswerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPortableCopy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.ResidentRightsService/GetPortableCopy',
+            exchange_dot_v1_dot_resident__rights__service__pb2.GetPortableCopyRequest.SerializeToString,
+            exchange_dot_v1_dot_resident__rights__service__pb2.GetPortableCopyResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -87,6 +87,10 @@ class ResidentRightsServiceStub:
     """Gives what an answer on access holds beside the data themselves (GDPR 15(1)), and which leaves of the ledger it
     covers. The resident gets the key that finds those leaves, so that a leaf that was left out is found.
     """
+    GetPortableCopy: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.GetPortableCopyRequest, _resident_rights_service_pb2.GetPortableCopyResponse]
+    """Gives a copy to take along (GDPR 20): what the resident's side recorded itself, on consent or a contract, as JSON-LD
+    in parts, and why the rest is none of it. The same plan gives the same bytes: each part tells the SHA-256 of all.
+    """
     RecordConflict: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.RecordConflictRequest, _resident_rights_service_pb2.RecordConflictResponse]
     """Records that a person keeps away from a case: the own file, or that of somebody near."""
     EndConflict: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.EndConflictRequest, _resident_rights_service_pb2.EndConflictResponse]
@@ -170,6 +174,10 @@ class ResidentRightsServiceAsyncStub(ResidentRightsServiceStub):
     GetAccessAnswer: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.GetAccessAnswerRequest, _resident_rights_service_pb2.GetAccessAnswerResponse]  # type: ignore[assignment]
     """Gives what an answer on access holds beside the data themselves (GDPR 15(1)), and which leaves of the ledger it
     covers. The resident gets the key that finds those leaves, so that a leaf that was left out is found.
+    """
+    GetPortableCopy: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.GetPortableCopyRequest, _resident_rights_service_pb2.GetPortableCopyResponse]  # type: ignore[assignment]
+    """Gives a copy to take along (GDPR 20): what the resident's side recorded itself, on consent or a contract, as JSON-LD
+    in parts, and why the rest is none of it. The same plan gives the same bytes: each part tells the SHA-256 of all.
     """
     RecordConflict: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.RecordConflictRequest, _resident_rights_service_pb2.RecordConflictResponse]  # type: ignore[assignment]
     """Records that a person keeps away from a case: the own file, or that of somebody near."""
@@ -365,6 +373,16 @@ class ResidentRightsServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_resident_rights_service_pb2.GetAccessAnswerResponse, _abc.Awaitable[_resident_rights_service_pb2.GetAccessAnswerResponse]]:
         """Gives what an answer on access holds beside the data themselves (GDPR 15(1)), and which leaves of the ledger it
         covers. The resident gets the key that finds those leaves, so that a leaf that was left out is found.
+        """
+
+    @_abc_1.abstractmethod
+    def GetPortableCopy(
+        self,
+        request: _resident_rights_service_pb2.GetPortableCopyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_resident_rights_service_pb2.GetPortableCopyResponse, _abc.Awaitable[_resident_rights_service_pb2.GetPortableCopyResponse]]:
+        """Gives a copy to take along (GDPR 20): what the resident's side recorded itself, on consent or a contract, as JSON-LD
+        in parts, and why the rest is none of it. The same plan gives the same bytes: each part tells the SHA-256 of all.
         """
 
     @_abc_1.abstractmethod

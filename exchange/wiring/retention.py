@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from exchange.domain.erasure.words import ERASABLE_APART
 from exchange.domain.limits.holds import HoldLifted, HoldPlaced
-from exchange.domain.rights.request import RightsRequestDecided, RightsRequestExecuted, RightsRequestReceived
+from exchange.domain.rights.request import RightsRequestDecided, RightsRequestReceived
 from exchange.domain.rights.words import RightsOutcome
 from exchange.errors import SettingsInvalid
 from exchange.gate.retention import record_end
@@ -42,6 +42,7 @@ PLAN_LAW: Final = "wmo"
 _NO_RECORDING: Final = (DISCLOSURE_PREFIX, REQUESTS)
 _OBJECTED: Final = "resident.objected"
 _OBJECTION_DECIDED: Final = "resident.objection_decided"
+_EXECUTED: Final = "rights_request.executed"
 
 
 class Ended(NamedTuple):
@@ -121,7 +122,7 @@ def _note_waiting(held: _Held, topic: str, clear: Mapping[str, Any]) -> None:
     name = str(clear.get("rights_request_id", clear.get("hold_id", clear.get("objection_id", ""))))
     begins = topic in {RightsRequestReceived.TOPIC, HoldPlaced.TOPIC} or topic.startswith(_OBJECTED)
     refused = topic == RightsRequestDecided.TOPIC and clear["outcome"] == RightsOutcome.REFUSED
-    ends = topic in {RightsRequestExecuted.TOPIC, HoldLifted.TOPIC} or topic.startswith(_OBJECTION_DECIDED)
+    ends = topic == HoldLifted.TOPIC or topic.startswith((_OBJECTION_DECIDED, _EXECUTED))
     if begins:
         held.waits.add(name)
     elif refused or ends:

@@ -12,8 +12,8 @@ from exchange.domain.erasure.words import ErasureArticle
 from exchange.domain.limits.holds import HOLDS_MAX, HoldKind, HoldLifted, HoldPlaced, LiftHold, PlaceHold
 from exchange.domain.limits.objections import ObjectionDecided, ResidentObjected
 from exchange.domain.resident import RESIDENT
-from tests.domain.builders import RESIDENT_REF, RESIDENT_REGISTERED, given
-from tests.domain.test_erasure import APPROVE, APPROVED, CARE, FIRST, NOON, OFFICER, PROPOSED
+from tests.domain.builders import NOON, RESIDENT_REF, RESIDENT_REGISTERED, given
+from tests.domain.test_erasure import APPROVE, APPROVED, CARE, FIRST, OFFICER, PROPOSED
 
 PLACE = PlaceHold(
     now=NOON,

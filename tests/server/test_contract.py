@@ -15,6 +15,7 @@ import exchange
 from exchange.domain import TOPICS, obligations, relations
 from exchange.domain import values as domain_values
 from exchange.domain.limits import determinations
+from exchange.domain.limits.holds import HoldKind
 from exchange.domain.plan.events import PlanEvent
 from exchange.domain.rights import words as rights_words
 from exchange.domain.rights.recipients import RectificationOutcome
@@ -62,6 +63,7 @@ ENUMS = [
     (audit_service_pb2.DutyOutcome.DESCRIPTOR, obligations.DutyOutcome),
     (resident_rights_service_pb2.ConflictKind.DESCRIPTOR, relations.ConflictKind),
     (resident_rights_service_pb2.DeterminationKind.DESCRIPTOR, determinations.DeterminationKind),
+    (resident_rights_service_pb2.HoldKind.DESCRIPTOR, HoldKind),
     (resident_rights_service_pb2.Right.DESCRIPTOR, rights_words.Right),
     (resident_rights_service_pb2.RightsOutcome.DESCRIPTOR, rights_words.RightsOutcome),
     (resident_rights_service_pb2.RefusalArticle.DESCRIPTOR, rights_words.RefusalArticle),

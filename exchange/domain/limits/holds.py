@@ -33,7 +33,7 @@ class HoldKind(StrEnum):
 
     COURT_CASE = "court_case"
     ADMINISTRATIVE_OBJECTION = "administrative_objection"
-    COMPLAINT = "complaint"
+    KLACHT = "klacht"
     SUPERVISOR = "supervisor"
 
 

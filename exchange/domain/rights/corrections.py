@@ -5,7 +5,7 @@ is known here, also one that nobody asked for, so that its recipients are told a
 Source: GDPR 5(1)(d), 16, 19.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
@@ -80,24 +80,28 @@ def note_rectified(command: NoteRectified, state: "RightsRequestState | None") -
     return (rectified, *told_of(command.resident, command.rights_request_id, command.recipients, command.now))
 
 
-def begun(event: RightsRectified, kind: type["RightsRequestState"]) -> "RightsRequestState":
-    """Fold a correction nobody asked for: it is done, and only its recipients still answer."""
-    return kind(
-        resident=event.resident,
-        case_id=event.case_id,
-        rights_request_id=event.rights_request_id,
-        right=Right.RECTIFICATION,
-        statement="",
-        received_date=event.at.date(),
-        due_time=event.at,
-        receive_time=event.at,
-        asked_in=event.task,
-        status=RequestStatus.EXECUTED,
-        unasked=True,
-        corrected=event.paths,
-    )
+def noted_as(
+    kind: type["RightsRequestState"],
+) -> Callable[["RightsRequestState | None", RightsRectified], "RightsRequestState"]:
+    """Return how `RightsRectified` is folded into a state of this kind."""
 
+    def noted(state: "RightsRequestState | None", event: RightsRectified) -> "RightsRequestState":
+        if state is not None:
+            return replace(state, corrected=tuple(dict.fromkeys((*state.corrected, *event.paths))))
+        # Nobody asked for it: it was done as it was noted, and only its recipients still answer.
+        return kind(
+            resident=event.resident,
+            case_id=event.case_id,
+            rights_request_id=event.rights_request_id,
+            right=Right.RECTIFICATION,
+            statement="",
+            received_date=event.at.date(),
+            due_time=event.at,
+            receive_time=event.at,
+            asked_in=event.task,
+            status=RequestStatus.EXECUTED,
+            unasked=True,
+            corrected=event.paths,
+        )
 
-def noted(state: "RightsRequestState", event: RightsRectified) -> "RightsRequestState":
-    """Fold a correction under a request."""
-    return replace(state, corrected=tuple(dict.fromkeys((*state.corrected, *event.paths))))
+    return noted

@@ -15,7 +15,8 @@ from typing import ClassVar, Final
 from exchange.domain.kernel import Aggregate, AuthoredCommand, Events, ResidentEvent, aggregate
 from exchange.domain.limits.restrictions import Told
 from exchange.domain.limits.scope import refuse_but_college, refuse_but_sides
-from exchange.domain.rights.corrections import NoteRectified, RightsRectified, begun, note_rectified, noted
+from exchange.domain.rights.corrections import NoteRectified, RightsRectified, note_rectified, noted_as
+from exchange.domain.rights.portability import copy_fault
 from exchange.domain.rights.recipients import (
     ConfirmRectification,
     RectificationConfirmed,
@@ -88,11 +89,13 @@ class DecideRightsRequest(AuthoredCommand):
 class ExecuteRightsRequest(AuthoredCommand):
     """Record what was done. `reference` is the id of what did it: a decision, restriction, erasure.
 
-    `paths` are the fields that were rectified, and `recipients` those who got one of them.
+    `paths` are the fields that were rectified, and `recipients` those who got one of them; `sha256` is
+    that of the copy a resident took along through the portal, in hexadecimal.
     """
 
     reference: str
     how: str
+    sha256: str = ""
     paths: tuple[str, ...] = ()
     recipients: tuple[ToTell, ...] = ()
 
@@ -148,10 +151,11 @@ class RightsRequestDecided(ResidentEvent):
 class RightsRequestExecuted(ResidentEvent):
     """What was granted was done."""
 
-    TOPIC: ClassVar[str] = "rights_request.executed.v1"
+    TOPIC: ClassVar[str] = "rights_request.executed.v2"
     rights_request_id: str
     reference: str
     how: str
+    sha256: str
     at: datetime
 
 
@@ -180,6 +184,7 @@ class RightsRequestState:
     decide_time: datetime | None = None
     reference: str = ""
     execute_time: datetime | None = None
+    sha256: bytes = b""
     told: tuple[ToldRecipient, ...] = ()
     corrected: tuple[str, ...] = ()
     unasked: bool = False  # of no request: only what recipients of a correction are told stands here
@@ -297,6 +302,7 @@ def _execute(command: ExecuteRightsRequest, state: RightsRequestState | None) ->
         {
             "reference": token_fault(command.reference),
             "how": member_fault(Told, command.how),
+            "sha256": copy_fault(found.right, command.how, command.sha256),
             "paths": paths_fault(
                 command.paths,
                 rectifies=found.right == Right.RECTIFICATION,
@@ -313,6 +319,7 @@ def _execute(command: ExecuteRightsRequest, state: RightsRequestState | None) ->
         rights_request_id=found.rights_request_id,
         reference=command.reference,
         how=command.how,
+        sha256=command.sha256,
         at=command.now,
     )
     # Last what was done: the receipt is of that.
@@ -366,11 +373,8 @@ def _decided(state: RightsRequestState, event: RightsRequestDecided) -> RightsRe
 
 
 def _executed(state: RightsRequestState, event: RightsRequestExecuted) -> RightsRequestState:
-    return replace(state, status=RequestStatus.EXECUTED, reference=event.reference, execute_time=event.at)
-
-
-def _rectified(state: RightsRequestState | None, event: RightsRectified) -> RightsRequestState:
-    return begun(event, RightsRequestState) if state is None else noted(state, event)
+    done = replace(state, status=RequestStatus.EXECUTED, reference=event.reference, execute_time=event.at)
+    return replace(done, sha256=bytes.fromhex(event.sha256))
 
 
 RIGHTS_REQUEST: Final[Aggregate] = aggregate(
@@ -383,7 +387,7 @@ RIGHTS_REQUEST: Final[Aggregate] = aggregate(
         ConfirmRectification: confirm,
         NoteRectified: note_rectified,
     },
-    founders={RightsRequestReceived: _received, RightsRectified: _rectified},
+    founders={RightsRequestReceived: _received, RightsRectified: noted_as(RightsRequestState)},
     evolvers={
         RightsRequestExtended: _extended,
         RightsRequestDecided: _decided,

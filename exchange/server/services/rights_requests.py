@@ -141,6 +141,7 @@ async def execute_rights_request(
             author=author,
             reference=request.reference,
             how=request.how,
+            sha256=request.sha256.hex(),
             paths=paths,
             recipients=told,
         )
