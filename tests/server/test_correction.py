@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 
+from adapters.provider.rectification_port import RectifiedTold, SdkRectifications
 from adapters.sdk import errors
 from adapters.sdk.calls import claim
 from adapters.sdk.tokens import Person
@@ -178,6 +179,21 @@ def test_who_left_the_case_is_told_and_gets_nothing(town: Town, story: Story) ->
     with pytest.raises(errors.Denied) as refused:
         goals(care, story, DELIVER)
     assert refused.value.rules == ("R03",)
+
+
+def test_the_providers_adapter_hears_of_it_and_answers(town: Town, story: Story) -> None:
+    town.care()
+    goal_id = story.goal()
+    care = provider(town, story)
+    goals(care, story, DELIVER)
+    name = correct(story, story.wmo, goal_id, RIGHT).rights_request_id
+    port = SdkRectifications(care)
+    word = RectifiedTold(name, (story.plan_id,), ("goals.own_words",))
+    assert word in port.told()
+    port.answer(name, rectified=False)
+    assert word not in port.told()
+    (row,) = told(care, name)
+    assert row.outcome == rights_pb.RECTIFICATION_OUTCOME_NOTHING_KEPT
 
 
 def test_the_subscription_of_who_works_on_the_case_brings_the_new_words(town: Town, story: Story) -> None:
