@@ -24,7 +24,7 @@ from exchange.domain.plan.recorded import COLLECTIONS
 from exchange.domain.rights.corrections import RightsRectified
 from exchange.domain.rights.recipients import RightsRecipientTold
 from exchange.domain.values import RESIDENT_TASK
-from exchange.pipeline.sealed import DECOYS, NAMED_BY, hidden_collections
+from exchange.pipeline.sealed import DECOYS, hidden_collections, sealed_with
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -142,7 +142,7 @@ def _hidden(seals: Sequence[Seal]) -> frozenset[str]:
         for seal in seals
         if not any(_is_resident(reader) for reader in seal.readers)
         for sealed in seal.paths
-        for path in (sealed, *NAMED_BY.get(sealed, ()))
+        for path in sealed_with(sealed)
     )
     return hidden_collections(LEAVES_OF, paths)
 

@@ -22,6 +22,7 @@ from exchange.domain.kernel import with_changes
 from exchange.domain.limits.links import NO_LINKS, is_link, links_sealed_to
 from exchange.domain.limits.seals import Seal
 from exchange.domain.plan import as_seen
+from exchange.domain.plan.corrections import SPOKEN_BESIDE, STATEMENT
 from exchange.domain.unlinked import case_without, consent_without, resident_without
 from exchange.pipeline.facts import (
     CASE_PREFIX,
@@ -43,6 +44,11 @@ if TYPE_CHECKING:
 NOTHING_SEALED: Final[frozenset[str]] = frozenset()
 # Who does not see the goals does not see either that a support serves goals he does not see.
 NAMED_BY: Final[Mapping[str, tuple[str, ...]]] = {"goals.goal_id": ("supports.goal_ids",)}
+# What the resident says beside an element may repeat any of its words: it is sealed with the first of them,
+# also by a seal from before there were statements.
+_STATEMENTS: Final[Mapping[str, tuple[str, ...]]] = {
+    name: (f"{name}.{STATEMENT}",) for name in sorted(SPOKEN_BESIDE)
+}
 # As many as most residents who have seals have.
 DECOYS: Final = (Seal("", tuple(f"decoy.{number}" for number in range(2)), (), ()),) * 2
 
@@ -130,8 +136,13 @@ def sealed_paths(resident: Any, caller: Caller, role: str) -> frozenset[str]:  #
         if names.isdisjoint(seal.readers) and not (role and role in seal.reader_roles)
         for sealed in seal.paths
         if not is_link(sealed)
-        for path in (sealed, *NAMED_BY.get(sealed, ()))
+        for path in sealed_with(sealed)
     )
+
+
+def sealed_with(path: str) -> tuple[str, ...]:
+    """Return a sealed path with what is sealed because it is."""
+    return (path, *NAMED_BY.get(path, ()), *_STATEMENTS.get(path.partition(".")[0], ()))
 
 
 def seal_fields(fields: Sequence[Field], paths: frozenset[str]) -> Sequence[Field]:

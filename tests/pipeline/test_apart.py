@@ -17,6 +17,7 @@ from exchange.domain.plan.events import GoalSet, ReportReceived
 from exchange.domain.rights.corrections import RightsRectified
 from exchange.domain.rights.recipients import RightsRecipientTold
 from exchange.pipeline.apart import LEAVES_OF, is_kept_apart
+from exchange.pipeline.sealed import sealed_with
 from tests.golden.write_missing import META, sample
 from tests.pipeline.shard import COLLECTIONS
 
@@ -92,6 +93,14 @@ def test_what_changes_a_collection_that_is_wholly_sealed_to_the_resident_is_apar
     assert not apart(GOAL, sealed(GOALS[1:]))
     # Two seals together seal all of it.
     assert apart(GOAL, sealed(GOALS[1:]), sealed(GOALS[:1]))
+
+
+def test_a_seal_from_before_there_were_statements_seals_all_there_was() -> None:
+    before = tuple(path for path in GOALS if path != "goals.statement")
+    assert len(before) == len(GOALS) - 1
+    assert apart(GOAL, sealed(before))
+    assert "goals.statement" in sealed_with("goals.target_date")
+    assert sealed_with("supports.kind") == ("supports.kind",)
 
 
 def test_a_correction_is_apart_as_what_it_corrects_and_so_is_word_of_it() -> None:

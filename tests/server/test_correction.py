@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -12,12 +13,13 @@ from adapters.sdk import errors
 from adapters.sdk.calls import claim
 from adapters.sdk.tokens import Person
 from exchange.domain.plan import PlanCorrected
+from exchange.v1 import audit_service_pb2 as audit_pb
 from exchange.v1 import common_pb2 as pb
 from exchange.v1 import resident_rights_service_pb2 as rights_pb
 from exchange.v1.subscription_service_pb2 import SubscribeRequest
 from tests.server.test_rectification import DONE, granted, provider, told
 from tests.server.test_rights_requests import ANSWER, listed
-from tests.server.town import ACCESS, CARE, CITY, DELIVER, INVESTIGATE
+from tests.server.town import ACCESS, AUDIT, CARE, CITY, DELIVER, INVESTIGATE
 
 if TYPE_CHECKING:
     from adapters.sdk.client import ExchangeClient
@@ -179,6 +181,39 @@ def test_who_left_the_case_is_told_and_gets_nothing(town: Town, story: Story) ->
     with pytest.raises(errors.Denied) as refused:
         goals(care, story, DELIVER)
     assert refused.value.rules == ("R03",)
+
+
+def test_who_does_not_answer_is_overdue_from_its_line_on(town: Town, story: Story) -> None:
+    town.care()
+    goal_id = story.goal()
+    care = provider(town, story)
+    goals(care, story, DELIVER)
+    name = correct(story, story.wmo, goal_id, RIGHT).rights_request_id
+    (row,) = told(care, name)
+    due = row.due_time.ToDatetime(UTC)
+    assert due - row.tell_time.ToDatetime(UTC) == timedelta(days=30)
+
+    def overdue() -> list[str]:
+        answer = town.signed_in(Person("fg-1", "fg", "fg")).audit.list_obligations(
+            claim=AUDIT,
+            fields=["obligations.decision_id", "obligations.organisation"],
+            duties=["CONFIRM-RECTIFICATION"],
+            state=audit_pb.OBLIGATION_STATE_OVERDUE,
+            page_size=200,
+        )
+        return [one.organisation for one in answer.obligations if one.decision_id.startswith(name)]
+
+    try:
+        town.stands_at = due - timedelta(microseconds=1)
+        assert overdue() == []
+        town.stands_at = due
+        assert overdue() == [CARE]
+    finally:
+        town.stands_at = None
+    care.rights.confirm_rectification(
+        claim=DONE, rights_request_id=name, outcome=rights_pb.RECTIFICATION_OUTCOME_RECTIFIED
+    )
+    assert told(care, name, only_open=True) == []
 
 
 def test_the_providers_adapter_hears_of_it_and_answers(town: Town, story: Story) -> None:
