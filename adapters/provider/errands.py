@@ -107,6 +107,13 @@ class Errands:
         ).fetchone()
         return "" if row is None else str(row[0])
 
+    def told_of_care(self, plan_id: str) -> bool:
+        """Tell whether a message about care under a support of this plan was made."""
+        row = self._connection.execute(
+            "SELECT 1 FROM errands WHERE plan_id = ? AND state = 'done' AND starts_on <> ''", (plan_id,)
+        ).fetchone()
+        return row is not None
+
     def earlier_unanswered(self, support_id: str, care: Care) -> bool:
         """Tell whether something of earlier care under this support was not told yet, or not answered yet."""
         row = self._connection.execute(

@@ -14,10 +14,10 @@ from enum import Enum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol
 
-from adapters.provider.codes import JwStopReason, StopReason, WmoStopReason
 from adapters.provider.config import Side
 from adapters.provider.purge_port import SdkPurges
 from adapters.provider.records import Product
+from adapters.provider.rectification_port import SdkRectifications
 from adapters.provider.schema import Law
 from adapters.sdk.calls import claim
 from adapters.sdk.client import ExchangeClient
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from adapters.provider.config import Config
     from adapters.provider.purge_port import PurgePort
+    from adapters.provider.rectification_port import RectificationPort
     from adapters.sdk.bsn import Bsn
     from exchange.v1.common_pb2 import Claim
     from exchange.v1.subscription_service_pb2 import PublishedEvent, SubscribeResponse
@@ -181,6 +182,10 @@ class ExchangePort(Protocol):
     def purges(self) -> PurgePort:
         """Return what the exchange asks us to erase."""
 
+    @property
+    def rectifications(self) -> RectificationPort:
+        """Return what the exchange tells us was rectified."""
+
 
 @dataclass(frozen=True, slots=True)
 class Claims:
@@ -203,34 +208,6 @@ CLAIMS: Final[Mapping[tuple[Law, Side], Claims]] = MappingProxyType(
         (Law.WMO, Side.PROVIDER): _claims(Purpose.PURPOSE_WMO_LEVERING, "WMO-5.2.1-2a", "WMO-5.1.2"),
         (Law.JW, Side.MUNICIPALITY): _claims(Purpose.PURPOSE_JEUGD_TOEGANG, "JW-2.3"),
         (Law.JW, Side.PROVIDER): _claims(Purpose.PURPOSE_JEUGDHULP_VERLENEN, "JW-7.3.11-2a"),
-    }
-)
-
-# Both lists by meaning. Youth help has no code for moving house: that is a cause outside the help.
-STOP_REASONS: Final[Mapping[Law, Mapping[int, StopReason]]] = MappingProxyType(
-    {
-        Law.WMO: MappingProxyType(
-            {
-                pb.STOP_REASON_ACCORDING_TO_PLAN: WmoStopReason.AS_PLANNED,
-                pb.STOP_REASON_DEATH: WmoStopReason.DECEASED,
-                pb.STOP_REASON_TEMPORARY: WmoStopReason.TEMPORARY,
-                pb.STOP_REASON_BY_RESIDENT: WmoStopReason.BY_RESIDENT,
-                pb.STOP_REASON_BY_PROVIDER: WmoStopReason.BY_PROVIDER,
-                pb.STOP_REASON_BY_AGREEMENT: WmoStopReason.AGREED_EARLY,
-                pb.STOP_REASON_MOVED: WmoStopReason.MOVED,
-            }
-        ),
-        Law.JW: MappingProxyType(
-            {
-                pb.STOP_REASON_ACCORDING_TO_PLAN: JwStopReason.AS_PLANNED,
-                pb.STOP_REASON_DEATH: JwStopReason.DECEASED,
-                pb.STOP_REASON_TEMPORARY: JwStopReason.TEMPORARY,
-                pb.STOP_REASON_BY_RESIDENT: JwStopReason.BY_RESIDENT,
-                pb.STOP_REASON_BY_PROVIDER: JwStopReason.BY_PROVIDER,
-                pb.STOP_REASON_BY_AGREEMENT: JwStopReason.AGREED_EARLY,
-                pb.STOP_REASON_MOVED: JwStopReason.OUTSIDE_CAUSE,
-            }
-        ),
     }
 )
 
@@ -280,6 +257,11 @@ class SdkExchange:
     def purges(self) -> SdkPurges:
         """Ask over the same connection."""
         return SdkPurges(self._client)
+
+    @property
+    def rectifications(self) -> SdkRectifications:
+        """Ask over the same connection."""
+        return SdkRectifications(self._client)
 
     def pseudonym(self, bsn: Bsn) -> bytes:
         """Blind a BSN here and return our pseudonym."""

@@ -16,10 +16,11 @@ from adapters.provider.across import numbers_taken
 from adapters.provider.desk import Held, Verdict
 from adapters.provider.errands import Care
 from adapters.provider.errors import Finding
-from adapters.provider.exchange_port import STOP_REASONS, AssignOrder, Stage
+from adapters.provider.exchange_port import AssignOrder, Stage
 from adapters.provider.mapping import read_assignments, write_starts, write_stops
 from adapters.provider.records import CareStart, CareStop, StartNotice, StopNotice
 from adapters.provider.register import AssignmentKey
+from adapters.provider.stop_reasons import STOP_REASONS
 from adapters.sdk.errors import Conflict, Denied, Invalid, RuleBroken
 from adapters.sdk.logs import name_of_request
 

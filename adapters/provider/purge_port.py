@@ -20,12 +20,14 @@ if TYPE_CHECKING:
 READING: Final = claim(Purpose.PURPOSE_BEHEER, "ERASURE-12")
 ANSWERING: Final = claim(Purpose.PURPOSE_BEHEER, "PURGE-19")
 _PLAN: Final = "plan-"
+# All a message tells of a resident rests on the plan: with its category goes all of it.
+_PLAN_CATEGORY: Final = "WMO-PLAN"
 _PAGE: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
 class PurgeAsked:
-    """One erasure; `whole` tells whether all of it is to go, or categories this adapter never asks for."""
+    """One erasure; `whole` tells whether what is held here is to go, or categories never asked for here."""
 
     erasure_id: str
     plan_ids: tuple[str, ...]
@@ -60,7 +62,7 @@ class SdkPurges:
                 PurgeAsked(
                     one.erasure_id,
                     tuple(name.removeprefix(_PLAN) for name in one.subjects if name.startswith(_PLAN)),
-                    whole=not one.categories,
+                    whole=not one.categories or _PLAN_CATEGORY in one.categories,
                 )
                 for one in page.purge_requests
             ]

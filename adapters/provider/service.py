@@ -29,6 +29,7 @@ from adapters.provider.journal import Arrival, MessageKey, Outgoing, wait_before
 from adapters.provider.municipal_side import MunicipalSide
 from adapters.provider.provider_side import ProviderSide
 from adapters.provider.purging import Purging
+from adapters.provider.rectifying import Rectifying
 from adapters.provider.retour import RetourIdentity, build_retour, read_retour
 from adapters.provider.rules import TECHNICAL, in_message_findings
 from adapters.provider.xml import emit
@@ -81,6 +82,7 @@ class Service:
         self._inbox: Final = Inbox(config.inbox, config.archive, config.rejected, self._tell_refused)
         self._outbox: Final = Outbox(config.outbox)
         self._purging: Final = Purging(desk)
+        self._rectifying: Final = Rectifying(desk)
         self._pauses = 0
         self._paused_until_ms = 0
         self._overdue_told_on: date | None = None
@@ -98,7 +100,8 @@ class Service:
         with self._desk.journal.transaction():
             if happening.position <= self.cursor:
                 return
-            self._party.notice(happening)
+            if not self._rectifying.notice(happening):
+                self._party.notice(happening)
             self._desk.journal.advance(FOLLOWED, happening.position)
 
     def advance(self, position: int) -> None:
@@ -123,6 +126,7 @@ class Service:
         self._settle()
         self._deliver()
         self._purging.work()
+        self._rectifying.work()
         self._tell_overdue()
 
     def _pause(self, error: SdkError) -> None:

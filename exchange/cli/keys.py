@@ -68,7 +68,7 @@ def shred(
         return
     if credentials is None or proposer is None:
         raise typer.BadParameter("are needed to decide an erasure", param_hint="--credentials and --proposer")
-    people = [_token(file) for file in (proposer, *(approver or ()))]
+    people = [read_token(file) for file in (proposer, *(approver or ()))]
     wanted = shredding.Wanted(case, article, reason, tuple(category or ()), tuple(kept or ()))
     done = shredding.shred(settings, credentials, people, wanted)
     _say(
@@ -121,7 +121,8 @@ def certificate(
     _say(output, {"statement": statement, "tlog_proof": text}, f"{statement['tekst']}\n\n{text}")
 
 
-def _token(file: Path) -> str:
+def read_token(file: Path) -> str:
+    """Return the token in a file; a wrong call where it cannot be read."""
     try:
         return file.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError):

@@ -1,8 +1,8 @@
-"""`exchange retention due`: of whom every term has ended, so that what is kept of them is destroyed.
+"""`exchange retention`: what is past its term, and destroying it by three persons.
 
-Promises: prints case ids, laws and days, and nothing of what is recorded; destroys nothing. Exit 1 where
-somebody is due, so that a script notices.
-Source: GDPR 5(1)(e).
+Promises: prints case ids, laws, categories and days, and nothing of what is recorded. `due` destroys nothing
+and exits 1 where something is due that nobody holds; `execute` exits 1 where something was left.
+Source: GDPR 5(1)(e), 17(3).
 """
 
 from __future__ import annotations
@@ -11,13 +11,15 @@ import json
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path  # noqa: TC003 -- typer reads the annotations when it builds the command
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from exchange.cli.keys import read_token
 from exchange.settings import load_settings
+from exchange.wiring import retaining
 from exchange.wiring.core import utc_now
 from exchange.wiring.retention import ended_by
 
@@ -47,7 +49,7 @@ def due(
     data: Annotated[Path | None, typer.Option(help="Folder of the service.")] = None,
     output: Annotated[Output, typer.Option("-o", "--output", help="table, json or jsonl.")] = Output.TABLE,
 ) -> None:
-    """List the residents, by case, of whom nothing is within its term any more."""
+    """List what is past its term: residents, by case, or categories of what is kept of them."""
     moment = utc_now() if until is None else until.replace(tzinfo=UTC)
     found = list(ended_by(load_settings(config, data=data), moment))
     rows = [
@@ -55,18 +57,55 @@ def due(
             "cases": list(one.cases),
             "ended": one.at.date().isoformat(),
             "laws": {law: end.date().isoformat() for law, end in one.laws},
+            "categories": list(one.categories),
+            "held": one.held,
         }
         for one in found
     ]
-    if output is Output.JSONL:
-        for row in rows:
-            typer.echo(json.dumps(row))
-    elif output is Output.JSON:
-        typer.echo(json.dumps(rows, indent=1))
-    else:
-        table = Table("cases", "ended", "laws")
+    if output is Output.TABLE:
+        table = Table("cases", "ended", "laws", "categories", "held")
         for one in found:
             laws = " ".join(f"{law} {end.date().isoformat()}" for law, end in one.laws)
-            table.add_row(" ".join(one.cases), one.at.date().isoformat(), laws)
+            what = " ".join(one.categories) or "all"
+            table.add_row(
+                " ".join(one.cases), one.at.date().isoformat(), laws, what, "yes" if one.held else "no"
+            )
         Console().print(table)
-    raise typer.Exit(1 if found else 0)
+    else:
+        _print(output, rows)
+    raise typer.Exit(1 if any(not one.held for one in found) else 0)
+
+
+@app.command()
+def execute(
+    *,
+    credentials: Annotated[
+        Path, typer.Option(help="Folder of the operator's client.pem, client.key and signing.key.")
+    ],
+    proposer: Annotated[Path, typer.Option(help="File with the token of who proposes.")],
+    approver: Annotated[list[Path], typer.Option(help="File with the token of who approves; two of them.")],
+    config: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of the service.")] = None,
+    output: Annotated[Output, typer.Option("-o", "--output", help="table, json or jsonl.")] = Output.TABLE,
+) -> None:
+    """Destroy what is past its term now, by three persons; the service must be stopped."""
+    people = [read_token(file) for file in (proposer, *approver)]
+    done = retaining.execute(load_settings(config, data=data), credentials, people)
+    if output is Output.TABLE:
+        table = Table("cases", "categories", "erasure", "leaf", "recipients", "kept by")
+        for one in done:
+            told = (str(one.leaf_index), str(one.recipients)) if one.erasure_id else ("", "")
+            what = " ".join(one.categories) or "all"
+            table.add_row(" ".join(one.cases), what, one.erasure_id, *told, one.kept_by)
+        Console().print(table)
+    else:
+        _print(output, [one._asdict() for one in done])
+    raise typer.Exit(1 if any(one.kept_by for one in done) else 0)
+
+
+def _print(output: Output, rows: list[dict[str, Any]]) -> None:
+    if output is Output.JSON:
+        typer.echo(json.dumps(rows, indent=1))
+        return
+    for row in rows:
+        typer.echo(json.dumps(row))

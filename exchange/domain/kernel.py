@@ -104,6 +104,8 @@ class Aggregate:
     events: tuple[type[Event], ...]
     # Notes in the new state, beside the old one, when what is new in it was recorded.
     stamp: Stamp | None = None
+    # What an event leaves whose category was erased: where the state counts its events, that there was one.
+    counted: Callable[[Any], Any] | None = None
 
 
 def aggregate(
@@ -113,6 +115,7 @@ def aggregate(
     founders: Mapping[type[Event], Evolver],
     evolvers: Mapping[type[Event], Evolver],
     stamp: Stamp | None = None,
+    counted: Callable[[Any], Any] | None = None,
 ) -> Aggregate:
     """Build an aggregate from its tables.
 
@@ -134,13 +137,18 @@ def aggregate(
         evolver = None if state is None else evolvers.get(type(event))
         return state if evolver is None else evolver(state, event)
 
-    return Aggregate(name, decide, evolve, (*founders, *evolvers), stamp)
+    return Aggregate(name, decide, evolve, (*founders, *evolvers), stamp, counted)
 
 
 def evolve_at(kind: Aggregate, state: object, event: Event, at: datetime) -> object:
     """Fold an event that was recorded at a moment."""
     after = kind.evolve(state, event)
     return after if kind.stamp is None or after is None else kind.stamp(state, after, at)
+
+
+def skipped(kind: Aggregate, state: object) -> object:
+    """Fold an event that says nothing any more: only that it was there, where somebody counts."""
+    return state if kind.counted is None or state is None else kind.counted(state)
 
 
 def stream_of(aggregate_name: str, key: str) -> str:

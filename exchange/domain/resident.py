@@ -23,9 +23,10 @@ from exchange.domain.erasure.decision import (
     RefuseErasure,
 )
 from exchange.domain.kernel import Aggregate, Command, Decider, Events, Evolver, ResidentEvent, aggregate
-from exchange.domain.limits import determinations, objections, restrictions, seals
+from exchange.domain.limits import determinations, holds, objections, restrictions, seals
 from exchange.domain.limits.compartments import NO_SEALS, Compartments
 from exchange.domain.limits.determinations import Determination, DeterminationRecorded, RecordDetermination
+from exchange.domain.limits.holds import Hold, HoldLifted, HoldPlaced, LiftHold, PlaceHold
 from exchange.domain.limits.objections import (
     DecideObjection,
     Object,
@@ -107,6 +108,7 @@ class ResidentState:
     representation: Representation = NOBODY_RECORDED
     erasures: tuple[ErasureProposal, ...] = ()
     erased: tuple[str, ...] = ()  # erasures of some categories that were carried out
+    holds: tuple[Hold, ...] = ()
 
 
 def age_at(state: ResidentState, day: date) -> int:
@@ -179,6 +181,8 @@ RESIDENT: Final[Aggregate] = aggregate(
         DecideObjection: _of_known(objections.decide_objection),
         WithdrawObjection: _of_known(_withdraw_objection),
         RecordDetermination: _of_known(determinations.record_determination),
+        PlaceHold: _of_known(holds.place_hold),
+        LiftHold: _of_known(holds.lift_hold),
         ProposeErasure: _of_known(erasure.propose),
         ApproveErasure: _of_known(erasure.approve),
         RefuseErasure: _of_known(erasure.refuse),
@@ -196,6 +200,8 @@ RESIDENT: Final[Aggregate] = aggregate(
         ObjectionDecided: objections.decided,
         ObjectionWithdrawn: objections.withdrawn,
         DeterminationRecorded: determinations.recorded,
+        HoldPlaced: holds.placed,
+        HoldLifted: holds.lifted,
         ErasureProposed: erasure.proposed,
         ErasureApproved: erasure.approved,
         ErasureRefused: erasure.ended,

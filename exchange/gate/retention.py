@@ -8,6 +8,7 @@ Source: GDPR 5(1)(e), 17(1) and (3)(b); the articles in the table; Wmo 2015 5.3.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
@@ -41,6 +42,8 @@ TERMS: Final[Mapping[str, Term]] = MappingProxyType(
     }
 )
 
+# An ISO 8601 duration of whole years with which a rule of an entry begins.
+_YEARS: Final = re.compile(r"P([0-9]{1,3})Y(?![0-9A-Z])")
 # Which terms yield to which article of an erasure. What residents said was told for the plan of either law.
 ALL_LAWS: Final = frozenset({"*"})
 YIELD_TO: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
@@ -60,7 +63,11 @@ def term_of(law: str | None) -> Term:
 
 def retention_end(recorded: datetime, law: str | None) -> datetime:
     """Return the first moment at which what was recorded then is kept no more."""
-    year = recorded.year + term_of(law).years
+    return _after(recorded, term_of(law).years)
+
+
+def _after(recorded: datetime, years: int) -> datetime:
+    year = recorded.year + years
     try:
         return recorded.replace(year=year)
     except ValueError:
@@ -68,13 +75,27 @@ def retention_end(recorded: datetime, law: str | None) -> datetime:
         return recorded.replace(year=year, month=3, day=1)
 
 
-def binding_terms(article: str, recorded: Mapping[str, datetime], now: datetime) -> tuple[str, ...]:
+def rule_years(rule: str) -> int:
+    """Return the years an entry's own `retention_rule` asks from the record, 0 where it asks none.
+
+    A rule that counts from something else ("P5Y after the answer") asks at least as long from the record.
+    """
+    found = _YEARS.match(rule)
+    return int(found.group(1)) if found else 0
+
+
+def record_end(recorded: datetime, law: str | None, rule: str) -> datetime:
+    """Return when what was recorded under an entry is kept no more: by the law, or longer by the entry."""
+    return max(retention_end(recorded, law), _after(recorded, rule_years(rule)))
+
+
+def binding_terms(article: str, ends: Mapping[str, datetime], now: datetime) -> tuple[str, ...]:
     """Return the terms that forbid an erasure now: "<law> <last day>", in order; none where it may be.
 
-    `recorded` is when last something was recorded under each law.
+    `ends` is when the last term of what was recorded under each law ends.
     """
     yielding = YIELD_TO.get(article, frozenset())
     if yielding == ALL_LAWS:
         return ()
-    ends = {law: retention_end(at, law) for law, at in recorded.items() if law not in yielding}
-    return tuple(f"{law} {end.date().isoformat()}" for law, end in sorted(ends.items()) if now < end)
+    bound = sorted((law, end) for law, end in ends.items() if law not in yielding)
+    return tuple(f"{law} {end.date().isoformat()}" for law, end in bound if now < end)

@@ -165,6 +165,10 @@ class KeyStore:
         """Tell whether `destroy` was called for all of this resident, here or before this start."""
         return resident_ref in self._destroyed
 
+    def destroyed_up_to(self, resident_ref: str, category: str) -> int:
+        """Return the newest version of this category that was destroyed, 0 where none was."""
+        return self._parts.get((resident_ref, category), 0)
+
     def has_executed(self, erasure_id: str) -> bool:
         """Tell whether this erasure was carried out in this database, down to its log."""
         with self._lock, refusals():

@@ -17,6 +17,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from exchange.domain.disclosure import DisclosureDecided
 from exchange.domain.limits.seals import CompartmentSealed, SealLifted, SealProposed
 from exchange.domain.obligations import COMMAND, EVALUATE, SAFETY_TASK, SEAL_BASIS, Asked, Duty, is_about_seal
+from exchange.domain.plan import PlanCorrected
+from exchange.domain.rights.corrections import RightsRectified
+from exchange.domain.rights.recipients import RightsRecipientTold
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
     from exchange.store.codec import Meta
 
 OF_SEALS: Final = (SealProposed, CompartmentSealed, SealLifted)
+# These name what they change.
+NAMING: Final = (PlanCorrected, RightsRectified, RightsRecipientTold)
 DEFERRING: Final = frozenset({Duty.DEFER_NOTICE_4W, Duty.NO_NOTICE_TO_SUSPECT})
 SUBSCRIBE: Final = "SUBSCRIBE"
 VERSION_SUFFIX: Final = ".v"
@@ -54,6 +59,8 @@ def is_kept_apart(event: Event, meta: Meta, kept: Kept) -> bool:
     if isinstance(event, OF_SEALS):
         return True
     if isinstance(event, DisclosureDecided) and _tells_of_seals(event, kept):
+        return True
+    if isinstance(event, NAMING) and not kept.collections.isdisjoint(changed_by(event)):
         return True
     told = _told_by(
         event.TOPIC,
@@ -127,6 +134,11 @@ def changed_by(event: Event) -> frozenset[str]:
         # What was asked by name is told as what is not there; a change that was delivered cannot be.
         names = (*event.released, *event.withheld) if event.action == SUBSCRIBE else ()
         return frozenset(name.partition(".")[0] for name in names if "." in name)
+    if isinstance(event, PlanCorrected):
+        return frozenset({event.collection})
+    if isinstance(event, RightsRectified | RightsRecipientTold):
+        # That something behind a seal was corrected tells that it is there.
+        return frozenset(path.partition(".")[0] for path in event.paths)
     return _changed(event.TOPIC)
 
 

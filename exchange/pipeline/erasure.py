@@ -21,7 +21,7 @@ from exchange.domain.obligations import ABOUT_WHO_LOOKED, duties_of
 from exchange.domain.resident import RESIDENT
 from exchange.domain.values import law_of_task
 from exchange.errors import HistoryUnreadable, KeyDestroyed
-from exchange.gate.retention import binding_terms
+from exchange.gate.retention import binding_terms, record_end
 from exchange.pipeline.facts import CASE_PREFIX, OWN_WORDS, PLAN_PREFIX
 from exchange.pipeline.hot import DISCLOSURE_PREFIX
 from exchange.pipeline.recall import facts_of
@@ -35,29 +35,32 @@ if TYPE_CHECKING:
     from exchange.domain.erasure.decision import ApproveErasure, ErasureProposal
     from exchange.domain.kernel import Events
     from exchange.domain.resident import ResidentState
+    from exchange.gate.register import Register
     from exchange.pipeline.walk import View
     from exchange.store.batch import Row
     from exchange.store.codec import Codec
     from exchange.store.reader import SQLiteReader
 
 # Who watches over the log is no recipient of what stands in the plan.
+REQUESTS: Final = "rights_request-"
 EXECUTED: Final = "yes"
 OVERSEERS: Final = frozenset({"fg"})
-# That an erasure was asked and approved begins no new term of what it is about.
-DECISIONS: Final = "resident.erasure_"
+# That an erasure was asked and approved, or held up, begins no new term of what it is about.
+DECISIONS: Final = ("resident.erasure_", "resident.hold_", "resident.key_destroyed")
 
 
 class Holdings:
     """What the store holds of one resident."""
 
-    def __init__(self, reader: SQLiteReader, codec: Codec, resident: str) -> None:
+    def __init__(self, reader: SQLiteReader, codec: Codec, resident: str, register: Register) -> None:
         self._reader = reader
         self._codec = codec
         self._resident = resident
+        self._register = register
 
     def binding_terms(self, asked: ErasureProposal, now: datetime) -> tuple[str, ...]:
         """Return the terms of the law that forbid this erasure now: "<law> <last day>"."""
-        return binding_terms(asked.article, self._recorded(asked.categories), now)
+        return binding_terms(asked.article, self._ends(asked.categories), now)
 
     def open_duties(self) -> tuple[str, ...]:
         """Return the duties about who looked at this resident that nobody ended yet."""
@@ -96,24 +99,27 @@ class Holdings:
             if subjects
         )
 
-    def _recorded(self, categories: Collection[str]) -> dict[str, datetime]:
-        """Return when last something of these categories, or of any, was recorded under each law."""
+    def _ends(self, categories: Collection[str]) -> dict[str, datetime]:
+        """Return when the last term ends of what was recorded, of these categories or of any, by law."""
         found: dict[str, datetime] = {}
+        rules = rules_of(self._register)
         for row in self._rows():
             if row.topic.startswith(DECISIONS):
                 continue
             outline = self._codec.outline(row.state, stream=row.stream, topic=row.topic)
-            if categories and not any(category in categories for category, _ in outline.parts):
+            stand = self._codec.standing(outline)
+            if (outline.parts and not stand) or (categories and stand.isdisjoint(categories)):
                 continue
             law = law_of_task(outline.task)
-            found[law] = max(found.get(law, outline.at), outline.at)
+            end = record_end(outline.at, law, rules.get(outline.legal_basis, ""))
+            found[law] = max(found.get(law, end), end)
         return found
 
     def _rows(self) -> Iterator[Row]:
         """Return what was recorded of him; that it was asked for is no recording of it."""
         streams = (stream_of("resident", self._resident), *self._reader.scope(self._resident).streams)
         for stream in streams:
-            if not stream.startswith((DISCLOSURE_PREFIX, "rights_request-")):
+            if not stream.startswith((DISCLOSURE_PREFIX, REQUESTS)):
                 yield from self._reader.tail(stream).rows
 
     def _opened(self, row: Row) -> DisclosureDecided | None:
@@ -125,6 +131,17 @@ class Holdings:
             return None
         assert isinstance(event, DisclosureDecided)
         return event
+
+
+def rules_of(register: Register) -> dict[str, str]:
+    """Return what each version of each entry says of how long its records are kept: by "WMO-2.3.2@1"."""
+    return {f"{one.id}@{one.version}": one.retention_rule for one in register.entries()}
+
+
+def is_waiting(view: View, resident: str) -> bool:
+    """Tell whether the resident asked something by right that nobody answered, or did not carry out, yet."""
+    states = (view.state(stream) for stream in view.scope(resident) if stream.startswith(REQUESTS))
+    return any(one is not None and one.waits for one in states)
 
 
 def steps_of_approving(
@@ -140,7 +157,12 @@ def steps_of_approving(
     """
     asked = next((one for one in state.erasures if one.erasure_id == order.erasure_id), None)
     if asked is not None:
-        order = replace(order, forbidden=held.binding_terms(asked, order.now), open_duties=held.open_duties())
+        order = replace(
+            order,
+            forbidden=held.binding_terms(asked, order.now),
+            open_duties=held.open_duties(),
+            waiting=is_waiting(view, state.resident),
+        )
     events = RESIDENT.decide(order, state)
     purges: Events = ()
     destroyed, stream = events[-1], stream_of(ERASURE.name, order.erasure_id)

@@ -354,7 +354,7 @@ def law_of(task: str) -> str | None:
 
 
 class Heard(NamedTuple):
-    """What counts for a caller: consents, by consent the records behind words of others, which were written."""
+    """What counts for a caller: consents, by consent the records behind others' words, which were written."""
 
     consents: tuple[Consent, ...]
     evidence: tuple[tuple[str, tuple[str, ...]], ...]

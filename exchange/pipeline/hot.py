@@ -12,7 +12,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 from exchange.domain import aggregate_of
-from exchange.domain.kernel import evolve_at
+from exchange.domain.kernel import evolve_at, skipped
 from exchange.errors import KeyDestroyed
 
 if TYPE_CHECKING:
@@ -159,7 +159,8 @@ class Loader:
             try:
                 opened = self._codec.decode(row.state, stream=stream, version=row.version, topic=row.topic)
             except KeyDestroyed:
-                # Of its categories one was erased: it reads as if it had never been recorded.
+                # Of its categories one was erased: it says nothing any more.
+                state = skipped(kind, state)
                 continue
             if self._codec.is_erased(opened.event.resident):
                 return Entry(None, len(tail.rows), tail.as_of, ENTRY_BYTES_MIN)

@@ -8,7 +8,7 @@ Source: GDPR 4(9), 12(3), 19.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from exchange.domain import stream_of
 from exchange.domain.disclosure import DisclosureDecided
@@ -20,6 +20,7 @@ from exchange.pipeline.facts import OWN_WORDS, PLAN_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
+    from datetime import datetime
 
     from exchange.domain.kernel import Event, Events
     from exchange.domain.values import Author
@@ -34,6 +35,21 @@ _GAVE: Final = frozenset({Outcome.PERMIT, Outcome.PARTIAL})
 _GIVES_NOTHING: Final = frozenset({COMMAND, EVALUATE})
 
 
+class Wrong(NamedTuple):
+    """One element that said something wrong, since it was recorded."""
+
+    category: str
+    origin: str
+    recorded: datetime
+
+    def among(self, decided: DisclosureDecided) -> Iterator[str]:
+        """Return the released names behind which it can have been: a group names its category and origin."""
+        if decided.at < self.recorded:
+            return
+        own = f"[{self.category}|{self.origin}"
+        yield from (name for name in decided.released if "[" not in name or own in name)
+
+
 def recipients_of(
     reader: SQLiteReader,
     codec: Codec,
@@ -42,10 +58,11 @@ def recipients_of(
     paths: Collection[str],
     *,
     but: Author,
+    of: Wrong | None = None,
 ) -> tuple[ToTell, ...]:
     """Return every recipient one of these leaf paths was released to, with the plans, in order.
 
-    `but` is who rectified: he knows.
+    `but` is who rectified: he knows. `of` narrows it to those who can have got one element.
     """
     plans = frozenset(
         one.removeprefix(PLAN_PREFIX) for one in view.scope(resident) if one.startswith(PLAN_PREFIX)
@@ -54,7 +71,8 @@ def recipients_of(
     for decided in _decisions(reader, codec, stream_of("disclosure", resident)):
         who = (decided.organisation, decided.task)
         gives = decided.action not in _GIVES_NOTHING and decided.task not in _NOT_TOLD
-        got = {name.partition("[")[0] for name in decided.released}.intersection(paths)
+        names = decided.released if of is None else of.among(decided)
+        got = {name.partition("[")[0] for name in names}.intersection(paths)
         if gives and got and who != (but.oin, but.task):
             of_plans, of_paths = told.setdefault(who, (set(), set()))
             # Asked by the case: of whichever plan of his it was.

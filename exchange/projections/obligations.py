@@ -54,12 +54,16 @@ if TYPE_CHECKING:
     from exchange.store.codec import Codec, Meta
 
 FILE: Final = "obligations.db"
-SHAPE: Final = 5
+SHAPE: Final = 6
+RIGHT_EXECUTED: Final = "executed"
+# As it was written before a copy could be taken along: it ends the same duty.
+EXECUTED_BEFORE: Final = "rights_request.executed.v1"
 OF_REQUESTS: Final = (
     RightsRequestReceived.TOPIC,
     RightsRequestExtended.TOPIC,
     RightsRequestDecided.TOPIC,
     RightsRequestExecuted.TOPIC,
+    EXECUTED_BEFORE,
 )
 OF_RECIPIENTS: Final = (RightsRecipientTold.TOPIC, RectificationConfirmed.TOPIC)
 TOPICS: Final = (
@@ -73,7 +77,6 @@ TOPICS: Final = (
 NOT_JUDGED: Final = "R01"
 BY_SYSTEM: Final = "system"
 TRIED_AGAIN: Final = "tried_again"
-RIGHT_EXECUTED: Final = "executed"
 ERASED: Final = "erased"
 MONTHS_TO_INFORM: Final = 1
 TABLES: Final = (
@@ -109,6 +112,11 @@ _NOT_TOLD: Final = """
 UPDATE obligations SET executed_at = NULL, outcome = '', how = '', executed_by = '', told_in = ''
 WHERE told_in = ?"""
 _ABORTED: Final = "INSERT INTO aborted VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+# Who was told of several corrections under one request answers to all of them at once.
+_CONFIRM: Final = """
+UPDATE obligations SET executed_at = ?, outcome = ?, how = ?, executed_by = ?
+WHERE stream = ? AND duty = ? AND organisation = ? AND task = ? AND decision_id LIKE ? || '/%'
+    AND executed_at IS NULL"""
 # The one who was told to try again has done so, and was judged.
 _TRIED_AGAIN: Final = """
 UPDATE obligations SET executed_at = ?, outcome = 'executed', how = ?, executed_by = ?
@@ -356,11 +364,13 @@ def _requested(c: sqlite3.Connection, row: Row, clear: Mapping[str, Any], meta: 
 def _told(c: sqlite3.Connection, row: Row, clear: Mapping[str, Any]) -> None:
     """Fold what a recipient was told of a rectification, and answered: the duty is the recipient's own."""
     who, at = (clear["organisation"], clear["task"]), microseconds(datetime.fromisoformat(clear["at"]))
-    name, duty = "/".join((clear["rights_request_id"], *who)), RightsDuty.CONFIRM_RECTIFICATION
+    request, duty = clear["rights_request_id"], RightsDuty.CONFIRM_RECTIFICATION
+    stream = stream_of("disclosure", clear["resident"])
     if row.topic == RightsRecipientTold.TOPIC:
         due = microseconds(datetime.fromisoformat(clear["due_at"]))
-        place = (row.position, duty, name, stream_of("disclosure", clear["resident"]))
-        c.execute(_INSERT, (*place, *who, "", Purpose.CORRECTIE, at, due, None))
+        name = "/".join((request, *who, str(row.position)))
+        c.execute(_INSERT, (row.position, duty, name, stream, *who, "", Purpose.CORRECTIE, at, due, None))
     else:
         by = f"{clear['organisation']}/{clear['professional']}"
-        c.execute(_EXECUTE, (at, DutyOutcome.EXECUTED, clear["outcome"], by, "", name, duty))
+        done = (at, DutyOutcome.EXECUTED, clear["outcome"], by)
+        c.execute(_CONFIRM, (*done, stream, duty, *who, request))

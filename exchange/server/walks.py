@@ -98,8 +98,12 @@ async def command(
     takes_back: bool = False,
     about_consent: bool = False,
     alone: bool = False,
+    fields: tuple[tuple[str, str], ...] | None = None,
 ) -> CommandOutcome:
-    """Walk a command. Raises ExchangeError."""
+    """Walk a command. Raises ExchangeError.
+
+    `fields` are what it writes, where that hangs on what it names rather than on the labels of its message.
+    """
     walk = CommandWalk(
         rpc=call.rpc,
         caller=call.caller,
@@ -109,7 +113,7 @@ async def command(
         content=content_of(call.rpc, call.caller, request),
         content_before=unsalted_content_of(call.rpc, call.caller, request),
         anchor=anchor,
-        fields=written_by(request.DESCRIPTOR).in_request(request),
+        fields=written_by(request.DESCRIPTOR).in_request(request) if fields is None else fields,
         process=process,
         streams=streams,
         expected=expected,

@@ -109,12 +109,14 @@ class Outline(msgspec.Struct, frozen=True):
     resident: str
     task: str
     at: datetime
+    legal_basis: str  # "WMO-2.3.2@1"
     parts: tuple[tuple[str, int], ...]  # (category, key version), the necessity's too
 
 
 class _Outlined(msgspec.Struct):
     at: datetime
     k: str
+    b: str
     r: str = ""
     s: list[Sealed] = []
     n: Sealed | None = None
@@ -223,7 +225,14 @@ class Codec:
         except ValueError as error:
             raise _unknown_shape(topic, stream) from error
         sealed = told.s if told.n is None else [*told.s, told.n]
-        return Outline(told.r, told.k, told.at, tuple((part.category, part.key_version) for part in sealed))
+        return Outline(
+            told.r, told.k, told.at, told.b, tuple((part.category, part.key_version) for part in sealed)
+        )
+
+    def standing(self, outline: Outline) -> frozenset[str]:
+        """Return the categories of an event's parts whose keys were not destroyed."""
+        gone = self._keys.destroyed_up_to
+        return frozenset(name for name, version in outline.parts if version > gone(outline.resident, name))
 
     def categories(self, state: bytes, *, stream: str, topic: str) -> frozenset[str]:
         """Return under which categories an event has words, without opening any; none of the log's own."""

@@ -61,6 +61,8 @@ UPCASTS: Final[Mapping[str, Upcast]] = {
     "resident.restriction_lifted.v1": _adding("resident.restriction_lifted.v2", restriction_id=""),
     "resident.objected.v1": _adding("resident.objected.v2", objection_id="", purpose="", recipient=""),
     "resident.objection_decided.v1": _adding("resident.objection_decided.v2", objection_id=""),
+    # Then no copy was taken along.
+    "rights_request.executed.v1": _adding("rights_request.executed.v2", sha256=""),
     # Then whoever wrote in a plan was shown all that stood in it.
     "plan.situation_described.v1": _adding("plan.situation_described.v2", beside=False),
     "plan.agreed.v1": _adding("plan.agreed.v2", supports_unseen=False),

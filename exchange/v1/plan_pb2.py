@@ -27,7 +27,7 @@ from exchange.v1 import options_pb2 as exchange_dot_v1_dot_options__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x65xchange/v1/plan.proto\x12\x0b\x65xchange.v1\x1a\x18\x65xchange/v1/common.proto\x1a\x19\x65xchange/v1/options.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xfb\x01\n\x06Report\x12!\n\treport_id\x18\x01 \x01(\tB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12\x1c\n\x04\x64\x65sk\x18\x02 \x01(\tB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12\x46\n\x0clife_domains\x18\x03 \x03(\x0e\x32\x17.exchange.v1.LifeDomainB\x17\x80\x01\x01\x8a\xb5\x18\n\n\x08WMO-PLAN\x92\xb5\x18\x02(\r\x12&\n\town_words\x18\x04 \x01(\tB\x13\x80\x01\x01\x8a\xb5\x18\x0c\n\x08WMO-PLAN \x01\x12@\n\x0creceive_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\"\x80\x02\n\x0c\x43onversation\x12\'\n\x0f\x63onversation_id\x18\x01 \x01(\tB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12;\n\x04kind\x18\x02 \x01(\x0e\x32\x1d.exchange.v1.ConversationKindB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12!\n\thold_date\x18\x03 \x01(\tB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12\x41\n\x07outcome\x18\x04 \x01(\x0e\x32 .exchange.v1.ConversationOutcomeB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12$\n\x07summary\x18\x05 \x01(\tB\x13\x80\x01\x01\x8a\xb5\x18\x0c\n\x08WMO-PLAN \x01\"\xf8\x01\n\tSituation\x12\x43\n\x0blife_domain\x18\x01 \x01(\x0e\x32\x17.exchange.v1.LifeDomainB\x15\x80\x01\x01\x8a\xb5\x18\x0e\n\x0c@life_domain\x12,\n\x0b\x64\x65scription\x18\x02 \x01(\tB\x17\x80\x01\x01\x8a\xb5\x18\x10\n\x0c@life_domain \x01\x12*\n\tstrengths\x18\x03 \x01(\tB\x17\x80\x01\x01\x8a\xb5\x18\x10\n\x0c@life_domain \x01\x12$\n\x05score\x18\x04 \x01(\x05\x42\x15\x80\x01\x01\x8a\xb5\x18\x0e\n\x0c@life_domain\x12&\n\njudge_date\x18\x05 \x01(\tB\x12\x8a\xb5\x18\x0e\n\x0c@life_domain\"\xe2\x01\n\x04Goal\x12\x1f\n\x07goal_id\x18\x01 \x01(\tB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12&\n\town_words\x18\x02 \x01(\tB\x13\x80\x01\x01\x8a\xb5\x18\x0c\n\x08WMO-PLAN \x01\x12+\n\x0e\x64\x65sired_effect\x18\x03 \x01(\tB\x13\x80\x01\x01\x8a\xb5\x18\x0c\n\x08WMO-PLAN \x01\x12?\n\x0blife_domain\x18\x04 \x01(\x0e\x32\x17.exchange.v1.LifeDomainB\x11\x80\x01\x01\x8a\xb5\x18\n\n\x08WMO-PLAN\x12#\n\x0btarget_date\x18\x05 \x01(\tB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\"\x9f\x01\n\x0eLensAssessment\x12-\n\x03law\x18\x01 \x01(\x0e\x32\x10.exchange.v1.LawB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12\x39\n\x07\x66inding\x18\x02 \x01(\x0e\x32\x18.exchange.v1.LensFindingB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12#\n\x06reason\x18\x03 \x01(\tB\x13\x80\x01\x01\x8a\xb5\x18\x0c\n\x08WMO-PLAN \x01\"\xb5\x05\n\x07Support\x12\"\n\nsupport_id\x18\x01 \x01(\tB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12\x36\n\x04kind\x18\x02 \x01(\x0e\x32\x18.exchange.v1.SupportKindB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12\'\n\x0cprovider_oin\x18\x03 \x01(\tB\x11\x80\x01\x01\x8a\xb5\x18\n\n\x08WMO-PLAN\x12+\n\x10product_category\x18\x04 \x01(\tB\x11\x80\x01\x01\x8a\xb5\x18\n\n\x08WMO-PLAN\x12\'\n\x0cproduct_code\x18\x05 \x01(\tB\x11\x80\x01\x01\x8a\xb5\x18\n\n\x08WMO-PLAN\x12%\n\nstart_date\x18\x06 \x01(\tB\x11\x80\x01\x01\x8a\xb5\x18\n\n\x08WMO-PLAN\x12#\n\x08\x65nd_date\x18\x07 \x01(\tB\x11\x80\x01\x01\x8a\xb5\x18\n\n\x08WMO-PLAN\x12!\n\x06volume\x18\x08 \x01(\x05\x42\x11\x80\x01\x01\x8a\xb5\x18\n\n\x08WMO-PLAN\x12\x1f\n\x04unit\x18\t \x01(\tB\x11\x80\x01\x01\x8a\xb5\x18\n\n\x08WMO-PLAN\x12$\n\tfrequency\x18\n \x01(\tB\x11\x80\x01\x01\x8a\xb5\x18\n\n\x08WMO-PLAN\x12&\n\x08goal_ids\x18\x0b \x03(\tB\x14\x8a\xb5\x18\n\n\x08WMO-PLAN\x92\xb5\x18\x02(2\x12\x38\n\x05state\x18\x0c \x01(\x0e\x32\x19.exchange.v1.SupportStateB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12)\n\x11\x61ssignment_number\x18\r \x01(\tB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12\'\n\x0f\x63\x61re_start_date\x18\x0e \x01(\tB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12%\n\rcare_end_date\x18\x0f \x01(\tB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12<\n\x0bstop_reason\x18\x10 \x01(\x0e\x32\x17.exchange.v1.StopReasonB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\"\xd5\x01\n\tAgreement\x12>\n\x07outcome\x18\x01 \x01(\x0e\x32\x1d.exchange.v1.AgreementOutcomeB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12$\n\x07remarks\x18\x02 \x01(\tB\x13\x80\x01\x01\x8a\xb5\x18\x0c\n\x08WMO-PLAN \x01\x12$\n\x0cplan_version\x18\x03 \x01(\x03\x42\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12<\n\x08say_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\"\xb7\x03\n\x04Plan\x12\x1f\n\x07plan_id\x18\x01 \x01(\tB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12\x1f\n\x07version\x18\x02 \x01(\x03\x42\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12-\n\x07reports\x18\x03 \x03(\x0b\x32\x13.exchange.v1.ReportB\x07\x92\xb5\x18\x03(\xe8\x07\x12\x39\n\rconversations\x18\x04 \x03(\x0b\x32\x19.exchange.v1.ConversationB\x07\x92\xb5\x18\x03(\xe8\x07\x12\x33\n\nsituations\x18\x05 \x03(\x0b\x32\x16.exchange.v1.SituationB\x07\x92\xb5\x18\x03(\xe8\x07\x12)\n\x05goals\x18\x06 \x03(\x0b\x32\x11.exchange.v1.GoalB\x07\x92\xb5\x18\x03(\xe8\x07\x12=\n\x10lens_assessments\x18\x07 \x03(\x0b\x32\x1b.exchange.v1.LensAssessmentB\x06\x92\xb5\x18\x02(d\x12/\n\x08supports\x18\x08 \x03(\x0b\x32\x14.exchange.v1.SupportB\x07\x92\xb5\x18\x03(\xe8\x07\x12\x33\n\nagreements\x18\t \x03(\x0b\x32\x16.exchange.v1.AgreementB\x07\x92\xb5\x18\x03(\xe8\x07*\x93\x01\n\x13\x43onversationOutcome\x12$\n CONVERSATION_OUTCOME_UNSPECIFIED\x10\x00\x12!\n\x1d\x43ONVERSATION_OUTCOME_CONTINUE\x10\x01\x12\x33\n/CONVERSATION_OUTCOME_SOLVED_IN_GENERAL_SERVICES\x10\x02*\x99\x01\n\x10\x43onversationKind\x12!\n\x1d\x43ONVERSATION_KIND_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x43ONVERSATION_KIND_FIRST\x10\x01\x12#\n\x1f\x43ONVERSATION_KIND_WITH_PROVIDER\x10\x02\x12 \n\x1c\x43ONVERSATION_KIND_EVALUATION\x10\x03*\x95\x01\n\x0bLensFinding\x12\x1c\n\x18LENS_FINDING_UNSPECIFIED\x10\x00\x12\x15\n\x11LENS_FINDING_FITS\x10\x01\x12\x1d\n\x19LENS_FINDING_DOES_NOT_FIT\x10\x02\x12\x19\n\x15LENS_FINDING_CONFLICT\x10\x03\x12\x17\n\x13LENS_FINDING_WAIVED\x10\x04*\x84\x01\n\x0bSupportKind\x12\x1c\n\x18SUPPORT_KIND_UNSPECIFIED\x10\x00\x12\x1c\n\x18SUPPORT_KIND_OWN_NETWORK\x10\x01\x12 \n\x1cSUPPORT_KIND_GENERAL_SERVICE\x10\x02\x12\x17\n\x13SUPPORT_KIND_CUSTOM\x10\x03*\x9c\x01\n\x0cSupportState\x12\x1d\n\x19SUPPORT_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17SUPPORT_STATE_REQUESTED\x10\x01\x12\x1a\n\x16SUPPORT_STATE_ASSIGNED\x10\x02\x12\x19\n\x15SUPPORT_STATE_STARTED\x10\x03\x12\x19\n\x15SUPPORT_STATE_STOPPED\x10\x04*\xed\x01\n\nStopReason\x12\x1b\n\x17STOP_REASON_UNSPECIFIED\x10\x00\x12!\n\x1dSTOP_REASON_ACCORDING_TO_PLAN\x10\x01\x12\x15\n\x11STOP_REASON_DEATH\x10\x02\x12\x19\n\x15STOP_REASON_TEMPORARY\x10\x03\x12\x1b\n\x17STOP_REASON_BY_RESIDENT\x10\x04\x12\x1b\n\x17STOP_REASON_BY_PROVIDER\x10\x05\x12\x1c\n\x18STOP_REASON_BY_AGREEMENT\x10\x06\x12\x15\n\x11STOP_REASON_MOVED\x10\x07*t\n\x10\x41greementOutcome\x12!\n\x1d\x41GREEMENT_OUTCOME_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x41GREEMENT_OUTCOME_AGREED\x10\x01\x12\x1f\n\x1b\x41GREEMENT_OUTCOME_DISAGREED\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x65xchange/v1/plan.proto\x12\x0b\x65xchange.v1\x1a\x18\x65xchange/v1/common.proto\x1a\x19\x65xchange/v1/options.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa3\x02\n\x06Report\x12!\n\treport_id\x18\x01 \x01(\tB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12\x1c\n\x04\x64\x65sk\x18\x02 \x01(\tB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12\x46\n\x0clife_domains\x18\x03 \x03(\x0e\x32\x17.exchange.v1.LifeDomainB\x17\x80\x01\x01\x8a\xb5\x18\n\n\x08WMO-PLAN\x92\xb5\x18\x02(\r\x12&\n\town_words\x18\x04 \x01(\tB\x13\x80\x01\x01\x8a\xb5\x18\x0c\n\x08WMO-PLAN \x01\x12@\n\x0creceive_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12&\n\tstatement\x18\x14 \x01(\tB\x13\x80\x01\x01\x8a\xb5\x18\x0c\n\x08WMO-PLAN \x01\"\xa8\x02\n\x0c\x43onversation\x12\'\n\x0f\x63onversation_id\x18\x01 \x01(\tB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12;\n\x04kind\x18\x02 \x01(\x0e\x32\x1d.exchange.v1.ConversationKindB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12!\n\thold_date\x18\x03 \x01(\tB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12\x41\n\x07outcome\x18\x04 \x01(\x0e\x32 .exchange.v1.ConversationOutcomeB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12$\n\x07summary\x18\x05 \x01(\tB\x13\x80\x01\x01\x8a\xb5\x18\x0c\n\x08WMO-PLAN \x01\x12&\n\tstatement\x18\x14 \x01(\tB\x13\x80\x01\x01\x8a\xb5\x18\x0c\n\x08WMO-PLAN \x01\"\xa4\x02\n\tSituation\x12\x43\n\x0blife_domain\x18\x01 \x01(\x0e\x32\x17.exchange.v1.LifeDomainB\x15\x80\x01\x01\x8a\xb5\x18\x0e\n\x0c@life_domain\x12,\n\x0b\x64\x65scription\x18\x02 \x01(\tB\x17\x80\x01\x01\x8a\xb5\x18\x10\n\x0c@life_domain \x01\x12*\n\tstrengths\x18\x03 \x01(\tB\x17\x80\x01\x01\x8a\xb5\x18\x10\n\x0c@life_domain \x01\x12$\n\x05score\x18\x04 \x01(\x05\x42\x15\x80\x01\x01\x8a\xb5\x18\x0e\n\x0c@life_domain\x12&\n\njudge_date\x18\x05 \x01(\tB\x12\x8a\xb5\x18\x0e\n\x0c@life_domain\x12*\n\tstatement\x18\x14 \x01(\tB\x17\x80\x01\x01\x8a\xb5\x18\x10\n\x0c@life_domain \x01\"\x8a\x02\n\x04Goal\x12\x1f\n\x07goal_id\x18\x01 \x01(\tB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12&\n\town_words\x18\x02 \x01(\tB\x13\x80\x01\x01\x8a\xb5\x18\x0c\n\x08WMO-PLAN \x01\x12+\n\x0e\x64\x65sired_effect\x18\x03 \x01(\tB\x13\x80\x01\x01\x8a\xb5\x18\x0c\n\x08WMO-PLAN \x01\x12?\n\x0blife_domain\x18\x04 \x01(\x0e\x32\x17.exchange.v1.LifeDomainB\x11\x80\x01\x01\x8a\xb5\x18\n\n\x08WMO-PLAN\x12#\n\x0btarget_date\x18\x05 \x01(\tB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12&\n\tstatement\x18\x14 \x01(\tB\x13\x80\x01\x01\x8a\xb5\x18\x0c\n\x08WMO-PLAN \x01\"\xc7\x01\n\x0eLensAssessment\x12-\n\x03law\x18\x01 \x01(\x0e\x32\x10.exchange.v1.LawB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12\x39\n\x07\x66inding\x18\x02 \x01(\x0e\x32\x18.exchange.v1.LensFindingB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12#\n\x06reason\x18\x03 \x01(\tB\x13\x80\x01\x01\x8a\xb5\x18\x0c\n\x08WMO-PLAN \x01\x12&\n\tstatement\x18\x14 \x01(\tB\x13\x80\x01\x01\x8a\xb5\x18\x0c\n\x08WMO-PLAN \x01\"\xb5\x05\n\x07Support\x12\"\n\nsupport_id\x18\x01 \x01(\tB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12\x36\n\x04kind\x18\x02 \x01(\x0e\x32\x18.exchange.v1.SupportKindB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12\'\n\x0cprovider_oin\x18\x03 \x01(\tB\x11\x80\x01\x01\x8a\xb5\x18\n\n\x08WMO-PLAN\x12+\n\x10product_category\x18\x04 \x01(\tB\x11\x80\x01\x01\x8a\xb5\x18\n\n\x08WMO-PLAN\x12\'\n\x0cproduct_code\x18\x05 \x01(\tB\x11\x80\x01\x01\x8a\xb5\x18\n\n\x08WMO-PLAN\x12%\n\nstart_date\x18\x06 \x01(\tB\x11\x80\x01\x01\x8a\xb5\x18\n\n\x08WMO-PLAN\x12#\n\x08\x65nd_date\x18\x07 \x01(\tB\x11\x80\x01\x01\x8a\xb5\x18\n\n\x08WMO-PLAN\x12!\n\x06volume\x18\x08 \x01(\x05\x42\x11\x80\x01\x01\x8a\xb5\x18\n\n\x08WMO-PLAN\x12\x1f\n\x04unit\x18\t \x01(\tB\x11\x80\x01\x01\x8a\xb5\x18\n\n\x08WMO-PLAN\x12$\n\tfrequency\x18\n \x01(\tB\x11\x80\x01\x01\x8a\xb5\x18\n\n\x08WMO-PLAN\x12&\n\x08goal_ids\x18\x0b \x03(\tB\x14\x8a\xb5\x18\n\n\x08WMO-PLAN\x92\xb5\x18\x02(2\x12\x38\n\x05state\x18\x0c \x01(\x0e\x32\x19.exchange.v1.SupportStateB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12)\n\x11\x61ssignment_number\x18\r \x01(\tB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12\'\n\x0f\x63\x61re_start_date\x18\x0e \x01(\tB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12%\n\rcare_end_date\x18\x0f \x01(\tB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12<\n\x0bstop_reason\x18\x10 \x01(\x0e\x32\x17.exchange.v1.StopReasonB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\"\xd5\x01\n\tAgreement\x12>\n\x07outcome\x18\x01 \x01(\x0e\x32\x1d.exchange.v1.AgreementOutcomeB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12$\n\x07remarks\x18\x02 \x01(\tB\x13\x80\x01\x01\x8a\xb5\x18\x0c\n\x08WMO-PLAN \x01\x12$\n\x0cplan_version\x18\x03 \x01(\x03\x42\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12<\n\x08say_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\"\xb7\x03\n\x04Plan\x12\x1f\n\x07plan_id\x18\x01 \x01(\tB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12\x1f\n\x07version\x18\x02 \x01(\x03\x42\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12-\n\x07reports\x18\x03 \x03(\x0b\x32\x13.exchange.v1.ReportB\x07\x92\xb5\x18\x03(\xe8\x07\x12\x39\n\rconversations\x18\x04 \x03(\x0b\x32\x19.exchange.v1.ConversationB\x07\x92\xb5\x18\x03(\xe8\x07\x12\x33\n\nsituations\x18\x05 \x03(\x0b\x32\x16.exchange.v1.SituationB\x07\x92\xb5\x18\x03(\xe8\x07\x12)\n\x05goals\x18\x06 \x03(\x0b\x32\x11.exchange.v1.GoalB\x07\x92\xb5\x18\x03(\xe8\x07\x12=\n\x10lens_assessments\x18\x07 \x03(\x0b\x32\x1b.exchange.v1.LensAssessmentB\x06\x92\xb5\x18\x02(d\x12/\n\x08supports\x18\x08 \x03(\x0b\x32\x14.exchange.v1.SupportB\x07\x92\xb5\x18\x03(\xe8\x07\x12\x33\n\nagreements\x18\t \x03(\x0b\x32\x16.exchange.v1.AgreementB\x07\x92\xb5\x18\x03(\xe8\x07*\x93\x01\n\x13\x43onversationOutcome\x12$\n CONVERSATION_OUTCOME_UNSPECIFIED\x10\x00\x12!\n\x1d\x43ONVERSATION_OUTCOME_CONTINUE\x10\x01\x12\x33\n/CONVERSATION_OUTCOME_SOLVED_IN_GENERAL_SERVICES\x10\x02*\x99\x01\n\x10\x43onversationKind\x12!\n\x1d\x43ONVERSATION_KIND_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x43ONVERSATION_KIND_FIRST\x10\x01\x12#\n\x1f\x43ONVERSATION_KIND_WITH_PROVIDER\x10\x02\x12 \n\x1c\x43ONVERSATION_KIND_EVALUATION\x10\x03*\x95\x01\n\x0bLensFinding\x12\x1c\n\x18LENS_FINDING_UNSPECIFIED\x10\x00\x12\x15\n\x11LENS_FINDING_FITS\x10\x01\x12\x1d\n\x19LENS_FINDING_DOES_NOT_FIT\x10\x02\x12\x19\n\x15LENS_FINDING_CONFLICT\x10\x03\x12\x17\n\x13LENS_FINDING_WAIVED\x10\x04*\x84\x01\n\x0bSupportKind\x12\x1c\n\x18SUPPORT_KIND_UNSPECIFIED\x10\x00\x12\x1c\n\x18SUPPORT_KIND_OWN_NETWORK\x10\x01\x12 \n\x1cSUPPORT_KIND_GENERAL_SERVICE\x10\x02\x12\x17\n\x13SUPPORT_KIND_CUSTOM\x10\x03*\x9c\x01\n\x0cSupportState\x12\x1d\n\x19SUPPORT_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17SUPPORT_STATE_REQUESTED\x10\x01\x12\x1a\n\x16SUPPORT_STATE_ASSIGNED\x10\x02\x12\x19\n\x15SUPPORT_STATE_STARTED\x10\x03\x12\x19\n\x15SUPPORT_STATE_STOPPED\x10\x04*\xed\x01\n\nStopReason\x12\x1b\n\x17STOP_REASON_UNSPECIFIED\x10\x00\x12!\n\x1dSTOP_REASON_ACCORDING_TO_PLAN\x10\x01\x12\x15\n\x11STOP_REASON_DEATH\x10\x02\x12\x19\n\x15STOP_REASON_TEMPORARY\x10\x03\x12\x1b\n\x17STOP_REASON_BY_RESIDENT\x10\x04\x12\x1b\n\x17STOP_REASON_BY_PROVIDER\x10\x05\x12\x1c\n\x18STOP_REASON_BY_AGREEMENT\x10\x06\x12\x15\n\x11STOP_REASON_MOVED\x10\x07*t\n\x10\x41greementOutcome\x12!\n\x1d\x41GREEMENT_OUTCOME_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x41GREEMENT_OUTCOME_AGREED\x10\x01\x12\x1f\n\x1b\x41GREEMENT_OUTCOME_DISAGREED\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,6 +44,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REPORT'].fields_by_name['own_words']._serialized_options = b'\200\001\001\212\265\030\014\n\010WMO-PLAN \001'
   _globals['_REPORT'].fields_by_name['receive_time']._loaded_options = None
   _globals['_REPORT'].fields_by_name['receive_time']._serialized_options = b'\212\265\030\n\n\010WMO-PLAN'
+  _globals['_REPORT'].fields_by_name['statement']._loaded_options = None
+  _globals['_REPORT'].fields_by_name['statement']._serialized_options = b'\200\001\001\212\265\030\014\n\010WMO-PLAN \001'
   _globals['_CONVERSATION'].fields_by_name['conversation_id']._loaded_options = None
   _globals['_CONVERSATION'].fields_by_name['conversation_id']._serialized_options = b'\212\265\030\n\n\010WMO-PLAN'
   _globals['_CONVERSATION'].fields_by_name['kind']._loaded_options = None
@@ -54,6 +56,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CONVERSATION'].fields_by_name['outcome']._serialized_options = b'\212\265\030\n\n\010WMO-PLAN'
   _globals['_CONVERSATION'].fields_by_name['summary']._loaded_options = None
   _globals['_CONVERSATION'].fields_by_name['summary']._serialized_options = b'\200\001\001\212\265\030\014\n\010WMO-PLAN \001'
+  _globals['_CONVERSATION'].fields_by_name['statement']._loaded_options = None
+  _globals['_CONVERSATION'].fields_by_name['statement']._serialized_options = b'\200\001\001\212\265\030\014\n\010WMO-PLAN \001'
   _globals['_SITUATION'].fields_by_name['life_domain']._loaded_options = None
   _globals['_SITUATION'].fields_by_name['life_domain']._serialized_options = b'\200\001\001\212\265\030\016\n\014@life_domain'
   _globals['_SITUATION'].fields_by_name['description']._loaded_options = None
@@ -64,6 +68,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SITUATION'].fields_by_name['score']._serialized_options = b'\200\001\001\212\265\030\016\n\014@life_domain'
   _globals['_SITUATION'].fields_by_name['judge_date']._loaded_options = None
   _globals['_SITUATION'].fields_by_name['judge_date']._serialized_options = b'\212\265\030\016\n\014@life_domain'
+  _globals['_SITUATION'].fields_by_name['statement']._loaded_options = None
+  _globals['_SITUATION'].fields_by_name['statement']._serialized_options = b'\200\001\001\212\265\030\020\n\014@life_domain \001'
   _globals['_GOAL'].fields_by_name['goal_id']._loaded_options = None
   _globals['_GOAL'].fields_by_name['goal_id']._serialized_options = b'\212\265\030\n\n\010WMO-PLAN'
   _globals['_GOAL'].fields_by_name['own_words']._loaded_options = None
@@ -74,12 +80,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GOAL'].fields_by_name['life_domain']._serialized_options = b'\200\001\001\212\265\030\n\n\010WMO-PLAN'
   _globals['_GOAL'].fields_by_name['target_date']._loaded_options = None
   _globals['_GOAL'].fields_by_name['target_date']._serialized_options = b'\212\265\030\n\n\010WMO-PLAN'
+  _globals['_GOAL'].fields_by_name['statement']._loaded_options = None
+  _globals['_GOAL'].fields_by_name['statement']._serialized_options = b'\200\001\001\212\265\030\014\n\010WMO-PLAN \001'
   _globals['_LENSASSESSMENT'].fields_by_name['law']._loaded_options = None
   _globals['_LENSASSESSMENT'].fields_by_name['law']._serialized_options = b'\212\265\030\n\n\010WMO-PLAN'
   _globals['_LENSASSESSMENT'].fields_by_name['finding']._loaded_options = None
   _globals['_LENSASSESSMENT'].fields_by_name['finding']._serialized_options = b'\212\265\030\n\n\010WMO-PLAN'
   _globals['_LENSASSESSMENT'].fields_by_name['reason']._loaded_options = None
   _globals['_LENSASSESSMENT'].fields_by_name['reason']._serialized_options = b'\200\001\001\212\265\030\014\n\010WMO-PLAN \001'
+  _globals['_LENSASSESSMENT'].fields_by_name['statement']._loaded_options = None
+  _globals['_LENSASSESSMENT'].fields_by_name['statement']._serialized_options = b'\200\001\001\212\265\030\014\n\010WMO-PLAN \001'
   _globals['_SUPPORT'].fields_by_name['support_id']._loaded_options = None
   _globals['_SUPPORT'].fields_by_name['support_id']._serialized_options = b'\212\265\030\n\n\010WMO-PLAN'
   _globals['_SUPPORT'].fields_by_name['kind']._loaded_options = None
@@ -138,34 +148,34 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PLAN'].fields_by_name['supports']._serialized_options = b'\222\265\030\003(\350\007'
   _globals['_PLAN'].fields_by_name['agreements']._loaded_options = None
   _globals['_PLAN'].fields_by_name['agreements']._serialized_options = b'\222\265\030\003(\350\007'
-  _globals['_CONVERSATIONOUTCOME']._serialized_start=2635
-  _globals['_CONVERSATIONOUTCOME']._serialized_end=2782
-  _globals['_CONVERSATIONKIND']._serialized_start=2785
-  _globals['_CONVERSATIONKIND']._serialized_end=2938
-  _globals['_LENSFINDING']._serialized_start=2941
-  _globals['_LENSFINDING']._serialized_end=3090
-  _globals['_SUPPORTKIND']._serialized_start=3093
-  _globals['_SUPPORTKIND']._serialized_end=3225
-  _globals['_SUPPORTSTATE']._serialized_start=3228
-  _globals['_SUPPORTSTATE']._serialized_end=3384
-  _globals['_STOPREASON']._serialized_start=3387
-  _globals['_STOPREASON']._serialized_end=3624
-  _globals['_AGREEMENTOUTCOME']._serialized_start=3626
-  _globals['_AGREEMENTOUTCOME']._serialized_end=3742
+  _globals['_CONVERSATIONOUTCOME']._serialized_start=2839
+  _globals['_CONVERSATIONOUTCOME']._serialized_end=2986
+  _globals['_CONVERSATIONKIND']._serialized_start=2989
+  _globals['_CONVERSATIONKIND']._serialized_end=3142
+  _globals['_LENSFINDING']._serialized_start=3145
+  _globals['_LENSFINDING']._serialized_end=3294
+  _globals['_SUPPORTKIND']._serialized_start=3297
+  _globals['_SUPPORTKIND']._serialized_end=3429
+  _globals['_SUPPORTSTATE']._serialized_start=3432
+  _globals['_SUPPORTSTATE']._serialized_end=3588
+  _globals['_STOPREASON']._serialized_start=3591
+  _globals['_STOPREASON']._serialized_end=3828
+  _globals['_AGREEMENTOUTCOME']._serialized_start=3830
+  _globals['_AGREEMENTOUTCOME']._serialized_end=3946
   _globals['_REPORT']._serialized_start=126
-  _globals['_REPORT']._serialized_end=377
-  _globals['_CONVERSATION']._serialized_start=380
-  _globals['_CONVERSATION']._serialized_end=636
-  _globals['_SITUATION']._serialized_start=639
-  _globals['_SITUATION']._serialized_end=887
-  _globals['_GOAL']._serialized_start=890
-  _globals['_GOAL']._serialized_end=1116
-  _globals['_LENSASSESSMENT']._serialized_start=1119
-  _globals['_LENSASSESSMENT']._serialized_end=1278
-  _globals['_SUPPORT']._serialized_start=1281
-  _globals['_SUPPORT']._serialized_end=1974
-  _globals['_AGREEMENT']._serialized_start=1977
-  _globals['_AGREEMENT']._serialized_end=2190
-  _globals['_PLAN']._serialized_start=2193
-  _globals['_PLAN']._serialized_end=2632
+  _globals['_REPORT']._serialized_end=417
+  _globals['_CONVERSATION']._serialized_start=420
+  _globals['_CONVERSATION']._serialized_end=716
+  _globals['_SITUATION']._serialized_start=719
+  _globals['_SITUATION']._serialized_end=1011
+  _globals['_GOAL']._serialized_start=1014
+  _globals['_GOAL']._serialized_end=1280
+  _globals['_LENSASSESSMENT']._serialized_start=1283
+  _globals['_LENSASSESSMENT']._serialized_end=1482
+  _globals['_SUPPORT']._serialized_start=1485
+  _globals['_SUPPORT']._serialized_end=2178
+  _globals['_AGREEMENT']._serialized_start=2181
+  _globals['_AGREEMENT']._serialized_end=2394
+  _globals['_PLAN']._serialized_start=2397
+  _globals['_PLAN']._serialized_end=2836
 # @@protoc_insertion_point(module_scope)

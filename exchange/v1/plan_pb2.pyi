@@ -244,12 +244,15 @@ class Report(_message.Message):
     LIFE_DOMAINS_FIELD_NUMBER: _builtins.int
     OWN_WORDS_FIELD_NUMBER: _builtins.int
     RECEIVE_TIME_FIELD_NUMBER: _builtins.int
+    STATEMENT_FIELD_NUMBER: _builtins.int
     report_id: _builtins.str
     """Id."""
     desk: _builtins.str
     """Desk where it came in."""
     own_words: _builtins.str
     """As said."""
+    statement: _builtins.str
+    """What the resident says beside it (GDPR 16, last sentence)."""
     @_builtins.property
     def life_domains(self) -> _containers.RepeatedScalarFieldContainer[_common_pb2.LifeDomain.ValueType]:
         """What it is about."""
@@ -266,10 +269,11 @@ class Report(_message.Message):
         life_domains: _abc.Iterable[_common_pb2.LifeDomain.ValueType] | None = ...,
         own_words: _builtins.str = ...,
         receive_time: _timestamp_pb2.Timestamp | None = ...,
+        statement: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["receive_time", b"receive_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["desk", b"desk", "life_domains", b"life_domains", "own_words", b"own_words", "receive_time", b"receive_time", "report_id", b"report_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["desk", b"desk", "life_domains", b"life_domains", "own_words", b"own_words", "receive_time", b"receive_time", "report_id", b"report_id", "statement", b"statement"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -286,6 +290,7 @@ class Conversation(_message.Message):
     HOLD_DATE_FIELD_NUMBER: _builtins.int
     OUTCOME_FIELD_NUMBER: _builtins.int
     SUMMARY_FIELD_NUMBER: _builtins.int
+    STATEMENT_FIELD_NUMBER: _builtins.int
     conversation_id: _builtins.str
     """Id."""
     kind: Global___ConversationKind.ValueType
@@ -296,6 +301,8 @@ class Conversation(_message.Message):
     """Outcome."""
     summary: _builtins.str
     """What was said that matters."""
+    statement: _builtins.str
+    """What the resident says beside it (GDPR 16, last sentence)."""
     def __init__(
         self,
         *,
@@ -304,10 +311,11 @@ class Conversation(_message.Message):
         hold_date: _builtins.str = ...,
         outcome: Global___ConversationOutcome.ValueType = ...,
         summary: _builtins.str = ...,
+        statement: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation_id", b"conversation_id", "hold_date", b"hold_date", "kind", b"kind", "outcome", b"outcome", "summary", b"summary"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation_id", b"conversation_id", "hold_date", b"hold_date", "kind", b"kind", "outcome", b"outcome", "statement", b"statement", "summary", b"summary"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -324,6 +332,7 @@ class Situation(_message.Message):
     STRENGTHS_FIELD_NUMBER: _builtins.int
     SCORE_FIELD_NUMBER: _builtins.int
     JUDGE_DATE_FIELD_NUMBER: _builtins.int
+    STATEMENT_FIELD_NUMBER: _builtins.int
     life_domain: _common_pb2.LifeDomain.ValueType
     """Domain."""
     description: _builtins.str
@@ -334,6 +343,8 @@ class Situation(_message.Message):
     """1 acute problem to 5 fully self-reliant."""
     judge_date: _builtins.str
     """Day of judging, ISO 8601."""
+    statement: _builtins.str
+    """What the resident says beside it (GDPR 16, last sentence)."""
     def __init__(
         self,
         *,
@@ -342,10 +353,11 @@ class Situation(_message.Message):
         strengths: _builtins.str = ...,
         score: _builtins.int = ...,
         judge_date: _builtins.str = ...,
+        statement: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "judge_date", b"judge_date", "life_domain", b"life_domain", "score", b"score", "strengths", b"strengths"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "judge_date", b"judge_date", "life_domain", b"life_domain", "score", b"score", "statement", b"statement", "strengths", b"strengths"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -362,6 +374,7 @@ class Goal(_message.Message):
     DESIRED_EFFECT_FIELD_NUMBER: _builtins.int
     LIFE_DOMAIN_FIELD_NUMBER: _builtins.int
     TARGET_DATE_FIELD_NUMBER: _builtins.int
+    STATEMENT_FIELD_NUMBER: _builtins.int
     goal_id: _builtins.str
     """Id."""
     own_words: _builtins.str
@@ -372,6 +385,8 @@ class Goal(_message.Message):
     """Domain."""
     target_date: _builtins.str
     """Day to reach it, ISO 8601."""
+    statement: _builtins.str
+    """What the resident says beside it (GDPR 16, last sentence)."""
     def __init__(
         self,
         *,
@@ -380,10 +395,11 @@ class Goal(_message.Message):
         desired_effect: _builtins.str = ...,
         life_domain: _common_pb2.LifeDomain.ValueType = ...,
         target_date: _builtins.str = ...,
+        statement: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["desired_effect", b"desired_effect", "goal_id", b"goal_id", "life_domain", b"life_domain", "own_words", b"own_words", "target_date", b"target_date"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["desired_effect", b"desired_effect", "goal_id", b"goal_id", "life_domain", b"life_domain", "own_words", b"own_words", "statement", b"statement", "target_date", b"target_date"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -398,22 +414,26 @@ class LensAssessment(_message.Message):
     LAW_FIELD_NUMBER: _builtins.int
     FINDING_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    STATEMENT_FIELD_NUMBER: _builtins.int
     law: _common_pb2.Law.ValueType
     """Law."""
     finding: Global___LensFinding.ValueType
     """Finding."""
     reason: _builtins.str
     """Reason."""
+    statement: _builtins.str
+    """What the resident says beside it (GDPR 16, last sentence)."""
     def __init__(
         self,
         *,
         law: _common_pb2.Law.ValueType = ...,
         finding: Global___LensFinding.ValueType = ...,
         reason: _builtins.str = ...,
+        statement: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["finding", b"finding", "law", b"law", "reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["finding", b"finding", "law", b"law", "reason", b"reason", "statement", b"statement"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

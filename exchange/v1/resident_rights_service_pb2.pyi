@@ -473,6 +473,38 @@ PURGE_OUTCOME_KEPT_BY_LAW: PurgeOutcome.ValueType  # 3
 """Its own law demands that it keeps it."""
 Global___PurgeOutcome: _TypeAlias = PurgeOutcome  # noqa: Y015
 
+class _HoldKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _HoldKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_HoldKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    HOLD_KIND_UNSPECIFIED: _HoldKind.ValueType  # 0
+    """Refused."""
+    HOLD_KIND_COURT_CASE: _HoldKind.ValueType  # 1
+    """A case before a court."""
+    HOLD_KIND_ADMINISTRATIVE_OBJECTION: _HoldKind.ValueType  # 2
+    """An objection or appeal under administrative law (Awb)."""
+    HOLD_KIND_KLACHT: _HoldKind.ValueType  # 3
+    """A complaint (klacht) under the Awb, or to an ombudsman."""
+    HOLD_KIND_SUPERVISOR: _HoldKind.ValueType  # 4
+    """An investigation by a supervisor."""
+
+class HoldKind(_HoldKind, metaclass=_HoldKindEnumTypeWrapper):
+    """What a hold is for."""
+
+HOLD_KIND_UNSPECIFIED: HoldKind.ValueType  # 0
+"""Refused."""
+HOLD_KIND_COURT_CASE: HoldKind.ValueType  # 1
+"""A case before a court."""
+HOLD_KIND_ADMINISTRATIVE_OBJECTION: HoldKind.ValueType  # 2
+"""An objection or appeal under administrative law (Awb)."""
+HOLD_KIND_KLACHT: HoldKind.ValueType  # 3
+"""A complaint (klacht) under the Awb, or to an ombudsman."""
+HOLD_KIND_SUPERVISOR: HoldKind.ValueType  # 4
+"""An investigation by a supervisor."""
+Global___HoldKind: _TypeAlias = HoldKind  # noqa: Y015
+
 @_typing.final
 class SealCompartmentRequest(_message.Message):
     """Proposes a seal."""
@@ -1251,6 +1283,7 @@ class ExecuteRightsRequestRequest(_message.Message):
     REFERENCE_FIELD_NUMBER: _builtins.int
     HOW_FIELD_NUMBER: _builtins.int
     PATHS_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Same id and same content: same answer."""
     rights_request_id: _builtins.str
@@ -1261,6 +1294,8 @@ class ExecuteRightsRequestRequest(_message.Message):
     """
     how: _builtins.str
     """How the resident was told: "portal", "letter", "in_person" or "phone"."""
+    sha256: _builtins.bytes
+    """Of a copy that was taken along through the portal, its SHA-256, as GetPortableCopy told it."""
     @_builtins.property
     def claim(self) -> _common_pb2.Claim:
         """On what ground: RIGHTS-12."""
@@ -1278,10 +1313,11 @@ class ExecuteRightsRequestRequest(_message.Message):
         reference: _builtins.str = ...,
         how: _builtins.str = ...,
         paths: _abc.Iterable[_builtins.str] | None = ...,
+        sha256: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "how", b"how", "paths", b"paths", "reference", b"reference", "request_id", b"request_id", "rights_request_id", b"rights_request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "how", b"how", "paths", b"paths", "reference", b"reference", "request_id", b"request_id", "rights_request_id", b"rights_request_id", "sha256", b"sha256"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1314,6 +1350,222 @@ class ExecuteRightsRequestResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ExecuteRightsRequestResponse: _TypeAlias = ExecuteRightsRequestResponse  # noqa: Y015
+
+@_typing.final
+class PlanElement(_message.Message):
+    """One element of a plan, as the plan that is read shows it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COLLECTION_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    TASK_FIELD_NUMBER: _builtins.int
+    OIN_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    collection: _builtins.str
+    """Collection of the plan, such as "goals"."""
+    name: _builtins.str
+    """What names it there: its id; of a situation the life domain and of a lens assessment the law, as the contract writes
+    them ("LIFE_DOMAIN_HOUSING"); of an agreement the version that was spoken of.
+    """
+    task: _builtins.str
+    """In which task it was recorded; the caller's own where empty."""
+    oin: _builtins.str
+    """By which organisation; the caller's own where empty."""
+    before: _builtins.int
+    """Of several of one name: 0 is the newest, 1 the one before it."""
+    def __init__(
+        self,
+        *,
+        collection: _builtins.str = ...,
+        name: _builtins.str = ...,
+        task: _builtins.str = ...,
+        oin: _builtins.str = ...,
+        before: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["before", b"before", "collection", b"collection", "name", b"name", "oin", b"oin", "task", b"task"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlanElement: _TypeAlias = PlanElement  # noqa: Y015
+
+@_typing.final
+class RectifyPlanRequest(_message.Message):
+    """Corrects one field."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CLAIM_FIELD_NUMBER: _builtins.int
+    PLAN_ID_FIELD_NUMBER: _builtins.int
+    EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
+    ELEMENT_FIELD_NUMBER: _builtins.int
+    FIELD_FIELD_NUMBER: _builtins.int
+    VALUES_FIELD_NUMBER: _builtins.int
+    RIGHTS_REQUEST_ID_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Same id and same content: same answer."""
+    plan_id: _builtins.str
+    """The plan."""
+    expected_version: _builtins.int
+    """Version of the plan the caller saw."""
+    field: _builtins.str
+    """Which of its fields, such as "own_words"."""
+    rights_request_id: _builtins.str
+    """The granted request of the resident it comes from; empty where who recorded it corrects it of his own accord."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground: RECTIFY-16."""
+
+    @_builtins.property
+    def element(self) -> Global___PlanElement:
+        """Which element."""
+
+    @_builtins.property
+    def values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What it says from now on, as the contract's JSON would write it: words, a day, a number, names of an enum; several
+        for a repeated field, none to empty a field that may be empty.
+        """
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        claim: _common_pb2.Claim | None = ...,
+        plan_id: _builtins.str = ...,
+        expected_version: _builtins.int = ...,
+        element: Global___PlanElement | None = ...,
+        field: _builtins.str = ...,
+        values: _abc.Iterable[_builtins.str] | None = ...,
+        rights_request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "element", b"element"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "element", b"element", "expected_version", b"expected_version", "field", b"field", "plan_id", b"plan_id", "request_id", b"request_id", "rights_request_id", b"rights_request_id", "values", b"values"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RectifyPlanRequest: _TypeAlias = RectifyPlanRequest  # noqa: Y015
+
+@_typing.final
+class RectifyPlanResponse(_message.Message):
+    """It is corrected."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    RIGHTS_REQUEST_ID_FIELD_NUMBER: _builtins.int
+    RECIPIENTS_FIELD_NUMBER: _builtins.int
+    version: _builtins.int
+    """Version of the plan after this command."""
+    rights_request_id: _builtins.str
+    """By what recipients confirm; empty where nobody is told and no request asked for it."""
+    recipients: _builtins.int
+    """How many recipients were told."""
+    @_builtins.property
+    def receipt(self) -> _common_pb2.Receipt:
+        """Proof to keep."""
+
+    def __init__(
+        self,
+        *,
+        receipt: _common_pb2.Receipt | None = ...,
+        version: _builtins.int = ...,
+        rights_request_id: _builtins.str = ...,
+        recipients: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt", "recipients", b"recipients", "rights_request_id", b"rights_request_id", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RectifyPlanResponse: _TypeAlias = RectifyPlanResponse  # noqa: Y015
+
+@_typing.final
+class AddStatementRequest(_message.Message):
+    """Puts a statement beside an element."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CLAIM_FIELD_NUMBER: _builtins.int
+    PLAN_ID_FIELD_NUMBER: _builtins.int
+    EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
+    ELEMENT_FIELD_NUMBER: _builtins.int
+    STATEMENT_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Same id and same content: same answer."""
+    plan_id: _builtins.str
+    """The plan."""
+    expected_version: _builtins.int
+    """Version of the plan the caller saw."""
+    statement: _builtins.str
+    """In the resident's own words."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground: RESIDENT-WORD."""
+
+    @_builtins.property
+    def element(self) -> Global___PlanElement:
+        """Beside which element."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        claim: _common_pb2.Claim | None = ...,
+        plan_id: _builtins.str = ...,
+        expected_version: _builtins.int = ...,
+        element: Global___PlanElement | None = ...,
+        statement: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "element", b"element"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "element", b"element", "expected_version", b"expected_version", "plan_id", b"plan_id", "request_id", b"request_id", "statement", b"statement"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AddStatementRequest: _TypeAlias = AddStatementRequest  # noqa: Y015
+
+@_typing.final
+class AddStatementResponse(_message.Message):
+    """It stands beside the element."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    RIGHTS_REQUEST_ID_FIELD_NUMBER: _builtins.int
+    RECIPIENTS_FIELD_NUMBER: _builtins.int
+    version: _builtins.int
+    """Version of the plan after this command."""
+    rights_request_id: _builtins.str
+    """By what recipients of the element confirm; empty where nobody is told."""
+    recipients: _builtins.int
+    """How many recipients were told."""
+    @_builtins.property
+    def receipt(self) -> _common_pb2.Receipt:
+        """Proof to keep."""
+
+    def __init__(
+        self,
+        *,
+        receipt: _common_pb2.Receipt | None = ...,
+        version: _builtins.int = ...,
+        rights_request_id: _builtins.str = ...,
+        recipients: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt", "recipients", b"recipients", "rights_request_id", b"rights_request_id", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AddStatementResponse: _TypeAlias = AddStatementResponse  # noqa: Y015
 
 @_typing.final
 class ListRectificationsRequest(_message.Message):
@@ -1562,6 +1814,7 @@ class RightsRequest(_message.Message):
     DECIDE_TIME_FIELD_NUMBER: _builtins.int
     REFERENCE_FIELD_NUMBER: _builtins.int
     EXECUTE_TIME_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
     rights_request_id: _builtins.str
     """Names the request."""
     right: Global___Right.ValueType
@@ -1584,6 +1837,8 @@ class RightsRequest(_message.Message):
     """Where to complain."""
     reference: _builtins.str
     """What did it."""
+    sha256: _builtins.bytes
+    """SHA-256 of the copy that was taken along."""
     @_builtins.property
     def receive_time(self) -> _timestamp_pb2.Timestamp:
         """When it was recorded."""
@@ -1618,10 +1873,11 @@ class RightsRequest(_message.Message):
         decide_time: _timestamp_pb2.Timestamp | None = ...,
         reference: _builtins.str = ...,
         execute_time: _timestamp_pb2.Timestamp | None = ...,
+        sha256: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["decide_time", b"decide_time", "due_time", b"due_time", "execute_time", b"execute_time", "receive_time", b"receive_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["complain_at", b"complain_at", "decide_time", b"decide_time", "due_time", b"due_time", "execute_time", b"execute_time", "extension_reason", b"extension_reason", "outcome", b"outcome", "reason", b"reason", "receive_time", b"receive_time", "received_date", b"received_date", "reference", b"reference", "refusal_article", b"refusal_article", "right", b"right", "rights_request_id", b"rights_request_id", "statement", b"statement", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["complain_at", b"complain_at", "decide_time", b"decide_time", "due_time", b"due_time", "execute_time", b"execute_time", "extension_reason", b"extension_reason", "outcome", b"outcome", "reason", b"reason", "receive_time", b"receive_time", "received_date", b"received_date", "reference", b"reference", "refusal_article", b"refusal_article", "right", b"right", "rights_request_id", b"rights_request_id", "sha256", b"sha256", "statement", b"statement", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1982,6 +2238,96 @@ class GetAccessAnswerResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetAccessAnswerResponse: _TypeAlias = GetAccessAnswerResponse  # noqa: Y015
+
+@_typing.final
+class GetPortableCopyRequest(_message.Message):
+    """Asks for a copy to take along."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLAIM_FIELD_NUMBER: _builtins.int
+    PLAN_ID_FIELD_NUMBER: _builtins.int
+    FIELDS_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    plan_id: _builtins.str
+    """The plan."""
+    page_size: _builtins.int
+    """Most bytes of one part; 0 for 1048576."""
+    page_token: _builtins.str
+    """Of the part before."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground: SUBJECT-15."""
+
+    @_builtins.property
+    def fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Fields of the plan, such as "reports.own_words"."""
+
+    def __init__(
+        self,
+        *,
+        claim: _common_pb2.Claim | None = ...,
+        plan_id: _builtins.str = ...,
+        fields: _abc.Iterable[_builtins.str] | None = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "fields", b"fields", "page_size", b"page_size", "page_token", b"page_token", "plan_id", b"plan_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetPortableCopyRequest: _TypeAlias = GetPortableCopyRequest  # noqa: Y015
+
+@_typing.final
+class GetPortableCopyResponse(_message.Message):
+    """A part of a copy to take along."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PART_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
+    TOTAL_BYTES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    DECISION_ID_FIELD_NUMBER: _builtins.int
+    LEAF_INDEX_FIELD_NUMBER: _builtins.int
+    WITHHELD_FIELDS_FIELD_NUMBER: _builtins.int
+    part: _builtins.bytes
+    """The next bytes of one JSON-LD document, UTF-8; adapters/sdk/portable-copy.schema.json says its form."""
+    sha256: _builtins.bytes
+    """SHA-256 of the whole document. Another than the part before told: the plan changed, begin again."""
+    total_bytes: _builtins.int
+    """Bytes of the whole."""
+    next_page_token: _builtins.str
+    """Empty on the last part."""
+    decision_id: _builtins.str
+    """The recorded decision behind this answer: what a request is executed by."""
+    leaf_index: _builtins.int
+    """Index of the leaf of that decision: GetReceipt proves it."""
+    @_builtins.property
+    def withheld_fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Asked paths that were not given."""
+
+    def __init__(
+        self,
+        *,
+        part: _builtins.bytes = ...,
+        sha256: _builtins.bytes = ...,
+        total_bytes: _builtins.int = ...,
+        next_page_token: _builtins.str = ...,
+        decision_id: _builtins.str = ...,
+        leaf_index: _builtins.int = ...,
+        withheld_fields: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision_id", b"decision_id", "leaf_index", b"leaf_index", "next_page_token", b"next_page_token", "part", b"part", "sha256", b"sha256", "total_bytes", b"total_bytes", "withheld_fields", b"withheld_fields"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetPortableCopyResponse: _TypeAlias = GetPortableCopyResponse  # noqa: Y015
 
 @_typing.final
 class WithdrawObjectionRequest(_message.Message):
@@ -2350,6 +2696,146 @@ class AppointStandInResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AppointStandInResponse: _TypeAlias = AppointStandInResponse  # noqa: Y015
+
+@_typing.final
+class PlaceHoldRequest(_message.Message):
+    """Places a hold."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CLAIM_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    REVIEW_DATE_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Same id and same content: same answer."""
+    case_id: _builtins.str
+    """A case of the resident, open or closed."""
+    kind: Global___HoldKind.ValueType
+    """What it is for."""
+    reference: _builtins.str
+    """Where it is known, such as the number of the case at court."""
+    reason: _builtins.str
+    """Why."""
+    review_date: _builtins.str
+    """On which day somebody looks again; it stands until it is lifted."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground: HOLD-17-3."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        claim: _common_pb2.Claim | None = ...,
+        case_id: _builtins.str = ...,
+        kind: Global___HoldKind.ValueType = ...,
+        reference: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        review_date: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "claim", b"claim", "kind", b"kind", "reason", b"reason", "reference", b"reference", "request_id", b"request_id", "review_date", b"review_date"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlaceHoldRequest: _TypeAlias = PlaceHoldRequest  # noqa: Y015
+
+@_typing.final
+class PlaceHoldResponse(_message.Message):
+    """It stands."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    HOLD_ID_FIELD_NUMBER: _builtins.int
+    hold_id: _builtins.str
+    """Names the hold."""
+    @_builtins.property
+    def receipt(self) -> _common_pb2.Receipt:
+        """Proof to keep."""
+
+    def __init__(
+        self,
+        *,
+        receipt: _common_pb2.Receipt | None = ...,
+        hold_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hold_id", b"hold_id", "receipt", b"receipt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlaceHoldResponse: _TypeAlias = PlaceHoldResponse  # noqa: Y015
+
+@_typing.final
+class LiftHoldRequest(_message.Message):
+    """Lifts a hold."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CLAIM_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    HOLD_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Same id and same content: same answer."""
+    case_id: _builtins.str
+    """The case it was placed on."""
+    hold_id: _builtins.str
+    """The hold."""
+    reason: _builtins.str
+    """Why."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground: HOLD-17-3."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        claim: _common_pb2.Claim | None = ...,
+        case_id: _builtins.str = ...,
+        hold_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "claim", b"claim", "hold_id", b"hold_id", "reason", b"reason", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LiftHoldRequest: _TypeAlias = LiftHoldRequest  # noqa: Y015
+
+@_typing.final
+class LiftHoldResponse(_message.Message):
+    """It stands no more."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def receipt(self) -> _common_pb2.Receipt:
+        """Proof to keep."""
+
+    def __init__(
+        self,
+        *,
+        receipt: _common_pb2.Receipt | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LiftHoldResponse: _TypeAlias = LiftHoldResponse  # noqa: Y015
 
 @_typing.final
 class ProposeErasureRequest(_message.Message):

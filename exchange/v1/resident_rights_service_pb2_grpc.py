@@ -107,6 +107,16 @@ class ResidentRightsServiceStub:
                 request_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.ExecuteRightsRequestRequest.SerializeToString,
                 response_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.ExecuteRightsRequestResponse.FromString,
                 _registered_method=True)
+        self.RectifyPlan = channel.unary_unary(
+                '/exchange.v1.ResidentRightsService/RectifyPlan',
+                request_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.RectifyPlanRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.RectifyPlanResponse.FromString,
+                _registered_method=True)
+        self.AddStatement = channel.unary_unary(
+                '/exchange.v1.ResidentRightsService/AddStatement',
+                request_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.AddStatementRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.AddStatementResponse.FromString,
+                _registered_method=True)
         self.ListRectifications = channel.unary_unary(
                 '/exchange.v1.ResidentRightsService/ListRectifications',
                 request_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.ListRectificationsRequest.SerializeToString,
@@ -127,6 +137,11 @@ class ResidentRightsServiceStub:
                 request_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.GetAccessAnswerRequest.SerializeToString,
                 response_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.GetAccessAnswerResponse.FromString,
                 _registered_method=True)
+        self.GetPortableCopy = channel.unary_unary(
+                '/exchange.v1.ResidentRightsService/GetPortableCopy',
+                request_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.GetPortableCopyRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.GetPortableCopyResponse.FromString,
+                _registered_method=True)
         self.RecordConflict = channel.unary_unary(
                 '/exchange.v1.ResidentRightsService/RecordConflict',
                 request_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.RecordConflictRequest.SerializeToString,
@@ -141,6 +156,16 @@ class ResidentRightsServiceStub:
                 '/exchange.v1.ResidentRightsService/AppointStandIn',
                 request_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.AppointStandInRequest.SerializeToString,
                 response_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.AppointStandInResponse.FromString,
+                _registered_method=True)
+        self.PlaceHold = channel.unary_unary(
+                '/exchange.v1.ResidentRightsService/PlaceHold',
+                request_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.PlaceHoldRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.PlaceHoldResponse.FromString,
+                _registered_method=True)
+        self.LiftHold = channel.unary_unary(
+                '/exchange.v1.ResidentRightsService/LiftHold',
+                request_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.LiftHoldRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.LiftHoldResponse.FromString,
                 _registered_method=True)
         self.ProposeErasure = channel.unary_unary(
                 '/exchange.v1.ResidentRightsService/ProposeErasure',
@@ -281,6 +306,23 @@ class ResidentRightsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RectifyPlan(self, request, context):
+        """Corrects one field of an element of the plan (GDPR 16): by who recorded it, or by a college that granted a request.
+        What was recorded before stays in the past, sealed; every recipient that got it is told, in the same commit.
+        Fails with ABORTED, reason VERSION_CONFLICT, when the plan changed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AddStatement(self, request, context):
+        """Puts a statement of the resident beside an element of the plan (GDPR 16, last sentence), also where a correction was
+        refused. It leaves with that element, to whoever may read it, and replaces an earlier one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListRectifications(self, request, context):
         """Lists to a recipient which fields it got were rectified since (GDPR 19), never what they say now: that it reads by
         GetPlan, on a claim of its own.
@@ -311,6 +353,14 @@ class ResidentRightsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetPortableCopy(self, request, context):
+        """Gives a copy to take along (GDPR 20): what the resident's side recorded itself, on consent or a contract, as JSON-LD
+        in parts, and why the rest is none of it. The same plan gives the same bytes: each part tells the SHA-256 of all.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def RecordConflict(self, request, context):
         """Records that a person keeps away from a case: the own file, or that of somebody near.
         """
@@ -327,6 +377,20 @@ class ResidentRightsServiceServicer:
 
     def AppointStandIn(self, request, context):
         """Lets a professional work in the place of another of the same organisation and task, within a mandate and a period.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PlaceHold(self, request, context):
+        """Places a legal hold: nothing of the resident is erased while it stands, but what a court orders (GDPR 17(3)(e)).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def LiftHold(self, request, context):
+        """Lifts a hold; by somebody else than who placed it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -448,6 +512,16 @@ def add_ResidentRightsServiceServicer_to_server(servicer, server):
                     request_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.ExecuteRightsRequestRequest.FromString,
                     response_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.ExecuteRightsRequestResponse.SerializeToString,
             ),
+            'RectifyPlan': grpc.unary_unary_rpc_method_handler(
+                    servicer.RectifyPlan,
+                    request_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.RectifyPlanRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.RectifyPlanResponse.SerializeToString,
+            ),
+            'AddStatement': grpc.unary_unary_rpc_method_handler(
+                    servicer.AddStatement,
+                    request_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.AddStatementRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.AddStatementResponse.SerializeToString,
+            ),
             'ListRectifications': grpc.unary_unary_rpc_method_handler(
                     servicer.ListRectifications,
                     request_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.ListRectificationsRequest.FromString,
@@ -468,6 +542,11 @@ def add_ResidentRightsServiceServicer_to_server(servicer, server):
                     request_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.GetAccessAnswerRequest.FromString,
                     response_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.GetAccessAnswerResponse.SerializeToString,
             ),
+            'GetPortableCopy': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPortableCopy,
+                    request_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.GetPortableCopyRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.GetPortableCopyResponse.SerializeToString,
+            ),
             'RecordConflict': grpc.unary_unary_rpc_method_handler(
                     servicer.RecordConflict,
                     request_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.RecordConflictRequest.FromString,
@@ -482,6 +561,16 @@ def add_ResidentRightsServiceServicer_to_server(servicer, server):
                     servicer.AppointStandIn,
                     request_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.AppointStandInRequest.FromString,
                     response_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.AppointStandInResponse.SerializeToString,
+            ),
+            'PlaceHold': grpc.unary_unary_rpc_method_handler(
+                    servicer.PlaceHold,
+                    request_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.PlaceHoldRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.PlaceHoldResponse.SerializeToString,
+            ),
+            'LiftHold': grpc.unary_unary_rpc_method_handler(
+                    servicer.LiftHold,
+                    request_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.LiftHoldRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.LiftHoldResponse.SerializeToString,
             ),
             'ProposeErasure': grpc.unary_unary_rpc_method_handler(
                     servicer.ProposeErasure,
@@ -906,6 +995,60 @@ class ResidentRightsService:
             _registered_method=True)
 
     @staticmethod
+    def RectifyPlan(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.ResidentRightsService/RectifyPlan',
+            exchange_dot_v1_dot_resident__rights__service__pb2.RectifyPlanRequest.SerializeToString,
+            exchange_dot_v1_dot_resident__rights__service__pb2.RectifyPlanResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AddStatement(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.ResidentRightsService/AddStatement',
+            exchange_dot_v1_dot_resident__rights__service__pb2.AddStatementRequest.SerializeToString,
+            exchange_dot_v1_dot_resident__rights__service__pb2.AddStatementResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def ListRectifications(request,
             target,
             options=(),
@@ -1014,6 +1157,33 @@ class ResidentRightsService:
             _registered_method=True)
 
     @staticmethod
+    def GetPortableCopy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.ResidentRightsService/GetPortableCopy',
+            exchange_dot_v1_dot_resident__rights__service__pb2.GetPortableCopyRequest.SerializeToString,
+            exchange_dot_v1_dot_resident__rights__service__pb2.GetPortableCopyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def RecordConflict(request,
             target,
             options=(),
@@ -1084,6 +1254,60 @@ class ResidentRightsService:
             '/exchange.v1.ResidentRightsService/AppointStandIn',
             exchange_dot_v1_dot_resident__rights__service__pb2.AppointStandInRequest.SerializeToString,
             exchange_dot_v1_dot_resident__rights__service__pb2.AppointStandInResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PlaceHold(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.ResidentRightsService/PlaceHold',
+            exchange_dot_v1_dot_resident__rights__service__pb2.PlaceHoldRequest.SerializeToString,
+            exchange_dot_v1_dot_resident__rights__service__pb2.PlaceHoldResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def LiftHold(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.ResidentRightsService/LiftHold',
+            exchange_dot_v1_dot_resident__rights__service__pb2.LiftHoldRequest.SerializeToString,
+            exchange_dot_v1_dot_resident__rights__service__pb2.LiftHoldResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -70,6 +70,15 @@ class ResidentRightsServiceStub:
     """Grants a request, wholly or partly, or refuses it: with the reason, the article and where to complain (GDPR 12(4))."""
     ExecuteRightsRequest: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ExecuteRightsRequestRequest, _resident_rights_service_pb2.ExecuteRightsRequestResponse]
     """Records that what was granted was done; fails with FAILED_PRECONDITION, reason RULE_BROKEN, where it was not."""
+    RectifyPlan: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.RectifyPlanRequest, _resident_rights_service_pb2.RectifyPlanResponse]
+    """Corrects one field of an element of the plan (GDPR 16): by who recorded it, or by a college that granted a request.
+    What was recorded before stays in the past, sealed; every recipient that got it is told, in the same commit.
+    Fails with ABORTED, reason VERSION_CONFLICT, when the plan changed.
+    """
+    AddStatement: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.AddStatementRequest, _resident_rights_service_pb2.AddStatementResponse]
+    """Puts a statement of the resident beside an element of the plan (GDPR 16, last sentence), also where a correction was
+    refused. It leaves with that element, to whoever may read it, and replaces an earlier one.
+    """
     ListRectifications: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ListRectificationsRequest, _resident_rights_service_pb2.ListRectificationsResponse]
     """Lists to a recipient which fields it got were rectified since (GDPR 19), never what they say now: that it reads by
     GetPlan, on a claim of its own.
@@ -82,12 +91,20 @@ class ResidentRightsServiceStub:
     """Gives what an answer on access holds beside the data themselves (GDPR 15(1)), and which leaves of the ledger it
     covers. The resident gets the key that finds those leaves, so that a leaf that was left out is found.
     """
+    GetPortableCopy: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.GetPortableCopyRequest, _resident_rights_service_pb2.GetPortableCopyResponse]
+    """Gives a copy to take along (GDPR 20): what the resident's side recorded itself, on consent or a contract, as JSON-LD
+    in parts, and why the rest is none of it. The same plan gives the same bytes: each part tells the SHA-256 of all.
+    """
     RecordConflict: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.RecordConflictRequest, _resident_rights_service_pb2.RecordConflictResponse]
     """Records that a person keeps away from a case: the own file, or that of somebody near."""
     EndConflict: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.EndConflictRequest, _resident_rights_service_pb2.EndConflictResponse]
     """Records that a person need not keep away any more; by somebody else than that person."""
     AppointStandIn: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.AppointStandInRequest, _resident_rights_service_pb2.AppointStandInResponse]
     """Lets a professional work in the place of another of the same organisation and task, within a mandate and a period."""
+    PlaceHold: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.PlaceHoldRequest, _resident_rights_service_pb2.PlaceHoldResponse]
+    """Places a legal hold: nothing of the resident is erased while it stands, but what a court orders (GDPR 17(3)(e))."""
+    LiftHold: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.LiftHoldRequest, _resident_rights_service_pb2.LiftHoldResponse]
+    """Lifts a hold; by somebody else than who placed it."""
     ProposeErasure: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ProposeErasureRequest, _resident_rights_service_pb2.ProposeErasureResponse]
     """Proposes to erase a resident, or some categories of what is held of him (GDPR 17); it erases nothing yet."""
     ApproveErasure: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ApproveErasureRequest, _resident_rights_service_pb2.ApproveErasureResponse]
@@ -145,6 +162,15 @@ class ResidentRightsServiceAsyncStub(ResidentRightsServiceStub):
     """Grants a request, wholly or partly, or refuses it: with the reason, the article and where to complain (GDPR 12(4))."""
     ExecuteRightsRequest: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ExecuteRightsRequestRequest, _resident_rights_service_pb2.ExecuteRightsRequestResponse]  # type: ignore[assignment]
     """Records that what was granted was done; fails with FAILED_PRECONDITION, reason RULE_BROKEN, where it was not."""
+    RectifyPlan: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.RectifyPlanRequest, _resident_rights_service_pb2.RectifyPlanResponse]  # type: ignore[assignment]
+    """Corrects one field of an element of the plan (GDPR 16): by who recorded it, or by a college that granted a request.
+    What was recorded before stays in the past, sealed; every recipient that got it is told, in the same commit.
+    Fails with ABORTED, reason VERSION_CONFLICT, when the plan changed.
+    """
+    AddStatement: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.AddStatementRequest, _resident_rights_service_pb2.AddStatementResponse]  # type: ignore[assignment]
+    """Puts a statement of the resident beside an element of the plan (GDPR 16, last sentence), also where a correction was
+    refused. It leaves with that element, to whoever may read it, and replaces an earlier one.
+    """
     ListRectifications: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ListRectificationsRequest, _resident_rights_service_pb2.ListRectificationsResponse]  # type: ignore[assignment]
     """Lists to a recipient which fields it got were rectified since (GDPR 19), never what they say now: that it reads by
     GetPlan, on a claim of its own.
@@ -157,12 +183,20 @@ class ResidentRightsServiceAsyncStub(ResidentRightsServiceStub):
     """Gives what an answer on access holds beside the data themselves (GDPR 15(1)), and which leaves of the ledger it
     covers. The resident gets the key that finds those leaves, so that a leaf that was left out is found.
     """
+    GetPortableCopy: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.GetPortableCopyRequest, _resident_rights_service_pb2.GetPortableCopyResponse]  # type: ignore[assignment]
+    """Gives a copy to take along (GDPR 20): what the resident's side recorded itself, on consent or a contract, as JSON-LD
+    in parts, and why the rest is none of it. The same plan gives the same bytes: each part tells the SHA-256 of all.
+    """
     RecordConflict: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.RecordConflictRequest, _resident_rights_service_pb2.RecordConflictResponse]  # type: ignore[assignment]
     """Records that a person keeps away from a case: the own file, or that of somebody near."""
     EndConflict: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.EndConflictRequest, _resident_rights_service_pb2.EndConflictResponse]  # type: ignore[assignment]
     """Records that a person need not keep away any more; by somebody else than that person."""
     AppointStandIn: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.AppointStandInRequest, _resident_rights_service_pb2.AppointStandInResponse]  # type: ignore[assignment]
     """Lets a professional work in the place of another of the same organisation and task, within a mandate and a period."""
+    PlaceHold: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.PlaceHoldRequest, _resident_rights_service_pb2.PlaceHoldResponse]  # type: ignore[assignment]
+    """Places a legal hold: nothing of the resident is erased while it stands, but what a court orders (GDPR 17(3)(e))."""
+    LiftHold: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.LiftHoldRequest, _resident_rights_service_pb2.LiftHoldResponse]  # type: ignore[assignment]
+    """Lifts a hold; by somebody else than who placed it."""
     ProposeErasure: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ProposeErasureRequest, _resident_rights_service_pb2.ProposeErasureResponse]  # type: ignore[assignment]
     """Proposes to erase a resident, or some categories of what is held of him (GDPR 17); it erases nothing yet."""
     ApproveErasure: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ApproveErasureRequest, _resident_rights_service_pb2.ApproveErasureResponse]  # type: ignore[assignment]
@@ -303,6 +337,27 @@ class ResidentRightsServiceServicer(metaclass=_abc_1.ABCMeta):
         """Records that what was granted was done; fails with FAILED_PRECONDITION, reason RULE_BROKEN, where it was not."""
 
     @_abc_1.abstractmethod
+    def RectifyPlan(
+        self,
+        request: _resident_rights_service_pb2.RectifyPlanRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_resident_rights_service_pb2.RectifyPlanResponse, _abc.Awaitable[_resident_rights_service_pb2.RectifyPlanResponse]]:
+        """Corrects one field of an element of the plan (GDPR 16): by who recorded it, or by a college that granted a request.
+        What was recorded before stays in the past, sealed; every recipient that got it is told, in the same commit.
+        Fails with ABORTED, reason VERSION_CONFLICT, when the plan changed.
+        """
+
+    @_abc_1.abstractmethod
+    def AddStatement(
+        self,
+        request: _resident_rights_service_pb2.AddStatementRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_resident_rights_service_pb2.AddStatementResponse, _abc.Awaitable[_resident_rights_service_pb2.AddStatementResponse]]:
+        """Puts a statement of the resident beside an element of the plan (GDPR 16, last sentence), also where a correction was
+        refused. It leaves with that element, to whoever may read it, and replaces an earlier one.
+        """
+
+    @_abc_1.abstractmethod
     def ListRectifications(
         self,
         request: _resident_rights_service_pb2.ListRectificationsRequest,
@@ -339,6 +394,16 @@ class ResidentRightsServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def GetPortableCopy(
+        self,
+        request: _resident_rights_service_pb2.GetPortableCopyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_resident_rights_service_pb2.GetPortableCopyResponse, _abc.Awaitable[_resident_rights_service_pb2.GetPortableCopyResponse]]:
+        """Gives a copy to take along (GDPR 20): what the resident's side recorded itself, on consent or a contract, as JSON-LD
+        in parts, and why the rest is none of it. The same plan gives the same bytes: each part tells the SHA-256 of all.
+        """
+
+    @_abc_1.abstractmethod
     def RecordConflict(
         self,
         request: _resident_rights_service_pb2.RecordConflictRequest,
@@ -361,6 +426,22 @@ class ResidentRightsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_resident_rights_service_pb2.AppointStandInResponse, _abc.Awaitable[_resident_rights_service_pb2.AppointStandInResponse]]:
         """Lets a professional work in the place of another of the same organisation and task, within a mandate and a period."""
+
+    @_abc_1.abstractmethod
+    def PlaceHold(
+        self,
+        request: _resident_rights_service_pb2.PlaceHoldRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_resident_rights_service_pb2.PlaceHoldResponse, _abc.Awaitable[_resident_rights_service_pb2.PlaceHoldResponse]]:
+        """Places a legal hold: nothing of the resident is erased while it stands, but what a court orders (GDPR 17(3)(e))."""
+
+    @_abc_1.abstractmethod
+    def LiftHold(
+        self,
+        request: _resident_rights_service_pb2.LiftHoldRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_resident_rights_service_pb2.LiftHoldResponse, _abc.Awaitable[_resident_rights_service_pb2.LiftHoldResponse]]:
+        """Lifts a hold; by somebody else than who placed it."""
 
     @_abc_1.abstractmethod
     def ProposeErasure(

@@ -18,7 +18,7 @@ from exchange.domain.limits.seals import person_of
 from exchange.domain.resident import RESIDENT
 from exchange.errors import CallerUnknown, ExchangeError, RuleBroken, SettingsInvalid
 from exchange.keys.keystore import KeyStore
-from exchange.pipeline.erasure import EXECUTED, Holdings, steps_of_approving
+from exchange.pipeline.erasure import EXECUTED, Holdings, is_waiting, steps_of_approving
 from exchange.pipeline.walk import CommandOutcome, CommandWalk, Steps
 from exchange.projections.follower import catch_up
 from exchange.server.contract.certificates import statement_of, statement_text
@@ -55,8 +55,11 @@ __all__ = [
     "Shredded",
     "Standing",
     "Wanted",
+    "alone",
     "carry_out",
     "certificate",
+    "decided_by",
+    "people_at",
     "shred",
     "standing",
     "statement_text",
@@ -110,31 +113,42 @@ def shred(settings: Settings, credentials: Path, tokens_of: Sequence[str], wante
 
     Raises ExchangeError; DataFolderInUse beside a running service.
     """
+    with alone(settings) as core:
+        done = decided_by(core, people_at(core, credentials, tokens_of), wanted)
+        core.integrator.integrate()
+        return done
+
+
+def people_at(core: Core, credentials: Path, tokens_of: Sequence[str]) -> list[Person]:
+    """Return who proposes, and the two who approve. Raises ExchangeError."""
     if len(tokens_of) != PEOPLE:
         raise SettingsInvalid("one proposer and two approvers are asked", found=str(len(tokens_of)))
-    with _alone(settings) as core:
-        people = [person_at(core, credentials, token) for token in tokens_of]
-        # Before anything is recorded: a proposal nobody can approve would wait for somebody to refuse it.
-        if len({person_of(one.author) for one in people}) != PEOPLE:
-            raise SettingsInvalid("the proposer and the approvers must be three different persons")
-        waiting = _waiting(core, wanted)
-        erasure_id = waiting.erasure_id if waiting else _propose(core, people, wanted)
-        before = waiting.approvers if waiting else ()
-        for person in people[1:]:
-            if person_of(person.author) in before:
-                continue
-            done = _approve(core, person, wanted.case_id, erasure_id)
-            if done.ids["executed"] == EXECUTED:
-                break
-        assert done.ids["executed"] == EXECUTED
-        core.integrator.integrate()
-        return Shredded(erasure_id, done.leaf_index, int(done.ids["recipients"]))
+    people = [person_at(core, credentials, token) for token in tokens_of]
+    # Before anything is recorded: a proposal nobody can approve would wait for somebody to refuse it.
+    if len({person_of(one.author) for one in people}) != PEOPLE:
+        raise SettingsInvalid("the proposer and the approvers must be three different persons")
+    return people
+
+
+def decided_by(core: Core, people: Sequence[Person], wanted: Wanted) -> Shredded:
+    """Let the first propose, unless just this was proposed, and the others approve. Raises ExchangeError."""
+    waiting = _waiting(core, wanted)
+    erasure_id = waiting.erasure_id if waiting else _propose(core, people, wanted)
+    before = waiting.approvers if waiting else ()
+    for person in people[1:]:
+        if person_of(person.author) in before:
+            continue
+        done = _approve(core, person, wanted.case_id, erasure_id)
+        if done.ids["executed"] == EXECUTED:
+            break
+    assert done.ids["executed"] == EXECUTED
+    return Shredded(erasure_id, done.leaf_index, int(done.ids["recipients"]))
 
 
 def carry_out(settings: Settings) -> tuple[str, ...]:
     """Carry out what was decided, as the service does when it starts; return what was left to do."""
     left = standing(settings).left
-    with _alone(settings):
+    with alone(settings):
         return left
 
 
@@ -183,7 +197,7 @@ def certificate(settings: Settings, erasure_id: str) -> tuple[dict[str, Any], by
 
 
 @contextmanager
-def _alone(settings: Settings) -> Iterator[Core]:
+def alone(settings: Settings) -> Iterator[Core]:
     """Open the shard as its service would, holding its folder."""
     if not event_file(settings).exists():
         raise SettingsInvalid("no service ran with these settings", folder=settings.data.name)
@@ -222,9 +236,9 @@ def _propose(core: Core, people: Sequence[Person], wanted: Wanted) -> str:
         kept=wanted.kept,
     )
 
-    def decide(_view: Any, state: ResidentState) -> Steps:  # noqa: ANN401 -- View
+    def decide(view: Any, state: ResidentState) -> Steps:  # noqa: ANN401 -- View
         events = RESIDENT.decide(order, state)
-        _rehearse(core, order, events, people[1:], state)
+        _rehearse(core, order, events, people[1:], state=state, waiting=is_waiting(view, state.resident))
         return Steps(((stream_of(RESIDENT.name, state.resident), events),))
 
     keeping = enum_names(pb.KeepingReason.DESCRIPTOR)
@@ -240,10 +254,16 @@ def _propose(core: Core, people: Sequence[Person], wanted: Wanted) -> str:
 
 
 def _rehearse(
-    core: Core, order: ProposeErasure, events: Events, approvers: Sequence[Person], state: ResidentState
+    core: Core,
+    order: ProposeErasure,
+    events: Events,
+    approvers: Sequence[Person],
+    *,
+    state: ResidentState,
+    waiting: bool,
 ) -> None:
     """Raise the RuleBroken an approval would meet, while nothing is recorded that would wait for ever."""
-    held = Holdings(core.reader, core.codec, state.resident)
+    held = Holdings(core.reader, core.codec, state.resident, core.registers.now)
     after: Any = state
     for person in approvers:
         for event in events:
@@ -254,6 +274,7 @@ def _rehearse(
             erasure_id=order.erasure_id,
             forbidden=held.binding_terms(after.erasures[-1], order.now),
             open_duties=held.open_duties(),
+            waiting=waiting,
         )
         events = RESIDENT.decide(approve, after)
 
@@ -263,7 +284,8 @@ def _approve(core: Core, person: Person, case_id: str, erasure_id: str) -> Comma
     order = ApproveErasure(now=utc_now(), author=person.author, erasure_id=erasure_id)
 
     def decide(view: Any, state: ResidentState) -> Steps:  # noqa: ANN401 -- View
-        return steps_of_approving(order, Holdings(core.reader, core.codec, state.resident), view, state)
+        held = Holdings(core.reader, core.codec, state.resident, core.registers.now)
+        return steps_of_approving(order, held, view, state)
 
     request = pb.ApproveErasureRequest(case_id=case_id, erasure_id=erasure_id)
     return _walked(core, person, order.now, request, decide)

@@ -11,7 +11,7 @@ from exchange.domain.values import LAW_OF_TASK
 from exchange.gate.judge import judge
 from exchange.gate.model import Facts, Field
 from exchange.gate.register import Register
-from exchange.gate.retention import TERMS, WMO, binding_terms, retention_end, term_of
+from exchange.gate.retention import TERMS, WMO, binding_terms, record_end, retention_end, rule_years, term_of
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 REGISTER = Register.load()
@@ -78,17 +78,43 @@ def test_the_last_moment_of_a_term_is_not_included(late: timedelta, *, released:
     ],
 )
 def test_a_term_binds_an_erasure_unless_its_own_law_yields(article: str, law: str, *, binds: bool) -> None:
-    assert bool(binding_terms(article, {law: NOON}, NOON)) is binds
+    assert bool(binding_terms(article, {law: retention_end(NOON, law)}, NOON)) is binds
 
 
 @pytest.mark.parametrize(
     ("late", "bound"), [(timedelta(microseconds=-1), True), (timedelta(0), False), (timedelta(1), False)]
 )
 def test_a_term_binds_until_it_ends(late: timedelta, *, bound: bool) -> None:
-    recorded = {"wgs": NOON, "pw": NOON - timedelta(days=20 * 366)}
-    found = binding_terms("retention_end", recorded, retention_end(NOON, "wgs") + late)
+    ends = {"wgs": retention_end(NOON, "wgs"), "pw": NOON - timedelta(days=366)}
+    found = binding_terms("retention_end", ends, retention_end(NOON, "wgs") + late)
     assert found == (("wgs 2031-03-02",) if bound else ())
 
 
 def test_terms_are_told_by_law_and_day() -> None:
-    assert binding_terms("avg_17_1_b", {"wmo": NOON, "pw": NOON}, NOON) == ("pw 2036-03-02", "wmo 2041-03-02")
+    ends = {law: retention_end(NOON, law) for law in ("wmo", "pw")}
+    assert binding_terms("avg_17_1_b", ends, NOON) == ("pw 2036-03-02", "wmo 2041-03-02")
+
+
+@pytest.mark.parametrize(
+    ("rule", "years"),
+    [
+        ("P15Y, Wmo 2015 5.3.4(1)", 15),
+        ("P5Y after the answer", 5),
+        ("P100Y", 100),
+        ("P15YT1H", 0),
+        ("P6M, for a while", 0),
+        ("PT60M, then only the record", 0),
+        ("until the consent ends", 0),
+        ("as P15Y", 0),
+        ("", 0),
+    ],
+)
+def test_a_rule_of_an_entry_is_read_where_it_begins_with_years(rule: str, years: int) -> None:
+    assert rule_years(rule) == years
+
+
+def test_the_longer_of_law_and_entry_counts() -> None:
+    assert record_end(NOON, "wgs", "P4Y") == record_end(NOON, "wgs", "") == retention_end(NOON, "wgs")
+    assert record_end(NOON, "wgs", "P6Y").year == NOON.year + 6
+    leap = NOON.replace(year=2028, month=2, day=29)
+    assert record_end(leap, "wgs", "P7Y").date().isoformat() == "2035-03-01"

@@ -59,7 +59,9 @@ def _walk(shard: Shard, ref: str, order: AuthoredCommand, **changes: Any) -> Com
         if state is None:
             raise RuleBroken("there is no such case", rule="NO_CASE")
         if isinstance(order, ApproveErasure):
-            return steps_of_approving(order, Holdings(core.reader, core.codec, ref), view, state)
+            return steps_of_approving(
+                order, Holdings(core.reader, core.codec, ref, core.registers.now), view, state
+            )
         return Steps(((stream, RESIDENT.decide(order, state)),))
 
     facts: dict[str, Any] = {

@@ -10,10 +10,12 @@ import pytest
 
 from exchange.domain.case import ProfessionalJoined
 from exchange.domain.disclosure import DisclosureDecided
-from exchange.domain.limits.compartments import LEAVES_OF, Compartments
+from exchange.domain.limits.compartments import LEAVES_OF, Compartments, sealed_with
 from exchange.domain.limits.seals import CompartmentSealed, Seal, SealLifted, SealProposed
 from exchange.domain.obligations import Duty
+from exchange.domain.plan import PlanCorrected
 from exchange.domain.plan.events import GoalSet, ReportReceived
+from exchange.domain.rights.corrections import RightsRectified
 from exchange.domain.rights.recipients import RightsRecipientTold
 from exchange.pipeline.apart import is_kept_apart
 from tests.golden.write_missing import META, sample
@@ -91,6 +93,25 @@ def test_what_changes_a_collection_that_is_wholly_sealed_to_the_resident_is_apar
     assert not apart(GOAL, sealed(GOALS[1:]))
     # Two seals together seal all of it.
     assert apart(GOAL, sealed(GOALS[1:]), sealed(GOALS[:1]))
+
+
+def test_a_seal_from_before_there_were_statements_seals_all_there_was() -> None:
+    before = tuple(path for path in GOALS if path != "goals.statement")
+    assert len(before) == len(GOALS) - 1
+    assert apart(GOAL, sealed(before))
+    assert "goals.statement" in sealed_with("goals.target_date")
+    assert sealed_with("supports.kind") == ("supports.kind",)
+
+
+def test_a_correction_is_apart_as_what_it_corrects_and_so_is_word_of_it() -> None:
+    corrected = replace(sample(PlanCorrected), collection="goals")  # type: ignore[call-arg] # its own field
+    told = replace(sample(RightsRecipientTold), paths=("goals.own_words",))  # type: ignore[call-arg] # its own field
+    noted = replace(sample(RightsRectified), paths=("goals.own_words",))  # type: ignore[call-arg] # its own field
+    for event in (corrected, told, noted):
+        assert apart(event, sealed())
+        assert not apart(event)
+        assert not apart(event, sealed(GOALS[1:]))
+    assert not apart(replace(corrected, collection="reports"), sealed())  # type: ignore[call-arg] # its own field
 
 
 @pytest.mark.parametrize(

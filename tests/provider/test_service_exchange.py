@@ -13,7 +13,6 @@ from adapters.provider.codes import JwStopReason, WmoStopReason
 from adapters.provider.config import Side, load_config
 from adapters.provider.exchange_port import (
     CLAIMS,
-    STOP_REASONS,
     SUPPORT_FIELDS,
     Agreement,
     Stage,
@@ -22,6 +21,7 @@ from adapters.provider.exchange_port import (
 )
 from adapters.provider.retour import read_retour
 from adapters.provider.schema import Law
+from adapters.provider.stop_reasons import STOP_REASONS
 from adapters.provider.xml import emit, read
 from adapters.sdk.logs import AdapterLog
 from exchange.gate.register import Register as LegalBases

@@ -26,6 +26,7 @@ from adapters.provider.exchange_port import (
 )
 from adapters.provider.purge_port import PurgeAsked, PurgePort
 from adapters.provider.records import Product
+from adapters.provider.rectification_port import RectificationPort, RectifiedTold
 from adapters.sdk.errors import (
     Conflict,
     Denied,
@@ -77,6 +78,8 @@ class Held:
     assigned: list[AssignOrder] = field(default_factory=list)
     purges: list[PurgeAsked] = field(default_factory=list)
     purged: dict[str, bool] = field(default_factory=dict)
+    rectifications: list[RectifiedTold] = field(default_factory=list)
+    rectified: dict[str, bool] = field(default_factory=dict)
 
 
 class World:
@@ -282,6 +285,10 @@ class Port(ExchangePort):
     def purges(self) -> Purges:
         return Purges(self._world)
 
+    @property
+    def rectifications(self) -> Rectifications:
+        return Rectifications(self._world)
+
 
 class Purges(PurgePort):
     """What one organisation is asked to erase."""
@@ -298,6 +305,24 @@ class Purges(PurgePort):
     def answer(self, erasure_id: str, *, erased: bool) -> None:
         held = self._world.held()
         held.purged.setdefault(erasure_id, erased)
+        self._world.save(held)
+
+
+class Rectifications(RectificationPort):
+    """What one organisation is told was rectified."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def told(self) -> tuple[RectifiedTold, ...]:
+        if self._world.away:
+            raise Unreachable(Refusal("", "nobody is there"))
+        held = self._world.held()
+        return tuple(one for one in held.rectifications if one.rights_request_id not in held.rectified)
+
+    def answer(self, rights_request_id: str, *, rectified: bool) -> None:
+        held = self._world.held()
+        held.rectified.setdefault(rights_request_id, rectified)
         self._world.save(held)
 
 

@@ -16,6 +16,7 @@ import exchange
 from exchange.domain import TOPICS, obligations, relations
 from exchange.domain import values as domain_values
 from exchange.domain.limits import determinations
+from exchange.domain.limits.holds import HoldKind
 from exchange.domain.obligations import COMMAND
 from exchange.domain.plan.events import PlanEvent
 from exchange.domain.rights import words as rights_words
@@ -66,6 +67,7 @@ ENUMS = [
     (audit_service_pb2.DutyOutcome.DESCRIPTOR, obligations.DutyOutcome),
     (resident_rights_service_pb2.ConflictKind.DESCRIPTOR, relations.ConflictKind),
     (resident_rights_service_pb2.DeterminationKind.DESCRIPTOR, determinations.DeterminationKind),
+    (resident_rights_service_pb2.HoldKind.DESCRIPTOR, HoldKind),
     (resident_rights_service_pb2.Right.DESCRIPTOR, rights_words.Right),
     (resident_rights_service_pb2.RightsOutcome.DESCRIPTOR, rights_words.RightsOutcome),
     (resident_rights_service_pb2.RefusalArticle.DESCRIPTOR, rights_words.RefusalArticle),
@@ -275,15 +277,17 @@ def test_every_plan_event_but_the_opening_changes_a_known_collection() -> None:
     plan_topics = {
         topic.rpartition(".v")[0] for topic, event in TOPICS.items() if issubclass(event, PlanEvent)
     }
-    assert plan_topics - set(CHANGED) == {"plan.opened"}
+    # Of a correction the event itself says which, sealed.
+    assert plan_topics - set(CHANGED) == {"plan.opened", "plan.corrected"}
     collections = {field.name for field in plan_pb2.Plan.DESCRIPTOR.fields}
     assert {changed.collection for changed in CHANGED.values()} <= collections
 
 
 def test_every_free_text_of_a_plan_can_be_a_secret_and_nothing_else_can() -> None:
+    statement = resident_rights_service_pb2.AddStatementRequest.DESCRIPTOR
     words = {
         f"{collection}.{field}"
-        for request in plan_service_pb2.DESCRIPTOR.message_types_by_name.values()
+        for request in (*plan_service_pb2.DESCRIPTOR.message_types_by_name.values(), statement)
         for field, said in request.fields_by_name.items()
         if said.GetOptions().Extensions[options_pb2.rule].format == "text"
         for collection, part in parts_of_a_plan()

@@ -286,9 +286,34 @@ def test_a_stream_goes_on_over_what_was_erased(town: Town, story: Story) -> None
     assert "plan.situation_described" not in kinds
 
 
-def test_the_plan_itself_is_no_part(town: Town, story: Story) -> None:
+def test_who_the_resident_is_is_no_part(town: Town, story: Story) -> None:
     with pytest.raises(errors.Invalid):
-        Erasure(town, story, categories=["WMO-PLAN"], kept=[rights_pb.KEEPING_REASON_LEGAL_CLAIM])
+        Erasure(town, story, categories=["CONTACT"], kept=[rights_pb.KEEPING_REASON_LEGAL_CLAIM])
+
+
+def test_the_plans_own_category_goes_and_the_plan_goes_on(town: Town, story: Story) -> None:
+    story.goal()
+    story.version = story.wmo.plan.describe_situation(
+        claim=INVESTIGATE,
+        plan_id=story.plan_id,
+        expected_version=story.version,
+        life_domain=pb.LIFE_DOMAIN_HOUSING,
+        description="Huurt.",
+        score=4,
+        judge_date="2026-03-02",
+    ).version
+    Erasure(town, story, categories=["WMO-PLAN"], kept=[rights_pb.KEEPING_REASON_RETENTION_TERM]).executed()
+    plan = town.state("plan", story.plan_id)
+    assert (plan.reports, plan.goals) == ((), ())
+    assert [one.description for one in plan.situations] == ["Huurt."]
+    # What is gone is counted all the same: a yes of before covers nothing that comes after.
+    assert plan.version == story.version
+    read = story.wmo.plan.get_plan(
+        claim=INVESTIGATE, plan_id=story.plan_id, fields=["version", "goals.own_words"]
+    )
+    assert (read.plan.version, list(read.plan.goals)) == (story.version, [])
+    story.goal()
+    assert [one.own_words for one in town.state("plan", story.plan_id).goals] == ["Weer zelf koken."]
 
 
 # --- recipients -----------------------------------------------------------------------------------

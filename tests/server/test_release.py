@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -20,6 +19,9 @@ from exchange.server.contract.plans import PLAN_LABELS, build_change, build_plan
 from exchange.v1 import plan_pb2
 from exchange.v1.common_pb2 import LIFE_DOMAIN_JUSTICE
 from tests.registers import adopted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, 123456, tzinfo=UTC)
 REGISTERS = adopted(Register.load())

@@ -13,7 +13,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from exchange.domain.erasure.words import (
+    ENDED_BY_TERM,
     ERASABLE_APART,
+    ORDERED,
     REASONS_OF,
     ErasureArticle,
     ErasureReason,
@@ -23,6 +25,7 @@ from exchange.domain.kernel import AuthoredCommand, Events, ResidentEvent
 from exchange.domain.limits.seals import person_of
 from exchange.domain.mandate import refuse_but_operators_college
 from exchange.domain.shape import FINE, member_fault, members_fault, refuse_faults, text_fault, token_fault
+from exchange.domain.values import Objection
 from exchange.errors import RuleBroken
 
 if TYPE_CHECKING:
@@ -56,12 +59,14 @@ class ApproveErasure(AuthoredCommand):
     """Approve what another proposed.
 
     `forbidden` are the terms that forbid it now, by the laws behind what is recorded: "pw 2036-03-02";
-    `open_duties` those about who looked at this resident that nobody ended yet.
+    `open_duties` those about who looked at this resident that nobody ended yet; `waiting` tells whether
+    the resident asked something by right and still waits for it.
     """
 
     erasure_id: str
     forbidden: tuple[str, ...] = ()
     open_duties: tuple[str, ...] = ()
+    waiting: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,6 +215,7 @@ def approve(command: ApproveErasure, state: "ResidentState") -> Events:
     if person in asked.approvers:
         raise RuleBroken("this person approved it before: somebody else must", rule="APPROVED_TWICE")
     _refuse_terms(command)
+    refuse_held(asked.article, state, waiting=command.waiting)
     if command.open_duties and not asked.categories:
         # With the keys goes what a review would be about: nobody escapes one by erasing whom he looked at.
         raise RuleBroken(
@@ -276,6 +282,19 @@ def _waiting(command: ApproveErasure | RefuseErasure, state: "ResidentState") ->
     return asked
 
 
+def refuse_held(article: str, state: "ResidentState", *, waiting: bool) -> None:
+    """Refuse while a hold stands, and a term that ended while the resident waits for an answer."""
+    if article not in ORDERED and state.holds:
+        # What it is for is sealed, and stays so here.
+        raise RuleBroken("a hold stands: nothing is erased before it is lifted", rule="LEGAL_HOLD")
+    objected = any(one.status == Objection.PENDING for one in state.objections)
+    if article in ENDED_BY_TERM and (waiting or objected):
+        raise RuleBroken(
+            "the resident waits for an answer: nothing is destroyed because its term ended before he has it",
+            rule="REQUEST_OPEN",
+        )
+
+
 def _refuse_terms(command: ApproveErasure) -> None:
     if command.forbidden:
         raise RuleBroken(
@@ -298,7 +317,7 @@ def _categories_fault(categories: tuple[str, ...]) -> str:
         return "must name each once"
     if ERASABLE_APART.issuperset(categories):
         return FINE
-    return f"only these are erased apart from the plan: {', '.join(sorted(ERASABLE_APART))}"
+    return f"only these are erased apart from who the resident is: {', '.join(sorted(ERASABLE_APART))}"
 
 
 def _kept_fault(command: ProposeErasure) -> str:

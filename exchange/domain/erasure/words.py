@@ -37,6 +37,12 @@ class ErasureReason(StrEnum):
     ORDERED = "ordered"
 
 
+# A term that ended is no reason while the resident waits for an answer, or may have to prove something.
+ENDED_BY_TERM: Final = frozenset({ErasureArticle.TERM_ENDED})
+# What a court or supervisor orders is done, whatever is held for another matter.
+ORDERED: Final = frozenset({ErasureArticle.OBLIGED})
+
+
 class KeepingReason(StrEnum):
     """Why data are kept, wholly or in part: what a refusal says."""
 
@@ -66,10 +72,10 @@ REASONS_OF: Final[Mapping[str, frozenset[ErasureReason]]] = MappingProxyType(
         ErasureArticle.TERM_ENDED: frozenset({ErasureReason.TERM_ENDED}),
     }
 )
-# The plan itself, who the resident is, and what was decided about him carry everything else: they are erased
-# with everything or not at all. Each of these holds the situation in some life domains; nothing rests on it.
+# Who the resident is and what was decided about him carry everything else: they are erased with everything or
+# not at all. Of each of these the events count on in their stream, and say nothing any more. The plan's own
+# category takes goals, supports and what was agreed of them along together: nothing that stays rests on them.
 ERASABLE_APART: Final = frozenset(DataCategory) - {
-    DataCategory.WMO_PLAN,
     DataCategory.CONTACT,
     DataCategory.LOG,
     DataCategory.BSN,

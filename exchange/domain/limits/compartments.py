@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Final, NamedTuple, get_args, get_type_hints
 
 from exchange.domain.limits.links import LINK, NO_LINKS, OFFICER, is_link
+from exchange.domain.plan.corrections import SPOKEN_BESIDE, STATEMENT
 from exchange.domain.plan.recorded import COLLECTIONS
 from exchange.domain.plan.state import PlanState
 from exchange.domain.values import RESIDENT_TASK
@@ -31,7 +32,17 @@ LEAVES_OF: Final[Mapping[str, frozenset[str]]] = {
     for name in COLLECTIONS
 }
 # Who does not see the goals does not see either that a support serves goals he does not see.
-NAMED_BY: Final[Mapping[str, tuple[str, ...]]] = {"goals.goal_id": ("supports.goal_ids",)}
+_NAMED_BY: Final[Mapping[str, tuple[str, ...]]] = {"goals.goal_id": ("supports.goal_ids",)}
+# What the resident says beside an element may repeat any of its words: it is sealed with the first of them,
+# also by a seal from before there were statements.
+_STATEMENTS: Final[Mapping[str, tuple[str, ...]]] = {
+    name: (f"{name}.{STATEMENT}",) for name in sorted(SPOKEN_BESIDE)
+}
+
+
+def sealed_with(path: str) -> tuple[str, ...]:
+    """Return a sealed path with what is sealed because it is."""
+    return (path, *_NAMED_BY.get(path, ()), *_STATEMENTS.get(path.partition(".")[0], ()))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +61,7 @@ class Kept:
             for seal in seals
             for sealed in seal.paths
             if not is_link(sealed)
-            for path in (sealed, *NAMED_BY.get(sealed, ()))
+            for path in sealed_with(sealed)
         )
         whole = frozenset(name for name, leaves in LEAVES_OF.items() if leaves <= paths)
         return cls(paths, links, whole)

@@ -6,7 +6,7 @@ Source: the domain's design sections 3 and 4.
 
 from typing import Final
 
-from exchange.domain.kernel import Aggregate, aggregate
+from exchange.domain.kernel import Aggregate, aggregate, with_changes
 from exchange.domain.plan.commands import (
     AgreeToPlan,
     AssessLens,
@@ -18,6 +18,14 @@ from exchange.domain.plan.commands import (
     SetGoal,
     StartSupport,
     StopSupport,
+)
+from exchange.domain.plan.corrections import (
+    AddStatement,
+    PlanCorrected,
+    RectifyPlan,
+    add_statement,
+    corrected,
+    rectify_plan,
 )
 from exchange.domain.plan.decide import (
     agree_to_plan,
@@ -72,14 +80,19 @@ PLAN: Final[Aggregate] = aggregate(
         AssignSupport: assign_support,
         StartSupport: start_support,
         StopSupport: stop_support,
+        RectifyPlan: rectify_plan,
+        AddStatement: add_statement,
     },
     founders=FOUNDERS,
-    evolvers=EVOLVERS,
+    evolvers={**EVOLVERS, PlanCorrected: corrected},
     stamp=stamped,
+    # Versions are those of the stream: a yes is to what stood at one, also where what stood there is gone.
+    counted=lambda plan: with_changes(plan, version=plan.version + 1),
 )
 
 __all__ = [
     "PLAN",
+    "AddStatement",
     "AgreeToPlan",
     "Agreement",
     "AssessLens",
@@ -92,12 +105,14 @@ __all__ = [
     "LensAssessed",
     "LensAssessment",
     "PlanAgreed",
+    "PlanCorrected",
     "PlanDisagreed",
     "PlanEvent",
     "PlanOpened",
     "PlanState",
     "ReceiveReport",
     "RecordConversation",
+    "RectifyPlan",
     "Report",
     "ReportReceived",
     "RequestSupport",

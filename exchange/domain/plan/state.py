@@ -1,7 +1,8 @@
 """A plan as it stands, and how each event changes it.
 
 Promises: `evolve` refuses nothing; elements have the contract's field names, beside `origin` (the
-task and organisation that brought them), `category` (under which the gate judges them) and `recorded`.
+task and organisation that brought them), `category` (under which the gate judges them) and `recorded`. A
+`statement` is what the resident says beside an element (`corrections`).
 Source: protos/exchange/v1/plan.proto.
 """
 
@@ -12,6 +13,7 @@ from types import MappingProxyType
 from typing import Final
 
 from exchange.domain.kernel import Event, Evolver, with_changes
+from exchange.domain.plan.care import Care
 from exchange.domain.plan.events import (
     ConversationRecorded,
     GoalSet,
@@ -50,6 +52,7 @@ class Report:
     origin: str
     category: str = DataCategory.WMO_PLAN
     recorded: datetime | None = None
+    statement: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +67,7 @@ class Conversation:
     origin: str
     category: str = DataCategory.WMO_PLAN
     recorded: datetime | None = None
+    statement: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +82,7 @@ class Situation:
     origin: str
     category: str
     recorded: datetime | None = None
+    statement: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +97,7 @@ class Goal:
     origin: str
     category: str = DataCategory.WMO_PLAN
     recorded: datetime | None = None
+    statement: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,14 +110,7 @@ class LensAssessment:
     origin: str
     category: str = DataCategory.WMO_PLAN
     recorded: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Care:
-    """Days of care under a support, both included, that were followed by more after a stop for a while."""
-
-    first_day: date
-    last_day: date
+    statement: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

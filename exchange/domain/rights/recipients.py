@@ -1,7 +1,8 @@
 """What recipients are told after a rectification, and what they say they did: on the request's own stream.
 
-Promises: each recipient is told once for each request, of which plan and which fields, never what they say:
-that he reads on a claim of his own, judged then. The first answer counts; a second changes nothing.
+Promises: each recipient is told once for each correction, of which plan and which fields, never what they
+say: that he reads on a claim of his own, judged then. The first answer counts, to all he was told by then; a
+second changes nothing, until he is told of something more.
 Source: GDPR 16, 19.
 """
 
@@ -17,7 +18,7 @@ from exchange.domain.shape import FINE, member_fault, refuse_faults, tokens_faul
 from exchange.errors import RuleBroken
 
 if TYPE_CHECKING:
-    from exchange.domain.rights.request import ExecuteRightsRequest, RightsRequestState
+    from exchange.domain.rights.request import RightsRequestState
 
 PATHS_MAX: Final = 100
 # Without undue delay (GDPR 19): a month, as for an answer to the resident.
@@ -88,27 +89,29 @@ class RectificationConfirmed(ResidentEvent):
     at: datetime
 
 
-def paths_fault(paths: tuple[str, ...], *, rectifies: bool) -> str:
-    """Check what was rectified: at least one field for a rectification, and none for anything else."""
+def paths_fault(paths: tuple[str, ...], *, rectifies: bool, corrected: bool) -> str:
+    """Check what was rectified: a field at least, said here or corrected before; none for anything else."""
     if not rectifies:
         return "is for a rectification" if paths else FINE
-    return tokens_fault(paths, PATHS_MAX)
+    return FINE if corrected and not paths else tokens_fault(paths, PATHS_MAX)
 
 
-def tell(command: "ExecuteRightsRequest", state: "RightsRequestState") -> Events:
+def told_of(
+    resident: str, rights_request_id: str, recipients: tuple[ToTell, ...], now: datetime
+) -> tuple[RightsRecipientTold, ...]:
     """Return what each recipient is told."""
     return tuple(
         RightsRecipientTold(
-            resident=state.resident,
-            rights_request_id=state.rights_request_id,
+            resident=resident,
+            rights_request_id=rights_request_id,
             organisation=one.organisation,
             task=one.task,
             plan_ids=one.plan_ids,
             paths=one.paths,
-            due_at=command.now + CONFIRM_WITHIN,
-            at=command.now,
+            due_at=now + CONFIRM_WITHIN,
+            at=now,
         )
-        for one in command.recipients
+        for one in recipients
     )
 
 
@@ -135,8 +138,10 @@ def confirm(command: ConfirmRectification, state: "RightsRequestState | None") -
 
 
 def recipient_told(state: "RightsRequestState", event: RightsRecipientTold) -> "RightsRequestState":
-    """Fold `RightsRecipientTold`."""
-    return replace(state, told=(*state.told, ToldRecipient(event.organisation, event.task)))
+    """Fold `RightsRecipientTold`: who is told of something more has not answered to that yet."""
+    told = ToldRecipient(event.organisation, event.task)
+    others = (one for one in state.told if (one.organisation, one.task) != (told.organisation, told.task))
+    return replace(state, told=(*others, told))
 
 
 def confirmed(state: "RightsRequestState", event: RectificationConfirmed) -> "RightsRequestState":

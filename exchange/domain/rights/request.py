@@ -16,6 +16,8 @@ from exchange.domain.kernel import Aggregate, AuthoredCommand, Events, ResidentE
 from exchange.domain.limits.restrictions import Told
 from exchange.domain.limits.scope import refuse_but_sides
 from exchange.domain.mandate import refuse_but_operators_college
+from exchange.domain.rights.corrections import NoteRectified, RightsRectified, note_rectified, noted_as
+from exchange.domain.rights.portability import copy_fault
 from exchange.domain.rights.recipients import (
     ConfirmRectification,
     RectificationConfirmed,
@@ -26,7 +28,7 @@ from exchange.domain.rights.recipients import (
     confirmed,
     paths_fault,
     recipient_told,
-    tell,
+    told_of,
 )
 from exchange.domain.rights.terms import TERMS
 from exchange.domain.rights.words import ARTICLES_OF, RefusalArticle, RequestStatus, Right, RightsOutcome
@@ -88,11 +90,13 @@ class DecideRightsRequest(AuthoredCommand):
 class ExecuteRightsRequest(AuthoredCommand):
     """Record what was done. `reference` is the id of what did it: a decision, restriction, erasure.
 
-    `paths` are the fields that were rectified, and `recipients` those who got one of them.
+    `paths` are the fields that were rectified, and `recipients` those who got one of them; `sha256` is
+    that of the copy a resident took along through the portal, in hexadecimal.
     """
 
     reference: str
     how: str
+    sha256: str = ""
     paths: tuple[str, ...] = ()
     recipients: tuple[ToTell, ...] = ()
 
@@ -148,10 +152,11 @@ class RightsRequestDecided(ResidentEvent):
 class RightsRequestExecuted(ResidentEvent):
     """What was granted was done."""
 
-    TOPIC: ClassVar[str] = "rights_request.executed.v1"
+    TOPIC: ClassVar[str] = "rights_request.executed.v2"
     rights_request_id: str
     reference: str
     how: str
+    sha256: str
     at: datetime
 
 
@@ -180,7 +185,10 @@ class RightsRequestState:
     decide_time: datetime | None = None
     reference: str = ""
     execute_time: datetime | None = None
+    sha256: bytes = b""
     told: tuple[ToldRecipient, ...] = ()
+    corrected: tuple[str, ...] = ()
+    unasked: bool = False  # of no request: only what recipients of a correction are told stands here
 
     @property
     def waits(self) -> bool:
@@ -295,7 +303,12 @@ def _execute(command: ExecuteRightsRequest, state: RightsRequestState | None) ->
         {
             "reference": token_fault(command.reference),
             "how": member_fault(Told, command.how),
-            "paths": paths_fault(command.paths, rectifies=found.right == Right.RECTIFICATION),
+            "sha256": copy_fault(found.right, command.how, command.sha256),
+            "paths": paths_fault(
+                command.paths,
+                rectifies=found.right == Right.RECTIFICATION,
+                corrected=bool(found.corrected),
+            ),
         }
     )
     if found.status == RequestStatus.EXECUTED:
@@ -307,10 +320,12 @@ def _execute(command: ExecuteRightsRequest, state: RightsRequestState | None) ->
         rights_request_id=found.rights_request_id,
         reference=command.reference,
         how=command.how,
+        sha256=command.sha256,
         at=command.now,
     )
     # Last what was done: the receipt is of that.
-    return (*tell(command, found), executed)
+    told = told_of(found.resident, found.rights_request_id, command.recipients, command.now)
+    return (*told, executed)
 
 
 def _known(state: RightsRequestState | None) -> RightsRequestState:
@@ -359,7 +374,8 @@ def _decided(state: RightsRequestState, event: RightsRequestDecided) -> RightsRe
 
 
 def _executed(state: RightsRequestState, event: RightsRequestExecuted) -> RightsRequestState:
-    return replace(state, status=RequestStatus.EXECUTED, reference=event.reference, execute_time=event.at)
+    done = replace(state, status=RequestStatus.EXECUTED, reference=event.reference, execute_time=event.at)
+    return replace(done, sha256=bytes.fromhex(event.sha256))
 
 
 RIGHTS_REQUEST: Final[Aggregate] = aggregate(
@@ -370,8 +386,9 @@ RIGHTS_REQUEST: Final[Aggregate] = aggregate(
         DecideRightsRequest: _decide,
         ExecuteRightsRequest: _execute,
         ConfirmRectification: confirm,
+        NoteRectified: note_rectified,
     },
-    founders={RightsRequestReceived: _received},
+    founders={RightsRequestReceived: _received, RightsRectified: noted_as(RightsRequestState)},
     evolvers={
         RightsRequestExtended: _extended,
         RightsRequestDecided: _decided,

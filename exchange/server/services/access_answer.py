@@ -14,10 +14,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from exchange.domain import stream_of
+from exchange.domain.plan import PlanCorrected
+from exchange.domain.rights.corrections import RightsRectified
+from exchange.domain.rights.recipients import RightsRecipientTold
 from exchange.domain.values import RESIDENT_TASK
 from exchange.errors import KeyDestroyed
 from exchange.ledger.leaf import event_pseudonym, parse_leaf
-from exchange.pipeline.apart import COLLECTION_OF, VERSION_SUFFIX, tells_apart
+from exchange.pipeline.apart import COLLECTION_OF, VERSION_SUFFIX, changed_by, tells_apart
 from exchange.pipeline.elements import of_log
 from exchange.pipeline.facts import OWN_WORDS, PLAN_PREFIX
 from exchange.server.contract.access import (
@@ -52,6 +55,7 @@ LEAVES_PER_PAGE_MAX: Final = 10_000
 DECISIONS_TOLD_MAX: Final = 5_000
 ROWS_MAX: Final = 200
 _INDEX_BITS: Final = 32
+CORRECTIONS: Final = frozenset({PlanCorrected.TOPIC, RightsRectified.TOPIC, RightsRecipientTold.TOPIC})
 _COVERED: Final = "covered"
 _LABELS: Final = labels_of(pb.GetAccessAnswerResponse.DESCRIPTOR)
 
@@ -185,11 +189,22 @@ def _recorded(parts: Parts, streams: Sequence[str], outcome: ReadOutcome) -> Ite
     for stream in streams:
         for row in parts.reader.page_of_stream(stream, 2**62, DECISIONS_TOLD_MAX):
             _, meta, _ = parts.codec.decode_clear(row.state, stream=row.stream, topic=row.topic)
-            changed = COLLECTION_OF.get(row.topic.rpartition(VERSION_SUFFIX)[0], "")
+            changed = _changed(parts, row)
             apart = tells_apart(meta.task, meta.purpose, meta.legal_basis)
             apart = apart or f"{meta.organisation}/{meta.task}" in outcome.links
-            if row.position < outcome.position and not apart and changed not in outcome.hidden:
+            if row.position < outcome.position and not apart and changed.isdisjoint(outcome.hidden):
                 yield meta.purpose, meta.legal_basis
+
+
+def _changed(parts: Parts, row: Row) -> frozenset[str]:
+    """Return the collections an event is about; of a correction, and of word of it, that is sealed."""
+    if row.topic not in CORRECTIONS:
+        return frozenset({COLLECTION_OF.get(row.topic.rpartition(VERSION_SUFFIX)[0], "")})
+    try:
+        opened = parts.codec.decode(row.state, stream=row.stream, version=row.version, topic=row.topic)
+    except KeyDestroyed:
+        return frozenset()
+    return changed_by(opened.event)
 
 
 def _fill(answer: pb.GetAccessAnswerResponse, told: Told, covered: Covered, given: frozenset[str]) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from exchange.domain import stream_of
 from exchange.domain.erasure.decision import ApproveErasure, ProposeErasure, RefuseErasure
 from exchange.domain.erasure.purge import ERASURE, ConfirmErased
+from exchange.domain.limits.holds import LiftHold, PlaceHold
 from exchange.domain.resident import RESIDENT
 from exchange.errors import AccessDenied, RequestInvalid, RuleBroken
 from exchange.pipeline.erasure import EXECUTED, Holdings, steps_of_approving
@@ -22,7 +23,7 @@ from exchange.pipeline.walk import ReadWalk, Steps
 from exchange.projections.erasures import Asked, Purge
 from exchange.projections.obligations import moment
 from exchange.server.contract.certificates import statement_of, statement_text
-from exchange.server.contract.names import enum_names, set_time
+from exchange.server.contract.names import enum_names, required_day, set_time
 from exchange.server.contract.pages import page_rows
 from exchange.server.interceptor import Unary
 from exchange.server.services.duties import followed
@@ -66,7 +67,7 @@ async def approve_erasure(call: Call, request: pb.ApproveErasureRequest) -> pb.A
     parts = call.house.parts
 
     def decide(view: View, _stream: str, state: ResidentState) -> Steps:
-        held = Holdings(parts.reader, parts.codec, state.resident)
+        held = Holdings(parts.reader, parts.codec, state.resident, parts.register.now)
         order = ApproveErasure(now=call.now, author=author_of(call.caller), erasure_id=request.erasure_id)
         return steps_of_approving(order, held, view, state, kept_from(state, call.caller).links)
 
@@ -157,6 +158,40 @@ async def confirm_purge(call: Call, request: pb.ConfirmPurgeRequest) -> pb.Confi
     return pb.ConfirmPurgeResponse(receipt=receipt(outcome))
 
 
+async def place_hold(call: Call, request: pb.PlaceHoldRequest) -> pb.PlaceHoldResponse:
+    """Place a hold."""
+    order = PlaceHold(
+        now=call.now,
+        author=author_of(call.caller),
+        hold_id=call.house.parts.fresh_uuid(),
+        kind=enum_names(pb.HoldKind.DESCRIPTOR).stored(request.kind),
+        reference=request.reference,
+        reason=request.reason,
+        review_date=required_day(request.review_date),
+    )
+
+    def decide(_view: View, stream: str, state: ResidentState) -> Steps:
+        return Steps(((stream, RESIDENT.decide(order, state)),), {"hold_id": order.hold_id})
+
+    outcome = await _on_resident(call, request, decide)
+    return pb.PlaceHoldResponse(receipt=receipt(outcome), hold_id=outcome.ids["hold_id"])
+
+
+async def lift_hold(call: Call, request: pb.LiftHoldRequest) -> pb.LiftHoldResponse:
+    """Lift a hold."""
+    order = LiftHold(
+        now=call.now,
+        author=author_of(call.caller),
+        hold_id=request.hold_id,
+        reason=request.reason,
+    )
+
+    def decide(_view: View, stream: str, state: ResidentState) -> Steps:
+        return Steps(((stream, RESIDENT.decide(order, state)),))
+
+    return pb.LiftHoldResponse(receipt=receipt(await _on_resident(call, request, decide)))
+
+
 async def _on_resident(
     call: Call,
     request: Any,  # noqa: ANN401 -- a message that names a case
@@ -220,6 +255,8 @@ def _tell(row: Purge, told: pb.PurgeRequest) -> None:
 
 
 RPCS: Final[Mapping[str, Unary]] = {
+    "PlaceHold": Unary(pb.PlaceHoldRequest, place_hold),
+    "LiftHold": Unary(pb.LiftHoldRequest, lift_hold),
     "ProposeErasure": Unary(pb.ProposeErasureRequest, propose_erasure),
     "ApproveErasure": Unary(pb.ApproveErasureRequest, approve_erasure),
     "RefuseErasure": Unary(pb.RefuseErasureRequest, refuse_erasure),

@@ -23,7 +23,14 @@ from exchange.pipeline.walk import Steps
 from exchange.server.contract.names import day, enum_names, moment
 from exchange.server.contract.plans import plan_leaves
 from exchange.server.interceptor import Unary
-from exchange.server.services import access_answer, erasure, rectification, rights_requests
+from exchange.server.services import (
+    access_answer,
+    correction,
+    erasure,
+    portability,
+    rectification,
+    rights_requests,
+)
 from exchange.server.services.duties import decided_duties, execution
 from exchange.server.walks import author_of, command, receipt
 from exchange.v1 import resident_rights_service_pb2 as pb
@@ -303,4 +310,6 @@ RPCS: Final[Mapping[str, Unary]] = {
     **rights_requests.RPCS,
     **access_answer.RPCS,
     **rectification.RPCS,
+    **correction.RPCS,
+    **portability.RPCS,
 }

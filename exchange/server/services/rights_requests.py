@@ -142,6 +142,7 @@ async def execute_rights_request(
             author=author,
             reference=request.reference,
             how=request.how,
+            sha256=request.sha256.hex(),
             paths=paths,
             recipients=told,
         )
@@ -203,9 +204,9 @@ async def list_rights_requests(
 
 
 def requests_of(view: View, resident: str) -> list[RightsRequestState]:
-    """Return the requests of a resident, oldest first."""
+    """Return the requests of a resident, oldest first; what was corrected unasked is none."""
     states = (view.state(stream) for stream in view.scope(resident) if stream.startswith(PREFIX))
-    return sorted((one for one in states if one is not None), key=_age)
+    return sorted((one for one in states if one is not None and not one.unasked), key=_age)
 
 
 def _resident(view: View, state: RightsRequestState | None) -> ResidentState | None:
