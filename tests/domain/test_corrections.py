@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from exchange.domain.plan import PlanState
 
 CITY, CARE = "00000001003214345000", "00000003271543200000"
-DESK = Author(CITY, "college:WMO", "w-1")
-WORK = Author(CITY, "college:PW", "p-1")
+DESK = Author(CITY, "college:WMO", "w-1", operator=True)
+WORK = Author(CITY, "college:PW", "p-1", operator=True)
+BODY = Author(CITY, "college:PW", "p-1")  # under a mandate
 PROVIDER = Author(CARE, "wmo-aanbieder", "z-1")
 RESIDENT = Author(CITY, "betrokkene", "b-1")
 AT = datetime(2026, 3, 2, 10, tzinfo=UTC)
@@ -77,6 +78,8 @@ def test_one_field_of_one_element_changes_and_nothing_else() -> None:
         (DESK, False, ("college:WMO", CITY), True),
         (WORK, False, ("college:WMO", CITY), False),
         (WORK, True, ("college:WMO", CITY), True),
+        (BODY, True, ("college:WMO", CITY), False),
+        (BODY, False, ("college:PW", CITY), True),
         (DESK, True, ("betrokkene", CITY), True),
         (DESK, False, ("betrokkene", CITY), False),
         (DESK, True, ("wmo-aanbieder", CARE), False),

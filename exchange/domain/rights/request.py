@@ -185,7 +185,7 @@ class RightsRequestState:
     decide_time: datetime | None = None
     reference: str = ""
     execute_time: datetime | None = None
-    sha256: bytes = b""
+    sha256: str = ""
     told: tuple[ToldRecipient, ...] = ()
     corrected: tuple[str, ...] = ()
     unasked: bool = False  # of no request: only what recipients of a correction are told stands here
@@ -375,7 +375,7 @@ def _decided(state: RightsRequestState, event: RightsRequestDecided) -> RightsRe
 
 def _executed(state: RightsRequestState, event: RightsRequestExecuted) -> RightsRequestState:
     done = replace(state, status=RequestStatus.EXECUTED, reference=event.reference, execute_time=event.at)
-    return replace(done, sha256=bytes.fromhex(event.sha256))
+    return replace(done, sha256=event.sha256)
 
 
 RIGHTS_REQUEST: Final[Aggregate] = aggregate(
