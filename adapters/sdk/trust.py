@@ -97,6 +97,16 @@ def _subtree(cosigner: str, moment: int, checkpoint: Checkpoint) -> bytes:
     return b"".join([*parts, bytes(8), checkpoint.size.to_bytes(8, "big"), checkpoint.root])
 
 
+class QuorumMissing(ProofRefused):
+    """A known log signed it, and too few of the policy's witnesses cosigned: `missing` did not."""
+
+    def __init__(self, missing: tuple[str, ...]) -> None:
+        super().__init__(
+            "quorum", f"of witnesses is not met, without the cosignature of {', '.join(missing)}"
+        )
+        self.missing: Final = missing
+
+
 @dataclass(frozen=True, slots=True)
 class Witnessed:
     """A checkpoint that a policy trusts; `cosigned` is when each of its witnesses saw it, by policy name."""
@@ -116,7 +126,18 @@ class Trust:
     def verify(self, note: str) -> Witnessed:
         """Return the checkpoint of a note that a known log signed and enough witnesses cosigned.
 
-        Raises ProofRefused(signature, checkpoint or quorum).
+        Raises ProofRefused(signature or checkpoint), QuorumMissing.
+        """
+        found = self.verify_log(note)
+        if self.quorum is not None and not self.quorum(found.cosigned):
+            raise QuorumMissing(tuple(name for name in self.witnesses if name not in found.cosigned))
+        return found
+
+    def verify_log(self, note: str) -> Witnessed:
+        """Return the checkpoint of a note that a known log signed, whoever cosigned it.
+
+        Enough to see that the log goes on from what it said; not enough to rely on what it says.
+        Raises ProofRefused(signature or checkpoint).
         """
         text, lines = split_note(note)
         checkpoint = read_body(text)
@@ -133,14 +154,22 @@ class Trust:
                 cosigned[who] = self.witnesses[who].signed_at(text, signature)
         if not signed:
             raise ProofRefused("signature", "of a known log under its own origin is missing")
-        if self.quorum is not None and not self.quorum(cosigned):
-            raise ProofRefused("quorum", "of witnesses is not met")
         return Witnessed(checkpoint, cosigned)
 
     def verify_receipt(self, entry: bytes | None, proof: str) -> int:
         """Return the index at which a trusted log holds `entry`; None takes the one the receipt carries."""
         opened = open_receipt(entry, proof)
         return opened.prove(self.verify(opened.note).checkpoint)
+
+
+def trusting(trust: Trust | str) -> Trust:
+    """Return whom to trust: as read before, the text of a policy file, or one log's key without witnesses.
+
+    Raises ProofRefused.
+    """
+    if isinstance(trust, Trust):
+        return trust
+    return parse_trust(trust if "\n" in trust else f"log {trust}\nquorum none\n")
 
 
 def parse_trust(text: str) -> Trust:

@@ -1,14 +1,15 @@
 """A shard's log: its name, its key, what was signed and what was published.
 
 Promises: name and keys are made once, at the first start, and never made anew under a log that exists; a log
-from before the second key gets it at its next start; a store that is behind what was signed, or that lost
-what was signed, is refused before anything is written to it.
+that never signed with a second key gets one at its next start; a store that is behind what was signed, or
+that lost what was signed, is refused before anything is written to it.
 Source: design of the ledger, sections 1 and 3; c2sp.org/tlog-checkpoint.
 """
 
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -32,7 +33,7 @@ from exchange.errors import (
 )
 from exchange.ledger.checkpoint import SignedCheckpoint, parse_body
 from exchange.ledger.checkpoints import CheckpointStore
-from exchange.ledger.note import Cosigner, NoteSigner, parse_note
+from exchange.ledger.note import Cosigner, NoteSigner, Signature, is_long, parse_note
 from exchange.ledger.receipt import make_receipt
 from exchange.ledger.tiles import CHECKPOINT, TILE_WIDTH, TileStore
 
@@ -66,11 +67,8 @@ class Ledger:
         """
         if self.cosigned and (published := self._published()) is not None:
             return published
-        found = self.checkpoints.last(self.origin)
-        if found is not None and not found[1]:
-            # The service died between claiming this size and signing it: the one before it stands.
-            signed = [one for one in self.checkpoints.history(self.origin) if one[1]]
-            found = signed[-1] if signed else None
+        # A size that was claimed and not signed, because the service died in between, leaves the one before.
+        found = self.checkpoints.signed(self.origin)
         if found is None:
             raise Unavailable("no checkpoint has been signed yet")
         return SignedCheckpoint(*found)
@@ -95,11 +93,12 @@ def start_ledger(settings: Settings, now: Callable[[], datetime], name: str = ""
     """Open the ledger of a service that starts, making name and keys where they never were.
 
     A new log is called `name`, or where that is empty by host, municipality and year.
-    Raises KeyUnavailable where the log has a name but lost a key.
+    Raises KeyUnavailable where the log has a name but lost a key, or signed with a second one that is gone.
     """
     # The key comes first: whoever dies in between has no log yet, and starts again.
     key = _log_key(settings)
     origin = _origin(settings, now, name)
+    refuse_another_second_key(settings, origin)
     second = Cosigner(origin, _second_key(settings))
     if not second_vkey_file(settings).exists():
         write_private(second_vkey_file(settings), f"{second.vkey}\n".encode())
@@ -111,6 +110,7 @@ def open_ledger(settings: Settings) -> Ledger:
     if not origin_file(settings).exists() or not checkpoint_file(settings).exists():
         raise SettingsInvalid("no service ran with these settings", folder=settings.checkpoints_folder.name)
     origin = _read_origin(settings)
+    refuse_another_second_key(settings, origin)
     started = second_vkey_file(settings).exists()
     second = Cosigner(origin, _second_key(settings)) if started else None
     return _ledger(settings, NoteSigner(origin, _log_key(settings)), second)
@@ -123,6 +123,43 @@ def _ledger(settings: Settings, signer: NoteSigner, second: Cosigner | None) -> 
     checkpoints = CheckpointStore(checkpoint_file(settings))
     tiles, cosigned = TileStore(ledger_folder(settings)), settings.witness_policy is not None
     return Ledger(tiles, checkpoints, signer, second, signer.name, cosigned)
+
+
+def refuse_another_second_key(settings: Settings, origin: str) -> None:
+    """Raise KeyUnavailable where the file that knows the second key is gone, and another one signed.
+
+    The note that was signed last and the published one tell it too, by a line on ML-DSA-44 under the log's
+    own name.
+    """
+    if second_vkey_file(settings).exists():
+        return
+    lines = [line for note in _last_notes(settings, origin) for line in _second_lines(note, origin)]
+    if not lines:
+        return
+    file = settings.keys_folder / SECOND_KEY
+    known = Cosigner(origin, _second_key(settings)).key if file.exists() else None
+    if known is None or any(line.key_id != known.id for line in lines):
+        raise KeyUnavailable(
+            "checkpoints of this log carry a second signature, by a key that is not here: restore it from the"
+            " backup of the keys; a new one would break with what was signed",
+            file=SECOND_KEY,
+        )
+
+
+def _last_notes(settings: Settings, origin: str) -> list[bytes]:
+    """Return the note that was signed last and the published one, where they are there."""
+    notes = []
+    if checkpoint_file(settings).exists():
+        with closing(CheckpointStore(checkpoint_file(settings))) as checkpoints:
+            signed = checkpoints.signed(origin)
+        notes += [] if signed is None else [signed[1]]
+    if published_checkpoint(settings).exists():
+        notes.append(TileStore(ledger_folder(settings)).read(CHECKPOINT))
+    return notes
+
+
+def _second_lines(note: bytes, origin: str) -> list[Signature]:
+    return [line for line in parse_note(note, CHECKPOINT).signatures if line.name == origin and is_long(line)]
 
 
 def refuse_lost_checkpoints(settings: Settings, position: int) -> None:

@@ -18,6 +18,7 @@ from exchange.v1.ledger_service_pb2 import (
     GetConsistencyProofResponse,
     GetReceiptResponse,
 )
+from tests.ledger.builders import cosign
 from tests.sdk.conftest import OIN
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ class FakeLog:
         self.signer = NoteSigner(ORIGIN, Ed25519PrivateKey.from_private_bytes(seed))
         self.grow_at_each_call = 0
         self.published: int | None = None  # size of the newest checkpoint; all entries where not set
+        self.witnesses: list[NoteSigner] = []  # who cosigns under receipts
+        self.awaited: list[bool] = []  # what each question for a receipt said of the quorum
 
     @property
     def vkey(self) -> str:
@@ -75,7 +78,10 @@ class FakeLog:
         return self.signed(size).note.decode()
 
     def proof(self, index: int, size: int | None = None) -> str:
-        return make_receipt(index, self.signed(size), self._hash_at).decode()
+        signed = self.signed(size)
+        lines = b"".join(cosign(signed.checkpoint.body(), witness) for witness in self.witnesses)
+        cosigned = SignedCheckpoint(signed.checkpoint, signed.note + lines)
+        return make_receipt(index, cosigned, self._hash_at).decode()
 
     def _hash_at(self, level: int, index: int) -> bytes:
         first = index << level
@@ -92,6 +98,7 @@ class FakeLog:
 
     def _receipt(self, request: GetReceiptRequest) -> GetReceiptResponse:
         self.grow(self.grow_at_each_call)
+        self.awaited.append(request.await_quorum)
         return GetReceiptResponse(tlog_proof=self.proof(request.leaf_index))
 
     def _consistency(self, request: GetConsistencyProofRequest) -> GetConsistencyProofResponse:
