@@ -162,7 +162,7 @@ class ReceiptBook:
         proven = 0
         for kept in self.unproven():
             index = kept.leaf_index
-            answer = yield _receipt_of(index, await_quorum=self._trust.quorum is not None)
+            answer = yield self._receipt_of(index)
             checkpoint, note = self._verified_receipt(kept, answer.tlog_proof)
             if checkpoint not in joined and not (yield from self._join(checkpoint, note)):
                 continue
@@ -173,6 +173,14 @@ class ReceiptBook:
                 )
             proven += 1
         return proven
+
+    def _receipt_of(self, leaf_index: int) -> Ask:
+        """Return the question for what the policy asks to see: a quorum, the log's second signature."""
+        quorum = self._trust.quorum is not None
+        second = any(key.name == self._origin for key in self._trust.witnesses.values())
+        return lambda ledger: ledger.get_receipt(
+            leaf_index=leaf_index, await_quorum=quorum, second_signature=second
+        )
 
     def _verified_receipt(self, kept: KeptReceipt, proof: str) -> tuple[Checkpoint, str]:
         try:
@@ -285,10 +293,6 @@ class ReceiptBook:
 
 def _newest_checkpoint(ledger: LedgerCalls[Any]) -> object:
     return ledger.get_checkpoint()
-
-
-def _receipt_of(leaf_index: int, *, await_quorum: bool) -> Ask:
-    return lambda ledger: ledger.get_receipt(leaf_index=leaf_index, await_quorum=await_quorum)
 
 
 def _proof_from(size: int) -> Ask:

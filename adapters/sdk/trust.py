@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 
 POLICY_CHARACTERS_MAX: Final = 256 * 1024
 NAMES_MAX: Final = 256
-_ED25519, _COSIGNATURE, _ML_DSA = 1, 4, 6
-_KEY_BYTES: Final = {_ED25519: 32, _COSIGNATURE: 32, _ML_DSA: 1312}
-_SIGNATURE_BYTES: Final = {_ED25519: 64, _COSIGNATURE: 8 + 64, _ML_DSA: 8 + 2420}
+_ED25519, _COSIGNATURE, ML_DSA = 1, 4, 6
+_KEY_BYTES: Final = {_ED25519: 32, _COSIGNATURE: 32, ML_DSA: 1312}
+_SIGNATURE_BYTES: Final = {_ED25519: 64, _COSIGNATURE: 8 + 64, ML_DSA: 8 + 2420}
 _KEY_ID_BYTES: Final = 4
 _VKEY: Final = re.compile(
     r"(?P<name>[^\s+\ud800-\udfff]{1,255})\+(?P<id>[0-9a-f]{8})\+(?P<key>[A-Za-z0-9+/=]+)"
@@ -76,7 +76,7 @@ class TrustedKey:
         return moment
 
     def _verifies(self, text: str, signature: bytes, moment: int) -> bool:
-        if self.kind == _ML_DSA:
+        if self.kind == ML_DSA:
             message = _subtree(self.name, moment, read_body(text))
             MLDSA44PublicKey.from_public_bytes(self.public).verify(signature[8:], message)
         else:
@@ -199,10 +199,10 @@ class _Reader:
             raise ProofRefused(place, "is one name too many")
         match words:
             case ["log", vkey, *rest] if len(rest) <= 1:
-                self.trust.logs.append(self._key(place, vkey, {_ED25519, _ML_DSA}))
+                self.trust.logs.append(self._key(place, vkey, {_ED25519, ML_DSA}))
             case ["witness", name, vkey, *rest] if len(rest) <= 1:
                 self._define(place, name, lambda signed: name in signed)
-                self.trust.witnesses[name] = self._key(place, vkey, {_COSIGNATURE, _ML_DSA})
+                self.trust.witnesses[name] = self._key(place, vkey, {_COSIGNATURE, ML_DSA})
             case ["group", name, least, *members] if members:
                 self._group(place, name, least, members)
             case ["quorum", name] if not self.quorum_said and (name == "none" or name in self._met):

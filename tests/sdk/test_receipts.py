@@ -15,9 +15,9 @@ from adapters.sdk.receipts import ReceiptBook
 from adapters.sdk.trust import parse_trust
 from exchange.v1.common_pb2 import Receipt
 from exchange.v1.ledger_service_pb2 import GetCheckpointResponse, GetReceiptResponse
-from tests.ledger.builders import signer, witness_vkey
+from tests.ledger.builders import second_signer, signer, witness_vkey
 from tests.sdk.conftest import OIN, QUICK
-from tests.sdk.log_fake import FakeLog, entry
+from tests.sdk.log_fake import ORIGIN, FakeLog, entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -333,6 +333,22 @@ def test_a_witness_key_under_the_right_name_that_is_another_refuses_nothing_and_
     with pytest.raises(QuorumRefused) as refused:
         book.settle(nobody.ledger)
     assert refused.value.missing == ("W2", "W3")
+    book.close()
+
+
+def test_who_asks_both_keys_of_the_log_gets_receipts_with_both(
+    log: FakeLog, path: Path, nobody: ExchangeClient
+) -> None:
+    second = second_signer(ORIGIN)
+    book = ReceiptBook(path, f"log {log.vkey}\nwitness pq {second.vkey}\nquorum pq\n", OIN)
+    book.keep(log.receipt_for(3))
+    with pytest.raises(QuorumRefused, match="without the cosignature of pq"):
+        book.settle(nobody.ledger)
+    log.second = second
+    assert book.settle(nobody.ledger) == 1
+    kept = book.find(3)
+    assert kept is not None
+    assert len(kept.proof.splitlines()[-1]) > 3_000
     book.close()
 
 
