@@ -16,7 +16,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from exchange.errors import ExchangeError, ProofInvalid, RequestInvalid, Unavailable, VersionConflict
+from exchange.errors import (
+    ExchangeError,
+    KeyUnavailable,
+    ProofInvalid,
+    RequestInvalid,
+    Unavailable,
+    VersionConflict,
+)
 from exchange.ledger.merkle import consistency_proof
 from exchange.ledger.receipt import make_receipt
 from exchange.pipeline.cosigning import Witnessed
@@ -246,7 +253,7 @@ class Publisher:
             committed = pipeline.committed
             try:
                 await self.integrate()
-            except (Unavailable, ProofInvalid, VersionConflict) as error:
+            except (Unavailable, KeyUnavailable, ProofInvalid, VersionConflict) as error:
                 self._on_error(error)
                 await asyncio.sleep(self._interval_s)
                 committed = _already()

@@ -113,6 +113,7 @@ class Core:
     loader: Loader
     registers: Registers
     writer: Writer
+    ledger: Ledger
     tiles: TileStore
     checkpoints: CheckpointStore
     signer: NoteSigner
@@ -133,7 +134,7 @@ class Core:
         """Close in reverse order of trust."""
         self.obligations.database.close()
         self.records.database.close()
-        self.checkpoints.close()
+        self.ledger.close()
         self.reader.close()
         self.recorder.close()
         self.links.close()
@@ -197,6 +198,7 @@ def _open_parts(settings: Settings, now: Callable[[], datetime], opened: ExitSta
             eraser=erasures,
             fresh_id=FreshIds(),
         ),
+        ledger=ledger,
         tiles=ledger.tiles,
         checkpoints=ledger.checkpoints,
         signer=ledger.signer,

@@ -9,7 +9,7 @@ Source: design of the ledger, sections 1 and 3; c2sp.org/tlog-checkpoint.
 from __future__ import annotations
 
 import os
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -31,14 +31,16 @@ from exchange.errors import (
     SettingsInvalid,
     Unavailable,
 )
+from exchange.keys.hsm_signing import TokenSigner, make_signer, signer_in
 from exchange.ledger.checkpoint import SignedCheckpoint, parse_body
 from exchange.ledger.checkpoints import CheckpointStore
 from exchange.ledger.note import Cosigner, NoteSigner, Signature, is_long, parse_note
 from exchange.ledger.receipt import make_receipt
 from exchange.ledger.tiles import CHECKPOINT, TILE_WIDTH, TileStore
+from exchange.wiring.kek import open_hsm
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from datetime import datetime
     from pathlib import Path
 
@@ -59,6 +61,7 @@ class Ledger:
     second: Cosigner | None  # None for a log that never started since there is a second key
     origin: str
     cosigned: bool  # whether witnesses sign along
+    token: TokenSigner | None = None  # the log's key where it lies in a token
 
     def newest(self) -> SignedCheckpoint:
         """Return the newest signed checkpoint; where there are witnesses, the one that was published last.
@@ -85,8 +88,10 @@ class Ledger:
         return SignedCheckpoint(head, note)
 
     def close(self) -> None:
-        """Close the checkpoint store."""
+        """Close the checkpoint store, and the session with a token."""
         self.checkpoints.close()
+        if self.token is not None:
+            self.token.close()
 
 
 def start_ledger(settings: Settings, now: Callable[[], datetime], name: str = "") -> Ledger:
@@ -96,13 +101,13 @@ def start_ledger(settings: Settings, now: Callable[[], datetime], name: str = ""
     Raises KeyUnavailable where the log has a name but lost a key, or signed with a second one that is gone.
     """
     # The key comes first: whoever dies in between has no log yet, and starts again.
-    key = _log_key(settings)
-    origin = _origin(settings, now, name)
-    refuse_another_second_key(settings, origin)
-    second = Cosigner(origin, _second_key(settings))
-    if not second_vkey_file(settings).exists():
-        write_private(second_vkey_file(settings), f"{second.vkey}\n".encode())
-    return _ledger(settings, NoteSigner(origin, key), second)
+    with _log_key(settings) as key:
+        origin = _origin(settings, now, name)
+        refuse_another_second_key(settings, origin)
+        second = Cosigner(origin, _second_key(settings))
+        if not second_vkey_file(settings).exists():
+            write_private(second_vkey_file(settings), f"{second.vkey}\n".encode())
+        return _ledger(settings, origin, key, second)
 
 
 def open_ledger(settings: Settings) -> Ledger:
@@ -113,16 +118,23 @@ def open_ledger(settings: Settings) -> Ledger:
     refuse_another_second_key(settings, origin)
     started = second_vkey_file(settings).exists()
     second = Cosigner(origin, _second_key(settings)) if started else None
-    return _ledger(settings, NoteSigner(origin, _log_key(settings)), second)
+    with _log_key(settings) as key:
+        return _ledger(settings, origin, key, second)
 
 
-def _ledger(settings: Settings, signer: NoteSigner, second: Cosigner | None) -> Ledger:
-    known = second_vkey_file(settings)
+def _ledger(
+    settings: Settings, origin: str, key: Ed25519PrivateKey | TokenSigner, second: Cosigner | None
+) -> Ledger:
+    known, signer = second_vkey_file(settings), NoteSigner(origin, key)
     if second is not None and known.read_text(encoding="utf-8").strip() != second.vkey:
         raise SettingsInvalid("the log's second key is not the one it had: restore it", file=SECOND_KEY)
+    for note in _last_notes(settings, origin):
+        if not parse_note(note, CHECKPOINT).lines_of([signer.key]):
+            raise KeyUnavailable("another key signed this log: restore it", origin=origin)
     checkpoints = CheckpointStore(checkpoint_file(settings))
     tiles, cosigned = TileStore(ledger_folder(settings)), settings.witness_policy is not None
-    return Ledger(tiles, checkpoints, signer, second, signer.name, cosigned)
+    token = key if isinstance(key, TokenSigner) else None
+    return Ledger(tiles, checkpoints, signer, second, origin, cosigned, token)
 
 
 def refuse_another_second_key(settings: Settings, origin: str) -> None:
@@ -247,7 +259,21 @@ def _read_origin(settings: Settings) -> str:
         raise SettingsInvalid("the log's name cannot be read", file=origin_file(settings).name) from error
 
 
-def _log_key(settings: Settings) -> Ed25519PrivateKey:
+@contextmanager
+def _log_key(settings: Settings) -> Iterator[Ed25519PrivateKey | TokenSigner]:
+    """Give the log's key; a session with a token ends where what follows fails."""
+    if settings.log_key == "file":
+        yield _log_key_in_file(settings)
+        return
+    key = signer_in(open_hsm(settings), settings.log_key_label)
+    try:
+        yield key
+    except BaseException:
+        key.close()
+        raise
+
+
+def _log_key_in_file(settings: Settings) -> Ed25519PrivateKey:
     file = settings.keys_folder / "log.key"
     _make_key(file, Ed25519PrivateKey.generate, origin_file(settings))
     key = read_key(file)
@@ -263,6 +289,18 @@ def _second_key(settings: Settings) -> MLDSA44PrivateKey:
     if not isinstance(key, MLDSA44PrivateKey):
         raise SettingsInvalid("the log's second key is not ML-DSA-44", file=file.name)
     return key
+
+
+def make_log_key(settings: Settings) -> str:
+    """Have the token make the log's key, once; return its public half in hexadecimal.
+
+    Raises SettingsInvalid where settings keep the key in a file, for the first start makes that one, or for a
+    label in use; KeyUnavailable.
+    """
+    if settings.log_key != "pkcs11":
+        raise SettingsInvalid("the first start makes a log's key in a file", name="log_key")
+    with closing(make_signer(open_hsm(settings), settings.log_key_label)) as made:
+        return made.public_key().public_bytes_raw().hex()
 
 
 def _make_key(file: Path, make: Callable[[], Ed25519PrivateKey | MLDSA44PrivateKey], known: Path) -> None:
