@@ -36,6 +36,7 @@ from exchange.wiring.core import (
 from exchange.wiring.cosigning import Cosigning, witness_policy
 from exchange.wiring.following import Following
 from exchange.wiring.holding import held, private_files
+from exchange.wiring.key_events import tell_keys
 from exchange.wiring.parties import second_party_of
 from exchange.wiring.register import keep_register
 
@@ -94,6 +95,7 @@ async def _serve(settings: Settings, starter: Starter) -> None:
     try:
         genesis(core, utc_now(), thumbprint=thumbprint, signing_key=signing_key)
         _tell_drift(keep_register(core, Register.load(), utc_now()), log)
+        tell_keys(core, utc_now())
         await run_core(settings, core, material, log, starter)
     finally:
         core.close()
