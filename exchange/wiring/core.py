@@ -100,7 +100,6 @@ class Core:
     """Everything below the door: store, keys, ledger, register, writer. Without an event loop."""
 
     settings: Settings
-    origin: str
     kek: KekRing
     keys: KeyStore
     links: LinkStore
@@ -124,6 +123,11 @@ class Core:
     obligations: ObligationList
     erasures: Erasures
     records: ErasureRecords
+
+    @property
+    def origin(self) -> str:
+        """The log's name."""
+        return self.ledger.origin
 
     @property
     def register(self) -> Register:
@@ -175,7 +179,6 @@ def _open_parts(settings: Settings, now: Callable[[], datetime], opened: ExitSta
     obligations, records = _open_read_models(settings, FollowedEntries(reader, codec), opened)
     return Core(
         settings=settings,
-        origin=ledger.origin,
         kek=kek,
         keys=keys,
         links=links,

@@ -95,7 +95,6 @@ async def _serve(settings: Settings, starter: Starter) -> None:
     try:
         genesis(core, utc_now(), thumbprint=thumbprint, signing_key=signing_key)
         _tell_drift(keep_register(core, Register.load(), utc_now()), log)
-        tell_keys(core, utc_now())
         await run_core(settings, core, material, log, starter)
     finally:
         core.close()
@@ -124,6 +123,9 @@ async def run_core(
         loop.add_signal_handler(number, stop.set)
     _hold(loop, starter.leash, stop)
     await publisher.start(pipeline)
+    # Only now is it known that this store is what was signed.
+    if tell_keys(core, utc_now()):
+        await publisher.integrate()
     following.start(pipeline)
     collecting: asyncio.Task[None] | None = None
     tiles = TileDoor(core, material, log)

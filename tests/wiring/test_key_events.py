@@ -11,6 +11,7 @@ from exchange.store.verify import verify_store
 from exchange.wiring.core import open_core, utc_now
 from exchange.wiring.kek import kek_file
 from exchange.wiring.key_events import tell_keys
+from exchange.wiring.lawful import audit_lawful
 from exchange.wiring.rekeying import create_kek, rotate_kek
 from exchange.wiring.rotation import rotate_identity
 
@@ -64,6 +65,13 @@ def test_a_rotation_is_told_by_the_next_start_with_what_it_took_the_place_of(sha
             use: before[use] for use in ("kek", "identity")
         }
         assert all(one.key_name != one.former_name for one in changed)
+
+
+def test_what_the_service_tells_of_its_keys_is_no_command_that_nobody_permitted(shard: Settings) -> None:
+    before = audit_lawful(shard).findings
+    with started(shard) as (_, count):
+        assert count == 4
+    assert audit_lawful(shard).findings == before
 
 
 def test_no_key_is_in_what_is_told(shard: Settings) -> None:
