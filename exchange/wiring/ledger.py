@@ -198,11 +198,14 @@ def refuse_rollback(ledger: Ledger, position: int) -> None:
         )
 
 
-def published_receipt(settings: Settings, index: int) -> tuple[SignedCheckpoint, bytes]:
+def published_receipt(
+    settings: Settings, index: int, *, whole: bool = False
+) -> tuple[SignedCheckpoint, bytes]:
     """Return the published checkpoint and the `.tlog-proof` of a leaf under it, the entry within.
 
-    Reads published files only: no key, no database. Raises RequestInvalid for a leaf the checkpoint does not
-    cover, SettingsInvalid where no service ran, Unavailable before the first checkpoint.
+    `whole`: with the log's second signature. Reads published files only: no key, no database. Raises
+    RequestInvalid for a leaf the checkpoint does not cover, SettingsInvalid where no service ran, Unavailable
+    before the first checkpoint.
     """
     if not ledger_folder(settings).exists():
         raise SettingsInvalid("no service ran with these settings", folder=settings.data.name)
@@ -216,7 +219,7 @@ def published_receipt(settings: Settings, index: int) -> tuple[SignedCheckpoint,
         raise RequestInvalid("there is no such leaf", {"INDEX": f"0 to {size - 1}"})
     bundle, place = divmod(index, TILE_WIDTH)
     entries = tiles.read_entries(bundle, min(TILE_WIDTH, size - bundle * TILE_WIDTH))
-    return signed, make_receipt(index, signed, tiles.hash_reader(size), entries[place])
+    return signed, make_receipt(index, signed, tiles.hash_reader(size), entries[place], whole=whole)
 
 
 def ledger_folder(settings: Settings) -> Path:

@@ -60,6 +60,17 @@ def test_every_leaf_has_a_receipt_that_proves_the_stored_entry(shard: Settings) 
         assert (proven.index, proven.size, proven.entry) == (index, signed.checkpoint.size, entry)
 
 
+def test_a_receipt_can_be_had_with_both_signatures_of_the_log(shard: Settings) -> None:
+    ledger = open_ledger(shard)
+    assert ledger.second is not None
+    both = f"log {ledger.signer.vkey}\nwitness pq {ledger.second.vkey}\nquorum pq\n"
+    ledger.close()
+    _, proof = published_receipt(shard, 1, whole=True)
+    assert verify_receipt(None, proof, parse_policy(both)).index == 1
+    with pytest.raises(ProofInvalid, match="too few known witnesses"):
+        verify_receipt(None, published_receipt(shard, 1)[1], parse_policy(both))
+
+
 def test_a_receipt_needs_neither_keys_nor_databases(shard: Settings) -> None:
     policy = parse_policy(policy_of(shard))
     for file in (*shard.keys_folder.iterdir(), *shard.checkpoints_folder.iterdir()):
