@@ -104,6 +104,8 @@ class Settings(BaseSettings):
     kek_label: str = Field(default="exchange-kek", min_length=1, max_length=100)
     kek_pin_file: Path | None = None
     kek_pin: str = Field(default="", max_length=200, repr=False)
+    log_key: Literal["file", "pkcs11"] = "file"  # in the token that the KEK's settings name
+    log_key_label: str = Field(default="exchange-log", min_length=1, max_length=100)
 
     @property
     def keys_folder(self) -> Path:
@@ -227,13 +229,13 @@ def _refuse_half_a_second_party(settings: Settings) -> None:
 def _refuse_half_a_kek(settings: Settings, from_file: dict[str, Any]) -> None:
     if "kek_pin" in from_file:
         raise SettingsInvalid("a PIN stands in the environment or in a file of its own", name="kek_pin")
-    if settings.kek != "pkcs11":
+    if "pkcs11" not in (settings.kek, settings.log_key):
         return
     for name in ("kek_module", "kek_token"):
         if not getattr(settings, name):
-            raise SettingsInvalid("a KEK in hardware needs this setting", name=name)
+            raise SettingsInvalid("a key in hardware needs this setting", name=name)
     if bool(settings.kek_pin) == bool(settings.kek_pin_file):
-        raise SettingsInvalid("a KEK in hardware needs a PIN, from one place", name="kek_pin_file")
+        raise SettingsInvalid("a key in hardware needs a PIN, from one place", name="kek_pin_file")
 
 
 def _refuse_weak(settings: Settings) -> None:

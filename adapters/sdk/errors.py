@@ -62,6 +62,18 @@ class RollbackRefused(LedgerRefused):
     """The newest checkpoint does not hold everything an earlier one held."""
 
 
+class QuorumRefused(LedgerRefused):
+    """Too few witnesses of the policy cosigned a receipt's checkpoint: it is not relied on, and not kept.
+
+    Ask again later: a log fetches the cosignatures of who was out of reach. One that never gets them may show
+    this organisation another history than it shows others.
+    """
+
+    def __init__(self, what: str, missing: tuple[str, ...]) -> None:
+        super().__init__(what)
+        self.missing: Final = missing  # names of the policy
+
+
 class ReceiptRefused(LedgerRefused):
     """A command was answered, but its leaf does not carry what was signed here.
 

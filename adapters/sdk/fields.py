@@ -1,8 +1,8 @@
-"""One field of one event, shown by one salt: checked by who was shown it, against the log's key.
+"""One field of one event, shown by one salt: checked by who was shown it, under his own policy.
 
 Promises: shares no code with the service; takes a name and a value only where the leaf the log proves holds
 the commitment to both; says nothing of any other field.
-Source: adapters/README.md; RFC 8785 (JSON); `proofs.py`.
+Source: adapters/README.md; RFC 8785 (JSON); `trust.py`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
 
-from adapters.sdk.proofs import ProofRefused, verify_receipt
+from adapters.sdk.proofs import ProofRefused
+from adapters.sdk.trust import Trust, trusting
 
 SALT_BYTES: Final = 32
 SHOWN_CHARACTERS_MAX: Final = 512 * 1024
@@ -48,10 +49,10 @@ def show_field(name: str, value: object, salt: bytes, entry: bytes, proof: str) 
     return json.dumps(shown, ensure_ascii=False, separators=(",", ":"))
 
 
-def verify_field(shown: str, log_vkey: str) -> ProvenField:
-    """Return what a shown field proves. Raises ProofRefused."""
+def verify_field(shown: str, trust: Trust | str) -> ProvenField:
+    """Return what a shown field proves under a policy, or under one log's key. Raises ProofRefused."""
     said = _object(shown)
-    index = verify_receipt(None, said["tlog_proof"], log_vkey)
+    index = trusting(trust).verify_receipt(None, said["tlog_proof"])
     if index != said["index"]:
         raise ProofRefused(PLACE, "is shown at another leaf than its receipt")
     # Carried by the receipt, and the very bytes that were proven.

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import re
 import zipfile
+from base64 import b64encode
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
@@ -24,6 +25,7 @@ from adapters.sdk.proofs import (
     split_note,
     verify_consistency,
 )
+from adapters.sdk.trust import ML_DSA
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,6 +41,7 @@ _LOCAL_HEADER, _CENTRAL_HEADER, _END_RECORD = 30, 46, 22
 _STAMP: Final = re.compile(r"timestamp/[1-9][0-9]{0,18}/(?:checkpoint|token\.tsr)")
 _CONSISTENCY: Final = re.compile("consistency")
 _PAGE: Final = re.compile(r"verify\.html")
+_SECOND: Final = re.compile(r"manifest\.mldsa")
 _WORDS: Final = frozenset(["a", "at", "b", "ct", "f", "id", "k", "p", "ps", "rq", "sig", "t", "v"])
 
 
@@ -106,7 +109,7 @@ class _Pack:
         if name := self._is_next(_PAGE):
             self._next(name, BESIDE_BYTES_MAX)
         self._next("LEESMIJ.txt", BESIDE_BYTES_MAX)
-        self._manifest(trust, head.origin)
+        self._manifest(trust, head.origin, seconded=self._second(trust, head.origin))
         if kept is not None:
             known = trust.verify(kept).checkpoint
             size = known.size
@@ -129,13 +132,41 @@ class _Pack:
             raise ProofRefused(place, "begins at a size the log does not have")
         verify_consistency(size, len(leaves), proof, _root(leaves[:size]), root)
 
-    def _manifest(self, trust: Trust, origin: str) -> None:
+    def _second(self, trust: Trust, origin: str) -> bool:
+        """Tell whether the log's key on ML-DSA-44, if it is known, signed the list of the members before."""
+        asked = [key for key in trust.witnesses.values() if key.name == origin]
+        known = {
+            key.key_id: key for key in (*trust.logs, *asked) if key.name == origin and key.kind == ML_DSA
+        }
+        listed = f"audit-pack/v1 {origin}\n" + "".join(self._listed)
+        digest = b64encode(sha256(listed.encode()).digest()).decode()
+        expected = f"audit-pack/v1 {origin}\n{len(self._listed)}\n{digest}\n"
+        name = self._is_next(_SECOND)
+        if not name:
+            if asked:
+                raise ProofRefused("manifest.mldsa", "is missing, and the policy asks the log's second key")
+            return False
+        text, signatures = split_note(self._next(name, BESIDE_BYTES_MAX).decode())
+        if text != expected or [one for one, _ in signatures] != [origin]:
+            raise ProofRefused(name, "is not the log's signature over the members before it")
+        material = signatures[0][1]
+        if known and material[:4] not in known:
+            raise ProofRefused(name, "is signed by another key")
+        if known:
+            known[material[:4]].signed_at(text, material[4:])
+        return bool(known)
+
+    def _manifest(self, trust: Trust, origin: str, *, seconded: bool) -> None:
         expected = f"audit-pack/v1 {origin}\n" + "".join(self._listed)
         text, signatures = split_note(self._next("manifest", MANIFEST_BYTES_MAX).decode(), MANIFEST_BYTES_MAX)
         if text != expected or len(self._listed) != len(self._infos):
             raise ProofRefused("manifest", "does not name exactly what is in the pack")
-        keys = {(key.name, key.key_id): key for key in trust.logs if key.name == origin}
+        keys = {
+            (key.name, key.key_id): key for key in trust.logs if key.name == origin and key.kind != ML_DSA
+        }
         ((name, material),) = signatures if len(signatures) == 1 else [("", b"")]
+        if not keys and seconded and name:
+            return
         if (name, material[:4]) not in keys:
             raise ProofRefused("manifest", "is not signed by the log alone")
         keys[name, material[:4]].signed_at(text, material[4:])

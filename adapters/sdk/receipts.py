@@ -1,9 +1,11 @@
 """The organisation's own book of receipts: what it was promised, and the proof that it was kept.
 
-Promises: a receipt is kept before it is proven; a proof is kept only when it verifies against the log's key,
-for the very entry that was promised, under a checkpoint that extends every one seen before; a checkpoint that
-rolls back or forks is refused and the evidence kept.
-Source: C2SP tlog-proof v1, tlog-checkpoint v1; RFC 9162 section 2.1.4.2; `proofs.py`.
+Promises: a receipt is kept before it is proven; a proof is kept only when it verifies under the
+organisation's own policy (the log's key and, where it asks them, enough witnesses), for the very entry that
+was promised, under a checkpoint that extends every one seen before; a checkpoint that rolls back or forks is
+refused and the evidence kept.
+Source: C2SP tlog-proof v1, tlog-checkpoint v1, tlog-policy; RFC 9162 section 2.1.4.2; `proofs.py`,
+`trust.py`.
 """
 
 from __future__ import annotations
@@ -16,15 +18,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from adapters.sdk.errors import LedgerRefused, RollbackRefused
-from adapters.sdk.proofs import (
-    Checkpoint,
-    ProofRefused,
-    parse_key,
-    verify_checkpoint,
-    verify_extension,
-    verify_receipt,
-)
+from adapters.sdk.errors import LedgerRefused, QuorumRefused, RollbackRefused
+from adapters.sdk.proofs import Checkpoint, ProofRefused, verify_extension
+from adapters.sdk.trust import QuorumMissing, Trust, trusting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -67,17 +63,21 @@ class KeptReceipt:
 
 
 class ReceiptBook:
-    """Receipts of one organisation (`oin`) from the log of one key, in one SQLite file. Safe between threads.
+    """Receipts of one organisation (`oin`) from one log, in one SQLite file. Safe between threads.
 
-    `log_vkey` reaches the organisation out of band. Raises LedgerRefused where it is no key.
+    `trust` is the text of a policy file, what `parse_trust` read of it, or the log's verifier key alone; it
+    reaches the organisation out of band. Raises LedgerRefused where it is none of these, or of several logs.
     """
 
-    def __init__(self, path: Path, log_vkey: str, oin: str) -> None:
+    def __init__(self, path: Path, trust: Trust | str, oin: str) -> None:
         try:
-            self._origin: Final = parse_key(log_vkey).name
+            self._trust: Final = trusting(trust)
         except ProofRefused as refused:
             raise LedgerRefused(str(refused)) from None
-        self._log_vkey: Final = log_vkey
+        origins = {key.name for key in self._trust.logs}
+        if len(origins) != 1:
+            raise LedgerRefused(f"a book is of one log, and the policy names {len(origins)}")
+        (self._origin,) = origins
         self._oin: Final = oin
         self._lock: Final = threading.RLock()
         # Made before SQLite would make it readable for all: entries are pseudonymous, yet personal.
@@ -133,7 +133,8 @@ class ReceiptBook:
     def settle(self, ledger: LedgerCalls[Blocking]) -> int:
         """Look at the newest checkpoint and prove what is unproven; return how many were proven.
 
-        Raises LedgerRefused, RollbackRefused, or what the call itself raises; proofs kept before that stay.
+        Raises LedgerRefused, RollbackRefused, QuorumRefused, or what the call itself raises; proofs kept
+        before that stay.
         """
         steps, answer = self._settle(), None
         while True:
@@ -161,7 +162,7 @@ class ReceiptBook:
         proven = 0
         for kept in self.unproven():
             index = kept.leaf_index
-            answer = yield _receipt_of(index)
+            answer = yield self._receipt_of(index)
             checkpoint, note = self._verified_receipt(kept, answer.tlog_proof)
             if checkpoint not in joined and not (yield from self._join(checkpoint, note)):
                 continue
@@ -173,9 +174,20 @@ class ReceiptBook:
             proven += 1
         return proven
 
+    def _receipt_of(self, leaf_index: int) -> Ask:
+        """Return the question for what the policy asks to see: a quorum, the log's second signature."""
+        quorum = self._trust.quorum is not None
+        second = any(key.name == self._origin for key in self._trust.witnesses.values())
+        return lambda ledger: ledger.get_receipt(
+            leaf_index=leaf_index, await_quorum=quorum, second_signature=second
+        )
+
     def _verified_receipt(self, kept: KeptReceipt, proof: str) -> tuple[Checkpoint, str]:
         try:
-            index = verify_receipt(kept.entry, proof, self._log_vkey)
+            index = self._trust.verify_receipt(kept.entry, proof)
+        except QuorumMissing as refused:
+            what = f"the receipt of leaf {kept.leaf_index} is not relied on: {refused}"
+            raise QuorumRefused(what, refused.missing) from None
         except ProofRefused as refused:
             raise LedgerRefused(f"the receipt of leaf {kept.leaf_index} does not hold: {refused}") from None
         if index != kept.leaf_index:
@@ -222,8 +234,9 @@ class ReceiptBook:
         return False
 
     def _verified(self, note: str) -> Checkpoint:
+        """Return what the log says; witnesses are asked for under receipts, which is what is relied on."""
         try:
-            return verify_checkpoint(note, self._log_vkey)
+            return self._trust.verify_log(note).checkpoint
         except ProofRefused as refused:
             raise LedgerRefused(str(refused)) from None
 
@@ -280,10 +293,6 @@ class ReceiptBook:
 
 def _newest_checkpoint(ledger: LedgerCalls[Any]) -> object:
     return ledger.get_checkpoint()
-
-
-def _receipt_of(leaf_index: int) -> Ask:
-    return lambda ledger: ledger.get_receipt(leaf_index=leaf_index)
 
 
 def _proof_from(size: int) -> Ask:

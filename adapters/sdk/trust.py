@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 
 POLICY_CHARACTERS_MAX: Final = 256 * 1024
 NAMES_MAX: Final = 256
-_ED25519, _COSIGNATURE, _ML_DSA = 1, 4, 6
-_KEY_BYTES: Final = {_ED25519: 32, _COSIGNATURE: 32, _ML_DSA: 1312}
-_SIGNATURE_BYTES: Final = {_ED25519: 64, _COSIGNATURE: 8 + 64, _ML_DSA: 8 + 2420}
+_ED25519, _COSIGNATURE, ML_DSA = 1, 4, 6
+_KEY_BYTES: Final = {_ED25519: 32, _COSIGNATURE: 32, ML_DSA: 1312}
+_SIGNATURE_BYTES: Final = {_ED25519: 64, _COSIGNATURE: 8 + 64, ML_DSA: 8 + 2420}
 _KEY_ID_BYTES: Final = 4
 _VKEY: Final = re.compile(
     r"(?P<name>[^\s+\ud800-\udfff]{1,255})\+(?P<id>[0-9a-f]{8})\+(?P<key>[A-Za-z0-9+/=]+)"
@@ -76,7 +76,7 @@ class TrustedKey:
         return moment
 
     def _verifies(self, text: str, signature: bytes, moment: int) -> bool:
-        if self.kind == _ML_DSA:
+        if self.kind == ML_DSA:
             message = _subtree(self.name, moment, read_body(text))
             MLDSA44PublicKey.from_public_bytes(self.public).verify(signature[8:], message)
         else:
@@ -95,6 +95,16 @@ def _subtree(cosigner: str, moment: int, checkpoint: Checkpoint) -> bytes:
         parts += [len(raw).to_bytes(1, "big"), raw]
     parts.insert(3, moment.to_bytes(8, "big"))
     return b"".join([*parts, bytes(8), checkpoint.size.to_bytes(8, "big"), checkpoint.root])
+
+
+class QuorumMissing(ProofRefused):
+    """A known log signed it, and too few of the policy's witnesses cosigned: `missing` did not."""
+
+    def __init__(self, missing: tuple[str, ...]) -> None:
+        super().__init__(
+            "quorum", f"of witnesses is not met, without the cosignature of {', '.join(missing)}"
+        )
+        self.missing: Final = missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +126,18 @@ class Trust:
     def verify(self, note: str) -> Witnessed:
         """Return the checkpoint of a note that a known log signed and enough witnesses cosigned.
 
-        Raises ProofRefused(signature, checkpoint or quorum).
+        Raises ProofRefused(signature or checkpoint), QuorumMissing.
+        """
+        found = self.verify_log(note)
+        if self.quorum is not None and not self.quorum(found.cosigned):
+            raise QuorumMissing(tuple(name for name in self.witnesses if name not in found.cosigned))
+        return found
+
+    def verify_log(self, note: str) -> Witnessed:
+        """Return the checkpoint of a note that a known log signed, whoever cosigned it.
+
+        Enough to see that the log goes on from what it said; not enough to rely on what it says.
+        Raises ProofRefused(signature or checkpoint).
         """
         text, lines = split_note(note)
         checkpoint = read_body(text)
@@ -133,14 +154,22 @@ class Trust:
                 cosigned[who] = self.witnesses[who].signed_at(text, signature)
         if not signed:
             raise ProofRefused("signature", "of a known log under its own origin is missing")
-        if self.quorum is not None and not self.quorum(cosigned):
-            raise ProofRefused("quorum", "of witnesses is not met")
         return Witnessed(checkpoint, cosigned)
 
     def verify_receipt(self, entry: bytes | None, proof: str) -> int:
         """Return the index at which a trusted log holds `entry`; None takes the one the receipt carries."""
         opened = open_receipt(entry, proof)
         return opened.prove(self.verify(opened.note).checkpoint)
+
+
+def trusting(trust: Trust | str) -> Trust:
+    """Return whom to trust: as read before, the text of a policy file, or one log's key without witnesses.
+
+    Raises ProofRefused.
+    """
+    if isinstance(trust, Trust):
+        return trust
+    return parse_trust(trust if "\n" in trust else f"log {trust}\nquorum none\n")
 
 
 def parse_trust(text: str) -> Trust:
@@ -170,10 +199,10 @@ class _Reader:
             raise ProofRefused(place, "is one name too many")
         match words:
             case ["log", vkey, *rest] if len(rest) <= 1:
-                self.trust.logs.append(self._key(place, vkey, {_ED25519, _ML_DSA}))
+                self.trust.logs.append(self._key(place, vkey, {_ED25519, ML_DSA}))
             case ["witness", name, vkey, *rest] if len(rest) <= 1:
                 self._define(place, name, lambda signed: name in signed)
-                self.trust.witnesses[name] = self._key(place, vkey, {_COSIGNATURE, _ML_DSA})
+                self.trust.witnesses[name] = self._key(place, vkey, {_COSIGNATURE, ML_DSA})
             case ["group", name, least, *members] if members:
                 self._group(place, name, least, members)
             case ["quorum", name] if not self.quorum_said and (name == "none" or name in self._met):

@@ -31,7 +31,7 @@ from exchange.wiring.ledger import published_receipt
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from exchange.settings import Settings
+    from exchange.ledger.checkpoint import SignedCheckpoint
 
 app = typer.Typer(help="Check audit packs and receipts.", no_args_is_help=True)
 
@@ -184,6 +184,9 @@ def receipt(
     data: Annotated[Path | None, typer.Option(help="Folder of the service, for INDEX.")] = None,
     config: Annotated[Path | None, typer.Option(help="TOML file with settings, for INDEX.")] = None,
     out: Annotated[Path | None, typer.Option(help="File to write, for INDEX; refused if it exists.")] = None,
+    second_signature: Annotated[
+        bool, typer.Option("--second-signature", help="With the log's ML-DSA-44 signature, for INDEX.")
+    ] = False,
     output: _Output = Output.TABLE,
 ) -> None:
     """Say whether the receipt in FILE proves its entry (or the one in --entry) under the policy.
@@ -193,12 +196,19 @@ def receipt(
     if policy is None and _INDEX.fullmatch(which):
         if entry is not None:
             raise typer.BadParameter("belongs to FILE, not to INDEX", param_hint="--entry")
-        _fetch(int(which), load_settings(config, data=data), out, output)
+        settings = load_settings(config, data=data)
+        _tell(published_receipt(settings, int(which), whole=second_signature), int(which), out, output)
         return
     if policy is None:
         raise typer.BadParameter("is needed to check a FILE", param_hint="--policy")
-    for name, given in (("--data", data), ("--config", config), ("--out", out)):
-        if given is not None:
+    of_index = (
+        ("--data", data),
+        ("--config", config),
+        ("--out", out),
+        ("--second-signature", second_signature),
+    )
+    for name, given in of_index:
+        if given:
             raise typer.BadParameter("belongs to INDEX, not to FILE", param_hint=name)
     file = Path(which)
     if not file.is_file():
@@ -206,9 +216,9 @@ def receipt(
     _check(file, policy, entry, output)
 
 
-def _fetch(index: int, settings: Settings, out: Path | None, output: Output) -> None:
+def _tell(found: tuple[SignedCheckpoint, bytes], index: int, out: Path | None, output: Output) -> None:
     """Print the `.tlog-proof` of a leaf, its entry within, or write it to a new file."""
-    signed, proof = published_receipt(settings, index)
+    signed, proof = found
     said: dict[str, object] = {
         "index": index,
         "origin": signed.checkpoint.origin,

@@ -38,7 +38,7 @@ def export(
     ledger = open_ledger(load_settings(config, data=data))
     try:
         signed = ledger.newest()
-        export_pack(ledger.tiles, signed, since, out, ledger.signer, stamps=stamps)
+        export_pack(ledger.tiles, signed, since, out, ledger.signer, stamps=stamps, second=ledger.second)
     finally:
         ledger.close()
     typer.echo(f"{signed.checkpoint.size} leaves of {ledger.origin}")

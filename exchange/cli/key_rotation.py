@@ -14,7 +14,7 @@ import typer
 
 from exchange.errors import SettingsInvalid
 from exchange.settings import load_settings
-from exchange.wiring import rekeying
+from exchange.wiring import ledger, rekeying
 
 kek = typer.Typer(no_args_is_help=True, help="The key that encrypts keys.")
 
@@ -53,6 +53,12 @@ def shown(
     raise typer.Exit(1 if stands.former else 0)
 
 
+def make_log_key(config: _Config = None, data: _Data = None) -> None:
+    """Have the token make the key that signs the log, before the first start."""
+    public = ledger.make_log_key(load_settings(config, data=data))
+    typer.echo(f"The log's key is made, in hardware: {public}. Clone the token before the first start.")
+
+
 def rotate_kek(
     former: Annotated[
         Path | None, typer.Option("--from", help="TOML file that names the KEK until now.")
@@ -88,5 +94,6 @@ def rotate(
 def under(keys: typer.Typer) -> None:
     """Hang these commands below the noun `keys`."""
     keys.add_typer(kek, name="kek")
+    keys.command("make-log-key")(make_log_key)
     keys.command("rotate-kek")(rotate_kek)
     keys.command("rotate")(rotate)

@@ -49,7 +49,7 @@ class Hsm:
         self.token: Final = token
         self._module: Final = module
         self._pin: Final = pin
-        self._pkcs11: Final = _library()
+        self._pkcs11: Final = library()
         self._entropy: Final = entropy
         self._session: Any = None
         self._keys: Final[dict[str, Any]] = {}
@@ -275,9 +275,10 @@ class Pkcs11Kek:
         return f"Pkcs11Kek(key_id={self.key_id!r})"
 
 
-def _library() -> Any:  # noqa: ANN401 -- a module, there only with the extra
+def library() -> Any:  # noqa: ANN401 -- a module, there only with the extra
+    """Return the binding to PKCS#11. Raises SettingsInvalid without the extra."""
     try:
-        import pkcs11  # noqa: PLC0415 -- an extra: whoever keeps no KEK in hardware needs it not
+        import pkcs11  # noqa: PLC0415 -- an extra: whoever keeps no key in hardware needs it not
     except ImportError:
-        raise SettingsInvalid("a KEK in hardware needs the extra `hsm`: install exchange[hsm]") from None
+        raise SettingsInvalid("a key in hardware needs the extra `hsm`: install exchange[hsm]") from None
     return pkcs11

@@ -55,6 +55,11 @@ class CheckpointStore:
             ).fetchall()
         return [(Checkpoint(origin, size, root), note or b"") for size, root, note in rows]
 
+    def signed(self, origin: str) -> tuple[Checkpoint, bytes] | None:
+        """Return the largest checkpoint that was signed, with its note; not one that was only claimed."""
+        with self._database.reading() as connection:
+            return _last(connection, origin, "AND note IS NOT NULL")
+
     def claimed(self, head: Checkpoint) -> bool:
         """Tell whether this very checkpoint was claimed."""
         with self._database.reading() as connection:
@@ -98,8 +103,7 @@ class CheckpointStore:
             )
 
 
-def _last(connection: sqlite3.Connection, origin: str) -> tuple[Checkpoint, bytes] | None:
-    row = connection.execute(
-        "SELECT size, root, note FROM signed WHERE origin = ? ORDER BY size DESC LIMIT 1", (origin,)
-    ).fetchone()
+def _last(connection: sqlite3.Connection, origin: str, where: str = "") -> tuple[Checkpoint, bytes] | None:
+    query = f"SELECT size, root, note FROM signed WHERE origin = ? {where} ORDER BY size DESC LIMIT 1"  # noqa: S608 -- fixed texts
+    row = connection.execute(query, (origin,)).fetchone()
     return None if row is None else (Checkpoint(origin, row[0], row[1]), row[2] or b"")

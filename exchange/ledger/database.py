@@ -30,9 +30,14 @@ class Database:
             self._connection = sqlite3.connect(
                 path, timeout=_BUSY_WAIT_S, isolation_level=None, check_same_thread=False
             )
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = FULL")
-            self._connection.executescript(schema)
+            try:
+                self._connection.execute("PRAGMA journal_mode = WAL")
+                self._connection.execute("PRAGMA synchronous = FULL")
+                self._connection.executescript(schema)
+            except BaseException:
+                # It may hold a lock that would keep out whoever tries again.
+                self._connection.close()
+                raise
 
     def close(self) -> None:
         """Close the file."""

@@ -12,7 +12,7 @@ import re
 from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -205,10 +205,22 @@ def _parse_signature(row: str, place: str) -> Signature:
     return Signature(name, material[:_KEY_ID_BYTES], material[_KEY_ID_BYTES:])
 
 
+class SigningKey(Protocol):
+    """What a note signer asks of an Ed25519 key, in memory or in a token."""
+
+    def sign(self, data: bytes, /) -> bytes:
+        """Return the signature, 64 bytes."""
+        ...
+
+    def public_key(self) -> Ed25519PublicKey:
+        """Return the public half."""
+        ...
+
+
 class NoteSigner:
     """Signs notes with an Ed25519 key under a name; type 0x01. Deterministic: one text, one signature."""
 
-    def __init__(self, name: str, private: Ed25519PrivateKey) -> None:
+    def __init__(self, name: str, private: SigningKey) -> None:
         if not _is_key_name(name):
             raise ProofInvalid("a key name holds no space, plus or control character", place="key name")
         self._private = private

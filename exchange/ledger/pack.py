@@ -1,8 +1,10 @@
 """The audit pack: everything an officer needs to check the log alone, in one file.
 
-Promises: the same log gives the same bytes; every member is named, with its length and SHA-256, in a manifest
-that the log signed. The manifest's first line keeps it from ever being read as a checkpoint. The page that
-checks and the text that explains ride along; neither can vouch for the pack it came in.
+Promises: the same log gives the same bytes, but for a signature on ML-DSA-44, which is made with chance;
+every member is named, with its length and SHA-256, in a manifest that the log signed, and where its
+checkpoint is signed with the second key, the members before are too. The first line of either keeps it from
+ever being read as a checkpoint. The page that checks and the text that explains ride along; neither can vouch
+for the pack it came in.
 Source: design of the ledger, section 4; c2sp.org/tlog-tiles, c2sp.org/signed-note@v1.0.0.
 """
 
@@ -16,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 from exchange.errors import ProofInvalid, RequestInvalid, StoreUnavailable
 from exchange.ledger.archive import ArchiveWriter
 from exchange.ledger.checkpoint import SignedCheckpoint, parse_body, parse_size
+from exchange.ledger.cosignature import TIME_BYTES
 from exchange.ledger.merkle import HASH_BYTES, consistency_proof
 from exchange.ledger.note import decode_base64, encode_base64, parse_note
 from exchange.ledger.tiles import (
@@ -33,13 +36,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from exchange.ledger.note import NoteSigner
+    from exchange.ledger.note import Cosigner, NoteSigner
     from exchange.ledger.timestamp import Stamp
 
 CONSISTENCY: Final = "consistency"
 STAMPS: Final = "timestamp/"
 PAGE: Final = "verify.html"
 README: Final = "LEESMIJ.txt"
+SECOND: Final = "manifest.mldsa"
 MANIFEST: Final = "manifest"
 _PROOF_HASHES_MAX: Final = 128
 
@@ -50,6 +54,27 @@ def manifest_text(origin: str, members: Iterable[tuple[str, int, str]]) -> str:
     return f"audit-pack/v1 {origin}\n" + "".join(
         f"{digest} {size} {name}\n" for name, size, digest in members
     )
+
+
+def second_text(origin: str, members: Sequence[tuple[str, int, str]]) -> str:
+    """Return what the log's second key cosigns: how many members stand before it, and the hash of their list.
+
+    Type 0x06 signs nothing but a tree under an origin; no log has an origin with a space, so it is no log's.
+    """
+    digest = sha256(manifest_text(origin, members).encode()).digest()
+    return f"audit-pack/v1 {origin}\n{len(members)}\n{encode_base64(digest)}\n"
+
+
+def _second_note(
+    signed: SignedCheckpoint, second: Cosigner | None, members: Sequence[tuple[str, int, str]]
+) -> bytes:
+    """Return the member with the second signature, of the time of the checkpoint's own; empty without one."""
+    lines = parse_note(signed.note, CHECKPOINT).lines_of([second.key] if second else [])
+    if second is None or not lines:
+        return b""
+    text = second_text(signed.checkpoint.origin, members)
+    time_s = int.from_bytes(lines[0].signature[:TIME_BYTES], "big")
+    return f"{text}\n{second.cosign(text, time_s)}".encode()
 
 
 def consistency_text(since: int, proof: Sequence[bytes]) -> bytes:
@@ -113,10 +138,12 @@ def export_pack(
     signer: NoteSigner,
     *,
     stamps: Sequence[Stamp] = (),
+    second: Cosigner | None = None,
 ) -> None:
     """Write the pack to `out`, whole or not at all. `since` is the size the officer last checked, 0 for none.
 
-    `stamps` are over this or earlier checkpoints, each of another size. Raises RequestInvalid for a size the
+    `stamps` are over this or earlier checkpoints, each of another size; `second` signs where it signed the
+    checkpoint. Raises RequestInvalid for a size the
     log has not reached, ProofInvalid for a stamp that is not over its checkpoint, RequestTooLarge,
     StoreUnavailable.
     """
@@ -132,7 +159,10 @@ def export_pack(
             archive = ArchiveWriter(file)
             for name, content in _members(tiles, signed, since, stamps):
                 archive.add(name, content)
-                listed.append((name, len(content), sha256(content).hexdigest()))
+                listed.append(_listing(name, content))
+            if cosigned := _second_note(signed, second, listed):
+                archive.add(SECOND, cosigned)
+                listed.append(_listing(SECOND, cosigned))
             archive.add(MANIFEST, signer.sign(manifest_text(head.origin, listed)))
             archive.close()
             file.flush()
@@ -142,3 +172,7 @@ def export_pack(
         raise StoreUnavailable("the pack could not be written", file=out.name) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _listing(name: str, content: bytes) -> tuple[str, int, str]:
+    return name, len(content), sha256(content).hexdigest()

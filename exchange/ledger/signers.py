@@ -34,9 +34,9 @@ FAULTS_MAX: Final = 100
 # question, in one commit with it.
 QUESTION_TOPIC: Final = "disclosure.decided.v1"
 _BESIDE_QUESTION: Final = frozenset({"disclosure.obligation_executed.v1", "evaluation.counted.v1"})
-# What the service itself records, in the operator's name: it joins first, and adopts or proposes a register.
-_SERVICE_BASES: Final = frozenset({"GENESIS", "SHIPPED"})
-_SERVICE_TOPICS: Final = "legal_basis."
+# What the service itself records, in the operator's name: it joins first, adopts or proposes a register, and
+# tells which keys it uses. By its basis, how the topic begins.
+_OF_SERVICE: Final = {"GENESIS": "legal_basis.", "SHIPPED": "legal_basis.", "KEYS": "service_keys."}
 # And under the name of who asked: that its answer did not arrive. It says nothing that the organisation did.
 _LOST_TOPIC: Final = "disclosure.delivery_aborted.v2"
 _PUBLIC_KEYS_CACHED_MAX: Final = 4_096
@@ -190,8 +190,8 @@ class SignatureCheck:
     def _is_of_service(self, index: int, leaf: Leaf) -> bool:
         return leaf.topic == _LOST_TOPIC or (
             leaf.organisation == self._operator
-            and leaf.basis in _SERVICE_BASES
-            and (index == 0 or leaf.topic.startswith(_SERVICE_TOPICS))
+            and leaf.basis in _OF_SERVICE
+            and (index == 0 or leaf.topic.startswith(_OF_SERVICE[leaf.basis]))
         )
 
     def _blame(self, index: int, what: str) -> None:

@@ -18,15 +18,17 @@ from exchange.ledger.archive import PACK_BYTES_MAX, ArchiveReader
 from exchange.ledger.checkpoint import Checkpoint, Policy, parse_body, parse_policy, parse_size
 from exchange.ledger.leaf import LEAF_BYTES_MAX, LEAF_IN_BUNDLE, LEAF_PATTERN
 from exchange.ledger.merkle import HASH_BYTES, range_hash, verify_consistency
-from exchange.ledger.note import NOTE_BYTES_MAX, parse_note
+from exchange.ledger.note import COSIGNATURE_ML_DSA_44, ED25519, NOTE_BYTES_MAX, parse_note
 from exchange.ledger.pack import (
     CONSISTENCY,
     MANIFEST,
     PAGE,
     README,
+    SECOND,
     STAMPS,
     manifest_text,
     parse_consistency,
+    second_text,
     shipped,
     stamp_members,
 )
@@ -102,6 +104,7 @@ class _Audit:
     tiles: dict[str, tuple[int, str]] = field(default_factory=dict)  # name -> place in the file, SHA-256
     leaves: int = 0
     since: int = 0
+    seconded: bool = False  # whether the log's key on ML-DSA-44 vouches for the members
 
     def blame(self, place: str, what: str) -> None:
         self.problems.append(Problem(place, what))
@@ -240,6 +243,20 @@ class _Audit:
             what = "not the one this version ships: use your own, not the one in the pack"
             self.remarks.append(Problem(name, what))
 
+    def read_second(self) -> None:
+        """Check the log's second signature over the members before it, with each key of it that is known."""
+        named = [key for key in self.policy.witnesses.values() if key.name == self.head.origin]
+        known = [key for key in (*self.policy.logs, *named) if key.kind == COSIGNATURE_ML_DSA_44]
+        if self.archive.peek_name() == SECOND:
+            text = second_text(self.head.origin, self.members)
+            note = parse_note(self.member(SECOND, NOTE_BYTES_MAX), SECOND)
+            self.seconded = bool(note.signers(known))
+            if note.text != text or len(note.signatures) != 1 or (known and not self.seconded):
+                self.seconded = False
+                self.blame(SECOND, "it is not the log's second signature over the members before it")
+        elif named:
+            self.blame(SECOND, "the policy asks the log's key on ML-DSA-44, and it did not sign the members")
+
     def read_manifest(self) -> None:
         expected = manifest_text(self.head.origin, self.members)
         raw = self.archive.next(MANIFEST, _MANIFEST_BYTES_MAX)
@@ -249,8 +266,9 @@ class _Audit:
         for wanted, found in zip_longest(expected.split("\n"), note.text.split("\n"), fillvalue=""):
             if wanted != found:
                 self.blame(f"manifest: {(wanted or found).rpartition(' ')[2]}", "the manifest says otherwise")
-        signers = note.signers(self.policy.logs)
-        if len(note.signatures) != 1 or not any(key.name == self.head.origin for key in signers):
+        firsts = [key for key in self.policy.logs if key.kind == ED25519 and key.name == self.head.origin]
+        signed = bool(note.signers(firsts)) if firsts else self.seconded
+        if len(note.signatures) != 1 or not signed:
             self.blame(MANIFEST, "the manifest is not signed by the log, and by the log alone")
 
     def require_prefix(self, note: bytes, place: str) -> Checkpoint:
@@ -273,6 +291,7 @@ class _Audit:
         if self.archive.peek_name() == PAGE:  # earlier versions put no page in a pack
             self.read_beside(PAGE, _PAGE_BYTES_MAX)
         self.read_beside(README, _TEXT_BYTES_MAX)
+        self.read_second()
         self.read_manifest()
         self.archive.finish()
         if since_checkpoint is not None:

@@ -13,9 +13,17 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from exchange.errors import ExchangeError, ProofInvalid, RequestInvalid, Unavailable, VersionConflict
+from exchange.errors import (
+    ExchangeError,
+    KeyUnavailable,
+    ProofInvalid,
+    RequestInvalid,
+    Unavailable,
+    VersionConflict,
+)
 from exchange.ledger.merkle import consistency_proof
 from exchange.ledger.receipt import make_receipt
 from exchange.pipeline.cosigning import Witnessed
@@ -138,15 +146,17 @@ class Publisher:
         """Leaves under the newest checkpoint."""
         return 0 if self._signed is None else self._signed.checkpoint.size
 
-    async def receipt(self, leaf_index: int, *, await_quorum: bool = False) -> Proof:
+    async def receipt(self, leaf_index: int, *, await_quorum: bool = False, whole: bool = False) -> Proof:
         """Return the `.tlog-proof` of a leaf, its entry left out, waiting for a checkpoint that covers it.
 
         With `await_quorum` for one that enough witnesses cosigned, up to the bound; then as it is.
+        `whole`: with the log's second signature.
         """
         found = await self._covering(leaf_index, await_quorum=await_quorum)
         loop = asyncio.get_running_loop()
         read_hash = self._tiles.hash_reader(found.signed.checkpoint.size)
-        proof = await loop.run_in_executor(self._readers, make_receipt, leaf_index, found.signed, read_hash)
+        made = partial(make_receipt, leaf_index, found.signed, read_hash, whole=whole)
+        proof = await loop.run_in_executor(self._readers, made)
         return Proof(proof.decode(), found.missing, found.quorum)
 
     async def consistency(self, from_size: int) -> tuple[str, list[bytes]]:
@@ -243,7 +253,7 @@ class Publisher:
             committed = pipeline.committed
             try:
                 await self.integrate()
-            except (Unavailable, ProofInvalid, VersionConflict) as error:
+            except (Unavailable, KeyUnavailable, ProofInvalid, VersionConflict) as error:
                 self._on_error(error)
                 await asyncio.sleep(self._interval_s)
                 committed = _already()

@@ -19,6 +19,7 @@ from msgspec import structs
 
 from exchange.domain.disclosure import DisclosureDecided
 from exchange.domain.obligations import EVALUATE
+from exchange.domain.service_keys import SERVICE_KEYS
 from exchange.errors import HistoryUnreadable, KeyDestroyed
 from exchange.gate import register as gate_register
 from exchange.gate.judge import judge, judge_to_record
@@ -46,8 +47,8 @@ PARTS: Final = frozenset({Outcome.PARTIAL, Outcome.PARTIAL_BREAK_GLASS})
 OBTAIN: Final = "OBTAIN"
 # From this version of the rules on a permitted command keeps what it asked: one that does not is no old one.
 KEPT_SINCE_RULES: Final = 3
-# What the service itself records there was asked by nobody: its first organisation, its register.
-OF_THE_SERVICE: Final = ("organisation-", LEGAL_BASIS_PREFIX)
+# What the service itself records there was asked by nobody: its first organisation, its register, its keys.
+OF_THE_SERVICE: Final = ("organisation-", LEGAL_BASIS_PREFIX, f"{SERVICE_KEYS.name}-")
 POLICIES_KEPT_MAX: Final = 1_024
 
 

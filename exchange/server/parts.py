@@ -40,7 +40,7 @@ class LedgerReads(Protocol):
         """Return the newest signed checkpoint, None while the log is empty."""
         ...
 
-    async def receipt(self, leaf_index: int, *, await_quorum: bool = False) -> Proof:
+    async def receipt(self, leaf_index: int, *, await_quorum: bool = False, whole: bool = False) -> Proof:
         """Return the `.tlog-proof` of a leaf. Raises RequestInvalid, Unavailable."""
         ...
 

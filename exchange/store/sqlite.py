@@ -83,11 +83,20 @@ class FullSyncPool(SQLiteConnectionPool):
                 cached_statements=STATEMENTS_KEPT,
                 timeout=LOCK_TIMEOUT_S,
             )
-            # Pages that many groups touch are copied back once for all of them; 40 MB of log at the most.
-            for pragma in ("journal_mode=WAL", "synchronous=FULL", f"wal_autocheckpoint={CHECKPOINT_PAGES}"):
-                connection.execute(f"PRAGMA {pragma}")
-            for statement in VIEW:
-                connection.execute(statement)
+            try:
+                # Pages that many groups touch are copied back once for all of them; 40 MB of log at the most.
+                for pragma in (
+                    "journal_mode=WAL",
+                    "synchronous=FULL",
+                    f"wal_autocheckpoint={CHECKPOINT_PAGES}",
+                ):
+                    connection.execute(f"PRAGMA {pragma}")
+                for statement in VIEW:
+                    connection.execute(statement)
+            except BaseException:
+                # It may hold a lock that would keep out whoever tries again.
+                connection.close()
+                raise
         self.is_journal_mode_wal = True
         connection.row_factory = sqlite3.Row
         return SQLiteConnection(sqlite_conn=connection, max_age=self.max_age)
@@ -109,8 +118,12 @@ class SQLiteRecorder(SQLiteApplicationRecorder):
         super().__init__(FullSyncDatastore(path), events_table_name=NOTIFICATIONS)
         self._numbers: dict[str, int] = {}  # of streams whose first event is committed
         self._fresh: dict[str, int] = {}  # given or looked up in the commit under way
-        with store_errors():
-            self.create_table()
+        try:
+            with store_errors():
+                self.create_table()
+        except BaseException:
+            self.close()
+            raise
 
     def construct_create_table_statements(self) -> list[str]:
         """Return the statements of an empty store."""

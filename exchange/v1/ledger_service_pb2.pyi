@@ -75,19 +75,23 @@ class GetReceiptRequest(_message.Message):
 
     LEAF_INDEX_FIELD_NUMBER: _builtins.int
     AWAIT_QUORUM_FIELD_NUMBER: _builtins.int
+    SECOND_SIGNATURE_FIELD_NUMBER: _builtins.int
     leaf_index: _builtins.int
     """Index of the leaf, from 0."""
     await_quorum: _builtins.bool
     """Wait until enough witnesses cosigned a checkpoint that covers the leaf; after the bound the answer comes as it is."""
+    second_signature: _builtins.bool
+    """Leave the log's signature on ML-DSA-44 in the proof, for who asks both of its keys; 3.3 kB more."""
     def __init__(
         self,
         *,
         leaf_index: _builtins.int = ...,
         await_quorum: _builtins.bool = ...,
+        second_signature: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["await_quorum", b"await_quorum", "leaf_index", b"leaf_index"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["await_quorum", b"await_quorum", "leaf_index", b"leaf_index", "second_signature", b"second_signature"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

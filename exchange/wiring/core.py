@@ -100,7 +100,6 @@ class Core:
     """Everything below the door: store, keys, ledger, register, writer. Without an event loop."""
 
     settings: Settings
-    origin: str
     kek: KekRing
     keys: KeyStore
     links: LinkStore
@@ -113,6 +112,7 @@ class Core:
     loader: Loader
     registers: Registers
     writer: Writer
+    ledger: Ledger
     tiles: TileStore
     checkpoints: CheckpointStore
     signer: NoteSigner
@@ -125,6 +125,11 @@ class Core:
     records: ErasureRecords
 
     @property
+    def origin(self) -> str:
+        """The log's name."""
+        return self.ledger.origin
+
+    @property
     def register(self) -> Register:
         """The register of legal bases in force."""
         return self.registers.now
@@ -133,7 +138,7 @@ class Core:
         """Close in reverse order of trust."""
         self.obligations.database.close()
         self.records.database.close()
-        self.checkpoints.close()
+        self.ledger.close()
         self.reader.close()
         self.recorder.close()
         self.links.close()
@@ -174,7 +179,6 @@ def _open_parts(settings: Settings, now: Callable[[], datetime], opened: ExitSta
     obligations, records = _open_read_models(settings, FollowedEntries(reader, codec), opened)
     return Core(
         settings=settings,
-        origin=ledger.origin,
         kek=kek,
         keys=keys,
         links=links,
@@ -197,6 +201,7 @@ def _open_parts(settings: Settings, now: Callable[[], datetime], opened: ExitSta
             eraser=erasures,
             fresh_id=FreshIds(),
         ),
+        ledger=ledger,
         tiles=ledger.tiles,
         checkpoints=ledger.checkpoints,
         signer=ledger.signer,

@@ -199,7 +199,7 @@ def _audit(settings: Settings, shown: Shown) -> None:
     ledger = open_ledger(settings)
     try:
         signed = ledger.newest()
-        export_pack(ledger.tiles, signed, 0, shown.pack, ledger.signer)
+        export_pack(ledger.tiles, signed, 0, shown.pack, ledger.signer, second=ledger.second)
     finally:
         ledger.close()
     text = shown.policy.read_text(encoding="utf-8")

@@ -58,7 +58,7 @@ def open_keks(settings: Settings, former: Settings | None) -> KekRing:
 def open_hsm(settings: Settings) -> Hsm:
     """Return the token that settings name. Raises SettingsInvalid, KeyUnavailable."""
     if settings.kek_module is None:
-        raise SettingsInvalid("a KEK in hardware needs this setting", name="kek_module")
+        raise SettingsInvalid("a key in hardware needs this setting", name="kek_module")
     return Hsm(settings.kek_module, settings.kek_token, lambda: _pin(settings))
 
 

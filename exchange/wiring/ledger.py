@@ -1,14 +1,15 @@
 """A shard's log: its name, its key, what was signed and what was published.
 
 Promises: name and keys are made once, at the first start, and never made anew under a log that exists; a log
-from before the second key gets it at its next start; a store that is behind what was signed, or that lost
-what was signed, is refused before anything is written to it.
+that never signed with a second key gets one at its next start; a store that is behind what was signed, or
+that lost what was signed, is refused before anything is written to it.
 Source: design of the ledger, sections 1 and 3; c2sp.org/tlog-checkpoint.
 """
 
 from __future__ import annotations
 
 import os
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -30,14 +31,16 @@ from exchange.errors import (
     SettingsInvalid,
     Unavailable,
 )
+from exchange.keys.hsm_signing import TokenSigner, make_signer, signer_in
 from exchange.ledger.checkpoint import SignedCheckpoint, parse_body
 from exchange.ledger.checkpoints import CheckpointStore
-from exchange.ledger.note import Cosigner, NoteSigner, parse_note
+from exchange.ledger.note import Cosigner, NoteSigner, Signature, is_long, parse_note
 from exchange.ledger.receipt import make_receipt
 from exchange.ledger.tiles import CHECKPOINT, TILE_WIDTH, TileStore
+from exchange.wiring.kek import open_hsm
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from datetime import datetime
     from pathlib import Path
 
@@ -58,6 +61,7 @@ class Ledger:
     second: Cosigner | None  # None for a log that never started since there is a second key
     origin: str
     cosigned: bool  # whether witnesses sign along
+    token: TokenSigner | None = None  # the log's key where it lies in a token
 
     def newest(self) -> SignedCheckpoint:
         """Return the newest signed checkpoint; where there are witnesses, the one that was published last.
@@ -66,11 +70,8 @@ class Ledger:
         """
         if self.cosigned and (published := self._published()) is not None:
             return published
-        found = self.checkpoints.last(self.origin)
-        if found is not None and not found[1]:
-            # The service died between claiming this size and signing it: the one before it stands.
-            signed = [one for one in self.checkpoints.history(self.origin) if one[1]]
-            found = signed[-1] if signed else None
+        # A size that was claimed and not signed, because the service died in between, leaves the one before.
+        found = self.checkpoints.signed(self.origin)
         if found is None:
             raise Unavailable("no checkpoint has been signed yet")
         return SignedCheckpoint(*found)
@@ -87,23 +88,26 @@ class Ledger:
         return SignedCheckpoint(head, note)
 
     def close(self) -> None:
-        """Close the checkpoint store."""
+        """Close the checkpoint store, and the session with a token."""
         self.checkpoints.close()
+        if self.token is not None:
+            self.token.close()
 
 
 def start_ledger(settings: Settings, now: Callable[[], datetime], name: str = "") -> Ledger:
     """Open the ledger of a service that starts, making name and keys where they never were.
 
     A new log is called `name`, or where that is empty by host, municipality and year.
-    Raises KeyUnavailable where the log has a name but lost a key.
+    Raises KeyUnavailable where the log has a name but lost a key, or signed with a second one that is gone.
     """
     # The key comes first: whoever dies in between has no log yet, and starts again.
-    key = _log_key(settings)
-    origin = _origin(settings, now, name)
-    second = Cosigner(origin, _second_key(settings))
-    if not second_vkey_file(settings).exists():
-        write_private(second_vkey_file(settings), f"{second.vkey}\n".encode())
-    return _ledger(settings, NoteSigner(origin, key), second)
+    with _log_key(settings) as key:
+        origin = _origin(settings, now, name)
+        refuse_another_second_key(settings, origin)
+        second = Cosigner(origin, _second_key(settings))
+        if not second_vkey_file(settings).exists():
+            write_private(second_vkey_file(settings), f"{second.vkey}\n".encode())
+        return _ledger(settings, origin, key, second)
 
 
 def open_ledger(settings: Settings) -> Ledger:
@@ -111,18 +115,63 @@ def open_ledger(settings: Settings) -> Ledger:
     if not origin_file(settings).exists() or not checkpoint_file(settings).exists():
         raise SettingsInvalid("no service ran with these settings", folder=settings.checkpoints_folder.name)
     origin = _read_origin(settings)
+    refuse_another_second_key(settings, origin)
     started = second_vkey_file(settings).exists()
     second = Cosigner(origin, _second_key(settings)) if started else None
-    return _ledger(settings, NoteSigner(origin, _log_key(settings)), second)
+    with _log_key(settings) as key:
+        return _ledger(settings, origin, key, second)
 
 
-def _ledger(settings: Settings, signer: NoteSigner, second: Cosigner | None) -> Ledger:
-    known = second_vkey_file(settings)
+def _ledger(
+    settings: Settings, origin: str, key: Ed25519PrivateKey | TokenSigner, second: Cosigner | None
+) -> Ledger:
+    known, signer = second_vkey_file(settings), NoteSigner(origin, key)
     if second is not None and known.read_text(encoding="utf-8").strip() != second.vkey:
         raise SettingsInvalid("the log's second key is not the one it had: restore it", file=SECOND_KEY)
+    for note in _last_notes(settings, origin):
+        if not parse_note(note, CHECKPOINT).lines_of([signer.key]):
+            raise KeyUnavailable("another key signed this log: restore it", origin=origin)
     checkpoints = CheckpointStore(checkpoint_file(settings))
     tiles, cosigned = TileStore(ledger_folder(settings)), settings.witness_policy is not None
-    return Ledger(tiles, checkpoints, signer, second, signer.name, cosigned)
+    token = key if isinstance(key, TokenSigner) else None
+    return Ledger(tiles, checkpoints, signer, second, origin, cosigned, token)
+
+
+def refuse_another_second_key(settings: Settings, origin: str) -> None:
+    """Raise KeyUnavailable where the file that knows the second key is gone, and another one signed.
+
+    The note that was signed last and the published one tell it too, by a line on ML-DSA-44 under the log's
+    own name.
+    """
+    if second_vkey_file(settings).exists():
+        return
+    lines = [line for note in _last_notes(settings, origin) for line in _second_lines(note, origin)]
+    if not lines:
+        return
+    file = settings.keys_folder / SECOND_KEY
+    known = Cosigner(origin, _second_key(settings)).key if file.exists() else None
+    if known is None or any(line.key_id != known.id for line in lines):
+        raise KeyUnavailable(
+            "checkpoints of this log carry a second signature, by a key that is not here: restore it from the"
+            " backup of the keys; a new one would break with what was signed",
+            file=SECOND_KEY,
+        )
+
+
+def _last_notes(settings: Settings, origin: str) -> list[bytes]:
+    """Return the note that was signed last and the published one, where they are there."""
+    notes = []
+    if checkpoint_file(settings).exists():
+        with closing(CheckpointStore(checkpoint_file(settings))) as checkpoints:
+            signed = checkpoints.signed(origin)
+        notes += [] if signed is None else [signed[1]]
+    if published_checkpoint(settings).exists():
+        notes.append(TileStore(ledger_folder(settings)).read(CHECKPOINT))
+    return notes
+
+
+def _second_lines(note: bytes, origin: str) -> list[Signature]:
+    return [line for line in parse_note(note, CHECKPOINT).signatures if line.name == origin and is_long(line)]
 
 
 def refuse_lost_checkpoints(settings: Settings, position: int) -> None:
@@ -149,11 +198,14 @@ def refuse_rollback(ledger: Ledger, position: int) -> None:
         )
 
 
-def published_receipt(settings: Settings, index: int) -> tuple[SignedCheckpoint, bytes]:
+def published_receipt(
+    settings: Settings, index: int, *, whole: bool = False
+) -> tuple[SignedCheckpoint, bytes]:
     """Return the published checkpoint and the `.tlog-proof` of a leaf under it, the entry within.
 
-    Reads published files only: no key, no database. Raises RequestInvalid for a leaf the checkpoint does not
-    cover, SettingsInvalid where no service ran, Unavailable before the first checkpoint.
+    `whole`: with the log's second signature. Reads published files only: no key, no database. Raises
+    RequestInvalid for a leaf the checkpoint does not cover, SettingsInvalid where no service ran, Unavailable
+    before the first checkpoint.
     """
     if not ledger_folder(settings).exists():
         raise SettingsInvalid("no service ran with these settings", folder=settings.data.name)
@@ -167,7 +219,7 @@ def published_receipt(settings: Settings, index: int) -> tuple[SignedCheckpoint,
         raise RequestInvalid("there is no such leaf", {"INDEX": f"0 to {size - 1}"})
     bundle, place = divmod(index, TILE_WIDTH)
     entries = tiles.read_entries(bundle, min(TILE_WIDTH, size - bundle * TILE_WIDTH))
-    return signed, make_receipt(index, signed, tiles.hash_reader(size), entries[place])
+    return signed, make_receipt(index, signed, tiles.hash_reader(size), entries[place], whole=whole)
 
 
 def ledger_folder(settings: Settings) -> Path:
@@ -210,7 +262,21 @@ def _read_origin(settings: Settings) -> str:
         raise SettingsInvalid("the log's name cannot be read", file=origin_file(settings).name) from error
 
 
-def _log_key(settings: Settings) -> Ed25519PrivateKey:
+@contextmanager
+def _log_key(settings: Settings) -> Iterator[Ed25519PrivateKey | TokenSigner]:
+    """Give the log's key; a session with a token ends where what follows fails."""
+    if settings.log_key == "file":
+        yield _log_key_in_file(settings)
+        return
+    key = signer_in(open_hsm(settings), settings.log_key_label)
+    try:
+        yield key
+    except BaseException:
+        key.close()
+        raise
+
+
+def _log_key_in_file(settings: Settings) -> Ed25519PrivateKey:
     file = settings.keys_folder / "log.key"
     _make_key(file, Ed25519PrivateKey.generate, origin_file(settings))
     key = read_key(file)
@@ -226,6 +292,18 @@ def _second_key(settings: Settings) -> MLDSA44PrivateKey:
     if not isinstance(key, MLDSA44PrivateKey):
         raise SettingsInvalid("the log's second key is not ML-DSA-44", file=file.name)
     return key
+
+
+def make_log_key(settings: Settings) -> str:
+    """Have the token make the log's key, once; return its public half in hexadecimal.
+
+    Raises SettingsInvalid where settings keep the key in a file, for the first start makes that one, or for a
+    label in use; KeyUnavailable.
+    """
+    if settings.log_key != "pkcs11":
+        raise SettingsInvalid("the first start makes a log's key in a file", name="log_key")
+    with closing(make_signer(open_hsm(settings), settings.log_key_label)) as made:
+        return made.public_key().public_bytes_raw().hex()
 
 
 def _make_key(file: Path, make: Callable[[], Ed25519PrivateKey | MLDSA44PrivateKey], known: Path) -> None:

@@ -77,7 +77,7 @@ def keep_register(core: Core, shipped: Register, now: datetime) -> Drift:
     """Compare at the start; propose what is new. Raises StoreUnavailable, Unavailable."""
     if not core.registers.first:
         # A store from before the register was recorded was judged by the shipped one.
-        core.writer.record(lambda _: adopting(now, shipped.written), _meta(core, now, GENESIS_BASIS))
+        core.writer.record(lambda _: adopting(now, shipped.written), service_meta(core, now, GENESIS_BASIS))
         return Drift((), (), ())
     found: dict[str, list[str]] = {}
 
@@ -85,7 +85,7 @@ def keep_register(core: Core, shipped: Register, now: datetime) -> Drift:
         found.clear()
         return _proposing(core, shipped.written, view, now, found)
 
-    core.writer.record(proposing, _meta(core, now, SHIPPED_BASIS))
+    core.writer.record(proposing, service_meta(core, now, SHIPPED_BASIS))
     return Drift(*(tuple(found.get(name, ())) for name in Drift._fields))
 
 
@@ -128,7 +128,8 @@ def _proposal(core: Core, entry: LegalBasis, text: str, now: datetime) -> Comman
     )
 
 
-def _meta(core: Core, now: datetime, basis: str) -> Meta:
+def service_meta(core: Core, now: datetime, basis: str) -> Meta:
+    """Return what stands beside an event that the service itself says."""
     return Meta(
         at=now,
         organisation=core.settings.operator_oin,

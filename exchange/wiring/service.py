@@ -36,6 +36,7 @@ from exchange.wiring.core import (
 from exchange.wiring.cosigning import Cosigning, witness_policy
 from exchange.wiring.following import Following
 from exchange.wiring.holding import held, private_files
+from exchange.wiring.key_events import tell_keys
 from exchange.wiring.parties import second_party_of
 from exchange.wiring.register import keep_register
 
@@ -122,6 +123,9 @@ async def run_core(
         loop.add_signal_handler(number, stop.set)
     _hold(loop, starter.leash, stop)
     await publisher.start(pipeline)
+    # Only now is it known that this store is what was signed.
+    if tell_keys(core, utc_now()):
+        await publisher.integrate()
     following.start(pipeline)
     collecting: asyncio.Task[None] | None = None
     tiles = TileDoor(core, material, log)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
 
 from exchange.errors import ProofInvalid, SettingsInvalid
 from exchange.ledger.checkpoint import Checkpoint, SignedCheckpoint, parse_policy, sign_checkpoint
 from exchange.ledger.cosignature import split_time, whole_tree
-from exchange.ledger.note import VerifierKey, encode_base64, parse_note, parse_vkey
+from exchange.ledger.note import Cosigner, VerifierKey, encode_base64, parse_note, parse_vkey
 from exchange.ledger.receipt import make_receipt, short_note, verify_receipt
 from tests.ledger.builders import NOON, ORIGIN, entry, require_whole, second_signer, signer, witness
 
@@ -23,6 +24,7 @@ AT = 1_769_860_800
 SECOND = second_signer()
 FIRST_LINE, SECOND_LINE = f"log {signer().vkey}\n", f"log {SECOND.vkey}\n"
 PROOF_BYTES_MAX = 1_536
+SMALLEST_PROOF_BYTES = 177  # the lines that are always there, without what they name
 
 
 def both() -> bytes:
@@ -199,6 +201,34 @@ def test_a_witness_on_ml_dsa_stays_in_a_receipt(log: Log) -> None:
         ORIGIN,
         "w1.example",
     ]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("w1.example", "w2.example", "w3.witness.x"),
+        ("w1.example", "w2.example", "w3.witness.xy"),
+        ("w" * 60,) * 3,
+    ],
+)
+@pytest.mark.parametrize("size", [1_000, 1_000_000, 2**20])
+def test_a_proof_is_as_long_as_the_readme_says(size: int, names: tuple[str, ...]) -> None:
+    origin = "exchange.example/00000001003214345000/2026"
+    head = Checkpoint(origin, size, ROOT)
+    note = sign_checkpoint(head, signer(origin), second_signer(origin), AT).note
+    for number, name in enumerate(names):
+        note += str(
+            Cosigner(name, Ed25519PrivateKey.from_private_bytes(bytes([number]) * 32)).cosign(head.body(), AT)
+        ).encode()
+    index = size // 2
+    proof = make_receipt(index, SignedCheckpoint(head, note), lambda *_: ROOT)
+    hashes = (size - 1).bit_length()
+    numbers = len(f"{size}{index}")
+    lines = sum(110 + len(name) for name in names)
+    assert len(proof) == SMALLEST_PROOF_BYTES + 45 * hashes + 2 * len(origin) + numbers + lines
+    # A million leaves and an origin of 42 characters: 1.5 KB as long as three names have 32 together.
+    if size == 1_000_000:
+        assert (len(proof) <= PROOF_BYTES_MAX) is (sum(map(len, names)) <= 32)
 
 
 @pytest.mark.parametrize(

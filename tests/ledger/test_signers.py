@@ -93,6 +93,7 @@ def test_a_duty_fulfilled_by_asking_stands_behind_its_question_and_nowhere_else(
 
 def test_any_key_of_an_organisation_signs_for_it() -> None:
     assert checked(service(), command(b"1"), command(b"2", key=NEXT_KEY)).commands == 2
+    assert checked(service(), service("service_keys.put_in_use.v1", "KEYS")).of_service == 2
 
 
 @pytest.mark.parametrize(
@@ -109,6 +110,8 @@ def test_any_key_of_an_organisation_signs_for_it() -> None:
             "without the sig",
         ),
         ((service(), service("consent.given.v2")), 1, "without the signature"),
+        ((service(), service("legal_basis.adopted.v1", "KEYS")), 1, "without the signature"),
+        ((service(), service("service_keys.put_in_use.v1", "SHIPPED")), 1, "without the signature"),
         ((service(), service("legal_basis.adopted.v1", "ORG-ADMIN-24@1")), 1, "without the signature"),
         ((command(key=None),), 0, "without the signature"),
         # The same command once more: further on, at another moment, or under another event.

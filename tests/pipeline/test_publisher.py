@@ -11,6 +11,7 @@ import pytest
 from exchange.errors import (
     ExchangeError,
     ForkRefused,
+    KeyUnavailable,
     LedgerDiffers,
     ProofInvalid,
     RequestInvalid,
@@ -147,6 +148,7 @@ async def test_a_receipt_is_given_up_after_its_time(
         Unavailable("the store did not answer"),
         ProofInvalid("a tile has the wrong length", place="tile"),
         VersionConflict("another integrator claimed a checkpoint first"),
+        KeyUnavailable("the hardware module does not answer"),
     ],
 )
 async def test_what_failed_for_a_moment_is_tried_again(

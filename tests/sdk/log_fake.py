@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from exchange.ledger.checkpoint import Checkpoint, SignedCheckpoint, sign_checkpoint
 from exchange.ledger.leaf import leaf_entry
 from exchange.ledger.merkle import consistency_proof, hash_leaf, root_of
-from exchange.ledger.note import NoteSigner
+from exchange.ledger.note import Cosigner, NoteSigner
 from exchange.ledger.receipt import make_receipt
 from exchange.v1.common_pb2 import Receipt
 from exchange.v1.ledger_service_pb2 import (
@@ -18,6 +18,7 @@ from exchange.v1.ledger_service_pb2 import (
     GetConsistencyProofResponse,
     GetReceiptResponse,
 )
+from tests.ledger.builders import cosign
 from tests.sdk.conftest import OIN
 
 if TYPE_CHECKING:
@@ -52,6 +53,9 @@ class FakeLog:
         self.signer = NoteSigner(ORIGIN, Ed25519PrivateKey.from_private_bytes(seed))
         self.grow_at_each_call = 0
         self.published: int | None = None  # size of the newest checkpoint; all entries where not set
+        self.witnesses: list[NoteSigner] = []  # who cosigns under receipts
+        self.second: Cosigner | None = None  # signs along on ML-DSA-44
+        self.awaited: list[bool] = []  # what each question for a receipt said of the quorum
 
     @property
     def vkey(self) -> str:
@@ -69,13 +73,16 @@ class FakeLog:
     def signed(self, size: int | None = None) -> SignedCheckpoint:
         size = size or self.published or len(self.entries)
         hashes = [hash_leaf(found) for found in self.entries[:size]]
-        return sign_checkpoint(Checkpoint(ORIGIN, size, root_of(hashes)), self.signer)
+        return sign_checkpoint(Checkpoint(ORIGIN, size, root_of(hashes)), self.signer, self.second, 17)
 
     def note(self, size: int | None = None) -> str:
         return self.signed(size).note.decode()
 
-    def proof(self, index: int, size: int | None = None) -> str:
-        return make_receipt(index, self.signed(size), self._hash_at).decode()
+    def proof(self, index: int, size: int | None = None, *, whole: bool = False) -> str:
+        signed = self.signed(size)
+        lines = b"".join(cosign(signed.checkpoint.body(), witness) for witness in self.witnesses)
+        cosigned = SignedCheckpoint(signed.checkpoint, signed.note + lines)
+        return make_receipt(index, cosigned, self._hash_at, whole=whole).decode()
 
     def _hash_at(self, level: int, index: int) -> bytes:
         first = index << level
@@ -92,7 +99,8 @@ class FakeLog:
 
     def _receipt(self, request: GetReceiptRequest) -> GetReceiptResponse:
         self.grow(self.grow_at_each_call)
-        return GetReceiptResponse(tlog_proof=self.proof(request.leaf_index))
+        self.awaited.append(request.await_quorum)
+        return GetReceiptResponse(tlog_proof=self.proof(request.leaf_index, whole=request.second_signature))
 
     def _consistency(self, request: GetConsistencyProofRequest) -> GetConsistencyProofResponse:
         self.grow(self.grow_at_each_call)

@@ -9,13 +9,15 @@ import pytest
 
 from adapters.sdk.aio import AsyncExchangeClient
 from adapters.sdk.client import ExchangeClient
-from adapters.sdk.errors import LedgerRefused, RollbackRefused, Unreachable
+from adapters.sdk.errors import LedgerRefused, QuorumRefused, RollbackRefused, Unreachable
 from adapters.sdk.proofs import verify_receipt
 from adapters.sdk.receipts import ReceiptBook
+from adapters.sdk.trust import parse_trust
 from exchange.v1.common_pb2 import Receipt
 from exchange.v1.ledger_service_pb2 import GetCheckpointResponse, GetReceiptResponse
+from tests.ledger.builders import second_signer, signer, witness_vkey
 from tests.sdk.conftest import OIN, QUICK
-from tests.sdk.log_fake import FakeLog, entry
+from tests.sdk.log_fake import ORIGIN, FakeLog, entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -267,5 +269,98 @@ def test_a_note_that_is_none_is_refused(
 
 
 def test_a_log_key_that_is_none_is_refused(path: Path) -> None:
-    with pytest.raises(LedgerRefused, match="log key"):
+    with pytest.raises(LedgerRefused, match="not name"):
         ReceiptBook(path, "no key", OIN)
+
+
+# --- a policy with witnesses ---------------------------------------------------------------------------
+
+WITNESSES = [signer(f"w{number}.example", bytes([number]) * 32) for number in (1, 2, 3)]
+NAMED = "".join(f"witness W{at} {witness_vkey(one)}\n" for at, one in enumerate(WITNESSES, 1))
+
+
+def witnessed(log: FakeLog, least: int) -> str:
+    """Return a policy that asks so many of three witnesses."""
+    return f"log {log.vkey}\n{NAMED}group street {least} W1 W2 W3\nquorum street\n"
+
+
+@pytest.mark.parametrize("least", [1, 2, 3])
+@pytest.mark.parametrize("cosigned", range(4))
+def test_a_receipt_is_relied_on_where_enough_witnesses_cosigned(
+    log: FakeLog, path: Path, nobody: ExchangeClient, least: int, cosigned: int
+) -> None:
+    log.witnesses = WITNESSES[:cosigned]
+    book = ReceiptBook(path, witnessed(log, least), OIN)
+    book.keep(log.receipt_for(3))
+    if cosigned >= least:
+        assert book.settle(nobody.ledger) == 1
+        kept = book.find(3)
+        assert kept is not None
+        assert parse_trust(witnessed(log, least)).verify_receipt(kept.entry, kept.proof) == 3
+    else:
+        with pytest.raises(QuorumRefused, match="leaf 3 is not relied on: quorum") as refused:
+            book.settle(nobody.ledger)
+        assert refused.value.missing == ("W1", "W2", "W3")[cosigned:]
+        assert all(name in str(refused.value) for name in refused.value.missing)
+        assert [one.leaf_index for one in book.unproven()] == [3]
+        log.witnesses = WITNESSES
+        assert book.settle(nobody.ledger) == 1
+    assert set(log.awaited) == {True}
+    book.close()
+
+
+def test_who_asks_no_witness_waits_for_none(log: FakeLog, book: ReceiptBook, nobody: ExchangeClient) -> None:
+    book.keep(log.receipt_for(3))
+    assert book.settle(nobody.ledger) == 1
+    assert log.awaited == [False]
+
+
+def test_the_same_witness_twice_is_one(log: FakeLog, path: Path, nobody: ExchangeClient) -> None:
+    log.witnesses = [WITNESSES[0], WITNESSES[0]]
+    book = ReceiptBook(path, parse_trust(witnessed(log, 2)), OIN)
+    book.keep(log.receipt_for(3))
+    with pytest.raises(QuorumRefused, match="W2, W3"):
+        book.settle(nobody.ledger)
+    book.close()
+
+
+def test_a_witness_key_under_the_right_name_that_is_another_refuses_nothing_and_counts_for_nothing(
+    log: FakeLog, path: Path, nobody: ExchangeClient
+) -> None:
+    log.witnesses = [WITNESSES[0], signer("w2.example", b"x" * 32)]
+    book = ReceiptBook(path, witnessed(log, 2), OIN)
+    book.keep(log.receipt_for(3))
+    with pytest.raises(QuorumRefused) as refused:
+        book.settle(nobody.ledger)
+    assert refused.value.missing == ("W2", "W3")
+    book.close()
+
+
+def test_who_asks_both_keys_of_the_log_gets_receipts_with_both(
+    log: FakeLog, path: Path, nobody: ExchangeClient
+) -> None:
+    second = second_signer(ORIGIN)
+    book = ReceiptBook(path, f"log {log.vkey}\nwitness pq {second.vkey}\nquorum pq\n", OIN)
+    book.keep(log.receipt_for(3))
+    with pytest.raises(QuorumRefused, match="without the cosignature of pq"):
+        book.settle(nobody.ledger)
+    log.second = second
+    assert book.settle(nobody.ledger) == 1
+    kept = book.find(3)
+    assert kept is not None
+    assert len(kept.proof.splitlines()[-1]) > 3_000
+    book.close()
+
+
+@pytest.mark.parametrize(
+    ("policy", "says"),
+    [
+        ("quorum none\n", "names 0"),
+        (f"log {FakeLog(1).vkey}\nlog {signer('other.example', b'o' * 32).vkey}\nquorum none\n", "names 2"),
+        (f"log {FakeLog(1).vkey}\n", "no quorum line"),
+    ],
+)
+def test_a_policy_that_is_not_of_one_log_makes_no_book(path: Path, policy: str, says: str) -> None:
+    with pytest.raises(LedgerRefused, match=says):
+        ReceiptBook(path, policy, OIN)
+    assert not path.exists()

@@ -17,11 +17,14 @@ from exchange.errors import (
     Unavailable,
 )
 from exchange.ledger.checkpoint import Checkpoint, parse_policy
+from exchange.ledger.checkpoints import CheckpointStore
+from exchange.ledger.integrator import Integrator
 from exchange.ledger.note import parse_note
 from exchange.ledger.receipt import verify_receipt
 from exchange.store.reader import SQLiteReader
 from exchange.wiring.core import open_core, utc_now
 from exchange.wiring.ledger import (
+    checkpoint_file,
     ledger_folder,
     open_ledger,
     published_checkpoint,
@@ -55,6 +58,17 @@ def test_every_leaf_has_a_receipt_that_proves_the_stored_entry(shard: Settings) 
         signed, proof = published_receipt(shard, index)
         proven = verify_receipt(None, proof, policy)
         assert (proven.index, proven.size, proven.entry) == (index, signed.checkpoint.size, entry)
+
+
+def test_a_receipt_can_be_had_with_both_signatures_of_the_log(shard: Settings) -> None:
+    ledger = open_ledger(shard)
+    assert ledger.second is not None
+    both = f"log {ledger.signer.vkey}\nwitness pq {ledger.second.vkey}\nquorum pq\n"
+    ledger.close()
+    _, proof = published_receipt(shard, 1, whole=True)
+    assert verify_receipt(None, proof, parse_policy(both)).index == 1
+    with pytest.raises(ProofInvalid, match="too few known witnesses"):
+        verify_receipt(None, published_receipt(shard, 1)[1], parse_policy(both))
 
 
 def test_a_receipt_needs_neither_keys_nor_databases(shard: Settings) -> None:
@@ -140,9 +154,23 @@ def test_a_size_that_was_claimed_and_not_signed_leaves_the_one_before(shard: Set
 
 
 def forget_second_key(settings: Settings) -> None:
-    """Make the shard one of before there was a second key."""
+    """Lose the second key, and with it the file that tells which it was."""
     (settings.keys_folder / "log-mldsa.key").unlink()
     (settings.checkpoints_folder / "second-vkey").unlink()
+
+
+def of_before(settings: Settings) -> None:
+    """Make the shard one that signed before there was a second key."""
+    young(settings.data)
+    forget_second_key(settings)
+    ledger, reader = open_ledger(settings), SQLiteReader(settings.data / "events.db")
+    try:
+        assert ledger.second is None
+        parts = (reader, ledger.tiles, ledger.checkpoints, ledger.signer)
+        assert Integrator(*parts, origin=ledger.origin, clock=utc_now).integrate() is not None
+    finally:
+        reader.close()
+        ledger.close()
 
 
 def test_the_second_key_is_made_at_the_first_start_for_its_owner_only(shard: Settings) -> None:
@@ -160,21 +188,49 @@ def test_the_second_key_is_made_at_the_first_start_for_its_owner_only(shard: Set
         ledger.close()
 
 
-def test_a_log_of_before_gets_its_second_key_at_the_next_start(shard: Settings) -> None:
-    policy, before = policy_of(shard), published_checkpoint(shard).read_bytes()
-    forget_second_key(shard)
-    looked_at = open_ledger(shard)
-    assert looked_at.second is None
-    looked_at.close()
-    assert not (shard.keys_folder / "log-mldsa.key").exists()
-    core = open_core(shard)
+def test_a_log_of_before_gets_its_second_key_at_the_next_start(empty: Settings) -> None:
+    of_before(empty)
+    policy, before = policy_of(empty), published_checkpoint(empty).read_bytes()
+    assert len(parse_note(before).signatures) == 1
+    assert not (empty.keys_folder / "log-mldsa.key").exists()
+    core = open_core(empty)
     try:
         assert core.second is not None
         assert core.integrator.integrate() is not None
-        assert published_checkpoint(shard).read_bytes() == before
+        assert published_checkpoint(empty).read_bytes() == before
     finally:
         core.close()
-    assert policy_of(shard) == policy
+    assert policy_of(empty) == policy
+
+
+@pytest.mark.parametrize("opens", [open_ledger, lambda shard: start_ledger(shard, utc_now)])
+@pytest.mark.parametrize("gone", ["nothing", "published", "signed"])
+def test_a_second_key_lost_with_the_file_that_knows_it_is_not_made_anew(
+    shard: Settings, gone: str, opens: Callable[[Settings], Ledger]
+) -> None:
+    forget_second_key(shard)
+    if gone == "published":
+        published_checkpoint(shard).unlink()
+    if gone == "signed":
+        checkpoint_file(shard).unlink()
+        CheckpointStore(checkpoint_file(shard)).close()
+    with pytest.raises(KeyUnavailable, match="restore it from the backup of the keys") as refused:
+        opens(shard)
+    assert refused.value.metadata["file"] == "log-mldsa.key"
+    assert not (shard.keys_folder / "log-mldsa.key").exists()
+    assert not (shard.checkpoints_folder / "second-vkey").exists()
+
+
+def test_another_second_key_in_its_place_is_refused_also_where_no_file_knows_it(
+    shard: Settings, empty: Settings
+) -> None:
+    young(empty.data)
+    (shard.checkpoints_folder / "second-vkey").unlink()
+    other = (empty.keys_folder / "log-mldsa.key").read_bytes()
+    (shard.keys_folder / "log-mldsa.key").write_bytes(other)
+    with pytest.raises(KeyUnavailable, match="by a key that is not here"):
+        open_core(shard)
+    assert not (shard.checkpoints_folder / "second-vkey").exists()
 
 
 def test_a_start_that_died_after_making_the_second_key_goes_on_with_it(shard: Settings) -> None:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from exchange.settings import Settings
 
+KEYS_IN_USE = 4  # told by the first start
 WAIT_MAX_S = 20.0
 LOOK_EVERY_S = 0.02
 
@@ -183,13 +184,13 @@ def test_a_first_start_publishes_its_first_event_and_opens_the_ports_it_was_aske
     said = json.loads(line.getresponse().read())
     assert said["policy_decision_point"] == f"https://{told['admin_target']}"
     note = published_checkpoint(empty).read_text(encoding="utf-8")
-    assert note.startswith(f"{told['origin']}\n{GENESIS_EVENTS}\n")
+    assert note.startswith(f"{told['origin']}\n{GENESIS_EVENTS + KEYS_IN_USE}\n")
     assert told["log_vkey"].startswith(f"{told['origin']}+")
     assert parse_vkey(told["log_vkey_mldsa"]).kind == COSIGNATURE_ML_DSA_44
     process.send_signal(signal.SIGINT)
     assert process.wait(WAIT_MAX_S) == 0
     line.close()
-    assert position(empty) == GENESIS_EVENTS
+    assert position(empty) == GENESIS_EVENTS + KEYS_IN_USE
 
 
 # --- one service to a folder -----------------------------------------------------------------------------

@@ -31,7 +31,9 @@ async def get_checkpoint(call: Call, _request: pb.GetCheckpointRequest) -> pb.Ge
 
 async def get_receipt(call: Call, request: pb.GetReceiptRequest) -> pb.GetReceiptResponse:
     """Return the proof of a leaf; where the caller waits for a quorum and it does not come, as it is."""
-    proof = await call.house.parts.ledger.receipt(request.leaf_index, await_quorum=request.await_quorum)
+    proof = await call.house.parts.ledger.receipt(
+        request.leaf_index, await_quorum=request.await_quorum, whole=request.second_signature
+    )
     return pb.GetReceiptResponse(tlog_proof=proof.text, missing_witnesses=proof.missing, quorum=proof.quorum)
 
 
