@@ -25,6 +25,8 @@ HOT_BYTES_MAX: Final = 64 * 1024 * 1024
 ENTRY_BYTES_MIN: Final = 600
 SCOPE_PREFIX: Final = "scope-"
 DISCLOSURE_PREFIX: Final = "disclosure-"
+# Of what a plan was: no stream has such a name.
+PAST_PREFIX: Final = "past-"
 RECENT_STREAMS_MAX: Final = 100_000
 
 

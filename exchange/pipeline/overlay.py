@@ -18,7 +18,7 @@ from exchange.keys.datakey import LEDGER_CATEGORY
 from exchange.ledger.commitments import commit_field
 from exchange.ledger.leaf import event_pseudonym, leaf_entry
 from exchange.pipeline.apart import is_kept_apart
-from exchange.pipeline.hot import DISCLOSURE_PREFIX, ENTRY_BYTES_MIN, SCOPE_PREFIX, Entry
+from exchange.pipeline.hot import DISCLOSURE_PREFIX, ENTRY_BYTES_MIN, PAST_PREFIX, SCOPE_PREFIX, Entry
 from exchange.pipeline.registers import LEGAL_BASIS_PREFIX
 from exchange.store.batch import Batch
 from exchange.store.stored_event import stored_event
@@ -162,6 +162,7 @@ class Overlay:
         """Let the resident be nobody from here on; where a part was erased, fold his streams anew."""
         self.destroyed.append(event)
         streams = (stream_of("resident", event.resident), *self.scope(event.resident))
+        self.outdated += [PAST_PREFIX + stream for stream in streams]
         if event.categories:
             self.outdated += streams
             return

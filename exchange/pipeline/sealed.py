@@ -32,6 +32,7 @@ from exchange.pipeline.facts import (
     Subject,
     subject_of,
 )
+from exchange.pipeline.past_plans import AsItWas
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -74,7 +75,9 @@ def sight_of(walk: ReadWalk | EvaluationWalk, view: View, subject: Subject, stan
     hidden = hidden_collections(walk.collections, sealed)
     links = sealed_links(resident, walk.caller)
     # Leaves stay as they are: the gate judges them one by one, and nothing sealed is copied.
-    seen = WithoutSealed(view, hidden, links=links, people=True)
+    past = getattr(walk, "past", None)
+    stands = view if past is None else AsItWas(view, walk.anchor, past)
+    seen = WithoutSealed(stands, hidden, links=links, people=True)
     groups = walk.groups(seen, walk.fields)
     return Sight(seen, groups, seal_fields([group.fact for group in groups], sealed), hidden, links)
 

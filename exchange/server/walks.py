@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from exchange.pipeline.elements import Groups, Label
+    from exchange.pipeline.past_plans import Past
     from exchange.pipeline.walk import Caller, Steps, View
     from exchange.server.house import Call
     from exchange.v1 import common_pb2
@@ -83,8 +84,9 @@ async def command(
     fence: bool = False,
     takes_back: bool = False,
     alone: bool = False,
+    fields: tuple[tuple[str, str], ...] | None = None,
 ) -> CommandOutcome:
-    """Walk a command. Raises ExchangeError."""
+    """Walk a command; `fields` are those its request writes unless told. Raises ExchangeError."""
     walk = CommandWalk(
         rpc=call.rpc,
         caller=call.caller,
@@ -94,7 +96,7 @@ async def command(
         content=content_of(call.rpc, call.caller, request),
         content_before=unsalted_content_of(call.rpc, call.caller, request),
         anchor=anchor,
-        fields=written_by(request.DESCRIPTOR).in_request(request),
+        fields=written_by(request.DESCRIPTOR).in_request(request) if fields is None else fields,
         process=process,
         streams=streams,
         expected=expected,
@@ -123,6 +125,7 @@ async def read(
     relation: bool = True,
     collections: Mapping[str, frozenset[str]] = MappingProxyType({}),
     beside: Callable[[View], Steps] | None = None,
+    past: Past | None = None,
 ) -> ReadOutcome:
     """Walk a question; the answer counts as on its way until the call is done. Raises ExchangeError."""
     walk = ReadWalk(
@@ -140,6 +143,7 @@ async def read(
         bulk=not call.rpc.startswith(OF_ONE),
         collections=collections,
         beside=beside,
+        past=past,
     )
     return await ask(call, walk)
 

@@ -26,11 +26,14 @@ from exchange.keys.keystore import KeyStore
 from exchange.keys.links import LinkStore
 from exchange.ledger.integrator import Integrator
 from exchange.pipeline.hot import HotStates, Loader
+from exchange.pipeline.past_plans import PastPlans
 from exchange.pipeline.publisher import Publisher
 from exchange.pipeline.queue import Pipeline
 from exchange.pipeline.registers import FollowedEntries, Registers
+from exchange.pipeline.tabulating import Tabulator
 from exchange.pipeline.writer import Writer
 from exchange.projections.erasures import ErasureRecords
+from exchange.projections.insight import InsightIndex
 from exchange.projections.obligations import ObligationList
 from exchange.store.codec import Codec, Meta
 from exchange.store.reader import SQLiteReader
@@ -44,6 +47,7 @@ from exchange.wiring.ledger import (
     refuse_rollback,
     start_ledger,
 )
+from exchange.wiring.noise import add_noise
 from exchange.wiring.register import GENESIS_BASIS, adopting
 
 if TYPE_CHECKING:
@@ -59,6 +63,7 @@ if TYPE_CHECKING:
 
 OPERATOR_TASKS: Final = (
     "beheer",
+    "beleid",
     "college:JW",
     "college:PW",
     "college:WGS",
@@ -123,6 +128,17 @@ class Core:
     obligations: ObligationList
     erasures: Erasures
     records: ErasureRecords
+    insight: InsightIndex
+
+    @property
+    def tables(self) -> Tabulator:
+        """What makes tables for publishing; the noise is drawn here."""
+        return Tabulator(self.insight, self.reader, self.codec, self.loader, add_noise)
+
+    @property
+    def past(self) -> PastPlans:
+        """What looks up plans as they were."""
+        return PastPlans(self.reader, self.codec, self.hot)
 
     @property
     def register(self) -> Register:
@@ -133,6 +149,7 @@ class Core:
         """Close in reverse order of trust."""
         self.obligations.database.close()
         self.records.database.close()
+        self.insight.database.close()
         self.checkpoints.close()
         self.reader.close()
         self.recorder.close()
@@ -171,7 +188,7 @@ def _open_parts(settings: Settings, now: Callable[[], datetime], opened: ExitSta
     ledger, integrator = _open_ledger(settings, now, reader, opened)
     erasures = _erasures(settings, keys, residents, reader, integrator)
     registers = Registers.load(reader, codec)
-    obligations, records = _open_read_models(settings, FollowedEntries(reader, codec), opened)
+    obligations, records, insight = _open_read_models(settings, FollowedEntries(reader, codec), opened)
     return Core(
         settings=settings,
         origin=ledger.origin,
@@ -207,6 +224,7 @@ def _open_parts(settings: Settings, now: Callable[[], datetime], opened: ExitSta
         obligations=obligations,
         erasures=erasures,
         records=records,
+        insight=insight,
     )
 
 
@@ -238,12 +256,14 @@ def _erasures(
 
 def _open_read_models(
     settings: Settings, entries: FollowedEntries, opened: ExitStack
-) -> tuple[ObligationList, ErasureRecords]:
+) -> tuple[ObligationList, ErasureRecords, InsightIndex]:
     obligations = ObligationList(projection_folder(settings), entries)
     opened.callback(obligations.database.close)
     records = ErasureRecords(projection_folder(settings))
     opened.callback(records.database.close)
-    return obligations, records
+    insight = InsightIndex(projection_folder(settings))
+    opened.callback(insight.database.close)
+    return obligations, records, insight
 
 
 def _integrator(
