@@ -157,7 +157,9 @@ class PastPlans:
         after = 0 if start is None else start.version
         rows: Sequence[Row]
         if last_version:
-            rows = self._reader.page_of_stream(stream, last_version + 1, max(0, last_version - after))[::-1]
+            page = self._reader.page_of_stream(stream, last_version + 1, max(0, last_version - after))
+            # Where the stream ends before that, the page goes back beyond the mark.
+            rows = [row for row in reversed(page) if row.version > after]
         else:
             rows = self._reader.tail(stream, after).rows
         return self._fold(stream, start, rows)

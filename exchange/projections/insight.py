@@ -44,7 +44,7 @@ TABLES: Final = (
         resident TEXT NOT NULL, position INTEGER NOT NULL, category TEXT NOT NULL, year INTEGER NOT NULL,
         PRIMARY KEY (resident, position)
     ) STRICT, WITHOUT ROWID""",
-    "CREATE INDEX places_scored ON places (year, resident) WHERE year > 0",
+    "CREATE INDEX places_of_year ON places (year, resident) WHERE year > 0",
 )
 _INSERT: Final = "INSERT INTO places VALUES (?, ?, ?, ?)"
 _ERASE: Final = "DELETE FROM places WHERE resident = ?"

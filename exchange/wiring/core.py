@@ -13,7 +13,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from exchange.domain import AGGREGATES, stream_of
 from exchange.domain.organisation import JoinOrganisation
@@ -100,6 +100,14 @@ class FreshIds:
         return self._block[start : start + 16]
 
 
+class ReadModels(NamedTuple):
+    """What follows the events, by the names of `Core`."""
+
+    obligations: ObligationList
+    records: ErasureRecords
+    insight: InsightIndex
+
+
 @dataclass(slots=True)
 class Core:
     """Everything below the door: store, keys, ledger, register, writer. Without an event loop."""
@@ -179,8 +187,7 @@ def _open_parts(settings: Settings, now: Callable[[], datetime], opened: ExitSta
     kek = opened.enter_context(closing(_open_kek(settings)))
     keys = opened.enter_context(closing(KeyStore(key_file(settings), kek)))
     links = opened.enter_context(closing(LinkStore(key_file(settings), kek)))
-    identity = _identity_keys(keys, links)
-    residents = IdentityResolver(identity, links)
+    identity, residents = _identity(keys, links)
     recorder = opened.enter_context(closing(SQLiteRecorder(event_file(settings))))
     reader = opened.enter_context(closing(SQLiteReader(event_file(settings))))
     codec, hot = Codec(keys), HotStates(settings.hot_mib * 1024 * 1024)
@@ -188,7 +195,7 @@ def _open_parts(settings: Settings, now: Callable[[], datetime], opened: ExitSta
     ledger, integrator = _open_ledger(settings, now, reader, opened)
     erasures = _erasures(settings, keys, residents, reader, integrator)
     registers = Registers.load(reader, codec)
-    obligations, records, insight = _open_read_models(settings, FollowedEntries(reader, codec), opened)
+    models = _open_read_models(settings, FollowedEntries(reader, codec), opened)
     return Core(
         settings=settings,
         origin=ledger.origin,
@@ -221,10 +228,8 @@ def _open_parts(settings: Settings, now: Callable[[], datetime], opened: ExitSta
         integrator=integrator,
         log_pseudonym=log_pseudonyms(keys),
         page_key=keys.service_secret("page-token"),
-        obligations=obligations,
         erasures=erasures,
-        records=records,
-        insight=insight,
+        **models._asdict(),
     )
 
 
@@ -238,9 +243,10 @@ def _open_ledger(
     return ledger, _integrator(ledger, reader, now, cosigned=settings.witness_policy is not None)
 
 
-def _identity_keys(keys: KeyStore, links: LinkStore) -> IdentityKeys:
+def _identity(keys: KeyStore, links: LinkStore) -> tuple[IdentityKeys, IdentityResolver]:
     generation = links.generation()
-    return IdentityKeys(keys.service_secret(secret_name(generation)), generation)
+    identity = IdentityKeys(keys.service_secret(secret_name(generation)), generation)
+    return identity, IdentityResolver(identity, links)
 
 
 def _erasures(
@@ -254,16 +260,14 @@ def _erasures(
     return Erasures(listed, keys, residents, reader, Codec(keys), integrator.confirm)
 
 
-def _open_read_models(
-    settings: Settings, entries: FollowedEntries, opened: ExitStack
-) -> tuple[ObligationList, ErasureRecords, InsightIndex]:
+def _open_read_models(settings: Settings, entries: FollowedEntries, opened: ExitStack) -> ReadModels:
     obligations = ObligationList(projection_folder(settings), entries)
     opened.callback(obligations.database.close)
     records = ErasureRecords(projection_folder(settings))
     opened.callback(records.database.close)
     insight = InsightIndex(projection_folder(settings))
     opened.callback(insight.database.close)
-    return obligations, records, insight
+    return ReadModels(obligations, records, insight)
 
 
 def _integrator(
