@@ -12,13 +12,13 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from adapters.sdk import errors
 from exchange.v1 import common_pb2 as pb
 from exchange.v1 import resident_rights_service_pb2 as rights_pb
-from tests.server.story import Story
 from tests.server.test_erasure import Erasure
 from tests.server.test_sealed_pages import seal_goals
 from tests.server.town import ACCESS, CITY, INVESTIGATE, Town
 
 if TYPE_CHECKING:
     from adapters.sdk.client import ExchangeClient
+    from tests.server.story import Story
 
 FIELDS = ["situations.life_domain", "situations.score", "goals.own_words", "reports.own_words"]
 
@@ -62,10 +62,12 @@ def timeline(client: ExchangeClient, story: Story, **changes: Any) -> list[Any]:
         asked["page_token"] = page.next_page_token
 
 
-def difference(client: ExchangeClient, story: Story, first: Timestamp, second: Timestamp) -> Any:  # noqa: ANN401 -- GetPlanDifferenceResponse
+def difference(
+    client: ExchangeClient, story: Story, first: Timestamp, second: Timestamp, plan_id: str = ""
+) -> Any:  # noqa: ANN401 -- GetPlanDifferenceResponse
     asked: dict[str, Any] = {
         "claim": INVESTIGATE,
-        "plan_id": story.plan_id,
+        "plan_id": plan_id or story.plan_id,
         "from_time": first,
         "to_time": second,
         "fields": FIELDS,

@@ -206,7 +206,7 @@ def complementary_suppression(year: Year, others: People) -> bool:
     return told.residents is not None
 
 
-def _sum_up(year: Year, others: Residents, questions: Iterator[Question], spend: int) -> bool:
+def _sum_up(year: Year, others: People, questions: Iterator[Question], spend: int) -> bool:
     scales = Scales.of(spend)
     seen: dict[str, float] = {}
     for question, told in spending(year, questions, spend):
