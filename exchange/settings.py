@@ -89,6 +89,7 @@ class Settings(BaseSettings):
     identity_line_certificate: Path | None = None
     identity_line_key: Path | None = None
     evaluations_per_day: int = Field(default=10_000, ge=1, le=10_000_000)
+    insight_total_thousandths: int = Field(default=1_000, ge=50, le=1_000)
     hot_mib: int = Field(default=64, ge=1, le=65536)
     integrate_ms: int = Field(default=250, ge=10, le=60_000)
     drain_s: float = Field(default=10.0, ge=0, le=300)

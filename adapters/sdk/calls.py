@@ -15,7 +15,9 @@ from exchange.v1 import audit_service_pb2 as audit
 from exchange.v1 import case_service_pb2 as case
 from exchange.v1 import consent_service_pb2 as consent
 from exchange.v1 import disclosure_service_pb2 as disclosure
+from exchange.v1 import history_service_pb2 as history
 from exchange.v1 import identity_service_pb2 as identity
+from exchange.v1 import insight_service_pb2 as insight
 from exchange.v1 import ledger_service_pb2 as ledger
 from exchange.v1 import legal_basis_service_pb2 as legal_basis
 from exchange.v1 import organisation_service_pb2 as organisation
@@ -212,6 +214,23 @@ class PlanCalls(Calls[_Mode]):
     get_plan = Rpc(plan.GetPlanRequest, plan.GetPlanResponse)
 
 
+class HistoryCalls(Calls[_Mode]):
+    """A plan through the years."""
+
+    get_plan_as_of = Rpc(history.GetPlanAsOfRequest, history.GetPlanAsOfResponse)
+    list_timeline = Rpc(history.ListTimelineRequest, history.ListTimelineResponse)
+    get_plan_difference = Rpc(history.GetPlanDifferenceRequest, history.GetPlanDifferenceResponse)
+
+
+class InsightCalls(Calls[_Mode]):
+    """Published tables of what moved which scores, and the privacy they spend."""
+
+    publish_table = Rpc(insight.PublishTableRequest, insight.PublishTableResponse)
+    list_tables = Rpc(insight.ListTablesRequest, insight.ListTablesResponse)
+    propose_budget = Rpc(insight.ProposeBudgetRequest, insight.ProposeBudgetResponse)
+    approve_budget = Rpc(insight.ApproveBudgetRequest, insight.ApproveBudgetResponse)
+
+
 class DisclosureCalls(Calls[_Mode]):
     """Who asked what of a resident's data."""
 
@@ -317,6 +336,16 @@ class Services(Generic[_Mode]):
     def plan(self) -> PlanCalls[_Mode]:
         """Return the calls on plans."""
         return PlanCalls(self._send)
+
+    @property
+    def history(self) -> HistoryCalls[_Mode]:
+        """Return the calls on plans through the years."""
+        return HistoryCalls(self._send)
+
+    @property
+    def insight(self) -> InsightCalls[_Mode]:
+        """Return the calls on published tables."""
+        return InsightCalls(self._send)
 
     @property
     def disclosure(self) -> DisclosureCalls[_Mode]:

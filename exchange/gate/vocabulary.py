@@ -61,6 +61,7 @@ KINDS: Final = frozenset(
         "wettelijk-vertegenwoordiger",
         "fg",
         "beheer",
+        "beleid",
     }
 )
 # Who speaks as, or for, the resident.

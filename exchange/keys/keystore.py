@@ -54,6 +54,7 @@ class KeyStore:
         self._pending: dict[tuple[str, str], DataKey] = {}
         # What may not be opened any more, also where the disk could not yet be told so.
         self._destroyed, self._parts = self._read_destroyed()
+        self.erasures = 0  # begun since the start; written by the holder of _lock
 
     def obtain(self, resident_ref: str, category: str) -> DataKey:
         """Return the newest key; without one, make it: pending until `flush`, lost if the process ends.
@@ -263,6 +264,7 @@ class KeyStore:
 
     def _refuse(self, resident_ref: str, categories: Collection[str]) -> None:
         """Open none of these from now on, whatever becomes of the disk."""
+        self.erasures += 1
         if categories:
             for category in categories:
                 owner = (resident_ref, category)

@@ -27,6 +27,8 @@ ENTRY_BYTES_MIN: Final = 600
 DERIVED_MAX: Final = 16
 SCOPE_PREFIX: Final = "scope-"
 DISCLOSURE_PREFIX: Final = "disclosure-"
+# Of what a plan was: no stream has such a name.
+PAST_PREFIX: Final = "past-"
 RECENT_STREAMS_MAX: Final = 100_000
 _NOT_MADE: Final = object()
 

@@ -14,7 +14,7 @@ from exchange.domain.kernel import evolve_at
 from exchange.domain.limits.compartments import NOTHING_KEPT
 from exchange.pipeline.drafts import Drafts
 from exchange.pipeline.facts import CONSENT_PREFIX, RESIDENT_PREFIX
-from exchange.pipeline.hot import DISCLOSURE_PREFIX, ENTRY_BYTES_MIN, SCOPE_PREFIX, Entry
+from exchange.pipeline.hot import DISCLOSURE_PREFIX, ENTRY_BYTES_MIN, PAST_PREFIX, SCOPE_PREFIX, Entry
 from exchange.pipeline.registers import LEGAL_BASIS_PREFIX
 from exchange.store.batch import Batch
 
@@ -148,6 +148,7 @@ class Overlay:
         """Let the resident be nobody from here on; where a part was erased, fold his streams anew."""
         self.destroyed.append(event)
         streams = (stream_of("resident", event.resident), *self.scope(event.resident))
+        self.outdated += [PAST_PREFIX + stream for stream in streams]
         if event.categories:
             self.outdated += (*streams, SCOPE_PREFIX + event.resident)
             return

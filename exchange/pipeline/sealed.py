@@ -33,6 +33,7 @@ from exchange.pipeline.facts import (
     subject_of,
 )
 from exchange.pipeline.hot import SCOPE_PREFIX
+from exchange.pipeline.past_plans import AsItWas
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -71,7 +72,9 @@ def sight_of(walk: ReadWalk | EvaluationWalk, view: View, subject: Subject, stan
     """Take out of sight what is sealed to the caller."""
     kept = kept_from(_resident(walk, view, subject), walk.caller, standing.role)
     # Leaves stay as they are: the gate judges them one by one, and nothing sealed is copied.
-    seen = WithoutSealed(view, kept, walk.collections, people=True)
+    past = getattr(walk, "past", None)
+    stands = view if past is None else AsItWas(view, walk.anchor, past)
+    seen = WithoutSealed(stands, kept, walk.collections, people=True)
     groups = walk.groups(seen, walk.fields)
     fields = seal_fields([group.fact for group in groups], kept.paths)
     return Sight(seen, groups, fields, kept.collections if walk.collections else NOTHING_HIDDEN, kept.links)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from exchange.domain.kernel import Event
     from exchange.gate.model import Field, Verdict
     from exchange.ledger.leaf import Signed
+    from exchange.pipeline.past_plans import Past
 
 LOST: Final = "lost"
 
@@ -167,6 +168,8 @@ class ReadWalk:
     collections: Mapping[str, frozenset[str]] = field(default_factory=dict)
     # A change, of one collection or of the anchor itself (empty): told with a released leaf of it or not.
     change_of: str | None = None
+    # What the anchor was, where it is asked about the past: rights are of now, what is told is of then.
+    past: Past | None = None
     # What a permitted question records beside its own decision, in one commit: that a notice was fetched.
     beside: Callable[[View], Steps] | None = None
     trace: str = ""

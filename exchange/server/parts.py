@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from exchange.keys.voprf import BatchEvaluation
     from exchange.pipeline.cosigning import Witnessed
     from exchange.pipeline.hot import HotStates, Loader
+    from exchange.pipeline.past_plans import PastPlans
     from exchange.pipeline.publisher import Proof
     from exchange.pipeline.queue import Pipeline
     from exchange.pipeline.registers import Registers
+    from exchange.pipeline.tabulating import Tabulator
     from exchange.projections.erasures import ErasureRecords
     from exchange.projections.obligations import ObligationList
     from exchange.store.codec import Codec
@@ -84,6 +86,8 @@ class Parts:
     register: Registers
     obligations: ObligationList
     erasures: ErasureRecords
+    tables: Tabulator
+    past: PastPlans
     origin: str  # the log's name
     followed: Callable[[int, float], bool]  # whether the read models hold a position, within so many seconds
     now: Callable[[], datetime]
@@ -116,6 +120,7 @@ class ServerConfig:
     calls_per_second: float = 5_000.0  # of one organisation, sustained
     calls_burst: int = 10_000
     evaluations_per_minute: int = 6_000  # blinded elements of one organisation
+    insight_total_thousandths: int = 1_000  # of epsilon, for a year's tables where nobody decided otherwise
     evaluations_per_day: int = 10_000  # the same, counted in events: at this pace all BSNs take 25 years
     streams_per_organisation_max: int = 16
     streams_max: int = 256

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from exchange.pipeline.elements import Groups, Label
+    from exchange.pipeline.past_plans import Past
     from exchange.pipeline.walk import Caller, Steps, View
     from exchange.server.house import Call
     from exchange.v1 import common_pb2
@@ -143,6 +144,7 @@ async def read(
     relation: bool = True,
     collections: Mapping[str, frozenset[str]] = MappingProxyType({}),
     beside: Callable[[View], Steps] | None = None,
+    past: Past | None = None,
 ) -> ReadOutcome:
     """Walk a question; the answer counts as on its way until the call is done. Raises ExchangeError."""
     walk = ReadWalk(
@@ -161,6 +163,7 @@ async def read(
         bulk=call.rpc in TAKEN_ALONG or not call.rpc.startswith(OF_ONE),
         collections=collections,
         beside=beside,
+        past=past,
     )
     return await ask(call, walk)
 

@@ -217,6 +217,11 @@ class Codec:
         """Tell whether all keys of this resident were destroyed: what is stored is about nobody then."""
         return self._keys.is_destroyed(resident)
 
+    @property
+    def erasures(self) -> int:
+        """How many erasures began here since the start: nothing opened before one is used after it."""
+        return self._keys.erasures
+
     @staticmethod
     def outline(state: bytes, *, stream: str, topic: str) -> Outline:
         """Return what is told without opening anything, quickly. Raises HistoryUnreadable."""

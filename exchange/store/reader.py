@@ -47,6 +47,9 @@ _POSITIONS: Final = """
 SELECT position FROM stored_events
 WHERE stream IN (SELECT number FROM streams WHERE name IN (SELECT value FROM json_each(?1)))
     AND position <= ?2 ORDER BY position"""
+_ROWS_AT: Final = """
+SELECT position, name, version, topic, state FROM stored_events JOIN streams ON number = stream
+WHERE position IN (SELECT value FROM json_each(?)) ORDER BY position"""
 _LEAVES_AT: Final = """
 SELECT leaf_index, entry FROM leaves WHERE leaf_index IN (SELECT value FROM json_each(?))
 ORDER BY leaf_index"""
@@ -137,6 +140,11 @@ class SQLiteReader:
             else:
                 rows = c.execute(_PAGE, (after, most))
             return [Row(*row) for row in rows]
+
+    def rows_at(self, positions: Sequence[int]) -> list[Row]:
+        """Return the events at some positions, oldest first."""
+        with self._moment() as c:
+            return [Row(*row) for row in c.execute(_ROWS_AT, (json.dumps(list(positions)),))]
 
     def positions(self, streams: Sequence[str], most: int) -> list[int]:
         """Return where the events of some streams stand, up to a position, in order; none is opened."""

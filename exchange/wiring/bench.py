@@ -39,6 +39,7 @@ from exchange.wiring.bench_absence import with_absence
 from exchange.wiring.bench_audit import with_audit
 from exchange.wiring.bench_gate import with_replay
 from exchange.wiring.bench_ledger import Turn, ledger_figures, overhead, write_without_leaves
+from exchange.wiring.bench_plan import with_plan
 from exchange.wiring.bench_raw import RawRows, row_bytes
 from exchange.wiring.bench_targets import with_verdicts
 from exchange.wiring.bench_witness import CALLERS, with_receipts
@@ -198,6 +199,8 @@ def run_bench(progress: Callable[[str], None]) -> dict[str, Any]:
     report = with_replay(_report(Measured(writes, full, saves, handled, rows, turns, gate_us, synchronous)))
     progress("sealed and absent")
     report = with_absence(report)
+    progress("a plan of ten years")
+    report = with_plan(report)
     progress("a long log, checked")
     report = with_audit(report)
     progress("receipts with witnesses")

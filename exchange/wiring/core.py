@@ -13,7 +13,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from exchange.domain import AGGREGATES, stream_of
 from exchange.domain.organisation import JoinOrganisation
@@ -26,11 +26,14 @@ from exchange.keys.keystore import KeyStore
 from exchange.keys.links import LinkStore
 from exchange.ledger.integrator import Integrator
 from exchange.pipeline.hot import HotStates, Loader
+from exchange.pipeline.past_plans import PastPlans
 from exchange.pipeline.publisher import Publisher
 from exchange.pipeline.queue import Pipeline
 from exchange.pipeline.registers import FollowedEntries, Registers
+from exchange.pipeline.tabulating import Tabulator
 from exchange.pipeline.writer import Writer
 from exchange.projections.erasures import ErasureRecords
+from exchange.projections.insight import InsightIndex
 from exchange.projections.obligations import ObligationList
 from exchange.store.codec import Codec, Meta
 from exchange.store.reader import SQLiteReader
@@ -44,6 +47,7 @@ from exchange.wiring.ledger import (
     refuse_rollback,
     start_ledger,
 )
+from exchange.wiring.noise import add_noise
 from exchange.wiring.register import GENESIS_BASIS, adopting
 
 if TYPE_CHECKING:
@@ -59,6 +63,7 @@ if TYPE_CHECKING:
 
 OPERATOR_TASKS: Final = (
     "beheer",
+    "beleid",
     "college:JW",
     "college:PW",
     "college:WGS",
@@ -95,6 +100,14 @@ class FreshIds:
         return self._block[start : start + 16]
 
 
+class ReadModels(NamedTuple):
+    """What follows the events, by the names of `Core`."""
+
+    obligations: ObligationList
+    records: ErasureRecords
+    insight: InsightIndex
+
+
 @dataclass(slots=True)
 class Core:
     """Everything below the door: store, keys, ledger, register, writer. Without an event loop."""
@@ -123,6 +136,17 @@ class Core:
     obligations: ObligationList
     erasures: Erasures
     records: ErasureRecords
+    insight: InsightIndex
+
+    @property
+    def tables(self) -> Tabulator:
+        """What makes tables for publishing; the noise is drawn here."""
+        return Tabulator(self.insight, self.reader, self.codec, self.loader, add_noise)
+
+    @property
+    def past(self) -> PastPlans:
+        """What looks up plans as they were."""
+        return PastPlans(self.reader, self.codec, self.hot)
 
     @property
     def origin(self) -> str:
@@ -138,6 +162,7 @@ class Core:
         """Close in reverse order of trust."""
         self.obligations.database.close()
         self.records.database.close()
+        self.insight.database.close()
         self.ledger.close()
         self.reader.close()
         self.recorder.close()
@@ -167,8 +192,7 @@ def _open_parts(settings: Settings, now: Callable[[], datetime], opened: ExitSta
     kek = opened.enter_context(closing(_open_kek(settings)))
     keys = opened.enter_context(closing(KeyStore(key_file(settings), kek)))
     links = opened.enter_context(closing(LinkStore(key_file(settings), kek)))
-    identity = _identity_keys(keys, links)
-    residents = IdentityResolver(identity, links)
+    identity, residents = _identity(keys, links)
     recorder = opened.enter_context(closing(SQLiteRecorder(event_file(settings))))
     reader = opened.enter_context(closing(SQLiteReader(event_file(settings))))
     codec, hot = Codec(keys), HotStates(settings.hot_mib * 1024 * 1024)
@@ -176,7 +200,7 @@ def _open_parts(settings: Settings, now: Callable[[], datetime], opened: ExitSta
     ledger, integrator = _open_ledger(settings, now, reader, opened)
     erasures = _erasures(settings, keys, residents, reader, integrator)
     registers = Registers.load(reader, codec)
-    obligations, records = _open_read_models(settings, FollowedEntries(reader, codec), opened)
+    models = _open_read_models(settings, FollowedEntries(reader, codec), opened)
     return Core(
         settings=settings,
         kek=kek,
@@ -209,9 +233,8 @@ def _open_parts(settings: Settings, now: Callable[[], datetime], opened: ExitSta
         integrator=integrator,
         log_pseudonym=log_pseudonyms(keys),
         page_key=keys.service_secret("page-token"),
-        obligations=obligations,
         erasures=erasures,
-        records=records,
+        **models._asdict(),
     )
 
 
@@ -225,9 +248,10 @@ def _open_ledger(
     return ledger, _integrator(ledger, reader, now, cosigned=settings.witness_policy is not None)
 
 
-def _identity_keys(keys: KeyStore, links: LinkStore) -> IdentityKeys:
+def _identity(keys: KeyStore, links: LinkStore) -> tuple[IdentityKeys, IdentityResolver]:
     generation = links.generation()
-    return IdentityKeys(keys.service_secret(secret_name(generation)), generation)
+    identity = IdentityKeys(keys.service_secret(secret_name(generation)), generation)
+    return identity, IdentityResolver(identity, links)
 
 
 def _erasures(
@@ -241,14 +265,14 @@ def _erasures(
     return Erasures(listed, keys, residents, reader, Codec(keys), integrator.confirm)
 
 
-def _open_read_models(
-    settings: Settings, entries: FollowedEntries, opened: ExitStack
-) -> tuple[ObligationList, ErasureRecords]:
+def _open_read_models(settings: Settings, entries: FollowedEntries, opened: ExitStack) -> ReadModels:
     obligations = ObligationList(projection_folder(settings), entries)
     opened.callback(obligations.database.close)
     records = ErasureRecords(projection_folder(settings))
     opened.callback(records.database.close)
-    return obligations, records
+    insight = InsightIndex(projection_folder(settings))
+    opened.callback(insight.database.close)
+    return ReadModels(obligations, records, insight)
 
 
 def _integrator(

@@ -13,6 +13,8 @@ from exchange.errors import SettingsInvalid
 from exchange.projections.erasures import FILE as ERASURES
 from exchange.projections.erasures import ErasureRecords
 from exchange.projections.follower import Follower, catch_up
+from exchange.projections.insight import FILE as INSIGHT
+from exchange.projections.insight import InsightIndex
 from exchange.projections.obligations import FILE as OBLIGATIONS
 from exchange.projections.obligations import ObligationList
 from exchange.store.reader import SQLiteReader
@@ -32,14 +34,20 @@ _MODELS: Final[tuple[tuple[str, str, Callable[[Path], ReadModel]], ...]] = (
     # Asked where it stands only: it follows nothing, and looks up no entry.
     (ObligationList.name, OBLIGATIONS, lambda folder: ObligationList(folder, lambda _basis, _version: None)),
     (ErasureRecords.name, ERASURES, ErasureRecords),
+    (InsightIndex.name, INSIGHT, InsightIndex),
 )
+
+
+def models_of(core: Core) -> tuple[ReadModel, ...]:
+    """Return every read model of a shard."""
+    return core.obligations, core.records, core.insight
 
 
 class Following:
     """Owned by one event loop; the follower has a thread of its own."""
 
     def __init__(self, core: Core, on_error: Callable[[ExchangeError], None]) -> None:
-        self._follower = Follower([core.obligations, core.records], core.reader, core.codec, on_error)
+        self._follower = Follower(models_of(core), core.reader, core.codec, on_error)
         self._task: asyncio.Task[None] | None = None
 
     def followed(self, position: int, timeout_s: float) -> bool:
@@ -78,7 +86,7 @@ def rebuild(settings: Settings) -> Iterator[Standing]:
     _refuse_no_store(settings)
     core = open_core(settings)
     try:
-        for model in (core.obligations, core.records):
+        for model in models_of(core):
             model.database.forget()
             yield Standing(model.name, catch_up(model, core.reader, core.codec), core.reader.head()[0])
     finally:

@@ -216,6 +216,8 @@ def _parts(core: Core, publisher: Publisher, pipeline: Pipeline, following: Foll
         register=core.registers,
         obligations=core.obligations,
         erasures=core.records,
+        tables=core.tables,
+        past=core.past,
         origin=core.origin,
         followed=following.followed,
         now=utc_now,
@@ -239,6 +241,7 @@ def _config(settings: Settings, material: Material) -> ServerConfig:
         client_authorities=material.client_authorities,
         development=settings.mode == "development",
         evaluations_per_day=settings.evaluations_per_day,
+        insight_total_thousandths=settings.insight_total_thousandths,
     )
 
 

@@ -14,21 +14,23 @@ if TYPE_CHECKING:
     from exchange.settings import Settings
     from tests.cli.conftest import Shell
 
+READ_MODELS = ("obligations", "erasures", "insight")
+
 
 def test_rebuilding_brings_a_read_model_to_the_head(exchange: Shell, shard: Settings) -> None:
     shutil.rmtree(shard.data / "projections")
     before = exchange("projections", "status", "--data", shard.data, "-o", "json")
     rows = json.loads(before.out)
     assert before.code == 1
-    assert [(row["name"], row["position"]) for row in rows] == [("obligations", None), ("erasures", None)]
+    assert [(row["name"], row["position"]) for row in rows] == [(name, None) for name in READ_MODELS]
     assert not (shard.data / "projections").exists(), "asking makes nothing"
     rebuilt = exchange("projections", "rebuild", "--data", shard.data)
     head = rows[0]["head"]
     assert rebuilt.code == 0
-    assert rebuilt.out == f"obligations: {head} of {head}\nerasures: {head} of {head}\n"
+    assert rebuilt.out == "".join(f"{name}: {head} of {head}\n" for name in READ_MODELS)
     again = exchange("projections", "rebuild", "--data", shard.data, "-o", "jsonl")
     assert [json.loads(line) for line in again.out.splitlines()] == [
-        {"name": name, "position": head, "head": head} for name in ("obligations", "erasures")
+        {"name": name, "position": head, "head": head} for name in READ_MODELS
     ]
     after = exchange("projections", "status", "--data", shard.data)
     assert (after.code, after.out) == (0, rebuilt.out)

@@ -49,6 +49,7 @@ IMPERSONAL_TEXT = frozenset(
         "exchange.v1.Mandate.text",
         "exchange.v1.ProposeLegalBasisRequest.text",
         "exchange.v1.DisableLegalBasisRequest.reason",
+        "exchange.v1.ProposeBudgetRequest.reason",
         "exchange.v1.PreviewRegisterRequest.text",
         "exchange.v1.Necessity.text",
         "exchange.v1.Necessity.proportionality",
@@ -57,10 +58,11 @@ IMPERSONAL_TEXT = frozenset(
 )
 # The register is public to every organisation and says nothing about a resident: nothing to label. Nor does
 # what is told of an erasure say anything about anybody: that is its point. Nor does a recipient learn of
-# anybody from what was rectified: which of the fields it got, and of which plan.
+# anybody from what was rectified: which of the fields it got, and of which plan. A published table is noise.
 IMPERSONAL_READS = frozenset(
     {
         "exchange.v1.LegalBasisService.ListLegalBases",
+        "exchange.v1.InsightService.ListTables",
         "exchange.v1.ResidentRightsService.GetErasureCertificate",
         "exchange.v1.ResidentRightsService.ListPurgeRequests",
         "exchange.v1.ResidentRightsService.ListRectifications",

@@ -171,6 +171,8 @@ class Town:
                 register=core.registers,
                 obligations=core.obligations,
                 erasures=core.records,
+                tables=core.tables,
+                past=core.past,
                 origin=core.origin,
                 followed=following.followed,
                 now=self.now,

@@ -14,7 +14,15 @@ from exchange.errors import LedgerDiffers, Overloaded
 from exchange.ledger.verify import verify_pack
 from exchange.pipeline.decisions import decided
 from exchange.pipeline.walk import CommandOutcome
-from exchange.wiring import bench, bench_absence, bench_audit, bench_gate, bench_raw, bench_witness
+from exchange.wiring import (
+    bench,
+    bench_absence,
+    bench_audit,
+    bench_gate,
+    bench_plan,
+    bench_raw,
+    bench_witness,
+)
 from exchange.wiring.bench_ledger import Turn, write_without_leaves
 from tests.ledger.builders import signer
 
@@ -42,6 +50,8 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(bench_audit, "ENTRIES", 300)
     monkeypatch.setattr(bench_absence, "ROUNDS", 4)
     monkeypatch.setattr(bench_absence, "WARM_UP", 1)
+    for name, value in {"EVENTS": 60, "READS": 2, "MOMENTS": 3, "FIRST_LOOKS": 1, "ROUNDS": 1}.items():
+        monkeypatch.setattr(bench_plan, name, value)
     monkeypatch.setattr(bench_witness, "CALLERS", 2)
     monkeypatch.setattr(bench_witness, "RECEIPTS_OF_EACH", 1)
     monkeypatch.setattr(bench_witness, "ROUNDS", 1)
@@ -77,6 +87,9 @@ def test_the_report_has_the_promised_shape(report: dict[str, Any]) -> None:
         bench_gate.FIGURE,
         *bench_absence.COMPARED,
         bench_absence.BY_CHANCE,
+        bench_plan.AS_OF,
+        bench_plan.FIRST_AS_OF,
+        bench_plan.REBUILD,
         bench_audit.FIGURE,
         bench_witness.MEDIAN,
         bench_witness.P99,
@@ -89,6 +102,7 @@ def test_the_report_has_the_promised_shape(report: dict[str, Any]) -> None:
         "batch_vs_raw",
         "gate_us",
         bench_audit.RATIO,
+        bench_plan.LONG_VS_SHORT,
         "ledger_overhead",
     }
     assert json.loads(json.dumps(report)) == report
@@ -180,6 +194,7 @@ def test_progress_is_told_in_turns(tiny: None) -> None:
         "round 2 of 2",
         "stored decisions, judged again",
         "sealed and absent",
+        "a plan of ten years",
         "a long log, checked",
         "receipts with witnesses",
     ]

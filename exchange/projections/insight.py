@@ -1,0 +1,111 @@
+"""Read model of insight: which events tell of scores and support, and whose; never what they say.
+
+Promises: a fold of the events and nothing else, so that rebuilt equals followed; holds places and no words:
+whose (a random ref), where, in which year, sealed under which category. Nothing sealed is opened here, so
+that an erasure changes nothing of what is rebuilt: with his keys a resident's rows go too.
+Source: GDPR 5(1)(c), 17, 89(1); exchange/decisions/0064-published-tables.md.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from exchange.domain.erasure.decision import KeysDestroyed
+from exchange.domain.plan.events import SituationDescribed, SupportRequested, SupportStarted, SupportStopped
+from exchange.projections.database import Database
+from exchange.store.upcasts import UPCASTS
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from exchange.store.batch import Row
+    from exchange.store.codec import Codec
+
+FILE: Final = "insight.db"
+SHAPE: Final = 1
+VERSION_SUFFIX: Final = ".v"
+_KINDS: Final = frozenset(
+    one.TOPIC.rpartition(VERSION_SUFFIX)[0]
+    for one in (SituationDescribed, SupportRequested, SupportStarted, SupportStopped)
+)
+# With those of earlier versions: what was stored then is read as what would be written today.
+OF_PLANS: Final = tuple(
+    sorted(
+        {one.TOPIC for one in (SituationDescribed, SupportRequested, SupportStarted, SupportStopped)}
+        | {old for old in UPCASTS if old.rpartition(VERSION_SUFFIX)[0] in _KINDS}
+    )
+)
+# A row without a rowid, in the order in which it is read: one resident after another.
+TABLES: Final = (
+    """CREATE TABLE places (
+        resident TEXT NOT NULL, position INTEGER NOT NULL, category TEXT NOT NULL, year INTEGER NOT NULL,
+        PRIMARY KEY (resident, position)
+    ) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX places_of_year ON places (year, resident) WHERE year > 0",
+)
+_INSERT: Final = "INSERT INTO places VALUES (?, ?, ?, ?)"
+_ERASE: Final = "DELETE FROM places WHERE resident = ?"
+_ERASE_PART: Final = f"{_ERASE} AND category = ?"
+_OF_YEAR: Final = """
+SELECT resident, position FROM places
+WHERE resident IN (SELECT resident FROM places WHERE year = ?) ORDER BY resident, position"""
+NO_SCORE: Final = 0
+
+
+class Places(NamedTuple):
+    """Where the events of one resident stand, in the order they were recorded."""
+
+    resident: str
+    positions: tuple[int, ...]
+
+
+class InsightIndex:
+    """The read model. `apply` is called by one follower; everything else by anybody."""
+
+    name: Final[str] = "insight"
+    topics: Final[tuple[str, ...]] = (*OF_PLANS, KeysDestroyed.TOPIC)
+
+    def __init__(self, folder: Path) -> None:
+        self.database = Database(folder / FILE, TABLES, SHAPE)
+
+    def apply(self, rows: Sequence[Row], after: int, position: int, codec: Codec) -> None:
+        """Fold events, and note up to where, in one transaction. Raises HeadMoved."""
+        with self.database.following(after, position) as c:
+            for row in rows:
+                clear, _, _ = codec.decode_clear(row.state, stream=row.stream, topic=row.topic)
+                if row.topic == KeysDestroyed.TOPIC:
+                    _erase(c, clear)
+                    continue
+                sealed = codec.categories(row.state, stream=row.stream, topic=row.topic)
+                c.execute(_INSERT, (clear["resident"], row.position, _one_of(sealed), _year_of(clear)))
+
+    def of_year(self, year: int) -> Iterator[Places]:
+        """Yield residents of whom a score was judged in a year, with all their places; of one moment."""
+        with self.database.reading() as c:
+            rows: list[tuple[str, int]] = c.execute(_OF_YEAR, (year,)).fetchall()
+        found: dict[str, list[int]] = {}
+        for resident, position in rows:
+            found.setdefault(resident, []).append(position)
+        for resident, positions in found.items():
+            yield Places(resident, tuple(positions))
+
+
+def _erase(c: sqlite3.Connection, clear: Mapping[str, Any]) -> None:
+    if not clear["categories"]:
+        c.execute(_ERASE, (clear["resident"],))
+    for category in clear["categories"]:
+        c.execute(_ERASE_PART, (clear["resident"], category))
+
+
+def _one_of(categories: frozenset[str]) -> str:
+    # Each of these events is sealed under one category; an early start of care had nothing to seal.
+    assert len(categories) <= 1
+    return next(iter(categories), "")
+
+
+def _year_of(clear: Mapping[str, Any]) -> int:
+    judged = clear.get("judge_date")
+    return NO_SCORE if judged is None else date.fromisoformat(judged).year

@@ -1,0 +1,233 @@
+"""A plan as it was known: the fold of what was recorded by then, whatever is remembered on the way."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from exchange.domain.kernel import with_changes
+from exchange.domain.plan import DescribeSituation
+from exchange.errors import Unavailable
+from exchange.pipeline import past_plans
+from exchange.pipeline.elements import Asker, PlanGroups
+from exchange.pipeline.hot import PAST_PREFIX
+from exchange.pipeline.past import Past as SecondEngine
+from exchange.pipeline.past_plans import AsItWas, Past, PastPlans
+from exchange.pipeline.walk import ReadOutcome
+from exchange.server.contract.plans import PLAN_LABELS
+from tests.pipeline.erasing import approving, erased, proposed
+from tests.pipeline.shard import NOW
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.pipeline.shard import Shard
+
+DOMAINS = ("housing", "finance", "social_network", "use_of_time")
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture(autouse=True)
+def near_marks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(past_plans, "EVENTS_PER_MARK", 4)
+
+
+def described(
+    shard: Shard, plan_id: str, points: int, at: datetime = NOW, life_domain: str = "finance"
+) -> None:
+    order = DescribeSituation(
+        now=at,
+        author=shard.author(),
+        life_domain=life_domain,
+        description=f"stand {points}",
+        score=points,
+        judge_date=date(2026, 3, 2),
+    )
+    shard.done(shard.command(order, "plan", plan_id, anchor=f"plan-{plan_id}", now=at))
+
+
+def long_plan(shard: Shard, events: int = 13) -> tuple[str, str]:
+    """Return a resident whose plan has something new every minute."""
+    ref, _, plan_id = shard.plan()
+    for number in range(events):
+        described(shard, plan_id, 1 + number % 5, NOW + (number + 1) * MINUTE, DOMAINS[number % 4])
+    return ref, plan_id
+
+
+def past_of(shard: Shard) -> PastPlans:
+    return shard.core.past
+
+
+def test_at_every_moment_it_is_what_was_folded_by_then(shard: Shard) -> None:
+    _, plan_id = long_plan(shard)
+    stream = f"plan-{plan_id}"
+    rows = shard.core.reader.tail(stream).rows
+    # A second fold that shares no code with the marks.
+    second = SecondEngine(shard.core.reader, shard.core.codec)
+    expected = {NOW - MINUTE: None}
+    for row in rows:
+        _, meta, _ = shard.core.codec.decode_clear(row.state, stream=stream, topic=row.topic)
+        expected[meta.at] = second.at(row.position).state(stream)
+    assert len(expected) == 15
+    past = past_of(shard)
+    for moment, state in [*expected.items(), *reversed(expected.items())]:
+        assert past.as_of(stream, moment) == state
+        assert past.as_of(stream, moment + MINUTE / 2) == state
+    assert past.as_of(stream, NOW + timedelta(days=900)) == shard.core.loader.load(stream).state
+
+
+def test_marks_are_kept_folded_on_and_are_near(shard: Shard) -> None:
+    _, plan_id = long_plan(shard, 9)
+    stream, past = f"plan-{plan_id}", past_of(shard)
+    past.as_of(stream, NOW)
+    entry = shard.core.hot.peek(PAST_PREFIX + stream)
+    assert entry is not None
+    assert [mark.version for mark in entry.state] == [4, 8]
+    for number in range(6):
+        described(shard, plan_id, 5, NOW + (20 + number) * MINUTE)
+    last = past.as_of(stream, NOW + timedelta(days=1))
+    grown = shard.core.hot.peek(PAST_PREFIX + stream)
+    assert grown is not None
+    assert [mark.version for mark in grown.state] == [4, 8, 12, 16]
+    assert grown.state[:2] == entry.state
+    assert last == shard.core.loader.load(stream).state
+
+
+def test_pages_of_what_happened_join_without_gap_or_overlap(shard: Shard) -> None:
+    _, plan_id = long_plan(shard)
+    stream, past = f"plan-{plan_id}", past_of(shard)
+    whole = past.steps(stream, 0, 100)
+    assert [one.version for one in whole] == list(range(1, 16))
+    for size in (1, 3, 4, 5):
+        found: list[Any] = []
+        while page := past.steps(stream, len(found), size):
+            found += page
+        assert found == whole
+    assert whole[-1].state == shard.core.loader.load(stream).state
+    assert {one.by for one in whole} == {f"{shard.oin}/college:WMO"}
+
+
+def test_a_clock_that_was_set_back_moves_nothing_to_before_what_was_there(shard: Shard) -> None:
+    _, plan_id = long_plan(shard, 3)
+    stream = f"plan-{plan_id}"
+    # After a restart with a clock some minutes slow.
+    again = shard.reopen()
+    try:
+        described(again, plan_id, 5, NOW + MINUTE / 2, "housing")
+        before = again.core.past.as_of(stream, NOW + 2 * MINUTE)
+        assert before.version == 4
+        assert again.core.past.as_of(stream, NOW + 3 * MINUTE).version == 6
+    finally:
+        again.close()
+
+
+# --- erasure ------------------------------------------------------------------------------------------------
+
+
+def test_what_was_remembered_goes_with_the_keys(shard: Shard) -> None:
+    for categories in ((), ("SCHULDEN",)):
+        ref, plan_id = long_plan(shard, 9)
+        stream, past = f"plan-{plan_id}", past_of(shard)
+        was = past.as_of(stream, NOW + timedelta(days=1))
+        assert {one.life_domain for one in was.situations} == set(DOMAINS)
+        assert shard.core.hot.peek(PAST_PREFIX + stream) is not None
+        erased(shard, ref, **({"categories": categories, "kept": ("legal_claim",)} if categories else {}))
+        assert shard.core.hot.peek(PAST_PREFIX + stream) is None
+        if categories:
+            left = past.as_of(stream, NOW + timedelta(days=1))
+            assert {one.life_domain for one in left.situations} == set(DOMAINS) - {"finance"}
+
+
+def test_what_was_folded_before_an_erasure_is_not_kept_after_it(
+    shard: Shard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ref, plan_id = long_plan(shard, 9)
+    stream, past = f"plan-{plan_id}", past_of(shard)
+    put = shard.core.hot.put
+
+    def late(name: str, entry: Any) -> None:  # noqa: ANN401 -- an entry
+        # The erasure comes and is done between the fold and this.
+        monkeypatch.undo()
+        erased(shard, ref, categories=("SCHULDEN",), kept=("legal_claim",))
+        put(name, entry)
+
+    monkeypatch.setattr(shard.core.hot, "put", late)
+    past.as_of(stream, NOW)
+    assert shard.core.hot.peek(PAST_PREFIX + stream) is None
+
+
+def test_an_answer_folded_before_an_erasure_is_not_given_after_it(shard: Shard) -> None:
+    ref, plan_id = long_plan(shard)
+    stream, past = f"plan-{plan_id}", past_of(shard)
+    stands = past.witness()
+    was = Past(past.as_of(stream, NOW + timedelta(days=1)), folded=True, stands=stands)
+    asked = shard.question(plan_id, "situations.description", past=was)
+    assert isinstance(shard.done(asked), ReadOutcome)
+    erased(shard, ref, categories=("SCHULDEN",), kept=("legal_claim",))
+    (told,) = shard.run(replace(asked))
+    assert isinstance(told, Unavailable)
+
+
+def test_behind_an_erasure_in_its_group_there_is_nobody(shard: Shard) -> None:
+    ref, plan_id = long_plan(shard)
+    past = past_of(shard)
+    was = Past(past.as_of(f"plan-{plan_id}", NOW), folded=True, stands=past.witness())
+    erasure_id = proposed(shard, ref)
+    _, told = shard.run(approving(shard, ref, erasure_id, "prof-3"), shard.question(plan_id, past=was))
+    assert not isinstance(told, ReadOutcome)
+
+
+def test_what_is_past_its_term_now_is_past_it_for_then_too(shard: Shard) -> None:
+    _, plan_id = long_plan(shard, 3)
+    stream, past = f"plan-{plan_id}", past_of(shard)
+    was = Past(past.as_of(stream, NOW + MINUTE), folded=True, stands=past.witness())
+    groups = PlanGroups(PLAN_LABELS, shard.core.registers)
+    for years, permitted in ((14, True), (15, False)):
+        now = NOW.replace(year=NOW.year + years) + timedelta(hours=1)
+        asker = Asker(shard.caller(), "WMO-2.3.2", now)
+        asked = shard.question(
+            plan_id,
+            "situations.score",
+            now=now,
+            past=was,
+            groups=groups.of_plan(stream, asker),
+            capture=lambda view, now=now: groups.within_term(stream, view.state(stream), now),
+        )
+        (told,) = shard.run(asked)
+        assert isinstance(told, ReadOutcome) == permitted
+        if isinstance(told, ReadOutcome):
+            assert [one.score for one in told.captured.situations] == [1]
+        else:
+            assert "R30" in told.rules
+
+
+def test_only_the_plan_itself_is_of_then(shard: Shard) -> None:
+    ref, case_id, plan_id = shard.plan()
+    view = shard.core.loader
+
+    class Now:
+        def state(self, stream: str) -> Any:  # noqa: ANN401 -- any state
+            return view.load(stream).state
+
+        def version(self, stream: str) -> int:
+            return view.load(stream).version
+
+        def scope(self, resident: str) -> tuple[str, ...]:
+            streams: tuple[str, ...] = view.load(f"scope-{resident}").state
+            return streams
+
+        def derive(self, _stream: str, _name: object, make: Callable[[dict[str, Any]], Any]) -> Any:  # noqa: ANN401 -- whatever is made
+            return make({})
+
+    now = Now()
+    then = with_changes(now.state(f"plan-{plan_id}"), version=77)
+    seen = AsItWas(now, f"plan-{plan_id}", Past(then, folded=True))
+    assert seen.state(f"plan-{plan_id}").version == 77
+    assert seen.state(f"case-{case_id}") == now.state(f"case-{case_id}")
+    assert seen.version(f"plan-{plan_id}") == 2
+    assert seen.scope(ref) == now.scope(ref)
+    assert AsItWas(now, "plan-unknown", Past(then, folded=True)).state("plan-unknown") is None
+    assert AsItWas(now, f"plan-{plan_id}", Past()).state(f"plan-{plan_id}") is None
