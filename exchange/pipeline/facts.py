@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from exchange.domain import stream_of
-from exchange.domain.consent import WRITTEN_METHODS
 from exchange.domain.limits.determinations import DeterminationKind, determined
 from exchange.domain.relations import has_conflict, relation_of
 from exchange.domain.representation import (
@@ -23,20 +22,18 @@ from exchange.domain.representation import (
 )
 from exchange.domain.representation.words import SELF
 from exchange.domain.resident import age_at
-from exchange.domain.unlinked import consent_without
-from exchange.domain.values import RESIDENT_TASK, Author, CaseRole, ConsentStatus, law_of_task
+from exchange.domain.values import RESIDENT_TASK, Author, CaseRole, law_of_task
 from exchange.gate.conflicts import Objection, standing_objection
 from exchange.gate.consents import covers_sources, select_consent, select_leave
 from exchange.gate.model import BreakGlass, Consent, Facts, Field
 from exchange.gate.representation import is_heard
-from exchange.pipeline.hot import SCOPE_PREFIX
+from exchange.pipeline.heard import CONSENT_PREFIX, heard_by
 from exchange.pipeline.speakers import matters_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
     from datetime import date
 
-    from exchange.domain.limits.compartments import Kept
     from exchange.domain.resident import ResidentState
     from exchange.gate.entry import LegalBasis
     from exchange.gate.register import Register
@@ -51,10 +48,8 @@ REPRESENTATIVE_TASK: Final = "wettelijk-vertegenwoordiger"
 OWN_WORDS: Final = frozenset({RESIDENT_TASK, REPRESENTATIVE_TASK})
 SEALED_READER: Final = CaseRole.SEALED_READER.value
 GIVEN: Final = "GIVEN"
-_NO: Final = frozenset({ConsentStatus.REFUSED, ConsentStatus.WITHDRAWN})
 PLAN_PREFIX: Final = "plan-"
 CASE_PREFIX: Final = "case-"
-CONSENT_PREFIX: Final = "consent-"
 RESIDENT_PREFIX: Final = "resident-"
 
 
@@ -164,7 +159,9 @@ def standing_of(walk: Walk, view: View, subject: Subject) -> Standing:
     relative = has_conflict(case, caller.organisation, caller.professional)
     if resident is None:
         return Standing(related, involved, None, None, (), False, own_word, (), role, relative)  # noqa: FBT003 -- nobody is restricted
-    heard = _heard(view, resident, resident.compartments.kept_from(caller.recipient_id, caller.professional))
+    heard = heard_by(
+        view, resident, resident.compartments.kept_from(caller.recipient_id, caller.professional)
+    )
     scope = (walk.claim.purpose, caller.recipient_id)
     return Standing(
         related,
@@ -351,53 +348,3 @@ def _is_asked(consent: Consent, word: str, age: int | None, capable: bool | None
 def law_of(task: str) -> str | None:
     """Return the law for which a task holds data; None for what residents say: told for this plan."""
     return None if task in OWN_WORDS else law_of_task(task)
-
-
-class Heard(NamedTuple):
-    """What counts for a caller: consents, by consent the records behind others' words, which were written."""
-
-    consents: tuple[Consent, ...]
-    evidence: tuple[tuple[str, tuple[str, ...]], ...]
-    in_writing: frozenset[str]
-
-
-def _heard(view: View, resident: ResidentState, kept: Kept) -> Heard:
-    """Return the consents that count for the caller: no yes to a question of whom he does not know of.
-
-    A no counts whoever asked: what is sealed never opens anything. What he is not shown costs no time: it is
-    looked through once, until a consent changes. A question nobody answered yet is no word.
-    """
-
-    def look_through(_parts: dict[str, Any]) -> Heard:
-        streams = (one for one in view.scope(resident.resident) if one.startswith(CONSENT_PREFIX))
-        states = [
-            state
-            for state in map(view.state, streams)
-            if state is not None and (state.state in _NO or consent_without(state, kept.links) is not None)
-        ]
-        evidence = tuple((one.consent_id, one.authority) for one in states if one.authority)
-        in_writing = frozenset(one.consent_id for one in states if one.method in WRITTEN_METHODS)
-        return Heard(tuple(map(_for_gate, states)), evidence, in_writing)
-
-    heard: Heard = view.derive(SCOPE_PREFIX + resident.resident, (Heard, kept), look_through)
-    return heard
-
-
-def _for_gate(state: Any) -> Consent:  # noqa: ANN401 -- ConsentState
-    return Consent(
-        consent_id=state.consent_id,
-        version=state.version,
-        state=state.state.upper(),
-        explicit=state.explicit,
-        start=state.start_time,
-        end=state.end_time,
-        withdrawn_at=state.withdrawn_at,
-        purposes=frozenset((state.purpose,)),
-        recipients=frozenset(state.recipients),
-        categories=frozenset(state.categories),
-        given_by=state.given_by,
-        free_assessed=state.free_assessed,
-        spoken_at=state.given_at or state.refused_at,
-        kind=state.kind.upper(),
-        sources=frozenset(state.sources),
-    )

@@ -13,7 +13,8 @@ from exchange.domain.erasure.decision import KeysDestroyed
 from exchange.domain.kernel import evolve_at
 from exchange.domain.limits.compartments import NOTHING_KEPT
 from exchange.pipeline.drafts import Drafts
-from exchange.pipeline.facts import CONSENT_PREFIX, RESIDENT_PREFIX
+from exchange.pipeline.facts import RESIDENT_PREFIX
+from exchange.pipeline.heard import CONSENT_PREFIX
 from exchange.pipeline.hot import DISCLOSURE_PREFIX, ENTRY_BYTES_MIN, PAST_PREFIX, SCOPE_PREFIX, Entry
 from exchange.pipeline.registers import LEGAL_BASIS_PREFIX
 from exchange.store.batch import Batch

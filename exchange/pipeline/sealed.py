@@ -25,13 +25,13 @@ from exchange.domain.plan.seen import Parts
 from exchange.domain.unlinked import case_without, consent_without, resident_without
 from exchange.pipeline.facts import (
     CASE_PREFIX,
-    CONSENT_PREFIX,
     OWN_WORDS,
     PLAN_PREFIX,
     RESIDENT_PREFIX,
     Subject,
     subject_of,
 )
+from exchange.pipeline.heard import CONSENT_PREFIX
 from exchange.pipeline.hot import SCOPE_PREFIX
 from exchange.pipeline.past_plans import AsItWas
 
