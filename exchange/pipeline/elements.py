@@ -143,6 +143,10 @@ class PlanGroups:
             for name in self._collections
         }
 
+    def forget(self) -> None:
+        """Forget what was held of any plan."""
+        self._seen.clear()
+
     def of_plan(self, stream: str, asker: Asker) -> Groups:
         """Return the groups of one plan."""
 

@@ -74,6 +74,8 @@ class HotStates:
         self._bytes = 0  # owned by the holder of _lock
         # No entry is older than this position. What was committed after it is in the store, and not yet here.
         self.as_of = 0  # written by who commits, or by the writer when nothing is being committed
+        # Told after entries were forgotten: whoever keeps what was made of them forgets it too.
+        self.when_evicted: list[Callable[[], None]] = []
 
     def touch(self, streams: Iterable[str]) -> None:
         """Mark entries used."""
@@ -108,6 +110,8 @@ class HotStates:
                 entry = self._entries.pop(stream, None)
                 if entry is not None:
                     self._bytes -= entry.size
+        for forget in self.when_evicted:
+            forget()
 
     def clear(self) -> None:
         """Forget everything."""

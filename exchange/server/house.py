@@ -128,6 +128,8 @@ def open_house(parts: Parts, config: ServerConfig) -> House:
     clock = asyncio.get_running_loop().time
     pool = ThreadPoolExecutor(POOL_THREADS, thread_name_prefix="door")
     residents = Residents(parts.links, parts.fresh_uuid, pool)
+    plan_groups = PlanGroups(PLAN_LABELS, parts.register)
+    parts.hot.when_evicted.append(plan_groups.forget)
     return House(
         parts=parts,
         config=config,
@@ -135,7 +137,7 @@ def open_house(parts: Parts, config: ServerConfig) -> House:
         residents=residents,
         identities=Identities(parts.hot, parts.loader, residents, pool),
         pages=Pages(parts.page_key),
-        plan_groups=PlanGroups(PLAN_LABELS, parts.register),
+        plan_groups=plan_groups,
         calls=Buckets("calls", config.calls_per_second, config.calls_burst, clock),
         evaluations=Buckets(
             "evaluations",

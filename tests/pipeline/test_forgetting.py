@@ -1,0 +1,36 @@
+"""After an erasure nothing of the resident is left in memory: not what was folded, not what was made of it."""
+
+from __future__ import annotations
+
+import gc
+from typing import TYPE_CHECKING
+
+from exchange.domain.plan.state import Goal
+from exchange.pipeline.elements import Asker, PlanGroups
+from exchange.pipeline.walk import ReadOutcome
+from exchange.server.contract.plans import PLAN_LABELS
+from tests.pipeline.erasing import erased
+from tests.pipeline.shard import NOW
+
+if TYPE_CHECKING:
+    from tests.pipeline.shard import Shard
+
+WORDS = "ik wil weer naar buiten, en dit leest straks niemand meer"
+
+
+def in_memory() -> int:
+    """Return how many goals with these words there are in this process, wherever they are held."""
+    gc.collect()
+    return sum(isinstance(one, Goal) and one.own_words == WORDS for one in gc.get_objects())
+
+
+def test_what_was_asked_and_written_of_who_is_erased_is_in_memory_no_more(shard: Shard) -> None:
+    groups = PlanGroups(PLAN_LABELS, shard.core.registers)
+    shard.core.hot.when_evicted.append(groups.forget)
+    ref, _, plan_id = shard.plan()
+    shard.done(shard.goal(plan_id, words=WORDS))
+    asked = groups.of_plan(f"plan-{plan_id}", Asker(shard.caller(), "WMO-2.3.2", NOW))
+    assert isinstance(shard.run(shard.question(plan_id, groups=asked))[0], ReadOutcome)
+    assert in_memory() > 0
+    erased(shard, ref)
+    assert in_memory() == 0
