@@ -35,10 +35,6 @@ class Standings:
     def __init__(self) -> None:
         self._kept: dict[object, Kept] = {}
 
-    def forget(self) -> None:
-        """Forget how anybody stands, and the states that was found from."""
-        self._kept.clear()
-
     def of(self, walk: CommandWalk, view: View, subject: Subject) -> Standing:
         """Return what `standing_of` returns."""
         if not subject.resident or not subject.case_stream:

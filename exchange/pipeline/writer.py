@@ -223,7 +223,6 @@ class Writer:
         except ExchangeError as error:
             # The walk that erases ends its group. Asked again under its id, it is answered as recorded.
             walked.outcomes[-1] = error
-        self._verdicts.standings.forget()
         # Folded before, or by a loader meanwhile: read again without what is gone.
         self._hot.evict(walked.overlay.outdated)
 
