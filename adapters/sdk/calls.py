@@ -202,6 +202,8 @@ class PlanCalls(Calls[_Mode]):
     describe_situation = Rpc(plan.DescribeSituationRequest, plan.DescribeSituationResponse)
     set_goal = Rpc(plan.SetGoalRequest, plan.SetGoalResponse)
     assess_lens = Rpc(plan.AssessLensRequest, plan.AssessLensResponse)
+    record_rule_conflict = Rpc(plan.RecordRuleConflictRequest, plan.RecordRuleConflictResponse)
+    resolve_rule_conflict = Rpc(plan.ResolveRuleConflictRequest, plan.ResolveRuleConflictResponse)
     request_support = Rpc(plan.RequestSupportRequest, plan.RequestSupportResponse)
     agree_to_plan = Rpc(plan.AgreeToPlanRequest, plan.AgreeToPlanResponse)
     assign_support = Rpc(plan.AssignSupportRequest, plan.AssignSupportResponse)

@@ -55,6 +55,8 @@ COLLECTION_OF: Final[Mapping[str, str]] = {
     "plan.situation_described": "situations",
     "plan.goal_set": "goals",
     "plan.lens_assessed": "lens_assessments",
+    "plan.rule_conflict_recorded": "rule_conflicts",
+    "plan.rule_conflict_resolved": "rule_conflicts",
     "plan.support_requested": "supports",
     "plan.support_assigned": "supports",
     "plan.support_started": "supports",

@@ -420,6 +420,52 @@ class LensAssessment(_message.Message):
 Global___LensAssessment: _TypeAlias = LensAssessment  # noqa: Y015
 
 @_typing.final
+class RuleConflict(_message.Message):
+    """Rules that cannot both be followed here, and how that was resolved."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONFLICT_ID_FIELD_NUMBER: _builtins.int
+    LAWS_FIELD_NUMBER: _builtins.int
+    RULES_FIELD_NUMBER: _builtins.int
+    ANALYSIS_FIELD_NUMBER: _builtins.int
+    RESOLUTION_FIELD_NUMBER: _builtins.int
+    RESOLVE_REASON_FIELD_NUMBER: _builtins.int
+    conflict_id: _builtins.str
+    """Id."""
+    analysis: _builtins.str
+    """What obeying each of them would come to for this resident."""
+    resolution: _builtins.str
+    """What is done; empty where it is not resolved yet."""
+    resolve_reason: _builtins.str
+    """Why so."""
+    @_builtins.property
+    def laws(self) -> _containers.RepeatedScalarFieldContainer[_common_pb2.Law.ValueType]:
+        """Laws the rules are of."""
+
+    @_builtins.property
+    def rules(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The rules, such as "Wmo 2015 2.3.5(3)"."""
+
+    def __init__(
+        self,
+        *,
+        conflict_id: _builtins.str = ...,
+        laws: _abc.Iterable[_common_pb2.Law.ValueType] | None = ...,
+        rules: _abc.Iterable[_builtins.str] | None = ...,
+        analysis: _builtins.str = ...,
+        resolution: _builtins.str = ...,
+        resolve_reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["analysis", b"analysis", "conflict_id", b"conflict_id", "laws", b"laws", "resolution", b"resolution", "resolve_reason", b"resolve_reason", "rules", b"rules"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RuleConflict: _TypeAlias = RuleConflict  # noqa: Y015
+
+@_typing.final
 class Support(_message.Message):
     """A support (voorziening)."""
 
@@ -554,6 +600,7 @@ class Plan(_message.Message):
     LENS_ASSESSMENTS_FIELD_NUMBER: _builtins.int
     SUPPORTS_FIELD_NUMBER: _builtins.int
     AGREEMENTS_FIELD_NUMBER: _builtins.int
+    RULE_CONFLICTS_FIELD_NUMBER: _builtins.int
     plan_id: _builtins.str
     """Id."""
     version: _builtins.int
@@ -586,6 +633,10 @@ class Plan(_message.Message):
     def agreements(self) -> _containers.RepeatedCompositeFieldContainer[Global___Agreement]:
         """Agreements and disagreements, oldest first."""
 
+    @_builtins.property
+    def rule_conflicts(self) -> _containers.RepeatedCompositeFieldContainer[Global___RuleConflict]:
+        """Conflicts of rules."""
+
     def __init__(
         self,
         *,
@@ -598,10 +649,11 @@ class Plan(_message.Message):
         lens_assessments: _abc.Iterable[Global___LensAssessment] | None = ...,
         supports: _abc.Iterable[Global___Support] | None = ...,
         agreements: _abc.Iterable[Global___Agreement] | None = ...,
+        rule_conflicts: _abc.Iterable[Global___RuleConflict] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreements", b"agreements", "conversations", b"conversations", "goals", b"goals", "lens_assessments", b"lens_assessments", "plan_id", b"plan_id", "reports", b"reports", "situations", b"situations", "supports", b"supports", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreements", b"agreements", "conversations", b"conversations", "goals", b"goals", "lens_assessments", b"lens_assessments", "plan_id", b"plan_id", "reports", b"reports", "rule_conflicts", b"rule_conflicts", "situations", b"situations", "supports", b"supports", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

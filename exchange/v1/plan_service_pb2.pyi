@@ -346,6 +346,166 @@ class AssessLensResponse(_message.Message):
 Global___AssessLensResponse: _TypeAlias = AssessLensResponse  # noqa: Y015
 
 @_typing.final
+class RecordRuleConflictRequest(_message.Message):
+    """Records a conflict of rules."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CLAIM_FIELD_NUMBER: _builtins.int
+    PLAN_ID_FIELD_NUMBER: _builtins.int
+    EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
+    LAWS_FIELD_NUMBER: _builtins.int
+    RULES_FIELD_NUMBER: _builtins.int
+    ANALYSIS_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Same id and same content: same answer."""
+    plan_id: _builtins.str
+    """The plan."""
+    expected_version: _builtins.int
+    """Version of the plan the caller saw."""
+    analysis: _builtins.str
+    """What obeying each of them would come to for this resident."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground."""
+
+    @_builtins.property
+    def laws(self) -> _containers.RepeatedScalarFieldContainer[_common_pb2.Law.ValueType]:
+        """Laws the rules are of."""
+
+    @_builtins.property
+    def rules(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The rules, such as "Wmo 2015 2.3.5(3)"."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        claim: _common_pb2.Claim | None = ...,
+        plan_id: _builtins.str = ...,
+        expected_version: _builtins.int = ...,
+        laws: _abc.Iterable[_common_pb2.Law.ValueType] | None = ...,
+        rules: _abc.Iterable[_builtins.str] | None = ...,
+        analysis: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["analysis", b"analysis", "claim", b"claim", "expected_version", b"expected_version", "laws", b"laws", "plan_id", b"plan_id", "request_id", b"request_id", "rules", b"rules"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordRuleConflictRequest: _TypeAlias = RecordRuleConflictRequest  # noqa: Y015
+
+@_typing.final
+class RecordRuleConflictResponse(_message.Message):
+    """Recorded."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    CONFLICT_ID_FIELD_NUMBER: _builtins.int
+    version: _builtins.int
+    """Version of the plan after this command."""
+    conflict_id: _builtins.str
+    """The conflict."""
+    @_builtins.property
+    def receipt(self) -> _common_pb2.Receipt:
+        """Proof to keep."""
+
+    def __init__(
+        self,
+        *,
+        receipt: _common_pb2.Receipt | None = ...,
+        version: _builtins.int = ...,
+        conflict_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conflict_id", b"conflict_id", "receipt", b"receipt", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordRuleConflictResponse: _TypeAlias = RecordRuleConflictResponse  # noqa: Y015
+
+@_typing.final
+class ResolveRuleConflictRequest(_message.Message):
+    """Records a resolution."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CLAIM_FIELD_NUMBER: _builtins.int
+    PLAN_ID_FIELD_NUMBER: _builtins.int
+    EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
+    CONFLICT_ID_FIELD_NUMBER: _builtins.int
+    RESOLUTION_FIELD_NUMBER: _builtins.int
+    RESOLVE_REASON_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Same id and same content: same answer."""
+    plan_id: _builtins.str
+    """The plan."""
+    expected_version: _builtins.int
+    """Version of the plan the caller saw."""
+    conflict_id: _builtins.str
+    """The conflict."""
+    resolution: _builtins.str
+    """What is done."""
+    resolve_reason: _builtins.str
+    """Why so."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        claim: _common_pb2.Claim | None = ...,
+        plan_id: _builtins.str = ...,
+        expected_version: _builtins.int = ...,
+        conflict_id: _builtins.str = ...,
+        resolution: _builtins.str = ...,
+        resolve_reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "conflict_id", b"conflict_id", "expected_version", b"expected_version", "plan_id", b"plan_id", "request_id", b"request_id", "resolution", b"resolution", "resolve_reason", b"resolve_reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResolveRuleConflictRequest: _TypeAlias = ResolveRuleConflictRequest  # noqa: Y015
+
+@_typing.final
+class ResolveRuleConflictResponse(_message.Message):
+    """Recorded."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    version: _builtins.int
+    """Version of the plan after this command."""
+    @_builtins.property
+    def receipt(self) -> _common_pb2.Receipt:
+        """Proof to keep."""
+
+    def __init__(
+        self,
+        *,
+        receipt: _common_pb2.Receipt | None = ...,
+        version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResolveRuleConflictResponse: _TypeAlias = ResolveRuleConflictResponse  # noqa: Y015
+
+@_typing.final
 class RequestSupportRequest(_message.Message):
     """Records a support."""
 

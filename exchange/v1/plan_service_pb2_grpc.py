@@ -56,6 +56,16 @@ class PlanServiceStub:
                 request_serializer=exchange_dot_v1_dot_plan__service__pb2.AssessLensRequest.SerializeToString,
                 response_deserializer=exchange_dot_v1_dot_plan__service__pb2.AssessLensResponse.FromString,
                 _registered_method=True)
+        self.RecordRuleConflict = channel.unary_unary(
+                '/exchange.v1.PlanService/RecordRuleConflict',
+                request_serializer=exchange_dot_v1_dot_plan__service__pb2.RecordRuleConflictRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_plan__service__pb2.RecordRuleConflictResponse.FromString,
+                _registered_method=True)
+        self.ResolveRuleConflict = channel.unary_unary(
+                '/exchange.v1.PlanService/ResolveRuleConflict',
+                request_serializer=exchange_dot_v1_dot_plan__service__pb2.ResolveRuleConflictRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_plan__service__pb2.ResolveRuleConflictResponse.FromString,
+                _registered_method=True)
         self.RequestSupport = channel.unary_unary(
                 '/exchange.v1.PlanService/RequestSupport',
                 request_serializer=exchange_dot_v1_dot_plan__service__pb2.RequestSupportRequest.SerializeToString,
@@ -115,7 +125,22 @@ class PlanServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def AssessLens(self, request, context):
-        """Records what looking through one law shows, or why that lens is waived.
+        """Records what looking through one law shows, or why that lens is waived. A lens that is not waived comes after a goal:
+        first the effect that is wanted, then what the law allows (RULE_BROKEN, NO_GOAL).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecordRuleConflict(self, request, context):
+        """Records rules that cannot both be followed here, with what each would come to. Of a college only.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResolveRuleConflict(self, request, context):
+        """Records how a conflict of rules is resolved, and why so. Of the desk that recorded it, once.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -130,7 +155,9 @@ class PlanServiceServicer:
 
     def AgreeToPlan(self, request, context):
         """Records that the resident agrees with the plan as it stands, or does not and how that is handled.
-        A plan whose resident named both a care need and work cannot be agreed before both lenses are assessed or waived.
+        Where needs fall under more than one law (care: Wmo 2015, of a minor Jeugdwet too; work: Participatiewet; debts: Wgs) a
+        plan cannot be agreed before each of those lenses is assessed or waived (TWO_LENSES), nor while rules conflict and that
+        is not analysed and resolved (CONFLICT_OPEN).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -138,7 +165,8 @@ class PlanServiceServicer:
 
     def AssignSupport(self, request, context):
         """Records that a custom support is assigned to its provider.
-        Fails with FAILED_PRECONDITION, reason RULE_BROKEN, before the resident agreed.
+        Fails with FAILED_PRECONDITION, reason RULE_BROKEN, before the resident agreed (NOT_AGREED), before the situation is
+        described in a life domain it is for (NO_SITUATION), and before a law was looked through (NO_LENS).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -189,6 +217,16 @@ def add_PlanServiceServicer_to_server(servicer, server):
                     servicer.AssessLens,
                     request_deserializer=exchange_dot_v1_dot_plan__service__pb2.AssessLensRequest.FromString,
                     response_serializer=exchange_dot_v1_dot_plan__service__pb2.AssessLensResponse.SerializeToString,
+            ),
+            'RecordRuleConflict': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordRuleConflict,
+                    request_deserializer=exchange_dot_v1_dot_plan__service__pb2.RecordRuleConflictRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_plan__service__pb2.RecordRuleConflictResponse.SerializeToString,
+            ),
+            'ResolveRuleConflict': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResolveRuleConflict,
+                    request_deserializer=exchange_dot_v1_dot_plan__service__pb2.ResolveRuleConflictRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_plan__service__pb2.ResolveRuleConflictResponse.SerializeToString,
             ),
             'RequestSupport': grpc.unary_unary_rpc_method_handler(
                     servicer.RequestSupport,
@@ -331,6 +369,60 @@ class PlanService:
             '/exchange.v1.PlanService/AssessLens',
             exchange_dot_v1_dot_plan__service__pb2.AssessLensRequest.SerializeToString,
             exchange_dot_v1_dot_plan__service__pb2.AssessLensResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordRuleConflict(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.PlanService/RecordRuleConflict',
+            exchange_dot_v1_dot_plan__service__pb2.RecordRuleConflictRequest.SerializeToString,
+            exchange_dot_v1_dot_plan__service__pb2.RecordRuleConflictResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResolveRuleConflict(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.PlanService/ResolveRuleConflict',
+            exchange_dot_v1_dot_plan__service__pb2.ResolveRuleConflictRequest.SerializeToString,
+            exchange_dot_v1_dot_plan__service__pb2.ResolveRuleConflictResponse.FromString,
             options,
             channel_credentials,
             insecure,

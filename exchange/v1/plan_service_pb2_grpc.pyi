@@ -42,16 +42,25 @@ class PlanServiceStub:
     SetGoal: _grpc.UnaryUnaryMultiCallable[_plan_service_pb2.SetGoalRequest, _plan_service_pb2.SetGoalResponse]
     """Sets a goal in the resident's own words."""
     AssessLens: _grpc.UnaryUnaryMultiCallable[_plan_service_pb2.AssessLensRequest, _plan_service_pb2.AssessLensResponse]
-    """Records what looking through one law shows, or why that lens is waived."""
+    """Records what looking through one law shows, or why that lens is waived. A lens that is not waived comes after a goal:
+    first the effect that is wanted, then what the law allows (RULE_BROKEN, NO_GOAL).
+    """
+    RecordRuleConflict: _grpc.UnaryUnaryMultiCallable[_plan_service_pb2.RecordRuleConflictRequest, _plan_service_pb2.RecordRuleConflictResponse]
+    """Records rules that cannot both be followed here, with what each would come to. Of a college only."""
+    ResolveRuleConflict: _grpc.UnaryUnaryMultiCallable[_plan_service_pb2.ResolveRuleConflictRequest, _plan_service_pb2.ResolveRuleConflictResponse]
+    """Records how a conflict of rules is resolved, and why so. Of the desk that recorded it, once."""
     RequestSupport: _grpc.UnaryUnaryMultiCallable[_plan_service_pb2.RequestSupportRequest, _plan_service_pb2.RequestSupportResponse]
     """Chooses a support for goals of the plan."""
     AgreeToPlan: _grpc.UnaryUnaryMultiCallable[_plan_service_pb2.AgreeToPlanRequest, _plan_service_pb2.AgreeToPlanResponse]
     """Records that the resident agrees with the plan as it stands, or does not and how that is handled.
-    A plan whose resident named both a care need and work cannot be agreed before both lenses are assessed or waived.
+    Where needs fall under more than one law (care: Wmo 2015, of a minor Jeugdwet too; work: Participatiewet; debts: Wgs) a
+    plan cannot be agreed before each of those lenses is assessed or waived (TWO_LENSES), nor while rules conflict and that
+    is not analysed and resolved (CONFLICT_OPEN).
     """
     AssignSupport: _grpc.UnaryUnaryMultiCallable[_plan_service_pb2.AssignSupportRequest, _plan_service_pb2.AssignSupportResponse]
     """Records that a custom support is assigned to its provider.
-    Fails with FAILED_PRECONDITION, reason RULE_BROKEN, before the resident agreed.
+    Fails with FAILED_PRECONDITION, reason RULE_BROKEN, before the resident agreed (NOT_AGREED), before the situation is
+    described in a life domain it is for (NO_SITUATION), and before a law was looked through (NO_LENS).
     """
     StartSupport: _grpc.UnaryUnaryMultiCallable[_plan_service_pb2.StartSupportRequest, _plan_service_pb2.StartSupportResponse]
     """Records that care has started, or that it starts again after a stop for a while. Assigning, starting and stopping are
@@ -78,16 +87,25 @@ class PlanServiceAsyncStub(PlanServiceStub):
     SetGoal: _aio.UnaryUnaryMultiCallable[_plan_service_pb2.SetGoalRequest, _plan_service_pb2.SetGoalResponse]  # type: ignore[assignment]
     """Sets a goal in the resident's own words."""
     AssessLens: _aio.UnaryUnaryMultiCallable[_plan_service_pb2.AssessLensRequest, _plan_service_pb2.AssessLensResponse]  # type: ignore[assignment]
-    """Records what looking through one law shows, or why that lens is waived."""
+    """Records what looking through one law shows, or why that lens is waived. A lens that is not waived comes after a goal:
+    first the effect that is wanted, then what the law allows (RULE_BROKEN, NO_GOAL).
+    """
+    RecordRuleConflict: _aio.UnaryUnaryMultiCallable[_plan_service_pb2.RecordRuleConflictRequest, _plan_service_pb2.RecordRuleConflictResponse]  # type: ignore[assignment]
+    """Records rules that cannot both be followed here, with what each would come to. Of a college only."""
+    ResolveRuleConflict: _aio.UnaryUnaryMultiCallable[_plan_service_pb2.ResolveRuleConflictRequest, _plan_service_pb2.ResolveRuleConflictResponse]  # type: ignore[assignment]
+    """Records how a conflict of rules is resolved, and why so. Of the desk that recorded it, once."""
     RequestSupport: _aio.UnaryUnaryMultiCallable[_plan_service_pb2.RequestSupportRequest, _plan_service_pb2.RequestSupportResponse]  # type: ignore[assignment]
     """Chooses a support for goals of the plan."""
     AgreeToPlan: _aio.UnaryUnaryMultiCallable[_plan_service_pb2.AgreeToPlanRequest, _plan_service_pb2.AgreeToPlanResponse]  # type: ignore[assignment]
     """Records that the resident agrees with the plan as it stands, or does not and how that is handled.
-    A plan whose resident named both a care need and work cannot be agreed before both lenses are assessed or waived.
+    Where needs fall under more than one law (care: Wmo 2015, of a minor Jeugdwet too; work: Participatiewet; debts: Wgs) a
+    plan cannot be agreed before each of those lenses is assessed or waived (TWO_LENSES), nor while rules conflict and that
+    is not analysed and resolved (CONFLICT_OPEN).
     """
     AssignSupport: _aio.UnaryUnaryMultiCallable[_plan_service_pb2.AssignSupportRequest, _plan_service_pb2.AssignSupportResponse]  # type: ignore[assignment]
     """Records that a custom support is assigned to its provider.
-    Fails with FAILED_PRECONDITION, reason RULE_BROKEN, before the resident agreed.
+    Fails with FAILED_PRECONDITION, reason RULE_BROKEN, before the resident agreed (NOT_AGREED), before the situation is
+    described in a life domain it is for (NO_SITUATION), and before a law was looked through (NO_LENS).
     """
     StartSupport: _aio.UnaryUnaryMultiCallable[_plan_service_pb2.StartSupportRequest, _plan_service_pb2.StartSupportResponse]  # type: ignore[assignment]
     """Records that care has started, or that it starts again after a stop for a while. Assigning, starting and stopping are
@@ -135,7 +153,25 @@ class PlanServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _plan_service_pb2.AssessLensRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_plan_service_pb2.AssessLensResponse, _abc.Awaitable[_plan_service_pb2.AssessLensResponse]]:
-        """Records what looking through one law shows, or why that lens is waived."""
+        """Records what looking through one law shows, or why that lens is waived. A lens that is not waived comes after a goal:
+        first the effect that is wanted, then what the law allows (RULE_BROKEN, NO_GOAL).
+        """
+
+    @_abc_1.abstractmethod
+    def RecordRuleConflict(
+        self,
+        request: _plan_service_pb2.RecordRuleConflictRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_plan_service_pb2.RecordRuleConflictResponse, _abc.Awaitable[_plan_service_pb2.RecordRuleConflictResponse]]:
+        """Records rules that cannot both be followed here, with what each would come to. Of a college only."""
+
+    @_abc_1.abstractmethod
+    def ResolveRuleConflict(
+        self,
+        request: _plan_service_pb2.ResolveRuleConflictRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_plan_service_pb2.ResolveRuleConflictResponse, _abc.Awaitable[_plan_service_pb2.ResolveRuleConflictResponse]]:
+        """Records how a conflict of rules is resolved, and why so. Of the desk that recorded it, once."""
 
     @_abc_1.abstractmethod
     def RequestSupport(
@@ -152,7 +188,9 @@ class PlanServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_plan_service_pb2.AgreeToPlanResponse, _abc.Awaitable[_plan_service_pb2.AgreeToPlanResponse]]:
         """Records that the resident agrees with the plan as it stands, or does not and how that is handled.
-        A plan whose resident named both a care need and work cannot be agreed before both lenses are assessed or waived.
+        Where needs fall under more than one law (care: Wmo 2015, of a minor Jeugdwet too; work: Participatiewet; debts: Wgs) a
+        plan cannot be agreed before each of those lenses is assessed or waived (TWO_LENSES), nor while rules conflict and that
+        is not analysed and resolved (CONFLICT_OPEN).
         """
 
     @_abc_1.abstractmethod
@@ -162,7 +200,8 @@ class PlanServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_plan_service_pb2.AssignSupportResponse, _abc.Awaitable[_plan_service_pb2.AssignSupportResponse]]:
         """Records that a custom support is assigned to its provider.
-        Fails with FAILED_PRECONDITION, reason RULE_BROKEN, before the resident agreed.
+        Fails with FAILED_PRECONDITION, reason RULE_BROKEN, before the resident agreed (NOT_AGREED), before the situation is
+        described in a life domain it is for (NO_SITUATION), and before a law was looked through (NO_LENS).
         """
 
     @_abc_1.abstractmethod

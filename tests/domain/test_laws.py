@@ -63,12 +63,13 @@ from tests.domain.builders import (
     WITHDRAW,
     fold,
 )
+from tests.domain.plan_builders import RECORD_CONFLICT, RESOLVE_CONFLICT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from exchange.domain.kernel import Aggregate, Command, Event
-    from exchange.domain.plan.state import Support
+    from exchange.domain.plan.elements import Support
 
 STEPS_MAX = 25
 ORDER = ("requested", "assigned", "started", "stopped")
@@ -174,6 +175,7 @@ PLAN_COMMANDS: st.SearchStrategy[Command] = st.one_of(
         st.sampled_from(["custom", "custom", "own_network"]),
     ),
     st.sampled_from([AGREE, AGREE, DISAGREE]),
+    st.sampled_from([RECORD_CONFLICT, RESOLVE_CONFLICT]),
     st.builds(
         lambda support, number, author: replace(
             ASSIGN, support_id=support, assignment_number=number, author=author
@@ -196,7 +198,7 @@ PLAN_COMMANDS: st.SearchStrategy[Command] = st.one_of(
     ),
 )
 # Histories that get somewhere: the steps to an agreed plan, with anything in between.
-HAPPY = (REPORT, SET_GOAL, REQUEST_SUPPORT, AGREE, ASSIGN, START, STOP)
+HAPPY = (REPORT, DESCRIBE, SET_GOAL, REQUEST_SUPPORT, ASSESS, AGREE, ASSIGN, START, STOP)
 PLAN_SEQUENCES = st.lists(PLAN_COMMANDS, max_size=STEPS_MAX) | st.lists(
     st.lists(PLAN_COMMANDS, max_size=2), min_size=len(HAPPY), max_size=len(HAPPY)
 ).map(lambda between: [each for step, more in zip(HAPPY, between, strict=True) for each in (step, *more)])
@@ -234,6 +236,7 @@ def plan_holds(before: PlanState | None, after: PlanState) -> None:
     if before is not None and len(after.agreements) > len(before.agreements) and after.agreed_version:
         assert lenses_missing(before) == ()
         assert before.goals
+        assert all(each.resolution for each in before.rule_conflicts)
 
 
 @for_all(commands=PLAN_SEQUENCES)

@@ -30,6 +30,7 @@ from exchange.domain.plan.recorded import COLLECTIONS
 from exchange.errors import ExchangeError, RuleBroken
 from tests.domain.builders import (
     AGREE,
+    ASSESS,
     ASSIGN,
     CONSULENT,
     CONVERSE,
@@ -52,6 +53,7 @@ from tests.domain.builders import (
     SUPPORT_STARTED,
     fold,
 )
+from tests.domain.plan_builders import LOOKED_AT, RECORD_CONFLICT, RESOLVE_CONFLICT
 
 DECISIONS = 1_000
 STEPS_MAX = 14
@@ -61,6 +63,8 @@ COLLECTION_OF = {
     "plan.situation_described.v2": "situations",
     "plan.goal_set.v1": "goals",
     "plan.lens_assessed.v1": "lens_assessments",
+    "plan.rule_conflict_recorded.v1": "rule_conflicts",
+    "plan.rule_conflict_resolved.v1": "rule_conflicts",
     "plan.support_requested.v1": "supports",
     "plan.support_assigned.v1": "supports",
     "plan.support_started.v1": "supports",
@@ -74,7 +78,7 @@ NAMES = ("v-1", "v-1", "v-2")
 GOALS = ("d-1", "d-1", "d-2")
 
 
-def draw(chance: random.Random) -> Any:  # noqa: ANN401 -- one of ten commands
+def draw(chance: random.Random) -> Any:  # noqa: ANN401 -- any command of a plan
     """Return one command, often one that a plan of this size allows."""
     author = chance.choice((CONSULENT, CONSULENT, PLANNER, RESIDENT))
     support: dict[str, Any] = {"now": NOON, "author": author, "support_id": chance.choice(NAMES)}
@@ -90,7 +94,7 @@ def draw(chance: random.Random) -> Any:  # noqa: ANN401 -- one of ten commands
                 now=NOON,
                 author=author,
                 law=chance.choice(("wmo_2015", "participatiewet")),
-                finding="fits",
+                finding=chance.choice(("fits", "fits", "waived", "conflict")),
                 reason="Past.",
             ),
             replace(
@@ -100,6 +104,8 @@ def draw(chance: random.Random) -> Any:  # noqa: ANN401 -- one of ten commands
                 goal_ids=(chance.choice(GOALS),),
                 kind=chance.choice(("custom", "custom", "general")),
             ),
+            replace(RECORD_CONFLICT, author=author),
+            replace(RESOLVE_CONFLICT, author=author),
             AgreeToPlan(
                 now=NOON,
                 author=RESIDENT,
@@ -132,7 +138,8 @@ def history(chance: random.Random, hidden: frozenset[str]) -> list[Any]:
     """Return the events of readers and of others, each of whom decided on what he sees."""
     events: list[Any] = [PLAN_OPENED, REPORT_RECEIVED]
     # Most histories get somewhere first, so that there is something to hide.
-    first: list[Any] = [SET_GOAL, REQUEST_SUPPORT, AGREE, ASSIGN][: chance.randint(0, 4)]
+    steps: list[Any] = [SET_GOAL, REQUEST_SUPPORT, DESCRIBE, ASSESS, AGREE, ASSIGN]
+    first = steps[: chance.randint(0, len(steps))]
     state = fold(PLAN, *events)
     for number in range(chance.randint(len(first), STEPS_MAX)):
         reader = number < len(first) or chance.random() < 0.6
@@ -226,7 +233,7 @@ def test_a_situation_that_is_not_seen_is_not_replaced() -> None:
         assert len(PLAN.evolve(plan, event).situations) == kept
 
 
-RUNNING = (PLAN_OPENED, GOAL_SET, SUPPORT_REQUESTED, PLAN_AGREED, SUPPORT_ASSIGNED)
+RUNNING = (PLAN_OPENED, GOAL_SET, SUPPORT_REQUESTED, PLAN_AGREED, *LOOKED_AT, SUPPORT_ASSIGNED)
 
 
 def test_care_goes_on_in_a_plan_that_was_closed_by_who_did_not_see_it() -> None:
@@ -246,7 +253,7 @@ def test_care_goes_on_in_a_plan_that_was_closed_by_who_did_not_see_it() -> None:
 
 
 def test_a_yes_is_to_no_support_that_was_not_shown_and_undoes_no_yes_that_was() -> None:
-    asked = fold(PLAN, *RUNNING[:3])
+    asked = fold(PLAN, *RUNNING[:3], *LOOKED_AT)
     (blind,) = PLAN.decide(AGREE, as_seen(asked, frozenset({"supports"}), frozenset()))
     assert told(ASSIGN, PLAN.evolve(asked, blind))[2]["rule"] == "NOT_AGREED"
     agreed = PLAN.evolve(asked, PLAN.decide(AGREE, asked)[0])
@@ -263,7 +270,7 @@ def test_a_number_that_is_not_seen_is_not_taken() -> None:
         PLAN,
         *RUNNING,
         replace(SUPPORT_REQUESTED, support_id="v-9"),
-        replace(PLAN_AGREED, plan_version=7),
+        replace(PLAN_AGREED, plan_version=9),
     )
     same = replace(ASSIGN, support_id="v-9", assignment_number=SUPPORT_ASSIGNED.assignment_number)
     assert told(same, plan)[2]["rule"] == "NUMBER_TAKEN"

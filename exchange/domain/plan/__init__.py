@@ -7,6 +7,7 @@ Source: the domain's design sections 3 and 4.
 from typing import Final
 
 from exchange.domain.kernel import Aggregate, aggregate
+from exchange.domain.plan import agreeing, folding, lenses
 from exchange.domain.plan.commands import (
     AgreeToPlan,
     AssessLens,
@@ -20,13 +21,20 @@ from exchange.domain.plan.commands import (
     StopSupport,
 )
 from exchange.domain.plan.decide import (
-    agree_to_plan,
-    assess_lens,
     describe_situation,
-    lenses_missing,
     receive_report,
     record_conversation,
     set_goal,
+)
+from exchange.domain.plan.elements import (
+    Agreement,
+    Conversation,
+    Goal,
+    LensAssessment,
+    Report,
+    RuleConflict,
+    Situation,
+    Support,
 )
 from exchange.domain.plan.events import (
     ConversationRecorded,
@@ -43,20 +51,16 @@ from exchange.domain.plan.events import (
     SupportStarted,
     SupportStopped,
 )
+from exchange.domain.plan.lenses import (
+    RecordRuleConflict,
+    ResolveRuleConflict,
+    RuleConflictRecorded,
+    RuleConflictResolved,
+    lenses_missing,
+)
 from exchange.domain.plan.recorded import stamped
 from exchange.domain.plan.seen import as_seen
-from exchange.domain.plan.state import (
-    EVOLVERS,
-    FOUNDERS,
-    Agreement,
-    Conversation,
-    Goal,
-    LensAssessment,
-    PlanState,
-    Report,
-    Situation,
-    Support,
-)
+from exchange.domain.plan.state import PlanState
 from exchange.domain.plan.support import assign_support, request_support, start_support, stop_support
 
 PLAN: Final[Aggregate] = aggregate(
@@ -66,15 +70,15 @@ PLAN: Final[Aggregate] = aggregate(
         RecordConversation: record_conversation,
         DescribeSituation: describe_situation,
         SetGoal: set_goal,
-        AssessLens: assess_lens,
         RequestSupport: request_support,
-        AgreeToPlan: agree_to_plan,
         AssignSupport: assign_support,
         StartSupport: start_support,
         StopSupport: stop_support,
+        **lenses.DECIDERS,
+        **agreeing.DECIDERS,
     },
-    founders=FOUNDERS,
-    evolvers=EVOLVERS,
+    founders=folding.FOUNDERS,
+    evolvers={**folding.EVOLVERS, **lenses.EVOLVERS, **agreeing.EVOLVERS},
     stamp=stamped,
 )
 
@@ -98,9 +102,14 @@ __all__ = [
     "PlanState",
     "ReceiveReport",
     "RecordConversation",
+    "RecordRuleConflict",
     "Report",
     "ReportReceived",
     "RequestSupport",
+    "ResolveRuleConflict",
+    "RuleConflict",
+    "RuleConflictRecorded",
+    "RuleConflictResolved",
     "SetGoal",
     "Situation",
     "SituationDescribed",

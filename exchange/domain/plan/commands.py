@@ -84,10 +84,11 @@ class RequestSupport(AuthoredCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgreeToPlan(AuthoredCommand):
-    """Record the resident's yes or no to the plan as it stands."""
+    """Record the resident's yes or no to the plan as it stands; `minor` tells that the resident is not 18."""
 
     outcome: str
     remarks: str = ""
+    minor: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,8 @@ from exchange.domain.values import category_of
 BY_LIFE_DOMAIN: Final = "@life_domain"
 
 
-def _plan_words(*fields: str) -> Mapping[str, str]:
+def plan_words(*fields: str) -> Mapping[str, str]:
+    """Return these fields as sealed with the rest of the plan."""
     return MappingProxyType(dict.fromkeys(fields, "WMO-PLAN"))
 
 
@@ -45,7 +46,7 @@ class ReportReceived(PlanEvent):
     """A need was reported; opens a closed plan again."""
 
     TOPIC: ClassVar[str] = "plan.report_received.v1"
-    SEALED: ClassVar[Mapping[str, str]] = _plan_words("own_words", "life_domains")
+    SEALED: ClassVar[Mapping[str, str]] = plan_words("own_words", "life_domains")
     report_id: str
     desk: str
     life_domains: tuple[str, ...]
@@ -58,7 +59,7 @@ class ConversationRecorded(PlanEvent):
     """A conversation was held."""
 
     TOPIC: ClassVar[str] = "plan.conversation_recorded.v1"
-    SEALED: ClassVar[Mapping[str, str]] = _plan_words("summary")
+    SEALED: ClassVar[Mapping[str, str]] = plan_words("summary")
     conversation_id: str
     kind: str
     hold_date: date
@@ -94,7 +95,7 @@ class GoalSet(PlanEvent):
     """The resident has a goal."""
 
     TOPIC: ClassVar[str] = "plan.goal_set.v1"
-    SEALED: ClassVar[Mapping[str, str]] = _plan_words("own_words", "desired_effect", "life_domain")
+    SEALED: ClassVar[Mapping[str, str]] = plan_words("own_words", "desired_effect", "life_domain")
     goal_id: str
     own_words: str
     desired_effect: str
@@ -107,7 +108,7 @@ class LensAssessed(PlanEvent):
     """The plan was looked at through one law, or that lens was waived."""
 
     TOPIC: ClassVar[str] = "plan.lens_assessed.v1"
-    SEALED: ClassVar[Mapping[str, str]] = _plan_words("reason")
+    SEALED: ClassVar[Mapping[str, str]] = plan_words("reason")
     law: str
     finding: str
     reason: str
@@ -118,7 +119,7 @@ class SupportRequested(PlanEvent):
     """A support was chosen; what it is, by whom and when tells of the need, and is sealed."""
 
     TOPIC: ClassVar[str] = "plan.support_requested.v1"
-    SEALED: ClassVar[Mapping[str, str]] = _plan_words(
+    SEALED: ClassVar[Mapping[str, str]] = plan_words(
         "provider_oin",
         "product_category",
         "product_code",
@@ -148,7 +149,7 @@ class SupportAssigned(PlanEvent):
 
     TOPIC: ClassVar[str] = "plan.support_assigned.v2"
     # The number leads to a person in the systems of municipality and provider, also after an erasure here.
-    SEALED: ClassVar[Mapping[str, str]] = _plan_words("assignment_number", "assign_date")
+    SEALED: ClassVar[Mapping[str, str]] = plan_words("assignment_number", "assign_date")
     support_id: str
     assignment_number: str
     assign_date: date
@@ -159,7 +160,7 @@ class SupportStarted(PlanEvent):
     """Care started."""
 
     TOPIC: ClassVar[str] = "plan.support_started.v2"
-    SEALED: ClassVar[Mapping[str, str]] = _plan_words("care_start_date")
+    SEALED: ClassVar[Mapping[str, str]] = plan_words("care_start_date")
     support_id: str
     care_start_date: date
 
@@ -169,7 +170,7 @@ class SupportStopped(PlanEvent):
     """Care stopped."""
 
     TOPIC: ClassVar[str] = "plan.support_stopped.v2"
-    SEALED: ClassVar[Mapping[str, str]] = _plan_words("care_end_date", "stop_reason")
+    SEALED: ClassVar[Mapping[str, str]] = plan_words("care_end_date", "stop_reason")
     support_id: str
     care_end_date: date
     stop_reason: str
@@ -183,7 +184,7 @@ class PlanAgreed(PlanEvent):
     """
 
     TOPIC: ClassVar[str] = "plan.agreed.v2"
-    SEALED: ClassVar[Mapping[str, str]] = _plan_words("remarks", "supports_unseen")
+    SEALED: ClassVar[Mapping[str, str]] = plan_words("remarks", "supports_unseen")
     COMMITTED: ClassVar[tuple[str, ...]] = ("plan_version", "at")
     plan_version: int
     remarks: str
@@ -196,7 +197,7 @@ class PlanDisagreed(PlanEvent):
     """The resident disagrees with the plan at this version; the remarks say how that was handled."""
 
     TOPIC: ClassVar[str] = "plan.disagreed.v1"
-    SEALED: ClassVar[Mapping[str, str]] = _plan_words("remarks")
+    SEALED: ClassVar[Mapping[str, str]] = plan_words("remarks")
     plan_version: int
     remarks: str
     at: datetime

@@ -15,6 +15,7 @@ COLLECTIONS: Final = (
     "situations",
     "goals",
     "lens_assessments",
+    "rule_conflicts",
     "supports",
     "agreements",
 )

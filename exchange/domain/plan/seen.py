@@ -14,8 +14,9 @@ from typing import Any, Final, get_args, get_origin, get_type_hints
 
 from exchange.domain.kernel import with_changes
 from exchange.domain.limits.links import NO_LINKS, origins_of
+from exchange.domain.plan.elements import Conversation, Report
 from exchange.domain.plan.recorded import COLLECTIONS
-from exchange.domain.plan.state import Conversation, PlanState, Report, closes
+from exchange.domain.plan.state import PlanState, closes
 from exchange.domain.values import TASKS_OF_PROVIDERS
 
 # What a leaf says that says nothing, by its type: as the contract shows a field that was not set.

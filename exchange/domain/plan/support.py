@@ -14,8 +14,10 @@ from typing import Final
 from exchange.domain.kernel import AuthoredCommand, Events
 from exchange.domain.plan.commands import AssignSupport, RequestSupport, StartSupport, StopSupport
 from exchange.domain.plan.decide import existing, open_plan, refuse_full
+from exchange.domain.plan.elements import Support
 from exchange.domain.plan.events import SupportAssigned, SupportRequested, SupportStarted, SupportStopped
-from exchange.domain.plan.state import PlanState, Support
+from exchange.domain.plan.lenses import refuse_before_its_turn
+from exchange.domain.plan.state import PlanState
 from exchange.domain.shape import (
     FINE,
     day_fault,
@@ -150,6 +152,7 @@ def assign_support(command: AssignSupport, state: PlanState | None) -> Events:
     _refuse_unless(support, SupportStatus.REQUESTED)
     if plan.agreed_version < support.requested_version:
         raise RuleBroken("the resident has not agreed with a plan that holds this support", rule="NOT_AGREED")
+    refuse_before_its_turn(plan, support.goal_ids)
     # iWmo numbers are integers: "7" and "007" are one number.
     number = int(command.assignment_number)
     if any(each.assignment_number and int(each.assignment_number) == number for each in plan.supports):

@@ -19,6 +19,7 @@ _KINDS: Final = {
     "goals": "uw doelen",
     "lens_assessments": "wat er over uw situatie is onderzocht",
     "reports": "uw melding",
+    "rule_conflicts": "welke regels voor u botsen, en hoe dat is opgelost",
     "situations": "uw situatie",
     "supports": "de hulp die u krijgt",
 }

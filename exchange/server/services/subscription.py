@@ -67,6 +67,8 @@ CHANGED: Final[Mapping[str, Changed]] = {
     "plan.goal_set": Changed("goals", ("goal_id",)),
     # Every assessment is kept: the one of this event is the one that says what it says.
     "plan.lens_assessed": Changed("lens_assessments", ("law", "finding", "reason"), by_origin=True),
+    "plan.rule_conflict_recorded": Changed("rule_conflicts", ("conflict_id",)),
+    "plan.rule_conflict_resolved": Changed("rule_conflicts", ("conflict_id",)),
     "plan.support_requested": Changed("supports", ("support_id",)),
     "plan.support_assigned": Changed("supports", ("support_id",)),
     "plan.support_started": Changed("supports", ("support_id",)),

@@ -1,0 +1,166 @@
+"""What a plan holds: each element has the contract's field names.
+
+Promises: beside them each has `origin` (the task and organisation that brought it), `category` (under which
+the gate judges it) and `recorded` (from when its term runs).
+Source: protos/exchange/v1/plan.proto.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from exchange.domain.kernel import with_changes
+from exchange.domain.values import DataCategory, StopReason, SupportStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """A report (melding)."""
+
+    report_id: str
+    desk: str
+    life_domains: tuple[str, ...]
+    own_words: str
+    receive_time: datetime
+    origin: str
+    category: str = DataCategory.WMO_PLAN
+    recorded: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversation:
+    """A conversation."""
+
+    conversation_id: str
+    kind: str
+    hold_date: date
+    outcome: str
+    summary: str
+    origin: str
+    category: str = DataCategory.WMO_PLAN
+    recorded: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """The newest description of one life domain by one origin; its category follows the domain."""
+
+    life_domain: str
+    description: str
+    strengths: str
+    score: int
+    judge_date: date
+    origin: str
+    category: str
+    recorded: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goal:
+    """A goal."""
+
+    goal_id: str
+    own_words: str
+    desired_effect: str
+    life_domain: str
+    target_date: date
+    origin: str
+    category: str = DataCategory.WMO_PLAN
+    recorded: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LensAssessment:
+    """What one law's lens shows."""
+
+    law: str
+    finding: str
+    reason: str
+    origin: str
+    category: str = DataCategory.WMO_PLAN
+    recorded: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleConflict:
+    """Rules that cannot both be followed here, and how that was resolved; empty where it is not yet."""
+
+    conflict_id: str
+    laws: tuple[str, ...]
+    rules: tuple[str, ...]
+    analysis: str
+    resolution: str = ""
+    resolve_reason: str = ""
+    origin: str
+    category: str = DataCategory.WMO_PLAN
+    recorded: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Care:
+    """Days of care under a support, both included, that were followed by more after a stop for a while."""
+
+    first_day: date
+    last_day: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Support:
+    """A support (voorziening). `requested_version` is the plan's version once it was chosen."""
+
+    support_id: str
+    kind: str
+    provider_oin: str
+    product_category: str
+    product_code: str
+    start_date: date
+    end_date: date | None
+    volume: int
+    unit: str
+    frequency: str
+    goal_ids: tuple[str, ...]
+    state: str = SupportStatus.REQUESTED
+    assignment_number: str = ""
+    assign_date: date | None = None
+    care_start_date: date | None = None
+    care_end_date: date | None = None
+    stop_reason: str = ""
+    earlier_care: tuple[Care, ...] = ()
+    requested_version: int
+    origin: str
+    category: str = DataCategory.WMO_PLAN
+    recorded: datetime | None = None
+
+    @property
+    def paused(self) -> bool:
+        """Tell whether care was stopped for a while: it may start again under the same assignment."""
+        return self.state == SupportStatus.STOPPED and self.stop_reason == StopReason.TEMPORARY
+
+    def as_started(self, first_day: date) -> "Support":
+        """Return the support as the start of care on this day left it, whatever came after."""
+        return with_changes(
+            self, state=SupportStatus.STARTED, care_start_date=first_day, care_end_date=None, stop_reason=""
+        )
+
+    def as_stopped(self, last_day: date, reason: str) -> "Support":
+        """Return the support as the stop after this day left it, whatever came after."""
+        earlier = (care.first_day for care in self.earlier_care if care.last_day == last_day)
+        return with_changes(
+            self,
+            state=SupportStatus.STOPPED,
+            care_start_date=next(earlier, self.care_start_date),
+            care_end_date=last_day,
+            stop_reason=reason,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreement:
+    """What the resident said of the plan at one version."""
+
+    outcome: str
+    remarks: str
+    plan_version: int
+    say_time: datetime
+    origin: str
+    category: str = DataCategory.WMO_PLAN
+    recorded: datetime | None = None

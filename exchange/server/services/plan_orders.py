@@ -1,0 +1,195 @@
+"""The commands of PlanService: their messages, how each is told to the domain, and the id it answers.
+
+Promises: nothing is decided here; what a message leaves out is told as absent.
+Source: protos/exchange/v1/plan_service.proto.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from exchange.domain.plan import (
+    AgreeToPlan,
+    AssessLens,
+    AssignSupport,
+    DescribeSituation,
+    RecordConversation,
+    RecordRuleConflict,
+    RequestSupport,
+    ResolveRuleConflict,
+    SetGoal,
+    StartSupport,
+    StopSupport,
+)
+from exchange.domain.resident import age_at
+from exchange.server.contract.names import day, enum_names, required_day, stored_words
+from exchange.v1 import plan_pb2
+from exchange.v1 import plan_service_pb2 as pb
+from exchange.v1.common_pb2 import Law, LifeDomain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from google.protobuf.descriptor import EnumDescriptor
+    from google.protobuf.message import Message
+
+    from exchange.domain import Command
+    from exchange.domain.resident import ResidentState
+
+# BW 1:233.
+ADULT_AGE: Final = 18
+
+
+class Who(NamedTuple):
+    """What every command has: when, by whom, and a new id for what it makes."""
+
+    when: dict[str, Any]
+    fresh_id: str
+
+
+class Order(NamedTuple):
+    """One command of the contract: its messages, how it is told to the domain, and the id it answers."""
+
+    request: type[Message]
+    response: Callable[..., Message]
+    told: Callable[[Any, Who], Command]
+    new_id: str = ""
+    # Adds what the command must know of the resident; of nobody nothing is known.
+    knowing: Callable[[Any, ResidentState | None], Command] | None = None
+
+
+def _word(descriptor: EnumDescriptor, number: int) -> str:
+    return enum_names(descriptor).stored(number)
+
+
+def _conversation(said: pb.RecordConversationRequest, who: Who) -> Command:
+    return RecordConversation(
+        **who.when,
+        conversation_id=who.fresh_id,
+        kind=_word(plan_pb2.ConversationKind.DESCRIPTOR, said.kind),
+        hold_date=required_day(said.hold_date),
+        outcome=_word(plan_pb2.ConversationOutcome.DESCRIPTOR, said.outcome),
+        summary=said.summary,
+    )
+
+
+def _situation(said: pb.DescribeSituationRequest, who: Who) -> Command:
+    return DescribeSituation(
+        **who.when,
+        life_domain=_word(LifeDomain.DESCRIPTOR, said.life_domain),
+        description=said.description,
+        strengths=said.strengths,
+        score=said.score,
+        judge_date=required_day(said.judge_date),
+    )
+
+
+def _goal(said: pb.SetGoalRequest, who: Who) -> Command:
+    return SetGoal(
+        **who.when,
+        goal_id=who.fresh_id,
+        own_words=said.own_words,
+        desired_effect=said.desired_effect,
+        life_domain=_word(LifeDomain.DESCRIPTOR, said.life_domain),
+        target_date=required_day(said.target_date),
+    )
+
+
+def _lens(said: pb.AssessLensRequest, who: Who) -> Command:
+    return AssessLens(
+        **who.when,
+        law=_word(Law.DESCRIPTOR, said.law),
+        finding=_word(plan_pb2.LensFinding.DESCRIPTOR, said.finding),
+        reason=said.reason,
+    )
+
+
+def _rule_conflict(said: pb.RecordRuleConflictRequest, who: Who) -> Command:
+    return RecordRuleConflict(
+        **who.when,
+        conflict_id=who.fresh_id,
+        laws=stored_words(Law.DESCRIPTOR, said.laws),
+        rules=tuple(said.rules),
+        analysis=said.analysis,
+    )
+
+
+def _resolution(said: pb.ResolveRuleConflictRequest, who: Who) -> Command:
+    return ResolveRuleConflict(
+        **who.when,
+        conflict_id=said.conflict_id,
+        resolution=said.resolution,
+        resolve_reason=said.resolve_reason,
+    )
+
+
+def _support(said: pb.RequestSupportRequest, who: Who) -> Command:
+    return RequestSupport(
+        **who.when,
+        support_id=who.fresh_id,
+        kind=_word(plan_pb2.SupportKind.DESCRIPTOR, said.kind),
+        provider_oin=said.provider_oin,
+        product_category=said.product_category,
+        product_code=said.product_code,
+        start_date=required_day(said.start_date),
+        end_date=day(said.end_date),
+        volume=said.volume,
+        unit=said.unit,
+        frequency=said.frequency,
+        goal_ids=tuple(said.goal_ids),
+    )
+
+
+def _agreement(said: pb.AgreeToPlanRequest, who: Who) -> Command:
+    return AgreeToPlan(
+        **who.when,
+        outcome=_word(plan_pb2.AgreementOutcome.DESCRIPTOR, said.outcome),
+        remarks=said.remarks,
+    )
+
+
+def _of_age(told: AgreeToPlan, resident: ResidentState | None) -> Command:
+    age = None if resident is None else age_at(resident, told.now.date())
+    return replace(told, minor=age is not None and age < ADULT_AGE)
+
+
+def _assignment(said: pb.AssignSupportRequest, who: Who) -> Command:
+    return AssignSupport(
+        **who.when,
+        support_id=said.support_id,
+        assignment_number=said.assignment_number,
+        assign_date=required_day(said.assign_date),
+    )
+
+
+def _start(said: pb.StartSupportRequest, who: Who) -> Command:
+    return StartSupport(
+        **who.when, support_id=said.support_id, care_start_date=required_day(said.care_start_date)
+    )
+
+
+def _stop(said: pb.StopSupportRequest, who: Who) -> Command:
+    return StopSupport(
+        **who.when,
+        support_id=said.support_id,
+        care_end_date=required_day(said.care_end_date),
+        reason=_word(plan_pb2.StopReason.DESCRIPTOR, said.reason),
+    )
+
+
+ORDERS: Final[Mapping[str, Order]] = {
+    "RecordConversation": Order(pb.RecordConversationRequest, pb.RecordConversationResponse, _conversation),
+    "DescribeSituation": Order(pb.DescribeSituationRequest, pb.DescribeSituationResponse, _situation),
+    "SetGoal": Order(pb.SetGoalRequest, pb.SetGoalResponse, _goal, "goal_id"),
+    "AssessLens": Order(pb.AssessLensRequest, pb.AssessLensResponse, _lens),
+    "RecordRuleConflict": Order(
+        pb.RecordRuleConflictRequest, pb.RecordRuleConflictResponse, _rule_conflict, "conflict_id"
+    ),
+    "ResolveRuleConflict": Order(pb.ResolveRuleConflictRequest, pb.ResolveRuleConflictResponse, _resolution),
+    "RequestSupport": Order(pb.RequestSupportRequest, pb.RequestSupportResponse, _support, "support_id"),
+    "AgreeToPlan": Order(pb.AgreeToPlanRequest, pb.AgreeToPlanResponse, _agreement, knowing=_of_age),
+    "AssignSupport": Order(pb.AssignSupportRequest, pb.AssignSupportResponse, _assignment),
+    "StartSupport": Order(pb.StartSupportRequest, pb.StartSupportResponse, _start),
+    "StopSupport": Order(pb.StopSupportRequest, pb.StopSupportResponse, _stop),
+}
