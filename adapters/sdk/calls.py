@@ -209,6 +209,12 @@ class PlanCalls(Calls[_Mode]):
     assign_support = Rpc(plan.AssignSupportRequest, plan.AssignSupportResponse)
     start_support = Rpc(plan.StartSupportRequest, plan.StartSupportResponse)
     stop_support = Rpc(plan.StopSupportRequest, plan.StopSupportResponse)
+    set_funding = Rpc(plan.SetFundingRequest, plan.SetFundingResponse)
+    mark_goal = Rpc(plan.MarkGoalRequest, plan.MarkGoalResponse)
+    plan_evaluation = Rpc(plan.PlanEvaluationRequest, plan.PlanEvaluationResponse)
+    hold_evaluation = Rpc(plan.HoldEvaluationRequest, plan.HoldEvaluationResponse)
+    start_trajectory = Rpc(plan.StartTrajectoryRequest, plan.StartTrajectoryResponse)
+    move_trajectory = Rpc(plan.MoveTrajectoryRequest, plan.MoveTrajectoryResponse)
     get_plan = Rpc(plan.GetPlanRequest, plan.GetPlanResponse)
 
 

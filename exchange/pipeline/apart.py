@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 # What an element knows beside what the contract shows of it: no seal names these.
 _NOT_SHOWN: Final = frozenset(
-    {"assign_date", "category", "earlier_care", "origin", "recorded", "requested_version"}
+    {"assign_date", "category", "earlier_care", "of_provider", "origin", "recorded", "requested_version"}
 )
 _ELEMENTS: Final = get_type_hints(PlanState)
 # By collection of the plan, the path of every leaf that a seal can name.
@@ -61,6 +61,12 @@ COLLECTION_OF: Final[Mapping[str, str]] = {
     "plan.support_assigned": "supports",
     "plan.support_started": "supports",
     "plan.support_stopped": "supports",
+    "plan.funding_set": "funding",
+    "plan.goal_marked": "goals",
+    "plan.evaluation_planned": "evaluations",
+    "plan.evaluation_held": "evaluations",
+    "plan.trajectory_started": "trajectories",
+    "plan.trajectory_moved": "trajectories",
     "plan.agreed": "agreements",
     "plan.disagreed": "agreements",
 }

@@ -40,9 +40,26 @@ if TYPE_CHECKING:
     from exchange.pipeline.facts import Standing
     from exchange.pipeline.walk import Caller, CommandWalk, EvaluationWalk, Group, ReadWalk, View, Walk
 
+FUNDING_LEAVES: Final = (
+    *("funding_id", "support_id", "cost_cents", "sources", "amounts_cents"),
+    *("start_date", "end_date"),
+)
 NOTHING_SEALED: Final[frozenset[str]] = frozenset()
-# Who does not see the goals does not see either that a support serves goals he does not see.
-NAMED_BY: Final[Mapping[str, tuple[str, ...]]] = {"goals.goal_id": ("supports.goal_ids",)}
+# Who does not see the goals does not see either that something serves goals he does not see, nor how far they
+# are reached; who does not see a support does not see its money; what is kept now is kept of before.
+NAMED_BY: Final[Mapping[str, tuple[str, ...]]] = {
+    "goals.goal_id": (
+        "supports.goal_ids",
+        "trajectories.goal_ids",
+        "evaluations.goal_ids",
+        "evaluations.scores",
+    ),
+    "supports.support_id": tuple(f"funding.{leaf}" for leaf in FUNDING_LEAVES),
+    "situations.score": ("situations.earlier_scores",),
+    "situations.judge_date": ("situations.earlier_judge_dates",),
+    "trajectories.step": ("trajectories.earlier_steps",),
+    "trajectories.since_date": ("trajectories.earlier_dates",),
+}
 # As many as most residents who have seals have.
 DECOYS: Final = (Seal("", tuple(f"decoy.{number}" for number in range(2)), (), ()),) * 2
 

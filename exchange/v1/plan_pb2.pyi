@@ -233,6 +233,126 @@ AGREEMENT_OUTCOME_DISAGREED: AgreementOutcome.ValueType  # 2
 """No; how it was handled stands beside it."""
 Global___AgreementOutcome: _TypeAlias = AgreementOutcome  # noqa: Y015
 
+class _FundingSource:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _FundingSourceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FundingSource.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    FUNDING_SOURCE_UNSPECIFIED: _FundingSource.ValueType  # 0
+    """Refused."""
+    FUNDING_SOURCE_WMO_2015: _FundingSource.ValueType  # 1
+    """Wmo 2015."""
+    FUNDING_SOURCE_JEUGDWET: _FundingSource.ValueType  # 2
+    """Jeugdwet."""
+    FUNDING_SOURCE_PARTICIPATIEWET: _FundingSource.ValueType  # 3
+    """Participatiewet: re-integration."""
+    FUNDING_SOURCE_WGS: _FundingSource.ValueType  # 4
+    """Wet gemeentelijke schuldhulpverlening."""
+    FUNDING_SOURCE_OTHER: _FundingSource.ValueType  # 5
+    """Other money."""
+
+class FundingSource(_FundingSource, metaclass=_FundingSourceEnumTypeWrapper):
+    """A law money comes from; the source never decides the support."""
+
+FUNDING_SOURCE_UNSPECIFIED: FundingSource.ValueType  # 0
+"""Refused."""
+FUNDING_SOURCE_WMO_2015: FundingSource.ValueType  # 1
+"""Wmo 2015."""
+FUNDING_SOURCE_JEUGDWET: FundingSource.ValueType  # 2
+"""Jeugdwet."""
+FUNDING_SOURCE_PARTICIPATIEWET: FundingSource.ValueType  # 3
+"""Participatiewet: re-integration."""
+FUNDING_SOURCE_WGS: FundingSource.ValueType  # 4
+"""Wet gemeentelijke schuldhulpverlening."""
+FUNDING_SOURCE_OTHER: FundingSource.ValueType  # 5
+"""Other money."""
+Global___FundingSource: _TypeAlias = FundingSource  # noqa: Y015
+
+class _GoalState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _GoalStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_GoalState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    GOAL_STATE_UNSPECIFIED: _GoalState.ValueType  # 0
+    """Refused."""
+    GOAL_STATE_ACTIVE: _GoalState.ValueType  # 1
+    """Worked on."""
+    GOAL_STATE_REACHED: _GoalState.ValueType  # 2
+    """Reached."""
+    GOAL_STATE_WITHDRAWN: _GoalState.ValueType  # 3
+    """Withdrawn, for good."""
+
+class GoalState(_GoalState, metaclass=_GoalStateEnumTypeWrapper):
+    """Where a goal stands."""
+
+GOAL_STATE_UNSPECIFIED: GoalState.ValueType  # 0
+"""Refused."""
+GOAL_STATE_ACTIVE: GoalState.ValueType  # 1
+"""Worked on."""
+GOAL_STATE_REACHED: GoalState.ValueType  # 2
+"""Reached."""
+GOAL_STATE_WITHDRAWN: GoalState.ValueType  # 3
+"""Withdrawn, for good."""
+Global___GoalState: _TypeAlias = GoalState  # noqa: Y015
+
+class _GoalCarrier:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _GoalCarrierEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_GoalCarrier.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    GOAL_CARRIER_UNSPECIFIED: _GoalCarrier.ValueType  # 0
+    """Not said."""
+    GOAL_CARRIER_RESIDENT: _GoalCarrier.ValueType  # 1
+    """The resident."""
+    GOAL_CARRIER_OWN_NETWORK: _GoalCarrier.ValueType  # 2
+    """Somebody of the own network."""
+    GOAL_CARRIER_ORGANISATION: _GoalCarrier.ValueType  # 3
+    """An organisation."""
+
+class GoalCarrier(_GoalCarrier, metaclass=_GoalCarrierEnumTypeWrapper):
+    """Who works on a goal first of all."""
+
+GOAL_CARRIER_UNSPECIFIED: GoalCarrier.ValueType  # 0
+"""Not said."""
+GOAL_CARRIER_RESIDENT: GoalCarrier.ValueType  # 1
+"""The resident."""
+GOAL_CARRIER_OWN_NETWORK: GoalCarrier.ValueType  # 2
+"""Somebody of the own network."""
+GOAL_CARRIER_ORGANISATION: GoalCarrier.ValueType  # 3
+"""An organisation."""
+Global___GoalCarrier: _TypeAlias = GoalCarrier  # noqa: Y015
+
+class _TrajectoryState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _TrajectoryStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TrajectoryState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TRAJECTORY_STATE_UNSPECIFIED: _TrajectoryState.ValueType  # 0
+    """Refused."""
+    TRAJECTORY_STATE_STARTED: _TrajectoryState.ValueType  # 1
+    """Going on."""
+    TRAJECTORY_STATE_PAUSED: _TrajectoryState.ValueType  # 2
+    """For a while not going on."""
+    TRAJECTORY_STATE_STOPPED: _TrajectoryState.ValueType  # 3
+    """Over, for good."""
+
+class TrajectoryState(_TrajectoryState, metaclass=_TrajectoryStateEnumTypeWrapper):
+    """Where a trajectory stands."""
+
+TRAJECTORY_STATE_UNSPECIFIED: TrajectoryState.ValueType  # 0
+"""Refused."""
+TRAJECTORY_STATE_STARTED: TrajectoryState.ValueType  # 1
+"""Going on."""
+TRAJECTORY_STATE_PAUSED: TrajectoryState.ValueType  # 2
+"""For a while not going on."""
+TRAJECTORY_STATE_STOPPED: TrajectoryState.ValueType  # 3
+"""Over, for good."""
+Global___TrajectoryState: _TypeAlias = TrajectoryState  # noqa: Y015
+
 @_typing.final
 class Report(_message.Message):
     """A report (melding)."""
@@ -324,6 +444,8 @@ class Situation(_message.Message):
     STRENGTHS_FIELD_NUMBER: _builtins.int
     SCORE_FIELD_NUMBER: _builtins.int
     JUDGE_DATE_FIELD_NUMBER: _builtins.int
+    EARLIER_SCORES_FIELD_NUMBER: _builtins.int
+    EARLIER_JUDGE_DATES_FIELD_NUMBER: _builtins.int
     life_domain: _common_pb2.LifeDomain.ValueType
     """Domain."""
     description: _builtins.str
@@ -334,6 +456,14 @@ class Situation(_message.Message):
     """1 acute problem to 5 fully self-reliant."""
     judge_date: _builtins.str
     """Day of judging, ISO 8601."""
+    @_builtins.property
+    def earlier_scores(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Scores before it by the same desk, oldest first."""
+
+    @_builtins.property
+    def earlier_judge_dates(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Days of judging them, ISO 8601, in the same order."""
+
     def __init__(
         self,
         *,
@@ -342,10 +472,12 @@ class Situation(_message.Message):
         strengths: _builtins.str = ...,
         score: _builtins.int = ...,
         judge_date: _builtins.str = ...,
+        earlier_scores: _abc.Iterable[_builtins.int] | None = ...,
+        earlier_judge_dates: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "judge_date", b"judge_date", "life_domain", b"life_domain", "score", b"score", "strengths", b"strengths"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "earlier_judge_dates", b"earlier_judge_dates", "earlier_scores", b"earlier_scores", "judge_date", b"judge_date", "life_domain", b"life_domain", "score", b"score", "strengths", b"strengths"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -362,6 +494,9 @@ class Goal(_message.Message):
     DESIRED_EFFECT_FIELD_NUMBER: _builtins.int
     LIFE_DOMAIN_FIELD_NUMBER: _builtins.int
     TARGET_DATE_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    STATE_DATE_FIELD_NUMBER: _builtins.int
+    CARRIED_BY_FIELD_NUMBER: _builtins.int
     goal_id: _builtins.str
     """Id."""
     own_words: _builtins.str
@@ -372,6 +507,12 @@ class Goal(_message.Message):
     """Domain."""
     target_date: _builtins.str
     """Day to reach it, ISO 8601."""
+    state: Global___GoalState.ValueType
+    """Where it stands."""
+    state_date: _builtins.str
+    """Since when it stands so, ISO 8601; empty where nobody marked it."""
+    carried_by: Global___GoalCarrier.ValueType
+    """Who works on it first of all."""
     def __init__(
         self,
         *,
@@ -380,10 +521,13 @@ class Goal(_message.Message):
         desired_effect: _builtins.str = ...,
         life_domain: _common_pb2.LifeDomain.ValueType = ...,
         target_date: _builtins.str = ...,
+        state: Global___GoalState.ValueType = ...,
+        state_date: _builtins.str = ...,
+        carried_by: Global___GoalCarrier.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["desired_effect", b"desired_effect", "goal_id", b"goal_id", "life_domain", b"life_domain", "own_words", b"own_words", "target_date", b"target_date"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["carried_by", b"carried_by", "desired_effect", b"desired_effect", "goal_id", b"goal_id", "life_domain", b"life_domain", "own_words", b"own_words", "state", b"state", "state_date", b"state_date", "target_date", b"target_date"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -550,6 +694,174 @@ class Support(_message.Message):
 Global___Support: _TypeAlias = Support  # noqa: Y015
 
 @_typing.final
+class Funding(_message.Message):
+    """How the cost of a support in a period is split over sources."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FUNDING_ID_FIELD_NUMBER: _builtins.int
+    SUPPORT_ID_FIELD_NUMBER: _builtins.int
+    COST_CENTS_FIELD_NUMBER: _builtins.int
+    SOURCES_FIELD_NUMBER: _builtins.int
+    AMOUNTS_CENTS_FIELD_NUMBER: _builtins.int
+    START_DATE_FIELD_NUMBER: _builtins.int
+    END_DATE_FIELD_NUMBER: _builtins.int
+    funding_id: _builtins.str
+    """Id."""
+    support_id: _builtins.str
+    """The support."""
+    cost_cents: _builtins.int
+    """Cost in the period, in cents."""
+    start_date: _builtins.str
+    """First day, ISO 8601."""
+    end_date: _builtins.str
+    """Last day, ISO 8601; empty where open."""
+    @_builtins.property
+    def sources(self) -> _containers.RepeatedScalarFieldContainer[Global___FundingSource.ValueType]:
+        """Where the money comes from."""
+
+    @_builtins.property
+    def amounts_cents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Cents from each source, in the same order; they add up to the cost."""
+
+    def __init__(
+        self,
+        *,
+        funding_id: _builtins.str = ...,
+        support_id: _builtins.str = ...,
+        cost_cents: _builtins.int = ...,
+        sources: _abc.Iterable[Global___FundingSource.ValueType] | None = ...,
+        amounts_cents: _abc.Iterable[_builtins.int] | None = ...,
+        start_date: _builtins.str = ...,
+        end_date: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amounts_cents", b"amounts_cents", "cost_cents", b"cost_cents", "end_date", b"end_date", "funding_id", b"funding_id", "sources", b"sources", "start_date", b"start_date", "support_id", b"support_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Funding: _TypeAlias = Funding  # noqa: Y015
+
+@_typing.final
+class Trajectory(_message.Message):
+    """A trajectory of participation, from daytime activity to paid work."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRAJECTORY_ID_FIELD_NUMBER: _builtins.int
+    ACTIVITY_FIELD_NUMBER: _builtins.int
+    STEP_FIELD_NUMBER: _builtins.int
+    HOURS_A_WEEK_FIELD_NUMBER: _builtins.int
+    PLACE_FIELD_NUMBER: _builtins.int
+    FACILITY_FIELD_NUMBER: _builtins.int
+    GOAL_IDS_FIELD_NUMBER: _builtins.int
+    START_DATE_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    SINCE_DATE_FIELD_NUMBER: _builtins.int
+    EARLIER_STEPS_FIELD_NUMBER: _builtins.int
+    EARLIER_DATES_FIELD_NUMBER: _builtins.int
+    trajectory_id: _builtins.str
+    """Id."""
+    activity: _builtins.str
+    """What is done."""
+    step: _builtins.int
+    """Step on the participation ladder, 1 isolated to 6 paid work."""
+    hours_a_week: _builtins.int
+    """Hours a week."""
+    place: _builtins.str
+    """Employer or place."""
+    facility: _builtins.str
+    """Re-integration facility."""
+    start_date: _builtins.str
+    """First day, ISO 8601."""
+    state: Global___TrajectoryState.ValueType
+    """Where it stands."""
+    since_date: _builtins.str
+    """Since when it stands so, ISO 8601."""
+    @_builtins.property
+    def goal_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Goals it serves."""
+
+    @_builtins.property
+    def earlier_steps(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Steps before it, oldest first."""
+
+    @_builtins.property
+    def earlier_dates(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Since when each of them stood, ISO 8601, in the same order."""
+
+    def __init__(
+        self,
+        *,
+        trajectory_id: _builtins.str = ...,
+        activity: _builtins.str = ...,
+        step: _builtins.int = ...,
+        hours_a_week: _builtins.int = ...,
+        place: _builtins.str = ...,
+        facility: _builtins.str = ...,
+        goal_ids: _abc.Iterable[_builtins.str] | None = ...,
+        start_date: _builtins.str = ...,
+        state: Global___TrajectoryState.ValueType = ...,
+        since_date: _builtins.str = ...,
+        earlier_steps: _abc.Iterable[_builtins.int] | None = ...,
+        earlier_dates: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["activity", b"activity", "earlier_dates", b"earlier_dates", "earlier_steps", b"earlier_steps", "facility", b"facility", "goal_ids", b"goal_ids", "hours_a_week", b"hours_a_week", "place", b"place", "since_date", b"since_date", "start_date", b"start_date", "state", b"state", "step", b"step", "trajectory_id", b"trajectory_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Trajectory: _TypeAlias = Trajectory  # noqa: Y015
+
+@_typing.final
+class Evaluation(_message.Message):
+    """A looking back, planned or held."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVALUATION_ID_FIELD_NUMBER: _builtins.int
+    PLAN_DATE_FIELD_NUMBER: _builtins.int
+    HOLD_DATE_FIELD_NUMBER: _builtins.int
+    GOAL_IDS_FIELD_NUMBER: _builtins.int
+    SCORES_FIELD_NUMBER: _builtins.int
+    WHAT_TO_CHANGE_FIELD_NUMBER: _builtins.int
+    evaluation_id: _builtins.str
+    """Id."""
+    plan_date: _builtins.str
+    """Day it is planned for, ISO 8601."""
+    hold_date: _builtins.str
+    """Day it was held, ISO 8601; empty where it was not."""
+    what_to_change: _builtins.str
+    """What is to change."""
+    @_builtins.property
+    def goal_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Goals that were looked at."""
+
+    @_builtins.property
+    def scores(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """How far each is reached, in the same order: 1 not at all to 5 reached."""
+
+    def __init__(
+        self,
+        *,
+        evaluation_id: _builtins.str = ...,
+        plan_date: _builtins.str = ...,
+        hold_date: _builtins.str = ...,
+        goal_ids: _abc.Iterable[_builtins.str] | None = ...,
+        scores: _abc.Iterable[_builtins.int] | None = ...,
+        what_to_change: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["evaluation_id", b"evaluation_id", "goal_ids", b"goal_ids", "hold_date", b"hold_date", "plan_date", b"plan_date", "scores", b"scores", "what_to_change", b"what_to_change"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Evaluation: _TypeAlias = Evaluation  # noqa: Y015
+
+@_typing.final
 class Agreement(_message.Message):
     """What the resident says of the plan."""
 
@@ -601,6 +913,9 @@ class Plan(_message.Message):
     SUPPORTS_FIELD_NUMBER: _builtins.int
     AGREEMENTS_FIELD_NUMBER: _builtins.int
     RULE_CONFLICTS_FIELD_NUMBER: _builtins.int
+    FUNDING_FIELD_NUMBER: _builtins.int
+    TRAJECTORIES_FIELD_NUMBER: _builtins.int
+    EVALUATIONS_FIELD_NUMBER: _builtins.int
     plan_id: _builtins.str
     """Id."""
     version: _builtins.int
@@ -637,6 +952,18 @@ class Plan(_message.Message):
     def rule_conflicts(self) -> _containers.RepeatedCompositeFieldContainer[Global___RuleConflict]:
         """Conflicts of rules."""
 
+    @_builtins.property
+    def funding(self) -> _containers.RepeatedCompositeFieldContainer[Global___Funding]:
+        """How the cost of supports is split."""
+
+    @_builtins.property
+    def trajectories(self) -> _containers.RepeatedCompositeFieldContainer[Global___Trajectory]:
+        """Trajectories."""
+
+    @_builtins.property
+    def evaluations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Evaluation]:
+        """Evaluations, planned and held."""
+
     def __init__(
         self,
         *,
@@ -650,10 +977,13 @@ class Plan(_message.Message):
         supports: _abc.Iterable[Global___Support] | None = ...,
         agreements: _abc.Iterable[Global___Agreement] | None = ...,
         rule_conflicts: _abc.Iterable[Global___RuleConflict] | None = ...,
+        funding: _abc.Iterable[Global___Funding] | None = ...,
+        trajectories: _abc.Iterable[Global___Trajectory] | None = ...,
+        evaluations: _abc.Iterable[Global___Evaluation] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreements", b"agreements", "conversations", b"conversations", "goals", b"goals", "lens_assessments", b"lens_assessments", "plan_id", b"plan_id", "reports", b"reports", "rule_conflicts", b"rule_conflicts", "situations", b"situations", "supports", b"supports", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreements", b"agreements", "conversations", b"conversations", "evaluations", b"evaluations", "funding", b"funding", "goals", b"goals", "lens_assessments", b"lens_assessments", "plan_id", b"plan_id", "reports", b"reports", "rule_conflicts", b"rule_conflicts", "situations", b"situations", "supports", b"supports", "trajectories", b"trajectories", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

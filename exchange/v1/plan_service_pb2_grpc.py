@@ -91,6 +91,36 @@ class PlanServiceStub:
                 request_serializer=exchange_dot_v1_dot_plan__service__pb2.StopSupportRequest.SerializeToString,
                 response_deserializer=exchange_dot_v1_dot_plan__service__pb2.StopSupportResponse.FromString,
                 _registered_method=True)
+        self.SetFunding = channel.unary_unary(
+                '/exchange.v1.PlanService/SetFunding',
+                request_serializer=exchange_dot_v1_dot_plan__service__pb2.SetFundingRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_plan__service__pb2.SetFundingResponse.FromString,
+                _registered_method=True)
+        self.MarkGoal = channel.unary_unary(
+                '/exchange.v1.PlanService/MarkGoal',
+                request_serializer=exchange_dot_v1_dot_plan__service__pb2.MarkGoalRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_plan__service__pb2.MarkGoalResponse.FromString,
+                _registered_method=True)
+        self.PlanEvaluation = channel.unary_unary(
+                '/exchange.v1.PlanService/PlanEvaluation',
+                request_serializer=exchange_dot_v1_dot_plan__service__pb2.PlanEvaluationRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_plan__service__pb2.PlanEvaluationResponse.FromString,
+                _registered_method=True)
+        self.HoldEvaluation = channel.unary_unary(
+                '/exchange.v1.PlanService/HoldEvaluation',
+                request_serializer=exchange_dot_v1_dot_plan__service__pb2.HoldEvaluationRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_plan__service__pb2.HoldEvaluationResponse.FromString,
+                _registered_method=True)
+        self.StartTrajectory = channel.unary_unary(
+                '/exchange.v1.PlanService/StartTrajectory',
+                request_serializer=exchange_dot_v1_dot_plan__service__pb2.StartTrajectoryRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_plan__service__pb2.StartTrajectoryResponse.FromString,
+                _registered_method=True)
+        self.MoveTrajectory = channel.unary_unary(
+                '/exchange.v1.PlanService/MoveTrajectory',
+                request_serializer=exchange_dot_v1_dot_plan__service__pb2.MoveTrajectoryRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_plan__service__pb2.MoveTrajectoryResponse.FromString,
+                _registered_method=True)
         self.GetPlan = channel.unary_unary(
                 '/exchange.v1.PlanService/GetPlan',
                 request_serializer=exchange_dot_v1_dot_plan__service__pb2.GetPlanRequest.SerializeToString,
@@ -187,6 +217,50 @@ class PlanServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetFunding(self, request, context):
+        """Splits the cost of a support in a period over sources. The money comes last: fails with RULE_BROKEN, NOT_DECIDED, before the
+        support is assigned, or agreed with where it is no custom support. Nothing of the support changes by it. Of a college only.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def MarkGoal(self, request, context):
+        """Records where a goal stands and who works on it: of who set it. The resident's side may withdraw any goal, for good.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PlanEvaluation(self, request, context):
+        """Plans a day to look back.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def HoldEvaluation(self, request, context):
+        """Records what looking back said, with a score for each goal. Of the desk that planned it, once, after the resident agreed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StartTrajectory(self, request, context):
+        """Starts a trajectory of participation on a step of the ladder, after the resident agreed with the plan.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def MoveTrajectory(self, request, context):
+        """Records how a trajectory stands since a day: on which step, paused, going on again, or stopped for good.
+        Of who started it; each earlier step stays known.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetPlan(self, request, context):
         """Reads listed fields of the plan: the question is judged, the decision recorded, then the answer leaves.
         Fails with PERMISSION_DENIED, reason ACCESS_DENIED, naming the rules; alike for plans that do not exist.
@@ -252,6 +326,36 @@ def add_PlanServiceServicer_to_server(servicer, server):
                     servicer.StopSupport,
                     request_deserializer=exchange_dot_v1_dot_plan__service__pb2.StopSupportRequest.FromString,
                     response_serializer=exchange_dot_v1_dot_plan__service__pb2.StopSupportResponse.SerializeToString,
+            ),
+            'SetFunding': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetFunding,
+                    request_deserializer=exchange_dot_v1_dot_plan__service__pb2.SetFundingRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_plan__service__pb2.SetFundingResponse.SerializeToString,
+            ),
+            'MarkGoal': grpc.unary_unary_rpc_method_handler(
+                    servicer.MarkGoal,
+                    request_deserializer=exchange_dot_v1_dot_plan__service__pb2.MarkGoalRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_plan__service__pb2.MarkGoalResponse.SerializeToString,
+            ),
+            'PlanEvaluation': grpc.unary_unary_rpc_method_handler(
+                    servicer.PlanEvaluation,
+                    request_deserializer=exchange_dot_v1_dot_plan__service__pb2.PlanEvaluationRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_plan__service__pb2.PlanEvaluationResponse.SerializeToString,
+            ),
+            'HoldEvaluation': grpc.unary_unary_rpc_method_handler(
+                    servicer.HoldEvaluation,
+                    request_deserializer=exchange_dot_v1_dot_plan__service__pb2.HoldEvaluationRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_plan__service__pb2.HoldEvaluationResponse.SerializeToString,
+            ),
+            'StartTrajectory': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartTrajectory,
+                    request_deserializer=exchange_dot_v1_dot_plan__service__pb2.StartTrajectoryRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_plan__service__pb2.StartTrajectoryResponse.SerializeToString,
+            ),
+            'MoveTrajectory': grpc.unary_unary_rpc_method_handler(
+                    servicer.MoveTrajectory,
+                    request_deserializer=exchange_dot_v1_dot_plan__service__pb2.MoveTrajectoryRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_plan__service__pb2.MoveTrajectoryResponse.SerializeToString,
             ),
             'GetPlan': grpc.unary_unary_rpc_method_handler(
                     servicer.GetPlan,
@@ -558,6 +662,168 @@ class PlanService:
             '/exchange.v1.PlanService/StopSupport',
             exchange_dot_v1_dot_plan__service__pb2.StopSupportRequest.SerializeToString,
             exchange_dot_v1_dot_plan__service__pb2.StopSupportResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetFunding(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.PlanService/SetFunding',
+            exchange_dot_v1_dot_plan__service__pb2.SetFundingRequest.SerializeToString,
+            exchange_dot_v1_dot_plan__service__pb2.SetFundingResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MarkGoal(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.PlanService/MarkGoal',
+            exchange_dot_v1_dot_plan__service__pb2.MarkGoalRequest.SerializeToString,
+            exchange_dot_v1_dot_plan__service__pb2.MarkGoalResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PlanEvaluation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.PlanService/PlanEvaluation',
+            exchange_dot_v1_dot_plan__service__pb2.PlanEvaluationRequest.SerializeToString,
+            exchange_dot_v1_dot_plan__service__pb2.PlanEvaluationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def HoldEvaluation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.PlanService/HoldEvaluation',
+            exchange_dot_v1_dot_plan__service__pb2.HoldEvaluationRequest.SerializeToString,
+            exchange_dot_v1_dot_plan__service__pb2.HoldEvaluationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StartTrajectory(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.PlanService/StartTrajectory',
+            exchange_dot_v1_dot_plan__service__pb2.StartTrajectoryRequest.SerializeToString,
+            exchange_dot_v1_dot_plan__service__pb2.StartTrajectoryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MoveTrajectory(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.PlanService/MoveTrajectory',
+            exchange_dot_v1_dot_plan__service__pb2.MoveTrajectoryRequest.SerializeToString,
+            exchange_dot_v1_dot_plan__service__pb2.MoveTrajectoryResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -68,6 +68,22 @@ class PlanServiceStub:
     """
     StopSupport: _grpc.UnaryUnaryMultiCallable[_plan_service_pb2.StopSupportRequest, _plan_service_pb2.StopSupportResponse]
     """Records that care has stopped."""
+    SetFunding: _grpc.UnaryUnaryMultiCallable[_plan_service_pb2.SetFundingRequest, _plan_service_pb2.SetFundingResponse]
+    """Splits the cost of a support in a period over sources. The money comes last: fails with RULE_BROKEN, NOT_DECIDED, before the
+    support is assigned, or agreed with where it is no custom support. Nothing of the support changes by it. Of a college only.
+    """
+    MarkGoal: _grpc.UnaryUnaryMultiCallable[_plan_service_pb2.MarkGoalRequest, _plan_service_pb2.MarkGoalResponse]
+    """Records where a goal stands and who works on it: of who set it. The resident's side may withdraw any goal, for good."""
+    PlanEvaluation: _grpc.UnaryUnaryMultiCallable[_plan_service_pb2.PlanEvaluationRequest, _plan_service_pb2.PlanEvaluationResponse]
+    """Plans a day to look back."""
+    HoldEvaluation: _grpc.UnaryUnaryMultiCallable[_plan_service_pb2.HoldEvaluationRequest, _plan_service_pb2.HoldEvaluationResponse]
+    """Records what looking back said, with a score for each goal. Of the desk that planned it, once, after the resident agreed."""
+    StartTrajectory: _grpc.UnaryUnaryMultiCallable[_plan_service_pb2.StartTrajectoryRequest, _plan_service_pb2.StartTrajectoryResponse]
+    """Starts a trajectory of participation on a step of the ladder, after the resident agreed with the plan."""
+    MoveTrajectory: _grpc.UnaryUnaryMultiCallable[_plan_service_pb2.MoveTrajectoryRequest, _plan_service_pb2.MoveTrajectoryResponse]
+    """Records how a trajectory stands since a day: on which step, paused, going on again, or stopped for good.
+    Of who started it; each earlier step stays known.
+    """
     GetPlan: _grpc.UnaryUnaryMultiCallable[_plan_service_pb2.GetPlanRequest, _plan_service_pb2.GetPlanResponse]
     """Reads listed fields of the plan: the question is judged, the decision recorded, then the answer leaves.
     Fails with PERMISSION_DENIED, reason ACCESS_DENIED, naming the rules; alike for plans that do not exist.
@@ -113,6 +129,22 @@ class PlanServiceAsyncStub(PlanServiceStub):
     """
     StopSupport: _aio.UnaryUnaryMultiCallable[_plan_service_pb2.StopSupportRequest, _plan_service_pb2.StopSupportResponse]  # type: ignore[assignment]
     """Records that care has stopped."""
+    SetFunding: _aio.UnaryUnaryMultiCallable[_plan_service_pb2.SetFundingRequest, _plan_service_pb2.SetFundingResponse]  # type: ignore[assignment]
+    """Splits the cost of a support in a period over sources. The money comes last: fails with RULE_BROKEN, NOT_DECIDED, before the
+    support is assigned, or agreed with where it is no custom support. Nothing of the support changes by it. Of a college only.
+    """
+    MarkGoal: _aio.UnaryUnaryMultiCallable[_plan_service_pb2.MarkGoalRequest, _plan_service_pb2.MarkGoalResponse]  # type: ignore[assignment]
+    """Records where a goal stands and who works on it: of who set it. The resident's side may withdraw any goal, for good."""
+    PlanEvaluation: _aio.UnaryUnaryMultiCallable[_plan_service_pb2.PlanEvaluationRequest, _plan_service_pb2.PlanEvaluationResponse]  # type: ignore[assignment]
+    """Plans a day to look back."""
+    HoldEvaluation: _aio.UnaryUnaryMultiCallable[_plan_service_pb2.HoldEvaluationRequest, _plan_service_pb2.HoldEvaluationResponse]  # type: ignore[assignment]
+    """Records what looking back said, with a score for each goal. Of the desk that planned it, once, after the resident agreed."""
+    StartTrajectory: _aio.UnaryUnaryMultiCallable[_plan_service_pb2.StartTrajectoryRequest, _plan_service_pb2.StartTrajectoryResponse]  # type: ignore[assignment]
+    """Starts a trajectory of participation on a step of the ladder, after the resident agreed with the plan."""
+    MoveTrajectory: _aio.UnaryUnaryMultiCallable[_plan_service_pb2.MoveTrajectoryRequest, _plan_service_pb2.MoveTrajectoryResponse]  # type: ignore[assignment]
+    """Records how a trajectory stands since a day: on which step, paused, going on again, or stopped for good.
+    Of who started it; each earlier step stays known.
+    """
     GetPlan: _aio.UnaryUnaryMultiCallable[_plan_service_pb2.GetPlanRequest, _plan_service_pb2.GetPlanResponse]  # type: ignore[assignment]
     """Reads listed fields of the plan: the question is judged, the decision recorded, then the answer leaves.
     Fails with PERMISSION_DENIED, reason ACCESS_DENIED, naming the rules; alike for plans that do not exist.
@@ -221,6 +253,58 @@ class PlanServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_plan_service_pb2.StopSupportResponse, _abc.Awaitable[_plan_service_pb2.StopSupportResponse]]:
         """Records that care has stopped."""
+
+    @_abc_1.abstractmethod
+    def SetFunding(
+        self,
+        request: _plan_service_pb2.SetFundingRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_plan_service_pb2.SetFundingResponse, _abc.Awaitable[_plan_service_pb2.SetFundingResponse]]:
+        """Splits the cost of a support in a period over sources. The money comes last: fails with RULE_BROKEN, NOT_DECIDED, before the
+        support is assigned, or agreed with where it is no custom support. Nothing of the support changes by it. Of a college only.
+        """
+
+    @_abc_1.abstractmethod
+    def MarkGoal(
+        self,
+        request: _plan_service_pb2.MarkGoalRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_plan_service_pb2.MarkGoalResponse, _abc.Awaitable[_plan_service_pb2.MarkGoalResponse]]:
+        """Records where a goal stands and who works on it: of who set it. The resident's side may withdraw any goal, for good."""
+
+    @_abc_1.abstractmethod
+    def PlanEvaluation(
+        self,
+        request: _plan_service_pb2.PlanEvaluationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_plan_service_pb2.PlanEvaluationResponse, _abc.Awaitable[_plan_service_pb2.PlanEvaluationResponse]]:
+        """Plans a day to look back."""
+
+    @_abc_1.abstractmethod
+    def HoldEvaluation(
+        self,
+        request: _plan_service_pb2.HoldEvaluationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_plan_service_pb2.HoldEvaluationResponse, _abc.Awaitable[_plan_service_pb2.HoldEvaluationResponse]]:
+        """Records what looking back said, with a score for each goal. Of the desk that planned it, once, after the resident agreed."""
+
+    @_abc_1.abstractmethod
+    def StartTrajectory(
+        self,
+        request: _plan_service_pb2.StartTrajectoryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_plan_service_pb2.StartTrajectoryResponse, _abc.Awaitable[_plan_service_pb2.StartTrajectoryResponse]]:
+        """Starts a trajectory of participation on a step of the ladder, after the resident agreed with the plan."""
+
+    @_abc_1.abstractmethod
+    def MoveTrajectory(
+        self,
+        request: _plan_service_pb2.MoveTrajectoryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_plan_service_pb2.MoveTrajectoryResponse, _abc.Awaitable[_plan_service_pb2.MoveTrajectoryResponse]]:
+        """Records how a trajectory stands since a day: on which step, paused, going on again, or stopped for good.
+        Of who started it; each earlier step stays known.
+        """
 
     @_abc_1.abstractmethod
     def GetPlan(

@@ -3,22 +3,40 @@
 from __future__ import annotations
 
 from exchange.domain.plan import (
+    EvaluationHeld,
+    EvaluationPlanned,
+    FundingSet,
+    GoalMarked,
+    HoldEvaluation,
+    MarkGoal,
+    MoveTrajectory,
+    PlanEvaluation,
     RecordRuleConflict,
     ResolveRuleConflict,
     RuleConflictRecorded,
     RuleConflictResolved,
+    SetFunding,
+    StartTrajectory,
+    TrajectoryMoved,
+    TrajectoryStarted,
 )
 from tests.domain.builders import (
+    A_DAY,
     CONSULENT,
+    DAY,
     GOAL_SET,
+    LATER,
     LENS_ASSESSED,
     MUNICIPALITY,
     NOON,
+    PLAN_AGREED,
     PLAN_ID,
     PLAN_OPENED,
     REPORT_RECEIVED,
     RESIDENT_REF,
     SITUATION_DESCRIBED,
+    SUPPORT_ASSIGNED,
+    SUPPORT_CHOSEN,
 )
 
 # What is going on, and what a law allows: the decision comes after them.
@@ -59,4 +77,125 @@ CONFLICT_RESOLVED = RuleConflictResolved(
     conflict_id="k-1",
     resolution="Een half jaar geen sollicitatieplicht.",
     resolve_reason="Anders bereikt geen van beide wetten haar doel.",
+)
+
+# --- money ------------------------------------------------------------------------------------------
+
+DECIDED = (*SUPPORT_CHOSEN, PLAN_AGREED, *LOOKED_AT, SUPPORT_ASSIGNED)
+SET_FUNDING = SetFunding(
+    now=LATER,
+    author=CONSULENT,
+    funding_id="f-1",
+    support_id="v-1",
+    cost_cents=10_001,
+    sources=("wmo_2015", "participatiewet"),
+    amounts_cents=(6_000, 4_001),
+    start_date=DAY,
+    end_date=DAY + 90 * A_DAY,
+)
+FUNDING_SET = FundingSet(
+    resident=RESIDENT_REF,
+    plan_id=PLAN_ID,
+    organisation=MUNICIPALITY,
+    task="college:WMO",
+    funding_id="f-1",
+    support_id="v-1",
+    cost_cents=10_001,
+    sources=("wmo_2015", "participatiewet"),
+    amounts_cents=("6000", "4001"),
+    start_date=DAY,
+    end_date=DAY + 90 * A_DAY,
+    replaces="",
+)
+
+# --- goals over the years ---------------------------------------------------------------------------
+
+AGREED_AIM = (*AIMED_AT, PLAN_AGREED)
+MARK_GOAL = MarkGoal(now=LATER, author=CONSULENT, goal_id="d-1", state="reached", state_date=DAY)
+GOAL_MARKED = GoalMarked(
+    resident=RESIDENT_REF,
+    plan_id=PLAN_ID,
+    organisation=MUNICIPALITY,
+    task="college:WMO",
+    goal_id="d-1",
+    state="reached",
+    carried_by="",
+    state_date=DAY,
+)
+PLAN_LOOKING_BACK = PlanEvaluation(now=LATER, author=CONSULENT, evaluation_id="e-1", plan_date=DAY + A_DAY)
+EVALUATION_PLANNED = EvaluationPlanned(
+    resident=RESIDENT_REF,
+    plan_id=PLAN_ID,
+    organisation=MUNICIPALITY,
+    task="college:WMO",
+    evaluation_id="e-1",
+    plan_date=DAY + A_DAY,
+)
+LOOK_BACK = HoldEvaluation(
+    now=LATER + 90 * A_DAY,
+    author=CONSULENT,
+    evaluation_id="e-1",
+    hold_date=DAY + 90 * A_DAY,
+    goal_ids=("d-1",),
+    scores=(4,),
+    what_to_change="Een dag erbij.",
+)
+EVALUATION_HELD = EvaluationHeld(
+    resident=RESIDENT_REF,
+    plan_id=PLAN_ID,
+    organisation=MUNICIPALITY,
+    task="college:WMO",
+    evaluation_id="e-1",
+    hold_date=DAY + 90 * A_DAY,
+    goal_ids=("d-1",),
+    scores=("4",),
+    what_to_change="Een dag erbij.",
+)
+
+# --- trajectories -----------------------------------------------------------------------------------
+
+START_TRAJECTORY = StartTrajectory(
+    now=LATER,
+    author=CONSULENT,
+    trajectory_id="t-1",
+    activity="Koken in het buurthuis",
+    step=3,
+    hours_a_week=8,
+    place="Buurthuis De Linde",
+    goal_ids=("d-1",),
+    start_date=DAY,
+)
+TRAJECTORY_STARTED = TrajectoryStarted(
+    resident=RESIDENT_REF,
+    plan_id=PLAN_ID,
+    organisation=MUNICIPALITY,
+    task="college:WMO",
+    trajectory_id="t-1",
+    activity="Koken in het buurthuis",
+    step=3,
+    hours_a_week=8,
+    place="Buurthuis De Linde",
+    facility="",
+    goal_ids=("d-1",),
+    start_date=DAY,
+)
+MOVE_TRAJECTORY = MoveTrajectory(
+    now=LATER,
+    author=CONSULENT,
+    trajectory_id="t-1",
+    state="started",
+    step=4,
+    hours_a_week=16,
+    since_date=DAY + 30 * A_DAY,
+)
+TRAJECTORY_MOVED = TrajectoryMoved(
+    resident=RESIDENT_REF,
+    plan_id=PLAN_ID,
+    organisation=MUNICIPALITY,
+    task="college:WMO",
+    trajectory_id="t-1",
+    state="started",
+    step=4,
+    hours_a_week=16,
+    since_date=DAY + 30 * A_DAY,
 )

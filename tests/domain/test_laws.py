@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -63,7 +64,16 @@ from tests.domain.builders import (
     WITHDRAW,
     fold,
 )
-from tests.domain.plan_builders import RECORD_CONFLICT, RESOLVE_CONFLICT
+from tests.domain.plan_builders import (
+    LOOK_BACK,
+    MARK_GOAL,
+    MOVE_TRAJECTORY,
+    PLAN_LOOKING_BACK,
+    RECORD_CONFLICT,
+    RESOLVE_CONFLICT,
+    SET_FUNDING,
+    START_TRAJECTORY,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -175,7 +185,13 @@ PLAN_COMMANDS: st.SearchStrategy[Command] = st.one_of(
         st.sampled_from(["custom", "custom", "own_network"]),
     ),
     st.sampled_from([AGREE, AGREE, DISAGREE]),
-    st.sampled_from([RECORD_CONFLICT, RESOLVE_CONFLICT]),
+    st.sampled_from([RECORD_CONFLICT, RESOLVE_CONFLICT, MARK_GOAL, PLAN_LOOKING_BACK, LOOK_BACK]),
+    st.sampled_from([START_TRAJECTORY, MOVE_TRAJECTORY, replace(MOVE_TRAJECTORY, state="stopped")]),
+    st.builds(
+        lambda days, more: replace(SET_FUNDING, start_date=DAY + days * A_DAY, cost_cents=10_001 + more),
+        st.integers(-2, 95),
+        st.integers(0, 1),
+    ),
     st.builds(
         lambda support, number, author: replace(
             ASSIGN, support_id=support, assignment_number=number, author=author
@@ -227,6 +243,10 @@ def plan_holds(before: PlanState | None, after: PlanState) -> None:
     assert len(numbers) == len(set(numbers))
     assert len({(each.life_domain, each.origin) for each in after.situations}) == len(after.situations)
     assert all(1 <= each.score <= 5 for each in after.situations)
+    for split in after.funding:
+        assert sum(split.amounts_cents) == split.cost_cents
+    days = sorted((one.support_id, one.start_date, one.end_date or date.max) for one in after.funding)
+    assert all(this[0] < later[0] or this[2] < later[1] for this, later in pairwise(days))
     for support in after.supports:
         support_holds(after, support)
         old = before.support(support.support_id) if before else None

@@ -10,7 +10,7 @@ import random
 from dataclasses import fields, replace
 from datetime import UTC, date, datetime
 from types import UnionType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
 import pytest
 
@@ -29,11 +29,13 @@ from exchange.domain.plan.decide import ELEMENTS_MAX, UNSEEN_TIMES_MAX
 from exchange.domain.plan.recorded import COLLECTIONS
 from exchange.errors import ExchangeError, RuleBroken
 from tests.domain.builders import (
+    A_DAY,
     AGREE,
     ASSESS,
     ASSIGN,
     CONSULENT,
     CONVERSE,
+    DAY,
     DESCRIBE,
     GOAL_SET,
     NOON,
@@ -53,7 +55,20 @@ from tests.domain.builders import (
     SUPPORT_STARTED,
     fold,
 )
-from tests.domain.plan_builders import LOOKED_AT, RECORD_CONFLICT, RESOLVE_CONFLICT
+from tests.domain.plan_builders import (
+    LOOK_BACK,
+    LOOKED_AT,
+    MARK_GOAL,
+    MOVE_TRAJECTORY,
+    PLAN_LOOKING_BACK,
+    RECORD_CONFLICT,
+    RESOLVE_CONFLICT,
+    SET_FUNDING,
+    START_TRAJECTORY,
+)
+
+if TYPE_CHECKING:
+    from exchange.domain.values import Author
 
 DECISIONS = 1_000
 STEPS_MAX = 14
@@ -69,6 +84,12 @@ COLLECTION_OF = {
     "plan.support_assigned.v1": "supports",
     "plan.support_started.v1": "supports",
     "plan.support_stopped.v1": "supports",
+    "plan.funding_set.v1": "funding",
+    "plan.goal_marked.v1": "goals",
+    "plan.evaluation_planned.v1": "evaluations",
+    "plan.evaluation_held.v1": "evaluations",
+    "plan.trajectory_started.v1": "trajectories",
+    "plan.trajectory_moved.v1": "trajectories",
     "plan.agreed.v2": "agreements",
     "plan.disagreed.v1": "agreements",
 }
@@ -104,6 +125,7 @@ def draw(chance: random.Random) -> Any:  # noqa: ANN401 -- any command of a plan
                 goal_ids=(chance.choice(GOALS),),
                 kind=chance.choice(("custom", "custom", "general")),
             ),
+            *later_parts(chance, author),
             replace(RECORD_CONFLICT, author=author),
             replace(RESOLVE_CONFLICT, author=author),
             AgreeToPlan(
@@ -116,6 +138,26 @@ def draw(chance: random.Random) -> Any:  # noqa: ANN401 -- any command of a plan
             StartSupport(**support, care_start_date=day),
             StopSupport(**support, care_end_date=day, reason=chance.choice(("temporary", "completed"))),
         )
+    )
+
+
+def later_parts(chance: random.Random, author: Author) -> tuple[Any, ...]:
+    """Return one command of each of the later parts of a plan."""
+    day, goal = DAY + chance.randint(0, 90) * A_DAY, chance.choice(GOALS)
+    state = chance.choice(("started", "paused", "stopped"))
+    return (
+        replace(
+            SET_FUNDING,
+            author=CONSULENT,
+            support_id=chance.choice(NAMES),
+            start_date=day,
+            replaces=chance.choice(("", "f-1")),
+        ),
+        replace(MARK_GOAL, author=author, goal_id=goal, state=chance.choice(("active", "withdrawn"))),
+        replace(PLAN_LOOKING_BACK, author=author),
+        replace(LOOK_BACK, author=author, goal_ids=(goal,)),
+        replace(START_TRAJECTORY, author=author, goal_ids=(goal,)),
+        replace(MOVE_TRAJECTORY, author=author, state=state, since_date=day),
     )
 
 
@@ -176,7 +218,7 @@ LEAVES = tuple(
     f"{collection}.{one.name}"
     for collection in COLLECTIONS
     for one in fields(get_args(get_type_hints(PlanState)[collection])[0])
-    if one.name not in {"origin", "category", "recorded", "requested_version", "earlier_care"}
+    if one.name not in {"origin", "category", "recorded", "requested_version", "earlier_care", "of_provider"}
 )
 
 

@@ -7,7 +7,7 @@ Source: the domain's design sections 3 and 4.
 from typing import Final
 
 from exchange.domain.kernel import Aggregate, aggregate
-from exchange.domain.plan import agreeing, folding, lenses
+from exchange.domain.plan import agreeing, folding, funding, goals, lenses, trajectories
 from exchange.domain.plan.commands import (
     AgreeToPlan,
     AssessLens,
@@ -29,12 +29,15 @@ from exchange.domain.plan.decide import (
 from exchange.domain.plan.elements import (
     Agreement,
     Conversation,
+    Evaluation,
+    Funding,
     Goal,
     LensAssessment,
     Report,
     RuleConflict,
     Situation,
     Support,
+    Trajectory,
 )
 from exchange.domain.plan.events import (
     ConversationRecorded,
@@ -51,6 +54,15 @@ from exchange.domain.plan.events import (
     SupportStarted,
     SupportStopped,
 )
+from exchange.domain.plan.funding import FundingSet, SetFunding
+from exchange.domain.plan.goals import (
+    EvaluationHeld,
+    EvaluationPlanned,
+    GoalMarked,
+    HoldEvaluation,
+    MarkGoal,
+    PlanEvaluation,
+)
 from exchange.domain.plan.lenses import (
     RecordRuleConflict,
     ResolveRuleConflict,
@@ -62,6 +74,12 @@ from exchange.domain.plan.recorded import stamped
 from exchange.domain.plan.seen import as_seen
 from exchange.domain.plan.state import PlanState
 from exchange.domain.plan.support import assign_support, request_support, start_support, stop_support
+from exchange.domain.plan.trajectories import (
+    MoveTrajectory,
+    StartTrajectory,
+    TrajectoryMoved,
+    TrajectoryStarted,
+)
 
 PLAN: Final[Aggregate] = aggregate(
     "plan",
@@ -75,10 +93,20 @@ PLAN: Final[Aggregate] = aggregate(
         StartSupport: start_support,
         StopSupport: stop_support,
         **lenses.DECIDERS,
+        **funding.DECIDERS,
+        **goals.DECIDERS,
+        **trajectories.DECIDERS,
         **agreeing.DECIDERS,
     },
     founders=folding.FOUNDERS,
-    evolvers={**folding.EVOLVERS, **lenses.EVOLVERS, **agreeing.EVOLVERS},
+    evolvers={
+        **folding.EVOLVERS,
+        **lenses.EVOLVERS,
+        **funding.EVOLVERS,
+        **goals.EVOLVERS,
+        **trajectories.EVOLVERS,
+        **agreeing.EVOLVERS,
+    },
     stamp=stamped,
 )
 
@@ -91,12 +119,22 @@ __all__ = [
     "Conversation",
     "ConversationRecorded",
     "DescribeSituation",
+    "Evaluation",
+    "EvaluationHeld",
+    "EvaluationPlanned",
+    "Funding",
+    "FundingSet",
     "Goal",
+    "GoalMarked",
     "GoalSet",
+    "HoldEvaluation",
     "LensAssessed",
     "LensAssessment",
+    "MarkGoal",
+    "MoveTrajectory",
     "PlanAgreed",
     "PlanDisagreed",
+    "PlanEvaluation",
     "PlanEvent",
     "PlanOpened",
     "PlanState",
@@ -110,16 +148,21 @@ __all__ = [
     "RuleConflict",
     "RuleConflictRecorded",
     "RuleConflictResolved",
+    "SetFunding",
     "SetGoal",
     "Situation",
     "SituationDescribed",
     "StartSupport",
+    "StartTrajectory",
     "StopSupport",
     "Support",
     "SupportAssigned",
     "SupportRequested",
     "SupportStarted",
     "SupportStopped",
+    "Trajectory",
+    "TrajectoryMoved",
+    "TrajectoryStarted",
     "as_seen",
     "lenses_missing",
 ]

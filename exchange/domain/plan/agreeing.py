@@ -46,7 +46,7 @@ def agree_to_plan(command: AgreeToPlan, state: PlanState | None) -> Events:
             at=command.now,
         )
         return (disagreed,)
-    if not plan.goals:
+    if not plan.pursued:
         raise RuleBroken("a plan without a goal is not agreed with", rule="NO_GOAL")
     if missing := lenses_missing(plan, minor=command.minor):
         raise RuleBroken(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from exchange.domain.kernel import with_changes
+from exchange.domain.plan.words import GoalState, TrajectoryState
 from exchange.domain.values import DataCategory, StopReason, SupportStatus
 
 
@@ -42,13 +43,18 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
-    """The newest description of one life domain by one origin; its category follows the domain."""
+    """The newest description of one life domain by one origin; its category follows the domain.
+
+    With the scores of the descriptions it took the place of, oldest first, and the days of judging them.
+    """
 
     life_domain: str
     description: str
     strengths: str
     score: int
     judge_date: date
+    earlier_scores: tuple[int, ...] = ()
+    earlier_judge_dates: tuple[str, ...] = ()
     origin: str
     category: str
     recorded: datetime | None = None
@@ -63,6 +69,9 @@ class Goal:
     desired_effect: str
     life_domain: str
     target_date: date
+    state: str = GoalState.ACTIVE
+    state_date: date | None = None
+    carried_by: str = ""
     origin: str
     category: str = DataCategory.WMO_PLAN
     recorded: datetime | None = None
@@ -90,6 +99,62 @@ class RuleConflict:
     analysis: str
     resolution: str = ""
     resolve_reason: str = ""
+    origin: str
+    category: str = DataCategory.WMO_PLAN
+    recorded: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Funding:
+    """How the cost of a support in a period is split; amounts are those of the sources, in that order.
+
+    `of_provider` is the OIN of who delivers the support: who may not know of the one may not of the other.
+    """
+
+    funding_id: str
+    support_id: str
+    cost_cents: int
+    sources: tuple[str, ...]
+    amounts_cents: tuple[int, ...]
+    start_date: date
+    end_date: date | None
+    of_provider: str
+    origin: str
+    category: str = DataCategory.WMO_PLAN
+    recorded: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trajectory:
+    """A trajectory of participation: how it stands since a day, and its earlier steps, oldest first."""
+
+    trajectory_id: str
+    activity: str
+    step: int
+    hours_a_week: int
+    place: str
+    facility: str
+    goal_ids: tuple[str, ...]
+    start_date: date
+    state: str = TrajectoryState.STARTED
+    since_date: date
+    earlier_steps: tuple[int, ...] = ()
+    earlier_dates: tuple[str, ...] = ()
+    origin: str
+    category: str = DataCategory.ARBEID
+    recorded: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """A looking back, planned or held; scores are those of the goals, in that order, once it was held."""
+
+    evaluation_id: str
+    plan_date: date
+    hold_date: date | None = None
+    goal_ids: tuple[str, ...] = ()
+    scores: tuple[int, ...] = ()
+    what_to_change: str = ""
     origin: str
     category: str = DataCategory.WMO_PLAN
     recorded: datetime | None = None

@@ -16,11 +16,17 @@ from exchange.domain.values import category_of
 
 # Stands for the category of the event's own life domain, as in the contract's labels.
 BY_LIFE_DOMAIN: Final = "@life_domain"
+DIGITS_MAX: Final = 18
 
 
 def plan_words(*fields: str) -> Mapping[str, str]:
     """Return these fields as sealed with the rest of the plan."""
     return MappingProxyType(dict.fromkeys(fields, "WMO-PLAN"))
+
+
+def numbers_of(written: tuple[str, ...]) -> tuple[int, ...]:
+    """Return whole numbers that an event writes out; what is none is left out."""
+    return tuple(int(one) for one in written if one.isascii() and one.isdigit() and len(one) <= DIGITS_MAX)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

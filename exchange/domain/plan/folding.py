@@ -29,6 +29,7 @@ from exchange.domain.plan.events import (
     SupportStopped,
 )
 from exchange.domain.plan.state import PlanState, closes
+from exchange.domain.plan.words import EARLIER_MAX
 from exchange.domain.values import SupportStatus, category_of, origin_of
 
 
@@ -71,21 +72,27 @@ def _conversation_recorded(state: PlanState, event: ConversationRecorded) -> Pla
 
 
 def _situation_described(state: PlanState, event: SituationDescribed) -> PlanState:
+    origin = origin_of(event.task, event.organisation)
+    # What another desk described stays, and what was kept from the author: nobody replaces words unseen.
+    replaced = [
+        each
+        for each in state.situations
+        if not event.beside and (each.life_domain, each.origin) == (event.life_domain, origin)
+    ]
+    scores = [score for each in replaced for score in (*each.earlier_scores, each.score)]
+    days = [day for each in replaced for day in (*each.earlier_judge_dates, each.judge_date.isoformat())]
     situation = Situation(
         life_domain=event.life_domain,
         description=event.description,
         strengths=event.strengths,
         score=event.score,
         judge_date=event.judge_date,
-        origin=origin_of(event.task, event.organisation),
+        earlier_scores=tuple(scores[-EARLIER_MAX:]),
+        earlier_judge_dates=tuple(days[-EARLIER_MAX:]),
+        origin=origin,
         category=category_of(event.life_domain),
     )
-    # What another desk described stays, and what was kept from the author: nobody replaces words unseen.
-    others = tuple(
-        each
-        for each in state.situations
-        if event.beside or (each.life_domain, each.origin) != (situation.life_domain, situation.origin)
-    )
+    others = tuple(each for each in state.situations if each not in replaced)
     return with_changes(state, version=state.version + 1, situations=(*others, situation))
 
 

@@ -97,7 +97,7 @@ def assess_lens(command: AssessLens, state: PlanState | None) -> Events:
             "reason": text_fault(command.reason),
         }
     )
-    if command.finding != LensFinding.WAIVED and not plan.goals:
+    if command.finding != LensFinding.WAIVED and not plan.pursued:
         raise RuleBroken("first the effect that is wanted, then what the law allows", rule="NO_GOAL")
     refuse_full(plan, "lens_assessments", elements_max=LENSES_MAX)
     assessed = LensAssessed(
@@ -115,7 +115,7 @@ def assess_lens(command: AssessLens, state: PlanState | None) -> Events:
 def domains_of_need(plan: PlanState) -> frozenset[str]:
     """Return the life domains with a need: reported, aimed at, or scored not self-reliant."""
     reported = {domain for report in plan.reports for domain in report.life_domains}
-    aimed_at = {goal.life_domain for goal in plan.goals}
+    aimed_at = {goal.life_domain for goal in plan.pursued}
     scored = {each.life_domain for each in plan.situations if SCORE_MIN <= each.score <= SCORE_OF_NEED_MAX}
     return frozenset(reported | aimed_at | scored)
 
@@ -168,7 +168,7 @@ def record_rule_conflict(command: RecordRuleConflict, state: PlanState | None) -
     )
     if not author.is_college:
         raise RuleBroken("only a college weighs the rules it is bound by", rule="NOT_THE_COLLEGE")
-    if not plan.goals:
+    if not plan.pursued:
         raise RuleBroken("first the effect that is wanted, then what the law allows", rule="NO_GOAL")
     refuse_full(plan, "rule_conflicts", elements_max=RULE_CONFLICTS_MAX)
     recorded = RuleConflictRecorded(
@@ -265,7 +265,8 @@ def _rule_conflict_recorded(state: PlanState, event: RuleConflictRecorded) -> Pl
 def _rule_conflict_resolved(state: PlanState, event: RuleConflictResolved) -> PlanState:
     conflicts = tuple(
         with_changes(one, resolution=event.resolution, resolve_reason=event.resolve_reason)
-        if one.conflict_id == event.conflict_id
+        # Resolved once: nobody replaces words unseen.
+        if one.conflict_id == event.conflict_id and not one.resolution
         else one
         for one in state.rule_conflicts
     )

@@ -17,6 +17,9 @@ COLLECTIONS: Final = (
     "lens_assessments",
     "rule_conflicts",
     "supports",
+    "funding",
+    "trajectories",
+    "evaluations",
     "agreements",
 )
 

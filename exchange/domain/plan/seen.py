@@ -62,10 +62,10 @@ def as_seen(
 
 
 def is_of(element: Any, links: frozenset[str]) -> bool:  # noqa: ANN401 -- any element of a plan
-    """Tell whether one of these recipients brought an element, or is to deliver it."""
+    """Tell whether one of these recipients brought an element, is to deliver it, or is paid by it."""
     if element.origin in origins_of(links):
         return True
-    provider = getattr(element, "provider_oin", "")
+    provider = getattr(element, "provider_oin", "") or getattr(element, "of_provider", "")
     return bool(provider) and any(f"{provider}/{task}" in links for task in TASKS_OF_PROVIDERS)
 
 

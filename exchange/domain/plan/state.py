@@ -10,13 +10,17 @@ from typing import Final
 from exchange.domain.plan.elements import (
     Agreement,
     Conversation,
+    Evaluation,
+    Funding,
     Goal,
     LensAssessment,
     Report,
     RuleConflict,
     Situation,
     Support,
+    Trajectory,
 )
+from exchange.domain.plan.words import GoalState
 from exchange.domain.values import ConversationKind, ConversationOutcome, SupportStatus
 
 
@@ -43,6 +47,9 @@ class PlanState:
     lens_assessments: tuple[LensAssessment, ...] = ()
     rule_conflicts: tuple[RuleConflict, ...] = ()
     supports: tuple[Support, ...] = ()
+    funding: tuple[Funding, ...] = ()
+    trajectories: tuple[Trajectory, ...] = ()
+    evaluations: tuple[Evaluation, ...] = ()
     agreements: tuple[Agreement, ...] = ()
     unseen: tuple[tuple[str, int], ...] = ()
 
@@ -50,6 +57,11 @@ class PlanState:
     def care_runs(self) -> bool:
         """Tell whether a support is assigned or started."""
         return any(each.state in _CARE_THAT_RUNS for each in self.supports)
+
+    @property
+    def pursued(self) -> tuple[Goal, ...]:
+        """Goals that were not withdrawn."""
+        return tuple(one for one in self.goals if one.state != GoalState.WITHDRAWN)
 
     def kept_from(self, collection: str) -> int | None:
         """Return how many elements a collection holds of which something is kept; None where all is seen."""

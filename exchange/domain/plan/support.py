@@ -16,6 +16,7 @@ from exchange.domain.plan.commands import AssignSupport, RequestSupport, StartSu
 from exchange.domain.plan.decide import existing, open_plan, refuse_full
 from exchange.domain.plan.elements import Support
 from exchange.domain.plan.events import SupportAssigned, SupportRequested, SupportStarted, SupportStopped
+from exchange.domain.plan.goals import refuse_unpursued
 from exchange.domain.plan.lenses import refuse_before_its_turn
 from exchange.domain.plan.state import PlanState
 from exchange.domain.shape import (
@@ -89,8 +90,7 @@ def request_support(command: RequestSupport, state: PlanState | None) -> Events:
     )
     if command.kind == SupportKind.CUSTOM and not command.author.is_college:
         raise RuleBroken("only a college chooses custom support", rule="NOT_THE_COLLEGE")
-    if not {goal.goal_id for goal in plan.goals}.issuperset(command.goal_ids):
-        raise RuleBroken("a support serves goals of this plan", rule="GOAL_UNKNOWN")
+    refuse_unpursued(plan, command.goal_ids)
     if plan.support(command.support_id) is not None:
         raise RuleBroken("this plan has a support with this id", rule="SUPPORT_EXISTS")
     refuse_full(plan, "supports")

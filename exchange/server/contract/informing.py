@@ -16,12 +16,15 @@ if TYPE_CHECKING:
 _KINDS: Final = {
     "agreements": "de afspraken met u",
     "conversations": "gesprekken met u",
+    "evaluations": "hoe het met uw doelen gaat",
+    "funding": "uit welk geld uw hulp wordt betaald",
     "goals": "uw doelen",
     "lens_assessments": "wat er over uw situatie is onderzocht",
     "reports": "uw melding",
     "rule_conflicts": "welke regels voor u botsen, en hoe dat is opgelost",
     "situations": "uw situatie",
     "supports": "de hulp die u krijgt",
+    "trajectories": "wat u doet aan werk of meedoen",
 }
 _BESIDE: Final = "dat er een plan voor u is"
 _WHY: Final = "U leest dit omdat deze organisatie de gegevens niet van u zelf kreeg."

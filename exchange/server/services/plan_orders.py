@@ -14,12 +14,18 @@ from exchange.domain.plan import (
     AssessLens,
     AssignSupport,
     DescribeSituation,
+    HoldEvaluation,
+    MarkGoal,
+    MoveTrajectory,
+    PlanEvaluation,
     RecordConversation,
     RecordRuleConflict,
     RequestSupport,
     ResolveRuleConflict,
+    SetFunding,
     SetGoal,
     StartSupport,
+    StartTrajectory,
     StopSupport,
 )
 from exchange.domain.resident import age_at
@@ -178,6 +184,70 @@ def _stop(said: pb.StopSupportRequest, who: Who) -> Command:
     )
 
 
+def _funding(said: pb.SetFundingRequest, who: Who) -> Command:
+    return SetFunding(
+        **who.when,
+        funding_id=who.fresh_id,
+        support_id=said.support_id,
+        cost_cents=said.cost_cents,
+        sources=stored_words(plan_pb2.FundingSource.DESCRIPTOR, said.sources),
+        amounts_cents=tuple(said.amounts_cents),
+        start_date=required_day(said.start_date),
+        end_date=day(said.end_date),
+        replaces=said.replaces,
+    )
+
+
+def _mark(said: pb.MarkGoalRequest, who: Who) -> Command:
+    return MarkGoal(
+        **who.when,
+        goal_id=said.goal_id,
+        state=_word(plan_pb2.GoalState.DESCRIPTOR, said.state),
+        carried_by=_word(plan_pb2.GoalCarrier.DESCRIPTOR, said.carried_by),
+        state_date=required_day(said.state_date),
+    )
+
+
+def _evaluation(said: pb.PlanEvaluationRequest, who: Who) -> Command:
+    return PlanEvaluation(**who.when, evaluation_id=who.fresh_id, plan_date=required_day(said.plan_date))
+
+
+def _looking_back(said: pb.HoldEvaluationRequest, who: Who) -> Command:
+    return HoldEvaluation(
+        **who.when,
+        evaluation_id=said.evaluation_id,
+        hold_date=required_day(said.hold_date),
+        goal_ids=tuple(said.goal_ids),
+        scores=tuple(said.scores),
+        what_to_change=said.what_to_change,
+    )
+
+
+def _trajectory(said: pb.StartTrajectoryRequest, who: Who) -> Command:
+    return StartTrajectory(
+        **who.when,
+        trajectory_id=who.fresh_id,
+        activity=said.activity,
+        step=said.step,
+        hours_a_week=said.hours_a_week,
+        place=said.place,
+        facility=said.facility,
+        goal_ids=tuple(said.goal_ids),
+        start_date=required_day(said.start_date),
+    )
+
+
+def _move(said: pb.MoveTrajectoryRequest, who: Who) -> Command:
+    return MoveTrajectory(
+        **who.when,
+        trajectory_id=said.trajectory_id,
+        state=_word(plan_pb2.TrajectoryState.DESCRIPTOR, said.state),
+        step=said.step,
+        hours_a_week=said.hours_a_week,
+        since_date=required_day(said.since_date),
+    )
+
+
 ORDERS: Final[Mapping[str, Order]] = {
     "RecordConversation": Order(pb.RecordConversationRequest, pb.RecordConversationResponse, _conversation),
     "DescribeSituation": Order(pb.DescribeSituationRequest, pb.DescribeSituationResponse, _situation),
@@ -192,4 +262,14 @@ ORDERS: Final[Mapping[str, Order]] = {
     "AssignSupport": Order(pb.AssignSupportRequest, pb.AssignSupportResponse, _assignment),
     "StartSupport": Order(pb.StartSupportRequest, pb.StartSupportResponse, _start),
     "StopSupport": Order(pb.StopSupportRequest, pb.StopSupportResponse, _stop),
+    "SetFunding": Order(pb.SetFundingRequest, pb.SetFundingResponse, _funding, "funding_id"),
+    "MarkGoal": Order(pb.MarkGoalRequest, pb.MarkGoalResponse, _mark),
+    "PlanEvaluation": Order(
+        pb.PlanEvaluationRequest, pb.PlanEvaluationResponse, _evaluation, "evaluation_id"
+    ),
+    "HoldEvaluation": Order(pb.HoldEvaluationRequest, pb.HoldEvaluationResponse, _looking_back),
+    "StartTrajectory": Order(
+        pb.StartTrajectoryRequest, pb.StartTrajectoryResponse, _trajectory, "trajectory_id"
+    ),
+    "MoveTrajectory": Order(pb.MoveTrajectoryRequest, pb.MoveTrajectoryResponse, _move),
 }

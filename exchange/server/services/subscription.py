@@ -73,6 +73,12 @@ CHANGED: Final[Mapping[str, Changed]] = {
     "plan.support_assigned": Changed("supports", ("support_id",)),
     "plan.support_started": Changed("supports", ("support_id",)),
     "plan.support_stopped": Changed("supports", ("support_id",)),
+    "plan.funding_set": Changed("funding", ("funding_id",)),
+    "plan.goal_marked": Changed("goals", ("goal_id",)),
+    "plan.evaluation_planned": Changed("evaluations", ("evaluation_id",)),
+    "plan.evaluation_held": Changed("evaluations", ("evaluation_id",)),
+    "plan.trajectory_started": Changed("trajectories", ("trajectory_id",)),
+    "plan.trajectory_moved": Changed("trajectories", ("trajectory_id",)),
     "plan.agreed": Changed("agreements", ("plan_version",), by_origin=True),
     "plan.disagreed": Changed("agreements", ("plan_version",), by_origin=True),
 }
