@@ -215,6 +215,9 @@ class PlanCalls(Calls[_Mode]):
     hold_evaluation = Rpc(plan.HoldEvaluationRequest, plan.HoldEvaluationResponse)
     start_trajectory = Rpc(plan.StartTrajectoryRequest, plan.StartTrajectoryResponse)
     move_trajectory = Rpc(plan.MoveTrajectoryRequest, plan.MoveTrajectoryResponse)
+    answer_agreement = Rpc(plan.AnswerAgreementRequest, plan.AnswerAgreementResponse)
+    prefer_provider = Rpc(plan.PreferProviderRequest, plan.PreferProviderResponse)
+    invite_provider = Rpc(plan.InviteProviderRequest, plan.InviteProviderResponse)
     get_plan = Rpc(plan.GetPlanRequest, plan.GetPlanResponse)
 
 

@@ -187,6 +187,7 @@ class AgreementOutcome(StrEnum):
 
     AGREED = "agreed"
     DISAGREED = "disagreed"
+    AGREED_ON_CONDITIONS = "agreed_on_conditions"
 
 
 class Objection(StrEnum):

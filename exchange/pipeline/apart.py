@@ -33,7 +33,10 @@ if TYPE_CHECKING:
 
 # What an element knows beside what the contract shows of it: no seal names these.
 _NOT_SHOWN: Final = frozenset(
-    {"assign_date", "category", "earlier_care", "of_provider", "origin", "recorded", "requested_version"}
+    {
+        *("assign_date", "category", "earlier_care", "of_provider", "origin", "recorded"),
+        *("requested_version", "supports_unseen"),
+    }
 )
 _ELEMENTS: Final = get_type_hints(PlanState)
 # By collection of the plan, the path of every leaf that a seal can name.
@@ -68,7 +71,11 @@ COLLECTION_OF: Final[Mapping[str, str]] = {
     "plan.trajectory_started": "trajectories",
     "plan.trajectory_moved": "trajectories",
     "plan.agreed": "agreements",
+    "plan.agreed_on_conditions": "agreements",
     "plan.disagreed": "agreements",
+    "plan.agreement_answered": "answers",
+    "plan.provider_preferred": "preferences",
+    "plan.provider_invited": "preferences",
 }
 
 

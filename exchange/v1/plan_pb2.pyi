@@ -221,6 +221,8 @@ class _AgreementOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Agre
     """Yes."""
     AGREEMENT_OUTCOME_DISAGREED: _AgreementOutcome.ValueType  # 2
     """No; how it was handled stands beside it."""
+    AGREEMENT_OUTCOME_AGREED_ON_CONDITIONS: _AgreementOutcome.ValueType  # 3
+    """Yes, if what the remarks ask is met: a yes once a college answers that it is."""
 
 class AgreementOutcome(_AgreementOutcome, metaclass=_AgreementOutcomeEnumTypeWrapper):
     """Whether the resident agrees with the plan."""
@@ -231,6 +233,8 @@ AGREEMENT_OUTCOME_AGREED: AgreementOutcome.ValueType  # 1
 """Yes."""
 AGREEMENT_OUTCOME_DISAGREED: AgreementOutcome.ValueType  # 2
 """No; how it was handled stands beside it."""
+AGREEMENT_OUTCOME_AGREED_ON_CONDITIONS: AgreementOutcome.ValueType  # 3
+"""Yes, if what the remarks ask is met: a yes once a college answers that it is."""
 Global___AgreementOutcome: _TypeAlias = AgreementOutcome  # noqa: Y015
 
 class _FundingSource:
@@ -898,6 +902,76 @@ class Agreement(_message.Message):
 Global___Agreement: _TypeAlias = Agreement  # noqa: Y015
 
 @_typing.final
+class AgreementAnswer(_message.Message):
+    """What a college answered to the resident's word."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PLAN_VERSION_FIELD_NUMBER: _builtins.int
+    MET_FIELD_NUMBER: _builtins.int
+    ANSWER_FIELD_NUMBER: _builtins.int
+    ANSWER_TIME_FIELD_NUMBER: _builtins.int
+    plan_version: _builtins.int
+    """Version of the plan the word was about."""
+    met: _builtins.bool
+    """Whether its conditions are met."""
+    answer: _builtins.str
+    """How they are met, or how a no was handled."""
+    @_builtins.property
+    def answer_time(self) -> _timestamp_pb2.Timestamp:
+        """When."""
+
+    def __init__(
+        self,
+        *,
+        plan_version: _builtins.int = ...,
+        met: _builtins.bool = ...,
+        answer: _builtins.str = ...,
+        answer_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["answer_time", b"answer_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "answer_time", b"answer_time", "met", b"met", "plan_version", b"plan_version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AgreementAnswer: _TypeAlias = AgreementAnswer  # noqa: Y015
+
+@_typing.final
+class Preference(_message.Message):
+    """A provider the resident prefers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PREFERENCE_ID_FIELD_NUMBER: _builtins.int
+    PROVIDER_OIN_FIELD_NUMBER: _builtins.int
+    PROVIDER_TASK_FIELD_NUMBER: _builtins.int
+    INVITED_FIELD_NUMBER: _builtins.int
+    preference_id: _builtins.str
+    """Id."""
+    provider_oin: _builtins.str
+    """OIN of the provider."""
+    provider_task: _builtins.str
+    """Task in which it delivers."""
+    invited: _builtins.bool
+    """Whether it was asked to the case."""
+    def __init__(
+        self,
+        *,
+        preference_id: _builtins.str = ...,
+        provider_oin: _builtins.str = ...,
+        provider_task: _builtins.str = ...,
+        invited: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["invited", b"invited", "preference_id", b"preference_id", "provider_oin", b"provider_oin", "provider_task", b"provider_task"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Preference: _TypeAlias = Preference  # noqa: Y015
+
+@_typing.final
 class Plan(_message.Message):
     """The integral support plan as one recipient may see it: only permitted leaf fields are set."""
 
@@ -916,6 +990,8 @@ class Plan(_message.Message):
     FUNDING_FIELD_NUMBER: _builtins.int
     TRAJECTORIES_FIELD_NUMBER: _builtins.int
     EVALUATIONS_FIELD_NUMBER: _builtins.int
+    ANSWERS_FIELD_NUMBER: _builtins.int
+    PREFERENCES_FIELD_NUMBER: _builtins.int
     plan_id: _builtins.str
     """Id."""
     version: _builtins.int
@@ -964,6 +1040,14 @@ class Plan(_message.Message):
     def evaluations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Evaluation]:
         """Evaluations, planned and held."""
 
+    @_builtins.property
+    def answers(self) -> _containers.RepeatedCompositeFieldContainer[Global___AgreementAnswer]:
+        """What colleges answered to agreements and disagreements, oldest first."""
+
+    @_builtins.property
+    def preferences(self) -> _containers.RepeatedCompositeFieldContainer[Global___Preference]:
+        """Providers the resident prefers."""
+
     def __init__(
         self,
         *,
@@ -980,10 +1064,12 @@ class Plan(_message.Message):
         funding: _abc.Iterable[Global___Funding] | None = ...,
         trajectories: _abc.Iterable[Global___Trajectory] | None = ...,
         evaluations: _abc.Iterable[Global___Evaluation] | None = ...,
+        answers: _abc.Iterable[Global___AgreementAnswer] | None = ...,
+        preferences: _abc.Iterable[Global___Preference] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreements", b"agreements", "conversations", b"conversations", "evaluations", b"evaluations", "funding", b"funding", "goals", b"goals", "lens_assessments", b"lens_assessments", "plan_id", b"plan_id", "reports", b"reports", "rule_conflicts", b"rule_conflicts", "situations", b"situations", "supports", b"supports", "trajectories", b"trajectories", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreements", b"agreements", "answers", b"answers", "conversations", b"conversations", "evaluations", b"evaluations", "funding", b"funding", "goals", b"goals", "lens_assessments", b"lens_assessments", "plan_id", b"plan_id", "preferences", b"preferences", "reports", b"reports", "rule_conflicts", b"rule_conflicts", "situations", b"situations", "supports", b"supports", "trajectories", b"trajectories", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -121,6 +121,21 @@ class PlanServiceStub:
                 request_serializer=exchange_dot_v1_dot_plan__service__pb2.MoveTrajectoryRequest.SerializeToString,
                 response_deserializer=exchange_dot_v1_dot_plan__service__pb2.MoveTrajectoryResponse.FromString,
                 _registered_method=True)
+        self.AnswerAgreement = channel.unary_unary(
+                '/exchange.v1.PlanService/AnswerAgreement',
+                request_serializer=exchange_dot_v1_dot_plan__service__pb2.AnswerAgreementRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_plan__service__pb2.AnswerAgreementResponse.FromString,
+                _registered_method=True)
+        self.PreferProvider = channel.unary_unary(
+                '/exchange.v1.PlanService/PreferProvider',
+                request_serializer=exchange_dot_v1_dot_plan__service__pb2.PreferProviderRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_plan__service__pb2.PreferProviderResponse.FromString,
+                _registered_method=True)
+        self.InviteProvider = channel.unary_unary(
+                '/exchange.v1.PlanService/InviteProvider',
+                request_serializer=exchange_dot_v1_dot_plan__service__pb2.InviteProviderRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_plan__service__pb2.InviteProviderResponse.FromString,
+                _registered_method=True)
         self.GetPlan = channel.unary_unary(
                 '/exchange.v1.PlanService/GetPlan',
                 request_serializer=exchange_dot_v1_dot_plan__service__pb2.GetPlanRequest.SerializeToString,
@@ -261,6 +276,29 @@ class PlanServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AnswerAgreement(self, request, context):
+        """Answers the resident's newest word, once: that its conditions are met, by which a yes on conditions becomes a yes, or how a
+        no was handled. Of a college only.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PreferProvider(self, request, context):
+        """Records which provider the resident prefers: the resident's own word, or a college's record of it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def InviteProvider(self, request, context):
+        """Asks a provider the resident prefers to the case, as "begeleider", in one commit with the record of it. What it may read is
+        what the basis of a provider opens, and nothing by being asked. Of a college only.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetPlan(self, request, context):
         """Reads listed fields of the plan: the question is judged, the decision recorded, then the answer leaves.
         Fails with PERMISSION_DENIED, reason ACCESS_DENIED, naming the rules; alike for plans that do not exist.
@@ -356,6 +394,21 @@ def add_PlanServiceServicer_to_server(servicer, server):
                     servicer.MoveTrajectory,
                     request_deserializer=exchange_dot_v1_dot_plan__service__pb2.MoveTrajectoryRequest.FromString,
                     response_serializer=exchange_dot_v1_dot_plan__service__pb2.MoveTrajectoryResponse.SerializeToString,
+            ),
+            'AnswerAgreement': grpc.unary_unary_rpc_method_handler(
+                    servicer.AnswerAgreement,
+                    request_deserializer=exchange_dot_v1_dot_plan__service__pb2.AnswerAgreementRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_plan__service__pb2.AnswerAgreementResponse.SerializeToString,
+            ),
+            'PreferProvider': grpc.unary_unary_rpc_method_handler(
+                    servicer.PreferProvider,
+                    request_deserializer=exchange_dot_v1_dot_plan__service__pb2.PreferProviderRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_plan__service__pb2.PreferProviderResponse.SerializeToString,
+            ),
+            'InviteProvider': grpc.unary_unary_rpc_method_handler(
+                    servicer.InviteProvider,
+                    request_deserializer=exchange_dot_v1_dot_plan__service__pb2.InviteProviderRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_plan__service__pb2.InviteProviderResponse.SerializeToString,
             ),
             'GetPlan': grpc.unary_unary_rpc_method_handler(
                     servicer.GetPlan,
@@ -824,6 +877,87 @@ class PlanService:
             '/exchange.v1.PlanService/MoveTrajectory',
             exchange_dot_v1_dot_plan__service__pb2.MoveTrajectoryRequest.SerializeToString,
             exchange_dot_v1_dot_plan__service__pb2.MoveTrajectoryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AnswerAgreement(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.PlanService/AnswerAgreement',
+            exchange_dot_v1_dot_plan__service__pb2.AnswerAgreementRequest.SerializeToString,
+            exchange_dot_v1_dot_plan__service__pb2.AnswerAgreementResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PreferProvider(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.PlanService/PreferProvider',
+            exchange_dot_v1_dot_plan__service__pb2.PreferProviderRequest.SerializeToString,
+            exchange_dot_v1_dot_plan__service__pb2.PreferProviderResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def InviteProvider(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.PlanService/InviteProvider',
+            exchange_dot_v1_dot_plan__service__pb2.InviteProviderRequest.SerializeToString,
+            exchange_dot_v1_dot_plan__service__pb2.InviteProviderResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -84,6 +84,16 @@ class PlanServiceStub:
     """Records how a trajectory stands since a day: on which step, paused, going on again, or stopped for good.
     Of who started it; each earlier step stays known.
     """
+    AnswerAgreement: _grpc.UnaryUnaryMultiCallable[_plan_service_pb2.AnswerAgreementRequest, _plan_service_pb2.AnswerAgreementResponse]
+    """Answers the resident's newest word, once: that its conditions are met, by which a yes on conditions becomes a yes, or how a
+    no was handled. Of a college only.
+    """
+    PreferProvider: _grpc.UnaryUnaryMultiCallable[_plan_service_pb2.PreferProviderRequest, _plan_service_pb2.PreferProviderResponse]
+    """Records which provider the resident prefers: the resident's own word, or a college's record of it."""
+    InviteProvider: _grpc.UnaryUnaryMultiCallable[_plan_service_pb2.InviteProviderRequest, _plan_service_pb2.InviteProviderResponse]
+    """Asks a provider the resident prefers to the case, as "begeleider", in one commit with the record of it. What it may read is
+    what the basis of a provider opens, and nothing by being asked. Of a college only.
+    """
     GetPlan: _grpc.UnaryUnaryMultiCallable[_plan_service_pb2.GetPlanRequest, _plan_service_pb2.GetPlanResponse]
     """Reads listed fields of the plan: the question is judged, the decision recorded, then the answer leaves.
     Fails with PERMISSION_DENIED, reason ACCESS_DENIED, naming the rules; alike for plans that do not exist.
@@ -144,6 +154,16 @@ class PlanServiceAsyncStub(PlanServiceStub):
     MoveTrajectory: _aio.UnaryUnaryMultiCallable[_plan_service_pb2.MoveTrajectoryRequest, _plan_service_pb2.MoveTrajectoryResponse]  # type: ignore[assignment]
     """Records how a trajectory stands since a day: on which step, paused, going on again, or stopped for good.
     Of who started it; each earlier step stays known.
+    """
+    AnswerAgreement: _aio.UnaryUnaryMultiCallable[_plan_service_pb2.AnswerAgreementRequest, _plan_service_pb2.AnswerAgreementResponse]  # type: ignore[assignment]
+    """Answers the resident's newest word, once: that its conditions are met, by which a yes on conditions becomes a yes, or how a
+    no was handled. Of a college only.
+    """
+    PreferProvider: _aio.UnaryUnaryMultiCallable[_plan_service_pb2.PreferProviderRequest, _plan_service_pb2.PreferProviderResponse]  # type: ignore[assignment]
+    """Records which provider the resident prefers: the resident's own word, or a college's record of it."""
+    InviteProvider: _aio.UnaryUnaryMultiCallable[_plan_service_pb2.InviteProviderRequest, _plan_service_pb2.InviteProviderResponse]  # type: ignore[assignment]
+    """Asks a provider the resident prefers to the case, as "begeleider", in one commit with the record of it. What it may read is
+    what the basis of a provider opens, and nothing by being asked. Of a college only.
     """
     GetPlan: _aio.UnaryUnaryMultiCallable[_plan_service_pb2.GetPlanRequest, _plan_service_pb2.GetPlanResponse]  # type: ignore[assignment]
     """Reads listed fields of the plan: the question is judged, the decision recorded, then the answer leaves.
@@ -304,6 +324,34 @@ class PlanServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_plan_service_pb2.MoveTrajectoryResponse, _abc.Awaitable[_plan_service_pb2.MoveTrajectoryResponse]]:
         """Records how a trajectory stands since a day: on which step, paused, going on again, or stopped for good.
         Of who started it; each earlier step stays known.
+        """
+
+    @_abc_1.abstractmethod
+    def AnswerAgreement(
+        self,
+        request: _plan_service_pb2.AnswerAgreementRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_plan_service_pb2.AnswerAgreementResponse, _abc.Awaitable[_plan_service_pb2.AnswerAgreementResponse]]:
+        """Answers the resident's newest word, once: that its conditions are met, by which a yes on conditions becomes a yes, or how a
+        no was handled. Of a college only.
+        """
+
+    @_abc_1.abstractmethod
+    def PreferProvider(
+        self,
+        request: _plan_service_pb2.PreferProviderRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_plan_service_pb2.PreferProviderResponse, _abc.Awaitable[_plan_service_pb2.PreferProviderResponse]]:
+        """Records which provider the resident prefers: the resident's own word, or a college's record of it."""
+
+    @_abc_1.abstractmethod
+    def InviteProvider(
+        self,
+        request: _plan_service_pb2.InviteProviderRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_plan_service_pb2.InviteProviderResponse, _abc.Awaitable[_plan_service_pb2.InviteProviderResponse]]:
+        """Asks a provider the resident prefers to the case, as "begeleider", in one commit with the record of it. What it may read is
+        what the basis of a provider opens, and nothing by being asked. Of a college only.
         """
 
     @_abc_1.abstractmethod

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from exchange.domain.plan import (
+    AgreementAnswered,
+    AnswerAgreement,
     EvaluationHeld,
     EvaluationPlanned,
     FundingSet,
     GoalMarked,
     HoldEvaluation,
+    InviteProvider,
     MarkGoal,
     MoveTrajectory,
+    PlanAgreedOnConditions,
     PlanEvaluation,
+    PreferProvider,
+    ProviderInvited,
+    ProviderPreferred,
     RecordRuleConflict,
     ResolveRuleConflict,
     RuleConflictRecorded,
@@ -22,6 +31,7 @@ from exchange.domain.plan import (
 )
 from tests.domain.builders import (
     A_DAY,
+    AGREE,
     CONSULENT,
     DAY,
     GOAL_SET,
@@ -32,6 +42,7 @@ from tests.domain.builders import (
     PLAN_AGREED,
     PLAN_ID,
     PLAN_OPENED,
+    PROVIDER,
     REPORT_RECEIVED,
     RESIDENT_REF,
     SITUATION_DESCRIBED,
@@ -198,4 +209,62 @@ TRAJECTORY_MOVED = TrajectoryMoved(
     step=4,
     hours_a_week=16,
     since_date=DAY + 30 * A_DAY,
+)
+
+# --- the resident's word, and what is answered --------------------------------------------------------
+
+CONDITIONS = "Als mijn zus mee mag denken."
+AGREE_IF = replace(AGREE, outcome="agreed_on_conditions", remarks=CONDITIONS)
+AGREED_IF = PlanAgreedOnConditions(
+    resident=RESIDENT_REF,
+    plan_id=PLAN_ID,
+    organisation=MUNICIPALITY,
+    task="betrokkene",
+    plan_version=4,
+    remarks=CONDITIONS,
+    at=LATER,
+    supports_unseen=False,
+)
+ANSWER = AnswerAgreement(
+    now=LATER, author=CONSULENT, plan_version=4, met=True, answer="Zij komt bij elk gesprek."
+)
+ANSWERED = AgreementAnswered(
+    resident=RESIDENT_REF,
+    plan_id=PLAN_ID,
+    organisation=MUNICIPALITY,
+    task="college:WMO",
+    plan_version=4,
+    met=True,
+    answer="Zij komt bij elk gesprek.",
+    at=LATER,
+)
+PREFER = PreferProvider(
+    now=NOON,
+    author=CONSULENT,
+    preference_id="w-1",
+    provider_oin=PROVIDER,
+    provider_task="wmo-aanbieder",
+)
+PREFERRED = ProviderPreferred(
+    resident=RESIDENT_REF,
+    plan_id=PLAN_ID,
+    organisation=MUNICIPALITY,
+    task="college:WMO",
+    preference_id="w-1",
+    provider_oin=PROVIDER,
+    provider_task="wmo-aanbieder",
+)
+INVITE = InviteProvider(
+    now=NOON,
+    author=CONSULENT,
+    preference_id="w-1",
+    provider_oin=PROVIDER,
+    provider_task="wmo-aanbieder",
+)
+INVITED = ProviderInvited(
+    resident=RESIDENT_REF,
+    plan_id=PLAN_ID,
+    organisation=MUNICIPALITY,
+    task="college:WMO",
+    preference_id="w-1",
 )

@@ -17,6 +17,8 @@ from exchange.domain.disclosure import DisclosureDecided
 from exchange.domain.kernel import Event, ResidentEvent
 from exchange.domain.plan import (
     Agreement,
+    AgreementAnswered,
+    Answer,
     Conversation,
     ConversationRecorded,
     Evaluation,
@@ -27,8 +29,11 @@ from exchange.domain.plan import (
     LensAssessed,
     LensAssessment,
     PlanAgreed,
+    PlanAgreedOnConditions,
     PlanDisagreed,
     PlanState,
+    Preference,
+    ProviderPreferred,
     Report,
     ReportReceived,
     RuleConflict,
@@ -87,6 +92,8 @@ ELEMENTS = {
     "Funding": Funding,
     "Trajectory": Trajectory,
     "Evaluation": Evaluation,
+    "AgreementAnswer": Answer,
+    "Preference": Preference,
     "Support": Support,
     "Agreement": Agreement,
     "Plan": PlanState,
@@ -103,6 +110,9 @@ SEALED_LIKE = [
     (TrajectoryStarted, plan_pb2.Trajectory),
     (PlanAgreed, plan_pb2.Agreement),
     (PlanDisagreed, plan_pb2.Agreement),
+    (PlanAgreedOnConditions, plan_pb2.Agreement),
+    (AgreementAnswered, plan_pb2.AgreementAnswer),
+    (ProviderPreferred, plan_pb2.Preference),
     (ConsentRequested, consent_service_pb2.Consent),
     (ConsentGiven, consent_service_pb2.GiveConsentRequest),
     (ResidentRegistered, identity_service_pb2.RegisterResidentRequest),
@@ -181,7 +191,11 @@ def test_what_the_contract_redacts_is_stored_sealed(event: type[Event], message:
 
 def test_what_tells_of_a_seal_is_stored_sealed_and_is_no_field_of_the_contract() -> None:
     holding = [event for event in TOPICS.values() if TELLS_OF_A_SEAL & {one.name for one in fields(event)}]
-    assert {event.TOPIC for event in holding} == {"plan.situation_described.v2", "plan.agreed.v2"}
+    assert {event.TOPIC for event in holding} == {
+        "plan.situation_described.v2",
+        "plan.agreed.v2",
+        "plan.agreed_on_conditions.v1",
+    }
     assert all(TELLS_OF_A_SEAL & event.SEALED.keys() for event in holding)
     messages = plan_pb2.DESCRIPTOR.message_types_by_name.values()
     assert TELLS_OF_A_SEAL.isdisjoint(field.name for message in messages for field in message.fields)

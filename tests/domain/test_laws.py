@@ -65,10 +65,14 @@ from tests.domain.builders import (
     fold,
 )
 from tests.domain.plan_builders import (
+    AGREE_IF,
+    ANSWER,
+    INVITE,
     LOOK_BACK,
     MARK_GOAL,
     MOVE_TRAJECTORY,
     PLAN_LOOKING_BACK,
+    PREFER,
     RECORD_CONFLICT,
     RESOLVE_CONFLICT,
     SET_FUNDING,
@@ -184,7 +188,8 @@ PLAN_COMMANDS: st.SearchStrategy[Command] = st.one_of(
         GOAL_IDS,
         st.sampled_from(["custom", "custom", "own_network"]),
     ),
-    st.sampled_from([AGREE, AGREE, DISAGREE]),
+    st.sampled_from([AGREE, AGREE, DISAGREE, AGREE_IF, PREFER, INVITE]),
+    st.builds(lambda version: replace(ANSWER, plan_version=version), st.integers(1, STEPS_MAX)),
     st.sampled_from([RECORD_CONFLICT, RESOLVE_CONFLICT, MARK_GOAL, PLAN_LOOKING_BACK, LOOK_BACK]),
     st.sampled_from([START_TRAJECTORY, MOVE_TRAJECTORY, replace(MOVE_TRAJECTORY, state="stopped")]),
     st.builds(
@@ -223,11 +228,13 @@ PLAN_SEQUENCES = st.lists(PLAN_COMMANDS, max_size=STEPS_MAX) | st.lists(
 def support_holds(plan: PlanState, support: Support) -> None:
     assert {goal.goal_id for goal in plan.goals} >= set(support.goal_ids)
     assert support.requested_version <= plan.version
+    met = {each.plan_version for each in plan.answers if each.met}
     if support.state != "requested":
         assert support.kind == "custom"
         assert support.assignment_number.isdigit()
         assert any(
-            each.outcome == "agreed" and each.plan_version >= support.requested_version
+            each.plan_version >= support.requested_version
+            and (each.outcome == "agreed" or each.plan_version in met)
             for each in plan.agreements
         )
     if support.care_start_date is not None:

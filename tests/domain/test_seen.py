@@ -56,11 +56,14 @@ from tests.domain.builders import (
     fold,
 )
 from tests.domain.plan_builders import (
+    ANSWER,
+    INVITE,
     LOOK_BACK,
     LOOKED_AT,
     MARK_GOAL,
     MOVE_TRAJECTORY,
     PLAN_LOOKING_BACK,
+    PREFER,
     RECORD_CONFLICT,
     RESOLVE_CONFLICT,
     SET_FUNDING,
@@ -92,6 +95,10 @@ COLLECTION_OF = {
     "plan.trajectory_moved.v1": "trajectories",
     "plan.agreed.v2": "agreements",
     "plan.disagreed.v1": "agreements",
+    "plan.agreed_on_conditions.v1": "agreements",
+    "plan.agreement_answered.v1": "answers",
+    "plan.provider_preferred.v1": "preferences",
+    "plan.provider_invited.v1": "preferences",
 }
 # Of an event: versions count what is kept too, and the other two are sealed in it, for evolve alone.
 OF_THE_TRUE_PLAN = {"plan_version", "beside", "supports_unseen"}
@@ -131,7 +138,7 @@ def draw(chance: random.Random) -> Any:  # noqa: ANN401 -- any command of a plan
             AgreeToPlan(
                 now=NOON,
                 author=RESIDENT,
-                outcome=chance.choice(("agreed", "agreed", "agreed", "disagreed")),
+                outcome=chance.choice(("agreed", "agreed", "agreed_on_conditions", "disagreed")),
                 remarks="Besproken.",
             ),
             AssignSupport(**support, assignment_number=chance.choice(("7", "007", "8")), assign_date=day),
@@ -157,6 +164,9 @@ def later_parts(chance: random.Random, author: Author) -> tuple[Any, ...]:
         replace(PLAN_LOOKING_BACK, author=author),
         replace(LOOK_BACK, author=author, goal_ids=(goal,)),
         replace(START_TRAJECTORY, author=author, goal_ids=(goal,)),
+        replace(ANSWER, plan_version=chance.randint(3, 9), met=chance.choice((True, False))),
+        replace(PREFER, author=author),
+        replace(INVITE, author=author),
         replace(MOVE_TRAJECTORY, author=author, state=state, since_date=day),
     )
 
@@ -230,6 +240,7 @@ def otherwise(hint: Any, chance: random.Random) -> Any:  # noqa: ANN401 -- any a
         str: chance.choice(("", "v-1", "d-1", "custom", "started", "7", "basic_adl", "agreed")),
         int: chance.randint(0, 9),
         tuple: chance.choice(((), ("basic_adl",), ("work_and_education", "d-2"))),
+        bool: chance.choice((True, False)),
         date: date(2026, 4, chance.randint(1, 28)),
         datetime: datetime(2026, 4, chance.randint(1, 28), tzinfo=UTC),
     }

@@ -7,7 +7,8 @@ Source: the domain's design sections 3 and 4.
 from typing import Final
 
 from exchange.domain.kernel import Aggregate, aggregate
-from exchange.domain.plan import agreeing, folding, funding, goals, lenses, trajectories
+from exchange.domain.plan import agreeing, folding, funding, goals, lenses, preferring, trajectories
+from exchange.domain.plan.agreeing import AgreementAnswered, AnswerAgreement
 from exchange.domain.plan.commands import (
     AgreeToPlan,
     AssessLens,
@@ -28,11 +29,13 @@ from exchange.domain.plan.decide import (
 )
 from exchange.domain.plan.elements import (
     Agreement,
+    Answer,
     Conversation,
     Evaluation,
     Funding,
     Goal,
     LensAssessment,
+    Preference,
     Report,
     RuleConflict,
     Situation,
@@ -44,6 +47,7 @@ from exchange.domain.plan.events import (
     GoalSet,
     LensAssessed,
     PlanAgreed,
+    PlanAgreedOnConditions,
     PlanDisagreed,
     PlanEvent,
     PlanOpened,
@@ -69,6 +73,12 @@ from exchange.domain.plan.lenses import (
     RuleConflictRecorded,
     RuleConflictResolved,
     lenses_missing,
+)
+from exchange.domain.plan.preferring import (
+    InviteProvider,
+    PreferProvider,
+    ProviderInvited,
+    ProviderPreferred,
 )
 from exchange.domain.plan.recorded import stamped
 from exchange.domain.plan.seen import as_seen
@@ -97,6 +107,7 @@ PLAN: Final[Aggregate] = aggregate(
         **goals.DECIDERS,
         **trajectories.DECIDERS,
         **agreeing.DECIDERS,
+        **preferring.DECIDERS,
     },
     founders=folding.FOUNDERS,
     evolvers={
@@ -106,6 +117,7 @@ PLAN: Final[Aggregate] = aggregate(
         **goals.EVOLVERS,
         **trajectories.EVOLVERS,
         **agreeing.EVOLVERS,
+        **preferring.EVOLVERS,
     },
     stamp=stamped,
 )
@@ -114,6 +126,9 @@ __all__ = [
     "PLAN",
     "AgreeToPlan",
     "Agreement",
+    "AgreementAnswered",
+    "Answer",
+    "AnswerAgreement",
     "AssessLens",
     "AssignSupport",
     "Conversation",
@@ -128,16 +143,22 @@ __all__ = [
     "GoalMarked",
     "GoalSet",
     "HoldEvaluation",
+    "InviteProvider",
     "LensAssessed",
     "LensAssessment",
     "MarkGoal",
     "MoveTrajectory",
     "PlanAgreed",
+    "PlanAgreedOnConditions",
     "PlanDisagreed",
     "PlanEvaluation",
     "PlanEvent",
     "PlanOpened",
     "PlanState",
+    "PreferProvider",
+    "Preference",
+    "ProviderInvited",
+    "ProviderPreferred",
     "ReceiveReport",
     "RecordConversation",
     "RecordRuleConflict",

@@ -220,12 +220,42 @@ class Support:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agreement:
-    """What the resident said of the plan at one version."""
+    """What the resident said of the plan at one version.
+
+    `supports_unseen` says that who spoke was shown no supports.
+    """
 
     outcome: str
     remarks: str
     plan_version: int
     say_time: datetime
+    supports_unseen: bool = False
+    origin: str
+    category: str = DataCategory.WMO_PLAN
+    recorded: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a college answered to the resident's word about the plan at one version."""
+
+    plan_version: int
+    met: bool
+    answer: str
+    answer_time: datetime
+    origin: str
+    category: str = DataCategory.WMO_PLAN
+    recorded: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preference:
+    """A provider the resident prefers, and whether it was asked to the case."""
+
+    preference_id: str
+    provider_oin: str
+    provider_task: str
+    invited: bool = False
     origin: str
     category: str = DataCategory.WMO_PLAN
     recorded: datetime | None = None

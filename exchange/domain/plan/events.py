@@ -199,6 +199,18 @@ class PlanAgreed(PlanEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlanAgreedOnConditions(PlanEvent):
+    """The resident agrees with the plan at this version if what the remarks ask is met."""
+
+    TOPIC: ClassVar[str] = "plan.agreed_on_conditions.v1"
+    SEALED: ClassVar[Mapping[str, str]] = plan_words("remarks", "supports_unseen")
+    plan_version: int
+    remarks: str
+    at: datetime
+    supports_unseen: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlanDisagreed(PlanEvent):
     """The resident disagrees with the plan at this version; the remarks say how that was handled."""
 

@@ -32,6 +32,7 @@ from exchange.domain.values import AgreementOutcome, origin_of
 from exchange.errors import RuleBroken
 
 GOALS_OF_EVALUATION_MAX: Final = 50
+_A_YES: Final = frozenset({AgreementOutcome.AGREED, AgreementOutcome.AGREED_ON_CONDITIONS})
 # The Dutch day begins at most so long before that of UTC.
 AHEAD_OF_UTC_MAX: Final = timedelta(hours=2)
 
@@ -182,7 +183,7 @@ def _scores_faults(command: HoldEvaluation) -> Mapping[str, str]:
 
 
 def _refuse_before_the_start(plan: PlanState, hold_date: date) -> None:
-    yeses = [one.say_time.date() for one in plan.agreements if one.outcome == AgreementOutcome.AGREED]
+    yeses = [one.say_time.date() for one in plan.agreements if one.outcome in _A_YES]
     if not yeses:
         raise RuleBroken("nobody looks back on a plan that was never agreed with", rule="NOT_AGREED")
     if hold_date < min(yeses):

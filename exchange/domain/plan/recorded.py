@@ -21,6 +21,8 @@ COLLECTIONS: Final = (
     "trajectories",
     "evaluations",
     "agreements",
+    "answers",
+    "preferences",
 )
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final, get_args, get_origin, get_type_hints
 
 from exchange.domain.kernel import with_changes
 from exchange.domain.limits.links import NO_LINKS, origins_of
+from exchange.domain.plan.agreeing import agreed_version
 from exchange.domain.plan.elements import Conversation, Report
 from exchange.domain.plan.recorded import COLLECTIONS
 from exchange.domain.plan.state import PlanState, closes
@@ -21,7 +22,7 @@ from exchange.domain.values import TASKS_OF_PROVIDERS
 
 # What a leaf says that says nothing, by its type: as the contract shows a field that was not set.
 _SAYS_NOTHING: Final[Mapping[Any, object]] = MappingProxyType(
-    {str: "", int: 0, tuple: (), date: date.min, datetime: datetime.min.replace(tzinfo=UTC)}
+    {str: "", int: 0, bool: False, tuple: (), date: date.min, datetime: datetime.min.replace(tzinfo=UTC)}
 )
 # Sets of sealed leaves that are remembered taken apart.
 SEALED_SETS_MAX: Final = 1_024
@@ -52,11 +53,14 @@ def as_seen(
             continue
         unseen.append((name, len(elements)))
     known = "agreements" not in hidden and _WHAT_IS_AGREED.isdisjoint(leaves)
+    agreed = plan.agreed_version if known else 0
+    if known and "answers" in seen and seen["answers"] is not plan.answers:
+        agreed = agreed_version(plan.agreements, seen["answers"])
     return with_changes(
         plan,
         **seen,
         unseen=tuple(unseen),
-        agreed_version=plan.agreed_version if known else 0,
+        agreed_version=agreed,
         closed=_closed(plan, seen["conversations"], hidden, leaves),
     )
 
@@ -80,6 +84,9 @@ def _unlinked(plan: PlanState, links: frozenset[str]) -> PlanState:
         return plan
     # Of all else what one writes is beside what others wrote; to a support one says yes.
     unseen = (("supports", len(plan.supports)),) if "supports" in shown else ()
+    if shown.keys() & {"agreements", "answers"}:
+        words = shown.get("agreements", plan.agreements)
+        shown["agreed_version"] = agreed_version(words, shown.get("answers", plan.answers))
     if shown.keys() & {"reports", "conversations"}:
         reports = shown.get("reports", plan.reports)
         conversations = shown.get("conversations", plan.conversations)

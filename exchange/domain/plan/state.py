@@ -9,11 +9,13 @@ from typing import Final
 
 from exchange.domain.plan.elements import (
     Agreement,
+    Answer,
     Conversation,
     Evaluation,
     Funding,
     Goal,
     LensAssessment,
+    Preference,
     Report,
     RuleConflict,
     Situation,
@@ -51,6 +53,8 @@ class PlanState:
     trajectories: tuple[Trajectory, ...] = ()
     evaluations: tuple[Evaluation, ...] = ()
     agreements: tuple[Agreement, ...] = ()
+    answers: tuple[Answer, ...] = ()
+    preferences: tuple[Preference, ...] = ()
     unseen: tuple[tuple[str, int], ...] = ()
 
     @property

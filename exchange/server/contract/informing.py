@@ -15,11 +15,13 @@ if TYPE_CHECKING:
 # By the first word of a path of the contract; what is not here is told in general words.
 _KINDS: Final = {
     "agreements": "de afspraken met u",
+    "answers": "wat er met uw voorwaarden of bezwaar is gedaan",
     "conversations": "gesprekken met u",
     "evaluations": "hoe het met uw doelen gaat",
     "funding": "uit welk geld uw hulp wordt betaald",
     "goals": "uw doelen",
     "lens_assessments": "wat er over uw situatie is onderzocht",
+    "preferences": "welke aanbieder u het liefst heeft",
     "reports": "uw melding",
     "rule_conflicts": "welke regels voor u botsen, en hoe dat is opgelost",
     "situations": "uw situatie",

@@ -10,7 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from exchange.domain import stream_of
-from exchange.domain.plan import PLAN
+from exchange.domain.case import CASE, JoinProfessional
+from exchange.domain.plan import PLAN, InviteProvider
+from exchange.domain.values import CaseRole
+from exchange.errors import RuleBroken
 from exchange.pipeline.elements import Asker
 from exchange.pipeline.walk import Steps
 from exchange.server.contract.names import set_time
@@ -52,6 +55,41 @@ def _commanding(order: Order) -> Unary:
     return Unary(order.request, handle)
 
 
+async def invite_provider(call: Call, request: pb.InviteProviderRequest) -> pb.InviteProviderResponse:
+    """Ask a preferred provider to the case: the plan says so and the provider joins, in one commit."""
+    stream, employer = stream_of("plan", request.plan_id), stream_of("organisation", request.provider_oin)
+    author = author_of(call.caller)
+    named = {"provider_oin": request.provider_oin, "provider_task": request.provider_task}
+    asking = InviteProvider(now=call.now, author=author, preference_id=request.preference_id, **named)
+    joining = JoinProfessional(
+        now=call.now,
+        author=author,
+        oin=request.provider_oin,
+        task=request.provider_task,
+        professional=request.professional,
+        role=CaseRole.BEGELEIDER,
+    )
+
+    def process(view: View) -> Steps:
+        plan = view.state(stream)
+        events = PLAN.decide(asking, plan)
+        organisation = view.state(employer)
+        if organisation is None or organisation.left or request.provider_task not in organisation.tasks:
+            raise RuleBroken("that organisation was not granted that task", rule="TASK_NOT_GRANTED")
+        case = stream_of("case", plan.case_id)
+        return Steps(((stream, events), (case, CASE.decide(joining, view.state(case)))))
+
+    outcome = await command(
+        call,
+        request,
+        anchor=stream,
+        process=process,
+        streams=(employer,),
+        expected=(stream, request.expected_version),
+    )
+    return pb.InviteProviderResponse(receipt=receipt(outcome), version=outcome.versions[PLAN.name])
+
+
 async def get_plan(call: Call, request: pb.GetPlanRequest) -> pb.GetPlanResponse:
     """Read listed fields of a plan."""
     stream = stream_of("plan", request.plan_id)
@@ -79,5 +117,6 @@ async def get_plan(call: Call, request: pb.GetPlanRequest) -> pb.GetPlanResponse
 
 RPCS: Final[Mapping[str, Unary]] = {
     **{name: _commanding(order) for name, order in ORDERS.items()},
+    "InviteProvider": Unary(pb.InviteProviderRequest, invite_provider),
     "GetPlan": Unary(pb.GetPlanRequest, get_plan),
 }

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from exchange.domain.plan import (
     AgreeToPlan,
+    AnswerAgreement,
     AssessLens,
     AssignSupport,
     DescribeSituation,
@@ -18,6 +19,7 @@ from exchange.domain.plan import (
     MarkGoal,
     MoveTrajectory,
     PlanEvaluation,
+    PreferProvider,
     RecordConversation,
     RecordRuleConflict,
     RequestSupport,
@@ -248,6 +250,19 @@ def _move(said: pb.MoveTrajectoryRequest, who: Who) -> Command:
     )
 
 
+def _answer(said: pb.AnswerAgreementRequest, who: Who) -> Command:
+    return AnswerAgreement(**who.when, plan_version=said.plan_version, met=said.met, answer=said.answer)
+
+
+def _preference(said: pb.PreferProviderRequest, who: Who) -> Command:
+    return PreferProvider(
+        **who.when,
+        preference_id=who.fresh_id,
+        provider_oin=said.provider_oin,
+        provider_task=said.provider_task,
+    )
+
+
 ORDERS: Final[Mapping[str, Order]] = {
     "RecordConversation": Order(pb.RecordConversationRequest, pb.RecordConversationResponse, _conversation),
     "DescribeSituation": Order(pb.DescribeSituationRequest, pb.DescribeSituationResponse, _situation),
@@ -272,4 +287,8 @@ ORDERS: Final[Mapping[str, Order]] = {
         pb.StartTrajectoryRequest, pb.StartTrajectoryResponse, _trajectory, "trajectory_id"
     ),
     "MoveTrajectory": Order(pb.MoveTrajectoryRequest, pb.MoveTrajectoryResponse, _move),
+    "AnswerAgreement": Order(pb.AnswerAgreementRequest, pb.AnswerAgreementResponse, _answer),
+    "PreferProvider": Order(
+        pb.PreferProviderRequest, pb.PreferProviderResponse, _preference, "preference_id"
+    ),
 }

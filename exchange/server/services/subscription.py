@@ -80,7 +80,11 @@ CHANGED: Final[Mapping[str, Changed]] = {
     "plan.trajectory_started": Changed("trajectories", ("trajectory_id",)),
     "plan.trajectory_moved": Changed("trajectories", ("trajectory_id",)),
     "plan.agreed": Changed("agreements", ("plan_version",), by_origin=True),
+    "plan.agreed_on_conditions": Changed("agreements", ("plan_version",), by_origin=True),
     "plan.disagreed": Changed("agreements", ("plan_version",), by_origin=True),
+    "plan.agreement_answered": Changed("answers", ("plan_version",), by_origin=True),
+    "plan.provider_preferred": Changed("preferences", ("preference_id",)),
+    "plan.provider_invited": Changed("preferences", ("preference_id",)),
 }
 _OF_THE_PLAN_ITSELF: Final = Changed()
 
