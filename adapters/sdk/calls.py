@@ -219,6 +219,7 @@ class PlanCalls(Calls[_Mode]):
     prefer_provider = Rpc(plan.PreferProviderRequest, plan.PreferProviderResponse)
     invite_provider = Rpc(plan.InviteProviderRequest, plan.InviteProviderResponse)
     get_plan = Rpc(plan.GetPlanRequest, plan.GetPlanResponse)
+    get_practice_check = Rpc(plan.GetPracticeCheckRequest, plan.GetPracticeCheckResponse)
 
 
 class DisclosureCalls(Calls[_Mode]):

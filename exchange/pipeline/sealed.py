@@ -90,8 +90,10 @@ def sight_of(walk: ReadWalk | EvaluationWalk, view: View, subject: Subject, stan
     sealed = sealed_paths(resident, walk.caller, standing.role)
     hidden = hidden_collections(walk.collections, sealed)
     links = sealed_links(resident, walk.caller)
-    # Leaves stay as they are: the gate judges them one by one, and nothing sealed is copied.
-    seen = WithoutSealed(view, hidden, links=links, people=True)
+    # Leaves stay as they are: the gate judges them one by one, and nothing sealed is copied. What is computed
+    # of them is no leaf: there they say nothing.
+    blank = sealed if getattr(walk, "computed", False) else NOTHING_SEALED
+    seen = WithoutSealed(view, hidden, blank, links=links, people=True)
     groups = walk.groups(seen, walk.fields)
     return Sight(seen, groups, seal_fields([group.fact for group in groups], sealed), hidden, links)
 

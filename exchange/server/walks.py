@@ -123,6 +123,7 @@ async def read(
     relation: bool = True,
     collections: Mapping[str, frozenset[str]] = MappingProxyType({}),
     beside: Callable[[View], Steps] | None = None,
+    computed: bool = False,
 ) -> ReadOutcome:
     """Walk a question; the answer counts as on its way until the call is done. Raises ExchangeError."""
     walk = ReadWalk(
@@ -140,6 +141,7 @@ async def read(
         bulk=not call.rpc.startswith(OF_ONE),
         collections=collections,
         beside=beside,
+        computed=computed,
     )
     return await ask(call, walk)
 

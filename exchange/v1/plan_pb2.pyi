@@ -357,6 +357,34 @@ TRAJECTORY_STATE_STOPPED: TrajectoryState.ValueType  # 3
 """Over, for good."""
 Global___TrajectoryState: _TypeAlias = TrajectoryState  # noqa: Y015
 
+class _PracticeAnswer:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PracticeAnswerEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PracticeAnswer.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PRACTICE_ANSWER_UNSPECIFIED: _PracticeAnswer.ValueType  # 0
+    """Never said."""
+    PRACTICE_ANSWER_YES: _PracticeAnswer.ValueType  # 1
+    """Yes."""
+    PRACTICE_ANSWER_NO: _PracticeAnswer.ValueType  # 2
+    """Not, or not yet."""
+    PRACTICE_ANSWER_DOES_NOT_APPLY: _PracticeAnswer.ValueType  # 3
+    """Not asked of a plan like this."""
+
+class PracticeAnswer(_PracticeAnswer, metaclass=_PracticeAnswerEnumTypeWrapper):
+    """What the practice check says of one question."""
+
+PRACTICE_ANSWER_UNSPECIFIED: PracticeAnswer.ValueType  # 0
+"""Never said."""
+PRACTICE_ANSWER_YES: PracticeAnswer.ValueType  # 1
+"""Yes."""
+PRACTICE_ANSWER_NO: PracticeAnswer.ValueType  # 2
+"""Not, or not yet."""
+PRACTICE_ANSWER_DOES_NOT_APPLY: PracticeAnswer.ValueType  # 3
+"""Not asked of a plan like this."""
+Global___PracticeAnswer: _TypeAlias = PracticeAnswer  # noqa: Y015
+
 @_typing.final
 class Report(_message.Message):
     """A report (melding)."""
@@ -450,6 +478,7 @@ class Situation(_message.Message):
     JUDGE_DATE_FIELD_NUMBER: _builtins.int
     EARLIER_SCORES_FIELD_NUMBER: _builtins.int
     EARLIER_JUDGE_DATES_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
     life_domain: _common_pb2.LifeDomain.ValueType
     """Domain."""
     description: _builtins.str
@@ -460,6 +489,8 @@ class Situation(_message.Message):
     """1 acute problem to 5 fully self-reliant."""
     judge_date: _builtins.str
     """Day of judging, ISO 8601."""
+    source: _builtins.str
+    """Where it was filled in from, such as "brp"; empty where the resident was asked."""
     @_builtins.property
     def earlier_scores(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Scores before it by the same desk, oldest first."""
@@ -478,10 +509,11 @@ class Situation(_message.Message):
         judge_date: _builtins.str = ...,
         earlier_scores: _abc.Iterable[_builtins.int] | None = ...,
         earlier_judge_dates: _abc.Iterable[_builtins.str] | None = ...,
+        source: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "earlier_judge_dates", b"earlier_judge_dates", "earlier_scores", b"earlier_scores", "judge_date", b"judge_date", "life_domain", b"life_domain", "score", b"score", "strengths", b"strengths"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "earlier_judge_dates", b"earlier_judge_dates", "earlier_scores", b"earlier_scores", "judge_date", b"judge_date", "life_domain", b"life_domain", "score", b"score", "source", b"source", "strengths", b"strengths"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -970,6 +1002,56 @@ class Preference(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Preference: _TypeAlias = Preference  # noqa: Y015
+
+@_typing.final
+class PracticeCheck(_message.Message):
+    """Whether a plan is made in the new way, computed from what was recorded."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OWN_WORDS_FIELD_NUMBER: _builtins.int
+    GENERAL_SERVICES_FIRST_FIELD_NUMBER: _builtins.int
+    LENSES_USED_FIELD_NUMBER: _builtins.int
+    RESIDENT_AGREED_FIELD_NUMBER: _builtins.int
+    PREFERRED_PROVIDER_ASKED_FIELD_NUMBER: _builtins.int
+    EVALUATION_PLANNED_FIELD_NUMBER: _builtins.int
+    NOTHING_ASKED_TWICE_FIELD_NUMBER: _builtins.int
+    ASKED_TWICE_FIELD_NUMBER: _builtins.int
+    own_words: Global___PracticeAnswer.ValueType
+    """Goals in the resident's own words, and not in those of the effect wanted."""
+    general_services_first: Global___PracticeAnswer.ValueType
+    """A first conversation, or something general, before custom support."""
+    lenses_used: Global___PracticeAnswer.ValueType
+    """Each law the needs fall under looked through or waived."""
+    resident_agreed: Global___PracticeAnswer.ValueType
+    """The resident's yes stands."""
+    preferred_provider_asked: Global___PracticeAnswer.ValueType
+    """A preferred provider was asked, or talked with."""
+    evaluation_planned: Global___PracticeAnswer.ValueType
+    """A looking back is to come."""
+    nothing_asked_twice: Global___PracticeAnswer.ValueType
+    """Nothing was asked twice."""
+    asked_twice: _builtins.int
+    """How often a life domain one desk had asked about was asked about by another."""
+    def __init__(
+        self,
+        *,
+        own_words: Global___PracticeAnswer.ValueType = ...,
+        general_services_first: Global___PracticeAnswer.ValueType = ...,
+        lenses_used: Global___PracticeAnswer.ValueType = ...,
+        resident_agreed: Global___PracticeAnswer.ValueType = ...,
+        preferred_provider_asked: Global___PracticeAnswer.ValueType = ...,
+        evaluation_planned: Global___PracticeAnswer.ValueType = ...,
+        nothing_asked_twice: Global___PracticeAnswer.ValueType = ...,
+        asked_twice: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked_twice", b"asked_twice", "evaluation_planned", b"evaluation_planned", "general_services_first", b"general_services_first", "lenses_used", b"lenses_used", "nothing_asked_twice", b"nothing_asked_twice", "own_words", b"own_words", "preferred_provider_asked", b"preferred_provider_asked", "resident_agreed", b"resident_agreed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PracticeCheck: _TypeAlias = PracticeCheck  # noqa: Y015
 
 @_typing.final
 class Plan(_message.Message):

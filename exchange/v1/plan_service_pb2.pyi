@@ -116,6 +116,7 @@ class DescribeSituationRequest(_message.Message):
     STRENGTHS_FIELD_NUMBER: _builtins.int
     SCORE_FIELD_NUMBER: _builtins.int
     JUDGE_DATE_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Same id and same content: same answer."""
     plan_id: _builtins.str
@@ -132,6 +133,8 @@ class DescribeSituationRequest(_message.Message):
     """1 acute problem to 5 fully self-reliant."""
     judge_date: _builtins.str
     """Day of judging, ISO 8601."""
+    source: _builtins.str
+    """Where it was filled in from, such as "brp", instead of asking again; left out where the resident was asked."""
     @_builtins.property
     def claim(self) -> _common_pb2.Claim:
         """On what ground."""
@@ -148,10 +151,11 @@ class DescribeSituationRequest(_message.Message):
         strengths: _builtins.str = ...,
         score: _builtins.int = ...,
         judge_date: _builtins.str = ...,
+        source: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "description", b"description", "expected_version", b"expected_version", "judge_date", b"judge_date", "life_domain", b"life_domain", "plan_id", b"plan_id", "request_id", b"request_id", "score", b"score", "strengths", b"strengths"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "description", b"description", "expected_version", b"expected_version", "judge_date", b"judge_date", "life_domain", b"life_domain", "plan_id", b"plan_id", "request_id", b"request_id", "score", b"score", "source", b"source", "strengths", b"strengths"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1754,3 +1758,71 @@ class GetPlanResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetPlanResponse: _TypeAlias = GetPlanResponse  # noqa: Y015
+
+@_typing.final
+class GetPracticeCheckRequest(_message.Message):
+    """Asks for the practice check."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLAIM_FIELD_NUMBER: _builtins.int
+    PLAN_ID_FIELD_NUMBER: _builtins.int
+    FIELDS_FIELD_NUMBER: _builtins.int
+    plan_id: _builtins.str
+    """The plan."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground."""
+
+    @_builtins.property
+    def fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Wanted fields, such as "own_words"."""
+
+    def __init__(
+        self,
+        *,
+        claim: _common_pb2.Claim | None = ...,
+        plan_id: _builtins.str = ...,
+        fields: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "fields", b"fields", "plan_id", b"plan_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetPracticeCheckRequest: _TypeAlias = GetPracticeCheckRequest  # noqa: Y015
+
+@_typing.final
+class GetPracticeCheckResponse(_message.Message):
+    """The practice check."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHECK_FIELD_NUMBER: _builtins.int
+    DECISION_ID_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    decision_id: _builtins.str
+    """The recorded decision behind this answer."""
+    @_builtins.property
+    def check(self) -> _plan_pb2.PracticeCheck:
+        """Only permitted fields are set."""
+
+    @_builtins.property
+    def expire_time(self) -> _timestamp_pb2.Timestamp:
+        """Until when what was given may be used, where that ends; after it the same need is a new claim."""
+
+    def __init__(
+        self,
+        *,
+        check: _plan_pb2.PracticeCheck | None = ...,
+        decision_id: _builtins.str = ...,
+        expire_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["check", b"check", "expire_time", b"expire_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["check", b"check", "decision_id", b"decision_id", "expire_time", b"expire_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetPracticeCheckResponse: _TypeAlias = GetPracticeCheckResponse  # noqa: Y015

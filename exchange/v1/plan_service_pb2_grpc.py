@@ -141,6 +141,11 @@ class PlanServiceStub:
                 request_serializer=exchange_dot_v1_dot_plan__service__pb2.GetPlanRequest.SerializeToString,
                 response_deserializer=exchange_dot_v1_dot_plan__service__pb2.GetPlanResponse.FromString,
                 _registered_method=True)
+        self.GetPracticeCheck = channel.unary_unary(
+                '/exchange.v1.PlanService/GetPracticeCheck',
+                request_serializer=exchange_dot_v1_dot_plan__service__pb2.GetPracticeCheckRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_plan__service__pb2.GetPracticeCheckResponse.FromString,
+                _registered_method=True)
 
 
 class PlanServiceServicer:
@@ -307,6 +312,13 @@ class PlanServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetPracticeCheck(self, request, context):
+        """Asks whether the plan is made in the new way: computed from what was recorded and the caller is shown, never filled in.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_PlanServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -414,6 +426,11 @@ def add_PlanServiceServicer_to_server(servicer, server):
                     servicer.GetPlan,
                     request_deserializer=exchange_dot_v1_dot_plan__service__pb2.GetPlanRequest.FromString,
                     response_serializer=exchange_dot_v1_dot_plan__service__pb2.GetPlanResponse.SerializeToString,
+            ),
+            'GetPracticeCheck': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPracticeCheck,
+                    request_deserializer=exchange_dot_v1_dot_plan__service__pb2.GetPracticeCheckRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_plan__service__pb2.GetPracticeCheckResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -985,6 +1002,33 @@ class PlanService:
             '/exchange.v1.PlanService/GetPlan',
             exchange_dot_v1_dot_plan__service__pb2.GetPlanRequest.SerializeToString,
             exchange_dot_v1_dot_plan__service__pb2.GetPlanResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPracticeCheck(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.PlanService/GetPracticeCheck',
+            exchange_dot_v1_dot_plan__service__pb2.GetPracticeCheckRequest.SerializeToString,
+            exchange_dot_v1_dot_plan__service__pb2.GetPracticeCheckResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -98,6 +98,8 @@ class PlanServiceStub:
     """Reads listed fields of the plan: the question is judged, the decision recorded, then the answer leaves.
     Fails with PERMISSION_DENIED, reason ACCESS_DENIED, naming the rules; alike for plans that do not exist.
     """
+    GetPracticeCheck: _grpc.UnaryUnaryMultiCallable[_plan_service_pb2.GetPracticeCheckRequest, _plan_service_pb2.GetPracticeCheckResponse]
+    """Asks whether the plan is made in the new way: computed from what was recorded and the caller is shown, never filled in."""
 
 @_typing.type_check_only
 class PlanServiceAsyncStub(PlanServiceStub):
@@ -169,6 +171,8 @@ class PlanServiceAsyncStub(PlanServiceStub):
     """Reads listed fields of the plan: the question is judged, the decision recorded, then the answer leaves.
     Fails with PERMISSION_DENIED, reason ACCESS_DENIED, naming the rules; alike for plans that do not exist.
     """
+    GetPracticeCheck: _aio.UnaryUnaryMultiCallable[_plan_service_pb2.GetPracticeCheckRequest, _plan_service_pb2.GetPracticeCheckResponse]  # type: ignore[assignment]
+    """Asks whether the plan is made in the new way: computed from what was recorded and the caller is shown, never filled in."""
 
 class PlanServiceServicer(metaclass=_abc_1.ABCMeta):
     """The integral support plan: what is going on, what the resident wants, what helps, and whether the resident agrees.
@@ -363,5 +367,13 @@ class PlanServiceServicer(metaclass=_abc_1.ABCMeta):
         """Reads listed fields of the plan: the question is judged, the decision recorded, then the answer leaves.
         Fails with PERMISSION_DENIED, reason ACCESS_DENIED, naming the rules; alike for plans that do not exist.
         """
+
+    @_abc_1.abstractmethod
+    def GetPracticeCheck(
+        self,
+        request: _plan_service_pb2.GetPracticeCheckRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_plan_service_pb2.GetPracticeCheckResponse, _abc.Awaitable[_plan_service_pb2.GetPracticeCheckResponse]]:
+        """Asks whether the plan is made in the new way: computed from what was recorded and the caller is shown, never filled in."""
 
 def add_PlanServiceServicer_to_server(servicer: PlanServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -45,6 +45,7 @@ from exchange.domain.plan import (
     Trajectory,
     TrajectoryStarted,
 )
+from exchange.domain.plan.practice import PracticeAnswer, PracticeCheck
 from exchange.domain.plan.words import FundingSource, GoalCarrier, GoalState, TrajectoryState
 from exchange.domain.resident import ResidentRegistered
 from exchange.domain.values import (
@@ -93,6 +94,7 @@ ELEMENTS = {
     "Trajectory": Trajectory,
     "Evaluation": Evaluation,
     "AgreementAnswer": Answer,
+    "PracticeCheck": PracticeCheck,
     "Preference": Preference,
     "Support": Support,
     "Agreement": Agreement,
@@ -192,7 +194,7 @@ def test_what_the_contract_redacts_is_stored_sealed(event: type[Event], message:
 def test_what_tells_of_a_seal_is_stored_sealed_and_is_no_field_of_the_contract() -> None:
     holding = [event for event in TOPICS.values() if TELLS_OF_A_SEAL & {one.name for one in fields(event)}]
     assert {event.TOPIC for event in holding} == {
-        "plan.situation_described.v2",
+        "plan.situation_described.v3",
         "plan.agreed.v2",
         "plan.agreed_on_conditions.v1",
     }
@@ -236,6 +238,7 @@ def test_elements_have_the_contracts_names(name: str, element: type) -> None:
         (GoalState, plan_pb2.GoalState),
         (GoalCarrier, plan_pb2.GoalCarrier),
         (TrajectoryState, plan_pb2.TrajectoryState),
+        (PracticeAnswer, plan_pb2.PracticeAnswer),
     ],
 )
 def test_words_are_those_of_the_contract(kind: Any, described: Any) -> None:  # noqa: ANN401 -- two enumerations

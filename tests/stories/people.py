@@ -87,6 +87,12 @@ class Desks:
         answer = client.plan.get_plan(claim=why, plan_id=self.story.plan_id, fields=fields)
         return answer.plan
 
+    def check(self, client: ExchangeClient, *fields: str) -> plan_pb2.PracticeCheck:
+        """Read the practice check."""
+        why = ACCESS if client is self.resident else self._why[id(client)]
+        answer = client.plan.get_practice_check(claim=why, plan_id=self.story.plan_id, fields=fields)
+        return answer.check
+
     # --- what most stories begin with -----------------------------------------------------------------
 
     def describe(self, life_domain: pb.LifeDomain.ValueType, score: int = 2) -> None:

@@ -74,6 +74,7 @@ from exchange.domain.plan.lenses import (
     RuleConflictResolved,
     lenses_missing,
 )
+from exchange.domain.plan.practice import PracticeCheck, practice_check
 from exchange.domain.plan.preferring import (
     InviteProvider,
     PreferProvider,
@@ -155,6 +156,7 @@ __all__ = [
     "PlanEvent",
     "PlanOpened",
     "PlanState",
+    "PracticeCheck",
     "PreferProvider",
     "Preference",
     "ProviderInvited",
@@ -186,4 +188,5 @@ __all__ = [
     "TrajectoryStarted",
     "as_seen",
     "lenses_missing",
+    "practice_check",
 ]

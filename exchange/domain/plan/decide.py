@@ -23,6 +23,7 @@ from exchange.domain.plan.events import (
 )
 from exchange.domain.plan.state import PlanState, closes
 from exchange.domain.shape import (
+    FINE,
     day_fault,
     member_fault,
     members_fault,
@@ -147,6 +148,7 @@ def describe_situation(command: DescribeSituation, state: PlanState | None) -> E
             "strengths": text_fault(command.strengths, required=False),
             "score": range_fault(command.score, SCORE_MIN, SCORE_MAX),
             "judge_date": day_fault(command.judge_date),
+            "source": token_fault(command.source) if command.source else FINE,
         }
     )
     origin = origin_of(command.author.task, command.author.oin)
@@ -166,6 +168,7 @@ def describe_situation(command: DescribeSituation, state: PlanState | None) -> E
         score=command.score,
         judge_date=command.judge_date,
         beside=beside,
+        source=command.source,
     )
     return (described,)
 

@@ -46,6 +46,7 @@ class Situation:
     """The newest description of one life domain by one origin; its category follows the domain.
 
     With the scores of the descriptions it took the place of, oldest first, and the days of judging them.
+    `source` is where it was filled in from; empty where the resident was asked.
     """
 
     life_domain: str
@@ -55,6 +56,7 @@ class Situation:
     judge_date: date
     earlier_scores: tuple[int, ...] = ()
     earlier_judge_dates: tuple[str, ...] = ()
+    source: str = ""
     origin: str
     category: str
     recorded: datetime | None = None

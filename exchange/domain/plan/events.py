@@ -77,12 +77,15 @@ class ConversationRecorded(PlanEvent):
 class SituationDescribed(PlanEvent):
     """The situation in one life domain; sealed under the category of that domain.
 
-    `beside` says that its author was not shown all of what stood: it takes the place of nothing.
+    `beside` says that its author was not shown all of what stood: it takes the place of nothing. `source` is
+    where it was filled in from; empty where the resident was asked.
     """
 
-    TOPIC: ClassVar[str] = "plan.situation_described.v2"
+    TOPIC: ClassVar[str] = "plan.situation_described.v3"
     SEALED: ClassVar[Mapping[str, str]] = MappingProxyType(
-        dict.fromkeys(("life_domain", "description", "strengths", "score", "beside"), BY_LIFE_DOMAIN)
+        dict.fromkeys(
+            ("life_domain", "description", "strengths", "score", "beside", "source"), BY_LIFE_DOMAIN
+        )
     )
     life_domain: str
     description: str
@@ -90,6 +93,7 @@ class SituationDescribed(PlanEvent):
     score: int
     judge_date: date
     beside: bool
+    source: str
 
     def sealed_fields(self) -> Mapping[str, str]:
         """Return the fields to seal, each with the category of this event's life domain."""

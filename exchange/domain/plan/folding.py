@@ -89,6 +89,7 @@ def _situation_described(state: PlanState, event: SituationDescribed) -> PlanSta
         judge_date=event.judge_date,
         earlier_scores=tuple(scores[-EARLIER_MAX:]),
         earlier_judge_dates=tuple(days[-EARLIER_MAX:]),
+        source=event.source,
         origin=origin,
         category=category_of(event.life_domain),
     )

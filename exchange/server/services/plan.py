@@ -11,16 +11,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 from exchange.domain import stream_of
 from exchange.domain.case import CASE, JoinProfessional
-from exchange.domain.plan import PLAN, InviteProvider
+from exchange.domain.plan import PLAN, InviteProvider, PracticeCheck, practice_check
 from exchange.domain.values import CaseRole
 from exchange.errors import RuleBroken
 from exchange.pipeline.elements import Asker
 from exchange.pipeline.walk import Steps
+from exchange.server.contract.copies import copies_of
+from exchange.server.contract.labels import labels_of
 from exchange.server.contract.names import set_time
 from exchange.server.contract.plans import PLAN_LABELS, build_plan
 from exchange.server.interceptor import Unary
-from exchange.server.services.plan_orders import ORDERS, Order, Who
-from exchange.server.walks import author_of, command, read, receipt
+from exchange.server.services.plan_orders import ORDERS, Order, Who, is_minor
+from exchange.server.walks import author_of, command, given_paths, read, receipt
+from exchange.v1 import plan_pb2
 from exchange.v1 import plan_service_pb2 as pb
 
 if TYPE_CHECKING:
@@ -31,6 +34,9 @@ if TYPE_CHECKING:
     from exchange.domain.values import Author
     from exchange.pipeline.walk import View
     from exchange.server.house import Call
+
+
+_CHECK_LABELS: Final = labels_of(plan_pb2.PracticeCheck.DESCRIPTOR)
 
 
 def _commanding(order: Order) -> Unary:
@@ -115,8 +121,41 @@ async def get_plan(call: Call, request: pb.GetPlanRequest) -> pb.GetPlanResponse
     return answer
 
 
+async def get_practice_check(call: Call, request: pb.GetPracticeCheckRequest) -> pb.GetPracticeCheckResponse:
+    """Compute the practice check on the plan as the caller sees it."""
+    stream = stream_of("plan", request.plan_id)
+    asker = Asker(call.caller, request.claim.legal_basis, call.now)
+
+    def capture(view: View) -> PracticeCheck | None:
+        plan = call.house.plan_groups.within_term(stream, view.state(stream), call.now)
+        if plan is None:
+            return None
+        resident = view.state(stream_of("resident", plan.resident))
+        return practice_check(plan, minor=is_minor(resident, call.now), today=call.now.date())
+
+    outcome = await read(
+        call,
+        request,
+        anchor=stream,
+        labels=_CHECK_LABELS,
+        groups=call.house.plan_groups.of_whole(stream, _CHECK_LABELS, asker),
+        capture=capture,
+        collections=call.house.plan_groups.collections,
+        computed=True,
+    )
+    answer = pb.GetPracticeCheckResponse(decision_id=outcome.decision_id)
+    if outcome.captured is not None:
+        copies = copies_of(plan_pb2.PracticeCheck.DESCRIPTOR)
+        for path in given_paths(outcome):
+            copies[path](outcome.captured, answer.check)
+    if outcome.valid_until is not None:
+        set_time(answer.expire_time, outcome.valid_until)
+    return answer
+
+
 RPCS: Final[Mapping[str, Unary]] = {
     **{name: _commanding(order) for name, order in ORDERS.items()},
     "InviteProvider": Unary(pb.InviteProviderRequest, invite_provider),
     "GetPlan": Unary(pb.GetPlanRequest, get_plan),
+    "GetPracticeCheck": Unary(pb.GetPracticeCheckRequest, get_practice_check),
 }

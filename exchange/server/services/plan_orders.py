@@ -38,6 +38,7 @@ from exchange.v1.common_pb2 import Law, LifeDomain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
 
     from google.protobuf.descriptor import EnumDescriptor
     from google.protobuf.message import Message
@@ -90,6 +91,7 @@ def _situation(said: pb.DescribeSituationRequest, who: Who) -> Command:
         strengths=said.strengths,
         score=said.score,
         judge_date=required_day(said.judge_date),
+        source=said.source,
     )
 
 
@@ -157,9 +159,13 @@ def _agreement(said: pb.AgreeToPlanRequest, who: Who) -> Command:
     )
 
 
+def is_minor(resident: ResidentState | None, now: datetime) -> bool:
+    """Tell whether a resident is not of age; of nobody it is not said."""
+    return resident is not None and age_at(resident, now.date()) < ADULT_AGE
+
+
 def _of_age(told: AgreeToPlan, resident: ResidentState | None) -> Command:
-    age = None if resident is None else age_at(resident, told.now.date())
-    return replace(told, minor=age is not None and age < ADULT_AGE)
+    return replace(told, minor=is_minor(resident, told.now))
 
 
 def _assignment(said: pb.AssignSupportRequest, who: Who) -> Command:
