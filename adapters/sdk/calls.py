@@ -162,6 +162,7 @@ class CaseCalls(Calls[_Mode]):
     """Reports, and who works on a case."""
 
     receive_report = Rpc(case.ReceiveReportRequest, case.ReceiveReportResponse)
+    receive_signal = Rpc(case.ReceiveSignalRequest, case.ReceiveSignalResponse)
     join_professional = Rpc(case.JoinProfessionalRequest, case.JoinProfessionalResponse)
     leave_case = Rpc(case.LeaveCaseRequest, case.LeaveCaseResponse)
     find_case = Rpc(case.FindCaseRequest, case.FindCaseResponse)

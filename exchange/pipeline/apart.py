@@ -76,6 +76,7 @@ COLLECTION_OF: Final[Mapping[str, str]] = {
     "plan.agreement_answered": "answers",
     "plan.provider_preferred": "preferences",
     "plan.provider_invited": "preferences",
+    "plan.signal_received": "signals",
 }
 
 

@@ -357,6 +357,38 @@ TRAJECTORY_STATE_STOPPED: TrajectoryState.ValueType  # 3
 """Over, for good."""
 Global___TrajectoryState: _TypeAlias = TrajectoryState  # noqa: Y015
 
+class _SignalPartner:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SignalPartnerEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SignalPartner.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SIGNAL_PARTNER_UNSPECIFIED: _SignalPartner.ValueType  # 0
+    """Refused."""
+    SIGNAL_PARTNER_LANDLORD: _SignalPartner.ValueType  # 1
+    """Who lets the house."""
+    SIGNAL_PARTNER_ENERGY: _SignalPartner.ValueType  # 2
+    """Energy company."""
+    SIGNAL_PARTNER_WATER: _SignalPartner.ValueType  # 3
+    """Drinking water company."""
+    SIGNAL_PARTNER_HEALTH_INSURER: _SignalPartner.ValueType  # 4
+    """Health insurer."""
+
+class SignalPartner(_SignalPartner, metaclass=_SignalPartnerEnumTypeWrapper):
+    """Kind of partner that tells of arrears."""
+
+SIGNAL_PARTNER_UNSPECIFIED: SignalPartner.ValueType  # 0
+"""Refused."""
+SIGNAL_PARTNER_LANDLORD: SignalPartner.ValueType  # 1
+"""Who lets the house."""
+SIGNAL_PARTNER_ENERGY: SignalPartner.ValueType  # 2
+"""Energy company."""
+SIGNAL_PARTNER_WATER: SignalPartner.ValueType  # 3
+"""Drinking water company."""
+SIGNAL_PARTNER_HEALTH_INSURER: SignalPartner.ValueType  # 4
+"""Health insurer."""
+Global___SignalPartner: _TypeAlias = SignalPartner  # noqa: Y015
+
 class _PracticeAnswer:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -384,6 +416,50 @@ PRACTICE_ANSWER_NO: PracticeAnswer.ValueType  # 2
 PRACTICE_ANSWER_DOES_NOT_APPLY: PracticeAnswer.ValueType  # 3
 """Not asked of a plan like this."""
 Global___PracticeAnswer: _TypeAlias = PracticeAnswer  # noqa: Y015
+
+@_typing.final
+class Signal(_message.Message):
+    """What a partner told of arrears (vroegsignalering), beside the report it opened."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SIGNAL_ID_FIELD_NUMBER: _builtins.int
+    REPORT_ID_FIELD_NUMBER: _builtins.int
+    PARTNER_FIELD_NUMBER: _builtins.int
+    ARREARS_CENTS_FIELD_NUMBER: _builtins.int
+    SINCE_DATE_FIELD_NUMBER: _builtins.int
+    RECEIVE_TIME_FIELD_NUMBER: _builtins.int
+    signal_id: _builtins.str
+    """Id."""
+    report_id: _builtins.str
+    """The report."""
+    partner: Global___SignalPartner.ValueType
+    """Who told."""
+    arrears_cents: _builtins.int
+    """Arrears, in cents."""
+    since_date: _builtins.str
+    """Since when, ISO 8601."""
+    @_builtins.property
+    def receive_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was received."""
+
+    def __init__(
+        self,
+        *,
+        signal_id: _builtins.str = ...,
+        report_id: _builtins.str = ...,
+        partner: Global___SignalPartner.ValueType = ...,
+        arrears_cents: _builtins.int = ...,
+        since_date: _builtins.str = ...,
+        receive_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receive_time", b"receive_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arrears_cents", b"arrears_cents", "partner", b"partner", "receive_time", b"receive_time", "report_id", b"report_id", "signal_id", b"signal_id", "since_date", b"since_date"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Signal: _TypeAlias = Signal  # noqa: Y015
 
 @_typing.final
 class Report(_message.Message):
@@ -1074,6 +1150,7 @@ class Plan(_message.Message):
     EVALUATIONS_FIELD_NUMBER: _builtins.int
     ANSWERS_FIELD_NUMBER: _builtins.int
     PREFERENCES_FIELD_NUMBER: _builtins.int
+    SIGNALS_FIELD_NUMBER: _builtins.int
     plan_id: _builtins.str
     """Id."""
     version: _builtins.int
@@ -1130,6 +1207,10 @@ class Plan(_message.Message):
     def preferences(self) -> _containers.RepeatedCompositeFieldContainer[Global___Preference]:
         """Providers the resident prefers."""
 
+    @_builtins.property
+    def signals(self) -> _containers.RepeatedCompositeFieldContainer[Global___Signal]:
+        """Early signals of arrears."""
+
     def __init__(
         self,
         *,
@@ -1148,10 +1229,11 @@ class Plan(_message.Message):
         evaluations: _abc.Iterable[Global___Evaluation] | None = ...,
         answers: _abc.Iterable[Global___AgreementAnswer] | None = ...,
         preferences: _abc.Iterable[Global___Preference] | None = ...,
+        signals: _abc.Iterable[Global___Signal] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreements", b"agreements", "answers", b"answers", "conversations", b"conversations", "evaluations", b"evaluations", "funding", b"funding", "goals", b"goals", "lens_assessments", b"lens_assessments", "plan_id", b"plan_id", "preferences", b"preferences", "reports", b"reports", "rule_conflicts", b"rule_conflicts", "situations", b"situations", "supports", b"supports", "trajectories", b"trajectories", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreements", b"agreements", "answers", b"answers", "conversations", b"conversations", "evaluations", b"evaluations", "funding", b"funding", "goals", b"goals", "lens_assessments", b"lens_assessments", "plan_id", b"plan_id", "preferences", b"preferences", "reports", b"reports", "rule_conflicts", b"rule_conflicts", "signals", b"signals", "situations", b"situations", "supports", b"supports", "trajectories", b"trajectories", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

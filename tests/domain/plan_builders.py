@@ -20,18 +20,22 @@ from exchange.domain.plan import (
     PreferProvider,
     ProviderInvited,
     ProviderPreferred,
+    ReceiveSignal,
     RecordRuleConflict,
     ResolveRuleConflict,
     RuleConflictRecorded,
     RuleConflictResolved,
     SetFunding,
+    SignalReceived,
     StartTrajectory,
     TrajectoryMoved,
     TrajectoryStarted,
 )
+from exchange.domain.values import Author
 from tests.domain.builders import (
     A_DAY,
     AGREE,
+    CASE_ID,
     CONSULENT,
     DAY,
     GOAL_SET,
@@ -267,4 +271,44 @@ INVITED = ProviderInvited(
     organisation=MUNICIPALITY,
     task="college:WMO",
     preference_id="w-1",
+)
+
+# --- early signals ------------------------------------------------------------------------------------
+
+DEBT_HELP = Author(MUNICIPALITY, "college:WGS", "s-1", operator=True)
+RECEIVE_SIGNAL = ReceiveSignal(
+    now=LATER,
+    author=DEBT_HELP,
+    resident=RESIDENT_REF,
+    case_id=CASE_ID,
+    plan_id=PLAN_ID,
+    report_id="m-2",
+    life_domains=("finance",),
+    own_words="Er is een achterstand bij de huur.",
+    desk="vroegsignalering",
+    signal_id="s-1",
+    partner="landlord",
+    arrears_cents=84_050,
+    since_date=DAY,
+)
+SIGNAL_RECEIVED = SignalReceived(
+    resident=RESIDENT_REF,
+    plan_id=PLAN_ID,
+    organisation=MUNICIPALITY,
+    task="college:WGS",
+    signal_id="s-1",
+    report_id="m-2",
+    partner="landlord",
+    arrears_cents=84_050,
+    since_date=DAY,
+    at=LATER,
+)
+SIGNAL_REPORTED = replace(
+    REPORT_RECEIVED,
+    task="college:WGS",
+    report_id="m-2",
+    life_domains=("finance",),
+    own_words="Er is een achterstand bij de huur.",
+    desk="vroegsignalering",
+    at=LATER,
 )

@@ -38,6 +38,8 @@ from exchange.domain.plan import (
     ReportReceived,
     RuleConflict,
     RuleConflictRecorded,
+    Signal,
+    SignalReceived,
     Situation,
     SituationDescribed,
     Support,
@@ -46,7 +48,13 @@ from exchange.domain.plan import (
     TrajectoryStarted,
 )
 from exchange.domain.plan.practice import PracticeAnswer, PracticeCheck
-from exchange.domain.plan.words import FundingSource, GoalCarrier, GoalState, TrajectoryState
+from exchange.domain.plan.words import (
+    FundingSource,
+    GoalCarrier,
+    GoalState,
+    SignalPartner,
+    TrajectoryState,
+)
 from exchange.domain.resident import ResidentRegistered
 from exchange.domain.values import (
     CATEGORY_OF_LIFE_DOMAIN,
@@ -96,6 +104,7 @@ ELEMENTS = {
     "AgreementAnswer": Answer,
     "PracticeCheck": PracticeCheck,
     "Preference": Preference,
+    "Signal": Signal,
     "Support": Support,
     "Agreement": Agreement,
     "Plan": PlanState,
@@ -115,6 +124,7 @@ SEALED_LIKE = [
     (PlanAgreedOnConditions, plan_pb2.Agreement),
     (AgreementAnswered, plan_pb2.AgreementAnswer),
     (ProviderPreferred, plan_pb2.Preference),
+    (SignalReceived, plan_pb2.Signal),
     (ConsentRequested, consent_service_pb2.Consent),
     (ConsentGiven, consent_service_pb2.GiveConsentRequest),
     (ResidentRegistered, identity_service_pb2.RegisterResidentRequest),
@@ -239,6 +249,7 @@ def test_elements_have_the_contracts_names(name: str, element: type) -> None:
         (GoalCarrier, plan_pb2.GoalCarrier),
         (TrajectoryState, plan_pb2.TrajectoryState),
         (PracticeAnswer, plan_pb2.PracticeAnswer),
+        (SignalPartner, plan_pb2.SignalPartner),
     ],
 )
 def test_words_are_those_of_the_contract(kind: Any, described: Any) -> None:  # noqa: ANN401 -- two enumerations

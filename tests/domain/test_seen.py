@@ -64,6 +64,7 @@ from tests.domain.plan_builders import (
     MOVE_TRAJECTORY,
     PLAN_LOOKING_BACK,
     PREFER,
+    RECEIVE_SIGNAL,
     RECORD_CONFLICT,
     RESOLVE_CONFLICT,
     SET_FUNDING,
@@ -99,6 +100,7 @@ COLLECTION_OF = {
     "plan.agreement_answered.v1": "answers",
     "plan.provider_preferred.v1": "preferences",
     "plan.provider_invited.v1": "preferences",
+    "plan.signal_received.v1": "signals",
 }
 # Of an event: versions count what is kept too, and the other two are sealed in it, for evolve alone.
 OF_THE_TRUE_PLAN = {"plan_version", "beside", "supports_unseen"}
@@ -167,6 +169,7 @@ def later_parts(chance: random.Random, author: Author) -> tuple[Any, ...]:
         replace(ANSWER, plan_version=chance.randint(3, 9), met=chance.choice((True, False))),
         replace(PREFER, author=author),
         replace(INVITE, author=author),
+        RECEIVE_SIGNAL,
         replace(MOVE_TRAJECTORY, author=author, state=state, since_date=day),
     )
 

@@ -81,6 +81,12 @@ class Desks:
         assert all(refused.value.field_violations.values())
         return set(refused.value.field_violations)
 
+    def conflicts(self, client: ExchangeClient, command: str, **fields: Any) -> str:  # noqa: ANN401 -- fields of any command
+        """Give a command on a version that is not the newest; return the reason of the refusal."""
+        with pytest.raises(errors.VersionConflict) as refused:
+            self.does(client, command, **fields)
+        return refused.value.reason
+
     def plan(self, client: ExchangeClient, *fields: str, claim: pb.Claim | None = None) -> plan_pb2.Plan:
         """Read fields as somebody who works on the plan; the resident on the right of access."""
         why = claim or (ACCESS if client is self.resident else self._why[id(client)])

@@ -7,7 +7,7 @@ Source: the domain's design sections 3 and 4.
 from typing import Final
 
 from exchange.domain.kernel import Aggregate, aggregate
-from exchange.domain.plan import agreeing, folding, funding, goals, lenses, preferring, trajectories
+from exchange.domain.plan import agreeing, folding, funding, goals, lenses, preferring, signals, trajectories
 from exchange.domain.plan.agreeing import AgreementAnswered, AnswerAgreement
 from exchange.domain.plan.commands import (
     AgreeToPlan,
@@ -38,6 +38,7 @@ from exchange.domain.plan.elements import (
     Preference,
     Report,
     RuleConflict,
+    Signal,
     Situation,
     Support,
     Trajectory,
@@ -83,6 +84,7 @@ from exchange.domain.plan.preferring import (
 )
 from exchange.domain.plan.recorded import stamped
 from exchange.domain.plan.seen import as_seen
+from exchange.domain.plan.signals import ReceiveSignal, SignalReceived
 from exchange.domain.plan.state import PlanState
 from exchange.domain.plan.support import assign_support, request_support, start_support, stop_support
 from exchange.domain.plan.trajectories import (
@@ -109,6 +111,7 @@ PLAN: Final[Aggregate] = aggregate(
         **trajectories.DECIDERS,
         **agreeing.DECIDERS,
         **preferring.DECIDERS,
+        **signals.DECIDERS,
     },
     founders=folding.FOUNDERS,
     evolvers={
@@ -119,6 +122,7 @@ PLAN: Final[Aggregate] = aggregate(
         **trajectories.EVOLVERS,
         **agreeing.EVOLVERS,
         **preferring.EVOLVERS,
+        **signals.EVOLVERS,
     },
     stamp=stamped,
 )
@@ -162,6 +166,7 @@ __all__ = [
     "ProviderInvited",
     "ProviderPreferred",
     "ReceiveReport",
+    "ReceiveSignal",
     "RecordConversation",
     "RecordRuleConflict",
     "Report",
@@ -173,6 +178,8 @@ __all__ = [
     "RuleConflictResolved",
     "SetFunding",
     "SetGoal",
+    "Signal",
+    "SignalReceived",
     "Situation",
     "SituationDescribed",
     "StartSupport",

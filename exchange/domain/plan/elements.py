@@ -261,3 +261,18 @@ class Preference:
     origin: str
     category: str = DataCategory.WMO_PLAN
     recorded: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signal:
+    """What a partner told of arrears, beside the report it opened."""
+
+    signal_id: str
+    report_id: str
+    partner: str
+    arrears_cents: int
+    since_date: date
+    receive_time: datetime
+    origin: str
+    category: str = DataCategory.SCHULDEN
+    recorded: datetime | None = None

@@ -23,6 +23,7 @@ COLLECTIONS: Final = (
     "agreements",
     "answers",
     "preferences",
+    "signals",
 )
 
 

@@ -18,6 +18,7 @@ from exchange.domain.plan.elements import (
     Preference,
     Report,
     RuleConflict,
+    Signal,
     Situation,
     Support,
     Trajectory,
@@ -55,6 +56,7 @@ class PlanState:
     agreements: tuple[Agreement, ...] = ()
     answers: tuple[Answer, ...] = ()
     preferences: tuple[Preference, ...] = ()
+    signals: tuple[Signal, ...] = ()
     unseen: tuple[tuple[str, int], ...] = ()
 
     @property

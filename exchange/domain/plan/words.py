@@ -1,4 +1,4 @@
-"""Words of the later parts of a plan: money, goals, trajectories.
+"""Words of the later parts of a plan: money, goals, trajectories, signals.
 
 Promises: a member's value is the contract's enum name without its prefix, in lower case; it is stored and
 therefore permanent.
@@ -41,6 +41,15 @@ class TrajectoryState(StrEnum):
     STARTED = "started"
     PAUSED = "paused"
     STOPPED = "stopped"
+
+
+class SignalPartner(StrEnum):
+    """Kinds of partners that tell of arrears (the decree under Wgs 3)."""
+
+    LANDLORD = "landlord"
+    ENERGY = "energy"
+    WATER = "water"
+    HEALTH_INSURER = "health_insurer"
 
 
 # The participation ladder: 1 isolated, 6 paid work.

@@ -24,6 +24,7 @@ _KINDS: Final = {
     "preferences": "welke aanbieder u het liefst heeft",
     "reports": "uw melding",
     "rule_conflicts": "welke regels voor u botsen, en hoe dat is opgelost",
+    "signals": "een betalingsachterstand",
     "situations": "uw situatie",
     "supports": "de hulp die u krijgt",
     "trajectories": "wat u doet aan werk of meedoen",

@@ -85,6 +85,7 @@ CHANGED: Final[Mapping[str, Changed]] = {
     "plan.agreement_answered": Changed("answers", ("plan_version",), by_origin=True),
     "plan.provider_preferred": Changed("preferences", ("preference_id",)),
     "plan.provider_invited": Changed("preferences", ("preference_id",)),
+    "plan.signal_received": Changed("signals", ("signal_id",)),
 }
 _OF_THE_PLAN_ITSELF: Final = Changed()
 
