@@ -83,7 +83,7 @@ class Desks:
 
     def conflicts(self, client: ExchangeClient, command: str, **fields: Any) -> str:  # noqa: ANN401 -- fields of any command
         """Give a command on a version that is not the newest; return the reason of the refusal."""
-        with pytest.raises(errors.VersionConflict) as refused:
+        with pytest.raises(errors.Conflict) as refused:
             self.does(client, command, **fields)
         return refused.value.reason
 

@@ -1,4 +1,4 @@
-"""P12, what a resident notices: a neighbour helps along, reads what the resident chose, and no more than that.
+"""P12, what a resident notices: a neighbour helps along, reads what he chose, and no more than that.
 
 Source: Thuis in Dalfsen; Sociale Marke Dwingeloo; the domain's design section 2.
 """
