@@ -77,7 +77,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     return Demo(ran["exit"], json.loads(printed), ran["errors"], folder / "data")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    """Return one exchange for all stories a worker tells: each story has a resident of its own."""
+    """Return one exchange for the stories of a practice: each story has a resident of its own."""
     yield from opened(tmp_path_factory.mktemp("stories"))
