@@ -166,6 +166,7 @@ class CaseCalls(Calls[_Mode]):
     """Reports, and who works on a case."""
 
     receive_report = Rpc(case.ReceiveReportRequest, case.ReceiveReportResponse)
+    receive_signal = Rpc(case.ReceiveSignalRequest, case.ReceiveSignalResponse)
     join_professional = Rpc(case.JoinProfessionalRequest, case.JoinProfessionalResponse)
     leave_case = Rpc(case.LeaveCaseRequest, case.LeaveCaseResponse)
     find_case = Rpc(case.FindCaseRequest, case.FindCaseResponse)
@@ -206,12 +207,24 @@ class PlanCalls(Calls[_Mode]):
     describe_situation = Rpc(plan.DescribeSituationRequest, plan.DescribeSituationResponse)
     set_goal = Rpc(plan.SetGoalRequest, plan.SetGoalResponse)
     assess_lens = Rpc(plan.AssessLensRequest, plan.AssessLensResponse)
+    record_rule_conflict = Rpc(plan.RecordRuleConflictRequest, plan.RecordRuleConflictResponse)
+    resolve_rule_conflict = Rpc(plan.ResolveRuleConflictRequest, plan.ResolveRuleConflictResponse)
     request_support = Rpc(plan.RequestSupportRequest, plan.RequestSupportResponse)
     agree_to_plan = Rpc(plan.AgreeToPlanRequest, plan.AgreeToPlanResponse)
     assign_support = Rpc(plan.AssignSupportRequest, plan.AssignSupportResponse)
     start_support = Rpc(plan.StartSupportRequest, plan.StartSupportResponse)
     stop_support = Rpc(plan.StopSupportRequest, plan.StopSupportResponse)
+    set_funding = Rpc(plan.SetFundingRequest, plan.SetFundingResponse)
+    mark_goal = Rpc(plan.MarkGoalRequest, plan.MarkGoalResponse)
+    plan_evaluation = Rpc(plan.PlanEvaluationRequest, plan.PlanEvaluationResponse)
+    hold_evaluation = Rpc(plan.HoldEvaluationRequest, plan.HoldEvaluationResponse)
+    start_trajectory = Rpc(plan.StartTrajectoryRequest, plan.StartTrajectoryResponse)
+    move_trajectory = Rpc(plan.MoveTrajectoryRequest, plan.MoveTrajectoryResponse)
+    answer_agreement = Rpc(plan.AnswerAgreementRequest, plan.AnswerAgreementResponse)
+    prefer_provider = Rpc(plan.PreferProviderRequest, plan.PreferProviderResponse)
+    invite_provider = Rpc(plan.InviteProviderRequest, plan.InviteProviderResponse)
     get_plan = Rpc(plan.GetPlanRequest, plan.GetPlanResponse)
+    get_practice_check = Rpc(plan.GetPracticeCheckRequest, plan.GetPracticeCheckResponse)
 
 
 class HistoryCalls(Calls[_Mode]):

@@ -187,6 +187,7 @@ class AgreementOutcome(StrEnum):
 
     AGREED = "agreed"
     DISAGREED = "disagreed"
+    AGREED_ON_CONDITIONS = "agreed_on_conditions"
 
 
 class Objection(StrEnum):
@@ -307,8 +308,8 @@ CARE_DOMAINS: "Final[frozenset[str]]" = frozenset(
 )
 # A possibility of work is what the Participatiewet guides to (article 7).
 WORK_DOMAINS: "Final[frozenset[str]]" = frozenset({LifeDomain.WORK_AND_EDUCATION})
-# Both, and the plan is looked at through both laws before anybody agrees.
-LENSES_OF_CARE_AND_WORK: "Final[tuple[Law, ...]]" = (Law.WMO_2015, Law.PARTICIPATIEWET)
+# Debts are what the Wgs helps with (article 3).
+DEBT_DOMAINS: "Final[frozenset[str]]" = frozenset({LifeDomain.FINANCE})
 
 # For which law data recorded under a task were acquired (rule R07 compares these words).
 LAW_OF_TASK: "Final[Mapping[str, str]]" = MappingProxyType(

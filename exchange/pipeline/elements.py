@@ -171,6 +171,16 @@ class PlanGroups:
 
         return groups
 
+    def of_whole(self, stream: str, labels: Mapping[str, Label], asker: Asker) -> Groups:
+        """Return the groups of what is computed of a plan: held as its own id and version are."""
+
+        def groups(view: View, paths: tuple[str, ...]) -> Sequence[Group]:
+            holder = self._holder(stream, view.state(stream), asker)
+            claimed = self._claimed(asker)
+            return [one for path in paths for one in groups_of(path, labels[path], (), holder, claimed)]
+
+        return groups
+
     def of_change(self, stream: str, collection: str, key: Key, asker: Asker) -> Groups:
         """Return the groups of one changed element: paths of its collection, and of the plan itself."""
 

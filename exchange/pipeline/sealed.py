@@ -71,10 +71,12 @@ def seen_subject(walk: Walk, view: View) -> Subject:
 def sight_of(walk: ReadWalk | EvaluationWalk, view: View, subject: Subject, standing: Standing) -> Sight:
     """Take out of sight what is sealed to the caller."""
     kept = kept_from(_resident(walk, view, subject), walk.caller, standing.role)
-    # Leaves stay as they are: the gate judges them one by one, and nothing sealed is copied.
     past = getattr(walk, "past", None)
     stands = view if past is None else AsItWas(view, walk.anchor, past)
-    seen = WithoutSealed(stands, kept, walk.collections, people=True)
+    # Leaves stay as they are: the gate judges them one by one, and nothing sealed is copied. What is computed
+    # of them is no leaf: there they say nothing.
+    blank = getattr(walk, "computed", False)
+    seen = WithoutSealed(stands, kept, walk.collections, blank=blank, people=True)
     groups = walk.groups(seen, walk.fields)
     fields = seal_fields([group.fact for group in groups], kept.paths)
     return Sight(seen, groups, fields, kept.collections if walk.collections else NOTHING_HIDDEN, kept.links)

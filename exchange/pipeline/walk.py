@@ -172,6 +172,8 @@ class ReadWalk:
     past: Past | None = None
     # What a permitted question records beside its own decision, in one commit: that a notice was fetched.
     beside: Callable[[View], Steps] | None = None
+    # The answer is computed of what is captured and copies none of it: sealed leaves are blank in it too.
+    computed: bool = False
     trace: str = ""
 
     @property

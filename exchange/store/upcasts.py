@@ -65,5 +65,7 @@ UPCASTS: Final[Mapping[str, Upcast]] = {
     "rights_request.executed.v1": _adding("rights_request.executed.v2", sha256=""),
     # Then whoever wrote in a plan was shown all that stood in it.
     "plan.situation_described.v1": _adding("plan.situation_described.v2", beside=False),
+    # Then nobody said where a description was filled in from: it reads as asked.
+    "plan.situation_described.v2": _adding("plan.situation_described.v3", source=""),
     "plan.agreed.v1": _adding("plan.agreed.v2", supports_unseen=False),
 }

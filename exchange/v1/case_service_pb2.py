@@ -24,10 +24,11 @@ _sym_db = _symbol_database.Default()
 
 from exchange.v1 import common_pb2 as exchange_dot_v1_dot_common__pb2
 from exchange.v1 import options_pb2 as exchange_dot_v1_dot_options__pb2
+from exchange.v1 import plan_pb2 as exchange_dot_v1_dot_plan__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x65xchange/v1/case_service.proto\x12\x0b\x65xchange.v1\x1a\x18\x65xchange/v1/common.proto\x1a\x19\x65xchange/v1/options.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb3\x02\n\x14ReceiveReportRequest\x12\"\n\nrequest_id\x18\x01 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12)\n\x05\x63laim\x18\x02 \x01(\x0b\x32\x12.exchange.v1.ClaimB\x06\x92\xb5\x18\x02\x08\x01\x12,\n\x08resident\x18\x03 \x01(\x0c\x42\x1a\x80\x01\x01\x8a\xb5\x18\t\n\x07\x43ONTACT\x92\xb5\x18\x06\x08\x01\x10 \x18 \x12H\n\x0clife_domains\x18\x04 \x03(\x0e\x32\x17.exchange.v1.LifeDomainB\x19\x80\x01\x01\x8a\xb5\x18\n\n\x08WMO-PLAN\x92\xb5\x18\x04\x08\x01(\r\x12\x35\n\town_words\x18\x05 \x01(\tB\"\x80\x01\x01\x8a\xb5\x18\x0c\n\x08WMO-PLAN \x01\x92\xb5\x18\x0b\x08\x01\x18\xa0\x1f\"\x04text\x12\x1d\n\x04\x64\x65sk\x18\x06 \x01(\tB\x0f\x92\xb5\x18\x0b\x08\x01\x18<\"\x05token\"\x94\x01\n\x15ReceiveReportResponse\x12%\n\x07receipt\x18\x01 \x01(\x0b\x32\x14.exchange.v1.Receipt\x12\x0f\n\x07\x63\x61se_id\x18\x02 \x01(\t\x12\x0f\n\x07plan_id\x18\x03 \x01(\t\x12\x0e\n\x06opened\x18\x04 \x01(\x08\x12\x0f\n\x07version\x18\x05 \x01(\x03\x12\x11\n\treport_id\x18\x06 \x01(\t\"\x8a\x02\n\x17JoinProfessionalRequest\x12\"\n\nrequest_id\x18\x01 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12)\n\x05\x63laim\x18\x02 \x01(\x0b\x32\x12.exchange.v1.ClaimB\x06\x92\xb5\x18\x02\x08\x01\x12\x1f\n\x07\x63\x61se_id\x18\x03 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12\x1a\n\x03oin\x18\x04 \x01(\tB\r\x92\xb5\x18\t\x08\x01\x18\x14\"\x03oin\x12\x1d\n\x04task\x18\x05 \x01(\tB\x0f\x92\xb5\x18\x0b\x08\x01\x18(\"\x05token\x12%\n\x0cprofessional\x18\x06 \x01(\tB\x0f\x92\xb5\x18\x0b\x08\x01\x18<\"\x05token\x12\x1d\n\x04role\x18\x07 \x01(\tB\x0f\x92\xb5\x18\x0b\x08\x01\x18(\"\x05token\"R\n\x18JoinProfessionalResponse\x12%\n\x07receipt\x18\x01 \x01(\x0b\x32\x14.exchange.v1.Receipt\x12\x0f\n\x07version\x18\x02 \x01(\x03\"\xe4\x01\n\x10LeaveCaseRequest\x12\"\n\nrequest_id\x18\x01 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12)\n\x05\x63laim\x18\x02 \x01(\x0b\x32\x12.exchange.v1.ClaimB\x06\x92\xb5\x18\x02\x08\x01\x12\x1f\n\x07\x63\x61se_id\x18\x03 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12\x1a\n\x03oin\x18\x04 \x01(\tB\r\x92\xb5\x18\t\x08\x01\x18\x14\"\x03oin\x12\x1d\n\x04task\x18\x05 \x01(\tB\x0f\x92\xb5\x18\x0b\x08\x01\x18(\"\x05token\x12%\n\x0cprofessional\x18\x06 \x01(\tB\x0f\x92\xb5\x18\x0b\x08\x01\x18<\"\x05token\"K\n\x11LeaveCaseResponse\x12%\n\x07receipt\x18\x01 \x01(\x0b\x32\x14.exchange.v1.Receipt\x12\x0f\n\x07version\x18\x02 \x01(\x03\"\x8c\x01\n\x0f\x46indCaseRequest\x12)\n\x05\x63laim\x18\x01 \x01(\x0b\x32\x12.exchange.v1.ClaimB\x06\x92\xb5\x18\x02\x08\x01\x12,\n\x08resident\x18\x02 \x01(\x0c\x42\x1a\x80\x01\x01\x8a\xb5\x18\t\n\x07\x43ONTACT\x92\xb5\x18\x06\x08\x01\x10 \x18 \x12 \n\x06\x66ields\x18\x03 \x03(\tB\x10\x92\xb5\x18\x0c\x08\x01\x18\x64\"\x04path(\n\"\x9a\x01\n\x10\x46indCaseResponse\x12\x1f\n\x07\x63\x61se_id\x18\x01 \x01(\tB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12\x1f\n\x07plan_id\x18\x02 \x01(\tB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x03 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\xef\x02\n\x0b\x43\x61seService\x12[\n\rReceiveReport\x12!.exchange.v1.ReceiveReportRequest\x1a\".exchange.v1.ReceiveReportResponse\"\x03\x90\x02\x02\x12\x64\n\x10JoinProfessional\x12$.exchange.v1.JoinProfessionalRequest\x1a%.exchange.v1.JoinProfessionalResponse\"\x03\x90\x02\x02\x12O\n\tLeaveCase\x12\x1d.exchange.v1.LeaveCaseRequest\x1a\x1e.exchange.v1.LeaveCaseResponse\"\x03\x90\x02\x02\x12L\n\x08\x46indCase\x12\x1c.exchange.v1.FindCaseRequest\x1a\x1d.exchange.v1.FindCaseResponse\"\x03\x90\x02\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x65xchange/v1/case_service.proto\x12\x0b\x65xchange.v1\x1a\x18\x65xchange/v1/common.proto\x1a\x19\x65xchange/v1/options.proto\x1a\x16\x65xchange/v1/plan.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb3\x02\n\x14ReceiveReportRequest\x12\"\n\nrequest_id\x18\x01 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12)\n\x05\x63laim\x18\x02 \x01(\x0b\x32\x12.exchange.v1.ClaimB\x06\x92\xb5\x18\x02\x08\x01\x12,\n\x08resident\x18\x03 \x01(\x0c\x42\x1a\x80\x01\x01\x8a\xb5\x18\t\n\x07\x43ONTACT\x92\xb5\x18\x06\x08\x01\x10 \x18 \x12H\n\x0clife_domains\x18\x04 \x03(\x0e\x32\x17.exchange.v1.LifeDomainB\x19\x80\x01\x01\x8a\xb5\x18\n\n\x08WMO-PLAN\x92\xb5\x18\x04\x08\x01(\r\x12\x35\n\town_words\x18\x05 \x01(\tB\"\x80\x01\x01\x8a\xb5\x18\x0c\n\x08WMO-PLAN \x01\x92\xb5\x18\x0b\x08\x01\x18\xa0\x1f\"\x04text\x12\x1d\n\x04\x64\x65sk\x18\x06 \x01(\tB\x0f\x92\xb5\x18\x0b\x08\x01\x18<\"\x05token\"\x94\x01\n\x15ReceiveReportResponse\x12%\n\x07receipt\x18\x01 \x01(\x0b\x32\x14.exchange.v1.Receipt\x12\x0f\n\x07\x63\x61se_id\x18\x02 \x01(\t\x12\x0f\n\x07plan_id\x18\x03 \x01(\t\x12\x0e\n\x06opened\x18\x04 \x01(\x08\x12\x0f\n\x07version\x18\x05 \x01(\x03\x12\x11\n\treport_id\x18\x06 \x01(\t\"\x9c\x03\n\x14ReceiveSignalRequest\x12\"\n\nrequest_id\x18\x01 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12)\n\x05\x63laim\x18\x02 \x01(\x0b\x32\x12.exchange.v1.ClaimB\x06\x92\xb5\x18\x02\x08\x01\x12,\n\x08resident\x18\x03 \x01(\x0c\x42\x1a\x80\x01\x01\x8a\xb5\x18\t\n\x07\x43ONTACT\x92\xb5\x18\x06\x08\x01\x10 \x18 \x12\x44\n\x07partner\x18\x04 \x01(\x0e\x32\x1a.exchange.v1.SignalPartnerB\x17\x80\x01\x01\x8a\xb5\x18\n\n\x08SCHULDEN\x92\xb5\x18\x02\x08\x01\x12\x36\n\rarrears_cents\x18\x05 \x01(\x03\x42\x1f\x80\x01\x01\x8a\xb5\x18\n\n\x08SCHULDEN\x92\xb5\x18\n0\x02\x38\x80\xa8\xd6\xb9\x07@\x01\x12\x33\n\nsince_date\x18\x06 \x01(\tB\x1f\x80\x01\x01\x8a\xb5\x18\n\n\x08SCHULDEN\x92\xb5\x18\n\x08\x01\x18\n\"\x04\x64\x61te\x12\x35\n\town_words\x18\x07 \x01(\tB\"\x80\x01\x01\x8a\xb5\x18\x0c\n\x08WMO-PLAN \x01\x92\xb5\x18\x0b\x08\x01\x18\xa0\x1f\"\x04text\x12\x1d\n\x04\x64\x65sk\x18\x08 \x01(\tB\x0f\x92\xb5\x18\x0b\x08\x01\x18<\"\x05token\"\x94\x01\n\x15ReceiveSignalResponse\x12%\n\x07receipt\x18\x01 \x01(\x0b\x32\x14.exchange.v1.Receipt\x12\x0f\n\x07\x63\x61se_id\x18\x02 \x01(\t\x12\x0f\n\x07plan_id\x18\x03 \x01(\t\x12\x0e\n\x06opened\x18\x04 \x01(\x08\x12\x0f\n\x07version\x18\x05 \x01(\x03\x12\x11\n\treport_id\x18\x06 \x01(\t\"\x8a\x02\n\x17JoinProfessionalRequest\x12\"\n\nrequest_id\x18\x01 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12)\n\x05\x63laim\x18\x02 \x01(\x0b\x32\x12.exchange.v1.ClaimB\x06\x92\xb5\x18\x02\x08\x01\x12\x1f\n\x07\x63\x61se_id\x18\x03 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12\x1a\n\x03oin\x18\x04 \x01(\tB\r\x92\xb5\x18\t\x08\x01\x18\x14\"\x03oin\x12\x1d\n\x04task\x18\x05 \x01(\tB\x0f\x92\xb5\x18\x0b\x08\x01\x18(\"\x05token\x12%\n\x0cprofessional\x18\x06 \x01(\tB\x0f\x92\xb5\x18\x0b\x08\x01\x18<\"\x05token\x12\x1d\n\x04role\x18\x07 \x01(\tB\x0f\x92\xb5\x18\x0b\x08\x01\x18(\"\x05token\"R\n\x18JoinProfessionalResponse\x12%\n\x07receipt\x18\x01 \x01(\x0b\x32\x14.exchange.v1.Receipt\x12\x0f\n\x07version\x18\x02 \x01(\x03\"\xe4\x01\n\x10LeaveCaseRequest\x12\"\n\nrequest_id\x18\x01 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12)\n\x05\x63laim\x18\x02 \x01(\x0b\x32\x12.exchange.v1.ClaimB\x06\x92\xb5\x18\x02\x08\x01\x12\x1f\n\x07\x63\x61se_id\x18\x03 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12\x1a\n\x03oin\x18\x04 \x01(\tB\r\x92\xb5\x18\t\x08\x01\x18\x14\"\x03oin\x12\x1d\n\x04task\x18\x05 \x01(\tB\x0f\x92\xb5\x18\x0b\x08\x01\x18(\"\x05token\x12%\n\x0cprofessional\x18\x06 \x01(\tB\x0f\x92\xb5\x18\x0b\x08\x01\x18<\"\x05token\"K\n\x11LeaveCaseResponse\x12%\n\x07receipt\x18\x01 \x01(\x0b\x32\x14.exchange.v1.Receipt\x12\x0f\n\x07version\x18\x02 \x01(\x03\"\x8c\x01\n\x0f\x46indCaseRequest\x12)\n\x05\x63laim\x18\x01 \x01(\x0b\x32\x12.exchange.v1.ClaimB\x06\x92\xb5\x18\x02\x08\x01\x12,\n\x08resident\x18\x02 \x01(\x0c\x42\x1a\x80\x01\x01\x8a\xb5\x18\t\n\x07\x43ONTACT\x92\xb5\x18\x06\x08\x01\x10 \x18 \x12 \n\x06\x66ields\x18\x03 \x03(\tB\x10\x92\xb5\x18\x0c\x08\x01\x18\x64\"\x04path(\n\"\x9a\x01\n\x10\x46indCaseResponse\x12\x1f\n\x07\x63\x61se_id\x18\x01 \x01(\tB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12\x1f\n\x07plan_id\x18\x02 \x01(\tB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x03 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\xcc\x03\n\x0b\x43\x61seService\x12[\n\rReceiveReport\x12!.exchange.v1.ReceiveReportRequest\x1a\".exchange.v1.ReceiveReportResponse\"\x03\x90\x02\x02\x12[\n\rReceiveSignal\x12!.exchange.v1.ReceiveSignalRequest\x1a\".exchange.v1.ReceiveSignalResponse\"\x03\x90\x02\x02\x12\x64\n\x10JoinProfessional\x12$.exchange.v1.JoinProfessionalRequest\x1a%.exchange.v1.JoinProfessionalResponse\"\x03\x90\x02\x02\x12O\n\tLeaveCase\x12\x1d.exchange.v1.LeaveCaseRequest\x1a\x1e.exchange.v1.LeaveCaseResponse\"\x03\x90\x02\x02\x12L\n\x08\x46indCase\x12\x1c.exchange.v1.FindCaseRequest\x1a\x1d.exchange.v1.FindCaseResponse\"\x03\x90\x02\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -46,6 +47,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RECEIVEREPORTREQUEST'].fields_by_name['own_words']._serialized_options = b'\200\001\001\212\265\030\014\n\010WMO-PLAN \001\222\265\030\013\010\001\030\240\037\"\004text'
   _globals['_RECEIVEREPORTREQUEST'].fields_by_name['desk']._loaded_options = None
   _globals['_RECEIVEREPORTREQUEST'].fields_by_name['desk']._serialized_options = b'\222\265\030\013\010\001\030<\"\005token'
+  _globals['_RECEIVESIGNALREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_RECEIVESIGNALREQUEST'].fields_by_name['request_id']._serialized_options = b'\222\265\030\n\010\001\030$\"\004uuid'
+  _globals['_RECEIVESIGNALREQUEST'].fields_by_name['claim']._loaded_options = None
+  _globals['_RECEIVESIGNALREQUEST'].fields_by_name['claim']._serialized_options = b'\222\265\030\002\010\001'
+  _globals['_RECEIVESIGNALREQUEST'].fields_by_name['resident']._loaded_options = None
+  _globals['_RECEIVESIGNALREQUEST'].fields_by_name['resident']._serialized_options = b'\200\001\001\212\265\030\t\n\007CONTACT\222\265\030\006\010\001\020 \030 '
+  _globals['_RECEIVESIGNALREQUEST'].fields_by_name['partner']._loaded_options = None
+  _globals['_RECEIVESIGNALREQUEST'].fields_by_name['partner']._serialized_options = b'\200\001\001\212\265\030\n\n\010SCHULDEN\222\265\030\002\010\001'
+  _globals['_RECEIVESIGNALREQUEST'].fields_by_name['arrears_cents']._loaded_options = None
+  _globals['_RECEIVESIGNALREQUEST'].fields_by_name['arrears_cents']._serialized_options = b'\200\001\001\212\265\030\n\n\010SCHULDEN\222\265\030\n0\0028\200\250\326\271\007@\001'
+  _globals['_RECEIVESIGNALREQUEST'].fields_by_name['since_date']._loaded_options = None
+  _globals['_RECEIVESIGNALREQUEST'].fields_by_name['since_date']._serialized_options = b'\200\001\001\212\265\030\n\n\010SCHULDEN\222\265\030\n\010\001\030\n\"\004date'
+  _globals['_RECEIVESIGNALREQUEST'].fields_by_name['own_words']._loaded_options = None
+  _globals['_RECEIVESIGNALREQUEST'].fields_by_name['own_words']._serialized_options = b'\200\001\001\212\265\030\014\n\010WMO-PLAN \001\222\265\030\013\010\001\030\240\037\"\004text'
+  _globals['_RECEIVESIGNALREQUEST'].fields_by_name['desk']._loaded_options = None
+  _globals['_RECEIVESIGNALREQUEST'].fields_by_name['desk']._serialized_options = b'\222\265\030\013\010\001\030<\"\005token'
   _globals['_JOINPROFESSIONALREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_JOINPROFESSIONALREQUEST'].fields_by_name['request_id']._serialized_options = b'\222\265\030\n\010\001\030$\"\004uuid'
   _globals['_JOINPROFESSIONALREQUEST'].fields_by_name['claim']._loaded_options = None
@@ -84,28 +101,34 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FINDCASERESPONSE'].fields_by_name['plan_id']._serialized_options = b'\212\265\030\n\n\010WMO-PLAN'
   _globals['_CASESERVICE'].methods_by_name['ReceiveReport']._loaded_options = None
   _globals['_CASESERVICE'].methods_by_name['ReceiveReport']._serialized_options = b'\220\002\002'
+  _globals['_CASESERVICE'].methods_by_name['ReceiveSignal']._loaded_options = None
+  _globals['_CASESERVICE'].methods_by_name['ReceiveSignal']._serialized_options = b'\220\002\002'
   _globals['_CASESERVICE'].methods_by_name['JoinProfessional']._loaded_options = None
   _globals['_CASESERVICE'].methods_by_name['JoinProfessional']._serialized_options = b'\220\002\002'
   _globals['_CASESERVICE'].methods_by_name['LeaveCase']._loaded_options = None
   _globals['_CASESERVICE'].methods_by_name['LeaveCase']._serialized_options = b'\220\002\002'
   _globals['_CASESERVICE'].methods_by_name['FindCase']._loaded_options = None
   _globals['_CASESERVICE'].methods_by_name['FindCase']._serialized_options = b'\220\002\002'
-  _globals['_RECEIVEREPORTREQUEST']._serialized_start=134
-  _globals['_RECEIVEREPORTREQUEST']._serialized_end=441
-  _globals['_RECEIVEREPORTRESPONSE']._serialized_start=444
-  _globals['_RECEIVEREPORTRESPONSE']._serialized_end=592
-  _globals['_JOINPROFESSIONALREQUEST']._serialized_start=595
-  _globals['_JOINPROFESSIONALREQUEST']._serialized_end=861
-  _globals['_JOINPROFESSIONALRESPONSE']._serialized_start=863
-  _globals['_JOINPROFESSIONALRESPONSE']._serialized_end=945
-  _globals['_LEAVECASEREQUEST']._serialized_start=948
-  _globals['_LEAVECASEREQUEST']._serialized_end=1176
-  _globals['_LEAVECASERESPONSE']._serialized_start=1178
-  _globals['_LEAVECASERESPONSE']._serialized_end=1253
-  _globals['_FINDCASEREQUEST']._serialized_start=1256
-  _globals['_FINDCASEREQUEST']._serialized_end=1396
-  _globals['_FINDCASERESPONSE']._serialized_start=1399
-  _globals['_FINDCASERESPONSE']._serialized_end=1553
-  _globals['_CASESERVICE']._serialized_start=1556
-  _globals['_CASESERVICE']._serialized_end=1923
+  _globals['_RECEIVEREPORTREQUEST']._serialized_start=158
+  _globals['_RECEIVEREPORTREQUEST']._serialized_end=465
+  _globals['_RECEIVEREPORTRESPONSE']._serialized_start=468
+  _globals['_RECEIVEREPORTRESPONSE']._serialized_end=616
+  _globals['_RECEIVESIGNALREQUEST']._serialized_start=619
+  _globals['_RECEIVESIGNALREQUEST']._serialized_end=1031
+  _globals['_RECEIVESIGNALRESPONSE']._serialized_start=1034
+  _globals['_RECEIVESIGNALRESPONSE']._serialized_end=1182
+  _globals['_JOINPROFESSIONALREQUEST']._serialized_start=1185
+  _globals['_JOINPROFESSIONALREQUEST']._serialized_end=1451
+  _globals['_JOINPROFESSIONALRESPONSE']._serialized_start=1453
+  _globals['_JOINPROFESSIONALRESPONSE']._serialized_end=1535
+  _globals['_LEAVECASEREQUEST']._serialized_start=1538
+  _globals['_LEAVECASEREQUEST']._serialized_end=1766
+  _globals['_LEAVECASERESPONSE']._serialized_start=1768
+  _globals['_LEAVECASERESPONSE']._serialized_end=1843
+  _globals['_FINDCASEREQUEST']._serialized_start=1846
+  _globals['_FINDCASEREQUEST']._serialized_end=1986
+  _globals['_FINDCASERESPONSE']._serialized_start=1989
+  _globals['_FINDCASERESPONSE']._serialized_end=2143
+  _globals['_CASESERVICE']._serialized_start=2146
+  _globals['_CASESERVICE']._serialized_end=2606
 # @@protoc_insertion_point(module_scope)

@@ -5,6 +5,7 @@ isort:skip_file
 
 from collections import abc as _abc
 from exchange.v1 import common_pb2 as _common_pb2
+from exchange.v1 import plan_pb2 as _plan_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
@@ -111,6 +112,102 @@ class ReceiveReportResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReceiveReportResponse: _TypeAlias = ReceiveReportResponse  # noqa: Y015
+
+@_typing.final
+class ReceiveSignalRequest(_message.Message):
+    """Records a signal."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CLAIM_FIELD_NUMBER: _builtins.int
+    RESIDENT_FIELD_NUMBER: _builtins.int
+    PARTNER_FIELD_NUMBER: _builtins.int
+    ARREARS_CENTS_FIELD_NUMBER: _builtins.int
+    SINCE_DATE_FIELD_NUMBER: _builtins.int
+    OWN_WORDS_FIELD_NUMBER: _builtins.int
+    DESK_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Same id and same content: same answer."""
+    resident: _builtins.bytes
+    """The caller's own pseudonym of the resident, 32 bytes."""
+    partner: _plan_pb2.SignalPartner.ValueType
+    """Who told."""
+    arrears_cents: _builtins.int
+    """Arrears, in cents."""
+    since_date: _builtins.str
+    """Since when, ISO 8601; no day to come."""
+    own_words: _builtins.str
+    """What it is, in a sentence and without amounts: it stands as the report's words."""
+    desk: _builtins.str
+    """Desk where the signal came in, such as "vroegsignalering"."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        claim: _common_pb2.Claim | None = ...,
+        resident: _builtins.bytes = ...,
+        partner: _plan_pb2.SignalPartner.ValueType = ...,
+        arrears_cents: _builtins.int = ...,
+        since_date: _builtins.str = ...,
+        own_words: _builtins.str = ...,
+        desk: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arrears_cents", b"arrears_cents", "claim", b"claim", "desk", b"desk", "own_words", b"own_words", "partner", b"partner", "request_id", b"request_id", "resident", b"resident", "since_date", b"since_date"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReceiveSignalRequest: _TypeAlias = ReceiveSignalRequest  # noqa: Y015
+
+@_typing.final
+class ReceiveSignalResponse(_message.Message):
+    """The signal is recorded."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    PLAN_ID_FIELD_NUMBER: _builtins.int
+    OPENED_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    REPORT_ID_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    """The resident's case; only for who works on it afterwards."""
+    plan_id: _builtins.str
+    """The resident's plan; only for who works on the case afterwards."""
+    opened: _builtins.bool
+    """Whether this signal opened the case; only for who works on it afterwards."""
+    version: _builtins.int
+    """Version of the plan after this command; only for who works on the case afterwards."""
+    report_id: _builtins.str
+    """The report; for everybody."""
+    @_builtins.property
+    def receipt(self) -> _common_pb2.Receipt:
+        """Proof to keep: for everybody the leaf of the report."""
+
+    def __init__(
+        self,
+        *,
+        receipt: _common_pb2.Receipt | None = ...,
+        case_id: _builtins.str = ...,
+        plan_id: _builtins.str = ...,
+        opened: _builtins.bool = ...,
+        version: _builtins.int = ...,
+        report_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "opened", b"opened", "plan_id", b"plan_id", "receipt", b"receipt", "report_id", b"report_id", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReceiveSignalResponse: _TypeAlias = ReceiveSignalResponse  # noqa: Y015
 
 @_typing.final
 class JoinProfessionalRequest(_message.Message):

@@ -40,6 +40,11 @@ class CaseServiceStub:
                 request_serializer=exchange_dot_v1_dot_case__service__pb2.ReceiveReportRequest.SerializeToString,
                 response_deserializer=exchange_dot_v1_dot_case__service__pb2.ReceiveReportResponse.FromString,
                 _registered_method=True)
+        self.ReceiveSignal = channel.unary_unary(
+                '/exchange.v1.CaseService/ReceiveSignal',
+                request_serializer=exchange_dot_v1_dot_case__service__pb2.ReceiveSignalRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_case__service__pb2.ReceiveSignalResponse.FromString,
+                _registered_method=True)
         self.JoinProfessional = channel.unary_unary(
                 '/exchange.v1.CaseService/JoinProfessional',
                 request_serializer=exchange_dot_v1_dot_case__service__pb2.JoinProfessionalRequest.SerializeToString,
@@ -67,6 +72,15 @@ class CaseServiceServicer:
         took it up, or who worked on it before) is told which case it is. Everybody else is told that the report is recorded,
         and nothing that differs between a resident the exchange knows and one it does not: the receipt is of the report's own
         event. The same request id gets the same answer for ever.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReceiveSignal(self, request, context):
+        """Records what a partner told of arrears (vroegsignalering): a report on finance, with the signal beside it. Of the task
+        "college:WGS" for the purpose of early signals only; the partner gets no part in the case, and nobody else a case by it.
+        Answered as a report is.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -104,6 +118,11 @@ def add_CaseServiceServicer_to_server(servicer, server):
                     servicer.ReceiveReport,
                     request_deserializer=exchange_dot_v1_dot_case__service__pb2.ReceiveReportRequest.FromString,
                     response_serializer=exchange_dot_v1_dot_case__service__pb2.ReceiveReportResponse.SerializeToString,
+            ),
+            'ReceiveSignal': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReceiveSignal,
+                    request_deserializer=exchange_dot_v1_dot_case__service__pb2.ReceiveSignalRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_case__service__pb2.ReceiveSignalResponse.SerializeToString,
             ),
             'JoinProfessional': grpc.unary_unary_rpc_method_handler(
                     servicer.JoinProfessional,
@@ -149,6 +168,33 @@ class CaseService:
             '/exchange.v1.CaseService/ReceiveReport',
             exchange_dot_v1_dot_case__service__pb2.ReceiveReportRequest.SerializeToString,
             exchange_dot_v1_dot_case__service__pb2.ReceiveReportResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReceiveSignal(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.CaseService/ReceiveSignal',
+            exchange_dot_v1_dot_case__service__pb2.ReceiveSignalRequest.SerializeToString,
+            exchange_dot_v1_dot_case__service__pb2.ReceiveSignalResponse.FromString,
             options,
             channel_credentials,
             insecure,

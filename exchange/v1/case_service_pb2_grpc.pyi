@@ -40,6 +40,11 @@ class CaseServiceStub:
     and nothing that differs between a resident the exchange knows and one it does not: the receipt is of the report's own
     event. The same request id gets the same answer for ever.
     """
+    ReceiveSignal: _grpc.UnaryUnaryMultiCallable[_case_service_pb2.ReceiveSignalRequest, _case_service_pb2.ReceiveSignalResponse]
+    """Records what a partner told of arrears (vroegsignalering): a report on finance, with the signal beside it. Of the task
+    "college:WGS" for the purpose of early signals only; the partner gets no part in the case, and nobody else a case by it.
+    Answered as a report is.
+    """
     JoinProfessional: _grpc.UnaryUnaryMultiCallable[_case_service_pb2.JoinProfessionalRequest, _case_service_pb2.JoinProfessionalResponse]
     """Lets a professional of an organisation and task join the case, in one of the roles the glossary lists; the same
     professional again: in a new role. Whoever works on the case grants a plain role. "regisseur" is granted, and the role
@@ -64,6 +69,11 @@ class CaseServiceAsyncStub(CaseServiceStub):
     took it up, or who worked on it before) is told which case it is. Everybody else is told that the report is recorded,
     and nothing that differs between a resident the exchange knows and one it does not: the receipt is of the report's own
     event. The same request id gets the same answer for ever.
+    """
+    ReceiveSignal: _aio.UnaryUnaryMultiCallable[_case_service_pb2.ReceiveSignalRequest, _case_service_pb2.ReceiveSignalResponse]  # type: ignore[assignment]
+    """Records what a partner told of arrears (vroegsignalering): a report on finance, with the signal beside it. Of the task
+    "college:WGS" for the purpose of early signals only; the partner gets no part in the case, and nobody else a case by it.
+    Answered as a report is.
     """
     JoinProfessional: _aio.UnaryUnaryMultiCallable[_case_service_pb2.JoinProfessionalRequest, _case_service_pb2.JoinProfessionalResponse]  # type: ignore[assignment]
     """Lets a professional of an organisation and task join the case, in one of the roles the glossary lists; the same
@@ -92,6 +102,17 @@ class CaseServiceServicer(metaclass=_abc_1.ABCMeta):
         took it up, or who worked on it before) is told which case it is. Everybody else is told that the report is recorded,
         and nothing that differs between a resident the exchange knows and one it does not: the receipt is of the report's own
         event. The same request id gets the same answer for ever.
+        """
+
+    @_abc_1.abstractmethod
+    def ReceiveSignal(
+        self,
+        request: _case_service_pb2.ReceiveSignalRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_case_service_pb2.ReceiveSignalResponse, _abc.Awaitable[_case_service_pb2.ReceiveSignalResponse]]:
+        """Records what a partner told of arrears (vroegsignalering): a report on finance, with the signal beside it. Of the task
+        "college:WGS" for the purpose of early signals only; the partner gets no part in the case, and nobody else a case by it.
+        Answered as a report is.
         """
 
     @_abc_1.abstractmethod

@@ -221,6 +221,8 @@ class _AgreementOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Agre
     """Yes."""
     AGREEMENT_OUTCOME_DISAGREED: _AgreementOutcome.ValueType  # 2
     """No; how it was handled stands beside it."""
+    AGREEMENT_OUTCOME_AGREED_ON_CONDITIONS: _AgreementOutcome.ValueType  # 3
+    """Yes, if what the remarks ask is met: a yes once a college answers that it is."""
 
 class AgreementOutcome(_AgreementOutcome, metaclass=_AgreementOutcomeEnumTypeWrapper):
     """Whether the resident agrees with the plan."""
@@ -231,7 +233,233 @@ AGREEMENT_OUTCOME_AGREED: AgreementOutcome.ValueType  # 1
 """Yes."""
 AGREEMENT_OUTCOME_DISAGREED: AgreementOutcome.ValueType  # 2
 """No; how it was handled stands beside it."""
+AGREEMENT_OUTCOME_AGREED_ON_CONDITIONS: AgreementOutcome.ValueType  # 3
+"""Yes, if what the remarks ask is met: a yes once a college answers that it is."""
 Global___AgreementOutcome: _TypeAlias = AgreementOutcome  # noqa: Y015
+
+class _FundingSource:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _FundingSourceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FundingSource.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    FUNDING_SOURCE_UNSPECIFIED: _FundingSource.ValueType  # 0
+    """Refused."""
+    FUNDING_SOURCE_WMO_2015: _FundingSource.ValueType  # 1
+    """Wmo 2015."""
+    FUNDING_SOURCE_JEUGDWET: _FundingSource.ValueType  # 2
+    """Jeugdwet."""
+    FUNDING_SOURCE_PARTICIPATIEWET: _FundingSource.ValueType  # 3
+    """Participatiewet: re-integration."""
+    FUNDING_SOURCE_WGS: _FundingSource.ValueType  # 4
+    """Wet gemeentelijke schuldhulpverlening."""
+    FUNDING_SOURCE_OTHER: _FundingSource.ValueType  # 5
+    """Other money."""
+
+class FundingSource(_FundingSource, metaclass=_FundingSourceEnumTypeWrapper):
+    """A law money comes from; the source never decides the support."""
+
+FUNDING_SOURCE_UNSPECIFIED: FundingSource.ValueType  # 0
+"""Refused."""
+FUNDING_SOURCE_WMO_2015: FundingSource.ValueType  # 1
+"""Wmo 2015."""
+FUNDING_SOURCE_JEUGDWET: FundingSource.ValueType  # 2
+"""Jeugdwet."""
+FUNDING_SOURCE_PARTICIPATIEWET: FundingSource.ValueType  # 3
+"""Participatiewet: re-integration."""
+FUNDING_SOURCE_WGS: FundingSource.ValueType  # 4
+"""Wet gemeentelijke schuldhulpverlening."""
+FUNDING_SOURCE_OTHER: FundingSource.ValueType  # 5
+"""Other money."""
+Global___FundingSource: _TypeAlias = FundingSource  # noqa: Y015
+
+class _GoalState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _GoalStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_GoalState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    GOAL_STATE_UNSPECIFIED: _GoalState.ValueType  # 0
+    """Refused."""
+    GOAL_STATE_ACTIVE: _GoalState.ValueType  # 1
+    """Worked on."""
+    GOAL_STATE_REACHED: _GoalState.ValueType  # 2
+    """Reached."""
+    GOAL_STATE_WITHDRAWN: _GoalState.ValueType  # 3
+    """Withdrawn, for good."""
+
+class GoalState(_GoalState, metaclass=_GoalStateEnumTypeWrapper):
+    """Where a goal stands."""
+
+GOAL_STATE_UNSPECIFIED: GoalState.ValueType  # 0
+"""Refused."""
+GOAL_STATE_ACTIVE: GoalState.ValueType  # 1
+"""Worked on."""
+GOAL_STATE_REACHED: GoalState.ValueType  # 2
+"""Reached."""
+GOAL_STATE_WITHDRAWN: GoalState.ValueType  # 3
+"""Withdrawn, for good."""
+Global___GoalState: _TypeAlias = GoalState  # noqa: Y015
+
+class _GoalCarrier:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _GoalCarrierEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_GoalCarrier.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    GOAL_CARRIER_UNSPECIFIED: _GoalCarrier.ValueType  # 0
+    """Not said."""
+    GOAL_CARRIER_RESIDENT: _GoalCarrier.ValueType  # 1
+    """The resident."""
+    GOAL_CARRIER_OWN_NETWORK: _GoalCarrier.ValueType  # 2
+    """Somebody of the own network."""
+    GOAL_CARRIER_ORGANISATION: _GoalCarrier.ValueType  # 3
+    """An organisation."""
+
+class GoalCarrier(_GoalCarrier, metaclass=_GoalCarrierEnumTypeWrapper):
+    """Who works on a goal first of all."""
+
+GOAL_CARRIER_UNSPECIFIED: GoalCarrier.ValueType  # 0
+"""Not said."""
+GOAL_CARRIER_RESIDENT: GoalCarrier.ValueType  # 1
+"""The resident."""
+GOAL_CARRIER_OWN_NETWORK: GoalCarrier.ValueType  # 2
+"""Somebody of the own network."""
+GOAL_CARRIER_ORGANISATION: GoalCarrier.ValueType  # 3
+"""An organisation."""
+Global___GoalCarrier: _TypeAlias = GoalCarrier  # noqa: Y015
+
+class _TrajectoryState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _TrajectoryStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TrajectoryState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TRAJECTORY_STATE_UNSPECIFIED: _TrajectoryState.ValueType  # 0
+    """Refused."""
+    TRAJECTORY_STATE_STARTED: _TrajectoryState.ValueType  # 1
+    """Going on."""
+    TRAJECTORY_STATE_PAUSED: _TrajectoryState.ValueType  # 2
+    """For a while not going on."""
+    TRAJECTORY_STATE_STOPPED: _TrajectoryState.ValueType  # 3
+    """Over, for good."""
+
+class TrajectoryState(_TrajectoryState, metaclass=_TrajectoryStateEnumTypeWrapper):
+    """Where a trajectory stands."""
+
+TRAJECTORY_STATE_UNSPECIFIED: TrajectoryState.ValueType  # 0
+"""Refused."""
+TRAJECTORY_STATE_STARTED: TrajectoryState.ValueType  # 1
+"""Going on."""
+TRAJECTORY_STATE_PAUSED: TrajectoryState.ValueType  # 2
+"""For a while not going on."""
+TRAJECTORY_STATE_STOPPED: TrajectoryState.ValueType  # 3
+"""Over, for good."""
+Global___TrajectoryState: _TypeAlias = TrajectoryState  # noqa: Y015
+
+class _SignalPartner:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SignalPartnerEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SignalPartner.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SIGNAL_PARTNER_UNSPECIFIED: _SignalPartner.ValueType  # 0
+    """Refused."""
+    SIGNAL_PARTNER_LANDLORD: _SignalPartner.ValueType  # 1
+    """Who lets the house."""
+    SIGNAL_PARTNER_ENERGY: _SignalPartner.ValueType  # 2
+    """Energy company."""
+    SIGNAL_PARTNER_WATER: _SignalPartner.ValueType  # 3
+    """Drinking water company."""
+    SIGNAL_PARTNER_HEALTH_INSURER: _SignalPartner.ValueType  # 4
+    """Health insurer."""
+
+class SignalPartner(_SignalPartner, metaclass=_SignalPartnerEnumTypeWrapper):
+    """Kind of partner that tells of arrears."""
+
+SIGNAL_PARTNER_UNSPECIFIED: SignalPartner.ValueType  # 0
+"""Refused."""
+SIGNAL_PARTNER_LANDLORD: SignalPartner.ValueType  # 1
+"""Who lets the house."""
+SIGNAL_PARTNER_ENERGY: SignalPartner.ValueType  # 2
+"""Energy company."""
+SIGNAL_PARTNER_WATER: SignalPartner.ValueType  # 3
+"""Drinking water company."""
+SIGNAL_PARTNER_HEALTH_INSURER: SignalPartner.ValueType  # 4
+"""Health insurer."""
+Global___SignalPartner: _TypeAlias = SignalPartner  # noqa: Y015
+
+class _PracticeAnswer:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PracticeAnswerEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PracticeAnswer.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PRACTICE_ANSWER_UNSPECIFIED: _PracticeAnswer.ValueType  # 0
+    """Never said."""
+    PRACTICE_ANSWER_YES: _PracticeAnswer.ValueType  # 1
+    """Yes."""
+    PRACTICE_ANSWER_NO: _PracticeAnswer.ValueType  # 2
+    """Not, or not yet."""
+    PRACTICE_ANSWER_DOES_NOT_APPLY: _PracticeAnswer.ValueType  # 3
+    """Not asked of a plan like this."""
+
+class PracticeAnswer(_PracticeAnswer, metaclass=_PracticeAnswerEnumTypeWrapper):
+    """What the practice check says of one question."""
+
+PRACTICE_ANSWER_UNSPECIFIED: PracticeAnswer.ValueType  # 0
+"""Never said."""
+PRACTICE_ANSWER_YES: PracticeAnswer.ValueType  # 1
+"""Yes."""
+PRACTICE_ANSWER_NO: PracticeAnswer.ValueType  # 2
+"""Not, or not yet."""
+PRACTICE_ANSWER_DOES_NOT_APPLY: PracticeAnswer.ValueType  # 3
+"""Not asked of a plan like this."""
+Global___PracticeAnswer: _TypeAlias = PracticeAnswer  # noqa: Y015
+
+@_typing.final
+class Signal(_message.Message):
+    """What a partner told of arrears (vroegsignalering), beside the report it opened."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SIGNAL_ID_FIELD_NUMBER: _builtins.int
+    REPORT_ID_FIELD_NUMBER: _builtins.int
+    PARTNER_FIELD_NUMBER: _builtins.int
+    ARREARS_CENTS_FIELD_NUMBER: _builtins.int
+    SINCE_DATE_FIELD_NUMBER: _builtins.int
+    RECEIVE_TIME_FIELD_NUMBER: _builtins.int
+    signal_id: _builtins.str
+    """Id."""
+    report_id: _builtins.str
+    """The report."""
+    partner: Global___SignalPartner.ValueType
+    """Who told."""
+    arrears_cents: _builtins.int
+    """Arrears, in cents."""
+    since_date: _builtins.str
+    """Since when, ISO 8601."""
+    @_builtins.property
+    def receive_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was received."""
+
+    def __init__(
+        self,
+        *,
+        signal_id: _builtins.str = ...,
+        report_id: _builtins.str = ...,
+        partner: Global___SignalPartner.ValueType = ...,
+        arrears_cents: _builtins.int = ...,
+        since_date: _builtins.str = ...,
+        receive_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receive_time", b"receive_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arrears_cents", b"arrears_cents", "partner", b"partner", "receive_time", b"receive_time", "report_id", b"report_id", "signal_id", b"signal_id", "since_date", b"since_date"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Signal: _TypeAlias = Signal  # noqa: Y015
 
 @_typing.final
 class Report(_message.Message):
@@ -332,6 +560,9 @@ class Situation(_message.Message):
     STRENGTHS_FIELD_NUMBER: _builtins.int
     SCORE_FIELD_NUMBER: _builtins.int
     JUDGE_DATE_FIELD_NUMBER: _builtins.int
+    EARLIER_SCORES_FIELD_NUMBER: _builtins.int
+    EARLIER_JUDGE_DATES_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
     STATEMENT_FIELD_NUMBER: _builtins.int
     life_domain: _common_pb2.LifeDomain.ValueType
     """Domain."""
@@ -343,8 +574,18 @@ class Situation(_message.Message):
     """1 acute problem to 5 fully self-reliant."""
     judge_date: _builtins.str
     """Day of judging, ISO 8601."""
+    source: _builtins.str
+    """Where it was filled in from, such as "brp"; empty where the resident was asked."""
     statement: _builtins.str
     """What the resident says beside it (GDPR 16, last sentence)."""
+    @_builtins.property
+    def earlier_scores(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Scores before it by the same desk, oldest first."""
+
+    @_builtins.property
+    def earlier_judge_dates(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Days of judging them, ISO 8601, in the same order."""
+
     def __init__(
         self,
         *,
@@ -353,11 +594,14 @@ class Situation(_message.Message):
         strengths: _builtins.str = ...,
         score: _builtins.int = ...,
         judge_date: _builtins.str = ...,
+        earlier_scores: _abc.Iterable[_builtins.int] | None = ...,
+        earlier_judge_dates: _abc.Iterable[_builtins.str] | None = ...,
+        source: _builtins.str = ...,
         statement: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "judge_date", b"judge_date", "life_domain", b"life_domain", "score", b"score", "statement", b"statement", "strengths", b"strengths"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "earlier_judge_dates", b"earlier_judge_dates", "earlier_scores", b"earlier_scores", "judge_date", b"judge_date", "life_domain", b"life_domain", "score", b"score", "source", b"source", "statement", b"statement", "strengths", b"strengths"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -374,6 +618,9 @@ class Goal(_message.Message):
     DESIRED_EFFECT_FIELD_NUMBER: _builtins.int
     LIFE_DOMAIN_FIELD_NUMBER: _builtins.int
     TARGET_DATE_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    STATE_DATE_FIELD_NUMBER: _builtins.int
+    CARRIED_BY_FIELD_NUMBER: _builtins.int
     STATEMENT_FIELD_NUMBER: _builtins.int
     goal_id: _builtins.str
     """Id."""
@@ -385,6 +632,12 @@ class Goal(_message.Message):
     """Domain."""
     target_date: _builtins.str
     """Day to reach it, ISO 8601."""
+    state: Global___GoalState.ValueType
+    """Where it stands."""
+    state_date: _builtins.str
+    """Since when it stands so, ISO 8601; empty where nobody marked it."""
+    carried_by: Global___GoalCarrier.ValueType
+    """Who works on it first of all."""
     statement: _builtins.str
     """What the resident says beside it (GDPR 16, last sentence)."""
     def __init__(
@@ -395,11 +648,14 @@ class Goal(_message.Message):
         desired_effect: _builtins.str = ...,
         life_domain: _common_pb2.LifeDomain.ValueType = ...,
         target_date: _builtins.str = ...,
+        state: Global___GoalState.ValueType = ...,
+        state_date: _builtins.str = ...,
+        carried_by: Global___GoalCarrier.ValueType = ...,
         statement: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["desired_effect", b"desired_effect", "goal_id", b"goal_id", "life_domain", b"life_domain", "own_words", b"own_words", "statement", b"statement", "target_date", b"target_date"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["carried_by", b"carried_by", "desired_effect", b"desired_effect", "goal_id", b"goal_id", "life_domain", b"life_domain", "own_words", b"own_words", "state", b"state", "state_date", b"state_date", "statement", b"statement", "target_date", b"target_date"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -438,6 +694,52 @@ class LensAssessment(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___LensAssessment: _TypeAlias = LensAssessment  # noqa: Y015
+
+@_typing.final
+class RuleConflict(_message.Message):
+    """Rules that cannot both be followed here, and how that was resolved."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONFLICT_ID_FIELD_NUMBER: _builtins.int
+    LAWS_FIELD_NUMBER: _builtins.int
+    RULES_FIELD_NUMBER: _builtins.int
+    ANALYSIS_FIELD_NUMBER: _builtins.int
+    RESOLUTION_FIELD_NUMBER: _builtins.int
+    RESOLVE_REASON_FIELD_NUMBER: _builtins.int
+    conflict_id: _builtins.str
+    """Id."""
+    analysis: _builtins.str
+    """What obeying each of them would come to for this resident."""
+    resolution: _builtins.str
+    """What is done; empty where it is not resolved yet."""
+    resolve_reason: _builtins.str
+    """Why so."""
+    @_builtins.property
+    def laws(self) -> _containers.RepeatedScalarFieldContainer[_common_pb2.Law.ValueType]:
+        """Laws the rules are of."""
+
+    @_builtins.property
+    def rules(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The rules, such as "Wmo 2015 2.3.5(3)"."""
+
+    def __init__(
+        self,
+        *,
+        conflict_id: _builtins.str = ...,
+        laws: _abc.Iterable[_common_pb2.Law.ValueType] | None = ...,
+        rules: _abc.Iterable[_builtins.str] | None = ...,
+        analysis: _builtins.str = ...,
+        resolution: _builtins.str = ...,
+        resolve_reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["analysis", b"analysis", "conflict_id", b"conflict_id", "laws", b"laws", "resolution", b"resolution", "resolve_reason", b"resolve_reason", "rules", b"rules"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RuleConflict: _TypeAlias = RuleConflict  # noqa: Y015
 
 @_typing.final
 class Support(_message.Message):
@@ -524,6 +826,174 @@ class Support(_message.Message):
 Global___Support: _TypeAlias = Support  # noqa: Y015
 
 @_typing.final
+class Funding(_message.Message):
+    """How the cost of a support in a period is split over sources."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FUNDING_ID_FIELD_NUMBER: _builtins.int
+    SUPPORT_ID_FIELD_NUMBER: _builtins.int
+    COST_CENTS_FIELD_NUMBER: _builtins.int
+    SOURCES_FIELD_NUMBER: _builtins.int
+    AMOUNTS_CENTS_FIELD_NUMBER: _builtins.int
+    START_DATE_FIELD_NUMBER: _builtins.int
+    END_DATE_FIELD_NUMBER: _builtins.int
+    funding_id: _builtins.str
+    """Id."""
+    support_id: _builtins.str
+    """The support."""
+    cost_cents: _builtins.int
+    """Cost in the period, in cents."""
+    start_date: _builtins.str
+    """First day, ISO 8601."""
+    end_date: _builtins.str
+    """Last day, ISO 8601; empty where open."""
+    @_builtins.property
+    def sources(self) -> _containers.RepeatedScalarFieldContainer[Global___FundingSource.ValueType]:
+        """Where the money comes from."""
+
+    @_builtins.property
+    def amounts_cents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Cents from each source, in the same order; they add up to the cost."""
+
+    def __init__(
+        self,
+        *,
+        funding_id: _builtins.str = ...,
+        support_id: _builtins.str = ...,
+        cost_cents: _builtins.int = ...,
+        sources: _abc.Iterable[Global___FundingSource.ValueType] | None = ...,
+        amounts_cents: _abc.Iterable[_builtins.int] | None = ...,
+        start_date: _builtins.str = ...,
+        end_date: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amounts_cents", b"amounts_cents", "cost_cents", b"cost_cents", "end_date", b"end_date", "funding_id", b"funding_id", "sources", b"sources", "start_date", b"start_date", "support_id", b"support_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Funding: _TypeAlias = Funding  # noqa: Y015
+
+@_typing.final
+class Trajectory(_message.Message):
+    """A trajectory of participation, from daytime activity to paid work."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRAJECTORY_ID_FIELD_NUMBER: _builtins.int
+    ACTIVITY_FIELD_NUMBER: _builtins.int
+    STEP_FIELD_NUMBER: _builtins.int
+    HOURS_A_WEEK_FIELD_NUMBER: _builtins.int
+    PLACE_FIELD_NUMBER: _builtins.int
+    FACILITY_FIELD_NUMBER: _builtins.int
+    GOAL_IDS_FIELD_NUMBER: _builtins.int
+    START_DATE_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    SINCE_DATE_FIELD_NUMBER: _builtins.int
+    EARLIER_STEPS_FIELD_NUMBER: _builtins.int
+    EARLIER_DATES_FIELD_NUMBER: _builtins.int
+    trajectory_id: _builtins.str
+    """Id."""
+    activity: _builtins.str
+    """What is done."""
+    step: _builtins.int
+    """Step on the participation ladder, 1 isolated to 6 paid work."""
+    hours_a_week: _builtins.int
+    """Hours a week."""
+    place: _builtins.str
+    """Employer or place."""
+    facility: _builtins.str
+    """Re-integration facility."""
+    start_date: _builtins.str
+    """First day, ISO 8601."""
+    state: Global___TrajectoryState.ValueType
+    """Where it stands."""
+    since_date: _builtins.str
+    """Since when it stands so, ISO 8601."""
+    @_builtins.property
+    def goal_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Goals it serves."""
+
+    @_builtins.property
+    def earlier_steps(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Steps before it, oldest first."""
+
+    @_builtins.property
+    def earlier_dates(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Since when each of them stood, ISO 8601, in the same order."""
+
+    def __init__(
+        self,
+        *,
+        trajectory_id: _builtins.str = ...,
+        activity: _builtins.str = ...,
+        step: _builtins.int = ...,
+        hours_a_week: _builtins.int = ...,
+        place: _builtins.str = ...,
+        facility: _builtins.str = ...,
+        goal_ids: _abc.Iterable[_builtins.str] | None = ...,
+        start_date: _builtins.str = ...,
+        state: Global___TrajectoryState.ValueType = ...,
+        since_date: _builtins.str = ...,
+        earlier_steps: _abc.Iterable[_builtins.int] | None = ...,
+        earlier_dates: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["activity", b"activity", "earlier_dates", b"earlier_dates", "earlier_steps", b"earlier_steps", "facility", b"facility", "goal_ids", b"goal_ids", "hours_a_week", b"hours_a_week", "place", b"place", "since_date", b"since_date", "start_date", b"start_date", "state", b"state", "step", b"step", "trajectory_id", b"trajectory_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Trajectory: _TypeAlias = Trajectory  # noqa: Y015
+
+@_typing.final
+class Evaluation(_message.Message):
+    """A looking back, planned or held."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVALUATION_ID_FIELD_NUMBER: _builtins.int
+    PLAN_DATE_FIELD_NUMBER: _builtins.int
+    HOLD_DATE_FIELD_NUMBER: _builtins.int
+    GOAL_IDS_FIELD_NUMBER: _builtins.int
+    SCORES_FIELD_NUMBER: _builtins.int
+    WHAT_TO_CHANGE_FIELD_NUMBER: _builtins.int
+    evaluation_id: _builtins.str
+    """Id."""
+    plan_date: _builtins.str
+    """Day it is planned for, ISO 8601."""
+    hold_date: _builtins.str
+    """Day it was held, ISO 8601; empty where it was not."""
+    what_to_change: _builtins.str
+    """What is to change."""
+    @_builtins.property
+    def goal_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Goals that were looked at."""
+
+    @_builtins.property
+    def scores(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """How far each is reached, in the same order: 1 not at all to 5 reached."""
+
+    def __init__(
+        self,
+        *,
+        evaluation_id: _builtins.str = ...,
+        plan_date: _builtins.str = ...,
+        hold_date: _builtins.str = ...,
+        goal_ids: _abc.Iterable[_builtins.str] | None = ...,
+        scores: _abc.Iterable[_builtins.int] | None = ...,
+        what_to_change: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["evaluation_id", b"evaluation_id", "goal_ids", b"goal_ids", "hold_date", b"hold_date", "plan_date", b"plan_date", "scores", b"scores", "what_to_change", b"what_to_change"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Evaluation: _TypeAlias = Evaluation  # noqa: Y015
+
+@_typing.final
 class Agreement(_message.Message):
     """What the resident says of the plan."""
 
@@ -560,6 +1030,126 @@ class Agreement(_message.Message):
 Global___Agreement: _TypeAlias = Agreement  # noqa: Y015
 
 @_typing.final
+class AgreementAnswer(_message.Message):
+    """What a college answered to the resident's word."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PLAN_VERSION_FIELD_NUMBER: _builtins.int
+    MET_FIELD_NUMBER: _builtins.int
+    ANSWER_FIELD_NUMBER: _builtins.int
+    ANSWER_TIME_FIELD_NUMBER: _builtins.int
+    plan_version: _builtins.int
+    """Version of the plan the word was about."""
+    met: _builtins.bool
+    """Whether its conditions are met."""
+    answer: _builtins.str
+    """How they are met, or how a no was handled."""
+    @_builtins.property
+    def answer_time(self) -> _timestamp_pb2.Timestamp:
+        """When."""
+
+    def __init__(
+        self,
+        *,
+        plan_version: _builtins.int = ...,
+        met: _builtins.bool = ...,
+        answer: _builtins.str = ...,
+        answer_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["answer_time", b"answer_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "answer_time", b"answer_time", "met", b"met", "plan_version", b"plan_version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AgreementAnswer: _TypeAlias = AgreementAnswer  # noqa: Y015
+
+@_typing.final
+class Preference(_message.Message):
+    """A provider the resident prefers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PREFERENCE_ID_FIELD_NUMBER: _builtins.int
+    PROVIDER_OIN_FIELD_NUMBER: _builtins.int
+    PROVIDER_TASK_FIELD_NUMBER: _builtins.int
+    INVITED_FIELD_NUMBER: _builtins.int
+    preference_id: _builtins.str
+    """Id."""
+    provider_oin: _builtins.str
+    """OIN of the provider."""
+    provider_task: _builtins.str
+    """Task in which it delivers."""
+    invited: _builtins.bool
+    """Whether it was asked to the case."""
+    def __init__(
+        self,
+        *,
+        preference_id: _builtins.str = ...,
+        provider_oin: _builtins.str = ...,
+        provider_task: _builtins.str = ...,
+        invited: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["invited", b"invited", "preference_id", b"preference_id", "provider_oin", b"provider_oin", "provider_task", b"provider_task"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Preference: _TypeAlias = Preference  # noqa: Y015
+
+@_typing.final
+class PracticeCheck(_message.Message):
+    """Whether a plan is made in the new way, computed from what was recorded."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OWN_WORDS_FIELD_NUMBER: _builtins.int
+    GENERAL_SERVICES_FIRST_FIELD_NUMBER: _builtins.int
+    LENSES_USED_FIELD_NUMBER: _builtins.int
+    RESIDENT_AGREED_FIELD_NUMBER: _builtins.int
+    PREFERRED_PROVIDER_ASKED_FIELD_NUMBER: _builtins.int
+    EVALUATION_PLANNED_FIELD_NUMBER: _builtins.int
+    NOTHING_ASKED_TWICE_FIELD_NUMBER: _builtins.int
+    ASKED_TWICE_FIELD_NUMBER: _builtins.int
+    own_words: Global___PracticeAnswer.ValueType
+    """Goals in the resident's own words, and not in those of the effect wanted."""
+    general_services_first: Global___PracticeAnswer.ValueType
+    """A first conversation, or something general, before custom support."""
+    lenses_used: Global___PracticeAnswer.ValueType
+    """Each law the needs fall under looked through or waived."""
+    resident_agreed: Global___PracticeAnswer.ValueType
+    """The resident's yes stands."""
+    preferred_provider_asked: Global___PracticeAnswer.ValueType
+    """A preferred provider was asked, or talked with."""
+    evaluation_planned: Global___PracticeAnswer.ValueType
+    """A looking back is to come."""
+    nothing_asked_twice: Global___PracticeAnswer.ValueType
+    """Nothing was asked twice."""
+    asked_twice: _builtins.int
+    """How often a life domain one desk had asked about was asked about by another."""
+    def __init__(
+        self,
+        *,
+        own_words: Global___PracticeAnswer.ValueType = ...,
+        general_services_first: Global___PracticeAnswer.ValueType = ...,
+        lenses_used: Global___PracticeAnswer.ValueType = ...,
+        resident_agreed: Global___PracticeAnswer.ValueType = ...,
+        preferred_provider_asked: Global___PracticeAnswer.ValueType = ...,
+        evaluation_planned: Global___PracticeAnswer.ValueType = ...,
+        nothing_asked_twice: Global___PracticeAnswer.ValueType = ...,
+        asked_twice: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked_twice", b"asked_twice", "evaluation_planned", b"evaluation_planned", "general_services_first", b"general_services_first", "lenses_used", b"lenses_used", "nothing_asked_twice", b"nothing_asked_twice", "own_words", b"own_words", "preferred_provider_asked", b"preferred_provider_asked", "resident_agreed", b"resident_agreed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PracticeCheck: _TypeAlias = PracticeCheck  # noqa: Y015
+
+@_typing.final
 class Plan(_message.Message):
     """The integral support plan as one recipient may see it: only permitted leaf fields are set."""
 
@@ -574,6 +1164,13 @@ class Plan(_message.Message):
     LENS_ASSESSMENTS_FIELD_NUMBER: _builtins.int
     SUPPORTS_FIELD_NUMBER: _builtins.int
     AGREEMENTS_FIELD_NUMBER: _builtins.int
+    RULE_CONFLICTS_FIELD_NUMBER: _builtins.int
+    FUNDING_FIELD_NUMBER: _builtins.int
+    TRAJECTORIES_FIELD_NUMBER: _builtins.int
+    EVALUATIONS_FIELD_NUMBER: _builtins.int
+    ANSWERS_FIELD_NUMBER: _builtins.int
+    PREFERENCES_FIELD_NUMBER: _builtins.int
+    SIGNALS_FIELD_NUMBER: _builtins.int
     plan_id: _builtins.str
     """Id."""
     version: _builtins.int
@@ -606,6 +1203,34 @@ class Plan(_message.Message):
     def agreements(self) -> _containers.RepeatedCompositeFieldContainer[Global___Agreement]:
         """Agreements and disagreements, oldest first."""
 
+    @_builtins.property
+    def rule_conflicts(self) -> _containers.RepeatedCompositeFieldContainer[Global___RuleConflict]:
+        """Conflicts of rules."""
+
+    @_builtins.property
+    def funding(self) -> _containers.RepeatedCompositeFieldContainer[Global___Funding]:
+        """How the cost of supports is split."""
+
+    @_builtins.property
+    def trajectories(self) -> _containers.RepeatedCompositeFieldContainer[Global___Trajectory]:
+        """Trajectories."""
+
+    @_builtins.property
+    def evaluations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Evaluation]:
+        """Evaluations, planned and held."""
+
+    @_builtins.property
+    def answers(self) -> _containers.RepeatedCompositeFieldContainer[Global___AgreementAnswer]:
+        """What colleges answered to agreements and disagreements, oldest first."""
+
+    @_builtins.property
+    def preferences(self) -> _containers.RepeatedCompositeFieldContainer[Global___Preference]:
+        """Providers the resident prefers."""
+
+    @_builtins.property
+    def signals(self) -> _containers.RepeatedCompositeFieldContainer[Global___Signal]:
+        """Early signals of arrears."""
+
     def __init__(
         self,
         *,
@@ -618,10 +1243,17 @@ class Plan(_message.Message):
         lens_assessments: _abc.Iterable[Global___LensAssessment] | None = ...,
         supports: _abc.Iterable[Global___Support] | None = ...,
         agreements: _abc.Iterable[Global___Agreement] | None = ...,
+        rule_conflicts: _abc.Iterable[Global___RuleConflict] | None = ...,
+        funding: _abc.Iterable[Global___Funding] | None = ...,
+        trajectories: _abc.Iterable[Global___Trajectory] | None = ...,
+        evaluations: _abc.Iterable[Global___Evaluation] | None = ...,
+        answers: _abc.Iterable[Global___AgreementAnswer] | None = ...,
+        preferences: _abc.Iterable[Global___Preference] | None = ...,
+        signals: _abc.Iterable[Global___Signal] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreements", b"agreements", "conversations", b"conversations", "goals", b"goals", "lens_assessments", b"lens_assessments", "plan_id", b"plan_id", "reports", b"reports", "situations", b"situations", "supports", b"supports", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreements", b"agreements", "answers", b"answers", "conversations", b"conversations", "evaluations", b"evaluations", "funding", b"funding", "goals", b"goals", "lens_assessments", b"lens_assessments", "plan_id", b"plan_id", "preferences", b"preferences", "reports", b"reports", "rule_conflicts", b"rule_conflicts", "signals", b"signals", "situations", b"situations", "supports", b"supports", "trajectories", b"trajectories", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -116,6 +116,7 @@ class DescribeSituationRequest(_message.Message):
     STRENGTHS_FIELD_NUMBER: _builtins.int
     SCORE_FIELD_NUMBER: _builtins.int
     JUDGE_DATE_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Same id and same content: same answer."""
     plan_id: _builtins.str
@@ -132,6 +133,8 @@ class DescribeSituationRequest(_message.Message):
     """1 acute problem to 5 fully self-reliant."""
     judge_date: _builtins.str
     """Day of judging, ISO 8601."""
+    source: _builtins.str
+    """Where it was filled in from, such as "brp", instead of asking again; left out where the resident was asked."""
     @_builtins.property
     def claim(self) -> _common_pb2.Claim:
         """On what ground."""
@@ -148,10 +151,11 @@ class DescribeSituationRequest(_message.Message):
         strengths: _builtins.str = ...,
         score: _builtins.int = ...,
         judge_date: _builtins.str = ...,
+        source: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "description", b"description", "expected_version", b"expected_version", "judge_date", b"judge_date", "life_domain", b"life_domain", "plan_id", b"plan_id", "request_id", b"request_id", "score", b"score", "strengths", b"strengths"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "description", b"description", "expected_version", b"expected_version", "judge_date", b"judge_date", "life_domain", b"life_domain", "plan_id", b"plan_id", "request_id", b"request_id", "score", b"score", "source", b"source", "strengths", b"strengths"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -344,6 +348,166 @@ class AssessLensResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AssessLensResponse: _TypeAlias = AssessLensResponse  # noqa: Y015
+
+@_typing.final
+class RecordRuleConflictRequest(_message.Message):
+    """Records a conflict of rules."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CLAIM_FIELD_NUMBER: _builtins.int
+    PLAN_ID_FIELD_NUMBER: _builtins.int
+    EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
+    LAWS_FIELD_NUMBER: _builtins.int
+    RULES_FIELD_NUMBER: _builtins.int
+    ANALYSIS_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Same id and same content: same answer."""
+    plan_id: _builtins.str
+    """The plan."""
+    expected_version: _builtins.int
+    """Version of the plan the caller saw."""
+    analysis: _builtins.str
+    """What obeying each of them would come to for this resident."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground."""
+
+    @_builtins.property
+    def laws(self) -> _containers.RepeatedScalarFieldContainer[_common_pb2.Law.ValueType]:
+        """Laws the rules are of."""
+
+    @_builtins.property
+    def rules(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The rules, such as "Wmo 2015 2.3.5(3)"."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        claim: _common_pb2.Claim | None = ...,
+        plan_id: _builtins.str = ...,
+        expected_version: _builtins.int = ...,
+        laws: _abc.Iterable[_common_pb2.Law.ValueType] | None = ...,
+        rules: _abc.Iterable[_builtins.str] | None = ...,
+        analysis: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["analysis", b"analysis", "claim", b"claim", "expected_version", b"expected_version", "laws", b"laws", "plan_id", b"plan_id", "request_id", b"request_id", "rules", b"rules"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordRuleConflictRequest: _TypeAlias = RecordRuleConflictRequest  # noqa: Y015
+
+@_typing.final
+class RecordRuleConflictResponse(_message.Message):
+    """Recorded."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    CONFLICT_ID_FIELD_NUMBER: _builtins.int
+    version: _builtins.int
+    """Version of the plan after this command."""
+    conflict_id: _builtins.str
+    """The conflict."""
+    @_builtins.property
+    def receipt(self) -> _common_pb2.Receipt:
+        """Proof to keep."""
+
+    def __init__(
+        self,
+        *,
+        receipt: _common_pb2.Receipt | None = ...,
+        version: _builtins.int = ...,
+        conflict_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conflict_id", b"conflict_id", "receipt", b"receipt", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordRuleConflictResponse: _TypeAlias = RecordRuleConflictResponse  # noqa: Y015
+
+@_typing.final
+class ResolveRuleConflictRequest(_message.Message):
+    """Records a resolution."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CLAIM_FIELD_NUMBER: _builtins.int
+    PLAN_ID_FIELD_NUMBER: _builtins.int
+    EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
+    CONFLICT_ID_FIELD_NUMBER: _builtins.int
+    RESOLUTION_FIELD_NUMBER: _builtins.int
+    RESOLVE_REASON_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Same id and same content: same answer."""
+    plan_id: _builtins.str
+    """The plan."""
+    expected_version: _builtins.int
+    """Version of the plan the caller saw."""
+    conflict_id: _builtins.str
+    """The conflict."""
+    resolution: _builtins.str
+    """What is done."""
+    resolve_reason: _builtins.str
+    """Why so."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        claim: _common_pb2.Claim | None = ...,
+        plan_id: _builtins.str = ...,
+        expected_version: _builtins.int = ...,
+        conflict_id: _builtins.str = ...,
+        resolution: _builtins.str = ...,
+        resolve_reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "conflict_id", b"conflict_id", "expected_version", b"expected_version", "plan_id", b"plan_id", "request_id", b"request_id", "resolution", b"resolution", "resolve_reason", b"resolve_reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResolveRuleConflictRequest: _TypeAlias = ResolveRuleConflictRequest  # noqa: Y015
+
+@_typing.final
+class ResolveRuleConflictResponse(_message.Message):
+    """Recorded."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    version: _builtins.int
+    """Version of the plan after this command."""
+    @_builtins.property
+    def receipt(self) -> _common_pb2.Receipt:
+        """Proof to keep."""
+
+    def __init__(
+        self,
+        *,
+        receipt: _common_pb2.Receipt | None = ...,
+        version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResolveRuleConflictResponse: _TypeAlias = ResolveRuleConflictResponse  # noqa: Y015
 
 @_typing.final
 class RequestSupportRequest(_message.Message):
@@ -752,6 +916,760 @@ class StopSupportResponse(_message.Message):
 Global___StopSupportResponse: _TypeAlias = StopSupportResponse  # noqa: Y015
 
 @_typing.final
+class SetFundingRequest(_message.Message):
+    """Splits a cost."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CLAIM_FIELD_NUMBER: _builtins.int
+    PLAN_ID_FIELD_NUMBER: _builtins.int
+    EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
+    SUPPORT_ID_FIELD_NUMBER: _builtins.int
+    COST_CENTS_FIELD_NUMBER: _builtins.int
+    SOURCES_FIELD_NUMBER: _builtins.int
+    AMOUNTS_CENTS_FIELD_NUMBER: _builtins.int
+    START_DATE_FIELD_NUMBER: _builtins.int
+    END_DATE_FIELD_NUMBER: _builtins.int
+    REPLACES_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Same id and same content: same answer."""
+    plan_id: _builtins.str
+    """The plan."""
+    expected_version: _builtins.int
+    """Version of the plan the caller saw."""
+    support_id: _builtins.str
+    """The support."""
+    cost_cents: _builtins.int
+    """Cost in the period, in cents."""
+    start_date: _builtins.str
+    """First day, ISO 8601."""
+    end_date: _builtins.str
+    """Last day, ISO 8601; left out where open."""
+    replaces: _builtins.str
+    """A funding of this support that this one takes the place of; left out where there is none."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground."""
+
+    @_builtins.property
+    def sources(self) -> _containers.RepeatedScalarFieldContainer[_plan_pb2.FundingSource.ValueType]:
+        """Where the money comes from, each once."""
+
+    @_builtins.property
+    def amounts_cents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Cents from each source, in the same order; they add up to the cost."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        claim: _common_pb2.Claim | None = ...,
+        plan_id: _builtins.str = ...,
+        expected_version: _builtins.int = ...,
+        support_id: _builtins.str = ...,
+        cost_cents: _builtins.int = ...,
+        sources: _abc.Iterable[_plan_pb2.FundingSource.ValueType] | None = ...,
+        amounts_cents: _abc.Iterable[_builtins.int] | None = ...,
+        start_date: _builtins.str = ...,
+        end_date: _builtins.str = ...,
+        replaces: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amounts_cents", b"amounts_cents", "claim", b"claim", "cost_cents", b"cost_cents", "end_date", b"end_date", "expected_version", b"expected_version", "plan_id", b"plan_id", "replaces", b"replaces", "request_id", b"request_id", "sources", b"sources", "start_date", b"start_date", "support_id", b"support_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetFundingRequest: _TypeAlias = SetFundingRequest  # noqa: Y015
+
+@_typing.final
+class SetFundingResponse(_message.Message):
+    """Recorded."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    FUNDING_ID_FIELD_NUMBER: _builtins.int
+    version: _builtins.int
+    """Version of the plan after this command."""
+    funding_id: _builtins.str
+    """The funding."""
+    @_builtins.property
+    def receipt(self) -> _common_pb2.Receipt:
+        """Proof to keep."""
+
+    def __init__(
+        self,
+        *,
+        receipt: _common_pb2.Receipt | None = ...,
+        version: _builtins.int = ...,
+        funding_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["funding_id", b"funding_id", "receipt", b"receipt", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetFundingResponse: _TypeAlias = SetFundingResponse  # noqa: Y015
+
+@_typing.final
+class MarkGoalRequest(_message.Message):
+    """Marks a goal."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CLAIM_FIELD_NUMBER: _builtins.int
+    PLAN_ID_FIELD_NUMBER: _builtins.int
+    EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
+    GOAL_ID_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    STATE_DATE_FIELD_NUMBER: _builtins.int
+    CARRIED_BY_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Same id and same content: same answer."""
+    plan_id: _builtins.str
+    """The plan."""
+    expected_version: _builtins.int
+    """Version of the plan the caller saw."""
+    goal_id: _builtins.str
+    """The goal."""
+    state: _plan_pb2.GoalState.ValueType
+    """Where it stands."""
+    state_date: _builtins.str
+    """Since when, ISO 8601; no day to come."""
+    carried_by: _plan_pb2.GoalCarrier.ValueType
+    """Who works on it first of all; left out where that stays as it was."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        claim: _common_pb2.Claim | None = ...,
+        plan_id: _builtins.str = ...,
+        expected_version: _builtins.int = ...,
+        goal_id: _builtins.str = ...,
+        state: _plan_pb2.GoalState.ValueType = ...,
+        state_date: _builtins.str = ...,
+        carried_by: _plan_pb2.GoalCarrier.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["carried_by", b"carried_by", "claim", b"claim", "expected_version", b"expected_version", "goal_id", b"goal_id", "plan_id", b"plan_id", "request_id", b"request_id", "state", b"state", "state_date", b"state_date"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MarkGoalRequest: _TypeAlias = MarkGoalRequest  # noqa: Y015
+
+@_typing.final
+class MarkGoalResponse(_message.Message):
+    """Recorded."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    version: _builtins.int
+    """Version of the plan after this command."""
+    @_builtins.property
+    def receipt(self) -> _common_pb2.Receipt:
+        """Proof to keep."""
+
+    def __init__(
+        self,
+        *,
+        receipt: _common_pb2.Receipt | None = ...,
+        version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MarkGoalResponse: _TypeAlias = MarkGoalResponse  # noqa: Y015
+
+@_typing.final
+class PlanEvaluationRequest(_message.Message):
+    """Plans a looking back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CLAIM_FIELD_NUMBER: _builtins.int
+    PLAN_ID_FIELD_NUMBER: _builtins.int
+    EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
+    PLAN_DATE_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Same id and same content: same answer."""
+    plan_id: _builtins.str
+    """The plan."""
+    expected_version: _builtins.int
+    """Version of the plan the caller saw."""
+    plan_date: _builtins.str
+    """Day, ISO 8601; no day that is past."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        claim: _common_pb2.Claim | None = ...,
+        plan_id: _builtins.str = ...,
+        expected_version: _builtins.int = ...,
+        plan_date: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "expected_version", b"expected_version", "plan_date", b"plan_date", "plan_id", b"plan_id", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlanEvaluationRequest: _TypeAlias = PlanEvaluationRequest  # noqa: Y015
+
+@_typing.final
+class PlanEvaluationResponse(_message.Message):
+    """Recorded."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    EVALUATION_ID_FIELD_NUMBER: _builtins.int
+    version: _builtins.int
+    """Version of the plan after this command."""
+    evaluation_id: _builtins.str
+    """The evaluation."""
+    @_builtins.property
+    def receipt(self) -> _common_pb2.Receipt:
+        """Proof to keep."""
+
+    def __init__(
+        self,
+        *,
+        receipt: _common_pb2.Receipt | None = ...,
+        version: _builtins.int = ...,
+        evaluation_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["evaluation_id", b"evaluation_id", "receipt", b"receipt", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlanEvaluationResponse: _TypeAlias = PlanEvaluationResponse  # noqa: Y015
+
+@_typing.final
+class HoldEvaluationRequest(_message.Message):
+    """Records a looking back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CLAIM_FIELD_NUMBER: _builtins.int
+    PLAN_ID_FIELD_NUMBER: _builtins.int
+    EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
+    EVALUATION_ID_FIELD_NUMBER: _builtins.int
+    HOLD_DATE_FIELD_NUMBER: _builtins.int
+    GOAL_IDS_FIELD_NUMBER: _builtins.int
+    SCORES_FIELD_NUMBER: _builtins.int
+    WHAT_TO_CHANGE_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Same id and same content: same answer."""
+    plan_id: _builtins.str
+    """The plan."""
+    expected_version: _builtins.int
+    """Version of the plan the caller saw."""
+    evaluation_id: _builtins.str
+    """The evaluation."""
+    hold_date: _builtins.str
+    """Day it was held, ISO 8601; no day to come, and none before the resident agreed."""
+    what_to_change: _builtins.str
+    """What is to change."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground."""
+
+    @_builtins.property
+    def goal_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Goals that were looked at, each once."""
+
+    @_builtins.property
+    def scores(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """How far each is reached, in the same order: 1 not at all to 5 reached."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        claim: _common_pb2.Claim | None = ...,
+        plan_id: _builtins.str = ...,
+        expected_version: _builtins.int = ...,
+        evaluation_id: _builtins.str = ...,
+        hold_date: _builtins.str = ...,
+        goal_ids: _abc.Iterable[_builtins.str] | None = ...,
+        scores: _abc.Iterable[_builtins.int] | None = ...,
+        what_to_change: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "evaluation_id", b"evaluation_id", "expected_version", b"expected_version", "goal_ids", b"goal_ids", "hold_date", b"hold_date", "plan_id", b"plan_id", "request_id", b"request_id", "scores", b"scores", "what_to_change", b"what_to_change"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HoldEvaluationRequest: _TypeAlias = HoldEvaluationRequest  # noqa: Y015
+
+@_typing.final
+class HoldEvaluationResponse(_message.Message):
+    """Recorded."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    version: _builtins.int
+    """Version of the plan after this command."""
+    @_builtins.property
+    def receipt(self) -> _common_pb2.Receipt:
+        """Proof to keep."""
+
+    def __init__(
+        self,
+        *,
+        receipt: _common_pb2.Receipt | None = ...,
+        version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HoldEvaluationResponse: _TypeAlias = HoldEvaluationResponse  # noqa: Y015
+
+@_typing.final
+class StartTrajectoryRequest(_message.Message):
+    """Starts a trajectory."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CLAIM_FIELD_NUMBER: _builtins.int
+    PLAN_ID_FIELD_NUMBER: _builtins.int
+    EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
+    ACTIVITY_FIELD_NUMBER: _builtins.int
+    STEP_FIELD_NUMBER: _builtins.int
+    HOURS_A_WEEK_FIELD_NUMBER: _builtins.int
+    PLACE_FIELD_NUMBER: _builtins.int
+    FACILITY_FIELD_NUMBER: _builtins.int
+    GOAL_IDS_FIELD_NUMBER: _builtins.int
+    START_DATE_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Same id and same content: same answer."""
+    plan_id: _builtins.str
+    """The plan."""
+    expected_version: _builtins.int
+    """Version of the plan the caller saw."""
+    activity: _builtins.str
+    """What is done."""
+    step: _builtins.int
+    """Step on the participation ladder, 1 isolated to 6 paid work."""
+    hours_a_week: _builtins.int
+    """Hours a week."""
+    place: _builtins.str
+    """Employer or place."""
+    facility: _builtins.str
+    """Re-integration facility."""
+    start_date: _builtins.str
+    """First day, ISO 8601."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground."""
+
+    @_builtins.property
+    def goal_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Goals it serves."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        claim: _common_pb2.Claim | None = ...,
+        plan_id: _builtins.str = ...,
+        expected_version: _builtins.int = ...,
+        activity: _builtins.str = ...,
+        step: _builtins.int = ...,
+        hours_a_week: _builtins.int = ...,
+        place: _builtins.str = ...,
+        facility: _builtins.str = ...,
+        goal_ids: _abc.Iterable[_builtins.str] | None = ...,
+        start_date: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["activity", b"activity", "claim", b"claim", "expected_version", b"expected_version", "facility", b"facility", "goal_ids", b"goal_ids", "hours_a_week", b"hours_a_week", "place", b"place", "plan_id", b"plan_id", "request_id", b"request_id", "start_date", b"start_date", "step", b"step"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StartTrajectoryRequest: _TypeAlias = StartTrajectoryRequest  # noqa: Y015
+
+@_typing.final
+class StartTrajectoryResponse(_message.Message):
+    """Recorded."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    TRAJECTORY_ID_FIELD_NUMBER: _builtins.int
+    version: _builtins.int
+    """Version of the plan after this command."""
+    trajectory_id: _builtins.str
+    """The trajectory."""
+    @_builtins.property
+    def receipt(self) -> _common_pb2.Receipt:
+        """Proof to keep."""
+
+    def __init__(
+        self,
+        *,
+        receipt: _common_pb2.Receipt | None = ...,
+        version: _builtins.int = ...,
+        trajectory_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt", "trajectory_id", b"trajectory_id", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StartTrajectoryResponse: _TypeAlias = StartTrajectoryResponse  # noqa: Y015
+
+@_typing.final
+class MoveTrajectoryRequest(_message.Message):
+    """Moves a trajectory."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CLAIM_FIELD_NUMBER: _builtins.int
+    PLAN_ID_FIELD_NUMBER: _builtins.int
+    EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
+    TRAJECTORY_ID_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    STEP_FIELD_NUMBER: _builtins.int
+    HOURS_A_WEEK_FIELD_NUMBER: _builtins.int
+    SINCE_DATE_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Same id and same content: same answer."""
+    plan_id: _builtins.str
+    """The plan."""
+    expected_version: _builtins.int
+    """Version of the plan the caller saw."""
+    trajectory_id: _builtins.str
+    """The trajectory."""
+    state: _plan_pb2.TrajectoryState.ValueType
+    """Where it stands."""
+    step: _builtins.int
+    """Step on the participation ladder, 1 isolated to 6 paid work."""
+    hours_a_week: _builtins.int
+    """Hours a week."""
+    since_date: _builtins.str
+    """Since when, ISO 8601; not before the day it stands so now."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        claim: _common_pb2.Claim | None = ...,
+        plan_id: _builtins.str = ...,
+        expected_version: _builtins.int = ...,
+        trajectory_id: _builtins.str = ...,
+        state: _plan_pb2.TrajectoryState.ValueType = ...,
+        step: _builtins.int = ...,
+        hours_a_week: _builtins.int = ...,
+        since_date: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "expected_version", b"expected_version", "hours_a_week", b"hours_a_week", "plan_id", b"plan_id", "request_id", b"request_id", "since_date", b"since_date", "state", b"state", "step", b"step", "trajectory_id", b"trajectory_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MoveTrajectoryRequest: _TypeAlias = MoveTrajectoryRequest  # noqa: Y015
+
+@_typing.final
+class MoveTrajectoryResponse(_message.Message):
+    """Recorded."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    version: _builtins.int
+    """Version of the plan after this command."""
+    @_builtins.property
+    def receipt(self) -> _common_pb2.Receipt:
+        """Proof to keep."""
+
+    def __init__(
+        self,
+        *,
+        receipt: _common_pb2.Receipt | None = ...,
+        version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MoveTrajectoryResponse: _TypeAlias = MoveTrajectoryResponse  # noqa: Y015
+
+@_typing.final
+class AnswerAgreementRequest(_message.Message):
+    """Answers the resident."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CLAIM_FIELD_NUMBER: _builtins.int
+    PLAN_ID_FIELD_NUMBER: _builtins.int
+    EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
+    PLAN_VERSION_FIELD_NUMBER: _builtins.int
+    MET_FIELD_NUMBER: _builtins.int
+    ANSWER_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Same id and same content: same answer."""
+    plan_id: _builtins.str
+    """The plan."""
+    expected_version: _builtins.int
+    """Version of the plan the caller saw."""
+    plan_version: _builtins.int
+    """Version of the plan the newest word was about."""
+    met: _builtins.bool
+    """Whether the conditions are met; left out for a no."""
+    answer: _builtins.str
+    """How they are met, or how a no was handled."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        claim: _common_pb2.Claim | None = ...,
+        plan_id: _builtins.str = ...,
+        expected_version: _builtins.int = ...,
+        plan_version: _builtins.int = ...,
+        met: _builtins.bool = ...,
+        answer: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "claim", b"claim", "expected_version", b"expected_version", "met", b"met", "plan_id", b"plan_id", "plan_version", b"plan_version", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AnswerAgreementRequest: _TypeAlias = AnswerAgreementRequest  # noqa: Y015
+
+@_typing.final
+class AnswerAgreementResponse(_message.Message):
+    """Recorded."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    version: _builtins.int
+    """Version of the plan after this command."""
+    @_builtins.property
+    def receipt(self) -> _common_pb2.Receipt:
+        """Proof to keep."""
+
+    def __init__(
+        self,
+        *,
+        receipt: _common_pb2.Receipt | None = ...,
+        version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AnswerAgreementResponse: _TypeAlias = AnswerAgreementResponse  # noqa: Y015
+
+@_typing.final
+class PreferProviderRequest(_message.Message):
+    """Names a provider."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CLAIM_FIELD_NUMBER: _builtins.int
+    PLAN_ID_FIELD_NUMBER: _builtins.int
+    EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
+    PROVIDER_OIN_FIELD_NUMBER: _builtins.int
+    PROVIDER_TASK_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Same id and same content: same answer."""
+    plan_id: _builtins.str
+    """The plan."""
+    expected_version: _builtins.int
+    """Version of the plan the caller saw."""
+    provider_oin: _builtins.str
+    """OIN of the provider."""
+    provider_task: _builtins.str
+    """Task in which it delivers, such as "wmo-aanbieder"."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        claim: _common_pb2.Claim | None = ...,
+        plan_id: _builtins.str = ...,
+        expected_version: _builtins.int = ...,
+        provider_oin: _builtins.str = ...,
+        provider_task: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "expected_version", b"expected_version", "plan_id", b"plan_id", "provider_oin", b"provider_oin", "provider_task", b"provider_task", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PreferProviderRequest: _TypeAlias = PreferProviderRequest  # noqa: Y015
+
+@_typing.final
+class PreferProviderResponse(_message.Message):
+    """Recorded."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    PREFERENCE_ID_FIELD_NUMBER: _builtins.int
+    version: _builtins.int
+    """Version of the plan after this command."""
+    preference_id: _builtins.str
+    """The preference."""
+    @_builtins.property
+    def receipt(self) -> _common_pb2.Receipt:
+        """Proof to keep."""
+
+    def __init__(
+        self,
+        *,
+        receipt: _common_pb2.Receipt | None = ...,
+        version: _builtins.int = ...,
+        preference_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["preference_id", b"preference_id", "receipt", b"receipt", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PreferProviderResponse: _TypeAlias = PreferProviderResponse  # noqa: Y015
+
+@_typing.final
+class InviteProviderRequest(_message.Message):
+    """Asks a provider to the case."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CLAIM_FIELD_NUMBER: _builtins.int
+    PLAN_ID_FIELD_NUMBER: _builtins.int
+    EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
+    PREFERENCE_ID_FIELD_NUMBER: _builtins.int
+    PROVIDER_OIN_FIELD_NUMBER: _builtins.int
+    PROVIDER_TASK_FIELD_NUMBER: _builtins.int
+    PROFESSIONAL_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Same id and same content: same answer."""
+    plan_id: _builtins.str
+    """The plan."""
+    expected_version: _builtins.int
+    """Version of the plan the caller saw."""
+    preference_id: _builtins.str
+    """The preference."""
+    provider_oin: _builtins.str
+    """OIN of the provider, as the resident named it."""
+    provider_task: _builtins.str
+    """Task in which it delivers, as the resident named it."""
+    professional: _builtins.str
+    """Who of the provider joins, by its own opaque id; never a name."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        claim: _common_pb2.Claim | None = ...,
+        plan_id: _builtins.str = ...,
+        expected_version: _builtins.int = ...,
+        preference_id: _builtins.str = ...,
+        provider_oin: _builtins.str = ...,
+        provider_task: _builtins.str = ...,
+        professional: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "expected_version", b"expected_version", "plan_id", b"plan_id", "preference_id", b"preference_id", "professional", b"professional", "provider_oin", b"provider_oin", "provider_task", b"provider_task", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___InviteProviderRequest: _TypeAlias = InviteProviderRequest  # noqa: Y015
+
+@_typing.final
+class InviteProviderResponse(_message.Message):
+    """Recorded."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    version: _builtins.int
+    """Version of the plan after this command."""
+    @_builtins.property
+    def receipt(self) -> _common_pb2.Receipt:
+        """Proof to keep."""
+
+    def __init__(
+        self,
+        *,
+        receipt: _common_pb2.Receipt | None = ...,
+        version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___InviteProviderResponse: _TypeAlias = InviteProviderResponse  # noqa: Y015
+
+@_typing.final
 class GetPlanRequest(_message.Message):
     """Asks for fields of a plan."""
 
@@ -840,3 +1758,71 @@ class GetPlanResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetPlanResponse: _TypeAlias = GetPlanResponse  # noqa: Y015
+
+@_typing.final
+class GetPracticeCheckRequest(_message.Message):
+    """Asks for the practice check."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLAIM_FIELD_NUMBER: _builtins.int
+    PLAN_ID_FIELD_NUMBER: _builtins.int
+    FIELDS_FIELD_NUMBER: _builtins.int
+    plan_id: _builtins.str
+    """The plan."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground."""
+
+    @_builtins.property
+    def fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Wanted fields, such as "own_words"."""
+
+    def __init__(
+        self,
+        *,
+        claim: _common_pb2.Claim | None = ...,
+        plan_id: _builtins.str = ...,
+        fields: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "fields", b"fields", "plan_id", b"plan_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetPracticeCheckRequest: _TypeAlias = GetPracticeCheckRequest  # noqa: Y015
+
+@_typing.final
+class GetPracticeCheckResponse(_message.Message):
+    """The practice check."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHECK_FIELD_NUMBER: _builtins.int
+    DECISION_ID_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    decision_id: _builtins.str
+    """The recorded decision behind this answer."""
+    @_builtins.property
+    def check(self) -> _plan_pb2.PracticeCheck:
+        """Only permitted fields are set."""
+
+    @_builtins.property
+    def expire_time(self) -> _timestamp_pb2.Timestamp:
+        """Until when what was given may be used, where that ends; after it the same need is a new claim."""
+
+    def __init__(
+        self,
+        *,
+        check: _plan_pb2.PracticeCheck | None = ...,
+        decision_id: _builtins.str = ...,
+        expire_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["check", b"check", "expire_time", b"expire_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["check", b"check", "decision_id", b"decision_id", "expire_time", b"expire_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetPracticeCheckResponse: _TypeAlias = GetPracticeCheckResponse  # noqa: Y015

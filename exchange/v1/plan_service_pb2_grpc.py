@@ -56,6 +56,16 @@ class PlanServiceStub:
                 request_serializer=exchange_dot_v1_dot_plan__service__pb2.AssessLensRequest.SerializeToString,
                 response_deserializer=exchange_dot_v1_dot_plan__service__pb2.AssessLensResponse.FromString,
                 _registered_method=True)
+        self.RecordRuleConflict = channel.unary_unary(
+                '/exchange.v1.PlanService/RecordRuleConflict',
+                request_serializer=exchange_dot_v1_dot_plan__service__pb2.RecordRuleConflictRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_plan__service__pb2.RecordRuleConflictResponse.FromString,
+                _registered_method=True)
+        self.ResolveRuleConflict = channel.unary_unary(
+                '/exchange.v1.PlanService/ResolveRuleConflict',
+                request_serializer=exchange_dot_v1_dot_plan__service__pb2.ResolveRuleConflictRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_plan__service__pb2.ResolveRuleConflictResponse.FromString,
+                _registered_method=True)
         self.RequestSupport = channel.unary_unary(
                 '/exchange.v1.PlanService/RequestSupport',
                 request_serializer=exchange_dot_v1_dot_plan__service__pb2.RequestSupportRequest.SerializeToString,
@@ -81,10 +91,60 @@ class PlanServiceStub:
                 request_serializer=exchange_dot_v1_dot_plan__service__pb2.StopSupportRequest.SerializeToString,
                 response_deserializer=exchange_dot_v1_dot_plan__service__pb2.StopSupportResponse.FromString,
                 _registered_method=True)
+        self.SetFunding = channel.unary_unary(
+                '/exchange.v1.PlanService/SetFunding',
+                request_serializer=exchange_dot_v1_dot_plan__service__pb2.SetFundingRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_plan__service__pb2.SetFundingResponse.FromString,
+                _registered_method=True)
+        self.MarkGoal = channel.unary_unary(
+                '/exchange.v1.PlanService/MarkGoal',
+                request_serializer=exchange_dot_v1_dot_plan__service__pb2.MarkGoalRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_plan__service__pb2.MarkGoalResponse.FromString,
+                _registered_method=True)
+        self.PlanEvaluation = channel.unary_unary(
+                '/exchange.v1.PlanService/PlanEvaluation',
+                request_serializer=exchange_dot_v1_dot_plan__service__pb2.PlanEvaluationRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_plan__service__pb2.PlanEvaluationResponse.FromString,
+                _registered_method=True)
+        self.HoldEvaluation = channel.unary_unary(
+                '/exchange.v1.PlanService/HoldEvaluation',
+                request_serializer=exchange_dot_v1_dot_plan__service__pb2.HoldEvaluationRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_plan__service__pb2.HoldEvaluationResponse.FromString,
+                _registered_method=True)
+        self.StartTrajectory = channel.unary_unary(
+                '/exchange.v1.PlanService/StartTrajectory',
+                request_serializer=exchange_dot_v1_dot_plan__service__pb2.StartTrajectoryRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_plan__service__pb2.StartTrajectoryResponse.FromString,
+                _registered_method=True)
+        self.MoveTrajectory = channel.unary_unary(
+                '/exchange.v1.PlanService/MoveTrajectory',
+                request_serializer=exchange_dot_v1_dot_plan__service__pb2.MoveTrajectoryRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_plan__service__pb2.MoveTrajectoryResponse.FromString,
+                _registered_method=True)
+        self.AnswerAgreement = channel.unary_unary(
+                '/exchange.v1.PlanService/AnswerAgreement',
+                request_serializer=exchange_dot_v1_dot_plan__service__pb2.AnswerAgreementRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_plan__service__pb2.AnswerAgreementResponse.FromString,
+                _registered_method=True)
+        self.PreferProvider = channel.unary_unary(
+                '/exchange.v1.PlanService/PreferProvider',
+                request_serializer=exchange_dot_v1_dot_plan__service__pb2.PreferProviderRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_plan__service__pb2.PreferProviderResponse.FromString,
+                _registered_method=True)
+        self.InviteProvider = channel.unary_unary(
+                '/exchange.v1.PlanService/InviteProvider',
+                request_serializer=exchange_dot_v1_dot_plan__service__pb2.InviteProviderRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_plan__service__pb2.InviteProviderResponse.FromString,
+                _registered_method=True)
         self.GetPlan = channel.unary_unary(
                 '/exchange.v1.PlanService/GetPlan',
                 request_serializer=exchange_dot_v1_dot_plan__service__pb2.GetPlanRequest.SerializeToString,
                 response_deserializer=exchange_dot_v1_dot_plan__service__pb2.GetPlanResponse.FromString,
+                _registered_method=True)
+        self.GetPracticeCheck = channel.unary_unary(
+                '/exchange.v1.PlanService/GetPracticeCheck',
+                request_serializer=exchange_dot_v1_dot_plan__service__pb2.GetPracticeCheckRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_plan__service__pb2.GetPracticeCheckResponse.FromString,
                 _registered_method=True)
 
 
@@ -115,7 +175,22 @@ class PlanServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def AssessLens(self, request, context):
-        """Records what looking through one law shows, or why that lens is waived.
+        """Records what looking through one law shows, or why that lens is waived. A lens that is not waived comes after a goal:
+        first the effect that is wanted, then what the law allows (RULE_BROKEN, NO_GOAL).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecordRuleConflict(self, request, context):
+        """Records rules that cannot both be followed here, with what each would come to. Of a college only.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResolveRuleConflict(self, request, context):
+        """Records how a conflict of rules is resolved, and why so. Of the desk that recorded it, once.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -130,7 +205,9 @@ class PlanServiceServicer:
 
     def AgreeToPlan(self, request, context):
         """Records that the resident agrees with the plan as it stands, or does not and how that is handled.
-        A plan whose resident named both a care need and work cannot be agreed before both lenses are assessed or waived.
+        Where needs fall under more than one law (care: Wmo 2015, of a minor Jeugdwet too; work: Participatiewet; debts: Wgs) a
+        plan cannot be agreed before each of those lenses is assessed or waived (TWO_LENSES), nor while rules conflict and that
+        is not analysed and resolved (CONFLICT_OPEN).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -138,7 +215,8 @@ class PlanServiceServicer:
 
     def AssignSupport(self, request, context):
         """Records that a custom support is assigned to its provider.
-        Fails with FAILED_PRECONDITION, reason RULE_BROKEN, before the resident agreed.
+        Fails with FAILED_PRECONDITION, reason RULE_BROKEN, before the resident agreed (NOT_AGREED), before the situation is
+        described in a life domain it is for (NO_SITUATION), and before a law was looked through (NO_LENS).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -159,9 +237,83 @@ class PlanServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetFunding(self, request, context):
+        """Splits the cost of a support in a period over sources. The money comes last: fails with RULE_BROKEN, NOT_DECIDED, before the
+        support is assigned, or agreed with where it is no custom support. Nothing of the support changes by it. Of a college only.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def MarkGoal(self, request, context):
+        """Records where a goal stands and who works on it: of who set it. The resident's side may withdraw any goal, for good.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PlanEvaluation(self, request, context):
+        """Plans a day to look back.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def HoldEvaluation(self, request, context):
+        """Records what looking back said, with a score for each goal. Of the desk that planned it, once, after the resident agreed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StartTrajectory(self, request, context):
+        """Starts a trajectory of participation on a step of the ladder, after the resident agreed with the plan.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def MoveTrajectory(self, request, context):
+        """Records how a trajectory stands since a day: on which step, paused, going on again, or stopped for good.
+        Of who started it; each earlier step stays known.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AnswerAgreement(self, request, context):
+        """Answers the resident's newest word, once: that its conditions are met, by which a yes on conditions becomes a yes, or how a
+        no was handled. Of a college only.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PreferProvider(self, request, context):
+        """Records which provider the resident prefers: the resident's own word, or a college's record of it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def InviteProvider(self, request, context):
+        """Asks a provider the resident prefers to the case, as "begeleider", in one commit with the record of it. What it may read is
+        what the basis of a provider opens, and nothing by being asked. Of a college only.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetPlan(self, request, context):
         """Reads listed fields of the plan: the question is judged, the decision recorded, then the answer leaves.
         Fails with PERMISSION_DENIED, reason ACCESS_DENIED, naming the rules; alike for plans that do not exist.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetPracticeCheck(self, request, context):
+        """Asks whether the plan is made in the new way: computed from what was recorded and the caller is shown, never filled in.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -190,6 +342,16 @@ def add_PlanServiceServicer_to_server(servicer, server):
                     request_deserializer=exchange_dot_v1_dot_plan__service__pb2.AssessLensRequest.FromString,
                     response_serializer=exchange_dot_v1_dot_plan__service__pb2.AssessLensResponse.SerializeToString,
             ),
+            'RecordRuleConflict': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordRuleConflict,
+                    request_deserializer=exchange_dot_v1_dot_plan__service__pb2.RecordRuleConflictRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_plan__service__pb2.RecordRuleConflictResponse.SerializeToString,
+            ),
+            'ResolveRuleConflict': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResolveRuleConflict,
+                    request_deserializer=exchange_dot_v1_dot_plan__service__pb2.ResolveRuleConflictRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_plan__service__pb2.ResolveRuleConflictResponse.SerializeToString,
+            ),
             'RequestSupport': grpc.unary_unary_rpc_method_handler(
                     servicer.RequestSupport,
                     request_deserializer=exchange_dot_v1_dot_plan__service__pb2.RequestSupportRequest.FromString,
@@ -215,10 +377,60 @@ def add_PlanServiceServicer_to_server(servicer, server):
                     request_deserializer=exchange_dot_v1_dot_plan__service__pb2.StopSupportRequest.FromString,
                     response_serializer=exchange_dot_v1_dot_plan__service__pb2.StopSupportResponse.SerializeToString,
             ),
+            'SetFunding': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetFunding,
+                    request_deserializer=exchange_dot_v1_dot_plan__service__pb2.SetFundingRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_plan__service__pb2.SetFundingResponse.SerializeToString,
+            ),
+            'MarkGoal': grpc.unary_unary_rpc_method_handler(
+                    servicer.MarkGoal,
+                    request_deserializer=exchange_dot_v1_dot_plan__service__pb2.MarkGoalRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_plan__service__pb2.MarkGoalResponse.SerializeToString,
+            ),
+            'PlanEvaluation': grpc.unary_unary_rpc_method_handler(
+                    servicer.PlanEvaluation,
+                    request_deserializer=exchange_dot_v1_dot_plan__service__pb2.PlanEvaluationRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_plan__service__pb2.PlanEvaluationResponse.SerializeToString,
+            ),
+            'HoldEvaluation': grpc.unary_unary_rpc_method_handler(
+                    servicer.HoldEvaluation,
+                    request_deserializer=exchange_dot_v1_dot_plan__service__pb2.HoldEvaluationRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_plan__service__pb2.HoldEvaluationResponse.SerializeToString,
+            ),
+            'StartTrajectory': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartTrajectory,
+                    request_deserializer=exchange_dot_v1_dot_plan__service__pb2.StartTrajectoryRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_plan__service__pb2.StartTrajectoryResponse.SerializeToString,
+            ),
+            'MoveTrajectory': grpc.unary_unary_rpc_method_handler(
+                    servicer.MoveTrajectory,
+                    request_deserializer=exchange_dot_v1_dot_plan__service__pb2.MoveTrajectoryRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_plan__service__pb2.MoveTrajectoryResponse.SerializeToString,
+            ),
+            'AnswerAgreement': grpc.unary_unary_rpc_method_handler(
+                    servicer.AnswerAgreement,
+                    request_deserializer=exchange_dot_v1_dot_plan__service__pb2.AnswerAgreementRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_plan__service__pb2.AnswerAgreementResponse.SerializeToString,
+            ),
+            'PreferProvider': grpc.unary_unary_rpc_method_handler(
+                    servicer.PreferProvider,
+                    request_deserializer=exchange_dot_v1_dot_plan__service__pb2.PreferProviderRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_plan__service__pb2.PreferProviderResponse.SerializeToString,
+            ),
+            'InviteProvider': grpc.unary_unary_rpc_method_handler(
+                    servicer.InviteProvider,
+                    request_deserializer=exchange_dot_v1_dot_plan__service__pb2.InviteProviderRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_plan__service__pb2.InviteProviderResponse.SerializeToString,
+            ),
             'GetPlan': grpc.unary_unary_rpc_method_handler(
                     servicer.GetPlan,
                     request_deserializer=exchange_dot_v1_dot_plan__service__pb2.GetPlanRequest.FromString,
                     response_serializer=exchange_dot_v1_dot_plan__service__pb2.GetPlanResponse.SerializeToString,
+            ),
+            'GetPracticeCheck': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPracticeCheck,
+                    request_deserializer=exchange_dot_v1_dot_plan__service__pb2.GetPracticeCheckRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_plan__service__pb2.GetPracticeCheckResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -331,6 +543,60 @@ class PlanService:
             '/exchange.v1.PlanService/AssessLens',
             exchange_dot_v1_dot_plan__service__pb2.AssessLensRequest.SerializeToString,
             exchange_dot_v1_dot_plan__service__pb2.AssessLensResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordRuleConflict(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.PlanService/RecordRuleConflict',
+            exchange_dot_v1_dot_plan__service__pb2.RecordRuleConflictRequest.SerializeToString,
+            exchange_dot_v1_dot_plan__service__pb2.RecordRuleConflictResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResolveRuleConflict(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.PlanService/ResolveRuleConflict',
+            exchange_dot_v1_dot_plan__service__pb2.ResolveRuleConflictRequest.SerializeToString,
+            exchange_dot_v1_dot_plan__service__pb2.ResolveRuleConflictResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -477,6 +743,249 @@ class PlanService:
             _registered_method=True)
 
     @staticmethod
+    def SetFunding(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.PlanService/SetFunding',
+            exchange_dot_v1_dot_plan__service__pb2.SetFundingRequest.SerializeToString,
+            exchange_dot_v1_dot_plan__service__pb2.SetFundingResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MarkGoal(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.PlanService/MarkGoal',
+            exchange_dot_v1_dot_plan__service__pb2.MarkGoalRequest.SerializeToString,
+            exchange_dot_v1_dot_plan__service__pb2.MarkGoalResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PlanEvaluation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.PlanService/PlanEvaluation',
+            exchange_dot_v1_dot_plan__service__pb2.PlanEvaluationRequest.SerializeToString,
+            exchange_dot_v1_dot_plan__service__pb2.PlanEvaluationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def HoldEvaluation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.PlanService/HoldEvaluation',
+            exchange_dot_v1_dot_plan__service__pb2.HoldEvaluationRequest.SerializeToString,
+            exchange_dot_v1_dot_plan__service__pb2.HoldEvaluationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StartTrajectory(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.PlanService/StartTrajectory',
+            exchange_dot_v1_dot_plan__service__pb2.StartTrajectoryRequest.SerializeToString,
+            exchange_dot_v1_dot_plan__service__pb2.StartTrajectoryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MoveTrajectory(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.PlanService/MoveTrajectory',
+            exchange_dot_v1_dot_plan__service__pb2.MoveTrajectoryRequest.SerializeToString,
+            exchange_dot_v1_dot_plan__service__pb2.MoveTrajectoryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AnswerAgreement(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.PlanService/AnswerAgreement',
+            exchange_dot_v1_dot_plan__service__pb2.AnswerAgreementRequest.SerializeToString,
+            exchange_dot_v1_dot_plan__service__pb2.AnswerAgreementResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PreferProvider(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.PlanService/PreferProvider',
+            exchange_dot_v1_dot_plan__service__pb2.PreferProviderRequest.SerializeToString,
+            exchange_dot_v1_dot_plan__service__pb2.PreferProviderResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def InviteProvider(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.PlanService/InviteProvider',
+            exchange_dot_v1_dot_plan__service__pb2.InviteProviderRequest.SerializeToString,
+            exchange_dot_v1_dot_plan__service__pb2.InviteProviderResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def GetPlan(request,
             target,
             options=(),
@@ -493,6 +1002,33 @@ class PlanService:
             '/exchange.v1.PlanService/GetPlan',
             exchange_dot_v1_dot_plan__service__pb2.GetPlanRequest.SerializeToString,
             exchange_dot_v1_dot_plan__service__pb2.GetPlanResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPracticeCheck(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.PlanService/GetPracticeCheck',
+            exchange_dot_v1_dot_plan__service__pb2.GetPracticeCheckRequest.SerializeToString,
+            exchange_dot_v1_dot_plan__service__pb2.GetPracticeCheckResponse.FromString,
             options,
             channel_credentials,
             insecure,

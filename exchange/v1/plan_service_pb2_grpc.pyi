@@ -42,16 +42,25 @@ class PlanServiceStub:
     SetGoal: _grpc.UnaryUnaryMultiCallable[_plan_service_pb2.SetGoalRequest, _plan_service_pb2.SetGoalResponse]
     """Sets a goal in the resident's own words."""
     AssessLens: _grpc.UnaryUnaryMultiCallable[_plan_service_pb2.AssessLensRequest, _plan_service_pb2.AssessLensResponse]
-    """Records what looking through one law shows, or why that lens is waived."""
+    """Records what looking through one law shows, or why that lens is waived. A lens that is not waived comes after a goal:
+    first the effect that is wanted, then what the law allows (RULE_BROKEN, NO_GOAL).
+    """
+    RecordRuleConflict: _grpc.UnaryUnaryMultiCallable[_plan_service_pb2.RecordRuleConflictRequest, _plan_service_pb2.RecordRuleConflictResponse]
+    """Records rules that cannot both be followed here, with what each would come to. Of a college only."""
+    ResolveRuleConflict: _grpc.UnaryUnaryMultiCallable[_plan_service_pb2.ResolveRuleConflictRequest, _plan_service_pb2.ResolveRuleConflictResponse]
+    """Records how a conflict of rules is resolved, and why so. Of the desk that recorded it, once."""
     RequestSupport: _grpc.UnaryUnaryMultiCallable[_plan_service_pb2.RequestSupportRequest, _plan_service_pb2.RequestSupportResponse]
     """Chooses a support for goals of the plan."""
     AgreeToPlan: _grpc.UnaryUnaryMultiCallable[_plan_service_pb2.AgreeToPlanRequest, _plan_service_pb2.AgreeToPlanResponse]
     """Records that the resident agrees with the plan as it stands, or does not and how that is handled.
-    A plan whose resident named both a care need and work cannot be agreed before both lenses are assessed or waived.
+    Where needs fall under more than one law (care: Wmo 2015, of a minor Jeugdwet too; work: Participatiewet; debts: Wgs) a
+    plan cannot be agreed before each of those lenses is assessed or waived (TWO_LENSES), nor while rules conflict and that
+    is not analysed and resolved (CONFLICT_OPEN).
     """
     AssignSupport: _grpc.UnaryUnaryMultiCallable[_plan_service_pb2.AssignSupportRequest, _plan_service_pb2.AssignSupportResponse]
     """Records that a custom support is assigned to its provider.
-    Fails with FAILED_PRECONDITION, reason RULE_BROKEN, before the resident agreed.
+    Fails with FAILED_PRECONDITION, reason RULE_BROKEN, before the resident agreed (NOT_AGREED), before the situation is
+    described in a life domain it is for (NO_SITUATION), and before a law was looked through (NO_LENS).
     """
     StartSupport: _grpc.UnaryUnaryMultiCallable[_plan_service_pb2.StartSupportRequest, _plan_service_pb2.StartSupportResponse]
     """Records that care has started, or that it starts again after a stop for a while. Assigning, starting and stopping are
@@ -59,10 +68,38 @@ class PlanServiceStub:
     """
     StopSupport: _grpc.UnaryUnaryMultiCallable[_plan_service_pb2.StopSupportRequest, _plan_service_pb2.StopSupportResponse]
     """Records that care has stopped."""
+    SetFunding: _grpc.UnaryUnaryMultiCallable[_plan_service_pb2.SetFundingRequest, _plan_service_pb2.SetFundingResponse]
+    """Splits the cost of a support in a period over sources. The money comes last: fails with RULE_BROKEN, NOT_DECIDED, before the
+    support is assigned, or agreed with where it is no custom support. Nothing of the support changes by it. Of a college only.
+    """
+    MarkGoal: _grpc.UnaryUnaryMultiCallable[_plan_service_pb2.MarkGoalRequest, _plan_service_pb2.MarkGoalResponse]
+    """Records where a goal stands and who works on it: of who set it. The resident's side may withdraw any goal, for good."""
+    PlanEvaluation: _grpc.UnaryUnaryMultiCallable[_plan_service_pb2.PlanEvaluationRequest, _plan_service_pb2.PlanEvaluationResponse]
+    """Plans a day to look back."""
+    HoldEvaluation: _grpc.UnaryUnaryMultiCallable[_plan_service_pb2.HoldEvaluationRequest, _plan_service_pb2.HoldEvaluationResponse]
+    """Records what looking back said, with a score for each goal. Of the desk that planned it, once, after the resident agreed."""
+    StartTrajectory: _grpc.UnaryUnaryMultiCallable[_plan_service_pb2.StartTrajectoryRequest, _plan_service_pb2.StartTrajectoryResponse]
+    """Starts a trajectory of participation on a step of the ladder, after the resident agreed with the plan."""
+    MoveTrajectory: _grpc.UnaryUnaryMultiCallable[_plan_service_pb2.MoveTrajectoryRequest, _plan_service_pb2.MoveTrajectoryResponse]
+    """Records how a trajectory stands since a day: on which step, paused, going on again, or stopped for good.
+    Of who started it; each earlier step stays known.
+    """
+    AnswerAgreement: _grpc.UnaryUnaryMultiCallable[_plan_service_pb2.AnswerAgreementRequest, _plan_service_pb2.AnswerAgreementResponse]
+    """Answers the resident's newest word, once: that its conditions are met, by which a yes on conditions becomes a yes, or how a
+    no was handled. Of a college only.
+    """
+    PreferProvider: _grpc.UnaryUnaryMultiCallable[_plan_service_pb2.PreferProviderRequest, _plan_service_pb2.PreferProviderResponse]
+    """Records which provider the resident prefers: the resident's own word, or a college's record of it."""
+    InviteProvider: _grpc.UnaryUnaryMultiCallable[_plan_service_pb2.InviteProviderRequest, _plan_service_pb2.InviteProviderResponse]
+    """Asks a provider the resident prefers to the case, as "begeleider", in one commit with the record of it. What it may read is
+    what the basis of a provider opens, and nothing by being asked. Of a college only.
+    """
     GetPlan: _grpc.UnaryUnaryMultiCallable[_plan_service_pb2.GetPlanRequest, _plan_service_pb2.GetPlanResponse]
     """Reads listed fields of the plan: the question is judged, the decision recorded, then the answer leaves.
     Fails with PERMISSION_DENIED, reason ACCESS_DENIED, naming the rules; alike for plans that do not exist.
     """
+    GetPracticeCheck: _grpc.UnaryUnaryMultiCallable[_plan_service_pb2.GetPracticeCheckRequest, _plan_service_pb2.GetPracticeCheckResponse]
+    """Asks whether the plan is made in the new way: computed from what was recorded and the caller is shown, never filled in."""
 
 @_typing.type_check_only
 class PlanServiceAsyncStub(PlanServiceStub):
@@ -78,16 +115,25 @@ class PlanServiceAsyncStub(PlanServiceStub):
     SetGoal: _aio.UnaryUnaryMultiCallable[_plan_service_pb2.SetGoalRequest, _plan_service_pb2.SetGoalResponse]  # type: ignore[assignment]
     """Sets a goal in the resident's own words."""
     AssessLens: _aio.UnaryUnaryMultiCallable[_plan_service_pb2.AssessLensRequest, _plan_service_pb2.AssessLensResponse]  # type: ignore[assignment]
-    """Records what looking through one law shows, or why that lens is waived."""
+    """Records what looking through one law shows, or why that lens is waived. A lens that is not waived comes after a goal:
+    first the effect that is wanted, then what the law allows (RULE_BROKEN, NO_GOAL).
+    """
+    RecordRuleConflict: _aio.UnaryUnaryMultiCallable[_plan_service_pb2.RecordRuleConflictRequest, _plan_service_pb2.RecordRuleConflictResponse]  # type: ignore[assignment]
+    """Records rules that cannot both be followed here, with what each would come to. Of a college only."""
+    ResolveRuleConflict: _aio.UnaryUnaryMultiCallable[_plan_service_pb2.ResolveRuleConflictRequest, _plan_service_pb2.ResolveRuleConflictResponse]  # type: ignore[assignment]
+    """Records how a conflict of rules is resolved, and why so. Of the desk that recorded it, once."""
     RequestSupport: _aio.UnaryUnaryMultiCallable[_plan_service_pb2.RequestSupportRequest, _plan_service_pb2.RequestSupportResponse]  # type: ignore[assignment]
     """Chooses a support for goals of the plan."""
     AgreeToPlan: _aio.UnaryUnaryMultiCallable[_plan_service_pb2.AgreeToPlanRequest, _plan_service_pb2.AgreeToPlanResponse]  # type: ignore[assignment]
     """Records that the resident agrees with the plan as it stands, or does not and how that is handled.
-    A plan whose resident named both a care need and work cannot be agreed before both lenses are assessed or waived.
+    Where needs fall under more than one law (care: Wmo 2015, of a minor Jeugdwet too; work: Participatiewet; debts: Wgs) a
+    plan cannot be agreed before each of those lenses is assessed or waived (TWO_LENSES), nor while rules conflict and that
+    is not analysed and resolved (CONFLICT_OPEN).
     """
     AssignSupport: _aio.UnaryUnaryMultiCallable[_plan_service_pb2.AssignSupportRequest, _plan_service_pb2.AssignSupportResponse]  # type: ignore[assignment]
     """Records that a custom support is assigned to its provider.
-    Fails with FAILED_PRECONDITION, reason RULE_BROKEN, before the resident agreed.
+    Fails with FAILED_PRECONDITION, reason RULE_BROKEN, before the resident agreed (NOT_AGREED), before the situation is
+    described in a life domain it is for (NO_SITUATION), and before a law was looked through (NO_LENS).
     """
     StartSupport: _aio.UnaryUnaryMultiCallable[_plan_service_pb2.StartSupportRequest, _plan_service_pb2.StartSupportResponse]  # type: ignore[assignment]
     """Records that care has started, or that it starts again after a stop for a while. Assigning, starting and stopping are
@@ -95,10 +141,38 @@ class PlanServiceAsyncStub(PlanServiceStub):
     """
     StopSupport: _aio.UnaryUnaryMultiCallable[_plan_service_pb2.StopSupportRequest, _plan_service_pb2.StopSupportResponse]  # type: ignore[assignment]
     """Records that care has stopped."""
+    SetFunding: _aio.UnaryUnaryMultiCallable[_plan_service_pb2.SetFundingRequest, _plan_service_pb2.SetFundingResponse]  # type: ignore[assignment]
+    """Splits the cost of a support in a period over sources. The money comes last: fails with RULE_BROKEN, NOT_DECIDED, before the
+    support is assigned, or agreed with where it is no custom support. Nothing of the support changes by it. Of a college only.
+    """
+    MarkGoal: _aio.UnaryUnaryMultiCallable[_plan_service_pb2.MarkGoalRequest, _plan_service_pb2.MarkGoalResponse]  # type: ignore[assignment]
+    """Records where a goal stands and who works on it: of who set it. The resident's side may withdraw any goal, for good."""
+    PlanEvaluation: _aio.UnaryUnaryMultiCallable[_plan_service_pb2.PlanEvaluationRequest, _plan_service_pb2.PlanEvaluationResponse]  # type: ignore[assignment]
+    """Plans a day to look back."""
+    HoldEvaluation: _aio.UnaryUnaryMultiCallable[_plan_service_pb2.HoldEvaluationRequest, _plan_service_pb2.HoldEvaluationResponse]  # type: ignore[assignment]
+    """Records what looking back said, with a score for each goal. Of the desk that planned it, once, after the resident agreed."""
+    StartTrajectory: _aio.UnaryUnaryMultiCallable[_plan_service_pb2.StartTrajectoryRequest, _plan_service_pb2.StartTrajectoryResponse]  # type: ignore[assignment]
+    """Starts a trajectory of participation on a step of the ladder, after the resident agreed with the plan."""
+    MoveTrajectory: _aio.UnaryUnaryMultiCallable[_plan_service_pb2.MoveTrajectoryRequest, _plan_service_pb2.MoveTrajectoryResponse]  # type: ignore[assignment]
+    """Records how a trajectory stands since a day: on which step, paused, going on again, or stopped for good.
+    Of who started it; each earlier step stays known.
+    """
+    AnswerAgreement: _aio.UnaryUnaryMultiCallable[_plan_service_pb2.AnswerAgreementRequest, _plan_service_pb2.AnswerAgreementResponse]  # type: ignore[assignment]
+    """Answers the resident's newest word, once: that its conditions are met, by which a yes on conditions becomes a yes, or how a
+    no was handled. Of a college only.
+    """
+    PreferProvider: _aio.UnaryUnaryMultiCallable[_plan_service_pb2.PreferProviderRequest, _plan_service_pb2.PreferProviderResponse]  # type: ignore[assignment]
+    """Records which provider the resident prefers: the resident's own word, or a college's record of it."""
+    InviteProvider: _aio.UnaryUnaryMultiCallable[_plan_service_pb2.InviteProviderRequest, _plan_service_pb2.InviteProviderResponse]  # type: ignore[assignment]
+    """Asks a provider the resident prefers to the case, as "begeleider", in one commit with the record of it. What it may read is
+    what the basis of a provider opens, and nothing by being asked. Of a college only.
+    """
     GetPlan: _aio.UnaryUnaryMultiCallable[_plan_service_pb2.GetPlanRequest, _plan_service_pb2.GetPlanResponse]  # type: ignore[assignment]
     """Reads listed fields of the plan: the question is judged, the decision recorded, then the answer leaves.
     Fails with PERMISSION_DENIED, reason ACCESS_DENIED, naming the rules; alike for plans that do not exist.
     """
+    GetPracticeCheck: _aio.UnaryUnaryMultiCallable[_plan_service_pb2.GetPracticeCheckRequest, _plan_service_pb2.GetPracticeCheckResponse]  # type: ignore[assignment]
+    """Asks whether the plan is made in the new way: computed from what was recorded and the caller is shown, never filled in."""
 
 class PlanServiceServicer(metaclass=_abc_1.ABCMeta):
     """The integral support plan: what is going on, what the resident wants, what helps, and whether the resident agrees.
@@ -135,7 +209,25 @@ class PlanServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _plan_service_pb2.AssessLensRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_plan_service_pb2.AssessLensResponse, _abc.Awaitable[_plan_service_pb2.AssessLensResponse]]:
-        """Records what looking through one law shows, or why that lens is waived."""
+        """Records what looking through one law shows, or why that lens is waived. A lens that is not waived comes after a goal:
+        first the effect that is wanted, then what the law allows (RULE_BROKEN, NO_GOAL).
+        """
+
+    @_abc_1.abstractmethod
+    def RecordRuleConflict(
+        self,
+        request: _plan_service_pb2.RecordRuleConflictRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_plan_service_pb2.RecordRuleConflictResponse, _abc.Awaitable[_plan_service_pb2.RecordRuleConflictResponse]]:
+        """Records rules that cannot both be followed here, with what each would come to. Of a college only."""
+
+    @_abc_1.abstractmethod
+    def ResolveRuleConflict(
+        self,
+        request: _plan_service_pb2.ResolveRuleConflictRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_plan_service_pb2.ResolveRuleConflictResponse, _abc.Awaitable[_plan_service_pb2.ResolveRuleConflictResponse]]:
+        """Records how a conflict of rules is resolved, and why so. Of the desk that recorded it, once."""
 
     @_abc_1.abstractmethod
     def RequestSupport(
@@ -152,7 +244,9 @@ class PlanServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_plan_service_pb2.AgreeToPlanResponse, _abc.Awaitable[_plan_service_pb2.AgreeToPlanResponse]]:
         """Records that the resident agrees with the plan as it stands, or does not and how that is handled.
-        A plan whose resident named both a care need and work cannot be agreed before both lenses are assessed or waived.
+        Where needs fall under more than one law (care: Wmo 2015, of a minor Jeugdwet too; work: Participatiewet; debts: Wgs) a
+        plan cannot be agreed before each of those lenses is assessed or waived (TWO_LENSES), nor while rules conflict and that
+        is not analysed and resolved (CONFLICT_OPEN).
         """
 
     @_abc_1.abstractmethod
@@ -162,7 +256,8 @@ class PlanServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_plan_service_pb2.AssignSupportResponse, _abc.Awaitable[_plan_service_pb2.AssignSupportResponse]]:
         """Records that a custom support is assigned to its provider.
-        Fails with FAILED_PRECONDITION, reason RULE_BROKEN, before the resident agreed.
+        Fails with FAILED_PRECONDITION, reason RULE_BROKEN, before the resident agreed (NOT_AGREED), before the situation is
+        described in a life domain it is for (NO_SITUATION), and before a law was looked through (NO_LENS).
         """
 
     @_abc_1.abstractmethod
@@ -184,6 +279,86 @@ class PlanServiceServicer(metaclass=_abc_1.ABCMeta):
         """Records that care has stopped."""
 
     @_abc_1.abstractmethod
+    def SetFunding(
+        self,
+        request: _plan_service_pb2.SetFundingRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_plan_service_pb2.SetFundingResponse, _abc.Awaitable[_plan_service_pb2.SetFundingResponse]]:
+        """Splits the cost of a support in a period over sources. The money comes last: fails with RULE_BROKEN, NOT_DECIDED, before the
+        support is assigned, or agreed with where it is no custom support. Nothing of the support changes by it. Of a college only.
+        """
+
+    @_abc_1.abstractmethod
+    def MarkGoal(
+        self,
+        request: _plan_service_pb2.MarkGoalRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_plan_service_pb2.MarkGoalResponse, _abc.Awaitable[_plan_service_pb2.MarkGoalResponse]]:
+        """Records where a goal stands and who works on it: of who set it. The resident's side may withdraw any goal, for good."""
+
+    @_abc_1.abstractmethod
+    def PlanEvaluation(
+        self,
+        request: _plan_service_pb2.PlanEvaluationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_plan_service_pb2.PlanEvaluationResponse, _abc.Awaitable[_plan_service_pb2.PlanEvaluationResponse]]:
+        """Plans a day to look back."""
+
+    @_abc_1.abstractmethod
+    def HoldEvaluation(
+        self,
+        request: _plan_service_pb2.HoldEvaluationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_plan_service_pb2.HoldEvaluationResponse, _abc.Awaitable[_plan_service_pb2.HoldEvaluationResponse]]:
+        """Records what looking back said, with a score for each goal. Of the desk that planned it, once, after the resident agreed."""
+
+    @_abc_1.abstractmethod
+    def StartTrajectory(
+        self,
+        request: _plan_service_pb2.StartTrajectoryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_plan_service_pb2.StartTrajectoryResponse, _abc.Awaitable[_plan_service_pb2.StartTrajectoryResponse]]:
+        """Starts a trajectory of participation on a step of the ladder, after the resident agreed with the plan."""
+
+    @_abc_1.abstractmethod
+    def MoveTrajectory(
+        self,
+        request: _plan_service_pb2.MoveTrajectoryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_plan_service_pb2.MoveTrajectoryResponse, _abc.Awaitable[_plan_service_pb2.MoveTrajectoryResponse]]:
+        """Records how a trajectory stands since a day: on which step, paused, going on again, or stopped for good.
+        Of who started it; each earlier step stays known.
+        """
+
+    @_abc_1.abstractmethod
+    def AnswerAgreement(
+        self,
+        request: _plan_service_pb2.AnswerAgreementRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_plan_service_pb2.AnswerAgreementResponse, _abc.Awaitable[_plan_service_pb2.AnswerAgreementResponse]]:
+        """Answers the resident's newest word, once: that its conditions are met, by which a yes on conditions becomes a yes, or how a
+        no was handled. Of a college only.
+        """
+
+    @_abc_1.abstractmethod
+    def PreferProvider(
+        self,
+        request: _plan_service_pb2.PreferProviderRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_plan_service_pb2.PreferProviderResponse, _abc.Awaitable[_plan_service_pb2.PreferProviderResponse]]:
+        """Records which provider the resident prefers: the resident's own word, or a college's record of it."""
+
+    @_abc_1.abstractmethod
+    def InviteProvider(
+        self,
+        request: _plan_service_pb2.InviteProviderRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_plan_service_pb2.InviteProviderResponse, _abc.Awaitable[_plan_service_pb2.InviteProviderResponse]]:
+        """Asks a provider the resident prefers to the case, as "begeleider", in one commit with the record of it. What it may read is
+        what the basis of a provider opens, and nothing by being asked. Of a college only.
+        """
+
+    @_abc_1.abstractmethod
     def GetPlan(
         self,
         request: _plan_service_pb2.GetPlanRequest,
@@ -192,5 +367,13 @@ class PlanServiceServicer(metaclass=_abc_1.ABCMeta):
         """Reads listed fields of the plan: the question is judged, the decision recorded, then the answer leaves.
         Fails with PERMISSION_DENIED, reason ACCESS_DENIED, naming the rules; alike for plans that do not exist.
         """
+
+    @_abc_1.abstractmethod
+    def GetPracticeCheck(
+        self,
+        request: _plan_service_pb2.GetPracticeCheckRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_plan_service_pb2.GetPracticeCheckResponse, _abc.Awaitable[_plan_service_pb2.GetPracticeCheckResponse]]:
+        """Asks whether the plan is made in the new way: computed from what was recorded and the caller is shown, never filled in."""
 
 def add_PlanServiceServicer_to_server(servicer: PlanServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -293,6 +293,7 @@ SITUATION_DESCRIBED = SituationDescribed(
     score=2,
     judge_date=DAY,
     beside=False,
+    source="",
 )
 SET_GOAL = SetGoal(
     now=NOON,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from dataclasses import fields
 from datetime import date, datetime
 from types import UnionType
@@ -16,21 +17,43 @@ from exchange.domain.disclosure import DisclosureDecided
 from exchange.domain.kernel import Event, ResidentEvent
 from exchange.domain.plan import (
     Agreement,
+    AgreementAnswered,
+    Answer,
     Conversation,
     ConversationRecorded,
+    Evaluation,
+    Funding,
+    FundingSet,
     Goal,
     GoalSet,
     LensAssessed,
     LensAssessment,
     PlanAgreed,
+    PlanAgreedOnConditions,
     PlanDisagreed,
     PlanState,
+    Preference,
+    ProviderPreferred,
     Report,
     ReportReceived,
+    RuleConflict,
+    RuleConflictRecorded,
+    Signal,
+    SignalReceived,
     Situation,
     SituationDescribed,
     Support,
     SupportRequested,
+    Trajectory,
+    TrajectoryStarted,
+)
+from exchange.domain.plan.practice import PracticeAnswer, PracticeCheck
+from exchange.domain.plan.words import (
+    FundingSource,
+    GoalCarrier,
+    GoalState,
+    SignalPartner,
+    TrajectoryState,
 )
 from exchange.domain.resident import ResidentRegistered
 from exchange.domain.values import (
@@ -74,6 +97,14 @@ ELEMENTS = {
     "Situation": Situation,
     "Goal": Goal,
     "LensAssessment": LensAssessment,
+    "RuleConflict": RuleConflict,
+    "Funding": Funding,
+    "Trajectory": Trajectory,
+    "Evaluation": Evaluation,
+    "AgreementAnswer": Answer,
+    "PracticeCheck": PracticeCheck,
+    "Preference": Preference,
+    "Signal": Signal,
     "Support": Support,
     "Agreement": Agreement,
     "Plan": PlanState,
@@ -84,13 +115,30 @@ SEALED_LIKE = [
     (SituationDescribed, plan_pb2.Situation),
     (GoalSet, plan_pb2.Goal),
     (LensAssessed, plan_pb2.LensAssessment),
+    (RuleConflictRecorded, plan_pb2.RuleConflict),
     (SupportRequested, plan_pb2.Support),
+    (FundingSet, plan_pb2.Funding),
+    (TrajectoryStarted, plan_pb2.Trajectory),
     (PlanAgreed, plan_pb2.Agreement),
     (PlanDisagreed, plan_pb2.Agreement),
+    (PlanAgreedOnConditions, plan_pb2.Agreement),
+    (AgreementAnswered, plan_pb2.AgreementAnswer),
+    (ProviderPreferred, plan_pb2.Preference),
+    (SignalReceived, plan_pb2.Signal),
     (ConsentRequested, consent_service_pb2.Consent),
     (ConsentGiven, consent_service_pb2.GiveConsentRequest),
     (ResidentRegistered, identity_service_pb2.RegisterResidentRequest),
 ]
+# What an element of the contract says that a later event brings, or that stands in the clear.
+NOT_OF_THE_EVENT = defaultdict(
+    lambda: {"resident"},
+    {
+        plan_pb2.Situation: {"earlier_scores", "earlier_judge_dates"},
+        plan_pb2.Goal: {"state", "state_date", "carried_by"},
+        plan_pb2.RuleConflict: {"resolution", "resolve_reason"},
+        plan_pb2.Trajectory: {"state", "since_date", "earlier_steps", "earlier_dates"},
+    },
+)
 # That something was kept from who wrote.
 TELLS_OF_A_SEAL = {"beside", "supports_unseen"}
 # What the resident says beside an element comes later, by an event of its own.
@@ -149,7 +197,7 @@ def test_what_the_contract_redacts_is_stored_sealed(event: type[Event], message:
     redacted = {
         field.name: field.GetOptions().Extensions[options_pb2.privacy].category
         for field in message.DESCRIPTOR.fields
-        if field.GetOptions().debug_redact and field.name not in {"resident", SAID_BESIDE}
+        if field.GetOptions().debug_redact and field.name not in NOT_OF_THE_EVENT[message] | {SAID_BESIDE}
     }
     assert redacted
     assert {name: said for name, said in event.SEALED.items() if name not in TELLS_OF_A_SEAL} == redacted
@@ -157,7 +205,11 @@ def test_what_the_contract_redacts_is_stored_sealed(event: type[Event], message:
 
 def test_what_tells_of_a_seal_is_stored_sealed_and_is_no_field_of_the_contract() -> None:
     holding = [event for event in TOPICS.values() if TELLS_OF_A_SEAL & {one.name for one in fields(event)}]
-    assert {event.TOPIC for event in holding} == {"plan.situation_described.v2", "plan.agreed.v2"}
+    assert {event.TOPIC for event in holding} == {
+        "plan.situation_described.v3",
+        "plan.agreed.v2",
+        "plan.agreed_on_conditions.v1",
+    }
     assert all(TELLS_OF_A_SEAL & event.SEALED.keys() for event in holding)
     messages = plan_pb2.DESCRIPTOR.message_types_by_name.values()
     assert TELLS_OF_A_SEAL.isdisjoint(field.name for message in messages for field in message.fields)
@@ -194,6 +246,12 @@ def test_elements_have_the_contracts_names(name: str, element: type) -> None:
         (SupportStatus, plan_pb2.SupportState),
         (StopReason, plan_pb2.StopReason),
         (AgreementOutcome, plan_pb2.AgreementOutcome),
+        (FundingSource, plan_pb2.FundingSource),
+        (GoalState, plan_pb2.GoalState),
+        (GoalCarrier, plan_pb2.GoalCarrier),
+        (TrajectoryState, plan_pb2.TrajectoryState),
+        (PracticeAnswer, plan_pb2.PracticeAnswer),
+        (SignalPartner, plan_pb2.SignalPartner),
     ],
 )
 def test_words_are_those_of_the_contract(kind: Any, described: Any) -> None:  # noqa: ANN401 -- two enumerations

@@ -27,19 +27,10 @@ from exchange.domain.organisation import (
     RevokeCertificate,
 )
 from exchange.domain.organisation_events import TaskEnded, TaskGranted
-from exchange.domain.plan import PLAN, PlanState, lenses_missing
 from exchange.domain.values import COLLEGE_PREFIX, Author
 from exchange.errors import RequestInvalid, RuleBroken
 from tests.domain.builders import (
-    A_DAY,
-    AGREE,
-    ASSESS,
-    ASSIGN,
     CONSULENT,
-    CONVERSE,
-    DAY,
-    DESCRIBE,
-    DISAGREE,
     GIVE,
     JOIN,
     JOIN_PLANNER,
@@ -52,12 +43,7 @@ from tests.domain.builders import (
     PLANNER,
     PROVIDER,
     REFUSE,
-    REPORT,
     REQUEST,
-    REQUEST_SUPPORT,
-    SET_GOAL,
-    START,
-    STOP,
     STRANGER,
     UNMANDATED,
     WITHDRAW,
@@ -68,10 +54,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from exchange.domain.kernel import Aggregate, Command, Event
-    from exchange.domain.plan.state import Support
 
 STEPS_MAX = 25
-ORDER = ("requested", "assigned", "started", "stopped")
 VALUES: dict[Any, st.SearchStrategy[Any]] = {
     str: st.text(max_size=8) | st.sampled_from(["v-1", "d-1", "basic_adl", "given", "UPHELD"]),
     int: st.integers(-(2**40), 2**40),
@@ -141,108 +125,6 @@ def obey(aggregate: Aggregate, commands: Sequence[Command], holds: Callable[[Any
 
 
 AUTHORS = st.sampled_from([CONSULENT, PLANNER, Author(STRANGER, "wmo-aanbieder", "s-1")])
-DAYS = st.integers(-3, 3).map(lambda days: DAY + days * A_DAY)
-DOMAINS = st.sampled_from(["basic_adl", "work_and_education", "finance", "nonsense"])
-SUPPORT_IDS = st.sampled_from(["v-1", "v-2", "v-3"])
-GOAL_IDS = st.sampled_from(["d-1", "d-2"])
-PLAN_COMMANDS: st.SearchStrategy[Command] = st.one_of(
-    st.builds(
-        lambda domain, author: replace(REPORT, life_domains=(domain,), author=author), DOMAINS, AUTHORS
-    ),
-    st.builds(
-        lambda kind, outcome: replace(CONVERSE, kind=kind, outcome=outcome),
-        st.sampled_from(["first", "evaluation"]),
-        st.sampled_from(["continue", "solved_in_general_services"]),
-    ),
-    st.builds(
-        lambda domain, score: replace(DESCRIBE, life_domain=domain, score=score), DOMAINS, st.integers(0, 6)
-    ),
-    st.builds(lambda goal, domain: replace(SET_GOAL, goal_id=goal, life_domain=domain), GOAL_IDS, DOMAINS),
-    st.builds(
-        lambda law: replace(ASSESS, law=law), st.sampled_from(["wmo_2015", "participatiewet", "jeugdwet"])
-    ),
-    st.builds(
-        lambda support, goal, kind: replace(
-            REQUEST_SUPPORT,
-            support_id=support,
-            goal_ids=(goal,),
-            kind=kind,
-            provider_oin="" if kind == "own_network" else PROVIDER,
-        ),
-        SUPPORT_IDS,
-        GOAL_IDS,
-        st.sampled_from(["custom", "custom", "own_network"]),
-    ),
-    st.sampled_from([AGREE, AGREE, DISAGREE]),
-    st.builds(
-        lambda support, number, author: replace(
-            ASSIGN, support_id=support, assignment_number=number, author=author
-        ),
-        SUPPORT_IDS,
-        st.sampled_from(["1", "01", "2"]),
-        AUTHORS,
-    ),
-    st.builds(
-        lambda support, day, author: replace(START, support_id=support, care_start_date=day, author=author),
-        SUPPORT_IDS,
-        DAYS,
-        AUTHORS,
-    ),
-    st.builds(
-        lambda support, day, author: replace(STOP, support_id=support, care_end_date=day, author=author),
-        SUPPORT_IDS,
-        DAYS,
-        AUTHORS,
-    ),
-)
-# Histories that get somewhere: the steps to an agreed plan, with anything in between.
-HAPPY = (REPORT, SET_GOAL, REQUEST_SUPPORT, AGREE, ASSIGN, START, STOP)
-PLAN_SEQUENCES = st.lists(PLAN_COMMANDS, max_size=STEPS_MAX) | st.lists(
-    st.lists(PLAN_COMMANDS, max_size=2), min_size=len(HAPPY), max_size=len(HAPPY)
-).map(lambda between: [each for step, more in zip(HAPPY, between, strict=True) for each in (step, *more)])
-
-
-def support_holds(plan: PlanState, support: Support) -> None:
-    assert {goal.goal_id for goal in plan.goals} >= set(support.goal_ids)
-    assert support.requested_version <= plan.version
-    if support.state != "requested":
-        assert support.kind == "custom"
-        assert support.assignment_number.isdigit()
-        assert any(
-            each.outcome == "agreed" and each.plan_version >= support.requested_version
-            for each in plan.agreements
-        )
-    if support.care_start_date is not None:
-        assert support.care_start_date >= support.start_date
-        if support.care_end_date is not None:
-            assert support.care_end_date >= support.care_start_date
-
-
-def plan_holds(before: PlanState | None, after: PlanState) -> None:
-    assert before is None or after.version > before.version
-    assert 0 <= after.agreed_version < after.version
-    numbers = [int(each.assignment_number) for each in after.supports if each.assignment_number]
-    assert len(numbers) == len(set(numbers))
-    assert len({(each.life_domain, each.origin) for each in after.situations}) == len(after.situations)
-    assert all(1 <= each.score <= 5 for each in after.situations)
-    for support in after.supports:
-        support_holds(after, support)
-        old = before.support(support.support_id) if before else None
-        assert ORDER.index(support.state) >= (ORDER.index(old.state) if old else 0)
-    if after.closed:
-        assert all(each.state in {"requested", "stopped"} for each in after.supports)
-    if before is not None and len(after.agreements) > len(before.agreements) and after.agreed_version:
-        assert lenses_missing(before) == ()
-        assert before.goals
-
-
-@for_all(commands=PLAN_SEQUENCES)
-def test_a_plan_keeps_its_invariants(commands: list[Command]) -> None:
-    history = obey(PLAN, commands, plan_holds)
-    state = fold(PLAN, *history)
-    assert (state.version if state else 0) == len(history)
-
-
 CONSENT_COMMANDS: st.SearchStrategy[Command] = st.builds(
     lambda command, hours: replace(command, now=NOON + timedelta(hours=hours)),
     st.sampled_from([GIVE, replace(GIVE, explicit=False), REFUSE, WITHDRAW]),

@@ -59,11 +59,16 @@ def fold_at(events: list[tuple[int, Any]]) -> Any:  # noqa: ANN401 -- PlanState
     return state
 
 
+def named(event: Any) -> str:  # noqa: ANN401 -- any event or command of a plan
+    """Return the id of the support or of the preference it is about."""
+    found: str = getattr(event, "support_id", "") or getattr(event, "preference_id", "")
+    return found
+
+
 def is_of_shelter(event: Any, chosen: set[str]) -> bool:  # noqa: ANN401 -- any event of a plan
     if getattr(event, "provider_oin", "") == PROVIDER:
-        chosen.add(event.support_id)
-    of_support = getattr(event, "support_id", "") in chosen
-    return of_support or (event.organisation, event.task) == (PLANNER.oin, PLANNER.task)
+        chosen.add(named(event))
+    return named(event) in chosen or (event.organisation, event.task) == (PLANNER.oin, PLANNER.task)
 
 
 def history(chance: random.Random) -> tuple[Any, Any]:
@@ -77,7 +82,8 @@ def history(chance: random.Random) -> tuple[Any, Any]:
         if hasattr(command, "provider_oin"):
             provider = chance.choice((PROVIDER, "00000003999999999000"))
             name = ("v-3", "v-4") if provider == PROVIDER else ("v-1", "v-2")
-            command = replace(command, provider_oin=provider, support_id=chance.choice(name))
+            of_what = "support_id" if hasattr(command, "support_id") else "preference_id"
+            command = replace(command, provider_oin=provider, **{of_what: chance.choice(name)})
         plan = fold_at(events)
         try:
             new = PLAN.decide(command, plan if shelters else as_seen(plan, frozenset(), frozenset(), LINKS))

@@ -14,14 +14,12 @@ from exchange.domain.plan import (
     ConversationRecorded,
     DescribeSituation,
     PlanDisagreed,
-    PlanEvent,
     ReceiveReport,
     RecordConversation,
     SetGoal,
-    lenses_missing,
 )
-from exchange.domain.plan.decide import ELEMENTS_MAX, LENSES_MAX
-from exchange.domain.values import CARE_DOMAINS, WORK_DOMAINS, Author, LifeDomain, category_of
+from exchange.domain.plan.decide import ELEMENTS_MAX
+from exchange.domain.values import Author, LifeDomain, category_of
 from tests.domain.builders import (
     AGREE,
     ASSESS,
@@ -232,7 +230,7 @@ def test_the_most_situations() -> None:
     given(PLAN, *OPENED, *others[1:], SITUATION_DESCRIBED).when(DESCRIBE).then(SITUATION_DESCRIBED)
 
 
-# --- goals and lenses -------------------------------------------------------------------------------
+# --- goals ----------------------------------------------------------------------------------------
 
 
 def test_setting_a_goal() -> None:
@@ -251,28 +249,6 @@ def test_setting_a_goal() -> None:
 )
 def test_a_goal_with_a_fault_names_the_field(command: SetGoal, path: str) -> None:
     given(PLAN, *OPENED).when(command).invalid(path)
-
-
-def test_assessing_a_lens() -> None:
-    given(PLAN, *OPENED).when(ASSESS).then(LENS_ASSESSED)
-
-
-@pytest.mark.parametrize(
-    ("command", "path"),
-    [
-        (replace(ASSESS, law="awbz"), "law"),
-        (replace(ASSESS, finding=""), "finding"),
-        (replace(ASSESS, finding="waived", reason=" "), "reason"),
-    ],
-)
-def test_a_lens_with_a_fault_names_the_field(command: AssessLens, path: str) -> None:
-    given(PLAN, *OPENED).when(command).invalid(path)
-
-
-def test_the_most_lenses() -> None:
-    lenses = (LENS_ASSESSED,) * (LENSES_MAX - 1)
-    given(PLAN, *OPENED, *lenses).when(ASSESS).then(LENS_ASSESSED)
-    given(PLAN, *OPENED, *lenses, LENS_ASSESSED).when(ASSESS).refused("PLAN_FULL")
 
 
 # --- the resident's word ----------------------------------------------------------------------------
@@ -313,54 +289,6 @@ def test_the_newest_word_counts() -> None:
     state = fold(PLAN, *SUPPORT_CHOSEN, PLAN_AGREED, DISAGREED)
     assert state.agreed_version == 0
     assert [each.outcome for each in state.agreements] == ["agreed", "disagreed"]
-
-
-def test_care_and_work_ask_for_both_lenses() -> None:
-    both = (*OPENED, GOAL_SET, WORK_GOAL)
-    given(PLAN, *both).when(AGREE).refused("TWO_LENSES")
-    given(PLAN, *both, LENS_ASSESSED).when(AGREE).refused("TWO_LENSES")
-    given(PLAN, *both, OTHER_LENS).when(AGREE).refused("TWO_LENSES")
-    given(PLAN, *both, LENS_ASSESSED, OTHER_LENS).when(AGREE).then(replace(PLAN_AGREED, plan_version=6))
-
-
-def test_other_lenses_do_not_stand_in() -> None:
-    jeugdwet = replace(LENS_ASSESSED, law="jeugdwet")
-    given(PLAN, *OPENED, GOAL_SET, WORK_GOAL, LENS_ASSESSED, jeugdwet).when(AGREE).refused("TWO_LENSES")
-
-
-def test_disagreeing_waits_for_no_lens() -> None:
-    given(PLAN, *OPENED, WORK_GOAL).when(DISAGREE).then(replace(DISAGREED, plan_version=3))
-
-
-def test_one_kind_of_need_asks_for_no_lens() -> None:
-    work_report = replace(REPORT_RECEIVED, life_domains=("work_and_education", "finance", "housing"))
-    assert lenses_missing(fold(PLAN, PLAN_OPENED, work_report, WORK_GOAL)) == ()
-    assert lenses_missing(fold(PLAN, *OPENED, GOAL_SET)) == ()
-
-
-@pytest.mark.parametrize(
-    "work",
-    [
-        replace(REPORT_RECEIVED, life_domains=("work_and_education",)),
-        WORK_GOAL,
-        replace(SITUATION_DESCRIBED, life_domain="work_and_education", score=3),
-    ],
-)
-@pytest.mark.parametrize("care", sorted(CARE_DOMAINS))
-def test_a_need_counts_wherever_it_is_named(work: PlanEvent, care: str) -> None:
-    care_report = replace(REPORT_RECEIVED, life_domains=(care,))
-    assert lenses_missing(fold(PLAN, PLAN_OPENED, care_report, work)) == ("wmo_2015", "participatiewet")
-
-
-@pytest.mark.parametrize(("score", "missing"), [(1, 2), (3, 2), (4, 0), (5, 0)])
-def test_a_situation_is_a_need_up_to_score_three(score: int, missing: int) -> None:
-    work = replace(SITUATION_DESCRIBED, life_domain="work_and_education", score=score)
-    assert len(lenses_missing(fold(PLAN, *OPENED, work))) == missing
-
-
-def test_care_and_work_do_not_overlap() -> None:
-    assert not CARE_DOMAINS & WORK_DOMAINS
-    assert set(LifeDomain) >= CARE_DOMAINS | WORK_DOMAINS
 
 
 # --- what holds for all -----------------------------------------------------------------------------

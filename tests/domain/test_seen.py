@@ -10,7 +10,7 @@ import random
 from dataclasses import fields, replace
 from datetime import UTC, date, datetime
 from types import UnionType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
 import pytest
 
@@ -29,10 +29,13 @@ from exchange.domain.plan.decide import ELEMENTS_MAX, UNSEEN_TIMES_MAX
 from exchange.domain.plan.recorded import COLLECTIONS
 from exchange.errors import ExchangeError, RuleBroken
 from tests.domain.builders import (
+    A_DAY,
     AGREE,
+    ASSESS,
     ASSIGN,
     CONSULENT,
     CONVERSE,
+    DAY,
     DESCRIBE,
     GOAL_SET,
     NOON,
@@ -52,21 +55,52 @@ from tests.domain.builders import (
     SUPPORT_STARTED,
     fold,
 )
+from tests.domain.plan_builders import (
+    ANSWER,
+    INVITE,
+    LOOK_BACK,
+    LOOKED_AT,
+    MARK_GOAL,
+    MOVE_TRAJECTORY,
+    PLAN_LOOKING_BACK,
+    PREFER,
+    RECEIVE_SIGNAL,
+    RECORD_CONFLICT,
+    RESOLVE_CONFLICT,
+    SET_FUNDING,
+    START_TRAJECTORY,
+)
+
+if TYPE_CHECKING:
+    from exchange.domain.values import Author
 
 DECISIONS = 1_000
 STEPS_MAX = 14
 COLLECTION_OF = {
     "plan.report_received.v1": "reports",
     "plan.conversation_recorded.v1": "conversations",
-    "plan.situation_described.v2": "situations",
+    "plan.situation_described.v3": "situations",
     "plan.goal_set.v1": "goals",
     "plan.lens_assessed.v1": "lens_assessments",
+    "plan.rule_conflict_recorded.v1": "rule_conflicts",
+    "plan.rule_conflict_resolved.v1": "rule_conflicts",
     "plan.support_requested.v1": "supports",
     "plan.support_assigned.v1": "supports",
     "plan.support_started.v1": "supports",
     "plan.support_stopped.v1": "supports",
+    "plan.funding_set.v1": "funding",
+    "plan.goal_marked.v1": "goals",
+    "plan.evaluation_planned.v1": "evaluations",
+    "plan.evaluation_held.v1": "evaluations",
+    "plan.trajectory_started.v1": "trajectories",
+    "plan.trajectory_moved.v1": "trajectories",
     "plan.agreed.v2": "agreements",
     "plan.disagreed.v1": "agreements",
+    "plan.agreed_on_conditions.v1": "agreements",
+    "plan.agreement_answered.v1": "answers",
+    "plan.provider_preferred.v1": "preferences",
+    "plan.provider_invited.v1": "preferences",
+    "plan.signal_received.v1": "signals",
 }
 # Of an event: versions count what is kept too, and the other two are sealed in it, for evolve alone.
 OF_THE_TRUE_PLAN = {"plan_version", "beside", "supports_unseen"}
@@ -74,7 +108,7 @@ NAMES = ("v-1", "v-1", "v-2")
 GOALS = ("d-1", "d-1", "d-2")
 
 
-def draw(chance: random.Random) -> Any:  # noqa: ANN401 -- one of ten commands
+def draw(chance: random.Random) -> Any:  # noqa: ANN401 -- any command of a plan
     """Return one command, often one that a plan of this size allows."""
     author = chance.choice((CONSULENT, CONSULENT, PLANNER, RESIDENT))
     support: dict[str, Any] = {"now": NOON, "author": author, "support_id": chance.choice(NAMES)}
@@ -90,7 +124,7 @@ def draw(chance: random.Random) -> Any:  # noqa: ANN401 -- one of ten commands
                 now=NOON,
                 author=author,
                 law=chance.choice(("wmo_2015", "participatiewet")),
-                finding="fits",
+                finding=chance.choice(("fits", "fits", "waived", "conflict")),
                 reason="Past.",
             ),
             replace(
@@ -100,16 +134,43 @@ def draw(chance: random.Random) -> Any:  # noqa: ANN401 -- one of ten commands
                 goal_ids=(chance.choice(GOALS),),
                 kind=chance.choice(("custom", "custom", "general")),
             ),
+            *later_parts(chance, author),
+            replace(RECORD_CONFLICT, author=author),
+            replace(RESOLVE_CONFLICT, author=author),
             AgreeToPlan(
                 now=NOON,
                 author=RESIDENT,
-                outcome=chance.choice(("agreed", "agreed", "agreed", "disagreed")),
+                outcome=chance.choice(("agreed", "agreed", "agreed_on_conditions", "disagreed")),
                 remarks="Besproken.",
             ),
             AssignSupport(**support, assignment_number=chance.choice(("7", "007", "8")), assign_date=day),
             StartSupport(**support, care_start_date=day),
             StopSupport(**support, care_end_date=day, reason=chance.choice(("temporary", "completed"))),
         )
+    )
+
+
+def later_parts(chance: random.Random, author: Author) -> tuple[Any, ...]:
+    """Return one command of each of the later parts of a plan."""
+    day, goal = DAY + chance.randint(0, 90) * A_DAY, chance.choice(GOALS)
+    state = chance.choice(("started", "paused", "stopped"))
+    return (
+        replace(
+            SET_FUNDING,
+            author=CONSULENT,
+            support_id=chance.choice(NAMES),
+            start_date=day,
+            replaces=chance.choice(("", "f-1")),
+        ),
+        replace(MARK_GOAL, author=author, goal_id=goal, state=chance.choice(("active", "withdrawn"))),
+        replace(PLAN_LOOKING_BACK, author=author),
+        replace(LOOK_BACK, author=author, goal_ids=(goal,)),
+        replace(START_TRAJECTORY, author=author, goal_ids=(goal,)),
+        replace(ANSWER, plan_version=chance.randint(3, 9), met=chance.choice((True, False))),
+        replace(PREFER, author=author),
+        replace(INVITE, author=author),
+        RECEIVE_SIGNAL,
+        replace(MOVE_TRAJECTORY, author=author, state=state, since_date=day),
     )
 
 
@@ -132,7 +193,8 @@ def history(chance: random.Random, hidden: frozenset[str]) -> list[Any]:
     """Return the events of readers and of others, each of whom decided on what he sees."""
     events: list[Any] = [PLAN_OPENED, REPORT_RECEIVED]
     # Most histories get somewhere first, so that there is something to hide.
-    first: list[Any] = [SET_GOAL, REQUEST_SUPPORT, AGREE, ASSIGN][: chance.randint(0, 4)]
+    steps: list[Any] = [SET_GOAL, REQUEST_SUPPORT, DESCRIBE, ASSESS, AGREE, ASSIGN]
+    first = steps[: chance.randint(0, len(steps))]
     state = fold(PLAN, *events)
     for number in range(chance.randint(len(first), STEPS_MAX)):
         reader = number < len(first) or chance.random() < 0.6
@@ -169,7 +231,7 @@ LEAVES = tuple(
     f"{collection}.{one.name}"
     for collection in COLLECTIONS
     for one in fields(get_args(get_type_hints(PlanState)[collection])[0])
-    if one.name not in {"origin", "category", "recorded", "requested_version", "earlier_care"}
+    if one.name not in {"origin", "category", "recorded", "requested_version", "earlier_care", "of_provider"}
 )
 
 
@@ -181,6 +243,7 @@ def otherwise(hint: Any, chance: random.Random) -> Any:  # noqa: ANN401 -- any a
         str: chance.choice(("", "v-1", "d-1", "custom", "started", "7", "basic_adl", "agreed")),
         int: chance.randint(0, 9),
         tuple: chance.choice(((), ("basic_adl",), ("work_and_education", "d-2"))),
+        bool: chance.choice((True, False)),
         date: date(2026, 4, chance.randint(1, 28)),
         datetime: datetime(2026, 4, chance.randint(1, 28), tzinfo=UTC),
     }
@@ -226,7 +289,7 @@ def test_a_situation_that_is_not_seen_is_not_replaced() -> None:
         assert len(PLAN.evolve(plan, event).situations) == kept
 
 
-RUNNING = (PLAN_OPENED, GOAL_SET, SUPPORT_REQUESTED, PLAN_AGREED, SUPPORT_ASSIGNED)
+RUNNING = (PLAN_OPENED, GOAL_SET, SUPPORT_REQUESTED, PLAN_AGREED, *LOOKED_AT, SUPPORT_ASSIGNED)
 
 
 def test_care_goes_on_in_a_plan_that_was_closed_by_who_did_not_see_it() -> None:
@@ -246,7 +309,7 @@ def test_care_goes_on_in_a_plan_that_was_closed_by_who_did_not_see_it() -> None:
 
 
 def test_a_yes_is_to_no_support_that_was_not_shown_and_undoes_no_yes_that_was() -> None:
-    asked = fold(PLAN, *RUNNING[:3])
+    asked = fold(PLAN, *RUNNING[:3], *LOOKED_AT)
     (blind,) = PLAN.decide(AGREE, as_seen(asked, frozenset({"supports"}), frozenset()))
     assert told(ASSIGN, PLAN.evolve(asked, blind))[2]["rule"] == "NOT_AGREED"
     agreed = PLAN.evolve(asked, PLAN.decide(AGREE, asked)[0])
@@ -263,7 +326,7 @@ def test_a_number_that_is_not_seen_is_not_taken() -> None:
         PLAN,
         *RUNNING,
         replace(SUPPORT_REQUESTED, support_id="v-9"),
-        replace(PLAN_AGREED, plan_version=7),
+        replace(PLAN_AGREED, plan_version=9),
     )
     same = replace(ASSIGN, support_id="v-9", assignment_number=SUPPORT_ASSIGNED.assignment_number)
     assert told(same, plan)[2]["rule"] == "NUMBER_TAKEN"

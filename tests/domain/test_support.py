@@ -46,9 +46,10 @@ from tests.domain.builders import (
     fold,
     given,
 )
+from tests.domain.plan_builders import LOOKED_AT
 
 WITH_GOAL = (PLAN_OPENED, REPORT_RECEIVED, GOAL_SET)
-AGREED = (*SUPPORT_CHOSEN, PLAN_AGREED)
+AGREED = (*SUPPORT_CHOSEN, PLAN_AGREED, *LOOKED_AT)
 ASSIGNED = (*AGREED, SUPPORT_ASSIGNED)
 STARTED = (*ASSIGNED, SUPPORT_STARTED)
 STOPPED_EVENT = SupportStopped(
@@ -194,9 +195,8 @@ def test_assigning_before_the_residents_yes_is_refused() -> None:
 def test_the_yes_covers_what_the_plan_held_then() -> None:
     early = replace(PLAN_AGREED, plan_version=3)
     given(PLAN, *WITH_GOAL, early, SUPPORT_REQUESTED).when(ASSIGN).refused("NOT_AGREED")
-    given(PLAN, *WITH_GOAL, early, SUPPORT_REQUESTED, replace(PLAN_AGREED, plan_version=5)).when(ASSIGN).then(
-        SUPPORT_ASSIGNED
-    )
+    now = (SUPPORT_REQUESTED, replace(PLAN_AGREED, plan_version=5), *LOOKED_AT)
+    given(PLAN, *WITH_GOAL, early, *now).when(ASSIGN).then(SUPPORT_ASSIGNED)
 
 
 def test_a_later_goal_does_not_undo_the_yes() -> None:
@@ -230,7 +230,7 @@ def test_the_least_and_most_assignment_number(number: str) -> None:
 @pytest.mark.parametrize("number", ["417", "000417"])
 def test_an_assignment_number_is_used_once(number: str) -> None:
     second = replace(SUPPORT_REQUESTED, support_id="v-2")
-    history = (*SUPPORT_CHOSEN, second, replace(PLAN_AGREED, plan_version=5), SUPPORT_ASSIGNED)
+    history = (*SUPPORT_CHOSEN, second, replace(PLAN_AGREED, plan_version=5), *LOOKED_AT, SUPPORT_ASSIGNED)
     command = replace(ASSIGN, support_id="v-2", assignment_number=number)
     given(PLAN, *history).when(command).refused("NUMBER_TAKEN")
 

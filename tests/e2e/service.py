@@ -295,7 +295,8 @@ class Case:
             plan_id=self.plan_id,
             expected_version=self.version,
             law=pb.LAW_PARTICIPATIEWET,
-            finding=plan_pb2.LENS_FINDING_FITS,
+            # A lens that is waived needs no goal.
+            finding=plan_pb2.LENS_FINDING_WAIVED,
             reason=reason,
         )
         self.version = answer.version

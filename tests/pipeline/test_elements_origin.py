@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from exchange.domain.plan.state import Goal, PlanState
+from exchange.domain.plan import Goal, PlanState
 from exchange.gate.register import Register
 from exchange.gate.vocabulary import KINDS, SECRECY_OF_KIND, SECRECY_YIELDS
 from exchange.pipeline.elements import Asker, Label, PlanGroups

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from typing import TYPE_CHECKING
 
-from exchange.domain.plan.state import Goal
+from exchange.domain.plan import Goal
 from exchange.domain.resident import ResidentState
 from exchange.pipeline.elements import Asker, PlanGroups
 from exchange.pipeline.walk import ReadOutcome

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Story:
     """One resident with a case, made at the Wmo desk."""
 
-    def __init__(self, town: Town, bsn: str, request_id: str = "") -> None:
+    def __init__(self, town: Town, bsn: str, request_id: str = "", birth_date: str = "1980-02-29") -> None:
         self.town, self.bsn = town, bsn
         self.wmo = town.worker("college:WMO", f"w-{bsn[-5:]}")
         self.pseudonym = town.pseudonym(self.wmo, bsn)
@@ -28,7 +28,7 @@ class Story:
             request_id=request_id,
             claim=INVESTIGATE,
             resident=self.pseudonym,
-            birth_date="1980-02-29",
+            birth_date=birth_date,
             capable=True,
         )
         self.opened = self.report(self.wmo, "Ik red het huishouden niet meer.")

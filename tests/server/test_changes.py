@@ -57,7 +57,8 @@ class Desks:
         )
 
     def assesses(self, client: ExchangeClient, reason: str) -> None:
-        finding = plan_pb2.LENS_FINDING_FITS
+        # A lens that is waived needs no goal.
+        finding = plan_pb2.LENS_FINDING_WAIVED
         self.does(client, "assess_lens", law=pb.LAW_WMO_2015, finding=finding, reason=reason)
 
     def told(self, client: ExchangeClient, *fields: str) -> list[PublishedEvent]:

@@ -129,7 +129,8 @@ SOLVED = {
     "outcome": plan_pb2.CONVERSATION_OUTCOME_SOLVED_IN_GENERAL_SERVICES,
     "summary": "Opgelost.",
 }
-LENS = {"law": pb.LAW_WMO_2015, "finding": plan_pb2.LENS_FINDING_FITS, "reason": "Begeleiding past."}
+# A lens that is waived needs no goal.
+LENS = {"law": pb.LAW_WMO_2015, "finding": plan_pb2.LENS_FINDING_WAIVED, "reason": "Loopt al."}
 REPORT = {
     "life_domains": [pb.LIFE_DOMAIN_HOUSING],
     "own_words": "Het lukt niet.",

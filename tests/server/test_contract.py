@@ -55,6 +55,7 @@ if TYPE_CHECKING:
 # Messages that leave with personal data, and their leaves that say something of the answer itself.
 ANSWERS = {
     plan_pb2.Plan.DESCRIPTOR: set[str](),
+    plan_pb2.PracticeCheck.DESCRIPTOR: set[str](),
     consent_service_pb2.Consent.DESCRIPTOR: set[str](),
     disclosure_service_pb2.Disclosure.DESCRIPTOR: set[str](),
     audit_service_pb2.AuditedDecision.DESCRIPTOR: set[str](),
@@ -326,7 +327,9 @@ def test_every_command_on_data_writes_something_with_a_label() -> None:
 
 
 def plan_commands() -> list[str]:
-    return [name for name in handlers()["exchange.v1.PlanService"] if name != "GetPlan"]
+    return [
+        name for name in handlers()["exchange.v1.PlanService"] if name not in {"GetPlan", "GetPracticeCheck"}
+    ]
 
 
 # --- names ----------------------------------------------------------------------------------------------

@@ -66,7 +66,22 @@ class Steps:
     def agree(self, outcome: plan_pb2.AgreementOutcome.ValueType = plan_pb2.AGREEMENT_OUTCOME_AGREED) -> None:
         self.of(self.story.resident(), "agree_to_plan", WORD, outcome=outcome, remarks="Zo is het goed.")
 
+    def look(self) -> None:
+        """What is going on, and what a law allows: the decision comes after them."""
+        self.of(
+            self.story.wmo,
+            "describe_situation",
+            INVESTIGATE,
+            life_domain=pb.LIFE_DOMAIN_INSTRUMENTAL_ADL,
+            description="Kookt niet meer.",
+            score=2,
+            judge_date="2026-11-01",
+        )
+        lens = {"law": pb.LAW_WMO_2015, "finding": plan_pb2.LENS_FINDING_FITS, "reason": "Begeleiding past."}
+        self.of(self.story.wmo, "assess_lens", INVESTIGATE, **lens)
+
     def assign(self, support_id: str) -> None:
+        self.look()
         self.of(
             self.story.wmo,
             "assign_support",

@@ -13,9 +13,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.e2e.service import REPOSITORY, environment
+from tests.server.conftest import opened
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.server.town import Town
 
 DEMO_MAX_S = 240.0
 LOOK_EVERY_S = 0.1
@@ -71,3 +75,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     printed = ran["printed"].strip()
     assert printed, ran["errors"]
     return Demo(ran["exit"], json.loads(printed), ran["errors"], folder / "data")
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    """Return one exchange for the stories of a practice: each story has a resident of its own."""
+    yield from opened(tmp_path_factory.mktemp("stories"))

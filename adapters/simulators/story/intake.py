@@ -260,6 +260,13 @@ def nothing_without_the_resident(told: Telling, plan: Plan) -> None:
         lambda: agree(plan),
         "RULE_BROKEN",
     )
+    _the_other_lenses(told, plan)
+    agreed = agree(plan)
+    told.keep(plan.municipality, agreed)
+    told.step("agreed", "The resident reads the plan and says yes. Only now is it a plan.", "PERMIT")
+
+
+def _the_other_lenses(told: Telling, plan: Plan) -> None:
     second = plan.consulent().plan.assess_lens(
         claim=WERK,
         plan_id=plan.plan_id,
@@ -280,12 +287,23 @@ def nothing_without_the_resident(told: Telling, plan: Plan) -> None:
         judge_date=plan.script.day(-7),
     )
     plan.version = works.version
+    debts = plan.wijkteam().plan.assess_lens(
+        claim=WIJKTEAM,
+        plan_id=plan.plan_id,
+        expected_version=plan.version,
+        law=Law.LAW_WGS,
+        finding=LensFinding.LENS_FINDING_WAIVED,
+        reason="De huurachterstand wordt al afbetaald; schuldhulp is niet nodig.",
+    )
+    plan.version = debts.version
     told.step(
         "second-lens", "Werk & Inkomen looks through the Participatiewet and writes what it finds.", "PERMIT"
     )
-    agreed = agree(plan)
-    told.keep(plan.municipality, agreed)
-    told.step("agreed", "The resident reads the plan and says yes. Only now is it a plan.", "PERMIT")
+    told.step(
+        "lens-waived",
+        "There is rent to catch up on: the law on debts is waived, with the reason why.",
+        "PERMIT",
+    )
 
 
 def agree(plan: Plan) -> object:

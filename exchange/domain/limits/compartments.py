@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 # What an element knows beside what the contract shows of it: no seal names these.
 _NOT_SHOWN: Final = frozenset(
-    {"assign_date", "category", "earlier_care", "origin", "recorded", "requested_version"}
+    {
+        *("assign_date", "category", "earlier_care", "of_provider", "origin", "recorded"),
+        *("requested_version", "supports_unseen"),
+    }
 )
 _ELEMENTS: Final = get_type_hints(PlanState)
 # By collection of the plan, the path of every leaf that a seal can name.
@@ -31,8 +34,32 @@ LEAVES_OF: Final[Mapping[str, frozenset[str]]] = {
     )
     for name in COLLECTIONS
 }
-# Who does not see the goals does not see either that a support serves goals he does not see.
-_NAMED_BY: Final[Mapping[str, tuple[str, ...]]] = {"goals.goal_id": ("supports.goal_ids",)}
+# Leaves that elements got since there are seals: where every leaf there was is sealed, these are.
+_ADDED_SINCE: Final[Mapping[str, frozenset[str]]] = {
+    "situations": frozenset(
+        ("situations.earlier_scores", "situations.earlier_judge_dates", "situations.source")
+    ),
+    "goals": frozenset(("goals.state", "goals.state_date", "goals.carried_by")),
+}
+_FUNDING_LEAVES: Final = (
+    *("funding_id", "support_id", "cost_cents", "sources", "amounts_cents"),
+    *("start_date", "end_date"),
+)
+# Who does not see the goals does not see either that something serves goals he does not see, nor how far they
+# are reached; who does not see a support does not see its money; what is kept now is kept of before.
+_NAMED_BY: Final[Mapping[str, tuple[str, ...]]] = {
+    "goals.goal_id": (
+        "supports.goal_ids",
+        "trajectories.goal_ids",
+        "evaluations.goal_ids",
+        "evaluations.scores",
+    ),
+    "supports.support_id": tuple(f"funding.{leaf}" for leaf in _FUNDING_LEAVES),
+    "situations.score": ("situations.earlier_scores",),
+    "situations.judge_date": ("situations.earlier_judge_dates",),
+    "trajectories.step": ("trajectories.earlier_steps",),
+    "trajectories.since_date": ("trajectories.earlier_dates",),
+}
 # What the resident says beside an element may repeat any of its words: it is sealed with the first of them,
 # also by a seal from before there were statements.
 _STATEMENTS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -63,8 +90,12 @@ class Kept:
             if not is_link(sealed)
             for path in sealed_with(sealed)
         )
-        whole = frozenset(name for name, leaves in LEAVES_OF.items() if leaves <= paths)
-        return cls(paths, links, whole)
+        whole = frozenset(
+            name
+            for name, leaves in LEAVES_OF.items()
+            if leaves - _ADDED_SINCE.get(name, frozenset()) <= paths
+        )
+        return cls(paths.union(*(LEAVES_OF[name] for name in whole)), links, whole)
 
 
 NOTHING_KEPT: Final = Kept(frozenset(), NO_LINKS, frozenset())

@@ -36,13 +36,18 @@ class RecordConversation(AuthoredCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DescribeSituation(AuthoredCommand):
-    """Describe one life domain; the score is 1 (acute problem) to 5 (fully self-reliant)."""
+    """Describe one life domain; the score is 1 (acute problem) to 5 (fully self-reliant).
+
+    `source` names where it was filled in from, such as "brp", instead of asking again; empty where it was
+    asked.
+    """
 
     life_domain: str
     description: str
     strengths: str = ""
     score: int
     judge_date: date
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,10 +89,11 @@ class RequestSupport(AuthoredCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgreeToPlan(AuthoredCommand):
-    """Record the resident's yes or no to the plan as it stands."""
+    """Record the resident's yes or no to the plan as it stands; `minor` tells that the resident is not 18."""
 
     outcome: str
     remarks: str = ""
+    minor: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,17 +1,14 @@
-"""What may happen to a plan: reports, conversations, situations, goals, lenses and agreement.
+"""What may happen to a plan: reports, conversations, situations and goals.
 
-Promises: nothing is added to a closed plan but a report, which opens it again; with a care need and a
-possibility of work nobody agrees before both laws were looked through; only the resident's side says yes or
-no to a plan.
-Source: protos/exchange/v1/plan_service.proto; the domain's design section 2 (P1, P2, P4, P9).
+Promises: nothing is added to a closed plan but a report, which opens it again; whichever desk a report comes
+to, nothing else follows from that.
+Source: protos/exchange/v1/plan_service.proto; the domain's design section 2 (P1, P4).
 """
 
 from typing import Final
 
 from exchange.domain.kernel import Events
 from exchange.domain.plan.commands import (
-    AgreeToPlan,
-    AssessLens,
     DescribeSituation,
     ReceiveReport,
     RecordConversation,
@@ -20,15 +17,13 @@ from exchange.domain.plan.commands import (
 from exchange.domain.plan.events import (
     ConversationRecorded,
     GoalSet,
-    LensAssessed,
-    PlanAgreed,
-    PlanDisagreed,
     PlanOpened,
     ReportReceived,
     SituationDescribed,
 )
 from exchange.domain.plan.state import PlanState, closes
 from exchange.domain.shape import (
+    FINE,
     day_fault,
     member_fault,
     members_fault,
@@ -38,17 +33,10 @@ from exchange.domain.shape import (
     token_fault,
 )
 from exchange.domain.values import (
-    CARE_DOMAINS,
-    LENSES_OF_CARE_AND_WORK,
     SCORE_MAX,
     SCORE_MIN,
-    SCORE_OF_NEED_MAX,
-    WORK_DOMAINS,
-    AgreementOutcome,
     ConversationKind,
     ConversationOutcome,
-    Law,
-    LensFinding,
     LifeDomain,
     origin_of,
 )
@@ -56,7 +44,6 @@ from exchange.errors import RuleBroken
 
 # The contract's lists hold no more (plan.proto).
 ELEMENTS_MAX: Final = 1000
-LENSES_MAX: Final = 100
 # Of these an author is not shown, as many more fit: he is refused no sooner than if they were not there.
 UNSEEN_TIMES_MAX: Final = 2
 
@@ -161,6 +148,7 @@ def describe_situation(command: DescribeSituation, state: PlanState | None) -> E
             "strengths": text_fault(command.strengths, required=False),
             "score": range_fault(command.score, SCORE_MIN, SCORE_MAX),
             "judge_date": day_fault(command.judge_date),
+            "source": token_fault(command.source) if command.source else FINE,
         }
     )
     origin = origin_of(command.author.task, command.author.oin)
@@ -180,6 +168,7 @@ def describe_situation(command: DescribeSituation, state: PlanState | None) -> E
         score=command.score,
         judge_date=command.judge_date,
         beside=beside,
+        source=command.source,
     )
     return (described,)
 
@@ -210,89 +199,3 @@ def set_goal(command: SetGoal, state: PlanState | None) -> Events:
         target_date=command.target_date,
     )
     return (goal,)
-
-
-def assess_lens(command: AssessLens, state: PlanState | None) -> Events:
-    """Decide on what one law's lens shows; a waived lens has its reason too."""
-    plan = open_plan(state)
-    refuse_faults(
-        {
-            "law": member_fault(Law, command.law),
-            "finding": member_fault(LensFinding, command.finding),
-            "reason": text_fault(command.reason),
-        }
-    )
-    refuse_full(plan, "lens_assessments", elements_max=LENSES_MAX)
-    assessed = LensAssessed(
-        resident=plan.resident,
-        plan_id=plan.plan_id,
-        organisation=command.author.oin,
-        task=command.author.task,
-        law=command.law,
-        finding=command.finding,
-        reason=command.reason,
-    )
-    return (assessed,)
-
-
-def domains_of_need(plan: PlanState) -> frozenset[str]:
-    """Return the life domains with a need: reported, aimed at, or scored not self-reliant."""
-    reported = {domain for report in plan.reports for domain in report.life_domains}
-    aimed_at = {goal.life_domain for goal in plan.goals}
-    scored = {each.life_domain for each in plan.situations if SCORE_MIN <= each.score <= SCORE_OF_NEED_MAX}
-    return frozenset(reported | aimed_at | scored)
-
-
-def lenses_missing(plan: PlanState) -> tuple[Law, ...]:
-    """Return the laws still to look through before the plan can be agreed with, in a fixed order."""
-    needs = domains_of_need(plan)
-    if not (needs & CARE_DOMAINS and needs & WORK_DOMAINS):
-        return ()
-    looked_through = {each.law for each in plan.lens_assessments}
-    return tuple(law for law in LENSES_OF_CARE_AND_WORK if law not in looked_through)
-
-
-def agree_to_plan(command: AgreeToPlan, state: PlanState | None) -> Events:
-    """Decide on the resident's word about the plan as it stands."""
-    plan = open_plan(state)
-    author = command.author
-    if not author.is_residents_side:
-        raise RuleBroken("only the resident's side says yes or no to a plan", rule="NOT_RESIDENTS_SIDE")
-    disagrees = command.outcome == AgreementOutcome.DISAGREED
-    refuse_faults(
-        {
-            "outcome": member_fault(AgreementOutcome, command.outcome),
-            "remarks": text_fault(command.remarks, required=disagrees),
-        }
-    )
-    refuse_full(plan, "agreements")
-    if disagrees:
-        disagreed = PlanDisagreed(
-            resident=plan.resident,
-            plan_id=plan.plan_id,
-            organisation=author.oin,
-            task=author.task,
-            plan_version=plan.version,
-            remarks=command.remarks,
-            at=command.now,
-        )
-        return (disagreed,)
-    if not plan.goals:
-        raise RuleBroken("a plan without a goal is not agreed with", rule="NO_GOAL")
-    if missing := lenses_missing(plan):
-        raise RuleBroken(
-            "with a care need and a possibility of work both lenses are used or waived first",
-            rule="TWO_LENSES",
-            missing=",".join(missing),
-        )
-    agreed = PlanAgreed(
-        resident=plan.resident,
-        plan_id=plan.plan_id,
-        organisation=author.oin,
-        task=author.task,
-        plan_version=plan.version,
-        remarks=command.remarks,
-        at=command.now,
-        supports_unseen=plan.kept_from("supports") is not None and not plan.supports,
-    )
-    return (agreed,)

@@ -16,10 +16,17 @@ from exchange.domain.values import category_of
 
 # Stands for the category of the event's own life domain, as in the contract's labels.
 BY_LIFE_DOMAIN: Final = "@life_domain"
+DIGITS_MAX: Final = 18
 
 
-def _plan_words(*fields: str) -> Mapping[str, str]:
+def plan_words(*fields: str) -> Mapping[str, str]:
+    """Return these fields as sealed with the rest of the plan."""
     return MappingProxyType(dict.fromkeys(fields, "WMO-PLAN"))
+
+
+def numbers_of(written: tuple[str, ...]) -> tuple[int, ...]:
+    """Return whole numbers that an event writes out; what is none is left out."""
+    return tuple(int(one) for one in written if one.isascii() and one.isdigit() and len(one) <= DIGITS_MAX)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +52,7 @@ class ReportReceived(PlanEvent):
     """A need was reported; opens a closed plan again."""
 
     TOPIC: ClassVar[str] = "plan.report_received.v1"
-    SEALED: ClassVar[Mapping[str, str]] = _plan_words("own_words", "life_domains")
+    SEALED: ClassVar[Mapping[str, str]] = plan_words("own_words", "life_domains")
     report_id: str
     desk: str
     life_domains: tuple[str, ...]
@@ -58,7 +65,7 @@ class ConversationRecorded(PlanEvent):
     """A conversation was held."""
 
     TOPIC: ClassVar[str] = "plan.conversation_recorded.v1"
-    SEALED: ClassVar[Mapping[str, str]] = _plan_words("summary")
+    SEALED: ClassVar[Mapping[str, str]] = plan_words("summary")
     conversation_id: str
     kind: str
     hold_date: date
@@ -70,12 +77,15 @@ class ConversationRecorded(PlanEvent):
 class SituationDescribed(PlanEvent):
     """The situation in one life domain; sealed under the category of that domain.
 
-    `beside` says that its author was not shown all of what stood: it takes the place of nothing.
+    `beside` says that its author was not shown all of what stood: it takes the place of nothing. `source` is
+    where it was filled in from; empty where the resident was asked.
     """
 
-    TOPIC: ClassVar[str] = "plan.situation_described.v2"
+    TOPIC: ClassVar[str] = "plan.situation_described.v3"
     SEALED: ClassVar[Mapping[str, str]] = MappingProxyType(
-        dict.fromkeys(("life_domain", "description", "strengths", "score", "beside"), BY_LIFE_DOMAIN)
+        dict.fromkeys(
+            ("life_domain", "description", "strengths", "score", "beside", "source"), BY_LIFE_DOMAIN
+        )
     )
     life_domain: str
     description: str
@@ -83,6 +93,7 @@ class SituationDescribed(PlanEvent):
     score: int
     judge_date: date
     beside: bool
+    source: str
 
     def sealed_fields(self) -> Mapping[str, str]:
         """Return the fields to seal, each with the category of this event's life domain."""
@@ -94,7 +105,7 @@ class GoalSet(PlanEvent):
     """The resident has a goal."""
 
     TOPIC: ClassVar[str] = "plan.goal_set.v1"
-    SEALED: ClassVar[Mapping[str, str]] = _plan_words("own_words", "desired_effect", "life_domain")
+    SEALED: ClassVar[Mapping[str, str]] = plan_words("own_words", "desired_effect", "life_domain")
     goal_id: str
     own_words: str
     desired_effect: str
@@ -107,7 +118,7 @@ class LensAssessed(PlanEvent):
     """The plan was looked at through one law, or that lens was waived."""
 
     TOPIC: ClassVar[str] = "plan.lens_assessed.v1"
-    SEALED: ClassVar[Mapping[str, str]] = _plan_words("reason")
+    SEALED: ClassVar[Mapping[str, str]] = plan_words("reason")
     law: str
     finding: str
     reason: str
@@ -118,7 +129,7 @@ class SupportRequested(PlanEvent):
     """A support was chosen; what it is, by whom and when tells of the need, and is sealed."""
 
     TOPIC: ClassVar[str] = "plan.support_requested.v1"
-    SEALED: ClassVar[Mapping[str, str]] = _plan_words(
+    SEALED: ClassVar[Mapping[str, str]] = plan_words(
         "provider_oin",
         "product_category",
         "product_code",
@@ -148,7 +159,7 @@ class SupportAssigned(PlanEvent):
 
     TOPIC: ClassVar[str] = "plan.support_assigned.v2"
     # The number leads to a person in the systems of municipality and provider, also after an erasure here.
-    SEALED: ClassVar[Mapping[str, str]] = _plan_words("assignment_number", "assign_date")
+    SEALED: ClassVar[Mapping[str, str]] = plan_words("assignment_number", "assign_date")
     support_id: str
     assignment_number: str
     assign_date: date
@@ -159,7 +170,7 @@ class SupportStarted(PlanEvent):
     """Care started."""
 
     TOPIC: ClassVar[str] = "plan.support_started.v2"
-    SEALED: ClassVar[Mapping[str, str]] = _plan_words("care_start_date")
+    SEALED: ClassVar[Mapping[str, str]] = plan_words("care_start_date")
     support_id: str
     care_start_date: date
 
@@ -169,7 +180,7 @@ class SupportStopped(PlanEvent):
     """Care stopped."""
 
     TOPIC: ClassVar[str] = "plan.support_stopped.v2"
-    SEALED: ClassVar[Mapping[str, str]] = _plan_words("care_end_date", "stop_reason")
+    SEALED: ClassVar[Mapping[str, str]] = plan_words("care_end_date", "stop_reason")
     support_id: str
     care_end_date: date
     stop_reason: str
@@ -183,8 +194,20 @@ class PlanAgreed(PlanEvent):
     """
 
     TOPIC: ClassVar[str] = "plan.agreed.v2"
-    SEALED: ClassVar[Mapping[str, str]] = _plan_words("remarks", "supports_unseen")
+    SEALED: ClassVar[Mapping[str, str]] = plan_words("remarks", "supports_unseen")
     COMMITTED: ClassVar[tuple[str, ...]] = ("plan_version", "at")
+    plan_version: int
+    remarks: str
+    at: datetime
+    supports_unseen: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanAgreedOnConditions(PlanEvent):
+    """The resident agrees with the plan at this version if what the remarks ask is met."""
+
+    TOPIC: ClassVar[str] = "plan.agreed_on_conditions.v1"
+    SEALED: ClassVar[Mapping[str, str]] = plan_words("remarks", "supports_unseen")
     plan_version: int
     remarks: str
     at: datetime
@@ -196,7 +219,7 @@ class PlanDisagreed(PlanEvent):
     """The resident disagrees with the plan at this version; the remarks say how that was handled."""
 
     TOPIC: ClassVar[str] = "plan.disagreed.v1"
-    SEALED: ClassVar[Mapping[str, str]] = _plan_words("remarks")
+    SEALED: ClassVar[Mapping[str, str]] = plan_words("remarks")
     plan_version: int
     remarks: str
     at: datetime

@@ -15,8 +15,15 @@ COLLECTIONS: Final = (
     "situations",
     "goals",
     "lens_assessments",
+    "rule_conflicts",
     "supports",
+    "funding",
+    "trajectories",
+    "evaluations",
     "agreements",
+    "answers",
+    "preferences",
+    "signals",
 )
 
 

@@ -16,13 +16,15 @@ from typing import Any, Final, NamedTuple, get_args, get_origin, get_type_hints
 
 from exchange.domain.kernel import with_changes
 from exchange.domain.limits.links import NO_LINKS, origins_of
+from exchange.domain.plan.agreeing import agreed_version
+from exchange.domain.plan.elements import Conversation, Report
 from exchange.domain.plan.recorded import COLLECTIONS
-from exchange.domain.plan.state import Conversation, PlanState, Report, closes
+from exchange.domain.plan.state import PlanState, closes
 from exchange.domain.values import TASKS_OF_PROVIDERS
 
 # What a leaf says that says nothing, by its type: as the contract shows a field that was not set.
 _SAYS_NOTHING: Final[Mapping[Any, object]] = MappingProxyType(
-    {str: "", int: 0, tuple: (), date: date.min, datetime: datetime.min.replace(tzinfo=UTC)}
+    {str: "", int: 0, bool: False, tuple: (), date: date.min, datetime: datetime.min.replace(tzinfo=UTC)}
 )
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 _NO_LEAVES: Final[frozenset[str]] = frozenset()
@@ -30,6 +32,7 @@ _NO_LEAVES: Final[frozenset[str]] = frozenset()
 SEALED_SETS_MAX: Final = 1_024
 _WHAT_CLOSES: Final = frozenset({"conversations.kind", "conversations.outcome"})
 _WHAT_ENDS: Final = frozenset({"reports", "conversations"})
+_WHAT_WAS_SAID: Final = frozenset({"agreements", "answers"})
 _WHAT_IS_AGREED: Final = frozenset({"agreements.outcome", "agreements.plan_version"})
 
 
@@ -43,10 +46,11 @@ class Part(NamedTuple):
 
 @dataclass(slots=True)
 class Parts:
-    """What one sees of a plan, by collection, and whether what no link hides ends the matter."""
+    """What one sees of a plan, by collection; whether what no link hides ends it, and what was agreed."""
 
     by_name: dict[str, Part] = field(default_factory=dict)
     ended: bool = False
+    agreed: int = 0
 
 
 _NOTHING_YET: Final = Part((), (), ())
@@ -68,7 +72,7 @@ def as_seen(
     parts = Parts() if parts is None else parts
     found, blank = parts.by_name, _by_collection(leaves)
     changes: dict[str, Any] = {}
-    changed = False
+    changed = said = False
     for name in COLLECTIONS:
         elements = getattr(plan, name)
         part = found.get(name)
@@ -76,6 +80,7 @@ def as_seen(
             how = _How(name in hidden, blank.get(name, _NO_LEAVES), links)
             part = found[name] = _part(name, elements, how, part)
             changed = changed or name in _WHAT_ENDS
+            said = said or name in _WHAT_WAS_SAID
         changes[name] = part.shown
     reports, conversations = found["reports"], found["conversations"]
     if changed:
@@ -86,8 +91,13 @@ def as_seen(
     unseen = (("supports", len(supports.whole)),) if _is_less(supports) else ()
     away = _looked_away(frozenset(hidden), leaves)
     changes["unseen"] = (*unseen, *((name, len(found[name].linked)) for name in away)) if away else unseen
+    agreements, answers = found["agreements"], found["answers"]
+    if said:
+        parts.agreed = agreed_version(agreements.linked, answers.shown)
     if "agreements" in hidden or not _WHAT_IS_AGREED.isdisjoint(leaves):
         changes["agreed_version"] = 0
+    elif _is_less(agreements) or answers.shown is not answers.whole:
+        changes["agreed_version"] = parts.agreed
     changes["closed"] = _closed(closed, changes["conversations"], hidden, leaves)
     return with_changes(plan, **changes)
 
@@ -127,14 +137,14 @@ def _is_less(part: Part) -> bool:
 
 
 def is_of(element: Any, links: frozenset[str]) -> bool:  # noqa: ANN401 -- any element of a plan
-    """Tell whether one of these recipients brought an element, or is to deliver it."""
+    """Tell whether one of these recipients brought an element, is to deliver it, or is paid by it."""
     return _is_of(element, links, origins_of(links))
 
 
 def _is_of(element: Any, links: frozenset[str], origins: frozenset[str]) -> bool:  # noqa: ANN401 -- as above
     if element.origin in origins:
         return True
-    provider = getattr(element, "provider_oin", "")
+    provider = getattr(element, "provider_oin", "") or getattr(element, "of_provider", "")
     return bool(provider) and any(f"{provider}/{task}" in links for task in TASKS_OF_PROVIDERS)
 
 

@@ -14,8 +14,11 @@ from typing import Final
 from exchange.domain.kernel import AuthoredCommand, Events
 from exchange.domain.plan.commands import AssignSupport, RequestSupport, StartSupport, StopSupport
 from exchange.domain.plan.decide import existing, open_plan, refuse_full
+from exchange.domain.plan.elements import Support
 from exchange.domain.plan.events import SupportAssigned, SupportRequested, SupportStarted, SupportStopped
-from exchange.domain.plan.state import PlanState, Support
+from exchange.domain.plan.goals import refuse_unpursued
+from exchange.domain.plan.lenses import refuse_before_its_turn
+from exchange.domain.plan.state import PlanState
 from exchange.domain.shape import (
     FINE,
     day_fault,
@@ -87,8 +90,7 @@ def request_support(command: RequestSupport, state: PlanState | None) -> Events:
     )
     if command.kind == SupportKind.CUSTOM and not command.author.is_college:
         raise RuleBroken("only a college chooses custom support", rule="NOT_THE_COLLEGE")
-    if not {goal.goal_id for goal in plan.goals}.issuperset(command.goal_ids):
-        raise RuleBroken("a support serves goals of this plan", rule="GOAL_UNKNOWN")
+    refuse_unpursued(plan, command.goal_ids)
     if plan.support(command.support_id) is not None:
         raise RuleBroken("this plan has a support with this id", rule="SUPPORT_EXISTS")
     refuse_full(plan, "supports")
@@ -150,6 +152,7 @@ def assign_support(command: AssignSupport, state: PlanState | None) -> Events:
     _refuse_unless(support, SupportStatus.REQUESTED)
     if plan.agreed_version < support.requested_version:
         raise RuleBroken("the resident has not agreed with a plan that holds this support", rule="NOT_AGREED")
+    refuse_before_its_turn(plan, support.goal_ids)
     # iWmo numbers are integers: "7" and "007" are one number.
     number = int(command.assignment_number)
     if any(each.assignment_number and int(each.assignment_number) == number for each in plan.supports):

@@ -22,12 +22,19 @@ if TYPE_CHECKING:
 # By the first word of a path of the contract; what is not here is told in general words.
 _KINDS: Final = {
     "agreements": "de afspraken met u",
+    "answers": "wat er met uw voorwaarden of bezwaar is gedaan",
     "conversations": "gesprekken met u",
+    "evaluations": "hoe het met uw doelen gaat",
+    "funding": "uit welk geld uw hulp wordt betaald",
     "goals": "uw doelen",
     "lens_assessments": "wat er over uw situatie is onderzocht",
+    "preferences": "welke aanbieder u het liefst heeft",
     "reports": "uw melding",
+    "rule_conflicts": "welke regels voor u botsen, en hoe dat is opgelost",
+    "signals": "een betalingsachterstand",
     "situations": "uw situatie",
     "supports": "de hulp die u krijgt",
+    "trajectories": "wat u doet aan werk of meedoen",
 }
 _BESIDE: Final = "dat er een plan voor u is"
 _WHY: Final = "U leest dit omdat deze organisatie de gegevens niet van u zelf kreeg."

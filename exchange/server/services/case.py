@@ -16,22 +16,24 @@ from exchange.domain import stream_of
 from exchange.domain.case import CASE, JoinProfessional, LeaveCase, has_relation
 from exchange.domain.intake import receive_report as intake
 from exchange.domain.intake import works_on_case_afterwards
-from exchange.domain.plan import ReceiveReport
+from exchange.domain.plan import ReceiveReport, ReceiveSignal
 from exchange.domain.relations import colleges_on
-from exchange.errors import RuleBroken
+from exchange.domain.values import LifeDomain as Domain
+from exchange.errors import RequestInvalid, RuleBroken
 from exchange.pipeline.elements import of_origin
 from exchange.pipeline.facts import open_case
 from exchange.pipeline.walk import Steps
 from exchange.server.contract.copies import copies_of
 from exchange.server.contract.labels import labels_of
-from exchange.server.contract.names import set_time, stored_words
+from exchange.server.contract.names import enum_names, required_day, set_time, stored_words
 from exchange.server.interceptor import Unary
 from exchange.server.walks import author_of, command, given_paths, read, receipt
 from exchange.v1 import case_service_pb2 as pb
-from exchange.v1.common_pb2 import LifeDomain
+from exchange.v1.common_pb2 import LifeDomain, Purpose
+from exchange.v1.plan_pb2 import SignalPartner
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from exchange.domain import Command
     from exchange.domain.relations import CaseState
@@ -43,52 +45,76 @@ _LABELS: Final = labels_of(pb.FindCaseResponse.DESCRIPTOR)
 
 async def receive_report(call: Call, request: pb.ReceiveReportRequest) -> pb.ReceiveReportResponse:
     """Record a report; opens case and plan where there is none."""
+
+    def told(facts: dict[str, Any]) -> ReceiveReport:
+        domains = stored_words(LifeDomain.DESCRIPTOR, request.life_domains)
+        return ReceiveReport(**facts, life_domains=domains)
+
+    return pb.ReceiveReportResponse(**await _reported(call, request, told))
+
+
+async def receive_signal(call: Call, request: pb.ReceiveSignalRequest) -> pb.ReceiveSignalResponse:
+    """Record a signal of arrears as a report on finance."""
+    if request.claim.purpose != Purpose.PURPOSE_WGS_VROEGSIGNALERING:
+        raise RequestInvalid(
+            "a signal has a purpose of its own", fields={"claim.purpose": "must be that of early signals"}
+        )
+
+    def told(facts: dict[str, Any]) -> ReceiveSignal:
+        return ReceiveSignal(
+            **facts,
+            life_domains=(Domain.FINANCE.value,),
+            signal_id=call.house.parts.fresh_uuid(),
+            partner=enum_names(SignalPartner.DESCRIPTOR).stored(request.partner),
+            arrears_cents=request.arrears_cents,
+            since_date=required_day(request.since_date),
+        )
+
+    return pb.ReceiveSignalResponse(**await _reported(call, request, told))
+
+
+async def _reported(
+    call: Call,
+    request: Any,  # noqa: ANN401 -- a report or a signal
+    told: Callable[[dict[str, Any]], ReceiveReport],
+) -> dict[str, Any]:
+    """Walk a report; return the fields of its answer."""
     caller, fresh = call.caller, call.house.parts.fresh_uuid
     # A new ref where nobody is known: whether somebody is must not show in how a report is answered.
     resident, bind = await call.house.residents.for_command(caller.organisation, request.resident)
-    order = ReceiveReport(
-        now=call.now,
-        author=author_of(caller),
-        resident=resident,
-        case_id=fresh(),
-        plan_id=fresh(),
-        report_id=fresh(),
-        life_domains=stored_words(LifeDomain.DESCRIPTOR, request.life_domains),
-        own_words=request.own_words,
-        desk=request.desk,
-    )
+    ids = {name: fresh() for name in ("case_id", "plan_id", "report_id")}
+    said = {"resident": resident, "own_words": request.own_words, "desk": request.desk}
+    order = told({"now": call.now, "author": author_of(caller), **ids, **said})
 
     def process(view: View) -> Steps:
         stream = open_case(view, resident)
         case = view.state(stream) if stream else None
         plan = view.state(stream_of("plan", case.plan_id)) if case is not None else None
-        ids = {
+        landed = {
             "case_id": order.case_id if case is None else case.case_id,
             "plan_id": order.plan_id if case is None else case.plan_id,
             "report_id": order.report_id,
             "opened": "yes" if case is None else "",
         }
         appends = intake(order, case, plan, _ended(view, case))
-        ids["related"] = "yes" if works_on_case_afterwards(order, case, appends) else ""
+        landed["related"] = "yes" if works_on_case_afterwards(order, case, appends) else ""
         bind()
-        return Steps(appends, ids)
+        return Steps(appends, landed)
 
     outcome = await command(
         call, request, anchor=stream_of("resident", resident), process=process, relation=False
     )
     if not outcome.ids["related"]:
         # Nothing of how the report landed: the event of the report is the last of its walk, here as there.
-        return pb.ReceiveReportResponse(
-            receipt=receipt(replace(outcome, leaves=1)), report_id=outcome.ids["report_id"]
-        )
-    return pb.ReceiveReportResponse(
-        receipt=receipt(outcome),
-        report_id=outcome.ids["report_id"],
-        case_id=outcome.ids["case_id"],
-        plan_id=outcome.ids["plan_id"],
-        opened=bool(outcome.ids["opened"]),
-        version=outcome.versions["plan"],
-    )
+        return {"receipt": receipt(replace(outcome, leaves=1)), "report_id": outcome.ids["report_id"]}
+    return {
+        "receipt": receipt(outcome),
+        "report_id": outcome.ids["report_id"],
+        "case_id": outcome.ids["case_id"],
+        "plan_id": outcome.ids["plan_id"],
+        "opened": bool(outcome.ids["opened"]),
+        "version": outcome.versions["plan"],
+    }
 
 
 def _ended(view: View, case: CaseState | None) -> frozenset[tuple[str, str]]:
@@ -189,6 +215,7 @@ async def _on_case(
 
 RPCS: Final[Mapping[str, Unary]] = {
     "ReceiveReport": Unary(pb.ReceiveReportRequest, receive_report),
+    "ReceiveSignal": Unary(pb.ReceiveSignalRequest, receive_signal),
     "JoinProfessional": Unary(pb.JoinProfessionalRequest, join_professional),
     "LeaveCase": Unary(pb.LeaveCaseRequest, leave_case),
     "FindCase": Unary(pb.FindCaseRequest, find_case),

@@ -7,165 +7,36 @@ Source: protos/exchange/v1/plan_service.proto; Wmo 2015 2.3.2.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from exchange.domain import stream_of
-from exchange.domain.plan import (
-    PLAN,
-    AgreeToPlan,
-    AssessLens,
-    AssignSupport,
-    DescribeSituation,
-    RecordConversation,
-    RequestSupport,
-    SetGoal,
-    StartSupport,
-    StopSupport,
-)
+from exchange.domain.case import CASE, JoinProfessional
+from exchange.domain.plan import PLAN, InviteProvider, PracticeCheck, practice_check
+from exchange.domain.values import CaseRole
+from exchange.errors import RuleBroken
 from exchange.pipeline.elements import Asker
 from exchange.pipeline.walk import Steps
-from exchange.server.contract.names import day, enum_names, required_day, set_time
+from exchange.server.contract.copies import copies_of
+from exchange.server.contract.labels import labels_of
+from exchange.server.contract.names import set_time
 from exchange.server.contract.plans import PLAN_LABELS, build_plan
 from exchange.server.interceptor import Unary
-from exchange.server.walks import author_of, command, read, receipt
+from exchange.server.services.plan_orders import ORDERS, Order, Who, is_minor
+from exchange.server.walks import author_of, command, given_paths, read, receipt
 from exchange.v1 import plan_pb2
 from exchange.v1 import plan_service_pb2 as pb
-from exchange.v1.common_pb2 import Law, LifeDomain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
-    from google.protobuf.descriptor import EnumDescriptor
     from google.protobuf.message import Message
 
-    from exchange.domain import Command
     from exchange.domain.values import Author
     from exchange.pipeline.walk import View
     from exchange.server.house import Call
 
 
-class Who(NamedTuple):
-    """What every command has: when, by whom, and a new id for what it makes."""
-
-    when: dict[str, Any]
-    fresh_id: str
-
-
-class Order(NamedTuple):
-    """One command of the contract: its messages, how it is told to the domain, and the id it answers."""
-
-    request: type[Message]
-    response: Callable[..., Message]
-    told: Callable[[Any, Who], Command]
-    new_id: str = ""
-
-
-def _word(descriptor: EnumDescriptor, number: int) -> str:
-    return enum_names(descriptor).stored(number)
-
-
-def _conversation(said: pb.RecordConversationRequest, who: Who) -> Command:
-    return RecordConversation(
-        **who.when,
-        conversation_id=who.fresh_id,
-        kind=_word(plan_pb2.ConversationKind.DESCRIPTOR, said.kind),
-        hold_date=required_day(said.hold_date),
-        outcome=_word(plan_pb2.ConversationOutcome.DESCRIPTOR, said.outcome),
-        summary=said.summary,
-    )
-
-
-def _situation(said: pb.DescribeSituationRequest, who: Who) -> Command:
-    return DescribeSituation(
-        **who.when,
-        life_domain=_word(LifeDomain.DESCRIPTOR, said.life_domain),
-        description=said.description,
-        strengths=said.strengths,
-        score=said.score,
-        judge_date=required_day(said.judge_date),
-    )
-
-
-def _goal(said: pb.SetGoalRequest, who: Who) -> Command:
-    return SetGoal(
-        **who.when,
-        goal_id=who.fresh_id,
-        own_words=said.own_words,
-        desired_effect=said.desired_effect,
-        life_domain=_word(LifeDomain.DESCRIPTOR, said.life_domain),
-        target_date=required_day(said.target_date),
-    )
-
-
-def _lens(said: pb.AssessLensRequest, who: Who) -> Command:
-    return AssessLens(
-        **who.when,
-        law=_word(Law.DESCRIPTOR, said.law),
-        finding=_word(plan_pb2.LensFinding.DESCRIPTOR, said.finding),
-        reason=said.reason,
-    )
-
-
-def _support(said: pb.RequestSupportRequest, who: Who) -> Command:
-    return RequestSupport(
-        **who.when,
-        support_id=who.fresh_id,
-        kind=_word(plan_pb2.SupportKind.DESCRIPTOR, said.kind),
-        provider_oin=said.provider_oin,
-        product_category=said.product_category,
-        product_code=said.product_code,
-        start_date=required_day(said.start_date),
-        end_date=day(said.end_date),
-        volume=said.volume,
-        unit=said.unit,
-        frequency=said.frequency,
-        goal_ids=tuple(said.goal_ids),
-    )
-
-
-def _agreement(said: pb.AgreeToPlanRequest, who: Who) -> Command:
-    return AgreeToPlan(
-        **who.when,
-        outcome=_word(plan_pb2.AgreementOutcome.DESCRIPTOR, said.outcome),
-        remarks=said.remarks,
-    )
-
-
-def _assignment(said: pb.AssignSupportRequest, who: Who) -> Command:
-    return AssignSupport(
-        **who.when,
-        support_id=said.support_id,
-        assignment_number=said.assignment_number,
-        assign_date=required_day(said.assign_date),
-    )
-
-
-def _start(said: pb.StartSupportRequest, who: Who) -> Command:
-    return StartSupport(
-        **who.when, support_id=said.support_id, care_start_date=required_day(said.care_start_date)
-    )
-
-
-def _stop(said: pb.StopSupportRequest, who: Who) -> Command:
-    return StopSupport(
-        **who.when,
-        support_id=said.support_id,
-        care_end_date=required_day(said.care_end_date),
-        reason=_word(plan_pb2.StopReason.DESCRIPTOR, said.reason),
-    )
-
-
-ORDERS: Final[Mapping[str, Order]] = {
-    "RecordConversation": Order(pb.RecordConversationRequest, pb.RecordConversationResponse, _conversation),
-    "DescribeSituation": Order(pb.DescribeSituationRequest, pb.DescribeSituationResponse, _situation),
-    "SetGoal": Order(pb.SetGoalRequest, pb.SetGoalResponse, _goal, "goal_id"),
-    "AssessLens": Order(pb.AssessLensRequest, pb.AssessLensResponse, _lens),
-    "RequestSupport": Order(pb.RequestSupportRequest, pb.RequestSupportResponse, _support, "support_id"),
-    "AgreeToPlan": Order(pb.AgreeToPlanRequest, pb.AgreeToPlanResponse, _agreement),
-    "AssignSupport": Order(pb.AssignSupportRequest, pb.AssignSupportResponse, _assignment),
-    "StartSupport": Order(pb.StartSupportRequest, pb.StartSupportResponse, _start),
-    "StopSupport": Order(pb.StopSupportRequest, pb.StopSupportResponse, _stop),
-}
+_CHECK_LABELS: Final = labels_of(plan_pb2.PracticeCheck.DESCRIPTOR)
 
 
 def _commanding(order: Order) -> Unary:
@@ -177,7 +48,10 @@ def _commanding(order: Order) -> Unary:
         ids = {order.new_id: fresh_id} if order.new_id else {}
 
         def process(view: View) -> Steps:
-            return Steps(((stream, PLAN.decide(told, view.state(stream))),), ids)
+            plan, asked = view.state(stream), told
+            if order.knowing is not None:
+                asked = order.knowing(told, plan and view.state(stream_of("resident", plan.resident)))
+            return Steps(((stream, PLAN.decide(asked, plan)),), ids)
 
         outcome = await command(
             call, request, anchor=stream, process=process, expected=(stream, request.expected_version)
@@ -185,6 +59,41 @@ def _commanding(order: Order) -> Unary:
         return order.response(receipt=receipt(outcome), version=outcome.versions[PLAN.name], **outcome.ids)
 
     return Unary(order.request, handle)
+
+
+async def invite_provider(call: Call, request: pb.InviteProviderRequest) -> pb.InviteProviderResponse:
+    """Ask a preferred provider to the case: the plan says so and the provider joins, in one commit."""
+    stream, employer = stream_of("plan", request.plan_id), stream_of("organisation", request.provider_oin)
+    author = author_of(call.caller)
+    named = {"provider_oin": request.provider_oin, "provider_task": request.provider_task}
+    asking = InviteProvider(now=call.now, author=author, preference_id=request.preference_id, **named)
+    joining = JoinProfessional(
+        now=call.now,
+        author=author,
+        oin=request.provider_oin,
+        task=request.provider_task,
+        professional=request.professional,
+        role=CaseRole.BEGELEIDER,
+    )
+
+    def process(view: View) -> Steps:
+        plan = view.state(stream)
+        events = PLAN.decide(asking, plan)
+        organisation = view.state(employer)
+        if organisation is None or organisation.left or request.provider_task not in organisation.tasks:
+            raise RuleBroken("that organisation was not granted that task", rule="TASK_NOT_GRANTED")
+        case = stream_of("case", plan.case_id)
+        return Steps(((stream, events), (case, CASE.decide(joining, view.state(case)))))
+
+    outcome = await command(
+        call,
+        request,
+        anchor=stream,
+        process=process,
+        streams=(employer,),
+        expected=(stream, request.expected_version),
+    )
+    return pb.InviteProviderResponse(receipt=receipt(outcome), version=outcome.versions[PLAN.name])
 
 
 async def get_plan(call: Call, request: pb.GetPlanRequest) -> pb.GetPlanResponse:
@@ -212,7 +121,41 @@ async def get_plan(call: Call, request: pb.GetPlanRequest) -> pb.GetPlanResponse
     return answer
 
 
+async def get_practice_check(call: Call, request: pb.GetPracticeCheckRequest) -> pb.GetPracticeCheckResponse:
+    """Compute the practice check on the plan as the caller sees it."""
+    stream = stream_of("plan", request.plan_id)
+    asker = Asker(call.caller, request.claim.legal_basis, call.now)
+
+    def capture(view: View) -> PracticeCheck | None:
+        plan = call.house.plan_groups.within_term(stream, view.state(stream), call.now)
+        if plan is None:
+            return None
+        resident = view.state(stream_of("resident", plan.resident))
+        return practice_check(plan, minor=is_minor(resident, call.now), today=call.now.date())
+
+    outcome = await read(
+        call,
+        request,
+        anchor=stream,
+        labels=_CHECK_LABELS,
+        groups=call.house.plan_groups.of_whole(stream, _CHECK_LABELS, asker),
+        capture=capture,
+        collections=call.house.plan_groups.collections,
+        computed=True,
+    )
+    answer = pb.GetPracticeCheckResponse(decision_id=outcome.decision_id)
+    if outcome.captured is not None:
+        copies = copies_of(plan_pb2.PracticeCheck.DESCRIPTOR)
+        for path in given_paths(outcome):
+            copies[path](outcome.captured, answer.check)
+    if outcome.valid_until is not None:
+        set_time(answer.expire_time, outcome.valid_until)
+    return answer
+
+
 RPCS: Final[Mapping[str, Unary]] = {
     **{name: _commanding(order) for name, order in ORDERS.items()},
+    "InviteProvider": Unary(pb.InviteProviderRequest, invite_provider),
     "GetPlan": Unary(pb.GetPlanRequest, get_plan),
+    "GetPracticeCheck": Unary(pb.GetPracticeCheckRequest, get_practice_check),
 }

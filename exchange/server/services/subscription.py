@@ -69,12 +69,25 @@ CHANGED: Final[Mapping[str, Changed]] = {
     "plan.goal_set": Changed("goals", ("goal_id",)),
     # Every assessment is kept: the one of this event is the one that says what it says.
     "plan.lens_assessed": Changed("lens_assessments", ("law", "finding", "reason"), by_origin=True),
+    "plan.rule_conflict_recorded": Changed("rule_conflicts", ("conflict_id",)),
+    "plan.rule_conflict_resolved": Changed("rule_conflicts", ("conflict_id",)),
     "plan.support_requested": Changed("supports", ("support_id",)),
     "plan.support_assigned": Changed("supports", ("support_id",)),
     "plan.support_started": Changed("supports", ("support_id",)),
     "plan.support_stopped": Changed("supports", ("support_id",)),
+    "plan.funding_set": Changed("funding", ("funding_id",)),
+    "plan.goal_marked": Changed("goals", ("goal_id",)),
+    "plan.evaluation_planned": Changed("evaluations", ("evaluation_id",)),
+    "plan.evaluation_held": Changed("evaluations", ("evaluation_id",)),
+    "plan.trajectory_started": Changed("trajectories", ("trajectory_id",)),
+    "plan.trajectory_moved": Changed("trajectories", ("trajectory_id",)),
     "plan.agreed": Changed("agreements", ("plan_version",), by_origin=True),
+    "plan.agreed_on_conditions": Changed("agreements", ("plan_version",), by_origin=True),
     "plan.disagreed": Changed("agreements", ("plan_version",), by_origin=True),
+    "plan.agreement_answered": Changed("answers", ("plan_version",), by_origin=True),
+    "plan.provider_preferred": Changed("preferences", ("preference_id",)),
+    "plan.provider_invited": Changed("preferences", ("preference_id",)),
+    "plan.signal_received": Changed("signals", ("signal_id",)),
 }
 _OF_THE_PLAN_ITSELF: Final = Changed()
 

@@ -1,0 +1,218 @@
+"""What the resident says of the plan: yes, yes on conditions, or no; and what the college says to that.
+
+Promises: only the resident's side speaks; the newest word counts; a yes is to what was shown, and to nothing
+that was not; a yes on conditions is a yes once a college says that they are met, and not before; how a no was
+handled is told by who handled it, in words of his own, once.
+Source: protos/exchange/v1/plan_service.proto; the domain's design section 2 (P9).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import ClassVar, Final
+
+from exchange.domain.kernel import AuthoredCommand, Command, Decider, Event, Events, Evolver, with_changes
+from exchange.domain.plan.commands import AgreeToPlan
+from exchange.domain.plan.decide import open_plan, refuse_full
+from exchange.domain.plan.elements import Agreement, Answer
+from exchange.domain.plan.events import (
+    PlanAgreed,
+    PlanAgreedOnConditions,
+    PlanDisagreed,
+    PlanEvent,
+    plan_words,
+)
+from exchange.domain.plan.lenses import lenses_missing, refuse_open_conflicts
+from exchange.domain.plan.state import PlanState
+from exchange.domain.shape import FINE, member_fault, refuse_faults, text_fault
+from exchange.domain.values import AgreementOutcome, origin_of
+from exchange.errors import RuleBroken
+
+# A no says why or how it was handled, and conditions say what is asked.
+_WITH_WORDS: Final = frozenset({AgreementOutcome.DISAGREED, AgreementOutcome.AGREED_ON_CONDITIONS})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerAgreement(AuthoredCommand):
+    """Answer the resident's newest word, said of the plan at a version: whether its conditions are met.
+
+    To a no there is nothing to meet: the answer says how it was handled.
+    """
+
+    plan_version: int
+    met: bool
+    answer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgreementAnswered(PlanEvent):
+    """A college answered the resident's word."""
+
+    TOPIC: ClassVar[str] = "plan.agreement_answered.v1"
+    SEALED: ClassVar[Mapping[str, str]] = plan_words("answer")
+    plan_version: int
+    met: bool
+    answer: str
+    at: datetime
+
+
+def agree_to_plan(command: AgreeToPlan, state: PlanState | None) -> Events:
+    """Decide on the resident's word about the plan as it stands."""
+    plan = open_plan(state)
+    author = command.author
+    if not author.is_residents_side:
+        raise RuleBroken("only the resident's side says yes or no to a plan", rule="NOT_RESIDENTS_SIDE")
+    agrees = command.outcome == AgreementOutcome.AGREED
+    refuse_faults(
+        {
+            "outcome": member_fault(AgreementOutcome, command.outcome),
+            "remarks": text_fault(command.remarks, required=command.outcome in _WITH_WORDS),
+        }
+    )
+    refuse_full(plan, "agreements")
+    if command.outcome == AgreementOutcome.DISAGREED:
+        disagreed = PlanDisagreed(
+            resident=plan.resident,
+            plan_id=plan.plan_id,
+            organisation=author.oin,
+            task=author.task,
+            plan_version=plan.version,
+            remarks=command.remarks,
+            at=command.now,
+        )
+        return (disagreed,)
+    _refuse_unready(plan, minor=command.minor)
+    kind = PlanAgreed if agrees else PlanAgreedOnConditions
+    agreed = kind(
+        resident=plan.resident,
+        plan_id=plan.plan_id,
+        organisation=author.oin,
+        task=author.task,
+        plan_version=plan.version,
+        remarks=command.remarks,
+        at=command.now,
+        supports_unseen=plan.kept_from("supports") is not None and not plan.supports,
+    )
+    return (agreed,)
+
+
+def _refuse_unready(plan: PlanState, *, minor: bool) -> None:
+    if not plan.pursued:
+        raise RuleBroken("a plan without a goal is not agreed with", rule="NO_GOAL")
+    if missing := lenses_missing(plan, minor=minor):
+        raise RuleBroken(
+            "with needs under more than one law each of those lenses is used or waived first",
+            rule="TWO_LENSES",
+            missing=",".join(missing),
+        )
+    refuse_open_conflicts(plan)
+
+
+def answer_agreement(command: AnswerAgreement, state: PlanState | None) -> Events:
+    """Decide on a college's answer to the resident's newest word."""
+    plan = open_plan(state)
+    author = command.author
+    newest = plan.agreements[-1] if plan.agreements else None
+    refused = newest is not None and newest.outcome == AgreementOutcome.DISAGREED
+    refuse_faults(
+        {
+            "answer": text_fault(command.answer),
+            "met": "must be left out: a no has no conditions" if command.met and refused else FINE,
+        }
+    )
+    if not author.is_college:
+        raise RuleBroken("a college answers what the resident says", rule="NOT_THE_COLLEGE")
+    if newest is None or newest.plan_version != command.plan_version:
+        raise RuleBroken("the newest word is about another version", rule="WORD_UNKNOWN")
+    if newest.outcome == AgreementOutcome.AGREED:
+        raise RuleBroken("a yes without conditions asks for no answer", rule="NOTHING_ASKED")
+    if any(one.plan_version == command.plan_version for one in plan.answers):
+        raise RuleBroken("this word was answered already", rule="ANSWERED")
+    refuse_full(plan, "answers")
+    answered = AgreementAnswered(
+        resident=plan.resident,
+        plan_id=plan.plan_id,
+        organisation=author.oin,
+        task=author.task,
+        plan_version=command.plan_version,
+        met=command.met,
+        answer=command.answer,
+        at=command.now,
+    )
+    return (answered,)
+
+
+def agreed_version(agreements: Iterable[Agreement], answers: Iterable[Answer]) -> int:
+    """Return the version the resident's newest yes covers; 0 where there is none, or a no came after it.
+
+    A yes is to what was shown: one of somebody who was shown no supports neither covers a support, nor undoes
+    a yes that did. A yes on conditions says nothing until it is answered that they are met.
+    """
+    met = {one.plan_version for one in answers if one.met}
+    agreed = 0
+    for word in agreements:
+        if word.outcome == AgreementOutcome.DISAGREED:
+            agreed = 0
+        elif not word.supports_unseen and (
+            word.outcome == AgreementOutcome.AGREED or word.plan_version in met
+        ):
+            agreed = word.plan_version
+    return agreed
+
+
+_OUTCOMES: Final[Mapping[type[Event], AgreementOutcome]] = MappingProxyType(
+    {
+        PlanAgreed: AgreementOutcome.AGREED,
+        PlanAgreedOnConditions: AgreementOutcome.AGREED_ON_CONDITIONS,
+        PlanDisagreed: AgreementOutcome.DISAGREED,
+    }
+)
+
+
+def _said(state: PlanState, event: PlanAgreed | PlanAgreedOnConditions | PlanDisagreed) -> PlanState:
+    agreement = Agreement(
+        outcome=_OUTCOMES[type(event)],
+        remarks=event.remarks,
+        plan_version=event.plan_version,
+        say_time=event.at,
+        supports_unseen=not isinstance(event, PlanDisagreed) and event.supports_unseen,
+        origin=origin_of(event.task, event.organisation),
+    )
+    agreements = (*state.agreements, agreement)
+    return with_changes(
+        state,
+        version=state.version + 1,
+        agreed_version=agreed_version(agreements, state.answers),
+        agreements=agreements,
+    )
+
+
+def _answered(state: PlanState, event: AgreementAnswered) -> PlanState:
+    answer = Answer(
+        plan_version=event.plan_version,
+        met=event.met,
+        answer=event.answer,
+        answer_time=event.at,
+        origin=origin_of(event.task, event.organisation),
+    )
+    answers = (*state.answers, answer)
+    return with_changes(
+        state,
+        version=state.version + 1,
+        agreed_version=agreed_version(state.agreements, answers),
+        answers=answers,
+    )
+
+
+DECIDERS: Final[Mapping[type[Command], Decider]] = MappingProxyType(
+    {AgreeToPlan: agree_to_plan, AnswerAgreement: answer_agreement}
+)
+EVOLVERS: Final[Mapping[type[Event], Evolver]] = MappingProxyType(
+    {
+        PlanAgreed: _said,
+        PlanAgreedOnConditions: _said,
+        PlanDisagreed: _said,
+        AgreementAnswered: _answered,
+    }
+)

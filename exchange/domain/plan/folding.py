@@ -1,0 +1,175 @@
+"""How each event changes a plan.
+
+Promises: `evolve` refuses nothing, whatever the event says and whatever the plan holds.
+Source: the domain's design section 4.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from exchange.domain.kernel import Event, Evolver, with_changes
+from exchange.domain.plan.elements import (
+    Care,
+    Conversation,
+    Goal,
+    Report,
+    Situation,
+    Support,
+)
+from exchange.domain.plan.events import (
+    ConversationRecorded,
+    GoalSet,
+    PlanOpened,
+    ReportReceived,
+    SituationDescribed,
+    SupportAssigned,
+    SupportRequested,
+    SupportStarted,
+    SupportStopped,
+)
+from exchange.domain.plan.state import PlanState, closes
+from exchange.domain.plan.words import EARLIER_MAX
+from exchange.domain.values import SupportStatus, category_of, origin_of
+
+
+def _opened(_state: PlanState | None, event: PlanOpened) -> PlanState:
+    return PlanState(
+        plan_id=event.plan_id,
+        case_id=event.case_id,
+        resident=event.resident,
+        origin=origin_of(event.task, event.organisation),
+    )
+
+
+def _report_received(state: PlanState, event: ReportReceived) -> PlanState:
+    report = Report(
+        report_id=event.report_id,
+        desk=event.desk,
+        life_domains=event.life_domains,
+        own_words=event.own_words,
+        receive_time=event.at,
+        origin=origin_of(event.task, event.organisation),
+    )
+    return with_changes(state, version=state.version + 1, closed=False, reports=(*state.reports, report))
+
+
+def _conversation_recorded(state: PlanState, event: ConversationRecorded) -> PlanState:
+    conversation = Conversation(
+        conversation_id=event.conversation_id,
+        kind=event.kind,
+        hold_date=event.hold_date,
+        outcome=event.outcome,
+        summary=event.summary,
+        origin=origin_of(event.task, event.organisation),
+    )
+    return with_changes(
+        state,
+        version=state.version + 1,
+        closed=state.closed or closes(event.kind, event.outcome),
+        conversations=(*state.conversations, conversation),
+    )
+
+
+def _situation_described(state: PlanState, event: SituationDescribed) -> PlanState:
+    origin = origin_of(event.task, event.organisation)
+    # What another desk described stays, and what was kept from the author: nobody replaces words unseen.
+    replaced = [
+        each
+        for each in state.situations
+        if not event.beside and (each.life_domain, each.origin) == (event.life_domain, origin)
+    ]
+    scores = [score for each in replaced for score in (*each.earlier_scores, each.score)]
+    days = [day for each in replaced for day in (*each.earlier_judge_dates, each.judge_date.isoformat())]
+    situation = Situation(
+        life_domain=event.life_domain,
+        description=event.description,
+        strengths=event.strengths,
+        score=event.score,
+        judge_date=event.judge_date,
+        earlier_scores=tuple(scores[-EARLIER_MAX:]),
+        earlier_judge_dates=tuple(days[-EARLIER_MAX:]),
+        source=event.source,
+        origin=origin,
+        category=category_of(event.life_domain),
+    )
+    others = tuple(each for each in state.situations if each not in replaced)
+    return with_changes(state, version=state.version + 1, situations=(*others, situation))
+
+
+def _goal_set(state: PlanState, event: GoalSet) -> PlanState:
+    goal = Goal(
+        goal_id=event.goal_id,
+        own_words=event.own_words,
+        desired_effect=event.desired_effect,
+        life_domain=event.life_domain,
+        target_date=event.target_date,
+        origin=origin_of(event.task, event.organisation),
+    )
+    return with_changes(state, version=state.version + 1, goals=(*state.goals, goal))
+
+
+def _support_requested(state: PlanState, event: SupportRequested) -> PlanState:
+    support = Support(
+        support_id=event.support_id,
+        kind=event.kind,
+        provider_oin=event.provider_oin,
+        product_category=event.product_category,
+        product_code=event.product_code,
+        start_date=event.start_date,
+        end_date=event.end_date,
+        volume=event.volume,
+        unit=event.unit,
+        frequency=event.frequency,
+        goal_ids=event.goal_ids,
+        requested_version=state.version + 1,
+        origin=origin_of(event.task, event.organisation),
+    )
+    return with_changes(state, version=state.version + 1, supports=(*state.supports, support))
+
+
+def _with_support(state: PlanState, changed: Support | None) -> PlanState:
+    supports = tuple(
+        changed if changed is not None and each.support_id == changed.support_id else each
+        for each in state.supports
+    )
+    return with_changes(state, version=state.version + 1, supports=supports)
+
+
+def _support_assigned(state: PlanState, event: SupportAssigned) -> PlanState:
+    support = state.support(event.support_id)
+    assigned = support and with_changes(
+        support,
+        state=SupportStatus.ASSIGNED,
+        assignment_number=event.assignment_number,
+        assign_date=event.assign_date,
+    )
+    return _with_support(state, assigned)
+
+
+def _support_started(state: PlanState, event: SupportStarted) -> PlanState:
+    support = state.support(event.support_id)
+    if support is not None and support.care_start_date is not None and support.care_end_date is not None:
+        care = Care(support.care_start_date, support.care_end_date)
+        support = with_changes(support, earlier_care=(*support.earlier_care, care))
+    return _with_support(state, support and support.as_started(event.care_start_date))
+
+
+def _support_stopped(state: PlanState, event: SupportStopped) -> PlanState:
+    support = state.support(event.support_id)
+    return _with_support(state, support and support.as_stopped(event.care_end_date, event.stop_reason))
+
+
+FOUNDERS: Final[Mapping[type[Event], Evolver]] = MappingProxyType({PlanOpened: _opened})
+EVOLVERS: Final[Mapping[type[Event], Evolver]] = MappingProxyType(
+    {
+        ReportReceived: _report_received,
+        ConversationRecorded: _conversation_recorded,
+        SituationDescribed: _situation_described,
+        GoalSet: _goal_set,
+        SupportRequested: _support_requested,
+        SupportAssigned: _support_assigned,
+        SupportStarted: _support_started,
+        SupportStopped: _support_stopped,
+    }
+)

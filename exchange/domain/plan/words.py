@@ -1,0 +1,62 @@
+"""Words of the later parts of a plan: money, goals, trajectories, signals.
+
+Promises: a member's value is the contract's enum name without its prefix, in lower case; it is stored and
+therefore permanent.
+Source: protos/exchange/v1/plan.proto; the municipal data model's participation ladder (steps).
+"""
+
+from enum import StrEnum
+from typing import Final
+
+
+class FundingSource(StrEnum):
+    """Laws money comes from; the source never decides the support."""
+
+    WMO_2015 = "wmo_2015"
+    JEUGDWET = "jeugdwet"
+    PARTICIPATIEWET = "participatiewet"
+    WGS = "wgs"
+    OTHER = "other"
+
+
+class GoalState(StrEnum):
+    """Where a goal stands."""
+
+    ACTIVE = "active"
+    REACHED = "reached"
+    WITHDRAWN = "withdrawn"
+
+
+class GoalCarrier(StrEnum):
+    """Who works on a goal first of all."""
+
+    RESIDENT = "resident"
+    OWN_NETWORK = "own_network"
+    ORGANISATION = "organisation"
+
+
+class TrajectoryState(StrEnum):
+    """Where a trajectory stands."""
+
+    STARTED = "started"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+
+
+class SignalPartner(StrEnum):
+    """Kinds of partners that tell of arrears (the decree under Wgs 3)."""
+
+    LANDLORD = "landlord"
+    ENERGY = "energy"
+    WATER = "water"
+    HEALTH_INSURER = "health_insurer"
+
+
+# The participation ladder: 1 isolated, 6 paid work.
+STEP_MIN: Final = 1
+STEP_MAX: Final = 6
+# How far a goal is reached when looking back: 1 not at all, 5 reached.
+GOAL_SCORE_MIN: Final = 1
+GOAL_SCORE_MAX: Final = 5
+# Of what is kept beside the newest, the oldest goes first.
+EARLIER_MAX: Final = 100
