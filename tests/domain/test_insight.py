@@ -70,6 +70,7 @@ def score(points: int, day: date, life_domain: str = "housing") -> SituationDesc
         strengths="",
         score=points,
         judge_date=day,
+        source="",
         beside=False,
     )
 

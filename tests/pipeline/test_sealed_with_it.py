@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from datetime import date
 
 import pytest
 
@@ -11,42 +10,24 @@ from exchange.domain.limits.compartments import LEAVES_OF, Kept, sealed_with
 from exchange.domain.limits.links import NO_LINKS
 from exchange.domain.limits.seals import Seal
 from exchange.domain.plan import PLAN, Funding, as_seen
-from exchange.domain.resident import ResidentState
-from exchange.pipeline.sealed import kept_from
-from exchange.pipeline.walk import Caller
 from tests.domain.builders import PROVIDER, fold
 from tests.domain.plan_builders import DECIDED, FUNDING_SET
 
 READER = "00000001003214345000/college:WMO/w-2"
 
 
-def sealed(caller: Caller, *paths: str) -> frozenset[str]:
-    seal = Seal("s-1", paths, (), (READER,))
-    resident = ResidentState(resident="r-1", birth_date=date(1980, 1, 1), capable=True, seals=(seal,))
-    return kept_from(resident, caller, "begeleider").paths
+def sealed(*paths: str) -> frozenset[str]:
+    return Kept.of((Seal("s-1", paths, (), (READER,)),), NO_LINKS).paths
 
 
-@pytest.fixture
-def caller() -> Caller:
-    return Caller(
-        organisation="00000001003214345000",
-        task="college:WMO",
-        professional="prof-1",
-        role="regisseur",
-        thumbprint="",
-        two_factor=True,
-        mutual_tls=True,
-    )
-
-
-def test_what_is_kept_now_is_kept_of_before_and_of_its_money(caller: Caller) -> None:
-    assert "situations.earlier_scores" in sealed(caller, "situations.score")
-    assert "trajectories.earlier_steps" in sealed(caller, "trajectories.step")
-    assert sealed(caller, "goals.goal_id") >= {"evaluations.scores", "supports.goal_ids"}
+def test_what_is_kept_now_is_kept_of_before_and_of_its_money() -> None:
+    assert "situations.earlier_scores" in sealed("situations.score")
+    assert "trajectories.earlier_steps" in sealed("trajectories.step")
+    assert sealed("goals.goal_id") >= {"evaluations.scores", "supports.goal_ids"}
     of_support = Kept.of((Seal("s-1", ("supports.support_id",), (), (READER,)),), NO_LINKS)
     assert of_support.collections == {"funding"}
     # And nothing more than that.
-    assert sealed(caller, "situations.description") == {"situations.description", "situations.statement"}
+    assert sealed("situations.description") == {"situations.description", "situations.statement"}
 
 
 @pytest.mark.parametrize("name", ["situations", "goals"])
