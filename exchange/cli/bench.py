@@ -61,6 +61,9 @@ UNITS: Final = {
 }
 
 
+WIDE: Final = 150
+
+
 class Store(StrEnum):
     """Which store is measured."""
 
@@ -79,7 +82,9 @@ def bench(
     if as_json:
         typer.echo(json.dumps(report))
     else:
-        console = Console()
+        screen = Console()
+        # A file or a pipe is as wide as the table.
+        console = screen if screen.is_terminal else Console(width=WIDE)
         console.print(_table(report))
         console.print(f"Not measured here: {', '.join(report['not_measured'])}.")
     if check and is_short(report):
@@ -91,7 +96,7 @@ def _table(report: dict[str, Any]) -> Table:
         title=f"{report['machine']['cores']} cores, Python {report['machine']['python']}, {report['store']}"
     )
     for column in ("measured", "median", "unit", "target", "verdict", "runs"):
-        table.add_column(column)
+        table.add_column(column, no_wrap=column == "measured")
     for part in ("baselines", "results"):
         for name, found in report[part].items():
             runs = ", ".join(map(str, found["runs"]))

@@ -3,7 +3,7 @@
 Promises: every target is held against the figure as it is printed, and on the line it is met; a figure
 without a target gets no verdict; a target of the design that is not measured here is named. A verdict is of
 one run on one machine: no test asserts one.
-Source: the design of performance, section 3; the speed lines of the gate, the ledger and the write path.
+Source: the design of performance, section 3; the speed lines of gate, ledger, write path and plan.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from exchange.wiring.bench_audit import FIGURE as PACK_VERIFIED_S
 from exchange.wiring.bench_gate import FIGURE as REPLAYED_S
+from exchange.wiring.bench_plan import AS_OF, FIRST_AS_OF, LONG_VS_SHORT, REBUILD
 from exchange.wiring.bench_witness import BYTES as RECEIPT_BYTES
 from exchange.wiring.bench_witness import P99 as RECEIPT_P99_S
 
@@ -53,6 +54,10 @@ TARGETS: Final[Mapping[str, Target]] = {
     PACK_VERIFIED_S: Target(8),
     RECEIPT_P99_S: Target(1),
     RECEIPT_BYTES: Target(1_536),
+    AS_OF: Target(50),
+    FIRST_AS_OF: Target(50),
+    LONG_VS_SHORT: Target(1.5),
+    REBUILD: Target(10_000, at_least=True),
 }
 # Keys of the design that ask for gRPC, a slow disk, another store or hours.
 NOT_MEASURED: Final = (

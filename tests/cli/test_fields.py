@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tests.cli.conftest import Shell
 
-REQUESTED, GIVEN = "consent.requested.v2", "consent.given.v2"
+REQUESTED, GIVEN = "consent.requested.v3", "consent.given.v3"
 
 
 class Told(NamedTuple):

@@ -17,7 +17,7 @@ from exchange.domain.limits.restrictions import Told
 from exchange.domain.limits.scope import refuse_but_sides
 from exchange.domain.mandate import refuse_but_operators_college
 from exchange.domain.rights.corrections import NoteRectified, RightsRectified, note_rectified, noted_as
-from exchange.domain.rights.portability import copy_fault
+from exchange.domain.rights.portability import copy_fault, hash_of
 from exchange.domain.rights.recipients import (
     ConfirmRectification,
     RectificationConfirmed,
@@ -185,7 +185,7 @@ class RightsRequestState:
     decide_time: datetime | None = None
     reference: str = ""
     execute_time: datetime | None = None
-    sha256: str = ""
+    sha256: bytes = b""
     told: tuple[ToldRecipient, ...] = ()
     corrected: tuple[str, ...] = ()
     unasked: bool = False  # of no request: only what recipients of a correction are told stands here
@@ -375,7 +375,7 @@ def _decided(state: RightsRequestState, event: RightsRequestDecided) -> RightsRe
 
 def _executed(state: RightsRequestState, event: RightsRequestExecuted) -> RightsRequestState:
     done = replace(state, status=RequestStatus.EXECUTED, reference=event.reference, execute_time=event.at)
-    return replace(done, sha256=event.sha256)
+    return replace(done, sha256=hash_of(event.sha256))
 
 
 RIGHTS_REQUEST: Final[Aggregate] = aggregate(
