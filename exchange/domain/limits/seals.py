@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from exchange.domain.values import Author
 
 SEALS_MAX: Final = 50
-SEAL_PATHS_MAX: Final = 100
+SEAL_PATHS_MAX: Final = 200
 SEAL_READERS_MAX: Final = 50
 PROPOSALS_OF_ONE_PERSON_MAX: Final = 10
 PROPOSAL_DAYS_MAX: Final = 7
