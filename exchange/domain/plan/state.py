@@ -12,7 +12,7 @@ from datetime import date, datetime
 from types import MappingProxyType
 from typing import Final
 
-from exchange.domain.kernel import Event, Evolver, with_changes
+from exchange.domain.kernel import Event, Evolver, quickly_made, with_changes
 from exchange.domain.plan.care import Care
 from exchange.domain.plan.events import (
     ConversationRecorded,
@@ -40,6 +40,7 @@ from exchange.domain.values import (
 )
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """A report (melding)."""
@@ -55,6 +56,7 @@ class Report:
     statement: str = ""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversation:
     """A conversation."""
@@ -70,6 +72,7 @@ class Conversation:
     statement: str = ""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
     """The newest description of one life domain by one origin; its category follows the domain."""
@@ -85,6 +88,7 @@ class Situation:
     statement: str = ""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Goal:
     """A goal."""
@@ -100,6 +104,7 @@ class Goal:
     statement: str = ""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LensAssessment:
     """What one law's lens shows."""
@@ -113,6 +118,7 @@ class LensAssessment:
     statement: str = ""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Support:
     """A support (voorziening). `requested_version` is the plan's version once it was chosen."""
@@ -163,6 +169,7 @@ class Support:
         )
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agreement:
     """What the resident said of the plan at one version."""
@@ -272,11 +279,12 @@ def _situation_described(state: PlanState, event: SituationDescribed) -> PlanSta
         category=category_of(event.life_domain),
     )
     # What another desk described stays, and what was kept from the author: nobody replaces words unseen.
-    others = tuple(
+    domain, origin = situation.life_domain, situation.origin
+    others = [
         each
         for each in state.situations
-        if event.beside or (each.life_domain, each.origin) != (situation.life_domain, situation.origin)
-    )
+        if each.life_domain != domain or each.origin != origin or event.beside
+    ]
     return with_changes(state, version=state.version + 1, situations=(*others, situation))
 
 
