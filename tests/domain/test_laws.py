@@ -68,7 +68,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from exchange.domain.kernel import Aggregate, Command, Event
-    from exchange.domain.plan.state import Support
+    from exchange.domain.plan.care import Support
 
 STEPS_MAX = 25
 ORDER = ("requested", "assigned", "started", "stopped")

@@ -7,6 +7,7 @@ Source: the domain's design sections 3 and 4.
 from typing import Final
 
 from exchange.domain.kernel import Aggregate, aggregate, with_changes
+from exchange.domain.plan.care import Support
 from exchange.domain.plan.commands import (
     AgreeToPlan,
     AssessLens,
@@ -63,7 +64,6 @@ from exchange.domain.plan.state import (
     PlanState,
     Report,
     Situation,
-    Support,
 )
 from exchange.domain.plan.support import assign_support, request_support, start_support, stop_support
 

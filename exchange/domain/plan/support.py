@@ -12,10 +12,11 @@ from datetime import date
 from typing import Final
 
 from exchange.domain.kernel import AuthoredCommand, Events
+from exchange.domain.plan.care import Support
 from exchange.domain.plan.commands import AssignSupport, RequestSupport, StartSupport, StopSupport
 from exchange.domain.plan.decide import existing, open_plan, refuse_full
 from exchange.domain.plan.events import SupportAssigned, SupportRequested, SupportStarted, SupportStopped
-from exchange.domain.plan.state import PlanState, Support
+from exchange.domain.plan.state import PlanState
 from exchange.domain.shape import (
     FINE,
     day_fault,
