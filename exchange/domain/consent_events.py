@@ -51,8 +51,8 @@ class ConsentRequested(ResidentEvent):
     notice_language: str
     notice_level: str
     withdrawal_channels: tuple[str, ...]
-    sources: tuple[str, ...] = ()
-    regime: str = ""
+    sources: tuple[str, ...]
+    regime: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,9 +67,9 @@ class ConsentGiven(ResidentEvent):
     authority: tuple[str, ...]
     explicit: bool
     free_assessed: bool
-    alternatives: bool = False
-    no_detriment: bool = False
-    assessed_by: str = ""
+    alternatives: bool
+    no_detriment: bool
+    assessed_by: str
     method: str
     at: datetime
 

@@ -89,10 +89,11 @@ class KeyStore:
     def open_key(self, resident_ref: str, category: str, version: int) -> DataKey:
         """Return one version. Raises KeyDestroyed, or KeyUnavailable when it is absent or does not unwrap."""
         name = (resident_ref, category, version)
+        # Asked for every part that is read: without the lock where it is at hand.
+        key = self._opened.get(name)
+        if key is not None:
+            return key
         with self._lock:
-            key = self._opened.get(name)
-            if key is not None:
-                return key
             pending = self._pending.get((resident_ref, category))
             if pending is not None and pending.version == version:
                 return pending

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from exchange.domain import aggregate_of
 from exchange.domain.kernel import evolve_at, skipped
-from exchange.errors import KeyDestroyed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping
@@ -161,16 +160,15 @@ class Loader:
         kind = aggregate_of(stream)
         state: Any = None
         size = ENTRY_BYTES_MIN
-        for row in tail.rows:
-            try:
-                opened = self._codec.decode(row.state, stream=stream, version=row.version, topic=row.topic)
-            except KeyDestroyed:
+        is_erased = self._codec.is_erased
+        for row, event, told in self._codec.read(stream, tail.rows):
+            if event is None:
                 # Of its categories one was erased: it says nothing any more.
                 state = skipped(kind, state)
                 continue
-            if self._codec.is_erased(opened.event.resident):
+            if is_erased(event.resident):
                 return Entry(None, len(tail.rows), tail.as_of, ENTRY_BYTES_MIN)
-            state = evolve_at(kind, state, opened.event, opened.meta.at)
+            state = evolve_at(kind, state, event, told.at)
             size += len(row.state)
         return Entry(state, len(tail.rows), tail.as_of, size)
 

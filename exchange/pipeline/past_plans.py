@@ -14,21 +14,22 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from exchange.domain import aggregate_of
 from exchange.domain.kernel import evolve_at, skipped
-from exchange.errors import KeyDestroyed, Unavailable
+from exchange.errors import Unavailable
 from exchange.pipeline.hot import ENTRY_BYTES_MIN, PAST_PREFIX, Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
     from datetime import datetime
 
     from exchange.domain.kernel import Event
     from exchange.pipeline.hot import HotStates
     from exchange.pipeline.walk import View
     from exchange.store.batch import Row
-    from exchange.store.codec import Codec
+    from exchange.store.codec import Codec, Told
     from exchange.store.reader import SQLiteReader
 
 EVENTS_PER_MARK: Final = 128
+ROWS_PER_PAGE: Final = 1_024
 NOT_FOLDED: Final = "the past of this plan was not looked up: ask again"
 CHANGED_SINCE: Final = "something of this plan was erased while it was looked up: ask again"
 
@@ -111,7 +112,7 @@ class PastPlans:
 
     def as_of(self, stream: str, moment: datetime) -> Any:  # noqa: ANN401 -- PlanState, or None
         """Return the plan as it was known at a moment; None before it was there."""
-        marks = self._marks(stream)
+        marks = self._marks(stream, lambda mark: mark.at > moment)
         passed = bisect_right(marks, moment, key=lambda mark: mark.at)
         start = marks[passed - 1] if passed else None
         state = None if start is None else start.state
@@ -125,36 +126,54 @@ class PastPlans:
 
     def steps(self, stream: str, after_version: int, limit: int) -> list[Step]:
         """Return at most `limit` events after a version, those that were erased left out of them."""
-        marks = self._marks(stream)
+        marks = self._marks(stream, lambda mark: mark.version >= after_version)
         passed = bisect_right(marks, after_version, key=lambda mark: mark.version)
         start = marks[passed - 1] if passed else None
         last = after_version + limit
         return [one for one in self._steps(stream, start, last) if one.version > after_version]
 
-    def _marks(self, stream: str) -> tuple[Mark, ...]:
-        """Return the marks up to now: those of before, and what came since folded on."""
+    def _marks(self, stream: str, enough: Callable[[Mark], bool]) -> tuple[Mark, ...]:
+        """Return the marks of before, folded on until one is enough or there is nothing more."""
         stands, name = self.witness(), PAST_PREFIX + stream
         known = self._hot.peek(name)
         if known is not None and not known.settled:
             known = None
         marks: tuple[Mark, ...] = () if known is None else known.state
-        tail = self._reader.tail(stream, marks[-1].version if marks else 0)
-        if len(tail.rows) < EVENTS_PER_MARK:
+        last = marks[-1] if marks else None
+        if last is not None and enough(last):
             return marks
-        found = list(marks)
-        for step in self._fold(stream, marks[-1] if marks else None, tail.rows):
-            if step.version - (found[-1].version if found else 0) >= EVENTS_PER_MARK:
-                found.append(Mark(step.version, step.at, step.state))
-        size = ENTRY_BYTES_MIN if known is None else known.size
-        size += sum(len(row.state) for row in tail.rows)
-        entry = Entry(tuple(found), 0, tail.as_of, size)
-        self._hot.put(name, entry)
-        # An erasure throws away what is kept; what it found nothing of is not used, and thrown away here.
-        if stands():
-            entry.settled = True
-        else:
-            self._hot.evict((name,))
+        first = self._reader.tail(stream, 0 if last is None else last.version, ROWS_PER_PAGE).rows
+        if len(first) < EVENTS_PER_MARK:
+            return marks
+        found, size = list(marks), ENTRY_BYTES_MIN if known is None else known.size
+        due = (0 if last is None else last.version) + EVENTS_PER_MARK
+        position, since = 0, 0
+        for row, _, _, at, state in self._fold(stream, last, self._pages(stream, first)):
+            since += len(row.state)
+            if row.version < due:
+                continue
+            found.append(Mark(row.version, at, state))
+            due, position, size, since = row.version + EVENTS_PER_MARK, row.position, size + since, 0
+            if enough(found[-1]):
+                break
+        if position:
+            entry = Entry(tuple(found), 0, position, size)
+            self._hot.put(name, entry)
+            # An erasure throws away what is kept; what it found nothing of is not used, and thrown away here.
+            if stands():
+                entry.settled = True
+            else:
+                self._hot.evict((name,))
         return tuple(found)
+
+    def _pages(self, stream: str, first: list[Row]) -> Iterator[Row]:
+        """Yield the events of a page and all that come after it; they are not all in memory at once."""
+        rows = first
+        while rows:
+            yield from rows
+            if len(rows) < ROWS_PER_PAGE:
+                return
+            rows = self._reader.tail(stream, rows[-1].version, ROWS_PER_PAGE).rows
 
     def _steps(self, stream: str, start: Mark | None, last_version: int) -> Iterator[Step]:
         """Yield what came after a mark, up to a version; 0 for all."""
@@ -166,21 +185,24 @@ class PastPlans:
             rows = [row for row in reversed(page) if row.version > after]
         else:
             rows = self._reader.tail(stream, after).rows
-        return self._fold(stream, start, rows)
+        for row, event, told, at, state in self._fold(stream, start, rows):
+            by = f"{told.organisation}/{told.task}"
+            yield Step(row.version, row.topic, at, by, event, state)
 
-    def _fold(self, stream: str, start: Mark | None, rows: Sequence[Row]) -> Iterator[Step]:
+    def _fold(
+        self, stream: str, start: Mark | None, rows: Iterable[Row]
+    ) -> Iterator[tuple[Row, Event, Told, datetime, Any]]:
+        """Yield each event that says something, the moment it was known by, and the plan it left behind."""
         kind = aggregate_of(stream)
         state, latest = (None, None) if start is None else (start.state, start.at)
-        for row in rows:
-            try:
-                opened = self._codec.decode(row.state, stream=stream, version=row.version, topic=row.topic)
-            except KeyDestroyed:
+        for row, event, told in self._codec.read(stream, rows):
+            if event is None:
                 # Of its categories one was erased: it says nothing any more.
                 state = skipped(kind, state)
                 continue
-            meta = opened.meta
+            at = told.at
             # A clock that was set back moves nothing to before what was there already.
-            latest = meta.at if latest is None else max(latest, meta.at)
-            state = evolve_at(kind, state, opened.event, meta.at)
-            by = f"{meta.organisation}/{meta.task}"
-            yield Step(row.version, row.topic, latest, by, opened.event, state)
+            if latest is None or latest < at:
+                latest = at
+            state = evolve_at(kind, state, event, at)
+            yield row, event, told, latest, state

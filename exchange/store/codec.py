@@ -10,23 +10,24 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from datetime import datetime  # noqa: TC003 -- msgspec reads the annotations of its structs at run time
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
 from exchange.domain import TOPICS
 from exchange.errors import HistoryUnreadable, KeyDestroyed
 from exchange.keys.datakey import LEDGER_CATEGORY
-from exchange.keys.sealing import envelope, open_sealed, seal
+from exchange.keys.sealing import envelope, envelope_at, open_sealed, place_of, seal
 from exchange.ledger.leaf import Signed  # noqa: TC001 -- as for datetime
 from exchange.store.upcasts import UPCASTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from exchange.domain.kernel import Event
     from exchange.keys.datakey import DataKey
     from exchange.keys.keystore import KeyStore
+    from exchange.store.batch import Row
 
 EVENT_ID_BYTES: Final = 16
 NECESSITY_CATEGORY: Final = "LOG"
@@ -65,7 +66,7 @@ class Meta(msgspec.Struct, frozen=True):
     apart: bool = False  # in neither: the resident's own key does not find the leaf, whatever the event says
 
 
-class Sealed(msgspec.Struct, array_like=True):
+class Sealed(msgspec.Struct, array_like=True, gc=False):
     """One ciphertext: category, key version, nonce and ciphertext."""
 
     category: str
@@ -103,6 +104,22 @@ class Opened:
     meta: Meta
 
 
+class Told(
+    msgspec.Struct,
+    gc=False,
+    rename={"organisation": "o", "task": "k", "clear": "d", "resident": "r", "sealed": "s"},
+):
+    """What a fold asks of what `Stored` holds: what happened, when that was recorded, by whom."""
+
+    id: str
+    at: datetime
+    organisation: str
+    task: str
+    clear: dict[str, Any]
+    resident: str = ""
+    sealed: tuple[tuple[str, int, bytes], ...] = ()  # as `Sealed`
+
+
 class Outline(msgspec.Struct, frozen=True):
     """What can be told of an event without opening it: whose it is, in which task, sealed under what."""
 
@@ -123,6 +140,8 @@ class _Outlined(msgspec.Struct):
 
 
 _NAMES: Final = {topic: tuple(field.name for field in fields(kind)) for topic, kind in TOPICS.items()}
+_SHAPES: Final = {topic: (kind, frozenset((*_NAMES[topic], "resident"))) for topic, kind in TOPICS.items()}
+_Shape = TypeVar("_Shape", Stored, Told)
 
 
 @cache
@@ -133,6 +152,8 @@ def _clear_names(topic: str, sealed: tuple[str, ...]) -> tuple[str, ...]:
 _encode = msgspec.json.Encoder().encode
 _decode_stored = msgspec.json.Decoder(Stored).decode
 _decode_outline = msgspec.json.Decoder(_Outlined).decode
+_convert = msgspec.convert
+_decode_told = msgspec.json.Decoder(Told).decode
 _decode_map = msgspec.json.Decoder(dict[str, Any]).decode
 
 
@@ -200,17 +221,49 @@ class Codec:
 
     def decode(self, state: bytes, *, stream: str, version: int, topic: str) -> Opened:
         """Open stored bytes. Raises HistoryUnreadable, KeyDestroyed, KeyUnavailable or SealBroken."""
-        stored, event_id = _parse(state, stream, topic)
+        stored, event_id = _parse(_decode_stored, state, stream, topic)
         data = stored.d
         data["resident"] = stored.r
         for part in stored.s:
             data.update(_decode_map(self._open(stored.r, part, (stream, version, topic, event_id))))
         return Opened(_build(topic, data, stream), event_id, _meta_of(stored))
 
+    def read(self, stream: str, rows: Iterable[Row]) -> Iterator[tuple[Row, Event | None, Told]]:
+        """Open the events of one stream, one by one, for a fold: None in the place of one that was erased.
+
+        It refuses what `decode` refuses of what it looks at: what no fold asks, such as the necessity, is
+        passed over. Raises HistoryUnreadable, KeyUnavailable or SealBroken.
+        """
+        keys, erasures = self._keys, self._keys.erasures
+        # For this reading only, and of no use once an erasure began.
+        places: dict[tuple[str, str, str, int], tuple[DataKey, bytes]] = {}
+        for row in rows:
+            _, _, version, topic, state = row
+            told, event_id = _parse(_decode_told, state, stream, topic)
+            data, resident = told.clear, told.resident
+            data["resident"] = resident
+            try:
+                for category, key_version, box in told.sealed:
+                    if erasures != keys.erasures:
+                        places.clear()
+                        erasures = keys.erasures
+                    name = (topic, resident, category, key_version)
+                    found = places.get(name)
+                    if found is None:
+                        key = keys.open_key(resident, category, key_version)
+                        found = places[name] = key, place_of(stream, topic, resident, category)
+                    key, place = found
+                    data.update(_decode_map(open_sealed(key, box, envelope_at(place, version, event_id))))
+            except KeyDestroyed:
+                # Of its categories one was erased: it says nothing any more.
+                yield row, None, told
+                continue
+            yield row, _build(topic, data, stream), told
+
     @staticmethod
     def decode_clear(state: bytes, *, stream: str, topic: str) -> tuple[Mapping[str, Any], Meta, bytes]:
         """Read only what is not sealed: the clear fields, the walk's words, the event id."""
-        stored, event_id = _parse(state, stream, topic)
+        stored, event_id = _parse(_decode_stored, state, stream, topic)
         return stored.d | ({"resident": stored.r} if stored.r else {}), _meta_of(stored), event_id
 
     def is_erased(self, resident: str) -> bool:
@@ -241,12 +294,12 @@ class Codec:
 
     def categories(self, state: bytes, *, stream: str, topic: str) -> frozenset[str]:
         """Return under which categories an event has words, without opening any; none of the log's own."""
-        stored, _ = _parse(state, stream, topic)
+        stored, _ = _parse(_decode_stored, state, stream, topic)
         return frozenset(part.category for part in stored.s) - {NECESSITY_CATEGORY}
 
     def necessity(self, state: bytes, *, stream: str, version: int, topic: str) -> str:
         """Open the necessity the caller gave; empty where there was none or the resident was erased."""
-        stored, event_id = _parse(state, stream, topic)
+        stored, event_id = _parse(_decode_stored, state, stream, topic)
         if stored.n is None:
             return ""
         try:
@@ -281,9 +334,9 @@ def _seal(key: DataKey, content: object, place: tuple[str, int, str, bytes], lab
     return Sealed(key.category, key.version, seal(key, _encode(content), bound))
 
 
-def _parse(state: bytes, stream: str, topic: str) -> tuple[Stored, bytes]:
+def _parse(decode: Callable[[bytes], _Shape], state: bytes, stream: str, topic: str) -> tuple[_Shape, bytes]:
     try:
-        stored = _decode_stored(state)
+        stored = decode(state)
         event_id = bytes.fromhex(stored.id)
     except ValueError as error:  # msgspec's errors are ValueErrors too
         raise _unknown_shape(topic, stream) from error
@@ -293,18 +346,17 @@ def _parse(state: bytes, stream: str, topic: str) -> tuple[Stored, bytes]:
 
 
 def _build(topic: str, data: dict[str, Any], stream: str) -> Event:
-    upcast = UPCASTS.get(topic)
-    while upcast is not None:
-        topic, data = upcast(data)
-        upcast = UPCASTS.get(topic)
-    kind = TOPICS.get(topic)
-    if kind is None:
+    while topic in UPCASTS:
+        topic, data = UPCASTS[topic](data)
+    shape = _SHAPES.get(topic)
+    if shape is None:
         raise HistoryUnreadable("a stored event has an unknown topic", topic=topic, aggregate=_kind(stream))
+    kind, known = shape
     # A field this version does not know may change what the others mean: refused, never dropped.
-    if not (data.keys() - {"resident"}).issubset(_NAMES[topic]):
+    if not known.issuperset(data):
         raise _unknown_shape(topic, stream)
     try:
-        return msgspec.convert(data, kind)
+        return _convert(data, kind)
     except (msgspec.ValidationError, TypeError) as error:
         raise _unknown_shape(topic, stream) from error
 

@@ -20,12 +20,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ROWS_PER_PAGE_MAX: Final = 10_000
+_ALL_OF_THEM: Final = -1
 
 _HEAD: Final = "SELECT position, frontier FROM head WHERE one = 1"
 _OF_STREAM: Final = """
 SELECT position, ?1, version, topic, state FROM stored_events
 WHERE stream = (SELECT number FROM streams WHERE name = ?1)"""
-_TAIL: Final = f"{_OF_STREAM} AND version > ?2 ORDER BY version"
+_TAIL: Final = f"{_OF_STREAM} AND version > ?2 ORDER BY version LIMIT ?3"
 _PAGE_OF_STREAM: Final = f"{_OF_STREAM} AND version < ?2 ORDER BY version DESC LIMIT ?3"
 _ALL: Final = """
 SELECT position, name, version, topic, state FROM stored_events JOIN streams ON number = stream
@@ -98,11 +99,11 @@ class SQLiteReader:
             position, frontier = c.execute(_HEAD).fetchone()
             return position, frontier
 
-    def tail(self, stream: str, after_version: int = 0) -> Tail:
-        """Return the events of a stream after a version, oldest first."""
+    def tail(self, stream: str, after_version: int = 0, limit: int = _ALL_OF_THEM) -> Tail:
+        """Return the events of a stream after a version, oldest first: at most `limit` of them."""
         with self._moment() as c:
-            rows = c.execute(_TAIL, (stream, after_version)).fetchall()
-            return Tail(_position(c), [Row(*row) for row in rows])
+            rows = c.execute(_TAIL, (stream, after_version, limit)).fetchall()
+            return Tail(_position(c), [*map(Row._make, rows)])
 
     def last_version(self, stream: str) -> tuple[int, int]:
         """Return (as of, version) of a stream that need not be folded; version 0 where there is none."""

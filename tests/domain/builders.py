@@ -178,6 +178,14 @@ PLANNER_LEAVES = LeaveCase(
 
 # --- consent ----------------------------------------------------------------------------------------
 
+NOTICE: dict[str, Any] = {
+    "notice_id": "toestemming-b1-3",
+    "notice_version": 3,
+    "notice_sha256": HASH,
+    "notice_language": "nl",
+    "notice_level": "B1",
+    "withdrawal_channels": ("https://mijn.voorbeeld.nl/toestemming",),
+}
 REQUEST = RequestConsent(
     now=NOON,
     author=CONSULENT,
@@ -190,12 +198,7 @@ REQUEST = RequestConsent(
     categories=("WMO-PLAN",),
     start_time=NOON,
     end_time=NOON + timedelta(days=365),
-    notice_id="toestemming-b1-3",
-    notice_version=3,
-    notice_sha256=HASH,
-    notice_language="nl",
-    notice_level="B1",
-    withdrawal_channels=("https://mijn.voorbeeld.nl/toestemming",),
+    **NOTICE,
 )
 CONSENT_REQUESTED = ConsentRequested(
     resident=RESIDENT_REF,
@@ -209,24 +212,20 @@ CONSENT_REQUESTED = ConsentRequested(
     categories=("WMO-PLAN",),
     start_time=NOON,
     end_time=NOON + timedelta(days=365),
-    notice_id="toestemming-b1-3",
-    notice_version=3,
-    notice_sha256=HASH,
-    notice_language="nl",
-    notice_level="B1",
-    withdrawal_channels=("https://mijn.voorbeeld.nl/toestemming",),
+    **NOTICE,
+    sources=(),
+    regime="",
 )
-GIVE = GiveConsent(
-    now=LATER, author=RESIDENT, given_by=("self",), explicit=True, free_assessed=True, method="signed"
-)
+_YES: dict[str, Any] = {"given_by": ("self",), "explicit": True, "free_assessed": True, "method": "signed"}
+GIVE = GiveConsent(now=LATER, author=RESIDENT, **_YES)
 CONSENT_GIVEN = ConsentGiven(
     resident=RESIDENT_REF,
     consent_id=CONSENT_ID,
-    given_by=("self",),
+    **_YES,
     authority=(),
-    explicit=True,
-    free_assessed=True,
-    method="signed",
+    alternatives=False,
+    no_detriment=False,
+    assessed_by="",
     at=LATER,
 )
 REFUSE = RefuseConsent(now=LATER, author=RESIDENT)

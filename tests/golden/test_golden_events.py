@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from exchange.domain import TOPICS
+from exchange.store.batch import Row
 from exchange.store.codec import Codec
 from exchange.store.upcasts import UPCASTS
 from tests.golden.write_missing import EVENT_ID, FOLDER, META, told, write_missing
@@ -28,10 +29,16 @@ def codec() -> Codec:
 def test_what_was_stored_is_read_as_what_happened(file: Path, codec: Codec) -> None:
     content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     assert file.stem == content["topic"]
-    place = {"stream": content["stream"], "version": content["version"], "topic": content["topic"]}
+    place: dict[str, Any] = {
+        "stream": content["stream"],
+        "version": content["version"],
+        "topic": content["topic"],
+    }
     state = content["stored"].encode()
     opened = codec.decode(state, **place)
     assert told(opened.event) == as_today(content["topic"], content["event"])
+    ((_, folded, _),) = codec.read(content["stream"], [Row(1, state=state, **place)])
+    assert folded == opened.event
     assert opened.event_id == EVENT_ID
     assert opened.meta.at == META.at
     assert opened.meta.decision_id == META.decision_id

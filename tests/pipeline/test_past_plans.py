@@ -33,6 +33,8 @@ MINUTE = timedelta(minutes=1)
 @pytest.fixture(autouse=True)
 def near_marks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(past_plans, "EVENTS_PER_MARK", 4)
+    # No multiple of it: marks and pages end at different events.
+    monkeypatch.setattr(past_plans, "ROWS_PER_PAGE", 7)
 
 
 def described(
@@ -82,7 +84,7 @@ def test_at_every_moment_it_is_what_was_folded_by_then(shard: Shard) -> None:
 def test_marks_are_kept_folded_on_and_are_near(shard: Shard) -> None:
     _, plan_id = long_plan(shard, 9)
     stream, past = f"plan-{plan_id}", past_of(shard)
-    past.as_of(stream, NOW)
+    past.as_of(stream, NOW + timedelta(days=1))
     entry = shard.core.hot.peek(PAST_PREFIX + stream)
     assert entry is not None
     assert [mark.version for mark in entry.state] == [4, 8]
@@ -94,6 +96,32 @@ def test_marks_are_kept_folded_on_and_are_near(shard: Shard) -> None:
     assert [mark.version for mark in grown.state] == [4, 8, 12, 16]
     assert grown.state[:2] == entry.state
     assert last == shard.core.loader.load(stream).state
+
+
+def test_no_more_is_folded_than_up_to_the_moment_that_is_asked(shard: Shard) -> None:
+    _, plan_id = long_plan(shard, 20)
+    stream, past = f"plan-{plan_id}", past_of(shard)
+    # Version 3 was recorded a minute after the report, which is two events.
+    for minutes, marks in (
+        (1, [4]),
+        (1, [4]),
+        (5, [4, 8]),
+        (6, [4, 8, 12]),
+        (0, [4, 8, 12]),
+        (99, [4, 8, 12, 16, 20]),
+    ):
+        found = past.as_of(stream, NOW + minutes * MINUTE)
+        assert found.version == min(2 + minutes, 22)
+        entry = shard.core.hot.peek(PAST_PREFIX + stream)
+        assert entry is not None
+        assert [mark.version for mark in entry.state] == marks
+        assert entry.as_of == shard.core.reader.tail(stream, marks[-1] - 1, 1).rows[0].position
+    other = shard.core.hot
+    other.evict((PAST_PREFIX + stream,))
+    assert [one.version for one in past.steps(stream, 8, 3)] == [9, 10, 11]
+    entry = other.peek(PAST_PREFIX + stream)
+    assert entry is not None
+    assert [mark.version for mark in entry.state] == [4, 8]
 
 
 def test_pages_of_what_happened_join_without_gap_or_overlap(shard: Shard) -> None:

@@ -48,6 +48,8 @@ ASKED = ConsentRequested(
     notice_language="nl",
     notice_level="B1",
     withdrawal_channels=("https://mijn.voorbeeld.nl/toestemming",),
+    sources=(),
+    regime="",
 )
 GIVEN = ConsentGiven(
     resident="r-7f3a",
@@ -56,6 +58,9 @@ GIVEN = ConsentGiven(
     authority=("m",),
     explicit=True,
     free_assessed=True,
+    alternatives=False,
+    no_detriment=False,
+    assessed_by="",
     method="portal",
     at=NOON,
 )

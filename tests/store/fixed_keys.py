@@ -14,6 +14,10 @@ class FixedKeys:
     def __init__(self) -> None:
         self.destroyed: set[str] = set()
 
+    @property
+    def erasures(self) -> int:
+        return len(self.destroyed)
+
     def obtain(self, resident_ref: str, category: str) -> DataKey:
         return self.open_key(resident_ref, category, 1)
 

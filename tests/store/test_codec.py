@@ -20,6 +20,7 @@ from exchange.domain.organisation_events import OrganisationJoined
 from exchange.domain.plan import GoalSet, PlanEvent
 from exchange.errors import HistoryUnreadable, KeyDestroyed, SealBroken
 from exchange.store import codec as room
+from exchange.store.batch import Row
 from exchange.store.codec import Asked, Codec, Meta
 from tests.golden.write_missing import EVENT_ID, META, sample
 from tests.store.fixed_keys import FixedKeys
@@ -76,7 +77,27 @@ def stored(codec: Codec, event: Event, meta: Meta = META) -> bytes:
 
 
 def opened(codec: Codec, state: bytes, topic: str, stream: str = STREAM, version: int = 1) -> Event:
-    return codec.decode(state, stream=stream, version=version, topic=topic).event
+    """Open it alone and as a fold does: the same comes of it, or the same is raised."""
+    rows = [Row(1, stream, version, topic, state)]
+    try:
+        alone = codec.decode(state, stream=stream, version=version, topic=topic)
+    except (HistoryUnreadable, SealBroken) as refused:
+        with pytest.raises(type(refused)) as caught:
+            list(codec.read(stream, rows))
+        if str(caught.value) != str(refused):
+            pytest.fail("a fold refuses it otherwise")
+        raise
+    except KeyDestroyed:
+        # A fold is told that there was something.
+        ((_, nothing, _),) = codec.read(stream, rows)
+        if nothing is not None:
+            pytest.fail("a fold opened what was erased")
+        raise
+    ((_, event, told),) = codec.read(stream, rows)
+    assert alone.event == event
+    meta = alone.meta
+    assert (told.at, told.organisation, told.task) == (meta.at, meta.organisation, meta.task)
+    return alone.event
 
 
 def changed(state: bytes, **parts: object) -> bytes:
@@ -95,7 +116,7 @@ def test_every_event_comes_back_as_it_was(topic: str, data: st.DataObject) -> No
     place: dict[str, Any] = {"stream": data.draw(st.text(max_size=40)), "version": data.draw(versions)}
     state = codec.encode(event, event_id=EVENT_ID, meta=meta, **place)
     back = codec.decode(state, topic=topic, **place)
-    assert back.event == event
+    assert back.event == opened(codec, state, topic, **place) == event
     assert type(back.event) is TOPICS[topic]
     assert back.event_id == EVENT_ID
     assert back.meta == msgspec.structs.replace(meta, necessity="")
@@ -232,6 +253,24 @@ def test_after_erasure_neither_event_nor_necessity_opens(codec: Codec, keys: Fix
     assert codec.necessity(state, stream=STREAM, version=1, topic=GoalSet.TOPIC) == ""
 
 
+def test_a_fold_opens_nothing_more_once_an_erasure_began(codec: Codec, keys: FixedKeys) -> None:
+    goal = sample(GoalSet)
+    rows = [
+        Row(
+            version,
+            STREAM,
+            version,
+            GoalSet.TOPIC,
+            codec.encode(goal, event_id=EVENT_ID, stream=STREAM, version=version, meta=META),
+        )
+        for version in (1, 2, 3)
+    ]
+    reading = codec.read(STREAM, rows)
+    assert next(reading)[:2] == (rows[0], goal)
+    keys.destroyed.add(goal.resident)
+    assert [(row.version, event) for row, event, _ in reading] == [(2, None), (3, None)]
+
+
 # --- what is refused ----------------------------------------------------------------------------------
 
 
@@ -259,6 +298,8 @@ def test_bytes_that_are_no_stored_event_are_refused(codec: Codec, state: bytes) 
         assert caught.value.metadata == {"topic": OrganisationJoined.TOPIC, "aggregate": "plan"}
     with pytest.raises(HistoryUnreadable):
         codec.decode_clear(state, stream=STREAM, topic=OrganisationJoined.TOPIC)
+    with pytest.raises(HistoryUnreadable):
+        opened(codec, state, OrganisationJoined.TOPIC, "plan-r-secret")
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,9 @@ def test_a_stream_is_read_in_order_from_a_version(store: Store) -> None:
     tail = store.reader.tail("plan-1", 1)
     assert [(row.position, row.version) for row in tail.rows] == [(3, 2), (4, 3)]
     assert tail.as_of == 4
+    for limit in (1, 2, 3):
+        some = store.reader.tail("plan-1", 1, limit)
+        assert (some.rows, some.as_of) == (tail.rows[:limit], 4)
     assert {(row.stream, row.topic) for row in tail.rows} == {("plan-1", TOPIC)}
     assert store.reader.last_version("plan-1") == (4, 3)
     page = store.reader.page_of_stream("plan-1", 3, 1)

@@ -8,11 +8,12 @@ Source: protos/exchange/v1/plan.proto.
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from exchange.domain.kernel import with_changes
+from exchange.domain.kernel import quickly_made, with_changes
 from exchange.domain.plan.words import GoalState, TrajectoryState
 from exchange.domain.values import DataCategory, StopReason, SupportStatus
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """A report (melding)."""
@@ -28,6 +29,7 @@ class Report:
     statement: str = ""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversation:
     """A conversation."""
@@ -43,6 +45,7 @@ class Conversation:
     statement: str = ""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
     """The newest description of one life domain by one origin; its category follows the domain.
@@ -65,6 +68,7 @@ class Situation:
     statement: str = ""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Goal:
     """A goal."""
@@ -83,6 +87,7 @@ class Goal:
     statement: str = ""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LensAssessment:
     """What one law's lens shows."""
@@ -96,6 +101,7 @@ class LensAssessment:
     statement: str = ""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleConflict:
     """Rules that cannot both be followed here, and how that was resolved; empty where it is not yet."""
@@ -111,6 +117,7 @@ class RuleConflict:
     recorded: datetime | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Funding:
     """How the cost of a support in a period is split; amounts are those of the sources, in that order.
@@ -131,6 +138,7 @@ class Funding:
     recorded: datetime | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trajectory:
     """A trajectory of participation: how it stands since a day, and its earlier steps, oldest first."""
@@ -152,6 +160,7 @@ class Trajectory:
     recorded: datetime | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
     """A looking back, planned or held; scores are those of the goals, in that order, once it was held."""
@@ -175,6 +184,7 @@ class Care:
     last_day: date
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Support:
     """A support (voorziening). `requested_version` is the plan's version once it was chosen."""
@@ -225,6 +235,7 @@ class Support:
         )
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agreement:
     """What the resident said of the plan at one version.
@@ -242,6 +253,7 @@ class Agreement:
     recorded: datetime | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What a college answered to the resident's word about the plan at one version."""
@@ -255,6 +267,7 @@ class Answer:
     recorded: datetime | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preference:
     """A provider the resident prefers, and whether it was asked to the case."""
@@ -268,6 +281,7 @@ class Preference:
     recorded: datetime | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signal:
     """What a partner told of arrears, beside the report it opened."""

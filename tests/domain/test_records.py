@@ -1,0 +1,117 @@
+"""Records that are copied and made quickly are what the slow way makes of them, and as frozen."""
+
+from __future__ import annotations
+
+import pkgutil
+from dataclasses import FrozenInstanceError, dataclass, fields, is_dataclass, replace
+from importlib import import_module
+from inspect import signature
+from typing import Any
+
+import pytest
+
+import exchange.domain
+from exchange.domain.kernel import Command, Event, quickly_made, with_changes
+from exchange.domain.plan import PlanState, Situation, Support
+from exchange.domain.plan.recorded import COLLECTIONS
+
+
+def _records() -> list[type]:
+    rooms = pkgutil.walk_packages(exchange.domain.__path__, "exchange.domain.")
+    found = {
+        kind
+        for room in rooms
+        for kind in vars(import_module(room.name)).values()
+        if isinstance(kind, type) and is_dataclass(kind) and not issubclass(kind, (Event, Command))
+    }
+    return sorted((kind for kind in found if kind.__bases__ == (object,)), key=lambda kind: kind.__qualname__)
+
+
+RECORDS = _records()
+
+
+def filled(kind: type) -> Any:  # noqa: ANN401 -- a record of that kind
+    return kind(**{field.name: f"{field.name}-1" for field in fields(kind) if field.init})
+
+
+def values(record: Any) -> list[Any]:  # noqa: ANN401 -- any record
+    return [getattr(record, field.name) for field in fields(record)]
+
+
+def test_states_and_elements_are_among_the_records() -> None:
+    assert {PlanState, Situation, Support} <= set(RECORDS)
+    assert len(RECORDS) > 30
+
+
+@pytest.mark.parametrize("kind", RECORDS, ids=lambda kind: kind.__name__)
+def test_a_quick_copy_is_what_the_slow_one_is(kind: type) -> None:
+    record, names = filled(kind), [field.name for field in fields(kind)]
+    for given in ((), *((name,) for name in names), tuple(reversed(names))):
+        changes: dict[str, Any] = {name: ("changed", name) for name in given}
+        copy = with_changes(record, **changes)
+        assert type(copy) is kind
+        # Field by field: of some nothing is equal but themselves.
+        assert values(copy) == values(replace(record, **changes))
+        assert copy is not record
+    assert values(record) == values(filled(kind))
+    if kind.__dataclass_params__.frozen:  # type: ignore[attr-defined] # every dataclass has them
+        with pytest.raises(FrozenInstanceError):
+            setattr(with_changes(record), names[0], "written to")
+
+
+def test_a_name_that_is_no_slot_is_no_change() -> None:
+    with pytest.raises(AttributeError, match="Situation has no words"):
+        with_changes(filled(Situation), words="")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slow:
+    """As whoever makes it writes it; beside it the same, quickly made."""
+
+    kind: str
+    twin: str
+    name: int = 7
+    days: tuple[str, ...] = ()
+
+
+@quickly_made
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quick:
+    """As `Slow`."""
+
+    kind: str
+    twin: str
+    name: int = 7
+    days: tuple[str, ...] = ()
+
+
+def test_what_is_made_quickly_is_what_the_dataclass_makes() -> None:
+    for given in ({}, {"name": 8}, {"days": ("monday",)}):
+        words: dict[str, Any] = {"kind": "a", "twin": "b", **given}
+        slow, quick = Slow(**words), Quick(**words)
+        assert type(quick) is Quick
+        assert values(quick) == values(slow)
+        assert repr(quick) == repr(slow).replace("Slow", "Quick")
+        assert hash(quick) == hash(slow)
+        assert replace(quick, name=9) == with_changes(quick, name=9)
+        with pytest.raises(FrozenInstanceError):
+            quick.kind = "written to"  # type: ignore[misc] # it is frozen
+
+
+def test_it_takes_what_the_dataclass_takes_and_nothing_else() -> None:
+    assert signature(Quick).parameters.keys() == signature(Slow).parameters.keys()
+    assert [each.default for each in signature(Quick).parameters.values()] == [
+        each.default for each in signature(Slow).parameters.values()
+    ]
+    refused: tuple[dict[str, Any], ...] = ({"kind": "a"}, {"kind": "a", "twin": "b", "words": ""})
+    for words in refused:
+        for kind in (Slow, Quick):
+            with pytest.raises(TypeError):
+                kind(**words)
+    with pytest.raises(TypeError):
+        Quick("a", "b")  # type: ignore[call-arg] # by name only
+
+
+def test_every_collection_of_a_plan_is_noted_when_something_is_in_it() -> None:
+    held = {field.name for field in fields(PlanState) if field.default == ()} - {"unseen"}
+    assert set(COLLECTIONS) == held
