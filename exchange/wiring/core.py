@@ -43,6 +43,7 @@ from exchange.wiring.kek import open_kek
 from exchange.wiring.ledger import (
     Ledger,
     ledger_folder,
+    refuse_forgotten,
     refuse_lost_checkpoints,
     refuse_rollback,
     start_ledger,
@@ -245,6 +246,7 @@ def _open_ledger(
     refuse_lost_checkpoints(settings, position)
     ledger = opened.enter_context(closing(start_ledger(settings, now)))
     refuse_rollback(ledger, position)
+    refuse_forgotten(ledger, reader)
     return ledger, _integrator(ledger, reader, now, cosigned=settings.witness_policy is not None)
 
 

@@ -1,0 +1,102 @@
+"""Parts of a shard that came back from different days: what one of them tells is held against the rest."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from exchange.errors import ForkRefused
+from exchange.wiring.core import open_core
+from exchange.wiring.doctor import examine
+from exchange.wiring.ledger import checkpoint_file, published_checkpoint
+from tests.pipeline.shard import Shard
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from exchange.settings import Settings
+
+EARLIER, LATER = "weer onder de mensen", "weer aan het werk"
+
+
+class Days:
+    """A shard that was copied yesterday and wrote on today."""
+
+    def __init__(self, folder: Path) -> None:
+        self.yesterday = folder / "yesterday"
+        shard = Shard(folder / "data")
+        self.settings: Settings = shard.settings
+        _, _, self.plan_id = shard.plan()
+        shard.done(shard.goal(self.plan_id, EARLIER))
+        shard.core.integrator.integrate()
+        shard.close()
+        shutil.copytree(self.settings.data, self.yesterday)
+        self.write(LATER)
+
+    def write(self, words: str) -> None:
+        shard = Shard(self.settings.data)
+        shard.done(shard.goal(self.plan_id, words))
+        shard.core.integrator.integrate()
+        shard.close()
+
+    def restore(self, *names: str) -> None:
+        for name in names:
+            place, kept = self.settings.data / name, self.yesterday / name
+            if kept.is_dir():
+                shutil.rmtree(place)
+                shutil.copytree(kept, place)
+                continue
+            for file in place.parent.glob(f"{place.name}*"):
+                file.unlink()
+            shutil.copy(kept, place)
+
+    def light(self, part: str) -> bool:
+        return next(one.ok for one in examine(self.settings) if one.part == part)
+
+    def goals(self) -> list[str]:
+        core = open_core(self.settings)
+        try:
+            core.integrator.integrate()
+            return [goal.own_words for goal in core.loader.load(f"plan-{self.plan_id}").state.goals]
+        finally:
+            core.close()
+
+
+@pytest.fixture
+def days(tmp_path: Path) -> Days:
+    return Days(tmp_path)
+
+
+# --- what was published -----------------------------------------------------------------------------------
+
+
+def test_what_was_published_tells_of_events_and_checkpoints_that_both_came_back(days: Days) -> None:
+    days.restore("events.db", "checkpoints/checkpoints.db")
+    before = [published_checkpoint(days.settings).read_bytes(), checkpoint_file(days.settings).read_bytes()]
+    with pytest.raises(ForkRefused, match="a checkpoint was published") as refused:
+        open_core(days.settings)
+    assert int(refused.value.metadata["signed"]) > 0
+    assert not days.light("ledger")
+    assert before == [
+        published_checkpoint(days.settings).read_bytes(),
+        checkpoint_file(days.settings).read_bytes(),
+    ]
+
+
+def test_another_history_as_long_as_what_was_published_is_refused(days: Days) -> None:
+    today = published_checkpoint(days.settings).read_bytes()
+    days.restore("events.db", "checkpoints/checkpoints.db", "ledger")
+    days.write("something else")
+    days.write("and more")
+    days.restore("checkpoints/checkpoints.db")
+    published_checkpoint(days.settings).write_bytes(today)
+    with pytest.raises(ForkRefused, match="a checkpoint was published"):
+        open_core(days.settings)
+
+
+def test_an_older_checkpoint_store_goes_on_where_the_events_are_what_was_published(days: Days) -> None:
+    days.restore("checkpoints/checkpoints.db")
+    assert days.light("ledger")
+    assert days.goals() == [EARLIER, LATER]
