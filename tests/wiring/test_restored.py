@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from typing import TYPE_CHECKING
 
 import pytest
 
 from exchange.errors import ForkRefused
-from exchange.wiring.core import open_core
+from exchange.projections.follower import catch_up
+from exchange.wiring.core import open_core, projection_folder
 from exchange.wiring.doctor import examine
+from exchange.wiring.following import models_of
 from exchange.wiring.ledger import checkpoint_file, published_checkpoint
 from tests.pipeline.shard import Shard
 
@@ -100,3 +103,23 @@ def test_an_older_checkpoint_store_goes_on_where_the_events_are_what_was_publish
     days.restore("checkpoints/checkpoints.db")
     assert days.light("ledger")
     assert days.goals() == [EARLIER, LATER]
+
+
+# --- read models ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("file", ["obligations.db", "erasures.db", "insight.db"])
+def test_a_read_model_ahead_of_the_events_is_made_anew_and_passes_over_nothing(file: str, days: Days) -> None:
+    def followed() -> dict[str, str]:
+        core = open_core(days.settings)
+        try:
+            for model in models_of(core):
+                assert catch_up(model, core.reader, core.codec) == core.reader.head()[0]
+            return {model.name: model.database.dump() for model in models_of(core)}
+        finally:
+            core.close()
+
+    right = followed()
+    with sqlite3.connect(projection_folder(days.settings) / file) as c:
+        c.execute("UPDATE place SET position = position + 1")
+    assert followed() == right
