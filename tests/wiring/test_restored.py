@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exchange.errors import ForkRefused
+from exchange.errors import ForkRefused, KeysBehindEvents
 from exchange.projections.follower import catch_up
-from exchange.wiring.core import open_core, projection_folder
+from exchange.wiring.core import key_file, open_core, projection_folder
 from exchange.wiring.doctor import examine
 from exchange.wiring.following import models_of
 from exchange.wiring.ledger import checkpoint_file, published_checkpoint
+from exchange.wiring.rekeying import rotate_keys
 from tests.pipeline.shard import Shard
 
 if TYPE_CHECKING:
@@ -123,3 +124,19 @@ def test_a_read_model_ahead_of_the_events_is_made_anew_and_passes_over_nothing(f
     with sqlite3.connect(projection_folder(days.settings) / file) as c:
         c.execute("UPDATE place SET position = position + 1")
     assert followed() == right
+
+
+# --- keys ---------------------------------------------------------------------------------------------------
+
+
+def test_new_keys_do_not_hide_that_those_of_the_events_are_lost(days: Days) -> None:
+    assert rotate_keys(days.settings, None) > 0
+    days.write("under the next version")
+    days.restore("keys/keys.db")
+    for _ in range(2):
+        with pytest.raises(KeysBehindEvents):
+            rotate_keys(days.settings, None)
+        with pytest.raises(KeysBehindEvents):
+            open_core(days.settings)
+    with sqlite3.connect(key_file(days.settings)) as c:
+        assert c.execute("SELECT max(version) FROM data_key").fetchone() == (1,)
