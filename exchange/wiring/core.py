@@ -40,6 +40,7 @@ from exchange.store.reader import SQLiteReader
 from exchange.store.sqlite import SQLiteRecorder
 from exchange.wiring.erasing import SECRET, ErasureList, Erasures
 from exchange.wiring.kek import open_kek
+from exchange.wiring.key_events import refuse_former_identity
 from exchange.wiring.ledger import (
     Ledger,
     ledger_folder,
@@ -184,6 +185,7 @@ def open_core(settings: Settings, now: Callable[[], datetime] = utc_now) -> Core
         core = _open_parts(settings, now, opened)
         # Before anybody is answered from what was erased, in a backup that does not know of it.
         core.erasures.replay()
+        refuse_former_identity(core)
         # Whatever failed above closed what was open; from here on `Core.close` does.
         opened.pop_all()
     return core

@@ -10,11 +10,13 @@ import pytest
 
 from exchange.errors import ForkRefused, KeysBehindEvents
 from exchange.projections.follower import catch_up
-from exchange.wiring.core import key_file, open_core, projection_folder
+from exchange.wiring.core import key_file, open_core, projection_folder, utc_now
 from exchange.wiring.doctor import examine
 from exchange.wiring.following import models_of
+from exchange.wiring.key_events import tell_keys
 from exchange.wiring.ledger import checkpoint_file, published_checkpoint
 from exchange.wiring.rekeying import rotate_keys
+from exchange.wiring.rotation import rotate_identity
 from tests.pipeline.shard import Shard
 
 if TYPE_CHECKING:
@@ -140,3 +142,41 @@ def test_new_keys_do_not_hide_that_those_of_the_events_are_lost(days: Days) -> N
             open_core(days.settings)
     with sqlite3.connect(key_file(days.settings)) as c:
         assert c.execute("SELECT max(version) FROM data_key").fetchone() == (1,)
+
+
+def told(settings: Settings) -> int:
+    core = open_core(settings)
+    try:
+        count = tell_keys(core, utc_now())
+        core.integrator.integrate()
+        return count
+    finally:
+        core.close()
+
+
+def test_an_identity_key_that_was_renewed_does_not_come_back(days: Days) -> None:
+    told(days.settings)
+    shutil.rmtree(days.yesterday)
+    shutil.copytree(days.settings.data, days.yesterday)
+    rotate_identity(days.settings)
+    assert told(days.settings) == 1
+    days.restore("keys/keys.db")
+    with pytest.raises(KeysBehindEvents, match="took the place") as refused:
+        open_core(days.settings)
+    assert int(refused.value.metadata["position"]) > 0
+    # No newer copy is left: the next key would have the generation of the lost one, the one after it not.
+    assert rotate_identity(days.settings).generation == 2
+    with pytest.raises(KeysBehindEvents, match="renew it once more"):
+        open_core(days.settings)
+    assert rotate_identity(days.settings).generation == 3
+    assert told(days.settings) == 1
+    assert told(days.settings) == 0
+
+
+def test_a_rotation_nobody_was_told_of_leaves_the_former_key_in_force(days: Days) -> None:
+    told(days.settings)
+    shutil.rmtree(days.yesterday)
+    shutil.copytree(days.settings.data, days.yesterday)
+    rotate_identity(days.settings)
+    days.restore("keys/keys.db")
+    assert told(days.settings) == 0
