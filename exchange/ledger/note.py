@@ -18,6 +18,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, MLDSA44PublicKey
 
+from exchange.domain.signing_key import is_anybodys
 from exchange.errors import ProofInvalid
 from exchange.ledger.cosignature import (
     ML_DSA_44_PUBLIC_BYTES,
@@ -112,7 +113,10 @@ class VerifierKey:
 
 
 def parse_vkey(text: str) -> VerifierKey:
-    """Read `name+hex(id)+base64(type || key)`. Raises ProofInvalid when the id is not the key's own."""
+    """Read `name+hex(id)+base64(type || key)`. Raises ProofInvalid when the id is not the key's own.
+
+    Nor is a key taken under which anybody can sign: three of them would be a quorum of nobody.
+    """
     name, _, rest = text.partition("+")
     identifier, _, encoded = rest.partition("+")
     material = decode_base64(encoded, "verifier key")
@@ -123,6 +127,8 @@ def parse_vkey(text: str) -> VerifierKey:
         raise ProofInvalid("a verifier key of a type not known here", place="verifier key")
     if len(key.public) != _PUBLIC_BYTES[key.kind]:
         raise ProofInvalid("a verifier key of the wrong length for its type", place="verifier key")
+    if key.kind != COSIGNATURE_ML_DSA_44 and is_anybodys(key.public):
+        raise ProofInvalid("a key under which anybody can sign", place="verifier key")
     if key.id.hex() != identifier:
         raise ProofInvalid("the key id does not belong to the key", place="verifier key")
     return key

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from exchange.domain.signing_key import is_anybodys
 from exchange.errors import ProofInvalid, SettingsInvalid
 from exchange.ledger.leaf import Leaf, Signed, parse_leaf
 from exchange.ledger.note import decode_base64
@@ -92,6 +93,8 @@ def parse_signers(text: str) -> dict[str, tuple[bytes, ...]]:
         key = _read_key(words[1])
         if key is None:
             raise SettingsInvalid("an Ed25519 public key is 32 bytes, in hex or base64", line=str(number))
+        if is_anybodys(key):
+            raise SettingsInvalid("a key under which anybody can sign", line=str(number))
         found[words[0]] = (*found.get(words[0], ()), key)
     if not found:
         raise SettingsInvalid("the file names no signer")
