@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+from datetime import date
 from typing import TYPE_CHECKING
 
 import pytest
 
-from exchange.errors import ForkRefused, KeysBehindEvents
+from exchange.errors import ForkRefused, KeyDestroyed, KeysBehindEvents
 from exchange.projections.follower import catch_up
 from exchange.wiring.core import key_file, open_core, projection_folder, utc_now
 from exchange.wiring.doctor import examine
@@ -17,6 +18,8 @@ from exchange.wiring.key_events import tell_keys
 from exchange.wiring.ledger import checkpoint_file, published_checkpoint
 from exchange.wiring.rekeying import rotate_keys
 from exchange.wiring.rotation import rotate_identity
+from tests.pipeline.erasing import erased
+from tests.pipeline.insights import scored
 from tests.pipeline.shard import Shard
 
 if TYPE_CHECKING:
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 
     from exchange.settings import Settings
 
+MONDAY = date(2026, 2, 2)
 EARLIER, LATER = "weer onder de mensen", "weer aan het werk"
 
 
@@ -142,6 +146,56 @@ def test_new_keys_do_not_hide_that_those_of_the_events_are_lost(days: Days) -> N
             open_core(days.settings)
     with sqlite3.connect(key_file(days.settings)) as c:
         assert c.execute("SELECT max(version) FROM data_key").fetchone() == (1,)
+
+
+def test_a_key_made_and_destroyed_since_the_copy_is_not_missing(tmp_path: Path) -> None:
+    shard = Shard(tmp_path / "data")
+    ref, _, plan_id = shard.plan()
+    shard.core.integrator.integrate()
+    shard.close()
+    shutil.copytree(shard.settings.keys_folder, tmp_path / "keys")
+    shard = Shard(tmp_path / "data")
+    scored(shard, plan_id, 2, MONDAY)
+    erased(shard, ref, categories=("WONEN",), kept=("legal_claim",))
+    shard.core.integrator.integrate()
+    shard.close()
+    shutil.rmtree(shard.settings.keys_folder)
+    shutil.copytree(tmp_path / "keys", shard.settings.keys_folder)
+
+    shard = Shard(tmp_path / "data")
+    assert shard.core.keys.destroyed_up_to(ref, "WONEN") == 1
+    assert shard.core.loader.load(f"plan-{plan_id}").state.situations == ()
+    scored(shard, plan_id, 3, MONDAY)
+    shard = shard.reopen()
+    try:
+        # Under a number of its own: what the lost key sealed is told as erased, and this opens.
+        (situation,) = shard.core.loader.load(f"plan-{plan_id}").state.situations
+        assert situation.score == 3
+        with pytest.raises(KeyDestroyed):
+            shard.core.keys.open_key(ref, "WONEN", 1)
+        assert shard.core.keys.open_key(ref, "WONEN", 2)
+    finally:
+        shard.close()
+
+
+def test_a_key_made_after_the_erasure_and_lost_is_missing(tmp_path: Path) -> None:
+    shard = Shard(tmp_path / "data")
+    ref, _, plan_id = shard.plan()
+    shard.core.integrator.integrate()
+    shard.close()
+    shutil.copytree(shard.settings.keys_folder, tmp_path / "keys")
+    shard = Shard(tmp_path / "data")
+    scored(shard, plan_id, 2, MONDAY)
+    erased(shard, ref, categories=("WONEN",), kept=("legal_claim",))
+    scored(shard, plan_id, 3, MONDAY)
+    last = shard.head
+    shard.core.integrator.integrate()
+    shard.close()
+    shutil.rmtree(shard.settings.keys_folder)
+    shutil.copytree(tmp_path / "keys", shard.settings.keys_folder)
+    with pytest.raises(KeysBehindEvents) as refused:
+        open_core(shard.settings)
+    assert int(refused.value.metadata["position"]) == last
 
 
 def told(settings: Settings) -> int:
