@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 KEYS_BASIS: Final = "KEYS"
 IDENTITY: Final = "identity"
-ROWS_PER_PAGE: Final = 500
 
 
 def tell_keys(core: Core, now: datetime) -> int:
@@ -93,11 +92,8 @@ def _identity_name(core: Core) -> str:
 
 
 def _identities_told(reader: SQLiteReader, oin: str) -> Iterator[tuple[int, str]]:
-    """Yield the position and name of every identity key that was told, oldest first."""
-    after = 0
-    while rows := reader.page(after, ROWS_PER_PAGE, (KeyPutInUse.TOPIC,)):
-        for row in rows:
-            clear, _, _ = Codec.decode_clear(row.state, stream=row.stream, topic=row.topic)
-            if (clear["oin"], clear["use"]) == (oin, IDENTITY):
-                yield row.position, clear["key_name"]
-        after = rows[-1].position
+    """Yield the position and name of every identity key that was told, oldest first; of its stream alone."""
+    for row in reader.tail(stream_of(SERVICE_KEYS.name, oin)).rows:
+        clear, _, _ = Codec.decode_clear(row.state, stream=row.stream, topic=row.topic)
+        if row.topic == KeyPutInUse.TOPIC and clear["use"] == IDENTITY:
+            yield row.position, clear["key_name"]
