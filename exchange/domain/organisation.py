@@ -32,7 +32,6 @@ from exchange.domain.shape import (
     token_fault,
     tokens_fault,
 )
-from exchange.domain.signing_key import signing_key_fault
 from exchange.domain.values import TASKS_OF_RESIDENTS_SIDE
 from exchange.errors import RuleBroken
 
@@ -159,7 +158,7 @@ def _join(command: JoinOrganisation, state: OrganisationState | None) -> Events:
             "name": text_fault(command.name),
             "tasks": tokens_fault(command.tasks, TASKS_MAX),
             "certificate_thumbprint": hash_fault(command.certificate_thumbprint),
-            "signing_key": signing_key_fault(command.signing_key),
+            "signing_key": hash_fault(command.signing_key),
             **mandate_faults(command.mandate, needing, command.now.date()),
         }
     )
@@ -197,7 +196,7 @@ def _add_certificate(command: AddCertificate, state: OrganisationState | None) -
     refuse_faults(
         {
             "certificate_thumbprint": hash_fault(command.certificate_thumbprint),
-            "signing_key": signing_key_fault(signing_key),
+            "signing_key": hash_fault(signing_key),
         }
     )
     known = member.certificate(command.certificate_thumbprint)

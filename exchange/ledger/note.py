@@ -18,7 +18,6 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, MLDSA44PublicKey
 
-from exchange.domain.signing_key import is_anybodys
 from exchange.errors import ProofInvalid
 from exchange.ledger.cosignature import (
     ML_DSA_44_PUBLIC_BYTES,
@@ -29,6 +28,7 @@ from exchange.ledger.cosignature import (
     whole_tree,
     with_time,
 )
+from exchange.ledger.weak_keys import is_anybodys
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Final
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from exchange.domain.signing_key import is_anybodys
 from exchange.errors import ProofInvalid, SettingsInvalid
 from exchange.ledger.leaf import Leaf, Signed, parse_leaf
 from exchange.ledger.note import decode_base64
+from exchange.ledger.weak_keys import is_anybodys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
