@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 from adapters.sdk.bsn import Bsn, BsnRefused
 from adapters.sdk.errors import EnvelopeRefused
 from adapters.sdk.pins import PinRefused, read_pin, write_pin
+from adapters.sdk.proofs import is_weak_key
 from exchange.v1.common_pb2 import Purpose
 
 if TYPE_CHECKING:
@@ -155,6 +156,10 @@ def _trusted(answer: GetEnvelopeKeyResponse, oin: str, pin: Path) -> bytes:
         raise EnvelopeRefused(
             f"the key of {oin} is signed by another key than {pin.name} holds; ask that organisation itself",
             Fault.KEY_NOT_TRUSTED,
+        )
+    if is_weak_key(answer.signing_key):
+        raise EnvelopeRefused(
+            f"the key of {oin} is signed with one under which anybody can sign", Fault.KEY_NOT_TRUSTED
         )
     try:
         signer = Ed25519PublicKey.from_public_bytes(answer.signing_key)

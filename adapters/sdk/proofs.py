@@ -39,6 +39,11 @@ _NUMBER: Final = re.compile(r"(?:0|[1-9][0-9]{0,18})", re.ASCII)
 _KEY_NAME: Final = re.compile(r"[^\s+\ud800-\udfff]+")
 _SIGNATURE_LINE: Final = re.compile(r"\u2014 (?P<name>[^\s+]+) (?P<signature>[A-Za-z0-9+/=]+)")
 _CHECKPOINT_LINES: Final = 3
+_FIELD: Final = 2**255 - 19
+# The height of a point of order 8 on the curve.
+_EIGHTH: Final = int.from_bytes(
+    bytes.fromhex("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a"), "little"
+)
 
 
 class ProofRefused(ValueError):
@@ -79,7 +84,18 @@ def parse_key(vkey: str) -> LogKey:
     key_id = sha256(name.encode() + b"\n" + material).digest()[:_KEY_ID_BYTES]
     if key_id.hex() != hex_id:
         raise ProofRefused("log key", "has an id of another key")
+    if is_weak_key(material[1:]):
+        raise ProofRefused("log key", "is one under which anybody can sign")
     return LogKey(name, key_id, material[1:])
+
+
+def is_weak_key(public: bytes) -> bool:
+    """Tell whether an Ed25519 key (32 bytes) is a point of small order, or an unusual spelling of one.
+
+    What anybody signed verifies under it (RFC 8032 does not forbid such keys): it proves nothing of anybody.
+    """
+    height = int.from_bytes(public, "little") % 2**255
+    return height >= _FIELD or any(height in {one, _FIELD - one} for one in (0, 1, _EIGHTH))
 
 
 def verify_checkpoint(note: str, log_vkey: str) -> Checkpoint:

@@ -22,6 +22,7 @@ from adapters.sdk.proofs import (
     Checkpoint,
     ProofRefused,
     canonical_base64,
+    is_weak_key,
     open_receipt,
     read_body,
     split_note,
@@ -236,6 +237,8 @@ class _Reader:
         key = TrustedKey(found["name"], kind, public)
         if kind not in kinds or len(public) != _KEY_BYTES[kind] or key.key_id.hex() != found["id"]:
             raise ProofRefused(place, "has a key of another type, or the id of another key")
+        if kind != ML_DSA and is_weak_key(public):
+            raise ProofRefused(place, "has a key under which anybody can sign")
         if public in self._publics:
             raise ProofRefused(place, "has a key that stands in another line")
         self._publics.add(public)

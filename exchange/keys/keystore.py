@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from threading import Lock
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from exchange.errors import KeyDestroyed, KeyUnavailable
@@ -19,7 +20,7 @@ from exchange.keys.kek import kek_of
 from exchange.keys.service_secret import obtain_secret
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
     from sqlite3 import Connection
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 CACHED_KEYS_MAX: Final = 16_384
 PENDING_KEYS_MAX: Final = 65_536
+NOTHING_NAMED: Final[Mapping[str, int]] = MappingProxyType({})
 
 
 class KeyStore:
@@ -135,19 +137,27 @@ class KeyStore:
         with self._lock:
             self._pending.clear()
 
-    def destroy(self, resident_ref: str, categories: Collection[str] = (), *, erasure_id: str = "") -> int:
+    def destroy(
+        self,
+        resident_ref: str,
+        categories: Collection[str] = (),
+        *,
+        erasure_id: str = "",
+        named: Mapping[str, int] = NOTHING_NAMED,
+    ) -> int:
         """Destroy all keys of a resident, or those of some categories; return how many were on disk.
 
         A second time changes nothing more: of an erasure that was executed here, keys of its categories that
         were made since stay. Whoever still holds a DataKey can open with it: evict the resident's state
-        first. Raises KeyUnavailable when the bytes could not yet be removed from the log: the keys are
-        unusable then, and a repeat removes them.
+        first. `named` is the newest version of each category that is known to have been, also where this
+        database never held it: no later key takes its number. Raises KeyUnavailable when the bytes could not
+        yet be removed from the log: the keys are unusable then, and a repeat removes them.
         """
         with self._writing:
             gone = 0
             if not (categories and self._begun(erasure_id)):
                 with self._lock:
-                    self._refuse(resident_ref, categories)
+                    self._refuse(resident_ref, categories, named)
                 with transaction(self._writer):
                     gone = self._erase(resident_ref, categories)
                     if erasure_id:
@@ -263,13 +273,13 @@ class KeyStore:
             ).fetchone()
         return row is not None
 
-    def _refuse(self, resident_ref: str, categories: Collection[str]) -> None:
+    def _refuse(self, resident_ref: str, categories: Collection[str], named: Mapping[str, int]) -> None:
         """Open none of these from now on, whatever becomes of the disk."""
         self.erasures += 1
         if categories:
             for category in categories:
                 owner = (resident_ref, category)
-                newest = self._newest_version(owner)
+                newest = max(self._newest_version(owner), named.get(category, 0))
                 if newest:
                     self._parts[owner] = newest
         else:

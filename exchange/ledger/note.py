@@ -28,6 +28,7 @@ from exchange.ledger.cosignature import (
     whole_tree,
     with_time,
 )
+from exchange.ledger.weak_keys import is_anybodys
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -112,7 +113,10 @@ class VerifierKey:
 
 
 def parse_vkey(text: str) -> VerifierKey:
-    """Read `name+hex(id)+base64(type || key)`. Raises ProofInvalid when the id is not the key's own."""
+    """Read `name+hex(id)+base64(type || key)`. Raises ProofInvalid when the id is not the key's own.
+
+    Nor is a key taken under which anybody can sign: three of them would be a quorum of nobody.
+    """
     name, _, rest = text.partition("+")
     identifier, _, encoded = rest.partition("+")
     material = decode_base64(encoded, "verifier key")
@@ -123,6 +127,8 @@ def parse_vkey(text: str) -> VerifierKey:
         raise ProofInvalid("a verifier key of a type not known here", place="verifier key")
     if len(key.public) != _PUBLIC_BYTES[key.kind]:
         raise ProofInvalid("a verifier key of the wrong length for its type", place="verifier key")
+    if key.kind != COSIGNATURE_ML_DSA_44 and is_anybodys(key.public):
+        raise ProofInvalid("a key under which anybody can sign", place="verifier key")
     if key.id.hex() != identifier:
         raise ProofInvalid("the key id does not belong to the key", place="verifier key")
     return key

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from exchange.errors import ProofInvalid, SettingsInvalid
 from exchange.ledger.leaf import Leaf, Signed, parse_leaf
 from exchange.ledger.note import decode_base64
+from exchange.ledger.weak_keys import is_anybodys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -92,6 +93,8 @@ def parse_signers(text: str) -> dict[str, tuple[bytes, ...]]:
         key = _read_key(words[1])
         if key is None:
             raise SettingsInvalid("an Ed25519 public key is 32 bytes, in hex or base64", line=str(number))
+        if is_anybodys(key):
+            raise SettingsInvalid("a key under which anybody can sign", line=str(number))
         found[words[0]] = (*found.get(words[0], ()), key)
     if not found:
         raise SettingsInvalid("the file names no signer")

@@ -44,12 +44,19 @@ class ReadModel(Protocol):
 
 
 def catch_up(model: ReadModel, reader: SQLiteReader, codec: Codec) -> int:
-    """Bring a read model up to the head of the store; return the position. Raises ExchangeError."""
+    """Bring a read model up to the head of the store; return the position. Raises ExchangeError.
+
+    One that stands behind the newest event is made anew.
+    """
     while True:
         # Asked anew each time: it may be rebuilt meanwhile.
         after = model.database.position()
         head, _ = reader.head()
-        if after >= head:
+        if after > head:
+            # It followed other events, of before a backup came back: it would pass over as many new ones.
+            model.database.forget()
+            continue
+        if after == head:
             return after
         rows = reader.page(after, ROWS_PER_BATCH, model.topics)
         # Fewer than asked: up to the head there is nothing else of these topics.

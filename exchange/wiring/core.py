@@ -40,9 +40,11 @@ from exchange.store.reader import SQLiteReader
 from exchange.store.sqlite import SQLiteRecorder
 from exchange.wiring.erasing import SECRET, ErasureList, Erasures
 from exchange.wiring.kek import open_kek
+from exchange.wiring.key_events import refuse_former_identity
 from exchange.wiring.ledger import (
     Ledger,
     ledger_folder,
+    refuse_forgotten,
     refuse_lost_checkpoints,
     refuse_rollback,
     start_ledger,
@@ -183,6 +185,7 @@ def open_core(settings: Settings, now: Callable[[], datetime] = utc_now) -> Core
         core = _open_parts(settings, now, opened)
         # Before anybody is answered from what was erased, in a backup that does not know of it.
         core.erasures.replay()
+        refuse_former_identity(core)
         # Whatever failed above closed what was open; from here on `Core.close` does.
         opened.pop_all()
     return core
@@ -245,6 +248,7 @@ def _open_ledger(
     refuse_lost_checkpoints(settings, position)
     ledger = opened.enter_context(closing(start_ledger(settings, now)))
     refuse_rollback(ledger, position)
+    refuse_forgotten(ledger, reader)
     return ledger, _integrator(ledger, reader, now, cosigned=settings.witness_policy is not None)
 
 

@@ -36,6 +36,7 @@ from exchange.wiring.ledger import (
     open_ledger,
     origin_file,
     published_checkpoint,
+    refuse_forgotten,
     refuse_lost_checkpoints,
     refuse_rollback,
 )
@@ -204,6 +205,9 @@ def _ledger(settings: Settings) -> str:
         return "empty; made at the first start"
     with closing(open_ledger(settings)) as ledger:
         refuse_rollback(ledger, position)
+        if position:
+            with closing(SQLiteReader(event_file(settings))) as reader:
+                refuse_forgotten(ledger, reader)
         last = ledger.checkpoints.last(ledger.origin)
     size = 0 if last is None else last[0].size
     published = published_checkpoint(settings).exists()

@@ -129,6 +129,7 @@ class Erasures:
     codec: Codec
     confirm: Callable[[], None]  # raises ForkRefused where the store is another history than was signed
     unlisted: list[Erased] = field(default_factory=list)
+    named: dict[str, dict[str, int]] = field(default_factory=dict)  # by erasure, as `_named_before`
 
     def execute(self, destroyed: Sequence[KeysDestroyed]) -> None:
         """Carry out erasures, and those that failed before. Raises ExchangeError while something is left."""
@@ -166,6 +167,7 @@ class Erasures:
             # Nobody destroys a key by writing an event into the file.
             self.confirm()
             self._require_leaves(rows)
+        self.named = self._named_before([(row.position, _event(row, self.codec)) for row in rows], place)
         self.execute([_event(row, self.codec) for row in rows])
         missing = self._first_unknown(place)
         if missing is not None:
@@ -182,7 +184,33 @@ class Erasures:
             return
         if not erased.categories:
             self.residents.forget(erased.resident)
-        self.keys.destroy(erased.resident, erased.categories, erasure_id=erased.erasure_id)
+        named = self.named.get(erased.erasure_id, {})
+        self.keys.destroy(erased.resident, erased.categories, erasure_id=erased.erasure_id, named=named)
+
+    def _named_before(
+        self, decided: Sequence[tuple[int, KeysDestroyed]], after: int
+    ) -> dict[str, dict[str, int]]:
+        """Return the newest version of each destroyed category that an event before its erasure names.
+
+        A key that was made and destroyed since this database was copied is not missing: it is gone.
+        """
+        parts = {at: one for at, one in decided if one.categories}
+        parts = {at: one for at, one in parts.items() if not self.keys.has_executed(one.erasure_id)}
+        residents, last = {one.resident for one in parts.values()}, max(parts, default=0)
+        newest: dict[tuple[str, str], int] = {}
+        found: dict[str, dict[str, int]] = {}
+        while after < last and (rows := self.reader.page(after, ROWS_PER_PAGE)):
+            for row in rows:
+                if (one := parts.get(row.position)) is not None:
+                    found[one.erasure_id] = {
+                        name: newest.get((one.resident, name), 0) for name in one.categories
+                    }
+                outline = self.codec.outline(row.state, stream=row.stream, topic=row.topic)
+                for name, version in outline.parts if outline.resident in residents else ():
+                    owner = (outline.resident, name)
+                    newest[owner] = max(newest.get(owner, 0), version)
+            after = rows[-1].position
+        return found
 
     def _require_leaves(self, rows: Sequence[Row]) -> None:
         for row in rows:

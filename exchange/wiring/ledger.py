@@ -34,6 +34,8 @@ from exchange.errors import (
 from exchange.keys.hsm_signing import TokenSigner, make_signer, signer_in
 from exchange.ledger.checkpoint import SignedCheckpoint, parse_body
 from exchange.ledger.checkpoints import CheckpointStore
+from exchange.ledger.integrator import BATCH_LEAVES
+from exchange.ledger.merkle import Frontier, hash_leaf
 from exchange.ledger.note import Cosigner, NoteSigner, Signature, is_long, parse_note
 from exchange.ledger.receipt import make_receipt
 from exchange.ledger.tiles import CHECKPOINT, TILE_WIDTH, TileStore
@@ -46,6 +48,8 @@ if TYPE_CHECKING:
 
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
+    from exchange.ledger.checkpoint import Checkpoint
+    from exchange.ledger.integrator import LeafSource
     from exchange.settings import Settings
 
 SECOND_KEY: Final = "log-mldsa.key"
@@ -196,6 +200,37 @@ def refuse_rollback(ledger: Ledger, position: int) -> None:
             signed=str(found[0].size),
             stored=str(position),
         )
+
+
+def refuse_forgotten(ledger: Ledger, leaves: LeafSource) -> None:
+    """Raise ForkRefused where more was published than the checkpoint store tells, and the events lack it.
+
+    The published checkpoint is one more place that knows: a checkpoint store that came back with the events
+    of its day would else sign a second history in the face of the first. Reads every leaf where the two
+    differ, and takes a store that holds what was published.
+    """
+    if not (ledger.tiles.folder / CHECKPOINT).exists():
+        return
+    parsed = parse_note(ledger.tiles.read(CHECKPOINT), CHECKPOINT)
+    head = parse_body(parsed.text)
+    if not parsed.signers([ledger.signer.key]) or ledger.checkpoints.claimed(head):
+        return
+    if not _begins_with(leaves, head):
+        raise ForkRefused(
+            "a checkpoint was published that neither the checkpoint store nor the events know: both came "
+            "back from before; restore the newest of both, and keep what was published as evidence",
+            origin=ledger.origin,
+            signed=str(head.size),
+        )
+
+
+def _begins_with(leaves: LeafSource, head: Checkpoint) -> bool:
+    if leaves.ledger_head()[0] < head.size:
+        return False
+    frontier = Frontier()
+    for at in range(0, head.size, BATCH_LEAVES):
+        frontier.extend(map(hash_leaf, leaves.leaf_entries(at, min(at + BATCH_LEAVES, head.size))))
+    return (frontier.size, frontier.root()) == (head.size, head.root)
 
 
 def published_receipt(

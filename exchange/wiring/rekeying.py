@@ -1,7 +1,7 @@
 """A KEK made, every key wrapped anew under another, new versions of keys: while the service stands still.
 
 Promises: holds the data folder, so that no running service keeps what is replaced; the former KEK is named as
-no longer needed only when nothing is wrapped by it any more.
+no longer needed only when nothing is wrapped by it any more; no key is made in a database that is behind.
 Source: LEDGER design, section 5.
 """
 
@@ -15,7 +15,7 @@ from exchange.domain.values import DataCategory
 from exchange.errors import SettingsInvalid
 from exchange.keys.database import open_database
 from exchange.keys.renewal import newest_versions, renew, rewrap, wrappings
-from exchange.wiring.core import key_file
+from exchange.wiring.core import event_file, key_file, open_core
 from exchange.wiring.holding import held, private_files
 from exchange.wiring.kek import kind_of, make_kek, open_kek, open_keks
 
@@ -85,10 +85,15 @@ def rotate_kek(settings: Settings, former: Settings | None = None) -> Rewrapped:
 
 
 def rotate_keys(settings: Settings, category: str | None) -> int:
-    """Give every resident a next key in a category, or in all; return how many. Raises as `rotate_kek`."""
+    """Give every resident a next key in a category, or in all; return how many. Raises as `rotate_kek`.
+
+    Raises KeysBehindEvents too: a key made here would have the name of one that is lost, and hide that it is.
+    """
     if category is not None and category not in frozenset(DataCategory):
         raise SettingsInvalid("there is no such data category", name="category")
     with _standing_still(settings) as connection:
+        if event_file(settings).exists():
+            open_core(settings).close()
         return renew(connection, open_kek(settings), category)
 
 

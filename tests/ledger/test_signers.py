@@ -195,6 +195,8 @@ def test_signers_are_read_in_hex_and_base64_with_several_keys() -> None:
         (f"{CARE[:-1]} {'a' * 64}\n", "1"),
         (f"{CARE} {'a' * 64} more\n", "1"),
         (f"{CARE} {b64encode(b'k' * 31).decode()}\n", "1"),
+        (f"{CARE} {'00' * 32}\n", "1"),
+        (f"# kept\n{CARE} 01{'00' * 30}80\n", "2"),
         (f"{CARE} {b64encode(b'k' * 32).decode()[:-1]}\n", "1"),
     ],
 )

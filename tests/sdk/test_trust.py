@@ -10,11 +10,12 @@ import pytest
 from tlog_scales.signing import MLDSA44CosignatureSigner
 from tlog_scales.tlog import Checkpoint as ForeignCheckpoint
 
-from adapters.sdk.proofs import ProofRefused
+from adapters.sdk.proofs import ProofRefused, parse_key
 from adapters.sdk.trust import parse_trust
-from exchange.errors import ExchangeError
+from exchange.errors import ExchangeError, SettingsInvalid
 from exchange.ledger.checkpoint import Checkpoint, parse_policy, sign_checkpoint
 from exchange.ledger.merkle import hash_leaf, root_of
+from exchange.ledger.note import Signature, VerifierKey
 from exchange.ledger.receipt import make_receipt
 from tests.ledger.builders import ORIGIN, cosign, entry, signer, witness_vkey
 
@@ -51,6 +52,25 @@ def both(policy: str, text: str) -> bool:
 @pytest.mark.parametrize("who", [(), ("w1",), ("w1", "w2"), ("w3", "w1"), ("w1", "w2", "w3"), ("w1", "w1")])
 def test_a_quorum_is_met_by_as_many_keys_as_it_asks(who: tuple[str, ...]) -> None:
     assert both(POLICY, note(who)) is (len(set(who)) >= 2)
+
+
+@pytest.mark.parametrize("key", [bytes(32), b"\1" + bytes(31), b"\1" + bytes(30) + b"\x80"])
+def test_a_witness_that_is_everybody_is_refused_whoever_signed(key: bytes) -> None:
+    everybody = VerifierKey("w4.example", 4, key)
+    line = str(Signature(everybody.name, everybody.id, (17).to_bytes(8, "big") + b"\1" + bytes(63)))
+    policy = f"log {LOG.vkey}\nwitness w4 {everybody}\nquorum w4\n"
+    assert not both(policy, note(()) + line)
+    with pytest.raises(ProofRefused, match="anybody can sign"):
+        parse_trust(policy)
+    with pytest.raises(SettingsInvalid, match="anybody can sign"):
+        parse_policy(policy)
+
+
+def test_a_log_that_is_everybody_is_refused() -> None:
+    everybody = VerifierKey(ORIGIN, 1, b"\1" + bytes(31))
+    with pytest.raises(ProofRefused, match="anybody can sign"):
+        parse_key(str(everybody))
+    assert not both(f"log {everybody}\nquorum none\n", note(()))
 
 
 def test_it_says_when_each_cosigned() -> None:
