@@ -7,14 +7,16 @@ import json
 import signal
 import subprocess
 import sys
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, contextmanager
+from hashlib import sha256
 from io import StringIO
 from typing import TYPE_CHECKING
 
 import pytest
 
-from exchange.errors import SettingsInvalid
+from exchange.errors import SettingsInvalid, StoreUnavailable
 from exchange.ledger.checkpoint import Checkpoint, parse_policy, sign_checkpoint
+from exchange.ledger.cosigning import ask
 from exchange.ledger.directory import Directory
 from exchange.ledger.directory_door import DirectoryDoor
 from exchange.ledger.evidence import EvidenceFolder
@@ -24,15 +26,15 @@ from exchange.server.web.door import WebDoor
 from exchange.settings import load_settings
 from exchange.wiring.core import open_core, pipeline_of, publisher_of, utc_now
 from exchange.wiring.cosigning import HttpTransport, evidence_of
-from exchange.wiring.directory import READY_FILE, make_directory, serve_directory
+from exchange.wiring.directory import EVIDENCE, READY_FILE, STORE, make_directory, serve_directory
 from exchange.wiring.feeding import Feeding
-from exchange.wiring.ledger import open_ledger
+from exchange.wiring.ledger import open_ledger, published_checkpoint
 from exchange.wiring.witness import Stand
 from tests.e2e.service import REPOSITORY, environment
 from tests.wiring.shards import position
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
     from exchange.ledger.note import NoteSigner
@@ -147,7 +149,27 @@ def test_an_address_is_one_of_the_web(tmp_path: Path) -> None:
         load_settings(None, data=tmp_path, directory_url="ftp://directory.example")
 
 
-def test_the_directorys_own_process_takes_publishes_and_stops(shard: Settings, tmp_path: Path) -> None:
+@contextmanager
+def running(*words: object, url: str = "") -> Iterator[subprocess.Popen[str]]:
+    """A process of ours, from its word that it is ready to its end by a signal."""
+    with subprocess.Popen(  # noqa: S603 -- our own program
+        [sys.executable, "-m", "exchange", *map(str, words), "--port", "0"],
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=REPOSITORY,
+        env=environment() | ({"EXCHANGE_DIRECTORY_URL": url} if url else {}),
+    ) as process:
+        assert process.stderr is not None
+        said = ""
+        while '"event": "ready"' not in said:
+            said = process.stderr.readline()
+            assert said, "the process ended"
+        yield process
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(WAIT_S) == 0
+
+
+def test_a_service_and_a_directory_as_processes(shard: Settings, tmp_path: Path) -> None:
     signer = signer_of(shard)
     folder, logs = tmp_path / "directory", tmp_path / "logs"
     make_directory(folder, "logboeken.example/2026")
@@ -155,26 +177,42 @@ def test_the_directorys_own_process_takes_publishes_and_stops(shard: Settings, t
     with pytest.raises(SettingsInvalid, match="names no log"):
         serve_directory(Stand(folder, logs))
     logs.write_text(f"log {signer.vkey}\nquorum none\n")
-    words = [sys.executable, "-m", "exchange", "directory", "serve", "--data", folder, "--logs", logs]
-    with subprocess.Popen(  # noqa: S603 -- our own program
-        [*map(str, words), "--port", "0"],
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=REPOSITORY,
-        env=environment(),
-    ) as process:
-        assert process.stderr is not None
-        assert '"event": "ready"' in process.stderr.readline()
+    with running("directory", "serve", "--data", folder, "--logs", logs):
         ready = json.loads((folder / READY_FILE).read_text())
-        settings = shard.model_copy(update={"directory_url": ready["url"], "directory_every_s": 0.0})
-        size = position(shard)
-        told = lines(asyncio.run(fed(settings)), "directory")
-        assert [one["size"] for one in told] == [size]
+        with running("serve", "--data", shard.data, "--metrics-port", "0", url=ready["url"]):
+            pass
+        # It stopped by a signal: what it published last was handed over.
         published = asyncio.run(got(f"{ready['url']}/checkpoint"))
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(WAIT_S) == 0
-    assert parse_policy(f"log {ready['vkey']}\nquorum none\n").accept(published).size == 1
+        name = sha256(signer.name.encode()).hexdigest()
+        held = asyncio.run(got(f"{ready['url']}/{name}/checkpoint"))
+    mine = parse_policy(f"log {signer.vkey}\nquorum none\n").accept(held)
+    assert mine.size == position(shard)
+    assert published_checkpoint(shard).read_bytes().startswith(mine.body().encode())
+    size = parse_policy(f"log {ready['vkey']}\nquorum none\n").accept(published).size
+    with closing(Directory(folder / STORE, EvidenceFolder(folder / EVIDENCE))) as directory:
+        assert (directory.ledger_head()[0], directory.leaf_entries(size - 1, size)) == (size, [held])
     assert not (folder / READY_FILE).exists()
+
+
+def test_what_was_taken_and_not_published_is_published_by_the_next(shard: Settings, tmp_path: Path) -> None:
+    broken, published = [StoreUnavailable("the disk said no")], []
+
+    def integrate() -> None:
+        if broken:
+            raise broken.pop()
+        published.append(1)
+
+    core = open_core(shard)
+    found = core.ledger.newest()
+    policy = parse_policy(f"log {core.signer.vkey}\nquorum none\n")
+    core.close()
+    with closing(Directory(tmp_path / "directory.db", EvidenceFolder(tmp_path / "theirs"))) as directory:
+        taking = DirectoryDoor(directory, policy, integrate, utc_now)
+        with pytest.raises(StoreUnavailable):
+            taking.add_checkpoint(ask(0, [], found.note))
+        # Handed over again it is the entry of before, and now it is published.
+        assert taking.add_checkpoint(ask(0, [], found.note)).body == b"0\n"
+    assert published == [1]
 
 
 async def got(url: str) -> bytes:
