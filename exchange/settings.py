@@ -95,6 +95,8 @@ class Settings(BaseSettings):
     drain_s: float = Field(default=10.0, ge=0, le=300)
     witness_policy: Path | None = None
     witness_wait_s: float = Field(default=2.0, ge=0.1, le=60)
+    directory_url: str = Field(default="", pattern=r"^(https?://[!-~]{1,300})?$")
+    directory_every_s: float = Field(default=60.0, ge=0, le=86_400)
     tiles_host: str = "127.0.0.1"
     tiles_port: int | None = Field(default=None, ge=0, le=65535)
 
@@ -154,6 +156,7 @@ def load_settings(file: Path | None = None, **flags: Any) -> Settings:  # noqa: 
     _refuse_half_a_second_party(settings)
     _refuse_half_a_kek(settings, from_file)
     _refuse_weak(settings)
+    _refuse_open_line(settings)
     return settings
 
 
@@ -237,6 +240,12 @@ def _refuse_half_a_kek(settings: Settings, from_file: dict[str, Any]) -> None:
             raise SettingsInvalid("a key in hardware needs this setting", name=name)
     if bool(settings.kek_pin) == bool(settings.kek_pin_file):
         raise SettingsInvalid("a key in hardware needs a PIN, from one place", name="kek_pin_file")
+
+
+def _refuse_open_line(settings: Settings) -> None:
+    # The answers are not signed: who stands in between could say what is held.
+    if settings.mode == "production" and settings.directory_url.startswith("http://"):
+        raise SettingsInvalid("production hands checkpoints over by https", name="directory_url")
 
 
 def _refuse_weak(settings: Settings) -> None:

@@ -5,6 +5,7 @@ Promises: what no log of the policy signed, or cannot follow what was taken of t
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -12,8 +13,14 @@ import typer
 
 from exchange.ledger.note import NOTE_BYTES_MAX
 from exchange.wiring import timestamps as stamps
-from exchange.wiring.directory import add_checkpoints, directory_settings, make_directory
+from exchange.wiring.directory import (
+    add_checkpoints,
+    directory_settings,
+    make_directory,
+    serve_directory,
+)
 from exchange.wiring.ledger import published_checkpoint, published_receipt
+from exchange.wiring.witness import Stand
 
 app = typer.Typer(help="One log over the checkpoints of many.", no_args_is_help=True)
 
@@ -46,6 +53,32 @@ def add(
     for file, index in zip(checkpoints, taken.indexes, strict=True):
         typer.echo(f"{index} {file.name}")
     typer.echo(f"{published_checkpoint(directory_settings(data))}: {taken.signed.checkpoint.size}", err=True)
+
+
+@app.command()
+def serve(
+    *,
+    data: _Data,
+    logs: Annotated[
+        Path, typer.Option(help="Policy whose `log` lines, and quorum, are trusted.", dir_okay=False)
+    ],
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 for any.", min=0, max=65535)] = 8447,
+    certificate: Annotated[
+        Path | None, typer.Option(help="Certificate in PEM; without one loopback only.")
+    ] = None,
+    key: Annotated[Path | None, typer.Option(help="Its key in PEM.")] = None,
+    log_file: Annotated[
+        Path | None, typer.Option(help="File for log lines; standard error where left out.")
+    ] = None,
+) -> None:
+    """Take the checkpoints that logs hand over, each proved to add to the one before, until told to stop."""
+
+    def told(url: str) -> None:
+        typer.echo(f"The directory listens on {url}; Ctrl+C stops it.", err=True)
+
+    stand = Stand(data, logs, host, port, certificate, key, log_file)
+    serve_directory(stand, told if sys.stderr.isatty() else None)
 
 
 @app.command()

@@ -7,6 +7,7 @@ Source: LEDGER design section 6; GDPR 39(1)(b).
 from __future__ import annotations
 
 import json
+import re
 from enum import StrEnum
 from pathlib import Path  # noqa: TC003 -- typer reads the annotations when it builds the command
 from typing import Annotated, Final
@@ -19,9 +20,10 @@ from exchange.cli import party
 from exchange.errors import SettingsInvalid
 from exchange.settings import load_settings
 from exchange.wiring.evaluations import DayOfOrganisation, evaluations
-from exchange.wiring.rotation import identity_public_key, rotate_identity
+from exchange.wiring.rotation import identity_public_key, rotate_both_halves, rotate_identity
 
 OIN_DIGITS: Final = 20
+_is_key = re.compile(r"[0-9a-f]{64}").fullmatch
 
 app = typer.Typer(no_args_is_help=True, help="Who is who without a BSN.")
 app.add_typer(party.app, name="party")
@@ -76,6 +78,9 @@ def rotate(
     yes: Annotated[
         bool, typer.Option("--yes", help="Do it: every stored pseudonym has to be renewed.")
     ] = False,
+    second_party_key: Annotated[
+        str, typer.Option(help="Public key of the second party's next half, to renew both halves at once.")
+    ] = "",
     config: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
     data: Annotated[Path | None, typer.Option(help="Folder of the service, which stands still.")] = None,
 ) -> None:
@@ -83,7 +88,16 @@ def rotate(
     settings = load_settings(config, data=data)
     if not yes:
         raise SettingsInvalid("every organisation has to renew its pseudonyms: say --yes", name="yes")
-    done = rotate_identity(settings)
+    if second_party_key and not _is_key(second_party_key):
+        raise SettingsInvalid("a public key is 64 hexadecimal characters", name="second_party_key")
+    if second_party_key:
+        done = rotate_both_halves(settings, bytes.fromhex(second_party_key))
+        typer.echo(
+            f"Both halves are renewed. Have the second party do: exchange identity party finish --links"
+            f" {done.links}.\nThen set identity_second_party_key to {second_party_key} and start the service."
+        )
+    else:
+        done = rotate_identity(settings)
     typer.echo(
         f"identity key of generation {done.generation}; {done.links} links re-keyed, the former key gone.\n"
         "Now give each organisation its new public key, on paper or in its configuration: exchange identity"

@@ -12,7 +12,13 @@ from typing import Annotated
 import typer
 
 from exchange.errors import SettingsInvalid
-from exchange.wiring.parties import PartySettings, party_public_key, serve_party
+from exchange.wiring.parties import (
+    PartySettings,
+    begin_half_renewal,
+    finish_half_renewal,
+    party_public_key,
+    serve_party,
+)
 
 THUMBPRINT_CHARS = 64
 
@@ -21,7 +27,7 @@ app = typer.Typer(no_args_is_help=True, help="The other half of the identity key
 
 @app.callback()
 def party() -> None:
-    """Run the second party, or print its public key."""
+    """Run the second party, print its public key, or renew its half."""
 
 
 @app.command("key")
@@ -30,6 +36,34 @@ def public_key(
 ) -> None:
     """Print the public key, for the exchange's settings and, on paper, for every organisation's pin."""
     typer.echo(party_public_key(data).hex())
+
+
+@app.command()
+def renew(
+    *,
+    data: Annotated[Path, typer.Option(help="Folder of the second party, which stands still.")],
+    links: Annotated[
+        int, typer.Option(min=1, help="How many links the exchange may have taken over, in all.")
+    ],
+) -> None:
+    """Make the next half, let the exchange have its links taken over to it, and print its public key."""
+    typer.echo(begin_half_renewal(data, links).hex())
+    typer.echo(
+        "Serve again, and give this key to the exchange, out of band: exchange identity rotate --yes"
+        " --second-party-key KEY.\nWhen that says how many links were taken over: exchange identity party"
+        " finish --links THAT.",
+        err=True,
+    )
+
+
+@app.command()
+def finish(
+    *,
+    data: Annotated[Path, typer.Option(help="Folder of the second party, which stands still.")],
+    links: Annotated[int, typer.Option(min=0, help="How many links the exchange says were taken over.")],
+) -> None:
+    """Let the next half hold, destroy the former, and print the public key that holds now."""
+    typer.echo(finish_half_renewal(data, links).hex())
 
 
 @app.command()

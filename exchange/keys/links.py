@@ -10,7 +10,7 @@ from __future__ import annotations
 import hmac
 import os
 from threading import Lock
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -22,12 +22,20 @@ from exchange.keys.ristretto import ELEMENT_BYTES, element, multiply
 from exchange.keys.service_secret import obtain_secret
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from exchange.keys.kek import Kek
 
 _NONCE_BYTES: Final = 12
+
+
+class Link(NamedTuple):
+    """A link, and the place it has among all."""
+
+    ref_mac: bytes
+    root: bytes
+    resident_ref: str
 
 
 class LinkStore:
@@ -85,9 +93,10 @@ class LinkStore:
         """Remove the link of a ref for good, at erasure; tell whether there was one."""
         with self._lock:
             with transaction(self._connection):
-                gone = self._connection.execute(
-                    "DELETE FROM link WHERE ref_mac = ?", (self._ref_mac(resident_ref),)
-                ).rowcount
+                mac = self._ref_mac(resident_ref)
+                gone = self._connection.execute("DELETE FROM link WHERE ref_mac = ?", (mac,)).rowcount
+                # A renewal that waits for its end must not bring back who was erased in between.
+                self._connection.execute("DELETE FROM link_renewed WHERE ref_mac = ?", (mac,))
             scrub(self._connection)
         return gone > 0
 
@@ -109,13 +118,68 @@ class LinkStore:
                 for mac, sealed in rows:
                     root, resident_ref = self._open(mac, sealed)
                     self._insert(multiply(step, root), resident_ref)
-                self._connection.execute(
-                    "INSERT OR REPLACE INTO identity_setting VALUES ('generation', ?)",
-                    (str(self._generation() + 1).encode(),),
-                )
-                self._connection.execute("DELETE FROM secret WHERE name = ?", (former_secret,))
+                self._next_generation(former_secret)
             scrub(self._connection)
         return len(rows)
+
+    def not_renewed(self, target: bytes, after: bytes, count: int) -> list[Link]:
+        """Return at most so many links behind a place that `renew` did not take to this target yet."""
+        with self._lock, refusals():
+            rows = self._connection.execute(
+                "SELECT ref_mac, root_mac, sealed FROM link WHERE ref_mac > ?1 AND NOT EXISTS"
+                " (SELECT 1 FROM link_renewed AS r WHERE r.ref_mac = link.ref_mac AND r.target = ?2)"
+                " ORDER BY ref_mac LIMIT ?3",
+                (after, target, count),
+            ).fetchall()
+        return [Link(ref_mac, *self._open(mac, sealed)) for ref_mac, mac, sealed in rows]
+
+    def renew(self, target: bytes, renewed: Sequence[tuple[bytes, str]]) -> None:
+        """Keep next roots beside the links that hold, durably; `put_renewed` lets them take their place."""
+        with self._lock, transaction(self._connection):
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO link_renewed VALUES (?, ?, ?, ?)",
+                [
+                    (self._ref_mac(resident_ref), *self._sealed(root, resident_ref), target)
+                    for root, resident_ref in renewed
+                ],
+            )
+
+    def put_renewed(self, target: bytes, second_party: bytes, former_secret: str) -> int:
+        """Let the renewed links be the links and destroy the former secret, in one transaction.
+
+        Returns how many there are. Raises RuleBroken while one is not renewed; then nothing has changed.
+        """
+        with self._lock:
+            with transaction(self._connection):
+                (left,) = self._connection.execute(
+                    "SELECT count(*) FROM link WHERE NOT EXISTS (SELECT 1 FROM link_renewed AS r"
+                    " WHERE r.ref_mac = link.ref_mac AND r.target = ?)",
+                    (target,),
+                ).fetchone()
+                if left:
+                    raise RuleBroken("not every link was renewed", rule="all-links-or-none")
+                self._connection.execute("DELETE FROM link")
+                count = self._connection.execute(
+                    "INSERT INTO link SELECT root_mac, ref_mac, sealed FROM link_renewed WHERE target = ?",
+                    (target,),
+                ).rowcount
+                self._connection.execute(
+                    "INSERT OR REPLACE INTO identity_setting VALUES ('second-party', ?)", (second_party,)
+                )
+                self._next_generation(former_secret)
+            scrub(self._connection)
+        return count
+
+    def count(self) -> int:
+        """Return how many links there are."""
+        with self._lock, refusals():
+            (count,) = self._connection.execute("SELECT count(*) FROM link").fetchone()
+        return int(count)
+
+    def second_party(self) -> bytes:
+        """Return the public key of the second half that the links are made with, empty for none."""
+        with self._lock, refusals():
+            return self._second_party()
 
     def bind_second_party(self, public_key: bytes) -> None:
         """Note with whose second half the links are made, empty for nobody's; durable, and for good.
@@ -123,12 +187,8 @@ class LinkStore:
         Raises SettingsInvalid where links were made with another: every root would be another one.
         """
         with self._lock, transaction(self._connection):
-            row: tuple[bytes] | None = self._connection.execute(
-                "SELECT value FROM identity_setting WHERE name = 'second-party'"
-            ).fetchone()
             linked = self._connection.execute("SELECT 1 FROM link LIMIT 1").fetchone() is not None
-            bound = b"" if row is None else row[0]
-            if bound == public_key:
+            if self._second_party() == public_key:
                 return
             if linked:
                 raise SettingsInvalid(
@@ -145,11 +205,30 @@ class LinkStore:
             self._connection.close()
 
     def _insert(self, root: bytes, resident_ref: str) -> None:
-        mac, nonce = self._root_mac(root), self._entropy(_NONCE_BYTES)
-        sealed = nonce + self._sealing.encrypt(nonce, root + resident_ref.encode(), mac)
+        mac, sealed = self._sealed(root, resident_ref)
         self._connection.execute(
             "INSERT INTO link VALUES (?, ?, ?)", (mac, self._ref_mac(resident_ref), sealed)
         )
+
+    def _sealed(self, root: bytes, resident_ref: str) -> tuple[bytes, bytes]:
+        """Return MAC(root) and the sealed pair."""
+        mac, nonce = self._root_mac(root), self._entropy(_NONCE_BYTES)
+        return mac, nonce + self._sealing.encrypt(nonce, root + resident_ref.encode(), mac)
+
+    def _next_generation(self, former_secret: str) -> None:
+        """Count one on; whatever leads to the former key, or to another next one, goes."""
+        self._connection.execute(
+            "INSERT OR REPLACE INTO identity_setting VALUES ('generation', ?)",
+            (str(self._generation() + 1).encode(),),
+        )
+        self._connection.execute("DELETE FROM link_renewed")
+        self._connection.execute("DELETE FROM secret WHERE name = ?", (former_secret,))
+
+    def _second_party(self) -> bytes:
+        row: tuple[bytes] | None = self._connection.execute(
+            "SELECT value FROM identity_setting WHERE name = 'second-party'"
+        ).fetchone()
+        return b"" if row is None else row[0]
 
     def _generation(self) -> int:
         row: tuple[bytes] | None = self._connection.execute(

@@ -26,15 +26,20 @@ if TYPE_CHECKING:
 _USE: Final = b"exchange/identity/1/second-party"
 
 
+def half_of(secret: bytes) -> voprf.KeyPair:
+    """Return the half of the identity key that follows from a secret of 32 bytes."""
+    uniform = HKDF(algorithm=SHA512(), length=64, salt=None, info=_USE).derive(secret)
+    scalar = ristretto.scalar_from_uniform(uniform)
+    return voprf.KeyPair(scalar, ristretto.multiply_base(scalar))
+
+
 class SecondPartyKey:
     """Evaluates under k2, at most so many elements in a UTC day. Safe between threads."""
 
     def __init__(
         self, secret: bytes, path: Path, elements_per_day_max: int, now: Callable[[], datetime]
     ) -> None:
-        uniform = HKDF(algorithm=SHA512(), length=64, salt=None, info=_USE).derive(secret)
-        scalar = ristretto.scalar_from_uniform(uniform)
-        self._pair: Final = voprf.KeyPair(scalar, ristretto.multiply_base(scalar))
+        self._pair: Final = half_of(secret)
         self._elements_per_day_max: Final = elements_per_day_max
         self._now: Final = now
         self._lock: Final = Lock()

@@ -97,8 +97,8 @@ class Witness:
         """Answer one request. Raises StoreUnavailable: then nothing was cosigned."""
         try:
             return self._extend(self._read(body))
-        except _RefusedError as refused:
-            return _refused(refused.outcome, refused.says, refused.origin)
+        except _RefusedError as found:
+            return refused(found.outcome, found.says, found.origin)
 
     def _read(self, body: bytes) -> _Request:
         """Return what was asked, signed by a log that is known here. Raises _RefusedError."""
@@ -129,14 +129,14 @@ class Witness:
         asked, note, head = request.asked, request.note, request.head
         held = self._store.latest(head.origin)
         if asked.old != (0 if held is None else held.checkpoint.size):
-            kept = "" if held is None else self._keep(_at_odds(head, held.checkpoint), held, note)
+            kept = "" if held is None else self._keep(at_odds(head, held.checkpoint), held, note)
             return self._size_differs(head.origin, kept)
         try:
-            _require_extension(asked, head, held)
+            require_extension(asked, head, None if held is None else held.checkpoint)
         except ProofInvalid as error:
-            kind = _at_odds(head, held.checkpoint) if held is not None else ""
+            kind = at_odds(head, held.checkpoint) if held is not None else ""
             kept = "" if held is None else self._keep(kind or "unproven", held, note)
-            return _refused(Outcome.NOT_CONSISTENT, error.message, head.origin, kept)
+            return refused(Outcome.NOT_CONSISTENT, error.message, head.origin, kept)
         now = self._clock()
         line = self._cosigner.cosign(note.text, int(now.timestamp()))
         # Of other lines only those are kept that were verified.
@@ -157,8 +157,7 @@ class Witness:
 
     def _size_differs(self, origin: str, kept: str) -> Answer:
         held = self._store.latest(origin)
-        size = 0 if held is None else held.checkpoint.size
-        return Answer(Outcome.SIZE_DIFFERS, f"{size}\n".encode(), SIZE_TYPE, origin, kept)
+        return size_differs(origin, 0 if held is None else held.checkpoint.size, kept)
 
     def _keep(self, kind: str, held: Cosigned, note: Note) -> str:
         if not kind:
@@ -168,6 +167,11 @@ class Witness:
         return kind if self._evidence.keep(conflict, self._clock()) else f"{kind}, not kept: too many"
 
 
+def size_differs(origin: str, held: int, conflict: str) -> Answer:
+    """Return the answer that tells which size is held."""
+    return Answer(Outcome.SIZE_DIFFERS, f"{held}\n".encode(), SIZE_TYPE, origin, conflict)
+
+
 _CONFLICTS: Final = {
     "fork": "the log signed two roots of one size",
     "rollback": "the log's signature stands under a smaller tree than was cosigned before",
@@ -175,19 +179,20 @@ _CONFLICTS: Final = {
 }
 
 
-def _at_odds(head: Checkpoint, held: Checkpoint) -> str:
+def at_odds(head: Checkpoint, held: Checkpoint) -> str:
     """Return the word for a checkpoint that cannot follow what is held, whatever is proven; or nothing."""
     if head.size == held.size:
         return "fork" if head.root != held.root else ""
     return "rollback" if head.size < held.size else ""
 
 
-def _require_extension(asked: Asked, head: Checkpoint, held: Cosigned | None) -> None:
+def require_extension(asked: Asked, head: Checkpoint, held: Checkpoint | None) -> None:
+    """Raise ProofInvalid unless what was asked proves that `head` only adds to what is held."""
     if asked.old == 0 or held is None:
         if asked.proof:
             raise ProofInvalid("from an empty tree there is nothing to prove", place="consistency proof")
         return
-    verify_consistency(asked.old, head.size, held.checkpoint.root, head.root, asked.proof)
+    verify_consistency(asked.old, head.size, held.root, head.root, asked.proof)
 
 
 def _is_empty_tree(text: str) -> bool:
@@ -201,5 +206,6 @@ def _is_empty_tree(text: str) -> bool:
         return False
 
 
-def _refused(outcome: Outcome, says: str, origin: str = "", conflict: str = "") -> Answer:
+def refused(outcome: Outcome, says: str, origin: str = "", conflict: str = "") -> Answer:
+    """Return the answer that refuses, with its reason in words."""
     return Answer(outcome, f"{outcome.name}: {says}\n".encode(), origin=origin, conflict=conflict)

@@ -9,46 +9,26 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from hashlib import sha256
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
-from exchange.errors import ProofInvalid, SettingsInvalid, StoreUnavailable, Unavailable
-from exchange.ledger.checkpoint import SignedCheckpoint, parse_body
-from exchange.ledger.cosigning import ADD_CHECKPOINT, ask, read_cosignature, read_held_size
-from exchange.ledger.evidence import Conflict
-from exchange.ledger.merkle import consistency_proof, range_hash
+from exchange.errors import ProofInvalid, SettingsInvalid, Unavailable
+from exchange.ledger.checkpoint import SignedCheckpoint
+from exchange.ledger.cosigning import read_cosignature
 from exchange.ledger.note import SIGNATURES_MAX, parse_note
+from exchange.pipeline.handing import OK, Handing, Holder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from exchange.ledger.checkpoint import Policy
+    from exchange.ledger.evidence import Conflict
     from exchange.ledger.note import Signature, VerifierKey
     from exchange.ledger.tiles import TileStore
+    from exchange.pipeline.handing import Transport
 
-TRIES_MAX: Final = 3  # the witness's size may change between two questions
 BACK_OFF_S: Final = 2.0  # so long a witness that was away is left in peace
 LINGER_S: Final = 0.1  # so long the others are waited for when enough have signed and the log has grown
 WITNESSES_MAX: Final = SIGNATURES_MAX - 2  # the log itself signs twice
-OK: Final = 200
-CONFLICT: Final = 409
-UNPROVEN: Final = 422
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What a witness answered; the body is cut at its bound."""
-
-    status: int
-    body: bytes
-
-
-class Transport(Protocol):
-    """HTTP to a witness."""
-
-    async def send(self, url: str, body: bytes | None) -> Reply:
-        """Post a body, or get where there is none. Raises Unavailable; ends when it is cancelled."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +40,12 @@ class Witnessed:
     quorum: bool = True
 
 
-@dataclass(slots=True)
-class _Stand:
+@dataclass(slots=True, kw_only=True)
+class _Stand(Holder):
     """What is known of one witness."""
 
     key: VerifierKey
-    url: str
-    held: int = 0
     away_until: float = 0.0
-    alarmed: tuple[str, bytes] | None = (
-        None  # what it was last found to hold, so that one objection is told once
-    )
 
 
 @dataclass(slots=True)
@@ -96,11 +71,8 @@ class Cosigners:
     ) -> None:
         """`on_alarm` gets the witness's name and what is at odds. Raises SettingsInvalid."""
         self._policy = policy
-        self._transport = transport
-        self._tiles = tiles
-        self._log_keys = tuple(log_keys)
+        self._handing = Handing(transport, tiles, log_keys, on_alarm)
         self._wait_s = wait_s
-        self._on_alarm = on_alarm
         self._stands = [_stand(policy, name, key) for name, key in policy.witnesses.items()]
         if len(self._stands) > WITNESSES_MAX:
             raise SettingsInvalid("a checkpoint cannot hold so many cosignatures", most=str(WITNESSES_MAX))
@@ -181,81 +153,14 @@ class Cosigners:
     async def _line(
         self, stand: _Stand, signed: SignedCheckpoint, newest: Callable[[], int]
     ) -> Signature | None:
-        head = signed.checkpoint
-        for _ in range(TRIES_MAX):
-            old = stand.held if stand.held <= head.size else 0
-            proof = await self._proof(old, head.size)
-            reply = await self._transport.send(f"{stand.url}/{ADD_CHECKPOINT}", ask(old, proof, signed.note))
-            if reply.status == OK:
-                line = read_cosignature(reply.body, head.body(), stand.key)
-                stand.held = head.size
-                return line
-            if reply.status != CONFLICT:
-                if reply.status == UNPROVEN:
-                    await self._alarm(stand, signed, newest())
-                return None
-            stand.held = read_held_size(reply.body)
-            if stand.held > head.size:
-                # Somebody may have shown it what we signed since; more than that was never signed here.
-                if stand.held > newest():
-                    await self._alarm(stand, signed, newest())
-                return None
-        return None
-
-    async def _proof(self, old: int, size: int) -> list[bytes]:
-        if old in {0, size}:
-            return []
-        return await asyncio.to_thread(consistency_proof, old, size, self._tiles.hash_reader(size))
-
-    async def _alarm(self, stand: _Stand, signed: SignedCheckpoint, newest: int) -> None:
-        """Fetch what the witness holds, and tell what is at odds with it."""
-        origin = signed.checkpoint.origin
-        try:
-            reply = await self._transport.send(
-                f"{stand.url}/{sha256(origin.encode()).hexdigest()}/checkpoint", None
-            )
-            shown = reply.body if reply.status == OK else b""
-        except Unavailable:
-            shown = b""
-        kind, what = await self._at_odds(shown, signed, newest)
-        found = (kind, shown.partition(b"\n\n")[0])
-        if found != stand.alarmed:
-            stand.alarmed = found
-            self._on_alarm(stand.key.name, Conflict(kind, what, origin, shown, signed.note))
-
-    async def _at_odds(self, shown: bytes, signed: SignedCheckpoint, newest: int) -> tuple[str, str]:
-        head = signed.checkpoint
-        try:
-            parsed = parse_note(shown)
-            ours = parsed.signers(self._log_keys)
-            held = parse_body(parsed.text)
-        except ProofInvalid:
-            ours = ()
-        if not ours or held.origin != head.origin:
-            return "reported", "a witness refuses this log's checkpoint and shows nothing this log signed"
-        if held.size > newest:
-            return (
-                "rollback",
-                "a witness holds a larger tree that this log's key signed and this service does not know",
-            )
-        if held.size <= head.size and held.root == await self._root_at(held.size, head.size):
-            return "reported", "a witness refuses this log's checkpoint, though what it holds is a part of it"
-        return "fork", "a witness holds another history that this log's key signed"
-
-    async def _root_at(self, size: int, whole: int) -> bytes:
-        return await asyncio.to_thread(range_hash, 0, size, self._tiles.hash_reader(whole))
+        reply = await self._handing.hand(stand, signed, newest)
+        if reply is None or reply.status != OK:
+            return None
+        return read_cosignature(reply.body, signed.checkpoint.body(), stand.key)
 
 
 def _stand(policy: Policy, name: str, key: VerifierKey) -> _Stand:
     url = policy.urls.get(name, "").rstrip("/")
     if not url.startswith(("https://", "http://")):
         raise SettingsInvalid("a witness has no address to be asked at", witness=name)
-    return _Stand(key, url)
-
-
-def keep_alarm(keep: Callable[[Conflict], bool], conflict: Conflict) -> str:
-    """Keep an alarm's evidence; return a word for the log line."""
-    try:
-        return conflict.kind if keep(conflict) else f"{conflict.kind}, not kept: too many"
-    except StoreUnavailable:
-        return f"{conflict.kind}, not kept: no place"
+    return _Stand(name=key.name, url=url, key=key)

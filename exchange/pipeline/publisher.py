@@ -136,6 +136,20 @@ class Publisher:
             return cosigned
         return Witnessed(signed) if self._cosigners is None else self._cosigners.alone(signed)
 
+    def published(self) -> SignedCheckpoint | None:
+        """Return what is published: where there are witnesses, the newest that went through a round."""
+        if self._cosigners is None:
+            return self._signed
+        return None if self._cosigned is None else self._cosigned.signed
+
+    async def published_beyond(self, size: int) -> SignedCheckpoint:
+        """Return what is published, once that is larger than `size`."""
+        while True:
+            waiting, found = self._published, self.published()
+            if found is not None and found.checkpoint.size > size:
+                return found
+            await waiting.wait()
+
     def checkpoint(self) -> str | None:
         """Return the note of the newest checkpoint, None while the log is empty."""
         newest = self.newest()

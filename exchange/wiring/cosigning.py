@@ -21,7 +21,8 @@ from exchange.ledger.checkpoint import parse_body
 from exchange.ledger.cosigning import ANSWER_BYTES_MAX
 from exchange.ledger.evidence import EvidenceFolder
 from exchange.ledger.note import NOTE_BYTES_MAX, parse_note
-from exchange.pipeline.cosigning import Cosigners, Reply, Witnessed, keep_alarm
+from exchange.pipeline.cosigning import Cosigners, Witnessed
+from exchange.pipeline.handing import Reply, keep_alarm
 from exchange.wiring.witness import read_policy
 
 if TYPE_CHECKING:

@@ -1,35 +1,41 @@
 """A directory log in a folder: its keys, what it took, and what it published.
 
 Promises: name and keys are made once; what was taken is in the published log when the command ends, or when
-the next one does; reads no settings.
+the next one does, and before a log that handed it over is answered; reads no settings.
 Source: design of the ledger, section 3.
 """
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import uvloop
+
 from exchange.errors import SettingsInvalid
 from exchange.ledger.directory import Directory
+from exchange.ledger.directory_door import DirectoryDoor
 from exchange.ledger.evidence import EvidenceFolder
 from exchange.ledger.integrator import Integrator
 from exchange.ledger.note import NOTE_BYTES_MAX
+from exchange.server.web.directory import directory_app
 from exchange.settings import throw_away_settings
 from exchange.wiring.core import utc_now
 from exchange.wiring.holding import held, private_files
 from exchange.wiring.ledger import Ledger, ledger_folder, open_ledger, origin_file, start_ledger
-from exchange.wiring.witness import read_policy
+from exchange.wiring.witness import Stand, StandDoor, read_policy, serve_stand, stand_tls
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from exchange.ledger.checkpoint import SignedCheckpoint
     from exchange.settings import Settings
 
 STORE: Final = "directory.db"
+READY_FILE: Final = "directory.json"
 EVIDENCE: Final = "evidence"
 
 
@@ -71,7 +77,7 @@ def add_checkpoints(data: Path, logs: Path, files: Sequence[Path]) -> Taken:
     published with the next command.
     """
     policy = read_policy(logs)
-    with _opened(data) as (directory, integrator):
+    with _opened(data) as (directory, integrator, _):
         indexes = tuple(directory.record(_note(file), policy, utc_now()) for file in files)
         signed = integrator.integrate()
         if signed is None:
@@ -80,7 +86,7 @@ def add_checkpoints(data: Path, logs: Path, files: Sequence[Path]) -> Taken:
 
 
 @contextmanager
-def _opened(data: Path) -> Iterator[tuple[Directory, Integrator]]:
+def _opened(data: Path) -> Iterator[tuple[Directory, Integrator, Ledger]]:
     settings = directory_settings(data)
     with ExitStack() as opened:
         opened.enter_context(private_files())
@@ -96,7 +102,26 @@ def _opened(data: Path) -> Iterator[tuple[Directory, Integrator]]:
             clock=utc_now,
             second=ledger.second,
         )
-        yield directory, integrator
+        yield directory, integrator, ledger
+
+
+def serve_directory(stand: Stand, told: Callable[[str], None] | None = None) -> None:
+    """Take what logs hand over until SIGTERM or SIGINT; `told` gets the address. Raises ExchangeError.
+
+    What was published is served beside it, as of any log.
+    """
+    tls, policy = stand_tls(stand), read_policy(stand.logs)
+    if not policy.logs:
+        raise SettingsInvalid("the policy names no log to take checkpoints of", file=stand.logs.name)
+    with _opened(stand.data) as (directory, integrator, ledger):
+        taking = DirectoryDoor(directory, policy, integrator.integrate, utc_now)
+        # What was taken before a death, and not published.
+        integrator.integrate()
+        door = StandDoor(
+            stand.data / READY_FILE, ledger.signer.vkey, lambda log: directory_app(taking, ledger.tiles, log)
+        )
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serve_stand(stand, door, tls, told))
 
 
 def _note(file: Path) -> bytes:

@@ -219,7 +219,7 @@ def _witnesses(settings: Settings) -> str:
     kept = evidence_of(settings).names()
     if kept:
         raise WitnessObjects(
-            "a witness holds another history of this log, or says so",
+            "a witness or directory holds another history of this log, or says so",
             folder=str(settings.checkpoints_folder.name) + "/evidence",
             files=str(len(kept)),
             first=kept[0],

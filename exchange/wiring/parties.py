@@ -10,14 +10,15 @@ from __future__ import annotations
 import asyncio
 import signal
 import ssl
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from exchange.errors import SettingsInvalid
+from exchange.keys.half_renewal import HalfBook, HalfStep, half_name
 from exchange.keys.kek import FileKek
 from exchange.keys.keystore import KeyStore
-from exchange.keys.second_party import SecondPartyKey
+from exchange.keys.second_party import SecondPartyKey, half_of
 from exchange.logs import open_log
 from exchange.server.party.door import PartyDoor
 from exchange.server.party.line import PartyLine
@@ -25,13 +26,11 @@ from exchange.wiring.core import utc_now
 from exchange.wiring.holding import held, private_files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from exchange.keys.links import LinkStore
     from exchange.settings import Settings
-
-KEY_NAME: Final = "identity-second-party"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,19 +68,49 @@ def second_party_of(settings: Settings, links: LinkStore) -> PartyLine | None:
 def party_public_key(data: Path) -> bytes:
     """Return the second party's public key; its folder and key are made where they are missing."""
     with private_files(), ExitStack() as opened:
-        return _open_key(data, 1, opened).public_key
+        halves = _open_halves(data, opened)
+        return half_of(halves.secret(halves.book.generation())).public
+
+
+def begin_half_renewal(data: Path, elements: int) -> bytes:
+    """Make the next half and allow so many links to be taken over to it; return its public key.
+
+    Done again, the same half, and the last number holds. Raises SettingsInvalid where there is no half yet,
+    DataFolderInUse, KeyUnavailable.
+    """
+    with private_files(), _standing_still(data) as halves:
+        following = half_of(halves.secret(halves.book.generation() + 1)).public
+        halves.book.begin(elements)
+        return following
+
+
+def finish_half_renewal(data: Path, links: int) -> bytes:
+    """Let the next half hold and destroy the former; return the public key that holds now.
+
+    Raises RuleBroken where fewer than `links` were taken over or no renewal was begun, and as
+    `begin_half_renewal`.
+    """
+    with private_files(), _standing_still(data) as halves:
+        return half_of(halves.secret(halves.book.finish(links))).public
 
 
 def serve_party(settings: PartySettings, told: Callable[[str], None] | None = None) -> None:
     """Run the second party until SIGTERM or SIGINT. Raises SettingsInvalid, KeyUnavailable."""
     with private_files(), held(settings.data), ExitStack() as opened:
-        key = _open_key(settings.data, settings.elements_per_day, opened)
-        asyncio.run(_serve(settings, key, told))
+        halves = _open_halves(settings.data, opened)
+        key = halves.key(settings.elements_per_day)
+        opened.callback(key.close)
+        asyncio.run(_serve(settings, key, halves.steps(), told))
 
 
-async def _serve(settings: PartySettings, key: SecondPartyKey, told: Callable[[str], None] | None) -> None:
+async def _serve(
+    settings: PartySettings,
+    key: SecondPartyKey,
+    steps: HalfStep | None,
+    told: Callable[[str], None] | None,
+) -> None:
     log = open_log(None, "info")
-    door = PartyDoor(key, party_tls(settings), settings.caller_thumbprint, log)
+    door = PartyDoor(key, party_tls(settings), settings.caller_thumbprint, log, steps)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -111,10 +140,40 @@ def party_tls(settings: PartySettings) -> ssl.SSLContext:
     return tls
 
 
-def _open_key(data: Path, elements_per_day: int, opened: ExitStack) -> SecondPartyKey:
+@dataclass(frozen=True, slots=True)
+class _Halves:
+    """The second party's folder, open."""
+
+    path: Path
+    store: KeyStore
+    book: HalfBook
+
+    def secret(self, generation: int) -> bytes:
+        """Return the secret of a half, made where it is missing."""
+        return self.store.service_secret(half_name(generation))
+
+    def key(self, elements_per_day: int) -> SecondPartyKey:
+        """Return the half that holds."""
+        return SecondPartyKey(self.secret(self.book.generation()), self.path, elements_per_day, utc_now)
+
+    def steps(self) -> HalfStep | None:
+        """Return what takes over to the next half, None where no renewal was begun."""
+        if self.book.allowed() is None:
+            return None
+        generation = self.book.generation()
+        return HalfStep(self.secret(generation), self.secret(generation + 1), self.book)
+
+
+@contextmanager
+def _standing_still(data: Path) -> Iterator[_Halves]:
+    if not (data / "keys.db").exists():
+        raise SettingsInvalid("no second party has a key in this folder", folder=data.name)
+    with held(data), ExitStack() as opened:
+        yield _open_halves(data, opened)
+
+
+def _open_halves(data: Path, opened: ExitStack) -> _Halves:
     data.mkdir(parents=True, exist_ok=True)
     path, kek = data / "keys.db", data / "kek"
     store = opened.enter_context(closing(KeyStore(path, FileKek(kek, create=not path.exists()))))
-    key = SecondPartyKey(store.service_secret(KEY_NAME), path, elements_per_day, utc_now)
-    opened.callback(key.close)
-    return key
+    return _Halves(path, store, opened.enter_context(closing(HalfBook(path))))

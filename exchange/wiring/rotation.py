@@ -1,7 +1,8 @@
 """A new identity key: every link re-keyed, the former key destroyed, while the service stands still.
 
 Promises: one transaction, so that whatever ends it leaves the former key with the former links, whole; done
-again it goes on with the same new key. Pseudonyms of before are refused by name from then on.
+again it goes on with the same new key, and with a second party behind the last link it took over. Pseudonyms
+of before are refused by name from then on.
 Source: LEDGER design section 6; NIST SP 800-57 part 1 section 5.3 (cryptoperiods).
 """
 
@@ -14,10 +15,12 @@ from typing import TYPE_CHECKING
 from exchange.errors import SettingsInvalid
 from exchange.keys.identity import IdentityKeys, secret_name
 from exchange.keys.keystore import KeyStore
+from exchange.keys.link_renewal import take_over
 from exchange.keys.links import LinkStore
 from exchange.wiring.core import key_file
 from exchange.wiring.holding import held, private_files
 from exchange.wiring.kek import open_kek
+from exchange.wiring.parties import second_party_of
 
 if TYPE_CHECKING:
     from exchange.settings import Settings
@@ -36,12 +39,41 @@ def rotate_identity(settings: Settings) -> Rotated:
     with private_files(), ExitStack() as opened:
         keys, links = _open(settings, opened)
         generation = links.generation()
-        former, following = (
-            IdentityKeys(keys.service_secret(secret_name(each)), each)
-            for each in (generation, generation + 1)
-        )
-        count = links.rekey(former.step_to(following), secret_name(generation))
+        count = links.rekey(_own_step(keys, generation), secret_name(generation))
         return Rotated(generation + 1, count)
+
+
+def rotate_both_halves(settings: Settings, following: bytes) -> Rotated:
+    """Make the next generation of both halves; `following` is the public key of the second party's next one.
+
+    The settings still name its former key. Done again after it was done, it tells what stands. Raises as
+    `rotate_identity`; SettingsInvalid where the key is whole or `following` is the key that holds already;
+    SecondPartyUnavailable, SecondPartyRefused: then what was taken over is kept, and the former key holds.
+    """
+    former = bytes.fromhex(settings.identity_second_party_key)
+    if not former or former == following:
+        what = "is the key the settings name already" if former else "is for a key that lies with two parties"
+        raise SettingsInvalid(f"the second party's next key {what}", name="second_party_key")
+    with private_files(), ExitStack() as opened:
+        keys, links = _open(settings, opened)
+        generation = links.generation()
+        if links.second_party() == following:
+            return Rotated(generation, links.count())
+        line = second_party_of(settings, links)
+        assert line is not None, "the settings name a second party"
+        opened.callback(line.close)
+        # Another next key, or another generation, begins anew.
+        target = generation.to_bytes(4, "big") + following
+        take_over(links, target, _own_step(keys, generation), lambda blinded: line.step(blinded, following))
+        count = links.put_renewed(target, following, secret_name(generation))
+        return Rotated(generation + 1, count)
+
+
+def _own_step(keys: KeyStore, generation: int) -> bytes:
+    former, following = (
+        IdentityKeys(keys.service_secret(secret_name(each)), each) for each in (generation, generation + 1)
+    )
+    return former.step_to(following)
 
 
 def identity_public_key(settings: Settings, oin: str) -> tuple[int, bytes]:

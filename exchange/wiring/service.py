@@ -34,6 +34,7 @@ from exchange.wiring.core import (
     utc_now,
 )
 from exchange.wiring.cosigning import Cosigning, witness_policy
+from exchange.wiring.feeding import Feeding
 from exchange.wiring.following import Following
 from exchange.wiring.holding import held, private_files
 from exchange.wiring.key_events import tell_keys
@@ -112,7 +113,8 @@ async def run_core(
     def report(error: ExchangeError) -> None:
         log.error("publish_failed", reason=error.code)
 
-    publisher, cosigning = _publisher(core, report, log)
+    publishing = Publishing.of(core, report, log)
+    publisher = publishing.publisher
     pipeline = pipeline_of(core)
     following = Following(core, report)
     parts = _parts(core, publisher, pipeline, following)
@@ -122,10 +124,7 @@ async def run_core(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     _hold(loop, starter.leash, stop)
-    await publisher.start(pipeline)
-    # Only now is it known that this store is what was signed.
-    if tell_keys(core, utc_now()):
-        await publisher.integrate()
+    await publishing.start(pipeline)
     following.start(pipeline)
     collecting: asyncio.Task[None] | None = None
     tiles = TileDoor(core, material, log)
@@ -146,22 +145,54 @@ async def run_core(
         await server.drain(settings.drain_s)
         await pipeline.drain()
         await following.stop()
-        await publisher.stop()
-        if cosigning is not None:
-            cosigning.close()
+        await publishing.stop()
         log.info("stopped")
 
 
-def _publisher(
-    core: Core,
-    report: Callable[[ExchangeError], None],
-    log: Any,  # noqa: ANN401 -- structlog's bound logger has no public type
-) -> tuple[Publisher, Cosigning | None]:
-    policy = witness_policy(core.settings)
-    if policy is None:
-        return publisher_of(core, report), None
-    cosigning = Cosigning(core, policy, log, utc_now)
-    return publisher_of(core, report, cosigning.cosigners, cosigning.missing), cosigning
+@dataclass(frozen=True, slots=True)
+class Publishing:
+    """What publishes the log, and tells witnesses and a directory of it where the settings name them."""
+
+    core: Core
+    publisher: Publisher
+    cosigning: Cosigning | None
+    feeding: Feeding | None
+
+    @classmethod
+    def of(
+        cls,
+        core: Core,
+        report: Callable[[ExchangeError], None],
+        log: Any,  # noqa: ANN401 -- structlog's bound logger has no public type
+    ) -> Publishing:
+        """Return it for a core; nothing runs yet. Raises SettingsInvalid."""
+        policy = witness_policy(core.settings)
+        cosigning = None if policy is None else Cosigning(core, policy, log, utc_now)
+        if cosigning is None:
+            publisher = publisher_of(core, report)
+        else:
+            publisher = publisher_of(core, report, cosigning.cosigners, cosigning.missing)
+        feeding = Feeding(core, publisher, log, utc_now) if core.settings.directory_url else None
+        return cls(core, publisher, cosigning, feeding)
+
+    async def start(self, pipeline: Pipeline) -> None:
+        """Publish and follow. Raises ForkRefused or LedgerDiffers: then nothing is served."""
+        await self.publisher.start(pipeline)
+        # Only now is it known that this store is what was signed.
+        if tell_keys(self.core, utc_now()):
+            await self.publisher.integrate()
+        if self.feeding is not None:
+            self.feeding.start()
+
+    async def stop(self) -> None:
+        """Publish what was committed last, hand it over, and stop."""
+        try:
+            await self.publisher.stop()
+        finally:
+            if self.feeding is not None:
+                await self.feeding.stop()
+            if self.cosigning is not None:
+                self.cosigning.close()
 
 
 class TileDoor:

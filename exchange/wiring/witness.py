@@ -13,7 +13,7 @@ import os
 import signal
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import uvloop
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from exchange.ledger.checkpoint import Policy
+    from exchange.server.web.door import App
 
 READY_FILE: Final = "witness.json"
 EVIDENCE: Final = "evidence"
@@ -50,7 +51,10 @@ _NAME: Final = "name"
 
 @dataclass(frozen=True, slots=True)
 class Stand:
-    """Where a witness lives and listens. Port 0 takes a free one; TLS where certificate and key are named."""
+    """Where a witness, or a directory, lives and listens.
+
+    Port 0 takes a free one; TLS where certificate and key are named.
+    """
 
     data: Path
     logs: Path
@@ -102,7 +106,7 @@ def read_policy(file: Path) -> Policy:
 
 def serve_witness(stand: Stand, told: Callable[[str], None] | None = None) -> None:
     """Serve until SIGTERM or SIGINT; `told` gets the address. Raises ExchangeError where it may not start."""
-    tls = _tls(stand)
+    tls = stand_tls(stand)
     logs = read_policy(stand.logs).logs
     if not logs:
         raise SettingsInvalid("the policy names no log to witness", file=stand.logs.name)
@@ -110,27 +114,36 @@ def serve_witness(stand: Stand, told: Callable[[str], None] | None = None) -> No
         cosigner = open_key(stand.data)
         with closing(WitnessStore(stand.data / STORE)) as store:
             witness = Witness(cosigner, logs, store, EvidenceFolder(stand.data / EVIDENCE), utc_now)
-            runner.run(_serve(stand, witness, tls, cosigner.vkey, told))
+            door = StandDoor(stand.data / READY_FILE, cosigner.vkey, lambda log: witness_app(witness, log))
+            runner.run(serve_stand(stand, door, tls, told))
 
 
-async def _serve(
+class StandDoor(NamedTuple):
+    """What a stand serves; the ready file says where, and under which verifier key."""
+
+    ready: Path
+    vkey: str
+    app: Callable[[Any], App]
+
+
+async def serve_stand(
     stand: Stand,
-    witness: Witness,
+    serves: StandDoor,
     tls: Callable[[], ssl.SSLContext] | None,
-    vkey: str,
     told: Callable[[str], None] | None,
 ) -> None:
+    """Serve an application until SIGTERM or SIGINT; `told` gets the address."""
     log: Any = open_log(stand.log_file)
-    ready = stand.data / READY_FILE
+    ready = serves.ready
     ready.unlink(missing_ok=True)
-    door = WebDoor(witness_app(witness, log), stand.host, tls)
+    door = WebDoor(serves.app(log), stand.host, tls)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     port = await door.start(stand.port)
     url = f"{'http' if tls is None else 'https'}://{_bracketed(stand.host)}:{port}"
     try:
-        write_private(ready, json.dumps({"pid": os.getpid(), "url": url, "vkey": vkey}).encode())
+        write_private(ready, json.dumps({"pid": os.getpid(), "url": url, "vkey": serves.vkey}).encode())
         log.info("ready", port=port)
         if told is not None:
             told(url)
@@ -145,13 +158,14 @@ def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _tls(stand: Stand) -> Callable[[], ssl.SSLContext] | None:
+def stand_tls(stand: Stand) -> Callable[[], ssl.SSLContext] | None:
+    """Return what makes the door's TLS, None on loopback without one. Raises SettingsInvalid."""
     if (stand.certificate is None) != (stand.key is None):
         raise SettingsInvalid("a certificate and its key are named together", name="certificate, key")
     if stand.certificate is None or stand.key is None:
         if stand.host not in LOOPBACK:
             raise SettingsInvalid(
-                "without a certificate a witness serves loopback only: name one, or put a proxy before it",
+                "without a certificate loopback only is served: name one, or put a proxy before it",
                 host="not loopback",
             )
         return None

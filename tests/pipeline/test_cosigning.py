@@ -13,7 +13,8 @@ from exchange.ledger.cosigning import ask
 from exchange.ledger.merkle import hash_leaf, root_of
 from exchange.ledger.note import parse_note
 from exchange.pipeline import cosigning as room
-from exchange.pipeline.cosigning import Cosigners, Reply, Witnessed
+from exchange.pipeline.cosigning import Cosigners, Witnessed
+from exchange.pipeline.handing import Reply
 from tests.ledger.builders import ORIGIN, Log, entry, grown, signer, witness, witness_vkey
 from tests.pipeline.witnesses import Street
 

@@ -11,7 +11,7 @@ from exchange.ledger.checkpoint import parse_policy
 from exchange.ledger.evidence import EvidenceFolder
 from exchange.ledger.witness import Witness
 from exchange.ledger.witness_store import WitnessStore
-from exchange.pipeline.cosigning import Reply
+from exchange.pipeline.handing import Reply
 from tests.ledger.builders import NOON, witness
 
 if TYPE_CHECKING:

@@ -20,6 +20,7 @@ from adapters.sdk.residents import Pseudonyms
 from exchange.errors import (
     GroupElementInvalid,
     QuotaExceeded,
+    RuleBroken,
     SecondPartyRefused,
     SecondPartyUnavailable,
     SettingsInvalid,
@@ -32,7 +33,7 @@ from exchange.keys.second_party import SecondPartyKey
 from exchange.keys.voprf import BatchEvaluation, KeyPair, blind_evaluate_proved
 from exchange.logs import open_log
 from exchange.server.party.door import PartyDoor
-from exchange.server.party.frames import FRAME_BYTES_MAX, VERSION, Word, framed
+from exchange.server.party.frames import EVALUATE, FRAME_BYTES_MAX, Word, framed
 from exchange.server.party.line import PartyLine
 from exchange.settings import load_settings, throw_away_settings
 from exchange.wiring.parties import PartySettings, party_tls, second_party_of
@@ -42,6 +43,8 @@ from tests.server.town import CITY, INVESTIGATE, Town
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
+
+    from exchange.keys.half_renewal import HalfStep, Stepped
 
 EXCHANGE_OIN, STRANGER_OIN = "00000001003214345000", "00000009000000099000"
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -62,6 +65,7 @@ class Party:
         self.now = NOON
         self.key = SecondPartyKey(b"2" * 32, folder / "party.db", SHARE, lambda: self.now)
         self.answers: Any = self.key
+        self.steps: HalfStep | None = None
         self.lines = (folder / "party.log").open("w", encoding="utf-8")
         self.log = folder / "party.log"
         self.port = 0
@@ -75,6 +79,12 @@ class Party:
         """What the door asks: the key, or what a test put in its place."""
         answer: BatchEvaluation = self.answers.evaluate(blinded)
         return answer
+
+    def step(self, blinded: Sequence[bytes]) -> Stepped:
+        """What the door asks while a half is renewed."""
+        if self.steps is None:
+            raise RuleBroken("no renewal of this half was begun", rule="NO_RENEWAL")
+        return self.steps.step(blinded)
 
     def start(self) -> None:
         self._thread.start()
@@ -99,7 +109,7 @@ class Party:
             caller_thumbprint=self.mine.thumbprint,
             elements_per_day=SHARE,
         )
-        door = PartyDoor(self, party_tls(settings), self.mine.thumbprint, open_log(stream=self.lines))
+        door = PartyDoor(self, party_tls(settings), self.mine.thumbprint, open_log(stream=self.lines), self)
         self.port = await door.start("127.0.0.1", 0)
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         self._ready.set()
@@ -353,12 +363,12 @@ def test_what_is_no_frame_ends_its_connection_and_nothing_else(party: Party, fra
     assert party.line().evaluate((GOOD,)).elements
 
 
-@pytest.mark.parametrize("content", [VERSION, b"\x02" + GOOD, VERSION + GOOD[:-1], VERSION + GOOD + b"x"])
+@pytest.mark.parametrize("content", [EVALUATE, b"\x03" + GOOD, EVALUATE + GOOD[:-1], EVALUATE + GOOD + b"x"])
 def test_a_question_of_another_shape_is_answered_as_such(party: Party, content: bytes) -> None:
     with raw(party) as connection:
         connection.sendall(framed(content))
         assert connection.recv(100)[4:] == bytes((Word.MALFORMED,))
-        connection.sendall(framed(VERSION + GOOD))
+        connection.sendall(framed(EVALUATE + GOOD))
         assert connection.recv(1000)[4] == Word.EVALUATED
 
 

@@ -253,6 +253,13 @@ def test_production_keeps_the_erasure_list_out_of_the_backup_of_the_keys(
         load_settings(**production)
 
 
+def test_production_hands_checkpoints_over_by_https(production: dict[str, Any]) -> None:
+    with pytest.raises(SettingsInvalid, match="by https") as refused:
+        load_settings(**production, directory_url="http://directory.example")
+    assert refused.value.metadata["name"] == "directory_url"
+    assert load_settings(**production, directory_url="https://directory.example").directory_url
+
+
 def test_a_folder_that_only_begins_alike_is_apart(production: dict[str, Any], tmp_path: Path) -> None:
     production["keys"] = tmp_path / "data-keys"
     assert load_settings(**production).keys_folder == tmp_path / "data-keys"

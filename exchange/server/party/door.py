@@ -16,13 +16,22 @@ from hashlib import sha256
 from time import perf_counter  # a stopwatch, not a clock: no moment is taken from it
 from typing import TYPE_CHECKING, Any, Final
 
-from exchange.errors import ExchangeError, GroupElementInvalid, QuotaExceeded, RequestInvalid
-from exchange.server.party.frames import LENGTH_BYTES, WAIT_BYTES, Word, elements_of, framed, length_of
+from exchange.errors import ExchangeError, GroupElementInvalid, QuotaExceeded, RequestInvalid, RuleBroken
+from exchange.server.party.frames import (
+    LENGTH_BYTES,
+    STEP,
+    WAIT_BYTES,
+    Word,
+    elements_of,
+    framed,
+    length_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Protocol
 
+    from exchange.keys.half_renewal import Stepped
     from exchange.keys.voprf import BatchEvaluation
 
     class Evaluates(Protocol):
@@ -30,6 +39,13 @@ if TYPE_CHECKING:
 
         def evaluate(self, blinded: Sequence[bytes]) -> BatchEvaluation:
             """Count, then evaluate. Raises GroupElementInvalid, QuotaExceeded, KeyUnavailable."""
+            ...
+
+    class Steps(Protocol):
+        """What takes elements from this half to the next, while that is renewed."""
+
+        def step(self, blinded: Sequence[bytes]) -> Stepped:
+            """Count, then take over. Raises GroupElementInvalid, RuleBroken, KeyUnavailable."""
             ...
 
 
@@ -41,10 +57,21 @@ CLOSE_S_MAX: Final = 1.0
 
 
 class PartyDoor:
-    """Owned by one event loop: `start` once, `stop` once. `caller` is the thumbprint of a certificate."""
+    """Owned by one event loop: `start` once, `stop` once. `caller` is the thumbprint of a certificate.
 
-    def __init__(self, key: Evaluates, tls: ssl.SSLContext, caller: str, log: Any) -> None:  # noqa: ANN401 -- structlog's logger has no public type
+    `steps` is there while this half is renewed.
+    """
+
+    def __init__(
+        self,
+        key: Evaluates,
+        tls: ssl.SSLContext,
+        caller: str,
+        log: Any,  # noqa: ANN401 -- structlog's logger has no public type
+        steps: Steps | None = None,
+    ) -> None:
         self._key = key
+        self._steps = steps
         self._tls = tls
         self._caller = caller
         self._log = log
@@ -103,23 +130,36 @@ class PartyDoor:
         return hmac.compare_digest(sha256(shown).hexdigest(), self._caller)
 
     async def _answer(self, content: bytes) -> bytes:
-        started, count, reason, position = perf_counter(), 0, "", Word.FAILED
+        started, count, reason, word = perf_counter(), 0, "", Word.FAILED
         answered = b""
+        steps = content[:1] == STEP
         try:
-            blinded = elements_of(content)
-            count = len(blinded)
+            elements = elements_of(content)
+            count = len(elements)
             # In a thread: it waits for the disk.
-            batch = await asyncio.get_running_loop().run_in_executor(None, self._key.evaluate, blinded)
-            position, answered = Word.EVALUATED, b"".join(batch.elements) + batch.proof
+            asked = self._stepped if steps else self._evaluated
+            word, answered = await asyncio.get_running_loop().run_in_executor(None, asked, elements)
         except GroupElementInvalid as error:
-            position, reason = Word.NO_ELEMENT, error.code
+            word, reason = Word.NO_ELEMENT, error.code
         except QuotaExceeded as error:
-            position, reason = Word.OVER_QUOTA, error.code
+            word, reason = Word.OVER_QUOTA, error.code
             answered = (error.retry_after_ms or 0).to_bytes(WAIT_BYTES, "big")
+        except RuleBroken as error:
+            word, reason = Word.NO_STEP, error.code
         except RequestInvalid as error:
-            position, reason = Word.MALFORMED, error.code
+            word, reason = Word.MALFORMED, error.code
         except ExchangeError as error:
             reason = error.code
         took_ms = round((perf_counter() - started) * 1_000, 2)
-        self._log.info("evaluated", count=count, reason=reason, took_ms=took_ms)
-        return bytes((position,)) + answered
+        self._log.info("stepped" if steps else "evaluated", count=count, reason=reason, took_ms=took_ms)
+        return bytes((word,)) + answered
+
+    def _evaluated(self, blinded: Sequence[bytes]) -> tuple[Word, bytes]:
+        batch = self._key.evaluate(blinded)
+        return Word.EVALUATED, b"".join(batch.elements) + batch.proof
+
+    def _stepped(self, blinded: Sequence[bytes]) -> tuple[Word, bytes]:
+        if self._steps is None:
+            return Word.NO_STEP, b""
+        made = self._steps.step(blinded)
+        return Word.STEPPED, made.public + b"".join(made.elements) + made.proof

@@ -1,7 +1,8 @@
 """What the exchange and the second party say to each other: one frame there, one frame back, over mutual TLS.
 
-A frame is a length of four bytes and so many bytes. A question is a version and elements of 32 bytes; an
-answer is a word and what belongs to it. Promises: nothing longer than the longest good frame is read.
+A frame is a length of four bytes and so many bytes. A question is what is asked (one byte) and elements of
+32 bytes; an answer is a word and what belongs to it. Promises: nothing longer than the longest good frame is
+read.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ from enum import IntEnum
 from typing import Final
 
 from exchange.errors import RequestInvalid
+from exchange.keys.half_renewal import STEP_ELEMENTS_MAX
 from exchange.keys.ristretto import ELEMENT_BYTES
 from exchange.keys.voprf import PROOF_BYTES
 
-VERSION: Final = b"\x01"
+EVALUATE: Final = b"\x01"
+STEP: Final = b"\x02"
 LENGTH_BYTES: Final = 4
 ELEMENTS_MAX: Final = 100
 FRAME_BYTES_MAX: Final = 1 + ELEMENTS_MAX * ELEMENT_BYTES + PROOF_BYTES
@@ -28,6 +31,8 @@ class Word(IntEnum):
     OVER_QUOTA = 2  # milliseconds to the next day, eight bytes
     MALFORMED = 3
     FAILED = 4
+    STEPPED = 5  # the step's public element, elements, then the proof
+    NO_STEP = 6  # no renewal was begun, or as much was taken over as its operator allowed
 
 
 def framed(content: bytes) -> bytes:
@@ -46,7 +51,10 @@ def length_of(head: bytes) -> int:
 
 def elements_of(content: bytes) -> tuple[bytes, ...]:
     """Return the elements of a question, not looked at. Raises RequestInvalid."""
-    body = content[1:]
-    if content[:1] != VERSION or not body or len(body) % ELEMENT_BYTES:
-        raise RequestInvalid("this is no question of version 1")
-    return tuple(body[at : at + ELEMENT_BYTES] for at in range(0, len(body), ELEMENT_BYTES))
+    asked, body = content[:1], content[1:]
+    if asked not in {EVALUATE, STEP} or not body or len(body) % ELEMENT_BYTES:
+        raise RequestInvalid("this is no question between the parties")
+    elements = tuple(body[at : at + ELEMENT_BYTES] for at in range(0, len(body), ELEMENT_BYTES))
+    if asked == STEP and len(elements) > STEP_ELEMENTS_MAX:
+        raise RequestInvalid("a step takes over fewer elements", most=str(STEP_ELEMENTS_MAX))
+    return elements

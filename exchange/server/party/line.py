@@ -19,9 +19,10 @@ from exchange.errors import (
     SecondPartyRefused,
     SecondPartyUnavailable,
 )
+from exchange.keys.half_renewal import Stepped, is_stepped
 from exchange.keys.ristretto import ELEMENT_BYTES
 from exchange.keys.voprf import PROOF_BYTES, BatchEvaluation, is_proved
-from exchange.server.party.frames import LENGTH_BYTES, VERSION, Word, framed, length_of
+from exchange.server.party.frames import EVALUATE, LENGTH_BYTES, STEP, Word, framed, length_of
 
 if TYPE_CHECKING:
     import ssl
@@ -46,7 +47,7 @@ class PartyLine:
 
         Raises GroupElementInvalid, QuotaExceeded, SecondPartyUnavailable, SecondPartyRefused.
         """
-        answer = self._ask(framed(VERSION + b"".join(blinded)))
+        answer = self._ask(framed(EVALUATE + b"".join(blinded)))
         word, body = answer[0], answer[1:]
         if word == Word.NO_ELEMENT:
             raise GroupElementInvalid("these bytes are not a ristretto255 element")
@@ -60,13 +61,34 @@ class PartyLine:
             raise SecondPartyUnavailable("the second party could not evaluate", answer=str(word))
         if len(body) != len(blinded) * ELEMENT_BYTES + PROOF_BYTES:
             raise SecondPartyRefused("the second party answered another number of elements than it was asked")
-        evaluated = tuple(
-            body[at : at + ELEMENT_BYTES] for at in range(0, len(body) - PROOF_BYTES, ELEMENT_BYTES)
-        )
-        proof = body[-PROOF_BYTES:]
+        evaluated, proof = _elements(body)
         if not is_proved(self.public_key, blinded, evaluated, proof):
             raise SecondPartyRefused("the second party's proof does not fit its public key")
         return BatchEvaluation(evaluated, proof)
+
+    def step(self, blinded: Sequence[bytes], following: bytes) -> tuple[bytes, ...]:
+        """Return elements taken over to the half whose public key is `following`, the proof checked.
+
+        Raises GroupElementInvalid, SecondPartyUnavailable, and SecondPartyRefused: also where that party has
+        no renewal open, or took over as many as its operator allowed.
+        """
+        answer = self._ask(framed(STEP + b"".join(blinded)))
+        word, body = answer[0], answer[1:]
+        if word == Word.NO_ELEMENT:
+            raise GroupElementInvalid("these bytes are not a ristretto255 element")
+        if word == Word.NO_STEP:
+            raise SecondPartyRefused(
+                "the second party began no renewal of its half, or took over as much as its operator allowed"
+            )
+        if word != Word.STEPPED:
+            raise SecondPartyUnavailable("the second party could not take over", answer=str(word))
+        if len(body) != (1 + len(blinded)) * ELEMENT_BYTES + PROOF_BYTES:
+            raise SecondPartyRefused("the second party answered another number of elements than it was asked")
+        (public, *stepped), proof = _elements(body)
+        made = Stepped(tuple(stepped), public, proof)
+        if not is_stepped(self.public_key, following, blinded, made):
+            raise SecondPartyRefused("the second party's proof does not fit its two public keys")
+        return made.elements
 
     def close(self) -> None:
         """Hang up."""
@@ -111,6 +133,12 @@ class PartyLine:
                 return answer
         _close(connection)
         return answer
+
+
+def _elements(body: bytes) -> tuple[tuple[bytes, ...], bytes]:
+    """Return the elements of an answer, and the proof behind them."""
+    ends = range(0, len(body) - PROOF_BYTES, ELEMENT_BYTES)
+    return tuple(body[at : at + ELEMENT_BYTES] for at in ends), body[-PROOF_BYTES:]
 
 
 def _exactly(connection: ssl.SSLSocket, count: int) -> bytes:

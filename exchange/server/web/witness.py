@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 from time import perf_counter  # a stopwatch, not a clock: no moment is taken from it
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from exchange.ledger.witness import Answer, Witness
+    from exchange.ledger.witness import Answer
 
 EVENT: Final = "witness"
 BODY_WAIT_S_MAX: Final = 10.0
@@ -39,8 +39,20 @@ _UNAVAILABLE: Final = 503
 _is_hash = re.compile(r"[0-9a-f]{64}").fullmatch
 
 
-def witness_app(witness: Witness, log: Any) -> Starlette:  # noqa: ANN401 -- structlog's logger has no public type
-    """Return the ASGI application of one witness."""
+class Takes(Protocol):
+    """A witness, or a directory: whatever takes checkpoints by the words of this protocol."""
+
+    def add_checkpoint(self, body: bytes) -> Answer:
+        """Answer one request. Raises Unavailable."""
+        ...
+
+    def checkpoint(self, origin_hash: str) -> bytes | None:
+        """Return the latest checkpoint that is held of a log, by the SHA-256 of its name."""
+        ...
+
+
+def witness_app(witness: Takes, log: Any) -> Starlette:  # noqa: ANN401 -- structlog's logger has no public type
+    """Return the ASGI application of one witness or directory."""
 
     async def add_checkpoint(request: Request) -> Response:
         started = perf_counter()
