@@ -16,18 +16,16 @@ from exchange.domain.kernel import Aggregate, AuthoredCommand, Events, ResidentE
 from exchange.domain.limits.restrictions import Told
 from exchange.domain.limits.scope import refuse_but_sides
 from exchange.domain.mandate import refuse_but_operators_college
-from exchange.domain.rights.corrections import NoteRectified, RightsRectified, note_rectified, noted_as
+from exchange.domain.rights.corrections import NoteRectified, note_rectified, unasked_as
 from exchange.domain.rights.portability import copy_fault
 from exchange.domain.rights.recipients import (
     ConfirmRectification,
     RectificationConfirmed,
-    RightsRecipientTold,
     ToldRecipient,
     ToTell,
     confirm,
     confirmed,
     paths_fault,
-    recipient_told,
     told_of,
 )
 from exchange.domain.rights.terms import TERMS
@@ -388,12 +386,11 @@ RIGHTS_REQUEST: Final[Aggregate] = aggregate(
         ConfirmRectification: confirm,
         NoteRectified: note_rectified,
     },
-    founders={RightsRequestReceived: _received, RightsRectified: noted_as(RightsRequestState)},
+    founders={RightsRequestReceived: _received, **unasked_as(RightsRequestState)},
     evolvers={
         RightsRequestExtended: _extended,
         RightsRequestDecided: _decided,
         RightsRequestExecuted: _executed,
-        RightsRecipientTold: recipient_told,
         RectificationConfirmed: confirmed,
     },
 )
