@@ -11,15 +11,22 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from adapters.sdk.calls import claim
+from adapters.sdk.tokens import Person
 from exchange.v1 import common_pb2 as pb
 from exchange.v1 import resident_rights_service_pb2 as rights_pb
-from tests.server.test_rectification import TOLD
+from tests.server.test_correction import correct
+from tests.server.test_rectification import TOLD, provider, told
 from tests.server.test_rights_requests import ANSWER, ASK
 from tests.server.test_sealed_links import Side, opened, parent, second
-from tests.server.town import ACCESS, CITY, made_up_bsns
+from tests.server.test_sealed_pages import let_in_second, seal_goals
+from tests.server.town import ACCESS, CARE, CITY, DELIVER, INVESTIGATE, made_up_bsns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from adapters.sdk.client import ExchangeClient
+    from tests.server.story import Story
+    from tests.server.town import Town
 
 CORRECT = claim(pb.PURPOSE_CORRECTIE, "RECTIFY-16")
 WORD = claim(pb.PURPOSE_CORRECTIE, "RESIDENT-WORD")
@@ -130,3 +137,43 @@ def test_no_index_more_is_counted_for_it(sides: tuple[Side, Side]) -> None:
     # The correction, and that the question before was answered.
     assert more[0] == more[1]
     assert more[0] > 0
+
+
+def test_what_is_sealed_since_is_told_to_who_may_see_it_alone(town: Town, story: Story) -> None:
+    town.care()
+    goal_id = story.goal()
+    care = provider(town, story)
+    fields = ["goals.own_words", "reports.own_words"]
+    care.plan.get_plan(claim=DELIVER, plan_id=story.plan_id, fields=fields, allow_partial=True)
+    let_in_second(story)
+    seal_goals(town, story, f"{CARE}/wmo-aanbieder/z-{story.bsn[-5:]}")
+    reader = town.worker("college:WMO", "w-reader")
+    story.wmo.case.join_professional(
+        claim=INVESTIGATE,
+        case_id=story.case_id,
+        oin=CITY,
+        task="college:WMO",
+        professional="w-reader",
+        role="consulent",
+    )
+    before = [one.rights_request_id for one in told_to(care)]
+    story.version = town.state("plan", story.plan_id).version
+    name = correct(story, reader, goal_id, "Samen koken.").rights_request_id
+    other = town.client(Person("z-other", "wmo-aanbieder", "begeleider"), town.care())
+    assert [one.rights_request_id for one in told_to(care)] == [*before, name]
+    # To a colleague who is no reader of the seal there is nothing, and no place for it in a page.
+    assert [one.rights_request_id for one in told_to(other, page_size=1)] == before
+    assert told(other, name) == []
+
+
+def told_to(client: ExchangeClient, page_size: int = 200) -> list[Any]:
+    """Return all rows of all pages, each page but the last of which is full."""
+    found: list[Any] = []
+    token = ""
+    while True:
+        page = client.rights.list_rectifications(claim=TOLD, page_size=page_size, page_token=token)
+        found += page.rectifications
+        token = page.next_page_token
+        if not token:
+            return found
+        assert len(page.rectifications) == page_size
