@@ -2,8 +2,8 @@
 
 Promises: what was counted never leaves `make`; a resident is in one cell at most; who restricted or objected
 to this, who has a seal, who was erased and what is past its term are in none, each by what is known of that
-resident alone.
-Source: GDPR 5(1)(e), 17, 18, 21, 89(1); the domain's design section 2 (P15).
+resident alone; what was corrected counts as it was corrected.
+Source: GDPR 5(1)(d)-(e), 16, 17, 18, 21, 89(1); the domain's design section 2 (P15).
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from exchange.domain import stream_of
-from exchange.domain.insight import cell_of, changes_of
+from exchange.domain.insight import Dated, cell_of, changes_of, corrected
 from exchange.domain.insight.cells import Noised, published_cells
+from exchange.domain.plan import PlanCorrected
 from exchange.domain.plan.events import PlanEvent
 from exchange.domain.values import Objection, Purpose
 from exchange.errors import KeyDestroyed
@@ -79,7 +80,7 @@ class Tabulator:
         for one in self._index.of_year(question.year):
             if not self._counts(one.resident, asking):
                 continue
-            changes = changes_of(self._events(one, asking.now), question.year)
+            changes = changes_of(corrected(self._events(one, asking.now)), question.year)
             cell = cell_of(one.resident, changes, question)
             if cell is not None:
                 number = places[cell.row, cell.life_domain]
@@ -97,7 +98,7 @@ class Tabulator:
             return False
         return not any(one.reaches(*scope) and one.status != Objection.REJECTED for one in state.objections)
 
-    def _events(self, places: Places, now: datetime) -> Iterator[PlanEvent]:
+    def _events(self, places: Places, now: datetime) -> Iterator[Dated]:
         for row in self._reader.rows_at(places.positions):
             try:
                 opened = self._codec.decode(
@@ -108,5 +109,6 @@ class Tabulator:
                 continue
             event = opened.event
             assert isinstance(event, PlanEvent)
-            if now < retention_end(opened.meta.at, law_of(event.task)):
-                yield event
+            # A correction says something of what is within its term only, however old it is itself.
+            if isinstance(event, PlanCorrected) or now < retention_end(opened.meta.at, law_of(event.task)):
+                yield Dated(event, opened.meta.at)

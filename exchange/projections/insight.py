@@ -12,6 +12,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from exchange.domain.erasure.decision import KeysDestroyed
+from exchange.domain.plan import PlanCorrected
 from exchange.domain.plan.events import SituationDescribed, SupportRequested, SupportStarted, SupportStopped
 from exchange.projections.database import Database
 from exchange.store.upcasts import UPCASTS
@@ -25,17 +26,15 @@ if TYPE_CHECKING:
     from exchange.store.codec import Codec
 
 FILE: Final = "insight.db"
-SHAPE: Final = 1
+# 2: corrections.
+SHAPE: Final = 2
 VERSION_SUFFIX: Final = ".v"
-_KINDS: Final = frozenset(
-    one.TOPIC.rpartition(VERSION_SUFFIX)[0]
-    for one in (SituationDescribed, SupportRequested, SupportStarted, SupportStopped)
-)
+_TOLD: Final = (SituationDescribed, SupportRequested, SupportStarted, SupportStopped, PlanCorrected)
+_KINDS: Final = frozenset(one.TOPIC.rpartition(VERSION_SUFFIX)[0] for one in _TOLD)
 # With those of earlier versions: what was stored then is read as what would be written today.
 OF_PLANS: Final = tuple(
     sorted(
-        {one.TOPIC for one in (SituationDescribed, SupportRequested, SupportStarted, SupportStopped)}
-        | {old for old in UPCASTS if old.rpartition(VERSION_SUFFIX)[0] in _KINDS}
+        {one.TOPIC for one in _TOLD} | {old for old in UPCASTS if old.rpartition(VERSION_SUFFIX)[0] in _KINDS}
     )
 )
 # A row without a rowid, in the order in which it is read: one resident after another.
@@ -51,8 +50,10 @@ _ERASE: Final = "DELETE FROM places WHERE resident = ?"
 _ERASE_PART: Final = f"{_ERASE} AND category = ?"
 _OF_YEAR: Final = """
 SELECT resident, position FROM places
-WHERE resident IN (SELECT resident FROM places WHERE year = ?) ORDER BY resident, position"""
+WHERE resident IN (SELECT resident FROM places WHERE year IN (?, ?)) ORDER BY resident, position"""
 NO_SCORE: Final = 0
+# What a correction is of and says is sealed: it can move a score to any year.
+ANY_YEAR: Final = 9_999
 
 
 class Places(NamedTuple):
@@ -80,12 +81,13 @@ class InsightIndex:
                     _erase(c, clear)
                     continue
                 sealed = codec.categories(row.state, stream=row.stream, topic=row.topic)
-                c.execute(_INSERT, (clear["resident"], row.position, _one_of(sealed), _year_of(clear)))
+                year = ANY_YEAR if row.topic == PlanCorrected.TOPIC else _year_of(clear)
+                c.execute(_INSERT, (clear["resident"], row.position, _one_of(sealed), year))
 
     def of_year(self, year: int) -> Iterator[Places]:
-        """Yield residents of whom a score was judged in a year, with all their places; of one moment."""
+        """Yield residents of whom a score was judged in a year, or may have been; with all their places."""
         with self.database.reading() as c:
-            rows: list[tuple[str, int]] = c.execute(_OF_YEAR, (year,)).fetchall()
+            rows: list[tuple[str, int]] = c.execute(_OF_YEAR, (year, ANY_YEAR)).fetchall()
         found: dict[str, list[int]] = {}
         for resident, position in rows:
             found.setdefault(resident, []).append(position)

@@ -28,6 +28,7 @@ if _version_not_supported:
 class HistoryServiceStub:
     """A plan through the years: as it was known on a day, what happened to it, what differs between two days. Every question
     is judged by what is permitted now, of what was known then: what is sealed, erased or past its term now stays so.
+    No version is told of the past: it counts what was written unseen too, and would tell when.
     """
 
     def __init__(self, channel):
@@ -56,6 +57,7 @@ class HistoryServiceStub:
 class HistoryServiceServicer:
     """A plan through the years: as it was known on a day, what happened to it, what differs between two days. Every question
     is judged by what is permitted now, of what was known then: what is sealed, erased or past its term now stays so.
+    No version is told of the past: it counts what was written unseen too, and would tell when.
     """
 
     def GetPlanAsOf(self, request, context):
@@ -68,7 +70,7 @@ class HistoryServiceServicer:
 
     def ListTimeline(self, request, context):
         """Lists what happened to the plan, oldest first: each entry with what changed, as it was then. An entry of which nothing
-        is released is not there.
+        is released is not there, and takes no place in a page.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -110,6 +112,7 @@ def add_HistoryServiceServicer_to_server(servicer, server):
 class HistoryService:
     """A plan through the years: as it was known on a day, what happened to it, what differs between two days. Every question
     is judged by what is permitted now, of what was known then: what is sealed, erased or past its term now stays so.
+    No version is told of the past: it counts what was written unseen too, and would tell when.
     """
 
     @staticmethod

@@ -29,6 +29,7 @@ GRPC_VERSION: str
 class HistoryServiceStub:
     """A plan through the years: as it was known on a day, what happened to it, what differs between two days. Every question
     is judged by what is permitted now, of what was known then: what is sealed, erased or past its term now stays so.
+    No version is told of the past: it counts what was written unseen too, and would tell when.
     """
 
     @_typing.overload
@@ -41,7 +42,7 @@ class HistoryServiceStub:
     """
     ListTimeline: _grpc.UnaryUnaryMultiCallable[_history_service_pb2.ListTimelineRequest, _history_service_pb2.ListTimelineResponse]
     """Lists what happened to the plan, oldest first: each entry with what changed, as it was then. An entry of which nothing
-    is released is not there.
+    is released is not there, and takes no place in a page.
     """
     GetPlanDifference: _grpc.UnaryUnaryMultiCallable[_history_service_pb2.GetPlanDifferenceRequest, _history_service_pb2.GetPlanDifferenceResponse]
     """Tells what differs between two moments: what there was and is no more so, and what there is instead."""
@@ -50,6 +51,7 @@ class HistoryServiceStub:
 class HistoryServiceAsyncStub(HistoryServiceStub):
     """A plan through the years: as it was known on a day, what happened to it, what differs between two days. Every question
     is judged by what is permitted now, of what was known then: what is sealed, erased or past its term now stays so.
+    No version is told of the past: it counts what was written unseen too, and would tell when.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -59,7 +61,7 @@ class HistoryServiceAsyncStub(HistoryServiceStub):
     """
     ListTimeline: _aio.UnaryUnaryMultiCallable[_history_service_pb2.ListTimelineRequest, _history_service_pb2.ListTimelineResponse]  # type: ignore[assignment]
     """Lists what happened to the plan, oldest first: each entry with what changed, as it was then. An entry of which nothing
-    is released is not there.
+    is released is not there, and takes no place in a page.
     """
     GetPlanDifference: _aio.UnaryUnaryMultiCallable[_history_service_pb2.GetPlanDifferenceRequest, _history_service_pb2.GetPlanDifferenceResponse]  # type: ignore[assignment]
     """Tells what differs between two moments: what there was and is no more so, and what there is instead."""
@@ -67,6 +69,7 @@ class HistoryServiceAsyncStub(HistoryServiceStub):
 class HistoryServiceServicer(metaclass=_abc_1.ABCMeta):
     """A plan through the years: as it was known on a day, what happened to it, what differs between two days. Every question
     is judged by what is permitted now, of what was known then: what is sealed, erased or past its term now stays so.
+    No version is told of the past: it counts what was written unseen too, and would tell when.
     """
 
     @_abc_1.abstractmethod
@@ -86,7 +89,7 @@ class HistoryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_history_service_pb2.ListTimelineResponse, _abc.Awaitable[_history_service_pb2.ListTimelineResponse]]:
         """Lists what happened to the plan, oldest first: each entry with what changed, as it was then. An entry of which nothing
-        is released is not there.
+        is released is not there, and takes no place in a page.
         """
 
     @_abc_1.abstractmethod

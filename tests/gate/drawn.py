@@ -197,11 +197,15 @@ def _bend_a_person(draw: Random, facts: Facts, _: LegalBasis) -> Facts:
 
 
 def _bend_a_youth(draw: Random, facts: Facts, basis: LegalBasis) -> Facts:
-    """A youth of about 16 or 17, and a representative who may have leave to see."""
+    """A youth of about 16 or 17, and a representative who may have leave to see what some hold, or all."""
     others = words.RESIDENT_SIDE & basis.recipients - {"betrokkene"}
     leave = facts.consent
     if isinstance(leave, Consent):
-        leave = replace(leave, given_by=draw.choice([("youth",), ("self", "ouder"), ("ouder",)]))
+        leave = replace(
+            leave,
+            given_by=draw.choice([("youth",), ("self", "ouder"), ("ouder",)]),
+            sources=frozenset(draw.choice([(), (), ("college:WMO",), sorted(words.KINDS)[::2]])),
+        )
     return replace(
         facts,
         age=draw.choice([15, 16, 17, 18]),

@@ -21,6 +21,7 @@ from exchange.gate.cases import read_cases
 from exchange.gate.entry import LegalBasis
 from exchange.gate.judge import judge
 from exchange.gate.model import BreakGlass, Consent, Facts, Field, Outcome
+from exchange.gate.register import Register
 from exchange.gate.rules import RULE_IDS
 from tests.conftest import beside
 from tests.gate.drawn import STATES, draw_facts, registers
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from exchange.gate.model import Verdict
-    from exchange.gate.register import Register
 
 OWN_FILE = Path(__file__).parent / "cases.json"
 # Of what is compared quickly, and by what wide means there; the many are drawn anew in every run.
@@ -145,6 +145,28 @@ def test_p07_two_engines_agree_on_many_drawn_cases(run_seed: int) -> None:
     written = list(json.loads(cedar_json())["staticPolicies"])
     assert {policy for policy in written if policies[policy] < 5} == set()
     assert {rule for rule in RULE_IDS if seen.alone[rule] < 5} == set()
+
+
+@pytest.mark.parametrize("kind", ["NO_OBJECTION", "SECRECY"])
+@pytest.mark.parametrize("in_writing", [True, False])
+@pytest.mark.parametrize("explicit", [True, False])
+def test_p07_what_is_asked_in_writing_lifts_secrecy_in_writing(
+    kind: str, *, in_writing: bool, explicit: bool
+) -> None:
+    """No shipped entry asks both; chance found it in one run of many."""
+    (basis,) = (one for one in SHIPPED.entries() if one.id == "WGBO-457-1")
+    register = Register([replace(basis, consent_kind=kind, explicit_required=in_writing)])
+    case = next(
+        one.facts
+        for one in read_cases(OWN_FILE)
+        if one.facts.legal_basis == basis.id and judge(one.facts, SHIPPED).outcome is Outcome.PERMIT
+    )
+    assert isinstance(case.consent, Consent)
+    secret = tuple(replace(one, secret=True) for one in case.fields or ())
+    facts = replace(case, fields=secret, consent=replace(case.consent, kind=kind, explicit=explicit))
+    seen = compare([facts], register, SecondEngine(register.entries()))
+    not_said = kind == "NO_OBJECTION" and in_writing and not explicit
+    assert (bool(seen.spoke["R22"]), bool(seen.spoke["R15"])) == (not_said, not_said)
 
 
 @pytest.fixture

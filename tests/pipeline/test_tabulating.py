@@ -12,6 +12,9 @@ from exchange.domain.insight import Question
 from exchange.domain.insight.cells import Noised, told_cell
 from exchange.domain.limits.objections import DecideObjection, Object
 from exchange.domain.limits.restrictions import Restrict
+from exchange.domain.plan import RectifyPlan
+from exchange.domain.plan.corrections import ElementName
+from exchange.domain.values import origin_of
 from exchange.pipeline.tabulating import Asking, Tabulator
 from exchange.projections.follower import catch_up
 from tests.pipeline.erasing import erased
@@ -108,6 +111,50 @@ def test_what_is_past_its_term_is_in_no_table(shard: Shard) -> None:
     for years, found in ((15, ([0], [0])), (14, ([1], [2]))):
         asking = Asking(f"{shard.oin}/beleid", NOW.replace(year=NOW.year + years))
         assert shard.core.tables.counted(QUESTION, asking) == found
+
+
+def rectified(shard: Shard, plan_id: str, field: str, says: str) -> None:
+    """Correct the newest score of housing."""
+    origin = origin_of(shard.author().task, shard.author().oin)
+    order = RectifyPlan(
+        now=NOW,
+        author=shard.author(),
+        element=ElementName("situations", "housing", origin),
+        field=field,
+        values=(says,),
+    )
+    shard.done(shard.command(order, "plan", plan_id, anchor=f"plan-{plan_id}", category="WONEN"))
+
+
+def test_what_was_corrected_counts_as_it_was_corrected(shard: Shard) -> None:
+    _, plan_id = helped(shard, 2, 4)
+    assert counted(shard) == ([1], [2])
+    rectified(shard, plan_id, "score", "3")
+    assert counted(shard) == ([1], [1])
+    rectified(shard, plan_id, "description", "anders")
+    assert counted(shard) == ([1], [1])
+    # Moved to before the help began it is no score of after it; moved back, from another year, it is.
+    day = START + timedelta(days=10)
+    rectified(shard, plan_id, "judge_date", day.replace(year=YEAR - 1).isoformat())
+    assert counted(shard) == ([0], [0])
+    rectified(shard, plan_id, "judge_date", day.isoformat())
+    assert counted(shard) == ([1], [1])
+
+
+def test_a_score_that_is_moved_into_a_year_counts_there(shard: Shard) -> None:
+    _, plan_id = helped(shard, 2)
+    scored(shard, plan_id, 4, START.replace(year=YEAR + 1))
+    later = Question.asked(YEAR + 2, [ROW], ["housing"])
+    assert counted(shard, later) == ([0], [0])
+    rectified(shard, plan_id, "judge_date", START.replace(year=YEAR + 2).isoformat())
+    assert counted(shard, later) == ([1], [2])
+
+
+def test_a_correction_of_what_was_erased_corrects_nothing(shard: Shard) -> None:
+    ref, plan_id = helped(shard, 2, 4)
+    rectified(shard, plan_id, "score", "3")
+    erased(shard, ref, categories=("WONEN",), kept=("legal_claim",))
+    assert counted(shard) == ([0], [0])
 
 
 def test_nothing_leaves_without_noise(shard: Shard) -> None:

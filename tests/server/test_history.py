@@ -10,8 +10,11 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from adapters.sdk import errors
+from adapters.sdk.calls import claim
+from adapters.sdk.tokens import Person
 from exchange.v1 import common_pb2 as pb
 from exchange.v1 import resident_rights_service_pb2 as rights_pb
+from tests.server.test_correction import correct
 from tests.server.test_erasure import Erasure
 from tests.server.test_sealed_pages import seal_goals
 from tests.server.town import ACCESS, CITY, INVESTIGATE, Town
@@ -241,3 +244,104 @@ def test_a_moment_to_come_and_moments_the_wrong_way_round_are_refused(story: Sto
     with pytest.raises(errors.Invalid) as refused:
         as_of(story.wmo, story, at, fields=["goals.secret"])
     assert "fields[0]" in refused.value.field_violations
+
+
+def pages_of(client: ExchangeClient, story: Story) -> list[tuple[tuple[str, ...], bool]]:
+    """Return every page of one entry, with whether another one is told of."""
+    asked: dict[str, Any] = {"claim": INVESTIGATE, "plan_id": story.plan_id, "fields": FIELDS, "page_size": 1}
+    found = []
+    while True:
+        page = client.history.list_timeline(**asked)
+        found.append((tuple(one.kind for one in page.entries), bool(page.next_page_token)))
+        if not page.next_page_token:
+            return found
+        asked["page_token"] = page.next_page_token
+
+
+def test_what_is_sealed_takes_no_place_in_a_page(town: Town, story: Story) -> None:
+    colleague = colleague_of(town, story)
+    describe(story, 2)
+    plain = pages_of(colleague, story)
+    for _ in range(3):
+        story.goal()
+    assert len(pages_of(colleague, story)) == len(plain) + 3
+    seal_goals(town, story)
+    assert (
+        pages_of(colleague, story)
+        == plain
+        == [
+            (("plan.report_received",), True),
+            (("plan.situation_described",), False),
+        ]
+    )
+    # What comes after it stands where it would without.
+    describe(story, 4)
+    assert [kinds for kinds, _ in pages_of(colleague, story)][-1] == ("plan.situation_described",)
+    assert len(pages_of(colleague, story)) == len(plain) + 1
+
+
+def test_what_was_erased_takes_no_place_in_a_page(town: Town, story: Story) -> None:
+    describe(story, 2)
+    describe(story, 3, pb.LIFE_DOMAIN_SOCIAL_NETWORK)
+    Erasure(town, story, categories=["WONEN"], kept=[rights_pb.KEEPING_REASON_LEGAL_CLAIM]).executed()
+    assert all(kinds for kinds, _ in pages_of(story.wmo, story))
+
+
+def test_no_version_is_told_of_the_past(story: Story) -> None:
+    at = describe(story, 2)
+    for ask in (
+        lambda: as_of(story.wmo, story, at, fields=["version"]),
+        lambda: timeline(story.wmo, story, fields=["version", "goals.own_words"]),
+    ):
+        with pytest.raises(errors.Invalid) as refused:
+            ask()
+        assert "fields[0]" in refused.value.field_violations
+
+
+def test_a_correction_is_an_entry_of_its_own(story: Story) -> None:
+    goal_id = story.goal()
+    correct(story, story.wmo, goal_id, "Samen koken.")
+    told = timeline(story.wmo, story, fields=["goals.own_words"])
+    assert [(one.kind, one.change.goals[0].own_words) for one in told] == [
+        ("plan.goal_set", "Weer zelf koken."),
+        ("plan.corrected", "Samen koken."),
+    ]
+
+
+def in_an_emergency(town: Town) -> tuple[ExchangeClient, pb.Claim]:
+    """Return somebody who does not work on the case, and a claim that breaks the glass."""
+    person = Person("nood-1", "college:WMO", "regisseur", authenticated_at=int(time.time()))
+    glass = pb.BreakGlass(code="LEVENSGEVAAR", reason="De buurvrouw hoort al dagen niets meer.")
+    return town.client(person), claim(pb.PURPOSE_ACUTE_NOOD, "AVG-6.1.d", break_glass=glass)
+
+
+def test_in_an_emergency_one_moment_is_told_and_no_list(town: Town, story: Story) -> None:
+    story.goal()
+    at = describe(story, 2)
+    client, glass = in_an_emergency(town)
+    told = as_of(client, story, at, claim=glass, fields=["goals.own_words"])
+    assert [one.own_words for one in told.plan.goals] == ["Weer zelf koken."]
+    assert {"NOTIFY-FG", "NOTIFY-SUBJECT", "REVIEW-1-WORKDAY", "TTL-60M"} <= set(told.obligations)
+    assert told.expire_time.seconds > at.seconds
+    with pytest.raises(errors.Denied) as refused:
+        timeline(client, story, claim=glass)
+    assert "R28" in refused.value.rules
+    colleague_of(town, story)
+    seal_goals(town, story)
+    assert not as_of(client, story, at, claim=glass, fields=["goals.own_words"]).plan.ListFields()
+
+
+def test_in_an_emergency_a_plan_that_is_not_there_is_answered_and_recorded(town: Town, story: Story) -> None:
+    at = describe(story, 2)
+    client, glass = in_an_emergency(town)
+    absent, head = str(uuid4()), town.core.reader.head()[0]
+    looked = client.plan.get_plan(claim=glass, plan_id=absent, fields=["goals.own_words"])
+    told = as_of(client, story, at, claim=glass, plan_id=absent, fields=["goals.own_words"])
+    assert told.plan == looked.plan
+    assert list(told.obligations) == list(looked.obligations)
+    apart = client.history.get_plan_difference(
+        claim=glass, plan_id=absent, from_time=at, to_time=at, fields=["goals.own_words"]
+    )
+    assert not apart.after.ListFields()
+    # Each is on record: it is the officer's to see who tries plans in an emergency.
+    assert town.core.reader.head()[0] == head + 3

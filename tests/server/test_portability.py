@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,9 @@ import adapters.sdk
 from adapters.sdk import errors
 from adapters.sdk.calls import claim
 from adapters.sdk.portable import take_along
+from adapters.sdk.tokens import Person
+from exchange.domain import stream_of
+from exchange.domain.disclosure import DisclosureDecided
 from exchange.v1 import common_pb2 as pb
 from exchange.v1 import resident_rights_service_pb2 as rights_pb
 from tests.server.test_legal_bases import REGISTRY, administrator, officer
@@ -185,11 +189,46 @@ def test_nobody_else_takes_it_along(town: Town, story: Story) -> None:
     with pytest.raises(errors.Denied) as desk:
         take_along(story.wmo, ACCESS, story.plan_id, FIELDS)
     assert desk.value.rules
+    # Who works on the case reads the plan; the copy is the resident's.
+    with pytest.raises(errors.Denied) as at_work:
+        take_along(story.wmo, INVESTIGATE, story.plan_id, FIELDS)
+    assert at_work.value.rules == ("R09",)
     stranger = town.worker("college:WMO", "stranger")
     for plan_id in (story.plan_id, str(uuid4())):
         with pytest.raises(errors.Denied) as refused:
             take_along(stranger, INVESTIGATE, plan_id, FIELDS)
-        assert refused.value.rules == ("R03",)
+        assert refused.value.rules == ("R03", "R09")
+
+
+def test_in_an_emergency_nothing_is_taken_along(town: Town, story: Story) -> None:
+    story.goal()
+    glass = pb.BreakGlass(code="LEVENSGEVAAR", reason="De buurvrouw hoort al dagen niets meer.")
+    asked = claim(pb.PURPOSE_ACUTE_NOOD, "AVG-6.1.d", break_glass=glass)
+    in_person = Person("nood-1", "college:WMO", "regisseur", authenticated_at=int(time.time()))
+    with pytest.raises(errors.Denied) as refused:
+        take_along(town.client(in_person), asked, story.plan_id, ("goals.own_words",))
+    assert "R28" in refused.value.rules
+    assert "NOTIFY-FG" in refused.value.refusal.obligations
+    # What he may do in an emergency is look.
+    looked = town.client(in_person).plan.get_plan(
+        claim=asked, plan_id=story.plan_id, fields=["goals.own_words"]
+    )
+    assert looked.plan.goals
+
+
+def test_a_copy_is_recorded_as_taken_along(town: Town, story: Story) -> None:
+    taken = copy(story)
+    resident = town.resident_of(story.pseudonym)
+    (action,) = (one.action for one in decisions_of(town, resident) if one.decision_id == taken.decision_id)
+    assert action == "EXPORT"
+
+
+def decisions_of(town: Town, resident: str) -> list[DisclosureDecided]:
+    codec, rows = town.core.codec, town.core.reader.tail(stream_of("disclosure", resident)).rows
+    events = (
+        codec.decode(row.state, stream=row.stream, version=row.version, topic=row.topic).event for row in rows
+    )
+    return [one for one in events if isinstance(one, DisclosureDecided)]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ Source: GDPR 89(1); the domain's design section 2 (P15).
 from typing import Final
 
 from exchange.domain.insight.changes import Cell, Change, cell_of, changes_of
+from exchange.domain.insight.corrected import Dated, corrected
 from exchange.domain.insight.decide import (
     ApproveBudget,
     ProposeBudget,
@@ -34,6 +35,7 @@ __all__ = [
     "BudgetProposed",
     "Cell",
     "Change",
+    "Dated",
     "InsightState",
     "ProposeBudget",
     "ProposedBudget",
@@ -44,4 +46,5 @@ __all__ = [
     "TablePublished",
     "cell_of",
     "changes_of",
+    "corrected",
 ]

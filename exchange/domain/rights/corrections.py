@@ -5,14 +5,14 @@ is known here, also one that nobody asked for, so that its recipients are told a
 Source: GDPR 5(1)(d), 16, 19.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from exchange.domain.kernel import AuthoredCommand, Events, ResidentEvent
-from exchange.domain.rights.recipients import ToTell, told_of
+from exchange.domain.kernel import AuthoredCommand, Event, Events, Evolver, ResidentEvent
+from exchange.domain.rights.recipients import RightsRecipientTold, ToTell, recipient_told, told_of
 from exchange.domain.rights.words import RequestStatus, Right
 from exchange.errors import RuleBroken
 
@@ -24,7 +24,11 @@ _SEALED_PATHS: Final[Mapping[str, str]] = MappingProxyType({"paths": "LOG"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoteRectified(AuthoredCommand):
-    """Note what was corrected, and tell who got it. `asked` tells whether it names a resident's request."""
+    """Note what was corrected, and tell who got it. `asked` tells whether it names a resident's request.
+
+    `apart` is for who is behind a link that the author is not shown: they are told on a stream of their own,
+    on which nothing else stands that a resident could count.
+    """
 
     rights_request_id: str
     resident: str
@@ -33,6 +37,7 @@ class NoteRectified(AuthoredCommand):
     paths: tuple[str, ...]
     recipients: tuple[ToTell, ...]
     asked: bool
+    apart: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +72,9 @@ def note_rectified(command: NoteRectified, state: "RightsRequestState | None") -
         )
     if not command.asked and not command.recipients:
         return ()
+    told = told_of(command.resident, command.rights_request_id, command.recipients, command.now)
+    if command.apart:
+        return told
     rectified = RightsRectified(
         resident=command.resident,
         rights_request_id=command.rights_request_id,
@@ -77,31 +85,37 @@ def note_rectified(command: NoteRectified, state: "RightsRequestState | None") -
         task=command.author.task,
         at=command.now,
     )
-    return (rectified, *told_of(command.resident, command.rights_request_id, command.recipients, command.now))
+    return (rectified, *told)
 
 
-def noted_as(
-    kind: type["RightsRequestState"],
-) -> Callable[["RightsRequestState | None", RightsRectified], "RightsRequestState"]:
-    """Return how `RightsRectified` is folded into a state of this kind."""
+def unasked_as(kind: type["RightsRequestState"]) -> Mapping[type[Event], Evolver]:
+    """Return what founds a state of this kind without a request, by event."""
 
     def noted(state: "RightsRequestState | None", event: RightsRectified) -> "RightsRequestState":
         if state is not None:
             return replace(state, corrected=tuple(dict.fromkeys((*state.corrected, *event.paths))))
-        # Nobody asked for it: it was done as it was noted, and only its recipients still answer.
-        return kind(
-            resident=event.resident,
-            case_id=event.case_id,
-            rights_request_id=event.rights_request_id,
-            right=Right.RECTIFICATION,
-            statement="",
-            received_date=event.at.date(),
-            due_time=event.at,
-            receive_time=event.at,
-            asked_in=event.task,
-            status=RequestStatus.EXECUTED,
-            unasked=True,
-            corrected=event.paths,
-        )
+        return replace(_unasked(kind, event), case_id=event.case_id, corrected=event.paths)
 
-    return noted
+    def told(state: "RightsRequestState | None", event: RightsRecipientTold) -> "RightsRequestState":
+        return recipient_told(_unasked(kind, event) if state is None else state, event)
+
+    return {RightsRectified: noted, RightsRecipientTold: told}
+
+
+def _unasked(
+    kind: type["RightsRequestState"], event: RightsRectified | RightsRecipientTold
+) -> "RightsRequestState":
+    """Return what nobody asked for: it was done as it was noted, and only its recipients still answer."""
+    return kind(
+        resident=event.resident,
+        case_id="",
+        rights_request_id=event.rights_request_id,
+        right=Right.RECTIFICATION,
+        statement="",
+        received_date=event.at.date(),
+        due_time=event.at,
+        receive_time=event.at,
+        asked_in=event.task,
+        status=RequestStatus.EXECUTED,
+        unasked=True,
+    )

@@ -39,11 +39,3 @@ def copy_fault(right: str, how: str, sha256: str) -> str:
     if right == Right.PORTABILITY and how == Told.PORTAL:
         return hash_fault(sha256)
     return "is for a copy that was taken along through the portal" if sha256 else FINE
-
-
-def hash_of(text: str) -> bytes:
-    """Return the hash an event says; empty where it says none, which `copy_fault` never lets happen."""
-    try:
-        return bytes.fromhex(text)
-    except ValueError:
-        return b""

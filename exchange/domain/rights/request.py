@@ -16,18 +16,20 @@ from exchange.domain.kernel import Aggregate, AuthoredCommand, Events, ResidentE
 from exchange.domain.limits.restrictions import Told
 from exchange.domain.limits.scope import refuse_but_sides
 from exchange.domain.mandate import refuse_but_operators_college
-from exchange.domain.rights.corrections import NoteRectified, RightsRectified, note_rectified, noted_as
-from exchange.domain.rights.portability import copy_fault, hash_of
+from exchange.domain.rights.corrections import (
+    NoteRectified,
+    note_rectified,
+    unasked_as,
+)
+from exchange.domain.rights.portability import copy_fault
 from exchange.domain.rights.recipients import (
     ConfirmRectification,
     RectificationConfirmed,
-    RightsRecipientTold,
     ToldRecipient,
     ToTell,
     confirm,
     confirmed,
     paths_fault,
-    recipient_told,
     told_of,
 )
 from exchange.domain.rights.terms import TERMS
@@ -185,7 +187,7 @@ class RightsRequestState:
     decide_time: datetime | None = None
     reference: str = ""
     execute_time: datetime | None = None
-    sha256: bytes = b""
+    sha256: str = ""
     told: tuple[ToldRecipient, ...] = ()
     corrected: tuple[str, ...] = ()
     unasked: bool = False  # of no request: only what recipients of a correction are told stands here
@@ -375,7 +377,7 @@ def _decided(state: RightsRequestState, event: RightsRequestDecided) -> RightsRe
 
 def _executed(state: RightsRequestState, event: RightsRequestExecuted) -> RightsRequestState:
     done = replace(state, status=RequestStatus.EXECUTED, reference=event.reference, execute_time=event.at)
-    return replace(done, sha256=hash_of(event.sha256))
+    return replace(done, sha256=event.sha256)
 
 
 RIGHTS_REQUEST: Final[Aggregate] = aggregate(
@@ -388,12 +390,11 @@ RIGHTS_REQUEST: Final[Aggregate] = aggregate(
         ConfirmRectification: confirm,
         NoteRectified: note_rectified,
     },
-    founders={RightsRequestReceived: _received, RightsRectified: noted_as(RightsRequestState)},
+    founders={RightsRequestReceived: _received, **unasked_as(RightsRequestState)},
     evolvers={
         RightsRequestExtended: _extended,
         RightsRequestDecided: _decided,
         RightsRequestExecuted: _executed,
-        RightsRecipientTold: recipient_told,
         RectificationConfirmed: confirmed,
     },
 )

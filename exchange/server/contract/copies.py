@@ -10,13 +10,15 @@ from datetime import date, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from google.protobuf.descriptor import FieldDescriptor
+
 from exchange.server.contract.names import enum_names, set_time
 from exchange.server.contract.validation import TIMESTAMP
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
+    from google.protobuf.descriptor import Descriptor, EnumDescriptor
 
     Copy = Callable[[Any, Any], None]  # from an object with the field's name as attribute, into a message
 
@@ -49,6 +51,8 @@ def _copy_of(field: FieldDescriptor) -> Copy:
         return _time_copy(field.name)
     if field.enum_type is not None:
         return _enum_copy(field.name, field.enum_type, repeated=field.is_repeated)
+    if field.type == FieldDescriptor.TYPE_BYTES and not field.is_repeated:
+        return _bytes_copy(field.name)
     return _list_copy(field.name) if field.is_repeated else _value_copy(field.name)
 
 
@@ -66,6 +70,16 @@ def _enum_copy(name: str, descriptor: EnumDescriptor, *, repeated: bool) -> Copy
     if repeated:
         return lambda source, target: getattr(target, name).extend(map(number, getattr(source, name)))
     return lambda source, target: setattr(target, name, number(getattr(source, name)))
+
+
+def _bytes_copy(name: str) -> Copy:
+    # A state holds a hash as text, the contract as bytes.
+    def copy(source: Any, target: Any) -> None:  # noqa: ANN401 -- any element and message
+        value = getattr(source, name)
+        if value:
+            setattr(target, name, bytes.fromhex(value))
+
+    return copy
 
 
 def _list_copy(name: str) -> Copy:

@@ -1,7 +1,8 @@
 """Correcting a plan, and the resident's statement beside an element, of ResidentRightsService.
 
 Promises: the correction and who is told of it are one commit, by all that had left before; what is written is
-judged under the category of the very field; a plan that is not there is refused like one of others.
+judged under the category of the very field; a plan that is not there is refused like one of others; whoever
+is behind a sealed link is told, and nothing in the answer counts it.
 Source: GDPR 16, 19; protos/exchange/v1/resident_rights_service.proto.
 """
 
@@ -18,7 +19,8 @@ from exchange.domain.rights.request import RIGHTS_REQUEST
 from exchange.domain.values import category_of, origin_of
 from exchange.errors import RequestInvalid
 from exchange.pipeline.elements import BY_LIFE_DOMAIN
-from exchange.pipeline.recipients import Wrong, recipients_of
+from exchange.pipeline.recipients import Wrong, parted, recipients_of
+from exchange.pipeline.sealed import kept_from
 from exchange.pipeline.walk import Steps
 from exchange.server.contract.names import enum_names
 from exchange.server.contract.plans import PLAN_COLLECTIONS, PLAN_LABELS
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
     from google.protobuf.descriptor import FieldDescriptor
 
+    from exchange.domain.kernel import Events
     from exchange.domain.rights.recipients import ToTell
     from exchange.pipeline.walk import CommandOutcome, View
     from exchange.server.house import Call
@@ -47,6 +50,13 @@ class Wanted(NamedTuple):
     paths: tuple[str, ...]
     looked_for: tuple[str, ...]
     rights_request_id: str = ""
+
+
+class Drawn(NamedTuple):
+    """Names for what is noted unasked: of those its caller is shown, and of those he is not."""
+
+    request_id: str
+    apart_id: str
 
 
 async def rectify_plan(call: Call, request: pb.RectifyPlanRequest) -> pb.RectifyPlanResponse:
@@ -82,7 +92,8 @@ async def _walked(
     call: Call, request: pb.RectifyPlanRequest | pb.AddStatementRequest, wanted: Wanted
 ) -> CommandOutcome:
     stream = stream_of(PLAN.name, request.plan_id)
-    drawn = call.house.parts.fresh_uuid()
+    fresh_uuid = call.house.parts.fresh_uuid
+    drawn = Drawn(fresh_uuid(), fresh_uuid())
 
     def process(view: View) -> Steps:
         return _steps(call, view, stream, wanted, drawn)
@@ -99,31 +110,46 @@ async def _walked(
     )
 
 
-def _steps(call: Call, view: View, stream: str, wanted: Wanted, drawn: str) -> Steps:
+def _steps(call: Call, view: View, stream: str, wanted: Wanted, drawn: Drawn) -> Steps:
     """Return the correction, and before it what is noted and told: the receipt is of the correction."""
     plan, order, asked = view.state(stream), wanted.order, bool(wanted.rights_request_id)
-    request_id = wanted.rights_request_id or drawn
-    noting = stream_of(RIGHTS_REQUEST.name, request_id)
     if isinstance(order, RectifyPlan) and asked and plan is not None:
-        order = replace(order, granted=is_granted(view.state(noting), plan.resident))
+        request = view.state(stream_of(RIGHTS_REQUEST.name, wanted.rights_request_id))
+        order = replace(order, granted=is_granted(request, plan.resident))
     events = PLAN.decide(order, plan)
     (corrected,) = events
     assert isinstance(corrected, PlanCorrected)
+    links = kept_from(view.state(stream_of("resident", plan.resident)), call.caller).links
     recipients = _recipients(call, view, corrected, wanted)
+    unseen = tuple(one for one in recipients if f"{one.organisation}/{one.task}" in links)
+    shown = tuple(one for one in recipients if one not in unseen)
     note = NoteRectified(
         now=call.now,
         author=order.author,
-        rights_request_id=request_id,
+        rights_request_id=wanted.rights_request_id or drawn.request_id,
         resident=plan.resident,
         case_id=plan.case_id,
         plan_id=plan.plan_id,
         paths=wanted.paths,
-        recipients=recipients,
+        recipients=recipients if asked else shown,
         asked=asked,
     )
-    noted = RIGHTS_REQUEST.decide(note, view.state(noting))
-    appends = ((noting, noted), (stream, events)) if noted else ((stream, events),)
-    return Steps(appends, {REQUEST_ID: request_id if noted else "", TOLD: str(len(recipients))})
+    # Under a request all are told on its own stream. Unasked, whoever is behind a sealed link is told on
+    # another one: where there is nobody else, the answer names none.
+    apart = replace(note, rights_request_id=drawn.apart_id, recipients=unseen, apart=True)
+    alone = () if asked else _noted(view, apart)
+    noted = [(name, parted(told, links)) for name, told in _noted(view, note)]
+    kept = [*alone, *((name, hidden) for name, (hidden, _) in noted if hidden)]
+    seen = [(name, told) for name, (_, told) in noted]
+    ids = {REQUEST_ID: note.rights_request_id if seen else "", TOLD: str(len(shown))}
+    return Steps((*seen, (stream, events)), ids, tuple(kept))
+
+
+def _noted(view: View, note: NoteRectified) -> list[tuple[str, Events]]:
+    """Return what is noted and told, with its stream; nothing where there is nothing to note."""
+    stream = stream_of(RIGHTS_REQUEST.name, note.rights_request_id)
+    noted = RIGHTS_REQUEST.decide(note, view.state(stream))
+    return [(stream, noted)] if noted else []
 
 
 def _recipients(call: Call, view: View, corrected: PlanCorrected, wanted: Wanted) -> tuple[ToTell, ...]:

@@ -9,30 +9,40 @@ Source: GDPR 5(1)(c), 17; the domain's design section 2 (P7).
 from __future__ import annotations
 
 import asyncio
+from itertools import islice
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from exchange.domain import stream_of
-from exchange.domain.case import has_relation
 from exchange.domain.kernel import with_changes
+from exchange.domain.limits.compartments import NOTHING_KEPT
+from exchange.domain.plan import PlanCorrected
 from exchange.domain.plan.recorded import COLLECTIONS
+from exchange.domain.plan.seen import is_of
+from exchange.domain.relations import relation_of
 from exchange.errors import RequestInvalid, Unavailable
 from exchange.pipeline.elements import Asker, PlanGroups
 from exchange.pipeline.past_plans import NOT_FOLDED, Past
+from exchange.pipeline.sealed import kept_from
 from exchange.server.contract.names import moment, set_time
 from exchange.server.contract.pages import page_rows
 from exchange.server.contract.plans import PLAN_LABELS, build_change, build_plan
 from exchange.server.interceptor import Unary
-from exchange.server.services.subscription import CHANGED, VERSION_SUFFIX, changed_element
+from exchange.server.services.subscription import CHANGED, VERSION_SUFFIX, Changed, changed_element
 from exchange.server.walks import read
 from exchange.v1 import history_service_pb2 as pb
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from exchange.domain.limits.compartments import Kept
     from exchange.pipeline.past_plans import Step
     from exchange.pipeline.walk import ReadOutcome, View
     from exchange.server.house import Call
 
+EVENTS_PER_LOOK: Final = 256
+# The version counts what was written, seen or not: told for any moment it would tell when.
+LABELS: Final = MappingProxyType({path: label for path, label in PLAN_LABELS.items() if path != "version"})
 _NOT_YET: Final = "must not lie in the future: nothing is known of it yet"
 
 
@@ -90,24 +100,21 @@ async def list_timeline(call: Call, request: pb.ListTimelineRequest) -> pb.ListT
     """List what happened to a plan, oldest first."""
     pages, size = call.house.pages, page_rows(request)
     start = pages.place(call.rpc, call.caller, request) or 0
-    past, look = call.house.parts.past, _Look(call, request)
+    look = _Look(call, request)
     happened: list[Happened] = []
 
     def folded() -> Any:  # noqa: ANN401 -- PlanState, or None
-        steps = past.steps(look.stream, start, size)
-        # Of the stream: what was erased has its place in it still.
-        _, look.version = call.house.parts.reader.last_version(look.stream)
-        happened.extend(_happened(steps))
-        return _of_page(steps, happened)
+        happened.extend(islice(_seen(look.events_after(start), request.fields, look.kept), size + 1))
+        return _of_page(happened[:size])
 
     outcome = await look.judged(folded)
     answer = pb.ListTimelineResponse()
     there = {id(one) for name in COLLECTIONS for one in getattr(outcome.captured, name, ())}
-    for one in happened:
+    for one in happened[:size]:
         if id(one.element) in there and one.step.by not in outcome.links:
             _tell(outcome, one, answer)
-    if start + size < look.version:
-        answer.next_page_token = pages.token(start + size, call.rpc, call.caller, request)
+    if len(happened) > size:
+        answer.next_page_token = pages.token(happened[size - 1].step.version, call.rpc, call.caller, request)
     return _told(answer, outcome)
 
 
@@ -118,7 +125,15 @@ class _Look:
         self._call = call
         self._request = request
         self.stream = stream_of("plan", request.plan_id)
-        self.version = 0  # of the stream, once it was looked up
+        # From him, as it was looked up; a seal that comes before the walk is heeded there.
+        self.kept = NOTHING_KEPT
+
+    def events_after(self, version: int) -> Iterator[Step]:
+        """Yield the events of the plan after a version, without what was erased."""
+        parts = self._call.house.parts
+        _, last = parts.reader.last_version(self.stream)
+        for start in range(version, last, EVENTS_PER_LOOK):
+            yield from parts.past.steps(self.stream, start, EVENTS_PER_LOOK)
 
     async def judged(self, folded: Callable[[], Any]) -> ReadOutcome:
         """Fold what was, in a pool, and walk the question on it. Raises ExchangeError."""
@@ -129,7 +144,7 @@ class _Look:
             loop = asyncio.get_running_loop()
             past = Past(await loop.run_in_executor(call.house.pool, folded), folded=True, stands=stands)
         # Of its own: the shared one remembers what plans hold now.
-        groups = PlanGroups(PLAN_LABELS, call.house.parts.register)
+        groups = PlanGroups(LABELS, call.house.parts.register)
 
         def capture(view: View) -> Any:  # noqa: ANN401 -- PlanState, or None
             if not past.folded:
@@ -141,7 +156,7 @@ class _Look:
             call,
             self._request,
             anchor=stream,
-            labels=PLAN_LABELS,
+            labels=LABELS,
             groups=groups.of_plan(stream, Asker(call.caller, self._request.claim.legal_basis, call.now)),
             capture=capture,
             collections=groups.collections,
@@ -149,40 +164,52 @@ class _Look:
         )
 
     async def _may_be_told(self) -> bool:
-        """Tell whether the caller may know of the plan: he works on it, it is his, or he breaks the glass."""
-        call, house = self._call, self._call.house
+        """Tell whether the caller may know of the plan: he works on it, it is his, or he breaks the glass.
+
+        Broken glass is asked no relation: then a plan that is not there is looked up too, and answered empty.
+        """
+        call, house, caller = self._call, self._call.house, self._call.caller
+        breaks_glass = bool(self._request.claim.HasField("break_glass"))
         plan = await house.state(self.stream)
         if plan is None:
-            return False
+            return breaks_glass
         case = await house.state(stream_of("case", plan.case_id))
-        caller = call.caller
-        return (
-            has_relation(case, caller.organisation, caller.task, caller.professional, call.now)
-            or (bool(caller.resident) and caller.resident == plan.resident)
-            or bool(self._request.claim.HasField("break_glass"))
-        )
+        relation = relation_of(case, caller.organisation, caller.task, caller.professional, call.now)
+        his = bool(caller.resident) and caller.resident == plan.resident
+        if relation is None and not his and not breaks_glass:
+            return False
+        resident = await house.state(stream_of("resident", plan.resident))
+        self.kept = kept_from(resident, caller, "" if relation is None else relation.role)
+        return True
 
 
-def _happened(steps: Sequence[Step]) -> list[Happened]:
-    """Return the entries of what changed an element; that a plan was opened is told by its first report."""
-    found = []
+def _seen(steps: Iterable[Step], fields: Sequence[str], kept: Kept) -> Iterator[Happened]:
+    """Yield the entries of what changed an element that is asked about and can be seen.
+
+    That a plan was opened is told by its first report.
+    """
+    asked = {path.partition(".")[0] for path in fields if path not in kept.paths}
     for step in steps:
         kind = step.topic.rpartition(VERSION_SUFFIX)[0]
         changed = CHANGED.get(kind)
+        if isinstance(step.event, PlanCorrected):
+            # Else what was wrong would stand there alone.
+            changed = Changed(step.event.collection)
         element = None if changed is None else changed_element(changed, step.event, step.state)
-        if changed is not None and element is not None:
-            found.append(Happened(step, kind, changed.collection, element))
-    return found
+        if changed is None or element is None or changed.collection not in asked:
+            continue
+        if step.by not in kept.links and not is_of(element, kept.links):
+            yield Happened(step, kind, changed.collection, element)
 
 
-def _of_page(steps: Sequence[Step], happened: Sequence[Happened]) -> Any:  # noqa: ANN401 -- PlanState, or None
+def _of_page(happened: Sequence[Happened]) -> Any:  # noqa: ANN401 -- PlanState, or None
     """Return a plan that holds what the entries of a page are about, and nothing else: so it is judged."""
-    if not steps:
+    if not happened:
         return None
     held: dict[str, list[Any]] = {name: [] for name in COLLECTIONS}
     for one in happened:
         held[one.collection].append(one.element)
-    return with_changes(steps[-1].state, **{name: tuple(some) for name, some in held.items()})
+    return with_changes(happened[-1].step.state, **{name: tuple(some) for name, some in held.items()})
 
 
 def _both(before: Any, after: Any) -> Any:  # noqa: ANN401 -- PlanStates, or None
@@ -208,7 +235,7 @@ def _apart(captured: Any, before: Any, after: Any) -> tuple[Any, Any]:  # noqa: 
         seen = getattr(captured, name)
         sides[0][name] = tuple(one for one in seen if id(one) in was)
         sides[1][name] = tuple(one for one in seen if id(one) not in was)
-    return with_changes(captured, **sides[0], version=before.version), with_changes(captured, **sides[1])
+    return with_changes(captured, **sides[0]), with_changes(captured, **sides[1])
 
 
 def _tell(outcome: ReadOutcome, one: Happened, answer: pb.ListTimelineResponse) -> None:

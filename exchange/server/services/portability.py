@@ -9,12 +9,14 @@ Source: GDPR 20; protos/exchange/v1/resident_rights_service.proto.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from exchange.domain import stream_of
 from exchange.errors import RequestInvalid
-from exchange.pipeline.elements import Asker
+from exchange.pipeline.elements import OTHER_ORGANISATION, Asker
+from exchange.pipeline.facts import OWN_WORDS
 from exchange.server.contract.plans import PLAN_LABELS
 from exchange.server.contract.portable import Known, bases_of, document_of
 from exchange.server.interceptor import Unary
@@ -22,8 +24,10 @@ from exchange.server.walks import read
 from exchange.v1 import resident_rights_service_pb2 as pb
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from exchange.pipeline.elements import Groups
+    from exchange.pipeline.walk import Caller, Group, View
     from exchange.server.house import Call
 
 PART_BYTES_MAX: Final = 1_048_576
@@ -39,7 +43,9 @@ async def get_portable_copy(call: Call, request: pb.GetPortableCopyRequest) -> p
         request,
         anchor=stream,
         labels=PLAN_LABELS,
-        groups=house.plan_groups.of_plan(stream, Asker(caller, request.claim.legal_basis, call.now)),
+        groups=_own(
+            house.plan_groups.of_plan(stream, Asker(caller, request.claim.legal_basis, call.now)), caller
+        ),
         capture=lambda view: house.plan_groups.within_term(stream, view.state(stream), call.now),
         collections=house.plan_groups.collections,
     )
@@ -61,6 +67,19 @@ async def get_portable_copy(call: Call, request: pb.GetPortableCopyRequest) -> p
     if end < len(document):
         answer.next_page_token = pages.token(end, call.rpc, caller, request)
     return answer
+
+
+def _own(groups: Groups, caller: Caller) -> Groups:
+    """Return the groups for the resident's side; for others those of a kind that no basis names (R09)."""
+    if caller.task in OWN_WORDS:
+        return groups
+
+    def others(view: View, paths: tuple[str, ...]) -> Sequence[Group]:
+        return [
+            replace(one, fact=replace(one.fact, provider=OTHER_ORGANISATION)) for one in groups(view, paths)
+        ]
+
+    return others
 
 
 RPCS: Final[Mapping[str, Unary]] = {"GetPortableCopy": Unary(pb.GetPortableCopyRequest, get_portable_copy)}
