@@ -51,6 +51,7 @@ from exchange.domain.plan.events import (
     SupportStarted,
     SupportStopped,
 )
+from exchange.domain.plan.received import ElementsReceived, elements_received
 from exchange.domain.plan.recorded import stamped
 from exchange.domain.plan.seen import as_seen
 from exchange.domain.plan.state import (
@@ -84,7 +85,7 @@ PLAN: Final[Aggregate] = aggregate(
         AddStatement: add_statement,
     },
     founders=FOUNDERS,
-    evolvers={**EVOLVERS, PlanCorrected: corrected},
+    evolvers={**EVOLVERS, PlanCorrected: corrected, ElementsReceived: elements_received},
     stamp=stamped,
     # Versions are those of the stream: a yes is to what stood at one, also where what stood there is gone.
     counted=lambda plan: with_changes(plan, version=plan.version + 1),
