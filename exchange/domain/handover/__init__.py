@@ -144,11 +144,12 @@ def complete_handover(
         return ((stream_of(HANDOVER.name, handover.handover_id), ()),)
     if plan is None or plan.care_runs:
         raise RuleBroken("care that runs ends first: the other municipality cannot stop it", rule="CARE_RUNS")
-    found = [(stream_of(HANDOVER.name, handover.handover_id), events)]
-    if case is not None and not case.closed:
-        closed = CaseClosed(resident=case.resident, case_id=case.case_id, at=order.now)
-        found.append((stream_of("case", case.case_id), (closed,)))
-    return tuple(found)
+    completed = (stream_of(HANDOVER.name, handover.handover_id), events)
+    if case is None or case.closed:
+        return (completed,)
+    closed = CaseClosed(resident=case.resident, case_id=case.case_id, at=order.now)
+    # The completion comes last: a receipt is of the last event of its command.
+    return ((stream_of("case", case.case_id), (closed,)), completed)
 
 
 def finish_handover(
@@ -176,7 +177,7 @@ def finish_handover(
         for number, category, content in sorted(handover.contents)
     )
     _refuse_full(plan, received)
-    return ((stream, events), (stream_of(PLAN.name, handover.plan_id), received))
+    return ((stream_of(PLAN.name, handover.plan_id), received), (stream, events))
 
 
 def _refuse_full(plan: PlanState, received: tuple[ElementsReceived, ...]) -> None:
