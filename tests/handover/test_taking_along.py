@@ -11,9 +11,11 @@ from adapters.sdk import errors
 from adapters.sdk.proofs import verify_receipt
 from adapters.sdk.tokens import Person
 from exchange.domain.handover.state import Side
+from exchange.v1 import audit_service_pb2 as audit_pb
 from exchange.v1 import common_pb2 as pb
 from exchange.v1 import resident_rights_service_pb2 as rights_pb
 from tests.handover.towns import CAME_ALONG, NEWCOMER, Mover
+from tests.server.test_rights_requests import ANSWER, ask, duties
 from tests.server.town import ACCESS, CITY, INVESTIGATE
 
 if TYPE_CHECKING:
@@ -86,16 +88,21 @@ def test_the_old_side_takes_no_new_writing_and_keeps_what_was(towns: Towns, move
     assert len(told.received_parts) == 3
 
 
-def test_a_request_by_right_that_waits_goes_on_at_the_old_side(towns: Towns, mover: Mover) -> None:
-    asked = mover.story.resident().rights.receive_rights_request(
-        claim=ACCESS,
-        case_id=mover.story.case_id,
-        right=rights_pb.RIGHT_ACCESS,
-        received_via=rights_pb.RECEIVED_VIA_PORTAL,
-    )
+def test_a_request_by_right_that_waits_is_answered_at_the_old_side(towns: Towns, mover: Mover) -> None:
+    name = ask(mover.story.resident(), mover.story)
     taken(towns, mover)
-    state = towns.old.state("rights_request", asked.request_stream_id)
-    assert state is not None
+    assert len(duties(towns.old, audit_pb.OBLIGATION_STATE_OPEN, name)) == 1
+    resident = mover.story.resident()
+    mover.story.wmo.rights.decide_rights_request(
+        claim=ANSWER, rights_request_id=name, outcome=rights_pb.RIGHTS_OUTCOME_GRANTED
+    )
+    answer = resident.rights.get_access_answer(
+        claim=ACCESS, case_id=mover.story.case_id, fields=["rights.article"]
+    )
+    mover.story.wmo.rights.execute_rights_request(
+        claim=ANSWER, rights_request_id=name, how="portal", reference=answer.decision_id
+    )
+    assert duties(towns.old, audit_pb.OBLIGATION_STATE_OPEN, name) == []
 
 
 def test_what_another_desk_recorded_stays_and_is_named(towns: Towns, mover: Mover) -> None:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Collection
 from typing import Final
 
-from exchange.domain.case_events import CaseClosed
+from exchange.domain.case_events import CaseHandedOver
 from exchange.domain.consent import ConsentState
 from exchange.domain.handover.commands import (
     AcceptHandover,
@@ -147,7 +147,9 @@ def complete_handover(
     completed = (stream_of(HANDOVER.name, handover.handover_id), events)
     if case is None or case.closed:
         return (completed,)
-    closed = CaseClosed(resident=case.resident, case_id=case.case_id, at=order.now)
+    closed = CaseHandedOver(
+        resident=case.resident, case_id=case.case_id, handover_id=handover.handover_id, at=order.now
+    )
     # The completion comes last: a receipt is of the last event of its command.
     return ((stream_of("case", case.case_id), (closed,)), completed)
 
