@@ -141,8 +141,12 @@ class Handover:
         side = self._giving.client
         self._step("get")
         told = side.handover.get_handover(
-            claim=self._claims.leaves, handover_id=handover_id, fields=("sender_oin", "case_id", *_WHOM)
+            claim=self._claims.leaves,
+            handover_id=handover_id,
+            fields=("state", "sender_oin", "case_id", *_WHOM),
         )
+        if told.state == "cancelled":
+            raise RuleBroken(Refusal("RULE_BROKEN", "this handover was cancelled", rule="HANDOVER_CANCELLED"))
         purpose = self._claims.leaves.purpose
         binding = Binding(told.sender_oin, self._credentials.oin, self._task, told.case_id, purpose)
         bsn = open_bsn(told.envelope, self._keys, binding)

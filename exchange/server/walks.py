@@ -145,7 +145,6 @@ async def read(
     collections: Mapping[str, frozenset[str]] = MappingProxyType({}),
     beside: Callable[[View], Steps] | None = None,
     past: Past | None = None,
-    streams: tuple[str, ...] = (),
 ) -> ReadOutcome:
     """Walk a question; the answer counts as on its way until the call is done. Raises ExchangeError."""
     walk = ReadWalk(
@@ -165,7 +164,6 @@ async def read(
         collections=collections,
         beside=beside,
         past=past,
-        streams=streams,
     )
     return await ask(call, walk)
 

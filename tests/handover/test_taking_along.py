@@ -52,8 +52,8 @@ def test_both_logs_hold_the_receipt_of_the_other(towns: Towns, mover: Mover) -> 
     assert (mine.side, theirs.side) == (Side.RECEIVING, Side.GIVING)
     assert mine.digest == theirs.digest == found.digest
     for kept, town, vkey in (
-        (mine, CITY, towns.old.core.signer.vkey),
-        (theirs, "00000001002220647000", towns.new.core.signer.vkey),
+        (mine, CITY, towns.old.log_vkey),
+        (theirs, "00000001002220647000", towns.new.log_vkey),
     ):
         entry = kept.other_entry.encode()
         assert verify_receipt(entry, kept.other_proof, vkey) > 0

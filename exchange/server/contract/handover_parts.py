@@ -21,7 +21,7 @@ from exchange.server.contract.formats import BSN_FOUND, FORMATS
 from exchange.server.contract.plans import PLAN_COLLECTIONS, PLAN_LABELS, leaves_given
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from exchange.domain.handover import HandoverState
     from exchange.domain.plan import PlanState
@@ -32,6 +32,7 @@ ELEMENTS_PER_PART: Final = 10
 _KEYS: Final = frozenset({"form", "handover", "plan_version", "number", "collection", "total", "elements"})
 _ELEMENT_KEYS: Final = frozenset({"origin", "category", "recorded", "values"})
 _CATEGORIES: Final = frozenset(DataCategory)
+_FOR_MACHINES: Final = ("_id", "_oin", "_number", "_code", "_category")
 
 
 def collections_of(plan: PlanState | None) -> tuple[str, ...]:
@@ -114,20 +115,20 @@ def _check(collection: str, element: Any) -> None:  # noqa: ANN401 -- whatever c
         raise ValueError("an origin is a task and an organisation")
     if not {f"{collection}.{name}" for name in element["values"]} <= PLAN_LABELS.keys():
         raise ValueError("a leaf is none of the plan")
-    for text in _texts(element["values"].values()):
+    made = element_of(collection, element)
+    for text in _texts(made, element["values"]):
         if FORMATS["text"](text) == BSN_FOUND:
             raise BsnRefused("a text of this part holds a burgerservicenummer", fields={"part": BSN_FOUND})
         if len(text) > TEXT_CHARS_MAX:
             raise ValueError("a text is longer than one may be")
-    element_of(collection, element)
 
 
-def _texts(values: Any) -> Iterator[str]:  # noqa: ANN401 -- whatever came
-    for value in values:
-        if isinstance(value, str):
+def _texts(made: Any, names: Iterable[str]) -> Iterator[str]:  # noqa: ANN401 -- any element of a plan
+    """Yield the words of an element: names for machines are none, and random digits in them are no BSN."""
+    for name in names:
+        value = getattr(made, name)
+        if isinstance(value, str) and not name.endswith(_FOR_MACHINES):
             yield value
-        elif isinstance(value, list):
-            yield from map(str, value)
 
 
 def _by_category(elements: Sequence[Mapping[str, Any]]) -> dict[str, str]:

@@ -42,10 +42,10 @@ from exchange.v1 import handover_service_pb2 as pb
 from exchange.v1.common_pb2 import Purpose
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from exchange.domain.plan import PlanState
-    from exchange.pipeline.walk import ReadOutcome, View
+    from exchange.pipeline.walk import CommandOutcome, ReadOutcome, View
     from exchange.server.house import Call
 
 _LABELS: Final = labels_of(pb.GetHandoverResponse.DESCRIPTOR)
@@ -55,6 +55,22 @@ _PREFIX: Final = f"{HANDOVER.name}-"
 def _takes_over(call: Call) -> bool:
     """Tell whether another municipality's college calls: it has no part in the case, consent lets it in."""
     return call.caller.task.startswith(OTHER_COLLEGE)
+
+
+async def _anchor(call: Call, request: Any, *, plan: bool = False) -> str:  # noqa: ANN401 -- a message that names a handover
+    """Return the stream a walk is about: of nobody, where another college than the recipient asks.
+
+    Consent stands in the place of a part in the case here: without this, a rule about it would tell whoever
+    guessed an id that there is something.
+    """
+    stream = _stream(request)
+    found = await call.house.state(stream)
+    if not _takes_over(call):
+        return stream
+    mine = f"{call.caller.organisation}/{call.caller.task}"
+    if found is None or found.recipient != mine or (plan and found.plan_id != request.plan_id):
+        return stream_of(HANDOVER.name, call.house.parts.fresh_uuid())
+    return stream_of("plan", found.plan_id) if plan else stream
 
 
 async def offer(call: Call, request: pb.OfferHandoverRequest) -> pb.OfferHandoverResponse:
@@ -86,6 +102,16 @@ async def offer(call: Call, request: pb.OfferHandoverRequest) -> pb.OfferHandove
     return pb.OfferHandoverResponse(receipt=receipt(outcome), handover_id=outcome.ids["handover_id"])
 
 
+async def _taking(
+    call: Call,
+    request: Any,  # noqa: ANN401 -- a command that names a handover
+    process: Callable[[View], Steps],
+) -> CommandOutcome:
+    """Walk a command of who takes over; anybody else needs a part in the case, and is not the recipient."""
+    anchor = await _anchor(call, request)
+    return await command(call, request, anchor=anchor, process=process, relation=not _takes_over(call))
+
+
 async def accept(call: Call, request: pb.AcceptHandoverRequest) -> pb.AcceptHandoverResponse:
     """Accept the plan as it stands now, and as it is seen by who takes over."""
     stream, plan_stream = _stream(request), stream_of("plan", request.plan_id)
@@ -103,9 +129,8 @@ async def accept(call: Call, request: pb.AcceptHandoverRequest) -> pb.AcceptHand
         ids = {"collections": " ".join(collections), "plan_version": str(order.plan_version)}
         return Steps(((stream, HANDOVER.decide(order, view.state(stream))),), ids)
 
-    outcome = await command(
-        call, request, anchor=plan_stream, process=process, streams=(stream,), relation=False
-    )
+    anchor = await _anchor(call, request, plan=True)
+    outcome = await command(call, request, anchor=anchor, process=process, relation=not _takes_over(call))
     return pb.AcceptHandoverResponse(
         receipt=receipt(outcome),
         plan_version=int(outcome.ids["plan_version"]),
@@ -119,7 +144,7 @@ async def get(call: Call, request: pb.GetHandoverRequest) -> pb.GetHandoverRespo
     outcome = await read(
         call,
         request,
-        anchor=stream,
+        anchor=await _anchor(call, request),
         labels=_LABELS,
         groups=of_origin(_LABELS, KEEPER_OF_THE_LOG),
         capture=lambda view: view.state(stream),
@@ -170,7 +195,7 @@ async def get_part(call: Call, request: pb.GetHandoverPartRequest) -> pb.GetHand
     outcome = await read(
         call,
         request,
-        anchor=plan_stream,
+        anchor=await _anchor(call, request, plan=True),
         labels=PLAN_LABELS,
         groups=groups.of_plan(plan_stream, Asker(call.caller, request.claim.legal_basis, call.now)),
         capture=lambda view: (
@@ -179,7 +204,6 @@ async def get_part(call: Call, request: pb.GetHandoverPartRequest) -> pb.GetHand
         ),
         relation=not _takes_over(call),
         collections=groups.collections,
-        streams=(stream,),
     )
     plan, handover = outcome.captured
     _refuse_part(call, request, plan, handover)
@@ -241,7 +265,7 @@ async def confirm(call: Call, request: pb.ConfirmPartRequest) -> pb.ConfirmPartR
         )
         return Steps(((stream, HANDOVER.decide(order, handover)),))
 
-    outcome = await command(call, request, anchor=stream, process=process, relation=False)
+    outcome = await _taking(call, request, process)
     return pb.ConfirmPartResponse(receipt=receipt(outcome))
 
 
@@ -260,7 +284,7 @@ async def complete(call: Call, request: pb.CompleteHandoverRequest) -> pb.Comple
         )
         return Steps(complete_handover(order, handover, plan, case))
 
-    outcome = await command(call, request, anchor=stream, process=process, relation=False)
+    outcome = await _taking(call, request, process)
     return pb.CompleteHandoverResponse(receipt=receipt(outcome))
 
 
@@ -278,7 +302,7 @@ async def keep(call: Call, request: pb.KeepReceiptRequest) -> pb.KeepReceiptResp
     def process(view: View) -> Steps:
         return Steps(((stream, HANDOVER.decide(order, view.state(stream))),))
 
-    outcome = await command(call, request, anchor=stream, process=process, relation=False)
+    outcome = await _taking(call, request, process)
     return pb.KeepReceiptResponse(receipt=receipt(outcome))
 
 
