@@ -210,13 +210,11 @@ def relation_of(
     return standing_in
 
 
-def relation_for(
-    state: CaseState | None, oin: str, task: str, professional: str, now: datetime, purpose: str
-) -> Professional | None:
+def relation_for(state: CaseState | None, who: Author, now: datetime, purpose: str) -> Professional | None:
     """Return the relation for one purpose: of a case that was handed over, the resident's rights only."""
     if state is not None and state.handed_over and purpose in KEPT_FOR:
         state = with_changes(state, closed=False)
-    return relation_of(state, oin, task, professional, now)
+    return relation_of(state, who.oin, who.task, who.professional, now)
 
 
 def colleges_on(state: CaseState) -> frozenset[tuple[str, str]]:

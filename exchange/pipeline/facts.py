@@ -143,9 +143,8 @@ def standing_of(walk: Walk, view: View, subject: Subject) -> Standing:
     """Find out."""
     caller, now = walk.caller, walk.now
     case = view.state(subject.case_stream) if subject.case_stream else None
-    relation = relation_for(
-        case, caller.organisation, caller.task, caller.professional, now, walk.claim.purpose
-    )
+    who = Author(caller.organisation, caller.task, caller.professional)
+    relation = relation_for(case, who, now, walk.claim.purpose)
     related = relation is not None or not walk.relation
     involved = related and case is not None
     role = "" if relation is None else relation.role

@@ -1,4 +1,4 @@
-"""Either side dies at every step of a handover, and answers get lost: nothing is lost, nothing is there twice."""
+"""Either side dies at every step, and answers get lost: nothing is lost, nothing is there twice."""
 
 from __future__ import annotations
 

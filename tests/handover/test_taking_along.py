@@ -13,6 +13,7 @@ from adapters.sdk.tokens import Person
 from exchange.domain.handover.state import Side
 from exchange.v1 import audit_service_pb2 as audit_pb
 from exchange.v1 import common_pb2 as pb
+from exchange.v1 import plan_pb2
 from exchange.v1 import resident_rights_service_pb2 as rights_pb
 from tests.handover.towns import CAME_ALONG, NEWCOMER, Mover
 from tests.server.test_rights_requests import ANSWER, ask, duties
@@ -160,7 +161,7 @@ def test_a_support_that_came_along_is_agreed_anew_before_it_is_assigned(towns: T
         claim=INVESTIGATE,
         plan_id=mover.story.plan_id,
         expected_version=mover.story.version,
-        kind=3,
+        kind=plan_pb2.SUPPORT_KIND_CUSTOM,
         provider_oin="00000003271543200000",
         product_category="01",
         product_code="01A01",
