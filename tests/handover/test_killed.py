@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from adapters.sdk.handover import Handover, TakenOver
 
 PARTS: Final = 3
+ATTEMPTS_MAX: Final = 5
 STEPS: Final = (
     *("get", "check", "blind", "register", "report", "accept", "take up"),
     *(f"{step} {number}" for number in range(1, PARTS + 1) for step in ("part", "receive", "confirm")),
@@ -76,6 +77,16 @@ def test_the_steps_are_all_steps(towns: Towns, mover: Mover) -> None:
     assert tuple(seen) == STEPS
 
 
+def gone_on(towns: Towns, mover: Mover, handover_id: str) -> TakenOver:
+    """Go on; a machine that is busy may let a connection wait too long, and then one goes on once more."""
+    for _ in range(ATTEMPTS_MAX):
+        try:
+            return towns.driver(mover.bsn).take_over(handover_id, NEWCOMER)
+        except errors.Unreachable:
+            continue
+    raise AssertionError("the side that was started again is out of reach")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("side", ["old", "new"])
 def test_a_side_that_dies_at_any_step_goes_on_where_it_was(served: Towns, side: str) -> None:
@@ -96,8 +107,7 @@ def test_a_side_that_dies_at_any_step_goes_on_where_it_was(served: Towns, side: 
         assert deaths == [], at
         dying.hang_up()
         dying.start()
-        found = served.driver(mover.bsn).take_over(handover_id, NEWCOMER)
-        require_whole(served, mover, handover_id, found)
+        require_whole(served, mover, handover_id, gone_on(served, mover, handover_id))
     assert dying.stop() == 0
     report = dying.verify_store()
     assert report["exit"] == 0, report
