@@ -140,3 +140,11 @@ def elements_received(state: PlanState, event: ElementsReceived) -> PlanState:
         elements = tuple(with_changes(one, requested_version=version) for one in elements)
     whole = (*getattr(state, event.collection), *elements)
     return with_changes(state, version=version, **{event.collection: whole})
+
+
+def newest_of(event: ElementsReceived, plan: PlanState) -> Any:  # noqa: ANN401 -- any element of a plan, or None
+    """Return the last element an event brought, as it is in the plan now."""
+    *_, last = (element_of(event.collection, one) for one in json.loads(event.content))
+    mark = (last.recorded, last.origin, last.category)
+    elements = reversed(getattr(plan, event.collection))
+    return next((one for one in elements if (one.recorded, one.origin, one.category) == mark), None)
