@@ -15,6 +15,7 @@ from exchange.v1 import audit_service_pb2 as audit_pb
 from exchange.v1 import common_pb2 as pb
 from exchange.v1 import plan_pb2
 from exchange.v1 import resident_rights_service_pb2 as rights_pb
+from exchange.v1.subscription_service_pb2 import SubscribeRequest
 from tests.handover.towns import CAME_ALONG, NEWCOMER, Mover
 from tests.server.test_rights_requests import ANSWER, ask, duties
 from tests.server.town import ACCESS, CITY, INVESTIGATE
@@ -197,3 +198,17 @@ def test_the_new_pseudonym_is_another_and_no_bsn_is_in_either_store(towns: Towns
     for town in (towns.old, towns.new):
         for file in town.settings.data.glob("*.db*"):
             assert mover.bsn.encode() not in file.read_bytes(), file.name
+
+
+def test_who_follows_the_new_plan_hears_that_goals_came_along(towns: Towns, mover: Mover) -> None:
+    mover.fill(goals=2)
+    _, found = taken(towns, mover)
+    worker = towns.new.client(Person(f"n-{mover.bsn[-5:]}", "college:WMO", "regisseur"))
+    request = SubscribeRequest(claim=CAME_ALONG, fields=["goals.own_words"], heartbeat_seconds=1)
+    stream = worker.open_stream(request)
+    try:
+        heard = next(event for answer in stream for event in answer.events if event.plan_id == found.plan_id)
+    finally:
+        stream.cancel()
+    assert heard.kind == "plan.elements_received"
+    assert [goal.own_words for goal in heard.change.goals] == ["Weer zelf koken."]
