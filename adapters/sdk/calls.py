@@ -15,6 +15,7 @@ from exchange.v1 import audit_service_pb2 as audit
 from exchange.v1 import case_service_pb2 as case
 from exchange.v1 import consent_service_pb2 as consent
 from exchange.v1 import disclosure_service_pb2 as disclosure
+from exchange.v1 import handover_service_pb2 as handover
 from exchange.v1 import history_service_pb2 as history
 from exchange.v1 import identity_service_pb2 as identity
 from exchange.v1 import insight_service_pb2 as insight
@@ -235,6 +236,22 @@ class HistoryCalls(Calls[_Mode]):
     get_plan_difference = Rpc(history.GetPlanDifferenceRequest, history.GetPlanDifferenceResponse)
 
 
+class HandoverCalls(Calls[_Mode]):
+    """A plan that goes along to another municipality; `handover.py` drives it from end to end."""
+
+    offer_handover = Rpc(handover.OfferHandoverRequest, handover.OfferHandoverResponse)
+    accept_handover = Rpc(handover.AcceptHandoverRequest, handover.AcceptHandoverResponse)
+    get_handover = Rpc(handover.GetHandoverRequest, handover.GetHandoverResponse)
+    get_handover_part = Rpc(handover.GetHandoverPartRequest, handover.GetHandoverPartResponse)
+    confirm_part = Rpc(handover.ConfirmPartRequest, handover.ConfirmPartResponse)
+    complete_handover = Rpc(handover.CompleteHandoverRequest, handover.CompleteHandoverResponse)
+    take_up_handover = Rpc(handover.TakeUpHandoverRequest, handover.TakeUpHandoverResponse)
+    receive_part = Rpc(handover.ReceivePartRequest, handover.ReceivePartResponse)
+    finish_handover = Rpc(handover.FinishHandoverRequest, handover.FinishHandoverResponse)
+    keep_receipt = Rpc(handover.KeepReceiptRequest, handover.KeepReceiptResponse)
+    cancel_handover = Rpc(handover.CancelHandoverRequest, handover.CancelHandoverResponse)
+
+
 class InsightCalls(Calls[_Mode]):
     """Published tables of what moved which scores, and the privacy they spend."""
 
@@ -354,6 +371,11 @@ class Services(Generic[_Mode]):
     def history(self) -> HistoryCalls[_Mode]:
         """Return the calls on plans through the years."""
         return HistoryCalls(self._send)
+
+    @property
+    def handover(self) -> HandoverCalls[_Mode]:
+        """Return the calls on handovers."""
+        return HandoverCalls(self._send)
 
     @property
     def insight(self) -> InsightCalls[_Mode]:

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from exchange.domain.case_events import (
     CaseClosed,
+    CaseHandedOver,
     CaseOpened,
     NothingOpened,
     ProfessionalJoined,
@@ -333,6 +334,10 @@ def _closed(state: CaseState, _event: CaseClosed) -> CaseState:
     return replace(state, closed=True)
 
 
+def _handed_over(state: CaseState, _event: CaseHandedOver) -> CaseState:
+    return replace(state, closed=True, handed_over=True)
+
+
 CASE: Final[Aggregate] = aggregate(
     "case",
     deciders={
@@ -353,6 +358,7 @@ CASE: Final[Aggregate] = aggregate(
         ProfessionalJoined: _joined,
         ProfessionalLeft: _left,
         CaseClosed: _closed,
+        CaseHandedOver: _handed_over,
         ConflictRecorded: conflict_recorded,
         ConflictEnded: conflict_ended,
         StandInAppointed: stand_in_appointed,

@@ -76,3 +76,13 @@ class CaseClosed(ResidentEvent):
     TOPIC: ClassVar[str] = "case.closed.v1"
     case_id: str
     at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseHandedOver(ResidentEvent):
+    """The plan went along to another municipality: nobody writes here but for the resident's rights."""
+
+    TOPIC: ClassVar[str] = "case.handed_over.v1"
+    case_id: str
+    handover_id: str
+    at: datetime

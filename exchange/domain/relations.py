@@ -15,9 +15,11 @@ from typing import ClassVar, Final
 
 from exchange.domain.kernel import AuthoredCommand, Events, ResidentEvent, with_changes
 from exchange.domain.shape import FINE, member_fault, oin_fault, refuse_faults, text_fault, token_fault
-from exchange.domain.values import Author, CaseRole
+from exchange.domain.values import Author, CaseRole, Purpose
 from exchange.errors import RuleBroken
 
+# What a plan that was handed over is still kept for: whoever asks by right, or complains, is answered.
+KEPT_FOR: Final = frozenset({Purpose.INZAGE, Purpose.CORRECTIE, Purpose.KLACHT_BEZWAAR})
 CONFLICTS_MAX: Final = 200
 STAND_IN_DAYS_MAX: Final = 92
 # Who is a resident's relative tells of the resident.
@@ -187,6 +189,7 @@ class CaseState:
     professionals: tuple[Professional, ...] = ()
     reporters: tuple[Author, ...] = ()
     closed: bool = False
+    handed_over: bool = False  # to another municipality: closed, but for what the law keeps it for
     conflicts: frozenset[tuple[str, str]] = frozenset()  # (OIN, professional): a person, in any task
     identities: tuple[Sent, ...] = ()  # newest last
 
@@ -205,6 +208,13 @@ def relation_of(
             if standing_in is None and works_there(state, oin, task, each.stand_in_for, now):
                 standing_in = each
     return standing_in
+
+
+def relation_for(state: CaseState | None, who: Author, now: datetime, purpose: str) -> Professional | None:
+    """Return the relation for one purpose: of a case that was handed over, the resident's rights only."""
+    if state is not None and state.handed_over and purpose in KEPT_FOR:
+        state = with_changes(state, closed=False)
+    return relation_of(state, who.oin, who.task, who.professional, now)
 
 
 def colleges_on(state: CaseState) -> frozenset[tuple[str, str]]:

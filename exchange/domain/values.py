@@ -319,6 +319,7 @@ LAW_OF_TASK: "Final[Mapping[str, str]]" = MappingProxyType(
         "college:PW": "pw",
         "college:WGS": "wgs",
         "college-andere-gemeente:PW": "pw",
+        "college-andere-gemeente:WMO": "wmo",
         "wmo-aanbieder": "wmo",
         "jeugdhulpaanbieder": "jw",
         "zorgaanbieder-zvw": "zvw",

@@ -35,6 +35,7 @@ _WHO: Final = {
     "college:PW": "De gemeente (werk en inkomen)",
     "college:WGS": "De gemeente (schuldhulp)",
     "college-andere-gemeente:PW": "Een andere gemeente (werk en inkomen)",
+    "college-andere-gemeente:WMO": "Een andere gemeente (Wmo)",
     "wmo-aanbieder": "Een organisatie die u Wmo-hulp geeft",
     "jeugdhulpaanbieder": "Een organisatie voor jeugdhulp",
     "zorgaanbieder-zvw": "Een zorgaanbieder",

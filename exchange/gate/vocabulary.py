@@ -43,6 +43,7 @@ KINDS: Final = frozenset(
         "college:PW",
         "college:WGS",
         "college-andere-gemeente:PW",
+        "college-andere-gemeente:WMO",
         "wmo-aanbieder",
         "jeugdhulpaanbieder",
         "zorgaanbieder-zvw",

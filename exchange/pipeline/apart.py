@@ -18,6 +18,7 @@ from exchange.domain.disclosure import DisclosureDecided
 from exchange.domain.limits.seals import CompartmentSealed, SealLifted, SealProposed
 from exchange.domain.obligations import COMMAND, EVALUATE, SAFETY_TASK, SEAL_BASIS, Asked, Duty, is_about_seal
 from exchange.domain.plan import PlanCorrected
+from exchange.domain.plan.received import ElementsReceived
 from exchange.domain.rights.corrections import RightsRectified
 from exchange.domain.rights.recipients import RightsRecipientTold
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 OF_SEALS: Final = (SealProposed, CompartmentSealed, SealLifted)
 # These name what they change.
-NAMING: Final = (PlanCorrected, RightsRectified, RightsRecipientTold)
+NAMING: Final = (PlanCorrected, ElementsReceived, RightsRectified, RightsRecipientTold)
 DEFERRING: Final = frozenset({Duty.DEFER_NOTICE_4W, Duty.NO_NOTICE_TO_SUSPECT})
 SUBSCRIBE: Final = "SUBSCRIBE"
 VERSION_SUFFIX: Final = ".v"
@@ -147,7 +148,7 @@ def changed_by(event: Event) -> frozenset[str]:
         # What was asked by name is told as what is not there; a change that was delivered cannot be.
         names = (*event.released, *event.withheld) if event.action == SUBSCRIBE else ()
         return frozenset(name.partition(".")[0] for name in names if "." in name)
-    if isinstance(event, PlanCorrected):
+    if isinstance(event, PlanCorrected | ElementsReceived):
         return frozenset({event.collection})
     if isinstance(event, RightsRectified | RightsRecipientTold):
         # That something behind a seal was corrected tells that it is there.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from exchange.domain import stream_of
 from exchange.domain.limits.determinations import DeterminationKind, determined
-from exchange.domain.relations import has_conflict, relation_of
+from exchange.domain.relations import has_conflict, relation_for
 from exchange.domain.representation import (
     NOBODY_RECORDED,
     Representation,
@@ -143,7 +143,8 @@ def standing_of(walk: Walk, view: View, subject: Subject) -> Standing:
     """Find out."""
     caller, now = walk.caller, walk.now
     case = view.state(subject.case_stream) if subject.case_stream else None
-    relation = relation_of(case, caller.organisation, caller.task, caller.professional, now)
+    who = Author(caller.organisation, caller.task, caller.professional)
+    relation = relation_for(case, who, now, walk.claim.purpose)
     related = relation is not None or not walk.relation
     involved = related and case is not None
     role = "" if relation is None else relation.role

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from exchange.domain.relations import relation_of
+from exchange.domain.relations import relation_for
+from exchange.domain.values import Author
 from exchange.pipeline.facts import RESIDENT_PREFIX, standing_of
 
 if TYPE_CHECKING:
@@ -61,7 +62,8 @@ class Standings:
         ):
             return kept.standing
         standing = standing_of(walk, view, subject)
-        relation = relation_of(case, caller.organisation, caller.task, caller.professional, walk.now)
+        who = Author(caller.organisation, caller.task, caller.professional)
+        relation = relation_for(case, who, walk.now, walk.claim.purpose)
         if relation is not None and relation.end is None and not standing.consents:
             if len(self._kept) >= STANDINGS_KEPT_MAX:
                 self._kept.clear()

@@ -122,7 +122,7 @@ def all_fields(descriptor: Descriptor) -> Iterator[FieldDescriptor]:
 
 def test_every_rpc_of_the_contract_has_a_handler_with_its_own_request() -> None:
     found = handlers()
-    assert len(found) == 14
+    assert len(found) == 15
     for service, rpcs in found.items():
         for name, kind in rpcs.items():
             assert kind.request.DESCRIPTOR.full_name == f"exchange.v1.{name}Request", (service, name)
@@ -278,8 +278,8 @@ def test_every_plan_event_but_the_opening_changes_a_known_collection() -> None:
     plan_topics = {
         topic.rpartition(".v")[0] for topic, event in TOPICS.items() if issubclass(event, PlanEvent)
     }
-    # Of a correction the event itself says which, sealed.
-    assert plan_topics - set(CHANGED) == {"plan.opened", "plan.corrected"}
+    # Of a correction, and of what came from another municipality, the event itself says which.
+    assert plan_topics - set(CHANGED) == {"plan.opened", "plan.corrected", "plan.elements_received"}
     collections = {field.name for field in plan_pb2.Plan.DESCRIPTOR.fields}
     assert {changed.collection for changed in CHANGED.values()} <= collections
 

@@ -214,6 +214,10 @@ class Town:
     def target(self) -> str:
         return f"localhost:{self.port}"
 
+    @property
+    def log_vkey(self) -> str:
+        return self.core.signer.vkey
+
     def credentials(self, folder: str = "operator") -> Credentials:
         return Credentials.load(self.settings.data / folder)
 

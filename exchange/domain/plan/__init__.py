@@ -90,6 +90,7 @@ from exchange.domain.plan.preferring import (
     ProviderInvited,
     ProviderPreferred,
 )
+from exchange.domain.plan.received import ElementsReceived, elements_received
 from exchange.domain.plan.recorded import stamped
 from exchange.domain.plan.seen import as_seen
 from exchange.domain.plan.signals import ReceiveSignal, SignalReceived
@@ -134,6 +135,7 @@ PLAN: Final[Aggregate] = aggregate(
         **preferring.EVOLVERS,
         **signals.EVOLVERS,
         PlanCorrected: corrected,
+        ElementsReceived: elements_received,
     },
     stamp=stamped,
     # Versions are those of the stream: a yes is to what stood at one, also where what stood there is gone.

@@ -82,6 +82,14 @@ def build_change(
     return plan
 
 
+def leaves_given(
+    collection: str, groups: Sequence[Group], released: frozenset[str]
+) -> Callable[[Key], frozenset[str]]:
+    """Return what tells which leaves of an element with a key were released."""
+    rights = _rights(groups, released).get(collection)
+    return (lambda _key: frozenset()) if rights is None else rights.leaves_of
+
+
 def _rights(groups: Sequence[Group], released: frozenset[str]) -> dict[str, _Rights]:
     """Return released leaves by collection; those of the plan itself under the empty name."""
     found: dict[str, _Rights] = {}
@@ -122,10 +130,17 @@ class _Rights:
         for _path, leaf, _key in self._leaves:
             self._copies[leaf](state, plan)
 
+    def leaves_of(self, key: Key) -> frozenset[str]:
+        """Return the names of the leaves that are released of an element with this key."""
+        return frozenset(self._names_of(key))
+
     def _released_of(self, key: Key) -> Iterator[Copy]:
+        return (self._copies[leaf] for leaf in self._names_of(key))
+
+    def _names_of(self, key: Key) -> Iterator[str]:
         for path, leaf, released in self._leaves:
             label = PLAN_LABELS[path]
             # The key under which this element's leaf was judged, found the way the groups were made.
             category = key[0] if label.category == BY_LIFE_DOMAIN else label.category
             if released == (category, key[1]):
-                yield self._copies[leaf]
+                yield leaf

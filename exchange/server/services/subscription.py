@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from exchange.domain import stream_of
 from exchange.domain.case import has_relation
 from exchange.domain.plan import PLAN, PlanCorrected, Support, SupportStarted, SupportStopped
+from exchange.domain.plan.received import ElementsReceived, newest_of
 from exchange.domain.plan.seen import is_of
 from exchange.domain.values import origin_of
 from exchange.errors import AccessDenied, Draining, KeyDestroyed, Unavailable
@@ -196,6 +197,9 @@ def _change(call: Call, row: Row, plan: Any) -> Change:  # noqa: ANN401 -- PlanS
     if isinstance(opened.event, PlanCorrected):
         # Which collection it is about is sealed with the rest.
         changed = Changed(opened.event.collection)
+    elif isinstance(opened.event, ElementsReceived):
+        # Many at once: told by the last of them, so that who follows looks again.
+        changed = Changed(opened.event.collection)
     element = changed_element(changed, opened.event, plan)
     end = None if element is None else end_of(element)
     if end is not None and end <= call.house.parts.now():
@@ -215,6 +219,8 @@ def changed_element(changed: Changed, event: Any, plan: Any) -> Any:  # noqa: AN
         return None
     if isinstance(event, PlanCorrected):
         return next((one for one in getattr(plan, changed.collection) if event.finds(one)), None)
+    if isinstance(event, ElementsReceived):
+        return newest_of(event, plan)
     named = [(name, getattr(event, name)) for name in changed.names]
     if changed.by_origin:
         named.append(("origin", origin_of(event.task, event.organisation)))

@@ -1,0 +1,153 @@
+"""Elements of a plan that another municipality recorded: told as JSON, and made again from it.
+
+Promises: who recorded an element and when goes along with it and is what the new plan says of it; a leaf that
+was not given says nothing; whatever a later version no longer knows is left out. Generic over the plan's
+collections. A support is as if chosen at the version at which it came: no earlier yes covers it here.
+Source: GDPR 5(1)(d), 14(2)(f) (from which source); Wmo 2015 2.3.2 (the new college looks for itself).
+"""
+
+import json
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import MISSING, dataclass, fields
+from datetime import UTC, date, datetime
+from functools import cache
+from types import MappingProxyType, UnionType
+from typing import Any, ClassVar, Final, get_args, get_origin, get_type_hints
+
+from exchange.domain.kernel import with_changes
+from exchange.domain.plan.events import PlanEvent
+from exchange.domain.plan.recorded import COLLECTIONS
+from exchange.domain.plan.state import PlanState
+
+HEAD: Final = frozenset({"origin", "category", "recorded"})
+_IN_TUPLES: Final = frozenset({str, int})
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
+_NOTHING: Final[Mapping[Any, object]] = MappingProxyType(
+    {str: "", int: 0, bool: False, tuple: (), date: date.min, datetime: _NEVER}
+)
+_MADE_OF: Final[Mapping[Any, tuple[type, Callable[[Any], object]]]] = MappingProxyType(
+    {
+        str: (str, str),
+        int: (int, int),
+        bool: (bool, bool),
+        date: (str, date.fromisoformat),
+        datetime: (str, datetime.fromisoformat),
+        tuple: (list, tuple),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ElementsReceived(PlanEvent):
+    """Elements of one collection and category came from another municipality; who recorded each is in it."""
+
+    TOPIC: ClassVar[str] = "plan.elements_received.v1"
+    SEALED: ClassVar[Mapping[str, str]] = MappingProxyType({"content": "@category"})
+    handover_id: str
+    received_from: str
+    collection: str
+    category: str
+    content: str
+
+    def sealed_fields(self) -> Mapping[str, str]:
+        """Return the field to seal, under the category of these elements."""
+        return {"content": self.category}
+
+
+@cache
+def _kind_of(collection: str) -> type:
+    (element, *_) = get_args(get_type_hints(PlanState)[collection])
+    kind: type = element
+    return kind
+
+
+def told(element: Any, leaves: Collection[str]) -> dict[str, Any]:  # noqa: ANN401 -- any element of a plan
+    """Return an element as JSON can hold it, with these leaves of it."""
+    values = {name: _plain(getattr(element, name)) for name in sorted(leaves) if hasattr(element, name)}
+    recorded = element.recorded or _NEVER
+    return {
+        "origin": element.origin,
+        "category": element.category,
+        "recorded": recorded.isoformat(),
+        "values": {name: value for name, value in values.items() if value is not None},
+    }
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 -- what a field of an element holds
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, tuple):
+        return [one if type(one) is int else str(one) for one in value]
+    return value
+
+
+def element_of(collection: str, one: Mapping[str, Any]) -> Any:  # noqa: ANN401 -- any element of a plan
+    """Return the element. Raises ValueError, KeyError or TypeError where it is none."""
+    kind = _kind_of(collection)
+    hints = get_type_hints(kind)
+    recorded = datetime.fromisoformat(one["recorded"])
+    if recorded.tzinfo is None:
+        raise ValueError("the moment of recording has no offset")
+    made: dict[str, Any] = {"origin": str(one["origin"]), "category": str(one["category"])}
+    made["recorded"] = recorded
+    for field in fields(kind):
+        if field.name in HEAD:
+            continue
+        name = field.name
+        if name in one["values"] and _base(hints[name]) in _MADE_OF:
+            made[name] = _made(hints[name], one["values"][name])
+        elif field.default is MISSING:
+            made[name] = _nothing(hints[name])
+    return kind(**made)
+
+
+def _base(hint: Any) -> Any:  # noqa: ANN401 -- any annotation of an element
+    if isinstance(hint, UnionType):
+        hint = next(one for one in get_args(hint) if one is not type(None))
+    origin = get_origin(hint)
+    if origin is tuple and get_args(hint)[0] not in _IN_TUPLES:
+        return None
+    return origin or hint
+
+
+def _made(hint: Any, value: Any) -> object:  # noqa: ANN401 -- an annotation, and what JSON holds for it
+    form, make = _MADE_OF[_base(hint)]
+    if type(value) is not form:
+        raise TypeError("this leaf is of another type")
+    if isinstance(value, list) and any(type(one) is not get_args(hint)[0] for one in value):
+        raise TypeError("what this leaf holds is of another type")
+    made = make(value)
+    if isinstance(made, datetime) and made.tzinfo is None:
+        raise ValueError("a moment has no offset")
+    return made
+
+
+def _nothing(hint: Any) -> object:  # noqa: ANN401 -- any annotation of an element
+    if isinstance(hint, UnionType) and type(None) in get_args(hint):
+        return None
+    return _NOTHING.get(_base(hint), ())
+
+
+def content_of(elements: Iterable[Mapping[str, Any]]) -> str:
+    """Return the text an event keeps; the same elements, the same text."""
+    return json.dumps(list(elements), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def elements_received(state: PlanState, event: ElementsReceived) -> PlanState:
+    """Fold them behind what the plan holds."""
+    version = state.version + 1
+    if event.collection not in COLLECTIONS:
+        return with_changes(state, version=version)
+    elements = tuple(element_of(event.collection, one) for one in json.loads(event.content))
+    if elements and hasattr(elements[0], "requested_version"):
+        elements = tuple(with_changes(one, requested_version=version) for one in elements)
+    whole = (*getattr(state, event.collection), *elements)
+    return with_changes(state, version=version, **{event.collection: whole})
+
+
+def newest_of(event: ElementsReceived, plan: PlanState) -> Any:  # noqa: ANN401 -- any element of a plan, or None
+    """Return the last element an event brought, as it is in the plan now."""
+    *_, last = (element_of(event.collection, one) for one in json.loads(event.content))
+    mark = (last.recorded, last.origin, last.category)
+    elements = reversed(getattr(plan, event.collection))
+    return next((one for one in elements if (one.recorded, one.origin, one.category) == mark), None)
