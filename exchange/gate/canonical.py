@@ -58,7 +58,7 @@ def entries_of_text(text: str, place: str = "") -> tuple[LegalBasis, ...]:
     found: dict[tuple[str, int], LegalBasis] = {}
     for table in _tables(text, place):
         # Who is named is judged as in a file and then left out: here nobody heard them.
-        entry = read_entry(place, table, proposed=not table.get(_APPROVERS, []))
+        entry = read_entry(place, table, proposed=not table.get(_APPROVERS))
         entry = replace(entry, approved_by=())
         if (entry.id, entry.version) in found:
             raise RegisterInvalid(

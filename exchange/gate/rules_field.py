@@ -58,7 +58,7 @@ def field_not_needed(field: Field, facts: Facts, _basis: LegalBasis) -> bool:
 
 def outside_the_consent(field: Field, facts: Facts, basis: LegalBasis) -> bool:
     """R17, GDPR 6(1)(a) and 7: the category was not in the consent."""
-    consent = _condition(facts, basis)
+    consent = judged_consent(facts, basis)
     return consent is not None and field.category not in consent.categories
 
 
@@ -71,12 +71,8 @@ def outside_what_a_youth_lets_see(field: Field, facts: Facts, basis: LegalBasis)
 def outside_its_sources(field: Field, facts: Facts, basis: LegalBasis) -> bool:
     """R17, GDPR 4(11): the consent, or the leave, was about what others hold."""
     provider = field.provider or facts.provider
-    said = (_condition(facts, basis), _leave(facts, basis))
+    said = (judged_consent(facts, basis), _leave(facts, basis))
     return any(one is not None and bool(one.sources) and provider not in one.sources for one in said)
-
-
-def _condition(facts: Facts, basis: LegalBasis) -> Consent | None:
-    return judged_consent(facts, basis) if basis.consent_kind else None
 
 
 def _leave(facts: Facts, basis: LegalBasis) -> Consent | None:

@@ -163,6 +163,36 @@ def test_a_disabled_successor_ends_what_it_succeeds() -> None:
     assert not off_only.in_force(NOON)
 
 
+def versions_of(register: Register) -> list[tuple[int, datetime | None]]:
+    return [(basis.version, basis.valid_to) for basis in register.entries()]
+
+
+def test_what_succeeds_nothing_keeps_no_other_from_ending_what_it_succeeds() -> None:
+    day = datetime(2027, 1, 1, tzinfo=UTC)
+    second = replace(ENTRY, version=2, succeeds=1, valid_from=day)
+    assert versions_of(Register([ENTRY, second])) == [(1, day), (2, None)]
+    # A disabled one may succeed what is not there; wherever it stands, the others end one another.
+    alone = replace(ENTRY, version=9, succeeds=8, enabled=False, valid_from=day)
+    for versions in ([alone, second, ENTRY], [ENTRY, alone, second], [ENTRY, second, alone]):
+        assert versions_of(Register(versions)) == [(1, day), (2, None), (9, None)]
+
+
+@pytest.mark.parametrize(
+    ("number", "key", "message"),
+    [
+        (1, "version", "two versions of one entry share a number"),
+        (2, "valid_to", "two versions of one entry overlap: end the one, or let the other succeed it"),
+    ],
+)
+def test_versions_that_come_from_no_file_are_refused_without_the_name_of_one(
+    number: int, key: str, message: str
+) -> None:
+    with pytest.raises(RegisterInvalid) as refused:
+        Register([ENTRY, replace(ENTRY, version=number, valid_from=NOON)])
+    assert refused.value.message == message
+    assert refused.value.metadata == {"file": "", "entry": ENTRY.id, "key": key}
+
+
 # --- what was recorded ---------------------------------------------------------------------------------
 
 
@@ -210,6 +240,15 @@ def test_every_change_is_in_the_hash() -> None:
         )
     ]
     assert len(set(hashes)) == len(hashes)
+
+
+def test_what_is_asked_of_new_entries_only_leaves_what_was_recorded_readable() -> None:
+    """An entry on a text without a year was approved when no year was asked: it goes on being judged by."""
+    text = canonical_text(replace(ENTRY, citation=replace(ENTRY.citation, wording="as introduced")))
+    with pytest.raises(RegisterInvalid):
+        entry_of_text(text)
+    (basis,) = recorded(version(text=text, sha256=hash_of(text))).entries()
+    assert (basis.citation.wording, basis.in_force(NOON)) == ("as introduced", True)
 
 
 def test_an_entry_of_a_newer_version_is_not_guessed() -> None:

@@ -285,6 +285,14 @@ def test_only_glass_that_may_be_broken_overrides_anything(
     )
 
 
+def test_words_of_necessity_are_asked_wherever_no_claim_stands_in_for_them() -> None:
+    """A claim under a basis that breaks no glass is none; neither is its own basis without a claim."""
+    assert rules(BREAKS, necessity=None) == ("P-AVG-6.1.d",)
+    assert rules(BREAKS, necessity=None, break_glass=None) == ("R14", "R28")
+    assert rules(READS, necessity=None, break_glass=BREAKS.break_glass) == ("R14", "R28")
+    assert rules(READS, necessity=None) == ("R14",)
+
+
 @pytest.mark.parametrize("nothing", [{"store_unavailable": True}, {"now": None}, {"fields": None}])
 def test_what_cannot_be_judged_owes_what_every_deny_owes(nothing: dict[str, object]) -> None:
     def owed(facts: Facts, **changes: object) -> tuple[str, ...]:

@@ -126,7 +126,12 @@ def test_what_no_entry_can_mean_is_refused_by_its_place(
             read()
         assert error.value.message == REFUSED + why
         assert error.value.metadata == {"file": "test.toml", "entry": "TEST-1", "key": key}
-    if changes.get("consent_kind") != '"ASSENT"':
+    if changes.get("consent_kind") == '"ASSENT"':
+        # No version of the exchange knew a basis on assent: that is no older shape of an entry.
+        with pytest.raises(RegisterInvalid) as error:
+            entry_of_text(proposal, "test.toml", recorded=True)
+        assert error.value.metadata == {"file": "test.toml", "entry": "TEST-1", "key": key}
+    else:
         # What was approved before this was asked is read as it stands.
         assert entry_of_text(proposal, recorded=True).id == "TEST-1"
 
@@ -157,6 +162,7 @@ def test_one_person_in_two_spellings_is_one(tmp_path: Path, one: str, other: str
     with pytest.raises(RegisterInvalid) as error:
         load(tmp_path, with_line("approved_by", f'approved_by = ["{one}", "{other}"]'))
     assert error.value.message == f"{REFUSED}one person is named twice: two different persons are asked"
+    assert error.value.metadata == {"file": "test.toml", "entry": "TEST-1", "key": "approved_by"}
 
 
 @pytest.mark.parametrize(

@@ -207,6 +207,17 @@ def test_what_a_case_says_is_read_as_it_is_meant(tmp_path: Path) -> None:
     assert case.expected is None
 
 
+@pytest.mark.parametrize(
+    ("claim", "said"),
+    [({"reason": "brand"}, BreakGlass("", "brand")), ({"code": "HAAST"}, BreakGlass("HAAST", ""))],
+)
+def test_half_a_claim_is_read_as_no_more_than_it_says(
+    tmp_path: Path, claim: dict[str, str], said: BreakGlass
+) -> None:
+    (case,) = read_cases(write(tmp_path, [{"id": "C1", "facts": {"break_glass": claim}}]))
+    assert case.facts.break_glass == said
+
+
 def test_a_difference_says_what_was_expected_and_what_was_found() -> None:
     case = Case("C1", Facts(), {"decision": "DENY", "rules": ["R01"]})
     found = {"id": "C1", "decision": "PERMIT", "rules": ["R01"]}
@@ -258,6 +269,7 @@ BESIDE = [
     ("valid_to = 2015-01-01", "valid_to", "the validity ends before it begins"),
     ("explicit_required = true", "explicit_required", "no consent is asked"),
     ('consent_kind = "ASSENT"', "consent_kind", "not a kind of consent that can be a condition"),
+    ('consent_kind = ["GDPR"]', "consent_kind", "not a kind of consent that can be a condition"),
 ]
 
 

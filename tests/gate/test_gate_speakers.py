@@ -11,7 +11,7 @@ from exchange.gate.consents import select_consent
 from exchange.gate.judge import judge
 from exchange.gate.model import Consent, Facts, Field, Outcome
 from exchange.gate.register import Register
-from exchange.gate.representation import Mandate, is_heard, mandate, own_words
+from exchange.gate.representation import Mandate, is_heard, mandate, own_words, reach
 
 NOW = datetime(2026, 3, 2, 10, tzinfo=UTC)
 REGISTER = Register.load()
@@ -78,6 +78,12 @@ def test_for_an_adult_who_cannot_decide_the_ladder_does(kind: str, word: str) ->
 def test_an_assent_is_anybodys_and_an_unknown_kind_nobodys(word: str) -> None:
     assert is_heard("ASSENT", word, 10, capable=False)
     assert not is_heard("BLANKET", word, 10, capable=True)
+
+
+@pytest.mark.parametrize("kind", ["", "ASSENT", "BLANKET"])
+def test_of_a_kind_without_a_row_anybodys_word_reaches_and_silence_does_not(kind: str) -> None:
+    assert reach(kind, ("stranger",), 40, capable=True) is Mandate.FULL
+    assert reach(kind, (), 40, capable=True) is Mandate.NONE
 
 
 # --- in a verdict ------------------------------------------------------------------------------------
