@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 PROVIDER_OIN: Final = "00000003271543200000"
 PROVIDER_NAME: Final = "Zorg Dichtbij"
+BODY_OIN: Final = "00000003271543300000"
+BODY_NAME: Final = "Regionale Toegang"
 START_WAIT_S: Final = 20.0
 STOP_WAIT_S: Final = 20.0
 LOOK_EVERY_S: Final = 0.05
@@ -155,6 +157,7 @@ def _issue(settings: Settings, work: Path) -> None:
     """Give each organisation a folder with credentials of the throw-away authority."""
     authority = development_authority(settings)
     authority.issue_organisation(PROVIDER_OIN, PROVIDER_NAME, work / "provider" / "credentials")
+    authority.issue_organisation(BODY_OIN, BODY_NAME, work / "body" / "credentials")
     ours = work / "municipality" / "credentials"
     ours.mkdir(parents=True, exist_ok=True)
     for file in (settings.data / OPERATOR_FOLDER).iterdir():

@@ -117,14 +117,18 @@ class Telling:
             return denied
         raise StoryBroken(f"{name}: was permitted and should not be")
 
-    def broken(self, name: str, text: str, ask: Callable[[], object], reason: str) -> None:
-        """Tell a step that a rule of the plan must refuse."""
+    def broken(
+        self, name: str, text: str, ask: Callable[[], object], reason: str, *, rule: str = ""
+    ) -> None:
+        """Tell a step that a rule of the plan must refuse; where `rule` is given, by that one, which is told."""
         try:
             ask()
         except ExchangeRefused as refused:
             if refused.reason != reason:
                 raise StoryBroken(f"{name}: refused for {refused.reason}") from refused
-            self.step(name, text, "REFUSED", (refused.reason,))
+            if rule and refused.refusal.rule != rule:
+                raise StoryBroken(f"{name}: refused by {refused.refusal.rule}") from refused
+            self.step(name, text, "REFUSED", (rule or refused.reason,))
             return
         raise StoryBroken(f"{name}: was accepted and should not be")
 

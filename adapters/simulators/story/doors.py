@@ -1,0 +1,152 @@
+"""What undoes a decision for the resident, and what does not; and a mandate that ends.
+
+A yes that one desk notes for another opens nothing that was closed by an objection; her own does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import grpc
+
+from adapters.sdk.client import refused_by
+from adapters.sdk.tokens import Person
+from adapters.simulators.story.intake import join
+from adapters.simulators.story.limits import DECIDE, OBJECT
+from adapters.simulators.story.sharing import put_question
+from adapters.simulators.story.stage import (
+    BEHEER,
+    BEWONER,
+    HERGEBRUIK,
+    WERK,
+    WIJKTEAM,
+    Organisation,
+    StoryBroken,
+)
+from exchange.v1.common_pb2 import Purpose
+from exchange.v1.organisation_service_pb2 import Mandate
+from exchange.v1.resident_rights_service_pb2 import ObjectionOutcome
+from exchange.v1.subscription_service_pb2 import SubscribeRequest
+
+if TYPE_CHECKING:
+    from adapters.sdk.calls import Claim
+    from adapters.sdk.client import ExchangeClient
+    from adapters.simulators.story.intake import Plan
+    from adapters.simulators.story.stage import Telling
+    from exchange.v1.plan_service_pb2 import GetPlanResponse
+
+BODY_TASK: Final = "college:WMO"
+STREAM_BEATS_S: Final = 60
+
+
+def a_yes_by_phone(told: Telling, plan: Plan) -> None:
+    """Object to the sharing itself; then let a desk note a yes, and let the resident say it."""
+    told.chapter("Whose yes it is")
+    inwoner = plan.inwoner()
+    objected = inwoner.rights.object(
+        claim=OBJECT,
+        case_id=plan.case_id,
+        reason="Ik wil niet dat dit wordt gedeeld.",
+        objected_purpose=Purpose.PURPOSE_WMO_AFSTEMMING,
+    )
+    plan.wijkteam().rights.decide_objection(
+        claim=DECIDE,
+        case_id=plan.case_id,
+        objection_id=objected.objection_id,
+        outcome=ObjectionOutcome.OBJECTION_OUTCOME_UPHELD,
+        reason="De inwoner heeft gelijk.",
+    )
+
+    def ask() -> GetPlanResponse:
+        return plan.wijkteam().plan.get_plan(
+            claim=HERGEBRUIK, plan_id=plan.plan_id, fields=["lens_assessments.reason"], allow_partial=True
+        )
+
+    _say_yes(plan, plan.consulent(), WERK, "phone")
+    told.refused(
+        "yes-by-phone",
+        "The resident also objected to sharing between the desks, and was right. Werk & Inkomen notes a yes by "
+        "phone; the neighbourhood team asks:",
+        ask,
+        "R09",
+        "R25",
+    )
+    _say_yes(plan, inwoner, BEWONER, "portal")
+    answer = ask()
+    if not answer.plan.lens_assessments:
+        raise StoryBroken("the resident's own yes opened nothing")
+    told.step(
+        "yes-at-the-portal",
+        "She says yes herself, at the portal: it opens. What a desk notes undoes no decision; her word does.",
+        "PARTIAL",
+        answer.rules,
+    )
+
+
+def _say_yes(plan: Plan, who: ExchangeClient, ground: Claim, method: str) -> None:
+    question = put_question(plan)
+    who.consent.give_consent(
+        claim=ground,
+        consent_id=question.consent_id,
+        given_by=["self"],
+        explicit=True,
+        free_assessed=True,
+        method=method,
+        expected_version=question.version,
+    )
+
+
+def a_mandate_ends(told: Telling, plan: Plan) -> None:
+    """Let a body act for the college under a published mandate, and end it while its stream is open."""
+    told.chapter("A mandate ends")
+    body = Organisation(plan.script, "body")
+    try:
+        _under_a_mandate(told, plan, body)
+    finally:
+        body.close()
+
+
+def _under_a_mandate(told: Telling, plan: Plan, body: Organisation) -> None:
+    beheer = plan.municipality.as_("beheer-1", "beheer", "beheerder").organisation
+    beheer.join_organisation(
+        claim=BEHEER,
+        oin=body.oin,
+        name=body.credentials.name,
+        tasks=["vrijwilligersorganisatie"],
+        certificate_thumbprint=body.credentials.thumbprint,
+        signing_key=body.credentials.signing_key.public_key().public_bytes_raw(),
+    )
+    beheer.grant_task(
+        claim=BEHEER,
+        oin=body.oin,
+        task=BODY_TASK,
+        mandate=Mandate(reference="gmb-2026-9", decision_date="2026-01-01", text="Toegang tot hulp"),
+    )
+    join(plan, plan.wijkteam(), WIJKTEAM, body, Person("rt-001", BODY_TASK, "consulent"))
+    stream = body.as_("rt-001", BODY_TASK, "consulent").open_stream(
+        SubscribeRequest(
+            claim=WIJKTEAM, fields=["goals.own_words"], cursor=0, heartbeat_seconds=STREAM_BEATS_S
+        )
+    )
+    followed = sum(event.kind == "plan.goal_set" for event in next(stream).events)
+    told.step(
+        "mandate",
+        f"{body.credentials.name} acts for the college under a published mandate, and follows the plan: "
+        f"goals seen {followed}.",
+        "PERMIT",
+    )
+    ended = beheer.end_task(claim=BEHEER, oin=body.oin, task=BODY_TASK)
+    told.keep(plan.municipality, ended)
+    try:
+        for _ in stream:
+            pass
+    except grpc.RpcError as error:
+        reason = refused_by(error, "").reason
+    else:
+        raise StoryBroken("a stream outlived the mandate it was opened under")
+    told.step(
+        "mandate-ended",
+        "The mandate ends. The stream that was open closes by itself, and the next call is of nobody.",
+        "REFUSED",
+        (reason,),
+    )
