@@ -81,7 +81,7 @@ def _plan(client: ExchangeClient, asked: dict[str, Any]) -> tuple[Plan, tuple[st
         try:
             given = client.plan.get_plan(fields=fields, **asked)
         except Denied as denied:
-            # A part of which nothing may be seen is named as withheld; a plan of which nothing may is a refusal.
+            # A part of which nothing may be seen is withheld; a plan of which nothing may be is refused.
             refused.append(denied)
             withheld += fields
             continue

@@ -25,18 +25,21 @@ from adapters.simulators.story.stage import (
 )
 from exchange.v1.common_pb2 import Purpose
 from exchange.v1.organisation_service_pb2 import Mandate
+from exchange.v1.plan_pb2 import ConversationKind, ConversationOutcome
 from exchange.v1.resident_rights_service_pb2 import ObjectionOutcome
 from exchange.v1.subscription_service_pb2 import SubscribeRequest
 
 if TYPE_CHECKING:
-    from adapters.sdk.calls import Claim
-    from adapters.sdk.client import ExchangeClient
+    from adapters.sdk.client import ExchangeClient, Stream
     from adapters.simulators.story.intake import Plan
     from adapters.simulators.story.stage import Telling
+    from exchange.v1.common_pb2 import Claim
     from exchange.v1.plan_service_pb2 import GetPlanResponse
 
 BODY_TASK: Final = "college:WMO"
-STREAM_BEATS_S: Final = 60
+SUMMARY: Final = "Belt elke maand hoe het gaat."
+BEAT_S: Final = 2
+BEATS_MAX: Final = 10
 
 
 def a_yes_by_phone(told: Telling, plan: Plan) -> None:
@@ -65,8 +68,8 @@ def a_yes_by_phone(told: Telling, plan: Plan) -> None:
     _say_yes(plan, plan.consulent(), WERK, "phone")
     told.refused(
         "yes-by-phone",
-        "The resident also objected to sharing between the desks, and was right. Werk & Inkomen notes a yes by "
-        "phone; the neighbourhood team asks:",
+        "The resident also objects to sharing between the desks, and is right. Werk & Inkomen notes a yes by "
+        "phone; the neighbourhood team asks again:",
         ask,
         "R09",
         "R25",
@@ -77,7 +80,7 @@ def a_yes_by_phone(told: Telling, plan: Plan) -> None:
         raise StoryBroken("the resident's own yes opened nothing")
     told.step(
         "yes-at-the-portal",
-        "She says yes herself, at the portal: it opens. What a desk notes undoes no decision; her word does.",
+        "She says yes herself, at the portal, and it opens: a desk's note undoes no decision, her word does.",
         "PARTIAL",
         answer.rules,
     )
@@ -123,30 +126,50 @@ def _under_a_mandate(told: Telling, plan: Plan, body: Organisation) -> None:
         mandate=Mandate(reference="gmb-2026-9", decision_date="2026-01-01", text="Toegang tot hulp"),
     )
     join(plan, plan.wijkteam(), WIJKTEAM, body, Person("rt-001", BODY_TASK, "consulent"))
-    stream = body.as_("rt-001", BODY_TASK, "consulent").open_stream(
+    consulent = body.as_("rt-001", BODY_TASK, "consulent")
+    plan.look()
+    talk = consulent.plan.record_conversation(
+        claim=WIJKTEAM,
+        plan_id=plan.plan_id,
+        expected_version=plan.version,
+        kind=ConversationKind.CONVERSATION_KIND_FIRST,
+        hold_date=plan.script.day(0),
+        outcome=ConversationOutcome.CONVERSATION_OUTCOME_CONTINUE,
+        summary=SUMMARY,
+    )
+    stream = consulent.open_stream(
         SubscribeRequest(
-            claim=WIJKTEAM, fields=["goals.own_words"], cursor=0, heartbeat_seconds=STREAM_BEATS_S
+            claim=WIJKTEAM,
+            fields=["conversations.summary"],
+            cursor=talk.receipt.position - 1,
+            heartbeat_seconds=BEAT_S,
         )
     )
-    followed = sum(event.kind == "plan.goal_set" for event in next(stream).events)
+    if [event.change.conversations[0].summary for event in next(stream).events] != [SUMMARY]:
+        raise StoryBroken("the body does not follow what it wrote")
     told.step(
         "mandate",
-        f"{body.credentials.name} acts for the college under a published mandate, and follows the plan: "
-        f"goals seen {followed}.",
+        f"{body.credentials.name} acts for the college under a published mandate: it writes in the plan, and "
+        "follows what it wrote.",
         "PERMIT",
     )
     ended = beheer.end_task(claim=BEHEER, oin=body.oin, task=BODY_TASK)
     told.keep(plan.municipality, ended)
-    try:
-        for _ in stream:
-            pass
-    except grpc.RpcError as error:
-        reason = refused_by(error, "").reason
-    else:
-        raise StoryBroken("a stream outlived the mandate it was opened under")
-    told.step(
+    reason = _why_it_ends(stream)
+    told.broken(
         "mandate-ended",
         "The mandate ends. The stream that was open closes by itself, and the next call is of nobody.",
-        "REFUSED",
-        (reason,),
+        lambda: consulent.plan.get_plan(
+            claim=WIJKTEAM, plan_id=plan.plan_id, fields=["conversations.summary"]
+        ),
+        reason,
     )
+
+
+def _why_it_ends(stream: Stream) -> str:
+    try:
+        for _ in range(BEATS_MAX):
+            next(stream)
+    except grpc.RpcError as error:
+        return refused_by(error, "").reason
+    raise StoryBroken("a stream outlived the mandate it was opened under")

@@ -55,7 +55,7 @@ def what_helps(told: Telling, plan: Plan) -> None:
     )
     told.broken(
         "too-dear",
-        "Another table, for more than the year has left:",
+        "Another table, for more than the year has left: not unless two people give the year more.",
         lambda: publish("own_network", TOO_DEAR),
         "RULE_BROKEN",
         rule="BUDGET_EXHAUSTED",

@@ -241,9 +241,7 @@ def _what_is_wanted(told: Telling, plan: Plan) -> None:
     )
     told.keep(plan.municipality, preferred)
     plan.preference_id = preferred.preference_id
-    told.step(
-        "preferred", f"The resident says who should help: {plan.provider.credentials.name}.", "PERMIT"
-    )
+    told.step("preferred", f"The resident says who should help: {plan.provider.credentials.name}.", "PERMIT")
     support = team.plan.request_support(
         claim=WIJKTEAM,
         plan_id=plan.plan_id,

@@ -117,10 +117,8 @@ class Telling:
             return denied
         raise StoryBroken(f"{name}: was permitted and should not be")
 
-    def broken(
-        self, name: str, text: str, ask: Callable[[], object], reason: str, *, rule: str = ""
-    ) -> None:
-        """Tell a step that a rule of the plan must refuse; where `rule` is given, by that one, which is told."""
+    def broken(self, name: str, text: str, ask: Callable[[], object], reason: str, *, rule: str = "") -> None:
+        """Tell a step that a rule of the domain must refuse; by `rule` where it is given."""
         try:
             ask()
         except ExchangeRefused as refused:

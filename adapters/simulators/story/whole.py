@@ -1,4 +1,4 @@
-"""A plan whole: an early signal, money from two laws, steps up the ladder, a day to look back, and a mirror."""
+"""A plan whole: an early signal, money from two laws, steps up the ladder, looking back, and a mirror."""
 
 from __future__ import annotations
 
