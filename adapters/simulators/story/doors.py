@@ -68,8 +68,8 @@ def a_yes_by_phone(told: Telling, plan: Plan) -> None:
     _say_yes(plan, plan.consulent(), WERK, "phone")
     told.refused(
         "yes-by-phone",
-        "The resident also objects to sharing between the desks, and is right. Werk & Inkomen notes a yes by "
-        "phone; the neighbourhood team asks again:",
+        "The resident objects to sharing between the desks, and is right. Werk & Inkomen notes a yes by "
+        "phone; the neighbourhood team asks:",
         ask,
         "R09",
         "R25",
@@ -110,22 +110,8 @@ def a_mandate_ends(told: Telling, plan: Plan) -> None:
 
 
 def _under_a_mandate(told: Telling, plan: Plan, body: Organisation) -> None:
-    beheer = plan.municipality.as_("beheer-1", "beheer", "beheerder").organisation
-    beheer.join_organisation(
-        claim=BEHEER,
-        oin=body.oin,
-        name=body.credentials.name,
-        tasks=["vrijwilligersorganisatie"],
-        certificate_thumbprint=body.credentials.thumbprint,
-        signing_key=body.credentials.signing_key.public_key().public_bytes_raw(),
-    )
-    beheer.grant_task(
-        claim=BEHEER,
-        oin=body.oin,
-        task=BODY_TASK,
-        mandate=Mandate(reference="gmb-2026-9", decision_date="2026-01-01", text="Toegang tot hulp"),
-    )
-    join(plan, plan.wijkteam(), WIJKTEAM, body, Person("rt-001", BODY_TASK, "consulent"))
+    beheer = plan.municipality.as_("beheer-1", "beheer", "beheerder")
+    _let_in(plan, body, beheer)
     consulent = body.as_("rt-001", BODY_TASK, "consulent")
     plan.look()
     talk = consulent.plan.record_conversation(
@@ -153,7 +139,7 @@ def _under_a_mandate(told: Telling, plan: Plan, body: Organisation) -> None:
         "follows what it wrote.",
         "PERMIT",
     )
-    ended = beheer.end_task(claim=BEHEER, oin=body.oin, task=BODY_TASK)
+    ended = beheer.organisation.end_task(claim=BEHEER, oin=body.oin, task=BODY_TASK)
     told.keep(plan.municipality, ended)
     reason = _why_it_ends(stream)
     told.broken(
@@ -173,3 +159,21 @@ def _why_it_ends(stream: Stream) -> str:
     except grpc.RpcError as error:
         return refused_by(error, "").reason
     raise StoryBroken("a stream outlived the mandate it was opened under")
+
+
+def _let_in(plan: Plan, body: Organisation, beheer: ExchangeClient) -> None:
+    beheer.organisation.join_organisation(
+        claim=BEHEER,
+        oin=body.oin,
+        name=body.credentials.name,
+        tasks=["vrijwilligersorganisatie"],
+        certificate_thumbprint=body.credentials.thumbprint,
+        signing_key=body.credentials.signing_key.public_key().public_bytes_raw(),
+    )
+    beheer.organisation.grant_task(
+        claim=BEHEER,
+        oin=body.oin,
+        task=BODY_TASK,
+        mandate=Mandate(reference="gmb-2026-9", decision_date="2026-01-01", text="Toegang tot hulp"),
+    )
+    join(plan, plan.wijkteam(), WIJKTEAM, body, Person("rt-001", BODY_TASK, "consulent"))

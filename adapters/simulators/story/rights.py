@@ -123,10 +123,12 @@ def in_her_own_words(told: Telling, plan: Plan) -> None:
         plan.inwoner(), INZAGE, plan.plan_id, ["goals.own_words", "goals.statement", "reports.own_words"]
     )
     document = json.loads(copy.document)
+    if document["plan"] or not document["not_portable"]:
+        raise StoryBroken("a copy to take along holds what it may not, or does not say why")
     reasons = sorted({one["reason"].replace("_", " ") for one in document["not_portable"]})
     told.step(
         "portable",
-        f"A copy to take along, {len(copy.document)} bytes with their SHA-256. It holds what she gave on "
-        f"consent or contract, and says why the rest is none of it: {', '.join(reasons)}.",
+        f"A copy to take along, {len(copy.document)} bytes with their SHA-256. Nothing here rests on "
+        f"consent or contract, so it holds no data, and says of each part why: {', '.join(reasons)}.",
         "PERMIT",
     )
