@@ -82,6 +82,7 @@ STEPS = {
     "yes-by-phone": ("DENY", {"R09", "R25"}),
     "yes-at-the-portal": ("PARTIAL", {"R09"}),
     "mandate-ended": ("REFUSED", {"CALLER_UNKNOWN"}),
+    "of-nobody": ("REFUSED", {"CALLER_UNKNOWN"}),
     "seal-alone": ("REFUSED", {"RULE_BROKEN"}),
     "sealed": ("PERMIT", {"P-PW-7"}),
     "to-requester": ("TOLD", {"R25"}),

@@ -7,9 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import grpc
-
-from adapters.sdk.client import refused_by
 from adapters.sdk.tokens import Person
 from adapters.simulators.story.intake import join
 from adapters.simulators.story.limits import DECIDE, OBJECT
@@ -22,15 +19,15 @@ from adapters.simulators.story.stage import (
     WIJKTEAM,
     Organisation,
     StoryBroken,
+    followed,
 )
 from exchange.v1.common_pb2 import Purpose
 from exchange.v1.organisation_service_pb2 import Mandate
 from exchange.v1.plan_pb2 import ConversationKind, ConversationOutcome
 from exchange.v1.resident_rights_service_pb2 import ObjectionOutcome
-from exchange.v1.subscription_service_pb2 import SubscribeRequest
 
 if TYPE_CHECKING:
-    from adapters.sdk.client import ExchangeClient, Stream
+    from adapters.sdk.client import ExchangeClient
     from adapters.simulators.story.intake import Plan
     from adapters.simulators.story.stage import Telling
     from exchange.v1.common_pb2 import Claim
@@ -38,8 +35,8 @@ if TYPE_CHECKING:
 
 BODY_TASK: Final = "college:WMO"
 SUMMARY: Final = "Belt elke maand hoe het gaat."
-BEAT_S: Final = 2
-BEATS_MAX: Final = 10
+SUMMARIES: Final = ["conversations.summary"]
+UNKNOWN: Final = "CALLER_UNKNOWN"
 
 
 def a_yes_by_phone(told: Telling, plan: Plan) -> None:
@@ -123,42 +120,30 @@ def _under_a_mandate(told: Telling, plan: Plan, body: Organisation) -> None:
         outcome=ConversationOutcome.CONVERSATION_OUTCOME_CONTINUE,
         summary=SUMMARY,
     )
-    stream = consulent.open_stream(
-        SubscribeRequest(
-            claim=WIJKTEAM,
-            fields=["conversations.summary"],
-            cursor=talk.receipt.position - 1,
-            heartbeat_seconds=BEAT_S,
+    with followed(consulent, WIJKTEAM, SUMMARIES, talk.receipt.position - 1) as events:
+        event = next(events, None)
+        if event is None or [one.summary for one in event.change.conversations] != [SUMMARY]:
+            raise StoryBroken("the body does not follow what it wrote")
+        told.step(
+            "mandate",
+            f"{body.credentials.name} acts for the college under a published mandate: it writes in the plan, "
+            "and follows what it wrote.",
+            "PERMIT",
         )
-    )
-    if [event.change.conversations[0].summary for event in next(stream).events] != [SUMMARY]:
-        raise StoryBroken("the body does not follow what it wrote")
-    told.step(
-        "mandate",
-        f"{body.credentials.name} acts for the college under a published mandate: it writes in the plan, and "
-        "follows what it wrote.",
-        "PERMIT",
-    )
-    ended = beheer.organisation.end_task(claim=BEHEER, oin=body.oin, task=BODY_TASK)
-    told.keep(plan.municipality, ended)
-    reason = _why_it_ends(stream)
+        ended = beheer.organisation.end_task(claim=BEHEER, oin=body.oin, task=BODY_TASK)
+        told.keep(plan.municipality, ended)
+        told.broken(
+            "mandate-ended",
+            "The mandate ends. The stream that was open closes by itself.",
+            lambda: next(events, None),
+            UNKNOWN,
+        )
     told.broken(
-        "mandate-ended",
-        "The mandate ends. The stream that was open closes by itself, and the next call is of nobody.",
-        lambda: consulent.plan.get_plan(
-            claim=WIJKTEAM, plan_id=plan.plan_id, fields=["conversations.summary"]
-        ),
-        reason,
+        "of-nobody",
+        "And the next call is of nobody.",
+        lambda: consulent.plan.get_plan(claim=WIJKTEAM, plan_id=plan.plan_id, fields=SUMMARIES),
+        UNKNOWN,
     )
-
-
-def _why_it_ends(stream: Stream) -> str:
-    try:
-        for _ in range(BEATS_MAX):
-            next(stream)
-    except grpc.RpcError as error:
-        return refused_by(error, "").reason
-    raise StoryBroken("a stream outlived the mandate it was opened under")
 
 
 def _let_in(plan: Plan, body: Organisation, beheer: ExchangeClient) -> None:

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from adapters.sdk.calls import claim
 from adapters.sdk.portable import take_along
-from adapters.sdk.subscription import Position, Subscription
-from adapters.simulators.story.stage import INZAGE, INZIEN, StoryBroken
+from adapters.simulators.story.stage import INZAGE, INZIEN, StoryBroken, followed
 from exchange.v1.common_pb2 import Purpose
 from exchange.v1.resident_rights_service_pb2 import (
     PlanElement,
@@ -77,11 +76,12 @@ def put_right(told: Telling, plan: Plan) -> None:
 
 def _the_provider_hears(told: Telling, plan: Plan, name: str, position: int) -> None:
     carer = plan.begeleider()
-    stream = Subscription(carer, Position(INZIEN, SITUATIONS, position - 1, lambda _: None))
-    event = next(iter(stream))
-    stream.close()
-    if event.kind != CORRECTED or [one.description for one in event.change.situations] != [RIGHT_WORDS]:
-        raise StoryBroken(f"the provider was told {event.kind} instead of the correction")
+    with followed(carer, INZIEN, SITUATIONS, position - 1) as events:
+        event = next(events, None)
+    if event is None or event.kind != CORRECTED:
+        raise StoryBroken("the provider's stream did not bring the correction")
+    if [one.description for one in event.change.situations] != [RIGHT_WORDS]:
+        raise StoryBroken("the correction did not say what is right")
     confirmed = carer.rights.confirm_rectification(
         claim=CONFIRM,
         rights_request_id=name,
