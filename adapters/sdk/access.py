@@ -9,8 +9,10 @@ Source: GDPR 15(1), 15(3); protos/exchange/v1.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
+from adapters.sdk.errors import Denied
 from exchange.v1 import consent_service_pb2 as consent
 from exchange.v1 import disclosure_service_pb2 as disclosure
 from exchange.v1 import options_pb2
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from exchange.v1.common_pb2 import Claim
 
 _OURS: Final = "exchange.v1."
+FIELDS_MAX: Final = 100  # of one question, as the contract's rule says
 
 
 @dataclass(slots=True)
@@ -46,10 +49,8 @@ def gather(client: ExchangeClient, claim: Claim, case_id: str, plan_id: str) -> 
     """Return the answer. Raises ExchangeRefused where the resident's side may not see any of a part."""
     asked: dict[str, Any] = {"claim": claim, "case_id": case_id}
     answer = _answer(client, asked)
-    given = client.plan.get_plan(
-        claim=claim, plan_id=plan_id, fields=labelled(Plan.DESCRIPTOR), allow_partial=True
-    )
-    found = Access(answer, given.plan, withheld={"plan": tuple(given.withheld_fields)})
+    plan, withheld = _plan(client, {"claim": claim, "plan_id": plan_id, "allow_partial": True})
+    found = Access(answer, plan, withheld={"plan": withheld})
     parts: tuple[tuple[str, Callable[..., Any], Any, bool], ...] = (
         ("consents", client.consent.list_consents, consent.ListConsentsResponse, True),
         (
@@ -69,6 +70,37 @@ def gather(client: ExchangeClient, claim: Claim, case_id: str, plan_id: str) -> 
             getattr(found, name).extend(getattr(page, name))
             found.withheld[name] = tuple(getattr(page, "withheld_fields", ()))
     return found
+
+
+def _plan(client: ExchangeClient, asked: dict[str, Any]) -> tuple[Plan, tuple[str, ...]]:
+    """Read the plan in questions of whole collections: it has more fields than one question may name."""
+    plan, withheld = Plan(), list[str]()
+    questions = _questions(labelled(Plan.DESCRIPTOR))
+    refused = []
+    for fields in questions:
+        try:
+            given = client.plan.get_plan(fields=fields, **asked)
+        except Denied as denied:
+            # A part of which nothing may be seen is withheld; a plan of which nothing may be is refused.
+            refused.append(denied)
+            withheld += fields
+            continue
+        plan.MergeFrom(given.plan)
+        withheld += given.withheld_fields
+    if len(refused) == len(questions):
+        raise refused[0]
+    return plan, tuple(withheld)
+
+
+def _questions(paths: list[str]) -> list[list[str]]:
+    """Divide paths over questions, never a collection over two: its elements are told in one order each."""
+    questions: list[list[str]] = [[]]
+    for _, group in groupby(paths, key=lambda path: path.partition(".")[0]):
+        collection = list(group)
+        if len(questions[-1]) + len(collection) > FIELDS_MAX:
+            questions.append([])
+        questions[-1] += collection
+    return questions
 
 
 def labelled(descriptor: Descriptor) -> list[str]:

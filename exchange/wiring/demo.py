@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 PROVIDER_OIN: Final = "00000003271543200000"
 PROVIDER_NAME: Final = "Zorg Dichtbij"
+BODY_OIN: Final = "00000003271543300000"
+BODY_NAME: Final = "Regionale Toegang"
 START_WAIT_S: Final = 20.0
 STOP_WAIT_S: Final = 20.0
 LOOK_EVERY_S: Final = 0.05
@@ -56,6 +58,7 @@ class Shown:
     pack: Path = Path()
     policy: Path = Path()
     report: Report | None = None
+    signed_twice: bool = False
     lawful: Lawfulness | None = None
     commands_signed: int = 0
     service_rss_mb: float = 0.0
@@ -155,6 +158,7 @@ def _issue(settings: Settings, work: Path) -> None:
     """Give each organisation a folder with credentials of the throw-away authority."""
     authority = development_authority(settings)
     authority.issue_organisation(PROVIDER_OIN, PROVIDER_NAME, work / "provider" / "credentials")
+    authority.issue_organisation(BODY_OIN, BODY_NAME, work / "body" / "credentials")
     ours = work / "municipality" / "credentials"
     ours.mkdir(parents=True, exist_ok=True)
     for file in (settings.data / OPERATOR_FOLDER).iterdir():
@@ -209,10 +213,23 @@ def _audit(settings: Settings, shown: Shown) -> None:
     shown.steps.append(
         {"name": "pack-verified", "outcome": "VERIFIED" if shown.ok else "DIFFERS", "rules": []}
     )
+    if shown.ok and shown.log_vkey_mldsa:
+        _ask_both_keys(shown)
     if shown.ok:
         shown.lawful = audit_lawful(settings, (shown.pack, shown.report))
         shown.ok = not shown.lawful.findings
         shown.steps.append({"name": "lawful", "outcome": "VERIFIED" if shown.ok else "DIFFERS", "rules": []})
+
+
+def _ask_both_keys(shown: Shown) -> None:
+    """Verify the pack once more, by a policy that asks the log's key on ML-DSA-44 beside its first one."""
+    policy = shown.data / "policy-both-keys"
+    policy.write_text(
+        f"log {shown.log_vkey}\nwitness second {shown.log_vkey_mldsa}\nquorum second\n", encoding="utf-8"
+    )
+    shown.signed_twice = verify_pack(shown.pack, policy.read_text(encoding="utf-8")).ok
+    shown.ok = shown.signed_twice
+    shown.steps.append({"name": "both-keys", "outcome": "VERIFIED" if shown.ok else "DIFFERS", "rules": []})
 
 
 def _look_at_signatures(shown: Shown) -> None:

@@ -15,7 +15,19 @@ from zoneinfo import ZoneInfo
 
 from adapters.sdk.bsn import Bsn, BsnRefused
 from adapters.sdk.errors import SdkError
-from adapters.simulators.story import delivery, intake, leaving, limits, proof, sharing
+from adapters.simulators.story import (
+    delivery,
+    doors,
+    insight,
+    intake,
+    leaving,
+    limits,
+    past,
+    proof,
+    rights,
+    sharing,
+    whole,
+)
 from adapters.simulators.story.stage import Organisation, Script, StoryBroken, Telling
 
 
@@ -53,6 +65,7 @@ def tell(told: Telling, plan: intake.Plan, leaver: Bsn) -> list[Path]:
     """Tell all of it; return the receipts."""
     intake.organisations_join(told, plan)
     intake.a_report_at_one_desk(told, plan)
+    whole.a_signal_of_arrears(told, plan)
     intake.two_pairs_of_glasses(told, plan)
     intake.nothing_without_the_resident(told, plan)
     adapters = delivery.adapters_start(told, plan)
@@ -61,6 +74,10 @@ def tell(told: Telling, plan: intake.Plan, leaver: Bsn) -> list[Path]:
         leaving.the_bsn_in_an_envelope(told, plan)
         delivery.the_provider_reads(told, plan)
         delivery.care_starts(told, plan)
+        whole.the_plan_goes_on(told, plan)
+        past.then_and_now(told, plan)
+        rights.put_right(told, plan)
+        rights.in_her_own_words(told, plan)
         sharing.work_and_income_reads(told, plan)
         sharing.consent_and_withdrawal(told, plan)
         sharing.emergency(told, plan)
@@ -69,12 +86,15 @@ def tell(told: Telling, plan: intake.Plan, leaver: Bsn) -> list[Path]:
     finally:
         adapters.stop()
     denied = limits.an_objection(told, plan)
+    doors.a_yes_by_phone(told, plan)
+    doors.a_mandate_ends(told, plan)
     limits.a_seal_nobody_sees(told, plan)
     sharing.the_resident_looks(told, plan)
     sharing.the_resident_asks_everything(told, plan)
     sharing.the_officer_audits(told, plan)
     limits.told_three_times(told, plan, denied)
     limits.before_a_policy_changes(told, plan)
+    insight.what_helps(told, plan)
     leaving.somebody_leaves(told, plan, leaver)
     return proof.receipts(told, plan)
 

@@ -81,13 +81,32 @@ def adapters_start(told: Telling, plan: Plan) -> Adapters:
         plan, plan.wijkteam(), WIJKTEAM, plan.municipality, Person("iwmo-berichten", "college:WMO", "adapter")
     )
     join(plan, plan.wijkteam(), WIJKTEAM, plan.provider, Person("iwmo-berichten", "wmo-aanbieder", "adapter"))
-    join(plan, plan.wijkteam(), WIJKTEAM, plan.provider, Person("zd-003", "wmo-aanbieder", "begeleider"))
+    _invite(told, plan)
     person = plan.municipality.folder / "person.json"
     person.write_text(json.dumps(_person(plan)), encoding="utf-8")
     files = [config(plan, side) for side in ("municipality", "provider")]
     _run("register", "--config", str(files[0]), "--file", str(person))
     person.unlink()
     return Adapters(plan, [_start(file) for file in files])
+
+
+def _invite(told: Telling, plan: Plan) -> None:
+    plan.look()
+    invited = plan.wijkteam().plan.invite_provider(
+        claim=WIJKTEAM,
+        plan_id=plan.plan_id,
+        expected_version=plan.version,
+        preference_id=plan.preference_id,
+        provider_oin=plan.provider.oin,
+        provider_task="wmo-aanbieder",
+        professional="zd-003",
+    )
+    told.keep(plan.municipality, invited)
+    told.step(
+        "invited",
+        "The provider the resident named is asked to the case: asked and let in at once, and no other.",
+        "PERMIT",
+    )
 
 
 def assigned(told: Telling, plan: Plan) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
+
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from adapters.sdk.tokens import Person
 from adapters.simulators.story.stage import (
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from adapters.sdk.bsn import Bsn
     from adapters.sdk.client import ExchangeClient
     from exchange.v1.common_pb2 import Claim
+    from exchange.v1.plan_service_pb2 import AgreeToPlanResponse
 
 PRODUCT: Final = "02"  # begeleiding
 PRODUCT_CODE: Final = "02A03"
@@ -47,6 +50,10 @@ class Plan:
     plan_id: str = ""
     version: int = 0
     support_id: str = ""
+    goal_id: str = ""
+    preference_id: str = ""
+    agreed_at: Timestamp = field(default_factory=Timestamp)
+    evaluated_at: Timestamp = field(default_factory=Timestamp)
 
     def wijkteam(self) -> ExchangeClient:
         """Speak as the professional of the neighbourhood team."""
@@ -223,11 +230,22 @@ def _what_is_wanted(told: Telling, plan: Plan) -> None:
         target_date=plan.script.day(180),
     )
     told.keep(plan.municipality, goal)
+    plan.goal_id = goal.goal_id
     told.step("goal", "The goal stands in the resident's own words.", "PERMIT")
+    preferred = plan.inwoner().plan.prefer_provider(
+        claim=BEWONER,
+        plan_id=plan.plan_id,
+        expected_version=goal.version,
+        provider_oin=plan.provider.oin,
+        provider_task="wmo-aanbieder",
+    )
+    told.keep(plan.municipality, preferred)
+    plan.preference_id = preferred.preference_id
+    told.step("preferred", f"The resident says who should help: {plan.provider.credentials.name}.", "PERMIT")
     support = team.plan.request_support(
         claim=WIJKTEAM,
         plan_id=plan.plan_id,
-        expected_version=goal.version,
+        expected_version=preferred.version,
         kind=SupportKind.SUPPORT_KIND_CUSTOM,
         provider_oin=plan.provider.oin,
         product_category=PRODUCT,
@@ -240,7 +258,7 @@ def _what_is_wanted(told: Telling, plan: Plan) -> None:
         goal_ids=[goal.goal_id],
     )
     plan.version, plan.support_id = support.version, support.support_id
-    told.step("support", "Three hours of guidance a week, by the provider the resident prefers.", "PERMIT")
+    told.step("support", "Three hours of guidance a week, by that provider.", "PERMIT")
 
 
 def nothing_without_the_resident(told: Telling, plan: Plan) -> None:
@@ -263,6 +281,7 @@ def nothing_without_the_resident(told: Telling, plan: Plan) -> None:
     _the_other_lenses(told, plan)
     agreed = agree(plan)
     told.keep(plan.municipality, agreed)
+    plan.agreed_at.CopyFrom(agreed.receipt.record_time)
     told.step("agreed", "The resident reads the plan and says yes. Only now is it a plan.", "PERMIT")
 
 
@@ -306,7 +325,7 @@ def _the_other_lenses(told: Telling, plan: Plan) -> None:
     )
 
 
-def agree(plan: Plan) -> object:
+def agree(plan: Plan) -> AgreeToPlanResponse:
     """Let the resident agree."""
     answer = plan.inwoner().plan.agree_to_plan(
         claim=BEWONER,

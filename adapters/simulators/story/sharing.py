@@ -86,7 +86,8 @@ def consent_and_withdrawal(told: Telling, plan: Plan) -> None:
 
     told.chapter("The resident decides along")
     told.refused("no-consent", "May the neighbourhood team use what Werk & Inkomen wrote?", ask, "R09", "R15")
-    requested = _question(plan)
+    _register_notice(plan)
+    requested = put_question(plan)
     given = plan.inwoner().consent.give_consent(
         claim=BEWONER,
         consent_id=requested.consent_id,
@@ -115,9 +116,8 @@ def consent_and_withdrawal(told: Telling, plan: Plan) -> None:
     told.refused("after-withdrawal", "The next moment:", ask, "R09", "R19")
 
 
-def _question(plan: Plan) -> RequestConsentResponse:
-    """Register what the resident is told, and put the question."""
-    now = datetime.now(UTC)
+def _register_notice(plan: Plan) -> None:
+    """Register what the resident is told."""
     plan.wijkteam().consent.register_notice(
         claim=claim(Purpose.PURPOSE_WMO_ONDERZOEK, "WMO-2.3.2", NECESSITY),
         notice_id="afstemming-2026-1",
@@ -129,6 +129,11 @@ def _question(plan: Plan) -> RequestConsentResponse:
         start_time=_stamp(NOTICE_FROM),
         end_time=_stamp(NOTICE_TO),
     )
+
+
+def put_question(plan: Plan) -> RequestConsentResponse:
+    """Ask whether the neighbourhood team may use what Werk & Inkomen wrote."""
+    now = datetime.now(UTC)
     return plan.wijkteam().consent.request_consent(
         claim=claim(Purpose.PURPOSE_WMO_ONDERZOEK, "WMO-2.3.2", NECESSITY),
         case_id=plan.case_id,

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Final
@@ -19,15 +21,17 @@ from adapters.sdk.client import ExchangeClient
 from adapters.sdk.credentials import Credentials
 from adapters.sdk.errors import Denied, ExchangeRefused
 from adapters.sdk.residents import Pseudonyms
+from adapters.sdk.subscription import Position, Subscription
 from adapters.sdk.tokens import Person
 from exchange.v1.common_pb2 import BreakGlass, Claim, Purpose
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from adapters.sdk.bsn import Bsn
     from adapters.sdk.calls import Blocking, LedgerCalls
+    from exchange.v1.subscription_service_pb2 import PublishedEvent
 
 NECESSITY: Final = "Nodig voor deze taak; niet op een minder ingrijpende manier te krijgen"
 BEHEER: Final = claim(Purpose.PURPOSE_BEHEER, "ORG-ADMIN-24", NECESSITY)
@@ -39,6 +43,9 @@ HERGEBRUIK: Final = claim(Purpose.PURPOSE_WMO_AFSTEMMING, "WMO-5.1.1-4", NECESSI
 BEWONER: Final = claim(Purpose.PURPOSE_WMO_ONDERZOEK, "RESIDENT-WORD")
 INZAGE: Final = claim(Purpose.PURPOSE_INZAGE, "SUBJECT-15")
 AUDIT: Final = claim(Purpose.PURPOSE_AUDIT, "FG-AUDIT-39")
+
+
+FOLLOW_S: Final = 20.0
 
 
 class StoryBroken(Exception):
@@ -117,14 +124,16 @@ class Telling:
             return denied
         raise StoryBroken(f"{name}: was permitted and should not be")
 
-    def broken(self, name: str, text: str, ask: Callable[[], object], reason: str) -> None:
-        """Tell a step that a rule of the plan must refuse."""
+    def broken(self, name: str, text: str, ask: Callable[[], object], reason: str, *, rule: str = "") -> None:
+        """Tell a step that a rule of the domain must refuse; by `rule` where it is given."""
         try:
             ask()
         except ExchangeRefused as refused:
             if refused.reason != reason:
                 raise StoryBroken(f"{name}: refused for {refused.reason}") from refused
-            self.step(name, text, "REFUSED", (refused.reason,))
+            if rule and refused.refusal.rule != rule:
+                raise StoryBroken(f"{name}: refused by {refused.refusal.rule}") from refused
+            self.step(name, text, "REFUSED", (rule or refused.reason,))
             return
         raise StoryBroken(f"{name}: was accepted and should not be")
 
@@ -142,6 +151,21 @@ def _sentence(localized: str, rule: str) -> str:
     """Return what the refusal says of one rule, its citation left out; the Dutch is the service's own."""
     _, _, after = localized.partition(f"{rule}: ")
     return after.partition(" [")[0]
+
+
+@contextmanager
+def followed(
+    client: ExchangeClient, why: Claim, fields: Sequence[str], cursor: int
+) -> Iterator[Iterator[PublishedEvent]]:
+    """Follow what comes after a position; ends after FOLLOW_S, so that nothing is waited for in vain."""
+    stream = Subscription(client, Position(why, fields, cursor, lambda _: None))
+    ends = threading.Timer(FOLLOW_S, stream.close)
+    ends.start()
+    try:
+        yield iter(stream)
+    finally:
+        ends.cancel()
+        stream.close()
 
 
 def break_glass(reason: str) -> Claim:
