@@ -117,11 +117,10 @@ def _proofs(shown: Shown) -> Iterator[tuple[bool, str]]:
     if shown.report is not None:
         word = "verified, every byte" if shown.report.ok else "differs"
         yield shown.report.ok, f"The officer's pack of {shown.report.size} leaves: {word}."
-    if shown.signed_twice:
-        yield (
-            True,
-            "Its head is signed twice, on Ed25519 and on ML-DSA-44; a policy that asks both accepts it.",
-        )
+    if shown.signed_twice is not None:
+        word = "accepts it" if shown.signed_twice else "does not accept it"
+        both = f"a policy that asks both {word}"
+        yield shown.signed_twice, f"Its head is signed twice, on Ed25519 and on ML-DSA-44; {both}."
     if shown.lawful is not None:
         found = len(shown.lawful.findings)
         word = f"findings: {found}" if found else "all lawful as recorded"

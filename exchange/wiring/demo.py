@@ -58,7 +58,7 @@ class Shown:
     pack: Path = Path()
     policy: Path = Path()
     report: Report | None = None
-    signed_twice: bool = False
+    signed_twice: bool | None = None  # where nobody looked
     lawful: Lawfulness | None = None
     commands_signed: int = 0
     service_rss_mb: float = 0.0

@@ -40,6 +40,7 @@ class Teller:
     def __init__(self) -> None:
         self.ok = True
         self.verified = True
+        self.signed_twice: bool | None = None
 
     def __call__(
         self,
@@ -56,6 +57,7 @@ class Teller:
             shown.bsns, shown.receipts = [BSN], ["0.tlog-proof"]
             shown.pack, shown.policy = data / "pack.zip", data / "policy"
             shown.report = Report(self.verified, 41, b"r" * 32, shown.origin, (), 41, 9_000, 0)
+            shown.signed_twice = self.signed_twice
             shown.service_rss_mb = 93.26
         shown.steps = [{key: line[key] for key in ("name", "outcome", "rules")} for line in STORY[1:]]
         return shown
@@ -104,6 +106,19 @@ def test_a_pack_that_differs_is_not_shown_as_good(exchange: Shell, teller: Telle
     said = exchange("demo", "--data", "new")
     assert "✘ The officer's pack of 41 leaves: differs." in said.out
     assert "every byte" not in said.out
+
+
+def test_what_a_policy_that_asks_both_keys_says_is_told(exchange: Shell, teller: Teller) -> None:
+    def told() -> str:
+        return " ".join(exchange("demo", "--data", "new").out.split())
+
+    assert "signed twice" not in told()
+    teller.signed_twice = True
+    assert "✔ Its head is signed twice" in told()
+    assert "asks both accepts it." in told()
+    teller.signed_twice = False
+    assert "✘ Its head is signed twice" in told()
+    assert "asks both does not accept it." in told()
 
 
 def test_a_folder_with_a_strange_name_is_told_as_it_is(exchange: Shell, teller: Teller) -> None:
