@@ -11,8 +11,9 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
 
-from adapters.sdk.calls import Services, draw_request_id
+from adapters.sdk.calls import draw_request_id
 from adapters.sdk.patience import Attempts
+from adapters.sdk.services import Services
 from adapters.sdk.signing import require_own
 from adapters.sdk.traces import TRACEPARENT, checked_traceparent, draw_traceparent
 

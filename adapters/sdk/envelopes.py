@@ -29,9 +29,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from adapters.sdk.calls import Awaiting, Blocking, IdentityCalls, OrganisationCalls, Services
+    from adapters.sdk.calls import Awaiting, Blocking, IdentityCalls, OrganisationCalls
     from adapters.sdk.envelope_keys import EnvelopeKeys
     from adapters.sdk.residents import Pseudonyms
+    from adapters.sdk.services import Services
     from exchange.v1.common_pb2 import Claim
     from exchange.v1.identity_service_pb2 import GetIdentityResponse, SendIdentityResponse
     from exchange.v1.organisation_service_pb2 import GetEnvelopeKeyResponse

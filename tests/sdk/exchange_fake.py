@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 import grpc
 import jwt
 
-from adapters.sdk.calls import SUBSCRIBE, Rpc, Services
+from adapters.sdk.calls import SUBSCRIBE, Rpc
+from adapters.sdk.services import Services
 from exchange.ledger.leaf import Signed, leaf_entry
 from exchange.ledger.signers import request_hash
 from exchange.server.status import DETAILS_KEY, status_of

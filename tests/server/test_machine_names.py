@@ -50,3 +50,19 @@ def faults_of(request: JoinProfessionalRequest | AssignSupportRequest) -> dict[s
 def test_the_contract_says_which_is_which() -> None:
     assert faults_of(JoinProfessionalRequest(professional=LOOKS_LIKE_ONE))["professional"] == BSN_FOUND
     assert "assignment_number" not in faults_of(AssignSupportRequest(assignment_number=LOOKS_LIKE_ONE))
+
+
+def test_a_proof_of_another_log_is_a_proof_and_no_words() -> None:
+    digest = "A" * 43 + "="
+    proof = (
+        f"c2sp.org/tlog-proof@v1\nindex 3\n{digest}\n\nexchange.example/1\n4\n{digest}\n\n"
+        "\N{EM DASH} exchange.example/1 AAAA\n"
+    )
+    assert FORMATS["proof"](proof) == FINE
+    for spoilt in (
+        proof + "Bel mij.\n",
+        proof.replace("index 3", "index drie"),
+        "",
+        proof.replace(digest, "", 1),
+    ):
+        assert FORMATS["proof"](spoilt) != FINE

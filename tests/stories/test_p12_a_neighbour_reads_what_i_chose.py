@@ -72,6 +72,7 @@ def chosen(desks: Desks, *categories: str) -> str:
         given_by=["self"],
         explicit=True,
         free_assessed=True,
+        freely_given=consent_pb.FreelyGiven(alternatives=True, no_detriment=True),
         method="portal",
         expected_version=asked.version,
     )

@@ -26,6 +26,13 @@ _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9
 _OIN: Final = re.compile(r"[0-9]{20}", re.ASCII)
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _TOKEN: Final = re.compile(r"[A-Za-z0-9:._/@+-]+", re.ASCII)
+# Head with hashes, checkpoint, signatures: nowhere a place for words.
+_PROOF: Final = re.compile(
+    r"c2sp\.org/tlog-proof@v1\n(?:extra [A-Za-z0-9+/=]+\n)?"
+    r"index [0-9]{1,19}\n(?:[A-Za-z0-9+/]{43}=\n){0,63}\n"
+    r"\S{1,200}\n[0-9]{1,19}\n[A-Za-z0-9+/]{43}=\n\n(?:\u2014 \S{1,200} [A-Za-z0-9+/=]+\n)+",
+    re.ASCII,
+)
 _NUMBER: Final = re.compile(r"[0-9]+", re.ASCII)
 _PATH: Final = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*){0,4}", re.ASCII)
 # Line breaks, tabs and the no-break spaces that come along with copied text.
@@ -87,6 +94,11 @@ def path_fault(value: str) -> str:
     return FINE if _PATH.fullmatch(value) else "must be a path of field names such as goals.own_words"
 
 
+def proof_fault(value: str) -> str:
+    """Check a `.tlog-proof` of another log: its lines hold hashes, sizes and names of keys, and no words."""
+    return FINE if _PROOF.fullmatch(value) else "must be a .tlog-proof (c2sp.org/tlog-proof@v1)"
+
+
 def text_fault(value: str) -> str:
     """Check words for people: printable, and without a BSN."""
     if not value.isprintable() and not value.translate(_ALSO_PRINTABLE).isprintable():
@@ -103,6 +115,7 @@ FORMATS: Final[Mapping[str, Callable[[str], str]]] = {
     "cursor": cursor_fault,
     "path": path_fault,
     "text": text_fault,
+    "proof": proof_fault,
 }
 
 
