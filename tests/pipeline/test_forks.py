@@ -227,8 +227,9 @@ async def test_another_history_of_the_same_length_or_longer_is_refused(tmp_path:
 
     # Beside the service, the operator lets the old store grow another way, past what was signed.
     restore(data, aside)
-    checkpoints = data / "checkpoints"
+    checkpoints, published = data / "checkpoints", data / "ledger"
     checkpoints.rename(tmp_path / "signed")
+    published.rename(tmp_path / "published")
     checkpoints.mkdir()
     shutil.copy2(tmp_path / "signed" / "origin", checkpoints / "origin")
     (checkpoints / "checkpoints.db").touch()
@@ -238,8 +239,9 @@ async def test_another_history_of_the_same_length_or_longer_is_refused(tmp_path:
         shard.verified()
         shard.close()
         keep(data, tmp_path / f"forged-{goals}")
-    shutil.rmtree(checkpoints)
-    (tmp_path / "signed").rename(checkpoints)
+    for folder, kept in ((checkpoints, "signed"), (published, "published")):
+        shutil.rmtree(folder)
+        (tmp_path / kept).rename(folder)
 
     for forged in ("forged-1", "forged-2"):
         restore(data, tmp_path / forged)
