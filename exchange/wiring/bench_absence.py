@@ -19,6 +19,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
+from exchange.settings import throw_away_settings
+from exchange.wiring import bench_door
 from exchange.wiring.bench_twins import ABSENT, ANOTHER, FIELDS, LINK, Twins, refuse_errors
 
 if TYPE_CHECKING:
@@ -72,7 +74,7 @@ def by_chance(one: int, other: int) -> float:
 def with_absence(report: dict[str, Any]) -> dict[str, Any]:
     """Return the report with each distance of sealed and absent among its results, beside that of chance."""
     found = run_absence_bench()
-    for name in COMPARED:
+    for name in (*bench_door.COMPARED, *COMPARED):
         one = found[name]
         below = "above" if one["told_apart"] else "below"
         report["results"][name] = {
@@ -89,24 +91,30 @@ def with_absence(report: dict[str, Any]) -> dict[str, Any]:
 def run_absence_bench(rounds: int | None = None) -> dict[str, Any]:
     """Measure; return by figure the statistic, whether it passes chance, and both medians in microseconds."""
     with TemporaryDirectory(prefix="exchange-absence-") as name:
-        twins = Twins.open(Path(name))
+        twins = Twins.open(throw_away_settings(data=Path(name)))
         try:
             times = _times_us(twins, rounds or ROUNDS)
         finally:
             twins.core.close()
+    at_the_door = bench_door.times_at_the_door(rounds or ROUNDS)
     found: dict[str, Any] = {BY_CHANCE: round(by_chance(rounds or ROUNDS, rounds or ROUNDS), 4)}
+    for name, whose in bench_door.COMPARED.items():
+        found[name] = _compared(at_the_door[whose], at_the_door[ABSENT])
     for name, (whose, asked) in COMPARED.items():
-        sealed, absent = times[whose, asked], times[ABSENT, asked]
-        apart, chance = distance(sealed, absent), by_chance(len(sealed), len(absent))
-        found[name] = {
-            "statistic": round(apart, 4),
-            "by_chance_5_percent": round(chance, 4),
-            "told_apart": apart > chance,
-            "sealed_us": round(statistics.median(sealed), 1),
-            "absent_us": round(statistics.median(absent), 1),
-            "answers": len(sealed) + len(absent),
-        }
+        found[name] = _compared(times[whose, asked], times[ABSENT, asked])
     return found
+
+
+def _compared(sealed: Sequence[float], absent: Sequence[float]) -> dict[str, Any]:
+    apart, chance = distance(sealed, absent), by_chance(len(sealed), len(absent))
+    return {
+        "statistic": round(apart, 4),
+        "by_chance_5_percent": round(chance, 4),
+        "told_apart": apart > chance,
+        "sealed_us": round(statistics.median(sealed), 1),
+        "absent_us": round(statistics.median(absent), 1),
+        "answers": len(sealed) + len(absent),
+    }
 
 
 def _times_us(twins: Twins, rounds: int) -> dict[tuple[str, str], list[float]]:

@@ -29,15 +29,14 @@ from exchange.pipeline.walk import Caller, Claim, CommandWalk, ReadWalk, Steps
 from exchange.server.contract.labels import labels_of
 from exchange.server.contract.plans import PLAN_LABELS
 from exchange.server.services.consent import consents_of
-from exchange.settings import throw_away_settings
 from exchange.v1 import consent_service_pb2 as pb
 from exchange.wiring.core import Core, genesis, open_core, utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from exchange.domain import Command
+    from exchange.settings import Settings
 
 ABSENT: Final = "absent"
 ANOTHER: Final = "another"
@@ -73,14 +72,15 @@ class Twins:
 
     core: Core
     groups: PlanGroups
+    thumbprint: str
     residents: dict[str, Resident] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, folder: Path) -> Twins:
+    def open(cls, settings: Settings, thumbprint: str = THUMBPRINT, signing_key: str = THUMBPRINT) -> Twins:
         """Make a shard and everybody in it."""
-        core = open_core(throw_away_settings(data=folder))
-        genesis(core, utc_now(), thumbprint=THUMBPRINT, signing_key=THUMBPRINT)
-        twins = cls(core, PlanGroups(PLAN_LABELS, core.registers))
+        core = open_core(settings)
+        genesis(core, utc_now(), thumbprint=thumbprint, signing_key=signing_key)
+        twins = cls(core, PlanGroups(PLAN_LABELS, core.registers), thumbprint)
         for name in (ABSENT, ANOTHER, FIELDS, LINK):
             twins.residents[name] = twins._resident()
         twins._seal_fields(twins.residents[FIELDS])
@@ -281,7 +281,7 @@ class Twins:
             "college:WMO",
             "bench",
             "regisseur",
-            THUMBPRINT,
+            self.thumbprint,
             two_factor=True,
             mutual_tls=True,
         )

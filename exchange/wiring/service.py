@@ -117,8 +117,8 @@ async def run_core(
     publisher = publishing.publisher
     pipeline = pipeline_of(core)
     following = Following(core, report)
-    parts = _parts(core, publisher, pipeline, following)
-    server = ExchangeServer(parts, _config(settings, material), log)
+    parts = parts_of(core, publisher, pipeline, following)
+    server = ExchangeServer(parts, config_of(settings, material), log)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -234,7 +234,8 @@ def _hold(loop: asyncio.AbstractEventLoop, leash: int | None, stop: asyncio.Even
     loop.add_reader(leash, look)
 
 
-def _parts(core: Core, publisher: Publisher, pipeline: Pipeline, following: Following) -> Parts:
+def parts_of(core: Core, publisher: Publisher, pipeline: Pipeline, following: Following) -> Parts:
+    """Return what the server is made of."""
     return Parts(
         pipeline=pipeline,
         hot=core.hot,
@@ -260,7 +261,8 @@ def _parts(core: Core, publisher: Publisher, pipeline: Pipeline, following: Foll
     )
 
 
-def _config(settings: Settings, material: Material) -> ServerConfig:
+def config_of(settings: Settings, material: Material) -> ServerConfig:
+    """Return how the server is set."""
     return ServerConfig(
         address=settings.host,
         port=settings.port,

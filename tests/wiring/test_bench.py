@@ -18,6 +18,7 @@ from exchange.wiring import (
     bench,
     bench_absence,
     bench_audit,
+    bench_door,
     bench_gate,
     bench_plan,
     bench_raw,
@@ -50,6 +51,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(bench_audit, "ENTRIES", 300)
     monkeypatch.setattr(bench_absence, "ROUNDS", 4)
     monkeypatch.setattr(bench_absence, "WARM_UP", 1)
+    monkeypatch.setattr(bench_door, "WARM_UP", 1)
     for name, value in {"EVENTS": 60, "READS": 2, "MOMENTS": 3, "FIRST_LOOKS": 1, "ROUNDS": 1}.items():
         monkeypatch.setattr(bench_plan, name, value)
     monkeypatch.setattr(bench_witness, "CALLERS", 2)
@@ -86,6 +88,7 @@ def test_the_report_has_the_promised_shape(report: dict[str, Any]) -> None:
         "gate_us",
         bench_gate.FIGURE,
         *bench_absence.COMPARED,
+        *bench_door.COMPARED,
         bench_absence.BY_CHANCE,
         bench_plan.AS_OF,
         bench_plan.FIRST_AS_OF,
