@@ -6,6 +6,7 @@ the exchange; the process is killed just before and just after each.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from datetime import timedelta
@@ -89,6 +90,8 @@ def in_a_process_of_its_own(root: Path, kill_at: int, begin: timedelta) -> tuple
 
 def _child(root: Path, counted: Path, kill_at: int, begin: timedelta) -> NoReturn:
     failed = 1
+    # What the test run left to be collected may wait for threads that are not in this process.
+    gc.disable()
     try:
         steps = Steps(kill_at)
         live(root, steps, begin)
