@@ -117,6 +117,12 @@ def test_nobody_but_a_college_answers(author: Author) -> None:
     given(PLAN, *ASKED).when(replace(ANSWER, author=author)).refused("NOT_THE_COLLEGE")
 
 
+@pytest.mark.parametrize("met", [True, False])
+def test_a_body_under_a_mandate_makes_no_yes_to_all_of_the_plan(met: bool) -> None:  # noqa: FBT001 -- what is answered
+    body = replace(ANSWER.author, oin=STRANGER, operator=False)
+    given(PLAN, *ASKED).when(replace(ANSWER, author=body, met=met)).refused("BEYOND_MANDATE")
+
+
 def test_the_most_answers() -> None:
     many = tuple(replace(ANSWERED, plan_version=100_000 + n) for n in range(ELEMENTS_MAX))
     given(PLAN, *ASKED, *many[1:]).when(ANSWER).then(ANSWERED)

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import ClassVar, Final
 
 from exchange.domain.kernel import AuthoredCommand, Command, Decider, Event, Events, Evolver, with_changes
+from exchange.domain.mandate import refuse_but_operators_college
 from exchange.domain.plan.commands import AgreeToPlan
 from exchange.domain.plan.decide import open_plan, refuse_full
 from exchange.domain.plan.elements import Agreement, Answer
@@ -121,8 +122,8 @@ def answer_agreement(command: AnswerAgreement, state: PlanState | None) -> Event
             "met": "must be left out: a no has no conditions" if command.met and refused else FINE,
         }
     )
-    if not author.is_college:
-        raise RuleBroken("a college answers what the resident says", rule="NOT_THE_COLLEGE")
+    # It makes a yes to all of the plan, whatever law a part of it is of: that goes beyond a mandate.
+    refuse_but_operators_college(author)
     if newest is None or newest.plan_version != command.plan_version:
         raise RuleBroken("the newest word is about another version", rule="WORD_UNKNOWN")
     if newest.outcome == AgreementOutcome.AGREED:
