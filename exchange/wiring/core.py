@@ -115,6 +115,7 @@ class Core:
     """Everything below the door: store, keys, ledger, register, writer. Without an event loop."""
 
     settings: Settings
+    clock: Callable[[], datetime]
     kek: KekRing
     keys: KeyStore
     links: LinkStore
@@ -162,9 +163,8 @@ class Core:
 
     def close(self) -> None:
         """Close in reverse order of trust."""
-        self.obligations.database.close()
-        self.records.database.close()
-        self.insight.database.close()
+        for model in (self.obligations, self.records, self.insight):
+            model.database.close()
         self.ledger.close()
         self.reader.close()
         self.recorder.close()
@@ -206,6 +206,7 @@ def _open_parts(settings: Settings, now: Callable[[], datetime], opened: ExitSta
     models = _open_read_models(settings, FollowedEntries(reader, codec), opened)
     return Core(
         settings=settings,
+        clock=now,
         kek=kek,
         keys=keys,
         links=links,
@@ -345,7 +346,7 @@ def publisher_of(
 
 def pipeline_of(core: Core) -> Pipeline:
     """Return the queue before a core's writer."""
-    return Pipeline(core.writer, core.hot, core.loader, utc_now)
+    return Pipeline(core.writer, core.hot, core.loader, core.clock)
 
 
 def log_pseudonyms(keys: KeyStore) -> Callable[[str], str]:

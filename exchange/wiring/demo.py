@@ -8,25 +8,20 @@ settings in the environment are about other services and are not read.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from exchange.errors import Unavailable
 from exchange.ledger.checkpoint import parse_policy
 from exchange.ledger.pack import export_pack
 from exchange.ledger.signers import SignatureCheck, parse_signers
 from exchange.ledger.verify import Report, verify_pack
-from exchange.settings import ENV_PREFIX, throw_away_settings
+from exchange.settings import throw_away_settings
 from exchange.wiring.core import development_authority
-from exchange.wiring.holding import private_files
+from exchange.wiring.demo_processes import child_service, rss_mb, serve_command, told_story
 from exchange.wiring.lawful import audit_lawful
 from exchange.wiring.ledger import open_ledger
-from exchange.wiring.service import OPERATOR_FOLDER, READY_FILE
+from exchange.wiring.service import OPERATOR_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -38,9 +33,6 @@ PROVIDER_OIN: Final = "00000003271543200000"
 PROVIDER_NAME: Final = "Zorg Dichtbij"
 BODY_OIN: Final = "00000003271543300000"
 BODY_NAME: Final = "Regionale Toegang"
-START_WAIT_S: Final = 20.0
-STOP_WAIT_S: Final = 20.0
-LOOK_EVERY_S: Final = 0.05
 
 
 @dataclass(slots=True)
@@ -74,28 +66,14 @@ def run_demo(
     """
     shown = Shown(data)
     settings = demo_settings(data)
-    with private_files():
-        settings.data.mkdir(parents=True, exist_ok=True)
-    with (data / "exchange" / "service.out").open("wb") as out:
-        service = subprocess.Popen(  # noqa: S603 -- our own program, fixed words
-            _serve_command(settings),
-            # Its leash: whatever becomes of us, the service does not outlive us.
-            stdin=subprocess.PIPE,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            env=_environment(),
-        )
-        try:
-            ready = _wait_ready(service, settings.data / READY_FILE)
-            shown.origin, shown.log_vkey = ready["origin"], ready["log_vkey"]
-            shown.log_vkey_mldsa = ready["log_vkey_mldsa"]
-            _issue(settings, data / "adapters")
-            shown.ok = _tell_story(shown, ready["target"], tell)
-            shown.service_rss_mb = _rss_mb(service.pid)
-            if pause is not None and shown.ok:
-                pause(ready["target"])
-        finally:
-            _stop(service)
+    with child_service(serve_command(settings), settings.data) as (service, ready):
+        shown.origin, shown.log_vkey = ready["origin"], ready["log_vkey"]
+        shown.log_vkey_mldsa = ready["log_vkey_mldsa"]
+        _issue(settings, data / "adapters")
+        shown.ok = _tell_story(shown, ready["target"], tell)
+        shown.service_rss_mb = rss_mb(service.pid)
+        if pause is not None and shown.ok:
+            pause(ready["target"])
     if shown.ok:
         _audit(settings, shown)
     if shown.ok:
@@ -107,51 +85,6 @@ def demo_settings(data: Path) -> Settings:
     """Return the settings of the demo's own service."""
     exchange = data / "exchange"
     return throw_away_settings(data=exchange, port=0, metrics_port=0, log_file=exchange / "exchange.log")
-
-
-def _environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith(ENV_PREFIX)}
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(timeout=STOP_WAIT_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-    if process.stdin is not None:
-        process.stdin.close()
-
-
-def _serve_command(settings: Settings) -> list[str]:
-    return [
-        sys.executable,
-        "-m",
-        "exchange",
-        "serve",
-        "--data",
-        str(settings.data),
-        "--port",
-        "0",
-        "--metrics-port",
-        "0",
-        "--log-file",
-        str(settings.log_file),
-        "--leash",
-    ]
-
-
-def _wait_ready(service: subprocess.Popen[bytes], file: Path) -> dict[str, Any]:
-    until = time.monotonic() + START_WAIT_S
-    while time.monotonic() < until:
-        if file.exists():
-            ready: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-            return ready
-        if service.poll() is not None:
-            break
-        time.sleep(LOOK_EVERY_S)
-    raise Unavailable("the service did not start; see service.out in its folder")
 
 
 def _issue(settings: Settings, work: Path) -> None:
@@ -169,16 +102,7 @@ def _issue(settings: Settings, work: Path) -> None:
 
 def _tell_story(shown: Shown, target: str, tell: Callable[[dict[str, Any]], None]) -> bool:
     words = ["--target", target, "--work", str(shown.data / "adapters"), "--log-vkey", shown.log_vkey]
-    command = [sys.executable, "-m", "adapters.simulators.story", *words]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as story:  # noqa: S603 -- our own program
-        assert story.stdout is not None
-        try:
-            ended = listen(shown, story.stdout, tell)
-        except BaseException:
-            # Nobody listens any more: the story ends too, without a word about its pipe.
-            story.kill()
-            raise
-    return story.returncode == 0 and ended
+    return told_story("adapters.simulators.story", words, lambda lines: listen(shown, lines, tell))
 
 
 def listen(shown: Shown, lines: Iterable[str], tell: Callable[[dict[str, Any]], None]) -> bool:
@@ -246,12 +170,3 @@ def _look_at_signatures(shown: Shown) -> None:
     shown.steps.append(
         {"name": "commands-signed", "outcome": "VERIFIED" if shown.ok else "DIFFERS", "rules": []}
     )
-
-
-def _rss_mb(pid: int) -> float:
-    """Return the service's resident memory in MB, 0 where the system does not tell."""
-    try:
-        words = Path(f"/proc/{pid}/status").read_text(encoding="ascii").split("VmRSS:")[1].split()
-    except (OSError, IndexError):
-        return 0.0
-    return int(words[0]) / 1024

@@ -43,6 +43,7 @@ from exchange.wiring.register import keep_register
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
     from pathlib import Path
 
     from exchange.pipeline.publisher import Publisher
@@ -70,11 +71,13 @@ class Starter:
     """Who started the service: is told where it listens, and may hold it on a leash.
 
     `leash` is a file descriptor: when its other end closes, however that comes, the service stops. A pipe
-    works on every Unix and ends with its starter, also with one that was killed.
+    works on every Unix and ends with its starter, also with one that was killed. `clock` is the service's
+    only one; nothing in the settings changes it.
     """
 
     told: Callable[[str], None] | None = None
     leash: int | None = None
+    clock: Callable[[], datetime] = utc_now
 
 
 def serve(settings: Settings, starter: Starter | None = None) -> None:
@@ -92,10 +95,10 @@ async def _serve(settings: Settings, starter: Starter) -> None:
     (settings.data / READY_FILE).unlink(missing_ok=True)
     log = open_log(settings.log_file, settings.log_level)
     material, thumbprint, signing_key = door_material(settings)
-    core = open_core(settings)
+    core = open_core(settings, starter.clock)
     try:
-        genesis(core, utc_now(), thumbprint=thumbprint, signing_key=signing_key)
-        _tell_drift(keep_register(core, Register.load(), utc_now()), log)
+        genesis(core, core.clock(), thumbprint=thumbprint, signing_key=signing_key)
+        _tell_drift(keep_register(core, Register.load(), core.clock()), log)
         await run_core(settings, core, material, log, starter)
     finally:
         core.close()
@@ -167,19 +170,19 @@ class Publishing:
     ) -> Publishing:
         """Return it for a core; nothing runs yet. Raises SettingsInvalid."""
         policy = witness_policy(core.settings)
-        cosigning = None if policy is None else Cosigning(core, policy, log, utc_now)
+        cosigning = None if policy is None else Cosigning(core, policy, log, core.clock)
         if cosigning is None:
             publisher = publisher_of(core, report)
         else:
             publisher = publisher_of(core, report, cosigning.cosigners, cosigning.missing)
-        feeding = Feeding(core, publisher, log, utc_now) if core.settings.directory_url else None
+        feeding = Feeding(core, publisher, log, core.clock) if core.settings.directory_url else None
         return cls(core, publisher, cosigning, feeding)
 
     async def start(self, pipeline: Pipeline) -> None:
         """Publish and follow. Raises ForkRefused or LedgerDiffers: then nothing is served."""
         await self.publisher.start(pipeline)
         # Only now is it known that this store is what was signed.
-        if tell_keys(self.core, utc_now()):
+        if tell_keys(self.core, self.core.clock()):
             await self.publisher.integrate()
         if self.feeding is not None:
             self.feeding.start()
@@ -252,7 +255,7 @@ def parts_of(core: Core, publisher: Publisher, pipeline: Pipeline, following: Fo
         past=core.past,
         origin=core.origin,
         followed=following.followed,
-        now=utc_now,
+        now=core.clock,
         fresh_uuid=fresh_uuid,
         log_pseudonym=core.log_pseudonym,
         scanning_keys=scanning_keys(core.keys),

@@ -11,7 +11,7 @@ import pytest
 
 from exchange.errors import Unavailable
 from exchange.ledger.verify import verify_pack
-from exchange.wiring import demo
+from exchange.wiring import demo, demo_processes
 from exchange.wiring.demo import Shown
 from exchange.wiring.ledger import open_ledger
 from exchange.wiring.service import door_material
@@ -66,25 +66,28 @@ def test_the_demo_does_not_touch_the_keys_of_another_service(monkeypatch: pytest
     monkeypatch.setenv("EXCHANGE_CONFIG", "real.toml")
     monkeypatch.setenv("PATH_TO_KEEP", "kept")
     assert demo.demo_settings(Path("here")).keys_folder == Path("here/exchange/keys")
-    environment = demo._environment()
+    environment = demo_processes._environment()
     assert [name for name in environment if name.startswith("EXCHANGE_")] == []
     assert environment["PATH_TO_KEEP"] == "kept"
 
 
 def test_a_service_that_ends_before_it_is_ready_is_not_waited_for(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="did not start"):
-        demo._wait_ready(cast("Any", Process(1)), tmp_path / "service.json")
+        demo_processes._wait_ready(cast("Any", Process(1)), tmp_path / "service.json")
 
 
 def test_a_service_that_never_gets_ready_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo, "START_WAIT_S", 0.0)
+    monkeypatch.setattr(demo_processes, "START_WAIT_S", 0.0)
     with pytest.raises(Unavailable, match=r"service\.out"):
-        demo._wait_ready(cast("Any", Process(None)), tmp_path / "service.json")
+        demo_processes._wait_ready(cast("Any", Process(None)), tmp_path / "service.json")
 
 
 def test_a_service_that_is_ready_says_where(tmp_path: Path) -> None:
     (tmp_path / "service.json").write_text('{"target": "127.0.0.1:1"}', encoding="utf-8")
-    assert demo._wait_ready(cast("Any", Process(None)), tmp_path / "service.json")["target"] == "127.0.0.1:1"
+    assert (
+        demo_processes._wait_ready(cast("Any", Process(None)), tmp_path / "service.json")["target"]
+        == "127.0.0.1:1"
+    )
 
 
 def test_each_organisation_gets_its_own_credentials(empty: Settings, tmp_path: Path) -> None:

@@ -54,12 +54,13 @@ class StoryBroken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """What the story is told with. `today` is the day it plays."""
+    """What the story is told with. `today` is the day it plays; `clock` gives seconds since 1970, UTC."""
 
     target: str
     work: Path
     log_vkey: str
     today: date
+    clock: Callable[[], float] = time.time
 
     def day(self, days: int) -> str:
         """Return a day so many days from today, ISO 8601."""
@@ -72,7 +73,7 @@ class Organisation:
     def __init__(self, script: Script, name: str) -> None:
         self.folder = script.work / name
         self.credentials = Credentials.load(self.folder / "credentials")
-        self._client = ExchangeClient(script.target, self.credentials)
+        self._client = ExchangeClient(script.target, self.credentials, clock=script.clock)
         self._script = script
 
     @property
@@ -82,7 +83,9 @@ class Organisation:
 
     def as_(self, professional: str, task: str, role: str, resident: bytes | None = None) -> ExchangeClient:
         """Return a client that speaks as one person, who showed both factors just now."""
-        person = Person(professional, task, role, resident=resident, authenticated_at=int(time.time()))
+        person = Person(
+            professional, task, role, resident=resident, authenticated_at=int(self._script.clock())
+        )
         return self._client.with_person(person)
 
     def ledger(self) -> LedgerCalls[Blocking]:

@@ -1,0 +1,111 @@
+"""The processes of the demo: a service on a leash, and the story that is told against it.
+
+Promises: whatever becomes of the demo, the service does not outlive it; a story nobody listens to ends too.
+Settings in the environment are about other services and are not passed on.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from exchange.errors import Unavailable
+from exchange.settings import ENV_PREFIX
+from exchange.wiring.holding import private_files
+from exchange.wiring.service import READY_FILE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from exchange.settings import Settings
+
+START_WAIT_S: Final = 20.0
+STOP_WAIT_S: Final = 20.0
+LOOK_EVERY_S: Final = 0.05
+
+
+def serve_command(settings: Settings) -> list[str]:
+    """Return the command of an ordinary service with these settings."""
+    words = ["--data", str(settings.data), "--port", "0", "--metrics-port", "0"]
+    return ["exchange", "serve", *words, "--log-file", str(settings.log_file), "--leash"]
+
+
+@contextmanager
+def child_service(
+    command: Sequence[str], data: Path
+) -> Iterator[tuple[subprocess.Popen[bytes], dict[str, Any]]]:
+    """Run `python -m` this until the block ends; yield it with what it says of itself once it is ready.
+
+    Its output goes to service.out in its folder. Raises Unavailable where it does not start.
+    """
+    with private_files():
+        data.mkdir(parents=True, exist_ok=True)
+    with (data / "service.out").open("wb") as out:
+        service = subprocess.Popen(  # noqa: S603 -- our own program, fixed words
+            [sys.executable, "-m", *command],
+            # Its leash: whatever becomes of us, the service does not outlive us.
+            stdin=subprocess.PIPE,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            env=_environment(),
+        )
+        try:
+            yield service, _wait_ready(service, data / READY_FILE)
+        finally:
+            _stop(service)
+
+
+def told_story(module: str, words: Sequence[str], listen: Callable[[Iterable[str]], bool]) -> bool:
+    """Run a story and let its lines be listened to; return whether it came to its end, and ended well."""
+    command = [sys.executable, "-m", module, *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as story:  # noqa: S603 -- our own program
+        assert story.stdout is not None
+        try:
+            ended = listen(story.stdout)
+        except BaseException:
+            # Nobody listens any more: the story ends too, without a word about its pipe.
+            story.kill()
+            raise
+    return story.returncode == 0 and ended
+
+
+def rss_mb(pid: int) -> float:
+    """Return a process's resident memory in MB, 0 where the system does not tell."""
+    try:
+        words = Path(f"/proc/{pid}/status").read_text(encoding="ascii").split("VmRSS:")[1].split()
+    except (OSError, IndexError):
+        return 0.0
+    return int(words[0]) / 1024
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith(ENV_PREFIX)}
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(timeout=STOP_WAIT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    if process.stdin is not None:
+        process.stdin.close()
+
+
+def _wait_ready(service: subprocess.Popen[bytes], file: Path) -> dict[str, Any]:
+    until = time.monotonic() + START_WAIT_S
+    while time.monotonic() < until:
+        if file.exists():
+            ready: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+            return ready
+        if service.poll() is not None:
+            break
+        time.sleep(LOOK_EVERY_S)
+    raise Unavailable("the service did not start; see service.out in its folder")
