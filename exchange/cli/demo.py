@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from exchange.wiring.demo import Shown, demo_settings, run_demo
+from exchange.wiring.demo_years import Years, run_years
 from exchange.wiring.ledger import ledger_folder, published_checkpoint
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def demo(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     pause: Annotated[bool, typer.Option("--pause", help="Wait before stopping, to look around.")] = False,
 ) -> None:
-    """Tell one resident's plan: service and adapters as separate processes over mutual TLS on loopback."""
+    """Tell one resident's plan and a household's three years: each system a process, over mutual TLS."""
     started = time.monotonic()
     folder = (data or Path(tempfile.mkdtemp(prefix="exchange-demo-"))).resolve()
     if folder.exists() and any(folder.iterdir()):
@@ -61,12 +62,14 @@ def demo(
     console = _console(quiet=as_json)
     _open(console)
     shown = run_demo(folder, lambda line: _tell(console, line), _wait if pause and not as_json else None)
+    _prove(console, shown)
+    years = _three_years(console, folder) if shown.ok else Years(folder)
     elapsed_s = round(time.monotonic() - started, 1)
     if as_json:
-        typer.echo(json.dumps(_object(shown, elapsed_s)))
+        typer.echo(json.dumps(_object(shown, years, elapsed_s)))
     else:
-        _close(console, shown, elapsed_s)
-    raise typer.Exit(0 if shown.ok else 1)
+        _close(console, shown, years, elapsed_s)
+    raise typer.Exit(0 if shown.ok and years.ok else 1)
 
 
 class _Screen(Console):
@@ -133,10 +136,20 @@ def _proofs(shown: Shown) -> Iterator[tuple[bool, str]]:
         yield shown.ok, f"{shown.commands_signed} commands, {who}."
 
 
-def _close(console: _Screen, shown: Shown, elapsed_s: float) -> None:
+def _prove(console: _Screen, shown: Shown) -> None:
     for good, words in _proofs(shown):
         outcome = "VERIFIED" if good else "DENY"
         console.print(f"  {console.mark(outcome)} {words}", style=STYLES[outcome])
+
+
+def _three_years(console: _Screen, folder: Path) -> Years:
+    console.print()
+    console.print("[bold]One household, three years.[/bold] An exchange of its own, whose clock began three")
+    console.print("years ago and is moved by the story. Each member has a plan, and a say in who sees it.")
+    return run_years(folder, lambda line: _tell(console, line))
+
+
+def _close(console: _Screen, shown: Shown, years: Years, elapsed_s: float) -> None:
     console.print()
     # A folder's name may hold what rich takes for markup.
     console.print(
@@ -144,7 +157,7 @@ def _close(console: _Screen, shown: Shown, elapsed_s: float) -> None:
         markup=False,
         soft_wrap=True,
     )
-    if shown.ok:
+    if shown.ok and years.ok:
         console.print("Check it yourself:", style="bold")
         keys = f"--policy {shown.policy} --signers {shown.data / 'signers'}"
         console.print(f"  exchange audit verify {shown.pack} {keys}", markup=False, soft_wrap=True)
@@ -162,10 +175,10 @@ def _wait(target: str) -> None:
     input()
 
 
-def _object(shown: Shown, elapsed_s: float) -> dict[str, Any]:
+def _object(shown: Shown, years: Years, elapsed_s: float) -> dict[str, Any]:
     settings = demo_settings(shown.data)
     return {
-        "ok": shown.ok,
+        "ok": shown.ok and years.ok,
         "data": str(shown.data),
         "origin": shown.origin,
         "size": shown.report.size if shown.report is not None else 0,
@@ -176,8 +189,8 @@ def _object(shown: Shown, elapsed_s: float) -> dict[str, Any]:
         "pack": str(shown.pack),
         "receipts": shown.receipts,
         "tiles": str(ledger_folder(settings)),
-        "bsns": shown.bsns,
-        "steps": shown.steps,
-        "service_rss_mb": round(shown.service_rss_mb, 1),
+        "bsns": [*shown.bsns, *years.bsns],
+        "steps": [*shown.steps, *years.steps],
+        "service_rss_mb": round(max(shown.service_rss_mb, years.service_rss_mb), 1),
         "elapsed_s": elapsed_s,
     }

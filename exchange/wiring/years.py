@@ -63,16 +63,19 @@ class MovedClock:
             return self._last
 
 
-def issue_for(settings: Settings, start: datetime, organisations: dict[Path, tuple[str, str]]) -> None:
-    """Give the operator and each organisation, (OIN, name) by folder, what is valid from `start` on.
+def issue_for(settings: Settings, start: datetime) -> None:
+    """Give the operator credentials that hold from `start` until after now.
 
     Both clocks judge a certificate: the service's, and that of the machine, which TLS asks.
     """
-    authority = development_authority(settings)
     lasts = utc_now() - start + 2 * LEEWAY
-    asked = {settings.data / OPERATOR_FOLDER: (settings.operator_oin, settings.operator_name)} | organisations
-    for folder, (oin, name) in asked.items():
-        authority.issue_organisation(oin, name, folder, valid_from=start - LEEWAY, valid_for=lasts)
+    development_authority(settings).issue_organisation(
+        settings.operator_oin,
+        settings.operator_name,
+        settings.data / OPERATOR_FOLDER,
+        valid_from=start - LEEWAY,
+        valid_for=lasts,
+    )
 
 
 def main() -> None:

@@ -41,7 +41,7 @@ def main() -> int:
     today = datetime.now(ZoneInfo("Europe/Amsterdam")).date()
     script = Script(words.target, words.work, words.log_vkey, today)
     told = Telling()
-    bsn, leaver = made_up_bsns()
+    bsn, leaver = made_up_bsns(2)  # who stays and who leaves
     municipality, provider = Organisation(script, "municipality"), Organisation(script, "provider")
     plan = intake.Plan(script, municipality, provider, bsn)
     try:
@@ -99,17 +99,16 @@ def tell(told: Telling, plan: intake.Plan, leaver: Bsn) -> list[Path]:
     return proof.receipts(told, plan)
 
 
-def made_up_bsns() -> tuple[Bsn, Bsn]:
-    """Return two random numbers that pass the 11-proof; of the range set aside for tests."""
+def made_up_bsns(count: int) -> list[Bsn]:
+    """Return so many different random numbers that pass the 11-proof; of the range set aside for tests."""
     found: dict[str, Bsn] = {}
-    while len(found) < 2:  # noqa: PLR2004 -- who stays and who leaves
+    while len(found) < count:
         try:
             bsn = Bsn(f"9999{secrets.randbelow(100_000):05d}")
         except BsnRefused:
             continue
         found[bsn.reveal()] = bsn
-    stays, leaves = found.values()
-    return stays, leaves
+    return list(found.values())
 
 
 if __name__ == "__main__":

@@ -1,0 +1,89 @@
+"""The second part of the demo: a household's three years, against a service whose clock the story moves.
+
+Promises: begins three years before now and ends before it, with an exchange, keys and a log of its own beside
+those of the first part; nothing of the first part is touched.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from exchange.wiring.core import utc_now
+from exchange.wiring.demo_processes import child_service, rss_mb, told_story
+from exchange.wiring.holding import private_files
+from exchange.wiring.service import OPERATOR_FOLDER
+from exchange.wiring.years import issue_for, set_clock, years_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from exchange.settings import Settings
+
+AGO: Final = timedelta(days=3 * 365)
+MUNICIPALITY: Final = "municipality"
+
+
+@dataclass(slots=True)
+class Years:
+    """What the household's story has to show when it ends."""
+
+    data: Path
+    ok: bool = False
+    bsns: list[str] = field(default_factory=list)
+    leaves: list[tuple[int, bytes]] = field(default_factory=list)
+    steps: list[dict[str, Any]] = field(default_factory=list)
+    service_rss_mb: float = 0.0
+
+    @property
+    def exchange(self) -> Path:
+        """What the household's own exchange wrote."""
+        return self.data / "household"
+
+    @property
+    def systems(self) -> Path:
+        """What the organisations' systems wrote."""
+        return self.data / "adapters" / "household"
+
+
+def run_years(data: Path, tell: Callable[[dict[str, Any]], None]) -> Years:
+    """Tell it below a folder; `tell` gets each line."""
+    years = Years(data)
+    settings, clock = years_settings(years.exchange), years.systems / "clock"
+    start = utc_now() - AGO
+    with private_files():
+        years.systems.mkdir(parents=True, exist_ok=True)
+        set_clock(clock, -AGO)
+    issue_for(settings, start)
+    _hand_over(settings, years.systems / MUNICIPALITY / "credentials")
+    words = ["exchange.wiring.years", "--data", str(settings.data), "--clock", str(clock)]
+    with child_service(words, settings.data) as (service, ready):
+        told = ["--target", ready["target"], "--work", str(years.systems), "--clock", str(clock)]
+        years.ok = told_story("adapters.simulators.years", told, lambda lines: _listen(years, lines, tell))
+        years.service_rss_mb = rss_mb(service.pid)
+    return years
+
+
+def _hand_over(settings: Settings, folder: Path) -> None:
+    """Give the municipality's own systems the credentials of the operator."""
+    with private_files():
+        folder.mkdir(parents=True, exist_ok=True)
+        for file in (settings.data / OPERATOR_FOLDER).iterdir():
+            (folder / file.name).write_bytes(file.read_bytes())
+
+
+def _listen(years: Years, lines: Iterable[str], tell: Callable[[dict[str, Any]], None]) -> bool:
+    ended = False
+    for text in lines:
+        line = json.loads(text)
+        if line.get("end"):
+            years.bsns, ended = line["bsns"], True
+            years.leaves = [(index, bytes.fromhex(entry)) for index, entry in line["leaves"]]
+            continue
+        if "name" in line:
+            years.steps.append({key: line[key] for key in ("name", "outcome", "rules")})
+        tell(line)
+    return ended
