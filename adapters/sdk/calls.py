@@ -261,7 +261,7 @@ class HouseholdCalls(Calls[_Mode]):
     leave_household = Rpc(household.LeaveHouseholdRequest, household.LeaveHouseholdResponse)
     name_director = Rpc(household.NameDirectorRequest, household.NameDirectorResponse)
     answer_director = Rpc(household.AnswerDirectorRequest, household.AnswerDirectorResponse)
-    share_goal = Rpc(household.ShareGoalRequest, household.ShareGoalResponse)
+    name_in_goal = Rpc(household.NameInGoalRequest, household.NameInGoalResponse)
     answer_goal = Rpc(household.AnswerGoalRequest, household.AnswerGoalResponse)
     get_household = Rpc(household.GetHouseholdRequest, household.GetHouseholdResponse)
 

@@ -25,7 +25,7 @@ from exchange.pipeline.speakers import binds
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from exchange.domain.household import Director, HouseholdState, MembershipState, Shared
+    from exchange.domain.household import Director, HouseholdState, MembershipState, NamedGoal
     from exchange.pipeline.walk import Caller, View
 
 NOBODY_RECIPIENT: Final = ""
@@ -45,7 +45,7 @@ class ShownMember:
     director_professional: str
     household_id: str
     origin: str
-    shared: tuple[Shared, ...]
+    named_goals: tuple[NamedGoal, ...]
     agreed: frozenset[tuple[str, str]]
 
 
@@ -89,7 +89,7 @@ def as_shown(view: View, member: MembershipState, caller: Caller, now: datetime)
         director_professional="" if director is None else director.professional,
         household_id=member.household_id,
         origin=member.origin,
-        shared=member.shared,
+        named_goals=member.named_goals,
         agreed=member.agreed,
     )
 
@@ -149,7 +149,7 @@ def names_member(
     consent = view.state(stream_of("consent", other.consent_id))
     if resident is None or not carries(consent, other.resident, NOBODY_RECIPIENT, now):
         return False
-    shared = other.shares(goal_id)
-    named = shared is not None and member.membership_id in shared.membership_ids
+    goal_of_both = other.named_in(goal_id)
+    named = goal_of_both is not None and member.membership_id in goal_of_both.membership_ids
     sealed = SEALED_MEMBERSHIP in kept_from(resident, caller).collections
     return named and not sealed and binds(resident, consent, now.date())

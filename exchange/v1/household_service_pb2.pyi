@@ -439,8 +439,8 @@ class AnswerDirectorResponse(_message.Message):
 Global___AnswerDirectorResponse: _TypeAlias = AnswerDirectorResponse  # noqa: Y015
 
 @_typing.final
-class ShareGoalRequest(_message.Message):
-    """Asks to share a goal."""
+class NameInGoalRequest(_message.Message):
+    """Asks to name members in a goal."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -478,10 +478,10 @@ class ShareGoalRequest(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___ShareGoalRequest: _TypeAlias = ShareGoalRequest  # noqa: Y015
+Global___NameInGoalRequest: _TypeAlias = NameInGoalRequest  # noqa: Y015
 
 @_typing.final
-class ShareGoalResponse(_message.Message):
+class NameInGoalResponse(_message.Message):
     """The goal is one of the household."""
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -502,7 +502,7 @@ class ShareGoalResponse(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___ShareGoalResponse: _TypeAlias = ShareGoalResponse  # noqa: Y015
+Global___NameInGoalResponse: _TypeAlias = NameInGoalResponse  # noqa: Y015
 
 @_typing.final
 class AnswerGoalRequest(_message.Message):
@@ -595,7 +595,7 @@ class GetHouseholdRequest(_message.Message):
     @_builtins.property
     def fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Wanted leaf paths of each member: of the plan, such as "goals.own_words", and "membership.role",
-        "shared_goals.goal_id"; there is no "everything".
+        "household_goals.goal_id"; there is no "everything".
         """
 
     def __init__(
@@ -667,7 +667,7 @@ class Membership(_message.Message):
 Global___Membership: _TypeAlias = Membership  # noqa: Y015
 
 @_typing.final
-class SharedGoal(_message.Message):
+class HouseholdGoal(_message.Message):
     """A goal of this member's plan that is one of the household. Of members who are not in this answer nothing is said."""
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -698,7 +698,7 @@ class SharedGoal(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___SharedGoal: _TypeAlias = SharedGoal  # noqa: Y015
+Global___HouseholdGoal: _TypeAlias = HouseholdGoal  # noqa: Y015
 
 @_typing.final
 class Member(_message.Message):
@@ -707,7 +707,7 @@ class Member(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     MEMBERSHIP_FIELD_NUMBER: _builtins.int
-    SHARED_GOALS_FIELD_NUMBER: _builtins.int
+    HOUSEHOLD_GOALS_FIELD_NUMBER: _builtins.int
     PLAN_FIELD_NUMBER: _builtins.int
     DECISION_ID_FIELD_NUMBER: _builtins.int
     WITHHELD_FIELDS_FIELD_NUMBER: _builtins.int
@@ -718,7 +718,7 @@ class Member(_message.Message):
         """What he is here."""
 
     @_builtins.property
-    def shared_goals(self) -> _containers.RepeatedCompositeFieldContainer[Global___SharedGoal]:
+    def household_goals(self) -> _containers.RepeatedCompositeFieldContainer[Global___HouseholdGoal]:
         """His goals of the household."""
 
     @_builtins.property
@@ -733,14 +733,14 @@ class Member(_message.Message):
         self,
         *,
         membership: Global___Membership | None = ...,
-        shared_goals: _abc.Iterable[Global___SharedGoal] | None = ...,
+        household_goals: _abc.Iterable[Global___HouseholdGoal] | None = ...,
         plan: _plan_pb2.Plan | None = ...,
         decision_id: _builtins.str = ...,
         withheld_fields: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["membership", b"membership", "plan", b"plan"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision_id", b"decision_id", "membership", b"membership", "plan", b"plan", "shared_goals", b"shared_goals", "withheld_fields", b"withheld_fields"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision_id", b"decision_id", "household_goals", b"household_goals", "membership", b"membership", "plan", b"plan", "withheld_fields", b"withheld_fields"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

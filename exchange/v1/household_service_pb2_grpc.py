@@ -63,10 +63,10 @@ class HouseholdServiceStub:
                 request_serializer=exchange_dot_v1_dot_household__service__pb2.AnswerDirectorRequest.SerializeToString,
                 response_deserializer=exchange_dot_v1_dot_household__service__pb2.AnswerDirectorResponse.FromString,
                 _registered_method=True)
-        self.ShareGoal = channel.unary_unary(
-                '/exchange.v1.HouseholdService/ShareGoal',
-                request_serializer=exchange_dot_v1_dot_household__service__pb2.ShareGoalRequest.SerializeToString,
-                response_deserializer=exchange_dot_v1_dot_household__service__pb2.ShareGoalResponse.FromString,
+        self.NameInGoal = channel.unary_unary(
+                '/exchange.v1.HouseholdService/NameInGoal',
+                request_serializer=exchange_dot_v1_dot_household__service__pb2.NameInGoalRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_household__service__pb2.NameInGoalResponse.FromString,
                 _registered_method=True)
         self.AnswerGoal = channel.unary_unary(
                 '/exchange.v1.HouseholdService/AnswerGoal',
@@ -132,7 +132,7 @@ class HouseholdServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def ShareGoal(self, request, context):
+    def NameInGoal(self, request, context):
         """Says that a goal of a member's own plan is one of the household, and of whom: again, with others, instead.
         Fails with INVALID_ARGUMENT naming each membership that is none of this household, alike for those the caller is not
         shown; with FAILED_PRECONDITION: NO_MEMBERSHIP; NOT_THE_COLLEGE; GOAL_UNKNOWN; GOAL_WITHDRAWN; GOALS_FULL.
@@ -188,10 +188,10 @@ def add_HouseholdServiceServicer_to_server(servicer, server):
                     request_deserializer=exchange_dot_v1_dot_household__service__pb2.AnswerDirectorRequest.FromString,
                     response_serializer=exchange_dot_v1_dot_household__service__pb2.AnswerDirectorResponse.SerializeToString,
             ),
-            'ShareGoal': grpc.unary_unary_rpc_method_handler(
-                    servicer.ShareGoal,
-                    request_deserializer=exchange_dot_v1_dot_household__service__pb2.ShareGoalRequest.FromString,
-                    response_serializer=exchange_dot_v1_dot_household__service__pb2.ShareGoalResponse.SerializeToString,
+            'NameInGoal': grpc.unary_unary_rpc_method_handler(
+                    servicer.NameInGoal,
+                    request_deserializer=exchange_dot_v1_dot_household__service__pb2.NameInGoalRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_household__service__pb2.NameInGoalResponse.SerializeToString,
             ),
             'AnswerGoal': grpc.unary_unary_rpc_method_handler(
                     servicer.AnswerGoal,
@@ -354,7 +354,7 @@ class HouseholdService:
             _registered_method=True)
 
     @staticmethod
-    def ShareGoal(request,
+    def NameInGoal(request,
             target,
             options=(),
             channel_credentials=None,
@@ -367,9 +367,9 @@ class HouseholdService:
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/exchange.v1.HouseholdService/ShareGoal',
-            exchange_dot_v1_dot_household__service__pb2.ShareGoalRequest.SerializeToString,
-            exchange_dot_v1_dot_household__service__pb2.ShareGoalResponse.FromString,
+            '/exchange.v1.HouseholdService/NameInGoal',
+            exchange_dot_v1_dot_household__service__pb2.NameInGoalRequest.SerializeToString,
+            exchange_dot_v1_dot_household__service__pb2.NameInGoalResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -62,7 +62,7 @@ class HouseholdServiceStub:
     Fails with FAILED_PRECONDITION: NO_MEMBERSHIP; NOT_RESIDENTS_SIDE; NOT_TO_DECIDE; CAPACITY_EXPIRED; NO_SUCH_DIRECTOR
     for anybody who is not the director now; DIRECTOR_NOT_ON_CASE.
     """
-    ShareGoal: _grpc.UnaryUnaryMultiCallable[_household_service_pb2.ShareGoalRequest, _household_service_pb2.ShareGoalResponse]
+    NameInGoal: _grpc.UnaryUnaryMultiCallable[_household_service_pb2.NameInGoalRequest, _household_service_pb2.NameInGoalResponse]
     """Says that a goal of a member's own plan is one of the household, and of whom: again, with others, instead.
     Fails with INVALID_ARGUMENT naming each membership that is none of this household, alike for those the caller is not
     shown; with FAILED_PRECONDITION: NO_MEMBERSHIP; NOT_THE_COLLEGE; GOAL_UNKNOWN; GOAL_WITHDRAWN; GOALS_FULL.
@@ -113,7 +113,7 @@ class HouseholdServiceAsyncStub(HouseholdServiceStub):
     Fails with FAILED_PRECONDITION: NO_MEMBERSHIP; NOT_RESIDENTS_SIDE; NOT_TO_DECIDE; CAPACITY_EXPIRED; NO_SUCH_DIRECTOR
     for anybody who is not the director now; DIRECTOR_NOT_ON_CASE.
     """
-    ShareGoal: _aio.UnaryUnaryMultiCallable[_household_service_pb2.ShareGoalRequest, _household_service_pb2.ShareGoalResponse]  # type: ignore[assignment]
+    NameInGoal: _aio.UnaryUnaryMultiCallable[_household_service_pb2.NameInGoalRequest, _household_service_pb2.NameInGoalResponse]  # type: ignore[assignment]
     """Says that a goal of a member's own plan is one of the household, and of whom: again, with others, instead.
     Fails with INVALID_ARGUMENT naming each membership that is none of this household, alike for those the caller is not
     shown; with FAILED_PRECONDITION: NO_MEMBERSHIP; NOT_THE_COLLEGE; GOAL_UNKNOWN; GOAL_WITHDRAWN; GOALS_FULL.
@@ -193,11 +193,11 @@ class HouseholdServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
-    def ShareGoal(
+    def NameInGoal(
         self,
-        request: _household_service_pb2.ShareGoalRequest,
+        request: _household_service_pb2.NameInGoalRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_household_service_pb2.ShareGoalResponse, _abc.Awaitable[_household_service_pb2.ShareGoalResponse]]:
+    ) -> _typing.Union[_household_service_pb2.NameInGoalResponse, _abc.Awaitable[_household_service_pb2.NameInGoalResponse]]:
         """Says that a goal of a member's own plan is one of the household, and of whom: again, with others, instead.
         Fails with INVALID_ARGUMENT naming each membership that is none of this household, alike for those the caller is not
         shown; with FAILED_PRECONDITION: NO_MEMBERSHIP; NOT_THE_COLLEGE; GOAL_UNKNOWN; GOAL_WITHDRAWN; GOALS_FULL.

@@ -1,4 +1,4 @@
-"""A family on one town: each member has a case, a plan and a word of his own; one desk works on all of them."""
+"""A family on one town: each member has a case, a plan and a word of his own; one desk works on all."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FIELDS = (
         "membership.role",
         "membership.director_professional",
     ),
-    *("shared_goals.goal_id", "shared_goals.membership_ids", "shared_goals.agreed_membership_ids"),
+    *("household_goals.goal_id", "household_goals.membership_ids", "household_goals.agreed_membership_ids"),
     *("goals.goal_id", "goals.own_words"),
 )
 

@@ -56,7 +56,7 @@ class AnswerDirector(AuthoredCommand):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShareGoal(AuthoredCommand):
+class NameInGoal(AuthoredCommand):
     """Let a goal of the member's plan be one of the household, of these other memberships too."""
 
     goal_id: str

@@ -13,20 +13,26 @@ from exchange.domain.household.commands import (
     BeginMembership,
     LeaveHousehold,
     NameDirector,
-    ShareGoal,
+    NameInGoal,
 )
 from exchange.domain.household.events import (
     DirectorAnswered,
     DirectorNamed,
     GoalAnswered,
-    GoalShared,
+    GoalNamed,
     HouseholdOpened,
     MemberAdded,
     MembershipBegun,
     MembershipEnded,
 )
-from exchange.domain.household.state import Director, HouseholdState, MembershipState, Shared
-from exchange.domain.household.words import MEMBERS_EVER_MAX, NAMED_MAX, SHARED_MAX, LeaveReason, MemberRole
+from exchange.domain.household.state import Director, HouseholdState, MembershipState, NamedGoal
+from exchange.domain.household.words import (
+    MEMBERS_EVER_MAX,
+    NAMED_GOALS_MAX,
+    NAMED_MAX,
+    LeaveReason,
+    MemberRole,
+)
 from exchange.domain.kernel import AuthoredCommand, Events
 from exchange.domain.mandate import refuse_but_college, refuse_but_operators_college
 from exchange.domain.shape import member_fault, oin_fault, refuse_faults, token_fault, tokens_fault
@@ -168,24 +174,24 @@ def answer_director(command: AnswerDirector, state: MembershipState | None) -> E
     return (answered,)
 
 
-def share_goal(command: ShareGoal, state: MembershipState | None) -> Events:
+def name_in_goal(command: NameInGoal, state: MembershipState | None) -> Events:
     """Let a goal be one of the household; that the goal and the members are there, was found before."""
     member = standing(state)
     refuse_but_college(command.author)
     refuse_faults({"membership_ids": tokens_fault(command.membership_ids, NAMED_MAX)})
-    before = member.shares(command.goal_id)
-    if before == Shared(command.goal_id, command.membership_ids):
+    before = member.named_in(command.goal_id)
+    if before == NamedGoal(command.goal_id, command.membership_ids):
         return ()
-    if before is None and len(member.shared) >= SHARED_MAX:
-        raise RuleBroken("this member shares the most goals there can be", rule="GOALS_FULL")
-    shared = GoalShared(
+    if before is None and len(member.named_goals) >= NAMED_GOALS_MAX:
+        raise RuleBroken("this member names others in the most goals there can be", rule="GOALS_FULL")
+    named = GoalNamed(
         resident=member.resident,
         membership_id=member.membership_id,
         goal_id=command.goal_id,
         membership_ids=command.membership_ids,
         at=command.now,
     )
-    return (shared,)
+    return (named,)
 
 
 def answer_goal(command: AnswerGoal, state: MembershipState | None) -> Events:

@@ -97,10 +97,10 @@ class DirectorAnswered(MembershipEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GoalShared(MembershipEvent):
+class GoalNamed(MembershipEvent):
     """A goal of this member's plan is one of the household, of these other members too: all that it names."""
 
-    TOPIC: ClassVar[str] = "membership.goal_shared.v1"
+    TOPIC: ClassVar[str] = "membership.goal_named.v1"
     SEALED: ClassVar[Mapping[str, str]] = MappingProxyType({"membership_ids": "WMO-PLAN"})
     goal_id: str
     membership_ids: tuple[str, ...]

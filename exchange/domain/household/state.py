@@ -12,7 +12,7 @@ from exchange.domain.household.events import (
     DirectorAnswered,
     DirectorNamed,
     GoalAnswered,
-    GoalShared,
+    GoalNamed,
     HouseholdOpened,
     MemberAdded,
     MembershipBegun,
@@ -42,7 +42,7 @@ class HouseholdState:
 
 
 @dataclass(frozen=True, slots=True)
-class Shared:
+class NamedGoal:
     """A goal of the household, and the other memberships it names."""
 
     goal_id: str
@@ -68,12 +68,12 @@ class MembershipState:
     start_time: datetime
     ended: bool = False
     director: Director | None = None
-    shared: tuple[Shared, ...] = ()
+    named_goals: tuple[NamedGoal, ...] = ()
     agreed: frozenset[tuple[str, str]] = frozenset()
 
-    def shares(self, goal_id: str) -> Shared | None:
-        """Return what a goal of this member names, None where it is none of the household."""
-        return next((one for one in self.shared if one.goal_id == goal_id), None)
+    def named_in(self, goal_id: str) -> NamedGoal | None:
+        """Return whom a goal of this member names, None where it is none of the household."""
+        return next((one for one in self.named_goals if one.goal_id == goal_id), None)
 
 
 def opened(_state: HouseholdState | None, event: HouseholdOpened) -> HouseholdState:
@@ -121,13 +121,13 @@ def director_answered(state: MembershipState, event: DirectorAnswered) -> Member
     return with_changes(state, director=said if event.accepted else None)
 
 
-def goal_shared(state: MembershipState, event: GoalShared) -> MembershipState:
-    """Let a goal name these members, in its place where it was shared before."""
-    new = Shared(event.goal_id, event.membership_ids)
-    if state.shares(event.goal_id) is None:
-        return with_changes(state, shared=(*state.shared, new))
+def goal_named(state: MembershipState, event: GoalNamed) -> MembershipState:
+    """Let a goal name these members, in its place where it was named before."""
+    new = NamedGoal(event.goal_id, event.membership_ids)
+    if state.named_in(event.goal_id) is None:
+        return with_changes(state, named_goals=(*state.named_goals, new))
     return with_changes(
-        state, shared=tuple(new if one.goal_id == event.goal_id else one for one in state.shared)
+        state, named_goals=tuple(new if one.goal_id == event.goal_id else one for one in state.named_goals)
     )
 
 

@@ -33,4 +33,4 @@ MEMBERS_EVER_MAX: Final = 100
 # At a moment: a child of parents who live apart is in two, and few are in more.
 MEMBERSHIPS_MAX: Final = 10
 NAMED_MAX: Final = 30
-SHARED_MAX: Final = 200
+NAMED_GOALS_MAX: Final = 200

@@ -47,8 +47,8 @@ MEMBERSHIP_LEAVES: Final = frozenset(
     {
         *("membership.membership_id", "membership.plan_id", "membership.case_id", "membership.role"),
         *("membership.start_time", "membership.director_oin", "membership.director_task"),
-        *("membership.director_professional", "shared_goals.goal_id", "shared_goals.membership_ids"),
-        "shared_goals.agreed_membership_ids",
+        *("membership.director_professional", "household_goals.goal_id", "household_goals.membership_ids"),
+        "household_goals.agreed_membership_ids",
     }
 )
 _FUNDING_LEAVES: Final = (

@@ -20,7 +20,7 @@ from exchange.domain.household import (
     Director,
     LeaveHousehold,
     NameDirector,
-    ShareGoal,
+    NameInGoal,
     begin_membership,
     carries,
 )
@@ -173,10 +173,10 @@ async def answer_director(call: Call, request: pb.AnswerDirectorRequest) -> pb.A
     return pb.AnswerDirectorResponse(receipt=receipt(outcome))
 
 
-async def share_goal(call: Call, request: pb.ShareGoalRequest) -> pb.ShareGoalResponse:
+async def name_in_goal(call: Call, request: pb.NameInGoalRequest) -> pb.NameInGoalResponse:
     """Let a goal of a member's plan be one of the household."""
     stream = _stream(request)
-    order = ShareGoal(
+    order = NameInGoal(
         now=call.now,
         author=author_of(call.caller),
         goal_id=request.goal_id,
@@ -191,7 +191,7 @@ async def share_goal(call: Call, request: pb.ShareGoalRequest) -> pb.ShareGoalRe
         return Steps(((stream, MEMBERSHIP.decide(order, member)),))
 
     outcome = await command(call, request, anchor=stream, process=process)
-    return pb.ShareGoalResponse(receipt=receipt(outcome))
+    return pb.NameInGoalResponse(receipt=receipt(outcome))
 
 
 def _refuse_outsiders(call: Call, whole: View, member: MembershipState, named: tuple[str, ...]) -> None:
@@ -264,7 +264,7 @@ RPCS: Final[Mapping[str, Unary]] = {
     "LeaveHousehold": Unary(pb.LeaveHouseholdRequest, leave_household),
     "NameDirector": Unary(pb.NameDirectorRequest, name_director),
     "AnswerDirector": Unary(pb.AnswerDirectorRequest, answer_director),
-    "ShareGoal": Unary(pb.ShareGoalRequest, share_goal),
+    "NameInGoal": Unary(pb.NameInGoalRequest, name_in_goal),
     "AnswerGoal": Unary(pb.AnswerGoalRequest, answer_goal),
     "GetHousehold": Unary(pb.GetHouseholdRequest, get_household),
 }

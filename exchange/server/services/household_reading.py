@@ -26,17 +26,17 @@ from exchange.v1 import household_service_pb2 as pb
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from exchange.domain.household import HouseholdState, MembershipState
+    from exchange.domain.household import HouseholdState, MembershipState, NamedGoal
     from exchange.pipeline.elements import Groups, Label
     from exchange.pipeline.walk import Group, ReadOutcome, View
     from exchange.server.house import Call
 
 READ: Final = "READ"
-MEMBERSHIP_PART, SHARED_PART = "membership", "shared_goals"
+MEMBERSHIP_PART, GOALS_PART = "membership", "household_goals"
 # What a part of a household is told by, beside the leaves of a plan.
 PART_LABELS: Final[Mapping[str, Label]] = {
     f"{part}.{path}": label
-    for part, message in ((MEMBERSHIP_PART, pb.Membership), (SHARED_PART, pb.SharedGoal))
+    for part, message in ((MEMBERSHIP_PART, pb.Membership), (GOALS_PART, pb.HouseholdGoal))
     for path, label in labels_of(message.DESCRIPTOR).items()
 }
 LABELS: Final[Mapping[str, Label]] = {**PLAN_LABELS, **PART_LABELS}
@@ -206,27 +206,27 @@ def _tell(part: Part, present: frozenset[str], there: Iterable[Part], told: pb.M
     copies = copies_of(pb.Membership.DESCRIPTOR)
     for leaf in _leaves(part, MEMBERSHIP_PART):
         copies[leaf](member, told.membership)
-    leaves = _leaves(part, SHARED_PART)
+    leaves = _leaves(part, GOALS_PART)
     goals = {goal.goal_id for goal in plan.goals}
-    for shared in member.shared:
+    for one in member.named_goals:
         # What is sealed or past its term in the plan is no goal of the household either.
-        if leaves and shared.goal_id in goals:
-            _tell_goal(shared, member.membership_id, leaves, present, there, told.shared_goals.add())
+        if leaves and one.goal_id in goals:
+            _tell_goal(one, member.membership_id, leaves, present, there, told.household_goals.add())
 
 
 def _tell_goal(  # noqa: PLR0917 -- what it names, and who is there
-    shared: Any,  # noqa: ANN401 -- Shared
+    goal: NamedGoal,
     owner: str,
     leaves: frozenset[str],
     present: frozenset[str],
     there: Iterable[Part],
-    told: pb.SharedGoal,
+    told: pb.HouseholdGoal,
 ) -> None:
-    goal = (owner, shared.goal_id)
-    said_yes = {one.member.membership_id for one in there if goal in one.member.agreed}
-    named = [one for one in shared.membership_ids if one in present]
+    key = (owner, goal.goal_id)
+    said_yes = {one.member.membership_id for one in there if key in one.member.agreed}
+    named = [one for one in goal.membership_ids if one in present]
     if "goal_id" in leaves:
-        told.goal_id = shared.goal_id
+        told.goal_id = goal.goal_id
     if "membership_ids" in leaves:
         told.membership_ids.extend(named)
     if "agreed_membership_ids" in leaves:
