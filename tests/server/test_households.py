@@ -15,6 +15,7 @@ from exchange.errors import KeyDestroyed
 from exchange.v1 import common_pb2 as pb
 from exchange.v1 import household_service_pb2 as household_pb
 from exchange.v1 import resident_rights_service_pb2 as rights_pb
+from exchange.v1.subscription_service_pb2 import SubscribeRequest
 from tests.server.family import broken, denied
 from tests.server.household import DESK, FIELDS, TOGETHER, YOUTH_DESK, FamilyMember
 from tests.server.test_erasure import ERASE
@@ -322,6 +323,41 @@ def test_who_was_erased_was_never_there_and_the_others_stay_as_they_are(house: H
     (row, *_) = town.core.reader.tail(f"membership-{sem.membership_id}").rows
     with pytest.raises(KeyDestroyed):
         town.core.codec.decode(row.state, stream=row.stream, version=row.version, topic=row.topic)
+
+
+# --- what is followed -------------------------------------------------------------------------------
+
+
+def test_who_follows_a_household_hears_of_its_members_while_they_are(town: Town) -> None:
+    house = House(town)
+    mother, father, other = house.mother, house.father, house.other
+    cursor = town.core.hot.as_of
+    goals = {one.goal("Rust.") for one in (mother, father)}
+    house.sem.goal("Een eigen kamer.")
+
+    def heard(client: ExchangeClient, plan_id: str = mother.plan_id) -> set[str]:
+        request = SubscribeRequest(
+            claim=TOGETHER,
+            fields=["goals.goal_id"],
+            cursor=cursor,
+            heartbeat_seconds=1,
+            household_plan_id=plan_id,
+        )
+        stream: Any = client.open_stream(request)
+        found = set()
+        for answer in stream:
+            if not answer.events:
+                break
+            found |= {goal.goal_id for event in answer.events for goal in event.change.goals}
+        stream.cancel()
+        return found
+
+    assert heard(mother.desk) == heard(other) == goals
+    seal(father, "membership")
+    # Thinned as the household itself is, to whom it is: and of a plan of nobody nothing is told.
+    assert heard(mother.desk) == goals
+    assert len(heard(other)) == 1
+    assert heard(other, str(uuid4())) == heard(other, house.sem.plan_id) == set()
 
 
 # --- bad input --------------------------------------------------------------------------------------

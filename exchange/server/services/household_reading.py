@@ -15,7 +15,9 @@ from exchange.domain import stream_of
 from exchange.domain.household import HOUSEHOLD, MEMBERSHIP
 from exchange.errors import AccessDenied
 from exchange.pipeline.elements import Asker, claimed_by, groups_of
+from exchange.pipeline.hot import SCOPE_PREFIX
 from exchange.pipeline.households import ShownMember, as_shown, member_shown, memberships_of, whole_of
+from exchange.pipeline.sealed import MEMBERSHIP_PREFIX
 from exchange.pipeline.walk import ReadWalk
 from exchange.server.contract.copies import copies_of
 from exchange.server.contract.labels import labels_of, refuse_unlabelled
@@ -163,6 +165,24 @@ async def _others(
         if outcome is not None and shown is not None:
             parts.append(Part(shown, outcome))
     return parts
+
+
+async def plans_at_home(call: Call, plan_id: str) -> frozenset[str]:
+    """Return the plans of the members that are there, in the households of one plan's resident."""
+    plan = await call.house.state(stream_of("plan", plan_id))
+    if plan is None:
+        return frozenset()
+    found: set[str] = set()
+    for stream in await call.house.state(SCOPE_PREFIX + plan.resident):
+        if not stream.startswith(MEMBERSHIP_PREFIX):
+            continue
+        own = await _found(call, stream.removeprefix(MEMBERSHIP_PREFIX))
+        household = None if own is None else await _household(call, own.household_id)
+        for membership_id in () if household is None else household.membership_ids:
+            other = await _found(call, membership_id)
+            if other is not None:
+                found.add(other.plan_id)
+    return frozenset(found)
 
 
 async def _household(call: Call, household_id: str) -> HouseholdState:
