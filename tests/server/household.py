@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
+from adapters.sdk import errors
 from adapters.sdk.calls import claim
 from adapters.sdk.tokens import Person
 from exchange.v1 import common_pb2 as pb
@@ -15,8 +18,16 @@ from tests.server.family import TODAY, born, stamp
 from tests.server.town import CITY, INVESTIGATE, WORD, Town
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from adapters.sdk.client import ExchangeClient
 
+SEAL = claim(pb.PURPOSE_WMO_ONDERZOEK, "SEAL-32", "er is gevaar")
+PARENT, PARTNER, CHILD = (
+    household_pb.MEMBER_ROLE_PARENT,
+    household_pb.MEMBER_ROLE_PARTNER,
+    household_pb.MEMBER_ROLE_CHILD,
+)
 TOGETHER = claim(pb.PURPOSE_WMO_AFSTEMMING, "WMO-5.1.1-4-gezin", "nodig om hulp in het gezin af te stemmen")
 DESK = f"{CITY}/college:WMO"
 YOUTH_DESK = f"{CITY}/college:JW"
@@ -172,3 +183,48 @@ class FamilyMember:
         """Return the members of the one household."""
         (household,) = self.household(client, **changes).households
         return list(household.members)
+
+
+class House:
+    """A mother, a father and Sem of fourteen; `w-2` works on the cases of all of them."""
+
+    def __init__(self, town: Town) -> None:
+        self.town = town
+        self.mother, self.father, self.sem = (FamilyMember(town, age) for age in (41, 43, 14))
+        self.other = [one.join("w-2") for one in self.all][-1]
+        self.mother.opens(PARENT)
+        self.father.joins(self.mother, PARTNER)
+
+    @property
+    def all(self) -> tuple[FamilyMember, ...]:
+        return self.mother, self.father, self.sem
+
+
+def seal(member: FamilyMember, *paths: str) -> None:
+    """Let two persons hide something of a member from everybody but the director and the intake."""
+    proposed = member.intake.rights.seal_compartment(
+        claim=SEAL,
+        case_id=member.case_id,
+        paths=list(paths),
+        readers=[f"{DESK}/regie-1", f"{DESK}/i-9"],
+        reason="Hij wil niet dat het bekend is.",
+    )
+    member.desk.rights.confirm_seal(claim=SEAL, case_id=member.case_id, proposal_id=proposed.proposal_id)
+
+
+def refused(act: Callable[[], object]) -> tuple[Any, ...]:
+    """Return all that somebody is told who is refused, but for ids that are drawn."""
+    with pytest.raises(errors.ExchangeRefused) as told:
+        act()
+    found = told.value
+    message = found.message.partition("decision_id")[0]
+    return found.reason, message, getattr(found, "rules", ()), getattr(found, "field_violations", None)
+
+
+def names(member: FamilyMember, client: ExchangeClient, goal_id: str, *membership_ids: str) -> None:
+    client.household.name_in_goal(
+        claim=INVESTIGATE,
+        membership_id=member.membership_id,
+        goal_id=goal_id,
+        membership_ids=membership_ids,
+    )

@@ -16,9 +16,22 @@ from exchange.v1 import common_pb2 as pb
 from exchange.v1 import household_service_pb2 as household_pb
 from exchange.v1 import resident_rights_service_pb2 as rights_pb
 from exchange.v1.subscription_service_pb2 import SubscribeRequest
-from tests.server.family import broken, denied
-from tests.server.household import DESK, FIELDS, TOGETHER, YOUTH_DESK, FamilyMember
+from tests.server.family import broken
+from tests.server.household import (
+    CHILD,
+    DESK,
+    FIELDS,
+    PARENT,
+    TOGETHER,
+    YOUTH_DESK,
+    FamilyMember,
+    House,
+    names,
+    refused,
+    seal,
+)
 from tests.server.test_erasure import ERASE
+from tests.server.test_replay import replayed
 from tests.server.town import ACCESS, CITY, INVESTIGATE, WORD
 
 if TYPE_CHECKING:
@@ -27,31 +40,9 @@ if TYPE_CHECKING:
     from adapters.sdk.client import ExchangeClient
     from tests.server.town import Town
 
-PARENT, PARTNER, CHILD = (
-    household_pb.MEMBER_ROLE_PARENT,
-    household_pb.MEMBER_ROLE_PARTNER,
-    household_pb.MEMBER_ROLE_CHILD,
-)
-SEAL = claim(pb.PURPOSE_WMO_ONDERZOEK, "SEAL-32", "er is gevaar")
 YOUTH = claim(pb.PURPOSE_JEUGD_AFSTEMMING, "JW-4.1.2-gezin", "nodig voor het gezinsplan")
-GLASS = pb.BreakGlass(code="LEVENSGEVAAR", reason="De buurvrouw hoort al dagen niets meer.")
 PLAN_FIELDS = [path for path in FIELDS if path.startswith("goals.")]
 ACTS = 14
-
-
-class House:
-    """A mother, a father and Sem of fourteen; `w-2` works on the cases of all of them."""
-
-    def __init__(self, town: Town) -> None:
-        self.town = town
-        self.mother, self.father, self.sem = (FamilyMember(town, age) for age in (41, 43, 14))
-        self.other = [one.join("w-2") for one in self.all][-1]
-        self.mother.opens(PARENT)
-        self.father.joins(self.mother, PARTNER)
-
-    @property
-    def all(self) -> tuple[FamilyMember, ...]:
-        return self.mother, self.father, self.sem
 
 
 @pytest.fixture(scope="module")
@@ -69,36 +60,6 @@ def bare(answer: household_pb.GetHouseholdResponse) -> bytes:
         for one in found.members:
             one.decision_id = ""
     return copied.SerializeToString(deterministic=True)
-
-
-def seal(member: FamilyMember, *paths: str) -> None:
-    """Let two persons hide something of a member from everybody but the director and the intake."""
-    proposed = member.intake.rights.seal_compartment(
-        claim=SEAL,
-        case_id=member.case_id,
-        paths=list(paths),
-        readers=[f"{DESK}/regie-1", f"{DESK}/i-9"],
-        reason="Hij wil niet dat het bekend is.",
-    )
-    member.desk.rights.confirm_seal(claim=SEAL, case_id=member.case_id, proposal_id=proposed.proposal_id)
-
-
-def refused(act: Callable[[], object]) -> tuple[Any, ...]:
-    """Return all that somebody is told who is refused, but for ids that are drawn."""
-    with pytest.raises(errors.ExchangeRefused) as told:
-        act()
-    found = told.value
-    message = found.message.partition("decision_id")[0]
-    return found.reason, message, getattr(found, "rules", ()), getattr(found, "field_violations", None)
-
-
-def names(member: FamilyMember, client: ExchangeClient, goal_id: str, *membership_ids: str) -> None:
-    client.household.name_in_goal(
-        claim=INVESTIGATE,
-        membership_id=member.membership_id,
-        goal_id=goal_id,
-        membership_ids=membership_ids,
-    )
 
 
 # --- who is not there -------------------------------------------------------------------------------
@@ -239,6 +200,10 @@ def test_what_is_seen_of_a_household_is_what_is_seen_of_each_member(town: Town) 
         for client in (house.mother.desk, house.other):
             seen.add(_holds_for(house, client))
     assert len(seen) > 3, "the acts changed nothing that is seen"
+    # All of it is judged again by what was recorded, each decision of each member, and comes out the same.
+    counts = [page.counts for page in replayed(town.worker("fg", "fg-1"))]
+    assert sum(one.differs for one in counts) == 0
+    assert sum(one.commands for one in counts) > ACTS
 
 
 def _holds_for(house: House, client: ExchangeClient) -> tuple[int, ...]:
@@ -358,67 +323,3 @@ def test_who_follows_a_household_hears_of_its_members_while_they_are(town: Town)
     assert heard(mother.desk) == goals
     assert len(heard(other)) == 1
     assert heard(other, str(uuid4())) == heard(other, house.sem.plan_id) == set()
-
-
-# --- bad input --------------------------------------------------------------------------------------
-
-
-def test_a_goal_for_somebody_outside_the_household_is_refused_by_its_place(house: House, town: Town) -> None:
-    mother, outsider = house.mother, FamilyMember(town, 50)
-    outsider.opens(PARENT)
-    goal_id = mother.goal("Rust.")
-    named = [house.father.membership_id, outsider.membership_id, mother.membership_id]
-    with pytest.raises(errors.Invalid) as fault:
-        names(mother, mother.desk, goal_id, *named)
-    assert fault.value.field_violations == {
-        "membership_ids[1]": "is no other member of this household",
-        "membership_ids[2]": "is no other member of this household",
-    }
-    assert broken(partial(names, mother, mother.desk, str(uuid4()), named[0])) == "GOAL_UNKNOWN"
-
-
-def test_what_is_not_whole_is_refused_with_the_path_of_what_is_wrong(house: House) -> None:
-    mother, said = house.mother, house.mother.desk.household
-    with pytest.raises(errors.Invalid) as fault:
-        said.open_household(claim=INVESTIGATE, plan_id=mother.plan_id, consent_id="no-uuid")
-    assert set(fault.value.field_violations) == {"role", "consent_id"}
-    with pytest.raises(errors.Invalid) as fault:
-        mother.household(fields=["membership.role", "membership.household_id", "goals"])
-    assert set(fault.value.field_violations) == {"fields[1]", "fields[2]"}
-    with pytest.raises(errors.Invalid) as fault:
-        mother.household(fields=[])
-    assert set(fault.value.field_violations) == {"fields"}
-    with pytest.raises(errors.Invalid) as fault:
-        seal(mother, "membership.role")
-    assert set(fault.value.field_violations) == {"paths[0]"}
-
-
-def test_no_emergency_opens_a_family_and_no_basis_that_names_no_consent_of_each(house: House) -> None:
-    mother = house.mother
-    acute = claim(pb.PURPOSE_ACUTE_NOOD, "AVG-6.1.d", break_glass=GLASS)
-    assert "R28" in denied(partial(mother.household, claim=acute))
-    # Of her own plan the desk reads what it recorded; of the father nothing is opened by that.
-    for one in mother.members(claim=INVESTIGATE, fields=["membership.role"]):
-        assert one.membership.role in {PARENT, PARTNER}
-    stranger = house.town.worker("college:WMO", "stranger")
-    assert refused(partial(mother.household, stranger)) == refused(
-        partial(mother.household, stranger, plan_id=str(uuid4()))
-    )
-
-
-def test_a_repeat_opens_no_second_household(town: Town) -> None:
-    alone = FamilyMember(town, 33)
-    request: dict[str, Any] = {
-        "request_id": str(uuid4()),
-        "claim": INVESTIGATE,
-        "plan_id": alone.plan_id,
-        "role": PARENT,
-        "consent_id": alone.consented(),
-    }
-    first, again = (alone.intake.household.open_household(**request) for _ in range(2))
-    assert (first.membership_id, first.receipt) == (again.membership_id, again.receipt)
-    alone.membership_id = first.membership_id
-    assert [one.membership.membership_id for one in alone.members()] == [first.membership_id]
-    # The resident sees it too, and who looked: each member's decision is on his own record.
-    (told,) = alone.household(alone.own(), claim=ACCESS, fields=["membership.role"]).households
-    assert [one.membership.role for one in told.members] == [PARENT]

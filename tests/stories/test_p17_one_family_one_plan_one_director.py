@@ -11,17 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from exchange.v1 import household_service_pb2 as household_pb
 from tests.server.family import broken, denied
-from tests.server.household import FamilyMember
+from tests.server.household import CHILD, PARENT, PARTNER, FamilyMember
 from tests.server.town import CITY, INVESTIGATE, WORD
 
 if TYPE_CHECKING:
     from tests.server.town import Town
-
-PARENT, PARTNER, CHILD = (
-    household_pb.MEMBER_ROLE_PARENT,
-    household_pb.MEMBER_ROLE_PARTNER,
-    household_pb.MEMBER_ROLE_CHILD,
-)
 
 
 def parents(town: Town) -> tuple[FamilyMember, FamilyMember]:
