@@ -121,6 +121,16 @@ def binds(resident: ResidentState, consent: ConsentState, day: date) -> bool:
     return not disputed and not holders_in(resident, consent, day).isdisjoint(consent.authority)
 
 
+def refuse_not_to_end(resident: ResidentState, consent: ConsentState, author: Author, day: date) -> None:
+    """Refuse a representative who ends what a consent carries, and neither gave it nor decides about it now.
+
+    The resident's own no is always heard, and what somebody gave he takes back. Raises RuleBroken.
+    """
+    gave = given_by(resident.representation, author, consent.authority)
+    if author.is_residents_side and author.task != RESIDENT_TASK and not gave:
+        refuse_undecided(resident, consent, author, day)
+
+
 def refuse_undecided(resident: ResidentState, consent: ConsentState, author: Author, day: date) -> None:
     """Refuse who signed in for the resident's side and does not decide what this consent is about.
 

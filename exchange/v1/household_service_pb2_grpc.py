@@ -108,7 +108,8 @@ class HouseholdServiceServicer:
     def LeaveHousehold(self, request, context):
         """Ends a membership at once: the resident's side, or a college. The plan stays as it is, and so do the other members.
         Withdrawing the consent the membership rests on does the same to who reads.
-        Fails with FAILED_PRECONDITION: NO_MEMBERSHIP; NOT_TO_SAY for anybody else.
+        Fails with FAILED_PRECONDITION: NO_MEMBERSHIP; NOT_TO_SAY for anybody else; NOT_TO_DECIDE for a representative who
+        neither gave the consent it rests on nor decides about it now.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

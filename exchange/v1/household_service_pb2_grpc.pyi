@@ -50,7 +50,8 @@ class HouseholdServiceStub:
     LeaveHousehold: _grpc.UnaryUnaryMultiCallable[_household_service_pb2.LeaveHouseholdRequest, _household_service_pb2.LeaveHouseholdResponse]
     """Ends a membership at once: the resident's side, or a college. The plan stays as it is, and so do the other members.
     Withdrawing the consent the membership rests on does the same to who reads.
-    Fails with FAILED_PRECONDITION: NO_MEMBERSHIP; NOT_TO_SAY for anybody else.
+    Fails with FAILED_PRECONDITION: NO_MEMBERSHIP; NOT_TO_SAY for anybody else; NOT_TO_DECIDE for a representative who
+    neither gave the consent it rests on nor decides about it now.
     """
     NameDirector: _grpc.UnaryUnaryMultiCallable[_household_service_pb2.NameDirectorRequest, _household_service_pb2.NameDirectorResponse]
     """Names the one director of the household: somebody who leads the case of this member. Who was named before directs
@@ -101,7 +102,8 @@ class HouseholdServiceAsyncStub(HouseholdServiceStub):
     LeaveHousehold: _aio.UnaryUnaryMultiCallable[_household_service_pb2.LeaveHouseholdRequest, _household_service_pb2.LeaveHouseholdResponse]  # type: ignore[assignment]
     """Ends a membership at once: the resident's side, or a college. The plan stays as it is, and so do the other members.
     Withdrawing the consent the membership rests on does the same to who reads.
-    Fails with FAILED_PRECONDITION: NO_MEMBERSHIP; NOT_TO_SAY for anybody else.
+    Fails with FAILED_PRECONDITION: NO_MEMBERSHIP; NOT_TO_SAY for anybody else; NOT_TO_DECIDE for a representative who
+    neither gave the consent it rests on nor decides about it now.
     """
     NameDirector: _aio.UnaryUnaryMultiCallable[_household_service_pb2.NameDirectorRequest, _household_service_pb2.NameDirectorResponse]  # type: ignore[assignment]
     """Names the one director of the household: somebody who leads the case of this member. Who was named before directs
@@ -167,7 +169,8 @@ class HouseholdServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_household_service_pb2.LeaveHouseholdResponse, _abc.Awaitable[_household_service_pb2.LeaveHouseholdResponse]]:
         """Ends a membership at once: the resident's side, or a college. The plan stays as it is, and so do the other members.
         Withdrawing the consent the membership rests on does the same to who reads.
-        Fails with FAILED_PRECONDITION: NO_MEMBERSHIP; NOT_TO_SAY for anybody else.
+        Fails with FAILED_PRECONDITION: NO_MEMBERSHIP; NOT_TO_SAY for anybody else; NOT_TO_DECIDE for a representative who
+        neither gave the consent it rests on nor decides about it now.
         """
 
     @_abc_1.abstractmethod

@@ -11,13 +11,18 @@ import pytest
 
 from exchange.domain.consent import ConsentState
 from exchange.domain.household import BeginMembership, begin_membership
+from exchange.domain.household.events import MembershipEnded
+from exchange.domain.limits.compartments import Compartments
+from exchange.domain.limits.seals import Seal
 from exchange.domain.representation.state import Dispute, Judgement, Representation, Representative
 from exchange.domain.resident import ResidentState
 from exchange.domain.values import Author, ConsentKind, ConsentStatus, Purpose
 from exchange.errors import RuleBroken, StoreUnavailable
+from exchange.pipeline.apart import is_kept_apart
 from exchange.pipeline.households import member_shown
-from exchange.pipeline.speakers import binds, refuse_undecided
+from exchange.pipeline.speakers import binds, refuse_not_to_end, refuse_undecided
 from exchange.pipeline.walk import Steps
+from tests.golden.write_missing import META
 from tests.pipeline.faults import faulty_recorder
 from tests.pipeline.shard import NOW, Shard
 
@@ -131,6 +136,24 @@ def test_a_judgement_of_capacity_that_is_over_binds_nobody_until_there_is_a_new_
     over = replace(judged, until=TODAY)
     for consent in (BY_CHILD, BY_MOTHER):
         assert not binds(child(born(14), judgements=(over,)), consent, TODAY)
+
+
+def test_a_representative_ends_what_he_gave_or_decides_about_and_nothing_else() -> None:
+    for known, consent in ((child(born(9)), BY_MOTHER), (child(born(14)), BY_MOTHER)):
+        refuse_not_to_end(known, consent, AS_PARENT, TODAY)
+    refuse_not_to_end(child(born(9)), BY_MOTHER, HIMSELF, TODAY)
+    with pytest.raises(RuleBroken):
+        refuse_not_to_end(child(born(14)), BY_CHILD, AS_PARENT, TODAY)
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+def test_the_leaf_of_a_sealed_membership_is_found_by_no_key_of_his_own(
+    sealed: bool,  # noqa: FBT001 -- both sides
+) -> None:
+    seals = (Seal("s", ("membership",) if sealed else ("goals.goal_id",), (), ("x/y/z",)),)
+    kept = Compartments.of(seals).in_person
+    ended = MembershipEnded(resident="r", membership_id="m", reason="own_wish", at=NOW)
+    assert is_kept_apart(ended, META, kept) is sealed
 
 
 @pytest.mark.parametrize("fault", ["lost", "kept"])

@@ -200,13 +200,13 @@ class House:
         return self.mother, self.father, self.sem
 
 
-def seal(member: FamilyMember, *paths: str) -> None:
+def seal(member: FamilyMember, *paths: str, readers: tuple[str, ...] = ()) -> None:
     """Let two persons hide something of a member from everybody but the director and the intake."""
     proposed = member.intake.rights.seal_compartment(
         claim=SEAL,
         case_id=member.case_id,
         paths=list(paths),
-        readers=[f"{DESK}/regie-1", f"{DESK}/i-9"],
+        readers=[f"{DESK}/regie-1", *readers],
         reason="Hij wil niet dat het bekend is.",
     )
     member.desk.rights.confirm_seal(claim=SEAL, case_id=member.case_id, proposal_id=proposed.proposal_id)

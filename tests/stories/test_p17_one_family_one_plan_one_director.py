@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from exchange.v1 import household_service_pb2 as household_pb
 from tests.server.family import broken, denied
-from tests.server.household import CHILD, PARENT, PARTNER, FamilyMember
-from tests.server.town import CITY, INVESTIGATE, WORD
+from tests.server.household import CHILD, PARENT, PARTNER, FamilyMember, seal
+from tests.server.town import ACCESS, CITY, INVESTIGATE, WORD
 
 if TYPE_CHECKING:
     from tests.server.town import Town
@@ -78,6 +78,25 @@ def test_at_fourteen_i_decide_myself_whether_my_part_is_in_it(town: Town) -> Non
     assert denied(sem.household) == ("R19",)
 
 
+def test_what_i_keep_to_myself_my_parents_do_not_see_nor_end(town: Town) -> None:
+    mother, _ = parents(town)
+    sem = FamilyMember(town, 14)
+    sem.record_parent()
+    sem.joins(mother, CHILD)
+    mine = {"claim": ACCESS, "fields": ["membership.role"]}
+    assert [one.membership.role for one in sem.members(sem.parent(), **mine)] == [CHILD]
+    leaves = partial(
+        sem.parent().household.leave_household,
+        claim=WORD,
+        membership_id=sem.membership_id,
+        reason=household_pb.LEAVE_REASON_OWN_WISH,
+    )
+    assert broken(leaves) == "NOT_TO_DECIDE"
+    seal(sem, "membership", readers=(f"{CITY}/betrokkene/burger-1",))
+    assert not sem.household(sem.parent(), **mine).households
+    assert [one.membership.role for one in sem.members(sem.own(), **mine)] == [CHILD]
+
+
 def test_of_a_child_of_nine_the_parent_decides_and_not_the_child(town: Town) -> None:
     mother, _ = parents(town)
     noor = FamilyMember(town, 9)
@@ -87,6 +106,10 @@ def test_of_a_child_of_nine_the_parent_decides_and_not_the_child(town: Town) -> 
     noor.give(asked, noor.parent(), "parent")
     noor.joins(mother, CHILD, asked)
     assert noor.plan_id in plans_at_home(mother)
+    noor.parent().household.leave_household(
+        claim=WORD, membership_id=noor.membership_id, reason=household_pb.LEAVE_REASON_OWN_WISH
+    )
+    assert noor.plan_id not in plans_at_home(mother)
 
 
 def test_we_have_one_director_and_each_of_us_said_yes_to_him(town: Town) -> None:

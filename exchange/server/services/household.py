@@ -28,7 +28,7 @@ from exchange.domain.plan.goals import refuse_unpursued
 from exchange.domain.values import ROLES_THAT_LEAD
 from exchange.errors import RequestInvalid, RuleBroken
 from exchange.pipeline.households import member_shown, memberships_of, names_member, whole_of, works_on
-from exchange.pipeline.speakers import binds, refuse_undecided
+from exchange.pipeline.speakers import binds, refuse_not_to_end, refuse_undecided
 from exchange.pipeline.walk import Steps
 from exchange.server.contract.names import enum_names
 from exchange.server.interceptor import Unary
@@ -107,15 +107,21 @@ async def _begin(
 
 async def leave_household(call: Call, request: pb.LeaveHouseholdRequest) -> pb.LeaveHouseholdResponse:
     """End a membership; it asks no more than joining did, and when it answers nothing is shown by it."""
-    stream = _stream(request)
+    stream, author = _stream(request), author_of(call.caller)
     order = LeaveHousehold(
         now=call.now,
-        author=author_of(call.caller),
+        author=author,
         reason=enum_names(pb.LeaveReason.DESCRIPTOR).stored(request.reason),
     )
 
     def process(view: View) -> Steps:
-        return Steps(((stream, MEMBERSHIP.decide(order, view.state(stream))),))
+        member, whole = view.state(stream), whole_of(view)
+        if member is not None:
+            resident = whole.state(stream_of("resident", member.resident))
+            consent = whole.state(stream_of("consent", member.consent_id))
+            if resident is not None and consent is not None:
+                refuse_not_to_end(resident, consent, author, call.now.date())
+        return Steps(((stream, MEMBERSHIP.decide(order, member)),))
 
     outcome = await command(call, request, anchor=stream, process=process, fence=True, takes_back=True)
     return pb.LeaveHouseholdResponse(receipt=receipt(outcome))

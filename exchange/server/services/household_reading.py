@@ -79,7 +79,9 @@ async def get_household(call: Call, request: pb.GetHouseholdRequest) -> pb.GetHo
         rules=outcome.rules,
         obligations=outcome.obligations,
     )
-    for member in outcome.captured.members:
+    # A household once, also where two desks brought the same resident into it.
+    by_household = {one.household_id: one for one in reversed(outcome.captured.members)}
+    for member in reversed(by_household.values()):
         others = await _others(call, request, asked, member)
         household = answer.households.add()
         order = (await _household(call, member.household_id)).membership_ids
