@@ -17,6 +17,7 @@ from exchange.v1 import consent_service_pb2 as consent
 from exchange.v1 import disclosure_service_pb2 as disclosure
 from exchange.v1 import handover_service_pb2 as handover
 from exchange.v1 import history_service_pb2 as history
+from exchange.v1 import household_service_pb2 as household
 from exchange.v1 import identity_service_pb2 as identity
 from exchange.v1 import insight_service_pb2 as insight
 from exchange.v1 import ledger_service_pb2 as ledger
@@ -250,6 +251,19 @@ class HandoverCalls(Calls[_Mode]):
     finish_handover = Rpc(handover.FinishHandoverRequest, handover.FinishHandoverResponse)
     keep_receipt = Rpc(handover.KeepReceiptRequest, handover.KeepReceiptResponse)
     cancel_handover = Rpc(handover.CancelHandoverRequest, handover.CancelHandoverResponse)
+
+
+class HouseholdCalls(Calls[_Mode]):
+    """The households of a plan's resident: members, director, goals."""
+
+    open_household = Rpc(household.OpenHouseholdRequest, household.OpenHouseholdResponse)
+    join_household = Rpc(household.JoinHouseholdRequest, household.JoinHouseholdResponse)
+    leave_household = Rpc(household.LeaveHouseholdRequest, household.LeaveHouseholdResponse)
+    name_director = Rpc(household.NameDirectorRequest, household.NameDirectorResponse)
+    answer_director = Rpc(household.AnswerDirectorRequest, household.AnswerDirectorResponse)
+    name_in_goal = Rpc(household.NameInGoalRequest, household.NameInGoalResponse)
+    answer_goal = Rpc(household.AnswerGoalRequest, household.AnswerGoalResponse)
+    get_household = Rpc(household.GetHouseholdRequest, household.GetHouseholdResponse)
 
 
 class InsightCalls(Calls[_Mode]):

@@ -15,6 +15,7 @@ from adapters.sdk.calls import (
     DisclosureCalls,
     HandoverCalls,
     HistoryCalls,
+    HouseholdCalls,
     IdentityCalls,
     InsightCalls,
     LedgerCalls,
@@ -83,6 +84,11 @@ class Services(Generic[_Mode]):
     def handover(self) -> HandoverCalls[_Mode]:
         """Return the calls on handovers."""
         return HandoverCalls(self._send)
+
+    @property
+    def household(self) -> HouseholdCalls[_Mode]:
+        """Return the calls on households."""
+        return HouseholdCalls(self._send)
 
     @property
     def insight(self) -> InsightCalls[_Mode]:

@@ -14,6 +14,7 @@ from exchange.domain.disclosure import DISCLOSURE
 from exchange.domain.erasure.purge import ERASURE
 from exchange.domain.evaluation import EVALUATION
 from exchange.domain.handover import HANDOVER
+from exchange.domain.household import HOUSEHOLD, MEMBERSHIP
 from exchange.domain.insight import INSIGHT
 from exchange.domain.kernel import STREAM_SEPARATOR, Aggregate, Event, stream_of
 from exchange.domain.legal_basis import LEGAL_BASIS
@@ -31,6 +32,7 @@ AGGREGATES: Final[Mapping[str, Aggregate]] = MappingProxyType(
         for each in (
             *(ORGANISATION, LEGAL_BASIS, NOTICE, RESIDENT, CASE, CONSENT, PLAN, DISCLOSURE),
             *(EVALUATION, ERASURE, RIGHTS_REQUEST, SERVICE_KEYS, INSIGHT, HANDOVER),
+            *(HOUSEHOLD, MEMBERSHIP),
         )
     }
 )

@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from exchange.domain.disclosure import DisclosureDecided
+from exchange.domain.limits.compartments import MEMBERSHIP
 from exchange.domain.limits.seals import CompartmentSealed, SealLifted, SealProposed
 from exchange.domain.obligations import COMMAND, EVALUATE, SAFETY_TASK, SEAL_BASIS, Asked, Duty, is_about_seal
 from exchange.domain.plan import PlanCorrected
@@ -35,6 +36,7 @@ NAMING: Final = (PlanCorrected, ElementsReceived, RightsRectified, RightsRecipie
 DEFERRING: Final = frozenset({Duty.DEFER_NOTICE_4W, Duty.NO_NOTICE_TO_SUSPECT})
 SUBSCRIBE: Final = "SUBSCRIBE"
 VERSION_SUFFIX: Final = ".v"
+OF_MEMBERSHIPS: Final = f"{MEMBERSHIP}."
 WORDS_CACHED_MAX: Final = 4_096
 # The collection of a plan that an event changes, by its topic without the version.
 COLLECTION_OF: Final[Mapping[str, str]] = {
@@ -157,5 +159,7 @@ def changed_by(event: Event) -> frozenset[str]:
 
 
 def _changed(topic: str) -> frozenset[str]:
+    if topic.startswith(OF_MEMBERSHIPS):
+        return frozenset({MEMBERSHIP})
     found = COLLECTION_OF.get(topic.rpartition(VERSION_SUFFIX)[0], "")
     return frozenset({found} - {""})

@@ -19,7 +19,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from exchange.domain.kernel import with_changes
-from exchange.domain.limits.compartments import NOTHING_KEPT
+from exchange.domain.limits.compartments import MEMBERSHIP, NOTHING_KEPT
 from exchange.domain.plan import as_seen
 from exchange.domain.plan.seen import Parts
 from exchange.domain.unlinked import case_without, consent_without, resident_without
@@ -45,7 +45,10 @@ if TYPE_CHECKING:
 
 NOTHING_HIDDEN: Final[frozenset[str]] = frozenset()
 # Of these streams a part can be kept.
-_WITH_PARTS: Final = (PLAN_PREFIX, CASE_PREFIX, CONSENT_PREFIX, RESIDENT_PREFIX)
+MEMBERSHIP_PREFIX: Final = "membership-"
+_WITH_PARTS: Final = (PLAN_PREFIX, CASE_PREFIX, CONSENT_PREFIX, RESIDENT_PREFIX, MEMBERSHIP_PREFIX)
+# What is asked about by its own id, and can be out of sight whole.
+_OUT_OF_SIGHT: Final = (CONSENT_PREFIX, MEMBERSHIP_PREFIX)
 
 
 class Sight(NamedTuple):
@@ -59,9 +62,9 @@ class Sight(NamedTuple):
 
 
 def seen_subject(walk: Walk, view: View) -> Subject:
-    """Return whom a walk is about; nobody, where the consent it asks about is behind a sealed link."""
+    """Return whom a walk is about; nobody, where the consent or membership it asks about is out of sight."""
     subject = subject_of(view, walk.anchor)
-    if not subject.resident or not walk.anchor.startswith(CONSENT_PREFIX) or _takes_back(walk):
+    if not subject.resident or not walk.anchor.startswith(_OUT_OF_SIGHT) or _takes_back(walk):
         return subject
     kept = kept_from(view.state(RESIDENT_PREFIX + subject.resident), walk.caller)
     seen = WithoutSealed(view, kept, walk.collections).state(walk.anchor)
@@ -90,11 +93,11 @@ def decided_on(walk: CommandWalk, view: View, subject: Subject, standing: Standi
 
 
 def _resident(walk: Walk, view: View, subject: Subject) -> Any:  # noqa: ANN401 -- ResidentState, or None
-    """Return whose seals count: also where the consent that is asked about was taken out of sight."""
+    """Return whose seals count: also where what is asked about was taken out of sight."""
     whose = subject.resident
-    if not whose and walk.anchor.startswith(CONSENT_PREFIX):
-        consent = view.state(walk.anchor)
-        whose = "" if consent is None else consent.resident
+    if not whose and walk.anchor.startswith(_OUT_OF_SIGHT):
+        asked = view.state(walk.anchor)
+        whose = "" if asked is None else asked.resident
     return view.state(RESIDENT_PREFIX + whose) if whose else None
 
 
@@ -120,8 +123,8 @@ class WithoutSealed:
 
     Collections are empty where the walk knows of any; `blank` says that other leaves say nothing. `people`
     says that representatives are left out as well, which is for looking: who decides for the resident does so
-    whoever recorded it. `shown` is a consent that is there all the same. What is seen is made once, and
-    again when what it is made of changes: a look takes the same steps whatever was left out.
+    whoever recorded it. `shown` is a consent or membership that is there all the same. What is seen is made
+    once, and again when what it is made of changes: a look takes the same steps whatever was left out.
     """
 
     def __init__(
@@ -142,6 +145,11 @@ class WithoutSealed:
         self._shown = shown
         self._name = (kept, bool(collections), blank, people, shown)
 
+    @property
+    def whole(self) -> View:
+        """What is looked through: for what is asked about somebody else, whose own seals count there."""
+        return self._view
+
     def state(self, stream: str) -> Any:  # noqa: ANN401 -- each aggregate has its own state class
         """Return the folded state, without what is sealed."""
         state = self._view.state(stream)
@@ -157,6 +165,8 @@ class WithoutSealed:
             return case_without(state, links)
         if stream.startswith(CONSENT_PREFIX):
             return state if stream == self._shown else consent_without(state, links)
+        if stream.startswith(MEMBERSHIP_PREFIX):
+            return state if MEMBERSHIP not in self._kept.collections or stream == self._shown else None
         return resident_without(state, links) if self._people and links else state
 
     def version(self, stream: str) -> int:

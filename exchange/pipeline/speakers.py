@@ -106,6 +106,47 @@ def refuse_unheard(resident: ResidentState, consent: ConsentState, spoken: Spoke
         )
 
 
+def binds(resident: ResidentState, consent: ConsentState, day: date) -> bool:
+    """Tell whether a yes is of who decides it now: at twelve a parent's is none any more (Wmo 2015 5.3.3).
+
+    While two holders of authority contradict each other only the resident's own word counts.
+    """
+    capable = _capable_in(resident, consent, day)
+    if capable is None:
+        return False
+    age = age_at(resident, day)
+    if SELF in consent.given_by and is_heard(consent.kind.upper(), SELF, age, capable=capable):
+        return True
+    disputed = any(one.purpose == consent.purpose for one in resident.representation.disputes)
+    return not disputed and not holders_in(resident, consent, day).isdisjoint(consent.authority)
+
+
+def refuse_not_to_end(resident: ResidentState, consent: ConsentState, author: Author, day: date) -> None:
+    """Refuse a representative who ends what a consent carries, and neither gave it nor decides about it now.
+
+    The resident's own no is always heard, and what somebody gave he takes back. Raises RuleBroken.
+    """
+    gave = given_by(resident.representation, author, consent.authority)
+    if author.is_residents_side and author.task != RESIDENT_TASK and not gave:
+        refuse_undecided(resident, consent, author, day)
+
+
+def refuse_undecided(resident: ResidentState, consent: ConsentState, author: Author, day: date) -> None:
+    """Refuse who signed in for the resident's side and does not decide what this consent is about.
+
+    Raises RuleBroken.
+    """
+    spoken = Spoken((SELF,))
+    if author.task != RESIDENT_TASK:
+        records = bound(resident.representation, author, day)
+        spoken = Spoken(
+            tuple(one.relation for one in records), tuple(one.representative_id for one in records[:1])
+        )
+        if not records:
+            raise RuleBroken("who signed in is not recorded to decide this", rule="NOT_TO_DECIDE")
+    refuse_unheard(resident, consent, spoken, day)
+
+
 def _capable_in(resident: ResidentState, consent: ConsentState, day: date) -> bool | None:
     matters = matters_of(consent.purpose, consent_kind=consent.kind)
     return capable_in(resident.representation, matters, day, registered=resident.capable)

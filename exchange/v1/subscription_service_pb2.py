@@ -28,7 +28,7 @@ from exchange.v1 import plan_pb2 as exchange_dot_v1_dot_plan__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&exchange/v1/subscription_service.proto\x12\x0b\x65xchange.v1\x1a\x18\x65xchange/v1/common.proto\x1a\x19\x65xchange/v1/options.proto\x1a\x16\x65xchange/v1/plan.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa6\x01\n\x10SubscribeRequest\x12)\n\x05\x63laim\x18\x01 \x01(\x0b\x32\x12.exchange.v1.ClaimB\x06\x92\xb5\x18\x02\x08\x01\x12!\n\x06\x66ields\x18\x02 \x03(\tB\x11\x92\xb5\x18\r\x08\x01\x18\x64\"\x04path(\xc8\x01\x12\x1f\n\x06\x63ursor\x18\x03 \x01(\x03\x42\x0f\x92\xb5\x18\x0b\x38\x80\x80\xd4\xaf\xf9\xdc\xfc\x1f@\x01\x12#\n\x11heartbeat_seconds\x18\x04 \x01(\x05\x42\x08\x92\xb5\x18\x04\x38x@\x01\"\xf7\x01\n\x0ePublishedEvent\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x03\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\x0f\n\x07plan_id\x18\x04 \x01(\t\x12\x0f\n\x07\x63\x61se_id\x18\x05 \x01(\t\x12.\n\noccur_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12!\n\x06\x63hange\x18\x07 \x01(\x0b\x32\x11.exchange.v1.Plan\x12\x14\n\x0cplan_version\x18\x08 \x01(\x03\x12\x13\n\x0b\x64\x65\x63ision_id\x18\t \x01(\t\x12\x13\n\x0btraceparent\x18\n \x01(\t\"Y\n\x11SubscribeResponse\x12\x34\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1b.exchange.v1.PublishedEventB\x07\x92\xb5\x18\x03(\x80\x02\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\x03\x32h\n\x13SubscriptionService\x12Q\n\tSubscribe\x12\x1d.exchange.v1.SubscribeRequest\x1a\x1e.exchange.v1.SubscribeResponse\"\x03\x90\x02\x02\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&exchange/v1/subscription_service.proto\x12\x0b\x65xchange.v1\x1a\x18\x65xchange/v1/common.proto\x1a\x19\x65xchange/v1/options.proto\x1a\x16\x65xchange/v1/plan.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcf\x01\n\x10SubscribeRequest\x12)\n\x05\x63laim\x18\x01 \x01(\x0b\x32\x12.exchange.v1.ClaimB\x06\x92\xb5\x18\x02\x08\x01\x12!\n\x06\x66ields\x18\x02 \x03(\tB\x11\x92\xb5\x18\r\x08\x01\x18\x64\"\x04path(\xc8\x01\x12\x1f\n\x06\x63ursor\x18\x03 \x01(\x03\x42\x0f\x92\xb5\x18\x0b\x38\x80\x80\xd4\xaf\xf9\xdc\xfc\x1f@\x01\x12#\n\x11heartbeat_seconds\x18\x04 \x01(\x05\x42\x08\x92\xb5\x18\x04\x38x@\x01\x12\'\n\x11household_plan_id\x18\x05 \x01(\tB\x0c\x92\xb5\x18\x08\x18$\"\x04uuid\"\xf7\x01\n\x0ePublishedEvent\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x03\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\x0f\n\x07plan_id\x18\x04 \x01(\t\x12\x0f\n\x07\x63\x61se_id\x18\x05 \x01(\t\x12.\n\noccur_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12!\n\x06\x63hange\x18\x07 \x01(\x0b\x32\x11.exchange.v1.Plan\x12\x14\n\x0cplan_version\x18\x08 \x01(\x03\x12\x13\n\x0b\x64\x65\x63ision_id\x18\t \x01(\t\x12\x13\n\x0btraceparent\x18\n \x01(\t\"Y\n\x11SubscribeResponse\x12\x34\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1b.exchange.v1.PublishedEventB\x07\x92\xb5\x18\x03(\x80\x02\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\x03\x32h\n\x13SubscriptionService\x12Q\n\tSubscribe\x12\x1d.exchange.v1.SubscribeRequest\x1a\x1e.exchange.v1.SubscribeResponse\"\x03\x90\x02\x02\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,16 +43,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SUBSCRIBEREQUEST'].fields_by_name['cursor']._serialized_options = b'\222\265\030\0138\200\200\324\257\371\334\374\037@\001'
   _globals['_SUBSCRIBEREQUEST'].fields_by_name['heartbeat_seconds']._loaded_options = None
   _globals['_SUBSCRIBEREQUEST'].fields_by_name['heartbeat_seconds']._serialized_options = b'\222\265\030\0048x@\001'
+  _globals['_SUBSCRIBEREQUEST'].fields_by_name['household_plan_id']._loaded_options = None
+  _globals['_SUBSCRIBEREQUEST'].fields_by_name['household_plan_id']._serialized_options = b'\222\265\030\010\030$\"\004uuid'
   _globals['_SUBSCRIBERESPONSE'].fields_by_name['events']._loaded_options = None
   _globals['_SUBSCRIBERESPONSE'].fields_by_name['events']._serialized_options = b'\222\265\030\003(\200\002'
   _globals['_SUBSCRIPTIONSERVICE'].methods_by_name['Subscribe']._loaded_options = None
   _globals['_SUBSCRIPTIONSERVICE'].methods_by_name['Subscribe']._serialized_options = b'\220\002\002'
   _globals['_SUBSCRIBEREQUEST']._serialized_start=166
-  _globals['_SUBSCRIBEREQUEST']._serialized_end=332
-  _globals['_PUBLISHEDEVENT']._serialized_start=335
-  _globals['_PUBLISHEDEVENT']._serialized_end=582
-  _globals['_SUBSCRIBERESPONSE']._serialized_start=584
-  _globals['_SUBSCRIBERESPONSE']._serialized_end=673
-  _globals['_SUBSCRIPTIONSERVICE']._serialized_start=675
-  _globals['_SUBSCRIPTIONSERVICE']._serialized_end=779
+  _globals['_SUBSCRIBEREQUEST']._serialized_end=373
+  _globals['_PUBLISHEDEVENT']._serialized_start=376
+  _globals['_PUBLISHEDEVENT']._serialized_end=623
+  _globals['_SUBSCRIBERESPONSE']._serialized_start=625
+  _globals['_SUBSCRIBERESPONSE']._serialized_end=714
+  _globals['_SUBSCRIPTIONSERVICE']._serialized_start=716
+  _globals['_SUBSCRIPTIONSERVICE']._serialized_end=820
 # @@protoc_insertion_point(module_scope)

@@ -31,10 +31,15 @@ class SubscribeRequest(_message.Message):
     FIELDS_FIELD_NUMBER: _builtins.int
     CURSOR_FIELD_NUMBER: _builtins.int
     HEARTBEAT_SECONDS_FIELD_NUMBER: _builtins.int
+    HOUSEHOLD_PLAN_ID_FIELD_NUMBER: _builtins.int
     cursor: _builtins.int
     """Events after this position; 0 from the start."""
     heartbeat_seconds: _builtins.int
     """Seconds between heartbeats, 1 to 60; 0 for 10."""
+    household_plan_id: _builtins.str
+    """Only events on the plans of members of the households of this plan's resident: who is a member to the caller at the
+    moment each is read. It narrows, and opens nothing; of a plan of nobody, or of who is no member, nothing is told.
+    """
     @_builtins.property
     def claim(self) -> _common_pb2.Claim:
         """On what ground."""
@@ -50,10 +55,11 @@ class SubscribeRequest(_message.Message):
         fields: _abc.Iterable[_builtins.str] | None = ...,
         cursor: _builtins.int = ...,
         heartbeat_seconds: _builtins.int = ...,
+        household_plan_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "cursor", b"cursor", "fields", b"fields", "heartbeat_seconds", b"heartbeat_seconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "cursor", b"cursor", "fields", b"fields", "heartbeat_seconds", b"heartbeat_seconds", "household_plan_id", b"household_plan_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

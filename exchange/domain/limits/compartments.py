@@ -41,6 +41,16 @@ _ADDED_SINCE: Final[Mapping[str, frozenset[str]]] = {
     ),
     "goals": frozenset(("goals.state", "goals.state_date", "goals.carried_by")),
 }
+# The word by which a seal names that somebody is a member of a household: it hides all of it, or nothing.
+MEMBERSHIP: Final = "membership"
+MEMBERSHIP_LEAVES: Final = frozenset(
+    {
+        *("membership.membership_id", "membership.plan_id", "membership.case_id", "membership.role"),
+        *("membership.start_time", "membership.director_oin", "membership.director_task"),
+        *("membership.director_professional", "household_goals.goal_id", "household_goals.membership_ids"),
+        "household_goals.agreed_membership_ids",
+    }
+)
 _FUNDING_LEAVES: Final = (
     *("funding_id", "support_id", "cost_cents", "sources", "amounts_cents"),
     *("start_date", "end_date"),
@@ -95,7 +105,10 @@ class Kept:
             for name, leaves in LEAVES_OF.items()
             if leaves - _ADDED_SINCE.get(name, frozenset()) <= paths
         )
-        return cls(paths.union(*(LEAVES_OF[name] for name in whole)), links, whole)
+        paths = paths.union(*(LEAVES_OF[name] for name in whole))
+        if MEMBERSHIP in paths:
+            return cls(paths | MEMBERSHIP_LEAVES, links, whole | {MEMBERSHIP})
+        return cls(paths, links, whole)
 
 
 NOTHING_KEPT: Final = Kept(frozenset(), NO_LINKS, frozenset())

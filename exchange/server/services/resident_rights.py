@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from exchange.domain import AGGREGATES, stream_of
 from exchange.domain.case import CASE
+from exchange.domain.limits.compartments import MEMBERSHIP
 from exchange.domain.limits.determinations import RecordDetermination
 from exchange.domain.limits.links import is_link, linked_oins
 from exchange.domain.limits.objections import DecideObjection, Object, WithdrawObjection
@@ -57,7 +58,7 @@ async def seal_compartment(call: Call, request: pb.SealCompartmentRequest) -> pb
         author=author_of(call.caller),
         proposal_id=call.house.parts.fresh_uuid(),
         # The domain says of a link what is wrong with it: which links there are is asked of nobody.
-        paths=plan_leaves(request.paths, but=is_link),
+        paths=plan_leaves(request.paths, but=_is_no_path),
         readers=tuple(request.readers),
         reason=request.reason,
         review_date=day(request.review_date),
@@ -65,6 +66,11 @@ async def seal_compartment(call: Call, request: pb.SealCompartmentRequest) -> pb
     )
     outcome = await _on_resident(call, request, order, ids={"proposal_id": order.proposal_id})
     return pb.SealCompartmentResponse(receipt=receipt(outcome), proposal_id=outcome.ids["proposal_id"])
+
+
+def _is_no_path(word: str) -> bool:
+    """Tell whether a word of a seal names a link, or that somebody is a member of a household."""
+    return is_link(word) or word == MEMBERSHIP
 
 
 async def lift_seal(call: Call, request: pb.LiftSealRequest) -> pb.LiftSealResponse:

@@ -30,6 +30,7 @@ from exchange.server.contract.names import set_time
 from exchange.server.contract.pages import question_of
 from exchange.server.contract.plans import PLAN_LABELS, build_change
 from exchange.server.interceptor import Streaming
+from exchange.server.services.household_reading import plans_at_home
 from exchange.server.traces import place_in_trace
 from exchange.server.walks import ask, claim_of
 from exchange.store.upcasts import UPCASTS
@@ -127,7 +128,7 @@ async def subscribe(call: Call, request: pb.SubscribeRequest) -> AsyncIterator[p
             rows = await _look(call, place)
             if rows:
                 place = rows[-1].position
-                changes = await _changes(call, rows)
+                changes = await _of_household(call, request, await _changes(call, rows))
                 events = await _judged(call, changes, claim, fields)
                 if events:
                     told = events[-1].position
@@ -147,7 +148,9 @@ async def subscribe(call: Call, request: pb.SubscribeRequest) -> AsyncIterator[p
 
 def _question(call: Call, request: pb.SubscribeRequest) -> bytes:
     """Return what tells streams apart: who asks what, wherever he goes on and however often it beats."""
-    asked = pb.SubscribeRequest(claim=request.claim, fields=request.fields)
+    asked = pb.SubscribeRequest(
+        claim=request.claim, fields=request.fields, household_plan_id=request.household_plan_id
+    )
     return question_of(call.rpc, call.caller, asked.SerializeToString(deterministic=True))
 
 
@@ -187,6 +190,14 @@ async def _changes(call: Call, rows: list[Row]) -> list[Change]:
                 if not change.is_behind(kept_from(resident, caller).links):
                     found.append(change)
     return found
+
+
+async def _of_household(call: Call, request: pb.SubscribeRequest, changes: list[Change]) -> list[Change]:
+    """Keep what is of the household that is asked for, as it stands to the caller now; all, where none is."""
+    if not request.household_plan_id or not changes:
+        return changes
+    there = await plans_at_home(call, request.household_plan_id)
+    return [one for one in changes if one.row.stream.removeprefix(f"{PLAN.name}-") in there]
 
 
 def _change(call: Call, row: Row, plan: Any) -> Change:  # noqa: ANN401 -- PlanState

@@ -1,0 +1,150 @@
+"""Households: two aggregates, the household and the membership of each member, and how they begin together.
+
+Promises: a household holds no resident: it lists memberships by ids that say nothing, and who directs. All
+that is of a member is on the member's own stream, under his own keys, and rests on a consent of his own: it
+goes with him, and nobody else's goes along. Nothing of a plan stands here.
+Source: protos/exchange/v1/household_service.proto; the domain's design section 2 (P17); Jeugdwet 1.1 and
+4.1.2 (familiegroepsplan); exchange/decisions/0076-a-household-is-its-members.md.
+"""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final
+
+from exchange.domain.household import decide
+from exchange.domain.household.commands import (
+    AnswerDirector,
+    AnswerGoal,
+    BeginMembership,
+    LeaveHousehold,
+    NameDirector,
+    NameInGoal,
+)
+from exchange.domain.household.events import (
+    DirectorAnswered,
+    DirectorNamed,
+    GoalAnswered,
+    GoalNamed,
+    HouseholdOpened,
+    MemberAdded,
+    MembershipBegun,
+    MembershipEnded,
+)
+from exchange.domain.household.state import (
+    Director,
+    HouseholdState,
+    MembershipState,
+    NamedGoal,
+    begun,
+    director_answered,
+    director_named,
+    ended,
+    goal_answered,
+    goal_named,
+    member_added,
+    opened,
+)
+from exchange.domain.household.words import MEMBERSHIPS_MAX, LeaveReason, MemberRole
+from exchange.domain.kernel import Aggregate, Events, aggregate, stream_of
+from exchange.domain.values import ConsentKind, ConsentStatus, DataCategory, Purpose
+from exchange.errors import RuleBroken
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from exchange.domain.consent import ConsentState
+
+StreamsOfEvents = tuple[tuple[str, Events], ...]
+# For bringing help in line, and for nothing else, somebody's help is looked at beside that of others at home.
+PURPOSES: Final[frozenset[str]] = frozenset({Purpose.WMO_AFSTEMMING, Purpose.JEUGD_AFSTEMMING})
+
+HOUSEHOLD: Final[Aggregate] = aggregate(
+    "household",
+    deciders={BeginMembership: decide.add_member, NameDirector: decide.name_director},
+    founders={HouseholdOpened: opened},
+    evolvers={MemberAdded: member_added, DirectorNamed: director_named},
+)
+MEMBERSHIP: Final[Aggregate] = aggregate(
+    "membership",
+    deciders={
+        BeginMembership: decide.begin,
+        LeaveHousehold: decide.leave,
+        AnswerDirector: decide.answer_director,
+        NameInGoal: decide.name_in_goal,
+        AnswerGoal: decide.answer_goal,
+    },
+    founders={MembershipBegun: begun},
+    evolvers={
+        MembershipEnded: ended,
+        DirectorAnswered: director_answered,
+        GoalNamed: goal_named,
+        GoalAnswered: goal_answered,
+    },
+)
+
+
+def carries(consent: "ConsentState | None", resident: str, recipient: str, now: "datetime") -> bool:
+    """Tell whether this consent lets a resident be a member to a recipient (`<oin>/<task>`; empty: any) now.
+
+    Whether who said yes decides it still hangs on age, capacity and records: that is asked elsewhere.
+    """
+    return (
+        consent is not None
+        and consent.state == ConsentStatus.GIVEN
+        and consent.resident == resident
+        and consent.kind == ConsentKind.STATUTORY
+        and consent.purpose in PURPOSES
+        and DataCategory.NETWERK in consent.categories
+        and (not recipient or recipient in consent.recipients)
+        and consent.start_time <= now < consent.end_time
+    )
+
+
+def begin_membership(
+    order: BeginMembership,
+    household: HouseholdState | None,
+    *,
+    consented: bool,
+    others: Iterable[MembershipState],
+) -> StreamsOfEvents:
+    """Decide on a membership over both streams; `others` are memberships of this resident that stand.
+
+    `consented` says that a consent carries it that binds now.
+    """
+    events = MEMBERSHIP.decide(order, None)
+    if not consented:
+        raise RuleBroken(
+            "this resident's own consent to be a member is not given: ask it, with category NETWERK, for "
+            "bringing help in line, and name who works on the case",
+            rule="NOT_CONSENTED",
+        )
+    standing = tuple(others)
+    if any(one.household_id == order.household_id for one in standing):
+        raise RuleBroken("this resident is a member already", rule="ALREADY_MEMBER")
+    if len(standing) >= MEMBERSHIPS_MAX:
+        raise RuleBroken("this resident is in the most households there can be", rule="MEMBERSHIPS_FULL")
+    added = HOUSEHOLD.decide(order, household)
+    # The member's own event comes last: a receipt is of the last event, and is found with the member's key.
+    return (
+        (stream_of(HOUSEHOLD.name, order.household_id), added),
+        (stream_of(MEMBERSHIP.name, order.membership_id), events),
+    )
+
+
+__all__ = [
+    "HOUSEHOLD",
+    "MEMBERSHIP",
+    "AnswerDirector",
+    "AnswerGoal",
+    "BeginMembership",
+    "Director",
+    "HouseholdState",
+    "LeaveHousehold",
+    "LeaveReason",
+    "MemberRole",
+    "MembershipState",
+    "NameDirector",
+    "NameInGoal",
+    "NamedGoal",
+    "begin_membership",
+    "carries",
+]
