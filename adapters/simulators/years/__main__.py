@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from adapters.sdk.errors import SdkError
 from adapters.simulators.story.__main__ import made_up_bsns
 from adapters.simulators.story.stage import Organisation, Script, StoryBroken, Telling
-from adapters.simulators.years import first_year, later_years
+from adapters.simulators.years import asking, first_year, household, later_years
 from adapters.simulators.years.clock import ClockSetBack, StoryClock
 from adapters.simulators.years.family import Family, Member
 
@@ -71,10 +71,15 @@ def tell(told: Telling, family: Family) -> None:
     """Tell all of it."""
     clock, start = family.clock, family.clock.now()
     first_year.three_files(told, family)
+    asking.register_notice(told, family)
+    household.one_household(told, family)
     first_year.noors_plan(told, family)
     later_years.on_the_ladder(told, family)
-    clock.forward_to(start + YEAR)
+    clock.forward_to(start + YEAR + timedelta(days=1))
     told.chapter(f"{clock.now().year}: a year on")
+    household.a_year_is_over(told, family)
+    later_years.an_old_extract(told, family)
+    household.what_sem_tells(told, family)
     later_years.looked_back(told, family, 2, "Kleinere stappen.")
     later_years.one_step_up(told, family, 3, 8)
     told.step("years-first-look", "They look back together: 2 of 5. Smaller steps.", "PERMIT")

@@ -40,6 +40,7 @@ class Member:
     case_id: str = ""
     plan_id: str = ""
     goal_id: str = ""
+    membership_id: str = ""
     said_yes_at: Timestamp = field(default_factory=Timestamp)
 
 
@@ -52,9 +53,6 @@ class Family:
     noor: Member
     bas: Member
     sem: Member
-    # The names of who works there now: the director changes.
-    regisseur: Person = REGISSEUR
-    household_id: str = ""
     trajectory_id: str = ""
 
     @property
@@ -73,7 +71,7 @@ class Family:
 
     def team(self) -> ExchangeClient:
         """Speak as the director, of the neighbourhood team."""
-        return self._as(self.regisseur)
+        return self._as(REGISSEUR)
 
     def work(self) -> ExchangeClient:
         """Speak as the professional of Werk & Inkomen."""

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from adapters.sdk.calls import claim
-from adapters.simulators.story.stage import BEWONER, NECESSITY, WIJKTEAM
+from adapters.simulators.story.stage import NECESSITY, WIJKTEAM
+from adapters.simulators.years.asking import asked_and_given
 from adapters.simulators.years.family import MOTHER_ID, by_work, must, parents_of_sem, stamp
 from exchange.v1.common_pb2 import Purpose
-from exchange.v1.consent_service_pb2 import ConsentKind, FreelyGiven
 from exchange.v1.plan_pb2 import GoalState, PracticeAnswer, PracticeCheck, TrajectoryState
 
 if TYPE_CHECKING:
     from adapters.simulators.story.stage import Telling
-    from adapters.simulators.years.family import Family, Member
+    from adapters.simulators.years.family import Family
 
 REUSE: Final = claim(Purpose.PURPOSE_WMO_AFSTEMMING, "WMO-5.1.1-4", NECESSITY)
-NOTICE_ID: Final = "afstemming-1"
-NOTICE: Final = b"Wij vragen of het wijkteam mag gebruiken wat Werk en Inkomen opschreef."
 CONSENT_DAYS: Final = 90
 QUESTIONS: Final = [one.name for one in PracticeCheck.DESCRIPTOR.fields if one.name != "asked_twice"]
 
@@ -73,91 +70,50 @@ def one_step_up(told: Telling, family: Family, step: int, hours: int) -> None:
 
 def a_yes_for_ninety_days(told: Telling, family: Family) -> None:
     """Let Noor say that the team may use what Werk & Inkomen wrote, and let the days pass."""
-    team, now = family.team(), family.clock.now()
-    told.keep(
-        family.municipality,
-        team.consent.register_notice(
-            claim=WIJKTEAM,
-            notice_id=NOTICE_ID,
-            version=1,
-            sha256=sha256(NOTICE).digest(),
-            language="nl",
-            level="B1",
-            withdrawal_channels=["https://mijn.voorbeeldstad.example/toestemming"],
-            start_time=stamp(now - timedelta(days=1)),
-            end_time=stamp(now + timedelta(days=1500)),
-        ),
-    )
-    _asked_and_given(
+    now = family.clock.now()
+    asked_and_given(
         told,
         family,
         family.noor,
+        timedelta(days=CONSENT_DAYS),
         consent_purpose=Purpose.PURPOSE_WMO_AFSTEMMING,
         recipients=[f"{family.municipality.oin}/college:WMO"],
-        categories=["WMO-PLAN", "ARBEID"],
-        end_time=stamp(now + timedelta(days=CONSENT_DAYS)),
+        categories=["ARBEID"],
     )
 
     def use() -> list[str]:
         read = family.team().plan.get_plan(
             claim=REUSE,
             plan_id=family.noor.plan_id,
-            fields=["lens_assessments.reason"],
-            allow_partial=True,
+            fields=["trajectories.activity"],
         )
-        return [one.reason for one in read.plan.lens_assessments if one.reason]
+        return [one.activity for one in read.plan.trajectories]
 
     must(bool(use()), "a yes opened nothing")
     told.step(
         "years-yes",
-        "May the neighbourhood team use what Werk & Inkomen wrote? Noor says yes, for ninety days.",
+        "May the neighbourhood team know which steps to work Noor takes? She says yes, for ninety days.",
         "PERMIT",
     )
     family.clock.forward_to(now + timedelta(days=CONSENT_DAYS, minutes=1))
-    told.refused("years-yes-ended", "Ninety days later nobody has to remember to stop:", use, "R09", "R18")
+    told.refused("years-yes-ended", "Ninety days later nobody has to remember to stop:", use, "R18")
 
 
-def _asked_and_given(
-    told: Telling,
-    family: Family,
-    member: Member,
-    **asked: Any,  # noqa: ANN401 -- any field of the request
-) -> str:
-    """Ask a member for a statutory consent, and let him give it himself; return its id."""
-    requested = family.team().consent.request_consent(
-        claim=WIJKTEAM,
-        case_id=member.case_id,
-        kind=ConsentKind.CONSENT_KIND_STATUTORY,
-        start_time=stamp(family.clock.now() - timedelta(minutes=1)),
-        notice_id=NOTICE_ID,
-        notice_sha256=sha256(NOTICE).digest(),
-        **asked,
-    )
-    given = family.portal(member).consent.give_consent(
-        claim=BEWONER,
-        consent_id=requested.consent_id,
-        given_by=["self"],
-        explicit=True,
-        free_assessed=True,
-        freely_given=FreelyGiven(alternatives=True, no_detriment=True),
-        method="portal",
-        expected_version=requested.version,
-    )
-    told.keep(family.municipality, given)
-    consent_id: str = requested.consent_id
-    return consent_id
-
-
-def sem_is_sixteen(told: Telling, family: Family) -> None:
-    """Pass his birthday: what his mother read until yesterday is his own from today."""
+def an_old_extract(told: Telling, family: Family) -> None:
+    """Ask for authority again: what a register said is of its day."""
     told.refused(
         "years-old-extract",
-        "Sem's mother looks in. What the register of persons said of authority is three years old:",
+        "Sem's mother looks in. What the register of persons said of authority is a year old:",
         lambda: family.words(family.parent_of_sem(MOTHER_ID), family.sem),
         "R21",
     )
     parents_of_sem(told, family)
     told.step("years-new-extract", "The director asks the register again, and she is let in.", "PERMIT")
+
+
+def sem_is_sixteen(told: Telling, family: Family) -> None:
+    """Pass his birthday: what his mother read until yesterday is his own from today."""
+    parents_of_sem(told, family)
     mother = family.parent_of_sem(MOTHER_ID)
     birthday = family.sem_turns(16)
     family.clock.forward_to(birthday - timedelta(days=1))
@@ -169,14 +125,14 @@ def sem_is_sixteen(told: Telling, family: Family) -> None:
         lambda: family.words(family.parent_of_sem(MOTHER_ID), family.sem),
         "R21",
     )
-    _asked_and_given(
+    asked_and_given(
         told,
         family,
         family.sem,
+        timedelta(days=CONSENT_DAYS),
         consent_purpose=Purpose.PURPOSE_INZAGE,
         recipients=[f"{family.municipality.oin}/wettelijk-vertegenwoordiger"],
         categories=["WMO-PLAN"],
-        end_time=stamp(family.clock.now() + timedelta(days=CONSENT_DAYS)),
     )
     must(bool(family.words(family.parent_of_sem(MOTHER_ID), family.sem)), "his yes opened nothing")
     told.step("years-his-yes", "He lets her see his goals. Now it is because he says so.", "PERMIT")
