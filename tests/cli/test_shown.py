@@ -17,6 +17,7 @@ from exchange.ledger.verify import Report
 from exchange.wiring import bench
 from exchange.wiring.bench_ledger import Turn
 from exchange.wiring.demo import Shown
+from exchange.wiring.demo_years import Years
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +32,8 @@ STORY: list[dict[str, Any]] = [
     {"name": "one-lens", "text": "Too early:", "outcome": "REFUSED", "rules": ["RULE_BROKEN"]},
     {"name": "new", "text": "An outcome of tomorrow.", "outcome": "MAYBE", "rules": []},
 ]
-BSN = "999900006"
+BSN, YEARS_BSN = "999900006", "999900018"
+YEARS_STEP: dict[str, Any] = {"name": "sixteen", "outcome": "DENY", "rules": ["R21"]}
 
 
 class Teller:
@@ -41,6 +43,7 @@ class Teller:
         self.ok = True
         self.verified = True
         self.signed_twice: bool | None = None
+        self.years_ok = True
 
     def __call__(
         self,
@@ -62,11 +65,18 @@ class Teller:
         shown.steps = [{key: line[key] for key in ("name", "outcome", "rules")} for line in STORY[1:]]
         return shown
 
+    def years(self, data: Path, tell: Callable[[dict[str, Any]], None]) -> Years:
+        """Stand for `run_years`: a chapter of one step."""
+        tell({"chapter": "2023: one address"})
+        tell(YEARS_STEP | {"text": "He is 16 now:"})
+        return Years(data, ok=self.years_ok, bsns=[YEARS_BSN], steps=[YEARS_STEP], service_rss_mb=90.0)
+
 
 @pytest.fixture
 def teller(monkeypatch: pytest.MonkeyPatch) -> Teller:
     told = Teller()
     monkeypatch.setattr(demo_command, "run_demo", told)
+    monkeypatch.setattr(demo_command, "run_years", told.years)
     return told
 
 
@@ -84,6 +94,8 @@ def test_the_story_is_readable(exchange: Shell, teller: Teller) -> None:
     here = Path("new").resolve()
     keys = f"--policy {here / 'policy'} --signers {here / 'signers'}"
     assert f"exchange audit verify {here / 'pack.zip'} {keys}" in lines
+    assert "✘ He is 16 now: [deny: R21]" in lines
+    assert lines.index("✔ At the desk.") < lines.index("2023: one address")
     assert "\x1b" not in said.out
 
 
@@ -143,12 +155,21 @@ def test_one_object_for_programs(exchange: Shell, teller: Teller) -> None:
         "ok", "data", "origin", "size", "checkpoint", "log_vkey", "policy", "pack", "receipts", "tiles",
         "log_vkey_mldsa", "bsns", "steps", "elapsed_s",
     }  # fmt: skip
-    assert (told["ok"], told["size"], told["bsns"]) == (True, 41, [BSN])
+    assert (told["ok"], told["size"], told["bsns"]) == (True, 41, [BSN, YEARS_BSN])
     assert told["data"] == str(here)
     assert told["checkpoint"] == str(here / "exchange" / "ledger" / "checkpoint")
     assert told["tiles"] == str(here / "exchange" / "ledger")
     assert told["service_rss_mb"] == 93.3
     assert told["steps"][0] == {"name": "report", "outcome": "PERMIT", "rules": []}
+    assert told["steps"][-1] == YEARS_STEP
+
+
+def test_years_that_stopped_are_no_good_demo(exchange: Shell, teller: Teller) -> None:
+    teller.years_ok = False
+    said = exchange("demo", "--data", "new")
+    assert said.code == 1
+    assert "The story stopped before its end; see above and service.out." in said.out
+    assert json.loads(exchange("demo", "--json").out)["ok"] is False
 
 
 def test_one_object_also_when_the_story_stopped(exchange: Shell, teller: Teller) -> None:
