@@ -1,4 +1,4 @@
-"""Where the standards and the design lie: beside the repository, or where the environment says."""
+"""Where the standards and the design lie, how many tests run beside each other, and how long one may take."""
 
 from __future__ import annotations
 
@@ -10,6 +10,22 @@ import pytest
 from tests.softhsm import SoftToken, made_token
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+# Half of the time of a test that starts services is waiting for them.
+WORKERS_A_CORE = 2
+SLOW_TIMEOUT_S = 900
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Return what `-n auto` means."""
+    return WORKERS_A_CORE * len(os.sched_getaffinity(0))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give slow tests more time; what a quick one may take stands in pyproject.toml."""
+    for item in items:
+        if "slow" in item.keywords and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(SLOW_TIMEOUT_S))
 
 
 def beside(variable: str, name: str) -> Path:
