@@ -71,11 +71,11 @@ test: $(READY)
 	if [ "$${room:-0}" -gt $(ROOM_KB) ]; then TMPDIR=$(IN_MEMORY); fi; \
 	files=$$(mktemp -d "$${TMPDIR:-/tmp}/exchange-tests.XXXXXX") || exit 1; \
 	trap 'rm -rf "$$files"' EXIT; trap 'exit 130' INT TERM; \
-	TMPDIR="$$files" $(BIN)/pytest -n auto --dist worksteal -m "not slow"
+	TMPDIR="$$files" $(BIN)/pytest -n auto --dist worksteal -m "not slow" -o faulthandler_timeout=300
 
 test-slow: $(READY)
 	@echo "== test: the slow ones, one after another"
-	@$(BIN)/pytest -n0 -m slow || { code=$$?; [ $$code -eq 5 ] && echo "no test is marked slow"; }
+	@$(BIN)/pytest -n0 -m slow --durations=10 || { code=$$?; [ $$code -eq 5 ] && echo "no test is marked slow"; }
 
 mutate: $(READY)
 	@echo "== mutate: exchange/gate, in build/mutation"
