@@ -6,19 +6,23 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.softhsm import SoftToken, made_token
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-# Half of the time of a test that starts services is waiting for them.
-WORKERS_A_CORE = 2
+# Tests that start services wait for them: one worker more than there are cores fills that time.
+WORKERS_MORE = 1
 SLOW_TIMEOUT_S = 900
+# How long an example takes says how busy the machine is; a test that hangs is ended by its timeout.
+settings.register_profile("exchange", deadline=None)
+settings.load_profile("exchange")
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Return what `-n auto` means."""
-    return WORKERS_A_CORE * len(os.sched_getaffinity(0))
+    return len(os.sched_getaffinity(0)) + WORKERS_MORE
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
