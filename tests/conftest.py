@@ -1,4 +1,4 @@
-"""Where the standards and the design lie: beside the repository, or where the environment says."""
+"""Where the standards and the design lie, how many tests run beside each other, and how long one may take."""
 
 from __future__ import annotations
 
@@ -6,10 +6,30 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.softhsm import SoftToken, made_token
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+# Tests that start services wait for them: one worker more than there are cores fills that time.
+WORKERS_MORE = 1
+SLOW_TIMEOUT_S = 900
+# How long an example takes says how busy the machine is; a test that hangs is ended by its timeout.
+settings.register_profile("exchange", deadline=None)
+settings.load_profile("exchange")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Return what `-n auto` means."""
+    return len(os.sched_getaffinity(0)) + WORKERS_MORE
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give slow tests more time; what a quick one may take stands in pyproject.toml."""
+    for item in items:
+        if "slow" in item.keywords and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(SLOW_TIMEOUT_S))
 
 
 def beside(variable: str, name: str) -> Path:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import msgspec
 
 from exchange.domain.consent_events import ConsentGiven, ConsentRefused, ConsentRequested, ConsentWithdrawn
-from exchange.domain.disclosure import DisclosureDecided, DisclosureDelivered
+from exchange.domain.disclosure import DeliveryAborted, DisclosureDecided, DisclosureDelivered
 from exchange.errors import HistoryUnreadable, KeyDestroyed, ProofInvalid
 from exchange.ledger.leaf import parse_leaf
 
@@ -33,7 +33,10 @@ APPROVERS_MIN: Final = 2
 GIVES: Final = frozenset({"PERMIT", "PARTIAL"})
 GIVES_IN_EMERGENCY: Final = frozenset({"PERMIT_BREAK_GLASS", "PARTIAL_BREAK_GLASS"})
 # Of every version: an earlier one reads as what it is written as today.
-_LOOKED_AT: Final = ("disclosure.decided.", "disclosure.delivered.", "consent.")
+_LOOKED_AT: Final = (
+    *("disclosure.decided.", "disclosure.delivered.", "disclosure.delivery_aborted."),
+    "consent.",
+)
 
 
 class Finding(NamedTuple):
@@ -88,6 +91,8 @@ class LawfulAudit:
         self._words: dict[str, _Word] = {}
         self._of_resident: dict[str, list[_Word]] = {}
         self._gave: set[str] = set()  # decisions that released something, or whose words are erased
+        self._asked: dict[str, int] = {}  # by decision a hash of about whom it was and who asked
+        self._lost: set[str] = set()  # decisions of which the answer was told as lost
 
     def run(self, rows: Iterable[Row], leaves: Mapping[int, bytes], told: Lawfulness) -> None:
         """Look at rows; `leaves` are the entries of their positions."""
@@ -110,6 +115,8 @@ class LawfulAudit:
                 return [(event.decision_id, what) for what in self._decided(event, row, leaf, told)]
             case DisclosureDelivered() if event.decision_id not in self._gave:
                 return [(event.decision_id, "something was delivered that no earlier decision released")]
+            case DeliveryAborted():
+                return [(event.decision_id, what) for what in self._aborted(event, row)]
             case ConsentRequested():
                 asked = self._words[event.consent_id] = _Word(event)
                 self._of_resident.setdefault(event.resident, []).append(asked)
@@ -125,10 +132,27 @@ class LawfulAudit:
             clear, _, _ = self._codec.decode_clear(row.state, stream=row.stream, topic=row.topic)
             # Whether it gave anything is erased too: what was delivered on it is not held against it.
             self._gave.add(str(clear["decision_id"]))
+            self._remember(row, clear["decision_id"], clear["organisation"], clear["task"])
             told.erased += 1
         return []
 
+    def _remember(self, row: Row, decision_id: str, *who: str) -> None:
+        self._asked[decision_id] = hash((row.stream, *who))
+
+    def _aborted(self, event: DeliveryAborted, row: Row) -> list[str]:
+        """Hold what nobody signed against the decision it is about: one answer is lost once, to who asked."""
+        asked = self._asked.get(event.decision_id)
+        faults = {
+            "an answer is told as lost that no earlier decision was about": asked is None,
+            "an answer is told as lost to another than who asked": asked is not None
+            and asked != hash((row.stream, event.organisation, event.task)),
+            "an answer is told as lost twice": event.decision_id in self._lost,
+        }
+        self._lost.add(event.decision_id)
+        return [what for what, so in faults.items() if so]
+
     def _decided(self, event: DisclosureDecided, row: Row, leaf: bytes, told: Lawfulness) -> list[str]:
+        self._remember(row, event.decision_id, event.organisation, event.task)
         if event.facts_position >= row.position:
             return ["the decision rests on facts of its own future"]
         if not event.released:

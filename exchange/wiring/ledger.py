@@ -8,20 +8,12 @@ Source: design of the ledger, sections 1 and 3; c2sp.org/tlog-checkpoint.
 
 from __future__ import annotations
 
-import os
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_pem_private_key,
-)
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from exchange.errors import (
     ForkRefused,
@@ -40,19 +32,19 @@ from exchange.ledger.note import Cosigner, NoteSigner, Signature, is_long, parse
 from exchange.ledger.receipt import make_receipt
 from exchange.ledger.tiles import CHECKPOINT, TILE_WIDTH, TileStore
 from exchange.wiring.kek import open_hsm
+from exchange.wiring.private_file import read_key, write_private
+from exchange.wiring.second_key import SECOND_KEY, new_second_key, read_second_key, take_under_kek
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
     from pathlib import Path
 
-    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+    from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
     from exchange.ledger.checkpoint import Checkpoint
     from exchange.ledger.integrator import LeafSource
     from exchange.settings import Settings
-
-SECOND_KEY: Final = "log-mldsa.key"
 
 
 @dataclass(slots=True)
@@ -111,6 +103,7 @@ def start_ledger(settings: Settings, now: Callable[[], datetime], name: str = ""
         second = Cosigner(origin, _second_key(settings))
         if not second_vkey_file(settings).exists():
             write_private(second_vkey_file(settings), f"{second.vkey}\n".encode())
+        take_under_kek(settings)
         return _ledger(settings, origin, key, second)
 
 
@@ -313,20 +306,21 @@ def _log_key(settings: Settings) -> Iterator[Ed25519PrivateKey | TokenSigner]:
 
 def _log_key_in_file(settings: Settings) -> Ed25519PrivateKey:
     file = settings.keys_folder / "log.key"
-    _make_key(file, Ed25519PrivateKey.generate, origin_file(settings))
+    _make_key(file, _new_log_key, origin_file(settings))
     key = read_key(file)
     if not isinstance(key, Ed25519PrivateKey):
         raise SettingsInvalid("the log's key is not Ed25519", file=file.name)
     return key
 
 
+def _new_log_key() -> bytes:
+    return Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
 def _second_key(settings: Settings) -> MLDSA44PrivateKey:
     file = settings.keys_folder / SECOND_KEY
-    _make_key(file, MLDSA44PrivateKey.generate, second_vkey_file(settings))
-    key = read_key(file)
-    if not isinstance(key, MLDSA44PrivateKey):
-        raise SettingsInvalid("the log's second key is not ML-DSA-44", file=file.name)
-    return key
+    _make_key(file, lambda: new_second_key(settings), second_vkey_file(settings))
+    return read_second_key(settings)
 
 
 def make_log_key(settings: Settings) -> str:
@@ -341,36 +335,11 @@ def make_log_key(settings: Settings) -> str:
         return made.public_key().public_bytes_raw().hex()
 
 
-def _make_key(file: Path, make: Callable[[], Ed25519PrivateKey | MLDSA44PrivateKey], known: Path) -> None:
-    """Make a key of the log where neither it nor what is `known` by it is there. Raises KeyUnavailable."""
+def _make_key(file: Path, make: Callable[[], bytes], known: Path) -> None:
+    """Make a key's file where neither it nor what is `known` by it is there. Raises KeyUnavailable."""
     if file.exists():
         return
     # A new key would be another log to everybody who trusts the old one.
     if known.exists():
         raise KeyUnavailable("the log has a name but its key is gone: restore it", file=file.name)
-    write_private(file, make().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-
-
-def read_key(file: Path) -> PrivateKeyTypes:
-    """Return the private key in a PEM file. Raises SettingsInvalid."""
-    try:
-        return load_pem_private_key(file.read_bytes(), None)
-    except (OSError, ValueError, TypeError, UnsupportedAlgorithm):
-        raise SettingsInvalid("the log's key cannot be read", file=file.name) from None
-
-
-def write_private(file: Path, content: bytes) -> None:
-    """Write once, whole or not at all, readable by the owner only."""
-    partial = file.with_name(f"{file.name}.partial")
-    partial.unlink(missing_ok=True)
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as out:
-        out.write(content)
-        out.flush()
-        os.fsync(out.fileno())
-    partial.replace(file)
-    folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    write_private(file, make())

@@ -18,6 +18,7 @@ from exchange.keys.renewal import newest_versions, renew, rewrap, wrappings
 from exchange.wiring.core import event_file, key_file, open_core
 from exchange.wiring.holding import held, private_files
 from exchange.wiring.kek import kind_of, make_kek, open_kek, open_keks
+from exchange.wiring.second_key import rewrap_second_key, second_key_wrapped_by
 
 if TYPE_CHECKING:
     import sqlite3
@@ -67,20 +68,21 @@ def kek_standing(settings: Settings) -> Standing:
     if not key_file(settings).exists():
         return Standing(kek.key_id, kind_of(kek), {}, {})
     with closing(open_database(key_file(settings))) as connection:
-        return Standing(kek.key_id, kind_of(kek), wrappings(connection), newest_versions(connection))
+        wrapped, versions = _wrapped(settings, connection), newest_versions(connection)
+    return Standing(kek.key_id, kind_of(kek), wrapped, versions)
 
 
 def rotate_kek(settings: Settings, former: Settings | None = None) -> Rewrapped:
-    """Wrap every key and secret under the KEK that settings name.
+    """Wrap every key and secret, and the log's second key, under the KEK that settings name.
 
     `former` settings name the KEK before it, where it lies in another token or another file. Raises
     SettingsInvalid, DataFolderInUse, KeyUnavailable; then what was done stays: do it again for the rest.
     """
     with _standing_still(settings) as connection:
         kek = open_keks(settings, former)
-        before = wrappings(connection)
-        count = rewrap(connection, kek)
-        left = wrappings(connection)
+        before = _wrapped(settings, connection)
+        count = rewrap(connection, kek) + rewrap_second_key(settings, kek)
+        left = _wrapped(settings, connection)
     return Rewrapped(kek.key_id, count, tuple(key_id for key_id in before if key_id not in left))
 
 
@@ -95,6 +97,14 @@ def rotate_keys(settings: Settings, category: str | None) -> int:
         if event_file(settings).exists():
             open_core(settings).close()
         return renew(connection, open_kek(settings), category)
+
+
+def _wrapped(settings: Settings, connection: sqlite3.Connection) -> dict[str, int]:
+    """Return how many keys each KEK wraps: in the database, and the log's second one in its file."""
+    found = wrappings(connection)
+    if second := second_key_wrapped_by(settings):
+        found[second] = found.get(second, 0) + 1
+    return dict(sorted(found.items()))
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from exchange.errors import ProofInvalid, SettingsInvalid, Unavailable
 from exchange.ledger.checkpoint import parse_body
 from exchange.ledger.note import NOTE_BYTES_MAX, parse_note
 from exchange.wiring.holding import private_files
-from exchange.wiring.ledger import write_private
+from exchange.wiring.private_file import write_private
 
 if TYPE_CHECKING:
     from datetime import datetime

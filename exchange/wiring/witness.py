@@ -31,7 +31,7 @@ from exchange.server.web.witness import witness_app
 from exchange.settings import LOOPBACK
 from exchange.wiring.core import utc_now
 from exchange.wiring.holding import held, private_files
-from exchange.wiring.ledger import read_key, write_private
+from exchange.wiring.private_file import read_key, write_private
 
 if TYPE_CHECKING:
     import ssl

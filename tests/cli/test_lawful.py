@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from exchange.domain.disclosure import DisclosureDecided, DisclosureDelivered
+from exchange.domain.disclosure import DeliveryAborted, DisclosureDecided, DisclosureDelivered
 from exchange.gate.model import Field
 from exchange.ledger.pack import export_pack
 from exchange.pipeline.walk import Group
@@ -228,6 +228,36 @@ def test_a_delivery_needs_a_decision_before_it(
     shard.core.writer.record(lambda _: [(stream, [event])], meta)
     shard.close()
     assert len(findings(exchange, data)) == found
+
+
+def test_an_answer_is_lost_once_behind_its_decision_and_to_who_asked(exchange: Shell, data: Path) -> None:
+    shard = Shard(data)
+    stream, like = next(one for one in decisions(shard) if one[1].released)
+
+    def lost(**changes: str) -> int:
+        said: dict[str, Any] = {
+            "resident": like.resident,
+            "decision_id": like.decision_id,
+            "organisation": like.organisation,
+            "task": like.task,
+            "reason": "caller_gone",
+            **changes,
+        }
+        event = DeliveryAborted(rules=(), at=NOW, **said)
+        meta = Meta(NOW, event.organisation, event.task, "", like.purpose, "", event.decision_id, "", 1)
+        shard.core.writer.record(lambda _: [(stream, [event])], meta)
+        return shard.head
+
+    lost()
+    invented = {
+        lost(): "an answer is told as lost twice",
+        lost(decision_id="0" * 32): "an answer is told as lost that no earlier decision was about",
+    }
+    of_another = lost(task="college:JW")
+    shard.close()
+    found = findings(exchange, data)
+    assert {at: what for at, what in found if at != of_another} == invented
+    assert (of_another, "an answer is told as lost to another than who asked") in found
 
 
 # --- the leaf, and the pack ------------------------------------------------------------------------------

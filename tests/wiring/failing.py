@@ -1,7 +1,8 @@
 """Runs of one shard, each in a child whose system calls fail or kill: `-m tests.wiring.failing`.
 
-A line in: {"folder", "plan", "how", "step"}. Lines out: what the child told (acknowledged leaves, signed
-notes, receipts), then {"ended": its exit status}. The process must run under `failing_calls.c`, preloaded.
+A line in: {"folder", "plan", "how", "step", "name"}. Lines out: what the child told (acknowledged leaves,
+signed notes, receipts), then {"ended": its exit status}. The process must run under `failing_calls.c`,
+preloaded.
 """
 
 from __future__ import annotations
@@ -86,15 +87,17 @@ def work(shard: Shard, plan: str) -> None:
     shard.close()
 
 
-def child(folder: str, plan: str, how: str, step: int) -> None:
+def child(folder: str, plan: str, how: str, step: int, name: str) -> None:
     """Do the work with one call failing, from the first start where there is no plan.
 
-    Tells how many calls there were, and where none fails which.
+    With a name, steps are the calls of that name. Tells how many there were, and where none fails which.
     """
     calls = ctypes.CDLL(None)
     shard = opened(folder) if plan else None
     names, into = os.pipe()
-    calls.arm(f"{folder}/".encode(), ctypes.c_long(step), HOW.index(how), into if how == "count" else -1)
+    telling = into if how == "count" else -1
+    only = f"{name}\n".encode() if name else b""
+    calls.arm(f"{folder}/".encode(), ctypes.c_long(step), HOW.index(how), telling, only)
     work(shard or opened(folder), plan)
     taken = calls.disarm()
     os.close(into)

@@ -4,6 +4,8 @@
  * number fail with EIO without being done, fail with EIO although it was done, or end the process by SIGKILL
  * before it is done. What lies on a disk changes by such calls only, so they are all the steps there are;
  * memory shared between processes (SQLite's index of its log) dies with the last of them and is made again.
+ * How many pages a commit writes differs between runs, so that a number is no name: with one, only the calls of
+ * that name are counted.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -20,12 +22,13 @@
 
 enum { COUNT, LOST, KEPT, KILL };
 
-static char below[PATH_MAX];
+static char below[PATH_MAX], only[PATH_MAX + 64];
 static long step_to_strike, taken;
 static int how, told = -1, armed;
 
-void arm(const char *folder, long step, int mode, int tell) {
+void arm(const char *folder, long step, int mode, int tell, const char *name) {
     snprintf(below, sizeof below, "%s", folder);
+    snprintf(only, sizeof only, "%s", name);
     step_to_strike = step, how = mode, told = tell, taken = 0, armed = 1;
 }
 
@@ -37,9 +40,10 @@ long disarm(void) {
 static int strikes(const char *call, const char *path) {
     char line[PATH_MAX + 64];
     if (!armed || strncmp(path, below, strlen(below)) != 0) return COUNT;
+    int length = snprintf(line, sizeof line, "%s %s\n", call, path + strlen(below));
+    if (only[0] && strcmp(line, only) != 0) return COUNT;
     long step = taken++;
     if (told >= 0) {
-        int length = snprintf(line, sizeof line, "%s %s\n", call, path + strlen(below));
         armed = 0; /* the telling is no step itself */
         if (write(told, line, (size_t)length) != length) _exit(99);
         armed = 1;

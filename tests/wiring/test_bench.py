@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gc
 import json
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from io import StringIO
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
@@ -28,12 +30,20 @@ from exchange.wiring.bench_ledger import Turn, write_without_leaves
 from tests.ledger.builders import signer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
 
-@pytest.fixture
-def tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+class Ran(NamedTuple):
+    """One run as whoever calls `exchange bench` sees it, and what it measured."""
+
+    report: dict[str, Any]
+    shown: str
+    progress: list[str]
+    collects: bool  # after it, whether the collector is on again
+
+
+def make_tiny(patch: pytest.MonkeyPatch) -> None:
     """Two plans, two rounds of one group."""
     for name, value in {
         "IN_FLIGHT": 2,
@@ -43,28 +53,49 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         "BASELINE_EVENTS": 4,
         "GATE_RUNS": 3,
     }.items():
-        monkeypatch.setattr(bench, name, value)
-    monkeypatch.setattr(bench_raw, "ROWS", 250)
-    monkeypatch.setattr(bench_gate, "DECISIONS", 60)
-    monkeypatch.setattr(bench_gate, "RESIDENTS", 7)
-    monkeypatch.setattr(bench_gate, "BATCH_EVENTS", 25)
-    monkeypatch.setattr(bench_audit, "ENTRIES", 300)
-    monkeypatch.setattr(bench_absence, "ROUNDS", 4)
-    monkeypatch.setattr(bench_absence, "WARM_UP", 1)
-    monkeypatch.setattr(bench_door, "WARM_UP", 1)
+        patch.setattr(bench, name, value)
+    patch.setattr(bench_raw, "ROWS", 250)
+    patch.setattr(bench_gate, "DECISIONS", 60)
+    patch.setattr(bench_gate, "RESIDENTS", 7)
+    patch.setattr(bench_gate, "BATCH_EVENTS", 25)
+    patch.setattr(bench_audit, "ENTRIES", 300)
+    patch.setattr(bench_absence, "ROUNDS", 4)
+    patch.setattr(bench_absence, "WARM_UP", 1)
+    patch.setattr(bench_door, "WARM_UP", 1)
     for name, value in {"EVENTS": 60, "READS": 2, "MOMENTS": 3, "FIRST_LOOKS": 1, "ROUNDS": 1}.items():
-        monkeypatch.setattr(bench_plan, name, value)
-    monkeypatch.setattr(bench_witness, "CALLERS", 2)
-    monkeypatch.setattr(bench_witness, "RECEIPTS_OF_EACH", 1)
-    monkeypatch.setattr(bench_witness, "ROUNDS", 1)
-    yield
-    gc.unfreeze()
-    gc.enable()
+        patch.setattr(bench_plan, name, value)
+    patch.setattr(bench_witness, "CALLERS", 2)
+    patch.setattr(bench_witness, "RECEIPTS_OF_EACH", 1)
+    patch.setattr(bench_witness, "ROUNDS", 1)
 
 
 @pytest.fixture
-def report(tiny: None) -> dict[str, Any]:
-    return bench.run_bench(lambda _: None)
+def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_tiny(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def ran() -> Ran:
+    measured: list[dict[str, Any]] = []
+
+    def run(progress: Callable[[str], None]) -> dict[str, Any]:
+        measured.append(bench.run_bench(progress))
+        return measured[0]
+
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(StringIO()) as out:
+        make_tiny(patch)
+        patch.setattr(shown, "run_bench", run)
+        with redirect_stderr(StringIO()) as progress:
+            shown.bench()  # short of its targets or not
+        collects = gc.isenabled()
+    gc.unfreeze()
+    gc.enable()
+    return Ran(measured[0], out.getvalue(), progress.getvalue().splitlines(), collects)
+
+
+@pytest.fixture
+def report(ran: Ran) -> dict[str, Any]:
+    return ran.report
 
 
 def test_the_report_has_the_promised_shape(report: dict[str, Any]) -> None:
@@ -111,11 +142,8 @@ def test_the_report_has_the_promised_shape(report: dict[str, Any]) -> None:
     assert json.loads(json.dumps(report)) == report
 
 
-def test_every_figure_is_shown_under_a_name_and_with_its_unit(
-    tiny: None, capsys: pytest.CaptureFixture[str]
-) -> None:
-    shown.bench()  # short of its targets or not
-    told = capsys.readouterr().out
+def test_every_figure_is_shown_under_a_name_and_with_its_unit(ran: Ran) -> None:
+    told = ran.shown
     # A name may be broken over lines: its words stand there in order.
     for name in shown.NAMES.values():
         assert all(word in told for word in name.split())
@@ -188,10 +216,8 @@ def test_the_writer_without_leaves_writes_the_same_and_leaves_nothing(tmp_path: 
     assert (proven.leaf_entry != b"", unproven.leaf_entry) == (True, b"")
 
 
-def test_progress_is_told_in_turns(tiny: None) -> None:
-    told: list[str] = []
-    bench.run_bench(told.append)
-    assert told == [
+def test_progress_is_told_in_turns(ran: Ran) -> None:
+    assert ran.progress == [
         "warming up",
         "round 1 of 2",
         "round 2 of 2",
@@ -203,9 +229,8 @@ def test_progress_is_told_in_turns(tiny: None) -> None:
     ]
 
 
-def test_the_collector_is_on_again_afterwards(report: dict[str, Any]) -> None:
-    assert report
-    assert gc.isenabled()
+def test_the_collector_is_on_again_afterwards(ran: Ran) -> None:
+    assert ran.collects
 
 
 def test_a_bench_of_refusals_is_no_bench() -> None:

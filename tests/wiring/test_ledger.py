@@ -6,6 +6,8 @@ import stat
 from typing import TYPE_CHECKING
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from exchange.errors import (
     ExchangeError,
@@ -221,13 +223,14 @@ def test_a_second_key_lost_with_the_file_that_knows_it_is_not_made_anew(
     assert not (shard.checkpoints_folder / "second-vkey").exists()
 
 
-def test_another_second_key_in_its_place_is_refused_also_where_no_file_knows_it(
-    shard: Settings, empty: Settings
-) -> None:
-    young(empty.data)
+def another_second_key() -> bytes:
+    """Return a key that nothing wraps, as it lay there before."""
+    return MLDSA44PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def test_another_second_key_in_its_place_is_refused_also_where_no_file_knows_it(shard: Settings) -> None:
     (shard.checkpoints_folder / "second-vkey").unlink()
-    other = (empty.keys_folder / "log-mldsa.key").read_bytes()
-    (shard.keys_folder / "log-mldsa.key").write_bytes(other)
+    (shard.keys_folder / "log-mldsa.key").write_bytes(another_second_key())
     with pytest.raises(KeyUnavailable, match="by a key that is not here"):
         open_core(shard)
     assert not (shard.checkpoints_folder / "second-vkey").exists()
@@ -249,14 +252,16 @@ def test_a_lost_second_key_is_not_made_anew(shard: Settings, opens: Callable[[Se
     assert not (shard.keys_folder / "log-mldsa.key").exists()
 
 
-@pytest.mark.parametrize(("from_", "says"), [("log.key", "not ML-DSA-44"), ("other", "not the one it had")])
-def test_another_second_key_is_refused(shard: Settings, empty: Settings, from_: str, says: str) -> None:
-    other = shard.keys_folder / from_
-    if from_ == "other":
-        young(empty.data)
-        other = empty.keys_folder / "log-mldsa.key"
-    (shard.keys_folder / "log-mldsa.key").write_bytes(other.read_bytes())
-    with pytest.raises(SettingsInvalid, match=says):
+@pytest.mark.parametrize("from_", ["of another kind", "in the open", "under another KEK"])
+def test_another_second_key_is_refused(shard: Settings, empty: Settings, from_: str) -> None:
+    young(empty.data)
+    found, says = {
+        "of another kind": ((shard.keys_folder / "log.key").read_bytes(), "not ML-DSA-44"),
+        "in the open": (another_second_key(), "not the one it had"),
+        "under another KEK": ((empty.keys_folder / "log-mldsa.key").read_bytes(), "by another KEK"),
+    }[from_]
+    (shard.keys_folder / "log-mldsa.key").write_bytes(found)
+    with pytest.raises((SettingsInvalid, KeyUnavailable), match=says):
         open_ledger(shard)
 
 
