@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from itertools import compress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from exchange.domain import stream_of
@@ -144,7 +145,7 @@ def run_read(
     telling = tell(walk, judged, unsealed, sight.groups, register)
     refused_whole = unsealed.permitted and not telling.passes
     gives = telling.passes and _gives(walk, sight, judged)
-    told = _otherwise(given=gives, recorded=judged.verdict.permitted and not refused_whole)
+    told = _otherwise(given=gives, recorded=judged.verdict.permitted & (not refused_whole))
     # Before the decision is recorded: what may not be recorded beside it (a share is used up) leaves nothing.
     beside = () if walk.beside is None or not telling.passes else walk.beside(overlay).appends
     _decide(walk, overlay, judged, action=walk.action, refused_whole=refused_whole, answered=told)
@@ -195,27 +196,26 @@ def _gives(walk: ReadWalk, sight: Sight, judged: Judged) -> bool:
         return True
     part = f"{walk.change_of}." if walk.change_of else ""
     fields = judged.verdict.fields
-    released = (group.path for group in sight.groups if fields[group.fact.name].release)
-    return walk.change_of not in sight.hidden and any(path.startswith(part) for path in released)
+    of_part = [group.path.startswith(part) for group in sight.groups]
+    released = any(compress(of_part, [fields[group.fact.name].release for group in sight.groups]))
+    return (walk.change_of not in sight.hidden) & released
 
 
 def _otherwise(*, given: bool, recorded: bool) -> str:
     """Return how the caller was answered, where that is not what the record says: a seal is never told."""
-    if given == recorded:
-        return ""
-    return GIVEN if given else NOTHING
+    return ("", (NOTHING, GIVEN)[given])[given != recorded]
 
 
 def _permitted(
     walk: ReadWalk, position: int, sight: Sight, judged: Judged, telling: Telling, *, gives: bool
 ) -> ReadOutcome:
-    shown = telling.shown.verdict
+    shown, fields = telling.shown.verdict, judged.verdict.fields
     told = {group.path for group in sight.groups if group.fact.name in telling.fields}
     ends = words.TTL_60M in shown.obligations
     return ReadOutcome(
         decision_id=judged.decision_id,
         position=position,
-        released=frozenset(name for name, one in judged.verdict.fields.items() if one.release),
+        released=frozenset(compress(fields, [one.release for one in fields.values()])),
         groups=sight.groups,
         captured=walk.capture(sight.view),
         verdict=judged.verdict,
