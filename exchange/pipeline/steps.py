@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from exchange.domain.organisation import OrganisationState
-    from exchange.gate.model import Facts, Verdict
+    from exchange.gate.model import Facts, Field, Verdict
     from exchange.gate.register import Register
     from exchange.pipeline.answers import Answers
     from exchange.pipeline.facts import Subject
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 UNKNOWN_RESIDENT: Final = "unknown"
 # TTL-60M: what was given in an emergency is used for an hour; after it the same need is a new claim.
 BREAK_GLASS_LASTS: Final = timedelta(minutes=60)
+OF_ITS_CATEGORY: Final = frozenset({"R10"})
 WHOLE: Final = frozenset({Outcome.PERMIT, Outcome.PERMIT_BREAK_GLASS})
 
 
@@ -275,14 +276,28 @@ def _for_stranger(walk: Walk, judged: Judged, register: Register) -> tuple[Verdi
     """Return the refusal of the same request about nobody: no rule may tell a stranger who is known."""
     if not judged.subject.resident or not is_stranger(judged.facts):
         return None
-    fields = judged.facts.fields or ()
-    if not isinstance(walk, CommandWalk):
-        fields = tuple(group.fact for group in walk.groups(NOTHING_KNOWN, walk.fields))
-    about_nobody = subject_of(NOTHING_KNOWN, walk.anchor)
-    facts = assemble(walk, standing_of(walk, NOTHING_KNOWN, about_nobody), fields, walk.caller.task, register)
-    verdict = judge(facts, register)
+    verdict, facts = _about_nobody(walk, judged.facts.fields or (), register)
     # Where even a request about nobody passes, being refused tells it anyway: then with the true reason.
     return None if verdict.permitted else (verdict, facts)
+
+
+def is_refused_of_anybody(walk: ReadWalk, register: Register) -> bool:
+    """Tell whether a question is refused whomever it is about: then nobody has to be looked up for it.
+
+    What is asked may be of another category than where nothing is known: R10 alone refuses nobody here.
+    """
+    verdict, _ = _about_nobody(walk, (), register)
+    # Of each field: released, or withheld by R10 alone.
+    return not any(OF_ITS_CATEGORY.issuperset(one.rules) for one in verdict.fields.values())
+
+
+def _about_nobody(walk: Walk, fields: Sequence[Field], register: Register) -> tuple[Verdict, Facts]:
+    """Judge the same request about nobody; `fields` are those of a command, which writes the same of all."""
+    if not isinstance(walk, CommandWalk):
+        fields = [group.fact for group in walk.groups(NOTHING_KNOWN, walk.fields)]
+    about_nobody = subject_of(NOTHING_KNOWN, walk.anchor)
+    facts = assemble(walk, standing_of(walk, NOTHING_KNOWN, about_nobody), fields, walk.caller.task, register)
+    return judge(facts, register), facts
 
 
 def _done(
