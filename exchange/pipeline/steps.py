@@ -23,6 +23,7 @@ from exchange.gate.model import Outcome
 from exchange.pipeline.answers import refusal_error
 from exchange.pipeline.asked import asked_of
 from exchange.pipeline.decisions import decided
+from exchange.pipeline.elements import CATEGORY_WITHOUT_ELEMENTS
 from exchange.pipeline.facts import NOTHING_KNOWN, assemble, is_stranger, standing_of, subject_of
 from exchange.pipeline.sealed import decided_on, seen_subject, sight_of
 from exchange.pipeline.verdicts import ONLY_RECORDED
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 UNKNOWN_RESIDENT: Final = "unknown"
 # TTL-60M: what was given in an emergency is used for an hour; after it the same need is a new claim.
 BREAK_GLASS_LASTS: Final = timedelta(minutes=60)
-OF_ITS_CATEGORY: Final = frozenset({"R10"})
+NOT_COVERED: Final = ("R10",)
 WHOLE: Final = frozenset({Outcome.PERMIT, Outcome.PERMIT_BREAK_GLASS})
 
 
@@ -284,11 +285,15 @@ def _for_stranger(walk: Walk, judged: Judged, register: Register) -> tuple[Verdi
 def is_refused_of_anybody(walk: ReadWalk, register: Register) -> bool:
     """Tell whether a question is refused whomever it is about: then nobody has to be looked up for it.
 
-    What is asked may be of another category than where nothing is known: R10 alone refuses nobody here.
+    What has no category of its own where nothing is known may have one that the basis covers: there R10
+    alone refuses nobody.
     """
-    verdict, _ = _about_nobody(walk, (), register)
-    # Of each field: released, or withheld by R10 alone.
-    return not any(OF_ITS_CATEGORY.issuperset(one.rules) for one in verdict.fields.values())
+    verdict, facts = _about_nobody(walk, (), register)
+    open_still = {one.name for one in facts.fields or () if one.category == CATEGORY_WITHOUT_ELEMENTS}
+    return not any(
+        one.release or (one.rules == NOT_COVERED and name in open_still)
+        for name, one in verdict.fields.items()
+    )
 
 
 def _about_nobody(walk: Walk, fields: Sequence[Field], register: Register) -> tuple[Verdict, Facts]:

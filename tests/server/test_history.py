@@ -358,6 +358,9 @@ def test_in_an_emergency_a_plan_that_is_not_there_is_answered_and_recorded(town:
     assert town.core.reader.head()[0] == head + 3
 
 
+WORK = ["trajectories.step"]
+
+
 def test_where_breaking_the_glass_is_refused_nothing_is_looked_up(
     town: Town, story: Story, looked: list[str]
 ) -> None:
@@ -370,6 +373,7 @@ def test_where_breaking_the_glass_is_refused_nothing_is_looked_up(
         (lambda plan_id: as_of(late, story, at, claim=glass, plan_id=plan_id), "R02"),
         (lambda plan_id: as_of(client, story, at, claim=other, plan_id=plan_id), "R06"),
         (lambda plan_id: timeline(client, story, claim=glass, plan_id=plan_id), "R28"),
+        (lambda plan_id: as_of(client, story, at, claim=glass, plan_id=plan_id, fields=WORK), "R10"),
     ):
         told = []
         for plan_id in (story.plan_id, str(uuid4())):
