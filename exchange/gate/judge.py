@@ -130,7 +130,7 @@ def _judge_fields(
         by_name = [rule for rule, withholds in rules.name if withholds(field, facts, basis)]
         # One step for all: a field that is released takes as long as one that is not.
         fields[field.name], told[field.name] = _judged(
-            (*of_request, *by_category, *by_mark, *by_name), sealed_to_this_reader(field, facts, basis)
+            (*of_request, *by_category, *by_mark, *by_name), sealed_to_this_reader(field, facts)
         )
     if len(fields) != len(asked):
         raise ValueError("two fields bear one name")
@@ -162,7 +162,8 @@ def _verdict(
     breaking_glass = basis.break_glass and facts.break_glass is not None
     # Looked up, not branched to: what a seal makes of an outcome takes the steps of what it was without one.
     withheld = bool(reasons)
-    denied = bool(of_request) | (withheld & (not released))
+    # What the whole request is refused for withholds each of its fields.
+    denied = withheld & (not released)
     outcome = (_EMERGENCY if breaking_glass else _ORDINARY)[withheld + denied]
     consent = (
         facts.consent
