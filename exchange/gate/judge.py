@@ -18,9 +18,11 @@ from exchange.gate.rules import (
     ALL_RULES,
     BREAK_GLASS_RULES,
     REFUSED_GLASS_RULES,
+    SEAL,
     UNKNOWN_BASIS_RULES,
     RuleSet,
 )
+from exchange.gate.rules_field import sealed_to_this_reader
 from exchange.gate.rules_request import break_glass_unfounded, missing_for_any_basis, missing_for_basis
 
 if TYPE_CHECKING:
@@ -28,7 +30,9 @@ if TYPE_CHECKING:
 
 RELEASED: Final = FieldVerdict(release=True)
 RULE_SETS_MAX: Final = 4_096
-SEAL: Final = "R26"
+# Of a whole request, in an emergency or not: nothing is withheld, something is, nothing leaves.
+_ORDINARY: Final = (Outcome.PERMIT, Outcome.PARTIAL, Outcome.DENY)
+_EMERGENCY: Final = (Outcome.PERMIT_BREAK_GLASS, Outcome.PARTIAL_BREAK_GLASS, Outcome.DENY)
 
 
 def judge(facts: Facts, register: Register) -> Verdict:
@@ -93,20 +97,23 @@ def _judge(facts: Facts, register: Register, *, tell: bool) -> tuple[Verdict, Ve
         # A claim that R28 refuses overrides nothing: every other reason there is, is told beside it.
         rules = REFUSED_GLASS_RULES if break_glass_unfounded(facts, basis) else BREAK_GLASS_RULES
     found += [name for name, denies in rules.request if denies(facts, basis)]
-    fields = _judge_fields(facts, basis, rules, tuple(found))
+    fields, told = _judge_fields(facts, basis, rules, tuple(found))
     verdict = _verdict(facts, basis, register, found, fields)
     if not tell:
         return verdict, verdict
-    told = {name: _unsealed(field.rules) for name, field in fields.items()}
     return verdict, _verdict(facts, basis, register, found, told)
 
 
 def _judge_fields(
     facts: Facts, basis: LegalBasis, rules: RuleSet, of_request: tuple[str, ...]
-) -> dict[str, FieldVerdict]:
-    """Judge each field by itself. Raises ValueError if two fields bear one name."""
+) -> tuple[dict[str, FieldVerdict], dict[str, FieldVerdict]]:
+    """Judge each field by itself; return the verdicts, and those of the same fields without any seal.
+
+    Raises ValueError if two fields bear one name.
+    """
     asked: tuple[Field, ...] = facts.fields or ()
     fields: dict[str, FieldVerdict] = {}
+    told: dict[str, FieldVerdict] = {}
     of_category: dict[str, list[str]] = {}
     of_unmarked: list[str] | None = None
     for field in asked:
@@ -122,21 +129,22 @@ def _judge_fields(
             by_mark = of_unmarked
         by_name = [rule for rule, withholds in rules.name if withholds(field, facts, basis)]
         # One step for all: a field that is released takes as long as one that is not.
-        fields[field.name] = _judged((*of_request, *by_category, *by_mark, *by_name))
+        fields[field.name], told[field.name] = _judged(
+            (*of_request, *by_category, *by_mark, *by_name), sealed_to_this_reader(field, facts)
+        )
     if len(fields) != len(asked):
         raise ValueError("two fields bear one name")
-    return fields
+    return fields, told
 
 
 @lru_cache(maxsize=RULE_SETS_MAX)
-def _unsealed(rules: tuple[str, ...]) -> FieldVerdict:
-    left = tuple(rule for rule in rules if rule != SEAL)
-    return FieldVerdict(release=False, rules=left) if left else RELEASED
+def _judged(rules: tuple[str, ...], sealed: bool) -> tuple[FieldVerdict, FieldVerdict]:  # noqa: FBT001 -- a key of the cache
+    """Return the verdict on a field that these rules withhold, and the one without its seal."""
+    return _withheld_by({*rules, SEAL} if sealed else {*rules}), _withheld_by({*rules})
 
 
-@lru_cache(maxsize=RULE_SETS_MAX)
-def _judged(rules: tuple[str, ...]) -> FieldVerdict:
-    return FieldVerdict(release=False, rules=tuple(sorted(set(rules)))) if rules else RELEASED
+def _withheld_by(rules: set[str]) -> FieldVerdict:
+    return FieldVerdict(release=False, rules=tuple(sorted(rules))) if rules else RELEASED
 
 
 def _verdict(
@@ -151,14 +159,12 @@ def _verdict(
     for verdict in fields.values():
         released += verdict.release
         reasons.update(verdict.rules)
-    permit = (f"P-{basis.id}",)
     breaking_glass = basis.break_glass and facts.break_glass is not None
-    if of_request or (reasons and not released):
-        outcome = Outcome.DENY
-    elif reasons:
-        outcome = Outcome.PARTIAL_BREAK_GLASS if breaking_glass else Outcome.PARTIAL
-    else:
-        outcome = Outcome.PERMIT_BREAK_GLASS if breaking_glass else Outcome.PERMIT
+    # Looked up, not branched to: what a seal makes of an outcome takes the steps of what it was without one.
+    withheld = bool(reasons)
+    # What the whole request is refused for withholds each of its fields.
+    denied = withheld & (not released)
+    outcome = (_EMERGENCY if breaking_glass else _ORDINARY)[withheld + denied]
     consent = (
         facts.consent
         if (basis.consent_kind or basis.subject_access) and facts.consent is not MISSING
@@ -166,9 +172,9 @@ def _verdict(
     )
     return Verdict(
         outcome=outcome,
-        rules=tuple(sorted(reasons)) or permit,
+        rules=((f"P-{basis.id}",), tuple(sorted(reasons)))[withheld],
         fields=fields,
-        obligations=_obligations(facts, basis, outcome, reasons),
+        obligations=_obligations(facts, basis, reasons, denied=denied),
         basis_id=basis.id,
         basis_version=basis.version,
         consent_id="" if consent is None else consent.consent_id,
@@ -177,22 +183,26 @@ def _verdict(
     )
 
 
-def _obligations(facts: Facts, basis: LegalBasis, outcome: Outcome, reasons: set[str]) -> tuple[str, ...]:
+def _obligations(facts: Facts, basis: LegalBasis, reasons: set[str], *, denied: bool) -> tuple[str, ...]:
     """Return the duties that come with the verdict, sorted; recording it always is one."""
     duties = {words.LOG}
     if "R19" in reasons:
         duties.add(words.STOP_FEED)
     if "R03" in reasons or "R32" in reasons:
         duties.add(words.ALERT_SNOOP)
-    if outcome is Outcome.DENY:
-        return tuple(sorted(duties | _duties_of_a_deny(facts)))
-    duties.update(basis.permit_obligations)
+    # Both are worked out, and one is taken: time does not tell whether it was a seal that denied.
+    duties |= (_duties_of_a_permit(facts, basis), _duties_of_a_deny(facts))[denied]
+    return tuple(sorted(duties))
+
+
+def _duties_of_a_permit(facts: Facts, basis: LegalBasis) -> set[str]:
+    duties = set(basis.permit_obligations)
     if facts.break_glass is not None:
         duties.update(words.BREAK_GLASS_DUTIES)
     if basis.limits_apply and not basis.consent_kind and _refused(facts):
         # The refusal is no veto here, but it is heard: the resident is told, and it counts as an objection.
         duties.update((words.INFORM_RESIDENT, words.TREAT_AS_OBJECTION))
-    return tuple(sorted(duties))
+    return duties
 
 
 def _duties_of_a_deny(facts: Facts) -> set[str]:

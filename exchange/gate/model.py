@@ -53,10 +53,9 @@ class Field:
 
     @property
     def marked(self) -> bool:
-        """Anything but its name and category can matter to a rule."""
+        """Anything but its name, category and seal can matter to a rule; the seal is looked at in each."""
         return (
             self.secret
-            or self.sealed
             or self.third_party
             or self.staff_name
             or self.retention_end is not None

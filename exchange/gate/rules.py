@@ -1,6 +1,6 @@
 """Which function speaks for which rule id, and which of them break-glass and an unknown basis leave standing.
 
-Promises: every rule that denies is in one of these tables, or is R01 or R04, which `judge` itself says.
+Promises: every rule that denies is in one of these tables, or is R01, R04 or R26, which `judge` itself says.
 Source: GDPR 6(1)(d) for what a vital interest overrides: never purpose, authentication, a seal or recording.
 """
 
@@ -57,12 +57,13 @@ MARK_RULES: Final[FieldRules] = (
     ("R09", field.provider_not_listed),
     ("R17", field.outside_its_sources),
     ("R22", field.secrecy_stands),
-    ("R26", field.sealed_to_this_reader),
     ("R27", field.third_partys_data),
     ("R30", field.retention_ended),
     ("R31", field.staff_name_to_resident),
 )
 NAME_RULES: Final[FieldRules] = (("R14", field.field_not_needed),)
+# By itself: it stands in every situation, and takes the same steps whether a field is sealed or not.
+SEAL: Final = "R26"
 
 # A vital interest overrides case relation, consent, secrecy, restriction and objection. No words of necessity
 # are asked beside its own reason, be that a good one or not.
@@ -71,7 +72,7 @@ _SUSPENDED_FOR_REQUESTS = frozenset(
 )
 _SUSPENDED_FOR_FIELDS = frozenset({"R17", "R21", "R22"})
 # Under an unknown basis only what needs no basis is judged; R04 has already denied.
-_NEED_NO_BASIS = frozenset({"R02", "R03", "R24", "R25", "R26", "R30", "R32"})
+_NEED_NO_BASIS = frozenset({"R02", "R03", "R24", "R25", "R30", "R32"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ UNKNOWN_BASIS_RULES: Final = RuleSet(
     (),
 )
 RULE_IDS: Final = frozenset(
-    {"R01", "R04"}
+    {"R01", "R04", SEAL}
     | {name for name, _ in REQUEST_RULES}
     | {name for name, _ in (*CATEGORY_RULES, *MARK_RULES, *NAME_RULES)}
 )

@@ -107,9 +107,12 @@ def secrecy_stands(field: Field, facts: Facts, basis: LegalBasis) -> bool:
     return basis.secrecy == "NONE" or (basis.secrecy == "DIRECT" and facts.directly_involved is not True)
 
 
-def sealed_to_this_reader(field: Field, facts: Facts, _basis: LegalBasis) -> bool:
-    """R26, GDPR 32: only a named reader of the compartment; nothing overrides it."""
-    return field.sealed and words.SEALED_READER not in facts.roles
+def sealed_to_this_reader(field: Field, facts: Facts) -> bool:
+    """R26, GDPR 32: only a named reader of the compartment; nothing overrides it.
+
+    Both are looked at, whatever the first is: sealed and absent take the same steps.
+    """
+    return field.sealed & (words.SEALED_READER not in facts.roles)
 
 
 def third_partys_data(field: Field, _facts: Facts, basis: LegalBasis) -> bool:

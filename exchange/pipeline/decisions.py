@@ -8,6 +8,9 @@ Source: GDPR 5(2), 15, 30; Wmo 2015 5.3.
 from __future__ import annotations
 
 from dataclasses import fields
+from functools import lru_cache
+from itertools import compress
+from operator import not_
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 # How the facts are written. 1: what is absent, false or empty is left out, whatever its default.
 # 2: what equals its default is left out, so that a fact added later reads in older decisions as that default.
 FORM: Final = 2
+FIELDS_KEPT_MAX: Final = 8_192
 
 _encode = msgspec.json.Encoder(order="sorted").encode
 
@@ -44,12 +48,18 @@ def facts_text(facts: Facts) -> str:
     told = _told(facts, _FACTS)
     told["form"] = FORM
     if facts.fields is not None:
-        told["fields"] = [_told(field, _FIELD) for field in facts.fields]
+        told["fields"] = [_field_text(field) for field in facts.fields]
     if facts.consent is not MISSING:
         told["consent"] = None if facts.consent is None else _told(facts.consent, _CONSENT)
     if facts.break_glass is not None:
         told["break_glass"] = {"code": facts.break_glass.code, "reason": facts.break_glass.reason}
     return _encode(told).decode()
+
+
+@lru_cache(maxsize=FIELDS_KEPT_MAX)
+def _field_text(field: Field) -> msgspec.Raw:
+    """Return a field as JSON, written once: saying that one is sealed takes no step more than not to."""
+    return msgspec.Raw(_encode(_told(field, _FIELD)))
 
 
 def _told(said: object, defaults: Sequence[tuple[str, object]]) -> dict[str, Any]:
@@ -79,12 +89,10 @@ def decided(
     `refused_whole` is a partial verdict to a caller who asked for all or nothing; `released_nothing` a
     question about a right: whatever the verdict, no field leaves.
     """
-    released = (
-        ()
-        if refused_whole or released_nothing
-        else tuple([name for name, one in verdict.fields.items() if one.release])
-    )
-    withheld = tuple([name for name in _names(facts) if name not in released])
+    leaves = not (refused_whole or released_nothing)
+    names = [field.name for field in facts.fields or ()]
+    # Judged field by field in this order, or not at all: what R01 refuses has no verdict on a field.
+    passes = [leaves and one.release for one in verdict.fields.values()] or [False] * len(names)
     assert facts.now is not None
     return DisclosureDecided(
         resident=subject.resident,
@@ -100,15 +108,11 @@ def decided(
         action=action,
         outcome="DENY" if refused_whole else str(verdict.outcome),
         rules=verdict.rules,
-        released=released,
-        withheld=withheld,
+        released=tuple(compress(names, passes)),
+        withheld=tuple(compress(names, map(not_, passes))),
         obligations=verdict.obligations,
         policy_hash=verdict.policy_hash,
         facts_position=facts_position,
         request=facts_text(facts),
         subject=subject.key,
     )
-
-
-def _names(facts: Facts) -> tuple[str, ...]:
-    return tuple(field.name for field in facts.fields or ())

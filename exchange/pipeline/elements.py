@@ -134,8 +134,8 @@ class PlanGroups:
     def __init__(self, labels: Mapping[str, Label], registers: Registers) -> None:
         self._labels = labels
         self._registers = registers
-        # By stream: what each collection holds, beside the very tuple it was taken from; newest last.
-        self._seen: OrderedDict[str, dict[str, tuple[Held, ...]]] = OrderedDict()
+        # By stream and collection: what it holds, by the id of the very tuple it was taken from; newest last.
+        self._seen: OrderedDict[str, dict[str, dict[int, Held]]] = OrderedDict()
         self._collections = tuple(sorted({path.partition(".")[0] for path in labels if "." in path}))
         # Every leaf of each: where all of them are sealed there is nothing there.
         self.collections: Mapping[str, frozenset[str]] = {
@@ -240,14 +240,15 @@ class PlanGroups:
             seen = self._seen[stream] = {}
             if len(self._seen) > CACHED_PLANS_MAX:
                 self._seen.popitem(last=False)
-        known = seen.get(collection, ())
-        for held in known:
-            # The same tuple holds the same elements; a version number would not survive a dropped group.
-            if held.elements is elements:
-                return held
-        held = Held.of(elements)
-        # Who sees all of it and who does not look in turns: neither makes the other wait.
-        seen[collection] = (*known, held)[-HELD_MAX:]
+        known = seen.setdefault(collection, {})
+        # The same tuple holds the same elements; a version number would not survive a dropped group. What is
+        # held keeps its tuple, so that no other one gets its id.
+        held = known.get(id(elements))
+        if held is None:
+            held = known[id(elements)] = Held.of(elements)
+            # Who sees all of it and who does not look in turns: neither makes the other wait.
+            if len(known) > HELD_MAX:
+                del known[next(iter(known))]
         return held
 
 

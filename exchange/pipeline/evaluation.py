@@ -158,7 +158,7 @@ def _record(walk: EvaluationWalk, overlay: Overlay, judged: Judged, *, permitted
         facts=judged.facts,
         verdict=judged.verdict,
         facts_position=judged.position,
-        refused_whole=judged.verdict.permitted and not permitted,
+        refused_whole=judged.verdict.permitted & (not permitted),
         released_nothing=True,
     )
     meta = msgspec.structs.replace(

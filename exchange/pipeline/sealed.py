@@ -6,11 +6,12 @@ named readers see and decide on. The record of the decision alone knows of the s
 is sealed is not there: not his people, his consents, nor what he brought; a consent of his is nobody's. Only
 to take a word back is it still found, by who has its id (GDPR 7(3)).
 
-Time: questions and commands take the same steps where nothing is sealed. What is kept from somebody is looked
-up, not worked out (`domain/limits/compartments.py`); what he sees is made once for as long as it stays the
-same, and of what changed only the collection that did is looked through again. There the elements that are
-kept cost their share, 0.3 microseconds each, and blank ones two; nothing promises that nobody can measure it.
-Source: GDPR 32; the gate's design section 5 (uniform absence); exchange/decisions/0041-the-same-steps.md.
+Time: questions and commands take the same instructions where nothing is sealed. What is kept from somebody is
+looked up, not worked out (`domain/limits/compartments.py`); what he sees is made once for as long as it stays
+the same, and of what changed only the collection that did is looked through again. There kept elements cost
+their share, 0.3 microseconds each, and blank ones two; nothing promises that nobody can measure it.
+Source: GDPR 32; the gate's design section 5 (uniform absence); exchange/decisions/0041-the-same-steps.md and
+0069-the-same-instructions.md.
 """
 
 from __future__ import annotations

@@ -61,6 +61,8 @@ class Standings:
             and kept.day == day
         ):
             return kept.standing
+        # Never the same again: left here, what changed last would show in how much of it is compared.
+        self._kept.pop(name, None)
         standing = standing_of(walk, view, subject)
         who = Author(caller.organisation, caller.task, caller.professional)
         relation = relation_for(case, who, walk.now, walk.claim.purpose)

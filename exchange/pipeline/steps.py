@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from itertools import compress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from exchange.domain import stream_of
@@ -22,6 +23,7 @@ from exchange.gate.model import Outcome
 from exchange.pipeline.answers import refusal_error
 from exchange.pipeline.asked import asked_of
 from exchange.pipeline.decisions import decided
+from exchange.pipeline.elements import CATEGORY_WITHOUT_ELEMENTS
 from exchange.pipeline.facts import NOTHING_KNOWN, assemble, is_stranger, standing_of, subject_of
 from exchange.pipeline.sealed import decided_on, seen_subject, sight_of
 from exchange.pipeline.verdicts import ONLY_RECORDED
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from exchange.domain.organisation import OrganisationState
-    from exchange.gate.model import Facts, Verdict
+    from exchange.gate.model import Facts, Field, Verdict
     from exchange.gate.register import Register
     from exchange.pipeline.answers import Answers
     from exchange.pipeline.facts import Subject
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
 UNKNOWN_RESIDENT: Final = "unknown"
 # TTL-60M: what was given in an emergency is used for an hour; after it the same need is a new claim.
 BREAK_GLASS_LASTS: Final = timedelta(minutes=60)
+NOT_COVERED: Final = ("R10",)
 WHOLE: Final = frozenset({Outcome.PERMIT, Outcome.PERMIT_BREAK_GLASS})
 
 
@@ -144,7 +147,7 @@ def run_read(
     telling = tell(walk, judged, unsealed, sight.groups, register)
     refused_whole = unsealed.permitted and not telling.passes
     gives = telling.passes and _gives(walk, sight, judged)
-    told = _otherwise(given=gives, recorded=judged.verdict.permitted and not refused_whole)
+    told = _otherwise(given=gives, recorded=judged.verdict.permitted & (not refused_whole))
     # Before the decision is recorded: what may not be recorded beside it (a share is used up) leaves nothing.
     beside = () if walk.beside is None or not telling.passes else walk.beside(overlay).appends
     _decide(walk, overlay, judged, action=walk.action, refused_whole=refused_whole, answered=told)
@@ -195,27 +198,26 @@ def _gives(walk: ReadWalk, sight: Sight, judged: Judged) -> bool:
         return True
     part = f"{walk.change_of}." if walk.change_of else ""
     fields = judged.verdict.fields
-    released = (group.path for group in sight.groups if fields[group.fact.name].release)
-    return walk.change_of not in sight.hidden and any(path.startswith(part) for path in released)
+    of_part = [group.path.startswith(part) for group in sight.groups]
+    released = any(compress(of_part, [fields[group.fact.name].release for group in sight.groups]))
+    return (walk.change_of not in sight.hidden) & released
 
 
 def _otherwise(*, given: bool, recorded: bool) -> str:
     """Return how the caller was answered, where that is not what the record says: a seal is never told."""
-    if given == recorded:
-        return ""
-    return GIVEN if given else NOTHING
+    return ("", (NOTHING, GIVEN)[given])[given != recorded]
 
 
 def _permitted(
     walk: ReadWalk, position: int, sight: Sight, judged: Judged, telling: Telling, *, gives: bool
 ) -> ReadOutcome:
-    shown = telling.shown.verdict
+    shown, fields = telling.shown.verdict, judged.verdict.fields
     told = {group.path for group in sight.groups if group.fact.name in telling.fields}
     ends = words.TTL_60M in shown.obligations
     return ReadOutcome(
         decision_id=judged.decision_id,
         position=position,
-        released=frozenset(name for name, one in judged.verdict.fields.items() if one.release),
+        released=frozenset(compress(fields, [one.release for one in fields.values()])),
         groups=sight.groups,
         captured=walk.capture(sight.view),
         verdict=judged.verdict,
@@ -275,14 +277,32 @@ def _for_stranger(walk: Walk, judged: Judged, register: Register) -> tuple[Verdi
     """Return the refusal of the same request about nobody: no rule may tell a stranger who is known."""
     if not judged.subject.resident or not is_stranger(judged.facts):
         return None
-    fields = judged.facts.fields or ()
-    if not isinstance(walk, CommandWalk):
-        fields = tuple(group.fact for group in walk.groups(NOTHING_KNOWN, walk.fields))
-    about_nobody = subject_of(NOTHING_KNOWN, walk.anchor)
-    facts = assemble(walk, standing_of(walk, NOTHING_KNOWN, about_nobody), fields, walk.caller.task, register)
-    verdict = judge(facts, register)
+    verdict, facts = _about_nobody(walk, judged.facts.fields or (), register)
     # Where even a request about nobody passes, being refused tells it anyway: then with the true reason.
     return None if verdict.permitted else (verdict, facts)
+
+
+def is_refused_of_anybody(walk: ReadWalk, register: Register) -> bool:
+    """Tell whether a question is refused whomever it is about: then nobody has to be looked up for it.
+
+    What has no category of its own where nothing is known may have one that the basis covers: there R10
+    alone refuses nobody.
+    """
+    verdict, facts = _about_nobody(walk, (), register)
+    open_still = {one.name for one in facts.fields or () if one.category == CATEGORY_WITHOUT_ELEMENTS}
+    return not any(
+        one.release or (one.rules == NOT_COVERED and name in open_still)
+        for name, one in verdict.fields.items()
+    )
+
+
+def _about_nobody(walk: Walk, fields: Sequence[Field], register: Register) -> tuple[Verdict, Facts]:
+    """Judge the same request about nobody; `fields` are those of a command, which writes the same of all."""
+    if not isinstance(walk, CommandWalk):
+        fields = [group.fact for group in walk.groups(NOTHING_KNOWN, walk.fields)]
+    about_nobody = subject_of(NOTHING_KNOWN, walk.anchor)
+    facts = assemble(walk, standing_of(walk, NOTHING_KNOWN, about_nobody), fields, walk.caller.task, register)
+    return judge(facts, register), facts
 
 
 def _done(

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from exchange.pipeline.elements import Groups, Label
-    from exchange.pipeline.past_plans import Past
     from exchange.pipeline.walk import Caller, Steps, View
     from exchange.server.house import Call
     from exchange.v1 import common_pb2
@@ -144,11 +143,39 @@ async def read(
     relation: bool = True,
     collections: Mapping[str, frozenset[str]] = MappingProxyType({}),
     beside: Callable[[View], Steps] | None = None,
-    past: Past | None = None,
     computed: bool = False,
 ) -> ReadOutcome:
     """Walk a question; the answer counts as on its way until the call is done. Raises ExchangeError."""
-    walk = ReadWalk(
+    walk = question(
+        call,
+        request,
+        anchor=anchor,
+        labels=labels,
+        groups=groups,
+        capture=capture,
+        relation=relation,
+        collections=collections,
+        beside=beside,
+        computed=computed,
+    )
+    return await ask(call, walk)
+
+
+def question(
+    call: Call,
+    request: Any,  # noqa: ANN401 -- any question's message
+    *,
+    anchor: str,
+    labels: Mapping[str, Label],
+    groups: Groups,
+    capture: Callable[[View], Any],
+    relation: bool = True,
+    collections: Mapping[str, frozenset[str]] = MappingProxyType({}),
+    beside: Callable[[View], Steps] | None = None,
+    computed: bool = False,
+) -> ReadWalk:
+    """Return a question as it is walked. Raises RequestInvalid for a path without a label."""
+    return ReadWalk(
         rpc=call.rpc,
         caller=call.caller,
         claim=claim_of(request.claim),
@@ -164,10 +191,8 @@ async def read(
         bulk=call.rpc in TAKEN_ALONG or not call.rpc.startswith(OF_ONE),
         collections=collections,
         beside=beside,
-        past=past,
         computed=computed,
     )
-    return await ask(call, walk)
 
 
 async def ask(call: Call, walk: ReadWalk) -> ReadOutcome:

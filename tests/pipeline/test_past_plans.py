@@ -11,12 +11,15 @@ import pytest
 from exchange.domain.kernel import with_changes
 from exchange.domain.plan import DescribeSituation
 from exchange.errors import Unavailable
+from exchange.gate.register import Register
 from exchange.pipeline import past_plans
 from exchange.pipeline.elements import Asker, PlanGroups
+from exchange.pipeline.facts import FRESH_FACTOR_S_MAX
 from exchange.pipeline.hot import PAST_PREFIX
 from exchange.pipeline.past import Past as SecondEngine
 from exchange.pipeline.past_plans import AsItWas, Past, PastPlans
-from exchange.pipeline.walk import ReadOutcome
+from exchange.pipeline.steps import is_refused_of_anybody
+from exchange.pipeline.walk import Claim, ReadOutcome
 from exchange.server.contract.plans import PLAN_LABELS
 from tests.pipeline.erasing import approving, erased, proposed
 from tests.pipeline.shard import NOW
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
 
 DOMAINS = ("housing", "finance", "social_network", "use_of_time")
 MINUTE = timedelta(minutes=1)
+GLASS = Claim("acute-nood", "AVG-6.1.d", "", ("LEVENSGEVAAR", "De buurvrouw hoort al dagen niets meer."))
+FRESH = NOW + timedelta(seconds=FRESH_FACTOR_S_MAX)
 
 
 @pytest.fixture(autouse=True)
@@ -259,3 +264,42 @@ def test_only_the_plan_itself_is_of_then(shard: Shard) -> None:
     assert seen.scope(ref) == now.scope(ref)
     assert AsItWas(now, "plan-unknown", Past(then, folded=True)).state("plan-unknown") is None
     assert AsItWas(now, f"plan-{plan_id}", Past()).state(f"plan-{plan_id}") is None
+
+
+# --- a broken glass is judged before anything is looked up -------------------------------------------------
+
+NOTHING_IS_OF_A_PLAN = frozenset({"WONEN"})
+
+
+@pytest.mark.parametrize(
+    ("path", "changes", "covered", "refused"),
+    [
+        ("goals.own_words", {}, None, False),
+        ("trajectories.step", {}, None, True),
+        ("situations.score", {}, None, False),
+        ("goals.own_words", {"now": FRESH}, None, False),
+        ("goals.own_words", {"now": FRESH + timedelta(seconds=1)}, None, True),
+        ("goals.own_words", {"claim": replace(GLASS, purpose="wmo-onderzoek")}, None, True),
+        ("goals.own_words", {"claim": replace(GLASS, break_glass=("LEVENSGEVAAR", "kort"))}, None, True),
+        ("goals.own_words", {"bulk": True}, None, True),
+        # A situation may be of a category that is covered, whatever where none is known.
+        ("situations.score", {}, NOTHING_IS_OF_A_PLAN, False),
+        ("trajectories.step", {}, NOTHING_IS_OF_A_PLAN, True),
+        ("situations.score", {"bulk": True}, NOTHING_IS_OF_A_PLAN, True),
+    ],
+)
+def test_a_broken_glass_is_refused_of_anybody_or_looked_at(
+    shard: Shard, path: str, changes: dict[str, Any], covered: frozenset[str] | None, *, refused: bool
+) -> None:
+    register = shard.core.registers.now
+    if covered is not None:
+        entries = [replace(one, categories=covered) if one.break_glass else one for one in register.entries()]
+        register = Register(entries)
+    groups = PlanGroups(PLAN_LABELS, shard.core.registers)
+    walk = shard.question(
+        "0b6c1a52-8f0e-4d26-9f9f-0d8f0a6a1b11",
+        path,
+        **({"claim": GLASS, "bulk": False, "now": NOW} | changes),
+    )
+    asked = groups.of_plan(walk.anchor, Asker(walk.caller, walk.claim.legal_basis, walk.now))
+    assert is_refused_of_anybody(replace(walk, groups=asked), register) is refused

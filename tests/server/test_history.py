@@ -12,6 +12,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from adapters.sdk import errors
 from adapters.sdk.calls import claim
 from adapters.sdk.tokens import Person
+from exchange.pipeline.facts import FRESH_FACTOR_S_MAX
 from exchange.v1 import common_pb2 as pb
 from exchange.v1 import resident_rights_service_pb2 as rights_pb
 from tests.server.test_correction import correct
@@ -174,19 +175,26 @@ def test_who_does_not_work_on_it_is_refused_as_for_a_plan_that_is_not_there(town
         assert "R03" in told[0][0]
 
 
-def test_for_a_stranger_nothing_is_looked_up(
-    town: Town, story: Story, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    at = describe(story, 2)
-    looked: list[str] = []
+@pytest.fixture
+def looked(town: Town, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the plans whose past was looked up, as they are."""
+    found: list[str] = []
     past = type(town.server._parts.past)
-    right = past.as_of
 
-    def noted(self: Any, stream: str, moment: Any) -> Any:  # noqa: ANN401 -- as the method
-        looked.append(stream)
-        return right(self, stream, moment)
+    def noting(right: Any) -> Any:  # noqa: ANN401 -- a method
+        def noted(self: Any, stream: str, *rest: Any) -> Any:  # noqa: ANN401 -- as the method
+            found.append(stream)
+            return right(self, stream, *rest)
 
-    monkeypatch.setattr(past, "as_of", noted)
+        return noted
+
+    for name in ("as_of", "steps"):
+        monkeypatch.setattr(past, name, noting(getattr(past, name)))
+    return found
+
+
+def test_for_a_stranger_nothing_is_looked_up(town: Town, story: Story, looked: list[str]) -> None:
+    at = describe(story, 2)
     with pytest.raises(errors.Denied):
         as_of(town.worker("college:WMO", "stranger-8"), story, at)
     assert looked == []
@@ -308,9 +316,12 @@ def test_a_correction_is_an_entry_of_its_own(story: Story) -> None:
     ]
 
 
-def in_an_emergency(town: Town) -> tuple[ExchangeClient, pb.Claim]:
-    """Return somebody who does not work on the case, and a claim that breaks the glass."""
-    person = Person("nood-1", "college:WMO", "regisseur", authenticated_at=int(time.time()))
+def in_an_emergency(town: Town, ago_s: int = 0) -> tuple[ExchangeClient, pb.Claim]:
+    """Return somebody who does not work on the case, and a claim that breaks the glass.
+
+    He showed both factors so long ago.
+    """
+    person = Person("nood-1", "college:WMO", "regisseur", authenticated_at=int(time.time()) - ago_s)
     glass = pb.BreakGlass(code="LEVENSGEVAAR", reason="De buurvrouw hoort al dagen niets meer.")
     return town.client(person), claim(pb.PURPOSE_ACUTE_NOOD, "AVG-6.1.d", break_glass=glass)
 
@@ -345,3 +356,32 @@ def test_in_an_emergency_a_plan_that_is_not_there_is_answered_and_recorded(town:
     assert not apart.after.ListFields()
     # Each is on record: it is the officer's to see who tries plans in an emergency.
     assert town.core.reader.head()[0] == head + 3
+
+
+WORK = ["trajectories.step"]
+
+
+def test_where_breaking_the_glass_is_refused_nothing_is_looked_up(
+    town: Town, story: Story, looked: list[str]
+) -> None:
+    """Refused after the past was folded, the time it takes would tell that there is a plan."""
+    at = describe(story, 2)
+    client, glass = in_an_emergency(town)
+    late, _ = in_an_emergency(town, ago_s=FRESH_FACTOR_S_MAX + 60)
+    other = claim(pb.PURPOSE_WMO_ONDERZOEK, "AVG-6.1.d", break_glass=glass.break_glass)
+    for ask, rule in (
+        (lambda plan_id: as_of(late, story, at, claim=glass, plan_id=plan_id), "R02"),
+        (lambda plan_id: as_of(client, story, at, claim=other, plan_id=plan_id), "R06"),
+        (lambda plan_id: timeline(client, story, claim=glass, plan_id=plan_id), "R28"),
+        (lambda plan_id: as_of(client, story, at, claim=glass, plan_id=plan_id, fields=WORK), "R10"),
+    ):
+        told = []
+        for plan_id in (story.plan_id, str(uuid4())):
+            with pytest.raises(errors.Denied) as refused:
+                ask(plan_id)
+            told.append((refused.value.rules, refused.value.message, refused.value.remedies))
+        assert told[0] == told[1]
+        assert rule in told[0][0]
+    assert looked == []
+    as_of(client, story, at, claim=glass)
+    assert looked == [f"plan-{story.plan_id}"]

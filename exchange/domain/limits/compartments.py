@@ -8,6 +8,7 @@ Source: GDPR 32; the gate's design section 5 (uniform absence).
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple, get_args, get_type_hints
 
 from exchange.domain.limits.links import LINK, NO_LINKS, OFFICER, is_link
@@ -76,6 +77,15 @@ _STATEMENTS: Final[Mapping[str, tuple[str, ...]]] = {
     name: (f"{name}.{STATEMENT}",) for name in sorted(SPOKEN_BESIDE)
 }
 
+# Sets of sealed leaves, and of collections, that are one object each.
+SETS_KEPT_MAX: Final = 1_024
+
+
+@lru_cache(maxsize=SETS_KEPT_MAX)
+def _one(names: frozenset[str]) -> frozenset[str]:
+    """Return the one set of these names: what is remembered by it is found without comparing names."""
+    return names
+
 
 def sealed_with(path: str) -> tuple[str, ...]:
     """Return a sealed path with what is sealed because it is."""
@@ -107,8 +117,8 @@ class Kept:
         )
         paths = paths.union(*(LEAVES_OF[name] for name in whole))
         if MEMBERSHIP in paths:
-            return cls(paths | MEMBERSHIP_LEAVES, links, whole | {MEMBERSHIP})
-        return cls(paths, links, whole)
+            return cls(_one(paths | MEMBERSHIP_LEAVES), links, _one(whole | {MEMBERSHIP}))
+        return cls(_one(paths), links, _one(whole))
 
 
 NOTHING_KEPT: Final = Kept(frozenset(), NO_LINKS, frozenset())

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import lru_cache
+from operator import attrgetter
 from types import MappingProxyType, UnionType
 from typing import Any, Final, NamedTuple, get_args, get_origin, get_type_hints
 
@@ -46,14 +47,19 @@ class Part(NamedTuple):
 
 @dataclass(slots=True)
 class Parts:
-    """What one sees of a plan, by collection; whether what no link hides ends it, and what was agreed."""
+    """What one sees of a plan, by collection; whether what no link hides ends it, and what was agreed.
+
+    `solved` says that a conversation he is shown ends it, whatever was reported.
+    """
 
     by_name: dict[str, Part] = field(default_factory=dict)
     ended: bool = False
+    solved: bool = False
     agreed: int = 0
 
 
 _NOTHING_YET: Final = Part((), (), ())
+_LINKED: Final = attrgetter("linked")
 
 
 def as_seen(
@@ -85,20 +91,22 @@ def as_seen(
     reports, conversations = found["reports"], found["conversations"]
     if changed:
         parts.ended = _closed_since(reports.linked, conversations.linked)
-    closed = parts.ended if _is_less(reports) or _is_less(conversations) else plan.closed
+        parts.solved = any(closes(one.kind, one.outcome) for one in conversations.shown)
+    # From here on each is looked up among what it can be, without a branch that only a seal takes.
+    closed = (plan.closed, parts.ended)[_is_less(reports) | _is_less(conversations)]
     # Of all else what one writes is beside what others wrote; to a support one says yes.
     supports = found["supports"]
-    unseen = (("supports", len(supports.whole)),) if _is_less(supports) else ()
+    fewer = ((), (("supports", len(supports.whole)),))[_is_less(supports)]
     away = _looked_away(frozenset(hidden), leaves)
-    changes["unseen"] = (*unseen, *((name, len(found[name].linked)) for name in away)) if away else unseen
+    held = map(len, map(_LINKED, map(found.__getitem__, away)))
+    changes["unseen"] = (*zip(away, held, strict=True), *fewer)
     agreements, answers = found["agreements"], found["answers"]
     if said:
         parts.agreed = agreed_version(agreements.linked, answers.shown)
-    if "agreements" in hidden or not _WHAT_IS_AGREED.isdisjoint(leaves):
-        changes["agreed_version"] = 0
-    elif _is_less(agreements) or answers.shown is not answers.whole:
-        changes["agreed_version"] = parts.agreed
-    changes["closed"] = _closed(closed, changes["conversations"], hidden, leaves)
+    agreed = (plan.agreed_version, parts.agreed)[_is_less(agreements) | (answers.shown is not answers.whole)]
+    unknown = ("agreements" in hidden) | (not _WHAT_IS_AGREED.isdisjoint(leaves))
+    changes["agreed_version"] = (agreed, 0)[unknown]
+    changes["closed"] = _closed(closed, parts.solved, hidden, leaves)
     return with_changes(plan, **changes)
 
 
@@ -158,15 +166,13 @@ def _closed_since(reports: Iterable[Report], conversations: Iterable[Conversatio
 
 def _closed(
     closed: bool,  # noqa: FBT001 -- what is true of what no link hides
-    conversations: Iterable[Conversation],
+    solved: bool,  # noqa: FBT001 -- what the conversations he is shown say
     hidden: Collection[str],
     leaves: frozenset[str],
 ) -> bool:
-    if "reports" in hidden:
-        # No report that he sees opened it again.
-        return any(closes(one.kind, one.outcome) for one in conversations)
-    unknown = "conversations" in hidden or not _WHAT_CLOSES.isdisjoint(leaves)
-    return closed and not unknown
+    unknown = ("conversations" in hidden) | (not _WHAT_CLOSES.isdisjoint(leaves))
+    # Where the reports are hidden, none that he sees opened it again.
+    return (closed & (not unknown), solved)["reports" in hidden]
 
 
 @lru_cache(maxsize=SEALED_SETS_MAX)

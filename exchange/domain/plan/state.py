@@ -71,7 +71,8 @@ class PlanState:
 
     def kept_from(self, collection: str) -> int | None:
         """Return how many elements a collection holds of which something is kept; None where all is seen."""
-        return next((held for name, held in self.unseen if name == collection), None)
+        # Looked up, not looked for: in the same steps where nothing is kept.
+        return dict(self.unseen).get(collection)
 
     def support(self, support_id: str) -> Support | None:
         """Return the support with this id."""

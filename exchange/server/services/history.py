@@ -9,6 +9,7 @@ Source: GDPR 5(1)(c), 17; the domain's design section 2 (P7).
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from itertools import islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
@@ -24,12 +25,13 @@ from exchange.errors import RequestInvalid, Unavailable
 from exchange.pipeline.elements import Asker, PlanGroups
 from exchange.pipeline.past_plans import NOT_FOLDED, Past
 from exchange.pipeline.sealed import kept_from
+from exchange.pipeline.steps import is_refused_of_anybody
 from exchange.server.contract.names import moment, set_time
 from exchange.server.contract.pages import page_rows
 from exchange.server.contract.plans import PLAN_LABELS, build_change, build_plan
 from exchange.server.interceptor import Unary
 from exchange.server.services.subscription import CHANGED, VERSION_SUFFIX, Changed, changed_element
-from exchange.server.walks import read
+from exchange.server.walks import ask, question
 from exchange.v1 import history_service_pb2 as pb
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
 
     from exchange.domain.limits.compartments import Kept
     from exchange.pipeline.past_plans import Step
-    from exchange.pipeline.walk import ReadOutcome, View
+    from exchange.pipeline.walk import ReadOutcome, ReadWalk, View
     from exchange.server.house import Call
 
 EVENTS_PER_LOOK: Final = 256
@@ -137,12 +139,7 @@ class _Look:
 
     async def judged(self, folded: Callable[[], Any]) -> ReadOutcome:
         """Fold what was, in a pool, and walk the question on it. Raises ExchangeError."""
-        call, stream = self._call, self.stream
-        past = Past()
-        if await self._may_be_told():
-            stands = call.house.parts.past.witness()
-            loop = asyncio.get_running_loop()
-            past = Past(await loop.run_in_executor(call.house.pool, folded), folded=True, stands=stands)
+        call, stream, past = self._call, self.stream, Past()
         # Of its own: the shared one remembers what plans hold now.
         groups = PlanGroups(LABELS, call.house.parts.register)
 
@@ -152,7 +149,7 @@ class _Look:
                 raise Unavailable(NOT_FOLDED)
             return groups.within_term(stream, view.state(stream), call.now)
 
-        return await read(
+        walk = question(
             call,
             self._request,
             anchor=stream,
@@ -160,16 +157,23 @@ class _Look:
             groups=groups.of_plan(stream, Asker(call.caller, self._request.claim.legal_basis, call.now)),
             capture=capture,
             collections=groups.collections,
-            past=past,
         )
+        if await self._may_be_told(walk):
+            stands = call.house.parts.past.witness()
+            loop = asyncio.get_running_loop()
+            past = Past(await loop.run_in_executor(call.house.pool, folded), folded=True, stands=stands)
+        return await ask(call, replace(walk, past=past))
 
-    async def _may_be_told(self) -> bool:
+    async def _may_be_told(self, walk: ReadWalk) -> bool:
         """Tell whether the caller may know of the plan: he works on it, it is his, or he breaks the glass.
 
         Broken glass is asked no relation: then a plan that is not there is looked up too, and answered empty.
+        Where breaking it is refused whatever there is, it opens no past either.
         """
         call, house, caller = self._call, self._call.house, self._call.caller
-        breaks_glass = bool(self._request.claim.HasField("break_glass"))
+        breaks_glass = walk.claim.break_glass is not None and not is_refused_of_anybody(
+            walk, house.parts.register.now
+        )
         plan = await house.state(self.stream)
         if plan is None:
             return breaks_glass
