@@ -119,8 +119,8 @@ def reached_by(
 def _is_kept_apart(decided: DisclosureDecided) -> bool:
     """Tell whether the very record is of what the resident's side is not told of at once."""
     asked = Asked(decided.task, decided.purpose, decided.legal_basis, decided.action)
-    hides = Duty.NO_NOTICE_TO_SUSPECT in decided.obligations
-    return asked.names_safety or hides or is_deferred(asked, decided.obligations)
+    never = Duty.NO_NOTICE_TO_SUSPECT in decided.obligations
+    return asked.names_safety or never or is_deferred(asked, decided.obligations)
 
 
 def _plans_of(view: View, resident: str) -> frozenset[str]:
