@@ -148,8 +148,10 @@ def test_what_is_told_to_a_recipient_is_apart_where_its_link_is_sealed(task: str
 
 
 @pytest.mark.parametrize("kind", [RestrictionRecipientTold, RestrictionConfirmed])
-def test_word_of_a_restriction_to_who_got_it_for_an_investigation_alone_is_apart(kind: type) -> None:
-    told = replace(sample(kind), task="wmo-aanbieder", apart=False)
+def test_word_of_a_restriction_to_who_got_it_for_an_investigation_alone_is_apart(kind: type[Event]) -> None:
+    found = sample(kind)
+    assert isinstance(found, RestrictionRecipientTold | RestrictionConfirmed)
+    told = replace(found, task="wmo-aanbieder", apart=False)
     assert not apart(told)
     assert apart(replace(told, apart=True))
     assert apart(replace(told, task="veilig-thuis"))

@@ -14,6 +14,7 @@ from uuid import uuid4
 import pytest
 
 from adapters.provider.purge_port import SdkPurges
+from adapters.provider.restriction_port import RestrictionTold, SdkRestrictions
 from adapters.sdk import errors
 from adapters.sdk.calls import claim
 from exchange.v1 import audit_service_pb2 as audit_pb
@@ -71,6 +72,16 @@ def told(client: ExchangeClient, plan_id: str, **said: Any) -> list[Any]:  # noq
 def who(client: ExchangeClient, case_id: str, **said: Any) -> list[tuple[str, int, int]]:  # noqa: ANN401 -- of the request
     answer = client.rights.list_told_recipients(claim=WHO, case_id=case_id, fields=WHO_FIELDS, **said)
     return [(one.organisation, one.change, one.answer) for one in answer.recipients]
+
+
+def overdue(town: Town, *, due_at: bool = True) -> list[audit_pb.Obligation]:
+    """Return what was told of restrictions and not answered: in time, or all."""
+    state = audit_pb.OBLIGATION_STATE_OVERDUE if due_at else audit_pb.OBLIGATION_STATE_OPEN
+    fields = ["obligations.organisation", "obligations.due_time"]
+    answer = town.worker("fg", "fg-1").audit.list_obligations(
+        claim=AUDIT, duties=["CONFIRM-RESTRICTION"], state=state, fields=fields
+    )
+    return list(answer.obligations)
 
 
 @contextmanager
@@ -172,6 +183,18 @@ def test_who_was_not_told_cannot_answer(town: Town, story: Story) -> None:
         assert refused.value.message == "this recipient was not told of such a restriction"
 
 
+def test_the_providers_adapter_is_told_what_is_its_own_and_answers(town: Town, story: Story) -> None:
+    care = got(town, story)
+    name = restrict(story).restriction_id
+    for purpose, ours in ((pb.PURPOSE_WMO_LEVERING, True), (pb.PURPOSE_JEUGDHULP_VERLENEN, False)):
+        port = SdkRestrictions(care, purpose)
+        (row,) = (one for one in port.told() if one.restriction_id == name)
+        assert row == RestrictionTold(name, (story.plan_id,), lifted=False, ours=ours)
+    port.answer(row, kept=True)
+    (row,) = told(care, story.plan_id)
+    assert row.outcome == rights_pb.RESTRICTION_OUTCOME_APPLIED
+
+
 def test_the_list_comes_in_pages_oldest_first(town: Town, story: Story) -> None:
     care = got(town, story)
     scopes = (pb.PURPOSE_UNSPECIFIED, pb.PURPOSE_WMO_LEVERING)
@@ -253,12 +276,24 @@ def test_of_an_investigation_the_residents_side_is_told_when_the_law_tells_him(a
     town = aging_town
     family = Family(town, 40)
     clear(family, family.record_curator())
-    own, said = family.own(), {"claim": OWN, "case_id": family.case_id, "reason": "Klopt niet."}
+    own = family.own()
     investigated(town, family)
-    receipt = own.rights.restrict(restricted_purpose=pb.PURPOSE_VT_ONDERZOEK, **said).receipt
+    receipt = own.rights.restrict(
+        claim=OWN,
+        case_id=family.case_id,
+        restricted_purpose=pb.PURPOSE_VT_ONDERZOEK,
+        reason="Klopt niet.",
+    ).receipt
     # Only the restriction itself, as far as he is answered; and the desk's own report is none of it.
     assert receipt.leaves == 1
     assert who(own, family.case_id) == []
+    # It is told all the same, and its answer is overdue from the end of its term on.
+    (due,) = {one.due_time.ToDatetime(UTC) for one in overdue(town, due_at=False)}
+    town.stands_at = due - timedelta(microseconds=1)
+    assert overdue(town) == []
+    town.stands_at = due
+    assert [one.organisation for one in overdue(town)] == [SAFE]
+    town.stands_at = None
     town.skew = WEEKS + timedelta(minutes=10)
     assert who(family.own(), family.case_id) == [
         (SAFE, rights_pb.TOLD_CHANGE_RESTRICTED, rights_pb.TOLD_ANSWER_UNSPECIFIED)

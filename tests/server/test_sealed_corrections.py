@@ -116,7 +116,7 @@ def test_a_restriction_counts_no_shelter_and_the_shelter_is_told(sides: tuple[Si
     }
     answers = [parent(side).rights.restrict(case_id=side.family.case_id, **said) for side in sides]
     assert answers[0].receipt.leaves == answers[1].receipt.leaves
-    asked = {"claim": WHO, "fields": WHO_FIELDS}
+    asked: dict[str, Any] = {"claim": WHO, "fields": WHO_FIELDS}
     listed = [
         parent(side).rights.list_told_recipients(case_id=side.family.case_id, **asked).recipients
         for side in sides
