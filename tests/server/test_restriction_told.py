@@ -17,6 +17,7 @@ from adapters.provider.purge_port import SdkPurges
 from adapters.provider.restriction_port import RestrictionTold, SdkRestrictions
 from adapters.sdk import errors
 from adapters.sdk.calls import claim
+from adapters.sdk.tokens import Person
 from exchange.v1 import audit_service_pb2 as audit_pb
 from exchange.v1 import common_pb2 as pb
 from exchange.v1 import resident_rights_service_pb2 as rights_pb
@@ -78,7 +79,7 @@ def overdue(town: Town, *, due_at: bool = True) -> list[audit_pb.Obligation]:
     """Return what was told of restrictions and not answered: in time, or all."""
     state = audit_pb.OBLIGATION_STATE_OVERDUE if due_at else audit_pb.OBLIGATION_STATE_OPEN
     fields = ["obligations.organisation", "obligations.due_time"]
-    answer = town.worker("fg", "fg-1").audit.list_obligations(
+    answer = town.signed_in(Person("fg-1", "fg", "fg")).audit.list_obligations(
         claim=AUDIT, duties=["CONFIRM-RESTRICTION"], state=state, fields=fields
     )
     return list(answer.obligations)
