@@ -1806,7 +1806,7 @@ class PlanElement(_message.Message):
     """Collection of the plan, such as "goals"."""
     name: _builtins.str
     """What names it there: its id; of a situation the life domain and of a lens assessment the law, as the contract writes
-    them ("LIFE_DOMAIN_HOUSING"); of an agreement the version that was spoken of.
+    them ("LIFE_DOMAIN_HOUSING").
     """
     task: _builtins.str
     """In which task it was recorded; the caller's own where empty."""
