@@ -298,7 +298,7 @@ def test_what_was_never_recorded_cannot_be_wrong(path: str) -> None:
         "evaluations": PLANNED,
         "goals": ("goal_set", {}),
     }[path.partition(".")[0]]
-    state = plan(told)  # type: ignore[arg-type] # one of three
+    state = plan(told)
     with pytest.raises(RuleBroken) as refused:
         PLAN.decide(
             command(state, path, *(["resident"] if path.startswith("goals") else ["2026-03-02"])), state
