@@ -23,7 +23,7 @@ from adapters.provider.rules import in_message_findings
 from adapters.provider.xml import emit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from datetime import date
 
     from adapters.provider.config import Config
@@ -120,6 +120,16 @@ class Desk:
     def today(self) -> date:
         """Return the day of today in the Netherlands."""
         return self.local_now.date()
+
+    def people_of(self, plan_ids: Collection[str]) -> frozenset[str]:
+        """Return the pseudonyms of whom these plans are, as far as anything of them is kept here."""
+        return frozenset(self.register.people_of(plan_ids) | self.errands.people_of(plan_ids))
+
+    def told_of_care(self, plan_ids: Collection[str]) -> bool:
+        """Tell whether a message about care under one of these plans went out, or came in."""
+        if any(self.errands.told_of_care(plan_id) for plan_id in plan_ids):
+            return True
+        return any(any(self.care.delivered(one, self.config.law)) for one in self.people_of(plan_ids))
 
     def alarm(self, event: str, **keys: Value) -> None:
         """Tell of something that a person must look at."""

@@ -18,6 +18,7 @@ from adapters.provider.config import Side
 from adapters.provider.purge_port import SdkPurges
 from adapters.provider.records import Product
 from adapters.provider.rectification_port import SdkRectifications
+from adapters.provider.restriction_port import SdkRestrictions
 from adapters.provider.schema import Law
 from adapters.sdk.calls import claim
 from adapters.sdk.client import ExchangeClient
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from adapters.provider.config import Config
     from adapters.provider.purge_port import PurgePort
     from adapters.provider.rectification_port import RectificationPort
+    from adapters.provider.restriction_port import RestrictionPort
     from adapters.sdk.bsn import Bsn
     from exchange.v1.common_pb2 import Claim
     from exchange.v1.subscription_service_pb2 import PublishedEvent, SubscribeResponse
@@ -186,6 +188,10 @@ class ExchangePort(Protocol):
     def rectifications(self) -> RectificationPort:
         """Return what the exchange tells us was rectified."""
 
+    @property
+    def restrictions(self) -> RestrictionPort:
+        """Return what the exchange tells us is restricted, or is so no more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Claims:
@@ -262,6 +268,11 @@ class SdkExchange:
     def rectifications(self) -> SdkRectifications:
         """Ask over the same connection."""
         return SdkRectifications(self._client)
+
+    @property
+    def restrictions(self) -> SdkRestrictions:
+        """Ask over the same connection, of what we read plans for."""
+        return SdkRestrictions(self._client, self._claims.reading.purpose)
 
     def pseudonym(self, bsn: Bsn) -> bytes:
         """Blind a BSN here and return our pseudonym."""

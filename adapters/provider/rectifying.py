@@ -66,16 +66,7 @@ class Rectifying:
     def _is_kept(self, told: RectifiedTold) -> bool:
         """Tell whether it is about support we work on: that is read anew whenever it is acted on."""
         of_supports = any(path.startswith(_OF_SUPPORTS) for path in told.paths)
-        return of_supports and bool(self._people(told))
+        return of_supports and bool(self._desk.people_of(told.plan_ids))
 
     def _went_out(self, told: RectifiedTold) -> bool:
-        desk = self._desk
-        if not self._is_kept(told):
-            return False
-        if any(desk.errands.told_of_care(plan_id) for plan_id in told.plan_ids):
-            return True
-        return any(any(desk.care.delivered(one, desk.config.law)) for one in self._people(told))
-
-    def _people(self, told: RectifiedTold) -> frozenset[str]:
-        desk = self._desk
-        return frozenset(desk.register.people_of(told.plan_ids) | desk.errands.people_of(told.plan_ids))
+        return self._is_kept(told) and self._desk.told_of_care(told.plan_ids)

@@ -30,6 +30,7 @@ from adapters.provider.municipal_side import MunicipalSide
 from adapters.provider.provider_side import ProviderSide
 from adapters.provider.purging import Purging
 from adapters.provider.rectifying import Rectifying
+from adapters.provider.restricting import Restricting
 from adapters.provider.retour import RetourIdentity, build_retour, read_retour
 from adapters.provider.rules import TECHNICAL, in_message_findings
 from adapters.provider.xml import emit
@@ -83,6 +84,7 @@ class Service:
         self._outbox: Final = Outbox(config.outbox)
         self._purging: Final = Purging(desk)
         self._rectifying: Final = Rectifying(desk)
+        self._restricting: Final = Restricting(desk)
         self._pauses = 0
         self._paused_until_ms = 0
         self._overdue_told_on: date | None = None
@@ -118,6 +120,8 @@ class Service:
 
     def work(self) -> None:
         """Do once what can be done now: inbox, errands, outbox."""
+        # First: what is restricted goes out no more.
+        self._restricting.work()
         try:
             for incoming in self._inbox.take():
                 self._receive(incoming)

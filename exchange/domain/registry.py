@@ -23,6 +23,7 @@ from exchange.domain.organisation import ORGANISATION
 from exchange.domain.plan import PLAN
 from exchange.domain.resident import RESIDENT
 from exchange.domain.rights.request import RIGHTS_REQUEST
+from exchange.domain.rights.restricting import RESTRICTION
 from exchange.domain.service_keys import SERVICE_KEYS
 from exchange.errors import HistoryUnreadable
 
@@ -31,7 +32,7 @@ AGGREGATES: Final[Mapping[str, Aggregate]] = MappingProxyType(
         each.name: each
         for each in (
             *(ORGANISATION, LEGAL_BASIS, NOTICE, RESIDENT, CASE, CONSENT, PLAN, DISCLOSURE),
-            *(EVALUATION, ERASURE, RIGHTS_REQUEST, SERVICE_KEYS, INSIGHT, HANDOVER),
+            *(EVALUATION, ERASURE, RIGHTS_REQUEST, SERVICE_KEYS, INSIGHT, HANDOVER, RESTRICTION),
             *(HOUSEHOLD, MEMBERSHIP),
         )
     }

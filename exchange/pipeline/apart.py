@@ -22,6 +22,7 @@ from exchange.domain.plan import PlanCorrected
 from exchange.domain.plan.received import ElementsReceived
 from exchange.domain.rights.corrections import RightsRectified
 from exchange.domain.rights.recipients import RightsRecipientTold
+from exchange.domain.rights.restricting import RestrictionConfirmed, RestrictionRecipientTold
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from exchange.store.codec import Meta
 
 OF_SEALS: Final = (SealProposed, CompartmentSealed, SealLifted)
+# Of a restriction: that who got something for an investigation was told of it, and answered.
+OF_RESTRICTION: Final = (RestrictionRecipientTold, RestrictionConfirmed)
 # These name what they change.
 NAMING: Final = (PlanCorrected, ElementsReceived, RightsRectified, RightsRecipientTold)
 DEFERRING: Final = frozenset({Duty.DEFER_NOTICE_4W, Duty.NO_NOTICE_TO_SUSPECT})
@@ -72,7 +75,7 @@ def is_kept_apart(event: Event, meta: Meta, kept: Kept) -> bool:
 
     `kept` is what was kept from the resident in person before the walk; as many steps where that is nothing.
     """
-    if isinstance(event, OF_SEALS):
+    if isinstance(event, OF_SEALS) or (isinstance(event, OF_RESTRICTION) and event.apart):
         return True
     if isinstance(event, DisclosureDecided) and _tells_of_seals(event, kept):
         return True

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 # Who watches over the log is no recipient of what stands in the plan.
 REQUESTS: Final = "rights_request-"
+# What was asked by right, and what recipients were told of it, is no recording of anybody.
+OF_RIGHTS: Final = (REQUESTS, "restriction-")
 EXECUTED: Final = "yes"
 OVERSEERS: Final = frozenset({"fg"})
 # That an erasure was asked and approved, or held up, begins no new term of what it is about.
@@ -119,7 +121,7 @@ class Holdings:
         """Return what was recorded of him; that it was asked for is no recording of it."""
         streams = (stream_of("resident", self._resident), *self._reader.scope(self._resident).streams)
         for stream in streams:
-            if not stream.startswith((DISCLOSURE_PREFIX, REQUESTS)):
+            if not stream.startswith((DISCLOSURE_PREFIX, *OF_RIGHTS)):
                 yield from self._reader.tail(stream).rows
 
     def _opened(self, row: Row) -> DisclosureDecided | None:

@@ -2,8 +2,8 @@
 
 Promises: every decision is looked at, however old; who got nothing of these fields is told of none; the
 resident's side and officers are no recipients to be told. Whom its caller is not shown is told all the same,
-apart from what he is told.
-Source: GDPR 4(9), 12(3), 19.
+apart from what he is told: from the resident's side, also who got it for an investigation alone.
+Source: GDPR 4(9), 12(3), 18, 19; Wmo 2015 5.2.6 and 5.3.1.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from exchange.domain import stream_of
 from exchange.domain.disclosure import DisclosureDecided
 from exchange.domain.erasure.purge import ErasurePurgeRequested
-from exchange.domain.obligations import COMMAND, EVALUATE
+from exchange.domain.limits.scope import in_scope
+from exchange.domain.obligations import COMMAND, EVALUATE, Asked, Duty, is_deferred
 from exchange.domain.rights.recipients import RightsRecipientTold, ToTell
+from exchange.domain.rights.restricting import Reached, RestrictionRecipientTold
 from exchange.gate.model import Outcome
 from exchange.pipeline.facts import OWN_WORDS, PLAN_PREFIX
 
@@ -33,6 +35,7 @@ NEWEST: Final = 2**62
 _NOT_TOLD: Final = OWN_WORDS | {"fg"}
 _GAVE: Final = frozenset({Outcome.PERMIT, Outcome.PARTIAL})
 _GIVES_NOTHING: Final = frozenset({COMMAND, EVALUATE})
+_TOLD: Final = (RightsRecipientTold, RestrictionRecipientTold, ErasurePurgeRequested)
 
 
 class Wrong(NamedTuple):
@@ -64,9 +67,7 @@ def recipients_of(
 
     `but` is who rectified: he knows. `of` narrows it to those who can have got one element.
     """
-    plans = frozenset(
-        one.removeprefix(PLAN_PREFIX) for one in view.scope(resident) if one.startswith(PLAN_PREFIX)
-    )
+    plans = _plans_of(view, resident)
     told: dict[tuple[str, str], tuple[set[str], set[str]]] = {}
     for decided in _decisions(reader, codec, stream_of("disclosure", resident)):
         who = (decided.organisation, decided.task)
@@ -84,14 +85,65 @@ def recipients_of(
     )
 
 
-def parted(events: Events, links: frozenset[str]) -> tuple[Events, Events]:
-    """Return the events about recipients behind these links, and all others: each in order."""
-    unseen = tuple(one for one in events if _recipient_of(one) in links)
+class Scope(NamedTuple):
+    """How far a restriction reaches; an empty word is every purpose, or every recipient."""
+
+    purpose: str
+    recipient: str
+
+
+def reached_by(
+    reader: SQLiteReader, codec: Codec, view: View, resident: str, scope: Scope, *, but: Author
+) -> tuple[Reached, ...]:
+    """Return every recipient that got anything of a resident which such a restriction reaches, in order.
+
+    It reaches what was given for its purpose to its recipient. `but` is who restricted: he knows.
+    """
+    plans = _plans_of(view, resident)
+    found: dict[tuple[str, str], tuple[set[str], set[str], list[bool]]] = {}
+    for decided in _decisions(reader, codec, stream_of("disclosure", resident)):
+        who = (decided.organisation, decided.task)
+        gives = decided.action not in _GIVES_NOTHING and decided.task not in _NOT_TOLD
+        inside = in_scope(*scope, decided.purpose, "/".join(who))
+        if gives and inside and decided.released and who != (but.oin, but.task):
+            of_plans, purposes, openly = found.setdefault(who, (set(), set(), []))
+            of_plans |= {decided.subject} & plans or plans
+            purposes.add(decided.purpose)
+            openly.append(not _is_kept_apart(decided))
+    return tuple(
+        Reached(*who, tuple(sorted(of_plans)), tuple(sorted(purposes)), apart=not any(openly))
+        for who, (of_plans, purposes, openly) in sorted(found.items())
+    )
+
+
+def _is_kept_apart(decided: DisclosureDecided) -> bool:
+    """Tell whether the very record is of what the resident's side is not told of at once."""
+    asked = Asked(decided.task, decided.purpose, decided.legal_basis, decided.action)
+    never = Duty.NO_NOTICE_TO_SUSPECT in decided.obligations
+    return asked.names_safety or never or is_deferred(asked, decided.obligations)
+
+
+def _plans_of(view: View, resident: str) -> frozenset[str]:
+    return frozenset(
+        one.removeprefix(PLAN_PREFIX) for one in view.scope(resident) if one.startswith(PLAN_PREFIX)
+    )
+
+
+def parted(events: Events, links: frozenset[str], *, apart: bool = False) -> tuple[Events, Events]:
+    """Return the events about recipients behind these links, and all others: each in order.
+
+    `apart` counts those the resident's side may not know of as behind a link too.
+    """
+    unseen = tuple(
+        one
+        for one in events
+        if _recipient_of(one) in links or (apart and isinstance(one, RestrictionRecipientTold) and one.apart)
+    )
     return unseen, tuple(one for one in events if one not in unseen)
 
 
 def _recipient_of(event: Event) -> str:
-    if not isinstance(event, RightsRecipientTold | ErasurePurgeRequested):
+    if not isinstance(event, _TOLD):
         return ""
     return f"{event.organisation}/{event.task}"
 

@@ -37,6 +37,7 @@ from exchange.domain.rights.request import (
     RightsRequestExtended,
     RightsRequestReceived,
 )
+from exchange.domain.rights.restricting import RestrictionConfirmed, RestrictionRecipientTold
 from exchange.domain.rights.terms import last_day
 from exchange.domain.rights.words import RightsOutcome
 from exchange.domain.values import Purpose
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
     from exchange.store.codec import Codec, Meta
 
 FILE: Final = "obligations.db"
-SHAPE: Final = 6
+SHAPE: Final = 7
 RIGHT_EXECUTED: Final = "executed"
 # As it was written before a copy could be taken along: it ends the same duty.
 EXECUTED_BEFORE: Final = "rights_request.executed.v1"
@@ -66,12 +67,14 @@ OF_REQUESTS: Final = (
     EXECUTED_BEFORE,
 )
 OF_RECIPIENTS: Final = (RightsRecipientTold.TOPIC, RectificationConfirmed.TOPIC)
+OF_RESTRICTION: Final = (RestrictionRecipientTold.TOPIC, RestrictionConfirmed.TOPIC)
 TOPICS: Final = (
     DisclosureDecided.TOPIC,
     ObligationExecuted.TOPIC,
     DeliveryAborted.TOPIC,
     *OF_REQUESTS,
     *OF_RECIPIENTS,
+    *OF_RESTRICTION,
     KeysDestroyed.TOPIC,
 )
 NOT_JUDGED: Final = "R01"
@@ -222,7 +225,10 @@ class ObligationList:
                 elif row.topic in OF_REQUESTS:
                     _requested(c, row, clear, meta)
                 elif row.topic in OF_RECIPIENTS:
-                    _told(c, row, clear)
+                    _told(c, row, clear, RightsDuty.CONFIRM_RECTIFICATION, clear["rights_request_id"])
+                elif row.topic in OF_RESTRICTION:
+                    name = f"{clear['restriction_id']}/{clear['change']}"
+                    _told(c, row, clear, RightsDuty.CONFIRM_RESTRICTION, name)
                 elif row.topic == DeliveryAborted.TOPIC:
                     _aborted(c, clear)
                 else:
@@ -361,16 +367,18 @@ def _requested(c: sqlite3.Connection, row: Row, clear: Mapping[str, Any], meta: 
             c.execute(_EXECUTE, (at, DutyOutcome.EXECUTED, how, by, "", name, duty))
 
 
-def _told(c: sqlite3.Connection, row: Row, clear: Mapping[str, Any]) -> None:
-    """Fold what a recipient was told of a rectification, and answered: the duty is the recipient's own."""
+def _told(c: sqlite3.Connection, row: Row, clear: Mapping[str, Any], duty: RightsDuty, told: str) -> None:
+    """Fold what a recipient was told by right, and answered: the duty is the recipient's own.
+
+    `told` names what he answers to: the request, or the restriction and whether it stands or was lifted.
+    """
     who, at = (clear["organisation"], clear["task"]), microseconds(datetime.fromisoformat(clear["at"]))
-    request, duty = clear["rights_request_id"], RightsDuty.CONFIRM_RECTIFICATION
     stream = stream_of("disclosure", clear["resident"])
-    if row.topic == RightsRecipientTold.TOPIC:
+    if "due_at" in clear:
         due = microseconds(datetime.fromisoformat(clear["due_at"]))
-        name = "/".join((request, *who, str(row.position)))
+        name = "/".join((told, *who, str(row.position)))
         c.execute(_INSERT, (row.position, duty, name, stream, *who, "", Purpose.CORRECTIE, at, due, None))
     else:
         by = f"{clear['organisation']}/{clear['professional']}"
         done = (at, DutyOutcome.EXECUTED, clear["outcome"], by)
-        c.execute(_CONFIRM, (*done, stream, duty, *who, request))
+        c.execute(_CONFIRM, (*done, stream, duty, *who, told))

@@ -195,6 +195,27 @@ def question(
     )
 
 
+async def ask_about_nobody(
+    call: Call,
+    request: Any,  # noqa: ANN401 -- a message with a claim
+    capture: Callable[[View], Any] = lambda _view: None,
+) -> ReadOutcome:
+    """Submit a question that is about no resident: recorded, and answered from a read model."""
+    walk = ReadWalk(
+        rpc=call.rpc,
+        caller=call.caller,
+        claim=claim_of(request.claim),
+        now=call.now,
+        anchor="",
+        fields=(),
+        groups=lambda _view, _paths: (),
+        capture=capture,
+        relation=False,
+        trace=call.trace,
+    )
+    return await ask(call, walk)
+
+
 async def ask(call: Call, walk: ReadWalk) -> ReadOutcome:
     """Submit a question. Nothing may be awaited between the outcome and this mark of its answer.
 

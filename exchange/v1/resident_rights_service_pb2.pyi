@@ -21,6 +21,118 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _RestrictionChange:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RestrictionChangeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RestrictionChange.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    RESTRICTION_CHANGE_UNSPECIFIED: _RestrictionChange.ValueType  # 0
+    """Refused; in an answer, a change this version does not know."""
+    RESTRICTION_CHANGE_RESTRICTED: _RestrictionChange.ValueType  # 1
+    """What it got is kept and not used (GDPR 4(3), 18(2))."""
+    RESTRICTION_CHANGE_LIFTED: _RestrictionChange.ValueType  # 2
+    """It may be used again, as far as the law lets it be."""
+
+class RestrictionChange(_RestrictionChange, metaclass=_RestrictionChangeEnumTypeWrapper):
+    """What a recipient is told of a restriction."""
+
+RESTRICTION_CHANGE_UNSPECIFIED: RestrictionChange.ValueType  # 0
+"""Refused; in an answer, a change this version does not know."""
+RESTRICTION_CHANGE_RESTRICTED: RestrictionChange.ValueType  # 1
+"""What it got is kept and not used (GDPR 4(3), 18(2))."""
+RESTRICTION_CHANGE_LIFTED: RestrictionChange.ValueType  # 2
+"""It may be used again, as far as the law lets it be."""
+Global___RestrictionChange: _TypeAlias = RestrictionChange  # noqa: Y015
+
+class _RestrictionOutcome:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RestrictionOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RestrictionOutcome.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    RESTRICTION_OUTCOME_UNSPECIFIED: _RestrictionOutcome.ValueType  # 0
+    """Refused; in an answer, nothing yet."""
+    RESTRICTION_OUTCOME_APPLIED: _RestrictionOutcome.ValueType  # 1
+    """It keeps what it got and does not use it, or uses it again."""
+    RESTRICTION_OUTCOME_NOTHING_KEPT: _RestrictionOutcome.ValueType  # 2
+    """It holds nothing of it."""
+    RESTRICTION_OUTCOME_NOT_APPLIED: _RestrictionOutcome.ValueType  # 3
+    """It goes on, on a ground of GDPR 18(2), and answers for that itself."""
+
+class RestrictionOutcome(_RestrictionOutcome, metaclass=_RestrictionOutcomeEnumTypeWrapper):
+    """What a recipient did with it."""
+
+RESTRICTION_OUTCOME_UNSPECIFIED: RestrictionOutcome.ValueType  # 0
+"""Refused; in an answer, nothing yet."""
+RESTRICTION_OUTCOME_APPLIED: RestrictionOutcome.ValueType  # 1
+"""It keeps what it got and does not use it, or uses it again."""
+RESTRICTION_OUTCOME_NOTHING_KEPT: RestrictionOutcome.ValueType  # 2
+"""It holds nothing of it."""
+RESTRICTION_OUTCOME_NOT_APPLIED: RestrictionOutcome.ValueType  # 3
+"""It goes on, on a ground of GDPR 18(2), and answers for that itself."""
+Global___RestrictionOutcome: _TypeAlias = RestrictionOutcome  # noqa: Y015
+
+class _ToldChange:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ToldChangeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ToldChange.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TOLD_CHANGE_UNSPECIFIED: _ToldChange.ValueType  # 0
+    """A change this version does not know."""
+    TOLD_CHANGE_RECTIFIED: _ToldChange.ValueType  # 1
+    """Something it got was rectified (GDPR 16)."""
+    TOLD_CHANGE_RESTRICTED: _ToldChange.ValueType  # 2
+    """What it got is restricted (GDPR 18)."""
+    TOLD_CHANGE_LIFTED: _ToldChange.ValueType  # 3
+    """It is restricted no more."""
+    TOLD_CHANGE_ERASED: _ToldChange.ValueType  # 4
+    """Something it got was erased (GDPR 17)."""
+
+class ToldChange(_ToldChange, metaclass=_ToldChangeEnumTypeWrapper):
+    """Of what a recipient was told."""
+
+TOLD_CHANGE_UNSPECIFIED: ToldChange.ValueType  # 0
+"""A change this version does not know."""
+TOLD_CHANGE_RECTIFIED: ToldChange.ValueType  # 1
+"""Something it got was rectified (GDPR 16)."""
+TOLD_CHANGE_RESTRICTED: ToldChange.ValueType  # 2
+"""What it got is restricted (GDPR 18)."""
+TOLD_CHANGE_LIFTED: ToldChange.ValueType  # 3
+"""It is restricted no more."""
+TOLD_CHANGE_ERASED: ToldChange.ValueType  # 4
+"""Something it got was erased (GDPR 17)."""
+Global___ToldChange: _TypeAlias = ToldChange  # noqa: Y015
+
+class _ToldAnswer:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ToldAnswerEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ToldAnswer.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TOLD_ANSWER_UNSPECIFIED: _ToldAnswer.ValueType  # 0
+    """Nothing yet."""
+    TOLD_ANSWER_DONE: _ToldAnswer.ValueType  # 1
+    """It did what it was told."""
+    TOLD_ANSWER_NOTHING_KEPT: _ToldAnswer.ValueType  # 2
+    """It holds nothing of it."""
+    TOLD_ANSWER_NOT_DONE: _ToldAnswer.ValueType  # 3
+    """It did not, and answers for that itself."""
+
+class ToldAnswer(_ToldAnswer, metaclass=_ToldAnswerEnumTypeWrapper):
+    """What a recipient answered."""
+
+TOLD_ANSWER_UNSPECIFIED: ToldAnswer.ValueType  # 0
+"""Nothing yet."""
+TOLD_ANSWER_DONE: ToldAnswer.ValueType  # 1
+"""It did what it was told."""
+TOLD_ANSWER_NOTHING_KEPT: ToldAnswer.ValueType  # 2
+"""It holds nothing of it."""
+TOLD_ANSWER_NOT_DONE: ToldAnswer.ValueType  # 3
+"""It did not, and answers for that itself."""
+Global___ToldAnswer: _TypeAlias = ToldAnswer  # noqa: Y015
+
 class _ObjectionOutcome:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -920,6 +1032,334 @@ class LiftRestrictionResponse(_message.Message):
 Global___LiftRestrictionResponse: _TypeAlias = LiftRestrictionResponse  # noqa: Y015
 
 @_typing.final
+class ListRestrictionsRequest(_message.Message):
+    """Asks what of one's own is restricted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLAIM_FIELD_NUMBER: _builtins.int
+    ONLY_OPEN_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    only_open: _builtins.bool
+    """Only what is not confirmed yet."""
+    page_size: _builtins.int
+    """At most 200; 0 for 50."""
+    page_token: _builtins.str
+    """Of the page before."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground: RESTRICTED-12."""
+
+    def __init__(
+        self,
+        *,
+        claim: _common_pb2.Claim | None = ...,
+        only_open: _builtins.bool = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "only_open", b"only_open", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRestrictionsRequest: _TypeAlias = ListRestrictionsRequest  # noqa: Y015
+
+@_typing.final
+class ToldRestriction(_message.Message):
+    """What one recipient was told of one restriction."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESTRICTION_ID_FIELD_NUMBER: _builtins.int
+    CHANGE_FIELD_NUMBER: _builtins.int
+    PLAN_IDS_FIELD_NUMBER: _builtins.int
+    PURPOSES_FIELD_NUMBER: _builtins.int
+    TELL_TIME_FIELD_NUMBER: _builtins.int
+    DUE_TIME_FIELD_NUMBER: _builtins.int
+    CONFIRM_TIME_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    restriction_id: _builtins.str
+    """What to confirm by, with the change."""
+    change: Global___RestrictionChange.ValueType
+    """Whether it is restricted, or no more."""
+    outcome: Global___RestrictionOutcome.ValueType
+    """What it did."""
+    @_builtins.property
+    def plan_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The plans it got something of."""
+
+    @_builtins.property
+    def purposes(self) -> _containers.RepeatedScalarFieldContainer[_common_pb2.Purpose.ValueType]:
+        """For which purposes it got what is restricted; empty once the resident was erased."""
+
+    @_builtins.property
+    def tell_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was told."""
+
+    @_builtins.property
+    def due_time(self) -> _timestamp_pb2.Timestamp:
+        """By when it confirms."""
+
+    @_builtins.property
+    def confirm_time(self) -> _timestamp_pb2.Timestamp:
+        """When it confirmed."""
+
+    def __init__(
+        self,
+        *,
+        restriction_id: _builtins.str = ...,
+        change: Global___RestrictionChange.ValueType = ...,
+        plan_ids: _abc.Iterable[_builtins.str] | None = ...,
+        purposes: _abc.Iterable[_common_pb2.Purpose.ValueType] | None = ...,
+        tell_time: _timestamp_pb2.Timestamp | None = ...,
+        due_time: _timestamp_pb2.Timestamp | None = ...,
+        confirm_time: _timestamp_pb2.Timestamp | None = ...,
+        outcome: Global___RestrictionOutcome.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["confirm_time", b"confirm_time", "due_time", b"due_time", "tell_time", b"tell_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "confirm_time", b"confirm_time", "due_time", b"due_time", "outcome", b"outcome", "plan_ids", b"plan_ids", "purposes", b"purposes", "restriction_id", b"restriction_id", "tell_time", b"tell_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ToldRestriction: _TypeAlias = ToldRestriction  # noqa: Y015
+
+@_typing.final
+class ListRestrictionsResponse(_message.Message):
+    """A page of restrictions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESTRICTIONS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    DECISION_ID_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty on the last page."""
+    decision_id: _builtins.str
+    """The recorded decision behind this answer."""
+    @_builtins.property
+    def restrictions(self) -> _containers.RepeatedCompositeFieldContainer[Global___ToldRestriction]:
+        """Oldest first: what is told later comes behind what it changes."""
+
+    def __init__(
+        self,
+        *,
+        restrictions: _abc.Iterable[Global___ToldRestriction] | None = ...,
+        next_page_token: _builtins.str = ...,
+        decision_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision_id", b"decision_id", "next_page_token", b"next_page_token", "restrictions", b"restrictions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRestrictionsResponse: _TypeAlias = ListRestrictionsResponse  # noqa: Y015
+
+@_typing.final
+class ConfirmRestrictionRequest(_message.Message):
+    """Confirms a restriction, or its lifting."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CLAIM_FIELD_NUMBER: _builtins.int
+    RESTRICTION_ID_FIELD_NUMBER: _builtins.int
+    CHANGE_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Same id and same content: same answer."""
+    restriction_id: _builtins.str
+    """The restriction."""
+    change: Global___RestrictionChange.ValueType
+    """Which of the two it answers."""
+    outcome: Global___RestrictionOutcome.ValueType
+    """What it did."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground: RESTRICTED-19."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        claim: _common_pb2.Claim | None = ...,
+        restriction_id: _builtins.str = ...,
+        change: Global___RestrictionChange.ValueType = ...,
+        outcome: Global___RestrictionOutcome.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "claim", b"claim", "outcome", b"outcome", "request_id", b"request_id", "restriction_id", b"restriction_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConfirmRestrictionRequest: _TypeAlias = ConfirmRestrictionRequest  # noqa: Y015
+
+@_typing.final
+class ConfirmRestrictionResponse(_message.Message):
+    """It is confirmed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def receipt(self) -> _common_pb2.Receipt:
+        """Proof to keep."""
+
+    def __init__(
+        self,
+        *,
+        receipt: _common_pb2.Receipt | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConfirmRestrictionResponse: _TypeAlias = ConfirmRestrictionResponse  # noqa: Y015
+
+@_typing.final
+class ListToldRecipientsRequest(_message.Message):
+    """Asks who was told."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLAIM_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    FIELDS_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    """The case."""
+    page_size: _builtins.int
+    """At most 200; 0 for 50."""
+    page_token: _builtins.str
+    """Of the page before."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground: TOLD-19."""
+
+    @_builtins.property
+    def fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Wanted fields, such as "recipients.organisation"."""
+
+    def __init__(
+        self,
+        *,
+        claim: _common_pb2.Claim | None = ...,
+        case_id: _builtins.str = ...,
+        fields: _abc.Iterable[_builtins.str] | None = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "claim", b"claim", "fields", b"fields", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListToldRecipientsRequest: _TypeAlias = ListToldRecipientsRequest  # noqa: Y015
+
+@_typing.final
+class ToldRecipient(_message.Message):
+    """One recipient that was told of one change."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANGE_ID_FIELD_NUMBER: _builtins.int
+    CHANGE_FIELD_NUMBER: _builtins.int
+    ORGANISATION_FIELD_NUMBER: _builtins.int
+    TASK_FIELD_NUMBER: _builtins.int
+    TELL_TIME_FIELD_NUMBER: _builtins.int
+    DUE_TIME_FIELD_NUMBER: _builtins.int
+    ANSWER_TIME_FIELD_NUMBER: _builtins.int
+    ANSWER_FIELD_NUMBER: _builtins.int
+    change_id: _builtins.str
+    """Which: the request for rectification, the restriction or the erasure it comes from."""
+    change: Global___ToldChange.ValueType
+    """What was done with the data."""
+    organisation: _builtins.str
+    """OIN of the recipient."""
+    task: _builtins.str
+    """In which task it got something."""
+    answer: Global___ToldAnswer.ValueType
+    """What it answered."""
+    @_builtins.property
+    def tell_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was told."""
+
+    @_builtins.property
+    def due_time(self) -> _timestamp_pb2.Timestamp:
+        """By when it answers."""
+
+    @_builtins.property
+    def answer_time(self) -> _timestamp_pb2.Timestamp:
+        """When it answered."""
+
+    def __init__(
+        self,
+        *,
+        change_id: _builtins.str = ...,
+        change: Global___ToldChange.ValueType = ...,
+        organisation: _builtins.str = ...,
+        task: _builtins.str = ...,
+        tell_time: _timestamp_pb2.Timestamp | None = ...,
+        due_time: _timestamp_pb2.Timestamp | None = ...,
+        answer_time: _timestamp_pb2.Timestamp | None = ...,
+        answer: Global___ToldAnswer.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["answer_time", b"answer_time", "due_time", b"due_time", "tell_time", b"tell_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "answer_time", b"answer_time", "change", b"change", "change_id", b"change_id", "due_time", b"due_time", "organisation", b"organisation", "task", b"task", "tell_time", b"tell_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ToldRecipient: _TypeAlias = ToldRecipient  # noqa: Y015
+
+@_typing.final
+class ListToldRecipientsResponse(_message.Message):
+    """A page of recipients that were told."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECIPIENTS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    DECISION_ID_FIELD_NUMBER: _builtins.int
+    WITHHELD_FIELDS_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty on the last page."""
+    decision_id: _builtins.str
+    """The recorded decision behind this answer."""
+    @_builtins.property
+    def recipients(self) -> _containers.RepeatedCompositeFieldContainer[Global___ToldRecipient]:
+        """Newest first."""
+
+    @_builtins.property
+    def withheld_fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Asked paths that were not given."""
+
+    def __init__(
+        self,
+        *,
+        recipients: _abc.Iterable[Global___ToldRecipient] | None = ...,
+        next_page_token: _builtins.str = ...,
+        decision_id: _builtins.str = ...,
+        withheld_fields: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision_id", b"decision_id", "next_page_token", b"next_page_token", "recipients", b"recipients", "withheld_fields", b"withheld_fields"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListToldRecipientsResponse: _TypeAlias = ListToldRecipientsResponse  # noqa: Y015
+
+@_typing.final
 class ObjectRequest(_message.Message):
     """Records an objection."""
 
@@ -1366,7 +1806,7 @@ class PlanElement(_message.Message):
     """Collection of the plan, such as "goals"."""
     name: _builtins.str
     """What names it there: its id; of a situation the life domain and of a lens assessment the law, as the contract writes
-    them ("LIFE_DOMAIN_HOUSING"); of an agreement the version that was spoken of.
+    them ("LIFE_DOMAIN_HOUSING").
     """
     task: _builtins.str
     """In which task it was recorded; the caller's own where empty."""

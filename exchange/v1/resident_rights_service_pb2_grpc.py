@@ -67,6 +67,21 @@ class ResidentRightsServiceStub:
                 request_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.LiftRestrictionRequest.SerializeToString,
                 response_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.LiftRestrictionResponse.FromString,
                 _registered_method=True)
+        self.ListRestrictions = channel.unary_unary(
+                '/exchange.v1.ResidentRightsService/ListRestrictions',
+                request_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.ListRestrictionsRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.ListRestrictionsResponse.FromString,
+                _registered_method=True)
+        self.ConfirmRestriction = channel.unary_unary(
+                '/exchange.v1.ResidentRightsService/ConfirmRestriction',
+                request_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.ConfirmRestrictionRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.ConfirmRestrictionResponse.FromString,
+                _registered_method=True)
+        self.ListToldRecipients = channel.unary_unary(
+                '/exchange.v1.ResidentRightsService/ListToldRecipients',
+                request_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.ListToldRecipientsRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.ListToldRecipientsResponse.FromString,
+                _registered_method=True)
         self.Object = channel.unary_unary(
                 '/exchange.v1.ResidentRightsService/Object',
                 request_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.ObjectRequest.SerializeToString,
@@ -228,7 +243,8 @@ class ResidentRightsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Restrict(self, request, context):
-        """Restricts processing (GDPR 18(1)): what is kept is not used, within the scope.
+        """Restricts processing (GDPR 18(1)): what is kept is not used, within the scope. Every recipient that got what it reaches
+        is told in the same commit (GDPR 19); the same restriction again tells who got it since.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -242,7 +258,31 @@ class ResidentRightsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def LiftRestriction(self, request, context):
-        """Lifts a restriction; fails with FAILED_PRECONDITION, reason RULE_BROKEN, before the resident was told.
+        """Lifts a restriction, and tells every recipient that was told of it; fails with FAILED_PRECONDITION, reason RULE_BROKEN,
+        before the resident was told.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRestrictions(self, request, context):
+        """Lists to a recipient which plans it got something of are restricted, or are so no more, for which of its own purposes
+        (GDPR 19).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ConfirmRestriction(self, request, context):
+        """Records what a recipient did with a restriction, or with its lifting.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListToldRecipients(self, request, context):
+        """Tells the resident's side which recipients were told of a rectification, a restriction, its lifting or an erasure, and
+        what each answered (GDPR 19, last sentence).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -471,6 +511,21 @@ def add_ResidentRightsServiceServicer_to_server(servicer, server):
                     servicer.LiftRestriction,
                     request_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.LiftRestrictionRequest.FromString,
                     response_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.LiftRestrictionResponse.SerializeToString,
+            ),
+            'ListRestrictions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRestrictions,
+                    request_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.ListRestrictionsRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.ListRestrictionsResponse.SerializeToString,
+            ),
+            'ConfirmRestriction': grpc.unary_unary_rpc_method_handler(
+                    servicer.ConfirmRestriction,
+                    request_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.ConfirmRestrictionRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.ConfirmRestrictionResponse.SerializeToString,
+            ),
+            'ListToldRecipients': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListToldRecipients,
+                    request_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.ListToldRecipientsRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.ListToldRecipientsResponse.SerializeToString,
             ),
             'Object': grpc.unary_unary_rpc_method_handler(
                     servicer.Object,
@@ -768,6 +823,87 @@ class ResidentRightsService:
             '/exchange.v1.ResidentRightsService/LiftRestriction',
             exchange_dot_v1_dot_resident__rights__service__pb2.LiftRestrictionRequest.SerializeToString,
             exchange_dot_v1_dot_resident__rights__service__pb2.LiftRestrictionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRestrictions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.ResidentRightsService/ListRestrictions',
+            exchange_dot_v1_dot_resident__rights__service__pb2.ListRestrictionsRequest.SerializeToString,
+            exchange_dot_v1_dot_resident__rights__service__pb2.ListRestrictionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ConfirmRestriction(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.ResidentRightsService/ConfirmRestriction',
+            exchange_dot_v1_dot_resident__rights__service__pb2.ConfirmRestrictionRequest.SerializeToString,
+            exchange_dot_v1_dot_resident__rights__service__pb2.ConfirmRestrictionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListToldRecipients(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.ResidentRightsService/ListToldRecipients',
+            exchange_dot_v1_dot_resident__rights__service__pb2.ListToldRecipientsRequest.SerializeToString,
+            exchange_dot_v1_dot_resident__rights__service__pb2.ListToldRecipientsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -45,11 +45,25 @@ class ResidentRightsServiceStub:
     Fails with FAILED_PRECONDITION, reason RULE_BROKEN, when the same person speaks twice.
     """
     Restrict: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.RestrictRequest, _resident_rights_service_pb2.RestrictResponse]
-    """Restricts processing (GDPR 18(1)): what is kept is not used, within the scope."""
+    """Restricts processing (GDPR 18(1)): what is kept is not used, within the scope. Every recipient that got what it reaches
+    is told in the same commit (GDPR 19); the same restriction again tells who got it since.
+    """
     AnnounceLifting: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.AnnounceLiftingRequest, _resident_rights_service_pb2.AnnounceLiftingResponse]
     """Records that the resident was told that a restriction will be lifted (GDPR 18(3))."""
     LiftRestriction: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.LiftRestrictionRequest, _resident_rights_service_pb2.LiftRestrictionResponse]
-    """Lifts a restriction; fails with FAILED_PRECONDITION, reason RULE_BROKEN, before the resident was told."""
+    """Lifts a restriction, and tells every recipient that was told of it; fails with FAILED_PRECONDITION, reason RULE_BROKEN,
+    before the resident was told.
+    """
+    ListRestrictions: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ListRestrictionsRequest, _resident_rights_service_pb2.ListRestrictionsResponse]
+    """Lists to a recipient which plans it got something of are restricted, or are so no more, for which of its own purposes
+    (GDPR 19).
+    """
+    ConfirmRestriction: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ConfirmRestrictionRequest, _resident_rights_service_pb2.ConfirmRestrictionResponse]
+    """Records what a recipient did with a restriction, or with its lifting."""
+    ListToldRecipients: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ListToldRecipientsRequest, _resident_rights_service_pb2.ListToldRecipientsResponse]
+    """Tells the resident's side which recipients were told of a rectification, a restriction, its lifting or an erasure, and
+    what each answered (GDPR 19, last sentence).
+    """
     Object: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ObjectRequest, _resident_rights_service_pb2.ObjectResponse]
     """Records the resident's objection (GDPR 21(1)); until decided it stands, within its scope."""
     DecideObjection: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.DecideObjectionRequest, _resident_rights_service_pb2.DecideObjectionResponse]
@@ -137,11 +151,25 @@ class ResidentRightsServiceAsyncStub(ResidentRightsServiceStub):
     Fails with FAILED_PRECONDITION, reason RULE_BROKEN, when the same person speaks twice.
     """
     Restrict: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.RestrictRequest, _resident_rights_service_pb2.RestrictResponse]  # type: ignore[assignment]
-    """Restricts processing (GDPR 18(1)): what is kept is not used, within the scope."""
+    """Restricts processing (GDPR 18(1)): what is kept is not used, within the scope. Every recipient that got what it reaches
+    is told in the same commit (GDPR 19); the same restriction again tells who got it since.
+    """
     AnnounceLifting: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.AnnounceLiftingRequest, _resident_rights_service_pb2.AnnounceLiftingResponse]  # type: ignore[assignment]
     """Records that the resident was told that a restriction will be lifted (GDPR 18(3))."""
     LiftRestriction: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.LiftRestrictionRequest, _resident_rights_service_pb2.LiftRestrictionResponse]  # type: ignore[assignment]
-    """Lifts a restriction; fails with FAILED_PRECONDITION, reason RULE_BROKEN, before the resident was told."""
+    """Lifts a restriction, and tells every recipient that was told of it; fails with FAILED_PRECONDITION, reason RULE_BROKEN,
+    before the resident was told.
+    """
+    ListRestrictions: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ListRestrictionsRequest, _resident_rights_service_pb2.ListRestrictionsResponse]  # type: ignore[assignment]
+    """Lists to a recipient which plans it got something of are restricted, or are so no more, for which of its own purposes
+    (GDPR 19).
+    """
+    ConfirmRestriction: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ConfirmRestrictionRequest, _resident_rights_service_pb2.ConfirmRestrictionResponse]  # type: ignore[assignment]
+    """Records what a recipient did with a restriction, or with its lifting."""
+    ListToldRecipients: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ListToldRecipientsRequest, _resident_rights_service_pb2.ListToldRecipientsResponse]  # type: ignore[assignment]
+    """Tells the resident's side which recipients were told of a rectification, a restriction, its lifting or an erasure, and
+    what each answered (GDPR 19, last sentence).
+    """
     Object: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ObjectRequest, _resident_rights_service_pb2.ObjectResponse]  # type: ignore[assignment]
     """Records the resident's objection (GDPR 21(1)); until decided it stands, within its scope."""
     DecideObjection: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.DecideObjectionRequest, _resident_rights_service_pb2.DecideObjectionResponse]  # type: ignore[assignment]
@@ -250,7 +278,9 @@ class ResidentRightsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _resident_rights_service_pb2.RestrictRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_resident_rights_service_pb2.RestrictResponse, _abc.Awaitable[_resident_rights_service_pb2.RestrictResponse]]:
-        """Restricts processing (GDPR 18(1)): what is kept is not used, within the scope."""
+        """Restricts processing (GDPR 18(1)): what is kept is not used, within the scope. Every recipient that got what it reaches
+        is told in the same commit (GDPR 19); the same restriction again tells who got it since.
+        """
 
     @_abc_1.abstractmethod
     def AnnounceLifting(
@@ -266,7 +296,37 @@ class ResidentRightsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _resident_rights_service_pb2.LiftRestrictionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_resident_rights_service_pb2.LiftRestrictionResponse, _abc.Awaitable[_resident_rights_service_pb2.LiftRestrictionResponse]]:
-        """Lifts a restriction; fails with FAILED_PRECONDITION, reason RULE_BROKEN, before the resident was told."""
+        """Lifts a restriction, and tells every recipient that was told of it; fails with FAILED_PRECONDITION, reason RULE_BROKEN,
+        before the resident was told.
+        """
+
+    @_abc_1.abstractmethod
+    def ListRestrictions(
+        self,
+        request: _resident_rights_service_pb2.ListRestrictionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_resident_rights_service_pb2.ListRestrictionsResponse, _abc.Awaitable[_resident_rights_service_pb2.ListRestrictionsResponse]]:
+        """Lists to a recipient which plans it got something of are restricted, or are so no more, for which of its own purposes
+        (GDPR 19).
+        """
+
+    @_abc_1.abstractmethod
+    def ConfirmRestriction(
+        self,
+        request: _resident_rights_service_pb2.ConfirmRestrictionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_resident_rights_service_pb2.ConfirmRestrictionResponse, _abc.Awaitable[_resident_rights_service_pb2.ConfirmRestrictionResponse]]:
+        """Records what a recipient did with a restriction, or with its lifting."""
+
+    @_abc_1.abstractmethod
+    def ListToldRecipients(
+        self,
+        request: _resident_rights_service_pb2.ListToldRecipientsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_resident_rights_service_pb2.ListToldRecipientsResponse, _abc.Awaitable[_resident_rights_service_pb2.ListToldRecipientsResponse]]:
+        """Tells the resident's side which recipients were told of a rectification, a restriction, its lifting or an erasure, and
+        what each answered (GDPR 19, last sentence).
+        """
 
     @_abc_1.abstractmethod
     def Object(

@@ -20,7 +20,7 @@ from exchange.domain.rights.words import RightsOutcome
 from exchange.errors import SettingsInvalid
 from exchange.gate.retention import record_end
 from exchange.keys.keystore import KeyStore
-from exchange.pipeline.erasure import DECISIONS, REQUESTS, rules_of
+from exchange.pipeline.erasure import DECISIONS, OF_RIGHTS, rules_of
 from exchange.pipeline.facts import CASE_PREFIX, law_of
 from exchange.pipeline.hot import DISCLOSURE_PREFIX
 from exchange.pipeline.registers import Registers
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 ROWS_PER_PAGE: Final = 2_000
 PLAN_LAW: Final = "wmo"
 # That it was asked for is no recording of it, and does not make it last.
-_NO_RECORDING: Final = (DISCLOSURE_PREFIX, REQUESTS)
+_NO_RECORDING: Final = (DISCLOSURE_PREFIX, *OF_RIGHTS)
 _OBJECTED: Final = "resident.objected"
 _OBJECTION_DECIDED: Final = "resident.objection_decided"
 _EXECUTED: Final = "rights_request.executed"

@@ -10,7 +10,8 @@ import pytest
 
 from exchange.domain.kernel import evolve_at
 from exchange.domain.plan import PLAN, AddStatement, PlanCorrected, RectifyPlan
-from exchange.domain.plan.corrections import FIELDS, NAMED_BY, ElementName
+from exchange.domain.plan.correctable import FIELDS, NAMED_BY
+from exchange.domain.plan.corrections import ElementName
 from exchange.domain.plan.seen import as_seen
 from exchange.domain.rights.corrections import NoteRectified
 from exchange.domain.rights.recipients import ToTell

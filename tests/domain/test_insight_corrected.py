@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -9,10 +10,11 @@ import pytest
 
 from exchange.domain.insight import Dated, corrected
 from exchange.domain.plan import PlanCorrected
-from exchange.domain.plan.events import SituationDescribed, SupportStarted, SupportStopped
+from exchange.domain.plan.events import SituationDescribed, SupportRequested, SupportStarted, SupportStopped
 from exchange.domain.values import origin_of
 from tests.domain.builders import MUNICIPALITY, NOON
 from tests.domain.test_insight import OF_PLAN, START, score
+from tests.golden.write_missing import sample
 
 LATER = NOON + timedelta(hours=1)
 ORIGIN = origin_of("college:WMO", MUNICIPALITY)
@@ -79,3 +81,12 @@ def test_a_day_of_care_is_of_its_last_start_and_of_its_own_support() -> None:
     assert [
         one.care_end_date for one in corrected((stopped, elsewhere)) if isinstance(one, SupportStopped)
     ] == [START]
+
+
+def test_a_support_counts_under_the_category_it_was_corrected_to() -> None:
+    event: Any = sample(SupportRequested)
+    requested = replace(event, **OF_PLAN, support_id="s-1", product_category="15")
+    moved = correction("product_category", "07", collection="supports", name="s-1", category="WMO-PLAN")
+    (told,) = corrected((Dated(requested, NOON), moved))
+    assert isinstance(told, SupportRequested)
+    assert told == replace(requested, product_category="07")

@@ -56,9 +56,8 @@ IMPERSONAL_TEXT = frozenset(
         "exchange.v1.Necessity.subsidiarity",
     }
 )
-# The register is public to every organisation and says nothing about a resident: nothing to label. Nor does
-# what is told of an erasure say anything about anybody: that is its point. Nor does a recipient learn of
-# anybody from what was rectified: which of the fields it got, and of which plan. A published table is noise.
+# The register is public and says nothing about a resident: nothing to label. Nor does what is told of an
+# erasure, nor of what of the own was rectified or restricted, by plan and field. A published table is noise.
 IMPERSONAL_READS = frozenset(
     {
         "exchange.v1.LegalBasisService.ListLegalBases",
@@ -66,6 +65,7 @@ IMPERSONAL_READS = frozenset(
         "exchange.v1.ResidentRightsService.GetErasureCertificate",
         "exchange.v1.ResidentRightsService.ListPurgeRequests",
         "exchange.v1.ResidentRightsService.ListRectifications",
+        "exchange.v1.ResidentRightsService.ListRestrictions",
     }
 )
 DERIVED_CATEGORY = "@life_domain"

@@ -17,6 +17,7 @@ from exchange.domain.plan import PlanCorrected
 from exchange.domain.plan.events import GoalSet, ReportReceived
 from exchange.domain.rights.corrections import RightsRectified
 from exchange.domain.rights.recipients import RightsRecipientTold
+from exchange.domain.rights.restricting import RestrictionConfirmed, RestrictionRecipientTold
 from exchange.pipeline.apart import is_kept_apart
 from tests.golden.write_missing import META, sample
 from tests.pipeline.shard import COLLECTIONS
@@ -144,6 +145,16 @@ def test_what_is_told_to_a_recipient_is_apart_where_its_link_is_sealed(task: str
     link = sealed(("link:00000004000000000000/wmo-aanbieder",))
     assert apart(of_shelter, link) is (task == "wmo-aanbieder")
     assert not apart(of_shelter)
+
+
+@pytest.mark.parametrize("kind", [RestrictionRecipientTold, RestrictionConfirmed])
+def test_word_of_a_restriction_to_who_got_it_for_an_investigation_alone_is_apart(kind: type[Event]) -> None:
+    found = sample(kind)
+    assert isinstance(found, RestrictionRecipientTold | RestrictionConfirmed)
+    told = replace(found, task="wmo-aanbieder", apart=False)
+    assert not apart(told)
+    assert apart(replace(told, apart=True))
+    assert apart(replace(told, task="veilig-thuis"))
 
 
 def test_the_leaves_of_a_collection_are_those_of_the_contract() -> None:

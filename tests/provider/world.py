@@ -27,6 +27,7 @@ from adapters.provider.exchange_port import (
 from adapters.provider.purge_port import PurgeAsked, PurgePort
 from adapters.provider.records import Product
 from adapters.provider.rectification_port import RectificationPort, RectifiedTold
+from adapters.provider.restriction_port import RestrictionPort, RestrictionTold
 from adapters.sdk.errors import (
     Conflict,
     Denied,
@@ -80,6 +81,8 @@ class Held:
     purged: dict[str, bool] = field(default_factory=dict)
     rectifications: list[RectifiedTold] = field(default_factory=list)
     rectified: dict[str, bool] = field(default_factory=dict)
+    restrictions: list[RestrictionTold] = field(default_factory=list)
+    restricted: dict[tuple[str, bool], bool] = field(default_factory=dict)
 
 
 class World:
@@ -289,6 +292,10 @@ class Port(ExchangePort):
     def rectifications(self) -> Rectifications:
         return Rectifications(self._world)
 
+    @property
+    def restrictions(self) -> Restrictions:
+        return Restrictions(self._world)
+
 
 class Purges(PurgePort):
     """What one organisation is asked to erase."""
@@ -323,6 +330,26 @@ class Rectifications(RectificationPort):
     def answer(self, rights_request_id: str, *, rectified: bool) -> None:
         held = self._world.held()
         held.rectified.setdefault(rights_request_id, rectified)
+        self._world.save(held)
+
+
+class Restrictions(RestrictionPort):
+    """What one organisation is told is restricted, or no more."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def told(self) -> tuple[RestrictionTold, ...]:
+        if self._world.away:
+            raise Unreachable(Refusal("", "nobody is there"))
+        held = self._world.held()
+        return tuple(
+            one for one in held.restrictions if (one.restriction_id, one.lifted) not in held.restricted
+        )
+
+    def answer(self, told: RestrictionTold, *, kept: bool) -> None:
+        held = self._world.held()
+        held.restricted.setdefault((told.restriction_id, told.lifted), kept)
         self._world.save(held)
 
 

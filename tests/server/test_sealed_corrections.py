@@ -16,6 +16,8 @@ from exchange.v1 import common_pb2 as pb
 from exchange.v1 import resident_rights_service_pb2 as rights_pb
 from tests.server.test_correction import correct
 from tests.server.test_rectification import TOLD, provider, told
+from tests.server.test_restriction_told import OWN, WHO, WHO_FIELDS
+from tests.server.test_restriction_told import TOLD as RESTRICTED
 from tests.server.test_rights_requests import ANSWER, ASK
 from tests.server.test_sealed_links import Side, opened, parent, second
 from tests.server.test_sealed_pages import let_in_second, seal_goals
@@ -104,6 +106,25 @@ def test_words_of_the_parent_beside_it_count_no_shelter(sides: tuple[Side, Side]
     *_, row = told_the_shelter(sides[0])
     assert len(told_the_shelter(sides[0])) == before + 1
     assert list(row.paths) == ["reports.statement"]
+
+
+def test_a_restriction_counts_no_shelter_and_the_shelter_is_told(sides: tuple[Side, Side]) -> None:
+    said: dict[str, Any] = {
+        "claim": OWN,
+        "restricted_purpose": pb.PURPOSE_WMO_LEVERING,
+        "reason": "Klopt niet.",
+    }
+    answers = [parent(side).rights.restrict(case_id=side.family.case_id, **said) for side in sides]
+    assert answers[0].receipt.leaves == answers[1].receipt.leaves
+    asked: dict[str, Any] = {"claim": WHO, "fields": WHO_FIELDS}
+    listed = [
+        parent(side).rights.list_told_recipients(case_id=side.family.case_id, **asked).recipients
+        for side in sides
+    ]
+    assert [one.organisation for one in listed[0]] == [one.organisation for one in listed[1]]
+    (row,) = sides[0].staff().rights.list_restrictions(claim=RESTRICTED).restrictions
+    assert row.restriction_id == answers[0].restriction_id
+    assert list(row.purposes) == [pb.PURPOSE_WMO_LEVERING]
 
 
 def test_under_a_request_it_is_told_and_not_counted(sides: tuple[Side, Side]) -> None:

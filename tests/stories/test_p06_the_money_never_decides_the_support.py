@@ -12,6 +12,8 @@ import pytest
 from adapters.sdk import errors
 from exchange.v1 import common_pb2 as pb
 from exchange.v1 import plan_pb2
+from tests.server.test_correction import correct
+from tests.server.test_rectification import told as told_of
 from tests.server.test_support import PROVIDE
 from tests.server.town import DELIVER, WORK
 from tests.stories.people import Desks
@@ -83,3 +85,35 @@ def test_who_delivers_does_not_decide_who_pays(town: Town) -> None:
     with pytest.raises(errors.Denied):
         desks.plan(desks.work, "funding.cost_cents", claim=WORK)
     assert desks.plan(desks.carer(), "supports.volume", claim=DELIVER).supports[0].volume
+
+
+def test_money_that_was_written_down_wrong_is_put_right_and_still_adds_up(town: Town) -> None:
+    desks, split = decided(town)
+    carer = desks.carer()
+    funding_id = desks.does(desks.team, "set_funding", **split).funding_id
+    desks.plan(carer, "funding.cost_cents", "supports.volume", claim=DELIVER)
+    rectified = correct(
+        desks.story, desks.team, funding_id, "500000", "400001", collection="funding", field="amounts_cents"
+    )
+    # Who got the cost alone is told of the cost alone: it follows from the amounts.
+    assert rectified.recipients == 1
+    (told,) = told_of(carer, rectified.rights_request_id)
+    assert list(told.paths) == ["funding.cost_cents"]
+    (read,) = desks.plan(desks.resident, "funding.cost_cents", "funding.amounts_cents").funding
+    assert (read.cost_cents, list(read.amounts_cents)) == (900_001, [500_000, 400_001])
+    with pytest.raises(errors.ExchangeRefused) as refused:
+        correct(desks.story, desks.team, funding_id, "900001", collection="funding", field="amounts_cents")
+    assert set(refused.value.field_violations) == {"values"}
+
+
+def test_a_support_that_was_written_down_wrong_is_agreed_with_anew(town: Town) -> None:
+    desks = Desks(town)
+    support_id = desks.choose(desks.story.goal())
+    desks.describe(pb.LIFE_DOMAIN_INSTRUMENTAL_ADL)
+    desks.look(desks.team, pb.LAW_WMO_2015)
+    desks.agree()
+    correct(desks.story, desks.team, support_id, "2", collection="supports", field="volume")
+    assigned = {"support_id": support_id, "assignment_number": "7", "assign_date": "2026-12-01"}
+    assert desks.broken(desks.team, "assign_support", **assigned) == "NOT_AGREED"
+    desks.agree("Twee uur, zo was het bedoeld.")
+    desks.assign(support_id)

@@ -11,8 +11,15 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from exchange.domain.plan.corrections import FIELDS, PlanCorrected
-from exchange.domain.plan.events import PlanEvent, SituationDescribed, SupportStarted, SupportStopped
+from exchange.domain.plan.correctable import FIELDS
+from exchange.domain.plan.corrections import PlanCorrected
+from exchange.domain.plan.events import (
+    PlanEvent,
+    SituationDescribed,
+    SupportRequested,
+    SupportStarted,
+    SupportStopped,
+)
 from exchange.domain.values import origin_of
 
 # Which events hold the fields that a table is made of.
@@ -20,6 +27,7 @@ _HELD_BY: Final[Mapping[str, type[PlanEvent]]] = MappingProxyType(
     {
         "situations.score": SituationDescribed,
         "situations.judge_date": SituationDescribed,
+        "supports.product_category": SupportRequested,
         "supports.care_start_date": SupportStarted,
         "supports.care_end_date": SupportStopped,
     }

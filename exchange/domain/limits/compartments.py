@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple, get_args, get_type_hints
 
 from exchange.domain.limits.links import LINK, NO_LINKS, OFFICER, is_link
-from exchange.domain.plan.corrections import SPOKEN_BESIDE, STATEMENT
+from exchange.domain.plan.correctable import SPOKEN_BESIDE, STATEMENT
 from exchange.domain.plan.recorded import COLLECTIONS
 from exchange.domain.plan.state import PlanState
 from exchange.domain.values import RESIDENT_TASK
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _NOT_SHOWN: Final = frozenset(
     {
         *("assign_date", "category", "earlier_care", "of_provider", "origin", "recorded"),
-        *("requested_version", "supports_unseen"),
+        *("requested_version", "corrected_version", "supports_unseen"),
     }
 )
 _ELEMENTS: Final = get_type_hints(PlanState)

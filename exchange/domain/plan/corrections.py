@@ -4,60 +4,36 @@ Promises: one field of one element changes and nothing else; what stood there st
 sealed under the same key; who recorded an element corrects it, and a college corrects what a college or the
 resident's side recorded once a request for it was granted; nobody replaces what he is not shown. What the
 resident says beside an element is the resident's alone, and goes where the element goes.
-Source: GDPR 5(1)(d), 16; Jeugdwet 7.3.8(2); BW 7:454(2); protos/exchange/v1/plan.proto (fields).
+Which fields, and what they must fit, stand in `correctable.py` and `fitting.py`.
+Source: GDPR 5(1)(d), 16; Jeugdwet 7.3.8(2); BW 7:454(2).
 """
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from types import MappingProxyType
 from typing import Any, ClassVar, Final, NamedTuple
 
 from exchange.domain.kernel import AuthoredCommand, Events, with_changes
+from exchange.domain.plan.correctable import (
+    FIELDS,
+    NAMED_BY,
+    SPOKEN_BESIDE,
+    STATEMENT,
+    TERMS_OF_SUPPORT,
+    TEXT,
+)
 from exchange.domain.plan.decide import existing
 from exchange.domain.plan.events import PlanEvent
-from exchange.domain.plan.state import PlanState
-from exchange.domain.shape import (
-    FINE,
-    day_fault,
-    member_fault,
-    members_fault,
-    range_fault,
-    refuse_faults,
-    text_fault,
-)
-from exchange.domain.values import (
-    COLLEGE_PREFIX,
-    SCORE_MAX,
-    SCORE_MIN,
-    TASKS_OF_RESIDENTS_SIDE,
-    Author,
-    LensFinding,
-    LifeDomain,
-    StopReason,
-    origin_of,
-    task_of,
-)
+from exchange.domain.plan.fitting import fit_fault, follows
+from exchange.domain.plan.state import PlanState, closed_since
+from exchange.domain.shape import FINE, refuse_faults, text_fault
+from exchange.domain.values import COLLEGE_PREFIX, TASKS_OF_RESIDENTS_SIDE, Author, origin_of, task_of
 from exchange.errors import RuleBroken
 
-STATEMENT: Final = "statement"
-# What names an element within its collection, beside who recorded it. What the resident said of the plan is
-# no record of another about him: he says it anew.
-NAMED_BY: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "reports": "report_id",
-        "conversations": "conversation_id",
-        "situations": "life_domain",
-        "goals": "goal_id",
-        "lens_assessments": "law",
-        "supports": "support_id",
-    }
-)
-# The name decides under which key an element is sealed: a support has no words of its own to speak beside.
-SPOKEN_BESIDE: Final = frozenset(NAMED_BY) - {"supports"}
+# How a conversation ended decides whether the plan is closed.
+_WHAT_CLOSES: Final = frozenset({"conversations.kind", "conversations.outcome"})
 _SEALED: Final = ("collection", "name", "origin", "recorded", "field", "values")
-_NUMBER: Final = re.compile(r"[0-9]{1,9}")
 
 
 class ElementName(NamedTuple):
@@ -67,71 +43,6 @@ class ElementName(NamedTuple):
     name: str
     origin: str
     before: int = 0
-
-
-# --- what can be corrected ---------------------------------------------------------------------------
-
-
-class FieldKind(NamedTuple):
-    """How one kind of field is checked, and read from the words it is stored as."""
-
-    fault: Callable[[tuple[str, ...]], str]
-    read: Callable[[tuple[str, ...]], Any]
-
-
-def _one(values: tuple[str, ...], check: Callable[[str], str]) -> str:
-    return check(values[0]) if len(values) == 1 else "must be one value"
-
-
-def _day(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        return None
-
-
-def _score_fault(text: str) -> str:
-    return range_fault(int(text) if _NUMBER.fullmatch(text) else 0, SCORE_MIN, SCORE_MAX)
-
-
-def _first(values: tuple[str, ...]) -> str:
-    return values[0]
-
-
-_TEXT: Final = FieldKind(lambda values: _one(values, text_fault), _first)
-_EMPTIED: Final = FieldKind(lambda values: _TEXT.fault(values) if values else FINE, "".join)
-_DAY: Final = FieldKind(
-    lambda values: _one(values, lambda text: day_fault(_day(text))), lambda values: _day(values[0])
-)
-_SCORE: Final = FieldKind(lambda values: _one(values, _score_fault), lambda values: int(values[0]))
-_DOMAIN: Final = FieldKind(lambda values: _one(values, lambda word: member_fault(LifeDomain, word)), _first)
-_DOMAINS: Final = FieldKind(lambda values: members_fault(LifeDomain, values), tuple)
-_FINDING: Final = FieldKind(lambda values: _one(values, lambda word: member_fault(LensFinding, word)), _first)
-_REASON: Final = FieldKind(lambda values: _one(values, lambda word: member_fault(StopReason, word)), _first)
-
-# How a conversation ended decides what may happen next: it is held and recorded anew. What a support is was
-# agreed with as it is: another one is chosen.
-FIELDS: Final[Mapping[str, FieldKind]] = MappingProxyType(
-    {
-        "reports.life_domains": _DOMAINS,
-        "reports.own_words": _TEXT,
-        "conversations.hold_date": _DAY,
-        "conversations.summary": _TEXT,
-        "situations.description": _TEXT,
-        "situations.strengths": _EMPTIED,
-        "situations.score": _SCORE,
-        "situations.judge_date": _DAY,
-        "goals.own_words": _TEXT,
-        "goals.desired_effect": _TEXT,
-        "goals.life_domain": _DOMAIN,
-        "goals.target_date": _DAY,
-        "lens_assessments.finding": _FINDING,
-        "lens_assessments.reason": _TEXT,
-        "supports.care_start_date": _DAY,
-        "supports.care_end_date": _DAY,
-        "supports.stop_reason": _REASON,
-    }
-)
 
 
 # --- commands and event ------------------------------------------------------------------------------
@@ -207,7 +118,7 @@ def rectify_plan(command: RectifyPlan, state: PlanState | None) -> Events:
     says = kind.read(command.values)
     if says == stands:
         refuse_faults({"values": "is what it says already"})
-    refuse_faults({"values": _care_fault(element, command.field, says)})
+    refuse_faults({"values": fit_fault(path, plan, element, says, command.now)})
     return (_corrected(command, plan, element, command.field, command.values),)
 
 
@@ -254,20 +165,6 @@ def _may_correct(author: Author, origin: str, *, granted: bool) -> bool:
     return granted and author.is_operators_college and of_the_town
 
 
-def _care_fault(element: Any, field: str, says: Any) -> str:  # noqa: ANN401 -- any element and value
-    """Check that the days of care still follow each other."""
-    if field == "care_start_date":
-        if says < element.start_date:
-            return "must not lie before the support's first day"
-        if element.care_end_date is not None and says > element.care_end_date:
-            return "must not lie after the last day of care"
-        if any(says <= care.last_day for care in element.earlier_care):
-            return "must lie after the last day of care before it"
-    if field == "care_end_date" and says < element.care_start_date:
-        return "must not lie before the first day of care"
-    return FINE
-
-
 def _corrected(
     command: RectifyPlan | AddStatement,
     plan: PlanState,
@@ -296,11 +193,20 @@ def _corrected(
 def corrected(state: PlanState, event: PlanCorrected) -> PlanState:
     """Fold `PlanCorrected`: the first element it is about says it from here on, if it is there."""
     version = state.version + 1
-    kind = _TEXT if event.field == STATEMENT else FIELDS.get(f"{event.collection}.{event.field}")
+    path = f"{event.collection}.{event.field}"
+    kind = TEXT if event.field == STATEMENT else FIELDS.get(path)
     elements = getattr(state, event.collection, ())
     place = next((place for place, one in enumerate(elements) if event.finds(one)), None)
     if kind is None or place is None:
         return with_changes(state, version=version)
-    changed = with_changes(elements[place], **{event.field: kind.read(event.values)})
+    says = kind.read(event.values)
+    changes = {event.field: says, **follows(path, elements[place], says)}
+    if path in TERMS_OF_SUPPORT:
+        # A yes was to what was written then.
+        changes["corrected_version"] = version
+    changed = with_changes(elements[place], **changes)
     replaced = (*elements[:place], changed, *elements[place + 1 :])
-    return with_changes(state, version=version, **{event.collection: replaced})
+    after = with_changes(state, version=version, **{event.collection: replaced})
+    if path in _WHAT_CLOSES:
+        return with_changes(after, closed=closed_since(after.reports, after.conversations))
+    return after

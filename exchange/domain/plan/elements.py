@@ -187,7 +187,10 @@ class Care:
 @quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Support:
-    """A support (voorziening). `requested_version` is the plan's version once it was chosen."""
+    """A support (voorziening). `requested_version` is the plan's version once it was chosen.
+
+    `corrected_version` is that once what was chosen was last corrected; 0 where it never was.
+    """
 
     support_id: str
     kind: str
@@ -208,9 +211,15 @@ class Support:
     stop_reason: str = ""
     earlier_care: tuple[Care, ...] = ()
     requested_version: int
+    corrected_version: int = 0
     origin: str
     category: str = DataCategory.WMO_PLAN
     recorded: datetime | None = None
+
+    @property
+    def chosen_version(self) -> int:
+        """Return the version from which on a yes is to this support as it is written now."""
+        return max(self.requested_version, self.corrected_version)
 
     @property
     def paused(self) -> bool:

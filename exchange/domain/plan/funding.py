@@ -96,7 +96,8 @@ def _refuse_outside(command: SetFunding, support: Support) -> None:
     refuse_faults({"start_date": starts, "end_date": ends})
 
 
-def _overlap(command: SetFunding, other: Funding) -> bool:
+def overlap(command: SetFunding | Funding, other: Funding) -> bool:
+    """Tell whether both cover a day."""
     begins_in_time = other.end_date is None or command.start_date <= other.end_date
     ends_in_time = command.end_date is None or other.start_date <= command.end_date
     return begins_in_time and ends_in_time
@@ -105,7 +106,7 @@ def _overlap(command: SetFunding, other: Funding) -> bool:
 def _decided(plan: PlanState, support: Support) -> bool:
     if support.kind == SupportKind.CUSTOM:
         return support.state != SupportStatus.REQUESTED
-    return plan.agreed_version >= support.requested_version
+    return plan.agreed_version >= support.chosen_version
 
 
 def _refuse_replacing(command: SetFunding, plan: PlanState) -> None:
@@ -144,7 +145,7 @@ def set_funding(command: SetFunding, state: PlanState | None) -> Events:
     _refuse_outside(command, support)
     _refuse_replacing(command, plan)
     others = (one for one in plan.funding if one.support_id == support.support_id)
-    if any(_overlap(command, one) for one in others if one.funding_id != command.replaces):
+    if any(overlap(command, one) for one in others if one.funding_id != command.replaces):
         refuse_faults({"start_date": "must not overlap another funding of this support"})
     refuse_full(plan, "funding", replaced=bool(command.replaces))
     split = FundingSet(

@@ -182,11 +182,16 @@ def _scores_faults(command: HoldEvaluation) -> Mapping[str, str]:
     }
 
 
+def first_yes(plan: PlanState) -> date | None:
+    """Return the day on which the resident first agreed, None where that never was."""
+    return min((one.say_time.date() for one in plan.agreements if one.outcome in _A_YES), default=None)
+
+
 def _refuse_before_the_start(plan: PlanState, hold_date: date) -> None:
-    yeses = [one.say_time.date() for one in plan.agreements if one.outcome in _A_YES]
-    if not yeses:
+    agreed = first_yes(plan)
+    if agreed is None:
         raise RuleBroken("nobody looks back on a plan that was never agreed with", rule="NOT_AGREED")
-    if hold_date < min(yeses):
+    if hold_date < agreed:
         refuse_faults({"hold_date": "must not lie before the resident agreed"})
 
 

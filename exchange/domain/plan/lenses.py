@@ -142,7 +142,8 @@ def lenses_missing(plan: PlanState, *, minor: bool = False) -> tuple[Law, ...]:
     return tuple(law for law in asked if law not in looked_through)
 
 
-def _rules_fault(rules: tuple[str, ...]) -> Mapping[str, str]:
+def rules_fault(rules: tuple[str, ...]) -> Mapping[str, str]:
+    """Check rules that are named, each by where it stands."""
     if not 1 <= len(rules) <= RULES_MAX:
         return {"rules": f"must name 1 to {RULES_MAX}"}
     if len(set(rules)) != len(rules):
@@ -163,7 +164,7 @@ def record_rule_conflict(command: RecordRuleConflict, state: PlanState | None) -
             "conflict_id": token_fault(command.conflict_id),
             "laws": members_fault(Law, command.laws),
             "analysis": text_fault(command.analysis),
-            **_rules_fault(command.rules),
+            **rules_fault(command.rules),
         }
     )
     if not author.is_college:

@@ -140,7 +140,9 @@ def elements_received(state: PlanState, event: ElementsReceived) -> PlanState:
         return with_changes(state, version=version)
     elements = tuple(element_of(event.collection, one) for one in json.loads(event.content))
     if elements and hasattr(elements[0], "requested_version"):
-        elements = tuple(with_changes(one, requested_version=version) for one in elements)
+        elements = tuple(
+            with_changes(one, requested_version=version, corrected_version=0) for one in elements
+        )
     whole = (*getattr(state, event.collection), *elements)
     return with_changes(state, version=version, **{event.collection: whole})
 

@@ -18,16 +18,15 @@ from typing import Any, Final, NamedTuple, get_args, get_origin, get_type_hints
 from exchange.domain.kernel import with_changes
 from exchange.domain.limits.links import NO_LINKS, origins_of
 from exchange.domain.plan.agreeing import agreed_version
-from exchange.domain.plan.elements import Conversation, Report
+from exchange.domain.plan.elements import Conversation
 from exchange.domain.plan.recorded import COLLECTIONS
-from exchange.domain.plan.state import PlanState, closes
+from exchange.domain.plan.state import PlanState, closed_since, closes
 from exchange.domain.values import TASKS_OF_PROVIDERS
 
 # What a leaf says that says nothing, by its type: as the contract shows a field that was not set.
 _SAYS_NOTHING: Final[Mapping[Any, object]] = MappingProxyType(
     {str: "", int: 0, bool: False, tuple: (), date: date.min, datetime: datetime.min.replace(tzinfo=UTC)}
 )
-_NEVER: Final = datetime.min.replace(tzinfo=UTC)
 _NO_LEAVES: Final[frozenset[str]] = frozenset()
 # Sets of sealed leaves that are remembered taken apart.
 SEALED_SETS_MAX: Final = 1_024
@@ -90,7 +89,7 @@ def as_seen(
         changes[name] = part.shown
     reports, conversations = found["reports"], found["conversations"]
     if changed:
-        parts.ended = _closed_since(reports.linked, conversations.linked)
+        parts.ended = closed_since(reports.linked, conversations.linked)
         parts.solved = any(closes(one.kind, one.outcome) for one in conversations.shown)
     # From here on each is looked up among what it can be, without a branch that only a seal takes.
     closed = (plan.closed, parts.ended)[_is_less(reports) | _is_less(conversations)]
@@ -154,14 +153,6 @@ def _is_of(element: Any, links: frozenset[str], origins: frozenset[str]) -> bool
         return True
     provider = getattr(element, "provider_oin", "") or getattr(element, "of_provider", "")
     return bool(provider) and any(f"{provider}/{task}" in links for task in TASKS_OF_PROVIDERS)
-
-
-def _closed_since(reports: Iterable[Report], conversations: Iterable[Conversation]) -> bool:
-    """Tell whether what is seen ends the matter, and no report that is seen came after."""
-    reported = max((one.recorded or one.receive_time for one in reports), default=_NEVER)
-    return any(
-        closes(one.kind, one.outcome) and (one.recorded or _NEVER) >= reported for one in conversations
-    )
 
 
 def _closed(

@@ -4,7 +4,9 @@ Promises: a collection for each kind of element, under the contract's name.
 Source: protos/exchange/v1/plan.proto.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
 from exchange.domain.plan.elements import (
@@ -79,9 +81,18 @@ class PlanState:
         return next((each for each in self.supports if each.support_id == support_id), None)
 
 
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
 _CARE_THAT_RUNS: Final = frozenset({SupportStatus.ASSIGNED, SupportStatus.STARTED})
 
 
 def closes(kind: str, outcome: str) -> bool:
     """Tell whether a conversation ends the matter."""
     return kind == ConversationKind.FIRST and outcome == ConversationOutcome.SOLVED_IN_GENERAL_SERVICES
+
+
+def closed_since(reports: Iterable[Report], conversations: Iterable[Conversation]) -> bool:
+    """Tell whether one of these conversations ends the matter, and none of these reports came after."""
+    reported = max((one.recorded or one.receive_time for one in reports), default=_NEVER)
+    return any(
+        closes(one.kind, one.outcome) and (one.recorded or _NEVER) >= reported for one in conversations
+    )

@@ -34,11 +34,11 @@ from exchange.errors import RuleBroken
 
 GOALS_OF_SUPPORT_MAX: Final = 50
 VOLUME_MAX: Final = 99_999_999
-_ASSIGNMENT_NUMBER: Final = re.compile(r"[0-9]{1,9}")
-_PRODUCT_CATEGORY: Final = re.compile(r"[0-9]{2}")
-_PRODUCT_CODE: Final = re.compile(r"[!-~]{0,5}")
-_UNIT: Final = re.compile(r"[!-~]{0,2}")
-_FREQUENCY: Final = re.compile(r"[!-~]?")
+ASSIGNMENT_NUMBER: Final = re.compile(r"[0-9]{1,9}")
+PRODUCT_CATEGORY: Final = re.compile(r"[0-9]{2}")
+PRODUCT_CODE: Final = re.compile(r"[!-~]{0,5}")
+UNIT: Final = re.compile(r"[!-~]{0,2}")
+FREQUENCY: Final = re.compile(r"[!-~]?")
 
 
 def _provider_fault(command: RequestSupport) -> str:
@@ -52,7 +52,7 @@ def _provider_fault(command: RequestSupport) -> str:
 def _product_category_fault(command: RequestSupport) -> str:
     if not command.product_category:
         return "must be given for custom support" if command.kind == SupportKind.CUSTOM else FINE
-    return FINE if _PRODUCT_CATEGORY.fullmatch(command.product_category) else "must be two digits"
+    return FINE if PRODUCT_CATEGORY.fullmatch(command.product_category) else "must be two digits"
 
 
 def _period_fault(command: RequestSupport) -> str:
@@ -78,13 +78,13 @@ def request_support(command: RequestSupport, state: PlanState | None) -> Events:
             "provider_oin": _provider_fault(command),
             "product_category": _product_category_fault(command),
             "product_code": FINE
-            if _PRODUCT_CODE.fullmatch(command.product_code)
+            if PRODUCT_CODE.fullmatch(command.product_code)
             else "must be 5 characters at most",
             "start_date": day_fault(command.start_date),
             "end_date": _period_fault(command),
             "volume": _volume_fault(command),
-            "unit": FINE if _UNIT.fullmatch(command.unit) else "must be 2 characters at most",
-            "frequency": FINE if _FREQUENCY.fullmatch(command.frequency) else "must be 1 character at most",
+            "unit": FINE if UNIT.fullmatch(command.unit) else "must be 2 characters at most",
+            "frequency": FINE if FREQUENCY.fullmatch(command.frequency) else "must be 1 character at most",
             "goal_ids": tokens_fault(command.goal_ids, GOALS_OF_SUPPORT_MAX),
         }
     )
@@ -140,7 +140,7 @@ def assign_support(command: AssignSupport, state: PlanState | None) -> Events:
     """Decide on assigning a custom support; the resident's yes must cover it."""
     plan = open_plan(state)
     support = _support_in(plan, command.support_id, command)
-    digits = _ASSIGNMENT_NUMBER.fullmatch(command.assignment_number)
+    digits = ASSIGNMENT_NUMBER.fullmatch(command.assignment_number)
     refuse_faults(
         {
             "assignment_number": FINE if digits else "must be 1 to 9 digits",
@@ -150,7 +150,7 @@ def assign_support(command: AssignSupport, state: PlanState | None) -> Events:
     if support.kind != SupportKind.CUSTOM:
         raise RuleBroken("only custom support is assigned", rule="NOT_CUSTOM")
     _refuse_unless(support, SupportStatus.REQUESTED)
-    if plan.agreed_version < support.requested_version:
+    if plan.agreed_version < support.chosen_version:
         raise RuleBroken("the resident has not agreed with a plan that holds this support", rule="NOT_AGREED")
     refuse_before_its_turn(plan, support.goal_ids)
     # iWmo numbers are integers: "7" and "007" are one number.

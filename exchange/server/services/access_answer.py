@@ -188,9 +188,9 @@ def _recorded(parts: Parts, streams: Sequence[str], outcome: ReadOutcome) -> Ite
     """Yield purpose and basis of what was recorded, but for what is kept from the resident's side."""
     for stream in streams:
         for row in parts.reader.page_of_stream(stream, 2**62, DECISIONS_TOLD_MAX):
-            _, meta, _ = parts.codec.decode_clear(row.state, stream=row.stream, topic=row.topic)
+            clear, meta, _ = parts.codec.decode_clear(row.state, stream=row.stream, topic=row.topic)
             changed = _changed(parts, row)
-            apart = tells_apart(meta.task, meta.purpose, meta.legal_basis)
+            apart = clear.get("apart") is True or tells_apart(meta.task, meta.purpose, meta.legal_basis)
             apart = apart or f"{meta.organisation}/{meta.task}" in outcome.links
             if row.position < outcome.position and not apart and changed.isdisjoint(outcome.hidden):
                 yield meta.purpose, meta.legal_basis

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from exchange.domain import stream_of
 from exchange.domain.plan import PLAN, AddStatement, PlanCorrected, RectifyPlan
-from exchange.domain.plan.corrections import NAMED_BY, STATEMENT, ElementName
+from exchange.domain.plan.correctable import NAMED_BY, STATEMENT
+from exchange.domain.plan.corrections import ElementName
+from exchange.domain.plan.fitting import leaves_changed
 from exchange.domain.rights.corrections import NoteRectified, is_granted
 from exchange.domain.rights.request import RIGHTS_REQUEST
 from exchange.domain.values import category_of, origin_of
@@ -44,7 +46,11 @@ TOLD: Final = "told"
 
 
 class Wanted(NamedTuple):
-    """What is to be written, by which order, and whose released leaves carried what was wrong."""
+    """What is to be written, by which order, and whose released leaves carried what was wrong.
+
+    A correction is told by those leaves, each recipient of what it got: others may follow from the one that
+    is written. A statement is told as the leaf it is.
+    """
 
     order: RectifyPlan | AddStatement
     paths: tuple[str, ...]
@@ -70,7 +76,7 @@ async def rectify_plan(call: Call, request: pb.RectifyPlanRequest) -> pb.Rectify
         field=request.field,
         values=_stored(_leaf(path), request.values),
     )
-    wanted = Wanted(order, (path,), (path,), request.rights_request_id)
+    wanted = Wanted(order, (path,), leaves_changed(path), request.rights_request_id)
     outcome = await _walked(call, request, wanted)
     return pb.RectifyPlanResponse(**_told(outcome))
 
@@ -130,7 +136,7 @@ def _steps(call: Call, view: View, stream: str, wanted: Wanted, drawn: Drawn) ->
         resident=plan.resident,
         case_id=plan.case_id,
         plan_id=plan.plan_id,
-        paths=wanted.paths,
+        paths=wanted.looked_for if isinstance(order, RectifyPlan) else wanted.paths,
         recipients=recipients if asked else shown,
         asked=asked,
     )
@@ -164,7 +170,11 @@ def _recipients(call: Call, view: View, corrected: PlanCorrected, wanted: Wanted
         of=Wrong(corrected.category, corrected.origin, corrected.recorded),
     )
     of_this = (one for one in found if corrected.plan_id in one.plan_ids)
-    return tuple(replace(one, plan_ids=(corrected.plan_id,), paths=wanted.paths) for one in of_this)
+    said = isinstance(wanted.order, AddStatement)
+    return tuple(
+        replace(one, plan_ids=(corrected.plan_id,), paths=wanted.paths if said else one.paths)
+        for one in of_this
+    )
 
 
 def _element(call: Call, said: pb.PlanElement) -> ElementName:

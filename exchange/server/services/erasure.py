@@ -19,7 +19,7 @@ from exchange.domain.resident import RESIDENT
 from exchange.errors import AccessDenied, RequestInvalid, RuleBroken
 from exchange.pipeline.erasure import EXECUTED, Holdings, steps_of_approving
 from exchange.pipeline.sealed import kept_from
-from exchange.pipeline.walk import ReadWalk, Steps
+from exchange.pipeline.walk import Steps
 from exchange.projections.erasures import Asked, Purge
 from exchange.projections.obligations import moment
 from exchange.server.contract.certificates import statement_of, statement_text
@@ -27,14 +27,14 @@ from exchange.server.contract.names import enum_names, required_day, set_time
 from exchange.server.contract.pages import page_rows
 from exchange.server.interceptor import Unary
 from exchange.server.services.duties import followed
-from exchange.server.walks import ask, author_of, claim_of, command, receipt
+from exchange.server.walks import ask_about_nobody, author_of, command, receipt
 from exchange.v1 import resident_rights_service_pb2 as pb
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from exchange.domain.resident import ResidentState
-    from exchange.pipeline.walk import CommandOutcome, ReadOutcome, View
+    from exchange.pipeline.walk import CommandOutcome, View
     from exchange.server.house import Call
 
 OFFICER: Final = "fg"
@@ -101,7 +101,7 @@ async def get_erasure_certificate(
 ) -> pb.GetErasureCertificateResponse:
     """Give the certificate, with the ledger's proof."""
     parts = call.house.parts
-    outcome = await _read(call, request, lambda view: _is_operator(call, view))
+    outcome = await ask_about_nobody(call, request, lambda view: _is_operator(call, view))
     await followed(call, outcome.position)
     loop = asyncio.get_running_loop()
     position = await loop.run_in_executor(call.house.pool, parts.erasures.position_of, request.erasure_id)
@@ -126,7 +126,9 @@ async def list_purge_requests(
     """List what was asked: to the operator's officer all, to everybody else the own."""
     parts, caller, pages = call.house.parts, call.caller, call.house.pages
     after = pages.place(call.rpc, caller, request) or 0
-    outcome = await _read(call, request, lambda view: caller.task == OFFICER and _is_operator(call, view))
+    outcome = await ask_about_nobody(
+        call, request, lambda view: caller.task == OFFICER and _is_operator(call, view)
+    )
     await followed(call, outcome.position)
     whose = ("", "") if outcome.captured else (caller.organisation, caller.task)
     asked = Asked(*whose, only_open=request.only_open)
@@ -216,27 +218,6 @@ async def _on_resident(
     return await command(
         call, request, anchor=case_stream, process=process, relation=False, alone=alone, fence=fence
     )
-
-
-async def _read(
-    call: Call,
-    request: Any,  # noqa: ANN401 -- a message with a claim
-    capture: Callable[[View], bool],
-) -> ReadOutcome:
-    """Walk a question that is about nobody: recorded, and answered from the read model."""
-    walk = ReadWalk(
-        rpc=call.rpc,
-        caller=call.caller,
-        claim=claim_of(request.claim),
-        now=call.now,
-        anchor="",
-        fields=(),
-        groups=lambda _view, _paths: (),
-        capture=capture,
-        relation=False,
-        trace=call.trace,
-    )
-    return await ask(call, walk)
 
 
 def _is_operator(call: Call, view: View) -> bool:

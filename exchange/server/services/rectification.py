@@ -18,13 +18,13 @@ from exchange.domain.rights.recipients import ConfirmRectification, RightsRecipi
 from exchange.domain.rights.request import RIGHTS_REQUEST
 from exchange.errors import KeyDestroyed
 from exchange.pipeline.sealed import kept_from
-from exchange.pipeline.walk import ReadWalk, Steps
+from exchange.pipeline.walk import Steps
 from exchange.projections.obligations import Wanted, moment
 from exchange.server.contract.names import enum_names, set_time
 from exchange.server.contract.pages import page_rows
 from exchange.server.interceptor import Unary
 from exchange.server.services.duties import followed
-from exchange.server.walks import ask, author_of, claim_of, command, receipt
+from exchange.server.walks import ask_about_nobody, author_of, command, receipt
 from exchange.v1 import resident_rights_service_pb2 as pb
 
 if TYPE_CHECKING:
@@ -42,20 +42,7 @@ async def list_rectifications(
     """List what was rectified of what this organisation got in this task."""
     caller, pages = call.caller, call.house.pages
     after = pages.place(call.rpc, caller, request) or 0
-    # About nobody: recorded, and answered from the read model.
-    walk = ReadWalk(
-        rpc=call.rpc,
-        caller=caller,
-        claim=claim_of(request.claim),
-        now=call.now,
-        anchor="",
-        fields=(),
-        groups=lambda _view, _paths: (),
-        capture=lambda _view: None,
-        relation=False,
-        trace=call.trace,
-    )
-    outcome = await ask(call, walk)
+    outcome = await ask_about_nobody(call, request)
     await followed(call, outcome.position)
     wanted = Wanted(
         organisation=caller.organisation,

@@ -15,7 +15,6 @@ from exchange.domain.limits.compartments import MEMBERSHIP
 from exchange.domain.limits.determinations import RecordDetermination
 from exchange.domain.limits.links import is_link, linked_oins
 from exchange.domain.limits.objections import DecideObjection, Object, WithdrawObjection
-from exchange.domain.limits.restrictions import AnnounceLifting, LiftRestriction, Restrict
 from exchange.domain.limits.seals import ConfirmSeal, LiftSeal, SealCompartment
 from exchange.domain.obligations import Duty, DutyOutcome
 from exchange.domain.relations import AppointStandIn, EndConflict, RecordConflict
@@ -30,7 +29,9 @@ from exchange.server.services import (
     erasure,
     portability,
     rectification,
+    restriction,
     rights_requests,
+    told_recipients,
 )
 from exchange.server.services.duties import decided_duties, execution
 from exchange.server.walks import author_of, command, receipt
@@ -91,48 +92,6 @@ async def confirm_seal(call: Call, request: pb.ConfirmSealRequest) -> pb.Confirm
     order = ConfirmSeal(now=call.now, author=author_of(call.caller), proposal_id=request.proposal_id)
     outcome = await _on_resident(call, request, order, fence=True)
     return pb.ConfirmSealResponse(receipt=receipt(outcome))
-
-
-async def restrict(call: Call, request: pb.RestrictRequest) -> pb.RestrictResponse:
-    """Restrict processing."""
-    order = Restrict(
-        now=call.now,
-        author=author_of(call.caller),
-        restriction_id=call.house.parts.fresh_uuid(),
-        purpose=_purpose(request.restricted_purpose),
-        recipient=request.recipient,
-        reason=request.reason,
-        review_date=day(request.review_date),
-    )
-
-    def known(state: ResidentState) -> str:
-        scope = (order.purpose, order.recipient)
-        return next(one.restriction_id for one in state.restrictions if (one.purpose, one.recipient) == scope)
-
-    outcome = await _on_resident(call, request, order, named=("restriction_id", known), fence=True)
-    return pb.RestrictResponse(receipt=receipt(outcome), restriction_id=outcome.ids["restriction_id"])
-
-
-async def announce_lifting(call: Call, request: pb.AnnounceLiftingRequest) -> pb.AnnounceLiftingResponse:
-    """Record that the resident was told."""
-    order = AnnounceLifting(
-        now=call.now,
-        author=author_of(call.caller),
-        restriction_id=request.restriction_id,
-        how=request.how,
-    )
-    return pb.AnnounceLiftingResponse(receipt=receipt(await _on_resident(call, request, order)))
-
-
-async def lift_restriction(call: Call, request: pb.LiftRestrictionRequest) -> pb.LiftRestrictionResponse:
-    """Lift a restriction."""
-    order = LiftRestriction(
-        now=call.now,
-        author=author_of(call.caller),
-        restriction_id=request.restriction_id,
-        reason=request.reason,
-    )
-    return pb.LiftRestrictionResponse(receipt=receipt(await _on_resident(call, request, order)))
 
 
 async def object_to(call: Call, request: pb.ObjectRequest) -> pb.ObjectResponse:
@@ -302,9 +261,6 @@ RPCS: Final[Mapping[str, Unary]] = {
     "SealCompartment": Unary(pb.SealCompartmentRequest, seal_compartment),
     "LiftSeal": Unary(pb.LiftSealRequest, lift_seal),
     "ConfirmSeal": Unary(pb.ConfirmSealRequest, confirm_seal),
-    "Restrict": Unary(pb.RestrictRequest, restrict),
-    "AnnounceLifting": Unary(pb.AnnounceLiftingRequest, announce_lifting),
-    "LiftRestriction": Unary(pb.LiftRestrictionRequest, lift_restriction),
     "Object": Unary(pb.ObjectRequest, object_to),
     "DecideObjection": Unary(pb.DecideObjectionRequest, decide_objection),
     "WithdrawObjection": Unary(pb.WithdrawObjectionRequest, withdraw_objection),
@@ -316,6 +272,8 @@ RPCS: Final[Mapping[str, Unary]] = {
     **rights_requests.RPCS,
     **access_answer.RPCS,
     **rectification.RPCS,
+    **restriction.RPCS,
+    **told_recipients.RPCS,
     **correction.RPCS,
     **portability.RPCS,
 }
