@@ -7,7 +7,7 @@ written, seen or not (exchange/decisions/0042-versions-count-what-was-written.md
 Source: GDPR 32; the gate's design section 5 (uniform absence).
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import lru_cache
@@ -18,7 +18,6 @@ from typing import Any, Final, NamedTuple, get_args, get_origin, get_type_hints
 from exchange.domain.kernel import with_changes
 from exchange.domain.limits.links import NO_LINKS, origins_of
 from exchange.domain.plan.agreeing import agreed_version
-from exchange.domain.plan.elements import Conversation
 from exchange.domain.plan.recorded import COLLECTIONS
 from exchange.domain.plan.state import PlanState, closed_since, closes
 from exchange.domain.values import TASKS_OF_PROVIDERS
