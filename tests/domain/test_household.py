@@ -28,7 +28,9 @@ from exchange.domain.household import (
     NameInGoal,
     begin_membership,
     carries,
+    name_director,
 )
+from exchange.domain.household.events import DirectorNamed, DirectorProposed
 from exchange.domain.household.words import (
     MEMBERS_EVER_MAX,
     MEMBERSHIPS_MAX,
@@ -128,7 +130,7 @@ def faults(order: Command, state: Any = MEMBER, kind: Any = MEMBERSHIP) -> set[s
 
 
 def test_a_membership_stands_on_the_members_own_stream_and_the_household_knows_an_id() -> None:
-    (house, (opened, added)), (member, (begun,)) = begin_membership(BEGIN, None, consented=True, others=())
+    (member, (begun,)), (house, (opened, added)) = begin_membership(BEGIN, None, consented=True, others=())
     assert (house, member) == ("household-h", "membership-m1")
     assert (opened.resident, added.resident, begun.resident) == ("", "", "r1")
     assert HOUSE.membership_ids == ("m1",)
@@ -219,6 +221,18 @@ def test_there_is_one_director_and_who_is_named_again_stays() -> None:
     # Who comes back is named anew: whoever said yes to him before is asked again.
     again = after(HOUSEHOLD, other, replace(NAME, appointment_id="a3"))
     assert again.director.appointment_id == "a3"
+
+
+def test_that_a_director_was_named_from_a_members_case_is_on_that_members_record() -> None:
+    (member, (proposed,)), (house, (named,)) = name_director(NAME, MEMBER, HOUSE)
+    assert (member, house) == ("membership-m1", "household-h")
+    assert isinstance(proposed, DirectorProposed)
+    assert isinstance(named, DirectorNamed)
+    assert (proposed.resident, proposed.appointment_id) == ("r1", named.appointment_id)
+    # It is no yes of the member.
+    assert MEMBERSHIP.evolve(MEMBER, proposed) == MEMBER
+    again = name_director(NAME, MEMBER, after(HOUSEHOLD, HOUSE, NAME))
+    assert [events for _, events in again] == [(), ()]
 
 
 def test_who_names_and_who_is_named() -> None:

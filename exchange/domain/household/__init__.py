@@ -22,6 +22,7 @@ from exchange.domain.household.commands import (
 from exchange.domain.household.events import (
     DirectorAnswered,
     DirectorNamed,
+    DirectorProposed,
     GoalAnswered,
     GoalNamed,
     HouseholdOpened,
@@ -37,6 +38,7 @@ from exchange.domain.household.state import (
     begun,
     director_answered,
     director_named,
+    director_proposed,
     ended,
     goal_answered,
     goal_named,
@@ -75,6 +77,7 @@ MEMBERSHIP: Final[Aggregate] = aggregate(
     founders={MembershipBegun: begun},
     evolvers={
         MembershipEnded: ended,
+        DirectorProposed: director_proposed,
         DirectorAnswered: director_answered,
         GoalNamed: goal_named,
         GoalAnswered: goal_answered,
@@ -123,10 +126,33 @@ def begin_membership(
     if len(standing) >= MEMBERSHIPS_MAX:
         raise RuleBroken("this resident is in the most households there can be", rule="MEMBERSHIPS_FULL")
     added = HOUSEHOLD.decide(order, household)
-    # The member's own event comes last: a receipt is of the last event, and is found with the member's key.
+    # The member's own event comes first: by it the record of the command is about him.
     return (
-        (stream_of(HOUSEHOLD.name, order.household_id), added),
         (stream_of(MEMBERSHIP.name, order.membership_id), events),
+        (stream_of(HOUSEHOLD.name, order.household_id), added),
+    )
+
+
+def name_director(
+    order: NameDirector, member: MembershipState, household: HouseholdState | None
+) -> StreamsOfEvents:
+    """Decide on the director over both streams: from whose case he was named is on that member's record."""
+    named = HOUSEHOLD.decide(order, household)
+    proposed = tuple(
+        DirectorProposed(
+            resident=member.resident,
+            membership_id=member.membership_id,
+            appointment_id=order.appointment_id,
+            oin=order.oin,
+            task=order.task,
+            professional=order.professional,
+            at=order.now,
+        )
+        for _ in named
+    )
+    return (
+        (stream_of(MEMBERSHIP.name, member.membership_id), proposed),
+        (stream_of(HOUSEHOLD.name, member.household_id), named),
     )
 
 
@@ -147,4 +173,5 @@ __all__ = [
     "NamedGoal",
     "begin_membership",
     "carries",
+    "name_director",
 ]

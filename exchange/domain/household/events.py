@@ -83,6 +83,19 @@ class MembershipEnded(MembershipEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DirectorProposed(MembershipEvent):
+    """From this member's case somebody was named director; if he directs this member, the member says."""
+
+    TOPIC: ClassVar[str] = "membership.director_proposed.v1"
+    SEALED: ClassVar[Mapping[str, str]] = MappingProxyType({"professional": "NETWERK"})
+    appointment_id: str
+    oin: str
+    task: str
+    professional: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DirectorAnswered(MembershipEvent):
     """The member said yes or no to the director."""
 

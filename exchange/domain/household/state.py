@@ -11,6 +11,7 @@ from datetime import datetime
 from exchange.domain.household.events import (
     DirectorAnswered,
     DirectorNamed,
+    DirectorProposed,
     GoalAnswered,
     GoalNamed,
     HouseholdOpened,
@@ -113,6 +114,11 @@ def begun(_state: MembershipState | None, event: MembershipBegun) -> MembershipS
 def ended(state: MembershipState, _event: MembershipEnded) -> MembershipState:
     """End it, for good."""
     return with_changes(state, ended=True)
+
+
+def director_proposed(state: MembershipState, _event: DirectorProposed) -> MembershipState:
+    """Keep the member as he is: he did not answer yet."""
+    return state
 
 
 def director_answered(state: MembershipState, event: DirectorAnswered) -> MembershipState:

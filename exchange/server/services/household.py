@@ -24,6 +24,7 @@ from exchange.domain.household import (
     begin_membership,
     carries,
 )
+from exchange.domain.household import name_director as decide_director
 from exchange.domain.plan.goals import refuse_unpursued
 from exchange.domain.values import ROLES_THAT_LEAD
 from exchange.errors import RequestInvalid, RuleBroken
@@ -145,8 +146,8 @@ async def name_director(call: Call, request: pb.NameDirectorRequest) -> pb.NameD
             professional=named.professional,
             leads=relation is not None and relation.role in ROLES_THAT_LEAD,
         )
-        stream = stream_of(HOUSEHOLD.name, member.household_id)
-        return Steps(((stream, HOUSEHOLD.decide(order, whole.state(stream))),))
+        household = whole.state(stream_of(HOUSEHOLD.name, member.household_id))
+        return Steps(decide_director(order, member, household))
 
     outcome = await command(call, request, anchor=_stream(request), process=process, fence=True)
     return pb.NameDirectorResponse(receipt=receipt(outcome))
