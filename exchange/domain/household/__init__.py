@@ -29,6 +29,7 @@ from exchange.domain.household.events import (
     MemberAdded,
     MembershipBegun,
     MembershipEnded,
+    MembershipRenewed,
 )
 from exchange.domain.household.state import (
     Director,
@@ -44,6 +45,7 @@ from exchange.domain.household.state import (
     goal_named,
     member_added,
     opened,
+    renewed,
 )
 from exchange.domain.household.words import MEMBERSHIPS_MAX, LeaveReason, MemberRole
 from exchange.domain.kernel import Aggregate, Events, aggregate, stream_of
@@ -76,6 +78,7 @@ MEMBERSHIP: Final[Aggregate] = aggregate(
     },
     founders={MembershipBegun: begun},
     evolvers={
+        MembershipRenewed: renewed,
         MembershipEnded: ended,
         DirectorProposed: director_proposed,
         DirectorAnswered: director_answered,
@@ -107,23 +110,23 @@ def begin_membership(
     household: HouseholdState | None,
     *,
     consented: bool,
-    others: Iterable[MembershipState],
+    known: MembershipState | None = None,
+    others: Iterable[MembershipState] = (),
 ) -> StreamsOfEvents:
-    """Decide on a membership over both streams; `others` are memberships of this resident that stand.
+    """Decide on a membership over both streams; `known` is that of this resident here, standing or lapsed.
 
-    `consented` says that a consent carries it that binds now.
+    `consented` says that a consent carries it that binds now; `others` are those in other households.
     """
-    events = MEMBERSHIP.decide(order, None)
+    events = MEMBERSHIP.decide(order, known)
     if not consented:
         raise RuleBroken(
             "this resident's own consent to be a member is not given: ask it, with category NETWERK, for "
             "bringing help in line, and name who works on the case",
             rule="NOT_CONSENTED",
         )
-    standing = tuple(others)
-    if any(one.household_id == order.household_id for one in standing):
-        raise RuleBroken("this resident is a member already", rule="ALREADY_MEMBER")
-    if len(standing) >= MEMBERSHIPS_MAX:
+    if known is not None:
+        return ((stream_of(MEMBERSHIP.name, known.membership_id), events),)
+    if len(tuple(others)) >= MEMBERSHIPS_MAX:
         raise RuleBroken("this resident is in the most households there can be", rule="MEMBERSHIPS_FULL")
     added = HOUSEHOLD.decide(order, household)
     # The member's own event comes first: by it the record of the command is about him.

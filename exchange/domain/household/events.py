@@ -73,6 +73,17 @@ class MembershipBegun(MembershipEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MembershipRenewed(MembershipEvent):
+    """It rests on another consent from here on; what the member said before of director and goals is over."""
+
+    TOPIC: ClassVar[str] = "membership.renewed.v1"
+    SEALED: ClassVar[Mapping[str, str]] = MappingProxyType({"role": "NETWERK"})
+    role: str
+    consent_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MembershipEnded(MembershipEvent):
     """The resident is a member no more."""
 

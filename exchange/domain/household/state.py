@@ -7,6 +7,7 @@ Source: protos/exchange/v1/household_service.proto.
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from exchange.domain.household.events import (
     DirectorAnswered,
@@ -18,9 +19,12 @@ from exchange.domain.household.events import (
     MemberAdded,
     MembershipBegun,
     MembershipEnded,
+    MembershipRenewed,
 )
 from exchange.domain.kernel import with_changes
 from exchange.domain.values import origin_of
+
+NOTHING_AGREED: Final[frozenset[tuple[str, str]]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,7 @@ class MembershipState:
     ended: bool = False
     director: Director | None = None
     named_goals: tuple[NamedGoal, ...] = ()
-    agreed: frozenset[tuple[str, str]] = frozenset()
+    agreed: frozenset[tuple[str, str]] = NOTHING_AGREED
 
     def named_in(self, goal_id: str) -> NamedGoal | None:
         """Return whom a goal of this member names, None where it is none of the household."""
@@ -108,6 +112,13 @@ def begun(_state: MembershipState | None, event: MembershipBegun) -> MembershipS
         consent_id=event.consent_id,
         origin=origin_of(event.task, event.organisation),
         start_time=event.at,
+    )
+
+
+def renewed(state: MembershipState, event: MembershipRenewed) -> MembershipState:
+    """Let it rest on another consent: who decides now is asked anew who directs, and about goals."""
+    return with_changes(
+        state, role=event.role, consent_id=event.consent_id, director=None, agreed=NOTHING_AGREED
     )
 
 
