@@ -37,8 +37,11 @@ from exchange.domain.household.words import (
     NAMED_GOALS_MAX,
     NAMED_MAX,
 )
+from exchange.domain.limits.compartments import MEMBERSHIP_LEAVES, Kept
+from exchange.domain.limits.seals import Seal
 from exchange.domain.values import Author, ConsentKind, ConsentStatus, Purpose
 from exchange.errors import RequestInvalid, RuleBroken
+from exchange.v1 import household_service_pb2
 
 if TYPE_CHECKING:
     from exchange.domain.kernel import Command
@@ -223,6 +226,22 @@ def test_who_left_has_left_and_says_nothing_more() -> None:
         assert after(MEMBERSHIP, MEMBER, replace(LEAVE, author=author)).ended
     assert rule(MEMBERSHIP, replace(LEAVE, author=PROVIDER), MEMBER) == "NOT_TO_SAY"
     assert faults(replace(LEAVE, reason="")) == {"reason"}
+
+
+def test_a_seal_hides_a_membership_whole_and_a_plan_by_its_own_leaves() -> None:
+    leaves = {
+        f"{part}.{name}"
+        for part, kind in (
+            ("membership", household_service_pb2.Membership),
+            ("household_goals", household_service_pb2.HouseholdGoal),
+        )
+        for name in kind.DESCRIPTOR.fields_by_name
+    }
+    assert leaves == MEMBERSHIP_LEAVES
+    kept = Kept.of((Seal("s", ("membership",), (), ("x/y/z",)),), frozenset())
+    assert kept.collections == {"membership"}
+    assert kept.paths >= MEMBERSHIP_LEAVES
+    assert Kept.of((Seal("s", ("goals.goal_id",), (), ("x/y/z",)),), frozenset()).paths.isdisjoint(leaves)
 
 
 # --- the director -----------------------------------------------------------------------------------
