@@ -75,6 +75,15 @@ def memberships_of(view: View, resident: str, caller: Caller, now: datetime) -> 
     return tuple(sorted(standing, key=lambda one: (one.start_time, one.membership_id)))
 
 
+def membership_in(view: View, resident: str, household_id: str) -> MembershipState | None:
+    """Return the membership of a resident in a household, lapsed or not, unless `view` leaves it out."""
+    states = (view.state(one) for one in whole_of(view).scope(resident) if one.startswith(MEMBERSHIP_PREFIX))
+    return next(
+        (one for one in states if one is not None and not one.ended and one.household_id == household_id),
+        None,
+    )
+
+
 def as_shown(view: View, member: MembershipState, caller: Caller, now: datetime) -> ShownMember:
     """Return what is told of a member who is there: his director where he said yes to who is it now."""
     director = _director(view, member, caller, now)

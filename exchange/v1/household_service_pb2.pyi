@@ -187,7 +187,7 @@ class JoinHouseholdRequest(_message.Message):
     consent_id: _builtins.str
     """The consent the membership rests on, as long as it stands."""
     beside_membership_id: _builtins.str
-    """Of somebody who is a member, on whose case the caller works too."""
+    """Of somebody who is a member, on whose case the caller works too; to renew, also of the resident himself."""
     @_builtins.property
     def claim(self) -> _common_pb2.Claim:
         """On what ground."""

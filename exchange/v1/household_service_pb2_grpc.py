@@ -97,9 +97,10 @@ class HouseholdServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def JoinHousehold(self, request, context):
-        """Lets a resident become a member of the household of somebody who is one.
+        """Lets a resident become a member of the household of somebody who is one; of who is a member: renews the membership on
+        another consent, under the same id. Then who decides now is asked anew about the director and the goals of others.
         Fails as OpenHousehold does, and with NO_MEMBERSHIP, alike for a member who left, who was erased, whose consent ended,
-        who is sealed to the caller, and who never was; ALREADY_MEMBER; HOUSEHOLD_FULL.
+        who is sealed to the caller, and who never was; ALREADY_MEMBER on this very consent; HOUSEHOLD_FULL.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

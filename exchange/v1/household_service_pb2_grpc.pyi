@@ -43,9 +43,10 @@ class HouseholdServiceStub:
     for bringing help in line, and names the caller; NOT_THE_COLLEGE; NO_PLAN; MEMBERSHIPS_FULL.
     """
     JoinHousehold: _grpc.UnaryUnaryMultiCallable[_household_service_pb2.JoinHouseholdRequest, _household_service_pb2.JoinHouseholdResponse]
-    """Lets a resident become a member of the household of somebody who is one.
+    """Lets a resident become a member of the household of somebody who is one; of who is a member: renews the membership on
+    another consent, under the same id. Then who decides now is asked anew about the director and the goals of others.
     Fails as OpenHousehold does, and with NO_MEMBERSHIP, alike for a member who left, who was erased, whose consent ended,
-    who is sealed to the caller, and who never was; ALREADY_MEMBER; HOUSEHOLD_FULL.
+    who is sealed to the caller, and who never was; ALREADY_MEMBER on this very consent; HOUSEHOLD_FULL.
     """
     LeaveHousehold: _grpc.UnaryUnaryMultiCallable[_household_service_pb2.LeaveHouseholdRequest, _household_service_pb2.LeaveHouseholdResponse]
     """Ends a membership at once: the resident's side, or a college. The plan stays as it is, and so do the other members.
@@ -95,9 +96,10 @@ class HouseholdServiceAsyncStub(HouseholdServiceStub):
     for bringing help in line, and names the caller; NOT_THE_COLLEGE; NO_PLAN; MEMBERSHIPS_FULL.
     """
     JoinHousehold: _aio.UnaryUnaryMultiCallable[_household_service_pb2.JoinHouseholdRequest, _household_service_pb2.JoinHouseholdResponse]  # type: ignore[assignment]
-    """Lets a resident become a member of the household of somebody who is one.
+    """Lets a resident become a member of the household of somebody who is one; of who is a member: renews the membership on
+    another consent, under the same id. Then who decides now is asked anew about the director and the goals of others.
     Fails as OpenHousehold does, and with NO_MEMBERSHIP, alike for a member who left, who was erased, whose consent ended,
-    who is sealed to the caller, and who never was; ALREADY_MEMBER; HOUSEHOLD_FULL.
+    who is sealed to the caller, and who never was; ALREADY_MEMBER on this very consent; HOUSEHOLD_FULL.
     """
     LeaveHousehold: _aio.UnaryUnaryMultiCallable[_household_service_pb2.LeaveHouseholdRequest, _household_service_pb2.LeaveHouseholdResponse]  # type: ignore[assignment]
     """Ends a membership at once: the resident's side, or a college. The plan stays as it is, and so do the other members.
@@ -156,9 +158,10 @@ class HouseholdServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _household_service_pb2.JoinHouseholdRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_household_service_pb2.JoinHouseholdResponse, _abc.Awaitable[_household_service_pb2.JoinHouseholdResponse]]:
-        """Lets a resident become a member of the household of somebody who is one.
+        """Lets a resident become a member of the household of somebody who is one; of who is a member: renews the membership on
+        another consent, under the same id. Then who decides now is asked anew about the director and the goals of others.
         Fails as OpenHousehold does, and with NO_MEMBERSHIP, alike for a member who left, who was erased, whose consent ended,
-        who is sealed to the caller, and who never was; ALREADY_MEMBER; HOUSEHOLD_FULL.
+        who is sealed to the caller, and who never was; ALREADY_MEMBER on this very consent; HOUSEHOLD_FULL.
         """
 
     @_abc_1.abstractmethod

@@ -645,7 +645,8 @@ class SealCompartmentRequest(_message.Message):
     @_builtins.property
     def paths(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What is hidden: collections of the plan such as "situations", leaf paths such as "goals.own_words", or with
-        "link:<OIN>/<task>" that this organisation and task has a part in the case at all, never a college.
+        "link:<OIN>/<task>" that this organisation and task has a part in the case at all, never a college; with "membership"
+        that the resident is a member of a household: all of it, or nothing.
         """
 
     @_builtins.property

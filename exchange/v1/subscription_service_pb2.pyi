@@ -46,7 +46,9 @@ class SubscribeRequest(_message.Message):
 
     @_builtins.property
     def fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Wanted leaf paths of the plan, such as "supports.state"."""
+        """Wanted leaf paths of the plan, such as "supports.state"; with one of a membership, such as "membership.role", what
+        happens to memberships is told too, by its kind and plan alone, as long as the member is there to the caller.
+        """
 
     def __init__(
         self,
@@ -92,7 +94,7 @@ class PublishedEvent(_message.Message):
     case_id: _builtins.str
     """The case."""
     plan_version: _builtins.int
-    """Version of the plan after it."""
+    """Version of the plan after it; none of what happened to a membership."""
     decision_id: _builtins.str
     """The recorded decision behind this delivery."""
     traceparent: _builtins.str

@@ -28,15 +28,20 @@ from exchange.domain.household import (
     NameInGoal,
     begin_membership,
     carries,
+    name_director,
 )
+from exchange.domain.household.events import DirectorNamed, DirectorProposed
 from exchange.domain.household.words import (
     MEMBERS_EVER_MAX,
     MEMBERSHIPS_MAX,
     NAMED_GOALS_MAX,
     NAMED_MAX,
 )
+from exchange.domain.limits.compartments import MEMBERSHIP_LEAVES, Kept
+from exchange.domain.limits.seals import Seal
 from exchange.domain.values import Author, ConsentKind, ConsentStatus, Purpose
 from exchange.errors import RequestInvalid, RuleBroken
+from exchange.v1 import household_service_pb2
 
 if TYPE_CHECKING:
     from exchange.domain.kernel import Command
@@ -128,7 +133,7 @@ def faults(order: Command, state: Any = MEMBER, kind: Any = MEMBERSHIP) -> set[s
 
 
 def test_a_membership_stands_on_the_members_own_stream_and_the_household_knows_an_id() -> None:
-    (house, (opened, added)), (member, (begun,)) = begin_membership(BEGIN, None, consented=True, others=())
+    (member, (begun,)), (house, (opened, added)) = begin_membership(BEGIN, None, consented=True)
     assert (house, member) == ("household-h", "membership-m1")
     assert (opened.resident, added.resident, begun.resident) == ("", "", "r1")
     assert HOUSE.membership_ids == ("m1",)
@@ -168,7 +173,7 @@ def test_no_consent_carries_nothing_and_to_the_residents_side_it_carries_whomeve
 
 def test_who_may_not_be_a_member_is_refused() -> None:
     def refused(order: BeginMembership, **changes: Any) -> str:  # noqa: ANN401 -- any argument
-        told: dict[str, Any] = {"household": HOUSE, "consented": True, "others": ()}
+        told: dict[str, Any] = {"household": HOUSE, "consented": True}
         told |= changes
         with pytest.raises(RuleBroken) as error:
             begin_membership(order, told.pop("household"), **told)
@@ -176,7 +181,7 @@ def test_who_may_not_be_a_member_is_refused() -> None:
 
     joins = replace(BEGIN, opens=False, membership_id="m9")
     assert refused(joins, consented=False) == "NOT_CONSENTED"
-    assert refused(joins, others=(MEMBER,)) == "ALREADY_MEMBER"
+    assert refused(joins, known=MEMBER) == "ALREADY_MEMBER"
     assert refused(joins, household=None) == "NO_MEMBERSHIP"
     assert refused(replace(joins, author=PROVIDER)) == "NOT_THE_COLLEGE"
     assert refused(replace(joins, author=RESIDENT)) == "NOT_THE_COLLEGE"
@@ -186,12 +191,27 @@ def test_who_may_not_be_a_member_is_refused() -> None:
     full = replace(HOUSE, membership_ids=tuple(f"m{number}" for number in range(MEMBERS_EVER_MAX)))
     assert refused(joins, household=full) == "HOUSEHOLD_FULL"
     room = replace(full, membership_ids=full.membership_ids[1:])
-    begin_membership(joins, room, consented=True, others=())
+    begin_membership(joins, room, consented=True)
     # A body under a mandate does this too: it is casework.
-    begin_membership(replace(joins, author=UNDER_MANDATE), HOUSE, consented=True, others=())
+    begin_membership(replace(joins, author=UNDER_MANDATE), HOUSE, consented=True)
     with pytest.raises(RequestInvalid) as shapeless:
-        begin_membership(replace(joins, role=""), HOUSE, consented=True, others=())
+        begin_membership(replace(joins, role=""), HOUSE, consented=True)
     assert set(shapeless.value.fields) == {"role"}
+
+
+def test_who_is_a_member_is_one_on_another_consent_and_is_asked_anew() -> None:
+    said = after(MEMBERSHIP, MEMBER, ANSWER, IN_GOAL, ANSWER_GOAL)
+    again = replace(BEGIN, opens=False, consent_id="t2", role=MemberRole.PARTNER)
+    ((stream, (renewed,)),) = begin_membership(again, HOUSE, consented=True, known=said)
+    assert stream == "membership-m1"
+    state = MEMBERSHIP.evolve(said, renewed)
+    assert (state.consent_id, state.role, state.membership_id) == ("t2", "partner", "m1")
+    assert (state.director, state.agreed) == (None, frozenset())
+    assert state.named_goals == said.named_goals
+    # Who left comes back as somebody new in it.
+    left = after(MEMBERSHIP, MEMBER, LEAVE)
+    (begun,) = MEMBERSHIP.decide(replace(again, membership_id="m8"), left)
+    assert MEMBERSHIP.evolve(None, begun).membership_id == "m8"
 
 
 def test_who_left_has_left_and_says_nothing_more() -> None:
@@ -208,6 +228,22 @@ def test_who_left_has_left_and_says_nothing_more() -> None:
     assert faults(replace(LEAVE, reason="")) == {"reason"}
 
 
+def test_a_seal_hides_a_membership_whole_and_a_plan_by_its_own_leaves() -> None:
+    leaves = {
+        f"{part}.{name}"
+        for part, kind in (
+            ("membership", household_service_pb2.Membership),
+            ("household_goals", household_service_pb2.HouseholdGoal),
+        )
+        for name in kind.DESCRIPTOR.fields_by_name
+    }
+    assert leaves == MEMBERSHIP_LEAVES
+    kept = Kept.of((Seal("s", ("membership",), (), ("x/y/z",)),), frozenset())
+    assert kept.collections == {"membership"}
+    assert kept.paths >= MEMBERSHIP_LEAVES
+    assert Kept.of((Seal("s", ("goals.goal_id",), (), ("x/y/z",)),), frozenset()).paths.isdisjoint(leaves)
+
+
 # --- the director -----------------------------------------------------------------------------------
 
 
@@ -219,6 +255,18 @@ def test_there_is_one_director_and_who_is_named_again_stays() -> None:
     # Who comes back is named anew: whoever said yes to him before is asked again.
     again = after(HOUSEHOLD, other, replace(NAME, appointment_id="a3"))
     assert again.director.appointment_id == "a3"
+
+
+def test_that_a_director_was_named_from_a_members_case_is_on_that_members_record() -> None:
+    (member, (proposed,)), (house, (named,)) = name_director(NAME, MEMBER, HOUSE)
+    assert (member, house) == ("membership-m1", "household-h")
+    assert isinstance(proposed, DirectorProposed)
+    assert isinstance(named, DirectorNamed)
+    assert (proposed.resident, proposed.appointment_id) == ("r1", named.appointment_id)
+    # It is no yes of the member.
+    assert MEMBERSHIP.evolve(MEMBER, proposed) == MEMBER
+    again = name_director(NAME, MEMBER, after(HOUSEHOLD, HOUSE, NAME))
+    assert [events for _, events in again] == [(), ()]
 
 
 def test_who_names_and_who_is_named() -> None:

@@ -176,7 +176,7 @@ def test_a_membership_is_on_both_streams_or_on_none(tmp_path: Path, fault: str) 
 
     def process(view: View) -> Steps:
         household = view.state(f"household-{household_id}")
-        return Steps(begin_membership(order, household, consented=True, others=()))
+        return Steps(begin_membership(order, household, consented=True))
 
     walk = shard.walk(process=process, anchor=f"plan-{plan_id}", fields=(("role", "NETWERK"),))
     recorder = faulty_recorder(shard)

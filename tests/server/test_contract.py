@@ -15,6 +15,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool
 import exchange
 from exchange.domain import TOPICS, obligations, relations
 from exchange.domain import values as domain_values
+from exchange.domain.household import words as household_words
 from exchange.domain.limits import determinations
 from exchange.domain.limits.holds import HoldKind
 from exchange.domain.obligations import COMMAND
@@ -40,6 +41,7 @@ from exchange.v1 import (
     common_pb2,
     consent_service_pb2,
     disclosure_service_pb2,
+    household_service_pb2,
     options_pb2,
     plan_pb2,
     plan_service_pb2,
@@ -63,9 +65,12 @@ ANSWERS = {
     audit_service_pb2.Obligation.DESCRIPTOR: set[str](),
     resident_rights_service_pb2.RightsRequest.DESCRIPTOR: set(),
     case_service_pb2.FindCaseResponse.DESCRIPTOR: {"decision_id", "expire_time"},
+    household_service_pb2.Member.DESCRIPTOR: {"decision_id", "withheld_fields"},
 }
 ENUMS = [
     (audit_service_pb2.DutyOutcome.DESCRIPTOR, obligations.DutyOutcome),
+    (household_service_pb2.MemberRole.DESCRIPTOR, household_words.MemberRole),
+    (household_service_pb2.LeaveReason.DESCRIPTOR, household_words.LeaveReason),
     (resident_rights_service_pb2.ConflictKind.DESCRIPTOR, relations.ConflictKind),
     (resident_rights_service_pb2.DeterminationKind.DESCRIPTOR, determinations.DeterminationKind),
     (resident_rights_service_pb2.HoldKind.DESCRIPTOR, HoldKind),
@@ -122,7 +127,7 @@ def all_fields(descriptor: Descriptor) -> Iterator[FieldDescriptor]:
 
 def test_every_rpc_of_the_contract_has_a_handler_with_its_own_request() -> None:
     found = handlers()
-    assert len(found) == 15
+    assert len(found) == 16
     for service, rpcs in found.items():
         for name, kind in rpcs.items():
             assert kind.request.DESCRIPTOR.full_name == f"exchange.v1.{name}Request", (service, name)

@@ -78,6 +78,29 @@ def test_at_fourteen_i_decide_myself_whether_my_part_is_in_it(town: Town) -> Non
     assert denied(sem.household) == ("R19",)
 
 
+def test_when_my_yes_was_for_a_while_i_am_asked_again_and_stay_who_i_am(town: Town) -> None:
+    mother, father = parents(town)
+    goal_id = mother.goal("Samen eten.")
+    mother.desk.household.name_in_goal(
+        claim=INVESTIGATE,
+        membership_id=mother.membership_id,
+        goal_id=goal_id,
+        membership_ids=[father.membership_id],
+    )
+    mother.desk.household.name_director(claim=INVESTIGATE, membership_id=mother.membership_id, **director())
+    said_yes(father)
+    before = father.membership_id
+    lapses = town.state("membership", before).consent_id
+    assert broken(partial(father.joins, mother, PARTNER, lapses)) == "ALREADY_MEMBER"
+    father.own().consent.withdraw_consent(claim=WORD, consent_id=lapses)
+    assert plans_at_home(mother) == [mother.plan_id]
+    # By way of himself, as nobody else may have a yes that stands.
+    assert father.joins(father, PARTNER) == before
+    assert plans_at_home(mother) == [mother.plan_id, father.plan_id]
+    assert list(mother.members()[0].household_goals[0].membership_ids) == [before]
+    assert directors(mother) == ["", ""]
+
+
 def test_what_i_keep_to_myself_my_parents_do_not_see_nor_end(town: Town) -> None:
     mother, _ = parents(town)
     sem = FamilyMember(town, 14)

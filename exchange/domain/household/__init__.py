@@ -22,12 +22,14 @@ from exchange.domain.household.commands import (
 from exchange.domain.household.events import (
     DirectorAnswered,
     DirectorNamed,
+    DirectorProposed,
     GoalAnswered,
     GoalNamed,
     HouseholdOpened,
     MemberAdded,
     MembershipBegun,
     MembershipEnded,
+    MembershipRenewed,
 )
 from exchange.domain.household.state import (
     Director,
@@ -37,11 +39,13 @@ from exchange.domain.household.state import (
     begun,
     director_answered,
     director_named,
+    director_proposed,
     ended,
     goal_answered,
     goal_named,
     member_added,
     opened,
+    renewed,
 )
 from exchange.domain.household.words import MEMBERSHIPS_MAX, LeaveReason, MemberRole
 from exchange.domain.kernel import Aggregate, Events, aggregate, stream_of
@@ -74,7 +78,9 @@ MEMBERSHIP: Final[Aggregate] = aggregate(
     },
     founders={MembershipBegun: begun},
     evolvers={
+        MembershipRenewed: renewed,
         MembershipEnded: ended,
+        DirectorProposed: director_proposed,
         DirectorAnswered: director_answered,
         GoalNamed: goal_named,
         GoalAnswered: goal_answered,
@@ -104,29 +110,52 @@ def begin_membership(
     household: HouseholdState | None,
     *,
     consented: bool,
-    others: Iterable[MembershipState],
+    known: MembershipState | None = None,
+    others: Iterable[MembershipState] = (),
 ) -> StreamsOfEvents:
-    """Decide on a membership over both streams; `others` are memberships of this resident that stand.
+    """Decide on a membership over both streams; `known` is that of this resident here, standing or lapsed.
 
-    `consented` says that a consent carries it that binds now.
+    `consented` says that a consent carries it that binds now; `others` are those in other households.
     """
-    events = MEMBERSHIP.decide(order, None)
+    events = MEMBERSHIP.decide(order, known)
     if not consented:
         raise RuleBroken(
             "this resident's own consent to be a member is not given: ask it, with category NETWERK, for "
             "bringing help in line, and name who works on the case",
             rule="NOT_CONSENTED",
         )
-    standing = tuple(others)
-    if any(one.household_id == order.household_id for one in standing):
-        raise RuleBroken("this resident is a member already", rule="ALREADY_MEMBER")
-    if len(standing) >= MEMBERSHIPS_MAX:
+    if known is not None:
+        return ((stream_of(MEMBERSHIP.name, known.membership_id), events),)
+    if len(tuple(others)) >= MEMBERSHIPS_MAX:
         raise RuleBroken("this resident is in the most households there can be", rule="MEMBERSHIPS_FULL")
     added = HOUSEHOLD.decide(order, household)
-    # The member's own event comes last: a receipt is of the last event, and is found with the member's key.
+    # The member's own event comes first: by it the record of the command is about him.
     return (
-        (stream_of(HOUSEHOLD.name, order.household_id), added),
         (stream_of(MEMBERSHIP.name, order.membership_id), events),
+        (stream_of(HOUSEHOLD.name, order.household_id), added),
+    )
+
+
+def name_director(
+    order: NameDirector, member: MembershipState, household: HouseholdState | None
+) -> StreamsOfEvents:
+    """Decide on the director over both streams: from whose case he was named is on that member's record."""
+    named = HOUSEHOLD.decide(order, household)
+    proposed = tuple(
+        DirectorProposed(
+            resident=member.resident,
+            membership_id=member.membership_id,
+            appointment_id=order.appointment_id,
+            oin=order.oin,
+            task=order.task,
+            professional=order.professional,
+            at=order.now,
+        )
+        for _ in named
+    )
+    return (
+        (stream_of(MEMBERSHIP.name, member.membership_id), proposed),
+        (stream_of(HOUSEHOLD.name, member.household_id), named),
     )
 
 
@@ -147,4 +176,5 @@ __all__ = [
     "NamedGoal",
     "begin_membership",
     "carries",
+    "name_director",
 ]

@@ -24,6 +24,7 @@ from exchange.domain.household.events import (
     MemberAdded,
     MembershipBegun,
     MembershipEnded,
+    MembershipRenewed,
 )
 from exchange.domain.household.state import Director, HouseholdState, MembershipState, NamedGoal
 from exchange.domain.household.words import (
@@ -66,10 +67,21 @@ def add_member(command: BeginMembership, state: HouseholdState | None) -> Events
     return (added,)
 
 
-def begin(command: BeginMembership, _state: MembershipState | None) -> Events:
-    """Decide on a membership, on the member's own side."""
+def begin(command: BeginMembership, state: MembershipState | None) -> Events:
+    """Decide on a membership, on the member's own side; of who is a member already: on another consent."""
     refuse_but_college(command.author)
     refuse_faults({"role": member_fault(MemberRole, command.role)})
+    if state is not None and not state.ended:
+        if state.consent_id == command.consent_id:
+            raise RuleBroken("this resident is a member already, on this very consent", rule="ALREADY_MEMBER")
+        renewed = MembershipRenewed(
+            resident=state.resident,
+            membership_id=state.membership_id,
+            role=command.role,
+            consent_id=command.consent_id,
+            at=command.now,
+        )
+        return (renewed,)
     begun = MembershipBegun(
         resident=command.resident,
         membership_id=command.membership_id,

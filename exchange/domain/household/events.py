@@ -73,12 +73,36 @@ class MembershipBegun(MembershipEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MembershipRenewed(MembershipEvent):
+    """It rests on another consent from here on; what the member said before of director and goals is over."""
+
+    TOPIC: ClassVar[str] = "membership.renewed.v1"
+    SEALED: ClassVar[Mapping[str, str]] = MappingProxyType({"role": "NETWERK"})
+    role: str
+    consent_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MembershipEnded(MembershipEvent):
     """The resident is a member no more."""
 
     TOPIC: ClassVar[str] = "membership.ended.v1"
     SEALED: ClassVar[Mapping[str, str]] = MappingProxyType({"reason": "NETWERK"})
     reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DirectorProposed(MembershipEvent):
+    """From this member's case somebody was named director; if he directs this member, the member says."""
+
+    TOPIC: ClassVar[str] = "membership.director_proposed.v1"
+    SEALED: ClassVar[Mapping[str, str]] = MappingProxyType({"professional": "NETWERK"})
+    appointment_id: str
+    oin: str
+    task: str
+    professional: str
     at: datetime
 
 

@@ -7,19 +7,24 @@ Source: protos/exchange/v1/household_service.proto.
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from exchange.domain.household.events import (
     DirectorAnswered,
     DirectorNamed,
+    DirectorProposed,
     GoalAnswered,
     GoalNamed,
     HouseholdOpened,
     MemberAdded,
     MembershipBegun,
     MembershipEnded,
+    MembershipRenewed,
 )
 from exchange.domain.kernel import with_changes
 from exchange.domain.values import origin_of
+
+NOTHING_AGREED: Final[frozenset[tuple[str, str]]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,7 @@ class MembershipState:
     ended: bool = False
     director: Director | None = None
     named_goals: tuple[NamedGoal, ...] = ()
-    agreed: frozenset[tuple[str, str]] = frozenset()
+    agreed: frozenset[tuple[str, str]] = NOTHING_AGREED
 
     def named_in(self, goal_id: str) -> NamedGoal | None:
         """Return whom a goal of this member names, None where it is none of the household."""
@@ -110,9 +115,21 @@ def begun(_state: MembershipState | None, event: MembershipBegun) -> MembershipS
     )
 
 
+def renewed(state: MembershipState, event: MembershipRenewed) -> MembershipState:
+    """Let it rest on another consent: who decides now is asked anew who directs, and about goals."""
+    return with_changes(
+        state, role=event.role, consent_id=event.consent_id, director=None, agreed=NOTHING_AGREED
+    )
+
+
 def ended(state: MembershipState, _event: MembershipEnded) -> MembershipState:
     """End it, for good."""
     return with_changes(state, ended=True)
+
+
+def director_proposed(state: MembershipState, _event: DirectorProposed) -> MembershipState:
+    """Keep the member as he is: he did not answer yet."""
+    return state
 
 
 def director_answered(state: MembershipState, event: DirectorAnswered) -> MembershipState:

@@ -24,10 +24,18 @@ from exchange.domain.household import (
     begin_membership,
     carries,
 )
+from exchange.domain.household import name_director as decide_director
 from exchange.domain.plan.goals import refuse_unpursued
 from exchange.domain.values import ROLES_THAT_LEAD
 from exchange.errors import RequestInvalid, RuleBroken
-from exchange.pipeline.households import member_shown, memberships_of, names_member, whole_of, works_on
+from exchange.pipeline.households import (
+    member_shown,
+    membership_in,
+    memberships_of,
+    names_member,
+    whole_of,
+    works_on,
+)
 from exchange.pipeline.speakers import binds, refuse_not_to_end, refuse_undecided
 from exchange.pipeline.walk import Steps
 from exchange.server.contract.names import enum_names
@@ -55,8 +63,14 @@ async def open_household(call: Call, request: pb.OpenHouseholdRequest) -> pb.Ope
 
 async def join_household(call: Call, request: pb.JoinHouseholdRequest) -> pb.JoinHouseholdResponse:
     """Let a resident be a member beside somebody the caller is shown."""
+    beside = stream_of(MEMBERSHIP.name, request.beside_membership_id)
 
     def found(view: View) -> str:
+        # One's own, whose consent has lapsed, says where to renew it; sealed it is not in this view.
+        own, plan = view.state(beside), view.state(stream_of("plan", request.plan_id))
+        if own is not None and not own.ended and own.plan_id == plan.plan_id:
+            household_id: str = own.household_id
+            return household_id
         return _shown(call, whole_of(view), request.beside_membership_id).household_id
 
     outcome = await _begin(call, request, found, opens=False)
@@ -93,14 +107,17 @@ async def _begin(
             opens=opens,
         )
         household = whole_of(view).state(stream_of(HOUSEHOLD.name, order.household_id))
+        known = membership_in(view, plan.resident, order.household_id)
+        others = memberships_of(view, plan.resident, caller, now)
         carried = carries(consent, plan.resident, caller.recipient_id, now)
         appends = begin_membership(
             order,
             household,
             consented=resident is not None and carried and binds(resident, consent, now.date()),
-            others=memberships_of(view, plan.resident, caller, now),
+            known=known,
+            others=[one for one in others if one.household_id != order.household_id],
         )
-        return Steps(appends, {MEMBERSHIP_ID: membership_id})
+        return Steps(appends, {MEMBERSHIP_ID: membership_id if known is None else known.membership_id})
 
     return await command(call, request, anchor=anchor, process=process, streams=(consent_stream,))
 
@@ -145,8 +162,8 @@ async def name_director(call: Call, request: pb.NameDirectorRequest) -> pb.NameD
             professional=named.professional,
             leads=relation is not None and relation.role in ROLES_THAT_LEAD,
         )
-        stream = stream_of(HOUSEHOLD.name, member.household_id)
-        return Steps(((stream, HOUSEHOLD.decide(order, whole.state(stream))),))
+        household = whole.state(stream_of(HOUSEHOLD.name, member.household_id))
+        return Steps(decide_director(order, member, household))
 
     outcome = await command(call, request, anchor=_stream(request), process=process, fence=True)
     return pb.NameDirectorResponse(receipt=receipt(outcome))

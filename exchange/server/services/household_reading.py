@@ -110,7 +110,7 @@ def _walk(call: Call, request: pb.GetHouseholdRequest, plan_id: str, asked: tupl
         now=now,
         anchor=stream,
         fields=asked,
-        groups=_groups(call, stream, asker),
+        groups=groups_of_member(call, stream, asker),
         capture=capture,
         action=READ,
         allow_partial=request.allow_partial,
@@ -126,7 +126,7 @@ def _members(call: Call, view: View, stream: str, asker: Asker) -> tuple[Members
     return () if plan is None else memberships_of(view, plan.resident, call.caller, asker.now)
 
 
-def _groups(call: Call, stream: str, asker: Asker) -> Groups:
+def groups_of_member(call: Call, stream: str, asker: Asker) -> Groups:
     """Return the groups of one member: of his plan as for a plan, of his part by who recorded it."""
     plan_groups = call.house.plan_groups
 
@@ -154,7 +154,7 @@ async def _others(
     household = await _household(call, member.household_id)
     found: dict[str, MembershipState] = {}
     for membership_id in household.membership_ids:
-        other = await _found(call, membership_id)
+        other = await found_member(call, membership_id)
         # Who is in it twice, as two desks brought him, is told once; never in the place of who was named.
         if other is not None and other.plan_id != member.plan_id:
             found.setdefault(other.plan_id, other)
@@ -178,10 +178,10 @@ async def plans_at_home(call: Call, plan_id: str) -> frozenset[str]:
     for stream in await call.house.state(SCOPE_PREFIX + plan.resident):
         if not stream.startswith(MEMBERSHIP_PREFIX):
             continue
-        own = await _found(call, stream.removeprefix(MEMBERSHIP_PREFIX))
+        own = await found_member(call, stream.removeprefix(MEMBERSHIP_PREFIX))
         household = None if own is None else await _household(call, own.household_id)
         for membership_id in () if household is None else household.membership_ids:
-            other = await _found(call, membership_id)
+            other = await found_member(call, membership_id)
             if other is not None:
                 found.add(other.plan_id)
     return frozenset(found)
@@ -192,7 +192,7 @@ async def _household(call: Call, household_id: str) -> HouseholdState:
     return state
 
 
-async def _found(call: Call, membership_id: str) -> MembershipState | None:
+async def found_member(call: Call, membership_id: str) -> MembershipState | None:
     """Look whether a member is there to the caller, so that nobody else is even asked about."""
     streams = [stream_of(MEMBERSHIP.name, membership_id)]
     member = await call.house.state(streams[0])

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from exchange.domain import stream_of
 from exchange.domain.case import has_relation
+from exchange.domain.household import MEMBERSHIP
 from exchange.domain.plan import PLAN, PlanCorrected, Support, SupportStarted, SupportStopped
 from exchange.domain.plan.received import ElementsReceived, newest_of
 from exchange.domain.plan.seen import is_of
@@ -28,9 +29,15 @@ from exchange.pipeline.walk import ReadOutcome, ReadWalk
 from exchange.server.contract.labels import refuse_unlabelled
 from exchange.server.contract.names import set_time
 from exchange.server.contract.pages import question_of
-from exchange.server.contract.plans import PLAN_LABELS, build_change
+from exchange.server.contract.plans import build_change
 from exchange.server.interceptor import Streaming
-from exchange.server.services.household_reading import plans_at_home
+from exchange.server.services.household_reading import (
+    LABELS,
+    MEMBERSHIP_PART,
+    found_member,
+    groups_of_member,
+    plans_at_home,
+)
 from exchange.server.traces import place_in_trace
 from exchange.server.walks import ask, claim_of
 from exchange.store.upcasts import UPCASTS
@@ -52,6 +59,7 @@ TOPICS: Final = tuple(
         {event.TOPIC for event in PLAN.events} | {old for old in UPCASTS if old.startswith(f"{PLAN.name}.")}
     )
 )
+OF_MEMBERSHIPS: Final = tuple(sorted(event.TOPIC for event in MEMBERSHIP.events))
 VERSION_SUFFIX: Final = ".v"
 
 
@@ -106,6 +114,7 @@ class Change(NamedTuple):
     collection: str
     element: Any  # of the plan as it is now; None where the event is about the plan itself
     by: str  # the recipient whose event it is, as a seal names it
+    plan_stream: str
 
     def is_behind(self, links: frozenset[str]) -> bool:
         """Tell whether it tells of a recipient of whom the caller is not shown that he is on the case."""
@@ -114,7 +123,9 @@ class Change(NamedTuple):
 
 async def subscribe(call: Call, request: pb.SubscribeRequest) -> AsyncIterator[pb.SubscribeResponse]:
     """Stream events after a cursor."""
-    fields = refuse_unlabelled(request.fields, PLAN_LABELS)
+    fields = refuse_unlabelled(request.fields, LABELS)
+    # What happens to memberships is looked at where it is asked for.
+    topics = TOPICS if not any(map(_of_membership, fields)) else (*TOPICS, *OF_MEMBERSHIPS)
     claim = claim_of(request.claim)
     heartbeat_s = request.heartbeat_seconds or HEARTBEAT_S_DEFAULT
     told, looked, question = request.cursor, call.house.looked, _question(call, request)
@@ -125,7 +136,7 @@ async def subscribe(call: Call, request: pb.SubscribeRequest) -> AsyncIterator[p
         while True:
             ring = call.house.bells.next_ring
             await _refuse_to_go_on(call)
-            rows = await _look(call, place)
+            rows = await _look(call, place, topics)
             if rows:
                 place = rows[-1].position
                 changes = await _of_household(call, request, await _changes(call, rows))
@@ -163,10 +174,10 @@ async def _refuse_to_go_on(call: Call) -> None:
     refuse_ended(call.caller, await call.house.state(stream_of("organisation", call.caller.organisation)))
 
 
-async def _look(call: Call, cursor: int) -> list[Row]:
+async def _look(call: Call, cursor: int, topics: tuple[str, ...]) -> list[Row]:
     parts = call.house.parts
     loop = asyncio.get_running_loop()
-    rows = await loop.run_in_executor(call.house.pool, parts.reader.page, cursor, ROWS_PER_LOOK, TOPICS)
+    rows = await loop.run_in_executor(call.house.pool, parts.reader.page, cursor, ROWS_PER_LOOK, topics)
     # A row can be in the store before the states know of it: it is not looked at before they do.
     return [row for row in rows if row.position <= parts.hot.as_of]
 
@@ -175,6 +186,9 @@ async def _changes(call: Call, rows: list[Row]) -> list[Change]:
     """Keep the events on plans the caller works on now; others are neither shown nor judged."""
     found = []
     for row in rows:
+        if row.topic in OF_MEMBERSHIPS:
+            found += await _change_of_member(call, row)
+            continue
         plan = await call.house.state(row.stream)
         if plan is None:
             continue
@@ -197,7 +211,25 @@ async def _of_household(call: Call, request: pb.SubscribeRequest, changes: list[
     if not request.household_plan_id or not changes:
         return changes
     there = await plans_at_home(call, request.household_plan_id)
-    return [one for one in changes if one.row.stream.removeprefix(f"{PLAN.name}-") in there]
+    return [one for one in changes if _id_of(one.plan_stream) in there]
+
+
+async def _change_of_member(call: Call, row: Row) -> list[Change]:
+    """Return what happened to a membership that is there to the caller now; of who left nothing is told."""
+    member = await found_member(call, _id_of(row.stream))
+    if member is None:
+        return []
+    with suppress(KeyDestroyed):
+        return [_told(call, row, MEMBERSHIP_PART, member, stream_of(PLAN.name, member.plan_id))]
+    return []
+
+
+def _of_membership(path: str) -> bool:
+    return path.startswith(f"{MEMBERSHIP_PART}.")
+
+
+def _id_of(stream: str) -> str:
+    return stream.partition("-")[2]
 
 
 def _change(call: Call, row: Row, plan: Any) -> Change:  # noqa: ANN401 -- PlanState
@@ -215,10 +247,29 @@ def _change(call: Call, row: Row, plan: Any) -> Change:  # noqa: ANN401 -- PlanS
     end = None if element is None else end_of(element)
     if end is not None and end <= call.house.parts.now():
         element = None
-    meta, event_id = opened.meta, opened.event_id.hex()
-    trace = place_in_trace(meta.trace, meta.decision_id).traceparent
-    by = f"{meta.organisation}/{meta.task}"
-    return Change(row, kind, plan.case_id, meta.at, event_id, trace, changed.collection, element, by)
+    return _change_as(opened, row, (plan.case_id, row.stream), changed.collection, element)
+
+
+def _told(call: Call, row: Row, collection: str, element: Any, plan_stream: str) -> Change:  # noqa: ANN401 -- MembershipState
+    opened = call.house.parts.codec.decode(row.state, stream=row.stream, version=row.version, topic=row.topic)
+    return _change_as(opened, row, (element.case_id, plan_stream), collection, element)
+
+
+def _change_as(opened: Any, row: Row, about: tuple[str, str], collection: str, element: Any) -> Change:  # noqa: ANN401 -- as opened; any element
+    case_id, plan_stream = about
+    meta, kind = opened.meta, row.topic.rpartition(VERSION_SUFFIX)[0]
+    return Change(
+        row=row,
+        kind=kind,
+        case_id=case_id,
+        at=meta.at,
+        event_id=opened.event_id.hex(),
+        traceparent=place_in_trace(meta.trace, meta.decision_id).traceparent,
+        collection=collection,
+        element=element,
+        by=f"{meta.organisation}/{meta.task}",
+        plan_stream=plan_stream,
+    )
 
 
 def changed_element(changed: Changed, event: Any, plan: Any) -> Any:  # noqa: ANN401 -- any event and element of a plan
@@ -273,12 +324,16 @@ def _asked(change: Change, fields: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _walk(call: Call, change: Change, claim: Claim, asked: tuple[str, ...]) -> ReadWalk:
-    stream = change.row.stream
+    stream = change.plan_stream
     element = change.element
-    key = ("", "") if element is None else (element.category, element.origin)
 
     now = call.house.parts.now()
     asker = Asker(call.caller, claim.legal_basis, now)
+    if change.collection == MEMBERSHIP_PART:
+        groups = groups_of_member(call, stream, asker)
+    else:
+        key = ("", "") if element is None else (element.category, element.origin)
+        groups = call.house.plan_groups.of_change(stream, change.collection, key, asker)
 
     def capture(view: View) -> Any:  # noqa: ANN401 -- PlanState
         return view.state(stream)
@@ -290,7 +345,7 @@ def _walk(call: Call, change: Change, claim: Claim, asked: tuple[str, ...]) -> R
         now=now,
         anchor=stream,
         fields=asked,
-        groups=call.house.plan_groups.of_change(stream, change.collection, key, asker),
+        groups=groups,
         capture=capture,
         action="SUBSCRIBE",
         allow_partial=True,
@@ -310,17 +365,21 @@ async def _ask(call: Call, walk: ReadWalk) -> ReadOutcome | None:
 
 
 def _published(change: Change, outcome: ReadOutcome) -> pb.PublishedEvent:
-    row = change.row
+    row, of_member = change.row, change.collection == MEMBERSHIP_PART
     told = pb.PublishedEvent(
         event_id=change.event_id,
         position=row.position,
         kind=change.kind,
-        plan_id=row.stream.partition("-")[2],
+        plan_id=_id_of(change.plan_stream),
         case_id=change.case_id,
         change=build_change(
-            change.element, outcome.captured, change.collection, outcome.groups, outcome.released
+            None if of_member else change.element,
+            outcome.captured,
+            change.collection,
+            outcome.groups,
+            outcome.released,
         ),
-        plan_version=row.version,
+        plan_version=0 if of_member else row.version,
         decision_id=outcome.decision_id,
         traceparent=change.traceparent,
     )
