@@ -31,6 +31,7 @@ class Purpose(StrEnum):
     WGS_VROEGSIGNALERING = "wgs-vroegsignalering"
     VT_ONDERZOEK = "vt-onderzoek"
     INFORMELE_HULP = "informele-hulp"
+    VRAAG_EN_AANBOD = "vraag-en-aanbod"
     INTEGRALE_AANPAK = "integrale-aanpak"
     ACUTE_NOOD = "acute-nood"
     INZAGE = "inzage"
@@ -85,6 +86,10 @@ class DataCategory(StrEnum):
     ONDERWIJS = "ONDERWIJS"
     CONTACT = "CONTACT"
     NETWERK = "NETWERK"
+    # What a resident offers others and asks of them, and what he says to a match: of no law, so that no desk
+    # sees the one by its task, and nobody but himself the other.
+    AANBOD = "AANBOD"
+    KOPPELING = "KOPPELING"
     STRAFRECHT = "STRAFRECHT"
     BSN = "BSN"
     LOG = "LOG"

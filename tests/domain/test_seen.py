@@ -101,6 +101,13 @@ COLLECTION_OF = {
     "plan.provider_preferred.v1": "preferences",
     "plan.provider_invited.v1": "preferences",
     "plan.signal_received.v1": "signals",
+    "plan.contribution_offered.v1": "contributions",
+    "plan.contribution_withdrawn.v1": "contributions",
+    "plan.need_opened.v1": "needs",
+    "plan.need_closed.v1": "needs",
+    "plan.match_proposed.v1": "matches",
+    "plan.match_answered.v1": "matches",
+    "plan.match_ended.v1": "matches",
 }
 # Of an event: versions count what is kept too, and the other two are sealed in it, for evolve alone.
 OF_THE_TRUE_PLAN = {"plan_version", "beside", "supports_unseen"}

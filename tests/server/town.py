@@ -172,6 +172,7 @@ class Town:
                 obligations=core.obligations,
                 erasures=core.records,
                 tables=core.tables,
+                matcher=core.matcher,
                 past=core.past,
                 origin=core.origin,
                 followed=following.followed,

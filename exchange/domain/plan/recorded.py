@@ -26,6 +26,9 @@ COLLECTIONS: Final = (
     "answers",
     "preferences",
     "signals",
+    "contributions",
+    "needs",
+    "matches",
 )
 
 _of: Final = attrgetter(*COLLECTIONS)

@@ -10,11 +10,14 @@ from typing import Final
 from exchange.domain.plan.elements import (
     Agreement,
     Answer,
+    Contribution,
     Conversation,
     Evaluation,
     Funding,
     Goal,
     LensAssessment,
+    Match,
+    Need,
     Preference,
     Report,
     RuleConflict,
@@ -57,6 +60,9 @@ class PlanState:
     answers: tuple[Answer, ...] = ()
     preferences: tuple[Preference, ...] = ()
     signals: tuple[Signal, ...] = ()
+    contributions: tuple[Contribution, ...] = ()
+    needs: tuple[Need, ...] = ()
+    matches: tuple[Match, ...] = ()
     unseen: tuple[tuple[str, int], ...] = ()
 
     @property
