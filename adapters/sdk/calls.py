@@ -234,8 +234,8 @@ class MatchingCalls(Calls[_Mode]):
 
     offer_contribution = Rpc(matching.OfferContributionRequest, matching.OfferContributionResponse)
     withdraw_contribution = Rpc(matching.WithdrawContributionRequest, matching.WithdrawContributionResponse)
-    open_need = Rpc(matching.OpenNeedRequest, matching.OpenNeedResponse)
-    close_need = Rpc(matching.CloseNeedRequest, matching.CloseNeedResponse)
+    open_wish = Rpc(matching.OpenWishRequest, matching.OpenWishResponse)
+    close_wish = Rpc(matching.CloseWishRequest, matching.CloseWishResponse)
     propose_match = Rpc(matching.ProposeMatchRequest, matching.ProposeMatchResponse)
     answer_match = Rpc(matching.AnswerMatchRequest, matching.AnswerMatchResponse)
     end_match = Rpc(matching.EndMatchRequest, matching.EndMatchResponse)

@@ -31,7 +31,6 @@ class Purpose(StrEnum):
     WGS_VROEGSIGNALERING = "wgs-vroegsignalering"
     VT_ONDERZOEK = "vt-onderzoek"
     INFORMELE_HULP = "informele-hulp"
-    VRAAG_EN_AANBOD = "vraag-en-aanbod"
     INTEGRALE_AANPAK = "integrale-aanpak"
     ACUTE_NOOD = "acute-nood"
     INZAGE = "inzage"
@@ -41,6 +40,7 @@ class Purpose(StrEnum):
     AUDIT = "audit"
     STATISTIEK = "statistiek"
     BEHEER = "beheer"
+    VRAAG_EN_AANBOD = "vraag-en-aanbod"
 
 
 class LifeDomain(StrEnum):

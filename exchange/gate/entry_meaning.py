@@ -24,6 +24,9 @@ _is_address: Final = re.compile(r"https://[^\W_](?:[\w.-]*[^\W_])?(?::\d+)?(?:[/
 _names_a_year: Final = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)", re.ASCII).search
 _says_something: Final = re.compile(r"[^\W_]").search
 _OFFERED: Final = frozenset({words.OFFERED, words.SAID_TO_A_MATCH})
+OF_WHO_OFFERS: Final = (
+    "an offer opens to its resident, or by his consent to no college; an answer to him alone"
+)
 OWN_DATA: Final = "GDPR 15"
 DEFERS: Final = "DEFER:P4W"
 
@@ -68,11 +71,7 @@ def faults(basis: LegalBasis) -> Iterator[tuple[str, str]]:
             "citation.wording",
             "the year of the text it was written on is asked, such as 2015",
         ),
-        (
-            not _of_who_offers(basis),
-            "categories",
-            "an offer is opened to its resident, or by his consent to no college; his answer to him alone",
-        ),
+        (not _of_who_offers(basis), "categories", OF_WHO_OFFERS),
         (not _says_something(basis.dpia_ref), "dpia_ref", "a reference to an assessment is asked"),
         (
             not _is_address(basis.processing_activity_uri),

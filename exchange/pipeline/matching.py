@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from exchange.domain.plan import Need
+    from exchange.domain.plan import Wish
     from exchange.projections.matching import Offer, OfferIndex
     from exchange.store.batch import Row
     from exchange.store.codec import Codec
@@ -51,10 +51,10 @@ class Matcher:
         self._codec = codec
         self._fresh_uuid = fresh_uuid
 
-    def candidates(self, need: Need | None, match_id: str, now: datetime) -> tuple[Candidate, ...]:
+    def candidates(self, wish: Wish | None, match_id: str, now: datetime) -> tuple[Candidate, ...]:
         """Return `CANDIDATES` of them. Raises StoreUnavailable, KeyUnavailable."""
         offers = self._drawn(match_id)
-        fitting = [] if need is None else self._fitting(offers, need, now)
+        fitting = [] if wish is None else self._fitting(offers, wish, now)
         named = [(one.plan_id, one.contribution_id) for one in fitting[: CANDIDATES - 1]]
         named += [(self._fresh_uuid(), self._fresh_uuid()) for _ in range(CANDIDATES - len(named))]
         return tuple(Candidate(*each, self._fresh_uuid()) for each in named)
@@ -65,16 +65,16 @@ class Matcher:
         standing.sort(key=lambda one: sha256(f"{match_id}\n{one.contribution_id}".encode()).digest())
         return standing[:OFFERS_LOOKED_AT_MAX]
 
-    def _fitting(self, offers: Sequence[Offer], need: Need, now: datetime) -> list[Offer]:
+    def _fitting(self, offers: Sequence[Offer], wish: Wish, now: datetime) -> list[Offer]:
         rows = self._reader.rows_at(sorted(one.position for one in offers))
-        found = {row.position for row in rows if self._fits(row, need, now)}
+        found = {row.position for row in rows if self._fits(row, wish, now)}
         return [one for one in offers if one.position in found]
 
-    def _fits(self, row: Row, need: Need, now: datetime) -> bool:
+    def _fits(self, row: Row, wish: Wish, now: datetime) -> bool:
         try:
             opened = self._codec.decode(row.state, stream=row.stream, version=row.version, topic=row.topic)
         except KeyDestroyed:
             # Erased since the read model was looked at.
             return False
         assert isinstance(opened.event, ContributionOffered)
-        return fits(offered(opened.event), need, now)
+        return fits(offered(opened.event), wish, now)

@@ -181,7 +181,7 @@ class WithdrawContributionResponse(_message.Message):
 Global___WithdrawContributionResponse: _TypeAlias = WithdrawContributionResponse  # noqa: Y015
 
 @_typing.final
-class OpenNeedRequest(_message.Message):
+class OpenWishRequest(_message.Message):
     """Asks something."""
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -238,21 +238,21 @@ class OpenNeedRequest(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___OpenNeedRequest: _TypeAlias = OpenNeedRequest  # noqa: Y015
+Global___OpenWishRequest: _TypeAlias = OpenWishRequest  # noqa: Y015
 
 @_typing.final
-class OpenNeedResponse(_message.Message):
+class OpenWishResponse(_message.Message):
     """Recorded."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     RECEIPT_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
-    NEED_ID_FIELD_NUMBER: _builtins.int
+    WISH_ID_FIELD_NUMBER: _builtins.int
     version: _builtins.int
     """Version of the plan after this command."""
-    need_id: _builtins.str
-    """The need."""
+    wish_id: _builtins.str
+    """The wish."""
     @_builtins.property
     def receipt(self) -> _common_pb2.Receipt:
         """Proof to keep."""
@@ -262,18 +262,18 @@ class OpenNeedResponse(_message.Message):
         *,
         receipt: _common_pb2.Receipt | None = ...,
         version: _builtins.int = ...,
-        need_id: _builtins.str = ...,
+        wish_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["need_id", b"need_id", "receipt", b"receipt", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt", "version", b"version", "wish_id", b"wish_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___OpenNeedResponse: _TypeAlias = OpenNeedResponse  # noqa: Y015
+Global___OpenWishResponse: _TypeAlias = OpenWishResponse  # noqa: Y015
 
 @_typing.final
-class CloseNeedRequest(_message.Message):
+class CloseWishRequest(_message.Message):
     """Asks it no longer."""
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -282,15 +282,15 @@ class CloseNeedRequest(_message.Message):
     CLAIM_FIELD_NUMBER: _builtins.int
     PLAN_ID_FIELD_NUMBER: _builtins.int
     EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
-    NEED_ID_FIELD_NUMBER: _builtins.int
+    WISH_ID_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Same id and same content: same answer."""
     plan_id: _builtins.str
     """The plan."""
     expected_version: _builtins.int
     """Version of the plan the caller saw."""
-    need_id: _builtins.str
-    """The need."""
+    wish_id: _builtins.str
+    """The wish."""
     @_builtins.property
     def claim(self) -> _common_pb2.Claim:
         """On what ground: RESIDENT-OFFER."""
@@ -302,18 +302,18 @@ class CloseNeedRequest(_message.Message):
         claim: _common_pb2.Claim | None = ...,
         plan_id: _builtins.str = ...,
         expected_version: _builtins.int = ...,
-        need_id: _builtins.str = ...,
+        wish_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "expected_version", b"expected_version", "need_id", b"need_id", "plan_id", b"plan_id", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "expected_version", b"expected_version", "plan_id", b"plan_id", "request_id", b"request_id", "wish_id", b"wish_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___CloseNeedRequest: _TypeAlias = CloseNeedRequest  # noqa: Y015
+Global___CloseWishRequest: _TypeAlias = CloseWishRequest  # noqa: Y015
 
 @_typing.final
-class CloseNeedResponse(_message.Message):
+class CloseWishResponse(_message.Message):
     """Recorded."""
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -338,7 +338,7 @@ class CloseNeedResponse(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___CloseNeedResponse: _TypeAlias = CloseNeedResponse  # noqa: Y015
+Global___CloseWishResponse: _TypeAlias = CloseWishResponse  # noqa: Y015
 
 @_typing.final
 class ProposeMatchRequest(_message.Message):
@@ -349,13 +349,13 @@ class ProposeMatchRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     CLAIM_FIELD_NUMBER: _builtins.int
     PLAN_ID_FIELD_NUMBER: _builtins.int
-    NEED_ID_FIELD_NUMBER: _builtins.int
+    WISH_ID_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Same id and same content: same answer."""
     plan_id: _builtins.str
     """The plan of who asks for help."""
-    need_id: _builtins.str
-    """The need, of this plan."""
+    wish_id: _builtins.str
+    """The wish, of this plan."""
     @_builtins.property
     def claim(self) -> _common_pb2.Claim:
         """On what ground: MATCH-6.1.a."""
@@ -366,11 +366,11 @@ class ProposeMatchRequest(_message.Message):
         request_id: _builtins.str = ...,
         claim: _common_pb2.Claim | None = ...,
         plan_id: _builtins.str = ...,
-        need_id: _builtins.str = ...,
+        wish_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "need_id", b"need_id", "plan_id", b"plan_id", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "plan_id", b"plan_id", "request_id", b"request_id", "wish_id", b"wish_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -555,13 +555,13 @@ class MatchForDesk(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     MADE_FIELD_NUMBER: _builtins.int
-    CONTACT_OF_NEED_FIELD_NUMBER: _builtins.int
+    CONTACT_OF_WISH_FIELD_NUMBER: _builtins.int
     CONTACT_OF_OFFER_FIELD_NUMBER: _builtins.int
     made: _builtins.bool
     """Whether both sides said yes and stand by it. A side that said no, said nothing, took it back or was never there
     looks the same.
     """
-    contact_of_need: _builtins.str
+    contact_of_wish: _builtins.str
     """How to reach who asks; empty unless it is made."""
     contact_of_offer: _builtins.str
     """How to reach who offers; empty unless it is made."""
@@ -569,12 +569,12 @@ class MatchForDesk(_message.Message):
         self,
         *,
         made: _builtins.bool = ...,
-        contact_of_need: _builtins.str = ...,
+        contact_of_wish: _builtins.str = ...,
         contact_of_offer: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["contact_of_need", b"contact_of_need", "contact_of_offer", b"contact_of_offer", "made", b"made"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contact_of_offer", b"contact_of_offer", "contact_of_wish", b"contact_of_wish", "made", b"made"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

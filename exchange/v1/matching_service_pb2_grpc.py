@@ -46,15 +46,15 @@ class MatchingServiceStub:
                 request_serializer=exchange_dot_v1_dot_matching__service__pb2.WithdrawContributionRequest.SerializeToString,
                 response_deserializer=exchange_dot_v1_dot_matching__service__pb2.WithdrawContributionResponse.FromString,
                 _registered_method=True)
-        self.OpenNeed = channel.unary_unary(
-                '/exchange.v1.MatchingService/OpenNeed',
-                request_serializer=exchange_dot_v1_dot_matching__service__pb2.OpenNeedRequest.SerializeToString,
-                response_deserializer=exchange_dot_v1_dot_matching__service__pb2.OpenNeedResponse.FromString,
+        self.OpenWish = channel.unary_unary(
+                '/exchange.v1.MatchingService/OpenWish',
+                request_serializer=exchange_dot_v1_dot_matching__service__pb2.OpenWishRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_matching__service__pb2.OpenWishResponse.FromString,
                 _registered_method=True)
-        self.CloseNeed = channel.unary_unary(
-                '/exchange.v1.MatchingService/CloseNeed',
-                request_serializer=exchange_dot_v1_dot_matching__service__pb2.CloseNeedRequest.SerializeToString,
-                response_deserializer=exchange_dot_v1_dot_matching__service__pb2.CloseNeedResponse.FromString,
+        self.CloseWish = channel.unary_unary(
+                '/exchange.v1.MatchingService/CloseWish',
+                request_serializer=exchange_dot_v1_dot_matching__service__pb2.CloseWishRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_matching__service__pb2.CloseWishResponse.FromString,
                 _registered_method=True)
         self.ProposeMatch = channel.unary_unary(
                 '/exchange.v1.MatchingService/ProposeMatch',
@@ -97,14 +97,14 @@ class MatchingServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def OpenNeed(self, request, context):
+    def OpenWish(self, request, context):
         """Asks something of others. Of the resident's side only.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def CloseNeed(self, request, context):
+    def CloseWish(self, request, context):
         """Asks it no longer, and ends each match about it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -112,7 +112,7 @@ class MatchingServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ProposeMatch(self, request, context):
-        """Looks for an offer that fits a need, and asks both sides, each on its own plan. Answered alike whether anybody was
+        """Looks for an offer that fits a wish, and asks both sides, each on its own plan. Answered alike whether anybody was
         found or nobody. Of a desk that both residents consented to.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -154,15 +154,15 @@ def add_MatchingServiceServicer_to_server(servicer, server):
                     request_deserializer=exchange_dot_v1_dot_matching__service__pb2.WithdrawContributionRequest.FromString,
                     response_serializer=exchange_dot_v1_dot_matching__service__pb2.WithdrawContributionResponse.SerializeToString,
             ),
-            'OpenNeed': grpc.unary_unary_rpc_method_handler(
-                    servicer.OpenNeed,
-                    request_deserializer=exchange_dot_v1_dot_matching__service__pb2.OpenNeedRequest.FromString,
-                    response_serializer=exchange_dot_v1_dot_matching__service__pb2.OpenNeedResponse.SerializeToString,
+            'OpenWish': grpc.unary_unary_rpc_method_handler(
+                    servicer.OpenWish,
+                    request_deserializer=exchange_dot_v1_dot_matching__service__pb2.OpenWishRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_matching__service__pb2.OpenWishResponse.SerializeToString,
             ),
-            'CloseNeed': grpc.unary_unary_rpc_method_handler(
-                    servicer.CloseNeed,
-                    request_deserializer=exchange_dot_v1_dot_matching__service__pb2.CloseNeedRequest.FromString,
-                    response_serializer=exchange_dot_v1_dot_matching__service__pb2.CloseNeedResponse.SerializeToString,
+            'CloseWish': grpc.unary_unary_rpc_method_handler(
+                    servicer.CloseWish,
+                    request_deserializer=exchange_dot_v1_dot_matching__service__pb2.CloseWishRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_matching__service__pb2.CloseWishResponse.SerializeToString,
             ),
             'ProposeMatch': grpc.unary_unary_rpc_method_handler(
                     servicer.ProposeMatch,
@@ -252,7 +252,7 @@ class MatchingService:
             _registered_method=True)
 
     @staticmethod
-    def OpenNeed(request,
+    def OpenWish(request,
             target,
             options=(),
             channel_credentials=None,
@@ -265,9 +265,9 @@ class MatchingService:
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/exchange.v1.MatchingService/OpenNeed',
-            exchange_dot_v1_dot_matching__service__pb2.OpenNeedRequest.SerializeToString,
-            exchange_dot_v1_dot_matching__service__pb2.OpenNeedResponse.FromString,
+            '/exchange.v1.MatchingService/OpenWish',
+            exchange_dot_v1_dot_matching__service__pb2.OpenWishRequest.SerializeToString,
+            exchange_dot_v1_dot_matching__service__pb2.OpenWishResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -279,7 +279,7 @@ class MatchingService:
             _registered_method=True)
 
     @staticmethod
-    def CloseNeed(request,
+    def CloseWish(request,
             target,
             options=(),
             channel_credentials=None,
@@ -292,9 +292,9 @@ class MatchingService:
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/exchange.v1.MatchingService/CloseNeed',
-            exchange_dot_v1_dot_matching__service__pb2.CloseNeedRequest.SerializeToString,
-            exchange_dot_v1_dot_matching__service__pb2.CloseNeedResponse.FromString,
+            '/exchange.v1.MatchingService/CloseWish',
+            exchange_dot_v1_dot_matching__service__pb2.CloseWishRequest.SerializeToString,
+            exchange_dot_v1_dot_matching__service__pb2.CloseWishResponse.FromString,
             options,
             channel_credentials,
             insecure,

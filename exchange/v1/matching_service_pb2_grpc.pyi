@@ -39,12 +39,12 @@ class MatchingServiceStub:
     """Offers something to others. Of the resident's side only: nobody offers in his place."""
     WithdrawContribution: _grpc.UnaryUnaryMultiCallable[_matching_service_pb2.WithdrawContributionRequest, _matching_service_pb2.WithdrawContributionResponse]
     """Takes an offer back, and with it each match about it."""
-    OpenNeed: _grpc.UnaryUnaryMultiCallable[_matching_service_pb2.OpenNeedRequest, _matching_service_pb2.OpenNeedResponse]
+    OpenWish: _grpc.UnaryUnaryMultiCallable[_matching_service_pb2.OpenWishRequest, _matching_service_pb2.OpenWishResponse]
     """Asks something of others. Of the resident's side only."""
-    CloseNeed: _grpc.UnaryUnaryMultiCallable[_matching_service_pb2.CloseNeedRequest, _matching_service_pb2.CloseNeedResponse]
+    CloseWish: _grpc.UnaryUnaryMultiCallable[_matching_service_pb2.CloseWishRequest, _matching_service_pb2.CloseWishResponse]
     """Asks it no longer, and ends each match about it."""
     ProposeMatch: _grpc.UnaryUnaryMultiCallable[_matching_service_pb2.ProposeMatchRequest, _matching_service_pb2.ProposeMatchResponse]
-    """Looks for an offer that fits a need, and asks both sides, each on its own plan. Answered alike whether anybody was
+    """Looks for an offer that fits a wish, and asks both sides, each on its own plan. Answered alike whether anybody was
     found or nobody. Of a desk that both residents consented to.
     """
     AnswerMatch: _grpc.UnaryUnaryMultiCallable[_matching_service_pb2.AnswerMatchRequest, _matching_service_pb2.AnswerMatchResponse]
@@ -67,12 +67,12 @@ class MatchingServiceAsyncStub(MatchingServiceStub):
     """Offers something to others. Of the resident's side only: nobody offers in his place."""
     WithdrawContribution: _aio.UnaryUnaryMultiCallable[_matching_service_pb2.WithdrawContributionRequest, _matching_service_pb2.WithdrawContributionResponse]  # type: ignore[assignment]
     """Takes an offer back, and with it each match about it."""
-    OpenNeed: _aio.UnaryUnaryMultiCallable[_matching_service_pb2.OpenNeedRequest, _matching_service_pb2.OpenNeedResponse]  # type: ignore[assignment]
+    OpenWish: _aio.UnaryUnaryMultiCallable[_matching_service_pb2.OpenWishRequest, _matching_service_pb2.OpenWishResponse]  # type: ignore[assignment]
     """Asks something of others. Of the resident's side only."""
-    CloseNeed: _aio.UnaryUnaryMultiCallable[_matching_service_pb2.CloseNeedRequest, _matching_service_pb2.CloseNeedResponse]  # type: ignore[assignment]
+    CloseWish: _aio.UnaryUnaryMultiCallable[_matching_service_pb2.CloseWishRequest, _matching_service_pb2.CloseWishResponse]  # type: ignore[assignment]
     """Asks it no longer, and ends each match about it."""
     ProposeMatch: _aio.UnaryUnaryMultiCallable[_matching_service_pb2.ProposeMatchRequest, _matching_service_pb2.ProposeMatchResponse]  # type: ignore[assignment]
-    """Looks for an offer that fits a need, and asks both sides, each on its own plan. Answered alike whether anybody was
+    """Looks for an offer that fits a wish, and asks both sides, each on its own plan. Answered alike whether anybody was
     found or nobody. Of a desk that both residents consented to.
     """
     AnswerMatch: _aio.UnaryUnaryMultiCallable[_matching_service_pb2.AnswerMatchRequest, _matching_service_pb2.AnswerMatchResponse]  # type: ignore[assignment]
@@ -106,19 +106,19 @@ class MatchingServiceServicer(metaclass=_abc_1.ABCMeta):
         """Takes an offer back, and with it each match about it."""
 
     @_abc_1.abstractmethod
-    def OpenNeed(
+    def OpenWish(
         self,
-        request: _matching_service_pb2.OpenNeedRequest,
+        request: _matching_service_pb2.OpenWishRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_matching_service_pb2.OpenNeedResponse, _abc.Awaitable[_matching_service_pb2.OpenNeedResponse]]:
+    ) -> _typing.Union[_matching_service_pb2.OpenWishResponse, _abc.Awaitable[_matching_service_pb2.OpenWishResponse]]:
         """Asks something of others. Of the resident's side only."""
 
     @_abc_1.abstractmethod
-    def CloseNeed(
+    def CloseWish(
         self,
-        request: _matching_service_pb2.CloseNeedRequest,
+        request: _matching_service_pb2.CloseWishRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_matching_service_pb2.CloseNeedResponse, _abc.Awaitable[_matching_service_pb2.CloseNeedResponse]]:
+    ) -> _typing.Union[_matching_service_pb2.CloseWishResponse, _abc.Awaitable[_matching_service_pb2.CloseWishResponse]]:
         """Asks it no longer, and ends each match about it."""
 
     @_abc_1.abstractmethod
@@ -127,7 +127,7 @@ class MatchingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _matching_service_pb2.ProposeMatchRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_matching_service_pb2.ProposeMatchResponse, _abc.Awaitable[_matching_service_pb2.ProposeMatchResponse]]:
-        """Looks for an offer that fits a need, and asks both sides, each on its own plan. Answered alike whether anybody was
+        """Looks for an offer that fits a wish, and asks both sides, each on its own plan. Answered alike whether anybody was
         found or nobody. Of a desk that both residents consented to.
         """
 

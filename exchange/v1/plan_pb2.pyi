@@ -1226,12 +1226,12 @@ class Contribution(_message.Message):
 Global___Contribution: _TypeAlias = Contribution  # noqa: Y015
 
 @_typing.final
-class Need(_message.Message):
+class Wish(_message.Message):
     """What the resident asks of others."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    NEED_ID_FIELD_NUMBER: _builtins.int
+    WISH_ID_FIELD_NUMBER: _builtins.int
     KIND_FIELD_NUMBER: _builtins.int
     NEIGHBOURHOOD_FIELD_NUMBER: _builtins.int
     HOURS_A_WEEK_FIELD_NUMBER: _builtins.int
@@ -1239,7 +1239,7 @@ class Need(_message.Message):
     END_DATE_FIELD_NUMBER: _builtins.int
     OWN_WORDS_FIELD_NUMBER: _builtins.int
     ENDED_FIELD_NUMBER: _builtins.int
-    need_id: _builtins.str
+    wish_id: _builtins.str
     """Id."""
     kind: Global___OfferKind.ValueType
     """What is asked."""
@@ -1258,7 +1258,7 @@ class Need(_message.Message):
     def __init__(
         self,
         *,
-        need_id: _builtins.str = ...,
+        wish_id: _builtins.str = ...,
         kind: Global___OfferKind.ValueType = ...,
         neighbourhood: _builtins.str = ...,
         hours_a_week: _builtins.int = ...,
@@ -1269,11 +1269,11 @@ class Need(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_date", b"end_date", "ended", b"ended", "hours_a_week", b"hours_a_week", "kind", b"kind", "need_id", b"need_id", "neighbourhood", b"neighbourhood", "own_words", b"own_words", "start_date", b"start_date"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_date", b"end_date", "ended", b"ended", "hours_a_week", b"hours_a_week", "kind", b"kind", "neighbourhood", b"neighbourhood", "own_words", b"own_words", "start_date", b"start_date", "wish_id", b"wish_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___Need: _TypeAlias = Need  # noqa: Y015
+Global___Wish: _TypeAlias = Wish  # noqa: Y015
 
 @_typing.final
 class Match(_message.Message):
@@ -1290,7 +1290,7 @@ class Match(_message.Message):
     match_id: _builtins.str
     """Id of this side; the other side has another."""
     about_id: _builtins.str
-    """The resident's own contribution or need it is about."""
+    """The resident's own contribution or wish it is about."""
     answer: Global___MatchAnswer.ValueType
     """What the resident said."""
     contact: _builtins.str
@@ -1392,7 +1392,7 @@ class Plan(_message.Message):
     PREFERENCES_FIELD_NUMBER: _builtins.int
     SIGNALS_FIELD_NUMBER: _builtins.int
     CONTRIBUTIONS_FIELD_NUMBER: _builtins.int
-    NEEDS_FIELD_NUMBER: _builtins.int
+    WISHES_FIELD_NUMBER: _builtins.int
     MATCHES_FIELD_NUMBER: _builtins.int
     plan_id: _builtins.str
     """Id."""
@@ -1459,7 +1459,7 @@ class Plan(_message.Message):
         """What the resident offers others."""
 
     @_builtins.property
-    def needs(self) -> _containers.RepeatedCompositeFieldContainer[Global___Need]:
+    def wishes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Wish]:
         """What the resident asks of others."""
 
     @_builtins.property
@@ -1486,12 +1486,12 @@ class Plan(_message.Message):
         preferences: _abc.Iterable[Global___Preference] | None = ...,
         signals: _abc.Iterable[Global___Signal] | None = ...,
         contributions: _abc.Iterable[Global___Contribution] | None = ...,
-        needs: _abc.Iterable[Global___Need] | None = ...,
+        wishes: _abc.Iterable[Global___Wish] | None = ...,
         matches: _abc.Iterable[Global___Match] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreements", b"agreements", "answers", b"answers", "contributions", b"contributions", "conversations", b"conversations", "evaluations", b"evaluations", "funding", b"funding", "goals", b"goals", "lens_assessments", b"lens_assessments", "matches", b"matches", "needs", b"needs", "plan_id", b"plan_id", "preferences", b"preferences", "reports", b"reports", "rule_conflicts", b"rule_conflicts", "signals", b"signals", "situations", b"situations", "supports", b"supports", "trajectories", b"trajectories", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreements", b"agreements", "answers", b"answers", "contributions", b"contributions", "conversations", b"conversations", "evaluations", b"evaluations", "funding", b"funding", "goals", b"goals", "lens_assessments", b"lens_assessments", "matches", b"matches", "plan_id", b"plan_id", "preferences", b"preferences", "reports", b"reports", "rule_conflicts", b"rule_conflicts", "signals", b"signals", "situations", b"situations", "supports", b"supports", "trajectories", b"trajectories", "version", b"version", "wishes", b"wishes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -17,7 +17,8 @@ from exchange.v1 import common_pb2 as pb
 from exchange.v1 import consent_service_pb2 as consent_pb
 from exchange.v1 import matching_service_pb2 as matching_pb
 from exchange.v1 import plan_pb2
-from tests.server.town import ACCESS, INVESTIGATE, WORD, WORK
+from tests.server.test_erasure import Erasure
+from tests.server.town import ACCESS, CITY, INVESTIGATE, WORD, WORK
 from tests.stories.people import Desks
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ TASK = "vrijwilligersorganisatie"
 SAYS = claim(pb.PURPOSE_VRAAG_EN_AANBOD, "RESIDENT-OFFER")
 MATCH = claim(pb.PURPOSE_VRAAG_EN_AANBOD, "MATCH-6.1.a", "om buren bij elkaar te brengen")
 READ = claim(pb.PURPOSE_VRAAG_EN_AANBOD, "MATCH-READ-6.1.a", "om buren bij elkaar te brengen")
-GROCERIES = {
+SEAL = claim(pb.PURPOSE_WMO_ONDERZOEK, "SEAL-32", "nodig voor de veiligheid")
+GROCERIES: dict[str, Any] = {
     "kind": plan_pb2.OFFER_KIND_GROCERIES,
     "neighbourhood": "BU01970103",
     "hours_a_week": 2,
@@ -38,7 +40,7 @@ GROCERIES = {
 A_DAY_S = 86_400
 FOLLOWED_WITHIN_S = 10
 YES, NO = plan_pb2.MATCH_ANSWER_YES, plan_pb2.MATCH_ANSWER_NO
-FIELDS = ["made", "contact_of_need", "contact_of_offer"]
+FIELDS = ["made", "contact_of_wish", "contact_of_offer"]
 NOT_MADE = matching_pb.MatchForDesk()
 REACH = {"asks": "Bel aan op nummer 4.", "offers": "Ik ben op woensdag in het buurthuis."}
 
@@ -116,7 +118,7 @@ class Pair(NamedTuple):
     asks: Resident
     desk: ExchangeClient
     contribution_id: str
-    need_id: str
+    wish_id: str
     consent_id: str  # of who offers
 
     @classmethod
@@ -126,13 +128,13 @@ class Pair(NamedTuple):
         consent_id = offers.chooses_the_desk()
         asks.chooses_the_desk()
         offered = offers.says("offer_contribution", **where, own_words="Ik haal graag iets mee.")
-        need = asks.says("open_need", **where)
-        assert town.following.followed(need.receipt.position, FOLLOWED_WITHIN_S)
-        return cls(offers, asks, desk, offered.contribution_id, need.need_id, consent_id)
+        wish = asks.says("open_wish", **where)
+        assert town.following.followed(wish.receipt.position, FOLLOWED_WITHIN_S)
+        return cls(offers, asks, desk, offered.contribution_id, wish.wish_id, consent_id)
 
     def proposes(self) -> str:
         answer = self.desk.matching.propose_match(
-            claim=MATCH, plan_id=self.asks.plan_id, need_id=self.need_id
+            claim=MATCH, plan_id=self.asks.plan_id, wish_id=self.wish_id
         )
         match_id: str = answer.match_id
         return match_id
@@ -155,7 +157,7 @@ def test_two_neighbours_find_each_other_and_neither_sees_the_others_file(town: T
     pair = Pair.of(town, "BU01970101")
     match_id = pair.proposes()
     (mine,), (theirs,) = pair.asks.matches(), pair.offers.matches()
-    assert (mine.match_id, mine.about_id, theirs.about_id) == (match_id, pair.need_id, pair.contribution_id)
+    assert (mine.match_id, mine.about_id, theirs.about_id) == (match_id, pair.wish_id, pair.contribution_id)
     assert theirs.match_id != match_id, "each side knows the match by an id of its own"
     # One yes is told to nobody, and opens nothing.
     assert pair.told(match_id) == NOT_MADE
@@ -163,13 +165,13 @@ def test_two_neighbours_find_each_other_and_neither_sees_the_others_file(town: T
     assert pair.told(match_id) == NOT_MADE
     pair.offers.answers(YES, REACH["offers"])
     assert pair.told(match_id) == matching_pb.MatchForDesk(
-        made=True, contact_of_need=REACH["asks"], contact_of_offer=REACH["offers"]
+        made=True, contact_of_wish=REACH["asks"], contact_of_offer=REACH["offers"]
     )
     # To each other they are nobody: of the other side there is nothing in what either can ask for.
     for one, other in ((pair.asks, pair.offers), (pair.offers, pair.asks)):
         with pytest.raises(errors.Denied):
             one.desks.resident.plan.get_plan(
-                claim=ACCESS, plan_id=other.plan_id, fields=["contributions.kind", "needs.kind"]
+                claim=ACCESS, plan_id=other.plan_id, fields=["contributions.kind", "wishes.kind"]
             )
         seen = str(one.desks.plan(one.desks.resident, "matches.contact", "matches.match_id"))
         assert other.plan_id not in seen
@@ -191,7 +193,7 @@ def test_no_college_sees_what_i_offer_so_nothing_of_my_benefit_hangs_on_it(town:
             desk.plan.get_plan(claim=why, plan_id=pair.offers.plan_id, fields=["contributions.kind"])
         assert "R10" in refused.value.rules
         with pytest.raises(errors.Denied):
-            desk.matching.propose_match(claim=MATCH, plan_id=pair.asks.plan_id, need_id=pair.need_id)
+            desk.matching.propose_match(claim=MATCH, plan_id=pair.asks.plan_id, wish_id=pair.wish_id)
         # Nor does a desk offer anything in the resident's place.
         with pytest.raises(errors.Denied):
             desk.matching.offer_contribution(
@@ -199,62 +201,80 @@ def test_no_college_sees_what_i_offer_so_nothing_of_my_benefit_hangs_on_it(town:
             )
 
 
-def ways_to_be_absent(pair: Pair) -> dict[str, Any]:
-    """Return what the resident who offers can do so as not to be there."""
-    offers, resident = pair.offers, pair.offers.desks.resident
-    case_id = offers.desks.story.case_id
+WAYS = ("the offer withdrawn", "the consent withdrawn", "restricted", "sealed", "erased", "ended")
 
-    def restricts() -> None:
-        resident.rights.restrict_processing(
-            claim=claim(pb.PURPOSE_KLACHT_BEZWAAR, "LIMIT-18-RESIDENT"),
-            case_id=case_id,
-            reason="Het klopt niet.",
-            purposes=[pb.PURPOSE_VRAAG_EN_AANBOD],
+
+def is_gone(pair: Pair, way: str) -> None:
+    """Let the resident who offers be there no more, in one of these ways."""
+    offers, story = pair.offers, pair.offers.desks.story
+    resident = offers.desks.resident
+    on_case: dict[str, Any] = {"case_id": story.case_id}
+    if way == "the offer withdrawn":
+        offers.says("withdraw_contribution", contribution_id=pair.contribution_id)
+    elif way == "the consent withdrawn":
+        resident.consent.withdraw_consent(claim=WORD, consent_id=pair.consent_id)
+    elif way == "restricted":
+        why = claim(pb.PURPOSE_KLACHT_BEZWAAR, "LIMIT-18-RESIDENT")
+        resident.rights.restrict(claim=why, reason="Eerst uitzoeken wat klopt.", **on_case)
+    elif way == "sealed":
+        proposed = story.wmo.rights.seal_compartment(
+            claim=SEAL,
+            paths=["contributions", "matches"],
+            readers=[f"{CITY}/betrokkene"],
+            reason="Voor de veiligheid.",
+            **on_case,
         )
+        second = Person("w-second", "college:WMO", "consulent")
+        offers.desks.join(CITY, second)
+        offers.town.client(second).rights.confirm_seal(
+            claim=SEAL, proposal_id=proposed.proposal_id, **on_case
+        )
+    elif way == "erased":
+        assert Erasure(offers.town, story).executed()
+    else:
+        offers.says("end_match", match_id=offers.matches()[-1].match_id)
 
-    return {
-        "the offer withdrawn": lambda: offers.says(
-            "withdraw_contribution", contribution_id=pair.contribution_id
-        ),
-        "the consent withdrawn": lambda: resident.consent.withdraw_consent(
-            claim=WORD, consent_id=pair.consent_id
-        ),
-        "restricted": restricts,
-    }
 
-
-@pytest.mark.parametrize("way", ["the offer withdrawn", "the consent withdrawn", "restricted"])
-def test_who_is_not_there_any_more_looks_as_who_never_was(town: Town, way: str) -> None:
-    number = ["the offer withdrawn", "the consent withdrawn", "restricted"].index(way)
-    pair = Pair.of(town, f"BU0197020{number}")
-    ways_to_be_absent(pair)[way]()
+def test_who_is_not_there_any_more_looks_as_who_never_was(town: Town) -> None:
     nobody = Resident(town)
     nobody.chooses_the_desk()
-    need = nobody.says("open_need", **(GROCERIES | {"neighbourhood": "BU99999999"}))
-    assert town.following.followed(need.receipt.position, FOLLOWED_WITHIN_S)
-    alone = pair._replace(asks=nobody, need_id=need.need_id)
-    for one in (pair, alone):
-        before = one.asks.position
-        answer = one.desk.matching.propose_match(claim=MATCH, plan_id=one.asks.plan_id, need_id=one.need_id)
-        assert answer.receipt.leaves == 1
-        assert answer.receipt.position > before
-        one.asks.answers(YES, REACH["asks"])
-        assert one.told(answer.match_id) == NOT_MADE
-        (mine,) = one.asks.matches()
-        assert (mine.answer, mine.ended) == (YES, False)
-    assert pair.offers.matches() == []
+    wish = nobody.says("open_wish", **(GROCERIES | {"neighbourhood": "BU99999999"}))
+    answers = []
+    for number, way in enumerate(WAYS[:-1]):
+        pair = Pair.of(town, f"BU0197020{number}")
+        is_gone(pair, way)
+        answers.append((way, *alone_with(pair)))
+    ones = Pair(nobody, nobody, marke(town), "", wish.wish_id, "")
+    answers.append(("never there", *alone_with(ones)))
+    assert {told[1:] for told in answers} == {answers[-1][1:]}, answers
 
 
-@pytest.mark.parametrize("way", ["the offer withdrawn", "the consent withdrawn", "restricted", "ended"])
-def test_a_match_that_was_made_ends_when_i_take_back_what_it_rests_on(town: Town, way: str) -> None:
-    number = ["the offer withdrawn", "the consent withdrawn", "restricted", "ended"].index(way)
-    pair = Pair.of(town, f"BU0197030{number}")
-    match_id = pair.made()
-    if way == "ended":
-        pair.offers.says("end_match", match_id=pair.offers.matches()[-1].match_id)
-    else:
-        ways_to_be_absent(pair)[way]()
-    assert pair.told(match_id) == NOT_MADE
+def alone_with(pair: Pair) -> tuple[object, ...]:
+    """Return all that a desk and who asks can tell of a proposal, ids and moments apart."""
+    town = pair.asks.town
+    head = town.core.reader.head()[0]
+    answer = pair.desk.matching.propose_match(claim=MATCH, plan_id=pair.asks.plan_id, wish_id=pair.wish_id)
+    pair.asks.answers(YES, REACH["asks"])
+    (mine,) = pair.asks.matches()
+    told = pair.desk.matching.get_match(
+        claim=READ, plan_id=pair.asks.plan_id, match_id=answer.match_id, fields=FIELDS
+    )
+    assert told.match == NOT_MADE
+    return (
+        answer.receipt.position - head,
+        answer.receipt.leaves,
+        len(answer.SerializeToString()) - len(answer.receipt.SerializeToString()),
+        len(told.SerializeToString()),
+        (mine.answer, mine.contact, mine.ended),
+    )
+
+
+def test_a_match_that_was_made_ends_when_what_it_rests_on_is_taken_back(town: Town) -> None:
+    for number, way in enumerate(WAYS):
+        pair = Pair.of(town, f"BU0197030{number}")
+        match_id = pair.made()
+        is_gone(pair, way)
+        assert pair.told(match_id) == NOT_MADE, way
 
 
 def test_a_no_is_told_to_nobody_and_not_asked_again(town: Town) -> None:
@@ -283,7 +303,7 @@ def test_what_is_no_offer_is_refused_by_its_field(town: Town) -> None:
             resident.says(command, **said)
         return set(refused.value.field_violations)
 
-    for command in ("offer_contribution", "open_need"):
+    for command in ("offer_contribution", "open_wish"):
         assert at_fault(command, **(GROCERIES | {"kind": 0})) == {"kind"}
         for place in ("Dorpsstraat 4", "BU0197010", "bu01970101", ""):
             assert at_fault(command, **(GROCERIES | {"neighbourhood": place})) == {"neighbourhood"}

@@ -58,7 +58,7 @@ _NAMED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "situations.score": ("situations.earlier_scores",),
     "situations.judge_date": ("situations.earlier_judge_dates",),
     "contributions.contribution_id": ("matches.about_id",),
-    "needs.need_id": ("matches.about_id",),
+    "wishes.wish_id": ("matches.about_id",),
     "trajectories.step": ("trajectories.earlier_steps",),
     "trajectories.since_date": ("trajectories.earlier_dates",),
 }

@@ -317,10 +317,10 @@ class Contribution:
 
 @quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Need:
+class Wish:
     """What the resident asks of others, in the words of who offers."""
 
-    need_id: str
+    wish_id: str
     kind: str
     neighbourhood: str
     hours_a_week: int
@@ -338,7 +338,7 @@ class Need:
 class Match:
     """One side of a match: of whom the other side is, it says nothing that is shown.
 
-    `about_id` is this resident's own contribution or need. `other_plan` and `other_match` name the other side
+    `about_id` is this resident's own contribution or wish. `other_plan` and `other_match` name the other side
     for the service alone; where nobody was found they name nothing, and look the same.
     """
 

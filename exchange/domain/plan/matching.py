@@ -1,8 +1,8 @@
-"""A need of one resident and an offer of another, brought together without either seeing the other's file.
+"""A wish of one resident and an offer of another, brought together without either seeing the other's file.
 
 Promises: each side has a match of its own, under an id of its own, on its own plan; what the other side is,
 says or does stands in it nowhere that is shown. A side where nobody was found is a side like any other. Both
-said yes, and neither took it back: then, and as long, the match is made. A side that ends keeps no contact.
+said yes, and neither took anything back: then, and as long, the match is made.
 Source: the domain's design section 2 (P13); GDPR 5(1)(c), 7(3), 25; exchange/decisions/0078-two-sides.md.
 """
 
@@ -14,9 +14,9 @@ from typing import ClassVar, Final, NamedTuple
 
 from exchange.domain.kernel import AuthoredCommand, Command, Decider, Event, Events, Evolver, with_changes
 from exchange.domain.plan.decide import existing, refuse_full
-from exchange.domain.plan.elements import Contribution, Match, Need
+from exchange.domain.plan.elements import Contribution, Match, Wish
 from exchange.domain.plan.events import PlanEvent
-from exchange.domain.plan.offering import refuse_but_residents_side, without_contact
+from exchange.domain.plan.offering import refuse_but_residents_side
 from exchange.domain.plan.state import PlanState
 from exchange.domain.plan.words import MatchAnswer
 from exchange.domain.shape import FINE, member_fault, refuse_faults, text_fault, token_fault
@@ -37,20 +37,20 @@ class Side(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProposeForNeed(AuthoredCommand):
+class ProposeForWish(AuthoredCommand):
     """Propose a match to who asks."""
 
-    need_id: str
+    wish_id: str
     match_id: str
     other: Side
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProposeForContribution(AuthoredCommand):
-    """Propose a match to who offers what fits a need."""
+    """Propose a match to who offers what fits a wish."""
 
     contribution_id: str
-    need: Need
+    wish: Wish
     match_id: str
     other: Side
 
@@ -107,21 +107,21 @@ class MatchEnded(PlanEvent):
     match_id: str
 
 
-def fits(offer: Contribution, need: Need, now: datetime) -> bool:
-    """Tell whether an offer answers a need today: the same thing, in the same place, for long enough."""
+def fits(offer: Contribution, wish: Wish, now: datetime) -> bool:
+    """Tell whether an offer answers a wish today: the same thing, in the same place, for long enough."""
     day = now.date()
     # What is sealed says nothing: of an offer that says nothing nobody knows that it fits.
     told = bool(offer.kind and offer.neighbourhood) and offer.start_date > date.min
     return (
         told
         and not offer.ended
-        and not need.ended
-        and (offer.kind, offer.neighbourhood) == (need.kind, need.neighbourhood)
-        and offer.hours_a_week >= need.hours_a_week
+        and not wish.ended
+        and (offer.kind, offer.neighbourhood) == (wish.kind, wish.neighbourhood)
+        and offer.hours_a_week >= wish.hours_a_week
         and offer.start_date <= day
-        and need.start_date <= day
+        and wish.start_date <= day
         and (offer.end_date is None or day <= offer.end_date)
-        and (need.end_date is None or day <= need.end_date)
+        and (wish.end_date is None or day <= wish.end_date)
     )
 
 
@@ -130,10 +130,16 @@ def waits(match: Match, now: datetime) -> bool:
     return not match.ended and match.answer != MatchAnswer.NO and now < match.propose_time + WAITS
 
 
+def stands(plan: PlanState, match: Match) -> bool:
+    """Tell whether a side said yes and stands by it: what it is about was not taken back either."""
+    about = {one.contribution_id for one in plan.contributions if not one.ended}
+    about |= {one.wish_id for one in plan.wishes if not one.ended}
+    return match.answer == MatchAnswer.YES and not match.ended and match.about_id in about
+
+
 def made(mine: Match, theirs: Match) -> bool:
-    """Tell whether two sides are of one match, and both said yes and stand by it."""
-    mutual = mine.other_match == theirs.match_id and theirs.other_match == mine.match_id
-    return mutual and all(one.answer == MatchAnswer.YES and not one.ended for one in (mine, theirs))
+    """Tell whether two sides that stand are of one match."""
+    return mine.other_match == theirs.match_id and theirs.other_match == mine.match_id
 
 
 def match_of(plan: PlanState | None, match_id: str) -> Match | None:
@@ -143,30 +149,30 @@ def match_of(plan: PlanState | None, match_id: str) -> Match | None:
     return next((one for one in plan.matches if one.match_id == match_id), None)
 
 
-def need_to_match(plan: PlanState | None, need_id: str, now: datetime) -> Need:
-    """Return the need; refuse one that is not there, not open today, or about which a match waits."""
-    need = next((one for one in existing(plan).needs if one.need_id == need_id), None)
+def wish_to_match(plan: PlanState | None, wish_id: str, now: datetime) -> Wish:
+    """Return the wish; refuse one that is not there, not open today, or about which a match waits."""
+    wish = next((one for one in existing(plan).wishes if one.wish_id == wish_id), None)
     day = now.date()
-    over = need is not None and (day < need.start_date or (need.end_date or day) < day)
-    if need is None or need.ended or over:
-        raise RuleBroken("this plan has no such need that is open today", rule="NEED_UNKNOWN")
-    if any(one.about_id == need_id and waits(one, now) for one in existing(plan).matches):
-        raise RuleBroken("a match about this need waits for its answers", rule="MATCH_WAITS")
-    return need
+    over = wish is not None and (day < wish.start_date or (wish.end_date or day) < day)
+    if wish is None or wish.ended or over:
+        raise RuleBroken("this plan has no such wish that is open today", rule="WISH_UNKNOWN")
+    if any(one.about_id == wish_id and waits(one, now) for one in existing(plan).matches):
+        raise RuleBroken("a match about this wish waits for its answers", rule="MATCH_WAITS")
+    return wish
 
 
-def propose_for_need(command: ProposeForNeed, state: PlanState | None) -> Events:
+def propose_for_wish(command: ProposeForWish, state: PlanState | None) -> Events:
     """Decide on a match that is proposed to who asks; whether anybody offers changes nothing here."""
     plan = existing(state)
-    need = need_to_match(plan, command.need_id, command.now)
-    return (_proposed(command, plan, need.need_id),)
+    wish = wish_to_match(plan, command.wish_id, command.now)
+    return (_proposed(command, plan, wish.wish_id),)
 
 
 def propose_for_contribution(command: ProposeForContribution, state: PlanState | None) -> Events:
     """Decide on a match that is proposed to who offers: what he said no to is not asked again."""
     plan = existing(state)
     offer = next((one for one in plan.contributions if one.contribution_id == command.contribution_id), None)
-    if offer is None or not fits(offer, command.need, command.now) or plan.plan_id == command.other.plan_id:
+    if offer is None or not fits(offer, command.wish, command.now) or plan.plan_id == command.other.plan_id:
         raise RuleBroken("this plan offers nothing that fits", rule="CONTRIBUTION_UNKNOWN")
     about = [one for one in plan.matches if one.about_id == offer.contribution_id]
     if any(waits(one, command.now) or one.other_plan == command.other.plan_id for one in about):
@@ -175,7 +181,7 @@ def propose_for_contribution(command: ProposeForContribution, state: PlanState |
 
 
 def _proposed(
-    command: ProposeForNeed | ProposeForContribution, plan: PlanState, about_id: str
+    command: ProposeForWish | ProposeForContribution, plan: PlanState, about_id: str
 ) -> MatchProposed:
     author = command.author
     if author.task != MATCHING_TASK:
@@ -268,13 +274,16 @@ def _match_answered(state: PlanState, event: MatchAnswered) -> PlanState:
 
 
 def _match_ended(state: PlanState, event: MatchEnded) -> PlanState:
-    matches = tuple(without_contact(one) if one.match_id == event.match_id else one for one in state.matches)
+    matches = tuple(
+        with_changes(one, ended=True, contact="") if one.match_id == event.match_id else one
+        for one in state.matches
+    )
     return with_changes(state, version=state.version + 1, matches=matches)
 
 
 DECIDERS: Final[Mapping[type[Command], Decider]] = MappingProxyType(
     {
-        ProposeForNeed: propose_for_need,
+        ProposeForWish: propose_for_wish,
         ProposeForContribution: propose_for_contribution,
         AnswerMatch: answer_match,
         EndMatch: end_match,

@@ -1,7 +1,7 @@
 """What a resident offers others, and what he asks of them: said by himself, taken back whenever he likes.
 
 Promises: nobody but the resident's side offers, asks or takes back; a place is a neighbourhood and never an
-address; what is taken back ends each match that was about it. Nothing follows from an offer for the resident
+address; what is taken back, no match stands on. Nothing follows from an offer for the resident
 who makes it: no rule of a plan looks at one.
 Source: the domain's design sections 2 (P13) and 3; GDPR 7(3); Participatiewet 9(1)(c) (what an offer is not).
 """
@@ -15,7 +15,7 @@ from typing import ClassVar, Final
 
 from exchange.domain.kernel import AuthoredCommand, Command, Decider, Event, Events, Evolver, with_changes
 from exchange.domain.plan.decide import existing, refuse_full
-from exchange.domain.plan.elements import Contribution, Match, Need
+from exchange.domain.plan.elements import Contribution, Wish
 from exchange.domain.plan.events import PlanEvent
 from exchange.domain.plan.state import PlanState
 from exchange.domain.plan.words import OfferKind
@@ -64,17 +64,17 @@ class WithdrawContribution(AuthoredCommand):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OpenNeed(Terms):
+class OpenWish(Terms):
     """Ask something of others."""
 
-    need_id: str
+    wish_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CloseNeed(AuthoredCommand):
+class CloseWish(AuthoredCommand):
     """Ask it no longer."""
 
-    need_id: str
+    wish_id: str
 
 
 def offered_words(*fields: str) -> Mapping[str, str]:
@@ -109,12 +109,12 @@ class ContributionWithdrawn(PlanEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NeedOpened(PlanEvent):
+class WishOpened(PlanEvent):
     """The resident asks something of others."""
 
-    TOPIC: ClassVar[str] = "plan.need_opened.v1"
+    TOPIC: ClassVar[str] = "plan.wish_opened.v1"
     SEALED: ClassVar[Mapping[str, str]] = offered_words(*_TERMS)
-    need_id: str
+    wish_id: str
     kind: str
     neighbourhood: str
     hours_a_week: int
@@ -124,11 +124,11 @@ class NeedOpened(PlanEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NeedClosed(PlanEvent):
+class WishClosed(PlanEvent):
     """The resident asks it no longer."""
 
-    TOPIC: ClassVar[str] = "plan.need_closed.v1"
-    need_id: str
+    TOPIC: ClassVar[str] = "plan.wish_closed.v1"
+    wish_id: str
 
 
 def refuse_but_residents_side(author: Author) -> None:
@@ -172,19 +172,19 @@ def offer_contribution(command: OfferContribution, state: PlanState | None) -> E
     return (event,)
 
 
-def open_need(command: OpenNeed, state: PlanState | None) -> Events:
+def open_wish(command: OpenWish, state: PlanState | None) -> Events:
     """Decide on what is asked of others."""
     plan = existing(state)
     refuse_but_residents_side(command.author)
     _refuse_terms(command)
-    refuse_faults({"need_id": token_fault(command.need_id)})
-    refuse_full(plan, "needs")
-    opened = NeedOpened(
+    refuse_faults({"wish_id": token_fault(command.wish_id)})
+    refuse_full(plan, "wishes")
+    opened = WishOpened(
         resident=plan.resident,
         plan_id=plan.plan_id,
         organisation=command.author.oin,
         task=command.author.task,
-        need_id=command.need_id,
+        wish_id=command.wish_id,
         **{name: getattr(command, name) for name in _TERMS},
     )
     return (opened,)
@@ -207,30 +207,21 @@ def withdraw_contribution(command: WithdrawContribution, state: PlanState | None
     return (withdrawn,)
 
 
-def close_need(command: CloseNeed, state: PlanState | None) -> Events:
+def close_wish(command: CloseWish, state: PlanState | None) -> Events:
     """Decide on what is asked no longer."""
     plan = existing(state)
     refuse_but_residents_side(command.author)
-    found = next((one for one in plan.needs if one.need_id == command.need_id), None)
+    found = next((one for one in plan.wishes if one.wish_id == command.wish_id), None)
     if found is None or found.ended:
-        raise RuleBroken("this plan has no such need that is open", rule="NEED_UNKNOWN")
-    closed = NeedClosed(
+        raise RuleBroken("this plan has no such wish that is open", rule="WISH_UNKNOWN")
+    closed = WishClosed(
         resident=plan.resident,
         plan_id=plan.plan_id,
         organisation=command.author.oin,
         task=command.author.task,
-        need_id=command.need_id,
+        wish_id=command.wish_id,
     )
     return (closed,)
-
-
-def without_contact(match: Match) -> Match:
-    """Return a side that ended: with nothing left by which to reach the resident."""
-    return with_changes(match, ended=True, contact="")
-
-
-def _without(matches: tuple[Match, ...], about_id: str) -> tuple[Match, ...]:
-    return tuple(without_contact(one) if one.about_id == about_id else one for one in matches)
 
 
 def offered(event: ContributionOffered) -> Contribution:
@@ -247,13 +238,13 @@ def _contribution_offered(state: PlanState, event: ContributionOffered) -> PlanS
     return with_changes(state, version=state.version + 1, contributions=contributions)
 
 
-def _need_opened(state: PlanState, event: NeedOpened) -> PlanState:
-    need = Need(
-        need_id=event.need_id,
+def _wish_opened(state: PlanState, event: WishOpened) -> PlanState:
+    wish = Wish(
+        wish_id=event.wish_id,
         origin=origin_of(event.task, event.organisation),
         **{name: getattr(event, name) for name in _TERMS},
     )
-    return with_changes(state, version=state.version + 1, needs=(*state.needs, need))
+    return with_changes(state, version=state.version + 1, wishes=(*state.wishes, wish))
 
 
 def _contribution_withdrawn(state: PlanState, event: ContributionWithdrawn) -> PlanState:
@@ -261,36 +252,29 @@ def _contribution_withdrawn(state: PlanState, event: ContributionWithdrawn) -> P
         with_changes(one, ended=True) if one.contribution_id == event.contribution_id else one
         for one in state.contributions
     )
-    return with_changes(
-        state,
-        version=state.version + 1,
-        contributions=contributions,
-        matches=_without(state.matches, event.contribution_id),
-    )
+    return with_changes(state, version=state.version + 1, contributions=contributions)
 
 
-def _need_closed(state: PlanState, event: NeedClosed) -> PlanState:
-    needs = tuple(
-        with_changes(one, ended=True) if one.need_id == event.need_id else one for one in state.needs
+def _wish_closed(state: PlanState, event: WishClosed) -> PlanState:
+    wishes = tuple(
+        with_changes(one, ended=True) if one.wish_id == event.wish_id else one for one in state.wishes
     )
-    return with_changes(
-        state, version=state.version + 1, needs=needs, matches=_without(state.matches, event.need_id)
-    )
+    return with_changes(state, version=state.version + 1, wishes=wishes)
 
 
 DECIDERS: Final[Mapping[type[Command], Decider]] = MappingProxyType(
     {
         OfferContribution: offer_contribution,
         WithdrawContribution: withdraw_contribution,
-        OpenNeed: open_need,
-        CloseNeed: close_need,
+        OpenWish: open_wish,
+        CloseWish: close_wish,
     }
 )
 EVOLVERS: Final[Mapping[type[Event], Evolver]] = MappingProxyType(
     {
         ContributionOffered: _contribution_offered,
         ContributionWithdrawn: _contribution_withdrawn,
-        NeedOpened: _need_opened,
-        NeedClosed: _need_closed,
+        WishOpened: _wish_opened,
+        WishClosed: _wish_closed,
     }
 )

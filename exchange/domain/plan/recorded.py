@@ -27,7 +27,7 @@ COLLECTIONS: Final = (
     "preferences",
     "signals",
     "contributions",
-    "needs",
+    "wishes",
     "matches",
 )
 

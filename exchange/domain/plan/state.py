@@ -17,7 +17,6 @@ from exchange.domain.plan.elements import (
     Goal,
     LensAssessment,
     Match,
-    Need,
     Preference,
     Report,
     RuleConflict,
@@ -25,6 +24,7 @@ from exchange.domain.plan.elements import (
     Situation,
     Support,
     Trajectory,
+    Wish,
 )
 from exchange.domain.plan.words import GoalState
 from exchange.domain.values import ConversationKind, ConversationOutcome, SupportStatus
@@ -61,7 +61,7 @@ class PlanState:
     preferences: tuple[Preference, ...] = ()
     signals: tuple[Signal, ...] = ()
     contributions: tuple[Contribution, ...] = ()
-    needs: tuple[Need, ...] = ()
+    wishes: tuple[Wish, ...] = ()
     matches: tuple[Match, ...] = ()
     unseen: tuple[tuple[str, int], ...] = ()
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 FORM: Final = "handover-part-1"
 ELEMENTS_PER_PART: Final = 10
 # What somebody offers and asks is of the neighbourhood he leaves, and was consented to there.
-STAYS_BEHIND: Final = frozenset({"contributions", "needs", "matches"})
+STAYS_BEHIND: Final = frozenset({"contributions", "wishes", "matches"})
 _KEYS: Final = frozenset({"form", "handover", "plan_version", "number", "collection", "total", "elements"})
 _ELEMENT_KEYS: Final = frozenset({"origin", "category", "recorded", "values"})
 _CATEGORIES: Final = frozenset(DataCategory)

@@ -30,7 +30,6 @@ _KINDS: Final = {
     "goals": "uw doelen",
     "lens_assessments": "wat er over uw situatie is onderzocht",
     "matches": "of iemand uit de buurt bij u past",
-    "needs": "wat u aan anderen vraagt",
     "preferences": "welke aanbieder u het liefst heeft",
     "reports": "uw melding",
     "rule_conflicts": "welke regels voor u botsen, en hoe dat is opgelost",
@@ -38,6 +37,7 @@ _KINDS: Final = {
     "situations": "uw situatie",
     "supports": "de hulp die u krijgt",
     "trajectories": "wat u doet aan werk of meedoen",
+    "wishes": "wat u aan anderen vraagt",
 }
 _BESIDE: Final = "dat er een plan voor u is"
 _WHY: Final = "U leest dit omdat deze organisatie de gegevens niet van u zelf kreeg."

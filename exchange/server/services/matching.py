@@ -16,16 +16,16 @@ from exchange.domain import stream_of
 from exchange.domain.plan import (
     PLAN,
     AnswerMatch,
-    CloseNeed,
+    CloseWish,
     EndMatch,
     Match,
     OfferContribution,
-    OpenNeed,
+    OpenWish,
     ProposeForContribution,
-    ProposeForNeed,
+    ProposeForWish,
     WithdrawContribution,
 )
-from exchange.domain.plan.matching import MATCHING_TASK, Side, made, match_of, need_to_match
+from exchange.domain.plan.matching import MATCHING_TASK, Side, made, match_of, stands, wish_to_match
 from exchange.domain.values import origin_of
 from exchange.pipeline.elements import Asker
 from exchange.pipeline.walk import CommandWalk, ReadWalk, Steps
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from exchange.domain import Command
-    from exchange.domain.plan import Need
+    from exchange.domain.plan import Wish
     from exchange.pipeline.matching import Candidate
     from exchange.pipeline.walk import View
     from exchange.server.house import Call
@@ -70,12 +70,12 @@ def _withdrawal(said: pb.WithdrawContributionRequest, who: Who) -> Command:
     return WithdrawContribution(**who.when, contribution_id=said.contribution_id)
 
 
-def _need(said: pb.OpenNeedRequest, who: Who) -> Command:
-    return OpenNeed(**who.when, need_id=who.fresh_id, **_terms(said))
+def _wish(said: pb.OpenWishRequest, who: Who) -> Command:
+    return OpenWish(**who.when, wish_id=who.fresh_id, **_terms(said))
 
 
-def _closing(said: pb.CloseNeedRequest, who: Who) -> Command:
-    return CloseNeed(**who.when, need_id=said.need_id)
+def _closing(said: pb.CloseWishRequest, who: Who) -> Command:
+    return CloseWish(**who.when, wish_id=said.wish_id)
 
 
 def _answer(said: pb.AnswerMatchRequest, who: Who) -> Command:
@@ -110,32 +110,32 @@ class _Proposal:
         return tuple(stream_of("plan", one.plan_id) for one in self._candidates)
 
     def others(self, view: View) -> Sequence[CommandWalk]:
-        """Return a command about each candidate. Raises RuleBroken where the need is none to match."""
+        """Return a command about each candidate. Raises RuleBroken where the wish is none to match."""
         # A walk may be walked again.
         self._asked = self._nobody
-        need = need_to_match(view.state(self._stream), self._request.need_id, self._call.now)
-        return [self._about(one, need) for one in self._candidates]
+        wish = wish_to_match(view.state(self._stream), self._request.wish_id, self._call.now)
+        return [self._about(one, wish) for one in self._candidates]
 
     def process(self, view: View) -> Steps:
         """Propose it to who asks."""
-        proposing = ProposeForNeed(
+        proposing = ProposeForWish(
             now=self._call.now,
             author=author_of(self._call.caller),
-            need_id=self._request.need_id,
+            wish_id=self._request.wish_id,
             match_id=self._own.match_id,
             other=self._asked,
         )
         events = PLAN.decide(proposing, view.state(self._stream))
         return Steps(((self._stream, events),), {_MATCH_ID: self._own.match_id})
 
-    def _about(self, one: Candidate, need: Need) -> CommandWalk:
+    def _about(self, one: Candidate, wish: Wish) -> CommandWalk:
         call, request = self._call, self._request
         stream = stream_of("plan", one.plan_id)
         proposing = ProposeForContribution(
             now=call.now,
             author=author_of(call.caller),
             contribution_id=one.contribution_id,
-            need=need,
+            wish=wish,
             match_id=one.match_id,
             other=self._own,
         )
@@ -180,10 +180,10 @@ async def _candidates(call: Call, request: pb.ProposeMatchRequest, match_id: str
     """Return who may be asked along: nobody, where this caller would be refused for his task anyway."""
     plan = await call.house.state(stream_of("plan", request.plan_id))
     found = plan is not None and call.caller.task == MATCHING_TASK
-    need = next((one for one in plan.needs if one.need_id == request.need_id), None) if found else None
+    wish = next((one for one in plan.wishes if one.wish_id == request.wish_id), None) if found else None
     look = call.house.parts.matcher.candidates
     loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(call.house.pool, look, need, match_id, call.now)
+    return await loop.run_in_executor(call.house.pool, look, wish, match_id, call.now)
 
 
 async def get_match(call: Call, request: pb.GetMatchRequest) -> pb.GetMatchResponse:
@@ -230,19 +230,19 @@ async def get_match(call: Call, request: pb.GetMatchRequest) -> pb.GetMatchRespo
     theirs, ours, given = beside.captured, given_paths(outcome), given_paths(beside)
     if mine is not None and theirs is not None and made(mine, theirs):
         answer.match.made = "made" in ours & given
-        answer.match.contact_of_need = mine.contact if "contact_of_need" in ours else ""
+        answer.match.contact_of_wish = mine.contact if "contact_of_wish" in ours else ""
         answer.match.contact_of_offer = theirs.contact if "contact_of_offer" in given else ""
     return answer
 
 
 def _capturing(call: Call, stream: str, match_id: str) -> Callable[[View], Match | None]:
-    """Return what takes one side from a plan: for the desk that proposed it alone."""
+    """Return what takes one side that stands from a plan: for the desk that proposed it alone."""
     own = origin_of(call.caller.task, call.caller.organisation)
 
     def capture(view: View) -> Match | None:
         plan = call.house.plan_groups.within_term(stream, view.state(stream), call.now)
         found = match_of(plan, match_id)
-        return found if found is not None and found.origin == own else None
+        return found if found is not None and found.origin == own and stands(plan, found) else None
 
     return capture
 
@@ -254,8 +254,8 @@ ORDERS: Final[Mapping[str, Order]] = {
     "WithdrawContribution": Order(
         pb.WithdrawContributionRequest, pb.WithdrawContributionResponse, _withdrawal, fence=True
     ),
-    "OpenNeed": Order(pb.OpenNeedRequest, pb.OpenNeedResponse, _need, "need_id"),
-    "CloseNeed": Order(pb.CloseNeedRequest, pb.CloseNeedResponse, _closing, fence=True),
+    "OpenWish": Order(pb.OpenWishRequest, pb.OpenWishResponse, _wish, "wish_id"),
+    "CloseWish": Order(pb.CloseWishRequest, pb.CloseWishResponse, _closing, fence=True),
     "AnswerMatch": Order(pb.AnswerMatchRequest, pb.AnswerMatchResponse, _answer),
     "EndMatch": Order(pb.EndMatchRequest, pb.EndMatchResponse, _end, fence=True),
 }
