@@ -415,7 +415,7 @@ class AnswerMatchRequest(_message.Message):
     PLAN_ID_FIELD_NUMBER: _builtins.int
     EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
     MATCH_ID_FIELD_NUMBER: _builtins.int
-    ANSWER_FIELD_NUMBER: _builtins.int
+    SAID_FIELD_NUMBER: _builtins.int
     CONTACT_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Same id and same content: same answer."""
@@ -425,7 +425,7 @@ class AnswerMatchRequest(_message.Message):
     """Version of the plan the caller saw."""
     match_id: _builtins.str
     """The resident's own side of the match."""
-    answer: _plan_pb2.MatchAnswer.ValueType
+    said: _plan_pb2.MatchAnswer.ValueType
     """Yes or no."""
     contact: _builtins.str
     """With a yes: how the desk reaches the resident. Left out with a no."""
@@ -441,12 +441,12 @@ class AnswerMatchRequest(_message.Message):
         plan_id: _builtins.str = ...,
         expected_version: _builtins.int = ...,
         match_id: _builtins.str = ...,
-        answer: _plan_pb2.MatchAnswer.ValueType = ...,
+        said: _plan_pb2.MatchAnswer.ValueType = ...,
         contact: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "claim", b"claim", "contact", b"contact", "expected_version", b"expected_version", "match_id", b"match_id", "plan_id", b"plan_id", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "contact", b"contact", "expected_version", b"expected_version", "match_id", b"match_id", "plan_id", b"plan_id", "request_id", b"request_id", "said", b"said"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1284,14 +1284,14 @@ class Match(_message.Message):
     MATCH_ID_FIELD_NUMBER: _builtins.int
     ABOUT_ID_FIELD_NUMBER: _builtins.int
     PROPOSE_TIME_FIELD_NUMBER: _builtins.int
-    ANSWER_FIELD_NUMBER: _builtins.int
+    SAID_FIELD_NUMBER: _builtins.int
     CONTACT_FIELD_NUMBER: _builtins.int
     ENDED_FIELD_NUMBER: _builtins.int
     match_id: _builtins.str
     """Id of this side; the other side has another."""
     about_id: _builtins.str
     """The resident's own contribution or wish it is about."""
-    answer: Global___MatchAnswer.ValueType
+    said: Global___MatchAnswer.ValueType
     """What the resident said."""
     contact: _builtins.str
     """How the desk reaches the resident, once he said yes."""
@@ -1307,13 +1307,13 @@ class Match(_message.Message):
         match_id: _builtins.str = ...,
         about_id: _builtins.str = ...,
         propose_time: _timestamp_pb2.Timestamp | None = ...,
-        answer: Global___MatchAnswer.ValueType = ...,
+        said: Global___MatchAnswer.ValueType = ...,
         contact: _builtins.str = ...,
         ended: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["propose_time", b"propose_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["about_id", b"about_id", "answer", b"answer", "contact", b"contact", "ended", b"ended", "match_id", b"match_id", "propose_time", b"propose_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["about_id", b"about_id", "contact", b"contact", "ended", b"ended", "match_id", b"match_id", "propose_time", b"propose_time", "said", b"said"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -54,7 +54,7 @@ PROPOSE_TO_WHO_OFFERS: Final = ProposeForContribution(
     now=NOON, author=DESK, contribution_id="o-1", wish=WISH, match_id="m-2", other=OTHER
 )
 SAY_YES: Final = AnswerMatch(
-    now=NOON, author=RESIDENT, match_id="m-1", answer="yes", contact="Bel aan op nummer 4."
+    now=NOON, author=RESIDENT, match_id="m-1", said="yes", contact="Bel aan op nummer 4."
 )
 END: Final = EndMatch(now=NOON, author=RESIDENT, match_id="m-1")
 
@@ -70,6 +70,6 @@ def among_neighbours(chance: random.Random) -> tuple[Any, ...]:
         CLOSE,
         PROPOSE_TO_WHO_ASKS,
         PROPOSE_TO_WHO_OFFERS,
-        replace(SAY_YES, match_id=match_id, answer=says[0], contact=says[1]),
+        replace(SAY_YES, match_id=match_id, said=says[0], contact=says[1]),
         replace(END, match_id=match_id),
     )

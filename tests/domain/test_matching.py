@@ -125,7 +125,7 @@ def test_one_match_waits_at_a_time_and_who_said_no_is_left_in_peace() -> None:
     assert rule(replace(again, now=late - timedelta(microseconds=1)), *asked) == "MATCH_WAITS"
     assert len(after(*asked, replace(again, now=late)).matches) == 2
     offered_to = (OFFER, PROPOSE_TO_WHO_OFFERS)
-    no = replace(SAY_YES, match_id="m-2", answer="no", contact="")
+    no = replace(SAY_YES, match_id="m-2", said="no", contact="")
     same = replace(PROPOSE_TO_WHO_OFFERS, match_id="m-4")
     another = replace(same, other=Side("a-third", "m-5"))
     assert rule(another, *offered_to) == "MATCH_WAITS"
@@ -137,8 +137,8 @@ def test_a_side_answers_once_in_time_and_says_how_it_is_reached_with_a_yes_only(
     asked = (ASK, PROPOSE_TO_WHO_ASKS)
     assert rule(SAY_YES) == "MATCH_UNKNOWN"
     assert faults(replace(SAY_YES, contact=" "), *asked) == {"contact"}
-    assert faults(replace(SAY_YES, answer="no"), *asked) == {"contact"}
-    assert faults(replace(SAY_YES, answer="perhaps", contact=""), *asked) == {"answer"}
+    assert faults(replace(SAY_YES, said="no"), *asked) == {"contact"}
+    assert faults(replace(SAY_YES, said="perhaps", contact=""), *asked) == {"said"}
     assert rule(replace(SAY_YES, now=NOON + WAITS), *asked) == "MATCH_ANSWERED"
     in_time = replace(SAY_YES, now=NOON + WAITS - timedelta(microseconds=1))
     assert after(*asked, in_time).matches[0].contact == SAY_YES.contact
@@ -166,6 +166,6 @@ def test_two_sides_are_made_of_one_match_while_both_stand() -> None:
 def test_a_side_that_ended_or_said_no_waits_no_longer() -> None:
     (match,) = after(ASK, PROPOSE_TO_WHO_ASKS).matches
     assert waits(match, NOON)
-    assert waits(replace(match, answer="yes"), NOON)
-    for changes in ({"ended": True}, {"answer": "no"}):
+    assert waits(replace(match, said="yes"), NOON)
+    for changes in ({"ended": True}, {"said": "no"}):
         assert not waits(replace(match, **changes), NOON)

@@ -77,8 +77,8 @@ class Resident:
         start, end = Timestamp(), Timestamp()
         start.seconds = int(self.town.now().timestamp()) - 60
         end.seconds = start.seconds + 90 * A_DAY_S
-        asked = self.desks.team.consent.request_consent(
-            claim=INVESTIGATE,
+        asked = self.desks.resident.consent.request_consent(
+            claim=WORD,
             case_id=self.desks.story.case_id,
             kind=consent_pb.CONSENT_KIND_GDPR,
             consent_purpose=pb.PURPOSE_VRAAG_EN_AANBOD,
@@ -103,12 +103,12 @@ class Resident:
         return consent_id
 
     def matches(self) -> list[plan_pb2.Match]:
-        leaves = [f"matches.{leaf}" for leaf in ("match_id", "about_id", "answer", "contact", "ended")]
+        leaves = [f"matches.{leaf}" for leaf in ("match_id", "about_id", "said", "contact", "ended")]
         return list(self.desks.plan(self.desks.resident, *leaves).matches)
 
     def answers(self, answer: plan_pb2.MatchAnswer.ValueType, contact: str = "") -> None:
         """Answer the newest match."""
-        self.says("answer_match", match_id=self.matches()[-1].match_id, answer=answer, contact=contact)
+        self.says("answer_match", match_id=self.matches()[-1].match_id, said=answer, contact=contact)
 
 
 class Pair(NamedTuple):
@@ -265,7 +265,7 @@ def alone_with(pair: Pair) -> tuple[object, ...]:
         answer.receipt.leaves,
         len(answer.SerializeToString()) - len(answer.receipt.SerializeToString()),
         len(told.SerializeToString()),
-        (mine.answer, mine.contact, mine.ended),
+        (mine.said, mine.contact, mine.ended),
     )
 
 

@@ -345,7 +345,7 @@ class Match:
     match_id: str
     about_id: str
     propose_time: datetime
-    answer: str = ""
+    said: str = ""
     contact: str = ""
     ended: bool = False
     other_plan: str

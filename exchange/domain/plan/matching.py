@@ -26,7 +26,8 @@ from exchange.errors import RuleBroken
 # Whose desk brings residents together: no college, so that nothing of a benefit is near.
 MATCHING_TASK: Final = "vrijwilligersorganisatie"
 # So long a side waits for both answers; after it, it is over whatever the other side said.
-WAITS: Final = timedelta(days=30)
+WAIT_DAYS: Final = 30
+WAITS: Final = timedelta(days=WAIT_DAYS)
 
 
 class Side(NamedTuple):
@@ -60,7 +61,7 @@ class AnswerMatch(AuthoredCommand):
     """Say yes, with how the desk reaches this resident; or no."""
 
     match_id: str
-    answer: str
+    said: str
     contact: str = ""
 
 
@@ -93,9 +94,9 @@ class MatchAnswered(PlanEvent):
     """This side said yes or no."""
 
     TOPIC: ClassVar[str] = "plan.match_answered.v1"
-    SEALED: ClassVar[Mapping[str, str]] = _said_words("answer", "contact")
+    SEALED: ClassVar[Mapping[str, str]] = _said_words("said", "contact")
     match_id: str
-    answer: str
+    said: str
     contact: str
 
 
@@ -127,14 +128,14 @@ def fits(offer: Contribution, wish: Wish, now: datetime) -> bool:
 
 def waits(match: Match, now: datetime) -> bool:
     """Tell whether a side may still be answered, as far as this side can tell."""
-    return not match.ended and match.answer != MatchAnswer.NO and now < match.propose_time + WAITS
+    return not match.ended and match.said != MatchAnswer.NO and now < match.propose_time + WAITS
 
 
 def stands(plan: PlanState, match: Match) -> bool:
     """Tell whether a side said yes and stands by it: what it is about was not taken back either."""
     about = {one.contribution_id for one in plan.contributions if not one.ended}
     about |= {one.wish_id for one in plan.wishes if not one.ended}
-    return match.answer == MatchAnswer.YES and not match.ended and match.about_id in about
+    return match.said == MatchAnswer.YES and not match.ended and match.about_id in about
 
 
 def made(mine: Match, theirs: Match) -> bool:
@@ -213,16 +214,16 @@ def answer_match(command: AnswerMatch, state: PlanState | None) -> Events:
     """Decide on what a side says; once, and in time."""
     plan = existing(state)
     match = _own_side(command, plan)
-    yes = command.answer == MatchAnswer.YES
+    yes = command.said == MatchAnswer.YES
     spoken = bool(command.contact.strip())
     contact = text_fault(command.contact, required=yes)
     refuse_faults(
         {
-            "answer": member_fault(MatchAnswer, command.answer),
+            "said": member_fault(MatchAnswer, command.said),
             "contact": "must be left out with a no" if spoken and not yes else contact or FINE,
         }
     )
-    if match.answer or not waits(match, command.now):
+    if match.said or not waits(match, command.now):
         raise RuleBroken("this match was answered, or waits no longer", rule="MATCH_ANSWERED")
     answered = MatchAnswered(
         resident=plan.resident,
@@ -230,7 +231,7 @@ def answer_match(command: AnswerMatch, state: PlanState | None) -> Events:
         organisation=command.author.oin,
         task=command.author.task,
         match_id=match.match_id,
-        answer=command.answer,
+        said=command.said,
         contact=command.contact,
     )
     return (answered,)
@@ -265,7 +266,7 @@ def _match_proposed(state: PlanState, event: MatchProposed) -> PlanState:
 def _match_answered(state: PlanState, event: MatchAnswered) -> PlanState:
     # Ended by who was not shown that it was answered: it stays ended, and without a contact.
     matches = tuple(
-        with_changes(one, answer=event.answer, contact=event.contact)
+        with_changes(one, said=event.said, contact=event.contact)
         if one.match_id == event.match_id and not one.ended
         else one
         for one in state.matches

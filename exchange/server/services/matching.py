@@ -79,8 +79,8 @@ def _closing(said: pb.CloseWishRequest, who: Who) -> Command:
 
 
 def _answer(said: pb.AnswerMatchRequest, who: Who) -> Command:
-    answer = enum_names(plan_pb2.MatchAnswer.DESCRIPTOR).stored(said.answer)
-    return AnswerMatch(**who.when, match_id=said.match_id, answer=answer, contact=said.contact)
+    word = enum_names(plan_pb2.MatchAnswer.DESCRIPTOR).stored(said.said)
+    return AnswerMatch(**who.when, match_id=said.match_id, said=word, contact=said.contact)
 
 
 def _end(said: pb.EndMatchRequest, who: Who) -> Command:
