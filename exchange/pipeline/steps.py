@@ -113,9 +113,11 @@ def run_command(
         if told is not None:
             return told
         raise
-    permit = Permit(verdict, decision_id, position)
     if along is not None:
         _record_along(along, overlay)
+        # That is about another: the own facts are what they were, and stand right before the own events.
+        position = overlay.position
+    permit = Permit(verdict, decision_id, position)
     changes = any(events for _, events in steps.appends)
     count = 0
     if not changes or verdict.obligations != ONLY_RECORDED:
