@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 
 from adapters.sdk import errors
+from adapters.sdk.portable import take_along
 from adapters.sdk.tokens import Person
 from exchange.domain.plan import MatchProposed
 from exchange.pipeline.matching import CANDIDATES
@@ -16,7 +17,8 @@ from exchange.projections.matching import OfferIndex
 from exchange.wiring.lawful import audit_lawful
 from tests.pipeline.faults import FaultyRecorder
 from tests.server.test_erasure import Erasure
-from tests.server.town import AUDIT
+from tests.server.test_portability import read
+from tests.server.town import ACCESS, AUDIT
 from tests.stories.neighbours import (
     FIELDS,
     FOLLOWED_WITHIN_S,
@@ -157,3 +159,14 @@ def test_as_many_may_be_asked_along_whoever_offers_and_the_last_is_nobody(town: 
     nobody = matcher.candidates(None, "m-1", town.now())
     assert len(nobody) == CANDIDATES
     assert not {one.plan_id for one in nobody} & offering
+
+
+def test_what_a_resident_offers_is_his_to_take_along_and_the_matches_stay(town: Town) -> None:
+    pair = Pair.of(town, "BU02000701")
+    pair.made()
+    fields = ("contributions.kind", "contributions.own_words", "matches.contact")
+    taken = take_along(pair.offers.desks.resident, ACCESS, pair.offers.plan_id, fields)
+    told = read(taken.document)
+    (offer,) = told["plan"]["contributions"]
+    assert (offer["kind"], offer["own_words"]) == ("OFFER_KIND_GROCERIES", "Ik haal graag iets mee.")
+    assert {one["collection"] for one in told["not_portable"]} >= {"matches"}

@@ -94,7 +94,7 @@ def _read(part: Any) -> PartRead:  # noqa: ANN401 -- whatever came
     if type(part) is not dict or part.keys() != _KEYS or part["form"] != FORM:
         raise TypeError("a part has other keys")
     collection, elements = part["collection"], part["elements"]
-    if collection not in PLAN_COLLECTIONS or len(elements) > ELEMENTS_PER_PART:
+    if collection not in PLAN_COLLECTIONS.keys() - STAYS_BEHIND or len(elements) > ELEMENTS_PER_PART:
         raise ValueError("a part is of a collection of the plan")
     for element in elements:
         _check(collection, element)
