@@ -22,6 +22,7 @@ from exchange.v1 import identity_service_pb2 as identity
 from exchange.v1 import insight_service_pb2 as insight
 from exchange.v1 import ledger_service_pb2 as ledger
 from exchange.v1 import legal_basis_service_pb2 as legal_basis
+from exchange.v1 import matching_service_pb2 as matching
 from exchange.v1 import organisation_service_pb2 as organisation
 from exchange.v1 import plan_service_pb2 as plan
 from exchange.v1 import representation_service_pb2 as representation
@@ -227,6 +228,19 @@ class PlanCalls(Calls[_Mode]):
     invite_provider = Rpc(plan.InviteProviderRequest, plan.InviteProviderResponse)
     get_plan = Rpc(plan.GetPlanRequest, plan.GetPlanResponse)
     get_practice_check = Rpc(plan.GetPracticeCheckRequest, plan.GetPracticeCheckResponse)
+
+
+class MatchingCalls(Calls[_Mode]):
+    """What residents offer and ask one another."""
+
+    offer_contribution = Rpc(matching.OfferContributionRequest, matching.OfferContributionResponse)
+    withdraw_contribution = Rpc(matching.WithdrawContributionRequest, matching.WithdrawContributionResponse)
+    open_wish = Rpc(matching.OpenWishRequest, matching.OpenWishResponse)
+    close_wish = Rpc(matching.CloseWishRequest, matching.CloseWishResponse)
+    propose_match = Rpc(matching.ProposeMatchRequest, matching.ProposeMatchResponse)
+    answer_match = Rpc(matching.AnswerMatchRequest, matching.AnswerMatchResponse)
+    end_match = Rpc(matching.EndMatchRequest, matching.EndMatchResponse)
+    get_match = Rpc(matching.GetMatchRequest, matching.GetMatchResponse)
 
 
 class HistoryCalls(Calls[_Mode]):

@@ -20,6 +20,7 @@ from adapters.sdk.calls import (
     InsightCalls,
     LedgerCalls,
     LegalBasisCalls,
+    MatchingCalls,
     OrganisationCalls,
     PlanCalls,
     RepresentationCalls,
@@ -74,6 +75,11 @@ class Services(Generic[_Mode]):
     def plan(self) -> PlanCalls[_Mode]:
         """Return the calls on plans."""
         return PlanCalls(self._send)
+
+    @property
+    def matching(self) -> MatchingCalls[_Mode]:
+        """Return the calls on what residents offer and ask one another."""
+        return MatchingCalls(self._send)
 
     @property
     def history(self) -> HistoryCalls[_Mode]:

@@ -40,6 +40,7 @@ class Purpose(StrEnum):
     AUDIT = "audit"
     STATISTIEK = "statistiek"
     BEHEER = "beheer"
+    VRAAG_EN_AANBOD = "vraag-en-aanbod"
 
 
 class LifeDomain(StrEnum):
@@ -85,6 +86,10 @@ class DataCategory(StrEnum):
     ONDERWIJS = "ONDERWIJS"
     CONTACT = "CONTACT"
     NETWERK = "NETWERK"
+    # What a resident offers others and asks of them, and what he says to a match: of no law, so that no desk
+    # sees the one by its task, and nobody but himself the other.
+    AANBOD = "AANBOD"
+    KOPPELING = "KOPPELING"
     STRAFRECHT = "STRAFRECHT"
     BSN = "BSN"
     LOG = "LOG"

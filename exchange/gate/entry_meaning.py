@@ -23,6 +23,10 @@ _is_filled_in: Final = re.compile(r"UAVG (?:2[2-9]|30)(?:\(\d\))?(?:\([a-z]\))?"
 _is_address: Final = re.compile(r"https://[^\W_](?:[\w.-]*[^\W_])?(?::\d+)?(?:[/?#]\S*)?").fullmatch
 _names_a_year: Final = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)", re.ASCII).search
 _says_something: Final = re.compile(r"[^\W_]").search
+_OFFERED: Final = frozenset({words.OFFERED, words.SAID_TO_A_MATCH})
+OF_WHO_OFFERS: Final = (
+    "an offer opens to its resident, or by his consent to no college; an answer to him alone"
+)
 OWN_DATA: Final = "GDPR 15"
 DEFERS: Final = "DEFER:P4W"
 
@@ -67,6 +71,7 @@ def faults(basis: LegalBasis) -> Iterator[tuple[str, str]]:
             "citation.wording",
             "the year of the text it was written on is asked, such as 2015",
         ),
+        (not _of_who_offers(basis), "categories", OF_WHO_OFFERS),
         (not _says_something(basis.dpia_ref), "dpia_ref", "a reference to an assessment is asked"),
         (
             not _is_address(basis.processing_activity_uri),
@@ -75,6 +80,17 @@ def faults(basis: LegalBasis) -> Iterator[tuple[str, str]]:
         ),
     )
     return ((key, why) for wrong, key, why in checked if wrong)
+
+
+def _of_who_offers(basis: LegalBasis) -> bool:
+    """Tell whether an entry leaves an offer the resident's own.
+
+    A college sees nothing of it: neither a benefit nor its duties (Participatiewet 9(1)(c)) can rest on it.
+    """
+    if basis.recipients <= words.RESIDENT_SIDE or basis.categories.isdisjoint(_OFFERED):
+        return True
+    colleges = [one for one in basis.recipients if one.startswith(words.COLLEGE)]
+    return words.SAID_TO_A_MATCH not in basis.categories and basis.gdpr6 == "6(1)(a)" and not colleges
 
 
 def _lifts_the_prohibition(basis: LegalBasis) -> bool:

@@ -68,6 +68,7 @@ _WHAT_FOR: Final = {
     "wgs-vroegsignalering": "om vroeg te helpen bij een achterstand",
     "vt-onderzoek": "om te zorgen dat iedereen thuis veilig is",
     "informele-hulp": "om u te helpen als vrijwilliger of naaste",
+    "vraag-en-aanbod": "om vraag en aanbod in de buurt bij elkaar te brengen",
     "integrale-aanpak": "om hulp uit verschillende wetten samen te brengen",
     "acute-nood": "omdat iemand in direct gevaar was",
     "inzage": "om uw gegevens te bekijken",

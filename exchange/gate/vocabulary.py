@@ -25,6 +25,8 @@ CATEGORIES: Final = frozenset(
         "ONDERWIJS",
         "CONTACT",
         "NETWERK",
+        "AANBOD",
+        "KOPPELING",
         "STRAFRECHT",
         "BSN",
         "LOG",
@@ -34,6 +36,9 @@ SPECIAL: Final = frozenset({"GEZONDHEID-FUNCTIONEEL", "GEZONDHEID-DIAGNOSE"})
 CRIMINAL: Final = frozenset({"STRAFRECHT"})
 MONEY: Final = frozenset({"INKOMEN", "VERMOGEN", "SCHULDEN"})
 BSN: Final = "BSN"
+# What a resident offers others and asks of them, which he is never held to; and what he says to a match.
+OFFERED: Final = "AANBOD"
+SAID_TO_A_MATCH: Final = "KOPPELING"
 
 # A kind is an organisation and its task: the Wmo desk and the Pw desk of one municipality are two kinds.
 KINDS: Final = frozenset(
@@ -65,6 +70,7 @@ KINDS: Final = frozenset(
         "beleid",
     }
 )
+COLLEGE: Final = "college"
 # Who speaks as, or for, the resident.
 RESIDENT_SIDE: Final = frozenset({"betrokkene", "wettelijk-vertegenwoordiger"})
 PURPOSES: Final = frozenset(
@@ -82,6 +88,7 @@ PURPOSES: Final = frozenset(
         "wgs-vroegsignalering",
         "vt-onderzoek",
         "informele-hulp",
+        "vraag-en-aanbod",
         "integrale-aanpak",
         "acute-nood",
         "inzage",

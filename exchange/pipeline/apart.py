@@ -67,6 +67,13 @@ COLLECTION_OF: Final[Mapping[str, str]] = {
     "plan.provider_preferred": "preferences",
     "plan.provider_invited": "preferences",
     "plan.signal_received": "signals",
+    "plan.contribution_offered": "contributions",
+    "plan.contribution_withdrawn": "contributions",
+    "plan.wish_opened": "wishes",
+    "plan.wish_closed": "wishes",
+    "plan.match_proposed": "matches",
+    "plan.match_answered": "matches",
+    "plan.match_ended": "matches",
 }
 
 

@@ -22,6 +22,7 @@ from exchange.gate.judge import judge, judge_and_tell, owing
 from exchange.gate.model import Outcome
 from exchange.pipeline.answers import refusal_error
 from exchange.pipeline.asked import asked_of
+from exchange.pipeline.counterparts import Counterpart, first_of
 from exchange.pipeline.decisions import decided
 from exchange.pipeline.elements import CATEGORY_WITHOUT_ELEMENTS
 from exchange.pipeline.facts import NOTHING_KNOWN, assemble, is_stranger, standing_of, subject_of
@@ -106,13 +107,19 @@ def run_command(
         return _refuse(walk, overlay, answers, judged, verdicts.register) if told is None else told
     try:
         _check_version(walk, overlay)
-        steps = walk.process(decided_on(walk, overlay, subject, standing))
+        seen = decided_on(walk, overlay, subject, standing)
+        along = _along(walk, seen, overlay, verdicts, fresh_id)
+        steps = walk.process(seen)
     except (RuleBroken, VersionConflict):
         # Perhaps this very command changed the state it is now refused on: then its answer is recorded.
         told = answers.recorded(walk)
         if told is not None:
             return told
         raise
+    if along is not None:
+        _record_along(along, overlay)
+        # That is about another: the own facts are what they were, and stand right before the own events.
+        position = overlay.position
     permit = Permit(verdict, decision_id, position)
     changes = any(events for _, events in steps.appends)
     count = 0
@@ -130,6 +137,38 @@ def run_command(
             asked = None
         count = overlay.append(steps.appends, meta_of(walk, permit, asked))
     return _done(walk, overlay, answers, permit, steps, count=count)
+
+
+def _along(
+    asking: CommandWalk, seen: View, overlay: Overlay, verdicts: Verdicts, fresh_id: Callable[[], bytes]
+) -> Counterpart | None:
+    """Return who is asked along; judged and decided on as if the command were about him."""
+
+    def judging(walk: CommandWalk) -> Judged:
+        subject = seen_subject(walk, overlay)
+        verdict, facts = verdicts.judged(walk, standing_of(walk, overlay, subject))
+        return Judged(subject, facts, verdict, fresh_id().hex(), overlay.position)
+
+    def processing(walk: CommandWalk, judged: Judged) -> Steps | None:
+        # A permit that brings duties would be a record of its own, and one more where somebody was found.
+        if judged.verdict.outcome not in WHOLE or judged.verdict.obligations != ONLY_RECORDED:
+            return None
+        standing = standing_of(walk, overlay, judged.subject)
+        return walk.process(decided_on(walk, overlay, judged.subject, standing))
+
+    if asking.others is None:
+        return None
+    # Not earlier than any command before it, as the one they are asked along with.
+    walks = [replace(one, now=asking.now) for one in asking.others(seen)]
+    return first_of(walks, judging, processing)
+
+
+def _record_along(found: Counterpart, overlay: Overlay) -> None:
+    walk, judged, steps = found
+    if steps is None:
+        _decide(walk, overlay, judged, action="COMMAND", refused_whole=True)
+        return
+    overlay.append(steps.appends, meta_of(walk, judged, asked_of(walk, judged.subject, steps.appends)))
 
 
 def run_read(
@@ -155,7 +194,12 @@ def run_read(
         return refusal_error(refusal_of(walk, telling.shown, register))
     if any(events for _, events in beside):
         overlay.append(beside, meta_of(walk, judged))
-    return _permitted(walk, overlay.position, sight, judged, telling, gives=gives)
+    outcome = _permitted(walk, overlay.position, sight, judged, telling, gives=gives)
+    if walk.other is None:
+        return outcome
+    other = replace(walk.other(outcome.captured), now=walk.now)
+    answer = run_read(other, overlay, register, fresh_id)
+    return replace(outcome, beside=(other, answer)) if isinstance(answer, ReadOutcome) else outcome
 
 
 def check_caller(caller: Caller, overlay: Overlay) -> None:

@@ -124,6 +124,8 @@ class CommandWalk:
     trace: str = ""
     signed: Signed | None = None
     content_before: bytes = b""
+    # Commands about others, of whom the first that is let is done along; the last is about nobody.
+    others: Callable[[View], Sequence[CommandWalk]] | None = None
 
     @property
     def records(self) -> bool:
@@ -172,6 +174,8 @@ class ReadWalk:
     past: Past | None = None
     # What a permitted question records beside its own decision, in one commit: that a notice was fetched.
     beside: Callable[[View], Steps] | None = None
+    # A question about another, asked along once this one is answered: of what was captured it is made.
+    other: Callable[[Any], ReadWalk] | None = None
     # The answer is computed of what is captured and copies none of it: sealed leaves are blank in it too.
     computed: bool = False
     trace: str = ""
@@ -291,6 +295,7 @@ class ReadOutcome:
     gives: bool = True  # whether the caller gets to see any of it: a change of what is hidden did not happen
     links: frozenset[str] = frozenset()  # recipients of whom he is not shown that they are on the case
     valid_until: datetime | None = None  # of a permit that ends: what was given is not used after it
+    beside: tuple[ReadWalk, ReadOutcome] | None = None  # what was asked along about another, and given
 
 
 @dataclass(frozen=True, slots=True)

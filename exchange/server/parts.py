@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from exchange.keys.voprf import BatchEvaluation
     from exchange.pipeline.cosigning import Witnessed
     from exchange.pipeline.hot import HotStates, Loader
+    from exchange.pipeline.matching import Matcher
     from exchange.pipeline.past_plans import PastPlans
     from exchange.pipeline.publisher import Proof
     from exchange.pipeline.queue import Pipeline
@@ -87,6 +88,7 @@ class Parts:
     obligations: ObligationList
     erasures: ErasureRecords
     tables: Tabulator
+    matcher: Matcher
     past: PastPlans
     origin: str  # the log's name
     followed: Callable[[int, float], bool]  # whether the read models hold a position, within so many seconds

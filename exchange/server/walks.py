@@ -19,7 +19,7 @@ from exchange.server.contract.names import enum_names, set_time
 from exchange.v1.common_pb2 import Purpose, Receipt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from exchange.pipeline.elements import Groups, Label
     from exchange.pipeline.walk import Caller, Steps, View
@@ -99,10 +99,12 @@ async def command(
     about_consent: bool = False,
     alone: bool = False,
     fields: tuple[tuple[str, str], ...] | None = None,
+    others: Callable[[View], Sequence[CommandWalk]] | None = None,
 ) -> CommandOutcome:
     """Walk a command. Raises ExchangeError.
 
-    `fields` are what it writes, where that hangs on what it names rather than on the labels of its message.
+    `fields` are what it writes, where that hangs on what it names rather than on the labels of its message;
+    `others` are commands about others, of whom the first that is let is done along.
     """
     walk = CommandWalk(
         rpc=call.rpc,
@@ -125,6 +127,7 @@ async def command(
         collections=call.house.plan_groups.collections,
         alone=alone,
         signed=call.signed,
+        others=others,
     )
     assert call.signed is not None, "no command passes the door without the signature of its organisation"
     outcome = await call.house.parts.pipeline.submit(walk)
@@ -144,6 +147,7 @@ async def read(
     collections: Mapping[str, frozenset[str]] = MappingProxyType({}),
     beside: Callable[[View], Steps] | None = None,
     computed: bool = False,
+    other: Callable[[Any], ReadWalk] | None = None,
 ) -> ReadOutcome:
     """Walk a question; the answer counts as on its way until the call is done. Raises ExchangeError."""
     walk = question(
@@ -192,6 +196,7 @@ def question(
         collections=collections,
         beside=beside,
         computed=computed,
+        other=other,
     )
 
 
@@ -226,6 +231,9 @@ async def ask(call: Call, walk: ReadWalk) -> ReadOutcome:
     outcome = await pipeline.submit(walk)
     assert isinstance(outcome, ReadOutcome)
     call.at_end.append(pipeline.answering(outcome, walk))
+    if outcome.beside is not None:
+        other, given = outcome.beside
+        call.at_end.append(pipeline.answering(given, other))
     return outcome
 
 

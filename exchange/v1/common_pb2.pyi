@@ -70,6 +70,8 @@ class _PurposeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Purpose.Value
     """Statistics."""
     PURPOSE_BEHEER: _Purpose.ValueType  # 22
     """Administration of organisations and certificates (GDPR 24, 32)."""
+    PURPOSE_VRAAG_EN_AANBOD: _Purpose.ValueType  # 23
+    """Bringing together what residents offer and ask."""
 
 class Purpose(_Purpose, metaclass=_PurposeEnumTypeWrapper):
     """Purposes of the register of legal bases; the Dutch names are those of the laws they serve."""
@@ -120,6 +122,8 @@ PURPOSE_STATISTIEK: Purpose.ValueType  # 21
 """Statistics."""
 PURPOSE_BEHEER: Purpose.ValueType  # 22
 """Administration of organisations and certificates (GDPR 24, 32)."""
+PURPOSE_VRAAG_EN_AANBOD: Purpose.ValueType  # 23
+"""Bringing together what residents offer and ask."""
 Global___Purpose: _TypeAlias = Purpose  # noqa: Y015
 
 class _LifeDomain:

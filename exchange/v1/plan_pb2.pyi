@@ -389,6 +389,82 @@ SIGNAL_PARTNER_HEALTH_INSURER: SignalPartner.ValueType  # 4
 """Health insurer."""
 Global___SignalPartner: _TypeAlias = SignalPartner  # noqa: Y015
 
+class _OfferKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _OfferKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OfferKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    OFFER_KIND_UNSPECIFIED: _OfferKind.ValueType  # 0
+    """Refused."""
+    OFFER_KIND_GROCERIES: _OfferKind.ValueType  # 1
+    """Groceries."""
+    OFFER_KIND_COMPANY: _OfferKind.ValueType  # 2
+    """Company."""
+    OFFER_KIND_TRANSPORT: _OfferKind.ValueType  # 3
+    """Transport."""
+    OFFER_KIND_GARDENING: _OfferKind.ValueType  # 4
+    """Gardening."""
+    OFFER_KIND_ODD_JOBS: _OfferKind.ValueType  # 5
+    """Odd jobs."""
+    OFFER_KIND_COOKING: _OfferKind.ValueType  # 6
+    """Cooking."""
+    OFFER_KIND_LANGUAGE: _OfferKind.ValueType  # 7
+    """Practising Dutch."""
+    OFFER_KIND_PAPERWORK: _OfferKind.ValueType  # 8
+    """Paperwork."""
+    OFFER_KIND_WALKING: _OfferKind.ValueType  # 9
+    """Walking, or letting a dog out."""
+
+class OfferKind(_OfferKind, metaclass=_OfferKindEnumTypeWrapper):
+    """What residents do for one another."""
+
+OFFER_KIND_UNSPECIFIED: OfferKind.ValueType  # 0
+"""Refused."""
+OFFER_KIND_GROCERIES: OfferKind.ValueType  # 1
+"""Groceries."""
+OFFER_KIND_COMPANY: OfferKind.ValueType  # 2
+"""Company."""
+OFFER_KIND_TRANSPORT: OfferKind.ValueType  # 3
+"""Transport."""
+OFFER_KIND_GARDENING: OfferKind.ValueType  # 4
+"""Gardening."""
+OFFER_KIND_ODD_JOBS: OfferKind.ValueType  # 5
+"""Odd jobs."""
+OFFER_KIND_COOKING: OfferKind.ValueType  # 6
+"""Cooking."""
+OFFER_KIND_LANGUAGE: OfferKind.ValueType  # 7
+"""Practising Dutch."""
+OFFER_KIND_PAPERWORK: OfferKind.ValueType  # 8
+"""Paperwork."""
+OFFER_KIND_WALKING: OfferKind.ValueType  # 9
+"""Walking, or letting a dog out."""
+Global___OfferKind: _TypeAlias = OfferKind  # noqa: Y015
+
+class _MatchAnswer:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _MatchAnswerEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MatchAnswer.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    MATCH_ANSWER_UNSPECIFIED: _MatchAnswer.ValueType  # 0
+    """Not answered."""
+    MATCH_ANSWER_YES: _MatchAnswer.ValueType  # 1
+    """Yes."""
+    MATCH_ANSWER_NO: _MatchAnswer.ValueType  # 2
+    """No."""
+
+class MatchAnswer(_MatchAnswer, metaclass=_MatchAnswerEnumTypeWrapper):
+    """What one side of a match says."""
+
+MATCH_ANSWER_UNSPECIFIED: MatchAnswer.ValueType  # 0
+"""Not answered."""
+MATCH_ANSWER_YES: MatchAnswer.ValueType  # 1
+"""Yes."""
+MATCH_ANSWER_NO: MatchAnswer.ValueType  # 2
+"""No."""
+Global___MatchAnswer: _TypeAlias = MatchAnswer  # noqa: Y015
+
 class _PracticeAnswer:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -1100,6 +1176,150 @@ class Preference(_message.Message):
 Global___Preference: _TypeAlias = Preference  # noqa: Y015
 
 @_typing.final
+class Contribution(_message.Message):
+    """What the resident offers others. Nothing follows from it for him, and no college sees it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTRIBUTION_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    NEIGHBOURHOOD_FIELD_NUMBER: _builtins.int
+    HOURS_A_WEEK_FIELD_NUMBER: _builtins.int
+    START_DATE_FIELD_NUMBER: _builtins.int
+    END_DATE_FIELD_NUMBER: _builtins.int
+    OWN_WORDS_FIELD_NUMBER: _builtins.int
+    ENDED_FIELD_NUMBER: _builtins.int
+    contribution_id: _builtins.str
+    """Id."""
+    kind: Global___OfferKind.ValueType
+    """What is offered."""
+    neighbourhood: _builtins.str
+    """Code of the neighbourhood: "BU" and 8 digits."""
+    hours_a_week: _builtins.int
+    """Hours a week."""
+    start_date: _builtins.str
+    """First day, ISO 8601."""
+    end_date: _builtins.str
+    """Last day, ISO 8601; empty where it has no end."""
+    own_words: _builtins.str
+    """In the resident's words."""
+    ended: _builtins.bool
+    """Whether the resident took it back."""
+    def __init__(
+        self,
+        *,
+        contribution_id: _builtins.str = ...,
+        kind: Global___OfferKind.ValueType = ...,
+        neighbourhood: _builtins.str = ...,
+        hours_a_week: _builtins.int = ...,
+        start_date: _builtins.str = ...,
+        end_date: _builtins.str = ...,
+        own_words: _builtins.str = ...,
+        ended: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contribution_id", b"contribution_id", "end_date", b"end_date", "ended", b"ended", "hours_a_week", b"hours_a_week", "kind", b"kind", "neighbourhood", b"neighbourhood", "own_words", b"own_words", "start_date", b"start_date"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Contribution: _TypeAlias = Contribution  # noqa: Y015
+
+@_typing.final
+class Wish(_message.Message):
+    """What the resident asks of others."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WISH_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    NEIGHBOURHOOD_FIELD_NUMBER: _builtins.int
+    HOURS_A_WEEK_FIELD_NUMBER: _builtins.int
+    START_DATE_FIELD_NUMBER: _builtins.int
+    END_DATE_FIELD_NUMBER: _builtins.int
+    OWN_WORDS_FIELD_NUMBER: _builtins.int
+    ENDED_FIELD_NUMBER: _builtins.int
+    wish_id: _builtins.str
+    """Id."""
+    kind: Global___OfferKind.ValueType
+    """What is asked."""
+    neighbourhood: _builtins.str
+    """Code of the neighbourhood: "BU" and 8 digits."""
+    hours_a_week: _builtins.int
+    """Hours a week."""
+    start_date: _builtins.str
+    """First day, ISO 8601."""
+    end_date: _builtins.str
+    """Last day, ISO 8601; empty where it has no end."""
+    own_words: _builtins.str
+    """In the resident's words."""
+    ended: _builtins.bool
+    """Whether the resident took it back."""
+    def __init__(
+        self,
+        *,
+        wish_id: _builtins.str = ...,
+        kind: Global___OfferKind.ValueType = ...,
+        neighbourhood: _builtins.str = ...,
+        hours_a_week: _builtins.int = ...,
+        start_date: _builtins.str = ...,
+        end_date: _builtins.str = ...,
+        own_words: _builtins.str = ...,
+        ended: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_date", b"end_date", "ended", b"ended", "hours_a_week", b"hours_a_week", "kind", b"kind", "neighbourhood", b"neighbourhood", "own_words", b"own_words", "start_date", b"start_date", "wish_id", b"wish_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Wish: _TypeAlias = Wish  # noqa: Y015
+
+@_typing.final
+class Match(_message.Message):
+    """The resident's own side of a match; of the other side it says nothing."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MATCH_ID_FIELD_NUMBER: _builtins.int
+    ABOUT_ID_FIELD_NUMBER: _builtins.int
+    PROPOSE_TIME_FIELD_NUMBER: _builtins.int
+    SAID_FIELD_NUMBER: _builtins.int
+    CONTACT_FIELD_NUMBER: _builtins.int
+    ENDED_FIELD_NUMBER: _builtins.int
+    match_id: _builtins.str
+    """Id of this side; the other side has another."""
+    about_id: _builtins.str
+    """The resident's own contribution or wish it is about."""
+    said: Global___MatchAnswer.ValueType
+    """What the resident said."""
+    contact: _builtins.str
+    """How the desk reaches the resident, once he said yes."""
+    ended: _builtins.bool
+    """Whether the resident ended it."""
+    @_builtins.property
+    def propose_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was proposed."""
+
+    def __init__(
+        self,
+        *,
+        match_id: _builtins.str = ...,
+        about_id: _builtins.str = ...,
+        propose_time: _timestamp_pb2.Timestamp | None = ...,
+        said: Global___MatchAnswer.ValueType = ...,
+        contact: _builtins.str = ...,
+        ended: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["propose_time", b"propose_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["about_id", b"about_id", "contact", b"contact", "ended", b"ended", "match_id", b"match_id", "propose_time", b"propose_time", "said", b"said"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Match: _TypeAlias = Match  # noqa: Y015
+
+@_typing.final
 class PracticeCheck(_message.Message):
     """Whether a plan is made in the new way, computed from what was recorded."""
 
@@ -1171,6 +1391,9 @@ class Plan(_message.Message):
     ANSWERS_FIELD_NUMBER: _builtins.int
     PREFERENCES_FIELD_NUMBER: _builtins.int
     SIGNALS_FIELD_NUMBER: _builtins.int
+    CONTRIBUTIONS_FIELD_NUMBER: _builtins.int
+    WISHES_FIELD_NUMBER: _builtins.int
+    MATCHES_FIELD_NUMBER: _builtins.int
     plan_id: _builtins.str
     """Id."""
     version: _builtins.int
@@ -1231,6 +1454,18 @@ class Plan(_message.Message):
     def signals(self) -> _containers.RepeatedCompositeFieldContainer[Global___Signal]:
         """Early signals of arrears."""
 
+    @_builtins.property
+    def contributions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Contribution]:
+        """What the resident offers others."""
+
+    @_builtins.property
+    def wishes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Wish]:
+        """What the resident asks of others."""
+
+    @_builtins.property
+    def matches(self) -> _containers.RepeatedCompositeFieldContainer[Global___Match]:
+        """The resident's own sides of matches, oldest first."""
+
     def __init__(
         self,
         *,
@@ -1250,10 +1485,13 @@ class Plan(_message.Message):
         answers: _abc.Iterable[Global___AgreementAnswer] | None = ...,
         preferences: _abc.Iterable[Global___Preference] | None = ...,
         signals: _abc.Iterable[Global___Signal] | None = ...,
+        contributions: _abc.Iterable[Global___Contribution] | None = ...,
+        wishes: _abc.Iterable[Global___Wish] | None = ...,
+        matches: _abc.Iterable[Global___Match] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreements", b"agreements", "answers", b"answers", "conversations", b"conversations", "evaluations", b"evaluations", "funding", b"funding", "goals", b"goals", "lens_assessments", b"lens_assessments", "plan_id", b"plan_id", "preferences", b"preferences", "reports", b"reports", "rule_conflicts", b"rule_conflicts", "signals", b"signals", "situations", b"situations", "supports", b"supports", "trajectories", b"trajectories", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreements", b"agreements", "answers", b"answers", "contributions", b"contributions", "conversations", b"conversations", "evaluations", b"evaluations", "funding", b"funding", "goals", b"goals", "lens_assessments", b"lens_assessments", "matches", b"matches", "plan_id", b"plan_id", "preferences", b"preferences", "reports", b"reports", "rule_conflicts", b"rule_conflicts", "signals", b"signals", "situations", b"situations", "supports", b"supports", "trajectories", b"trajectories", "version", b"version", "wishes", b"wishes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

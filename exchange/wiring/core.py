@@ -13,7 +13,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from exchange.domain import AGGREGATES, stream_of
 from exchange.domain.organisation import JoinOrganisation
@@ -26,15 +26,13 @@ from exchange.keys.keystore import KeyStore
 from exchange.keys.links import LinkStore
 from exchange.ledger.integrator import Integrator
 from exchange.pipeline.hot import HotStates, Loader
+from exchange.pipeline.matching import Matcher
 from exchange.pipeline.past_plans import PastPlans
 from exchange.pipeline.publisher import Publisher
 from exchange.pipeline.queue import Pipeline
 from exchange.pipeline.registers import FollowedEntries, Registers
 from exchange.pipeline.tabulating import Tabulator
 from exchange.pipeline.writer import Writer
-from exchange.projections.erasures import ErasureRecords
-from exchange.projections.insight import InsightIndex
-from exchange.projections.obligations import ObligationList
 from exchange.store.codec import Codec, Meta
 from exchange.store.reader import SQLiteReader
 from exchange.store.sqlite import SQLiteRecorder
@@ -50,6 +48,7 @@ from exchange.wiring.ledger import (
     start_ledger,
 )
 from exchange.wiring.noise import add_noise
+from exchange.wiring.read_models import open_read_models
 from exchange.wiring.register import GENESIS_BASIS, adopting
 
 if TYPE_CHECKING:
@@ -61,6 +60,10 @@ if TYPE_CHECKING:
     from exchange.ledger.note import Cosigner, NoteSigner
     from exchange.ledger.tiles import TileStore
     from exchange.pipeline.cosigning import Cosigners, Witnessed
+    from exchange.projections.erasures import ErasureRecords
+    from exchange.projections.insight import InsightIndex
+    from exchange.projections.matching import OfferIndex
+    from exchange.projections.obligations import ObligationList
     from exchange.settings import Settings
 
 OPERATOR_TASKS: Final = (
@@ -102,14 +105,6 @@ class FreshIds:
         return self._block[start : start + 16]
 
 
-class ReadModels(NamedTuple):
-    """What follows the events, by the names of `Core`."""
-
-    obligations: ObligationList
-    records: ErasureRecords
-    insight: InsightIndex
-
-
 @dataclass(slots=True)
 class Core:
     """Everything below the door: store, keys, ledger, register, writer. Without an event loop."""
@@ -140,6 +135,12 @@ class Core:
     erasures: Erasures
     records: ErasureRecords
     insight: InsightIndex
+    offers: OfferIndex
+
+    @property
+    def matcher(self) -> Matcher:
+        """What finds who may be asked along; it draws ids of its own."""
+        return Matcher(self.offers, self.reader, self.codec, fresh_uuid)
 
     @property
     def tables(self) -> Tabulator:
@@ -163,7 +164,7 @@ class Core:
 
     def close(self) -> None:
         """Close in reverse order of trust."""
-        for model in (self.obligations, self.records, self.insight):
+        for model in (self.obligations, self.records, self.insight, self.offers):
             model.database.close()
         self.ledger.close()
         self.reader.close()
@@ -203,7 +204,7 @@ def _open_parts(settings: Settings, now: Callable[[], datetime], opened: ExitSta
     ledger, integrator = _open_ledger(settings, now, reader, opened)
     erasures = _erasures(settings, keys, residents, reader, integrator)
     registers = Registers.load(reader, codec)
-    models = _open_read_models(settings, FollowedEntries(reader, codec), opened)
+    models = open_read_models(projection_folder(settings), FollowedEntries(reader, codec), opened)
     return Core(
         settings=settings,
         clock=now,
@@ -268,16 +269,6 @@ def _erasures(
 ) -> Erasures:
     listed = ErasureList(erasure_file(settings), keys.service_secret(SECRET))
     return Erasures(listed, keys, residents, reader, Codec(keys), integrator.confirm)
-
-
-def _open_read_models(settings: Settings, entries: FollowedEntries, opened: ExitStack) -> ReadModels:
-    obligations = ObligationList(projection_folder(settings), entries)
-    opened.callback(obligations.database.close)
-    records = ErasureRecords(projection_folder(settings))
-    opened.callback(records.database.close)
-    insight = InsightIndex(projection_folder(settings))
-    opened.callback(insight.database.close)
-    return ReadModels(obligations, records, insight)
 
 
 def _integrator(

@@ -15,6 +15,8 @@ from exchange.projections.erasures import ErasureRecords
 from exchange.projections.follower import Follower, catch_up
 from exchange.projections.insight import FILE as INSIGHT
 from exchange.projections.insight import InsightIndex
+from exchange.projections.matching import FILE as MATCHING
+from exchange.projections.matching import OfferIndex
 from exchange.projections.obligations import FILE as OBLIGATIONS
 from exchange.projections.obligations import ObligationList
 from exchange.store.reader import SQLiteReader
@@ -35,12 +37,13 @@ _MODELS: Final[tuple[tuple[str, str, Callable[[Path], ReadModel]], ...]] = (
     (ObligationList.name, OBLIGATIONS, lambda folder: ObligationList(folder, lambda _basis, _version: None)),
     (ErasureRecords.name, ERASURES, ErasureRecords),
     (InsightIndex.name, INSIGHT, InsightIndex),
+    (OfferIndex.name, MATCHING, OfferIndex),
 )
 
 
 def models_of(core: Core) -> tuple[ReadModel, ...]:
     """Return every read model of a shard."""
-    return core.obligations, core.records, core.insight
+    return core.obligations, core.records, core.insight, core.offers
 
 
 class Following:

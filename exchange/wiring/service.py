@@ -252,6 +252,7 @@ def parts_of(core: Core, publisher: Publisher, pipeline: Pipeline, following: Fo
         obligations=core.obligations,
         erasures=core.records,
         tables=core.tables,
+        matcher=core.matcher,
         past=core.past,
         origin=core.origin,
         followed=following.followed,

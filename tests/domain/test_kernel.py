@@ -19,6 +19,8 @@ from exchange.domain.plan import (
     Agreement,
     AgreementAnswered,
     Answer,
+    Contribution,
+    ContributionOffered,
     Conversation,
     ConversationRecorded,
     Evaluation,
@@ -28,6 +30,7 @@ from exchange.domain.plan import (
     GoalSet,
     LensAssessed,
     LensAssessment,
+    Match,
     PlanAgreed,
     PlanAgreedOnConditions,
     PlanDisagreed,
@@ -46,6 +49,8 @@ from exchange.domain.plan import (
     SupportRequested,
     Trajectory,
     TrajectoryStarted,
+    Wish,
+    WishOpened,
 )
 from exchange.domain.plan.practice import PracticeAnswer, PracticeCheck
 from exchange.domain.plan.words import (
@@ -105,6 +110,9 @@ ELEMENTS = {
     "PracticeCheck": PracticeCheck,
     "Preference": Preference,
     "Signal": Signal,
+    "Contribution": Contribution,
+    "Wish": Wish,
+    "Match": Match,
     "Support": Support,
     "Agreement": Agreement,
     "Plan": PlanState,
@@ -125,6 +133,8 @@ SEALED_LIKE = [
     (AgreementAnswered, plan_pb2.AgreementAnswer),
     (ProviderPreferred, plan_pb2.Preference),
     (SignalReceived, plan_pb2.Signal),
+    (ContributionOffered, plan_pb2.Contribution),
+    (WishOpened, plan_pb2.Wish),
     (ConsentRequested, consent_service_pb2.Consent),
     (ConsentGiven, consent_service_pb2.GiveConsentRequest),
     (ResidentRegistered, identity_service_pb2.RegisterResidentRequest),
@@ -135,6 +145,8 @@ NOT_OF_THE_EVENT = defaultdict(
     {
         plan_pb2.Situation: {"earlier_scores", "earlier_judge_dates"},
         plan_pb2.Goal: {"state", "state_date", "carried_by"},
+        plan_pb2.Contribution: {"ended"},
+        plan_pb2.Wish: {"ended"},
         plan_pb2.RuleConflict: {"resolution", "resolve_reason"},
         plan_pb2.Trajectory: {"state", "since_date", "earlier_steps", "earlier_dates"},
     },

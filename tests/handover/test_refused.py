@@ -273,6 +273,7 @@ def test_what_is_no_part_is_refused(towns: Towns, mover: Mover) -> None:
     for changes in (
         {"form": "handover-part-2"},
         {"collection": "secrets"},
+        {"collection": "contributions", "elements": []},
         {"elements": [goal] * 11},
         {"elements": [goal | {"origin": "college:WMO"}]},
         {"elements": [goal | {"category": "ALLES"}]},

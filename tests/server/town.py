@@ -158,7 +158,7 @@ class Town:
             genesis(core, utc_now(), thumbprint=thumbprint, signing_key=signing_key)
             publisher = publisher_of(core, self.errors.append)
             self.pipeline, self.core = pipeline_of(core), core
-            following = Following(core, self.errors.append)
+            following = self.following = Following(core, self.errors.append)
             parts = Parts(
                 pipeline=self.pipeline,
                 hot=core.hot,
@@ -172,6 +172,7 @@ class Town:
                 obligations=core.obligations,
                 erasures=core.records,
                 tables=core.tables,
+                matcher=core.matcher,
                 past=core.past,
                 origin=core.origin,
                 followed=following.followed,

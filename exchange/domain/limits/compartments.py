@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _NOT_SHOWN: Final = frozenset(
     {
         *("assign_date", "category", "earlier_care", "of_provider", "origin", "recorded"),
-        *("requested_version", "corrected_version", "supports_unseen"),
+        *("requested_version", "corrected_version", "supports_unseen", "other_plan", "other_match"),
     }
 )
 _ELEMENTS: Final = get_type_hints(PlanState)
@@ -68,6 +68,8 @@ _NAMED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "supports.support_id": tuple(f"funding.{leaf}" for leaf in _FUNDING_LEAVES),
     "situations.score": ("situations.earlier_scores",),
     "situations.judge_date": ("situations.earlier_judge_dates",),
+    "contributions.contribution_id": ("matches.about_id",),
+    "wishes.wish_id": ("matches.about_id",),
     "trajectories.step": ("trajectories.earlier_steps",),
     "trajectories.since_date": ("trajectories.earlier_dates",),
 }

@@ -7,7 +7,18 @@ Source: the domain's design sections 3 and 4.
 from typing import Final
 
 from exchange.domain.kernel import Aggregate, aggregate, with_changes
-from exchange.domain.plan import agreeing, folding, funding, goals, lenses, preferring, signals, trajectories
+from exchange.domain.plan import (
+    agreeing,
+    folding,
+    funding,
+    goals,
+    lenses,
+    matching,
+    offering,
+    preferring,
+    signals,
+    trajectories,
+)
 from exchange.domain.plan.agreeing import AgreementAnswered, AnswerAgreement
 from exchange.domain.plan.commands import (
     AgreeToPlan,
@@ -38,11 +49,13 @@ from exchange.domain.plan.decide import (
 from exchange.domain.plan.elements import (
     Agreement,
     Answer,
+    Contribution,
     Conversation,
     Evaluation,
     Funding,
     Goal,
     LensAssessment,
+    Match,
     Preference,
     Report,
     RuleConflict,
@@ -50,6 +63,7 @@ from exchange.domain.plan.elements import (
     Situation,
     Support,
     Trajectory,
+    Wish,
 )
 from exchange.domain.plan.events import (
     ConversationRecorded,
@@ -82,6 +96,25 @@ from exchange.domain.plan.lenses import (
     RuleConflictRecorded,
     RuleConflictResolved,
     lenses_missing,
+)
+from exchange.domain.plan.matching import (
+    AnswerMatch,
+    EndMatch,
+    MatchAnswered,
+    MatchEnded,
+    MatchProposed,
+    ProposeForContribution,
+    ProposeForWish,
+)
+from exchange.domain.plan.offering import (
+    CloseWish,
+    ContributionOffered,
+    ContributionWithdrawn,
+    OfferContribution,
+    OpenWish,
+    WishClosed,
+    WishOpened,
+    WithdrawContribution,
 )
 from exchange.domain.plan.practice import PracticeCheck, practice_check
 from exchange.domain.plan.preferring import (
@@ -123,6 +156,8 @@ PLAN: Final[Aggregate] = aggregate(
         **agreeing.DECIDERS,
         **preferring.DECIDERS,
         **signals.DECIDERS,
+        **offering.DECIDERS,
+        **matching.DECIDERS,
     },
     founders=folding.FOUNDERS,
     evolvers={
@@ -134,6 +169,8 @@ PLAN: Final[Aggregate] = aggregate(
         **agreeing.EVOLVERS,
         **preferring.EVOLVERS,
         **signals.EVOLVERS,
+        **offering.EVOLVERS,
+        **matching.EVOLVERS,
         PlanCorrected: corrected,
         ElementsReceived: elements_received,
     },
@@ -150,11 +187,17 @@ __all__ = [
     "AgreementAnswered",
     "Answer",
     "AnswerAgreement",
+    "AnswerMatch",
     "AssessLens",
     "AssignSupport",
+    "CloseWish",
+    "Contribution",
+    "ContributionOffered",
+    "ContributionWithdrawn",
     "Conversation",
     "ConversationRecorded",
     "DescribeSituation",
+    "EndMatch",
     "Evaluation",
     "EvaluationHeld",
     "EvaluationPlanned",
@@ -168,7 +211,13 @@ __all__ = [
     "LensAssessed",
     "LensAssessment",
     "MarkGoal",
+    "Match",
+    "MatchAnswered",
+    "MatchEnded",
+    "MatchProposed",
     "MoveTrajectory",
+    "OfferContribution",
+    "OpenWish",
     "PlanAgreed",
     "PlanAgreedOnConditions",
     "PlanCorrected",
@@ -180,6 +229,8 @@ __all__ = [
     "PracticeCheck",
     "PreferProvider",
     "Preference",
+    "ProposeForContribution",
+    "ProposeForWish",
     "ProviderInvited",
     "ProviderPreferred",
     "ReceiveReport",
@@ -211,6 +262,10 @@ __all__ = [
     "Trajectory",
     "TrajectoryMoved",
     "TrajectoryStarted",
+    "Wish",
+    "WishClosed",
+    "WishOpened",
+    "WithdrawContribution",
     "as_seen",
     "lenses_missing",
     "practice_check",

@@ -304,3 +304,61 @@ class Signal:
     origin: str
     category: str = DataCategory.SCHULDEN
     recorded: datetime | None = None
+
+
+@quickly_made
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contribution:
+    """What the resident offers others. `neighbourhood` is the code of one, never an address."""
+
+    contribution_id: str
+    kind: str
+    neighbourhood: str
+    hours_a_week: int
+    start_date: date
+    end_date: date | None
+    own_words: str
+    ended: bool = False
+    origin: str
+    category: str = DataCategory.AANBOD
+    recorded: datetime | None = None
+
+
+@quickly_made
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What the resident asks of others, in the words of who offers."""
+
+    wish_id: str
+    kind: str
+    neighbourhood: str
+    hours_a_week: int
+    start_date: date
+    end_date: date | None
+    own_words: str
+    ended: bool = False
+    origin: str
+    category: str = DataCategory.AANBOD
+    recorded: datetime | None = None
+
+
+@quickly_made
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """One side of a match: of whom the other side is, it says nothing that is shown.
+
+    `about_id` is this resident's own contribution or wish. `other_plan` and `other_match` name the other side
+    for the service alone; where nobody was found they name nothing, and look the same.
+    """
+
+    match_id: str
+    about_id: str
+    propose_time: datetime
+    said: str = ""
+    contact: str = ""
+    ended: bool = False
+    other_plan: str
+    other_match: str
+    origin: str
+    category: str = DataCategory.KOPPELING
+    recorded: datetime | None = None

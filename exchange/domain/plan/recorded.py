@@ -26,6 +26,9 @@ COLLECTIONS: Final = (
     "answers",
     "preferences",
     "signals",
+    "contributions",
+    "wishes",
+    "matches",
 )
 
 _of: Final = attrgetter(*COLLECTIONS)

@@ -12,11 +12,13 @@ from typing import Final
 from exchange.domain.plan.elements import (
     Agreement,
     Answer,
+    Contribution,
     Conversation,
     Evaluation,
     Funding,
     Goal,
     LensAssessment,
+    Match,
     Preference,
     Report,
     RuleConflict,
@@ -24,6 +26,7 @@ from exchange.domain.plan.elements import (
     Situation,
     Support,
     Trajectory,
+    Wish,
 )
 from exchange.domain.plan.words import GoalState
 from exchange.domain.values import ConversationKind, ConversationOutcome, SupportStatus
@@ -59,6 +62,9 @@ class PlanState:
     answers: tuple[Answer, ...] = ()
     preferences: tuple[Preference, ...] = ()
     signals: tuple[Signal, ...] = ()
+    contributions: tuple[Contribution, ...] = ()
+    wishes: tuple[Wish, ...] = ()
+    matches: tuple[Match, ...] = ()
     unseen: tuple[tuple[str, int], ...] = ()
 
     @property

@@ -1,4 +1,4 @@
-"""Words of the later parts of a plan: money, goals, trajectories, signals.
+"""Words of the later parts of a plan: money, goals, trajectories, signals, what a resident offers and asks.
 
 Promises: a member's value is the contract's enum name without its prefix, in lower case; it is stored and
 therefore permanent.
@@ -50,6 +50,27 @@ class SignalPartner(StrEnum):
     ENERGY = "energy"
     WATER = "water"
     HEALTH_INSURER = "health_insurer"
+
+
+class OfferKind(StrEnum):
+    """What residents do for one another: the same words for who offers and who asks."""
+
+    GROCERIES = "groceries"
+    COMPANY = "company"
+    TRANSPORT = "transport"
+    GARDENING = "gardening"
+    ODD_JOBS = "odd_jobs"
+    COOKING = "cooking"
+    LANGUAGE = "language"
+    PAPERWORK = "paperwork"
+    WALKING = "walking"
+
+
+class MatchAnswer(StrEnum):
+    """What one side of a match says."""
+
+    YES = "yes"
+    NO = "no"
 
 
 # The participation ladder: 1 isolated, 6 paid work.

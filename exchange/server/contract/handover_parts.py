@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 FORM: Final = "handover-part-1"
 ELEMENTS_PER_PART: Final = 10
+# What somebody offers and asks is of the neighbourhood he leaves, and was consented to there.
+STAYS_BEHIND: Final = frozenset({"contributions", "wishes", "matches"})
 _KEYS: Final = frozenset({"form", "handover", "plan_version", "number", "collection", "total", "elements"})
 _ELEMENT_KEYS: Final = frozenset({"origin", "category", "recorded", "values"})
 _CATEGORIES: Final = frozenset(DataCategory)
@@ -38,7 +40,7 @@ _FOR_MACHINES: Final = ("_id", "_oin", "_number", "_code", "_category")
 def collections_of(plan: PlanState | None) -> tuple[str, ...]:
     """Return the collection of each part a plan is handed over in."""
     found: list[str] = []
-    for name in sorted(PLAN_COLLECTIONS) if plan is not None else ():
+    for name in sorted(PLAN_COLLECTIONS.keys() - STAYS_BEHIND) if plan is not None else ():
         found += [name] * -(-len(getattr(plan, name)) // ELEMENTS_PER_PART)
     return tuple(found)
 
@@ -92,7 +94,7 @@ def _read(part: Any) -> PartRead:  # noqa: ANN401 -- whatever came
     if type(part) is not dict or part.keys() != _KEYS or part["form"] != FORM:
         raise TypeError("a part has other keys")
     collection, elements = part["collection"], part["elements"]
-    if collection not in PLAN_COLLECTIONS or len(elements) > ELEMENTS_PER_PART:
+    if collection not in PLAN_COLLECTIONS.keys() - STAYS_BEHIND or len(elements) > ELEMENTS_PER_PART:
         raise ValueError("a part is of a collection of the plan")
     for element in elements:
         _check(collection, element)

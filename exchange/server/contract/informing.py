@@ -23,11 +23,13 @@ if TYPE_CHECKING:
 _KINDS: Final = {
     "agreements": "de afspraken met u",
     "answers": "wat er met uw voorwaarden of bezwaar is gedaan",
+    "contributions": "wat u voor anderen wilt doen",
     "conversations": "gesprekken met u",
     "evaluations": "hoe het met uw doelen gaat",
     "funding": "uit welk geld uw hulp wordt betaald",
     "goals": "uw doelen",
     "lens_assessments": "wat er over uw situatie is onderzocht",
+    "matches": "of iemand uit de buurt bij u past",
     "preferences": "welke aanbieder u het liefst heeft",
     "reports": "uw melding",
     "rule_conflicts": "welke regels voor u botsen, en hoe dat is opgelost",
@@ -35,6 +37,7 @@ _KINDS: Final = {
     "situations": "uw situatie",
     "supports": "de hulp die u krijgt",
     "trajectories": "wat u doet aan werk of meedoen",
+    "wishes": "wat u aan anderen vraagt",
 }
 _BESIDE: Final = "dat er een plan voor u is"
 _WHY: Final = "U leest dit omdat deze organisatie de gegevens niet van u zelf kreeg."

@@ -39,7 +39,9 @@ if TYPE_CHECKING:
 _CHECK_LABELS: Final = labels_of(plan_pb2.PracticeCheck.DESCRIPTOR)
 
 
-def _commanding(order: Order) -> Unary:
+def commanding(order: Order) -> Unary:
+    """Return the handler of a command on a plan."""
+
     async def handle(call: Call, request: Any) -> Message:  # noqa: ANN401 -- the order's own message
         stream = stream_of("plan", request.plan_id)
         fresh_id = call.house.parts.fresh_uuid()
@@ -54,7 +56,12 @@ def _commanding(order: Order) -> Unary:
             return Steps(((stream, PLAN.decide(asked, plan)),), ids)
 
         outcome = await command(
-            call, request, anchor=stream, process=process, expected=(stream, request.expected_version)
+            call,
+            request,
+            anchor=stream,
+            process=process,
+            expected=(stream, request.expected_version),
+            fence=order.fence,
         )
         return order.response(receipt=receipt(outcome), version=outcome.versions[PLAN.name], **outcome.ids)
 
@@ -154,7 +161,7 @@ async def get_practice_check(call: Call, request: pb.GetPracticeCheckRequest) ->
 
 
 RPCS: Final[Mapping[str, Unary]] = {
-    **{name: _commanding(order) for name, order in ORDERS.items()},
+    **{name: commanding(order) for name, order in ORDERS.items()},
     "InviteProvider": Unary(pb.InviteProviderRequest, invite_provider),
     "GetPlan": Unary(pb.GetPlanRequest, get_plan),
     "GetPracticeCheck": Unary(pb.GetPracticeCheckRequest, get_practice_check),

@@ -66,6 +66,8 @@ class Order(NamedTuple):
     new_id: str = ""
     # Adds what the command must know of the resident; of nobody nothing is known.
     knowing: Callable[[Any, ResidentState | None], Command] | None = None
+    # Takes something back: acknowledged once every answer that rested on it has left.
+    fence: bool = False
 
 
 def _word(descriptor: EnumDescriptor, number: int) -> str:

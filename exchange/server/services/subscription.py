@@ -98,6 +98,13 @@ CHANGED: Final[Mapping[str, Changed]] = {
     "plan.provider_preferred": Changed("preferences", ("preference_id",)),
     "plan.provider_invited": Changed("preferences", ("preference_id",)),
     "plan.signal_received": Changed("signals", ("signal_id",)),
+    "plan.contribution_offered": Changed("contributions", ("contribution_id",)),
+    "plan.contribution_withdrawn": Changed("contributions", ("contribution_id",)),
+    "plan.wish_opened": Changed("wishes", ("wish_id",)),
+    "plan.wish_closed": Changed("wishes", ("wish_id",)),
+    "plan.match_proposed": Changed("matches", ("match_id",)),
+    "plan.match_answered": Changed("matches", ("match_id",)),
+    "plan.match_ended": Changed("matches", ("match_id",)),
 }
 _OF_THE_PLAN_ITSELF: Final = Changed()
 
