@@ -161,6 +161,7 @@ async def read(
         collections=collections,
         beside=beside,
         computed=computed,
+        other=other,
     )
     return await ask(call, walk)
 
@@ -177,6 +178,7 @@ def question(
     collections: Mapping[str, frozenset[str]] = MappingProxyType({}),
     beside: Callable[[View], Steps] | None = None,
     computed: bool = False,
+    other: Callable[[Any], ReadWalk] | None = None,
 ) -> ReadWalk:
     """Return a question as it is walked. Raises RequestInvalid for a path without a label."""
     return ReadWalk(
