@@ -14,24 +14,31 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from exchange.domain import stream_of
 from exchange.domain.obligations import GIVEN, NOTHING
 from exchange.domain.values import task_of
-from exchange.errors import AccessDenied, CallerUnknown, ExchangeError, RuleBroken, VersionConflict
+from exchange.errors import AccessDenied, ExchangeError, RuleBroken, VersionConflict
 from exchange.gate import vocabulary as words
 from exchange.gate.explain import explain, obligations_for_requester, rules_for_requester
 from exchange.gate.judge import judge, judge_and_tell, owing
 from exchange.gate.model import Outcome
 from exchange.pipeline.answers import refusal_error
 from exchange.pipeline.asked import asked_of
+from exchange.pipeline.callers import check_caller
 from exchange.pipeline.decisions import decided
 from exchange.pipeline.facts import NOTHING_KNOWN, assemble, is_stranger, standing_of, subject_of
 from exchange.pipeline.sealed import decided_on, seen_subject, sight_of
 from exchange.pipeline.verdicts import ONLY_RECORDED
-from exchange.pipeline.walk import CommandOutcome, CommandWalk, ReadOutcome, RefusalOutcome, StoredAnswer
+from exchange.pipeline.walk import (
+    CommandOutcome,
+    CommandWalk,
+    Differs,
+    ReadOutcome,
+    RefusalOutcome,
+    StoredAnswer,
+)
 from exchange.store.codec import Meta
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from exchange.domain.organisation import OrganisationState
     from exchange.gate.model import Facts, Verdict
     from exchange.gate.register import Register
     from exchange.pipeline.answers import Answers
@@ -39,7 +46,7 @@ if TYPE_CHECKING:
     from exchange.pipeline.overlay import Overlay
     from exchange.pipeline.sealed import Sight
     from exchange.pipeline.verdicts import Verdicts
-    from exchange.pipeline.walk import Caller, EvaluationWalk, Group, ReadWalk, Steps, View, Walk
+    from exchange.pipeline.walk import EvaluationWalk, Group, ReadWalk, Steps, View, Walk
     from exchange.store.codec import Asked
 
 UNKNOWN_RESIDENT: Final = "unknown"
@@ -103,6 +110,8 @@ def run_command(
         return _refuse(walk, overlay, answers, judged, verdicts.register) if told is None else told
     try:
         _check_version(walk, overlay)
+        if (moved := _moved(walk, overlay, verdicts.register, fresh_id)) is not None:
+            return answers.recorded(walk) or _tell_moved(moved, overlay)
         steps = walk.process(decided_on(walk, overlay, subject, standing))
     except (RuleBroken, VersionConflict):
         # Perhaps this very command changed the state it is now refused on: then its answer is recorded.
@@ -153,21 +162,6 @@ def run_read(
     if any(events for _, events in beside):
         overlay.append(beside, meta_of(walk, judged))
     return _permitted(walk, overlay.position, sight, judged, telling, gives=gives)
-
-
-def check_caller(caller: Caller, overlay: Overlay) -> None:
-    """Refuse a caller whose certificate or task ended, in the same order as everything else."""
-    refuse_ended(caller, overlay.state(stream_of("organisation", caller.organisation)))
-
-
-def refuse_ended(caller: Caller, organisation: OrganisationState | None) -> None:
-    """Refuse a caller whose organisation, as it stands, left or has the certificate or the task no more."""
-    if organisation is None or organisation.left:
-        raise CallerUnknown("this organisation is not registered")
-    if not any(one.thumbprint == caller.thumbprint and not one.revoked for one in organisation.certificates):
-        raise CallerUnknown("this certificate is not registered, or was revoked")
-    if caller.task not in organisation.tasks:
-        raise CallerUnknown("this organisation has not been granted this task", task=caller.task)
 
 
 def tell(
@@ -313,6 +307,51 @@ def _done(
     answers.note(walk, answer)
     overlay.answer(walk, answer)
     return outcome
+
+
+class Moved(NamedTuple):
+    """What changed of what a command rests on, as the question it was read by tells it now."""
+
+    question: ReadWalk
+    judged: Judged
+    differs: Differs
+
+
+def _moved(
+    walk: CommandWalk, overlay: Overlay, register: Register, fresh_id: Callable[[], bytes]
+) -> Moved | None:
+    """Ask again what the caller of a command saw; return what changed that he may read now, if anything.
+
+    Nothing is recorded here: what nobody is told was not read.
+    """
+    if walk.seen is None:
+        return None
+    question = walk.seen.question
+    subject = seen_subject(question, overlay)
+    standing = standing_of(question, overlay, subject)
+    sight = sight_of(question, overlay, subject, standing)
+    sealed = frozenset(field.name.partition("[")[0] for field in sight.fields if field.sealed)
+    if not walk.seen.moved(sight.view, sealed):
+        return None
+    provider = provider_of(overlay, question.anchor) or question.caller.task
+    facts = assemble(question, standing, sight.fields, provider, register)
+    verdict, unsealed = judge_and_tell(facts, register)
+    judged = Judged(subject, facts, owing(verdict, unsealed), fresh_id().hex(), overlay.position)
+    telling = tell(question, judged, unsealed, sight.groups, register)
+    if not telling.passes:
+        return None
+    outcome = _permitted(question, overlay.position, sight, judged, telling, gives=True)
+    changes = walk.seen.told(outcome)
+    return Moved(question, judged, Differs(outcome, changes)) if changes else None
+
+
+def _tell_moved(moved: Moved, overlay: Overlay) -> VersionConflict:
+    """Record that the caller reads what changed, and tell it."""
+    _decide(moved.question, overlay, moved.judged, action=moved.question.action, refused_whole=False)
+    outcome = replace(moved.differs.outcome, position=overlay.position)
+    return VersionConflict(
+        "what this rests on has changed since it was read", differs=moved.differs._replace(outcome=outcome)
+    )
 
 
 def _check_version(walk: CommandWalk, overlay: Overlay) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from exchange.pipeline.elements import Groups, Label
     from exchange.pipeline.past_plans import Past
-    from exchange.pipeline.walk import Caller, Steps, View
+    from exchange.pipeline.walk import Caller, Seen, Steps, View
     from exchange.server.house import Call
     from exchange.v1 import common_pb2
 
@@ -94,6 +94,7 @@ async def command(
     process: Callable[[View], Steps],
     streams: tuple[str, ...] = (),
     expected: tuple[str, int] | None = None,
+    seen: Seen | None = None,
     relation: bool = True,
     fence: bool = False,
     takes_back: bool = False,
@@ -118,6 +119,7 @@ async def command(
         process=process,
         streams=streams,
         expected=expected,
+        seen=seen,
         relation=relation,
         fence=fence,
         trace=call.trace,

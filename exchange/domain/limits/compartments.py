@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _NOT_SHOWN: Final = frozenset(
     {
         *("assign_date", "category", "earlier_care", "of_provider", "origin", "recorded"),
-        *("requested_version", "supports_unseen"),
+        *("requested_version", "supports_unseen", "written", "rewritten"),
     }
 )
 _ELEMENTS: Final = get_type_hints(PlanState)
