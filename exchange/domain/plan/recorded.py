@@ -6,11 +6,12 @@ Source: GDPR 5(1)(e); the gate's terms (`exchange.gate.retention`);
 exchange/decisions/0080-versions-by-part.md.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
-from operator import attrgetter
-from typing import Any, Final, NamedTuple
+from itertools import compress
+from operator import attrgetter, is_not
+from typing import Any, Final
 
 from exchange.domain.kernel import Event
 from exchange.domain.plan.elements import Rewrite
@@ -36,15 +37,8 @@ COLLECTIONS: Final = (
 )
 
 _of: Final = attrgetter(*COLLECTIONS)
+_put: Final = object.__setattr__
 _NO_LEAVES: Final = frozenset({"origin", "category", "recorded", "written", "rewritten"})
-
-
-class _Noted(NamedTuple):
-    """What is noted of one event: when it was recorded, the version it made, and whose it is."""
-
-    at: datetime
-    version: int
-    by: str
 
 
 def stamped(before: PlanState | None, after: PlanState, event: Event, at: datetime) -> PlanState:
@@ -52,71 +46,55 @@ def stamped(before: PlanState | None, after: PlanState, event: Event, at: dateti
 
     They and the state were made by folding that event and nobody has seen them yet: they are written to.
     """
-    by = origin_of(event.task, event.organisation) if isinstance(event, PlanEvent) else ""
-    noted = _Noted(at, after.version, by)
     if before is None:
         for elements in _of(after):
-            _note((), elements, noted)
+            _note((), elements, after.version, event, at)
         return after
     # For each event of a fold all of them are looked at, and most did not change.
     for was, elements in zip(_of(before), _of(after), strict=True):
         if elements is not was:
-            _note(was, elements, noted)
+            _note(was, elements, after.version, event, at)
     return after
 
 
-def _note(was: Sequence[Any], elements: Sequence[Any], noted: _Noted) -> None:
-    count = len(was)
-    if elements[:count] == was:
-        # Only added to, as nearly always: nothing that was there is looked at one by one.
-        for element in elements[count:]:
-            _note_new(element, noted)
+def _note(was: Sequence[Any], elements: Sequence[Any], version: int, event: Event, at: datetime) -> None:
+    # What an event brings stands at the end, and no version is noted in it yet.
+    end = len(elements)
+    while end and not elements[end - 1].written:
+        end -= 1
+        _note_new(elements[end], version, at)
+    if end == len(was):
+        # Nothing went away: what was changed stands where it stood.
+        for place in compress(range(end), map(is_not, elements, was)):
+            _note_change(was[place], elements[place], version, event, at)
         return
-    there, known = set(map(id, elements)), set(map(id, was))
-    gone = [one for one in was if id(one) not in there]
-    for element in elements:
-        if id(element) in known:
-            continue
-        former = next((one for one in gone if _is_copy(element, one)), None)
-        if former is None:
-            _note_new(element, noted)
-        else:
-            gone.remove(former)
-            _put(element, "rewritten", _rewritten(former, element, noted))
+    known = set(map(id, was))
+    for element in elements[:end]:
+        if id(element) not in known:
+            # What was noted of the one it was made of came along.
+            noted = (element.recorded, element.written, element.origin)
+            same = (one for one in was if (one.recorded, one.written, one.origin) == noted)
+            _note_change(next(same, None), element, version, event, at)
 
 
-def _is_copy(element: Any, former: Any) -> bool:  # noqa: ANN401 -- any element of a plan
-    """Tell whether an element was made of a former one: what was noted of that one came along."""
-    return element.recorded is not None and (element.recorded, element.written, element.origin) == (
-        former.recorded,
-        former.written,
-        former.origin,
-    )
-
-
-def _note_new(element: Any, noted: _Noted) -> None:  # noqa: ANN401 -- any element of a plan
+def _note_new(element: Any, version: int, at: datetime) -> None:  # noqa: ANN401 -- any element of a plan
     if element.recorded is None:
-        _put(element, "recorded", noted.at)
-    _put(element, "written", noted.version)
+        _put(element, "recorded", at)
+    _put(element, "written", version)
 
 
-def _rewritten(former: Any, element: Any, noted: _Noted) -> tuple[Rewrite, ...]:  # noqa: ANN401 -- any element
-    changed = frozenset(_changed(former, element))
+def _note_change(former: Any, element: Any, version: int, event: Event, at: datetime) -> None:  # noqa: ANN401 -- any element
+    if former is None or not element.written:
+        _note_new(element, version, at)
+        return
+    by = origin_of(event.task, event.organisation) if isinstance(event, PlanEvent) else ""
+    leaves = _leaves_of(element.__class__)
+    changed = [leaf for leaf in leaves if getattr(former, leaf) != getattr(element, leaf)]
     kept = (one for one in element.rewritten if one.leaf not in changed)
-    return (*kept, *(Rewrite(leaf, noted.version, noted.by) for leaf in sorted(changed)))
-
-
-def _changed(former: Any, element: Any) -> Iterator[str]:  # noqa: ANN401 -- any element of a plan
-    for leaf in _leaves_of(element.__class__):
-        if getattr(former, leaf) != getattr(element, leaf):
-            yield leaf
+    _put(element, "rewritten", (*kept, *(Rewrite(leaf, version, by) for leaf in sorted(changed))))
 
 
 @cache
 def _leaves_of(kind: Any) -> tuple[str, ...]:  # noqa: ANN401 -- any class of elements
     slots: tuple[str, ...] = kind.__slots__
     return tuple(leaf for leaf in slots if leaf not in _NO_LEAVES)
-
-
-def _put(element: Any, name: str, value: object) -> None:  # noqa: ANN401 -- any element of a plan
-    object.__setattr__(element, name, value)
