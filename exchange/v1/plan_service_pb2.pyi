@@ -715,13 +715,12 @@ class AgreeToPlanRequest(_message.Message):
     EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
     OUTCOME_FIELD_NUMBER: _builtins.int
     REMARKS_FIELD_NUMBER: _builtins.int
-    SEEN_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Same id and same content: same answer."""
     plan_id: _builtins.str
     """The plan."""
     expected_version: _builtins.int
-    """Version of the plan the caller saw; left out where `seen` says what he saw."""
+    """Version of the plan the caller saw: a yes is to all that stood there, so no part of it is enough."""
     outcome: _plan_pb2.AgreementOutcome.ValueType
     """Yes or no."""
     remarks: _builtins.str
@@ -729,10 +728,6 @@ class AgreeToPlanRequest(_message.Message):
     @_builtins.property
     def claim(self) -> _common_pb2.Claim:
         """On what ground."""
-
-    @_builtins.property
-    def seen(self) -> Global___Seen:
-        """What of the plan the caller saw, instead of its version: what changed elsewhere is no conflict then."""
 
     def __init__(
         self,
@@ -743,11 +738,10 @@ class AgreeToPlanRequest(_message.Message):
         expected_version: _builtins.int = ...,
         outcome: _plan_pb2.AgreementOutcome.ValueType = ...,
         remarks: _builtins.str = ...,
-        seen: Global___Seen | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "seen", b"seen"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "expected_version", b"expected_version", "outcome", b"outcome", "plan_id", b"plan_id", "remarks", b"remarks", "request_id", b"request_id", "seen", b"seen"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "expected_version", b"expected_version", "outcome", b"outcome", "plan_id", b"plan_id", "remarks", b"remarks", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -761,27 +755,21 @@ class AgreeToPlanResponse(_message.Message):
 
     RECEIPT_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
-    PART_VERSIONS_FIELD_NUMBER: _builtins.int
     version: _builtins.int
-    """Version of the plan after this command; left out where it said what its caller had seen."""
+    """Version of the plan after this command."""
     @_builtins.property
     def receipt(self) -> _common_pb2.Receipt:
         """Proof to keep."""
-
-    @_builtins.property
-    def part_versions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Then: the parts it rested on, each at the version with this command in it."""
 
     def __init__(
         self,
         *,
         receipt: _common_pb2.Receipt | None = ...,
         version: _builtins.int = ...,
-        part_versions: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["part_versions", b"part_versions", "receipt", b"receipt", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1961,6 +1949,7 @@ class PlanConflict(_message.Message):
     PART_VERSIONS_FIELD_NUMBER: _builtins.int
     CHANGES_FIELD_NUMBER: _builtins.int
     LEFT_OUT_FIELD_NUMBER: _builtins.int
+    OBLIGATIONS_FIELD_NUMBER: _builtins.int
     decision_id: _builtins.str
     """The recorded decision behind this."""
     left_out: _builtins.int
@@ -1973,6 +1962,10 @@ class PlanConflict(_message.Message):
     def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlanChange]:
         """What changed, newest first."""
 
+    @_builtins.property
+    def obligations(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What the caller must do with this answer, as with that of a read."""
+
     def __init__(
         self,
         *,
@@ -1980,10 +1973,11 @@ class PlanConflict(_message.Message):
         part_versions: _abc.Iterable[_builtins.str] | None = ...,
         changes: _abc.Iterable[Global___PlanChange] | None = ...,
         left_out: _builtins.int = ...,
+        obligations: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "decision_id", b"decision_id", "left_out", b"left_out", "part_versions", b"part_versions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "decision_id", b"decision_id", "left_out", b"left_out", "obligations", b"obligations", "part_versions", b"part_versions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

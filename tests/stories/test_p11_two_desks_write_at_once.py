@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 PROVIDE = claim(pb.PURPOSE_WMO_LEVERING, "WMO-5.1.2", "nodig om hulp te geven")
 SEAL = claim(pb.PURPOSE_WMO_ONDERZOEK, "SEAL-32", "er is gevaar")
+GLASS = pb.BreakGlass(code="ACUUT-GEVAAR-KIND", reason="Het kind is in gevaar, nu ingrijpen is nodig.")
 GOALS = ("goals.goal_id", "goals.own_words", "goals.state", "goals.state_date", "goals.carried_by")
 SITUATIONS = ("situations.life_domain", "situations.description", "situations.score")
 SUPPORTS = tuple(
@@ -231,6 +232,7 @@ def test_what_somebody_may_not_read_is_no_conflict_and_moves_no_version(town: To
         ({"fields": [*GOALS, "situations.score"]}, "seen.fields[5]"),
         ({"fields": [*GOALS, "version"]}, "seen.fields[5]"),
         ({"only_named": True}, "seen.only_named"),
+        ({"claim": claim(INVESTIGATE.purpose, "WMO-2.3.2", break_glass=GLASS)}, "seen.claim.break_glass"),
     ],
 )
 def test_what_was_seen_has_to_fit(town: Town, one: Desks, change: dict[str, Any], path: str) -> None:

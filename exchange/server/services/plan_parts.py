@@ -42,11 +42,7 @@ class RestsOn(NamedTuple):
     named: str = ""
 
 
-# A yes is to all that stands there: what was wanted, seen through which law, and what was chosen.
-_THE_WHOLE: Final = (
-    *("goals", "situations", "lens_assessments", "rule_conflicts", "supports", "funding", "trajectories"),
-    "agreements",
-)
+# The resident's word is not among them: it is about all that stands there, read by whatever right.
 RESTS_ON: Final[Mapping[str, RestsOn]] = {
     "RecordConversation": RestsOn(("conversations",)),
     "DescribeSituation": RestsOn(("situations",)),
@@ -55,7 +51,6 @@ RESTS_ON: Final[Mapping[str, RestsOn]] = {
     "RecordRuleConflict": RestsOn(("rule_conflicts",)),
     "ResolveRuleConflict": RestsOn(("rule_conflicts",), "conflict_id"),
     "RequestSupport": RestsOn(("supports", "goals")),
-    "AgreeToPlan": RestsOn(_THE_WHOLE),
     "AssignSupport": RestsOn(("supports", "agreements"), "support_id"),
     "StartSupport": RestsOn(("supports",), "support_id"),
     "StopSupport": RestsOn(("supports",), "support_id"),
@@ -170,7 +165,7 @@ class Looked:
     def conflict(self, differs: Differs) -> pb.PlanConflict:
         """Return what the caller is told, as much as a status holds."""
         outcome, changes = differs
-        detail = pb.PlanConflict(decision_id=outcome.decision_id)
+        detail = pb.PlanConflict(decision_id=outcome.decision_id, obligations=outcome.obligations)
         detail.part_versions.extend(self._present(outcome, {told.part for told in changes}))
         for told in changes[:CHANGES_TOLD_MAX]:
             change = _change(told, outcome.links)
@@ -201,6 +196,8 @@ def _faults(
     for part in rests_on.parts:
         if part not in versions:
             yield "seen.part_versions", f"must hold the version of {part}, on which this command rests"
+    if said.claim.HasField("break_glass"):
+        yield "seen.claim.break_glass", "must be left out: after an emergency give expected_version"
     if said.only_named and not rests_on.named:
         yield "seen.only_named", "must be left out: this command names no element"
 
@@ -237,7 +234,7 @@ async def commanded(
 ) -> tuple[CommandOutcome, dict[str, Any]]:
     """Walk a command on a plan; return its outcome, and which versions its answer tells."""
     stream = stream_of(PLAN.name, request.plan_id)
-    if not request.HasField("seen"):
+    if call.rpc not in RESTS_ON or not request.HasField("seen"):
         _refuse({} if request.expected_version else {"expected_version": "must be given, or `seen`"})
         expected = (stream, request.expected_version)
         outcome = await command(
