@@ -14,6 +14,7 @@ from exchange.errors import StoreUnavailable, VersionConflict
 from exchange.pipeline.walk import CommandOutcome, Differs, Seen
 from tests.pipeline.faults import faulty_recorder
 from tests.pipeline.shard import COLLECTIONS, NOW
+from tests.pipeline.test_replay import replayed
 
 if TYPE_CHECKING:
     from exchange.pipeline.walk import CommandWalk, ReadOutcome, ReadWalk, View
@@ -59,6 +60,10 @@ def test_two_of_one_group_rest_on_the_same_part_and_the_second_is_told(shard: Sh
     assert (second.metadata, second.detail) == ({}, None)
     assert shard.done(resting(shard, plan_id, 3)).versions == {"plan": 4}
     assert shard.verified() == shard.head
+    # Judged again, as every decision is.
+    tally = replayed(shard)
+    assert tally.ok
+    assert tally.differences == []
 
 
 def test_a_repeat_is_answered_as_before_whatever_changed_since(shard: Shard) -> None:
