@@ -6,7 +6,7 @@ Source: AIP-193 (errors), google.rpc.Status. The one table to gRPC codes is `exc
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 
 class ExchangeError(Exception):
@@ -57,10 +57,19 @@ class RequestIdReused(ExchangeError):
 
 
 class VersionConflict(ExchangeError):
-    """Somebody else changed the aggregate first; metadata: expected, found."""
+    """Somebody else changed the aggregate first; metadata: expected, found.
+
+    `differs` is what changed of what the caller may read, where he said what he had seen, and `detail` how
+    the door tells it: no part of the message, and never logged.
+    """
 
     code = "VERSION_CONFLICT"
     remedy = "Read the latest version, look at what changed, and decide again."
+
+    def __init__(self, message: str, *, differs: object = None, **metadata: str) -> None:
+        super().__init__(message, **metadata)
+        self.differs = differs
+        self.detail: Any = None  # a message of the contract
 
 
 class RuleBroken(ExchangeError):

@@ -14,6 +14,8 @@ import grpc
 from google.protobuf.message import DecodeError, Message
 from google.rpc import error_details_pb2, status_pb2
 
+from exchange.v1.plan_service_pb2 import PlanConflict
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -102,6 +104,7 @@ class Refusal:
     incident: str = ""  # number under which the exchange's operator finds this failure
     request_id: str = ""
     rule: str = ""  # of the domain, where one was broken
+    conflict: PlanConflict | None = None  # what changed, where the command said what its caller had seen
 
 
 class ExchangeRefused(SdkError):
@@ -135,6 +138,11 @@ class RequestIdReused(Invalid):
 
 class Conflict(ExchangeRefused):
     """Somebody was first: read the newest version and decide again, under a new request id."""
+
+    @property
+    def changed(self) -> PlanConflict | None:
+        """Return what changed since, where the command said what its caller had seen; else None."""
+        return self.refusal.conflict
 
 
 class RuleBroken(ExchangeRefused):
@@ -249,6 +257,7 @@ def _read(call: FailedCall, request_id: str) -> Refusal:
         incident=info.metadata.get("incident", ""),
         request_id=request_id,
         rule=info.metadata.get("rule", ""),
+        conflict=next(iter(_details(status, PlanConflict)), None),
     )
 
 

@@ -139,7 +139,7 @@ Events: TypeAlias = tuple[Event, ...]
 # Erased on purpose: each aggregate's table pairs a type with the function that takes exactly that type.
 Decider: TypeAlias = Callable[[Any, Any], Events]
 Evolver: TypeAlias = Callable[[Any, Any], Any]
-Stamp: TypeAlias = Callable[[Any, Any, datetime], Any]
+Stamp: TypeAlias = Callable[[Any, Any, Event, datetime], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +150,7 @@ class Aggregate:
     decide: Decider
     evolve: Evolver
     events: tuple[type[Event], ...]
-    # Notes in the new state, beside the old one, when what is new in it was recorded.
+    # Notes in the new state, beside the old one, when what is new in it was recorded, and by which event.
     stamp: Stamp | None = None
     # What an event leaves whose category was erased: where the state counts its events, that there was one.
     counted: Callable[[Any], Any] | None = None
@@ -191,7 +191,7 @@ def aggregate(
 def evolve_at(kind: Aggregate, state: object, event: Event, at: datetime) -> object:
     """Fold an event that was recorded at a moment."""
     after = kind.evolve(state, event)
-    return after if kind.stamp is None or after is None else kind.stamp(state, after, at)
+    return after if kind.stamp is None or after is None else kind.stamp(state, after, event, at)
 
 
 def skipped(kind: Aggregate, state: object) -> object:

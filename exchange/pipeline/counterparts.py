@@ -16,7 +16,7 @@ from exchange.errors import RuleBroken
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from exchange.pipeline.steps import Judged
+    from exchange.pipeline.telling import Judged
     from exchange.pipeline.walk import CommandWalk, Steps
 
 

@@ -19,10 +19,11 @@ from exchange.domain.case import has_relation
 from exchange.domain.obligations import EVALUATE
 from exchange.gate.explain import explain
 from exchange.gate.judge import judge, judge_and_tell, owing
+from exchange.pipeline.callers import check_caller
 from exchange.pipeline.decisions import decided
 from exchange.pipeline.facts import NOTHING_KNOWN, assemble, standing_of
 from exchange.pipeline.sealed import seen_subject, sight_of
-from exchange.pipeline.steps import Judged, check_caller, meta_of, provider_of, refusal_of, tell
+from exchange.pipeline.telling import Judged, meta_of, provider_of, refusal_of, tell
 from exchange.pipeline.walk import EvaluationOutcome
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from exchange.gate.register import Register
     from exchange.pipeline.facts import Subject
     from exchange.pipeline.overlay import Overlay
-    from exchange.pipeline.steps import Telling
+    from exchange.pipeline.telling import Telling
     from exchange.pipeline.walk import Caller, EvaluationWalk, Group, View
 
 OFFICER: Final = "fg"

@@ -26,7 +26,7 @@ from exchange.pipeline.hot import DISCLOSURE_PREFIX
 from exchange.pipeline.past import Past
 from exchange.pipeline.recall import facts_of
 from exchange.pipeline.replay import DECISIONS, PARTS, basis_stands
-from exchange.pipeline.steps import WHOLE
+from exchange.pipeline.telling import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -23,7 +23,7 @@ from exchange.pipeline.facts import RESIDENT_PREFIX
 from exchange.pipeline.hot import DISCLOSURE_PREFIX, SCOPE_PREFIX
 from exchange.pipeline.leaving import Leaving
 from exchange.pipeline.lost import lost_answer
-from exchange.pipeline.steps import UNKNOWN_RESIDENT
+from exchange.pipeline.telling import UNKNOWN_RESIDENT
 from exchange.pipeline.walk import (
     CommandOutcome,
     CommandWalk,

@@ -8,83 +8,47 @@ Source: the design's walk; GDPR 5(1)(c), 5(2).
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 from itertools import compress
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING
 
-from exchange.domain import stream_of
 from exchange.domain.obligations import GIVEN, NOTHING
-from exchange.domain.values import task_of
-from exchange.errors import AccessDenied, CallerUnknown, ExchangeError, RuleBroken, VersionConflict
-from exchange.gate import vocabulary as words
-from exchange.gate.explain import explain, obligations_for_requester, rules_for_requester
-from exchange.gate.judge import judge, judge_and_tell, owing
-from exchange.gate.model import Outcome
+from exchange.errors import AccessDenied, ExchangeError, RuleBroken, VersionConflict
+from exchange.gate.judge import judge_and_tell, owing
 from exchange.pipeline.answers import refusal_error
 from exchange.pipeline.asked import asked_of
+from exchange.pipeline.callers import check_caller
 from exchange.pipeline.counterparts import Counterpart, first_of
-from exchange.pipeline.decisions import decided
-from exchange.pipeline.elements import CATEGORY_WITHOUT_ELEMENTS
-from exchange.pipeline.facts import NOTHING_KNOWN, assemble, is_stranger, standing_of, subject_of
+from exchange.pipeline.facts import assemble, standing_of
+from exchange.pipeline.moved import moved_since, tell_moved
 from exchange.pipeline.sealed import decided_on, seen_subject, sight_of
+from exchange.pipeline.telling import (
+    WHOLE,
+    Judged,
+    Permit,
+    meta_of,
+    permitted,
+    provider_of,
+    record_decision,
+    refusal_of,
+    tell,
+)
 from exchange.pipeline.verdicts import ONLY_RECORDED
-from exchange.pipeline.walk import CommandOutcome, CommandWalk, ReadOutcome, RefusalOutcome, StoredAnswer
-from exchange.store.codec import Meta
+from exchange.pipeline.walk import (
+    CommandOutcome,
+    CommandWalk,
+    ReadOutcome,
+    StoredAnswer,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    from exchange.domain.organisation import OrganisationState
-    from exchange.gate.model import Facts, Field, Verdict
     from exchange.gate.register import Register
     from exchange.pipeline.answers import Answers
-    from exchange.pipeline.facts import Subject
     from exchange.pipeline.overlay import Overlay
     from exchange.pipeline.sealed import Sight
     from exchange.pipeline.verdicts import Verdicts
-    from exchange.pipeline.walk import Caller, EvaluationWalk, Group, ReadWalk, Steps, View, Walk
-    from exchange.store.codec import Asked
-
-UNKNOWN_RESIDENT: Final = "unknown"
-# TTL-60M: what was given in an emergency is used for an hour; after it the same need is a new claim.
-BREAK_GLASS_LASTS: Final = timedelta(minutes=60)
-NOT_COVERED: Final = ("R10",)
-WHOLE: Final = frozenset({Outcome.PERMIT, Outcome.PERMIT_BREAK_GLASS})
-
-
-class Permit(NamedTuple):
-    """A permit of a command: its own events name it, and hold what its facts can be found by again."""
-
-    verdict: Verdict
-    decision_id: str
-    position: int  # of the facts
-
-
-class Judged(NamedTuple):
-    """One request as the gate saw it."""
-
-    subject: Subject
-    facts: Facts
-    verdict: Verdict
-    decision_id: str
-    position: int  # of the facts
-
-    @property
-    def stream(self) -> str:
-        """Where the decision is recorded; residents nobody knows share one stream."""
-        return stream_of("disclosure", self.subject.resident or UNKNOWN_RESIDENT)
-
-
-class Telling(NamedTuple):
-    """What the caller is told of a question: as if nothing were sealed, and without the rows kept apart.
-
-    `fields` are released, or would be without a seal, by name, the rows kept apart among them; `passes` tells
-    whether there is an answer, be it an empty one.
-    """
-
-    shown: Judged
-    fields: frozenset[str]
-    passes: bool
+    from exchange.pipeline.walk import ReadWalk, Steps, View
 
 
 def run_command(
@@ -107,6 +71,8 @@ def run_command(
         return _refuse(walk, overlay, answers, judged, verdicts.register) if told is None else told
     try:
         _check_version(walk, overlay)
+        if (moved := moved_since(walk, overlay, verdicts.register, fresh_id)) is not None:
+            return answers.recorded(walk) or tell_moved(moved, overlay)
         seen = decided_on(walk, overlay, subject, standing)
         along = _along(walk, seen, overlay, verdicts, fresh_id)
         steps = walk.process(seen)
@@ -128,7 +94,7 @@ def run_command(
         # which stand in a decision of their own, so that somebody executes them.
         facts = verdicts.judged(walk, standing)[1] if facts is None else facts
         judged = Judged(subject, facts, verdict, decision_id, position)
-        count = _decide(walk, overlay, judged, action="COMMAND", refused_whole=False)
+        count = record_decision(walk, overlay, judged, action="COMMAND", refused_whole=False)
     if changes:
         # A decision of its own holds its facts; without one the events hold what they can be found by again.
         asked = None if count else asked_of(walk, subject, (*steps.unseen, *steps.appends))
@@ -166,7 +132,7 @@ def _along(
 def _record_along(found: Counterpart, overlay: Overlay) -> None:
     walk, judged, steps = found
     if steps is None:
-        _decide(walk, overlay, judged, action="COMMAND", refused_whole=True)
+        record_decision(walk, overlay, judged, action="COMMAND", refused_whole=True)
         return
     overlay.append(steps.appends, meta_of(walk, judged, asked_of(walk, judged.subject, steps.appends)))
 
@@ -189,51 +155,17 @@ def run_read(
     told = _otherwise(given=gives, recorded=judged.verdict.permitted & (not refused_whole))
     # Before the decision is recorded: what may not be recorded beside it (a share is used up) leaves nothing.
     beside = () if walk.beside is None or not telling.passes else walk.beside(overlay).appends
-    _decide(walk, overlay, judged, action=walk.action, refused_whole=refused_whole, answered=told)
+    record_decision(walk, overlay, judged, action=walk.action, refused_whole=refused_whole, answered=told)
     if not telling.passes:
         return refusal_error(refusal_of(walk, telling.shown, register))
     if any(events for _, events in beside):
         overlay.append(beside, meta_of(walk, judged))
-    outcome = _permitted(walk, overlay.position, sight, judged, telling, gives=gives)
+    outcome = permitted(walk, overlay.position, sight, judged, telling, gives=gives)
     if walk.other is None:
         return outcome
     other = replace(walk.other(outcome.captured), now=walk.now)
     answer = run_read(other, overlay, register, fresh_id)
     return replace(outcome, beside=(other, answer)) if isinstance(answer, ReadOutcome) else outcome
-
-
-def check_caller(caller: Caller, overlay: Overlay) -> None:
-    """Refuse a caller whose certificate or task ended, in the same order as everything else."""
-    refuse_ended(caller, overlay.state(stream_of("organisation", caller.organisation)))
-
-
-def refuse_ended(caller: Caller, organisation: OrganisationState | None) -> None:
-    """Refuse a caller whose organisation, as it stands, left or has the certificate or the task no more."""
-    if organisation is None or organisation.left:
-        raise CallerUnknown("this organisation is not registered")
-    if not any(one.thumbprint == caller.thumbprint and not one.revoked for one in organisation.certificates):
-        raise CallerUnknown("this certificate is not registered, or was revoked")
-    if caller.task not in organisation.tasks:
-        raise CallerUnknown("this organisation has not been granted this task", task=caller.task)
-
-
-def tell(
-    walk: ReadWalk | EvaluationWalk,
-    judged: Judged,
-    unsealed: Verdict,
-    groups: Sequence[Group],
-    register: Register,
-) -> Telling:
-    """Return what the caller is told: sealed and absent alike, and nothing of the rows kept apart."""
-    shown = judged._replace(verdict=unsealed)
-    apart = {group.fact.name for group in groups if group.apart}
-    if apart:
-        own = tuple(field for field in judged.facts.fields or () if field.name not in apart)
-        facts = replace(judged.facts, fields=own)
-        shown = judged._replace(facts=facts, verdict=judge_and_tell(facts, register)[1])
-    fields = frozenset(name for name, one in unsealed.fields.items() if one.release)
-    whole = all(group.apart or group.fact.name in fields for group in groups)
-    return Telling(shown, fields, unsealed.permitted and (whole or walk.allow_partial))
 
 
 def _gives(walk: ReadWalk, sight: Sight, judged: Judged) -> bool:
@@ -252,101 +184,15 @@ def _otherwise(*, given: bool, recorded: bool) -> str:
     return ("", (NOTHING, GIVEN)[given])[given != recorded]
 
 
-def _permitted(
-    walk: ReadWalk, position: int, sight: Sight, judged: Judged, telling: Telling, *, gives: bool
-) -> ReadOutcome:
-    shown, fields = telling.shown.verdict, judged.verdict.fields
-    told = {group.path for group in sight.groups if group.fact.name in telling.fields}
-    ends = words.TTL_60M in shown.obligations
-    return ReadOutcome(
-        decision_id=judged.decision_id,
-        position=position,
-        released=frozenset(compress(fields, [one.release for one in fields.values()])),
-        groups=sight.groups,
-        captured=walk.capture(sight.view),
-        verdict=judged.verdict,
-        withheld_paths=tuple(path for path in walk.fields if path not in told),
-        rules=rules_for_requester(shown),
-        obligations=obligations_for_requester(shown),
-        resident=judged.subject.resident,
-        hidden=sight.hidden,
-        gives=gives,
-        links=sight.links,
-        valid_until=walk.now + BREAK_GLASS_LASTS if ends else None,
-    )
-
-
 def _refuse(
     walk: CommandWalk, overlay: Overlay, answers: Answers, judged: Judged, register: Register
 ) -> AccessDenied:
-    _decide(walk, overlay, judged, action="COMMAND", refused_whole=True)
+    record_decision(walk, overlay, judged, action="COMMAND", refused_whole=True)
     refusal = refusal_of(walk, judged, register)
     answer = StoredAnswer(refused=refusal)
     answers.note(walk, answer)
     overlay.answer(walk, answer)
     return refusal_error(refusal)
-
-
-def _decide(
-    walk: Walk, overlay: Overlay, judged: Judged, *, action: str, refused_whole: bool, answered: str = ""
-) -> int:
-    """Record a decision; return how many events that took."""
-    event = decided(
-        decision_id=judged.decision_id,
-        subject=judged.subject,
-        caller=walk.caller,
-        action=action,
-        facts=judged.facts,
-        verdict=judged.verdict,
-        facts_position=judged.position,
-        refused_whole=refused_whole,
-    )
-    return overlay.append([(judged.stream, [event])], meta_of(walk, judged, answered=answered))
-
-
-def refusal_of(walk: Walk, judged: Judged, register: Register) -> RefusalOutcome:
-    """Return what the caller is told of a refusal: to a stranger, as if it were about nobody."""
-    verdict, facts = _for_stranger(walk, judged, register) or (judged.verdict, judged.facts)
-    told = explain(verdict, facts, register)
-    return RefusalOutcome(
-        decision_id=judged.decision_id,
-        rules=rules_for_requester(verdict),
-        explanation=told.requester,
-        remedies=tuple(told.remedies),
-        obligations=obligations_for_requester(verdict),
-    )
-
-
-def _for_stranger(walk: Walk, judged: Judged, register: Register) -> tuple[Verdict, Facts] | None:
-    """Return the refusal of the same request about nobody: no rule may tell a stranger who is known."""
-    if not judged.subject.resident or not is_stranger(judged.facts):
-        return None
-    verdict, facts = _about_nobody(walk, judged.facts.fields or (), register)
-    # Where even a request about nobody passes, being refused tells it anyway: then with the true reason.
-    return None if verdict.permitted else (verdict, facts)
-
-
-def is_refused_of_anybody(walk: ReadWalk, register: Register) -> bool:
-    """Tell whether a question is refused whomever it is about: then nobody has to be looked up for it.
-
-    What has no category of its own where nothing is known may have one that the basis covers: there R10
-    alone refuses nobody.
-    """
-    verdict, facts = _about_nobody(walk, (), register)
-    open_still = {one.name for one in facts.fields or () if one.category == CATEGORY_WITHOUT_ELEMENTS}
-    return not any(
-        one.release or (one.rules == NOT_COVERED and name in open_still)
-        for name, one in verdict.fields.items()
-    )
-
-
-def _about_nobody(walk: Walk, fields: Sequence[Field], register: Register) -> tuple[Verdict, Facts]:
-    """Judge the same request about nobody; `fields` are those of a command, which writes the same of all."""
-    if not isinstance(walk, CommandWalk):
-        fields = [group.fact for group in walk.groups(NOTHING_KNOWN, walk.fields)]
-    about_nobody = subject_of(NOTHING_KNOWN, walk.anchor)
-    facts = assemble(walk, standing_of(walk, NOTHING_KNOWN, about_nobody), fields, walk.caller.task, register)
-    return judge(facts, register), facts
 
 
 def _done(
@@ -386,31 +232,3 @@ def _check_version(walk: CommandWalk, overlay: Overlay) -> None:
     found = overlay.version(stream)
     if found != expected:
         raise VersionConflict("somebody else was first", expected=str(expected), found=str(found))
-
-
-def provider_of(view: View, anchor: str) -> str:
-    """Return the task that what is asked about comes from, empty where nothing is known of it."""
-    state = view.state(anchor) if anchor else None
-    return task_of(getattr(state, "origin", ""))
-
-
-def meta_of(walk: Walk, judged: Judged | Permit, asked: Asked | None = None, answered: str = "") -> Meta:
-    """Return what the events of a walk say of it."""
-    caller, verdict = walk.caller, judged.verdict
-    basis = f"{verdict.basis_id}@{verdict.basis_version}" if verdict.basis_id else walk.claim.legal_basis
-    return Meta(
-        at=walk.now,
-        organisation=caller.organisation,
-        task=caller.task,
-        professional=caller.professional,
-        purpose=walk.claim.purpose,
-        legal_basis=basis,
-        decision_id=judged.decision_id,
-        policy_hash=verdict.policy_hash,
-        facts_position=judged.position,
-        necessity=walk.claim.necessity,
-        trace=walk.trace,
-        asked=asked,
-        answered=answered,
-        signed=walk.signed if isinstance(walk, CommandWalk) else None,
-    )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime  # noqa: TC003 -- msgspec reads the annotations of its structs at run time
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -102,6 +102,7 @@ class CommandWalk:
     with nothing being committed under it, so that what it reads in the store is all there is. `signed` is
     what the organisation signed, verified before: it is no part of `content`. `content_before` is what
     older stores kept as `content` of the same command: a repeat is known by either, only `content` is kept.
+    `seen` is what of a plan the caller saw, where he says that instead of a version.
     """
 
     rpc: str
@@ -115,6 +116,7 @@ class CommandWalk:
     process: Callable[[View], Steps]
     streams: tuple[str, ...] = ()
     expected: tuple[str, int] | None = None
+    seen: Seen | None = None
     relation: bool = True
     fence: bool = False
     takes_back: bool = False
@@ -184,6 +186,27 @@ class ReadWalk:
     def records(self) -> bool:
         """Nothing is recorded about the resident but that it was asked."""
         return False
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The parts of a plan a command rests on, and the question they were read by, as it is judged now.
+
+    `moved` tells whether any of them changed, of what the view shows and but for sealed paths: where none
+    did, nothing is judged. `told` finds the changes in what the question released; where there are none,
+    nothing is told and nothing recorded.
+    """
+
+    question: ReadWalk
+    moved: Callable[[View, frozenset[str]], bool]
+    told: Callable[[ReadOutcome], Sequence[Any]]
+
+
+class Differs(NamedTuple):
+    """What changed since a command's caller looked, as the recorded question told it."""
+
+    outcome: ReadOutcome
+    changes: Sequence[Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, LocalizedMessage, RetryInfo
 from google.rpc.status_pb2 import Status
 
-from exchange.errors import AccessDenied, ExchangeError, RequestInvalid
+from exchange.errors import AccessDenied, ExchangeError, RequestInvalid, VersionConflict
 from exchange.server.parts import DOMAIN
 
 if TYPE_CHECKING:
@@ -137,6 +137,8 @@ def _details(error: ExchangeError, incident: str) -> Iterator[Message]:
         yield RetryInfo(retry_delay=_duration(error.retry_after_ms))
     explanation = error.explanation if isinstance(error, AccessDenied) else ""
     yield LocalizedMessage(locale=LOCALE, message=_short(explanation or TABLE[error.code].dutch))
+    if isinstance(error, VersionConflict) and error.detail is not None:
+        yield error.detail
     if isinstance(error, RequestInvalid) and error.fields:
         named = list(error.fields.items())[:VIOLATIONS_MAX]
         yield BadRequest(

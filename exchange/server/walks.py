@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from exchange.pipeline.elements import Groups, Label
-    from exchange.pipeline.walk import Caller, Steps, View
+    from exchange.pipeline.walk import Caller, Seen, Steps, View
     from exchange.server.house import Call
     from exchange.v1 import common_pb2
 
@@ -93,6 +93,7 @@ async def command(
     process: Callable[[View], Steps],
     streams: tuple[str, ...] = (),
     expected: tuple[str, int] | None = None,
+    seen: Seen | None = None,
     relation: bool = True,
     fence: bool = False,
     takes_back: bool = False,
@@ -119,6 +120,7 @@ async def command(
         process=process,
         streams=streams,
         expected=expected,
+        seen=seen,
         relation=relation,
         fence=fence,
         trace=call.trace,

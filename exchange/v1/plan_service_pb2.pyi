@@ -35,12 +35,13 @@ class RecordConversationRequest(_message.Message):
     HOLD_DATE_FIELD_NUMBER: _builtins.int
     OUTCOME_FIELD_NUMBER: _builtins.int
     SUMMARY_FIELD_NUMBER: _builtins.int
+    SEEN_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Same id and same content: same answer."""
     plan_id: _builtins.str
     """The plan."""
     expected_version: _builtins.int
-    """Version of the plan the caller saw."""
+    """Version of the plan the caller saw; left out where `seen` says what he saw."""
     kind: _plan_pb2.ConversationKind.ValueType
     """Kind."""
     hold_date: _builtins.str
@@ -53,6 +54,10 @@ class RecordConversationRequest(_message.Message):
     def claim(self) -> _common_pb2.Claim:
         """On what ground."""
 
+    @_builtins.property
+    def seen(self) -> Global___Seen:
+        """What of the plan the caller saw, instead of its version: what changed elsewhere is no conflict then."""
+
     def __init__(
         self,
         *,
@@ -64,10 +69,11 @@ class RecordConversationRequest(_message.Message):
         hold_date: _builtins.str = ...,
         outcome: _plan_pb2.ConversationOutcome.ValueType = ...,
         summary: _builtins.str = ...,
+        seen: Global___Seen | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "seen", b"seen"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "expected_version", b"expected_version", "hold_date", b"hold_date", "kind", b"kind", "outcome", b"outcome", "plan_id", b"plan_id", "request_id", b"request_id", "summary", b"summary"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "expected_version", b"expected_version", "hold_date", b"hold_date", "kind", b"kind", "outcome", b"outcome", "plan_id", b"plan_id", "request_id", b"request_id", "seen", b"seen", "summary", b"summary"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -81,21 +87,27 @@ class RecordConversationResponse(_message.Message):
 
     RECEIPT_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    PART_VERSIONS_FIELD_NUMBER: _builtins.int
     version: _builtins.int
-    """Version of the plan after this command."""
+    """Version of the plan after this command; left out where it said what its caller had seen."""
     @_builtins.property
     def receipt(self) -> _common_pb2.Receipt:
         """Proof to keep."""
+
+    @_builtins.property
+    def part_versions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Then: the parts it rested on, each at the version with this command in it."""
 
     def __init__(
         self,
         *,
         receipt: _common_pb2.Receipt | None = ...,
         version: _builtins.int = ...,
+        part_versions: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["part_versions", b"part_versions", "receipt", b"receipt", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -117,12 +129,13 @@ class DescribeSituationRequest(_message.Message):
     SCORE_FIELD_NUMBER: _builtins.int
     JUDGE_DATE_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
+    SEEN_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Same id and same content: same answer."""
     plan_id: _builtins.str
     """The plan."""
     expected_version: _builtins.int
-    """Version of the plan the caller saw."""
+    """Version of the plan the caller saw; left out where `seen` says what he saw."""
     life_domain: _common_pb2.LifeDomain.ValueType
     """Domain."""
     description: _builtins.str
@@ -139,6 +152,10 @@ class DescribeSituationRequest(_message.Message):
     def claim(self) -> _common_pb2.Claim:
         """On what ground."""
 
+    @_builtins.property
+    def seen(self) -> Global___Seen:
+        """What of the plan the caller saw, instead of its version: what changed elsewhere is no conflict then."""
+
     def __init__(
         self,
         *,
@@ -152,10 +169,11 @@ class DescribeSituationRequest(_message.Message):
         score: _builtins.int = ...,
         judge_date: _builtins.str = ...,
         source: _builtins.str = ...,
+        seen: Global___Seen | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "seen", b"seen"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "description", b"description", "expected_version", b"expected_version", "judge_date", b"judge_date", "life_domain", b"life_domain", "plan_id", b"plan_id", "request_id", b"request_id", "score", b"score", "source", b"source", "strengths", b"strengths"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "description", b"description", "expected_version", b"expected_version", "judge_date", b"judge_date", "life_domain", b"life_domain", "plan_id", b"plan_id", "request_id", b"request_id", "score", b"score", "seen", b"seen", "source", b"source", "strengths", b"strengths"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -169,21 +187,27 @@ class DescribeSituationResponse(_message.Message):
 
     RECEIPT_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    PART_VERSIONS_FIELD_NUMBER: _builtins.int
     version: _builtins.int
-    """Version of the plan after this command."""
+    """Version of the plan after this command; left out where it said what its caller had seen."""
     @_builtins.property
     def receipt(self) -> _common_pb2.Receipt:
         """Proof to keep."""
+
+    @_builtins.property
+    def part_versions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Then: the parts it rested on, each at the version with this command in it."""
 
     def __init__(
         self,
         *,
         receipt: _common_pb2.Receipt | None = ...,
         version: _builtins.int = ...,
+        part_versions: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["part_versions", b"part_versions", "receipt", b"receipt", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -203,12 +227,13 @@ class SetGoalRequest(_message.Message):
     DESIRED_EFFECT_FIELD_NUMBER: _builtins.int
     LIFE_DOMAIN_FIELD_NUMBER: _builtins.int
     TARGET_DATE_FIELD_NUMBER: _builtins.int
+    SEEN_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Same id and same content: same answer."""
     plan_id: _builtins.str
     """The plan."""
     expected_version: _builtins.int
-    """Version of the plan the caller saw."""
+    """Version of the plan the caller saw; left out where `seen` says what he saw."""
     own_words: _builtins.str
     """The resident's own words."""
     desired_effect: _builtins.str
@@ -221,6 +246,10 @@ class SetGoalRequest(_message.Message):
     def claim(self) -> _common_pb2.Claim:
         """On what ground."""
 
+    @_builtins.property
+    def seen(self) -> Global___Seen:
+        """What of the plan the caller saw, instead of its version: what changed elsewhere is no conflict then."""
+
     def __init__(
         self,
         *,
@@ -232,10 +261,11 @@ class SetGoalRequest(_message.Message):
         desired_effect: _builtins.str = ...,
         life_domain: _common_pb2.LifeDomain.ValueType = ...,
         target_date: _builtins.str = ...,
+        seen: Global___Seen | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "seen", b"seen"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "desired_effect", b"desired_effect", "expected_version", b"expected_version", "life_domain", b"life_domain", "own_words", b"own_words", "plan_id", b"plan_id", "request_id", b"request_id", "target_date", b"target_date"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "desired_effect", b"desired_effect", "expected_version", b"expected_version", "life_domain", b"life_domain", "own_words", b"own_words", "plan_id", b"plan_id", "request_id", b"request_id", "seen", b"seen", "target_date", b"target_date"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -249,25 +279,31 @@ class SetGoalResponse(_message.Message):
 
     RECEIPT_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    PART_VERSIONS_FIELD_NUMBER: _builtins.int
     GOAL_ID_FIELD_NUMBER: _builtins.int
     version: _builtins.int
-    """Version of the plan after this command."""
+    """Version of the plan after this command; left out where it said what its caller had seen."""
     goal_id: _builtins.str
     """Id given to it."""
     @_builtins.property
     def receipt(self) -> _common_pb2.Receipt:
         """Proof to keep."""
 
+    @_builtins.property
+    def part_versions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Then: the parts it rested on, each at the version with this command in it."""
+
     def __init__(
         self,
         *,
         receipt: _common_pb2.Receipt | None = ...,
         version: _builtins.int = ...,
+        part_versions: _abc.Iterable[_builtins.str] | None = ...,
         goal_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["goal_id", b"goal_id", "receipt", b"receipt", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["goal_id", b"goal_id", "part_versions", b"part_versions", "receipt", b"receipt", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -286,12 +322,13 @@ class AssessLensRequest(_message.Message):
     LAW_FIELD_NUMBER: _builtins.int
     FINDING_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    SEEN_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Same id and same content: same answer."""
     plan_id: _builtins.str
     """The plan."""
     expected_version: _builtins.int
-    """Version of the plan the caller saw."""
+    """Version of the plan the caller saw; left out where `seen` says what he saw."""
     law: _common_pb2.Law.ValueType
     """Law."""
     finding: _plan_pb2.LensFinding.ValueType
@@ -301,6 +338,10 @@ class AssessLensRequest(_message.Message):
     @_builtins.property
     def claim(self) -> _common_pb2.Claim:
         """On what ground."""
+
+    @_builtins.property
+    def seen(self) -> Global___Seen:
+        """What of the plan the caller saw, instead of its version: what changed elsewhere is no conflict then."""
 
     def __init__(
         self,
@@ -312,10 +353,11 @@ class AssessLensRequest(_message.Message):
         law: _common_pb2.Law.ValueType = ...,
         finding: _plan_pb2.LensFinding.ValueType = ...,
         reason: _builtins.str = ...,
+        seen: Global___Seen | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "seen", b"seen"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "expected_version", b"expected_version", "finding", b"finding", "law", b"law", "plan_id", b"plan_id", "reason", b"reason", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "expected_version", b"expected_version", "finding", b"finding", "law", b"law", "plan_id", b"plan_id", "reason", b"reason", "request_id", b"request_id", "seen", b"seen"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -329,21 +371,27 @@ class AssessLensResponse(_message.Message):
 
     RECEIPT_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    PART_VERSIONS_FIELD_NUMBER: _builtins.int
     version: _builtins.int
-    """Version of the plan after this command."""
+    """Version of the plan after this command; left out where it said what its caller had seen."""
     @_builtins.property
     def receipt(self) -> _common_pb2.Receipt:
         """Proof to keep."""
+
+    @_builtins.property
+    def part_versions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Then: the parts it rested on, each at the version with this command in it."""
 
     def __init__(
         self,
         *,
         receipt: _common_pb2.Receipt | None = ...,
         version: _builtins.int = ...,
+        part_versions: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["part_versions", b"part_versions", "receipt", b"receipt", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -362,12 +410,13 @@ class RecordRuleConflictRequest(_message.Message):
     LAWS_FIELD_NUMBER: _builtins.int
     RULES_FIELD_NUMBER: _builtins.int
     ANALYSIS_FIELD_NUMBER: _builtins.int
+    SEEN_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Same id and same content: same answer."""
     plan_id: _builtins.str
     """The plan."""
     expected_version: _builtins.int
-    """Version of the plan the caller saw."""
+    """Version of the plan the caller saw; left out where `seen` says what he saw."""
     analysis: _builtins.str
     """What obeying each of them would come to for this resident."""
     @_builtins.property
@@ -382,6 +431,10 @@ class RecordRuleConflictRequest(_message.Message):
     def rules(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The rules, such as "Wmo 2015 2.3.5(3)"."""
 
+    @_builtins.property
+    def seen(self) -> Global___Seen:
+        """What of the plan the caller saw, instead of its version: what changed elsewhere is no conflict then."""
+
     def __init__(
         self,
         *,
@@ -392,10 +445,11 @@ class RecordRuleConflictRequest(_message.Message):
         laws: _abc.Iterable[_common_pb2.Law.ValueType] | None = ...,
         rules: _abc.Iterable[_builtins.str] | None = ...,
         analysis: _builtins.str = ...,
+        seen: Global___Seen | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "seen", b"seen"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["analysis", b"analysis", "claim", b"claim", "expected_version", b"expected_version", "laws", b"laws", "plan_id", b"plan_id", "request_id", b"request_id", "rules", b"rules"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["analysis", b"analysis", "claim", b"claim", "expected_version", b"expected_version", "laws", b"laws", "plan_id", b"plan_id", "request_id", b"request_id", "rules", b"rules", "seen", b"seen"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -409,25 +463,31 @@ class RecordRuleConflictResponse(_message.Message):
 
     RECEIPT_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    PART_VERSIONS_FIELD_NUMBER: _builtins.int
     CONFLICT_ID_FIELD_NUMBER: _builtins.int
     version: _builtins.int
-    """Version of the plan after this command."""
+    """Version of the plan after this command; left out where it said what its caller had seen."""
     conflict_id: _builtins.str
     """The conflict."""
     @_builtins.property
     def receipt(self) -> _common_pb2.Receipt:
         """Proof to keep."""
 
+    @_builtins.property
+    def part_versions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Then: the parts it rested on, each at the version with this command in it."""
+
     def __init__(
         self,
         *,
         receipt: _common_pb2.Receipt | None = ...,
         version: _builtins.int = ...,
+        part_versions: _abc.Iterable[_builtins.str] | None = ...,
         conflict_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conflict_id", b"conflict_id", "receipt", b"receipt", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conflict_id", b"conflict_id", "part_versions", b"part_versions", "receipt", b"receipt", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -446,12 +506,13 @@ class ResolveRuleConflictRequest(_message.Message):
     CONFLICT_ID_FIELD_NUMBER: _builtins.int
     RESOLUTION_FIELD_NUMBER: _builtins.int
     RESOLVE_REASON_FIELD_NUMBER: _builtins.int
+    SEEN_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Same id and same content: same answer."""
     plan_id: _builtins.str
     """The plan."""
     expected_version: _builtins.int
-    """Version of the plan the caller saw."""
+    """Version of the plan the caller saw; left out where `seen` says what he saw."""
     conflict_id: _builtins.str
     """The conflict."""
     resolution: _builtins.str
@@ -461,6 +522,10 @@ class ResolveRuleConflictRequest(_message.Message):
     @_builtins.property
     def claim(self) -> _common_pb2.Claim:
         """On what ground."""
+
+    @_builtins.property
+    def seen(self) -> Global___Seen:
+        """What of the plan the caller saw, instead of its version: what changed elsewhere is no conflict then."""
 
     def __init__(
         self,
@@ -472,10 +537,11 @@ class ResolveRuleConflictRequest(_message.Message):
         conflict_id: _builtins.str = ...,
         resolution: _builtins.str = ...,
         resolve_reason: _builtins.str = ...,
+        seen: Global___Seen | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "seen", b"seen"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "conflict_id", b"conflict_id", "expected_version", b"expected_version", "plan_id", b"plan_id", "request_id", b"request_id", "resolution", b"resolution", "resolve_reason", b"resolve_reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "conflict_id", b"conflict_id", "expected_version", b"expected_version", "plan_id", b"plan_id", "request_id", b"request_id", "resolution", b"resolution", "resolve_reason", b"resolve_reason", "seen", b"seen"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -489,21 +555,27 @@ class ResolveRuleConflictResponse(_message.Message):
 
     RECEIPT_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    PART_VERSIONS_FIELD_NUMBER: _builtins.int
     version: _builtins.int
-    """Version of the plan after this command."""
+    """Version of the plan after this command; left out where it said what its caller had seen."""
     @_builtins.property
     def receipt(self) -> _common_pb2.Receipt:
         """Proof to keep."""
+
+    @_builtins.property
+    def part_versions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Then: the parts it rested on, each at the version with this command in it."""
 
     def __init__(
         self,
         *,
         receipt: _common_pb2.Receipt | None = ...,
         version: _builtins.int = ...,
+        part_versions: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["part_versions", b"part_versions", "receipt", b"receipt", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -529,12 +601,13 @@ class RequestSupportRequest(_message.Message):
     UNIT_FIELD_NUMBER: _builtins.int
     FREQUENCY_FIELD_NUMBER: _builtins.int
     GOAL_IDS_FIELD_NUMBER: _builtins.int
+    SEEN_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Same id and same content: same answer."""
     plan_id: _builtins.str
     """The plan."""
     expected_version: _builtins.int
-    """Version of the plan the caller saw."""
+    """Version of the plan the caller saw; left out where `seen` says what he saw."""
     kind: _plan_pb2.SupportKind.ValueType
     """Kind."""
     provider_oin: _builtins.str
@@ -561,6 +634,10 @@ class RequestSupportRequest(_message.Message):
     def goal_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Goals it serves."""
 
+    @_builtins.property
+    def seen(self) -> Global___Seen:
+        """What of the plan the caller saw, instead of its version: what changed elsewhere is no conflict then."""
+
     def __init__(
         self,
         *,
@@ -578,10 +655,11 @@ class RequestSupportRequest(_message.Message):
         unit: _builtins.str = ...,
         frequency: _builtins.str = ...,
         goal_ids: _abc.Iterable[_builtins.str] | None = ...,
+        seen: Global___Seen | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "seen", b"seen"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "end_date", b"end_date", "expected_version", b"expected_version", "frequency", b"frequency", "goal_ids", b"goal_ids", "kind", b"kind", "plan_id", b"plan_id", "product_category", b"product_category", "product_code", b"product_code", "provider_oin", b"provider_oin", "request_id", b"request_id", "start_date", b"start_date", "unit", b"unit", "volume", b"volume"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "end_date", b"end_date", "expected_version", b"expected_version", "frequency", b"frequency", "goal_ids", b"goal_ids", "kind", b"kind", "plan_id", b"plan_id", "product_category", b"product_category", "product_code", b"product_code", "provider_oin", b"provider_oin", "request_id", b"request_id", "seen", b"seen", "start_date", b"start_date", "unit", b"unit", "volume", b"volume"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -595,25 +673,31 @@ class RequestSupportResponse(_message.Message):
 
     RECEIPT_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    PART_VERSIONS_FIELD_NUMBER: _builtins.int
     SUPPORT_ID_FIELD_NUMBER: _builtins.int
     version: _builtins.int
-    """Version of the plan after this command."""
+    """Version of the plan after this command; left out where it said what its caller had seen."""
     support_id: _builtins.str
     """Id given to it."""
     @_builtins.property
     def receipt(self) -> _common_pb2.Receipt:
         """Proof to keep."""
 
+    @_builtins.property
+    def part_versions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Then: the parts it rested on, each at the version with this command in it."""
+
     def __init__(
         self,
         *,
         receipt: _common_pb2.Receipt | None = ...,
         version: _builtins.int = ...,
+        part_versions: _abc.Iterable[_builtins.str] | None = ...,
         support_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt", "support_id", b"support_id", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["part_versions", b"part_versions", "receipt", b"receipt", "support_id", b"support_id", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -636,7 +720,7 @@ class AgreeToPlanRequest(_message.Message):
     plan_id: _builtins.str
     """The plan."""
     expected_version: _builtins.int
-    """Version of the plan the caller saw."""
+    """Version of the plan the caller saw: a yes is to all that stood there, so no part of it is enough."""
     outcome: _plan_pb2.AgreementOutcome.ValueType
     """Yes or no."""
     remarks: _builtins.str
@@ -704,12 +788,13 @@ class AssignSupportRequest(_message.Message):
     SUPPORT_ID_FIELD_NUMBER: _builtins.int
     ASSIGNMENT_NUMBER_FIELD_NUMBER: _builtins.int
     ASSIGN_DATE_FIELD_NUMBER: _builtins.int
+    SEEN_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Same id and same content: same answer."""
     plan_id: _builtins.str
     """The plan."""
     expected_version: _builtins.int
-    """Version of the plan the caller saw."""
+    """Version of the plan the caller saw; left out where `seen` says what he saw."""
     support_id: _builtins.str
     """The support."""
     assignment_number: _builtins.str
@@ -719,6 +804,10 @@ class AssignSupportRequest(_message.Message):
     @_builtins.property
     def claim(self) -> _common_pb2.Claim:
         """On what ground."""
+
+    @_builtins.property
+    def seen(self) -> Global___Seen:
+        """What of the plan the caller saw, instead of its version: what changed elsewhere is no conflict then."""
 
     def __init__(
         self,
@@ -730,10 +819,11 @@ class AssignSupportRequest(_message.Message):
         support_id: _builtins.str = ...,
         assignment_number: _builtins.str = ...,
         assign_date: _builtins.str = ...,
+        seen: Global___Seen | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "seen", b"seen"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assign_date", b"assign_date", "assignment_number", b"assignment_number", "claim", b"claim", "expected_version", b"expected_version", "plan_id", b"plan_id", "request_id", b"request_id", "support_id", b"support_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assign_date", b"assign_date", "assignment_number", b"assignment_number", "claim", b"claim", "expected_version", b"expected_version", "plan_id", b"plan_id", "request_id", b"request_id", "seen", b"seen", "support_id", b"support_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -747,21 +837,27 @@ class AssignSupportResponse(_message.Message):
 
     RECEIPT_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    PART_VERSIONS_FIELD_NUMBER: _builtins.int
     version: _builtins.int
-    """Version of the plan after this command."""
+    """Version of the plan after this command; left out where it said what its caller had seen."""
     @_builtins.property
     def receipt(self) -> _common_pb2.Receipt:
         """Proof to keep."""
+
+    @_builtins.property
+    def part_versions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Then: the parts it rested on, each at the version with this command in it."""
 
     def __init__(
         self,
         *,
         receipt: _common_pb2.Receipt | None = ...,
         version: _builtins.int = ...,
+        part_versions: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["part_versions", b"part_versions", "receipt", b"receipt", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -779,12 +875,13 @@ class StartSupportRequest(_message.Message):
     EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
     SUPPORT_ID_FIELD_NUMBER: _builtins.int
     CARE_START_DATE_FIELD_NUMBER: _builtins.int
+    SEEN_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Same id and same content: same answer."""
     plan_id: _builtins.str
     """The plan."""
     expected_version: _builtins.int
-    """Version of the plan the caller saw."""
+    """Version of the plan the caller saw; left out where `seen` says what he saw."""
     support_id: _builtins.str
     """The support."""
     care_start_date: _builtins.str
@@ -792,6 +889,10 @@ class StartSupportRequest(_message.Message):
     @_builtins.property
     def claim(self) -> _common_pb2.Claim:
         """On what ground."""
+
+    @_builtins.property
+    def seen(self) -> Global___Seen:
+        """What of the plan the caller saw, instead of its version: what changed elsewhere is no conflict then."""
 
     def __init__(
         self,
@@ -802,10 +903,11 @@ class StartSupportRequest(_message.Message):
         expected_version: _builtins.int = ...,
         support_id: _builtins.str = ...,
         care_start_date: _builtins.str = ...,
+        seen: Global___Seen | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "seen", b"seen"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["care_start_date", b"care_start_date", "claim", b"claim", "expected_version", b"expected_version", "plan_id", b"plan_id", "request_id", b"request_id", "support_id", b"support_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["care_start_date", b"care_start_date", "claim", b"claim", "expected_version", b"expected_version", "plan_id", b"plan_id", "request_id", b"request_id", "seen", b"seen", "support_id", b"support_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -819,21 +921,27 @@ class StartSupportResponse(_message.Message):
 
     RECEIPT_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    PART_VERSIONS_FIELD_NUMBER: _builtins.int
     version: _builtins.int
-    """Version of the plan after this command."""
+    """Version of the plan after this command; left out where it said what its caller had seen."""
     @_builtins.property
     def receipt(self) -> _common_pb2.Receipt:
         """Proof to keep."""
+
+    @_builtins.property
+    def part_versions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Then: the parts it rested on, each at the version with this command in it."""
 
     def __init__(
         self,
         *,
         receipt: _common_pb2.Receipt | None = ...,
         version: _builtins.int = ...,
+        part_versions: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["part_versions", b"part_versions", "receipt", b"receipt", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -852,12 +960,13 @@ class StopSupportRequest(_message.Message):
     SUPPORT_ID_FIELD_NUMBER: _builtins.int
     CARE_END_DATE_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    SEEN_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Same id and same content: same answer."""
     plan_id: _builtins.str
     """The plan."""
     expected_version: _builtins.int
-    """Version of the plan the caller saw."""
+    """Version of the plan the caller saw; left out where `seen` says what he saw."""
     support_id: _builtins.str
     """The support."""
     care_end_date: _builtins.str
@@ -867,6 +976,10 @@ class StopSupportRequest(_message.Message):
     @_builtins.property
     def claim(self) -> _common_pb2.Claim:
         """On what ground."""
+
+    @_builtins.property
+    def seen(self) -> Global___Seen:
+        """What of the plan the caller saw, instead of its version: what changed elsewhere is no conflict then."""
 
     def __init__(
         self,
@@ -878,10 +991,11 @@ class StopSupportRequest(_message.Message):
         support_id: _builtins.str = ...,
         care_end_date: _builtins.str = ...,
         reason: _plan_pb2.StopReason.ValueType = ...,
+        seen: Global___Seen | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "seen", b"seen"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["care_end_date", b"care_end_date", "claim", b"claim", "expected_version", b"expected_version", "plan_id", b"plan_id", "reason", b"reason", "request_id", b"request_id", "support_id", b"support_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["care_end_date", b"care_end_date", "claim", b"claim", "expected_version", b"expected_version", "plan_id", b"plan_id", "reason", b"reason", "request_id", b"request_id", "seen", b"seen", "support_id", b"support_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -895,21 +1009,27 @@ class StopSupportResponse(_message.Message):
 
     RECEIPT_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    PART_VERSIONS_FIELD_NUMBER: _builtins.int
     version: _builtins.int
-    """Version of the plan after this command."""
+    """Version of the plan after this command; left out where it said what its caller had seen."""
     @_builtins.property
     def receipt(self) -> _common_pb2.Receipt:
         """Proof to keep."""
+
+    @_builtins.property
+    def part_versions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Then: the parts it rested on, each at the version with this command in it."""
 
     def __init__(
         self,
         *,
         receipt: _common_pb2.Receipt | None = ...,
         version: _builtins.int = ...,
+        part_versions: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["part_versions", b"part_versions", "receipt", b"receipt", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -932,12 +1052,13 @@ class SetFundingRequest(_message.Message):
     START_DATE_FIELD_NUMBER: _builtins.int
     END_DATE_FIELD_NUMBER: _builtins.int
     REPLACES_FIELD_NUMBER: _builtins.int
+    SEEN_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Same id and same content: same answer."""
     plan_id: _builtins.str
     """The plan."""
     expected_version: _builtins.int
-    """Version of the plan the caller saw."""
+    """Version of the plan the caller saw; left out where `seen` says what he saw."""
     support_id: _builtins.str
     """The support."""
     cost_cents: _builtins.int
@@ -960,6 +1081,10 @@ class SetFundingRequest(_message.Message):
     def amounts_cents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Cents from each source, in the same order; they add up to the cost."""
 
+    @_builtins.property
+    def seen(self) -> Global___Seen:
+        """What of the plan the caller saw, instead of its version: what changed elsewhere is no conflict then."""
+
     def __init__(
         self,
         *,
@@ -974,10 +1099,11 @@ class SetFundingRequest(_message.Message):
         start_date: _builtins.str = ...,
         end_date: _builtins.str = ...,
         replaces: _builtins.str = ...,
+        seen: Global___Seen | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "seen", b"seen"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amounts_cents", b"amounts_cents", "claim", b"claim", "cost_cents", b"cost_cents", "end_date", b"end_date", "expected_version", b"expected_version", "plan_id", b"plan_id", "replaces", b"replaces", "request_id", b"request_id", "sources", b"sources", "start_date", b"start_date", "support_id", b"support_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amounts_cents", b"amounts_cents", "claim", b"claim", "cost_cents", b"cost_cents", "end_date", b"end_date", "expected_version", b"expected_version", "plan_id", b"plan_id", "replaces", b"replaces", "request_id", b"request_id", "seen", b"seen", "sources", b"sources", "start_date", b"start_date", "support_id", b"support_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -991,25 +1117,31 @@ class SetFundingResponse(_message.Message):
 
     RECEIPT_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    PART_VERSIONS_FIELD_NUMBER: _builtins.int
     FUNDING_ID_FIELD_NUMBER: _builtins.int
     version: _builtins.int
-    """Version of the plan after this command."""
+    """Version of the plan after this command; left out where it said what its caller had seen."""
     funding_id: _builtins.str
     """The funding."""
     @_builtins.property
     def receipt(self) -> _common_pb2.Receipt:
         """Proof to keep."""
 
+    @_builtins.property
+    def part_versions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Then: the parts it rested on, each at the version with this command in it."""
+
     def __init__(
         self,
         *,
         receipt: _common_pb2.Receipt | None = ...,
         version: _builtins.int = ...,
+        part_versions: _abc.Iterable[_builtins.str] | None = ...,
         funding_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["funding_id", b"funding_id", "receipt", b"receipt", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["funding_id", b"funding_id", "part_versions", b"part_versions", "receipt", b"receipt", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1029,12 +1161,13 @@ class MarkGoalRequest(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     STATE_DATE_FIELD_NUMBER: _builtins.int
     CARRIED_BY_FIELD_NUMBER: _builtins.int
+    SEEN_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Same id and same content: same answer."""
     plan_id: _builtins.str
     """The plan."""
     expected_version: _builtins.int
-    """Version of the plan the caller saw."""
+    """Version of the plan the caller saw; left out where `seen` says what he saw."""
     goal_id: _builtins.str
     """The goal."""
     state: _plan_pb2.GoalState.ValueType
@@ -1047,6 +1180,10 @@ class MarkGoalRequest(_message.Message):
     def claim(self) -> _common_pb2.Claim:
         """On what ground."""
 
+    @_builtins.property
+    def seen(self) -> Global___Seen:
+        """What of the plan the caller saw, instead of its version: what changed elsewhere is no conflict then."""
+
     def __init__(
         self,
         *,
@@ -1058,10 +1195,11 @@ class MarkGoalRequest(_message.Message):
         state: _plan_pb2.GoalState.ValueType = ...,
         state_date: _builtins.str = ...,
         carried_by: _plan_pb2.GoalCarrier.ValueType = ...,
+        seen: Global___Seen | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "seen", b"seen"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["carried_by", b"carried_by", "claim", b"claim", "expected_version", b"expected_version", "goal_id", b"goal_id", "plan_id", b"plan_id", "request_id", b"request_id", "state", b"state", "state_date", b"state_date"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["carried_by", b"carried_by", "claim", b"claim", "expected_version", b"expected_version", "goal_id", b"goal_id", "plan_id", b"plan_id", "request_id", b"request_id", "seen", b"seen", "state", b"state", "state_date", b"state_date"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1075,21 +1213,27 @@ class MarkGoalResponse(_message.Message):
 
     RECEIPT_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    PART_VERSIONS_FIELD_NUMBER: _builtins.int
     version: _builtins.int
-    """Version of the plan after this command."""
+    """Version of the plan after this command; left out where it said what its caller had seen."""
     @_builtins.property
     def receipt(self) -> _common_pb2.Receipt:
         """Proof to keep."""
+
+    @_builtins.property
+    def part_versions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Then: the parts it rested on, each at the version with this command in it."""
 
     def __init__(
         self,
         *,
         receipt: _common_pb2.Receipt | None = ...,
         version: _builtins.int = ...,
+        part_versions: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["part_versions", b"part_versions", "receipt", b"receipt", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1106,17 +1250,22 @@ class PlanEvaluationRequest(_message.Message):
     PLAN_ID_FIELD_NUMBER: _builtins.int
     EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
     PLAN_DATE_FIELD_NUMBER: _builtins.int
+    SEEN_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Same id and same content: same answer."""
     plan_id: _builtins.str
     """The plan."""
     expected_version: _builtins.int
-    """Version of the plan the caller saw."""
+    """Version of the plan the caller saw; left out where `seen` says what he saw."""
     plan_date: _builtins.str
     """Day, ISO 8601; no day that is past."""
     @_builtins.property
     def claim(self) -> _common_pb2.Claim:
         """On what ground."""
+
+    @_builtins.property
+    def seen(self) -> Global___Seen:
+        """What of the plan the caller saw, instead of its version: what changed elsewhere is no conflict then."""
 
     def __init__(
         self,
@@ -1126,10 +1275,11 @@ class PlanEvaluationRequest(_message.Message):
         plan_id: _builtins.str = ...,
         expected_version: _builtins.int = ...,
         plan_date: _builtins.str = ...,
+        seen: Global___Seen | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "seen", b"seen"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "expected_version", b"expected_version", "plan_date", b"plan_date", "plan_id", b"plan_id", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "expected_version", b"expected_version", "plan_date", b"plan_date", "plan_id", b"plan_id", "request_id", b"request_id", "seen", b"seen"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1143,25 +1293,31 @@ class PlanEvaluationResponse(_message.Message):
 
     RECEIPT_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    PART_VERSIONS_FIELD_NUMBER: _builtins.int
     EVALUATION_ID_FIELD_NUMBER: _builtins.int
     version: _builtins.int
-    """Version of the plan after this command."""
+    """Version of the plan after this command; left out where it said what its caller had seen."""
     evaluation_id: _builtins.str
     """The evaluation."""
     @_builtins.property
     def receipt(self) -> _common_pb2.Receipt:
         """Proof to keep."""
 
+    @_builtins.property
+    def part_versions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Then: the parts it rested on, each at the version with this command in it."""
+
     def __init__(
         self,
         *,
         receipt: _common_pb2.Receipt | None = ...,
         version: _builtins.int = ...,
+        part_versions: _abc.Iterable[_builtins.str] | None = ...,
         evaluation_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["evaluation_id", b"evaluation_id", "receipt", b"receipt", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["evaluation_id", b"evaluation_id", "part_versions", b"part_versions", "receipt", b"receipt", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1182,12 +1338,13 @@ class HoldEvaluationRequest(_message.Message):
     GOAL_IDS_FIELD_NUMBER: _builtins.int
     SCORES_FIELD_NUMBER: _builtins.int
     WHAT_TO_CHANGE_FIELD_NUMBER: _builtins.int
+    SEEN_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Same id and same content: same answer."""
     plan_id: _builtins.str
     """The plan."""
     expected_version: _builtins.int
-    """Version of the plan the caller saw."""
+    """Version of the plan the caller saw; left out where `seen` says what he saw."""
     evaluation_id: _builtins.str
     """The evaluation."""
     hold_date: _builtins.str
@@ -1206,6 +1363,10 @@ class HoldEvaluationRequest(_message.Message):
     def scores(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """How far each is reached, in the same order: 1 not at all to 5 reached."""
 
+    @_builtins.property
+    def seen(self) -> Global___Seen:
+        """What of the plan the caller saw, instead of its version: what changed elsewhere is no conflict then."""
+
     def __init__(
         self,
         *,
@@ -1218,10 +1379,11 @@ class HoldEvaluationRequest(_message.Message):
         goal_ids: _abc.Iterable[_builtins.str] | None = ...,
         scores: _abc.Iterable[_builtins.int] | None = ...,
         what_to_change: _builtins.str = ...,
+        seen: Global___Seen | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "seen", b"seen"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "evaluation_id", b"evaluation_id", "expected_version", b"expected_version", "goal_ids", b"goal_ids", "hold_date", b"hold_date", "plan_id", b"plan_id", "request_id", b"request_id", "scores", b"scores", "what_to_change", b"what_to_change"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "evaluation_id", b"evaluation_id", "expected_version", b"expected_version", "goal_ids", b"goal_ids", "hold_date", b"hold_date", "plan_id", b"plan_id", "request_id", b"request_id", "scores", b"scores", "seen", b"seen", "what_to_change", b"what_to_change"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1235,21 +1397,27 @@ class HoldEvaluationResponse(_message.Message):
 
     RECEIPT_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    PART_VERSIONS_FIELD_NUMBER: _builtins.int
     version: _builtins.int
-    """Version of the plan after this command."""
+    """Version of the plan after this command; left out where it said what its caller had seen."""
     @_builtins.property
     def receipt(self) -> _common_pb2.Receipt:
         """Proof to keep."""
+
+    @_builtins.property
+    def part_versions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Then: the parts it rested on, each at the version with this command in it."""
 
     def __init__(
         self,
         *,
         receipt: _common_pb2.Receipt | None = ...,
         version: _builtins.int = ...,
+        part_versions: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["part_versions", b"part_versions", "receipt", b"receipt", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1272,12 +1440,13 @@ class StartTrajectoryRequest(_message.Message):
     FACILITY_FIELD_NUMBER: _builtins.int
     GOAL_IDS_FIELD_NUMBER: _builtins.int
     START_DATE_FIELD_NUMBER: _builtins.int
+    SEEN_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Same id and same content: same answer."""
     plan_id: _builtins.str
     """The plan."""
     expected_version: _builtins.int
-    """Version of the plan the caller saw."""
+    """Version of the plan the caller saw; left out where `seen` says what he saw."""
     activity: _builtins.str
     """What is done."""
     step: _builtins.int
@@ -1298,6 +1467,10 @@ class StartTrajectoryRequest(_message.Message):
     def goal_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Goals it serves."""
 
+    @_builtins.property
+    def seen(self) -> Global___Seen:
+        """What of the plan the caller saw, instead of its version: what changed elsewhere is no conflict then."""
+
     def __init__(
         self,
         *,
@@ -1312,10 +1485,11 @@ class StartTrajectoryRequest(_message.Message):
         facility: _builtins.str = ...,
         goal_ids: _abc.Iterable[_builtins.str] | None = ...,
         start_date: _builtins.str = ...,
+        seen: Global___Seen | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "seen", b"seen"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["activity", b"activity", "claim", b"claim", "expected_version", b"expected_version", "facility", b"facility", "goal_ids", b"goal_ids", "hours_a_week", b"hours_a_week", "place", b"place", "plan_id", b"plan_id", "request_id", b"request_id", "start_date", b"start_date", "step", b"step"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["activity", b"activity", "claim", b"claim", "expected_version", b"expected_version", "facility", b"facility", "goal_ids", b"goal_ids", "hours_a_week", b"hours_a_week", "place", b"place", "plan_id", b"plan_id", "request_id", b"request_id", "seen", b"seen", "start_date", b"start_date", "step", b"step"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1329,25 +1503,31 @@ class StartTrajectoryResponse(_message.Message):
 
     RECEIPT_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    PART_VERSIONS_FIELD_NUMBER: _builtins.int
     TRAJECTORY_ID_FIELD_NUMBER: _builtins.int
     version: _builtins.int
-    """Version of the plan after this command."""
+    """Version of the plan after this command; left out where it said what its caller had seen."""
     trajectory_id: _builtins.str
     """The trajectory."""
     @_builtins.property
     def receipt(self) -> _common_pb2.Receipt:
         """Proof to keep."""
 
+    @_builtins.property
+    def part_versions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Then: the parts it rested on, each at the version with this command in it."""
+
     def __init__(
         self,
         *,
         receipt: _common_pb2.Receipt | None = ...,
         version: _builtins.int = ...,
+        part_versions: _abc.Iterable[_builtins.str] | None = ...,
         trajectory_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt", "trajectory_id", b"trajectory_id", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["part_versions", b"part_versions", "receipt", b"receipt", "trajectory_id", b"trajectory_id", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1368,12 +1548,13 @@ class MoveTrajectoryRequest(_message.Message):
     STEP_FIELD_NUMBER: _builtins.int
     HOURS_A_WEEK_FIELD_NUMBER: _builtins.int
     SINCE_DATE_FIELD_NUMBER: _builtins.int
+    SEEN_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Same id and same content: same answer."""
     plan_id: _builtins.str
     """The plan."""
     expected_version: _builtins.int
-    """Version of the plan the caller saw."""
+    """Version of the plan the caller saw; left out where `seen` says what he saw."""
     trajectory_id: _builtins.str
     """The trajectory."""
     state: _plan_pb2.TrajectoryState.ValueType
@@ -1388,6 +1569,10 @@ class MoveTrajectoryRequest(_message.Message):
     def claim(self) -> _common_pb2.Claim:
         """On what ground."""
 
+    @_builtins.property
+    def seen(self) -> Global___Seen:
+        """What of the plan the caller saw, instead of its version: what changed elsewhere is no conflict then."""
+
     def __init__(
         self,
         *,
@@ -1400,10 +1585,11 @@ class MoveTrajectoryRequest(_message.Message):
         step: _builtins.int = ...,
         hours_a_week: _builtins.int = ...,
         since_date: _builtins.str = ...,
+        seen: Global___Seen | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "seen", b"seen"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "expected_version", b"expected_version", "hours_a_week", b"hours_a_week", "plan_id", b"plan_id", "request_id", b"request_id", "since_date", b"since_date", "state", b"state", "step", b"step", "trajectory_id", b"trajectory_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "expected_version", b"expected_version", "hours_a_week", b"hours_a_week", "plan_id", b"plan_id", "request_id", b"request_id", "seen", b"seen", "since_date", b"since_date", "state", b"state", "step", b"step", "trajectory_id", b"trajectory_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1417,21 +1603,27 @@ class MoveTrajectoryResponse(_message.Message):
 
     RECEIPT_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    PART_VERSIONS_FIELD_NUMBER: _builtins.int
     version: _builtins.int
-    """Version of the plan after this command."""
+    """Version of the plan after this command; left out where it said what its caller had seen."""
     @_builtins.property
     def receipt(self) -> _common_pb2.Receipt:
         """Proof to keep."""
+
+    @_builtins.property
+    def part_versions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Then: the parts it rested on, each at the version with this command in it."""
 
     def __init__(
         self,
         *,
         receipt: _common_pb2.Receipt | None = ...,
         version: _builtins.int = ...,
+        part_versions: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["part_versions", b"part_versions", "receipt", b"receipt", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1450,12 +1642,13 @@ class AnswerAgreementRequest(_message.Message):
     PLAN_VERSION_FIELD_NUMBER: _builtins.int
     MET_FIELD_NUMBER: _builtins.int
     ANSWER_FIELD_NUMBER: _builtins.int
+    SEEN_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Same id and same content: same answer."""
     plan_id: _builtins.str
     """The plan."""
     expected_version: _builtins.int
-    """Version of the plan the caller saw."""
+    """Version of the plan the caller saw; left out where `seen` says what he saw."""
     plan_version: _builtins.int
     """Version of the plan the newest word was about."""
     met: _builtins.bool
@@ -1465,6 +1658,10 @@ class AnswerAgreementRequest(_message.Message):
     @_builtins.property
     def claim(self) -> _common_pb2.Claim:
         """On what ground."""
+
+    @_builtins.property
+    def seen(self) -> Global___Seen:
+        """What of the plan the caller saw, instead of its version: what changed elsewhere is no conflict then."""
 
     def __init__(
         self,
@@ -1476,10 +1673,11 @@ class AnswerAgreementRequest(_message.Message):
         plan_version: _builtins.int = ...,
         met: _builtins.bool = ...,
         answer: _builtins.str = ...,
+        seen: Global___Seen | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "seen", b"seen"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "claim", b"claim", "expected_version", b"expected_version", "met", b"met", "plan_id", b"plan_id", "plan_version", b"plan_version", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "claim", b"claim", "expected_version", b"expected_version", "met", b"met", "plan_id", b"plan_id", "plan_version", b"plan_version", "request_id", b"request_id", "seen", b"seen"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1493,21 +1691,27 @@ class AnswerAgreementResponse(_message.Message):
 
     RECEIPT_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    PART_VERSIONS_FIELD_NUMBER: _builtins.int
     version: _builtins.int
-    """Version of the plan after this command."""
+    """Version of the plan after this command; left out where it said what its caller had seen."""
     @_builtins.property
     def receipt(self) -> _common_pb2.Receipt:
         """Proof to keep."""
+
+    @_builtins.property
+    def part_versions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Then: the parts it rested on, each at the version with this command in it."""
 
     def __init__(
         self,
         *,
         receipt: _common_pb2.Receipt | None = ...,
         version: _builtins.int = ...,
+        part_versions: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["part_versions", b"part_versions", "receipt", b"receipt", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1525,12 +1729,13 @@ class PreferProviderRequest(_message.Message):
     EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
     PROVIDER_OIN_FIELD_NUMBER: _builtins.int
     PROVIDER_TASK_FIELD_NUMBER: _builtins.int
+    SEEN_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Same id and same content: same answer."""
     plan_id: _builtins.str
     """The plan."""
     expected_version: _builtins.int
-    """Version of the plan the caller saw."""
+    """Version of the plan the caller saw; left out where `seen` says what he saw."""
     provider_oin: _builtins.str
     """OIN of the provider."""
     provider_task: _builtins.str
@@ -1538,6 +1743,10 @@ class PreferProviderRequest(_message.Message):
     @_builtins.property
     def claim(self) -> _common_pb2.Claim:
         """On what ground."""
+
+    @_builtins.property
+    def seen(self) -> Global___Seen:
+        """What of the plan the caller saw, instead of its version: what changed elsewhere is no conflict then."""
 
     def __init__(
         self,
@@ -1548,10 +1757,11 @@ class PreferProviderRequest(_message.Message):
         expected_version: _builtins.int = ...,
         provider_oin: _builtins.str = ...,
         provider_task: _builtins.str = ...,
+        seen: Global___Seen | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "seen", b"seen"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "expected_version", b"expected_version", "plan_id", b"plan_id", "provider_oin", b"provider_oin", "provider_task", b"provider_task", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "expected_version", b"expected_version", "plan_id", b"plan_id", "provider_oin", b"provider_oin", "provider_task", b"provider_task", "request_id", b"request_id", "seen", b"seen"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1565,25 +1775,31 @@ class PreferProviderResponse(_message.Message):
 
     RECEIPT_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    PART_VERSIONS_FIELD_NUMBER: _builtins.int
     PREFERENCE_ID_FIELD_NUMBER: _builtins.int
     version: _builtins.int
-    """Version of the plan after this command."""
+    """Version of the plan after this command; left out where it said what its caller had seen."""
     preference_id: _builtins.str
     """The preference."""
     @_builtins.property
     def receipt(self) -> _common_pb2.Receipt:
         """Proof to keep."""
 
+    @_builtins.property
+    def part_versions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Then: the parts it rested on, each at the version with this command in it."""
+
     def __init__(
         self,
         *,
         receipt: _common_pb2.Receipt | None = ...,
         version: _builtins.int = ...,
+        part_versions: _abc.Iterable[_builtins.str] | None = ...,
         preference_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["preference_id", b"preference_id", "receipt", b"receipt", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["part_versions", b"part_versions", "preference_id", b"preference_id", "receipt", b"receipt", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1603,12 +1819,13 @@ class InviteProviderRequest(_message.Message):
     PROVIDER_OIN_FIELD_NUMBER: _builtins.int
     PROVIDER_TASK_FIELD_NUMBER: _builtins.int
     PROFESSIONAL_FIELD_NUMBER: _builtins.int
+    SEEN_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Same id and same content: same answer."""
     plan_id: _builtins.str
     """The plan."""
     expected_version: _builtins.int
-    """Version of the plan the caller saw."""
+    """Version of the plan the caller saw; left out where `seen` says what he saw."""
     preference_id: _builtins.str
     """The preference."""
     provider_oin: _builtins.str
@@ -1621,6 +1838,10 @@ class InviteProviderRequest(_message.Message):
     def claim(self) -> _common_pb2.Claim:
         """On what ground."""
 
+    @_builtins.property
+    def seen(self) -> Global___Seen:
+        """What of the plan the caller saw, instead of its version: what changed elsewhere is no conflict then."""
+
     def __init__(
         self,
         *,
@@ -1632,10 +1853,11 @@ class InviteProviderRequest(_message.Message):
         provider_oin: _builtins.str = ...,
         provider_task: _builtins.str = ...,
         professional: _builtins.str = ...,
+        seen: Global___Seen | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "seen", b"seen"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "expected_version", b"expected_version", "plan_id", b"plan_id", "preference_id", b"preference_id", "professional", b"professional", "provider_oin", b"provider_oin", "provider_task", b"provider_task", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "expected_version", b"expected_version", "plan_id", b"plan_id", "preference_id", b"preference_id", "professional", b"professional", "provider_oin", b"provider_oin", "provider_task", b"provider_task", "request_id", b"request_id", "seen", b"seen"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1649,25 +1871,161 @@ class InviteProviderResponse(_message.Message):
 
     RECEIPT_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    PART_VERSIONS_FIELD_NUMBER: _builtins.int
     version: _builtins.int
-    """Version of the plan after this command."""
+    """Version of the plan after this command; left out where it said what its caller had seen."""
     @_builtins.property
     def receipt(self) -> _common_pb2.Receipt:
         """Proof to keep."""
+
+    @_builtins.property
+    def part_versions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Then: the parts it rested on, each at the version with this command in it."""
 
     def __init__(
         self,
         *,
         receipt: _common_pb2.Receipt | None = ...,
         version: _builtins.int = ...,
+        part_versions: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["part_versions", b"part_versions", "receipt", b"receipt", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___InviteProviderResponse: _TypeAlias = InviteProviderResponse  # noqa: Y015
+
+@_typing.final
+class Seen(_message.Message):
+    """What a caller saw of a plan, part by part; a part is a collection, such as "goals"."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLAIM_FIELD_NUMBER: _builtins.int
+    FIELDS_FIELD_NUMBER: _builtins.int
+    PART_VERSIONS_FIELD_NUMBER: _builtins.int
+    ONLY_NAMED_FIELD_NUMBER: _builtins.int
+    only_named: _builtins.bool
+    """Of the part that holds the element this command names, only that element counts."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground it was read. What changed since is told on that ground as it stands now, or not at all."""
+
+    @_builtins.property
+    def fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Leaf paths that were read, of the parts below."""
+
+    @_builtins.property
+    def part_versions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Versions of the parts this command rests on, as GetPlan gave them for these fields on this ground."""
+
+    def __init__(
+        self,
+        *,
+        claim: _common_pb2.Claim | None = ...,
+        fields: _abc.Iterable[_builtins.str] | None = ...,
+        part_versions: _abc.Iterable[_builtins.str] | None = ...,
+        only_named: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "fields", b"fields", "only_named", b"only_named", "part_versions", b"part_versions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Seen: _TypeAlias = Seen  # noqa: Y015
+
+@_typing.final
+class PlanConflict(_message.Message):
+    """Details of VERSION_CONFLICT where a command said what its caller had seen: what changed since, of what he may
+    read now. It was judged and recorded as a read.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DECISION_ID_FIELD_NUMBER: _builtins.int
+    PART_VERSIONS_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
+    LEFT_OUT_FIELD_NUMBER: _builtins.int
+    OBLIGATIONS_FIELD_NUMBER: _builtins.int
+    decision_id: _builtins.str
+    """The recorded decision behind this."""
+    left_out: _builtins.int
+    """How many changes more there are."""
+    @_builtins.property
+    def part_versions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The parts that changed, each at its present version."""
+
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlanChange]:
+        """What changed, newest first."""
+
+    @_builtins.property
+    def obligations(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What the caller must do with this answer, as with that of a read."""
+
+    def __init__(
+        self,
+        *,
+        decision_id: _builtins.str = ...,
+        part_versions: _abc.Iterable[_builtins.str] | None = ...,
+        changes: _abc.Iterable[Global___PlanChange] | None = ...,
+        left_out: _builtins.int = ...,
+        obligations: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "decision_id", b"decision_id", "left_out", b"left_out", "obligations", b"obligations", "part_versions", b"part_versions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlanConflict: _TypeAlias = PlanConflict  # noqa: Y015
+
+@_typing.final
+class PlanChange(_message.Message):
+    """One element that was added or changed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PART_FIELD_NUMBER: _builtins.int
+    ELEMENT_ID_FIELD_NUMBER: _builtins.int
+    ADDED_FIELD_NUMBER: _builtins.int
+    FIELDS_FIELD_NUMBER: _builtins.int
+    OIN_FIELD_NUMBER: _builtins.int
+    TASK_FIELD_NUMBER: _builtins.int
+    part: _builtins.str
+    """The part."""
+    element_id: _builtins.str
+    """Id of the element; empty where it has none, or none that the caller may read."""
+    added: _builtins.bool
+    """It is new since; else it was changed."""
+    oin: _builtins.str
+    """OIN of who wrote last; empty where the caller is not shown that it works on the case."""
+    task: _builtins.str
+    """In which task."""
+    @_builtins.property
+    def fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Leaf paths that were changed; of a new element all is new."""
+
+    def __init__(
+        self,
+        *,
+        part: _builtins.str = ...,
+        element_id: _builtins.str = ...,
+        added: _builtins.bool = ...,
+        fields: _abc.Iterable[_builtins.str] | None = ...,
+        oin: _builtins.str = ...,
+        task: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["added", b"added", "element_id", b"element_id", "fields", b"fields", "oin", b"oin", "part", b"part", "task", b"task"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlanChange: _TypeAlias = PlanChange  # noqa: Y015
 
 @_typing.final
 class GetPlanRequest(_message.Message):
@@ -1679,10 +2037,13 @@ class GetPlanRequest(_message.Message):
     PLAN_ID_FIELD_NUMBER: _builtins.int
     FIELDS_FIELD_NUMBER: _builtins.int
     ALLOW_PARTIAL_FIELD_NUMBER: _builtins.int
+    WITH_PART_VERSIONS_FIELD_NUMBER: _builtins.int
     plan_id: _builtins.str
     """The plan."""
     allow_partial: _builtins.bool
     """Take what is permitted instead of refusing the whole."""
+    with_part_versions: _builtins.bool
+    """Give the version of each part that is asked, for a command that rests on what is read here."""
     @_builtins.property
     def claim(self) -> _common_pb2.Claim:
         """On what ground."""
@@ -1698,10 +2059,11 @@ class GetPlanRequest(_message.Message):
         plan_id: _builtins.str = ...,
         fields: _abc.Iterable[_builtins.str] | None = ...,
         allow_partial: _builtins.bool = ...,
+        with_part_versions: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_partial", b"allow_partial", "claim", b"claim", "fields", b"fields", "plan_id", b"plan_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_partial", b"allow_partial", "claim", b"claim", "fields", b"fields", "plan_id", b"plan_id", "with_part_versions", b"with_part_versions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1719,6 +2081,7 @@ class GetPlanResponse(_message.Message):
     RULES_FIELD_NUMBER: _builtins.int
     OBLIGATIONS_FIELD_NUMBER: _builtins.int
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    PART_VERSIONS_FIELD_NUMBER: _builtins.int
     decision_id: _builtins.str
     """The recorded decision behind this answer."""
     @_builtins.property
@@ -1741,6 +2104,10 @@ class GetPlanResponse(_message.Message):
     def expire_time(self) -> _timestamp_pb2.Timestamp:
         """Until when what was given may be used, where that ends; after it the same need is a new claim."""
 
+    @_builtins.property
+    def part_versions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Version of each part that was asked: of the newest change of it that this caller may read, and covered."""
+
     def __init__(
         self,
         *,
@@ -1750,10 +2117,11 @@ class GetPlanResponse(_message.Message):
         rules: _abc.Iterable[_builtins.str] | None = ...,
         obligations: _abc.Iterable[_builtins.str] | None = ...,
         expire_time: _timestamp_pb2.Timestamp | None = ...,
+        part_versions: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time", "plan", b"plan"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision_id", b"decision_id", "expire_time", b"expire_time", "obligations", b"obligations", "plan", b"plan", "rules", b"rules", "withheld_fields", b"withheld_fields"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision_id", b"decision_id", "expire_time", b"expire_time", "obligations", b"obligations", "part_versions", b"part_versions", "plan", b"plan", "rules", b"rules", "withheld_fields", b"withheld_fields"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

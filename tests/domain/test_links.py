@@ -103,8 +103,9 @@ def shown(plan: Any) -> dict[str, list[dict[str, Any]]]:  # noqa: ANN401 -- Plan
             {
                 one.name: getattr(element, one.name)
                 for one in fields(element)
-                if one.name not in OF_THE_TRUE_PLAN | {"requested_version"}
+                if one.name not in OF_THE_TRUE_PLAN | {"requested_version", "written", "rewritten"}
             }
+            | {"rewritten": [(leaf, by) for leaf, _, by in element.rewritten]}
             for element in getattr(plan, name)
         ]
         for name in COLLECTIONS

@@ -18,7 +18,7 @@ from exchange.pipeline.facts import FRESH_FACTOR_S_MAX
 from exchange.pipeline.hot import PAST_PREFIX
 from exchange.pipeline.past import Past as SecondEngine
 from exchange.pipeline.past_plans import AsItWas, Past, PastPlans
-from exchange.pipeline.steps import is_refused_of_anybody
+from exchange.pipeline.telling import is_refused_of_anybody
 from exchange.pipeline.walk import Claim, ReadOutcome
 from exchange.server.contract.plans import PLAN_LABELS
 from tests.pipeline.erasing import approving, erased, proposed

@@ -6,7 +6,7 @@ import threading
 import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import grpc
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 PLAN = "0b9a0c6e-6a0c-4c8e-9d4e-0f3a7a3f7a11"
 
 
-def set_goal(client: ExchangeClient, **more: str) -> SetGoalResponse:
+def set_goal(client: ExchangeClient, **more: Any) -> SetGoalResponse:  # noqa: ANN401 -- fields of the request
     return client.plan.set_goal(
         claim=claim(PURPOSE_WMO_ONDERZOEK, "WMO-2.3.2", "to plan support"),
         plan_id=PLAN,

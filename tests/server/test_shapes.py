@@ -207,7 +207,7 @@ def test_a_good_request_passes() -> None:
         ({"request_id": ""}, "request_id"),
         ({"request_id": UUID.upper()}, "request_id"),
         ({"claim": None}, "claim"),
-        ({"expected_version": 0}, "expected_version"),
+        ({"expected_version": -1}, "expected_version"),
         ({"expected_version": 1_000_000_001}, "expected_version"),
         ({"own_words": ""}, "own_words"),
         ({"own_words": "x" * 4_001}, "own_words"),

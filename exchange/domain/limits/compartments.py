@@ -25,6 +25,7 @@ _NOT_SHOWN: Final = frozenset(
     {
         *("assign_date", "category", "earlier_care", "of_provider", "origin", "recorded"),
         *("requested_version", "corrected_version", "supports_unseen", "other_plan", "other_match"),
+        *("written", "rewritten"),
     }
 )
 _ELEMENTS: Final = get_type_hints(PlanState)

@@ -12,7 +12,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from exchange.domain.kernel import AuthoredCommand, Events, ResidentEvent, with_changes
+from exchange.domain.kernel import AuthoredCommand, Event, Events, ResidentEvent, with_changes
 from exchange.domain.limits.scope import in_scope, purpose_fault, recipient_fault, refuse_but_sides
 from exchange.domain.mandate import refuse_but_college, refuse_unless_about
 from exchange.domain.shape import FINE, refuse_faults, text_fault, token_fault
@@ -193,7 +193,9 @@ def withdrawn(state: "ResidentState", event: ObjectionWithdrawn) -> "ResidentSta
     return with_changes(state, objections=left)
 
 
-def stamped(before: "ResidentState | None", after: "ResidentState", at: datetime) -> "ResidentState":
+def stamped(
+    before: "ResidentState | None", after: "ResidentState", _event: Event, at: datetime
+) -> "ResidentState":
     """Note when a decision was recorded: what is said after it can differ from what was weighed in it."""
     if before is None or after.objections is before.objections:
         return after

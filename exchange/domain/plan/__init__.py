@@ -49,13 +49,11 @@ from exchange.domain.plan.decide import (
 from exchange.domain.plan.elements import (
     Agreement,
     Answer,
-    Contribution,
     Conversation,
     Evaluation,
     Funding,
     Goal,
     LensAssessment,
-    Match,
     Preference,
     Report,
     RuleConflict,
@@ -63,7 +61,6 @@ from exchange.domain.plan.elements import (
     Situation,
     Support,
     Trajectory,
-    Wish,
 )
 from exchange.domain.plan.events import (
     ConversationRecorded,
@@ -106,6 +103,7 @@ from exchange.domain.plan.matching import (
     ProposeForContribution,
     ProposeForWish,
 )
+from exchange.domain.plan.offered import Contribution, Match, Wish
 from exchange.domain.plan.offering import (
     CloseWish,
     ContributionOffered,

@@ -2,15 +2,29 @@
 
 Promises: beside them each has `origin` (the task and organisation that brought it), `category` (under which
 the gate judges it) and `recorded` (from when its term runs). `statement` is what the resident says beside.
+`written` is the version of the plan that brought it, `rewritten` which leaves were changed since: no part of
+what it says, so two that say the same are equal.
 Source: protos/exchange/v1/plan.proto.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import NamedTuple
 
 from exchange.domain.kernel import quickly_made, with_changes
 from exchange.domain.plan.words import GoalState, TrajectoryState
 from exchange.domain.values import DataCategory, StopReason, SupportStatus
+
+
+class Rewrite(NamedTuple):
+    """One leaf of an element that was changed: the version of the plan that did so last, and by whom.
+
+    `by` is task and organisation, as an element's origin is.
+    """
+
+    leaf: str
+    version: int
+    by: str
 
 
 @quickly_made
@@ -26,6 +40,8 @@ class Report:
     origin: str
     category: str = DataCategory.WMO_PLAN
     recorded: datetime | None = None
+    written: int = field(default=0, compare=False)
+    rewritten: tuple[Rewrite, ...] = field(default=(), compare=False)
     statement: str = ""
 
 
@@ -42,6 +58,8 @@ class Conversation:
     origin: str
     category: str = DataCategory.WMO_PLAN
     recorded: datetime | None = None
+    written: int = field(default=0, compare=False)
+    rewritten: tuple[Rewrite, ...] = field(default=(), compare=False)
     statement: str = ""
 
 
@@ -65,6 +83,8 @@ class Situation:
     origin: str
     category: str
     recorded: datetime | None = None
+    written: int = field(default=0, compare=False)
+    rewritten: tuple[Rewrite, ...] = field(default=(), compare=False)
     statement: str = ""
 
 
@@ -84,6 +104,8 @@ class Goal:
     origin: str
     category: str = DataCategory.WMO_PLAN
     recorded: datetime | None = None
+    written: int = field(default=0, compare=False)
+    rewritten: tuple[Rewrite, ...] = field(default=(), compare=False)
     statement: str = ""
 
 
@@ -98,6 +120,8 @@ class LensAssessment:
     origin: str
     category: str = DataCategory.WMO_PLAN
     recorded: datetime | None = None
+    written: int = field(default=0, compare=False)
+    rewritten: tuple[Rewrite, ...] = field(default=(), compare=False)
     statement: str = ""
 
 
@@ -115,6 +139,8 @@ class RuleConflict:
     origin: str
     category: str = DataCategory.WMO_PLAN
     recorded: datetime | None = None
+    written: int = field(default=0, compare=False)
+    rewritten: tuple[Rewrite, ...] = field(default=(), compare=False)
 
 
 @quickly_made
@@ -136,6 +162,8 @@ class Funding:
     origin: str
     category: str = DataCategory.WMO_PLAN
     recorded: datetime | None = None
+    written: int = field(default=0, compare=False)
+    rewritten: tuple[Rewrite, ...] = field(default=(), compare=False)
 
 
 @quickly_made
@@ -158,6 +186,8 @@ class Trajectory:
     origin: str
     category: str = DataCategory.ARBEID
     recorded: datetime | None = None
+    written: int = field(default=0, compare=False)
+    rewritten: tuple[Rewrite, ...] = field(default=(), compare=False)
 
 
 @quickly_made
@@ -174,6 +204,8 @@ class Evaluation:
     origin: str
     category: str = DataCategory.WMO_PLAN
     recorded: datetime | None = None
+    written: int = field(default=0, compare=False)
+    rewritten: tuple[Rewrite, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +247,8 @@ class Support:
     origin: str
     category: str = DataCategory.WMO_PLAN
     recorded: datetime | None = None
+    written: int = field(default=0, compare=False)
+    rewritten: tuple[Rewrite, ...] = field(default=(), compare=False)
 
     @property
     def chosen_version(self) -> int:
@@ -260,6 +294,8 @@ class Agreement:
     origin: str
     category: str = DataCategory.WMO_PLAN
     recorded: datetime | None = None
+    written: int = field(default=0, compare=False)
+    rewritten: tuple[Rewrite, ...] = field(default=(), compare=False)
 
 
 @quickly_made
@@ -274,6 +310,8 @@ class Answer:
     origin: str
     category: str = DataCategory.WMO_PLAN
     recorded: datetime | None = None
+    written: int = field(default=0, compare=False)
+    rewritten: tuple[Rewrite, ...] = field(default=(), compare=False)
 
 
 @quickly_made
@@ -288,6 +326,8 @@ class Preference:
     origin: str
     category: str = DataCategory.WMO_PLAN
     recorded: datetime | None = None
+    written: int = field(default=0, compare=False)
+    rewritten: tuple[Rewrite, ...] = field(default=(), compare=False)
 
 
 @quickly_made
@@ -304,61 +344,5 @@ class Signal:
     origin: str
     category: str = DataCategory.SCHULDEN
     recorded: datetime | None = None
-
-
-@quickly_made
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contribution:
-    """What the resident offers others. `neighbourhood` is the code of one, never an address."""
-
-    contribution_id: str
-    kind: str
-    neighbourhood: str
-    hours_a_week: int
-    start_date: date
-    end_date: date | None
-    own_words: str
-    ended: bool = False
-    origin: str
-    category: str = DataCategory.AANBOD
-    recorded: datetime | None = None
-
-
-@quickly_made
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
-    """What the resident asks of others, in the words of who offers."""
-
-    wish_id: str
-    kind: str
-    neighbourhood: str
-    hours_a_week: int
-    start_date: date
-    end_date: date | None
-    own_words: str
-    ended: bool = False
-    origin: str
-    category: str = DataCategory.AANBOD
-    recorded: datetime | None = None
-
-
-@quickly_made
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Match:
-    """One side of a match: of whom the other side is, it says nothing that is shown.
-
-    `about_id` is this resident's own contribution or wish. `other_plan` and `other_match` name the other side
-    for the service alone; where nobody was found they name nothing, and look the same.
-    """
-
-    match_id: str
-    about_id: str
-    propose_time: datetime
-    said: str = ""
-    contact: str = ""
-    ended: bool = False
-    other_plan: str
-    other_match: str
-    origin: str
-    category: str = DataCategory.KOPPELING
-    recorded: datetime | None = None
+    written: int = field(default=0, compare=False)
+    rewritten: tuple[Rewrite, ...] = field(default=(), compare=False)

@@ -14,8 +14,8 @@ from typing import ClassVar, Final, NamedTuple
 
 from exchange.domain.kernel import AuthoredCommand, Command, Decider, Event, Events, Evolver, with_changes
 from exchange.domain.plan.decide import existing, refuse_full
-from exchange.domain.plan.elements import Contribution, Match, Wish
 from exchange.domain.plan.events import PlanEvent
+from exchange.domain.plan.offered import Contribution, Match, Wish
 from exchange.domain.plan.offering import refuse_but_residents_side
 from exchange.domain.plan.state import PlanState
 from exchange.domain.plan.words import MatchAnswer

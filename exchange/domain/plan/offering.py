@@ -15,8 +15,8 @@ from typing import ClassVar, Final
 
 from exchange.domain.kernel import AuthoredCommand, Command, Decider, Event, Events, Evolver, with_changes
 from exchange.domain.plan.decide import existing, refuse_full
-from exchange.domain.plan.elements import Contribution, Wish
 from exchange.domain.plan.events import PlanEvent
+from exchange.domain.plan.offered import Contribution, Wish
 from exchange.domain.plan.state import PlanState
 from exchange.domain.plan.words import OfferKind
 from exchange.domain.shape import (

@@ -20,6 +20,8 @@ from exchange.domain.plan.recorded import COLLECTIONS
 from exchange.domain.plan.state import PlanState
 
 HEAD: Final = frozenset({"origin", "category", "recorded"})
+# Of the versions of one plan: in another one they say nothing.
+_OF_THIS_PLAN: Final = frozenset({"written", "rewritten"})
 _IN_TUPLES: Final = frozenset({str, int})
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 _NOTHING: Final[Mapping[Any, object]] = MappingProxyType(
@@ -91,7 +93,7 @@ def element_of(collection: str, one: Mapping[str, Any]) -> Any:  # noqa: ANN401 
     made: dict[str, Any] = {"origin": str(one["origin"]), "category": str(one["category"])}
     made["recorded"] = recorded
     for field in fields(kind):
-        if field.name in HEAD:
+        if field.name in HEAD or field.name in _OF_THIS_PLAN:
             continue
         name = field.name
         if name in one["values"] and _base(hints[name]) in _MADE_OF:

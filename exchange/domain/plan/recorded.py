@@ -1,15 +1,23 @@
-"""When each element of a plan was recorded: the term for which it is kept runs from then.
+"""When each element of a plan was recorded, and which version of the plan brought or changed it, and by whom.
 
-Promises: what was noted stays; an element is noted by the event that brought it.
-Source: GDPR 5(1)(e); the gate's terms (`exchange.gate.retention`).
+Promises: the term for which an element is kept runs from when it was recorded, and that stays; a leaf that
+says what it said before was not changed; nothing is noted by hand: whatever an event did is noted.
+Source: GDPR 5(1)(e); the gate's terms (`exchange.gate.retention`);
+exchange/decisions/0080-versions-by-part.md.
 """
 
 from collections.abc import Sequence
 from datetime import datetime
-from operator import attrgetter
+from functools import cache
+from itertools import compress
+from operator import attrgetter, is_not
 from typing import Any, Final
 
+from exchange.domain.kernel import Event
+from exchange.domain.plan.elements import Rewrite
+from exchange.domain.plan.events import PlanEvent
 from exchange.domain.plan.state import PlanState
+from exchange.domain.values import origin_of
 
 COLLECTIONS: Final = (
     "reports",
@@ -32,26 +40,64 @@ COLLECTIONS: Final = (
 )
 
 _of: Final = attrgetter(*COLLECTIONS)
+_put: Final = object.__setattr__
+_NO_LEAVES: Final = frozenset({"origin", "category", "recorded", "written", "rewritten"})
 
 
-def stamped(before: PlanState | None, after: PlanState, at: datetime) -> PlanState:
-    """Note in the elements an event brought when it was recorded: their term runs from then.
+def stamped(before: PlanState | None, after: PlanState, event: Event, at: datetime) -> PlanState:
+    """Note in the elements an event brought or changed that it did so.
 
     They and the state were made by folding that event and nobody has seen them yet: they are written to.
     """
     if before is None:
         for elements in _of(after):
-            _note(elements, at)
+            _note((), elements, after.version, event, at)
         return after
     # For each event of a fold all of them are looked at, and most did not change.
     for was, elements in zip(_of(before), _of(after), strict=True):
         if elements is not was:
-            _note(elements, at)
+            _note(was, elements, after.version, event, at)
     return after
 
 
-def _note(elements: Sequence[Any], at: datetime) -> None:
-    for element in reversed(elements):
-        if element.recorded is not None:
-            break
-        object.__setattr__(element, "recorded", at)
+def _note(was: Sequence[Any], elements: Sequence[Any], version: int, event: Event, at: datetime) -> None:
+    # What an event brings stands at the end, and no version is noted in it yet.
+    end = len(elements)
+    while end and not elements[end - 1].written:
+        end -= 1
+        _note_new(elements[end], version, at)
+    if end == len(was):
+        # Nothing went away: what was changed stands where it stood.
+        for place in compress(range(end), map(is_not, elements, was)):
+            _note_change(was[place], elements[place], version, event, at)
+        return
+    known = set(map(id, was))
+    for element in elements[:end]:
+        if id(element) not in known:
+            # What was noted of the one it was made of came along.
+            noted = (element.recorded, element.written, element.origin)
+            same = (one for one in was if (one.recorded, one.written, one.origin) == noted)
+            _note_change(next(same, None), element, version, event, at)
+
+
+def _note_new(element: Any, version: int, at: datetime) -> None:  # noqa: ANN401 -- any element of a plan
+    if element.recorded is None:
+        _put(element, "recorded", at)
+    _put(element, "written", version)
+
+
+def _note_change(former: Any, element: Any, version: int, event: Event, at: datetime) -> None:  # noqa: ANN401 -- any element
+    if former is None or not element.written:
+        _note_new(element, version, at)
+        return
+    by = origin_of(event.task, event.organisation) if isinstance(event, PlanEvent) else ""
+    leaves = _leaves_of(element.__class__)
+    changed = [leaf for leaf in leaves if getattr(former, leaf) != getattr(element, leaf)]
+    kept = (one for one in element.rewritten if one.leaf not in changed)
+    _put(element, "rewritten", (*kept, *(Rewrite(leaf, version, by) for leaf in sorted(changed))))
+
+
+@cache
+def _leaves_of(kind: Any) -> tuple[str, ...]:  # noqa: ANN401 -- any class of elements
+    slots: tuple[str, ...] = kind.__slots__
+    return tuple(leaf for leaf in slots if leaf not in _NO_LEAVES)

@@ -12,13 +12,11 @@ from typing import Final
 from exchange.domain.plan.elements import (
     Agreement,
     Answer,
-    Contribution,
     Conversation,
     Evaluation,
     Funding,
     Goal,
     LensAssessment,
-    Match,
     Preference,
     Report,
     RuleConflict,
@@ -26,8 +24,8 @@ from exchange.domain.plan.elements import (
     Situation,
     Support,
     Trajectory,
-    Wish,
 )
+from exchange.domain.plan.offered import Contribution, Match, Wish
 from exchange.domain.plan.words import GoalState
 from exchange.domain.values import ConversationKind, ConversationOutcome, SupportStatus
 

@@ -26,7 +26,7 @@ from exchange.gate.judge import judge_and_tell
 from exchange.gate.model import Outcome
 from exchange.pipeline.facts import OWN_WORDS, law_of
 from exchange.pipeline.recall import verdict_of
-from exchange.pipeline.steps import WHOLE
+from exchange.pipeline.telling import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

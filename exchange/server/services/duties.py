@@ -17,7 +17,7 @@ from exchange.domain.obligations import Asked, Duty, DutyOutcome, EntryDuty, Rig
 from exchange.domain.values import Author
 from exchange.errors import RequestInvalid, RuleBroken, Unavailable, VersionConflict
 from exchange.pipeline.elements import KEEPER_OF_THE_LOG, of_origin
-from exchange.pipeline.steps import UNKNOWN_RESIDENT
+from exchange.pipeline.telling import UNKNOWN_RESIDENT
 from exchange.pipeline.walk import Steps
 from exchange.projections.obligations import BY_SYSTEM, Obligation, Wanted, moment
 from exchange.server.contract.copies import copies_of

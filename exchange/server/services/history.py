@@ -25,7 +25,7 @@ from exchange.errors import RequestInvalid, Unavailable
 from exchange.pipeline.elements import Asker, PlanGroups
 from exchange.pipeline.past_plans import NOT_FOLDED, Past
 from exchange.pipeline.sealed import kept_from
-from exchange.pipeline.steps import is_refused_of_anybody
+from exchange.pipeline.telling import is_refused_of_anybody
 from exchange.server.contract.names import moment, set_time
 from exchange.server.contract.pages import page_rows
 from exchange.server.contract.plans import PLAN_LABELS, build_change, build_plan

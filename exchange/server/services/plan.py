@@ -1,7 +1,7 @@
 """PlanService: commands on a plan by one table, and the read that releases permitted leaf fields only.
 
-Promises: a command carries the version its caller saw; a plan that is not there is refused like one of
-others.
+Promises: a command carries the version its caller saw, or those of the parts he saw; a plan that is not
+there is refused like one of others.
 Source: protos/exchange/v1/plan_service.proto; Wmo 2015 2.3.2.
 """
 
@@ -19,10 +19,12 @@ from exchange.pipeline.walk import Steps
 from exchange.server.contract.copies import copies_of
 from exchange.server.contract.labels import labels_of
 from exchange.server.contract.names import set_time
+from exchange.server.contract.part_versions import Reader, versions_given
 from exchange.server.contract.plans import PLAN_LABELS, build_plan
 from exchange.server.interceptor import Unary
 from exchange.server.services.plan_orders import ORDERS, Order, Who, is_minor
-from exchange.server.walks import author_of, command, given_paths, read, receipt
+from exchange.server.services.plan_parts import commanded
+from exchange.server.walks import author_of, given_paths, read, receipt
 from exchange.v1 import plan_pb2
 from exchange.v1 import plan_service_pb2 as pb
 
@@ -55,15 +57,8 @@ def commanding(order: Order) -> Unary:
                 asked = order.knowing(told, plan and view.state(stream_of("resident", plan.resident)))
             return Steps(((stream, PLAN.decide(asked, plan)),), ids)
 
-        outcome = await command(
-            call,
-            request,
-            anchor=stream,
-            process=process,
-            expected=(stream, request.expected_version),
-            fence=order.fence,
-        )
-        return order.response(receipt=receipt(outcome), version=outcome.versions[PLAN.name], **outcome.ids)
+        outcome, versions = await commanded(call, request, process, fence=order.fence)
+        return order.response(receipt=receipt(outcome), **versions, **outcome.ids)
 
     return Unary(order.request, handle)
 
@@ -92,15 +87,8 @@ async def invite_provider(call: Call, request: pb.InviteProviderRequest) -> pb.I
         case = stream_of("case", plan.case_id)
         return Steps(((stream, events), (case, CASE.decide(joining, view.state(case)))))
 
-    outcome = await command(
-        call,
-        request,
-        anchor=stream,
-        process=process,
-        streams=(employer,),
-        expected=(stream, request.expected_version),
-    )
-    return pb.InviteProviderResponse(receipt=receipt(outcome), version=outcome.versions[PLAN.name])
+    outcome, versions = await commanded(call, request, process, streams=(employer,))
+    return pb.InviteProviderResponse(receipt=receipt(outcome), **versions)
 
 
 async def get_plan(call: Call, request: pb.GetPlanRequest) -> pb.GetPlanResponse:
@@ -125,6 +113,11 @@ async def get_plan(call: Call, request: pb.GetPlanRequest) -> pb.GetPlanResponse
     )
     if outcome.valid_until is not None:
         set_time(answer.expire_time, outcome.valid_until)
+    if request.with_part_versions:
+        reader = Reader(call.house.pages, call.caller, request.plan_id, request.claim)
+        answer.part_versions.extend(
+            versions_given(reader, request.fields, outcome.captured, outcome.groups, outcome.released)
+        )
     return answer
 
 

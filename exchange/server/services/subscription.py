@@ -22,9 +22,9 @@ from exchange.domain.plan.received import ElementsReceived, newest_of
 from exchange.domain.plan.seen import is_of
 from exchange.domain.values import origin_of
 from exchange.errors import AccessDenied, Draining, KeyDestroyed, Unavailable
+from exchange.pipeline.callers import refuse_ended
 from exchange.pipeline.elements import Asker, end_of
 from exchange.pipeline.sealed import kept_from
-from exchange.pipeline.steps import refuse_ended
 from exchange.pipeline.walk import ReadOutcome, ReadWalk
 from exchange.server.contract.labels import refuse_unlabelled
 from exchange.server.contract.names import set_time
