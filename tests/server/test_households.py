@@ -293,54 +293,51 @@ def test_who_was_erased_was_never_there_and_the_others_stay_as_they_are(house: H
 # --- what is followed -------------------------------------------------------------------------------
 
 
+def heard(
+    client: ExchangeClient, plan_id: str, cursor: int, *more: str
+) -> tuple[set[str], list[tuple[str, str]]]:
+    """Follow a household until the first beat; return the goals told, and kinds and plans of the events."""
+    request = SubscribeRequest(
+        claim=TOGETHER,
+        fields=["goals.goal_id", *more],
+        cursor=cursor,
+        heartbeat_seconds=1,
+        household_plan_id=plan_id,
+    )
+    stream: Any = client.open_stream(request)
+    goals: set[str] = set()
+    kinds: list[tuple[str, str]] = []
+    for answer in stream:
+        if not answer.events:
+            break
+        kinds += [(event.kind, event.plan_id) for event in answer.events]
+        goals |= {goal.goal_id for event in answer.events for goal in event.change.goals}
+    stream.cancel()
+    return goals, kinds
+
+
 def test_who_follows_a_household_hears_of_its_members_while_they_are(town: Town) -> None:
     house = House(town)
     mother, father, other = house.mother, house.father, house.other
     names(father, father.desk, father.goal("Slapen."), mother.membership_id)
-    cursor = town.core.hot.as_of
+    start = town.core.hot.as_of
     house.sem.joins(mother, CHILD)
-    house.sem.desk.household.leave_household(
-        claim=INVESTIGATE,
-        membership_id=house.sem.membership_id,
-        reason=household_pb.LEAVE_REASON_PLACED_ELSEWHERE,
-    )
+    _leaves(house.sem.desk, house.sem.membership_id)
     names(father, father.desk, father.goal("Vrede."), mother.membership_id)
-    cursor_of_goals = town.core.hot.as_of
+    later = town.core.hot.as_of
     goals = {one.goal("Rust.") for one in (mother, father)}
     house.sem.goal("Een eigen kamer.")
-
-    kinds: list[tuple[str, str]] = []
-
-    def heard(client: ExchangeClient, plan_id: str = mother.plan_id, *more: str) -> set[str]:
-        request = SubscribeRequest(
-            claim=TOGETHER,
-            fields=["goals.goal_id", *more],
-            cursor=cursor if more else cursor_of_goals,
-            heartbeat_seconds=1,
-            household_plan_id=plan_id,
-        )
-        stream: Any = client.open_stream(request)
-        found = set()
-        kinds.clear()
-        for answer in stream:
-            if not answer.events:
-                break
-            kinds.extend((event.kind, event.plan_id) for event in answer.events)
-            found |= {goal.goal_id for event in answer.events for goal in event.change.goals}
-        stream.cancel()
-        return found
-
-    assert heard(mother.desk) == heard(other) == goals
+    for client in (mother.desk, other):
+        assert heard(client, mother.plan_id, later)[0] == goals
     # Of memberships what is asked: that a goal names somebody; of who left since, nothing.
-    heard(other, mother.plan_id, "membership.role")
     named = ("membership.goal_named", father.plan_id)
+    _, kinds = heard(other, mother.plan_id, start, "membership.role")
     assert [one for one in kinds if one[0].startswith("membership.")] == [named]
     seal(father, "membership")
     # Thinned as the household itself is, to whom it is: and of a plan of nobody nothing is told.
-    assert heard(mother.desk) == goals
-    assert len(heard(other)) == 1
-    heard(other, mother.plan_id, "membership.role")
-    assert named not in kinds
-    heard(mother.desk, mother.plan_id, "membership.role")
-    assert named in kinds
-    assert heard(other, str(uuid4())) == heard(other, house.sem.plan_id) == set()
+    assert heard(mother.desk, mother.plan_id, later)[0] == goals
+    assert len(heard(other, mother.plan_id, later)[0]) == 1
+    assert named not in heard(other, mother.plan_id, start, "membership.role")[1]
+    assert named in heard(mother.desk, mother.plan_id, start, "membership.role")[1]
+    for plan_id in (str(uuid4()), house.sem.plan_id):
+        assert heard(other, plan_id, start) == (set(), [])

@@ -141,20 +141,16 @@ def name_director(
 ) -> StreamsOfEvents:
     """Decide on the director over both streams: from whose case he was named is on that member's record."""
     named = HOUSEHOLD.decide(order, household)
-    proposed = tuple(
-        DirectorProposed(
-            resident=member.resident,
-            membership_id=member.membership_id,
-            appointment_id=order.appointment_id,
-            oin=order.oin,
-            task=order.task,
-            professional=order.professional,
-            at=order.now,
-        )
-        for _ in named
+    proposed = DirectorProposed(
+        resident=member.resident,
+        membership_id=member.membership_id,
+        oin=order.oin,
+        task=order.task,
+        professional=order.professional,
+        at=order.now,
     )
     return (
-        (stream_of(MEMBERSHIP.name, member.membership_id), proposed),
+        (stream_of(MEMBERSHIP.name, member.membership_id), (proposed,)),
         (stream_of(HOUSEHOLD.name, member.household_id), named),
     )
 

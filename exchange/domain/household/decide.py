@@ -134,12 +134,13 @@ def name_director(command: NameDirector, state: HouseholdState | None) -> Events
             "who directs a household leads the case of one of its members: let him have that lead first",
             rule="NOT_LEADING",
         )
+    # Who is it already stays it, by the same appointment; recorded all the same, so that no receipt tells who
+    # was named from the case of somebody the caller is not shown.
     now = state.director
-    if now is not None and (now.oin, now.task, now.professional) == _who(command):
-        return ()
+    stays = now is not None and (now.oin, now.task, now.professional) == _who(command)
     named = DirectorNamed(
         household_id=state.household_id,
-        appointment_id=command.appointment_id,
+        appointment_id=now.appointment_id if now is not None and stays else command.appointment_id,
         oin=command.oin,
         task=command.task,
         professional=command.professional,

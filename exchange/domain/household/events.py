@@ -99,7 +99,6 @@ class DirectorProposed(MembershipEvent):
 
     TOPIC: ClassVar[str] = "membership.director_proposed.v1"
     SEALED: ClassVar[Mapping[str, str]] = MappingProxyType({"professional": "NETWERK"})
-    appointment_id: str
     oin: str
     task: str
     professional: str
