@@ -98,11 +98,16 @@ def run_command(
     if changes:
         # A decision of its own holds its facts; without one the events hold what they can be found by again.
         asked = None if count else asked_of(walk, subject, (*steps.unseen, *steps.appends))
-        if any(events for _, events in steps.unseen):
-            overlay.append(steps.unseen, meta_of(walk, permit, asked))
-            asked = None
-        count = overlay.append(steps.appends, meta_of(walk, permit, asked))
+        count = _append(walk, overlay, permit, steps, asked)
     return _done(walk, overlay, answers, permit, steps, count=count)
+
+
+def _append(walk: CommandWalk, overlay: Overlay, permit: Permit, steps: Steps, asked: Asked | None) -> int:
+    """Append what a command did, first what nobody is told of; return how many events are told of."""
+    if any(events for _, events in steps.unseen):
+        overlay.append(steps.unseen, meta_of(walk, permit, asked))
+        asked = None
+    return overlay.append(steps.appends, meta_of(walk, permit, asked))
 
 
 def _along(

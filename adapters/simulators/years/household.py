@@ -149,17 +149,9 @@ def a_year_is_over(told: Telling, family: Family) -> None:
     )
 
 
-def what_sem_tells(told: Telling, family: Family) -> None:
-    """Hide what a boy of fourteen tells: his mother's answer is the one of before he told it."""
+def _sealed_by_two(told: Telling, family: Family) -> None:
+    """Keep what Sem tells from everybody but the director: one person proposes it, another confirms."""
     sem = family.sem
-
-    def mother_sees() -> bytes:
-        read = family.parent_of_sem(MOTHER_ID).plan.get_plan(
-            claim=INZAGE, plan_id=sem.plan_id, fields=["goals.own_words", "conversations.summary"]
-        )
-        return read.plan.SerializeToString(deterministic=True)
-
-    before = mother_sees()
     joined = family.team().case.join_professional(
         claim=WIJKTEAM,
         case_id=sem.case_id,
@@ -182,6 +174,20 @@ def what_sem_tells(told: Telling, family: Family) -> None:
         claim=SEAL, case_id=sem.case_id, proposal_id=proposed.proposal_id
     )
     told.keep(family.municipality, confirmed)
+
+
+def what_sem_tells(told: Telling, family: Family) -> None:
+    """Hide what a boy of fourteen tells: his mother's answer is the one of before he told it."""
+    sem = family.sem
+
+    def mother_sees() -> bytes:
+        read = family.parent_of_sem(MOTHER_ID).plan.get_plan(
+            claim=INZAGE, plan_id=sem.plan_id, fields=["goals.own_words", "conversations.summary"]
+        )
+        return read.plan.SerializeToString(deterministic=True)
+
+    before = mother_sees()
+    _sealed_by_two(told, family)
     family.change(
         told,
         sem,
