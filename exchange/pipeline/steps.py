@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from exchange.pipeline.sealed import Sight
     from exchange.pipeline.verdicts import Verdicts
     from exchange.pipeline.walk import ReadWalk, Steps, View
+    from exchange.store.codec import Asked
 
 
 def run_command(
