@@ -26,7 +26,7 @@ from exchange.ledger.receipt import RECEIPT_BYTES_MAX, verify_receipt
 from exchange.ledger.signers import SIGNERS_BYTES_MAX, SignatureCheck, parse_signers
 from exchange.ledger.verify import Problem, Report, verify_pack
 from exchange.settings import load_settings
-from exchange.wiring.ledger import published_receipt
+from exchange.wiring.published import published_receipt
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -29,17 +29,12 @@ from exchange.gate.register import Register
 from exchange.keys.keystore import KeyStore
 from exchange.ledger.leaf import parse_leaf
 from exchange.store.reader import SQLiteReader
+from exchange.wiring.behind import refuse_forgotten, refuse_lost_checkpoints, refuse_rollback
 from exchange.wiring.core import event_file, key_file
 from exchange.wiring.cosigning import evidence_of, witness_policy, witnessed_file
 from exchange.wiring.kek import open_kek
-from exchange.wiring.ledger import (
-    open_ledger,
-    origin_file,
-    published_checkpoint,
-    refuse_forgotten,
-    refuse_lost_checkpoints,
-    refuse_rollback,
-)
+from exchange.wiring.ledger import open_ledger, origin_file, stored_heads
+from exchange.wiring.published import published_checkpoint
 from exchange.wiring.rekeying import kek_standing
 from exchange.wiring.shredding import standing
 
@@ -204,14 +199,14 @@ def _ledger(settings: Settings) -> str:
     if not origin_file(settings).exists():
         return "empty; made at the first start"
     with closing(open_ledger(settings)) as ledger:
-        refuse_rollback(ledger, position)
+        refuse_rollback(ledger, stored_heads(settings))
         if position:
             with closing(SQLiteReader(event_file(settings))) as reader:
-                refuse_forgotten(ledger, reader)
-        last = ledger.checkpoints.last(ledger.origin)
-    size = 0 if last is None else last[0].size
+                refuse_forgotten(settings, ledger, reader)
+        last = [(log.first, ledger.checkpoints.last(log.origin)) for log in ledger.logs]
+    signed = max((first + found[0].size for first, found in last if found is not None), default=0)
     published = published_checkpoint(settings).exists()
-    return f"signed up to {size} of {position}, {'published' if published else 'not yet published'}"
+    return f"signed up to {signed} of {position}, {'published' if published else 'not yet published'}"
 
 
 def _witnesses(settings: Settings) -> str:

@@ -15,7 +15,7 @@ from exchange.ledger.leaf import parse_leaf
 from exchange.ledger.receipt import parse_receipt
 from exchange.store.shown import committed_fields
 from exchange.wiring.history import open_history
-from exchange.wiring.ledger import published_receipt
+from exchange.wiring.published import published_receipt
 
 if TYPE_CHECKING:
     from exchange.settings import Settings

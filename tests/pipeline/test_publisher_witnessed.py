@@ -9,8 +9,8 @@ import pytest
 
 from exchange.errors import StoreFull
 from exchange.ledger.checkpoint import parse_policy
-from exchange.ledger.integrator import Integrator
 from exchange.ledger.receipt import verify_receipt
+from exchange.ledger.years import YearlyIntegrator
 from exchange.pipeline import cosigning, publisher
 from exchange.pipeline.cosigning import Cosigners, Witnessed
 from exchange.pipeline.publisher import Publisher
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from exchange.errors import ExchangeError
     from exchange.ledger.checkpoint import SignedCheckpoint
+    from exchange.ledger.years import YearLog
     from exchange.pipeline.queue import Pipeline
     from tests.pipeline.shard import Shard
 
@@ -38,26 +39,19 @@ class Desk:
         self.street = Street(folder, [core.signer.key])
         self.errors: list[ExchangeError] = []
         self.missing: list[Witnessed] = []
-        self.integrator = Integrator(
-            core.reader,
-            core.tiles,
-            core.checkpoints,
-            core.signer,
-            origin=core.origin,
-            clock=lambda: NOON,
-            publishes=False,
+        self.integrator = YearlyIntegrator(
+            core.reader, core.ledger.logs, core.checkpoints, clock=lambda: NOON, publishes=False
         )
-        cosigners = Cosigners(
-            self.street.policy(),
-            self.street,
-            core.tiles,
-            [core.signer.key],
-            wait_s=WAIT_MAX_S,
-            on_alarm=lambda *_: None,
-        )
+
+        def cosigners(log: YearLog) -> Cosigners:
+            policy, keys = self.street.policy(), [log.signer.key]
+            return Cosigners(
+                policy, self.street, log.tiles, keys, wait_s=WAIT_MAX_S, on_alarm=lambda *_: None
+            )
+
         self.publisher = Publisher(
             self.integrator,
-            core.tiles,
+            core.ledger.logs,
             core.reader,
             interval_s=0.0,
             on_error=self.errors.append,

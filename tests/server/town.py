@@ -173,7 +173,6 @@ class Town:
                 erasures=core.records,
                 tables=core.tables,
                 past=core.past,
-                origin=core.origin,
                 followed=following.followed,
                 now=self.now,
                 fresh_uuid=self.fresh_uuid,

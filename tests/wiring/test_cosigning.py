@@ -27,7 +27,8 @@ from exchange.server.web.witness import witness_app
 from exchange.wiring.core import open_core, pipeline_of, publisher_of, utc_now
 from exchange.wiring.cosigning import Cosigning, HttpTransport, witness_policy
 from exchange.wiring.doctor import Light, examine
-from exchange.wiring.ledger import open_ledger, published_checkpoint
+from exchange.wiring.ledger import open_ledger
+from exchange.wiring.published import published_checkpoint
 from tests.ledger.builders import witness
 from tests.wiring.shards import position
 

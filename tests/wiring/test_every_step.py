@@ -23,7 +23,7 @@ from exchange.ledger.note import parse_note
 from exchange.ledger.receipt import verify_receipt
 from exchange.ledger.tiles import CHECKPOINT, TILE_WIDTH, TileStore
 from exchange.settings import Settings
-from exchange.wiring.ledger import ledger_folder
+from exchange.wiring.published import ledger_folder
 from tests.pipeline.shard import Shard
 
 if TYPE_CHECKING:

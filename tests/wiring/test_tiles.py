@@ -24,7 +24,7 @@ from exchange.ledger.merkle import (
 from exchange.ledger.tiles import tile_path, tile_reader, tiles_of
 from exchange.logs import open_log
 from exchange.server.web.door import WebDoor, server_tls
-from exchange.server.web.tiles import FOR_A_MOMENT, FOR_EVER, tiles_app
+from exchange.server.web.tiles import FOR_A_MOMENT, FOR_EVER, OneLog, tiles_app
 from exchange.wiring.service import door_material
 from tests.ledger.builders import Log, entry, grown
 
@@ -62,7 +62,7 @@ class Reader:
 
 @asynccontextmanager
 async def serving(log: Log) -> AsyncIterator[Reader]:
-    door = WebDoor(tiles_app(log.tiles, open_log(stream=StringIO())), "127.0.0.1", None)
+    door = WebDoor(tiles_app(OneLog(log.tiles), open_log(stream=StringIO())), "127.0.0.1", None)
     reader = Reader(await door.start(0))
     yield reader
     reader.line.close()
@@ -180,7 +180,7 @@ async def test_it_is_served_under_the_doors_own_certificate(shard: Settings, tmp
     log = Log(tmp_path)
     grown(log, 3)
     door = WebDoor(
-        tiles_app(log.tiles, open_log(stream=StringIO())),
+        tiles_app(OneLog(log.tiles), open_log(stream=StringIO())),
         "127.0.0.1",
         lambda: server_tls(material.server_certificate, material.server_key),
     )

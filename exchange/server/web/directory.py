@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 
-from exchange.server.web.tiles import tiles_app
+from exchange.server.web.tiles import OneLog, tiles_app
 from exchange.server.web.witness import witness_app
 
 if TYPE_CHECKING:
@@ -21,4 +21,4 @@ if TYPE_CHECKING:
 def directory_app(taking: Takes, tiles: TileStore, log: Any) -> Starlette:  # noqa: ANN401 -- structlog's logger has no public type
     """Return the ASGI application of one directory; `tiles` are those of its own log."""
     # In this order: what is neither is refused by the last route of the tiles.
-    return Starlette(routes=[*witness_app(taking, log).routes, *tiles_app(tiles, log).routes])
+    return Starlette(routes=[*witness_app(taking, log).routes, *tiles_app(OneLog(tiles), log).routes])
