@@ -97,7 +97,6 @@ class Parts:
     erasures: ErasureRecords
     tables: Tabulator
     past: PastPlans
-    origin: str  # the log's name
     followed: Callable[[int, float], bool]  # whether the read models hold a position, within so many seconds
     now: Callable[[], datetime]
     fresh_uuid: Callable[[], str]

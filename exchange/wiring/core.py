@@ -26,6 +26,7 @@ from exchange.keys.keystore import KeyStore
 from exchange.keys.links import LinkStore
 from exchange.ledger.years import YearlyIntegrator
 from exchange.pipeline.hot import HotStates, Loader
+from exchange.pipeline.opening import Years
 from exchange.pipeline.past_plans import PastPlans
 from exchange.pipeline.publisher import Publisher
 from exchange.pipeline.queue import Pipeline
@@ -234,6 +235,7 @@ def _open_parts(settings: Settings, now: Callable[[], datetime], opened: ExitSta
             loader=loader,
             registers=registers,
             eraser=erasures,
+            years=Years(ledger.logs.first.origin, settings.operator_oin),
             fresh_id=FreshIds(),
         ),
         ledger=ledger,

@@ -147,6 +147,14 @@ def stored_heads(settings: Settings) -> Heads:
         return reader.heads()
 
 
+def opening_of(settings: Settings, log: YearLog) -> bytes:
+    """Return the stored event that opened a log, nothing for a shard's first. Raises StoreUnavailable."""
+    if not log.first:
+        return b""
+    with closing(SQLiteReader(settings.data / "events.db")) as reader:
+        return reader.page(log.first, 1)[0].state
+
+
 def _ledger(
     settings: Settings,
     origin: str,
