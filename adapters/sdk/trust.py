@@ -43,6 +43,7 @@ _VKEY: Final = re.compile(
 )
 _COUNT: Final = re.compile(r"[1-9][0-9]{0,3}", re.ASCII)
 _FORBIDDEN: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_YEAR: Final = re.compile(r"(?P<whose>.+)/(?P<year>[0-9]{4})", re.ASCII)
 _PLACE: Final = "policy"
 
 
@@ -97,6 +98,12 @@ def _subtree(cosigner: str, moment: int, checkpoint: Checkpoint) -> bytes:
         parts += [len(raw).to_bytes(1, "big"), raw]
     parts.insert(3, moment.to_bytes(8, "big"))
     return b"".join([*parts, bytes(8), checkpoint.size.to_bytes(8, "big"), checkpoint.root])
+
+
+def years_apart(name: str, other: str) -> bool:
+    """Tell whether two logs are those of two years of one municipality at one host."""
+    one, two = _YEAR.fullmatch(name), _YEAR.fullmatch(other)
+    return name != other and one is not None and two is not None and one["whose"] == two["whose"]
 
 
 class QuorumMissing(ProofRefused):
@@ -248,10 +255,9 @@ class _Reader:
         others = self._publics.setdefault(public, [])
         for other in others:
             both_logs = kinds == _OF_LOGS and other in self.trust.logs
-            both_seconds = (
-                kinds != _OF_LOGS and other not in self.trust.logs and {key.name, other.name} <= logs
-            )
-            if key.name == other.name or not (both_logs or both_seconds):
+            seconds = kinds != _OF_LOGS and other not in self.trust.logs
+            fits = both_logs or (seconds and {key.name, other.name} <= logs)
+            if not fits or not years_apart(key.name, other.name):
                 raise ProofRefused(place, "has a key that stands in another line")
         others.append(key)
         return key

@@ -39,7 +39,14 @@ _CHECKPOINT_LINES: Final = 3
 _is_size = re.compile(r"0|[1-9]\d{0,18}", re.ASCII).fullmatch
 _is_threshold = re.compile(r"[1-9]\d{0,3}", re.ASCII).fullmatch
 _is_origin = re.compile(r"[^\x00-\x1f\x7f]{1,255}").fullmatch
+_of_year = re.compile(r"(.+)/[0-9]{4}", re.ASCII).fullmatch
 _is_policy_octet_wrong = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]").search
+
+
+def are_years_of_one(name: str, other: str) -> bool:
+    """Tell whether two names are those of logs of one shard: they differ in the year at their end alone."""
+    years = _of_year(name), _of_year(other)
+    return name != other and None not in years and len({found[1] for found in years if found}) == 1
 
 
 def parse_size(text: str, place: str) -> int:
@@ -186,10 +193,9 @@ class _PolicyReader:
         of_logs = {log.name for log in self.logs}
         for other in self._publics.setdefault(key.public, []):
             as_log = kinds is _LOG_KINDS and other in self.logs
-            as_second = (
-                kinds is not _LOG_KINDS and {key.name, other.name} <= of_logs and other not in self.logs
-            )
-            if other.name == key.name or not (as_log or as_second):
+            as_witness = kinds is not _LOG_KINDS and other not in self.logs
+            as_second = as_witness and {key.name, other.name} <= of_logs
+            if not are_years_of_one(key.name, other.name) or not (as_log or as_second):
                 raise SettingsInvalid("the same key stands in two lines")
         self._publics[key.public].append(key)
         return key
