@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
 from exchange.errors import LedgerDiffers, ProofInvalid
@@ -102,16 +103,18 @@ class YearLog:
 
 
 class Logs:
-    """The logs that are known, oldest first; one thread adds, any reads."""
+    """The logs that are known, oldest first. Safe from any thread."""
 
     def __init__(self, make: Callable[[str, int], YearLog], origin: str) -> None:
         self._make = make
+        self._lock = Lock()
         self._all: tuple[YearLog, ...] = (make(origin, 0),)
 
     def learn(self, opened: Sequence[LogBegins]) -> None:
         """Take over the logs that were opened since."""
-        for one in opened[len(self._all) - 1 :]:
-            self._all = (*self._all, self._make(one.origin, one.first))
+        with self._lock:
+            added = [self._make(one.origin, one.first) for one in opened[len(self._all) - 1 :]]
+            self._all = (*self._all, *added)
 
     def __iter__(self) -> Iterator[YearLog]:
         """Go through them, oldest first."""
@@ -195,13 +198,15 @@ class YearlyIntegrator:
         heads = self._source.heads()
         self.logs.learn(heads.opened)
         ends = ends_of(heads)
-        for log, end in zip(self.logs, ends, strict=True):
+        # Others may have learnt of a later log meanwhile: it is not of the moment that is looked at here.
+        logs = list(self.logs)[: len(ends)]
+        for log, end in zip(logs, ends, strict=True):
             if log.origin in self.ended:
                 continue
             leaves, integrator = self._part(log)
             leaves.head = end
             signed = integrator.integrate()
-            if log is self.logs.newest or signed is None:
+            if log is logs[-1] or signed is None:
                 return signed
             published = log.published()
             if published is None or published.checkpoint != signed.checkpoint:

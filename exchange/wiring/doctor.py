@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
 
+from exchange.domain.ledger import name_in, year_of
 from exchange.errors import (
     ErasureListBroken,
     ExchangeError,
@@ -40,6 +41,7 @@ from exchange.wiring.shredding import standing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import date
     from pathlib import Path
 
     from exchange.settings import Settings
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
 FREE_BYTES_MIN: Final = 512 * 1024 * 1024
 EXPIRY_DAYS_MIN: Final = 14
 CLOCK_LEEWAY: Final = timedelta(minutes=1)
+DECEMBER: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,4 +233,24 @@ def _witnesses(settings: Settings) -> str:
             "too few witnesses cosigned what was published", missing=", ".join(missing), size=str(size)
         )
     names = f", missing {', '.join(missing)}" if missing else ""
-    return f"{len(policy.witnesses) - len(missing)} of {len(policy.witnesses)} cosigned {size}{names}"
+    says = f"{len(policy.witnesses) - len(missing)} of {len(policy.witnesses)} cosigned {size}{names}"
+    coming = next_log(settings, today())
+    if coming and coming not in {key.name for key in policy.logs}:
+        return _Beware(
+            f"{says}; {coming} begins soon and is not in the policy: list its keys, there and at each witness"
+        )
+    return says
+
+
+def today() -> date:
+    """Return the day, in UTC as the years of logs are."""
+    return datetime.now(UTC).date()
+
+
+def next_log(settings: Settings, day: date) -> str:
+    """Return the name of the log that begins soon: in December, where the newest log's name has a year."""
+    with closing(open_ledger(settings)) as ledger:
+        newest = ledger.origin
+    if day.month != DECEMBER or year_of(newest) > day.year:
+        return ""
+    return name_in(newest, day.year + 1)

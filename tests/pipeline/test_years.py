@@ -177,6 +177,21 @@ def test_the_former_log_is_closed_at_exactly_its_size_and_then_the_next_begins(t
     core.integrator.confirm()
 
 
+def test_a_log_that_others_learnt_of_first_is_not_of_an_earlier_moment(shard: Shard) -> None:
+    core = shard.core
+    before = core.reader.heads()
+    shard.done(at(shard, BORDER))
+    core.ledger.logs.learn(core.reader.heads().opened)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(core.reader, "heads", lambda: before)
+        signed = core.integrator.integrate()
+    assert signed is not None
+    assert (signed.checkpoint.origin[-4:], signed.checkpoint.size) == ("2026", before.position)
+    signed = core.integrator.integrate()
+    assert signed is not None
+    assert (signed.checkpoint.origin[-4:], signed.checkpoint.size) == ("2027", 2)
+
+
 def test_every_leaf_of_both_logs_has_its_receipt(turned: Shard) -> None:
     turned.core.integrator.integrate()
     policy = parse_policy(
