@@ -10,9 +10,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from adapters.sdk.proofs import HASH_BYTES, SIZE_MAX, Checkpoint, ProofRefused
+
+if TYPE_CHECKING:
+    from adapters.sdk.calls import Blocking, LedgerCalls
+    from adapters.sdk.trust import Trust
 
 TOPIC: Final = "ledger.opened.v1"
 _PLACE: Final = "opening"
@@ -24,6 +28,20 @@ class Opening:
 
     former: Checkpoint
     first: int
+
+
+def proven_first(ledger: LedgerCalls[Blocking], trust: Trust, origin: str) -> int:
+    """Return the number of a log's first leaf, as that leaf proves it. Raises ProofRefused."""
+    answer = ledger.get_checkpoint(origin=origin)
+    if not answer.HasField("opening"):
+        return 0
+    entry = answer.opening.entry
+    opening = read_opening(answer.opening.event, entry, origin)
+    proof = ledger.get_receipt(leaf_index=opening.first).tlog_proof
+    shown = trust.verify_log(proof.partition("\n\n")[2]).checkpoint.origin
+    if (shown, trust.verify_receipt(entry, proof)) != (origin, 0):
+        raise ProofRefused(_PLACE, "is not the first leaf of its log")
+    return opening.first
 
 
 def opens_a_log(entry: bytes) -> bool:

@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from adapters.sdk.completeness import complete
 from adapters.sdk.errors import LedgerRefused, RollbackRefused
+from adapters.sdk.openings import proven_first
+from adapters.sdk.proofs import ProofRefused
 from adapters.sdk.receipts import ReceiptBook
+from adapters.sdk.trust import parse_trust
 from exchange.ledger.checkpoint import Checkpoint, SignedCheckpoint, sign_checkpoint
 from exchange.ledger.leaf import leaf_entry
 from exchange.ledger.merkle import consistency_proof, hash_leaf, root_of
@@ -284,3 +288,32 @@ def test_a_policy_of_other_logs_makes_no_book(tmp_path: Path, names: tuple[str, 
     text = "".join(f"log {signer(name, name[-32:].encode().ljust(32)).vkey}\n" for name in names)
     with pytest.raises(LedgerRefused, match="oldest first"):
         ReceiptBook(tmp_path / "none", f"{text}quorum none\n", OIN)
+
+
+# --- where no book is kept ----------------------------------------------------------------------------------
+
+
+def test_where_a_log_begins_is_proven_by_its_first_leaf(exchange: Exchange) -> None:
+    exchange.turn()
+    exchange.write(2)
+    trust, ledger = parse_trust(policy(*NAMES)), cast("Any", exchange)
+    assert [proven_first(ledger, trust, name) for name in NAMES[:2]] == [0, 5]
+    exchange.years[1].event += b" "
+    with pytest.raises(ProofRefused, match="first leaf"):
+        proven_first(ledger, trust, NAMES[1])
+
+
+def test_an_answer_is_held_against_each_log_apart(exchange: Exchange) -> None:
+    exchange.turn()
+    exchange.write(2)
+    keys = [b"k" * 32]
+    former, newest = ((year, year.signed().checkpoint) for year in exchange.years)
+    asked: Any = {"keys": keys, "size": 8}
+    for (year, head), more in ((former, {"ended": True}), (newest, {"first": 5})):
+        checked = Checkpoint(head.origin, head.size, head.root)
+        found = complete([], entries=year.entries, checkpoint=cast("Any", checked), **asked, **more)
+        assert found.holds
+        named = complete([5, 1], entries=year.entries, checkpoint=cast("Any", checked), **asked, **more)
+        assert named.foreign == ((5,) if year.first else (1,))
+    with pytest.raises(ProofRefused, match="older than the answer"):
+        complete([], entries=former[0].entries, checkpoint=cast("Any", former[1]), **asked)

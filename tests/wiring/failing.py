@@ -1,7 +1,7 @@
 """Runs of one shard, each in a child whose system calls fail or kill: `-m tests.wiring.failing`.
 
-A line in: {"folder", "plan", "how", "step", "turn"}. Lines out: what the child told (acknowledged leaves, signed
-notes, receipts), then {"ended": its exit status}. The process must run under `failing_calls.c`, preloaded.
+A line in: {"folder", "plan", "how", "step", "turn"}. Lines out: what the child told (acknowledged leaves,
+signed notes, receipts), then {"ended": its exit status}. It must run under `failing_calls.c`, preloaded.
 """
 
 from __future__ import annotations
