@@ -209,6 +209,7 @@ async def test_a_publisher_crosses_the_border_and_proves_both_sides(shard: Shard
     pipeline = shard.queue()
     publisher = publisher_of(shard.core, lambda error: pytest.fail(str(error)))
     await publisher.start(pipeline)
+    start = publisher.published()
     before: Any = await pipeline.submit(at(shard, LAST))
     first_note = (await publisher.receipt(before.leaf_index)).origin
     after: Any = await pipeline.submit(at(shard, BORDER))
@@ -219,6 +220,15 @@ async def test_a_publisher_crosses_the_border_and_proves_both_sides(shard: Shard
     note, hashes = await publisher.consistency(before.leaf_index, first_note)
     assert note.startswith(f"{first_note}\n{before.leaf_index + 1}\n")
     assert hashes
+    # Who is handed checkpoints is handed the end of the former log too, before the newest of the next.
+    ended = publisher.published_after(start)
+    assert ended is not None
+    assert (ended.checkpoint.origin, ended.checkpoint.size) == (first_note, before.leaf_index + 1)
+    newest = publisher.published_after(ended)
+    assert newest == publisher.published()
+    assert publisher.published_after(newest) is None
+    assert newest is not None
+    assert (publisher.size_of(ended), publisher.size_of(newest)) == (before.leaf_index + 1, 2)
     await pipeline.drain()
     await publisher.stop()
 
