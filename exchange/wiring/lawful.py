@@ -1,7 +1,8 @@
 """The audit of lawfulness on a data folder: the gate's own replay, and the simple check beside it.
 
-Promises: makes nothing and records nothing; with packs, only what they prove is looked at, and every
-leaf of the store there is the pack's. Opens what decisions rested on, so it needs the key folder.
+Promises: makes nothing and records nothing; with packs, only what they prove is looked at, and every leaf of
+the store there is the packs'; consents of before are those of the store. Opens what decisions rested on, so it
+needs the key folder.
 Source: design of the ledger, section 4; GDPR 5(2), 24.
 """
 
@@ -41,10 +42,11 @@ def audit_lawful(settings: Settings, packs: Sequence[tuple[Path, Report]] = ()) 
             start = _first_of(report)
             parts.append((min(start, head), min(start + report.size, head)))
             told.findings += _compare(history, pack, report)
-        audit = LawfulAudit(history.codec, history.registers)
-        for start, stop in sorted(set(parts)):
-            _look(history, audit, (start, stop), told)
-            for difference in history.replay(start + 1, stop).differences:
+        parts = sorted(set(parts))
+        _look(history, parts, told)
+        for start, stop in parts:
+            differences = history.replay(start + 1, stop).differences if start < stop else []
+            for difference in differences:
                 if difference.found in FAULTS:
                     what = _IN_WORDS.format(found=str(difference.found).replace("_", " "))
                     told.findings.append(Finding(difference.position, difference.decision_id, what))
@@ -57,7 +59,16 @@ def _first_of(report: Report) -> int:
     return 0 if report.former is None else report.former.first
 
 
-def _look(history: History, audit: LawfulAudit, part: tuple[int, int], told: Lawfulness) -> None:
+def _look(history: History, parts: list[tuple[int, int]], told: Lawfulness) -> None:
+    """Look at the events of the parts; what is before and between them is read for the consents in it."""
+    audit, at = LawfulAudit(history.codec, history.registers), 0
+    for start, stop in parts:
+        _run(history, audit, (at, start), Lawfulness())
+        _run(history, audit, (max(at, start), stop), told)
+        at = max(at, stop)
+
+
+def _run(history: History, audit: LawfulAudit, part: tuple[int, int], told: Lawfulness) -> None:
     start, stop = part
     for after in range(start, stop, ROWS_PER_PAGE):
         until = min(after + ROWS_PER_PAGE, stop)
