@@ -1,8 +1,8 @@
 """The audit of lawfulness on a data folder: the gate's own replay, and the simple check beside it.
 
 Promises: makes nothing and records nothing; with packs, only what they prove is looked at, and there every
-leaf of the store is the packs'; consents of before are the store's. Opens what decisions rested on, so it needs
-the key folder.
+leaf of the store is the packs'; consents of before are the store's. Opens what decisions rested on, so it
+needs the key folder.
 Source: design of the ledger, section 4; GDPR 5(2), 24.
 """
 
