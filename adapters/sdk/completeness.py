@@ -51,23 +51,29 @@ def complete(
     entries: Iterable[bytes],
     keys: Sequence[bytes],
     checkpoint: Checkpoint,
+    *,
+    first: int = 0,
+    ended: bool = False,
 ) -> Completeness:
-    """Compare an answer that covers the leaves below `size` with a scan of the whole log.
+    """Compare an answer that covers the leaves below `size` with a scan of a whole log.
 
-    `entries` are those of the verified checkpoint, all of them, in order. Raises ProofRefused(entries) where
-    they are not, or where the checkpoint is older than the answer, and ProofRefused(scanning key).
+    `entries` are those of the verified checkpoint, all of them, in order. Where a shard has a log for each
+    year, this is asked of each: `first` is the number of the log's first leaf, `ended` that another log
+    follows it. Raises ProofRefused(entries) where the entries are others, or where the checkpoint is older
+    than the answer, and ProofRefused(scanning key).
     """
-    if size > checkpoint.size:
+    stop = first + checkpoint.size
+    if size > stop and not ended:
         raise ProofRefused("checkpoint", "is older than the answer: take a newer one")
     tree = _Tree()
     found: set[int] = set()
-    for index, entry in enumerate(entries):
+    for number, entry in enumerate(entries, first):
         tree.add(sha256(b"\0" + entry).digest())
-        if index < size and is_of(entry, keys):
-            found.add(index)
+        if number < size and is_of(entry, keys):
+            found.add(number)
     if tree.size != checkpoint.size or tree.root() != checkpoint.root:
         raise ProofRefused("entries", "are not those the log signed for")
-    named = set(covered)
+    named = {number for number in covered if first <= number < stop}
     return Completeness(tuple(sorted(found - named)), tuple(sorted(named - found)))
 
 

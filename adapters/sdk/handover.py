@@ -17,6 +17,7 @@ from uuid import UUID
 
 from adapters.sdk.envelopes import Binding, Fault, open_bsn
 from adapters.sdk.errors import Conflict, EnvelopeRefused, LedgerRefused, Refusal, RuleBroken
+from adapters.sdk.openings import proven_first
 from adapters.sdk.proofs import ProofRefused
 from exchange.v1.identity_service_pb2 import NO_CASE_REASON_FIND_CASE
 from exchange.v1.plan_pb2 import Plan
@@ -284,6 +285,10 @@ def _proven(side: Shard, receipt: Receipt) -> str:
     proof = side.client.ledger.get_receipt(leaf_index=receipt.leaf_index, await_quorum=quorum).tlog_proof
     try:
         index = side.trust.verify_receipt(receipt.leaf_entry, proof)
+        if index < receipt.leaf_index:
+            # A log of a later year: its leaves are numbered on from the years before.
+            origin = side.trust.verify_log(proof.partition("\n\n")[2]).checkpoint.origin
+            index += proven_first(side.client.ledger, side.trust, origin)
     except ProofRefused as refused:
         raise LedgerRefused(f"the receipt of leaf {receipt.leaf_index} does not hold: {refused}") from None
     if index != receipt.leaf_index:

@@ -16,6 +16,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from adapters.sdk.members import Members
+from adapters.sdk.openings import opens_a_log, read_opening
 from adapters.sdk.proofs import (
     HASH_BYTES,
     ProofRefused,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from adapters.sdk.proofs import Checkpoint
     from adapters.sdk.trust import Trust, Witnessed
 
 WIDTH: Final = 256
@@ -44,22 +46,30 @@ _SECOND: Final = re.compile(r"manifest\.mldsa")
 _WORDS: Final = frozenset(["a", "at", "b", "ct", "f", "id", "k", "p", "ps", "rq", "sig", "t", "v"])
 
 
-def verify_pack(file: Path, trust: Trust, kept: str | None = None) -> Witnessed:
+def verify_pack(
+    file: Path, trust: Trust, kept: str | None = None, *, former: Path | None = None
+) -> Witnessed:
     """Return the checkpoint of a pack that holds; `kept` is the note of a checkpoint from an earlier audit.
 
-    Raises ProofRefused.
+    `former` is the pack of the log before, which this one must begin over the end of. Raises ProofRefused.
     """
+    ended = None if former is None else verify_pack(former, trust).checkpoint
     try:
         with file.open("rb") as opened:
-            return _Pack(Members(opened)).verify(trust, kept)
+            pack = _Pack(Members(opened))
+            found = pack.verify(trust, kept)
     except (OSError, UnicodeError):
         raise ProofRefused("pack", "is no readable zip file") from None
+    if ended is not None and pack.former != ended:
+        raise ProofRefused("opening", "names another end of the former log than its pack")
+    return found
 
 
 class _Pack:
     def __init__(self, members: Members) -> None:
         self._members = members
         self._listed: list[str] = []
+        self.former: Checkpoint | None = None  # the end of the log before, where this one names it
 
     def _next(self, name: str, most: int) -> bytes:
         content = self._members.next(name, most)
@@ -75,12 +85,17 @@ class _Pack:
         head = witnessed.checkpoint
         tiles = {name: self._next(name, width * HASH_BYTES) for name, width in _names(head.size, "tiles")}
         leaves: list[bytes] = []
+        first = b""
         for name, width in _names(head.size, "entries"):
             bundle = self._next(name, width * (2 + LEAF_BYTES_MAX))
+            first = first or bundle[2 : 2 + int.from_bytes(bundle[:2], "big")]
             leaves += _leaves(bundle, width, name)
         _require_tiles(leaves, tiles)
         if _root(leaves) != head.root:
             raise ProofRefused("root", "is not that of the entries")
+        if opens_a_log(first):
+            event = self._next("opening", BESIDE_BYTES_MAX)
+            self.former = read_opening(event, first, head.origin).former
         if name := self._is_next(_CONSISTENCY):
             self._consistency(leaves, head.root, self._next(name, BESIDE_BYTES_MAX).decode())
         while name := self._is_next(_STAMP):
@@ -92,6 +107,8 @@ class _Pack:
         if kept is not None:
             known = trust.verify(kept).checkpoint
             size = known.size
+            if known == self.former:
+                return witnessed
             if (
                 known.origin != head.origin
                 or not 1 <= size <= head.size

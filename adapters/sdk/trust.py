@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 POLICY_CHARACTERS_MAX: Final = 256 * 1024
 NAMES_MAX: Final = 256
 _ED25519, _COSIGNATURE, ML_DSA = 1, 4, 6
+_OF_LOGS: Final = frozenset({_ED25519, ML_DSA})
 _KEY_BYTES: Final = {_ED25519: 32, _COSIGNATURE: 32, ML_DSA: 1312}
 _SIGNATURE_BYTES: Final = {_ED25519: 64, _COSIGNATURE: 8 + 64, ML_DSA: 8 + 2420}
 _KEY_ID_BYTES: Final = 4
@@ -42,6 +43,7 @@ _VKEY: Final = re.compile(
 )
 _COUNT: Final = re.compile(r"[1-9][0-9]{0,3}", re.ASCII)
 _FORBIDDEN: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_YEAR: Final = re.compile(r"(?P<whose>.+)/(?P<year>[0-9]{4})", re.ASCII)
 _PLACE: Final = "policy"
 
 
@@ -98,6 +100,12 @@ def _subtree(cosigner: str, moment: int, checkpoint: Checkpoint) -> bytes:
     return b"".join([*parts, bytes(8), checkpoint.size.to_bytes(8, "big"), checkpoint.root])
 
 
+def years_apart(name: str, other: str) -> bool:
+    """Tell whether two logs are those of two years of one municipality at one host."""
+    one, two = _YEAR.fullmatch(name), _YEAR.fullmatch(other)
+    return name != other and one is not None and two is not None and one["whose"] == two["whose"]
+
+
 class QuorumMissing(ProofRefused):
     """A known log signed it, and too few of the policy's witnesses cosigned: `missing` did not."""
 
@@ -130,8 +138,11 @@ class Trust:
         Raises ProofRefused(signature or checkpoint), QuorumMissing.
         """
         found = self.verify_log(note)
-        if self.quorum is not None and not self.quorum(found.cosigned):
-            raise QuorumMissing(tuple(name for name in self.witnesses if name not in found.cosigned))
+        # A log's second key counts under the name it has as that log: under another year's it says nothing.
+        others = {log.name for log in self.logs} - {found.checkpoint.origin}
+        counting = {name for name in found.cosigned if self.witnesses[name].name not in others}
+        if self.quorum is not None and not self.quorum(counting):
+            raise QuorumMissing(tuple(name for name in self.witnesses if name not in counting))
         return found
 
     def verify_log(self, note: str) -> Witnessed:
@@ -193,14 +204,14 @@ class _Reader:
         self.quorum_said = False
         self._met: dict[str, Callable[[Collection[str]], bool]] = {}
         self._grouped: set[str] = set()
-        self._publics: set[bytes] = set()
+        self._publics: dict[bytes, list[TrustedKey]] = {}
 
     def line(self, place: str, words: list[str]) -> None:
         if len(self._met) + len(self.trust.logs) > NAMES_MAX:
             raise ProofRefused(place, "is one name too many")
         match words:
             case ["log", vkey, *rest] if len(rest) <= 1:
-                self.trust.logs.append(self._key(place, vkey, {_ED25519, ML_DSA}))
+                self.trust.logs.append(self._key(place, vkey, _OF_LOGS))
             case ["witness", name, vkey, *rest] if len(rest) <= 1:
                 self._define(place, name, lambda signed: name in signed)
                 self.trust.witnesses[name] = self._key(place, vkey, {_COSIGNATURE, ML_DSA})
@@ -228,7 +239,7 @@ class _Reader:
         self._define(place, name, lambda signed: sum(met(signed) for met in parts) >= wanted)
         self._grouped.update(members)
 
-    def _key(self, place: str, vkey: str, kinds: set[int]) -> TrustedKey:
+    def _key(self, place: str, vkey: str, kinds: Collection[int]) -> TrustedKey:
         found = _VKEY.fullmatch(vkey)
         if found is None:
             raise ProofRefused(place, "has a key that is not name+id+key")
@@ -239,7 +250,14 @@ class _Reader:
             raise ProofRefused(place, "has a key of another type, or the id of another key")
         if kind != ML_DSA and is_weak_key(public):
             raise ProofRefused(place, "has a key under which anybody can sign")
-        if public in self._publics:
-            raise ProofRefused(place, "has a key that stands in another line")
-        self._publics.add(public)
+        # A log keeps its keys under the name of each year: there one key may stand in several lines.
+        logs = {log.name for log in self.trust.logs}
+        others = self._publics.setdefault(public, [])
+        for other in others:
+            both_logs = kinds == _OF_LOGS and other in self.trust.logs
+            seconds = kinds != _OF_LOGS and other not in self.trust.logs
+            fits = both_logs or (seconds and {key.name, other.name} <= logs)
+            if not fits or not years_apart(key.name, other.name):
+                raise ProofRefused(place, "has a key that stands in another line")
+        others.append(key)
         return key

@@ -24,14 +24,15 @@ from exchange.ledger.leaf import parse_leaf
 from exchange.ledger.note import NOTE_BYTES_MAX, encode_base64
 from exchange.ledger.receipt import RECEIPT_BYTES_MAX, verify_receipt
 from exchange.ledger.signers import SIGNERS_BYTES_MAX, SignatureCheck, parse_signers
-from exchange.ledger.verify import Problem, Report, verify_pack
+from exchange.ledger.verify import Problem, Report, follow, verify_pack
 from exchange.settings import load_settings
-from exchange.wiring.ledger import published_receipt
+from exchange.wiring.published import published_receipt
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from exchange.ledger.checkpoint import SignedCheckpoint
+    from exchange.ledger.opening import Former
 
 app = typer.Typer(help="Check audit packs and receipts.", no_args_is_help=True)
 
@@ -59,6 +60,10 @@ _Signers = Annotated[
         help="Lines `OIN KEY`: public keys of organisations, got out of band.",
     ),
 ]
+_Follows = Annotated[
+    Path | None,
+    typer.Option(exists=True, dir_okay=False, readable=True, help="Pack of the log of the year before."),
+]
 _SignedFrom = Annotated[int, typer.Option(min=0, help="Leaf from which every command has to be signed.")]
 _Output = Annotated[Output, typer.Option("--output", "-o", help="table or json")]
 
@@ -85,12 +90,14 @@ def verify(
     policy: _Policy,
     *,
     since_checkpoint: Annotated[Path | None, _File] = None,
+    follows: _Follows = None,
     signers: _Signers = None,
     signed_from: _SignedFrom = 0,
     output: _Output = Output.TABLE,
 ) -> None:
     """Read every byte of PACK and say whether it is what the log in the policy signed.
 
+    With --follows: also whether this log began where the log of that pack ended, and that pack as well.
     With --signers: also whether each command carries the signature of the organisation that gave it.
     """
     earlier = None if since_checkpoint is None else _read(since_checkpoint, NOTE_BYTES_MAX)
@@ -101,6 +108,8 @@ def verify(
         report = verify_pack(pack, _policy_text(policy), earlier, check)
     except SettingsInvalid as error:
         _wrong_call(error)
+    if follows is not None:
+        report = follow(report, verify_pack(follows, _policy_text(policy)))
     if check is not None:
         report = _with_signatures(report, check)
     said = {} if check is None else _counts_of(check)
@@ -144,7 +153,17 @@ def _as_json(report: Report, *, compared: bool) -> dict[str, object]:
         "leaves_checked": report.leaves_checked,
         "bytes_checked": report.bytes_checked,
         "problems": [{"place": problem.place, "what": problem.what} for problem in report.problems],
+        "former": None if report.former is None else _former_as_json(report.former),
         "remarks": [{"place": remark.place, "what": remark.what} for remark in report.remarks],
+    }
+
+
+def _former_as_json(former: Former) -> dict[str, object]:
+    return {
+        "origin": former.origin,
+        "size": former.size,
+        "root": encode_base64(former.root),
+        "first_leaf": former.first,
     }
 
 
@@ -161,12 +180,19 @@ def _as_table(report: Report, *, compared: bool, counts: Mapping[str, int]) -> s
             "earlier checkpoint",
             "compared" if compared else "none given: the past before this pack is not compared",
         ),
+        *_former_rows(report.former),
         *((name.replace("_", " "), str(count)) for name, count in counts.items()),
         *((problem.place, problem.what) for problem in (*report.problems, *report.remarks)),
     ]
     width = max(len(name) for name, _ in rows)
     # A hostile pack must not steer the officer's terminal.
     return "\n".join(_plain(f"{name:<{width}}  {text}") for name, text in rows)
+
+
+def _former_rows(former: Former | None) -> list[tuple[str, str]]:
+    if former is None:
+        return []
+    return [("log before", f"{former.origin}, {former.size} leaves, root {encode_base64(former.root)}")]
 
 
 def _plain(line: str) -> str:

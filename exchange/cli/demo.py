@@ -16,7 +16,7 @@ from rich.text import Text
 
 from exchange.wiring.demo import Shown, demo_settings, run_demo
 from exchange.wiring.demo_years import Years, run_years
-from exchange.wiring.ledger import ledger_folder, published_checkpoint
+from exchange.wiring.published import ledger_folder, published_checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

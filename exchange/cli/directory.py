@@ -19,7 +19,7 @@ from exchange.wiring.directory import (
     make_directory,
     serve_directory,
 )
-from exchange.wiring.ledger import published_checkpoint, published_receipt
+from exchange.wiring.published import published_checkpoint, published_receipt
 from exchange.wiring.witness import Stand
 
 app = typer.Typer(help="One log over the checkpoints of many.", no_args_is_help=True)

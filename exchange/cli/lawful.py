@@ -24,11 +24,12 @@ if TYPE_CHECKING:
 
 FOUND = 1
 _File = typer.Option(exists=True, dir_okay=False, readable=True)
+_Packs = typer.Option(exists=True, dir_okay=False, readable=True, help="One for each log; may be repeated.")
 
 
 def lawful(
     *,
-    pack: Annotated[Path | None, _File] = None,
+    pack: Annotated[list[Path] | None, _Packs] = None,
     policy: Annotated[Path | None, _File] = None,
     config: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
     data: Annotated[Path | None, typer.Option(help="Folder of the service.")] = None,
@@ -36,11 +37,11 @@ def lawful(
 ) -> None:
     """Hold every disclosure against the basis, consent and leaf of its position; exit 1 with a finding.
 
-    With --pack and --policy: verify the pack first, and look at what it proves.
+    With --pack and --policy: verify the packs first, and look at what they prove.
     """
-    if (pack is None) != (policy is None):
+    if bool(pack) != (policy is not None):
         raise typer.BadParameter("go together", param_hint="--pack and --policy")
-    verified = None if pack is None or policy is None else (pack, _verified(pack, policy))
+    verified = [] if policy is None else [(one, _verified(one, policy)) for one in pack or []]
     told = audit_lawful(load_settings(config, data=data), verified)
     _print(told, output)
     raise typer.Exit(FOUND if told.findings else 0)

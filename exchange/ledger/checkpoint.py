@@ -2,6 +2,8 @@
 
 Promises: three lines, never an extension line; a policy accepts a checkpoint only when a listed log signed it
 under its own origin and the quorum of witnesses, counted by key, cosigned it. No quorum line, no acceptance.
+One key may be that of several logs, for a municipality has a log for each year and keeps its keys. Its second
+key, asked as a witness under each of these names, counts for the log of that name alone.
 Source: c2sp.org/tlog-checkpoint, c2sp.org/tlog-policy.
 """
 
@@ -37,7 +39,14 @@ _CHECKPOINT_LINES: Final = 3
 _is_size = re.compile(r"0|[1-9]\d{0,18}", re.ASCII).fullmatch
 _is_threshold = re.compile(r"[1-9]\d{0,3}", re.ASCII).fullmatch
 _is_origin = re.compile(r"[^\x00-\x1f\x7f]{1,255}").fullmatch
+_of_year = re.compile(r"(.+)/[0-9]{4}", re.ASCII).fullmatch
 _is_policy_octet_wrong = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]").search
+
+
+def are_years_of_one(name: str, other: str) -> bool:
+    """Tell whether two names are those of logs of one shard: they differ in the year at their end alone."""
+    years = _of_year(name), _of_year(other)
+    return name != other and None not in years and len({found[1] for found in years if found}) == 1
 
 
 def parse_size(text: str, place: str) -> int:
@@ -118,7 +127,8 @@ class Policy:
         checkpoint = parse_body(parsed.text, place)
         if not any(log in signers and log.name == checkpoint.origin for log in self.logs):
             raise ProofInvalid("no known log signed this checkpoint under its origin", place=place)
-        if not self.has_quorum(signers):
+        others = {log.name for log in self.logs} - {checkpoint.origin}
+        if not self.has_quorum(frozenset(key for key in signers if key.name not in others)):
             raise ProofInvalid("too few known witnesses cosigned this checkpoint", place=place)
         return checkpoint
 
@@ -144,7 +154,7 @@ class _PolicyReader:
         self.groups: dict[str, tuple[int, tuple[str, ...]]] = {}
         self.quorum: str | None = None
         self._members: set[str] = set()
-        self._publics: set[bytes] = set()
+        self._publics: dict[bytes, list[VerifierKey]] = {}
 
     def read(self, words: list[str]) -> None:
         match words:
@@ -179,10 +189,15 @@ class _PolicyReader:
         if key.kind not in kinds:
             raise SettingsInvalid("the key has another signature type than this line asks")
         # Counted by key, not by name: one key under two names would count twice, and a log is no witness
-        # of itself.
-        if key.public in self._publics:
-            raise SettingsInvalid("the same key stands in two lines")
-        self._publics.add(key.public)
+        # of itself. Under the names of several logs it is asked for each of them apart.
+        of_logs = {log.name for log in self.logs}
+        for other in self._publics.setdefault(key.public, []):
+            as_log = kinds is _LOG_KINDS and other in self.logs
+            as_witness = kinds is not _LOG_KINDS and other not in self.logs
+            as_second = as_witness and {key.name, other.name} <= of_logs
+            if not are_years_of_one(key.name, other.name) or not (as_log or as_second):
+                raise SettingsInvalid("the same key stands in two lines")
+        self._publics[key.public].append(key)
         return key
 
     def _group(self, name: str, threshold: str, members: list[str]) -> None:

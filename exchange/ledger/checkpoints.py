@@ -55,6 +55,11 @@ class CheckpointStore:
             ).fetchall()
         return [(Checkpoint(origin, size, root), note or b"") for size, root, note in rows]
 
+    def origins(self) -> frozenset[str]:
+        """Return the names of the logs of which anything was claimed."""
+        with self._database.reading() as connection:
+            return frozenset(row[0] for row in connection.execute("SELECT DISTINCT origin FROM signed"))
+
     def signed(self, origin: str) -> tuple[Checkpoint, bytes] | None:
         """Return the largest checkpoint that was signed, with its note; not one that was only claimed."""
         with self._database.reading() as connection:

@@ -242,6 +242,10 @@ class NoteSigner:
         """The verifier key, to be handed over out of band."""
         return str(self.key)
 
+    def named(self, name: str) -> NoteSigner:
+        """Return the same key under another name: to a verifier it is another."""
+        return self if name == self.name else NoteSigner(name, self._private)
+
     def sign(self, text: str) -> bytes:
         """Return the signed note. `text` ends in a newline and holds no other control character."""
         if not text.endswith("\n") or _is_control(text):
@@ -264,6 +268,10 @@ class Cosigner:
     def vkey(self) -> str:
         """The verifier key, to be handed over out of band."""
         return str(self.key)
+
+    def named(self, name: str) -> Cosigner:
+        """Return the same key under another name: to a verifier it is another."""
+        return self if name == self.key.name else Cosigner(name, self._private)
 
     def cosign(self, text: str, time_s: int) -> Signature:
         """Return the signature line over a checkpoint's text. Raises ProofInvalid for any other text."""

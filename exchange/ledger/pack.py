@@ -3,8 +3,9 @@
 Promises: the same log gives the same bytes, but for a signature on ML-DSA-44, which is made with chance;
 every member is named, with its length and SHA-256, in a manifest that the log signed, and where its
 checkpoint is signed with the second key, the members before are too. The first line of either keeps it from
-ever being read as a checkpoint. The page that checks and the text that explains ride along; neither can vouch
-for the pack it came in.
+ever being read as a checkpoint. A pack is of one log; where that followed another, the event behind its first
+leaf rides along, which says how the former ended. The page that checks and the text that explains ride along;
+neither can vouch for the pack it came in.
 Source: design of the ledger, section 4; c2sp.org/tlog-tiles, c2sp.org/signed-note@v1.0.0.
 """
 
@@ -21,9 +22,11 @@ from exchange.ledger.checkpoint import SignedCheckpoint, parse_body, parse_size
 from exchange.ledger.cosignature import TIME_BYTES
 from exchange.ledger.merkle import HASH_BYTES, consistency_proof
 from exchange.ledger.note import decode_base64, encode_base64, parse_note
+from exchange.ledger.opening import read_opening
 from exchange.ledger.tiles import (
     CHECKPOINT,
     ENTRIES,
+    TILE_WIDTH,
     TileStore,
     bundles_of,
     join_bundle,
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
     from exchange.ledger.note import Cosigner, NoteSigner
     from exchange.ledger.timestamp import Stamp
 
+OPENING: Final = "opening"
 CONSISTENCY: Final = "consistency"
 STAMPS: Final = "timestamp/"
 PAGE: Final = "verify.html"
@@ -115,7 +119,7 @@ def _stamped(stamps: Sequence[Stamp], head: SignedCheckpoint) -> Iterator[tuple[
 
 
 def _members(
-    tiles: TileStore, signed: SignedCheckpoint, since: int, stamps: Sequence[Stamp]
+    tiles: TileStore, signed: SignedCheckpoint, since: int, stamps: Sequence[Stamp], opening: bytes
 ) -> Iterator[tuple[str, bytes]]:
     size = signed.checkpoint.size
     yield CHECKPOINT, signed.note
@@ -123,6 +127,11 @@ def _members(
         yield tile_path(level, index, width), tiles.read_tile(level, index, width)
     for index, width in bundles_of(size):
         yield tile_path(ENTRIES, index, width), join_bundle(tiles.read_entries(index, width))
+    if opening:
+        read_opening(
+            opening, tiles.read_entries(0, min(TILE_WIDTH, size))[0], signed.checkpoint.origin, OPENING
+        )
+        yield OPENING, opening
     if since:
         yield CONSISTENCY, consistency_text(since, consistency_proof(since, size, tiles.hash_reader(size)))
     yield from _stamped(stamps, signed)
@@ -139,13 +148,14 @@ def export_pack(
     *,
     stamps: Sequence[Stamp] = (),
     second: Cosigner | None = None,
+    opening: bytes = b"",
 ) -> None:
     """Write the pack to `out`, whole or not at all. `since` is the size the officer last checked, 0 for none.
 
     `stamps` are over this or earlier checkpoints, each of another size; `second` signs where it signed the
-    checkpoint. Raises RequestInvalid for a size the
-    log has not reached, ProofInvalid for a stamp that is not over its checkpoint, RequestTooLarge,
-    StoreUnavailable.
+    checkpoint; `opening` is the stored event that opened a log which followed another. Raises RequestInvalid
+    for a size the log has not reached, ProofInvalid for a stamp that is not over its checkpoint or an opening
+    that is not of the first leaf, RequestTooLarge, StoreUnavailable.
     """
     head = signed.checkpoint
     if not 0 <= since <= head.size or head.size == 0:
@@ -157,7 +167,7 @@ def export_pack(
     try:
         with temporary.open("wb") as file:
             archive = ArchiveWriter(file)
-            for name, content in _members(tiles, signed, since, stamps):
+            for name, content in _members(tiles, signed, since, stamps, opening):
                 archive.add(name, content)
                 listed.append(_listing(name, content))
             if cosigned := _second_note(signed, second, listed):

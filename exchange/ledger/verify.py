@@ -8,7 +8,7 @@ Source: design of the ledger, section 4; c2sp.org/tlog-tiles; RFC 9162 sections 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Final
@@ -19,9 +19,11 @@ from exchange.ledger.checkpoint import Checkpoint, Policy, parse_body, parse_pol
 from exchange.ledger.leaf import LEAF_BYTES_MAX, LEAF_IN_BUNDLE, LEAF_PATTERN
 from exchange.ledger.merkle import HASH_BYTES, range_hash, verify_consistency
 from exchange.ledger.note import COSIGNATURE_ML_DSA_44, ED25519, NOTE_BYTES_MAX, parse_note
+from exchange.ledger.opening import OPENING_BYTES_MAX, Former, opens_a_log, read_opening
 from exchange.ledger.pack import (
     CONSISTENCY,
     MANIFEST,
+    OPENING,
     PAGE,
     README,
     SECOND,
@@ -83,6 +85,7 @@ class Report:
     bytes_checked: int
     since: int
     remarks: tuple[Problem, ...] = ()
+    former: Former | None = None  # how the log before this one ended, where there was one
 
 
 class _TooManyProblemsError(Exception):
@@ -104,6 +107,8 @@ class _Audit:
     tiles: dict[str, tuple[int, str]] = field(default_factory=dict)  # name -> place in the file, SHA-256
     leaves: int = 0
     since: int = 0
+    first_entry: bytes = b""
+    former: Former | None = None
     seconded: bool = False  # whether the log's key on ML-DSA-44 vouches for the members
 
     def blame(self, place: str, what: str) -> None:
@@ -149,6 +154,8 @@ class _Audit:
             name = tile_path(ENTRIES, index, width)
             bundle = self.member(name, width * (2 + LEAF_BYTES_MAX))
             entries = self.parse_entries(bundle, index, width, name)
+            if index == 0:
+                self.first_entry = entries[0]
             if self.signatures is not None:
                 self.signatures.add(entries)
             filled = tree.add(b"".join([hasher(b"\x00" + entry).digest() for entry in entries]))
@@ -201,6 +208,16 @@ class _Audit:
     def root_at(self, size: int) -> bytes:
         """Return the root of the first `size` leaves, from the tiles (compared with the entries before)."""
         return range_hash(0, size, tile_reader(self.head.size, self.read_tile))
+
+    def read_opening(self) -> None:
+        """Read what opened a log that followed another: its first leaf says that it did."""
+        if not opens_a_log(self.first_entry) and self.archive.peek_name() != OPENING:
+            return
+        event = self.member(OPENING, OPENING_BYTES_MAX)
+        try:
+            self.former = read_opening(event, self.first_entry, self.head.origin, OPENING)
+        except ProofInvalid as error:
+            self.blame_for(error)
 
     def read_consistency(self) -> None:
         if self.archive.peek_name() != CONSISTENCY:
@@ -282,10 +299,17 @@ class _Audit:
             raise ProofInvalid("the log no longer begins with what the kept checkpoint says", place=place)
         return known
 
+    def require_since(self, note: bytes) -> None:
+        """Hold the pack against a kept checkpoint: its beginning, or the end of the log before this one."""
+        if self.former is not None and self.former.is_end(self.policy.accept(note, _SINCE)):
+            return
+        self.require_prefix(note, _SINCE)
+
     def steps(self, since_checkpoint: bytes | None) -> None:
         self.read_checkpoint()
         self.read_tiles()
         self.read_entries()
+        self.read_opening()
         self.read_consistency()
         self.read_stamps()
         if self.archive.peek_name() == PAGE:  # earlier versions put no page in a pack
@@ -295,7 +319,7 @@ class _Audit:
         self.read_manifest()
         self.archive.finish()
         if since_checkpoint is not None:
-            self.require_prefix(since_checkpoint, _SINCE)
+            self.require_since(since_checkpoint)
 
 
 def verify_pack(
@@ -344,4 +368,17 @@ def _report(audit: _Audit | None, problems: list[Problem], bytes_checked: int) -
         bytes_checked=bytes_checked,
         since=audit.since if audit else 0,
         remarks=tuple(audit.remarks) if audit else (),
+        former=audit.former if audit else None,
     )
+
+
+def follow(report: Report, former: Report) -> Report:
+    """Return the verdict on a pack together with that on the pack of the log before it."""
+    problems = [Problem(f"former {one.place}", one.what) for one in former.problems]
+    ended = Checkpoint(former.origin, former.size, former.root)
+    if report.former is None:
+        problems.append(Problem(OPENING, "this log followed no other"))
+    elif not report.former.is_end(ended):
+        problems.append(Problem(OPENING, "the log before ended otherwise than the former pack shows"))
+    found = report.problems + tuple(problems)
+    return replace(report, ok=not found, problems=found)

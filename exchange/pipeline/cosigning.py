@@ -82,6 +82,17 @@ class Cosigners:
         """Return a checkpoint nobody was asked about yet."""
         return self._witnessed(_Round(signed))
 
+    def under(self, signed: SignedCheckpoint) -> Witnessed:
+        """Return a published checkpoint with the cosignatures in its note; a round goes on from there.
+
+        Raises ProofInvalid where a line of a known witness does not verify.
+        """
+        parsed = parse_note(signed.note)
+        lines = {one.key: parsed.lines_of([one.key])[0] for one in self._stands if parsed.signers([one.key])}
+        others = [line for line in parsed.signatures if line not in lines.values()]
+        self._round = _Round(SignedCheckpoint(signed.checkpoint, parsed.with_lines(others)), lines)
+        return self._witnessed(self._round)
+
     async def collect(
         self,
         signed: SignedCheckpoint,
@@ -93,7 +104,7 @@ class Cosigners:
         `on_quorum` is told as soon as enough have signed; the others are then waited for only as long as the
         log's size, `newest`, does not grow. Asked again for one checkpoint, it asks those that were missing.
         """
-        if self._round is None or self._round.signed != signed:
+        if self._round is None or self._round.signed.checkpoint != signed.checkpoint:
             self._round = _Round(signed)
         current, loop = self._round, asyncio.get_running_loop()
         asked = {

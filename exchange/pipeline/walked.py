@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from exchange.errors import ExchangeError, KeyDestroyed, Unavailable
 from exchange.pipeline.walk import CommandOutcome, EvaluationOutcome, ReadOutcome, Recorded
+from exchange.store.errors import HeadMoved
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from exchange.ledger.merkle import Frontier
     from exchange.pipeline.answers import Noted
     from exchange.pipeline.overlay import Overlay
-    from exchange.pipeline.registers import Known
+    from exchange.pipeline.registers import Known, Registers
     from exchange.pipeline.walk import AnyWalk
     from exchange.store.batch import Batch
     from exchange.store.reader import SQLiteReader
@@ -58,6 +59,25 @@ class Walked:
     def barrier(self) -> bool:
         """Nothing may be walked above it before it is committed."""
         return self.register is not None or bool(self.destroyed)
+
+
+def register_after(
+    overlay: Overlay, registers: Registers, reader: SQLiteReader, position: int
+) -> Known | None:
+    """Return the register a group leads to, before anything is written; None where it changes nothing.
+
+    That a register cannot be made must not be found out after the commit. `position` is the writer's own.
+    """
+    if not overlay.of_register:
+        return None
+    try:
+        return registers.after(overlay.of_register)
+    except ExchangeError as error:
+        # Built on a register that another writer changed: the commit would have been refused as well.
+        # The group below, which changes no register, may be committed by now or not.
+        if reader.head()[0] not in {position, overlay.batch.base}:
+            raise HeadMoved("another writer moved the head", expected=str(position)) from error
+        raise
 
 
 def told_of(error: ExchangeError) -> ExchangeError:

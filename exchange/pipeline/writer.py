@@ -5,13 +5,15 @@ nobody gets an answer before its decision is committed. The next group may be wa
 it stands on that one's effects, is committed after it or not at all, and when a commit fails nobody saw
 anything of it, nor of what was built on it. A walk that changes the register ends its group: what comes after
 is judged by the new one, once it is committed. So does a walk that erases a resident: his keys are destroyed
-after the commit and before anybody is answered.
+after the commit and before anybody is answered. A group ends before the first walk of a new year, whose log
+is opened by a group of its own.
 Source: group commit as in the design's walk; GDPR 5(2).
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from exchange.errors import (
@@ -29,7 +31,7 @@ from exchange.pipeline.lost import outcome_of
 from exchange.pipeline.overlay import Overlay
 from exchange.pipeline.verdicts import Verdicts
 from exchange.pipeline.walk import CommandWalk
-from exchange.pipeline.walked import Walked, told_of, was_kept
+from exchange.pipeline.walked import Walked, register_after, told_of, was_kept
 from exchange.store.errors import HeadMoved, Taken
 
 if TYPE_CHECKING:
@@ -41,7 +43,8 @@ if TYPE_CHECKING:
     from exchange.keys.keystore import KeyStore
     from exchange.pipeline.answers import Noted
     from exchange.pipeline.hot import HotStates, Loader
-    from exchange.pipeline.registers import Known, Registers
+    from exchange.pipeline.opening import Years
+    from exchange.pipeline.registers import Registers
     from exchange.pipeline.walk import AnyWalk, View
     from exchange.pipeline.walked import Eraser, Outcome
     from exchange.store.codec import Codec, Meta
@@ -71,9 +74,11 @@ class Writer:
         loader: Loader,
         registers: Registers,
         eraser: Eraser,
+        years: Years,
         fresh_id: Callable[[], bytes],
     ) -> None:
         self._eraser = eraser
+        self._years = years
         self._recorder = recorder
         self._reader = reader
         self._codec = codec
@@ -142,7 +147,9 @@ class Writer:
             return False
         overlay = self._overlay()
         overlay.append(appends, meta)
-        self._commit_alone(overlay)
+        self._commit_alone(partial(self._finished, [], [], overlay))
+        # From now on there is something that a year can end.
+        self._synced = False
         return True
 
     def record(self, appends_of: Callable[[View], Sequence[tuple[str, Sequence[Event]]]], meta: Meta) -> int:
@@ -157,17 +164,20 @@ class Writer:
             appends = appends_of(overlay)
             if not appends:
                 return 0
-            count = overlay.append(appends, meta)
             try:
-                self._commit_alone(overlay)
+                if meta.at.year > self._years.year:
+                    self._commit_alone(lambda noted: self._open_year(meta.at, noted))
+                    continue
+                count = overlay.append(appends, meta)
+                self._commit_alone(partial(self._finished, [], [], overlay))
             except HeadMoved:
                 continue
             return count
         raise Unavailable("other writers kept the head moving; nothing was recorded")
 
-    def _commit_alone(self, overlay: Overlay) -> None:
+    def _commit_alone(self, made: Callable[[Noted], Walked]) -> None:
         try:
-            self.commit(self._finished([], [], overlay, self._answers.start()))
+            self.commit(made(self._answers.start()))
         except BaseException:
             self._drop()
             raise
@@ -179,7 +189,8 @@ class Writer:
         """Walk a group over what is committed and over the one group that may still be being committed.
 
         Of the outcomes there are fewer than walks where one of them changed the register: the rest is walked
-        once that group was committed, as whatever comes after is. Raises StoreUnavailable, KeyUnavailable,
+        once that group was committed, as whatever comes after is. And where a walk is the first of a year:
+        what opens its log is a group without walks. Raises StoreUnavailable, KeyUnavailable,
         HeadMoved, RegisterInvalid, and what nobody foresaw: then nothing of it was kept.
         """
         self._settle()
@@ -188,6 +199,8 @@ class Writer:
             self._sync()
         noted = self._answers.start()
         try:
+            if walks and (now := self._in_order(walks[0]).now).year > self._years.year:
+                return self._open_year(now, noted)
             overlay = self._overlay()
             return self._finished(walks, self._walk_all(walks, overlay), overlay, noted)
         except BaseException:
@@ -241,6 +254,8 @@ class Writer:
         outcomes: list[Outcome] = []
         for asked in walks:
             walk = self._in_order(asked)
+            if walk.now.year > self._years.year:
+                break
             if isinstance(walk, CommandWalk) and walk.alone and self._is_over_something(overlay):
                 break
             try:
@@ -285,36 +300,35 @@ class Writer:
             below=None if below is None else below.changes,
         )
 
+    def _end(self) -> Frontier:
+        """Return the frontier of the newest log, after everything walked so far."""
+        return self._unsettled[-1].frontier if self._unsettled else self._frontier
+
+    def _open_year(self, now: datetime, noted: Noted) -> Walked:
+        """Return the group that opens the log of a new year, and does nothing else."""
+        overlay = self._overlay()
+        frontier = self._years.open(overlay, now, self._end(), self.register.policy_hash)
+        return self._finished([], [], overlay, noted, frontier)
+
     def _finished(
-        self, walks: Sequence[AnyWalk], outcomes: list[Outcome], overlay: Overlay, noted: Noted
+        self,
+        walks: Sequence[AnyWalk],
+        outcomes: list[Outcome],
+        overlay: Overlay,
+        noted: Noted,
+        fresh: Frontier | None = None,
     ) -> Walked:
         overlay.finish()
-        frontier = (self._unsettled[-1].frontier if self._unsettled else self._frontier).copy()
+        frontier = self._end().copy() if fresh is None else fresh
         frontier.extend(map(hash_leaf, overlay.batch.leaves))
         overlay.batch.frontier = frontier.to_bytes()
-        register = self._register_after(overlay)
+        register = register_after(overlay, self._registers, self._reader, self._position)
         # Keys first: an event whose key was lost could never be opened; a key without an event is harmless.
         self._keys.flush()
         done = walks[: len(outcomes)]
         walked = Walked(done, outcomes, overlay, frontier, noted, register, overlay.destroyed)
         self._unsettled.append(walked)
         return walked
-
-    def _register_after(self, overlay: Overlay) -> Known | None:
-        """Return the register this group leads to, before anything is written; None where it changes nothing.
-
-        That a register cannot be made must not be found out after the commit.
-        """
-        if not overlay.of_register:
-            return None
-        try:
-            return self._registers.after(overlay.of_register)
-        except ExchangeError as error:
-            # Built on a register that another writer changed: the commit would have been refused as well.
-            # The group below, which changes no register, may be committed by now or not.
-            if self._reader.head()[0] not in {self._position, overlay.batch.base}:
-                raise HeadMoved("another writer moved the head", expected=str(self._position)) from error
-            raise
 
     def _settle(self) -> None:
         """Take over what was committed since."""
@@ -344,7 +358,8 @@ class Writer:
     # --- when things go wrong ---------------------------------------------------------------------
 
     def _sync(self) -> None:
-        position, frontier = self._reader.head()
+        heads = self._reader.heads()
+        position = heads.position
         if position != self._position:
             # Somebody else wrote, or this is the start: what is cached may be old.
             self._hot.clear()
@@ -354,7 +369,8 @@ class Writer:
                 self._eraser.catch_up(self._position)
             if self._registers.catch_up(self._reader, self._codec):
                 self._verdicts = Verdicts(self._registers.now)
-        self._position, self._frontier = position, Frontier.from_bytes(frontier)
+        self._position, self._frontier = position, Frontier.from_bytes(heads.frontier)
+        self._years.take(heads)
         self._hot.as_of = position
         self._synced = True
 

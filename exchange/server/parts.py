@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from exchange.keys.identity import IdentityKeys, IdentityResolver
     from exchange.keys.voprf import BatchEvaluation
+    from exchange.ledger.years import YearLog
     from exchange.pipeline.cosigning import Witnessed
     from exchange.pipeline.hot import HotStates, Loader
     from exchange.pipeline.matching import Matcher
@@ -43,12 +44,20 @@ class LedgerReads(Protocol):
         """Return the newest signed checkpoint, None while the log is empty."""
         ...
 
+    def newest_of(self, origin: str) -> Witnessed | None:
+        """Return the newest of one log, None where nothing was signed of it; of the newest where unnamed."""
+        ...
+
+    def log_of(self, found: Witnessed) -> YearLog:
+        """Return the log that a checkpoint is of."""
+        ...
+
     async def receipt(self, leaf_index: int, *, await_quorum: bool = False, whole: bool = False) -> Proof:
         """Return the `.tlog-proof` of a leaf. Raises RequestInvalid, Unavailable."""
         ...
 
-    async def consistency(self, from_size: int) -> tuple[str, list[bytes]]:
-        """Return the newest checkpoint and the proof from an earlier size. Raises RequestInvalid."""
+    async def consistency(self, from_size: int, origin: str = "") -> tuple[str, list[bytes]]:
+        """Return the newest checkpoint of a log and the proof from an earlier size. Raises RequestInvalid."""
         ...
 
 
@@ -90,7 +99,6 @@ class Parts:
     tables: Tabulator
     matcher: Matcher
     past: PastPlans
-    origin: str  # the log's name
     followed: Callable[[int, float], bool]  # whether the read models hold a position, within so many seconds
     now: Callable[[], datetime]
     fresh_uuid: Callable[[], str]

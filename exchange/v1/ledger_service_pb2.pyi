@@ -24,12 +24,17 @@ class GetCheckpointRequest(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    ORIGIN_FIELD_NUMBER: _builtins.int
+    origin: _builtins.str
+    """Name of the log; empty for the newest one."""
     def __init__(
         self,
+        *,
+        origin: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["origin", b"origin"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -44,6 +49,7 @@ class GetCheckpointResponse(_message.Message):
     CHECKPOINT_FIELD_NUMBER: _builtins.int
     MISSING_WITNESSES_FIELD_NUMBER: _builtins.int
     QUORUM_FIELD_NUMBER: _builtins.int
+    OPENING_FIELD_NUMBER: _builtins.int
     checkpoint: _builtins.str
     """Signed note, with the cosignatures that have come so far."""
     quorum: _builtins.bool
@@ -52,20 +58,55 @@ class GetCheckpointResponse(_message.Message):
     def missing_witnesses(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Key names of the witnesses whose cosignature is not under it."""
 
+    @_builtins.property
+    def opening(self) -> Global___LogOpening:
+        """What opened this log over the end of the former one; absent for the first log of the shard."""
+
     def __init__(
         self,
         *,
         checkpoint: _builtins.str = ...,
         missing_witnesses: _abc.Iterable[_builtins.str] | None = ...,
         quorum: _builtins.bool = ...,
+        opening: Global___LogOpening | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["opening", b"opening"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "missing_witnesses", b"missing_witnesses", "quorum", b"quorum"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "missing_witnesses", b"missing_witnesses", "opening", b"opening", "quorum", b"quorum"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetCheckpointResponse: _TypeAlias = GetCheckpointResponse  # noqa: Y015
+
+@_typing.final
+class LogOpening(_message.Message):
+    """The beginning of a log that followed another. Its first leaf is of the event that names how the former ended."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIRST_LEAF_FIELD_NUMBER: _builtins.int
+    ENTRY_FIELD_NUMBER: _builtins.int
+    EVENT_FIELD_NUMBER: _builtins.int
+    first_leaf: _builtins.int
+    """Number of that leaf among all leaves of the shard: a leaf's index in this log is its number less this."""
+    entry: _builtins.bytes
+    """That leaf, as hashed: index 0 of this log."""
+    event: _builtins.bytes
+    """The event as stored; the leaf holds its SHA-256."""
+    def __init__(
+        self,
+        *,
+        first_leaf: _builtins.int = ...,
+        entry: _builtins.bytes = ...,
+        event: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entry", b"entry", "event", b"event", "first_leaf", b"first_leaf"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LogOpening: _TypeAlias = LogOpening  # noqa: Y015
 
 @_typing.final
 class GetReceiptRequest(_message.Message):
@@ -77,7 +118,7 @@ class GetReceiptRequest(_message.Message):
     AWAIT_QUORUM_FIELD_NUMBER: _builtins.int
     SECOND_SIGNATURE_FIELD_NUMBER: _builtins.int
     leaf_index: _builtins.int
-    """Index of the leaf, from 0."""
+    """Number of the leaf among all leaves of the shard, from 0."""
     await_quorum: _builtins.bool
     """Wait until enough witnesses cosigned a checkpoint that covers the leaf; after the bound the answer comes as it is."""
     second_signature: _builtins.bool
@@ -107,7 +148,7 @@ class GetReceiptResponse(_message.Message):
     MISSING_WITNESSES_FIELD_NUMBER: _builtins.int
     QUORUM_FIELD_NUMBER: _builtins.int
     tlog_proof: _builtins.str
-    """Text of the `.tlog-proof`."""
+    """Text of the `.tlog-proof`; the index in it is that in its log."""
     quorum: _builtins.bool
     """Whether enough witnesses cosigned its checkpoint, by the policy of the service; true where it names none."""
     @_builtins.property
@@ -136,16 +177,20 @@ class GetConsistencyProofRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     FROM_SIZE_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
     from_size: _builtins.int
     """Size of the earlier checkpoint, from 1."""
+    origin: _builtins.str
+    """Name of the log; empty for the newest one."""
     def __init__(
         self,
         *,
         from_size: _builtins.int = ...,
+        origin: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["from_size", b"from_size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["from_size", b"from_size", "origin", b"origin"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -160,7 +205,7 @@ class GetConsistencyProofResponse(_message.Message):
     CHECKPOINT_FIELD_NUMBER: _builtins.int
     HASHES_FIELD_NUMBER: _builtins.int
     checkpoint: _builtins.str
-    """The newest checkpoint."""
+    """The newest checkpoint of that log."""
     @_builtins.property
     def hashes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
         """Hashes of 32 bytes, from `from_size` to the checkpoint's size."""

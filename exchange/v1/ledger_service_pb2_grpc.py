@@ -57,7 +57,7 @@ class LedgerServiceServicer:
     """
 
     def GetCheckpoint(self, request, context):
-        """Gives the newest signed checkpoint (c2sp.org/tlog-checkpoint).
+        """Gives the newest signed checkpoint of a log (c2sp.org/tlog-checkpoint), and what opened that log.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

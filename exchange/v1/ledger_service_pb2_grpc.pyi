@@ -34,7 +34,7 @@ class LedgerServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> LedgerServiceAsyncStub: ...
     GetCheckpoint: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.GetCheckpointRequest, _ledger_service_pb2.GetCheckpointResponse]
-    """Gives the newest signed checkpoint (c2sp.org/tlog-checkpoint)."""
+    """Gives the newest signed checkpoint of a log (c2sp.org/tlog-checkpoint), and what opened that log."""
     GetReceipt: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.GetReceiptRequest, _ledger_service_pb2.GetReceiptResponse]
     """Gives the proof that a leaf is in the ledger (c2sp.org/tlog-proof@v1), waiting for a checkpoint that covers it."""
     GetConsistencyProof: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.GetConsistencyProofRequest, _ledger_service_pb2.GetConsistencyProofResponse]
@@ -46,7 +46,7 @@ class LedgerServiceAsyncStub(LedgerServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetCheckpoint: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.GetCheckpointRequest, _ledger_service_pb2.GetCheckpointResponse]  # type: ignore[assignment]
-    """Gives the newest signed checkpoint (c2sp.org/tlog-checkpoint)."""
+    """Gives the newest signed checkpoint of a log (c2sp.org/tlog-checkpoint), and what opened that log."""
     GetReceipt: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.GetReceiptRequest, _ledger_service_pb2.GetReceiptResponse]  # type: ignore[assignment]
     """Gives the proof that a leaf is in the ledger (c2sp.org/tlog-proof@v1), waiting for a checkpoint that covers it."""
     GetConsistencyProof: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.GetConsistencyProofRequest, _ledger_service_pb2.GetConsistencyProofResponse]  # type: ignore[assignment]
@@ -61,7 +61,7 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ledger_service_pb2.GetCheckpointRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_service_pb2.GetCheckpointResponse, _abc.Awaitable[_ledger_service_pb2.GetCheckpointResponse]]:
-        """Gives the newest signed checkpoint (c2sp.org/tlog-checkpoint)."""
+        """Gives the newest signed checkpoint of a log (c2sp.org/tlog-checkpoint), and what opened that log."""
 
     @_abc_1.abstractmethod
     def GetReceipt(

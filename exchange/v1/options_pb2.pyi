@@ -85,7 +85,7 @@ class Rule(_message.Message):
     max_len: _builtins.int
     """Most characters or bytes; every text and bytes field has one."""
     format: _builtins.str
-    """Named format: "uuid", "date", "oin", "token", "number", "cursor", "path", "text", "proof",
+    """Named format: "uuid", "date", "oin", "token", "number", "cursor", "origin", "path", "text", "proof",
     "neighbourhood".
     """
     max_items: _builtins.int

@@ -11,6 +11,7 @@ import statistics
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from exchange.pipeline.drafts import Drafts
+from exchange.pipeline.opening import Years
 from exchange.pipeline.overlay import Overlay
 from exchange.pipeline.writer import Writer
 from exchange.wiring.core import FreshIds
@@ -64,6 +65,7 @@ def write_without_leaves(core: Core) -> None:
         loader=core.loader,
         registers=core.registers,
         eraser=core.erasures,
+        years=Years(core.ledger.logs.first.origin, core.settings.operator_oin),
         fresh_id=FreshIds(),
     )
 

@@ -24,9 +24,10 @@ from exchange.keys.datakey import LEDGER_CATEGORY
 from exchange.keys.identity import IdentityKeys, IdentityResolver, secret_name
 from exchange.keys.keystore import KeyStore
 from exchange.keys.links import LinkStore
-from exchange.ledger.integrator import Integrator
+from exchange.ledger.years import YearlyIntegrator
 from exchange.pipeline.hot import HotStates, Loader
 from exchange.pipeline.matching import Matcher
+from exchange.pipeline.opening import Years
 from exchange.pipeline.past_plans import PastPlans
 from exchange.pipeline.publisher import Publisher
 from exchange.pipeline.queue import Pipeline
@@ -36,18 +37,13 @@ from exchange.pipeline.writer import Writer
 from exchange.store.codec import Codec, Meta
 from exchange.store.reader import SQLiteReader
 from exchange.store.sqlite import SQLiteRecorder
+from exchange.wiring.behind import refuse_forgotten, refuse_lost_checkpoints, refuse_rollback
 from exchange.wiring.erasing import SECRET, ErasureList, Erasures
 from exchange.wiring.kek import open_kek
 from exchange.wiring.key_events import refuse_former_identity
-from exchange.wiring.ledger import (
-    Ledger,
-    ledger_folder,
-    refuse_forgotten,
-    refuse_lost_checkpoints,
-    refuse_rollback,
-    start_ledger,
-)
+from exchange.wiring.ledger import Ledger, start_ledger
 from exchange.wiring.noise import add_noise
+from exchange.wiring.published import ledger_folder
 from exchange.wiring.read_models import open_read_models
 from exchange.wiring.register import GENESIS_BASIS, adopting
 
@@ -59,6 +55,7 @@ if TYPE_CHECKING:
     from exchange.ledger.checkpoints import CheckpointStore
     from exchange.ledger.note import Cosigner, NoteSigner
     from exchange.ledger.tiles import TileStore
+    from exchange.ledger.years import YearLog
     from exchange.pipeline.cosigning import Cosigners, Witnessed
     from exchange.projections.erasures import ErasureRecords
     from exchange.projections.insight import InsightIndex
@@ -124,11 +121,8 @@ class Core:
     registers: Registers
     writer: Writer
     ledger: Ledger
-    tiles: TileStore
     checkpoints: CheckpointStore
-    signer: NoteSigner
-    second: Cosigner | None
-    integrator: Integrator
+    integrator: YearlyIntegrator
     log_pseudonym: Callable[[str], str]
     page_key: bytes
     obligations: ObligationList
@@ -154,8 +148,23 @@ class Core:
 
     @property
     def origin(self) -> str:
-        """The log's name."""
+        """The newest log's name."""
         return self.ledger.origin
+
+    @property
+    def tiles(self) -> TileStore:
+        """The newest log's files."""
+        return self.ledger.tiles
+
+    @property
+    def signer(self) -> NoteSigner:
+        """Who signs the newest log."""
+        return self.ledger.signer
+
+    @property
+    def second(self) -> Cosigner | None:
+        """The newest log's second key."""
+        return self.ledger.second
 
     @property
     def register(self) -> Register:
@@ -228,13 +237,11 @@ def _open_parts(settings: Settings, now: Callable[[], datetime], opened: ExitSta
             loader=loader,
             registers=registers,
             eraser=erasures,
+            years=Years(ledger.logs.first.origin, settings.operator_oin),
             fresh_id=FreshIds(),
         ),
         ledger=ledger,
-        tiles=ledger.tiles,
         checkpoints=ledger.checkpoints,
-        signer=ledger.signer,
-        second=ledger.second,
         integrator=integrator,
         log_pseudonym=log_pseudonyms(keys),
         page_key=keys.service_secret("page-token"),
@@ -245,13 +252,14 @@ def _open_parts(settings: Settings, now: Callable[[], datetime], opened: ExitSta
 
 def _open_ledger(
     settings: Settings, now: Callable[[], datetime], reader: SQLiteReader, opened: ExitStack
-) -> tuple[Ledger, Integrator]:
-    position, _ = reader.head()
-    refuse_lost_checkpoints(settings, position)
-    ledger = opened.enter_context(closing(start_ledger(settings, now)))
-    refuse_rollback(ledger, position)
-    refuse_forgotten(ledger, reader)
-    return ledger, _integrator(ledger, reader, now, cosigned=settings.witness_policy is not None)
+) -> tuple[Ledger, YearlyIntegrator]:
+    heads = reader.heads()
+    refuse_lost_checkpoints(settings, heads.position)
+    ledger = opened.enter_context(closing(start_ledger(settings, now, opened=heads.opened)))
+    refuse_rollback(ledger, heads)
+    refuse_forgotten(settings, ledger, reader)
+    publishes = settings.witness_policy is None
+    return ledger, YearlyIntegrator(reader, ledger.logs, ledger.checkpoints, clock=now, publishes=publishes)
 
 
 def _identity(keys: KeyStore, links: LinkStore) -> tuple[IdentityKeys, IdentityResolver]:
@@ -265,25 +273,10 @@ def _erasures(
     keys: KeyStore,
     residents: IdentityResolver,
     reader: SQLiteReader,
-    integrator: Integrator,
+    integrator: YearlyIntegrator,
 ) -> Erasures:
     listed = ErasureList(erasure_file(settings), keys.service_secret(SECRET))
     return Erasures(listed, keys, residents, reader, Codec(keys), integrator.confirm)
-
-
-def _integrator(
-    ledger: Ledger, reader: SQLiteReader, now: Callable[[], datetime], *, cosigned: bool
-) -> Integrator:
-    return Integrator(
-        reader,
-        ledger.tiles,
-        ledger.checkpoints,
-        ledger.signer,
-        origin=ledger.origin,
-        clock=now,
-        second=ledger.second,
-        publishes=not cosigned,
-    )
 
 
 def genesis(core: Core, now: datetime, *, thumbprint: str, signing_key: str) -> None:
@@ -320,13 +313,13 @@ def genesis(core: Core, now: datetime, *, thumbprint: str, signing_key: str) -> 
 def publisher_of(
     core: Core,
     on_error: Callable[[ExchangeError], None],
-    cosigners: Cosigners | None = None,
+    cosigners: Callable[[YearLog], Cosigners] | None = None,
     on_missing: Callable[[Witnessed], None] = lambda _: None,
 ) -> Publisher:
     """Return the publisher of a core's ledger."""
     return Publisher(
         core.integrator,
-        core.tiles,
+        core.ledger.logs,
         core.reader,
         interval_s=core.settings.integrate_ms / 1000,
         on_error=on_error,

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from exchange.ledger.checkpoint import Policy
     from exchange.ledger.evidence import Conflict
+    from exchange.ledger.years import YearLog
     from exchange.settings import Settings
     from exchange.wiring.core import Core
 
@@ -124,9 +125,15 @@ class Cosigning:
         self._now = now
         self._evidence = evidence_of(settings)
         self._transport = HttpTransport(settings.witness_wait_s)
-        keys = [core.signer.key, *([core.second.key] if core.second is not None else [])]
-        self.cosigners = Cosigners(
-            policy, self._transport, core.tiles, keys, wait_s=settings.witness_wait_s, on_alarm=self._alarm
+        self._policy = policy
+        self._wait_s = settings.witness_wait_s
+        # A policy that cannot be asked is found at the start, not when a year begins.
+        self.cosigners(core.ledger.logs.newest)
+
+    def cosigners(self, log: YearLog) -> Cosigners:
+        """Return the witnesses as one log asks them. Raises SettingsInvalid."""
+        return Cosigners(
+            self._policy, self._transport, log.tiles, log.keys, wait_s=self._wait_s, on_alarm=self._alarm
         )
 
     def missing(self, found: Witnessed) -> None:

@@ -140,7 +140,7 @@ def _audit(settings: Settings, shown: Shown) -> None:
     if shown.ok and shown.log_vkey_mldsa:
         _ask_both_keys(shown)
     if shown.ok:
-        shown.lawful = audit_lawful(settings, (shown.pack, shown.report))
+        shown.lawful = audit_lawful(settings, [(shown.pack, shown.report)])
         shown.ok = not shown.lawful.findings
         shown.steps.append({"name": "lawful", "outcome": "VERIFIED" if shown.ok else "DIFFERS", "rules": []})
 

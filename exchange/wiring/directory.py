@@ -24,7 +24,8 @@ from exchange.server.web.directory import directory_app
 from exchange.settings import throw_away_settings
 from exchange.wiring.core import utc_now
 from exchange.wiring.holding import held, private_files
-from exchange.wiring.ledger import Ledger, ledger_folder, open_ledger, origin_file, start_ledger
+from exchange.wiring.ledger import Ledger, open_ledger, origin_file, start_ledger
+from exchange.wiring.published import ledger_folder
 from exchange.wiring.witness import Stand, StandDoor, read_policy, serve_stand, stand_tls
 
 if TYPE_CHECKING:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
 
+from exchange.domain.ledger import name_in, year_of
 from exchange.errors import (
     ErasureListBroken,
     ExchangeError,
@@ -29,22 +30,18 @@ from exchange.gate.register import Register
 from exchange.keys.keystore import KeyStore
 from exchange.ledger.leaf import parse_leaf
 from exchange.store.reader import SQLiteReader
+from exchange.wiring.behind import refuse_forgotten, refuse_lost_checkpoints, refuse_rollback
 from exchange.wiring.core import event_file, key_file
 from exchange.wiring.cosigning import evidence_of, witness_policy, witnessed_file
 from exchange.wiring.kek import open_kek
-from exchange.wiring.ledger import (
-    open_ledger,
-    origin_file,
-    published_checkpoint,
-    refuse_forgotten,
-    refuse_lost_checkpoints,
-    refuse_rollback,
-)
+from exchange.wiring.ledger import open_ledger, origin_file, stored_heads
+from exchange.wiring.published import published_checkpoint
 from exchange.wiring.rekeying import kek_standing
 from exchange.wiring.shredding import standing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import date
     from pathlib import Path
 
     from exchange.settings import Settings
@@ -52,6 +49,7 @@ if TYPE_CHECKING:
 FREE_BYTES_MIN: Final = 512 * 1024 * 1024
 EXPIRY_DAYS_MIN: Final = 14
 CLOCK_LEEWAY: Final = timedelta(minutes=1)
+DECEMBER: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,14 +202,14 @@ def _ledger(settings: Settings) -> str:
     if not origin_file(settings).exists():
         return "empty; made at the first start"
     with closing(open_ledger(settings)) as ledger:
-        refuse_rollback(ledger, position)
+        refuse_rollback(ledger, stored_heads(settings))
         if position:
             with closing(SQLiteReader(event_file(settings))) as reader:
-                refuse_forgotten(ledger, reader)
-        last = ledger.checkpoints.last(ledger.origin)
-    size = 0 if last is None else last[0].size
+                refuse_forgotten(settings, ledger, reader)
+        last = [(log.first, ledger.checkpoints.last(log.origin)) for log in ledger.logs]
+    signed = max((first + found[0].size for first, found in last if found is not None), default=0)
     published = published_checkpoint(settings).exists()
-    return f"signed up to {size} of {position}, {'published' if published else 'not yet published'}"
+    return f"signed up to {signed} of {position}, {'published' if published else 'not yet published'}"
 
 
 def _witnesses(settings: Settings) -> str:
@@ -235,4 +233,24 @@ def _witnesses(settings: Settings) -> str:
             "too few witnesses cosigned what was published", missing=", ".join(missing), size=str(size)
         )
     names = f", missing {', '.join(missing)}" if missing else ""
-    return f"{len(policy.witnesses) - len(missing)} of {len(policy.witnesses)} cosigned {size}{names}"
+    says = f"{len(policy.witnesses) - len(missing)} of {len(policy.witnesses)} cosigned {size}{names}"
+    coming = next_log(settings, today())
+    if coming and coming not in {key.name for key in policy.logs}:
+        return _Beware(
+            f"{says}; {coming} begins soon and is not in the policy: list its keys, there and at each witness"
+        )
+    return says
+
+
+def today() -> date:
+    """Return the day, in UTC as the years of logs are."""
+    return datetime.now(UTC).date()
+
+
+def next_log(settings: Settings, day: date) -> str:
+    """Return the name of the log that begins soon: in December, where the newest log's name has a year."""
+    with closing(open_ledger(settings)) as ledger:
+        newest = ledger.origin
+    if day.month != DECEMBER or year_of(newest) > day.year:
+        return ""
+    return name_in(newest, day.year + 1)

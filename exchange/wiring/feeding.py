@@ -47,11 +47,11 @@ class Feeding:
         self._every_s = core.settings.directory_every_s
         self._evidence = evidence_of(core.settings)
         self._transport = HttpTransport(WAIT_S)
-        self._holder = Holder("directory", core.settings.directory_url.rstrip("/"))
-        keys = [core.signer.key, *([core.second.key] if core.second is not None else [])]
-        self._handing = Handing(self._transport, core.tiles, keys, self._alarm)
+        self._url = core.settings.directory_url.rstrip("/")
+        self._logs = core.ledger.logs
+        self._lines: dict[str, tuple[Holder, Handing]] = {}  # by the name of the log: each is held apart
         self._task: asyncio.Task[None] | None = None
-        self._handed = 0
+        self._handed: SignedCheckpoint | None = None
         self._said = ""  # why it was last refused, so that one reason is told once
 
     def start(self) -> None:
@@ -63,9 +63,9 @@ class Feeding:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        last = self._publisher.published()
-        if last is not None and last.checkpoint.size > self._handed:
-            await self._hand(last)
+        while (last := self._publisher.published_after(self._handed)) is not None:
+            if not await self._hand(last):
+                break
         self._transport.close()
 
     async def _follow(self) -> None:
@@ -75,17 +75,27 @@ class Feeding:
             await asyncio.sleep(self._every_s if taken else max(self._again_s, self._every_s))
 
     async def _hand(self, signed: SignedCheckpoint) -> bool:
+        holder, handing = self._line_of(signed)
         try:
-            reply = await self._handing.hand(self._holder, signed, lambda: self._publisher.size)
+            reply = await handing.hand(holder, signed, lambda: self._publisher.size_of(signed))
         except (Unavailable, ProofInvalid) as error:
             self._say(error.code)
             return False
         if reply is None or reply.status != OK:
             self._say("another size" if reply is None else f"status {reply.status}")
             return False
-        self._handed, self._said = signed.checkpoint.size, ""
-        self._log.info(EVENT, size=self._handed, reason="taken")
+        self._handed, self._said = signed, ""
+        self._log.info(EVENT, size=signed.checkpoint.size, reason="taken")
         return True
+
+    def _line_of(self, signed: SignedCheckpoint) -> tuple[Holder, Handing]:
+        origin = signed.checkpoint.origin
+        if origin not in self._lines:
+            log = self._logs.named(origin)
+            assert log is not None, "what is published is of a log of this shard"
+            handing = Handing(self._transport, log.tiles, log.keys, self._alarm)
+            self._lines[origin] = (Holder("directory", self._url), handing)
+        return self._lines[origin]
 
     def _say(self, reason: str) -> None:
         if reason != self._said:

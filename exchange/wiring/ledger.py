@@ -2,7 +2,7 @@
 
 Promises: name and keys are made once, at the first start, and never made anew under a log that exists; a log
 that never signed with a second key gets one at its next start; a store that is behind what was signed, or
-that lost what was signed, is refused before anything is written to it.
+that lost what was signed, is refused before anything is written to it (`behind.py`).
 Source: design of the ledger, sections 1 and 3; c2sp.org/tlog-checkpoint.
 """
 
@@ -15,35 +15,29 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from exchange.errors import (
-    ForkRefused,
-    KeyUnavailable,
-    ProofInvalid,
-    RequestInvalid,
-    SettingsInvalid,
-    Unavailable,
-)
+from exchange.errors import KeyUnavailable, ProofInvalid, SettingsInvalid, Unavailable
 from exchange.keys.hsm_signing import TokenSigner, make_signer, signer_in
-from exchange.ledger.checkpoint import SignedCheckpoint, parse_body
+from exchange.ledger.checkpoint import SignedCheckpoint
 from exchange.ledger.checkpoints import CheckpointStore
-from exchange.ledger.integrator import BATCH_LEAVES
-from exchange.ledger.merkle import Frontier, hash_leaf
 from exchange.ledger.note import Cosigner, NoteSigner, Signature, is_long, parse_note
-from exchange.ledger.receipt import make_receipt
-from exchange.ledger.tiles import CHECKPOINT, TILE_WIDTH, TileStore
+from exchange.ledger.tiles import CHECKPOINT, TileStore
+from exchange.ledger.years import Logs, YearLog
+from exchange.store.batch import Heads
+from exchange.store.reader import SQLiteReader
+from exchange.store.sqlite import EMPTY_FRONTIER
 from exchange.wiring.kek import open_hsm
 from exchange.wiring.private_file import read_key, write_private
+from exchange.wiring.published import folder_of, ledger_folder
 from exchange.wiring.second_key import SECOND_KEY, new_second_key, read_second_key, take_under_kek
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
 
     from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
-    from exchange.ledger.checkpoint import Checkpoint
-    from exchange.ledger.integrator import LeafSource
+    from exchange.ledger.years import LogBegins
     from exchange.settings import Settings
 
 
@@ -51,37 +45,52 @@ if TYPE_CHECKING:
 class Ledger:
     """A shard's ledger as files: for export and audit beside, or without, a running service."""
 
-    tiles: TileStore
+    logs: Logs
     checkpoints: CheckpointStore
-    signer: NoteSigner
-    second: Cosigner | None  # None for a log that never started since there is a second key
-    origin: str
     cosigned: bool  # whether witnesses sign along
     token: TokenSigner | None = None  # the log's key where it lies in a token
+
+    @property
+    def origin(self) -> str:
+        """The name of the newest log."""
+        return self.logs.newest.origin
+
+    @property
+    def tiles(self) -> TileStore:
+        """The files of the newest log."""
+        return self.logs.newest.tiles
+
+    @property
+    def signer(self) -> NoteSigner:
+        """Who signs the newest log."""
+        return self.logs.newest.signer
+
+    @property
+    def second(self) -> Cosigner | None:
+        """The newest log's second key; None for a log that never started since there is one."""
+        return self.logs.newest.second
 
     def newest(self) -> SignedCheckpoint:
         """Return the newest signed checkpoint; where there are witnesses, the one that was published last.
 
         Raises Unavailable while there is none.
         """
-        if self.cosigned and (published := self._published()) is not None:
+        for log in reversed(list(self.logs)):
+            found = self.newest_of(log)
+            if found is not None:
+                return found
+        raise Unavailable("no checkpoint has been signed yet")
+
+    def newest_of(self, log: YearLog) -> SignedCheckpoint | None:
+        """Return the newest of one log, as `newest` does. Raises ProofInvalid for what it did not sign."""
+        if self.cosigned and (log.tiles.folder / CHECKPOINT).exists():
+            published = log.published()
+            if published is None or not self.checkpoints.claimed(published.checkpoint):
+                raise ProofInvalid("the published checkpoint is not one this log signed", place=CHECKPOINT)
             return published
         # A size that was claimed and not signed, because the service died in between, leaves the one before.
-        found = self.checkpoints.signed(self.origin)
-        if found is None:
-            raise Unavailable("no checkpoint has been signed yet")
-        return SignedCheckpoint(*found)
-
-    def _published(self) -> SignedCheckpoint | None:
-        """Return the published checkpoint, if any. Raises ProofInvalid for what this log did not sign."""
-        if not (self.tiles.folder / CHECKPOINT).exists():
-            return None
-        note = self.tiles.read(CHECKPOINT)
-        parsed = parse_note(note, CHECKPOINT)
-        head = parse_body(parsed.text)
-        if not parsed.signers([self.signer.key]) or not self.checkpoints.claimed(head):
-            raise ProofInvalid("the published checkpoint is not one this log signed", place=CHECKPOINT)
-        return SignedCheckpoint(head, note)
+        found = self.checkpoints.signed(log.origin)
+        return None if found is None else SignedCheckpoint(*found)
 
     def close(self) -> None:
         """Close the checkpoint store, and the session with a token."""
@@ -90,10 +99,13 @@ class Ledger:
             self.token.close()
 
 
-def start_ledger(settings: Settings, now: Callable[[], datetime], name: str = "") -> Ledger:
+def start_ledger(
+    settings: Settings, now: Callable[[], datetime], name: str = "", opened: Sequence[LogBegins] = ()
+) -> Ledger:
     """Open the ledger of a service that starts, making name and keys where they never were.
 
-    A new log is called `name`, or where that is empty by host, municipality and year.
+    A new log is called `name`, or where that is empty by host, municipality and year; `opened` are the logs
+    that followed it.
     Raises KeyUnavailable where the log has a name but lost a key, or signed with a second one that is gone.
     """
     # The key comes first: whoever dies in between has no log yet, and starts again.
@@ -104,7 +116,7 @@ def start_ledger(settings: Settings, now: Callable[[], datetime], name: str = ""
         if not second_vkey_file(settings).exists():
             write_private(second_vkey_file(settings), f"{second.vkey}\n".encode())
         take_under_kek(settings)
-        return _ledger(settings, origin, key, second)
+        return _ledger(settings, origin, key, second, opened)
 
 
 def open_ledger(settings: Settings) -> Ledger:
@@ -116,11 +128,32 @@ def open_ledger(settings: Settings) -> Ledger:
     started = second_vkey_file(settings).exists()
     second = Cosigner(origin, _second_key(settings)) if started else None
     with _log_key(settings) as key:
-        return _ledger(settings, origin, key, second)
+        return _ledger(settings, origin, key, second, stored_heads(settings).opened)
+
+
+def stored_heads(settings: Settings) -> Heads:
+    """Return how far the logs are in the events, nothing where there are none yet."""
+    events = settings.data / "events.db"
+    if not events.exists():
+        return Heads(0, EMPTY_FRONTIER, ())
+    with closing(SQLiteReader(events)) as reader:
+        return reader.heads()
+
+
+def opening_of(settings: Settings, log: YearLog) -> bytes:
+    """Return the stored event that opened a log, nothing for a shard's first. Raises StoreUnavailable."""
+    if not log.first:
+        return b""
+    with closing(SQLiteReader(settings.data / "events.db")) as reader:
+        return reader.page(log.first, 1)[0].state
 
 
 def _ledger(
-    settings: Settings, origin: str, key: Ed25519PrivateKey | TokenSigner, second: Cosigner | None
+    settings: Settings,
+    origin: str,
+    key: Ed25519PrivateKey | TokenSigner,
+    second: Cosigner | None,
+    opened: Sequence[LogBegins],
 ) -> Ledger:
     known, signer = second_vkey_file(settings), NoteSigner(origin, key)
     if second is not None and known.read_text(encoding="utf-8").strip() != second.vkey:
@@ -129,9 +162,16 @@ def _ledger(
         if not parse_note(note, CHECKPOINT).lines_of([signer.key]):
             raise KeyUnavailable("another key signed this log: restore it", origin=origin)
     checkpoints = CheckpointStore(checkpoint_file(settings))
-    tiles, cosigned = TileStore(ledger_folder(settings)), settings.witness_policy is not None
+    logs = Logs(lambda name, first: _year_log(settings, first, NoteSigner(name, key), second), origin)
+    logs.learn(opened)
     token = key if isinstance(key, TokenSigner) else None
-    return Ledger(tiles, checkpoints, signer, second, origin, cosigned, token)
+    return Ledger(logs, checkpoints, settings.witness_policy is not None, token)
+
+
+def _year_log(settings: Settings, first: int, signer: NoteSigner, second: Cosigner | None) -> YearLog:
+    """Return a log of the shard. The keys stay; under each log's name they are others to a verifier."""
+    named = None if second is None else second.named(signer.name)
+    return YearLog(signer.name, first, TileStore(folder_of(settings, signer.name, first)), signer, named)
 
 
 def refuse_another_second_key(settings: Settings, origin: str) -> None:
@@ -162,102 +202,13 @@ def _last_notes(settings: Settings, origin: str) -> list[bytes]:
         with closing(CheckpointStore(checkpoint_file(settings))) as checkpoints:
             signed = checkpoints.signed(origin)
         notes += [] if signed is None else [signed[1]]
-    if published_checkpoint(settings).exists():
+    if (ledger_folder(settings) / CHECKPOINT).exists():
         notes.append(TileStore(ledger_folder(settings)).read(CHECKPOINT))
     return notes
 
 
 def _second_lines(note: bytes, origin: str) -> list[Signature]:
     return [line for line in parse_note(note, CHECKPOINT).signatures if line.name == origin and is_long(line)]
-
-
-def refuse_lost_checkpoints(settings: Settings, position: int) -> None:
-    """Raise ForkRefused when there are events and nothing that tells what was signed over them."""
-    for file in (origin_file(settings), checkpoint_file(settings)):
-        if position and not file.exists():
-            raise ForkRefused(
-                "there are events, but what was signed over them is gone: restore the checkpoint folder, "
-                "because a log that forgot what it signed could sign another history",
-                folder=settings.checkpoints_folder.name,
-                file=file.name,
-            )
-
-
-def refuse_rollback(ledger: Ledger, position: int) -> None:
-    """Raise ForkRefused when the store holds less than was signed."""
-    found = ledger.checkpoints.last(ledger.origin)
-    if found is not None and position < found[0].size:
-        raise ForkRefused(
-            "the store holds less than was signed: it was rolled back",
-            origin=ledger.origin,
-            signed=str(found[0].size),
-            stored=str(position),
-        )
-
-
-def refuse_forgotten(ledger: Ledger, leaves: LeafSource) -> None:
-    """Raise ForkRefused where more was published than the checkpoint store tells, and the events lack it.
-
-    The published checkpoint is one more place that knows: a checkpoint store that came back with the events
-    of its day would else sign a second history in the face of the first. Reads every leaf where the two
-    differ, and takes a store that holds what was published.
-    """
-    if not (ledger.tiles.folder / CHECKPOINT).exists():
-        return
-    parsed = parse_note(ledger.tiles.read(CHECKPOINT), CHECKPOINT)
-    head = parse_body(parsed.text)
-    if not parsed.signers([ledger.signer.key]) or ledger.checkpoints.claimed(head):
-        return
-    if not _begins_with(leaves, head):
-        raise ForkRefused(
-            "a checkpoint was published that neither the checkpoint store nor the events know: both came "
-            "back from before; restore the newest of both, and keep what was published as evidence",
-            origin=ledger.origin,
-            signed=str(head.size),
-        )
-
-
-def _begins_with(leaves: LeafSource, head: Checkpoint) -> bool:
-    if leaves.ledger_head()[0] < head.size:
-        return False
-    frontier = Frontier()
-    for at in range(0, head.size, BATCH_LEAVES):
-        frontier.extend(map(hash_leaf, leaves.leaf_entries(at, min(at + BATCH_LEAVES, head.size))))
-    return (frontier.size, frontier.root()) == (head.size, head.root)
-
-
-def published_receipt(
-    settings: Settings, index: int, *, whole: bool = False
-) -> tuple[SignedCheckpoint, bytes]:
-    """Return the published checkpoint and the `.tlog-proof` of a leaf under it, the entry within.
-
-    `whole`: with the log's second signature. Reads published files only: no key, no database. Raises
-    RequestInvalid for a leaf the checkpoint does not cover, SettingsInvalid where no service ran, Unavailable
-    before the first checkpoint.
-    """
-    if not ledger_folder(settings).exists():
-        raise SettingsInvalid("no service ran with these settings", folder=settings.data.name)
-    if not published_checkpoint(settings).exists():
-        raise Unavailable("no checkpoint has been published yet")
-    tiles = TileStore(ledger_folder(settings))
-    note = tiles.read(CHECKPOINT)
-    signed = SignedCheckpoint(parse_body(parse_note(note, CHECKPOINT).text), note)
-    size = signed.checkpoint.size
-    if not 0 <= index < size:
-        raise RequestInvalid("there is no such leaf", {"INDEX": f"0 to {size - 1}"})
-    bundle, place = divmod(index, TILE_WIDTH)
-    entries = tiles.read_entries(bundle, min(TILE_WIDTH, size - bundle * TILE_WIDTH))
-    return signed, make_receipt(index, signed, tiles.hash_reader(size), entries[place], whole=whole)
-
-
-def ledger_folder(settings: Settings) -> Path:
-    """Where tiles and the published checkpoint are."""
-    return settings.data / "ledger"
-
-
-def published_checkpoint(settings: Settings) -> Path:
-    """Where the newest signed checkpoint is, for whoever asks."""
-    return ledger_folder(settings) / CHECKPOINT
 
 
 def checkpoint_file(settings: Settings) -> Path:
@@ -273,6 +224,11 @@ def origin_file(settings: Settings) -> Path:
 def second_vkey_file(settings: Settings) -> Path:
     """Where the verifier key on ML-DSA-44 is: it tells a key that was lost from one that never was."""
     return settings.checkpoints_folder / "second-vkey"
+
+
+def first_origin(settings: Settings) -> str:
+    """Return the name of the shard's first log, empty where nothing tells it."""
+    return _read_origin(settings) if origin_file(settings).exists() else ""
 
 
 def _origin(settings: Settings, now: Callable[[], datetime], name: str) -> str:

@@ -15,20 +15,21 @@ from exchange.ledger.leaf import parse_leaf
 from exchange.ledger.receipt import parse_receipt
 from exchange.store.shown import committed_fields
 from exchange.wiring.history import open_history
-from exchange.wiring.ledger import published_receipt
+from exchange.wiring.published import published_receipt
 
 if TYPE_CHECKING:
     from exchange.settings import Settings
 
 
 def reveal(settings: Settings, index: int, name: str) -> ShownField:
-    """Return a field of the event of leaf `index`.
+    """Return a field of the event of leaf `index` of the shard; what shows it names its index in its log.
 
     Raises RequestInvalid for a leaf or field that is not there, KeyDestroyed, KeyUnavailable, SettingsInvalid
     where no service ran, Unavailable before the first checkpoint, LedgerDiffers where leaf and event differ.
     """
     _, proof = published_receipt(settings, index)
-    bound = parse_leaf(parse_receipt(proof).extra).fields
+    receipt = parse_receipt(proof)
+    bound = parse_leaf(receipt.extra).fields
     with open_history(settings) as history:
         # The leaf of position p has index p - 1.
         row = next(iter(history.reader.page(index, 1)), None)
@@ -41,5 +42,5 @@ def reveal(settings: Settings, index: int, name: str) -> ShownField:
             raise RequestInvalid(f"{row.topic} commits to: {told}", {"FIELD": "is not committed to"})
         for field in committed_fields(history.codec, opened, bound):
             if field.name == name:
-                return ShownField(index, name, field.value, field.salt, proof)
+                return ShownField(receipt.index, name, field.value, field.salt, proof)
     raise LedgerDiffers("no key of this resident opens the commitment of this field", leaf=str(index))

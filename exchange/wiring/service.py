@@ -39,6 +39,7 @@ from exchange.wiring.following import Following
 from exchange.wiring.holding import held, private_files
 from exchange.wiring.key_events import tell_keys
 from exchange.wiring.parties import second_party_of
+from exchange.wiring.published import Shelf, vkeys_of
 from exchange.wiring.register import keep_register
 
 if TYPE_CHECKING:
@@ -204,7 +205,7 @@ class TileDoor:
     def __init__(self, core: Core, material: Material, log: Any) -> None:  # noqa: ANN401 -- structlog's bound logger has no public type
         self._port = core.settings.tiles_port
         self._door = WebDoor(
-            tiles_app(core.tiles, log),
+            tiles_app(Shelf(core.ledger.logs), log),
             core.settings.tiles_host,
             lambda: server_tls(material.server_certificate, material.server_key),
         )
@@ -254,7 +255,6 @@ def parts_of(core: Core, publisher: Publisher, pipeline: Pipeline, following: Fo
         tables=core.tables,
         matcher=core.matcher,
         past=core.past,
-        origin=core.origin,
         followed=following.followed,
         now=core.clock,
         fresh_uuid=fresh_uuid,
@@ -316,6 +316,8 @@ def _say_ready(settings: Settings, core: Core, port: int, server: ExchangeServer
         "origin": core.origin,
         "log_vkey": core.signer.vkey,
         "log_vkey_mldsa": core.second.vkey if core.second is not None else "",
+        # For policies: who lists the next year's keys now need not hurry when it begins.
+        "logs": [one._asdict() for one in vkeys_of(core.ledger.logs, utc_now().year + 1)],
     }
     file: Path = settings.data / READY_FILE
     partial = file.with_suffix(".partial")

@@ -33,7 +33,7 @@ from exchange.wiring.erasing import SECRET, ErasureList, decided_after, decided_
 from exchange.wiring.holding import held, private_files
 from exchange.wiring.kek import open_kek
 from exchange.wiring.keyboard import person_at
-from exchange.wiring.ledger import published_receipt
+from exchange.wiring.published import published_receipt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

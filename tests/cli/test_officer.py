@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exchange.wiring.ledger import published_checkpoint
+from exchange.wiring.published import published_checkpoint
 from tests.ledger.test_timestamp import Authority
 from tests.wiring.shards import position, young
 

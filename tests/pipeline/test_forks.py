@@ -38,6 +38,7 @@ class Faulty:
 
     def __init__(self, shard: Shard) -> None:
         self._integrator = shard.core.integrator
+        self.ended = shard.core.integrator.ended
         self.faults: list[ExchangeError] = []
         self.after: Any = lambda: None
 
@@ -54,7 +55,7 @@ def faulty_publisher(shard: Shard, interval_s: float) -> tuple[Faulty, Publisher
     errors: list[ExchangeError] = []
     made = Publisher(
         integrator,  # type: ignore[arg-type] # a fake of the one call
-        shard.core.tiles,
+        shard.core.ledger.logs,
         shard.core.reader,
         interval_s=interval_s,
         on_error=errors.append,

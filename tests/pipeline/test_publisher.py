@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from exchange.ledger.checkpoint import SignedCheckpoint
-    from exchange.ledger.integrator import Integrator
+    from exchange.ledger.years import YearlyIntegrator
     from exchange.pipeline.queue import Pipeline
     from tests.pipeline.shard import Shard
 
@@ -40,8 +40,9 @@ NEVER_S = 3_600.0
 class Faulty:
     """The shard's integrator, that fails as often as it is told, or waits at a gate."""
 
-    def __init__(self, integrator: Integrator) -> None:
+    def __init__(self, integrator: YearlyIntegrator) -> None:
         self._integrator = integrator
+        self.ended = integrator.ended
         self.failures: list[ExchangeError] = []
         self.calls = 0
         self.gate = threading.Event()
@@ -65,7 +66,11 @@ class Desk:
         self.heard = asyncio.Event()
         core = shard.core
         self.publisher = Publisher(
-            cast("Any", self.integrator), core.tiles, core.reader, interval_s=interval_s, on_error=self._hear
+            cast("Any", self.integrator),
+            core.ledger.logs,
+            core.reader,
+            interval_s=interval_s,
+            on_error=self._hear,
         )
 
     def _hear(self, error: ExchangeError) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
-from exchange.errors import StoreFull
+from exchange.domain.ledger import name_in
+from exchange.errors import ProofInvalid, StoreFull
 from exchange.ledger.checkpoint import parse_policy
-from exchange.ledger.integrator import Integrator
 from exchange.ledger.receipt import verify_receipt
+from exchange.ledger.years import YearlyIntegrator
 from exchange.pipeline import cosigning, publisher
 from exchange.pipeline.cosigning import Cosigners, Witnessed
 from exchange.pipeline.publisher import Publisher
@@ -22,7 +25,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from exchange.errors import ExchangeError
-    from exchange.ledger.checkpoint import SignedCheckpoint
+    from exchange.ledger.checkpoint import Policy, SignedCheckpoint
+    from exchange.ledger.years import YearLog
     from exchange.pipeline.queue import Pipeline
     from tests.pipeline.shard import Shard
 
@@ -35,29 +39,23 @@ class Desk:
     def __init__(self, shard: Shard, folder: Path) -> None:
         core = shard.core
         self.shard = shard
-        self.street = Street(folder, [core.signer.key])
+        following = core.signer.named(name_in(core.origin, 2027))
+        self.street = Street(folder, [core.signer.key, following.key])
         self.errors: list[ExchangeError] = []
         self.missing: list[Witnessed] = []
-        self.integrator = Integrator(
-            core.reader,
-            core.tiles,
-            core.checkpoints,
-            core.signer,
-            origin=core.origin,
-            clock=lambda: NOON,
-            publishes=False,
+        self.integrator = YearlyIntegrator(
+            core.reader, core.ledger.logs, core.checkpoints, clock=lambda: NOON, publishes=False
         )
-        cosigners = Cosigners(
-            self.street.policy(),
-            self.street,
-            core.tiles,
-            [core.signer.key],
-            wait_s=WAIT_MAX_S,
-            on_alarm=lambda *_: None,
-        )
+
+        def cosigners(log: YearLog) -> Cosigners:
+            policy, keys = self.street.policy(), [log.signer.key]
+            return Cosigners(
+                policy, self.street, log.tiles, keys, wait_s=WAIT_MAX_S, on_alarm=lambda *_: None
+            )
+
         self.publisher = Publisher(
             self.integrator,
-            core.tiles,
+            core.ledger.logs,
             core.reader,
             interval_s=0.0,
             on_error=self.errors.append,
@@ -189,3 +187,75 @@ async def test_the_newest_is_never_older_than_a_receipt(desk: Desk, pipeline: Pi
     assert note == newest.signed.note.decode()
     # What was cosigned before is still what a receipt of an earlier leaf stands under.
     assert (await desk.publisher.receipt(0)).quorum
+
+
+# --- a year that ends ---------------------------------------------------------------------------------
+
+
+BORDER = datetime(2027, 1, 1, tzinfo=UTC)
+
+
+def of_both(desk: Desk) -> Policy:
+    logs = "".join(f"log {key}\n" for key in desk.street.logs)
+    return parse_policy(logs + desk.street.policy_text())
+
+
+async def test_both_sides_of_a_border_are_cosigned_in_order(desk: Desk, pipeline: Pipeline) -> None:
+    await desk.publisher.start(pipeline)
+    await pipeline.submit(desk.shard.registration("a" * 32))
+    await pipeline.submit(replace(desk.shard.registration("b" * 32), now=BORDER))
+    number = desk.shard.head - 1
+    proof = await desk.publisher.receipt(number, await_quorum=True)
+    assert proof.quorum
+    (entry,) = desk.shard.core.reader.leaf_entries(number, number + 1)
+    proven = verify_receipt(entry, proof.text.encode(), of_both(desk))
+    former, newest = desk.shard.core.ledger.logs
+    assert (proven.origin, proven.index) == (newest.origin, 1)
+    assert of_both(desk).accept(former.tiles.read("checkpoint")).size == newest.first
+    earlier = await desk.publisher.receipt(0, await_quorum=True)
+    assert (earlier.origin, earlier.quorum) == (former.origin, True)
+    assert desk.errors == []
+
+
+@pytest.mark.usefixtures("_soon")
+async def test_a_log_that_ended_without_a_quorum_is_asked_for_until_it_has_one(
+    desk: Desk, pipeline: Pipeline
+) -> None:
+    desk.street.away = {1, 2, 3}
+    await desk.publisher.start(pipeline)
+    await pipeline.submit(replace(desk.shard.registration("b" * 32), now=BORDER))
+    # The new year waits for one round, and not for who is away.
+    proof = await desk.publisher.receipt(desk.shard.head - 1)
+    assert (proof.origin[-4:], proof.quorum) == ("2027", False)
+    former, _ = desk.shard.core.ledger.logs
+    desk.street.away = {3}
+    async with asyncio.timeout(WAIT_MAX_S):
+        while not (await desk.publisher.receipt(0, await_quorum=True)).quorum:
+            await desk.publisher._published.wait()
+        while not has_quorum(desk, former.tiles.read("checkpoint")):
+            await desk.publisher._published.wait()
+    assert of_both(desk).accept(former.tiles.read("checkpoint")).origin == former.origin
+
+
+async def test_what_ended_is_known_after_a_restart(desk: Desk, pipeline: Pipeline, tmp_path: Path) -> None:
+    await desk.publisher.start(pipeline)
+    await pipeline.submit(replace(desk.shard.registration("b" * 32), now=BORDER))
+    await desk.publisher.receipt(desk.shard.head - 1, await_quorum=True)
+    await desk.publisher.stop()
+    (tmp_path / "again").mkdir()
+    again = Desk(desk.shard, tmp_path / "again")
+    await again.publisher.start(pipeline)
+    earlier = await again.publisher.receipt(0, await_quorum=True)
+    assert (earlier.origin[-4:], earlier.quorum) == ("2026", True)
+    assert again.publisher.size == 2
+    desk.street.close()
+    # What the fixture closes at the end.
+    desk.publisher, desk.street = again.publisher, again.street
+
+
+def has_quorum(desk: Desk, note: bytes) -> bool:
+    try:
+        of_both(desk).accept(note)
+    except ProofInvalid:
+        return False
+    return True

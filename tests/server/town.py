@@ -174,7 +174,6 @@ class Town:
                 tables=core.tables,
                 matcher=core.matcher,
                 past=core.past,
-                origin=core.origin,
                 followed=following.followed,
                 now=self.now,
                 fresh_uuid=self.fresh_uuid,

@@ -1,8 +1,7 @@
 """Runs of one shard, each in a child whose system calls fail or kill: `-m tests.wiring.failing`.
 
-A line in: {"folder", "plan", "how", "step", "name"}. Lines out: what the child told (acknowledged leaves,
-signed notes, receipts), then {"ended": its exit status}. The process must run under `failing_calls.c`,
-preloaded.
+A line in: {"folder", "plan", "how", "step", "name", "turn"}. Lines out: what the child told (acknowledged
+leaves, signed notes, receipts), then {"ended": its exit status}. Must run under `failing_calls.c`, preloaded.
 """
 
 from __future__ import annotations
@@ -12,6 +11,8 @@ import json
 import os
 import sys
 import traceback
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 HOW: Final = ("count", "lost", "kept", "killed")
 GROUPS: Final = 2
+NEXT_YEAR: Final = datetime(2027, 1, 1, tzinfo=UTC)
 TRIES_MAX: Final = 4
 
 
@@ -74,20 +76,25 @@ def opened(folder: str) -> Shard:
     raise AssertionError("the shard never started again")
 
 
-def work(shard: Shard, plan: str) -> None:
-    """Append, integrate, sign, publish and give a receipt, twice; then close. Without a plan: append one."""
+def work(shard: Shard, plan: str, *, turn: bool) -> None:
+    """Append, integrate, sign, publish and give a receipt, twice; then close. Without a plan: append one.
+
+    Where the year turns, the second time is of the next one: its log is opened, and the former closed.
+    """
     for group in range(GROUPS):
         walks: list[Walk] = [shard.registration(f"new-{group}")]
-        patiently(shard, [*walks, shard.goal(plan), shard.question(plan)] if plan else walks)
+        walks += [shard.goal(plan), shard.question(plan)] if plan else []
+        patiently(shard, [replace(one, now=NEXT_YEAR) for one in walks] if turn and group else walks)
         signed = published(shard)
+        log = shard.core.ledger.logs.newest
         index = signed.checkpoint.size - 1
-        read_hash = shard.core.tiles.hash_reader(signed.checkpoint.size)
-        (entry,) = shard.core.reader.leaf_entries(index, index + 1)
+        read_hash = log.tiles.hash_reader(signed.checkpoint.size)
+        (entry,) = shard.core.reader.leaf_entries(log.first + index, log.first + index + 1)
         tell(receipt=make_receipt(index, signed, read_hash, entry).decode())
     shard.close()
 
 
-def child(folder: str, plan: str, how: str, step: int, name: str) -> None:
+def child(folder: str, plan: str, how: str, step: int, name: str, *, turn: bool) -> None:
     """Do the work with one call failing, from the first start where there is no plan.
 
     With a name, steps are the calls of that name. Tells how many there were, and where none fails which.
@@ -98,7 +105,7 @@ def child(folder: str, plan: str, how: str, step: int, name: str) -> None:
     telling = into if how == "count" else -1
     only = f"{name}\n".encode() if name else b""
     calls.arm(f"{folder}/".encode(), ctypes.c_long(step), HOW.index(how), telling, only)
-    work(shard or opened(folder), plan)
+    work(shard or opened(folder), plan, turn=turn)
     taken = calls.disarm()
     os.close(into)
     with os.fdopen(names, encoding="utf-8") as told:

@@ -7,11 +7,13 @@ import json
 import threading
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import date
 from io import StringIO
 from typing import TYPE_CHECKING
 
 import pytest
 
+from exchange.domain.ledger import name_in, year_of
 from exchange.errors import ProofInvalid, SettingsInvalid, Unavailable
 from exchange.ledger.checkpoint import Checkpoint, parse_policy, sign_checkpoint
 from exchange.ledger.cosigning import ANSWER_BYTES_MAX, ask
@@ -24,10 +26,12 @@ from exchange.ledger.witness_store import WitnessStore
 from exchange.logs import open_log
 from exchange.server.web.door import WebDoor
 from exchange.server.web.witness import witness_app
+from exchange.wiring import doctor
 from exchange.wiring.core import open_core, pipeline_of, publisher_of, utc_now
 from exchange.wiring.cosigning import Cosigning, HttpTransport, witness_policy
 from exchange.wiring.doctor import Light, examine
-from exchange.wiring.ledger import open_ledger, published_checkpoint
+from exchange.wiring.ledger import open_ledger
+from exchange.wiring.published import published_checkpoint
 from tests.ledger.builders import witness
 from tests.wiring.shards import position
 
@@ -102,6 +106,12 @@ def key_of(shard: Settings) -> VerifierKey:
     return ledger.signer.key
 
 
+@pytest.fixture(autouse=True)
+def _no_december(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whenever these tests run, no year is about to end."""
+    monkeypatch.setattr(doctor, "today", lambda: date(2026, 6, 1))
+
+
 def light(settings: Settings) -> Light:
     return next(one for one in examine(settings) if one.part == "witnesses")
 
@@ -118,6 +128,28 @@ async def test_what_was_published_and_packed_has_a_quorum(shard: Settings, tmp_p
     assert verify_pack(tmp_path / "pack.zip", found.policy(str(key))).ok
     # Without the witnesses' policy the pack holds what was signed, as before.
     assert light(shard).says == "none named: nobody signs along"
+
+
+async def test_in_december_a_policy_without_the_next_log_is_amber(
+    shard: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = open_ledger(shard)
+    ledger.close()
+    year, signer = year_of(ledger.origin), ledger.signer
+    async with street(tmp_path, signer.key) as found:
+        settings = with_witnesses(shard, found.policy(signer.vkey))
+        await served(settings, StringIO())
+    following = signer.named(name_in(ledger.origin, year + 1))
+    for day, beware in ((date(year, 11, 30), False), (date(year, 12, 1), True), (date(year, 12, 31), True)):
+        monkeypatch.setattr(doctor, "today", lambda day=day: day)
+        told = light(settings)
+        assert (told.ok, told.beware) == (True, beware)
+        assert (following.name in told.says) == beware
+    settings = with_witnesses(shard, f"log {following.vkey}\n{found.policy(signer.vkey)}")
+    assert not light(settings).beware
+    # A clock that stands in the year before: the newest log is ahead of it.
+    monkeypatch.setattr(doctor, "today", lambda: date(year - 1, 12, 31))
+    assert doctor.next_log(settings, doctor.today()) == ""
 
 
 async def test_who_is_missing_is_named_by_light_and_log(shard: Settings, tmp_path: Path) -> None:

@@ -17,19 +17,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from exchange.ledger.checkpoint import SignedCheckpoint, parse_body, parse_policy
+from exchange.ledger.checkpoint import parse_policy
 from exchange.ledger.merkle import range_hash
-from exchange.ledger.note import parse_note
 from exchange.ledger.receipt import verify_receipt
-from exchange.ledger.tiles import CHECKPOINT, TILE_WIDTH, TileStore
+from exchange.ledger.tiles import TILE_WIDTH
 from exchange.settings import Settings
-from exchange.wiring.ledger import ledger_folder
+from exchange.wiring.published import published_logs
 from tests.pipeline.shard import Shard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exchange.ledger.checkpoint import Policy
+    from exchange.ledger.checkpoint import Policy, SignedCheckpoint
+    from exchange.ledger.tiles import TileStore
 
 ROOT = Path(__file__).resolve().parents[2]
 STRIDE = 37  # of the quick test; the slow one takes every step
@@ -53,9 +53,10 @@ WHERE = {
 class Runs:
     """A process that runs copies of one shard in children of its own, one call failing in each."""
 
-    def __init__(self, folder: Path, library: Path, plan: str) -> None:
+    def __init__(self, folder: Path, library: Path, plan: str, *, turn: bool = False) -> None:
         self._base = folder
         self._plan = plan
+        self._turn = turn
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.wiring.failing"],
             cwd=ROOT,
@@ -70,7 +71,8 @@ class Runs:
         shutil.rmtree(folder, ignore_errors=True)
         if self._plan:
             shutil.copytree(self._base, folder)
-        order = {"folder": str(folder), "plan": self._plan, "how": how, "step": step, "name": name}
+        order = {"folder": str(folder), "plan": self._plan, "how": how, "step": step}
+        order |= {"name": name, "turn": self._turn}
         pipe_in, pipe_out = self._process.stdin, self._process.stdout
         assert pipe_in is not None
         assert pipe_out is not None
@@ -112,7 +114,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def runs(tmp_path_factory: pytest.TempPathFactory, library: Path) -> Iterator[Runs]:
+def base(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A shard two leaves short of a full tile, so that the first group fills it and drops its partials."""
     data = tmp_path_factory.mktemp("steps") / "shard"
     shard = Shard(data)
@@ -122,7 +124,21 @@ def runs(tmp_path_factory: pytest.TempPathFactory, library: Path) -> Iterator[Ru
     assert shard.head == TILE_WIDTH - 2
     shard.core.integrator.integrate()
     shard.close()
-    made = Runs(data, library, plan)
+    return data, plan
+
+
+@pytest.fixture(scope="session")
+def runs(base: tuple[Path, str], library: Path) -> Iterator[Runs]:
+    """Both groups in one year."""
+    made = Runs(base[0], library, base[1])
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def turning_runs(base: tuple[Path, str], library: Path) -> Iterator[Runs]:
+    """The second group in the next year."""
+    made = Runs(base[0], library, base[1], turn=True)
     yield made
     made.close()
 
@@ -145,35 +161,44 @@ def require_whole(folder: Path, told: Told) -> None:
     shard = Shard(folder)
     core = shard.core
     try:
-        assert core.second is not None
-        policy = parse_policy(f"log {core.signer.vkey}\nlog {core.second.vkey}\nquorum none\n")
         shard.verified()
         assert {at: core.reader.leaf_entries(at, at + 1)[0] for at in told.leaves} == told.leaves
         shard.done(shard.registration("afterwards"))
         signed = core.integrator.integrate()
         assert signed is not None
-        assert signed.checkpoint.size == shard.verified()
-        assert published(folder) == signed
-        require_one_history(core.tiles, signed, policy, [*told.notes, *([before.note] if before else [])])
-        for head, note in core.checkpoints.history(core.origin):
-            assert root_at(core.tiles, signed, head.size) == head.root
-            assert not note or policy.accept(note) == head
+        logs = list(core.ledger.logs)
+        lines = [f"log {key}\n" for log in logs for key in log.keys]
+        policy = parse_policy("".join(lines) + "quorum none\n")
+        assert signed.checkpoint.size == shard.verified() - logs[-1].first
+        after = published(folder)
+        assert after[-1] == signed
+        ends = [one.first for one in logs[1:]]
+        assert [one.checkpoint.size for one in after[:-1]] == [
+            end - log.first for log, end in zip(logs, ends, strict=False)
+        ]
+        notes = [*told.notes, *(one.note for one in before)]
+        for log, newest in zip(logs, after, strict=True):
+            of_log = [note for note in notes if note.startswith(f"{log.origin}\n".encode())]
+            require_one_history(log.tiles, newest, policy, of_log)
+            for head, note in core.checkpoints.history(log.origin):
+                assert root_at(log.tiles, newest, head.size) == head.root
+                assert not note or policy.accept(note) == head
         for proof in told.receipts:
             proven = verify_receipt(None, proof, policy)
-            assert core.reader.leaf_entries(proven.index, proven.index + 1) == [proven.entry]
+            log_of = core.ledger.logs.named(proven.origin)
+            assert log_of is not None
+            number = log_of.first + proven.index
+            assert core.reader.leaf_entries(number, number + 1) == [proven.entry]
     finally:
         shard.close()
 
 
-def published(folder: Path) -> SignedCheckpoint | None:
-    """Return what the folder publishes; its tiles must lead to its root."""
-    tiles = TileStore(ledger_folder(Settings(data=folder)))
-    if not (tiles.folder / CHECKPOINT).exists():
-        return None
-    note = tiles.read(CHECKPOINT)
-    signed = SignedCheckpoint(parse_body(parse_note(note).text), note)
-    assert root_at(tiles, signed, signed.checkpoint.size) == signed.checkpoint.root
-    return signed
+def published(folder: Path) -> list[SignedCheckpoint]:
+    """Return what the folder publishes, oldest log first; the tiles of each must lead to its root."""
+    found = published_logs(Settings(data=folder))
+    for one in found:
+        assert root_at(one.tiles, one.signed, one.signed.checkpoint.size) == one.signed.checkpoint.root
+    return [one.signed for one in found]
 
 
 def root_at(tiles: TileStore, signed: SignedCheckpoint, size: int) -> bytes:
@@ -230,6 +255,31 @@ def test_some_steps_fail(runs: Runs, tmp_path: Path, how: str) -> None:
 def test_every_step_fails(runs: Runs, tmp_path: Path, how: str) -> None:
     step = 0
     while tried(runs, tmp_path / "shard", how, step) is not None:
+        step += 1
+    assert step > 150
+
+
+def test_a_run_over_the_end_of_a_year_publishes_both_logs(turning_runs: Runs, tmp_path: Path) -> None:
+    told = turning_runs.run(tmp_path / "shard", "count")
+    assert told.ended == 0
+    assert set(told.calls) >= {"rename ledger/2027/checkpoint", "rename ledger/2027/tile/0/000.p/4"}
+    assert (len(told.leaves), len(told.notes), len(told.receipts), told.failed) == (4, 2, 2, [])
+    require_whole(tmp_path / "shard", told)
+
+
+@pytest.mark.parametrize("how", ["lost", "kept", "killed"])
+def test_some_steps_over_the_end_of_a_year_fail(turning_runs: Runs, tmp_path: Path, how: str) -> None:
+    last = turning_runs.run(tmp_path / "count", "count").taken
+    # From where the second group begins; what is before it is tried above.
+    steps = range(last // 2 + {"lost": 1, "kept": 4, "killed": 7}[how], last - 20, 2 * STRIDE)
+    assert all(tried(turning_runs, tmp_path / "shard", how, step) for step in steps)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["lost", "kept", "killed"])
+def test_every_step_over_the_end_of_a_year_fails(turning_runs: Runs, tmp_path: Path, how: str) -> None:
+    step = 0
+    while tried(turning_runs, tmp_path / "shard", how, step) is not None:
         step += 1
     assert step > 150
 

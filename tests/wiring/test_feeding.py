@@ -28,7 +28,8 @@ from exchange.wiring.core import open_core, pipeline_of, publisher_of, utc_now
 from exchange.wiring.cosigning import HttpTransport, evidence_of
 from exchange.wiring.directory import EVIDENCE, READY_FILE, STORE, make_directory, serve_directory
 from exchange.wiring.feeding import Feeding
-from exchange.wiring.ledger import open_ledger, published_checkpoint
+from exchange.wiring.ledger import open_ledger
+from exchange.wiring.published import published_checkpoint
 from exchange.wiring.witness import Stand
 from tests.e2e.service import REPOSITORY, environment
 from tests.wiring.shards import position

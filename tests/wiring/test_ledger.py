@@ -25,14 +25,8 @@ from exchange.ledger.note import parse_note
 from exchange.ledger.receipt import verify_receipt
 from exchange.store.reader import SQLiteReader
 from exchange.wiring.core import open_core, utc_now
-from exchange.wiring.ledger import (
-    checkpoint_file,
-    ledger_folder,
-    open_ledger,
-    published_checkpoint,
-    published_receipt,
-    start_ledger,
-)
+from exchange.wiring.ledger import checkpoint_file, open_ledger, start_ledger
+from exchange.wiring.published import ledger_folder, published_checkpoint, published_receipt
 from tests.wiring.shards import position, young
 
 if TYPE_CHECKING:

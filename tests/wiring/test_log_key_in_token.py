@@ -10,7 +10,8 @@ import pytest
 from exchange.errors import KeyUnavailable, SettingsInvalid
 from exchange.ledger.checkpoint import parse_policy
 from exchange.settings import throw_away_settings
-from exchange.wiring.ledger import make_log_key, open_ledger, published_checkpoint
+from exchange.wiring.ledger import make_log_key, open_ledger
+from exchange.wiring.published import published_checkpoint
 from tests.pipeline.shard import Shard
 from tests.softhsm import PIN, TOKEN
 

@@ -15,7 +15,8 @@ from exchange.wiring.core import key_file, open_core, projection_folder, utc_now
 from exchange.wiring.doctor import examine
 from exchange.wiring.following import models_of
 from exchange.wiring.key_events import tell_keys
-from exchange.wiring.ledger import checkpoint_file, published_checkpoint
+from exchange.wiring.ledger import checkpoint_file
+from exchange.wiring.published import published_checkpoint
 from exchange.wiring.rekeying import rotate_keys
 from exchange.wiring.rotation import rotate_identity
 from tests.pipeline.erasing import erased

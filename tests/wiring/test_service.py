@@ -24,7 +24,7 @@ from exchange.wiring import service
 from exchange.wiring.bench import Bench
 from exchange.wiring.doctor import examine
 from exchange.wiring.holding import held
-from exchange.wiring.ledger import published_checkpoint
+from exchange.wiring.published import published_checkpoint
 from exchange.wiring.service import READY_FILE, door_material, serve
 from tests.registers import GENESIS_EVENTS
 from tests.wiring.shards import forget_events, open_files, position, young

@@ -6,7 +6,8 @@ import asyncio
 import http.client
 import ssl
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from io import StringIO
 from typing import TYPE_CHECKING
 
@@ -24,9 +25,11 @@ from exchange.ledger.merkle import (
 from exchange.ledger.tiles import tile_path, tile_reader, tiles_of
 from exchange.logs import open_log
 from exchange.server.web.door import WebDoor, server_tls
-from exchange.server.web.tiles import FOR_A_MOMENT, FOR_EVER, tiles_app
+from exchange.server.web.tiles import FOR_A_MOMENT, FOR_EVER, OneLog, tiles_app
+from exchange.wiring.published import Shelf
 from exchange.wiring.service import door_material
 from tests.ledger.builders import Log, entry, grown
+from tests.pipeline.shard import Shard
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -62,7 +65,7 @@ class Reader:
 
 @asynccontextmanager
 async def serving(log: Log) -> AsyncIterator[Reader]:
-    door = WebDoor(tiles_app(log.tiles, open_log(stream=StringIO())), "127.0.0.1", None)
+    door = WebDoor(tiles_app(OneLog(log.tiles), open_log(stream=StringIO())), "127.0.0.1", None)
     reader = Reader(await door.start(0))
     yield reader
     reader.line.close()
@@ -180,7 +183,7 @@ async def test_it_is_served_under_the_doors_own_certificate(shard: Settings, tmp
     log = Log(tmp_path)
     grown(log, 3)
     door = WebDoor(
-        tiles_app(log.tiles, open_log(stream=StringIO())),
+        tiles_app(OneLog(log.tiles), open_log(stream=StringIO())),
         "127.0.0.1",
         lambda: server_tls(material.server_certificate, material.server_key),
     )
@@ -201,3 +204,28 @@ async def test_it_is_served_under_the_doors_own_certificate(shard: Settings, tmp
 def test_a_certificate_that_does_not_do_is_named() -> None:
     with pytest.raises(SettingsInvalid, match="does not do"):
         server_tls(b"no certificate", b"no key")
+
+
+async def test_the_log_of_each_year_is_served_under_its_year(tmp_path: Path) -> None:
+    shard = Shard(tmp_path)
+    shard.done(replace(shard.registration("a" * 32), now=datetime(2027, 1, 1, tzinfo=UTC)))
+    shard.core.integrator.integrate()
+    shelf = Shelf(shard.core.ledger.logs)
+    door = WebDoor(tiles_app(shelf, open_log(stream=StringIO())), "127.0.0.1", None)
+    port = await door.start(0)
+    reader = Reader(port)
+    newest, former, same = [await reader.get(f"{of}/checkpoint") for of in ("", "/2026", "/2027")]
+    logs = list(shard.core.ledger.logs)
+    assert [one.body for one in (newest, former)] == [one.tiles.read("checkpoint") for one in reversed(logs)]
+    assert same.body == newest.body
+    size = logs[1].first
+    for level, index, width in tiles_of(size):
+        found = await reader.get(f"/2026/{tile_path(level, index, width)}")
+        assert found.body == logs[0].tiles.read_tile(level, index, width)
+    assert (await reader.get(f"/{tile_path(0, 0, 2)}")).body == logs[1].tiles.read_tile(0, 0, 2)
+    for path in ("/2025/checkpoint", "/2028/tile/0/000.p/1"):
+        assert (await reader.get(path)).status == 404
+    assert (await reader.get("/2026/tile/entries/000.p/3")).status == 403
+    reader.line.close()
+    await door.stop(1)
+    shard.close()

@@ -90,6 +90,11 @@ def cursor_fault(value: str) -> str:
     return FINE if _TOKEN.fullmatch(value) else "must be a page token of this service"
 
 
+def origin_fault(value: str) -> str:
+    """Check the name of a log, which holds the OIN of who keeps it."""
+    return FINE if _TOKEN.fullmatch(value) else "must be the name of a log of this service"
+
+
 def path_fault(value: str) -> str:
     """Check a path of field names."""
     return FINE if _PATH.fullmatch(value) else "must be a path of field names such as goals.own_words"
@@ -119,6 +124,7 @@ FORMATS: Final[Mapping[str, Callable[[str], str]]] = {
     "token": token_fault,
     "number": number_fault,
     "cursor": cursor_fault,
+    "origin": origin_fault,
     "path": path_fault,
     "text": text_fault,
     "proof": proof_fault,

@@ -112,7 +112,7 @@ async def get_erasure_certificate(
     proof = await parts.ledger.receipt(position - 1)
     (entry,) = await loop.run_in_executor(call.house.pool, parts.reader.leaf_entries, position - 1, position)
     return pb.GetErasureCertificateResponse(
-        statement=statement_text(statement_of(row, parts.origin)),
+        statement=statement_text(statement_of(row, proof.origin)),
         leaf_index=position - 1,
         tlog_proof=proof.text,
         decision_id=outcome.decision_id,

@@ -20,7 +20,7 @@ from exchange.errors import ProofInvalid, StoreUnavailable
 from exchange.ledger.checkpoint import parse_body
 from exchange.ledger.note import parse_note
 from exchange.ledger.tiles import CHECKPOINT, ENTRIES, TILE_WIDTH, tile_path
-from exchange.server.web.tiles import EVENT, FOR_EVER, NOT_AT_ALL, tiles_app
+from exchange.server.web.tiles import EVENT, FOR_EVER, NOT_AT_ALL, OneLog, tiles_app
 from exchange.server.web.witness import witness_app
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def directory_app(taking: Takes, tiles: TileStore, log: Any) -> Starlette:  # no
         routes=[
             *witness_app(taking, log).routes,
             Route(f"/tile/{ENTRIES}/{{rest:path}}", entries, methods=["GET"]),
-            *tiles_app(tiles, log).routes,
+            *tiles_app(OneLog(tiles), log).routes,
         ]
     )
 

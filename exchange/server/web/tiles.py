@@ -1,4 +1,4 @@
-"""The log over HTTP: the published checkpoint and its hash tiles, for anybody who comes.
+"""The logs over HTTP: each one's published checkpoint and its hash tiles, for anybody who comes.
 
 Promises: only what the published checkpoint covers is served, under the one spelling of its path; entries are
 never served here, whoever asks: they are personal data, and an officer gets them in an audit pack.
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from starlette.applications import Starlette
 from starlette.responses import Response
@@ -21,6 +21,8 @@ from exchange.ledger.note import parse_note
 from exchange.ledger.tiles import CHECKPOINT, ENTRIES, TILE_HEIGHT, TILE_WIDTH, tile_path
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from starlette.requests import Request
 
     from exchange.ledger.tiles import TileStore
@@ -38,43 +40,84 @@ _read = re.compile(
 ).fullmatch
 
 
-def tiles_app(tiles: TileStore, log: Any) -> Starlette:  # noqa: ANN401 -- structlog's logger has no public type
-    """Return the ASGI application over one log's files."""
+class Shelf(Protocol):
+    """The files of the logs of a shard."""
 
-    async def checkpoint(_: Request) -> Response:
-        try:
-            found = await asyncio.to_thread(_published, tiles)
-        except StoreUnavailable as error:
-            return _no(_UNAVAILABLE, error.message)
-        if found is None:
-            return _no(_NOT_FOUND, "nothing was published yet")
-        return _yes(found, "text/plain; charset=utf-8", FOR_A_MOMENT)
+    def newest(self) -> TileStore:
+        """Return those of the newest log of which something was published."""
+        ...
 
-    async def tile(request: Request) -> Response:
-        path: str = request.path_params["rest"]
-        if path == ENTRIES or path.startswith(f"{ENTRIES}/"):
-            return _no(
-                _FORBIDDEN, "entries are personal data: an audit pack holds them, for who may have one"
-            )
-        try:
-            found = await asyncio.to_thread(_tile, tiles, path)
-        except (StoreUnavailable, ProofInvalid) as error:
-            log.warning(EVENT, reason=error.code)
-            return _no(_UNAVAILABLE, "the log's files cannot be read")
-        if found is None:
-            return _no(_NOT_FOUND, "the published checkpoint has no such tile")
-        return _yes(found, "application/octet-stream", FOR_EVER)
+    def of_year(self, year: str) -> TileStore | None:
+        """Return those of the log of a year."""
+        ...
+
+
+class OneLog(NamedTuple):
+    """The files of a log that no other follows."""
+
+    tiles: TileStore
+
+    def newest(self) -> TileStore:
+        """Return them."""
+        return self.tiles
+
+    def of_year(self, year: str) -> TileStore | None:
+        """Return nothing, whichever year."""
+        del year
+        return None
+
+
+def tiles_app(shelf: Shelf, log: Any) -> Starlette:  # noqa: ANN401 -- structlog's logger has no public type
+    """Return the ASGI application over the files of logs; without a year, of the newest."""
+
+    def of_log(serve: Callable[[TileStore, str], Awaitable[Response]]) -> Callable[..., Awaitable[Response]]:
+        async def served(request: Request) -> Response:
+            year = request.path_params.get("year")
+            tiles = shelf.newest() if year is None else shelf.of_year(year)
+            if tiles is None:
+                return _no(_NOT_FOUND, "there is no log of that year")
+            return await serve(tiles, request.path_params.get("rest", ""))
+
+        return served
+
+    async def tile(tiles: TileStore, path: str) -> Response:
+        return await _serve_tile(tiles, path, log)
 
     async def lost(_: Request) -> Response:
-        return _no(_NOT_FOUND, "there is /checkpoint and /tile/<level>/<index>")
+        return _no(_NOT_FOUND, "there is /checkpoint and /tile/<level>/<index>, of a year /<year>/…")
 
     return Starlette(
         routes=[
-            Route("/checkpoint", checkpoint, methods=["GET"]),
-            Route("/tile/{rest:path}", tile, methods=["GET"]),
+            Route("/checkpoint", of_log(_serve_checkpoint), methods=["GET"]),
+            Route("/tile/{rest:path}", of_log(tile), methods=["GET"]),
+            Route("/{year}/checkpoint", of_log(_serve_checkpoint), methods=["GET"]),
+            Route("/{year}/tile/{rest:path}", of_log(tile), methods=["GET"]),
             Route("/{rest:path}", lost, methods=["GET"]),
         ]
     )
+
+
+async def _serve_checkpoint(tiles: TileStore, _: str) -> Response:
+    try:
+        found = await asyncio.to_thread(_published, tiles)
+    except StoreUnavailable as error:
+        return _no(_UNAVAILABLE, error.message)
+    if found is None:
+        return _no(_NOT_FOUND, "nothing was published yet")
+    return _yes(found, "text/plain; charset=utf-8", FOR_A_MOMENT)
+
+
+async def _serve_tile(tiles: TileStore, path: str, log: Any) -> Response:  # noqa: ANN401 -- as above
+    if path == ENTRIES or path.startswith(f"{ENTRIES}/"):
+        return _no(_FORBIDDEN, "entries are personal data: an audit pack holds them, for who may have one")
+    try:
+        found = await asyncio.to_thread(_tile, tiles, path)
+    except (StoreUnavailable, ProofInvalid) as error:
+        log.warning(EVENT, reason=error.code)
+        return _no(_UNAVAILABLE, "the log's files cannot be read")
+    if found is None:
+        return _no(_NOT_FOUND, "the published checkpoint has no such tile")
+    return _yes(found, "application/octet-stream", FOR_EVER)
 
 
 def _published(tiles: TileStore) -> bytes | None:
