@@ -16,6 +16,7 @@ from exchange.settings import load_settings
 from exchange.store.reader import SQLiteReader
 from exchange.store.verify import verify_store
 from exchange.wiring.core import event_file
+from exchange.wiring.ledger import first_origin
 
 app = typer.Typer(no_args_is_help=True, help="The event store.")
 
@@ -38,11 +39,11 @@ def verify(
     data: Annotated[Path | None, typer.Option(help="Folder of the service.")] = None,
     output: Annotated[Output, typer.Option("-o", "--output", help="table or json.")] = Output.TABLE,
 ) -> None:
-    """Compare every event with its leaf and the ledger's frontier."""
+    """Compare every event with its leaf, and the frontier and end of each log with its leaves."""
     settings = load_settings(config, data=data)
     reader = SQLiteReader(event_file(settings))
     try:
-        report = verify_store(reader)
+        report = verify_store(reader, first_origin(settings))
     finally:
         reader.close()
     if output is Output.JSON:

@@ -36,8 +36,13 @@ FAULTS_MAX: Final = 100
 QUESTION_TOPIC: Final = "disclosure.decided.v1"
 _BESIDE_QUESTION: Final = frozenset({"disclosure.obligation_executed.v1", "evaluation.counted.v1"})
 # What the service itself records, in the operator's name: it joins first, adopts or proposes a register, and
-# tells which keys it uses. By its basis, how the topic begins.
-_OF_SERVICE: Final = {"GENESIS": "legal_basis.", "SHIPPED": "legal_basis.", "KEYS": "service_keys."}
+# tells which keys it uses, and opens the log of a new year. By its basis, how the topic begins.
+_OF_SERVICE: Final = {
+    "GENESIS": "legal_basis.",
+    "SHIPPED": "legal_basis.",
+    "KEYS": "service_keys.",
+    "LOG": "ledger.",
+}
 # And under the name of who asked: that its answer did not arrive. It says nothing that the organisation did.
 _LOST_TOPIC: Final = "disclosure.delivery_aborted.v2"
 _PUBLIC_KEYS_CACHED_MAX: Final = 4_096

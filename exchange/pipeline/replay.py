@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from msgspec import structs
 
 from exchange.domain.disclosure import DisclosureDecided
+from exchange.domain.ledger import LEDGER
 from exchange.domain.obligations import EVALUATE
 from exchange.domain.service_keys import SERVICE_KEYS
 from exchange.errors import HistoryUnreadable, KeyDestroyed
@@ -47,8 +48,8 @@ PARTS: Final = frozenset({Outcome.PARTIAL, Outcome.PARTIAL_BREAK_GLASS})
 OBTAIN: Final = "OBTAIN"
 # From this version of the rules on a permitted command keeps what it asked: one that does not is no old one.
 KEPT_SINCE_RULES: Final = 3
-# What the service itself records there was asked by nobody: its first organisation, its register, its keys.
-OF_THE_SERVICE: Final = ("organisation-", LEGAL_BASIS_PREFIX, f"{SERVICE_KEYS.name}-")
+# What the service itself records there was asked by nobody: its first organisation, register, keys and logs.
+OF_THE_SERVICE: Final = ("organisation-", LEGAL_BASIS_PREFIX, f"{SERVICE_KEYS.name}-", f"{LEDGER.name}-")
 POLICIES_KEPT_MAX: Final = 1_024
 
 

@@ -37,6 +37,22 @@ class Request(NamedTuple):
         return request_name(self.organisation, self.request_id)
 
 
+class Opened(NamedTuple):
+    """A log that followed another: number of its first leaf, its name, the frontier the former ended with."""
+
+    first: int
+    origin: str
+    former: bytes
+
+
+class Heads(NamedTuple):
+    """How far the shard's logs are, of one moment: `frontier` is that of the newest."""
+
+    position: int
+    frontier: bytes
+    opened: tuple[Opened, ...]  # in order; the first log of a shard was opened by nothing
+
+
 def request_name(organisation: str, request_id: str) -> bytes:
     """Return 16 bytes that stand for an organisation's request id; nobody can make two that agree."""
     return sha256(f"{organisation}\n{request_id}".encode()).digest()[:16]
@@ -51,7 +67,8 @@ class Batch:
     leaves: list[bytes] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
     links: list[tuple[str, str]] = field(default_factory=list)  # (resident, stream), for first events
-    frontier: bytes = b""  # of the ledger after this batch
+    frontier: bytes = b""  # of the log that the leaves stand in, after this batch
+    opens: Opened | None = None  # the log of which the first leaf here is the first
 
     @property
     def head(self) -> int:

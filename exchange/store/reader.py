@@ -12,7 +12,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from exchange.store.batch import Row, request_name
+from exchange.store.batch import Heads, Opened, Row, request_name
 from exchange.store.sqlite import LOCK_TIMEOUT_S, store_errors
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ ROWS_PER_PAGE_MAX: Final = 10_000
 _ALL_OF_THEM: Final = -1
 
 _HEAD: Final = "SELECT position, frontier FROM head WHERE one = 1"
+_HAS_LOGS: Final = "SELECT 1 FROM sqlite_schema WHERE name = 'logs'"
+_OPENED: Final = "SELECT first, origin, former FROM logs ORDER BY first"
 _OF_STREAM: Final = """
 SELECT position, ?1, version, topic, state FROM stored_events
 WHERE stream = (SELECT number FROM streams WHERE name = ?1)"""
@@ -98,6 +100,14 @@ class SQLiteReader:
         with self._moment() as c:
             position, frontier = c.execute(_HEAD).fetchone()
             return position, frontier
+
+    def heads(self) -> Heads:
+        """Return how far the logs are, the former ones with how they ended."""
+        with self._moment() as c:
+            position, frontier = c.execute(_HEAD).fetchone()
+            # A store that no service of this version has opened yet has one log, and no table of others.
+            opened = c.execute(_OPENED).fetchall() if c.execute(_HAS_LOGS).fetchone() else []
+            return Heads(position, frontier, tuple(map(Opened._make, opened)))
 
     def tail(self, stream: str, after_version: int = 0, limit: int = _ALL_OF_THEM) -> Tail:
         """Return the events of a stream after a version, oldest first: at most `limit` of them."""

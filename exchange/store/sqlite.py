@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from exchange.store.batch import Batch
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 CHECKPOINT_PAGES: Final = 10_000
 LOCK_TIMEOUT_S: Final = 5
 STATEMENTS_KEPT: Final = 128
@@ -40,6 +40,11 @@ FULL_MARKS: Final = ("disk is full", "disk I/O error")
 EMPTY_FRONTIER: Final = (0).to_bytes(8, "big")
 NOTIFICATIONS: Final = "notifications"
 NUMBERS_KEPT_MAX: Final = 100_000
+_LOGS: Final = """CREATE TABLE logs (
+        first INTEGER PRIMARY KEY CHECK (first > 0), origin TEXT NOT NULL UNIQUE, former BLOB NOT NULL
+    ) STRICT"""
+# What takes a store of an older version to the next; before a log could follow another there was one.
+STEPS: Final = {2: (_LOGS,)}
 # The row id is our own position, so that notifications have no gaps. Streams are numbered: an index over
 # numbers is a fifth of one over names, and every commit writes pages of it for each stream it touches.
 TABLES: Final = (
@@ -61,9 +66,11 @@ TABLES: Final = (
     """CREATE TABLE head (
         one INTEGER PRIMARY KEY CHECK (one = 1), position INTEGER NOT NULL, frontier BLOB NOT NULL
     ) STRICT""",
+    _LOGS,
     "CREATE TABLE schema_version (one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL) STRICT",
 )
 _LINK: Final = "INSERT OR IGNORE INTO links (resident, stream) VALUES (?, ?)"
+_OPEN: Final = "INSERT INTO logs (first, origin, former) VALUES (?, ?, ?)"
 
 
 class FullSyncPool(SQLiteConnectionPool):
@@ -130,11 +137,15 @@ class SQLiteRecorder(SQLiteApplicationRecorder):
         return list(TABLES)
 
     def create_table(self) -> None:
-        """Make the tables of an empty store; write nothing to one that has them.
+        """Make the tables of an empty store, take an older one forward; write nothing to one of today.
 
-        Raises HistoryUnreadable for a store of another version, before anything is touched.
+        Raises HistoryUnreadable for a store of a version it cannot take forward, before anything is touched.
         """
-        if self._has_schema():
+        found = self._schema()
+        if found == SCHEMA_VERSION:
+            return
+        if found is not None:
+            self._take_forward(found)
             return
         with self.datastore.transaction(commit=True) as c:
             self._create_table(c)
@@ -157,7 +168,7 @@ class SQLiteRecorder(SQLiteApplicationRecorder):
 
     def _commit_at_once(self, batch: Batch) -> bool:
         """Commit a group whose streams are all numbered in one statement, a transaction of its own."""
-        if batch.links or max(len(batch.events), len(batch.requests)) >= ROWS_MAX:
+        if batch.links or batch.opens is not None or max(len(batch.events), len(batch.requests)) >= ROWS_MAX:
             return False
         try:
             rows = [head_of(batch), *rows_of(batch, self._numbers.__getitem__)]
@@ -189,6 +200,8 @@ class SQLiteRecorder(SQLiteApplicationRecorder):
             c.execute(*statement_of(rows[start : start + ROWS_MAX]))
         for link in batch.links:
             c.execute(_LINK, link)
+        if batch.opens is not None:
+            c.execute(_OPEN, batch.opens)
         return range(batch.base + 1, batch.base + 1 + len(stored_events))
 
     def _number_of(self, c: SQLiteCursor, stream: str) -> int:
@@ -203,19 +216,28 @@ class SQLiteRecorder(SQLiteApplicationRecorder):
             number = self._fresh[stream] = found[0]
         return number
 
-    def _has_schema(self) -> bool:
+    def _take_forward(self, found: int) -> None:
+        """Take a store to this version, whole or not at all. Raises Taken, StoreUnavailable."""
+        with self.datastore.transaction(commit=True) as c:
+            for version in range(found, SCHEMA_VERSION):
+                for statement in STEPS[version]:
+                    c.execute(statement)
+            c.execute("UPDATE schema_version SET version = ?", (SCHEMA_VERSION,))
+
+    def _schema(self) -> int | None:
+        """Return the version of the store; None for one that is empty."""
         with self.datastore.transaction(commit=False) as c:
             c.execute("SELECT 1 FROM sqlite_schema WHERE name = 'schema_version'")
             if c.fetchone() is None:
-                return False
+                return None
             c.execute("SELECT version FROM schema_version")
-            found = c.fetchone()[0]
-        if found != SCHEMA_VERSION:
+            found: int = c.fetchone()[0]
+        if found != SCHEMA_VERSION and found not in STEPS:
             age = "a newer version" if found > SCHEMA_VERSION else "a version before the first release"
             raise HistoryUnreadable(
                 f"the store was written by {age}", found=str(found), known=str(SCHEMA_VERSION)
             )
-        return True
+        return found
 
     def close(self) -> None:
         """Close every connection."""

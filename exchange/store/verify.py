@@ -1,23 +1,29 @@
 """Event ↔ leaf ↔ bytes check: whether what is stored is what the ledger says, position by position.
 
-Promises: reads every event and every leaf; reports each difference with its position and never a content.
+Promises: reads every event and every leaf, folds the frontier of each log, and holds the end of each against
+the event that opened the next; reports each difference with its position and never a content.
 Source: the design of the ledger, promise 1.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from exchange.errors import ProofInvalid
+from exchange.domain.ledger import LogOpened
+from exchange.errors import HistoryUnreadable, ProofInvalid
 from exchange.ledger.leaf import parse_leaf
 from exchange.ledger.merkle import Frontier, hash_leaf
+from exchange.store.codec import Codec
 
 if TYPE_CHECKING:
-    from exchange.store.batch import Row
+    from collections.abc import Mapping
+
+    from exchange.store.batch import Heads, Row
     from exchange.store.reader import Extent, SQLiteReader
 
 PAGE_ROWS: Final = 5_000
@@ -52,11 +58,68 @@ class StoreReport:
             self.problems.append((position, what))
 
 
-def verify_store(reader: SQLiteReader) -> StoreReport:
-    """Check the whole store, as of its head now, against its own ledger. Raises StoreUnavailable."""
+class _Logs:
+    """The logs of a store, one frontier after the other, while its leaves are read in order."""
+
+    def __init__(self, heads: Heads, origin: str, report: StoreReport) -> None:
+        self._coming = deque(heads.opened)
+        self._begin = {one.first + 1 for one in heads.opened}
+        self._report = report
+        self._origin = origin  # of the log that is being folded; empty where nobody said
+        self.frontier = Frontier()
+
+    def add(self, start: int, entries: Mapping[int, bytes], rows: Mapping[int, Row], stop: int) -> None:
+        """Fold the leaves of positions above `start` up to `stop`, and look at each log that begins there."""
+        while self._coming and self._coming[0].first < stop:
+            first = self._coming[0].first
+            self.frontier.extend(hash_leaf(one) for at, one in entries.items() if start < at <= first)
+            self._turn(rows.get(first + 1))
+            start = first
+        self.frontier.extend(hash_leaf(one) for at, one in entries.items() if at > start)
+        for at, row in rows.items():
+            if row.topic == LogOpened.TOPIC and at not in self._begin:
+                self._report.say(at, "an event opens a log that the store does not have")
+
+    def _turn(self, row: Row | None) -> None:
+        opened = self._coming.popleft()
+        position = opened.first + 1
+        if opened.former != self.frontier.to_bytes():
+            self._report.say(position, "the stored end of the former log is not that of its leaves")
+        said = _opening(row)
+        told = (said.get("origin"), said.get("first"), said.get("former_size"), said.get("former_root"))
+        ended = (opened.origin, opened.first, self.frontier.size, self.frontier.root().hex())
+        if told != ended or said.get("former_origin") != (self._origin or said.get("former_origin")):
+            self._report.say(position, "the event does not open this log over the end of the former")
+        self._origin, self.frontier = opened.origin, Frontier()
+
+    def finish(self, stored: bytes) -> None:
+        """Hold the newest frontier against the stored one, and look for logs that never began."""
+        if self._coming:
+            self._report.say(self._coming[0].first + 1, "the store has a log that no leaf is in")
+        if self.frontier.to_bytes() != stored:
+            self._report.say(self._report.position, "the stored frontier is not that of the leaves")
+
+
+def _opening(row: Row | None) -> Mapping[str, object]:
+    """Return what the event says that opens a log; nothing where it is none."""
+    if row is None or row.topic != LogOpened.TOPIC or type(row.state) is not bytes:
+        return {}
+    try:
+        clear, _, _ = Codec.decode_clear(row.state, stream=row.stream, topic=row.topic)
+    except HistoryUnreadable:
+        return {}
+    return clear
+
+
+def verify_store(reader: SQLiteReader, origin: str = "") -> StoreReport:
+    """Check the whole store, as of its head now, against its own ledger. Raises StoreUnavailable.
+
+    `origin` is the name of the first log, which lies apart from the store.
+    """
     report = StoreReport()
-    report.position, stored = reader.head()
-    frontier = Frontier()
+    heads = reader.heads()
+    report.position = heads.position
+    logs = _Logs(heads, origin, report)
     versions: dict[str, int] = {}
     for start in range(0, report.position, PAGE_ROWS):
         stop = min(start + PAGE_ROWS, report.position)
@@ -66,11 +129,10 @@ def verify_store(reader: SQLiteReader) -> StoreReport:
         report.leaves += len(entries)
         for position in range(start + 1, stop + 1):
             _compare(position, rows.get(position), entries.get(position), versions, report)
-        frontier.extend(map(hash_leaf, entries.values()))
-    if frontier.to_bytes() != stored:
-        report.say(report.position, "the stored frontier is not that of the leaves")
+        logs.add(start, entries, rows, stop)
+    logs.finish(heads.frontier)
     _say_extras(reader.extent(), report)
-    report.root = frontier.root().hex()
+    report.root = logs.frontier.root().hex()
     return report
 
 

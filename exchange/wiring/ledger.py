@@ -282,6 +282,11 @@ def second_vkey_file(settings: Settings) -> Path:
     return settings.checkpoints_folder / "second-vkey"
 
 
+def first_origin(settings: Settings) -> str:
+    """Return the name of the shard's first log, empty where nothing tells it."""
+    return _read_origin(settings) if origin_file(settings).exists() else ""
+
+
 def _origin(settings: Settings, now: Callable[[], datetime], name: str) -> str:
     """Return the log's name, fixed at its first start: one log for each municipality and year."""
     if not origin_file(settings).exists():

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from dataclasses import asdict
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from exchange.domain.ledger import LEDGER, OpenLog
 from exchange.ledger.leaf import leaf_entry
 from exchange.ledger.merkle import Frontier, hash_leaf
-from exchange.store.batch import Batch, Request
+from exchange.store.batch import Batch, Opened, Request
 from exchange.store.reader import SQLiteReader
 from exchange.store.sqlite import SQLiteRecorder
 from exchange.store.stored_event import stored_event
@@ -22,12 +25,40 @@ if TYPE_CHECKING:
 
 TOPIC = "plan.opened.v1"
 OIN = "00000001003214345000"
+FIRST_LOG = "exchange.example/00000001003214345000/2026"
 
 
 def event(stream: str, version: int, seed: str = "") -> StoredEvent:
     """Return a stored event that names its own id, as every stored event does."""
     event_id = sha256(f"{stream}|{version}|{seed}".encode()).digest()[:16]
     return stored_event(stream, version, TOPIC, json.dumps({"id": event_id.hex()}).encode())
+
+
+def opening(version: int, year: int, former: tuple[str, int, Frontier]) -> StoredEvent:
+    """Return the event that opens the log of a year over the former: its name, first leaf and frontier."""
+    origin, first, frontier = former
+    command = OpenLog(
+        now=datetime(year, 1, 1, tzinfo=UTC),
+        oin=OIN,
+        year=year,
+        former_origin=origin,
+        former_first=first,
+        former_size=frontier.size,
+        former_root=frontier.root().hex(),
+    )
+    (told,) = LEDGER.decide(command, None)
+    stream = f"ledger-{OIN}"
+    one = event(stream, version)
+    said = {
+        "at": f"{year}-01-01T00:00:00.000000Z",
+        **dict.fromkeys("kp", "beheer"),
+        "o": OIN,
+        "w": "",
+        "b": "LOG",
+        "g": ["", "0" * 64, 0],
+        "d": asdict(told),
+    }
+    return stored_event(stream, version, told.TOPIC, json.dumps(json.loads(one.state) | said).encode())
 
 
 def leaf(one: StoredEvent) -> bytes:
@@ -54,6 +85,8 @@ class Store:
         self.reader = SQLiteReader(path)
         self.versions: dict[str, int] = {}
         self.frontier = Frontier()
+        self.position = 0
+        self.log = (FIRST_LOG, 0)  # its name, and its first leaf
 
     def batch(
         self,
@@ -62,7 +95,7 @@ class Store:
         links: Sequence[tuple[str, str]] = (),
     ) -> Batch:
         """Return the next batch: one event on each stream named, in order."""
-        batch = Batch(self.frontier.size)
+        batch = Batch(self.position)
         versions = dict(self.versions)
         for stream in streams:
             versions[stream] = versions.get(stream, 0) + 1
@@ -79,8 +112,24 @@ class Store:
         """Commit a batch and go on from it."""
         self.recorder.commit(batch)
         self.frontier = Frontier.from_bytes(batch.frontier)
+        self.position = batch.head
+        if batch.opens is not None:
+            self.log = (batch.opens.origin, batch.opens.first)
         for one in batch.events:
             self.versions[str(one.originator_id)] = one.originator_version
+
+    def turn(self, year: int) -> Batch:
+        """Return the group that opens the log of a year."""
+        origin, first = self.log
+        version = self.versions.get(f"ledger-{OIN}", 0) + 1
+        one = opening(version, year, (origin, first, self.frontier))
+        batch = Batch(self.position, [one], [leaf(one)])
+        frontier = Frontier()
+        frontier.extend(map(hash_leaf, batch.leaves))
+        batch.frontier = frontier.to_bytes()
+        name = f"{origin.rpartition('/')[0]}/{year}"
+        batch.opens = Opened(self.position, name, self.frontier.to_bytes())
+        return batch
 
     def add(self, *streams: str) -> None:
         """Commit one event on each stream named."""
@@ -90,7 +139,10 @@ class Store:
         """Return every row of every table, on a connection of its own."""
         connection = sqlite3.connect(self.path)
         try:
-            names = ("streams", "stored_events", "leaves", "requests", "links", "head", "schema_version")
+            names = (
+                *("streams", "stored_events", "leaves", "requests", "links"),
+                *("head", "logs", "schema_version"),
+            )
             return {name: connection.execute(f"SELECT * FROM {name}").fetchall() for name in names}  # noqa: S608 -- the names above
         finally:
             connection.close()
