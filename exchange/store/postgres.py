@@ -1,8 +1,8 @@
 """PostgreSQL recorder: one statement for a group's head check, events, leaves, request ids and links.
 
-Promises: a statement is a transaction, so a group stands whole or not at all, in one journey to the server; it
-is refused whole when the head moved, a version or a request id is taken, by whichever node that was; a server
-that acknowledges before it has flushed is refused when the store is opened.
+Promises: a statement is a transaction, so a group stands whole or not at all, in one journey to the server;
+it is refused whole when the head moved, a version or a request id is taken, by whichever node that was; a
+server that acknowledges before it has flushed is refused when the store is opened.
 Source: postgresql.org/docs/current/queries-with.html (data-modifying statements see one snapshot),
 transaction-iso.html (READ COMMITTED looks at a row again after waiting for it), runtime-config-wal.html;
 `eventsourcing` 9.5 recorders; exchange/decisions/0082-postgres-one-statement.md.
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from exchange.store.batch import Batch
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 EMPTY_FRONTIER: Final = (0).to_bytes(8, "big")
 EVENTS: Final = "stored_events"
 CONNECT_TIMEOUT_S: Final = 5
@@ -40,8 +40,8 @@ MAKING: Final = 0x65786368616E6765
 # What must hold of a session, or an acknowledged group may be lost: name, and the values that are right.
 FLUSHED: Final = (("fsync", ("on",)), ("synchronous_commit", ("on", "remote_apply")))
 
-# The library's own names for an event's columns: what it reads, it reads here. The position is ours and gapless,
-# so no sequence: one has gaps after every group that was refused.
+# The library's own names for an event's columns: what it reads, it reads here. The position is ours and has
+# no gaps, so no sequence gives it: one skips what a refused group had drawn.
 TABLES: Final[tuple[LiteralString, ...]] = (
     """CREATE TABLE stored_events (
         notification_id bigint PRIMARY KEY, originator_id text COLLATE "C" NOT NULL,
@@ -54,9 +54,12 @@ TABLES: Final[tuple[LiteralString, ...]] = (
     """CREATE TABLE head (
         one integer PRIMARY KEY CHECK (one = 1), position bigint NOT NULL, frontier bytea NOT NULL
     ) WITH (fillfactor = 10)""",
+    """CREATE TABLE logs (
+        first bigint PRIMARY KEY CHECK (first > 0), origin text NOT NULL UNIQUE, former bytea NOT NULL
+    )""",
     "CREATE TABLE schema_version (one integer PRIMARY KEY CHECK (one = 1), version integer NOT NULL)",
 )
-# Every part sees the store as it was before the statement; the inserts go by what the move of the head returns.
+# Every part sees the store as it was before the statement; the inserts go by what moving the head returns.
 COMMIT: Final = b"""
 WITH moved AS (
     UPDATE head SET position = %b, frontier = %b WHERE one = 1 AND position = %b RETURNING 1
@@ -71,8 +74,12 @@ WITH moved AS (
     INSERT INTO requests (name, content, answer) SELECT * FROM unnest(%b::bytea[], %b::bytea[], %b::bytea[])
     WHERE EXISTS (SELECT FROM moved)
 ), linked AS (
-    INSERT INTO links (resident, stream) SELECT DISTINCT * FROM unnest(%b::text[], %b::text[]) AS l (resident, stream)
+    INSERT INTO links (resident, stream)
+    SELECT DISTINCT * FROM unnest(%b::text[], %b::text[]) AS l (resident, stream)
     WHERE EXISTS (SELECT FROM moved) ON CONFLICT DO NOTHING
+), opened AS (
+    INSERT INTO logs (first, origin, former) SELECT * FROM unnest(%b::bigint[], %b::text[], %b::bytea[])
+    WHERE EXISTS (SELECT FROM moved)
 )
 SELECT count(*) FROM moved"""
 
@@ -108,7 +115,10 @@ class Datastore(PostgresDatastore):
     def __init__(self, dsn: str) -> None:
         super().__init__("", "", "", "", "", originator_id_type="text")
         self.pool.close()
-        self.pool = pool_of(dsn, CONNECTIONS_MAX)  # type: ignore[assignment] # the library's adds a password function
+        self.pool = pool_of(dsn, CONNECTIONS_MAX)  # type: ignore[assignment] # the library's has more
+        # The library names tables with their schema; which it is, the string may say.
+        with self.get_connection() as connection:
+            self.schema = _one(connection.execute(b"SELECT current_schema() AS name").fetchone())["name"]
 
 
 class PostgresRecorder(PostgresApplicationRecorder):
@@ -154,7 +164,7 @@ class PostgresRecorder(PostgresApplicationRecorder):
         StoreUnavailable the outcome can be either: compare the head before going on.
         """
         with store_errors(), self.datastore.get_connection() as connection:
-            # Not by the library's retry: a lost answer to a commit would come back as a conflict with ourselves.
+            # Not by the library's retry: after a lost answer it would meet our own group and call it taken.
             found = connection.execute(COMMIT, values_of(batch), prepare=True).fetchone()
             if _one(found)["count"] != 1:
                 raise HeadMoved("another writer moved the head", expected=str(batch.base))
@@ -180,6 +190,7 @@ def values_of(batch: Batch) -> list[object]:
         [one.answer for one in answers],
         [resident for resident, _ in batch.links],
         [stream for _, stream in batch.links],
+        *([] if batch.opens is None else [value] for value in (batch.opens or (None,) * 3)),
     ]
 
 
@@ -198,7 +209,7 @@ def _refuse_other(found: int) -> None:
 
 @contextmanager
 def store_errors() -> Iterator[None]:
-    """Turn the library's and PostgreSQL's errors into the exchange's; none of their words, which can hold values."""
+    """Turn the library's and PostgreSQL's errors into ours, without their words: those hold values."""
     try:
         yield
     except (IntegrityError, psycopg.IntegrityError) as error:

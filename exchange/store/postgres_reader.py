@@ -12,9 +12,10 @@ import psycopg
 from psycopg.rows import tuple_row
 
 from exchange.errors import StoreUnavailable
-from exchange.store.batch import Row, request_name
+from exchange.store import ports
+from exchange.store.batch import Heads, Opened, Row, request_name
+from exchange.store.ports import ALL_OF_THEM, Extent, Scope, Tail
 from exchange.store.postgres import pool_of, store_errors
-from exchange.store.reader import ROWS_PER_PAGE_MAX, Extent, Scope, Tail
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +25,9 @@ CONNECTIONS_MAX: Final = 8
 _COLUMNS: Final = b"notification_id, originator_id, originator_version, topic, state"
 _EVENTS: Final = b"SELECT " + _COLUMNS + b" FROM stored_events "
 _HEAD: Final = b"SELECT position, frontier FROM head"
+_HEADS: Final = b"""
+SELECT h.position, h.frontier, l.first, l.origin, l.former
+FROM head h LEFT JOIN logs l ON true ORDER BY l.first"""
 # The head stands beside each row, so that both are of one moment; where there are no rows, beside nothing.
 _TAIL: Final = (
     b"""
@@ -80,7 +84,13 @@ class PostgresReader:
         ((position, frontier),) = self._all(_HEAD)
         return position, frontier
 
-    def tail(self, stream: str, after_version: int = 0, limit: int = -1) -> Tail:
+    def heads(self) -> Heads:
+        """Return how far the logs are, the former ones with how they ended."""
+        rows = self._all(_HEADS)
+        position, frontier, *_ = rows[0]
+        return Heads(position, frontier, tuple(Opened(*row[2:]) for row in rows if row[2] is not None))
+
+    def tail(self, stream: str, after_version: int = 0, limit: int = ALL_OF_THEM) -> Tail:
         """Return the events of a stream after a version, oldest first: at most `limit` of them."""
         rows = self._all(_TAIL, stream, after_version, None if limit < 0 else limit)
         return Tail(rows[0][0], [Row(*row[1:]) for row in rows if row[1] is not None])
@@ -97,7 +107,7 @@ class PostgresReader:
 
     def page_of_stream(self, stream: str, before_version: int, limit: int) -> list[Row]:
         """Return at most `limit` events of a stream below a version, newest first."""
-        return self._rows(_PAGE_OF_STREAM, stream, before_version, min(limit, ROWS_PER_PAGE_MAX))
+        return self._rows(_PAGE_OF_STREAM, stream, before_version, min(limit, ports.ROWS_PER_PAGE_MAX))
 
     def rows_of_streams(self, prefix: str, after: int) -> list[Row]:
         """Return all events after a position of streams whose ids begin so, oldest first.
@@ -109,7 +119,7 @@ class PostgresReader:
 
     def page(self, after: int, limit: int, topics: Sequence[str] = ()) -> list[Row]:
         """Return at most `limit` events after a position, oldest first, of the given topics or all."""
-        most = min(limit, ROWS_PER_PAGE_MAX)
+        most = min(limit, ports.ROWS_PER_PAGE_MAX)
         if topics:
             return self._rows(_PAGE_OF_TOPICS, after, list(topics), most)
         return self._rows(_PAGE, after, most)
