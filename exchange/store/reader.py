@@ -10,17 +10,17 @@ import json
 import sqlite3
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
+from exchange.store import ports
 from exchange.store.batch import Heads, Opened, Row, request_name
+from exchange.store.ports import ALL_OF_THEM, Extent, Scope, Tail
 from exchange.store.sqlite import LOCK_TIMEOUT_S, store_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-ROWS_PER_PAGE_MAX: Final = 10_000
-_ALL_OF_THEM: Final = -1
 
 _HEAD: Final = "SELECT position, frontier FROM head WHERE one = 1"
 _HAS_LOGS: Final = "SELECT 1 FROM sqlite_schema WHERE name = 'logs'"
@@ -62,30 +62,6 @@ SELECT (SELECT position FROM head WHERE one = 1),
     (SELECT count(*) FROM leaves), (SELECT coalesce(max(leaf_index) + 1, 0) FROM leaves)"""
 
 
-class Extent(NamedTuple):
-    """What is counted and what is there, of one moment. Without gaps and extras all five are equal."""
-
-    position: int
-    events: int
-    last_event: int
-    leaves: int
-    last_leaf: int
-
-
-class Scope(NamedTuple):
-    """Streams of one resident as of a position."""
-
-    as_of: int
-    streams: tuple[str, ...]
-
-
-class Tail(NamedTuple):
-    """Events of one stream after a version, as of a position."""
-
-    as_of: int
-    rows: list[Row]
-
-
 class SQLiteReader:
     """Read-only view of one shard's store."""
 
@@ -109,7 +85,7 @@ class SQLiteReader:
             opened = c.execute(_OPENED).fetchall() if c.execute(_HAS_LOGS).fetchone() else []
             return Heads(position, frontier, tuple(map(Opened._make, opened)))
 
-    def tail(self, stream: str, after_version: int = 0, limit: int = _ALL_OF_THEM) -> Tail:
+    def tail(self, stream: str, after_version: int = 0, limit: int = ALL_OF_THEM) -> Tail:
         """Return the events of a stream after a version, oldest first: at most `limit` of them."""
         with self._moment() as c:
             rows = c.execute(_TAIL, (stream, after_version, limit)).fetchall()
@@ -130,7 +106,7 @@ class SQLiteReader:
     def page_of_stream(self, stream: str, before_version: int, limit: int) -> list[Row]:
         """Return at most `limit` events of a stream below a version, newest first."""
         with self._moment() as c:
-            rows = c.execute(_PAGE_OF_STREAM, (stream, before_version, min(limit, ROWS_PER_PAGE_MAX)))
+            rows = c.execute(_PAGE_OF_STREAM, (stream, before_version, min(limit, ports.ROWS_PER_PAGE_MAX)))
             return [Row(*row) for row in rows]
 
     def rows_of_streams(self, prefix: str, after: int) -> list[Row]:
@@ -144,7 +120,7 @@ class SQLiteReader:
 
     def page(self, after: int, limit: int, topics: Sequence[str] = ()) -> list[Row]:
         """Return at most `limit` events after a position, oldest first, of the given topics or all."""
-        most = min(limit, ROWS_PER_PAGE_MAX)
+        most = min(limit, ports.ROWS_PER_PAGE_MAX)
         with self._moment() as c:
             if topics:
                 rows = c.execute(_PAGE_OF_TOPICS, (after, json.dumps(list(topics)), most))

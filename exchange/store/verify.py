@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from exchange.store.batch import Heads, Row
-    from exchange.store.reader import Extent, SQLiteReader
+    from exchange.store.ports import EventReader, Extent
 
 PAGE_ROWS: Final = 5_000
 PROBLEMS_MAX: Final = 1_000
@@ -111,7 +111,7 @@ def _opening(row: Row | None) -> Mapping[str, object]:
     return clear
 
 
-def verify_store(reader: SQLiteReader, origin: str = "") -> StoreReport:
+def verify_store(reader: EventReader, origin: str = "") -> StoreReport:
     """Check the whole store, as of its head now, against its own ledger. Raises StoreUnavailable.
 
     `origin` is the name of the first log, which lies apart from the store.

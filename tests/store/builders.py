@@ -7,7 +7,7 @@ import sqlite3
 from dataclasses import asdict
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from exchange.domain.ledger import LEDGER, OpenLog
 from exchange.ledger.leaf import leaf_entry
@@ -81,12 +81,15 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.recorder = SQLiteRecorder(path)
-        self.reader = SQLiteReader(path)
+        self.recorder, self.reader = self._open()
         self.versions: dict[str, int] = {}
         self.frontier = Frontier()
         self.position = 0
         self.log = (FIRST_LOG, 0)  # its name, and its first leaf
+
+    def _open(self) -> tuple[Any, Any]:
+        """Return a recorder and a reader of it."""
+        return SQLiteRecorder(self.path), SQLiteReader(self.path)
 
     def batch(
         self,
@@ -111,6 +114,10 @@ class Store:
     def commit(self, batch: Batch) -> None:
         """Commit a batch and go on from it."""
         self.recorder.commit(batch)
+        self.resume(batch)
+
+    def resume(self, batch: Batch) -> None:
+        """Go on from a batch that stands."""
         self.frontier = Frontier.from_bytes(batch.frontier)
         self.position = batch.head
         if batch.opens is not None:
@@ -156,10 +163,11 @@ class Store:
         finally:
             connection.close()
 
-    def put(self, position: int, **values: bytes) -> None:
+    def put(self, position: int, **values: bytes | str) -> None:
         """Change the state or leaf at a position, or the frontier, behind everybody's back."""
         changes = {
             "state": ("UPDATE stored_events SET state = ? WHERE position = ?", position),
+            "topic": ("UPDATE stored_events SET topic = ? WHERE position = ?", position),
             "entry": ("UPDATE leaves SET entry = ? WHERE leaf_index = ?", position - 1),
             "frontier": ("UPDATE head SET frontier = ? WHERE one = ?", 1),
         }

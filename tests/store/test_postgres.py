@@ -1,0 +1,163 @@
+"""What only a server can do wrong: two writers, dying, not flushing, being of another version."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+
+from exchange.errors import HistoryUnreadable, SettingsInvalid, StoreFull, StoreUnavailable
+from exchange.store.errors import HeadMoved, Taken
+from exchange.store.postgres import SCHEMA_VERSION, PostgresRecorder, store_errors
+from exchange.store.postgres_reader import PostgresReader
+from exchange.store.verify import verify_store
+from tests.postgres.server import PostgresServer
+from tests.store.builders import FIRST_LOG, OIN
+from tests.store.postgres_store import PostgresStore
+
+if TYPE_CHECKING:
+    from exchange.store.batch import Batch
+
+GROUPS = 40
+
+
+def test_a_store_is_verified_whole_and_what_differs_is_named(postgres_store: PostgresStore) -> None:
+    store = postgres_store
+    store.add("plan-1", "case-1", "plan-1")
+    store.commit(store.turn(2027))
+    store.add("plan-1")
+    assert [(one.first, one.origin) for one in store.reader.heads().opened] == [
+        (3, f"exchange.example/{OIN}/2027")
+    ]
+    report = verify_store(store.reader, FIRST_LOG)
+    assert (report.problems, report.events, report.leaves) == ([], 5, 5)
+    store.put(2, state=b'{"id": "00"}')
+    assert [position for position, _ in verify_store(store.reader, FIRST_LOG).problems] == [2, 2]
+
+
+def test_of_two_writers_on_one_head_one_wins_and_the_other_is_told(postgres_store: PostgresStore) -> None:
+    store, other = postgres_store, PostgresRecorder(postgres_store.dsn)
+    moved: list[HeadMoved] = []
+
+    def race(recorder: PostgresRecorder, batch: Batch, barrier: threading.Barrier) -> None:
+        barrier.wait()
+        try:
+            recorder.commit(batch)
+        except HeadMoved as error:
+            moved.append(error)
+
+    for number in range(GROUPS):
+        # Other streams and requests: nothing but the head tells these two apart.
+        groups = [store.batch(f"plan-{number}-{side}", requests=[f"{number}-{side}"]) for side in "ab"]
+        barrier = threading.Barrier(2)
+        threads = [
+            threading.Thread(target=race, args=(recorder, batch, barrier))
+            for recorder, batch in zip((store.recorder, other), groups, strict=True)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        (won,) = (batch for batch in groups if batch.frontier == store.reader.head()[1])
+        store.resume(won)
+    other.close()
+    assert len(moved) == store.reader.head()[0] == GROUPS
+    assert verify_store(store.reader, FIRST_LOG).ok
+
+
+def test_a_server_that_is_killed_keeps_what_it_acknowledged_and_nothing_half() -> None:
+    server = PostgresServer()
+    try:
+        server.start()
+        store = PostgresStore(server.dsn())
+        acknowledged = 0
+        killing = threading.Timer(0.5, server.kill)
+        killing.start()
+        try:
+            while True:
+                store.add("plan-1", "case-1")
+                acknowledged = store.position
+        except StoreUnavailable:
+            pass
+        killing.join()
+        with pytest.raises(StoreUnavailable):
+            store.reader.head()
+        server.start()
+        # The reader finds its way back by itself; the group under way stands whole or not at all.
+        position, _ = store.reader.head()
+        assert position in {acknowledged, acknowledged + 2}
+        assert verify_store(store.reader, FIRST_LOG).ok
+        again = PostgresRecorder(store.dsn)
+        store.recorder.close()
+        store.recorder = again
+        if position > acknowledged:
+            store.resume(store.batch("plan-1", "case-1"))
+        store.add("plan-1")
+        assert store.reader.head()[0] == position + 1
+        store.close()
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize("setting", ["synchronous_commit"])
+def test_a_server_that_does_not_flush_is_refused(postgres: PostgresServer, setting: str) -> None:
+    dsn = postgres.schema()
+    lax = dsn.replace("options='", f"options='-c {setting}=off ")
+    with pytest.raises(SettingsInvalid) as caught:
+        PostgresRecorder(lax)
+    assert caught.value.metadata == {"setting": setting}
+    with psycopg.connect(dsn) as connection:
+        assert connection.execute("SELECT to_regclass('head')").fetchone() == (None,)
+
+
+@pytest.mark.parametrize(("found", "words"), [(1, "before the first release"), (SCHEMA_VERSION + 1, "newer")])
+def test_a_store_of_another_version_is_refused_and_not_touched(
+    postgres_store: PostgresStore, found: int, words: str
+) -> None:
+    postgres_store.tamper(f"UPDATE schema_version SET version = {found}")  # noqa: S608 -- a number of ours
+    before = postgres_store.everything()
+    with pytest.raises(HistoryUnreadable, match=words):
+        PostgresRecorder(postgres_store.dsn)
+    assert postgres_store.everything() == before
+
+
+def test_two_that_make_the_tables_at_once_make_them_once(postgres: PostgresServer) -> None:
+    dsn, made = postgres.schema(), list[PostgresRecorder]()
+    threads = [threading.Thread(target=lambda: made.append(PostgresRecorder(dsn))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) == len(threads)
+    for recorder in made:
+        recorder.close()
+
+
+def test_a_reader_cannot_write(postgres_store: PostgresStore) -> None:
+    with pytest.raises(StoreUnavailable):
+        postgres_store.reader._all(b"DELETE FROM links")
+
+
+def test_a_closed_reader_and_a_server_that_is_not_there_do_not_answer(postgres_store: PostgresStore) -> None:
+    reader = PostgresReader(postgres_store.dsn)
+    reader.close()
+    with pytest.raises(StoreUnavailable):
+        reader.head()
+
+
+@pytest.mark.parametrize(
+    ("raised", "told"),
+    [
+        (psycopg.errors.UniqueViolation("Key (name)=(x) already exists"), Taken),
+        (psycopg.errors.DiskFull("could not extend file"), StoreFull),
+        (psycopg.errors.ReadOnlySqlTransaction("cannot execute UPDATE"), StoreUnavailable),
+        (psycopg.OperationalError("server closed the connection"), StoreUnavailable),
+    ],
+)
+def test_every_failure_of_the_server_has_its_own_name(raised: Exception, told: type[Exception]) -> None:
+    with pytest.raises(StoreUnavailable) as caught, store_errors():
+        raise raised
+    assert type(caught.value) is told
+    assert str(raised) not in str(caught.value)
