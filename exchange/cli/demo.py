@@ -21,6 +21,8 @@ from exchange.wiring.published import ledger_folder, published_checkpoint
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from exchange.pipeline.lawful import Lawfulness
+
 STYLES: Final = {
     "PERMIT": "green",
     "VERIFIED": "green",
@@ -125,10 +127,7 @@ def _proofs(shown: Shown) -> Iterator[tuple[bool, str]]:
         both = f"a policy that asks both {word}"
         yield shown.signed_twice, f"Its head is signed twice, on Ed25519 and on ML-DSA-44; {both}."
     if shown.lawful is not None:
-        found = len(shown.lawful.findings)
-        word = f"findings: {found}" if found else "all lawful as recorded"
-        held = f"{shown.lawful.disclosures} disclosures held against basis, consent and leaf"
-        yield not found, f"{held}: {word}."
+        yield _lawful(shown.lawful)
     if shown.commands_signed:
         who = (
             "each signed by the organisation that gave it" if shown.ok else "not all signed as they should be"
@@ -136,17 +135,38 @@ def _proofs(shown: Shown) -> Iterator[tuple[bool, str]]:
         yield shown.ok, f"{shown.commands_signed} commands, {who}."
 
 
+def _lawful(lawful: Lawfulness) -> tuple[bool, str]:
+    found = len(lawful.findings)
+    word = f"findings: {found}" if found else "all lawful as recorded"
+    return not found, f"{lawful.disclosures} disclosures held against basis, consent and leaf: {word}."
+
+
 def _prove(console: _Screen, shown: Shown) -> None:
     for good, words in _proofs(shown):
-        outcome = "VERIFIED" if good else "DENY"
-        console.print(f"  {console.mark(outcome)} {words}", style=STYLES[outcome])
+        _say(console, good, words)
+
+
+def _say(console: _Screen, good: bool, words: str) -> None:  # noqa: FBT001 -- whether it holds is what is said
+    outcome = "VERIFIED" if good else "DENY"
+    console.print(f"  {console.mark(outcome)} {words}", style=STYLES[outcome])
 
 
 def _three_years(console: _Screen, folder: Path) -> Years:
     console.print()
     console.print("[bold]One household, three years.[/bold] An exchange of its own, whose clock began three")
     console.print("years ago and is moved by the story. Each member has a plan, and a say in who sees it.")
-    return run_years(folder, lambda line: _tell(console, line))
+    years = run_years(folder, lambda line: _tell(console, line))
+    if years.packs:
+        good = all(report.ok for _, report in years.packs)
+        leaves = sum(report.size for _, report in years.packs)
+        begins = (
+            "each begins over the very end of the one before" if good else "they do not follow each other"
+        )
+        console.print()
+        _say(console, good, f"A log for each year, {len(years.packs)} of them, {leaves} leaves: {begins}.")
+    if years.lawful is not None:
+        _say(console, *_lawful(years.lawful))
+    return years
 
 
 def _close(console: _Screen, shown: Shown, years: Years, elapsed_s: float) -> None:
@@ -161,6 +181,9 @@ def _close(console: _Screen, shown: Shown, years: Years, elapsed_s: float) -> No
         console.print("Check it yourself:", style="bold")
         keys = f"--policy {shown.policy} --signers {shown.data / 'signers'}"
         console.print(f"  exchange audit verify {shown.pack} {keys}", markup=False, soft_wrap=True)
+        (former, _), (newest, _) = years.packs[-2:]
+        follows = f"--policy {years.policy} --follows {former}"
+        console.print(f"  exchange audit verify {newest} {follows}", markup=False, soft_wrap=True)
         console.print(
             f"  grep -rl {shown.bsns[0]} {shown.data / 'exchange'}   # the BSN is nowhere in there",
             markup=False,

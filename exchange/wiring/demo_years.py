@@ -7,13 +7,19 @@ those of the first part; nothing of the first part is touched.
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from exchange.errors import LedgerDiffers
+from exchange.ledger.pack import export_pack
+from exchange.ledger.verify import Report, follow, verify_pack
 from exchange.wiring.core import utc_now
 from exchange.wiring.demo_processes import child_service, rss_mb, told_story
 from exchange.wiring.holding import private_files
+from exchange.wiring.lawful import audit_lawful
+from exchange.wiring.ledger import open_ledger, opening_of
 from exchange.wiring.service import OPERATOR_FOLDER
 from exchange.wiring.years import issue_for, set_clock, years_settings
 
@@ -21,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
+    from exchange.pipeline.lawful import Lawfulness
     from exchange.settings import Settings
 
 AGO: Final = timedelta(days=3 * 365)
@@ -37,11 +44,18 @@ class Years:
     leaves: list[tuple[int, bytes]] = field(default_factory=list)
     steps: list[dict[str, Any]] = field(default_factory=list)
     service_rss_mb: float = 0.0
+    packs: list[tuple[Path, Report]] = field(default_factory=list)  # of each log, oldest first
+    lawful: Lawfulness | None = None
 
     @property
     def exchange(self) -> Path:
         """What the household's own exchange wrote."""
         return self.data / "household"
+
+    @property
+    def policy(self) -> Path:
+        """Who is trusted: the log of each year."""
+        return self.data / "household-policy"
 
     @property
     def systems(self) -> Path:
@@ -64,7 +78,35 @@ def run_years(data: Path, tell: Callable[[dict[str, Any]], None]) -> Years:
         told = ["--target", ready["target"], "--work", str(years.systems), "--clock", str(clock)]
         years.ok = told_story("adapters.simulators.years", told, lambda lines: _listen(years, lines, tell))
         years.service_rss_mb = rss_mb(service.pid)
+    if years.ok:
+        _audit(settings, years)
     return years
+
+
+def _audit(settings: Settings, years: Years) -> None:
+    """Export each year's log, and verify from files alone that each begins where the one before ended."""
+    with closing(open_ledger(settings)) as ledger:
+        trusted = "".join(f"log {log.signer.vkey}\n" for log in ledger.logs) + "quorum none\n"
+        years.policy.write_text(trusted, encoding="utf-8")
+        former: Report | None = None
+        for log in ledger.logs:
+            signed = log.published()
+            if signed is None:
+                raise LedgerDiffers("a log of the story was not published", origin=log.origin)
+            pack = years.data / f"household-{log.origin.rpartition('/')[2]}.zip"
+            export_pack(
+                log.tiles, signed, 0, pack, log.signer, second=log.second, opening=opening_of(settings, log)
+            )
+            report = verify_pack(pack, trusted)
+            if former is not None:
+                report = follow(report, former)
+            years.packs.append((pack, report))
+            former = report
+    years.lawful = audit_lawful(settings, years.packs)
+    whole = all(report.ok for _, report in years.packs)
+    years.ok = whole and not years.lawful.findings
+    outcome = "VERIFIED" if years.ok else "DIFFERS"
+    years.steps.append({"name": "years-logs", "outcome": outcome, "rules": []})
 
 
 def _hand_over(settings: Settings, folder: Path) -> None:

@@ -69,7 +69,10 @@ class Teller:
         """Stand for `run_years`: a chapter of one step."""
         tell({"chapter": "2023: one address"})
         tell(YEARS_STEP | {"text": "He is 16 now:"})
-        return Years(data, ok=self.years_ok, bsns=[YEARS_BSN], steps=[YEARS_STEP], service_rss_mb=90.0)
+        report = Report(self.years_ok, 20, b"r" * 32, "exchange.example/x/2026", (), 20, 4_000, 0)
+        years = Years(data, ok=self.years_ok, bsns=[YEARS_BSN], steps=[YEARS_STEP], service_rss_mb=90.0)
+        years.packs = [(data / f"household-{year}.zip", report) for year in (2025, 2026)]
+        return years
 
 
 @pytest.fixture
@@ -95,6 +98,9 @@ def test_the_story_is_readable(exchange: Shell, teller: Teller) -> None:
     keys = f"--policy {here / 'policy'} --signers {here / 'signers'}"
     assert f"exchange audit verify {here / 'pack.zip'} {keys}" in lines
     assert "✘ He is 16 now: [deny: R21]" in lines
+    assert any(line.startswith("✔ A log for each year, 2 of them, 40 leaves") for line in lines)
+    follows = f"--policy {here / 'household-policy'} --follows {here / 'household-2025.zip'}"
+    assert f"exchange audit verify {here / 'household-2026.zip'} {follows}" in lines
     assert lines.index("✔ At the desk.") < lines.index("2023: one address")
     assert "\x1b" not in said.out
 
@@ -168,6 +174,7 @@ def test_years_that_stopped_are_no_good_demo(exchange: Shell, teller: Teller) ->
     teller.years_ok = False
     said = exchange("demo", "--data", "new")
     assert said.code == 1
+    assert "✘ A log for each year" in said.out
     assert "The story stopped before its end; see above and service.out." in said.out
     assert json.loads(exchange("demo", "--json").out)["ok"] is False
 

@@ -10,6 +10,7 @@ import random
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +49,7 @@ PROMISED = {
 ELAPSED_S_MAX = 60
 SERVICE_MB_MAX = 250
 PLACES = 25
+YEARS_MIN = 4
 WAIT_MAX_S = 30.0
 LOOK_EVERY_S = 0.05
 MESSAGES = ("301", "302", "305", "306", "307", "308")
@@ -95,6 +97,17 @@ STEPS = {
     "receipts": ("VERIFIED", set()),
     "pack-verified": ("VERIFIED", set()),
     "both-keys": ("VERIFIED", set()),
+    "years-household": ("PERMIT", set()),
+    "years-director": ("PERMIT", set()),
+    "years-outsider": ("REFUSED", {"REQUEST_INVALID"}),
+    "years-goal-of-two": ("PERMIT", set()),
+    "years-lapsed": ("DENY", {"R18"}),
+    "years-apart": ("PERMIT", set()),
+    "years-fourteen": ("PERMIT", set()),
+    "years-yes-ended": ("DENY", {"R18"}),
+    "years-sixteen": ("DENY", {"R21"}),
+    "years-difference": ("PERMIT", set()),
+    "years-logs": ("VERIFIED", set()),
 }
 
 
@@ -198,6 +211,17 @@ def test_a_pack_that_is_shorter_or_longer_is_not_good(demo: Demo, tmp_path: Path
     changed = tmp_path / "pack.zip"
     changed.write_bytes(change(Path(demo.told["pack"]).read_bytes()))
     code, report = verify(changed, "--policy", demo.told["policy"])
+    assert (code, report["ok"]) == (1, False)
+
+
+def test_each_year_has_a_log_that_begins_where_the_one_before_ended(demo: Demo) -> None:
+    packs = sorted(demo.data.glob("household-2*.zip"))
+    assert len(packs) >= YEARS_MIN
+    policy = demo.data / "household-policy"
+    for former, pack in pairwise(packs):
+        code, report = verify(pack, "--policy", policy, "--follows", former)
+        assert (code, report["ok"]) == (0, True)
+    code, report = verify(packs[-1], "--policy", policy, "--follows", packs[0])
     assert (code, report["ok"]) == (1, False)
 
 
