@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 AGO: Final = timedelta(days=3 * 365)
 MUNICIPALITY: Final = "municipality"
+VILLAGE_OIN: Final = "00000004009876543000"
+VILLAGE_NAME: Final = "Stichting De Marke"
 
 
 @dataclass(slots=True)
@@ -71,7 +73,7 @@ def run_years(data: Path, tell: Callable[[dict[str, Any]], None]) -> Years:
     with private_files():
         years.systems.mkdir(parents=True, exist_ok=True)
         set_clock(clock, -AGO)
-    issue_for(settings, start)
+    issue_for(settings, start, {years.systems / "village" / "credentials": (VILLAGE_OIN, VILLAGE_NAME)})
     _hand_over(settings, years.systems / MUNICIPALITY / "credentials")
     words = ["exchange.wiring.years", "--data", str(settings.data), "--clock", str(clock)]
     with child_service(words, settings.data) as (service, ready):

@@ -23,7 +23,7 @@ from exchange.wiring.holding import private_files
 from exchange.wiring.service import OPERATOR_FOLDER, Starter, serve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from exchange.settings import Settings
@@ -63,19 +63,16 @@ class MovedClock:
             return self._last
 
 
-def issue_for(settings: Settings, start: datetime) -> None:
-    """Give the operator credentials that hold from `start` until after now.
+def issue_for(settings: Settings, start: datetime, others: Mapping[Path, tuple[str, str]]) -> None:
+    """Give the operator, and others (OIN, name) by folder, what holds from `start` until after now.
 
     Both clocks judge a certificate: the service's, and that of the machine, which TLS asks.
     """
     lasts = utc_now() - start + 2 * LEEWAY
-    development_authority(settings).issue_organisation(
-        settings.operator_oin,
-        settings.operator_name,
-        settings.data / OPERATOR_FOLDER,
-        valid_from=start - LEEWAY,
-        valid_for=lasts,
-    )
+    authority = development_authority(settings)
+    operator = {settings.data / OPERATOR_FOLDER: (settings.operator_oin, settings.operator_name)}
+    for folder, (oin, name) in (operator | dict(others)).items():
+        authority.issue_organisation(oin, name, folder, valid_from=start - LEEWAY, valid_for=lasts)
 
 
 def main() -> None:

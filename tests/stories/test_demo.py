@@ -106,6 +106,8 @@ STEPS = {
     "years-fourteen": ("PERMIT", set()),
     "years-yes-ended": ("DENY", {"R18"}),
     "years-sixteen": ("DENY", {"R21"}),
+    "years-no-duty": ("DENY", {"R10"}),
+    "years-neighbours": ("PERMIT", set()),
     "years-difference": ("PERMIT", set()),
     "years-logs": ("VERIFIED", set()),
 }

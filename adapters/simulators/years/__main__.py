@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from adapters.sdk.errors import SdkError
 from adapters.simulators.story.__main__ import made_up_bsns
 from adapters.simulators.story.stage import Organisation, Script, StoryBroken, Telling
-from adapters.simulators.years import asking, first_year, household, later_years
+from adapters.simulators.years import asking, first_year, household, later_years, neighbours
 from adapters.simulators.years.clock import ClockSetBack, StoryClock
 from adapters.simulators.years.family import Family, Member
 
@@ -35,17 +35,22 @@ def main() -> int:
     words = parser.parse_args()
     clock = StoryClock(words.clock)
     script = Script(words.target, words.work, "", clock.now().date(), clock.seconds)
-    municipality = Organisation(script, "municipality")
+    municipality, village = Organisation(script, "municipality"), Organisation(script, "village")
+    elsje = Member("Elsje", made_up_bsns(1)[0], _years_before(clock.now().date(), 78))
     family, told = family_of(clock, municipality), Telling()
     try:
         tell(told, family)
+        neighbours.two_neighbours(told, family, village, elsje)
+        told.chapter("Three years later")
+        later_years.then_and_now(told, family)
     except (StoryBroken, SdkError, ClockSetBack) as error:
         sys.stderr.write(f"the story stopped: {type(error).__name__}: {error}\n")
         return 1
     finally:
         municipality.close()
+        village.close()
     leaves = [(leaf_index, entry.hex()) for _, leaf_index, entry in told.receipts]
-    end = {"end": True, "bsns": [one.bsn.reveal() for one in family.members], "leaves": leaves}
+    end = {"end": True, "bsns": [one.bsn.reveal() for one in (*family.members, elsje)], "leaves": leaves}
     sys.stdout.write(json.dumps(end) + "\n")
     return 0
 
@@ -93,7 +98,6 @@ def tell(told: Telling, family: Family) -> None:
     told.chapter(f"{clock.now().year}: the third year")
     later_years.sem_is_sixteen(told, family)
     later_years.reached(told, family)
-    later_years.then_and_now(told, family)
 
 
 if __name__ == "__main__":

@@ -11,8 +11,10 @@ from adapters.simulators.years.family import stamp
 from exchange.v1.consent_service_pb2 import ConsentKind, FreelyGiven
 
 if TYPE_CHECKING:
+    from adapters.sdk.client import ExchangeClient
     from adapters.simulators.story.stage import Telling
     from adapters.simulators.years.family import Family, Member
+    from exchange.v1.common_pb2 import Claim
 
 NOTICE_ID: Final = "samen-1"
 NOTICE: Final = b"Wij vragen wie mag zien wat er over u is opgeschreven. U mag nee zeggen, en later ook."
@@ -42,12 +44,26 @@ def asked_and_given(
     lasts: timedelta,
     **asked: Any,  # noqa: ANN401 -- any field of the request
 ) -> str:
-    """Ask a member for a statutory consent, and let him give it himself; return its id."""
-    now = family.clock.now()
-    requested = family.team().consent.request_consent(
-        claim=WIJKTEAM,
+    """Let the director ask a member for a statutory consent, and let him give it; return its id."""
+    by = (family.team(), WIJKTEAM)
+    statutory = ConsentKind.CONSENT_KIND_STATUTORY
+    return asked_and_given_by(told, family, member, lasts, by=by, kind=statutory, **asked)
+
+
+def asked_and_given_by(
+    told: Telling,
+    family: Family,
+    member: Member,
+    lasts: timedelta,
+    *,
+    by: tuple[ExchangeClient, Claim],
+    **asked: Any,  # noqa: ANN401 -- any field of the request
+) -> str:
+    """Put a question to a member, who answers yes himself at the portal; return the consent."""
+    now, (client, why) = family.clock.now(), by
+    requested = client.consent.request_consent(
+        claim=why,
         case_id=member.case_id,
-        kind=ConsentKind.CONSENT_KIND_STATUTORY,
         start_time=stamp(now - timedelta(minutes=1)),
         end_time=stamp(now + lasts),
         notice_id=NOTICE_ID,

@@ -40,7 +40,7 @@ def three_files(told: Telling, family: Family) -> None:
     """Let each tell his own story once, at whichever desk."""
     told.chapter(f"{family.clock.now().year}: three people, one address")
     for member in family.members:
-        _reported(told, family, member)
+        reported(told, family, member, *WORDS[member.name])
     told.step(
         "years-reports",
         "Noor, Bas and their son Sem, who is 13, each tell what is going on. Three people, three plans; "
@@ -60,14 +60,14 @@ def three_files(told: Telling, family: Family) -> None:
     )
 
 
-def _reported(told: Telling, family: Family, member: Member) -> None:
+def reported(told: Telling, family: Family, member: Member, words: str, domain: LifeDomain.ValueType) -> None:
+    """Let somebody tell the neighbourhood team what is going on: his case, his plan, and what he wants."""
     team = family.team()
     member.resident = family.municipality.pseudonym(member.bsn, team, WIJKTEAM)
     registered = team.identity.register_resident(
         claim=WIJKTEAM, resident=member.resident, birth_date=member.birth_date.isoformat(), capable=True
     )
     told.keep(family.municipality, registered)
-    words, domain = WORDS[member.name]
     report = team.case.receive_report(
         claim=WIJKTEAM,
         resident=member.resident,
