@@ -1,9 +1,10 @@
 """A plan as it was known: folded once, with marks on the way, so that every moment is near one.
 
 Promises: what was known at a moment is the fold of the events before the first one recorded after it; what
-was erased since is not in it; marks are kept in the hot cache, bounded with everything there, in memory only,
-and go with the resident's keys. Safe between threads: it holds nothing itself.
-Source: the domain's design section 2 (P7); GDPR 17.
+was erased since is not in it; what was corrected since is put in its place on the walk itself, so that nobody
+is given what was wrong; marks are kept in the hot cache, bounded with everything there, in memory only, and
+go with the resident's keys. Safe between threads: it holds nothing itself.
+Source: the domain's design section 2 (P7); GDPR 16, 17.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from exchange.domain import aggregate_of
-from exchange.domain.kernel import evolve_at, skipped
+from exchange.domain.kernel import evolve_at, skipped, with_changes
+from exchange.domain.plan.recorded import COLLECTIONS
+from exchange.domain.plan.rectified import NAMED_BY, rectified, since
 from exchange.errors import Unavailable
 from exchange.pipeline.hot import ENTRY_BYTES_MIN, PAST_PREFIX, Entry
 
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from exchange.domain.kernel import Event
+    from exchange.domain.plan.rectified import Correction
     from exchange.pipeline.hot import HotStates
     from exchange.pipeline.walk import View
     from exchange.store.batch import Row
@@ -53,27 +57,72 @@ class Step(NamedTuple):
     state: Any
 
 
+class Rectifying:
+    """Puts right what one question finds in the past, and says of each element by what it did.
+
+    It holds what it was given, for as long as the question lasts: an element is found again by being it.
+    """
+
+    def __init__(self) -> None:
+        self._by: dict[int, tuple[Any, tuple[Correction, ...]]] = {}
+
+    @property
+    def took(self) -> bool:
+        """Whether anything was put right."""
+        return bool(self._by)
+
+    def element(self, collection: str, element: Any, corrections: Iterable[Correction]) -> Any:  # noqa: ANN401 -- any element of a plan
+        """Return an element by corrections of after the moment it is of."""
+        right, by = rectified(collection, element, corrections)
+        if by:
+            self._by[id(right)] = right, by
+        return right
+
+    def plan(self, plan: Any, now: Any) -> Any:  # noqa: ANN401 -- PlanStates, or None
+        """Return a plan as it was by the corrections that stand in it now."""
+        corrections = () if plan is None else since(now.corrections, plan.version)
+        if not corrections:
+            return plan
+        changes = {}
+        for name in COLLECTIONS:
+            if name in NAMED_BY:
+                elements = getattr(plan, name)
+                changes[name] = tuple(self.element(name, one, corrections) for one in elements)
+        return with_changes(plan, **changes)
+
+    def by(self, element: Any, links: frozenset[str]) -> tuple[Correction, ...]:  # noqa: ANN401 -- any element of a plan
+        """Return the corrections an element was put right by; none of whoever is behind a sealed link."""
+        _, found = self._by.get(id(element), (None, ()))
+        return tuple(one for one in found if one.by not in links)
+
+
 @dataclass(frozen=True, slots=True)
 class Past:
     """What a question about the past is answered from, in the place of what stands now.
 
     `stands` tells whether nothing was erased since it was folded. Without `folded` it says nothing: of who
     does not work on the case nothing is looked up, so that the time it takes tells nobody that there is a
-    plan.
+    plan. `right` makes of what was found, and of the plan as it stands, what may be told: with nothing in it
+    that was corrected by then.
     """
 
     state: Any = None
     folded: bool = False
     stands: Callable[[], bool] = lambda: True
+    right: Callable[[Any, Any], Any] = lambda was, now: Rectifying().plan(was, now)
 
 
 class AsItWas:
-    """A view in which one stream stands as it did. All else, and with it every right, is of now."""
+    """A view in which one stream stands as it did. All else, and with it every right, is of now.
+
+    So is what was corrected: by the plan as this walk sees it, not as it was when its past was looked up.
+    """
 
     def __init__(self, view: View, anchor: str, past: Past) -> None:
         self._view = view
         self._anchor = anchor
         self._past = past
+        self._right: tuple[Any, Any] | None = None  # what stands now, and what is told beside it
 
     def state(self, stream: str) -> Any:  # noqa: ANN401 -- each aggregate has its own state class
         """Return the folded state. Raises Unavailable where an erasure came between folding and this walk."""
@@ -82,7 +131,9 @@ class AsItWas:
             return now
         if not self._past.stands():
             raise Unavailable(CHANGED_SINCE)
-        return self._past.state
+        if self._right is None or self._right[0] is not now:
+            self._right = now, self._past.right(self._past.state, now)
+        return self._right[1]
 
     def version(self, stream: str) -> int:
         """Return the version."""

@@ -190,13 +190,16 @@ def tell(
 
 
 def _gives(walk: ReadWalk, sight: Sight, judged: Judged) -> bool:
-    """Tell whether a change is told: with any leaf of its own part, and never where that is hidden."""
+    """Tell whether a change is told: with a leaf of its part, or the very one; never where it is hidden."""
     if walk.change_of is None:
         return True
-    part = f"{walk.change_of}." if walk.change_of else ""
+    collection, leaf, _ = walk.change_of.partition(".")
+    part = f"{collection}." if collection else ""
     fields = judged.verdict.fields
-    released = (group.path for group in sight.groups if fields[group.fact.name].release)
-    return walk.change_of not in sight.hidden and any(path.startswith(part) for path in released)
+    released = [group.path for group in sight.groups if fields[group.fact.name].release]
+    if collection in sight.hidden:
+        return False
+    return walk.change_of in released if leaf else any(path.startswith(part) for path in released)
 
 
 def _otherwise(*, given: bool, recorded: bool) -> str:

@@ -18,6 +18,8 @@ from exchange.pipeline.past import Past as SecondEngine
 from exchange.pipeline.past_plans import AsItWas, Past, PastPlans
 from exchange.pipeline.walk import ReadOutcome
 from exchange.server.contract.plans import PLAN_LABELS
+from tests.domain.test_corrections import order, plan
+from tests.domain.test_rectified import lived
 from tests.pipeline.erasing import approving, erased, proposed
 from tests.pipeline.shard import NOW
 
@@ -259,3 +261,18 @@ def test_only_the_plan_itself_is_of_then(shard: Shard) -> None:
     assert seen.scope(ref) == now.scope(ref)
     assert AsItWas(now, "plan-unknown", Past(then, folded=True)).state("plan-unknown") is None
     assert AsItWas(now, f"plan-{plan_id}", Past()).state(f"plan-{plan_id}") is None
+
+
+def test_what_was_corrected_since_is_right_without_being_asked() -> None:
+    was, now = lived(plan("plan.goal_set"), order("Samen koken."))
+
+    class Now:
+        def state(self, _stream: str) -> Any:  # noqa: ANN401 -- any state
+            return now
+
+    view: Any = Now()
+    seen = AsItWas(view, "plan-1", Past(was, folded=True))
+    told = seen.state("plan-1")
+    assert [one.own_words for one in told.goals] == ["Samen koken."]
+    assert seen.state("plan-1") is told, "what is judged is what is told"
+    assert was.goals[0].own_words != "Samen koken."

@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Final, NamedTuple
 from exchange.domain.kernel import AuthoredCommand, Events, with_changes
 from exchange.domain.plan.decide import existing
 from exchange.domain.plan.events import PlanEvent
+from exchange.domain.plan.rectified import NAMED_BY, SET_ANEW, Correction
 from exchange.domain.plan.state import PlanState
 from exchange.domain.shape import (
     FINE,
@@ -42,18 +43,6 @@ from exchange.domain.values import (
 from exchange.errors import RuleBroken
 
 STATEMENT: Final = "statement"
-# What names an element within its collection, beside who recorded it. What the resident said of the plan is
-# no record of another about him: he says it anew.
-NAMED_BY: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "reports": "report_id",
-        "conversations": "conversation_id",
-        "situations": "life_domain",
-        "goals": "goal_id",
-        "lens_assessments": "law",
-        "supports": "support_id",
-    }
-)
 # The name decides under which key an element is sealed: a support has no words of its own to speak beside.
 SPOKEN_BESIDE: Final = frozenset(NAMED_BY) - {"supports"}
 _SEALED: Final = ("collection", "name", "origin", "recorded", "field", "values")
@@ -294,13 +283,25 @@ def _corrected(
 
 
 def corrected(state: PlanState, event: PlanCorrected) -> PlanState:
-    """Fold `PlanCorrected`: the first element it is about says it from here on, if it is there."""
+    """Fold `PlanCorrected`: the first element it is about says it from here on, which is noted beside it."""
     version = state.version + 1
     kind = _TEXT if event.field == STATEMENT else FIELDS.get(f"{event.collection}.{event.field}")
     elements = getattr(state, event.collection, ())
     place = next((place for place, one in enumerate(elements) if event.finds(one)), None)
     if kind is None or place is None:
         return with_changes(state, version=version)
-    changed = with_changes(elements[place], **{event.field: kind.read(event.values)})
+    noted = Correction(
+        version=version,
+        collection=event.collection,
+        name=event.name,
+        origin=event.origin,
+        element_recorded=event.recorded,
+        field=event.field,
+        value=kind.read(event.values),
+        stood=getattr(elements[place], event.field) if event.collection in SET_ANEW else None,
+        by=f"{event.organisation}/{event.task}",
+    )
+    changed = with_changes(elements[place], **{event.field: noted.value})
     replaced = (*elements[:place], changed, *elements[place + 1 :])
-    return with_changes(state, version=version, **{event.collection: replaced})
+    corrections = (*state.corrections, noted)
+    return with_changes(state, version=version, corrections=corrections, **{event.collection: replaced})

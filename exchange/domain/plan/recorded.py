@@ -1,6 +1,6 @@
 """When each element of a plan was recorded: the term for which it is kept runs from then.
 
-Promises: what was noted stays; an element is noted by the event that brought it.
+Promises: what was noted stays; an element is noted by the event that brought it, a correction by its own.
 Source: GDPR 5(1)(e); the gate's terms (`exchange.gate.retention`).
 """
 
@@ -40,6 +40,8 @@ def stamped(before: PlanState | None, after: PlanState, at: datetime) -> PlanSta
         for elements in _of(after):
             _note(elements, at)
         return after
+    if before.corrections is not after.corrections:
+        _note(after.corrections, at)
     # For each event of a fold all of them are looked at, and most did not change.
     for was, elements in zip(_of(before), _of(after), strict=True):
         if elements is not was:

@@ -1,7 +1,8 @@
 """SubscriptionService: what happens on the plans a professional works on, each event judged when it is read.
 
 Promises: at least once and in order, idempotent by event id; nothing leaves on the ground of an earlier
-judgement; an event of whose own part nothing is released is judged, recorded and not sent, and one behind a
+judgement, and nothing that was corrected before it was judged; an event of whose own part nothing is
+released is judged, recorded and not sent: of a correction that part is the leaf it corrects. One behind a
 sealed link is passed over; the stream ends when the service drains, the person's token ends, or the
 organisation leaves or has the certificate or the task no more. A cursor is the position of the last event
 that was told, and a beat comes at its time: neither moves by what is not told.
@@ -12,12 +13,14 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from exchange.domain import stream_of
 from exchange.domain.case import has_relation
 from exchange.domain.plan import PLAN, PlanCorrected, Support, SupportStarted, SupportStopped
 from exchange.domain.plan.received import ElementsReceived, newest_of
+from exchange.domain.plan.rectified import said_now, since
 from exchange.domain.plan.seen import is_of
 from exchange.domain.values import origin_of
 from exchange.errors import AccessDenied, Draining, KeyDestroyed, Unavailable
@@ -36,9 +39,10 @@ from exchange.store.upcasts import UPCASTS
 from exchange.v1 import subscription_service_pb2 as pb
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
     from datetime import datetime
 
+    from exchange.domain.plan.rectified import Correction
     from exchange.pipeline.walk import Claim, View
     from exchange.server.house import Call
     from exchange.store.batch import Row
@@ -105,6 +109,8 @@ class Change(NamedTuple):
     collection: str
     element: Any  # of the plan as it is now; None where the event is about the plan itself
     by: str  # the recipient whose event it is, as a seal names it
+    leaf: str  # what was corrected, and nothing else of the element; else empty
+    again: Callable[[Any], Any]  # finds the element in the plan as it is when this is judged
 
     def is_behind(self, links: frozenset[str]) -> bool:
         """Tell whether it tells of a recipient of whom the caller is not shown that he is on the case."""
@@ -193,27 +199,30 @@ def _change(call: Call, row: Row, plan: Any) -> Change:  # noqa: ANN401 -- PlanS
     # Opened whole: what an element is about may be sealed too.
     opened = call.house.parts.codec.decode(row.state, stream=row.stream, version=row.version, topic=row.topic)
     kind = row.topic.rpartition(VERSION_SUFFIX)[0]
-    changed = CHANGED.get(kind, _OF_THE_PLAN_ITSELF)
+    changed, leaf = CHANGED.get(kind, _OF_THE_PLAN_ITSELF), ""
     if isinstance(opened.event, PlanCorrected):
         # Which collection it is about is sealed with the rest.
-        changed = Changed(opened.event.collection)
+        changed, leaf = Changed(opened.event.collection), opened.event.field
     elif isinstance(opened.event, ElementsReceived):
         # Many at once: told by the last of them, so that who follows looks again.
         changed = Changed(opened.event.collection)
-    element = changed_element(changed, opened.event, plan)
+    again = partial(changed_element, changed, opened.event, row.version)
+    element = again(plan)
     end = None if element is None else end_of(element)
     if end is not None and end <= call.house.parts.now():
         element = None
     meta, event_id = opened.meta, opened.event_id.hex()
     trace = place_in_trace(meta.trace, meta.decision_id).traceparent
     by = f"{meta.organisation}/{meta.task}"
-    return Change(row, kind, plan.case_id, meta.at, event_id, trace, changed.collection, element, by)
+    of_case = (row, kind, plan.case_id, meta.at, event_id, trace)
+    return Change(*of_case, changed.collection, element, by, leaf, again)
 
 
-def changed_element(changed: Changed, event: Any, plan: Any) -> Any:  # noqa: ANN401 -- any event and element of a plan
+def changed_element(changed: Changed, event: Any, version: int, plan: Any) -> Any:  # noqa: ANN401 -- any event and element of a plan
     """Return the element an event is about, as it is now; None where the event is about the plan itself.
 
     Care that started and stopped is as it was then: it may have started again since, under the same support.
+    What was corrected in it after the event, which is that version of the plan, is not as it was.
     """
     if not changed.collection:
         return None
@@ -226,11 +235,17 @@ def changed_element(changed: Changed, event: Any, plan: Any) -> Any:  # noqa: AN
         named.append(("origin", origin_of(event.task, event.organisation)))
     elements = reversed(getattr(plan, changed.collection))
     found = next((one for one in elements if all(getattr(one, name) == said for name, said in named)), None)
-    if isinstance(found, Support) and isinstance(event, SupportStarted):
-        return found.as_started(event.care_start_date)
-    if isinstance(found, Support) and isinstance(event, SupportStopped):
-        return found.as_stopped(event.care_end_date, event.stop_reason)
-    return found
+    return _as_then(found, event, since(plan.corrections, version)) if isinstance(found, Support) else found
+
+
+def _as_then(support: Support, event: Any, corrections: Sequence[Correction]) -> Support:  # noqa: ANN401 -- any event
+    """Return a support as an event left its care, by the corrections of after it."""
+    if isinstance(event, SupportStarted):
+        return support.as_started(said_now(support, "care_start_date", event.care_start_date, corrections))
+    if isinstance(event, SupportStopped):
+        last_day = said_now(support, "care_end_date", event.care_end_date, corrections)
+        return support.as_stopped(last_day, said_now(support, "stop_reason", event.stop_reason, corrections))
+    return support
 
 
 async def _judged(
@@ -258,6 +273,8 @@ def _asked(change: Change, fields: tuple[str, ...]) -> tuple[str, ...]:
     if not change.collection:
         return of_plan
     own = tuple(path for path in fields if path.startswith(f"{change.collection}."))
+    if change.leaf and f"{change.collection}.{change.leaf}" not in own:
+        return ()
     return (*own, *of_plan) if own and change.element is not None else ()
 
 
@@ -269,8 +286,10 @@ def _walk(call: Call, change: Change, claim: Claim, asked: tuple[str, ...]) -> R
     now = call.house.parts.now()
     asker = Asker(call.caller, claim.legal_basis, now)
 
-    def capture(view: View) -> Any:  # noqa: ANN401 -- PlanState
-        return view.state(stream)
+    def capture(view: View) -> Any:  # noqa: ANN401 -- PlanState, and the element or None
+        # What was corrected since it was looked up is not told as it was then.
+        plan = view.state(stream)
+        return plan, None if element is None or plan is None else change.again(plan)
 
     return ReadWalk(
         rpc=call.rpc,
@@ -285,7 +304,7 @@ def _walk(call: Call, change: Change, claim: Claim, asked: tuple[str, ...]) -> R
         allow_partial=True,
         delivered_later=True,
         trace=call.trace,
-        change_of=change.collection,
+        change_of=f"{change.collection}.{change.leaf}" if change.leaf else change.collection,
         collections=call.house.plan_groups.collections,
     )
 
@@ -300,15 +319,14 @@ async def _ask(call: Call, walk: ReadWalk) -> ReadOutcome | None:
 
 def _published(change: Change, outcome: ReadOutcome) -> pb.PublishedEvent:
     row = change.row
+    plan, element = outcome.captured
     told = pb.PublishedEvent(
         event_id=change.event_id,
         position=row.position,
         kind=change.kind,
         plan_id=row.stream.partition("-")[2],
         case_id=change.case_id,
-        change=build_change(
-            change.element, outcome.captured, change.collection, outcome.groups, outcome.released
-        ),
+        change=build_change(element, plan, change.collection, outcome.groups, outcome.released),
         plan_version=row.version,
         decision_id=outcome.decision_id,
         traceparent=change.traceparent,
