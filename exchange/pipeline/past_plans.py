@@ -18,7 +18,8 @@ from exchange.domain.kernel import evolve_at, skipped, with_changes
 from exchange.domain.plan.recorded import COLLECTIONS
 from exchange.domain.plan.rectified import NAMED_BY, rectified, since
 from exchange.errors import Unavailable
-from exchange.pipeline.hot import ENTRY_BYTES_MIN, PAST_PREFIX, Entry
+from exchange.pipeline import hot
+from exchange.pipeline.hot import Marking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
@@ -26,24 +27,15 @@ if TYPE_CHECKING:
 
     from exchange.domain.kernel import Event
     from exchange.domain.plan.rectified import Correction
-    from exchange.pipeline.hot import HotStates
+    from exchange.pipeline.hot import HotStates, Mark
     from exchange.pipeline.walk import View
     from exchange.store.batch import Row
     from exchange.store.codec import Codec, Told
     from exchange.store.reader import SQLiteReader
 
-EVENTS_PER_MARK: Final = 128
 ROWS_PER_PAGE: Final = 1_024
 NOT_FOLDED: Final = "the past of this plan was not looked up: ask again"
 CHANGED_SINCE: Final = "something of this plan was erased while it was looked up: ask again"
-
-
-class Mark(NamedTuple):
-    """The plan after so many events, the latest of which was recorded at a moment."""
-
-    version: int
-    at: datetime
-    state: Any
 
 
 class Step(NamedTuple):
@@ -183,39 +175,27 @@ class PastPlans:
         last = after_version + limit
         return [one for one in self._steps(stream, start, last) if one.version > after_version]
 
-    def _marks(self, stream: str, enough: Callable[[Mark], bool]) -> tuple[Mark, ...]:
+    def _marks(self, stream: str, enough: Callable[[Mark], bool]) -> list[Mark]:
         """Return the marks of before, folded on until one is enough or there is nothing more."""
-        stands, name = self.witness(), PAST_PREFIX + stream
-        known = self._hot.peek(name)
-        if known is not None and not known.settled:
-            known = None
-        marks: tuple[Mark, ...] = () if known is None else known.state
-        last = marks[-1] if marks else None
+        marking = Marking(self._hot, self._codec, stream)
+        found = marking.found
+        last = found[-1] if found else None
         if last is not None and enough(last):
-            return marks
+            return found
         first = self._reader.tail(stream, 0 if last is None else last.version, ROWS_PER_PAGE).rows
-        if len(first) < EVENTS_PER_MARK:
-            return marks
-        found, size = list(marks), ENTRY_BYTES_MIN if known is None else known.size
-        due = (0 if last is None else last.version) + EVENTS_PER_MARK
-        position, since = 0, 0
+        if len(first) < hot.EVENTS_PER_MARK:
+            return found
+        since = 0
         for row, _, _, at, state in self._fold(stream, last, self._pages(stream, first)):
             since += len(row.state)
-            if row.version < due:
+            if row.version < marking.due:
                 continue
-            found.append(Mark(row.version, at, state))
-            due, position, size, since = row.version + EVENTS_PER_MARK, row.position, size + since, 0
+            marking.note(row, at, state, since)
+            since = 0
             if enough(found[-1]):
                 break
-        if position:
-            entry = Entry(tuple(found), 0, position, size)
-            self._hot.put(name, entry)
-            # An erasure throws away what is kept; what it found nothing of is not used, and thrown away here.
-            if stands():
-                entry.settled = True
-            else:
-                self._hot.evict((name,))
-        return tuple(found)
+        marking.keep()
+        return found
 
     def _pages(self, stream: str, first: list[Row]) -> Iterator[Row]:
         """Yield the events of a page and all that come after it; they are not all in memory at once."""

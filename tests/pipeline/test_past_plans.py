@@ -11,7 +11,7 @@ import pytest
 from exchange.domain.kernel import with_changes
 from exchange.domain.plan import DescribeSituation
 from exchange.errors import Unavailable
-from exchange.pipeline import past_plans
+from exchange.pipeline import hot, past_plans
 from exchange.pipeline.elements import Asker, PlanGroups
 from exchange.pipeline.hot import PAST_PREFIX
 from exchange.pipeline.past import Past as SecondEngine
@@ -24,8 +24,9 @@ from tests.pipeline.erasing import approving, erased, proposed
 from tests.pipeline.shard import NOW
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
+    from exchange.store.batch import Row
     from tests.pipeline.shard import Shard
 
 DOMAINS = ("housing", "finance", "social_network", "use_of_time")
@@ -34,9 +35,10 @@ MINUTE = timedelta(minutes=1)
 
 @pytest.fixture(autouse=True)
 def near_marks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(past_plans, "EVENTS_PER_MARK", 4)
+    monkeypatch.setattr(hot, "EVENTS_PER_MARK", 4)
     # No multiple of it: marks and pages end at different events.
-    monkeypatch.setattr(past_plans, "ROWS_PER_PAGE", 7)
+    for room in (hot, past_plans):
+        monkeypatch.setattr(room, "ROWS_PER_PAGE", 7)
 
 
 def described(
@@ -98,6 +100,42 @@ def test_marks_are_kept_folded_on_and_are_near(shard: Shard) -> None:
     assert [mark.version for mark in grown.state] == [4, 8, 12, 16]
     assert grown.state[:2] == entry.state
     assert last == shard.core.loader.load(stream).state
+
+
+def test_who_opens_a_plan_leaves_the_marks_of_its_past(shard: Shard, monkeypatch: pytest.MonkeyPatch) -> None:
+    ref, plan_id = long_plan(shard, 20)
+    stream, past, hot_states = f"plan-{plan_id}", past_of(shard), shard.core.hot
+    past.as_of(stream, NOW + timedelta(days=900))
+    folded = hot_states.peek(PAST_PREFIX + stream)
+    assert folded is not None
+    hot_states.evict((PAST_PREFIX + stream,))
+    opened = shard.core.loader.load(stream)
+    left = hot_states.peek(PAST_PREFIX + stream)
+    assert left is not None
+    assert (left.state, left.as_of, left.size, left.settled) == (
+        folded.state,
+        folded.as_of,
+        folded.size,
+        True,
+    )
+    assert (opened.version, opened.as_of) == shard.core.reader.last_version(stream)[::-1]
+    # And folds no more than from the nearest of them.
+    codec, opened_since = shard.core.codec, []
+
+    def counted(name: str, rows: Iterable[Row]) -> Any:  # noqa: ANN401 -- as the method
+        some = list(rows)
+        opened_since.extend(some)
+        return type(codec).read(codec, name, some)
+
+    monkeypatch.setattr(codec, "read", counted)
+    assert past.as_of(stream, NOW + 9 * MINUTE).version == 11
+    assert len(opened_since) <= hot.EVENTS_PER_MARK
+    monkeypatch.undo()
+    # What is marked already is not marked again; of other streams there are none.
+    shard.core.loader.load(stream)
+    assert hot_states.peek(PAST_PREFIX + stream) is left
+    shard.core.loader.load(f"resident-{ref}")
+    assert hot_states.peek(f"{PAST_PREFIX}resident-{ref}") is None
 
 
 def test_no_more_is_folded_than_up_to_the_moment_that_is_asked(shard: Shard) -> None:
@@ -171,8 +209,9 @@ def test_what_was_remembered_goes_with_the_keys(shard: Shard) -> None:
             assert {one.life_domain for one in left.situations} == set(DOMAINS) - {"finance"}
 
 
+@pytest.mark.parametrize("opens", [False, True])
 def test_what_was_folded_before_an_erasure_is_not_kept_after_it(
-    shard: Shard, monkeypatch: pytest.MonkeyPatch
+    shard: Shard, monkeypatch: pytest.MonkeyPatch, *, opens: bool
 ) -> None:
     ref, plan_id = long_plan(shard, 9)
     stream, past = f"plan-{plan_id}", past_of(shard)
@@ -185,7 +224,10 @@ def test_what_was_folded_before_an_erasure_is_not_kept_after_it(
         put(name, entry)
 
     monkeypatch.setattr(shard.core.hot, "put", late)
-    past.as_of(stream, NOW)
+    if opens:
+        shard.core.loader.load(stream)
+    else:
+        past.as_of(stream, NOW)
     assert shard.core.hot.peek(PAST_PREFIX + stream) is None
 
 

@@ -4,11 +4,11 @@ Promises: what was noted stays; an element is noted by the event that brought it
 Source: GDPR 5(1)(e); the gate's terms (`exchange.gate.retention`).
 """
 
-from collections.abc import Sequence
 from datetime import datetime
 from operator import attrgetter
-from typing import Any, Final
+from typing import Final
 
+from exchange.domain.kernel import what_changed
 from exchange.domain.plan.state import PlanState
 
 COLLECTIONS: Final = (
@@ -28,29 +28,21 @@ COLLECTIONS: Final = (
     "signals",
 )
 
-_of: Final = attrgetter(*COLLECTIONS)
-
 
 def stamped(before: PlanState | None, after: PlanState, at: datetime) -> PlanState:
     """Note in the elements an event brought when it was recorded: their term runs from then.
 
     They and the state were made by folding that event and nobody has seen them yet: they are written to.
     """
-    if before is None:
-        for elements in _of(after):
-            _note(elements, at)
-        return after
-    if before.corrections is not after.corrections:
-        _note(after.corrections, at)
-    # For each event of a fold all of them are looked at, and most did not change.
-    for was, elements in zip(_of(before), _of(after), strict=True):
-        if elements is not was:
-            _note(elements, at)
+    for elements in _of(after) if before is None else _changed(before, after):
+        for element in reversed(elements):
+            if element.recorded is not None:
+                break
+            object.__setattr__(element, "recorded", at)
     return after
 
 
-def _note(elements: Sequence[Any], at: datetime) -> None:
-    for element in reversed(elements):
-        if element.recorded is not None:
-            break
-        object.__setattr__(element, "recorded", at)
+_NOTED: Final = (*COLLECTIONS, "corrections")
+_of: Final = attrgetter(*_NOTED)
+# For each event of a fold all of them are looked at, and most did not change.
+_changed: Final = what_changed(_NOTED)
