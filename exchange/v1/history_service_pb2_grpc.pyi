@@ -44,7 +44,8 @@ class HistoryServiceStub:
     """
     ListTimeline: _grpc.UnaryUnaryMultiCallable[_history_service_pb2.ListTimelineRequest, _history_service_pb2.ListTimelineResponse]
     """Lists what happened to the plan, oldest first: each entry with what changed, as it was then. An entry of which nothing
-    is released is not there, and takes no place in a page; a correction is one of the leaf it corrects.
+    is released is not there, and takes no place in a page; a correction is one of the leaf it corrects. What came along from
+    another municipality is an entry for each element, at the moment it came.
     """
     GetPlanDifference: _grpc.UnaryUnaryMultiCallable[_history_service_pb2.GetPlanDifferenceRequest, _history_service_pb2.GetPlanDifferenceResponse]
     """Tells what differs between two moments: what there was and is no more so, and what there is instead. Where that is a
@@ -67,7 +68,8 @@ class HistoryServiceAsyncStub(HistoryServiceStub):
     """
     ListTimeline: _aio.UnaryUnaryMultiCallable[_history_service_pb2.ListTimelineRequest, _history_service_pb2.ListTimelineResponse]  # type: ignore[assignment]
     """Lists what happened to the plan, oldest first: each entry with what changed, as it was then. An entry of which nothing
-    is released is not there, and takes no place in a page; a correction is one of the leaf it corrects.
+    is released is not there, and takes no place in a page; a correction is one of the leaf it corrects. What came along from
+    another municipality is an entry for each element, at the moment it came.
     """
     GetPlanDifference: _aio.UnaryUnaryMultiCallable[_history_service_pb2.GetPlanDifferenceRequest, _history_service_pb2.GetPlanDifferenceResponse]  # type: ignore[assignment]
     """Tells what differs between two moments: what there was and is no more so, and what there is instead. Where that is a
@@ -99,7 +101,8 @@ class HistoryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_history_service_pb2.ListTimelineResponse, _abc.Awaitable[_history_service_pb2.ListTimelineResponse]]:
         """Lists what happened to the plan, oldest first: each entry with what changed, as it was then. An entry of which nothing
-        is released is not there, and takes no place in a page; a correction is one of the leaf it corrects.
+        is released is not there, and takes no place in a page; a correction is one of the leaf it corrects. What came along from
+        another municipality is an entry for each element, at the moment it came.
         """
 
     @_abc_1.abstractmethod

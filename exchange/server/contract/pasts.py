@@ -40,12 +40,18 @@ _NAMES: Final = MappingProxyType(
 
 
 class Happened(NamedTuple):
-    """One entry of a timeline, with the element it is about."""
+    """One entry of a timeline, with its element; `part` counts those that one event brought, from 0."""
 
     step: Step
     kind: str
     collection: str
     element: Any
+    part: int = 0
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Where it stands among all that happened to the plan."""
+        return self.step.version, self.part
 
     @property
     def leaf(self) -> str:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from exchange.domain import stream_of
 from exchange.domain.limits.compartments import NOTHING_KEPT
 from exchange.domain.plan import PlanCorrected
+from exchange.domain.plan.received import ElementsReceived, brought_by
 from exchange.domain.plan.seen import is_of
 from exchange.domain.relations import relation_of
 from exchange.errors import RequestInvalid, Unavailable
@@ -33,7 +34,7 @@ from exchange.server.walks import read
 from exchange.v1 import history_service_pb2 as pb
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from exchange.domain.limits.compartments import Kept
     from exchange.pipeline.past_plans import Step
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from exchange.server.house import Call
 
 EVENTS_PER_LOOK: Final = 256
+# More than there is room for in one event.
+PARTS_OF_AN_EVENT_MAX: Final = 1 << 20
 # The version counts what was written, seen or not: told for any moment it would tell when.
 LABELS: Final = MappingProxyType({path: label for path, label in PLAN_LABELS.items() if path != "version"})
 _NOT_YET: Final = "must not lie in the future: nothing is known of it yet"
@@ -90,12 +93,14 @@ async def get_plan_difference(
 async def list_timeline(call: Call, request: pb.ListTimelineRequest) -> pb.ListTimelineResponse:
     """List what happened to a plan, oldest first."""
     pages, size = call.house.pages, page_rows(request)
-    start = pages.place(call.rpc, call.caller, request) or 0
+    start = divmod(pages.place(call.rpc, call.caller, request) or 0, PARTS_OF_AN_EVENT_MAX)
     look = _Look(call, request)
     happened: list[Happened] = []
 
     def folded() -> Sequence[Happened]:
-        happened.extend(islice(_seen(look.events_after(start), request.fields, look.kept), size + 1))
+        # From the event the page before ended in: it may have brought more than one element.
+        seen = _seen(look.events_after(max(0, start[0] - 1)), request.fields, look.kept)
+        happened.extend(islice((one for one in seen if one.place > start), size + 1))
         return happened[:size]
 
     outcome, page = await look.judged(folded, Page.of)
@@ -105,7 +110,9 @@ async def list_timeline(call: Call, request: pb.ListTimelineRequest) -> pb.ListT
         if entry is not None:
             answer.entries.append(entry)
     if len(happened) > size:
-        answer.next_page_token = pages.token(happened[size - 1].step.version, call.rpc, call.caller, request)
+        version, part = happened[size - 1].place
+        place = version * PARTS_OF_AN_EVENT_MAX + part
+        answer.next_page_token = pages.token(place, call.rpc, call.caller, request)
     return _finished(answer, outcome)
 
 
@@ -195,18 +202,26 @@ def _seen(steps: Iterable[Step], fields: Sequence[str], kept: Kept) -> Iterator[
     collections = {path.partition(".")[0] for path in asked}
     for step in steps:
         kind = step.topic.rpartition(VERSION_SUFFIX)[0]
-        changed = CHANGED.get(kind)
-        if isinstance(step.event, PlanCorrected):
-            # Else what was wrong would be put right without a word. It is of its leaf: to one that is not
-            # asked about, or is kept, nothing happened.
-            changed = Changed(step.event.collection)
-            if f"{step.event.collection}.{step.event.field}" not in asked:
-                continue
-        element = None if changed is None else changed_element(changed, step.event, step.version, step.state)
-        if changed is None or element is None or changed.collection not in collections:
+        if step.by in kept.links:
             continue
-        if step.by not in kept.links and not is_of(element, kept.links):
-            yield Happened(step, kind, changed.collection, element)
+        for part, (collection, element) in enumerate(_changed(kind, step, asked)):
+            if element is not None and collection in collections and not is_of(element, kept.links):
+                yield Happened(step, kind, collection, element, part)
+
+
+def _changed(kind: str, step: Step, asked: Collection[str]) -> Sequence[tuple[str, Any]]:
+    """Return the elements an event changed, each with its collection."""
+    event = step.event
+    if isinstance(event, ElementsReceived):
+        # One event brought many, from another municipality.
+        return [(event.collection, one) for one in brought_by(event, step.state)]
+    changed = CHANGED.get(kind, Changed())
+    if isinstance(event, PlanCorrected):
+        # Else what was wrong would be put right without a word. It is of its leaf: to one that is not asked
+        # about, or is kept, nothing happened.
+        path = f"{event.collection}.{event.field}"
+        changed = Changed(event.collection) if path in asked else Changed()
+    return [(changed.collection, changed_element(changed, event, step.version, step.state))]
 
 
 def _finished(answer: _Answer, outcome: ReadOutcome) -> _Answer:
