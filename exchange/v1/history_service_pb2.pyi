@@ -243,7 +243,9 @@ Global___TimelineEntry: _TypeAlias = TimelineEntry  # noqa: Y015
 
 @_typing.final
 class ListTimelineResponse(_message.Message):
-    """A page of what happened. One with fewer entries than asked, or none, can have a next one."""
+    """A page of what happened. One with fewer entries than asked, or none, can have a next one: what a basis does not open is
+    not passed over.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -15,12 +15,14 @@ from exchange.domain.kernel import with_changes
 from exchange.domain.plan import PlanCorrected
 from exchange.domain.plan.recorded import COLLECTIONS
 from exchange.domain.plan.rectified import NAMED_BY, since
+from exchange.pipeline.elements import has_ended
 from exchange.server.contract.names import set_time
 from exchange.server.contract.plans import Given, build_change, elements_given, leaves_given
 from exchange.v1 import history_service_pb2 as pb
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+    from datetime import datetime
 
     from exchange.pipeline.past_plans import Rectifying, Step
     from exchange.pipeline.walk import ReadOutcome
@@ -57,6 +59,22 @@ class Happened(NamedTuple):
     def leaf(self) -> str:
         """The leaf a correction is about; empty where the whole element is what happened."""
         return self.step.event.field if isinstance(self.step.event, PlanCorrected) else ""
+
+
+def page_of(seen: Iterable[Happened], size: int, now: datetime) -> tuple[list[Happened], bool]:
+    """Return what happened up to `size` entries that are within their term, and whether there is another one.
+
+    What is past it is judged with them, as in the plan, and takes no place: it is never told.
+    """
+    page: list[Happened] = []
+    room = size
+    for one in seen:
+        if not has_ended(one.element, now):
+            if not room:
+                return page, True
+            room -= 1
+        page.append(one)
+    return page, False
 
 
 class Whole(NamedTuple):

@@ -10,7 +10,6 @@ Source: GDPR 5(1)(c), 16, 17; the domain's design section 2 (P7).
 from __future__ import annotations
 
 import asyncio
-from itertools import islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -26,7 +25,15 @@ from exchange.pipeline.past_plans import NOT_FOLDED, Past, Rectifying
 from exchange.pipeline.sealed import kept_from
 from exchange.server.contract.names import moment, set_time
 from exchange.server.contract.pages import page_rows
-from exchange.server.contract.pasts import Difference, Happened, Page, Whole, corrected_later, entry_of
+from exchange.server.contract.pasts import (
+    Difference,
+    Happened,
+    Page,
+    Whole,
+    corrected_later,
+    entry_of,
+    page_of,
+)
 from exchange.server.contract.plans import PLAN_LABELS, build_plan
 from exchange.server.interceptor import Unary
 from exchange.server.services.subscription import CHANGED, VERSION_SUFFIX, Changed, changed_element
@@ -96,12 +103,14 @@ async def list_timeline(call: Call, request: pb.ListTimelineRequest) -> pb.ListT
     start = divmod(pages.place(call.rpc, call.caller, request) or 0, PARTS_OF_AN_EVENT_MAX)
     look = _Look(call, request)
     happened: list[Happened] = []
+    more = False
 
     def folded() -> Sequence[Happened]:
+        nonlocal happened, more
         # From the event the page before ended in: it may have brought more than one element.
         seen = _seen(look.events_after(max(0, start[0] - 1)), request.fields, look.kept)
-        happened.extend(islice((one for one in seen if one.place > start), size + 1))
-        return happened[:size]
+        happened, more = page_of((one for one in seen if one.place > start), size, call.now)
+        return happened
 
     outcome, page = await look.judged(folded, Page.of)
     answer = pb.ListTimelineResponse()
@@ -109,8 +118,8 @@ async def list_timeline(call: Call, request: pb.ListTimelineRequest) -> pb.ListT
         entry = entry_of(one, outcome, look.rectifying)
         if entry is not None:
             answer.entries.append(entry)
-    if len(happened) > size:
-        version, part = happened[size - 1].place
+    if more:
+        version, part = happened[-1].place
         place = version * PARTS_OF_AN_EVENT_MAX + part
         answer.next_page_token = pages.token(place, call.rpc, call.caller, request)
     return _finished(answer, outcome)
