@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from exchange.domain import aggregate_of
 from exchange.domain.kernel import evolve_at, skipped, with_changes
-from exchange.domain.plan.recorded import COLLECTIONS
-from exchange.domain.plan.rectified import NAMED_BY, rectified, since
+from exchange.domain.plan.rectified import NAMED_BY, Noted, rectified, since
 from exchange.errors import Unavailable
 from exchange.pipeline import hot
 from exchange.pipeline.hot import Marking
@@ -63,23 +62,23 @@ class Rectifying:
         """Whether anything was put right."""
         return bool(self._by)
 
-    def element(self, collection: str, element: Any, corrections: Iterable[Correction]) -> Any:  # noqa: ANN401 -- any element of a plan
-        """Return an element by corrections of after the moment it is of."""
-        right, by = rectified(collection, element, corrections)
+    def element(self, collection: str, element: Any, version: int, noted: Noted) -> Any:  # noqa: ANN401 -- any element of a plan
+        """Return an element as of a version of the plan by what was corrected after it."""
+        right, by = rectified(collection, element, noted.since(version, collection, element))
         if by:
             self._by[id(right)] = right, by
         return right
 
     def plan(self, plan: Any, now: Any) -> Any:  # noqa: ANN401 -- PlanStates, or None
         """Return a plan as it was by the corrections that stand in it now."""
-        corrections = () if plan is None else since(now.corrections, plan.version)
-        if not corrections:
+        later = () if plan is None else since(now.corrections, plan.version)
+        if not later:
             return plan
-        changes = {}
-        for name in COLLECTIONS:
-            if name in NAMED_BY:
-                elements = getattr(plan, name)
-                changes[name] = tuple(self.element(name, one, corrections) for one in elements)
+        noted = Noted(later)
+        changes = {
+            name: tuple(self.element(name, one, plan.version, noted) for one in getattr(plan, name))
+            for name in NAMED_BY
+        }
         return with_changes(plan, **changes)
 
     def by(self, element: Any, links: frozenset[str]) -> tuple[Correction, ...]:  # noqa: ANN401 -- any element of a plan

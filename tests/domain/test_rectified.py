@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from exchange.domain.kernel import evolve_at
 from exchange.domain.plan import PLAN, AddStatement, SupportStarted, SupportStopped
-from exchange.domain.plan.rectified import rectified, said_now, since
+from exchange.domain.plan.rectified import Noted, rectified, said_now, since
 from exchange.domain.values import StopReason
 from tests.domain.test_corrections import GOAL, LATER, RESIDENT, SUPPORT, order, plan
 
@@ -68,7 +68,13 @@ def test_of_another_element_nothing_is_put_right() -> None:
         replace(was, recorded=LATER),
     ):
         assert rectified("goals", other, now.corrections) == (other, ())
+        assert Noted(now.corrections).since(0, "goals", other) == ()
     assert rectified("reports", was, now.corrections) == (was, ())
+    noted = Noted(now.corrections)
+    assert noted.since(0, "goals", was) == now.corrections
+    assert noted.since(now.version, "goals", was) == ()
+    # Nothing of it is corrected: no element of it is looked at.
+    assert noted.since(0, "evaluations", None) == ()
 
 
 def test_what_the_resident_says_beside_it_stands_beside_what_it_was() -> None:

@@ -70,6 +70,23 @@ class Rectified(NamedTuple):
     by: tuple[Correction, ...]
 
 
+class Noted:
+    """The corrections of a plan by what they are of: an element looks at its own, however many there are."""
+
+    def __init__(self, corrections: Iterable[Correction]) -> None:
+        self._of: dict[tuple[str, str, str, datetime | None], list[Correction]] = {}
+        for one in corrections:
+            name = (one.collection, one.name, one.origin, one.element_recorded)
+            self._of.setdefault(name, []).append(one)
+
+    def since(self, version: int, collection: str, element: Any) -> Sequence[Correction]:  # noqa: ANN401 -- any element of a plan
+        """Return those of an element of after a version of the plan, oldest first."""
+        if collection not in NAMED_BY:
+            return ()
+        name = (collection, getattr(element, NAMED_BY[collection]), element.origin, element.recorded)
+        return since(self._of.get(name, ()), version)
+
+
 def since(corrections: Sequence[Correction], version: int) -> tuple[Correction, ...]:
     """Return those of after a version of the plan."""
     return tuple(one for one in corrections if one.version > version)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from exchange.domain.kernel import with_changes
 from exchange.domain.plan import PlanCorrected
 from exchange.domain.plan.recorded import COLLECTIONS
-from exchange.domain.plan.rectified import NAMED_BY, since
+from exchange.domain.plan.rectified import NAMED_BY, Noted
 from exchange.pipeline.elements import has_ended
 from exchange.server.contract.names import set_time
 from exchange.server.contract.plans import Given, build_change, elements_given, leaves_given
@@ -100,10 +100,9 @@ class Page(NamedTuple):
         if not happened:
             return cls(None, ())
         held: dict[str, list[Any]] = {name: [] for name in COLLECTIONS}
-        entries = []
+        entries, noted = [], Noted(now.corrections)
         for one in happened:
-            corrections = since(now.corrections, one.step.version)
-            element = rectifying.element(one.collection, one.element, corrections)
+            element = rectifying.element(one.collection, one.element, one.step.version, noted)
             held[one.collection].append(element)
             entries.append(one._replace(element=element))
         plan = with_changes(happened[-1].step.state, **{name: tuple(some) for name, some in held.items()})
