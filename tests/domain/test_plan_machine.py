@@ -19,8 +19,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 
 from exchange.domain.kernel import Command, evolve_at
 from exchange.domain.plan import PLAN, AddStatement, PlanState, RectifyPlan
-from exchange.domain.plan.correctable import FIELDS, NAMED_BY
+from exchange.domain.plan.correctable import FIELDS
 from exchange.domain.plan.corrections import ElementName
+from exchange.domain.plan.rectified import NAMED_BY
 from exchange.domain.values import Author
 from exchange.errors import RequestInvalid, RuleBroken
 from tests.domain.builders import (

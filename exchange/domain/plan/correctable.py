@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from exchange.domain.plan.funding import COST_CENTS_MAX
 from exchange.domain.plan.lenses import rules_fault
+from exchange.domain.plan.rectified import NAMED_BY
 from exchange.domain.plan.signals import ARREARS_CENTS_MAX
 from exchange.domain.plan.support import (
     ASSIGNMENT_NUMBER,
@@ -54,23 +55,6 @@ from exchange.domain.values import (
 )
 
 STATEMENT: Final = "statement"
-# What names an element within its collection, beside who recorded it. What the resident said of the plan is
-# no record of another about him: he says it anew.
-NAMED_BY: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "reports": "report_id",
-        "conversations": "conversation_id",
-        "situations": "life_domain",
-        "goals": "goal_id",
-        "lens_assessments": "law",
-        "rule_conflicts": "conflict_id",
-        "supports": "support_id",
-        "funding": "funding_id",
-        "trajectories": "trajectory_id",
-        "evaluations": "evaluation_id",
-        "signals": "signal_id",
-    }
-)
 # The name decides under which key an element is sealed: what the later parts of a plan hold has no words of
 # its own to speak beside.
 SPOKEN_BESIDE: Final = frozenset({"reports", "conversations", "situations", "goals", "lens_assessments"})
