@@ -74,7 +74,7 @@ def test_of_another_element_nothing_is_put_right() -> None:
     assert noted.since(0, "goals", was) == now.corrections
     assert noted.since(now.version, "goals", was) == ()
     # Nothing of it is corrected: no element of it is looked at.
-    assert noted.since(0, "evaluations", None) == ()
+    assert noted.since(0, "preferences", None) == ()
 
 
 def test_what_the_resident_says_beside_it_stands_beside_what_it_was() -> None:

@@ -220,6 +220,7 @@ class NotCorrected(StrEnum):
         "follows from what was done, whose days are corrected; it is marked or moved anew, or begun anew"
     )
     SUM = "is what the amounts add up to, and follows their correction"
+    OFFERED = "is what the resident offers or asks in his own words: he takes it back and says it anew"
     CLOCK = "is the moment at which the exchange recorded it"
     ACT = "is somebody's word and no fact: it is said anew, and the newest counts"
     UNSHOWN = "is shown to nobody: the exchange keeps it beside what it shows"
@@ -257,5 +258,28 @@ NOT_CORRECTED: Final[Mapping[str, NotCorrected]] = MappingProxyType(
         "preferences.invited": NotCorrected.ACT,
         "signals.report_id": NotCorrected.LEADS,
         "signals.receive_time": NotCorrected.CLOCK,
+        "matches.match_id": NotCorrected.NAMES,
+        "matches.about_id": NotCorrected.LEADS,
+        "matches.propose_time": NotCorrected.CLOCK,
+        "matches.said": NotCorrected.ACT,
+        "matches.contact": NotCorrected.ACT,
+        "matches.ended": NotCorrected.ACT,
+        "matches.other_plan": NotCorrected.UNSHOWN,
+        "matches.other_match": NotCorrected.UNSHOWN,
+    }
+    # A match was found on these words: another match is found on others.
+    | {
+        f"{collection}.{leaf}": NotCorrected.OFFERED
+        for collection, name in (("contributions", "contribution_id"), ("wishes", "wish_id"))
+        for leaf in (
+            name,
+            "kind",
+            "neighbourhood",
+            "hours_a_week",
+            "start_date",
+            "end_date",
+            "own_words",
+            "ended",
+        )
     }
 )
