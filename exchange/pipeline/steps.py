@@ -169,17 +169,15 @@ def run_read(
 
 
 def _gives(walk: ReadWalk, sight: Sight, judged: Judged) -> bool:
-    """Tell whether a change is told: with a leaf of its part, or the very one; never where it is hidden."""
+    """Tell whether a change is told: with a leaf of its part that changed; never where it is hidden."""
     if walk.change_of is None:
         return True
-    collection, leaf, _ = walk.change_of.partition(".")
-    part = f"{collection}." if collection else ""
+    part = f"{walk.change_of}." if walk.change_of else ""
+    changed = walk.leaves_changed
     fields = judged.verdict.fields
-    of_part = [
-        group.path == walk.change_of if leaf else group.path.startswith(part) for group in sight.groups
-    ]
+    of_part = [group.path in changed if changed else group.path.startswith(part) for group in sight.groups]
     released = any(compress(of_part, [fields[group.fact.name].release for group in sight.groups]))
-    return (collection not in sight.hidden) & released
+    return (walk.change_of not in sight.hidden) & released
 
 
 def _otherwise(*, given: bool, recorded: bool) -> str:

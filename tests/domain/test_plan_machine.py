@@ -88,6 +88,8 @@ WORK = Author(MUNICIPALITY, "college:PW", "w-1", operator=True)
 AUTHORS = st.sampled_from([None] * 6 + [WORK, PLANNER, RESIDENT, Author(STRANGER, "wmo-aanbieder", "s-1")])
 NUMBERS = st.sampled_from(["1", "2", "3"])
 DAYS = st.integers(-3, 100).map(lambda days: DAY + days * A_DAY)
+# Most often of one goal, and on the scale.
+SCORES = st.sampled_from([(1,), (2,), (3,), (4,), (5,), (4,), (0,), (4, 4)])
 DOMAINS = st.sampled_from(["basic_adl", "work_and_education", "finance", "nonsense"])
 LAWS = st.sampled_from(["wmo_2015", "participatiewet", "jeugdwet", "wgs"])
 WORDS = st.sampled_from(["Weer koken.", "", "fits", "basic_adl", "finance", "2026-03-20", "4", "temporary"])
@@ -133,10 +135,13 @@ class AnyPlan(RuleBasedStateMachine):
     @initialize(
         steps=st.sampled_from([len(TO_CARE)] * 4 + list(range(len(TO_CARE)))),
         conflict=st.sampled_from([0, 0, 0, 1]),
+        more=st.sampled_from([(PLAN_LOOKING_BACK,), (), (OFFER, ASK), (PLAN_LOOKING_BACK, OFFER, ASK)]),
     )
-    def begins(self, steps: int, conflict: int) -> None:
+    def begins(self, steps: int, conflict: int, more: tuple[Command, ...]) -> None:
         for command in (*TO_CARE[:3], *[RECORD_CONFLICT] * conflict, *TO_CARE[3:])[:steps]:
             self.give(command)
+        for one in more:
+            self.give(one)
 
     @rule(domain=DOMAINS, author=AUTHORS)
     def reports(self, domain: str, author: Author | None) -> None:
@@ -227,10 +232,10 @@ class AnyPlan(RuleBasedStateMachine):
     def plans_looking_back(self, number: str, author: Author | None) -> None:
         self.give(PLAN_LOOKING_BACK, evaluation_id=f"e-{number}", author=author)
 
-    @rule(data=st.data(), scores=st.lists(st.integers(0, 6), min_size=1, max_size=2), author=AUTHORS)
-    def looks_back(self, data: st.DataObject, scores: list[int], author: Author | None) -> None:
+    @rule(data=st.data(), scores=SCORES, author=AUTHORS)
+    def looks_back(self, data: st.DataObject, scores: tuple[int, ...], author: Author | None) -> None:
         evaluation_id = self.drawn(data, "evaluations", "evaluation_id")
-        said = {"goal_ids": (self.drawn(data, "goals", "goal_id"),), "scores": tuple(scores)}
+        said = {"goal_ids": (self.drawn(data, "goals", "goal_id"),), "scores": scores}
         self.give(LOOK_BACK, evaluation_id=evaluation_id, **said, now=LOOK_BACK.now, author=author)
 
     @rule(data=st.data(), number=NUMBERS, step=st.integers(0, 7), author=AUTHORS)

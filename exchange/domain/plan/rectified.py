@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from heapq import merge
+from itertools import takewhile
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
@@ -46,11 +47,19 @@ _KEPT_BEFORE: Final[Mapping[str, tuple[tuple[str, str], tuple[str, str]]]] = Map
 
 
 class Former(NamedTuple):
-    """What is found among the earlier ones of an element, and stood in it once: on which day, and what."""
+    """What is found among the earlier ones of an element, and stood in it once: on which day, and what.
+
+    `place` is which of them it was, counted from 0, where another one is alike; else nothing.
+    """
 
     day: str
     stood: int | str
+    place: int | None
     says: int | str
+
+    def is_at(self, day: str, stood: Any, place: int) -> bool:  # noqa: ANN401 -- a number, or a day as it is kept
+        """Tell whether it is the one of this day, with that many before it."""
+        return (self.day, self.stood) == (day, stood) and self.place in (None, place)
 
 
 @quickly_made
@@ -60,8 +69,8 @@ class Correction:
 
     `element_recorded` is when the element was recorded, `recorded` when it was corrected, `by` the recipient
     that corrected it, as a seal names it. `since` is the version at which what was wrong came to stand there.
-    With `formers` it is of those alone, in whichever element of that name they stood; `field` is what each
-    stood in while it was the newest.
+    With `formers` it is of those alone, before `since`, in whichever element of that name they stood; `field`
+    is what each stood in while it was the newest.
     """
 
     version: int
@@ -85,7 +94,8 @@ class Correction:
     def puts_right(self, element: Any, version: int) -> Mapping[str, Any]:  # noqa: ANN401 -- the element it is about
         """Return what it changes in the element as of a version of before it, by field."""
         if self.formers:
-            return _formerly(self, element)
+            # From `since` on they stand among the earlier ones, which are put right whole.
+            return _formerly(self, element) if version < self.since else {}
         return {self.field: self.value} if self.since <= version else {}
 
 
@@ -117,6 +127,13 @@ class Noted:
 def since(corrections: Sequence[Correction], version: int) -> tuple[Correction, ...]:
     """Return those of after a version of the plan."""
     return tuple(one for one in corrections if one.version > version)
+
+
+def paths_at(corrections: Sequence[Correction], version: int) -> frozenset[str]:
+    """Return the leaves that the correction of that version of the plan changed, with what followed it."""
+    first = bisect_left(corrections, version, key=lambda one: one.version)
+    of_it = takewhile(lambda one: one.version == version, corrections[first:])
+    return frozenset(f"{one.collection}.{one.field}" for one in of_it if not one.formers)
 
 
 def rectified(
@@ -170,12 +187,13 @@ def noted(
         yield with_changes(head, field=field, value=value, since=stands)
         for days, (newest, earlier) in _histories(head.collection):
             if earlier == field:
+                stood = tuple(zip(getattr(element, days), was, strict=True))
                 formers = tuple(
-                    Former(day, stood, says)
-                    for day, stood, says in zip(getattr(element, days), was, value, strict=True)
-                    if stood != says
+                    Former(*one, place if stood.count(one) > 1 else None, says)
+                    for place, (one, says) in enumerate(zip(stood, value, strict=True))
+                    if one[1] != says
                 )
-                yield with_changes(head, element_recorded=None, field=newest, formers=formers)
+                yield with_changes(head, element_recorded=None, field=newest, since=stands, formers=formers)
 
 
 def _stands_since(corrections: Sequence[Correction], collection: str, element: Any, field: str) -> int:  # noqa: ANN401 -- any element of a plan
@@ -200,12 +218,16 @@ def _histories(collection: str) -> Iterator[tuple[str, tuple[str, str]]]:
 
 def _formerly(one: Correction, element: Any) -> Mapping[str, Any]:  # noqa: ANN401 -- any element of a plan
     """Return what changes where they stood then, and where they were kept since; all of them at once."""
-    right = {(former.day, former.stood): former.says for former in one.formers}
+
+    def right(day: str, stood: Any, place: int) -> Any:  # noqa: ANN401 -- a number, or a day as it is kept
+        return next((each.says for each in one.formers if each.is_at(day, stood, place)), stood)
+
     (day, days), _ = _KEPT_BEFORE[one.collection]
     earlier = next(kept for _, (newest, kept) in _histories(one.collection) if newest == one.field)
     stands, were = getattr(element, one.field), getattr(element, earlier)
     written = stands.isoformat() if one.field == day else stands
-    says: Any = right.get((getattr(element, day).isoformat(), written), written)
-    kept = tuple(right.get(pair, pair[1]) for pair in zip(getattr(element, days), were, strict=True))
+    says = right(getattr(element, day).isoformat(), written, len(were))
+    dated = enumerate(zip(getattr(element, days), were, strict=True))
+    kept = tuple(right(*of_day, place) for place, of_day in dated)
     changes = {one.field: date.fromisoformat(says) if one.field == day else says, earlier: kept}
     return {field: value for field, value in changes.items() if value != getattr(element, field)}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from exchange.domain.plan import PlanCorrected, Support, SupportStarted, SupportStopped
 from exchange.domain.plan.received import ElementsReceived, newest_of
-from exchange.domain.plan.rectified import said_now, since
+from exchange.domain.plan.rectified import paths_at, said_now, since
 from exchange.domain.values import origin_of
 
 if TYPE_CHECKING:
@@ -88,6 +88,13 @@ def changed_element(changed: Changed, event: Any, version: int, plan: Any) -> An
     elements = reversed(getattr(plan, changed.collection))
     found = next((one for one in elements if all(getattr(one, name) == said for name, said in named)), None)
     return _as_then(found, event, version, plan.corrections) if isinstance(found, Support) else found
+
+
+def paths_of(event: PlanCorrected, version: int, plan: Any) -> frozenset[str]:  # noqa: ANN401 -- PlanState
+    """Return the leaves that the correction of this version changed: it is told with one of those alone."""
+    found = paths_at(plan.corrections, version)
+    # Of an element that was not there nothing is noted.
+    return found or frozenset({f"{event.collection}.{event.field}"})
 
 
 def _as_then(support: Support, event: Any, version: int, corrections: Sequence[Correction]) -> Support:  # noqa: ANN401 -- any event

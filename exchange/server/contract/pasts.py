@@ -2,7 +2,7 @@
 
 Promises: what was corrected since is put right before it is judged, and told as corrected with the leaf
 itself or not at all; two elements that differ in nothing that may be seen do not differ; a correction is an
-entry of the leaf it corrects, and of no other.
+entry of the leaves it changed, and of no other.
 Source: GDPR 16; the gate's design section 5 (uniform absence).
 """
 
@@ -16,6 +16,7 @@ from exchange.domain.plan import PlanCorrected
 from exchange.domain.plan.recorded import COLLECTIONS
 from exchange.domain.plan.rectified import NAMED_BY, Noted
 from exchange.pipeline.elements import has_ended
+from exchange.server.contract.changed import paths_of
 from exchange.server.contract.names import set_time
 from exchange.server.contract.plans import Given, build_change, elements_given, leaves_given
 from exchange.v1 import history_service_pb2 as pb
@@ -54,9 +55,12 @@ class Happened(NamedTuple):
         return self.step.version, self.part
 
     @property
-    def leaf(self) -> str:
-        """The leaf a correction is about; empty where the whole element is what happened."""
-        return self.step.event.field if isinstance(self.step.event, PlanCorrected) else ""
+    def leaves(self) -> frozenset[str]:
+        """The leaves a correction changed; none where the whole element is what happened."""
+        event, plan = self.step.event, self.step.state
+        if not isinstance(event, PlanCorrected):
+            return frozenset()
+        return frozenset(path.partition(".")[2] for path in paths_of(event, self.step.version, plan))
 
 
 def page_of(seen: Iterable[Happened], size: int, now: datetime) -> tuple[list[Happened], bool]:
@@ -191,7 +195,7 @@ def entry_of(one: Happened, outcome: ReadOutcome, rectifying: Rectifying) -> pb.
     """Return an entry as it may be told; None where nothing of it is released."""
     leaves_of = leaves_given(one.collection, outcome.groups, outcome.released)
     leaves = leaves_of((one.element.category, one.element.origin))
-    if not leaves or (one.leaf and one.leaf not in leaves):
+    if not leaves or (one.leaves and one.leaves.isdisjoint(leaves)):
         return None
     change = build_change(one.element, one.step.state, one.collection, outcome.groups, outcome.released)
     entry = pb.TimelineEntry(kind=one.kind, change=change)

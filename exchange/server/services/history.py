@@ -25,7 +25,7 @@ from exchange.pipeline.elements import Asker, PlanGroups
 from exchange.pipeline.past_plans import NOT_FOLDED, Past, Rectifying
 from exchange.pipeline.sealed import kept_from
 from exchange.pipeline.telling import is_refused_of_anybody
-from exchange.server.contract.changed import CHANGED, VERSION_SUFFIX, Changed, changed_element
+from exchange.server.contract.changed import CHANGED, VERSION_SUFFIX, Changed, changed_element, paths_of
 from exchange.server.contract.names import moment, set_time
 from exchange.server.contract.pages import page_rows
 from exchange.server.contract.pasts import (
@@ -231,10 +231,10 @@ def _changed(kind: str, step: Step, asked: Collection[str]) -> Sequence[tuple[st
         return [(event.collection, one) for one in brought_by(event, step.state)]
     changed = CHANGED.get(kind, Changed())
     if isinstance(event, PlanCorrected):
-        # Else what was wrong would be put right without a word. It is of its leaf: to one that is not asked
-        # about, or is kept, nothing happened.
-        path = f"{event.collection}.{event.field}"
-        changed = Changed(event.collection) if path in asked else Changed()
+        # Else what was wrong would be put right without a word. It is of the leaves it changed: where none of
+        # them is asked about, or all are kept, nothing happened.
+        of_asked = not paths_of(event, step.version, step.state).isdisjoint(asked)
+        changed = Changed(event.collection) if of_asked else Changed()
     return [(changed.collection, changed_element(changed, event, step.version, step.state))]
 
 

@@ -27,7 +27,7 @@ from exchange.pipeline.callers import refuse_ended
 from exchange.pipeline.elements import Asker, end_of
 from exchange.pipeline.sealed import kept_from
 from exchange.pipeline.walk import ReadOutcome, ReadWalk
-from exchange.server.contract.changed import CHANGED, VERSION_SUFFIX, Changed, changed_element
+from exchange.server.contract.changed import CHANGED, VERSION_SUFFIX, Changed, changed_element, paths_of
 from exchange.server.contract.labels import refuse_unlabelled
 from exchange.server.contract.names import set_time
 from exchange.server.contract.pages import question_of
@@ -78,7 +78,7 @@ class Change(NamedTuple):
     element: Any  # of the plan as it is now; None where the event is about the plan itself
     by: str  # the recipient whose event it is, as a seal names it
     plan_stream: str
-    leaf: str  # what was corrected, and nothing else of the element; else empty
+    leaves: frozenset[str]  # what was corrected, and nothing else of the element; else empty
     again: Callable[[Any], Any]  # finds the element in the plan as it is when this is judged
 
     def is_behind(self, links: frozenset[str]) -> bool:
@@ -200,10 +200,11 @@ def _id_of(stream: str) -> str:
 def _change(call: Call, row: Row, plan: Any) -> Change:  # noqa: ANN401 -- PlanState
     # Opened whole: what an element is about may be sealed too.
     opened = call.house.parts.codec.decode(row.state, stream=row.stream, version=row.version, topic=row.topic)
-    changed, leaf = CHANGED.get(row.topic.rpartition(VERSION_SUFFIX)[0], _OF_THE_PLAN_ITSELF), ""
+    changed = CHANGED.get(row.topic.rpartition(VERSION_SUFFIX)[0], _OF_THE_PLAN_ITSELF)
+    leaves: frozenset[str] = frozenset()
     if isinstance(opened.event, PlanCorrected):
         # Which collection it is about is sealed with the rest.
-        changed, leaf = Changed(opened.event.collection), opened.event.field
+        changed, leaves = Changed(opened.event.collection), paths_of(opened.event, row.version, plan)
     elif isinstance(opened.event, ElementsReceived):
         # Many at once: told by the last of them, so that who follows looks again.
         changed = Changed(opened.event.collection)
@@ -212,13 +213,13 @@ def _change(call: Call, row: Row, plan: Any) -> Change:  # noqa: ANN401 -- PlanS
     end = None if element is None else end_of(element)
     if end is not None and end <= call.house.parts.now():
         element = None
-    about = _About(plan.case_id, row.stream, changed.collection, leaf)
+    about = _About(plan.case_id, row.stream, changed.collection, leaves)
     return _change_as(opened, row, about, element, again)
 
 
 def _told(call: Call, row: Row, element: Any, plan_stream: str) -> Change:  # noqa: ANN401 -- MembershipState
     opened = call.house.parts.codec.decode(row.state, stream=row.stream, version=row.version, topic=row.topic)
-    about = _About(element.case_id, plan_stream, MEMBERSHIP_PART, "")
+    about = _About(element.case_id, plan_stream, MEMBERSHIP_PART, frozenset())
     # Of a membership its kind alone is told.
     return _change_as(opened, row, about, element, lambda _plan: None)
 
@@ -229,7 +230,7 @@ class _About(NamedTuple):
     case_id: str
     plan_stream: str
     collection: str
-    leaf: str
+    leaves: frozenset[str]
 
 
 def _change_as(opened: Any, row: Row, about: _About, element: Any, again: Callable[[Any], Any]) -> Change:  # noqa: ANN401 -- as opened; any element
@@ -245,7 +246,7 @@ def _change_as(opened: Any, row: Row, about: _About, element: Any, again: Callab
         element=element,
         by=f"{meta.organisation}/{meta.task}",
         plan_stream=about.plan_stream,
-        leaf=about.leaf,
+        leaves=about.leaves,
         again=again,
     )
 
@@ -275,7 +276,7 @@ def _asked(change: Change, fields: tuple[str, ...]) -> tuple[str, ...]:
     if not change.collection:
         return of_plan
     own = tuple(path for path in fields if path.startswith(f"{change.collection}."))
-    if change.leaf and f"{change.collection}.{change.leaf}" not in own:
+    if change.leaves and change.leaves.isdisjoint(own):
         return ()
     return (*own, *of_plan) if own and change.element is not None else ()
 
@@ -310,7 +311,8 @@ def _walk(call: Call, change: Change, claim: Claim, asked: tuple[str, ...]) -> R
         allow_partial=True,
         delivered_later=True,
         trace=call.trace,
-        change_of=f"{change.collection}.{change.leaf}" if change.leaf else change.collection,
+        change_of=change.collection,
+        leaves_changed=change.leaves,
         collections=call.house.plan_groups.collections,
     )
 
