@@ -74,7 +74,7 @@ class HistoryServiceServicer:
 
     def ListTimeline(self, request, context):
         """Lists what happened to the plan, oldest first: each entry with what changed, as it was then. An entry of which nothing
-        is released is not there, and takes no place in a page; a correction is one of the leaf it corrects. What came along from
+        is released is not there, and takes no place in a page; a correction is one of the leaves it changes. What came along from
         another municipality is an entry for each element, at the moment it came.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -44,7 +44,7 @@ class HistoryServiceStub:
     """
     ListTimeline: _grpc.UnaryUnaryMultiCallable[_history_service_pb2.ListTimelineRequest, _history_service_pb2.ListTimelineResponse]
     """Lists what happened to the plan, oldest first: each entry with what changed, as it was then. An entry of which nothing
-    is released is not there, and takes no place in a page; a correction is one of the leaf it corrects. What came along from
+    is released is not there, and takes no place in a page; a correction is one of the leaves it changes. What came along from
     another municipality is an entry for each element, at the moment it came.
     """
     GetPlanDifference: _grpc.UnaryUnaryMultiCallable[_history_service_pb2.GetPlanDifferenceRequest, _history_service_pb2.GetPlanDifferenceResponse]
@@ -68,7 +68,7 @@ class HistoryServiceAsyncStub(HistoryServiceStub):
     """
     ListTimeline: _aio.UnaryUnaryMultiCallable[_history_service_pb2.ListTimelineRequest, _history_service_pb2.ListTimelineResponse]  # type: ignore[assignment]
     """Lists what happened to the plan, oldest first: each entry with what changed, as it was then. An entry of which nothing
-    is released is not there, and takes no place in a page; a correction is one of the leaf it corrects. What came along from
+    is released is not there, and takes no place in a page; a correction is one of the leaves it changes. What came along from
     another municipality is an entry for each element, at the moment it came.
     """
     GetPlanDifference: _aio.UnaryUnaryMultiCallable[_history_service_pb2.GetPlanDifferenceRequest, _history_service_pb2.GetPlanDifferenceResponse]  # type: ignore[assignment]
@@ -101,7 +101,7 @@ class HistoryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_history_service_pb2.ListTimelineResponse, _abc.Awaitable[_history_service_pb2.ListTimelineResponse]]:
         """Lists what happened to the plan, oldest first: each entry with what changed, as it was then. An entry of which nothing
-        is released is not there, and takes no place in a page; a correction is one of the leaf it corrects. What came along from
+        is released is not there, and takes no place in a page; a correction is one of the leaves it changes. What came along from
         another municipality is an entry for each element, at the moment it came.
         """
 

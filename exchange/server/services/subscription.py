@@ -2,7 +2,7 @@
 
 Promises: at least once and in order, idempotent by event id; nothing leaves on the ground of an earlier
 judgement, and nothing that was corrected before it was judged; an event of whose own part nothing is
-released is judged, recorded and not sent: of a correction that part is the leaf it corrects. One behind a
+released is judged, recorded and not sent: of a correction that part is the leaves it changed. One behind a
 sealed link is passed over; the stream ends when the service drains, the person's token ends, or the
 organisation leaves or has the certificate or the task no more. A cursor is the position of the last event
 that was told, and a beat comes at its time: neither moves by what is not told.
