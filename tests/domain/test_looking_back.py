@@ -207,3 +207,18 @@ def test_a_correction_is_of_the_leaves_it_changed() -> None:
         after: Any = evolve_at(PLAN, state, event, LATER)
         assert paths_at(after.corrections, after.version) == {f"trajectories.{leaf}" for leaf in leaves}
         assert paths_at(after.corrections, state.version) == frozenset()
+
+
+def test_what_came_along_without_a_day_for_each_is_folded_and_looked_back_on() -> None:
+    before = lived((PATH, MOVED, ONCE_MORE))
+    (one,) = before[-1].trajectories
+    state = replace(before[-1], trajectories=(replace(one, earlier_dates=one.earlier_dates[:1]),))
+    (event,) = PLAN.decide(command(state, "trajectories.earlier_steps", "5", "6"), state)
+    after: Any = evolve_at(PLAN, state, event, LATER)
+    noted = Noted(after.corrections)
+    (was,) = before[-2].trajectories
+    for dates in (was.earlier_dates, ()):
+        of_then = replace(was, earlier_dates=dates)
+        found = noted.since(before[-2].version, "trajectories", of_then)
+        seen, _ = rectified("trajectories", of_then, before[-2].version, found)
+        assert (seen.step, seen.earlier_steps) == (3, (5,) if dates else (2,))

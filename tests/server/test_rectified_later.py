@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from exchange.domain.plan import LensAssessed
+from exchange.domain.plan.corrections import ElementName
+from exchange.server.contract.changed import CHANGED, changed_element
 from exchange.v1 import common_pb2 as pb
+from tests.domain.test_corrections import GOAL, order, plan
+from tests.domain.test_rectified import lived
+from tests.golden.write_missing import sample
 from tests.server.test_correction import correct
 from tests.server.test_history import as_of, describe, timeline
 from tests.server.test_rectified_past import marks
 from tests.server.test_sealed_pages import streamed
-from tests.server.town import ACCESS, INVESTIGATE
+from tests.server.town import ACCESS, CITY, INVESTIGATE
 from tests.stories.neighbours import Pair
 from tests.stories.test_p06_the_money_never_decides_the_support import decided
 
@@ -17,6 +24,7 @@ if TYPE_CHECKING:
     from tests.server.story import Story
     from tests.server.town import Town
 
+LENS = ElementName("lens_assessments", "law-1", GOAL.origin)
 SCORES = ["situations.score", "situations.earlier_scores"]
 MONEY = ["funding.amounts_cents", "funding.cost_cents", "funding.sources"]
 
@@ -75,3 +83,12 @@ def test_what_a_resident_offers_has_its_place_in_his_timeline(town: Town) -> Non
     assert entry.kind == "plan.contribution_offered"
     assert len(entry.change.contributions) == 1
     assert not entry.corrected_later
+
+
+def test_an_assessment_that_was_corrected_is_streamed_as_the_one_it_is() -> None:
+    first = plan("plan.lens_assessed")
+    assessed: Any = sample(LensAssessed)
+    event = replace(assessed, task="college:WMO", organisation=CITY)
+    again, now = lived(first, event, order("Anders.", element=LENS._replace(before=1), field="reason"))[1:]
+    told = [changed_element(CHANGED["plan.lens_assessed"], event, was.version, now) for was in (first, again)]
+    assert [one.reason for one in told] == ["Anders.", event.reason]

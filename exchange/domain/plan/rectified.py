@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from heapq import merge
-from itertools import takewhile
+from itertools import takewhile, zip_longest
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
@@ -187,10 +187,11 @@ def noted(
         yield with_changes(head, field=field, value=value, since=stands)
         for days, (newest, earlier) in _histories(head.collection):
             if earlier == field:
-                stood = tuple(zip(getattr(element, days), was, strict=True))
+                # Of what came along from elsewhere they may not be as many: what has no day is found by none.
+                stood = tuple(zip(getattr(element, days), was, strict=False))
                 formers = tuple(
                     Former(*one, place if stood.count(one) > 1 else None, says)
-                    for place, (one, says) in enumerate(zip(stood, value, strict=True))
+                    for place, (one, says) in enumerate(zip(stood, value, strict=False))
                     if one[1] != says
                 )
                 yield with_changes(head, element_recorded=None, field=newest, since=stands, formers=formers)
@@ -227,7 +228,7 @@ def _formerly(one: Correction, element: Any) -> Mapping[str, Any]:  # noqa: ANN4
     stands, were = getattr(element, one.field), getattr(element, earlier)
     written = stands.isoformat() if one.field == day else stands
     says = right(getattr(element, day).isoformat(), written, len(were))
-    dated = enumerate(zip(getattr(element, days), were, strict=True))
+    dated = enumerate(zip_longest(getattr(element, days)[: len(were)], were, fillvalue=""))
     kept = tuple(right(*of_day, place) for place, of_day in dated)
     changes = {one.field: date.fromisoformat(says) if one.field == day else says, earlier: kept}
     return {field: value for field, value in changes.items() if value != getattr(element, field)}
