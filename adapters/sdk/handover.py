@@ -258,6 +258,11 @@ class Handover:
             self._step("prove")
             entry, proof = completed.leaf_entry, _proven(self._giving, completed)
         self._step("finish")
+        if told.state != "completed":
+            # The giver has closed, and the resident may have taken his consent back since: asked last of all.
+            self._giving.client.handover.get_handover(
+                claim=self._claims.leaves, handover_id=handover_id, fields=("state",)
+            )
         # With the proof it was finished with, if it was: then it is the same request, with the same answer.
         finished = side.finish_handover(
             request_id=self._id(handover_id, "finish", sha256(proof.encode()).hexdigest()),

@@ -78,6 +78,11 @@ def with_changes(record: _Record, **changes: object) -> _Record:
     return copied
 
 
+def changer(kind: Any, *names: str) -> Callable[..., Any]:  # noqa: ANN401 -- any slotted class, and its records
+    """Return what changes these fields of a record, in this order, as `with_changes` does: found once."""
+    return _copier(kind, names)
+
+
 @cache
 def _copier(kind: Any, given: tuple[str, ...]) -> Callable[..., Any]:  # noqa: ANN401 -- any slotted class
     """Write the function that copies such a record, as `dataclasses` writes `__init__`."""
@@ -94,6 +99,21 @@ def _copier(kind: Any, given: tuple[str, ...]) -> Callable[..., Any]:  # noqa: A
         " return _new",
     )
     return _written(lines, "_copy", _blank=object.__new__, _twin=_twin(kind), _kind=kind)
+
+
+def what_changed(names: tuple[str, ...]) -> Callable[[Any, Any], list[Any]]:
+    """Return what gives the fields of these that are another object in the second of two records of a kind.
+
+    What each holds in the first and in the second, in the order of the names. It is asked for each event of a
+    fold.
+    """
+    lines = (
+        "def _changed(_was, _is):",
+        " _found = []",
+        *(f" if _is.{name} is not _was.{name}: _found.append((_was.{name}, _is.{name}))" for name in names),
+        " return _found",
+    )
+    return _written(lines, "_changed")
 
 
 def quickly_made(kind: type[_Record]) -> type[_Record]:
@@ -178,12 +198,15 @@ def aggregate(
             raise TypeError(message)
         return decider(command, state)
 
+    # Looked up for each event of a fold: most are no founders, which come first all the same.
+    others = {kind: evolver for kind, evolver in evolvers.items() if kind not in founders}
+
     def evolve(state: object, event: Event) -> object:
+        evolver = others.get(type(event))
+        if evolver is not None:
+            return state if state is None else evolver(state, event)
         founder = founders.get(type(event))
-        if founder is not None:
-            return founder(state, event)
-        evolver = None if state is None else evolvers.get(type(event))
-        return state if evolver is None else evolver(state, event)
+        return state if founder is None else founder(state, event)
 
     return Aggregate(name, decide, evolve, (*founders, *evolvers), stamp, counted)
 

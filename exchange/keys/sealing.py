@@ -15,10 +15,13 @@ from cryptography.exceptions import InvalidTag
 from exchange.errors import SealBroken
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from exchange.keys.datakey import DataKey
 
 NONCE_BYTES: Final = 12
 TAG_BYTES: Final = 16
+SEALED_BYTES_MIN: Final = NONCE_BYTES + TAG_BYTES
 
 
 def envelope(  # noqa: PLR0917 -- one argument for each part of the envelope
@@ -28,10 +31,10 @@ def envelope(  # noqa: PLR0917 -- one argument for each part of the envelope
 
     Each text is preceded by its length in characters, the number ends at its bar, the id comes last.
     """
-    return envelope_at(place_of(stream, topic, resident_ref, category), version, event_id)
+    return _envelope_at(_place_of(stream, topic, resident_ref, category), version, event_id)
 
 
-def place_of(stream: str, topic: str, resident_ref: str, category: str) -> bytes:
+def _place_of(stream: str, topic: str, resident_ref: str, category: str) -> bytes:
     """Return what the envelopes of one stream, topic, resident and category have in common."""
     return (
         f"|{len(stream)}:{stream}|{len(topic)}:{topic}"
@@ -39,8 +42,7 @@ def place_of(stream: str, topic: str, resident_ref: str, category: str) -> bytes
     ).encode()
 
 
-def envelope_at(place: bytes, version: int, event_id: bytes) -> bytes:
-    """Return the envelope of one event at a place: `envelope` in two halves, for who reads many."""
+def _envelope_at(place: bytes, version: int, event_id: bytes) -> bytes:
     return b"e1|%d%b%b" % (version, place, event_id)
 
 
@@ -53,9 +55,22 @@ def seal(key: DataKey, plaintext: bytes, associated: bytes) -> bytes:
 
 def open_sealed(key: DataKey, sealed: bytes, associated: bytes) -> bytes:
     """Return the plain bytes. Raises SealBroken for an altered byte, another envelope or another key."""
-    if len(sealed) < NONCE_BYTES + TAG_BYTES:
+    return _opened(key.sealing.decrypt, sealed, associated)
+
+
+def opener(key: DataKey, stream: str, topic: str, category: str) -> Callable[[bytes, int, bytes], bytes]:
+    """Return what opens parts of one stream, topic and category by version and event id, for who reads many.
+
+    As `open_sealed` does under what `envelope` returns. Raises alike.
+    """
+    place, decrypt = _place_of(stream, topic, key.resident_ref, category), key.sealing.decrypt
+    return lambda sealed, version, event_id: _opened(decrypt, sealed, _envelope_at(place, version, event_id))
+
+
+def _opened(decrypt: Callable[[bytes, bytes, bytes], bytes], sealed: bytes, associated: bytes) -> bytes:
+    if len(sealed) < SEALED_BYTES_MIN:
         raise SealBroken("a sealed part is too short to hold a seal", found_bytes=str(len(sealed)))
     try:
-        return key.sealing.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], associated)
+        return decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], associated)
     except InvalidTag:
         raise SealBroken("a sealed part does not open under its own envelope") from None

@@ -101,8 +101,8 @@ class Held(NamedTuple):
         """Return the keys of what is within its term, and of what is not any more."""
         if self.earliest is None or now < self.earliest:
             return self.keys, ()
-        kept = [element for element in self.elements if not _has_ended(element, now)]
-        ended = [element for element in self.elements if _has_ended(element, now)]
+        kept = [element for element in self.elements if not has_ended(element, now)]
+        ended = [element for element in self.elements if has_ended(element, now)]
         return _keys_of(kept), _keys_of(ended)
 
 
@@ -112,7 +112,8 @@ def end_of(element: Any) -> datetime | None:  # noqa: ANN401 -- any element of a
     return None if recorded is None else retention_end(recorded, law_of(task_of(element.origin)))
 
 
-def _has_ended(element: Any, now: datetime) -> bool:  # noqa: ANN401 -- any element of a plan
+def has_ended(element: Any, now: datetime) -> bool:  # noqa: ANN401 -- any element of a plan
+    """Tell whether an element's term has ended: nothing of it leaves any more."""
     end = end_of(element)
     return end is not None and end <= now
 
@@ -231,7 +232,7 @@ class PlanGroups:
             elements = getattr(state, collection)
             held = self._held(stream, collection, elements)
             if held.earliest is not None and held.earliest <= now:
-                changes[collection] = tuple(one for one in elements if not _has_ended(one, now))
+                changes[collection] = tuple(one for one in elements if not has_ended(one, now))
         return with_changes(state, **changes) if changes else state
 
     def _held(self, stream: str, collection: str, elements: tuple[Any, ...]) -> Held:

@@ -2,6 +2,7 @@
 
 Promises: bounded in bytes; holds plain text only in memory; an older state never replaces a newer one. An
 entry the writer wrote or checked is `settled` and stays right while it is here: every write goes through it.
+Who folds a plan leaves marks of its past on the way, which go with the resident's keys as all that is here.
 """
 
 from __future__ import annotations
@@ -9,14 +10,17 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from exchange.domain import aggregate_of
 from exchange.domain.kernel import evolve_at, skipped
+from exchange.domain.plan import PLAN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Mapping
+    from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+    from datetime import datetime
 
+    from exchange.store.batch import Row
     from exchange.store.codec import Codec
     from exchange.store.reader import SQLiteReader
 
@@ -28,6 +32,8 @@ SCOPE_PREFIX: Final = "scope-"
 DISCLOSURE_PREFIX: Final = "disclosure-"
 # Of what a plan was: no stream has such a name.
 PAST_PREFIX: Final = "past-"
+EVENTS_PER_MARK: Final = 128
+ROWS_PER_PAGE: Final = 1_024
 RECENT_STREAMS_MAX: Final = 100_000
 _NOT_MADE: Final = object()
 
@@ -134,12 +140,69 @@ class HotStates:
             self._bytes -= gone.size
 
 
+class Mark(NamedTuple):
+    """The plan after so many events, the latest of which was recorded at a moment."""
+
+    version: int
+    at: datetime
+    state: Any
+
+
+class Marking:
+    """The marks of one plan's past, and those that one fold adds to them.
+
+    To be made before anything is opened: an erasure throws away what is kept, and what a fold opened before
+    one is not kept after it.
+    """
+
+    def __init__(self, hot: HotStates, codec: Codec, stream: str) -> None:
+        self._hot = hot
+        self._codec = codec
+        self._erasures = codec.erasures
+        self._name = PAST_PREFIX + stream
+        known = hot.peek(self._name)
+        if known is not None and not known.settled:
+            known = None
+        self.found: list[Mark] = [] if known is None else list(known.state)
+        self._size = ENTRY_BYTES_MIN if known is None else known.size
+        self._position = 0  # of the last event marked
+        self.due = (self.found[-1].version if self.found else 0) + EVENTS_PER_MARK
+
+    def note(self, row: Row, at: datetime, state: Any, size: int) -> None:  # noqa: ANN401 -- each aggregate has its own state class
+        """Add a mark at an event, so many bytes of events after the one before; asked where one is due."""
+        self.found.append(Mark(row.version, at, state))
+        self._size += size
+        self._position = row.position
+        self.due = row.version + EVENTS_PER_MARK
+
+    def keep(self) -> None:
+        """Keep what was added."""
+        if not self._position:
+            return
+        entry = Entry(tuple(self.found), 0, self._position, self._size)
+        self._hot.put(self._name, entry)
+        # What an erasure found nothing of is not used, and thrown away here.
+        if self._codec.erasures == self._erasures:
+            entry.settled = True
+        else:
+            self._hot.evict((self._name,))
+
+
+@dataclass(slots=True)
+class _Read:
+    """How far a stream was read, and as of which position."""
+
+    version: int = 0
+    as_of: int = 0
+
+
 class Loader:
     """Brings one stream into memory: read, open, fold. Runs in a pool, or in the writer when it must."""
 
-    def __init__(self, reader: SQLiteReader, codec: Codec) -> None:
+    def __init__(self, reader: SQLiteReader, codec: Codec, hot: HotStates) -> None:
         self._reader = reader
         self._codec = codec
+        self._hot = hot
 
     def load(self, stream: str) -> Entry:
         """Return the folded entry as of now; of somebody erased there is nothing, under the version it has.
@@ -156,21 +219,50 @@ class Loader:
             # Decisions are appended, never folded on the walk: only their count matters here.
             as_of, version = self._reader.last_version(stream)
             return Entry(None, version, as_of, ENTRY_BYTES_MIN)
-        tail = self._reader.tail(stream)
+        return self._folded(stream)
+
+    def _folded(self, stream: str) -> Entry:
         kind = aggregate_of(stream)
+        marking = Marking(self._hot, self._codec, stream) if kind is PLAN else None
+        # What is marked already is not marked again.
+        due = 0 if marking is None or marking.found else marking.due
+        read = _Read()
         state: Any = None
-        size = ENTRY_BYTES_MIN
+        latest: datetime | None = None
+        size = since = ENTRY_BYTES_MIN
         is_erased = self._codec.is_erased
-        for row, event, told in self._codec.read(stream, tail.rows):
+        for row, event, told in self._codec.read(stream, self._rows(stream, read)):
             if event is None:
                 # Of its categories one was erased: it says nothing any more.
                 state = skipped(kind, state)
                 continue
             if is_erased(event.resident):
-                return Entry(None, len(tail.rows), tail.as_of, ENTRY_BYTES_MIN)
-            state = evolve_at(kind, state, event, told.at)
+                as_of, version = self._reader.last_version(stream)
+                return Entry(None, version, as_of, ENTRY_BYTES_MIN)
+            at = told.at
+            state = evolve_at(kind, state, event, at)
             size += len(row.state)
-        return Entry(state, len(tail.rows), tail.as_of, size)
+            if latest is None or latest < at:
+                latest = at
+            if due and row.version >= due and marking is not None:
+                marking.note(row, latest, state, size - since)
+                due, since = marking.due, size
+        if marking is not None:
+            marking.keep()
+        return Entry(state, read.version, read.as_of, size)
+
+    def _rows(self, stream: str, read: _Read) -> Iterator[Row]:
+        """Yield the events of a stream, a page in memory at a time.
+
+        It only grows: what the last page ends with is all there was at its moment.
+        """
+        while True:
+            read.as_of, rows = self._reader.tail(stream, read.version, ROWS_PER_PAGE)
+            yield from rows
+            if rows:
+                read.version = rows[-1].version
+            if len(rows) < ROWS_PER_PAGE:
+                return
 
 
 class Recent:

@@ -1,9 +1,10 @@
 """A plan as it was known: folded once, with marks on the way, so that every moment is near one.
 
 Promises: what was known at a moment is the fold of the events before the first one recorded after it; what
-was erased since is not in it; marks are kept in the hot cache, bounded with everything there, in memory only,
-and go with the resident's keys. Safe between threads: it holds nothing itself.
-Source: the domain's design section 2 (P7); GDPR 17.
+was erased since is not in it; what was corrected since is put in its place on the walk itself, so that nobody
+is given what was wrong; marks are kept in the hot cache, bounded with everything there, in memory only, and
+go with the resident's keys. Safe between threads: it holds nothing itself.
+Source: the domain's design section 2 (P7); GDPR 16, 17.
 """
 
 from __future__ import annotations
@@ -13,33 +14,27 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from exchange.domain import aggregate_of
-from exchange.domain.kernel import evolve_at, skipped
+from exchange.domain.kernel import evolve_at, skipped, with_changes
+from exchange.domain.plan.rectified import NAMED_BY, Noted, rectified, since
 from exchange.errors import Unavailable
-from exchange.pipeline.hot import ENTRY_BYTES_MIN, PAST_PREFIX, Entry
+from exchange.pipeline import hot
+from exchange.pipeline.hot import Marking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
     from datetime import datetime
 
     from exchange.domain.kernel import Event
-    from exchange.pipeline.hot import HotStates
+    from exchange.domain.plan.rectified import Correction
+    from exchange.pipeline.hot import HotStates, Mark
     from exchange.pipeline.walk import View
     from exchange.store.batch import Row
     from exchange.store.codec import Codec, Told
     from exchange.store.reader import SQLiteReader
 
-EVENTS_PER_MARK: Final = 128
 ROWS_PER_PAGE: Final = 1_024
 NOT_FOLDED: Final = "the past of this plan was not looked up: ask again"
 CHANGED_SINCE: Final = "something of this plan was erased while it was looked up: ask again"
-
-
-class Mark(NamedTuple):
-    """The plan after so many events, the latest of which was recorded at a moment."""
-
-    version: int
-    at: datetime
-    state: Any
 
 
 class Step(NamedTuple):
@@ -53,27 +48,72 @@ class Step(NamedTuple):
     state: Any
 
 
+class Rectifying:
+    """Puts right what one question finds in the past, and says of each element by what it did.
+
+    It holds what it was given, for as long as the question lasts: an element is found again by being it.
+    """
+
+    def __init__(self) -> None:
+        self._by: dict[int, tuple[Any, tuple[Correction, ...]]] = {}
+
+    @property
+    def took(self) -> bool:
+        """Whether anything was put right."""
+        return bool(self._by)
+
+    def element(self, collection: str, element: Any, version: int, noted: Noted) -> Any:  # noqa: ANN401 -- any element of a plan
+        """Return an element as of a version of the plan by what was corrected after it."""
+        right, by = rectified(collection, element, version, noted.since(version, collection, element))
+        if by:
+            self._by[id(right)] = right, by
+        return right
+
+    def plan(self, plan: Any, now: Any) -> Any:  # noqa: ANN401 -- PlanStates, or None
+        """Return a plan as it was by the corrections that stand in it now."""
+        later = () if plan is None else since(now.corrections, plan.version)
+        if not later:
+            return plan
+        noted = Noted(later)
+        changes = {
+            name: tuple(self.element(name, one, plan.version, noted) for one in getattr(plan, name))
+            for name in NAMED_BY
+        }
+        return with_changes(plan, **changes)
+
+    def by(self, element: Any, links: frozenset[str]) -> tuple[Correction, ...]:  # noqa: ANN401 -- any element of a plan
+        """Return the corrections an element was put right by; none of whoever is behind a sealed link."""
+        _, found = self._by.get(id(element), (None, ()))
+        return tuple(one for one in found if one.by not in links)
+
+
 @dataclass(frozen=True, slots=True)
 class Past:
     """What a question about the past is answered from, in the place of what stands now.
 
     `stands` tells whether nothing was erased since it was folded. Without `folded` it says nothing: of who
     does not work on the case nothing is looked up, so that the time it takes tells nobody that there is a
-    plan.
+    plan. `right` makes of what was found, and of the plan as it stands, what may be told: with nothing in it
+    that was corrected by then.
     """
 
     state: Any = None
     folded: bool = False
     stands: Callable[[], bool] = lambda: True
+    right: Callable[[Any, Any], Any] = lambda was, now: Rectifying().plan(was, now)
 
 
 class AsItWas:
-    """A view in which one stream stands as it did. All else, and with it every right, is of now."""
+    """A view in which one stream stands as it did. All else, and with it every right, is of now.
+
+    So is what was corrected: by the plan as this walk sees it, not as it was when its past was looked up.
+    """
 
     def __init__(self, view: View, anchor: str, past: Past) -> None:
         self._view = view
         self._anchor = anchor
         self._past = past
+        self._right: tuple[Any, Any] | None = None  # what stands now, and what is told beside it
 
     def state(self, stream: str) -> Any:  # noqa: ANN401 -- each aggregate has its own state class
         """Return the folded state. Raises Unavailable where an erasure came between folding and this walk."""
@@ -82,7 +122,9 @@ class AsItWas:
             return now
         if not self._past.stands():
             raise Unavailable(CHANGED_SINCE)
-        return self._past.state
+        if self._right is None or self._right[0] is not now:
+            self._right = now, self._past.right(self._past.state, now)
+        return self._right[1]
 
     def version(self, stream: str) -> int:
         """Return the version."""
@@ -132,39 +174,27 @@ class PastPlans:
         last = after_version + limit
         return [one for one in self._steps(stream, start, last) if one.version > after_version]
 
-    def _marks(self, stream: str, enough: Callable[[Mark], bool]) -> tuple[Mark, ...]:
+    def _marks(self, stream: str, enough: Callable[[Mark], bool]) -> list[Mark]:
         """Return the marks of before, folded on until one is enough or there is nothing more."""
-        stands, name = self.witness(), PAST_PREFIX + stream
-        known = self._hot.peek(name)
-        if known is not None and not known.settled:
-            known = None
-        marks: tuple[Mark, ...] = () if known is None else known.state
-        last = marks[-1] if marks else None
+        marking = Marking(self._hot, self._codec, stream)
+        found = marking.found
+        last = found[-1] if found else None
         if last is not None and enough(last):
-            return marks
+            return found
         first = self._reader.tail(stream, 0 if last is None else last.version, ROWS_PER_PAGE).rows
-        if len(first) < EVENTS_PER_MARK:
-            return marks
-        found, size = list(marks), ENTRY_BYTES_MIN if known is None else known.size
-        due = (0 if last is None else last.version) + EVENTS_PER_MARK
-        position, since = 0, 0
+        if len(first) < hot.EVENTS_PER_MARK:
+            return found
+        since = 0
         for row, _, _, at, state in self._fold(stream, last, self._pages(stream, first)):
             since += len(row.state)
-            if row.version < due:
+            if row.version < marking.due:
                 continue
-            found.append(Mark(row.version, at, state))
-            due, position, size, since = row.version + EVENTS_PER_MARK, row.position, size + since, 0
+            marking.note(row, at, state, since)
+            since = 0
             if enough(found[-1]):
                 break
-        if position:
-            entry = Entry(tuple(found), 0, position, size)
-            self._hot.put(name, entry)
-            # An erasure throws away what is kept; what it found nothing of is not used, and thrown away here.
-            if stands():
-                entry.settled = True
-            else:
-                self._hot.evict((name,))
-        return tuple(found)
+        marking.keep()
+        return found
 
     def _pages(self, stream: str, first: list[Row]) -> Iterator[Row]:
         """Yield the events of a page and all that come after it; they are not all in memory at once."""

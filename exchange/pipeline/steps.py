@@ -175,12 +175,13 @@ def run_read(
 
 
 def _gives(walk: ReadWalk, sight: Sight, judged: Judged) -> bool:
-    """Tell whether a change is told: with any leaf of its own part, and never where that is hidden."""
+    """Tell whether a change is told: with a leaf of its part that changed; never where it is hidden."""
     if walk.change_of is None:
         return True
     part = f"{walk.change_of}." if walk.change_of else ""
+    changed = walk.leaves_changed
     fields = judged.verdict.fields
-    of_part = [group.path.startswith(part) for group in sight.groups]
+    of_part = [group.path in changed if changed else group.path.startswith(part) for group in sight.groups]
     released = any(compress(of_part, [fields[group.fact.name].release for group in sight.groups]))
     return (walk.change_of not in sight.hidden) & released
 

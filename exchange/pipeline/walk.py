@@ -170,8 +170,10 @@ class ReadWalk:
     bulk: bool = True
     # Leaf paths of each collection of the anchor's state: where all of them are sealed it is as if empty.
     collections: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    # A change, of one collection or of the anchor itself (empty): told with a released leaf of it or not.
+    # A change, of one collection or the anchor itself (empty): told with a released leaf of that, or not.
     change_of: str | None = None
+    # Of that part the leaves that changed, where it is told with one of these alone.
+    leaves_changed: frozenset[str] = frozenset()
     # What the anchor was, where it is asked about the past: rights are of now, what is told is of then.
     past: Past | None = None
     # What a permitted question records beside its own decision, in one commit: that a notice was fetched.

@@ -17,7 +17,7 @@ import msgspec
 from exchange.domain import TOPICS
 from exchange.errors import HistoryUnreadable, KeyDestroyed
 from exchange.keys.datakey import LEDGER_CATEGORY
-from exchange.keys.sealing import envelope, envelope_at, open_sealed, place_of, seal
+from exchange.keys.sealing import envelope, open_sealed, opener, seal
 from exchange.ledger.leaf import Signed  # noqa: TC001 -- as for datetime
 from exchange.store.upcasts import UPCASTS
 
@@ -236,7 +236,7 @@ class Codec:
         """
         keys, erasures = self._keys, self._keys.erasures
         # For this reading only, and of no use once an erasure began.
-        places: dict[tuple[str, str, str, int], tuple[DataKey, bytes]] = {}
+        openers: dict[tuple[str, str, str, int], Callable[[bytes, int, bytes], bytes]] = {}
         for row in rows:
             _, _, version, topic, state = row
             told, event_id = _parse(_decode_told, state, stream, topic)
@@ -245,15 +245,14 @@ class Codec:
             try:
                 for category, key_version, box in told.sealed:
                     if erasures != keys.erasures:
-                        places.clear()
+                        openers.clear()
                         erasures = keys.erasures
                     name = (topic, resident, category, key_version)
-                    found = places.get(name)
-                    if found is None:
+                    opens = openers.get(name)
+                    if opens is None:
                         key = keys.open_key(resident, category, key_version)
-                        found = places[name] = key, place_of(stream, topic, resident, category)
-                    key, place = found
-                    data.update(_decode_map(open_sealed(key, box, envelope_at(place, version, event_id))))
+                        opens = openers[name] = opener(key, stream, topic, category)
+                    data.update(_decode_map(opens(box, version, event_id)))
             except KeyDestroyed:
                 # Of its categories one was erased: it says nothing any more.
                 yield row, None, told

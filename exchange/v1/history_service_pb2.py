@@ -28,13 +28,19 @@ from exchange.v1 import plan_pb2 as exchange_dot_v1_dot_plan__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!exchange/v1/history_service.proto\x12\x0b\x65xchange.v1\x1a\x18\x65xchange/v1/common.proto\x1a\x19\x65xchange/v1/options.proto\x1a\x16\x65xchange/v1/plan.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd2\x01\n\x12GetPlanAsOfRequest\x12)\n\x05\x63laim\x18\x01 \x01(\x0b\x32\x12.exchange.v1.ClaimB\x06\x92\xb5\x18\x02\x08\x01\x12\x1f\n\x07plan_id\x18\x02 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12\x36\n\nas_of_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\x92\xb5\x18\x02\x08\x01\x12!\n\x06\x66ields\x18\x04 \x03(\tB\x11\x92\xb5\x18\r\x08\x01\x18\x64\"\x04path(\xc8\x01\x12\x15\n\rallow_partial\x18\x05 \x01(\x08\"\xd2\x01\n\x13GetPlanAsOfResponse\x12\x1f\n\x04plan\x18\x01 \x01(\x0b\x32\x11.exchange.v1.Plan\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x02 \x01(\t\x12 \n\x0fwithheld_fields\x18\x03 \x03(\tB\x07\x92\xb5\x18\x03(\xc8\x01\x12\x15\n\x05rules\x18\x04 \x03(\tB\x06\x92\xb5\x18\x02((\x12\x1b\n\x0bobligations\x18\x05 \x03(\tB\x06\x92\xb5\x18\x02(\x14\x12/\n\x0b\x65xpire_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xde\x01\n\x13ListTimelineRequest\x12)\n\x05\x63laim\x18\x01 \x01(\x0b\x32\x12.exchange.v1.ClaimB\x06\x92\xb5\x18\x02\x08\x01\x12\x1f\n\x07plan_id\x18\x02 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12!\n\x06\x66ields\x18\x03 \x03(\tB\x11\x92\xb5\x18\r\x08\x01\x18\x64\"\x04path(\xc8\x01\x12\x15\n\rallow_partial\x18\x04 \x01(\x08\x12\x1c\n\tpage_size\x18\x05 \x01(\x05\x42\t\x92\xb5\x18\x05\x38\x90\x03@\x01\x12#\n\npage_token\x18\x06 \x01(\tB\x0f\x92\xb5\x18\x0b\x18\xc8\x01\"\x06\x63ursor\"\x91\x01\n\rTimelineEntry\x12\x1c\n\x04kind\x18\x01 \x01(\tB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12?\n\x0brecord_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12!\n\x06\x63hange\x18\x03 \x01(\x0b\x32\x11.exchange.v1.Plan\"\x81\x02\n\x14ListTimelineResponse\x12\x34\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x1a.exchange.v1.TimelineEntryB\x07\x92\xb5\x18\x03(\xc8\x01\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x03 \x01(\t\x12 \n\x0fwithheld_fields\x18\x04 \x03(\tB\x07\x92\xb5\x18\x03(\xc8\x01\x12\x15\n\x05rules\x18\x05 \x03(\tB\x06\x92\xb5\x18\x02((\x12\x1b\n\x0bobligations\x18\x06 \x03(\tB\x06\x92\xb5\x18\x02(\x14\x12/\n\x0b\x65xpire_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x8c\x02\n\x18GetPlanDifferenceRequest\x12)\n\x05\x63laim\x18\x01 \x01(\x0b\x32\x12.exchange.v1.ClaimB\x06\x92\xb5\x18\x02\x08\x01\x12\x1f\n\x07plan_id\x18\x02 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12\x35\n\tfrom_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\x92\xb5\x18\x02\x08\x01\x12\x33\n\x07to_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\x92\xb5\x18\x02\x08\x01\x12!\n\x06\x66ields\x18\x05 \x03(\tB\x11\x92\xb5\x18\r\x08\x01\x18\x64\"\x04path(\xc8\x01\x12\x15\n\rallow_partial\x18\x06 \x01(\x08\"\xfc\x01\n\x19GetPlanDifferenceResponse\x12!\n\x06\x62\x65\x66ore\x18\x01 \x01(\x0b\x32\x11.exchange.v1.Plan\x12 \n\x05\x61\x66ter\x18\x02 \x01(\x0b\x32\x11.exchange.v1.Plan\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x03 \x01(\t\x12 \n\x0fwithheld_fields\x18\x04 \x03(\tB\x07\x92\xb5\x18\x03(\xc8\x01\x12\x15\n\x05rules\x18\x05 \x03(\tB\x06\x92\xb5\x18\x02((\x12\x1b\n\x0bobligations\x18\x06 \x03(\tB\x06\x92\xb5\x18\x02(\x14\x12/\n\x0b\x65xpire_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\xaa\x02\n\x0eHistoryService\x12U\n\x0bGetPlanAsOf\x12\x1f.exchange.v1.GetPlanAsOfRequest\x1a .exchange.v1.GetPlanAsOfResponse\"\x03\x90\x02\x02\x12X\n\x0cListTimeline\x12 .exchange.v1.ListTimelineRequest\x1a!.exchange.v1.ListTimelineResponse\"\x03\x90\x02\x02\x12g\n\x11GetPlanDifference\x12%.exchange.v1.GetPlanDifferenceRequest\x1a&.exchange.v1.GetPlanDifferenceResponse\"\x03\x90\x02\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!exchange/v1/history_service.proto\x12\x0b\x65xchange.v1\x1a\x18\x65xchange/v1/common.proto\x1a\x19\x65xchange/v1/options.proto\x1a\x16\x65xchange/v1/plan.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x91\x01\n\x0e\x43orrectedLater\x12\x1c\n\x04path\x18\x01 \x01(\tB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12\x1f\n\x07\x65lement\x18\x02 \x01(\x05\x42\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12@\n\x0c\x63orrect_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\"\xd2\x01\n\x12GetPlanAsOfRequest\x12)\n\x05\x63laim\x18\x01 \x01(\x0b\x32\x12.exchange.v1.ClaimB\x06\x92\xb5\x18\x02\x08\x01\x12\x1f\n\x07plan_id\x18\x02 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12\x36\n\nas_of_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\x92\xb5\x18\x02\x08\x01\x12!\n\x06\x66ields\x18\x04 \x03(\tB\x11\x92\xb5\x18\r\x08\x01\x18\x64\"\x04path(\xc8\x01\x12\x15\n\rallow_partial\x18\x05 \x01(\x08\"\x88\x02\n\x13GetPlanAsOfResponse\x12\x1f\n\x04plan\x18\x01 \x01(\x0b\x32\x11.exchange.v1.Plan\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x02 \x01(\t\x12 \n\x0fwithheld_fields\x18\x03 \x03(\tB\x07\x92\xb5\x18\x03(\xc8\x01\x12\x15\n\x05rules\x18\x04 \x03(\tB\x06\x92\xb5\x18\x02((\x12\x1b\n\x0bobligations\x18\x05 \x03(\tB\x06\x92\xb5\x18\x02(\x14\x12/\n\x0b\x65xpire_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\x0f\x63orrected_later\x18\x07 \x03(\x0b\x32\x1b.exchange.v1.CorrectedLater\"\xde\x01\n\x13ListTimelineRequest\x12)\n\x05\x63laim\x18\x01 \x01(\x0b\x32\x12.exchange.v1.ClaimB\x06\x92\xb5\x18\x02\x08\x01\x12\x1f\n\x07plan_id\x18\x02 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12!\n\x06\x66ields\x18\x03 \x03(\tB\x11\x92\xb5\x18\r\x08\x01\x18\x64\"\x04path(\xc8\x01\x12\x15\n\rallow_partial\x18\x04 \x01(\x08\x12\x1c\n\tpage_size\x18\x05 \x01(\x05\x42\t\x92\xb5\x18\x05\x38\x90\x03@\x01\x12#\n\npage_token\x18\x06 \x01(\tB\x0f\x92\xb5\x18\x0b\x18\xc8\x01\"\x06\x63ursor\"\xc7\x01\n\rTimelineEntry\x12\x1c\n\x04kind\x18\x01 \x01(\tB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12?\n\x0brecord_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0e\x8a\xb5\x18\n\n\x08WMO-PLAN\x12!\n\x06\x63hange\x18\x03 \x01(\x0b\x32\x11.exchange.v1.Plan\x12\x34\n\x0f\x63orrected_later\x18\x04 \x03(\x0b\x32\x1b.exchange.v1.CorrectedLater\"\x81\x02\n\x14ListTimelineResponse\x12\x34\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x1a.exchange.v1.TimelineEntryB\x07\x92\xb5\x18\x03(\xc8\x01\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x03 \x01(\t\x12 \n\x0fwithheld_fields\x18\x04 \x03(\tB\x07\x92\xb5\x18\x03(\xc8\x01\x12\x15\n\x05rules\x18\x05 \x03(\tB\x06\x92\xb5\x18\x02((\x12\x1b\n\x0bobligations\x18\x06 \x03(\tB\x06\x92\xb5\x18\x02(\x14\x12/\n\x0b\x65xpire_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x8c\x02\n\x18GetPlanDifferenceRequest\x12)\n\x05\x63laim\x18\x01 \x01(\x0b\x32\x12.exchange.v1.ClaimB\x06\x92\xb5\x18\x02\x08\x01\x12\x1f\n\x07plan_id\x18\x02 \x01(\tB\x0e\x92\xb5\x18\n\x08\x01\x18$\"\x04uuid\x12\x35\n\tfrom_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\x92\xb5\x18\x02\x08\x01\x12\x33\n\x07to_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\x92\xb5\x18\x02\x08\x01\x12!\n\x06\x66ields\x18\x05 \x03(\tB\x11\x92\xb5\x18\r\x08\x01\x18\x64\"\x04path(\xc8\x01\x12\x15\n\rallow_partial\x18\x06 \x01(\x08\"\xf5\x02\n\x19GetPlanDifferenceResponse\x12!\n\x06\x62\x65\x66ore\x18\x01 \x01(\x0b\x32\x11.exchange.v1.Plan\x12 \n\x05\x61\x66ter\x18\x02 \x01(\x0b\x32\x11.exchange.v1.Plan\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x03 \x01(\t\x12 \n\x0fwithheld_fields\x18\x04 \x03(\tB\x07\x92\xb5\x18\x03(\xc8\x01\x12\x15\n\x05rules\x18\x05 \x03(\tB\x06\x92\xb5\x18\x02((\x12\x1b\n\x0bobligations\x18\x06 \x03(\tB\x06\x92\xb5\x18\x02(\x14\x12/\n\x0b\x65xpire_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12;\n\x16\x62\x65\x66ore_corrected_later\x18\x08 \x03(\x0b\x32\x1b.exchange.v1.CorrectedLater\x12:\n\x15\x61\x66ter_corrected_later\x18\t \x03(\x0b\x32\x1b.exchange.v1.CorrectedLater2\xaa\x02\n\x0eHistoryService\x12U\n\x0bGetPlanAsOf\x12\x1f.exchange.v1.GetPlanAsOfRequest\x1a .exchange.v1.GetPlanAsOfResponse\"\x03\x90\x02\x02\x12X\n\x0cListTimeline\x12 .exchange.v1.ListTimelineRequest\x1a!.exchange.v1.ListTimelineResponse\"\x03\x90\x02\x02\x12g\n\x11GetPlanDifference\x12%.exchange.v1.GetPlanDifferenceRequest\x1a&.exchange.v1.GetPlanDifferenceResponse\"\x03\x90\x02\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'exchange.v1.history_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_CORRECTEDLATER'].fields_by_name['path']._loaded_options = None
+  _globals['_CORRECTEDLATER'].fields_by_name['path']._serialized_options = b'\212\265\030\n\n\010WMO-PLAN'
+  _globals['_CORRECTEDLATER'].fields_by_name['element']._loaded_options = None
+  _globals['_CORRECTEDLATER'].fields_by_name['element']._serialized_options = b'\212\265\030\n\n\010WMO-PLAN'
+  _globals['_CORRECTEDLATER'].fields_by_name['correct_time']._loaded_options = None
+  _globals['_CORRECTEDLATER'].fields_by_name['correct_time']._serialized_options = b'\212\265\030\n\n\010WMO-PLAN'
   _globals['_GETPLANASOFREQUEST'].fields_by_name['claim']._loaded_options = None
   _globals['_GETPLANASOFREQUEST'].fields_by_name['claim']._serialized_options = b'\222\265\030\002\010\001'
   _globals['_GETPLANASOFREQUEST'].fields_by_name['plan_id']._loaded_options = None
@@ -93,20 +99,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_HISTORYSERVICE'].methods_by_name['ListTimeline']._serialized_options = b'\220\002\002'
   _globals['_HISTORYSERVICE'].methods_by_name['GetPlanDifference']._loaded_options = None
   _globals['_HISTORYSERVICE'].methods_by_name['GetPlanDifference']._serialized_options = b'\220\002\002'
-  _globals['_GETPLANASOFREQUEST']._serialized_start=161
-  _globals['_GETPLANASOFREQUEST']._serialized_end=371
-  _globals['_GETPLANASOFRESPONSE']._serialized_start=374
-  _globals['_GETPLANASOFRESPONSE']._serialized_end=584
-  _globals['_LISTTIMELINEREQUEST']._serialized_start=587
-  _globals['_LISTTIMELINEREQUEST']._serialized_end=809
-  _globals['_TIMELINEENTRY']._serialized_start=812
-  _globals['_TIMELINEENTRY']._serialized_end=957
-  _globals['_LISTTIMELINERESPONSE']._serialized_start=960
-  _globals['_LISTTIMELINERESPONSE']._serialized_end=1217
-  _globals['_GETPLANDIFFERENCEREQUEST']._serialized_start=1220
-  _globals['_GETPLANDIFFERENCEREQUEST']._serialized_end=1488
-  _globals['_GETPLANDIFFERENCERESPONSE']._serialized_start=1491
-  _globals['_GETPLANDIFFERENCERESPONSE']._serialized_end=1743
-  _globals['_HISTORYSERVICE']._serialized_start=1746
-  _globals['_HISTORYSERVICE']._serialized_end=2044
+  _globals['_CORRECTEDLATER']._serialized_start=161
+  _globals['_CORRECTEDLATER']._serialized_end=306
+  _globals['_GETPLANASOFREQUEST']._serialized_start=309
+  _globals['_GETPLANASOFREQUEST']._serialized_end=519
+  _globals['_GETPLANASOFRESPONSE']._serialized_start=522
+  _globals['_GETPLANASOFRESPONSE']._serialized_end=786
+  _globals['_LISTTIMELINEREQUEST']._serialized_start=789
+  _globals['_LISTTIMELINEREQUEST']._serialized_end=1011
+  _globals['_TIMELINEENTRY']._serialized_start=1014
+  _globals['_TIMELINEENTRY']._serialized_end=1213
+  _globals['_LISTTIMELINERESPONSE']._serialized_start=1216
+  _globals['_LISTTIMELINERESPONSE']._serialized_end=1473
+  _globals['_GETPLANDIFFERENCEREQUEST']._serialized_start=1476
+  _globals['_GETPLANDIFFERENCEREQUEST']._serialized_end=1744
+  _globals['_GETPLANDIFFERENCERESPONSE']._serialized_start=1747
+  _globals['_GETPLANDIFFERENCERESPONSE']._serialized_end=2120
+  _globals['_HISTORYSERVICE']._serialized_start=2123
+  _globals['_HISTORYSERVICE']._serialized_end=2421
 # @@protoc_insertion_point(module_scope)

@@ -22,6 +22,38 @@ else:
 DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
+class CorrectedLater(_message.Message):
+    """A leaf that said something else at the moment that is asked: it was corrected later, or the resident spoke beside it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATH_FIELD_NUMBER: _builtins.int
+    ELEMENT_FIELD_NUMBER: _builtins.int
+    CORRECT_TIME_FIELD_NUMBER: _builtins.int
+    path: _builtins.str
+    """The leaf, such as "goals.own_words"."""
+    element: _builtins.int
+    """Of which element: its place in that collection of the plan beside this, from 0."""
+    @_builtins.property
+    def correct_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was, for the last time."""
+
+    def __init__(
+        self,
+        *,
+        path: _builtins.str = ...,
+        element: _builtins.int = ...,
+        correct_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["correct_time", b"correct_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["correct_time", b"correct_time", "element", b"element", "path", b"path"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CorrectedLater: _TypeAlias = CorrectedLater  # noqa: Y015
+
+@_typing.final
 class GetPlanAsOfRequest(_message.Message):
     """Asks for fields of a plan as it was known."""
 
@@ -77,6 +109,7 @@ class GetPlanAsOfResponse(_message.Message):
     RULES_FIELD_NUMBER: _builtins.int
     OBLIGATIONS_FIELD_NUMBER: _builtins.int
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    CORRECTED_LATER_FIELD_NUMBER: _builtins.int
     decision_id: _builtins.str
     """The recorded decision behind this answer."""
     @_builtins.property
@@ -99,6 +132,10 @@ class GetPlanAsOfResponse(_message.Message):
     def expire_time(self) -> _timestamp_pb2.Timestamp:
         """Until when what was given may be used, where that ends; after it the same need is a new claim."""
 
+    @_builtins.property
+    def corrected_later(self) -> _containers.RepeatedCompositeFieldContainer[Global___CorrectedLater]:
+        """Leaves of the plan that said something else then; of those that are given only."""
+
     def __init__(
         self,
         *,
@@ -108,10 +145,11 @@ class GetPlanAsOfResponse(_message.Message):
         rules: _abc.Iterable[_builtins.str] | None = ...,
         obligations: _abc.Iterable[_builtins.str] | None = ...,
         expire_time: _timestamp_pb2.Timestamp | None = ...,
+        corrected_later: _abc.Iterable[Global___CorrectedLater] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time", "plan", b"plan"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision_id", b"decision_id", "expire_time", b"expire_time", "obligations", b"obligations", "plan", b"plan", "rules", b"rules", "withheld_fields", b"withheld_fields"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["corrected_later", b"corrected_later", "decision_id", b"decision_id", "expire_time", b"expire_time", "obligations", b"obligations", "plan", b"plan", "rules", b"rules", "withheld_fields", b"withheld_fields"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -172,6 +210,7 @@ class TimelineEntry(_message.Message):
     KIND_FIELD_NUMBER: _builtins.int
     RECORD_TIME_FIELD_NUMBER: _builtins.int
     CHANGE_FIELD_NUMBER: _builtins.int
+    CORRECTED_LATER_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
     """What, such as "plan.goal_set"."""
     @_builtins.property
@@ -182,16 +221,21 @@ class TimelineEntry(_message.Message):
     def change(self) -> _plan_pb2.Plan:
         """The element it is about, as it left it; only permitted leaf fields are set."""
 
+    @_builtins.property
+    def corrected_later(self) -> _containers.RepeatedCompositeFieldContainer[Global___CorrectedLater]:
+        """Leaves of it that said something else when it happened."""
+
     def __init__(
         self,
         *,
         kind: _builtins.str = ...,
         record_time: _timestamp_pb2.Timestamp | None = ...,
         change: _plan_pb2.Plan | None = ...,
+        corrected_later: _abc.Iterable[Global___CorrectedLater] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "record_time", b"record_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "kind", b"kind", "record_time", b"record_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "corrected_later", b"corrected_later", "kind", b"kind", "record_time", b"record_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -199,7 +243,9 @@ Global___TimelineEntry: _TypeAlias = TimelineEntry  # noqa: Y015
 
 @_typing.final
 class ListTimelineResponse(_message.Message):
-    """A page of what happened. One with fewer entries than asked, or none, can have a next one."""
+    """A page of what happened. One with fewer entries than asked, or none, can have a next one: what a basis does not open is
+    not passed over.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -316,6 +362,8 @@ class GetPlanDifferenceResponse(_message.Message):
     RULES_FIELD_NUMBER: _builtins.int
     OBLIGATIONS_FIELD_NUMBER: _builtins.int
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    BEFORE_CORRECTED_LATER_FIELD_NUMBER: _builtins.int
+    AFTER_CORRECTED_LATER_FIELD_NUMBER: _builtins.int
     decision_id: _builtins.str
     """The recorded decision behind this answer."""
     @_builtins.property
@@ -342,6 +390,14 @@ class GetPlanDifferenceResponse(_message.Message):
     def expire_time(self) -> _timestamp_pb2.Timestamp:
         """Until when what was given may be used, where that ends."""
 
+    @_builtins.property
+    def before_corrected_later(self) -> _containers.RepeatedCompositeFieldContainer[Global___CorrectedLater]:
+        """Leaves of `before` that said something else at the earlier moment."""
+
+    @_builtins.property
+    def after_corrected_later(self) -> _containers.RepeatedCompositeFieldContainer[Global___CorrectedLater]:
+        """Leaves of `after` that said something else at the later moment."""
+
     def __init__(
         self,
         *,
@@ -352,10 +408,12 @@ class GetPlanDifferenceResponse(_message.Message):
         rules: _abc.Iterable[_builtins.str] | None = ...,
         obligations: _abc.Iterable[_builtins.str] | None = ...,
         expire_time: _timestamp_pb2.Timestamp | None = ...,
+        before_corrected_later: _abc.Iterable[Global___CorrectedLater] | None = ...,
+        after_corrected_later: _abc.Iterable[Global___CorrectedLater] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before", "expire_time", b"expire_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before", "decision_id", b"decision_id", "expire_time", b"expire_time", "obligations", b"obligations", "rules", b"rules", "withheld_fields", b"withheld_fields"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "after_corrected_later", b"after_corrected_later", "before", b"before", "before_corrected_later", b"before_corrected_later", "decision_id", b"decision_id", "expire_time", b"expire_time", "obligations", b"obligations", "rules", b"rules", "withheld_fields", b"withheld_fields"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -28,6 +28,8 @@ if _version_not_supported:
 class HistoryServiceStub:
     """A plan through the years: as it was known on a day, what happened to it, what differs between two days. Every question
     is judged by what is permitted now, of what was known then: what is sealed, erased or past its term now stays so.
+    What was corrected since is given to nobody as it was (GDPR 16): the answer holds what is right, and names that leaf
+    among what was corrected later, with the day. What the resident said beside an element since is told alike.
     No version is told of the past: it counts what was written unseen too, and would tell when.
     """
 
@@ -57,6 +59,8 @@ class HistoryServiceStub:
 class HistoryServiceServicer:
     """A plan through the years: as it was known on a day, what happened to it, what differs between two days. Every question
     is judged by what is permitted now, of what was known then: what is sealed, erased or past its term now stays so.
+    What was corrected since is given to nobody as it was (GDPR 16): the answer holds what is right, and names that leaf
+    among what was corrected later, with the day. What the resident said beside an element since is told alike.
     No version is told of the past: it counts what was written unseen too, and would tell when.
     """
 
@@ -70,14 +74,16 @@ class HistoryServiceServicer:
 
     def ListTimeline(self, request, context):
         """Lists what happened to the plan, oldest first: each entry with what changed, as it was then. An entry of which nothing
-        is released is not there, and takes no place in a page.
+        is released is not there, and takes no place in a page; a correction is one of the leaves it changes. What came along from
+        another municipality is an entry for each element, at the moment it came.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetPlanDifference(self, request, context):
-        """Tells what differs between two moments: what there was and is no more so, and what there is instead.
+        """Tells what differs between two moments: what there was and is no more so, and what there is instead. Where that is a
+        correction alone both say what is right, and the earlier one that it was corrected later.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -112,6 +118,8 @@ def add_HistoryServiceServicer_to_server(servicer, server):
 class HistoryService:
     """A plan through the years: as it was known on a day, what happened to it, what differs between two days. Every question
     is judged by what is permitted now, of what was known then: what is sealed, erased or past its term now stays so.
+    What was corrected since is given to nobody as it was (GDPR 16): the answer holds what is right, and names that leaf
+    among what was corrected later, with the day. What the resident said beside an element since is told alike.
     No version is told of the past: it counts what was written unseen too, and would tell when.
     """
 

@@ -29,6 +29,8 @@ GRPC_VERSION: str
 class HistoryServiceStub:
     """A plan through the years: as it was known on a day, what happened to it, what differs between two days. Every question
     is judged by what is permitted now, of what was known then: what is sealed, erased or past its term now stays so.
+    What was corrected since is given to nobody as it was (GDPR 16): the answer holds what is right, and names that leaf
+    among what was corrected later, with the day. What the resident said beside an element since is told alike.
     No version is told of the past: it counts what was written unseen too, and would tell when.
     """
 
@@ -42,15 +44,20 @@ class HistoryServiceStub:
     """
     ListTimeline: _grpc.UnaryUnaryMultiCallable[_history_service_pb2.ListTimelineRequest, _history_service_pb2.ListTimelineResponse]
     """Lists what happened to the plan, oldest first: each entry with what changed, as it was then. An entry of which nothing
-    is released is not there, and takes no place in a page.
+    is released is not there, and takes no place in a page; a correction is one of the leaves it changes. What came along from
+    another municipality is an entry for each element, at the moment it came.
     """
     GetPlanDifference: _grpc.UnaryUnaryMultiCallable[_history_service_pb2.GetPlanDifferenceRequest, _history_service_pb2.GetPlanDifferenceResponse]
-    """Tells what differs between two moments: what there was and is no more so, and what there is instead."""
+    """Tells what differs between two moments: what there was and is no more so, and what there is instead. Where that is a
+    correction alone both say what is right, and the earlier one that it was corrected later.
+    """
 
 @_typing.type_check_only
 class HistoryServiceAsyncStub(HistoryServiceStub):
     """A plan through the years: as it was known on a day, what happened to it, what differs between two days. Every question
     is judged by what is permitted now, of what was known then: what is sealed, erased or past its term now stays so.
+    What was corrected since is given to nobody as it was (GDPR 16): the answer holds what is right, and names that leaf
+    among what was corrected later, with the day. What the resident said beside an element since is told alike.
     No version is told of the past: it counts what was written unseen too, and would tell when.
     """
 
@@ -61,14 +68,19 @@ class HistoryServiceAsyncStub(HistoryServiceStub):
     """
     ListTimeline: _aio.UnaryUnaryMultiCallable[_history_service_pb2.ListTimelineRequest, _history_service_pb2.ListTimelineResponse]  # type: ignore[assignment]
     """Lists what happened to the plan, oldest first: each entry with what changed, as it was then. An entry of which nothing
-    is released is not there, and takes no place in a page.
+    is released is not there, and takes no place in a page; a correction is one of the leaves it changes. What came along from
+    another municipality is an entry for each element, at the moment it came.
     """
     GetPlanDifference: _aio.UnaryUnaryMultiCallable[_history_service_pb2.GetPlanDifferenceRequest, _history_service_pb2.GetPlanDifferenceResponse]  # type: ignore[assignment]
-    """Tells what differs between two moments: what there was and is no more so, and what there is instead."""
+    """Tells what differs between two moments: what there was and is no more so, and what there is instead. Where that is a
+    correction alone both say what is right, and the earlier one that it was corrected later.
+    """
 
 class HistoryServiceServicer(metaclass=_abc_1.ABCMeta):
     """A plan through the years: as it was known on a day, what happened to it, what differs between two days. Every question
     is judged by what is permitted now, of what was known then: what is sealed, erased or past its term now stays so.
+    What was corrected since is given to nobody as it was (GDPR 16): the answer holds what is right, and names that leaf
+    among what was corrected later, with the day. What the resident said beside an element since is told alike.
     No version is told of the past: it counts what was written unseen too, and would tell when.
     """
 
@@ -89,7 +101,8 @@ class HistoryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_history_service_pb2.ListTimelineResponse, _abc.Awaitable[_history_service_pb2.ListTimelineResponse]]:
         """Lists what happened to the plan, oldest first: each entry with what changed, as it was then. An entry of which nothing
-        is released is not there, and takes no place in a page.
+        is released is not there, and takes no place in a page; a correction is one of the leaves it changes. What came along from
+        another municipality is an entry for each element, at the moment it came.
         """
 
     @_abc_1.abstractmethod
@@ -98,6 +111,8 @@ class HistoryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _history_service_pb2.GetPlanDifferenceRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_history_service_pb2.GetPlanDifferenceResponse, _abc.Awaitable[_history_service_pb2.GetPlanDifferenceResponse]]:
-        """Tells what differs between two moments: what there was and is no more so, and what there is instead."""
+        """Tells what differs between two moments: what there was and is no more so, and what there is instead. Where that is a
+        correction alone both say what is right, and the earlier one that it was corrected later.
+        """
 
 def add_HistoryServiceServicer_to_server(servicer: HistoryServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from exchange.wiring.bench_audit import FIGURE as PACK_VERIFIED_S
 from exchange.wiring.bench_gate import FIGURE as REPLAYED_S
-from exchange.wiring.bench_plan import AS_OF, FIRST_AS_OF, LONG_VS_SHORT, REBUILD
+from exchange.wiring.bench_plan import AS_OF, FIRST_AS_OF, FIRST_AS_OF_CPU, LONG_VS_SHORT, REBUILD
 from exchange.wiring.bench_witness import BYTES as RECEIPT_BYTES
 from exchange.wiring.bench_witness import P99 as RECEIPT_P99_S
 
@@ -56,6 +56,7 @@ TARGETS: Final[Mapping[str, Target]] = {
     RECEIPT_BYTES: Target(1_536),
     AS_OF: Target(50),
     FIRST_AS_OF: Target(50),
+    FIRST_AS_OF_CPU: Target(50),
     LONG_VS_SHORT: Target(1.5),
     REBUILD: Target(10_000, at_least=True),
 }

@@ -209,7 +209,7 @@ def _open_parts(settings: Settings, now: Callable[[], datetime], opened: ExitSta
     recorder = opened.enter_context(closing(SQLiteRecorder(event_file(settings))))
     reader = opened.enter_context(closing(SQLiteReader(event_file(settings))))
     codec, hot = Codec(keys), HotStates(settings.hot_mib * 1024 * 1024)
-    loader = Loader(reader, codec)
+    loader = Loader(reader, codec, hot)
     ledger, integrator = _open_ledger(settings, now, reader, opened)
     erasures = _erasures(settings, keys, residents, reader, integrator)
     registers = Registers.load(reader, codec)

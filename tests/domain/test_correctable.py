@@ -10,9 +10,10 @@ import pytest
 
 from exchange.domain.kernel import evolve_at
 from exchange.domain.plan import PLAN
-from exchange.domain.plan.correctable import FIELDS, NAMED_BY
+from exchange.domain.plan.correctable import FIELDS
 from exchange.domain.plan.corrections import ElementName
 from exchange.domain.plan.fitting import leaves_changed
+from exchange.domain.plan.rectified import NAMED_BY
 from exchange.errors import RequestInvalid, RuleBroken
 from tests.domain.test_corrections import AT, CITY, DESK, LATER, decided, order
 from tests.golden.write_missing import sample

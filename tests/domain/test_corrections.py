@@ -10,8 +10,9 @@ import pytest
 
 from exchange.domain.kernel import evolve_at
 from exchange.domain.plan import PLAN, AddStatement, PlanCorrected, RectifyPlan
-from exchange.domain.plan.correctable import FIELDS, NAMED_BY
+from exchange.domain.plan.correctable import FIELDS
 from exchange.domain.plan.corrections import ElementName
+from exchange.domain.plan.rectified import NAMED_BY
 from exchange.domain.plan.seen import as_seen
 from exchange.domain.rights.corrections import NoteRectified
 from exchange.domain.rights.recipients import ToTell
@@ -70,7 +71,16 @@ def test_one_field_of_one_element_changes_and_nothing_else() -> None:
     assert goal == replace(was, own_words="Samen koken.")
     # Its term runs from when it was recorded, not from when it was corrected.
     assert goal.recorded == AT
-    assert after == replace(before, goals=(goal,), version=before.version + 1)
+    # Beside it for who looks back, with none of the words that were wrong.
+    (noted,) = after.corrections
+    assert (noted.version, noted.field, noted.value, noted.recorded) == (
+        after.version,
+        "own_words",
+        "Samen koken.",
+        LATER,
+    )
+    assert was.own_words not in repr(noted)
+    assert after == replace(before, goals=(goal,), version=before.version + 1, corrections=(noted,))
 
 
 @pytest.mark.parametrize(

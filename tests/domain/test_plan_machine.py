@@ -19,8 +19,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 
 from exchange.domain.kernel import Command, evolve_at
 from exchange.domain.plan import PLAN, AddStatement, PlanState, RectifyPlan
-from exchange.domain.plan.correctable import FIELDS, NAMED_BY
+from exchange.domain.plan.correctable import FIELDS
 from exchange.domain.plan.corrections import ElementName
+from exchange.domain.plan.rectified import NAMED_BY
 from exchange.domain.values import Author
 from exchange.errors import RequestInvalid, RuleBroken
 from tests.domain.builders import (
@@ -43,6 +44,16 @@ from tests.domain.builders import (
     START,
     STOP,
     STRANGER,
+)
+from tests.domain.matching_builders import (
+    ASK,
+    CLOSE,
+    END,
+    OFFER,
+    PROPOSE_TO_WHO_ASKS,
+    PROPOSE_TO_WHO_OFFERS,
+    SAY_YES,
+    WITHDRAW,
 )
 from tests.domain.plan_builders import (
     ANSWER,
@@ -77,6 +88,8 @@ WORK = Author(MUNICIPALITY, "college:PW", "w-1", operator=True)
 AUTHORS = st.sampled_from([None] * 6 + [WORK, PLANNER, RESIDENT, Author(STRANGER, "wmo-aanbieder", "s-1")])
 NUMBERS = st.sampled_from(["1", "2", "3"])
 DAYS = st.integers(-3, 100).map(lambda days: DAY + days * A_DAY)
+# Most often of one goal, and on the scale.
+SCORES = st.sampled_from([(1,), (2,), (3,), (4,), (5,), (4,), (0,), (4, 4)])
 DOMAINS = st.sampled_from(["basic_adl", "work_and_education", "finance", "nonsense"])
 LAWS = st.sampled_from(["wmo_2015", "participatiewet", "jeugdwet", "wgs"])
 WORDS = st.sampled_from(["Weer koken.", "", "fits", "basic_adl", "finance", "2026-03-20", "4", "temporary"])
@@ -122,10 +135,13 @@ class AnyPlan(RuleBasedStateMachine):
     @initialize(
         steps=st.sampled_from([len(TO_CARE)] * 4 + list(range(len(TO_CARE)))),
         conflict=st.sampled_from([0, 0, 0, 1]),
+        more=st.sampled_from([(PLAN_LOOKING_BACK,), (), (OFFER, ASK), (PLAN_LOOKING_BACK, OFFER, ASK)]),
     )
-    def begins(self, steps: int, conflict: int) -> None:
+    def begins(self, steps: int, conflict: int, more: tuple[Command, ...]) -> None:
         for command in (*TO_CARE[:3], *[RECORD_CONFLICT] * conflict, *TO_CARE[3:])[:steps]:
             self.give(command)
+        for one in more:
+            self.give(one)
 
     @rule(domain=DOMAINS, author=AUTHORS)
     def reports(self, domain: str, author: Author | None) -> None:
@@ -216,10 +232,10 @@ class AnyPlan(RuleBasedStateMachine):
     def plans_looking_back(self, number: str, author: Author | None) -> None:
         self.give(PLAN_LOOKING_BACK, evaluation_id=f"e-{number}", author=author)
 
-    @rule(data=st.data(), scores=st.lists(st.integers(0, 6), min_size=1, max_size=2), author=AUTHORS)
-    def looks_back(self, data: st.DataObject, scores: list[int], author: Author | None) -> None:
+    @rule(data=st.data(), scores=SCORES, author=AUTHORS)
+    def looks_back(self, data: st.DataObject, scores: tuple[int, ...], author: Author | None) -> None:
         evaluation_id = self.drawn(data, "evaluations", "evaluation_id")
-        said = {"goal_ids": (self.drawn(data, "goals", "goal_id"),), "scores": tuple(scores)}
+        said = {"goal_ids": (self.drawn(data, "goals", "goal_id"),), "scores": scores}
         self.give(LOOK_BACK, evaluation_id=evaluation_id, **said, now=LOOK_BACK.now, author=author)
 
     @rule(data=st.data(), number=NUMBERS, step=st.integers(0, 7), author=AUTHORS)
@@ -247,6 +263,43 @@ class AnyPlan(RuleBasedStateMachine):
     @rule(data=st.data(), author=AUTHORS)
     def invites(self, data: st.DataObject, author: Author | None) -> None:
         self.give(INVITE, preference_id=self.drawn(data, "preferences", "preference_id"), author=author)
+
+    # --- among neighbours -----------------------------------------------------------------------------------
+
+    @rule(number=NUMBERS, asks=st.booleans(), day=DAYS, author=AUTHORS)
+    def offers_or_asks(self, number: str, day: date, author: Author | None, *, asks: bool) -> None:
+        if asks:
+            self.give(ASK, wish_id=f"w-{number}", start_date=day, author=author)
+        else:
+            self.give(OFFER, contribution_id=f"o-{number}", start_date=day, author=author)
+
+    @rule(data=st.data(), asks=st.booleans(), author=AUTHORS)
+    def takes_back(self, data: st.DataObject, author: Author | None, *, asks: bool) -> None:
+        if asks:
+            self.give(CLOSE, wish_id=self.drawn(data, "wishes", "wish_id"), author=author)
+        else:
+            contribution_id = self.drawn(data, "contributions", "contribution_id")
+            self.give(WITHDRAW, contribution_id=contribution_id, author=author)
+
+    @rule(data=st.data(), number=NUMBERS, asks=st.booleans())
+    def is_proposed(self, data: st.DataObject, number: str, *, asks: bool) -> None:
+        if asks:
+            wish_id = self.drawn(data, "wishes", "wish_id")
+            self.give(PROPOSE_TO_WHO_ASKS, wish_id=wish_id, match_id=f"m-{number}")
+        else:
+            contribution_id = self.drawn(data, "contributions", "contribution_id")
+            self.give(PROPOSE_TO_WHO_OFFERS, contribution_id=contribution_id, match_id=f"m-{number}")
+
+    @rule(data=st.data(), yes=st.booleans(), author=AUTHORS)
+    def answers_a_match(self, data: st.DataObject, author: Author | None, *, yes: bool) -> None:
+        said = {"said": "yes", "contact": SAY_YES.contact} if yes else {"said": "no", "contact": ""}
+        self.give(SAY_YES, match_id=self.drawn(data, "matches", "match_id"), **said, author=author)
+
+    @rule(data=st.data(), author=AUTHORS)
+    def ends_a_match(self, data: st.DataObject, author: Author | None) -> None:
+        self.give(END, match_id=self.drawn(data, "matches", "match_id"), author=author)
+
+    # --- corrections ----------------------------------------------------------------------------------------
 
     @rule(
         data=st.data(),
@@ -316,7 +369,8 @@ def test_every_command_on_a_plan_is_given(monkeypatch: pytest.MonkeyPatch) -> No
     of_plans = {
         one.__name__ for one in commands(Command) if one.__module__.startswith("exchange.domain.plan.")
     }
-    assert of_plans <= given
+    # What offers and wishes say alike is no command of its own.
+    assert of_plans - {"Terms"} <= given
 
 
 @pytest.mark.slow

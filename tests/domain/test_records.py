@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import exchange.domain
-from exchange.domain.kernel import Command, Event, quickly_made, with_changes
+from exchange.domain.kernel import Command, Event, changer, quickly_made, what_changed, with_changes
 from exchange.domain.plan import PlanState, Situation, Support
 from exchange.domain.plan.recorded import COLLECTIONS
 
@@ -112,6 +112,20 @@ def test_it_takes_what_the_dataclass_takes_and_nothing_else() -> None:
         Quick("a", "b")  # type: ignore[call-arg] # by name only
 
 
+def test_what_was_found_once_changes_as_well_and_tells_what_changed() -> None:
+    situation = filled(Situation)
+    names = tuple(field.name for field in fields(Situation))
+    told = what_changed(names)
+    for name in set(names) - {"source"}:
+        after = changer(Situation, name, "source")(situation, "other", "said")
+        assert after == replace(situation, **{name: "other", "source": "said"})
+        # By being another object, not by saying something else.
+        assert told(situation, after) == [
+            (getattr(situation, one), getattr(after, one)) for one in names if one in {name, "source"}
+        ]
+    assert told(situation, with_changes(situation)) == []
+
+
 def test_every_collection_of_a_plan_is_noted_when_something_is_in_it() -> None:
-    held = {field.name for field in fields(PlanState) if field.default == ()} - {"unseen"}
+    held = {field.name for field in fields(PlanState) if field.default == ()} - {"corrections", "unseen"}
     assert set(COLLECTIONS) == held

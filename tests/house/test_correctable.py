@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from exchange.domain.plan import PLAN
-from exchange.domain.plan.correctable import FIELDS, NAMED_BY, NOT_CORRECTED, NotCorrected
+from exchange.domain.plan.correctable import FIELDS, NOT_CORRECTED, NotCorrected
 from exchange.domain.plan.corrections import PlanCorrected
 from exchange.domain.plan.events import PlanEvent
 from exchange.domain.plan.received import ElementsReceived
+from exchange.domain.plan.rectified import NAMED_BY
 from exchange.pipeline.apart import COLLECTION_OF
 from exchange.server.contract.plans import PLAN_COLLECTIONS
 

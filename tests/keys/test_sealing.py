@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from exchange.errors import SealBroken
 from exchange.keys.datakey import DataKey
-from exchange.keys.sealing import NONCE_BYTES, TAG_BYTES, envelope, open_sealed, seal
+from exchange.keys.sealing import NONCE_BYTES, TAG_BYTES, envelope, open_sealed, opener, seal
 
 KEY = DataKey("resident-1", "WMO-PLAN", 1, bytes(range(32)))
 PARTS: dict[str, Any] = {
@@ -37,11 +38,28 @@ all_parts = st.fixed_dictionaries(
 )
 
 
+def opened(key: DataKey, sealed: bytes, parts: dict[str, Any]) -> bytes:
+    """Open a part, both alone and as one of many; both say the same, or refuse alike."""
+    many = parts | {"resident_ref": key.resident_ref}
+    of_many = opener(key, many["stream"], many["topic"], many["category"])
+    said: list[Any] = []
+    for attempt in (
+        partial(open_sealed, key, sealed, envelope(**many)),
+        partial(of_many, sealed, many["version"], many["event_id"]),
+    ):
+        try:
+            said.append(attempt())
+        except SealBroken as broken:
+            said.append((str(broken), broken.metadata))
+    assert said[0] == said[1]
+    return open_sealed(key, sealed, envelope(**parts))
+
+
 @given(plaintext=st.binary(max_size=2000), parts=all_parts)
 def test_what_is_sealed_opens(plaintext: bytes, parts: dict[str, Any]) -> None:
     sealed = seal(KEY, plaintext, envelope(**parts))
     assert len(sealed) == NONCE_BYTES + len(plaintext) + TAG_BYTES
-    assert open_sealed(KEY, sealed, envelope(**parts)) == plaintext
+    assert opened(KEY, sealed, parts) == plaintext
 
 
 @pytest.mark.parametrize(
@@ -58,7 +76,7 @@ def test_what_is_sealed_opens(plaintext: bytes, parts: dict[str, Any]) -> None:
 def test_a_part_moved_elsewhere_does_not_open(part: str, other: str | int | bytes) -> None:
     sealed = seal(KEY, b"two hours of help a week", envelope(**PARTS))
     with pytest.raises(SealBroken):
-        open_sealed(KEY, sealed, envelope(**{**PARTS, part: other}))
+        opened(KEY, sealed, {**PARTS, part: other})
 
 
 @given(left=all_parts, right=all_parts)
@@ -84,20 +102,20 @@ def test_one_altered_bit_breaks_the_seal(data: st.DataObject) -> None:
     bit = data.draw(st.integers(0, 8 * len(sealed) - 1))
     sealed[bit // 8] ^= 1 << bit % 8
     with pytest.raises(SealBroken):
-        open_sealed(KEY, bytes(sealed), envelope(**PARTS))
+        opened(KEY, bytes(sealed), PARTS)
 
 
 @pytest.mark.parametrize("kept", [0, 1, NONCE_BYTES, NONCE_BYTES + TAG_BYTES - 1, NONCE_BYTES + TAG_BYTES])
 def test_a_truncated_part_breaks_the_seal(kept: int) -> None:
     sealed = seal(KEY, b"goal", envelope(**PARTS))
     with pytest.raises(SealBroken):
-        open_sealed(KEY, sealed[:kept], envelope(**PARTS))
+        opened(KEY, sealed[:kept], PARTS)
 
 
 def test_another_key_does_not_open_it() -> None:
     sealed = seal(KEY, b"goal", envelope(**PARTS))
     with pytest.raises(SealBroken):
-        open_sealed(DataKey("resident-1", "WMO-PLAN", 1, bytes(32)), sealed, envelope(**PARTS))
+        opened(DataKey("resident-1", "WMO-PLAN", 1, bytes(32)), sealed, PARTS)
 
 
 def test_equal_texts_are_sealed_differently() -> None:

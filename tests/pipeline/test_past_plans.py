@@ -12,7 +12,7 @@ from exchange.domain.kernel import with_changes
 from exchange.domain.plan import DescribeSituation
 from exchange.errors import Unavailable
 from exchange.gate.register import Register
-from exchange.pipeline import past_plans
+from exchange.pipeline import hot, past_plans
 from exchange.pipeline.elements import Asker, PlanGroups
 from exchange.pipeline.facts import FRESH_FACTOR_S_MAX
 from exchange.pipeline.hot import PAST_PREFIX
@@ -21,12 +21,15 @@ from exchange.pipeline.past_plans import AsItWas, Past, PastPlans
 from exchange.pipeline.telling import is_refused_of_anybody
 from exchange.pipeline.walk import Claim, ReadOutcome
 from exchange.server.contract.plans import PLAN_LABELS
+from tests.domain.test_corrections import order, plan
+from tests.domain.test_rectified import lived
 from tests.pipeline.erasing import approving, erased, proposed
 from tests.pipeline.shard import NOW
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
+    from exchange.store.batch import Row
     from tests.pipeline.shard import Shard
 
 DOMAINS = ("housing", "finance", "social_network", "use_of_time")
@@ -37,9 +40,10 @@ FRESH = NOW + timedelta(seconds=FRESH_FACTOR_S_MAX)
 
 @pytest.fixture(autouse=True)
 def near_marks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(past_plans, "EVENTS_PER_MARK", 4)
+    monkeypatch.setattr(hot, "EVENTS_PER_MARK", 4)
     # No multiple of it: marks and pages end at different events.
-    monkeypatch.setattr(past_plans, "ROWS_PER_PAGE", 7)
+    for room in (hot, past_plans):
+        monkeypatch.setattr(room, "ROWS_PER_PAGE", 7)
 
 
 def described(
@@ -101,6 +105,42 @@ def test_marks_are_kept_folded_on_and_are_near(shard: Shard) -> None:
     assert [mark.version for mark in grown.state] == [4, 8, 12, 16]
     assert grown.state[:2] == entry.state
     assert last == shard.core.loader.load(stream).state
+
+
+def test_who_opens_a_plan_leaves_the_marks_of_its_past(shard: Shard, monkeypatch: pytest.MonkeyPatch) -> None:
+    ref, plan_id = long_plan(shard, 20)
+    stream, past, hot_states = f"plan-{plan_id}", past_of(shard), shard.core.hot
+    past.as_of(stream, NOW + timedelta(days=900))
+    folded = hot_states.peek(PAST_PREFIX + stream)
+    assert folded is not None
+    hot_states.evict((PAST_PREFIX + stream,))
+    opened = shard.core.loader.load(stream)
+    left = hot_states.peek(PAST_PREFIX + stream)
+    assert left is not None
+    assert (left.state, left.as_of, left.size, left.settled) == (
+        folded.state,
+        folded.as_of,
+        folded.size,
+        True,
+    )
+    assert (opened.version, opened.as_of) == shard.core.reader.last_version(stream)[::-1]
+    # And folds no more than from the nearest of them.
+    codec, opened_since = shard.core.codec, []
+
+    def counted(name: str, rows: Iterable[Row]) -> Any:  # noqa: ANN401 -- as the method
+        some = list(rows)
+        opened_since.extend(some)
+        return type(codec).read(codec, name, some)
+
+    monkeypatch.setattr(codec, "read", counted)
+    assert past.as_of(stream, NOW + 9 * MINUTE).version == 11
+    assert len(opened_since) <= hot.EVENTS_PER_MARK
+    monkeypatch.undo()
+    # What is marked already is not marked again; of other streams there are none.
+    shard.core.loader.load(stream)
+    assert hot_states.peek(PAST_PREFIX + stream) is left
+    shard.core.loader.load(f"resident-{ref}")
+    assert hot_states.peek(f"{PAST_PREFIX}resident-{ref}") is None
 
 
 def test_no_more_is_folded_than_up_to_the_moment_that_is_asked(shard: Shard) -> None:
@@ -174,8 +214,9 @@ def test_what_was_remembered_goes_with_the_keys(shard: Shard) -> None:
             assert {one.life_domain for one in left.situations} == set(DOMAINS) - {"finance"}
 
 
+@pytest.mark.parametrize("opens", [False, True])
 def test_what_was_folded_before_an_erasure_is_not_kept_after_it(
-    shard: Shard, monkeypatch: pytest.MonkeyPatch
+    shard: Shard, monkeypatch: pytest.MonkeyPatch, *, opens: bool
 ) -> None:
     ref, plan_id = long_plan(shard, 9)
     stream, past = f"plan-{plan_id}", past_of(shard)
@@ -188,7 +229,10 @@ def test_what_was_folded_before_an_erasure_is_not_kept_after_it(
         put(name, entry)
 
     monkeypatch.setattr(shard.core.hot, "put", late)
-    past.as_of(stream, NOW)
+    if opens:
+        shard.core.loader.load(stream)
+    else:
+        past.as_of(stream, NOW)
     assert shard.core.hot.peek(PAST_PREFIX + stream) is None
 
 
@@ -264,6 +308,21 @@ def test_only_the_plan_itself_is_of_then(shard: Shard) -> None:
     assert seen.scope(ref) == now.scope(ref)
     assert AsItWas(now, "plan-unknown", Past(then, folded=True)).state("plan-unknown") is None
     assert AsItWas(now, f"plan-{plan_id}", Past()).state(f"plan-{plan_id}") is None
+
+
+def test_what_was_corrected_since_is_right_without_being_asked() -> None:
+    was, now = lived(plan("plan.goal_set"), order("Samen koken."))
+
+    class Now:
+        def state(self, _stream: str) -> Any:  # noqa: ANN401 -- any state
+            return now
+
+    view: Any = Now()
+    seen = AsItWas(view, "plan-1", Past(was, folded=True))
+    told = seen.state("plan-1")
+    assert [one.own_words for one in told.goals] == ["Samen koken."]
+    assert seen.state("plan-1") is told, "what is judged is what is told"
+    assert was.goals[0].own_words != "Samen koken."
 
 
 # --- a broken glass is judged before anything is looked up -------------------------------------------------

@@ -270,7 +270,7 @@ async def test_a_cache_too_small_for_a_walk_still_gives_right_answers(shard: Sha
     core = shard.core
     tiny = HotStates(bytes_max=1500)
     core.writer._hot = tiny
-    pipeline = Pipeline(core.writer, tiny, Loader(core.reader, core.codec))
+    pipeline = Pipeline(core.writer, tiny, Loader(core.reader, core.codec, tiny))
     for number in range(4):
         for _, _, plan_id in plans:
             outcome = await pipeline.submit(shard.goal(plan_id))

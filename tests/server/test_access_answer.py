@@ -17,8 +17,8 @@ from adapters.sdk.tokens import Person
 from exchange.ledger.checkpoint import SignedCheckpoint
 from exchange.ledger.pack import export_pack
 from exchange.pipeline.apart import COLLECTION_OF
+from exchange.server.contract.changed import CHANGED
 from exchange.server.contract.labels import labels_of
-from exchange.server.services.subscription import CHANGED
 from exchange.v1 import common_pb2 as pb
 from exchange.v1 import resident_rights_service_pb2 as rights_pb
 from tests.server.family import Family

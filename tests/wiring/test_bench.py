@@ -123,6 +123,7 @@ def test_the_report_has_the_promised_shape(report: dict[str, Any]) -> None:
         bench_absence.BY_CHANCE,
         bench_plan.AS_OF,
         bench_plan.FIRST_AS_OF,
+        bench_plan.FIRST_AS_OF_CPU,
         bench_plan.REBUILD,
         bench_audit.FIGURE,
         bench_witness.MEDIAN,

@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from exchange.domain.plan.funding import COST_CENTS_MAX
 from exchange.domain.plan.lenses import rules_fault
+from exchange.domain.plan.rectified import NAMED_BY
 from exchange.domain.plan.signals import ARREARS_CENTS_MAX
 from exchange.domain.plan.support import (
     ASSIGNMENT_NUMBER,
@@ -54,23 +55,6 @@ from exchange.domain.values import (
 )
 
 STATEMENT: Final = "statement"
-# What names an element within its collection, beside who recorded it. What the resident said of the plan is
-# no record of another about him: he says it anew.
-NAMED_BY: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "reports": "report_id",
-        "conversations": "conversation_id",
-        "situations": "life_domain",
-        "goals": "goal_id",
-        "lens_assessments": "law",
-        "rule_conflicts": "conflict_id",
-        "supports": "support_id",
-        "funding": "funding_id",
-        "trajectories": "trajectory_id",
-        "evaluations": "evaluation_id",
-        "signals": "signal_id",
-    }
-)
 # The name decides under which key an element is sealed: what the later parts of a plan hold has no words of
 # its own to speak beside.
 SPOKEN_BESIDE: Final = frozenset({"reports", "conversations", "situations", "goals", "lens_assessments"})
@@ -236,6 +220,7 @@ class NotCorrected(StrEnum):
         "follows from what was done, whose days are corrected; it is marked or moved anew, or begun anew"
     )
     SUM = "is what the amounts add up to, and follows their correction"
+    OFFERED = "is what the resident offers or asks in his own words: he takes it back and says it anew"
     CLOCK = "is the moment at which the exchange recorded it"
     ACT = "is somebody's word and no fact: it is said anew, and the newest counts"
     UNSHOWN = "is shown to nobody: the exchange keeps it beside what it shows"
@@ -273,5 +258,28 @@ NOT_CORRECTED: Final[Mapping[str, NotCorrected]] = MappingProxyType(
         "preferences.invited": NotCorrected.ACT,
         "signals.report_id": NotCorrected.LEADS,
         "signals.receive_time": NotCorrected.CLOCK,
+        "matches.match_id": NotCorrected.NAMES,
+        "matches.about_id": NotCorrected.LEADS,
+        "matches.propose_time": NotCorrected.CLOCK,
+        "matches.said": NotCorrected.ACT,
+        "matches.contact": NotCorrected.ACT,
+        "matches.ended": NotCorrected.ACT,
+        "matches.other_plan": NotCorrected.UNSHOWN,
+        "matches.other_match": NotCorrected.UNSHOWN,
+    }
+    # A match was found on these words: another match is found on others.
+    | {
+        f"{collection}.{leaf}": NotCorrected.OFFERED
+        for collection, name in (("contributions", "contribution_id"), ("wishes", "wish_id"))
+        for leaf in (
+            name,
+            "kind",
+            "neighbourhood",
+            "hours_a_week",
+            "start_date",
+            "end_date",
+            "own_words",
+            "ended",
+        )
     }
 )

@@ -17,7 +17,6 @@ from typing import Any, ClassVar, Final, NamedTuple
 from exchange.domain.kernel import AuthoredCommand, Events, with_changes
 from exchange.domain.plan.correctable import (
     FIELDS,
-    NAMED_BY,
     SPOKEN_BESIDE,
     STATEMENT,
     TERMS_OF_SUPPORT,
@@ -26,6 +25,7 @@ from exchange.domain.plan.correctable import (
 from exchange.domain.plan.decide import existing
 from exchange.domain.plan.events import PlanEvent
 from exchange.domain.plan.fitting import fit_fault, follows
+from exchange.domain.plan.rectified import NAMED_BY, Correction, noted
 from exchange.domain.plan.state import PlanState, closed_since
 from exchange.domain.shape import FINE, refuse_faults, text_fault
 from exchange.domain.values import COLLEGE_PREFIX, TASKS_OF_RESIDENTS_SIDE, Author, origin_of, task_of
@@ -191,7 +191,7 @@ def _corrected(
 
 
 def corrected(state: PlanState, event: PlanCorrected) -> PlanState:
-    """Fold `PlanCorrected`: the first element it is about says it from here on, if it is there."""
+    """Fold `PlanCorrected`: the first element it is about says it from here on, which is noted beside it."""
     version = state.version + 1
     path = f"{event.collection}.{event.field}"
     kind = TEXT if event.field == STATEMENT else FIELDS.get(path)
@@ -201,12 +201,29 @@ def corrected(state: PlanState, event: PlanCorrected) -> PlanState:
         return with_changes(state, version=version)
     says = kind.read(event.values)
     changes = {event.field: says, **follows(path, elements[place], says)}
+    notes = noted(state.corrections, _note(event, version), elements[place], changes)
+    corrections = (*state.corrections, *notes)
     if path in TERMS_OF_SUPPORT:
         # A yes was to what was written then.
         changes["corrected_version"] = version
     changed = with_changes(elements[place], **changes)
     replaced = (*elements[:place], changed, *elements[place + 1 :])
-    after = with_changes(state, version=version, **{event.collection: replaced})
+    after = with_changes(state, version=version, corrections=corrections, **{event.collection: replaced})
     if path in _WHAT_CLOSES:
         return with_changes(after, closed=closed_since(after.reports, after.conversations))
     return after
+
+
+def _note(event: PlanCorrected, version: int) -> Correction:
+    """Return what is noted of every leaf it changes; which they are, and what they say, is said of each."""
+    return Correction(
+        version=version,
+        collection=event.collection,
+        name=event.name,
+        origin=event.origin,
+        element_recorded=event.recorded,
+        field="",
+        value=None,
+        since=0,
+        by=f"{event.organisation}/{event.task}",
+    )

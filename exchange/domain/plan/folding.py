@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from exchange.domain.kernel import Event, Evolver, with_changes
+from exchange.domain.kernel import Event, Evolver, changer, with_changes
 from exchange.domain.plan.elements import (
     Care,
     Conversation,
@@ -71,30 +71,47 @@ def _conversation_recorded(state: PlanState, event: ConversationRecorded) -> Pla
     )
 
 
+# A plan of many years holds more of these than of all else.
+_situations_changed: Final = changer(PlanState, "version", "situations")
+
+
 def _situation_described(state: PlanState, event: SituationDescribed) -> PlanState:
-    origin = origin_of(event.task, event.organisation)
+    origin, life_domain = origin_of(event.task, event.organisation), event.life_domain
+    held = state.situations
     # What another desk described stays, and what was kept from the author: nobody replaces words unseen.
-    replaced = [
-        each
-        for each in state.situations
-        if not event.beside and (each.life_domain, each.origin) == (event.life_domain, origin)
-    ]
-    scores = [score for each in replaced for score in (*each.earlier_scores, each.score)]
-    days = [day for each in replaced for day in (*each.earlier_judge_dates, each.judge_date.isoformat())]
+    replaced = (
+        ()
+        if event.beside
+        else [
+            place
+            for place, each in enumerate(held)
+            if each.life_domain == life_domain and each.origin == origin
+        ]
+    )
+    scores: tuple[int, ...] = ()
+    days: tuple[str, ...] = ()
+    others = list(held)
+    for before, place in enumerate(replaced):
+        was = others.pop(place - before)
+        # Added to, which copies once: of ten years there are a hundred, for each of thousands of events.
+        scores += was.earlier_scores
+        scores += (was.score,)
+        days += was.earlier_judge_dates
+        days += (was.judge_date.isoformat(),)
     situation = Situation(
-        life_domain=event.life_domain,
+        life_domain=life_domain,
         description=event.description,
         strengths=event.strengths,
         score=event.score,
         judge_date=event.judge_date,
-        earlier_scores=tuple(scores[-EARLIER_MAX:]),
-        earlier_judge_dates=tuple(days[-EARLIER_MAX:]),
+        earlier_scores=scores[-EARLIER_MAX:],
+        earlier_judge_dates=days[-EARLIER_MAX:],
         source=event.source,
         origin=origin,
-        category=category_of(event.life_domain),
+        category=category_of(life_domain),
     )
-    others = tuple(each for each in state.situations if each not in replaced)
-    return with_changes(state, version=state.version + 1, situations=(*others, situation))
+    after: PlanState = _situations_changed(state, state.version + 1, (*others, situation))
+    return after
 
 
 def _goal_set(state: PlanState, event: GoalSet) -> PlanState:

@@ -155,3 +155,11 @@ def newest_of(event: ElementsReceived, plan: PlanState) -> Any:  # noqa: ANN401 
     mark = (last.recorded, last.origin, last.category)
     elements = reversed(getattr(plan, event.collection))
     return next((one for one in elements if (one.recorded, one.origin, one.category) == mark), None)
+
+
+def brought_by(event: ElementsReceived, plan: PlanState) -> tuple[Any, ...]:
+    """Return the elements an event brought, in the plan as it left it: the last of their collection."""
+    if event.collection not in COLLECTIONS:
+        return ()
+    elements: tuple[Any, ...] = getattr(plan, event.collection)
+    return elements[len(elements) - len(json.loads(event.content)) :]

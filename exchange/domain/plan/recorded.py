@@ -1,7 +1,8 @@
 """When each element of a plan was recorded, and which version of the plan brought or changed it, and by whom.
 
 Promises: the term for which an element is kept runs from when it was recorded, and that stays; a leaf that
-says what it said before was not changed; nothing is noted by hand: whatever an event did is noted.
+says what it said before was not changed; nothing is noted by hand: whatever an event did is noted, and of a
+correction when it was made.
 Source: GDPR 5(1)(e); the gate's terms (`exchange.gate.retention`);
 exchange/decisions/0080-versions-by-part.md.
 """
@@ -13,7 +14,7 @@ from itertools import compress
 from operator import attrgetter, is_not
 from typing import Any, Final
 
-from exchange.domain.kernel import Event
+from exchange.domain.kernel import Event, what_changed
 from exchange.domain.plan.elements import Rewrite
 from exchange.domain.plan.events import PlanEvent
 from exchange.domain.plan.state import PlanState
@@ -42,6 +43,8 @@ COLLECTIONS: Final = (
 _of: Final = attrgetter(*COLLECTIONS)
 _put: Final = object.__setattr__
 _NO_LEAVES: Final = frozenset({"origin", "category", "recorded", "written", "rewritten"})
+# For each event of a fold all of them are looked at, and most did not change.
+_changed: Final = what_changed(COLLECTIONS)
 
 
 def stamped(before: PlanState | None, after: PlanState, event: Event, at: datetime) -> PlanState:
@@ -53,10 +56,13 @@ def stamped(before: PlanState | None, after: PlanState, event: Event, at: dateti
         for elements in _of(after):
             _note((), elements, after.version, event, at)
         return after
-    # For each event of a fold all of them are looked at, and most did not change.
-    for was, elements in zip(_of(before), _of(after), strict=True):
-        if elements is not was:
-            _note(was, elements, after.version, event, at)
+    for was, elements in _changed(before, after):
+        _note(was, elements, after.version, event, at)
+    if after.corrections is not before.corrections:
+        for correction in reversed(after.corrections):
+            if correction.recorded is not None:
+                break
+            _put(correction, "recorded", at)
     return after
 
 

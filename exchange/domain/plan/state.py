@@ -26,6 +26,7 @@ from exchange.domain.plan.elements import (
     Trajectory,
 )
 from exchange.domain.plan.offered import Contribution, Match, Wish
+from exchange.domain.plan.rectified import Correction
 from exchange.domain.plan.words import GoalState
 from exchange.domain.values import ConversationKind, ConversationOutcome, SupportStatus
 
@@ -35,8 +36,9 @@ class PlanState:
     """A plan. `version` counts its events; `agreed_version` is 0 unless the resident's newest word is yes.
 
     `origin` is the task and organisation that opened it. `closed` says that nothing was reported since the
-    matter was solved: care that runs keeps it open all the same. `unseen` is of a plan as somebody sees it:
-    the collections of which something is kept from him, each with how many elements it holds.
+    matter was solved: care that runs keeps it open all the same. `corrections` are those of its elements,
+    oldest first, for who looks back. `unseen` is of a plan as somebody sees it: the collections of which
+    something is kept from him, each with how many elements it holds.
     """
 
     plan_id: str
@@ -63,6 +65,7 @@ class PlanState:
     contributions: tuple[Contribution, ...] = ()
     wishes: tuple[Wish, ...] = ()
     matches: tuple[Match, ...] = ()
+    corrections: tuple[Correction, ...] = ()
     unseen: tuple[tuple[str, int], ...] = ()
 
     @property

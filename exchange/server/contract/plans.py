@@ -7,7 +7,7 @@ Source: the gate's design section 3; GDPR 5(1)(c).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from exchange.errors import RequestInvalid
 from exchange.pipeline.elements import BY_LIFE_DOMAIN
@@ -62,6 +62,26 @@ def build_plan(state: Any, groups: Sequence[Group], released: frozenset[str]) ->
         for element in getattr(state, collection):
             rights.copy(element, (element.category, element.origin), add)
     return plan
+
+
+class Given(NamedTuple):
+    """An element of an answer: its place in the collection, from 0, and its released leaves."""
+
+    collection: str
+    place: int
+    element: Any
+    leaves: frozenset[str]
+
+
+def elements_given(state: Any, groups: Sequence[Group], released: frozenset[str]) -> Iterator[Given]:  # noqa: ANN401 -- PlanState
+    """Yield each element of the plan that `build_plan` returns."""
+    for collection, rights in _rights(groups, released).items():
+        place = 0
+        for element in getattr(state, collection) if collection else ():
+            leaves = rights.leaves_of((element.category, element.origin))
+            if leaves:
+                yield Given(collection, place, element, leaves)
+                place += 1
 
 
 def build_change(

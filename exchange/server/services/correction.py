@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from exchange.domain import stream_of
 from exchange.domain.plan import PLAN, AddStatement, PlanCorrected, RectifyPlan
-from exchange.domain.plan.correctable import NAMED_BY, STATEMENT
+from exchange.domain.plan.correctable import STATEMENT
 from exchange.domain.plan.corrections import ElementName
 from exchange.domain.plan.fitting import leaves_changed
+from exchange.domain.plan.rectified import NAMED_BY
 from exchange.domain.rights.corrections import NoteRectified, is_granted
 from exchange.domain.rights.request import RIGHTS_REQUEST
 from exchange.domain.values import category_of, origin_of

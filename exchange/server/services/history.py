@@ -1,41 +1,49 @@
 """HistoryService: a plan as it was known, what happened to it, and what differs between two moments.
 
-Promises: every right is of now, what is told is of then; an element appears only if at least one of its
-fields is released, and an entry only with such an element. The past is looked up only for who could be told
-of it, so that no time it takes tells a stranger that there is a plan.
-Source: GDPR 5(1)(c), 17; the domain's design section 2 (P7).
+Promises: every right is of now, what is told is of then, and what was corrected since is told right; an
+element appears only if at least one of its fields is released, and an entry only with such an element. The
+past is looked up only for who could be told of it, so that no time it takes tells a stranger that there is a
+plan.
+Source: GDPR 5(1)(c), 16, 17; the domain's design section 2 (P7).
 """
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from itertools import islice
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from exchange.domain import stream_of
-from exchange.domain.kernel import with_changes
 from exchange.domain.limits.compartments import NOTHING_KEPT
 from exchange.domain.plan import PlanCorrected
-from exchange.domain.plan.recorded import COLLECTIONS
+from exchange.domain.plan.received import ElementsReceived, brought_by
 from exchange.domain.plan.seen import is_of
 from exchange.domain.relations import relation_of
 from exchange.errors import RequestInvalid, Unavailable
 from exchange.pipeline.elements import Asker, PlanGroups
-from exchange.pipeline.past_plans import NOT_FOLDED, Past
+from exchange.pipeline.past_plans import NOT_FOLDED, Past, Rectifying
 from exchange.pipeline.sealed import kept_from
 from exchange.pipeline.telling import is_refused_of_anybody
+from exchange.server.contract.changed import CHANGED, VERSION_SUFFIX, Changed, changed_element, paths_of
 from exchange.server.contract.names import moment, set_time
 from exchange.server.contract.pages import page_rows
-from exchange.server.contract.plans import PLAN_LABELS, build_change, build_plan
+from exchange.server.contract.pasts import (
+    Difference,
+    Happened,
+    Page,
+    Whole,
+    corrected_later,
+    entry_of,
+    page_of,
+)
+from exchange.server.contract.plans import PLAN_LABELS, build_plan
 from exchange.server.interceptor import Unary
-from exchange.server.services.subscription import CHANGED, VERSION_SUFFIX, Changed, changed_element
 from exchange.server.walks import ask, question
 from exchange.v1 import history_service_pb2 as pb
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from exchange.domain.limits.compartments import Kept
     from exchange.pipeline.past_plans import Step
@@ -43,21 +51,14 @@ if TYPE_CHECKING:
     from exchange.server.house import Call
 
 EVENTS_PER_LOOK: Final = 256
+# More than there is room for in one event.
+PARTS_OF_AN_EVENT_MAX: Final = 1 << 20
 # The version counts what was written, seen or not: told for any moment it would tell when.
 LABELS: Final = MappingProxyType({path: label for path, label in PLAN_LABELS.items() if path != "version"})
 _NOT_YET: Final = "must not lie in the future: nothing is known of it yet"
 
-
 _Answer = TypeVar("_Answer", pb.GetPlanAsOfResponse, pb.ListTimelineResponse, pb.GetPlanDifferenceResponse)
-
-
-class Happened(NamedTuple):
-    """One entry before it is judged. `by` is the recipient whose event it is, as a seal names it."""
-
-    step: Step
-    kind: str
-    collection: str
-    element: Any
+_Told = TypeVar("_Told", Whole, Page, Difference)
 
 
 async def get_plan_as_of(call: Call, request: pb.GetPlanAsOfRequest) -> pb.GetPlanAsOfResponse:
@@ -65,9 +66,10 @@ async def get_plan_as_of(call: Call, request: pb.GetPlanAsOfRequest) -> pb.GetPl
     at = moment(request.as_of_time)
     _refuse_future(call, as_of_time=at)
     past, look = call.house.parts.past, _Look(call, request)
-    outcome = await look.judged(lambda: past.as_of(look.stream, at))
-    answer = pb.GetPlanAsOfResponse(plan=build_plan(outcome.captured, outcome.groups, outcome.released))
-    return _told(answer, outcome)
+    outcome, told = await look.judged(lambda: past.as_of(look.stream, at), Whole.of)
+    answer = pb.GetPlanAsOfResponse(plan=build_plan(told.plan, outcome.groups, outcome.released))
+    answer.corrected_later.extend(corrected_later(told.plan, outcome, look.rectifying))
+    return _finished(answer, outcome)
 
 
 async def get_plan_difference(
@@ -82,42 +84,47 @@ async def get_plan_difference(
             {"from_time": "must not come after to_time: exchange the two"},
         )
     past, look = call.house.parts.past, _Look(call, request)
-    found: dict[str, Any] = {}
 
-    def folded() -> Any:  # noqa: ANN401 -- PlanState, or None
-        before, after = past.as_of(look.stream, first), past.as_of(look.stream, second)
-        found["before"], found["after"] = before, after
-        return _both(before, after)
+    def folded() -> Any:  # noqa: ANN401 -- two PlanStates, or Nones
+        return past.as_of(look.stream, first), past.as_of(look.stream, second)
 
-    outcome = await look.judged(folded)
-    before, after = _apart(outcome.captured, found.get("before"), found.get("after"))
+    outcome, told = await look.judged(folded, Difference.of)
+    before, after = told.seen(outcome, look.rectifying)
     answer = pb.GetPlanDifferenceResponse(
         before=build_plan(before, outcome.groups, outcome.released),
         after=build_plan(after, outcome.groups, outcome.released),
     )
-    return _told(answer, outcome)
+    answer.before_corrected_later.extend(corrected_later(before, outcome, look.rectifying))
+    answer.after_corrected_later.extend(corrected_later(after, outcome, look.rectifying))
+    return _finished(answer, outcome)
 
 
 async def list_timeline(call: Call, request: pb.ListTimelineRequest) -> pb.ListTimelineResponse:
     """List what happened to a plan, oldest first."""
     pages, size = call.house.pages, page_rows(request)
-    start = pages.place(call.rpc, call.caller, request) or 0
+    start = divmod(pages.place(call.rpc, call.caller, request) or 0, PARTS_OF_AN_EVENT_MAX)
     look = _Look(call, request)
     happened: list[Happened] = []
+    more = False
 
-    def folded() -> Any:  # noqa: ANN401 -- PlanState, or None
-        happened.extend(islice(_seen(look.events_after(start), request.fields, look.kept), size + 1))
-        return _of_page(happened[:size])
+    def folded() -> Sequence[Happened]:
+        nonlocal happened, more
+        # From the event the page before ended in: it may have brought more than one element.
+        seen = _seen(look.events_after(max(0, start[0] - 1)), request.fields, look.kept)
+        happened, more = page_of((one for one in seen if one.place > start), size, call.now)
+        return happened
 
-    outcome = await look.judged(folded)
+    outcome, page = await look.judged(folded, Page.of)
     answer = pb.ListTimelineResponse()
-    there = {id(one) for name in COLLECTIONS for one in getattr(outcome.captured, name, ())}
-    for one in happened[:size]:
-        if id(one.element) in there and one.step.by not in outcome.links:
-            _tell(outcome, one, answer)
-    if len(happened) > size:
-        answer.next_page_token = pages.token(happened[size - 1].step.version, call.rpc, call.caller, request)
-    return _told(answer, outcome)
+    for one in page.seen(outcome.links):
+        entry = entry_of(one, outcome, look.rectifying)
+        if entry is not None:
+            answer.entries.append(entry)
+    if more:
+        version, part = happened[-1].place
+        place = version * PARTS_OF_AN_EVENT_MAX + part
+        answer.next_page_token = pages.token(place, call.rpc, call.caller, request)
+    return _finished(answer, outcome)
 
 
 class _Look:
@@ -129,6 +136,7 @@ class _Look:
         self.stream = stream_of("plan", request.plan_id)
         # From him, as it was looked up; a seal that comes before the walk is heeded there.
         self.kept = NOTHING_KEPT
+        self.rectifying = Rectifying()
 
     def events_after(self, version: int) -> Iterator[Step]:
         """Yield the events of the plan after a version, without what was erased."""
@@ -137,17 +145,27 @@ class _Look:
         for start in range(version, last, EVENTS_PER_LOOK):
             yield from parts.past.steps(self.stream, start, EVENTS_PER_LOOK)
 
-    async def judged(self, folded: Callable[[], Any]) -> ReadOutcome:
-        """Fold what was, in a pool, and walk the question on it. Raises ExchangeError."""
-        call, stream, past = self._call, self.stream, Past()
+    async def judged(
+        self, folded: Callable[[], Any], right: Callable[[Any, Any, Rectifying], _Told]
+    ) -> tuple[ReadOutcome, _Told]:
+        """Fold what was, in a pool, and walk the question on it as it is right now. Raises ExchangeError."""
+        call, stream = self._call, self.stream
+        past, made = Past(), right(None, None, self.rectifying)
+
+        def put_right(was: Any, now: Any) -> Any:  # noqa: ANN401 -- what was folded, PlanState; PlanState, or None
+            nonlocal made
+            made = right(was, now, self.rectifying)
+            return made.plan
+
         # Of its own: the shared one remembers what plans hold now.
         groups = PlanGroups(LABELS, call.house.parts.register)
 
-        def capture(view: View) -> Any:  # noqa: ANN401 -- PlanState, or None
+        def capture(view: View) -> _Told:
             if not past.folded:
                 # Since it was looked at somebody let him in: then the answer would be nothing, and untrue.
                 raise Unavailable(NOT_FOLDED)
-            return groups.within_term(stream, view.state(stream), call.now)
+            # Of this very walk: it may be walked again, on a plan of which more was corrected.
+            return made._replace(plan=groups.within_term(stream, view.state(stream), call.now))
 
         walk = question(
             call,
@@ -161,8 +179,10 @@ class _Look:
         if await self._may_be_told(walk):
             stands = call.house.parts.past.witness()
             loop = asyncio.get_running_loop()
-            past = Past(await loop.run_in_executor(call.house.pool, folded), folded=True, stands=stands)
-        return await ask(call, replace(walk, past=past))
+            was = await loop.run_in_executor(call.house.pool, folded)
+            past = Past(was, folded=True, stands=stands, right=put_right)
+        outcome = await ask(call, replace(walk, past=past))
+        return outcome, outcome.captured
 
     async def _may_be_told(self, walk: ReadWalk) -> bool:
         """Tell whether the caller may know of the plan: he works on it, it is his, or he breaks the glass.
@@ -192,66 +212,33 @@ def _seen(steps: Iterable[Step], fields: Sequence[str], kept: Kept) -> Iterator[
 
     That a plan was opened is told by its first report.
     """
-    asked = {path.partition(".")[0] for path in fields if path not in kept.paths}
+    asked = {path for path in fields if path not in kept.paths}
+    collections = {path.partition(".")[0] for path in asked}
     for step in steps:
         kind = step.topic.rpartition(VERSION_SUFFIX)[0]
-        changed = CHANGED.get(kind)
-        if isinstance(step.event, PlanCorrected):
-            # Else what was wrong would stand there alone.
-            changed = Changed(step.event.collection)
-        element = None if changed is None else changed_element(changed, step.event, step.state)
-        if changed is None or element is None or changed.collection not in asked:
+        if step.by in kept.links:
             continue
-        if step.by not in kept.links and not is_of(element, kept.links):
-            yield Happened(step, kind, changed.collection, element)
+        for part, (collection, element) in enumerate(_changed(kind, step, asked)):
+            if element is not None and collection in collections and not is_of(element, kept.links):
+                yield Happened(step, kind, collection, element, part)
 
 
-def _of_page(happened: Sequence[Happened]) -> Any:  # noqa: ANN401 -- PlanState, or None
-    """Return a plan that holds what the entries of a page are about, and nothing else: so it is judged."""
-    if not happened:
-        return None
-    held: dict[str, list[Any]] = {name: [] for name in COLLECTIONS}
-    for one in happened:
-        held[one.collection].append(one.element)
-    return with_changes(happened[-1].step.state, **{name: tuple(some) for name, some in held.items()})
+def _changed(kind: str, step: Step, asked: Collection[str]) -> Sequence[tuple[str, Any]]:
+    """Return the elements an event changed, each with its collection."""
+    event = step.event
+    if isinstance(event, ElementsReceived):
+        # One event brought many, from another municipality.
+        return [(event.collection, one) for one in brought_by(event, step.state)]
+    changed = CHANGED.get(kind, Changed())
+    if isinstance(event, PlanCorrected):
+        # Else what was wrong would be put right without a word. It is of the leaves it changed: where none of
+        # them is asked about, or all are kept, nothing happened.
+        of_asked = not paths_of(event, step.version, step.state).isdisjoint(asked)
+        changed = Changed(event.collection) if of_asked else Changed()
+    return [(changed.collection, changed_element(changed, event, step.version, step.state))]
 
 
-def _both(before: Any, after: Any) -> Any:  # noqa: ANN401 -- PlanStates, or None
-    """Return a plan that holds what is in one of two only: so it is judged."""
-    if before is None or after is None:
-        return after if before is None else before
-    differing = {}
-    for name in COLLECTIONS:
-        earlier, later = getattr(before, name), getattr(after, name)
-        in_earlier, in_later = set(earlier), set(later)
-        gone = tuple(one for one in earlier if one not in in_later)
-        differing[name] = gone + tuple(one for one in later if one not in in_earlier)
-    return with_changes(after, **differing)
-
-
-def _apart(captured: Any, before: Any, after: Any) -> tuple[Any, Any]:  # noqa: ANN401 -- PlanStates, or None
-    """Return what may be seen of a difference, each side by itself."""
-    if captured is None or before is None or after is None:
-        return (None, captured) if before is None else (captured, None)
-    was = {id(one) for name in COLLECTIONS for one in getattr(before, name)}
-    sides: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
-    for name in COLLECTIONS:
-        seen = getattr(captured, name)
-        sides[0][name] = tuple(one for one in seen if id(one) in was)
-        sides[1][name] = tuple(one for one in seen if id(one) not in was)
-    return with_changes(captured, **sides[0]), with_changes(captured, **sides[1])
-
-
-def _tell(outcome: ReadOutcome, one: Happened, answer: pb.ListTimelineResponse) -> None:
-    change = build_change(one.element, one.step.state, one.collection, outcome.groups, outcome.released)
-    if not getattr(change, one.collection):
-        # Nothing of it is released: that it happened is not told either.
-        return
-    entry = answer.entries.add(kind=one.kind, change=change)
-    set_time(entry.record_time, one.step.at)
-
-
-def _told(answer: _Answer, outcome: ReadOutcome) -> _Answer:
+def _finished(answer: _Answer, outcome: ReadOutcome) -> _Answer:
     """Write what surrounds every answer."""
     answer.decision_id = outcome.decision_id
     answer.withheld_fields.extend(outcome.withheld_paths)

@@ -1,7 +1,8 @@
 """SubscriptionService: what happens on the plans a professional works on, each event judged when it is read.
 
 Promises: at least once and in order, idempotent by event id; nothing leaves on the ground of an earlier
-judgement; an event of whose own part nothing is released is judged, recorded and not sent, and one behind a
+judgement, and nothing that was corrected before it was judged; an event of whose own part nothing is
+released is judged, recorded and not sent: of a correction that part is the leaves it changed. One behind a
 sealed link is passed over; the stream ends when the service drains, the person's token ends, or the
 organisation leaves or has the certificate or the task no more. A cursor is the position of the last event
 that was told, and a beat comes at its time: neither moves by what is not told.
@@ -12,20 +13,21 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from exchange.domain import stream_of
 from exchange.domain.case import has_relation
 from exchange.domain.household import MEMBERSHIP
-from exchange.domain.plan import PLAN, PlanCorrected, Support, SupportStarted, SupportStopped
-from exchange.domain.plan.received import ElementsReceived, newest_of
+from exchange.domain.plan import PLAN, PlanCorrected
+from exchange.domain.plan.received import ElementsReceived
 from exchange.domain.plan.seen import is_of
-from exchange.domain.values import origin_of
 from exchange.errors import AccessDenied, Draining, KeyDestroyed, Unavailable
 from exchange.pipeline.callers import refuse_ended
 from exchange.pipeline.elements import Asker, end_of
 from exchange.pipeline.sealed import kept_from
 from exchange.pipeline.walk import ReadOutcome, ReadWalk
+from exchange.server.contract.changed import CHANGED, VERSION_SUFFIX, Changed, changed_element, paths_of
 from exchange.server.contract.labels import refuse_unlabelled
 from exchange.server.contract.names import set_time
 from exchange.server.contract.pages import question_of
@@ -44,7 +46,7 @@ from exchange.store.upcasts import UPCASTS
 from exchange.v1 import subscription_service_pb2 as pb
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
     from datetime import datetime
 
     from exchange.pipeline.walk import Claim, View
@@ -60,52 +62,6 @@ TOPICS: Final = tuple(
     )
 )
 OF_MEMBERSHIPS: Final = tuple(sorted(event.TOPIC for event in MEMBERSHIP.events))
-VERSION_SUFFIX: Final = ".v"
-
-
-class Changed(NamedTuple):
-    """Which collection of the plan an event changed, and by which attributes the element is found in it."""
-
-    collection: str = ""
-    names: tuple[str, ...] = ()
-    # What has no id of its own is its author's: two desks describe one life domain, each in its own words.
-    by_origin: bool = False
-
-
-CHANGED: Final[Mapping[str, Changed]] = {
-    "plan.report_received": Changed("reports", ("report_id",)),
-    "plan.conversation_recorded": Changed("conversations", ("conversation_id",)),
-    "plan.situation_described": Changed("situations", ("life_domain",), by_origin=True),
-    "plan.goal_set": Changed("goals", ("goal_id",)),
-    # Every assessment is kept: the one of this event is the one that says what it says.
-    "plan.lens_assessed": Changed("lens_assessments", ("law", "finding", "reason"), by_origin=True),
-    "plan.rule_conflict_recorded": Changed("rule_conflicts", ("conflict_id",)),
-    "plan.rule_conflict_resolved": Changed("rule_conflicts", ("conflict_id",)),
-    "plan.support_requested": Changed("supports", ("support_id",)),
-    "plan.support_assigned": Changed("supports", ("support_id",)),
-    "plan.support_started": Changed("supports", ("support_id",)),
-    "plan.support_stopped": Changed("supports", ("support_id",)),
-    "plan.funding_set": Changed("funding", ("funding_id",)),
-    "plan.goal_marked": Changed("goals", ("goal_id",)),
-    "plan.evaluation_planned": Changed("evaluations", ("evaluation_id",)),
-    "plan.evaluation_held": Changed("evaluations", ("evaluation_id",)),
-    "plan.trajectory_started": Changed("trajectories", ("trajectory_id",)),
-    "plan.trajectory_moved": Changed("trajectories", ("trajectory_id",)),
-    "plan.agreed": Changed("agreements", ("plan_version",), by_origin=True),
-    "plan.agreed_on_conditions": Changed("agreements", ("plan_version",), by_origin=True),
-    "plan.disagreed": Changed("agreements", ("plan_version",), by_origin=True),
-    "plan.agreement_answered": Changed("answers", ("plan_version",), by_origin=True),
-    "plan.provider_preferred": Changed("preferences", ("preference_id",)),
-    "plan.provider_invited": Changed("preferences", ("preference_id",)),
-    "plan.signal_received": Changed("signals", ("signal_id",)),
-    "plan.contribution_offered": Changed("contributions", ("contribution_id",)),
-    "plan.contribution_withdrawn": Changed("contributions", ("contribution_id",)),
-    "plan.wish_opened": Changed("wishes", ("wish_id",)),
-    "plan.wish_closed": Changed("wishes", ("wish_id",)),
-    "plan.match_proposed": Changed("matches", ("match_id",)),
-    "plan.match_answered": Changed("matches", ("match_id",)),
-    "plan.match_ended": Changed("matches", ("match_id",)),
-}
 _OF_THE_PLAN_ITSELF: Final = Changed()
 
 
@@ -122,6 +78,8 @@ class Change(NamedTuple):
     element: Any  # of the plan as it is now; None where the event is about the plan itself
     by: str  # the recipient whose event it is, as a seal names it
     plan_stream: str
+    leaves: frozenset[str]  # what was corrected, and nothing else of the element; else empty
+    again: Callable[[Any], Any]  # finds the element in the plan as it is when this is judged
 
     def is_behind(self, links: frozenset[str]) -> bool:
         """Tell whether it tells of a recipient of whom the caller is not shown that he is on the case."""
@@ -227,7 +185,7 @@ async def _change_of_member(call: Call, row: Row) -> list[Change]:
     if member is None:
         return []
     with suppress(KeyDestroyed):
-        return [_told(call, row, MEMBERSHIP_PART, member, stream_of(PLAN.name, member.plan_id))]
+        return [_told(call, row, member, stream_of(PLAN.name, member.plan_id))]
     return []
 
 
@@ -242,64 +200,55 @@ def _id_of(stream: str) -> str:
 def _change(call: Call, row: Row, plan: Any) -> Change:  # noqa: ANN401 -- PlanState
     # Opened whole: what an element is about may be sealed too.
     opened = call.house.parts.codec.decode(row.state, stream=row.stream, version=row.version, topic=row.topic)
-    kind = row.topic.rpartition(VERSION_SUFFIX)[0]
-    changed = CHANGED.get(kind, _OF_THE_PLAN_ITSELF)
+    changed = CHANGED.get(row.topic.rpartition(VERSION_SUFFIX)[0], _OF_THE_PLAN_ITSELF)
+    leaves: frozenset[str] = frozenset()
     if isinstance(opened.event, PlanCorrected):
         # Which collection it is about is sealed with the rest.
-        changed = Changed(opened.event.collection)
+        changed, leaves = Changed(opened.event.collection), paths_of(opened.event, row.version, plan)
     elif isinstance(opened.event, ElementsReceived):
         # Many at once: told by the last of them, so that who follows looks again.
         changed = Changed(opened.event.collection)
-    element = changed_element(changed, opened.event, plan)
+    again = partial(changed_element, changed, opened.event, row.version)
+    element = again(plan)
     end = None if element is None else end_of(element)
     if end is not None and end <= call.house.parts.now():
         element = None
-    return _change_as(opened, row, (plan.case_id, row.stream), changed.collection, element)
+    about = _About(plan.case_id, row.stream, changed.collection, leaves)
+    return _change_as(opened, row, about, element, again)
 
 
-def _told(call: Call, row: Row, collection: str, element: Any, plan_stream: str) -> Change:  # noqa: ANN401 -- MembershipState
+def _told(call: Call, row: Row, element: Any, plan_stream: str) -> Change:  # noqa: ANN401 -- MembershipState
     opened = call.house.parts.codec.decode(row.state, stream=row.stream, version=row.version, topic=row.topic)
-    return _change_as(opened, row, (element.case_id, plan_stream), collection, element)
+    about = _About(element.case_id, plan_stream, MEMBERSHIP_PART, frozenset())
+    # Of a membership its kind alone is told.
+    return _change_as(opened, row, about, element, lambda _plan: None)
 
 
-def _change_as(opened: Any, row: Row, about: tuple[str, str], collection: str, element: Any) -> Change:  # noqa: ANN401 -- as opened; any element
-    case_id, plan_stream = about
+class _About(NamedTuple):
+    """What a change is about."""
+
+    case_id: str
+    plan_stream: str
+    collection: str
+    leaves: frozenset[str]
+
+
+def _change_as(opened: Any, row: Row, about: _About, element: Any, again: Callable[[Any], Any]) -> Change:  # noqa: ANN401 -- as opened; any element
     meta, kind = opened.meta, row.topic.rpartition(VERSION_SUFFIX)[0]
     return Change(
         row=row,
         kind=kind,
-        case_id=case_id,
+        case_id=about.case_id,
         at=meta.at,
         event_id=opened.event_id.hex(),
         traceparent=place_in_trace(meta.trace, meta.decision_id).traceparent,
-        collection=collection,
+        collection=about.collection,
         element=element,
         by=f"{meta.organisation}/{meta.task}",
-        plan_stream=plan_stream,
+        plan_stream=about.plan_stream,
+        leaves=about.leaves,
+        again=again,
     )
-
-
-def changed_element(changed: Changed, event: Any, plan: Any) -> Any:  # noqa: ANN401 -- any event and element of a plan
-    """Return the element an event is about, as it is now; None where the event is about the plan itself.
-
-    Care that started and stopped is as it was then: it may have started again since, under the same support.
-    """
-    if not changed.collection:
-        return None
-    if isinstance(event, PlanCorrected):
-        return next((one for one in getattr(plan, changed.collection) if event.finds(one)), None)
-    if isinstance(event, ElementsReceived):
-        return newest_of(event, plan)
-    named = [(name, getattr(event, name)) for name in changed.names]
-    if changed.by_origin:
-        named.append(("origin", origin_of(event.task, event.organisation)))
-    elements = reversed(getattr(plan, changed.collection))
-    found = next((one for one in elements if all(getattr(one, name) == said for name, said in named)), None)
-    if isinstance(found, Support) and isinstance(event, SupportStarted):
-        return found.as_started(event.care_start_date)
-    if isinstance(found, Support) and isinstance(event, SupportStopped):
-        return found.as_stopped(event.care_end_date, event.stop_reason)
-    return found
 
 
 async def _judged(
@@ -327,6 +276,8 @@ def _asked(change: Change, fields: tuple[str, ...]) -> tuple[str, ...]:
     if not change.collection:
         return of_plan
     own = tuple(path for path in fields if path.startswith(f"{change.collection}."))
+    if change.leaves and change.leaves.isdisjoint(own):
+        return ()
     return (*own, *of_plan) if own and change.element is not None else ()
 
 
@@ -342,8 +293,10 @@ def _walk(call: Call, change: Change, claim: Claim, asked: tuple[str, ...]) -> R
         key = ("", "") if element is None else (element.category, element.origin)
         groups = call.house.plan_groups.of_change(stream, change.collection, key, asker)
 
-    def capture(view: View) -> Any:  # noqa: ANN401 -- PlanState
-        return view.state(stream)
+    def capture(view: View) -> Any:  # noqa: ANN401 -- PlanState, and the element or None
+        # What was corrected since it was looked up is not told as it was then.
+        plan = view.state(stream)
+        return plan, None if element is None or plan is None else change.again(plan)
 
     return ReadWalk(
         rpc=call.rpc,
@@ -359,6 +312,7 @@ def _walk(call: Call, change: Change, claim: Claim, asked: tuple[str, ...]) -> R
         delivered_later=True,
         trace=call.trace,
         change_of=change.collection,
+        leaves_changed=change.leaves,
         collections=call.house.plan_groups.collections,
     )
 
@@ -373,19 +327,14 @@ async def _ask(call: Call, walk: ReadWalk) -> ReadOutcome | None:
 
 def _published(change: Change, outcome: ReadOutcome) -> pb.PublishedEvent:
     row, of_member = change.row, change.collection == MEMBERSHIP_PART
+    plan, element = outcome.captured
     told = pb.PublishedEvent(
         event_id=change.event_id,
         position=row.position,
         kind=change.kind,
         plan_id=_id_of(change.plan_stream),
         case_id=change.case_id,
-        change=build_change(
-            None if of_member else change.element,
-            outcome.captured,
-            change.collection,
-            outcome.groups,
-            outcome.released,
-        ),
+        change=build_change(element, plan, change.collection, outcome.groups, outcome.released),
         plan_version=0 if of_member else row.version,
         decision_id=outcome.decision_id,
         traceparent=change.traceparent,
