@@ -128,8 +128,7 @@ def a_year_is_over(told: Telling, family: Family) -> None:
     """Let the first yes end; two say it again, and one does not."""
     told.refused(
         "years-lapsed",
-        "Each yes was for a year, and the year is over. The director looks for the household, and there is "
-        "none:",
+        "Each yes was for a year. The household is there for nobody now:",
         lambda: _at_home(family),
         "R18",
     )
