@@ -98,6 +98,15 @@ def _open(console: _Screen) -> None:
     console.print()
     console.print("[bold]One resident, one plan.[/bold] A service, a municipality and a care provider,")
     console.print("each a process with its own certificate, talk over mutual TLS on this machine.")
+    legend = (
+        ("PERMIT", "done"),
+        ("PARTIAL", "in part"),
+        ("DENY", "refused, as it should be"),
+        ("TOLD", "told"),
+    )
+    console.print("  ".join(f"{console.mark(outcome)} {word}" for outcome, word in legend))
+    console.print("In quotes: what people here read, in Dutch. In brackets: the answer and the")
+    console.print("numbers of the rules behind it. Every look is recorded, and every refusal.")
 
 
 def _tell(console: _Screen, line: dict[str, Any]) -> None:

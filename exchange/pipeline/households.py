@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from exchange.domain import stream_of
 from exchange.domain.household import HOUSEHOLD, MEMBERSHIP, carries
+from exchange.domain.household.words import NAMED_MAX
 from exchange.domain.limits.compartments import MEMBERSHIP as SEALED_MEMBERSHIP
 from exchange.domain.relations import has_conflict, relation_of
 from exchange.domain.unlinked import case_without
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from exchange.pipeline.walk import Caller, View
 
 NOBODY_RECIPIENT: Final = ""
+# To whom this leaf is sealed there is no goal.
+GOAL_LEAF: Final = "goals.goal_id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,27 @@ def as_shown(view: View, member: MembershipState, caller: Caller, now: datetime)
     )
 
 
+def named_with_unseen(
+    view: View, before: NamedGoal | None, named: tuple[str, ...], caller: Caller, now: datetime
+) -> tuple[str, ...]:
+    """Return whom a goal names once the caller names it: who is not shown to him stays named beside them.
+
+    `before` is how it stood. He neither takes away whom he cannot see, nor finds by a receipt that there is
+    somebody.
+    """
+    if before is None:
+        return named
+    unseen = tuple(
+        one
+        for one in before.membership_ids
+        if one not in named and member_shown(view, one, caller, now) is None
+    )
+    # So many at most, and who is asked for first: a limit that counted who is unseen would tell of him.
+    whole = (*named, *unseen)[: max(NAMED_MAX, len(named))]
+    # In another order it is the same goal: an order in which somebody unseen stands tells of him.
+    return before.membership_ids if frozenset(whole) == frozenset(before.membership_ids) else whole
+
+
 def works_on(view: View, member: MembershipState, director: Director, now: datetime) -> Any:  # noqa: ANN401 -- Professional, or None
     """Return the part somebody has in a member's case now; `view` may be one that leaves links out."""
     case = view.state(stream_of("case", member.case_id))
@@ -148,7 +172,7 @@ def names_member(
 ) -> bool:
     """Tell whether a goal (membership, goal) of another member of this household names this one.
 
-    Not where that other member is sealed to who answers: then there is no such goal.
+    Not where that other member, or his goals, are sealed to who answers: then there is no such goal.
     """
     beside_id, goal_id = goal
     other: MembershipState | None = view.state(stream_of(MEMBERSHIP.name, beside_id))
@@ -160,5 +184,6 @@ def names_member(
         return False
     goal_of_both = other.named_in(goal_id)
     named = goal_of_both is not None and member.membership_id in goal_of_both.membership_ids
-    sealed = SEALED_MEMBERSHIP in kept_from(resident, caller).collections
+    kept = kept_from(resident, caller)
+    sealed = SEALED_MEMBERSHIP in kept.collections or GOAL_LEAF in kept.paths
     return named and not sealed and binds(resident, consent, now.date())

@@ -595,7 +595,8 @@ class GetHouseholdRequest(_message.Message):
     @_builtins.property
     def fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Wanted leaf paths of each member: of the plan, such as "goals.own_words", and "membership.role",
-        "household_goals.goal_id"; there is no "everything".
+        "household_goals.goal_id"; there is no "everything". At least one leaf of `membership`: that somebody belongs to the
+        household is told where such a leaf is released of him, and by nothing else.
         """
 
     def __init__(

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from exchange.domain.plan import PLAN, PlanState
-from exchange.domain.plan.matching import WAITS, Side, fits, made, match_of, stands, waits
+from exchange.domain.plan.matching import (
+    WAITS,
+    Side,
+    fits,
+    made,
+    match_of,
+    stands_by_offer,
+    stands_by_wish,
+    waits,
+)
 from exchange.errors import RequestInvalid, RuleBroken
 from tests.domain.builders import A_DAY, CONSULENT, DAY, NOON, PLAN_OPENED, REPRESENTATIVE, fold
 from tests.domain.matching_builders import (
@@ -151,15 +160,16 @@ def test_two_sides_are_made_of_one_match_while_both_stand() -> None:
     asks = after(ASK, PROPOSE_TO_WHO_ASKS, SAY_YES)
     mine = asks.matches[0]
     theirs = replace(mine, match_id=OTHER.match_id, other_match=mine.match_id, other_plan=asks.plan_id)
-    assert stands(asks, mine)
+    assert stands_by_wish(asks, mine)
+    assert not stands_by_offer(asks, mine), "each side is told of as the side it is"
     assert made(mine, theirs)
     assert not made(mine, replace(theirs, other_match="m-9"))
     assert not made(replace(mine, other_match="m-9"), theirs)
     for gone in (END, CLOSE):
         plan = after(ASK, PROPOSE_TO_WHO_ASKS, SAY_YES, gone)
-        assert not stands(plan, plan.matches[0])
+        assert not stands_by_wish(plan, plan.matches[0])
     unanswered = after(ASK, PROPOSE_TO_WHO_ASKS)
-    assert not stands(unanswered, unanswered.matches[0])
+    assert not stands_by_wish(unanswered, unanswered.matches[0])
     assert match_of(None, "m-1") is None
 
 

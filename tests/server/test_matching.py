@@ -99,6 +99,15 @@ def test_another_desk_that_both_chose_is_not_told_of_a_match_it_did_not_propose(
     assert pair.told(match_id).made
 
 
+def test_asked_from_the_side_of_who_offers_it_is_not_made(town: Town) -> None:
+    pair = Pair.of(town, "BU02000801")
+    pair.made()
+    asked = pair.desk.matching.get_match(
+        claim=READ, plan_id=pair.offers.plan_id, match_id=pair.offers.matches()[-1].match_id, fields=FIELDS
+    )
+    assert asked.match == NOT_MADE
+
+
 def test_both_sides_stand_on_the_record_and_are_judged_again_alike(town: Town) -> None:
     pair = Pair.of(town, "BU02000401")
     pair.made()

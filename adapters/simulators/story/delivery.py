@@ -114,7 +114,8 @@ def assigned(told: Telling, plan: Plan) -> None:
     _wait(plan, SupportState.SUPPORT_STATE_ASSIGNED, "the support was not assigned by the message")
     told.step(
         "wmo301",
-        "A WMO301 travelled as a file; the provider's adapter checked it and assigned the support.",
+        "A WMO301, the national message that assigns support, travelled as a file; the provider's adapter "
+        "checked it and assigned the support.",
         "PERMIT",
     )
 
@@ -154,7 +155,9 @@ def care_starts(told: Telling, plan: Plan) -> None:
     )
     told.keep(plan.provider, started)
     _messages(plan, "305", "the WMO305 was not sent")
-    told.step("wmo305", f"Care starts. Messages read by the other side so far: {_seen(plan)}.", "PERMIT")
+    told.step(
+        "wmo305", f"Care starts. National messages read by the other side so far: {_seen(plan)}.", "PERMIT"
+    )
 
 
 def care_stops(told: Telling, plan: Plan) -> None:

@@ -98,8 +98,8 @@ def organisations_join(told: Telling, plan: Plan) -> None:
     )
     told.broken(
         "no-mandate",
-        "It is not the municipality, and becomes it by no slip of a hand: its tasks are granted to another "
-        "under a published mandate only.",
+        "By mistake somebody tries to give it a task of the municipality. Another organisation gets such a "
+        "task under a published mandate only.",
         lambda: beheer.organisation.grant_task(claim=BEHEER, oin=provider.oin, task="college:WMO"),
         "RULE_BROKEN",
     )
@@ -111,7 +111,10 @@ def a_report_at_one_desk(told: Telling, plan: Plan) -> None:
     consulent = plan.consulent()
     plan.resident = plan.municipality.pseudonym(plan.bsn, consulent, WERK)
     told.step(
-        "bsn-stays", "The BSN is blinded at the desk; the exchange sees a random-looking point.", "PERMIT"
+        "bsn-stays",
+        "The BSN, by which the Dutch government knows a person, is blinded at the desk; the exchange sees a "
+        "random-looking point.",
+        "PERMIT",
     )
     registered = consulent.identity.register_resident(
         claim=WERK, resident=plan.resident, birth_date="1984-05-17", capable=True
@@ -128,7 +131,8 @@ def a_report_at_one_desk(told: Telling, plan: Plan) -> None:
     plan.case_id, plan.plan_id, plan.version = report.case_id, report.plan_id, report.version
     told.step(
         "report",
-        "At the desk of Werk & Inkomen: 'I want to work again, but I no longer leave the house.'",
+        "At the desk of Werk & Inkomen (work and income): 'I want to work again, but I no longer leave the "
+        "house.'",
         "PERMIT",
     )
     _a_second_desk(told, plan)
@@ -158,7 +162,7 @@ def _a_second_desk(told: Telling, plan: Plan) -> None:
     )
     told.refused(
         "report-opens-nothing",
-        "Having reported somebody is no way into the plan:",
+        "It reported her, but has no part in her case. Having reported somebody is no way into the plan:",
         lambda: plan.wijkteam().plan.get_plan(
             claim=WIJKTEAM, plan_id=plan.plan_id, fields=["goals.own_words"]
         ),
@@ -274,7 +278,8 @@ def nothing_without_the_resident(told: Telling, plan: Plan) -> None:
     plan.version = assessed.version
     told.broken(
         "one-lens-is-not-enough",
-        "Care need and wish to work: the plan cannot be agreed while only the Wmo has been looked through.",
+        "She needs care and wants to work. The plan cannot be agreed while only the Wmo (the law on social "
+        "support) has been looked through.",
         lambda: agree(plan),
         "RULE_BROKEN",
     )
@@ -316,7 +321,9 @@ def _the_other_lenses(told: Telling, plan: Plan) -> None:
     )
     plan.version = debts.version
     told.step(
-        "second-lens", "Werk & Inkomen looks through the Participatiewet and writes what it finds.", "PERMIT"
+        "second-lens",
+        "Werk & Inkomen looks through the Participatiewet (the law on work) and writes what it finds.",
+        "PERMIT",
     )
     told.step(
         "lens-waived",

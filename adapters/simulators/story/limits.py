@@ -94,7 +94,11 @@ def a_real_emergency(told: Telling, plan: Plan) -> None:
     mine = sorted(one.duty for one in duties if one.decision_id == answer.decision_id)
     if "REVIEW-1-WORKDAY" not in mine:
         raise StoryBroken("an emergency brought no review")
-    told.step("duties", f"It brings duties, each with its time: {', '.join(mine)}.", "TOLD")
+    told.step(
+        "duties",
+        f"It brings duties, each with its time, to tell, to review and to end: {', '.join(mine)}.",
+        "TOLD",
+    )
     reviewed = officer.audit.execute_obligation(
         claim=WATCH,
         of_decision_id=answer.decision_id,
@@ -191,7 +195,7 @@ def an_objection(told: Telling, plan: Plan) -> Denied:
 
     told.refused(
         "objection-pending",
-        "Care has stopped, and the resident objects to the provider still looking. From that moment:",
+        "Care has stopped, and the resident objects to the provider still looking. Until it is decided:",
         ask,
         "R24",
     )
@@ -256,7 +260,7 @@ def before_a_policy_changes(told: Telling, plan: Plan) -> None:
         if not token:
             break
     told.step(
-        "replay", f"{same} decisions judged again, by the register of their moment: all the same.", "VERIFIED"
+        "replay", f"{same} decisions judged again, by the rules of their moment: all the same.", "VERIFIED"
     )
     since = Timestamp()
     since.FromDatetime(datetime.now(UTC) - timedelta(days=1))
@@ -283,7 +287,8 @@ def before_a_policy_changes(told: Telling, plan: Plan) -> None:
     )
     told.step(
         "preview",
-        f"Somebody proposes a wider Participatiewet 64. Since yesterday it would have opened {found}.",
+        "Somebody proposes a wider rule for checking benefits. Had it been in force since yesterday, it "
+        f"would have opened, by kind of data and number of times, {found}.",
         "TOLD",
     )
     told.step("not-approved", "It needs two other people to approve it. Nobody did.", "TOLD")

@@ -61,7 +61,8 @@ def work_and_income_reads(told: Telling, plan: Plan) -> None:
     )
     told.refused(
         "wrong-hat",
-        "The same municipality under another law, claiming Participatiewet 64:",
+        "The same municipality wants it under another law, to check a benefit. What was told for care is not "
+        "for that:",
         lambda: plan.consulent().plan.get_plan(
             claim=claim(Purpose.PURPOSE_PW_RECHT_VASTSTELLEN, "PW-64-1", NECESSITY),
             plan_id=plan.plan_id,
@@ -85,7 +86,13 @@ def consent_and_withdrawal(told: Telling, plan: Plan) -> None:
         )
 
     told.chapter("The resident decides along")
-    told.refused("no-consent", "May the neighbourhood team use what Werk & Inkomen wrote?", ask, "R09", "R15")
+    told.refused(
+        "no-consent",
+        "May the neighbourhood team use what Werk & Inkomen wrote? Only if she says so:",
+        ask,
+        "R09",
+        "R15",
+    )
     _register_notice(plan)
     requested = put_question(plan)
     given = plan.inwoner().consent.give_consent(
@@ -113,7 +120,7 @@ def consent_and_withdrawal(told: Telling, plan: Plan) -> None:
     withdrawn = plan.inwoner().consent.withdraw_consent(claim=BEWONER, consent_id=requested.consent_id)
     told.keep(plan.municipality, withdrawn)
     told.step("withdrawn", "The resident withdraws, in one step.", "PERMIT")
-    told.refused("after-withdrawal", "The next moment:", ask, "R09", "R19")
+    told.refused("after-withdrawal", "The next moment it is closed again:", ask, "R09", "R19")
 
 
 def _register_notice(plan: Plan) -> None:
@@ -181,8 +188,8 @@ def the_resident_looks(told: Telling, plan: Plan) -> None:
         raise StoryBroken("the resident saw a name of staff, or no refusals")
     told.step(
         "resident-looks",
-        f"The resident sees {len(answer.disclosures)} lookups, {refused} of them refused, "
-        "without names of staff.",
+        f"The resident sees every time somebody looked: {len(answer.disclosures)}, {refused} of them "
+        "refused. Which organisation, and why; no names of staff.",
         "PARTIAL",
         ("R31",),
     )

@@ -42,7 +42,7 @@ def a_signal_of_arrears(told: Telling, plan: Plan) -> None:
     )
     told.refused(
         "signal-stays",
-        "The neighbourhood team asks how much it is:",
+        "The neighbourhood team asks how much it is. It was told under the law on debts, and stays there:",
         lambda: plan.wijkteam().plan.get_plan(
             claim=WIJKTEAM, plan_id=plan.plan_id, fields=["signals.arrears_cents"]
         ),

@@ -152,11 +152,13 @@ def reached(told: Telling, family: Family) -> None:
     answer = family.team().plan.get_practice_check(
         claim=WIJKTEAM, plan_id=plan_id, fields=[*QUESTIONS, "asked_twice"]
     )
-    yes = [name for name in QUESTIONS if getattr(answer.check, name) == PracticeAnswer.PRACTICE_ANSWER_YES]
+    said = {name: getattr(answer.check, name) for name in QUESTIONS}
+    yes = [name for name, word in said.items() if word == PracticeAnswer.PRACTICE_ANSWER_YES]
+    no = [name.replace("_", " ") for name, word in said.items() if word == PracticeAnswer.PRACTICE_ANSWER_NO]
     told.step(
         "years-reached",
         "The rent is paid on time, and the goal is noted as reached. Was this done the new way? "
-        f"{len(yes)} of {len(QUESTIONS)} questions yes.",
+        f"{len(yes)} of {len(QUESTIONS)} questions yes; no to: {', '.join(no)}.",
         "TOLD",
     )
 

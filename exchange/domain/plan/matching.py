@@ -131,11 +131,19 @@ def waits(match: Match, now: datetime) -> bool:
     return not match.ended and match.said != MatchAnswer.NO and now < match.propose_time + WAITS
 
 
-def stands(plan: PlanState, match: Match) -> bool:
-    """Tell whether a side said yes and stands by it: what it is about was not taken back either."""
-    about = {one.contribution_id for one in plan.contributions if not one.ended}
-    about |= {one.wish_id for one in plan.wishes if not one.ended}
-    return match.said == MatchAnswer.YES and not match.ended and match.about_id in about
+def stands_by_wish(plan: PlanState, match: Match) -> bool:
+    """Tell whether who asks said yes and stands by it: the wish was not taken back either."""
+    return _stands(match) and any(one.wish_id == match.about_id and not one.ended for one in plan.wishes)
+
+
+def stands_by_offer(plan: PlanState, match: Match) -> bool:
+    """Tell the same of who offers: no side is told of as if it were the other."""
+    offers = plan.contributions
+    return _stands(match) and any(one.contribution_id == match.about_id and not one.ended for one in offers)
+
+
+def _stands(match: Match) -> bool:
+    return match.said == MatchAnswer.YES and not match.ended
 
 
 def made(mine: Match, theirs: Match) -> bool:

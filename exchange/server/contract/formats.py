@@ -11,6 +11,7 @@ import re
 from datetime import date
 from operator import mul
 from typing import TYPE_CHECKING, Final
+from unicodedata import digit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -38,6 +39,19 @@ _NEIGHBOURHOOD: Final = re.compile(r"BU[0-9]{8}", re.ASCII)
 _PATH: Final = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*){0,4}", re.ASCII)
 # Line breaks, tabs and the no-break spaces that come along with copied text.
 _ALSO_PRINTABLE: Final = str.maketrans("", "", "\n\r\t\u00a0\u202f")
+# Digits that are set high, low, in a circle or before a stop: to who reads them they are those digits.
+_SET_APART: Final = {
+    code: str(digit(chr(code)))
+    for first, last in (
+        (0xB2, 0xB9),
+        (0x2070, 0x2089),
+        (0x2460, 0x24FF),
+        (0x2776, 0x2792),
+        (0x1F100, 0x1F10A),
+    )
+    for code in range(first, last + 1)
+    if chr(code).isdigit()
+}
 _DIGIT: Final = re.compile(r"\d")
 _DIGITS: Final = re.compile(r"\d+")
 _BETWEEN: Final = re.compile(rf"[\W_]{{1,{SEPARATORS_MAX}}}")
@@ -139,6 +153,8 @@ def holds_bsn(text: str) -> bool:
     part of a longer number (an OIN, an account) do not count, nor those of a UUID, of a
     decision's id or of a day.
     """
+    if not text.isascii():
+        text = text.translate(_SET_APART)
     if len(text) < BSN_DIGITS or len(_DIGIT.findall(text)) < BSN_DIGITS:
         return False
     return any(_in_row(row, edges) for row, edges in _rows(_SOMETHING_ELSE.sub("x", text)))

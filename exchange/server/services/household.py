@@ -32,6 +32,7 @@ from exchange.pipeline.households import (
     member_shown,
     membership_in,
     memberships_of,
+    named_with_unseen,
     names_member,
     whole_of,
     works_on,
@@ -198,18 +199,20 @@ async def answer_director(call: Call, request: pb.AnswerDirectorRequest) -> pb.A
 
 async def name_in_goal(call: Call, request: pb.NameInGoalRequest) -> pb.NameInGoalResponse:
     """Let a goal of a member's plan be one of the household."""
-    stream = _stream(request)
-    order = NameInGoal(
-        now=call.now,
-        author=author_of(call.caller),
-        goal_id=request.goal_id,
-        membership_ids=tuple(request.membership_ids),
-    )
+    stream, asked = _stream(request), tuple(request.membership_ids)
 
     def process(view: View) -> Steps:
         whole = whole_of(view)
         member = _shown(call, whole, request.membership_id)
-        _refuse_outsiders(call, whole, member, order.membership_ids)
+        _refuse_outsiders(call, whole, member, asked)
+        order = NameInGoal(
+            now=call.now,
+            author=author_of(call.caller),
+            goal_id=request.goal_id,
+            membership_ids=named_with_unseen(
+                whole, member.named_in(request.goal_id), asked, call.caller, call.now
+            ),
+        )
         refuse_unpursued(view.state(stream_of("plan", member.plan_id)), (order.goal_id,))
         return Steps(((stream, MEMBERSHIP.decide(order, member)),))
 
@@ -233,13 +236,16 @@ async def answer_goal(call: Call, request: pb.AnswerGoalRequest) -> pb.AnswerGoa
 
     def decided(view: View, member: MembershipState) -> Command:
         beside, goal_id, whole = request.beside_membership_id, request.goal_id, whole_of(view)
+        # Who said yes takes it back, whatever became of the goal: he learns nothing by it.
+        takes_back = not request.accepted and (beside, goal_id) in member.agreed
+        named = names_member(whole, (beside, goal_id), member, call.caller, call.now)
         return AnswerGoal(
             now=call.now,
             author=author_of(call.caller),
             beside_membership_id=beside,
             goal_id=goal_id,
             accepted=request.accepted,
-            named=names_member(whole, (beside, goal_id), member, call.caller, call.now),
+            named=named or takes_back,
         )
 
     outcome = await _of_member(call, request, decided)

@@ -2,7 +2,8 @@
 
 Promises: what is told of a household is what is told of each of its members, one by one, and nothing beside;
 who is not there to the caller leaves no gap, no count and no id, also not in the goals of others; nothing of
-one member is told by what was released of another.
+one member is told by what was released of another. That somebody belongs to a household is told where a leaf
+of his own `membership` was released, and by nothing else.
 Source: protos/exchange/v1/household_service.proto; GDPR 5(1)(c), 25; ADR 76.
 """
 
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from exchange.domain import stream_of
 from exchange.domain.household import HOUSEHOLD, MEMBERSHIP
-from exchange.errors import AccessDenied
+from exchange.errors import AccessDenied, RequestInvalid
 from exchange.pipeline.elements import Asker, claimed_by, groups_of
 from exchange.pipeline.hot import SCOPE_PREFIX
 from exchange.pipeline.households import ShownMember, as_shown, member_shown, memberships_of, whole_of
@@ -71,7 +72,7 @@ class Committed:
 
 async def get_household(call: Call, request: pb.GetHouseholdRequest) -> pb.GetHouseholdResponse:
     """Read the named plan's part first; then, of each household, every other member that is there."""
-    asked = refuse_unlabelled(request.fields, LABELS)
+    asked = _refuse_unlinked(refuse_unlabelled(request.fields, LABELS))
     outcome = await ask(call, _walk(call, request, request.plan_id, asked))
     answer = pb.GetHouseholdResponse(
         decision_id=outcome.decision_id,
@@ -82,6 +83,8 @@ async def get_household(call: Call, request: pb.GetHouseholdRequest) -> pb.GetHo
     # A household once, also where two desks brought the same resident into it.
     by_household = {one.household_id: one for one in reversed(outcome.captured.members)}
     for member in reversed(by_household.values()):
+        if not _leaves(Part(member, outcome), MEMBERSHIP_PART):
+            continue
         others = await _others(call, request, asked, member)
         household = answer.households.add()
         order = (await _household(call, member.household_id)).membership_ids
@@ -90,6 +93,15 @@ async def get_household(call: Call, request: pb.GetHouseholdRequest) -> pb.GetHo
         for part in there:
             _tell(part, frozenset(parts), there, household.members.add())
     return answer
+
+
+def _refuse_unlinked(asked: tuple[str, ...]) -> tuple[str, ...]:
+    if not any(path.startswith(f"{MEMBERSHIP_PART}.") for path in asked):
+        raise RequestInvalid(
+            "a household is told by who belongs to it",
+            fields={"fields": "must hold a leaf of `membership`; for a plan alone there is GetPlan"},
+        )
+    return asked
 
 
 def _walk(call: Call, request: pb.GetHouseholdRequest, plan_id: str, asked: tuple[str, ...]) -> ReadWalk:
@@ -164,8 +176,11 @@ async def _others(
         told = () if outcome is None else outcome.captured.members
         # As the walk found him: since the look above he may have left, or taken his word back.
         shown = next((one for one in told if one.membership_id == other.membership_id), None)
-        if outcome is not None and shown is not None:
-            parts.append(Part(shown, outcome))
+        if outcome is None or shown is None:
+            continue
+        part = Part(shown, outcome)
+        if _leaves(part, MEMBERSHIP_PART):
+            parts.append(part)
     return parts
 
 

@@ -25,7 +25,15 @@ from exchange.domain.plan import (
     ProposeForWish,
     WithdrawContribution,
 )
-from exchange.domain.plan.matching import MATCHING_TASK, Side, made, match_of, stands, wish_to_match
+from exchange.domain.plan.matching import (
+    MATCHING_TASK,
+    Side,
+    made,
+    match_of,
+    stands_by_offer,
+    stands_by_wish,
+    wish_to_match,
+)
 from exchange.domain.values import origin_of
 from exchange.pipeline.elements import Asker
 from exchange.pipeline.walk import CommandWalk, ReadWalk, Steps
@@ -42,7 +50,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from exchange.domain import Command
-    from exchange.domain.plan import Wish
+    from exchange.domain.plan import PlanState, Wish
     from exchange.pipeline.matching import Candidate
     from exchange.pipeline.walk import View
     from exchange.server.house import Call
@@ -204,7 +212,7 @@ async def get_match(call: Call, request: pb.GetMatchRequest) -> pb.GetMatchRespo
             anchor=theirs,
             fields=refuse_unlabelled(request.fields, _LABELS),
             groups=groups.of_whole(theirs, _LABELS, asker),
-            capture=_capturing(call, theirs, side.match_id),
+            capture=_capturing(call, theirs, side.match_id, stands_by_offer),
             action=action_of(call.rpc),
             bulk=False,
             collections=groups.collections,
@@ -218,7 +226,7 @@ async def get_match(call: Call, request: pb.GetMatchRequest) -> pb.GetMatchRespo
         anchor=stream,
         labels=_LABELS,
         groups=groups.of_whole(stream, _LABELS, asker),
-        capture=_capturing(call, stream, request.match_id),
+        capture=_capturing(call, stream, request.match_id, stands_by_wish),
         collections=groups.collections,
         computed=True,
         other=other,
@@ -235,7 +243,9 @@ async def get_match(call: Call, request: pb.GetMatchRequest) -> pb.GetMatchRespo
     return answer
 
 
-def _capturing(call: Call, stream: str, match_id: str) -> Callable[[View], Match | None]:
+def _capturing(
+    call: Call, stream: str, match_id: str, stands: Callable[[PlanState, Match], bool]
+) -> Callable[[View], Match | None]:
     """Return what takes one side that stands from a plan: for the desk that proposed it alone."""
     own = origin_of(call.caller.task, call.caller.organisation)
 
