@@ -52,10 +52,12 @@ class Lived:
         self.restriction_id = restrict(self.story).restriction_id
         lift(self.story, self.restriction_id)
         self.told = told(self.care, self.story.plan_id)
+        self.pseudonyms = [*(one.pseudonym for one in self.house.all), self.story.pseudonym]
         self.secret = {
-            *(one.plan_id for one in (*self.house.all, self.story, self.pair.asks, self.pair.offers)),
+            *(one.plan_id for one in self.house.all),
+            *(self.story.plan_id, self.pair.asks.plan_id, self.pair.offers.plan_id),
             *(one.membership_id for one in (mother, father)),
-            *(town.resident_of(one.pseudonym) for one in (*self.house.all, self.story)),
+            *map(town.resident_of, self.pseudonyms),
             *("Op tijd naar bed.", "Ik haal graag iets mee.", "Juistheid betwist.", "regie-1", "w-2"),
         }
 
@@ -99,5 +101,5 @@ def test_each_decision_has_a_line_for_each_resident_it_was_about(lived: Lived) -
     assert len(lived.together) == len(set(lived.together)) == 2
     looked = [line["attributes"][SUBJECT] for line in lines if spans[line["span_id"]] in lived.together]
     assert len(set(looked)) == 2
-    for one in (*lived.house.all, lived.story):
-        assert core.log_pseudonym(f"{CITY}\n{lived.town.resident_of(one.pseudonym)}") in subjects
+    for pseudonym in lived.pseudonyms:
+        assert core.log_pseudonym(f"{CITY}\n{lived.town.resident_of(pseudonym)}") in subjects
