@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from adapters.sdk.openings import Opening
+    from adapters.sdk.proofs import Checkpoint
     from adapters.sdk.trust import Trust, Witnessed
 
 WIDTH: Final = 256
@@ -58,6 +59,26 @@ def verify_pack(
     if before is not None:
         pack.require_follows(before)
     return pack.found
+
+
+def verify_packs(files: Sequence[Path], trust: Trust) -> list[tuple[int, Checkpoint]]:
+    """Return the number of the first leaf and the checkpoint of every log of a shard, oldest first.
+
+    `files` are a pack of each; the first log followed no other, each later one begins over the end of the one
+    before. So no leaf up to the last checkpoint is in none of them. Raises ProofRefused.
+    """
+    found: list[tuple[int, Checkpoint]] = []
+    before: _Pack | None = None
+    for file in files:
+        pack = _read(file, trust, None)
+        if before is not None:
+            pack.require_follows(before)
+        elif pack.opening is not None:
+            raise ProofRefused("opening", f"names {pack.opening.former.origin}, of which no pack was shown")
+        first = 0 if pack.opening is None else pack.opening.first
+        found.append((first, pack.found.checkpoint))
+        before = pack
+    return found
 
 
 def _read(file: Path, trust: Trust, kept: str | None) -> _Pack:
