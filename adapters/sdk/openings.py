@@ -61,7 +61,7 @@ def read_opening(event: bytes, entry: bytes, origin: str) -> Opening:
     if not opens_a_log(entry) or json.loads(entry).get("ct") != sha256(event).hexdigest():
         raise ProofRefused(_PLACE, "is not what the first leaf is of")
     try:
-        told = json.loads(event)["d"]
+        told = json.loads(event.decode())["d"]  # in UTF-8 alone
         name, before, root = told["origin"], told["former_origin"], told["former_root"]
         size, first = told["former_size"], told["first"]
     except (ValueError, KeyError, TypeError, RecursionError):

@@ -50,7 +50,7 @@ def read_opening(event: bytes, entry: bytes, origin: str, place: str) -> Former:
     if leaf.topic != OPENED_TOPIC or leaf.state_hash != sha256(event).digest():
         raise ProofInvalid("this is not the event that the first leaf is of", place=place)
     try:
-        said: Any = json.loads(event)["d"]
+        said: Any = json.loads(event.decode())["d"]  # in UTF-8 alone
         numbers, names = (said["former_size"], said["first"]), (said["origin"], said["former_origin"])
         root = said["former_root"]
     except (ValueError, KeyError, TypeError, RecursionError):

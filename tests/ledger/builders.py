@@ -159,7 +159,8 @@ def opened(log: Log, former: Checkpoint, **lies: object) -> bytes:
         "former_size": former.size,
         "former_root": former.root.hex(),
     }
-    event = json.dumps({"d": told | lies}).encode()
+    encoding = str(lies.pop("encoding", "utf-8"))
+    event = json.dumps({"d": told | lies}).encode(encoding)
     leaf = leaf_entry(
         event_id=bytes(16),
         topic=OPENED_TOPIC,

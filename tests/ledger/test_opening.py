@@ -23,6 +23,10 @@ SIZE = 90
 LIES: dict[str, dict[str, object]] = {
     "a number in quotes": {"former_size": str(SIZE)},
     "a number with a point": {"former_size": SIZE + 0.5},
+    "a whole number with a point": {"former_size": float(SIZE), "first": SIZE},
+    "a first leaf with an exponent": {"first": 1e22},
+    "another encoding": {"encoding": "utf-16"},
+    "a mark of byte order": {"encoding": "utf-8-sig"},
     "a word for a number": {"former_size": True},
     "a number without end": {"first": float("inf")},
     "a number no log reaches": {"first": 2**63},
