@@ -1,8 +1,9 @@
 """Checks that an answer on access leaves out nothing the log holds: a scan with the resident's own key.
 
-`complete(covered, size, entries, keys, checkpoint)`. Promises: the entries are all the log signed for, or it
-is refused: who serves fewer is found. A leaf of the resident that the answer does not name is told by
-its index. What a scan shows to whoever does it (who recorded, when, on what ground) is the resident's own.
+`complete(covered, size, entries, keys, checkpoint)`; over the logs of several years `complete_over_years`,
+which takes nobody's word for where a log begins. Promises: the entries are all the log signed for, or it is
+refused: who serves fewer is found. A leaf of the resident that the answer does not name is told by its index.
+What a scan shows to whoever does it (who recorded, when, on what ground) is the resident's own.
 It shares no code with the exchange.
 Source: GDPR 15; the design of the ledger, sections 2 and 4; RFC 6962 section 2.1; RFC 2104; C2SP tlog-tiles.
 """
@@ -16,6 +17,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 from zipfile import BadZipFile, ZipFile
 
+from adapters.sdk.packs import verify_packs
 from adapters.sdk.proofs import ProofRefused
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from adapters.sdk.proofs import Checkpoint
+    from adapters.sdk.trust import Trust
 
 KEY_BYTES: Final = 32
 PSEUDONYM_BYTES: Final = 16
@@ -59,8 +62,9 @@ def complete(
 
     `entries` are those of the verified checkpoint, all of them, in order. Where a shard has a log for each
     year, this is asked of each: `first` is the number of the log's first leaf, `ended` that another log
-    follows it. Raises ProofRefused(entries) where the entries are others, or where the checkpoint is older
-    than the answer, and ProofRefused(scanning key).
+    follows it; both are the caller's word, and with packs `complete_over_years` proves them. Raises
+    ProofRefused(entries) where the entries are others, or where the checkpoint is older than the answer, and
+    ProofRefused(scanning key).
     """
     stop = first + checkpoint.size
     if size > stop and not ended:
@@ -73,8 +77,32 @@ def complete(
             found.add(number)
     if tree.size != checkpoint.size or tree.root() != checkpoint.root:
         raise ProofRefused("entries", "are not those the log signed for")
-    named = {number for number in covered if first <= number < stop}
+    # What is named beyond the last log is in none.
+    named = {number for number in covered if first <= number and (number < stop or not ended)}
     return Completeness(tuple(sorted(found - named)), tuple(sorted(named - found)))
+
+
+def complete_over_years(
+    covered: Collection[int], size: int, packs: Sequence[Path], keys: Sequence[bytes], trust: Trust
+) -> Completeness:
+    """Compare an answer that covers the leaves below `size` with a scan of every log of a shard.
+
+    `packs` hold one log each, oldest first; where each begins is taken from the end of the one before, and
+    from nobody's word. Raises ProofRefused for a log that is left out, for packs that do not follow one
+    another, and as `complete`.
+    """
+    logs = verify_packs(packs, trust)
+    if not logs or size > logs[-1][0] + logs[-1][1].size:
+        raise ProofRefused("checkpoint", "is older than the answer: take a newer one")
+    found = []
+    for pack, (first, head) in zip(packs, logs, strict=True):
+        ended = (first, head) != logs[-1]
+        entries = entries_of_pack(pack, head.size)
+        found.append(complete(covered, size, entries, keys, head, first=first, ended=ended))
+    return Completeness(
+        tuple(number for one in found for number in one.missing),
+        tuple(number for one in found for number in one.foreign),
+    )
 
 
 def is_of(entry: bytes, keys: Sequence[bytes]) -> bool:

@@ -8,11 +8,13 @@ Source: RFC 8259 (JSON); the ledger's design, one log for each municipality and 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from adapters.sdk.proofs import HASH_BYTES, SIZE_MAX, Checkpoint, ProofRefused
+from adapters.sdk.trust import years_apart
 
 if TYPE_CHECKING:
     from adapters.sdk.calls import Blocking, LedgerCalls
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 TOPIC: Final = "ledger.opened.v1"
 _PLACE: Final = "opening"
+_ROOT: Final = re.compile(rf"[0-9a-f]{{{2 * HASH_BYTES}}}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +61,15 @@ def read_opening(event: bytes, entry: bytes, origin: str) -> Opening:
     if not opens_a_log(entry) or json.loads(entry).get("ct") != sha256(event).hexdigest():
         raise ProofRefused(_PLACE, "is not what the first leaf is of")
     try:
-        told = json.loads(event)["d"]
-        name, first = told["origin"], told["first"]
-        root = bytes.fromhex(told["former_root"])
-        former = Checkpoint(told["former_origin"], told["former_size"], root)
+        told = json.loads(event.decode())["d"]  # in UTF-8 alone
+        name, before, root = told["origin"], told["former_origin"], told["former_root"]
+        size, first = told["former_size"], told["first"]
     except (ValueError, KeyError, TypeError, RecursionError):
         raise ProofRefused(_PLACE, "cannot be read") from None
-    numbers = all(type(one) is int for one in (first, former.size))
-    if name != origin or not isinstance(former.origin, str) or former.origin == origin or not numbers:
+    if {type(one) for one in (name, before, root)} != {str} or {type(size), type(first)} != {int}:
+        raise ProofRefused(_PLACE, "cannot be read")
+    if name != origin or not years_apart(before, name) or before > name:
         raise ProofRefused(_PLACE, "opens another log than this one")
-    if len(root) != HASH_BYTES or not 0 < former.size <= first <= SIZE_MAX:
+    if not _ROOT.fullmatch(root) or not 0 < size <= first <= SIZE_MAX:
         raise ProofRefused(_PLACE, "names an end that no log can have")
-    return Opening(former, first)
+    return Opening(Checkpoint(before, size, bytes.fromhex(root)), first)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from adapters.sdk.openings import Opening
     from adapters.sdk.proofs import Checkpoint
     from adapters.sdk.trust import Trust, Witnessed
 
@@ -53,23 +54,49 @@ def verify_pack(
 
     `former` is the pack of the log before, which this one must begin over the end of. Raises ProofRefused.
     """
-    ended = None if former is None else verify_pack(former, trust).checkpoint
+    before = None if former is None else _read(former, trust, None)
+    pack = _read(file, trust, kept)
+    if before is not None:
+        pack.require_follows(before)
+    return pack.found
+
+
+def verify_packs(files: Sequence[Path], trust: Trust) -> list[tuple[int, Checkpoint]]:
+    """Return the number of the first leaf and the checkpoint of every log of a shard, oldest first.
+
+    `files` are a pack of each; the first log followed no other, each later one begins over the end of the one
+    before. So no leaf up to the last checkpoint is in none of them. Raises ProofRefused.
+    """
+    found: list[tuple[int, Checkpoint]] = []
+    before: _Pack | None = None
+    for file in files:
+        pack = _read(file, trust, None)
+        if before is not None:
+            pack.require_follows(before)
+        elif pack.opening is not None:
+            raise ProofRefused("opening", f"names {pack.opening.former.origin}, of which no pack was shown")
+        first = 0 if pack.opening is None else pack.opening.first
+        found.append((first, pack.found.checkpoint))
+        before = pack
+    return found
+
+
+def _read(file: Path, trust: Trust, kept: str | None) -> _Pack:
     try:
         with file.open("rb") as opened:
             pack = _Pack(Members(opened))
-            found = pack.verify(trust, kept)
+            pack.verify(trust, kept)
     except (OSError, UnicodeError):
         raise ProofRefused("pack", "is no readable zip file") from None
-    if ended is not None and pack.former != ended:
-        raise ProofRefused("opening", "names another end of the former log than its pack")
-    return found
+    return pack
 
 
 class _Pack:
     def __init__(self, members: Members) -> None:
         self._members = members
         self._listed: list[str] = []
-        self.former: Checkpoint | None = None  # the end of the log before, where this one names it
+        self.found: Witnessed  # once it was verified
+        self.opening: Opening | None = None  # how this log began, where another came before it
 
     def _next(self, name: str, most: int) -> bytes:
         content = self._members.next(name, most)
@@ -80,9 +107,17 @@ class _Pack:
         found = self._members.name_of_next()
         return found if name.fullmatch(found) else ""
 
-    def verify(self, trust: Trust, kept: str | None) -> Witnessed:
-        witnessed = trust.verify(self._next("checkpoint", BESIDE_BYTES_MAX).decode())
-        head = witnessed.checkpoint
+    def require_follows(self, before: _Pack) -> None:
+        """Raise ProofRefused unless this log began where the one of that pack ended."""
+        ended = before.found.checkpoint
+        if self.opening is None or self.opening.former != ended:
+            raise ProofRefused("opening", "names another end of the former log than its pack")
+        if self.opening.first != ended.size + (before.opening.first if before.opening else 0):
+            raise ProofRefused("opening", "names another first leaf than the former pack leads to")
+
+    def verify(self, trust: Trust, kept: str | None) -> None:
+        self.found = trust.verify(self._next("checkpoint", BESIDE_BYTES_MAX).decode())
+        head = self.found.checkpoint
         tiles = {name: self._next(name, width * HASH_BYTES) for name, width in _names(head.size, "tiles")}
         leaves: list[bytes] = []
         first = b""
@@ -95,7 +130,7 @@ class _Pack:
             raise ProofRefused("root", "is not that of the entries")
         if opens_a_log(first):
             event = self._next("opening", BESIDE_BYTES_MAX)
-            self.former = read_opening(event, first, head.origin).former
+            self.opening = read_opening(event, first, head.origin)
         if name := self._is_next(_CONSISTENCY):
             self._consistency(leaves, head.root, self._next(name, BESIDE_BYTES_MAX).decode())
         while name := self._is_next(_STAMP):
@@ -107,15 +142,14 @@ class _Pack:
         if kept is not None:
             known = trust.verify(kept).checkpoint
             size = known.size
-            if known == self.former:
-                return witnessed
+            if self.opening is not None and known == self.opening.former:
+                return
             if (
                 known.origin != head.origin
                 or not 1 <= size <= head.size
                 or _root(leaves[:size]) != known.root
             ):
                 raise ProofRefused("kept checkpoint", "is not the beginning of this log")
-        return witnessed
 
     def _consistency(self, leaves: list[bytes], root: bytes, text: str) -> None:
         place = "consistency"

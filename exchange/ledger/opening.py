@@ -8,10 +8,12 @@ Source: exchange/decisions/0072-one-log-a-year.md; RFC 8259 (JSON).
 from __future__ import annotations
 
 import json
+import re
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from exchange.errors import ProofInvalid
+from exchange.ledger.checkpoint import are_years_of_one
 from exchange.ledger.leaf import parse_leaf
 from exchange.ledger.merkle import HASH_BYTES, SIZE_MAX
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 OPENED_TOPIC: Final = "ledger.opened.v1"
 OPENING_BYTES_MAX: Final = 64 * 1024
 _MARK: Final = b'"t":"ledger.opened.v1","v":1}'
+_is_root = re.compile(rf"[0-9a-f]{{{2 * HASH_BYTES}}}", re.ASCII).fullmatch
 
 
 class Former(NamedTuple):
@@ -47,18 +50,17 @@ def read_opening(event: bytes, entry: bytes, origin: str, place: str) -> Former:
     if leaf.topic != OPENED_TOPIC or leaf.state_hash != sha256(event).digest():
         raise ProofInvalid("this is not the event that the first leaf is of", place=place)
     try:
-        said: Any = json.loads(event)["d"]
-        found = Former(
-            str(said["former_origin"]),
-            int(said["former_size"]),
-            bytes.fromhex(said["former_root"]),
-            int(said["first"]),
-        )
-        named = said["origin"]
+        said: Any = json.loads(event.decode())["d"]  # in UTF-8 alone
+        numbers, names = (said["former_size"], said["first"]), (said["origin"], said["former_origin"])
+        root = said["former_root"]
     except (ValueError, KeyError, TypeError, RecursionError):
         raise ProofInvalid("the event that opened the log cannot be read", place=place) from None
-    if named != origin or found.origin == origin or len(found.root) != HASH_BYTES:
+    # As they were written, and never what could be made of them: each verifier has to read the same.
+    if {type(one) for one in numbers} != {int} or {type(one) for one in (root, *names)} != {str}:
+        raise ProofInvalid("the event that opened the log cannot be read", place=place)
+    (size, first), (named, former) = numbers, names
+    if named != origin or not are_years_of_one(named, former) or former > named or not _is_root(root):
         raise ProofInvalid("the event opens another log than this one", place=place)
-    if not 0 < found.size <= found.first <= SIZE_MAX:
+    if not 0 < size <= first <= SIZE_MAX:
         raise ProofInvalid("the event tells of a former log that cannot be", place=place)
-    return found
+    return Former(former, size, bytes.fromhex(root), first)

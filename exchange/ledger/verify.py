@@ -380,5 +380,7 @@ def follow(report: Report, former: Report) -> Report:
         problems.append(Problem(OPENING, "this log followed no other"))
     elif not report.former.is_end(ended):
         problems.append(Problem(OPENING, "the log before ended otherwise than the former pack shows"))
+    elif report.former.first != former.size + (former.former.first if former.former else 0):
+        problems.append(Problem(OPENING, "its first leaf has another number than the former pack leads to"))
     found = report.problems + tuple(problems)
     return replace(report, ok=not found, problems=found)

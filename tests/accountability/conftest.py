@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import fastjsonschema
 import pytest
+import yaml
 
 from tests.server.conftest import opened
 from tests.server.story import Story
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
     Check = Callable[[Any], Any]
 
+ANY = r"[\s\S]*"
+FORMATS = {"identificator": r"^\S{1,40}\Z", "OIN": r"^[0-9]{20}\Z", "duration": r"^P", "naam": ANY}
 SCHEMA = json.loads((Path(__file__).parent / "ldv-line.schema.json").read_text("utf-8"))
 
 
@@ -37,4 +40,13 @@ def story(town: Town) -> Story:
 def valid() -> Check:
     """Return what raises for a line that is not as the standard and this service say."""
     check: Check = fastjsonschema.compile(SCHEMA)
+    return check
+
+
+@pytest.fixture(scope="session")
+def valid_action(standards_dir: Path) -> Check:
+    """Return what raises for an action that is not as the API of VNG says."""
+    told = yaml.safe_load((standards_dir / "verwerkingenlogging/openapi.yaml").read_text("utf-8"))
+    whole = {"$ref": "#/components/schemas/VerwerkingsactieUitgebreid", "components": told["components"]}
+    check: Check = fastjsonschema.compile(whole, formats=FORMATS)
     return check

@@ -13,12 +13,13 @@ from exchange.server.contract.decisions import DecisionReader
 from exchange.server.traces import place_in_trace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from exchange.server.accountability.contents import Contents
     from exchange.wiring.core import Core
 
 Line = dict[str, Any]
+USER = {"userID", "userIsRequestor", "roleIDCode", "purposeOfUse"}
 SUBJECT = "dpl.core.data_subject_id"
 
 
@@ -59,3 +60,20 @@ def of_decision(lines: list[Line], decision_id: str) -> Line:
     span = place_in_trace("", decision_id).span_id
     (found,) = [line for line in lines if line["span_id"] == span]
     return found
+
+
+def require_extension(lines: list[Line], text: str, valid: Callable[[Any], Any]) -> None:
+    """Hold each line against the words of the extension, and without it against the log's own schema."""
+    for line in lines:
+        own = {name: told for name, told in line["attributes"].items() if name.startswith("dpl.nen7513.")}
+        assert len(own) == 8
+        assert [name for name in own if name not in text] == []
+        assert [name for name in line["resource"]["attributes"] if name not in text] == ["service.name"]
+        (user,) = own["dpl.nen7513.users"]
+        assert set(user) == USER
+        # Without the extension it is a line of the log like any other.
+        core = {name: told for name, told in line["attributes"].items() if name.startswith("dpl.core.")}
+        position = line["attributes"]["exchange.position"]
+        valid(line | {"attributes": core | {"exchange.position": position}})
+        omitted = {name.partition(".")[2] for name in line["attributes"]["exchange.omitted"]}
+        assert omitted <= {word.strip(" ,") for word in text.split()} | {""}

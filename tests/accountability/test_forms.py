@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import fastjsonschema
 import pytest
-import yaml
 
 from adapters.sdk import errors
 from adapters.sdk.calls import claim
 from adapters.sdk.tokens import Person
 from exchange.v1 import common_pb2 as pb
-from tests.accountability.logs import nen7513, of_decision, processings, verwerkingen
+from tests.accountability.logs import nen7513, of_decision, processings, require_extension, verwerkingen
 from tests.server.story import denied_read
 from tests.server.town import AUDIT, CARE, CITY, DELIVER, INVESTIGATE
 
@@ -25,18 +24,6 @@ if TYPE_CHECKING:
     from tests.server.town import Town
 
 SEAL = claim(pb.PURPOSE_WMO_ONDERZOEK, "SEAL-32", "er is gevaar")
-ANY = r"[\s\S]*"
-FORMATS = {"identificator": r"^\S{1,40}\Z", "OIN": r"^[0-9]{20}\Z", "duration": r"^P", "naam": ANY}
-USER = {"userID", "userIsRequestor", "roleIDCode", "purposeOfUse"}
-
-
-@pytest.fixture(scope="session")
-def valid_action(standards_dir: Path) -> Check:
-    """Return what raises for an action that is not as the API of VNG says."""
-    told = yaml.safe_load((standards_dir / "verwerkingenlogging/openapi.yaml").read_text("utf-8"))
-    whole = {"$ref": "#/components/schemas/VerwerkingsactieUitgebreid", "components": told["components"]}
-    check: Check = fastjsonschema.compile(whole, formats=FORMATS)
-    return check
 
 
 def action_of(town: Town, decision_id: str) -> dict[str, Any]:
@@ -233,22 +220,9 @@ def test_every_line_has_the_fields_of_the_extension(
     town: Town, story: Story, valid: Check, standards_dir: Path
 ) -> None:
     carer_of(town, story).plan.get_plan(claim=DELIVER, plan_id=story.plan_id, fields=["version"])
-    text = (standards_dir / "ldv/nen7513-specificatie.md").read_text("utf-8")
     lines = nen7513(town.core)
     assert lines
-    for line in lines:
-        own = {name: told for name, told in line["attributes"].items() if name.startswith("dpl.nen7513.")}
-        assert len(own) == 8
-        assert [name for name in own if name not in text] == []
-        assert [name for name in line["resource"]["attributes"] if name not in text] == ["service.name"]
-        (user,) = own["dpl.nen7513.users"]
-        assert set(user) == USER
-        # Without the extension it is a line of the log like any other.
-        core = {name: told for name, told in line["attributes"].items() if name.startswith("dpl.core.")}
-        position = line["attributes"]["exchange.position"]
-        valid(line | {"attributes": core | {"exchange.position": position}})
-        omitted = {name.partition(".")[2] for name in line["attributes"]["exchange.omitted"]}
-        assert omitted <= {word.strip(" ,") for word in text.split()} | {""}
+    require_extension(lines, (standards_dir / "ldv/nen7513-specificatie.md").read_text("utf-8"), valid)
 
 
 def test_of_an_erased_resident_rather_a_line_too_many(town: Town, story: Story) -> None:

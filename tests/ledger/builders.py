@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from base64 import b64encode
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from exchange.ledger.integrator import Integrator
 from exchange.ledger.leaf import leaf_entry
 from exchange.ledger.merkle import Frontier, hash_leaf, root_of
 from exchange.ledger.note import Cosigner, NoteSigner, VerifierKey
+from exchange.ledger.opening import OPENED_TOPIC
 from exchange.ledger.pack import MANIFEST, export_pack, manifest_text
 from exchange.ledger.tiles import TileStore, bundles_of, tiles_of
 
@@ -95,6 +97,7 @@ class Log:
     folder: Path
     source: Source = field(default_factory=Source)
     signer: NoteSigner = field(default_factory=signer)
+    origin: str = ORIGIN
 
     def __post_init__(self) -> None:
         self.tiles = TileStore(self.folder / "log")
@@ -117,7 +120,7 @@ class Log:
             tiles or self.tiles,
             checkpoints or self.checkpoints,
             note_signer or self.signer,
-            origin=ORIGIN,
+            origin=self.origin,
             clock=lambda: NOON,
             second=second,
         )
@@ -141,10 +144,36 @@ def grown(log: Log, size: int) -> SignedCheckpoint:
     return signed
 
 
-def exported(log: Log, size: int, since: int = 0) -> Path:
+def exported(log: Log, size: int, since: int = 0, opening: bytes = b"") -> Path:
     out = log.folder / f"pack-{size}-{since}.zip"
-    export_pack(log.tiles, grown(log, size), since, out, log.signer)
+    export_pack(log.tiles, grown(log, size), since, out, log.signer, opening=opening)
     return out
+
+
+def opened(log: Log, former: Checkpoint, **lies: object) -> bytes:
+    """Begin an empty log over the end of another; return the event its first leaf is of."""
+    told = {
+        "origin": log.origin,
+        "first": former.size,
+        "former_origin": former.origin,
+        "former_size": former.size,
+        "former_root": former.root.hex(),
+    }
+    encoding = str(lies.pop("encoding", "utf-8"))
+    event = json.dumps({"d": told | lies}).encode(encoding)
+    leaf = leaf_entry(
+        event_id=bytes(16),
+        topic=OPENED_TOPIC,
+        organisation="00000001234567890000",
+        task="beheer",
+        purpose="beheer",
+        basis="LOG",
+        at="2026-01-01T00:00:00.000000Z",
+        state=event,
+        pseudonym=None,
+    )
+    log.source.entries.append(leaf)
+    return event
 
 
 def members(pack: Path) -> Members:

@@ -1,8 +1,9 @@
 """One byte changed, ten thousand times: no pack, receipt, checkpoint or policy is taken for good any more.
 
 What is mutated means something in every byte: each witness of the policy must have signed, no key is unknown,
-and the policy has no comment and asks `all`, so that no other number would do. One exchange is left out, for
-it changes no meaning: a space of a policy for a tab.
+and the policy has no comment and asks `all`, so that no other number would do. Not all are of a first log: of
+one that followed another, the kept checkpoint is the end of that one, and the policy names both. One exchange
+is left out, for it changes no meaning: a space of a policy for a tab.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import struct
 from base64 import b64encode
 from dataclasses import dataclass
+from hashlib import sha256
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -20,10 +22,20 @@ from adapters.sdk.packs import verify_pack as verify_pack_again
 from adapters.sdk.proofs import ProofRefused
 from adapters.sdk.trust import parse_trust
 from exchange.errors import ProofInvalid, SettingsInvalid
-from exchange.ledger.checkpoint import SignedCheckpoint, parse_policy
+from exchange.ledger.checkpoint import Checkpoint, SignedCheckpoint, parse_policy, sign_checkpoint
 from exchange.ledger.receipt import make_receipt, verify_receipt
 from exchange.ledger.verify import verify_pack
-from tests.ledger.builders import cosign, entry, exported, grown, members, rewritten, signer, witness_vkey
+from tests.ledger.builders import (
+    cosign,
+    entry,
+    exported,
+    grown,
+    members,
+    opened,
+    rewritten,
+    signer,
+    witness_vkey,
+)
 from tests.ledger.test_page import PATH, TEXT
 
 if TYPE_CHECKING:
@@ -34,7 +46,12 @@ if TYPE_CHECKING:
     from tests.ledger.builders import Log
 
 SEED = 20_260_131
-TIMES = {"pack": 4_000, "receipt": 2_000, "checkpoint": 2_000, "policy": 2_000}
+TIMES = {
+    "first": {"pack": 2_500, "receipt": 1_500, "checkpoint": 1_000, "policy": 1_000},
+    "later": {"pack": 1_500, "receipt": 500, "checkpoint": 1_000, "policy": 1_000},
+}
+WHOLE = [(which, which, what) for which, times in TIMES.items() for what in times]
+FORMER = "exchange.example/0363/2025"
 SIZE, KEPT, INDEX = 40, 17, 11
 
 
@@ -88,21 +105,27 @@ class Desk:
 
 
 @pytest.fixture
-def desk(log: Log) -> Desk:
+def desk(log: Log, request: pytest.FixtureRequest) -> Desk:
     witnesses = [signer(f"w{number}.example", bytes([number]) * 32) for number in (1, 2)]
 
     def cosigned(signed: SignedCheckpoint) -> SignedCheckpoint:
         lines = [cosign(signed.checkpoint.body(), one) for one in witnesses]
         return SignedCheckpoint(signed.checkpoint, signed.note + b"".join(lines))
 
-    kept = cosigned(grown(log, KEPT))
+    logs, event, ended = [log.signer], b"", None
+    if getattr(request, "param", "first") == "later":
+        logs = [signer(FORMER), log.signer]
+        ended = sign_checkpoint(Checkpoint(FORMER, 90, sha256(b"all of it").digest()), logs[0])
+        event = opened(log, ended.checkpoint)
+    kept = cosigned(ended or grown(log, KEPT))
     signed = cosigned(grown(log, SIZE))
     found = [
         (name, signed.note if name == "checkpoint" else content)
-        for name, content in members(exported(log, SIZE, KEPT))
+        for name, content in members(exported(log, SIZE, KEPT, event))
     ]
-    lines = [f"witness w{number} {witness_vkey(one)}" for number, one in enumerate(witnesses, 1)]
-    policy = "\n".join([f"log {log.signer.vkey}", *lines, "group g all w1 w2", "quorum g", ""])
+    lines = [f"log {one.vkey}" for one in logs]
+    lines += [f"witness w{number} {witness_vkey(one)}" for number, one in enumerate(witnesses, 1)]
+    policy = "\n".join([*lines, "group g all w1 w2", "quorum g", ""])
     return Desk(
         log.folder,
         rewritten(log, found).read_bytes(),
@@ -128,27 +151,27 @@ def mutations(what: str, whole: bytes, times: int) -> Iterator[tuple[int, bytes]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("what", TIMES)
-def test_no_mutation_is_accepted(desk: Desk, what: str) -> None:
-    assert sum(TIMES.values()) == 10_000
+@pytest.mark.parametrize(("desk", "which", "what"), WHOLE, indirect=["desk"])
+def test_no_mutation_is_accepted(desk: Desk, which: str, what: str) -> None:
+    assert sum(sum(times.values()) for times in TIMES.values()) == 10_000
     assert desk.ours()
     assert desk.ours(receipt=desk.receipt)
     accepted = [
         at
-        for at, changed in mutations(what, getattr(desk, what), TIMES[what])
+        for at, changed in mutations(what, getattr(desk, what), TIMES[which][what])
         if desk.ours(**{what: changed})
     ]
     assert accepted == []
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("what", TIMES)
-def test_no_mutation_is_accepted_by_the_second_verifier(desk: Desk, what: str) -> None:
+@pytest.mark.parametrize(("desk", "which", "what"), WHOLE, indirect=["desk"])
+def test_no_mutation_is_accepted_by_the_second_verifier(desk: Desk, which: str, what: str) -> None:
     assert desk.again()
     assert desk.again(receipt=desk.receipt)
     accepted = [
         at
-        for at, changed in mutations(what, getattr(desk, what), TIMES[what])
+        for at, changed in mutations(what, getattr(desk, what), TIMES[which][what])
         if desk.again(**{what: changed})
     ]
     assert accepted == []
@@ -182,9 +205,10 @@ ONE_PACK = "(async () => (await check({ ...FILES, pack: new Blob([FILES.pack]) }
 
 
 @pytest.mark.slow
-def test_no_mutation_is_accepted_by_the_page(desk: Desk, page: Page) -> None:
-    files = {name: getattr(desk, name) for name in TIMES}
-    times = {what: count // 4 for what, count in TIMES.items()}
+@pytest.mark.parametrize(("desk", "which"), [(which, which) for which in TIMES], indirect=["desk"])
+def test_no_mutation_is_accepted_by_the_page(desk: Desk, which: str, page: Page) -> None:
+    files = {name: getattr(desk, name) for name in TIMES[which]}
+    times = {what: count // 4 for what, count in TIMES[which].items()}
     assert run_in(page, files, f"const SEED = {SEED}, TIMES = {json.dumps(times)};", IN_THE_PAGE) == []
 
 

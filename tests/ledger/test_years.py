@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from typer.testing import CliRunner
 
+from adapters.sdk.completeness import Completeness, complete_over_years
 from adapters.sdk.packs import verify_pack as verify_again
 from adapters.sdk.proofs import ProofRefused
 from adapters.sdk.trust import QuorumMissing, parse_trust
@@ -20,13 +21,14 @@ from exchange.ledger.checkpoint import parse_policy
 from exchange.ledger.merkle import consistency_proof, inclusion_proof
 from exchange.ledger.opening import read_opening
 from exchange.ledger.verify import follow, verify_pack
+from exchange.store.codec import _decode_stored
 from tests.ledger.builders import places
 from tests.ledger.foreign.verifiers import VERIFIERS, Case
 from tests.ledger.test_page import Desk
 from tests.pipeline.shard import Shard
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from tests.ledger.browser import Page
@@ -42,8 +44,8 @@ class Turned:
         self.folder = folder
         self.shard = Shard(folder / "data")
         core = self.shard.core
-        resident, case_id, plan_id = self.shard.plan()
-        self.shard.consent(resident, case_id)
+        self.resident, case_id, plan_id = self.shard.plan()
+        self.shard.consent(self.resident, case_id)
         for number in range(300):
             moment = JANUARY if number > 150 else JANUARY.replace(year=2026)
             walk = self.shard.registration(f"r-{number}")
@@ -162,9 +164,8 @@ def test_an_event_of_another_shape_opens_nothing(turned: Turned, name: str, valu
         pseudonym=None,
     )
     origin = turned.logs[1].origin
-    if value is not True:
-        with pytest.raises(ProofInvalid):
-            read_opening(event, entry, origin, "opening")
+    with pytest.raises(ProofInvalid):
+        read_opening(event, entry, origin, "opening")
     with pytest.raises(ProofRefused):
         read_again(event, entry, origin)
 
@@ -175,6 +176,33 @@ def test_the_second_verifier_sees_the_chain(turned: Turned) -> None:
     assert found.checkpoint.origin == turned.logs[1].origin
     with pytest.raises(ProofRefused, match="another end"):
         verify_again(turned.packs[0], trust, former=turned.packs[0])
+
+
+def test_an_answer_on_access_is_held_against_all_logs_and_no_gap_between_them(turned: Turned) -> None:
+    core, trust = turned.shard.core, parse_trust(turned.policy)
+    key = core.keys.open_key(turned.resident, "LEDGER", 1).ledger_key
+    size = turned.shard.head
+    rows = core.reader.page(0, size)
+    own = [row.position - 1 for row in rows if _decode_stored(row.state).r == turned.resident]
+    assert own[0] < turned.second_first < own[-1]
+
+    def held(covered: Sequence[int], packs: Sequence[Path], until: int = size) -> Completeness:
+        return complete_over_years(covered, until, packs, [key], trust)
+
+    assert held(own, turned.packs).holds
+    assert held(own[:-1], turned.packs) == Completeness((own[-1],), ())
+    assert held(own[1:], turned.packs) == Completeness((own[0],), ())
+    assert held([*own, size, turned.second_first], turned.packs).foreign == (turned.second_first, size)
+    # A log left out, at either end, or in the other order.
+    for packs, why in (
+        (turned.packs[1:], "no pack was shown"),
+        (turned.packs[:1], "older than the answer"),
+        (turned.packs[::-1], "no pack was shown"),
+        ([turned.packs[0], turned.packs[0]], "another end"),
+        ([], "older than the answer"),
+    ):
+        with pytest.raises(ProofRefused, match=why):
+            held(own, packs)
 
 
 def test_the_page_shows_what_came_before(page: Page, turned: Turned) -> None:

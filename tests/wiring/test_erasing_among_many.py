@@ -18,6 +18,7 @@ from exchange.keys.ristretto import multiply
 from exchange.keys.sealing import NONCE_BYTES, envelope
 from exchange.ledger.checkpoint import parse_policy
 from exchange.ledger.leaf import event_pseudonym, parse_leaf
+from exchange.ledger.merkle import consistency_proof, verify_consistency
 from exchange.ledger.receipt import make_receipt, verify_receipt
 from exchange.pipeline.replay import FAULTS, Found, Replay, Tally
 from exchange.store.codec import _decode_stored
@@ -140,15 +141,18 @@ def _secrets(core: Core, people: People) -> list[bytes]:
 
 def _require_proofs(core: Core, before: bytes, receipts: list[tuple[bytes, bytes]]) -> None:
     policy = parse_policy(f"log {core.signer.vkey}\nquorum none\n")
-    assert before
+    earlier = policy.accept(before)
     for index, (entry, receipt) in enumerate(receipts):
         assert verify_receipt(entry, receipt, policy).index == index
     signed = core.integrator.integrate()
     assert signed is not None
-    read = core.tiles.hash_reader(signed.checkpoint.size)
+    newest = signed.checkpoint
+    read = core.tiles.hash_reader(newest.size)
+    proof = consistency_proof(earlier.size, newest.size, read)
+    verify_consistency(earlier.size, newest.size, earlier.root, newest.root, proof)
     for index in range(0, len(receipts), 7):
         again = make_receipt(index, signed, read)
-        assert verify_receipt(receipts[index][0], again, policy).size == signed.checkpoint.size
+        assert verify_receipt(receipts[index][0], again, policy).size == newest.size
 
 
 def _require_nothing_opens(core: Core, people: People, rows: list[Row]) -> None:
