@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping
 
     from exchange.store.codec import Codec
-    from exchange.store.reader import SQLiteReader
+    from exchange.store.ports import EventReader
 
 HOT_BYTES_MAX: Final = 64 * 1024 * 1024
 ENTRY_BYTES_MIN: Final = 600
@@ -137,7 +137,7 @@ class HotStates:
 class Loader:
     """Brings one stream into memory: read, open, fold. Runs in a pool, or in the writer when it must."""
 
-    def __init__(self, reader: SQLiteReader, codec: Codec) -> None:
+    def __init__(self, reader: EventReader, codec: Codec) -> None:
         self._reader = reader
         self._codec = codec
 

@@ -10,6 +10,7 @@ transaction-iso.html (READ COMMITTED looks at a row again after waiting for it),
 
 from __future__ import annotations
 
+import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, LiteralString
 
@@ -20,7 +21,7 @@ from psycopg import Connection
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
-from exchange.errors import HistoryUnreadable, SettingsInvalid, StoreFull, StoreUnavailable
+from exchange.errors import HistoryUnreadable, SettingsInvalid, StoreFull, StoreOutdated, StoreUnavailable
 from exchange.store.errors import HeadMoved, Taken
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ TABLES: Final[tuple[LiteralString, ...]] = (
     )""",
     "CREATE TABLE schema_version (one integer PRIMARY KEY CHECK (one = 1), version integer NOT NULL)",
 )
+# What takes a store of an older version to the next; the first one that there was is today's.
+STEPS: Final[dict[int, tuple[LiteralString, ...]]] = {}
 # Every part sees the store as it was before the statement; the inserts go by what moving the head returns.
 COMMIT: Final = b"""
 WITH moved AS (
@@ -82,6 +85,10 @@ WITH moved AS (
     WHERE EXISTS (SELECT FROM moved)
 )
 SELECT count(*) FROM moved"""
+
+
+# The pool's own lines name hosts and users, in no shape of ours; what failed is raised where it was asked.
+logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
 
 
 def pool_of(dsn: str, most: int, *, read_only: bool = False) -> ConnectionPool[Connection[DictRow]]:
@@ -124,7 +131,8 @@ class Datastore(PostgresDatastore):
 class PostgresRecorder(PostgresApplicationRecorder):
     """The library's application recorder, with our own tables and one commit for all of them."""
 
-    def __init__(self, dsn: str) -> None:
+    def __init__(self, dsn: str, *, forward: bool = False) -> None:
+        self._forward = forward
         with store_errors():
             # Its constructor asks the database for a type that only its own way of inserting needs.
             super().__init__(Datastore(dsn), events_table_name=EVENTS)
@@ -136,10 +144,11 @@ class PostgresRecorder(PostgresApplicationRecorder):
             raise
 
     def create_table(self) -> None:
-        """Make the tables of an empty store; write nothing to one that has them.
+        """Make the tables of an empty store; write nothing to one of today.
 
-        Raises HistoryUnreadable for a store of another version, SettingsInvalid for a server that does not
-        flush; both before anything is touched.
+        One of before is taken `forward` where that was asked, else StoreOutdated. Raises HistoryUnreadable
+        for a store of a version it cannot take forward, SettingsInvalid for a server that does not flush; all
+        before anything is touched.
         """
         with self.datastore.transaction(commit=True) as c:
             for name, right in FLUSHED:
@@ -150,12 +159,29 @@ class PostgresRecorder(PostgresApplicationRecorder):
             c.execute(b"SELECT to_regclass('schema_version') IS NOT NULL AS there")
             if _one(c.fetchone())["there"]:
                 c.execute(b"SELECT version FROM schema_version")
-                _refuse_other(_one(c.fetchone())["version"])
+                for statement in self._steps(_one(c.fetchone())["version"]):
+                    c.execute(statement)
                 return
             for statement in TABLES:
                 c.execute(statement)
             c.execute(b"INSERT INTO head VALUES (1, 0, %b)", (EMPTY_FRONTIER,))
             c.execute(b"INSERT INTO schema_version VALUES (1, %b::integer)", (SCHEMA_VERSION,))
+
+    def _steps(self, found: int) -> list[LiteralString]:
+        """Return what takes a store of a version to today's, nothing for one of today."""
+        if found == SCHEMA_VERSION:
+            return []
+        if found not in STEPS:
+            age = "a newer version" if found > SCHEMA_VERSION else "a version before the first release"
+            raise HistoryUnreadable(
+                f"the store was written by {age}", found=str(found), known=str(SCHEMA_VERSION)
+            )
+        if not self._forward:
+            raise StoreOutdated(
+                "the store was written by an older version", found=str(found), known=str(SCHEMA_VERSION)
+            )
+        steps = [statement for version in range(found, SCHEMA_VERSION) for statement in STEPS[version]]
+        return [*steps, *["UPDATE schema_version SET version = version + 1"] * (SCHEMA_VERSION - found)]
 
     def commit(self, batch: Batch) -> None:
         """Commit a group, or nothing of it.
@@ -199,12 +225,26 @@ def _one(row: DictRow | None) -> DictRow:
     return row
 
 
-def _refuse_other(found: int) -> None:
-    if found != SCHEMA_VERSION:
-        age = "a newer version" if found > SCHEMA_VERSION else "a version before the first release"
-        raise HistoryUnreadable(
-            f"the store was written by {age}", found=str(found), known=str(SCHEMA_VERSION)
-        )
+def found_version(dsn: str) -> int | None:
+    """Return the version of the store in a database, None where it has no tables. Raises StoreUnavailable."""
+    return _asked(dsn, "SELECT version FROM schema_version")
+
+
+def head_position(dsn: str) -> int | None:
+    """Return the last position, None where the database has no tables. Raises StoreUnavailable."""
+    return _asked(dsn, "SELECT position FROM head")
+
+
+def _asked(dsn: str, question: LiteralString) -> int | None:
+    with (
+        store_errors(),
+        psycopg.connect(dsn, connect_timeout=CONNECT_TIMEOUT_S, autocommit=True) as connection,
+    ):
+        try:
+            found = connection.execute(question).fetchone()
+        except psycopg.errors.UndefinedTable:
+            return None
+        return None if found is None else int(found[0])
 
 
 @contextmanager

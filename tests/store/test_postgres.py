@@ -8,9 +8,16 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from exchange.errors import HistoryUnreadable, SettingsInvalid, StoreFull, StoreUnavailable
+from exchange.errors import HistoryUnreadable, SettingsInvalid, StoreFull, StoreOutdated, StoreUnavailable
+from exchange.store import postgres as room
 from exchange.store.errors import HeadMoved, Taken
-from exchange.store.postgres import SCHEMA_VERSION, PostgresRecorder, store_errors
+from exchange.store.postgres import (
+    SCHEMA_VERSION,
+    PostgresRecorder,
+    found_version,
+    head_position,
+    store_errors,
+)
 from exchange.store.postgres_reader import PostgresReader
 from exchange.store.verify import verify_store
 from tests.postgres.server import PostgresServer
@@ -121,6 +128,29 @@ def test_a_store_of_another_version_is_refused_and_not_touched(
     with pytest.raises(HistoryUnreadable, match=words):
         PostgresRecorder(postgres_store.dsn)
     assert postgres_store.everything() == before
+
+
+def test_a_store_of_before_is_taken_forward_where_that_is_asked_whole_or_not_at_all(
+    postgres_store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = postgres_store
+    store.add("plan-1")
+    monkeypatch.setattr(room, "SCHEMA_VERSION", SCHEMA_VERSION + 1)
+    monkeypatch.setattr(room, "STEPS", {SCHEMA_VERSION: ("ALTER TABLE links ADD new bigint", "no SQL")})
+    before = store.everything()
+    with pytest.raises(StoreOutdated) as refused:
+        PostgresRecorder(store.dsn)
+    assert refused.value.metadata == {"found": str(SCHEMA_VERSION), "known": str(SCHEMA_VERSION + 1)}
+    with pytest.raises(StoreUnavailable):
+        PostgresRecorder(store.dsn, forward=True)
+    assert (store.everything(), found_version(store.dsn)) == (before, SCHEMA_VERSION)
+    monkeypatch.setattr(room, "STEPS", {SCHEMA_VERSION: ("ALTER TABLE links ADD new bigint",)})
+    PostgresRecorder(store.dsn, forward=True).close()
+    assert found_version(store.dsn) == SCHEMA_VERSION + 1
+    again = PostgresRecorder(store.dsn)
+    again.commit(store.batch("plan-1"))
+    again.close()
+    assert (store.reader.head()[0], head_position(store.dsn)) == (2, 2)
 
 
 def test_two_that_make_the_tables_at_once_make_them_once(postgres: PostgresServer) -> None:
