@@ -81,7 +81,7 @@ def postgres() -> Iterator[PostgresServer]:
 
 @pytest.fixture(scope="session")
 def fresh_store(request: pytest.FixtureRequest) -> Callable[[], dict[str, str]]:
-    """Return what makes an empty store, in PostgreSQL where STORE_VARIABLE says so, and gives its settings."""
+    """Return what makes an empty store and gives its settings: which store, STORE_VARIABLE says."""
     named = os.environ.get(STORE_VARIABLE, "sqlite")
     assert named in {"sqlite", "postgres"}, f"{STORE_VARIABLE} is sqlite or postgres"
     if named == "sqlite":

@@ -21,8 +21,9 @@ from psycopg import Connection
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
-from exchange.errors import HistoryUnreadable, SettingsInvalid, StoreFull, StoreOutdated, StoreUnavailable
+from exchange.errors import SettingsInvalid, StoreFull, StoreUnavailable
 from exchange.store.errors import HeadMoved, Taken
+from exchange.store.version import outdated, unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -172,14 +173,9 @@ class PostgresRecorder(PostgresApplicationRecorder):
         if found == SCHEMA_VERSION:
             return []
         if found not in STEPS:
-            age = "a newer version" if found > SCHEMA_VERSION else "a version before the first release"
-            raise HistoryUnreadable(
-                f"the store was written by {age}", found=str(found), known=str(SCHEMA_VERSION)
-            )
+            raise unreadable(found, SCHEMA_VERSION)
         if not self._forward:
-            raise StoreOutdated(
-                "the store was written by an older version", found=str(found), known=str(SCHEMA_VERSION)
-            )
+            raise outdated(found, SCHEMA_VERSION)
         steps = [statement for version in range(found, SCHEMA_VERSION) for statement in STEPS[version]]
         return [*steps, *["UPDATE schema_version SET version = version + 1"] * (SCHEMA_VERSION - found)]
 

@@ -19,9 +19,10 @@ from eventsourcing.sqlite import (
     SQLiteDatastore,
 )
 
-from exchange.errors import HistoryUnreadable, StoreFull, StoreOutdated, StoreUnavailable
+from exchange.errors import StoreFull, StoreUnavailable
 from exchange.store.errors import HeadMoved, Taken
 from exchange.store.one_statement import ROWS_MAX, VIEW, head_of, rows_of, statement_of
+from exchange.store.version import outdated, unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -237,10 +238,7 @@ class SQLiteRecorder(SQLiteApplicationRecorder):
             c.execute("SELECT version FROM schema_version")
             found: int = c.fetchone()[0]
         if found != SCHEMA_VERSION and found not in STEPS:
-            age = "a newer version" if found > SCHEMA_VERSION else "a version before the first release"
-            raise HistoryUnreadable(
-                f"the store was written by {age}", found=str(found), known=str(SCHEMA_VERSION)
-            )
+            raise unreadable(found, SCHEMA_VERSION)
         return found
 
     def close(self) -> None:
@@ -258,11 +256,6 @@ def found_version(path: Path) -> int | None:
             return None
         found: int = connection.execute("SELECT version FROM schema_version").fetchone()[0]
         return found
-
-
-def outdated(found: int, known: int) -> StoreOutdated:
-    """Return the refusal of a store that an older version wrote."""
-    return StoreOutdated("the store was written by an older version", found=str(found), known=str(known))
 
 
 def _head_moved(batch: Batch) -> HeadMoved:

@@ -37,7 +37,7 @@ from exchange.wiring.ledger import open_ledger, origin_file, stored_heads
 from exchange.wiring.published import published_checkpoint
 from exchange.wiring.rekeying import kek_standing
 from exchange.wiring.shredding import standing
-from exchange.wiring.stores import has_events, open_reader
+from exchange.wiring.stores import has_events, open_reader, refuse_outdated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -131,7 +131,10 @@ def _certificates(settings: Settings) -> str:
 
 def _store(settings: Settings) -> str:
     position = _position(settings)
-    return "empty; made at the first start" if position is None else f"{position} events"
+    if position is None:
+        return "empty; made at the first start"
+    refuse_outdated(settings)
+    return f"{position} events" if settings.store == "sqlite" else f"{position} events in PostgreSQL"
 
 
 def _position(settings: Settings) -> int | None:

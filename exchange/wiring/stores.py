@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from exchange.errors import SettingsInvalid
 from exchange.store.reader import SQLiteReader
 from exchange.store.sqlite import SCHEMA_VERSION, SQLiteRecorder, found_version
+from exchange.store.version import newer, outdated
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,6 +74,17 @@ def migrated(settings: Settings) -> tuple[int | None, int]:
     found = found_version(event_file(settings))
     with closing(SQLiteRecorder(event_file(settings), forward=True)):
         return found, SCHEMA_VERSION
+
+
+def refuse_outdated(settings: Settings) -> None:
+    """Raise StoreOutdated or HistoryUnreadable for a store of another version; opens nothing for writing."""
+    if settings.store == "postgres":
+        room = _postgres()
+        found, known = room.found_version(settings.postgres), room.SCHEMA_VERSION
+    else:
+        found, known = found_version(event_file(settings)), SCHEMA_VERSION
+    if found is not None and found != known:
+        raise (outdated if found < known else newer)(found, known)
 
 
 def _postgres() -> ModuleType:

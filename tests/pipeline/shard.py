@@ -9,6 +9,8 @@ from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from exchange.domain import AGGREGATES, stream_of
 from exchange.domain.consent import GiveConsent, RequestConsent, WithdrawConsent
 from exchange.domain.intake import receive_report
@@ -70,7 +72,8 @@ class Shard:
     @property
     def datastore(self) -> SQLiteDatastore:
         """The database itself, for what no service would do to it."""
-        assert isinstance(self.core.recorder, SQLiteRecorder)
+        if not isinstance(self.core.recorder, SQLiteRecorder):
+            pytest.skip("what is done to the store here is done to a file")
         return self.core.recorder.datastore
 
     def queue(self) -> Pipeline:
