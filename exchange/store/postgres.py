@@ -34,6 +34,8 @@ SCHEMA_VERSION: Final = 3
 EMPTY_FRONTIER: Final = (0).to_bytes(8, "big")
 EVENTS: Final = "stored_events"
 CONNECT_TIMEOUT_S: Final = 5
+# The pool waits longer after each failure; who asks after this starts anew, and finds a server that is back.
+RECONNECT_TIMEOUT_S: Final = 1
 STATEMENT_TIMEOUT_MS: Final = 30_000
 # One writes, one is asked while that one is busy.
 CONNECTIONS_MAX: Final = 2
@@ -113,6 +115,7 @@ def pool_of(dsn: str, most: int, *, read_only: bool = False) -> ConnectionPool[C
         min_size=1,
         max_size=most,
         timeout=CONNECT_TIMEOUT_S,
+        reconnect_timeout=RECONNECT_TIMEOUT_S,
         open=False,
     )
 
