@@ -135,17 +135,31 @@ class Datastore(PostgresDatastore):
 class PostgresRecorder(PostgresApplicationRecorder):
     """The library's application recorder, with our own tables and one commit for all of them."""
 
-    def __init__(self, dsn: str, *, forward: bool = False) -> None:
+    def __init__(self, dsn: str, *, forward: bool = False, sure_of_server: bool = False) -> None:
         self._forward = forward
+        self._sure_of_server = sure_of_server
         with store_errors():
             # Its constructor asks the database for a type that only its own way of inserting needs.
             super().__init__(Datastore(dsn), events_table_name=EVENTS)
         try:
             with store_errors():
+                self._refuse_weak_line()
                 self.create_table()
         except BaseException:
             self.close()
             raise
+
+    def _refuse_weak_line(self) -> None:
+        # As string, environment and service file together made it: libpq else takes whoever answers.
+        if not self._sure_of_server:
+            return
+        with self.datastore.get_connection() as connection:
+            said = connection.info.get_parameters().get("sslmode", "prefer")
+            if is_weak(connection.info.host, said):
+                raise SettingsInvalid(
+                    "production asks the database who it is: say sslmode=verify-full, or use a socket",
+                    sslmode=said,
+                )
 
     def create_table(self) -> None:
         """Make the tables of an empty store; write nothing to one of today.
@@ -222,6 +236,11 @@ def values_of(batch: Batch) -> list[object]:
 def _one(row: DictRow | None) -> DictRow:
     assert row is not None, "the statement returns a row"
     return row
+
+
+def is_weak(host: str, sslmode: str) -> bool:
+    """Tell whether another than the server that was named may be at the end of a line, or read along."""
+    return not host.startswith("/") and sslmode != "verify-full"
 
 
 def found_version(dsn: str) -> int | None:

@@ -30,8 +30,7 @@ def event_file(settings: Settings) -> Path:
 def open_recorder(settings: Settings) -> EventRecorder:
     """Open the store for writing, making its tables where there are none. Raises ExchangeError."""
     if settings.store == "postgres":
-        made: EventRecorder = _postgres().PostgresRecorder(settings.postgres)
-        return made
+        return _recorder(settings)
     return SQLiteRecorder(event_file(settings))
 
 
@@ -68,7 +67,7 @@ def migrated(settings: Settings) -> tuple[int | None, int]:
     if settings.store == "postgres":
         room = _postgres()
         found: int | None = room.found_version(settings.postgres)
-        with closing(room.PostgresRecorder(settings.postgres, forward=True)):
+        with closing(_recorder(settings, forward=True)):
             return found, room.SCHEMA_VERSION
     refuse_no_events(settings)
     found = found_version(event_file(settings))
@@ -85,6 +84,14 @@ def refuse_outdated(settings: Settings) -> None:
         found, known = found_version(event_file(settings)), SCHEMA_VERSION
     if found is not None and found != known:
         raise (outdated if found < known else newer)(found, known)
+
+
+def _recorder(settings: Settings, *, forward: bool = False) -> EventRecorder:
+    sure = settings.mode == "production"
+    made: EventRecorder = _postgres().PostgresRecorder(
+        settings.postgres, forward=forward, sure_of_server=sure
+    )
+    return made
 
 
 def _postgres() -> ModuleType:
