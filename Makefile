@@ -7,13 +7,14 @@ BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 READY := .venv/.ready
 
-.PHONY: help demo test test-slow mutate check checks fmt generate release-protos bench lock
+.PHONY: help demo test test-slow test-postgres mutate check checks fmt generate release-protos bench lock
 .PHONY: check-format check-lint check-types check-floors check-protos check-breaking check-generated
 
 help:
 	@echo "make demo           the whole story on this machine"
 	@echo "make test           every test but the slow ones"
 	@echo "make test-slow      the slow tests"
+	@echo "make test-postgres  the stories and the walks once more, on PostgreSQL"
 	@echo "make mutate         change the gate one thing at a time; tests have to notice (a quarter of an hour)"
 	@echo "make check          format, lint, types, floors, protos, generated code, then make test"
 	@echo "make fmt            format, and fix what can be fixed"
@@ -76,6 +77,14 @@ test: $(READY)
 test-slow: $(READY)
 	@echo "== test: the slow ones, one after another"
 	@$(BIN)/pytest -n0 -m slow --durations=10 || { code=$$?; [ $$code -eq 5 ] && echo "no test is marked slow"; }
+
+# `make test` holds both stores to the same tests of a store; this holds what is told above it to the other one.
+ON_BOTH := tests/stories tests/pipeline/test_writer.py tests/pipeline/test_writer_faults.py \
+  tests/pipeline/test_queue.py tests/pipeline/test_overlap.py
+
+test-postgres: $(READY)
+	@echo "== test-postgres: stories and walks on PostgreSQL"
+	@EXCHANGE_TEST_STORE=postgres $(BIN)/pytest -n auto --dist worksteal -m "not slow" $(ON_BOTH)
 
 mutate: $(READY)
 	@echo "== mutate: exchange/gate, in build/mutation"

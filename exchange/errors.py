@@ -218,6 +218,13 @@ class HistoryUnreadable(ExchangeError):
 # --- keys -----------------------------------------------------------------------------------------------
 
 
+class StoreOutdated(ExchangeError):
+    """The event store is of an older version than the code."""
+
+    code = "STORE_OUTDATED"
+    remedy = "Stop the service, make a backup, run `exchange store migrate`, and start the service again."
+
+
 class KeyUnavailable(ExchangeError):
     """The key store cannot be reached or lacks the key."""
 

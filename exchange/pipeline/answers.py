@@ -17,7 +17,7 @@ from exchange.pipeline.walk import CommandOutcome, RefusalOutcome, StoredAnswer
 
 if TYPE_CHECKING:
     from exchange.pipeline.walk import CommandWalk
-    from exchange.store.reader import SQLiteReader
+    from exchange.store.ports import EventReader
 
 RECENT_ANSWERS_MAX: Final = 10_000
 
@@ -34,7 +34,7 @@ class Answers:
     Answers of a group are tentative, in a dictionary of its own, until it is committed and settled.
     """
 
-    def __init__(self, reader: SQLiteReader) -> None:
+    def __init__(self, reader: EventReader) -> None:
         self._reader = reader
         self._recent: OrderedDict[_Name, _Kept] = OrderedDict()
         self._tentative: list[Noted] = []  # of groups not settled yet, the one being walked last

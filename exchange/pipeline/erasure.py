@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from exchange.pipeline.walk import View
     from exchange.store.batch import Row
     from exchange.store.codec import Codec
-    from exchange.store.reader import SQLiteReader
+    from exchange.store.ports import EventReader
 
 # Who watches over the log is no recipient of what stands in the plan.
 REQUESTS: Final = "rights_request-"
@@ -54,7 +54,7 @@ DECISIONS: Final = ("resident.erasure_", "resident.hold_", "resident.key_destroy
 class Holdings:
     """What the store holds of one resident."""
 
-    def __init__(self, reader: SQLiteReader, codec: Codec, resident: str, register: Register) -> None:
+    def __init__(self, reader: EventReader, codec: Codec, resident: str, register: Register) -> None:
         self._reader = reader
         self._codec = codec
         self._resident = resident

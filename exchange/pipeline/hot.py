@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from exchange.store.batch import Row
     from exchange.store.codec import Codec
-    from exchange.store.reader import SQLiteReader
+    from exchange.store.ports import EventReader
 
 HOT_BYTES_MAX: Final = 64 * 1024 * 1024
 ENTRY_BYTES_MIN: Final = 600
@@ -199,7 +199,7 @@ class _Read:
 class Loader:
     """Brings one stream into memory: read, open, fold. Runs in a pool, or in the writer when it must."""
 
-    def __init__(self, reader: SQLiteReader, codec: Codec, hot: HotStates) -> None:
+    def __init__(self, reader: EventReader, codec: Codec, hot: HotStates) -> None:
         self._reader = reader
         self._codec = codec
         self._hot = hot

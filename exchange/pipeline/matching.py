@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from exchange.projections.matching import Offer, OfferIndex
     from exchange.store.batch import Row
     from exchange.store.codec import Codec
-    from exchange.store.reader import SQLiteReader
+    from exchange.store.ports import EventReader
 
 # So many are judged for each match, and the last is nobody.
 CANDIDATES: Final = 8
@@ -44,7 +44,7 @@ class Matcher:
     """Safe between threads: it holds nothing."""
 
     def __init__(
-        self, index: OfferIndex, reader: SQLiteReader, codec: Codec, fresh_uuid: Callable[[], str]
+        self, index: OfferIndex, reader: EventReader, codec: Codec, fresh_uuid: Callable[[], str]
     ) -> None:
         self._index = index
         self._reader = reader

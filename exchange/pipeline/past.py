@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from exchange.store.batch import Row
     from exchange.store.codec import Codec
-    from exchange.store.reader import SQLiteReader
+    from exchange.store.ports import EventReader
 
 STREAMS_KEPT_MAX: Final = 2_000
 
@@ -39,7 +39,7 @@ class _Folded:
 class Past:
     """A view that is moved from position to position."""
 
-    def __init__(self, reader: SQLiteReader, codec: Codec) -> None:
+    def __init__(self, reader: EventReader, codec: Codec) -> None:
         self._reader = reader
         self._codec = codec
         self._streams: OrderedDict[str, _Folded] = OrderedDict()

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from exchange.pipeline.walk import View
     from exchange.store.batch import Row
     from exchange.store.codec import Codec, Told
-    from exchange.store.reader import SQLiteReader
+    from exchange.store.ports import EventReader
 
 ROWS_PER_PAGE: Final = 1_024
 NOT_FOLDED: Final = "the past of this plan was not looked up: ask again"
@@ -142,7 +142,7 @@ class AsItWas:
 class PastPlans:
     """Looks up what was. Runs in a pool, never on the walk."""
 
-    def __init__(self, reader: SQLiteReader, codec: Codec, hot: HotStates) -> None:
+    def __init__(self, reader: EventReader, codec: Codec, hot: HotStates) -> None:
         self._reader = reader
         self._codec = codec
         self._hot = hot

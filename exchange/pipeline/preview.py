@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from exchange.gate.register import Register
     from exchange.store.batch import Row
     from exchange.store.codec import Codec, Meta
-    from exchange.store.reader import SQLiteReader
+    from exchange.store.ports import EventReader
 
 # More than any walk waits: calls end within their deadline.
 GROUP_MAX: Final = timedelta(minutes=5)
@@ -78,7 +78,7 @@ class Effect:
         self.changes.append(change)
 
 
-def first_since(reader: SQLiteReader, codec: Codec, since: datetime) -> int:
+def first_since(reader: EventReader, codec: Codec, since: datetime) -> int:
     """Return a position before the first event of a moment on. Raises StoreUnavailable.
 
     Time does not run back in the order of commits but within one group, so it is found by halving.
@@ -99,7 +99,7 @@ def first_since(reader: SQLiteReader, codec: Codec, since: datetime) -> int:
 class Preview:
     """Judges rows by two registers, in the order of commits. One run at a time: it moves through the past."""
 
-    def __init__(self, reader: SQLiteReader, codec: Codec, now: Register, proposed: Register) -> None:
+    def __init__(self, reader: EventReader, codec: Codec, now: Register, proposed: Register) -> None:
         self._codec = codec
         self._past = Past(reader, codec)
         self._now = now

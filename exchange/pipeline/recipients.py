@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from exchange.domain.values import Author
     from exchange.pipeline.walk import View
     from exchange.store.codec import Codec
-    from exchange.store.reader import SQLiteReader
+    from exchange.store.ports import EventReader
 
 ROWS_PER_PAGE: Final = 1_000
 NEWEST: Final = 2**62
@@ -54,7 +54,7 @@ class Wrong(NamedTuple):
 
 
 def recipients_of(
-    reader: SQLiteReader,
+    reader: EventReader,
     codec: Codec,
     view: View,
     resident: str,
@@ -93,7 +93,7 @@ class Scope(NamedTuple):
 
 
 def reached_by(
-    reader: SQLiteReader, codec: Codec, view: View, resident: str, scope: Scope, *, but: Author
+    reader: EventReader, codec: Codec, view: View, resident: str, scope: Scope, *, but: Author
 ) -> tuple[Reached, ...]:
     """Return every recipient that got anything of a resident which such a restriction reaches, in order.
 
@@ -148,7 +148,7 @@ def _recipient_of(event: Event) -> str:
     return f"{event.organisation}/{event.task}"
 
 
-def was_answered(reader: SQLiteReader, codec: Codec, resident: str, decision_id: str) -> bool:
+def was_answered(reader: EventReader, codec: Codec, resident: str, decision_id: str) -> bool:
     """Tell whether a decision of this id gave the resident's side something."""
     stream, before = stream_of("disclosure", resident), NEWEST
     while rows := reader.page_of_stream(stream, before, ROWS_PER_PAGE):
@@ -162,7 +162,7 @@ def was_answered(reader: SQLiteReader, codec: Codec, resident: str, decision_id:
     return False
 
 
-def _decisions(reader: SQLiteReader, codec: Codec, stream: str) -> Iterator[DisclosureDecided]:
+def _decisions(reader: EventReader, codec: Codec, stream: str) -> Iterator[DisclosureDecided]:
     before = NEWEST
     while rows := reader.page_of_stream(stream, before, ROWS_PER_PAGE):
         for row in rows:

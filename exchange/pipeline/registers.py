@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from exchange.domain.legal_basis import LegalBasisState
     from exchange.gate.register import Register
     from exchange.store.codec import Codec
-    from exchange.store.reader import SQLiteReader
+    from exchange.store.ports import EventReader
 
 LEGAL_BASIS_PREFIX: Final = "legal_basis-"
 REGISTERS_KEPT_MAX: Final = 64
@@ -63,7 +63,7 @@ class Registers:
         self._kept = _Kept()
 
     @classmethod
-    def load(cls, reader: SQLiteReader, codec: Codec) -> Registers:
+    def load(cls, reader: EventReader, codec: Codec) -> Registers:
         """Return what a store holds. Raises StoreUnavailable, HistoryUnreadable."""
         return cls(recorded_after(reader, codec, 0))
 
@@ -123,7 +123,7 @@ class Registers:
         """Take over what was committed by somebody else, in order. Raises HistoryUnreadable."""
         self.take(self.after(recorded))
 
-    def catch_up(self, reader: SQLiteReader, codec: Codec) -> bool:
+    def catch_up(self, reader: EventReader, codec: Codec) -> bool:
         """Read what another writer recorded; tell whether there was any. Raises as `load` does."""
         fresh = recorded_after(reader, codec, self._known.last)
         if fresh:
@@ -137,7 +137,7 @@ class FollowedEntries:
     Apart from the writer's own register: in a process that writes nothing, that one stands still.
     """
 
-    def __init__(self, reader: SQLiteReader, codec: Codec) -> None:
+    def __init__(self, reader: EventReader, codec: Codec) -> None:
         self._reader = reader
         self._codec = codec
         self._registers = Registers()
@@ -150,7 +150,7 @@ class FollowedEntries:
         return found
 
 
-def recorded_after(reader: SQLiteReader, codec: Codec, position: int) -> list[Recorded]:
+def recorded_after(reader: EventReader, codec: Codec, position: int) -> list[Recorded]:
     """Return the events of legal bases after a position, in order. Raises as `Registers.load` does."""
     return [
         (

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from exchange.pipeline.registers import Registers
     from exchange.store.batch import Row
     from exchange.store.codec import Codec, Meta
-    from exchange.store.reader import SQLiteReader
+    from exchange.store.ports import EventReader
 
 # Of every version: `disclosure.decided.v2` would be read as what it is written as today.
 DECISIONS: Final = "disclosure.decided."
@@ -117,7 +117,7 @@ class Tally:
 class Replay:
     """Judges rows again, in order. Owned by one thread."""
 
-    def __init__(self, codec: Codec, registers: Registers, reader: SQLiteReader) -> None:
+    def __init__(self, codec: Codec, registers: Registers, reader: EventReader) -> None:
         self._codec = codec
         self._registers = registers
         self._past = Past(reader, codec)

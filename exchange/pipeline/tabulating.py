@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from exchange.pipeline.hot import Loader
     from exchange.projections.insight import InsightIndex, Places
     from exchange.store.codec import Codec
-    from exchange.store.reader import SQLiteReader
+    from exchange.store.ports import EventReader
 
 STATISTICS: Final = Purpose.STATISTIEK
 
@@ -58,7 +58,7 @@ class Tabulator:
     """Safe between threads: it holds nothing."""
 
     def __init__(
-        self, index: InsightIndex, reader: SQLiteReader, codec: Codec, loader: Loader, noise: Noise
+        self, index: InsightIndex, reader: EventReader, codec: Codec, loader: Loader, noise: Noise
     ) -> None:
         self._index = index
         self._reader = reader

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from exchange.pipeline.registers import Known, Registers
     from exchange.pipeline.walk import AnyWalk
     from exchange.store.batch import Batch
-    from exchange.store.reader import SQLiteReader
+    from exchange.store.ports import EventReader
 
 Outcome = CommandOutcome | ReadOutcome | EvaluationOutcome | Recorded | ExchangeError
 
@@ -62,7 +62,7 @@ class Walked:
 
 
 def register_after(
-    overlay: Overlay, registers: Registers, reader: SQLiteReader, position: int
+    overlay: Overlay, registers: Registers, reader: EventReader, position: int
 ) -> Known | None:
     """Return the register a group leads to, before anything is written; None where it changes nothing.
 
@@ -87,7 +87,7 @@ def told_of(error: ExchangeError) -> ExchangeError:
     return error
 
 
-def was_kept(batch: Batch, reader: SQLiteReader) -> bool:
+def was_kept(batch: Batch, reader: EventReader) -> bool:
     """Ask the store whether a commit that reported failure was kept: our first event is the proof."""
     position, frontier = reader.head()
     if position < batch.head or not batch.events:

@@ -48,8 +48,7 @@ if TYPE_CHECKING:
     from exchange.pipeline.walk import AnyWalk, View
     from exchange.pipeline.walked import Eraser, Outcome
     from exchange.store.codec import Codec, Meta
-    from exchange.store.reader import SQLiteReader
-    from exchange.store.sqlite import SQLiteRecorder
+    from exchange.store.ports import EventReader, EventRecorder
 
 COMMIT_TRIES_MAX: Final = 4
 
@@ -66,8 +65,8 @@ class Writer:
     def __init__(
         self,
         *,
-        recorder: SQLiteRecorder,
-        reader: SQLiteReader,
+        recorder: EventRecorder,
+        reader: EventReader,
         codec: Codec,
         keys: KeyStore,
         hot: HotStates,

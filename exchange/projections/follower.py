@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from exchange.projections.database import Database
     from exchange.store.batch import Row
     from exchange.store.codec import Codec
-    from exchange.store.reader import SQLiteReader
+    from exchange.store.ports import EventReader
 
 ROWS_PER_BATCH: Final = 500
 RETRY_WAIT_S: Final = 1.0
@@ -43,7 +43,7 @@ class ReadModel(Protocol):
         """Fold rows and move from one position to another, in one transaction. Raises HeadMoved."""
 
 
-def catch_up(model: ReadModel, reader: SQLiteReader, codec: Codec) -> int:
+def catch_up(model: ReadModel, reader: EventReader, codec: Codec) -> int:
     """Bring a read model up to the head of the store; return the position. Raises ExchangeError.
 
     One that stands behind the newest event is made anew.
@@ -71,7 +71,7 @@ class Follower:
     def __init__(
         self,
         models: Sequence[ReadModel],
-        reader: SQLiteReader,
+        reader: EventReader,
         codec: Codec,
         on_error: Callable[[ExchangeError], None],
     ) -> None:

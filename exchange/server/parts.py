@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from exchange.projections.erasures import ErasureRecords
     from exchange.projections.obligations import ObligationList
     from exchange.store.codec import Codec
-    from exchange.store.reader import SQLiteReader
+    from exchange.store.ports import EventReader
 
 DOMAIN: Final = "exchange.v1"
 PACKAGE: Final = "exchange.v1"
@@ -88,7 +88,7 @@ class Parts:
     pipeline: Pipeline
     hot: HotStates
     loader: Loader
-    reader: SQLiteReader
+    reader: EventReader
     codec: Codec
     identity: IdentityKeys
     links: IdentityResolver

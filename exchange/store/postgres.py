@@ -10,6 +10,7 @@ transaction-iso.html (READ COMMITTED looks at a row again after waiting for it),
 
 from __future__ import annotations
 
+import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, LiteralString
 
@@ -20,8 +21,9 @@ from psycopg import Connection
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
-from exchange.errors import HistoryUnreadable, SettingsInvalid, StoreFull, StoreUnavailable
+from exchange.errors import SettingsInvalid, StoreFull, StoreUnavailable
 from exchange.store.errors import HeadMoved, Taken
+from exchange.store.version import outdated, unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +34,8 @@ SCHEMA_VERSION: Final = 3
 EMPTY_FRONTIER: Final = (0).to_bytes(8, "big")
 EVENTS: Final = "stored_events"
 CONNECT_TIMEOUT_S: Final = 5
+# The pool waits longer after each failure; who asks after this starts anew, and finds a server that is back.
+RECONNECT_TIMEOUT_S: Final = 1
 STATEMENT_TIMEOUT_MS: Final = 30_000
 # One writes, one is asked while that one is busy.
 CONNECTIONS_MAX: Final = 2
@@ -59,6 +63,8 @@ TABLES: Final[tuple[LiteralString, ...]] = (
     )""",
     "CREATE TABLE schema_version (one integer PRIMARY KEY CHECK (one = 1), version integer NOT NULL)",
 )
+# What takes a store of an older version to the next; the first one that there was is today's.
+STEPS: Final[dict[int, tuple[LiteralString, ...]]] = {}
 # Every part sees the store as it was before the statement; the inserts go by what moving the head returns.
 COMMIT: Final = b"""
 WITH moved AS (
@@ -84,6 +90,10 @@ WITH moved AS (
 SELECT count(*) FROM moved"""
 
 
+# The pool's own lines name hosts and users, in no shape of ours; what failed is raised where it was asked.
+logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
+
+
 def pool_of(dsn: str, most: int, *, read_only: bool = False) -> ConnectionPool[Connection[DictRow]]:
     """Return connections to a database, not open yet; each commits every statement by itself.
 
@@ -105,6 +115,7 @@ def pool_of(dsn: str, most: int, *, read_only: bool = False) -> ConnectionPool[C
         min_size=1,
         max_size=most,
         timeout=CONNECT_TIMEOUT_S,
+        reconnect_timeout=RECONNECT_TIMEOUT_S,
         open=False,
     )
 
@@ -124,22 +135,38 @@ class Datastore(PostgresDatastore):
 class PostgresRecorder(PostgresApplicationRecorder):
     """The library's application recorder, with our own tables and one commit for all of them."""
 
-    def __init__(self, dsn: str) -> None:
+    def __init__(self, dsn: str, *, forward: bool = False, sure_of_server: bool = False) -> None:
+        self._forward = forward
+        self._sure_of_server = sure_of_server
         with store_errors():
             # Its constructor asks the database for a type that only its own way of inserting needs.
             super().__init__(Datastore(dsn), events_table_name=EVENTS)
         try:
             with store_errors():
+                self._refuse_weak_line()
                 self.create_table()
         except BaseException:
             self.close()
             raise
 
-    def create_table(self) -> None:
-        """Make the tables of an empty store; write nothing to one that has them.
+    def _refuse_weak_line(self) -> None:
+        # As string, environment and service file together made it: libpq else takes whoever answers.
+        if not self._sure_of_server:
+            return
+        with self.datastore.get_connection() as connection:
+            said = connection.info.get_parameters().get("sslmode", "prefer")
+            if is_weak(connection.info.host, said):
+                raise SettingsInvalid(
+                    "production asks the database who it is: say sslmode=verify-full, or use a socket",
+                    sslmode=said,
+                )
 
-        Raises HistoryUnreadable for a store of another version, SettingsInvalid for a server that does not
-        flush; both before anything is touched.
+    def create_table(self) -> None:
+        """Make the tables of an empty store; write nothing to one of today.
+
+        One of before is taken `forward` where that was asked, else StoreOutdated. Raises HistoryUnreadable
+        for a store of a version it cannot take forward, SettingsInvalid for a server that does not flush; all
+        before anything is touched.
         """
         with self.datastore.transaction(commit=True) as c:
             for name, right in FLUSHED:
@@ -150,12 +177,24 @@ class PostgresRecorder(PostgresApplicationRecorder):
             c.execute(b"SELECT to_regclass('schema_version') IS NOT NULL AS there")
             if _one(c.fetchone())["there"]:
                 c.execute(b"SELECT version FROM schema_version")
-                _refuse_other(_one(c.fetchone())["version"])
+                for statement in self._steps(_one(c.fetchone())["version"]):
+                    c.execute(statement)
                 return
             for statement in TABLES:
                 c.execute(statement)
             c.execute(b"INSERT INTO head VALUES (1, 0, %b)", (EMPTY_FRONTIER,))
             c.execute(b"INSERT INTO schema_version VALUES (1, %b::integer)", (SCHEMA_VERSION,))
+
+    def _steps(self, found: int) -> list[LiteralString]:
+        """Return what takes a store of a version to today's, nothing for one of today."""
+        if found == SCHEMA_VERSION:
+            return []
+        if found not in STEPS:
+            raise unreadable(found, SCHEMA_VERSION)
+        if not self._forward:
+            raise outdated(found, SCHEMA_VERSION)
+        steps = [statement for version in range(found, SCHEMA_VERSION) for statement in STEPS[version]]
+        return [*steps, *["UPDATE schema_version SET version = version + 1"] * (SCHEMA_VERSION - found)]
 
     def commit(self, batch: Batch) -> None:
         """Commit a group, or nothing of it.
@@ -199,12 +238,31 @@ def _one(row: DictRow | None) -> DictRow:
     return row
 
 
-def _refuse_other(found: int) -> None:
-    if found != SCHEMA_VERSION:
-        age = "a newer version" if found > SCHEMA_VERSION else "a version before the first release"
-        raise HistoryUnreadable(
-            f"the store was written by {age}", found=str(found), known=str(SCHEMA_VERSION)
-        )
+def is_weak(host: str, sslmode: str) -> bool:
+    """Tell whether another than the server that was named may be at the end of a line, or read along."""
+    return not host.startswith("/") and sslmode != "verify-full"
+
+
+def found_version(dsn: str) -> int | None:
+    """Return the version of the store in a database, None where it has no tables. Raises StoreUnavailable."""
+    return _asked(dsn, "SELECT version FROM schema_version")
+
+
+def head_position(dsn: str) -> int | None:
+    """Return the last position, None where the database has no tables. Raises StoreUnavailable."""
+    return _asked(dsn, "SELECT position FROM head")
+
+
+def _asked(dsn: str, question: LiteralString) -> int | None:
+    with (
+        store_errors(),
+        psycopg.connect(dsn, connect_timeout=CONNECT_TIMEOUT_S, autocommit=True) as connection,
+    ):
+        try:
+            found = connection.execute(question).fetchone()
+        except psycopg.errors.UndefinedTable:
+            return None
+        return None if found is None else int(found[0])
 
 
 @contextmanager

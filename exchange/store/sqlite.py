@@ -8,7 +8,7 @@ when the head moved, a version or a request id is taken. Source: sqlite.org/wal.
 from __future__ import annotations
 
 import sqlite3
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Final
 
 from eventsourcing.persistence import ConnectionPoolClosedError, IntegrityError, PersistenceError
@@ -19,9 +19,10 @@ from eventsourcing.sqlite import (
     SQLiteDatastore,
 )
 
-from exchange.errors import HistoryUnreadable, StoreFull, StoreUnavailable
+from exchange.errors import StoreFull, StoreUnavailable
 from exchange.store.errors import HeadMoved, Taken
 from exchange.store.one_statement import ROWS_MAX, VIEW, head_of, rows_of, statement_of
+from exchange.store.version import outdated, unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -121,8 +122,9 @@ class FullSyncDatastore(SQLiteDatastore):
 class SQLiteRecorder(SQLiteApplicationRecorder):
     """The library's application recorder, with our own tables and one commit for all of them."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, forward: bool = False) -> None:
         super().__init__(FullSyncDatastore(path), events_table_name=NOTIFICATIONS)
+        self._forward = forward
         self._numbers: dict[str, int] = {}  # of streams whose first event is committed
         self._fresh: dict[str, int] = {}  # given or looked up in the commit under way
         try:
@@ -137,14 +139,17 @@ class SQLiteRecorder(SQLiteApplicationRecorder):
         return list(TABLES)
 
     def create_table(self) -> None:
-        """Make the tables of an empty store, take an older one forward; write nothing to one of today.
+        """Make the tables of an empty store; write nothing to one of today.
 
-        Raises HistoryUnreadable for a store of a version it cannot take forward, before anything is touched.
+        One of before is taken `forward` where that was asked, else StoreOutdated. Raises HistoryUnreadable
+        for a store of a version it cannot take forward; both before anything is touched.
         """
         found = self._schema()
         if found == SCHEMA_VERSION:
             return
         if found is not None:
+            if not self._forward:
+                raise outdated(found, SCHEMA_VERSION)
             self._take_forward(found)
             return
         with self.datastore.transaction(commit=True) as c:
@@ -233,15 +238,24 @@ class SQLiteRecorder(SQLiteApplicationRecorder):
             c.execute("SELECT version FROM schema_version")
             found: int = c.fetchone()[0]
         if found != SCHEMA_VERSION and found not in STEPS:
-            age = "a newer version" if found > SCHEMA_VERSION else "a version before the first release"
-            raise HistoryUnreadable(
-                f"the store was written by {age}", found=str(found), known=str(SCHEMA_VERSION)
-            )
+            raise unreadable(found, SCHEMA_VERSION)
         return found
 
     def close(self) -> None:
         """Close every connection."""
         self.datastore.close()
+
+
+def found_version(path: Path) -> int | None:
+    """Return the version of the store in a file, None for an empty one. Raises StoreUnavailable."""
+    with (
+        store_errors(),
+        closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection,
+    ):
+        if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'schema_version'").fetchone():
+            return None
+        found: int = connection.execute("SELECT version FROM schema_version").fetchone()[0]
+        return found
 
 
 def _head_moved(batch: Batch) -> HeadMoved:

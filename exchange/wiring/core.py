@@ -35,8 +35,6 @@ from exchange.pipeline.registers import FollowedEntries, Registers
 from exchange.pipeline.tabulating import Tabulator
 from exchange.pipeline.writer import Writer
 from exchange.store.codec import Codec, Meta
-from exchange.store.reader import SQLiteReader
-from exchange.store.sqlite import SQLiteRecorder
 from exchange.wiring.behind import refuse_forgotten, refuse_lost_checkpoints, refuse_rollback
 from exchange.wiring.erasing import SECRET, ErasureList, Erasures
 from exchange.wiring.kek import open_kek
@@ -46,6 +44,7 @@ from exchange.wiring.noise import add_noise
 from exchange.wiring.published import ledger_folder
 from exchange.wiring.read_models import open_read_models
 from exchange.wiring.register import GENESIS_BASIS, adopting
+from exchange.wiring.stores import has_events, open_reader, open_recorder, refuse_no_events
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,6 +61,7 @@ if TYPE_CHECKING:
     from exchange.projections.matching import OfferIndex
     from exchange.projections.obligations import ObligationList
     from exchange.settings import Settings
+    from exchange.store.ports import EventReader, EventRecorder
 
 OPERATOR_TASKS: Final = (
     "beheer",
@@ -113,8 +113,8 @@ class Core:
     links: LinkStore
     identity: IdentityKeys
     residents: IdentityResolver
-    recorder: SQLiteRecorder
-    reader: SQLiteReader
+    recorder: EventRecorder
+    reader: EventReader
     codec: Codec
     hot: HotStates
     loader: Loader
@@ -206,8 +206,8 @@ def _open_parts(settings: Settings, now: Callable[[], datetime], opened: ExitSta
     keys = opened.enter_context(closing(KeyStore(key_file(settings), kek)))
     links = opened.enter_context(closing(LinkStore(key_file(settings), kek)))
     identity, residents = _identity(keys, links)
-    recorder = opened.enter_context(closing(SQLiteRecorder(event_file(settings))))
-    reader = opened.enter_context(closing(SQLiteReader(event_file(settings))))
+    recorder = opened.enter_context(closing(open_recorder(settings)))
+    reader = opened.enter_context(closing(open_reader(settings)))
     codec, hot = Codec(keys), HotStates(settings.hot_mib * 1024 * 1024)
     loader = Loader(reader, codec, hot)
     ledger, integrator = _open_ledger(settings, now, reader, opened)
@@ -251,7 +251,7 @@ def _open_parts(settings: Settings, now: Callable[[], datetime], opened: ExitSta
 
 
 def _open_ledger(
-    settings: Settings, now: Callable[[], datetime], reader: SQLiteReader, opened: ExitStack
+    settings: Settings, now: Callable[[], datetime], reader: EventReader, opened: ExitStack
 ) -> tuple[Ledger, YearlyIntegrator]:
     heads = reader.heads()
     refuse_lost_checkpoints(settings, heads.position)
@@ -272,7 +272,7 @@ def _erasures(
     settings: Settings,
     keys: KeyStore,
     residents: IdentityResolver,
-    reader: SQLiteReader,
+    reader: EventReader,
     integrator: YearlyIntegrator,
 ) -> Erasures:
     listed = ErasureList(erasure_file(settings), keys.service_secret(SECRET))
@@ -355,11 +355,6 @@ def development_authority(settings: Settings) -> DevelopmentAuthority:
     return DevelopmentAuthority(settings.data / "authority")
 
 
-def event_file(settings: Settings) -> Path:
-    """Where the events are."""
-    return settings.data / "events.db"
-
-
 def erasure_file(settings: Settings) -> Path:
     """Where the list of erasures is: beside the checkpoints, for it must outlive every backup of the rest."""
     return settings.checkpoints_folder / "erasures.jsonl"
@@ -375,10 +370,17 @@ def key_file(settings: Settings) -> Path:
     return settings.keys_folder / "keys.db"
 
 
+def refuse_no_service(settings: Settings) -> None:
+    """Raise SettingsInvalid where no service ran with these settings, or a part of it is gone."""
+    refuse_no_events(settings)
+    if not key_file(settings).exists():
+        raise SettingsInvalid("no service ran with these settings", file=key_file(settings).name)
+
+
 def _open_kek(settings: Settings) -> KekRing:
-    return open_kek(settings, create=settings.mode == "development" and not event_file(settings).exists())
+    return open_kek(settings, create=settings.mode == "development" and not has_events(settings))
 
 
 def _refuse_lost_keys(settings: Settings) -> None:
-    if event_file(settings).exists() and not key_file(settings).exists():
+    if has_events(settings) and not key_file(settings).exists():
         raise KeysBehindEvents("there are events but no key database", file=key_file(settings).name)

@@ -9,19 +9,20 @@ from __future__ import annotations
 from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from exchange.errors import RequestInvalid, SettingsInvalid
+from exchange.errors import RequestInvalid
 from exchange.keys.keystore import KeyStore
 from exchange.pipeline.registers import Registers
 from exchange.server.authzen.records import DecisionLog
 from exchange.store.codec import Codec
-from exchange.store.reader import SQLiteReader
-from exchange.wiring.core import event_file, key_file, log_pseudonyms
+from exchange.wiring.core import key_file, log_pseudonyms, refuse_no_service
 from exchange.wiring.kek import open_kek
+from exchange.wiring.stores import open_reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from exchange.settings import Settings
+    from exchange.store.ports import EventReader
 
 RECORDS_PER_PAGE: Final = 500
 
@@ -29,7 +30,7 @@ RECORDS_PER_PAGE: Final = 500
 class LogFiles(NamedTuple):
     """What an officer's log is read from."""
 
-    reader: SQLiteReader
+    reader: EventReader
     codec: Codec
     registers: Registers
     log_pseudonym: Callable[[str], str]
@@ -45,13 +46,11 @@ class LogFiles(NamedTuple):
 @contextmanager
 def open_log_files(settings: Settings) -> Iterator[LogFiles]:
     """Open a store's files beside a running service or without one. Raises SettingsInvalid where none ran."""
-    for file in (event_file(settings), key_file(settings)):
-        if not file.exists():
-            raise SettingsInvalid("no service ran with these settings", file=file.name)
+    refuse_no_service(settings)
     with ExitStack() as opened:
         kek = open_kek(settings)
         keys = opened.enter_context(closing(KeyStore(key_file(settings), kek)))
-        reader = opened.enter_context(closing(SQLiteReader(event_file(settings))))
+        reader = opened.enter_context(closing(open_reader(settings)))
         codec = Codec(keys)
         yield LogFiles(reader, codec, Registers.load(reader, codec), log_pseudonyms(keys))
 

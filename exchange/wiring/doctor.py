@@ -29,15 +29,15 @@ from exchange.errors import (
 from exchange.gate.register import Register
 from exchange.keys.keystore import KeyStore
 from exchange.ledger.leaf import parse_leaf
-from exchange.store.reader import SQLiteReader
 from exchange.wiring.behind import refuse_forgotten, refuse_lost_checkpoints, refuse_rollback
-from exchange.wiring.core import event_file, key_file
+from exchange.wiring.core import key_file
 from exchange.wiring.cosigning import evidence_of, witness_policy, witnessed_file
 from exchange.wiring.kek import open_kek
 from exchange.wiring.ledger import open_ledger, origin_file, stored_heads
 from exchange.wiring.published import published_checkpoint
 from exchange.wiring.rekeying import kek_standing
 from exchange.wiring.shredding import standing
+from exchange.wiring.stores import has_events, open_reader, refuse_outdated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -131,20 +131,23 @@ def _certificates(settings: Settings) -> str:
 
 def _store(settings: Settings) -> str:
     position = _position(settings)
-    return "empty; made at the first start" if position is None else f"{position} events"
+    if position is None:
+        return "empty; made at the first start"
+    refuse_outdated(settings)
+    return f"{position} events" if settings.store == "sqlite" else f"{position} events in PostgreSQL"
 
 
 def _position(settings: Settings) -> int | None:
     """Return the last position; None where there is no store yet."""
-    if not event_file(settings).exists():
+    if not has_events(settings):
         return None
-    with closing(SQLiteReader(event_file(settings))) as reader:
+    with closing(open_reader(settings)) as reader:
         return reader.head()[0]
 
 
 def _keys(settings: Settings) -> str:
     if not key_file(settings).exists():
-        if event_file(settings).exists():
+        if has_events(settings):
             raise KeyUnavailable("there are events but no key database", folder=settings.keys_folder.name)
         return "none yet; made at the first start"
     with closing(KeyStore(key_file(settings), open_kek(settings))) as keys:
@@ -162,7 +165,7 @@ def _keys(settings: Settings) -> str:
 
 def _erasures(settings: Settings) -> str:
     """Compare what is listed, what the events say and what was carried out."""
-    if not event_file(settings).exists() or not key_file(settings).exists():
+    if not has_events(settings) or not key_file(settings).exists():
         return "none yet"
     try:
         found = standing(settings)
@@ -186,7 +189,7 @@ def _clock(settings: Settings) -> str:
     now = datetime.now(UTC)
     if not position:
         return f"{now:%Y-%m-%d %H:%M} UTC"
-    with closing(SQLiteReader(event_file(settings))) as reader:
+    with closing(open_reader(settings)) as reader:
         entries = reader.leaf_entries(position - 1, position)
     newest = datetime.fromisoformat(parse_leaf(entries[0]).at) if entries else now
     if newest > now + CLOCK_LEEWAY:
@@ -204,7 +207,7 @@ def _ledger(settings: Settings) -> str:
     with closing(open_ledger(settings)) as ledger:
         refuse_rollback(ledger, stored_heads(settings))
         if position:
-            with closing(SQLiteReader(event_file(settings))) as reader:
+            with closing(open_reader(settings)) as reader:
                 refuse_forgotten(settings, ledger, reader)
         last = [(log.first, ledger.checkpoints.last(log.origin)) for log in ledger.logs]
     signed = max((first + found[0].size for first, found in last if found is not None), default=0)

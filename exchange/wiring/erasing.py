@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from exchange.keys.keystore import KeyStore
     from exchange.store.batch import Row
     from exchange.store.codec import Codec
-    from exchange.store.reader import SQLiteReader
+    from exchange.store.ports import EventReader
 
 ROWS_PER_PAGE: Final = 5_000
 FIRST: Final = "0" * 64
@@ -125,7 +125,7 @@ class Erasures:
     listed: ErasureList
     keys: KeyStore
     residents: IdentityResolver
-    reader: SQLiteReader
+    reader: EventReader
     codec: Codec
     confirm: Callable[[], None]  # raises ForkRefused where the store is another history than was signed
     unlisted: list[Erased] = field(default_factory=list)
@@ -235,14 +235,14 @@ class Erasures:
         return None
 
 
-def decided_rows(reader: SQLiteReader, after: int) -> Iterator[Row]:
+def decided_rows(reader: EventReader, after: int) -> Iterator[Row]:
     """Return the events behind a position that destroy keys, oldest first. Raises StoreUnavailable."""
     while rows := reader.page(after, ROWS_PER_PAGE, (KeysDestroyed.TOPIC,)):
         yield from rows
         after = rows[-1].position
 
 
-def decided_after(reader: SQLiteReader, codec: Codec, after: int) -> list[KeysDestroyed]:
+def decided_after(reader: EventReader, codec: Codec, after: int) -> list[KeysDestroyed]:
     """Return those events. Raises StoreUnavailable, HistoryUnreadable."""
     return [_event(row, codec) for row in decided_rows(reader, after)]
 

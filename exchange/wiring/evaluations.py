@@ -13,9 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from exchange.domain.evaluation import EvaluationCounted
-from exchange.errors import SettingsInvalid
-from exchange.store.reader import SQLiteReader
-from exchange.wiring.core import event_file
+from exchange.wiring.stores import open_reader, refuse_no_events
 
 if TYPE_CHECKING:
     from exchange.settings import Settings
@@ -41,11 +39,9 @@ def evaluations(settings: Settings, day: str = "") -> list[DayOfOrganisation]:
 
     Raises SettingsInvalid where no service ran.
     """
-    file = event_file(settings)
-    if not file.exists():
-        raise SettingsInvalid("no service ran with these settings", file=file.name)
+    refuse_no_events(settings)
     found: dict[tuple[str, str], DayOfOrganisation] = {}
-    with closing(SQLiteReader(file)) as reader:
+    with closing(open_reader(settings)) as reader:
         after = 0
         while rows := reader.page(after, ROWS_PER_PAGE, (EvaluationCounted.TOPIC,)):
             after = rows[-1].position

@@ -19,8 +19,8 @@ from exchange.projections.matching import FILE as MATCHING
 from exchange.projections.matching import OfferIndex
 from exchange.projections.obligations import FILE as OBLIGATIONS
 from exchange.projections.obligations import ObligationList
-from exchange.store.reader import SQLiteReader
-from exchange.wiring.core import event_file, open_core, projection_folder
+from exchange.wiring.core import open_core, projection_folder
+from exchange.wiring.stores import has_events, open_reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -99,7 +99,7 @@ def rebuild(settings: Settings) -> Iterator[Standing]:
 def standings(settings: Settings) -> Iterator[Standing]:
     """Tell where every read model stands; makes nothing. Raises ExchangeError."""
     _refuse_no_store(settings)
-    with closing(SQLiteReader(event_file(settings))) as reader:
+    with closing(open_reader(settings)) as reader:
         head = reader.head()[0]
     for name, file, opened in _MODELS:
         there = (projection_folder(settings) / file).exists()
@@ -112,5 +112,5 @@ def standings(settings: Settings) -> Iterator[Standing]:
 
 
 def _refuse_no_store(settings: Settings) -> None:
-    if not event_file(settings).exists():
+    if not has_events(settings):
         raise SettingsInvalid("there is no event store in this folder", name="data")

@@ -17,9 +17,9 @@ from exchange.pipeline.proposed import proposed_over
 from exchange.pipeline.registers import Registers
 from exchange.pipeline.replay import Replay, Tally
 from exchange.store.codec import Codec
-from exchange.store.reader import SQLiteReader
-from exchange.wiring.core import event_file, key_file, utc_now
+from exchange.wiring.core import key_file, utc_now
 from exchange.wiring.kek import open_kek
+from exchange.wiring.stores import open_reader, refuse_no_events
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from exchange.gate.entry import LegalBasis
     from exchange.settings import Settings
     from exchange.store.batch import Row
+    from exchange.store.ports import EventReader
 
 ROWS_PER_PAGE: Final = 2_000
 
@@ -36,7 +37,7 @@ ROWS_PER_PAGE: Final = 2_000
 class History:
     """What was recorded, and by which register."""
 
-    reader: SQLiteReader
+    reader: EventReader
     codec: Codec
     registers: Registers
 
@@ -90,12 +91,11 @@ class History:
 @contextmanager
 def open_history(settings: Settings) -> Iterator[History]:
     """Open a data folder. Raises SettingsInvalid where no service ran, or where its keys are not."""
-    if not event_file(settings).exists():
-        raise SettingsInvalid("no service ran with these settings", folder=settings.data.name)
+    refuse_no_events(settings)
     if not key_file(settings).exists():
         raise SettingsInvalid("there are events but no key database", folder=settings.keys_folder.name)
     keys = KeyStore(key_file(settings), open_kek(settings))
-    reader = SQLiteReader(event_file(settings))
+    reader = open_reader(settings)
     try:
         _check(keys)
         codec = Codec(keys)

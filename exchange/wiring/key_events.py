@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from exchange.pipeline.walk import View
-    from exchange.store.reader import SQLiteReader
+    from exchange.store.ports import EventReader
     from exchange.wiring.core import Core
     from exchange.wiring.register import Appends
 
@@ -91,7 +91,7 @@ def _identity_name(core: Core) -> str:
     return sha256(core.identity.public_key(core.settings.operator_oin)).hexdigest()
 
 
-def _identities_told(reader: SQLiteReader, oin: str) -> Iterator[tuple[int, str]]:
+def _identities_told(reader: EventReader, oin: str) -> Iterator[tuple[int, str]]:
     """Yield the position and name of every identity key that was told, oldest first; of its stream alone."""
     for row in reader.tail(stream_of(SERVICE_KEYS.name, oin)).rows:
         clear, _, _ = Codec.decode_clear(row.state, stream=row.stream, topic=row.topic)

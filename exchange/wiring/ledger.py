@@ -23,12 +23,12 @@ from exchange.ledger.note import Cosigner, NoteSigner, Signature, is_long, parse
 from exchange.ledger.tiles import CHECKPOINT, TileStore
 from exchange.ledger.years import Logs, YearLog
 from exchange.store.batch import Heads
-from exchange.store.reader import SQLiteReader
 from exchange.store.sqlite import EMPTY_FRONTIER
 from exchange.wiring.kek import open_hsm
 from exchange.wiring.private_file import read_key, write_private
 from exchange.wiring.published import folder_of, ledger_folder
 from exchange.wiring.second_key import SECOND_KEY, new_second_key, read_second_key, take_under_kek
+from exchange.wiring.stores import has_events, open_reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -133,10 +133,9 @@ def open_ledger(settings: Settings) -> Ledger:
 
 def stored_heads(settings: Settings) -> Heads:
     """Return how far the logs are in the events, nothing where there are none yet."""
-    events = settings.data / "events.db"
-    if not events.exists():
+    if not has_events(settings):
         return Heads(0, EMPTY_FRONTIER, ())
-    with closing(SQLiteReader(events)) as reader:
+    with closing(open_reader(settings)) as reader:
         return reader.heads()
 
 
@@ -144,7 +143,7 @@ def opening_of(settings: Settings, log: YearLog) -> bytes:
     """Return the stored event that opened a log, nothing for a shard's first. Raises StoreUnavailable."""
     if not log.first:
         return b""
-    with closing(SQLiteReader(settings.data / "events.db")) as reader:
+    with closing(open_reader(settings)) as reader:
         return reader.page(log.first, 1)[0].state
 
 

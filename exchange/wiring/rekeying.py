@@ -15,10 +15,11 @@ from exchange.domain.values import DataCategory
 from exchange.errors import SettingsInvalid
 from exchange.keys.database import open_database
 from exchange.keys.renewal import newest_versions, renew, rewrap, wrappings
-from exchange.wiring.core import event_file, key_file, open_core
+from exchange.wiring.core import key_file, open_core
 from exchange.wiring.holding import held, private_files
 from exchange.wiring.kek import kind_of, make_kek, open_kek, open_keks
 from exchange.wiring.second_key import rewrap_second_key, second_key_wrapped_by
+from exchange.wiring.stores import has_events
 
 if TYPE_CHECKING:
     import sqlite3
@@ -94,7 +95,7 @@ def rotate_keys(settings: Settings, category: str | None) -> int:
     if category is not None and category not in frozenset(DataCategory):
         raise SettingsInvalid("there is no such data category", name="category")
     with _standing_still(settings) as connection:
-        if event_file(settings).exists():
+        if has_events(settings):
             open_core(settings).close()
         return renew(connection, open_kek(settings), category)
 

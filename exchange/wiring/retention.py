@@ -17,7 +17,6 @@ from exchange.domain.erasure.words import ERASABLE_APART
 from exchange.domain.limits.holds import HoldLifted, HoldPlaced
 from exchange.domain.rights.request import RightsRequestDecided, RightsRequestReceived
 from exchange.domain.rights.words import RightsOutcome
-from exchange.errors import SettingsInvalid
 from exchange.gate.retention import record_end
 from exchange.keys.keystore import KeyStore
 from exchange.pipeline.erasure import DECISIONS, OF_RIGHTS, rules_of
@@ -25,9 +24,9 @@ from exchange.pipeline.facts import CASE_PREFIX, law_of
 from exchange.pipeline.hot import DISCLOSURE_PREFIX
 from exchange.pipeline.registers import Registers
 from exchange.store.codec import Codec
-from exchange.store.reader import SQLiteReader
-from exchange.wiring.core import event_file, key_file
+from exchange.wiring.core import key_file, refuse_no_service
 from exchange.wiring.kek import open_kek
+from exchange.wiring.stores import open_reader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
 
     from exchange.settings import Settings
     from exchange.store.batch import Row
+    from exchange.store.ports import EventReader
 
 ROWS_PER_PAGE: Final = 2_000
 PLAN_LAW: Final = "wmo"
@@ -69,23 +69,21 @@ class _Held:
 
 def ended_by(settings: Settings, until: datetime) -> Iterator[Ended]:
     """Yield what has nothing within its term then, the longest over first. Raises SettingsInvalid."""
-    for file in (event_file(settings), key_file(settings)):
-        if not file.exists():
-            raise SettingsInvalid("no service ran with these settings", file=file.name)
+    refuse_no_service(settings)
     with ExitStack() as opened:
         keys = opened.enter_context(closing(KeyStore(key_file(settings), open_kek(settings))))
-        reader = opened.enter_context(closing(SQLiteReader(event_file(settings))))
+        reader = opened.enter_context(closing(open_reader(settings)))
         yield from ended_in(reader, Codec(keys), keys, until)
 
 
-def ended_in(reader: SQLiteReader, codec: Codec, keys: KeyStore, until: datetime) -> list[Ended]:
+def ended_in(reader: EventReader, codec: Codec, keys: KeyStore, until: datetime) -> list[Ended]:
     """Return the same of a store that is open."""
     held = _holdings(reader, codec)
     found = (_ended(one, until) for ref, one in held.items() if not keys.is_destroyed(ref))
     return sorted((one for one in found if one is not None), key=lambda one: (one.at, one.cases))
 
 
-def _holdings(reader: SQLiteReader, codec: Codec) -> dict[str, _Held]:
+def _holdings(reader: EventReader, codec: Codec) -> dict[str, _Held]:
     """Return what was recorded of each resident: the cases, and when the last term of each kind ends."""
     rules = rules_of(Registers.load(reader, codec).now)
     held: dict[str, _Held] = {}

@@ -25,15 +25,15 @@ from exchange.server.contract.certificates import statement_of, statement_text
 from exchange.server.contract.names import enum_names
 from exchange.server.walks import claim_of, content_of
 from exchange.store.codec import Codec
-from exchange.store.reader import SQLiteReader
 from exchange.v1 import common_pb2
 from exchange.v1 import resident_rights_service_pb2 as pb
-from exchange.wiring.core import erasure_file, event_file, fresh_uuid, key_file, open_core, utc_now
+from exchange.wiring.core import erasure_file, fresh_uuid, key_file, open_core, refuse_no_service, utc_now
 from exchange.wiring.erasing import SECRET, ErasureList, decided_after, decided_rows
 from exchange.wiring.holding import held, private_files
 from exchange.wiring.kek import open_kek
 from exchange.wiring.keyboard import person_at
 from exchange.wiring.published import published_receipt
+from exchange.wiring.stores import open_reader, refuse_no_events
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -154,12 +154,10 @@ def carry_out(settings: Settings) -> tuple[str, ...]:
 
 def standing(settings: Settings) -> Standing:
     """Tell where keys and erasures stand; changes nothing. Raises SettingsInvalid, KeyUnavailable."""
-    for file in (event_file(settings), key_file(settings)):
-        if not file.exists():
-            raise SettingsInvalid("no service ran with these settings, or a part is gone", file=file.name)
+    refuse_no_service(settings)
     with (
         closing(KeyStore(key_file(settings), open_kek(settings))) as keys,
-        closing(SQLiteReader(event_file(settings))) as reader,
+        closing(open_reader(settings)) as reader,
     ):
         keys.check()
         listed = ErasureList(erasure_file(settings), keys.service_secret(SECRET))
@@ -185,9 +183,8 @@ def certificate(settings: Settings, erasure_id: str) -> tuple[dict[str, Any], by
 
     Needs no key. Raises SettingsInvalid for one that was not executed, Unavailable before its checkpoint.
     """
-    if not event_file(settings).exists():
-        raise SettingsInvalid("no service ran with these settings", folder=settings.data.name)
-    with closing(SQLiteReader(event_file(settings))) as reader:
+    refuse_no_events(settings)
+    with closing(open_reader(settings)) as reader:
         for row in decided_rows(reader, 0):
             clear, _, _ = Codec.decode_clear(row.state, stream=row.stream, topic=row.topic)
             if clear["erasure_id"] == erasure_id:
@@ -199,8 +196,7 @@ def certificate(settings: Settings, erasure_id: str) -> tuple[dict[str, Any], by
 @contextmanager
 def alone(settings: Settings) -> Iterator[Core]:
     """Open the shard as its service would, holding its folder."""
-    if not event_file(settings).exists():
-        raise SettingsInvalid("no service ran with these settings", folder=settings.data.name)
+    refuse_no_events(settings)
     with private_files(), held(settings.data):
         core = open_core(settings)
         try:

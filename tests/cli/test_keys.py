@@ -21,9 +21,10 @@ from exchange.ledger.signers import SignatureCheck
 from exchange.settings import throw_away_settings
 from exchange.store.reader import SQLiteReader
 from exchange.store.verify import verify_store
-from exchange.wiring.core import development_authority, event_file, genesis, key_file, open_core, utc_now
+from exchange.wiring.core import development_authority, genesis, key_file, open_core, utc_now
 from exchange.wiring.holding import held
 from exchange.wiring.service import door_material
+from exchange.wiring.stores import event_file
 from tests.pipeline.shard import Shard
 
 if TYPE_CHECKING:

@@ -20,8 +20,9 @@ from exchange.ledger.receipt import verify_receipt
 from exchange.pipeline.walk import Claim, Steps
 from exchange.store.reader import SQLiteReader
 from exchange.store.verify import verify_store
-from exchange.wiring.core import event_file, key_file, open_core, utc_now
+from exchange.wiring.core import key_file, open_core, utc_now
 from exchange.wiring.published import published_receipt
+from exchange.wiring.stores import event_file
 from tests.cli.test_keys import Desk
 from tests.pipeline import shard as shards
 from tests.pipeline.shard import NECESSITY, Shard

@@ -10,16 +10,16 @@ from exchange.wiring.core import pipeline_of
 from tests.pipeline.shard import Shard
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
     from exchange.pipeline.queue import Pipeline
 
 
 @pytest.fixture
-def shard(tmp_path: Path) -> Iterator[Shard]:
+def shard(tmp_path: Path, fresh_store: Callable[[], dict[str, str]]) -> Iterator[Shard]:
     """An empty shard with its operator."""
-    made = Shard(tmp_path / "data")
+    made = Shard(tmp_path / "data", **fresh_store())
     yield made
     made.close()
 

@@ -11,15 +11,14 @@ if TYPE_CHECKING:
 
     from exchange.keys.keystore import KeyStore
     from exchange.store.batch import Batch
-    from exchange.store.reader import SQLiteReader
-    from exchange.store.sqlite import SQLiteRecorder
+    from exchange.store.ports import EventReader, EventRecorder
     from tests.pipeline.shard import Shard
 
 
 class FaultyRecorder:
     """Commits as the real one does, but for the faults it was told of, used up one by one."""
 
-    def __init__(self, recorder: SQLiteRecorder) -> None:
+    def __init__(self, recorder: EventRecorder) -> None:
         self.recorder = recorder
         self.faults: list[str] = []
         self.commits: list[Batch] = []
@@ -41,7 +40,7 @@ class FaultyRecorder:
 class FaultyReader:
     """Reads as the real one does; while `down`, nothing answers. Counts its calls by name."""
 
-    def __init__(self, reader: SQLiteReader) -> None:
+    def __init__(self, reader: EventReader) -> None:
         self._reader = reader
         self.down = False
         self.calls: list[str] = []

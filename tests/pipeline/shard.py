@@ -9,6 +9,8 @@ from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from exchange.domain import AGGREGATES, stream_of
 from exchange.domain.consent import GiveConsent, RequestConsent, WithdrawConsent
 from exchange.domain.intake import receive_report
@@ -31,12 +33,15 @@ from exchange.pipeline.walk import (
 )
 from exchange.server.contract.plans import PLAN_LABELS
 from exchange.settings import Settings
+from exchange.store.sqlite import SQLiteRecorder
 from exchange.store.verify import verify_store
 from exchange.wiring.core import genesis, open_core, pipeline_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from eventsourcing.sqlite import SQLiteDatastore
 
     from exchange.pipeline.queue import Pipeline
     from exchange.pipeline.walk import View, Walk
@@ -63,6 +68,13 @@ class Shard:
         self.settings = Settings(data=data, **settings)
         self.core = open_core(self.settings, lambda: NOW)
         genesis(self.core, NOW, thumbprint=THUMBPRINT, signing_key=SIGNING_KEY)
+
+    @property
+    def datastore(self) -> SQLiteDatastore:
+        """The database itself, for what no service would do to it."""
+        if not isinstance(self.core.recorder, SQLiteRecorder):
+            pytest.skip("what is done to the store here is done to a file")
+        return self.core.recorder.datastore
 
     def queue(self) -> Pipeline:
         """Return a queue before the writer; who asks for it drains it."""

@@ -254,7 +254,7 @@ async def test_another_history_of_the_same_length_or_longer_is_refused(tmp_path:
 
 async def test_a_leaf_changed_behind_the_log_stops_it_from_signing(shard: Shard, pipeline: Pipeline) -> None:
     shard.plan()
-    with shard.core.recorder.datastore.transaction(commit=True) as cursor:
+    with shard.datastore.transaction(commit=True) as cursor:
         cursor.execute("UPDATE leaves SET entry = CAST(entry || ' ' AS BLOB) WHERE leaf_index = 1")
     publisher = publisher_of(shard.core, lambda _: None)
     with pytest.raises(LedgerDiffers):

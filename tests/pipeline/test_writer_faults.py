@@ -188,7 +188,7 @@ def test_a_reader_that_is_down_fails_the_group_and_later_groups_are_right(shard:
 
 def test_a_full_database_is_store_full_and_works_again_with_room(shard: Shard) -> None:
     _, _, plan_id = shard.plan()
-    with shard.core.recorder.datastore.transaction(commit=False) as cursor:
+    with shard.datastore.transaction(commit=False) as cursor:
         cursor.execute("PRAGMA page_count")
         pages = cursor.fetchone()[0]
         cursor.execute(f"PRAGMA max_page_count = {pages + 1}")
@@ -201,7 +201,7 @@ def test_a_full_database_is_store_full_and_works_again_with_room(shard: Shard) -
         done += 1
     assert [type(one) for one in outcomes] == [StoreFull] * 2
     assert shard.verified() == head + 2 * done
-    with shard.core.recorder.datastore.transaction(commit=False) as cursor:
+    with shard.datastore.transaction(commit=False) as cursor:
         cursor.execute("PRAGMA max_page_count = 1000000")
     assert shard.done(shard.goal(plan_id)).versions == {"plan": 3 + done}
     assert shard.verified() == head + 2 * done + 1

@@ -248,7 +248,7 @@ def test_more_leaves_signed_than_a_log_has_are_a_fork(turned: Shard, known: str)
 def test_a_former_end_that_is_not_that_of_the_leaves_is_never_signed(turned: Shard) -> None:
     wrong = (1).to_bytes(8, "big") + b"r" * 32
     core = turned.core
-    with core.recorder.datastore.transaction(commit=True) as c:
+    with turned.datastore.transaction(commit=True) as c:
         c.execute("UPDATE logs SET former = ?", (wrong,))
     with pytest.raises(LedgerDiffers, match="another size"):
         core.integrator.integrate()

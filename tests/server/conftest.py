@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +12,7 @@ from tests.server.story import Story
 from tests.server.town import Town
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 
@@ -26,10 +27,10 @@ def aging_town(tmp_path: Path) -> Iterator[Town]:
     yield from opened(tmp_path)
 
 
-def opened(data: Path) -> Iterator[Town]:
+def opened(data: Path, store: Mapping[str, str] = MappingProxyType({})) -> Iterator[Town]:
     """Yield a started town with a notice and a portal for representatives."""
     with (data / "exchange.log").open("w", encoding="utf-8") as lines:
-        town = Town(data, open_log(stream=lines))
+        town = Town(data, open_log(stream=lines), store)
         town.start()
         # Also where what follows fails: its threads would be found by tests of another room.
         try:

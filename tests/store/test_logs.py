@@ -6,11 +6,11 @@ import sqlite3
 
 import pytest
 
-from exchange.errors import HistoryUnreadable, StoreUnavailable
+from exchange.errors import HistoryUnreadable, StoreOutdated, StoreUnavailable
 from exchange.ledger.merkle import Frontier
 from exchange.store.errors import HeadMoved
 from exchange.store.reader import SQLiteReader
-from exchange.store.sqlite import SCHEMA_VERSION, SQLiteRecorder
+from exchange.store.sqlite import SCHEMA_VERSION, SQLiteRecorder, found_version
 from exchange.store.verify import verify_store
 from tests.store.builders import FIRST_LOG, OIN, Store
 
@@ -83,7 +83,10 @@ def test_a_store_of_before_is_taken_forward_and_keeps_what_it_holds(store: Store
     assert reader.heads() == (2, store.frontier.to_bytes(), ())
     assert verify_store(reader).ok
     reader.close()
-    recorder = SQLiteRecorder(store.path)
+    with pytest.raises(StoreOutdated):
+        SQLiteRecorder(store.path)
+    assert found_version(store.path) == SCHEMA_VERSION - 1
+    recorder = SQLiteRecorder(store.path, forward=True)
     after = store.everything()
     assert after.pop("schema_version") == [(1, SCHEMA_VERSION)]
     assert after == before
@@ -97,19 +100,19 @@ def test_a_step_forward_that_fails_leaves_the_store_as_it_was(store: Store) -> N
     as_before(store)
     store.tamper("CREATE TABLE logs (first INTEGER)")
     with pytest.raises(StoreUnavailable):
-        SQLiteRecorder(store.path)
+        SQLiteRecorder(store.path, forward=True)
     with sqlite3.connect(store.path) as connection:
         assert connection.execute("SELECT version FROM schema_version").fetchone() == (2,)
     connection.close()
     store.tamper("DROP TABLE logs")
-    SQLiteRecorder(store.path).close()
+    SQLiteRecorder(store.path, forward=True).close()
 
 
 def test_a_store_of_before_the_first_release_is_not_taken_forward(store: Store) -> None:
     store.close()
     store.tamper("UPDATE schema_version SET version = 1", "DROP TABLE logs")
     with pytest.raises(HistoryUnreadable, match="before the first release"):
-        SQLiteRecorder(store.path)
+        SQLiteRecorder(store.path, forward=True)
 
 
 def as_before(store: Store) -> None:

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import threading
+import uuid
 from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
 
-from exchange.errors import HistoryUnreadable, SettingsInvalid, StoreFull, StoreUnavailable
+from exchange.errors import HistoryUnreadable, SettingsInvalid, StoreFull, StoreOutdated, StoreUnavailable
+from exchange.store import postgres as room
 from exchange.store.errors import HeadMoved, Taken
-from exchange.store.postgres import SCHEMA_VERSION, PostgresRecorder, store_errors
+from exchange.store.postgres import (
+    SCHEMA_VERSION,
+    PostgresRecorder,
+    found_version,
+    head_position,
+    is_weak,
+    store_errors,
+)
 from exchange.store.postgres_reader import PostgresReader
 from exchange.store.verify import verify_store
-from tests.postgres.server import PostgresServer
+from tests.postgres.server import USER, PostgresServer
 from tests.store.builders import FIRST_LOG, OIN
 from tests.store.postgres_store import PostgresStore
 
@@ -112,6 +121,31 @@ def test_a_server_that_does_not_flush_is_refused(postgres: PostgresServer, setti
         assert connection.execute("SELECT to_regclass('head')").fetchone() == (None,)
 
 
+@pytest.mark.parametrize("sslmode", ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"])
+def test_a_line_over_a_network_is_weak_unless_the_server_shows_who_it_is(sslmode: str) -> None:
+    assert is_weak("db.example", sslmode) is (sslmode != "verify-full")
+    assert not is_weak("/run/postgresql", sslmode)
+
+
+def test_who_must_be_sure_of_the_server_takes_a_socket_and_refuses_a_weak_line(
+    postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dsn = postgres.schema()
+    PostgresRecorder(dsn, sure_of_server=True).close()
+    asked: list[tuple[str, str]] = []
+
+    def weak(*line: str) -> bool:
+        asked.append((line[0], line[1]))
+        return True
+
+    monkeypatch.setattr(room, "is_weak", weak)
+    with pytest.raises(SettingsInvalid, match="sslmode=verify-full"):
+        PostgresRecorder(f"{dsn} sslmode=require", sure_of_server=True)
+    PostgresRecorder(dsn).close()
+    ((host, sslmode),) = asked
+    assert (host in dsn, sslmode) == (True, "require")
+
+
 @pytest.mark.parametrize(("found", "words"), [(1, "before the first release"), (SCHEMA_VERSION + 1, "newer")])
 def test_a_store_of_another_version_is_refused_and_not_touched(
     postgres_store: PostgresStore, found: int, words: str
@@ -121,6 +155,48 @@ def test_a_store_of_another_version_is_refused_and_not_touched(
     with pytest.raises(HistoryUnreadable, match=words):
         PostgresRecorder(postgres_store.dsn)
     assert postgres_store.everything() == before
+
+
+def test_a_store_of_before_is_taken_forward_where_that_is_asked_whole_or_not_at_all(
+    postgres_store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = postgres_store
+    store.add("plan-1")
+    monkeypatch.setattr(room, "SCHEMA_VERSION", SCHEMA_VERSION + 1)
+    monkeypatch.setattr(room, "STEPS", {SCHEMA_VERSION: ("ALTER TABLE links ADD new bigint", "no SQL")})
+    before = store.everything()
+    with pytest.raises(StoreOutdated) as refused:
+        PostgresRecorder(store.dsn)
+    assert refused.value.metadata == {"found": str(SCHEMA_VERSION), "known": str(SCHEMA_VERSION + 1)}
+    with pytest.raises(StoreUnavailable):
+        PostgresRecorder(store.dsn, forward=True)
+    assert (store.everything(), found_version(store.dsn)) == (before, SCHEMA_VERSION)
+    monkeypatch.setattr(room, "STEPS", {SCHEMA_VERSION: ("ALTER TABLE links ADD new bigint",)})
+    PostgresRecorder(store.dsn, forward=True).close()
+    assert found_version(store.dsn) == SCHEMA_VERSION + 1
+    again = PostgresRecorder(store.dsn)
+    again.commit(store.batch("plan-1"))
+    again.close()
+    assert (store.reader.head()[0], head_position(store.dsn)) == (2, 2)
+
+
+def test_who_may_only_read_insert_and_update_is_enough_once_the_tables_are_there(
+    postgres_store: PostgresStore,
+) -> None:
+    store, role = postgres_store, f"r{uuid.uuid4().hex}"
+    schema = store.dsn.partition("search_path=")[2].rstrip("'")
+    store.tamper(
+        f"CREATE ROLE {role} LOGIN",
+        f"GRANT USAGE ON SCHEMA {schema} TO {role}",
+        f"GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA {schema} TO {role}",
+    )
+    recorder = PostgresRecorder(store.dsn.replace(f"user={USER}", f"user={role}"))
+    try:
+        recorder.commit(store.batch("plan-1", "case-1", links=[("resident", "plan-1")]))
+    finally:
+        recorder.close()
+    assert store.reader.head()[0] == 2
+    assert store.reader.scope("resident").streams == ("plan-1",)
 
 
 def test_two_that_make_the_tables_at_once_make_them_once(postgres: PostgresServer) -> None:

@@ -16,7 +16,7 @@ from tests.e2e.service import REPOSITORY, environment
 from tests.server.conftest import opened
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.server.town import Town
@@ -78,6 +78,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
 
 
 @pytest.fixture(scope="module")
-def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+def town(
+    tmp_path_factory: pytest.TempPathFactory, fresh_store: Callable[[], dict[str, str]]
+) -> Iterator[Town]:
     """Return one exchange for the stories of a practice: each story has a resident of its own."""
-    yield from opened(tmp_path_factory.mktemp("stories"))
+    yield from opened(tmp_path_factory.mktemp("stories"), fresh_store())

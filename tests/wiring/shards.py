@@ -29,9 +29,9 @@ def history(data: Path, plans: int = 1) -> Settings:
     return settings
 
 
-def young(data: Path) -> Settings:
+def young(data: Path, **named: str) -> Settings:
     """Make a shard that holds its first event only, and signed nothing."""
-    settings = throw_away_settings(data=data)
+    settings = throw_away_settings(data=data, **named)
     core = open_core(settings)
     try:
         genesis(core, utc_now(), thumbprint=THUMBPRINT, signing_key=THUMBPRINT)

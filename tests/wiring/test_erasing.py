@@ -15,10 +15,11 @@ from exchange.domain.erasure.decision import KeysDestroyed
 from exchange.errors import ErasureListBroken, ForkRefused, KeyDestroyed, KeysBehindEvents, LedgerDiffers
 from exchange.keys.ristretto import multiply_base, scalar_from_uniform
 from exchange.store.verify import verify_store
-from exchange.wiring.core import erasure_file, event_file, key_file, open_core
+from exchange.wiring.core import erasure_file, key_file, open_core
 from exchange.wiring.doctor import examine
 from exchange.wiring.erasing import Erased, ErasureList
 from exchange.wiring.shredding import standing
+from exchange.wiring.stores import event_file
 from tests.pipeline.erasing import erased
 from tests.pipeline.shard import Shard
 

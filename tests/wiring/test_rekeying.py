@@ -11,10 +11,11 @@ from exchange.store.reader import SQLiteReader
 from exchange.store.verify import verify_store
 from exchange.wiring import doctor
 from exchange.wiring.bench import THUMBPRINT, Bench, refuse_errors
-from exchange.wiring.core import event_file, genesis, key_file, open_core, utc_now
+from exchange.wiring.core import genesis, key_file, open_core, utc_now
 from exchange.wiring.holding import held
 from exchange.wiring.kek import open_kek
 from exchange.wiring.rekeying import create_kek, kek_standing, rotate_kek, rotate_keys
+from exchange.wiring.stores import event_file
 from tests.softhsm import PIN, TOKEN
 from tests.wiring.shards import position
 

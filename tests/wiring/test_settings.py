@@ -280,6 +280,49 @@ def test_a_secret_that_is_not_set_is_not_hidden() -> None:
     assert shown(load_settings())["operator_signing_key"] == ""
 
 
+# --- where the events are --------------------------------------------------------------------------------
+
+
+def test_half_a_store_is_refused() -> None:
+    with pytest.raises(SettingsInvalid, match="name=postgres"):
+        load_settings(store="postgres")
+    with pytest.raises(SettingsInvalid, match="named, and not used"):
+        load_settings(postgres="dbname=exchange")
+    assert load_settings(store="postgres", postgres="dbname=exchange").store == "postgres"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "host=db user=exchange password=s3cret",
+        "host=db sslkey=k sslpassword = s3cret",
+        "postgresql://exchange:s3cret@db/exchange",
+        "postgres://db/exchange?password=s3cret",
+        "postgres://db/exchange?pass%77ord=s3cret",
+    ],
+)
+def test_a_password_stands_in_no_setting_of_production(line: str, production: dict[str, Any]) -> None:
+    with pytest.raises(SettingsInvalid, match="PGPASSFILE") as refused:
+        load_settings(**production, store="postgres", postgres=line)
+    assert "s3cret" not in str(refused.value)
+    settings = load_settings(store="postgres", postgres=line)
+    assert "s3cret" not in repr(settings)
+    assert shown(settings)["postgres"] == "(hidden)"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "service=exchange",
+        "host=/run/postgresql dbname=exchange passfile=/etc/exchange/pgpass",
+        "postgresql://exchange@one:5432,two:5432/exchange?target_session_attrs=read-write",
+        "postgresql://one:5432/exchange?sslmode=verify-full&require_auth=scram-sha-256",
+    ],
+)
+def test_a_line_without_a_password_is_taken(line: str, production: dict[str, Any]) -> None:
+    assert load_settings(**production, store="postgres", postgres=line).postgres == line
+
+
 # --- where the KEK is ------------------------------------------------------------------------------------
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from exchange.pipeline.registers import Registers
     from exchange.store.batch import Row
     from exchange.store.codec import Codec, Meta
-    from exchange.store.reader import SQLiteReader
+    from exchange.store.ports import EventReader
 
 ROWS_PER_LOOK: Final = 500
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
@@ -75,7 +75,7 @@ class Processing:
 class Trail:
     """Reads processings. Owned by one thread at a time."""
 
-    reader: SQLiteReader
+    reader: EventReader
     codec: Codec
     registers: Registers
     _bases: dict[tuple[str, str], LegalBasis | None] = field(default_factory=dict)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from exchange.pipeline.registers import Registers
     from exchange.store.batch import Row
     from exchange.store.codec import Codec, Meta
-    from exchange.store.reader import SQLiteReader
+    from exchange.store.ports import EventReader
 
 ROWS_PER_LOOK: Final = 500
 LOOKS_MAX: Final = 20
@@ -59,7 +59,7 @@ class Page(NamedTuple):
 class DecisionLog:
     """Reads records. Safe between threads."""
 
-    reader: SQLiteReader
+    reader: EventReader
     codec: Codec
     registers: Registers
     log_pseudonym: Callable[[str], str]

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from exchange.server.house import Call
-    from exchange.store.reader import SQLiteReader
+    from exchange.store.ports import EventReader
 
 _LABELS: Final = labels_of(pb.ListDecisionsResponse.DESCRIPTOR)
 _OUTCOMES: Final = frozenset(str(outcome) for outcome in Outcome)
@@ -85,7 +85,7 @@ async def list_decisions(call: Call, request: pb.ListDecisionsRequest) -> pb.Lis
 
 
 def _page(
-    reader: SQLiteReader,
+    reader: EventReader,
     decisions: DecisionReader,
     *,
     after: int,

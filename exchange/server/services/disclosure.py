@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from exchange.pipeline.walk import Caller
     from exchange.server.house import Call
     from exchange.store.batch import Row
-    from exchange.store.reader import SQLiteReader
+    from exchange.store.ports import EventReader
 
 _LABELS: Final = labels_of(pb.ListDisclosuresResponse.DESCRIPTOR)
 VERSION_MAX: Final = 2**62
@@ -95,7 +95,7 @@ async def list_disclosures(call: Call, request: pb.ListDisclosuresRequest) -> pb
 
 
 def _page(
-    reader: SQLiteReader,
+    reader: EventReader,
     decisions: DecisionReader,
     stream: str,
     *,
