@@ -208,8 +208,8 @@ def against_the_childs_interest(facts: Facts, basis: LegalBasis) -> bool:
 
 
 def own_or_relatives_file(facts: Facts, basis: LegalBasis) -> bool:
-    """R32, GDPR 5(1)(f)."""
-    return basis.limits_apply and facts.relative_of_subject
+    """R32, GDPR 5(1)(f). Also under a basis that limits do not stop, but not to the resident's side."""
+    return facts.relative_of_subject and (basis.limits_apply or facts.recipient not in words.RESIDENT_SIDE)
 
 
 def harm_disproportionate(facts: Facts, basis: LegalBasis) -> bool:
