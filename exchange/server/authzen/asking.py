@@ -96,7 +96,7 @@ def tell(asked: Evaluation, asker: Caller) -> Told:
     known_key = _is_pseudonym(key) if kind == RESIDENT else not uuid_fault(key)
     action = asked.action.name if asked.action.name in ACTIONS else ""
     takes_back = _flag(asked.action.properties, "action.properties.takes_back")
-    # A question for a consent is put on a case: it uses nothing of the resident's (R24 and R25 are not asked).
+    # A question for a consent is put on a case, and uses nothing of the resident's: no R24, no R25.
     asks_consent = _flag(asked.action.properties, "action.properties.asks_consent")
     understood = about is not None and bool(action) and kind in LABELS and known_key
     return Told(
