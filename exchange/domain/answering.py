@@ -2,8 +2,8 @@
 
 Promises: a no of one holder of authority against the yes of another is recorded as a dispute in the same
 commit, and ends nothing the other said; withdrawing still withdraws, but not what the other gave once
-somebody decided that his word counts; who gave a consent always withdraws it; the resident's own word makes
-no dispute.
+somebody decided that his word counts; who gave a consent always withdraws it, and so does the resident,
+whose own word makes no dispute.
 Source: BW 1:245, 1:253a; GDPR 7(3); the gate's design section 6.
 """
 

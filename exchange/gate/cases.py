@@ -378,6 +378,7 @@ _FACT_KEYS: Final[Keys] = {
     "restricted": ("restricted", _flag),
     "delivered_later": ("delivered_later", _flag),
     "store_unavailable": ("store_unavailable", _flag),
+    "records": ("records", _flag),
     "break_glass": ("break_glass", _break_glass),
     "consent": ("consent", _consent),
     "fields": ("fields", _fields),

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from exchange.gate.entry import LegalBasis
 
 # Raised whenever a rule changes its meaning: a stored decision replays under its own policy hash only.
-RULES_VERSION: Final = "4"
+RULES_VERSION: Final = "5"
 SHIPPED_FOLDER: Final = Path(__file__).parent / "register"
 FILE_BYTES_MAX: Final = 1 << 20
 

@@ -55,7 +55,7 @@ def missing_for_basis(facts: Facts, basis: LegalBasis) -> tuple[str, ...]:
     breaking_glass = basis.break_glass and facts.break_glass is not None
     if not facts.fields and not basis.fields_optional:
         missing.append("fields")
-    if facts.case_relation is None and basis.case_relation_required and not breaking_glass:
+    if facts.case_relation is None and _asks_relation(facts, basis) and not breaking_glass:
         missing.append("case_relation")
     person_judged = basis.subject_access and (breaking_glass or not _speaks_as_another(facts))
     if basis.consent_kind:
@@ -76,7 +76,22 @@ def weakly_authenticated(facts: Facts, _basis: LegalBasis) -> bool:
 
 def no_case_relation(facts: Facts, basis: LegalBasis) -> bool:
     """R03, GDPR 5(1)(f) and Wmo 2015 5.3.3."""
-    return basis.case_relation_required and facts.case_relation is not True
+    return facts.case_relation is not True and _asks_relation(facts, basis)
+
+
+def _asks_relation(facts: Facts, basis: LegalBasis) -> bool:
+    """Tell whether only who works on the case may do this.
+
+    A basis for recording may do without a relation, for what it records is about nobody or is one's own; the
+    data of one resident it opens to nobody else.
+    """
+    looks = _looks_while_obtaining(facts, basis) and facts.recipient not in words.RESIDENT_SIDE
+    return basis.case_relation_required or looks
+
+
+def _looks_while_obtaining(facts: Facts, basis: LegalBasis) -> bool:
+    """Tell whether somebody asks to see by a basis for recording."""
+    return basis.direction == "OBTAIN" and not facts.records
 
 
 def basis_not_in_force(facts: Facts, basis: LegalBasis) -> bool:
@@ -85,8 +100,15 @@ def basis_not_in_force(facts: Facts, basis: LegalBasis) -> bool:
 
 
 def purpose_not_listed(facts: Facts, basis: LegalBasis) -> bool:
-    """R06, GDPR 5(1)(b). A basis for disclosing or for reuse, an emergency too, is none for recording."""
-    return facts.purpose not in basis.purposes or (facts.records and basis.direction != "OBTAIN")
+    """R06, GDPR 5(1)(b). A basis for disclosing or for reuse, an emergency too, is none for recording.
+
+    Nor is a basis for recording one by which the resident's side looks: own access has its own conditions.
+    """
+    if facts.purpose not in basis.purposes:
+        return True
+    if facts.records:
+        return basis.direction != "OBTAIN"
+    return _looks_while_obtaining(facts, basis) and facts.recipient in words.RESIDENT_SIDE
 
 
 def recipient_not_listed(facts: Facts, basis: LegalBasis) -> bool:
@@ -186,8 +208,8 @@ def against_the_childs_interest(facts: Facts, basis: LegalBasis) -> bool:
 
 
 def own_or_relatives_file(facts: Facts, basis: LegalBasis) -> bool:
-    """R32, GDPR 5(1)(f)."""
-    return basis.limits_apply and facts.relative_of_subject
+    """R32, GDPR 5(1)(f). Also under a basis that limits do not stop, but not to the resident's side."""
+    return facts.relative_of_subject and (basis.limits_apply or facts.recipient not in words.RESIDENT_SIDE)
 
 
 def harm_disproportionate(facts: Facts, basis: LegalBasis) -> bool:

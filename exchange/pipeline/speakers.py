@@ -106,6 +106,40 @@ def refuse_unheard(resident: ResidentState, consent: ConsentState, spoken: Spoke
         )
 
 
+def refuse_not_to_withdraw(resident: ResidentState, consent: ConsentState, spoken: Spoken, day: date) -> None:
+    """Refuse a withdrawal of somebody who neither gave the consent nor decides about it now.
+
+    The resident's own is always heard, and what somebody gave he takes back (GDPR 7(3)). Of who decides no
+    recent source is asked; where capacity was judged too long ago, whoever may decide is heard.
+    Raises RuleBroken.
+    """
+    people, age = resident.representation, age_at(resident, day)
+    # The person and not the record: who was recorded anew is still who gave it.
+    gave = {_person(people, name) for name in consent.authority}
+    if consent.kind == ConsentKind.ASSENT or gave.issuperset(
+        _person(people, one) for one in spoken.authority
+    ):
+        return
+    judged = _capable_in(resident, consent, day)
+    deciding = {
+        one.representative_id
+        for one in people.representatives
+        for capable in ((True, False) if judged is None else (judged,))
+        if counts(one, people, day, age, capable=capable, shown=False)
+        and is_heard(consent.kind.upper(), one.relation, age, capable=capable)
+    }
+    if not deciding.issuperset(spoken.authority):
+        raise RuleBroken(
+            "not for who said it to withdraw: the resident does, who gave it, or who decides about it",
+            rule="NOT_TO_DECIDE",
+        )
+
+
+def _person(people: Representation, representative_id: str) -> tuple[str, str] | str:
+    record = people.ever(representative_id)
+    return representative_id if record is None else (record.person_oin, record.person)
+
+
 def binds(resident: ResidentState, consent: ConsentState, day: date) -> bool:
     """Tell whether a yes is of who decides it now: at twelve a parent's is none any more (Wmo 2015 5.3.3).
 

@@ -107,7 +107,8 @@ class ConsentServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WithdrawConsent(self, request, context):
-        """Withdraws a consent. Takes no more than giving it and never fails for a consent that exists (GDPR 7(3)).
+        """Withdraws a consent. Takes no more than giving it and never fails for the resident, or for who gave it (GDPR 7(3)). A
+        representative who neither gave it nor decides about it is refused: a parent does not take back what a youth gave.
         When the answer is there, no answer on its ground leaves any more, unless it says that the withdrawal was put aside.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

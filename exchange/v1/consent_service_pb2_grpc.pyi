@@ -46,7 +46,8 @@ class ConsentServiceStub:
     RefuseConsent: _grpc.UnaryUnaryMultiCallable[_consent_service_pb2.RefuseConsentRequest, _consent_service_pb2.RefuseConsentResponse]
     """Records that the answer is no."""
     WithdrawConsent: _grpc.UnaryUnaryMultiCallable[_consent_service_pb2.WithdrawConsentRequest, _consent_service_pb2.WithdrawConsentResponse]
-    """Withdraws a consent. Takes no more than giving it and never fails for a consent that exists (GDPR 7(3)).
+    """Withdraws a consent. Takes no more than giving it and never fails for the resident, or for who gave it (GDPR 7(3)). A
+    representative who neither gave it nor decides about it is refused: a parent does not take back what a youth gave.
     When the answer is there, no answer on its ground leaves any more, unless it says that the withdrawal was put aside.
     """
     ListConsents: _grpc.UnaryUnaryMultiCallable[_consent_service_pb2.ListConsentsRequest, _consent_service_pb2.ListConsentsResponse]
@@ -75,7 +76,8 @@ class ConsentServiceAsyncStub(ConsentServiceStub):
     RefuseConsent: _aio.UnaryUnaryMultiCallable[_consent_service_pb2.RefuseConsentRequest, _consent_service_pb2.RefuseConsentResponse]  # type: ignore[assignment]
     """Records that the answer is no."""
     WithdrawConsent: _aio.UnaryUnaryMultiCallable[_consent_service_pb2.WithdrawConsentRequest, _consent_service_pb2.WithdrawConsentResponse]  # type: ignore[assignment]
-    """Withdraws a consent. Takes no more than giving it and never fails for a consent that exists (GDPR 7(3)).
+    """Withdraws a consent. Takes no more than giving it and never fails for the resident, or for who gave it (GDPR 7(3)). A
+    representative who neither gave it nor decides about it is refused: a parent does not take back what a youth gave.
     When the answer is there, no answer on its ground leaves any more, unless it says that the withdrawal was put aside.
     """
     ListConsents: _aio.UnaryUnaryMultiCallable[_consent_service_pb2.ListConsentsRequest, _consent_service_pb2.ListConsentsResponse]  # type: ignore[assignment]
@@ -131,7 +133,8 @@ class ConsentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _consent_service_pb2.WithdrawConsentRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_consent_service_pb2.WithdrawConsentResponse, _abc.Awaitable[_consent_service_pb2.WithdrawConsentResponse]]:
-        """Withdraws a consent. Takes no more than giving it and never fails for a consent that exists (GDPR 7(3)).
+        """Withdraws a consent. Takes no more than giving it and never fails for the resident, or for who gave it (GDPR 7(3)). A
+        representative who neither gave it nor decides about it is refused: a parent does not take back what a youth gave.
         When the answer is there, no answer on its ground leaves any more, unless it says that the withdrawal was put aside.
         """
 

@@ -190,3 +190,20 @@ def test_whether_it_takes_back_is_true_or_false() -> None:
     found = tried(lambda: tell(asked, ASKER))
     assert isinstance(found, RequestInvalid)
     assert set(found.fields) == {"action.properties.takes_back"}
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "said", "counts"),
+    [
+        ("COMMAND", "case", True, True),
+        ("COMMAND", "case", False, False),
+        ("COMMAND", "consent", False, True),
+        ("COMMAND", "plan", True, False),
+        ("READ", "case", True, False),
+    ],
+)
+def test_a_question_for_a_consent_is_put_on_a_case(name: str, kind: str, *, said: bool, counts: bool) -> None:
+    asked = Evaluation(
+        Entity("professional", "w-1"), Action(name, {"asks_consent": said}), Entity(kind, str(UUID(int=1)))
+    )
+    assert tell(asked, ASKER).about_consent is counts

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     Open = Callable[..., Web]
 
+OBJECT = claim(pb.PURPOSE_KLACHT_BEZWAAR, "OBJECT-21-RESIDENT")
 SEALING = claim(pb.PURPOSE_WMO_ONDERZOEK, "SEAL-32", "er is gevaar")
 FIELDS = ["goals.own_words", "version"]
 INVESTIGATING = {
@@ -85,6 +86,16 @@ def test_the_answer_is_that_of_the_read_it_asks_about(web: Open, story: Story) -
     told = web(worker(story)).post(EVALUATION, question(story, context=context)).body
     assert (told["decision"], told["context"]["rules"]) == (False, ["R09", "R15"])
     assert "R15" in told["context"]["reason_admin"]["nl"]
+
+
+def test_a_question_for_a_consent_is_no_use_of_what_is_restricted(web: Open, story: Story) -> None:
+    story.resident().rights.object(claim=OBJECT, case_id=story.case_id)
+    case = {"type": "case", "id": story.case_id, "properties": {"fields": []}}
+    asking = question(story, resource=case, action={"name": "COMMAND", "properties": {"asks_consent": True}})
+    other = question(story, resource=case, action={"name": "COMMAND"})
+    asked, refused = (web(worker(story)).post(EVALUATION, one).body for one in (asking, other))
+    assert (asked["decision"], refused["decision"]) == (True, False)
+    assert refused["context"]["rules"] == ["R24"]
 
 
 @pytest.mark.parametrize("other", ["an unknown plan", "a plan of others"])

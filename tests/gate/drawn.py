@@ -140,6 +140,7 @@ def standing(draw: Random, basis: LegalBasis) -> Facts:
         has_authority=has_authority or recipient == "wettelijk-vertegenwoordiger",
         directly_involved=basis.secrecy == "DIRECT",
         break_glass=claim,
+        records=basis.direction == "OBTAIN" and draw.random() < 0.7,
     )
 
 

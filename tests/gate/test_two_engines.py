@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 OWN_FILE = Path(__file__).parent / "cases.json"
 # Of what is compared quickly, and by what wide means there; the many are drawn anew in every run.
-SEED = 37
+SEED = 38
 DRAWN_QUICKLY = 2_000
 DRAWN = 20_000
 SHIPPED, _ = registers(SEED)

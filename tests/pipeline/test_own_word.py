@@ -18,6 +18,7 @@ from tests.pipeline.shard import NECESSITY, NOW, WIJKTEAM, Shard
 WORD = Claim("wmo-onderzoek", "RESIDENT-WORD")
 REPRESENTATIVE = "wettelijk-vertegenwoordiger"
 SPOKEN = Facts(
+    records=True,
     now=NOW,
     actor_auth="2FA+mTLS",
     legal_basis=WORD.legal_basis,

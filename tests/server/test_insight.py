@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -12,7 +13,8 @@ from adapters.sdk.calls import claim
 from adapters.sdk.tokens import Person
 from exchange.domain.insight.cells import shown_from
 from exchange.v1 import common_pb2 as pb
-from tests.server.town import CITY, Town
+from tests.server.family import Family, denied
+from tests.server.town import ACCESS, CITY, WORD, Town
 
 if TYPE_CHECKING:
     from adapters.sdk.client import ExchangeClient
@@ -113,6 +115,28 @@ def test_the_gate_is_asked_before_anything_is_published(
         publish(town.worker(task, "w-7"), claim=asked, year=2018)
     assert set(refused.value.rules) >= rules
     assert policy(town).insight.list_tables(claim=READ, year=2018).budget.spent_thousandths == 0
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_table_opens_no_plan_not_even_that_there_is_one(town: Town, *, known: bool) -> None:
+    plan_id = Family(town, 40).plan_id if known else str(uuid4())
+    client = policy(town)
+    for paths in (["version"], ["goals.own_words"], ["supports.kind"]):
+        with pytest.raises(errors.Denied) as refused:
+            client.plan.get_plan(claim=STATISTICS, plan_id=plan_id, fields=paths)
+        assert "R03" in refused.value.rules
+    with pytest.raises(errors.Denied):
+        client.plan.get_practice_check(claim=STATISTICS, plan_id=plan_id, fields=["own_words"])
+
+
+def test_nobody_looks_by_his_own_word_at_what_own_access_keeps_from_him(town: Town) -> None:
+    family = Family(town, 13)
+    family.record()
+    # That has conditions of its own: twelve and capable, or a representative against whom nothing speaks.
+    for client in (family.own(), family.representative()):
+        read = partial(client.plan.get_plan, plan_id=family.plan_id, fields=["version"])
+        assert denied(partial(read, claim=WORD)) == ("R06",)
+        assert read(claim=ACCESS).plan.version
 
 
 def test_another_organisation_publishes_nothing_of_this_municipality(town: Town) -> None:

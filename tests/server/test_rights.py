@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -203,9 +204,18 @@ def test_a_relative_keeps_away_in_every_task_and_does_not_let_himself_in(town: T
         kind=rights_pb.CONFLICT_KIND_RELATIVE, reason="Broer van de inwoner.", **person
     )
     assert denied(near, story) == ("R32",)
-    with pytest.raises(errors.ExchangeRefused) as refused:
-        near.rights.end_conflict(reason="Toch niet.", **person)
-    assert sentence(refused) == "a conflict is ended by somebody else than the person it binds"
+    # Nor does he end it, or weigh something of his brother's under a basis that no restriction stops.
+    weighs = partial(
+        near.rights.record_determination,
+        claim=WEIGH,
+        case_id=story.case_id,
+        kind=rights_pb.DETERMINATION_KIND_STAFF_IDENTITY_NEEDED,
+        reason="Mijn broer wil het weten.",
+    )
+    for act in (partial(near.rights.end_conflict, reason="Toch niet.", **person), weighs):
+        with pytest.raises(errors.Denied) as refused:
+            act()
+        assert tuple(refused.value.rules) == ("R32",)
     story.wmo.rights.end_conflict(reason="Een ander met die naam.", **person)
     read(near, story)
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from functools import partial
+
+from exchange.v1 import consent_service_pb2 as consent_pb
 from exchange.v1 import representation_service_pb2 as people_pb
-from tests.server.family import A_DAY, TODAY, Family, denied
+from tests.server.family import A_DAY, TODAY, Family, broken, denied
 from tests.server.test_consent_givers import READ, decide, two_parents
 from tests.server.town import INVESTIGATE, WORD, Town
 
@@ -87,3 +91,76 @@ def test_who_gave_it_withdraws_it_after_the_period_of_his_record(aging_town: Tow
     assert denied(lambda: family.give(family.representative(), family.ask(), "parent")) == ("R21",)
     family.representative().consent.withdraw_consent(claim=WORD, consent_id=consent_id)
     assert aging_town.state("consent", consent_id).refused_by == record
+
+
+def test_a_parent_does_not_take_back_what_a_youth_of_fourteen_gave_and_the_youth_does(town: Town) -> None:
+    family = Family(town, 14)
+    record = family.record()
+    consent_id = family.ask()
+    family.give(family.own(), consent_id, "self")
+    parent = family.representative().consent
+    assert broken(lambda: parent.withdraw_consent(claim=WORD, consent_id=consent_id)) == "NOT_TO_DECIDE"
+    # Nor does a college that writes it down for the parent.
+    write = partial(family.wmo.consent.withdraw_consent, claim=INVESTIGATE, consent_id=consent_id)
+    assert broken(partial(write, authority=record)) == "NOT_TO_DECIDE"
+    assert family.read_with_consent() == READ
+    assert town.state("consent", consent_id).state == "given"
+    assert family.own().consent.withdraw_consent(claim=WORD, consent_id=consent_id).version == 3
+    assert denied(family.read_with_consent) == ("R19",)
+    # Of what is withdrawn nobody else withdraws anything either; the youth may say it twice.
+    assert broken(lambda: parent.withdraw_consent(claim=WORD, consent_id=consent_id)) == "NOT_TO_DECIDE"
+    assert family.own().consent.withdraw_consent(claim=WORD, consent_id=consent_id).version == 3
+
+
+def test_a_college_writes_down_that_the_youth_takes_it_back(town: Town) -> None:
+    family = Family(town, 14)
+    consent_id = family.ask()
+    family.give(family.own(), consent_id, "self")
+    assert family.wmo.consent.withdraw_consent(claim=INVESTIGATE, consent_id=consent_id).version == 3
+
+
+def test_who_decides_takes_back_also_what_he_did_not_give(aging_town: Town) -> None:
+    # Under sixteen a GDPR consent is the parents' to give and to withdraw (UAVG 5), of either of them.
+    family = Family(aging_town, 14)
+    family.record()
+    family.record("ouder-2", source_date=(TODAY - 90 * A_DAY).isoformat())
+    consent_id = family.ask(kind=consent_pb.CONSENT_KIND_GDPR)
+    family.give(family.representative(), consent_id, "parent")
+    # Of a no no recent source is asked.
+    aging_town.skew = timedelta(days=10)
+    other = family.representative("ouder-2").consent
+    assert other.withdraw_consent(claim=WORD, consent_id=consent_id).version == 3
+
+
+def test_what_a_parent_gave_he_takes_back_also_after_the_child_decides_and_the_other_parent_not(
+    aging_town: Town,
+) -> None:
+    turns_twelve = TODAY + 5 * A_DAY
+    family = Family(aging_town, 11, birth_date=turns_twelve.replace(year=turns_twelve.year - 12))
+    family.record()
+    family.record("ouder-2")
+    consent_id = family.ask()
+    family.give(family.representative(), consent_id, "parent")
+    aging_town.skew = 6 * A_DAY
+    other = family.representative("ouder-2").consent
+    assert broken(lambda: other.withdraw_consent(claim=WORD, consent_id=consent_id)) == "NOT_TO_DECIDE"
+    assert family.representative().consent.withdraw_consent(claim=WORD, consent_id=consent_id).version == 3
+
+
+def test_where_the_judgement_of_capacity_is_over_whoever_may_decide_is_heard(aging_town: Town) -> None:
+    family = Family(aging_town, 14)
+    family.record()
+    family.record("ouder-2")
+    family.wmo.representation.judge_capacity(
+        claim=INVESTIGATE,
+        case_id=family.case_id,
+        matter="wmo-afstemming",
+        capable=False,
+        end_date=(TODAY + 5 * A_DAY).isoformat(),
+        reason="Overziet de gevolgen nu niet.",
+    )
+    consent_id = family.ask()
+    family.give(family.representative(), consent_id, "parent")
+    aging_town.skew = 6 * A_DAY
+    other = family.representative("ouder-2").consent
+    assert other.withdraw_consent(claim=WORD, consent_id=consent_id).version == 3

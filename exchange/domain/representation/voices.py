@@ -56,10 +56,19 @@ def is_shown(record: Representative, day: date) -> bool:
 
 
 def counts(
-    record: Representative, people: Representation, day: date, age: int, *, capable: bool | None
+    record: Representative,
+    people: Representation,
+    day: date,
+    age: int,
+    *,
+    capable: bool | None,
+    shown: bool = True,
 ) -> bool:
-    """Tell whether this representative decides for the resident now. None is: not established."""
-    if not (stands(record, day) and is_shown(record, day)):
+    """Tell whether this representative decides for the resident now; `shown` asks a recent source.
+
+    None is: not established.
+    """
+    if not stands(record, day) or (shown and not is_shown(record, day)):
         return False
     if age < ADULT_AGE:
         represented = age < YOUTH_AGE or capable is False

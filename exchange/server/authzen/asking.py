@@ -72,6 +72,7 @@ class Told(NamedTuple):
     life_domain: str
     understood: bool
     takes_back: bool = False  # whether the command is a no or a withdrawal of a consent
+    about_consent: bool = False  # whether the command asks for a consent, or records what was said to one
 
     def as_recorded(self, within: str) -> dict[str, Any]:
         """Return what is kept of the question beside its facts; the resource is the decision's subject."""
@@ -95,6 +96,8 @@ def tell(asked: Evaluation, asker: Caller) -> Told:
     known_key = _is_pseudonym(key) if kind == RESIDENT else not uuid_fault(key)
     action = asked.action.name if asked.action.name in ACTIONS else ""
     takes_back = _flag(asked.action.properties, "action.properties.takes_back")
+    # A question for a consent is put on a case, and uses nothing of the resident's: no R24, no R25.
+    asks_consent = _flag(asked.action.properties, "action.properties.asks_consent")
     understood = about is not None and bool(action) and kind in LABELS and known_key
     return Told(
         about=asker if about is None else about,
@@ -107,6 +110,7 @@ def tell(asked: Evaluation, asker: Caller) -> Told:
         life_domain=_word(asked.action.properties, "action.properties.life_domain"),
         understood=understood,
         takes_back=takes_back and action == COMMAND and kind == "consent",
+        about_consent=action == COMMAND and (kind == "consent" or (asks_consent and kind == "case")),
     )
 
 

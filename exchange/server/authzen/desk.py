@@ -163,8 +163,7 @@ async def _walk(call: Call, told: Told) -> EvaluationWalk:
         allow_partial=told.allow_partial,
         delivered_later=told.action == SUBSCRIBE,
         takes_back=told.takes_back,
-        # What is recorded of a consent is a question or what was said to it.
-        about_consent=told.action == COMMAND and told.kind == "consent",
+        about_consent=told.about_consent,
         streams=(stream_of("organisation", caller.organisation),),
         collections=house.plan_groups.collections,
         trace=call.trace,

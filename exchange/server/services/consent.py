@@ -23,7 +23,7 @@ from exchange.domain.values import TASKS_OF_RESIDENTS_SIDE
 from exchange.errors import RuleBroken
 from exchange.ledger.leaf import parse_leaf
 from exchange.pipeline.elements import OTHER_ORGANISATION, Asker, held_as, of_origin, of_rows
-from exchange.pipeline.speakers import holders_in, refuse_unheard, said_by
+from exchange.pipeline.speakers import holders_in, refuse_not_to_withdraw, refuse_unheard, said_by
 from exchange.pipeline.walk import Steps
 from exchange.server.contract.consent_receipts import Recorded, Telling, receipt_text
 from exchange.server.contract.copies import copies_of
@@ -279,7 +279,11 @@ def _spoken(
     # The resident's own no is always heard; that of somebody who does not decide here is no no.
     if isinstance(order, RefuseConsent) and spoken.authority:
         refuse_unheard(resident, consent, spoken, day)
-    return replace(order, said_by=spoken.words[0], authority="".join(spoken.authority))
+    said = replace(order, said_by=spoken.words[0], authority="".join(spoken.authority))
+    # Of who was overruled it is kept that he said so, and nothing ends.
+    if isinstance(said, WithdrawConsent) and put_aside_by(said, consent, resident) is None:
+        refuse_not_to_withdraw(resident, consent, spoken, day)
+    return said
 
 
 def _others(view: View, consent: ConsentState) -> list[ConsentState]:
