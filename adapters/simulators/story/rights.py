@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from adapters.sdk.calls import claim
 from adapters.sdk.portable import take_along
-from adapters.simulators.story.stage import INZAGE, INZIEN, StoryBroken, followed
+from adapters.simulators.story.stage import INZAGE, INZIEN, WIJKTEAM, StoryBroken, followed
 from exchange.v1.common_pb2 import Purpose
 from exchange.v1.resident_rights_service_pb2 import (
     PlanElement,
@@ -67,6 +67,7 @@ def put_right(told: Telling, plan: Plan) -> None:
         "PERMIT",
     )
     _the_provider_hears(told, plan, name, done.receipt.position)
+    _also_as_it_was(told, plan)
     executed = team.execute_rights_request(
         claim=ANSWER, rights_request_id=name, reference="brief-1", how="letter"
     )
@@ -91,6 +92,23 @@ def _the_provider_hears(told: Telling, plan: Plan, name: str, position: int) -> 
     told.step(
         "provider-corrects",
         f"The provider's stream brings {event.kind}: '{RIGHT_WORDS}' It says that its own file is right now.",
+        "PERMIT",
+    )
+
+
+def _also_as_it_was(told: Telling, plan: Plan) -> None:
+    """Ask for the day she said yes: what was wrong then is read by nobody any more, and that it was is told."""
+    was = plan.wijkteam().history.get_plan_as_of(
+        claim=WIJKTEAM, plan_id=plan.plan_id, as_of_time=plan.agreed_at, fields=SITUATIONS
+    )
+    if RIGHT_WORDS not in [one.description for one in was.plan.situations] or not was.corrected_later:
+        raise StoryBroken("the past does not say what is right, and that it was corrected")
+    if b"alleen een zus" in was.SerializeToString():
+        raise StoryBroken("the past still says what was wrong")
+    told.step(
+        "as-it-was",
+        "And as it was known before? It says the niece, and that this was corrected later. Nobody reads the "
+        "sister any more.",
         "PERMIT",
     )
 
