@@ -237,6 +237,30 @@ AGREEMENT_OUTCOME_AGREED_ON_CONDITIONS: AgreementOutcome.ValueType  # 3
 """Yes, if what the remarks ask is met: a yes once a college answers that it is."""
 Global___AgreementOutcome: _TypeAlias = AgreementOutcome  # noqa: Y015
 
+class _AgreementSpeaker:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AgreementSpeakerEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AgreementSpeaker.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    AGREEMENT_SPEAKER_UNSPECIFIED: _AgreementSpeaker.ValueType  # 0
+    """Not said: it was recorded by another municipality, which did not hand it over."""
+    AGREEMENT_SPEAKER_RESIDENT: _AgreementSpeaker.ValueType  # 1
+    """The resident."""
+    AGREEMENT_SPEAKER_REPRESENTATIVE: _AgreementSpeaker.ValueType  # 2
+    """Who represents the resident by law."""
+
+class AgreementSpeaker(_AgreementSpeaker, metaclass=_AgreementSpeakerEnumTypeWrapper):
+    """Who spoke for the resident's side."""
+
+AGREEMENT_SPEAKER_UNSPECIFIED: AgreementSpeaker.ValueType  # 0
+"""Not said: it was recorded by another municipality, which did not hand it over."""
+AGREEMENT_SPEAKER_RESIDENT: AgreementSpeaker.ValueType  # 1
+"""The resident."""
+AGREEMENT_SPEAKER_REPRESENTATIVE: AgreementSpeaker.ValueType  # 2
+"""Who represents the resident by law."""
+Global___AgreementSpeaker: _TypeAlias = AgreementSpeaker  # noqa: Y015
+
 class _FundingSource:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -1079,12 +1103,15 @@ class Agreement(_message.Message):
     REMARKS_FIELD_NUMBER: _builtins.int
     PLAN_VERSION_FIELD_NUMBER: _builtins.int
     SAY_TIME_FIELD_NUMBER: _builtins.int
+    SPOKEN_BY_FIELD_NUMBER: _builtins.int
     outcome: Global___AgreementOutcome.ValueType
     """Yes or no."""
     remarks: _builtins.str
     """Conditions, or how a no was handled."""
     plan_version: _builtins.int
     """Version of the plan that was agreed with."""
+    spoken_by: Global___AgreementSpeaker.ValueType
+    """Whether the resident or a representative said it."""
     @_builtins.property
     def say_time(self) -> _timestamp_pb2.Timestamp:
         """When."""
@@ -1096,10 +1123,11 @@ class Agreement(_message.Message):
         remarks: _builtins.str = ...,
         plan_version: _builtins.int = ...,
         say_time: _timestamp_pb2.Timestamp | None = ...,
+        spoken_by: Global___AgreementSpeaker.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["say_time", b"say_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome", "plan_version", b"plan_version", "remarks", b"remarks", "say_time", b"say_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome", "plan_version", b"plan_version", "remarks", b"remarks", "say_time", b"say_time", "spoken_by", b"spoken_by"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

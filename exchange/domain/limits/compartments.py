@@ -42,6 +42,7 @@ _ADDED_SINCE: Final[Mapping[str, frozenset[str]]] = {
         ("situations.earlier_scores", "situations.earlier_judge_dates", "situations.source")
     ),
     "goals": frozenset(("goals.state", "goals.state_date", "goals.carried_by")),
+    "agreements": frozenset(("agreements.spoken_by",)),
 }
 # The word by which a seal names that somebody is a member of a household: it hides all of it, or nothing.
 MEMBERSHIP: Final = "membership"

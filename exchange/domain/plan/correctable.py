@@ -247,6 +247,7 @@ NOT_CORRECTED: Final[Mapping[str, NotCorrected]] = MappingProxyType(
         "agreements.remarks": NotCorrected.ACT,
         "agreements.plan_version": NotCorrected.ACT,
         "agreements.say_time": NotCorrected.CLOCK,
+        "agreements.spoken_by": NotCorrected.ACT,
         "agreements.supports_unseen": NotCorrected.UNSHOWN,
         "answers.plan_version": NotCorrected.ACT,
         "answers.met": NotCorrected.ACT,

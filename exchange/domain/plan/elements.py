@@ -283,7 +283,8 @@ class Support:
 class Agreement:
     """What the resident said of the plan at one version.
 
-    `supports_unseen` says that who spoke was shown no supports.
+    `supports_unseen` says that who spoke was shown no supports. `spoken_by` follows from the task in which it
+    was said; empty where another municipality did not hand that over.
     """
 
     outcome: str
@@ -291,6 +292,7 @@ class Agreement:
     plan_version: int
     say_time: datetime
     supports_unseen: bool = False
+    spoken_by: str = ""
     origin: str
     category: str = DataCategory.WMO_PLAN
     recorded: datetime | None = None

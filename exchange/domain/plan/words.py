@@ -1,4 +1,4 @@
-"""Words of the later parts of a plan: money, goals, trajectories, signals, what a resident offers and asks.
+"""Words of the later parts of a plan: speakers, money, goals, trajectories, signals, offers and wishes.
 
 Promises: a member's value is the contract's enum name without its prefix, in lower case; it is stored and
 therefore permanent.
@@ -7,6 +7,13 @@ Source: protos/exchange/v1/plan.proto; the municipal data model's participation 
 
 from enum import StrEnum
 from typing import Final
+
+
+class AgreementSpeaker(StrEnum):
+    """Who speaks of a plan for the resident's side."""
+
+    RESIDENT = "resident"
+    REPRESENTATIVE = "representative"
 
 
 class FundingSource(StrEnum):
