@@ -73,6 +73,54 @@ CONVERSATION_KIND_EVALUATION: ConversationKind.ValueType  # 3
 """Looking back."""
 Global___ConversationKind: _TypeAlias = ConversationKind  # noqa: Y015
 
+class _Attendee:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AttendeeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Attendee.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ATTENDEE_UNSPECIFIED: _Attendee.ValueType  # 0
+    """Refused."""
+    ATTENDEE_RESIDENT: _Attendee.ValueType  # 1
+    """The resident."""
+    ATTENDEE_REPRESENTATIVE: _Attendee.ValueType  # 2
+    """Who represents the resident by law."""
+    ATTENDEE_INFORMAL_SUPPORTER: _Attendee.ValueType  # 3
+    """Who gives informal care (mantelzorger)."""
+    ATTENDEE_OWN_NETWORK: _Attendee.ValueType  # 4
+    """Somebody else of the own network."""
+    ATTENDEE_INDEPENDENT_SUPPORTER: _Attendee.ValueType  # 5
+    """Who advises the resident and depends on no desk (onafhankelijke cliëntondersteuning, Wmo 2015 2.2.4)."""
+    ATTENDEE_PROVIDER: _Attendee.ValueType  # 6
+    """A provider."""
+    ATTENDEE_PROFESSIONAL_OF_OTHER_DESK: _Attendee.ValueType  # 7
+    """A professional of another desk."""
+    ATTENDEE_INTERPRETER: _Attendee.ValueType  # 8
+    """An interpreter."""
+
+class Attendee(_Attendee, metaclass=_AttendeeEnumTypeWrapper):
+    """Who can be at a conversation, beside the desk that records it."""
+
+ATTENDEE_UNSPECIFIED: Attendee.ValueType  # 0
+"""Refused."""
+ATTENDEE_RESIDENT: Attendee.ValueType  # 1
+"""The resident."""
+ATTENDEE_REPRESENTATIVE: Attendee.ValueType  # 2
+"""Who represents the resident by law."""
+ATTENDEE_INFORMAL_SUPPORTER: Attendee.ValueType  # 3
+"""Who gives informal care (mantelzorger)."""
+ATTENDEE_OWN_NETWORK: Attendee.ValueType  # 4
+"""Somebody else of the own network."""
+ATTENDEE_INDEPENDENT_SUPPORTER: Attendee.ValueType  # 5
+"""Who advises the resident and depends on no desk (onafhankelijke cliëntondersteuning, Wmo 2015 2.2.4)."""
+ATTENDEE_PROVIDER: Attendee.ValueType  # 6
+"""A provider."""
+ATTENDEE_PROFESSIONAL_OF_OTHER_DESK: Attendee.ValueType  # 7
+"""A professional of another desk."""
+ATTENDEE_INTERPRETER: Attendee.ValueType  # 8
+"""An interpreter."""
+Global___Attendee: _TypeAlias = Attendee  # noqa: Y015
+
 class _LensFinding:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -618,6 +666,7 @@ class Conversation(_message.Message):
     HOLD_DATE_FIELD_NUMBER: _builtins.int
     OUTCOME_FIELD_NUMBER: _builtins.int
     SUMMARY_FIELD_NUMBER: _builtins.int
+    PRESENT_FIELD_NUMBER: _builtins.int
     STATEMENT_FIELD_NUMBER: _builtins.int
     conversation_id: _builtins.str
     """Id."""
@@ -631,6 +680,10 @@ class Conversation(_message.Message):
     """What was said that matters."""
     statement: _builtins.str
     """What the resident says beside it (GDPR 16, last sentence)."""
+    @_builtins.property
+    def present(self) -> _containers.RepeatedScalarFieldContainer[Global___Attendee.ValueType]:
+        """Who was there, beside the desk that recorded it; empty where that was not said."""
+
     def __init__(
         self,
         *,
@@ -639,11 +692,12 @@ class Conversation(_message.Message):
         hold_date: _builtins.str = ...,
         outcome: Global___ConversationOutcome.ValueType = ...,
         summary: _builtins.str = ...,
+        present: _abc.Iterable[Global___Attendee.ValueType] | None = ...,
         statement: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation_id", b"conversation_id", "hold_date", b"hold_date", "kind", b"kind", "outcome", b"outcome", "statement", b"statement", "summary", b"summary"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation_id", b"conversation_id", "hold_date", b"hold_date", "kind", b"kind", "outcome", b"outcome", "present", b"present", "statement", b"statement", "summary", b"summary"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -35,6 +35,7 @@ class RecordConversationRequest(_message.Message):
     HOLD_DATE_FIELD_NUMBER: _builtins.int
     OUTCOME_FIELD_NUMBER: _builtins.int
     SUMMARY_FIELD_NUMBER: _builtins.int
+    PRESENT_FIELD_NUMBER: _builtins.int
     SEEN_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Same id and same content: same answer."""
@@ -55,6 +56,10 @@ class RecordConversationRequest(_message.Message):
         """On what ground."""
 
     @_builtins.property
+    def present(self) -> _containers.RepeatedScalarFieldContainer[_plan_pb2.Attendee.ValueType]:
+        """Who was there, each once, beside the desk that records it; nobody by name. Left out where it is not said."""
+
+    @_builtins.property
     def seen(self) -> Global___Seen:
         """What of the plan the caller saw, instead of its version: what changed elsewhere is no conflict then."""
 
@@ -69,11 +74,12 @@ class RecordConversationRequest(_message.Message):
         hold_date: _builtins.str = ...,
         outcome: _plan_pb2.ConversationOutcome.ValueType = ...,
         summary: _builtins.str = ...,
+        present: _abc.Iterable[_plan_pb2.Attendee.ValueType] | None = ...,
         seen: Global___Seen | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "seen", b"seen"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "expected_version", b"expected_version", "hold_date", b"hold_date", "kind", b"kind", "outcome", b"outcome", "plan_id", b"plan_id", "request_id", b"request_id", "seen", b"seen", "summary", b"summary"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "expected_version", b"expected_version", "hold_date", b"hold_date", "kind", b"kind", "outcome", b"outcome", "plan_id", b"plan_id", "present", b"present", "request_id", b"request_id", "seen", b"seen", "summary", b"summary"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -110,6 +110,12 @@ STEPPED = (PATH, MOVED, ONCE_MORE)
 TABLE: tuple[tuple[tuple[Told, ...], str, tuple[Any, ...], tuple[Any, ...]], ...] = (
     ((("report_received", {}),), "reports.desk", ("wijkteam-west",), ("", "wijkteam west", ("a", "b"))),
     ((TALKED,), "conversations.kind", ("evaluation",), ("chat", "")),
+    (
+        (TALKED,),
+        "conversations.present",
+        (("resident", "interpreter"),),
+        ("jan", ("resident", "resident"), ()),
+    ),
     ((TALKED,), "conversations.outcome", ("solved_in_general_services",), ("over",)),
     ((DESCRIBED, DESCRIBED), "situations.earlier_scores", ("1", "5"), ("0", "6", ("2", "3"), (), "x")),
     ((DESCRIBED, DESCRIBED), "situations.earlier_judge_dates", ("2026-01-05",), ("2026-13-01", ())),

@@ -19,6 +19,7 @@ from exchange.domain.plan import (
     SetGoal,
 )
 from exchange.domain.plan.decide import ELEMENTS_MAX
+from exchange.domain.plan.words import Attendee
 from exchange.domain.values import Author, LifeDomain, category_of
 from tests.domain.builders import (
     AGREE,
@@ -62,6 +63,7 @@ CONVERSED = ConversationRecorded(
     hold_date=DAY,
     outcome="continue",
     summary="Wil thuis blijven wonen.",
+    present=(),
 )
 SOLVE = replace(CONVERSE, outcome="solved_in_general_services")
 SOLVED = replace(CONVERSED, outcome="solved_in_general_services")
@@ -124,6 +126,16 @@ def test_the_most_reports() -> None:
 def test_a_conversation() -> None:
     given(PLAN, *OPENED).when(CONVERSE).then(CONVERSED)
     assert not fold(PLAN, *OPENED, CONVERSED).closed
+
+
+def test_who_was_there_is_told_by_who_it_was_and_never_by_name() -> None:
+    everybody = tuple(Attendee)
+    for present in (everybody[:1], everybody):
+        there = replace(CONVERSED, present=present)
+        given(PLAN, *OPENED).when(replace(CONVERSE, present=present)).then(there)
+        assert [one.present for one in fold(PLAN, *OPENED, there).conversations] == [present]
+    for wrong in (("resident", "resident"), ("Mevrouw Jansen",), ("",)):
+        given(PLAN, *OPENED).when(replace(CONVERSE, present=wrong)).invalid("present")
 
 
 def test_solved_at_the_first_conversation_closes_the_plan() -> None:

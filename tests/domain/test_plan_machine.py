@@ -22,6 +22,7 @@ from exchange.domain.plan import PLAN, AddStatement, PlanState, RectifyPlan
 from exchange.domain.plan.correctable import FIELDS
 from exchange.domain.plan.corrections import ElementName
 from exchange.domain.plan.rectified import NAMED_BY
+from exchange.domain.plan.words import Attendee
 from exchange.domain.values import Author
 from exchange.errors import RequestInvalid, RuleBroken
 from tests.domain.builders import (
@@ -152,11 +153,14 @@ class AnyPlan(RuleBasedStateMachine):
         self.give(RECEIVE_SIGNAL, signal_id=f"s-{number}", report_id=f"m-{number}")
 
     @rule(
-        kind=st.sampled_from(["first", "with_provider", "evaluation"]), solved=st.booleans(), number=NUMBERS
+        kind=st.sampled_from(["first", "with_provider", "evaluation"]),
+        there=st.sampled_from([(), tuple(Attendee), ("resident", "nobody")]),
+        solved=st.booleans(),
+        number=NUMBERS,
     )
-    def converses(self, kind: str, number: str, *, solved: bool) -> None:
+    def converses(self, kind: str, there: tuple[str, ...], number: str, *, solved: bool) -> None:
         outcome = "solved_in_general_services" if solved else "continue"
-        self.give(CONVERSE, kind=kind, outcome=outcome, conversation_id=f"g-{number}")
+        self.give(CONVERSE, kind=kind, outcome=outcome, present=there, conversation_id=f"g-{number}")
 
     @rule(domain=DOMAINS, score=st.integers(0, 6), author=AUTHORS)
     def describes(self, domain: str, score: int, author: Author | None) -> None:

@@ -30,9 +30,10 @@ def test_what_is_kept_now_is_kept_of_before_and_of_its_money() -> None:
     assert sealed("situations.description") == {"situations.description", "situations.statement"}
 
 
-@pytest.mark.parametrize("name", ["situations", "goals", "agreements"])
+@pytest.mark.parametrize("name", ["conversations", "situations", "goals", "agreements"])
 def test_a_seal_of_before_a_leaf_was_there_covers_it_where_it_covered_all_there_was(name: str) -> None:
     since = {
+        "conversations": {"present", "statement"},
         "situations": {"earlier_scores", "earlier_judge_dates", "source", "statement"},
         "goals": {"state", "state_date", "carried_by", "statement"},
         "agreements": {"spoken_by"},

@@ -38,6 +38,7 @@ LEAVES_OF: Final[Mapping[str, frozenset[str]]] = {
 }
 # Leaves that elements got since there are seals: where every leaf there was is sealed, these are.
 _ADDED_SINCE: Final[Mapping[str, frozenset[str]]] = {
+    "conversations": frozenset(("conversations.present",)),
     "situations": frozenset(
         ("situations.earlier_scores", "situations.earlier_judge_dates", "situations.source")
     ),

@@ -25,13 +25,17 @@ class ReceiveReport(AuthoredCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordConversation(AuthoredCommand):
-    """Record a conversation; a first one solved in general services closes the plan."""
+    """Record a conversation; a first one solved in general services closes the plan.
+
+    `present` is empty where it is not said who was there.
+    """
 
     conversation_id: str
     kind: str
     hold_date: date
     outcome: str
     summary: str
+    present: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,7 @@ from exchange.domain.plan.events import (
     SituationDescribed,
 )
 from exchange.domain.plan.state import PlanState, closes
+from exchange.domain.plan.words import Attendee
 from exchange.domain.shape import (
     FINE,
     day_fault,
@@ -119,6 +120,7 @@ def record_conversation(command: RecordConversation, state: PlanState | None) ->
             "hold_date": day_fault(command.hold_date),
             "outcome": member_fault(ConversationOutcome, command.outcome),
             "summary": text_fault(command.summary),
+            "present": members_fault(Attendee, command.present) if command.present else FINE,
         }
     )
     if closes(command.kind, command.outcome) and plan.care_runs:
@@ -134,6 +136,7 @@ def record_conversation(command: RecordConversation, state: PlanState | None) ->
         hold_date=command.hold_date,
         outcome=command.outcome,
         summary=command.summary,
+        present=command.present,
     )
     return (recorded,)
 

@@ -48,13 +48,14 @@ class Report:
 @quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversation:
-    """A conversation."""
+    """A conversation; `present` is empty where nobody said who was there."""
 
     conversation_id: str
     kind: str
     hold_date: date
     outcome: str
     summary: str
+    present: tuple[str, ...] = ()
     origin: str
     category: str = DataCategory.WMO_PLAN
     recorded: datetime | None = None

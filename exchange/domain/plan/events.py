@@ -62,15 +62,16 @@ class ReportReceived(PlanEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConversationRecorded(PlanEvent):
-    """A conversation was held."""
+    """A conversation was held; `present` is empty where nobody said who was there."""
 
-    TOPIC: ClassVar[str] = "plan.conversation_recorded.v1"
-    SEALED: ClassVar[Mapping[str, str]] = plan_words("summary")
+    TOPIC: ClassVar[str] = "plan.conversation_recorded.v2"
+    SEALED: ClassVar[Mapping[str, str]] = plan_words("summary", "present")
     conversation_id: str
     kind: str
     hold_date: date
     outcome: str
     summary: str
+    present: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

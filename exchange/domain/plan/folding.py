@@ -61,6 +61,7 @@ def _conversation_recorded(state: PlanState, event: ConversationRecorded) -> Pla
         hold_date=event.hold_date,
         outcome=event.outcome,
         summary=event.summary,
+        present=event.present,
         origin=origin_of(event.task, event.organisation),
     )
     return with_changes(

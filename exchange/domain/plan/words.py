@@ -1,4 +1,4 @@
-"""Words of the later parts of a plan: speakers, money, goals, trajectories, signals, offers and wishes.
+"""Words of the later parts of a plan: who is there and speaks, money, goals, trajectories, signals, offers.
 
 Promises: a member's value is the contract's enum name without its prefix, in lower case; it is stored and
 therefore permanent.
@@ -7,6 +7,19 @@ Source: protos/exchange/v1/plan.proto; the municipal data model's participation 
 
 from enum import StrEnum
 from typing import Final
+
+
+class Attendee(StrEnum):
+    """Who can be at a conversation, beside the desk that records it."""
+
+    RESIDENT = "resident"
+    REPRESENTATIVE = "representative"
+    INFORMAL_SUPPORTER = "informal_supporter"
+    OWN_NETWORK = "own_network"
+    INDEPENDENT_SUPPORTER = "independent_supporter"
+    PROVIDER = "provider"
+    PROFESSIONAL_OF_OTHER_DESK = "professional_of_other_desk"
+    INTERPRETER = "interpreter"
 
 
 class AgreementSpeaker(StrEnum):

@@ -82,6 +82,7 @@ def _conversation(said: pb.RecordConversationRequest, who: Who) -> Command:
         hold_date=required_day(said.hold_date),
         outcome=_word(plan_pb2.ConversationOutcome.DESCRIPTOR, said.outcome),
         summary=said.summary,
+        present=stored_words(plan_pb2.Attendee.DESCRIPTOR, said.present),
     )
 
 
