@@ -69,5 +69,7 @@ UPCASTS: Final[Mapping[str, Upcast]] = {
     "plan.situation_described.v1": _adding("plan.situation_described.v2", beside=False),
     # Then nobody said where a description was filled in from: it reads as asked.
     "plan.situation_described.v2": _adding("plan.situation_described.v3", source=""),
+    # Then what those around somebody do stood among his strengths, or nowhere.
+    "plan.situation_described.v3": _adding("plan.situation_described.v4", own_network=""),
     "plan.agreed.v1": _adding("plan.agreed.v2", supports_unseen=False),
 }

@@ -717,6 +717,7 @@ class Situation(_message.Message):
     EARLIER_SCORES_FIELD_NUMBER: _builtins.int
     EARLIER_JUDGE_DATES_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
+    OWN_NETWORK_FIELD_NUMBER: _builtins.int
     STATEMENT_FIELD_NUMBER: _builtins.int
     life_domain: _common_pb2.LifeDomain.ValueType
     """Domain."""
@@ -730,6 +731,8 @@ class Situation(_message.Message):
     """Day of judging, ISO 8601."""
     source: _builtins.str
     """Where it was filled in from, such as "brp"; empty where the resident was asked."""
+    own_network: _builtins.str
+    """What those around the resident do in it, or could."""
     statement: _builtins.str
     """What the resident says beside it (GDPR 16, last sentence)."""
     @_builtins.property
@@ -751,11 +754,12 @@ class Situation(_message.Message):
         earlier_scores: _abc.Iterable[_builtins.int] | None = ...,
         earlier_judge_dates: _abc.Iterable[_builtins.str] | None = ...,
         source: _builtins.str = ...,
+        own_network: _builtins.str = ...,
         statement: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "earlier_judge_dates", b"earlier_judge_dates", "earlier_scores", b"earlier_scores", "judge_date", b"judge_date", "life_domain", b"life_domain", "score", b"score", "source", b"source", "statement", b"statement", "strengths", b"strengths"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "earlier_judge_dates", b"earlier_judge_dates", "earlier_scores", b"earlier_scores", "judge_date", b"judge_date", "life_domain", b"life_domain", "own_network", b"own_network", "score", b"score", "source", b"source", "statement", b"statement", "strengths", b"strengths"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -135,6 +135,7 @@ class DescribeSituationRequest(_message.Message):
     SCORE_FIELD_NUMBER: _builtins.int
     JUDGE_DATE_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
+    OWN_NETWORK_FIELD_NUMBER: _builtins.int
     SEEN_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Same id and same content: same answer."""
@@ -154,6 +155,8 @@ class DescribeSituationRequest(_message.Message):
     """Day of judging, ISO 8601."""
     source: _builtins.str
     """Where it was filled in from, such as "brp", instead of asking again; left out where the resident was asked."""
+    own_network: _builtins.str
+    """What those around the resident do in it, or could."""
     @_builtins.property
     def claim(self) -> _common_pb2.Claim:
         """On what ground."""
@@ -175,11 +178,12 @@ class DescribeSituationRequest(_message.Message):
         score: _builtins.int = ...,
         judge_date: _builtins.str = ...,
         source: _builtins.str = ...,
+        own_network: _builtins.str = ...,
         seen: Global___Seen | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "seen", b"seen"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "description", b"description", "expected_version", b"expected_version", "judge_date", b"judge_date", "life_domain", b"life_domain", "plan_id", b"plan_id", "request_id", b"request_id", "score", b"score", "seen", b"seen", "source", b"source", "strengths", b"strengths"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "description", b"description", "expected_version", b"expected_version", "judge_date", b"judge_date", "life_domain", b"life_domain", "own_network", b"own_network", "plan_id", b"plan_id", "request_id", b"request_id", "score", b"score", "seen", b"seen", "source", b"source", "strengths", b"strengths"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

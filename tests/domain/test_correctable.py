@@ -119,6 +119,7 @@ TABLE: tuple[tuple[tuple[Told, ...], str, tuple[Any, ...], tuple[Any, ...]], ...
     ((TALKED,), "conversations.outcome", ("solved_in_general_services",), ("over",)),
     ((DESCRIBED, DESCRIBED), "situations.earlier_scores", ("1", "5"), ("0", "6", ("2", "3"), (), "x")),
     ((DESCRIBED, DESCRIBED), "situations.earlier_judge_dates", ("2026-01-05",), ("2026-13-01", ())),
+    ((DESCRIBED,), "situations.own_network", ("De buurman.", ()), ("x" * 4001, " ", ("a", "b"))),
     ((DESCRIBED,), "situations.source", ("brp", ()), ("the brp", ("a", "b"))),
     ((("goal_set", {}), MARKED), "goals.state_date", ("2026-03-03",), ("2026-03-04", "x")),
     ((("goal_set", {}), MARKED), "goals.carried_by", ("own_network",), ("nobody", ())),

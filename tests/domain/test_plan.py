@@ -202,9 +202,13 @@ def test_scores_at_the_ends(score: int) -> None:
     given(PLAN, *OPENED).when(replace(DESCRIBE, score=score)).then(described)
 
 
-def test_strengths_may_be_empty() -> None:
-    described = replace(SITUATION_DESCRIBED, strengths="")
-    given(PLAN, *OPENED).when(replace(DESCRIBE, strengths="")).then(described)
+@pytest.mark.parametrize("field", ["strengths", "own_network"])
+@pytest.mark.parametrize("words", ["", "De buurvrouw doet de was.", "x" * 4000])
+def test_what_goes_well_and_who_helps_may_be_left_out(field: str, words: str) -> None:
+    described = replace(SITUATION_DESCRIBED, **{field: words})
+    given(PLAN, *OPENED).when(replace(DESCRIBE, **{field: words})).then(described)
+    (shown,) = fold(PLAN, *OPENED, described).situations
+    assert getattr(shown, field) == words
 
 
 @pytest.mark.parametrize(
@@ -213,6 +217,7 @@ def test_strengths_may_be_empty() -> None:
         (replace(DESCRIBE, life_domain="luck"), "life_domain"),
         (replace(DESCRIBE, description=" "), "description"),
         (replace(DESCRIBE, strengths="x" * 4001), "strengths"),
+        (replace(DESCRIBE, own_network="x" * 4001), "own_network"),
         (replace(DESCRIBE, score=0), "score"),
         (replace(DESCRIBE, score=6), "score"),
         (replace(DESCRIBE, judge_date=date(2101, 1, 1)), "judge_date"),

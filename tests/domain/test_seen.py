@@ -80,7 +80,7 @@ STEPS_MAX = 14
 COLLECTION_OF = {
     "plan.report_received.v1": "reports",
     "plan.conversation_recorded.v2": "conversations",
-    "plan.situation_described.v3": "situations",
+    "plan.situation_described.v4": "situations",
     "plan.goal_set.v1": "goals",
     "plan.lens_assessed.v1": "lens_assessments",
     "plan.rule_conflict_recorded.v1": "rule_conflicts",

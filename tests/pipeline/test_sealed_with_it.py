@@ -34,7 +34,7 @@ def test_what_is_kept_now_is_kept_of_before_and_of_its_money() -> None:
 def test_a_seal_of_before_a_leaf_was_there_covers_it_where_it_covered_all_there_was(name: str) -> None:
     since = {
         "conversations": {"present", "statement"},
-        "situations": {"earlier_scores", "earlier_judge_dates", "source", "statement"},
+        "situations": {"earlier_scores", "earlier_judge_dates", "source", "own_network", "statement"},
         "goals": {"state", "state_date", "carried_by", "statement"},
         "agreements": {"spoken_by"},
     }[name]

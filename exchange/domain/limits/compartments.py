@@ -40,7 +40,10 @@ LEAVES_OF: Final[Mapping[str, frozenset[str]]] = {
 _ADDED_SINCE: Final[Mapping[str, frozenset[str]]] = {
     "conversations": frozenset(("conversations.present",)),
     "situations": frozenset(
-        ("situations.earlier_scores", "situations.earlier_judge_dates", "situations.source")
+        (
+            *("situations.earlier_scores", "situations.earlier_judge_dates", "situations.source"),
+            "situations.own_network",
+        )
     ),
     "goals": frozenset(("goals.state", "goals.state_date", "goals.carried_by")),
     "agreements": frozenset(("agreements.spoken_by",)),

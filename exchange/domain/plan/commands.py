@@ -43,12 +43,13 @@ class DescribeSituation(AuthoredCommand):
     """Describe one life domain; the score is 1 (acute problem) to 5 (fully self-reliant).
 
     `source` names where it was filled in from, such as "brp", instead of asking again; empty where it was
-    asked.
+    asked. `own_network` is what those around the resident do in it, or could.
     """
 
     life_domain: str
     description: str
     strengths: str = ""
+    own_network: str = ""
     score: int
     judge_date: date
     source: str = ""

@@ -159,6 +159,7 @@ FIELDS: Final[Mapping[str, FieldKind]] = MappingProxyType(
         "situations.earlier_scores": _numbers(SCORE_MIN, SCORE_MAX),
         "situations.earlier_judge_dates": _DAYS,
         "situations.source": _SOURCE,
+        "situations.own_network": _EMPTIED,
         "goals.own_words": TEXT,
         "goals.desired_effect": TEXT,
         "goals.life_domain": _member(LifeDomain),

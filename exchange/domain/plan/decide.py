@@ -149,6 +149,7 @@ def describe_situation(command: DescribeSituation, state: PlanState | None) -> E
             "life_domain": member_fault(LifeDomain, command.life_domain),
             "description": text_fault(command.description),
             "strengths": text_fault(command.strengths, required=False),
+            "own_network": text_fault(command.own_network, required=False),
             "score": range_fault(command.score, SCORE_MIN, SCORE_MAX),
             "judge_date": day_fault(command.judge_date),
             "source": token_fault(command.source) if command.source else FINE,
@@ -172,6 +173,7 @@ def describe_situation(command: DescribeSituation, state: PlanState | None) -> E
         judge_date=command.judge_date,
         beside=beside,
         source=command.source,
+        own_network=command.own_network,
     )
     return (described,)
 

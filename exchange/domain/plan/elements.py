@@ -70,7 +70,8 @@ class Situation:
     """The newest description of one life domain by one origin; its category follows the domain.
 
     With the scores of the descriptions it took the place of, oldest first, and the days of judging them.
-    `source` is where it was filled in from; empty where the resident was asked.
+    `source` is where it was filled in from; empty where the resident was asked. `own_network` is what those
+    around the resident do in it, or could.
     """
 
     life_domain: str
@@ -81,6 +82,7 @@ class Situation:
     earlier_scores: tuple[int, ...] = ()
     earlier_judge_dates: tuple[str, ...] = ()
     source: str = ""
+    own_network: str = ""
     origin: str
     category: str
     recorded: datetime | None = None

@@ -82,10 +82,11 @@ class SituationDescribed(PlanEvent):
     where it was filled in from; empty where the resident was asked.
     """
 
-    TOPIC: ClassVar[str] = "plan.situation_described.v3"
+    TOPIC: ClassVar[str] = "plan.situation_described.v4"
     SEALED: ClassVar[Mapping[str, str]] = MappingProxyType(
         dict.fromkeys(
-            ("life_domain", "description", "strengths", "score", "beside", "source"), BY_LIFE_DOMAIN
+            ("life_domain", "description", "strengths", "score", "beside", "source", "own_network"),
+            BY_LIFE_DOMAIN,
         )
     )
     life_domain: str
@@ -95,6 +96,7 @@ class SituationDescribed(PlanEvent):
     judge_date: date
     beside: bool
     source: str
+    own_network: str
 
     def sealed_fields(self) -> Mapping[str, str]:
         """Return the fields to seal, each with the category of this event's life domain."""

@@ -108,6 +108,7 @@ def _situation_described(state: PlanState, event: SituationDescribed) -> PlanSta
         earlier_scores=scores[-EARLIER_MAX:],
         earlier_judge_dates=days[-EARLIER_MAX:],
         source=event.source,
+        own_network=event.own_network,
         origin=origin,
         category=category_of(life_domain),
     )

@@ -92,6 +92,7 @@ def _situation(said: pb.DescribeSituationRequest, who: Who) -> Command:
         life_domain=_word(LifeDomain.DESCRIPTOR, said.life_domain),
         description=said.description,
         strengths=said.strengths,
+        own_network=said.own_network,
         score=said.score,
         judge_date=required_day(said.judge_date),
         source=said.source,
