@@ -197,6 +197,8 @@ class _SupportStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SupportS
     """Care has started (305), or started again after a stop for a while."""
     SUPPORT_STATE_STOPPED: _SupportState.ValueType  # 4
     """Care has stopped (307)."""
+    SUPPORT_STATE_REFUSED: _SupportState.ValueType  # 5
+    """Refused before care started, for good."""
 
 class SupportState(_SupportState, metaclass=_SupportStateEnumTypeWrapper):
     """Where a support stands."""
@@ -211,7 +213,49 @@ SUPPORT_STATE_STARTED: SupportState.ValueType  # 3
 """Care has started (305), or started again after a stop for a while."""
 SUPPORT_STATE_STOPPED: SupportState.ValueType  # 4
 """Care has stopped (307)."""
+SUPPORT_STATE_REFUSED: SupportState.ValueType  # 5
+"""Refused before care started, for good."""
 Global___SupportState: _TypeAlias = SupportState  # noqa: Y015
+
+class _RefuseReason:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RefuseReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RefuseReason.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    REFUSE_REASON_UNSPECIFIED: _RefuseReason.ValueType  # 0
+    """Refused."""
+    REFUSE_REASON_BY_RESIDENT: _RefuseReason.ValueType  # 1
+    """The resident does not want it any more."""
+    REFUSE_REASON_NO_ROOM: _RefuseReason.ValueType  # 2
+    """The provider has no room for it in time."""
+    REFUSE_REASON_NOT_FITTING: _RefuseReason.ValueType  # 3
+    """It does not fit what is needed."""
+    REFUSE_REASON_NO_CONTRACT: _RefuseReason.ValueType  # 4
+    """The provider has no contract for it."""
+    REFUSE_REASON_OTHER_MUNICIPALITY: _RefuseReason.ValueType  # 5
+    """Another municipality is to give it."""
+    REFUSE_REASON_OTHER_SUPPORT: _RefuseReason.ValueType  # 6
+    """Other support was chosen instead."""
+
+class RefuseReason(_RefuseReason, metaclass=_RefuseReasonEnumTypeWrapper):
+    """Why a support was refused before care started. Money is no reason."""
+
+REFUSE_REASON_UNSPECIFIED: RefuseReason.ValueType  # 0
+"""Refused."""
+REFUSE_REASON_BY_RESIDENT: RefuseReason.ValueType  # 1
+"""The resident does not want it any more."""
+REFUSE_REASON_NO_ROOM: RefuseReason.ValueType  # 2
+"""The provider has no room for it in time."""
+REFUSE_REASON_NOT_FITTING: RefuseReason.ValueType  # 3
+"""It does not fit what is needed."""
+REFUSE_REASON_NO_CONTRACT: RefuseReason.ValueType  # 4
+"""The provider has no contract for it."""
+REFUSE_REASON_OTHER_MUNICIPALITY: RefuseReason.ValueType  # 5
+"""Another municipality is to give it."""
+REFUSE_REASON_OTHER_SUPPORT: RefuseReason.ValueType  # 6
+"""Other support was chosen instead."""
+Global___RefuseReason: _TypeAlias = RefuseReason  # noqa: Y015
 
 class _StopReason:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -921,6 +965,7 @@ class Support(_message.Message):
     CARE_START_DATE_FIELD_NUMBER: _builtins.int
     CARE_END_DATE_FIELD_NUMBER: _builtins.int
     STOP_REASON_FIELD_NUMBER: _builtins.int
+    REFUSE_REASON_FIELD_NUMBER: _builtins.int
     support_id: _builtins.str
     """Id."""
     kind: Global___SupportKind.ValueType
@@ -951,6 +996,8 @@ class Support(_message.Message):
     """Last day of care, ISO 8601, once stopped."""
     stop_reason: Global___StopReason.ValueType
     """Why it stopped."""
+    refuse_reason: Global___RefuseReason.ValueType
+    """Why it was refused."""
     @_builtins.property
     def goal_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Goals it serves."""
@@ -974,10 +1021,11 @@ class Support(_message.Message):
         care_start_date: _builtins.str = ...,
         care_end_date: _builtins.str = ...,
         stop_reason: Global___StopReason.ValueType = ...,
+        refuse_reason: Global___RefuseReason.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment_number", b"assignment_number", "care_end_date", b"care_end_date", "care_start_date", b"care_start_date", "end_date", b"end_date", "frequency", b"frequency", "goal_ids", b"goal_ids", "kind", b"kind", "product_category", b"product_category", "product_code", b"product_code", "provider_oin", b"provider_oin", "start_date", b"start_date", "state", b"state", "stop_reason", b"stop_reason", "support_id", b"support_id", "unit", b"unit", "volume", b"volume"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment_number", b"assignment_number", "care_end_date", b"care_end_date", "care_start_date", b"care_start_date", "end_date", b"end_date", "frequency", b"frequency", "goal_ids", b"goal_ids", "kind", b"kind", "product_category", b"product_category", "product_code", b"product_code", "provider_oin", b"provider_oin", "refuse_reason", b"refuse_reason", "start_date", b"start_date", "state", b"state", "stop_reason", b"stop_reason", "support_id", b"support_id", "unit", b"unit", "volume", b"volume"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

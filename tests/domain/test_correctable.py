@@ -38,6 +38,7 @@ CHOSEN: dict[str, Any] = {
 SUPPORT: Told = ("support_requested", CHOSEN)
 ASSIGNED: Told = ("support_assigned", {"support_id": "s-1", "assignment_number": "7"})
 CARE: Told = ("support_started", {"support_id": "s-1", "care_start_date": date(2026, 2, 10)})
+REFUSED: Told = ("support_refused", {"support_id": "s-1", "refuse_reason": "no_room"})
 MONEY: dict[str, Any] = {
     "funding_id": "f-1",
     "support_id": "s-1",
@@ -158,6 +159,12 @@ TABLE: tuple[tuple[tuple[Told, ...], str, tuple[Any, ...], tuple[Any, ...]], ...
         "supports.assignment_number",
         ("8", "123456789"),
         ("009", "9", "1234567890", "x"),
+    ),
+    (
+        (SUPPORT, ASSIGNED, REFUSED),
+        "supports.refuse_reason",
+        ("by_resident",),
+        ("no_budget", "", ("no_room", "by_resident")),
     ),
     (MONEYED, "funding.sources", (("jeugdwet", "wgs"),), ("wgs", ("wgs", "wgs"), ("wgs", "moon"))),
     (

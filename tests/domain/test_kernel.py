@@ -144,6 +144,7 @@ NOT_OF_THE_EVENT = defaultdict(
     lambda: {"resident"},
     {
         plan_pb2.Situation: {"earlier_scores", "earlier_judge_dates"},
+        plan_pb2.Support: {"refuse_reason"},
         plan_pb2.Goal: {"state", "state_date", "carried_by"},
         plan_pb2.Contribution: {"ended"},
         plan_pb2.Wish: {"ended"},

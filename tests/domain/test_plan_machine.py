@@ -66,6 +66,7 @@ from tests.domain.plan_builders import (
     PREFER,
     RECEIVE_SIGNAL,
     RECORD_CONFLICT,
+    REFUSE,
     RESOLVE_CONFLICT,
     SET_FUNDING,
     START_TRAJECTORY,
@@ -218,6 +219,10 @@ class AnyPlan(RuleBasedStateMachine):
         self.give(
             START, support_id=self.drawn(data, "supports", "support_id"), care_start_date=day, author=author
         )
+
+    @rule(data=st.data(), author=AUTHORS)
+    def refuses(self, data: st.DataObject, author: Author | None) -> None:
+        self.give(REFUSE, support_id=self.drawn(data, "supports", "support_id"), author=author)
 
     @rule(data=st.data(), day=DAYS, while_=st.booleans(), author=AUTHORS)
     def stops(self, data: st.DataObject, day: date, author: Author | None, *, while_: bool) -> None:

@@ -46,6 +46,7 @@ _ADDED_SINCE: Final[Mapping[str, frozenset[str]]] = {
         )
     ),
     "goals": frozenset(("goals.state", "goals.state_date", "goals.carried_by")),
+    "supports": frozenset(("supports.refuse_reason",)),
     "agreements": frozenset(("agreements.spoken_by",)),
 }
 # The word by which a seal names that somebody is a member of a household: it hides all of it, or nothing.

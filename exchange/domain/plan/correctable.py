@@ -33,6 +33,7 @@ from exchange.domain.plan.words import (
     Attendee,
     FundingSource,
     GoalCarrier,
+    RefuseReason,
     SignalPartner,
 )
 from exchange.domain.shape import (
@@ -184,6 +185,7 @@ FIELDS: Final[Mapping[str, FieldKind]] = MappingProxyType(
         "supports.care_start_date": _DAY,
         "supports.care_end_date": _DAY,
         "supports.stop_reason": _member(StopReason),
+        "supports.refuse_reason": _member(RefuseReason),
         "funding.sources": _members(FundingSource),
         "funding.amounts_cents": _numbers(1, COST_CENTS_MAX),
         "funding.start_date": _DAY,

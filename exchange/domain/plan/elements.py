@@ -244,6 +244,7 @@ class Support:
     care_start_date: date | None = None
     care_end_date: date | None = None
     stop_reason: str = ""
+    refuse_reason: str = ""
     earlier_care: tuple[Care, ...] = ()
     requested_version: int
     corrected_version: int = 0

@@ -29,6 +29,17 @@ class AgreementSpeaker(StrEnum):
     REPRESENTATIVE = "representative"
 
 
+class RefuseReason(StrEnum):
+    """Why a support is refused before care starts; money is no reason."""
+
+    BY_RESIDENT = "by_resident"
+    NO_ROOM = "no_room"
+    NOT_FITTING = "not_fitting"
+    NO_CONTRACT = "no_contract"
+    OTHER_MUNICIPALITY = "other_municipality"
+    OTHER_SUPPORT = "other_support"
+
+
 class FundingSource(StrEnum):
     """Laws money comes from; the source never decides the support."""
 

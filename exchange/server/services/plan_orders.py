@@ -22,6 +22,7 @@ from exchange.domain.plan import (
     PreferProvider,
     RecordConversation,
     RecordRuleConflict,
+    RefuseSupport,
     RequestSupport,
     ResolveRuleConflict,
     SetFunding,
@@ -196,6 +197,11 @@ def _stop(said: pb.StopSupportRequest, who: Who) -> Command:
     )
 
 
+def _refusal(said: pb.RefuseSupportRequest, who: Who) -> Command:
+    reason = _word(plan_pb2.RefuseReason.DESCRIPTOR, said.reason)
+    return RefuseSupport(**who.when, support_id=said.support_id, reason=reason)
+
+
 def _funding(said: pb.SetFundingRequest, who: Who) -> Command:
     return SetFunding(
         **who.when,
@@ -287,6 +293,7 @@ ORDERS: Final[Mapping[str, Order]] = {
     "AssignSupport": Order(pb.AssignSupportRequest, pb.AssignSupportResponse, _assignment),
     "StartSupport": Order(pb.StartSupportRequest, pb.StartSupportResponse, _start),
     "StopSupport": Order(pb.StopSupportRequest, pb.StopSupportResponse, _stop),
+    "RefuseSupport": Order(pb.RefuseSupportRequest, pb.RefuseSupportResponse, _refusal),
     "SetFunding": Order(pb.SetFundingRequest, pb.SetFundingResponse, _funding, "funding_id"),
     "MarkGoal": Order(pb.MarkGoalRequest, pb.MarkGoalResponse, _mark),
     "PlanEvaluation": Order(
