@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -205,8 +206,9 @@ def test_scores_at_the_ends(score: int) -> None:
 @pytest.mark.parametrize("field", ["strengths", "own_network"])
 @pytest.mark.parametrize("words", ["", "De buurvrouw doet de was.", "x" * 4000])
 def test_what_goes_well_and_who_helps_may_be_left_out(field: str, words: str) -> None:
-    described = replace(SITUATION_DESCRIBED, **{field: words})
-    given(PLAN, *OPENED).when(replace(DESCRIBE, **{field: words})).then(described)
+    said: dict[str, Any] = {field: words}
+    described = replace(SITUATION_DESCRIBED, **said)
+    given(PLAN, *OPENED).when(replace(DESCRIBE, **said)).then(described)
     (shown,) = fold(PLAN, *OPENED, described).situations
     assert getattr(shown, field) == words
 

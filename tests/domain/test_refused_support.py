@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -32,6 +33,9 @@ from tests.domain.plan_builders import FUNDING_SET, LOOKED_AT, REFUSE, REFUSED, 
 from tests.domain.test_plan import SOLVE, SOLVED
 from tests.domain.test_support import STOPPED_EVENT
 
+if TYPE_CHECKING:
+    from exchange.domain.kernel import Event
+
 AGREED = (*SUPPORT_CHOSEN, PLAN_AGREED, *LOOKED_AT)
 ASSIGNED = (*AGREED, SUPPORT_ASSIGNED)
 
@@ -39,7 +43,7 @@ ASSIGNED = (*AGREED, SUPPORT_ASSIGNED)
 @pytest.mark.parametrize("before", [SUPPORT_CHOSEN, ASSIGNED])
 @pytest.mark.parametrize("reason", list(RefuseReason))
 def test_what_is_requested_or_assigned_is_refused_for_each_reason(
-    before: tuple[object, ...], reason: RefuseReason
+    before: tuple[Event, ...], reason: RefuseReason
 ) -> None:
     event = replace(REFUSED, refuse_reason=reason)
     given(PLAN, *before).when(replace(REFUSE, reason=reason)).then(event)
@@ -53,7 +57,7 @@ def test_the_money_and_what_is_on_no_list_are_no_reason(reason: str) -> None:
 
 
 @pytest.mark.parametrize("after", [(SUPPORT_STARTED,), (SUPPORT_STARTED, STOPPED_EVENT), (REFUSED,)])
-def test_care_that_started_is_stopped_instead_and_a_refusal_is_once(after: tuple[object, ...]) -> None:
+def test_care_that_started_is_stopped_instead_and_a_refusal_is_once(after: tuple[Event, ...]) -> None:
     given(PLAN, *ASSIGNED, *after).when(REFUSE).refused("SUPPORT_STATE")
 
 
