@@ -89,6 +89,8 @@ WORK = Author(MUNICIPALITY, "college:PW", "w-1", operator=True)
 # Most often who usually gives such a command.
 AUTHORS = st.sampled_from([None] * 6 + [WORK, PLANNER, RESIDENT, Author(STRANGER, "wmo-aanbieder", "s-1")])
 NUMBERS = st.sampled_from(["1", "2", "3"])
+KINDS = st.sampled_from(["first", "with_provider", "evaluation"])
+THERE = st.sampled_from([(), tuple(Attendee), ("resident", "nobody")])
 DAYS = st.integers(-3, 100).map(lambda days: DAY + days * A_DAY)
 # Most often of one goal, and on the scale.
 SCORES = st.sampled_from([(1,), (2,), (3,), (4,), (5,), (4,), (0,), (4, 4)])
@@ -153,12 +155,7 @@ class AnyPlan(RuleBasedStateMachine):
     def signals(self, number: str) -> None:
         self.give(RECEIVE_SIGNAL, signal_id=f"s-{number}", report_id=f"m-{number}")
 
-    @rule(
-        kind=st.sampled_from(["first", "with_provider", "evaluation"]),
-        there=st.sampled_from([(), tuple(Attendee), ("resident", "nobody")]),
-        solved=st.booleans(),
-        number=NUMBERS,
-    )
+    @rule(kind=KINDS, there=THERE, solved=st.booleans(), number=NUMBERS)
     def converses(self, kind: str, there: tuple[str, ...], number: str, *, solved: bool) -> None:
         outcome = "solved_in_general_services" if solved else "continue"
         self.give(CONVERSE, kind=kind, outcome=outcome, present=there, conversation_id=f"g-{number}")
