@@ -67,12 +67,13 @@ AGREEMENT_FIELDS: Final = ("agreements.outcome", "agreements.plan_version")
 
 
 class Stage(Enum):
-    """Where a support stands; in the order in which a support goes through them."""
+    """Where a support stands; in the order in which a support goes through them, or refused before care."""
 
     REQUESTED = pb.SUPPORT_STATE_REQUESTED
     ASSIGNED = pb.SUPPORT_STATE_ASSIGNED
     STARTED = pb.SUPPORT_STATE_STARTED
     STOPPED = pb.SUPPORT_STATE_STOPPED
+    REFUSED = pb.SUPPORT_STATE_REFUSED
 
 
 _KNOWN_STATES: Final = frozenset(stage.value for stage in Stage)

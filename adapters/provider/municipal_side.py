@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 NOT_AGREED: Final = "not-agreed"
 REQUESTED_KIND: Final = "plan.support_requested"
+_OVER: Final = frozenset({Stage.STOPPED, Stage.REFUSED})
 UNKNOWN_RESIDENTS_TRIED_MAX: Final = 20
 _NUMBER_LEAST: Final = 10_000_000
 _NUMBERS: Final = 90_000_000
@@ -141,7 +142,7 @@ class MunicipalSide:
             return True
         ended = support.ends_on is not None and support.ends_on < self._desk.today
         told = self._desk.errands.state(support.support_id, self._kind) == "done"
-        return told and not ended and (support.paused or support.stage is not Stage.STOPPED)
+        return told and not ended and (support.paused or support.stage not in _OVER)
 
     # --- from the provider --------------------------------------------------------------------------------
 

@@ -154,6 +154,7 @@ class SupportStatus(StrEnum):
     ASSIGNED = "assigned"
     STARTED = "started"
     STOPPED = "stopped"
+    REFUSED = "refused"
 
 
 class StopReason(StrEnum):

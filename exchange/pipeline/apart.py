@@ -54,6 +54,7 @@ COLLECTION_OF: Final[Mapping[str, str]] = {
     "plan.support_assigned": "supports",
     "plan.support_started": "supports",
     "plan.support_stopped": "supports",
+    "plan.support_refused": "supports",
     "plan.funding_set": "funding",
     "plan.goal_marked": "goals",
     "plan.evaluation_planned": "evaluations",

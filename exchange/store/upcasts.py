@@ -63,9 +63,13 @@ UPCASTS: Final[Mapping[str, Upcast]] = {
     "resident.objection_decided.v1": _adding("resident.objection_decided.v2", objection_id=""),
     # Then no copy was taken along.
     "rights_request.executed.v1": _adding("rights_request.executed.v2", sha256=""),
+    # Then it was not asked who was there.
+    "plan.conversation_recorded.v1": _adding("plan.conversation_recorded.v2", present=()),
     # Then whoever wrote in a plan was shown all that stood in it.
     "plan.situation_described.v1": _adding("plan.situation_described.v2", beside=False),
     # Then nobody said where a description was filled in from: it reads as asked.
     "plan.situation_described.v2": _adding("plan.situation_described.v3", source=""),
+    # Then what those around somebody do stood among his strengths, or nowhere.
+    "plan.situation_described.v3": _adding("plan.situation_described.v4", own_network=""),
     "plan.agreed.v1": _adding("plan.agreed.v2", supports_unseen=False),
 }

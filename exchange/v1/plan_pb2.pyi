@@ -73,6 +73,54 @@ CONVERSATION_KIND_EVALUATION: ConversationKind.ValueType  # 3
 """Looking back."""
 Global___ConversationKind: _TypeAlias = ConversationKind  # noqa: Y015
 
+class _Attendee:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AttendeeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Attendee.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ATTENDEE_UNSPECIFIED: _Attendee.ValueType  # 0
+    """Refused."""
+    ATTENDEE_RESIDENT: _Attendee.ValueType  # 1
+    """The resident."""
+    ATTENDEE_REPRESENTATIVE: _Attendee.ValueType  # 2
+    """Who represents the resident by law."""
+    ATTENDEE_INFORMAL_SUPPORTER: _Attendee.ValueType  # 3
+    """Who gives informal care (mantelzorger)."""
+    ATTENDEE_OWN_NETWORK: _Attendee.ValueType  # 4
+    """Somebody else of the own network."""
+    ATTENDEE_INDEPENDENT_SUPPORTER: _Attendee.ValueType  # 5
+    """Who advises the resident and depends on no desk (onafhankelijke cliëntondersteuning, Wmo 2015 2.2.4)."""
+    ATTENDEE_PROVIDER: _Attendee.ValueType  # 6
+    """A provider."""
+    ATTENDEE_PROFESSIONAL_OF_OTHER_DESK: _Attendee.ValueType  # 7
+    """A professional of another desk."""
+    ATTENDEE_INTERPRETER: _Attendee.ValueType  # 8
+    """An interpreter."""
+
+class Attendee(_Attendee, metaclass=_AttendeeEnumTypeWrapper):
+    """Who can be at a conversation, beside the desk that records it."""
+
+ATTENDEE_UNSPECIFIED: Attendee.ValueType  # 0
+"""Refused."""
+ATTENDEE_RESIDENT: Attendee.ValueType  # 1
+"""The resident."""
+ATTENDEE_REPRESENTATIVE: Attendee.ValueType  # 2
+"""Who represents the resident by law."""
+ATTENDEE_INFORMAL_SUPPORTER: Attendee.ValueType  # 3
+"""Who gives informal care (mantelzorger)."""
+ATTENDEE_OWN_NETWORK: Attendee.ValueType  # 4
+"""Somebody else of the own network."""
+ATTENDEE_INDEPENDENT_SUPPORTER: Attendee.ValueType  # 5
+"""Who advises the resident and depends on no desk (onafhankelijke cliëntondersteuning, Wmo 2015 2.2.4)."""
+ATTENDEE_PROVIDER: Attendee.ValueType  # 6
+"""A provider."""
+ATTENDEE_PROFESSIONAL_OF_OTHER_DESK: Attendee.ValueType  # 7
+"""A professional of another desk."""
+ATTENDEE_INTERPRETER: Attendee.ValueType  # 8
+"""An interpreter."""
+Global___Attendee: _TypeAlias = Attendee  # noqa: Y015
+
 class _LensFinding:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -149,6 +197,8 @@ class _SupportStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SupportS
     """Care has started (305), or started again after a stop for a while."""
     SUPPORT_STATE_STOPPED: _SupportState.ValueType  # 4
     """Care has stopped (307)."""
+    SUPPORT_STATE_REFUSED: _SupportState.ValueType  # 5
+    """Refused before care started, for good."""
 
 class SupportState(_SupportState, metaclass=_SupportStateEnumTypeWrapper):
     """Where a support stands."""
@@ -163,7 +213,49 @@ SUPPORT_STATE_STARTED: SupportState.ValueType  # 3
 """Care has started (305), or started again after a stop for a while."""
 SUPPORT_STATE_STOPPED: SupportState.ValueType  # 4
 """Care has stopped (307)."""
+SUPPORT_STATE_REFUSED: SupportState.ValueType  # 5
+"""Refused before care started, for good."""
 Global___SupportState: _TypeAlias = SupportState  # noqa: Y015
+
+class _RefuseReason:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RefuseReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RefuseReason.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    REFUSE_REASON_UNSPECIFIED: _RefuseReason.ValueType  # 0
+    """Refused."""
+    REFUSE_REASON_BY_RESIDENT: _RefuseReason.ValueType  # 1
+    """The resident does not want it any more."""
+    REFUSE_REASON_NO_ROOM: _RefuseReason.ValueType  # 2
+    """The provider has no room for it in time."""
+    REFUSE_REASON_NOT_FITTING: _RefuseReason.ValueType  # 3
+    """It does not fit what is needed."""
+    REFUSE_REASON_NO_CONTRACT: _RefuseReason.ValueType  # 4
+    """The provider has no contract for it."""
+    REFUSE_REASON_OTHER_MUNICIPALITY: _RefuseReason.ValueType  # 5
+    """Another municipality is to give it."""
+    REFUSE_REASON_OTHER_SUPPORT: _RefuseReason.ValueType  # 6
+    """Other support was chosen instead."""
+
+class RefuseReason(_RefuseReason, metaclass=_RefuseReasonEnumTypeWrapper):
+    """Why a support was refused before care started. Money is no reason."""
+
+REFUSE_REASON_UNSPECIFIED: RefuseReason.ValueType  # 0
+"""Refused."""
+REFUSE_REASON_BY_RESIDENT: RefuseReason.ValueType  # 1
+"""The resident does not want it any more."""
+REFUSE_REASON_NO_ROOM: RefuseReason.ValueType  # 2
+"""The provider has no room for it in time."""
+REFUSE_REASON_NOT_FITTING: RefuseReason.ValueType  # 3
+"""It does not fit what is needed."""
+REFUSE_REASON_NO_CONTRACT: RefuseReason.ValueType  # 4
+"""The provider has no contract for it."""
+REFUSE_REASON_OTHER_MUNICIPALITY: RefuseReason.ValueType  # 5
+"""Another municipality is to give it."""
+REFUSE_REASON_OTHER_SUPPORT: RefuseReason.ValueType  # 6
+"""Other support was chosen instead."""
+Global___RefuseReason: _TypeAlias = RefuseReason  # noqa: Y015
 
 class _StopReason:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -236,6 +328,30 @@ AGREEMENT_OUTCOME_DISAGREED: AgreementOutcome.ValueType  # 2
 AGREEMENT_OUTCOME_AGREED_ON_CONDITIONS: AgreementOutcome.ValueType  # 3
 """Yes, if what the remarks ask is met: a yes once a college answers that it is."""
 Global___AgreementOutcome: _TypeAlias = AgreementOutcome  # noqa: Y015
+
+class _AgreementSpeaker:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AgreementSpeakerEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AgreementSpeaker.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    AGREEMENT_SPEAKER_UNSPECIFIED: _AgreementSpeaker.ValueType  # 0
+    """Not said: it was recorded by another municipality, which did not hand it over."""
+    AGREEMENT_SPEAKER_RESIDENT: _AgreementSpeaker.ValueType  # 1
+    """The resident."""
+    AGREEMENT_SPEAKER_REPRESENTATIVE: _AgreementSpeaker.ValueType  # 2
+    """Who represents the resident by law."""
+
+class AgreementSpeaker(_AgreementSpeaker, metaclass=_AgreementSpeakerEnumTypeWrapper):
+    """Who spoke for the resident's side."""
+
+AGREEMENT_SPEAKER_UNSPECIFIED: AgreementSpeaker.ValueType  # 0
+"""Not said: it was recorded by another municipality, which did not hand it over."""
+AGREEMENT_SPEAKER_RESIDENT: AgreementSpeaker.ValueType  # 1
+"""The resident."""
+AGREEMENT_SPEAKER_REPRESENTATIVE: AgreementSpeaker.ValueType  # 2
+"""Who represents the resident by law."""
+Global___AgreementSpeaker: _TypeAlias = AgreementSpeaker  # noqa: Y015
 
 class _FundingSource:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -594,6 +710,7 @@ class Conversation(_message.Message):
     HOLD_DATE_FIELD_NUMBER: _builtins.int
     OUTCOME_FIELD_NUMBER: _builtins.int
     SUMMARY_FIELD_NUMBER: _builtins.int
+    PRESENT_FIELD_NUMBER: _builtins.int
     STATEMENT_FIELD_NUMBER: _builtins.int
     conversation_id: _builtins.str
     """Id."""
@@ -607,6 +724,10 @@ class Conversation(_message.Message):
     """What was said that matters."""
     statement: _builtins.str
     """What the resident says beside it (GDPR 16, last sentence)."""
+    @_builtins.property
+    def present(self) -> _containers.RepeatedScalarFieldContainer[Global___Attendee.ValueType]:
+        """Who was there, beside the desk that recorded it; empty where that was not said."""
+
     def __init__(
         self,
         *,
@@ -615,11 +736,12 @@ class Conversation(_message.Message):
         hold_date: _builtins.str = ...,
         outcome: Global___ConversationOutcome.ValueType = ...,
         summary: _builtins.str = ...,
+        present: _abc.Iterable[Global___Attendee.ValueType] | None = ...,
         statement: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation_id", b"conversation_id", "hold_date", b"hold_date", "kind", b"kind", "outcome", b"outcome", "statement", b"statement", "summary", b"summary"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation_id", b"conversation_id", "hold_date", b"hold_date", "kind", b"kind", "outcome", b"outcome", "present", b"present", "statement", b"statement", "summary", b"summary"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -639,6 +761,7 @@ class Situation(_message.Message):
     EARLIER_SCORES_FIELD_NUMBER: _builtins.int
     EARLIER_JUDGE_DATES_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
+    OWN_NETWORK_FIELD_NUMBER: _builtins.int
     STATEMENT_FIELD_NUMBER: _builtins.int
     life_domain: _common_pb2.LifeDomain.ValueType
     """Domain."""
@@ -652,6 +775,8 @@ class Situation(_message.Message):
     """Day of judging, ISO 8601."""
     source: _builtins.str
     """Where it was filled in from, such as "brp"; empty where the resident was asked."""
+    own_network: _builtins.str
+    """What those around the resident do in it, or could."""
     statement: _builtins.str
     """What the resident says beside it (GDPR 16, last sentence)."""
     @_builtins.property
@@ -673,11 +798,12 @@ class Situation(_message.Message):
         earlier_scores: _abc.Iterable[_builtins.int] | None = ...,
         earlier_judge_dates: _abc.Iterable[_builtins.str] | None = ...,
         source: _builtins.str = ...,
+        own_network: _builtins.str = ...,
         statement: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "earlier_judge_dates", b"earlier_judge_dates", "earlier_scores", b"earlier_scores", "judge_date", b"judge_date", "life_domain", b"life_domain", "score", b"score", "source", b"source", "statement", b"statement", "strengths", b"strengths"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "earlier_judge_dates", b"earlier_judge_dates", "earlier_scores", b"earlier_scores", "judge_date", b"judge_date", "life_domain", b"life_domain", "own_network", b"own_network", "score", b"score", "source", b"source", "statement", b"statement", "strengths", b"strengths"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -839,6 +965,7 @@ class Support(_message.Message):
     CARE_START_DATE_FIELD_NUMBER: _builtins.int
     CARE_END_DATE_FIELD_NUMBER: _builtins.int
     STOP_REASON_FIELD_NUMBER: _builtins.int
+    REFUSE_REASON_FIELD_NUMBER: _builtins.int
     support_id: _builtins.str
     """Id."""
     kind: Global___SupportKind.ValueType
@@ -869,6 +996,8 @@ class Support(_message.Message):
     """Last day of care, ISO 8601, once stopped."""
     stop_reason: Global___StopReason.ValueType
     """Why it stopped."""
+    refuse_reason: Global___RefuseReason.ValueType
+    """Why it was refused."""
     @_builtins.property
     def goal_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Goals it serves."""
@@ -892,10 +1021,11 @@ class Support(_message.Message):
         care_start_date: _builtins.str = ...,
         care_end_date: _builtins.str = ...,
         stop_reason: Global___StopReason.ValueType = ...,
+        refuse_reason: Global___RefuseReason.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment_number", b"assignment_number", "care_end_date", b"care_end_date", "care_start_date", b"care_start_date", "end_date", b"end_date", "frequency", b"frequency", "goal_ids", b"goal_ids", "kind", b"kind", "product_category", b"product_category", "product_code", b"product_code", "provider_oin", b"provider_oin", "start_date", b"start_date", "state", b"state", "stop_reason", b"stop_reason", "support_id", b"support_id", "unit", b"unit", "volume", b"volume"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment_number", b"assignment_number", "care_end_date", b"care_end_date", "care_start_date", b"care_start_date", "end_date", b"end_date", "frequency", b"frequency", "goal_ids", b"goal_ids", "kind", b"kind", "product_category", b"product_category", "product_code", b"product_code", "provider_oin", b"provider_oin", "refuse_reason", b"refuse_reason", "start_date", b"start_date", "state", b"state", "stop_reason", b"stop_reason", "support_id", b"support_id", "unit", b"unit", "volume", b"volume"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1079,12 +1209,15 @@ class Agreement(_message.Message):
     REMARKS_FIELD_NUMBER: _builtins.int
     PLAN_VERSION_FIELD_NUMBER: _builtins.int
     SAY_TIME_FIELD_NUMBER: _builtins.int
+    SPOKEN_BY_FIELD_NUMBER: _builtins.int
     outcome: Global___AgreementOutcome.ValueType
     """Yes or no."""
     remarks: _builtins.str
     """Conditions, or how a no was handled."""
     plan_version: _builtins.int
     """Version of the plan that was agreed with."""
+    spoken_by: Global___AgreementSpeaker.ValueType
+    """Whether the resident or a representative said it."""
     @_builtins.property
     def say_time(self) -> _timestamp_pb2.Timestamp:
         """When."""
@@ -1096,10 +1229,11 @@ class Agreement(_message.Message):
         remarks: _builtins.str = ...,
         plan_version: _builtins.int = ...,
         say_time: _timestamp_pb2.Timestamp | None = ...,
+        spoken_by: Global___AgreementSpeaker.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["say_time", b"say_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome", "plan_version", b"plan_version", "remarks", b"remarks", "say_time", b"say_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome", "plan_version", b"plan_version", "remarks", b"remarks", "say_time", b"say_time", "spoken_by", b"spoken_by"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

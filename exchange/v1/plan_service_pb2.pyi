@@ -35,6 +35,7 @@ class RecordConversationRequest(_message.Message):
     HOLD_DATE_FIELD_NUMBER: _builtins.int
     OUTCOME_FIELD_NUMBER: _builtins.int
     SUMMARY_FIELD_NUMBER: _builtins.int
+    PRESENT_FIELD_NUMBER: _builtins.int
     SEEN_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Same id and same content: same answer."""
@@ -55,6 +56,10 @@ class RecordConversationRequest(_message.Message):
         """On what ground."""
 
     @_builtins.property
+    def present(self) -> _containers.RepeatedScalarFieldContainer[_plan_pb2.Attendee.ValueType]:
+        """Who was there, each once, beside the desk that records it; nobody by name. Left out where it is not said."""
+
+    @_builtins.property
     def seen(self) -> Global___Seen:
         """What of the plan the caller saw, instead of its version: what changed elsewhere is no conflict then."""
 
@@ -69,11 +74,12 @@ class RecordConversationRequest(_message.Message):
         hold_date: _builtins.str = ...,
         outcome: _plan_pb2.ConversationOutcome.ValueType = ...,
         summary: _builtins.str = ...,
+        present: _abc.Iterable[_plan_pb2.Attendee.ValueType] | None = ...,
         seen: Global___Seen | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "seen", b"seen"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "expected_version", b"expected_version", "hold_date", b"hold_date", "kind", b"kind", "outcome", b"outcome", "plan_id", b"plan_id", "request_id", b"request_id", "seen", b"seen", "summary", b"summary"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "expected_version", b"expected_version", "hold_date", b"hold_date", "kind", b"kind", "outcome", b"outcome", "plan_id", b"plan_id", "present", b"present", "request_id", b"request_id", "seen", b"seen", "summary", b"summary"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -129,6 +135,7 @@ class DescribeSituationRequest(_message.Message):
     SCORE_FIELD_NUMBER: _builtins.int
     JUDGE_DATE_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
+    OWN_NETWORK_FIELD_NUMBER: _builtins.int
     SEEN_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Same id and same content: same answer."""
@@ -148,6 +155,8 @@ class DescribeSituationRequest(_message.Message):
     """Day of judging, ISO 8601."""
     source: _builtins.str
     """Where it was filled in from, such as "brp", instead of asking again; left out where the resident was asked."""
+    own_network: _builtins.str
+    """What those around the resident do in it, or could."""
     @_builtins.property
     def claim(self) -> _common_pb2.Claim:
         """On what ground."""
@@ -169,11 +178,12 @@ class DescribeSituationRequest(_message.Message):
         score: _builtins.int = ...,
         judge_date: _builtins.str = ...,
         source: _builtins.str = ...,
+        own_network: _builtins.str = ...,
         seen: Global___Seen | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "seen", b"seen"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "description", b"description", "expected_version", b"expected_version", "judge_date", b"judge_date", "life_domain", b"life_domain", "plan_id", b"plan_id", "request_id", b"request_id", "score", b"score", "seen", b"seen", "source", b"source", "strengths", b"strengths"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "description", b"description", "expected_version", b"expected_version", "judge_date", b"judge_date", "life_domain", b"life_domain", "own_network", b"own_network", "plan_id", b"plan_id", "request_id", b"request_id", "score", b"score", "seen", b"seen", "source", b"source", "strengths", b"strengths"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1034,6 +1044,90 @@ class StopSupportResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___StopSupportResponse: _TypeAlias = StopSupportResponse  # noqa: Y015
+
+@_typing.final
+class RefuseSupportRequest(_message.Message):
+    """Refuses a support."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CLAIM_FIELD_NUMBER: _builtins.int
+    PLAN_ID_FIELD_NUMBER: _builtins.int
+    EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
+    SUPPORT_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    SEEN_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Same id and same content: same answer."""
+    plan_id: _builtins.str
+    """The plan."""
+    expected_version: _builtins.int
+    """Version of the plan the caller saw; left out where `seen` says what he saw."""
+    support_id: _builtins.str
+    """The support."""
+    reason: _plan_pb2.RefuseReason.ValueType
+    """Why."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground."""
+
+    @_builtins.property
+    def seen(self) -> Global___Seen:
+        """What of the plan the caller saw, instead of its version: what changed elsewhere is no conflict then."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        claim: _common_pb2.Claim | None = ...,
+        plan_id: _builtins.str = ...,
+        expected_version: _builtins.int = ...,
+        support_id: _builtins.str = ...,
+        reason: _plan_pb2.RefuseReason.ValueType = ...,
+        seen: Global___Seen | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "seen", b"seen"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "expected_version", b"expected_version", "plan_id", b"plan_id", "reason", b"reason", "request_id", b"request_id", "seen", b"seen", "support_id", b"support_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RefuseSupportRequest: _TypeAlias = RefuseSupportRequest  # noqa: Y015
+
+@_typing.final
+class RefuseSupportResponse(_message.Message):
+    """Recorded."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    PART_VERSIONS_FIELD_NUMBER: _builtins.int
+    version: _builtins.int
+    """Version of the plan after this command; left out where it said what its caller had seen."""
+    @_builtins.property
+    def receipt(self) -> _common_pb2.Receipt:
+        """Proof to keep."""
+
+    @_builtins.property
+    def part_versions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Then: the parts it rested on, each at the version with this command in it."""
+
+    def __init__(
+        self,
+        *,
+        receipt: _common_pb2.Receipt | None = ...,
+        version: _builtins.int = ...,
+        part_versions: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["part_versions", b"part_versions", "receipt", b"receipt", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RefuseSupportResponse: _TypeAlias = RefuseSupportResponse  # noqa: Y015
 
 @_typing.final
 class SetFundingRequest(_message.Message):

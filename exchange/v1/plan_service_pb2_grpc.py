@@ -91,6 +91,11 @@ class PlanServiceStub:
                 request_serializer=exchange_dot_v1_dot_plan__service__pb2.StopSupportRequest.SerializeToString,
                 response_deserializer=exchange_dot_v1_dot_plan__service__pb2.StopSupportResponse.FromString,
                 _registered_method=True)
+        self.RefuseSupport = channel.unary_unary(
+                '/exchange.v1.PlanService/RefuseSupport',
+                request_serializer=exchange_dot_v1_dot_plan__service__pb2.RefuseSupportRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_plan__service__pb2.RefuseSupportResponse.FromString,
+                _registered_method=True)
         self.SetFunding = channel.unary_unary(
                 '/exchange.v1.PlanService/SetFunding',
                 request_serializer=exchange_dot_v1_dot_plan__service__pb2.SetFundingRequest.SerializeToString,
@@ -237,6 +242,14 @@ class PlanServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RefuseSupport(self, request, context):
+        """Records that a support is refused before care starts, for good: of who requested it and of its provider. Nothing that was
+        said before is taken back by it. Care that has started is stopped instead (RULE_BROKEN, SUPPORT_STATE).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def SetFunding(self, request, context):
         """Splits the cost of a support in a period over sources. The money comes last: fails with RULE_BROKEN, NOT_DECIDED, before the
         support is assigned, or agreed with where it is no custom support. Nothing of the support changes by it. Of a college only.
@@ -376,6 +389,11 @@ def add_PlanServiceServicer_to_server(servicer, server):
                     servicer.StopSupport,
                     request_deserializer=exchange_dot_v1_dot_plan__service__pb2.StopSupportRequest.FromString,
                     response_serializer=exchange_dot_v1_dot_plan__service__pb2.StopSupportResponse.SerializeToString,
+            ),
+            'RefuseSupport': grpc.unary_unary_rpc_method_handler(
+                    servicer.RefuseSupport,
+                    request_deserializer=exchange_dot_v1_dot_plan__service__pb2.RefuseSupportRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_plan__service__pb2.RefuseSupportResponse.SerializeToString,
             ),
             'SetFunding': grpc.unary_unary_rpc_method_handler(
                     servicer.SetFunding,
@@ -732,6 +750,33 @@ class PlanService:
             '/exchange.v1.PlanService/StopSupport',
             exchange_dot_v1_dot_plan__service__pb2.StopSupportRequest.SerializeToString,
             exchange_dot_v1_dot_plan__service__pb2.StopSupportResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RefuseSupport(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.PlanService/RefuseSupport',
+            exchange_dot_v1_dot_plan__service__pb2.RefuseSupportRequest.SerializeToString,
+            exchange_dot_v1_dot_plan__service__pb2.RefuseSupportResponse.FromString,
             options,
             channel_credentials,
             insecure,

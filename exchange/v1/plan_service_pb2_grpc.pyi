@@ -68,6 +68,10 @@ class PlanServiceStub:
     """
     StopSupport: _grpc.UnaryUnaryMultiCallable[_plan_service_pb2.StopSupportRequest, _plan_service_pb2.StopSupportResponse]
     """Records that care has stopped."""
+    RefuseSupport: _grpc.UnaryUnaryMultiCallable[_plan_service_pb2.RefuseSupportRequest, _plan_service_pb2.RefuseSupportResponse]
+    """Records that a support is refused before care starts, for good: of who requested it and of its provider. Nothing that was
+    said before is taken back by it. Care that has started is stopped instead (RULE_BROKEN, SUPPORT_STATE).
+    """
     SetFunding: _grpc.UnaryUnaryMultiCallable[_plan_service_pb2.SetFundingRequest, _plan_service_pb2.SetFundingResponse]
     """Splits the cost of a support in a period over sources. The money comes last: fails with RULE_BROKEN, NOT_DECIDED, before the
     support is assigned, or agreed with where it is no custom support. Nothing of the support changes by it. Of a college only.
@@ -141,6 +145,10 @@ class PlanServiceAsyncStub(PlanServiceStub):
     """
     StopSupport: _aio.UnaryUnaryMultiCallable[_plan_service_pb2.StopSupportRequest, _plan_service_pb2.StopSupportResponse]  # type: ignore[assignment]
     """Records that care has stopped."""
+    RefuseSupport: _aio.UnaryUnaryMultiCallable[_plan_service_pb2.RefuseSupportRequest, _plan_service_pb2.RefuseSupportResponse]  # type: ignore[assignment]
+    """Records that a support is refused before care starts, for good: of who requested it and of its provider. Nothing that was
+    said before is taken back by it. Care that has started is stopped instead (RULE_BROKEN, SUPPORT_STATE).
+    """
     SetFunding: _aio.UnaryUnaryMultiCallable[_plan_service_pb2.SetFundingRequest, _plan_service_pb2.SetFundingResponse]  # type: ignore[assignment]
     """Splits the cost of a support in a period over sources. The money comes last: fails with RULE_BROKEN, NOT_DECIDED, before the
     support is assigned, or agreed with where it is no custom support. Nothing of the support changes by it. Of a college only.
@@ -277,6 +285,16 @@ class PlanServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_plan_service_pb2.StopSupportResponse, _abc.Awaitable[_plan_service_pb2.StopSupportResponse]]:
         """Records that care has stopped."""
+
+    @_abc_1.abstractmethod
+    def RefuseSupport(
+        self,
+        request: _plan_service_pb2.RefuseSupportRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_plan_service_pb2.RefuseSupportResponse, _abc.Awaitable[_plan_service_pb2.RefuseSupportResponse]]:
+        """Records that a support is refused before care starts, for good: of who requested it and of its provider. Nothing that was
+        said before is taken back by it. Care that has started is stopped instead (RULE_BROKEN, SUPPORT_STATE).
+        """
 
     @_abc_1.abstractmethod
     def SetFunding(

@@ -293,6 +293,7 @@ SITUATION_DESCRIBED = SituationDescribed(
     judge_date=DAY,
     beside=False,
     source="",
+    own_network="",
 )
 SET_GOAL = SetGoal(
     now=NOON,

@@ -22,12 +22,14 @@ from exchange.domain.plan import (
     ProviderPreferred,
     ReceiveSignal,
     RecordRuleConflict,
+    RefuseSupport,
     ResolveRuleConflict,
     RuleConflictRecorded,
     RuleConflictResolved,
     SetFunding,
     SignalReceived,
     StartTrajectory,
+    SupportRefused,
     TrajectoryMoved,
     TrajectoryStarted,
 )
@@ -54,6 +56,15 @@ from tests.domain.builders import (
     SUPPORT_CHOSEN,
 )
 
+REFUSE = RefuseSupport(now=LATER, author=CONSULENT, support_id="v-1", reason="no_room")
+REFUSED = SupportRefused(
+    resident=RESIDENT_REF,
+    plan_id=PLAN_ID,
+    organisation=MUNICIPALITY,
+    task="college:WMO",
+    support_id="v-1",
+    refuse_reason="no_room",
+)
 # What is going on, and what a law allows: the decision comes after them.
 LOOKED_AT = (SITUATION_DESCRIBED, LENS_ASSESSED)
 AIMED_AT = (PLAN_OPENED, REPORT_RECEIVED, GOAL_SET)

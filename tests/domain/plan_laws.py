@@ -23,6 +23,8 @@ MOVES = frozenset(
         ("assigned", "started"),
         ("started", "stopped"),
         ("stopped", "started"),
+        ("requested", "refused"),
+        ("assigned", "refused"),
     }
 )
 
@@ -97,7 +99,8 @@ def holds(plan: PlanState) -> None:
     assert not plan.closed or not plan.care_runs
     money_holds(plan)
     for support in plan.supports:
-        if support.state != "requested":
+        # Refused it was perhaps never assigned: then nobody had to say yes to it.
+        if support.state not in {"requested", "refused"} or support.assignment_number:
             yes_holds(plan, support.requested_version)
         if support.care_start_date is not None and support.care_end_date is not None:
             assert support.start_date <= support.care_start_date <= support.care_end_date

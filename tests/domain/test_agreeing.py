@@ -9,7 +9,9 @@ import pytest
 
 from exchange.domain.plan import PLAN, AnswerAgreement, PreferProvider, as_seen
 from exchange.domain.plan.decide import ELEMENTS_MAX
+from exchange.domain.values import TASKS_OF_RESIDENTS_SIDE
 from tests.domain.builders import (
+    AGREE,
     ASSIGN,
     DISAGREE,
     PLAN_AGREED,
@@ -36,6 +38,7 @@ from tests.domain.plan_builders import (
 )
 
 if TYPE_CHECKING:
+    from exchange.domain.plan import AgreeToPlan
     from exchange.domain.values import Author
 
 ASKED = (*SUPPORT_CHOSEN, AGREED_IF)
@@ -74,6 +77,17 @@ def test_a_yes_on_conditions_covers_no_support_that_was_not_shown() -> None:
     (blind,) = PLAN.decide(AGREE_IF, as_seen(asked, {"supports"}, frozenset()))
     assert blind == replace(AGREED_IF, supports_unseen=True)
     assert PLAN.evolve(PLAN.evolve(asked, blind), ANSWERED).agreed_version == 0
+
+
+@pytest.mark.parametrize("word", [AGREE, AGREE_IF, DISAGREE])
+def test_a_word_says_whether_the_resident_or_a_representative_spoke(word: AgreeToPlan) -> None:
+    said = {}
+    for task in sorted(TASKS_OF_RESIDENTS_SIDE):
+        plan = fold(PLAN, *AIMED_AT)
+        (event,) = PLAN.decide(replace(word, author=replace(RESIDENT, task=task)), plan)
+        (agreement,) = PLAN.evolve(plan, event).agreements
+        said[task] = agreement.spoken_by
+    assert said == {"betrokkene": "resident", "wettelijk-vertegenwoordiger": "representative"}
 
 
 def test_who_does_not_see_the_answer_decides_as_if_there_were_none() -> None:

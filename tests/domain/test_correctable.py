@@ -38,6 +38,7 @@ CHOSEN: dict[str, Any] = {
 SUPPORT: Told = ("support_requested", CHOSEN)
 ASSIGNED: Told = ("support_assigned", {"support_id": "s-1", "assignment_number": "7"})
 CARE: Told = ("support_started", {"support_id": "s-1", "care_start_date": date(2026, 2, 10)})
+REFUSED: Told = ("support_refused", {"support_id": "s-1", "refuse_reason": "no_room"})
 MONEY: dict[str, Any] = {
     "funding_id": "f-1",
     "support_id": "s-1",
@@ -110,9 +111,16 @@ STEPPED = (PATH, MOVED, ONCE_MORE)
 TABLE: tuple[tuple[tuple[Told, ...], str, tuple[Any, ...], tuple[Any, ...]], ...] = (
     ((("report_received", {}),), "reports.desk", ("wijkteam-west",), ("", "wijkteam west", ("a", "b"))),
     ((TALKED,), "conversations.kind", ("evaluation",), ("chat", "")),
+    (
+        (TALKED,),
+        "conversations.present",
+        (("resident", "interpreter"),),
+        ("jan", ("resident", "resident"), ()),
+    ),
     ((TALKED,), "conversations.outcome", ("solved_in_general_services",), ("over",)),
     ((DESCRIBED, DESCRIBED), "situations.earlier_scores", ("1", "5"), ("0", "6", ("2", "3"), (), "x")),
     ((DESCRIBED, DESCRIBED), "situations.earlier_judge_dates", ("2026-01-05",), ("2026-13-01", ())),
+    ((DESCRIBED,), "situations.own_network", ("De buurman.", ()), ("x" * 4001, " ", ("a", "b"))),
     ((DESCRIBED,), "situations.source", ("brp", ()), ("the brp", ("a", "b"))),
     ((("goal_set", {}), MARKED), "goals.state_date", ("2026-03-03",), ("2026-03-04", "x")),
     ((("goal_set", {}), MARKED), "goals.carried_by", ("own_network",), ("nobody", ())),
@@ -151,6 +159,12 @@ TABLE: tuple[tuple[tuple[Told, ...], str, tuple[Any, ...], tuple[Any, ...]], ...
         "supports.assignment_number",
         ("8", "123456789"),
         ("009", "9", "1234567890", "x"),
+    ),
+    (
+        (SUPPORT, ASSIGNED, REFUSED),
+        "supports.refuse_reason",
+        ("by_resident",),
+        ("no_budget", "", ("no_room", "by_resident")),
     ),
     (MONEYED, "funding.sources", (("jeugdwet", "wgs"),), ("wgs", ("wgs", "wgs"), ("wgs", "moon"))),
     (

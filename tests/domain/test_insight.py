@@ -71,6 +71,7 @@ def score(points: int, day: date, life_domain: str = "housing") -> SituationDesc
         score=points,
         judge_date=day,
         source="",
+        own_network="",
         beside=False,
     )
 

@@ -144,6 +144,7 @@ NOT_OF_THE_EVENT = defaultdict(
     lambda: {"resident"},
     {
         plan_pb2.Situation: {"earlier_scores", "earlier_judge_dates"},
+        plan_pb2.Support: {"refuse_reason"},
         plan_pb2.Goal: {"state", "state_date", "carried_by"},
         plan_pb2.Contribution: {"ended"},
         plan_pb2.Wish: {"ended"},
@@ -218,7 +219,7 @@ def test_what_the_contract_redacts_is_stored_sealed(event: type[Event], message:
 def test_what_tells_of_a_seal_is_stored_sealed_and_is_no_field_of_the_contract() -> None:
     holding = [event for event in TOPICS.values() if TELLS_OF_A_SEAL & {one.name for one in fields(event)}]
     assert {event.TOPIC for event in holding} == {
-        "plan.situation_described.v3",
+        "plan.situation_described.v4",
         "plan.agreed.v2",
         "plan.agreed_on_conditions.v1",
     }

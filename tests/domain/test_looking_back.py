@@ -72,6 +72,7 @@ CASES: tuple[tuple[tuple[Told, ...], str, tuple[Any, ...]], ...] = (
     ((GOAL, PAUSED, MARKED), "goals.state_date", ("2026-03-03", "2026-02-03")),
     ((DESCRIBED, WORSE), "situations.description", ("Anders.",)),
     ((DESCRIBED, WORSE), "situations.strengths", ("Anders.", ())),
+    ((DESCRIBED, WORSE), "situations.own_network", ("Anders.", ())),
     ((DESCRIBED, WORSE), "situations.score", ("4", "3")),
     ((DESCRIBED, WORSE), "situations.judge_date", ("2026-02-08",)),
     ((DESCRIBED, WORSE, DESCRIBED), "situations.earlier_scores", (("5", "4"), ("5", "1"))),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,7 @@ from exchange.domain.plan import (
     SetGoal,
 )
 from exchange.domain.plan.decide import ELEMENTS_MAX
+from exchange.domain.plan.words import Attendee
 from exchange.domain.values import Author, LifeDomain, category_of
 from tests.domain.builders import (
     AGREE,
@@ -62,6 +64,7 @@ CONVERSED = ConversationRecorded(
     hold_date=DAY,
     outcome="continue",
     summary="Wil thuis blijven wonen.",
+    present=(),
 )
 SOLVE = replace(CONVERSE, outcome="solved_in_general_services")
 SOLVED = replace(CONVERSED, outcome="solved_in_general_services")
@@ -124,6 +127,16 @@ def test_the_most_reports() -> None:
 def test_a_conversation() -> None:
     given(PLAN, *OPENED).when(CONVERSE).then(CONVERSED)
     assert not fold(PLAN, *OPENED, CONVERSED).closed
+
+
+def test_who_was_there_is_told_by_who_it_was_and_never_by_name() -> None:
+    everybody = tuple(Attendee)
+    for present in (everybody[:1], everybody):
+        there = replace(CONVERSED, present=present)
+        given(PLAN, *OPENED).when(replace(CONVERSE, present=present)).then(there)
+        assert [one.present for one in fold(PLAN, *OPENED, there).conversations] == [present]
+    for wrong in (("resident", "resident"), ("Mevrouw Jansen",), ("",)):
+        given(PLAN, *OPENED).when(replace(CONVERSE, present=wrong)).invalid("present")
 
 
 def test_solved_at_the_first_conversation_closes_the_plan() -> None:
@@ -190,9 +203,14 @@ def test_scores_at_the_ends(score: int) -> None:
     given(PLAN, *OPENED).when(replace(DESCRIBE, score=score)).then(described)
 
 
-def test_strengths_may_be_empty() -> None:
-    described = replace(SITUATION_DESCRIBED, strengths="")
-    given(PLAN, *OPENED).when(replace(DESCRIBE, strengths="")).then(described)
+@pytest.mark.parametrize("field", ["strengths", "own_network"])
+@pytest.mark.parametrize("words", ["", "De buurvrouw doet de was.", "x" * 4000])
+def test_what_goes_well_and_who_helps_may_be_left_out(field: str, words: str) -> None:
+    said: dict[str, Any] = {field: words}
+    described = replace(SITUATION_DESCRIBED, **said)
+    given(PLAN, *OPENED).when(replace(DESCRIBE, **said)).then(described)
+    (shown,) = fold(PLAN, *OPENED, described).situations
+    assert getattr(shown, field) == words
 
 
 @pytest.mark.parametrize(
@@ -201,6 +219,7 @@ def test_strengths_may_be_empty() -> None:
         (replace(DESCRIBE, life_domain="luck"), "life_domain"),
         (replace(DESCRIBE, description=" "), "description"),
         (replace(DESCRIBE, strengths="x" * 4001), "strengths"),
+        (replace(DESCRIBE, own_network="x" * 4001), "own_network"),
         (replace(DESCRIBE, score=0), "score"),
         (replace(DESCRIBE, score=6), "score"),
         (replace(DESCRIBE, judge_date=date(2101, 1, 1)), "judge_date"),

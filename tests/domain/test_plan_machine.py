@@ -22,6 +22,7 @@ from exchange.domain.plan import PLAN, AddStatement, PlanState, RectifyPlan
 from exchange.domain.plan.correctable import FIELDS
 from exchange.domain.plan.corrections import ElementName
 from exchange.domain.plan.rectified import NAMED_BY
+from exchange.domain.plan.words import Attendee
 from exchange.domain.values import Author
 from exchange.errors import RequestInvalid, RuleBroken
 from tests.domain.builders import (
@@ -65,6 +66,7 @@ from tests.domain.plan_builders import (
     PREFER,
     RECEIVE_SIGNAL,
     RECORD_CONFLICT,
+    REFUSE,
     RESOLVE_CONFLICT,
     SET_FUNDING,
     START_TRAJECTORY,
@@ -87,6 +89,8 @@ WORK = Author(MUNICIPALITY, "college:PW", "w-1", operator=True)
 # Most often who usually gives such a command.
 AUTHORS = st.sampled_from([None] * 6 + [WORK, PLANNER, RESIDENT, Author(STRANGER, "wmo-aanbieder", "s-1")])
 NUMBERS = st.sampled_from(["1", "2", "3"])
+KINDS = st.sampled_from(["first", "with_provider", "evaluation"])
+THERE = st.sampled_from([(), tuple(Attendee), ("resident", "nobody")])
 DAYS = st.integers(-3, 100).map(lambda days: DAY + days * A_DAY)
 # Most often of one goal, and on the scale.
 SCORES = st.sampled_from([(1,), (2,), (3,), (4,), (5,), (4,), (0,), (4, 4)])
@@ -151,12 +155,10 @@ class AnyPlan(RuleBasedStateMachine):
     def signals(self, number: str) -> None:
         self.give(RECEIVE_SIGNAL, signal_id=f"s-{number}", report_id=f"m-{number}")
 
-    @rule(
-        kind=st.sampled_from(["first", "with_provider", "evaluation"]), solved=st.booleans(), number=NUMBERS
-    )
-    def converses(self, kind: str, number: str, *, solved: bool) -> None:
+    @rule(kind=KINDS, there=THERE, solved=st.booleans(), number=NUMBERS)
+    def converses(self, kind: str, there: tuple[str, ...], number: str, *, solved: bool) -> None:
         outcome = "solved_in_general_services" if solved else "continue"
-        self.give(CONVERSE, kind=kind, outcome=outcome, conversation_id=f"g-{number}")
+        self.give(CONVERSE, kind=kind, outcome=outcome, present=there, conversation_id=f"g-{number}")
 
     @rule(domain=DOMAINS, score=st.integers(0, 6), author=AUTHORS)
     def describes(self, domain: str, score: int, author: Author | None) -> None:
@@ -214,6 +216,10 @@ class AnyPlan(RuleBasedStateMachine):
         self.give(
             START, support_id=self.drawn(data, "supports", "support_id"), care_start_date=day, author=author
         )
+
+    @rule(data=st.data(), author=AUTHORS)
+    def refuses(self, data: st.DataObject, author: Author | None) -> None:
+        self.give(REFUSE, support_id=self.drawn(data, "supports", "support_id"), author=author)
 
     @rule(data=st.data(), day=DAYS, while_=st.booleans(), author=AUTHORS)
     def stops(self, data: st.DataObject, day: date, author: Author | None, *, while_: bool) -> None:

@@ -148,7 +148,7 @@ def test_what_is_written_unseen_is_folded_onto_the_plan_as_it_is(shard: Shard) -
     # Again from the store, where the mark is sealed with the words.
     loaded = shard.core.loader.load(f"plan-{plan_id}").state
     assert (loaded.goals, loaded.situations) == (plan.goals, plan.situations)
-    rows = [row for row in shard.core.reader.page(0, 1_000) if row.topic == "plan.situation_described.v3"]
+    rows = [row for row in shard.core.reader.page(0, 1_000) if row.topic == "plan.situation_described.v4"]
     assert len(rows) == 2
     assert all(b"beside" not in row.state for row in rows)
 

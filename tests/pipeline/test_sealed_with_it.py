@@ -30,11 +30,14 @@ def test_what_is_kept_now_is_kept_of_before_and_of_its_money() -> None:
     assert sealed("situations.description") == {"situations.description", "situations.statement"}
 
 
-@pytest.mark.parametrize("name", ["situations", "goals"])
+@pytest.mark.parametrize("name", ["conversations", "situations", "goals", "supports", "agreements"])
 def test_a_seal_of_before_a_leaf_was_there_covers_it_where_it_covered_all_there_was(name: str) -> None:
     since = {
-        "situations": {"earlier_scores", "earlier_judge_dates", "source", "statement"},
+        "conversations": {"present", "statement"},
+        "situations": {"earlier_scores", "earlier_judge_dates", "source", "own_network", "statement"},
         "goals": {"state", "state_date", "carried_by", "statement"},
+        "agreements": {"spoken_by"},
+        "supports": {"refuse_reason"},
     }[name]
     before = tuple(sorted(LEAVES_OF[name] - {f"{name}.{leaf}" for leaf in since}))
     whole = Kept.of((Seal("s-1", before, (), (READER,)),), NO_LINKS)

@@ -124,11 +124,15 @@ def test_a_second_assignment_brings_the_first_along(both: Both) -> None:
     assert [read_retour(one).accepted for one in of(both.municipality, "302")] == [True, True]
 
 
-def test_what_ended_or_stopped_is_not_brought_along(both: Both) -> None:
+@pytest.mark.parametrize("refused", [False, True])
+def test_what_ended_stopped_or_was_refused_is_not_brought_along(both: Both, *, refused: bool) -> None:
     agreed(both)
     both.work(2)
-    both.world.start()
-    both.world.stop()
+    if refused:
+        both.world.change("plan.support_refused", SUPPORT, stage=Stage.REFUSED)
+    else:
+        both.world.start()
+        both.world.stop()
     both.world.request("support-2", product=Product("07", "07A01"))
     both.world.say(agreed=True)
     both.work(2)
@@ -282,11 +286,20 @@ def test_a_support_no_message_can_carry_is_parked_with_the_rule(
     assert both.provider.archived == []
 
 
-def test_an_assignment_that_was_made_otherwise_is_not_sent(both: Both) -> None:
+MOVED_ON: tuple[dict[str, Any], ...] = (
+    {"kind": "plan.support_assigned", "stage": Stage.ASSIGNED, "assignment_number": 5},
+    {"kind": "plan.support_refused", "stage": Stage.REFUSED},
+)
+
+
+@pytest.mark.parametrize("then", MOVED_ON)
+def test_an_assignment_that_was_made_otherwise_or_refused_is_not_sent(
+    both: Both, then: dict[str, Any]
+) -> None:
     both.world.request()
     both.world.say(agreed=True)
     both.municipality.work()
-    both.world.change("plan.support_assigned", SUPPORT, stage=Stage.ASSIGNED, assignment_number=5)
+    both.world.change(support_id=SUPPORT, **then)
     both.register()
     both.clock.pass_by(hours=1)
     both.work(2)

@@ -134,6 +134,7 @@ FAULTS: tuple[tuple[str, Said, set[str]], ...] = (
 TEXTS = (
     ("describe_situation", "description"),
     ("describe_situation", "strengths"),
+    ("describe_situation", "own_network"),
     ("hold_evaluation", "what_to_change"),
     ("start_trajectory", "activity"),
     ("start_trajectory", "place"),

@@ -123,6 +123,24 @@ def test_a_support_goes_from_choice_to_stop(town: Town, story: Story) -> None:
     )
 
 
+def test_its_provider_refuses_a_support_before_care_and_it_is_over(town: Town, story: Story) -> None:
+    steps = Steps(town, story)
+    support_id = steps.request()
+    steps.agree()
+    steps.assign(support_id)
+    refuse = {"support_id": support_id, "reason": plan_pb2.REFUSE_REASON_NO_ROOM}
+    with pytest.raises(errors.Invalid) as unsaid:
+        steps.of(steps.carer, "refuse_support", PROVIDE, **(refuse | {"reason": 0}))
+    assert list(unsaid.value.field_violations) == ["reason"]
+    steps.of(steps.carer, "refuse_support", PROVIDE, **refuse)
+    assert support_of(story, "state", "refuse_reason") == plan_pb2.Support(
+        state=plan_pb2.SUPPORT_STATE_REFUSED, refuse_reason=plan_pb2.REFUSE_REASON_NO_ROOM
+    )
+    with pytest.raises(errors.RuleBroken) as over:
+        steps.of(steps.carer, "start_support", PROVIDE, support_id=support_id, care_start_date="2027-01-04")
+    assert over.value.rule == "SUPPORT_STATE"
+
+
 def test_care_that_stopped_for_a_while_starts_again_and_each_step_is_told_as_it_was(
     town: Town, story: Story
 ) -> None:

@@ -72,7 +72,10 @@ def test_the_provider_i_prefer_is_asked_and_sees_what_it_needs_and_nothing_else(
         hold_date=A_DAY,
         outcome=plan_pb2.CONVERSATION_OUTCOME_CONTINUE,
         summary="Samen bedacht wat er nodig is.",
+        present=[plan_pb2.ATTENDEE_RESIDENT, plan_pb2.ATTENDEE_PROVIDER],
     )
+    (held,) = desks.plan(desks.resident, "conversations.present").conversations
+    assert list(held.present) == [plan_pb2.ATTENDEE_RESIDENT, plan_pb2.ATTENDEE_PROVIDER]
 
 
 def test_nobody_is_asked_whom_i_did_not_name(town: Town) -> None:

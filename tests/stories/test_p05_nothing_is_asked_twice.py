@@ -24,6 +24,7 @@ def describe(desks: Desks, client: ExchangeClient, source: str = "") -> None:
         "describe_situation",
         life_domain=pb.LIFE_DOMAIN_HOUSING,
         description="Woont boven, zonder lift.",
+        own_network="De buurman draagt de boodschappen.",
         score=3,
         judge_date=A_DAY,
         source=source,
@@ -37,8 +38,9 @@ def test_a_desk_that_fills_in_asks_nothing_and_says_where_it_comes_from(town: To
     assert desks.check(desks.team, *ASKED) == plan_pb2.PracticeCheck(
         nothing_asked_twice=plan_pb2.PRACTICE_ANSWER_YES
     )
-    plan = desks.plan(desks.resident, "situations.source")
-    assert [one.source for one in plan.situations] == ["", "bag"]
+    plan = desks.plan(desks.resident, "situations.source", "situations.own_network")
+    helps = "De buurman draagt de boodschappen."
+    assert [(one.source, one.own_network) for one in plan.situations] == [("", helps), ("bag", helps)]
 
 
 def test_a_desk_that_asks_again_is_counted(town: Town) -> None:

@@ -48,8 +48,10 @@ def test_my_yes_on_conditions_is_a_yes_once_they_are_met(town: Town) -> None:
     desks.does(desks.team, "answer_agreement", **met)
     assert desks.broken(desks.team, "answer_agreement", **met) == "ANSWERED"
     desks.does(desks.team, "assign_support", **assigning)
-    plan = desks.plan(desks.resident, "agreements.remarks", "answers.met", "answers.answer")
-    assert [one.remarks for one in plan.agreements] == [IF["remarks"]]
+    fields = ("agreements.remarks", "agreements.spoken_by", "answers.met", "answers.answer")
+    plan = desks.plan(desks.resident, *fields)
+    spoken = (IF["remarks"], plan_pb2.AGREEMENT_SPEAKER_RESIDENT)
+    assert [(one.remarks, one.spoken_by) for one in plan.agreements] == [spoken]
     assert [(one.met, one.answer) for one in plan.answers] == [(True, met["answer"])]
 
 

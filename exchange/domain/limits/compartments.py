@@ -38,10 +38,16 @@ LEAVES_OF: Final[Mapping[str, frozenset[str]]] = {
 }
 # Leaves that elements got since there are seals: where every leaf there was is sealed, these are.
 _ADDED_SINCE: Final[Mapping[str, frozenset[str]]] = {
+    "conversations": frozenset(("conversations.present",)),
     "situations": frozenset(
-        ("situations.earlier_scores", "situations.earlier_judge_dates", "situations.source")
+        (
+            *("situations.earlier_scores", "situations.earlier_judge_dates", "situations.source"),
+            "situations.own_network",
+        )
     ),
     "goals": frozenset(("goals.state", "goals.state_date", "goals.carried_by")),
+    "supports": frozenset(("supports.refuse_reason",)),
+    "agreements": frozenset(("agreements.spoken_by",)),
 }
 # The word by which a seal names that somebody is a member of a household: it hides all of it, or nothing.
 MEMBERSHIP: Final = "membership"

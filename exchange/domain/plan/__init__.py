@@ -16,6 +16,7 @@ from exchange.domain.plan import (
     matching,
     offering,
     preferring,
+    refusing,
     signals,
     trajectories,
 )
@@ -123,6 +124,7 @@ from exchange.domain.plan.preferring import (
 )
 from exchange.domain.plan.received import ElementsReceived, elements_received
 from exchange.domain.plan.recorded import stamped
+from exchange.domain.plan.refusing import RefuseSupport, SupportRefused
 from exchange.domain.plan.seen import as_seen
 from exchange.domain.plan.signals import ReceiveSignal, SignalReceived
 from exchange.domain.plan.state import PlanState
@@ -154,6 +156,7 @@ PLAN: Final[Aggregate] = aggregate(
         **agreeing.DECIDERS,
         **preferring.DECIDERS,
         **signals.DECIDERS,
+        **refusing.DECIDERS,
         **offering.DECIDERS,
         **matching.DECIDERS,
     },
@@ -167,6 +170,7 @@ PLAN: Final[Aggregate] = aggregate(
         **agreeing.EVOLVERS,
         **preferring.EVOLVERS,
         **signals.EVOLVERS,
+        **refusing.EVOLVERS,
         **offering.EVOLVERS,
         **matching.EVOLVERS,
         PlanCorrected: corrected,
@@ -236,6 +240,7 @@ __all__ = [
     "RecordConversation",
     "RecordRuleConflict",
     "RectifyPlan",
+    "RefuseSupport",
     "Report",
     "ReportReceived",
     "RequestSupport",
@@ -254,6 +259,7 @@ __all__ = [
     "StopSupport",
     "Support",
     "SupportAssigned",
+    "SupportRefused",
     "SupportRequested",
     "SupportStarted",
     "SupportStopped",

@@ -26,8 +26,9 @@ from exchange.domain.plan.events import (
 )
 from exchange.domain.plan.lenses import lenses_missing, refuse_open_conflicts
 from exchange.domain.plan.state import PlanState
+from exchange.domain.plan.words import AgreementSpeaker
 from exchange.domain.shape import FINE, member_fault, refuse_faults, text_fault
-from exchange.domain.values import AgreementOutcome, origin_of
+from exchange.domain.values import RESIDENT_TASK, AgreementOutcome, origin_of
 from exchange.errors import RuleBroken
 
 # A no says why or how it was handled, and conditions say what is asked.
@@ -178,6 +179,9 @@ def _said(state: PlanState, event: PlanAgreed | PlanAgreedOnConditions | PlanDis
         plan_version=event.plan_version,
         say_time=event.at,
         supports_unseen=not isinstance(event, PlanDisagreed) and event.supports_unseen,
+        spoken_by=AgreementSpeaker.RESIDENT
+        if event.task == RESIDENT_TASK
+        else AgreementSpeaker.REPRESENTATIVE,
         origin=origin_of(event.task, event.organisation),
     )
     agreements = (*state.agreements, agreement)

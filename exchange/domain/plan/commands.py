@@ -25,13 +25,17 @@ class ReceiveReport(AuthoredCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordConversation(AuthoredCommand):
-    """Record a conversation; a first one solved in general services closes the plan."""
+    """Record a conversation; a first one solved in general services closes the plan.
+
+    `present` is empty where it is not said who was there.
+    """
 
     conversation_id: str
     kind: str
     hold_date: date
     outcome: str
     summary: str
+    present: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,12 +43,13 @@ class DescribeSituation(AuthoredCommand):
     """Describe one life domain; the score is 1 (acute problem) to 5 (fully self-reliant).
 
     `source` names where it was filled in from, such as "brp", instead of asking again; empty where it was
-    asked.
+    asked. `own_network` is what those around the resident do in it, or could.
     """
 
     life_domain: str
     description: str
     strengths: str = ""
+    own_network: str = ""
     score: int
     judge_date: date
     source: str = ""

@@ -22,6 +22,7 @@ from exchange.domain.plan.events import (
     SituationDescribed,
 )
 from exchange.domain.plan.state import PlanState, closes
+from exchange.domain.plan.words import Attendee
 from exchange.domain.shape import (
     FINE,
     day_fault,
@@ -119,6 +120,7 @@ def record_conversation(command: RecordConversation, state: PlanState | None) ->
             "hold_date": day_fault(command.hold_date),
             "outcome": member_fault(ConversationOutcome, command.outcome),
             "summary": text_fault(command.summary),
+            "present": members_fault(Attendee, command.present) if command.present else FINE,
         }
     )
     if closes(command.kind, command.outcome) and plan.care_runs:
@@ -134,6 +136,7 @@ def record_conversation(command: RecordConversation, state: PlanState | None) ->
         hold_date=command.hold_date,
         outcome=command.outcome,
         summary=command.summary,
+        present=command.present,
     )
     return (recorded,)
 
@@ -146,6 +149,7 @@ def describe_situation(command: DescribeSituation, state: PlanState | None) -> E
             "life_domain": member_fault(LifeDomain, command.life_domain),
             "description": text_fault(command.description),
             "strengths": text_fault(command.strengths, required=False),
+            "own_network": text_fault(command.own_network, required=False),
             "score": range_fault(command.score, SCORE_MIN, SCORE_MAX),
             "judge_date": day_fault(command.judge_date),
             "source": token_fault(command.source) if command.source else FINE,
@@ -169,6 +173,7 @@ def describe_situation(command: DescribeSituation, state: PlanState | None) -> E
         judge_date=command.judge_date,
         beside=beside,
         source=command.source,
+        own_network=command.own_network,
     )
     return (described,)
 

@@ -48,13 +48,14 @@ class Report:
 @quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversation:
-    """A conversation."""
+    """A conversation; `present` is empty where nobody said who was there."""
 
     conversation_id: str
     kind: str
     hold_date: date
     outcome: str
     summary: str
+    present: tuple[str, ...] = ()
     origin: str
     category: str = DataCategory.WMO_PLAN
     recorded: datetime | None = None
@@ -69,7 +70,8 @@ class Situation:
     """The newest description of one life domain by one origin; its category follows the domain.
 
     With the scores of the descriptions it took the place of, oldest first, and the days of judging them.
-    `source` is where it was filled in from; empty where the resident was asked.
+    `source` is where it was filled in from; empty where the resident was asked. `own_network` is what those
+    around the resident do in it, or could.
     """
 
     life_domain: str
@@ -80,6 +82,7 @@ class Situation:
     earlier_scores: tuple[int, ...] = ()
     earlier_judge_dates: tuple[str, ...] = ()
     source: str = ""
+    own_network: str = ""
     origin: str
     category: str
     recorded: datetime | None = None
@@ -241,6 +244,7 @@ class Support:
     care_start_date: date | None = None
     care_end_date: date | None = None
     stop_reason: str = ""
+    refuse_reason: str = ""
     earlier_care: tuple[Care, ...] = ()
     requested_version: int
     corrected_version: int = 0
@@ -283,7 +287,8 @@ class Support:
 class Agreement:
     """What the resident said of the plan at one version.
 
-    `supports_unseen` says that who spoke was shown no supports.
+    `supports_unseen` says that who spoke was shown no supports. `spoken_by` follows from the task in which it
+    was said; empty where another municipality did not hand that over.
     """
 
     outcome: str
@@ -291,6 +296,7 @@ class Agreement:
     plan_version: int
     say_time: datetime
     supports_unseen: bool = False
+    spoken_by: str = ""
     origin: str
     category: str = DataCategory.WMO_PLAN
     recorded: datetime | None = None

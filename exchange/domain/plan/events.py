@@ -62,15 +62,16 @@ class ReportReceived(PlanEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConversationRecorded(PlanEvent):
-    """A conversation was held."""
+    """A conversation was held; `present` is empty where nobody said who was there."""
 
-    TOPIC: ClassVar[str] = "plan.conversation_recorded.v1"
-    SEALED: ClassVar[Mapping[str, str]] = plan_words("summary")
+    TOPIC: ClassVar[str] = "plan.conversation_recorded.v2"
+    SEALED: ClassVar[Mapping[str, str]] = plan_words("summary", "present")
     conversation_id: str
     kind: str
     hold_date: date
     outcome: str
     summary: str
+    present: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,10 +82,11 @@ class SituationDescribed(PlanEvent):
     where it was filled in from; empty where the resident was asked.
     """
 
-    TOPIC: ClassVar[str] = "plan.situation_described.v3"
+    TOPIC: ClassVar[str] = "plan.situation_described.v4"
     SEALED: ClassVar[Mapping[str, str]] = MappingProxyType(
         dict.fromkeys(
-            ("life_domain", "description", "strengths", "score", "beside", "source"), BY_LIFE_DOMAIN
+            ("life_domain", "description", "strengths", "score", "beside", "source", "own_network"),
+            BY_LIFE_DOMAIN,
         )
     )
     life_domain: str
@@ -94,6 +96,7 @@ class SituationDescribed(PlanEvent):
     judge_date: date
     beside: bool
     source: str
+    own_network: str
 
     def sealed_fields(self) -> Mapping[str, str]:
         """Return the fields to seal, each with the category of this event's life domain."""

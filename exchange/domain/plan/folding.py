@@ -61,6 +61,7 @@ def _conversation_recorded(state: PlanState, event: ConversationRecorded) -> Pla
         hold_date=event.hold_date,
         outcome=event.outcome,
         summary=event.summary,
+        present=event.present,
         origin=origin_of(event.task, event.organisation),
     )
     return with_changes(
@@ -107,6 +108,7 @@ def _situation_described(state: PlanState, event: SituationDescribed) -> PlanSta
         earlier_scores=scores[-EARLIER_MAX:],
         earlier_judge_dates=days[-EARLIER_MAX:],
         source=event.source,
+        own_network=event.own_network,
         origin=origin,
         category=category_of(life_domain),
     )

@@ -140,6 +140,8 @@ def set_funding(command: SetFunding, state: PlanState | None) -> Events:
         raise RuleBroken("this plan has no such support", rule="SUPPORT_UNKNOWN")
     if support.kind == SupportKind.OWN_NETWORK:
         raise RuleBroken("what the own network does costs nothing", rule="NO_COST")
+    if support.state == SupportStatus.REFUSED:
+        raise RuleBroken("nothing is paid for what was refused", rule="SUPPORT_REFUSED")
     if not _decided(plan, support):
         raise RuleBroken("the money comes after the decision", rule="NOT_DECIDED")
     _refuse_outside(command, support)

@@ -114,7 +114,8 @@ def request_support(command: RequestSupport, state: PlanState | None) -> Events:
     return (requested,)
 
 
-def _support_in(plan: PlanState, support_id: str, command: AuthoredCommand) -> Support:
+def support_moved(plan: PlanState, support_id: str, command: AuthoredCommand) -> Support:
+    """Return the support that a command moves; refuse where its author may not."""
     support = plan.support(support_id)
     if support is None:
         raise RuleBroken("this plan has no such support", rule="SUPPORT_UNKNOWN")
@@ -139,7 +140,7 @@ def _refuse_unless(support: Support, state: SupportStatus) -> None:
 def assign_support(command: AssignSupport, state: PlanState | None) -> Events:
     """Decide on assigning a custom support; the resident's yes must cover it."""
     plan = open_plan(state)
-    support = _support_in(plan, command.support_id, command)
+    support = support_moved(plan, command.support_id, command)
     digits = ASSIGNMENT_NUMBER.fullmatch(command.assignment_number)
     refuse_faults(
         {
@@ -180,7 +181,7 @@ def _too_early(support: Support, first_day: date) -> str:
 def start_support(command: StartSupport, state: PlanState | None) -> Events:
     """Decide on the first day of care, the first one or the one after a stop for a while."""
     plan = open_plan(state)
-    support = _support_in(plan, command.support_id, command)
+    support = support_moved(plan, command.support_id, command)
     first_day = command.care_start_date
     refuse_faults({"care_start_date": day_fault(first_day) or _too_early(support, first_day)})
     if not support.paused:
@@ -199,7 +200,7 @@ def start_support(command: StartSupport, state: PlanState | None) -> Events:
 def stop_support(command: StopSupport, state: PlanState | None) -> Events:
     """Decide on the last day of care."""
     plan = existing(state)
-    support = _support_in(plan, command.support_id, command)
+    support = support_moved(plan, command.support_id, command)
     refuse_faults(
         {
             "care_end_date": day_fault(command.care_end_date),

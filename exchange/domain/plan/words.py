@@ -1,4 +1,4 @@
-"""Words of the later parts of a plan: money, goals, trajectories, signals, what a resident offers and asks.
+"""Words of the later parts of a plan: who is there and speaks, money, goals, trajectories, signals, offers.
 
 Promises: a member's value is the contract's enum name without its prefix, in lower case; it is stored and
 therefore permanent.
@@ -7,6 +7,37 @@ Source: protos/exchange/v1/plan.proto; the municipal data model's participation 
 
 from enum import StrEnum
 from typing import Final
+
+
+class Attendee(StrEnum):
+    """Who can be at a conversation, beside the desk that records it."""
+
+    RESIDENT = "resident"
+    REPRESENTATIVE = "representative"
+    INFORMAL_SUPPORTER = "informal_supporter"
+    OWN_NETWORK = "own_network"
+    INDEPENDENT_SUPPORTER = "independent_supporter"
+    PROVIDER = "provider"
+    PROFESSIONAL_OF_OTHER_DESK = "professional_of_other_desk"
+    INTERPRETER = "interpreter"
+
+
+class AgreementSpeaker(StrEnum):
+    """Who speaks of a plan for the resident's side."""
+
+    RESIDENT = "resident"
+    REPRESENTATIVE = "representative"
+
+
+class RefuseReason(StrEnum):
+    """Why a support is refused before care starts; money is no reason."""
+
+    BY_RESIDENT = "by_resident"
+    NO_ROOM = "no_room"
+    NOT_FITTING = "not_fitting"
+    NO_CONTRACT = "no_contract"
+    OTHER_MUNICIPALITY = "other_municipality"
+    OTHER_SUPPORT = "other_support"
 
 
 class FundingSource(StrEnum):

@@ -22,6 +22,7 @@ from exchange.domain.plan import (
     PreferProvider,
     RecordConversation,
     RecordRuleConflict,
+    RefuseSupport,
     RequestSupport,
     ResolveRuleConflict,
     SetFunding,
@@ -82,6 +83,7 @@ def _conversation(said: pb.RecordConversationRequest, who: Who) -> Command:
         hold_date=required_day(said.hold_date),
         outcome=_word(plan_pb2.ConversationOutcome.DESCRIPTOR, said.outcome),
         summary=said.summary,
+        present=stored_words(plan_pb2.Attendee.DESCRIPTOR, said.present),
     )
 
 
@@ -91,6 +93,7 @@ def _situation(said: pb.DescribeSituationRequest, who: Who) -> Command:
         life_domain=_word(LifeDomain.DESCRIPTOR, said.life_domain),
         description=said.description,
         strengths=said.strengths,
+        own_network=said.own_network,
         score=said.score,
         judge_date=required_day(said.judge_date),
         source=said.source,
@@ -194,6 +197,11 @@ def _stop(said: pb.StopSupportRequest, who: Who) -> Command:
     )
 
 
+def _refusal(said: pb.RefuseSupportRequest, who: Who) -> Command:
+    reason = _word(plan_pb2.RefuseReason.DESCRIPTOR, said.reason)
+    return RefuseSupport(**who.when, support_id=said.support_id, reason=reason)
+
+
 def _funding(said: pb.SetFundingRequest, who: Who) -> Command:
     return SetFunding(
         **who.when,
@@ -285,6 +293,7 @@ ORDERS: Final[Mapping[str, Order]] = {
     "AssignSupport": Order(pb.AssignSupportRequest, pb.AssignSupportResponse, _assignment),
     "StartSupport": Order(pb.StartSupportRequest, pb.StartSupportResponse, _start),
     "StopSupport": Order(pb.StopSupportRequest, pb.StopSupportResponse, _stop),
+    "RefuseSupport": Order(pb.RefuseSupportRequest, pb.RefuseSupportResponse, _refusal),
     "SetFunding": Order(pb.SetFundingRequest, pb.SetFundingResponse, _funding, "funding_id"),
     "MarkGoal": Order(pb.MarkGoalRequest, pb.MarkGoalResponse, _mark),
     "PlanEvaluation": Order(

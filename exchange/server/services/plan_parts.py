@@ -54,6 +54,7 @@ RESTS_ON: Final[Mapping[str, RestsOn]] = {
     "AssignSupport": RestsOn(("supports", "agreements"), "support_id"),
     "StartSupport": RestsOn(("supports",), "support_id"),
     "StopSupport": RestsOn(("supports",), "support_id"),
+    "RefuseSupport": RestsOn(("supports",), "support_id"),
     "SetFunding": RestsOn(("funding", "supports")),
     "MarkGoal": RestsOn(("goals",), "goal_id"),
     "PlanEvaluation": RestsOn(("evaluations",)),
