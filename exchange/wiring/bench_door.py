@@ -54,7 +54,7 @@ COMPARED: Final[Mapping[str, str]] = {
 def times_at_the_door(rounds: int) -> dict[str, list[float]]:
     """Ask for everybody's plan in each round, in an order drawn anew; return the times in microseconds."""
     with TemporaryDirectory(prefix="exchange-door-") as name:
-        settings = throw_away_settings(data=Path(name))
+        settings = throw_away_settings(data=Path(name), port=0, metrics_port=0)
         material, thumbprint, signing_key = door_material(settings)
         twins = Twins.open(settings, thumbprint, signing_key)
         try:
