@@ -1,6 +1,6 @@
 """What any event store does: one commit for a group, and reads of one moment.
 
-Promises: both stores pass the same tests; what they say of an order, a bound or an error is said here once.
+Promises: both stores pass the same tests (tests/store), which hold each to what is said here.
 """
 
 from __future__ import annotations

@@ -18,10 +18,9 @@ from exchange.ledger.signers import SignatureCheck, parse_signers
 from exchange.ledger.verify import Report, verify_pack
 from exchange.settings import throw_away_settings
 from exchange.wiring.core import development_authority
-from exchange.wiring.demo_processes import child_service, rss_mb, serve_command, told_story
+from exchange.wiring.demo_processes import child_service, hand_over, heard, rss_mb, serve_command, told_story
 from exchange.wiring.lawful import audit_lawful
 from exchange.wiring.ledger import open_ledger
-from exchange.wiring.service import OPERATOR_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -92,12 +91,7 @@ def _issue(settings: Settings, work: Path) -> None:
     authority = development_authority(settings)
     authority.issue_organisation(PROVIDER_OIN, PROVIDER_NAME, work / "provider" / "credentials")
     authority.issue_organisation(BODY_OIN, BODY_NAME, work / "body" / "credentials")
-    ours = work / "municipality" / "credentials"
-    ours.mkdir(parents=True, exist_ok=True)
-    for file in (settings.data / OPERATOR_FOLDER).iterdir():
-        target = ours / file.name
-        target.touch(mode=0o600)
-        target.write_bytes(file.read_bytes())
+    hand_over(settings, work / "municipality" / "credentials")
 
 
 def _tell_story(shown: Shown, target: str, tell: Callable[[dict[str, Any]], None]) -> bool:
@@ -107,16 +101,10 @@ def _tell_story(shown: Shown, target: str, tell: Callable[[dict[str, Any]], None
 
 def listen(shown: Shown, lines: Iterable[str], tell: Callable[[dict[str, Any]], None]) -> bool:
     """Take in the story, one JSON object a line; return whether it came to its end."""
-    ended = False
-    for text in lines:
-        line = json.loads(text)
-        if line.get("end"):
-            shown.bsns, shown.receipts, ended = line["bsns"], line["receipts"], True
-            continue
-        if "name" in line:
-            shown.steps.append({key: line[key] for key in ("name", "outcome", "rules")})
-        tell(line)
-    return ended
+    end = heard(lines, shown.steps, tell)
+    if end is not None:
+        shown.bsns, shown.receipts = end["bsns"], end["receipts"]
+    return end is not None
 
 
 def _audit(settings: Settings, shown: Shown) -> None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from exchange.errors import Unavailable
 from exchange.settings import ENV_PREFIX
 from exchange.wiring.holding import private_files
-from exchange.wiring.service import READY_FILE
+from exchange.wiring.service import OPERATOR_FOLDER, READY_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -73,6 +73,30 @@ def told_story(module: str, words: Sequence[str], listen: Callable[[Iterable[str
             story.kill()
             raise
     return story.returncode == 0 and ended
+
+
+def heard(
+    lines: Iterable[str], steps: list[dict[str, Any]], tell: Callable[[dict[str, Any]], None]
+) -> dict[str, Any] | None:
+    """Take in a story, one JSON object a line: tell each, keep each step; return its last words, or None."""
+    end: dict[str, Any] | None = None
+    for text in lines:
+        line = json.loads(text)
+        if line.get("end"):
+            end = line
+            continue
+        if "name" in line:
+            steps.append({key: line[key] for key in ("name", "outcome", "rules")})
+        tell(line)
+    return end
+
+
+def hand_over(settings: Settings, folder: Path) -> None:
+    """Give the municipality's own systems the credentials of the operator."""
+    with private_files():
+        folder.mkdir(parents=True, exist_ok=True)
+        for file in (settings.data / OPERATOR_FOLDER).iterdir():
+            (folder / file.name).write_bytes(file.read_bytes())
 
 
 def rss_mb(pid: int) -> float:

@@ -6,7 +6,6 @@ those of the first part; nothing of the first part is touched.
 
 from __future__ import annotations
 
-import json
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -16,11 +15,10 @@ from exchange.errors import LedgerDiffers
 from exchange.ledger.pack import export_pack
 from exchange.ledger.verify import Report, follow, verify_pack
 from exchange.wiring.core import utc_now
-from exchange.wiring.demo_processes import child_service, rss_mb, told_story
+from exchange.wiring.demo_processes import child_service, hand_over, heard, rss_mb, told_story
 from exchange.wiring.holding import private_files
 from exchange.wiring.lawful import audit_lawful
 from exchange.wiring.ledger import open_ledger, opening_of
-from exchange.wiring.service import OPERATOR_FOLDER
 from exchange.wiring.years import issue_for, set_clock, years_settings
 
 if TYPE_CHECKING:
@@ -43,7 +41,6 @@ class Years:
     data: Path
     ok: bool = False
     bsns: list[str] = field(default_factory=list)
-    leaves: list[tuple[int, bytes]] = field(default_factory=list)
     steps: list[dict[str, Any]] = field(default_factory=list)
     service_rss_mb: float = 0.0
     packs: list[tuple[Path, Report]] = field(default_factory=list)  # of each log, oldest first
@@ -74,7 +71,7 @@ def run_years(data: Path, tell: Callable[[dict[str, Any]], None]) -> Years:
         years.systems.mkdir(parents=True, exist_ok=True)
         set_clock(clock, -AGO)
     issue_for(settings, start, {years.systems / "village" / "credentials": (VILLAGE_OIN, VILLAGE_NAME)})
-    _hand_over(settings, years.systems / MUNICIPALITY / "credentials")
+    hand_over(settings, years.systems / MUNICIPALITY / "credentials")
     words = ["exchange.wiring.years", "--data", str(settings.data), "--clock", str(clock)]
     with child_service(words, settings.data) as (service, ready):
         told = ["--target", ready["target"], "--work", str(years.systems), "--clock", str(clock)]
@@ -111,23 +108,8 @@ def _audit(settings: Settings, years: Years) -> None:
     years.steps.append({"name": "years-logs", "outcome": outcome, "rules": []})
 
 
-def _hand_over(settings: Settings, folder: Path) -> None:
-    """Give the municipality's own systems the credentials of the operator."""
-    with private_files():
-        folder.mkdir(parents=True, exist_ok=True)
-        for file in (settings.data / OPERATOR_FOLDER).iterdir():
-            (folder / file.name).write_bytes(file.read_bytes())
-
-
 def _listen(years: Years, lines: Iterable[str], tell: Callable[[dict[str, Any]], None]) -> bool:
-    ended = False
-    for text in lines:
-        line = json.loads(text)
-        if line.get("end"):
-            years.bsns, ended = line["bsns"], True
-            years.leaves = [(index, bytes.fromhex(entry)) for index, entry in line["leaves"]]
-            continue
-        if "name" in line:
-            years.steps.append({key: line[key] for key in ("name", "outcome", "rules")})
-        tell(line)
-    return ended
+    end = heard(lines, years.steps, tell)
+    if end is not None:
+        years.bsns = end["bsns"]
+    return end is not None
