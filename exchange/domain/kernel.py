@@ -135,6 +135,49 @@ def quickly_made(kind: type[_Record]) -> type[_Record]:
     return kind
 
 
+def gathered(kind: Any, *parts: Iterable[str]) -> Callable[..., Any]:  # noqa: ANN401 -- any slotted dataclass
+    """Return what makes such a record out of other objects: each holds the fields of its part.
+
+    For who makes thousands of what is spread over several. Raises AttributeError where the parts are not the
+    fields of the record, each once.
+    """
+    told = [(name, number) for number, names in enumerate(parts) for name in names]
+    if sorted(name for name, _ in told) != sorted(field.name for field in fields(kind)):
+        message = f"these are not the fields of {kind.__name__}"  # only a bug gets here
+        raise AttributeError(message)
+    lines = (
+        f"def _gathered({', '.join(f'_part{number}' for number in range(len(parts)))}):",
+        " _new = _blank(_twin)",
+        *(f" _new.{name} = _part{number}.{name}" for name, number in told),
+        " _new.__class__ = _kind",
+        " return _new",
+    )
+    return _written(lines, "_gathered", _blank=object.__new__, _twin=_twin(kind), _kind=kind)
+
+
+def maker(kind: Any, *names: str) -> Callable[..., Any]:  # noqa: ANN401 -- any slotted dataclass
+    """Return what makes such a record of these fields, given in this order; the others are as by default.
+
+    For who makes one for each event of a fold: to pass them by name takes as long as to fill them in. Raises
+    AttributeError where a field without a default is not among them, or a name is no field.
+    """
+    own = {field.name: field for field in fields(kind)}
+    if not own.keys() >= set(names) or any(
+        field.default is MISSING for name, field in own.items() if name not in names
+    ):
+        message = f"{kind.__name__} is not made of these"  # only a bug gets here
+        raise AttributeError(message)
+    lines = (
+        f"def _made({', '.join(names)}):",
+        " _new = _blank(_twin)",
+        *(f" _new.{name} = {name if name in names else f'_default_{name}'}" for name in own),
+        " _new.__class__ = _kind",
+        " return _new",
+    )
+    defaults = {f"_default_{name}": field.default for name, field in own.items()}
+    return _written(lines, "_made", **defaults, _blank=object.__new__, _twin=_twin(kind), _kind=kind)
+
+
 def _default(field: Field[Any]) -> str:
     return "" if field.default is MISSING else f"=_default_{field.name}"
 
@@ -146,7 +189,9 @@ def _twin(kind: Any) -> type:  # noqa: ANN401 -- any slotted class
     To go round a frozen record costs a call for each field. So a record is filled in as its twin, and becomes
     what it is once it is whole: nobody else has seen it by then.
     """
-    return type(kind.__name__, (), {"__slots__": kind.__slots__})
+    # Both methods: of one alone Python would still look for the other in the frozen class it comes from.
+    thawed = {"__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
+    return type(kind.__name__, kind.__bases__, {"__slots__": kind.__slots__, **thawed})
 
 
 def _written(lines: Iterable[str], name: str, /, **names: object) -> Callable[..., Any]:

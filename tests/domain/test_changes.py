@@ -6,10 +6,13 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from exchange.domain.kernel import evolve_at
+import pytest
+
+from exchange.domain.kernel import evolve_at, with_changes
 from exchange.domain.plan import PLAN
 from exchange.domain.plan.changes import Change, changes_since, is_named, newest
 from exchange.domain.plan.received import element_of, told
+from exchange.domain.plan.recorded import stamped
 from tests.domain.builders import (
     GOAL_SET,
     MUNICIPALITY,
@@ -97,3 +100,29 @@ def test_versions_do_not_come_along_from_another_plan() -> None:
     carried["values"]["written"] = 99
     arrived = element_of("goals", carried)
     assert (arrived.own_words, arrived.written, arrived.rewritten) == (goal.own_words, 0, ())
+
+
+@pytest.mark.parametrize("brought", [0, 1, 2])
+@pytest.mark.parametrize("changed", [None, 0, 1, 2, 3])
+@pytest.mark.parametrize("gone", [(), (0,), (1,), (3,), (0, 2), (1, 2), (0, 1, 2, 3)], ids=str)
+def test_whatever_goes_is_changed_or_comes_each_is_noted_for_what_it_is(
+    gone: tuple[int, ...], changed: int | None, brought: int
+) -> None:
+    numbers = range(4)
+    described = [
+        replace(SITUATION_DESCRIBED, life_domain=str(number), description=f"{number}") for number in numbers
+    ]
+    before = plan_of(PLAN_OPENED, REPORT_RECEIVED, *described)
+    was = before.situations
+    again = {number: with_changes(was[number], description="other") for number in numbers}
+    left = [again[n] if n == changed else was[n] for n in numbers if n not in gone]
+    new = [with_changes(was[0], description="new", written=0, recorded=None) for _ in range(brought)]
+    after = with_changes(before, version=9, situations=(*left, *new))
+    at = NOON + timedelta(days=1)
+    stamped(before, after, SITUATION_DESCRIBED, at)
+    for one in left:
+        rewritten = [(note.leaf, note.version) for note in one.rewritten]
+        assert rewritten == ([("description", 9)] if one.description == "other" else [])
+        assert one.recorded != at
+        assert one.written < 9
+    assert [(one.written, one.recorded) for one in new] == [(9, at)] * brought

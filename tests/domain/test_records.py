@@ -11,7 +11,17 @@ from typing import Any
 import pytest
 
 import exchange.domain
-from exchange.domain.kernel import Command, Event, changer, quickly_made, what_changed, with_changes
+from exchange.domain import TOPICS
+from exchange.domain.kernel import (
+    Command,
+    Event,
+    changer,
+    gathered,
+    maker,
+    quickly_made,
+    what_changed,
+    with_changes,
+)
 from exchange.domain.plan import PlanState, Situation, Support
 from exchange.domain.plan.recorded import COLLECTIONS
 
@@ -110,6 +120,36 @@ def test_it_takes_what_the_dataclass_takes_and_nothing_else() -> None:
                 kind(**words)
     with pytest.raises(TypeError):
         Quick("a", "b")  # type: ignore[call-arg] # by name only
+
+
+def test_what_is_made_in_order_is_what_the_dataclass_makes() -> None:
+    made: Slow = maker(Slow, "twin", "kind", "days")("b", "a", ("monday",))
+    assert made == Slow(kind="a", twin="b", days=("monday",))
+    assert type(made) is Slow
+    with pytest.raises(FrozenInstanceError):
+        made.kind = "written to"  # type: ignore[misc] # it is frozen
+    for names in (("kind",), ("kind", "twin", "words"), ()):
+        with pytest.raises(AttributeError, match="Slow is not made of these"):
+            maker(Slow, *names)
+
+
+@pytest.mark.parametrize("topic", sorted(TOPICS))
+def test_what_is_gathered_is_what_the_dataclass_makes(topic: str) -> None:
+    kind = TOPICS[topic]
+    names = [field.name for field in fields(kind)]
+    event = kind(**{name: f"{name}-1" for name in names})
+    # Each event derives from another frozen one.
+    made = gathered(kind, names[:1], names[1:])(event, event)
+    assert made == event
+    assert made is not event
+    assert type(made) is kind
+    with pytest.raises(FrozenInstanceError):
+        setattr(made, names[0], "written to")
+    with pytest.raises(FrozenInstanceError):
+        delattr(made, names[0])
+    for parts in ((names[1:],), (names, names[:1]), (names, ("words",))):
+        with pytest.raises(AttributeError, match="these are not the fields"):
+            gathered(kind, *parts)
 
 
 def test_what_was_found_once_changes_as_well_and_tells_what_changed() -> None:

@@ -12,6 +12,7 @@ from datetime import date, datetime
 from typing import NamedTuple
 
 from exchange.domain.kernel import quickly_made, with_changes
+from exchange.domain.plan.earlier import as_chain
 from exchange.domain.plan.words import GoalState, TrajectoryState
 from exchange.domain.values import DataCategory, StopReason, SupportStatus
 
@@ -64,6 +65,7 @@ class Conversation:
     statement: str = ""
 
 
+@as_chain
 @quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:

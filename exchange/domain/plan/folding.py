@@ -6,9 +6,10 @@ Source: the domain's design section 4.
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
-from exchange.domain.kernel import Event, Evolver, changer, with_changes
+from exchange.domain.kernel import Event, Evolver, changer, maker, with_changes
+from exchange.domain.plan.earlier import chained
 from exchange.domain.plan.elements import (
     Care,
     Conversation,
@@ -74,43 +75,46 @@ def _conversation_recorded(state: PlanState, event: ConversationRecorded) -> Pla
 
 # A plan of many years holds more of these than of all else.
 _situations_changed: Final = changer(PlanState, "version", "situations")
+_chain: Final = chained(Situation)
+_situation: Final = maker(
+    Situation,
+    *("life_domain", "description", "strengths", "score", "judge_date", "earlier_scores"),
+    *("earlier_judge_dates", "source", "own_network", "origin", "category"),
+)
 
 
 def _situation_described(state: PlanState, event: SituationDescribed) -> PlanState:
     origin, life_domain = origin_of(event.task, event.organisation), event.life_domain
-    held = state.situations
-    # What another desk described stays, and what was kept from the author: nobody replaces words unseen.
-    replaced = (
-        ()
-        if event.beside
-        else [
-            place
-            for place, each in enumerate(held)
-            if each.life_domain == life_domain and each.origin == origin
-        ]
-    )
-    scores: tuple[int, ...] = ()
-    days: tuple[str, ...] = ()
-    others = list(held)
-    for before, place in enumerate(replaced):
-        was = others.pop(place - before)
-        # Added to, which copies once: of ten years there are a hundred, for each of thousands of events.
-        scores += was.earlier_scores
-        scores += (was.score,)
-        days += was.earlier_judge_dates
-        days += (was.judge_date.isoformat(),)
-    situation = Situation(
-        life_domain=life_domain,
-        description=event.description,
-        strengths=event.strengths,
-        score=event.score,
-        judge_date=event.judge_date,
-        earlier_scores=scores[-EARLIER_MAX:],
-        earlier_judge_dates=days[-EARLIER_MAX:],
-        source=event.source,
-        own_network=event.own_network,
-        origin=origin,
-        category=category_of(life_domain),
+    beside, others, replaced = event.beside, [], []
+    for each in state.situations:
+        # What another desk described stays, and what was kept from the author: nobody replaces words unseen.
+        if each.life_domain != life_domain or each.origin != origin or beside:
+            others.append(each)
+        else:
+            replaced.append(each)
+    scores: Any = ()
+    days: Any = ()
+    if len(replaced) == 1:
+        (was,) = replaced
+        scores = days = _chain(was, was.score, was.judge_date)
+    else:
+        # Two, where one was described beside the other.
+        for was in replaced:
+            scores += (*was.earlier_scores, was.score)
+            days += (*was.earlier_judge_dates, was.judge_date.isoformat())
+        scores, days = scores[-EARLIER_MAX:], days[-EARLIER_MAX:]
+    situation = _situation(
+        life_domain,
+        event.description,
+        event.strengths,
+        event.score,
+        event.judge_date,
+        scores,
+        days,
+        event.source,
+        event.own_network,
+        origin,
+        category_of(life_domain),
     )
     after: PlanState = _situations_changed(state, state.version + 1, (*others, situation))
     return after

@@ -69,16 +69,37 @@ def stamped(before: PlanState | None, after: PlanState, event: Event, at: dateti
 def _note(was: Sequence[Any], elements: Sequence[Any], version: int, event: Event, at: datetime) -> None:
     # What an event brings stands at the end, and no version is noted in it yet.
     end = len(elements)
-    while end and not elements[end - 1].written:
+    while end:
+        element = elements[end - 1]
+        if element.written:
+            break
         end -= 1
-        _note_new(elements[end], version, at)
+        if element.recorded is None:
+            _put(element, "recorded", at)
+        _put(element, "written", version)
     if end == len(was):
         # Nothing went away: what was changed stands where it stood.
         for place in compress(range(end), map(is_not, elements, was)):
             _note_change(was[place], elements[place], version, event, at)
-        return
+    elif not (end == len(was) - 1 and _one_went(was, elements, end)):
+        _note_moved(was, elements[:end], version, event, at)
+
+
+def _one_went(was: Sequence[Any], elements: Sequence[Any], end: int) -> bool:
+    """Tell whether one element went away and those after it moved up, as when one is replaced."""
+    place = 0
+    for one, there in zip(was, elements, strict=False):
+        if one is not there:
+            break
+        place += 1
+    return not any(map(is_not, was[place + 1 :], elements[place:end]))
+
+
+def _note_moved(
+    was: Sequence[Any], elements: Sequence[Any], version: int, event: Event, at: datetime
+) -> None:
     known = set(map(id, was))
-    for element in elements[:end]:
+    for element in elements:
         if id(element) not in known:
             # What was noted of the one it was made of came along.
             noted = (element.recorded, element.written, element.origin)
