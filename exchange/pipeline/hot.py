@@ -217,8 +217,7 @@ class Loader:
             return Entry(scope.streams, len(scope.streams), scope.as_of, ENTRY_BYTES_MIN)
         if stream.startswith(DISCLOSURE_PREFIX):
             # Decisions are appended, never folded on the walk: only their count matters here.
-            as_of, version = self._reader.last_version(stream)
-            return Entry(None, version, as_of, ENTRY_BYTES_MIN)
+            return self._of_nobody(stream)
         return self._folded(stream)
 
     def _folded(self, stream: str) -> Entry:
@@ -230,26 +229,37 @@ class Loader:
         state: Any = None
         latest: datetime | None = None
         size = since = ENTRY_BYTES_MIN
-        is_erased = self._codec.is_erased
+        there = None
+        about: set[str] = set()
         for row, event, told in self._codec.read(stream, self._rows(stream, read)):
             if event is None:
                 # Of its categories one was erased: it says nothing any more.
                 state = skipped(kind, state)
                 continue
-            if is_erased(event.resident):
-                as_of, version = self._reader.last_version(stream)
-                return Entry(None, version, as_of, ENTRY_BYTES_MIN)
+            if told.resident != there:
+                there = told.resident
+                about.add(there)
+                if self._codec.is_erased(there):
+                    return self._of_nobody(stream)
+            _, _, version, _, stored = row
             at = told.at
             state = evolve_at(kind, state, event, at)
-            size += len(row.state)
+            size += len(stored)
             if latest is None or latest < at:
                 latest = at
-            if due and row.version >= due and marking is not None:
+            if due and version >= due and marking is not None:
                 marking.note(row, latest, state, size - since)
                 due, since = marking.due, size
         if marking is not None:
             marking.keep()
+        # Again: it may have begun meanwhile.
+        if any(map(self._codec.is_erased, about)):
+            return self._of_nobody(stream)
         return Entry(state, read.version, read.as_of, size)
+
+    def _of_nobody(self, stream: str) -> Entry:
+        as_of, version = self._reader.last_version(stream)
+        return Entry(None, version, as_of, ENTRY_BYTES_MIN)
 
     def _rows(self, stream: str, read: _Read) -> Iterator[Row]:
         """Yield the events of a stream, a page in memory at a time.

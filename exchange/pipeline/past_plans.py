@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from exchange.pipeline.hot import HotStates, Mark
     from exchange.pipeline.walk import View
     from exchange.store.batch import Row
-    from exchange.store.codec import Codec, Told
+    from exchange.store.codec import Codec
     from exchange.store.ports import EventReader
+    from exchange.store.typed import Told
 
 ROWS_PER_PAGE: Final = 1_024
 NOT_FOLDED: Final = "the past of this plan was not looked up: ask again"

@@ -17,8 +17,9 @@ import msgspec
 from exchange.domain import TOPICS
 from exchange.errors import HistoryUnreadable, KeyDestroyed
 from exchange.keys.datakey import LEDGER_CATEGORY
-from exchange.keys.sealing import envelope, open_sealed, opener, seal
+from exchange.keys.sealing import envelope, open_sealed, seal
 from exchange.ledger.leaf import Signed  # noqa: TC001 -- as for datetime
+from exchange.store.typed import READINGS, Openers, Told
 from exchange.store.upcasts import UPCASTS
 
 if TYPE_CHECKING:
@@ -102,22 +103,6 @@ class Opened:
     event: Event
     event_id: bytes
     meta: Meta
-
-
-class Told(
-    msgspec.Struct,
-    gc=False,
-    rename={"organisation": "o", "task": "k", "clear": "d", "resident": "r", "sealed": "s"},
-):
-    """What a fold asks of what `Stored` holds: what happened, when that was recorded, by whom."""
-
-    id: str
-    at: datetime
-    organisation: str
-    task: str
-    clear: dict[str, Any]
-    resident: str = ""
-    sealed: tuple[tuple[str, int, bytes], ...] = ()  # as `Sealed`
 
 
 class Outline(msgspec.Struct, frozen=True):
@@ -235,29 +220,30 @@ class Codec:
         passed over. Raises HistoryUnreadable, KeyUnavailable or SealBroken.
         """
         keys, erasures = self._keys, self._keys.erasures
-        # For this reading only, and of no use once an erasure began.
-        openers: dict[tuple[str, str, str, int], Callable[[bytes, int, bytes], bytes]] = {}
+        openers = Openers(keys, stream)
         for row in rows:
             _, _, version, topic, state = row
-            told, event_id = _parse(_decode_told, state, stream, topic)
-            data, resident = told.clear, told.resident
-            data["resident"] = resident
+            if erasures != keys.erasures:
+                openers.clear()
+                erasures = keys.erasures
             try:
+                reading = READINGS[topic]
+                told = reading.told(state)
+                event_id = bytes.fromhex(told.id)
+                if len(event_id) != EVENT_ID_BYTES:
+                    raise _unknown_shape(topic, stream)
+                words = None
                 for category, key_version, box in told.sealed:
-                    if erasures != keys.erasures:
-                        openers.clear()
-                        erasures = keys.erasures
-                    name = (topic, resident, category, key_version)
-                    opens = openers.get(name)
-                    if opens is None:
-                        key = keys.open_key(resident, category, key_version)
-                        opens = openers[name] = opener(key, stream, topic, category)
-                    data.update(_decode_map(opens(box, version, event_id)))
+                    opens = openers[topic, told.resident, category, key_version]
+                    words = reading.words(opens(box, version, event_id))
+                event: Event | None = reading.made(told, told.clear, words)
             except KeyDestroyed:
                 # Of its categories one was erased: it says nothing any more.
-                yield row, None, told
-                continue
-            yield row, _build(topic, data, stream), told
+                event = None
+            except (KeyError, ValueError):
+                # Of a shape that is not written today: read, or refused, as `decode` does.
+                event, told = _by_maps(row, openers)
+            yield row, event, told
 
     @staticmethod
     def decode_clear(state: bytes, *, stream: str, topic: str) -> tuple[Mapping[str, Any], Meta, bytes]:
@@ -342,6 +328,21 @@ def _parse(decode: Callable[[bytes], _Shape], state: bytes, stream: str, topic: 
     if len(event_id) != EVENT_ID_BYTES:
         raise _unknown_shape(topic, stream)
     return stored, event_id
+
+
+def _by_maps(row: Row, openers: Openers) -> tuple[Event | None, Told]:
+    """Read an event of whatever shape there was: None in its place where it was erased. Raises as `read`."""
+    _, stream, version, topic, state = row
+    told, event_id = _parse(_decode_told, state, stream, topic)
+    data = told.clear
+    data["resident"] = told.resident
+    try:
+        for category, key_version, box in told.sealed:
+            opens = openers[topic, told.resident, category, key_version]
+            data.update(_decode_map(opens(box, version, event_id)))
+    except KeyDestroyed:
+        return None, told
+    return _build(topic, data, stream), told
 
 
 def _build(topic: str, data: dict[str, Any], stream: str) -> Event:
