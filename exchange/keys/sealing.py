@@ -64,11 +64,7 @@ def opener(key: DataKey, stream: str, topic: str, category: str) -> Callable[[by
     As `open_sealed` does under what `envelope` returns. Raises alike.
     """
     place, decrypt = _place_of(stream, topic, key.resident_ref, category), key.sealing.decrypt
-
-    def opens(sealed: bytes, version: int, event_id: bytes) -> bytes:
-        return _opened(decrypt, sealed, b"e1|%d%b%b" % (version, place, event_id))
-
-    return opens
+    return lambda sealed, version, event_id: _opened(decrypt, sealed, _envelope_at(place, version, event_id))
 
 
 def _opened(decrypt: Callable[[bytes, bytes, bytes], bytes], sealed: bytes, associated: bytes) -> bytes:

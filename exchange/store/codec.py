@@ -227,16 +227,16 @@ class Codec:
                 openers.clear()
                 erasures = keys.erasures
             try:
-                reading = READINGS[topic]
-                told = reading.told(state)
+                tells, words_of, made = READINGS[topic]
+                told = tells(state)
                 event_id = bytes.fromhex(told.id)
                 if len(event_id) != EVENT_ID_BYTES:
                     raise _unknown_shape(topic, stream)
                 words = None
                 for category, key_version, box in told.sealed:
                     opens = openers[topic, told.resident, category, key_version]
-                    words = reading.words(opens(box, version, event_id))
-                event: Event | None = reading.made(told, told.clear, words)
+                    words = words_of(opens(box, version, event_id))
+                event: Event | None = made(told, told.clear, words)
             except KeyDestroyed:
                 # Of its categories one was erased: it says nothing any more.
                 event = None
