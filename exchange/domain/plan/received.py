@@ -12,7 +12,7 @@ from dataclasses import MISSING, dataclass, fields
 from datetime import UTC, date, datetime
 from functools import cache
 from types import MappingProxyType, UnionType
-from typing import Any, ClassVar, Final, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Final, NamedTuple, get_args, get_origin, get_type_hints
 
 from exchange.domain.kernel import with_changes
 from exchange.domain.plan.events import PlanEvent
@@ -83,23 +83,50 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 -- what a field of an element hol
     return value
 
 
+class _Leaf(NamedTuple):
+    """What is asked of one leaf of an element: looked up in its annotation once."""
+
+    name: str
+    form: type | None  # what JSON holds it as; None does not come along
+    make: Callable[[Any], object]
+    of: type | None  # of what a list of it is
+    must_say: bool  # whether the element says nothing by itself where it was not given
+    nothing: object
+
+
+@cache
+def _leaves_of(kind: Any) -> tuple[_Leaf, ...]:  # noqa: ANN401 -- any class of elements
+    """Return the leaves of an element that come along, or must be there all the same."""
+    hints = get_type_hints(kind)
+    return tuple(
+        _leaf(field.name, hints[field.name], must_say=field.default is MISSING)
+        for field in fields(kind)
+        if field.name not in HEAD and field.name not in _OF_THIS_PLAN
+    )
+
+
+def _leaf(name: str, hint: Any, *, must_say: bool) -> _Leaf:  # noqa: ANN401 -- any annotation of an element
+    base = _base(hint)
+    form, make = _MADE_OF.get(base, (None, str))
+    of = get_args(hint)[0] if form is list else None
+    optional = isinstance(hint, UnionType) and type(None) in get_args(hint)
+    return _Leaf(name, form, make, of, must_say, None if optional else _NOTHING.get(base, ()))
+
+
 def element_of(collection: str, one: Mapping[str, Any]) -> Any:  # noqa: ANN401 -- any element of a plan
     """Return the element. Raises ValueError, KeyError or TypeError where it is none."""
     kind = _kind_of(collection)
-    hints = get_type_hints(kind)
     recorded = datetime.fromisoformat(one["recorded"])
     if recorded.tzinfo is None:
         raise ValueError("the moment of recording has no offset")
     made: dict[str, Any] = {"origin": str(one["origin"]), "category": str(one["category"])}
     made["recorded"] = recorded
-    for field in fields(kind):
-        if field.name in HEAD or field.name in _OF_THIS_PLAN:
-            continue
-        name = field.name
-        if name in one["values"] and _base(hints[name]) in _MADE_OF:
-            made[name] = _made(hints[name], one["values"][name])
-        elif field.default is MISSING:
-            made[name] = _nothing(hints[name])
+    values = one["values"]
+    for leaf in _leaves_of(kind):
+        if leaf.form is not None and leaf.name in values:
+            made[leaf.name] = _made(leaf, values[leaf.name])
+        elif leaf.must_say:
+            made[leaf.name] = leaf.nothing
     return kind(**made)
 
 
@@ -112,22 +139,15 @@ def _base(hint: Any) -> Any:  # noqa: ANN401 -- any annotation of an element
     return origin or hint
 
 
-def _made(hint: Any, value: Any) -> object:  # noqa: ANN401 -- an annotation, and what JSON holds for it
-    form, make = _MADE_OF[_base(hint)]
-    if type(value) is not form:
+def _made(leaf: _Leaf, value: Any) -> object:  # noqa: ANN401 -- what JSON holds for it
+    if type(value) is not leaf.form:
         raise TypeError("this leaf is of another type")
-    if isinstance(value, list) and any(type(one) is not get_args(hint)[0] for one in value):
+    if isinstance(value, list) and any(type(one) is not leaf.of for one in value):
         raise TypeError("what this leaf holds is of another type")
-    made = make(value)
+    made = leaf.make(value)
     if isinstance(made, datetime) and made.tzinfo is None:
         raise ValueError("a moment has no offset")
     return made
-
-
-def _nothing(hint: Any) -> object:  # noqa: ANN401 -- any annotation of an element
-    if isinstance(hint, UnionType) and type(None) in get_args(hint):
-        return None
-    return _NOTHING.get(_base(hint), ())
 
 
 def content_of(elements: Iterable[Mapping[str, Any]]) -> str:

@@ -92,7 +92,7 @@ def _one_went(was: Sequence[Any], elements: Sequence[Any], end: int) -> bool:
         if one is not there:
             break
         place += 1
-    # The same ones are equal without being looked at. Of one that only says the same there is nothing to note.
+    # The same are equal without being looked at; of one that only says the same there is nothing to note.
     return was[place + 1 :] == elements[place:end]
 
 
