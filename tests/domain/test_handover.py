@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
@@ -17,15 +18,20 @@ from exchange.domain.handover import (
     AcceptHandover,
     CompleteHandover,
     ConfirmPart,
+    FinishHandover,
     HandoverState,
     HandoverStatus,
     OfferHandover,
+    ReceivePart,
+    TakeUpHandover,
     complete_handover,
+    finish_handover,
     offer_handover,
 )
 from exchange.domain.limits.compartments import LEAVES_OF
 from exchange.domain.plan import Goal, PlanState, Support
-from exchange.domain.plan.received import element_of, told
+from exchange.domain.plan.decide import ELEMENTS_MAX
+from exchange.domain.plan.received import content_of, element_of, most_elements, told
 from exchange.domain.plan.recorded import COLLECTIONS
 from exchange.domain.relations import CaseState, relation_for
 from exchange.domain.values import Author, CaseRole, ConsentKind, ConsentStatus, Purpose, SupportStatus
@@ -225,8 +231,8 @@ def test_a_case_that_was_handed_over_is_there_for_rights_only(purpose: str, stan
     assert relation_for(state, TAKER, NOW, purpose) is None
 
 
-def test_an_element_is_told_and_made_again_and_a_leaf_that_was_kept_says_nothing() -> None:
-    goal = Goal(
+def told_goal() -> Goal:
+    return Goal(
         goal_id="g",
         own_words="Weer zelf koken.",
         desired_effect="zelfstandig",
@@ -235,6 +241,10 @@ def test_an_element_is_told_and_made_again_and_a_leaf_that_was_kept_says_nothing
         origin=PLAN.origin,
         recorded=NOW,
     )
+
+
+def test_an_element_is_told_and_made_again_and_a_leaf_that_was_kept_says_nothing() -> None:
+    goal = told_goal()
     leaves = {"goal_id", "own_words", "desired_effect", "life_domain", "target_date", "statement"}
     assert element_of("goals", told(goal, leaves)) == goal
     less = element_of("goals", told(goal, leaves - {"own_words"}))
@@ -261,3 +271,57 @@ def test_numbers_in_a_list_are_numbers() -> None:
     one = {"origin": "college:WMO@" + "0" * 20, "category": "WMO-PLAN", "recorded": NOW.isoformat()}
     with pytest.raises(TypeError):
         element_of("funding", one | {"values": {"amounts_cents": ["100"]}})
+
+
+def taken(*texts: tuple[str, ...]) -> HandoverState:
+    """Return a handover with a part for each list of goals, in these words."""
+    order = TakeUpHandover(
+        now=NOW,
+        author=COLLEGE,
+        handover_id="h",
+        resident="r",
+        case_id="c",
+        plan_id="p",
+        giver_oin=TAKER.oin,
+        plan_version=7,
+        collections=("goals",) * len(texts),
+    )
+    state = folded(None, order)
+    for number, words in enumerate(texts, 1):
+        goals = [{"category": "WMO-PLAN", "values": {"own_words": one}} for one in words]
+        part = ReceivePart(
+            now=NOW,
+            author=COLLEGE,
+            handover_id="h",
+            plan_version=7,
+            number=number,
+            collection="goals",
+            total=sum(map(len, texts)),
+            sha256=sha256(b"x").hexdigest(),
+            contents={"WMO-PLAN": content_of(goals)},
+            withheld=(),
+        )
+        state = folded(state, part)
+    return state
+
+
+@pytest.mark.parametrize(
+    "words", ["Weer koken.", 'Zij zei: "values":"values":"values": en lachte.', '\\"values":']
+)
+@pytest.mark.parametrize("held", [0, 3])
+def test_a_plan_takes_as_many_as_it_can_hold_and_not_one_more(words: str, held: int) -> None:
+    plan = replace(PLAN, goals=(told_goal(),) * held)
+    order = FinishHandover(now=NOW, author=COLLEGE, other_entry="{}", other_proof="p")
+    first, room = (words,) * 10, ELEMENTS_MAX - held - 10
+    ((_, received), _) = finish_handover(order, taken(first, (words,) * room), plan)
+    assert [one.TOPIC for one in received] == ["plan.elements_received.v1"] * 2
+    with pytest.raises(RuleBroken) as caught:
+        finish_handover(order, taken(first, (words,) * (room + 1)), plan)
+    assert caught.value.metadata["rule"] == "PLAN_FULL"
+
+
+@pytest.mark.parametrize("words", ["", '"values":', '\\"values":', 'a"values":b\\'])
+@pytest.mark.parametrize("count", [0, 1, 7])
+def test_no_fewer_are_counted_than_there_are(words: str, count: int) -> None:
+    content = content_of([{"category": words, "values": {words or "own_words": words}}] * count)
+    assert most_elements(content) >= len(json.loads(content)) == count

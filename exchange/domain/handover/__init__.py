@@ -62,7 +62,7 @@ from exchange.domain.handover.state import (
 from exchange.domain.kernel import Aggregate, Events, aggregate, stream_of
 from exchange.domain.plan import PLAN, PlanState
 from exchange.domain.plan.decide import ELEMENTS_MAX
-from exchange.domain.plan.received import ElementsReceived
+from exchange.domain.plan.received import ElementsReceived, most_elements
 from exchange.domain.relations import CaseState
 from exchange.domain.values import ConsentKind, ConsentStatus
 from exchange.errors import RuleBroken
@@ -184,8 +184,11 @@ def finish_handover(
 
 def _refuse_full(plan: PlanState, received: tuple[ElementsReceived, ...]) -> None:
     for name in {one.collection for one in received}:
-        count = sum(len(json.loads(one.content)) for one in received if one.collection == name)
-        if len(getattr(plan, name)) + count > ELEMENTS_MAX:
+        held, contents = len(getattr(plan, name)), [one.content for one in received if one.collection == name]
+        # Read only where it may be too much: they are read when they are folded.
+        if held + sum(map(most_elements, contents)) <= ELEMENTS_MAX:
+            continue
+        if held + sum(len(json.loads(one)) for one in contents) > ELEMENTS_MAX:
             raise RuleBroken("the plan has the most elements of one kind it can have", rule="PLAN_FULL")
 
 

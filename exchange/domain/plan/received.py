@@ -27,13 +27,23 @@ _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 _NOTHING: Final[Mapping[Any, object]] = MappingProxyType(
     {str: "", int: 0, bool: False, tuple: (), date: date.min, datetime: _NEVER}
 )
-_MADE_OF: Final[Mapping[Any, tuple[type, Callable[[Any], object]]]] = MappingProxyType(
+
+
+def _moment(said: str) -> datetime:
+    moment = datetime.fromisoformat(said)
+    if moment.tzinfo is None:
+        raise ValueError("a moment has no offset")
+    return moment
+
+
+# By type: what JSON holds it as, and what makes it of that; None is as it is.
+_MADE_OF: Final[Mapping[Any, tuple[type, Callable[[Any], object] | None]]] = MappingProxyType(
     {
-        str: (str, str),
-        int: (int, int),
-        bool: (bool, bool),
+        str: (str, None),
+        int: (int, None),
+        bool: (bool, None),
         date: (str, date.fromisoformat),
-        datetime: (str, datetime.fromisoformat),
+        datetime: (str, _moment),
         tuple: (list, tuple),
     }
 )
@@ -88,8 +98,7 @@ class _Leaf(NamedTuple):
 
     name: str
     form: type | None  # what JSON holds it as; None does not come along
-    make: Callable[[Any], object]
-    of: type | None  # of what a list of it is
+    make: Callable[[Any], object] | None
     must_say: bool  # whether the element says nothing by itself where it was not given
     nothing: object
 
@@ -107,26 +116,36 @@ def _leaves_of(kind: Any) -> tuple[_Leaf, ...]:  # noqa: ANN401 -- any class of 
 
 def _leaf(name: str, hint: Any, *, must_say: bool) -> _Leaf:  # noqa: ANN401 -- any annotation of an element
     base = _base(hint)
-    form, make = _MADE_OF.get(base, (None, str))
-    of = get_args(hint)[0] if form is list else None
+    form, make = _MADE_OF.get(base, (None, None))
+    if form is list:
+        make = _all_of(get_args(hint)[0])
     optional = isinstance(hint, UnionType) and type(None) in get_args(hint)
-    return _Leaf(name, form, make, of, must_say, None if optional else _NOTHING.get(base, ()))
+    return _Leaf(name, form, make, must_say, None if optional else _NOTHING.get(base, ()))
+
+
+def _all_of(kind: type) -> Callable[[list[Any]], tuple[Any, ...]]:
+    def make(said: list[Any]) -> tuple[Any, ...]:
+        if any(type(one) is not kind for one in said):
+            raise TypeError("what this leaf holds is of another type")
+        return tuple(said)
+
+    return make
 
 
 def element_of(collection: str, one: Mapping[str, Any]) -> Any:  # noqa: ANN401 -- any element of a plan
     """Return the element. Raises ValueError, KeyError or TypeError where it is none."""
     kind = _kind_of(collection)
-    recorded = datetime.fromisoformat(one["recorded"])
-    if recorded.tzinfo is None:
-        raise ValueError("the moment of recording has no offset")
     made: dict[str, Any] = {"origin": str(one["origin"]), "category": str(one["category"])}
-    made["recorded"] = recorded
+    made["recorded"] = _moment(one["recorded"])
     values = one["values"]
-    for leaf in _leaves_of(kind):
-        if leaf.form is not None and leaf.name in values:
-            made[leaf.name] = _made(leaf, values[leaf.name])
-        elif leaf.must_say:
-            made[leaf.name] = leaf.nothing
+    for name, form, make, must_say, nothing in _leaves_of(kind):
+        if form is not None and name in values:
+            value = values[name]
+            if type(value) is not form:
+                raise TypeError("this leaf is of another type")
+            made[name] = value if make is None else make(value)
+        elif must_say:
+            made[name] = nothing
     return kind(**made)
 
 
@@ -139,20 +158,15 @@ def _base(hint: Any) -> Any:  # noqa: ANN401 -- any annotation of an element
     return origin or hint
 
 
-def _made(leaf: _Leaf, value: Any) -> object:  # noqa: ANN401 -- what JSON holds for it
-    if type(value) is not leaf.form:
-        raise TypeError("this leaf is of another type")
-    if isinstance(value, list) and any(type(one) is not leaf.of for one in value):
-        raise TypeError("what this leaf holds is of another type")
-    made = leaf.make(value)
-    if isinstance(made, datetime) and made.tzinfo is None:
-        raise ValueError("a moment has no offset")
-    return made
-
-
 def content_of(elements: Iterable[Mapping[str, Any]]) -> str:
     """Return the text an event keeps; the same elements, the same text."""
     return json.dumps(list(elements), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def most_elements(content: str) -> int:
+    """Return how many elements a text of `content_of` holds at the most, without reading it."""
+    # Each has its values once, and a quote within words is written otherwise.
+    return content.count('"values":')
 
 
 def elements_received(state: PlanState, event: ElementsReceived) -> PlanState:

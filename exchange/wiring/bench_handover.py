@@ -1,0 +1,191 @@
+"""Plans that were handed over, brought in: the product's bulk import beside rows of the same size.
+
+Promises: what is measured is `FinishHandover` as the writer runs it, each command judged, decided, folded and
+answered under its request id, each event sealed and leaved, a group in one durable commit; beside it, in
+turns, rows as long as those events with their leaves, a hundred in a transaction. Taking up and receiving are
+done before the clock runs. Nothing is asserted.
+Source: the design of performance, section 3 (`batch_vs_raw`).
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import statistics
+import time
+import uuid
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from exchange.domain import stream_of
+from exchange.domain.handover import HANDOVER, FinishHandover, ReceivePart, TakeUpHandover, finish_handover
+from exchange.domain.plan.received import content_of
+from exchange.errors import ExchangeError
+from exchange.pipeline.walk import Steps
+from exchange.server.contract.handover_parts import ELEMENTS_PER_PART
+from exchange.wiring import bench_raw
+from exchange.wiring.core import utc_now
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from exchange.domain.values import Author
+    from exchange.pipeline.walk import CommandWalk, View
+    from exchange.wiring.core import Core
+
+    Process = Callable[[View], Steps]
+
+PLANS: Final = 64
+PARTS: Final = 12
+ROUNDS: Final = 3
+GIVER: Final = "00000001003214345001"
+CATEGORY: Final = "WMO-PLAN"
+WORDS: Final = "Ik wil weer onder de mensen komen en dan aan het werk."
+
+
+class Turn(NamedTuple):
+    """Events and rows a second, and the microseconds of a processor each took."""
+
+    events_s: float
+    event_us: float
+    rows_s: float
+    row_us: float
+
+
+class Arrivals:
+    """Of one shard: `new_plan` makes a resident with a plan, `walk` a command that one process does."""
+
+    def __init__(
+        self,
+        core: Core,
+        author: Author,
+        new_plan: Callable[[], str],
+        walk: Callable[[str, Process], CommandWalk],
+    ) -> None:
+        self._core = core
+        self._author = author
+        self._new_plan = new_plan
+        self._walk = walk
+
+    def measured(self, folder: Path) -> list[Turn]:
+        """Bring plans in `ROUNDS` times, each between two times of raw rows."""
+        self._brought_in()  # to warm up, and to know how long a row is
+        raw = bench_raw.RawRows(folder / "rows.db", self._row_bytes())
+        try:
+            raw.insert()
+            turns = []
+            for _ in range(ROUNDS):
+                before, before_us = self._rows(raw)
+                events, event_us = self._brought_in()
+                after, after_us = self._rows(raw)
+                turns.append(Turn(events, event_us, (before + after) / 2, (before_us + after_us) / 2))
+            return turns
+        finally:
+            raw.close()
+
+    def _brought_in(self) -> tuple[float, float]:
+        walks = [self._received() for _ in range(PLANS)]
+        reader = self._core.reader
+        before = reader.head()[0]
+        took, busy = _timed(lambda: self._run(walks))
+        count = reader.head()[0] - before
+        return count / took, busy / count * 1e6
+
+    @staticmethod
+    def _rows(raw: bench_raw.RawRows) -> tuple[float, float]:
+        took, busy = raw.insert()
+        return bench_raw.ROWS / took, busy / bench_raw.ROWS * 1e6
+
+    def _row_bytes(self) -> int:
+        """Return how long what the last plan brought is, on average: event and leaf."""
+        reader, events = self._core.reader, PARTS + 1
+        head = reader.head()[0]
+        rows = reader.page(head - events, events)
+        return (
+            sum(len(row.state) for row in rows) + sum(map(len, reader.leaf_entries(head - events, head)))
+        ) // events
+
+    def _received(self) -> CommandWalk:
+        """Return the command that brings a plan in of which every part was received."""
+        plan_id, handover_id = self._new_plan(), str(uuid.uuid4())
+        plan_stream, stream = stream_of("plan", plan_id), stream_of(HANDOVER.name, handover_id)
+        plan = self._core.loader.load(plan_stream).state
+        said: dict[str, Any] = {"now": utc_now(), "author": self._author}
+        take_up = TakeUpHandover(
+            **said,
+            handover_id=handover_id,
+            resident=plan.resident,
+            case_id=plan.case_id,
+            plan_id=plan_id,
+            giver_oin=GIVER,
+            plan_version=1,
+            collections=("goals",) * PARTS,
+        )
+        self._run([self._walk(plan_stream, _decided(stream, take_up))])
+        for number in range(1, PARTS + 1):
+            contents = content_of(_element() for _ in range(ELEMENTS_PER_PART))
+            receive = ReceivePart(
+                **said,
+                number=number,
+                handover_id=handover_id,
+                plan_version=1,
+                collection="goals",
+                total=PARTS * ELEMENTS_PER_PART,
+                sha256=sha256(contents.encode()).hexdigest(),
+                contents={CATEGORY: contents},
+                withheld=(),
+            )
+            self._run([self._walk(stream, _decided(stream, receive))])
+        finish = FinishHandover(**said, other_entry=json.dumps({}), other_proof="")
+        return self._walk(
+            stream, lambda view: Steps(finish_handover(finish, view.state(stream), view.state(plan_stream)))
+        )
+
+    def _run(self, walks: Sequence[CommandWalk]) -> None:
+        for outcome in self._core.writer.run(walks):
+            if isinstance(outcome, ExchangeError):
+                raise outcome
+
+
+def batch_vs_raw(turns: Sequence[Turn]) -> float:
+    """Return events a second as a share of rows a second, the median of the turns."""
+    return statistics.median(turn.events_s / turn.rows_s for turn in turns)
+
+
+def batch_vs_raw_cpu(turns: Sequence[Turn]) -> float:
+    """Return the same in processor time: what other work beside it does not change."""
+    return statistics.median(turn.row_us / turn.event_us for turn in turns)
+
+
+def _decided(stream: str, order: TakeUpHandover | ReceivePart) -> Process:
+    return lambda view: Steps([(stream, HANDOVER.decide(order, view.state(stream)))])
+
+
+def _element() -> dict[str, Any]:
+    return {
+        "origin": f"college:WMO@{GIVER}",
+        "category": CATEGORY,
+        "recorded": utc_now().isoformat(),
+        "values": {
+            "goal_id": str(uuid.uuid4()),
+            "own_words": WORDS,
+            "desired_effect": WORDS,
+            "life_domain": "social_network",
+            "target_date": "2027-01-01",
+            "state": "active",
+        },
+    }
+
+
+def _timed(work: Callable[[], object]) -> tuple[float, float]:
+    """Return the seconds it took by the clock, and of a processor; the collector rests, as while serving."""
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        started, busy = time.perf_counter(), time.process_time()
+        work()
+        return time.perf_counter() - started, time.process_time() - busy
+    finally:
+        gc.enable()
