@@ -1,0 +1,105 @@
+"""The other processes of the load: who calls, what echoes, the library, the service.
+
+Promises: none outlives us; settings in the environment are about other services and are not passed on.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from exchange.errors import Unavailable
+from exchange.settings import ENV_PREFIX
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+STOP_WAIT_S: Final = 20.0
+QUIET: Final = {"GRPC_VERBOSITY": "NONE"}
+
+
+@contextmanager
+def child(
+    module: str, words: Sequence[str] = (), environment: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[str]]:
+    """Run a module of ours until the block ends; its input and output are ours."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith(ENV_PREFIX)}
+    process = subprocess.Popen(  # noqa: S603 -- our own program
+        [sys.executable, "-m", module, *words],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=ours | QUIET | dict(environment or {}),
+    )
+    try:
+        yield process
+    finally:
+        with ExitStack() as closing:
+            for pipe in (process.stdin, process.stdout):
+                assert pipe is not None
+                closing.callback(pipe.close)
+            closing.callback(_end, process)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+    try:
+        process.wait(STOP_WAIT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+class Obedient:
+    """A process that takes orders, a line of JSON each, and answers each with a line."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process: Final = process
+
+    def ask(self, do: str, **order: Any) -> Any:  # noqa: ANN401 -- anything JSON can say
+        """Give an order and return its answer. Raises Unavailable where it could not be done."""
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None
+        assert stdout is not None
+        try:
+            stdin.write(f"{json.dumps({'do': do, **order})}\n")
+            stdin.flush()
+        except BrokenPipeError:
+            raise Unavailable("a process of the bench has ended", order=do) from None
+        line = stdout.readline()
+        if not line:
+            raise Unavailable("a process of the bench has ended", order=do)
+        told = json.loads(line)
+        if "error" in told:
+            raise Unavailable("a process of the bench could not do this", order=do, reason=told["error"])
+        return told["answer"]
+
+
+@contextmanager
+def caller() -> Iterator[Obedient]:
+    """Run who calls."""
+    with child("exchange.wiring.load.caller") as process:
+        yield Obedient(process)
+
+
+@contextmanager
+def library(environment: Mapping[str, str]) -> Iterator[Obedient]:
+    """Run the library as it comes."""
+    with child("exchange.wiring.load.library", environment=environment) as process:
+        yield Obedient(process)
+
+
+@contextmanager
+def echo(data: Path, sizes: Sequence[int]) -> Iterator[str]:
+    """Run a bare service with the certificates of a shard; yield where it listens."""
+    with child("exchange.wiring.load.echo", [str(data), *map(str, sizes)]) as process:
+        assert process.stdout is not None
+        port = process.stdout.readline().strip()
+        if not port:
+            raise Unavailable("the echo of the bench did not start")
+        yield f"localhost:{port}"
