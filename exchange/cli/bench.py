@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from exchange.cli.bench_names import NAMES, UNITS
+from exchange.cli.bench_names import NAMES, UNITS, unit_of
 from exchange.cli.bench_table import markdown, read_runs
 from exchange.errors import SettingsInvalid
 from exchange.settings import ENV_PREFIX
@@ -77,7 +77,7 @@ def bench(
 
 
 def _place(store: Store, postgres: str) -> Place:
-    """Return where is measured. Raises SettingsInvalid for PostgreSQL without a database, or the other way."""
+    """Return where is measured. Raises SettingsInvalid for PostgreSQL without a database."""
     if store is Store.SQLITE:
         if postgres:
             raise SettingsInvalid("a database is named, and not used: say --store postgres", name="postgres")
@@ -106,15 +106,8 @@ def _table(report: dict[str, Any]) -> Table:
     for name in [one for one in report["ratios"] if one not in report["results"]]:
         value = report["ratios"][name]
         shown = NOT_MEASURED if value is None else str(value)
-        table.add_row(NAMES[name], shown, _unit(name), *_judged(report, name), "")
+        table.add_row(NAMES[name], shown, unit_of(name), *_judged(report, name), "")
     return table
-
-
-def _unit(name: str) -> str:
-    if name == "ledger_overhead":
-        return "of 1"
-    # Those that are no ratio say their unit in their name.
-    return "" if name.endswith(("_s", "_ms_4", "_mb", "_10min")) else "times as many"
 
 
 def _judged(report: dict[str, Any], name: str) -> tuple[str, str]:

@@ -97,3 +97,10 @@ UNITS: Final = {
     "MB": "megabytes",
     "distance": "0 is alike, 1 is apart",
 }
+
+
+def unit_of(ratio: str) -> str:
+    """Return the unit of a ratio; those that are no ratio say theirs in their name."""
+    if ratio == "ledger_overhead":
+        return "of 1"
+    return "" if ratio.endswith(("_s", "_ms_4", "_mb", "_10min")) else "times"

@@ -10,7 +10,7 @@ import json
 import statistics
 from typing import TYPE_CHECKING, Any, Final
 
-from exchange.cli.bench_names import NAMES, UNITS
+from exchange.cli.bench_names import NAMES, UNITS, unit_of
 from exchange.errors import SettingsInvalid
 from exchange.wiring.bench_targets import TARGETS
 
@@ -68,7 +68,7 @@ def _told(name: str, reports: Sequence[dict[str, Any]]) -> str:
     for report in reports:
         figure = report["results"].get(name) or report["baselines"].get(name)
         value = report["ratios"].get(name) if figure is None else figure["median"]
-        unit = "" if figure is None else UNITS[figure["unit"]]
+        unit = unit_of(name) if figure is None else UNITS[figure["unit"]]
         if value is not None:
             values.append(value)
     if not values:

@@ -9,7 +9,7 @@ import json
 import os
 import subprocess
 import sys
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from exchange.errors import Unavailable
@@ -39,11 +39,7 @@ def child(
     try:
         yield process
     finally:
-        with ExitStack() as closing:
-            for pipe in (process.stdin, process.stdout):
-                assert pipe is not None
-                closing.callback(pipe.close)
-            closing.callback(_end, process)
+        _end(process)
 
 
 def _end(process: subprocess.Popen[str]) -> None:
@@ -53,6 +49,11 @@ def _end(process: subprocess.Popen[str]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+    for pipe in (process.stdin, process.stdout):
+        # What it did not take any more is lost with it.
+        with suppress(BrokenPipeError):
+            if pipe is not None:
+                pipe.close()
 
 
 class Obedient:
