@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from exchange.domain import AGGREGATES, stream_of
 from exchange.domain.intake import receive_report
-from exchange.domain.plan import ReceiveReport, SetGoal
+from exchange.domain.plan import DescribeSituation, ReceiveReport, SetGoal
 from exchange.domain.resident import RegisterResident
 from exchange.domain.values import Author
 from exchange.errors import ExchangeError
@@ -85,6 +85,24 @@ class Bench:
     def group(self, size: int) -> list[CommandWalk]:
         """Return one group of commands, each on a plan of its own."""
         return [self._goal(plan_id) for plan_id in self.plans[:size]]
+
+    def steady_group(self, size: int) -> list[CommandWalk]:
+        """Return one group of commands that make no plan longer: each describes anew what was described."""
+        described = DescribeSituation(
+            now=utc_now(),
+            author=self._author(),
+            life_domain="social_network",
+            description=WORDS,
+            strengths=WORDS,
+            score=2,
+            judge_date=date(2026, 3, 2),
+        )
+        decide, streams = AGGREGATES["plan"].decide, [stream_of("plan", one) for one in self.plans[:size]]
+
+        def steps(stream: str) -> Callable[[Any], Steps]:
+            return lambda view: Steps([(stream, decide(described, view.state(stream)))])
+
+        return [self._walk(stream, steps(stream)) for stream in streams]
 
     def _new_plan(self) -> str:
         resident = uuid.uuid4().hex
@@ -208,9 +226,11 @@ def commands_per_s(bench: Bench, in_flight: int) -> float:
     return rate_and_cpu(bench, in_flight)[0]
 
 
-def rate_and_cpu(bench: Bench, in_flight: int) -> tuple[float, float]:
+def rate_and_cpu(
+    bench: Bench, in_flight: int, groups: Sequence[Sequence[CommandWalk]] = ()
+) -> tuple[float, float]:
     """Return commands a second, and the microseconds of processor each took in all threads together."""
-    groups = [bench.group(in_flight) for _ in range(COMMANDS_PER_ROUND // in_flight)]
+    groups = groups or [bench.group(in_flight) for _ in range(COMMANDS_PER_ROUND // in_flight)]
     _settle()
     writer = bench.core.writer
     with ThreadPoolExecutor(1) as committer:

@@ -1,4 +1,4 @@
-"""The load: what it counts and keeps, on samples that are known; then whole, on a toy size and both stores."""
+"""The load: what it counts and keeps, on known samples; then whole, of a toy size, on both stores."""
 
 from __future__ import annotations
 
@@ -55,6 +55,7 @@ TINY: Final = Sizes(
     many_events=400,
     most_events=300,
     flat_turns=2,
+    flat_groups=2,
     soak_s=0.2,
     profiled_calls=300,
 )
@@ -114,12 +115,13 @@ class Door:
 
     def __init__(self) -> None:
         self.came: list[bytes] = []
-        self.let = asyncio.Event()
+        self.asked, self.let = asyncio.Event(), asyncio.Event()
 
     async def __call__(self, raw: bytes, metadata: object) -> bytes:
         assert metadata is None  # a bare call
         self.came.append(raw)
         if len(self.came) == 1:
+            self.asked.set()
             await self.let.wait()
         return b""
 
@@ -130,8 +132,7 @@ async def test_a_call_that_had_to_wait_counts_from_when_it_was_due() -> None:
     call = Call(WRITE, b"1", (), "plan")
     first = loop.create_task(caller._late(door, call, due, took, None, bare=True))
     second = loop.create_task(caller._late(door, call._replace(raw=b"2"), due, took, first, bare=True))
-    while not door.came:
-        await asyncio.sleep(0)
+    await door.asked.wait()
     # Two commands of one plan are never under way at once, and the second one waits from when it was due.
     assert door.came == [b"1"]
     door.let.set()

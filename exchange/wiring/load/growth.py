@@ -26,7 +26,7 @@ from exchange.ledger.merkle import Frontier, hash_leaf
 from exchange.pipeline.drafts import Drafts
 from exchange.store.batch import Batch, Request
 from exchange.store.codec import Meta
-from exchange.wiring.bench import Bench, commands_per_s
+from exchange.wiring.bench import Bench, rate_and_cpu
 from exchange.wiring.core import FreshIds, open_core, utc_now
 from exchange.wiring.load.calls import WORDS
 from exchange.wiring.load.figures import Found, figure, ratio
@@ -208,13 +208,18 @@ def _turns(key: str, few: Bench, many: Bench, sizes: Sizes) -> Found:
     events = many.core.reader.head()[0]
     for side in (few, many):
         # What a store pays once for being opened is not what a command costs.
-        commands_per_s(side, len(side.plans))
+        _per_s(side, 1)
     for number in range(sizes.flat_turns):
         for side in (few, many) if number % 2 else (many, few):
-            rates[id(side)].append(commands_per_s(side, len(side.plans)))
+            rates[id(side)].append(_per_s(side, sizes.flat_groups))
     one, other = rates[id(few)], rates[id(many)]
     return Found(
         baselines={f"{key}_few": figure(one, "commands/s")},
         results={f"{key}_many": figure(other, "commands/s") | {"events": events}},
         ratios={key: ratio(other, one, 3)},
     )
+
+
+def _per_s(bench: Bench, groups: int) -> float:
+    size = len(bench.plans)
+    return rate_and_cpu(bench, size, [bench.steady_group(size) for _ in range(groups)])[0]

@@ -28,7 +28,7 @@ class Sizes:
     many_events: int = 1_000_000
     most_events: int = 0  # 0: not measured
     flat_turns: int = 7
-    flat_groups: int = 20
+    flat_groups: int = 8
     soak_s: float = 0.0  # 0: not measured
     profiled_calls: int = 6_000
 
