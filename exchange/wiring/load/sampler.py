@@ -1,8 +1,8 @@
 """Where a process is: stacks of its threads, looked at a thousand times a second, and their processor time.
 
 Promises: nothing of the process is changed but the thread that looks. A look needs the interpreter's lock, so
-that what runs without it (TLS, SQL, fsync) is seen where it was called; the kernel's own count of processor
-time stands beside it for each thread, and is not guessed.
+that what runs without it (TLS, SQL, fsync) is seen where it was called, and so is a loop that waits; the
+kernel's own count of processor time stands beside it for each thread, and is not guessed.
 Source: docs.python.org `sys._current_frames`; proc(5), /proc/self/task/TID/stat; stacks in the folded form
 of Gregg's flame graphs.
 """
@@ -21,8 +21,18 @@ if TYPE_CHECKING:
 
 EVERY_S: Final = 0.001
 SWITCH_S: Final = 0.0005  # who looks gets the lock at least as often as it looks
+LOOKS_PER_COUNT: Final = 100
 DEPTH_MAX: Final = 60
 SHOWN: Final = 40
+# On top of a stack, where a thread has nothing to do: kept in the folded form, left out of what people read.
+WAITING: Final = frozenset(
+    {
+        "thread.py:_worker",
+        "threading.py:Condition.wait",
+        "threading.py:Thread.run",
+        "selectors.py:_PollLikeSelector.select",
+    }
+)
 TASKS: Final = Path("/proc/self/task")
 # After the name in parentheses: user and system time are fields 14 and 15 of all.
 _USER, _SYSTEM = 11, 12
@@ -48,15 +58,23 @@ class Sampler:
         """Look no more."""
         self._ended.set()
         self._thread.join()
-        self._took = {name: took - self._began.get(name, 0.0) for name, took in processor_s().items()}
+        self._count()
 
     def _look(self) -> None:
         mine = threading.get_ident()
+        looks = 0
         while not self._ended.wait(EVERY_S):
+            if (looks := looks + 1) % LOOKS_PER_COUNT == 0:
+                # While they live: what a thread took is gone when it has ended.
+                self._count()
             names = {thread.ident: thread.name for thread in threading.enumerate()}
             for ident, frame in sys._current_frames().items():  # noqa: SLF001 -- documented, and there is no other way
                 if ident != mine:
                     self._stacks[f"{names.get(ident, 'thread')};{_stack(frame)}"] += 1
+
+    def _count(self) -> None:
+        for name, took in processor_s().items():
+            self._took[name] = max(self._took.get(name, 0.0), took - self._began.get(name, 0.0))
 
     def write(self, folder: Path, name: str) -> None:
         """Write NAME.folded for a flame graph, and NAME.txt for people."""
@@ -76,6 +94,8 @@ class Sampler:
         own, within = Counter[str](), Counter[str]()
         for stack, count in self._stacks.items():
             frames = stack.split(";")
+            if frames[-1] in WAITING:
+                continue
             own[f"{frames[0]}: {frames[-1]}"] += count
             for frame in set(frames[1:]):
                 within[f"{frames[0]}: {frame}"] += count
