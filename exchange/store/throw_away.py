@@ -7,7 +7,6 @@ Source: postgresql.org/docs/current/sql-copy.html; the design of performance, se
 
 from __future__ import annotations
 
-import os
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
@@ -19,7 +18,7 @@ from psycopg.sql import SQL, Composed, Identifier
 from exchange.store.postgres import CONNECT_TIMEOUT_S, store_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 ROWS_PER_COPY: Final = 100
 ROWS: Final = 3_200
@@ -71,16 +70,17 @@ def library_environment(dsn: str) -> dict[str, str]:
 
 
 class PostgresRows:
-    """A table of its own."""
+    """A table of its own. `draw` gives so many random bytes: rows that nothing can make smaller."""
 
-    def __init__(self, dsn: str, size: int) -> None:
+    def __init__(self, dsn: str, size: int, draw: Callable[[int], bytes]) -> None:
         self._size: Final = size
+        self._draw: Final = draw
         self._connection: Final = psycopg.connect(dsn, autocommit=True)
         self._connection.execute(b"CREATE TABLE rows (position bigserial PRIMARY KEY, body bytea NOT NULL)")
 
     def rows_per_s(self) -> float:
         """Copy `ROWS` rows, a hundred in a transaction; return how many a second."""
-        bodies = [os.urandom(self._size) for _ in range(ROWS)]
+        bodies = [self._draw(self._size) for _ in range(ROWS)]
         started = time.perf_counter()
         for first in range(0, ROWS, ROWS_PER_COPY):
             with (
@@ -94,7 +94,7 @@ class PostgresRows:
 
     def one(self) -> float:
         """Commit one row; return the seconds it took."""
-        body = os.urandom(self._size)
+        body = self._draw(self._size)
         started = time.perf_counter()
         self._connection.execute(b"INSERT INTO rows (body) VALUES (%b)", (body,), prepare=True)
         return time.perf_counter() - started

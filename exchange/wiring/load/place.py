@@ -5,6 +5,7 @@ Promises: settings of the environment are about other services and play no part;
 
 from __future__ import annotations
 
+import os
 import platform
 import sqlite3
 import uuid
@@ -70,7 +71,7 @@ class Place:
                 made.close()
             return
         with _postgres().schema(self.dsn, uuid.uuid4().hex) as dsn:
-            made = _postgres().PostgresRows(dsn, size)
+            made = _postgres().PostgresRows(dsn, size, os.urandom)
             try:
                 yield made
             finally:

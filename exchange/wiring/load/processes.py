@@ -34,6 +34,8 @@ def child(
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
+        # An interrupt at the keyboard is ours: we end it. Should we be killed, its input ends and it too.
+        start_new_session=True,
         env=ours | QUIET | dict(environment or {}),
     )
     try:

@@ -34,8 +34,8 @@ WAITING: Final = frozenset(
     }
 )
 TASKS: Final = Path("/proc/self/task")
-# After the name in parentheses: user and system time are fields 14 and 15 of all.
-_USER, _SYSTEM = 11, 12
+# After the name in parentheses: utime and stime, fields 14 and 15 of all.
+_UTIME, _STIME = 11, 12
 
 
 class Sampler:
@@ -121,7 +121,7 @@ def processor_s() -> dict[str, float]:
             continue
         fields = text.rpartition(")")[2].split()
         name = names.get(int(task.name), text.partition("(")[2].rpartition(")")[0])
-        seconds = (int(fields[_USER]) + int(fields[_SYSTEM])) / os.sysconf("SC_CLK_TCK")
+        seconds = (int(fields[_UTIME]) + int(fields[_STIME])) / os.sysconf("SC_CLK_TCK")
         found[name] = found.get(name, 0.0) + seconds
     return found
 

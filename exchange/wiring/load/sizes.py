@@ -19,7 +19,7 @@ class Sizes:
     idle_calls: int = 300
     few_calls: int = 800
     rate_s: float = 4.0
-    rate_share: float = 0.6  # of the commands a second that were measured
+    rate_of_most: float = 0.6  # of the commands a second that were measured
     subscribers: int = 8
     followed_events: int = 400
     echoed_times: int = 200

@@ -29,7 +29,7 @@ def measure_waits(site: Site, writes_per_s: float, progress: Callable[[str], Non
         progress("one caller, and four")
         idle = [_alone(site, rows) for _ in range(site.sizes.rounds)]
     few = [site.closed(FAST, "write", site.sizes.few_calls, FEW)[P50] for _ in range(site.sizes.rounds)]
-    per_s = writes_per_s * site.sizes.rate_share
+    per_s = writes_per_s * site.sizes.rate_of_most
     rated = []
     for number in range(site.sizes.rounds):
         progress(f"calls at a rate of {per_s:.0f} a second: round {number + 1} of {site.sizes.rounds}")
