@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 START_S: Final = 0.02  # before the first call at a rate is due
+STREAM_MAX_S: Final = 300.0  # an event that is not told would be waited for as long as a stream is open
 ECHOED: Final = {READ: echo.READ, WRITE: echo.WRITE}
 CHANNEL: Final = (("grpc.max_receive_message_length", -1),)
 
@@ -171,9 +172,10 @@ class Caller:
         quiet_collector()
         started = time.perf_counter()
         streams = [opened(call.raw, metadata=call.headers) for _ in range(subscribers)]
-        read = await asyncio.gather(
-            *(_read(stream, mine, events) for stream, mine in zip(streams, kept, strict=True))
-        )
+        async with asyncio.timeout(STREAM_MAX_S):
+            read = await asyncio.gather(
+                *(_read(stream, mine, events) for stream, mine in zip(streams, kept, strict=True))
+            )
         took = time.perf_counter() - started
         echo.write_messages(Path(keep), kept[0])
         return {"per_s": sum(read) / took, "events": sum(read), "messages": len(kept[0])}
