@@ -18,6 +18,8 @@ from exchange.wiring import bench
 from exchange.wiring.bench_ledger import Turn
 from exchange.wiring.demo import Shown
 from exchange.wiring.demo_years import Years
+from exchange.wiring.load.place import Place
+from exchange.wiring.load.sizes import LONG, SHORT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -303,6 +305,25 @@ def test_a_database_is_named_by_a_flag_or_by_the_environment(
     said = exchange("bench", "--json", "--store", "postgres", *words)
     assert (said.code, json.loads(said.out)["store"]) == (0, "postgres")
     assert "hidden" not in said.out + said.err
+
+
+def test_how_long_and_where_profiles_go_is_said(
+    exchange: Shell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[Run] = []
+
+    def measure(_progress: Callable[[str], None], run: Run) -> dict[str, Any]:
+        asked.append(run)
+        return MEASURED
+
+    monkeypatch.setattr(bench_command, "run_bench", measure)
+    slow = ("--store", "postgres", "--postgres", "dbname=x", "--slow-postgres", "dbname=y")
+    for words in ((), ("--long", "--profile", str(tmp_path)), slow):
+        assert exchange("bench", "--json", *words).code == 0
+    short, long, named = asked
+    assert (short.sizes, short.profile, short.place) == (SHORT, None, Place())
+    assert (long.sizes, long.profile) == (LONG, tmp_path)
+    assert (named.place, named.slow_dsn) == (Place("dbname=x"), "dbname=y")
 
 
 def told_run(folder: Path, name: str, writes: int, **changes: object) -> str:

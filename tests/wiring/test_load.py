@@ -175,7 +175,7 @@ def test_what_fills_a_store_stands_as_if_it_was_commanded(tmp_path: Path) -> Non
 def test_a_password_of_a_database_is_no_word_of_a_command(tmp_path: Path) -> None:
     settings = throw_away_settings(data=tmp_path, store="postgres", postgres="dbname=x password=hidden")
     assert store_environment(settings)["EXCHANGE_POSTGRES"] == settings.postgres
-    assert "hidden" not in repr(Run(slow_dsn="password=hidden"))
+    assert "hidden" not in repr(Run(Place("password=hidden"), slow_dsn="password=hidden"))
     assert store_environment(throw_away_settings(data=tmp_path)) == {}
 
 

@@ -245,7 +245,7 @@ def main() -> None:
                 # Words of a status are ours, and hold nothing of anybody.
                 answer = {"error": f"{error.code().name}: {error.details()}"}
             except (ValueError, OSError) as error:
-                answer = {"error": str(error)}
+                answer = {"error": str(error) or type(error).__name__}
             sys.stdout.write(f"{json.dumps(answer)}\n")
             sys.stdout.flush()
 

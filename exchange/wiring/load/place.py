@@ -10,7 +10,7 @@ import platform
 import sqlite3
 import uuid
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from exchange.errors import SettingsInvalid
@@ -43,7 +43,7 @@ class Rows(Protocol):
 class Place:
     """A kind of store. `dsn` is libpq's, empty for SQLite."""
 
-    dsn: str = ""
+    dsn: str = field(default="", repr=False)
 
     @property
     def store(self) -> str:
