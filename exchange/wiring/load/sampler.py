@@ -1,7 +1,8 @@
 """Where a process is: stacks of its threads, looked at a thousand times a second, and their processor time.
 
 Promises: nothing of the process is changed but the thread that looks. A look needs the interpreter's lock, so
-that what runs without it (TLS, SQL, fsync) is seen where it was called, and so is a loop that waits; the
+that what runs without it (TLS, SQL, fsync) is seen where it was called, and so is a loop that waits; of who
+holds it a look sees the next place where he may let go, which is after a long call and not in it. The
 kernel's own count of processor time stands beside it for each thread, and is not guessed.
 Source: docs.python.org `sys._current_frames`; proc(5), /proc/self/task/TID/stat; stacks in the folded form
 of Gregg's flame graphs.
