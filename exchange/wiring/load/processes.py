@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from exchange.errors import Unavailable
@@ -17,9 +18,10 @@ from exchange.settings import ENV_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
 STOP_WAIT_S: Final = 20.0
+# Fields 14 and 15 of all, as they stand behind the name in parentheses.
+UTIME, STIME = 11, 12
 QUIET: Final = {"GRPC_VERBOSITY": "NONE"}
 
 
@@ -98,11 +100,20 @@ def library(environment: Mapping[str, str]) -> Iterator[Obedient]:
 
 
 @contextmanager
-def echo(data: Path, sizes: Sequence[int]) -> Iterator[str]:
-    """Run a bare service with the certificates of a shard; yield where it listens."""
+def echo(data: Path, sizes: Sequence[int]) -> Iterator[tuple[str, int]]:
+    """Run a bare service with the certificates of a shard; yield where it listens, and its process."""
     with child("exchange.wiring.load.echo", [str(data), *map(str, sizes)]) as process:
         assert process.stdout is not None
         port = process.stdout.readline().strip()
         if not port:
             raise Unavailable("the echo of the bench did not start")
-        yield f"localhost:{port}"
+        yield f"localhost:{port}", process.pid
+
+
+def processor_s(pid: int) -> float:
+    """Return the processor seconds of a process so far, all its threads; 0 where the system does not tell."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return sum(map(int, fields[UTIME : STIME + 1])) / os.sysconf("SC_CLK_TCK")

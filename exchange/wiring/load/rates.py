@@ -8,7 +8,7 @@ same slow disk.
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from exchange.wiring.load import processes
 from exchange.wiring.load.figures import Found, figure, ratio
@@ -50,39 +50,47 @@ def measure_rates(site: Site, slow_dsn: str, progress: Callable[[str], None]) ->
     slow, why = slowness(site, slow_dsn)
     with ExitStack() as opened:
         stock = _library(site, site.place, {}, "library", opened)
-        measures: dict[str, Callable[[], float]] = {
-            "echo_reads": lambda: _per_s(site, "read", echoed=True),
-            "reads": lambda: _per_s(site, "read"),
-            "echo_writes": lambda: _per_s(site, "write", echoed=True),
-            "writes": lambda: _per_s(site, "write"),
-            "library": lambda: _asked(stock, site.sizes.library_commands),
+        measures: dict[str, Callable[[], tuple[float, float]]] = {
+            "echo_reads": lambda: site.timed(FAST, "read", echoed=True),
+            "reads": lambda: site.timed(FAST, "read"),
+            "echo_writes": lambda: site.timed(FAST, "write", echoed=True),
+            "writes": lambda: site.timed(FAST, "write"),
+            "library": lambda: (stock.ask("commands", count=site.sizes.library_commands), 0.0),
         }
         if slow is not None:
             site.serve(SLOW, slow.place, slow.environment, until=opened)
             slowed = _library(site, slow.place, slow.environment, "slow-library", opened)
-            measures["slow_library"] = lambda: _asked(slowed, site.sizes.slow_commands)
-            measures["slow_writes"] = lambda: _per_s(site, "write", SLOW)
+            measures["slow_library"] = lambda: (slowed.ask("commands", count=site.sizes.slow_commands), 0.0)
+            measures["slow_writes"] = lambda: site.timed(SLOW, "write")
         runs: dict[str, list[float]] = {name: [] for name in measures}
+        worked: dict[str, list[float]] = {name: [] for name in measures}
         for number in range(site.sizes.rounds):
             progress(f"through the door: round {number + 1} of {site.sizes.rounds}")
             for name, measure in measures.items():
-                runs[name].append(measure())
-    found = _found(runs)
+                per_s, cpu_us = measure()
+                runs[name].append(per_s)
+                worked[name].append(cpu_us)
+    found = _found(runs, worked)
     if slow is None:
         found.without(SLOW_KEY, why)
     return found
 
 
-def _found(runs: dict[str, list[float]]) -> Found:
+def _found(runs: dict[str, list[float]], worked: dict[str, list[float]]) -> Found:
     found = Found(
         baselines={
             "echo_reads": figure(runs["echo_reads"], "calls/s"),
             "echo_writes": figure(runs["echo_writes"], "calls/s"),
             "library_commands": figure(runs["library"], "commands/s"),
+            # These hold on a machine that does other things too.
+            "echo_read_cpu_us": figure(worked["echo_reads"], "µs"),
+            "echo_write_cpu_us": figure(worked["echo_writes"], "µs"),
         },
         results={
             "door_reads": figure(runs["reads"], "calls/s"),
             "door_writes": figure(runs["writes"], "commands/s"),
+            "door_read_cpu_us": figure(worked["reads"], "µs"),
+            "door_write_cpu_us": figure(worked["writes"], "µs"),
         },
         ratios={
             "reads_vs_echo": ratio(runs["reads"], runs["echo_reads"]),
@@ -102,14 +110,3 @@ def _library(site: Site, place: Place, environment: dict[str, str], name: str, o
     library = opened.enter_context(processes.library(environment))
     library.ask("open", environment=settings)
     return library
-
-
-def _asked(library: Obedient, count: int) -> float:
-    rate: float = library.ask("commands", count=count)
-    return rate
-
-
-def _per_s(site: Site, kind: str, line: str = FAST, *, echoed: bool = False) -> float:
-    told: dict[str, Any] = site.closed(line, kind, site.sizes.calls, echoed=echoed)
-    rate: float = told["per_s"]
-    return rate

@@ -17,12 +17,14 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from exchange.wiring.load.processes import STIME, UTIME
+
 if TYPE_CHECKING:
     from types import FrameType
 
 EVERY_S: Final = 0.001
 SWITCH_S: Final = 0.0005  # who looks gets the lock at least as often as it looks
-LOOKS_PER_COUNT: Final = 100
+LOOKS_PER_COUNT: Final = 50
 DEPTH_MAX: Final = 60
 SHOWN: Final = 40
 # On top of a stack, where a thread has nothing to do: kept in the folded form, left out of what people read.
@@ -35,8 +37,6 @@ WAITING: Final = frozenset(
     }
 )
 TASKS: Final = Path("/proc/self/task")
-# After the name in parentheses: utime and stime, fields 14 and 15 of all.
-_UTIME, _STIME = 11, 12
 
 
 class Sampler:
@@ -65,7 +65,7 @@ class Sampler:
         mine = threading.get_ident()
         looks = 0
         while not self._ended.wait(EVERY_S):
-            if (looks := looks + 1) % LOOKS_PER_COUNT == 0:
+            if (looks := looks + 1) % LOOKS_PER_COUNT == 1:
                 # While they live: what a thread took is gone when it has ended.
                 self._count()
             names = {thread.ident: thread.name for thread in threading.enumerate()}
@@ -122,7 +122,7 @@ def processor_s() -> dict[str, float]:
             continue
         fields = text.rpartition(")")[2].split()
         name = names.get(int(task.name), text.partition("(")[2].rpartition(")")[0])
-        seconds = (int(fields[_UTIME]) + int(fields[_STIME])) / os.sysconf("SC_CLK_TCK")
+        seconds = (int(fields[UTIME]) + int(fields[STIME])) / os.sysconf("SC_CLK_TCK")
         found[name] = found.get(name, 0.0) + seconds
     return found
 

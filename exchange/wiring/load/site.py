@@ -83,9 +83,16 @@ class Site:
     def echo(self, shard: Shard, name: str) -> None:
         """Start what echoes answers as long as those of a shard's service."""
         self.answers, self.row_bytes = self.caller.ask("sizes", line=name), shard.row_bytes
-        target = self.extra.enter_context(processes.echo(shard.settings.data, self.answers))
+        target, self.pids[ECHO] = self.extra.enter_context(processes.echo(shard.settings.data, self.answers))
         folder = str(shard.settings.data / OPERATOR_FOLDER)
         self.caller.ask("open", line=ECHO, target=target, folder=folder, plans=[])
+
+    def timed(self, line: str, kind: str, *, echoed: bool = False) -> tuple[float, float]:
+        """Return calls a second, and the microseconds of processor each took of the process that answers."""
+        pid = self.pids[ECHO if echoed else line]
+        before = processes.processor_s(pid)
+        per_s = self.closed(line, kind, self.sizes.calls, echoed=echoed)["per_s"]
+        return per_s, (processes.processor_s(pid) - before) / self.sizes.calls * 1e6
 
     def closed(
         self, lines: str | Sequence[str], kind: str, count: int, in_flight: int = 0, *, echoed: bool = False
