@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from exchange.cli.bench_names import NAMES, UNITS
 from exchange.errors import Unavailable
 from exchange.ledger.leaf import Signed
 from exchange.ledger.signers import is_signed_by, request_hash
@@ -262,6 +263,8 @@ def test_every_key_has_a_figure_of_this_run_or_says_why(run: Run) -> None:
         assert min(one["runs"]) >= 0
         assert one["runs"]
     assert json.loads(json.dumps(found.ratios)) == found.ratios
+    assert {*found.baselines, *found.results, *found.ratios} <= set(NAMES)
+    assert {one["unit"] for one in (*found.baselines.values(), *found.results.values())} <= set(UNITS)
     # Growth of memory may be none, or less.
     assert all(
         value > 0 for name, value in found.ratios.items() if value and not name.startswith("rss_growth")

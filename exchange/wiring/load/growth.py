@@ -204,22 +204,29 @@ def measure_growth(
 
 
 def _turns(key: str, few: Bench, many: Bench, sizes: Sizes) -> Found:
-    rates: Mapping[int, list[float]] = {id(few): [], id(many): []}
+    rates: Mapping[int, list[tuple[float, float]]] = {id(few): [], id(many): []}
     events = many.core.reader.head()[0]
     for side in (few, many):
         # What a store pays once for being opened is not what a command costs.
-        _per_s(side, 1)
+        _rate(side, 1)
     for number in range(sizes.flat_turns):
         for side in (few, many) if number % 2 else (many, few):
-            rates[id(side)].append(_per_s(side, sizes.flat_groups))
-    one, other = rates[id(few)], rates[id(many)]
+            rates[id(side)].append(_rate(side, sizes.flat_groups))
+    (one, one_us), (other, other_us) = (list(zip(*rates[id(side)], strict=True)) for side in (few, many))
     return Found(
-        baselines={f"{key}_few": figure(one, "commands/s")},
-        results={f"{key}_many": figure(other, "commands/s") | {"events": events}},
+        # In processor time too: that holds on a machine that does other things as well.
+        baselines={
+            f"{key}_few": figure(one, "commands/s"),
+            f"{key}_few_cpu_us": figure(one_us, "µs", 1),
+        },
+        results={
+            f"{key}_many": figure(other, "commands/s") | {"events": events},
+            f"{key}_many_cpu_us": figure(other_us, "µs", 1),
+        },
         ratios={key: ratio(other, one, 3)},
     )
 
 
-def _per_s(bench: Bench, groups: int) -> float:
+def _rate(bench: Bench, groups: int) -> tuple[float, float]:
     size = len(bench.plans)
-    return rate_and_cpu(bench, size, [bench.steady_group(size) for _ in range(groups)])[0]
+    return rate_and_cpu(bench, size, [bench.steady_group(size) for _ in range(groups)])
