@@ -8,6 +8,7 @@ unexport PYTHONDONTWRITEBYTECODE
 READY := .venv/.ready
 
 .PHONY: help demo test test-slow test-postgres mutate check checks fmt generate release-protos bench lock
+.PHONY: bench-postgres
 .PHONY: check-format check-lint check-types check-floors check-protos check-breaking check-generated
 
 help:
@@ -20,7 +21,8 @@ help:
 	@echo "make fmt            format, and fix what can be fixed"
 	@echo "make generate       Python code from the protos"
 	@echo "make release-protos what buf breaking compares with from now on"
-	@echo "make bench          how fast it is here"
+	@echo "make bench          how fast it is here (BENCH=--json and others are for \`exchange bench\`)"
+	@echo "make bench-postgres the same on a PostgreSQL server that is started for it"
 	@echo "make lock           resolve the dependencies anew"
 
 # --- the environment -------------------------------------------------------------------------------
@@ -57,7 +59,10 @@ demo: $(READY)
 	@$(BIN)/exchange demo
 
 bench: $(READY)
-	@$(BIN)/exchange bench
+	@$(BIN)/exchange bench $(BENCH)
+
+bench-postgres: $(READY)
+	@$(BIN)/python -m tests.postgres.bench $(BENCH)
 
 # --- tests -----------------------------------------------------------------------------------------
 

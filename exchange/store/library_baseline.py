@@ -1,7 +1,8 @@
-"""The library as it comes, on the same SQLite settings: what our writer is measured against.
+"""The library as it comes, on the same store: what our writer is measured against.
 
-Promises: nothing here is used by the service. One aggregate, one event, one transaction, synchronous=FULL.
-Source: `eventsourcing` 9.5 Application and Aggregate.
+Promises: nothing here is used by the service. One aggregate, one event, one transaction, flushed before it is
+acknowledged: with SQLite synchronous=FULL, with PostgreSQL as the server is set.
+Source: `eventsourcing` 9.5 Application and Aggregate, its compressor and its cipher.
 """
 
 from __future__ import annotations
@@ -10,13 +11,30 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID  # noqa: TC003 -- the library reads the annotation at run time
 
 from eventsourcing.application import Application
+from eventsourcing.cryptography import AESCipher
 from eventsourcing.domain import Aggregate, event
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 
 SHORT_EVENTS: Final = 20
+NOTIFICATIONS: Final = 1_000
+
+
+def on_sqlite(folder: Path) -> dict[str, str]:
+    """Return the library's settings for a file in a folder."""
+    return {"PERSISTENCE_MODULE": "eventsourcing.sqlite", "SQLITE_DBNAME": str(folder / "library.db")}
+
+
+def sealed() -> dict[str, str]:
+    """Return the library's settings for events that are compressed and encrypted, under a new key."""
+    return {
+        "COMPRESSOR_TOPIC": "zlib",
+        "CIPHER_TOPIC": "eventsourcing.cryptography:AESCipher",
+        "CIPHER_KEY": AESCipher.create_key(num_bytes=32),
+    }
 
 
 class LibraryPlan(Aggregate):
@@ -35,12 +53,8 @@ class LibraryPlan(Aggregate):
 class LibraryBaseline:
     """Plans kept in memory, so that saving is measured and not loading."""
 
-    def __init__(self, folder: Path, plans: int) -> None:
-        environment = {
-            "PERSISTENCE_MODULE": "eventsourcing.sqlite",
-            "SQLITE_DBNAME": str(folder / "library.db"),
-        }
-        self._application: Application[UUID] = Application(environment)
+    def __init__(self, environment: Mapping[str, str], plans: int) -> None:
+        self._application: Application[UUID] = Application(dict(environment))
         self._short: list[UUID] = []
         self._plans = [LibraryPlan() for _ in range(plans)]
         for plan in self._plans:
@@ -73,6 +87,16 @@ class LibraryBaseline:
                 plan.set_goal(words, words, "work_and_education", "2027-01-01")
             self._application.save(plan)
             self._short.append(plan.id)
+
+    def read_all(self) -> int:
+        """Read every event through the library's mapper, as for a projection; return how many there were."""
+        recorder, mapper = self._application.recorder, self._application.mapper
+        count = 0
+        while rows := recorder.select_notifications(start=count + 1, limit=NOTIFICATIONS):
+            for row in rows:
+                mapper.to_domain_event(row)
+            count += len(rows)
+        return count
 
     def synchronous(self) -> int:
         """Return SQLite's setting: 2 is FULL."""

@@ -2,21 +2,20 @@
 
 Promises: baseline and result are measured in one run, in turns, three rounds, medians; nothing is asserted.
 Measured in process, without gRPC: groups of `IN_FLIGHT` walks over as many plans, and groups as large as the
-queue makes them.
+queue makes them. What a caller of a service sees is measured in `load`.
 """
 
 from __future__ import annotations
 
 import gc
 import os
-import platform
-import sqlite3
 import statistics
 import tempfile
 import time
 import uuid
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from datetime import date
 from hashlib import sha256
 from pathlib import Path
@@ -24,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from exchange.domain import AGGREGATES, stream_of
 from exchange.domain.intake import receive_report
-from exchange.domain.plan import ReceiveReport, SetGoal
+from exchange.domain.plan import DescribeSituation, ReceiveReport, SetGoal
 from exchange.domain.resident import RegisterResident
 from exchange.domain.values import Author
 from exchange.errors import ExchangeError
@@ -35,18 +34,15 @@ from exchange.pipeline.queue import GROUP_WALKS_MAX
 from exchange.pipeline.walk import Caller, Claim, CommandWalk, Steps
 from exchange.settings import throw_away_settings
 from exchange.store.library_baseline import LibraryBaseline
-from exchange.wiring.bench_absence import with_absence
-from exchange.wiring.bench_audit import with_audit
-from exchange.wiring.bench_gate import with_replay
 from exchange.wiring.bench_ledger import Turn, ledger_figures, overhead, write_without_leaves
-from exchange.wiring.bench_plan import with_plan
-from exchange.wiring.bench_raw import RawRows, row_bytes
-from exchange.wiring.bench_targets import with_verdicts
-from exchange.wiring.bench_witness import CALLERS, with_receipts
+from exchange.wiring.bench_raw import row_bytes
 from exchange.wiring.core import Core, genesis, open_core, utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from exchange.settings import Settings
+    from exchange.wiring.load.place import Place
 
 IN_FLIGHT: Final = 64
 ROUNDS: Final = 3
@@ -67,13 +63,21 @@ class Bench:
 
     core: Core
     plans: list[str]
+    thumbprint: str = THUMBPRINT
 
     @classmethod
     def open(cls, folder: Path, plans: int, witness_policy: Path | None = None) -> Bench:
-        """Make a shard with residents, cases and plans."""
-        core = open_core(throw_away_settings(data=folder, witness_policy=witness_policy))
-        genesis(core, utc_now(), thumbprint=THUMBPRINT, signing_key=THUMBPRINT)
-        bench = cls(core, [])
+        """Make a shard with residents, cases and plans, in a folder."""
+        return cls.made(throw_away_settings(data=folder, witness_policy=witness_policy), plans)
+
+    @classmethod
+    def made(
+        cls, settings: Settings, plans: int, thumbprint: str = THUMBPRINT, signing_key: str = THUMBPRINT
+    ) -> Bench:
+        """Make a shard with residents, cases and plans where the settings say."""
+        core = open_core(settings)
+        genesis(core, utc_now(), thumbprint=thumbprint, signing_key=signing_key)
+        bench = cls(core, [], thumbprint)
         for _ in range(plans):
             bench.plans.append(bench._new_plan())
         return bench
@@ -81,6 +85,24 @@ class Bench:
     def group(self, size: int) -> list[CommandWalk]:
         """Return one group of commands, each on a plan of its own."""
         return [self._goal(plan_id) for plan_id in self.plans[:size]]
+
+    def steady_group(self, size: int) -> list[CommandWalk]:
+        """Return one group of commands that make no plan longer: each describes anew what was described."""
+        described = DescribeSituation(
+            now=utc_now(),
+            author=self._author(),
+            life_domain="social_network",
+            description=WORDS,
+            strengths=WORDS,
+            score=2,
+            judge_date=date(2026, 3, 2),
+        )
+        decide, streams = AGGREGATES["plan"].decide, [stream_of("plan", one) for one in self.plans[:size]]
+
+        def steps(stream: str) -> Callable[[Any], Steps]:
+            return lambda view: Steps([(stream, decide(described, view.state(stream)))])
+
+        return [self._walk(stream, steps(stream)) for stream in streams]
 
     def _new_plan(self) -> str:
         resident = uuid.uuid4().hex
@@ -135,7 +157,7 @@ class Bench:
                 "college:WMO",
                 "bench",
                 "regisseur",
-                THUMBPRINT,
+                self.thumbprint,
                 two_factor=True,
                 mutual_tls=True,
             ),
@@ -162,59 +184,53 @@ def refuse_errors(outcomes: Sequence[object]) -> None:
             raise outcome
 
 
-def run_bench(progress: Callable[[str], None]) -> dict[str, Any]:
-    """Measure; return what `exchange bench --json` prints."""
-    with tempfile.TemporaryDirectory(prefix="exchange-bench-") as name:
+def measure_writer(progress: Callable[[str], None], place: Place) -> Measured:
+    """Measure the writer without gRPC, beside the library and the store."""
+    with tempfile.TemporaryDirectory(prefix="exchange-bench-") as name, ExitStack() as opened:
         folder = Path(name)
-        bench = Bench.open(folder / "shard", GROUP_WALKS_MAX)
-        leafless = Bench.open(folder / "leafless", GROUP_WALKS_MAX)
+
+        def shard(name: str) -> Bench:
+            settings = opened.enter_context(place.shard(folder / name))
+            bench = Bench.made(settings, GROUP_WALKS_MAX)
+            opened.callback(bench.core.close)
+            return bench
+
+        bench, leafless = shard("shard"), shard("leafless")
         write_without_leaves(leafless.core)
-        (folder / "library").mkdir()
-        library = LibraryBaseline(folder / "library", IN_FLIGHT)
-        raw = RawRows(folder / "raw.db", row_bytes(bench.core))
-        try:
-            progress("warming up")
-            _commands_per_s(bench, GROUP_WALKS_MAX)
-            _commands_per_s(leafless, GROUP_WALKS_MAX)
-            _library_per_s(library)
-            raw.rows_per_s()
-            rows: list[float] = []
-            writes, full, saves, handled, turns = [], [], [], [], []
-            for number in range(ROUNDS):
-                progress(f"round {number + 1} of {ROUNDS}")
-                saves.append(_library_per_s(library))
-                handled.append(_library_commands_per_s(library))
-                writes.append(_commands_per_s(bench, IN_FLIGHT))
-                full.append(_commands_per_s(bench, GROUP_WALKS_MAX))
-                rows.append(raw.rows_per_s())
-                turns += _with_and_without_leaves(bench, leafless)
-            gate_us = _gate_us(bench)
-            synchronous = library.synchronous()
-        finally:
-            raw.close()
-            library.close()
-            leafless.core.close()
-            bench.core.close()
-    progress("stored decisions, judged again")
-    report = with_replay(_report(Measured(writes, full, saves, handled, rows, turns, gate_us, synchronous)))
-    progress("sealed and absent")
-    report = with_absence(report)
-    progress("a plan of ten years")
-    report = with_plan(report)
-    progress("a long log, checked")
-    report = with_audit(report)
-    progress("receipts with witnesses")
-    report = with_receipts(report, lambda data, policy: Bench.open(data, CALLERS, policy))
-    return with_verdicts(report)
+        library = LibraryBaseline(opened.enter_context(place.library(folder / "library")), IN_FLIGHT)
+        opened.callback(library.close)
+        raw = opened.enter_context(place.rows(folder / "raw", row_bytes(bench.core)))
+        progress("warming up")
+        commands_per_s(bench, GROUP_WALKS_MAX)
+        commands_per_s(leafless, GROUP_WALKS_MAX)
+        _library_per_s(library)
+        raw.rows_per_s()
+        found = Measured()
+        for number in range(ROUNDS):
+            progress(f"round {number + 1} of {ROUNDS}")
+            found.saves.append(_library_per_s(library))
+            found.handled.append(_library_commands_per_s(library))
+            found.writes.append(commands_per_s(bench, IN_FLIGHT))
+            found.full.append(commands_per_s(bench, GROUP_WALKS_MAX))
+            found.rows.append(raw.rows_per_s())
+            found.turns += _with_and_without_leaves(bench, leafless)
+        found.gate_us = _gate_us(bench)
+        found.machine = place.machine(os.cpu_count())
+        if not place.dsn:
+            found.machine["synchronous"] = library.synchronous()
+    return found
 
 
-def _commands_per_s(bench: Bench, in_flight: int) -> float:
-    return _walked(bench, in_flight)[0]
+def commands_per_s(bench: Bench, in_flight: int) -> float:
+    """Return commands a second, walked in groups of this size."""
+    return rate_and_cpu(bench, in_flight)[0]
 
 
-def _walked(bench: Bench, in_flight: int) -> tuple[float, float]:
+def rate_and_cpu(
+    bench: Bench, in_flight: int, groups: Sequence[Sequence[CommandWalk]] = ()
+) -> tuple[float, float]:
     """Return commands a second, and the microseconds of processor each took in all threads together."""
-    groups = [bench.group(in_flight) for _ in range(COMMANDS_PER_ROUND // in_flight)]
+    groups = groups or [bench.group(in_flight) for _ in range(COMMANDS_PER_ROUND // in_flight)]
     _settle()
     writer = bench.core.writer
     with ThreadPoolExecutor(1) as committer:
@@ -238,7 +254,7 @@ def _with_and_without_leaves(bench: Bench, leafless: Bench) -> list[Turn]:
     found = []
     for number in range(LEDGER_TURNS):
         sides = (bench, leafless) if number % 2 else (leafless, bench)
-        walked = {id(side): _walked(side, GROUP_WALKS_MAX) for side in sides}
+        walked = {id(side): rate_and_cpu(side, GROUP_WALKS_MAX) for side in sides}
         found.append(Turn(*walked[id(bench)], *walked[id(leafless)]))
     return found
 
@@ -299,32 +315,27 @@ def _gate_us(bench: Bench) -> float:
     return statistics.median(times) * 1e6
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Measured:
     """What was found: rates per second by round, and the gate's median in microseconds."""
 
-    writes: list[float]
-    full: list[float]  # of writes, in groups as large as they get
-    saves: list[float]
-    handled: list[float]
-    rows: list[float]  # that the disk takes
-    turns: list[Turn]  # of writes in full groups, with leaves and without
-    gate_us: float
-    synchronous: int
+    writes: list[float] = field(default_factory=list)
+    full: list[float] = field(default_factory=list)  # of writes, in groups as large as they get
+    saves: list[float] = field(default_factory=list)
+    handled: list[float] = field(default_factory=list)
+    rows: list[float] = field(default_factory=list)  # that the store takes without us
+    turns: list[Turn] = field(default_factory=list)  # of writes in full groups, with leaves and without
+    gate_us: float = 0.0
+    machine: dict[str, Any] = field(default_factory=dict)
 
 
-def _report(found: Measured) -> dict[str, Any]:
+def report_of(found: Measured, store: str) -> dict[str, Any]:
+    """Return what was found as it is printed."""
     gate_us = round(found.gate_us, 1)
     writes = statistics.median(found.writes)
     return {
-        "machine": {
-            "cores": os.cpu_count(),
-            "machine": platform.machine(),
-            "python": platform.python_version(),
-            "sqlite": sqlite3.sqlite_version,
-            "synchronous": found.synchronous,
-        },
-        "store": "sqlite",
+        "machine": found.machine,
+        "store": store,
         "baselines": {
             "library_save_1_event": _rates(found.saves, "events/s"),
             "library_get_command_save": _rates(found.handled, "commands/s"),
@@ -341,7 +352,7 @@ def _report(found: Measured) -> dict[str, Any]:
             "writes_full_groups_vs_library_save": round(
                 statistics.median(found.full) / statistics.median(found.saves), 2
             ),
-            "writes_vs_library": round(writes / statistics.median(found.handled), 2),
+            "writer_vs_library": round(writes / statistics.median(found.handled), 2),
             "batch_vs_raw": round(statistics.median(found.full) / statistics.median(found.rows), 2),
             "gate_us": gate_us,
             "ledger_overhead": overhead(found.turns),

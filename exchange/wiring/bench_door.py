@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from base64 import urlsafe_b64encode
 from contextlib import asynccontextmanager
 from io import StringIO
 from pathlib import Path
@@ -19,18 +18,17 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 import grpc
-import jwt
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from exchange.logs import open_log
 from exchange.server.app import ExchangeServer
-from exchange.server.caller.tokens import AUDIENCE, METADATA_KEY
+from exchange.server.caller.tokens import METADATA_KEY
 from exchange.settings import throw_away_settings
 from exchange.v1 import common_pb2
 from exchange.v1.plan_service_pb2 import GetPlanRequest, GetPlanResponse
 from exchange.wiring.bench_twins import ABSENT, ANOTHER, FIELDS, LINK, NECESSITY, PLAN_PATHS, Twins
 from exchange.wiring.core import pipeline_of, publisher_of
 from exchange.wiring.following import Following
+from exchange.wiring.load.calls import person_token
 from exchange.wiring.service import OPERATOR_FOLDER, config_of, door_material, parts_of
 
 if TYPE_CHECKING:
@@ -42,7 +40,6 @@ if TYPE_CHECKING:
 ROUNDS: Final = 2_000
 WARM_UP: Final = 200
 GET_PLAN: Final = "/exchange.v1.PlanService/GetPlan"
-TOKEN_S: Final = 900
 # By figure, of whom something is sealed; the other one is always of whom nothing is.
 COMPARED: Final[Mapping[str, str]] = {
     "absence_door_fields": FIELDS,
@@ -73,7 +70,8 @@ async def _times_us(
             request_serializer=GetPlanRequest.SerializeToString,
             response_deserializer=GetPlanResponse.FromString,
         )
-        metadata = ((METADATA_KEY, _token(settings, twins.thumbprint)),)
+        token = person_token(settings.data / OPERATOR_FOLDER, settings.operator_oin, twins.thumbprint)
+        metadata = ((METADATA_KEY, token),)
         for number in range(WARM_UP + rounds):
             for whose in sorted(found, key=lambda _: os.urandom(4)):
                 request = _question(twins.residents[whose].plan_id)
@@ -108,25 +106,6 @@ def _channel(settings: Settings, port: int) -> grpc.aio.Channel:
     folder = settings.data / OPERATOR_FOLDER
     ca, key, certificate = ((folder / name).read_bytes() for name in ("ca.pem", "client.key", "client.pem"))
     return grpc.aio.secure_channel(f"localhost:{port}", grpc.ssl_channel_credentials(ca, key, certificate))
-
-
-def _token(settings: Settings, thumbprint: str) -> str:
-    """Return the person token of who asks, signed as an organisation signs it."""
-    signing_key = (settings.data / OPERATOR_FOLDER / "signing.key").read_bytes()
-    now, bound = int(time.time()), urlsafe_b64encode(bytes.fromhex(thumbprint)).rstrip(b"=").decode()
-    claims = {
-        "iss": settings.operator_oin,
-        "sub": "bench",
-        "task": "college:WMO",
-        "role": "regisseur",
-        "acr": "2fa",
-        "aud": AUDIENCE,
-        "iat": now,
-        "exp": now + TOKEN_S,
-        "cnf": {"x5t#S256": bound},
-    }
-    key: Any = load_pem_private_key(signing_key, None)
-    return jwt.encode(claims, key, algorithm="EdDSA")
 
 
 def _question(plan_id: str) -> GetPlanRequest:

@@ -58,6 +58,13 @@ class RawRows:
             self._connection.execute("COMMIT")
         return time.perf_counter() - started, time.process_time() - busy
 
+    def one(self) -> float:
+        """Commit one row; return the seconds it took."""
+        body = os.urandom(self._size)
+        started = time.perf_counter()
+        self._connection.execute("INSERT INTO rows (body) VALUES (?)", (body,))
+        return time.perf_counter() - started
+
     def close(self) -> None:
         """Close the database."""
         self._connection.close()

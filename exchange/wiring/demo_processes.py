@@ -21,7 +21,7 @@ from exchange.wiring.holding import private_files
 from exchange.wiring.service import OPERATOR_FOLDER, READY_FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from exchange.settings import Settings
 
@@ -38,11 +38,12 @@ def serve_command(settings: Settings) -> list[str]:
 
 @contextmanager
 def child_service(
-    command: Sequence[str], data: Path
+    command: Sequence[str], data: Path, environment: Mapping[str, str] | None = None
 ) -> Iterator[tuple[subprocess.Popen[bytes], dict[str, Any]]]:
     """Run `python -m` this until the block ends; yield it with what it says of itself once it is ready.
 
-    Its output goes to service.out in its folder. Raises Unavailable where it does not start.
+    Its output goes to service.out in its folder; `environment` is added to ours. Raises Unavailable where it
+    does not start.
     """
     with private_files():
         data.mkdir(parents=True, exist_ok=True)
@@ -53,7 +54,7 @@ def child_service(
             stdin=subprocess.PIPE,
             stdout=out,
             stderr=subprocess.STDOUT,
-            env=_environment(),
+            env=_environment() | dict(environment or {}),
         )
         try:
             yield service, _wait_ready(service, data / READY_FILE)

@@ -18,10 +18,13 @@ from exchange.wiring import bench
 from exchange.wiring.bench_ledger import Turn
 from exchange.wiring.demo import Shown
 from exchange.wiring.demo_years import Years
+from exchange.wiring.load.place import Place
+from exchange.wiring.load.sizes import LONG, SHORT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from exchange.wiring.load.run import Run
     from tests.cli.conftest import Shell
 
 STORY: list[dict[str, Any]] = [
@@ -225,7 +228,7 @@ def test_a_service_that_does_not_start_is_not_reachable(
 
 # --- bench -----------------------------------------------------------------------------------------------
 
-MEASURED = {"not_measured": [], "targets": {"gate_us": {"target": "≤ 60", "verdict": "met"}}} | bench._report(
+MEASURED = {"targets": {"gate_us": {"target": "≤ 60", "verdict": "met"}}} | bench.report_of(
     bench.Measured(
         [300.0, 100.0, 200.0],
         [500.0, 400.0, 600.0],
@@ -234,16 +237,17 @@ MEASURED = {"not_measured": [], "targets": {"gate_us": {"target": "≤ 60", "ver
         [40.0, 20.0, 30.0],
         [Turn(100.0, 11.0, 110.0, 10.0)],
         12.34,
-        2,
-    )
+        {"cores": 2, "machine": "x86_64", "python": "3.11.2", "sqlite": "3.40.1", "synchronous": 2},
+    ),
+    "sqlite",
 )
 
 
 @pytest.fixture
 def measured(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    def measure(progress: Callable[[str], None]) -> dict[str, Any]:
+    def measure(progress: Callable[[str], None], run: Run) -> dict[str, Any]:
         progress("round 1 of 3")
-        return MEASURED
+        return MEASURED | {"store": run.place.store}
 
     monkeypatch.setattr(bench_command, "run_bench", measure)
     return MEASURED
@@ -265,12 +269,95 @@ def test_a_bench_on_the_screen_names_each_number(exchange: Shell, measured: dict
         "300, 100, 200",
         "microseconds",
         "writer against one save",
-        "times as many",
+        "times",
         "≤ 60",
     ):
         assert words in said.out
     assert said.out.count("12.3") == len(("median", "runs"))
 
 
-def test_a_store_that_cannot_be_measured_exits_two(exchange: Shell, measured: dict[str, Any]) -> None:
-    assert exchange("bench", "--store", "granite").code == 2
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--store", "granite"),
+        ("--store", "postgres"),
+        ("--postgres", "dbname=x"),
+        ("run.json",),
+        ("--table",),
+        ("--table", "missing.json"),
+    ],
+)
+def test_what_cannot_be_measured_or_told_exits_two(
+    exchange: Shell, measured: dict[str, Any], monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    monkeypatch.delenv("EXCHANGE_POSTGRES", raising=False)
+    said = exchange("bench", *words)
+    assert (said.code, said.out) == (2, "")
+
+
+@pytest.mark.parametrize("named", ["flag", "environment"])
+def test_a_database_is_named_by_a_flag_or_by_the_environment(
+    exchange: Shell, measured: dict[str, Any], monkeypatch: pytest.MonkeyPatch, named: str
+) -> None:
+    if named == "environment":
+        monkeypatch.setenv("EXCHANGE_POSTGRES", "dbname=x password=hidden")
+    words = ["--postgres", "dbname=x"] if named == "flag" else []
+    said = exchange("bench", "--json", "--store", "postgres", *words)
+    assert (said.code, json.loads(said.out)["store"]) == (0, "postgres")
+    assert "hidden" not in said.out + said.err
+
+
+def test_how_long_and_where_profiles_go_is_said(
+    exchange: Shell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[Run] = []
+
+    def measure(_progress: Callable[[str], None], run: Run) -> dict[str, Any]:
+        asked.append(run)
+        return MEASURED
+
+    monkeypatch.setattr(bench_command, "run_bench", measure)
+    slow = ("--store", "postgres", "--postgres", "dbname=x", "--slow-postgres", "dbname=y")
+    for words in ((), ("--long", "--profile", str(tmp_path)), slow):
+        assert exchange("bench", "--json", *words).code == 0
+    short, long, named = asked
+    assert (short.sizes, short.profile, short.place) == (SHORT, None, Place())
+    assert (long.sizes, long.profile) == (LONG, tmp_path)
+    assert (named.place, named.slow_dsn) == (Place("dbname=x"), "dbname=y")
+
+
+def told_run(folder: Path, name: str, writes: int, **changes: object) -> str:
+    """Write a run of the bench to a file; return its path."""
+    figure = {"median": writes, "unit": "calls/s", "runs": [writes]}
+    report = MEASURED | {
+        "results": {"door_writes": figure},
+        "ratios": {"writes_vs_echo": writes / 10_000, "rss_growth_mb_10min": None},
+    }
+    (folder / name).write_text(json.dumps(report | changes), encoding="utf-8")
+    return str(folder / name)
+
+
+def test_runs_are_told_as_a_table_of_medians(exchange: Shell, tmp_path: Path) -> None:
+    runs = [told_run(tmp_path, f"{writes}.json", writes) for writes in (9_000, 1_000, 5_500)]
+    machine = MEASURED["machine"] | {"postgres": "18.1"}
+    runs.append(told_run(tmp_path, "p.json", 400, store="postgres", machine=machine))
+    said = exchange("bench", "--table", *runs)
+    assert (said.code, said.err) == (0, "")
+    lines = said.out.splitlines()
+    assert lines[0] == "| measured | target | SQLite | PostgreSQL |"
+    # On the line it is met.
+    assert "| commands against the echo | ≥ 0.55 | 0.55 times, met | 0.04 times, short |" in lines
+    assert "| service: commands, 64 in flight |  | 5,500 calls a second | 400 calls a second |" in lines
+    assert any("growth in ten minutes" in line and "not measured | not measured" in line for line in lines)
+    assert lines[-1] == (
+        "Medians of 3 on SQLite and 1 on PostgreSQL, each of three rounds. 2 cores (x86_64), Python 3.11.2, "
+        "SQLite 3.40.1, PostgreSQL 18.1."
+    )
+
+
+def test_runs_of_two_machines_are_no_table(exchange: Shell, tmp_path: Path) -> None:
+    other = MEASURED["machine"] | {"cores": 64}
+    runs = [told_run(tmp_path, "a.json", 1), told_run(tmp_path, "b.json", 1, machine=other)]
+    said = exchange("bench", "--table", *runs)
+    assert (said.code, said.out) == (2, "")
+    assert "different machines" in said.err

@@ -81,5 +81,5 @@ def test_a_failing_installation_is_not_taken_for_ready(machine: Path) -> None:
 def test_make_alone_says_what_it_can_do(machine: Path) -> None:
     code, said = make(machine, "help")
     assert code == 0
-    for target in ("demo", "test", "test-slow", "check", "fmt", "generate", "bench"):
+    for target in ("demo", "test", "test-slow", "check", "fmt", "generate", "bench", "bench-postgres"):
         assert f"make {target} " in said

