@@ -21,7 +21,7 @@ from exchange.server.caller.certificates import Certificates, ClientCertificate
 from exchange.server.caller.tokens import Binding, Person, VerifiedTokens
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from concurrent.futures import Executor
     from datetime import datetime
 
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from exchange.ledger.leaf import Signed
     from exchange.pipeline.hot import HotStates, Loader
     from exchange.server.caller.residents import Residents
+
+    Headers = Sequence[tuple[str, str | bytes]]
 
 
 # Bytes of a command whose signature the event loop verifies itself.
@@ -78,11 +80,9 @@ class Identities:
         )
         return Identity(caller)
 
-    async def person(
-        self, certificate: ClientCertificate, context: grpc.aio.ServicerContext[bytes, bytes], now: datetime
-    ) -> Identity:
+    async def person(self, certificate: ClientCertificate, headers: Headers, now: datetime) -> Identity:
         """Identify organisation and person. Raises CallerUnknown, PersonTokenInvalid."""
-        return await self.bearer(certificate, lambda: _token_of(context), now)
+        return await self.bearer(certificate, lambda: _token_of(headers), now)
 
     async def bearer(
         self, certificate: ClientCertificate, token: Callable[[], str], now: datetime
@@ -117,10 +117,10 @@ class Identities:
         identity: Identity,
         rpc_path: str,
         raw: bytes,
-        context: grpc.aio.ServicerContext[bytes, bytes],
+        headers: Headers,
     ) -> Signed:
         """Return what the organisation signed under this command. Raises SignatureInvalid."""
-        header = _the_one(context, signatures.METADATA_KEY)
+        header = _the_one(headers, signatures.METADATA_KEY)
         check = partial(signatures.verify, header, identity.caller, identity.signing_key, rpc_path, raw)
         # Giving it to a thread and taking it back costs more than what it does, but for a large request.
         if len(raw) <= HASHED_HERE_MAX:
@@ -155,16 +155,16 @@ class Identities:
         return state
 
 
-def _token_of(context: grpc.aio.ServicerContext[bytes, bytes]) -> str:
-    token = _the_one(context, tokens.METADATA_KEY)
+def _token_of(headers: Headers) -> str:
+    token = _the_one(headers, tokens.METADATA_KEY)
     if token is None:
         raise PersonTokenInvalid("one person token is asked in the metadata x-exchange-person")
     return token
 
 
-def _the_one(context: grpc.aio.ServicerContext[bytes, bytes], name: str) -> str | None:
+def _the_one(headers: Headers, name: str) -> str | None:
     """Return the value of a header, None where it is absent or stands there twice."""
-    found = [value for key, value in context.invocation_metadata() or () if key == name]
+    found = [value for key, value in headers if key == name]
     if len(found) != 1:
         return None
     value = found[0]
