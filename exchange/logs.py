@@ -13,6 +13,7 @@ import sys
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
+import msgspec
 import structlog
 
 from exchange.errors import SettingsInvalid
@@ -58,6 +59,9 @@ ALLOWED_KEYS: Final = frozenset(
 def name_of_request(oin: str, request_id: str) -> str:
     """Return what both sides' logs call a request of an organisation: 16 hexadecimal characters."""
     return sha256(f"{REQUEST_NAME_TAG}\n{oin}\n{request_id}".encode()).hexdigest()[:REQUEST_NAME_CHARS]
+
+
+_encode = msgspec.json.Encoder().encode
 
 
 class LogKeyUnknown(SettingsInvalid):
@@ -110,7 +114,7 @@ def open_log(file: Path | None = None, level: str = "info", *, stream: TextIO | 
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
             refuse_unknown_keys,
-            structlog.processors.JSONRenderer(),
+            _as_json,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
         cache_logger_on_first_use=True,
@@ -130,3 +134,7 @@ def refuse_unknown_keys(
         elif value is not None and not isinstance(value, int | float):
             raise LogKeyUnknown("a log line has a value that is not plain", key=key)
     return line
+
+
+def _as_json(_logger: object, _name: str, line: MutableMapping[str, Any]) -> str:
+    return _encode(line).decode()

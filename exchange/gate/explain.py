@@ -112,7 +112,8 @@ def view_for_requester(verdict: Verdict) -> RequesterView:
 
 def rules_for_requester(verdict: Verdict) -> tuple[str, ...]:
     """Return the rule ids the requester may know: those of a verdict without seals."""
-    return view_for_requester(verdict).rules
+    # Most verdicts name no seal: then these are its own, and no view of each field is made.
+    return verdict.rules if _SEAL not in verdict.rules else view_for_requester(verdict).rules
 
 
 def obligations_for_requester(verdict: Verdict) -> tuple[str, ...]:

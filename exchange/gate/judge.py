@@ -115,18 +115,17 @@ def _judge_fields(
     fields: dict[str, FieldVerdict] = {}
     told: dict[str, FieldVerdict] = {}
     of_category: dict[str, list[str]] = {}
-    of_unmarked: list[str] | None = None
+    of_marks: dict[object, list[str]] = {}
     for field in asked:
         by_category = of_category.get(field.category)
         if by_category is None:
             by_category = [rule for rule, withholds in rules.category if withholds(field, facts, basis)]
             of_category[field.category] = by_category
-        if field.marked:
+        marks = field.marks
+        by_mark = of_marks.get(marks)
+        if by_mark is None:
             by_mark = [rule for rule, withholds in rules.mark if withholds(field, facts, basis)]
-        else:
-            if of_unmarked is None:
-                of_unmarked = [rule for rule, withholds in rules.mark if withholds(field, facts, basis)]
-            by_mark = of_unmarked
+            of_marks[marks] = by_mark
         by_name = [rule for rule, withholds in rules.name if withholds(field, facts, basis)]
         # One step for all: a field that is released takes as long as one that is not.
         fields[field.name], told[field.name] = _judged(

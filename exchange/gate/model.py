@@ -52,15 +52,15 @@ class Field:
     acquired_for: str | None = None
 
     @property
-    def marked(self) -> bool:
-        """Anything but its name, category and seal can matter to a rule; the seal is looked at in each."""
+    def marks(self) -> tuple[object, ...]:
+        """All but its name, category and seal: fields that bear the same are alike to what looks at these."""
         return (
-            self.secret
-            or self.third_party
-            or self.staff_name
-            or self.retention_end is not None
-            or self.provider is not None
-            or self.acquired_for is not None
+            self.secret,
+            self.third_party,
+            self.staff_name,
+            self.retention_end,
+            self.provider,
+            self.acquired_for,
         )
 
     @property

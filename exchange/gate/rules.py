@@ -51,7 +51,7 @@ CATEGORY_RULES: Final[FieldRules] = (
     ("R21", field.beyond_a_money_mandate),
     ("R29", field.bsn_without_right),
 )
-# What looks at the marks and the origin of a field: judged once for all unmarked fields, which have neither.
+# What looks at the marks and the origin of a field: judged once for all fields of a request with the same.
 MARK_RULES: Final[FieldRules] = (
     ("R07", field.acquired_for_another_law),
     ("R09", field.provider_not_listed),

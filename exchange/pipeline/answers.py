@@ -104,7 +104,7 @@ def refusal_error(refused: RefusalOutcome) -> AccessDenied:
 
 
 def _told(walk: CommandWalk, content: bytes, answer: StoredAnswer) -> CommandOutcome | ExchangeError:
-    if content not in {walk.content, walk.content_before}:
+    if content != walk.content and content != walk.content_before():
         return RequestIdReused("this request id was used for other content")
     if answer.done is not None:
         return answer.done

@@ -8,7 +8,6 @@ Source: GDPR 5(2), 15, 30; Wmo 2015 5.3.
 from __future__ import annotations
 
 from dataclasses import fields
-from functools import lru_cache
 from itertools import compress
 from operator import not_
 from typing import TYPE_CHECKING, Any, Final
@@ -17,6 +16,7 @@ import msgspec
 
 from exchange.domain.disclosure import DisclosureDecided
 from exchange.gate.model import MISSING, Consent, Facts, Field
+from exchange.pipeline.remembered import ByObject
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,18 +48,12 @@ def facts_text(facts: Facts) -> str:
     told = _told(facts, _FACTS)
     told["form"] = FORM
     if facts.fields is not None:
-        told["fields"] = [_field_text(field) for field in facts.fields]
+        told["fields"] = [*map(_field_text, facts.fields)]
     if facts.consent is not MISSING:
         told["consent"] = None if facts.consent is None else _told(facts.consent, _CONSENT)
     if facts.break_glass is not None:
         told["break_glass"] = {"code": facts.break_glass.code, "reason": facts.break_glass.reason}
     return _encode(told).decode()
-
-
-@lru_cache(maxsize=FIELDS_KEPT_MAX)
-def _field_text(field: Field) -> msgspec.Raw:
-    """Return a field as JSON, written once: saying that one is sealed takes no step more than not to."""
-    return msgspec.Raw(_encode(_told(field, _FIELD)))
 
 
 def _told(said: object, defaults: Sequence[tuple[str, object]]) -> dict[str, Any]:
@@ -70,6 +64,14 @@ def _told(said: object, defaults: Sequence[tuple[str, object]]) -> dict[str, Any
         if (value := getattr(said, name)) is not default
         and (type(value) is not type(default) or value != default)
     }
+
+
+def _written(field: Field) -> msgspec.Raw:
+    return msgspec.Raw(_encode(_told(field, _FIELD)))
+
+
+# A field as JSON, written once: saying that one is sealed takes no step more than not to.
+_field_text: Final = ByObject(_written, FIELDS_KEPT_MAX)
 
 
 def decided(

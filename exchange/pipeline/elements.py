@@ -23,7 +23,7 @@ from exchange.pipeline.facts import law_of
 from exchange.pipeline.walk import Group
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from exchange.gate.register import Register
@@ -154,6 +154,7 @@ class PlanGroups:
         def groups(view: View, paths: tuple[str, ...]) -> Sequence[Group]:
             state = view.state(stream)
             holder = self._holder(stream, state, asker)
+            claimed = self._claimed(asker)
             found: list[Group] = []
             for path in paths:
                 collection, inside, _ = path.partition(".")
@@ -162,7 +163,6 @@ class PlanGroups:
                 if state is not None and inside:
                     held = self._held(stream, collection, getattr(state, collection))
                     keys, ended = held.at(asker.now)
-                claimed = self._claimed(asker)
                 if keys or not ended:
                     found += groups_of(path, self._labels[path], keys, holder, claimed)
                 if ended:
@@ -187,10 +187,11 @@ class PlanGroups:
 
         def groups(view: View, paths: tuple[str, ...]) -> Sequence[Group]:
             holder = self._holder(stream, view.state(stream), asker)
+            claimed = self._claimed(asker)
             found: list[Group] = []
             for path in paths:
                 keys = (key,) if path.startswith(f"{collection}.") else ()
-                found += groups_of(path, self._labels[path], keys, holder, self._claimed(asker))
+                found += groups_of(path, self._labels[path], keys, holder, claimed)
             return found
 
         return groups
@@ -206,30 +207,43 @@ class PlanGroups:
         """
         basis = self._registers.now.find(asker.legal_basis, asker.now)
         own = origin_of(asker.caller.task, asker.caller.organisation)
-        if state is None:
-            # About nobody: whom the basis names, so that only the missing relation speaks (R03).
-            holders = [own, *sorted(basis.providers if basis is not None else ())]
-        else:
-            holders = [state.origin, own]
-            for collection in self._collections:
-                held = self._held(stream, collection, getattr(state, collection))
-                holders += [origin for _, origin in held.keys]
         if basis is not None:
             any_law = ANY_ORIGIN in basis.acquired_for
-            for holder in holders:
+            for holder in self._holders(stream, state, own, basis.providers):
                 task = task_of(holder)
                 law = law_of(task)
                 if task in basis.providers and (any_law or law is None or law in basis.acquired_for):
                     return holder
-        return holders[0]
+        return own if state is None else str(state.origin)
+
+    def _holders(
+        self,
+        stream: str,
+        state: Any,  # noqa: ANN401 -- as above
+        own: str,
+        providers: frozenset[str],
+    ) -> Iterator[str]:
+        if state is None:
+            # About nobody: whom the basis names, so that only the missing relation speaks (R03).
+            yield own
+            yield from sorted(providers)
+            return
+        yield state.origin
+        yield own
+        for collection, elements in self._filled(state):
+            for _, origin in self._held(stream, collection, elements).keys:
+                yield origin
+
+    def _filled(self, state: Any) -> Iterator[tuple[str, tuple[Any, ...]]]:  # noqa: ANN401 -- as above
+        """Return the collections of a plan that hold anything, with what they hold."""
+        return ((name, held) for name in self._collections if (held := getattr(state, name)))
 
     def within_term(self, stream: str, state: Any, now: datetime) -> Any:  # noqa: ANN401 -- PlanState, or None
         """Return the state without the elements whose term has ended: they are judged, and never copied."""
         if state is None:
             return None
         changes = {}
-        for collection in self._collections:
-            elements = getattr(state, collection)
+        for collection, elements in self._filled(state):
             held = self._held(stream, collection, elements)
             if held.earliest is not None and held.earliest <= now:
                 changes[collection] = tuple(one for one in elements if not has_ended(one, now))
@@ -318,9 +332,10 @@ def held_as(consent: Any, caller: Caller) -> str:  # noqa: ANN401 -- ConsentStat
     return origin
 
 
+@lru_cache(maxsize=CACHED_GROUPS_MAX)
 def groups_of(
     path: str, label: Label, keys: tuple[Key, ...], origin: str, claimed: Claimed = NOTHING_CLAIMED
-) -> list[Group]:
+) -> tuple[Group, ...]:
     """Return the groups of one path whose elements have these keys."""
     if label.category == BY_LIFE_DOMAIN:
         merged = list(keys) or [(CATEGORY_WITHOUT_ELEMENTS, origin)]
@@ -328,7 +343,7 @@ def groups_of(
         origins = dict.fromkeys(brought for _, brought in keys) or {origin: None}
         merged = [(label.category, brought) for brought in origins]
     alone = len(merged) == 1
-    return [_group(path, label, category, brought, claimed, alone=alone) for category, brought in merged]
+    return tuple(_group(path, label, category, brought, claimed, alone=alone) for category, brought in merged)
 
 
 @lru_cache(maxsize=CACHED_GROUPS_MAX)

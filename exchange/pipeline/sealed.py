@@ -35,6 +35,7 @@ from exchange.pipeline.facts import (
 from exchange.pipeline.heard import CONSENT_PREFIX
 from exchange.pipeline.hot import SCOPE_PREFIX
 from exchange.pipeline.past_plans import AsItWas
+from exchange.pipeline.remembered import ByObject
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from exchange.pipeline.facts import Standing
     from exchange.pipeline.walk import Caller, CommandWalk, EvaluationWalk, Group, ReadWalk, View, Walk
 
+FIELDS_KEPT_MAX: Final = 8_192
 NOTHING_HIDDEN: Final[frozenset[str]] = frozenset()
 # Of these streams a part can be kept.
 MEMBERSHIP_PREFIX: Final = "membership-"
@@ -116,7 +118,19 @@ def kept_from(resident: Any, caller: Caller, role: str = "") -> Kept:  # noqa: A
 
 def seal_fields(fields: Sequence[Field], paths: frozenset[str]) -> Sequence[Field]:
     """Mark the fields of sealed paths; as many steps where nothing is sealed."""
-    return [with_changes(field, sealed=field.name.partition("[")[0] in paths) for field in fields]
+    return [twins[path in paths] for path, twins in map(_twins_of, fields)]
+
+
+def _twins(field: Field) -> tuple[str, tuple[Field, Field]]:
+    """Return the path of a field, and the field as one that is not sealed and as one that is."""
+    return field.name.partition("[")[0], (
+        with_changes(field, sealed=False),
+        with_changes(field, sealed=True),
+    )
+
+
+# Made at once: a sealed field is there as long as one that is not.
+_twins_of: Final = ByObject(_twins, FIELDS_KEPT_MAX)
 
 
 class WithoutSealed:

@@ -125,7 +125,7 @@ class CommandWalk:
     alone: bool = False
     trace: str = ""
     signed: Signed | None = None
-    content_before: bytes = b""
+    content_before: Callable[[], bytes] = bytes  # of a repeat that is not `content` only
     # Commands about others, of whom the first that is let is done along; the last is about nobody.
     others: Callable[[View], Sequence[CommandWalk]] | None = None
 

@@ -1,7 +1,8 @@
 """Follows the events and feeds the read models, in a thread of its own.
 
-Promises: catches up at the start and after every commit it is told of; what failed for a moment is tried
-again; who waits for a position gets it or is told that it is not there yet.
+Promises: catches up at the start and after the commits it is told of, together where they come close behind
+each other, at once where somebody waits; what failed for a moment is tried again; who waits for a position
+gets it or is told that it is not there yet.
 Source: the design's floors (position and rows in one transaction, rebuildable from position 0).
 """
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 ROWS_PER_BATCH: Final = 500
 RETRY_WAIT_S: Final = 1.0
+# A catch-up costs the same for one commit as for many: under load they are followed together.
+REST_S: Final = 0.05
 
 
 class ReadModel(Protocol):
@@ -80,6 +83,7 @@ class Follower:
         self._codec = codec
         self._on_error = on_error
         self._woken = threading.Event()
+        self._hurried = threading.Event()  # somebody waits: no rest
         self._stopping = False  # written by `stop` only
         self._reached = threading.Condition()
         self._position = 0  # owned by the holder of _reached
@@ -98,11 +102,13 @@ class Follower:
         """Follow what is there, then end."""
         self._stopping = True
         self._woken.set()
+        self._hurried.set()
         self._thread.join()
 
     def wait_for(self, position: int, timeout_s: float) -> bool:
         """Wait until every read model has followed up to a position; False where it has not by then."""
         self._woken.set()
+        self._hurried.set()
         with self._reached:
             return self._reached.wait_for(lambda: self._position >= position, timeout_s)
 
@@ -110,6 +116,8 @@ class Follower:
         while not self._stopping:
             self._woken.wait()
             self._woken.clear()
+            # Before following: who hurries from here on is heard at the rest.
+            self._hurried.clear()
             try:
                 self._follow()
             except ExchangeError as error:
@@ -117,6 +125,8 @@ class Follower:
                 # Not a sleep of the thread alone: whoever stops or wakes it is heard at once.
                 self._woken.wait(RETRY_WAIT_S)
                 self._woken.set()
+            else:
+                self._hurried.wait(REST_S)
 
     def _follow(self) -> None:
         followed = min(catch_up(model, self._reader, self._codec) for model in self._models)

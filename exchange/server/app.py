@@ -127,9 +127,7 @@ class ExchangeServer:
         guard = Guard(house, self._log, self._metrics)
         server = self._server = grpc.aio.server(options=_options())
         services = handlers()
-        for service, rpcs in services.items():
-            table = {name: _method(guard, name, kind) for name, kind in rpcs.items()}
-            server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, table),))
+        server.add_generic_rpc_handlers((_Table(guard, services),))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         if self._config.development:
             names = (*services, health.SERVICE_NAME, reflection.SERVICE_NAME)
@@ -185,6 +183,23 @@ class ExchangeServer:
             committed = self._parts.pipeline.committed
             house.bells.ring()
             await committed.wait()
+
+
+class _Table(grpc.GenericRpcHandler):
+    """All methods in one table: with one for each service, gRPC asks them in turns."""
+
+    def __init__(self, guard: Guard, services: Mapping[str, Mapping[str, Unary | Streaming]]) -> None:
+        self._methods = {
+            f"/{service}/{name}": _method(guard, name, kind)
+            for service, rpcs in services.items()
+            for name, kind in rpcs.items()
+        }
+
+    def service(
+        self, handler_call_details: grpc.HandlerCallDetails
+    ) -> grpc.RpcMethodHandler[bytes, bytes] | None:
+        """Return what serves a method, None where it is of another table."""
+        return self._methods.get(handler_call_details.method)
 
 
 def _method(guard: Guard, name: str, kind: Unary | Streaming) -> grpc.RpcMethodHandler[bytes, bytes]:

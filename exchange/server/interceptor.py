@@ -38,8 +38,9 @@ from exchange.server.traces import trace_among
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
+    from datetime import datetime
 
-    from exchange.server.caller.identity import Identity
+    from exchange.server.caller.identity import Headers, Identity
     from exchange.server.house import House
     from exchange.server.metrics import Metrics
 
@@ -138,16 +139,17 @@ class Guard:
         if house.bells.closing:
             raise Draining("the service is stopping")
         now = house.parts.now()
-        identity = await self._identify(record, context, person=person)
+        headers = tuple(context.invocation_metadata() or ())
+        identity = await self._identify(record, context, headers, now, person=person)
         house.calls.take(identity.caller.organisation)
         # What nobody signed is not worth reading.
-        under = await house.identities.signed(identity, signed, raw, context) if signed else None
+        under = await house.identities.signed(identity, signed, raw, headers) if signed else None
         request = _parse(kind, raw)
         self._validator.check(request)
         # Only now: until its shape was checked it could be anything.
         if request_id := getattr(request, "request_id", ""):
             record.request = name_of_request(record.caller, request_id)
-        trace = trace_among(context.invocation_metadata() or ())
+        trace = trace_among(headers)
         call = Call(record.rpc, identity, now, house, trace, signed=under)
 
         def left(ended: Context) -> None:
@@ -157,13 +159,15 @@ class Guard:
         context.add_done_callback(left)  # type: ignore[arg-type] # the stub names a class; any callable does
         return call, request
 
-    async def _identify(self, record: _Record, context: Context, *, person: bool) -> Identity:
-        identities, now = self._house.identities, self._house.parts.now()
+    async def _identify(
+        self, record: _Record, context: Context, headers: Headers, now: datetime, *, person: bool
+    ) -> Identity:
+        identities = self._house.identities
         certificate = identities.certificate(context, now)
         record.caller = certificate.oin
         if not person:
             return await identities.organisation(certificate)
-        identity = await identities.person(certificate, context, now)
+        identity = await identities.person(certificate, headers, now)
         record.task = identity.caller.task
         return identity
 

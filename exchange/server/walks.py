@@ -8,6 +8,7 @@ Source: AIP-155 (request ids); RFC 9562 (122 random bits in an id); the walk.
 
 from __future__ import annotations
 
+from functools import partial
 from hashlib import sha256
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
@@ -114,7 +115,7 @@ async def command(
         now=call.now,
         request_id=request.request_id,
         content=content_of(call.rpc, call.caller, request),
-        content_before=unsalted_content_of(call.rpc, call.caller, request),
+        content_before=partial(unsalted_content_of, call.rpc, call.caller, request),
         anchor=anchor,
         fields=written_by(request.DESCRIPTOR).in_request(request) if fields is None else fields,
         process=process,

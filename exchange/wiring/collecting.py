@@ -1,7 +1,8 @@
 """When cyclic garbage is collected: in idle moments, not in the middle of a group.
 
-Promises: what lives for ever is frozen after warm-up; automatic collection is off while serving; a guard
-collects anyway when memory grew by more than `GROWN_BYTES_MAX` since the last time.
+Promises: what lives for ever is frozen after warm-up, and so is what is left after an idle collection;
+automatic collection is off while serving; a guard looks at all of it when memory grew by more than
+`GROWN_BYTES_MAX` since it last did.
 Source: the gc module's `freeze`; measured by `exchange bench`.
 """
 
@@ -38,6 +39,13 @@ def quiet_collector() -> None:
     gc.disable()
 
 
+def collect_whole() -> None:
+    """Collect what was kept out of sight as well, and put out of sight what is left."""
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
+
+
 async def collect_when_idle(is_idle: Callable[[], bool]) -> None:
     """Run until cancelled; then automatic collection is on again."""
     await asyncio.sleep(WARM_UP_S)
@@ -46,9 +54,12 @@ async def collect_when_idle(is_idle: Callable[[], bool]) -> None:
     try:
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
-            grown = resident_bytes() - floor > GROWN_BYTES_MAX
-            if grown or (is_idle() and gc.get_count()[0] > GARBAGE_MIN):
-                gc.collect()
+            if resident_bytes() - floor > GROWN_BYTES_MAX:
+                collect_whole()
                 floor = resident_bytes()
+            elif is_idle() and gc.get_count()[0] > GARBAGE_MIN:
+                gc.collect()
+                # With nothing under way, what is left stays for long: no later look goes over it again.
+                gc.freeze()
     finally:
         gc.enable()

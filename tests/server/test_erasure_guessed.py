@@ -93,7 +93,7 @@ def test_after_an_erasure_no_bsn_is_found_from_what_stays(town: Town) -> None:
     # The log has a name of the call that both sides can make; the id itself is nowhere.
     name = name_of_request(CITY, request_id)
     assert name == adapters.sdk.logs.name_of_request(CITY, request_id)
-    assert f'"request": "{name}"' in left.log
+    assert f'"request":"{name}"' in left.log
     assert request_id not in left.ids
     in_log = {line["request"] for line in map(json.loads, left.log.splitlines()) if "request" in line}
     assert found(town, left, professional, tried, {"", *left.ids, *in_log}) == set()

@@ -17,6 +17,7 @@ from adapters.sdk.tokens import Person, PersonTokens
 from exchange.ledger.leaf import parse_leaf
 from exchange.ledger.signers import SignatureCheck, request_hash
 from exchange.server.app import handlers
+from exchange.server.caller.identity import HASHED_HERE_MAX
 from exchange.server.contract.commands import command_path
 from exchange.v1 import common_pb2 as pb
 from exchange.v1 import plan_service_pb2 as plan_pb
@@ -142,6 +143,23 @@ def test_bytes_changed_on_the_way_are_refused_though_they_say_the_same(town: Tow
         command.send(command.signature(), raw=other)
     assert details_of(refused.value)["ErrorInfo"].reason == "SIGNATURE_INVALID"
     assert position(town) == before
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_request_too_large_for_the_event_loop_is_verified_alike(
+    town: Town, command: Command, more: int
+) -> None:
+    # Unknown to the contract, so the message says the same; as large as it may be there, and one byte larger.
+    filling = HASHED_HERE_MAX + more - len(command.raw) - 4
+    large = command.raw + b"\xfa\x07" + bytes((filling & 0x7F | 0x80, filling >> 7)) + b"\0" * filling
+    assert len(large) == HASHED_HERE_MAX + more
+    before = position(town)
+    with pytest.raises(grpc.RpcError) as refused:
+        command.send(command.signature(), raw=large)
+    assert details_of(refused.value)["ErrorInfo"].reason == "SIGNATURE_INVALID"
+    assert position(town) == before
+    answer = command.send(command.signature(raw=large), raw=large)
+    assert answer.version == command.request.expected_version + 1
 
 
 def test_each_leaf_of_a_command_carries_what_was_signed(town: Town, command: Command) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import weakref
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -87,6 +88,39 @@ async def test_growth_is_met_also_while_busy(
     monkeypatch.setattr(collecting, "resident_bytes", lambda: next(sizes))
     await look(LOOKS, lambda: False)
     assert collections.seen == collected
+
+
+@pytest.mark.usefixtures("collections")
+async def test_what_is_left_after_an_idle_moment_is_gone_over_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(collecting, "GARBAGE_MIN", -1)
+    kept: list[list[object]] = []
+    looked = gc.get_freeze_count()
+
+    def idle() -> bool:
+        kept.append([kept])
+        return True
+
+    await look(LOOKS, idle)
+    # The warm-up came before all of them, and the last look after all of these.
+    assert not any(one is last for one in gc.get_objects() for last in kept[: LOOKS - 2])
+    assert gc.get_freeze_count() > looked
+
+
+def test_what_became_garbage_out_of_sight_is_found_all_the_same() -> None:
+    one = Collections()
+    one.itself = one  # type: ignore[attr-defined] # a ring, which counting references does not free
+    gone = weakref.ref(one)
+    gc.freeze()
+    try:
+        del one
+        gc.collect()
+        assert gone() is not None
+        collecting.collect_whole()
+        assert gone() is None
+    finally:
+        gc.unfreeze()
 
 
 async def test_automatic_collection_is_on_again_afterwards(collections: Collections) -> None:

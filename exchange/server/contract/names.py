@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from google.protobuf.timestamp_pb2 import Timestamp
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_SECONDS_PER_DAY: Final = 24 * 60 * 60
 _INNER_CAPITAL: Final = re.compile(r"(?<!^)(?=[A-Z])")
 # Purposes are written as in the register of legal bases.
 _HYPHENATED: Final = frozenset({"Purpose"})
@@ -84,6 +85,6 @@ def moment(time: Timestamp) -> datetime:
 
 def set_time(time: Timestamp, value: datetime) -> None:
     """Write a moment into a message's time."""
-    whole = (value - _EPOCH) // timedelta(microseconds=1)
-    time.seconds, rest = divmod(whole, 1_000_000)
-    time.nanos = rest * 1_000
+    since = value - _EPOCH
+    time.seconds = since.days * _SECONDS_PER_DAY + since.seconds
+    time.nanos = since.microseconds * 1_000

@@ -118,8 +118,10 @@ def _rights(groups: Sequence[Group], released: frozenset[str]) -> dict[str, _Rig
             collection, inside, leaf = group.path.partition(".")
             if not inside:
                 collection, leaf = "", collection
-            key = (group.fact.category, group.origin)
-            found.setdefault(collection, _Rights(collection)).add(group.path, leaf, key)
+            rights = found.get(collection)
+            if rights is None:
+                rights = found[collection] = _Rights(collection)
+            rights.add(group.path, leaf, (group.fact.category, group.origin))
     return found
 
 

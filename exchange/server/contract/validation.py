@@ -91,10 +91,10 @@ class Validator:
 def _single_look(name: str, check: Check | None, *, required: bool) -> Look:
     def look(message: Any, path: str, faults: dict[str, str]) -> None:  # noqa: ANN401 -- any message
         value = getattr(message, name)
-        if value or type(value) is int:
-            fault = check(value) if check is not None else FINE
-            if not fault and required and not value:
-                fault = MISSING
+        if value:
+            fault = FINE if check is None else check(value)
+        elif type(value) is int:
+            fault = (FINE if check is None else check(value)) or (MISSING if required else FINE)
         else:
             fault = MISSING if required else FINE
         if fault:
