@@ -22,9 +22,9 @@ from exchange.wiring.second_key import rewrap_second_key, second_key_wrapped_by
 from exchange.wiring.stores import has_events
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterator
 
+    from exchange.databases.place import Connection
     from exchange.settings import Settings
 
 
@@ -100,7 +100,7 @@ def rotate_keys(settings: Settings, category: str | None) -> int:
         return renew(connection, open_kek(settings), category)
 
 
-def _wrapped(settings: Settings, connection: sqlite3.Connection) -> dict[str, int]:
+def _wrapped(settings: Settings, connection: Connection) -> dict[str, int]:
     """Return how many keys each KEK wraps: in the database, and the log's second one in its file."""
     found = wrappings(connection)
     if second := second_key_wrapped_by(settings):
@@ -109,7 +109,7 @@ def _wrapped(settings: Settings, connection: sqlite3.Connection) -> dict[str, in
 
 
 @contextmanager
-def _standing_still(settings: Settings) -> Iterator[sqlite3.Connection]:
+def _standing_still(settings: Settings) -> Iterator[Connection]:
     file = key_file(settings)
     if not file.exists():
         raise SettingsInvalid("no service ran with these settings", file=file.name)
