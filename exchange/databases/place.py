@@ -132,15 +132,21 @@ class Tables:
         Raises HistoryUnreadable for what is newer, or has no step; StoreOutdated for what is older, unless it
         is to go forward.
         """
+        refuse_newer(self, found)
         told = {"store": self.name, "found": str(found), "known": str(self.version)}
-        if found > self.version:
-            raise HistoryUnreadable("the database was written by a newer version", **told)
         missing = [one for one in range(found, self.version) if one not in self.steps]
         if missing:
             raise HistoryUnreadable("no step leads from the version of this database to today's", **told)
         if found < self.version and not forward:
             raise StoreOutdated("the database was written by an older version", **told)
         return [one.format_map(IN_POSTGRES) for at in range(found, self.version) for one in self.steps[at]]
+
+
+def refuse_newer(tables: Tables, found: int) -> None:
+    """Raise HistoryUnreadable where the tables were written by a newer version of this code."""
+    if found > tables.version:
+        told = {"store": tables.name, "found": str(found), "known": str(tables.version)}
+        raise HistoryUnreadable("the database was written by a newer version", **told)
 
 
 def in_postgres(place: InPostgres, tables: Tables) -> Connection:

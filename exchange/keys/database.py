@@ -15,8 +15,8 @@ from collections import OrderedDict
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
-from exchange.databases.place import InPostgres, Refusal, Scrubbing, Tables, in_postgres
-from exchange.errors import HistoryUnreadable, KeyUnavailable, StoreFull
+from exchange.databases.place import InPostgres, Refusal, Scrubbing, Tables, in_postgres, refuse_newer
+from exchange.errors import KeyUnavailable, StoreFull
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
@@ -124,12 +124,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
     tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
     if found != KEY_DATABASE_ID and (found or tables):
         raise KeyUnavailable("this file is another kind of database")
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version > KEY_TABLES.version:
-        known = str(KEY_TABLES.version)
-        raise HistoryUnreadable(
-            "the key database was written by a newer version", found=str(version), known=known
-        )
+    refuse_newer(KEY_TABLES, connection.execute("PRAGMA user_version").fetchone()[0])
     connection.execute("PRAGMA journal_mode = WAL")
     with transaction(connection):
         connection.execute(f"PRAGMA application_id = {KEY_DATABASE_ID}")
