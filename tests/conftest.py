@@ -90,7 +90,7 @@ def fresh_store(request: pytest.FixtureRequest) -> Callable[[], dict[str, str]]:
     if named == "sqlite":
         return dict
     server: PostgresServer = request.getfixturevalue("postgres")
-    return lambda: {"store": "postgres", "postgres": server.schema()}
+    return server.settings
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

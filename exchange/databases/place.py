@@ -159,6 +159,11 @@ def found_version(place: InPostgres, tables: Tables) -> int | None:
     return _room().found_version(place, tables)  # type: ignore[no-any-return] # the room is loaded late
 
 
+def asked(place: InPostgres, question: str) -> tuple[Any, ...] | None:
+    """Return the first row of an answer, None without one or without tables. Raises Refusal."""
+    return _room().asked(place, question)  # type: ignore[no-any-return] # the room is loaded late
+
+
 def server_of(place: InPostgres) -> tuple[str, str]:
     """Return (server, database) as the server itself names them. Raises Refusal."""
     return _room().server_of(place)  # type: ignore[no-any-return] # the room is loaded late

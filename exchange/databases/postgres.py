@@ -216,6 +216,15 @@ def found_version(place: InPostgres, tables: Tables) -> int | None:
         return _version(line, tables.name)
 
 
+def asked(place: InPostgres, question: str) -> tuple[Any, ...] | None:
+    """Return the first row of an answer, None without one or without tables. Raises Refusal."""
+    with _looking(place) as line:
+        try:
+            return line.execute(_words(question)).fetchone()
+        except psycopg.errors.UndefinedTable:
+            return None
+
+
 def server_of(place: InPostgres) -> tuple[str, str]:
     """Return (server, database): a standby is one server with its primary, and a backup holds all of one."""
     with _looking(place) as line:

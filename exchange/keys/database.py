@@ -124,11 +124,13 @@ def _prepare(connection: sqlite3.Connection) -> None:
     tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
     if found != KEY_DATABASE_ID and (found or tables):
         raise KeyUnavailable("this file is another kind of database")
-    refuse_newer(KEY_TABLES, connection.execute("PRAGMA user_version").fetchone()[0])
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    refuse_newer(KEY_TABLES, version)
     connection.execute("PRAGMA journal_mode = WAL")
     with transaction(connection):
         connection.execute(f"PRAGMA application_id = {KEY_DATABASE_ID}")
-        connection.execute(f"PRAGMA user_version = {KEY_TABLES.version}")
+        if version != KEY_TABLES.version:
+            connection.execute(f"PRAGMA user_version = {KEY_TABLES.version}")
         for statement in KEY_TABLES.in_sqlite():
             connection.execute(statement)
 

@@ -79,10 +79,12 @@ def _open_file(path: Path, tables: Tables) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
-        refuse_newer(tables, connection.execute("PRAGMA user_version").fetchone()[0])
+        (found,) = connection.execute("PRAGMA user_version").fetchone()
+        refuse_newer(tables, found)
         for statement in tables.in_sqlite():
             connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {tables.version}")
+        if found != tables.version:
+            connection.execute(f"PRAGMA user_version = {tables.version}")
     except BaseException:
         # It may hold a lock that would keep out whoever tries again.
         connection.close()

@@ -30,10 +30,10 @@ from exchange.gate.register import Register
 from exchange.keys.keystore import KeyStore
 from exchange.ledger.leaf import parse_leaf
 from exchange.wiring.behind import refuse_forgotten, refuse_lost_checkpoints, refuse_rollback
-from exchange.wiring.core import key_file
 from exchange.wiring.cosigning import evidence_of, witness_policy, witnessed_file
 from exchange.wiring.kek import open_kek
-from exchange.wiring.ledger import open_ledger, origin_file, stored_heads
+from exchange.wiring.ledger import ORIGIN, open_ledger, stored_heads
+from exchange.wiring.places import has_keys, key_place, noted, where_keys_are
 from exchange.wiring.published import published_checkpoint
 from exchange.wiring.rekeying import kek_standing
 from exchange.wiring.shredding import standing
@@ -146,11 +146,11 @@ def _position(settings: Settings) -> int | None:
 
 
 def _keys(settings: Settings) -> str:
-    if not key_file(settings).exists():
+    if not has_keys(settings):
         if has_events(settings):
-            raise KeyUnavailable("there are events but no key database", folder=settings.keys_folder.name)
+            raise KeyUnavailable("there are events but no key database", **where_keys_are(settings))
         return "none yet; made at the first start"
-    with closing(KeyStore(key_file(settings), open_kek(settings))) as keys:
+    with closing(KeyStore(key_place(settings), open_kek(settings))) as keys:
         keys.check()
     stands = kek_standing(settings)
     versions = ", ".join(f"{count} at version {version}" for version, count in stands.versions.items())
@@ -165,7 +165,7 @@ def _keys(settings: Settings) -> str:
 
 def _erasures(settings: Settings) -> str:
     """Compare what is listed, what the events say and what was carried out."""
-    if not has_events(settings) or not key_file(settings).exists():
+    if not has_events(settings) or not has_keys(settings):
         return "none yet"
     try:
         found = standing(settings)
@@ -202,10 +202,10 @@ def _clock(settings: Settings) -> str:
 def _ledger(settings: Settings) -> str:
     position = _position(settings) or 0
     refuse_lost_checkpoints(settings, position)
-    if not origin_file(settings).exists():
+    if noted(settings, ORIGIN) is None:
         return "empty; made at the first start"
     with closing(open_ledger(settings)) as ledger:
-        refuse_rollback(ledger, stored_heads(settings))
+        refuse_rollback(ledger, lambda: stored_heads(settings))
         if position:
             with closing(open_reader(settings)) as reader:
                 refuse_forgotten(settings, ledger, reader)

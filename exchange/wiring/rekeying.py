@@ -15,9 +15,10 @@ from exchange.domain.values import DataCategory
 from exchange.errors import SettingsInvalid
 from exchange.keys.database import open_database
 from exchange.keys.renewal import newest_versions, renew, rewrap, wrappings
-from exchange.wiring.core import key_file, open_core
+from exchange.wiring.core import open_core
 from exchange.wiring.holding import held, private_files
 from exchange.wiring.kek import kind_of, make_kek, open_kek, open_keks
+from exchange.wiring.places import has_keys, key_place, refuse_no_keys
 from exchange.wiring.second_key import rewrap_second_key, second_key_wrapped_by
 from exchange.wiring.stores import has_events
 
@@ -66,9 +67,9 @@ def create_kek(settings: Settings) -> Standing:
 def kek_standing(settings: Settings) -> Standing:
     """Tell where the KEK stands. Raises SettingsInvalid, KeyUnavailable."""
     kek = open_kek(settings)
-    if not key_file(settings).exists():
+    if not has_keys(settings):
         return Standing(kek.key_id, kind_of(kek), {}, {})
-    with closing(open_database(key_file(settings))) as connection:
+    with closing(open_database(key_place(settings))) as connection:
         wrapped, versions = _wrapped(settings, connection), newest_versions(connection)
     return Standing(kek.key_id, kind_of(kek), wrapped, versions)
 
@@ -110,8 +111,6 @@ def _wrapped(settings: Settings, connection: Connection) -> dict[str, int]:
 
 @contextmanager
 def _standing_still(settings: Settings) -> Iterator[Connection]:
-    file = key_file(settings)
-    if not file.exists():
-        raise SettingsInvalid("no service ran with these settings", file=file.name)
-    with private_files(), held(settings.data), closing(open_database(file)) as connection:
+    refuse_no_keys(settings)
+    with private_files(), held(settings.data), closing(open_database(key_place(settings))) as connection:
         yield connection
