@@ -33,7 +33,16 @@ from exchange.wiring.behind import refuse_forgotten, refuse_lost_checkpoints, re
 from exchange.wiring.cosigning import evidence_of, witness_policy, witnessed_file
 from exchange.wiring.kek import open_kek
 from exchange.wiring.ledger import ORIGIN, open_ledger, stored_heads
-from exchange.wiring.places import has_keys, key_place, noted, where_keys_are
+from exchange.wiring.places import (
+    databases,
+    has_keys,
+    keeps_old_log,
+    key_place,
+    noted,
+    on_one_server,
+    refuse_together,
+    where_keys_are,
+)
 from exchange.wiring.published import published_checkpoint
 from exchange.wiring.rekeying import kek_standing
 from exchange.wiring.shredding import standing
@@ -76,6 +85,7 @@ def examine(settings: Settings) -> Iterator[Light]:
         ("certificates", _certificates),
         ("store", _store),
         ("keys", _keys),
+        ("databases", _databases),
         ("erasures", _erasures),
         ("clock", _clock),
         ("ledger", _ledger),
@@ -161,6 +171,27 @@ def _keys(settings: Settings) -> str:
     if settings.mode == "production" and settings.kek == "file":
         return _Beware(f"{says}: who reads the disk has it; production keeps it in hardware (kek = pkcs11)")
     return says
+
+
+def _databases(settings: Settings) -> str:
+    """Look at which databases lie together, and at what the key database's own log keeps."""
+    refuse_together(settings)
+    found = databases(settings)
+    if not settings.keys_postgres:
+        return "keys and what was signed lie in folders of this machine"
+    if len({place for _, place in found}) < len(found):
+        return _Beware("two of events, keys and checkpoints lie in one database; production refuses that")
+    beware = [
+        f"{one} and {other} name one server, whose backup and log hold both"
+        for one, other in on_one_server(settings)
+    ]
+    if keeps_old_log(settings):
+        beware.append(
+            "the key server uses files of its log again, with what was destroyed: wal_recycle = off"
+        )
+    if beware:
+        return _Beware("; ".join(beware))
+    return "events, keys and checkpoints lie in databases of servers apart"
 
 
 def _erasures(settings: Settings) -> str:

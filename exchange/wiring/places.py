@@ -103,6 +103,15 @@ def databases(settings: Settings) -> list[tuple[str, tuple[str, str]]]:
     return found
 
 
+def keeps_old_log(settings: Settings) -> bool:
+    """Tell whether the key server writes new log over old files, which keep what they held until then."""
+    place = key_place(settings)
+    if not isinstance(place, InPostgres):
+        return False
+    with refusals():
+        return asked(place, "SELECT current_setting('wal_recycle')") != ("off",)
+
+
 def sides_migrated(settings: Settings) -> Iterator[tuple[str, int | None, int]]:
     """Take the databases beside the events forward, or make their tables; yield (what, from, to) of each.
 
