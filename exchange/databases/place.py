@@ -17,6 +17,7 @@ from exchange.errors import HistoryUnreadable, SettingsInvalid, StoreOutdated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
 # How a column's type and a table's end are written in each.
 IN_SQLITE: Final[Mapping[str, str]] = {
@@ -157,6 +158,11 @@ def in_postgres(place: InPostgres, tables: Tables) -> Connection:
 def found_version(place: InPostgres, tables: Tables) -> int | None:
     """Return the version of the tables in a schema, None where there are none. Raises Refusal."""
     return _room().found_version(place, tables)  # type: ignore[no-any-return] # the room is loaded late
+
+
+def holding(place: InPostgres, *, alone: bool) -> AbstractContextManager[bool]:
+    """Hold a schema's tables against who wants them alone, or alone; give whether that could be."""
+    return _room().holding(place, alone=alone)  # type: ignore[no-any-return] # the room is loaded late
 
 
 def asked(place: InPostgres, question: str) -> tuple[Any, ...] | None:

@@ -210,6 +210,20 @@ def is_weak(host: str, sslmode: str) -> bool:
     return not host.startswith("/") and sslmode != "verify-full"
 
 
+@contextmanager
+def holding(place: InPostgres, *, alone: bool) -> Iterator[bool]:
+    """Hold a schema's tables against who wants them alone, or alone; yield whether that could be.
+
+    The hold is the server's: it ends with the line, however that ends.
+    """
+    with _looking(place) as line:
+        lock = "pg_try_advisory_lock" if alone else "pg_try_advisory_lock_shared"
+        row = line.execute(
+            f"SELECT {lock}(hashtextextended('exchange in use ' || current_schema(), 0))".encode()
+        ).fetchone()
+        yield row is not None and bool(row[0])
+
+
 def found_version(place: InPostgres, tables: Tables) -> int | None:
     """Return the version of the tables in a schema, None where there are none. Raises Refusal."""
     with _looking(place) as line:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from exchange.errors import RuleBroken, SealBroken, SettingsInvalid
+from exchange.errors import KeyUnavailable, RuleBroken, SealBroken, SettingsInvalid
 from exchange.keys.database import open_database, refusals, scrub, transaction
 from exchange.keys.datakey import derive
 from exchange.keys.ristretto import ELEMENT_BYTES, element, multiply
@@ -57,6 +57,8 @@ class LinkStore:
         self._root_key: Final = derive(secret, b"exchange/links/1/root-mac")
         self._ref_key: Final = derive(secret, b"exchange/links/1/ref-mac")
         self._sealing: Final = AESGCM(derive(secret, b"exchange/links/1/sealing"))
+        with refusals():
+            self._made_with = self._generation()  # owned by the holder of _lock
 
     def resolve(self, root: bytes) -> str | None:
         """Return the resident ref of a root, or None. Raises SealBroken when the row was moved or altered."""
@@ -68,10 +70,13 @@ class LinkStore:
     def link(self, root: bytes, resident_ref: str) -> str:
         """Bind root and ref durably and return the root's ref: this one, or the one that was first.
 
-        Raises GroupElementInvalid for a malformed root, RuleBroken when the ref has another root.
+        Raises GroupElementInvalid for a malformed root, RuleBroken when the ref has another root;
+        KeyUnavailable where another process renewed the identity key: this root is of the former one.
         """
         mac, ref_mac = self._root_mac(element(root)), self._ref_mac(resident_ref)
         with self._lock, transaction(self._connection):
+            if self._generation() != self._made_with:
+                raise KeyUnavailable("the identity key was renewed since this service started: restart it")
             found = self._select(mac)
             if found is not None:
                 return self._open(mac, found)[1]
@@ -217,7 +222,8 @@ class LinkStore:
 
     def _next_generation(self, former_secret: str) -> None:
         """Count one on; whatever leads to the former key, or to another next one, goes."""
-        self._set("generation", str(self._generation() + 1).encode())
+        self._made_with = self._generation() + 1
+        self._set("generation", str(self._made_with).encode())
         self._connection.execute("DELETE FROM link_renewed")
         self._connection.execute("DELETE FROM secret WHERE name = ?", (former_secret,))
 

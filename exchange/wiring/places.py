@@ -9,8 +9,8 @@ from __future__ import annotations
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from exchange.databases.place import InPostgres, Refusal, asked, found_version, server_of
-from exchange.errors import SettingsInvalid, StoreUnavailable, VersionConflict
+from exchange.databases.place import InPostgres, Refusal, asked, found_version, holding, server_of
+from exchange.errors import DataFolderInUse, SettingsInvalid, StoreUnavailable, VersionConflict
 from exchange.keys.database import KEY_TABLES, open_database, refusals
 from exchange.ledger.checkpoints import CHECKPOINT_TABLES, CheckpointStore
 from exchange.wiring.erasure_list import FileLines, SharedLines
@@ -101,6 +101,22 @@ def databases(settings: Settings) -> list[tuple[str, tuple[str, str]]]:
             except Refusal as error:
                 raise StoreUnavailable("a database did not answer", name=name, kind=error.name) from None
     return found
+
+
+@contextmanager
+def held_keys(settings: Settings, *, alone: bool) -> Iterator[None]:
+    """Hold keys that nodes share: a service beside others, alone what replaces what they have in memory.
+
+    Raises DataFolderInUse; nothing is held where keys lie in a folder, which is held itself.
+    """
+    place = key_place(settings)
+    if not isinstance(place, InPostgres):
+        yield
+        return
+    with refusals(), holding(place, alone=alone) as found:
+        if not found:
+            raise DataFolderInUse("another node uses these keys", setting=KEYS.name)
+        yield
 
 
 def keeps_old_log(settings: Settings) -> bool:

@@ -18,7 +18,7 @@ from exchange.keys.renewal import newest_versions, renew, rewrap, wrappings
 from exchange.wiring.core import open_core
 from exchange.wiring.holding import held, private_files
 from exchange.wiring.kek import kind_of, make_kek, open_kek, open_keks
-from exchange.wiring.places import has_keys, key_place, refuse_no_keys
+from exchange.wiring.places import has_keys, held_keys, key_place, refuse_no_keys
 from exchange.wiring.second_key import rewrap_second_key, second_key_wrapped_by
 from exchange.wiring.stores import has_events
 
@@ -112,5 +112,10 @@ def _wrapped(settings: Settings, connection: Connection) -> dict[str, int]:
 @contextmanager
 def _standing_still(settings: Settings) -> Iterator[Connection]:
     refuse_no_keys(settings)
-    with private_files(), held(settings.data), closing(open_database(key_place(settings))) as connection:
+    with (
+        private_files(),
+        held(settings.data),
+        held_keys(settings, alone=True),
+        closing(open_database(key_place(settings))) as connection,
+    ):
         yield connection

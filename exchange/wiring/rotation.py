@@ -20,7 +20,7 @@ from exchange.keys.links import LinkStore
 from exchange.wiring.holding import held, private_files
 from exchange.wiring.kek import open_kek
 from exchange.wiring.parties import second_party_of
-from exchange.wiring.places import key_place, refuse_no_keys
+from exchange.wiring.places import held_keys, key_place, refuse_no_keys
 
 if TYPE_CHECKING:
     from exchange.settings import Settings
@@ -89,6 +89,7 @@ def _open(settings: Settings, opened: ExitStack, *, hold: bool = True) -> tuple[
     refuse_no_keys(settings)
     if hold:
         opened.enter_context(held(settings.data))
+        opened.enter_context(held_keys(settings, alone=True))
     kek = open_kek(settings)
     keys = opened.enter_context(closing(KeyStore(key_place(settings), kek)))
     return keys, opened.enter_context(closing(LinkStore(key_place(settings), kek)))

@@ -34,7 +34,7 @@ from exchange.wiring.erasure_list import ErasureList
 from exchange.wiring.holding import held, private_files
 from exchange.wiring.kek import open_kek
 from exchange.wiring.keyboard import person_at
-from exchange.wiring.places import checkpoint_place, erasure_lines, key_place
+from exchange.wiring.places import checkpoint_place, erasure_lines, held_keys, key_place
 from exchange.wiring.published import published_receipt
 from exchange.wiring.stores import open_reader, refuse_no_events
 
@@ -206,7 +206,7 @@ def certificate(settings: Settings, erasure_id: str) -> tuple[dict[str, Any], by
 def alone(settings: Settings) -> Iterator[Core]:
     """Open the shard as its service would, holding its folder."""
     refuse_no_events(settings)
-    with private_files(), held(settings.data):
+    with private_files(), held(settings.data), held_keys(settings, alone=True):
         core = open_core(settings)
         try:
             yield core

@@ -22,7 +22,7 @@ from exchange.errors import (
 from exchange.settings import throw_away_settings
 from exchange.wiring.core import open_core
 from exchange.wiring.doctor import examine
-from exchange.wiring.places import refuse_together
+from exchange.wiring.places import held_keys, refuse_together
 from exchange.wiring.shredding import standing
 from tests.cli.test_keys import Desk
 from tests.databases.kept import stored
@@ -154,6 +154,25 @@ def test_keys_of_before_an_erasure_come_back_and_are_destroyed_again(
         line.execute("DELETE FROM secret")
     with pytest.raises(KeysBehindEvents):
         open_core(desk.settings)
+
+
+def test_beside_another_node_nothing_is_renewed_and_nobody_shredded(
+    desk: Desk, exchange: Shell, tmp_path: Path
+) -> None:
+    data = ("--data", desk.settings.data)
+    with held_keys(other_node(desk.settings, tmp_path / "node"), alone=False):
+        # A service beside a service.
+        with held_keys(desk.settings, alone=False):
+            pass
+        for words in (
+            ("keys", "rotate", "--all", *data),
+            ("keys", "rotate-kek", *data),
+            ("identity", "rotate", "--yes", *data),
+            desk.words(*desk.people()),
+        ):
+            said = exchange(*words)
+            assert (said.code, "another node uses these keys" in said.err) == (2, True)
+    assert exchange("keys", "rotate", "--all", *data).code == 0
 
 
 def test_checkpoints_that_are_gone_or_ahead_are_a_fork(desk: Desk, named: dict[str, str]) -> None:

@@ -106,6 +106,15 @@ def test_every_link_goes_along_and_the_former_secret_is_gone(
     assert wrapped not in stored(place)
 
 
+def test_a_process_that_still_has_the_former_key_links_nobody(links: Callable[[], LinkStore]) -> None:
+    running, renewing = links(), links()
+    running.link(person(1), "r-1")
+    renewing.rekey(FORMER.step_to(FOLLOWING), "identity")
+    with pytest.raises(KeyUnavailable, match="restart"):
+        running.link(person(2), "r-2")
+    assert (running.count(), renewing.link(person(3), "r-3")) == (1, "r-3")
+
+
 def test_one_broken_link_changes_nothing(links: Callable[[], LinkStore]) -> None:
     store = links()
     for number in range(4):
