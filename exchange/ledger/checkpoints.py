@@ -161,6 +161,15 @@ class CheckpointStore:
             ).fetchall()
         return [row[0] for row in rows]
 
+    def lists(self, beginning: str) -> list[str]:
+        """Return the names of the lists that begin so, in order; `beginning` ends where a word does."""
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                "SELECT DISTINCT list FROM kept_line WHERE list >= ? AND list < ? ORDER BY list",
+                (beginning, beginning + "~"),
+            ).fetchall()
+        return [row[0] for row in rows]
+
     def add_line(self, name: str, number: int, line: bytes) -> None:
         """Append a line as this number, durably. Raises VersionConflict where it is of another length."""
         with self._database.writing() as connection:

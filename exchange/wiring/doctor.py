@@ -28,14 +28,17 @@ from exchange.errors import (
 )
 from exchange.gate.register import Register
 from exchange.keys.keystore import KeyStore
+from exchange.ledger.checkpoints import CheckpointStore
 from exchange.ledger.leaf import parse_leaf
 from exchange.wiring.behind import refuse_forgotten, refuse_lost_checkpoints, refuse_rollback
 from exchange.wiring.cosigning import evidence_of, witness_policy, witnessed_file
 from exchange.wiring.kek import open_kek
 from exchange.wiring.ledger import ORIGIN, open_ledger, stored_heads
 from exchange.wiring.places import (
+    checkpoint_place,
     databases,
     has_keys,
+    has_signed,
     keeps_old_log,
     key_place,
     noted,
@@ -248,7 +251,7 @@ def _ledger(settings: Settings) -> str:
 
 def _witnesses(settings: Settings) -> str:
     """Look at who cosigned what was published, and at what a witness held against this log."""
-    kept = evidence_of(settings).names()
+    kept = _evidence(settings)
     if kept:
         raise WitnessObjects(
             "a witness or directory holds another history of this log, or says so",
@@ -274,6 +277,13 @@ def _witnesses(settings: Settings) -> str:
             f"{says}; {coming} begins soon and is not in the policy: list its keys, there and at each witness"
         )
     return says
+
+
+def _evidence(settings: Settings) -> list[str]:
+    if not settings.checkpoints_postgres or not has_signed(settings):
+        return evidence_of(settings).names()
+    with closing(CheckpointStore(checkpoint_place(settings))) as checkpoints:
+        return evidence_of(settings, checkpoints).names()
 
 
 def today() -> date:

@@ -30,11 +30,18 @@ from exchange.v1 import common_pb2
 from exchange.v1 import resident_rights_service_pb2 as pb
 from exchange.wiring.core import fresh_uuid, open_core, refuse_no_service, utc_now
 from exchange.wiring.erasing import SECRET, decided_after, decided_rows
-from exchange.wiring.erasure_list import ErasureList
+from exchange.wiring.erasure_list import ErasureList, FileLines
 from exchange.wiring.holding import held, private_files
 from exchange.wiring.kek import open_kek
 from exchange.wiring.keyboard import person_at
-from exchange.wiring.places import checkpoint_place, erasure_lines, held_keys, key_place
+from exchange.wiring.places import (
+    checkpoint_place,
+    erasure_file,
+    erasure_lines,
+    has_signed,
+    held_keys,
+    key_place,
+)
 from exchange.wiring.published import published_receipt
 from exchange.wiring.stores import open_reader, refuse_no_events
 
@@ -183,8 +190,12 @@ def standing(settings: Settings) -> Standing:
 
 @contextmanager
 def _listed(settings: Settings, keys: KeyStore) -> Iterator[ErasureList]:
+    secret = keys.service_secret(SECRET)
+    if not settings.checkpoints_postgres or not has_signed(settings):
+        yield ErasureList(FileLines(erasure_file(settings)), secret)
+        return
     with closing(CheckpointStore(checkpoint_place(settings))) as checkpoints:
-        yield ErasureList(erasure_lines(settings, checkpoints), keys.service_secret(SECRET))
+        yield ErasureList(erasure_lines(settings, checkpoints), secret)
 
 
 def certificate(settings: Settings, erasure_id: str) -> tuple[dict[str, Any], bytes]:
