@@ -11,7 +11,7 @@ import psycopg
 from exchange.databases.place import InPostgres
 
 if TYPE_CHECKING:
-    from exchange.databases.place import Connection, Place
+    from exchange.databases.place import Connection, Cursor, Place
 
 
 def word_of(place: Place) -> str:
@@ -54,3 +54,24 @@ def let_it_not_wait(connection: Connection, place: Place) -> None:
     """Have a connection give up at once where another one holds what it needs."""
     no_wait = "SET lock_timeout = 20"
     connection.execute(no_wait if isinstance(place, InPostgres) else "PRAGMA busy_timeout = 1")
+
+
+class Faulty:
+    """A connection whose next COMMIT is reported lost; with `persisted`, it happened all the same."""
+
+    def __init__(self, connection: Connection, *, persisted: bool) -> None:
+        self._connection = connection
+        self._persisted = persisted
+        self.armed = True
+
+    def execute(self, statement: str, parameters: tuple[str, ...] = ()) -> Cursor:
+        if statement == "COMMIT" and self.armed:
+            self.armed = False
+            if self._persisted:
+                self._connection.execute("COMMIT")
+            raise sqlite3.OperationalError("the answer was lost")
+        return self._connection.execute(statement, parameters)
+
+    def __getattr__(self, name: str) -> object:
+        attribute: object = getattr(self._connection, name)
+        return attribute

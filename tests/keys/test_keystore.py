@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, Event
 from typing import TYPE_CHECKING
@@ -12,13 +11,13 @@ import pytest
 from exchange.errors import KeyDestroyed, KeyUnavailable, SealBroken, StoreFull
 from exchange.keys.keystore import CACHED_KEYS_MAX, KeyStore
 from exchange.keys.sealing import open_sealed, seal
-from tests.databases.kept import let_it_not_wait, line_to, stored
+from tests.databases.kept import Faulty, let_it_not_wait, line_to, stored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from exchange.databases.place import Connection, Cursor, Place
+    from exchange.databases.place import Place
     from exchange.keys.kek import Kek
 
 
@@ -39,27 +38,6 @@ def opened(place: Place, kek_named: Callable[[str], Kek]) -> Iterator[Callable[.
     yield open_again
     for store in stores:
         store.close()
-
-
-class Faulty:
-    """A connection whose next COMMIT is reported lost; with `persisted`, it happened all the same."""
-
-    def __init__(self, connection: Connection, *, persisted: bool) -> None:
-        self._connection = connection
-        self._persisted = persisted
-        self.armed = True
-
-    def execute(self, statement: str, parameters: tuple[str, ...] = ()) -> Cursor:
-        if statement == "COMMIT" and self.armed:
-            self.armed = False
-            if self._persisted:
-                self._connection.execute("COMMIT")
-            raise sqlite3.OperationalError("the answer was lost")
-        return self._connection.execute(statement, parameters)
-
-    def __getattr__(self, name: str) -> object:
-        attribute: object = getattr(self._connection, name)
-        return attribute
 
 
 def test_a_flushed_key_opens_after_a_restart(opened: Callable[..., KeyStore]) -> None:

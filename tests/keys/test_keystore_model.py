@@ -133,10 +133,17 @@ test_the_store_does_what_the_model_does = KeyStoreModel.TestCase
 
 
 def test_the_store_does_what_the_model_does_in_postgresql(postgres: PostgresServer) -> None:
+    played: list[KeyStoreModel] = []
+
+    def made() -> KeyStoreModel:
+        played.append(KeyStoreModel(InPostgres(postgres.schema())))
+        return played[-1]
+
     run_state_machine_as_test(
-        lambda: KeyStoreModel(InPostgres(postgres.schema())),  # type: ignore[arg-type] # what makes one will do
+        made,  # type: ignore[arg-type] # what makes one will do
         settings=settings(max_examples=6, stateful_step_count=20, deadline=None, database=None),
     )
+    assert any(one.durable or one.destroyed for one in played)
 
 
 WRITER = """
