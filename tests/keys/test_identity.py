@@ -14,7 +14,7 @@ from exchange.keys import ristretto
 from exchange.keys.identity import IdentityKeys, IdentityResolver
 from exchange.keys.kek import FileKek
 from exchange.keys.links import LinkStore
-from tests.databases.kept import let_it_read_only, stored
+from tests.databases.kept import Faulty, let_it_read_only, stored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -251,6 +251,19 @@ def test_a_link_that_could_not_be_written_is_not_reported(
     with pytest.raises(KeyUnavailable):
         store.link(ANNA, "r-1")
     assert store.resolve(ANNA) is None
+
+
+@pytest.mark.parametrize("persisted", [False, True], ids=["lost", "kept"])
+def test_a_link_reported_lost_is_made_once(
+    links: Callable[..., LinkStore], monkeypatch: pytest.MonkeyPatch, *, persisted: bool
+) -> None:
+    store = links()
+    with monkeypatch.context() as fault:
+        fault.setattr(store, "_connection", Faulty(store._connection, persisted=persisted))
+        with pytest.raises(KeyUnavailable):
+            store.link(ANNA, "r-1")
+    assert store.link(ANNA, "r-2") == ("r-1" if persisted else "r-2")
+    assert links().count() == 1
 
 
 def test_a_closed_store_answers_nothing(links: Callable[..., LinkStore]) -> None:

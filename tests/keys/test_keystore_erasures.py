@@ -10,6 +10,7 @@ from exchange.errors import KeyDestroyed, KeyUnavailable
 from exchange.keys import keystore
 from exchange.keys.kek import FileKek
 from exchange.keys.keystore import CACHED_KEYS_MAX, KeyStore
+from tests.databases.kept import Faulty
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -116,3 +117,21 @@ def test_what_another_process_destroyed_closes_here_once_it_is_learnt(
     with pytest.raises(KeyDestroyed):
         mine.obtain("r-1", "CONTACT")
     assert mine.obtain("r-2", "SCHULDEN").version == 2
+
+
+@pytest.mark.parametrize("persisted", [False, True], ids=["lost", "kept"])
+def test_a_destruction_reported_lost_opens_nothing_and_is_ended_by_a_repeat(
+    opened: Callable[..., KeyStore], monkeypatch: pytest.MonkeyPatch, *, persisted: bool
+) -> None:
+    store = opened()
+    store.obtain("r-1", "CONTACT")
+    store.flush()
+    with monkeypatch.context() as fault:
+        fault.setattr(store, "_writer", Faulty(store._writer, persisted=persisted))
+        with pytest.raises(KeyUnavailable):
+            store.destroy("r-1", erasure_id="e-1")
+    with pytest.raises(KeyDestroyed):
+        store.open_key("r-1", "CONTACT", 1)
+    assert not store.has_executed("e-1")
+    assert store.destroy("r-1", erasure_id="e-1") == int(not persisted)
+    assert (store.has_executed("e-1"), opened().is_destroyed("r-1"), store.count()) == (True, True, (0, 0))

@@ -16,7 +16,7 @@ import pytest
 from exchange.errors import ExchangeError, ForkRefused, HistoryUnreadable, StoreUnavailable, VersionConflict
 from exchange.ledger.checkpoint import Checkpoint
 from exchange.ledger.checkpoints import CheckpointStore
-from tests.databases.kept import line_to
+from tests.databases.kept import Faulty, line_to
 from tests.ledger.builders import NOON, ORIGIN
 
 if TYPE_CHECKING:
@@ -167,6 +167,24 @@ def test_two_that_sign_two_histories_of_one_size_cannot_both(place: Place) -> No
     assert sorted(signed) == [(one.size, one.root) for one, _ in stores[0].history(ORIGIN)]
     for store in stores:
         store.close()
+
+
+@pytest.mark.parametrize("persisted", [False, True], ids=["lost", "kept"])
+def test_a_claim_reported_lost_is_looked_at_and_made_once(
+    store: CheckpointStore, monkeypatch: pytest.MonkeyPatch, *, persisted: bool
+) -> None:
+    database = store._database
+    with monkeypatch.context() as fault:
+        fault.setattr(database, "_connection", Faulty(database._connection, persisted=persisted))
+        with pytest.raises(StoreUnavailable):
+            store.claim(None, head(5), NOON)
+    assert store.last(ORIGIN) == ((head(5), b"") if persisted else None)
+    if persisted:
+        with pytest.raises(VersionConflict):
+            store.claim(None, head(5, b"x" * 32), NOON)
+    else:
+        store.claim(None, head(5), NOON)
+    assert store.history(ORIGIN) == [(head(5), b"")]
 
 
 def test_lines_are_appended_one_after_another_by_whoever_is_first(

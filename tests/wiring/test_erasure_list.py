@@ -12,6 +12,7 @@ import pytest
 from exchange.errors import ErasureListBroken, StoreUnavailable
 from exchange.ledger.checkpoints import CheckpointStore
 from exchange.wiring.erasure_list import LIST, Erased, ErasureList, SharedLines
+from tests.databases.kept import Faulty
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -78,3 +79,17 @@ def test_a_line_that_could_not_be_appended_is_not_listed(opened: Callable[[], Ch
     with pytest.raises(StoreUnavailable):
         listed.add(ONE)
     assert listed.entries == {}
+
+
+@pytest.mark.parametrize("persisted", [False, True], ids=["lost", "kept"])
+def test_a_line_reported_lost_is_appended_once(
+    opened: Callable[[], CheckpointStore], monkeypatch: pytest.MonkeyPatch, *, persisted: bool
+) -> None:
+    store = opened()
+    listed, database = ErasureList(SharedLines(store), KEY), store._database
+    monkeypatch.setattr(database, "_connection", Faulty(database._connection, persisted=persisted))
+    with pytest.raises(StoreUnavailable):
+        listed.add(ONE)
+    for one in (ONE, OTHER):
+        listed.add(one)
+    assert list(ErasureList(SharedLines(opened()), KEY).entries.values()) == [ONE, OTHER]
