@@ -292,8 +292,8 @@ def test_half_a_store_is_refused() -> None:
 
 
 def test_nodes_share_keys_and_what_they_signed_or_neither() -> None:
-    sides = {"keys_postgres": "dbname=keys", "checkpoints_postgres": "dbname=checkpoints"}
-    events = {"store": "postgres", "postgres": "dbname=exchange"}
+    sides: dict[str, Any] = {"keys_postgres": "dbname=keys", "checkpoints_postgres": "dbname=checkpoints"}
+    events: dict[str, Any] = {"store": "postgres", "postgres": "dbname=exchange"}
     assert load_settings(**events, **sides).keys_postgres == "dbname=keys"
     for name in sides:
         with pytest.raises(SettingsInvalid, match=f"name={name}"):
@@ -313,7 +313,11 @@ def test_nodes_share_keys_and_what_they_signed_or_neither() -> None:
     ],
 )
 def test_a_password_stands_in_no_setting_of_production(line: str, production: dict[str, Any]) -> None:
-    named = {"postgres": "dbname=e", "keys_postgres": "dbname=k", "checkpoints_postgres": "dbname=c"}
+    named: dict[str, Any] = {
+        "postgres": "dbname=e",
+        "keys_postgres": "dbname=k",
+        "checkpoints_postgres": "dbname=c",
+    }
     for name in named:
         with pytest.raises(SettingsInvalid, match="PGPASSFILE") as refused:
             load_settings(**production, store="postgres", **(named | {name: line}))
