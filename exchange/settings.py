@@ -25,7 +25,8 @@ ENV_PREFIX: Final = "EXCHANGE_"
 ENV_OTHERS: Final = frozenset(
     {"EXCHANGE_STANDARDS_DIR", "EXCHANGE_DESIGN_DIR", "EXCHANGE_CONFIG", "EXCHANGE_TEST_STORE"}
 )
-HIDDEN: Final = frozenset({"operator_signing_key", "kek_pin", "postgres"})
+DATABASES: Final = ("postgres", "keys_postgres", "checkpoints_postgres")
+HIDDEN: Final = frozenset({"operator_signing_key", "kek_pin", *DATABASES})
 # Both ways of writing a libpq string: `password=`, also of the client's key, and `//user:password@`.
 PASSWORD: Final = re.compile(r"password\s*=|://[^/@]*:[^/@]*@", re.IGNORECASE)
 NOT_SET: Final = "not set"
@@ -77,6 +78,9 @@ class Settings(BaseSettings):
     store: Literal["sqlite", "postgres"] = "sqlite"
     # A libpq string, as postgresql.org/docs/current/libpq-connect.html says.
     postgres: str = Field(default="", max_length=1000, repr=False)
+    # Where nodes share them: the databases of keys and of what was signed, each apart from the others.
+    keys_postgres: str = Field(default="", max_length=1000, repr=False)
+    checkpoints_postgres: str = Field(default="", max_length=1000, repr=False)
     host: str = "127.0.0.1"
     port: int = Field(default=8443, ge=0, le=65535)
     metrics_port: int = Field(default=9464, ge=0, le=65535)
@@ -246,11 +250,18 @@ def _refuse_half_a_store(settings: Settings) -> None:
     if settings.store != "postgres" and settings.postgres:
         # Whoever names a database means it: events in a file beside it would be missed at the restore.
         raise SettingsInvalid('a database is named, and not used: say store = "postgres"', name="store")
-    if settings.mode == "production" and PASSWORD.search(unquote(settings.postgres)):
-        raise SettingsInvalid(
-            "the database's password stands in a file of its own, which PGPASSFILE names, or a service file",
-            name="postgres",
-        )
+    sides = {name: getattr(settings, name) for name in DATABASES[1:]}
+    if any(sides.values()) and not all(sides.values()):
+        missing = next(name for name, dsn in sides.items() if not dsn)
+        raise SettingsInvalid("nodes share both their keys and what they signed, or neither", name=missing)
+    if any(sides.values()) and settings.store != "postgres":
+        raise SettingsInvalid("nodes that share keys share their events too", name="store")
+    for name in DATABASES:
+        if settings.mode == "production" and PASSWORD.search(unquote(getattr(settings, name))):
+            raise SettingsInvalid(
+                "the database's password stands in a file which PGPASSFILE names, or in a service file",
+                name=name,
+            )
 
 
 def _refuse_half_a_kek(settings: Settings, from_file: dict[str, Any]) -> None:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
+from exchange.databases.place import InPostgres
 from tests.softhsm import SoftToken, made_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from exchange.databases.place import Place
     from tests.postgres.server import PostgresServer
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -87,4 +90,13 @@ def fresh_store(request: pytest.FixtureRequest) -> Callable[[], dict[str, str]]:
     if named == "sqlite":
         return dict
     server: PostgresServer = request.getfixturevalue("postgres")
-    return lambda: {"store": "postgres", "postgres": server.schema()}
+    return server.settings
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def place_of(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], Place]:
+    """Return what names a small database, empty the first time: a file, or a schema of a server."""
+    if request.param == "sqlite":
+        return lambda name: tmp_path / name
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return cache(lambda _: InPostgres(server.schema()))

@@ -15,11 +15,12 @@ from rich.console import Console
 from rich.text import Text
 
 from exchange.wiring.demo import Shown, demo_settings, run_demo
+from exchange.wiring.demo_processes import read_databases
 from exchange.wiring.demo_years import Years, run_years
 from exchange.wiring.published import ledger_folder, published_checkpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from exchange.pipeline.lawful import Lawfulness
 
@@ -54,6 +55,12 @@ def demo(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     pause: Annotated[bool, typer.Option("--pause", help="Wait before stopping, to look around.")] = False,
+    databases: Annotated[
+        Path | None,
+        typer.Option(
+            help="TOML file with empty PostgreSQL databases of both exchanges; files where left out."
+        ),
+    ] = None,
 ) -> None:
     """Tell one resident's plan and a household's three years: each system a process, over mutual TLS."""
     started = time.monotonic()
@@ -62,10 +69,12 @@ def demo(
         typer.echo(f"{folder.name} is not empty: name a new folder with --data", err=True)
         raise typer.Exit(2)
     console = _console(quiet=as_json)
+    plan, household = read_databases(databases)
     _open(console)
-    shown = run_demo(folder, lambda line: _tell(console, line), _wait if pause and not as_json else None)
+    wait = _wait if pause and not as_json else None
+    shown = run_demo(folder, lambda line: _tell(console, line), wait, plan)
     _prove(console, shown)
-    years = _three_years(console, folder) if shown.ok else Years(folder)
+    years = _three_years(console, folder, household) if shown.ok else Years(folder)
     elapsed_s = round(time.monotonic() - started, 1)
     if as_json:
         typer.echo(json.dumps(_object(shown, years, elapsed_s)))
@@ -160,11 +169,11 @@ def _say(console: _Screen, good: bool, words: str) -> None:  # noqa: FBT001 -- w
     console.print(f"  {console.mark(outcome)} {words}", style=STYLES[outcome])
 
 
-def _three_years(console: _Screen, folder: Path) -> Years:
+def _three_years(console: _Screen, folder: Path, databases: Mapping[str, str]) -> Years:
     console.print()
     console.print("[bold]One household, three years.[/bold] An exchange of its own, whose clock began three")
     console.print("years ago and is moved by the story. Each member has a plan, and a say in who sees it.")
-    years = run_years(folder, lambda line: _tell(console, line))
+    years = run_years(folder, lambda line: _tell(console, line), databases)
     if years.packs:
         good = all(report.ok for _, report in years.packs)
         leaves = sum(report.size for _, report in years.packs)

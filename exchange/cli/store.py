@@ -16,6 +16,7 @@ from exchange.settings import load_settings
 from exchange.store.verify import verify_store
 from exchange.wiring.holding import held, private_files
 from exchange.wiring.ledger import first_origin
+from exchange.wiring.places import sides_migrated
 from exchange.wiring.stores import migrated, open_reader
 
 app = typer.Typer(no_args_is_help=True, help="The event store.")
@@ -44,13 +45,18 @@ def migrate(
     """
     settings = load_settings(config, data=data)
     with private_files(), held(settings.data):
-        found, known = migrated(settings)
+        _tell("", *migrated(settings))
+        for what, found, known in sides_migrated(settings):
+            _tell(f"{what}: ", found, known)
+
+
+def _tell(of: str, found: int | None, known: int) -> None:
     if found == known:
-        typer.echo(f"the store is of version {known}; nothing to do")
+        typer.echo(f"{of}the store is of version {known}; nothing to do")
     elif found is None:
-        typer.echo(f"made the tables of version {known}")
+        typer.echo(f"{of}made the tables of version {known}")
     else:
-        typer.echo(f"taken from version {found} to version {known}")
+        typer.echo(f"{of}taken from version {found} to version {known}")
 
 
 @app.command()

@@ -1,8 +1,10 @@
-"""The key database: one SQLite file, apart from the events, and the small cache that stands before it.
+"""The key database, apart from the events, in a file or in PostgreSQL; and the small cache before it.
 
-Promises: what `transaction` leaves is on disk (WAL, synchronous=FULL); deleted bytes are overwritten
-(secure_delete) and `scrub` takes them out of the write-ahead log as well.
-Source: sqlite.org/pragma.html (secure_delete, synchronous), sqlite.org/wal.html.
+Promises: what `transaction` leaves is on disk (a file's WAL with synchronous=FULL, a server that flushes). In
+a file deleted bytes are overwritten (secure_delete) and `scrub` takes them out of its log as well; in
+PostgreSQL `scrub` writes the tables anew, and what the server's own log holds ends by the server's terms.
+Source: sqlite.org/pragma.html (secure_delete, synchronous), sqlite.org/wal.html; postgresql.org/docs/current/
+sql-vacuum.html; exchange/decisions/0092-keys-in-postgresql.md.
 """
 
 from __future__ import annotations
@@ -13,52 +15,61 @@ from collections import OrderedDict
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
+from exchange.databases.place import InPostgres, Refusal, Scrubbing, Tables, in_postgres, refuse_newer
 from exchange.errors import KeyUnavailable, StoreFull
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
     from pathlib import Path
 
+    from exchange.databases.place import Connection, Place
+
 KEY_DATABASE_ID: Final = 0x45584B31  # "EXK1", so that an event database given by mistake is refused
 BUSY_MS: Final = 5_000
 
-_SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS data_key (
-    resident_ref TEXT NOT NULL, category TEXT NOT NULL, version INTEGER NOT NULL CHECK (version > 0),
-    kek_id TEXT NOT NULL, wrapped BLOB NOT NULL,
-    PRIMARY KEY (resident_ref, category, version)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS destroyed (resident_ref TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS destroyed_part (
-    resident_ref TEXT NOT NULL, category TEXT NOT NULL, version INTEGER NOT NULL,
-    PRIMARY KEY (resident_ref, category)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS executed (
-    erasure_id TEXT PRIMARY KEY, scrubbed INTEGER NOT NULL CHECK (scrubbed IN (0, 1))
-) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS place (
-    one INTEGER PRIMARY KEY CHECK (one = 1), position INTEGER NOT NULL
-) STRICT;
-CREATE TABLE IF NOT EXISTS secret (
-    name TEXT PRIMARY KEY, kek_id TEXT NOT NULL, wrapped BLOB NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS renewal (
-    walk TEXT PRIMARY KEY, resident_ref TEXT NOT NULL, category TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS link (
-    root_mac BLOB PRIMARY KEY, ref_mac BLOB NOT NULL, sealed BLOB NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS link_by_ref ON link (ref_mac);
-CREATE TABLE IF NOT EXISTS link_renewed (
-    ref_mac BLOB PRIMARY KEY, root_mac BLOB NOT NULL, sealed BLOB NOT NULL, target BLOB NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS identity_setting (
-    name TEXT PRIMARY KEY, value BLOB NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS evaluated (
-    day TEXT PRIMARY KEY, elements INTEGER NOT NULL CHECK (elements > 0)
-) STRICT, WITHOUT ROWID;
-"""
+KEY_TABLES: Final = Tables(
+    name="key_database",
+    version=1,
+    made=(
+        """CREATE TABLE IF NOT EXISTS data_key (
+            resident_ref {text} NOT NULL, category {text} NOT NULL,
+            version {number} NOT NULL CHECK (version > 0), kek_id {text} NOT NULL, wrapped {bytes} NOT NULL,
+            PRIMARY KEY (resident_ref, category, version)
+        ){keyed}""",
+        "CREATE TABLE IF NOT EXISTS destroyed (resident_ref {text} PRIMARY KEY){keyed}",
+        """CREATE TABLE IF NOT EXISTS destroyed_part (
+            resident_ref {text} NOT NULL, category {text} NOT NULL, version {number} NOT NULL,
+            PRIMARY KEY (resident_ref, category)
+        ){keyed}""",
+        """CREATE TABLE IF NOT EXISTS executed (
+            erasure_id {text} PRIMARY KEY, scrubbed {number} NOT NULL CHECK (scrubbed IN (0, 1))
+        ){keyed}""",
+        """CREATE TABLE IF NOT EXISTS place (
+            one {number} PRIMARY KEY CHECK (one = 1), position {number} NOT NULL
+        ){plain}""",
+        """CREATE TABLE IF NOT EXISTS secret (
+            name {text} PRIMARY KEY, kek_id {text} NOT NULL, wrapped {bytes} NOT NULL
+        ){keyed}""",
+        """CREATE TABLE IF NOT EXISTS renewal (
+            walk {text} PRIMARY KEY, resident_ref {text} NOT NULL, category {text} NOT NULL
+        ){keyed}""",
+        """CREATE TABLE IF NOT EXISTS link (
+            root_mac {bytes} PRIMARY KEY, ref_mac {bytes} NOT NULL, sealed {bytes} NOT NULL
+        ){keyed}""",
+        "CREATE INDEX IF NOT EXISTS link_by_ref ON link (ref_mac)",
+        """CREATE TABLE IF NOT EXISTS link_renewed (
+            ref_mac {bytes} PRIMARY KEY, root_mac {bytes} NOT NULL, sealed {bytes} NOT NULL,
+            target {bytes} NOT NULL
+        ){keyed}""",
+        """CREATE TABLE IF NOT EXISTS identity_setting (
+            name {text} PRIMARY KEY, value {bytes} NOT NULL
+        ){keyed}""",
+        """CREATE TABLE IF NOT EXISTS evaluated (
+            day {text} PRIMARY KEY, elements {number} NOT NULL CHECK (elements > 0)
+        ){keyed}""",
+    ),
+    scrubbed=("data_key", "secret", "link", "link_renewed"),
+)
 
 K = TypeVar("K", bound="Hashable")
 V = TypeVar("V")
@@ -66,21 +77,29 @@ V = TypeVar("V")
 
 @contextmanager
 def refusals() -> Iterator[None]:
-    """Turn SQLite's failures into ours: StoreFull for a full disk, else KeyUnavailable."""
+    """Turn failures of SQLite and PostgreSQL into ours: StoreFull for a full disk, else KeyUnavailable."""
     try:
         yield
-    except sqlite3.Error as error:
-        name = getattr(error, "sqlite_errorname", type(error).__name__)
-        if name == "SQLITE_FULL":
+    except (sqlite3.Error, Refusal) as error:
+        name = error.name if isinstance(error, Refusal) else getattr(error, "sqlite_errorname", None)
+        if name == "SQLITE_FULL" or (isinstance(error, Refusal) and error.full):
             raise StoreFull("the disk of the key database is full") from None
-        raise KeyUnavailable("the key database refused", reason=str(name)) from None
+        raise KeyUnavailable("the key database refused", reason=str(name or type(error).__name__)) from None
 
 
-def open_database(path: Path) -> sqlite3.Connection:
-    """Return a connection for use under the owner's lock; the file is made, mode 0600, when it is missing.
+def open_database(place: Place) -> Connection:
+    """Return a connection for use under the owner's lock; a file is made, mode 0600, when it is missing.
 
-    Raises KeyUnavailable when the file is no key database.
+    Raises KeyUnavailable when the file is no key database, HistoryUnreadable for one that is newer than this
+    code; in PostgreSQL StoreOutdated for one that is older, and SettingsInvalid, too.
     """
+    if isinstance(place, InPostgres):
+        with refusals():
+            return in_postgres(place, KEY_TABLES)
+    return _open_file(place)
+
+
+def _open_file(path: Path) -> sqlite3.Connection:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # SQLite gives its journal files the mode of the database, so the mode is set once, here.
@@ -105,15 +124,19 @@ def _prepare(connection: sqlite3.Connection) -> None:
     tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
     if found != KEY_DATABASE_ID and (found or tables):
         raise KeyUnavailable("this file is another kind of database")
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    refuse_newer(KEY_TABLES, version)
     connection.execute("PRAGMA journal_mode = WAL")
     with transaction(connection):
         connection.execute(f"PRAGMA application_id = {KEY_DATABASE_ID}")
-        for statement in _SCHEMA.split(";\n"):
+        if version != KEY_TABLES.version:
+            connection.execute(f"PRAGMA user_version = {KEY_TABLES.version}")
+        for statement in KEY_TABLES.in_sqlite():
             connection.execute(statement)
 
 
 @contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+def transaction(connection: Connection) -> Iterator[None]:
     """Commit on the way out, durably; roll back and raise KeyUnavailable or StoreFull when anything fails."""
     with refusals():
         connection.execute("BEGIN IMMEDIATE")
@@ -121,14 +144,19 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
             yield
             connection.execute("COMMIT")
         except BaseException:
-            # SQLite may have rolled back by itself, on a full disk for one.
-            with suppress(sqlite3.Error):
+            # SQLite may have rolled back by itself, on a full disk for one; a line may be gone.
+            with suppress(sqlite3.Error, Refusal):
                 connection.execute("ROLLBACK")
             raise
 
 
-def scrub(connection: sqlite3.Connection) -> None:
-    """Move the write-ahead log into the database, empty it. Raises KeyUnavailable while a reader is in it."""
+def scrub(connection: Connection) -> None:
+    """Take deleted bytes out of the tables and a file's log. Raises KeyUnavailable while that cannot be."""
+    if isinstance(connection, Scrubbing):
+        with refusals():
+            if not connection.scrub():
+                raise KeyUnavailable("destroyed keys still lie in their table; destroy again to remove them")
+        return
     with refusals():
         (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     if busy:

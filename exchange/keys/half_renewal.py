@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from exchange.errors import RuleBroken
 from exchange.keys import ristretto, voprf
 from exchange.keys.database import open_database, refusals, scrub, transaction
+from exchange.keys.links import SET
 from exchange.keys.second_party import half_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
+
+    from exchange.databases.place import Place
 
 STEP_ELEMENTS_MAX: Final = 99  # with the step's public element they fill the longest frame
 _GENERATION: Final = "half-generation"
@@ -53,9 +55,9 @@ def is_stepped(former: bytes, following: bytes, blinded: Sequence[bytes], answer
 class HalfBook:
     """Which half holds, and how far its renewal is; in the second party's own key database. Thread-safe."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, place: Place) -> None:
         self._lock: Final = Lock()
-        self._connection: Final = open_database(path)  # owned by the holder of _lock
+        self._connection: Final = open_database(place)  # owned by the holder of _lock
 
     def generation(self) -> int:
         """Return which half holds, from 1."""
@@ -120,9 +122,7 @@ class HalfBook:
         return None if row is None else int(row[0])
 
     def _put(self, name: str, number: int) -> None:
-        self._connection.execute(
-            "INSERT OR REPLACE INTO identity_setting VALUES (?, ?)", (name, str(number).encode())
-        )
+        self._connection.execute(SET, (name, str(number).encode()))
 
 
 class HalfStep:

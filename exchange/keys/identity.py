@@ -182,10 +182,14 @@ class IdentityResolver:
     def forget(self, resident_ref: str) -> bool:
         """Remove the link at erasure; tell whether there was one. The resident gets a new ref afterwards."""
         found = self._links.forget(resident_ref)
+        self.drop(resident_ref)
+        return found
+
+    def drop(self, resident_ref: str) -> None:
+        """Forget here what another process removed."""
         with self._lock:
             self._erasures += 1
             self._refs.drop(lambda _, ref: ref == resident_ref)
-        return found
 
     def _remember(self, oin: str, pseudonym: bytes, ref: str | None, erasures: int) -> None:
         with self._lock:

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from exchange.errors import KeyDestroyed, KeyUnavailable
+from exchange.keys import tombstones
 from exchange.keys.database import LeastRecentlyUsed, open_database, refusals, scrub, transaction
 from exchange.keys.datakey import KEY_BYTES, DataKey
 from exchange.keys.kek import kek_of
@@ -21,9 +22,8 @@ from exchange.keys.service_secret import obtain_secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
-    from pathlib import Path
-    from sqlite3 import Connection
 
+    from exchange.databases.place import Connection, Place
     from exchange.keys.kek import Kek
 
 CACHED_KEYS_MAX: Final = 16_384
@@ -36,7 +36,7 @@ class KeyStore:
 
     def __init__(
         self,
-        path: Path,
+        place: Place,
         kek: Kek,
         entropy: Callable[[int], bytes] = os.urandom,
         *,
@@ -46,16 +46,16 @@ class KeyStore:
         self._entropy: Final = entropy
         # Taken before _lock by whoever writes, so that an fsync never keeps a loader from the cache.
         self._writing: Final = Lock()
-        self._writer: Final = open_database(path)  # owned by the holder of _writing
+        self._writer: Final = open_database(place)  # owned by the holder of _writing
         self._lock: Final = Lock()
-        self._reader: Final = open_database(path)  # owned by the holder of _lock, as all below
+        self._reader: Final = open_database(place)  # owned by the holder of _lock, as all below
         self._newest: Final[LeastRecentlyUsed[tuple[str, str], DataKey]] = LeastRecentlyUsed(cached_keys_max)
         self._opened: Final[LeastRecentlyUsed[tuple[str, str, int], DataKey]] = LeastRecentlyUsed(
             cached_keys_max
         )
         self._pending: dict[tuple[str, str], DataKey] = {}
         # What may not be opened any more, also where the disk could not yet be told so.
-        self._destroyed, self._parts = self._read_destroyed()
+        self._destroyed, self._parts = tombstones.read_destroyed(self._reader)
         self.erasures = 0  # begun since the start; written by the holder of _lock
 
     def obtain(self, resident_ref: str, category: str) -> DataKey:
@@ -155,22 +155,20 @@ class KeyStore:
         """
         with self._writing:
             gone = 0
-            if not (categories and self._begun(erasure_id)):
+            if not (categories and tombstones.has_begun(self._writer, erasure_id)):
                 with self._lock:
                     self._refuse(resident_ref, categories, named)
                 with transaction(self._writer):
                     gone = self._erase(resident_ref, categories)
                     if erasure_id:
-                        self._writer.execute("INSERT OR IGNORE INTO executed VALUES (?, 0)", (erasure_id,))
+                        tombstones.note_begun(self._writer, erasure_id)
             with self._lock:
                 # Again: between the first time and the commit a loader may have read the old row.
                 self._forget(resident_ref)
                 scrub(self._writer)
             if erasure_id:
                 with transaction(self._writer):
-                    self._writer.execute(
-                        "UPDATE executed SET scrubbed = 1 WHERE erasure_id = ?", (erasure_id,)
-                    )
+                    tombstones.note_ended(self._writer, erasure_id)
         return gone
 
     def is_destroyed(self, resident_ref: str) -> bool:
@@ -183,11 +181,19 @@ class KeyStore:
 
     def has_executed(self, erasure_id: str) -> bool:
         """Tell whether this erasure was carried out in this database, down to its log."""
-        with self._lock, refusals():
-            row = self._reader.execute(
-                "SELECT 1 FROM executed WHERE erasure_id = ? AND scrubbed = 1", (erasure_id,)
-            ).fetchone()
-        return row is not None
+        with self._lock:
+            return tombstones.has_ended(self._reader, erasure_id)
+
+    def learn(self, resident_ref: str) -> None:
+        """Take over what another process destroyed of a resident: what is opened here closes."""
+        with self._lock:
+            found = tombstones.read_destroyed(self._reader, resident_ref)
+            if found.whole <= self._destroyed and found.parts.items() <= self._parts.items():
+                return
+            self.erasures += 1
+            self._destroyed |= found.whole
+            self._parts |= found.parts
+            self._forget(resident_ref)
 
     def holds(self, resident_ref: str, category: str, version: int) -> bool:
         """Tell whether this key is there, or was destroyed: False is a key this database never knew.
@@ -226,7 +232,11 @@ class KeyStore:
     def note_place(self, position: int) -> None:
         """Note up to which position the keys were looked at."""
         with self._writing, transaction(self._writer):
-            self._writer.execute("INSERT OR REPLACE INTO place VALUES (1, ?)", (position,))
+            self._writer.execute(
+                "INSERT INTO place VALUES (1, ?)"
+                " ON CONFLICT (one) DO UPDATE SET position = excluded.position",
+                (position,),
+            )
 
     def service_secret(self, name: str) -> bytes:
         """Return a secret of the service, 32 bytes, made durably on the first call. Not for the walk."""
@@ -260,19 +270,6 @@ class KeyStore:
         self._pending[(resident_ref, category)] = key
         return key
 
-    def _read_destroyed(self) -> tuple[set[str], dict[tuple[str, str], int]]:
-        with refusals():
-            whole = {ref for (ref,) in self._reader.execute("SELECT resident_ref FROM destroyed")}
-            rows = self._reader.execute("SELECT resident_ref, category, version FROM destroyed_part")
-            return whole, {(ref, category): version for ref, category, version in rows}
-
-    def _begun(self, erasure_id: str) -> bool:
-        with refusals():
-            row = self._writer.execute(
-                "SELECT 1 FROM executed WHERE erasure_id = ?", (erasure_id,)
-            ).fetchone()
-        return row is not None
-
     def _refuse(self, resident_ref: str, categories: Collection[str], named: Mapping[str, int]) -> None:
         """Open none of these from now on, whatever becomes of the disk."""
         self.erasures += 1
@@ -296,20 +293,9 @@ class KeyStore:
 
     def _erase(self, resident_ref: str, categories: Collection[str]) -> int:
         if not categories:
-            self._writer.execute("INSERT OR IGNORE INTO destroyed VALUES (?)", (resident_ref,))
-            found = self._writer.execute("DELETE FROM data_key WHERE resident_ref = ?", (resident_ref,))
-            return found.rowcount
-        gone = 0
-        for category in categories:
-            owner = (resident_ref, category)
-            self._writer.execute(
-                "INSERT OR REPLACE INTO destroyed_part VALUES (?, ?, ?)", (*owner, self._parts.get(owner, 0))
-            )
-            gone += self._writer.execute(
-                "DELETE FROM data_key WHERE resident_ref = ? AND category = ? AND version <= ?",
-                (*owner, self._parts.get(owner, 0)),
-            ).rowcount
-        return gone
+            return tombstones.delete_all(self._writer, resident_ref)
+        parts = {category: self._parts.get((resident_ref, category), 0) for category in categories}
+        return tombstones.delete_parts(self._writer, resident_ref, parts)
 
     def _read_newest(self, resident_ref: str, category: str) -> DataKey | None:
         self._refuse_destroyed(resident_ref)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from exchange.errors import RuleBroken, SealBroken, SettingsInvalid
+from exchange.errors import KeyUnavailable, RuleBroken, SealBroken, SettingsInvalid
 from exchange.keys.database import open_database, refusals, scrub, transaction
 from exchange.keys.datakey import derive
 from exchange.keys.ristretto import ELEMENT_BYTES, element, multiply
@@ -23,10 +23,14 @@ from exchange.keys.service_secret import obtain_secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
+    from exchange.databases.place import Place
     from exchange.keys.kek import Kek
 
+SET: Final = (
+    "INSERT INTO identity_setting VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+)
+INSERT: Final = "INSERT INTO link VALUES (?, ?, ?)"
 _NONCE_BYTES: Final = 12
 
 
@@ -39,12 +43,12 @@ class Link(NamedTuple):
 
 
 class LinkStore:
-    """Opens the links of one key database; `path` may be that of the KeyStore. Safe between threads."""
+    """Opens the links of one key database; `place` may be that of the KeyStore. Safe between threads."""
 
-    def __init__(self, path: Path, kek: Kek, entropy: Callable[[int], bytes] = os.urandom) -> None:
+    def __init__(self, place: Place, kek: Kek, entropy: Callable[[int], bytes] = os.urandom) -> None:
         self._entropy: Final = entropy
         self._lock: Final = Lock()
-        self._connection: Final = open_database(path)  # owned by the holder of _lock
+        self._connection: Final = open_database(place)  # owned by the holder of _lock
         try:
             secret = obtain_secret(self._connection, kek, "links", entropy)
         except BaseException:
@@ -53,6 +57,8 @@ class LinkStore:
         self._root_key: Final = derive(secret, b"exchange/links/1/root-mac")
         self._ref_key: Final = derive(secret, b"exchange/links/1/ref-mac")
         self._sealing: Final = AESGCM(derive(secret, b"exchange/links/1/sealing"))
+        with refusals():
+            self._made_with = self._generation()  # owned by the holder of _lock
 
     def resolve(self, root: bytes) -> str | None:
         """Return the resident ref of a root, or None. Raises SealBroken when the row was moved or altered."""
@@ -64,16 +70,19 @@ class LinkStore:
     def link(self, root: bytes, resident_ref: str) -> str:
         """Bind root and ref durably and return the root's ref: this one, or the one that was first.
 
-        Raises GroupElementInvalid for a malformed root, RuleBroken when the ref has another root.
+        Raises GroupElementInvalid for a malformed root, RuleBroken when the ref has another root;
+        KeyUnavailable where another process renewed the identity key: this root is of the former one.
         """
         mac, ref_mac = self._root_mac(element(root)), self._ref_mac(resident_ref)
         with self._lock, transaction(self._connection):
+            if self._generation() != self._made_with:
+                raise KeyUnavailable("the identity key was renewed since this service started: restart it")
             found = self._select(mac)
             if found is not None:
                 return self._open(mac, found)[1]
             if self._connection.execute("SELECT 1 FROM link WHERE ref_mac = ?", (ref_mac,)).fetchone():
                 raise RuleBroken("this resident ref is linked to another root", rule="one-root-per-ref")
-            self._insert(root, resident_ref)
+            self._connection.execute(INSERT, self._row(root, resident_ref))
         return resident_ref
 
     def root_of(self, resident_ref: str) -> bytes | None:
@@ -115,9 +124,10 @@ class LinkStore:
             with transaction(self._connection):
                 rows = self._connection.execute("SELECT root_mac, sealed FROM link").fetchall()
                 self._connection.execute("DELETE FROM link")
-                for mac, sealed in rows:
-                    root, resident_ref = self._open(mac, sealed)
-                    self._insert(multiply(step, root), resident_ref)
+                opened = (self._open(*row) for row in rows)
+                self._connection.executemany(
+                    INSERT, [self._row(multiply(step, root), resident_ref) for root, resident_ref in opened]
+                )
                 self._next_generation(former_secret)
             scrub(self._connection)
         return len(rows)
@@ -126,9 +136,9 @@ class LinkStore:
         """Return at most so many links behind a place that `renew` did not take to this target yet."""
         with self._lock, refusals():
             rows = self._connection.execute(
-                "SELECT ref_mac, root_mac, sealed FROM link WHERE ref_mac > ?1 AND NOT EXISTS"
-                " (SELECT 1 FROM link_renewed AS r WHERE r.ref_mac = link.ref_mac AND r.target = ?2)"
-                " ORDER BY ref_mac LIMIT ?3",
+                "SELECT ref_mac, root_mac, sealed FROM link WHERE ref_mac > ? AND NOT EXISTS"
+                " (SELECT 1 FROM link_renewed AS r WHERE r.ref_mac = link.ref_mac AND r.target = ?)"
+                " ORDER BY ref_mac LIMIT ?",
                 (after, target, count),
             ).fetchall()
         return [Link(ref_mac, *self._open(mac, sealed)) for ref_mac, mac, sealed in rows]
@@ -137,7 +147,8 @@ class LinkStore:
         """Keep next roots beside the links that hold, durably; `put_renewed` lets them take their place."""
         with self._lock, transaction(self._connection):
             self._connection.executemany(
-                "INSERT OR REPLACE INTO link_renewed VALUES (?, ?, ?, ?)",
+                "INSERT INTO link_renewed VALUES (?, ?, ?, ?) ON CONFLICT (ref_mac) DO UPDATE SET"
+                " root_mac = excluded.root_mac, sealed = excluded.sealed, target = excluded.target",
                 [
                     (self._ref_mac(resident_ref), *self._sealed(root, resident_ref), target)
                     for root, resident_ref in renewed
@@ -163,9 +174,7 @@ class LinkStore:
                     "INSERT INTO link SELECT root_mac, ref_mac, sealed FROM link_renewed WHERE target = ?",
                     (target,),
                 ).rowcount
-                self._connection.execute(
-                    "INSERT OR REPLACE INTO identity_setting VALUES ('second-party', ?)", (second_party,)
-                )
+                self._set("second-party", second_party)
                 self._next_generation(former_secret)
             scrub(self._connection)
         return count
@@ -195,20 +204,16 @@ class LinkStore:
                     "residents were linked with another second party, or with none",
                     name="identity_second_party_key",
                 )
-            self._connection.execute(
-                "INSERT OR REPLACE INTO identity_setting VALUES ('second-party', ?)", (public_key,)
-            )
+            self._set("second-party", public_key)
 
     def close(self) -> None:
         """Close the database."""
         with self._lock:
             self._connection.close()
 
-    def _insert(self, root: bytes, resident_ref: str) -> None:
+    def _row(self, root: bytes, resident_ref: str) -> tuple[bytes, bytes, bytes]:
         mac, sealed = self._sealed(root, resident_ref)
-        self._connection.execute(
-            "INSERT INTO link VALUES (?, ?, ?)", (mac, self._ref_mac(resident_ref), sealed)
-        )
+        return mac, self._ref_mac(resident_ref), sealed
 
     def _sealed(self, root: bytes, resident_ref: str) -> tuple[bytes, bytes]:
         """Return MAC(root) and the sealed pair."""
@@ -217,12 +222,13 @@ class LinkStore:
 
     def _next_generation(self, former_secret: str) -> None:
         """Count one on; whatever leads to the former key, or to another next one, goes."""
-        self._connection.execute(
-            "INSERT OR REPLACE INTO identity_setting VALUES ('generation', ?)",
-            (str(self._generation() + 1).encode(),),
-        )
+        self._made_with = self._generation() + 1
+        self._set("generation", str(self._made_with).encode())
         self._connection.execute("DELETE FROM link_renewed")
         self._connection.execute("DELETE FROM secret WHERE name = ?", (former_secret,))
+
+    def _set(self, name: str, value: bytes) -> None:
+        self._connection.execute(SET, (name, value))
 
     def _second_party(self) -> bytes:
         row: tuple[bytes] | None = self._connection.execute(

@@ -20,9 +20,9 @@ from exchange.keys.keystore import wrapped_for
 from exchange.keys.service_secret import secret_wrapped_for
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable
 
+    from exchange.databases.place import Connection
     from exchange.keys.kek import Kek
 
 STEP_ROWS: Final = 500
@@ -30,31 +30,31 @@ _EVERY: Final = "*"  # no category is named so
 _Name = tuple[str, str, int]
 
 
-def wrappings(connection: sqlite3.Connection) -> dict[str, int]:
+def wrappings(connection: Connection) -> dict[str, int]:
     """Return how many keys and secrets each KEK wraps, by its id."""
     with refusals():
         return dict(
             connection.execute(
                 "SELECT kek_id, count(*) FROM"
-                " (SELECT kek_id FROM data_key UNION ALL SELECT kek_id FROM secret)"
+                " (SELECT kek_id FROM data_key UNION ALL SELECT kek_id FROM secret) AS wrapped"
                 " GROUP BY kek_id ORDER BY kek_id"
             ).fetchall()
         )
 
 
-def newest_versions(connection: sqlite3.Connection) -> dict[int, int]:
+def newest_versions(connection: Connection) -> dict[int, int]:
     """Return how many residents' keys stand at each version, the newest of each counted."""
     with refusals():
         return dict(
             connection.execute(
                 "SELECT version, count(*) FROM"
-                " (SELECT max(version) AS version FROM data_key GROUP BY resident_ref, category)"
+                " (SELECT max(version) AS version FROM data_key GROUP BY resident_ref, category) AS newest"
                 " GROUP BY version ORDER BY version"
             ).fetchall()
         )
 
 
-def rewrap(connection: sqlite3.Connection, kek: Kek, step_rows: int = STEP_ROWS) -> int:
+def rewrap(connection: Connection, kek: Kek, step_rows: int = STEP_ROWS) -> int:
     """Wrap every key and secret under `kek` that another of its ring wraps; return how many.
 
     The secrets go last: a service whose KEK opens none of the former ones starts on all or on nothing.
@@ -73,7 +73,7 @@ def rewrap(connection: sqlite3.Connection, kek: Kek, step_rows: int = STEP_ROWS)
 
 
 def renew(
-    connection: sqlite3.Connection,
+    connection: Connection,
     kek: Kek,
     category: str | None = None,
     *,
@@ -94,7 +94,7 @@ def renew(
     return done
 
 
-def _step(connection: sqlite3.Connection, kek: Kek, after: _Name, step_rows: int) -> tuple[int, _Name]:
+def _step(connection: Connection, kek: Kek, after: _Name, step_rows: int) -> tuple[int, _Name]:
     with transaction(connection):
         rows = connection.execute(
             "SELECT resident_ref, category, version, kek_id, wrapped FROM data_key"
@@ -113,7 +113,7 @@ def _step(connection: sqlite3.Connection, kek: Kek, after: _Name, step_rows: int
     return len(rows), rows[-1][:3] if rows else after
 
 
-def _secrets(connection: sqlite3.Connection, kek: Kek) -> int:
+def _secrets(connection: Connection, kek: Kek) -> int:
     """All in one transaction: there are a handful, and they decide whether a service starts."""
     with transaction(connection):
         rows = connection.execute(
@@ -138,7 +138,7 @@ def _anew(kek: Kek, kek_id: str, wrapped: bytes, owner: bytes) -> bytes:
 
 
 def _renew_step(
-    connection: sqlite3.Connection,
+    connection: Connection,
     kek: Kek,
     category: str | None,
     entropy: Callable[[int], bytes],
@@ -152,7 +152,8 @@ def _renew_step(
         ).fetchone()
         found = connection.execute(
             "SELECT resident_ref, category, max(version) FROM data_key"
-            " WHERE (resident_ref, category) > (?, ?) AND category <> ? AND (? IS NULL OR category = ?)"
+            " WHERE (resident_ref, category) > (?, ?) AND category <> ?"
+            " AND (CAST(? AS TEXT) IS NULL OR category = ?)"
             " GROUP BY resident_ref, category ORDER BY resident_ref, category LIMIT ?",
             (*(after or ("", "")), LEDGER_CATEGORY, category, category, step_rows),
         ).fetchall()
@@ -164,5 +165,9 @@ def _renew_step(
         if len(found) < step_rows:
             connection.execute("DELETE FROM renewal WHERE walk = ?", (walk,))
         else:
-            connection.execute("INSERT OR REPLACE INTO renewal VALUES (?, ?, ?)", (walk, *found[-1][:2]))
+            connection.execute(
+                "INSERT INTO renewal VALUES (?, ?, ?) ON CONFLICT (walk) DO UPDATE SET"
+                " resident_ref = excluded.resident_ref, category = excluded.category",
+                (walk, *found[-1][:2]),
+            )
     return len(found)

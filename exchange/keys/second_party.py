@@ -21,7 +21,8 @@ from exchange.keys.database import open_database, refusals, transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
+
+    from exchange.databases.place import Place
 
 _USE: Final = b"exchange/identity/1/second-party"
 
@@ -37,13 +38,13 @@ class SecondPartyKey:
     """Evaluates under k2, at most so many elements in a UTC day. Safe between threads."""
 
     def __init__(
-        self, secret: bytes, path: Path, elements_per_day_max: int, now: Callable[[], datetime]
+        self, secret: bytes, place: Place, elements_per_day_max: int, now: Callable[[], datetime]
     ) -> None:
         self._pair: Final = half_of(secret)
         self._elements_per_day_max: Final = elements_per_day_max
         self._now: Final = now
         self._lock: Final = Lock()
-        self._connection: Final = open_database(path)  # owned by the holder of _lock
+        self._connection: Final = open_database(place)  # owned by the holder of _lock
 
     @property
     def public_key(self) -> bytes:
@@ -74,8 +75,9 @@ class SecondPartyKey:
         now = self._now()
         with self._lock, transaction(self._connection):
             counted = self._connection.execute(
-                "INSERT INTO evaluated VALUES (?1, ?2) ON CONFLICT (day) DO"
-                " UPDATE SET elements = elements + ?2 WHERE elements + ?2 <= ?3",
+                "INSERT INTO evaluated VALUES (?, ?) ON CONFLICT (day) DO"
+                " UPDATE SET elements = evaluated.elements + excluded.elements"
+                " WHERE evaluated.elements + excluded.elements <= ?",
                 (now.date().isoformat(), elements, self._elements_per_day_max),
             ).rowcount
             if not counted or elements > self._elements_per_day_max:

@@ -12,15 +12,13 @@ from exchange.keys.datakey import KEY_BYTES
 from exchange.keys.kek import kek_of
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable
 
+    from exchange.databases.place import Connection
     from exchange.keys.kek import Kek
 
 
-def obtain_secret(
-    connection: sqlite3.Connection, kek: Kek, name: str, entropy: Callable[[int], bytes]
-) -> bytes:
+def obtain_secret(connection: Connection, kek: Kek, name: str, entropy: Callable[[int], bytes]) -> bytes:
     """Return the secret of this name, made on the first call. Raises KeyUnavailable, StoreFull."""
     owner = secret_wrapped_for(name)
     with transaction(connection):

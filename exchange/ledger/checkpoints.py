@@ -1,7 +1,8 @@
-"""The last signed checkpoint, kept apart from the event database.
+"""The last signed checkpoint, kept apart from the event database; and what else has to outlive it.
 
-Promises: one row for each size, never another; a size is claimed before it is signed, so a restored event
-database meets what was signed before and cannot make a fork; nothing is ever deleted.
+Promises: one row for each size, never another, whichever node claims it; a size is claimed before it is
+signed, so a restored event database meets what was signed before and cannot make a fork; nothing is ever
+deleted.
 Source: design of the ledger, section 3; c2sp.org/tlog-checkpoint (a log never signs two histories).
 """
 
@@ -9,37 +10,77 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from exchange.databases.place import Tables
 from exchange.errors import ForkRefused, VersionConflict
 from exchange.ledger.checkpoint import Checkpoint
 from exchange.ledger.database import Database
 
 if TYPE_CHECKING:
-    import sqlite3
     from datetime import datetime
-    from pathlib import Path
 
-_SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS signed (
-    origin TEXT NOT NULL, size INTEGER NOT NULL CHECK (size > 0),
-    root BLOB NOT NULL CHECK (length(root) = 32), note BLOB, claimed_at TEXT NOT NULL,
-    PRIMARY KEY (origin, size)
-) STRICT, WITHOUT ROWID;
-CREATE TRIGGER IF NOT EXISTS signed_is_kept BEFORE DELETE ON signed
-BEGIN SELECT RAISE(ABORT, 'a signed checkpoint is never deleted'); END;
-CREATE TRIGGER IF NOT EXISTS signed_is_fixed BEFORE UPDATE ON signed
-WHEN OLD.note IS NOT NULL OR OLD.size <> NEW.size OR OLD.root <> NEW.root OR OLD.origin <> NEW.origin
-BEGIN SELECT RAISE(ABORT, 'a signed checkpoint never changes'); END;
-"""
+    from exchange.databases.place import Connection, Place
+
+_CHANGED: Final = (
+    "OLD.note IS NOT NULL OR OLD.size <> NEW.size OR OLD.root <> NEW.root OR OLD.origin <> NEW.origin"
+)
+CHECKPOINT_TABLES: Final = Tables(
+    name="checkpoint_store",
+    version=1,
+    made=(
+        """CREATE TABLE IF NOT EXISTS signed (
+            origin {text} NOT NULL, size {number} NOT NULL CHECK (size > 0),
+            root {bytes} NOT NULL CHECK (length(root) = 32), note {bytes}, claimed_at {text} NOT NULL,
+            PRIMARY KEY (origin, size)
+        ){keyed}""",
+        """CREATE TABLE IF NOT EXISTS kept_line (
+            list {text} NOT NULL, number {number} NOT NULL CHECK (number > 0), content {bytes} NOT NULL,
+            PRIMARY KEY (list, number)
+        ){keyed}""",
+    ),
+    only_sqlite=(
+        (
+            "CREATE TRIGGER IF NOT EXISTS signed_is_kept BEFORE DELETE ON signed"
+            " BEGIN SELECT RAISE(ABORT, 'a signed checkpoint is never deleted'); END"
+        ),
+        (
+            f"CREATE TRIGGER IF NOT EXISTS signed_is_fixed BEFORE UPDATE ON signed WHEN {_CHANGED}"
+            " BEGIN SELECT RAISE(ABORT, 'a signed checkpoint never changes'); END"
+        ),
+        (
+            "CREATE TRIGGER IF NOT EXISTS line_is_kept BEFORE DELETE ON kept_line"
+            " BEGIN SELECT RAISE(ABORT, 'a kept line is never deleted'); END"
+        ),
+        (
+            "CREATE TRIGGER IF NOT EXISTS line_is_fixed BEFORE UPDATE ON kept_line"
+            " BEGIN SELECT RAISE(ABORT, 'a kept line never changes'); END"
+        ),
+    ),
+    only_postgres=(
+        (
+            "CREATE FUNCTION is_kept() RETURNS trigger LANGUAGE plpgsql AS $$"
+            " BEGIN RAISE integrity_constraint_violation USING MESSAGE = 'this is kept for ever'; END $$"
+        ),
+        "CREATE TRIGGER signed_is_kept BEFORE DELETE OR TRUNCATE ON signed EXECUTE FUNCTION is_kept()",
+        (
+            f"CREATE TRIGGER signed_is_fixed BEFORE UPDATE ON signed FOR EACH ROW WHEN ({_CHANGED})"
+            " EXECUTE FUNCTION is_kept()"
+        ),
+        (
+            "CREATE TRIGGER line_is_kept BEFORE UPDATE OR DELETE OR TRUNCATE ON kept_line"
+            " EXECUTE FUNCTION is_kept()"
+        ),
+    ),
+)
 
 
 class CheckpointStore:
-    """One SQLite file with synchronous=FULL. Safe to call from any thread; calls follow one another."""
+    """One database that flushes. Safe from any thread and from several nodes; calls follow one another."""
 
-    def __init__(self, path: Path) -> None:
-        self._database = Database(path, _SCHEMA, "checkpoint store")
+    def __init__(self, place: Place) -> None:
+        self._database = Database(place, CHECKPOINT_TABLES, "checkpoint store")
 
     def close(self) -> None:
-        """Close the file."""
+        """Close it."""
         self._database.close()
 
     def last(self, origin: str) -> tuple[Checkpoint, bytes] | None:
@@ -82,33 +123,63 @@ class CheckpointStore:
         with self._database.writing() as connection:
             row = _last(connection, new.origin)
             found = None if row is None else row[0]
-            if found is not None and new.size <= found.size:
-                raise ForkRefused(
-                    "a checkpoint of this size or a larger one was signed before",
-                    signed=str(found.size),
-                    asked=str(new.size),
-                )
             if found != expected:
                 raise VersionConflict(
                     "another integrator claimed a checkpoint first",
                     expected=str(expected.size if expected else 0),
                     found=str(found.size if found else 0),
                 )
+            if found is not None and new.size <= found.size:
+                raise ForkRefused(
+                    "a checkpoint of this size or a larger one was signed before",
+                    signed=str(found.size),
+                    asked=str(new.size),
+                )
             connection.execute(
                 "INSERT INTO signed (origin, size, root, claimed_at) VALUES (?, ?, ?, ?)",
                 (new.origin, new.size, new.root, now.isoformat()),
             )
 
-    def keep_note(self, checkpoint: Checkpoint, note: bytes) -> None:
-        """Keep the signed note of a claimed checkpoint; the first one kept stays."""
+    def keep_note(self, checkpoint: Checkpoint, note: bytes) -> bytes:
+        """Keep the signed note of a claimed checkpoint and return the one that is kept: the first stays."""
         with self._database.writing() as connection:
             connection.execute(
                 "UPDATE signed SET note = ? WHERE origin = ? AND size = ? AND root = ? AND note IS NULL",
                 (note, checkpoint.origin, checkpoint.size, checkpoint.root),
             )
+            row = connection.execute(
+                "SELECT note FROM signed WHERE origin = ? AND size = ? AND root = ?",
+                (checkpoint.origin, checkpoint.size, checkpoint.root),
+            ).fetchone()
+        return note if row is None else row[0]
+
+    def lines(self, name: str, after: int = 0) -> list[bytes]:
+        """Return the lines of a list, oldest first, behind a number; they are counted from 1."""
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                "SELECT content FROM kept_line WHERE list = ? AND number > ? ORDER BY number", (name, after)
+            ).fetchall()
+        return [row[0] for row in rows]
+
+    def lists(self, beginning: str) -> list[str]:
+        """Return the names of the lists that begin so, in order; `beginning` ends where a word does."""
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                "SELECT DISTINCT list FROM kept_line WHERE list >= ? AND list < ? ORDER BY list",
+                (beginning, beginning + "~"),
+            ).fetchall()
+        return [row[0] for row in rows]
+
+    def add_line(self, name: str, number: int, line: bytes) -> None:
+        """Append a line as this number, durably. Raises VersionConflict where it is of another length."""
+        with self._database.writing() as connection:
+            (count,) = connection.execute("SELECT count(*) FROM kept_line WHERE list = ?", (name,)).fetchone()
+            if count != number - 1:
+                raise VersionConflict("another process appended a line first", expected=str(number - 1))
+            connection.execute("INSERT INTO kept_line VALUES (?, ?, ?)", (name, number, line))
 
 
-def _last(connection: sqlite3.Connection, origin: str, where: str = "") -> tuple[Checkpoint, bytes] | None:
+def _last(connection: Connection, origin: str, where: str = "") -> tuple[Checkpoint, bytes] | None:
     query = f"SELECT size, root, note FROM signed WHERE origin = ? {where} ORDER BY size DESC LIMIT 1"  # noqa: S608 -- fixed texts
     row = connection.execute(query, (origin,)).fetchone()
     return None if row is None else (Checkpoint(origin, row[0], row[1]), row[2] or b"")

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from exchange.databases.place import Tables
 from exchange.errors import ForkRefused, ProofInvalid, VersionConflict
 from exchange.ledger.checkpoint import parse_body
 from exchange.ledger.database import Database
@@ -20,28 +21,39 @@ from exchange.ledger.note import is_long, parse_note
 from exchange.ledger.witness import require_extension
 
 if TYPE_CHECKING:
-    import sqlite3
     from datetime import datetime
     from pathlib import Path
 
+    from exchange.databases.place import Connection
     from exchange.ledger.checkpoint import Checkpoint, Policy
     from exchange.ledger.cosigning import Asked
     from exchange.ledger.evidence import EvidenceFolder
 
 PROOF: Final = "consistency proof"
-_SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS entries (
-    leaf_index INTEGER PRIMARY KEY, origin TEXT NOT NULL, size INTEGER NOT NULL, entry BLOB NOT NULL,
-    UNIQUE (origin, size)
-) STRICT;
-CREATE TABLE IF NOT EXISTS head (
-    only INTEGER PRIMARY KEY CHECK (only = 1), size INTEGER NOT NULL, frontier BLOB NOT NULL
-) STRICT;
-CREATE TRIGGER IF NOT EXISTS entries_are_kept BEFORE DELETE ON entries
-BEGIN SELECT RAISE(ABORT, 'an entry is never deleted'); END;
-CREATE TRIGGER IF NOT EXISTS entries_are_fixed BEFORE UPDATE ON entries
-BEGIN SELECT RAISE(ABORT, 'an entry never changes'); END;
-"""
+_TABLES: Final = Tables(
+    name="directory_store",
+    version=1,
+    made=(
+        """CREATE TABLE IF NOT EXISTS entries (
+            leaf_index {number} PRIMARY KEY, origin {text} NOT NULL, size {number} NOT NULL,
+            entry {bytes} NOT NULL, UNIQUE (origin, size)
+        ){plain}""",
+        """CREATE TABLE IF NOT EXISTS head (
+            only {number} PRIMARY KEY CHECK (only = 1), size {number} NOT NULL, frontier {bytes} NOT NULL
+        ){plain}""",
+    ),
+    # A directory is one process with a file of its own.
+    only_sqlite=(
+        (
+            "CREATE TRIGGER IF NOT EXISTS entries_are_kept BEFORE DELETE ON entries"
+            " BEGIN SELECT RAISE(ABORT, 'an entry is never deleted'); END"
+        ),
+        (
+            "CREATE TRIGGER IF NOT EXISTS entries_are_fixed BEFORE UPDATE ON entries"
+            " BEGIN SELECT RAISE(ABORT, 'an entry never changes'); END"
+        ),
+    ),
+)
 
 
 class Directory:
@@ -49,7 +61,7 @@ class Directory:
 
     def __init__(self, path: Path, evidence: EvidenceFolder) -> None:
         self._evidence = evidence
-        self._database = Database(path, _SCHEMA, "directory's store")
+        self._database = Database(path, _TABLES, "directory's store")
 
     def close(self) -> None:
         """Close the file."""
@@ -110,9 +122,7 @@ class Directory:
             ).fetchall()
         return [row[0] for row in rows]
 
-    def _index_of(
-        self, connection: sqlite3.Connection, head: Checkpoint, note: bytes, now: datetime
-    ) -> int | None:
+    def _index_of(self, connection: Connection, head: Checkpoint, note: bytes, now: datetime) -> int | None:
         """Return where this was taken before, None where it may follow. Raises ForkRefused."""
         taken = _taken(connection, head)
         if taken is None:
@@ -144,12 +154,12 @@ def _accepted(note: bytes, policy: Policy) -> tuple[Checkpoint, bytes]:
     return head, parsed.with_lines([line for line in known if not is_long(line)])
 
 
-def _head(connection: sqlite3.Connection) -> tuple[int, bytes]:
+def _head(connection: Connection) -> tuple[int, bytes]:
     row = connection.execute("SELECT size, frontier FROM head").fetchone()
     return (0, Frontier().to_bytes()) if row is None else (row[0], row[1])
 
 
-def _taken(connection: sqlite3.Connection, head: Checkpoint) -> tuple[int, Checkpoint, bytes] | None:
+def _taken(connection: Connection, head: Checkpoint) -> tuple[int, Checkpoint, bytes] | None:
     """Return the entry that `head` must equal or cannot follow: of its size, else the largest above."""
     row = connection.execute(
         "SELECT leaf_index, entry FROM entries WHERE origin = ? AND size >= ? "
@@ -159,14 +169,14 @@ def _taken(connection: sqlite3.Connection, head: Checkpoint) -> tuple[int, Check
     return None if row is None else (row[0], parse_body(parse_note(row[1]).text), row[1])
 
 
-def _latest(connection: sqlite3.Connection, origin: str) -> tuple[Checkpoint, bytes] | None:
+def _latest(connection: Connection, origin: str) -> tuple[Checkpoint, bytes] | None:
     row = connection.execute(
         "SELECT entry FROM entries WHERE origin = ? ORDER BY size DESC LIMIT 1", (origin,)
     ).fetchone()
     return None if row is None else (parse_body(parse_note(row[0]).text), row[0])
 
 
-def _append(connection: sqlite3.Connection, head: Checkpoint, entry: bytes) -> int:
+def _append(connection: Connection, head: Checkpoint, entry: bytes) -> int:
     index, stored = _head(connection)
     frontier = Frontier.from_bytes(stored)
     frontier.append(hash_leaf(entry))

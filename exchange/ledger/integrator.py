@@ -11,8 +11,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Protocol
 
 from exchange.errors import ForkRefused, LedgerDiffers, ProofInvalid, StoreUnavailable
-from exchange.ledger.checkpoint import Checkpoint, SignedCheckpoint, sign_checkpoint
+from exchange.ledger.checkpoint import Checkpoint, SignedCheckpoint, parse_body, sign_checkpoint
 from exchange.ledger.merkle import HASH_BYTES, Frontier, hash_leaf
+from exchange.ledger.note import parse_note
 from exchange.ledger.tiles import (
     CHECKPOINT,
     ENTRIES,
@@ -81,11 +82,15 @@ class Integrator:
         Raises ForkRefused when the store is behind or beside the last signed checkpoint, LedgerDiffers when
         the entries do not lead to the committed frontier, StoreUnavailable when a disk or database fails.
         """
+        # First what was claimed: what another node claims meanwhile is over more than is read here.
+        return self.integrate_after(self._checkpoints.last(self._origin))
+
+    def integrate_after(self, claimed: tuple[Checkpoint, bytes] | None) -> SignedCheckpoint | None:
+        """Do so where this was claimed last, read before the source; VersionConflict where more was since."""
         size, stored = self._source.ledger_head()
         frontier = Frontier.from_bytes(stored)
         if frontier.size != size:
             raise LedgerDiffers("the stored frontier has another size than the store", position=str(size))
-        claimed = self._checkpoints.last(self._origin)
         last = None if claimed is None else claimed[0]
         if last is not None and size < last.size:
             raise _fork(last, f"the store holds {size} leaves")
@@ -98,7 +103,7 @@ class Integrator:
             self._extend(last, head)
             self._checkpoints.claim(last, head, self._clock())
             return self._sign(head, b"")
-        if self._tree is None:
+        if self._tree is None or self._tree.size != size:
             self._tree = self._reopen(last)
         return self._sign(head, claimed[1] if claimed is not None else b"")
 
@@ -169,14 +174,47 @@ class Integrator:
         return entries
 
     def _reopen(self, last: Checkpoint | None) -> TreeBuilder:
-        """Return the tree of `last` from its tiles, or from the store if the tiles do not give its root."""
+        """Return the tree of `last` from its tiles, and from the store as far as they do not lead to it."""
         if last is None:
             return TreeBuilder()
+        tree = self._tree_at(last.size)
+        if tree is not None and tree.root() == last.root:
+            return tree
+        # Another node signed since these files were written: it is gone on from what they show.
+        before = self._published_before(last)
+        tree = None if before is None else self._continued(before, last)
+        return self._rebuild(last) if tree is None else tree
+
+    def _tree_at(self, size: int) -> TreeBuilder | None:
         try:
-            tree = TreeBuilder(list(self._edge(last.size)))
+            return TreeBuilder(list(self._edge(size)))
         except (StoreUnavailable, ProofInvalid):
-            tree = TreeBuilder()
-        return tree if tree.root() == last.root else self._rebuild(last)
+            return None
+
+    def _published_before(self, last: Checkpoint) -> TreeBuilder | None:
+        """Return the tree that the published checkpoint here is over, where this log claimed that one."""
+        try:
+            head = parse_body(parse_note(self._tiles.read(CHECKPOINT), CHECKPOINT).text)
+        except (StoreUnavailable, ProofInvalid):
+            return None
+        if head.size >= last.size or not self._checkpoints.claimed(head):
+            return None
+        tree = self._tree_at(head.size)
+        return tree if tree is not None and tree.root() == head.root else None
+
+    def _continued(self, tree: TreeBuilder, last: Checkpoint) -> TreeBuilder | None:
+        """Write the tiles from a tree to `last`; None where that is another history than was signed."""
+        start = tree.size
+        opened = self._open_entries(start)
+        for index, entries in self._bundles(start, last.size, opened):
+            added = entries[len(opened) :] if index == start // TILE_WIDTH else entries
+            self._write_bundle(tree, index, entries, added)
+        self._write_edge(tree)
+        if tree.root() != last.root:
+            return None
+        for level, index in _now_full(start, last.size):
+            self._tiles.drop_partials(level, index)
+        return tree
 
     def _edge(self, size: int) -> Iterator[bytes]:
         level = 0
@@ -216,7 +254,8 @@ class Integrator:
         if not note:
             time_s = int(self._clock().timestamp())
             note = sign_checkpoint(head, self._signer, self._second, time_s).note
-            self._checkpoints.keep_note(head, note)
+            # Where another node signed it too, everybody is shown the same note.
+            note = self._checkpoints.keep_note(head, note)
         signed = SignedCheckpoint(head, note)
         if self._publishes:
             self.publish(signed)

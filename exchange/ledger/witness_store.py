@@ -10,26 +10,41 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from exchange.databases.place import Tables
 from exchange.errors import VersionConflict
 from exchange.ledger.checkpoint import Checkpoint
 from exchange.ledger.database import Database
 
 if TYPE_CHECKING:
-    import sqlite3
     from datetime import datetime
     from pathlib import Path
 
-_SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS cosigned (
-    origin TEXT PRIMARY KEY, size INTEGER NOT NULL CHECK (size >= 0),
-    root BLOB NOT NULL CHECK (length(root) = 32), note BLOB NOT NULL, cosigned_at TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE TRIGGER IF NOT EXISTS cosigned_is_kept BEFORE DELETE ON cosigned
-BEGIN SELECT RAISE(ABORT, 'what was cosigned is never forgotten'); END;
-CREATE TRIGGER IF NOT EXISTS cosigned_only_grows BEFORE UPDATE ON cosigned
-WHEN NEW.origin <> OLD.origin OR NEW.size < OLD.size OR (NEW.size = OLD.size AND NEW.root <> OLD.root)
-BEGIN SELECT RAISE(ABORT, 'what was cosigned never shrinks and never changes'); END;
-"""
+    from exchange.databases.place import Connection
+
+_TABLES: Final = Tables(
+    name="witness_store",
+    version=1,
+    made=(
+        """CREATE TABLE IF NOT EXISTS cosigned (
+            origin {text} PRIMARY KEY, size {number} NOT NULL CHECK (size >= 0),
+            root {bytes} NOT NULL CHECK (length(root) = 32), note {bytes} NOT NULL,
+            cosigned_at {text} NOT NULL
+        ){keyed}""",
+    ),
+    # A witness is one process with a file of its own.
+    only_sqlite=(
+        (
+            "CREATE TRIGGER IF NOT EXISTS cosigned_is_kept BEFORE DELETE ON cosigned"
+            " BEGIN SELECT RAISE(ABORT, 'what was cosigned is never forgotten'); END"
+        ),
+        (
+            "CREATE TRIGGER IF NOT EXISTS cosigned_only_grows BEFORE UPDATE ON cosigned WHEN"
+            " NEW.origin <> OLD.origin"
+            " OR NEW.size < OLD.size OR (NEW.size = OLD.size AND NEW.root <> OLD.root)"
+            " BEGIN SELECT RAISE(ABORT, 'what was cosigned never shrinks and never changes'); END"
+        ),
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +59,7 @@ class WitnessStore:
     """One row for each log, in a database of its own."""
 
     def __init__(self, path: Path) -> None:
-        self._database = Database(path, _SCHEMA, "witness's store")
+        self._database = Database(path, _TABLES, "witness's store")
 
     def close(self) -> None:
         """Close the file."""
@@ -70,6 +85,6 @@ class WitnessStore:
             )
 
 
-def _latest(connection: sqlite3.Connection, origin: str) -> Cosigned | None:
+def _latest(connection: Connection, origin: str) -> Cosigned | None:
     row = connection.execute("SELECT size, root, note FROM cosigned WHERE origin = ?", (origin,)).fetchone()
     return None if row is None else Cosigned(Checkpoint(origin, row[0], row[1]), row[2])

@@ -8,12 +8,13 @@ Source: design of the ledger, section 3; exchange/decisions/0072-one-log-a-year.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from threading import Lock
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
-from exchange.errors import LedgerDiffers, ProofInvalid
+from exchange.errors import LedgerDiffers, ProofInvalid, VersionConflict
 from exchange.ledger.checkpoint import SignedCheckpoint, parse_body
 from exchange.ledger.integrator import Integrator
 from exchange.ledger.merkle import Frontier
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from exchange.ledger.checkpoints import CheckpointStore
     from exchange.ledger.note import Cosigner, NoteSigner, VerifierKey
     from exchange.ledger.tiles import TileStore
+
+# How often it looks anew where another node claimed in between: it claimed the same, or more.
+TRIES_MAX: Final = 4
 
 
 class LogBegins(Protocol):
@@ -195,6 +199,15 @@ class YearlyIntegrator:
         Goes on to the next where it publishes by itself; else the next begins once `publish` was called. None
         while the log is empty. Raises as `Integrator.integrate`.
         """
+        for _ in range(TRIES_MAX - 1):
+            with suppress(VersionConflict):
+                return self._integrated()
+        return self._integrated()
+
+    def _integrated(self) -> SignedCheckpoint | None:
+        # First what was claimed: what another node claims meanwhile is over more than is read here.
+        going_on = [log.origin for log in self.logs if log.origin not in self.ended]
+        claimed = {origin: self._checkpoints.last(origin) for origin in going_on}
         heads = self._source.heads()
         self.logs.learn(heads.opened)
         ends = ends_of(heads)
@@ -205,7 +218,7 @@ class YearlyIntegrator:
                 continue
             leaves, integrator = self._part(log)
             leaves.head = end
-            signed = integrator.integrate()
+            signed = integrator.integrate_after(claimed.get(log.origin))
             if log is logs[-1] or signed is None:
                 return signed
             published = log.published()

@@ -21,6 +21,7 @@ from psycopg import Connection
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
+from exchange.databases.postgres import CONNECT_TIMEOUT_S, FLUSHED, is_weak
 from exchange.errors import SettingsInvalid, StoreFull, StoreUnavailable
 from exchange.store.errors import HeadMoved, Taken
 from exchange.store.version import outdated, unreadable
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 SCHEMA_VERSION: Final = 3
 EMPTY_FRONTIER: Final = (0).to_bytes(8, "big")
 EVENTS: Final = "stored_events"
-CONNECT_TIMEOUT_S: Final = 5
 # The pool waits longer after each failure; who asks after this starts anew, and finds a server that is back.
 RECONNECT_TIMEOUT_S: Final = 1
 STATEMENT_TIMEOUT_MS: Final = 30_000
@@ -41,8 +41,6 @@ STATEMENT_TIMEOUT_MS: Final = 30_000
 CONNECTIONS_MAX: Final = 2
 # Of this product and no other: whoever makes the tables waits for whoever is making them.
 MAKING: Final = 0x65786368616E6765
-# What must hold of a session, or an acknowledged group may be lost: name, and the values that are right.
-FLUSHED: Final = (("fsync", ("on",)), ("synchronous_commit", ("on", "remote_apply")))
 
 # The library's own names for an event's columns: what it reads, it reads here. The position is ours and has
 # no gaps, so no sequence gives it: one skips what a refused group had drawn.
@@ -236,11 +234,6 @@ def values_of(batch: Batch) -> list[object]:
 def _one(row: DictRow | None) -> DictRow:
     assert row is not None, "the statement returns a row"
     return row
-
-
-def is_weak(host: str, sslmode: str) -> bool:
-    """Tell whether another than the server that was named may be at the end of a line, or read along."""
-    return not host.startswith("/") and sslmode != "verify-full"
 
 
 def found_version(dsn: str) -> int | None:

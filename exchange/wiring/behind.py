@@ -16,11 +16,12 @@ from exchange.ledger.merkle import Frontier, hash_leaf
 from exchange.ledger.note import parse_note
 from exchange.ledger.tiles import CHECKPOINT, TileStore
 from exchange.ledger.years import LeavesOf, ends_of
-from exchange.wiring.ledger import checkpoint_file, origin_file
+from exchange.wiring.ledger import ORIGIN
+from exchange.wiring.places import CHECKPOINT_FILE, has_signed, noted
 from exchange.wiring.published import published_folders
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from exchange.ledger.checkpoint import Checkpoint
     from exchange.ledger.years import ShardHeads, ShardLeaves
@@ -30,30 +31,35 @@ if TYPE_CHECKING:
 
 def refuse_lost_checkpoints(settings: Settings, position: int) -> None:
     """Raise ForkRefused when there are events and nothing that tells what was signed over them."""
-    for file in (origin_file(settings), checkpoint_file(settings)):
-        if position and not file.exists():
+    there = {ORIGIN: noted(settings, ORIGIN) is not None, CHECKPOINT_FILE: has_signed(settings)}
+    for file, found in there.items():
+        if position and not found:
             raise ForkRefused(
                 "there are events, but what was signed over them is gone: restore the checkpoint folder, "
                 "because a log that forgot what it signed could sign another history",
                 folder=settings.checkpoints_folder.name,
-                file=file.name,
+                file=file,
             )
 
 
-def refuse_rollback(ledger: Ledger, heads: ShardHeads) -> None:
-    """Raise ForkRefused when the store holds less of a log than was signed, or lacks a log that was signed.
+def refuse_rollback(ledger: Ledger, heads_now: Callable[[], ShardHeads]) -> ShardHeads:
+    """Return how far the logs are, asked once it is known what was signed.
 
+    Raises ForkRefused when the store holds less of a log than was signed, or lacks a log that was signed.
     More leaves signed under a log that ended than it ended with are a fork, and found here as well.
     """
+    # First what was signed: what another node signs meanwhile is over more than is read here.
+    signed = {origin: ledger.checkpoints.last(origin) for origin in sorted(ledger.checkpoints.origins())}
+    heads = heads_now()
     ledger.logs.learn(heads.opened)
     for log, (size, _) in zip(ledger.logs, ends_of(heads), strict=True):
-        found = ledger.checkpoints.last(log.origin)
+        found = signed.get(log.origin)
         if found is not None and size < found[0].size:
             raise _rolled_back(log.origin, str(found[0].size), str(size))
-    for origin in sorted(ledger.checkpoints.origins()):
+    for origin, found in signed.items():
         if ledger.logs.named(origin) is None:
-            found = ledger.checkpoints.last(origin)
             raise _rolled_back(origin, "" if found is None else str(found[0].size), "0")
+    return heads
 
 
 def _rolled_back(origin: str, signed: str, stored: str) -> ForkRefused:

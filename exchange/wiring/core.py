@@ -36,11 +36,21 @@ from exchange.pipeline.tabulating import Tabulator
 from exchange.pipeline.writer import Writer
 from exchange.store.codec import Codec, Meta
 from exchange.wiring.behind import refuse_forgotten, refuse_lost_checkpoints, refuse_rollback
-from exchange.wiring.erasing import SECRET, ErasureList, Erasures
+from exchange.wiring.erasing import SECRET, Erasures
+from exchange.wiring.erasure_list import ErasureList
 from exchange.wiring.kek import open_kek
 from exchange.wiring.key_events import refuse_former_identity
 from exchange.wiring.ledger import Ledger, start_ledger
 from exchange.wiring.noise import add_noise
+from exchange.wiring.places import (
+    KEY_FILE,
+    erasure_lines,
+    has_keys,
+    key_place,
+    refuse_no_keys,
+    refuse_together,
+    where_keys_are,
+)
 from exchange.wiring.published import ledger_folder
 from exchange.wiring.read_models import open_read_models
 from exchange.wiring.register import GENESIS_BASIS, adopting
@@ -188,6 +198,7 @@ def open_core(settings: Settings, now: Callable[[], datetime] = utc_now) -> Core
 
     ForkRefused when the store is behind what was signed: then nothing was written to it.
     """
+    refuse_together(settings)
     _refuse_lost_keys(settings)
     for folder in (settings.data, settings.keys_folder, settings.checkpoints_folder, ledger_folder(settings)):
         folder.mkdir(parents=True, exist_ok=True)
@@ -203,15 +214,15 @@ def open_core(settings: Settings, now: Callable[[], datetime] = utc_now) -> Core
 
 def _open_parts(settings: Settings, now: Callable[[], datetime], opened: ExitStack) -> Core:
     kek = opened.enter_context(closing(_open_kek(settings)))
-    keys = opened.enter_context(closing(KeyStore(key_file(settings), kek)))
-    links = opened.enter_context(closing(LinkStore(key_file(settings), kek)))
+    keys = opened.enter_context(closing(KeyStore(key_place(settings), kek)))
+    links = opened.enter_context(closing(LinkStore(key_place(settings), kek)))
     identity, residents = _identity(keys, links)
     recorder = opened.enter_context(closing(open_recorder(settings)))
     reader = opened.enter_context(closing(open_reader(settings)))
     codec, hot = Codec(keys), HotStates(settings.hot_mib * 1024 * 1024)
     loader = Loader(reader, codec, hot)
     ledger, integrator = _open_ledger(settings, now, reader, opened)
-    erasures = _erasures(settings, keys, residents, reader, integrator)
+    erasures = _erasures(settings, keys, residents, reader, (ledger.checkpoints, integrator))
     registers = Registers.load(reader, codec)
     models = open_read_models(projection_folder(settings), FollowedEntries(reader, codec), opened)
     return Core(
@@ -256,7 +267,7 @@ def _open_ledger(
     heads = reader.heads()
     refuse_lost_checkpoints(settings, heads.position)
     ledger = opened.enter_context(closing(start_ledger(settings, now, opened=heads.opened)))
-    refuse_rollback(ledger, heads)
+    refuse_rollback(ledger, reader.heads)
     refuse_forgotten(settings, ledger, reader)
     publishes = settings.witness_policy is None
     return ledger, YearlyIntegrator(reader, ledger.logs, ledger.checkpoints, clock=now, publishes=publishes)
@@ -273,9 +284,10 @@ def _erasures(
     keys: KeyStore,
     residents: IdentityResolver,
     reader: EventReader,
-    integrator: YearlyIntegrator,
+    signing: tuple[CheckpointStore, YearlyIntegrator],
 ) -> Erasures:
-    listed = ErasureList(erasure_file(settings), keys.service_secret(SECRET))
+    checkpoints, integrator = signing
+    listed = ErasureList(erasure_lines(settings, checkpoints), keys.service_secret(SECRET))
     return Erasures(listed, keys, residents, reader, Codec(keys), integrator.confirm)
 
 
@@ -355,11 +367,6 @@ def development_authority(settings: Settings) -> DevelopmentAuthority:
     return DevelopmentAuthority(settings.data / "authority")
 
 
-def erasure_file(settings: Settings) -> Path:
-    """Where the list of erasures is: beside the checkpoints, for it must outlive every backup of the rest."""
-    return settings.checkpoints_folder / "erasures.jsonl"
-
-
 def projection_folder(settings: Settings) -> Path:
     """Where the read models are; they are made anew from the events wherever they are not."""
     return settings.data / "projections"
@@ -367,14 +374,13 @@ def projection_folder(settings: Settings) -> Path:
 
 def key_file(settings: Settings) -> Path:
     """Where the keys of residents and the service's own secrets are, each wrapped by the KEK."""
-    return settings.keys_folder / "keys.db"
+    return settings.keys_folder / KEY_FILE
 
 
 def refuse_no_service(settings: Settings) -> None:
     """Raise SettingsInvalid where no service ran with these settings, or a part of it is gone."""
     refuse_no_events(settings)
-    if not key_file(settings).exists():
-        raise SettingsInvalid("no service ran with these settings", file=key_file(settings).name)
+    refuse_no_keys(settings)
 
 
 def _open_kek(settings: Settings) -> KekRing:
@@ -382,5 +388,5 @@ def _open_kek(settings: Settings) -> KekRing:
 
 
 def _refuse_lost_keys(settings: Settings) -> None:
-    if has_events(settings) and not key_file(settings).exists():
-        raise KeysBehindEvents("there are events but no key database", file=key_file(settings).name)
+    if has_events(settings) and not has_keys(settings):
+        raise KeysBehindEvents("there are events but no key database", **where_keys_are(settings))

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from exchange.errors import SettingsInvalid, Unavailable
 from exchange.ledger.checkpoint import parse_body
 from exchange.ledger.cosigning import ANSWER_BYTES_MAX
-from exchange.ledger.evidence import EvidenceFolder
+from exchange.ledger.evidence import EvidenceFolder, SharedEvidence
 from exchange.ledger.note import NOTE_BYTES_MAX, parse_note
 from exchange.pipeline.cosigning import Cosigners, Witnessed
 from exchange.pipeline.handing import Reply, keep_alarm
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from exchange.ledger.checkpoint import Policy
-    from exchange.ledger.evidence import Conflict
+    from exchange.ledger.checkpoints import CheckpointStore
+    from exchange.ledger.evidence import Conflict, Evidence
     from exchange.ledger.years import YearLog
     from exchange.settings import Settings
     from exchange.wiring.core import Core
@@ -101,8 +102,10 @@ def _break_off(connection: http.client.HTTPConnection) -> None:
             line.shutdown(socket.SHUT_RDWR)
 
 
-def evidence_of(settings: Settings) -> EvidenceFolder:
-    """Return where a service keeps what witnesses hold against its log."""
+def evidence_of(settings: Settings, checkpoints: CheckpointStore | None = None) -> Evidence:
+    """Return where a service keeps what witnesses hold against its log: with what it signed."""
+    if settings.checkpoints_postgres and checkpoints is not None:
+        return SharedEvidence(checkpoints)
     return EvidenceFolder(settings.checkpoints_folder / "evidence")
 
 
@@ -123,7 +126,7 @@ class Cosigning:
         settings = core.settings
         self._log = log
         self._now = now
-        self._evidence = evidence_of(settings)
+        self._evidence = evidence_of(settings, core.checkpoints)
         self._transport = HttpTransport(settings.witness_wait_s)
         self._policy = policy
         self._wait_s = settings.witness_wait_s

@@ -14,8 +14,9 @@ from exchange.keys.keystore import KeyStore
 from exchange.pipeline.registers import Registers
 from exchange.server.authzen.records import DecisionLog
 from exchange.store.codec import Codec
-from exchange.wiring.core import key_file, log_pseudonyms, refuse_no_service
+from exchange.wiring.core import log_pseudonyms, refuse_no_service
 from exchange.wiring.kek import open_kek
+from exchange.wiring.places import key_place
 from exchange.wiring.stores import open_reader
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def open_log_files(settings: Settings) -> Iterator[LogFiles]:
     refuse_no_service(settings)
     with ExitStack() as opened:
         kek = open_kek(settings)
-        keys = opened.enter_context(closing(KeyStore(key_file(settings), kek)))
+        keys = opened.enter_context(closing(KeyStore(key_place(settings), kek)))
         reader = opened.enter_context(closing(open_reader(settings)))
         codec = Codec(keys)
         yield LogFiles(reader, codec, Registers.load(reader, codec), log_pseudonyms(keys))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from exchange.ledger.checkpoint import parse_policy
@@ -23,7 +24,7 @@ from exchange.wiring.lawful import audit_lawful
 from exchange.wiring.ledger import open_ledger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from exchange.pipeline.lawful import Lawfulness
     from exchange.settings import Settings
@@ -32,6 +33,7 @@ PROVIDER_OIN: Final = "00000003271543200000"
 PROVIDER_NAME: Final = "Zorg Dichtbij"
 BODY_OIN: Final = "00000003271543300000"
 BODY_NAME: Final = "Regionale Toegang"
+FILES: Final[Mapping[str, str]] = MappingProxyType({})  # everything lies in files
 
 
 @dataclass(slots=True)
@@ -57,14 +59,18 @@ class Shown:
 
 
 def run_demo(
-    data: Path, tell: Callable[[dict[str, Any]], None], pause: Callable[[str], None] | None = None
+    data: Path,
+    tell: Callable[[dict[str, Any]], None],
+    pause: Callable[[str], None] | None = None,
+    databases: Mapping[str, str] = FILES,
 ) -> Shown:
     """Run it all.
 
-    `tell` gets each line of the story; `pause` is called with the address while all still runs.
+    `tell` gets each line of the story; `pause` is called with the address while all still runs. `databases`
+    are settings of the store.
     """
     shown = Shown(data)
-    settings = demo_settings(data)
+    settings = demo_settings(data, databases)
     with child_service(serve_command(settings), settings.data) as (service, ready):
         shown.origin, shown.log_vkey = ready["origin"], ready["log_vkey"]
         shown.log_vkey_mldsa = ready["log_vkey_mldsa"]
@@ -80,10 +86,11 @@ def run_demo(
     return shown
 
 
-def demo_settings(data: Path) -> Settings:
+def demo_settings(data: Path, databases: Mapping[str, str] = FILES) -> Settings:
     """Return the settings of the demo's own service."""
     exchange = data / "exchange"
-    return throw_away_settings(data=exchange, port=0, metrics_port=0, log_file=exchange / "exchange.log")
+    log_file = exchange / "exchange.log"
+    return throw_away_settings(data=exchange, port=0, metrics_port=0, log_file=log_file, **databases)
 
 
 def _issue(settings: Settings, work: Path) -> None:

@@ -11,12 +11,13 @@ import os
 import subprocess
 import sys
 import time
+import tomllib
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from exchange.errors import Unavailable
-from exchange.settings import ENV_PREFIX
+from exchange.errors import SettingsInvalid, Unavailable
+from exchange.settings import DATABASES, ENV_PREFIX
 from exchange.wiring.holding import private_files
 from exchange.wiring.service import OPERATOR_FOLDER, READY_FILE
 
@@ -28,12 +29,43 @@ if TYPE_CHECKING:
 START_WAIT_S: Final = 20.0
 STOP_WAIT_S: Final = 20.0
 LOOK_EVERY_S: Final = 0.05
+PARTS: Final = ("plan", "household")
 
 
 def serve_command(settings: Settings) -> list[str]:
     """Return the command of an ordinary service with these settings."""
-    words = ["--data", str(settings.data), "--port", "0", "--metrics-port", "0"]
+    words = ["--data", str(settings.data), "--port", "0", "--metrics-port", "0", *store_words(settings)]
     return ["exchange", "serve", *words, "--log-file", str(settings.log_file), "--leash"]
+
+
+def store_words(settings: Settings) -> list[str]:
+    """Return the words that name a child its databases, nothing where it has files of its own."""
+    if settings.store == "sqlite":
+        return []
+    file = settings.data / "databases.toml"
+    with private_files():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        lines = [f"{name} = {json.dumps(getattr(settings, name))}\n" for name in ("store", *DATABASES)]
+        file.write_text("".join(lines), encoding="utf-8")
+    return ["--config", str(file)]
+
+
+def read_databases(file: Path | None) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the settings of both exchanges' databases: the tables `plan` and `household` of a TOML file.
+
+    Nothing for both without a file. Raises SettingsInvalid.
+    """
+    if file is None:
+        return {}, {}
+    try:
+        found = tomllib.loads(file.read_text(encoding="utf-8"))
+        plan, household = (
+            {"store": "postgres"} | {name: found[part][name] for name in DATABASES} for part in PARTS
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        what = f"the file of databases has the tables {' and '.join(PARTS)}, each with {', '.join(DATABASES)}"
+        raise SettingsInvalid(what, file=file.name) from None
+    return plan, household
 
 
 @contextmanager

@@ -15,14 +15,15 @@ from exchange.errors import LedgerDiffers
 from exchange.ledger.pack import export_pack
 from exchange.ledger.verify import Report, follow, verify_pack
 from exchange.wiring.core import utc_now
-from exchange.wiring.demo_processes import child_service, hand_over, heard, rss_mb, told_story
+from exchange.wiring.demo import FILES
+from exchange.wiring.demo_processes import child_service, hand_over, heard, rss_mb, store_words, told_story
 from exchange.wiring.holding import private_files
 from exchange.wiring.lawful import audit_lawful
 from exchange.wiring.ledger import open_ledger, opening_of
 from exchange.wiring.years import issue_for, set_clock, years_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from exchange.pipeline.lawful import Lawfulness
@@ -62,17 +63,26 @@ class Years:
         return self.data / "adapters" / "household"
 
 
-def run_years(data: Path, tell: Callable[[dict[str, Any]], None]) -> Years:
-    """Tell it below a folder; `tell` gets each line."""
+def run_years(
+    data: Path, tell: Callable[[dict[str, Any]], None], databases: Mapping[str, str] = FILES
+) -> Years:
+    """Tell it below a folder; `tell` gets each line, `databases` are settings of the store."""
     years = Years(data)
-    settings, clock = years_settings(years.exchange), years.systems / "clock"
+    settings, clock = years_settings(years.exchange, databases), years.systems / "clock"
     start = utc_now() - AGO
     with private_files():
         years.systems.mkdir(parents=True, exist_ok=True)
         set_clock(clock, -AGO)
     issue_for(settings, start, {years.systems / "village" / "credentials": (VILLAGE_OIN, VILLAGE_NAME)})
     hand_over(settings, years.systems / MUNICIPALITY / "credentials")
-    words = ["exchange.wiring.years", "--data", str(settings.data), "--clock", str(clock)]
+    words = [
+        "exchange.wiring.years",
+        "--data",
+        str(settings.data),
+        "--clock",
+        str(clock),
+        *store_words(settings),
+    ]
     with child_service(words, settings.data) as (service, ready):
         told = ["--target", ready["target"], "--work", str(years.systems), "--clock", str(clock)]
         years.ok = told_story("adapters.simulators.years", told, lambda lines: _listen(years, lines, tell))

@@ -24,7 +24,8 @@ from exchange.server.web.directory import directory_app
 from exchange.settings import throw_away_settings
 from exchange.wiring.core import utc_now
 from exchange.wiring.holding import held, private_files
-from exchange.wiring.ledger import Ledger, open_ledger, origin_file, start_ledger
+from exchange.wiring.ledger import ORIGIN, Ledger, open_ledger, start_ledger
+from exchange.wiring.places import noted
 from exchange.wiring.published import ledger_folder
 from exchange.wiring.witness import Stand, StandDoor, read_policy, serve_stand, stand_tls
 
@@ -56,7 +57,7 @@ def directory_settings(data: Path) -> Settings:
 def make_directory(data: Path, name: str) -> tuple[str, str]:
     """Make a directory under a name, once; return its verifier keys. Raises SettingsInvalid."""
     settings = directory_settings(data)
-    if origin_file(settings).exists():
+    if noted(settings, ORIGIN) is not None:
         raise SettingsInvalid("there is a log in this folder: its name is never made anew", folder=data.name)
     with private_files():
         for folder in (data, settings.keys_folder, settings.checkpoints_folder, ledger_folder(settings)):

@@ -28,12 +28,24 @@ from exchange.errors import (
 )
 from exchange.gate.register import Register
 from exchange.keys.keystore import KeyStore
+from exchange.ledger.checkpoints import CheckpointStore
 from exchange.ledger.leaf import parse_leaf
 from exchange.wiring.behind import refuse_forgotten, refuse_lost_checkpoints, refuse_rollback
-from exchange.wiring.core import key_file
 from exchange.wiring.cosigning import evidence_of, witness_policy, witnessed_file
 from exchange.wiring.kek import open_kek
-from exchange.wiring.ledger import open_ledger, origin_file, stored_heads
+from exchange.wiring.ledger import ORIGIN, open_ledger, stored_heads
+from exchange.wiring.places import (
+    checkpoint_place,
+    databases,
+    has_keys,
+    has_signed,
+    keeps_old_log,
+    key_place,
+    noted,
+    on_one_server,
+    refuse_together,
+    where_keys_are,
+)
 from exchange.wiring.published import published_checkpoint
 from exchange.wiring.rekeying import kek_standing
 from exchange.wiring.shredding import standing
@@ -76,6 +88,7 @@ def examine(settings: Settings) -> Iterator[Light]:
         ("certificates", _certificates),
         ("store", _store),
         ("keys", _keys),
+        ("databases", _databases),
         ("erasures", _erasures),
         ("clock", _clock),
         ("ledger", _ledger),
@@ -146,11 +159,11 @@ def _position(settings: Settings) -> int | None:
 
 
 def _keys(settings: Settings) -> str:
-    if not key_file(settings).exists():
+    if not has_keys(settings):
         if has_events(settings):
-            raise KeyUnavailable("there are events but no key database", folder=settings.keys_folder.name)
+            raise KeyUnavailable("there are events but no key database", **where_keys_are(settings))
         return "none yet; made at the first start"
-    with closing(KeyStore(key_file(settings), open_kek(settings))) as keys:
+    with closing(KeyStore(key_place(settings), open_kek(settings))) as keys:
         keys.check()
     stands = kek_standing(settings)
     versions = ", ".join(f"{count} at version {version}" for version, count in stands.versions.items())
@@ -163,9 +176,30 @@ def _keys(settings: Settings) -> str:
     return says
 
 
+def _databases(settings: Settings) -> str:
+    """Look at which databases lie together, and at what the key database's own log keeps."""
+    refuse_together(settings)
+    found = databases(settings)
+    if not settings.keys_postgres:
+        return "keys and what was signed lie in folders of this machine"
+    if len({place for _, place in found}) < len(found):
+        return _Beware("two of events, keys and checkpoints lie in one database; production refuses that")
+    beware = [
+        f"{one} and {other} name one server, whose backup and log hold both"
+        for one, other in on_one_server(settings)
+    ]
+    if keeps_old_log(settings):
+        beware.append(
+            "the key server uses files of its log again, with what was destroyed: wal_recycle = off"
+        )
+    if beware:
+        return _Beware("; ".join(beware))
+    return "events, keys and checkpoints lie in databases of servers apart"
+
+
 def _erasures(settings: Settings) -> str:
     """Compare what is listed, what the events say and what was carried out."""
-    if not has_events(settings) or not key_file(settings).exists():
+    if not has_events(settings) or not has_keys(settings):
         return "none yet"
     try:
         found = standing(settings)
@@ -202,10 +236,10 @@ def _clock(settings: Settings) -> str:
 def _ledger(settings: Settings) -> str:
     position = _position(settings) or 0
     refuse_lost_checkpoints(settings, position)
-    if not origin_file(settings).exists():
+    if noted(settings, ORIGIN) is None:
         return "empty; made at the first start"
     with closing(open_ledger(settings)) as ledger:
-        refuse_rollback(ledger, stored_heads(settings))
+        refuse_rollback(ledger, lambda: stored_heads(settings))
         if position:
             with closing(open_reader(settings)) as reader:
                 refuse_forgotten(settings, ledger, reader)
@@ -217,7 +251,7 @@ def _ledger(settings: Settings) -> str:
 
 def _witnesses(settings: Settings) -> str:
     """Look at who cosigned what was published, and at what a witness held against this log."""
-    kept = evidence_of(settings).names()
+    kept = _evidence(settings)
     if kept:
         raise WitnessObjects(
             "a witness or directory holds another history of this log, or says so",
@@ -243,6 +277,13 @@ def _witnesses(settings: Settings) -> str:
             f"{says}; {coming} begins soon and is not in the policy: list its keys, there and at each witness"
         )
     return says
+
+
+def _evidence(settings: Settings) -> list[str]:
+    if not settings.checkpoints_postgres or not has_signed(settings):
+        return evidence_of(settings).names()
+    with closing(CheckpointStore(checkpoint_place(settings))) as checkpoints:
+        return evidence_of(settings, checkpoints).names()
 
 
 def today() -> date:

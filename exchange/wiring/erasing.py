@@ -4,118 +4,33 @@ Promises: what a committed event destroys is destroyed before anybody is answere
 in between, or a backup of the keys from before came back, before the next start answers anybody. The list
 lies beside the checkpoints, in no backup of the events or keys, and only grows: it is carried out also where
 the events were restored from before the erasure. A key database that does not know what the events are sealed
-under is refused. Nobody destroys a key by writing a line: each is chained under a secret of the key database.
-Source: GDPR 17, 5(2); RFC 2104 (HMAC), FIPS 180-4 (SHA-256); the design of the ledger, section 5.
+under is refused.
+Source: GDPR 17, 5(2); the design of the ledger, section 5.
 """
 
 from __future__ import annotations
 
-import hmac
-import json
-import os
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from exchange.domain.erasure.decision import KeysDestroyed
-from exchange.errors import ErasureListBroken, KeysBehindEvents, LedgerDiffers, Unavailable
+from exchange.errors import KeysBehindEvents, LedgerDiffers, StoreUnavailable, Unavailable
 from exchange.ledger.leaf import parse_leaf
+from exchange.wiring.erasure_list import Erased
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
 
     from exchange.keys.identity import IdentityResolver
     from exchange.keys.keystore import KeyStore
     from exchange.store.batch import Row
     from exchange.store.codec import Codec
     from exchange.store.ports import EventReader
+    from exchange.wiring.erasure_list import ErasureList
 
 ROWS_PER_PAGE: Final = 5_000
-FIRST: Final = "0" * 64
 SECRET: Final = "erasure-list"  # noqa: S105 -- a name
-
-
-class Erased(NamedTuple):
-    """One erasure that was decided; `categories` is empty for all."""
-
-    erasure_id: str
-    resident: str
-    categories: tuple[str, ...]
-    at: str
-
-
-class ErasureList:
-    """Lines of JSON, each with an HMAC-SHA-256 over itself and that of the line before. One process appends.
-
-    Last lines that are cut off leave an older list, which is as whole as it was then.
-    """
-
-    def __init__(self, path: Path, key: bytes) -> None:
-        """Read the list; raise ErasureListBroken where a line was altered or taken out, or is of another key.
-
-        `key` is 32 bytes: the service secret `SECRET`, which every backup of the key database holds too.
-        """
-        self._path = path
-        self._key = key
-        self._last = FIRST
-        self._whole = 0  # bytes of whole lines: what lies behind them was never acknowledged
-        self.entries: dict[str, Erased] = {}
-        for line in self._lines():
-            self._take(line)
-
-    @property
-    def is_there(self) -> bool:
-        """Tell whether anything was ever written."""
-        return self._path.exists()
-
-    def add(self, erased: Erased) -> None:
-        """Append one erasure, durably; of one that is listed nothing changes. Raises OSError."""
-        if erased.erasure_id in self.entries:
-            return
-        line = self._line(erased)
-        made = not self._path.exists()
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            os.ftruncate(descriptor, self._whole)
-            os.pwrite(descriptor, line, self._whole)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        if made:
-            _sync_folder(self._path.parent)
-        self._take(line)
-
-    def _take(self, line: bytes) -> None:
-        try:
-            told = json.loads(line)
-            names = {name: told[name] for name in Erased._fields}
-            erased = Erased(**{**names, "categories": tuple(names["categories"])})
-        except (ValueError, KeyError, TypeError):
-            raise self._broken("a line cannot be read") from None
-        if not hmac.compare_digest(line, self._line(erased)):
-            raise self._broken("a line is missing, was altered, or was not written by this service")
-        self._last = told["sum"]
-        self._whole += len(line)
-        self.entries[erased.erasure_id] = erased
-
-    def _line(self, erased: Erased) -> bytes:
-        told = erased._asdict()
-        chained = hmac.new(self._key, json.dumps([self._last, told], sort_keys=True).encode(), sha256)
-        return json.dumps({**told, "sum": chained.hexdigest()}, sort_keys=True).encode() + b"\n"
-
-    def _lines(self) -> Iterator[bytes]:
-        if not self._path.exists():
-            return
-        for line in self._path.read_bytes().splitlines(keepends=True):
-            # A last line without its end was being written when the process died: its event is still there.
-            if line.endswith(b"\n"):
-                yield line
-
-    def _broken(self, what: str) -> ErasureListBroken:
-        return ErasureListBroken(
-            f"the erasure list is not whole: {what}", file=self._path.name, line=str(len(self.entries) + 1)
-        )
 
 
 @dataclass(slots=True)
@@ -130,6 +45,7 @@ class Erasures:
     confirm: Callable[[], None]  # raises ForkRefused where the store is another history than was signed
     unlisted: list[Erased] = field(default_factory=list)
     named: dict[str, dict[str, int]] = field(default_factory=dict)  # by erasure, as `_named_before`
+    done: set[str] = field(default_factory=set)  # what this process knows to be carried out
 
     def execute(self, destroyed: Sequence[KeysDestroyed]) -> None:
         """Carry out erasures, and those that failed before. Raises ExchangeError while something is left."""
@@ -138,19 +54,19 @@ class Erasures:
             while self.unlisted:
                 self.listed.add(self.unlisted[0])
                 del self.unlisted[0]
-        except OSError as error:
+        except (OSError, StoreUnavailable) as error:
             # The events themselves stand in the store, so that nothing is forgotten: go on to the keys.
             for erased in self.unlisted:
                 self._destroy(erased)
             raise Unavailable(
                 "the erasure is carried out, but could not be listed: it is tried again",
-                reason=str(error.strerror),
+                reason=str(error.strerror if isinstance(error, OSError) else error.code),
             ) from error
         for erased in self.listed.entries.values():
             self._destroy(erased)
 
     def catch_up(self, after: int) -> None:
-        """Carry out what was decided at a later position. Raises ExchangeError."""
+        """Carry out what was decided at a later position, by whichever node. Raises ExchangeError."""
         self.execute(decided_after(self.reader, self.codec, after))
 
     def replay(self) -> None:
@@ -180,12 +96,19 @@ class Erasures:
             self.keys.note_place(head)
 
     def _destroy(self, erased: Erased) -> None:
-        if self.keys.has_executed(erased.erasure_id):
+        if erased.erasure_id in self.done:
             return
-        if not erased.categories:
-            self.residents.forget(erased.resident)
-        named = self.named.get(erased.erasure_id, {})
-        self.keys.destroy(erased.resident, erased.categories, erasure_id=erased.erasure_id, named=named)
+        if self.keys.has_executed(erased.erasure_id):
+            # By another node, or before this start: nothing of it is opened here either.
+            if erased.categories or not self.keys.is_destroyed(erased.resident):
+                self.residents.drop(erased.resident)
+                self.keys.learn(erased.resident)
+        else:
+            if not erased.categories:
+                self.residents.forget(erased.resident)
+            named = self.named.get(erased.erasure_id, {})
+            self.keys.destroy(erased.resident, erased.categories, erasure_id=erased.erasure_id, named=named)
+        self.done.add(erased.erasure_id)
 
     def _named_before(
         self, decided: Sequence[tuple[int, KeysDestroyed]], after: int
@@ -255,11 +178,3 @@ def _event(row: Row, codec: Codec) -> KeysDestroyed:
 
 def _erased(event: KeysDestroyed) -> Erased:
     return Erased(event.erasure_id, event.resident, event.categories, event.at.isoformat())
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -45,7 +45,7 @@ class Feeding:
         self._now = now
         self._again_s = again_s
         self._every_s = core.settings.directory_every_s
-        self._evidence = evidence_of(core.settings)
+        self._evidence = evidence_of(core.settings, core.checkpoints)
         self._transport = HttpTransport(WAIT_S)
         self._url = core.settings.directory_url.rstrip("/")
         self._logs = core.ledger.logs

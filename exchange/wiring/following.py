@@ -1,12 +1,13 @@
 """Lets the read models follow the events: at the start, and after every commit.
 
 Promises: a commit never waits for a read model; what cannot be followed now is told once and tried again.
+Where several nodes serve a shard, each follows what the others wrote, so that none has much to catch up with.
 """
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from exchange.errors import SettingsInvalid
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from exchange.settings import Settings
     from exchange.wiring.core import Core
 
+FOLLOW_EVERY_S: Final = 1.0
 _MODELS: Final[tuple[tuple[str, str, Callable[[Path], ReadModel]], ...]] = (
     # Asked where it stands only: it follows nothing, and looks up no entry.
     (ObligationList.name, OBLIGATIONS, lambda folder: ObligationList(folder, lambda _basis, _version: None)),
@@ -51,6 +53,8 @@ class Following:
 
     def __init__(self, core: Core, on_error: Callable[[ExchangeError], None]) -> None:
         self._follower = Follower(models_of(core), core.reader, core.codec, on_error)
+        # Where other nodes write, no commit of this process tells of theirs.
+        self._look_every_s = FOLLOW_EVERY_S if core.settings.keys_postgres else None
         self._task: asyncio.Task[None] | None = None
 
     def followed(self, position: int, timeout_s: float) -> bool:
@@ -73,7 +77,8 @@ class Following:
         while True:
             committed = pipeline.committed
             self._follower.wake()
-            await committed.wait()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(committed.wait(), self._look_every_s)
 
 
 class Standing(NamedTuple):

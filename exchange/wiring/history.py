@@ -17,8 +17,9 @@ from exchange.pipeline.proposed import proposed_over
 from exchange.pipeline.registers import Registers
 from exchange.pipeline.replay import Replay, Tally
 from exchange.store.codec import Codec
-from exchange.wiring.core import key_file, utc_now
+from exchange.wiring.core import utc_now
 from exchange.wiring.kek import open_kek
+from exchange.wiring.places import has_keys, key_place, where_keys_are
 from exchange.wiring.stores import open_reader, refuse_no_events
 
 if TYPE_CHECKING:
@@ -92,9 +93,9 @@ class History:
 def open_history(settings: Settings) -> Iterator[History]:
     """Open a data folder. Raises SettingsInvalid where no service ran, or where its keys are not."""
     refuse_no_events(settings)
-    if not key_file(settings).exists():
-        raise SettingsInvalid("there are events but no key database", folder=settings.keys_folder.name)
-    keys = KeyStore(key_file(settings), open_kek(settings))
+    if not has_keys(settings):
+        raise SettingsInvalid("there are events but no key database", **where_keys_are(settings))
+    keys = KeyStore(key_place(settings), open_kek(settings))
     reader = open_reader(settings)
     try:
         _check(keys)

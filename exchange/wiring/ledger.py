@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -25,6 +25,7 @@ from exchange.ledger.years import Logs, YearLog
 from exchange.store.batch import Heads
 from exchange.store.sqlite import EMPTY_FRONTIER
 from exchange.wiring.kek import open_hsm
+from exchange.wiring.places import CHECKPOINT_FILE, checkpoint_place, has_signed, note, noted
 from exchange.wiring.private_file import read_key, write_private
 from exchange.wiring.published import folder_of, ledger_folder
 from exchange.wiring.second_key import SECOND_KEY, new_second_key, read_second_key, take_under_kek
@@ -39,6 +40,10 @@ if TYPE_CHECKING:
 
     from exchange.ledger.years import LogBegins
     from exchange.settings import Settings
+
+# What is noted of a log: its name, and its verifier key on ML-DSA-44, which tells a lost key from none.
+ORIGIN: Final = "origin"
+SECOND_VKEY: Final = "second-vkey"
 
 
 @dataclass(slots=True)
@@ -113,19 +118,18 @@ def start_ledger(
         origin = _origin(settings, now, name)
         refuse_another_second_key(settings, origin)
         second = Cosigner(origin, _second_key(settings))
-        if not second_vkey_file(settings).exists():
-            write_private(second_vkey_file(settings), f"{second.vkey}\n".encode())
+        note(settings, SECOND_VKEY, second.vkey)
         take_under_kek(settings)
         return _ledger(settings, origin, key, second, opened)
 
 
 def open_ledger(settings: Settings) -> Ledger:
     """Open the ledger of a service that ran; makes nothing. Raises SettingsInvalid where none ran."""
-    if not origin_file(settings).exists() or not checkpoint_file(settings).exists():
+    origin = noted(settings, ORIGIN)
+    if origin is None or not has_signed(settings):
         raise SettingsInvalid("no service ran with these settings", folder=settings.checkpoints_folder.name)
-    origin = _read_origin(settings)
     refuse_another_second_key(settings, origin)
-    started = second_vkey_file(settings).exists()
+    started = noted(settings, SECOND_VKEY) is not None
     second = Cosigner(origin, _second_key(settings)) if started else None
     with _log_key(settings) as key:
         return _ledger(settings, origin, key, second, stored_heads(settings).opened)
@@ -154,13 +158,13 @@ def _ledger(
     second: Cosigner | None,
     opened: Sequence[LogBegins],
 ) -> Ledger:
-    known, signer = second_vkey_file(settings), NoteSigner(origin, key)
-    if second is not None and known.read_text(encoding="utf-8").strip() != second.vkey:
+    signer = NoteSigner(origin, key)
+    if second is not None and noted(settings, SECOND_VKEY) != second.vkey:
         raise SettingsInvalid("the log's second key is not the one it had: restore it", file=SECOND_KEY)
-    for note in _last_notes(settings, origin):
-        if not parse_note(note, CHECKPOINT).lines_of([signer.key]):
+    for signed in _last_notes(settings, origin):
+        if not parse_note(signed, CHECKPOINT).lines_of([signer.key]):
             raise KeyUnavailable("another key signed this log: restore it", origin=origin)
-    checkpoints = CheckpointStore(checkpoint_file(settings))
+    checkpoints = CheckpointStore(checkpoint_place(settings))
     logs = Logs(lambda name, first: _year_log(settings, first, NoteSigner(name, key), second), origin)
     logs.learn(opened)
     token = key if isinstance(key, TokenSigner) else None
@@ -179,9 +183,9 @@ def refuse_another_second_key(settings: Settings, origin: str) -> None:
     The note that was signed last and the published one tell it too, by a line on ML-DSA-44 under the log's
     own name.
     """
-    if second_vkey_file(settings).exists():
+    if noted(settings, SECOND_VKEY) is not None:
         return
-    lines = [line for note in _last_notes(settings, origin) for line in _second_lines(note, origin)]
+    lines = [line for signed in _last_notes(settings, origin) for line in _second_lines(signed, origin)]
     if not lines:
         return
     file = settings.keys_folder / SECOND_KEY
@@ -197,8 +201,8 @@ def refuse_another_second_key(settings: Settings, origin: str) -> None:
 def _last_notes(settings: Settings, origin: str) -> list[bytes]:
     """Return the note that was signed last and the published one, where they are there."""
     notes = []
-    if checkpoint_file(settings).exists():
-        with closing(CheckpointStore(checkpoint_file(settings))) as checkpoints:
+    if has_signed(settings):
+        with closing(CheckpointStore(checkpoint_place(settings))) as checkpoints:
             signed = checkpoints.signed(origin)
         notes += [] if signed is None else [signed[1]]
     if (ledger_folder(settings) / CHECKPOINT).exists():
@@ -206,43 +210,26 @@ def _last_notes(settings: Settings, origin: str) -> list[bytes]:
     return notes
 
 
-def _second_lines(note: bytes, origin: str) -> list[Signature]:
-    return [line for line in parse_note(note, CHECKPOINT).signatures if line.name == origin and is_long(line)]
+def _second_lines(signed: bytes, origin: str) -> list[Signature]:
+    return [
+        line for line in parse_note(signed, CHECKPOINT).signatures if line.name == origin and is_long(line)
+    ]
 
 
 def checkpoint_file(settings: Settings) -> Path:
-    """Where the service itself remembers what it signed."""
-    return settings.checkpoints_folder / "checkpoints.db"
-
-
-def origin_file(settings: Settings) -> Path:
-    """Where the log's name is."""
-    return settings.checkpoints_folder / "origin"
-
-
-def second_vkey_file(settings: Settings) -> Path:
-    """Where the verifier key on ML-DSA-44 is: it tells a key that was lost from one that never was."""
-    return settings.checkpoints_folder / "second-vkey"
+    """Where that is in a file."""
+    return settings.checkpoints_folder / CHECKPOINT_FILE
 
 
 def first_origin(settings: Settings) -> str:
     """Return the name of the shard's first log, empty where nothing tells it."""
-    return _read_origin(settings) if origin_file(settings).exists() else ""
+    return noted(settings, ORIGIN) or ""
 
 
 def _origin(settings: Settings, now: Callable[[], datetime], name: str) -> str:
     """Return the log's name, fixed at its first start: one log for each municipality and year."""
-    if not origin_file(settings).exists():
-        name = name or f"{settings.origin_host}/{settings.operator_oin}/{now().year}"
-        write_private(origin_file(settings), f"{name}\n".encode())
-    return _read_origin(settings)
-
-
-def _read_origin(settings: Settings) -> str:
-    try:
-        return origin_file(settings).read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsInvalid("the log's name cannot be read", file=origin_file(settings).name) from error
+    name = name or f"{settings.origin_host}/{settings.operator_oin}/{now().year}"
+    return noted(settings, ORIGIN) or note(settings, ORIGIN, name)
 
 
 @contextmanager
@@ -261,7 +248,7 @@ def _log_key(settings: Settings) -> Iterator[Ed25519PrivateKey | TokenSigner]:
 
 def _log_key_in_file(settings: Settings) -> Ed25519PrivateKey:
     file = settings.keys_folder / "log.key"
-    _make_key(file, _new_log_key, origin_file(settings))
+    _make_key(file, _new_log_key, known=noted(settings, ORIGIN) is not None)
     key = read_key(file)
     if not isinstance(key, Ed25519PrivateKey):
         raise SettingsInvalid("the log's key is not Ed25519", file=file.name)
@@ -274,7 +261,7 @@ def _new_log_key() -> bytes:
 
 def _second_key(settings: Settings) -> MLDSA44PrivateKey:
     file = settings.keys_folder / SECOND_KEY
-    _make_key(file, lambda: new_second_key(settings), second_vkey_file(settings))
+    _make_key(file, lambda: new_second_key(settings), known=noted(settings, SECOND_VKEY) is not None)
     return read_second_key(settings)
 
 
@@ -290,11 +277,11 @@ def make_log_key(settings: Settings) -> str:
         return made.public_key().public_bytes_raw().hex()
 
 
-def _make_key(file: Path, make: Callable[[], bytes], known: Path) -> None:
-    """Make a key's file where neither it nor what is `known` by it is there. Raises KeyUnavailable."""
+def _make_key(file: Path, make: Callable[[], bytes], *, known: bool) -> None:
+    """Make a key's file where it is not there and nothing is `known` by it. Raises KeyUnavailable."""
     if file.exists():
         return
     # A new key would be another log to everybody who trusts the old one.
-    if known.exists():
+    if known:
         raise KeyUnavailable("the log has a name but its key is gone: restore it", file=file.name)
     write_private(file, make())

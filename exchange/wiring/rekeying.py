@@ -15,16 +15,17 @@ from exchange.domain.values import DataCategory
 from exchange.errors import SettingsInvalid
 from exchange.keys.database import open_database
 from exchange.keys.renewal import newest_versions, renew, rewrap, wrappings
-from exchange.wiring.core import key_file, open_core
+from exchange.wiring.core import open_core
 from exchange.wiring.holding import held, private_files
 from exchange.wiring.kek import kind_of, make_kek, open_kek, open_keks
+from exchange.wiring.places import has_keys, held_keys, key_place, refuse_no_keys
 from exchange.wiring.second_key import rewrap_second_key, second_key_wrapped_by
 from exchange.wiring.stores import has_events
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterator
 
+    from exchange.databases.place import Connection
     from exchange.settings import Settings
 
 
@@ -66,9 +67,9 @@ def create_kek(settings: Settings) -> Standing:
 def kek_standing(settings: Settings) -> Standing:
     """Tell where the KEK stands. Raises SettingsInvalid, KeyUnavailable."""
     kek = open_kek(settings)
-    if not key_file(settings).exists():
+    if not has_keys(settings):
         return Standing(kek.key_id, kind_of(kek), {}, {})
-    with closing(open_database(key_file(settings))) as connection:
+    with closing(open_database(key_place(settings))) as connection:
         wrapped, versions = _wrapped(settings, connection), newest_versions(connection)
     return Standing(kek.key_id, kind_of(kek), wrapped, versions)
 
@@ -100,7 +101,7 @@ def rotate_keys(settings: Settings, category: str | None) -> int:
         return renew(connection, open_kek(settings), category)
 
 
-def _wrapped(settings: Settings, connection: sqlite3.Connection) -> dict[str, int]:
+def _wrapped(settings: Settings, connection: Connection) -> dict[str, int]:
     """Return how many keys each KEK wraps: in the database, and the log's second one in its file."""
     found = wrappings(connection)
     if second := second_key_wrapped_by(settings):
@@ -109,9 +110,12 @@ def _wrapped(settings: Settings, connection: sqlite3.Connection) -> dict[str, in
 
 
 @contextmanager
-def _standing_still(settings: Settings) -> Iterator[sqlite3.Connection]:
-    file = key_file(settings)
-    if not file.exists():
-        raise SettingsInvalid("no service ran with these settings", file=file.name)
-    with private_files(), held(settings.data), closing(open_database(file)) as connection:
+def _standing_still(settings: Settings) -> Iterator[Connection]:
+    refuse_no_keys(settings)
+    with (
+        private_files(),
+        held(settings.data),
+        held_keys(settings, alone=True),
+        closing(open_database(key_place(settings))) as connection,
+    ):
         yield connection

@@ -24,8 +24,9 @@ from exchange.pipeline.facts import CASE_PREFIX, law_of
 from exchange.pipeline.hot import DISCLOSURE_PREFIX
 from exchange.pipeline.registers import Registers
 from exchange.store.codec import Codec
-from exchange.wiring.core import key_file, refuse_no_service
+from exchange.wiring.core import refuse_no_service
 from exchange.wiring.kek import open_kek
+from exchange.wiring.places import key_place
 from exchange.wiring.stores import open_reader
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def ended_by(settings: Settings, until: datetime) -> Iterator[Ended]:
     """Yield what has nothing within its term then, the longest over first. Raises SettingsInvalid."""
     refuse_no_service(settings)
     with ExitStack() as opened:
-        keys = opened.enter_context(closing(KeyStore(key_file(settings), open_kek(settings))))
+        keys = opened.enter_context(closing(KeyStore(key_place(settings), open_kek(settings))))
         reader = opened.enter_context(closing(open_reader(settings)))
         yield from ended_in(reader, Codec(keys), keys, until)
 

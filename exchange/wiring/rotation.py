@@ -17,10 +17,10 @@ from exchange.keys.identity import IdentityKeys, secret_name
 from exchange.keys.keystore import KeyStore
 from exchange.keys.link_renewal import take_over
 from exchange.keys.links import LinkStore
-from exchange.wiring.core import key_file
 from exchange.wiring.holding import held, private_files
 from exchange.wiring.kek import open_kek
 from exchange.wiring.parties import second_party_of
+from exchange.wiring.places import held_keys, key_place, refuse_no_keys
 
 if TYPE_CHECKING:
     from exchange.settings import Settings
@@ -86,11 +86,10 @@ def identity_public_key(settings: Settings, oin: str) -> tuple[int, bytes]:
 
 
 def _open(settings: Settings, opened: ExitStack, *, hold: bool = True) -> tuple[KeyStore, LinkStore]:
-    file = key_file(settings)
-    if not file.exists():
-        raise SettingsInvalid("no service ran with these settings", file=file.name)
+    refuse_no_keys(settings)
     if hold:
         opened.enter_context(held(settings.data))
+        opened.enter_context(held_keys(settings, alone=True))
     kek = open_kek(settings)
-    keys = opened.enter_context(closing(KeyStore(file, kek)))
-    return keys, opened.enter_context(closing(LinkStore(file, kek)))
+    keys = opened.enter_context(closing(KeyStore(key_place(settings), kek)))
+    return keys, opened.enter_context(closing(LinkStore(key_place(settings), kek)))

@@ -39,6 +39,7 @@ from exchange.wiring.following import Following
 from exchange.wiring.holding import held, private_files
 from exchange.wiring.key_events import tell_keys
 from exchange.wiring.parties import second_party_of
+from exchange.wiring.places import held_keys
 from exchange.wiring.published import Shelf, vkeys_of
 from exchange.wiring.register import keep_register
 
@@ -86,6 +87,7 @@ def serve(settings: Settings, starter: Starter | None = None) -> None:
     with (
         private_files(),
         held(settings.data),
+        held_keys(settings, alone=False),
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
         runner.run(_serve(settings, starter or Starter()))

@@ -18,6 +18,7 @@ from exchange.domain.limits.seals import person_of
 from exchange.domain.resident import RESIDENT
 from exchange.errors import CallerUnknown, ExchangeError, RuleBroken, SettingsInvalid
 from exchange.keys.keystore import KeyStore
+from exchange.ledger.checkpoints import CheckpointStore
 from exchange.pipeline.erasure import EXECUTED, Holdings, is_waiting, steps_of_approving
 from exchange.pipeline.walk import CommandOutcome, CommandWalk, Steps
 from exchange.projections.follower import catch_up
@@ -27,11 +28,20 @@ from exchange.server.walks import claim_of, content_of
 from exchange.store.codec import Codec
 from exchange.v1 import common_pb2
 from exchange.v1 import resident_rights_service_pb2 as pb
-from exchange.wiring.core import erasure_file, fresh_uuid, key_file, open_core, refuse_no_service, utc_now
-from exchange.wiring.erasing import SECRET, ErasureList, decided_after, decided_rows
+from exchange.wiring.core import fresh_uuid, open_core, refuse_no_service, utc_now
+from exchange.wiring.erasing import SECRET, decided_after, decided_rows
+from exchange.wiring.erasure_list import ErasureList, FileLines
 from exchange.wiring.holding import held, private_files
 from exchange.wiring.kek import open_kek
 from exchange.wiring.keyboard import person_at
+from exchange.wiring.places import (
+    checkpoint_place,
+    erasure_file,
+    erasure_lines,
+    has_signed,
+    held_keys,
+    key_place,
+)
 from exchange.wiring.published import published_receipt
 from exchange.wiring.stores import open_reader, refuse_no_events
 
@@ -156,11 +166,11 @@ def standing(settings: Settings) -> Standing:
     """Tell where keys and erasures stand; changes nothing. Raises SettingsInvalid, KeyUnavailable."""
     refuse_no_service(settings)
     with (
-        closing(KeyStore(key_file(settings), open_kek(settings))) as keys,
+        closing(KeyStore(key_place(settings), open_kek(settings))) as keys,
         closing(open_reader(settings)) as reader,
+        _listed(settings, keys) as listed,
     ):
         keys.check()
-        listed = ErasureList(erasure_file(settings), keys.service_secret(SECRET))
         decided = {event.erasure_id for event in decided_after(reader, Codec(keys), 0)}
         known = decided | listed.entries.keys()
         residents, count = keys.count()
@@ -176,6 +186,16 @@ def standing(settings: Settings) -> Standing:
             undecided=tuple(sorted(listed.entries.keys() - decided)),
             unlisted=tuple(sorted(decided - listed.entries.keys())),
         )
+
+
+@contextmanager
+def _listed(settings: Settings, keys: KeyStore) -> Iterator[ErasureList]:
+    secret = keys.service_secret(SECRET)
+    if not settings.checkpoints_postgres or not has_signed(settings):
+        yield ErasureList(FileLines(erasure_file(settings)), secret)
+        return
+    with closing(CheckpointStore(checkpoint_place(settings))) as checkpoints:
+        yield ErasureList(erasure_lines(settings, checkpoints), secret)
 
 
 def certificate(settings: Settings, erasure_id: str) -> tuple[dict[str, Any], bytes]:
@@ -197,7 +217,7 @@ def certificate(settings: Settings, erasure_id: str) -> tuple[dict[str, Any], by
 def alone(settings: Settings) -> Iterator[Core]:
     """Open the shard as its service would, holding its folder."""
     refuse_no_events(settings)
-    with private_files(), held(settings.data):
+    with private_files(), held(settings.data), held_keys(settings, alone=True):
         core = open_core(settings)
         try:
             yield core

@@ -13,6 +13,7 @@ import mmap
 import struct
 import sys
 import threading
+import tomllib
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -32,9 +33,10 @@ OFFSET: Final = struct.Struct("<q")
 LEEWAY: Final = timedelta(days=1)
 
 
-def years_settings(data: Path) -> Settings:
-    """Return the settings of a story that takes years."""
-    return throw_away_settings(data=data, port=0, metrics_port=0, log_file=data / "exchange.log")
+def years_settings(data: Path, databases: Mapping[str, str]) -> Settings:
+    """Return the settings of a story that takes years; `databases` are those of its store, if it has any."""
+    log_file = data / "exchange.log"
+    return throw_away_settings(data=data, port=0, metrics_port=0, log_file=log_file, **databases)
 
 
 def set_clock(file: Path, ahead: timedelta) -> None:
@@ -80,10 +82,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", required=True, type=Path)
     parser.add_argument("--clock", required=True, type=Path)
+    parser.add_argument("--config", type=Path)
     words = parser.parse_args()
     with private_files():
         words.data.mkdir(parents=True, exist_ok=True)
-    serve(years_settings(words.data), Starter(leash=sys.stdin.fileno(), clock=MovedClock(words.clock)))
+    databases = {} if words.config is None else tomllib.loads(words.config.read_text(encoding="utf-8"))
+    serve(
+        years_settings(words.data, databases),
+        Starter(leash=sys.stdin.fileno(), clock=MovedClock(words.clock)),
+    )
 
 
 if __name__ == "__main__":

@@ -35,14 +35,14 @@ if TYPE_CHECKING:
 class Desk:
     """A stopped shard of the development authority's operator, with one resident."""
 
-    def __init__(self, folder: Path) -> None:
-        self.settings: Settings = throw_away_settings(data=folder / "data")
+    def __init__(self, folder: Path, **named: str) -> None:
+        self.settings: Settings = throw_away_settings(data=folder / "data", **named)
         core = open_core(self.settings)
         material, thumbprint, signing_key = door_material(self.settings)
         assert material
         genesis(core, utc_now(), thumbprint=thumbprint, signing_key=signing_key)
         core.close()
-        shard = Shard(self.settings.data)
+        shard = Shard(self.settings.data, **named)
         operator = shard.caller(thumbprint=thumbprint)
         shard.caller = lambda *_, **__: operator  # type: ignore[method-assign] # the certificate that is registered
         self.ref, self.case_id, self.plan_id = shard.plan()

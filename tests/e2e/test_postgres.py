@@ -1,4 +1,4 @@
-"""A service on PostgreSQL: its process dies, then its server; what was answered stands."""
+"""A service whose events, keys and checkpoints are in PostgreSQL: it dies, then their server; all stands."""
 
 from __future__ import annotations
 
@@ -49,11 +49,12 @@ def when_back(ask: Callable[[], Any]) -> Any:  # noqa: ANN401 -- whatever is ask
 def test_what_was_answered_outlives_the_service_and_the_server(
     server: PostgresServer, tmp_path: Path
 ) -> None:
-    service = Service(tmp_path / "exchange", store="postgres", postgres=server.dsn()).start()
+    named = server.settings()
+    service = Service(tmp_path / "exchange", **named).start()
     try:
         case, first = Case(service), str(uuid.uuid4())
         version, answered = case.version, case.goal(request_id=first)
-        assert not (service.data / "events.db").exists()
+        assert [*service.data.rglob("*.db")] == [*service.data.glob("projections/*.db")]
         service.kill()
         service.hang_up()
         service.start()
@@ -73,8 +74,8 @@ def test_what_was_answered_outlives_the_service_and_the_server(
         case.version = version
         assert case.goal("Weer zelf eten.", request_id=second) == again
         assert service.stop() == 0
-        assert server.dsn() not in service.said()
-        with closing(PostgresReader(server.dsn())) as reader:
+        assert not [dsn for dsn in named.values() if "dbname" in dsn and dsn in service.said()]
+        with closing(PostgresReader(named["postgres"])) as reader:
             report = verify_store(reader)
         assert (report.problems, report.events) == ([], report.position)
     finally:

@@ -21,11 +21,14 @@ from exchange.keys.keystore import KeyStore
 from exchange.keys.link_renewal import take_over
 from exchange.keys.links import LinkStore
 from exchange.keys.second_party import half_of
+from tests.databases.kept import word_of
 from tests.e2e.service import REPOSITORY, environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
+
+    from exchange.databases.place import Place
 
 FORMER, FOLLOWING = b"f" * 32, b"g" * 32
 OWN, OWN_NEXT = IdentityKeys(b"1" * 32), IdentityKeys(b"2" * 32, 2)
@@ -42,16 +45,21 @@ def root(own: IdentityKeys, half: bytes, number: int) -> bytes:
 
 
 @pytest.fixture
+def place(place_of: Callable[[str], Place]) -> Place:
+    return place_of("keys.db")
+
+
+@pytest.fixture
 def book(tmp_path: Path) -> Iterator[HalfBook]:
     with closing(HalfBook(tmp_path / "party.db")) as book:
         yield book
 
 
 @pytest.fixture
-def links(tmp_path: Path) -> Iterator[Callable[[], LinkStore]]:
+def links(place: Place, tmp_path: Path) -> Iterator[Callable[[], LinkStore]]:
     with ExitStack() as opened:
         kek = FileKek(tmp_path / "kek", create=True)
-        yield lambda: opened.enter_context(closing(LinkStore(tmp_path / "keys.db", kek)))
+        yield lambda: opened.enter_context(closing(LinkStore(place, kek)))
 
 
 def stepping(book: HalfBook) -> Callable[[Sequence[bytes]], tuple[bytes, ...]]:
@@ -190,9 +198,10 @@ KILLED = """
     from exchange.keys.identity import IdentityKeys
     from exchange.keys.kek import FileKek
     from exchange.keys.link_renewal import take_over
+    from tests.databases.kept import place_named
 
-    folder, at = Path(sys.argv[1]), sys.argv[2]
-    store = room.LinkStore(folder / "keys.db", FileKek(folder / "kek"))
+    folder, place, at = Path(sys.argv[1]), place_named(sys.argv[2]), sys.argv[3]
+    store = room.LinkStore(place, FileKek(folder / "kek"))
     half = HalfStep(b"f" * 32, b"g" * 32, HalfBook(folder / "party.db"))
     left = [2]
 
@@ -220,11 +229,11 @@ KILLED = """
 
 
 @pytest.fixture
-def killed(tmp_path: Path) -> Callable[[str], int]:
+def killed(place: Place, tmp_path: Path) -> Callable[[str], int]:
     """Takes over in a process of its own that kills itself there; returns how it ended."""
     return lambda at: (
         subprocess.run(  # noqa: S603 -- our own program
-            [sys.executable, "-c", textwrap.dedent(KILLED), str(tmp_path), at],
+            [sys.executable, "-c", textwrap.dedent(KILLED), str(tmp_path), word_of(place), at],
             check=False,
             cwd=REPOSITORY,
             env=environment(),

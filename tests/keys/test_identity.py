@@ -14,10 +14,13 @@ from exchange.keys import ristretto
 from exchange.keys.identity import IdentityKeys, IdentityResolver
 from exchange.keys.kek import FileKek
 from exchange.keys.links import LinkStore
+from tests.databases.kept import Faulty, let_it_read_only, stored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from exchange.databases.place import Place
 
 MUNICIPALITY, PROVIDER = "00000001001234567000", "00000003123456780000"
 KEYS = IdentityKeys(bytes(range(32)))
@@ -35,11 +38,16 @@ ANNA, BRAM = person(b"anna"), person(b"bram")
 
 
 @pytest.fixture
-def links(tmp_path: Path) -> Iterator[Callable[..., LinkStore]]:
+def place(place_of: Callable[[str], Place]) -> Place:
+    return place_of("keys.db")
+
+
+@pytest.fixture
+def links(place: Place, tmp_path: Path) -> Iterator[Callable[..., LinkStore]]:
     stores: list[LinkStore] = []
 
     def open_again(kek: str = "kek") -> LinkStore:
-        stores.append(LinkStore(tmp_path / "keys.db", FileKek(tmp_path / kek, create=True)))
+        stores.append(LinkStore(place, FileKek(tmp_path / kek, create=True)))
         return stores[-1]
 
     yield open_again
@@ -146,7 +154,7 @@ def test_a_ref_has_one_root(links: Callable[..., LinkStore]) -> None:
     assert store.resolve(BRAM) is None
 
 
-def test_an_erased_link_is_gone_from_cache_and_file(links: Callable[..., LinkStore], tmp_path: Path) -> None:
+def test_an_erased_link_is_gone_from_cache_and_disk(links: Callable[..., LinkStore], place: Place) -> None:
     store = links()
     resolver = IdentityResolver(KEYS, store)
     pseudonym = KEYS.evaluate(PROVIDER, ANNA).element
@@ -160,7 +168,7 @@ def test_an_erased_link_is_gone_from_cache_and_file(links: Callable[..., LinkSto
     assert resolver.resolve(PROVIDER, KEYS.evaluate(PROVIDER, BRAM).element) == "r-2"
     assert resolver.link(PROVIDER, pseudonym, "r-3") == "r-3"
     resolver.forget("r-2")
-    assert not any(sealed in file.read_bytes() for file in tmp_path.glob("keys.db*"))
+    assert sealed not in stored(place)
 
 
 def test_an_answer_read_before_an_erasure_does_not_enter_the_cache_after_it(
@@ -192,9 +200,10 @@ def test_the_cache_of_pseudonyms_is_bounded(links: Callable[..., LinkStore]) -> 
     assert len(resolver._refs) == 3
 
 
-def test_the_file_holds_no_ref_and_no_root_in_clear(links: Callable[..., LinkStore], tmp_path: Path) -> None:
+def test_the_disk_holds_no_ref_and_no_root_in_clear(links: Callable[..., LinkStore], place: Place) -> None:
     links().link(ANNA, "resident-ref-of-anna")
-    content = b"".join(file.read_bytes() for file in tmp_path.glob("keys.db*"))
+    content = stored(place)
+    assert content
     assert b"resident-ref" not in content
     assert ANNA not in content
 
@@ -234,12 +243,27 @@ def test_another_kek_opens_no_link(links: Callable[..., LinkStore]) -> None:
         links(kek="other")
 
 
-def test_a_link_that_could_not_be_written_is_not_reported(links: Callable[..., LinkStore]) -> None:
+def test_a_link_that_could_not_be_written_is_not_reported(
+    links: Callable[..., LinkStore], place: Place
+) -> None:
     store = links()
-    store._connection.execute("PRAGMA query_only = ON")
+    let_it_read_only(store._connection, place)
     with pytest.raises(KeyUnavailable):
         store.link(ANNA, "r-1")
     assert store.resolve(ANNA) is None
+
+
+@pytest.mark.parametrize("persisted", [False, True], ids=["lost", "kept"])
+def test_a_link_reported_lost_is_made_once(
+    links: Callable[..., LinkStore], monkeypatch: pytest.MonkeyPatch, *, persisted: bool
+) -> None:
+    store = links()
+    with monkeypatch.context() as fault:
+        fault.setattr(store, "_connection", Faulty(store._connection, persisted=persisted))
+        with pytest.raises(KeyUnavailable):
+            store.link(ANNA, "r-1")
+    assert store.link(ANNA, "r-2") == ("r-1" if persisted else "r-2")
+    assert links().count() == 1
 
 
 def test_a_closed_store_answers_nothing(links: Callable[..., LinkStore]) -> None:

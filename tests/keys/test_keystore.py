@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, Event
 from typing import TYPE_CHECKING
@@ -12,47 +11,33 @@ import pytest
 from exchange.errors import KeyDestroyed, KeyUnavailable, SealBroken, StoreFull
 from exchange.keys.keystore import CACHED_KEYS_MAX, KeyStore
 from exchange.keys.sealing import open_sealed, seal
+from tests.databases.kept import Faulty, let_it_not_wait, line_to, stored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from exchange.databases.place import Place
     from exchange.keys.kek import Kek
 
 
 @pytest.fixture
-def opened(tmp_path: Path, kek_named: Callable[[str], Kek]) -> Iterator[Callable[..., KeyStore]]:
+def place(place_of: Callable[[str], Place]) -> Place:
+    return place_of("keys.db")
+
+
+@pytest.fixture
+def opened(place: Place, kek_named: Callable[[str], Kek]) -> Iterator[Callable[..., KeyStore]]:
     """Open the same key database as often as asked; all are closed at the end."""
     stores: list[KeyStore] = []
 
     def open_again(kek: str = "kek", cached_keys_max: int = CACHED_KEYS_MAX) -> KeyStore:
-        stores.append(KeyStore(tmp_path / "keys.db", kek_named(kek), cached_keys_max=cached_keys_max))
+        stores.append(KeyStore(place, kek_named(kek), cached_keys_max=cached_keys_max))
         return stores[-1]
 
     yield open_again
     for store in stores:
         store.close()
-
-
-class Faulty:
-    """A connection whose next COMMIT is reported lost; with `persisted`, it happened all the same."""
-
-    def __init__(self, connection: sqlite3.Connection, *, persisted: bool) -> None:
-        self._connection = connection
-        self._persisted = persisted
-        self.armed = True
-
-    def execute(self, statement: str, parameters: tuple[str, ...] = ()) -> sqlite3.Cursor:
-        if statement == "COMMIT" and self.armed:
-            self.armed = False
-            if self._persisted:
-                self._connection.execute("COMMIT")
-            raise sqlite3.OperationalError("the answer was lost")
-        return self._connection.execute(statement, parameters)
-
-    def __getattr__(self, name: str) -> object:
-        attribute: object = getattr(self._connection, name)
-        return attribute
 
 
 def test_a_flushed_key_opens_after_a_restart(opened: Callable[..., KeyStore]) -> None:
@@ -122,19 +107,28 @@ def test_a_flush_reported_lost_can_be_repeated(
     assert again.open_key("r-3", "WONEN", 1)
 
 
-def test_a_full_disk_writes_nothing_and_keeps_the_keys_pending(opened: Callable[..., KeyStore]) -> None:
+def test_a_full_disk_writes_nothing_and_keeps_the_keys_pending(
+    tmp_path: Path, kek_named: Callable[[str], Kek]
+) -> None:
+    def opened() -> KeyStore:
+        return KeyStore(tmp_path / "keys.db", kek_named("kek"))
+
     store = opened()
     (pages,) = store._writer.execute("PRAGMA page_count").fetchone()
     store._writer.execute(f"PRAGMA max_page_count = {pages}")
     keys = {ref: store.obtain(ref, "WONEN").material for ref in (f"r-{number}" for number in range(500))}
     with pytest.raises(StoreFull):
         store.flush()
+    again = opened()
     with pytest.raises(KeyUnavailable):
-        opened().open_key("r-0", "WONEN", 1)
+        again.open_key("r-0", "WONEN", 1)
+    again.close()
     store._writer.execute("PRAGMA max_page_count = 100000")
     assert store.flush() == 500
     again = opened()
     assert {ref: again.open_key(ref, "WONEN", 1).material for ref in keys} == keys
+    again.close()
+    store.close()
 
 
 def test_two_processes_that_make_one_key_do_not_both_win(opened: Callable[..., KeyStore]) -> None:
@@ -194,36 +188,34 @@ def test_destroying_twice_or_without_keys_changes_nothing(opened: Callable[..., 
         store.obtain("r-unknown", "WONEN")
 
 
-def test_destroyed_bytes_are_in_no_file(opened: Callable[..., KeyStore], tmp_path: Path) -> None:
+def test_destroyed_bytes_are_in_no_table_and_no_file(opened: Callable[..., KeyStore], place: Place) -> None:
     store = opened()
     store.obtain("r-1", "WONEN")
     store.flush()
     ((wrapped,),) = store._reader.execute("SELECT wrapped FROM data_key").fetchall()
-    files = sorted(tmp_path.glob("keys.db*"))
-    assert any(wrapped in file.read_bytes() for file in files)
+    assert wrapped in stored(place)
     store.destroy("r-1")
-    assert len(files) == 3
-    assert not any(wrapped in file.read_bytes() for file in tmp_path.glob("keys.db*"))
+    assert wrapped not in stored(place)
 
 
 def test_destroying_under_a_reader_says_so_and_can_be_finished(
-    opened: Callable[..., KeyStore], tmp_path: Path
+    opened: Callable[..., KeyStore], place: Place
 ) -> None:
     store = opened()
-    store._writer.execute("PRAGMA busy_timeout = 1")
+    let_it_not_wait(store._writer, place)
     store.obtain("r-1", "WONEN")
     store.flush()
-    reader = sqlite3.connect(tmp_path / "keys.db", isolation_level=None)
+    reader = line_to(place)
     reader.execute("BEGIN")
     ((wrapped,),) = reader.execute("SELECT wrapped FROM data_key").fetchall()
-    with pytest.raises(KeyUnavailable, match="write-ahead log"):
+    with pytest.raises(KeyUnavailable, match="destroy again"):
         store.destroy("r-1")
     with pytest.raises(KeyDestroyed):
         store.open_key("r-1", "WONEN", 1)
     reader.execute("COMMIT")
     reader.close()
     assert store.destroy("r-1") == 0
-    assert not any(wrapped in file.read_bytes() for file in tmp_path.glob("keys.db*"))
+    assert wrapped not in stored(place)
 
 
 def test_another_kek_opens_nothing(opened: Callable[..., KeyStore]) -> None:

@@ -10,20 +10,23 @@ from exchange.errors import KeyDestroyed, KeyUnavailable
 from exchange.keys import keystore
 from exchange.keys.kek import FileKek
 from exchange.keys.keystore import CACHED_KEYS_MAX, KeyStore
+from tests.databases.kept import Faulty
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from exchange.databases.place import Place
+
 
 @pytest.fixture
-def opened(tmp_path: Path) -> Iterator[Callable[..., KeyStore]]:
+def opened(tmp_path: Path, place_of: Callable[[str], Place]) -> Iterator[Callable[..., KeyStore]]:
     """Open the same key database as often as asked; all are closed at the end."""
     stores: list[KeyStore] = []
 
     def open_again(kek: str = "kek", cached_keys_max: int = CACHED_KEYS_MAX) -> KeyStore:
         opener = FileKek(tmp_path / kek, create=True)
-        stores.append(KeyStore(tmp_path / "keys.db", opener, cached_keys_max=cached_keys_max))
+        stores.append(KeyStore(place_of("keys.db"), opener, cached_keys_max=cached_keys_max))
         return stores[-1]
 
     yield open_again
@@ -93,3 +96,42 @@ def test_the_place_is_as_old_as_the_database(opened: Callable[..., KeyStore]) ->
     store.note_place(7)
     store = opened()
     assert store.place == 7
+
+
+def test_what_another_process_destroyed_closes_here_once_it_is_learnt(
+    opened: Callable[..., KeyStore],
+) -> None:
+    mine, theirs = opened(), opened()
+    keys = {(ref, name): mine.obtain(ref, name) for ref in ("r-1", "r-2") for name in ("SCHULDEN", "CONTACT")}
+    mine.flush()
+    theirs.destroy("r-1")
+    theirs.destroy("r-2", ("SCHULDEN",), erasure_id="e-1")
+    for ref in ("r-1", "r-2"):
+        mine.learn(ref)
+        mine.learn(ref)
+    assert (mine.erasures, mine.is_destroyed("r-1"), mine.is_destroyed("r-2")) == (2, True, False)
+    assert mine.open_key("r-2", "CONTACT", 1).material == keys["r-2", "CONTACT"].material
+    for ref, name in (("r-1", "CONTACT"), ("r-1", "SCHULDEN"), ("r-2", "SCHULDEN")):
+        with pytest.raises(KeyDestroyed):
+            mine.open_key(ref, name, 1)
+    with pytest.raises(KeyDestroyed):
+        mine.obtain("r-1", "CONTACT")
+    assert mine.obtain("r-2", "SCHULDEN").version == 2
+
+
+@pytest.mark.parametrize("persisted", [False, True], ids=["lost", "kept"])
+def test_a_destruction_reported_lost_opens_nothing_and_is_ended_by_a_repeat(
+    opened: Callable[..., KeyStore], monkeypatch: pytest.MonkeyPatch, *, persisted: bool
+) -> None:
+    store = opened()
+    store.obtain("r-1", "CONTACT")
+    store.flush()
+    with monkeypatch.context() as fault:
+        fault.setattr(store, "_writer", Faulty(store._writer, persisted=persisted))
+        with pytest.raises(KeyUnavailable):
+            store.destroy("r-1", erasure_id="e-1")
+    with pytest.raises(KeyDestroyed):
+        store.open_key("r-1", "CONTACT", 1)
+    assert not store.has_executed("e-1")
+    assert store.destroy("r-1", erasure_id="e-1") == int(not persisted)
+    assert (store.has_executed("e-1"), opened().is_destroyed("r-1"), store.count()) == (True, True, (0, 0))

@@ -8,15 +8,30 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
+from exchange.databases.place import InPostgres
 from exchange.errors import KeyDestroyed, KeyUnavailable
 from exchange.keys.kek import FileKek
 from exchange.keys.keystore import KeyStore
+from tests.databases.kept import word_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from exchange.databases.place import Place
+    from tests.postgres.server import PostgresServer
 
 residents = st.sampled_from(["r-1", "r-2", "r-3"])
 categories = st.sampled_from(["WONEN", "ARBEID"])
@@ -25,11 +40,12 @@ categories = st.sampled_from(["WONEN", "ARBEID"])
 class KeyStoreModel(RuleBasedStateMachine):
     """What the store must hold after any sequence of calls and restarts."""
 
-    def __init__(self) -> None:
+    def __init__(self, place: Place | None = None) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(prefix="keys-"))
+        self.place = place or self.folder / "keys.db"
         self.kek = FileKek(self.folder / "kek", create=True)
-        self.store = KeyStore(self.folder / "keys.db", self.kek, cached_keys_max=2)
+        self.store = KeyStore(self.place, self.kek, cached_keys_max=2)
         self.durable: dict[tuple[str, str, int], bytes] = {}
         self.pending: dict[tuple[str, str, int], bytes] = {}
         self.destroyed: set[str] = set()
@@ -80,7 +96,7 @@ class KeyStoreModel(RuleBasedStateMachine):
     @rule()
     def restart_after_a_crash(self) -> None:
         self.store.close()
-        self.store = KeyStore(self.folder / "keys.db", self.kek, cached_keys_max=2)
+        self.store = KeyStore(self.place, self.kek, cached_keys_max=2)
         self.pending = {}
 
     @precondition(lambda self: len(self.destroyed) < 2)
@@ -115,13 +131,29 @@ class KeyStoreModel(RuleBasedStateMachine):
 KeyStoreModel.TestCase.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)
 test_the_store_does_what_the_model_does = KeyStoreModel.TestCase
 
+
+def test_the_store_does_what_the_model_does_in_postgresql(postgres: PostgresServer) -> None:
+    played: list[KeyStoreModel] = []
+
+    def made() -> KeyStoreModel:
+        played.append(KeyStoreModel(InPostgres(postgres.schema())))
+        return played[-1]
+
+    run_state_machine_as_test(
+        made,  # type: ignore[arg-type] # what makes one will do
+        settings=settings(max_examples=6, stateful_step_count=20, deadline=None, database=None),
+    )
+    assert any(one.durable or one.destroyed for one in played)
+
+
 WRITER = """
 import sys
 from pathlib import Path
 from exchange.keys.kek import FileKek
 from exchange.keys.keystore import KeyStore
+from tests.databases.kept import place_named
 folder = Path(sys.argv[1])
-store = KeyStore(folder / "keys.db", FileKek(folder / "kek", create=True))
+store = KeyStore(place_named(sys.argv[2]), FileKek(folder / "kek", create=True))
 for number in range(1_000_000):
     key = store.obtain(f"r-{number}", "WONEN")
     store.flush()
@@ -132,8 +164,11 @@ for number in range(1_000_000):
 """
 
 
-def test_every_key_reported_before_kill_9_is_there_after_it(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", WRITER, str(tmp_path)]
+def test_every_key_reported_before_kill_9_is_there_after_it(
+    place_of: Callable[[str], Place], tmp_path: Path
+) -> None:
+    place = place_of("keys.db")
+    command = [sys.executable, "-c", WRITER, str(tmp_path), word_of(place)]
     root = Path(__file__).parents[2]
     with subprocess.Popen(  # noqa: S603 -- fixed arguments
         command, cwd=root, stdout=subprocess.PIPE, text=True
@@ -144,7 +179,7 @@ def test_every_key_reported_before_kill_9_is_there_after_it(tmp_path: Path) -> N
         reported += [
             line.split() for line in writer.stdout.read().splitlines(keepends=True) if line.endswith("\n")
         ]
-    store = KeyStore(tmp_path / "keys.db", FileKek(tmp_path / "kek"))
+    store = KeyStore(place, FileKek(tmp_path / "kek"))
     assert len(reported) >= 100
     for number, material in reported:
         assert store.open_key(f"r-{number}", "WONEN", 1).material.hex() == material

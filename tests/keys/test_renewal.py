@@ -18,12 +18,14 @@ from exchange.keys.kek import FileKek, Kek, KekRing
 from exchange.keys.keystore import KeyStore
 from exchange.keys.links import LinkStore
 from exchange.keys.renewal import renew, rewrap, wrappings
+from tests.databases.kept import stored, word_of
 from tests.e2e.service import REPOSITORY, environment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from exchange.databases.place import Place
     from tests.softhsm import SoftToken
 
 CATEGORIES: Final = ("WONEN", "ARBEID", LEDGER_CATEGORY)
@@ -33,10 +35,10 @@ SECRETS: Final = 3
 Known = dict[tuple[str, str, int], bytes]
 
 
-def filled(path: Path, kek: Kek) -> Known:
+def filled(place: Place, kek: Kek) -> Known:
     """Make keys of residents, secrets and the links' own; return the bytes of each key."""
     known: Known = {}
-    with closing(KeyStore(path, kek)) as store:
+    with closing(KeyStore(place, kek)) as store:
         for number in range(RESIDENTS):
             for category in CATEGORIES:
                 key = store.obtain(f"r-{number}", category)
@@ -44,13 +46,13 @@ def filled(path: Path, kek: Kek) -> Known:
         store.flush()
         store.service_secret("identity")
         store.service_secret("log-pseudonym")
-    LinkStore(path, kek).close()
+    LinkStore(place, kek).close()
     return known
 
 
-def read(path: Path, kek: Kek, known: Known) -> tuple[Known, bytes]:
+def read(place: Place, kek: Kek, known: Known) -> tuple[Known, bytes]:
     """Return the same keys, opened anew, and a secret."""
-    with closing(KeyStore(path, kek)) as store:
+    with closing(KeyStore(place, kek)) as store:
         return {name: store.open_key(*name).material for name in known}, store.service_secret("identity")
 
 
@@ -71,8 +73,8 @@ class Ending:
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "keys.db"
+def place(place_of: Callable[[str], Place]) -> Place:
+    return place_of("keys.db")
 
 
 @pytest.fixture
@@ -104,100 +106,100 @@ def any_keks(
 # --- another KEK -----------------------------------------------------------------------------------------
 
 
-def test_every_key_and_secret_goes_to_any_other_kek(path: Path, any_keks: tuple[Kek, KekRing]) -> None:
+def test_every_key_and_secret_goes_to_any_other_kek(place: Place, any_keks: tuple[Kek, KekRing]) -> None:
     former, ring = any_keks
-    known = filled(path, former)
-    before = read(path, former, known)
-    with closing(open_database(path)) as connection:
+    known = filled(place, former)
+    before = read(place, former, known)
+    with closing(open_database(place)) as connection:
         assert wrappings(connection) == {former.key_id: KEYS + SECRETS}
         assert rewrap(connection, ring, step_rows=5) == KEYS + SECRETS
         assert wrappings(connection) == {ring.key_id: KEYS + SECRETS}
         assert rewrap(connection, ring) == 0
-    assert read(path, ring.current, known) == before
+    assert read(place, ring.current, known) == before
     with pytest.raises(KeyUnavailable, match="another KEK"):
-        read(path, former, known)
+        read(place, former, known)
 
 
 @pytest.mark.parametrize("step_rows", [1, 2, KEYS - 1, KEYS, KEYS + 1])
 def test_steps_of_any_size_leave_nothing_behind(
-    path: Path, keks: tuple[Kek, KekRing], step_rows: int
+    place: Place, keks: tuple[Kek, KekRing], step_rows: int
 ) -> None:
     former, ring = keks
-    known = filled(path, former)
-    with closing(open_database(path)) as connection:
+    known = filled(place, former)
+    with closing(open_database(place)) as connection:
         assert rewrap(connection, ring, step_rows) == KEYS + SECRETS
-    assert read(path, ring.current, known)[0] == known
+    assert read(place, ring.current, known)[0] == known
 
 
 @pytest.mark.parametrize("left", [0, 1, 4, 5, KEYS - 1, KEYS, KEYS + 1, KEYS + SECRETS - 1])
 def test_ended_anywhere_whole_steps_stay_and_it_goes_on(
-    path: Path, keks: tuple[Kek, KekRing], left: int
+    place: Place, keks: tuple[Kek, KekRing], left: int
 ) -> None:
     former, ring = keks
-    known = filled(path, former)
-    before = read(path, former, known)
+    known = filled(place, former)
+    before = read(place, former, known)
     ending = KekRing(Ending(ring.current, left), ring.named)
-    with closing(open_database(path)) as connection:
+    with closing(open_database(place)) as connection:
         with pytest.raises(KeyUnavailable):
             rewrap(connection, ending, step_rows=4)
         done = wrappings(connection).get(ring.key_id, 0)
         assert done == min(left - left % 4, KEYS) if left < KEYS else done == KEYS
         # Mixed, every key opens for who knows both; who knows one is told of the other.
-        assert read(path, ring, known) == before
+        assert read(place, ring, known) == before
         with pytest.raises(KeyUnavailable, match="another KEK"):
-            read(path, ring.current, known)
+            read(place, ring.current, known)
         assert rewrap(connection, ring, step_rows=4) == KEYS + SECRETS - done
-    assert read(path, ring.current, known) == before
+    assert read(place, ring.current, known) == before
 
 
-def test_a_key_that_does_not_open_stops_it_by_name(path: Path, keks: tuple[Kek, KekRing]) -> None:
+def test_a_key_that_does_not_open_stops_it_by_name(place: Place, keks: tuple[Kek, KekRing]) -> None:
     former, ring = keks
-    filled(path, former)
-    with closing(open_database(path)) as connection:
-        connection.execute("UPDATE data_key SET wrapped = zeroblob(60) WHERE resident_ref = 'r-3'")
+    filled(place, former)
+    with closing(open_database(place)) as connection:
+        connection.execute("UPDATE data_key SET wrapped = ? WHERE resident_ref = 'r-3'", (bytes(60),))
         with pytest.raises(KeyUnavailable, match="does not open") as refused:
             rewrap(connection, ring, step_rows=3)
         assert "r-3" not in str(refused.value)
         assert wrappings(connection) == {ring.key_id: 9, former.key_id: KEYS + SECRETS - 9}
 
 
-def test_a_kek_nobody_knows_changes_nothing(path: Path, keks: tuple[Kek, KekRing]) -> None:
+def test_a_kek_nobody_knows_changes_nothing(place: Place, keks: tuple[Kek, KekRing]) -> None:
     former, ring = keks
-    known = filled(path, former)
-    with closing(open_database(path)) as connection:
+    known = filled(place, former)
+    with closing(open_database(place)) as connection:
         with pytest.raises(KeyUnavailable, match="another KEK"):
             rewrap(connection, KekRing(ring.current, lambda _: None))
         assert wrappings(connection) == {former.key_id: KEYS + SECRETS}
-    assert read(path, former, known)[0] == known
+    assert read(place, former, known)[0] == known
 
 
-def test_a_new_kek_that_opens_something_else_is_not_believed(path: Path, keks: tuple[Kek, KekRing]) -> None:
+def test_a_new_kek_that_opens_something_else_is_not_believed(place: Place, keks: tuple[Kek, KekRing]) -> None:
     former, ring = keks
 
     class Lying(Ending):
         def unwrap(self, wrapped: bytes, associated: bytes) -> bytes:
             return bytes(len(super().unwrap(wrapped, associated)))
 
-    known = filled(path, former)
-    with closing(open_database(path)) as connection, pytest.raises(KeyUnavailable, match="another key"):
+    known = filled(place, former)
+    with closing(open_database(place)) as connection, pytest.raises(KeyUnavailable, match="another key"):
         rewrap(connection, KekRing(Lying(ring.current, 10**6), ring.named))
-    assert read(path, former, known)[0] == known
+    assert read(place, former, known)[0] == known
 
 
-def test_the_former_wrappings_are_gone_from_the_files(path: Path, keks: tuple[Kek, KekRing]) -> None:
+def test_the_former_wrappings_are_gone_from_the_files(place: Place, keks: tuple[Kek, KekRing]) -> None:
     former, ring = keks
-    filled(path, former)
-    with closing(open_database(path)) as connection:
+    filled(place, former)
+    with closing(open_database(place)) as connection:
         old = [
             row[0]
             for row in connection.execute("SELECT wrapped FROM data_key UNION SELECT wrapped FROM secret")
         ]
         rewrap(connection, ring)
-        stored = b"".join(file.read_bytes() for file in path.parent.glob("keys.db*"))
+        lies = stored(place)
         new = [row[0] for row in connection.execute("SELECT wrapped FROM data_key")]
     assert len(old) == KEYS + SECRETS
-    assert not [one for one in old if one in stored]
-    assert all(one in stored for one in new)
+    assert not [one for one in old if one in lies]
+    assert all(one in lies for one in new)
 
 
 KILLED = """
@@ -206,8 +208,10 @@ KILLED = """
     from exchange.keys import renewal
     from exchange.keys.database import open_database
     from exchange.keys.kek import FileKek, KekRing
+    from tests.databases.kept import place_named
 
     folder, what, left = Path(sys.argv[1]), sys.argv[2], [int(sys.argv[3])]
+    place = place_named(sys.argv[4])
     old, new = (FileKek(folder / name) for name in ("old", "new"))
     whole = new.wrap
 
@@ -218,7 +222,7 @@ KILLED = """
         return whole(key, associated)
 
     new.wrap = counted
-    connection = open_database(folder / "keys.db")
+    connection = open_database(place)
     if what == "rewrap":
         renewal.rewrap(connection, KekRing(new, {old.key_id: old}.get), 4)
     else:
@@ -226,9 +230,9 @@ KILLED = """
 """
 
 
-def killed(folder: Path, what: str, left: int) -> None:
+def killed(folder: Path, place: Place, what: str, left: int) -> None:
     ended = subprocess.run(  # noqa: S603 -- our own program
-        [sys.executable, "-c", textwrap.dedent(KILLED), str(folder), what, str(left)],
+        [sys.executable, "-c", textwrap.dedent(KILLED), str(folder), what, str(left), word_of(place)],
         check=False,
         cwd=REPOSITORY,
         env=environment(),
@@ -238,24 +242,26 @@ def killed(folder: Path, what: str, left: int) -> None:
 
 
 @pytest.mark.parametrize("left", [0, 6, KEYS + 1])
-def test_killed_anywhere_it_goes_on(path: Path, keks: tuple[Kek, KekRing], left: int) -> None:
+def test_killed_anywhere_it_goes_on(
+    place: Place, tmp_path: Path, keks: tuple[Kek, KekRing], left: int
+) -> None:
     former, ring = keks
-    known = filled(path, former)
-    before = read(path, former, known)
-    killed(path.parent, "rewrap", left)
-    assert read(path, ring, known) == before
-    with closing(open_database(path)) as connection:
+    known = filled(place, former)
+    before = read(place, former, known)
+    killed(tmp_path, place, "rewrap", left)
+    assert read(place, ring, known) == before
+    with closing(open_database(place)) as connection:
         done = wrappings(connection).get(ring.key_id, 0)
         assert done == (left // 4 * 4 if left < KEYS else KEYS)
         rewrap(connection, ring)
-    assert read(path, ring.current, known) == before
+    assert read(place, ring.current, known) == before
 
 
 # --- new versions of keys --------------------------------------------------------------------------------
 
 
-def newest(path: Path, kek: Kek) -> dict[tuple[str, str], int]:
-    with closing(KeyStore(path, kek)) as store:
+def newest(place: Place, kek: Kek) -> dict[tuple[str, str], int]:
+    with closing(KeyStore(place, kek)) as store:
         return {
             (f"r-{number}", category): store.obtain(f"r-{number}", category).version
             for number in range(RESIDENTS)
@@ -265,54 +271,56 @@ def newest(path: Path, kek: Kek) -> dict[tuple[str, str], int]:
 
 @pytest.mark.parametrize("step_rows", [1, 3, 2 * RESIDENTS, 500])
 def test_what_is_written_next_gets_a_new_key_and_former_ones_open(
-    path: Path, keks: tuple[Kek, KekRing], step_rows: int
+    place: Place, keks: tuple[Kek, KekRing], step_rows: int
 ) -> None:
     kek, _ = keks
-    known = filled(path, kek)
-    with closing(open_database(path)) as connection:
+    known = filled(place, kek)
+    with closing(open_database(place)) as connection:
         assert renew(connection, kek, step_rows=step_rows) == 2 * RESIDENTS
-        assert newest(path, kek) == {name[:2]: 1 if name[1] == LEDGER_CATEGORY else 2 for name in known}
+        assert newest(place, kek) == {name[:2]: 1 if name[1] == LEDGER_CATEGORY else 2 for name in known}
         assert renew(connection, kek, "WONEN", step_rows=step_rows) == RESIDENTS
-    assert {version for (_, category), version in newest(path, kek).items() if category == "WONEN"} == {3}
-    assert {version for (_, category), version in newest(path, kek).items() if category == "ARBEID"} == {2}
-    assert read(path, kek, known)[0] == known
+    assert {version for (_, category), version in newest(place, kek).items() if category == "WONEN"} == {3}
+    assert {version for (_, category), version in newest(place, kek).items() if category == "ARBEID"} == {2}
+    assert read(place, kek, known)[0] == known
 
 
-def test_the_key_of_pseudonyms_is_never_renewed(path: Path, keks: tuple[Kek, KekRing]) -> None:
+def test_the_key_of_pseudonyms_is_never_renewed(place: Place, keks: tuple[Kek, KekRing]) -> None:
     kek, _ = keks
-    filled(path, kek)
-    with closing(open_database(path)) as connection, pytest.raises(RuleBroken, match="pseudonyms"):
+    filled(place, kek)
+    with closing(open_database(place)) as connection, pytest.raises(RuleBroken, match="pseudonyms"):
         renew(connection, kek, LEDGER_CATEGORY)
-    assert set(newest(path, kek).values()) == {1}
+    assert set(newest(place, kek).values()) == {1}
 
 
 @pytest.mark.parametrize("left", [0, 3, 4, 6, 2 * RESIDENTS - 1])
-def test_ended_anywhere_each_gets_one_new_version(path: Path, keks: tuple[Kek, KekRing], left: int) -> None:
+def test_ended_anywhere_each_gets_one_new_version(place: Place, keks: tuple[Kek, KekRing], left: int) -> None:
     kek, _ = keks
-    known = filled(path, kek)
-    with closing(open_database(path)) as connection:
+    known = filled(place, kek)
+    with closing(open_database(place)) as connection:
         with pytest.raises(KeyUnavailable):
             renew(connection, Ending(kek, left), step_rows=4)
         assert renew(connection, kek, step_rows=4) == 2 * RESIDENTS - left // 4 * 4
         assert connection.execute("SELECT count(*) FROM renewal").fetchone() == (0,)
-    assert newest(path, kek) == {name[:2]: 1 if name[1] == LEDGER_CATEGORY else 2 for name in known}
+    assert newest(place, kek) == {name[:2]: 1 if name[1] == LEDGER_CATEGORY else 2 for name in known}
 
 
-def test_killed_in_the_middle_each_gets_one_new_version(path: Path, keks: tuple[Kek, KekRing]) -> None:
+def test_killed_in_the_middle_each_gets_one_new_version(
+    place: Place, tmp_path: Path, keks: tuple[Kek, KekRing]
+) -> None:
     _, ring = keks
-    known = filled(path, ring.current)
-    killed(path.parent, "renew", 6)
-    with closing(open_database(path)) as connection:
+    known = filled(place, ring.current)
+    killed(tmp_path, place, "renew", 6)
+    with closing(open_database(place)) as connection:
         assert renew(connection, ring, step_rows=4) == 2 * RESIDENTS - 4
-    assert newest(path, ring) == {name[:2]: 1 if name[1] == LEDGER_CATEGORY else 2 for name in known}
+    assert newest(place, ring) == {name[:2]: 1 if name[1] == LEDGER_CATEGORY else 2 for name in known}
 
 
-def test_who_was_erased_gets_no_new_key(path: Path, keks: tuple[Kek, KekRing]) -> None:
+def test_who_was_erased_gets_no_new_key(place: Place, keks: tuple[Kek, KekRing]) -> None:
     kek, _ = keks
-    filled(path, kek)
-    with closing(KeyStore(path, kek)) as store:
+    filled(place, kek)
+    with closing(KeyStore(place, kek)) as store:
         store.destroy("r-3")
-    with closing(open_database(path)) as connection:
+    with closing(open_database(place)) as connection:
         assert renew(connection, kek) == 2 * (RESIDENTS - 1)
         found = connection.execute("SELECT count(*) FROM data_key WHERE resident_ref = 'r-3'").fetchone()
     assert found == (0,)

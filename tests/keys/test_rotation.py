@@ -20,11 +20,14 @@ from exchange.keys.identity import IdentityKeys, IdentityResolver, secret_name, 
 from exchange.keys.kek import FileKek
 from exchange.keys.keystore import KeyStore
 from exchange.keys.links import LinkStore
+from tests.databases.kept import let_it_read_only, stored, word_of
 from tests.e2e.service import REPOSITORY, environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from exchange.databases.place import Place
 
 OIN, OTHER = "00000001001234567000", "00000003123456780000"
 FORMER, FOLLOWING = IdentityKeys(b"1" * 32), IdentityKeys(b"2" * 32, 2)
@@ -36,11 +39,16 @@ def person(number: int) -> bytes:
 
 
 @pytest.fixture
-def links(tmp_path: Path) -> Iterator[Callable[[], LinkStore]]:
+def place(place_of: Callable[[str], Place]) -> Place:
+    return place_of("keys.db")
+
+
+@pytest.fixture
+def links(place: Place, tmp_path: Path) -> Iterator[Callable[[], LinkStore]]:
     opened: list[LinkStore] = []
 
     def open_again() -> LinkStore:
-        opened.append(LinkStore(tmp_path / "keys.db", FileKek(tmp_path / "kek", create=True)))
+        opened.append(LinkStore(place, FileKek(tmp_path / "kek", create=True)))
         return opened[-1]
 
     yield open_again
@@ -71,9 +79,9 @@ def test_what_is_no_element_is_no_pseudonym_of_any_generation(bad: bytes, genera
 
 
 def test_every_link_goes_along_and_the_former_secret_is_gone(
-    links: Callable[[], LinkStore], tmp_path: Path
+    links: Callable[[], LinkStore], place: Place, tmp_path: Path
 ) -> None:
-    with closing(KeyStore(tmp_path / "keys.db", FileKek(tmp_path / "kek", create=True))) as keys:
+    with closing(KeyStore(place, FileKek(tmp_path / "kek", create=True))) as keys:
         secrets = [keys.service_secret(secret_name(generation)) for generation in (1, 2)]
     former, following = (IdentityKeys(secret, n) for n, secret in enumerate(secrets, 1))
     store = links()
@@ -95,7 +103,16 @@ def test_every_link_goes_along_and_the_former_secret_is_gone(
     with pytest.raises(PseudonymOutdated):
         resolver.resolve(OIN, former.evaluate(OIN, person(99)).element)
     assert resolver.resolve(OIN, tagged(following.evaluate(OIN, person(99)).element, 2)) is None
-    assert not any(wrapped in file.read_bytes() for file in tmp_path.glob("keys.db*"))
+    assert wrapped not in stored(place)
+
+
+def test_a_process_that_still_has_the_former_key_links_nobody(links: Callable[[], LinkStore]) -> None:
+    running, renewing = links(), links()
+    running.link(person(1), "r-1")
+    renewing.rekey(FORMER.step_to(FOLLOWING), "identity")
+    with pytest.raises(KeyUnavailable, match="restart"):
+        running.link(person(2), "r-2")
+    assert (running.count(), renewing.link(person(3), "r-3")) == (1, "r-3")
 
 
 def test_one_broken_link_changes_nothing(links: Callable[[], LinkStore]) -> None:
@@ -103,7 +120,7 @@ def test_one_broken_link_changes_nothing(links: Callable[[], LinkStore]) -> None
     for number in range(4):
         store.link(person(number), f"r-{number}")
     store._connection.execute(
-        "UPDATE link SET sealed = zeroblob(90) WHERE ref_mac = ?", (store._ref_mac("r-3"),)
+        "UPDATE link SET sealed = ? WHERE ref_mac = ?", (bytes(90), store._ref_mac("r-3"))
     )
     with pytest.raises(SealBroken):
         store.rekey(FORMER.step_to(FOLLOWING), "identity")
@@ -111,10 +128,10 @@ def test_one_broken_link_changes_nothing(links: Callable[[], LinkStore]) -> None
     assert [links().resolve(person(number)) for number in range(3)] == ["r-0", "r-1", "r-2"]
 
 
-def test_a_disk_that_does_not_write_changes_nothing(links: Callable[[], LinkStore]) -> None:
+def test_a_disk_that_does_not_write_changes_nothing(links: Callable[[], LinkStore], place: Place) -> None:
     store = links()
     store.link(person(1), "r-1")
-    store._connection.execute("PRAGMA query_only = ON")
+    let_it_read_only(store._connection, place)
     with pytest.raises(KeyUnavailable):
         store.rekey(FORMER.step_to(FOLLOWING), "identity")
     assert (store.generation(), store.resolve(person(1))) == (1, "r-1")
@@ -126,9 +143,10 @@ KILLED = """
     from exchange.keys import links as room
     from exchange.keys.kek import FileKek
     from exchange.keys.identity import IdentityKeys
+    from tests.databases.kept import place_named
 
-    folder, left = Path(sys.argv[1]), [int(sys.argv[2])]
-    store = room.LinkStore(folder / "keys.db", FileKek(folder / "kek"))
+    folder, place, left = Path(sys.argv[1]), place_named(sys.argv[2]), [int(sys.argv[3])]
+    store = room.LinkStore(place, FileKek(folder / "kek"))
     whole = room.multiply
 
     def counted(scalar, point):
@@ -146,16 +164,17 @@ KILLED = """
 """
 
 
-@pytest.mark.parametrize(("done", "generation"), [(0, 1), (7, 1), (20, 2)], ids=["first", "middle", "after"])
+@pytest.mark.parametrize("moment", [(0, 1), (7, 1), (20, 2)], ids=["first", "middle", "after"])
 def test_killed_at_any_moment_it_is_the_former_or_the_new_generation_whole(
-    links: Callable[[], LinkStore], tmp_path: Path, done: int, generation: int
+    links: Callable[[], LinkStore], place: Place, tmp_path: Path, moment: tuple[int, int]
 ) -> None:
+    done, generation = moment
     store = links()
     for number in range(20):
         store.link(FORMER.root(OIN, FORMER.evaluate(OIN, person(number)).element), f"r-{number}")
     store.close()
     ended = subprocess.run(  # noqa: S603 -- our own program
-        [sys.executable, "-c", textwrap.dedent(KILLED), str(tmp_path), str(done)],
+        [sys.executable, "-c", textwrap.dedent(KILLED), str(tmp_path), word_of(place), str(done)],
         check=False,
         cwd=REPOSITORY,
         env=environment(),

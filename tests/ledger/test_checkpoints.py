@@ -4,24 +4,35 @@ from __future__ import annotations
 
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
+from threading import Barrier
 from typing import TYPE_CHECKING
 
+import psycopg
 import pytest
 
-from exchange.errors import ExchangeError, ForkRefused, StoreUnavailable, VersionConflict
+from exchange.errors import ExchangeError, ForkRefused, HistoryUnreadable, StoreUnavailable, VersionConflict
 from exchange.ledger.checkpoint import Checkpoint
 from exchange.ledger.checkpoints import CheckpointStore
+from tests.databases.kept import Faulty, line_to
 from tests.ledger.builders import NOON, ORIGIN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
+
+    from exchange.databases.place import Place
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[CheckpointStore]:
-    made = CheckpointStore(tmp_path / "checkpoints.sqlite")
+def place(place_of: Callable[[str], Place]) -> Place:
+    return place_of("checkpoints.sqlite")
+
+
+@pytest.fixture
+def store(place: Place) -> Iterator[CheckpointStore]:
+    made = CheckpointStore(place)
     yield made
     made.close()
 
@@ -40,12 +51,11 @@ def test_claims_follow_one_another_and_are_all_kept(store: CheckpointStore) -> N
     assert store.last("exchange.example/0014/2026") is None
 
 
-def test_a_claim_survives_a_restart(tmp_path: Path) -> None:
-    path = tmp_path / "checkpoints.sqlite"
-    first = CheckpointStore(path)
+def test_a_claim_survives_a_restart(place: Place) -> None:
+    first = CheckpointStore(place)
     first.claim(None, head(3), NOON)
     first.close()
-    second = CheckpointStore(path)
+    second = CheckpointStore(place)
     assert second.last(ORIGIN) == (head(3), b"")
     second.close()
 
@@ -68,8 +78,9 @@ def test_a_claim_on_what_is_no_longer_last_is_refused(store: CheckpointStore) ->
 
 def test_the_first_note_stays(store: CheckpointStore) -> None:
     store.claim(None, head(5), NOON)
-    store.keep_note(head(5), b"first")
-    store.keep_note(head(5), b"second")
+    assert store.keep_note(head(5), b"first") == b"first"
+    # Who signed it too gives out the one that everybody else does.
+    assert store.keep_note(head(5), b"second") == b"first"
     store.keep_note(replace(head(5), root=b"x" * 32), b"third")
     assert store.last(ORIGIN) == (head(5), b"first")
 
@@ -78,28 +89,32 @@ def test_the_first_note_stays(store: CheckpointStore) -> None:
     "statement",
     [
         "DELETE FROM signed",
-        "UPDATE signed SET root = zeroblob(32)",
-        "UPDATE signed SET note = 'other'",
+        "UPDATE signed SET root = (SELECT note FROM signed)",
+        "UPDATE signed SET note = NULL",
         "UPDATE signed SET size = 4",
+        "DELETE FROM kept_line",
+        "UPDATE kept_line SET number = 2",
     ],
 )
-def test_sql_beside_us_cannot_change_a_signed_checkpoint(tmp_path: Path, statement: str) -> None:
-    path = tmp_path / "checkpoints.sqlite"
-    store = CheckpointStore(path)
+def test_sql_beside_us_cannot_change_what_is_kept(
+    store: CheckpointStore, place: Place, statement: str
+) -> None:
     store.claim(None, head(5), NOON)
-    store.keep_note(head(5), b"note")
-    with sqlite3.connect(path) as beside, pytest.raises(sqlite3.IntegrityError):
+    store.keep_note(head(5), b"n" * 32)
+    store.add_line("erasures", 1, b"one")
+    kept = (sqlite3.IntegrityError, psycopg.errors.IntegrityConstraintViolation)
+    with closing(line_to(place)) as beside, pytest.raises(kept):
         beside.execute(statement)
-    beside.close()
-    assert store.history(ORIGIN) == [(head(5), b"note")]
-    store.close()
+    assert store.history(ORIGIN) == [(head(5), b"n" * 32)]
+    assert store.lines("erasures") == [b"one"]
 
 
-def test_of_two_at_once_one_wins(tmp_path: Path) -> None:
-    path = tmp_path / "checkpoints.sqlite"
-    stores = [CheckpointStore(path) for _ in range(4)]
+def test_of_several_at_once_one_wins(place: Place) -> None:
+    stores = [CheckpointStore(place) for _ in range(4)]
+    start = Barrier(4)
 
     def race(number: int) -> str:
+        start.wait(timeout=10)
         try:
             stores[number].claim(None, head(number + 1), NOON)
         except ExchangeError as error:
@@ -122,8 +137,78 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
         CheckpointStore(path)
 
 
-def test_a_closed_store_answers_with_our_error(tmp_path: Path) -> None:
-    store = CheckpointStore(tmp_path / "checkpoints.sqlite")
+def test_a_closed_store_answers_with_our_error(place: Place) -> None:
+    store = CheckpointStore(place)
     store.close()
     with pytest.raises(StoreUnavailable):
         store.last(ORIGIN)
+
+
+def test_two_that_sign_two_histories_of_one_size_cannot_both(place: Place) -> None:
+    """Each tries to claim its own root for every size, as nodes of which one is wrong would."""
+    stores = [CheckpointStore(place) for _ in range(2)]
+    start = Barrier(2)
+
+    def sign(number: int) -> list[tuple[int, bytes]]:
+        mine, root = [], bytes((number,)) * 32
+        start.wait(timeout=10)
+        for size in range(1, 26):
+            last = stores[number].last(ORIGIN)
+            try:
+                stores[number].claim(None if last is None else last[0], head(size, root), NOON)
+            except (ForkRefused, VersionConflict):
+                continue
+            mine.append((size, root))
+        return mine
+
+    with ThreadPoolExecutor(2) as pool:
+        signed = [one for of_node in pool.map(sign, range(2)) for one in of_node]
+    assert len({size for size, _ in signed}) == len(signed) > 0
+    assert sorted(signed) == [(one.size, one.root) for one, _ in stores[0].history(ORIGIN)]
+    for store in stores:
+        store.close()
+
+
+@pytest.mark.parametrize("persisted", [False, True], ids=["lost", "kept"])
+def test_a_claim_reported_lost_is_looked_at_and_made_once(
+    store: CheckpointStore, monkeypatch: pytest.MonkeyPatch, *, persisted: bool
+) -> None:
+    database = store._database
+    with monkeypatch.context() as fault:
+        fault.setattr(database, "_connection", Faulty(database._connection, persisted=persisted))
+        with pytest.raises(StoreUnavailable):
+            store.claim(None, head(5), NOON)
+    assert store.last(ORIGIN) == ((head(5), b"") if persisted else None)
+    if persisted:
+        with pytest.raises(VersionConflict):
+            store.claim(None, head(5, b"x" * 32), NOON)
+    else:
+        store.claim(None, head(5), NOON)
+    assert store.history(ORIGIN) == [(head(5), b"")]
+
+
+def test_lines_are_appended_one_after_another_by_whoever_is_first(
+    store: CheckpointStore, place: Place
+) -> None:
+    with closing(CheckpointStore(place)) as other:
+        store.add_line("erasures", 1, b"one")
+        for number in (1, 3):
+            with pytest.raises(VersionConflict):
+                other.add_line("erasures", number, b"another")
+        other.add_line("erasures", 2, b"two")
+        other.add_line("names", 1, b"of another list")
+    assert (store.lines("erasures"), store.lines("erasures", 1)) == ([b"one", b"two"], [b"two"])
+    assert store.lines("nothing") == []
+
+
+def test_a_store_of_a_newer_version_is_left_alone(store: CheckpointStore, place: Place) -> None:
+    store.claim(None, head(5), NOON)
+    with closing(line_to(place)) as line:
+        line.execute(
+            "PRAGMA user_version = 2"
+            if isinstance(place, Path)
+            else "UPDATE checkpoint_store SET version = 2"
+        )
+    with pytest.raises(HistoryUnreadable, match="newer"):
+        CheckpointStore(place)
+    assert store.last(ORIGIN) == (head(5), b"")

@@ -66,8 +66,10 @@ class DyingCheckpoints(CheckpointStore):
     def claim(self, expected: Checkpoint | None, new: Checkpoint, now: datetime) -> None:
         self.faults.around(lambda: super(DyingCheckpoints, self).claim(expected, new, now))
 
-    def keep_note(self, checkpoint: Checkpoint, note: bytes) -> None:
-        self.faults.around(lambda: super(DyingCheckpoints, self).keep_note(checkpoint, note))
+    def keep_note(self, checkpoint: Checkpoint, note: bytes) -> bytes:
+        kept: list[bytes] = []
+        self.faults.around(lambda: kept.append(super(DyingCheckpoints, self).keep_note(checkpoint, note)))
+        return kept[0]
 
 
 class DyingSigner(NoteSigner):

@@ -68,6 +68,7 @@ class PostgresServer:
             if self._servant is not None:
                 os.chown(made, self._servant.pw_uid, self._servant.pw_gid)
         self._process: subprocess.Popen[bytes] | None = None
+        self._databases = {"postgres"}
 
     def _run(self, name: str, *words: str) -> list[str]:
         return [str(self._install / "bin" / name), *words]
@@ -133,17 +134,29 @@ class PostgresServer:
         """Return how a database of it is reached."""
         return f"host={self._socket} user={USER} dbname={name}"
 
-    def schema(self) -> str:
+    def schema(self, database: str = "postgres") -> str:
         """Make a schema of its own, which is quicker than a database; return how it is reached."""
+        if database not in self._databases:
+            self.create(database)
         name = f"s{uuid.uuid4().hex}"
-        with psycopg.connect(self.dsn(), autocommit=True) as connection:
+        with psycopg.connect(self.dsn(database), autocommit=True) as connection:
             connection.execute(f"CREATE SCHEMA {name}".encode())
-        return f"{self.dsn()} options='-c search_path={name}'"
+        return f"{self.dsn(database)} options='-c search_path={name}'"
+
+    def settings(self) -> dict[str, str]:
+        """Make an empty shard's databases, apart from each other; return the settings that name them."""
+        return {
+            "store": "postgres",
+            "postgres": self.schema(),
+            "keys_postgres": self.schema("keys"),
+            "checkpoints_postgres": self.schema("checkpoints"),
+        }
 
     def create(self, name: str) -> str:
         """Make a database; return how it is reached."""
         with psycopg.connect(self.dsn(), autocommit=True) as connection:
             connection.execute(f'CREATE DATABASE "{name}" STRATEGY file_copy'.encode())
+        self._databases.add(name)
         return self.dsn(name)
 
     def kill(self) -> None:

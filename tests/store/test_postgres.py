@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
+from exchange.databases.postgres import is_weak
 from exchange.errors import HistoryUnreadable, SettingsInvalid, StoreFull, StoreOutdated, StoreUnavailable
 from exchange.store import postgres as room
 from exchange.store.errors import HeadMoved, Taken
@@ -17,7 +18,6 @@ from exchange.store.postgres import (
     PostgresRecorder,
     found_version,
     head_position,
-    is_weak,
     store_errors,
 )
 from exchange.store.postgres_reader import PostgresReader

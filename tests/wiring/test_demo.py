@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from exchange.errors import Unavailable
+from exchange.errors import SettingsInvalid, Unavailable
 from exchange.ledger.verify import verify_pack
+from exchange.settings import DATABASES, load_settings
 from exchange.wiring import demo, demo_processes
 from exchange.wiring.demo import Shown
+from exchange.wiring.demo_processes import PARTS
 from exchange.wiring.ledger import open_ledger
 from exchange.wiring.service import door_material
 from tests.wiring.shards import young
@@ -129,3 +131,28 @@ def test_the_audit_of_another_log_is_not_good(shard: Settings, tmp_path: Path) -
     demo._audit(shard, shown)
     assert not shown.ok
     assert shown.steps == [{"name": "pack-verified", "outcome": "DIFFERS", "rules": []}]
+
+
+def test_databases_are_named_for_both_exchanges_or_not_at_all(tmp_path: Path) -> None:
+    assert demo_processes.read_databases(None) == ({}, {})
+    file = tmp_path / "databases.toml"
+    whole = "".join(f"[{part}]\n" + "".join(f'{name} = "{part}"\n' for name in DATABASES) for part in PARTS)
+    file.write_text(whole)
+    plan, household = demo_processes.read_databases(file)
+    assert (plan["keys_postgres"], household["keys_postgres"]) == PARTS
+    settings = demo.demo_settings(tmp_path, plan)
+    words = demo_processes.store_words(settings)
+    assert load_settings(Path(words[1]), data=settings.data).keys_postgres == "plan"
+    assert stat.S_IMODE(Path(words[1]).stat().st_mode) == 0o600
+    assert demo_processes.store_words(demo.demo_settings(tmp_path)) == []
+    for broken in (
+        whole.replace("keys_postgres", "keys"),
+        whole.replace("[plan]", "[other]"),
+        "plan = 1",
+        "[",
+    ):
+        file.write_text(broken)
+        with pytest.raises(SettingsInvalid, match="plan and household"):
+            demo_processes.read_databases(file)
+    with pytest.raises(SettingsInvalid):
+        demo_processes.read_databases(tmp_path / "nowhere")

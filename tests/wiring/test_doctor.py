@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from exchange.settings import Settings
 
-PARTS = ["register", "disk", "certificates", "store", "keys", "erasures", "clock", "ledger", "witnesses"]
+PARTS = ["register", "disk", "certificates", "store", "keys", "databases"]
+PARTS += ["erasures", "clock", "ledger", "witnesses"]
 
 
 def lights(settings: Settings) -> dict[str, doctor.Light]:

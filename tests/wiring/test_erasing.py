@@ -15,9 +15,10 @@ from exchange.domain.erasure.decision import KeysDestroyed
 from exchange.errors import ErasureListBroken, ForkRefused, KeyDestroyed, KeysBehindEvents, LedgerDiffers
 from exchange.keys.ristretto import multiply_base, scalar_from_uniform
 from exchange.store.verify import verify_store
-from exchange.wiring.core import erasure_file, key_file, open_core
+from exchange.wiring.core import key_file, open_core
 from exchange.wiring.doctor import examine
-from exchange.wiring.erasing import Erased, ErasureList
+from exchange.wiring.erasure_list import Erased, ErasureList, FileLines
+from exchange.wiring.places import erasure_file
 from exchange.wiring.shredding import standing
 from exchange.wiring.stores import event_file
 from tests.pipeline.erasing import erased
@@ -211,14 +212,14 @@ def test_a_part_erased_once_is_not_erased_again_when_the_service_starts(tmp_path
 @pytest.fixture
 def lines(tmp_path: Path) -> Path:
     path = tmp_path / "erasures.jsonl"
-    made = ErasureList(path, KEY)
+    made = ErasureList(FileLines(path), KEY)
     for one in (ONE, OTHER, ONE):
         made.add(one)
     return path
 
 
 def test_the_list_is_read_as_it_was_written(lines: Path) -> None:
-    assert list(ErasureList(lines, KEY).entries.values()) == [ONE, OTHER]
+    assert list(ErasureList(FileLines(lines), KEY).entries.values()) == [ONE, OTHER]
     assert lines.stat().st_mode & 0o777 == 0o600
 
 
@@ -226,7 +227,7 @@ def test_the_list_is_read_as_it_was_written(lines: Path) -> None:
 def test_a_line_that_was_being_written_is_written_again(lines: Path, torn: int) -> None:
     whole = lines.read_bytes()
     lines.write_bytes(whole[:-torn])
-    read = ErasureList(lines, KEY)
+    read = ErasureList(FileLines(lines), KEY)
     assert list(read.entries.values()) == [ONE]
     read.add(OTHER)
     assert lines.read_bytes() == whole
@@ -248,7 +249,7 @@ def test_a_list_that_was_altered_is_refused(lines: Path, altered: str) -> None:
     }[altered]
     lines.write_bytes(content)
     with pytest.raises(ErasureListBroken, match="not whole"):
-        ErasureList(lines, KEY)
+        ErasureList(FileLines(lines), KEY)
 
 
 def test_the_store_is_not_opened_over_an_altered_list(drill: Drill) -> None:

@@ -291,6 +291,17 @@ def test_half_a_store_is_refused() -> None:
     assert load_settings(store="postgres", postgres="dbname=exchange").store == "postgres"
 
 
+def test_nodes_share_keys_and_what_they_signed_or_neither() -> None:
+    sides: dict[str, Any] = {"keys_postgres": "dbname=keys", "checkpoints_postgres": "dbname=checkpoints"}
+    events: dict[str, Any] = {"store": "postgres", "postgres": "dbname=exchange"}
+    assert load_settings(**events, **sides).keys_postgres == "dbname=keys"
+    for name in sides:
+        with pytest.raises(SettingsInvalid, match=f"name={name}"):
+            load_settings(**events, **{one: dsn for one, dsn in sides.items() if one != name})
+    with pytest.raises(SettingsInvalid, match="name=store"):
+        load_settings(**sides)
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -302,9 +313,16 @@ def test_half_a_store_is_refused() -> None:
     ],
 )
 def test_a_password_stands_in_no_setting_of_production(line: str, production: dict[str, Any]) -> None:
-    with pytest.raises(SettingsInvalid, match="PGPASSFILE") as refused:
-        load_settings(**production, store="postgres", postgres=line)
-    assert "s3cret" not in str(refused.value)
+    named: dict[str, Any] = {
+        "postgres": "dbname=e",
+        "keys_postgres": "dbname=k",
+        "checkpoints_postgres": "dbname=c",
+    }
+    for name in named:
+        with pytest.raises(SettingsInvalid, match="PGPASSFILE") as refused:
+            load_settings(**production, store="postgres", **(named | {name: line}))
+        assert "s3cret" not in str(refused.value)
+        assert refused.value.metadata["name"] == name
     settings = load_settings(store="postgres", postgres=line)
     assert "s3cret" not in repr(settings)
     assert shown(settings)["postgres"] == "(hidden)"

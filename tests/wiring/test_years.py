@@ -54,7 +54,7 @@ def test_a_clock_that_is_set_back_tells_the_last_time_until_it_is_over(tmp_path:
 
 
 def test_credentials_hold_by_both_clocks(tmp_path: Path) -> None:
-    settings, start = years_settings(tmp_path / "data"), utc_now() - 3 * YEAR
+    settings, start = years_settings(tmp_path / "data", {}), utc_now() - 3 * YEAR
     issue_for(settings, start, {})
     pem = (settings.data / OPERATOR_FOLDER / "client.pem").read_bytes()
     certificate = x509.load_pem_x509_certificates(pem)[0]

@@ -2,7 +2,8 @@
 
 Promises: names nobody; whoever has it and the receipt of its leaf can check it: that leaf holds the SHA-256
 of `event`, and `event` says what the statement says. It proves that the keys were ordered destroyed at
-that place of the log; that no copy of them was kept elsewhere it cannot prove.
+that place of the log; that no copy of them was kept elsewhere it cannot prove, and it says where one may be:
+in backups of the key database and in a server's own log, wrapped, until these end.
 Source: GDPR 5(2), 12(3), 17; the design of the ledger, section 5.
 """
 
@@ -74,8 +75,10 @@ def _text(clear: Mapping[str, Any], categories: list[str], kept: list[str]) -> s
     day = str(clear["at"])[:10]
     what = f"de gegevens in de categorieën {', '.join(categories)}" if categories else "alle gegevens"
     text = (
-        f"Op {day} zijn {what} van één inwoner gewist. De sleutels zijn vernietigd: wat versleuteld is "
-        f"blijven staan, kan niemand meer lezen. Grond: {_ARTICLES[clear['article']]}. "
+        f"Op {day} zijn {what} van één inwoner gewist. De sleutels zijn vernietigd in de sleuteldatabase: "
+        "wat versleuteld is blijven staan, is daarmee niet meer te lezen. In reservekopieën en logbestanden "
+        "van die database kunnen de sleutels, zelf versleuteld, nog staan tot die verlopen zijn. "
+        f"Grond: {_ARTICLES[clear['article']]}. "
         f"Drie personen hebben dit besloten. Kenmerk: {clear['erasure_id']}. "
     )
     if kept:

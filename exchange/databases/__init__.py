@@ -1,0 +1,1 @@
+"""Small databases beside the events: a file of one machine, or tables in PostgreSQL that machines share."""
