@@ -36,6 +36,7 @@ class Proxy:
         self._shut = False
         self._after = False  # whether the line stays down once an answer was swallowed
         self.swallowed = 0
+        self.folder = None if path is None else path.parent
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
         self._threads[0].start()
 

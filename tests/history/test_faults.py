@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tests.history.record import Operation
 
 
-CUTS = 12
+CUTS = 5
 
 
 def kill_and_start(through: Run) -> None:
