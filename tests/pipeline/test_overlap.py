@@ -61,6 +61,7 @@ async def overlapping(shard: Shard) -> AsyncIterator[Overlapping]:
         yield queue
     finally:
         queue.let_go()
+        queue.held.recovers.set()
         await queue.pipeline.drain()
 
 
