@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from exchange.errors import Draining, ExchangeError, KeyDestroyed, Unavailable
+from exchange.errors import Draining, ExchangeError, KeyDestroyed, OutcomeOpen, StoreUnavailable, Unavailable
 from exchange.pipeline.walk import CommandOutcome, EvaluationOutcome, ReadOutcome, Recorded
 from exchange.store.errors import HeadMoved
 
@@ -94,10 +94,16 @@ def error_of(done: asyncio.Future[Any]) -> BaseException | None:
 
 
 def was_kept(batch: Batch, reader: EventReader) -> bool:
-    """Ask the store whether a commit that reported failure was kept: our first event is the proof."""
-    position, frontier = reader.head()
-    if position < batch.head or not batch.events:
-        return False
-    first = reader.page(batch.base, 1)
+    """Ask the store whether a commit that reported failure was kept: our first event is the proof.
+
+    Raises OutcomeOpen where it does not answer that either.
+    """
+    try:
+        position, frontier = reader.head()
+        if position < batch.head or not batch.events:
+            return False
+        first = reader.page(batch.base, 1)
+    except StoreUnavailable as error:
+        raise OutcomeOpen("the event store did not say whether it committed") from error
     mine = bool(first) and first[0].state == batch.events[0].state
     return mine and (position > batch.head or frontier == batch.frontier)

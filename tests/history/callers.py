@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 WAIT_S = 0.03
 GIVES_UP_AFTER_S = 45.0
 # Whose outcome the exchange itself does not know; all others that say "not now" promise that nothing was recorded.
-MAY_BE_THERE = frozenset({"OUTCOME_UNKNOWN", "DEADLINE_EXCEEDED"})
+MAY_BE_THERE = frozenset({"OUTCOME_OPEN", "DEADLINE_EXCEEDED"})
 
 
 class Caller(threading.Thread):

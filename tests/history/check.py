@@ -35,7 +35,7 @@ NOT_NOW: Final = frozenset(
     {
         "DRAINING",
         "KEY_UNAVAILABLE",
-        "OUTCOME_UNKNOWN",
+        "OUTCOME_OPEN",
         "OVERLOADED",
         "PERSON_TOKEN_INVALID",
         "QUOTA_EXCEEDED",
