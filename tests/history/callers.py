@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from adapters.sdk.errors import Denied, ExchangeRefused, OutcomeUnknown, SdkError, ServerFault, Unavailable
+from adapters.sdk.errors import Denied, ExchangeRefused, OutcomeUnknown, ServerFault, Unavailable
 from exchange.v1 import common_pb2 as pb
 from tests.e2e.service import ALIGN, INVESTIGATE, WORD, WORK
 from tests.history.check import NOT_NOW
@@ -29,27 +30,28 @@ if TYPE_CHECKING:
 
 WAIT_S = 0.03
 GIVES_UP_AFTER_S = 45.0
-# Whose outcome the exchange itself does not know; all others that say "not now" promise that nothing was recorded.
+# Whose outcome the exchange itself does not know; all others promise that nothing was recorded.
 MAY_BE_THERE = frozenset({"OUTCOME_OPEN", "DEADLINE_EXCEEDED"})
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What all clients of a load share."""
+
+    doors: Doors
+    grounds: Sequence[Ground]
+    recorder: Recorder
+    enough: Event
 
 
 class Caller(threading.Thread):
     """Owned by a load. The first client of each plan also turns its consent; nobody else does."""
 
-    def __init__(
-        self,
-        number: int,
-        doors: Doors,
-        grounds: Sequence[Ground],
-        recorder: Recorder,
-        enough: Event,
-        chance: random.Random,
-        run: str,
-    ) -> None:
+    def __init__(self, number: int, scene: Scene, chance: random.Random, run: str) -> None:
         super().__init__(name=f"caller-{number}", daemon=True)
-        self._name, self._run = f"{run}-{number}", run
-        self._number, self._doors, self._grounds = number, doors, grounds
-        self._recorder, self._enough, self._chance = recorder, enough, chance
+        self._name, self._number, self._chance = f"{run}-{number}", number, chance
+        self._doors, self._grounds = scene.doors, scene.grounds
+        self._recorder, self._enough = scene.recorder, scene.enough
         self._client: ExchangeClient | None = None
         self._marks = 0
         self._given_up = threading.Event()
@@ -261,8 +263,6 @@ class Caller(threading.Thread):
                 self._hang_up()
             if told.outcome == "unknown" or told.reason in NOT_NOW:
                 self._given_up.wait(WAIT_S)
-        except SdkError:
-            raise
         told.answered_ns = 0 if told.outcome == "unknown" else time.monotonic_ns()
         return answer
 

@@ -5,6 +5,7 @@ Promises: asks for the endpoints anew at each connection, since a node that came
 
 from __future__ import annotations
 
+import time
 from itertools import cycle
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -33,7 +34,7 @@ class Doors:
         credentials: Credentials,
         pins: Path,
         *,
-        skip_bsns: int = 0,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._targets = targets
         self._credentials = credentials
@@ -41,16 +42,17 @@ class Doors:
         self._lock = Lock()
         self._turn = cycle(range(1_000_000))
         self._bsns = made_up_bsns()
+        self._clock = clock  # that tokens are made by
         self._clients: list[ExchangeClient] = []
-        for _ in range(skip_bsns):
-            next(self._bsns)
 
     def connect(self, person: Person) -> ExchangeClient:
         """Open a connection of one's own to the node whose turn it is; whoever opens it closes it."""
         with self._lock:
             targets = self._targets()
             target = targets[next(self._turn) % len(targets)]
-        return ExchangeClient(target, self._credentials, person, patience=ONCE, timeout_s=TIMEOUT_S)
+        return ExchangeClient(
+            target, self._credentials, person, patience=ONCE, timeout_s=TIMEOUT_S, clock=self._clock
+        )
 
     def client(self, person: Person) -> ExchangeClient:
         """Open a connection that is closed with the doors."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from exchange.settings import Settings
@@ -14,9 +16,10 @@ from tests.history.doors import Doors
 from tests.history.entries import entries_of
 from tests.history.load import Load
 from tests.history.report import Check
+from tests.history.stepped import Stepped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from tests.history.entries import Entry
@@ -35,7 +38,7 @@ class Run:
         self.history: list[Operation] = []
 
     def end(self) -> Report:
-        """Let the load end, stop the service, and hold one to the other. Every check has to look at something."""
+        """Let the load end, stop the service, and hold one to the other; no check looks at nothing."""
         self.history = self.load.finish()
         assert self.service.stop() == 0
         report = check_store(self.history, self.settings)
@@ -67,18 +70,19 @@ class Run:
 @contextmanager
 def run(
     folder: Path,
+    settings: Mapping[str, str] = MappingProxyType({}),
     *,
     through: Callable[[Service], Callable[[], Sequence[str]]] | None = None,
-    load: dict[str, Any] | None = None,
+    load: Mapping[str, Any] = MappingProxyType({}),
     service: Callable[..., Service] = Service,
-    **settings: str,
 ) -> Iterator[Run]:
     """Start a service and a load on it; both are ended whatever happens. `through` gives other endpoints."""
     serving = service(folder / "exchange", **settings).start()
     made = None
     try:
         targets = through(serving) if through is not None else lambda: [serving.target]
-        made = Load(Doors(targets, serving.credentials(), folder), **(load or {}))
+        clock = serving.clock if isinstance(serving, Stepped) else time.time
+        made = Load(Doors(targets, serving.credentials(), folder, clock=clock), **load)
         made.start()
         yield Run(serving, made, Settings(data=folder / "exchange", **settings))  # type: ignore[arg-type] # as the environment would give them
     finally:

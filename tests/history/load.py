@@ -1,8 +1,8 @@
 """A load with a record: many clients on a handful of plans, over gRPC and mutual TLS, through faults.
 
-`python -m tests.history.load --target HOST:PORT … --credentials DIR --out HISTORY` runs it by itself. Promises:
-what was cut off is asked again under its request id, elsewhere where there are several endpoints, until it is
-answered; ends by itself; the same seed draws the same moves for each client, whatever the machine makes of them.
+`python -m tests.history.load --target HOST:PORT … --credentials DIR --out HISTORY` runs it by itself.
+Promises: what was cut off is asked again under its request id, elsewhere where there are several endpoints,
+until it is answered; ends by itself; the same seed draws the same moves for each client.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from adapters.sdk.credentials import Credentials
 from tests.e2e.service import CITY, WORK, Case
-from tests.history.callers import Caller
+from tests.history.callers import Caller, Scene
 from tests.history.doors import Doors
 from tests.history.followers import Follower
 from tests.history.plans import FOLLOWER, Ground
@@ -42,16 +42,9 @@ class Load:
         self._recorder = Recorder()
         self._enough = threading.Event()
         self._grounds = [self._open(number) for number in range(plans)]
+        self._scene = Scene(doors, self._grounds, self._recorder, self._enough)
         self._callers = [
-            Caller(
-                number,
-                doors,
-                self._grounds,
-                self._recorder,
-                self._enough,
-                random.Random(f"{seed}/{number}"),  # noqa: S311 -- moves, not secrets
-                run,
-            )
+            Caller(number, self._scene, random.Random(f"{seed}/{number}"), run)  # noqa: S311 -- moves, not secrets
             for number in range(callers)
         ]
         self._followers = [
@@ -122,22 +115,15 @@ class Load:
 
     def _last_words(self) -> int:
         """Set a last goal and report on each plan, with a consent that stands; return the last position."""
-        closing = Caller(
-            len(self._callers),
-            self._doors,
-            self._grounds,
-            self._recorder,
-            threading.Event(),
-            random.Random(0),
-            "last",  # noqa: S311 -- as above
-        )
+        chance = random.Random("last words")  # noqa: S311 -- as above
+        closing = Caller(len(self._callers), self._scene, chance, "last")
         return closing.last_words()
 
     def raise_defects(self) -> None:
         """Raise what a client did not expect."""
-        for thread in (*self._callers, *self._followers):
-            if thread.defect is not None:
-                raise thread.defect
+        for defect in [one.defect for one in self._callers] + [one.defect for one in self._followers]:
+            if defect is not None:
+                raise defect
 
     @property
     def operations(self) -> list[Operation]:

@@ -82,7 +82,8 @@ class Ground:
     def version(self) -> int:
         """The newest version any client saw."""
         with self._lock:
-            return self._version
+            version: int = self._version
+        return version
 
     def saw(self, version: int) -> None:
         """Take a version that was answered."""

@@ -1,9 +1,10 @@
-"""A load through faults of one node: every answer is explained by the log, and the service is back by itself."""
+"""A load through faults of one node: the log explains every answer, and the service is back by itself."""
 
 from __future__ import annotations
 
 import os
 import signal
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +14,7 @@ from tests.history.faulted import run
 from tests.history.proxy import Proxy, over_tcp
 from tests.history.record import read
 from tests.history.report import Check
+from tests.history.stepped import AHEAD, Stepped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 
 CUTS = 5
+HOUR = timedelta(hours=1)
 
 
 def kill_and_start(through: Run) -> None:
@@ -104,3 +107,21 @@ def test_stopped_in_its_tracks_and_let_go_on(tmp_path: Path) -> None:
         through.load.until(60)
         through.end()
         assert through.unknown() != []
+
+
+@pytest.mark.slow
+def test_the_clock_steps_an_hour_forward_and_two_back(tmp_path: Path) -> None:
+    """Times never run back: what is recorded after a step back carries the newest time there was."""
+    with run(tmp_path, service=Stepped) as through:
+        assert isinstance(through.service, Stepped)
+        for ahead in (AHEAD + HOUR, AHEAD - HOUR, AHEAD):
+            through.load.until(40)
+            through.service.step(ahead)
+        through.load.until(40)
+        through.end()
+        entries = through.entries()
+        newest = max(entry.at for entry in entries)
+        began = next(place for place, entry in enumerate(entries) if entry.at > entries[0].at + HOUR / 2)
+        assert all(entry.at > entries[0].at + HOUR / 2 for entry in entries[began:])
+        assert {entry.at for entry in entries[-5:]} == {newest}
+        assert through.service.verify_store()["problems"] == []

@@ -1,4 +1,4 @@
-"""The same load on PostgreSQL: the node dies, the line to the store is cut at a commit's answer, the store dies."""
+"""The same load on PostgreSQL: its line is cut at a commit's answer, the node dies, the store dies."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.service import Case, Service
 from tests.history.faulted import run
 from tests.history.proxy import Proxy, over_socket
 from tests.postgres.server import PostgresServer, binaries
@@ -58,7 +57,7 @@ def through(server: PostgresServer, line: Proxy) -> dict[str, str]:
 def test_the_node_the_line_and_the_store_end_under_load(
     server: PostgresServer, line: Proxy, tmp_path: Path
 ) -> None:
-    with run(tmp_path, **through(server, line)) as under:
+    with run(tmp_path, through(server, line)) as under:
         for cut in range(1, CUTS + 1):
             under.load.until(20)
             line.swallow()

@@ -15,6 +15,7 @@ from adapters.sdk.aio import AsyncExchangeClient
 from adapters.sdk.errors import Unavailable
 from adapters.sdk.patience import Patience
 from adapters.sdk.tokens import Person
+from exchange.errors import Overloaded
 from exchange.logs import open_log
 from exchange.pipeline import queue as room
 from exchange.v1 import common_pb2 as pb
@@ -60,7 +61,7 @@ class Queue:
         before = self.ended
         try:
             outcome = await self._watched(walk)
-        except room.Overloaded:
+        except Overloaded:
             self._full.set()
             raise
         self.ended += 1
@@ -95,8 +96,9 @@ async def flood(town: Town, pseudonym: bytes) -> list[Operation]:
                 desk="balie",
             )
         except Unavailable as refused:
-            told.outcome, told.reason = "refused", refused.reason
-            assert refused.retry_after_s is not None
+            # Without a time to come back it is none of ours.
+            told.reason = refused.reason if refused.retry_after_s else "no time to come back"
+            told.outcome = "refused"
         else:
             receipt = answer.receipt
             told.position, told.leaves, told.decision = receipt.position, receipt.leaves, receipt.decision_id
@@ -118,8 +120,12 @@ def test_ten_times_what_the_queue_holds(town: Town, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(room, "QUEUE_WALKS_MAX", QUEUE)
     full = threading.Event()
     recorder = FaultyRecorder(town.core.recorder)
-    # The disk is as slow as it takes for the queue to fill.
-    recorder.before = lambda: full.wait(WAIT_S) and None
+
+    def slow() -> None:
+        """Be as slow as it takes for the queue to fill."""
+        assert full.wait(WAIT_S)
+
+    recorder.before = slow
     town.core.writer._recorder = recorder  # type: ignore[assignment] # a fake with the one call the writer uses
     queue = Queue(town, full)
     history = asyncio.run(flood(town, pseudonym))
