@@ -84,8 +84,8 @@ class Follower:
         assert not self._thread.is_alive()
 
 
-def open_plan(town: Town) -> tuple[ExchangeClient, Any]:
-    client = town.worker("college:WMO", "w-1")
+def open_plan(town: Town, client: ExchangeClient | None = None) -> tuple[ExchangeClient, Any]:
+    client = client or town.worker("college:WMO", "w-1")
     pseudonym = town.pseudonym(client, next(town.bsns))
     client.identity.register_resident(
         claim=INVESTIGATE, resident=pseudonym, birth_date="1970-01-01", capable=True
@@ -260,6 +260,18 @@ def test_a_stream_ends_with_the_persons_token(own_town: Town) -> None:
     follower.close()
     assert follower.error.code() is grpc.StatusCode.UNAVAILABLE
     assert "RetryInfo" in details_of(follower.error)
+
+
+def test_a_clock_that_was_set_back_hides_no_event(own_town: Town) -> None:
+    """Who was let in by the clock of before is on the case, whatever the clock says since."""
+    own_town.skew = timedelta(hours=2)
+    client = own_town.signed_in(Person("w-1", "college:WMO", "regisseur"))
+    open_plan(own_town, client)
+    own_town.skew = timedelta(hours=1)
+    follower = Follower(client)
+    follower.wait(lambda: follower.events)
+    follower.close()
+    assert [event.kind for event in follower.events] == ["plan.opened"]
 
 
 def test_a_stream_ends_with_the_certificate_before_the_token_does(own_town: Town) -> None:

@@ -162,7 +162,10 @@ async def _changes(call: Call, rows: list[Row]) -> list[Change]:
             continue
         case = await call.house.state(stream_of("case", plan.case_id))
         caller = call.caller
-        now = call.house.parts.now()
+        # Not before the event itself: by a clock that was set back, who was let in would not be there yet,
+        # and what is passed over never comes.
+        outline = call.house.parts.codec.outline(row.state, stream=row.stream, topic=row.topic)
+        now = max(call.house.parts.now(), outline.at)
         if has_relation(case, caller.organisation, caller.task, caller.professional, now):
             # What was erased since is no change of anything: nobody is told that it was there.
             with suppress(KeyDestroyed):
