@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tests.history.doors import Doors
     from tests.history.record import Recorder
 
-WAIT_S = 0.03
+WAIT_S = 0.1
 GIVES_UP_AFTER_S = 45.0
 # Whose outcome the exchange itself does not know; all others promise that nothing was recorded.
 MAY_BE_THERE = frozenset({"OUTCOME_OPEN", "DEADLINE_EXCEEDED"})

@@ -32,9 +32,9 @@ class Proxy:
             self._listener.listen()
         self._changed = threading.Condition()
         self._pairs: set[tuple[socket.socket, socket.socket]] = set()
-        self._armed = 0  # answers that are still to be swallowed, each with its line
+        self._armed = False  # whether the next answer is swallowed, and its line cut
+        self._least_bytes, self._passed = 1, 0
         self._shut = False
-        self._after = False  # whether the line stays down once an answer was swallowed
         self.swallowed = 0
         self.folder = None if path is None else path.parent
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
@@ -52,10 +52,13 @@ class Proxy:
         for pair in pairs:
             _end(pair)
 
-    def swallow(self, answers: int = 1, *, stay_down: bool = False) -> None:
-        """Let the next answers come as far as here and cut their lines; then let nobody through, or go on."""
+    def swallow(self, *, least_bytes: int = 1, passed: int = 0) -> None:
+        """Let the next answer come as far as here, and cut its line.
+
+        Of so many bytes at least, on a line where so many pieces passed before: no greeting of two ends.
+        """
         with self._changed:
-            self._armed, self._after = answers, stay_down
+            self._armed, self._least_bytes, self._passed = True, least_bytes, passed
 
     def wait_swallowed(self, count: int, timeout_s: float = 30.0) -> None:
         """Wait until so many answers were swallowed in all."""
@@ -70,7 +73,7 @@ class Proxy:
     def open(self) -> None:
         """Let lines through again."""
         with self._changed:
-            self._shut, self._armed = False, 0
+            self._shut, self._armed = False, False
 
     def close(self) -> None:
         """End it."""
@@ -113,11 +116,13 @@ class Proxy:
 
     def _forward(self, pair: tuple[socket.socket, socket.socket], answers: bool) -> None:  # noqa: FBT001 -- which of two ways
         source, sink = (pair[1], pair[0]) if answers else pair
+        passed = 0
         with suppress(OSError):
             while piece := source.recv(PIECE):
-                if answers and self._swallows():
+                if answers and self._swallows(len(piece), passed):
                     break
                 sink.sendall(piece)
+                passed += 1
         _end(pair)
         with self._changed:
             first = pair in self._pairs
@@ -127,16 +132,13 @@ class Proxy:
             for end in pair:
                 end.close()
 
-    def _swallows(self) -> bool:
+    def _swallows(self, size: int, passed: int) -> bool:
         with self._changed:
-            if not self._armed:
+            if not self._armed or size < self._least_bytes or passed < self._passed:
                 return False
-            self._armed -= 1
-            self._shut = self._shut or (self._after and not self._armed)
+            self._armed = False
             self.swallowed += 1
             self._changed.notify_all()
-        if self._shut:
-            self.cut()
         return True
 
 
