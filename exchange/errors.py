@@ -156,6 +156,13 @@ class StoreUnavailable(Unavailable):
     code = "STORE_UNAVAILABLE"
 
 
+class OutcomeOpen(StoreUnavailable):
+    """The event store did not say whether it committed, and cannot be asked now: it may stand, or not."""
+
+    code = "OUTCOME_OPEN"
+    remedy = "Ask again with the same request id: the answer tells what was recorded."
+
+
 class StoreFull(StoreUnavailable):
     """The disk is full; nothing was acknowledged."""
 

@@ -32,6 +32,7 @@ from exchange.pipeline.walk import (
     ReadWalk,
     Recorded,
 )
+from exchange.pipeline.walked import error_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -231,11 +232,13 @@ class Pipeline:
     # --- forming groups -----------------------------------------------------------------------------
 
     def _wake(self) -> None:
-        busy = self._pumping or self._walking or self._walked is not None or self._barrier
-        if not busy and not self._failed:
+        if not self._pumping and self._may_walk():
             self._pumping = True
             loop = asyncio.get_running_loop()
             loop.call_soon(self._pump, len(self._waiting), 0, loop.time() + LINGER_MAX_S)
+
+    def _may_walk(self) -> bool:
+        return not (self._walking or self._walked is not None or self._barrier or self._failed)
 
     def _pump(self, seen: int, quiet: int, until: float) -> None:
         loop = asyncio.get_running_loop()
@@ -245,12 +248,12 @@ class Pipeline:
             loop.call_soon(self._pump, waiting, quiet, until)
             return
         self._pumping = False
-        self._hand_over()
+        # A commit may have failed since this began: who recovers it wakes whoever waits here.
+        if self._may_walk():
+            self._hand_over()
 
     def _hand_over(self) -> None:
         group = [self._waiting.popleft() for _ in range(min(len(self._waiting), GROUP_WALKS_MAX))]
-        if not group:
-            return
         self._walking = True
         self.counts["groups"] += 1
         self.counts["walks"] += len(group)
@@ -258,7 +261,7 @@ class Pipeline:
 
     def _take_walked(self, group: Group, done: asyncio.Future[Walked]) -> None:
         self._walking = False
-        error = _error_of(done)
+        error = error_of(done)
         if error is None and not self._failed:
             walked = done.result()
             self._put_back(group[len(walked.outcomes) :])
@@ -275,7 +278,7 @@ class Pipeline:
 
     def _take_committed(self, group: Group, done: asyncio.Future[None], walked: Walked) -> None:
         self._committing = self._barrier = False
-        error = _error_of(done)
+        error = error_of(done)
         if error is None:
             self._answer_all(group, walked.outcomes)
         else:
@@ -303,7 +306,7 @@ class Pipeline:
             self._wake()
 
     def _take_recovered(self, group: Group, done: asyncio.Future[list[Outcome]]) -> None:
-        error = _error_of(done)
+        error = error_of(done)
         if error is not None and len(group) > 1 and not isinstance(error, ExchangeError):
             # A defect in one walk must not fail its neighbours: run them one by one.
             self._one_by_one(group)
@@ -356,7 +359,7 @@ class Pipeline:
         future: asyncio.Future[WalkOutcome],
         done: asyncio.Future[list[Outcome]],
     ) -> None:
-        error = _error_of(done)
+        error = error_of(done)
         if error is None:
             self._answer(walk, future, done.result()[0])
             self._tell_committed()
@@ -394,7 +397,3 @@ class Pipeline:
 
 def _walks(group: Group) -> list[AnyWalk]:
     return [walk for walk, _ in group]
-
-
-def _error_of(done: asyncio.Future[Any]) -> BaseException | None:
-    return Draining("the service stopped before the walk ended") if done.cancelled() else done.exception()

@@ -8,13 +8,14 @@ Source: the design's walk; GDPR 17.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from exchange.errors import ExchangeError, KeyDestroyed, Unavailable
+from exchange.errors import Draining, ExchangeError, KeyDestroyed, OutcomeOpen, StoreUnavailable, Unavailable
 from exchange.pipeline.walk import CommandOutcome, EvaluationOutcome, ReadOutcome, Recorded
 from exchange.store.errors import HeadMoved
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Sequence
 
     from exchange.domain.erasure.decision import KeysDestroyed
@@ -87,11 +88,22 @@ def told_of(error: ExchangeError) -> ExchangeError:
     return error
 
 
+def error_of(done: asyncio.Future[Any]) -> BaseException | None:
+    """Return why a job on a group failed, None where it did not."""
+    return Draining("the service stopped before the walk ended") if done.cancelled() else done.exception()
+
+
 def was_kept(batch: Batch, reader: EventReader) -> bool:
-    """Ask the store whether a commit that reported failure was kept: our first event is the proof."""
-    position, frontier = reader.head()
-    if position < batch.head or not batch.events:
-        return False
-    first = reader.page(batch.base, 1)
+    """Ask the store whether a commit that reported failure was kept: our first event is the proof.
+
+    Raises OutcomeOpen where it does not answer that either.
+    """
+    try:
+        position, frontier = reader.head()
+        if position < batch.head or not batch.events:
+            return False
+        first = reader.page(batch.base, 1)
+    except StoreUnavailable as error:
+        raise OutcomeOpen("the event store did not say whether it committed") from error
     mine = bool(first) and first[0].state == batch.events[0].state
     return mine and (position > batch.head or frontier == batch.frontier)

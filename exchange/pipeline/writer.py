@@ -274,15 +274,15 @@ class Writer:
         return overlay.position != first.batch.base
 
     def _in_order(self, walk: AnyWalk) -> AnyWalk:
-        """Return the walk, not earlier than any command before it.
+        """Return the walk, not earlier than any command before it; a command that would be, a moment later.
 
-        It came in before that command, but is judged after it: by its own clock somebody who left would still
-        be there, and a no would not have been said yet.
+        By its own clock somebody who left would still be there, and a no would not have been said yet. While
+        a clock that was set back catches up, a yes still comes after the no before it.
         """
-        latest = self._latest
+        latest, commands = self._latest, isinstance(walk, CommandWalk)
         if latest is not None and walk.now < latest:
-            return replace(walk, now=latest)
-        if isinstance(walk, CommandWalk):
+            walk = replace(walk, now=latest + latest.resolution if commands else latest)
+        if commands:
             self._latest = walk.now
         return walk
 

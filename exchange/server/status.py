@@ -74,6 +74,10 @@ TABLE: Final[dict[str, Row]] = {
     "SECOND_PARTY_UNAVAILABLE": Row(_C.UNAVAILABLE, _LATER),
     "SECOND_PARTY_REFUSED": Row(_C.UNAVAILABLE, _SETTINGS),
     "STORE_UNAVAILABLE": Row(_C.UNAVAILABLE, _LATER),
+    "OUTCOME_OPEN": Row(
+        _C.UNAVAILABLE,
+        "De dienst is even niet bereikbaar. Of dit is vastgelegd, is nog onbekend. Probeer het zo opnieuw.",
+    ),
     "STORE_FULL": Row(_C.UNAVAILABLE, "De opslag van de dienst is vol. Er is niets vastgelegd."),
     "HEAD_MOVED": Row(_C.UNAVAILABLE, _LATER),
     "TAKEN": Row(_C.UNAVAILABLE, _LATER),

@@ -74,10 +74,9 @@ class Service:
     def start(self) -> Service:
         """Start the process and wait until it says where it listens."""
         self.data.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "exchange", "serve", "--data", str(self.data)]
         with self.output.open("ab") as out:
             self.process = subprocess.Popen(  # noqa: S603 -- our own program, fixed words
-                [*command, "--port", "0", "--metrics-port", "0"],
+                [sys.executable, *self._command()],
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 cwd=REPOSITORY,
@@ -85,6 +84,10 @@ class Service:
             )
         self.ready = self._wait_ready(self.process)
         return self
+
+    def _command(self) -> list[str]:
+        """Return what serves, as words for Python."""
+        return ["-m", "exchange", "serve", "--data", str(self.data), "--port", "0", "--metrics-port", "0"]
 
     def _wait_ready(self, process: subprocess.Popen[bytes]) -> dict[str, Any]:
         file = self.data / "service.json"

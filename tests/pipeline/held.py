@@ -27,6 +27,9 @@ class Held:
         self.entered = threading.Event()
         self.walked = threading.Event()  # a second group was, or could not be
         self.go = threading.Event()
+        self.recovering = threading.Event()
+        self.recovers = threading.Event()  # cleared by a test that wants a recovery to last
+        self.recovers.set()
 
     def walk(self, walks: Sequence[Walk]) -> Walked:
         self.groups.append(len(walks))
@@ -47,6 +50,8 @@ class Held:
         return self._writer.run(walks)
 
     def recover(self, walks: Sequence[Walk], error: BaseException | None) -> list[Any]:
+        self.recovering.set()
+        assert self.recovers.wait(30)
         return self._writer.recover(walks, error)
 
     def _wait(self) -> None:

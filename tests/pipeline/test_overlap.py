@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from exchange.errors import AccessDenied, StoreUnavailable
+from exchange.pipeline import queue as room
 from exchange.pipeline.queue import Pipeline
 from exchange.pipeline.walk import CommandOutcome, ReadOutcome
 from tests.pipeline.faults import faulty_recorder
@@ -26,23 +27,23 @@ class Overlapping:
     """A queue whose first commit is held: what is submitted meanwhile is walked over it."""
 
     def __init__(self, shard: Shard) -> None:
-        self._held = Held(shard, at_commit=True)
-        self.pipeline = Pipeline(self._held, shard.core.hot, shard.core.loader)  # type: ignore[arg-type] # the calls the queue makes
+        self.held = Held(shard, at_commit=True)
+        self.pipeline = Pipeline(self.held, shard.core.hot, shard.core.loader)  # type: ignore[arg-type] # the calls the queue makes
 
     @property
     def groups(self) -> list[int]:
-        return self._held.groups
+        return self.held.groups
 
     async def first(self, *walks: Walk) -> list[asyncio.Future[Any]]:
         """Submit a group and wait until it is about to be committed."""
         calls = self.submit(*walks)
-        await until(self._held.entered)
+        await until(self.held.entered)
         return calls
 
     async def second(self, *walks: Walk) -> list[asyncio.Future[Any]]:
         """Submit a group and wait until it was walked."""
         calls = self.submit(*walks)
-        await until(self._held.walked)
+        await until(self.held.walked)
         await turns(5)
         return calls
 
@@ -50,7 +51,7 @@ class Overlapping:
         return [asyncio.ensure_future(self.pipeline.submit(walk)) for walk in walks]
 
     def let_go(self) -> None:
-        self._held.go.set()
+        self.held.go.set()
 
 
 @asynccontextmanager
@@ -60,6 +61,7 @@ async def overlapping(shard: Shard) -> AsyncIterator[Overlapping]:
         yield queue
     finally:
         queue.let_go()
+        queue.held.recovers.set()
         await queue.pipeline.drain()
 
 
@@ -179,6 +181,34 @@ async def test_a_commit_kept_though_reported_lost_keeps_both(shard: Shard) -> No
         one, two = await ended(*first, *second)
         assert (one.versions, two.versions) == ({"plan": 3}, {"plan": 4})
     assert len(recorder.commits) == 2
+    shard.verified()
+
+
+async def test_a_group_that_was_forming_when_a_commit_failed_waits_until_it_is_recovered(
+    shard: Shard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Handed over beside the recovery, it would lose a group behind it: its callers would wait for ever."""
+    _, _, plan_id = shard.plan()
+    shard.done(shard.question(plan_id))
+    recorder = faulty_recorder(shard)
+    recorder.faults = ["lost"]
+    async with overlapping(shard) as queue:
+        first = await queue.first(shard.goal(plan_id))
+        monkeypatch.setattr(room, "QUIET_TURNS", 2**62)
+        monkeypatch.setattr(room, "LINGER_MAX_S", 3600.0)
+        second = queue.submit(shard.goal(plan_id))
+        await turns()
+        queue.held.recovers.clear()
+        queue.let_go()
+        await until(queue.held.recovering)
+        monkeypatch.setattr(room, "QUIET_TURNS", 1)
+        await turns()
+        assert queue.pipeline.counts["groups"] == 1
+        queue.held.recovers.set()
+        lost, done = await ended(*first, *second)
+        assert isinstance(lost, StoreUnavailable)
+        assert done.versions == {"plan": 3}
+        assert queue.groups == [1, 1]
     shard.verified()
 
 

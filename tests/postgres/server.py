@@ -92,6 +92,10 @@ class PostgresServer:
                 env=_clean(),
                 **self._as_servant(),
             )
+        self._launch()
+        self._wait()
+
+    def _launch(self) -> None:
         started = self._run(
             "postgres",
             "-D",
@@ -117,7 +121,6 @@ class PostgresServer:
                 start_new_session=True,
                 **self._as_servant(),
             )
-        self._wait()
 
     def _wait(self) -> None:
         until = time.monotonic() + START_WAIT_S
@@ -126,6 +129,9 @@ class PostgresServer:
                 psycopg.connect(self.dsn()).close()
             except psycopg.OperationalError:
                 time.sleep(LOOK_EVERY_S)
+                if self._process is None or self._process.poll() is not None:
+                    # One that was killed leaves servants in sessions of their own, that hold its memory.
+                    self._launch()
             else:
                 return
         raise TimeoutError(f"PostgreSQL did not start; see {self.folder / 'log'}")

@@ -119,6 +119,7 @@ KINDS = {
     "ACCESS_DENIED": Denied,
     "UNAVAILABLE": Unavailable,
     "STORE_UNAVAILABLE": Unavailable,
+    "OUTCOME_OPEN": Unavailable,
     "STORE_FULL": Unavailable,
     "OVERLOADED": Unavailable,
     "DRAINING": Unavailable,

@@ -17,7 +17,7 @@ from exchange.server.services.subscription import TOPICS
 from exchange.v1 import common_pb2 as pb
 from exchange.v1.subscription_service_pb2 import SubscribeRequest, SubscribeResponse
 from tests.server.test_withdrawal import REUSE, WORDS, case_with_goal_of_work, consent_for_reuse
-from tests.server.town import CARE, DELIVER, INVESTIGATE, WORD, WORK, Town, details_of
+from tests.server.town import ADMIN, CARE, DELIVER, INVESTIGATE, WORD, WORK, Town, details_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,8 +84,8 @@ class Follower:
         assert not self._thread.is_alive()
 
 
-def open_plan(town: Town) -> tuple[ExchangeClient, Any]:
-    client = town.worker("college:WMO", "w-1")
+def open_plan(town: Town, client: ExchangeClient | None = None) -> tuple[ExchangeClient, Any]:
+    client = client or town.worker("college:WMO", "w-1")
     pseudonym = town.pseudonym(client, next(town.bsns))
     client.identity.register_resident(
         claim=INVESTIGATE, resident=pseudonym, birth_date="1970-01-01", capable=True
@@ -260,6 +260,40 @@ def test_a_stream_ends_with_the_persons_token(own_town: Town) -> None:
     follower.close()
     assert follower.error.code() is grpc.StatusCode.UNAVAILABLE
     assert "RetryInfo" in details_of(follower.error)
+
+
+def test_a_clock_that_was_set_back_hides_no_event(own_town: Town) -> None:
+    """Who was let in by the clock of before is on the case, whatever the clock says since."""
+    own_town.skew = timedelta(hours=2)
+    client = own_town.signed_in(Person("w-1", "college:WMO", "regisseur"))
+    open_plan(own_town, client)
+    own_town.skew = timedelta(hours=1)
+    follower = Follower(client)
+    follower.wait(lambda: follower.events)
+    follower.close()
+    assert [event.kind for event in follower.events] == ["plan.opened"]
+
+
+def test_a_stream_ends_with_the_certificate_before_the_token_does(own_town: Town) -> None:
+    soon = own_town.issue(CARE, f"of-{CARE}", valid_for=timedelta(seconds=120))
+    own_town.worker("beheer", "beheerder-1").organisation.join_organisation(
+        claim=ADMIN,
+        oin=CARE,
+        name="Zorg Voorbeeld",
+        tasks=["wmo-aanbieder"],
+        certificate_thumbprint=soon.thumbprint,
+        signing_key=soon.signing_key.public_key().public_bytes_raw(),
+    )
+    follower = Follower(own_town.client(Person("z-1", "wmo-aanbieder", "begeleider"), soon))
+    follower.wait(lambda: bool(follower.answers))
+    own_town.stands_at = soon.valid_until
+    seen = len(follower.answers)
+    follower.wait(lambda: len(follower.answers) > seen)
+    own_town.stands_at = soon.valid_until + timedelta(microseconds=1)
+    follower.wait(lambda: follower.error is not None)
+    follower.close()
+    assert follower.error.code() is grpc.StatusCode.UNAUTHENTICATED
+    assert details_of(follower.error)["ErrorInfo"].reason == "CALLER_UNKNOWN"
 
 
 def test_a_stream_ends_when_the_service_drains(own_town: Town) -> None:

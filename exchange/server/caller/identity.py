@@ -43,12 +43,14 @@ HASHED_HERE_MAX: Final = 16 * 1024
 class Identity:
     """A caller, and until when (seconds since 1970) the token speaks for the person; 0 without one.
 
+    `certified_until` is how long, in the same seconds, the certificate of a person's call holds.
     `signing_key` is the raw key, in hex, registered beside the certificate of this connection.
     """
 
     caller: Caller
     expires_at: int = 0
     signing_key: str = ""
+    certified_until: float = 0.0
 
 
 class Identities:
@@ -110,7 +112,7 @@ class Identities:
             authenticated_at=person.authenticated_at,
             operator=employer.operator,
         )
-        return Identity(caller, person.expires_at, binding.signing_key)
+        return Identity(caller, person.expires_at, binding.signing_key, certificate.valid_until.timestamp())
 
     async def signed(
         self,

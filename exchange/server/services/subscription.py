@@ -3,9 +3,9 @@
 Promises: at least once and in order, idempotent by event id; nothing leaves on the ground of an earlier
 judgement, and nothing that was corrected before it was judged; an event of whose own part nothing is
 released is judged, recorded and not sent: of a correction that part is the leaves it changed. One behind a
-sealed link is passed over; the stream ends when the service drains, the person's token ends, or the
-organisation leaves or has the certificate or the task no more. A cursor is the position of the last event
-that was told, and a beat comes at its time: neither moves by what is not told.
+sealed link is passed over; the stream ends when the service drains, the person's token or the certificate
+ends, or the organisation leaves or has the certificate or the task no more. A cursor is the position of the
+last event that was told, and a beat comes at its time: neither moves by what is not told.
 Source: the design's walk (re-gated at the moment of delivery); GDPR 7(3).
 """
 
@@ -22,7 +22,7 @@ from exchange.domain.household import MEMBERSHIP
 from exchange.domain.plan import PLAN, PlanCorrected
 from exchange.domain.plan.received import ElementsReceived
 from exchange.domain.plan.seen import is_of
-from exchange.errors import AccessDenied, Draining, KeyDestroyed, Unavailable
+from exchange.errors import AccessDenied, CallerUnknown, Draining, KeyDestroyed, Unavailable
 from exchange.pipeline.callers import refuse_ended
 from exchange.pipeline.elements import Asker, end_of
 from exchange.pipeline.sealed import kept_from
@@ -133,7 +133,10 @@ def _question(call: Call, request: pb.SubscribeRequest) -> bytes:
 async def _refuse_to_go_on(call: Call) -> None:
     if call.house.bells.closing:
         raise Draining("the service is stopping; resume at the last cursor")
-    if call.house.parts.now().timestamp() >= call.identity.expires_at:
+    now = call.house.parts.now().timestamp()
+    if now > call.identity.certified_until:
+        raise CallerUnknown("this certificate is not valid now")
+    if now >= call.identity.expires_at:
         raise Unavailable("the person's token has ended; resume at the last cursor with a new one")
     # Also where nothing happens: a stream of who may ask nothing any more does not stay open and silent.
     refuse_ended(call.caller, await call.house.state(stream_of("organisation", call.caller.organisation)))
@@ -159,7 +162,10 @@ async def _changes(call: Call, rows: list[Row]) -> list[Change]:
             continue
         case = await call.house.state(stream_of("case", plan.case_id))
         caller = call.caller
-        now = call.house.parts.now()
+        # Not before the event itself: by a clock that was set back, who was let in would not be there yet,
+        # and what is passed over never comes.
+        outline = call.house.parts.codec.outline(row.state, stream=row.stream, topic=row.topic)
+        now = max(call.house.parts.now(), outline.at)
         if has_relation(case, caller.organisation, caller.task, caller.professional, now):
             # What was erased since is no change of anything: nobody is told that it was there.
             with suppress(KeyDestroyed):
