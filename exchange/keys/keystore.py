@@ -13,7 +13,7 @@ from threading import Lock
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from exchange.errors import KeyDestroyed, KeyUnavailable
+from exchange.errors import KeyDestroyed, KeyMadeElsewhere, KeyUnavailable
 from exchange.keys.database import LeastRecentlyUsed, open_database, refusals, scrub, transaction
 from exchange.keys.datakey import KEY_BYTES, DataKey
 from exchange.keys.kek import kek_of
@@ -173,6 +173,17 @@ class KeyStore:
                     )
         return gone
 
+    def learn_destroyed(self) -> None:
+        """Open no more what another process destroyed since. Raises KeyUnavailable."""
+        with self._lock:
+            whole, parts = self._read_destroyed()
+            fresh = {owner: at for owner, at in parts.items() if at > self._parts.get(owner, 0)}
+            self.erasures += len(fresh) + len(whole - self._destroyed)
+            for ref in {*(whole - self._destroyed), *(ref for ref, _ in fresh)}:
+                self._forget(ref)
+            self._destroyed |= whole
+            self._parts |= fresh
+
     def is_destroyed(self, resident_ref: str) -> bool:
         """Tell whether `destroy` was called for all of this resident, here or before this start."""
         return resident_ref in self._destroyed
@@ -210,10 +221,9 @@ class KeyStore:
 
     def count(self) -> tuple[int, int]:
         """Return how many residents have keys, and how many keys there are."""
+        count = "SELECT count(DISTINCT resident_ref), count(*) FROM data_key"
         with self._lock, refusals():
-            row = self._reader.execute(
-                "SELECT count(DISTINCT resident_ref), count(*) FROM data_key"
-            ).fetchone()
+            row = self._reader.execute(count).fetchone()
         return int(row[0]), int(row[1])
 
     @property
@@ -362,7 +372,7 @@ class KeyStore:
             with self._lock:
                 stored = [self._read(self._writer, *_name(key)) for key in keys]
             if any(found.material != key.material for found, key in zip(stored, keys, strict=True)):
-                raise KeyUnavailable(
+                raise KeyMadeElsewhere(
                     "another process made a key for the same resident; discard and try again"
                 )
 

@@ -150,7 +150,8 @@ class Erasures:
             self._destroy(erased)
 
     def catch_up(self, after: int) -> None:
-        """Carry out what was decided at a later position. Raises ExchangeError."""
+        """Carry out what was decided at a later position, also by another node. Raises ExchangeError."""
+        self.keys.learn_destroyed()
         self.execute(decided_after(self.reader, self.codec, after))
 
     def replay(self) -> None:
