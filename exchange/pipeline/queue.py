@@ -30,6 +30,7 @@ from exchange.pipeline.walk import (
     ReadWalk,
     Recorded,
 )
+from exchange.store.errors import HeadMoved
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -237,6 +238,7 @@ class Pipeline:
         if error is None:
             self._answer_all(group, walked.outcomes)
         else:
+            self.counts["overtaken"] += isinstance(error, HeadMoved)
             lost = [] if self._walked is None else [(self._walked[0], None)]
             self._walked = None
             self._failed = [(group, error), *lost, *self._failed]

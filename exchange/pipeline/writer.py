@@ -12,6 +12,7 @@ Source: group commit as in the design's walk; GDPR 5(2).
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -52,7 +53,6 @@ if TYPE_CHECKING:
     from exchange.store.codec import Codec, Meta
     from exchange.store.ports import EventReader, EventRecorder
 
-# Another node writes too only where the shard changes hands: then the two take turns.
 COMMIT_TRIES_MAX: Final = 16
 
 
@@ -117,9 +117,11 @@ class Writer:
 
     def _run_group(self, walks: Sequence[AnyWalk]) -> list[Outcome]:
         """Return the outcomes of the walks up to the first that changes the register, or of all."""
-        for _ in range(COMMIT_TRIES_MAX):
+        for number in range(COMMIT_TRIES_MAX):
             try:
-                return self._attempt(walks)
+                # Who lost twice to another node takes a turn, or the other would always be the quicker one.
+                with self._recorder.turn() if number > 1 else nullcontext():
+                    return self._attempt(walks)
             except (HeadMoved, KeyMadeElsewhere):
                 continue
             except Taken:
@@ -361,8 +363,7 @@ class Writer:
         followed = follow(
             self._hot, self._recent, self._position, position, reader=self._reader, codec=self._codec
         )
-        if self._position:
-            # What the last start found was executed then.
+        if self._position:  # what the last start found was executed then
             self._eraser.catch_up(self._position)
         if followed.latest is not None:
             self._order.not_before(followed.latest)
