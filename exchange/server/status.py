@@ -83,6 +83,10 @@ TABLE: Final[dict[str, Row]] = {
         _C.RESOURCE_EXHAUSTED, "Het antwoord is te groot. Vraag minder gegevens tegelijk."
     ),
     "DRAINING": Row(_C.UNAVAILABLE, "De dienst stopt. Probeer het zo opnieuw."),
+    "HOLDER_AWAY": Row(_C.UNAVAILABLE, _LATER),
+    "OUTCOME_UNKNOWN": Row(
+        _C.UNAVAILABLE, "De verbinding viel weg. Vraag met hetzelfde verzoeknummer wat er is vastgelegd."
+    ),
     "DEADLINE_EXCEEDED": Row(
         _C.DEADLINE_EXCEEDED, "Het duurde te lang. Vraag met hetzelfde verzoeknummer wat er is vastgelegd."
     ),

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from exchange.store.batch import Batch
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 EMPTY_FRONTIER: Final = (0).to_bytes(8, "big")
 EVENTS: Final = "stored_events"
 CONNECT_TIMEOUT_S: Final = 5
@@ -45,6 +45,14 @@ MAKING: Final = 0x65786368616E6765
 # What must hold of a session, or an acknowledged group may be lost: name, and the values that are right.
 FLUSHED: Final = (("fsync", ("on",)), ("synchronous_commit", ("on", "remote_apply")))
 
+# Which node writes the shard now: one row, which is no part of what is recorded.
+LEASE: Final[tuple[LiteralString, ...]] = (
+    """CREATE TABLE lease (
+        one integer PRIMARY KEY CHECK (one = 1), term bigint NOT NULL,
+        holder text NOT NULL, avoid text NOT NULL, until timestamptz NOT NULL
+    )""",
+    "INSERT INTO lease VALUES (1, 0, '', '', '-infinity')",
+)
 # The library's own names for an event's columns: what it reads, it reads here. The position is ours and has
 # no gaps, so no sequence gives it: one skips what a refused group had drawn.
 TABLES: Final[tuple[LiteralString, ...]] = (
@@ -62,10 +70,11 @@ TABLES: Final[tuple[LiteralString, ...]] = (
     """CREATE TABLE logs (
         first bigint PRIMARY KEY CHECK (first > 0), origin text NOT NULL UNIQUE, former bytea NOT NULL
     )""",
+    *LEASE,
     "CREATE TABLE schema_version (one integer PRIMARY KEY CHECK (one = 1), version integer NOT NULL)",
 )
-# What takes a store of an older version to the next; the first one that there was is today's.
-STEPS: Final[dict[int, tuple[LiteralString, ...]]] = {}
+# What takes a store of an older version to the next; the first one that there was is 3.
+STEPS: Final[dict[int, tuple[LiteralString, ...]]] = {3: LEASE}
 # Every part sees the store as it was before the statement; the inserts go by what moving the head returns.
 COMMIT: Final = b"""
 WITH moved AS (

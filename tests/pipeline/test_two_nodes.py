@@ -59,7 +59,7 @@ async def test_two_writers_race_and_nothing_is_lost_or_doubled(nodes: tuple[Shar
     before, queues = first.head, [one.queue() for one in nodes]
     done: list[Any] = []
     goals = rounds = 0
-    # A race may be won by the same one for a while: until each was overtaken, and for so many rounds at least.
+    # A race may be won by the same one for a while: on until each was overtaken.
     while rounds < ROUNDS or min(queue.counts["overtaken"] for queue in queues) == 0:
         rounds += 1
         assert rounds < ROUNDS_MAX, "the two never wrote at once"
