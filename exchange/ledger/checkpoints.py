@@ -82,17 +82,18 @@ class CheckpointStore:
         with self._database.writing() as connection:
             row = _last(connection, new.origin)
             found = None if row is None else row[0]
-            if found is not None and new.size <= found.size:
-                raise ForkRefused(
-                    "a checkpoint of this size or a larger one was signed before",
-                    signed=str(found.size),
-                    asked=str(new.size),
-                )
+            # First: what another node claimed meanwhile may be larger, and is no fork.
             if found != expected:
                 raise VersionConflict(
                     "another integrator claimed a checkpoint first",
                     expected=str(expected.size if expected else 0),
                     found=str(found.size if found else 0),
+                )
+            if found is not None and new.size <= found.size:
+                raise ForkRefused(
+                    "a checkpoint of this size or a larger one was signed before",
+                    signed=str(found.size),
+                    asked=str(new.size),
                 )
             connection.execute(
                 "INSERT INTO signed (origin, size, root, claimed_at) VALUES (?, ?, ?, ?)",

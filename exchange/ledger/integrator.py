@@ -27,10 +27,12 @@ from exchange.ledger.tiles import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
+    from types import EllipsisType
 
     from exchange.ledger.checkpoints import CheckpointStore
     from exchange.ledger.note import Cosigner, NoteSigner
 
+Claimed = tuple[Checkpoint, bytes] | None
 BATCH_LEAVES: Final = 16 * TILE_WIDTH
 
 
@@ -75,17 +77,27 @@ class Integrator:
         self._signed: SignedCheckpoint | None = None  # what this integrator is through with
         self._tree: TreeBuilder | None = None  # the tree of the last claimed checkpoint; None: read it again
 
-    def integrate(self) -> SignedCheckpoint | None:
+    def claimed(self) -> Claimed:
+        """Return the largest claimed checkpoint and its note, for `integrate`: read before the store is.
+
+        Among many nodes another one signs over what it committed meanwhile: the store is then as far, too.
+        """
+        return self._checkpoints.last(self._origin)
+
+    def integrate(self, claimed: Claimed | EllipsisType = ...) -> SignedCheckpoint | None:
         """Sign a checkpoint over everything committed; None while the log is empty.
+
+        `claimed` was read before the head that the source tells.
 
         Raises ForkRefused when the store is behind or beside the last signed checkpoint, LedgerDiffers when
         the entries do not lead to the committed frontier, StoreUnavailable when a disk or database fails.
         """
+        if claimed is ...:
+            claimed = self.claimed()
         size, stored = self._source.ledger_head()
         frontier = Frontier.from_bytes(stored)
         if frontier.size != size:
             raise LedgerDiffers("the stored frontier has another size than the store", position=str(size))
-        claimed = self._checkpoints.last(self._origin)
         last = None if claimed is None else claimed[0]
         if last is not None and size < last.size:
             raise _fork(last, f"the store holds {size} leaves")

@@ -195,6 +195,8 @@ class YearlyIntegrator:
         Goes on to the next where it publishes by itself; else the next begins once `publish` was called. None
         while the log is empty. Raises as `Integrator.integrate`.
         """
+        logs = [log for log in self.logs if log.origin not in self.ended]
+        known = {log.origin: self._part(log)[1].claimed() for log in logs}
         heads = self._source.heads()
         self.logs.learn(heads.opened)
         ends = ends_of(heads)
@@ -203,9 +205,12 @@ class YearlyIntegrator:
         for log, end in zip(logs, ends, strict=True):
             if log.origin in self.ended:
                 continue
+            if log.origin not in known:
+                # Learnt of between the two looks: once more, in their order.
+                return self.integrate()
             leaves, integrator = self._part(log)
             leaves.head = end
-            signed = integrator.integrate()
+            signed = integrator.integrate(known[log.origin])
             if log is logs[-1] or signed is None:
                 return signed
             published = log.published()

@@ -88,6 +88,11 @@ class PostgresLease:
                 self._let_go(session)
             return _looked(session)
 
+    def look(self) -> Tenure:
+        """Return who holds it, and take nothing. Raises StoreUnavailable."""
+        with self._session() as session:
+            return _looked(session)
+
     def give(self) -> None:
         """Let go of the lease, so that another node takes it at once. Raises StoreUnavailable."""
         if self._term < 0:

@@ -20,7 +20,7 @@ from exchange.wiring.ledger import checkpoint_file, origin_file
 from exchange.wiring.published import published_folders
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from exchange.ledger.checkpoint import Checkpoint
     from exchange.ledger.years import ShardHeads, ShardLeaves
@@ -40,19 +40,21 @@ def refuse_lost_checkpoints(settings: Settings, position: int) -> None:
             )
 
 
-def refuse_rollback(ledger: Ledger, heads: ShardHeads) -> None:
+def refuse_rollback(ledger: Ledger, heads: Callable[[], ShardHeads]) -> None:
     """Raise ForkRefused when the store holds less of a log than was signed, or lacks a log that was signed.
 
-    More leaves signed under a log that ended than it ended with are a fork, and found here as well.
+    More leaves signed under a log that ended than it ended with are a fork, and found here as well. What was
+    signed is read before the store: another node may sign meanwhile, over what it committed before.
     """
-    ledger.logs.learn(heads.opened)
-    for log, (size, _) in zip(ledger.logs, ends_of(heads), strict=True):
-        found = ledger.checkpoints.last(log.origin)
+    signed = {origin: ledger.checkpoints.last(origin) for origin in sorted(ledger.checkpoints.origins())}
+    found_heads = heads()
+    ledger.logs.learn(found_heads.opened)
+    for log, (size, _) in zip(ledger.logs, ends_of(found_heads), strict=False):
+        found = signed.get(log.origin)
         if found is not None and size < found[0].size:
             raise _rolled_back(log.origin, str(found[0].size), str(size))
-    for origin in sorted(ledger.checkpoints.origins()):
+    for origin, found in signed.items():
         if ledger.logs.named(origin) is None:
-            found = ledger.checkpoints.last(origin)
             raise _rolled_back(origin, "" if found is None else str(found[0].size), "0")
 
 

@@ -256,7 +256,7 @@ def _open_ledger(
     heads = reader.heads()
     refuse_lost_checkpoints(settings, heads.position)
     ledger = opened.enter_context(closing(start_ledger(settings, now, opened=heads.opened)))
-    refuse_rollback(ledger, heads)
+    refuse_rollback(ledger, reader.heads)
     refuse_forgotten(settings, ledger, reader)
     publishes = settings.witness_policy is None
     return ledger, YearlyIntegrator(reader, ledger.logs, ledger.checkpoints, clock=now, publishes=publishes)
@@ -315,6 +315,7 @@ def publisher_of(
     on_error: Callable[[ExchangeError], None],
     cosigners: Callable[[YearLog], Cosigners] | None = None,
     on_missing: Callable[[Witnessed], None] = lambda _: None,
+    may: Callable[[], bool] = lambda: True,
 ) -> Publisher:
     """Return the publisher of a core's ledger."""
     return Publisher(
@@ -325,6 +326,7 @@ def publisher_of(
         on_error=on_error,
         cosigners=cosigners,
         on_missing=on_missing,
+        may=may,
     )
 
 

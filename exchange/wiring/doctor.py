@@ -205,7 +205,7 @@ def _ledger(settings: Settings) -> str:
     if not origin_file(settings).exists():
         return "empty; made at the first start"
     with closing(open_ledger(settings)) as ledger:
-        refuse_rollback(ledger, stored_heads(settings))
+        refuse_rollback(ledger, lambda: stored_heads(settings))
         if position:
             with closing(open_reader(settings)) as reader:
                 refuse_forgotten(settings, ledger, reader)
