@@ -20,10 +20,10 @@ from exchange.keys.authority import DevelopmentAuthority
 from exchange.store.lease import Tenure, lease_of, pass_on
 from exchange.store.postgres_reader import PostgresReader
 from exchange.store.verify import verify_store
-from tests.e2e.service import CITY, Service
+from tests.e2e.service import CITY, Service, made_up_bsns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 WAIT_S = 30.0
@@ -42,8 +42,10 @@ def until(true: Callable[[], Any], what: str) -> Any:  # noqa: ANN401 -- whateve
 class Node(Service):
     """One of several; all who talk to it are known to each of them."""
 
-    def __init__(self, base: Path, name: str, **settings: str) -> None:
+    def __init__(self, base: Path, name: str, bsns: Iterator[str], **settings: str) -> None:
         super().__init__(base / name, **settings)
+        # Drawn for all nodes from one row: a resident is one and the same, wherever he is reported.
+        self._bsns = bsns
         self.base = base
         self.address = settings["node_address"]
 
@@ -80,6 +82,7 @@ class Cluster:
     def __init__(self, base: Path, dsn: str, count: int = 3, lease_s: float = 2.0) -> None:
         self.base, self.dsn = base, dsn
         self._shared = self._made(base, lease_s)
+        self._bsns = made_up_bsns()
         self.nodes = [self._node(number) for number in range(count)]
 
     def _made(self, base: Path, lease_s: float) -> dict[str, str]:
@@ -111,7 +114,8 @@ class Cluster:
         }
 
     def _node(self, number: int) -> Node:
-        return Node(self.base, f"n{number}", **self._shared, node_address=f"127.0.0.1:{free_port()}")
+        address = f"127.0.0.1:{free_port()}"
+        return Node(self.base, f"n{number}", self._bsns, **self._shared, node_address=address)
 
     def start(self) -> Cluster:
         """Start all nodes, one after another."""
