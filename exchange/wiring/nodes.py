@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from exchange.pipeline.queue import Pipeline
     from exchange.server.app import ServerConfig
     from exchange.settings import Settings
+    from exchange.store.lease import Tenure
     from exchange.wiring.following import Following
 
 FILES: Final = ("node_certificate", "node_key", "node_authorities")
@@ -122,6 +123,27 @@ def _authorities(pem: bytes, name: str) -> frozenset[bytes]:
         )
     except ValueError:
         raise SettingsInvalid("the certificates in this file cannot be read", name=name) from None
+
+
+def lease_now(settings: Settings) -> Tenure:
+    """Return who holds the shard of a store. Raises SettingsInvalid, StoreUnavailable."""
+    _refuse_file(settings)
+    from exchange.store.lease import lease_of  # noqa: PLC0415 -- the extra may not be there
+
+    return lease_of(settings.postgres)
+
+
+def moved_lease(settings: Settings) -> Tenure:
+    """End the lease for another node to take; return who held it. Raises as `lease_now` does."""
+    _refuse_file(settings)
+    from exchange.store.lease import pass_on  # noqa: PLC0415 -- the extra may not be there
+
+    return pass_on(settings.postgres)
+
+
+def _refuse_file(settings: Settings) -> None:
+    if settings.store != "postgres":
+        raise SettingsInvalid("a store in a file has one node and no lease", store=settings.store)
 
 
 def opening(settings: Settings) -> AbstractContextManager[None]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exchange.errors import KeyDestroyed, KeyUnavailable
+from exchange.errors import KeyDestroyed, KeyMadeElsewhere, KeyUnavailable
 from exchange.keys import keystore
 from exchange.keys.kek import FileKek
 from exchange.keys.keystore import CACHED_KEYS_MAX, KeyStore
@@ -93,3 +93,38 @@ def test_the_place_is_as_old_as_the_database(opened: Callable[..., KeyStore]) ->
     store.note_place(7)
     store = opened()
     assert store.place == 7
+
+
+def test_what_another_process_destroyed_opens_here_no_more(opened: Callable[..., KeyStore]) -> None:
+    mine, theirs = opened(), opened()
+    kept, part = mine.obtain("r-1", "CONTACT"), mine.obtain("r-1", "SCHULDEN")
+    whole = mine.obtain("r-2", "CONTACT")
+    mine.flush()
+    assert mine.open_key("r-2", "CONTACT", whole.version) == whole
+    theirs.destroy("r-1", ("SCHULDEN",), erasure_id="e-1")
+    theirs.destroy("r-2", erasure_id="e-2")
+    later = theirs.obtain("r-1", "SCHULDEN")
+    theirs.flush()
+    # Not before it looks: this is what every commit that finds the head moved does.
+    assert not mine.is_destroyed("r-2")
+    mine.learn_destroyed()
+    assert mine.is_destroyed("r-2")
+    for owner, name, version in (("r-2", "CONTACT", whole.version), ("r-1", "SCHULDEN", part.version)):
+        with pytest.raises(KeyDestroyed):
+            mine.open_key(owner, name, version)
+    assert mine.open_key("r-1", "CONTACT", kept.version).material == kept.material
+    assert mine.obtain("r-1", "SCHULDEN").material == later.material
+    assert mine.erasures == 2
+    mine.learn_destroyed()
+    assert mine.erasures == 2
+
+
+def test_two_that_make_the_first_key_at_once_do_not_both_keep_theirs(opened: Callable[..., KeyStore]) -> None:
+    mine, theirs = opened(), opened()
+    mine.obtain("r-1", "CONTACT")
+    made = theirs.obtain("r-1", "CONTACT")
+    theirs.flush()
+    with pytest.raises(KeyMadeElsewhere):
+        mine.flush()
+    mine.discard_pending()
+    assert mine.obtain("r-1", "CONTACT").material == made.material
