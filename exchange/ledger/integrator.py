@@ -11,8 +11,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Protocol
 
 from exchange.errors import ForkRefused, LedgerDiffers, ProofInvalid, StoreUnavailable
-from exchange.ledger.checkpoint import Checkpoint, SignedCheckpoint, sign_checkpoint
+from exchange.ledger.checkpoint import Checkpoint, SignedCheckpoint, parse_body, sign_checkpoint
 from exchange.ledger.merkle import HASH_BYTES, Frontier, hash_leaf
+from exchange.ledger.note import parse_note
 from exchange.ledger.tiles import (
     CHECKPOINT,
     ENTRIES,
@@ -131,15 +132,21 @@ class Integrator:
         opened = self._open_entries(start)
         if last is not None and b"".join(map(hash_leaf, opened)) != b"".join(tree.edge()[:1]):
             raise _fork(last, "its newest entries are others")
+        if not self._grow(tree, start, head, opened):
+            self._explain_difference(last, head)
+        self._tree = tree
+
+    def _grow(self, tree: TreeBuilder, start: int, head: Checkpoint, opened: list[bytes]) -> bool:
+        """Write the tiles from a size to a checkpoint; tell whether they lead to it."""
         for index, entries in self._bundles(start, head.size, opened):
             added = entries[len(opened) :] if index == start // TILE_WIDTH else entries
             self._write_bundle(tree, index, entries, added)
         self._write_edge(tree)
         if tree.root() != head.root:
-            self._explain_difference(last, head)
+            return False
         for level, index in _now_full(start, head.size):
             self._tiles.drop_partials(level, index)
-        self._tree = tree
+        return True
 
     def _write_bundle(
         self, tree: TreeBuilder, index: int, entries: Sequence[bytes], added: Sequence[bytes]
@@ -184,11 +191,30 @@ class Integrator:
         """Return the tree of `last` from its tiles, or from the store if the tiles do not give its root."""
         if last is None:
             return TreeBuilder()
+        return self._read_tree(last) or self._gone_on(last) or self._rebuild(last)
+
+    def _read_tree(self, head: Checkpoint) -> TreeBuilder | None:
         try:
-            tree = TreeBuilder(list(self._edge(last.size)))
+            tree = TreeBuilder(list(self._edge(head.size)))
         except (StoreUnavailable, ProofInvalid):
-            tree = TreeBuilder()
-        return tree if tree.root() == last.root else self._rebuild(last)
+            return None
+        return tree if tree.root() == head.root else None
+
+    def _gone_on(self, last: Checkpoint) -> TreeBuilder | None:
+        """Return the tree of what another node signed, gone on to from what this one's own tiles hold."""
+        mine = self._published()
+        if mine is None or mine.size >= last.size or (tree := self._read_tree(mine)) is None:
+            return None
+        opened = self._open_entries(mine.size)
+        if b"".join(map(hash_leaf, opened)) != b"".join(tree.edge()[:1]):
+            return None
+        return tree if self._grow(tree, mine.size, last, opened) else None
+
+    def _published(self) -> Checkpoint | None:
+        try:
+            return parse_body(parse_note(self._tiles.read(CHECKPOINT), CHECKPOINT).text, CHECKPOINT)
+        except (StoreUnavailable, ProofInvalid):
+            return None
 
     def _edge(self, size: int) -> Iterator[bytes]:
         level = 0

@@ -56,7 +56,9 @@ def test_the_shard_moves_every_second_for_two_minutes(
 
 def moved(cluster: Cluster, tmp_path: Path, moves: int) -> Counter[str]:
     """Let people work while the shard moves so many times; return how their attempts ended, explained."""
-    clients = [Client(cluster.nodes, number) for number in range(CLIENTS)]
+    # A plan holds so many goals, and no more.
+    cases = 1 + moves // 15
+    clients = [Client(cluster.nodes, number, cases) for number in range(CLIENTS)]
     before, term = cluster.head(), cluster.tenure().term
 
     def move() -> None:

@@ -49,22 +49,25 @@ class Attempt:
 
 
 class Client:
-    """One person with one case, who goes from node to node."""
+    """One person with a case or some, who goes from node to node."""
 
-    def __init__(self, nodes: Sequence[Node], number: int) -> None:
+    def __init__(self, nodes: Sequence[Node], number: int, cases: int = 1) -> None:
         self.name = f"client-{number}"
         self.lines: list[Attempt] = []
         self.error: BaseException | None = None
         self._turn = count(number)
-        self._half = False  # a consent may stand that nobody knows of
-        self.case = Case(nodes[number % len(nodes)], f"Melding van {number}.")
-        self.case.look_through_work()
-        person = f"w-{self.case.bsn[-5:]}"
-        self._workers = [node.worker("college:WMO", person) for node in nodes]
-        self._portals = [
-            node.client(Person("portaal", "betrokkene", "inwoner", resident=self.case.pseudonym))
-            for node in nodes
-        ]
+        self._half: set[str] = set()  # plans of whose resident a consent may stand that nobody knows of
+        self._desks = [self._desk(nodes, f"Melding van {number}.{one}.") for one in range(cases)]
+        self.case, self._workers, self._portals = self._desks[0]
+
+    @staticmethod
+    def _desk(nodes: Sequence[Node], words: str) -> tuple[Case, list[Any], list[Any]]:
+        """Open a case; return it with whoever works on it and the resident's portal, at each node."""
+        case = Case(nodes[0], words)
+        case.look_through_work()
+        resident = Person("portaal", "betrokkene", "inwoner", resident=case.pseudonym)
+        workers = [node.worker("college:WMO", f"w-{case.bsn[-5:]}") for node in nodes]
+        return case, workers, [node.client(resident) for node in nodes]
 
     def work(self, enough: threading.Event) -> None:
         """Write and read, and now and then let the resident say yes and no, until it is enough."""
@@ -72,8 +75,9 @@ class Client:
             for number in count(1):
                 if enough.is_set():
                     return
+                self.case, self._workers, self._portals = self._desks[number % len(self._desks)]
                 self.goal(number)
-                if number % 4 == 0 and not self._half:
+                if number % 4 == 0 and self.case.plan_id not in self._half:
                     self.consent_round()
         except BaseException as error:  # noqa: BLE001 -- told by who waits for this thread
             self.error = error
@@ -95,7 +99,7 @@ class Client:
         try:
             consent_id = self.case.give_consent()
         except Unavailable:
-            self._half = True
+            self._half.add(self.case.plan_id)
             return
         for _ in range(READS_AROUND):
             self.read(consent_id)
