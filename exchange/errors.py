@@ -201,21 +201,6 @@ class Draining(Unavailable):
     code = "DRAINING"
 
 
-class HolderAway(Unavailable):
-    """No node that holds the shard can be reached now; nothing was recorded."""
-
-    code = "HOLDER_AWAY"
-    retry_after_ms = 500
-
-
-class OutcomeUnknown(Unavailable):
-    """The node that held the shard was cut off before it answered; the outcome may be either."""
-
-    code = "OUTCOME_UNKNOWN"
-    remedy = "Ask again with the same request id: the answer is the recorded one."
-    retry_after_ms = 500
-
-
 class DeadlineTooClose(Unavailable):
     """The caller's deadline passed before the walk ended; the outcome may be either."""
 

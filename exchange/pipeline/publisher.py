@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from exchange.pipeline.queue import Pipeline
 
 RECEIPT_WAIT_MAX_S: Final = 5.0
-CLAIM_TRIES_MAX: Final = 8  # while another node publishes
 ASK_AGAIN_S: Final = 1.0  # who was missing is asked again after so long
 
 
@@ -105,14 +104,13 @@ class Publisher:
 
     async def _begin(self) -> None:
         """Integrate once, whoever publishes: it is how a store that differs from what was signed is found."""
-        for _ in range(CLAIM_TRIES_MAX):
+        while True:  # each time it is overtaken another node went on
             with suppress(VersionConflict):
                 await self.integrate()
                 return
-        await self.integrate()
 
     def wake(self) -> None:
-        """Look now: it may be this node that publishes from here on."""
+        """Look now: this node may be the one that publishes from here on."""
         self._wanted.set()
 
     async def stop(self) -> None:

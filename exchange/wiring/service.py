@@ -157,16 +157,20 @@ async def run_core(
             await asyncio.gather(collecting, return_exceptions=True)
         _take_back(settings.data / READY_FILE)
         await tiles.stop(settings.drain_s)
-        if node is not None:
-            # First: what comes in from here on is served by whoever takes it.
-            await node.keeping.give()
-        await server.drain(settings.drain_s)
-        if node is not None:
-            await node.keeping.stop()
+        await _close(server, node, settings.drain_s)
         await pipeline.drain()
         await following.stop()
         await publishing.stop()
         log.info("stopped")
+
+
+async def _close(server: ExchangeServer, node: Node | None, grace_s: float) -> None:
+    """Close the doors; first let another node take the shard: what comes in from here on is served there."""
+    if node is not None:
+        await node.keeping.give()
+    await server.drain(grace_s)
+    if node is not None:
+        await node.keeping.stop()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,131 +13,18 @@ from typing import TYPE_CHECKING, Any
 import grpc
 import pytest
 
-from adapters.sdk.credentials import Credentials
-from exchange.errors import ExchangeError, HolderAway, RuleBroken
-from exchange.keys.authority import DevelopmentAuthority
-from exchange.logs import open_log
-from exchange.server.nodes.door import NodeDoor
-from exchange.server.nodes.front import Front
-from exchange.server.nodes.line import Lines, NodeMaterial
+from exchange.errors import RuleBroken
+from exchange.server.nodes.errors import HolderAway
 from exchange.server.nodes.relayed import CERTIFICATE_KEY, HOP_KEY
-from exchange.server.status import DETAILS_KEY, code_of, status_of
+from exchange.server.status import DETAILS_KEY, status_of
+from tests.server.node_houses import STREAM, UNARY, Files, House
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-    from pathlib import Path
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
-UNARY, STREAM = "/test.Echo/Ask", "/test.Echo/Tell"
-OIN = "00000003271543200000"
+    from adapters.sdk.credentials import Credentials
+
 LOOK_EVERY_S = 0.005
-
-
-class Told:
-    """Who holds the shard, as a test says it."""
-
-    def __init__(self) -> None:
-        self.here = False
-        self.holder = ""
-        self.term = 1
-        self.next_change = asyncio.Event()
-        self.looked = 0
-
-    def look_again(self) -> None:
-        self.looked += 1
-
-    def say(self, *, here: bool = False, holder: str = "") -> None:
-        self.here, self.holder, self.term = here, holder, self.term + 1
-        change, self.next_change = self.next_change, asyncio.Event()
-        change.set()
-
-
-class Echo:
-    """What is served behind a door: tells what came."""
-
-    def __init__(self) -> None:
-        self.calls: list[tuple[bytes, dict[str, Any], bytes, float]] = []
-        self.refuse: ExchangeError | None = None
-        self.hold: asyncio.Event | None = None
-        self.cancelled = 0
-
-    async def unary(self, raw: bytes, context: Any) -> bytes:  # noqa: ANN401 -- gRPC's, or a node's
-        self._note(raw, context)
-        try:
-            if self.hold is not None:
-                await self.hold.wait()
-        except asyncio.CancelledError:
-            self.cancelled += 1
-            raise
-        if self.refuse is not None:
-            status = status_of(self.refuse)
-            details = ((DETAILS_KEY, status.SerializeToString()),)
-            await context.abort(code_of(self.refuse), status.message, details)
-        return b"answer to " + raw
-
-    async def stream(self, raw: bytes, context: Any) -> AsyncGenerator[bytes]:  # noqa: ANN401 -- as above
-        self._note(raw, context)
-        for number in range(3):
-            yield b"%d" % number
-        if self.hold is not None:
-            await self.hold.wait()
-
-    def _note(self, raw: bytes, context: Any) -> None:  # noqa: ANN401 -- as above
-        (pem,) = context.auth_context()["x509_pem_cert"]
-        self.calls.append((raw, dict(context.invocation_metadata()), pem, context.time_remaining()))
-
-
-class House:
-    """One node: its callers' door, its nodes' door, and what it knows."""
-
-    def __init__(self, files: Files) -> None:
-        self.files = files
-        self.told, self.echo = Told(), Echo()
-        self.lines = Lines(files.node)
-        self.front = Front(self.told, self.lines, open_log(), limit_default_s=10, limit_max_s=60)
-        self.door = NodeDoor(self.told)
-        self.address = self.target = ""
-        self.server: Any = None
-
-    async def open(self) -> None:
-        inner: dict[str, Any] = {
-            "Ask": grpc.unary_unary_rpc_method_handler(self.door.unary(self.echo.unary)),
-            "Tell": grpc.unary_stream_rpc_method_handler(self.door.streaming(self.echo.stream)),
-        }
-        port = await self.door.start("127.0.0.1", 0, self.files.node, {"test.Echo": inner}, ())
-        self.address = f"127.0.0.1:{port}"
-        outer: dict[str, Any] = {
-            "Ask": grpc.unary_unary_rpc_method_handler(self.front.unary(UNARY, self.echo.unary)),
-            "Tell": grpc.unary_stream_rpc_method_handler(self.front.streaming(STREAM, self.echo.stream)),
-        }
-        self.server = grpc.aio.server()
-        self.server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("test.Echo", outer),))
-        self.target = f"127.0.0.1:{self.server.add_secure_port('127.0.0.1:0', self.files.server)}"
-        await self.server.start()
-
-    async def close(self) -> None:
-        await self.server.stop(0)
-        await self.door.stop(0)
-        await self.lines.close()
-
-
-class Files:
-    """Certificates of everybody."""
-
-    def __init__(self, base: Path) -> None:
-        authority, nodes = DevelopmentAuthority(base / "authority"), DevelopmentAuthority(base / "nodes")
-        door = authority.issue_server(base / "door")
-        self.server = grpc.ssl_server_credentials(
-            [(door.key.read_bytes(), door.certificate.read_bytes())],
-            root_certificates=authority.root_pem,
-            require_client_auth=True,
-        )
-        node = nodes.issue_node(base / "node")
-        self.node = NodeMaterial(node.certificate.read_bytes(), node.key.read_bytes(), nodes.root_pem)
-        authority.issue_organisation(OIN, "Zorg Voorbeeld", base / "caller")
-        self.caller = Credentials.load(base / "caller")
-        nodes.issue_organisation(OIN, "Zorg Voorbeeld", base / "misissued")
-        self.misissued = Credentials.load(base / "misissued")
-        self.node_root = nodes.root_pem
 
 
 @pytest.fixture(scope="module")
@@ -288,12 +175,13 @@ async def test_a_node_that_does_not_say_whose_call_it_is_or_sends_it_on_again_is
     assert holder.echo.calls == []
 
 
+@pytest.mark.usefixtures("soon")
 async def test_two_that_take_each_other_for_the_holder_do_not_go_round(files: Files, front: House) -> None:
     async with opened(files) as other:
         front.told.say(holder=other.address)
         other.told.say(holder=front.address)
         async with asking(front) as line:
-            error = await refusal(line.unary_unary(UNARY)(b"one", timeout=1))
+            error = await refusal(line.unary_unary(UNARY)(b"one"))
         assert error.code() is grpc.StatusCode.UNAVAILABLE
         assert HolderAway.code.encode() in details(error)
         assert front.told.looked > 0
@@ -303,9 +191,16 @@ async def test_two_that_take_each_other_for_the_holder_do_not_go_round(files: Fi
 # --- while it moves -----------------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nobody wait long for a holder."""
+    monkeypatch.setattr("exchange.server.nodes.front.HOLDER_WAIT_S", 0.2)
+
+
+@pytest.mark.usefixtures("soon")
 async def test_where_nobody_holds_it_nothing_was_recorded_and_that_is_said(front: House) -> None:
     async with asking(front) as line:
-        error = await refusal(line.unary_unary(UNARY)(b"one", timeout=0.5))
+        error = await refusal(line.unary_unary(UNARY)(b"one"))
         assert error.code() is grpc.StatusCode.UNAVAILABLE
         assert details(error) == status_of(HolderAway(error.details() or "")).SerializeToString()
 
@@ -342,27 +237,29 @@ async def test_a_holder_that_fell_silent_is_left_for_the_one_that_took_over(
         await until(lambda: silent.echo.cancelled)
 
 
+@pytest.mark.parametrize("answers", [False, True])
 async def test_a_cut_line_leaves_the_outcome_unknown_unless_somebody_answers_the_same_bytes(
-    files: Files, front: House
+    files: Files, front: House, monkeypatch: pytest.MonkeyPatch, *, answers: bool
 ) -> None:
-    for answers in (False, True):
-        async with opened(files) as dying, opened(files) as next_one:
-            dying.told.say(here=True)
-            dying.echo.hold = asyncio.Event()
-            front.told.say(holder=dying.address)
-            async with asking(front) as line:
-                call = asyncio.ensure_future(line.unary_unary(UNARY)(b"one", timeout=1.5))
-                await until(partial(len, dying.echo.calls))
-                await dying.door.stop(0)
-                if answers:
-                    next_one.told.say(here=True)
-                    front.told.say(holder=next_one.address)
-                    assert await call == b"answer to one"
-                else:
-                    front.told.say()
-                    error = await refusal(call)
-                    assert error.code() is grpc.StatusCode.UNAVAILABLE
-                    assert b"OUTCOME_UNKNOWN" in details(error)
+    # Who is to be answered waits for as long as it takes.
+    monkeypatch.setattr("exchange.server.nodes.front.HOLDER_WAIT_S", 9.0 if answers else 0.2)
+    async with opened(files) as dying, opened(files) as next_one:
+        dying.told.say(here=True)
+        dying.echo.hold = asyncio.Event()
+        front.told.say(holder=dying.address)
+        async with asking(front) as line:
+            call = asyncio.ensure_future(line.unary_unary(UNARY)(b"one"))
+            await until(partial(len, dying.echo.calls))
+            await dying.door.stop(0)
+            if answers:
+                next_one.told.say(here=True)
+                front.told.say(holder=next_one.address)
+                assert await call == b"answer to one"
+            else:
+                front.told.say()
+                error = await refusal(call)
+                assert error.code() is grpc.StatusCode.UNAVAILABLE
+                assert b"OUTCOME_UNKNOWN" in details(error)
 
 
 # --- streams ------------------------------------------------------------------------------------------
@@ -394,10 +291,8 @@ async def test_streams_end_with_the_word_to_resume_when_the_shard_moves(
     assert HolderAway.code.encode() in details(error)
 
 
-async def test_a_stream_where_nobody_holds_the_shard_is_refused(
-    front: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("exchange.server.nodes.front.HOLDER_WAIT_S", 0.2)
+@pytest.mark.usefixtures("soon")
+async def test_a_stream_where_nobody_holds_the_shard_is_refused(front: House) -> None:
     async with asking(front) as line:
         error = await refusal(line.unary_stream(STREAM)(b"go").read())
     assert error.code() is grpc.StatusCode.UNAVAILABLE

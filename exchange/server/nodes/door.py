@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 import grpc
 
-from exchange.errors import ExchangeError, HolderAway, SettingsInvalid
+from exchange.errors import ExchangeError, SettingsInvalid
+from exchange.server.nodes.errors import HolderAway
 from exchange.server.nodes.holding import while_held
 from exchange.server.nodes.relayed import received
 from exchange.server.status import DETAILS_KEY, code_of, status_of

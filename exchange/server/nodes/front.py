@@ -18,7 +18,8 @@ import grpc
 from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 
-from exchange.errors import ExchangeError, HolderAway, OutcomeUnknown
+from exchange.errors import ExchangeError
+from exchange.server.nodes.errors import HolderAway, OutcomeUnknown
 from exchange.server.nodes.holding import while_held
 from exchange.server.nodes.relayed import headers_of, refuse_node_headers
 from exchange.server.status import DETAILS_KEY, code_of, status_of
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     ServeUnary = Callable[[bytes, Context], Awaitable[bytes]]
     ServeStream = Callable[[bytes, Context], AsyncGenerator[bytes]]
 
-HOLDER_WAIT_S: Final = 3.0  # so long a call waits until a node is known to hold the shard
+HOLDER_WAIT_S: Final = 3.0  # so long a call waits for a node that can be asked, or asked again
 AGAIN_S: Final = 0.05
 GRACE_S: Final = 0.5  # so long a node that lost the shard is given to answer what it was asked
 # Reasons of a node that did nothing with what it was sent.
@@ -102,7 +103,7 @@ class Front:
 
     async def _sent_on(self, path: str, raw: bytes, context: Context, serve: ServeUnary) -> bytes:
         clock = asyncio.get_running_loop().time
-        began, until, sent = clock(), clock() + self._limit_s(context), False
+        asked_at, until, sent = clock(), clock() + self._limit_s(context), False
         headers = headers_of(context)
         while True:
             change, holder = self._holding.next_change, self._holding.holder
@@ -114,7 +115,8 @@ class Front:
                 try:
                     answer: bytes = await self._answered(holder, call)
                 except _Again as again:
-                    sent = sent or not again.untouched
+                    if not again.untouched:
+                        sent, asked_at = True, clock()
                     self.counts["again"] += 1
                 except grpc.aio.AioRpcError as error:
                     self.counts["answered"] += 1
@@ -123,7 +125,7 @@ class Front:
                     self.counts["answered"] += 1
                     return answer
             self._holding.look_again()
-            if clock() + AGAIN_S >= until or (not sent and clock() >= began + HOLDER_WAIT_S):
+            if clock() + AGAIN_S >= min(until, asked_at + HOLDER_WAIT_S):
                 raise _gone(sent=sent)
             await _wait(change, AGAIN_S)
 

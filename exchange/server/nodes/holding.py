@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Protocol
 
-from exchange.errors import HolderAway
+from exchange.server.nodes.errors import HolderAway
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator

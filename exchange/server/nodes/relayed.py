@@ -24,7 +24,7 @@ CERTIFICATE_KEY: Final = PREFIX + "caller"
 ONE_HOP: Final = "1"
 # Of the transport between caller and node: the next line has its own.
 _OF_THE_LINE: Final = (":", "grpc-")
-_OF_THE_CLIENT: Final = frozenset({"user-agent", "content-type", "te", "accept-encoding"})
+_OF_THE_LIBRARY: Final = frozenset({"user-agent", "content-type", "te", "accept-encoding"})
 
 Header = tuple[str, str | bytes]
 
@@ -40,7 +40,7 @@ def headers_of(context: Context) -> tuple[Header, ...]:
     own = tuple(
         (name, value)
         for name, value in context.invocation_metadata() or ()
-        if not name.startswith(_OF_THE_LINE) and name not in _OF_THE_CLIENT
+        if not name.startswith(_OF_THE_LINE) and name not in _OF_THE_LIBRARY
     )
     pem = next(iter(context.auth_context().get(PEM_KEY, ())), b"")
     return (*own, (HOP_KEY, ONE_HOP), (CERTIFICATE_KEY, base64.b64encode(pem).decode()))
