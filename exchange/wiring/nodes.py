@@ -21,6 +21,7 @@ from exchange.server.nodes.door import NodeDoor
 from exchange.server.nodes.doors import NodeDoors
 from exchange.server.nodes.front import Front
 from exchange.server.nodes.line import Lines, NodeMaterial
+from exchange.wiring.stores import refuse_no_extra
 from exchange.wiring.tenure import Keeping
 
 if TYPE_CHECKING:
@@ -144,12 +145,14 @@ def moved_lease(settings: Settings) -> Tenure:
 def _refuse_file(settings: Settings) -> None:
     if settings.store != "postgres":
         raise SettingsInvalid("a store in a file has one node and no lease", store=settings.store)
+    refuse_no_extra(settings)
 
 
 def opening(settings: Settings) -> AbstractContextManager[None]:
     """Return what one node at a time holds while it opens the shard; nothing for the only node."""
     if not settings.node_address:
         return nullcontext()
+    refuse_no_extra(settings)
     from exchange.store.lease import alone_while_opening  # noqa: PLC0415 -- the extra may not be there
 
     # Its tables, too, are made by the first.

@@ -16,9 +16,10 @@ from exchange.errors import SettingsInvalid
 from exchange.keys.database import open_database
 from exchange.keys.renewal import newest_versions, renew, rewrap, wrappings
 from exchange.wiring.core import key_file, open_core
-from exchange.wiring.holding import held, private_files
+from exchange.wiring.holding import private_files
 from exchange.wiring.kek import kind_of, make_kek, open_kek, open_keks
 from exchange.wiring.second_key import rewrap_second_key, second_key_wrapped_by
+from exchange.wiring.standing_still import standing_still
 from exchange.wiring.stores import has_events
 
 if TYPE_CHECKING:
@@ -113,5 +114,5 @@ def _standing_still(settings: Settings) -> Iterator[sqlite3.Connection]:
     file = key_file(settings)
     if not file.exists():
         raise SettingsInvalid("no service ran with these settings", file=file.name)
-    with private_files(), held(settings.data), closing(open_database(file)) as connection:
+    with private_files(), standing_still(settings), closing(open_database(file)) as connection:
         yield connection

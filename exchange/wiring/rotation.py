@@ -18,9 +18,10 @@ from exchange.keys.keystore import KeyStore
 from exchange.keys.link_renewal import take_over
 from exchange.keys.links import LinkStore
 from exchange.wiring.core import key_file
-from exchange.wiring.holding import held, private_files
+from exchange.wiring.holding import private_files
 from exchange.wiring.kek import open_kek
 from exchange.wiring.parties import second_party_of
+from exchange.wiring.standing_still import standing_still
 
 if TYPE_CHECKING:
     from exchange.settings import Settings
@@ -90,7 +91,7 @@ def _open(settings: Settings, opened: ExitStack, *, hold: bool = True) -> tuple[
     if not file.exists():
         raise SettingsInvalid("no service ran with these settings", file=file.name)
     if hold:
-        opened.enter_context(held(settings.data))
+        opened.enter_context(standing_still(settings))
     kek = open_kek(settings)
     keys = opened.enter_context(closing(KeyStore(file, kek)))
     return keys, opened.enter_context(closing(LinkStore(file, kek)))

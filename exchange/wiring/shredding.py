@@ -29,10 +29,11 @@ from exchange.v1 import common_pb2
 from exchange.v1 import resident_rights_service_pb2 as pb
 from exchange.wiring.core import erasure_file, fresh_uuid, key_file, open_core, refuse_no_service, utc_now
 from exchange.wiring.erasing import SECRET, ErasureList, decided_after, decided_rows
-from exchange.wiring.holding import held, private_files
+from exchange.wiring.holding import private_files
 from exchange.wiring.kek import open_kek
 from exchange.wiring.keyboard import person_at
 from exchange.wiring.published import published_receipt
+from exchange.wiring.standing_still import standing_still
 from exchange.wiring.stores import open_reader, refuse_no_events
 
 if TYPE_CHECKING:
@@ -197,7 +198,7 @@ def certificate(settings: Settings, erasure_id: str) -> tuple[dict[str, Any], by
 def alone(settings: Settings) -> Iterator[Core]:
     """Open the shard as its service would, holding its folder."""
     refuse_no_events(settings)
-    with private_files(), held(settings.data):
+    with private_files(), standing_still(settings):
         core = open_core(settings)
         try:
             yield core

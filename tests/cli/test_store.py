@@ -172,6 +172,20 @@ def test_who_holds_a_shard_is_told_and_it_is_moved(named: dict[str, str], exchan
         assert exchange("lease", "show").code == 1
 
 
+def test_what_wants_the_service_to_stand_still_is_refused_while_any_node_holds_the_shard(
+    named: dict[str, str], exchange: Shell, tmp_path: Path
+) -> None:
+    young(tmp_path / "shard", **named)
+    with closing(PostgresLease(named["postgres"], "a:1", 60.0)) as lease:
+        lease.take()
+        for words in (("store", "migrate"), ("keys", "rotate", "--all")):
+            said = exchange(*words, "--data", tmp_path / "shard")
+            assert (said.code, "a node holds this shard" in said.err) == (2, True)
+        lease.give()
+        assert exchange("store", "migrate", "--data", tmp_path / "shard").code == 0
+        assert exchange("keys", "rotate", "--all", "--data", tmp_path / "shard").code == 0
+
+
 def test_a_store_in_a_file_has_no_lease(exchange: Shell) -> None:
     for word in ("show", "move"):
         said = exchange("lease", word)
