@@ -239,6 +239,14 @@ class KeyUnavailable(ExchangeError):
     remedy = "Check the key database (`exchange doctor`); nothing was opened."
 
 
+class KeyMadeElsewhere(KeyUnavailable):
+    """Another node made the first key of the same resident at the same moment; nothing was recorded."""
+
+    code = "KEY_MADE_ELSEWHERE"
+    remedy = "Try again with the same request id."
+    retry_after_ms = 250
+
+
 class SecondPartyRefused(KeyUnavailable):
     """The party that holds the other half of the identity key did not prove that it used it."""
 

@@ -49,6 +49,7 @@ ALLOWED_KEYS: Final = frozenset(
         "rpc",
         "size",
         "task",
+        "term",
         "took_ms",
         "version",
         "witness",

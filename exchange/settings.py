@@ -48,6 +48,8 @@ SECOND_PARTY_NAMES: Final = (
     "identity_line_key",
 )
 
+NODE_NAMES: Final = ("node_address", "node_certificate", "node_key", "node_authorities")
+
 # By the beginning of pydantic's name for a fault; in braces what pydantic tells of the bound.
 _MUST_BE: Final = {
     "less_than_equal": "must be at most {le}",
@@ -113,6 +115,14 @@ class Settings(BaseSettings):
     tiles_host: str = "127.0.0.1"
     tiles_port: int | None = Field(default=None, ge=0, le=65535)
 
+    # Many nodes on one store: where the others reach this one, and what they know each other by.
+    node_address: str = Field(default="", pattern=r"^([a-zA-Z0-9.-]{1,200}:[0-9]{1,5})?$")
+    node_host: str = "127.0.0.1"
+    node_certificate: Path | None = None
+    node_key: Path | None = None
+    node_authorities: Path | None = None
+    lease_seconds: float = Field(default=5.0, ge=0.5, le=60)
+
     kek: Literal["file", "pkcs11"] | None = None
     kek_file: Path | None = None
     kek_module: Path | None = None
@@ -169,6 +179,7 @@ def load_settings(file: Path | None = None, **flags: Any) -> Settings:  # noqa: 
     _refuse_half_a_second_party(settings)
     _refuse_half_a_kek(settings, from_file)
     _refuse_half_a_store(settings)
+    _refuse_half_a_node(settings)
     _refuse_weak(settings)
     _refuse_open_line(settings)
     return settings
@@ -264,6 +275,18 @@ def _refuse_half_a_store(settings: Settings) -> None:
             )
 
 
+def _refuse_half_a_node(settings: Settings) -> None:
+    """Refuse a node that others could not be sure of, in either mode: what it is sent, it believes."""
+    given = [name for name in NODE_NAMES if getattr(settings, name)]
+    if not given:
+        return
+    if len(given) < len(NODE_NAMES):
+        missing = next(name for name in NODE_NAMES if name not in given)
+        raise SettingsInvalid("one of many nodes needs all of its settings", name=missing)
+    if settings.store != "postgres":
+        raise SettingsInvalid('many nodes write one store: say store = "postgres"', name="node_address")
+
+
 def _refuse_half_a_kek(settings: Settings, from_file: dict[str, Any]) -> None:
     if "kek_pin" in from_file:
         raise SettingsInvalid("a PIN stands in the environment or in a file of its own", name="kek_pin")
@@ -284,7 +307,7 @@ def _refuse_open_line(settings: Settings) -> None:
 
 def _refuse_weak(settings: Settings) -> None:
     if settings.mode == "development":
-        for name in ("host", "admin_host", "tiles_host"):
+        for name in ("host", "admin_host", "tiles_host", "node_host"):
             if getattr(settings, name) not in LOOPBACK:
                 raise SettingsInvalid("development mode serves loopback only", **{name: "not loopback"})
         return

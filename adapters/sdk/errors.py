@@ -175,7 +175,7 @@ class ServerNotTrusted(Unreachable):
 
 
 class OutcomeUnknown(Unavailable):
-    """Time ran out: the command may have been recorded. The same request id tells which."""
+    """Time ran out, or a node was cut off: it may have been recorded. The same request id tells which."""
 
 
 class FailedCall(Protocol):
@@ -206,6 +206,7 @@ _BY_CODE: Final[dict[grpc.StatusCode, type[ExchangeRefused]]] = {
 _BY_REASON: Final[dict[str, type[ExchangeRefused]]] = {
     "REQUEST_ID_REUSED": RequestIdReused,
     "REQUEST_TOO_LARGE": Invalid,
+    "OUTCOME_UNKNOWN": OutcomeUnknown,
 }
 
 

@@ -28,6 +28,7 @@ from exchange.cli import (
     key_rotation,
     keys,
     lawful,
+    lease,
     projections,
     replay,
     retention,
@@ -67,6 +68,7 @@ audit.app.command("reveal")(fields.reveal)
 audit.app.command("check-field")(fields.check_field)
 app.add_typer(audit.app, name="audit")
 app.add_typer(store.app, name="store")
+app.add_typer(lease.app, name="lease")
 app.add_typer(identity.app, name="identity")
 key_rotation.under(keys.app)
 app.add_typer(keys.app, name="keys")

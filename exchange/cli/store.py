@@ -14,9 +14,10 @@ import typer
 
 from exchange.settings import load_settings
 from exchange.store.verify import verify_store
-from exchange.wiring.holding import held, private_files
+from exchange.wiring.holding import private_files
 from exchange.wiring.ledger import first_origin
 from exchange.wiring.places import sides_migrated
+from exchange.wiring.standing_still import standing_still
 from exchange.wiring.stores import migrated, open_reader
 
 app = typer.Typer(no_args_is_help=True, help="The event store.")
@@ -44,7 +45,7 @@ def migrate(
     There is no way back but the backup. A store that is newer than this version is refused.
     """
     settings = load_settings(config, data=data)
-    with private_files(), held(settings.data):
+    with private_files(), standing_still(settings):
         _tell("", *migrated(settings))
         for what, found, known in sides_migrated(settings):
             _tell(f"{what}: ", found, known)

@@ -42,6 +42,7 @@ NAME_CHARACTERS_MAX: Final = 200
 _COMMON_NAME_BYTES_MAX: Final = 64  # RFC 5280, ub-common-name
 # A certificate made now must also work for a counterparty whose clock is a little behind.
 _CLOCK_LEEWAY: Final = timedelta(minutes=1)
+BOTH_ENDS: Final = (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH)
 _is_oin = re.compile(r"[0-9]{20}").fullmatch
 
 
@@ -107,7 +108,7 @@ class DevelopmentAuthority:
             ]
         )
         key, signing_key = ec.generate_private_key(ec.SECP256R1()), Ed25519PrivateKey.generate()
-        builder = self._leaf(subject, key, ExtendedKeyUsageOID.CLIENT_AUTH, valid_from, valid_for)
+        builder = self._leaf(subject, key, BOTH_ENDS[1:], valid_from, valid_for)
         certificate = builder.sign(self._key, SHA256())
         thumbprint = sha256(certificate.public_bytes(serialization.Encoding.DER)).hexdigest()
         signing_public_key = signing_key.public_key().public_bytes_raw()
@@ -141,28 +142,52 @@ class DevelopmentAuthority:
 
         Raises SettingsInvalid without hosts, for one that is not ASCII, or when `into` holds something.
         """
+        return self._issue_hosts("server", into, hosts, BOTH_ENDS[:1], (valid_from, valid_for))
+
+    def _issue_hosts(
+        self,
+        name: str,
+        into: Path,
+        hosts: Sequence[str],
+        usages: Sequence[x509.ObjectIdentifier],
+        valid: tuple[datetime | None, timedelta],
+    ) -> IssuedServer:
         if not hosts:
             raise SettingsInvalid("a server certificate names at least one host")
         names = x509.SubjectAlternativeName([_general_name(host) for host in hosts])
         subject = x509.Name([_common_name(hosts[0])])
         key = ec.generate_private_key(ec.SECP256R1())
-        builder = self._leaf(subject, key, ExtendedKeyUsageOID.SERVER_AUTH, valid_from, valid_for)
+        builder = self._leaf(subject, key, usages, *valid)
         certificate = builder.add_extension(names, critical=False).sign(self._key, SHA256())
         _write_folder(
             into,
             {
                 "ca.pem": self.root_pem,
-                "server.pem": certificate.public_bytes(serialization.Encoding.PEM),
-                "server.key": _private_pem(key),
+                f"{name}.pem": certificate.public_bytes(serialization.Encoding.PEM),
+                f"{name}.key": _private_pem(key),
             },
         )
-        return IssuedServer(into / "server.pem", into / "server.key", into / "ca.pem")
+        return IssuedServer(into / f"{name}.pem", into / f"{name}.key", into / "ca.pem")
+
+    def issue_node(
+        self,
+        into: Path,
+        hosts: Sequence[str] = LOOPBACK_HOSTS,
+        *,
+        valid_from: datetime | None = None,
+        valid_for: timedelta = ISSUED_VALID,
+    ) -> IssuedServer:
+        """Write node.pem, node.key and ca.pem into a new folder: for both ends of a line between nodes.
+
+        By an authority that issues nothing to organisations. Raises SettingsInvalid as `issue_server` does.
+        """
+        return self._issue_hosts("node", into, hosts, BOTH_ENDS, (valid_from, valid_for))
 
     def _leaf(
         self,
         subject: x509.Name,
         key: ec.EllipticCurvePrivateKey,
-        usage: x509.ObjectIdentifier,
+        usages: Sequence[x509.ObjectIdentifier],
         valid_from: datetime | None,
         valid_for: timedelta,
     ) -> x509.CertificateBuilder:
@@ -178,7 +203,7 @@ class DevelopmentAuthority:
             .not_valid_after(start + valid_for)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_key_usage(signs_certificates=False), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+            .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
             .add_extension(issuer_key, critical=False)
         )

@@ -13,7 +13,7 @@ from threading import Lock
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from exchange.errors import KeyDestroyed, KeyUnavailable
+from exchange.errors import KeyDestroyed, KeyMadeElsewhere, KeyUnavailable
 from exchange.keys import tombstones
 from exchange.keys.database import LeastRecentlyUsed, open_database, refusals, scrub, transaction
 from exchange.keys.datakey import KEY_BYTES, DataKey
@@ -159,7 +159,9 @@ class KeyStore:
                 with self._lock:
                     self._refuse(resident_ref, categories, named)
                 with transaction(self._writer):
-                    gone = self._erase(resident_ref, categories)
+                    # Asked again where it counts: another node may have been quicker, and made a key since.
+                    if not (categories and tombstones.has_begun(self._writer, erasure_id)):
+                        gone = self._erase(resident_ref, categories)
                     if erasure_id:
                         tombstones.note_begun(self._writer, erasure_id)
             with self._lock:
@@ -216,10 +218,9 @@ class KeyStore:
 
     def count(self) -> tuple[int, int]:
         """Return how many residents have keys, and how many keys there are."""
+        count = "SELECT count(DISTINCT resident_ref), count(*) FROM data_key"
         with self._lock, refusals():
-            row = self._reader.execute(
-                "SELECT count(DISTINCT resident_ref), count(*) FROM data_key"
-            ).fetchone()
+            row = self._reader.execute(count).fetchone()
         return int(row[0]), int(row[1])
 
     @property
@@ -348,7 +349,7 @@ class KeyStore:
             with self._lock:
                 stored = [self._read(self._writer, *_name(key)) for key in keys]
             if any(found.material != key.material for found, key in zip(stored, keys, strict=True)):
-                raise KeyUnavailable(
+                raise KeyMadeElsewhere(
                     "another process made a key for the same resident; discard and try again"
                 )
 

@@ -123,6 +123,7 @@ class CheckpointStore:
         with self._database.writing() as connection:
             row = _last(connection, new.origin)
             found = None if row is None else row[0]
+            # First: what another node claimed meanwhile may be larger, and is no fork.
             if found != expected:
                 raise VersionConflict(
                     "another integrator claimed a checkpoint first",

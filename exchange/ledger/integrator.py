@@ -28,10 +28,12 @@ from exchange.ledger.tiles import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
+    from types import EllipsisType
 
     from exchange.ledger.checkpoints import CheckpointStore
     from exchange.ledger.note import Cosigner, NoteSigner
 
+Claimed = tuple[Checkpoint, bytes] | None
 BATCH_LEAVES: Final = 16 * TILE_WIDTH
 
 
@@ -76,17 +78,23 @@ class Integrator:
         self._signed: SignedCheckpoint | None = None  # what this integrator is through with
         self._tree: TreeBuilder | None = None  # the tree of the last claimed checkpoint; None: read it again
 
-    def integrate(self) -> SignedCheckpoint | None:
+    def claimed(self) -> Claimed:
+        """Return the largest claimed checkpoint and its note, for `integrate`: read before the store is.
+
+        Among many nodes another one signs over what it committed meanwhile: the store is then as far, too.
+        """
+        return self._checkpoints.last(self._origin)
+
+    def integrate(self, claimed: Claimed | EllipsisType = ...) -> SignedCheckpoint | None:
         """Sign a checkpoint over everything committed; None while the log is empty.
+
+        `claimed` was read before the head that the source tells.
 
         Raises ForkRefused when the store is behind or beside the last signed checkpoint, LedgerDiffers when
         the entries do not lead to the committed frontier, StoreUnavailable when a disk or database fails.
         """
-        # First what was claimed: what another node claims meanwhile is over more than is read here.
-        return self.integrate_after(self._checkpoints.last(self._origin))
-
-    def integrate_after(self, claimed: tuple[Checkpoint, bytes] | None) -> SignedCheckpoint | None:
-        """Do so where this was claimed last, read before the source; VersionConflict where more was since."""
+        if claimed is ...:
+            claimed = self.claimed()
         size, stored = self._source.ledger_head()
         frontier = Frontier.from_bytes(stored)
         if frontier.size != size:
@@ -124,15 +132,21 @@ class Integrator:
         opened = self._open_entries(start)
         if last is not None and b"".join(map(hash_leaf, opened)) != b"".join(tree.edge()[:1]):
             raise _fork(last, "its newest entries are others")
+        if not self._grow(tree, start, head, opened):
+            self._explain_difference(last, head)
+        self._tree = tree
+
+    def _grow(self, tree: TreeBuilder, start: int, head: Checkpoint, opened: list[bytes]) -> bool:
+        """Write the tiles from a size to a checkpoint; tell whether they lead to it."""
         for index, entries in self._bundles(start, head.size, opened):
             added = entries[len(opened) :] if index == start // TILE_WIDTH else entries
             self._write_bundle(tree, index, entries, added)
         self._write_edge(tree)
         if tree.root() != head.root:
-            self._explain_difference(last, head)
+            return False
         for level, index in _now_full(start, head.size):
             self._tiles.drop_partials(level, index)
-        self._tree = tree
+        return True
 
     def _write_bundle(
         self, tree: TreeBuilder, index: int, entries: Sequence[bytes], added: Sequence[bytes]
@@ -177,44 +191,33 @@ class Integrator:
         """Return the tree of `last` from its tiles, and from the store as far as they do not lead to it."""
         if last is None:
             return TreeBuilder()
-        tree = self._tree_at(last.size)
-        if tree is not None and tree.root() == last.root:
-            return tree
-        # Another node signed since these files were written: it is gone on from what they show.
-        before = self._published_before(last)
-        tree = None if before is None else self._continued(before, last)
-        return self._rebuild(last) if tree is None else tree
+        return self._read_tree(last) or self._gone_on(last) or self._rebuild(last)
 
-    def _tree_at(self, size: int) -> TreeBuilder | None:
+    def _read_tree(self, head: Checkpoint) -> TreeBuilder | None:
         try:
-            return TreeBuilder(list(self._edge(size)))
+            tree = TreeBuilder(list(self._edge(head.size)))
         except (StoreUnavailable, ProofInvalid):
             return None
+        return tree if tree.root() == head.root else None
 
-    def _published_before(self, last: Checkpoint) -> TreeBuilder | None:
-        """Return the tree that the published checkpoint here is over, where this log claimed that one."""
+    def _gone_on(self, last: Checkpoint) -> TreeBuilder | None:
+        """Return the tree of what another node signed, gone on to from what this one's own tiles hold."""
+        mine = self._published()
+        if mine is None or mine.size >= last.size or not self._checkpoints.claimed(mine):
+            return None
+        tree = self._read_tree(mine)
+        if tree is None:
+            return None
+        opened = self._open_entries(mine.size)
+        if b"".join(map(hash_leaf, opened)) != b"".join(tree.edge()[:1]):
+            return None
+        return tree if self._grow(tree, mine.size, last, opened) else None
+
+    def _published(self) -> Checkpoint | None:
         try:
-            head = parse_body(parse_note(self._tiles.read(CHECKPOINT), CHECKPOINT).text)
+            return parse_body(parse_note(self._tiles.read(CHECKPOINT), CHECKPOINT).text, CHECKPOINT)
         except (StoreUnavailable, ProofInvalid):
             return None
-        if head.size >= last.size or not self._checkpoints.claimed(head):
-            return None
-        tree = self._tree_at(head.size)
-        return tree if tree is not None and tree.root() == head.root else None
-
-    def _continued(self, tree: TreeBuilder, last: Checkpoint) -> TreeBuilder | None:
-        """Write the tiles from a tree to `last`; None where that is another history than was signed."""
-        start = tree.size
-        opened = self._open_entries(start)
-        for index, entries in self._bundles(start, last.size, opened):
-            added = entries[len(opened) :] if index == start // TILE_WIDTH else entries
-            self._write_bundle(tree, index, entries, added)
-        self._write_edge(tree)
-        if tree.root() != last.root:
-            return None
-        for level, index in _now_full(start, last.size):
-            self._tiles.drop_partials(level, index)
-        return tree
 
     def _edge(self, size: int) -> Iterator[bytes]:
         level = 0

@@ -206,8 +206,8 @@ class YearlyIntegrator:
 
     def _integrated(self) -> SignedCheckpoint | None:
         # First what was claimed: what another node claims meanwhile is over more than is read here.
-        going_on = [log.origin for log in self.logs if log.origin not in self.ended]
-        claimed = {origin: self._checkpoints.last(origin) for origin in going_on}
+        logs = [log for log in self.logs if log.origin not in self.ended]
+        known = {log.origin: self._part(log)[1].claimed() for log in logs}
         heads = self._source.heads()
         self.logs.learn(heads.opened)
         ends = ends_of(heads)
@@ -216,9 +216,12 @@ class YearlyIntegrator:
         for log, end in zip(logs, ends, strict=True):
             if log.origin in self.ended:
                 continue
+            if log.origin not in known:
+                # Learnt of between the two looks: once more, in their order.
+                return self._integrated()
             leaves, integrator = self._part(log)
             leaves.head = end
-            signed = integrator.integrate_after(claimed.get(log.origin))
+            signed = integrator.integrate(known[log.origin])
             if log is logs[-1] or signed is None:
                 return signed
             published = log.published()

@@ -16,7 +16,7 @@ from exchange.domain.disclosure import DISCLOSURE, AbortDelivery
 from exchange.pipeline.apart import DEFERRING, SUBSCRIBE
 from exchange.pipeline.evaluation import run_evaluation
 from exchange.pipeline.steps import run_command, run_read
-from exchange.pipeline.walk import CommandWalk, EvaluationWalk, LostAnswer, Recorded
+from exchange.pipeline.walk import CommandWalk, EvaluationWalk, LookWalk, LostAnswer, Recorded
 from exchange.store.codec import Meta
 
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ def outcome_of(
     walk: AnyWalk, overlay: Overlay, verdicts: Verdicts, answers: Answers, fresh_id: Callable[[], bytes]
 ) -> Outcome:
     """Return what becomes of a walk. Raises ExchangeError where nothing is recorded."""
+    if isinstance(walk, LookWalk):
+        return Recorded(overlay.position)
     if isinstance(walk, LostAnswer):
         return _run_lost(walk, overlay)
     if isinstance(walk, CommandWalk):

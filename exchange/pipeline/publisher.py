@@ -64,11 +64,13 @@ class Publisher:
         on_error: Callable[[ExchangeError], None],
         cosigners: Callable[[YearLog], Cosigners] | None = None,
         on_missing: Callable[[Witnessed], None] = lambda _: None,
+        may: Callable[[], bool] = lambda: True,
     ) -> None:
         """With `cosigners`, of each log, the integrator must not publish by itself.
 
-        `on_missing` is told of a change.
+        `on_missing` is told of a change. `may` says whether it is this node that publishes now, among many.
         """
+        self._may = may
         self._integrator = integrator
         self._logs = logs
         self._source = source
@@ -91,7 +93,7 @@ class Publisher:
         """Publish what is there, then follow. Raises ForkRefused or LedgerDiffers: then nothing is served."""
         committed = pipeline.committed
         try:
-            await self.integrate()
+            await self._begin()
         except BaseException:
             self._close_threads()
             raise
@@ -100,13 +102,24 @@ class Publisher:
         if self._cosigners is not None:
             self._tasks.append(loop.create_task(self._cosign(self._cosigners)))
 
+    async def _begin(self) -> None:
+        """Integrate once, whoever publishes: it is how a store that differs from what was signed is found."""
+        while True:  # each time it is overtaken another node went on
+            with suppress(VersionConflict):
+                await self.integrate()
+                return
+
+    def wake(self) -> None:
+        """Look now: this node may be the one that publishes from here on."""
+        self._wanted.set()
+
     async def stop(self) -> None:
         """Publish what was committed last and stop."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         try:
-            if self.stopped_by is None:
+            if self.stopped_by is None and self._may():
                 signed, before = await self.integrate(), None
                 # Where a log ends here, the next one begins when that is published.
                 while self._cosigners is not None and signed is not None and signed is not before:
@@ -339,6 +352,8 @@ class Publisher:
             await self._sleep_until_needed(committed)
             # Taken before integrating: what is committed meanwhile wakes the next turn.
             committed = pipeline.committed
+            if not self._may():
+                continue
             try:
                 await self.integrate()
             except (Unavailable, KeyUnavailable, ProofInvalid, VersionConflict) as error:

@@ -1,4 +1,4 @@
-"""The queue before the writer: brings streams into memory, forms groups, hands each to the writer thread.
+"""The queue before the writer: forms groups of the walks that wait, hands each to the writer thread.
 
 Promises: bounded, also by walks whose callers hung up; a group closes by quiescence (about ten turns of the
 loop without a new walk, at most 8 ms), so an idle call pays nothing; while one group is committed the next is
@@ -16,26 +16,25 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from exchange.domain import stream_of
 from exchange.domain.disclosure import AbortReason
 from exchange.errors import Draining, ExchangeError, Overloaded
-from exchange.pipeline.facts import RESIDENT_PREFIX
-from exchange.pipeline.hot import DISCLOSURE_PREFIX, SCOPE_PREFIX
+from exchange.pipeline.bringing import Bringing
 from exchange.pipeline.leaving import Leaving
 from exchange.pipeline.lost import lost_answer
-from exchange.pipeline.telling import UNKNOWN_RESIDENT
 from exchange.pipeline.walk import (
     CommandOutcome,
     CommandWalk,
     EvaluationOutcome,
+    LookWalk,
     ReadOutcome,
     ReadWalk,
     Recorded,
 )
 from exchange.pipeline.walked import error_of
+from exchange.store.errors import HeadMoved
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from exchange.pipeline.hot import HotStates, Loader
@@ -47,9 +46,7 @@ GROUP_WALKS_MAX: Final = 256
 QUEUE_WALKS_MAX: Final = 4_096
 QUIET_TURNS: Final = 10
 LINGER_MAX_S: Final = 0.008
-LOADERS: Final = 2
 FENCE_WAIT_MAX_S: Final = 2.0
-LOAD_ROUNDS_MAX: Final = 8
 
 WalkOutcome = CommandOutcome | ReadOutcome | EvaluationOutcome | Recorded
 Waiting = tuple["AnyWalk", "asyncio.Future[WalkOutcome]"]
@@ -65,11 +62,9 @@ class Pipeline:
         """Without a clock, a lost answer is as old as its question."""
         self._now = now
         self._writer = writer
-        self._hot = hot
-        self._loader = loader
+        self._bringing = Bringing(hot, loader)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="writer")
         self._committer = ThreadPoolExecutor(1, thread_name_prefix="committer")
-        self._loaders = ThreadPoolExecutor(LOADERS, thread_name_prefix="loader")
         self._waiting: deque[Waiting] = deque()
         self._inside = 0  # walks accepted that have not ended, whether their callers still wait or not
         self._idle = asyncio.Event()  # set while _inside is 0
@@ -98,7 +93,7 @@ class Pipeline:
         self._inside += 1
         self._idle.clear()
         try:
-            await self._bring(walk)
+            self.counts["loaded"] += await self._bringing.bring(walk)
         except BaseException:
             self._leave()
             raise
@@ -112,6 +107,18 @@ class Pipeline:
         if isinstance(walk, CommandWalk) and walk.fence:
             await self._fence(walk)
         return outcome
+
+    async def look(self, now: datetime) -> int:
+        """Know, when it returns, whatever any node had committed when it was called; return the position.
+
+        Raises ExchangeError.
+        """
+        if self._draining:
+            raise Draining("the service is stopping")
+        self._inside += 1
+        self._idle.clear()
+        outcome = await asyncio.shield(self._take_in(LookWalk(now=now)))
+        return outcome.position
 
     def _take_in(self, walk: AnyWalk) -> asyncio.Future[WalkOutcome]:
         future: asyncio.Future[WalkOutcome] = asyncio.get_running_loop().create_future()
@@ -174,60 +181,12 @@ class Pipeline:
         self._closed = True
         self._thread.shutdown(wait=True)
         self._committer.shutdown(wait=True)
-        self._loaders.shutdown(wait=True)
+        self._bringing.close()
 
     @property
     def depth(self) -> int:
         """Walks accepted that have not ended."""
         return self._inside
-
-    # --- bringing streams into memory -------------------------------------------------------------
-
-    async def _bring(self, walk: AnyWalk) -> None:
-        loop = asyncio.get_running_loop()
-        for _ in range(LOAD_ROUNDS_MAX):
-            missing = list(self._missing(walk))
-            if not missing:
-                return
-            loaded = await loop.run_in_executor(self._loaders, self._load, missing)
-            self.counts["loaded"] += loaded
-        # Still not there: the cache is smaller than the walk. The writer loads what it misses itself.
-
-    def _load(self, streams: Sequence[str]) -> int:
-        for stream in streams:
-            self._hot.put(stream, self._loader.load(stream))
-        return len(streams)
-
-    def _missing(self, walk: AnyWalk) -> Iterator[str]:
-        first = [stream_of("organisation", walk.caller.organisation), *walk.streams]
-        if walk.anchor:
-            first.append(walk.anchor)
-        absent = [stream for stream in first if self._hot.peek(stream) is None]
-        if absent:
-            yield from absent
-            return
-        resident = self._resident_of(walk)
-        if not resident:
-            yield from self._absent((DISCLOSURE_PREFIX + UNKNOWN_RESIDENT,))
-            return
-        scope = self._hot.peek(SCOPE_PREFIX + resident)
-        if scope is None:
-            yield SCOPE_PREFIX + resident
-            return
-        linked = [one for one in scope.state if not one.startswith(DISCLOSURE_PREFIX)]
-        yield from self._absent((RESIDENT_PREFIX + resident, DISCLOSURE_PREFIX + resident, *linked))
-
-    def _absent(self, streams: Sequence[str]) -> Iterator[str]:
-        return (stream for stream in streams if self._hot.peek(stream) is None)
-
-    def _resident_of(self, walk: AnyWalk) -> str:
-        if walk.anchor.startswith(RESIDENT_PREFIX):
-            return walk.anchor.removeprefix(RESIDENT_PREFIX)
-        entry = self._hot.peek(walk.anchor) if walk.anchor else None
-        if entry is None or entry.state is None:
-            return ""
-        resident: str = entry.state.resident
-        return resident
 
     # --- forming groups -----------------------------------------------------------------------------
 
@@ -282,6 +241,7 @@ class Pipeline:
         if error is None:
             self._answer_all(group, walked.outcomes)
         else:
+            self.counts["overtaken"] += isinstance(error, HeadMoved)
             lost = [] if self._walked is None else [(self._walked[0], None)]
             self._walked = None
             self._failed = [(group, error), *lost, *self._failed]
@@ -389,7 +349,7 @@ class Pipeline:
     async def _fence(self, walk: CommandWalk) -> None:
         """Wait until every answer about the resident that was judged before this walk has left (bounded)."""
         # Evicted meanwhile, nobody can say about whom: then it waits for all of them rather than for none.
-        open_answers = self._leaving.about(self._resident_of(walk))
+        open_answers = self._leaving.about(self._bringing.resident_of(walk))
         if open_answers:
             self.counts["fences"] += 1
             await asyncio.wait(open_answers, timeout=FENCE_WAIT_MAX_S)

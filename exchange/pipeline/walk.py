@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from exchange.pipeline.past_plans import Past
 
 LOST: Final = "lost"
+LOOK: Final = "look"
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,8 +269,19 @@ class LostAnswer:
         return stream_of("resident", self.resident)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookWalk:
+    """A look at how far the store is: what is answered without being recorded is answered after one.
+
+    It names nobody and writes nothing; what another node wrote before it is known here when it ends.
+    """
+
+    now: datetime
+    rpc: str = LOOK
+
+
 Walk = CommandWalk | ReadWalk | EvaluationWalk
-AnyWalk = Walk | LostAnswer
+AnyWalk = Walk | LostAnswer | LookWalk
 
 
 class CommandOutcome(msgspec.Struct, frozen=True):

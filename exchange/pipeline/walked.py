@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from exchange.errors import Draining, ExchangeError, KeyDestroyed, OutcomeOpen, StoreUnavailable, Unavailable
-from exchange.pipeline.walk import CommandOutcome, EvaluationOutcome, ReadOutcome, Recorded
+from exchange.pipeline.walk import CommandOutcome, EvaluationOutcome, LookWalk, ReadOutcome, Recorded
 from exchange.store.errors import HeadMoved
 
 if TYPE_CHECKING:
@@ -107,3 +107,16 @@ def was_kept(batch: Batch, reader: EventReader) -> bool:
         raise OutcomeOpen("the event store did not say whether it committed") from error
     mine = bool(first) and first[0].state == batch.events[0].state
     return mine and (position > batch.head or frontier == batch.frontier)
+
+
+def refuse_moved(walked: Walked, reader: EventReader) -> None:
+    """Raise HeadMoved where what was walked and writes nothing rests on what another node changed since.
+
+    No commit compares the head for these: a refusal, and a look at how far the store is.
+    """
+    base = walked.overlay.batch.base
+    rests = any(isinstance(one, ExchangeError) for one in walked.outcomes) or any(
+        isinstance(one, LookWalk) for one in walked.walks
+    )
+    if rests and reader.head()[0] != base:
+        raise HeadMoved("another writer moved the head", expected=str(base))

@@ -12,13 +12,14 @@ Source: group commit as in the design's walk; GDPR 5(2).
 
 from __future__ import annotations
 
-from dataclasses import replace
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from exchange.errors import (
     ExchangeError,
     HistoryUnreadable,
+    KeyMadeElsewhere,
     KeyUnavailable,
     RegisterInvalid,
     StoreUnavailable,
@@ -27,11 +28,13 @@ from exchange.errors import (
 from exchange.ledger.merkle import Frontier, hash_leaf
 from exchange.pipeline.answers import Answers
 from exchange.pipeline.hot import Recent
+from exchange.pipeline.in_order import InOrder
 from exchange.pipeline.lost import outcome_of
 from exchange.pipeline.overlay import Overlay
+from exchange.pipeline.overtaken import follow
 from exchange.pipeline.verdicts import Verdicts
 from exchange.pipeline.walk import CommandWalk
-from exchange.pipeline.walked import Walked, register_after, told_of, was_kept
+from exchange.pipeline.walked import Walked, refuse_moved, register_after, told_of, was_kept
 from exchange.store.errors import HeadMoved, Taken
 
 if TYPE_CHECKING:
@@ -50,7 +53,7 @@ if TYPE_CHECKING:
     from exchange.store.codec import Codec, Meta
     from exchange.store.ports import EventReader, EventRecorder
 
-COMMIT_TRIES_MAX: Final = 4
+COMMIT_TRIES_MAX: Final = 16
 
 
 class Writer:
@@ -93,7 +96,7 @@ class Writer:
         self._position = 0
         self._frontier = Frontier()
         self._unsettled: list[Walked] = []  # walked and perhaps committed, oldest first
-        self._latest: datetime | None = None  # of the commands walked so far
+        self._order = InOrder()
 
     @property
     def position(self) -> int:
@@ -114,10 +117,12 @@ class Writer:
 
     def _run_group(self, walks: Sequence[AnyWalk]) -> list[Outcome]:
         """Return the outcomes of the walks up to the first that changes the register, or of all."""
-        for _ in range(COMMIT_TRIES_MAX):
+        for number in range(COMMIT_TRIES_MAX):
             try:
-                return self._attempt(walks)
-            except HeadMoved:
+                # Who lost twice to another node takes a turn, or the other would always be the quicker one.
+                with self._recorder.turn() if number > 1 else nullcontext():
+                    return self._attempt(walks)
+            except (HeadMoved, KeyMadeElsewhere):
                 continue
             except Taken:
                 return self._bisect(walks)
@@ -132,7 +137,7 @@ class Writer:
 
         Raises only what nobody foresaw.
         """
-        self._drop()
+        self._drop(error)
         if isinstance(error, Taken):
             return self._bisect(walks)
         if isinstance(error, StoreUnavailable) and not isinstance(error, HeadMoved):
@@ -146,7 +151,11 @@ class Writer:
             return False
         overlay = self._overlay()
         overlay.append(appends, meta)
-        self._commit_alone(partial(self._finished, [], [], overlay))
+        try:
+            self._commit_alone(partial(self._finished, [], [], overlay))
+        except HeadMoved:
+            # Another node began: by then there is history.
+            return False
         # From now on there is something that a year can end.
         self._synced = False
         return True
@@ -177,8 +186,8 @@ class Writer:
     def _commit_alone(self, made: Callable[[Noted], Walked]) -> None:
         try:
             self.commit(made(self._answers.start()))
-        except BaseException:
-            self._drop()
+        except BaseException as error:
+            self._drop(error)
             raise
         self._settle()
 
@@ -198,13 +207,15 @@ class Writer:
             self._sync()
         noted = self._answers.start()
         try:
-            if walks and (now := self._in_order(walks[0]).now).year > self._years.year:
+            if walks and (now := self._order.placed(walks[0]).now).year > self._years.year:
                 return self._open_year(now, noted)
             overlay = self._overlay()
             return self._finished(walks, self._walk_all(walks, overlay), overlay, noted)
-        except BaseException:
+        except BaseException as error:
             self._answers.drop(noted)
             self._keys.discard_pending()
+            if not isinstance(error, ExchangeError):
+                self._forget()
             raise
 
     def commit(self, walked: Walked) -> None:
@@ -221,7 +232,7 @@ class Writer:
                 if not was_kept(batch, self._reader):
                     raise
         else:
-            self._confirm_refusals(walked)
+            refuse_moved(walked, self._reader)
         # Before anybody is answered: who looks at the hot states next must find what was committed.
         self._hot.apply(overlay.changes, batch.head)
         if walked.destroyed:
@@ -242,9 +253,9 @@ class Writer:
         try:
             walked = self.walk(walks)
             self.commit(walked)
-        except BaseException:
+        except BaseException as error:
             # Also for an error nobody foresaw: state that was not committed must not stay.
-            self._drop()
+            self._drop(error)
             raise
         self._settle()
         return walked.outcomes
@@ -252,7 +263,7 @@ class Writer:
     def _walk_all(self, walks: Sequence[AnyWalk], overlay: Overlay) -> list[Outcome]:
         outcomes: list[Outcome] = []
         for asked in walks:
-            walk = self._in_order(asked)
+            walk = self._order.placed(asked)
             if walk.now.year > self._years.year:
                 break
             if isinstance(walk, CommandWalk) and walk.alone and self._is_over_something(overlay):
@@ -272,19 +283,6 @@ class Writer:
         """Tell whether a walk would stand on what is not in the store yet."""
         first = self._unsettled[0].overlay if self._unsettled else overlay
         return overlay.position != first.batch.base
-
-    def _in_order(self, walk: AnyWalk) -> AnyWalk:
-        """Return the walk, not earlier than any command before it; a command that would be, a moment later.
-
-        By its own clock somebody who left would still be there, and a no would not have been said yet. While
-        a clock that was set back catches up, a yes still comes after the no before it.
-        """
-        latest, commands = self._latest, isinstance(walk, CommandWalk)
-        if latest is not None and walk.now < latest:
-            walk = replace(walk, now=latest + latest.resolution if commands else latest)
-        if commands:
-            self._latest = walk.now
-        return walk
 
     def _overlay(self) -> Overlay:
         below = self._unsettled[-1].overlay if self._unsettled else None
@@ -348,37 +346,40 @@ class Writer:
                 # What it remembers was judged by another register, or holds states of who was erased.
                 self._verdicts = Verdicts(self._registers.now)
 
-    def _confirm_refusals(self, walked: Walked) -> None:
-        # No commit compares the head for these, so a refusal could rest on what another writer changed since.
-        base = walked.overlay.batch.base
-        if any(isinstance(one, ExchangeError) for one in walked.outcomes) and self._reader.head()[0] != base:
-            raise HeadMoved("another writer moved the head", expected=str(base))
-
     # --- when things go wrong ---------------------------------------------------------------------
 
     def _sync(self) -> None:
         heads = self._reader.heads()
         position = heads.position
         if position != self._position:
-            # Somebody else wrote, or this is the start: what is cached may be old.
-            self._hot.clear()
-            self._recent.forget_before(position)
-            if self._position:
-                # What the last start found was executed then.
-                self._eraser.catch_up(self._position)
-            if self._registers.catch_up(self._reader, self._codec):
-                self._verdicts = Verdicts(self._registers.now)
+            self._follow(position)
         self._position, self._frontier = position, Frontier.from_bytes(heads.frontier)
         self._years.take(heads)
         self._hot.as_of = position
         self._synced = True
 
-    def _drop(self) -> None:
+    def _follow(self, position: int) -> None:
+        """Take over what another node wrote up to a position; at the start, all there is."""
+        followed = follow(
+            self._hot, self._recent, self._position, position, reader=self._reader, codec=self._codec
+        )
+        if self._position:  # what the last start found was executed then
+            self._eraser.catch_up(self._position)
+        if followed.latest is not None:
+            self._order.not_before(followed.latest)
+        if self._registers.catch_up(self._reader, self._codec) or followed.destroyed:
+            self._verdicts = Verdicts(self._registers.now)
+
+    def _drop(self, error: BaseException | None = None) -> None:
         self._settle()
         self._unsettled.clear()
         self._synced = False
         self._keys.discard_pending()
         self._answers.drop()
+        if error is not None and not isinstance(error, HeadMoved):
+            self._forget()
+
+    def _forget(self) -> None:
         # The tentative state never reached the cache; clearing it guards against a store that moved under us.
         self._hot.clear()
         self._recent.forget_before(self._position)

@@ -62,11 +62,12 @@ from exchange.v1 import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from google.protobuf.descriptor import FileDescriptor
 
     from exchange.server.house import House
+    from exchange.server.nodes.doors import NodeDoors, Passage
 
 __all__ = ["ExchangeServer", "Parts", "ServerConfig"]
 
@@ -108,7 +109,15 @@ def handlers() -> dict[str, dict[str, Unary | Streaming]]:
 class ExchangeServer:
     """Owned by one event loop: `start` once, `drain` once."""
 
-    def __init__(self, parts: Parts, config: ServerConfig, log: Any) -> None:  # noqa: ANN401 -- structlog's logger has no public type
+    def __init__(
+        self,
+        parts: Parts,
+        config: ServerConfig,
+        log: Any,  # noqa: ANN401 -- structlog's logger has no public type
+        node: NodeDoors | None = None,
+    ) -> None:
+        """`node` is what this process is among many; None where it is the only one."""
+        self._node = node
         self._parts = parts
         self._config = config
         self._log = log
@@ -119,6 +128,7 @@ class ExchangeServer:
         self._health = health.aio.HealthServicer()
         self.metrics_port = 0  # 0 while no metrics are served
         self.admin_port = 0  # 0 while there is no administration door
+        self.node_port = 0  # 0 where this is the only node
         self._web: AuthzenDoor | None = None
 
     async def start(self) -> int:
@@ -127,13 +137,16 @@ class ExchangeServer:
         guard = Guard(house, self._log, self._metrics)
         server = self._server = grpc.aio.server(options=_options())
         services = handlers()
-        server.add_generic_rpc_handlers((_Table(guard, services),))
+        server.add_generic_rpc_handlers((_Table(guard, services, self._of_callers),))
+        await self._open_to_nodes(guard)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         if self._config.development:
             names = (*services, health.SERVICE_NAME, reflection.SERVICE_NAME)
             reflection.enable_server_reflection(names, server)
         port = self._open_port(server)
         self._metrics.watch(house)
+        if self._node is not None:
+            self._metrics.watch_node(self._node.holding, self._node.front.counts)
         if self._config.metrics_port is not None:
             self.metrics_port = self._metrics.serve(self._config.metrics_port)
         if self._config.admin_port is not None:
@@ -156,12 +169,31 @@ class ExchangeServer:
         closing = [] if self._web is None else [self._web.stop(grace_s)]
         if self._server is not None:
             closing.append(self._server.stop(grace_s))
+        if self._node is not None:
+            closing.append(self._node.close(grace_s))
         await asyncio.gather(*closing)
         if self._house is not None:
             self._house.pool.shutdown(wait=True)
         if self._parts.second_party is not None:
             self._parts.second_party.close()
         self._metrics.close()
+
+    async def _open_to_nodes(self, guard: Guard) -> None:
+        node = self._node
+        if node is None:
+            return
+        tables = {
+            service: {name: _method(guard, name, kind, lambda _: node.door) for name, kind in rpcs.items()}
+            for service, rpcs in handlers().items()
+        }
+        self.node_port = await node.open(tables, _options())
+
+    def _of_callers(self, service: str) -> Callable[[str], Passage | None]:
+        """Return what a call of a service passes through first, by the name of its rpc."""
+        node = self._node
+        if node is None:
+            return lambda _: None
+        return lambda name: node.front.of(f"/{service}/{name}")
 
     def _open_port(self, server: grpc.aio.Server) -> int:
         config = self._config
@@ -188,9 +220,14 @@ class ExchangeServer:
 class _Table(grpc.GenericRpcHandler):
     """All methods in one table: with one for each service, gRPC asks them in turns."""
 
-    def __init__(self, guard: Guard, services: Mapping[str, Mapping[str, Unary | Streaming]]) -> None:
+    def __init__(
+        self,
+        guard: Guard,
+        services: Mapping[str, Mapping[str, Unary | Streaming]],
+        of_callers: Callable[[str], Callable[[str], Passage | None]],
+    ) -> None:
         self._methods = {
-            f"/{service}/{name}": _method(guard, name, kind)
+            f"/{service}/{name}": _method(guard, name, kind, of_callers(service))
             for service, rpcs in services.items()
             for name, kind in rpcs.items()
         }
@@ -202,11 +239,16 @@ class _Table(grpc.GenericRpcHandler):
         return self._methods.get(handler_call_details.method)
 
 
-def _method(guard: Guard, name: str, kind: Unary | Streaming) -> grpc.RpcMethodHandler[bytes, bytes]:
+def _method(
+    guard: Guard, name: str, kind: Unary | Streaming, through: Callable[[str], Passage | None]
+) -> grpc.RpcMethodHandler[bytes, bytes]:
     # Without (de)serialisers the guard gets bytes, so that also what cannot be parsed has a proper answer.
+    passage = through(name)
     if isinstance(kind, Unary):
-        return grpc.unary_unary_rpc_method_handler(guard.unary(name, kind))
-    return grpc.unary_stream_rpc_method_handler(guard.streaming(name, kind))
+        unary = guard.unary(name, kind)
+        return grpc.unary_unary_rpc_method_handler(unary if passage is None else passage.unary(unary))
+    stream = guard.streaming(name, kind)
+    return grpc.unary_stream_rpc_method_handler(stream if passage is None else passage.streaming(stream))
 
 
 def _options() -> tuple[tuple[str, int], ...]:

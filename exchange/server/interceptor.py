@@ -21,9 +21,11 @@ from google.protobuf.message import DecodeError, Message
 from exchange.domain.disclosure import AbortReason
 from exchange.errors import (
     AnswerTooLarge,
+    CallerUnknown,
     DeadlineTooClose,
     Draining,
     ExchangeError,
+    PersonTokenInvalid,
     RequestInvalid,
     RequestTooLarge,
 )
@@ -37,7 +39,7 @@ from exchange.server.status import DETAILS_KEY, code_of, status_of
 from exchange.server.traces import trace_among
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
     from datetime import datetime
 
     from exchange.server.caller.identity import Headers, Identity
@@ -102,10 +104,10 @@ class Guard:
 
         return serve
 
-    def streaming(self, rpc: str, kind: Streaming) -> Callable[[bytes, Context], AsyncIterator[bytes]]:
+    def streaming(self, rpc: str, kind: Streaming) -> Callable[[bytes, Context], AsyncGenerator[bytes]]:
         """Return what gRPC calls for one streaming rpc."""
 
-        async def serve(raw: bytes, context: Context) -> AsyncIterator[bytes]:
+        async def serve(raw: bytes, context: Context) -> AsyncGenerator[bytes]:
             record = _Record(rpc, perf_counter())
             try:
                 call, request = await self._enter(record, context, raw, kind.request, person=True)
@@ -165,9 +167,20 @@ class Guard:
         identities = self._house.identities
         certificate = identities.certificate(context, now)
         record.caller = certificate.oin
+        among, pipeline = self._house.parts.among, self._house.parts.pipeline
         if not person:
+            if among:
+                # No walk will compare the head for these.
+                await pipeline.look(now)
             return await identities.organisation(certificate)
-        identity = await identities.person(certificate, headers, now)
+        try:
+            identity = await identities.person(certificate, headers, now)
+        except (CallerUnknown, PersonTokenInvalid):
+            if not among:
+                raise
+            # Another node may have let him join, or renewed his key.
+            await pipeline.look(now)
+            identity = await identities.person(certificate, headers, now)
         record.task = identity.caller.task
         return identity
 

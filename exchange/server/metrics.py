@@ -7,6 +7,7 @@ Source: API rules of the architecture; house style 8.
 
 from __future__ import annotations
 
+from functools import partial
 from http.server import ThreadingHTTPServer
 from threading import Thread
 from typing import TYPE_CHECKING, Final
@@ -16,9 +17,11 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metr
 from exchange.errors import SettingsInvalid
 
 if TYPE_CHECKING:
+    from collections import Counter as Counts
     from collections.abc import Callable
 
     from exchange.server.house import House
+    from exchange.server.nodes.holding import Holding
 
 LOOPBACK: Final = "127.0.0.1"
 # The server looks this often whether it has to stop; half a second, as it is unless told, would hold up each
@@ -62,6 +65,11 @@ class Metrics:
         counts = pipeline.counts
         self._gauge("exchange_queue_depth", "Walks accepted and not yet answered.", lambda: pipeline.depth)
         self._gauge(
+            "exchange_groups_overtaken",
+            "Groups walked again since the start: another node had moved the head.",
+            lambda: counts["overtaken"],
+        )
+        self._gauge(
             "exchange_groups", "Groups handed to the writer since the start.", lambda: counts["groups"]
         )
         self._gauge("exchange_walks", "Walks handed to the writer since the start.", lambda: counts["walks"])
@@ -83,6 +91,17 @@ class Metrics:
             "Witnesses that have not cosigned the newest checkpoint.",
             lambda: 0 if (newest := ledger.newest()) is None else len(newest.missing),
         )
+
+    def watch_node(self, holding: Holding, counts: Counts[str]) -> None:
+        """Let the gauges read what this node is among many."""
+        self._gauge(
+            "exchange_lease_held", "Whether this node holds the shard: 1 or 0.", lambda: int(holding.here)
+        )
+        self._gauge("exchange_lease_term", "The term of the lease; it only grows.", lambda: holding.term)
+        meaning = "Calls sent on to another node since the start."
+        forwards = Gauge("exchange_forwards", meaning, ("how",), registry=self.registry)
+        for how in ("answered", "again", "refused", "streams"):
+            forwards.labels(how).set_function(partial(counts.__getitem__, how))
 
     def serve(self, port: int) -> int:
         """Open the port on loopback, 0 for a free one; return it. Raises SettingsInvalid."""

@@ -107,6 +107,8 @@ class Parts:
     page_key: bytes
     # Where the identity key is split over two parties: who holds the other half.
     second_party: SecondParty | None = None
+    # Other nodes write the shard too.
+    among: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

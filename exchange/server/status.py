@@ -87,12 +87,17 @@ TABLE: Final[dict[str, Row]] = {
         _C.RESOURCE_EXHAUSTED, "Het antwoord is te groot. Vraag minder gegevens tegelijk."
     ),
     "DRAINING": Row(_C.UNAVAILABLE, "De dienst stopt. Probeer het zo opnieuw."),
+    "HOLDER_AWAY": Row(_C.UNAVAILABLE, _LATER),
+    "OUTCOME_UNKNOWN": Row(
+        _C.UNAVAILABLE, "De verbinding viel weg. Vraag met hetzelfde verzoeknummer wat er is vastgelegd."
+    ),
     "DEADLINE_EXCEEDED": Row(
         _C.DEADLINE_EXCEEDED, "Het duurde te lang. Vraag met hetzelfde verzoeknummer wat er is vastgelegd."
     ),
     "HISTORY_UNREADABLE": Row(_C.DATA_LOSS, _DAMAGED),
     "STORE_OUTDATED": Row(_C.UNAVAILABLE, _LATER),
     "KEY_UNAVAILABLE": Row(_C.UNAVAILABLE, _LATER),
+    "KEY_MADE_ELSEWHERE": Row(_C.UNAVAILABLE, _LATER),
     "KEYS_BEHIND_EVENTS": Row(_C.UNAVAILABLE, _LATER),
     "ERASURE_LIST_BROKEN": Row(_C.DATA_LOSS, _DAMAGED),
     "KEY_DESTROYED": Row(_C.FAILED_PRECONDITION, "Deze gegevens zijn gewist."),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import AbstractContextManager
 
     from exchange.store.batch import Batch, Heads, Row
 
@@ -48,6 +49,12 @@ class EventRecorder(Protocol):
 
         Raises HeadMoved, Taken (a version or request id exists), StoreFull or StoreUnavailable. After
         StoreUnavailable the outcome can be either: compare the head before going on.
+        """
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Let no other node commit meanwhile, where the store can: for who was overtaken again and again.
+
+        One commit is made in it. Safety is the head check's, here as everywhere.
         """
 
     def close(self) -> None:

@@ -18,6 +18,7 @@ import psycopg
 from eventsourcing.persistence import IntegrityError, PersistenceError
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
 from psycopg import Connection
+from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from exchange.store.batch import Batch
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 EMPTY_FRONTIER: Final = (0).to_bytes(8, "big")
 EVENTS: Final = "stored_events"
 # The pool waits longer after each failure; who asks after this starts anew, and finds a server that is back.
@@ -42,6 +43,14 @@ CONNECTIONS_MAX: Final = 2
 # Of this product and no other: whoever makes the tables waits for whoever is making them.
 MAKING: Final = 0x65786368616E6765
 
+# Which node writes the shard now: one row, which is no part of what is recorded.
+LEASE: Final[tuple[LiteralString, ...]] = (
+    """CREATE TABLE lease (
+        one integer PRIMARY KEY CHECK (one = 1), term bigint NOT NULL,
+        holder text NOT NULL, avoid text NOT NULL, until timestamptz NOT NULL
+    )""",
+    "INSERT INTO lease VALUES (1, 0, '', '', '-infinity')",
+)
 # The library's own names for an event's columns: what it reads, it reads here. The position is ours and has
 # no gaps, so no sequence gives it: one skips what a refused group had drawn.
 TABLES: Final[tuple[LiteralString, ...]] = (
@@ -59,10 +68,11 @@ TABLES: Final[tuple[LiteralString, ...]] = (
     """CREATE TABLE logs (
         first bigint PRIMARY KEY CHECK (first > 0), origin text NOT NULL UNIQUE, former bytea NOT NULL
     )""",
+    *LEASE,
     "CREATE TABLE schema_version (one integer PRIMARY KEY CHECK (one = 1), version integer NOT NULL)",
 )
-# What takes a store of an older version to the next; the first one that there was is today's.
-STEPS: Final[dict[int, tuple[LiteralString, ...]]] = {}
+# What takes a store of an older version to the next; the first one that there was is 3.
+STEPS: Final[dict[int, tuple[LiteralString, ...]]] = {3: LEASE}
 # Every part sees the store as it was before the statement; the inserts go by what moving the head returns.
 COMMIT: Final = b"""
 WITH moved AS (
@@ -136,6 +146,7 @@ class PostgresRecorder(PostgresApplicationRecorder):
     def __init__(self, dsn: str, *, forward: bool = False, sure_of_server: bool = False) -> None:
         self._forward = forward
         self._sure_of_server = sure_of_server
+        self._held: Connection[DictRow] | None = None  # while a turn is taken, by the thread that took it
         with store_errors():
             # Its constructor asks the database for a type that only its own way of inserting needs.
             super().__init__(Datastore(dsn), events_table_name=EVENTS)
@@ -200,11 +211,39 @@ class PostgresRecorder(PostgresApplicationRecorder):
         Raises HeadMoved, Taken (a version or request id exists), StoreFull or StoreUnavailable. After
         StoreUnavailable the outcome can be either: compare the head before going on.
         """
-        with store_errors(), self.datastore.get_connection() as connection:
+        with store_errors(), self._connection() as connection:
             # Not by the library's retry: after a lost answer it would meet our own group and call it taken.
             found = connection.execute(COMMIT, values_of(batch), prepare=True).fetchone()
             if _one(found)["count"] != 1:
                 raise HeadMoved("another writer moved the head", expected=str(batch.base))
+            if connection is self._held:
+                connection.execute(b"COMMIT")
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Hold the head's row: whoever commits meanwhile waits, and finds the head moved.
+
+        The server ends it where this process is held up, so that nobody waits for one that was stopped.
+        """
+        with store_errors(), self.datastore.get_connection() as connection:
+            connection.execute(b"BEGIN")
+            try:
+                connection.execute(b"SET LOCAL idle_in_transaction_session_timeout = '5s'")
+                connection.execute(b"SELECT FROM head FOR UPDATE")
+                self._held = connection
+                yield
+            finally:
+                self._held = None
+                if connection.info.transaction_status != TransactionStatus.IDLE and not connection.closed:
+                    connection.execute(b"ROLLBACK")
+
+    @contextmanager
+    def _connection(self) -> Iterator[Connection[DictRow]]:
+        if self._held is not None:
+            yield self._held
+            return
+        with self.datastore.get_connection() as connection:
+            yield connection
 
     def close(self) -> None:
         """Close every connection."""

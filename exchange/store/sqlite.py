@@ -8,7 +8,7 @@ when the head moved, a version or a request id is taken. Source: sqlite.org/wal.
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Final
 
 from eventsourcing.persistence import ConnectionPoolClosedError, IntegrityError, PersistenceError
@@ -26,6 +26,7 @@ from exchange.store.version import outdated, unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from eventsourcing.persistence import StoredEvent
@@ -240,6 +241,10 @@ class SQLiteRecorder(SQLiteApplicationRecorder):
         if found != SCHEMA_VERSION and found not in STEPS:
             raise unreadable(found, SCHEMA_VERSION)
         return found
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Hold nothing: who writes beside the service is a command of a person, and soon done."""
+        return nullcontext()
 
     def close(self) -> None:
         """Close every connection."""

@@ -15,7 +15,8 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.sql import SQL, Composed, Identifier
 
-from exchange.store.postgres import CONNECT_TIMEOUT_S, store_errors
+from exchange.databases.postgres import CONNECT_TIMEOUT_S
+from exchange.store.postgres import store_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -327,6 +327,7 @@ def publisher_of(
     on_error: Callable[[ExchangeError], None],
     cosigners: Callable[[YearLog], Cosigners] | None = None,
     on_missing: Callable[[Witnessed], None] = lambda _: None,
+    may: Callable[[], bool] = lambda: True,
 ) -> Publisher:
     """Return the publisher of a core's ledger."""
     return Publisher(
@@ -337,6 +338,7 @@ def publisher_of(
         on_error=on_error,
         cosigners=cosigners,
         on_missing=on_missing,
+        may=may,
     )
 
 

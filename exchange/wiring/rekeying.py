@@ -16,10 +16,11 @@ from exchange.errors import SettingsInvalid
 from exchange.keys.database import open_database
 from exchange.keys.renewal import newest_versions, renew, rewrap, wrappings
 from exchange.wiring.core import open_core
-from exchange.wiring.holding import held, private_files
+from exchange.wiring.holding import private_files
 from exchange.wiring.kek import kind_of, make_kek, open_kek, open_keks
 from exchange.wiring.places import has_keys, held_keys, key_place, refuse_no_keys
 from exchange.wiring.second_key import rewrap_second_key, second_key_wrapped_by
+from exchange.wiring.standing_still import standing_still
 from exchange.wiring.stores import has_events
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def _standing_still(settings: Settings) -> Iterator[Connection]:
     refuse_no_keys(settings)
     with (
         private_files(),
-        held(settings.data),
+        standing_still(settings),
         held_keys(settings, alone=True),
         closing(open_database(key_place(settings))) as connection,
     ):

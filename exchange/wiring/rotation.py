@@ -17,10 +17,11 @@ from exchange.keys.identity import IdentityKeys, secret_name
 from exchange.keys.keystore import KeyStore
 from exchange.keys.link_renewal import take_over
 from exchange.keys.links import LinkStore
-from exchange.wiring.holding import held, private_files
+from exchange.wiring.holding import private_files
 from exchange.wiring.kek import open_kek
 from exchange.wiring.parties import second_party_of
 from exchange.wiring.places import held_keys, key_place, refuse_no_keys
+from exchange.wiring.standing_still import standing_still
 
 if TYPE_CHECKING:
     from exchange.settings import Settings
@@ -88,7 +89,7 @@ def identity_public_key(settings: Settings, oin: str) -> tuple[int, bytes]:
 def _open(settings: Settings, opened: ExitStack, *, hold: bool = True) -> tuple[KeyStore, LinkStore]:
     refuse_no_keys(settings)
     if hold:
-        opened.enter_context(held(settings.data))
+        opened.enter_context(standing_still(settings))
         opened.enter_context(held_keys(settings, alone=True))
     kek = open_kek(settings)
     keys = opened.enter_context(closing(KeyStore(key_place(settings), kek)))

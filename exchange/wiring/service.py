@@ -11,7 +11,7 @@ import asyncio
 import json
 import os
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import uvloop
@@ -38,6 +38,7 @@ from exchange.wiring.feeding import Feeding
 from exchange.wiring.following import Following
 from exchange.wiring.holding import held, private_files
 from exchange.wiring.key_events import tell_keys
+from exchange.wiring.nodes import Node, opening
 from exchange.wiring.parties import second_party_of
 from exchange.wiring.places import held_keys
 from exchange.wiring.published import Shelf, vkeys_of
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from exchange.settings import Settings
     from exchange.wiring.core import Core
     from exchange.wiring.register import Drift
+    from exchange.wiring.tenure import Keeping
 
 READY_FILE: Final = "service.json"
 OPERATOR_FOLDER: Final = "operator"
@@ -98,10 +100,15 @@ async def _serve(settings: Settings, starter: Starter) -> None:
     (settings.data / READY_FILE).unlink(missing_ok=True)
     log = open_log(settings.log_file, settings.log_level)
     material, thumbprint, signing_key = door_material(settings)
-    core = open_core(settings, starter.clock)
+    with opening(settings):
+        core = open_core(settings, starter.clock)
+        try:
+            genesis(core, core.clock(), thumbprint=thumbprint, signing_key=signing_key)
+            _tell_drift(keep_register(core, Register.load(), core.clock()), log)
+        except BaseException:
+            core.close()
+            raise
     try:
-        genesis(core, core.clock(), thumbprint=thumbprint, signing_key=signing_key)
-        _tell_drift(keep_register(core, Register.load(), core.clock()), log)
         await run_core(settings, core, material, log, starter)
     finally:
         core.close()
@@ -119,12 +126,14 @@ async def run_core(
     def report(error: ExchangeError) -> None:
         log.error("publish_failed", reason=error.code)
 
-    publishing = Publishing.of(core, report, log)
+    config = config_of(settings, material)
+    node = Node.of(settings, config, log)
+    publishing = Publishing.of(core, report, log, None if node is None else node.keeping)
     publisher = publishing.publisher
     pipeline = pipeline_of(core)
     following = Following(core, report)
-    parts = parts_of(core, publisher, pipeline, following)
-    server = ExchangeServer(parts, config_of(settings, material), log)
+    parts = replace(parts_of(core, publisher, pipeline, following), among=node is not None)
+    server = ExchangeServer(parts, config, log, None if node is None else node.doors)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -136,6 +145,8 @@ async def run_core(
     tiles = TileDoor(core, material, log)
     try:
         port = await server.start()
+        if node is not None:
+            await node.start(publisher, pipeline, following, core.clock)
         _say_ready(settings, core, port, server, await tiles.start())
         log.info("ready", port=port)
         if starter.told is not None:
@@ -148,11 +159,20 @@ async def run_core(
             await asyncio.gather(collecting, return_exceptions=True)
         _take_back(settings.data / READY_FILE)
         await tiles.stop(settings.drain_s)
-        await server.drain(settings.drain_s)
+        await _close(server, node, settings.drain_s)
         await pipeline.drain()
         await following.stop()
         await publishing.stop()
         log.info("stopped")
+
+
+async def _close(server: ExchangeServer, node: Node | None, grace_s: float) -> None:
+    """Close the doors; first let another node take the shard: what comes in from here on is served there."""
+    if node is not None:
+        await node.keeping.give()
+    await server.drain(grace_s)
+    if node is not None:
+        await node.keeping.stop()
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,14 +190,22 @@ class Publishing:
         core: Core,
         report: Callable[[ExchangeError], None],
         log: Any,  # noqa: ANN401 -- structlog's bound logger has no public type
+        keeping: Keeping | None = None,
     ) -> Publishing:
-        """Return it for a core; nothing runs yet. Raises SettingsInvalid."""
+        """Return it for a core; nothing runs yet. Of many nodes, who holds the shard publishes.
+
+        Raises SettingsInvalid.
+        """
+
+        def may() -> bool:
+            return keeping is None or keeping.here
+
         policy = witness_policy(core.settings)
         cosigning = None if policy is None else Cosigning(core, policy, log, core.clock)
         if cosigning is None:
-            publisher = publisher_of(core, report)
+            publisher = publisher_of(core, report, may=may)
         else:
-            publisher = publisher_of(core, report, cosigning.cosigners, cosigning.missing)
+            publisher = publisher_of(core, report, cosigning.cosigners, cosigning.missing, may)
         feeding = Feeding(core, publisher, log, core.clock) if core.settings.directory_url else None
         return cls(core, publisher, cosigning, feeding)
 
@@ -314,6 +342,7 @@ def _say_ready(settings: Settings, core: Core, port: int, server: ExchangeServer
         "target": f"{settings.host}:{port}",
         "metrics_port": server.metrics_port,
         "admin_target": f"{settings.admin_host}:{server.admin_port}" if server.admin_port else "",
+        "node_target": settings.node_address,
         "tiles_target": f"{settings.tiles_host}:{tiles_port}" if tiles_port else "",
         "origin": core.origin,
         "log_vkey": core.signer.vkey,

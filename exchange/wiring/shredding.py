@@ -31,7 +31,7 @@ from exchange.v1 import resident_rights_service_pb2 as pb
 from exchange.wiring.core import fresh_uuid, open_core, refuse_no_service, utc_now
 from exchange.wiring.erasing import SECRET, decided_after, decided_rows
 from exchange.wiring.erasure_list import ErasureList, FileLines
-from exchange.wiring.holding import held, private_files
+from exchange.wiring.holding import private_files
 from exchange.wiring.kek import open_kek
 from exchange.wiring.keyboard import person_at
 from exchange.wiring.places import (
@@ -43,6 +43,7 @@ from exchange.wiring.places import (
     key_place,
 )
 from exchange.wiring.published import published_receipt
+from exchange.wiring.standing_still import standing_still
 from exchange.wiring.stores import open_reader, refuse_no_events
 
 if TYPE_CHECKING:
@@ -217,7 +218,7 @@ def certificate(settings: Settings, erasure_id: str) -> tuple[dict[str, Any], by
 def alone(settings: Settings) -> Iterator[Core]:
     """Open the shard as its service would, holding its folder."""
     refuse_no_events(settings)
-    with private_files(), held(settings.data), held_keys(settings, alone=True):
+    with private_files(), standing_still(settings), held_keys(settings, alone=True):
         core = open_core(settings)
         try:
             yield core

@@ -86,6 +86,12 @@ def refuse_outdated(settings: Settings) -> None:
         raise (outdated if found < known else newer)(found, known)
 
 
+def refuse_no_extra(settings: Settings) -> None:
+    """Raise SettingsInvalid where the store needs what is not installed."""
+    if settings.store == "postgres":
+        _postgres()
+
+
 def _recorder(settings: Settings, *, forward: bool = False) -> EventRecorder:
     sure = settings.mode == "production"
     made: EventRecorder = _postgres().PostgresRecorder(

@@ -12,6 +12,8 @@ import pytest
 
 from exchange.errors import ForkRefused, KeysBehindEvents, StoreUnavailable
 from exchange.settings import throw_away_settings
+from exchange.store.lease import PostgresLease
+from exchange.store.postgres import SCHEMA_VERSION as IN_POSTGRESQL
 from exchange.store.sqlite import SCHEMA_VERSION
 from exchange.wiring.core import key_file, open_core
 from exchange.wiring.stores import event_file, has_events, open_reader, open_recorder
@@ -44,7 +46,7 @@ def test_a_shard_on_postgresql_is_looked_at_as_any_other(
     assert exchange("doctor", "--data", data).code == 0
     assert "no service ran" in exchange("audit", "adl", "--data", data).err
     made = exchange("store", "migrate", "--data", data)
-    assert (made.code, made.out) == (0, f"made the tables of version {SCHEMA_VERSION}\n")
+    assert (made.code, made.out) == (0, f"made the tables of version {IN_POSTGRESQL}\n")
     # Tables that their owner made are no events: the first start still makes its keys.
     assert not has_events(empty)
     settings = young(data, **named)
@@ -53,7 +55,7 @@ def test_a_shard_on_postgresql_is_looked_at_as_any_other(
     told = json.loads(exchange("store", "verify", "--data", data, "-o", "json").out)
     assert (told["ok"], told["events"], told["leaves"]) == (True, GENESIS_EVENTS, GENESIS_EVENTS)
     again = exchange("store", "migrate", "--data", data)
-    assert (again.code, again.out) == (0, f"the store is of version {SCHEMA_VERSION}; nothing to do\n")
+    assert (again.code, again.out) == (0, f"the store is of version {IN_POSTGRESQL}; nothing to do\n")
     assert f"{GENESIS_EVENTS} events" in exchange("doctor", "--data", data).out
     shown = exchange("config", "show", "--data", data).out.splitlines()
     assert {"store = postgres", "postgres = (hidden)"} <= set(shown)
@@ -150,3 +152,41 @@ def test_a_store_in_use_is_not_taken_forward(named: dict[str, str], exchange: Sh
     with held(settings.data):
         assert "another service runs" in exchange("store", "migrate", "--data", settings.data).err
     open_recorder(settings).close()
+
+
+# --- the lease -------------------------------------------------------------------------------------------
+
+
+def test_who_holds_a_shard_is_told_and_it_is_moved(named: dict[str, str], exchange: Shell) -> None:
+    open_recorder(throw_away_settings(**named)).close()
+    nobody = exchange("lease", "show")
+    assert (nobody.code, nobody.out) == (1, "nobody holds the shard; the last term was 0\n")
+    with closing(PostgresLease(named["postgres"], "a:1", 60.0)) as lease:
+        lease.take()
+        told = exchange("lease", "show")
+        assert (told.code, told.out.startswith("a:1 holds the shard in term 1, for ")) == (0, True)
+        read = json.loads(exchange("lease", "show", "--json").out)
+        assert (read["term"], read["holder"], 0 < read["seconds_left"] <= 60) == (1, "a:1", True)
+        moved = exchange("lease", "move")
+        assert (moved.code, moved.out) == (0, "a:1 held the shard; whoever is quickest takes term 3\n")
+        assert exchange("lease", "show").code == 1
+
+
+def test_what_wants_the_service_to_stand_still_is_refused_while_any_node_holds_the_shard(
+    named: dict[str, str], exchange: Shell, tmp_path: Path
+) -> None:
+    young(tmp_path / "shard", **named)
+    with closing(PostgresLease(named["postgres"], "a:1", 60.0)) as lease:
+        lease.take()
+        for words in (("store", "migrate"), ("keys", "rotate", "--all")):
+            said = exchange(*words, "--data", tmp_path / "shard")
+            assert (said.code, "a node holds this shard" in said.err) == (2, True)
+        lease.give()
+        assert exchange("store", "migrate", "--data", tmp_path / "shard").code == 0
+        assert exchange("keys", "rotate", "--all", "--data", tmp_path / "shard").code == 0
+
+
+def test_a_store_in_a_file_has_no_lease(exchange: Shell) -> None:
+    for word in ("show", "move"):
+        said = exchange("lease", word)
+        assert (said.code, "one node and no lease" in said.err) == (2, True)

@@ -62,7 +62,8 @@ def kinds(kind: type[ExchangeError]) -> Iterator[type[ExchangeError]]:
 
 def known_words() -> set[str]:
     """Return every reason, gRPC code and name of a rule."""
-    importlib.import_module("exchange.server.status")
+    for room in ("exchange.server.status", "exchange.server.nodes.errors"):
+        importlib.import_module(room)
     rules = set()
     for floor in ("domain", "pipeline", "server"):
         for file in (REPOSITORY / "exchange" / floor).rglob("*.py"):

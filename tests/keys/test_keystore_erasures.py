@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exchange.errors import KeyDestroyed, KeyUnavailable
+from exchange.errors import KeyDestroyed, KeyMadeElsewhere, KeyUnavailable
 from exchange.keys import keystore
 from exchange.keys.kek import FileKek
 from exchange.keys.keystore import CACHED_KEYS_MAX, KeyStore
@@ -135,3 +135,14 @@ def test_a_destruction_reported_lost_opens_nothing_and_is_ended_by_a_repeat(
     assert not store.has_executed("e-1")
     assert store.destroy("r-1", erasure_id="e-1") == int(not persisted)
     assert (store.has_executed("e-1"), opened().is_destroyed("r-1"), store.count()) == (True, True, (0, 0))
+
+
+def test_two_that_make_the_first_key_at_once_do_not_both_keep_theirs(opened: Callable[..., KeyStore]) -> None:
+    mine, theirs = opened(), opened()
+    mine.obtain("r-1", "CONTACT")
+    made = theirs.obtain("r-1", "CONTACT")
+    theirs.flush()
+    with pytest.raises(KeyMadeElsewhere):
+        mine.flush()
+    mine.discard_pending()
+    assert mine.obtain("r-1", "CONTACT").material == made.material

@@ -76,6 +76,16 @@ def test_a_claim_on_what_is_no_longer_last_is_refused(store: CheckpointStore) ->
     store.claim(head(5), head(6), NOON)
 
 
+def test_what_another_claimed_meanwhile_is_no_fork(store: CheckpointStore) -> None:
+    store.claim(None, head(5), NOON)
+    store.claim(head(5), head(9), NOON)
+    # Whoever publishes beside it looks again, and goes on from there.
+    for size in (6, 9):
+        with pytest.raises(VersionConflict):
+            store.claim(head(5), head(size), NOON)
+    store.claim(head(9), head(12), NOON)
+
+
 def test_the_first_note_stays(store: CheckpointStore) -> None:
     store.claim(None, head(5), NOON)
     assert store.keep_note(head(5), b"first") == b"first"

@@ -68,6 +68,35 @@ def test_restarts_between_all_sizes_end_in_the_same_files(tmp_path: Path) -> Non
     other.close()
 
 
+@pytest.mark.parametrize("sizes", [(1, 90, 256, 400, 600), (300, 301, 5000, 5001), (255, 256, 257, 513)])
+def test_nodes_that_publish_in_turn_go_on_from_their_own_tiles(log: Log, sizes: tuple[int, ...]) -> None:
+    # What was signed is one; the files of each are its own.
+    own = [TileStore(log.folder / name) for name in ("a", "b")]
+    nodes = [log.open(tiles) for tiles in own]
+    read: list[int] = []
+    leaf_entries = log.source.leaf_entries
+
+    def counted(start: int, stop: int) -> list[bytes]:
+        read.append(stop - start)
+        return leaf_entries(start, stop)
+
+    log.source.leaf_entries = counted  # type: ignore[method-assign] # the same, and it counts
+    for number, size in enumerate(sizes):
+        log.grow(size)
+        signed = nodes[number % 2].integrate()
+        assert signed is not None
+        assert signed.checkpoint.size == size
+    before = len(read)
+    # Overtaken by one leaf: it reads from its last bundle on, and never the log anew.
+    log.grow(sizes[-1] + 1)
+    nodes[len(sizes) % 2].integrate()
+    assert sum(read[before:]) <= 3 * (sizes[-1] + 1 - sizes[-2]) + 3 * 256
+    log.source.leaf_entries = leaf_entries  # type: ignore[method-assign] # as it was
+    log.tiles = own[len(sizes) % 2]
+    require_whole(log, nodes[len(sizes) % 2].integrate())
+    assert [head.size for head, _ in log.checkpoints.history(ORIGIN)] == [*sizes, sizes[-1] + 1]
+
+
 def test_lost_tiles_are_written_again_from_the_store(log: Log) -> None:
     log.grow(300)
     log.integrator.integrate()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from exchange.errors import KeyUnavailable, StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from exchange.keys.keystore import KeyStore
     from exchange.store.batch import Batch
@@ -35,6 +37,9 @@ class FaultyRecorder:
         self.commits.append(batch)
         if fault == "kept":
             raise StoreUnavailable("the reply was lost on purpose")
+
+    def turn(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
 
 class FaultyReader:

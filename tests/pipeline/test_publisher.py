@@ -217,6 +217,39 @@ async def test_a_start_that_is_refused_leaves_no_thread(
     assert [one.name for one in threading.enumerate() if one.name.startswith("integrator")] == []
 
 
+async def test_of_many_nodes_the_holder_publishes_and_another_goes_on_where_it_takes_over(
+    shard: Shard, pipeline: Pipeline
+) -> None:
+    desk, held = Desk(shard, 0.0), [False]
+    desk.publisher = Publisher(
+        cast("Any", desk.integrator),
+        shard.core.ledger.logs,
+        shard.core.reader,
+        interval_s=0.0,
+        on_error=desk._hear,
+        may=lambda: held[0],
+    )
+    # At its start it looks once whether the store is what was signed, whoever publishes meanwhile.
+    desk.integrator.failures = [VersionConflict("another claimed first")] * 2
+    await desk.publisher.start(pipeline)
+    assert desk.publisher.size == GENESIS_EVENTS
+    calls = desk.integrator.calls
+    for ref in "ab":
+        await pipeline.submit(shard.registration(ref * 32))
+        desk.publisher.wake()
+        await asyncio.sleep(0)
+    assert desk.integrator.calls == calls
+    held[0] = True
+    desk.publisher.wake()
+    await published(desk, shard.head)
+    held[0] = False
+    calls = desk.integrator.calls
+    await pipeline.submit(shard.registration("c" * 32))
+    await desk.publisher.stop()
+    assert (desk.integrator.calls, desk.publisher.size) == (calls, shard.head - 1)
+    assert desk.told == []
+
+
 async def test_stopping_publishes_what_was_committed_last(shard: Shard, pipeline: Pipeline) -> None:
     desk = Desk(shard, NEVER_S)
     await desk.publisher.start(pipeline)

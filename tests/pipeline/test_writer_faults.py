@@ -17,6 +17,7 @@ from exchange.errors import (
     VersionConflict,
 )
 from exchange.pipeline.walk import CommandOutcome, ReadOutcome
+from exchange.pipeline.writer import COMMIT_TRIES_MAX
 from tests.pipeline.faults import faulty_keys, faulty_reader, faulty_recorder
 
 if TYPE_CHECKING:
@@ -268,7 +269,7 @@ def test_a_head_that_never_rests_ends_in_unavailable(shard: Shard) -> None:
     recorder.before = lambda: beside.done(beside.goal(other_plan))
     (busy,) = shard.run(shard.goal(plan_id))
     assert busy.code == "UNAVAILABLE"
-    assert shard.topics(head) == ["plan.goal_set.v1"] * 4
+    assert shard.topics(head) == ["plan.goal_set.v1"] * COMMIT_TRIES_MAX
     recorder.before = lambda: None
     assert shard.done(shard.goal(plan_id)).versions == {"plan": 3}
     shard.verified()

@@ -76,6 +76,40 @@ def test_of_two_writers_on_one_head_one_wins_and_the_other_is_told(postgres_stor
     assert verify_store(store.reader, FIRST_LOG).ok
 
 
+def test_who_takes_a_turn_is_not_overtaken_and_who_waited_finds_the_head_moved(
+    postgres_store: PostgresStore,
+) -> None:
+    store, other = postgres_store, PostgresRecorder(postgres_store.dsn)
+    mine, theirs = store.batch("plan-a"), store.batch("plan-b")
+    told: list[BaseException] = []
+
+    def overtake() -> None:
+        try:
+            other.commit(theirs)
+        except HeadMoved as error:
+            told.append(error)
+
+    waiting = threading.Thread(target=overtake)
+    with psycopg.connect(postgres_store.dsn, autocommit=True) as looking:
+        with store.recorder.turn():
+            waiting.start()
+            while not looking.execute(
+                "SELECT FROM pg_locks WHERE NOT granted AND locktype IN ('tuple', 'transactionid')"
+            ).fetchall():
+                assert waiting.is_alive()
+            store.commit(mine)
+        waiting.join()
+    assert [type(one) for one in told] == [HeadMoved]
+    # A turn in which nothing was committed leaves nothing behind, and one that failed neither.
+    with pytest.raises(HeadMoved), store.recorder.turn():
+        store.recorder.commit(theirs)
+    with store.recorder.turn():
+        pass
+    other.commit(store.batch("plan-a", "plan-b"))
+    assert store.reader.head()[0] == 3
+    other.close()
+
+
 def test_a_server_that_is_killed_keeps_what_it_acknowledged_and_nothing_half() -> None:
     server = PostgresServer()
     try:

@@ -137,6 +137,9 @@ class AuthzenApp:
 
     async def _identify(self, record: _Record, request: Request, *, person: bool) -> Identity:
         identities, now = self._house.identities, self._house.parts.now()
+        if self._house.parts.among:
+            # This door stands at every node: what others recorded is known here before anybody is let in.
+            await self._house.parts.pipeline.look(now)
         certificate = identities.shown(request.scope.get(SHOWN_CERTIFICATE, b""), now)
         record.caller = certificate.oin
         if not person:

@@ -67,6 +67,23 @@ class Certificates:
         return known
 
 
+def names_organisation(pem: bytes) -> bool:
+    """Tell whether a certificate is an organisation's, or cannot be read."""
+    try:
+        _parse(pem)
+    except CallerUnknown:
+        return not _is_readable(pem)
+    return True
+
+
+def _is_readable(pem: bytes) -> bool:
+    try:
+        x509.load_pem_x509_certificate(pem)
+    except ValueError:
+        return False
+    return True
+
+
 def _parse(pem: bytes) -> ClientCertificate:
     try:
         certificate = x509.load_pem_x509_certificate(pem)

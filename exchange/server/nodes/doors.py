@@ -1,0 +1,55 @@
+"""What a process is among many nodes: its front to callers, its door to other nodes, the lines to them.
+
+Promises: opened and closed with the server; who is the only node has none of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping
+
+    import grpc
+
+    from exchange.server.nodes.door import NodeDoor
+    from exchange.server.nodes.front import Context, Front, ServeStream, ServeUnary
+    from exchange.server.nodes.holding import Holding
+    from exchange.server.nodes.line import Lines, NodeMaterial
+
+
+class Passage(Protocol):
+    """What a call passes before it is served, or instead of that."""
+
+    def unary(self, serve: ServeUnary) -> ServeUnary:
+        """Return what gRPC calls for a rpc of one answer."""
+
+    def streaming(self, serve: ServeStream) -> Callable[[bytes, Context], AsyncIterator[bytes]]:
+        """Return what gRPC calls for a rpc of many answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeDoors:
+    """Made by the composition root. `host` and `port` are where the nodes' own door stands."""
+
+    holding: Holding
+    front: Front
+    door: NodeDoor
+    lines: Lines
+    material: NodeMaterial
+    host: str
+    port: int
+
+    async def open(
+        self,
+        tables: Mapping[str, dict[str, grpc.RpcMethodHandler[bytes, bytes]]],
+        options: tuple[tuple[str, int], ...],
+    ) -> int:
+        """Open the nodes' door; return its port. Raises SettingsInvalid."""
+        return await self.door.start(self.host, self.port, self.material, tables, options)
+
+    async def close(self, grace_s: float) -> None:
+        """Close it, let accepted calls finish, and hang up."""
+        await self.door.stop(grace_s)
+        await self.lines.close()

@@ -1,0 +1,265 @@
+"""The callers' door of one of many nodes: serves a call where this node holds the shard, else sends it on.
+
+Promises: keeps nothing of a call; bytes, headers, deadline and cancellation go along; what the holder
+answers is answered. A call whose line broke, or whose holder fell silent and lost the shard, is asked again
+with the same bytes: a command is done once, by its request id. Where it is sure that nothing was recorded
+that is said, and else that it may have been.
+Source: ARCHITECTURE 1 (stateless front nodes); exchange/decisions/0096-forwarding-as-bytes.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import grpc
+from google.rpc.error_details_pb2 import ErrorInfo
+from google.rpc.status_pb2 import Status
+
+from exchange.errors import ExchangeError
+from exchange.server.nodes.errors import HolderAway, OutcomeUnknown
+from exchange.server.nodes.holding import while_held
+from exchange.server.nodes.relayed import headers_of, refuse_node_headers
+from exchange.server.status import DETAILS_KEY, code_of, status_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+
+    from exchange.server.nodes.holding import Holding
+    from exchange.server.nodes.line import Lines
+    from exchange.server.nodes.relayed import Header
+
+    Context = grpc.aio.ServicerContext[bytes, bytes]
+    ServeUnary = Callable[[bytes, Context], Awaitable[bytes]]
+    ServeStream = Callable[[bytes, Context], AsyncGenerator[bytes]]
+
+HOLDER_WAIT_S: Final = 3.0  # so long a call waits for a node that can be asked, or asked again
+AGAIN_S: Final = 0.05
+GRACE_S: Final = 0.5  # so long a node that lost the shard is given to answer what it was asked
+# Reasons of a node that did nothing with what it was sent.
+_UNTOUCHED: Final = frozenset({HolderAway.code, "DRAINING"})
+# Without a reason of the exchange's own, what gRPC itself says of a line that broke.
+_CUT: Final = frozenset(
+    {
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.CANCELLED,
+        grpc.StatusCode.INTERNAL,
+        grpc.StatusCode.UNKNOWN,
+    }
+)
+
+
+class Front:
+    """Owned by the event loop."""
+
+    def of(self, path: str) -> OnePath:
+        """Return what calls of one rpc pass through."""
+        return OnePath(self, path)
+
+    def __init__(
+        self,
+        holding: Holding,
+        lines: Lines,
+        log: Any,  # noqa: ANN401 -- structlog's logger has no public type
+        *,
+        limit_default_s: float,
+        limit_max_s: float,
+    ) -> None:
+        self._holding = holding
+        self._lines = lines
+        self._log = log
+        self._default_s = limit_default_s
+        self._max_s = limit_max_s
+        self.counts: Counter[str] = Counter()
+
+    def unary(self, path: str, serve: ServeUnary) -> ServeUnary:
+        """Return what gRPC calls for one rpc; `serve` is what serves it here."""
+
+        async def asked(raw: bytes, context: Context) -> bytes:
+            try:
+                refuse_node_headers(context)
+                if self._holding.here:
+                    return await serve(raw, context)
+                return await self._sent_on(path, raw, context, serve)
+            except ExchangeError as error:
+                return await self._refuse(path, context, error)
+
+        return asked
+
+    def streaming(self, path: str, serve: ServeStream) -> Callable[[bytes, Context], AsyncIterator[bytes]]:
+        """Return what gRPC calls for one streaming rpc."""
+
+        async def asked(raw: bytes, context: Context) -> AsyncIterator[bytes]:
+            try:
+                refuse_node_headers(context)
+                async for answer in self._streamed(path, raw, context, serve):
+                    yield answer
+            except ExchangeError as error:
+                await self._refuse(path, context, error)
+
+        return asked
+
+    async def _sent_on(self, path: str, raw: bytes, context: Context, serve: ServeUnary) -> bytes:
+        clock = asyncio.get_running_loop().time
+        asked_at, until, sent = clock(), clock() + self._limit_s(context), False
+        headers = headers_of(context)
+        while True:
+            change, holder = self._holding.next_change, self._holding.holder
+            if self._holding.here:
+                return await serve(raw, context)
+            line: Any = await self._lines.to(holder, until - clock()) if holder else None
+            if line is not None and (left := until - clock()) > 0:
+                call = line.unary_unary(path)(raw, timeout=left, metadata=headers)
+                try:
+                    answer: bytes = await self._answered(holder, call)
+                except _Again as again:
+                    if not again.untouched:
+                        sent, asked_at = True, clock()
+                    self.counts["again"] += 1
+                except grpc.aio.AioRpcError as error:
+                    self.counts["answered"] += 1
+                    return await _relay(context, error)
+                else:
+                    self.counts["answered"] += 1
+                    return answer
+            self._holding.look_again()
+            if clock() + AGAIN_S >= min(until, asked_at + HOLDER_WAIT_S):
+                raise _gone(sent=sent)
+            await _wait(change, AGAIN_S)
+
+    async def _answered(self, holder: str, call: Any) -> bytes:  # noqa: ANN401 -- gRPC's call
+        """Return the answer of a holder. Raises AioRpcError for what it refused, _Again where it is away."""
+        asking = asyncio.ensure_future(_result(call))
+        try:
+            while not asking.done():
+                change = self._holding.next_change
+                if self._holding.here or self._holding.holder not in {holder, ""}:
+                    await asyncio.wait((asking,), timeout=GRACE_S)
+                    if not asking.done():
+                        raise _Again(untouched=False)
+                    break
+                await _wait_for(asking, change)
+            return asking.result()
+        except grpc.aio.AioRpcError as error:
+            reason = _reason_of(error)
+            if reason in _UNTOUCHED:
+                raise _Again(untouched=True) from error
+            if not reason and error.code() in _CUT:
+                raise _Again(untouched=False) from error
+            raise
+        finally:
+            if not asking.done():
+                call.cancel()
+                await asyncio.gather(asking, return_exceptions=True)
+
+    async def _streamed(
+        self, path: str, raw: bytes, context: Context, serve: ServeStream
+    ) -> AsyncIterator[bytes]:
+        clock = asyncio.get_running_loop().time
+        until, line = clock() + HOLDER_WAIT_S, None
+        while line is None:
+            change, holder = self._holding.next_change, self._holding.holder
+            if self._holding.here:
+                async for answer in while_held(self._holding, serve(raw, context)):
+                    yield answer
+                return
+            line = await self._lines.to(holder, until - clock()) if holder else None
+            if line is None:
+                self._holding.look_again()
+                if clock() >= until:
+                    raise _gone(sent=False)
+                await _wait(change, AGAIN_S)
+        left = context.time_remaining()
+        timeout = left if left is not None and math.isfinite(left) else None
+        call: Any = line.unary_stream(path)(raw, timeout=timeout, metadata=headers_of(context))
+        self.counts["streams"] += 1
+        try:
+            async for answer in call:
+                yield answer
+        except grpc.aio.AioRpcError as error:
+            if not _reason_of(error) and error.code() in _CUT:
+                raise HolderAway("the line to the shard broke; resume at the last cursor") from error
+            await _relay(context, error)
+        finally:
+            call.cancel()
+
+    def _limit_s(self, context: Context) -> float:
+        left = context.time_remaining()
+        return self._default_s if left is None or not math.isfinite(left) else min(left, self._max_s)
+
+    async def _refuse(self, path: str, context: Context, error: ExchangeError) -> bytes:
+        self.counts["refused"] += 1
+        self._log.warning("not_sent_on", rpc=path.rpartition("/")[2], reason=error.code)
+        status = status_of(error)
+        await context.abort(code_of(error), status.message, ((DETAILS_KEY, status.SerializeToString()),))
+
+
+class OnePath(NamedTuple):
+    """The front for one rpc."""
+
+    front: Front
+    path: str
+
+    def unary(self, serve: ServeUnary) -> ServeUnary:
+        """Return what gRPC calls."""
+        return self.front.unary(self.path, serve)
+
+    def streaming(self, serve: ServeStream) -> Callable[[bytes, Context], AsyncIterator[bytes]]:
+        """Return what gRPC calls."""
+        return self.front.streaming(self.path, serve)
+
+
+class _Again(Exception):
+    """The holder is away; `untouched` where it did nothing with what it was sent."""
+
+    def __init__(self, *, untouched: bool) -> None:
+        super().__init__()
+        self.untouched = untouched
+
+
+async def _result(call: Any) -> bytes:  # noqa: ANN401 -- gRPC's call
+    answer: bytes = await call
+    return answer
+
+
+async def _wait(change: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(change.wait(), seconds)
+    except TimeoutError:
+        return
+
+
+async def _wait_for(asking: asyncio.Future[bytes], change: asyncio.Event) -> None:
+    changed = asyncio.ensure_future(change.wait())
+    try:
+        await asyncio.wait((asking, changed), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        changed.cancel()
+
+
+def _gone(*, sent: bool) -> ExchangeError:
+    if sent:
+        return OutcomeUnknown("the node that was asked is away; what was asked may be recorded")
+    return HolderAway("no node holds the shard now; nothing was recorded")
+
+
+def _details_of(error: grpc.aio.AioRpcError) -> tuple[Header, ...]:
+    return tuple((name, value) for name, value in error.trailing_metadata() or () if name == DETAILS_KEY)
+
+
+def _reason_of(error: grpc.aio.AioRpcError) -> str:
+    """Return the exchange's own reason of a refusal, empty where gRPC itself refused."""
+    info = ErrorInfo()
+    for _, value in _details_of(error):
+        raw = value if isinstance(value, bytes) else value.encode()
+        for detail in Status.FromString(raw).details:
+            if detail.Unpack(info):
+                return str(info.reason)
+    return ""
+
+
+async def _relay(context: Context, error: grpc.aio.AioRpcError) -> bytes:
+    """Refuse as the holder did; never returns."""
+    await context.abort(error.code(), error.details() or "", _details_of(error))

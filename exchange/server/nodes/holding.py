@@ -1,0 +1,69 @@
+"""Who holds the shard, as a node knows it now; and streams that end where it moves.
+
+Promises: what is told here decides whom a call goes to, never what is answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Protocol
+
+from exchange.server.nodes.errors import HolderAway
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator
+
+
+class Holding(Protocol):
+    """Owned by the event loop."""
+
+    @property
+    def here(self) -> bool:
+        """This node holds the shard, as far as it knows."""
+
+    @property
+    def holder(self) -> str:
+        """Where the node that holds it is reached, host and port; empty where nobody is known to."""
+
+    @property
+    def term(self) -> int:
+        """The number of the term, which only grows."""
+
+    @property
+    def next_change(self) -> asyncio.Event:
+        """What is set when any of this changes; take it before looking."""
+
+    def look_again(self) -> None:
+        """Ask soon who holds it: the node that was said to did not answer."""
+
+
+async def while_held(holding: Holding, answers: AsyncGenerator[bytes]) -> AsyncIterator[bytes]:
+    """Yield what a stream tells until the shard moves. Raises HolderAway then."""
+    term = holding.term
+    coming: asyncio.Task[bytes] | None = None
+    try:
+        while True:
+            coming = asyncio.ensure_future(anext(answers))
+            await _come(holding, term, coming)
+            try:
+                answer = coming.result()
+            except StopAsyncIteration:
+                return
+            yield answer
+    finally:
+        if coming is not None and not coming.done():
+            coming.cancel()
+            await asyncio.gather(coming, return_exceptions=True)
+        await answers.aclose()
+
+
+async def _come(holding: Holding, term: int, coming: asyncio.Task[bytes]) -> None:
+    while not coming.done():
+        change = holding.next_change
+        if not holding.here or holding.term != term:
+            raise HolderAway("the shard moved to another node; resume at the last cursor")
+        changed = asyncio.ensure_future(change.wait())
+        try:
+            await asyncio.wait((coming, changed), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            changed.cancel()

@@ -1,0 +1,24 @@
+"""A cluster for each room of tests that needs one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.nodes.cluster import Cluster
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.postgres.server import PostgresServer
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory, postgres: PostgresServer) -> Iterator[Cluster]:
+    """Three nodes on one store."""
+    made = Cluster(tmp_path_factory.mktemp("cluster"), postgres.create("cluster"))
+    try:
+        yield made.start()
+    finally:
+        made.close()

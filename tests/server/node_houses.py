@@ -1,0 +1,133 @@
+"""Nodes with an echo behind their doors instead of the guard: what is tested is the way there and back."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import grpc
+
+from adapters.sdk.credentials import Credentials
+from exchange.keys.authority import DevelopmentAuthority
+from exchange.logs import open_log
+from exchange.server.nodes.door import NodeDoor
+from exchange.server.nodes.front import Front
+from exchange.server.nodes.line import Lines, NodeMaterial
+from exchange.server.status import DETAILS_KEY, code_of, status_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+    from pathlib import Path
+
+    from exchange.errors import ExchangeError
+
+UNARY, STREAM = "/test.Echo/Ask", "/test.Echo/Tell"
+OIN = "00000003271543200000"
+
+
+class Told:
+    """Who holds the shard, as a test says it."""
+
+    def __init__(self) -> None:
+        self.here = False
+        self.holder = ""
+        self.term = 1
+        self.next_change = asyncio.Event()
+        self.looked = 0
+
+    def look_again(self) -> None:
+        self.looked += 1
+
+    def say(self, *, here: bool = False, holder: str = "") -> None:
+        self.here, self.holder, self.term = here, holder, self.term + 1
+        change, self.next_change = self.next_change, asyncio.Event()
+        change.set()
+
+
+class Echo:
+    """What is served behind a door: tells what came."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[bytes, dict[str, Any], bytes, float]] = []
+        self.refuse: ExchangeError | None = None
+        self.hold: asyncio.Event | None = None
+        self.cancelled = 0
+
+    async def unary(self, raw: bytes, context: Any) -> bytes:  # noqa: ANN401 -- gRPC's, or a node's
+        self._note(raw, context)
+        try:
+            if self.hold is not None:
+                await self.hold.wait()
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        if self.refuse is not None:
+            status = status_of(self.refuse)
+            details = ((DETAILS_KEY, status.SerializeToString()),)
+            await context.abort(code_of(self.refuse), status.message, details)
+        return b"answer to " + raw
+
+    async def stream(self, raw: bytes, context: Any) -> AsyncGenerator[bytes]:  # noqa: ANN401 -- as above
+        self._note(raw, context)
+        for number in range(3):
+            yield b"%d" % number
+        if self.hold is not None:
+            await self.hold.wait()
+
+    def _note(self, raw: bytes, context: Any) -> None:  # noqa: ANN401 -- as above
+        (pem,) = context.auth_context()["x509_pem_cert"]
+        self.calls.append((raw, dict(context.invocation_metadata()), pem, context.time_remaining()))
+
+
+class House:
+    """One node: its callers' door, its nodes' door, and what it knows."""
+
+    def __init__(self, files: Files) -> None:
+        self.files = files
+        self.told, self.echo = Told(), Echo()
+        self.lines = Lines(files.node)
+        self.front = Front(self.told, self.lines, open_log(), limit_default_s=10, limit_max_s=60)
+        self.door = NodeDoor(self.told)
+        self.address = self.target = ""
+        self.server: Any = None
+
+    async def open(self) -> None:
+        inner: dict[str, Any] = {
+            "Ask": grpc.unary_unary_rpc_method_handler(self.door.unary(self.echo.unary)),
+            "Tell": grpc.unary_stream_rpc_method_handler(self.door.streaming(self.echo.stream)),
+        }
+        port = await self.door.start("127.0.0.1", 0, self.files.node, {"test.Echo": inner}, ())
+        self.address = f"127.0.0.1:{port}"
+        outer: dict[str, Any] = {
+            "Ask": grpc.unary_unary_rpc_method_handler(self.front.unary(UNARY, self.echo.unary)),
+            "Tell": grpc.unary_stream_rpc_method_handler(self.front.streaming(STREAM, self.echo.stream)),
+        }
+        self.server = grpc.aio.server()
+        self.server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("test.Echo", outer),))
+        self.target = f"127.0.0.1:{self.server.add_secure_port('127.0.0.1:0', self.files.server)}"
+        await self.server.start()
+
+    async def close(self) -> None:
+        await self.server.stop(0)
+        await self.door.stop(0)
+        await self.lines.close()
+
+
+class Files:
+    """Certificates of everybody."""
+
+    def __init__(self, base: Path) -> None:
+        authority, nodes = DevelopmentAuthority(base / "authority"), DevelopmentAuthority(base / "nodes")
+        door = authority.issue_server(base / "door")
+        self.server = grpc.ssl_server_credentials(
+            [(door.key.read_bytes(), door.certificate.read_bytes())],
+            root_certificates=authority.root_pem,
+            require_client_auth=True,
+        )
+        node = nodes.issue_node(base / "node")
+        self.node = NodeMaterial(node.certificate.read_bytes(), node.key.read_bytes(), nodes.root_pem)
+        authority.issue_organisation(OIN, "Zorg Voorbeeld", base / "caller")
+        self.caller = Credentials.load(base / "caller")
+        nodes.issue_organisation(OIN, "Zorg Voorbeeld", base / "misissued")
+        self.misissued = Credentials.load(base / "misissued")
+        self.node_root = nodes.root_pem
