@@ -347,6 +347,17 @@ class RightsCalls(Calls[_Mode]):
     confirm_purge = Rpc(rights.ConfirmPurgeRequest, rights.ConfirmPurgeResponse)
 
 
+class SubscriptionCalls(Calls[_Mode]):
+    """Named subscriptions: where they are, what failed and what is parked. Streams: `subscription.py`."""
+
+    create_subscription = Rpc(subscription.CreateSubscriptionRequest, subscription.CreateSubscriptionResponse)
+    list_subscriptions = Rpc(subscription.ListSubscriptionsRequest, subscription.ListSubscriptionsResponse)
+    acknowledge_events = Rpc(subscription.AcknowledgeEventsRequest, subscription.AcknowledgeEventsResponse)
+    report_failed_event = Rpc(subscription.ReportFailedEventRequest, subscription.ReportFailedEventResponse)
+    get_parked_event = Rpc(subscription.GetParkedEventRequest, subscription.GetParkedEventResponse)
+    cancel_subscription = Rpc(subscription.CancelSubscriptionRequest, subscription.CancelSubscriptionResponse)
+
+
 class LedgerCalls(Calls[_Mode]):
     """Checkpoints and proofs; a certificate suffices, no person is asked."""
 

@@ -213,7 +213,7 @@ def _subscribe(command: Subscribe, state: DeliveryState | None) -> Events:
             "subscription_id": token_fault(command.subscription_id),
             "subscribed_purpose": member_fault(Purpose, command.purpose),
             "subscribed_legal_basis": token_fault(command.legal_basis),
-            "fields": tokens_fault(command.paths, PATHS_MAX),
+            "paths": tokens_fault(command.paths, PATHS_MAX),
             "household_plan_id": token_fault(command.household_plan_id)
             if command.household_plan_id
             else FINE,

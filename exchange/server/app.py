@@ -74,7 +74,7 @@ METADATA_BYTES_MAX: Final = 16 * 1024
 CONCURRENT_CALLS_PER_CONNECTION_MAX: Final = 1_024
 KEEPALIVE_MS: Final = 30_000
 
-_SERVICES: Final[tuple[tuple[FileDescriptor, Mapping[str, Unary] | Mapping[str, Streaming]], ...]] = (
+_SERVICES: Final[tuple[tuple[FileDescriptor, Mapping[str, Unary] | Mapping[str, Unary | Streaming]], ...]] = (
     (organisation_service_pb2.DESCRIPTOR, organisation.RPCS),
     (legal_basis_service_pb2.DESCRIPTOR, legal_basis.RPCS),
     (identity_service_pb2.DESCRIPTOR, identity.RPCS),

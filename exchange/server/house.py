@@ -17,6 +17,7 @@ from exchange.server.caller.residents import Residents
 from exchange.server.contract.pages import Pages
 from exchange.server.contract.plans import PLAN_LABELS
 from exchange.server.limits import Buckets, Streams
+from exchange.server.named import Named
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,6 +94,7 @@ class House:
     evaluations: Buckets
     streams: Streams
     looked: Looked = field(default_factory=Looked)
+    named: Named = field(default_factory=Named)
     bells: Bells = field(default_factory=Bells)
 
     async def state(self, stream: str) -> Any:  # noqa: ANN401 -- each aggregate has its own state class

@@ -36,6 +36,7 @@ ENVELOPE = frozenset(
         "version",
         "plan_version",
         "expire_time",
+        "told_token",
     }
 )
 # An event's own bookkeeping; the caller works on this plan and case, or gets no event at all.
@@ -58,6 +59,7 @@ IMPERSONAL_TEXT = frozenset(
 )
 # The register is public and says nothing about a resident: nothing to label. Nor does what is told of an
 # erasure, nor of what of the own was rectified or restricted, by plan and field. A published table is noise.
+# Of a subscription its subscriber is told what he said himself.
 IMPERSONAL_READS = frozenset(
     {
         "exchange.v1.LegalBasisService.ListLegalBases",
@@ -66,6 +68,7 @@ IMPERSONAL_READS = frozenset(
         "exchange.v1.ResidentRightsService.ListPurgeRequests",
         "exchange.v1.ResidentRightsService.ListRectifications",
         "exchange.v1.ResidentRightsService.ListRestrictions",
+        "exchange.v1.SubscriptionService.ListSubscriptions",
     }
 )
 DERIVED_CATEGORY = "@life_domain"
