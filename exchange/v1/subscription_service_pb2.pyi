@@ -475,7 +475,7 @@ class AcknowledgeEventsRequest(_message.Message):
     cursor: _builtins.int
     """Everything up to here was taken, or parked. One that lies behind the written cursor changes nothing."""
     told_token: _builtins.str
-    """The newest one the stream told."""
+    """The newest one the stream told; empty where only parked events are settled."""
     @_builtins.property
     def claim(self) -> _common_pb2.Claim:
         """On what ground: DELIVERY-24."""
@@ -509,22 +509,22 @@ class AcknowledgeEventsResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     RECEIPT_FIELD_NUMBER: _builtins.int
-    WRITTEN_FIELD_NUMBER: _builtins.int
-    written: _builtins.bool
-    """Whether it is written down. Where not, say it again later, with how far it got by then."""
+    CURSOR_FIELD_NUMBER: _builtins.int
+    cursor: _builtins.int
+    """What is written down. Where that is less than was said, say it again later, with how far it got by then."""
     @_builtins.property
     def receipt(self) -> _common_pb2.Receipt:
-        """Proof of recording; absent where nothing was written down."""
+        """Proof of recording; absent where nothing was written down for it."""
 
     def __init__(
         self,
         *,
         receipt: _common_pb2.Receipt | None = ...,
-        written: _builtins.bool = ...,
+        cursor: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt", "written", b"written"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "receipt", b"receipt"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -553,7 +553,7 @@ class ReportFailedEventRequest(_message.Message):
     position: _builtins.int
     """Its position."""
     told_token: _builtins.str
-    """The newest one the stream told."""
+    """The newest one the stream told; empty for an event that is parked already."""
     reason: Global___FailureReason.ValueType
     """Why."""
     park: _builtins.bool

@@ -112,12 +112,10 @@ async def acknowledge_events(
     told = _told_by(call, request.subscription_id, request.told_token)
     state = await call.house.state(stream_named(call, request.subscription_id))
     mine = state is not None and state.is_of(author_of(call.caller))
+    plain = mine and request.cursor <= told and not request.settled_event_ids
     # Looked at without a walk: it says nothing and changes nothing, and there are many of these.
-    if mine and request.cursor <= told and not request.settled_event_ids:
-        if request.cursor <= state.position:
-            return pb.AcknowledgeEventsResponse(written=True)
-        if not is_due(state, request.cursor, call.now):
-            return pb.AcknowledgeEventsResponse(written=False)
+    if plain and not is_due(state, request.cursor, call.now):
+        return pb.AcknowledgeEventsResponse(cursor=state.position)
     order = Acknowledge(
         now=call.now,
         author=author_of(call.caller),
@@ -126,7 +124,7 @@ async def acknowledge_events(
         settled=tuple(request.settled_event_ids),
     )
     outcome, after = await _decide(call, request, order)
-    return pb.AcknowledgeEventsResponse(receipt=receipt(outcome), written=after.position >= request.cursor)
+    return pb.AcknowledgeEventsResponse(receipt=receipt(outcome), cursor=after.position)
 
 
 async def report_failed_event(
@@ -212,6 +210,9 @@ def token_of(call: Call, subscription_id: str, position: int) -> str:
 
 
 def _told_by(call: Call, subscription_id: str, token: str) -> int:
+    """Return up to which position it shows that the subscription was told: 0 where it shows nothing."""
+    if not token:
+        return 0
     try:
         return call.house.pages.open(token, _question(call, subscription_id), "told_token")
     except RequestInvalid:
