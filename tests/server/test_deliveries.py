@@ -1,133 +1,29 @@
-"""Named subscriptions: where they go on, whose they are, and what is parked and read anew."""
+"""Named subscriptions: where they go on, what was told, and whose they are."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import grpc
 import pytest
 
 from adapters.sdk import errors
-from adapters.sdk.calls import claim
 from adapters.sdk.client import refused_by
 from adapters.sdk.tokens import Person
 from exchange.domain.delivery import WRITTEN_AFTER, WRITTEN_POSITIONS
 from exchange.server.services import delivery
-from exchange.v1 import common_pb2 as pb
-from exchange.v1 import subscription_service_pb2 as sub
 from tests.server.story import Story
-from tests.server.test_erasure import Erasure
-from tests.server.test_sealed_pages import let_in_second, seal_goals
-from tests.server.test_withdrawal import REUSE, case_with_goal_of_work, consent_for_reuse
-from tests.server.town import CITY, DELIVER, INVESTIGATE, WORD
+from tests.server.subscribed import DELIVERIES, KEEP, Named, set_up
+from tests.server.town import DELIVER
 
 if TYPE_CHECKING:
-    from adapters.sdk.client import ExchangeClient
     from tests.server.town import Town
-
-KEEP = claim(pb.PURPOSE_BEHEER, "DELIVERY-24")
-FIELDS = ("goals.own_words", "goals.goal_id")
-DELIVERIES = (
-    "delivery.subscribed.v1",
-    "delivery.acknowledged.v1",
-    "delivery.failed.v1",
-    "delivery.parked.v1",
-)
-
-
-class Named:
-    """One subscription of one professional, asked by hand."""
-
-    def __init__(self, client: ExchangeClient, name: str = "ecd", why: pb.Claim = INVESTIGATE) -> None:
-        self.client, self.name, self.why = client, name, why
-        self.calls = client.subscription
-
-    def create(self, **changes: Any) -> sub.CreateSubscriptionResponse:  # noqa: ANN401 -- any field of the request
-        asked: dict[str, Any] = {
-            "claim": KEEP,
-            "subscription_id": self.name,
-            "subscribed_purpose": self.why.purpose,
-            "subscribed_legal_basis": self.why.legal_basis,
-            "paths": FIELDS,
-        }
-        return self.calls.create_subscription(**(asked | changes))
-
-    def stream(self, **changes: Any) -> Any:  # noqa: ANN401 -- any field of the request; a stream of answers
-        asked: dict[str, Any] = {
-            "claim": self.why,
-            "fields": FIELDS,
-            "subscription_id": self.name,
-            "heartbeat_seconds": 1,
-        }
-        return self.client.open_stream(sub.SubscribeRequest(**(asked | changes)))
-
-    def told(self, **changes: Any) -> tuple[list[sub.PublishedEvent], sub.SubscribeResponse]:  # noqa: ANN401 -- as above
-        """Return the events up to the first beat, and that beat."""
-        stream, found = self.stream(**changes), list[sub.PublishedEvent]()
-        for answer in stream:
-            found += answer.events
-            if not answer.events:
-                stream.cancel()
-                return found, answer
-        raise AssertionError("a stream ends with a status, not without one")
-
-    def goal_told(self) -> tuple[sub.PublishedEvent, sub.SubscribeResponse]:
-        events, beat = self.told()
-        return next(event for event in events if event.kind == "plan.goal_set"), beat
-
-    def acknowledge(self, cursor: int, token: str, *settled: str) -> sub.AcknowledgeEventsResponse:
-        return self.calls.acknowledge_events(
-            claim=KEEP,
-            subscription_id=self.name,
-            cursor=cursor,
-            told_token=token,
-            settled_event_ids=settled,
-        )
-
-    def report(
-        self, event: sub.PublishedEvent, token: str, *, park: bool = False
-    ) -> sub.ReportFailedEventResponse:
-        return self.calls.report_failed_event(
-            claim=KEEP,
-            subscription_id=self.name,
-            event_id=event.event_id,
-            position=event.position,
-            told_token=token,
-            reason=sub.FAILURE_REASON_NOT_UNDERSTOOD,
-            park=park,
-        )
-
-    def fetch(self, event_id: str, **changes: Any) -> sub.GetParkedEventResponse:  # noqa: ANN401 -- any field of the request
-        asked: dict[str, Any] = {
-            "claim": self.why,
-            "fields": FIELDS,
-            "subscription_id": self.name,
-            "event_id": event_id,
-        }
-        return self.calls.get_parked_event(**(asked | changes))
-
-    def listed(self) -> sub.Subscription | None:
-        answer = self.calls.list_subscriptions(claim=KEEP)
-        return next((one for one in answer.subscriptions if one.subscription_id == self.name), None)
-
-    def parked_goal(self) -> sub.PublishedEvent:
-        """Park the goal of the story; return the event."""
-        event, beat = self.goal_told()
-        assert self.report(event, beat.told_token, park=True).parked
-        return event
 
 
 @pytest.fixture
 def named(story: Story) -> Named:
     """Return a subscription of the story's own professional, with a goal to be told."""
     return set_up(story)
-
-
-def set_up(story: Story) -> Named:
-    story.goal()
-    one = Named(story.wmo, f"ecd-{story.bsn[-5:]}")
-    one.create()
-    return one
 
 
 def rule_of(refused: pytest.ExceptionInfo[errors.RuleBroken]) -> str:
@@ -279,108 +175,6 @@ def test_cancelling_ends_the_stream_and_what_is_parked(named: Named) -> None:
     told = named.listed()
     assert told is not None
     assert (told.cursor, list(told.parked)) == (0, [])
-
-
-# --- what is parked -----------------------------------------------------------------------------------
-
-
-def test_what_fails_is_parked_in_the_end_and_read_anew(town: Town, named: Named) -> None:
-    event, beat = named.goal_told()
-    answers = [named.report(event, beat.told_token) for _ in range(5)]
-    assert [(one.attempts, one.parked) for one in answers] == [
-        *((attempt, False) for attempt in range(1, 5)),
-        (5, True),
-    ]
-    again = named.fetch(event.event_id).event
-    assert (again.event_id, again.change) == (event.event_id, event.change)
-    assert again.decision_id != event.decision_id, "judged anew"
-    # Nothing of what happened lies in the subscription: only where, and why it could not be taken.
-    rows = town.core.reader.page(0, 100_000, DELIVERIES)
-    mine = b"".join(row.state for row in rows if row.stream.endswith(named.name))
-    assert event.event_id.encode() in mine
-    assert b"zelf koken" not in mine
-    assert b"plan-" not in mine
-    settled = named.acknowledge(0, "", event.event_id)
-    assert settled.HasField("receipt")
-    with pytest.raises(errors.RuleBroken) as refused:
-        named.fetch(event.event_id)
-    assert rule_of(refused) == "NOT_PARKED"
-
-
-def test_what_was_never_there_is_fetched_as_what_is_there_no_more(town: Town, named: Named) -> None:
-    event, beat = named.goal_told()
-    made_up = sub.PublishedEvent(event_id="0f" * 16, position=1)
-    assert named.report(made_up, beat.told_token, park=True).parked
-    other = sub.PublishedEvent(event_id="0e" * 16, position=event.position)
-    assert named.report(other, beat.told_token, park=True).parked
-    decisions = count_decisions(town)
-    assert named.fetch(made_up.event_id) == named.fetch(other.event_id) == sub.GetParkedEventResponse()
-    assert count_decisions(town) == decisions + 2, "each question is one walk, and recorded"
-
-
-def count_decisions(town: Town) -> int:
-    return len(town.core.reader.page(0, 100_000, ("disclosure.decided.v1",)))
-
-
-def leaves(_town: Town, story: Story) -> None:
-    me = f"w-{story.bsn[-5:]}"
-    story.wmo.case.join_professional(
-        claim=INVESTIGATE,
-        case_id=story.case_id,
-        oin=CITY,
-        task="college:WMO",
-        professional="w-other",
-        role="consulent",
-    )
-    story.wmo.case.leave_case(
-        claim=INVESTIGATE, case_id=story.case_id, oin=CITY, task="college:WMO", professional=me
-    )
-
-
-def is_sealed(town: Town, story: Story) -> None:
-    let_in_second(story)
-    seal_goals(town, story)
-
-
-def is_erased(town: Town, story: Story) -> None:
-    Erasure(town, story).executed()
-
-
-@pytest.mark.parametrize("happens", [leaves, is_sealed, is_erased])
-def test_what_is_parked_is_harmless_whatever_happens_since(
-    town: Town,
-    story: Story,
-    named: Named,
-    happens: Any,  # noqa: ANN401 -- what happens
-) -> None:
-    event = named.parked_goal()
-    before = named.listed()
-    assert named.fetch(event.event_id).HasField("event")
-    happens(town, story)
-    decisions = count_decisions(town)
-    answer = named.fetch(event.event_id)
-    assert answer.SerializeToString() == b"", "one and the same empty answer"
-    assert count_decisions(town) == decisions + 1
-    # It is found where it was put, and its subscriber is told no more than he said himself.
-    after = named.listed()
-    assert before is not None
-    assert after is not None
-    assert after.parked == before.parked
-    assert [one.event_id for one in after.parked] == [event.event_id]
-
-
-def test_p09_what_is_parked_gives_nothing_after_a_withdrawal(town: Town) -> None:
-    town.register_notice("folder-1", b"\1" * 32)
-    wmo, work = town.worker("college:WMO", "w-1"), town.worker("college:PW", "p-1")
-    pseudonym, case_id, _ = case_with_goal_of_work(town, wmo, work)
-    resident = town.client(Person("burger-1", "betrokkene", "inwoner", resident=pseudonym))
-    consent_id = consent_for_reuse(wmo, resident, case_id)
-    named = Named(wmo, "hergebruik", REUSE)
-    named.create()
-    event = named.parked_goal()
-    assert named.fetch(event.event_id).event.change.goals
-    resident.consent.withdraw_consent(claim=WORD, consent_id=consent_id)
-    assert named.fetch(event.event_id).SerializeToString() == b""
 
 
 def test_pages_of_ones_own_subscriptions(town: Town) -> None:
