@@ -195,6 +195,13 @@ class AnswerTooLarge(ExchangeError):
     remedy = "Ask fewer fields, or smaller pages; the limit stands in exchange/README.md."
 
 
+class ConsumerTooSlow(ExchangeError):
+    """Whoever opened this stream does not read it. metadata: cursor, where to resume."""
+
+    code = "CONSUMER_TOO_SLOW"
+    remedy = "Read faster than events come, or hand them on; then resume at the cursor named."
+
+
 class Draining(Unavailable):
     """The service is stopping."""
 

@@ -83,3 +83,14 @@ class Streams:
                 counter[key] -= 1
                 if not counter[key]:
                     del counter[key]
+
+    def linger(self, organisation: str) -> Callable[[], None]:
+        """Keep the place of a stream that ended and is not gone yet; call the result when it is."""
+        self._open[organisation] += 1
+
+        def leave() -> None:
+            self._open[organisation] -= 1
+            if not self._open[organisation]:
+                del self._open[organisation]
+
+        return leave

@@ -30,10 +30,9 @@ from exchange.pipeline.walk import ReadWalk, Steps
 from exchange.server.contract.labels import refuse_unlabelled
 from exchange.server.contract.names import enum_names, set_time
 from exchange.server.contract.pages import page_rows, question_of
+from exchange.server.hub import STREAMED
 from exchange.server.interceptor import Unary
 from exchange.server.services.happenings import (
-    OF_MEMBERSHIPS,
-    TOPICS,
     asked_of,
     changes_of,
     is_told,
@@ -261,7 +260,7 @@ async def _still_there(call: Call, state: DeliveryState, letter: DeadLetter) -> 
     loop = asyncio.get_running_loop()
     parts = call.house.parts
     rows = await loop.run_in_executor(call.house.pool, parts.reader.rows_at, (letter.position,))
-    told = [row for row in rows if row.topic in TOPICS or row.topic in OF_MEMBERSHIPS]
+    told = [row for row in rows if row.topic in STREAMED]
     changes = await of_household(call, state.household_plan_id, await changes_of(call, told))
     return next((one for one in changes if one.event_id == letter.event_id), None)
 

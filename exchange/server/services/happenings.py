@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from exchange.domain import stream_of
 from exchange.domain.case import has_relation
-from exchange.domain.household import MEMBERSHIP
 from exchange.domain.plan import PLAN, PlanCorrected
 from exchange.domain.plan.received import ElementsReceived
 from exchange.domain.plan.seen import is_of
@@ -26,6 +25,7 @@ from exchange.pipeline.walk import ReadOutcome, ReadWalk
 from exchange.server.contract.changed import CHANGED, VERSION_SUFFIX, Changed, changed_element, paths_of
 from exchange.server.contract.names import set_time
 from exchange.server.contract.plans import build_change
+from exchange.server.hub import OF_MEMBERSHIPS
 from exchange.server.services.household_reading import (
     MEMBERSHIP_PART,
     found_member,
@@ -34,7 +34,6 @@ from exchange.server.services.household_reading import (
 )
 from exchange.server.traces import place_in_trace
 from exchange.server.walks import ask
-from exchange.store.upcasts import UPCASTS
 from exchange.v1 import subscription_service_pb2 as pb
 
 if TYPE_CHECKING:
@@ -45,13 +44,6 @@ if TYPE_CHECKING:
     from exchange.server.house import Call
     from exchange.store.batch import Row
 
-# With those of earlier versions: what was stored then is streamed as what would be written today.
-TOPICS: Final = tuple(
-    sorted(
-        {event.TOPIC for event in PLAN.events} | {old for old in UPCASTS if old.startswith(f"{PLAN.name}.")}
-    )
-)
-OF_MEMBERSHIPS: Final = tuple(sorted(event.TOPIC for event in MEMBERSHIP.events))
 _OF_THE_PLAN_ITSELF: Final = Changed()
 
 
@@ -181,9 +173,14 @@ def _change_as(opened: Any, row: Row, about: _About, element: Any, again: Callab
     )
 
 
-async def judged(
-    call: Call, changes: list[Change], claim: Claim, fields: tuple[str, ...]
-) -> list[pb.PublishedEvent]:
+class Told(NamedTuple):
+    """An event as it is told; `left` is called when it has left, or with why it did not."""
+
+    event: pb.PublishedEvent
+    left: Callable[..., None]
+
+
+async def judged(call: Call, changes: list[Change], claim: Claim, fields: tuple[str, ...]) -> list[Told]:
     """Judge all changes, each by a walk of its own; return those of which something may be told."""
     walks = [
         (change, walk_of(call, change, claim, asked))
@@ -192,9 +189,9 @@ async def judged(
     ]
     outcomes = await asyncio.gather(*(_ask(call, walk) for _, walk in walks))
     return [
-        published(change, outcome)
-        for (change, _), outcome in zip(walks, outcomes, strict=True)
-        if outcome is not None and is_told(change, outcome)
+        Told(published(change, given[0]), given[1])
+        for (change, _), given in zip(walks, outcomes, strict=True)
+        if given is not None and is_told(change, given[0])
     ]
 
 
@@ -257,9 +254,10 @@ def walk_of(call: Call, change: Change, claim: Claim, asked: tuple[str, ...]) ->
     )
 
 
-async def _ask(call: Call, walk: ReadWalk) -> ReadOutcome | None:
+async def _ask(call: Call, walk: ReadWalk) -> tuple[ReadOutcome, Callable[..., None]] | None:
     try:
-        return await ask(call, walk)
+        # Nothing comes between an outcome and the mark of its answer: the last one is its own.
+        return await ask(call, walk), call.at_end[-1]
     except AccessDenied:
         # Recorded; the stream goes on without this event (STOP-FEED, ABORT-DELIVERY).
         return None

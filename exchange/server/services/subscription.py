@@ -19,32 +19,25 @@ from exchange.errors import Draining, Unavailable
 from exchange.pipeline.callers import refuse_ended
 from exchange.server.contract.labels import refuse_unlabelled
 from exchange.server.contract.pages import question_of
+from exchange.server.hub import OF_MEMBERSHIPS, TOPICS
 from exchange.server.interceptor import Streaming
 from exchange.server.services import delivery
-from exchange.server.services.happenings import (
-    OF_MEMBERSHIPS,
-    TOPICS,
-    changes_of,
-    judged,
-    of_household,
-    of_membership,
-)
+from exchange.server.services.happenings import Told, changes_of, judged, of_household, of_membership
 from exchange.server.services.household_reading import LABELS
 from exchange.server.walks import claim_of
 from exchange.v1 import subscription_service_pb2 as pb
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncGenerator, Iterator, Mapping
 
     from exchange.server.house import Call
     from exchange.server.interceptor import Unary
-    from exchange.store.batch import Row
 
 HEARTBEAT_S_DEFAULT: Final = 10
-ROWS_PER_LOOK: Final = 64
+EVENTS_BYTES_MAX: Final = 1024 * 1024
 
 
-async def subscribe(call: Call, request: pb.SubscribeRequest) -> AsyncIterator[pb.SubscribeResponse]:
+async def subscribe(call: Call, request: pb.SubscribeRequest) -> AsyncGenerator[pb.SubscribeResponse, None]:
     """Stream events after a cursor."""
     fields = refuse_unlabelled(request.fields, LABELS)
     # What happens to memberships is looked at where it is asked for.
@@ -56,33 +49,60 @@ async def subscribe(call: Call, request: pb.SubscribeRequest) -> AsyncIterator[p
     if named:
         told = max(told, (await delivery.standing(call, named, request)).position)
     place = looked.beyond(question, told)
-    clock = asyncio.get_running_loop().time
-    with call.house.streams.one(call.caller.organisation, named and delivery.stream_named(call, named)):
+    house, clock = call.house, asyncio.get_running_loop().time
+    call.resume_at = str(told)
+    with house.streams.one(call.caller.organisation, named and delivery.stream_named(call, named)):
         beat, due = clock() + heartbeat_s, 0
         while True:
-            ring = call.house.bells.next_ring
+            ring = house.bells.next_ring
             await _refuse_to_go_on(call)
             if named:
                 await delivery.standing(call, named, request)
-            rows = await _look(call, place, topics)
+            rows, place = await house.hub.after(place, topics)
             if rows:
-                place = rows[-1].position
-                changes = await of_household(call, request.household_plan_id, await changes_of(call, rows))
-                events = await judged(call, changes, claim, fields)
-                if events:
-                    told = events[-1].position
-                    yield _answer(call, named, told, events)
-                    beat = clock() + heartbeat_s
+                async with house.hub.turns:
+                    changes = await of_household(
+                        call, request.household_plan_id, await changes_of(call, rows)
+                    )
+                    events = await judged(call, changes, claim, fields)
+                for batch in _messages(call, events):
+                    told = batch[-1].position
+                    yield _answer(call, named, told, batch)
+                    call.resume_at, beat = str(told), clock() + heartbeat_s
                 looked.keep(question, told, place)
-            else:
+            elif clock() < beat:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(ring.wait(), timeout=max(0, beat - clock()))
             if clock() >= beat:
+                due = due or house.parts.hot.as_of
                 # At its own time, whatever others do: all that was there by then has been looked at.
-                due = due or call.house.parts.hot.as_of
-                if not rows or place >= due:
+                await house.hub.tail()
+                if place >= due:
                     yield _answer(call, named, told)
                     beat, due = clock() + heartbeat_s, 0
+
+
+def _messages(call: Call, told: list[Told]) -> Iterator[list[pb.PublishedEvent]]:
+    """Yield events in messages of a bounded size; one event is one, however long it is.
+
+    What is in a later one has not left with the first: a withdrawal waits for it.
+    """
+    batches, size = [list[Told]()], 0
+    for one in told:
+        size += one.event.ByteSize()
+        if batches[-1] and size > EVENTS_BYTES_MAX:
+            batches.append([])
+            size = one.event.ByteSize()
+        batches[-1].append(one)
+    for batch in batches[1:]:
+        for one in batch:
+            call.at_end.remove(one.left)
+            call.held.append(one.left)
+    for number, batch in enumerate(batches if told else ()):
+        for one in batch if number else ():
+            call.held.remove(one.left)
+            call.at_end.append(one.left)
+        yield [one.event for one in batch]
 
 
 def _answer(
@@ -109,14 +129,6 @@ async def _refuse_to_go_on(call: Call) -> None:
         raise Unavailable("the person's token has ended; resume at the last cursor with a new one")
     # Also where nothing happens: a stream of who may ask nothing any more does not stay open and silent.
     refuse_ended(call.caller, await call.house.state(stream_of("organisation", call.caller.organisation)))
-
-
-async def _look(call: Call, cursor: int, topics: tuple[str, ...]) -> list[Row]:
-    parts = call.house.parts
-    loop = asyncio.get_running_loop()
-    rows = await loop.run_in_executor(call.house.pool, parts.reader.page, cursor, ROWS_PER_LOOK, topics)
-    # A row can be in the store before the states know of it: it is not looked at before they do.
-    return [row for row in rows if row.position <= parts.hot.as_of]
 
 
 RPCS: Final[Mapping[str, Unary | Streaming]] = {
