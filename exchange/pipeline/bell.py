@@ -16,6 +16,11 @@ from typing import Protocol
 class Bell(Protocol):
     """Rung by who committed, or by who heard of it. Owned by one event loop."""
 
+    @property
+    def position(self) -> int:
+        """The furthest position that is known to be there."""
+        ...
+
     def ring(self, position: int) -> None:
         """Say that all up to a position is there. Never waits, never fails; an older one is nothing."""
         ...

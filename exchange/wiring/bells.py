@@ -18,9 +18,12 @@ from exchange.pipeline.bell import Bell, LocalBell
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from exchange.pipeline.hot import HotStates
+    from exchange.pipeline.queue import Pipeline
     from exchange.settings import Settings
 
 POLL_S: Final = 5.0
+LISTEN_S: Final = 60.0
 # The store may be some moments behind its bell, where it is read from a standby.
 NOT_YET_S: Final = 0.05
 NOT_YET_LOOKS_MAX: Final = 10
@@ -74,6 +77,11 @@ class HeardBell:
         self._promised = 0  # the furthest that was heard of and not asked for yet
         self._tasks: list[asyncio.Task[None]] = []
         self.asked = 0  # how often the store was
+
+    @property
+    def position(self) -> int:
+        """How far the store is, as far as is known here."""
+        return self._local.position
 
     def start(self) -> None:
         """Listen, and look now and then."""
@@ -152,8 +160,51 @@ class PostgresLine:
         """Do nothing: the listening task closes its connection."""
 
 
-def open_bell(settings: Settings, head: Callable[[], Awaitable[int]]) -> Bell:
-    """Return the bell of this node, started. Raises SettingsInvalid where its extra is not installed."""
+class Ringing:
+    """Rings after each commit of this node, and tells of those it hears of. Owned by one event loop."""
+
+    def __init__(self, bell: Bell, pipeline: Pipeline, hot: HotStates, heard: Callable[[], None]) -> None:
+        self._bell = bell
+        self._pipeline = pipeline
+        self._hot = hot
+        self._heard = heard
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Ring and listen."""
+        loop = asyncio.get_running_loop()
+        if isinstance(self._bell, HeardBell):
+            self._bell.start()
+        self._tasks = [loop.create_task(self._ring()), loop.create_task(self._listen())]
+
+    async def stop(self) -> None:
+        """Ring for the last time, and hang up."""
+        self._bell.ring(self._hot.as_of)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._bell.close()
+        if isinstance(self._bell, HeardBell):
+            await self._bell.closed()
+
+    async def _ring(self) -> None:
+        while True:
+            committed = self._pipeline.committed
+            self._bell.ring(self._hot.as_of)
+            await committed.wait()
+
+    async def _listen(self) -> None:
+        while True:
+            known = self._bell.position
+            self._heard()
+            await self._bell.wait(known, LISTEN_S)
+
+
+def open_bell(settings: Settings, head: Callable[[], tuple[int, bytes]]) -> Bell:
+    """Return the bell of this node, not started; `head` asks its store how far it is, which takes a moment.
+
+    Raises SettingsInvalid where its extra is not installed.
+    """
     if settings.bell == "none":
         return LocalBell()
     line: Line
@@ -167,6 +218,8 @@ def open_bell(settings: Settings, head: Callable[[], Awaitable[int]]) -> Bell:
                 "a bell over NATS needs the extra `nats`: pip install 'exchange[nats]'", name="bell"
             ) from None
         line = NatsLine(settings)
-    bell = HeardBell(line, settings.operator_oin, head)
-    bell.start()
-    return bell
+
+    async def asked() -> int:
+        return (await asyncio.to_thread(head))[0]
+
+    return HeardBell(line, settings.operator_oin, asked)

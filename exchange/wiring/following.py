@@ -62,6 +62,10 @@ class Following:
         self._follower.start()
         self._task = asyncio.get_running_loop().create_task(self._wake_after_commits(pipeline))
 
+    def wake(self) -> None:
+        """Look now: something may have been committed, here or elsewhere."""
+        self._follower.wake()
+
     async def stop(self) -> None:
         """Stop following."""
         if self._task is not None:

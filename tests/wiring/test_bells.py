@@ -237,7 +237,7 @@ def test_a_whole_bell_is_taken(named: dict[str, Any]) -> None:
 
 def test_without_a_line_a_bell_is_this_process_own() -> None:
     async def local() -> None:
-        async def never() -> int:
+        def never() -> tuple[int, bytes]:
             raise AssertionError("nobody is asked")
 
         assert isinstance(open_bell(load_settings(), never), LocalBell)
