@@ -22,12 +22,12 @@ from google.protobuf.message import DecodeError, Message
 from exchange.domain.disclosure import AbortReason
 from exchange.errors import (
     AnswerTooLarge,
-    ConsumerTooSlow,
     DeadlineTooClose,
     Draining,
     ExchangeError,
     RequestInvalid,
     RequestTooLarge,
+    StreamNotRead,
 )
 from exchange.logs import name_of_request
 from exchange.server.contract.commands import command_path
@@ -179,11 +179,11 @@ class Guard:
     # --- out --------------------------------------------------------------------------------------------
 
     async def _hand_over(self, call: Call, context: Context, reply: bytes) -> None:
-        """Hand one message of a stream to the transport. Raises ConsumerTooSlow where nobody takes it."""
+        """Hand one message of a stream to the transport. Raises StreamNotRead where nobody takes it."""
         writing = asyncio.ensure_future(context.write(reply))
         # Where nobody asks for its end any more, an error of it would be told as a defect.
         writing.add_done_callback(lambda done: done.cancelled() or done.exception())
-        done, _ = await asyncio.wait({writing}, timeout=self._house.config.consumer_wait_s)
+        done, _ = await asyncio.wait({writing}, timeout=self._house.config.stream_wait_s)
         if not done:
             # The message lies with gRPC until the call is gone: so long it keeps its place among the streams.
             leave = self._house.streams.linger(call.caller.organisation)
@@ -191,7 +191,7 @@ class Guard:
             # It may still be taken from there, so it counts as given; what waited behind it was not.
             _finish(call)
             _finish(call, AbortReason.CALLER_GONE)
-            raise ConsumerTooSlow("this stream was not read", cursor=call.resume_at)
+            raise StreamNotRead("this stream was not read", cursor=call.resume_at)
         writing.result()
         # gRPC takes the next one only when this one is on its way.
         _finish(call)

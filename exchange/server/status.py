@@ -82,7 +82,7 @@ TABLE: Final[dict[str, Row]] = {
     "ANSWER_TOO_LARGE": Row(
         _C.RESOURCE_EXHAUSTED, "Het antwoord is te groot. Vraag minder gegevens tegelijk."
     ),
-    "CONSUMER_TOO_SLOW": Row(
+    "STREAM_NOT_READ": Row(
         _C.RESOURCE_EXHAUSTED, "Uw systeem leest de gebeurtenissen niet. Ga verder waar het gebleven was."
     ),
     "DRAINING": Row(_C.UNAVAILABLE, "De dienst stopt. Probeer het zo opnieuw."),

@@ -38,9 +38,9 @@ class SubscriptionServiceStub:
     An event on a part of the plan is told only with a released field of that part: one of which no asked field is
     released is not sent, and the cursor does not move for it. Fields of the plan itself, such as "version", come along, and
     make an event only of what is about the plan itself. A heartbeat comes when nothing else did. Ends with UNAVAILABLE when the server drains: resume at the last cursor.
-    By a subscription's name it goes on where that was acknowledged last; a consumer that does not read is ended.
+    By a subscription's name it goes on where that was acknowledged last; a stream that nobody reads ends.
     Fails with FAILED_PRECONDITION, reason RULE_BROKEN: NO_SUCH_SUBSCRIPTION, OTHER_QUESTION; with RESOURCE_EXHAUSTED,
-    reason CONSUMER_TOO_SLOW.
+    reason STREAM_NOT_READ.
     """
     CreateSubscription: _grpc.UnaryUnaryMultiCallable[_subscription_service_pb2.CreateSubscriptionRequest, _subscription_service_pb2.CreateSubscriptionResponse]
     """Names a subscription: the exchange keeps how far its subscriber got. It opens nothing: each event is judged when it
@@ -81,9 +81,9 @@ class SubscriptionServiceAsyncStub(SubscriptionServiceStub):
     An event on a part of the plan is told only with a released field of that part: one of which no asked field is
     released is not sent, and the cursor does not move for it. Fields of the plan itself, such as "version", come along, and
     make an event only of what is about the plan itself. A heartbeat comes when nothing else did. Ends with UNAVAILABLE when the server drains: resume at the last cursor.
-    By a subscription's name it goes on where that was acknowledged last; a consumer that does not read is ended.
+    By a subscription's name it goes on where that was acknowledged last; a stream that nobody reads ends.
     Fails with FAILED_PRECONDITION, reason RULE_BROKEN: NO_SUCH_SUBSCRIPTION, OTHER_QUESTION; with RESOURCE_EXHAUSTED,
-    reason CONSUMER_TOO_SLOW.
+    reason STREAM_NOT_READ.
     """
     CreateSubscription: _aio.UnaryUnaryMultiCallable[_subscription_service_pb2.CreateSubscriptionRequest, _subscription_service_pb2.CreateSubscriptionResponse]  # type: ignore[assignment]
     """Names a subscription: the exchange keeps how far its subscriber got. It opens nothing: each event is judged when it
@@ -127,9 +127,9 @@ class SubscriptionServiceServicer(metaclass=_abc_1.ABCMeta):
         An event on a part of the plan is told only with a released field of that part: one of which no asked field is
         released is not sent, and the cursor does not move for it. Fields of the plan itself, such as "version", come along, and
         make an event only of what is about the plan itself. A heartbeat comes when nothing else did. Ends with UNAVAILABLE when the server drains: resume at the last cursor.
-        By a subscription's name it goes on where that was acknowledged last; a consumer that does not read is ended.
+        By a subscription's name it goes on where that was acknowledged last; a stream that nobody reads ends.
         Fails with FAILED_PRECONDITION, reason RULE_BROKEN: NO_SUCH_SUBSCRIPTION, OTHER_QUESTION; with RESOURCE_EXHAUSTED,
-        reason CONSUMER_TOO_SLOW.
+        reason STREAM_NOT_READ.
         """
 
     @_abc_1.abstractmethod

@@ -70,21 +70,21 @@ class NatsLine:
                 await asyncio.sleep(AGAIN_S)
 
     async def _over_one(self, heard: Callable[[str], None], connected: Callable[[], None]) -> None:
-        client = await self._connected()
+        connection = await self._connected()
         try:
-            stream = client.jetstream(timeout=ANSWER_TIMEOUT_S)
+            stream = connection.jetstream(timeout=ANSWER_TIMEOUT_S)
             await self._make_stream(stream)
 
             async def take(message: Msg) -> None:
                 heard(message.data.decode("ascii", "replace"))
 
-            await client.subscribe(self._subject, cb=take)
-            await client.flush(CONNECT_TIMEOUT_S)
+            await connection.subscribe(self._subject, cb=take)
+            await connection.flush(CONNECT_TIMEOUT_S)
             connected()
             await self._hear_newest(stream, heard)
             await self._ring_until(stream)
         finally:
-            await client.close()
+            await connection.close()
 
     async def _connected(self) -> Client:
         gone = self._gone = asyncio.Event()

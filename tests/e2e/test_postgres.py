@@ -49,7 +49,7 @@ def when_back(ask: Callable[[], Any]) -> Any:  # noqa: ANN401 -- whatever is ask
 def test_what_was_answered_outlives_the_service_and_the_server(
     server: PostgresServer, tmp_path: Path
 ) -> None:
-    service = Service(tmp_path / "exchange", store="postgres", postgres=server.dsn()).start()
+    service = Service(tmp_path / "exchange", store="postgres", postgres=server.dsn(), bell="postgres").start()
     try:
         case, first = Case(service), str(uuid.uuid4())
         version, answered = case.version, case.goal(request_id=first)

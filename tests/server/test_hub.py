@@ -179,7 +179,7 @@ def test_a_store_that_was_away_is_read_on_from_where_it_was() -> None:
 def impatient(tmp_path: Path) -> Iterator[Town]:
     """Yield a town with one stream for each organisation, that waits a tenth of a second for a reader."""
     with (tmp_path / "log").open("w", encoding="utf-8") as lines:
-        town = Town(tmp_path, open_log(stream=lines), streams_per_organisation_max=1, consumer_wait_s=0.1)
+        town = Town(tmp_path, open_log(stream=lines), streams_per_organisation_max=1, stream_wait_s=0.1)
         town.start()
         yield town
         town.close()
@@ -229,7 +229,7 @@ def test_a_consumer_that_never_reads_is_ended_and_told_where_to_resume(
     set_long_goals(story, GOALS)
     lines = impatient.settings.data / "log"
     with small_window(impatient, story) as stream:
-        wait_until(lambda: "CONSUMER_TOO_SLOW" in lines.read_text("utf-8"))
+        wait_until(lambda: "STREAM_NOT_READ" in lines.read_text("utf-8"))
         # What was not taken lies with gRPC: so long it keeps its place, and costs no more than that.
         other = Follower(story.wmo)
         other.wait(lambda: other.error)
@@ -240,7 +240,7 @@ def test_a_consumer_that_never_reads_is_ended_and_told_where_to_resume(
         with pytest.raises(grpc.RpcError) as ended:
             read_out(stream, found)
     told = details_of(ended.value)
-    assert told["ErrorInfo"].reason == "CONSUMER_TOO_SLOW"
+    assert told["ErrorInfo"].reason == "STREAM_NOT_READ"
     assert ended.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     given = sum(len(answer.events) for answer in found)
     assert 0 < given < GOALS
