@@ -83,34 +83,34 @@ class Hub:
         async with self._tailing:
             try:
                 while self._end < until:
-                    rows, place = await self._look(self._end, self._topics, until)
+                    rows, place = await self._look(self._end, self._topics, until, ROWS_PER_LOOK)
                     found = found or bool(rows)
                     self._keep(rows, place)
             finally:
                 if found:
                     self._ring()
 
-    async def after(self, place: int, topics: Collection[str]) -> Found:
-        """Return events of these topics after a place, at most ROWS_PER_LOOK. Raises StoreUnavailable."""
+    async def after(self, place: int, topics: Collection[str], most: int = ROWS_PER_LOOK) -> Found:
+        """Return at most so many events of these topics after a place. Raises StoreUnavailable."""
         if place < self._start:
             # Behind what is kept, or of before the start: a look of its own, up to where all may look.
-            return await self._look(place, tuple(topics), self._hot.as_of)
+            return await self._look(place, tuple(topics), self._hot.as_of, most)
         first = bisect_right(self._positions, place)
         rows: list[Row] = []
         for row in self._rows[first:]:
             if row.topic in topics:
                 rows.append(row)
-                if len(rows) == ROWS_PER_LOOK:
+                if len(rows) == most:
                     return Found(rows, row.position)
         return Found(rows, max(place, self._end))
 
-    async def _look(self, place: int, topics: tuple[str, ...], until: int) -> Found:
+    async def _look(self, place: int, topics: tuple[str, ...], until: int, most: int) -> Found:
         self.looks += 1
         loop = asyncio.get_running_loop()
-        rows = await loop.run_in_executor(self._pool, self._reader.page, place, ROWS_PER_LOOK, topics)
+        rows = await loop.run_in_executor(self._pool, self._reader.page, place, most, topics)
         # A row can be in the store before the states know of it: it is not looked at before they do.
         known = [row for row in rows if row.position <= until]
-        cut = len(known) < len(rows) or len(rows) < ROWS_PER_LOOK
+        cut = len(known) < len(rows) or len(rows) < most
         return Found(known, max(place, until) if cut else known[-1].position)
 
     def _keep(self, rows: list[Row], place: int) -> None:

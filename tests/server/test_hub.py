@@ -134,7 +134,7 @@ def test_memory_is_bounded_and_who_is_behind_reads_the_store(monkeypatch: pytest
         assert len(bench.hub._rows) == 3
         place, seen = 0, list[int]()
         while True:
-            rows, place = await bench.hub.after(place, (GOAL,))
+            rows, place = await bench.hub.after(place, (GOAL,), 2)
             seen += [row.position for row in rows]
             assert len(rows) <= 2
             if not rows:

@@ -19,7 +19,7 @@ from exchange.errors import Draining, Unavailable
 from exchange.pipeline.callers import refuse_ended
 from exchange.server.contract.labels import refuse_unlabelled
 from exchange.server.contract.pages import question_of
-from exchange.server.hub import OF_MEMBERSHIPS, TOPICS
+from exchange.server.hub import OF_MEMBERSHIPS, ROWS_PER_LOOK, TOPICS
 from exchange.server.interceptor import Streaming
 from exchange.server.services import delivery
 from exchange.server.services.happenings import Told, changes_of, judged, of_household, of_membership
@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 
 HEARTBEAT_S_DEFAULT: Final = 10
 EVENTS_BYTES_MAX: Final = 1024 * 1024
+# Few are judged together, so that a withdrawal in between finds few on their way; who is far behind, and was
+# told so many at a stretch, is told in larger parts.
+ROWS_AT_FIRST: Final = 64
+TOLD_AT_A_STRETCH: Final = 256
 
 
 async def subscribe(call: Call, request: pb.SubscribeRequest) -> AsyncGenerator[pb.SubscribeResponse, None]:
@@ -52,19 +56,22 @@ async def subscribe(call: Call, request: pb.SubscribeRequest) -> AsyncGenerator[
     house, clock = call.house, asyncio.get_running_loop().time
     call.resume_at = str(told)
     with house.streams.one(call.caller.organisation, named and delivery.stream_named(call, named)):
-        beat, due = clock() + heartbeat_s, 0
+        beat, due, stretch = clock() + heartbeat_s, 0, 0
         while True:
             ring = house.bells.next_ring
             await _refuse_to_go_on(call)
             if named:
                 await delivery.standing(call, named, request)
-            rows, place = await house.hub.after(place, topics)
+            most = ROWS_AT_FIRST if stretch < TOLD_AT_A_STRETCH else ROWS_PER_LOOK
+            rows, place = await house.hub.after(place, topics, most)
+            stretch = stretch if len(rows) == most else 0
             if rows:
                 async with house.hub.turns:
                     changes = await of_household(
                         call, request.household_plan_id, await changes_of(call, rows)
                     )
                     events = await judged(call, changes, claim, fields)
+                stretch += len(events)
                 for batch in _messages(call, events):
                     told = batch[-1].position
                     yield _answer(call, named, told, batch)
