@@ -174,6 +174,7 @@ def test_a_line_that_begins_to_listen_again_looks_for_what_it_missed() -> None:
         node.head = 8
         node.line.connected()
         await node.waits(7)
+        assert (node.bell.position, node.bell.asked) == (8, 1)
 
     on_a_node(again)
 
