@@ -10,7 +10,7 @@ import re
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -83,6 +83,11 @@ class Settings(BaseSettings):
     # Where nodes share them: the databases of keys and of what was signed, each apart from the others.
     keys_postgres: str = Field(default="", max_length=1000, repr=False)
     checkpoints_postgres: str = Field(default="", max_length=1000, repr=False)
+    # How a node hears what another committed: a delay where it does not, and never a loss.
+    bell: Literal["none", "postgres", "nats"] = "none"
+    bell_nats: str = Field(default="", max_length=1000, pattern=r"^[!-~]*$")
+    bell_nats_authority: Path | None = None
+    bell_nats_replicas: int = Field(default=1, ge=1, le=5)
     host: str = "127.0.0.1"
     port: int = Field(default=8443, ge=0, le=65535)
     metrics_port: int = Field(default=9464, ge=0, le=65535)
@@ -180,6 +185,7 @@ def load_settings(file: Path | None = None, **flags: Any) -> Settings:  # noqa: 
     _refuse_half_a_kek(settings, from_file)
     _refuse_half_a_store(settings)
     _refuse_half_a_node(settings)
+    _refuse_half_a_bell(settings)
     _refuse_weak(settings)
     _refuse_open_line(settings)
     return settings
@@ -285,6 +291,24 @@ def _refuse_half_a_node(settings: Settings) -> None:
         raise SettingsInvalid("one of many nodes needs all of its settings", name=missing)
     if settings.store != "postgres":
         raise SettingsInvalid('many nodes write one store: say store = "postgres"', name="node_address")
+
+
+def _refuse_half_a_bell(settings: Settings) -> None:
+    if settings.bell == "postgres" and settings.store != "postgres":
+        raise SettingsInvalid(
+            'the bell of PostgreSQL is rung by its store: say store = "postgres"', name="bell"
+        )
+    if (settings.bell == "nats") != bool(settings.bell_nats):
+        raise SettingsInvalid("a bell over NATS needs its servers, and they need that bell", name="bell_nats")
+    for one in settings.bell_nats.split(",") if settings.bell_nats else ():
+        at = urlsplit(one)
+        if at.scheme not in {"nats", "tls"} or not at.hostname:
+            raise SettingsInvalid("a server of NATS is nats://host:port or tls://host:port", name="bell_nats")
+        if at.username or at.password:
+            raise SettingsInvalid("no password stands in a setting that is shown", name="bell_nats")
+        # It holds no personal data; but who stands in between could tell when something happened.
+        if at.scheme != "tls" and at.hostname not in LOOPBACK:
+            raise SettingsInvalid("NATS outside this machine is reached by tls://", name="bell_nats")
 
 
 def _refuse_half_a_kek(settings: Settings, from_file: dict[str, Any]) -> None:

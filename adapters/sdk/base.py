@@ -125,7 +125,7 @@ class Outgoing:
 
     def accepted(self, answer: Any) -> object:  # noqa: ANN401 -- any rpc's answer
         """Return the answer. Raises ReceiptRefused where its leaf is not of what was signed."""
-        if self._rpc.is_command:
+        if self._rpc.is_command and (answer.HasField("receipt") or not self._rpc.may_write_nothing):
             require_own(answer.receipt, self._signatures)
         return answer
 

@@ -69,8 +69,12 @@ class Calls(Generic[_Mode]):
 class Rpc(Generic[_Fields, _Answer]):
     """One call: the request's own constructor gives its parameters, the contract gives its path."""
 
-    def __init__(self, request: Callable[_Fields, Message], answer: type[_Answer]) -> None:
+    def __init__(
+        self, request: Callable[_Fields, Message], answer: type[_Answer], *, may_write_nothing: bool = False
+    ) -> None:
         self._request: Final = request
+        # Then its answer has a receipt only where something was written.
+        self.may_write_nothing: Final = may_write_nothing
         self.answer: Final = answer
         method = _method_of(cast("type[Message]", request), answer)
         self.path: Final = f"/{method.containing_service.full_name}/{method.name}"
@@ -345,6 +349,19 @@ class RightsCalls(Calls[_Mode]):
     get_erasure_certificate = Rpc(rights.GetErasureCertificateRequest, rights.GetErasureCertificateResponse)
     list_purge_requests = Rpc(rights.ListPurgeRequestsRequest, rights.ListPurgeRequestsResponse)
     confirm_purge = Rpc(rights.ConfirmPurgeRequest, rights.ConfirmPurgeResponse)
+
+
+class SubscriptionCalls(Calls[_Mode]):
+    """Named subscriptions: where they are, what failed and what is parked. Streams: `subscription.py`."""
+
+    create_subscription = Rpc(subscription.CreateSubscriptionRequest, subscription.CreateSubscriptionResponse)
+    list_subscriptions = Rpc(subscription.ListSubscriptionsRequest, subscription.ListSubscriptionsResponse)
+    acknowledge_events = Rpc(
+        subscription.AcknowledgeEventsRequest, subscription.AcknowledgeEventsResponse, may_write_nothing=True
+    )
+    report_failed_event = Rpc(subscription.ReportFailedEventRequest, subscription.ReportFailedEventResponse)
+    get_parked_event = Rpc(subscription.GetParkedEventRequest, subscription.GetParkedEventResponse)
+    cancel_subscription = Rpc(subscription.CancelSubscriptionRequest, subscription.CancelSubscriptionResponse)
 
 
 class LedgerCalls(Calls[_Mode]):

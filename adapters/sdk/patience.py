@@ -34,11 +34,12 @@ class Patience:
     wait_first_s: float = 0.1
     wait_max_s: float = 5.0
 
-    def wait_s(self, attempt: int, refused: ExchangeRefused) -> float:
-        """Return the seconds to wait after attempt `attempt`, from 1, which ended with `refused`."""
+    def wait_s(self, attempt: int, refused: ExchangeRefused | None = None) -> float:
+        """Return the seconds to wait after attempt `attempt`, from 1, which may have ended with `refused`."""
         # Doubling is capped before it is computed: after a day of outage 2**attempt is no float any more.
         doubled = min(self.wait_max_s, self.wait_first_s * 2.0 ** min(attempt - 1, 30))
-        return (refused.retry_after_s or 0.0) + _uniform(0.0, doubled)
+        asked_s = 0.0 if refused is None else refused.retry_after_s or 0.0
+        return asked_s + _uniform(0.0, doubled)
 
 
 def can_be_retried(refused: ExchangeRefused) -> bool:

@@ -25,6 +25,7 @@ from adapters.sdk.calls import (
     PlanCalls,
     RepresentationCalls,
     RightsCalls,
+    SubscriptionCalls,
 )
 
 if TYPE_CHECKING:
@@ -115,6 +116,11 @@ class Services(Generic[_Mode]):
     def rights(self) -> RightsCalls[_Mode]:
         """Return the calls on limits."""
         return RightsCalls(self._send)
+
+    @property
+    def subscription(self) -> SubscriptionCalls[_Mode]:
+        """Return the calls on named subscriptions."""
+        return SubscriptionCalls(self._send)
 
     @property
     def ledger(self) -> LedgerCalls[_Mode]:

@@ -10,6 +10,7 @@ from typing import Final
 
 from exchange.domain.case import CASE
 from exchange.domain.consent import CONSENT
+from exchange.domain.delivery import DELIVERY
 from exchange.domain.disclosure import DISCLOSURE
 from exchange.domain.erasure.purge import ERASURE
 from exchange.domain.evaluation import EVALUATION
@@ -34,7 +35,7 @@ AGGREGATES: Final[Mapping[str, Aggregate]] = MappingProxyType(
         for each in (
             *(ORGANISATION, LEGAL_BASIS, NOTICE, RESIDENT, CASE, CONSENT, PLAN, DISCLOSURE),
             *(EVALUATION, ERASURE, RIGHTS_REQUEST, SERVICE_KEYS, INSIGHT, HANDOVER, RESTRICTION),
-            *(HOUSEHOLD, MEMBERSHIP, LEDGER),
+            *(HOUSEHOLD, MEMBERSHIP, LEDGER, DELIVERY),
         )
     }
 )

@@ -8,13 +8,14 @@ Source: API rules of the architecture; grpc health checking protocol.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from exchange.errors import SettingsInvalid
+from exchange.errors import SettingsInvalid, StoreUnavailable
 from exchange.server.authzen.app import AuthzenApp
 from exchange.server.authzen.desk import GateDesk
 from exchange.server.authzen.door import AuthzenDoor
@@ -74,8 +75,9 @@ __all__ = ["ExchangeServer", "Parts", "ServerConfig"]
 METADATA_BYTES_MAX: Final = 16 * 1024
 CONCURRENT_CALLS_PER_CONNECTION_MAX: Final = 1_024
 KEEPALIVE_MS: Final = 30_000
+LOOK_AGAIN_S: Final = 1.0
 
-_SERVICES: Final[tuple[tuple[FileDescriptor, Mapping[str, Unary] | Mapping[str, Streaming]], ...]] = (
+_SERVICES: Final[tuple[tuple[FileDescriptor, Mapping[str, Unary] | Mapping[str, Unary | Streaming]], ...]] = (
     (organisation_service_pb2.DESCRIPTOR, organisation.RPCS),
     (legal_basis_service_pb2.DESCRIPTOR, legal_basis.RPCS),
     (identity_service_pb2.DESCRIPTOR, identity.RPCS),
@@ -210,11 +212,14 @@ class ExchangeServer:
             ) from error
 
     async def _ring_bells(self, house: House) -> None:
-        # One watcher for all streams; each looks for itself.
+        # One watcher for all streams; each of those it wakes judges for itself.
         while True:
             committed = self._parts.pipeline.committed
-            house.bells.ring()
-            await committed.wait()
+            with suppress(StoreUnavailable):
+                await house.hub.tail()
+            # Also without a ring: what could not be read, or was committed elsewhere, is looked for again.
+            with suppress(TimeoutError):
+                await asyncio.wait_for(committed.wait(), LOOK_AGAIN_S)
 
 
 class _Table(grpc.GenericRpcHandler):

@@ -16,7 +16,9 @@ from exchange.server.caller.identity import Identities
 from exchange.server.caller.residents import Residents
 from exchange.server.contract.pages import Pages
 from exchange.server.contract.plans import PLAN_LABELS
+from exchange.server.hub import Hub
 from exchange.server.limits import Buckets, Streams
+from exchange.server.named import Named
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,8 +94,10 @@ class House:
     calls: Buckets
     evaluations: Buckets
     streams: Streams
+    hub: Hub
+    bells: Bells
     looked: Looked = field(default_factory=Looked)
-    bells: Bells = field(default_factory=Bells)
+    named: Named = field(default_factory=Named)
 
     async def state(self, stream: str) -> Any:  # noqa: ANN401 -- each aggregate has its own state class
         """Return a stream's folded state as last committed, None where it is empty."""
@@ -115,6 +119,8 @@ class Call:
     house: House
     trace: str = ""
     at_end: list[Callable[..., None]] = field(default_factory=list)
+    held: list[Callable[..., None]] = field(default_factory=list)  # of answers that wait behind these
+    resume_at: str = ""  # of a stream: the cursor whose events are all on their way
     signed: Signed | None = None
 
     @property
@@ -130,6 +136,7 @@ def open_house(parts: Parts, config: ServerConfig) -> House:
     residents = Residents(parts.links, parts.fresh_uuid, pool)
     plan_groups = PlanGroups(PLAN_LABELS, parts.register)
     parts.hot.when_evicted.append(plan_groups.forget)
+    bells = Bells()
     return House(
         parts=parts,
         config=config,
@@ -146,4 +153,6 @@ def open_house(parts: Parts, config: ServerConfig) -> House:
             clock,
         ),
         streams=Streams(config.streams_per_organisation_max, config.streams_max),
+        hub=Hub(parts.reader, parts.hot, pool, bells.ring),
+        bells=bells,
     )

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from contextlib import aclosing
 from dataclasses import dataclass
 from time import perf_counter  # a stopwatch, not a clock: no moment is taken from it
 from typing import TYPE_CHECKING, Any, Final
@@ -28,6 +29,7 @@ from exchange.errors import (
     PersonTokenInvalid,
     RequestInvalid,
     RequestTooLarge,
+    StreamNotRead,
 )
 from exchange.logs import name_of_request
 from exchange.server.contract.commands import command_path
@@ -39,7 +41,7 @@ from exchange.server.status import DETAILS_KEY, code_of, status_of
 from exchange.server.traces import trace_among
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable
     from datetime import datetime
 
     from exchange.server.caller.identity import Headers, Identity
@@ -66,7 +68,7 @@ class Streaming:
     """One question, many answers, until somebody ends it."""
 
     request: type[Message]
-    handle: Callable[[Call, Any], AsyncIterator[Message]]
+    handle: Callable[[Call, Any], AsyncGenerator[Message, None]]
 
 
 class Guard:
@@ -104,18 +106,17 @@ class Guard:
 
         return serve
 
-    def streaming(self, rpc: str, kind: Streaming) -> Callable[[bytes, Context], AsyncGenerator[bytes]]:
+    def streaming(self, rpc: str, kind: Streaming) -> Callable[[bytes, Context], Awaitable[None]]:
         """Return what gRPC calls for one streaming rpc."""
 
-        async def serve(raw: bytes, context: Context) -> AsyncGenerator[bytes]:
+        async def serve(raw: bytes, context: Context) -> None:
             record = _Record(rpc, perf_counter())
             try:
                 call, request = await self._enter(record, context, raw, kind.request, person=True)
-                async for answer in kind.handle(call, request):
-                    yield _serialised(answer)
-                    # gRPC comes back for more only when the message is on its way.
-                    _finish(call)
-            except (asyncio.CancelledError, GeneratorExit):
+                async with aclosing(kind.handle(call, request)) as answers:
+                    async for answer in answers:
+                        await self._hand_over(call, context, _serialised(answer))
+            except asyncio.CancelledError:
                 self._note(record, grpc.StatusCode.CANCELLED)
                 raise
             except Exception as error:  # noqa: BLE001 -- as above, for streams
@@ -194,6 +195,24 @@ class Guard:
 
     # --- out --------------------------------------------------------------------------------------------
 
+    async def _hand_over(self, call: Call, context: Context, reply: bytes) -> None:
+        """Hand one message of a stream to the transport. Raises StreamNotRead where nobody takes it."""
+        writing = asyncio.ensure_future(context.write(reply))
+        # Where nobody asks for its end any more, an error of it would be told as a defect.
+        writing.add_done_callback(lambda done: done.cancelled() or done.exception())
+        done, _ = await asyncio.wait({writing}, timeout=self._house.config.stream_wait_s)
+        if not done:
+            # The message lies with gRPC until the call is gone: so long it keeps its place among the streams.
+            leave = self._house.streams.linger(call.caller.organisation)
+            context.add_done_callback(lambda _ended: leave())  # type: ignore[arg-type] # the stub names a class; any callable does
+            # It may still be taken from there, so it counts as given; what waited behind it was not.
+            _finish(call)
+            _finish(call, AbortReason.CALLER_GONE)
+            raise StreamNotRead("this stream was not read", cursor=call.resume_at)
+        writing.result()
+        # gRPC takes the next one only when this one is on its way.
+        _finish(call)
+
     async def _refuse(self, record: _Record, context: Context, raised: Exception) -> bytes:
         """Log, count and abort; never returns."""
         incident = ""
@@ -271,6 +290,9 @@ def _finish(call: Call, lost: str = "") -> None:
     """Tell that the answers of this call have left, or why they were lost."""
     while call.at_end:
         call.at_end.pop()(lost)
+    # What waited behind it was never handed over, so it ends with the call and not with a message.
+    while lost and call.held:
+        call.held.pop()(lost)
 
 
 def place_of(raised: Exception) -> str:

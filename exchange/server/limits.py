@@ -56,22 +56,41 @@ class Streams:
         self._per_organisation_max = per_organisation_max
         self._in_all_max = in_all_max
         self._open: Counter[str] = Counter()
+        self._named: Counter[str] = Counter()
 
     @property
     def count(self) -> int:
         """Streams open now."""
         return self._open.total()
 
+    def has(self, name: str) -> bool:
+        """Tell whether a stream of this name is open."""
+        return name in self._named
+
     @contextmanager
-    def one(self, organisation: str) -> Iterator[None]:
-        """Hold one stream. Raises QuotaExceeded."""
+    def one(self, organisation: str, name: str = "") -> Iterator[None]:
+        """Hold one stream, perhaps of a name. Raises QuotaExceeded."""
         full = self._open[organisation] >= self._per_organisation_max or self.count >= self._in_all_max
         if full:
             raise QuotaExceeded("too many open streams", retry_after_ms=STREAM_RETRY_MS, limit="streams")
-        self._open[organisation] += 1
+        held = ((self._open, organisation), *([(self._named, name)] if name else []))
+        for counter, key in held:
+            counter[key] += 1
         try:
             yield
         finally:
+            for counter, key in held:
+                counter[key] -= 1
+                if not counter[key]:
+                    del counter[key]
+
+    def linger(self, organisation: str) -> Callable[[], None]:
+        """Keep the place of a stream that ended and is not gone yet; call the result when it is."""
+        self._open[organisation] += 1
+
+        def leave() -> None:
             self._open[organisation] -= 1
             if not self._open[organisation]:
                 del self._open[organisation]
+
+        return leave

@@ -136,3 +136,4 @@ class ServerConfig:
     evaluations_per_day: int = 10_000  # the same, counted in events: at this pace all BSNs take 25 years
     streams_per_organisation_max: int = 16
     streams_max: int = 256
+    stream_wait_s: float = 20.0  # for whoever opened a stream to take one message

@@ -86,6 +86,9 @@ TABLE: Final[dict[str, Row]] = {
     "ANSWER_TOO_LARGE": Row(
         _C.RESOURCE_EXHAUSTED, "Het antwoord is te groot. Vraag minder gegevens tegelijk."
     ),
+    "STREAM_NOT_READ": Row(
+        _C.RESOURCE_EXHAUSTED, "Uw systeem leest de gebeurtenissen niet. Ga verder waar het gebleven was."
+    ),
     "DRAINING": Row(_C.UNAVAILABLE, "De dienst stopt. Probeer het zo opnieuw."),
     "HOLDER_AWAY": Row(_C.UNAVAILABLE, _LATER),
     "OUTCOME_UNKNOWN": Row(

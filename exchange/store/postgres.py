@@ -96,6 +96,9 @@ WITH moved AS (
     WHERE EXISTS (SELECT FROM moved)
 )
 SELECT count(*) FROM moved"""
+# In the statement itself: told when it is committed, and not at all where it is not.
+RINGING: Final = COMMIT.removesuffix(b" FROM moved") + b", count(pg_notify(%b::text, %b::text)) FROM moved"
+CHANNEL: Final = "exchange_bell"
 
 
 # The pool's own lines name hosts and users, in no shape of ours; what failed is raised where it was asked.
@@ -143,7 +146,11 @@ class Datastore(PostgresDatastore):
 class PostgresRecorder(PostgresApplicationRecorder):
     """The library's application recorder, with our own tables and one commit for all of them."""
 
-    def __init__(self, dsn: str, *, forward: bool = False, sure_of_server: bool = False) -> None:
+    def __init__(
+        self, dsn: str, *, forward: bool = False, sure_of_server: bool = False, rings_as: str = ""
+    ) -> None:
+        """`rings_as` is the shard whose every commit is told to who listens; empty where none is."""
+        self._rings_as = rings_as
         self._forward = forward
         self._sure_of_server = sure_of_server
         self._held: Connection[DictRow] | None = None  # while a turn is taken, by the thread that took it
@@ -213,7 +220,10 @@ class PostgresRecorder(PostgresApplicationRecorder):
         """
         with store_errors(), self._connection() as connection:
             # Not by the library's retry: after a lost answer it would meet our own group and call it taken.
-            found = connection.execute(COMMIT, values_of(batch), prepare=True).fetchone()
+            statement, values = COMMIT, values_of(batch)
+            if self._rings_as:
+                statement, values = RINGING, [*values, CHANNEL, f"{self._rings_as} {batch.head}"]
+            found = connection.execute(statement, values, prepare=True).fetchone()
             if _one(found)["count"] != 1:
                 raise HeadMoved("another writer moved the head", expected=str(batch.base))
             if connection is self._held:

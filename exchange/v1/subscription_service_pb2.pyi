@@ -10,6 +10,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -20,6 +21,42 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _FailureReason:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _FailureReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FailureReason.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    FAILURE_REASON_UNSPECIFIED: _FailureReason.ValueType  # 0
+    """Refused."""
+    FAILURE_REASON_NOT_UNDERSTOOD: _FailureReason.ValueType  # 1
+    """A kind or a value that the subscriber's system does not know."""
+    FAILURE_REASON_REFERS_TO_UNKNOWN: _FailureReason.ValueType  # 2
+    """It refers to something the subscriber's system does not have."""
+    FAILURE_REASON_REFUSED: _FailureReason.ValueType  # 3
+    """The subscriber's system refuses it by a rule of its own."""
+    FAILURE_REASON_AWAY: _FailureReason.ValueType  # 4
+    """The subscriber's system, or one behind it, does not answer."""
+    FAILURE_REASON_DEFECT: _FailureReason.ValueType  # 5
+    """A defect at the subscriber's."""
+
+class FailureReason(_FailureReason, metaclass=_FailureReasonEnumTypeWrapper):
+    """Why an event could not be taken. A closed list: words could be about somebody."""
+
+FAILURE_REASON_UNSPECIFIED: FailureReason.ValueType  # 0
+"""Refused."""
+FAILURE_REASON_NOT_UNDERSTOOD: FailureReason.ValueType  # 1
+"""A kind or a value that the subscriber's system does not know."""
+FAILURE_REASON_REFERS_TO_UNKNOWN: FailureReason.ValueType  # 2
+"""It refers to something the subscriber's system does not have."""
+FAILURE_REASON_REFUSED: FailureReason.ValueType  # 3
+"""The subscriber's system refuses it by a rule of its own."""
+FAILURE_REASON_AWAY: FailureReason.ValueType  # 4
+"""The subscriber's system, or one behind it, does not answer."""
+FAILURE_REASON_DEFECT: FailureReason.ValueType  # 5
+"""A defect at the subscriber's."""
+Global___FailureReason: _TypeAlias = FailureReason  # noqa: Y015
 
 @_typing.final
 class SubscribeRequest(_message.Message):
@@ -32,6 +69,7 @@ class SubscribeRequest(_message.Message):
     CURSOR_FIELD_NUMBER: _builtins.int
     HEARTBEAT_SECONDS_FIELD_NUMBER: _builtins.int
     HOUSEHOLD_PLAN_ID_FIELD_NUMBER: _builtins.int
+    SUBSCRIPTION_ID_FIELD_NUMBER: _builtins.int
     cursor: _builtins.int
     """Events after this position; 0 from the start."""
     heartbeat_seconds: _builtins.int
@@ -39,6 +77,10 @@ class SubscribeRequest(_message.Message):
     household_plan_id: _builtins.str
     """Only events on the plans of members of the households of this plan's resident: who is a member to the caller at the
     moment each is read. It narrows, and opens nothing; of a plan of nobody, or of who is no member, nothing is told.
+    """
+    subscription_id: _builtins.str
+    """Name of a subscription of one's own, whose question this repeats: the stream goes on where it was acknowledged, or
+    after the cursor where that is further.
     """
     @_builtins.property
     def claim(self) -> _common_pb2.Claim:
@@ -58,10 +100,11 @@ class SubscribeRequest(_message.Message):
         cursor: _builtins.int = ...,
         heartbeat_seconds: _builtins.int = ...,
         household_plan_id: _builtins.str = ...,
+        subscription_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "cursor", b"cursor", "fields", b"fields", "heartbeat_seconds", b"heartbeat_seconds", "household_plan_id", b"household_plan_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "cursor", b"cursor", "fields", b"fields", "heartbeat_seconds", b"heartbeat_seconds", "household_plan_id", b"household_plan_id", "subscription_id", b"subscription_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -139,8 +182,11 @@ class SubscribeResponse(_message.Message):
 
     EVENTS_FIELD_NUMBER: _builtins.int
     CURSOR_FIELD_NUMBER: _builtins.int
+    TOLD_TOKEN_FIELD_NUMBER: _builtins.int
     cursor: _builtins.int
     """Resume after this position: that of the last event that was told, or what was asked."""
+    told_token: _builtins.str
+    """Of a named subscription: shows, with an acknowledgement, that it was told up to the cursor."""
     @_builtins.property
     def events(self) -> _containers.RepeatedCompositeFieldContainer[Global___PublishedEvent]:
         """In order."""
@@ -150,11 +196,538 @@ class SubscribeResponse(_message.Message):
         *,
         events: _abc.Iterable[Global___PublishedEvent] | None = ...,
         cursor: _builtins.int = ...,
+        told_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "events", b"events"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "events", b"events", "told_token", b"told_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SubscribeResponse: _TypeAlias = SubscribeResponse  # noqa: Y015
+
+@_typing.final
+class CreateSubscriptionRequest(_message.Message):
+    """Names a subscription."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CLAIM_FIELD_NUMBER: _builtins.int
+    SUBSCRIPTION_ID_FIELD_NUMBER: _builtins.int
+    SUBSCRIBED_PURPOSE_FIELD_NUMBER: _builtins.int
+    SUBSCRIBED_LEGAL_BASIS_FIELD_NUMBER: _builtins.int
+    PATHS_FIELD_NUMBER: _builtins.int
+    HOUSEHOLD_PLAN_ID_FIELD_NUMBER: _builtins.int
+    BEGIN_CURSOR_FIELD_NUMBER: _builtins.int
+    BEGINS_NOW_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Random id of this command; the same id with the same content gets the same answer."""
+    subscription_id: _builtins.str
+    """Its name: one's organisation's own."""
+    subscribed_purpose: _common_pb2.Purpose.ValueType
+    """For which purpose its events are asked. On what ground they may be told is judged with each of them."""
+    subscribed_legal_basis: _builtins.str
+    """By which entry of the register of legal bases."""
+    household_plan_id: _builtins.str
+    """Narrows it to the households of this plan's resident, as in SubscribeRequest."""
+    begin_cursor: _builtins.int
+    """Events after this position; 0 from the start."""
+    begins_now: _builtins.bool
+    """Events of after this command, whatever the cursor says."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground the subscription is kept: DELIVERY-24."""
+
+    @_builtins.property
+    def paths(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Wanted leaf paths of the plan, as in SubscribeRequest."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        claim: _common_pb2.Claim | None = ...,
+        subscription_id: _builtins.str = ...,
+        subscribed_purpose: _common_pb2.Purpose.ValueType = ...,
+        subscribed_legal_basis: _builtins.str = ...,
+        paths: _abc.Iterable[_builtins.str] | None = ...,
+        household_plan_id: _builtins.str = ...,
+        begin_cursor: _builtins.int = ...,
+        begins_now: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["begin_cursor", b"begin_cursor", "begins_now", b"begins_now", "claim", b"claim", "household_plan_id", b"household_plan_id", "paths", b"paths", "request_id", b"request_id", "subscribed_legal_basis", b"subscribed_legal_basis", "subscribed_purpose", b"subscribed_purpose", "subscription_id", b"subscription_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreateSubscriptionRequest: _TypeAlias = CreateSubscriptionRequest  # noqa: Y015
+
+@_typing.final
+class CreateSubscriptionResponse(_message.Message):
+    """A named subscription."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def receipt(self) -> _common_pb2.Receipt:
+        """Proof of recording."""
+
+    def __init__(
+        self,
+        *,
+        receipt: _common_pb2.Receipt | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreateSubscriptionResponse: _TypeAlias = CreateSubscriptionResponse  # noqa: Y015
+
+@_typing.final
+class ListSubscriptionsRequest(_message.Message):
+    """Asks for one's own subscriptions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLAIM_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """At most so many rows; 0 for 50."""
+    page_token: _builtins.str
+    """Of the page before."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground: DELIVERY-24."""
+
+    def __init__(
+        self,
+        *,
+        claim: _common_pb2.Claim | None = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSubscriptionsRequest: _TypeAlias = ListSubscriptionsRequest  # noqa: Y015
+
+@_typing.final
+class ParkedEvent(_message.Message):
+    """An event that its subscriber put aside; it says nothing of what happened."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_ID_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    ATTEMPTS_FIELD_NUMBER: _builtins.int
+    PARK_TIME_FIELD_NUMBER: _builtins.int
+    event_id: _builtins.str
+    """Id of the event."""
+    position: _builtins.int
+    """Where it stands."""
+    reason: Global___FailureReason.ValueType
+    """Why it could not be taken the last time."""
+    attempts: _builtins.int
+    """How often that was."""
+    @_builtins.property
+    def park_time(self) -> _timestamp_pb2.Timestamp:
+        """Since when it is parked."""
+
+    def __init__(
+        self,
+        *,
+        event_id: _builtins.str = ...,
+        position: _builtins.int = ...,
+        reason: Global___FailureReason.ValueType = ...,
+        attempts: _builtins.int = ...,
+        park_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["park_time", b"park_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "event_id", b"event_id", "park_time", b"park_time", "position", b"position", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ParkedEvent: _TypeAlias = ParkedEvent  # noqa: Y015
+
+@_typing.final
+class Subscription(_message.Message):
+    """One subscription."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBSCRIPTION_ID_FIELD_NUMBER: _builtins.int
+    SUBSCRIBED_PURPOSE_FIELD_NUMBER: _builtins.int
+    SUBSCRIBED_LEGAL_BASIS_FIELD_NUMBER: _builtins.int
+    PATHS_FIELD_NUMBER: _builtins.int
+    HOUSEHOLD_PLAN_ID_FIELD_NUMBER: _builtins.int
+    CURSOR_FIELD_NUMBER: _builtins.int
+    BEHIND_FIELD_NUMBER: _builtins.int
+    ACKNOWLEDGE_TIME_FIELD_NUMBER: _builtins.int
+    PARKED_FIELD_NUMBER: _builtins.int
+    FOLLOWED_FIELD_NUMBER: _builtins.int
+    subscription_id: _builtins.str
+    """Its name."""
+    subscribed_purpose: _common_pb2.Purpose.ValueType
+    """Its purpose."""
+    subscribed_legal_basis: _builtins.str
+    """Its legal basis."""
+    household_plan_id: _builtins.str
+    """The plan whose resident's households it is narrowed to."""
+    cursor: _builtins.int
+    """Where it is: acknowledged and written down."""
+    behind: _builtins.int
+    """So many positions of the shard come after it, whoever they are about: at most so many events wait, and mostly none."""
+    followed: _builtins.bool
+    """Whether a stream of it is open on the node that answers."""
+    @_builtins.property
+    def paths(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Its leaf paths."""
+
+    @_builtins.property
+    def acknowledge_time(self) -> _timestamp_pb2.Timestamp:
+        """When the cursor was written down last."""
+
+    @_builtins.property
+    def parked(self) -> _containers.RepeatedCompositeFieldContainer[Global___ParkedEvent]:
+        """What is parked, in the order it was."""
+
+    def __init__(
+        self,
+        *,
+        subscription_id: _builtins.str = ...,
+        subscribed_purpose: _common_pb2.Purpose.ValueType = ...,
+        subscribed_legal_basis: _builtins.str = ...,
+        paths: _abc.Iterable[_builtins.str] | None = ...,
+        household_plan_id: _builtins.str = ...,
+        cursor: _builtins.int = ...,
+        behind: _builtins.int = ...,
+        acknowledge_time: _timestamp_pb2.Timestamp | None = ...,
+        parked: _abc.Iterable[Global___ParkedEvent] | None = ...,
+        followed: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["acknowledge_time", b"acknowledge_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledge_time", b"acknowledge_time", "behind", b"behind", "cursor", b"cursor", "followed", b"followed", "household_plan_id", b"household_plan_id", "parked", b"parked", "paths", b"paths", "subscribed_legal_basis", b"subscribed_legal_basis", "subscribed_purpose", b"subscribed_purpose", "subscription_id", b"subscription_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Subscription: _TypeAlias = Subscription  # noqa: Y015
+
+@_typing.final
+class ListSubscriptionsResponse(_message.Message):
+    """One page."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBSCRIPTIONS_FIELD_NUMBER: _builtins.int
+    DECISION_ID_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    decision_id: _builtins.str
+    """The recorded decision."""
+    next_page_token: _builtins.str
+    """Empty on the last page."""
+    @_builtins.property
+    def subscriptions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Subscription]:
+        """By name."""
+
+    def __init__(
+        self,
+        *,
+        subscriptions: _abc.Iterable[Global___Subscription] | None = ...,
+        decision_id: _builtins.str = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision_id", b"decision_id", "next_page_token", b"next_page_token", "subscriptions", b"subscriptions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSubscriptionsResponse: _TypeAlias = ListSubscriptionsResponse  # noqa: Y015
+
+@_typing.final
+class AcknowledgeEventsRequest(_message.Message):
+    """Says how far everything was taken."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CLAIM_FIELD_NUMBER: _builtins.int
+    SUBSCRIPTION_ID_FIELD_NUMBER: _builtins.int
+    CURSOR_FIELD_NUMBER: _builtins.int
+    TOLD_TOKEN_FIELD_NUMBER: _builtins.int
+    SETTLED_EVENT_IDS_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Random id of this command; the same id with the same content gets the same answer."""
+    subscription_id: _builtins.str
+    """Of which subscription."""
+    cursor: _builtins.int
+    """Everything up to here was taken, or parked. One that lies behind the written cursor changes nothing."""
+    told_token: _builtins.str
+    """The newest one the stream told; empty where only parked events are settled."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground: DELIVERY-24."""
+
+    @_builtins.property
+    def settled_event_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Parked events that were taken after all, or given up."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        claim: _common_pb2.Claim | None = ...,
+        subscription_id: _builtins.str = ...,
+        cursor: _builtins.int = ...,
+        told_token: _builtins.str = ...,
+        settled_event_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "cursor", b"cursor", "request_id", b"request_id", "settled_event_ids", b"settled_event_ids", "subscription_id", b"subscription_id", "told_token", b"told_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AcknowledgeEventsRequest: _TypeAlias = AcknowledgeEventsRequest  # noqa: Y015
+
+@_typing.final
+class AcknowledgeEventsResponse(_message.Message):
+    """Where the subscription is now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    CURSOR_FIELD_NUMBER: _builtins.int
+    cursor: _builtins.int
+    """What is written down. Where that is less than was said, say it again later, with how far it got by then."""
+    @_builtins.property
+    def receipt(self) -> _common_pb2.Receipt:
+        """Proof of recording; absent where nothing was written down for it."""
+
+    def __init__(
+        self,
+        *,
+        receipt: _common_pb2.Receipt | None = ...,
+        cursor: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "receipt", b"receipt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AcknowledgeEventsResponse: _TypeAlias = AcknowledgeEventsResponse  # noqa: Y015
+
+@_typing.final
+class ReportFailedEventRequest(_message.Message):
+    """Says that an event could not be taken."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CLAIM_FIELD_NUMBER: _builtins.int
+    SUBSCRIPTION_ID_FIELD_NUMBER: _builtins.int
+    EVENT_ID_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    TOLD_TOKEN_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    PARK_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Random id of this command; the same id with the same content gets the same answer."""
+    subscription_id: _builtins.str
+    """Of which subscription."""
+    event_id: _builtins.str
+    """Id of the event."""
+    position: _builtins.int
+    """Its position."""
+    told_token: _builtins.str
+    """The newest one the stream told; empty for an event that is parked already."""
+    reason: Global___FailureReason.ValueType
+    """Why."""
+    park: _builtins.bool
+    """Park it now, and not after some more attempts."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground: DELIVERY-24."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        claim: _common_pb2.Claim | None = ...,
+        subscription_id: _builtins.str = ...,
+        event_id: _builtins.str = ...,
+        position: _builtins.int = ...,
+        told_token: _builtins.str = ...,
+        reason: Global___FailureReason.ValueType = ...,
+        park: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "event_id", b"event_id", "park", b"park", "position", b"position", "reason", b"reason", "request_id", b"request_id", "subscription_id", b"subscription_id", "told_token", b"told_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReportFailedEventRequest: _TypeAlias = ReportFailedEventRequest  # noqa: Y015
+
+@_typing.final
+class ReportFailedEventResponse(_message.Message):
+    """What becomes of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    PARKED_FIELD_NUMBER: _builtins.int
+    ATTEMPTS_FIELD_NUMBER: _builtins.int
+    parked: _builtins.bool
+    """Whether it is parked now: then go on behind it."""
+    attempts: _builtins.int
+    """How often it failed."""
+    @_builtins.property
+    def receipt(self) -> _common_pb2.Receipt:
+        """Proof of recording."""
+
+    def __init__(
+        self,
+        *,
+        receipt: _common_pb2.Receipt | None = ...,
+        parked: _builtins.bool = ...,
+        attempts: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "parked", b"parked", "receipt", b"receipt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReportFailedEventResponse: _TypeAlias = ReportFailedEventResponse  # noqa: Y015
+
+@_typing.final
+class GetParkedEventRequest(_message.Message):
+    """Asks for one parked event."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLAIM_FIELD_NUMBER: _builtins.int
+    FIELDS_FIELD_NUMBER: _builtins.int
+    SUBSCRIPTION_ID_FIELD_NUMBER: _builtins.int
+    EVENT_ID_FIELD_NUMBER: _builtins.int
+    subscription_id: _builtins.str
+    """Of which subscription."""
+    event_id: _builtins.str
+    """Id of the event."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground it may be told now: the purpose and legal basis of the subscription."""
+
+    @_builtins.property
+    def fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The leaf paths of the subscription."""
+
+    def __init__(
+        self,
+        *,
+        claim: _common_pb2.Claim | None = ...,
+        fields: _abc.Iterable[_builtins.str] | None = ...,
+        subscription_id: _builtins.str = ...,
+        event_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "event_id", b"event_id", "fields", b"fields", "subscription_id", b"subscription_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetParkedEventRequest: _TypeAlias = GetParkedEventRequest  # noqa: Y015
+
+@_typing.final
+class GetParkedEventResponse(_message.Message):
+    """The event as it may be told now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def event(self) -> Global___PublishedEvent:
+        """Absent where nothing of it may be told any more."""
+
+    def __init__(
+        self,
+        *,
+        event: Global___PublishedEvent | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetParkedEventResponse: _TypeAlias = GetParkedEventResponse  # noqa: Y015
+
+@_typing.final
+class CancelSubscriptionRequest(_message.Message):
+    """Ends a subscription."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CLAIM_FIELD_NUMBER: _builtins.int
+    SUBSCRIPTION_ID_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Random id of this command; the same id with the same content gets the same answer."""
+    subscription_id: _builtins.str
+    """Which one."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground: DELIVERY-24."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        claim: _common_pb2.Claim | None = ...,
+        subscription_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "request_id", b"request_id", "subscription_id", b"subscription_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CancelSubscriptionRequest: _TypeAlias = CancelSubscriptionRequest  # noqa: Y015
+
+@_typing.final
+class CancelSubscriptionResponse(_message.Message):
+    """An ended subscription."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def receipt(self) -> _common_pb2.Receipt:
+        """Proof of recording."""
+
+    def __init__(
+        self,
+        *,
+        receipt: _common_pb2.Receipt | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CancelSubscriptionResponse: _TypeAlias = CancelSubscriptionResponse  # noqa: Y015

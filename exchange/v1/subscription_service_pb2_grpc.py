@@ -40,6 +40,36 @@ class SubscriptionServiceStub:
                 request_serializer=exchange_dot_v1_dot_subscription__service__pb2.SubscribeRequest.SerializeToString,
                 response_deserializer=exchange_dot_v1_dot_subscription__service__pb2.SubscribeResponse.FromString,
                 _registered_method=True)
+        self.CreateSubscription = channel.unary_unary(
+                '/exchange.v1.SubscriptionService/CreateSubscription',
+                request_serializer=exchange_dot_v1_dot_subscription__service__pb2.CreateSubscriptionRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_subscription__service__pb2.CreateSubscriptionResponse.FromString,
+                _registered_method=True)
+        self.ListSubscriptions = channel.unary_unary(
+                '/exchange.v1.SubscriptionService/ListSubscriptions',
+                request_serializer=exchange_dot_v1_dot_subscription__service__pb2.ListSubscriptionsRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_subscription__service__pb2.ListSubscriptionsResponse.FromString,
+                _registered_method=True)
+        self.AcknowledgeEvents = channel.unary_unary(
+                '/exchange.v1.SubscriptionService/AcknowledgeEvents',
+                request_serializer=exchange_dot_v1_dot_subscription__service__pb2.AcknowledgeEventsRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_subscription__service__pb2.AcknowledgeEventsResponse.FromString,
+                _registered_method=True)
+        self.ReportFailedEvent = channel.unary_unary(
+                '/exchange.v1.SubscriptionService/ReportFailedEvent',
+                request_serializer=exchange_dot_v1_dot_subscription__service__pb2.ReportFailedEventRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_subscription__service__pb2.ReportFailedEventResponse.FromString,
+                _registered_method=True)
+        self.GetParkedEvent = channel.unary_unary(
+                '/exchange.v1.SubscriptionService/GetParkedEvent',
+                request_serializer=exchange_dot_v1_dot_subscription__service__pb2.GetParkedEventRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_subscription__service__pb2.GetParkedEventResponse.FromString,
+                _registered_method=True)
+        self.CancelSubscription = channel.unary_unary(
+                '/exchange.v1.SubscriptionService/CancelSubscription',
+                request_serializer=exchange_dot_v1_dot_subscription__service__pb2.CancelSubscriptionRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_subscription__service__pb2.CancelSubscriptionResponse.FromString,
+                _registered_method=True)
 
 
 class SubscriptionServiceServicer:
@@ -51,6 +81,61 @@ class SubscriptionServiceServicer:
         An event on a part of the plan is told only with a released field of that part: one of which no asked field is
         released is not sent, and the cursor does not move for it. Fields of the plan itself, such as "version", come along, and
         make an event only of what is about the plan itself. A heartbeat comes when nothing else did. Ends with UNAVAILABLE when the server drains: resume at the last cursor.
+        By a subscription's name it goes on where that was acknowledged last; a stream that nobody reads ends.
+        Fails with FAILED_PRECONDITION, reason RULE_BROKEN: NO_SUCH_SUBSCRIPTION, OTHER_QUESTION; with RESOURCE_EXHAUSTED,
+        reason STREAM_NOT_READ.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateSubscription(self, request, context):
+        """Names a subscription: the exchange keeps how far its subscriber got. It opens nothing: each event is judged when it
+        is read. Named again as it is it stays as it is.
+        Fails with FAILED_PRECONDITION, reason RULE_BROKEN: SUBSCRIPTION_KNOWN, SUBSCRIPTIONS_FULL.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSubscriptions(self, request, context):
+        """Lists one's own subscriptions: where each is, and what its subscriber parked. All of it is what he said himself, and
+        how far the shard is.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AcknowledgeEvents(self, request, context):
+        """Says how far everything was taken, and which parked events were. It is written down now and then: what is not is
+        told again after an outage.
+        Fails with FAILED_PRECONDITION, reason RULE_BROKEN: NO_SUCH_SUBSCRIPTION, NOT_TOLD.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReportFailedEvent(self, request, context):
+        """Says that an event could not be taken. After some attempts, or when asked to, it is parked: its position and id are
+        kept, and nothing of what it says.
+        Fails with FAILED_PRECONDITION, reason RULE_BROKEN: NO_SUCH_SUBSCRIPTION, NOT_TOLD, FAILING_FULL, PARKED_FULL.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetParkedEvent(self, request, context):
+        """Reads a parked event again, judged as it is now. Where nothing of it may be told any more, for whatever reason, the
+        answer is empty.
+        Fails with FAILED_PRECONDITION, reason RULE_BROKEN: NO_SUCH_SUBSCRIPTION, OTHER_QUESTION, NOT_PARKED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelSubscription(self, request, context):
+        """Ends a subscription and what it parked; its open streams end.
+        Fails with FAILED_PRECONDITION, reason RULE_BROKEN: NO_SUCH_SUBSCRIPTION.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -63,6 +148,36 @@ def add_SubscriptionServiceServicer_to_server(servicer, server):
                     servicer.Subscribe,
                     request_deserializer=exchange_dot_v1_dot_subscription__service__pb2.SubscribeRequest.FromString,
                     response_serializer=exchange_dot_v1_dot_subscription__service__pb2.SubscribeResponse.SerializeToString,
+            ),
+            'CreateSubscription': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateSubscription,
+                    request_deserializer=exchange_dot_v1_dot_subscription__service__pb2.CreateSubscriptionRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_subscription__service__pb2.CreateSubscriptionResponse.SerializeToString,
+            ),
+            'ListSubscriptions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSubscriptions,
+                    request_deserializer=exchange_dot_v1_dot_subscription__service__pb2.ListSubscriptionsRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_subscription__service__pb2.ListSubscriptionsResponse.SerializeToString,
+            ),
+            'AcknowledgeEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.AcknowledgeEvents,
+                    request_deserializer=exchange_dot_v1_dot_subscription__service__pb2.AcknowledgeEventsRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_subscription__service__pb2.AcknowledgeEventsResponse.SerializeToString,
+            ),
+            'ReportFailedEvent': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReportFailedEvent,
+                    request_deserializer=exchange_dot_v1_dot_subscription__service__pb2.ReportFailedEventRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_subscription__service__pb2.ReportFailedEventResponse.SerializeToString,
+            ),
+            'GetParkedEvent': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetParkedEvent,
+                    request_deserializer=exchange_dot_v1_dot_subscription__service__pb2.GetParkedEventRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_subscription__service__pb2.GetParkedEventResponse.SerializeToString,
+            ),
+            'CancelSubscription': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelSubscription,
+                    request_deserializer=exchange_dot_v1_dot_subscription__service__pb2.CancelSubscriptionRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_subscription__service__pb2.CancelSubscriptionResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -93,6 +208,168 @@ class SubscriptionService:
             '/exchange.v1.SubscriptionService/Subscribe',
             exchange_dot_v1_dot_subscription__service__pb2.SubscribeRequest.SerializeToString,
             exchange_dot_v1_dot_subscription__service__pb2.SubscribeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateSubscription(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.SubscriptionService/CreateSubscription',
+            exchange_dot_v1_dot_subscription__service__pb2.CreateSubscriptionRequest.SerializeToString,
+            exchange_dot_v1_dot_subscription__service__pb2.CreateSubscriptionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSubscriptions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.SubscriptionService/ListSubscriptions',
+            exchange_dot_v1_dot_subscription__service__pb2.ListSubscriptionsRequest.SerializeToString,
+            exchange_dot_v1_dot_subscription__service__pb2.ListSubscriptionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AcknowledgeEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.SubscriptionService/AcknowledgeEvents',
+            exchange_dot_v1_dot_subscription__service__pb2.AcknowledgeEventsRequest.SerializeToString,
+            exchange_dot_v1_dot_subscription__service__pb2.AcknowledgeEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReportFailedEvent(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.SubscriptionService/ReportFailedEvent',
+            exchange_dot_v1_dot_subscription__service__pb2.ReportFailedEventRequest.SerializeToString,
+            exchange_dot_v1_dot_subscription__service__pb2.ReportFailedEventResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetParkedEvent(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.SubscriptionService/GetParkedEvent',
+            exchange_dot_v1_dot_subscription__service__pb2.GetParkedEventRequest.SerializeToString,
+            exchange_dot_v1_dot_subscription__service__pb2.GetParkedEventResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelSubscription(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.SubscriptionService/CancelSubscription',
+            exchange_dot_v1_dot_subscription__service__pb2.CancelSubscriptionRequest.SerializeToString,
+            exchange_dot_v1_dot_subscription__service__pb2.CancelSubscriptionResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -38,6 +38,37 @@ class SubscriptionServiceStub:
     An event on a part of the plan is told only with a released field of that part: one of which no asked field is
     released is not sent, and the cursor does not move for it. Fields of the plan itself, such as "version", come along, and
     make an event only of what is about the plan itself. A heartbeat comes when nothing else did. Ends with UNAVAILABLE when the server drains: resume at the last cursor.
+    By a subscription's name it goes on where that was acknowledged last; a stream that nobody reads ends.
+    Fails with FAILED_PRECONDITION, reason RULE_BROKEN: NO_SUCH_SUBSCRIPTION, OTHER_QUESTION; with RESOURCE_EXHAUSTED,
+    reason STREAM_NOT_READ.
+    """
+    CreateSubscription: _grpc.UnaryUnaryMultiCallable[_subscription_service_pb2.CreateSubscriptionRequest, _subscription_service_pb2.CreateSubscriptionResponse]
+    """Names a subscription: the exchange keeps how far its subscriber got. It opens nothing: each event is judged when it
+    is read. Named again as it is it stays as it is.
+    Fails with FAILED_PRECONDITION, reason RULE_BROKEN: SUBSCRIPTION_KNOWN, SUBSCRIPTIONS_FULL.
+    """
+    ListSubscriptions: _grpc.UnaryUnaryMultiCallable[_subscription_service_pb2.ListSubscriptionsRequest, _subscription_service_pb2.ListSubscriptionsResponse]
+    """Lists one's own subscriptions: where each is, and what its subscriber parked. All of it is what he said himself, and
+    how far the shard is.
+    """
+    AcknowledgeEvents: _grpc.UnaryUnaryMultiCallable[_subscription_service_pb2.AcknowledgeEventsRequest, _subscription_service_pb2.AcknowledgeEventsResponse]
+    """Says how far everything was taken, and which parked events were. It is written down now and then: what is not is
+    told again after an outage.
+    Fails with FAILED_PRECONDITION, reason RULE_BROKEN: NO_SUCH_SUBSCRIPTION, NOT_TOLD.
+    """
+    ReportFailedEvent: _grpc.UnaryUnaryMultiCallable[_subscription_service_pb2.ReportFailedEventRequest, _subscription_service_pb2.ReportFailedEventResponse]
+    """Says that an event could not be taken. After some attempts, or when asked to, it is parked: its position and id are
+    kept, and nothing of what it says.
+    Fails with FAILED_PRECONDITION, reason RULE_BROKEN: NO_SUCH_SUBSCRIPTION, NOT_TOLD, FAILING_FULL, PARKED_FULL.
+    """
+    GetParkedEvent: _grpc.UnaryUnaryMultiCallable[_subscription_service_pb2.GetParkedEventRequest, _subscription_service_pb2.GetParkedEventResponse]
+    """Reads a parked event again, judged as it is now. Where nothing of it may be told any more, for whatever reason, the
+    answer is empty.
+    Fails with FAILED_PRECONDITION, reason RULE_BROKEN: NO_SUCH_SUBSCRIPTION, OTHER_QUESTION, NOT_PARKED.
+    """
+    CancelSubscription: _grpc.UnaryUnaryMultiCallable[_subscription_service_pb2.CancelSubscriptionRequest, _subscription_service_pb2.CancelSubscriptionResponse]
+    """Ends a subscription and what it parked; its open streams end.
+    Fails with FAILED_PRECONDITION, reason RULE_BROKEN: NO_SUCH_SUBSCRIPTION.
     """
 
 @_typing.type_check_only
@@ -50,6 +81,37 @@ class SubscriptionServiceAsyncStub(SubscriptionServiceStub):
     An event on a part of the plan is told only with a released field of that part: one of which no asked field is
     released is not sent, and the cursor does not move for it. Fields of the plan itself, such as "version", come along, and
     make an event only of what is about the plan itself. A heartbeat comes when nothing else did. Ends with UNAVAILABLE when the server drains: resume at the last cursor.
+    By a subscription's name it goes on where that was acknowledged last; a stream that nobody reads ends.
+    Fails with FAILED_PRECONDITION, reason RULE_BROKEN: NO_SUCH_SUBSCRIPTION, OTHER_QUESTION; with RESOURCE_EXHAUSTED,
+    reason STREAM_NOT_READ.
+    """
+    CreateSubscription: _aio.UnaryUnaryMultiCallable[_subscription_service_pb2.CreateSubscriptionRequest, _subscription_service_pb2.CreateSubscriptionResponse]  # type: ignore[assignment]
+    """Names a subscription: the exchange keeps how far its subscriber got. It opens nothing: each event is judged when it
+    is read. Named again as it is it stays as it is.
+    Fails with FAILED_PRECONDITION, reason RULE_BROKEN: SUBSCRIPTION_KNOWN, SUBSCRIPTIONS_FULL.
+    """
+    ListSubscriptions: _aio.UnaryUnaryMultiCallable[_subscription_service_pb2.ListSubscriptionsRequest, _subscription_service_pb2.ListSubscriptionsResponse]  # type: ignore[assignment]
+    """Lists one's own subscriptions: where each is, and what its subscriber parked. All of it is what he said himself, and
+    how far the shard is.
+    """
+    AcknowledgeEvents: _aio.UnaryUnaryMultiCallable[_subscription_service_pb2.AcknowledgeEventsRequest, _subscription_service_pb2.AcknowledgeEventsResponse]  # type: ignore[assignment]
+    """Says how far everything was taken, and which parked events were. It is written down now and then: what is not is
+    told again after an outage.
+    Fails with FAILED_PRECONDITION, reason RULE_BROKEN: NO_SUCH_SUBSCRIPTION, NOT_TOLD.
+    """
+    ReportFailedEvent: _aio.UnaryUnaryMultiCallable[_subscription_service_pb2.ReportFailedEventRequest, _subscription_service_pb2.ReportFailedEventResponse]  # type: ignore[assignment]
+    """Says that an event could not be taken. After some attempts, or when asked to, it is parked: its position and id are
+    kept, and nothing of what it says.
+    Fails with FAILED_PRECONDITION, reason RULE_BROKEN: NO_SUCH_SUBSCRIPTION, NOT_TOLD, FAILING_FULL, PARKED_FULL.
+    """
+    GetParkedEvent: _aio.UnaryUnaryMultiCallable[_subscription_service_pb2.GetParkedEventRequest, _subscription_service_pb2.GetParkedEventResponse]  # type: ignore[assignment]
+    """Reads a parked event again, judged as it is now. Where nothing of it may be told any more, for whatever reason, the
+    answer is empty.
+    Fails with FAILED_PRECONDITION, reason RULE_BROKEN: NO_SUCH_SUBSCRIPTION, OTHER_QUESTION, NOT_PARKED.
+    """
+    CancelSubscription: _aio.UnaryUnaryMultiCallable[_subscription_service_pb2.CancelSubscriptionRequest, _subscription_service_pb2.CancelSubscriptionResponse]  # type: ignore[assignment]
+    """Ends a subscription and what it parked; its open streams end.
+    Fails with FAILED_PRECONDITION, reason RULE_BROKEN: NO_SUCH_SUBSCRIPTION.
     """
 
 class SubscriptionServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -65,6 +127,73 @@ class SubscriptionServiceServicer(metaclass=_abc_1.ABCMeta):
         An event on a part of the plan is told only with a released field of that part: one of which no asked field is
         released is not sent, and the cursor does not move for it. Fields of the plan itself, such as "version", come along, and
         make an event only of what is about the plan itself. A heartbeat comes when nothing else did. Ends with UNAVAILABLE when the server drains: resume at the last cursor.
+        By a subscription's name it goes on where that was acknowledged last; a stream that nobody reads ends.
+        Fails with FAILED_PRECONDITION, reason RULE_BROKEN: NO_SUCH_SUBSCRIPTION, OTHER_QUESTION; with RESOURCE_EXHAUSTED,
+        reason STREAM_NOT_READ.
+        """
+
+    @_abc_1.abstractmethod
+    def CreateSubscription(
+        self,
+        request: _subscription_service_pb2.CreateSubscriptionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_subscription_service_pb2.CreateSubscriptionResponse, _abc.Awaitable[_subscription_service_pb2.CreateSubscriptionResponse]]:
+        """Names a subscription: the exchange keeps how far its subscriber got. It opens nothing: each event is judged when it
+        is read. Named again as it is it stays as it is.
+        Fails with FAILED_PRECONDITION, reason RULE_BROKEN: SUBSCRIPTION_KNOWN, SUBSCRIPTIONS_FULL.
+        """
+
+    @_abc_1.abstractmethod
+    def ListSubscriptions(
+        self,
+        request: _subscription_service_pb2.ListSubscriptionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_subscription_service_pb2.ListSubscriptionsResponse, _abc.Awaitable[_subscription_service_pb2.ListSubscriptionsResponse]]:
+        """Lists one's own subscriptions: where each is, and what its subscriber parked. All of it is what he said himself, and
+        how far the shard is.
+        """
+
+    @_abc_1.abstractmethod
+    def AcknowledgeEvents(
+        self,
+        request: _subscription_service_pb2.AcknowledgeEventsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_subscription_service_pb2.AcknowledgeEventsResponse, _abc.Awaitable[_subscription_service_pb2.AcknowledgeEventsResponse]]:
+        """Says how far everything was taken, and which parked events were. It is written down now and then: what is not is
+        told again after an outage.
+        Fails with FAILED_PRECONDITION, reason RULE_BROKEN: NO_SUCH_SUBSCRIPTION, NOT_TOLD.
+        """
+
+    @_abc_1.abstractmethod
+    def ReportFailedEvent(
+        self,
+        request: _subscription_service_pb2.ReportFailedEventRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_subscription_service_pb2.ReportFailedEventResponse, _abc.Awaitable[_subscription_service_pb2.ReportFailedEventResponse]]:
+        """Says that an event could not be taken. After some attempts, or when asked to, it is parked: its position and id are
+        kept, and nothing of what it says.
+        Fails with FAILED_PRECONDITION, reason RULE_BROKEN: NO_SUCH_SUBSCRIPTION, NOT_TOLD, FAILING_FULL, PARKED_FULL.
+        """
+
+    @_abc_1.abstractmethod
+    def GetParkedEvent(
+        self,
+        request: _subscription_service_pb2.GetParkedEventRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_subscription_service_pb2.GetParkedEventResponse, _abc.Awaitable[_subscription_service_pb2.GetParkedEventResponse]]:
+        """Reads a parked event again, judged as it is now. Where nothing of it may be told any more, for whatever reason, the
+        answer is empty.
+        Fails with FAILED_PRECONDITION, reason RULE_BROKEN: NO_SUCH_SUBSCRIPTION, OTHER_QUESTION, NOT_PARKED.
+        """
+
+    @_abc_1.abstractmethod
+    def CancelSubscription(
+        self,
+        request: _subscription_service_pb2.CancelSubscriptionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_subscription_service_pb2.CancelSubscriptionResponse, _abc.Awaitable[_subscription_service_pb2.CancelSubscriptionResponse]]:
+        """Ends a subscription and what it parked; its open streams end.
+        Fails with FAILED_PRECONDITION, reason RULE_BROKEN: NO_SUCH_SUBSCRIPTION.
         """
 
 def add_SubscriptionServiceServicer_to_server(servicer: SubscriptionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

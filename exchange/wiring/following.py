@@ -67,7 +67,7 @@ class Following:
         self._task = asyncio.get_running_loop().create_task(self._wake_after_commits(pipeline))
 
     def wake(self) -> None:
-        """Look for what another node committed."""
+        """Look now: something may have been committed, here or elsewhere."""
         self._follower.wake()
 
     async def stop(self) -> None:

@@ -22,6 +22,7 @@ from exchange.logs import open_log
 from exchange.server.app import ExchangeServer, Parts, ServerConfig
 from exchange.server.web.door import WebDoor, server_tls
 from exchange.server.web.tiles import tiles_app
+from exchange.wiring.bells import Ringing, open_bell
 from exchange.wiring.collecting import collect_when_idle
 from exchange.wiring.core import (
     development_authority,
@@ -132,6 +133,7 @@ async def run_core(
     publisher = publishing.publisher
     pipeline = pipeline_of(core)
     following = Following(core, report)
+    ringing = Ringing(open_bell(settings, core.reader.head), pipeline, core.hot, following.wake)
     parts = replace(parts_of(core, publisher, pipeline, following), among=node is not None)
     server = ExchangeServer(parts, config, log, None if node is None else node.doors)
     stop = asyncio.Event()
@@ -141,6 +143,7 @@ async def run_core(
     _hold(loop, starter.leash, stop)
     await publishing.start(pipeline)
     following.start(pipeline)
+    ringing.start()
     collecting: asyncio.Task[None] | None = None
     tiles = TileDoor(core, material, log)
     try:
@@ -161,6 +164,7 @@ async def run_core(
         await tiles.stop(settings.drain_s)
         await _close(server, node, settings.drain_s)
         await pipeline.drain()
+        await ringing.stop()
         await following.stop()
         await publishing.stop()
         log.info("stopped")

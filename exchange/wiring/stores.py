@@ -94,8 +94,9 @@ def refuse_no_extra(settings: Settings) -> None:
 
 def _recorder(settings: Settings, *, forward: bool = False) -> EventRecorder:
     sure = settings.mode == "production"
+    rings_as = settings.operator_oin if settings.bell == "postgres" else ""
     made: EventRecorder = _postgres().PostgresRecorder(
-        settings.postgres, forward=forward, sure_of_server=sure
+        settings.postgres, forward=forward, sure_of_server=sure, rings_as=rings_as
     )
     return made
 

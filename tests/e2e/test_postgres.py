@@ -50,7 +50,7 @@ def test_what_was_answered_outlives_the_service_and_the_server(
     server: PostgresServer, tmp_path: Path
 ) -> None:
     named = server.settings()
-    service = Service(tmp_path / "exchange", **named).start()
+    service = Service(tmp_path / "exchange", **named, bell="postgres").start()
     try:
         case, first = Case(service), str(uuid.uuid4())
         version, answered = case.version, case.goal(request_id=first)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import re
-import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,7 +16,6 @@ from tests.house.tree import REPOSITORY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from google.protobuf.descriptor import Descriptor, FileDescriptor, MethodDescriptor
 
@@ -36,6 +34,7 @@ ENVELOPE = frozenset(
         "version",
         "plan_version",
         "expire_time",
+        "told_token",
     }
 )
 # An event's own bookkeeping; the caller works on this plan and case, or gets no event at all.
@@ -58,6 +57,7 @@ IMPERSONAL_TEXT = frozenset(
 )
 # The register is public and says nothing about a resident: nothing to label. Nor does what is told of an
 # erasure, nor of what of the own was rectified or restricted, by plan and field. A published table is noise.
+# Of a subscription its subscriber is told what he said himself.
 IMPERSONAL_READS = frozenset(
     {
         "exchange.v1.LegalBasisService.ListLegalBases",
@@ -66,6 +66,7 @@ IMPERSONAL_READS = frozenset(
         "exchange.v1.ResidentRightsService.ListPurgeRequests",
         "exchange.v1.ResidentRightsService.ListRectifications",
         "exchange.v1.ResidentRightsService.ListRestrictions",
+        "exchange.v1.SubscriptionService.ListSubscriptions",
     }
 )
 DERIVED_CATEGORY = "@life_domain"
@@ -347,54 +348,3 @@ def test_rows_are_found() -> None:
         "AService.B",
         "CService.D",
     ]
-
-
-# --- generated code ------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("fresh")
-    assert generate.generate(folder)
-    return folder
-
-
-def test_generated_code_is_fresh(fresh: Path) -> None:
-    assert generate.stale_files(fresh, REPOSITORY) == []
-
-
-def test_stale_code_is_seen_and_replaced(fresh: Path, tmp_path: Path) -> None:
-    shutil.copytree(fresh, tmp_path, dirs_exist_ok=True)
-    assert generate.stale_files(fresh, tmp_path) == []
-    first, second, *_ = generate.generated_files(tmp_path)
-    (tmp_path / first).write_text("# edited by hand\n")
-    (tmp_path / second).unlink()
-    (tmp_path / generate.PACKAGE / "gone_pb2.py").write_text("")
-    assert generate.stale_files(fresh, tmp_path) == [
-        f"{second} is not generated yet",
-        f"{generate.PACKAGE / 'gone_pb2.py'} has no proto any more",
-        f"{first} differs from its proto",
-    ]
-    generate.install(fresh, tmp_path)
-    assert generate.stale_files(fresh, tmp_path) == []
-    assert (tmp_path / generate.PACKAGE / "__init__.py").is_file()
-
-
-def test_protos_that_do_not_compile_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(generate, "PROTOS", tmp_path)
-    with pytest.raises(generate.GenerationFailed, match="no protos"):
-        generate.generate(tmp_path)
-    (tmp_path / generate.PACKAGE).mkdir(parents=True)
-    (tmp_path / generate.PACKAGE / "bad.proto").write_text("this is no proto")
-    with pytest.raises(generate.GenerationFailed, match="refused"):
-        generate.generate(tmp_path)
-
-
-def test_the_script_compares_and_then_installs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(generate, "REPOSITORY", tmp_path)
-    assert generate.main(["--check"]) == 1
-    assert generate.generated_files(tmp_path) == []
-    assert generate.main([]) == 0
-    assert generate.main(["--check"]) == 0
-    monkeypatch.setattr(generate, "PROTOS", tmp_path / "nowhere")
-    assert generate.main(["--check"]) == 2

@@ -131,7 +131,7 @@ class FakeExchange(grpc.GenericRpcHandler):
             self.requests[name].append(request)
             self.metadata.append(metadata)
             answered = self._handlers[name](request, context)
-            if rpc.is_command and not answered.HasField("receipt"):
+            if rpc.is_command and not rpc.may_write_nothing and not answered.HasField("receipt"):
                 answered.receipt.leaf_entry = leaf_of(rpc.path, raw, metadata)
             return answered
 

@@ -16,7 +16,6 @@ from exchange.server.nodes.line import Lines, NodeMaterial
 from exchange.server.status import DETAILS_KEY, code_of, status_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
     from pathlib import Path
 
     from exchange.errors import ExchangeError
@@ -67,10 +66,10 @@ class Echo:
             await context.abort(code_of(self.refuse), status.message, details)
         return b"answer to " + raw
 
-    async def stream(self, raw: bytes, context: Any) -> AsyncGenerator[bytes]:  # noqa: ANN401 -- as above
+    async def stream(self, raw: bytes, context: Any) -> None:  # noqa: ANN401 -- as above
         self._note(raw, context)
         for number in range(3):
-            yield b"%d" % number
+            await context.write(b"%d" % number)
         if self.hold is not None:
             await self.hold.wait()
 

@@ -32,7 +32,7 @@ from exchange.server.authzen.asking import ACTIONS
 from exchange.server.contract.changed import CHANGED
 from exchange.server.contract.labels import label_of, labels_of, leaves_of, refuse_unlabelled, written_by
 from exchange.server.contract.names import enum_names
-from exchange.server.services.subscription import TOPICS as STREAMED
+from exchange.server.hub import TOPICS as STREAMED
 from exchange.server.status import STATUS_BYTES_MAX, TABLE, status_of
 from exchange.server.walks import action_of, content_of, unsalted_content_of
 from exchange.v1 import (

@@ -13,7 +13,7 @@ from adapters.sdk.tokens import Person
 from exchange.logs import open_log
 from exchange.pipeline.hot import HotStates
 from exchange.server import interceptor
-from exchange.server.services.subscription import TOPICS
+from exchange.server.hub import TOPICS
 from exchange.v1 import common_pb2 as pb
 from exchange.v1.subscription_service_pb2 import SubscribeRequest, SubscribeResponse
 from tests.server.test_withdrawal import REUSE, WORDS, case_with_goal_of_work, consent_for_reuse

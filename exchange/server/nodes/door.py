@@ -18,7 +18,7 @@ from exchange.server.nodes.relayed import received
 from exchange.server.status import DETAILS_KEY, code_of, status_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import Mapping
 
     from exchange.server.nodes.front import Context, ServeStream, ServeUnary
     from exchange.server.nodes.holding import Holding
@@ -46,13 +46,12 @@ class NodeDoor:
 
         return asked
 
-    def streaming(self, serve: ServeStream) -> Callable[[bytes, Context], AsyncIterator[bytes]]:
+    def streaming(self, serve: ServeStream) -> ServeStream:
         """Return what gRPC calls for one streaming rpc."""
 
-        async def asked(raw: bytes, context: Context) -> AsyncIterator[bytes]:
+        async def asked(raw: bytes, context: Context) -> None:
             try:
-                async for answer in while_held(self._holding, serve(raw, self._let_in(context))):
-                    yield answer
+                await while_held(self._holding, serve(raw, self._let_in(context)))
             except ExchangeError as error:
                 await _refuse(context, error)
 

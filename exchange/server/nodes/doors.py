@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import Mapping
 
     import grpc
 
     from exchange.server.nodes.door import NodeDoor
-    from exchange.server.nodes.front import Context, Front, ServeStream, ServeUnary
+    from exchange.server.nodes.front import Front, ServeStream, ServeUnary
     from exchange.server.nodes.holding import Holding
     from exchange.server.nodes.line import Lines, NodeMaterial
 
@@ -25,7 +25,7 @@ class Passage(Protocol):
     def unary(self, serve: ServeUnary) -> ServeUnary:
         """Return what gRPC calls for a rpc of one answer."""
 
-    def streaming(self, serve: ServeStream) -> Callable[[bytes, Context], AsyncIterator[bytes]]:
+    def streaming(self, serve: ServeStream) -> ServeStream:
         """Return what gRPC calls for a rpc of many answers."""
 
 

@@ -25,7 +25,7 @@ from exchange.server.nodes.relayed import headers_of, refuse_node_headers
 from exchange.server.status import DETAILS_KEY, code_of, status_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+    from collections.abc import Awaitable, Callable
 
     from exchange.server.nodes.holding import Holding
     from exchange.server.nodes.line import Lines
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
     Context = grpc.aio.ServicerContext[bytes, bytes]
     ServeUnary = Callable[[bytes, Context], Awaitable[bytes]]
-    ServeStream = Callable[[bytes, Context], AsyncGenerator[bytes]]
+    # Writes each message to the context itself.
+    ServeStream = Callable[[bytes, Context], Awaitable[None]]
 
 HOLDER_WAIT_S: Final = 3.0  # so long a call waits for a node that can be asked, or asked again
 AGAIN_S: Final = 0.05
@@ -88,14 +89,13 @@ class Front:
 
         return asked
 
-    def streaming(self, path: str, serve: ServeStream) -> Callable[[bytes, Context], AsyncIterator[bytes]]:
+    def streaming(self, path: str, serve: ServeStream) -> ServeStream:
         """Return what gRPC calls for one streaming rpc."""
 
-        async def asked(raw: bytes, context: Context) -> AsyncIterator[bytes]:
+        async def asked(raw: bytes, context: Context) -> None:
             try:
                 refuse_node_headers(context)
-                async for answer in self._streamed(path, raw, context, serve):
-                    yield answer
+                await self._streamed(path, raw, context, serve)
             except ExchangeError as error:
                 await self._refuse(path, context, error)
 
@@ -154,16 +154,13 @@ class Front:
                 call.cancel()
                 await asyncio.gather(asking, return_exceptions=True)
 
-    async def _streamed(
-        self, path: str, raw: bytes, context: Context, serve: ServeStream
-    ) -> AsyncIterator[bytes]:
+    async def _streamed(self, path: str, raw: bytes, context: Context, serve: ServeStream) -> None:
         clock = asyncio.get_running_loop().time
         until, line = clock() + HOLDER_WAIT_S, None
         while line is None:
             change, holder = self._holding.next_change, self._holding.holder
             if self._holding.here:
-                async for answer in while_held(self._holding, serve(raw, context)):
-                    yield answer
+                await while_held(self._holding, serve(raw, context))
                 return
             line = await self._lines.to(holder, until - clock()) if holder else None
             if line is None:
@@ -177,7 +174,7 @@ class Front:
         self.counts["streams"] += 1
         try:
             async for answer in call:
-                yield answer
+                await context.write(answer)
         except grpc.aio.AioRpcError as error:
             if not _reason_of(error) and error.code() in _CUT:
                 raise HolderAway("the line to the shard broke; resume at the last cursor") from error
@@ -206,7 +203,7 @@ class OnePath(NamedTuple):
         """Return what gRPC calls."""
         return self.front.unary(self.path, serve)
 
-    def streaming(self, serve: ServeStream) -> Callable[[bytes, Context], AsyncIterator[bytes]]:
+    def streaming(self, serve: ServeStream) -> ServeStream:
         """Return what gRPC calls."""
         return self.front.streaming(self.path, serve)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from exchange.server.nodes.errors import HolderAway
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator
+    from collections.abc import Awaitable
 
 
 class Holding(Protocol):
@@ -37,33 +37,22 @@ class Holding(Protocol):
         """Ask soon who holds it: the node that was said to did not answer."""
 
 
-async def while_held(holding: Holding, answers: AsyncGenerator[bytes]) -> AsyncIterator[bytes]:
-    """Yield what a stream tells until the shard moves. Raises HolderAway then."""
+async def while_held(holding: Holding, stream: Awaitable[None]) -> None:
+    """Let a stream be served until the shard moves. Raises HolderAway then."""
     term = holding.term
-    coming: asyncio.Task[bytes] | None = None
+    serving = asyncio.ensure_future(stream)
     try:
-        while True:
-            coming = asyncio.ensure_future(anext(answers))
-            await _come(holding, term, coming)
+        while not serving.done():
+            change = holding.next_change
+            if not holding.here or holding.term != term:
+                raise HolderAway("the shard moved to another node; resume at the last cursor")
+            changed = asyncio.ensure_future(change.wait())
             try:
-                answer = coming.result()
-            except StopAsyncIteration:
-                return
-            yield answer
+                await asyncio.wait((serving, changed), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                changed.cancel()
+        serving.result()
     finally:
-        if coming is not None and not coming.done():
-            coming.cancel()
-            await asyncio.gather(coming, return_exceptions=True)
-        await answers.aclose()
-
-
-async def _come(holding: Holding, term: int, coming: asyncio.Task[bytes]) -> None:
-    while not coming.done():
-        change = holding.next_change
-        if not holding.here or holding.term != term:
-            raise HolderAway("the shard moved to another node; resume at the last cursor")
-        changed = asyncio.ensure_future(change.wait())
-        try:
-            await asyncio.wait((coming, changed), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            changed.cancel()
+        if not serving.done():
+            serving.cancel()
+            await asyncio.gather(serving, return_exceptions=True)

@@ -1,0 +1,248 @@
+"""Following by name: acknowledged after it was taken, held back until it is parked, read anew each time."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from adapters.sdk.calls import claim
+from adapters.sdk.delivery import KEEPING, CannotTakeError, Named, NamedFollower
+from adapters.sdk.errors import ReceiptRefused, RuleBroken
+from adapters.sdk.patience import Patience
+from exchange.errors import Draining
+from exchange.errors import RuleBroken as Broken
+from exchange.v1 import subscription_service_pb2 as sub
+from exchange.v1.common_pb2 import PURPOSE_WMO_LEVERING, Receipt
+from tests.sdk.exchange_fake import refuse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import grpc
+
+    from adapters.sdk.client import ExchangeClient
+    from tests.sdk.exchange_fake import FakeExchange
+
+CLAIM = claim(PURPOSE_WMO_LEVERING, "WMO-5.2.1-2a")
+NAMED = Named("ecd", CLAIM, ("supports.state",), "11111111-1111-4111-8111-111111111111")
+SOON = Patience(attempts_max=2**31, wait_first_s=0.001, wait_max_s=0.01)
+WAIT_S = 10
+DEFECT = sub.FAILURE_REASON_DEFECT
+
+
+def event(position: int) -> sub.PublishedEvent:
+    return sub.PublishedEvent(event_id=f"e{position}", position=position)
+
+
+class Exchange:
+    """The exchange's side of one subscription: events 1 to `last`, two a batch; five attempts."""
+
+    def __init__(self, fake: FakeExchange, last: int) -> None:
+        self.last = last
+        self.cursor = 0
+        self.attempts: dict[str, int] = {}
+        self.parked: dict[str, int] = {}
+        self.readable = True
+        self.done = threading.Event()
+        self.requests = fake.requests
+        for name in ("subscribe", "acknowledge_events", "report_failed_event", "list_subscriptions"):
+            fake.on("".join(word.capitalize() for word in name.split("_")), getattr(self, name))
+        fake.on("GetParkedEvent", self.get_parked_event)
+        fake.on("CreateSubscription", lambda _request, _context: sub.CreateSubscriptionResponse())
+
+    def subscribe(
+        self, request: sub.SubscribeRequest, context: grpc.ServicerContext
+    ) -> Iterator[sub.SubscribeResponse]:
+        start = max(request.cursor, self.cursor)
+        for first in range(start + 1, self.last + 1, 2):
+            events = [event(position) for position in (first, first + 1) if position <= self.last]
+            cursor = events[-1].position
+            yield sub.SubscribeResponse(events=events, cursor=cursor, told_token=f"t{cursor}")
+        yield sub.SubscribeResponse(cursor=max(start, self.last), told_token=f"t{self.last}")
+        if context.is_active() and max(self.cursor, start) >= self.last:
+            self.done.set()
+        error = Draining("stopping")
+        error.retry_after_ms = 1
+        refuse(context, error)
+
+    def acknowledge_events(
+        self, request: sub.AcknowledgeEventsRequest, _context: object
+    ) -> sub.AcknowledgeEventsResponse:
+        assert request.cursor <= int(request.told_token.removeprefix("t") or 0)
+        self.cursor = max(self.cursor, request.cursor)
+        for settled in request.settled_event_ids:
+            del self.parked[settled]
+        return sub.AcknowledgeEventsResponse(cursor=self.cursor)
+
+    def report_failed_event(
+        self, request: sub.ReportFailedEventRequest, _context: object
+    ) -> sub.ReportFailedEventResponse:
+        name = request.event_id
+        self.attempts[name] = self.attempts.get(name, 0) + 1
+        if request.park or self.attempts[name] >= 5:
+            self.parked[name] = request.position
+        return sub.ReportFailedEventResponse(parked=name in self.parked, attempts=self.attempts[name])
+
+    def list_subscriptions(
+        self, request: sub.ListSubscriptionsRequest, _context: object
+    ) -> sub.ListSubscriptionsResponse:
+        if not request.page_token:
+            other = sub.Subscription(subscription_id="ander", parked=[sub.ParkedEvent(event_id="x")])
+            return sub.ListSubscriptionsResponse(subscriptions=[other], next_page_token="more")
+        parked = [sub.ParkedEvent(event_id=name, position=at) for name, at in self.parked.items()]
+        mine = sub.Subscription(subscription_id="ecd", parked=parked)
+        return sub.ListSubscriptionsResponse(subscriptions=[mine])
+
+    def get_parked_event(
+        self, request: sub.GetParkedEventRequest, _context: object
+    ) -> sub.GetParkedEventResponse:
+        if not self.readable:
+            return sub.GetParkedEventResponse()
+        return sub.GetParkedEventResponse(event=event(self.parked[request.event_id]))
+
+
+class Books:
+    """What was taken; `fails` says of a position how often it cannot be taken first, and how."""
+
+    def __init__(self, **fails: tuple[int, bool]) -> None:
+        self.taken: list[int] = []
+        self.fails = {int(name.removeprefix("e")): how for name, how in fails.items()}
+
+    def take(self, one: sub.PublishedEvent) -> None:
+        left, park = self.fails.get(one.position, (0, False))
+        if left:
+            self.fails[one.position] = (left - 1, park)
+            raise CannotTakeError(DEFECT, park=park)
+        self.taken.append(one.position)
+
+
+def follower(client: ExchangeClient, take: Callable[[sub.PublishedEvent], None]) -> NamedFollower:
+    return NamedFollower(client, NAMED, take, patience=SOON, acknowledge_every_s=0.0)
+
+
+def followed(there: Exchange, client: ExchangeClient, books: Books) -> NamedFollower:
+    """Follow until everything was told and acknowledged."""
+    one = follower(client, books.take)
+    thread = threading.Thread(target=one.run)
+    thread.start()
+    try:
+        assert there.done.wait(WAIT_S)
+    finally:
+        one.close()
+        thread.join(WAIT_S)
+    assert not thread.is_alive()
+    return one
+
+
+def test_events_are_taken_in_order_and_acknowledged_after(
+    exchange: FakeExchange, client: ExchangeClient
+) -> None:
+    there, books = Exchange(exchange, 5), Books()
+    followed(there, client, books)
+    assert books.taken == [1, 2, 3, 4, 5]
+    assert there.cursor == 5
+    first = there.requests["Subscribe"][0]
+    assert (first.subscription_id, first.household_plan_id) == ("ecd", NAMED.household_plan_id)
+    assert there.requests["AcknowledgeEvents"][0].claim == KEEPING
+    assert [one.cursor for one in there.requests["AcknowledgeEvents"]][:2] == [2, 4]
+
+
+def test_what_fails_holds_back_what_comes_after_and_is_read_anew(
+    exchange: FakeExchange, client: ExchangeClient
+) -> None:
+    there, books = Exchange(exchange, 5), Books(e2=(3, False))
+    followed(there, client, books)
+    assert books.taken == [1, 2, 3, 4, 5]
+    assert there.attempts == {"e2": 3}
+    # Each attempt is a stream of its own that begins before it: nothing of it was kept here.
+    assert [one.cursor for one in there.requests["Subscribe"]][:4] == [0, 1, 1, 1]
+
+
+def test_what_cannot_be_taken_is_parked_and_the_rest_goes_on(
+    exchange: FakeExchange, client: ExchangeClient
+) -> None:
+    there, books = Exchange(exchange, 4), Books(e2=(99, False), e3=(99, True))
+    followed(there, client, books)
+    assert books.taken == [1, 4]
+    assert there.attempts == {"e2": 5, "e3": 1}
+    assert there.parked == {"e2": 2, "e3": 3}
+    assert there.cursor == 4
+
+
+def test_what_is_parked_is_fetched_and_settled(exchange: FakeExchange, client: ExchangeClient) -> None:
+    there, books = Exchange(exchange, 4), Books(e2=(2, True), e3=(1, True))
+    one = followed(there, client, books)
+    assert [letter.event_id for letter in one.parked()] == ["e2", "e3"]
+    assert one.take_parked() == 1
+    assert there.parked == {"e2": 2}
+    assert one.take_parked() == 1
+    assert sorted(books.taken) == [1, 2, 3, 4]
+    assert one.take_parked() == 0
+
+
+def test_what_may_be_told_no_more_is_settled_and_never_taken(
+    exchange: FakeExchange, client: ExchangeClient
+) -> None:
+    there, books = Exchange(exchange, 2), Books(e2=(1, True))
+    one = followed(there, client, books)
+    there.readable = False
+    assert one.take_parked() == 1
+    assert books.taken == [1]
+    assert there.parked == {}
+
+
+def test_it_is_named_with_its_question(exchange: FakeExchange, client: ExchangeClient) -> None:
+    there = Exchange(exchange, 0)
+    follower(client, Books().take).create(begin_cursor=7)
+    (request,) = there.requests["CreateSubscription"]
+    assert (request.subscribed_purpose, request.subscribed_legal_basis) == (
+        CLAIM.purpose,
+        CLAIM.legal_basis,
+    )
+    assert (list(request.paths), request.begin_cursor, request.claim) == (["supports.state"], 7, KEEPING)
+
+
+def test_an_acknowledgement_that_is_lost_is_said_again(
+    exchange: FakeExchange, client: ExchangeClient
+) -> None:
+    there, books = Exchange(exchange, 2), Books()
+    lost: list[Any] = []
+
+    def losing(request: Any, context: grpc.ServicerContext) -> sub.AcknowledgeEventsResponse:  # noqa: ANN401 -- AcknowledgeEventsRequest
+        if len(lost) < 3:
+            lost.append(request)
+            error = Draining("stopping")
+            error.retry_after_ms = 1
+            refuse(context, error)
+        return there.acknowledge_events(request, context)
+
+    exchange.on("AcknowledgeEvents", losing)
+    followed(there, client, books)
+    assert there.cursor == 2
+    assert books.taken == [1, 2]
+
+
+def test_a_subscription_that_is_no_more_ends_the_follower(
+    exchange: FakeExchange, client: ExchangeClient
+) -> None:
+    def gone(_request: object, context: grpc.ServicerContext) -> Iterator[sub.SubscribeResponse]:
+        yield from ()
+        refuse(context, Broken("you have no subscription of this name", rule="NO_SUCH_SUBSCRIPTION"))
+
+    exchange.on("Subscribe", gone)
+    with pytest.raises(RuleBroken):
+        follower(client, Books().take).run()
+
+
+def test_only_an_acknowledgement_may_come_back_without_a_receipt(
+    exchange: FakeExchange, client: ExchangeClient
+) -> None:
+    exchange.on("AcknowledgeEvents", lambda _request, _context: sub.AcknowledgeEventsResponse(cursor=3))
+    asked: dict[str, Any] = {"claim": KEEPING, "subscription_id": "ecd"}
+    assert client.subscription.acknowledge_events(**asked, cursor=4).cursor == 3
+    forged = sub.AcknowledgeEventsResponse(receipt=Receipt(leaf_entry=b"of somebody else"))
+    exchange.on("AcknowledgeEvents", lambda _request, _context: forged)
+    with pytest.raises(ReceiptRefused):
+        client.subscription.acknowledge_events(**asked, cursor=4)
