@@ -1,7 +1,7 @@
 """A cluster on one machine: etcd, two PostgreSQL under Patroni with a synchronous standby, NATS, the nodes.
 
 Promises: everything on free ports of the loopback interface and below one folder; the database's rules of
-failover are those of `deploy/patroni/patroni.yml`, read from there; passwords are drawn anew for each cluster.
+failover are those of `deploy/patroni/patroni.yml`, read from there; passwords are drawn for each cluster.
 Two members where production has three, and one etcd: it shows failover, not the loss of two machines.
 """
 
@@ -95,7 +95,10 @@ class Member:
             "bin_dir": str(postgres_binaries()),
             "pgpass": str(cluster.folder / f"{self.name}.pgpass"),
             "parameters": {"unix_socket_directories": "", "shared_buffers": "32MB"},
-            "pg_hba": [f"host all all {HOST}/32 scram-sha-256", f"host replication all {HOST}/32 scram-sha-256"],
+            "pg_hba": [
+                f"host all all {HOST}/32 scram-sha-256",
+                f"host replication all {HOST}/32 scram-sha-256",
+            ],
         }
         postgresql["authentication"] = {
             kind: {"username": one["username"], "password": cluster.secret}
@@ -130,7 +133,9 @@ class Member:
     def ask(self, path: str) -> dict[str, Any]:
         """Return what its Patroni says; nothing where it does not answer."""
         try:
-            with urllib.request.urlopen(f"http://{HOST}:{self.rest_port}{path}", timeout=CLIENT_WAIT_S) as said:
+            with urllib.request.urlopen(
+                f"http://{HOST}:{self.rest_port}{path}", timeout=CLIENT_WAIT_S
+            ) as said:
                 answer: dict[str, Any] = json.load(said)
         except (OSError, ValueError):
             return {}
@@ -166,11 +171,13 @@ class Cluster:
         ]
 
     def dsn(self, user: str = "exchange") -> str:
-        """Return libpq's string of the database, without the password: it names both, and takes the one that writes."""
+        """Return libpq's string of both members, of which it takes who writes; without the password."""
         ports = ",".join(str(one.port) for one in self.members)
         hosts = ",".join(HOST for _ in self.members)
         alive = "keepalives_idle=5 keepalives_interval=2 keepalives_count=3 tcp_user_timeout=10000"
-        return f"host={hosts} port={ports} user={user} dbname=exchange target_session_attrs=read-write {alive}"
+        return (
+            f"host={hosts} port={ports} user={user} dbname=exchange target_session_attrs=read-write {alive}"
+        )
 
     # --- life -----------------------------------------------------------------------------------------
 
@@ -207,7 +214,9 @@ class Cluster:
 
     def _etcd_answers(self) -> bool:
         try:
-            with urllib.request.urlopen(f"http://{HOST}:{self.etcd_port}/health", timeout=CLIENT_WAIT_S) as said:
+            with urllib.request.urlopen(
+                f"http://{HOST}:{self.etcd_port}/health", timeout=CLIENT_WAIT_S
+            ) as said:
                 return bool(json.load(said).get("health") == "true")
         except (OSError, ValueError):
             return False

@@ -73,7 +73,8 @@ def status(folder: Path) -> int:
         _say(f"{name}  127.0.0.1:{one['port']}  {role}  {found.get('state', '-')}  timeline {line}")
     for name, target in told["nodes"].items():
         _say(f"{name}  {target}  credentials in {folder / name}")
-    _say(f"nats   {told['nats']}\netcd   {told['etcd']}\nPGPASSFILE={told['passfile']} psql '{told['postgres']}'")
+    _say(f"nats   {told['nats']}\netcd   {told['etcd']}")
+    _say(f"PGPASSFILE={told['passfile']} psql '{told['postgres']}'")
     return 0
 
 

@@ -18,6 +18,7 @@ from exchange.errors import SettingsInvalid
 from exchange.server.authzen.app import AuthzenApp
 from exchange.server.authzen.desk import GateDesk
 from exchange.server.authzen.door import AuthzenDoor
+from exchange.server.certificates import DoorCertificates, Material, end_of, refuse_unfit
 from exchange.server.house import open_house
 from exchange.server.interceptor import Guard, Streaming, Unary
 from exchange.server.metrics import Metrics
@@ -120,9 +121,14 @@ class ExchangeServer:
         self.metrics_port = 0  # 0 while no metrics are served
         self.admin_port = 0  # 0 while there is no administration door
         self._web: AuthzenDoor | None = None
+        self._certificates = DoorCertificates(
+            Material(config.server_certificate, config.server_key, config.client_authorities)
+        )
 
     async def start(self) -> int:
         """Open the door; return its port. Raises SettingsInvalid when a port or certificate does not do."""
+        # gRPC looks at what follows the disk at the first connection only.
+        refuse_unfit(self._certificates.material)
         house = self._house = open_house(self._parts, self._config)
         guard = Guard(house, self._log, self._metrics)
         server = self._server = grpc.aio.server(options=_options())
@@ -135,7 +141,7 @@ class ExchangeServer:
             names = (*services, health.SERVICE_NAME, reflection.SERVICE_NAME)
             reflection.enable_server_reflection(names, server)
         port = self._open_port(server)
-        self._metrics.watch(house)
+        self._metrics.watch(house, lambda: end_of(self._certificates.material).timestamp())
         if self._config.metrics_port is not None:
             self.metrics_port = self._metrics.serve(self._config.metrics_port)
         if self._config.admin_port is not None:
@@ -146,6 +152,12 @@ class ExchangeServer:
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
         self._bell_ringer = asyncio.get_running_loop().create_task(self._ring_bells(house))
         return port
+
+    def renew(self, material: Material) -> None:
+        """Show other certificates from the next connection on. Raises SettingsInvalid."""
+        if self._web is not None:
+            self._web.renew(material)
+        self._certificates.take(material)
 
     async def drain(self, grace_s: float) -> None:
         """Say so, end the streams, let accepted calls finish within the grace, close."""
@@ -167,13 +179,8 @@ class ExchangeServer:
 
     def _open_port(self, server: grpc.aio.Server) -> int:
         config = self._config
-        credentials = grpc.ssl_server_credentials(
-            [(config.server_key, config.server_certificate)],
-            root_certificates=config.client_authorities,
-            require_client_auth=True,
-        )
         try:
-            return server.add_secure_port(f"{config.address}:{config.port}", credentials)
+            return server.add_secure_port(f"{config.address}:{config.port}", self._certificates.credentials())
         except RuntimeError as error:
             raise SettingsInvalid(
                 "the port of the service cannot be opened", port=str(config.port)

@@ -49,8 +49,8 @@ class Metrics:
         self._calls.labels(rpc, code).inc()
         self._seconds.labels(rpc).observe(seconds)
 
-    def watch(self, house: House) -> None:
-        """Let the gauges read the parts of this house."""
+    def watch(self, house: House, certificate_end: Callable[[], float]) -> None:
+        """Let the gauges read the parts of this house, and when the door's certificate ends."""
         pipeline, hot, ledger = house.parts.pipeline, house.parts.hot, house.parts.ledger
         counts = pipeline.counts
         self._gauge("exchange_queue_depth", "Walks accepted and not yet answered.", lambda: pipeline.depth)
@@ -75,6 +75,12 @@ class Metrics:
             "exchange_witnesses_missing",
             "Witnesses that have not cosigned the newest checkpoint.",
             lambda: 0 if (newest := ledger.newest()) is None else len(newest.missing),
+        )
+
+        self._gauge(
+            "exchange_certificate_end_seconds",
+            "When the door's certificate ends, Unix time.",
+            certificate_end,
         )
 
     def serve(self, port: int) -> int:

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import uvloop
 
-from exchange.errors import ExchangeError, SettingsInvalid
 from exchange.gate.register import Register
 from exchange.logs import open_log
 from exchange.server.app import ExchangeServer, Parts, ServerConfig
@@ -41,14 +40,17 @@ from exchange.wiring.key_events import tell_keys
 from exchange.wiring.parties import second_party_of
 from exchange.wiring.published import Shelf, vkeys_of
 from exchange.wiring.register import keep_register
+from exchange.wiring.renewing import Renewing, door_files, read_material
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
     from pathlib import Path
 
+    from exchange.errors import ExchangeError
     from exchange.pipeline.publisher import Publisher
     from exchange.pipeline.queue import Pipeline
+    from exchange.server.certificates import Material
     from exchange.settings import Settings
     from exchange.wiring.core import Core
     from exchange.wiring.register import Drift
@@ -56,15 +58,6 @@ if TYPE_CHECKING:
 READY_FILE: Final = "service.json"
 OPERATOR_FOLDER: Final = "operator"
 LEASH_BYTES: Final = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class Material:
-    """Certificates of the door, PEM."""
-
-    server_certificate: bytes
-    server_key: bytes
-    client_authorities: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +125,12 @@ async def run_core(
     following.start(pipeline)
     collecting: asyncio.Task[None] | None = None
     tiles = TileDoor(core, material, log)
+    doors = (server.renew, tiles.renew)
+    renewing = Renewing(door_files(settings), material, doors, log, core.clock)
     try:
         port = await server.start()
         _say_ready(settings, core, port, server, await tiles.start())
+        renewing.start()
         log.info("ready", port=port)
         if starter.told is not None:
             starter.told(f"{settings.host}:{port}")
@@ -144,6 +140,7 @@ async def run_core(
         if collecting is not None:
             collecting.cancel()
             await asyncio.gather(collecting, return_exceptions=True)
+        await renewing.stop()
         _take_back(settings.data / READY_FILE)
         await tiles.stop(settings.drain_s)
         await server.drain(settings.drain_s)
@@ -213,6 +210,10 @@ class TileDoor:
     async def start(self) -> int:
         """Open it; return its port, 0 where there is none. Raises SettingsInvalid."""
         return 0 if self._port is None else await self._door.start(self._port)
+
+    def renew(self, material: Material) -> None:
+        """Show another certificate from the next connection on. Raises SettingsInvalid."""
+        self._door.renew(material)
 
     async def stop(self, grace_s: float) -> None:
         """Close it."""
@@ -284,25 +285,17 @@ def config_of(settings: Settings, material: Material) -> ServerConfig:
 
 def door_material(settings: Settings) -> tuple[Material, str, str]:
     """Return the door's certificates, and the operator's thumbprint and signing key (hexadecimal)."""
+    files = door_files(settings)
     if settings.mode == "production":
-        paths = (settings.server_certificate, settings.server_key, settings.client_authorities)
-        try:
-            read = [path.read_bytes() for path in paths if path is not None]
-        except OSError as error:
-            raise SettingsInvalid("a certificate file cannot be read") from error
-        return Material(*read), settings.operator_thumbprint, settings.operator_signing_key
+        return read_material(files), settings.operator_thumbprint, settings.operator_signing_key
     authority = development_authority(settings)
     folder = settings.data / OPERATOR_FOLDER
     if not (folder / "organisation.json").exists():
         authority.issue_organisation(settings.operator_oin, settings.operator_name, folder)
     issued = json.loads((folder / "organisation.json").read_text(encoding="utf-8"))
-    door = settings.data / "door"
-    if not (door / "server.pem").exists():
-        authority.issue_server(door, ("localhost", "127.0.0.1", "::1"))
-    material = Material(
-        (door / "server.pem").read_bytes(), (door / "server.key").read_bytes(), (door / "ca.pem").read_bytes()
-    )
-    return material, issued["thumbprint"], issued["signing_key"]
+    if not files[0].exists():
+        authority.issue_server(files[0].parent, ("localhost", "127.0.0.1", "::1"))
+    return read_material(files), issued["thumbprint"], issued["signing_key"]
 
 
 def _say_ready(settings: Settings, core: Core, port: int, server: ExchangeServer, tiles_port: int) -> None:
