@@ -10,6 +10,7 @@ import socket
 import ssl
 import threading
 import urllib.request
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 import pytest
@@ -147,14 +148,13 @@ def test_an_authority_comes_and_goes_without_a_restart(service: Service, tmp_pat
             return type(refused)
         raise AssertionError("nobody registered this certificate")
 
+    def told_more(before: int) -> bool:
+        return service.said().count("certificates_renewed") > before
+
     assert ask() is Unreachable
     for content, expected in ((ours + other.root_pem, NotAuthenticated), (ours, Unreachable)):
         renewals = service.said().count("certificates_renewed")
         file.write_bytes(content)
         look_again(service)
-        wait_until(
-            lambda seen=renewals: service.said().count("certificates_renewed") > seen,  # type: ignore[misc]
-            SEEN_WITHIN_S,
-            "the other authorities",
-        )
+        wait_until(partial(told_more, renewals), SEEN_WITHIN_S, "the other authorities")
         assert ask() is expected
