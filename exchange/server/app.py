@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from google.protobuf.descriptor import FileDescriptor
 
     from exchange.server.house import House
+    from exchange.server.spans import Spans
 
 __all__ = ["ExchangeServer", "Parts", "ServerConfig"]
 
@@ -109,11 +110,17 @@ def handlers() -> dict[str, dict[str, Unary | Streaming]]:
 class ExchangeServer:
     """Owned by one event loop: `start` once, `drain` once."""
 
-    def __init__(self, parts: Parts, config: ServerConfig, log: Any) -> None:  # noqa: ANN401 -- structlog's logger has no public type
+    def __init__(
+        self,
+        parts: Parts,
+        config: ServerConfig,
+        log: Any,  # noqa: ANN401 -- structlog's logger has no public type
+        spans: Spans | None = None,
+    ) -> None:
         self._parts = parts
         self._config = config
         self._log = log
-        self._metrics = Metrics()
+        self._metrics = Metrics(spans)
         self._server: grpc.aio.Server | None = None
         self._house: House | None = None
         self._bell_ringer: asyncio.Task[None] | None = None

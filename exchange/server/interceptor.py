@@ -135,6 +135,7 @@ class Guard:
     ) -> tuple[Call, Message]:
         """Let a call in; `signed` is the path of an rpc whose request has to be signed."""
         house = self._house
+        record.trace = trace_among(context.invocation_metadata() or ())
         if house.bells.closing:
             raise Draining("the service is stopping")
         now = house.parts.now()
@@ -147,8 +148,7 @@ class Guard:
         # Only now: until its shape was checked it could be anything.
         if request_id := getattr(request, "request_id", ""):
             record.request = name_of_request(record.caller, request_id)
-        trace = trace_among(context.invocation_metadata() or ())
-        call = Call(record.rpc, identity, now, house, trace, signed=under)
+        call = Call(record.rpc, identity, now, house, record.trace, signed=under)
 
         def left(ended: Context) -> None:
             # An answer that was made has left where its status was sent: then nobody hung up before it.
@@ -202,7 +202,7 @@ class Guard:
 
     def _note(self, record: _Record, code: grpc.StatusCode, reason: str = "") -> None:
         took = perf_counter() - record.started
-        self._metrics.count(record.rpc, code.name, took)
+        self._metrics.count(record.rpc, code.name, took, reason, record.trace)
         line = {
             "rpc": record.rpc,
             "code": code.name,
@@ -225,6 +225,7 @@ class _Record:
     caller: str = ""
     task: str = ""
     request: str = ""  # its name, never its id
+    trace: str = ""
     # Why what was given does not arrive, should the call end now; empty once its answer is made.
     lost: str = AbortReason.CALLER_GONE
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from exchange.server.house import House
+    from exchange.server.spans import Spans
 
 LOOPBACK: Final = "127.0.0.1"
 # The server looks this often whether it has to stop; half a second, as it is unless told, would hold up each
@@ -30,7 +31,8 @@ SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 
 class Metrics:
     """Counts calls; reads the rest when it is asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, spans: Spans | None = None) -> None:
+        self._spans = spans
         self.registry: Final = CollectorRegistry()
         self._calls = Counter(
             "exchange_calls", "Calls by rpc and gRPC code.", ("rpc", "code"), registry=self.registry
@@ -44,8 +46,10 @@ class Metrics:
         )
         self._web: tuple[ThreadingHTTPServer, Thread] | None = None
 
-    def count(self, rpc: str, code: str, seconds: float) -> None:
-        """Count one call."""
+    def count(self, rpc: str, code: str, seconds: float, reason: str = "", trace: str = "") -> None:
+        """Count one call, and tell it where traces are collected."""
+        if self._spans is not None:
+            self._spans.note(rpc, code, reason, trace, seconds)
         self._calls.labels(rpc, code).inc()
         self._seconds.labels(rpc).observe(seconds)
 
@@ -95,13 +99,15 @@ class Metrics:
         return server.server_port
 
     def close(self) -> None:
-        """Close the port."""
+        """Close the port, and send the spans that are left."""
         if self._web is not None:
             server, thread = self._web
             server.shutdown()
             server.server_close()
             thread.join()
             self._web = None
+        if self._spans is not None:
+            self._spans.close()
 
     def _gauge(self, name: str, meaning: str, read: Callable[[], float]) -> None:
         Gauge(name, meaning, registry=self.registry).set_function(read)

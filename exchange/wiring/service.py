@@ -19,6 +19,7 @@ import uvloop
 from exchange.gate.register import Register
 from exchange.logs import open_log
 from exchange.server.app import ExchangeServer, Parts, ServerConfig
+from exchange.server.spans import open_spans
 from exchange.server.web.door import WebDoor, server_tls
 from exchange.server.web.tiles import tiles_app
 from exchange.wiring.collecting import collect_when_idle
@@ -115,7 +116,7 @@ async def run_core(
     pipeline = pipeline_of(core)
     following = Following(core, report)
     parts = parts_of(core, publisher, pipeline, following)
-    server = ExchangeServer(parts, config_of(settings, material), log)
+    server = ExchangeServer(parts, config_of(settings, material), log, open_spans(core.clock))
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

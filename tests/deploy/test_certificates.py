@@ -13,30 +13,21 @@ import urllib.request
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
-import pytest
-
 from adapters.sdk.credentials import Credentials
 from adapters.sdk.errors import NotAuthenticated, Unreachable
 from adapters.sdk.tokens import Person
 from deploy.local.processes import wait_until
 from exchange.keys.authority import DevelopmentAuthority
-from tests.e2e.service import INVESTIGATE, Case, Service
+from tests.e2e.service import INVESTIGATE, Case
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.e2e.service import Service
 
 SEEN_WITHIN_S = 30
 CALLS_EACH_TIME = 20
 DOORS = ("target", "admin_target", "tiles_target")
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    folder = tmp_path_factory.mktemp("renewed") / "exchange"
-    running = Service(folder, admin_port="0", tiles_port="0").start()
-    yield running
-    running.close()
 
 
 def shown(service: Service, door: str) -> bytes:
