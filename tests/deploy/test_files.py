@@ -238,3 +238,45 @@ def test_health_is_asked_with_a_certificate_that_nobody_registered(service: Serv
     other.issue_organisation("00000009999999999000", "Health", tmp_path / "stranger")
     shutil.copy(tmp_path / "health" / "authority.pem", tmp_path / "stranger")
     assert health(tmp_path / "stranger", service.target) == 1
+
+
+# --- the lines of the cluster -------------------------------------------------------------------------------
+
+
+def test_no_line_of_the_cluster_is_open() -> None:
+    (patroni,) = documents(DEPLOY / "patroni" / "patroni.yml")
+    (etcd,) = documents(DEPLOY / "patroni" / "etcd.conf.yml")
+    postgresql = patroni["postgresql"]
+    assert patroni["etcd3"]["protocol"] == "https"
+    assert {"cacert", "cert", "key"} <= patroni["etcd3"].keys()
+    assert {"certfile", "keyfile", "cafile", "verify_client"} <= patroni["restapi"].keys()
+    settings = postgresql["parameters"]
+    assert (settings["ssl"], settings["ssl_min_protocol_version"]) == ("on", "TLSv1.3")
+    lines = [line.split() for line in postgresql["pg_hba"]]
+    assert {words[0] for words in lines} == {"local", "hostssl"}
+    assert all(
+        words[-2:] == ["scram-sha-256", "clientcert=verify-ca"] for words in lines if words[0] == "hostssl"
+    )
+    for one in postgresql["authentication"].values():
+        # A certificate is asked for in every line of pg_hba: so each of them shows one.
+        assert one["sslmode"] == "verify-full"
+        assert {"sslrootcert", "sslcert", "sslkey"} <= one.keys()
+    for name in ("client", "peer"):
+        assert etcd[f"{name}-transport-security"]["client-cert-auth"] is True
+    addresses = [str(value) for name, value in etcd.items() if "url" in name or name == "initial-cluster"]
+    assert len(addresses) == 5
+    assert "http://" not in " ".join(addresses)
+    assert patroni["watchdog"]["mode"] == "required"
+
+
+def test_the_password_of_the_database_is_in_no_file_of_settings() -> None:
+    files = [path for path in DEPLOY.rglob("*") if path.suffix in {".yml", ".service", ".toml", ".env"}]
+    assert len(files) > 8
+    found = [
+        (path.name, line)
+        for path in files
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if re.search(r"password\s*[:=]\s*\S|//\w+:\w+@", line, re.IGNORECASE)
+        if not re.search(r"PASSWORD_FILE: /run/secrets/", line)
+    ]
+    assert found == []

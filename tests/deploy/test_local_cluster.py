@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,15 @@ def said(folder: Path, command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(  # noqa: S603 -- our own program
         [LAUNCHER, command, "--folder", folder], capture_output=True, text=True, check=False
     )
+
+
+def patronictl(folder: Path, command: str) -> str:
+    """Run the tool that the runbooks name."""
+    tool = Path(sys.executable).parent / "patronictl"
+    done = subprocess.run(  # noqa: S603 -- its own words
+        [tool, "-c", folder / "pg1.yml", command], capture_output=True, text=True, check=True
+    )
+    return done.stdout
 
 
 def processes_below(folder: Path) -> list[str]:
@@ -69,6 +80,7 @@ def test_the_lead_is_handed_over_and_all_of_it_ends_with_its_starter(tmp_path: P
         )
         before = said(folder, "status").stdout
         assert "pg1" in before.split("primary")[0].splitlines()[-1]
+        assert re.search(r"pg2 .*Quorum Standby .*streaming", patronictl(folder, "list"))
         told = said(folder, "failover").stdout
         assert "Successfully switched over" in told
         assert "pg2" in told.split("primary")[0].splitlines()[-1]

@@ -144,6 +144,7 @@ def test_spans_arrive_in_the_callers_trace_and_tell_of_nobody(collector: Collect
     assert case.pseudonym not in whole
 
 
+@pytest.mark.slow
 def test_a_collector_that_is_away_holds_up_neither_calls_nor_the_end(tmp_path: Path) -> None:
     (port,) = free_ports(1)
     service = traced(tmp_path / "exchange", port)
