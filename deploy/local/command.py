@@ -38,7 +38,7 @@ def _state(folder: Path) -> dict[str, Any]:
     return told
 
 
-def up(folder: Path, nodes: int) -> int:
+def up(folder: Path) -> int:
     """Start everything and stay."""
     lacks = missing()
     if lacks:
@@ -50,7 +50,7 @@ def up(folder: Path, nodes: int) -> int:
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
-    cluster = Cluster(folder, nodes)
+    cluster = Cluster(folder)
     try:
         cluster.up()
         status(folder)
@@ -60,15 +60,21 @@ def up(folder: Path, nodes: int) -> int:
     return 0
 
 
+def _found(member: dict[str, Any]) -> dict[str, Any]:
+    """Return what a member's Patroni says; nothing where it does not answer."""
+    try:
+        with urllib.request.urlopen(f"http://{HOST}:{member['rest']}/patroni", timeout=ASK_WAIT_S) as said:
+            found: dict[str, Any] = json.load(said)
+    except (OSError, ValueError):
+        return {}
+    return found
+
+
 def status(folder: Path) -> int:
     """Say who is what."""
     told = _state(folder)
     for name, one in told["members"].items():
-        try:
-            with urllib.request.urlopen(f"http://{HOST}:{one['rest']}/patroni", timeout=ASK_WAIT_S) as said:
-                found = json.load(said)
-        except (OSError, ValueError):
-            found = {}
+        found = _found(one)
         role, line = found.get("role", "away"), found.get("timeline", "-")
         _say(f"{name}  127.0.0.1:{one['port']}  {role}  {found.get('state', '-')}  timeline {line}")
     for name, target in told["nodes"].items():
@@ -83,6 +89,11 @@ def failover(folder: Path) -> int:
     state = _state(folder)
     secret = Path(state["passfile"]).read_text(encoding="utf-8").strip().rpartition(":")[2]
     _say(switch_over(state, secret))
+    wait_until(
+        lambda: any(_found(one).get("role") == "primary" for one in state["members"].values()),
+        DOWN_WAIT_S,
+        "a primary",
+    )
     return status(folder)
 
 
@@ -98,11 +109,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="deploy/local/cluster", description=__doc__)
     parser.add_argument("command", choices=("up", "status", "failover", "down"))
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where everything lies")
-    parser.add_argument("--nodes", type=int, default=1, help="how many nodes `up` starts")
     told = parser.parse_args()
-    if told.command == "up":
-        return up(told.folder, told.nodes)
-    commands = {"status": status, "failover": failover, "down": down}
+    commands = {"up": up, "status": status, "failover": failover, "down": down}
     return commands[told.command](told.folder)
 
 

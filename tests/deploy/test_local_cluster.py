@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from deploy.local.cluster import PATRONI_FILE, STATE, missing
@@ -18,6 +19,7 @@ from tests.house.tree import REPOSITORY
 LAUNCHER = REPOSITORY / "deploy" / "local" / "cluster"
 UP_WITHIN_S = 120
 GONE_WITHIN_S = 60
+REFUSED = "no pg_hba[.]conf entry|valid client certificate"
 
 
 def said(folder: Path, command: str) -> subprocess.CompletedProcess[str]:
@@ -33,6 +35,21 @@ def patronictl(folder: Path, command: str) -> str:
         [tool, "-c", folder / "pg1.yml", command], capture_output=True, text=True, check=True
     )
     return done.stdout
+
+
+def assert_lines_are_closed(folder: Path) -> None:
+    """Without TLS, a certificate or the right to a database nobody gets in, as production's file says."""
+    told = json.loads((folder / STATE).read_text(encoding="utf-8"))
+    if "sslmode" not in told["postgres"]:
+        return  # the wheel's PostgreSQL has no TLS; the file is held by test_files.py all the same
+    settings, passfile = told["postgres"], told["passfile"]
+    with psycopg.connect(settings, passfile=passfile) as connection:
+        row = connection.execute("SELECT version FROM pg_stat_ssl WHERE pid = pg_backend_pid()").fetchone()
+    assert row == ("TLSv1.3",)
+    for changed in ("sslmode=disable", "sslcert=/nonexistent sslkey=/nonexistent", "user=replicator"):
+        # What is said twice counts as it is said last.
+        with pytest.raises(psycopg.OperationalError, match=REFUSED):
+            psycopg.connect(f"{settings} {changed}", passfile=passfile)
 
 
 def processes_below(folder: Path) -> list[str]:
@@ -81,6 +98,7 @@ def test_the_lead_is_handed_over_and_all_of_it_ends_with_its_starter(tmp_path: P
         before = said(folder, "status").stdout
         assert "pg1" in before.split("primary")[0].splitlines()[-1]
         assert re.search(r"pg2 .*Quorum Standby .*streaming", patronictl(folder, "list"))
+        assert_lines_are_closed(folder)
         told = said(folder, "failover").stdout
         assert "Successfully switched over" in told
         assert "pg2" in told.split("primary")[0].splitlines()[-1]
