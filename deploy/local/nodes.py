@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from deploy.local.processes import Process, wait_until
+from deploy.local.processes import Process, free_ports, wait_until
 
 if TYPE_CHECKING:
     from deploy.local.cluster import Cluster
@@ -27,6 +27,9 @@ class Node:
         self.ready: dict[str, Any] = {}
         words = [sys.executable, "-m", "exchange", "serve", "--data", str(self.data)]
         kept = {name: value for name, value in os.environ.items() if name == "PYTHONPYCACHEPREFIX"}
+        settings = dict(cluster.shared)
+        if settings:
+            settings["node_address"] = f"127.0.0.1:{free_ports(1)[0]}"
         self.process = Process(
             self.name,
             [*words, "--port", "0", "--metrics-port", "0"],
@@ -35,6 +38,7 @@ class Node:
                 "EXCHANGE_STORE": "postgres",
                 "EXCHANGE_POSTGRES": cluster.dsn(),
                 "PGPASSFILE": str(cluster.pgpass),
+                **{f"EXCHANGE_{name.upper()}": value for name, value in settings.items()},
                 **kept,
             },
         )

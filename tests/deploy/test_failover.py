@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Self
 
 import pytest
 
+from adapters.sdk.credentials import Credentials
 from adapters.sdk.errors import Unavailable
-from deploy.local.cluster import Cluster, missing
+from deploy.local.cluster import Cluster, missing, nodes_most
 from deploy.local.processes import wait_until
 from exchange.store.postgres_reader import PostgresReader
 from exchange.store.verify import verify_store
@@ -39,12 +40,27 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A cluster of one's own, to kill parts of."""
     if lacks := missing():
         pytest.skip(f"this machine has no {lacks}: see deploy/README.md, a cluster on one machine")
-    made = Cluster(tmp_path_factory.mktemp("cluster"))
+    made = Cluster(tmp_path_factory.mktemp("cluster"), nodes_most())
     try:
         made.up()
         yield made
     finally:
         made.down()
+
+
+class AtNode(Service):
+    """Who talks to one node of a cluster; residents are drawn from one row for all of them."""
+
+    def __init__(self, cluster: Cluster, nth: int, first: Service | None) -> None:
+        node = cluster.nodes[nth % len(cluster.nodes)]
+        super().__init__(node.data)
+        self.ready = node.ready
+        self._known = cluster.credentials
+        self._bsns = self._bsns if first is None else first._bsns
+
+    def credentials(self, folder: str = "operator") -> Credentials:
+        assert folder == "operator"
+        return Credentials.load(self._known)
 
 
 class Persistent:
@@ -156,10 +172,10 @@ def assert_nothing_is_doubled(load: Load) -> None:
 
 
 def test_nothing_acknowledged_is_lost_whatever_of_the_database_dies(cluster: Cluster) -> None:
-    service = Service(cluster.nodes[0].data)
-    service.ready = cluster.nodes[0].ready
+    first_service = AtNode(cluster, 0, None)
+    services = [first_service, *(AtNode(cluster, nth, first_service) for nth in range(1, WORKERS))]
     try:
-        load = Load([Persistent(service, number) for number in range(WORKERS)])
+        load = Load([Persistent(service, number) for number, service in enumerate(services)])
         with load:
             first = cluster.primary()
             assert first is not None
@@ -192,4 +208,5 @@ def test_nothing_acknowledged_is_lost_whatever_of_the_database_dies(cluster: Clu
         answered = sum(len(one.answered) for one in load.workers)
         print(f"{answered} commands acknowledged, {faults} refusals, {position} events: 0 lost, 0 doubled")  # noqa: T201 -- shown
     finally:
-        service.hang_up()
+        for service in services:
+            service.hang_up()
