@@ -147,3 +147,6 @@ lock: $(READY)
 	@echo "== lock: requirements.lock from pyproject.toml"
 	@$(BIN)/uv pip compile pyproject.toml --all-extras --generate-hashes --no-header --no-annotate \
 	  --universal --python-version 3.11 --quiet -o requirements.lock
+	@$(BIN)/uv pip compile pyproject.toml --extra postgres --extra hsm --extra timestamp --extra otel --extra nats \
+	  --constraint requirements.lock --generate-hashes --no-header --no-annotate \
+	  --universal --python-version 3.11 --quiet -o deploy/container/requirements.lock

@@ -19,6 +19,7 @@ from exchange.errors import SettingsInvalid, StoreUnavailable
 from exchange.server.authzen.app import AuthzenApp
 from exchange.server.authzen.desk import GateDesk
 from exchange.server.authzen.door import AuthzenDoor
+from exchange.server.certificates import DoorCertificates, Material, end_of, refuse_unfit
 from exchange.server.house import open_house
 from exchange.server.interceptor import Guard, Streaming, Unary
 from exchange.server.metrics import Metrics
@@ -69,6 +70,7 @@ if TYPE_CHECKING:
 
     from exchange.server.house import House
     from exchange.server.nodes.doors import NodeDoors, Passage
+    from exchange.server.spans import Spans
 
 __all__ = ["ExchangeServer", "Parts", "ServerConfig"]
 
@@ -116,6 +118,7 @@ class ExchangeServer:
         parts: Parts,
         config: ServerConfig,
         log: Any,  # noqa: ANN401 -- structlog's logger has no public type
+        spans: Spans | None = None,
         node: NodeDoors | None = None,
     ) -> None:
         """`node` is what this process is among many; None where it is the only one."""
@@ -123,7 +126,7 @@ class ExchangeServer:
         self._parts = parts
         self._config = config
         self._log = log
-        self._metrics = Metrics()
+        self._metrics = Metrics(spans)
         self._server: grpc.aio.Server | None = None
         self._house: House | None = None
         self._bell_ringer: asyncio.Task[None] | None = None
@@ -132,9 +135,14 @@ class ExchangeServer:
         self.admin_port = 0  # 0 while there is no administration door
         self.node_port = 0  # 0 where this is the only node
         self._web: AuthzenDoor | None = None
+        self._certificates = DoorCertificates(
+            Material(config.server_certificate, config.server_key, config.client_authorities)
+        )
 
     async def start(self) -> int:
         """Open the door; return its port. Raises SettingsInvalid when a port or certificate does not do."""
+        # gRPC looks at what follows the disk at the first connection only.
+        refuse_unfit(self._certificates.material)
         house = self._house = open_house(self._parts, self._config)
         guard = Guard(house, self._log, self._metrics)
         server = self._server = grpc.aio.server(options=_options())
@@ -146,7 +154,7 @@ class ExchangeServer:
             names = (*services, health.SERVICE_NAME, reflection.SERVICE_NAME)
             reflection.enable_server_reflection(names, server)
         port = self._open_port(server)
-        self._metrics.watch(house)
+        self._metrics.watch(house, lambda: end_of(self._certificates.material).timestamp())
         if self._node is not None:
             self._metrics.watch_node(self._node.holding, self._node.front.counts)
         if self._config.metrics_port is not None:
@@ -159,6 +167,12 @@ class ExchangeServer:
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
         self._bell_ringer = asyncio.get_running_loop().create_task(self._ring_bells(house))
         return port
+
+    def renew(self, material: Material) -> None:
+        """Show other certificates from the next connection on. Raises SettingsInvalid."""
+        if self._web is not None:
+            self._web.renew(material)
+        self._certificates.take(material)
 
     async def drain(self, grace_s: float) -> None:
         """Say so, end the streams, let accepted calls finish within the grace, close."""
@@ -199,13 +213,8 @@ class ExchangeServer:
 
     def _open_port(self, server: grpc.aio.Server) -> int:
         config = self._config
-        credentials = grpc.ssl_server_credentials(
-            [(config.server_key, config.server_certificate)],
-            root_certificates=config.client_authorities,
-            require_client_auth=True,
-        )
         try:
-            return server.add_secure_port(f"{config.address}:{config.port}", credentials)
+            return server.add_secure_port(f"{config.address}:{config.port}", self._certificates.credentials())
         except RuntimeError as error:
             raise SettingsInvalid(
                 "the port of the service cannot be opened", port=str(config.port)

@@ -139,10 +139,11 @@ class Guard:
     ) -> tuple[Call, Message]:
         """Let a call in; `signed` is the path of an rpc whose request has to be signed."""
         house = self._house
+        headers = tuple(context.invocation_metadata() or ())
+        record.trace = trace_among(headers)
         if house.bells.closing:
             raise Draining("the service is stopping")
         now = house.parts.now()
-        headers = tuple(context.invocation_metadata() or ())
         identity = await self._identify(record, context, headers, now, person=person)
         house.calls.take(identity.caller.organisation)
         # What nobody signed is not worth reading.
@@ -152,8 +153,7 @@ class Guard:
         # Only now: until its shape was checked it could be anything.
         if request_id := getattr(request, "request_id", ""):
             record.request = name_of_request(record.caller, request_id)
-        trace = trace_among(headers)
-        call = Call(record.rpc, identity, now, house, trace, signed=under)
+        call = Call(record.rpc, identity, now, house, record.trace, signed=under)
 
         def left(ended: Context) -> None:
             # An answer that was made has left where its status was sent: then nobody hung up before it.
@@ -238,7 +238,7 @@ class Guard:
 
     def _note(self, record: _Record, code: grpc.StatusCode, reason: str = "") -> None:
         took = perf_counter() - record.started
-        self._metrics.count(record.rpc, code.name, took)
+        self._metrics.count(record.rpc, code.name, took, reason, record.trace)
         line = {
             "rpc": record.rpc,
             "code": code.name,
@@ -261,6 +261,7 @@ class _Record:
     caller: str = ""
     task: str = ""
     request: str = ""  # its name, never its id
+    trace: str = ""
     # Why what was given does not arrive, should the call end now; empty once its answer is made.
     lost: str = AbortReason.CALLER_GONE
 

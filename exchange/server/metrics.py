@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from exchange.server.house import House
     from exchange.server.nodes.holding import Holding
+    from exchange.server.spans import Spans
 
 LOOPBACK: Final = "127.0.0.1"
 # The server looks this often whether it has to stop; half a second, as it is unless told, would hold up each
@@ -33,7 +34,8 @@ SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 
 class Metrics:
     """Counts calls; reads the rest when it is asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, spans: Spans | None = None) -> None:
+        self._spans = spans
         self.registry: Final = CollectorRegistry()
         self._calls = Counter(
             "exchange_calls", "Calls by rpc and gRPC code.", ("rpc", "code"), registry=self.registry
@@ -48,8 +50,10 @@ class Metrics:
         self._counting: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
         self._web: tuple[ThreadingHTTPServer, Thread] | None = None
 
-    def count(self, rpc: str, code: str, seconds: float) -> None:
-        """Count one call."""
+    def count(self, rpc: str, code: str, seconds: float, reason: str = "", trace: str = "") -> None:
+        """Count one call, and tell it where traces are collected."""
+        if self._spans is not None:
+            self._spans.note(rpc, code, reason, trace, seconds)
         counting = self._counting.get((rpc, code))
         if counting is None:
             # As many as the contract has rpcs and gRPC has codes: finding one anew costs more than counting.
@@ -59,8 +63,8 @@ class Metrics:
         calls.inc()
         took.observe(seconds)
 
-    def watch(self, house: House) -> None:
-        """Let the gauges read the parts of this house."""
+    def watch(self, house: House, certificate_end: Callable[[], float]) -> None:
+        """Let the gauges read the parts of this house, and when the door's certificate ends."""
         pipeline, hot, ledger = house.parts.pipeline, house.parts.hot, house.parts.ledger
         counts = pipeline.counts
         self._gauge("exchange_queue_depth", "Walks accepted and not yet answered.", lambda: pipeline.depth)
@@ -92,6 +96,12 @@ class Metrics:
             lambda: 0 if (newest := ledger.newest()) is None else len(newest.missing),
         )
 
+        self._gauge(
+            "exchange_certificate_end_seconds",
+            "When the door's certificate ends, Unix time.",
+            certificate_end,
+        )
+
     def watch_node(self, holding: Holding, counts: Counts[str]) -> None:
         """Let the gauges read what this node is among many."""
         self._gauge(
@@ -115,13 +125,15 @@ class Metrics:
         return server.server_port
 
     def close(self) -> None:
-        """Close the port."""
+        """Close the port, and send the spans that are left."""
         if self._web is not None:
             server, thread = self._web
             server.shutdown()
             server.server_close()
             thread.join()
             self._web = None
+        if self._spans is not None:
+            self._spans.close()
 
     def _gauge(self, name: str, meaning: str, read: Callable[[], float]) -> None:
         Gauge(name, meaning, registry=self.registry).set_function(read)

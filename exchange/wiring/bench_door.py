@@ -34,8 +34,8 @@ from exchange.wiring.service import OPERATOR_FOLDER, config_of, door_material, p
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
+    from exchange.server.certificates import Material
     from exchange.settings import Settings
-    from exchange.wiring.service import Material
 
 ROUNDS: Final = 2_000
 WARM_UP: Final = 200

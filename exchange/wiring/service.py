@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import uvloop
 
-from exchange.errors import ExchangeError, SettingsInvalid
 from exchange.gate.register import Register
 from exchange.logs import open_log
 from exchange.server.app import ExchangeServer, Parts, ServerConfig
+from exchange.server.spans import open_spans
 from exchange.server.web.door import WebDoor, server_tls
 from exchange.server.web.tiles import tiles_app
 from exchange.wiring.bells import Ringing, open_bell
@@ -44,14 +44,17 @@ from exchange.wiring.parties import second_party_of
 from exchange.wiring.places import held_keys
 from exchange.wiring.published import Shelf, vkeys_of
 from exchange.wiring.register import keep_register
+from exchange.wiring.renewing import Renewing, door_files, read_material
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
     from pathlib import Path
 
+    from exchange.errors import ExchangeError
     from exchange.pipeline.publisher import Publisher
     from exchange.pipeline.queue import Pipeline
+    from exchange.server.certificates import Material
     from exchange.settings import Settings
     from exchange.wiring.core import Core
     from exchange.wiring.register import Drift
@@ -60,15 +63,6 @@ if TYPE_CHECKING:
 READY_FILE: Final = "service.json"
 OPERATOR_FOLDER: Final = "operator"
 LEASH_BYTES: Final = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class Material:
-    """Certificates of the door, PEM."""
-
-    server_certificate: bytes
-    server_key: bytes
-    client_authorities: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +129,7 @@ async def run_core(
     following = Following(core, report)
     ringing = Ringing(open_bell(settings, core.reader.head), pipeline, core.hot, following.wake)
     parts = replace(parts_of(core, publisher, pipeline, following), among=node is not None)
-    server = ExchangeServer(parts, config, log, None if node is None else node.doors)
+    server = ExchangeServer(parts, config, log, open_spans(core.clock), None if node is None else node.doors)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -146,11 +140,14 @@ async def run_core(
     ringing.start()
     collecting: asyncio.Task[None] | None = None
     tiles = TileDoor(core, material, log)
+    doors = (server.renew, tiles.renew)
+    renewing = Renewing(door_files(settings), material, doors, log, core.clock)
     try:
         port = await server.start()
         if node is not None:
             await node.start(publisher, pipeline, following, core.clock)
         _say_ready(settings, core, port, server, await tiles.start())
+        renewing.start()
         log.info("ready", port=port)
         if starter.told is not None:
             starter.told(f"{settings.host}:{port}")
@@ -160,6 +157,7 @@ async def run_core(
         if collecting is not None:
             collecting.cancel()
             await asyncio.gather(collecting, return_exceptions=True)
+        await renewing.stop()
         _take_back(settings.data / READY_FILE)
         await tiles.stop(settings.drain_s)
         await _close(server, node, settings.drain_s)
@@ -248,6 +246,10 @@ class TileDoor:
         """Open it; return its port, 0 where there is none. Raises SettingsInvalid."""
         return 0 if self._port is None else await self._door.start(self._port)
 
+    def renew(self, material: Material) -> None:
+        """Show another certificate from the next connection on. Raises SettingsInvalid."""
+        self._door.renew(material)
+
     async def stop(self, grace_s: float) -> None:
         """Close it."""
         await self._door.stop(grace_s)
@@ -318,25 +320,17 @@ def config_of(settings: Settings, material: Material) -> ServerConfig:
 
 def door_material(settings: Settings) -> tuple[Material, str, str]:
     """Return the door's certificates, and the operator's thumbprint and signing key (hexadecimal)."""
+    files = door_files(settings)
     if settings.mode == "production":
-        paths = (settings.server_certificate, settings.server_key, settings.client_authorities)
-        try:
-            read = [path.read_bytes() for path in paths if path is not None]
-        except OSError as error:
-            raise SettingsInvalid("a certificate file cannot be read") from error
-        return Material(*read), settings.operator_thumbprint, settings.operator_signing_key
+        return read_material(files), settings.operator_thumbprint, settings.operator_signing_key
     authority = development_authority(settings)
     folder = settings.data / OPERATOR_FOLDER
     if not (folder / "organisation.json").exists():
         authority.issue_organisation(settings.operator_oin, settings.operator_name, folder)
     issued = json.loads((folder / "organisation.json").read_text(encoding="utf-8"))
-    door = settings.data / "door"
-    if not (door / "server.pem").exists():
-        authority.issue_server(door, ("localhost", "127.0.0.1", "::1"))
-    material = Material(
-        (door / "server.pem").read_bytes(), (door / "server.key").read_bytes(), (door / "ca.pem").read_bytes()
-    )
-    return material, issued["thumbprint"], issued["signing_key"]
+    if not files[0].exists():
+        authority.issue_server(files[0].parent, ("localhost", "127.0.0.1", "::1"))
+    return read_material(files), issued["thumbprint"], issued["signing_key"]
 
 
 def _say_ready(settings: Settings, core: Core, port: int, server: ExchangeServer, tiles_port: int) -> None:

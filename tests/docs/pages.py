@@ -23,6 +23,7 @@ MARKS = {
     "bash serve": "starts the service the others run against, on free ports",
     "bash make": "each line is a target of the Makefile",
     "bash commands": "each line begins with a command that exists",
+    "bash machine": "each line is of a script, unit or tool that is there (tests/deploy/test_runbooks.py)",
     "toml settings": "read as settings of the service",
     "toml adapter": "read as settings of the provider's adapter",
     "text": "a drawing",

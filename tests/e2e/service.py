@@ -59,6 +59,7 @@ class Service:
 
     def __init__(self, data: Path, **settings: str) -> None:
         self.data = data
+        self.code = REPOSITORY  # whose code it runs
         self._environment = environment() | {f"EXCHANGE_{name.upper()}": settings[name] for name in settings}
         self.process: subprocess.Popen[bytes] | None = None
         self.ready: dict[str, Any] = {}
@@ -79,7 +80,7 @@ class Service:
                 [sys.executable, *self._command()],
                 stdout=out,
                 stderr=subprocess.STDOUT,
-                cwd=REPOSITORY,
+                cwd=self.code,
                 env=self._environment,
             )
         self.ready = self._wait_ready(self.process)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CODE = ("exchange", "adapters")
-ROOMS = (*CODE, "tests", "protos")
+ROOMS = (*CODE, "deploy", "tests", "protos")
 GENERATED = "exchange/v1/"
 # Where there is no git (an unpacked archive), these are not ours.
 NOT_OURS = frozenset({".git", ".venv", "build", "dist", "data", "__pycache__"})

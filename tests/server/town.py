@@ -36,7 +36,7 @@ from exchange.wiring.core import (
 )
 from exchange.wiring.following import Following
 from exchange.wiring.parties import second_party_of
-from exchange.wiring.service import Material, door_material
+from exchange.wiring.service import door_material
 from tests.signing import signed_headers
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
     from exchange.errors import ExchangeError
+    from exchange.server.certificates import Material
     from tests.signing import Headers
 
 CITY = "00000001003214345000"

@@ -128,12 +128,12 @@ class AuthzenApp:
         house = self._house
         if house.bells.closing:
             raise Draining("the service is stopping")
+        traces = request.headers.getlist(TRACEPARENT)
+        record.trace = read_trace(traces[0]) if len(traces) == 1 else ""
         now = house.parts.now()
         identity = await self._identify(record, request, person=person)
         house.calls.take(identity.caller.organisation)
-        traces = request.headers.getlist(TRACEPARENT)
-        trace = read_trace(traces[0]) if len(traces) == 1 else ""
-        return Call(record.rpc, identity, now, house, trace, request.scope[AT_END])
+        return Call(record.rpc, identity, now, house, record.trace, request.scope[AT_END])
 
     async def _identify(self, record: _Record, request: Request, *, person: bool) -> Identity:
         identities, now = self._house.identities, self._house.parts.now()
@@ -173,7 +173,7 @@ class AuthzenApp:
 
     def _note(self, record: _Record, code: grpc.StatusCode, reason: str = "") -> None:
         took = perf_counter() - record.started
-        self._metrics.count(record.rpc, code.name, took)
+        self._metrics.count(record.rpc, code.name, took, reason, record.trace)
         line = {
             "rpc": record.rpc,
             "code": code.name,
@@ -194,6 +194,7 @@ class _Record:
     started: float
     caller: str = ""
     task: str = ""
+    trace: str = ""
 
 
 async def _body(request: Request) -> bytes:

@@ -22,6 +22,8 @@ from exchange.errors import SettingsInvalid
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
+    from exchange.server.certificates import Material
+
     App = Callable[[Any, Any, Any], Awaitable[None]]
 
 CONNECTIONS_MAX: Final = 256
@@ -52,6 +54,7 @@ class WebDoor:
         self._tls = tls
         self._server: _Server | None = None
         self._serving: asyncio.Task[None] | None = None
+        self._context: ssl.SSLContext | None = None
 
     async def start(self, port: int) -> int:
         """Open the door, at a free port for 0; return its port. Raises SettingsInvalid."""
@@ -74,7 +77,7 @@ class WebDoor:
         )
         config.load()
         if self._tls is not None:
-            config.ssl = self._tls()
+            config.ssl = self._context = self._tls()
         server = self._server = _Server(config)
         self._serving = asyncio.get_running_loop().create_task(server.serve(sockets=[listening]))
         while not server.started:
@@ -83,6 +86,21 @@ class WebDoor:
             await asyncio.sleep(START_LOOK_S)
         opened: int = listening.getsockname()[1]
         return opened
+
+    def renew(self, material: Material) -> None:
+        """Show another certificate from the next connection on, and let in who comes by an authority more.
+
+        An authority that was taken out is let in until the next start: the library's context only learns.
+        Raises SettingsInvalid.
+        """
+        if self._context is None:
+            return
+        try:
+            load_key(self._context, material.server_certificate + b"\n" + material.server_key)
+            if self._context.verify_mode is ssl.CERT_REQUIRED:
+                self._context.load_verify_locations(cadata=material.client_authorities.decode("ascii"))
+        except (ssl.SSLError, OSError, UnicodeDecodeError, ValueError) as error:
+            raise SettingsInvalid(f"a certificate of the {self.named} does not do") from error
 
     async def stop(self, grace_s: float) -> None:
         """Take no more, let accepted requests finish within the grace, close."""

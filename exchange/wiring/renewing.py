@@ -1,0 +1,110 @@
+"""Certificates renewed on disk are shown without a restart: looked for twice a minute, at once on SIGHUP.
+
+Promises: what does not fit together, as a renewal that is half written, changes nothing and is logged once;
+the next look sees the other half. No call is refused and no connection closed for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+from exchange.errors import SettingsInvalid
+from exchange.server.certificates import Material, refuse_out_of_time, refuse_unfit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from exchange.settings import Settings
+
+LOOKED_EVERY_S: Final = 30.0
+DOOR_FOLDER: Final = "door"
+
+
+def door_files(settings: Settings) -> tuple[Path, Path, Path]:
+    """Return where certificate, key and authorities of the door lie. Raises SettingsInvalid."""
+    if settings.mode == "production":
+        named = (settings.server_certificate, settings.server_key, settings.client_authorities)
+        found = tuple(path for path in named if path is not None)
+        if len(found) != len(named):
+            raise SettingsInvalid("production needs the files of the door")
+        return found[0], found[1], found[2]
+    door = settings.data / DOOR_FOLDER
+    return door / "server.pem", door / "server.key", door / "ca.pem"
+
+
+def read_material(files: Sequence[Path]) -> Material:
+    """Read the three files. Raises SettingsInvalid."""
+    try:
+        certificate, key, authorities = (path.read_bytes() for path in files)
+    except OSError as error:
+        raise SettingsInvalid("a certificate file cannot be read") from error
+    return Material(certificate, key, authorities)
+
+
+class Renewing:
+    """Owned by one event loop. `shown` is what the doors show; `doors` are told of another."""
+
+    def __init__(
+        self,
+        files: Sequence[Path],
+        shown: Material,
+        doors: Sequence[Callable[[Material], None]],
+        log: Any,  # noqa: ANN401 -- structlog's bound logger has no public type
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._files = files
+        self._shown = shown
+        self._told = ""  # why the last look changed nothing, empty where there was nothing to change
+        self._doors = doors
+        self._log = log
+        self._clock = clock
+        self._now = asyncio.Event()
+        self._looking: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Look from now on."""
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGHUP, self._now.set)
+        self._looking = loop.create_task(self._look())
+
+    async def stop(self) -> None:
+        """Look no more."""
+        if self._looking is not None:
+            asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
+            self._looking.cancel()
+            await asyncio.gather(self._looking, return_exceptions=True)
+
+    async def _look(self) -> None:
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._now.wait(), LOOKED_EVERY_S)
+            self._now.clear()
+            self.take()
+
+    def take(self) -> None:
+        """Show what lies there, where it is another and fits together."""
+        try:
+            found = read_material(self._files)
+            if found == self._shown:
+                self._told = ""
+                return
+            refuse_unfit(found)
+            refuse_out_of_time(found, self._clock())
+            for door in self._doors:
+                door(found)
+        except SettingsInvalid as error:
+            self._tell_refused(error)
+            return
+        self._shown, self._told = found, ""
+        self._log.info("certificates_renewed")
+
+    def _tell_refused(self, error: SettingsInvalid) -> None:
+        # The same unfit files are not told of twice a minute for a week.
+        if str(error) != self._told:
+            self._log.warning("certificates_refused", reason=error.code)
+        self._told = str(error)

