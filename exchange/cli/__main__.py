@@ -41,8 +41,8 @@ from exchange.errors import (
     RequestInvalid,
     SettingsInvalid,
     Unavailable,
-    remedy_at_the_keyboard,
 )
+from exchange.wiring.remedies import remedy_at_the_keyboard
 
 EXIT_NOT_SO: Final = 1
 EXIT_WRONG_CALL: Final = 2

@@ -24,7 +24,6 @@ from exchange.errors import (
     StoreFull,
     WitnessesMissing,
     WitnessObjects,
-    remedy_at_the_keyboard,
 )
 from exchange.gate.register import Register
 from exchange.keys.keystore import KeyStore
@@ -48,6 +47,7 @@ from exchange.wiring.places import (
 )
 from exchange.wiring.published import published_checkpoint
 from exchange.wiring.rekeying import kek_standing
+from exchange.wiring.remedies import remedy_at_the_keyboard
 from exchange.wiring.shredding import standing
 from exchange.wiring.stores import has_events, open_reader, refuse_outdated
 

@@ -130,18 +130,13 @@ async def run_core(
     ringing = Ringing(open_bell(settings, core.reader.head), pipeline, core.hot, following.wake)
     parts = replace(parts_of(core, publisher, pipeline, following), among=node is not None)
     server = ExchangeServer(parts, config, log, open_spans(core.clock), None if node is None else node.doors)
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    _hold(loop, starter.leash, stop)
+    stop = _stop_signal(starter)
     await publishing.start(pipeline)
     following.start(pipeline)
     ringing.start()
     collecting: asyncio.Task[None] | None = None
     tiles = TileDoor(core, material, log)
-    doors = (server.renew, tiles.renew)
-    renewing = Renewing(door_files(settings), material, doors, log, core.clock)
+    renewing = Renewing(door_files(settings), material, (server.renew, tiles.renew), log, core.clock)
     try:
         port = await server.start()
         if node is not None:
@@ -151,12 +146,10 @@ async def run_core(
         log.info("ready", port=port)
         if starter.told is not None:
             starter.told(f"{settings.host}:{port}")
-        collecting = loop.create_task(collect_when_idle(lambda: pipeline.depth == 0))
+        collecting = asyncio.create_task(collect_when_idle(lambda: pipeline.depth == 0))
         await stop.wait()
     finally:
-        if collecting is not None:
-            collecting.cancel()
-            await asyncio.gather(collecting, return_exceptions=True)
+        await _cancelled(collecting)
         await renewing.stop()
         _take_back(settings.data / READY_FILE)
         await tiles.stop(settings.drain_s)
@@ -166,6 +159,22 @@ async def run_core(
         await following.stop()
         await publishing.stop()
         log.info("stopped")
+
+
+def _stop_signal(starter: Starter) -> asyncio.Event:
+    """Return what is set when the service is told to stop, or who started it is gone."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    _hold(loop, starter.leash, stop)
+    return stop
+
+
+async def _cancelled(task: asyncio.Task[None] | None) -> None:
+    if task is not None:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def _close(server: ExchangeServer, node: Node | None, grace_s: float) -> None:

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from exchange import errors
 from exchange.cli import __main__ as root
+from exchange.wiring.remedies import remedy_at_the_keyboard
 
 
 @pytest.mark.parametrize(
@@ -45,7 +46,7 @@ def test_a_named_error_is_a_sentence_its_remedy_and_a_code(
     assert ended.value.code == code
     said = capsys.readouterr()
     assert said.out == ""
-    assert said.err == f"{error}\n{errors.remedy_at_the_keyboard(error)}\n"
+    assert said.err == f"{error}\n{remedy_at_the_keyboard(error)}\n"
 
 
 @pytest.mark.parametrize(
@@ -59,7 +60,7 @@ def test_a_named_error_is_a_sentence_its_remedy_and_a_code(
     ],
 )
 def test_a_remedy_at_the_keyboard_speaks_of_no_request(error: errors.ExchangeError, words: str) -> None:
-    remedy = errors.remedy_at_the_keyboard(error)
+    remedy = remedy_at_the_keyboard(error)
     assert words in remedy
     assert "request id" not in remedy
 
