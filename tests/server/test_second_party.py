@@ -390,7 +390,7 @@ def test_its_log_holds_numbers_only(party: Party) -> None:
     party.stop()
     party.lines.flush()
     said = party.log.read_text()
-    assert '"count": 1' in said
+    assert '"count":1' in said
     assert "GROUP_ELEMENT_INVALID" in said
     assert GOOD.hex() not in said
     assert hashlib.sha256(GOOD).hexdigest() not in said

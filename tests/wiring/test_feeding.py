@@ -73,7 +73,7 @@ class Told(StringIO):
         self.about = asyncio.Event()
 
     def write(self, text: str, /) -> int:
-        if '"event": "directory"' in text:
+        if '"event":"directory"' in text:
             self.about.set()
         return super().write(text)
 
@@ -162,7 +162,7 @@ def running(*words: object, url: str = "") -> Iterator[subprocess.Popen[str]]:
     ) as process:
         assert process.stderr is not None
         said = ""
-        while '"event": "ready"' not in said:
+        while '"event":"ready"' not in said:
             said = process.stderr.readline()
             assert said, "the process ended"
         yield process
