@@ -16,13 +16,13 @@ from exchange.errors import Unavailable
 from exchange.ledger.verify import Report
 from exchange.wiring import bench
 from exchange.wiring.bench_ledger import Turn
-from exchange.wiring.demo import Shown
+from exchange.wiring.demo import FILES, Shown
 from exchange.wiring.demo_years import Years
 from exchange.wiring.load.place import Place
 from exchange.wiring.load.sizes import LONG, SHORT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from exchange.wiring.load.run import Run
     from tests.cli.conftest import Shell
@@ -53,7 +53,9 @@ class Teller:
         data: Path,
         tell: Callable[[dict[str, Any]], None],
         pause: Callable[[str], None] | None = None,
+        databases: Mapping[str, str] = FILES,
     ) -> Shown:
+        assert not databases
         for line in STORY:
             tell(line)
         if pause is not None:
@@ -68,8 +70,11 @@ class Teller:
         shown.steps = [{key: line[key] for key in ("name", "outcome", "rules")} for line in STORY[1:]]
         return shown
 
-    def years(self, data: Path, tell: Callable[[dict[str, Any]], None]) -> Years:
+    def years(
+        self, data: Path, tell: Callable[[dict[str, Any]], None], databases: Mapping[str, str] = FILES
+    ) -> Years:
         """Stand for `run_years`: a chapter of one step."""
+        assert not databases
         tell({"chapter": "2023: one address"})
         tell(YEARS_STEP | {"text": "He is 16 now:"})
         report = Report(self.years_ok, 20, b"r" * 32, "exchange.example/x/2026", (), 20, 4_000, 0)
