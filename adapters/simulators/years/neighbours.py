@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,8 +25,6 @@ MATCH: Final = claim(Purpose.PURPOSE_VRAAG_EN_AANBOD, "MATCH-6.1.a", NECESSITY)
 READ: Final = claim(Purpose.PURPOSE_VRAAG_EN_AANBOD, "MATCH-READ-6.1.a", NECESSITY)
 CONTACT: Final = ["made", "contact_of_wish", "contact_of_offer"]
 AT_ELSJES: Final = "Bel aan op nummer 4."
-FOUND_S: Final = 20.0
-LOOK_EVERY_S: Final = 0.1
 
 
 def two_neighbours(told: Telling, family: Family, village: Organisation, elsje: Member) -> None:
@@ -126,12 +123,9 @@ def _matches(family: Family, member: Member) -> list[Any]:
 
 
 def _proposed(told: Telling, family: Family, desk: ExchangeClient, asks: Member, wish_id: str) -> str:
-    """Propose until the offer is found: what was just offered is looked up a moment later."""
-    until = time.monotonic() + FOUND_S
-    while not _matches(family, family.noor):
-        must(time.monotonic() < until, "what was offered is not found")
-        proposed = desk.matching.propose_match(claim=MATCH, plan_id=asks.plan_id, wish_id=wish_id)
-        told.keep(family.municipality, proposed)
-        time.sleep(LOOK_EVERY_S)
+    """Propose once: what was offered before is looked at."""
+    proposed = desk.matching.propose_match(claim=MATCH, plan_id=asks.plan_id, wish_id=wish_id)
+    told.keep(family.municipality, proposed)
+    must(bool(_matches(family, family.noor)), "what was offered is not found")
     match_id: str = proposed.match_id
     return match_id

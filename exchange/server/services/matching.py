@@ -40,6 +40,7 @@ from exchange.pipeline.walk import CommandWalk, ReadWalk, Steps
 from exchange.server.contract.labels import labels_of, refuse_unlabelled, written_by
 from exchange.server.contract.names import day, enum_names, required_day
 from exchange.server.interceptor import Unary
+from exchange.server.services.duties import followed
 from exchange.server.services.plan import commanding
 from exchange.server.services.plan_orders import Order, Who
 from exchange.server.walks import action_of, author_of, claim_of, command, given_paths, read, receipt
@@ -186,6 +187,8 @@ async def propose_match(call: Call, request: pb.ProposeMatchRequest) -> pb.Propo
 
 async def _candidates(call: Call, request: pb.ProposeMatchRequest, match_id: str) -> tuple[Candidate, ...]:
     """Return who may be asked along: nobody, where this caller would be refused for his task anyway."""
+    # A match that is proposed to nobody waits as any does: it may not be for an offer that was not yet read.
+    await followed(call, call.house.parts.hot.as_of)
     plan = await call.house.state(stream_of("plan", request.plan_id))
     found = plan is not None and call.caller.task == MATCHING_TASK
     wish = next((one for one in plan.wishes if one.wish_id == request.wish_id), None) if found else None
