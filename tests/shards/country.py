@@ -13,13 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 from adapters.sdk.client import ExchangeClient
 from exchange.keys.authority import DevelopmentAuthority
+from exchange.wiring.shards import add_shard
 from tests.e2e.service import ONCE, REPOSITORY, Service, environment, exchange
+from tests.shards.maps import OPEN
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from adapters.sdk.credentials import Credentials
     from adapters.sdk.tokens import Person
+    from exchange.server.shards.map import ShardMap
 
 WAIT_S = 60.0
 LOOK_EVERY_S = 0.02
@@ -44,25 +47,28 @@ class Municipality(Service):
         self._clients.append(client)
         return client
 
-    def added_to(self, file: Path, *more: str) -> subprocess.CompletedProcess[bytes]:
+    def told(self) -> dict[str, Any]:
+        """Return what a map says of it."""
+        return {
+            "municipality": self.municipality,
+            "name": f"shard-{self.municipality}",
+            "server_names": [self.server_name],
+            "doors": [self.target],
+            "log_key": self.log_vkey,
+            "valid_from": OPEN,
+        }
+
+    def added_to(self, file: Path, **other: object) -> ShardMap:
+        """Add it to a map, with something told otherwise; return the map."""
+        return add_shard(file, self.told() | other, self.data / "operator")
+
+    def added_by_hand(self, file: Path, *more: str) -> subprocess.CompletedProcess[bytes]:
         """Add it to a map by the command line; return what came of that."""
-        words = [
-            "--municipality",
-            self.municipality,
-            "--name",
-            f"shard-{self.municipality}",
-            "--server-name",
-            self.server_name,
-        ]
-        words += [
-            "--door",
-            self.target,
-            "--log-key",
-            self.log_vkey,
-            "--credentials",
-            str(self.data / "operator"),
-        ]
-        return exchange("shards", "add", "--map", str(file), *words, *more)
+        told = self.told()
+        words = ["--municipality", told["municipality"], "--name", told["name"], "--door", self.target]
+        words += ["--server-name", self.server_name, "--log-key", self.log_vkey]
+        words += ["--credentials", str(self.data / "operator"), *more]
+        return exchange("shards", "add", "--map", str(file), *words)
 
 
 class Front:
