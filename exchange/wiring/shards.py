@@ -118,7 +118,8 @@ def refuse_other_shard(settings: Settings, log_vkey: str, certificate: bytes) ->
     """Raise ShardMapInvalid or SettingsInvalid where a node is not of the shard that the map says it is."""
     if settings.shard_map is None:
         return
-    shard = read_map(settings.shard_map).of(settings.municipality)
+    found = read_map(settings.shard_map)
+    shard = found.of(settings.municipality)
     told = {"shard": settings.municipality}
     if shard is None:
         raise ShardMapInvalid("the shard map does not name this municipality", **told)
@@ -131,8 +132,17 @@ def refuse_other_shard(settings: Settings, log_vkey: str, certificate: bytes) ->
                 "the map says another database for this municipality than this node has", name=name, **told
             )
     covered = _hosts_of(certificate)
-    if not all(name in covered or f"*.{name.partition('.')[2]}" in covered for name in shard.server_names):
+    if not all(_covers(covered, name) for name in shard.server_names):
         raise ShardMapInvalid("the door's certificate lacks a name that callers use for this shard", **told)
+    for name, other in found.by_server_name().items():
+        if other != shard and _covers(covered, name):
+            # TLS is what keeps a name from reaching another shard: here it would not.
+            raise ShardMapInvalid("the door's certificate is good for another municipality's name", **told)
+
+
+def _covers(hosts: frozenset[str], name: str) -> bool:
+    """Tell whether a certificate for these hosts is good for a name (RFC 9525, section 6.3)."""
+    return name in hosts or f"*.{name.partition('.')[2]}" in hosts
 
 
 def _hosts_of(certificate: bytes) -> frozenset[str]:

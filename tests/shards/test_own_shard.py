@@ -53,13 +53,24 @@ def own(**named: object) -> bytes:
     return text(1, table("0363", databases=None, **named), table("0518"))
 
 
-@pytest.mark.parametrize("word", ["own", "wide"])
-def test_a_node_of_the_shard_that_the_map_says_starts(
-    word: str, tmp_path: Path, certificates: dict[str, bytes]
+def test_one_whose_door_would_do_for_another_municipality_does_not_start(
+    tmp_path: Path, certificates: dict[str, bytes]
 ) -> None:
-    refuse_other_shard(node(tmp_path, own()), log_key("0363"), certificates[word])
+    with pytest.raises(ShardMapInvalid, match="good for another municipality"):
+        refuse_other_shard(node(tmp_path, own()), log_key("0363"), certificates["wide"])
+    alone = node(tmp_path, text(1, table("0363", databases=None), table("0518", server_names=["a.nl"])))
+    refuse_other_shard(alone, log_key("0363"), certificates["wide"])
+    second = node(
+        tmp_path, text(1, table("0363", databases=None), table("0518", server_names=["a.nl", "b.nl"]))
+    )
+    with pytest.raises(ShardMapInvalid, match="good for another municipality"):
+        refuse_other_shard(second, log_key("0363"), certificates["own"])
+
+
+def test_a_node_of_the_shard_that_the_map_says_starts(tmp_path: Path, certificates: dict[str, bytes]) -> None:
+    refuse_other_shard(node(tmp_path, own()), log_key("0363"), certificates["own"])
     # The log of another year is the same shard's.
-    refuse_other_shard(node(tmp_path, own()), log_key("0363", 2027), certificates[word])
+    refuse_other_shard(node(tmp_path, own()), log_key("0363", 2027), certificates["own"])
     refuse_other_shard(throw_away_settings(), log_key("0518"), b"")
 
 
