@@ -370,13 +370,6 @@ class DataFolderInUse(SettingsInvalid):
     remedy = "Stop the service that runs there (its pid stands in `service.json`), or name another folder."
 
 
-class ShardMapInvalid(SettingsInvalid):
-    """A map of shards is not right, or may not follow the one in force; metadata: shard, key, serial."""
-
-    code = "SHARD_MAP_INVALID"
-    remedy = "Correct what is named; nothing of this map was taken, the one in force stays so."
-
-
 class RegisterInvalid(SettingsInvalid):
     """A legal-basis register entry is malformed; metadata: file, entry, key."""
 

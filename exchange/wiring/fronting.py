@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import uvloop
 
-from exchange.errors import ShardMapInvalid
 from exchange.logs import open_log
 from exchange.server.metrics import Metrics
+from exchange.server.shards.errors import ShardMapInvalid
 from exchange.server.shards.front import CONNECTIONS_MAX, ShardFront
 from exchange.server.shards.map import parse_map
 from exchange.wiring.core import utc_now

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from cryptography import x509
 
 from exchange.databases.place import InPostgres, Refusal, server_of
-from exchange.errors import SettingsInvalid, ShardMapInvalid
+from exchange.errors import SettingsInvalid
 from exchange.ledger.note import parse_vkey
 from exchange.server.shards.asking import Caller, wrong_with
+from exchange.server.shards.errors import ShardMapInvalid
 from exchange.server.shards.map import ShardMap, parse_map, shard_of, written
 from exchange.settings import DATABASES
 

@@ -12,9 +12,10 @@ import grpc
 import pytest
 
 from adapters.sdk.credentials import Credentials
-from exchange.errors import SettingsInvalid, ShardMapInvalid
+from exchange.errors import SettingsInvalid
 from exchange.keys.authority import DevelopmentAuthority
 from exchange.server.shards import front as room
+from exchange.server.shards.errors import ShardMapInvalid
 from exchange.server.shards.front import CONNECTIONS_MAX, ShardFront
 from exchange.server.shards.hello import UNRECOGNIZED_NAME
 from tests.shards.maps import NOW, made, table

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from exchange.errors import ShardMapInvalid
+from exchange.server.shards.errors import ShardMapInvalid
 from exchange.server.shards.map import (
     DOORS_MAX,
     MAP_BYTES_MAX,

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from exchange.errors import SettingsInvalid, ShardMapInvalid
+from exchange.errors import SettingsInvalid
 from exchange.keys.authority import DevelopmentAuthority
+from exchange.server.shards.errors import ShardMapInvalid
 from exchange.settings import load_settings, throw_away_settings
 from exchange.wiring.doctor import examine
 from exchange.wiring.ledger import open_ledger

@@ -11,7 +11,7 @@ import pytest
 
 from adapters.sdk.errors import Unavailable
 from adapters.sdk.tokens import Person
-from exchange.errors import ShardMapInvalid
+from exchange.server.shards.errors import ShardMapInvalid
 from exchange.server.shards.map import parse_map
 from exchange.wiring.shards import looked_at, read_caller, read_map
 from tests.e2e.service import CITY, Case, exchange

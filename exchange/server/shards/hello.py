@@ -13,7 +13,7 @@ HELLO_BYTES_MAX: Final = 16 * 1024
 # The alert that closes a connection whose name is nobody's: fatal, unrecognized_name(112).
 UNRECOGNIZED_NAME: Final = bytes((21, 3, 3, 0, 2, 2, 112))
 _HANDSHAKE: Final = 22
-_CLIENT_HELLO: Final = 1
+_HELLO: Final = 1
 _MAJOR: Final = 3
 _RECORD_HEADER_BYTES: Final = 5
 _MESSAGE_HEADER_BYTES: Final = 4
@@ -32,7 +32,7 @@ def server_name(raw: bytes) -> str | None:
 
     Raises NotAHello.
     """
-    body = _client_hello(raw)
+    body = _first_message(raw)
     if body is None:
         if len(raw) > HELLO_BYTES_MAX:
             raise NotAHello
@@ -44,7 +44,7 @@ def server_name(raw: bytes) -> str | None:
     return "" if fields.is_empty else _named(_Fields(fields.vector(2)))
 
 
-def _client_hello(raw: bytes) -> bytes | None:
+def _first_message(raw: bytes) -> bytes | None:
     """Return the message, put together from its records; None while bytes are missing."""
     message, at = bytearray(), 0
     while at < len(raw):
@@ -59,7 +59,7 @@ def _client_hello(raw: bytes) -> bytes | None:
         at += _RECORD_HEADER_BYTES
         message += raw[at : at + size]
         at += size
-        if message and message[0] != _CLIENT_HELLO:
+        if message and message[0] != _HELLO:
             raise NotAHello
         whole = _MESSAGE_HEADER_BYTES + int.from_bytes(message[1:_MESSAGE_HEADER_BYTES])
         if whole > HELLO_BYTES_MAX:

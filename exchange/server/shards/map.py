@@ -18,9 +18,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from exchange.domain.ledger import NO_YEAR, year_of
-from exchange.errors import ProofInvalid, ShardMapInvalid
+from exchange.errors import ProofInvalid
 from exchange.ledger.checkpoint import are_years_of_one
 from exchange.ledger.note import ED25519, VerifierKey, parse_vkey
+from exchange.server.shards.errors import ShardMapInvalid
 from exchange.settings import DATABASES
 
 if TYPE_CHECKING:
@@ -114,23 +115,7 @@ def shard_of(told: Mapping[str, Any], which: str) -> Shard:
         raise ShardMapInvalid("a shard has an unknown key", shard=which, key=_shown(unknown[0]))
     if missing := next((key for key in _KEYS if key not in told), None):
         raise ShardMapInvalid("a shard lacks a key", shard=which, key=missing)
-    valid_from = told["valid_from"]
-    for key, good, what in (
-        ("municipality", _fits(code, _is_code), "is a code of four digits, as a text"),
-        ("name", _fits(told["name"], _is_shard_name), "is written with a-z, 0-9 and -"),
-        (
-            "server_names",
-            _all_fit(told["server_names"], _fits_server_name, SERVER_NAMES_MAX),
-            "is 1 to 8 host names, small letters",
-        ),
-        ("doors", _all_fit(told["doors"], _fits_door, DOORS_MAX), "is 1 to 16 of host:port"),
-        (
-            "valid_from",
-            isinstance(valid_from, datetime) and valid_from.tzinfo is not None,
-            "is a moment with its offset, such as 2027-01-01T00:00:00Z",
-        ),
-        ("databases", _fit_databases(told.get("databases", {})), "names services of libpq by setting"),
-    ):
+    for key, good, what in _shapes(told):
         if not good:
             raise ShardMapInvalid(f"this key of a shard {what}", shard=which, key=key)
     return Shard(
@@ -139,7 +124,7 @@ def shard_of(told: Mapping[str, Any], which: str) -> Shard:
         server_names=tuple(told["server_names"]),
         doors=tuple(told["doors"]),
         log_key=_log_key(told["log_key"], which),
-        valid_from=valid_from.astimezone(UTC),
+        valid_from=told["valid_from"].astimezone(UTC),
         databases=MappingProxyType(dict(told.get("databases", {}))),
     )
 
@@ -193,6 +178,27 @@ def refuse_not_following(found: ShardMap, former: ShardMap, now: datetime) -> No
             )
         if shard.valid_from <= now < then.valid_from:
             raise ShardMapInvalid("a shard that is open is not closed by a later valid_from", **told)
+
+
+def _shapes(told: Mapping[str, Any]) -> tuple[tuple[str, bool, str], ...]:
+    """Return (key, whether it has its shape, which that is) of a shard's table."""
+    valid_from = told["valid_from"]
+    return (
+        ("municipality", _fits(told["municipality"], _is_code), "is a code of four digits, as a text"),
+        ("name", _fits(told["name"], _is_shard_name), "is written with a-z, 0-9 and -"),
+        (
+            "server_names",
+            _all_fit(told["server_names"], _fits_server_name, SERVER_NAMES_MAX),
+            "is 1 to 8 host names, small letters",
+        ),
+        ("doors", _all_fit(told["doors"], _fits_door, DOORS_MAX), "is 1 to 16 of host:port"),
+        (
+            "valid_from",
+            isinstance(valid_from, datetime) and valid_from.tzinfo is not None,
+            "is a moment with its offset, such as 2027-01-01T00:00:00Z",
+        ),
+        ("databases", _fit_databases(told.get("databases", {})), "names services of libpq by setting"),
+    )
 
 
 def _whole(serial: int, shards: tuple[Shard, ...]) -> ShardMap:
