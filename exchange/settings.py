@@ -128,6 +128,10 @@ class Settings(BaseSettings):
     node_authorities: Path | None = None
     lease_seconds: float = Field(default=5.0, ge=0.5, le=60)
 
+    # Many shards behind one front: the map of all, and which of them this node says it is.
+    shard_map: Path | None = None
+    municipality: str = Field(default="", pattern=r"^([0-9]{4})?$")
+
     kek: Literal["file", "pkcs11"] | None = None
     kek_file: Path | None = None
     kek_module: Path | None = None
@@ -186,6 +190,7 @@ def load_settings(file: Path | None = None, **flags: Any) -> Settings:  # noqa: 
     _refuse_half_a_store(settings)
     _refuse_half_a_node(settings)
     _refuse_half_a_bell(settings)
+    _refuse_half_a_shard(settings)
     _refuse_weak(settings)
     _refuse_open_line(settings)
     return settings
@@ -291,6 +296,12 @@ def _refuse_half_a_node(settings: Settings) -> None:
         raise SettingsInvalid("one of many nodes needs all of its settings", name=missing)
     if settings.store != "postgres":
         raise SettingsInvalid('many nodes write one store: say store = "postgres"', name="node_address")
+
+
+def _refuse_half_a_shard(settings: Settings) -> None:
+    if (settings.shard_map is None) != (not settings.municipality):
+        missing = "shard_map" if settings.shard_map is None else "municipality"
+        raise SettingsInvalid("a shard of a map needs both settings", name=missing)
 
 
 def _refuse_half_a_bell(settings: Settings) -> None:

@@ -23,6 +23,7 @@ from exchange.cli import (
     doctor,
     export,
     fields,
+    front,
     gate,
     identity,
     key_rotation,
@@ -33,6 +34,7 @@ from exchange.cli import (
     replay,
     retention,
     serve,
+    shards,
     store,
     witness,
 )
@@ -69,6 +71,7 @@ audit.app.command("check-field")(fields.check_field)
 app.add_typer(audit.app, name="audit")
 app.add_typer(store.app, name="store")
 app.add_typer(lease.app, name="lease")
+app.add_typer(shards.app, name="shards")
 app.add_typer(identity.app, name="identity")
 key_rotation.under(keys.app)
 app.add_typer(keys.app, name="keys")
@@ -78,6 +81,7 @@ app.add_typer(retention.app, name="retention")
 app.add_typer(witness.app, name="witness")
 app.add_typer(directory.app, name="directory")
 app.command("serve")(serve.serve)
+app.command("front")(front.front)
 app.command("demo")(demo.demo)
 app.command("bench")(bench.bench)
 app.command("doctor")(doctor.doctor)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, MetricsHandler
 
 from exchange.errors import SettingsInvalid
+from exchange.server.shards.front import HOW
 
 if TYPE_CHECKING:
     from collections import Counter as Counts
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from exchange.server.house import House
     from exchange.server.nodes.holding import Holding
+    from exchange.server.shards.front import ShardFront
     from exchange.server.spans import Spans
 
 LOOPBACK: Final = "127.0.0.1"
@@ -112,6 +114,20 @@ class Metrics:
         forwards = Gauge("exchange_forwards", meaning, ("how",), registry=self.registry)
         for how in ("answered", "again", "refused", "streams"):
             forwards.labels(how).set_function(partial(counts.__getitem__, how))
+
+    def watch_front(self, front: ShardFront, refused: Callable[[], bool]) -> None:
+        """Let the gauges read a front of many shards, and whether it refuses the map that lies there."""
+        self._gauge("exchange_shard_map_serial", "Serial of the map in force.", lambda: front.in_force.serial)
+        self._gauge(
+            "exchange_shard_map_refused",
+            "Whether the map that lies there is refused: 1 or 0.",
+            lambda: int(refused()),
+        )
+        self._gauge("exchange_front_open", "Connections that stand.", lambda: front.connections)
+        meaning = "Connections since the start, by what came of them."
+        ended = Gauge("exchange_front_connections", meaning, ("how",), registry=self.registry)
+        for how in HOW:
+            ended.labels(how).set_function(partial(front.counts.__getitem__, how))
 
     def serve(self, port: int) -> int:
         """Open the port on loopback, 0 for a free one; return it. Raises SettingsInvalid."""

@@ -48,6 +48,8 @@ from exchange.wiring.places import (
 from exchange.wiring.published import published_checkpoint
 from exchange.wiring.rekeying import kek_standing
 from exchange.wiring.remedies import remedy_at_the_keyboard
+from exchange.wiring.renewing import door_files, read_material
+from exchange.wiring.shards import read_map, refuse_other_shard
 from exchange.wiring.shredding import standing
 from exchange.wiring.stores import has_events, open_reader, refuse_outdated
 
@@ -93,6 +95,7 @@ def examine(settings: Settings) -> Iterator[Light]:
         ("clock", _clock),
         ("ledger", _ledger),
         ("witnesses", _witnesses),
+        ("shard", _shard),
     ):
         yield _light(part, look, settings)
 
@@ -277,6 +280,19 @@ def _witnesses(settings: Settings) -> str:
             f"{says}; {coming} begins soon and is not in the policy: list its keys, there and at each witness"
         )
     return says
+
+
+def _shard(settings: Settings) -> str:
+    """Look whether this node is of the shard that the map says."""
+    if settings.shard_map is None:
+        return "no map named: nothing is compared"
+    serial = f"serial {read_map(settings.shard_map).serial}"
+    if noted(settings, ORIGIN) is None:
+        return f"{serial}; nothing ran yet to compare it with"
+    with closing(open_ledger(settings)) as ledger:
+        vkey = ledger.logs.newest.signer.vkey
+    refuse_other_shard(settings, vkey, read_material(door_files(settings)).server_certificate)
+    return f"{serial}; log, databases and door are those of {settings.municipality}"
 
 
 def _evidence(settings: Settings) -> list[str]:

@@ -45,6 +45,7 @@ from exchange.wiring.places import held_keys
 from exchange.wiring.published import Shelf, vkeys_of
 from exchange.wiring.register import keep_register
 from exchange.wiring.renewing import Renewing, door_files, read_material
+from exchange.wiring.shards import refuse_other_shard
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,6 +99,8 @@ async def _serve(settings: Settings, starter: Starter) -> None:
     with opening(settings):
         core = open_core(settings, starter.clock)
         try:
+            # Before anything is recorded: residents of one municipality are nobody's business at another.
+            refuse_other_shard(settings, core.signer.vkey, material.server_certificate)
             genesis(core, core.clock(), thumbprint=thumbprint, signing_key=signing_key)
             _tell_drift(keep_register(core, Register.load(), core.clock()), log)
         except BaseException:

@@ -25,6 +25,7 @@ MARKS = {
     "bash commands": "each line begins with a command that exists",
     "bash machine": "each line is of a script, unit or tool that is there (tests/deploy/test_runbooks.py)",
     "toml settings": "read as settings of the service",
+    "toml shards": "read as a map of shards",
     "toml adapter": "read as settings of the provider's adapter",
     "text": "a drawing",
 }

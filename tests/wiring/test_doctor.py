@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from exchange.settings import Settings
 
 PARTS = ["register", "disk", "certificates", "store", "keys", "databases"]
-PARTS += ["erasures", "clock", "ledger", "witnesses"]
+PARTS += ["erasures", "clock", "ledger", "witnesses", "shard"]
 
 
 def lights(settings: Settings) -> dict[str, doctor.Light]:

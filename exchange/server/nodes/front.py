@@ -143,7 +143,7 @@ class Front:
                 await _wait_for(asking, change)
             return asking.result()
         except grpc.aio.AioRpcError as error:
-            reason = _reason_of(error)
+            reason = reason_of(error)
             if reason in _UNTOUCHED:
                 raise _Again(untouched=True) from error
             if not reason and error.code() in _CUT:
@@ -176,7 +176,7 @@ class Front:
             async for answer in call:
                 await context.write(answer)
         except grpc.aio.AioRpcError as error:
-            if not _reason_of(error) and error.code() in _CUT:
+            if not reason_of(error) and error.code() in _CUT:
                 raise HolderAway("the line to the shard broke; resume at the last cursor") from error
             await _relay(context, error)
         finally:
@@ -242,11 +242,11 @@ def _gone(*, sent: bool) -> ExchangeError:
     return HolderAway("no node holds the shard now; nothing was recorded")
 
 
-def _details_of(error: grpc.aio.AioRpcError) -> tuple[Header, ...]:
+def _details_of(error: grpc.aio.AioRpcError | grpc.Call) -> tuple[Header, ...]:
     return tuple((name, value) for name, value in error.trailing_metadata() or () if name == DETAILS_KEY)
 
 
-def _reason_of(error: grpc.aio.AioRpcError) -> str:
+def reason_of(error: grpc.aio.AioRpcError | grpc.Call) -> str:
     """Return the exchange's own reason of a refusal, empty where gRPC itself refused."""
     info = ErrorInfo()
     for _, value in _details_of(error):

@@ -1,0 +1,1 @@
+"""Many shards behind one address: which one stands where, and connections passed on to it unopened."""
