@@ -19,7 +19,7 @@ from uuid import uuid4
 
 from cryptography import x509
 
-from adapters.work_income.errors import ConfigInvalid, SuwinetUnavailable
+from adapters.work_income.errors import AnswerRefused, ConfigInvalid, SuwinetUnavailable
 from adapters.work_income.soap import Addressing, compose, is_envelope, question, read_answer
 from adapters.work_income.wsse import Trusted, load_identity
 from adapters.work_income.xml import MESSAGE_BYTES_MAX
@@ -109,7 +109,11 @@ class HttpsSuwinet:
         # A fault of SOAP comes with 500, and so does the page of a machine that broke before it got to it.
         if status == _FAILED and not is_envelope(answer):
             raise SuwinetUnavailable(f"status-{status}")
-        return read_answer(answer, service, about, line.trusted, self._now())
+        found = read_answer(answer, service, about, line.trusted, self._now())
+        told = found.find("ClientSuwi/Burgerservicenr")
+        if told is not None and told.text != bsn.reveal():
+            raise AnswerRefused("of the resident that was asked for", "ClientSuwi/Burgerservicenr")
+        return found
 
     def _post(self, endpoint: str, content: bytes) -> tuple[int, bytes]:
         address = urlsplit(endpoint)

@@ -43,6 +43,7 @@ FAILS = {
     Fault.DUPLICATE: (SignatureRefused, "answers this question"),
     Fault.BREAKS_SCHEMA: (AnswerRefused, "ClientSuwi/?"),
     Fault.BOMB: (MessageUnsafe, "DTD"),
+    Fault.OTHER_RESIDENT: (AnswerRefused, "of the resident"),
 }
 
 

@@ -62,6 +62,7 @@ class Fault(Enum):
     DUPLICATE = "duplicate"
     BREAKS_SCHEMA = "breaks-schema"
     BOMB = "bomb"
+    OTHER_RESIDENT = "other-resident"
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +216,8 @@ class Simulator:
             return people.answer(service, bsn, [("Onbekend", "x")])
         with self._lock:
             known = self._known.get((service, bsn))
+        if fault is Fault.OTHER_RESIDENT:
+            bsn = "111222333"
         if known is None or fault is Fault.NOTHING_FOUND:
             return people.nothing(service)
         return people.answer(service, bsn, known)
