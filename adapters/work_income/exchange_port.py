@@ -107,7 +107,8 @@ class ExchangePort(Protocol):
 def purpose_of(word: str) -> common.Purpose.ValueType | None:
     """Return a purpose of the contract for a word of the register; None where there is no such purpose."""
     name = "PURPOSE_" + word.replace("-", "_").upper()
-    return common.Purpose.Value(name) if name in common.Purpose.keys() else None  # noqa: SIM118 -- no mapping
+    known = name in common.Purpose.keys()  # noqa: SIM118 -- no mapping
+    return (common.Purpose.Value(name) or None) if known else None
 
 
 @dataclass(slots=True)
