@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature as NotIssuedBy
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from cryptography.x509.oid import NameOID
@@ -30,7 +31,7 @@ from signxml.algorithms import (
     SignatureConstructionMethod,
     SignatureMethod,
 )
-from signxml.exceptions import InvalidInput, InvalidSignature
+from signxml.exceptions import SignXMLException
 from signxml.signer import XMLSigner
 from signxml.verifier import SignatureConfiguration, XMLVerifier
 
@@ -51,6 +52,8 @@ LIFETIME: Final = timedelta(minutes=5)
 SKEW: Final = timedelta(minutes=5)
 RSA_BITS_MIN: Final = 2048
 _EXCLUSIVE: Final = CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0
+# What the library raises for a signature that is none, or that lacks a part it looks for.
+_NOT_VERIFIED: Final = (SignXMLException, etree.LxmlError, ValueError, TypeError, AttributeError)
 _is_moment: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z"
 ).fullmatch
@@ -168,7 +171,7 @@ def verify(envelope: etree._Element, trusted: Trusted, now: datetime) -> None:
     )
     try:
         XMLVerifier().verify(envelope, x509_cert=certificate, id_attribute="Id", expect_config=config)
-    except (InvalidSignature, InvalidInput, ValueError):
+    except _NOT_VERIFIED:
         raise SignatureRefused("signature", "Security/Signature") from None
 
 
@@ -247,13 +250,14 @@ def _certificate(token: etree._Element, trusted: Trusted, now: datetime) -> x509
         certificate = x509.load_der_x509_certificate(
             b64decode("".join((token.text or "").split()), validate=True)
         )
-    except (ValueError, NotBase64):
+    except (ValueError, TypeError, NotBase64, UnsupportedAlgorithm, x509.InvalidVersion):
         raise SignatureRefused("certificate", place) from None
+    # First of all: what nobody vouches for is not even looked into.
+    if not any(_vouches(one, certificate, now) for one in trusted.authorities):
+        raise SignatureRefused("trusted authority", place)
     key = certificate.public_key()
     if not isinstance(key, RSAPublicKey) or key.key_size < RSA_BITS_MIN:
         raise SignatureRefused("RSA of 2048 bits or more", place)
-    if not any(_vouches(one, certificate, now) for one in trusted.authorities):
-        raise SignatureRefused("trusted authority", place)
     if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
         raise SignatureRefused("certificate holds now", place)
     if not _may_sign(certificate):
@@ -268,7 +272,7 @@ def _vouches(authority: x509.Certificate, certificate: x509.Certificate, now: da
         return False
     try:
         certificate.verify_directly_issued_by(authority)
-    except (ValueError, TypeError, NotIssuedBy):
+    except (ValueError, TypeError, NotIssuedBy, UnsupportedAlgorithm):
         return False
     return True
 

@@ -1,6 +1,6 @@
 """Suwinet on a laptop: listens, writes papers for one organisation, and prints its part of a settings file.
 
-Promises: listens on loopback only, until SIGTERM or SIGINT; knows made-up residents by the numbers it is given.
+Promises: listens on loopback only, until SIGTERM or SIGINT; knows the made-up residents it is given.
 Source: adapters/work_income/README.md.
 """
 

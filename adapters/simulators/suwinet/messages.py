@@ -13,11 +13,12 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 from lxml import etree
 from signxml.algorithms import CanonicalizationMethod, SignatureConstructionMethod
-from signxml.exceptions import InvalidInput, InvalidSignature
+from signxml.exceptions import SignXMLException
 from signxml.signer import XMLSigner
 from signxml.verifier import SignatureConfiguration, XMLVerifier
 
@@ -56,7 +57,7 @@ def read_question(data: bytes, authority: x509.Certificate, now: datetime) -> Qu
     try:
         root = etree.fromstring(data, etree.XMLParser(resolve_entities=False, no_network=True))
         certificate = _verified(root, authority, now)
-    except (etree.XMLSyntaxError, InvalidSignature, InvalidInput, ValueError, IndexError) as refused:
+    except (etree.LxmlError, SignXMLException, InvalidSignature, ValueError, TypeError) as refused:
         raise QuestionRefused(type(refused).__name__) from None
     asker = _text(root, "soap:Header/wsa:From/wsa:Address").partition("?oin=")[2]
     serials = certificate.subject.get_attributes_for_oid(NameOID.SERIAL_NUMBER)
