@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 import tomllib
+from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
@@ -18,10 +21,13 @@ from lxml import etree
 from adapters import cli
 from adapters.sdk.bsn import Bsn
 from adapters.sdk.calls import claim
+from adapters.sdk.logs import AdapterLog
 from adapters.simulators.suwinet.__main__ import main
 from adapters.simulators.suwinet.people import body
 from adapters.simulators.suwinet.server import Fault, Simulator
+from adapters.work_income import running
 from adapters.work_income.config import load_config
+from adapters.work_income.errors import AlreadyRunning
 from adapters.work_income.services import INCOME, SERVICES
 from adapters.work_income.suwinet_port import HttpsSuwinet, load_line
 from exchange.v1 import common_pb2 as pb
@@ -36,6 +42,7 @@ if TYPE_CHECKING:
 
 PROFESSIONAL = "suwinet-1"
 PRINTED_LINES = 8
+WAIT_S = 60.0
 RIGHT = claim(pb.PURPOSE_PW_RECHT_VASTSTELLEN, "PW-7", "nodig om het recht vast te stellen")
 
 
@@ -210,3 +217,28 @@ def test_the_simulator_prints_settings_that_work(tmp_path: Path, capsys: pytest.
     finally:
         stop.set()
         thread.join()
+
+
+def test_it_works_until_it_is_told_to_stop_and_alone(
+    service: Service, simulator: Simulator, settings: Path
+) -> None:
+    case = Case(service)
+    case.let_join(CITY, "college:PW", PROFESSIONAL, "consulent")
+    simulator.know("UWVWbDossierPersoonGSD", case.bsn)
+    config = load_config(settings)
+    stop, out = Event(), StringIO()
+    order(settings, case.bsn, "pw-arbeidsinschakeling")
+    thread = Thread(target=running.run, args=(replace(config, poll_ms=10), AdapterLog(out), stop))
+    thread.start()
+    try:
+        until = time.monotonic() + WAIT_S
+        while "pull_done" not in out.getvalue():
+            assert thread.is_alive(), out.getvalue()
+            assert time.monotonic() < until, out.getvalue()
+        with pytest.raises(AlreadyRunning):
+            running.once(config, AdapterLog(out))
+    finally:
+        stop.set()
+        thread.join()
+    assert '"adapter_stopped"' in out.getvalue()
+    assert case.bsn not in out.getvalue()
