@@ -60,12 +60,13 @@ def test_each_fault_is_a_named_error(
     fault: Fault, expected: tuple[type[WorkIncomeError], str], simulator: Simulator, line: Line
 ) -> None:
     kind, why = expected
-    suwinet = HttpsSuwinet(replace(line, timeout_s=SHORT_S) if why == "timeout" else line)
+    suwinet = HttpsSuwinet(line)
+    hurried = HttpsSuwinet(replace(line, timeout_s=SHORT_S)) if why == "timeout" else suwinet
     simulator.know(INCOME.name, BSN)
     assert suwinet.ask(INCOME, Bsn(BSN)).name == INCOME.answer
     simulator.fail(fault)
     with pytest.raises(kind) as caught:
-        suwinet.ask(INCOME, Bsn(BSN))
+        hurried.ask(INCOME, Bsn(BSN))
     assert type(caught.value) is kind
     assert why in str(caught.value)
     assert BSN not in str(caught.value)
