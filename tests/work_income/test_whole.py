@@ -36,7 +36,7 @@ from tests.work_income.papers import BSN, SUWI_OIN, write_line
 from tests.work_income.settings import SETTINGS, written
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from adapters.simulators.suwinet.papers import Authority, Paper
 
@@ -202,21 +202,27 @@ def test_bad_settings_are_a_wrong_call(tmp_path: Path, monkeypatch: pytest.Monke
     assert command(monkeypatch, "once", "--config", str(tmp_path / "absent.toml")) == 2
 
 
-def test_the_simulator_prints_settings_that_work(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    stop = Event()
-    thread = Thread(target=main, args=([str(tmp_path), "--oin", CITY, "--bsn", BSN], stop))
+def test_the_simulator_prints_settings_that_work(tmp_path: Path) -> None:
+    stop, out = Event(), StringIO()
+    thread = Thread(target=main, args=([str(tmp_path), "--oin", CITY, "--bsn", BSN], stop, out))
     thread.start()
-    said = ""
     try:
-        while said.count("\n") < PRINTED_LINES and thread.is_alive():
-            said += capsys.readouterr().out
-        told = tomllib.loads(said)["suwinet"]
+        wait_for(thread, lambda: out.getvalue().count("\n") == PRINTED_LINES)
+        told = tomllib.loads(out.getvalue())["suwinet"]
         line = load_line(Path(told["credentials"]), told["endpoints"], told["oin"], 20.0)
         answer = HttpsSuwinet(line).ask(INCOME, Bsn(BSN))
         assert answer.value("ClientSuwi/Burgerservicenr") == BSN
     finally:
         stop.set()
         thread.join()
+
+
+def wait_for(thread: Thread, done: Callable[[], bool]) -> None:
+    until = time.monotonic() + WAIT_S
+    while not done():
+        assert thread.is_alive(), "it ended before its time"
+        assert time.monotonic() < until, "it did not come to that in time"
+        thread.join(0.01)
 
 
 def test_it_works_until_it_is_told_to_stop_and_alone(
@@ -231,10 +237,7 @@ def test_it_works_until_it_is_told_to_stop_and_alone(
     thread = Thread(target=running.run, args=(replace(config, poll_ms=10), AdapterLog(out), stop))
     thread.start()
     try:
-        until = time.monotonic() + WAIT_S
-        while "pull_done" not in out.getvalue():
-            assert thread.is_alive(), out.getvalue()
-            assert time.monotonic() < until, out.getvalue()
+        wait_for(thread, lambda: "pull_done" in out.getvalue())
         with pytest.raises(AlreadyRunning):
             running.once(config, AdapterLog(out))
     finally:

@@ -11,13 +11,17 @@ import signal
 import sys
 from pathlib import Path
 from threading import Event
+from typing import TYPE_CHECKING
 
 from adapters.simulators.suwinet.papers import Authority
 from adapters.simulators.suwinet.people import SERVICES
 from adapters.simulators.suwinet.server import OIN, Simulator
 
+if TYPE_CHECKING:
+    from typing import TextIO
 
-def main(words: list[str], stopping: Event | None = None) -> int:
+
+def main(words: list[str], stopping: Event | None = None, out: TextIO | None = None) -> int:
     """Run until it is told to stop."""
     parser = argparse.ArgumentParser(prog="python -m adapters.simulators.suwinet")
     parser.add_argument("folder", type=Path, help="where papers are written")
@@ -42,8 +46,9 @@ def main(words: list[str], stopping: Event | None = None) -> int:
                 simulator.know(service, bsn)
         lines = [f'[suwinet]\ncredentials = "{mine.resolve()}"\noin = "{OIN}"', "[suwinet.endpoints]"]
         lines += [f'{service} = "{simulator.endpoint(service)}"' for service in SERVICES]
-        sys.stdout.write("\n".join(lines) + "\n")
-        sys.stdout.flush()
+        to = out or sys.stdout
+        to.write("\n".join(lines) + "\n")
+        to.flush()
         stop.wait()
     finally:
         simulator.close()
