@@ -28,6 +28,10 @@ from adapters.sdk.envelope_command import envelope_key
 from adapters.sdk.errors import CredentialsInvalid, ExchangeRefused, SdkError, Unavailable
 from adapters.sdk.logs import AdapterLog
 from adapters.sdk.token_command import token
+from adapters.work_income.commands import work_income
+from adapters.work_income.errors import AlreadyRunning as WorkIncomeRuns
+from adapters.work_income.errors import ConfigInvalid as WorkIncomeConfigInvalid
+from adapters.work_income.errors import WorkIncomeError
 
 EXIT_NOT_SO: Final = 1
 EXIT_WRONG_CALL: Final = 2
@@ -44,6 +48,7 @@ provider = typer.Typer(
     help="iWmo and iJw messages, the municipality's side or the provider's.", no_args_is_help=True
 )
 app.add_typer(provider, name="provider")
+app.add_typer(work_income, name="work-income")
 app.command("token")(token)
 app.command("envelope-key")(envelope_key)
 
@@ -132,17 +137,22 @@ def _bytes(file: Path, most: int) -> bytes:
         raise ConfigInvalid(f"{file.name} cannot be read: {error.strerror}") from None
 
 
-def exit_code(error: ProviderAdapterError | SdkError) -> int:
-    """Return what the shell sees for an error of either tree."""
+AdapterError = ProviderAdapterError | WorkIncomeError
+
+
+def exit_code(error: AdapterError | SdkError) -> int:
+    """Return what the shell sees for an error of any tree."""
     if isinstance(error, Unavailable):
         return EXIT_NOT_REACHABLE
+    if isinstance(error, WorkIncomeConfigInvalid | WorkIncomeRuns):
+        return EXIT_WRONG_CALL
     if isinstance(error, ConfigInvalid | AlreadyRunning | CredentialsInvalid):
         return EXIT_WRONG_CALL
     return EXIT_NOT_SO
 
 
-def _remedy(error: ProviderAdapterError | SdkError) -> str:
-    if isinstance(error, ProviderAdapterError):
+def _remedy(error: AdapterError | SdkError) -> str:
+    if isinstance(error, AdapterError):
         return error.remedy
     return "\n".join(error.remedies) if isinstance(error, ExchangeRefused) else ""
 
@@ -151,6 +161,6 @@ def main() -> None:
     """Run the command line; the console script `exchange-adapter`."""
     try:
         app()
-    except (ProviderAdapterError, SdkError) as error:
+    except (ProviderAdapterError, WorkIncomeError, SdkError) as error:
         typer.echo(f"{error}\n{_remedy(error)}".rstrip(), err=True)
         sys.exit(exit_code(error))

@@ -1,0 +1,1 @@
+"""Facts of the four Suwinet services as tables; `binding.py` reads them."""

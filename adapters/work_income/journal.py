@@ -1,0 +1,270 @@
+"""What is asked, what was told and what still waits: the memory that makes every effect happen once.
+
+Promises: an order is one row for a resident and a purpose, however often it comes; what was told and what has
+to be written because of it are one transaction; what cannot go on within a day is parked and stays visible,
+never dropped. A request id is the same after a crash, and nobody without this file can guess it. What is
+personal is sealed. Everything survives kill -9 (SQLite, WAL, synchronous FULL).
+Source: ADAPTERS.md section 2.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sqlite3
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+from uuid import UUID, uuid5
+
+from adapters.work_income.orders import Order, read_order
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from adapters.work_income.sealing import Seal
+
+RETRY_FIRST_MS: Final = 1_000
+RETRY_LONGEST_MS: Final = 3_600_000
+PARK_AFTER_MS: Final = 24 * 3_600_000
+DUE: Final = "due"
+TOLD: Final = "told"
+DONE: Final = "done"
+PARKED: Final = "parked"
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS pulls (
+  number INTEGER PRIMARY KEY AUTOINCREMENT, who BLOB NOT NULL, purpose TEXT NOT NULL, sealed BLOB NOT NULL,
+  state TEXT NOT NULL, plan_id TEXT, decision_id TEXT, told BLOB, digest BLOB,
+  attempts INTEGER NOT NULL, since_ms INTEGER NOT NULL, next_ms INTEGER NOT NULL, reason TEXT NOT NULL,
+  UNIQUE (who, purpose)
+) STRICT;
+CREATE INDEX IF NOT EXISTS pulls_due ON pulls (state, next_ms);
+CREATE INDEX IF NOT EXISTS pulls_plan ON pulls (plan_id);
+CREATE TABLE IF NOT EXISTS entries (
+  pull INTEGER NOT NULL REFERENCES pulls (number) ON DELETE CASCADE,
+  domain TEXT NOT NULL, state TEXT NOT NULL,
+  PRIMARY KEY (pull, domain)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS request_namespace (
+  one INTEGER PRIMARY KEY CHECK (one = 1), random BLOB NOT NULL CHECK (length(random) = 16)
+) STRICT;
+"""
+_COLUMNS: Final = "number, sealed, state, plan_id, decision_id, told, digest, attempts, since_ms, reason"
+
+
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """One order and how far it is. `told` is what Suwinet told, in bytes, once it did."""
+
+    number: int
+    order: Order
+    state: str
+    plan_id: str
+    decision_id: str
+    told: bytes = field(repr=False)
+    digest: bytes = field(repr=False)
+    attempts: int
+    since_ms: int
+    reason: str
+
+
+def wait_before_retry_ms(attempt: int, jitter: float) -> int:
+    """Return how long to wait after failed attempt `attempt`, from 1: doubling, at most an hour.
+
+    `jitter` lies in [0, 1) and takes away up to half, so that adapters do not all come back at once.
+    """
+    if attempt < 1 or not 0 <= jitter < 1:
+        raise ValueError("attempt counts from 1 and jitter lies in [0, 1)")
+    longest: int = min(RETRY_FIRST_MS << min(attempt - 1, 30), RETRY_LONGEST_MS)
+    return longest - int(longest * jitter / 2)
+
+
+class Journal:
+    """One SQLite file of one organisation. Owned by the thread that opened it."""
+
+    def __init__(self, path: Path, seal: Seal) -> None:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.touch(mode=0o600, exist_ok=True)
+        self._seal: Final = seal
+        self.connection = sqlite3.connect(path, isolation_level=None, timeout=5.0)
+        self.connection.execute("PRAGMA journal_mode = WAL")
+        self.connection.execute("PRAGMA synchronous = FULL")
+        self.connection.execute("PRAGMA foreign_keys = ON")
+        # What is purged is overwritten, not only unlinked (GDPR 17).
+        self.connection.execute("PRAGMA secure_delete = ON")
+        self.connection.executescript(_SCHEMA)
+        self._requests: Final = self._request_namespace()
+
+    def _request_namespace(self) -> UUID:
+        # The first one to write wins, and everybody reads what is written.
+        self.connection.execute(
+            "INSERT OR IGNORE INTO request_namespace VALUES (1, ?)", (secrets.token_bytes(16),)
+        )
+        (random,) = self.connection.execute("SELECT random FROM request_namespace").fetchone()
+        return UUID(bytes=random)
+
+    def request_id(self, asked: str) -> str:
+        """Return the request id of what is asked: the same over restarts, chance to others."""
+        return str(uuid5(self._requests, asked))
+
+    def close(self) -> None:
+        """Close the file; a journal that is not closed loses nothing."""
+        self.connection.close()
+
+    def fold_log(self) -> None:
+        """Fold SQLite's log into the file: it still holds the pages of what was deleted."""
+        self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make what happens inside one step: all of it, or after an error or a crash nothing of it."""
+        self.connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self.connection.execute("ROLLBACK")
+            raise
+        self.connection.execute("COMMIT")
+
+    # --- orders -------------------------------------------------------------------------------------------
+
+    def take(self, order: Order, now_ms: int) -> None:
+        """Write an order down: due now, also where the same was done or parked before."""
+        who = self._seal.name(order.bsn.reveal().encode())
+        sealed = self._seal.seal(order.packed(), "order")
+        self.connection.execute(
+            "INSERT INTO pulls (who, purpose, sealed, state, attempts, since_ms, next_ms, reason) "
+            "VALUES (?, ?, ?, 'due', 0, ?, ?, '') ON CONFLICT (who, purpose) DO UPDATE SET "
+            "sealed = excluded.sealed, state = 'due', attempts = 0, since_ms = excluded.since_ms, "
+            "next_ms = excluded.next_ms, reason = ''",
+            (who, order.purpose, sealed, now_ms, now_ms),
+        )
+
+    def due(self, now_ms: int, limit: int = 100) -> tuple[Pull, ...]:
+        """Return what can go on now, oldest first: what is to be asked, and what is to be written."""
+        rows = self.connection.execute(
+            f"SELECT {_COLUMNS} FROM pulls WHERE state IN ('due', 'told', 'done') AND next_ms <= ? "  # noqa: S608 -- our own words
+            "ORDER BY number LIMIT ?",
+            (now_ms, limit),
+        )
+        return tuple(self._pull(row) for row in rows.fetchall())
+
+    def find(self, number: int) -> Pull | None:
+        """Return a pull as it is now; None where it is gone."""
+        row = self.connection.execute(
+            f"SELECT {_COLUMNS} FROM pulls WHERE number = ?",  # noqa: S608 -- our own words
+            (number,),
+        ).fetchone()
+        return None if row is None else self._pull(row)
+
+    def _pull(self, row: tuple[int, bytes, str, str, str, bytes, bytes, int, int, str]) -> Pull:
+        number, sealed, state, plan_id, decision_id, told, digest, attempts, since_ms, reason = row
+        return Pull(
+            number=number,
+            order=read_order(self._seal.open(sealed, "order")),
+            state=state,
+            plan_id=plan_id or "",
+            decision_id=decision_id or "",
+            told=self._seal.open(told, f"told {number}") if told else b"",
+            digest=digest or b"",
+            attempts=attempts,
+            since_ms=since_ms,
+            reason=reason,
+        )
+
+    def again(self, number: int, now_ms: int) -> None:
+        """Begin a new round of a pull that was done: a refresh."""
+        self.connection.execute(
+            "UPDATE pulls SET state = 'due', attempts = 0, since_ms = ? WHERE number = ? AND state = 'done'",
+            (now_ms, number),
+        )
+
+    def told(self, pull: Pull, plan_id: str, decision_id: str, told: bytes, domains: Iterable[str]) -> bool:
+        """Keep what Suwinet told and what is to be written because of it; tell whether it is news.
+
+        In one step. What is the same as the last time that was written is not written again.
+        """
+        digest = self._seal.name(told + plan_id.encode())
+        with self.transaction():
+            news = digest != pull.digest
+            self.connection.execute(
+                "UPDATE pulls SET state = 'told', plan_id = ?, decision_id = ?, told = ?, attempts = 0, "
+                "reason = '' WHERE number = ?",
+                (plan_id, decision_id, self._seal.seal(told, f"told {pull.number}"), pull.number),
+            )
+            self.connection.execute("DELETE FROM entries WHERE pull = ?", (pull.number,))
+            if news:
+                self.connection.executemany(
+                    "INSERT INTO entries VALUES (?, ?, 'waiting')", [(pull.number, one) for one in domains]
+                )
+        return news
+
+    def entries(self, number: int) -> dict[str, str]:
+        """Return the state of each life domain of a round: `waiting`, `written`, or `left` to a person."""
+        rows = self.connection.execute("SELECT domain, state FROM entries WHERE pull = ?", (number,))
+        return {str(domain): str(state) for domain, state in rows}
+
+    def entered(self, number: int, domain: str, state: str) -> None:
+        """Note what became of a life domain."""
+        self.connection.execute(
+            "UPDATE entries SET state = ? WHERE pull = ? AND domain = ?", (state, number, domain)
+        )
+
+    def done(self, pull: Pull, refresh_ms: int | None) -> None:
+        """End a round; without a moment to refresh, forget the order and with it the number."""
+        if refresh_ms is None:
+            self.forget(pull.number)
+            return
+        self.connection.execute(
+            "UPDATE pulls SET state = 'done', digest = ?, told = NULL, attempts = 0, next_ms = ?, "
+            "reason = '' WHERE number = ?",
+            (self._seal.name(pull.told + pull.plan_id.encode()), refresh_ms, pull.number),
+        )
+
+    def later(self, pull: Pull, reason: str, now_ms: int, jitter: float) -> bool:
+        """Let a pull wait; return whether it is parked now, and somebody must be told."""
+        attempts = pull.attempts + 1
+        parked = now_ms - pull.since_ms >= PARK_AFTER_MS
+        self.connection.execute(
+            "UPDATE pulls SET state = ?, attempts = ?, next_ms = ?, reason = ? WHERE number = ?",
+            (
+                PARKED if parked else pull.state,
+                attempts,
+                now_ms + wait_before_retry_ms(attempts, jitter),
+                reason,
+                pull.number,
+            ),
+        )
+        return parked
+
+    def park(self, pull: Pull, reason: str) -> None:
+        """Stop a pull; the same order again makes it go on."""
+        self.connection.execute(
+            "UPDATE pulls SET state = 'parked', reason = ? WHERE number = ?", (reason, pull.number)
+        )
+
+    # --- forgetting and looking ---------------------------------------------------------------------------
+
+    def forget(self, number: int) -> None:
+        """Forget an order whole."""
+        self.connection.execute("DELETE FROM pulls WHERE number = ?", (number,))
+
+    def forget_plans(self, plan_ids: Iterable[str]) -> bool:
+        """Forget every order about these plans, of whatever purpose; tell whether there was any."""
+        named = (json.dumps([*plan_ids]),)
+        of_plans = "SELECT who FROM pulls WHERE plan_id IN (SELECT value FROM json_each(?))"
+        gone = self.connection.execute(f"DELETE FROM pulls WHERE who IN ({of_plans})", named)  # noqa: S608 -- our own words
+        return gone.rowcount > 0
+
+    def counts(self) -> dict[str, int]:
+        """Return how many pulls stand in each state."""
+        rows = self.connection.execute("SELECT state, count(*) FROM pulls GROUP BY state")
+        return dict.fromkeys((DUE, TOLD, DONE, PARKED), 0) | {str(state): int(n) for state, n in rows}
+
+    def parked(self) -> tuple[str, ...]:
+        """Return `NUMBER PURPOSE REASON` of what waits for a person."""
+        rows = self.connection.execute(
+            "SELECT number, purpose, reason FROM pulls WHERE state = 'parked' ORDER BY number"
+        )
+        return tuple(f"{number} {purpose} {reason}" for number, purpose, reason in rows)

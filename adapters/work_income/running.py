@@ -1,0 +1,100 @@
+"""Opens what the adapter needs, lets it work, and closes it: for the command line.
+
+Promises: one adapter at a time on one state folder; SIGTERM ends after the pass that is under way; what was
+not done is done at the next start. Source: ADAPTERS.md section 2.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import signal
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from adapters.work_income.errors import AlreadyRunning, ConfigInvalid
+from adapters.work_income.exchange_port import SdkExchange
+from adapters.work_income.journal import Journal
+from adapters.work_income.sealing import Seal
+from adapters.work_income.service import Others, Service
+from adapters.work_income.suwinet_port import HttpsSuwinet, load_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from adapters.sdk.logs import AdapterLog
+    from adapters.work_income.config import Config
+
+STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How many orders stand where, and what waits for a person."""
+
+    counts: dict[str, int]
+    parked: tuple[str, ...]
+    rejected: int
+
+    @property
+    def well(self) -> bool:
+        """Tell whether nothing waits for a person."""
+        return not self.parked
+
+
+def run(config: Config, log: AdapterLog, stop: threading.Event | None = None) -> None:
+    """Work until SIGTERM or SIGINT, or until `stop` is set by another thread."""
+    stopping = stop or threading.Event()
+    if stop is None:
+        for number in STOP_SIGNALS:
+            signal.signal(number, lambda *_: stopping.set())
+    with _opened(config, log) as service:
+        log.info("adapter_started")
+        while not stopping.is_set():
+            service.work()
+            stopping.wait(config.poll_ms / 1_000)
+        log.info("adapter_stopped")
+
+
+def once(config: Config, log: AdapterLog) -> None:
+    """Do one pass and end."""
+    with _opened(config, log) as service:
+        service.work()
+
+
+def status(config: Config) -> Status:
+    """Look at the journal; asks nobody. Raises ConfigInvalid where there is none yet."""
+    if not config.journal.exists():
+        raise ConfigInvalid("there is no journal yet in the state folder: this adapter never ran")
+    journal = Journal(config.journal, Seal.at(config.seal_key))
+    try:
+        reasons = config.rejected.glob("*.reason.txt") if config.rejected.is_dir() else ()
+        return Status(journal.counts(), journal.parked(), sum(1 for _ in reasons))
+    finally:
+        journal.close()
+
+
+@contextmanager
+def _opened(config: Config, log: AdapterLog) -> Iterator[Service]:
+    line = load_line(config.suwinet_credentials, config.endpoints, config.suwinet_oin, config.timeout_s)
+    with _alone_at(config):
+        exchange = SdkExchange.connect(config)
+        journal = Journal(config.journal, Seal.at(config.seal_key))
+        try:
+            yield Service(config, Others(exchange, HttpsSuwinet(line)), journal, log)
+        finally:
+            journal.close()
+            exchange.close()
+
+
+@contextmanager
+def _alone_at(config: Config) -> Iterator[None]:
+    """Keep a second adapter off the same state. Raises AlreadyRunning."""
+    config.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with config.lock.open("a", encoding="ascii") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AlreadyRunning("another adapter works on this state folder") from None
+        yield

@@ -1,0 +1,355 @@
+"""The loop: takes orders, asks the gate, asks Suwinet, fills plans in, forgets.
+
+Promises: nothing is asked of Suwinet before the gate's yes to this resident and this purpose, and never for a
+purpose outside work and income, whatever the gate says; what was told is written once, also after a kill at
+any step; what a person wrote in a plan stays; what cannot go on waits with growing pauses, and is parked with
+an alarm after a day. No log line says whom anything is about.
+Source: ADAPTERS.md section 2; Wet SUWI 62; GDPR 5(1)(b), 17, 19.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import deque
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final, NamedTuple
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+from adapters.sdk.errors import (
+    Conflict,
+    CredentialsInvalid,
+    Denied,
+    ExchangeRefused,
+    Invalid,
+    PseudonymRefused,
+    ReceiptRefused,
+    RuleBroken,
+    SdkError,
+    ServerFault,
+    Unavailable,
+)
+from adapters.work_income.drafts import Drafts, Told, unpack
+from adapters.work_income.errors import (
+    AnswerRefused,
+    FaultAnswered,
+    OrderRefused,
+    PurposeRefused,
+    SuwinetUnavailable,
+)
+from adapters.work_income.exchange_port import FillIn
+from adapters.work_income.journal import DONE, DUE, wait_before_retry_ms
+from adapters.work_income.mapping import findings
+from adapters.work_income.orders import Inbox
+from adapters.work_income.services import INCOME, services_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from adapters.sdk.logs import AdapterLog
+    from adapters.sdk.purges import PurgeAsked
+    from adapters.work_income.config import Config
+    from adapters.work_income.exchange_port import ExchangePort, Permit, Standing
+    from adapters.work_income.journal import Journal, Pull
+    from adapters.work_income.records import Findings, Prefill
+    from adapters.work_income.services import Service as Source
+    from adapters.work_income.suwinet_port import SuwinetPort
+    from adapters.work_income.xml import Node
+
+LOCAL: Final = ZoneInfo("Europe/Amsterdam")
+PURGE_EVERY_MS: Final = 3_600_000
+MINUTE_MS: Final = 60_000
+DAY_MS: Final = 24 * 3_600_000
+PAUSE_ATTEMPTS_MAX: Final = 6  # the wait for who is away doubles from one second to 32
+# What a plan holds of what this adapter writes.
+HELD: Final = frozenset({"INKOMEN", "ARBEID", "SCHULDEN"})
+# What a later attempt can mend, by itself or once a person looked at it.
+NOT_NOW: Final = (Unavailable, ServerFault, CredentialsInvalid, PseudonymRefused, ReceiptRefused)
+_JITTER_STEPS: Final = 1_000_000
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """The moment, with its zone, chance below a bound, and names nobody used before."""
+
+    now: Callable[[], datetime] = _utc_now
+    below: Callable[[int], int] = secrets.randbelow
+    fresh_name: Callable[[], str] = lambda: uuid4().hex
+
+
+class Others(NamedTuple):
+    """Who is asked: the exchange whether and what for, Suwinet what it knows."""
+
+    exchange: ExchangePort
+    suwinet: SuwinetPort
+
+
+class _Pause:
+    """How long to leave somebody in peace who did not answer."""
+
+    def __init__(self) -> None:
+        self._times = 0
+        self._until_ms = 0
+
+    def begin(self, now_ms: int, jitter: float) -> int:
+        self._times += 1
+        wait_ms = wait_before_retry_ms(min(self._times, PAUSE_ATTEMPTS_MAX), jitter)
+        self._until_ms = now_ms + wait_ms
+        return wait_ms
+
+    def end(self) -> None:
+        self._times = 0
+
+    def holds(self, now_ms: int) -> bool:
+        return now_ms < self._until_ms
+
+
+class Service:
+    """One adapter at work. Owned by the thread that opened the journal."""
+
+    def __init__(
+        self,
+        config: Config,
+        others: Others,
+        journal: Journal,
+        log: AdapterLog,
+        surroundings: Surroundings | None = None,
+    ) -> None:
+        self._config: Final = config
+        self._exchange: Final = others.exchange
+        self._suwinet: Final = others.suwinet
+        self._journal: Final = journal
+        self._log: Final = log
+        self._around: Final = surroundings or Surroundings()
+        self._inbox: Final = Inbox(config.inbox, config.rejected, self._around.fresh_name)
+        self._drafts: Final = Drafts(config.drafts)
+        self._exchange_away: Final = _Pause()
+        self._suwinet_away: Final = _Pause()
+        # What one service told while another did not answer: not asked for twice because of that.
+        self._told: Final[dict[tuple[int, str], Findings]] = {}
+        self._calls: Final[deque[int]] = deque()
+        self._next_purge_ms = 0
+
+    def work(self) -> None:
+        """Do once what can be done now: purges, orders, questions, plans."""
+        self._purge()
+        self._take_orders()
+        for pull in self._journal.due(self._now_ms):
+            if self._exchange_away.holds(self._now_ms):
+                return
+            self._go_on(pull)
+
+    @property
+    def _now_ms(self) -> int:
+        return int(self._around.now().timestamp() * 1_000)
+
+    def _jitter(self) -> float:
+        return self._around.below(_JITTER_STEPS) / _JITTER_STEPS
+
+    # --- orders -------------------------------------------------------------------------------------------
+
+    def _take_orders(self) -> None:
+        try:
+            for found, file in self._inbox.take():
+                if isinstance(found, OrderRefused):
+                    self._inbox.reject(file, found)
+                    self._log.error("order_rejected", reason=str(found))
+                else:
+                    # Kept before it is gone: a kill in between takes it twice, which is once.
+                    self._journal.take(found, self._now_ms)
+                    file.unlink()
+                    self._log.info("order_taken", reason=found.purpose)
+        except OSError as error:
+            self._log.error("inbox_failed", error=type(error).__name__)
+
+    # --- one order ----------------------------------------------------------------------------------------
+
+    def _go_on(self, pull: Pull) -> None:
+        if pull.state == DONE:
+            self._journal.again(pull.number, self._now_ms)
+        try:
+            if pull.state in {DUE, DONE}:
+                self._ask(pull)
+            else:
+                self._write(pull)
+        except Denied as denied:
+            self._refused(pull, denied)
+        except PurposeRefused as refused:
+            self._journal.forget(pull.number)
+            self._inbox.say(self._around.fresh_name(), f"{refused.code}: {refused}\n{refused.remedy}\n")
+            self._log.error("pull_refused", code=refused.code)
+        except (Invalid, RuleBroken) as broken:
+            self._journal.park(pull, broken.refusal.reason)
+            self._log.error("pull_parked", reason=broken.refusal.reason, rule=broken.refusal.rule)
+        except Conflict:
+            self._later(pull, "VERSION_CONFLICT")
+        except NOT_NOW as error:
+            wait_ms = self._exchange_away.begin(self._now_ms, self._jitter())
+            self._log.warning("exchange_not_now", error=type(error).__name__, wait_ms=wait_ms)
+            self._later(pull, type(error).__name__)
+        except ExchangeRefused as error:
+            self._later(pull, error.refusal.reason)
+        else:
+            self._exchange_away.end()
+
+    def _refused(self, pull: Pull, denied: Denied) -> None:
+        """End an order the gate refused: the number is forgotten, the reason kept."""
+        rules = ", ".join(denied.rules)
+        self._journal.forget(pull.number)
+        self._forget_told(pull)
+        if pull.plan_id:
+            self._drafts.erase([f"{pull.plan_id}-{pull.order.purpose}"])
+        self._inbox.say(
+            self._around.fresh_name(), f"ACCESS_DENIED: {rules}\n" + "\n".join(denied.remedies) + "\n"
+        )
+        self._log.error("pull_refused", reason="ACCESS_DENIED", rule=rules)
+
+    def _later(self, pull: Pull, reason: str) -> None:
+        if self._journal.later(pull, reason, self._now_ms, self._jitter()):
+            self._forget_told(pull)
+            self._log.error("pull_parked", reason=reason, attempt=pull.attempts + 1)
+        else:
+            self._log.warning("pull_waits", reason=reason, attempt=pull.attempts + 1)
+
+    # --- asking -------------------------------------------------------------------------------------------
+
+    def _ask(self, pull: Pull) -> None:
+        # Before the gate: what cannot be asked now leaves no decision behind.
+        if self._suwinet_away.holds(self._now_ms) or self._calls_are_used_up():
+            return
+        order = pull.order
+        permit = self._exchange.permit(order.bsn, order.purpose, order.necessity)
+        # Our own lock, behind the gate's: raises for every purpose outside work and income.
+        sources = services_of(permit.purpose)
+        for source in sources:
+            if (pull.number, source.name) not in self._told and not self._ask_one(pull, source):
+                return
+        told = Told.of([self._told[pull.number, source.name] for source in sources])
+        self._keep(pull, permit, told)
+
+    def _calls_are_used_up(self) -> bool:
+        while self._calls and self._calls[0] <= self._now_ms - MINUTE_MS:
+            self._calls.popleft()
+        return len(self._calls) >= self._config.calls_per_minute
+
+    def _ask_one(self, pull: Pull, source: Source) -> bool:
+        """Ask one service; False where it has to wait, which is noted."""
+        if self._calls_are_used_up():
+            return False
+        now_ms = self._now_ms
+        self._calls.append(now_ms)
+        period = pull.order.period if source is INCOME else None
+        try:
+            found = _found(source, self._suwinet.ask(source, pull.order.bsn, period))
+        except SuwinetUnavailable as away:
+            wait_ms = self._suwinet_away.begin(now_ms, self._jitter())
+            self._log.warning("suwinet_not_now", message_type=source.name, reason=away.why, wait_ms=wait_ms)
+            self._later(pull, f"{source.name} {away.why}")
+        except FaultAnswered as fault:
+            self._log.warning("fault_answered", message_type=source.name, code=fault.fault)
+            self._later(pull, f"{source.name} {fault.fault}")
+        except AnswerRefused as refused:
+            self._inbox.say(
+                self._around.fresh_name(), f"{refused.code}: {source.name}: {refused}\n{refused.remedy}\n"
+            )
+            self._log.error(
+                "answer_refused", message_type=source.name, rule=refused.rule, element=refused.element
+            )
+            self._later(pull, f"{source.name} {refused.code}")
+        else:
+            self._suwinet_away.end()
+            self._told[pull.number, source.name] = found
+            return True
+        return False
+
+    def _keep(self, pull: Pull, permit: Permit, told: Told) -> None:
+        domains = [one.domain.value for one in told.prefills]
+        news = self._journal.told(pull, permit.plan_id, permit.decision_id, told.packed(), domains)
+        self._forget_told(pull)
+        self._log.info("suwinet_told", state="news" if news else "unchanged", decision_id=permit.decision_id)
+        kept = self._journal.find(pull.number)
+        if kept is not None:
+            self._write(kept)
+
+    def _forget_told(self, pull: Pull) -> None:
+        for key in [key for key in self._told if key[0] == pull.number]:
+            del self._told[key]
+
+    # --- writing ------------------------------------------------------------------------------------------
+
+    def _write(self, pull: Pull) -> None:
+        told = unpack(pull.told)
+        states = self._journal.entries(pull.number)
+        for prefill in told.prefills:
+            if states.get(prefill.domain.value) == "waiting":
+                states[prefill.domain.value] = state = self._fill_in(pull, prefill)
+                self._journal.entered(pull.number, prefill.domain.value, state)
+        # Where nothing is to be entered it is what was told before, or nothing was found to enter.
+        if (states or not told.prefills) and self._drafts.write(pull, told, states):
+            self._log.info("draft_written", reason=pull.order.purpose)
+        days = self._config.refresh_days
+        self._journal.done(pull, self._now_ms + days * DAY_MS if days else None)
+        self._log.info("pull_done", reason=pull.order.purpose)
+
+    def _fill_in(self, pull: Pull, prefill: Prefill) -> str:
+        """Fill a life domain in, or leave it to a person: who wrote there, or nobody who judged it."""
+        stands = self._exchange.standing(pull.plan_id, pull.order.purpose, prefill.domain)
+        if (stands.description, stands.source) == (prefill.description, prefill.source):
+            return "written"
+        score, judged_on = self._judged(pull, prefill, stands)
+        if not stands.free or not score:
+            return "left"
+        asked = (prefill.domain.value, prefill.description, *stands.seen.part_versions, score, judged_on)
+        request_id = self._journal.request_id(f"{pull.number} {asked}")
+        self._exchange.fill_in(
+            FillIn(request_id, pull.plan_id, pull.order.purpose, prefill, score, judged_on, stands.seen)
+        )
+        return "written"
+
+    def _judged(self, pull: Pull, prefill: Prefill, stands: Standing) -> tuple[int, str]:
+        """Return a person's score and its day: that of the order, else the one that stands; 0 for none."""
+        ordered = pull.order.scores.get(prefill.domain, 0)
+        if not ordered:
+            return stands.score, stands.judged_on
+        # Of the day the order came in, so that it is the same at each attempt.
+        came = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=pull.since_ms)
+        return ordered, came.astimezone(LOCAL).date().isoformat()
+
+    # --- forgetting ---------------------------------------------------------------------------------------
+
+    def _purge(self) -> None:
+        """Look once an hour what is to be erased, do it, and only then say so."""
+        if self._now_ms < self._next_purge_ms:
+            return
+        self._next_purge_ms = self._now_ms + PURGE_EVERY_MS
+        try:
+            for asked in self._exchange.purges.asked():
+                erased = asked.concerns(HELD) and self._erase(asked)
+                self._exchange.purges.answer(asked.erasure_id, erased=erased)
+                self._log.info("purged" if erased else "nothing_to_purge")
+        except SdkError as error:
+            self._log.warning("purge_not_now", error=type(error).__name__)
+        except OSError as error:
+            # A file that cannot be taken away is not erased: somebody must look.
+            self._log.error("purge_failed", error=type(error).__name__)
+
+    def _erase(self, asked: PurgeAsked) -> bool:
+        # Files first: the journal leads to them no more than their names do.
+        files = self._drafts.erase(asked.plan_ids)
+        rows = self._journal.forget_plans(asked.plan_ids)
+        self._journal.fold_log()
+        self._told.clear()
+        return files or rows
+
+
+def _found(source: Source, answer: Node) -> Findings:
+    """Return what an answer tells. Raises FaultAnswered where it tells of a fault and of nothing else."""
+    found = findings(source, answer)
+    if found.faults and not found.facts:
+        raise FaultAnswered(found.faults[0])
+    return found

@@ -1,0 +1,163 @@
+"""One question to Suwinet and its answer: HTTPS with both certificates, one connection each.
+
+Promises: the address holds no BSN and no redirect is followed; an answer that is too long, too slow or cut
+off is no answer; one answer is waited for no longer than the settings say, however it drips in. Nothing of an
+answer is returned before it is verified, bound to its question and judged by the schema.
+Source: SOAP 1.1 over HTTP; Digikoppeling (two-way TLS, 1.2 or later); SuwiML Transactiestandaard 4.0.
+"""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, Protocol
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+from cryptography import x509
+
+from adapters.work_income.errors import AnswerRefused, ConfigInvalid, SuwinetUnavailable
+from adapters.work_income.soap import Addressing, compose, is_envelope, question, read_answer
+from adapters.work_income.wsse import Trusted, load_identity
+from adapters.work_income.xml import MESSAGE_BYTES_MAX
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from adapters.sdk.bsn import Bsn
+    from adapters.work_income.services import Service
+    from adapters.work_income.soap import Period
+    from adapters.work_income.wsse import SigningIdentity
+    from adapters.work_income.xml import Node
+
+_PIECE_BYTES: Final = 64 * 1024
+# 200 is an answer; 500 is what SOAP 1.1 gives a fault, and a broken server anything.
+_FAILED: Final = 500
+_ANSWERED: Final = (200, _FAILED)
+
+
+class SuwinetPort(Protocol):
+    """Whoever is asked."""
+
+    def ask(self, service: Service, bsn: Bsn, period: Period | None = None) -> Node:
+        """Return the root of an answer. Raises WorkIncomeError of every kind that stands in errors.py."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Where Suwinet is and who we are there. `endpoints` are addresses by the name of a service."""
+
+    endpoints: Mapping[str, str]
+    trusted: Trusted
+    identity: SigningIdentity
+    context: ssl.SSLContext = field(repr=False)
+    timeout_s: float
+
+
+def load_line(folder: Path, endpoints: Mapping[str, str], oin: str, timeout_s: float) -> Line:
+    """Read ca.pem, signing.pem and signing.key, tls.pem and tls.key. Raises ConfigInvalid."""
+    if (folder / "signing.key").is_file() and (folder / "signing.key").stat().st_mode & 0o077:
+        raise ConfigInvalid("signing.key is open to others; chmod 600 it and consider it seen")
+    try:
+        identity = load_identity((folder / "signing.pem").read_bytes(), (folder / "signing.key").read_bytes())
+        authorities = x509.load_pem_x509_certificates((folder / "ca.pem").read_bytes())
+        context = ssl.create_default_context(cafile=str(folder / "ca.pem"))
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.load_cert_chain(folder / "tls.pem", folder / "tls.key")
+    except OSError as error:
+        # An SSLError is an OSError too: a file that is there and holds no certificate.
+        raise ConfigInvalid(
+            f"the credentials for Suwinet cannot be read: {error.strerror or 'PEM'}"
+        ) from None
+    except ValueError:
+        raise ConfigInvalid("ca.pem holds no certificate in PEM") from None
+    return Line(endpoints, Trusted(oin, tuple(authorities)), identity, context, timeout_s)
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class HttpsSuwinet:
+    """Suwinet over HTTPS. One question at a time."""
+
+    def __init__(
+        self,
+        line: Line,
+        now: Callable[[], datetime] = _utc_now,
+        fresh_id: Callable[[], str] = lambda: f"urn:uuid:{uuid4()}",
+    ) -> None:
+        self._line: Final = line
+        self._now: Final = now
+        self._fresh_id: Final = fresh_id
+
+    def ask(self, service: Service, bsn: Bsn, period: Period | None = None) -> Node:
+        """Ask once; whether to ask again is the caller's to judge."""
+        line = self._line
+        about = Addressing(
+            message_id=self._fresh_id(),
+            endpoint=line.endpoints[service.name],
+            own_oin=line.identity.oin,
+            other_oin=line.trusted.oin,
+        )
+        body = question(service, bsn, period)
+        status, answer = self._post(about.endpoint, compose(service, body, about, line.identity, self._now()))
+        # A fault of SOAP comes with 500, and so does the page of a machine that broke before it got to it.
+        if status == _FAILED and not is_envelope(answer):
+            raise SuwinetUnavailable(f"status-{status}")
+        found = read_answer(answer, service, about, line.trusted, self._now())
+        told = found.find("ClientSuwi/Burgerservicenr")
+        if told is not None and told.text != bsn.reveal():
+            raise AnswerRefused("of the resident that was asked for", "ClientSuwi/Burgerservicenr")
+        return found
+
+    def _post(self, endpoint: str, content: bytes) -> tuple[int, bytes]:
+        address = urlsplit(endpoint)
+        until = time.monotonic() + self._line.timeout_s
+        connection = http.client.HTTPSConnection(
+            address.hostname or "",
+            address.port or 443,
+            timeout=self._line.timeout_s,
+            context=self._line.context,
+        )
+        try:
+            headers = {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": '""'}
+            connection.request("POST", address.path, content, headers)
+            response = connection.getresponse()
+            if response.status not in _ANSWERED:
+                raise SuwinetUnavailable(f"status-{response.status}")
+            if response.headers.get_content_type() != "text/xml":
+                raise SuwinetUnavailable("no-soap")
+            return response.status, _read(connection, response, until)
+        except TimeoutError:
+            raise SuwinetUnavailable("timeout") from None
+        except ssl.SSLError:
+            raise SuwinetUnavailable("tls") from None
+        except (OSError, http.client.HTTPException):
+            raise SuwinetUnavailable("connection") from None
+        finally:
+            connection.close()
+
+
+def _read(connection: http.client.HTTPSConnection, response: http.client.HTTPResponse, until: float) -> bytes:
+    """Read an answer whole, within its bounds of size and time."""
+    found = bytearray()
+    while True:
+        left = until - time.monotonic()
+        if left <= 0:
+            raise SuwinetUnavailable("timeout")
+        if connection.sock is not None:
+            connection.sock.settimeout(left)
+        piece = response.read1(_PIECE_BYTES)
+        if not piece:
+            break
+        found += piece
+        if len(found) > MESSAGE_BYTES_MAX:
+            raise SuwinetUnavailable("too-long")
+    if response.length:
+        raise SuwinetUnavailable("cut")
+    return bytes(found)

@@ -1,0 +1,199 @@
+"""An order is read whole or refused by key and rule; what is personal is sealed; settings name faults."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from adapters.sdk.bsn import Bsn
+from adapters.work_income.config import load_config
+from adapters.work_income.errors import ConfigInvalid, JournalUnreadable, OrderRefused, PurposeRefused
+from adapters.work_income.journal import wait_before_retry_ms
+from adapters.work_income.orders import ORDER_BYTES_MAX, Inbox, Order, read_order
+from adapters.work_income.records import Domain
+from adapters.work_income.sealing import KEY_BYTES, Seal
+from adapters.work_income.services import services_of
+from adapters.work_income.soap import Period
+from tests.work_income.papers import BSN
+from tests.work_income.settings import SETTINGS, written
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+WHOLE: dict[str, Any] = {
+    "bsn": BSN,
+    "purpose": "pw-recht-vaststellen",
+    "necessity": "Nodig voor de aanvraag",
+    "scores": {"finance": 2},
+    "period": {"from": "2026-01-01", "until": "2026-05-31"},
+}
+
+
+def test_an_order_is_read_and_written_alike() -> None:
+    order = read_order(json.dumps(WHOLE).encode())
+    assert order == Order(
+        Bsn(BSN),
+        "pw-recht-vaststellen",
+        "Nodig voor de aanvraag",
+        {Domain.FINANCE: 2},
+        Period("20260101", "20260531"),
+    )
+    assert read_order(order.packed()) == order
+    assert BSN not in repr(order)
+
+
+@pytest.mark.parametrize(
+    ("changes", "refused"),
+    [
+        ({"bsn": None}, "bsn: is a text"),
+        ({"bsn": "123456789"}, "bsn: this number fails the 11-proof"),
+        ({"bsn": "1234"}, "bsn: a BSN has nine digits"),
+        ({"purpose": "nieuwsgierig"}, "purpose: "),
+        ({"purpose": "unspecified"}, "purpose: "),
+        ({"necessity": " "}, "necessity: is a text"),
+        ({"necessity": "x" * 1_001}, "necessity: has at most"),
+        ({"necessity": f"voor {BSN}"}, "necessity: holds a BSN"),
+        ({"scores": {"finance": 0}}, "scores: each"),
+        ({"scores": {"finance": 6}}, "scores: each"),
+        ({"scores": {"finance": True}}, "scores: each"),
+        ({"scores": {"housing": 3}}, "scores: is an object"),
+        ({"period": {"from": "2026-01-01"}}, "period: is an object"),
+        ({"period": {"from": "2026-01-32", "until": "2026-02-01"}}, "period: from and until"),
+        ({"period": {"from": "2026-02-01", "until": "2026-01-31"}}, "period: from is not after"),
+        ({"period": {"from": 1, "until": 2}}, "period: from and until"),
+        ({BSN: "x"}, "unknown keys"),
+    ],
+)
+def test_an_order_of_another_shape_is_refused_by_key_and_rule(changes: dict[str, Any], refused: str) -> None:
+    with pytest.raises(OrderRefused) as caught:
+        read_order(json.dumps(WHOLE | changes).encode())
+    assert str(caught.value).startswith(refused)
+    assert BSN not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"[]", b"\xff", b"{", b"[" * 5_000, b'"x"', b" " * (ORDER_BYTES_MAX + 1)]
+)
+def test_what_is_no_order_at_all_is_refused(data: bytes) -> None:
+    with pytest.raises(OrderRefused):
+        read_order(data)
+
+
+def test_links_and_half_written_files_are_left_where_they_are(tmp_path: Path) -> None:
+    inbox = Inbox(tmp_path / "inbox", tmp_path / "rejected", lambda: "a")
+    secret = tmp_path / "secret"
+    secret.write_text(json.dumps(WHOLE))
+    (tmp_path / "inbox" / "link.json").symlink_to(secret)
+    (tmp_path / "inbox" / ".half.json").write_text("{")
+    (tmp_path / "inbox" / "notes.txt").write_text("x")
+    (tmp_path / "inbox" / "folder.json").mkdir()
+    assert list(inbox.take()) == []
+
+
+def test_a_purpose_outside_work_and_income_has_no_services() -> None:
+    assert [len(services_of(one)) for one in ("pw-arbeidsinschakeling", "pw-recht-vaststellen")] == [2, 2]
+    for purpose in ("wmo-onderzoek", "jeugd-toegang", "wgs-plan", "", "pw-"):
+        with pytest.raises(PurposeRefused):
+            services_of(purpose)
+
+
+# --- sealing ------------------------------------------------------------------------------------------------
+
+
+def test_what_is_sealed_opens_in_its_place_with_its_key_and_nowhere_else(tmp_path: Path) -> None:
+    seal = Seal.at(tmp_path / "state" / "key")
+    sealed = seal.seal(b"secret", "order")
+    assert b"secret" not in sealed
+    assert Seal.at(tmp_path / "state" / "key").open(sealed, "order") == b"secret"
+    assert seal.seal(b"secret", "order") != sealed
+    spoiled = sealed[:-1] + bytes([sealed[-1] ^ 1])
+    for other, content, place in (
+        (seal, sealed, "told 1"),
+        (seal, spoiled, "order"),
+        (seal, b"", "order"),
+        (Seal(b"k" * KEY_BYTES), sealed, "order"),
+    ):
+        with pytest.raises(JournalUnreadable):
+            other.open(content, place)
+    assert seal.name(b"a") == seal.name(b"a") != Seal(b"k" * KEY_BYTES).name(b"a")
+
+
+def test_a_key_others_can_read_or_of_another_length_is_refused(tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    Seal.at(key)
+    assert key.stat().st_mode & 0o077 == 0
+    key.chmod(0o640)
+    with pytest.raises(ConfigInvalid, match="open to others"):
+        Seal.at(key)
+    key.chmod(0o600)
+    key.write_bytes(b"short")
+    with pytest.raises(ConfigInvalid, match="does not hold"):
+        Seal.at(key)
+
+
+def test_a_key_that_was_being_made_when_the_power_went_is_made_anew(tmp_path: Path) -> None:
+    (tmp_path / "key.draft").write_bytes(b"half")
+    Seal.at(tmp_path / "key")
+    assert [path.name for path in tmp_path.iterdir()] == ["key"]
+
+
+# --- settings -----------------------------------------------------------------------------------------------
+
+
+def test_settings_are_read(tmp_path: Path) -> None:
+    found = load_config(written(tmp_path, SETTINGS))
+    assert (found.refresh_days, found.timeout_s, len(found.endpoints)) == (0, 30, 4)
+    assert found.inbox == tmp_path / "inbox"
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"target": "no port"}, "target"),
+        ({"inbox": None}, "inbox is missing"),
+        ({"colour": "blue"}, "unknown settings: colour"),
+        ({"poll_ms": 9}, "poll_ms"),
+        ({"refresh_days": 366}, "refresh_days"),
+        ({"calls_per_minute": 0}, "calls_per_minute"),
+        ({"poll_ms": True}, "poll_ms"),
+        ({"drafts": "inbox"}, "four different folders"),
+        ({"person": {"professional": "a b", "task": "college:PW"}}, "person"),
+        ({"suwinet": SETTINGS["suwinet"] | {"oin": "1"}}, "suwinet.oin"),
+        ({"suwinet": SETTINGS["suwinet"] | {"endpoints": {}}}, "suwinet.endpoints.UWVWb"),
+        (
+            {
+                "suwinet": SETTINGS["suwinet"]
+                | {"endpoints": dict.fromkeys(SETTINGS["suwinet"]["endpoints"], "http://a/b")}
+            },
+            "https",
+        ),
+    ],
+)
+def test_settings_of_another_shape_are_refused_by_name(
+    changes: dict[str, Any], named: str, tmp_path: Path
+) -> None:
+    told = {key: value for key, value in (SETTINGS | changes).items() if value is not None}
+    with pytest.raises(ConfigInvalid, match=named):
+        load_config(written(tmp_path, told))
+
+
+def test_a_file_that_is_no_settings_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_bytes(b"\xff")
+    for name in ("a.toml", "absent.toml"):
+        with pytest.raises(ConfigInvalid, match=name):
+            load_config(tmp_path / name)
+
+
+def test_waits_double_up_to_an_hour_less_chance() -> None:
+    assert [wait_before_retry_ms(one, 0.0) for one in (1, 2, 13, 10_000)] == [
+        1_000,
+        2_000,
+        3_600_000,
+        3_600_000,
+    ]
+    assert wait_before_retry_ms(1, 0.999) == 501
+    for attempt, jitter in ((0, 0.0), (1, 1.0), (1, -0.1)):
+        with pytest.raises(ValueError, match="attempt"):
+            wait_before_retry_ms(attempt, jitter)
