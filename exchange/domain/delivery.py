@@ -288,8 +288,7 @@ def _report(command: ReportFailure, state: DeliveryState | None) -> Events:
         return (_failed(command, parked.position, parked.attempts + 1),)
     _refuse_untold(command.position, command.told)
     before = next((one for one in mine.failing if one.event_id == command.event_id), None)
-    # What is parked at once waits with the parked, not with what is tried again.
-    if before is None and not command.park and len(mine.failing) >= FAILING_MAX:
+    if not (before or command.park) and len(mine.failing) >= FAILING_MAX:
         raise RuleBroken("so many events fail that none is added: park or take some", rule="FAILING_FULL")
     attempt = 1 if before is None else before.attempts + 1
     failed = _failed(command, command.position, attempt)
