@@ -47,8 +47,8 @@ def by_hand() -> Counter[str]:
     machine.give(MOVE_TRAJECTORY)
     machine.give(PLAN_LOOKING_BACK)
     machine.give(LOOK_BACK, now=LOOK_BACK.now)
-    for command in (OFFER, ASK, PROPOSE_TO_WHO_ASKS, SAY_YES, END):
-        machine.give(command)
+    for about_help in (OFFER, ASK, PROPOSE_TO_WHO_ASKS, SAY_YES, END):
+        machine.give(about_help)
     machine.teardown()
     return Counter(event.TOPIC for event, _ in machine.history)
 
