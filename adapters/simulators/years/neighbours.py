@@ -126,12 +126,17 @@ def _matches(family: Family, member: Member) -> list[Any]:
 
 
 def _proposed(told: Telling, family: Family, desk: ExchangeClient, asks: Member, wish_id: str) -> str:
-    """Propose until the offer is found: what was just offered is looked up a moment later."""
+    """Propose until the offer is found: what was just offered is looked up a moment later.
+
+    Where nobody was found the answer is the same, and the wish waits for answers: who asks ends that first.
+    """
     until = time.monotonic() + FOUND_S
-    while not _matches(family, family.noor):
-        must(time.monotonic() < until, "what was offered is not found")
+    while True:
         proposed = desk.matching.propose_match(claim=MATCH, plan_id=asks.plan_id, wish_id=wish_id)
         told.keep(family.municipality, proposed)
+        match_id: str = proposed.match_id
+        if _matches(family, family.noor):
+            return match_id
+        must(time.monotonic() < until, "what was offered is not found")
+        _says(told, family, asks, "end_match", match_id=match_id)
         time.sleep(LOOK_EVERY_S)
-    match_id: str = proposed.match_id
-    return match_id
