@@ -12,6 +12,7 @@ from adapters.sdk.client import refused_by
 from adapters.sdk.tokens import Person
 from exchange.domain.delivery import WRITTEN_AFTER, WRITTEN_POSITIONS
 from exchange.server.services import delivery
+from exchange.v1 import subscription_service_pb2 as sub
 from tests.server.story import Story
 from tests.server.subscribed import DELIVERIES, KEEP, Named, set_up
 from tests.server.town import DELIVER
@@ -120,13 +121,21 @@ def test_a_cursor_beyond_the_newest_event_is_refused_wherever_it_is_said(town: T
         (lambda: next(iter(named.stream(cursor=head + 1_000))), "cursor"),
         (lambda: next(iter(named.stream(cursor=head + 1_000, subscription_id=""))), "cursor"),
         (lambda: fresh.create(begin_cursor=head + 1_000), "begin_cursor"),
+        (lambda: named.acknowledge(head + 1_000, ""), "cursor"),
+        (lambda: named.report(sub.PublishedEvent(event_id="0f" * 16, position=head + 1_000), ""), "position"),
     ):
         with pytest.raises((grpc.RpcError, errors.Invalid)) as refused:
             ask()
         error = refused_by(refused.value) if isinstance(refused.value, grpc.RpcError) else refused.value
         assert isinstance(error, errors.Invalid)
         assert list(error.field_violations) == [path]
+    # A node that heard of it later than another asks the store: there it is not beyond.
+    hot = town.core.hot
+    with pytest.MonkeyPatch.context() as behind:
+        behind.setattr(hot, "as_of", 0)
+        fresh.create(begin_cursor=1)
     # On the newest it is not: what comes next is told.
+    fresh = Named(named.client, f"nieuwst-{named.name}")
     fresh.create(begin_cursor=town.core.reader.head()[0])
     assert fresh.told(cursor=town.core.reader.head()[0])[0] == []
 

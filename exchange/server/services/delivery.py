@@ -65,7 +65,7 @@ async def create_subscription(
 ) -> pb.CreateSubscriptionResponse:
     """Name a subscription."""
     refuse_unlabelled(request.paths, LABELS)
-    refuse_ahead(call, request.begin_cursor, "begin_cursor")
+    await refuse_ahead(call, request.begin_cursor, "begin_cursor")
     names = await _names(call)
     if len(names) >= SUBSCRIPTIONS_MAX and stream_named(call, request.subscription_id) not in names:
         raise RuleBroken(
@@ -115,6 +115,7 @@ async def acknowledge_events(
     call: Call, request: pb.AcknowledgeEventsRequest
 ) -> pb.AcknowledgeEventsResponse:
     """Write down how far everything was taken, where that is worth an event."""
+    await refuse_ahead(call, request.cursor, "cursor")
     state = await call.house.state(stream_named(call, request.subscription_id))
     told = _told_by(call, state, request.told_token)
     mine = state is not None and state.is_of(author_of(call.caller))
@@ -141,6 +142,7 @@ async def report_failed_event(
     call: Call, request: pb.ReportFailedEventRequest
 ) -> pb.ReportFailedEventResponse:
     """Write down that an event could not be taken, and park it where it is time."""
+    await refuse_ahead(call, request.position, "position")
 
     def order(state: DeliveryState | None) -> Command:
         return ReportFailure(
@@ -217,12 +219,17 @@ async def standing(
     return state
 
 
-def refuse_ahead(call: Call, cursor: int, field: str) -> None:
+async def refuse_ahead(call: Call, cursor: int, field: str) -> None:
     """Refuse a cursor that lies beyond the newest event. Raises RequestInvalid naming its field.
 
     It is of another shard, or of a store that was put back: what comes next would be passed over unseen.
     """
-    if cursor > call.house.parts.hot.as_of:
+    parts, loop = call.house.parts, asyncio.get_running_loop()
+    # A node that heard of it later than another is behind, and the cursor is not ahead: the store says.
+    if (
+        cursor > parts.hot.as_of
+        and cursor > (await loop.run_in_executor(call.house.pool, parts.reader.head))[0]
+    ):
         raise RequestInvalid(
             "this cursor lies beyond the newest event of this shard",
             fields={field: "must not lie beyond the newest event"},
@@ -242,14 +249,12 @@ def _told_by(call: Call, state: DeliveryState | None, token: str) -> int:
     if not token or state is None or not state.is_of(author_of(call.caller)):
         return 0
     try:
-        told = call.house.pages.open(token, _question(call, state), "told_token")
+        return call.house.pages.open(token, _question(call, state), "told_token")
     except RequestInvalid:
         raise RequestInvalid(
             "this token is not one that this subscription was told",
             fields={"told_token": "must be of an answer of this subscription's stream"},
         ) from None
-    # Of a store that was put back since: what was told then is not there.
-    return min(told, call.house.parts.hot.as_of)
 
 
 def _question(call: Call, state: DeliveryState) -> bytes:

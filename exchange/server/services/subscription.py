@@ -52,7 +52,7 @@ async def subscribe(call: Call, request: pb.SubscribeRequest) -> AsyncGenerator[
     heartbeat_s = request.heartbeat_seconds or HEARTBEAT_S_DEFAULT
     named = request.subscription_id
     told, looked, question = request.cursor, call.house.looked, _question(call, request)
-    delivery.refuse_ahead(call, told, "cursor")
+    await delivery.refuse_ahead(call, told, "cursor")
     state = await delivery.standing(call, named, request) if named else None
     told = max(told, state.position) if state else told
     place = looked.beyond(question, told)
