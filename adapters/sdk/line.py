@@ -2,7 +2,7 @@
 
 Promises: no connection without mutual TLS; another server name is taken on loopback only, where no name says
 anything; a call without valid certificate or without the person it needs is not made.
-Source: gRPC core channel arguments; RFC 8705.
+Source: gRPC core channel arguments; gRPC connection backoff protocol (MIN_CONNECT_TIMEOUT); RFC 8705.
 """
 
 from __future__ import annotations
@@ -29,6 +29,9 @@ MESSAGE_BYTES_MAX: Final = 1024 * 1024
 # An answer may hold a page of two hundred plans' worth of texts; a question never does.
 ANSWER_BYTES_MAX: Final = 4 * MESSAGE_BYTES_MAX
 RECONNECT_WAIT_MAX_MS: Final = 5_000
+# gRPC takes the least wait between two attempts for how long one may last, with its handshake: a far line or
+# a busy machine takes more than the moment after which it is tried again.
+HANDSHAKE_MS: Final = 10_000
 
 _is_loopback = re.compile(
     r"(?:(?:ipv4|ipv6|dns):(?:///)?)?(?:localhost|127(?:\.\d{1,3}){3}|\[(?:::1|%3A%3A1)\]):\d{1,5}"
@@ -66,7 +69,7 @@ class Line:
             ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
             ("grpc.max_receive_message_length", ANSWER_BYTES_MAX),
             ("grpc.initial_reconnect_backoff_ms", 100),
-            ("grpc.min_reconnect_backoff_ms", 100),
+            ("grpc.min_reconnect_backoff_ms", HANDSHAKE_MS),
             ("grpc.max_reconnect_backoff_ms", RECONNECT_WAIT_MAX_MS),
         ]
         if _is_loopback(self.target):

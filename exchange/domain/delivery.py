@@ -247,8 +247,13 @@ def _said(state: DeliveryState) -> tuple[object, ...]:
 def own(state: DeliveryState | None, author: Author) -> DeliveryState:
     """Return the subscription. Raises RuleBroken, alike where there is none and where it is another's."""
     if state is None or not state.is_of(author):
-        raise RuleBroken("you have no subscription of this name", rule="NO_SUCH_SUBSCRIPTION")
+        raise no_such()
     return state
+
+
+def no_such() -> RuleBroken:
+    """Return the one refusal of a subscription that is not there, is another's, or has ended."""
+    return RuleBroken("you have no subscription of this name", rule="NO_SUCH_SUBSCRIPTION")
 
 
 def _refuse_untold(position: int, told: int) -> None:
@@ -283,7 +288,7 @@ def _report(command: ReportFailure, state: DeliveryState | None) -> Events:
         return (_failed(command, parked.position, parked.attempts + 1),)
     _refuse_untold(command.position, command.told)
     before = next((one for one in mine.failing if one.event_id == command.event_id), None)
-    if before is None and len(mine.failing) >= FAILING_MAX:
+    if not (before or command.park) and len(mine.failing) >= FAILING_MAX:
         raise RuleBroken("so many events fail that none is added: park or take some", rule="FAILING_FULL")
     attempt = 1 if before is None else before.attempts + 1
     failed = _failed(command, command.position, attempt)
@@ -315,7 +320,7 @@ def _cancel(command: Cancel, state: DeliveryState | None) -> Events:
     # Who left leaves it behind: whoever acts in its task may end it, which gives nobody anything.
     author = command.author
     if state is None or (state.organisation, state.task) != (author.oin, author.task):
-        raise RuleBroken("you have no subscription of this name", rule="NO_SUCH_SUBSCRIPTION")
+        raise no_such()
     return () if state.cancelled else (DeliveryCancelled(at=command.now),)
 
 

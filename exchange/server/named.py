@@ -1,6 +1,7 @@
-"""Which subscriptions each organisation ever named: a list that only grows, read on from where it ended.
+"""Which subscriptions of each organisation stand: read on from where the last look ended.
 
-Promises: it holds names and nothing else; what became of them is in their streams.
+Promises: it holds names and nothing else; where each is stands in its stream. One that was cancelled is in it
+no more.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 
-from exchange.domain.delivery import DELIVERY, DeliverySubscribed
+from exchange.domain.delivery import DELIVERY, DeliveryCancelled, DeliverySubscribed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from exchange.store.ports import EventReader
 
 ROWS_PER_LOOK: Final = 1_000
+TOPICS: Final = (DeliveryCancelled.TOPIC, DeliverySubscribed.TOPIC)
 
 
 class Named:
@@ -27,13 +29,17 @@ class Named:
         self._streams: dict[str, dict[str, None]] = {}  # by OIN, in the order they were named; likewise
 
     def of(self, oin: str, reader: EventReader) -> Sequence[str]:
-        """Return the streams of an organisation's subscriptions. Raises StoreUnavailable."""
+        """Return the streams of an organisation's subscriptions, oldest first. Raises StoreUnavailable."""
         with self._lock:
             while True:
-                rows = reader.page(self._position, ROWS_PER_LOOK, (DeliverySubscribed.TOPIC,))
+                rows = reader.page(self._position, ROWS_PER_LOOK, TOPICS)
                 for row in rows:
                     organisation = row.stream.removeprefix(f"{DELIVERY.name}-").partition("/")[0]
-                    self._streams.setdefault(organisation, {})[row.stream] = None
+                    streams = self._streams.setdefault(organisation, {})
+                    if row.topic == DeliverySubscribed.TOPIC:
+                        streams[row.stream] = None
+                    else:
+                        streams.pop(row.stream, None)
                     self._position = row.position
                 if len(rows) < ROWS_PER_LOOK:
                     return tuple(self._streams.get(oin, ()))

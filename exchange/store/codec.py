@@ -210,7 +210,7 @@ class Codec:
         data = stored.d
         data["resident"] = stored.r
         for part in stored.s:
-            data.update(_decode_map(self._open(stored.r, part, (stream, version, topic, event_id))))
+            data |= _words(self._open(stored.r, part, (stream, version, topic, event_id)), topic, stream)
         return Opened(_build(topic, data, stream), event_id, _meta_of(stored))
 
     def read(self, stream: str, rows: Iterable[Row]) -> Iterator[tuple[Row, Event | None, Told]]:
@@ -291,7 +291,10 @@ class Codec:
             opened = self._open(stored.r, stored.n, (stream, version, topic, event_id), label="necessity")
         except KeyDestroyed:
             return ""
-        return msgspec.json.decode(opened, type=str)
+        try:
+            return msgspec.json.decode(opened, type=str)
+        except ValueError as error:
+            raise _unknown_shape(topic, stream) from error
 
     def field_salts(self, resident: str, event_id: bytes, name: str) -> Iterator[bytes]:
         """Yield the salt of one field of one event under each version of the resident's key, newest first.
@@ -339,10 +342,17 @@ def _by_maps(row: Row, openers: Openers) -> tuple[Event | None, Told]:
     try:
         for category, key_version, box in told.sealed:
             opens = openers[topic, told.resident, category, key_version]
-            data.update(_decode_map(opens(box, version, event_id)))
+            data |= _words(opens(box, version, event_id), topic, stream)
     except KeyDestroyed:
         return None, told
     return _build(topic, data, stream), told
+
+
+def _words(opened: bytes, topic: str, stream: str) -> dict[str, Any]:
+    try:
+        return _decode_map(opened)
+    except ValueError as error:
+        raise _unknown_shape(topic, stream) from error
 
 
 def _build(topic: str, data: dict[str, Any], stream: str) -> Event:

@@ -71,7 +71,7 @@ class SubscribeRequest(_message.Message):
     HOUSEHOLD_PLAN_ID_FIELD_NUMBER: _builtins.int
     SUBSCRIPTION_ID_FIELD_NUMBER: _builtins.int
     cursor: _builtins.int
-    """Events after this position; 0 from the start."""
+    """Events after this position; 0 from the start. One beyond the newest event of the shard is refused."""
     heartbeat_seconds: _builtins.int
     """Seconds between heartbeats, 1 to 60; 0 for 10."""
     household_plan_id: _builtins.str
@@ -232,7 +232,7 @@ class CreateSubscriptionRequest(_message.Message):
     household_plan_id: _builtins.str
     """Narrows it to the households of this plan's resident, as in SubscribeRequest."""
     begin_cursor: _builtins.int
-    """Events after this position; 0 from the start."""
+    """Events after this position; 0 from the start. One beyond the newest event of the shard is refused."""
     begins_now: _builtins.bool
     """Events of after this command, whatever the cursor says."""
     @_builtins.property

@@ -213,6 +213,8 @@ def test_what_fails_and_what_is_parked_is_bounded() -> None:
     failing = [replace(FAILED, event_id=f"f-{number}") for number in range(FAILING_MAX)]
     given(DELIVERY, SUBSCRIBED, *failing).when(REPORT).refused("FAILING_FULL")
     given(DELIVERY, SUBSCRIBED, *failing[1:]).when(REPORT).then(FAILED)
+    # Parking at once is the way out of it, for what failed before and for what is new.
+    given(DELIVERY, SUBSCRIBED, *failing).when(replace(REPORT, park=True)).then(FAILED, PARKED)
     parked = [replace(PARKED, event_id=f"p-{number}") for number in range(PARKED_MAX)]
     order = replace(REPORT, park=True)
     given(DELIVERY, SUBSCRIBED, *parked).when(order).refused("PARKED_FULL")

@@ -7,12 +7,10 @@ element and leaf when it was written. Folding the whole history again gives what
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
@@ -77,12 +75,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
+    import pytest
+
     from exchange.domain.kernel import Event
 
 QUICK = settings(
     max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
 )
-LONG = settings(QUICK, max_examples=500, stateful_step_count=60)
 # The steps to care that runs; a history begins with as many of them as are drawn.
 TO_CARE = (REPORT, DESCRIBE, SET_GOAL, REQUEST_SUPPORT, ASSESS, AGREE, ASSIGN, SET_FUNDING, START)
 WORK = Author(MUNICIPALITY, "college:PW", "w-1", operator=True)
@@ -383,18 +382,3 @@ def test_every_command_on_a_plan_is_given(monkeypatch: pytest.MonkeyPatch) -> No
     }
     # What offers and wishes say alike is no command of its own.
     assert of_plans - {"Terms"} <= given
-
-
-@pytest.mark.slow
-def test_long_histories_keep_every_law_and_get_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    happened: Counter[str] = Counter()
-    teardown = AnyPlan.teardown
-
-    def counting(self: AnyPlan) -> None:
-        happened.update(event.TOPIC for event, _ in self.history)
-        teardown(self)
-
-    monkeypatch.setattr(AnyPlan, "teardown", counting)
-    run_state_machine_as_test(AnyPlan, settings=LONG)
-    # Elements that come from elsewhere are no command's: tests/domain/test_handover.py.
-    assert {event.TOPIC for event in PLAN.events} - happened.keys() == {"plan.elements_received.v1"}

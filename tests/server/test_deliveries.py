@@ -12,6 +12,7 @@ from adapters.sdk.client import refused_by
 from adapters.sdk.tokens import Person
 from exchange.domain.delivery import WRITTEN_AFTER, WRITTEN_POSITIONS
 from exchange.server.services import delivery
+from exchange.v1 import subscription_service_pb2 as sub
 from tests.server.story import Story
 from tests.server.subscribed import DELIVERIES, KEEP, Named, set_up
 from tests.server.town import DELIVER
@@ -99,6 +100,46 @@ def test_a_token_of_another_subscription_shows_nothing(story: Story, named: Name
         assert list(refused.value.field_violations) == ["told_token"]
 
 
+def test_what_an_ended_subscription_was_told_says_nothing_of_the_next_of_its_name(named: Named) -> None:
+    event, beat = named.goal_told()
+    named.calls.cancel_subscription(claim=KEEP, subscription_id=named.name)
+    named.create(paths=["goals.state"])
+    with pytest.raises(errors.Invalid) as refused:
+        named.acknowledge(beat.cursor, beat.told_token)
+    assert list(refused.value.field_violations) == ["told_token"]
+    with pytest.raises(errors.Invalid):
+        named.report(event, beat.told_token, park=True)
+    told = named.listed()
+    assert told is not None
+    assert (told.cursor, list(told.parked)) == (0, [])
+
+
+def test_a_cursor_beyond_the_newest_event_is_refused_wherever_it_is_said(town: Town, named: Named) -> None:
+    head = town.core.reader.head()[0]
+    fresh = Named(named.client, f"vooruit-{named.name}")
+    for ask, path in (
+        (lambda: next(iter(named.stream(cursor=head + 1_000))), "cursor"),
+        (lambda: next(iter(named.stream(cursor=head + 1_000, subscription_id=""))), "cursor"),
+        (lambda: fresh.create(begin_cursor=head + 1_000), "begin_cursor"),
+        (lambda: named.acknowledge(head + 1_000, ""), "cursor"),
+        (lambda: named.report(sub.PublishedEvent(event_id="0f" * 16, position=head + 1_000), ""), "position"),
+    ):
+        with pytest.raises((grpc.RpcError, errors.Invalid)) as refused:
+            ask()
+        error = refused_by(refused.value) if isinstance(refused.value, grpc.RpcError) else refused.value
+        assert isinstance(error, errors.Invalid)
+        assert list(error.field_violations) == [path]
+    # A node that heard of it later than another asks the store: there it is not beyond.
+    hot = town.core.hot
+    with pytest.MonkeyPatch.context() as behind:
+        behind.setattr(hot, "as_of", 0)
+        fresh.create(begin_cursor=1)
+    # On the newest it is not: what comes next is told.
+    fresh = Named(named.client, f"nieuwst-{named.name}")
+    fresh.create(begin_cursor=town.core.reader.head()[0])
+    assert fresh.told(cursor=town.core.reader.head()[0])[0] == []
+
+
 # --- whose it is --------------------------------------------------------------------------------------
 
 
@@ -116,6 +157,13 @@ def test_a_name_stands_for_one_question(story: Story, named: Named) -> None:
 def test_a_path_without_a_label_is_refused_when_it_is_named(story: Story) -> None:
     with pytest.raises(errors.Invalid):
         Named(story.wmo, "onbekend").create(paths=["goals"])
+
+
+def test_a_name_holds_no_burgerservicenummer(story: Story) -> None:
+    # It stands in the clear for ever, in the name of a stream.
+    with pytest.raises(errors.Invalid) as refused:
+        Named(story.wmo, f"zaak-{story.bsn}").create()
+    assert story.bsn not in str(refused.value)
 
 
 def test_another_is_told_what_he_is_told_of_a_name_that_nobody_gave(town: Town, named: Named) -> None:
@@ -140,19 +188,29 @@ def test_another_is_told_what_he_is_told_of_a_name_that_nobody_gave(town: Town, 
                 theirs.report(event, "", park=True)
             told |= {fetched.value.message, reported.value.message}
         assert told == {"you have no subscription of this name"}
-    with pytest.raises(errors.Invalid):
-        Named(strangers[0], named.name).acknowledge(1, beat.told_token)
+    for name in (named.name, "no-such-name"):
+        with pytest.raises(errors.RuleBroken) as acknowledged:
+            Named(strangers[0], name).acknowledge(1, beat.told_token)
+        assert acknowledged.value.message == "you have no subscription of this name"
 
 
 def test_names_are_bounded(town: Town, story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
-    known = len({row.stream for row in town.core.reader.page(0, 10_000, DELIVERIES[:1])})
-    monkeypatch.setattr(delivery, "SUBSCRIPTIONS_MAX", known + 1)
+    rows = town.core.reader.page(0, 100_000, (*DELIVERIES[:1], "delivery.cancelled.v1"))
+    standing = set[str]()
+    for row in rows:
+        (standing.add if row.topic == DELIVERIES[0] else standing.discard)(row.stream)
+    monkeypatch.setattr(delivery, "SUBSCRIPTIONS_MAX", len(standing) + 1)
     last = Named(story.wmo, f"laatste-{story.bsn[-5:]}")
     last.create()
     last.create()
     with pytest.raises(errors.RuleBroken) as refused:
         Named(story.wmo, f"te-veel-{story.bsn[-5:]}").create()
     assert rule_of(refused) == "SUBSCRIPTIONS_FULL"
+    # One that ended makes room: a name for each start does not shut everybody out for good.
+    last.calls.cancel_subscription(claim=KEEP, subscription_id=last.name)
+    Named(story.wmo, f"te-veel-{story.bsn[-5:]}").create()
+    with pytest.raises(errors.RuleBroken):
+        last.create()
 
 
 def test_cancelling_ends_the_stream_and_what_is_parked(named: Named) -> None:
@@ -175,6 +233,28 @@ def test_cancelling_ends_the_stream_and_what_is_parked(named: Named) -> None:
     told = named.listed()
     assert told is not None
     assert (told.cursor, list(told.parked)) == (0, [])
+
+
+def test_a_stream_does_not_go_on_as_the_next_of_its_name(named: Named) -> None:
+    stream = named.stream()
+    next(iter(stream))
+    named.calls.cancel_subscription(claim=KEEP, subscription_id=named.name)
+    named.create()
+    with pytest.raises(grpc.RpcError) as ended:
+        for _ in stream:
+            pass
+    assert refused_by(ended.value).message == "you have no subscription of this name"
+
+
+def test_a_page_is_bounded_in_bytes(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "PAGE_BYTES_MAX", 1)
+    client = town.worker("college:WMO", "w-long")
+    for number in range(3):
+        Named(client, f"lang-{number}").create()
+    answer = client.subscription.list_subscriptions(claim=KEEP)
+    assert [one.subscription_id for one in answer.subscriptions] == ["lang-0"]
+    rest = client.subscription.list_subscriptions(claim=KEEP, page_token=answer.next_page_token)
+    assert [one.subscription_id for one in rest.subscriptions] == ["lang-1"]
 
 
 def test_pages_of_ones_own_subscriptions(town: Town) -> None:

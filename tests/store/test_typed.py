@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import json
 from dataclasses import fields
@@ -13,8 +14,10 @@ from exchange.domain import TOPICS
 from exchange.domain.organisation_events import OrganisationJoined
 from exchange.domain.plan import GoalSet
 from exchange.errors import HistoryUnreadable
-from tests.golden.write_missing import sample
-from tests.store.test_codec import changed, opened, stored
+from exchange.keys.sealing import envelope, seal
+from tests.golden.write_missing import EVENT_ID, sample
+from tests.store.fixed_keys import FixedKeys
+from tests.store.test_codec import STREAM, changed, opened, stored
 
 if TYPE_CHECKING:
     from exchange.domain.kernel import Event
@@ -81,3 +84,30 @@ def test_an_id_of_another_length_is_refused_whatever_else_it_says(codec: Codec) 
         for event_id in ("00", "zz" * 16, "0a " * 10 + "0b", "00" * 17, ""):
             with pytest.raises(HistoryUnreadable):
                 opened(codec, changed(stored(codec, sample(kind)), id=event_id), kind.TOPIC)
+
+
+@pytest.mark.parametrize("words", [b"", b"[]", b"null", b'{"own_words":', b"\xff", b'{"own_words": 1}'])
+def test_sealed_words_of_no_shape_are_refused_as_a_shape_nobody_knows(codec: Codec, words: bytes) -> None:
+    # Only who holds the key can have written them: a version that is newer, or a defect.
+    goal = sample(GoalSet)
+    state = json.loads(stored(codec, goal))
+    ((category, version, _),) = state["s"]
+    key = FixedKeys().open_key(goal.resident, category, version)
+    bound = envelope(STREAM, 1, GoalSet.TOPIC, goal.resident, category, EVENT_ID)
+    box = base64.b64encode(seal(key, words, bound)).decode()
+    with pytest.raises(HistoryUnreadable):
+        opened(codec, changed(json.dumps(state).encode(), s=[[category, version, box]]), GoalSet.TOPIC)
+
+
+@pytest.mark.parametrize("parts", [0, 1, 2])
+def test_a_resident_or_a_sealed_field_in_the_clear_is_read_alike(codec: Codec, parts: int) -> None:
+    goal = sample(GoalSet)
+    state = stored(codec, goal)
+    for name in ("resident", "own_words"):
+        odd = changed(state, d=json.loads(state)["d"] | {name: "iemand"}, s=json.loads(state)["s"] * parts)
+        if parts:
+            # Whose it is says the event itself; what is sealed outweighs what stands beside it.
+            assert opened(codec, odd, GoalSet.TOPIC) == goal
+        else:
+            with pytest.raises(HistoryUnreadable):
+                opened(codec, odd, GoalSet.TOPIC)

@@ -18,6 +18,7 @@ from tests.server.test_erasure import Erasure
 from tests.server.town import ACCESS, CITY, INVESTIGATE, WORD, WORK
 from tests.stories.neighbours import (
     FIELDS,
+    FOLLOWED_WITHIN_S,
     GROCERIES,
     MARKE,
     MATCH,
@@ -178,6 +179,24 @@ def test_a_no_is_told_to_nobody_and_not_asked_again(town: Town) -> None:
     pair.asks.says("end_match", match_id=match_id)
     pair.proposes()
     assert len(pair.offers.matches()) == 1
+
+
+def test_i_asked_before_anybody_offered_and_am_found_when_it_is_asked_anew(town: Town) -> None:
+    pair = Pair.of(town, "BU01970402")
+    where = GROCERIES | {"neighbourhood": "BU01970402"}
+    pair.offers.says("withdraw_contribution", contribution_id=pair.contribution_id)
+    waiting = pair.proposes()
+    offered = pair.offers.says("offer_contribution", **where, own_words="Ik haal graag iets mee.")
+    assert town.following.followed(offered.receipt.position, FOLLOWED_WITHIN_S)
+    # That nobody was found is told to nobody: it waits as any other, until the one who asks ends it.
+    with pytest.raises(errors.RuleBroken) as waits:
+        pair.proposes()
+    assert waits.value.rule == "MATCH_WAITS"
+    pair.asks.says("end_match", match_id=waiting)
+    match_id = pair.proposes()
+    pair.asks.answers(YES, REACH["asks"])
+    pair.offers.answers(YES, REACH["offers"])
+    assert pair.told(match_id).made
 
 
 def test_what_is_no_offer_is_refused_by_its_field(town: Town) -> None:

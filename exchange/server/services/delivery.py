@@ -26,6 +26,7 @@ from exchange.domain.delivery import (
 )
 from exchange.domain.plan import PLAN
 from exchange.errors import AccessDenied, RequestInvalid, RuleBroken
+from exchange.pipeline.callers import refuse_ended
 from exchange.pipeline.walk import ReadWalk, Steps
 from exchange.server.contract.labels import refuse_unlabelled
 from exchange.server.contract.names import enum_names, set_time
@@ -46,7 +47,7 @@ from exchange.v1 import subscription_service_pb2 as pb
 from exchange.v1.common_pb2 import Purpose
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from exchange.domain import Command
     from exchange.domain.delivery import DeadLetter
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from exchange.server.services.happenings import Change
 
 SUBSCRIPTIONS_MAX: Final = 200
+PAGE_BYTES_MAX: Final = 1024 * 1024
 _TOLD: Final = "told"
 
 
@@ -63,8 +65,9 @@ async def create_subscription(
 ) -> pb.CreateSubscriptionResponse:
     """Name a subscription."""
     refuse_unlabelled(request.paths, LABELS)
-    stream = stream_named(call, request.subscription_id)
-    if await call.house.state(stream) is None and len(await _names(call)) >= SUBSCRIPTIONS_MAX:
+    await refuse_ahead(call, request.begin_cursor, "begin_cursor")
+    names = await _names(call)
+    if len(names) >= SUBSCRIPTIONS_MAX and stream_named(call, request.subscription_id) not in names:
         raise RuleBroken(
             "your organisation has the most subscriptions there can be", rule="SUBSCRIPTIONS_FULL"
         )
@@ -78,7 +81,7 @@ async def create_subscription(
         household_plan_id=request.household_plan_id,
         start=call.house.parts.hot.as_of if request.begins_now else request.begin_cursor,
     )
-    outcome, _ = await _decide(call, request, order)
+    outcome, _ = await _decide(call, request, lambda _state: order)
     return pb.CreateSubscriptionResponse(receipt=receipt(outcome))
 
 
@@ -94,11 +97,15 @@ async def list_subscriptions(
         if state is not None and state.is_of(author_of(call.caller)):
             mine.append(state)
     mine.sort(key=lambda state: state.subscription_id)
-    end = place + page_rows(request)
-    answer = pb.ListSubscriptionsResponse(
-        subscriptions=[_listed(call, state, outcome.position) for state in mine[place:end]],
-        decision_id=outcome.decision_id,
-    )
+    answer = pb.ListSubscriptionsResponse(decision_id=outcome.decision_id)
+    end, size = place, 0
+    for state in mine[place : place + page_rows(request)]:
+        one = _listed(call, state, outcome.position)
+        size += one.ByteSize()
+        if size > PAGE_BYTES_MAX and end > place:
+            break
+        answer.subscriptions.append(one)
+        end += 1
     if len(mine) > end:
         answer.next_page_token = call.house.pages.token(end, call.rpc, call.caller, request)
     return answer
@@ -108,20 +115,25 @@ async def acknowledge_events(
     call: Call, request: pb.AcknowledgeEventsRequest
 ) -> pb.AcknowledgeEventsResponse:
     """Write down how far everything was taken, where that is worth an event."""
-    told = _told_by(call, request.subscription_id, request.told_token)
+    await refuse_ahead(call, request.cursor, "cursor")
     state = await call.house.state(stream_named(call, request.subscription_id))
+    told = _told_by(call, state, request.told_token)
     mine = state is not None and state.is_of(author_of(call.caller))
     plain = mine and request.cursor <= told and not request.settled_event_ids
     # Looked at without a walk: it says nothing and changes nothing, and there are many of these.
     if plain and not is_due(state, request.cursor, call.now):
+        refuse_ended(call.caller, await call.house.state(stream_of("organisation", call.caller.organisation)))
         return pb.AcknowledgeEventsResponse(cursor=state.position)
-    order = Acknowledge(
-        now=call.now,
-        author=author_of(call.caller),
-        position=request.cursor,
-        told=told,
-        settled=tuple(request.settled_event_ids),
-    )
+
+    def order(state: DeliveryState | None) -> Command:
+        return Acknowledge(
+            now=call.now,
+            author=author_of(call.caller),
+            position=request.cursor,
+            told=_told_by(call, state, request.told_token),
+            settled=tuple(request.settled_event_ids),
+        )
+
     outcome, after = await _decide(call, request, order)
     return pb.AcknowledgeEventsResponse(receipt=receipt(outcome), cursor=after.position)
 
@@ -130,15 +142,19 @@ async def report_failed_event(
     call: Call, request: pb.ReportFailedEventRequest
 ) -> pb.ReportFailedEventResponse:
     """Write down that an event could not be taken, and park it where it is time."""
-    order = ReportFailure(
-        now=call.now,
-        author=author_of(call.caller),
-        event_id=request.event_id,
-        position=request.position,
-        reason=enum_names(pb.FailureReason.DESCRIPTOR).stored(request.reason),
-        told=_told_by(call, request.subscription_id, request.told_token),
-        park=request.park,
-    )
+    await refuse_ahead(call, request.position, "position")
+
+    def order(state: DeliveryState | None) -> Command:
+        return ReportFailure(
+            now=call.now,
+            author=author_of(call.caller),
+            event_id=request.event_id,
+            position=request.position,
+            reason=enum_names(pb.FailureReason.DESCRIPTOR).stored(request.reason),
+            told=_told_by(call, state, request.told_token),
+            park=request.park,
+        )
+
     outcome, after = await _decide(call, request, order)
     parked = after.letter(request.event_id)
     letter = parked or next((one for one in after.failing if one.event_id == request.event_id), None)
@@ -178,7 +194,7 @@ async def cancel_subscription(
 ) -> pb.CancelSubscriptionResponse:
     """End a subscription."""
     order = Cancel(now=call.now, author=author_of(call.caller))
-    outcome, _ = await _decide(call, request, order)
+    outcome, _ = await _decide(call, request, lambda _state: order)
     return pb.CancelSubscriptionResponse(receipt=receipt(outcome))
 
 
@@ -203,17 +219,37 @@ async def standing(
     return state
 
 
-def token_of(call: Call, subscription_id: str, position: int) -> str:
+async def refuse_ahead(call: Call, cursor: int, field: str) -> None:
+    """Refuse a cursor that lies beyond the newest event. Raises RequestInvalid naming its field.
+
+    It is of another shard, or of a store that was put back: what comes next would be passed over unseen.
+    """
+    parts, loop = call.house.parts, asyncio.get_running_loop()
+    # A node that heard of it later than another is behind, and the cursor is not ahead: the store says.
+    if (
+        cursor > parts.hot.as_of
+        and cursor > (await loop.run_in_executor(call.house.pool, parts.reader.head))[0]
+    ):
+        raise RequestInvalid(
+            "this cursor lies beyond the newest event of this shard",
+            fields={field: "must not lie beyond the newest event"},
+        )
+
+
+def token_of(call: Call, state: DeliveryState, position: int) -> str:
     """Return what shows that this subscription was told up to a position."""
-    return call.house.pages.seal(position, _question(call, subscription_id))
+    return call.house.pages.seal(position, _question(call, state))
 
 
-def _told_by(call: Call, subscription_id: str, token: str) -> int:
-    """Return up to which position it shows that the subscription was told: 0 where it shows nothing."""
-    if not token:
+def _told_by(call: Call, state: DeliveryState | None, token: str) -> int:
+    """Return up to which position it shows that the subscription was told: 0 where it shows nothing.
+
+    Of a subscription that is not the caller's own it shows nothing: that is refused as such, whatever it is.
+    """
+    if not token or state is None or not state.is_of(author_of(call.caller)):
         return 0
     try:
-        return call.house.pages.open(token, _question(call, subscription_id), "told_token")
+        return call.house.pages.open(token, _question(call, state), "told_token")
     except RequestInvalid:
         raise RequestInvalid(
             "this token is not one that this subscription was told",
@@ -221,8 +257,10 @@ def _told_by(call: Call, subscription_id: str, token: str) -> int:
         ) from None
 
 
-def _question(call: Call, subscription_id: str) -> bytes:
-    return question_of(_TOLD, call.caller, stream_named(call, subscription_id).encode())
+def _question(call: Call, state: DeliveryState) -> bytes:
+    # With since when it stands: what was told of one that ended says nothing of the next of its name.
+    stream = stream_named(call, state.subscription_id)
+    return question_of(_TOLD, call.caller, f"{stream}\n{state.since.isoformat()}".encode())
 
 
 # --- deciding and finding -----------------------------------------------------------------------------
@@ -234,13 +272,14 @@ async def _decide(
     | pb.AcknowledgeEventsRequest
     | pb.ReportFailedEventRequest
     | pb.CancelSubscriptionRequest,
-    order: Command,
+    order: Callable[[DeliveryState | None], Command],
 ) -> tuple[CommandOutcome, DeliveryState]:
-    """Walk a command on a subscription; return it as it stands afterwards."""
+    """Walk a command on a subscription, made for it as it stands then; return it as it stands afterwards."""
     stream = stream_named(call, request.subscription_id)
 
     def process(view: View) -> Steps:
-        return Steps(((stream, DELIVERY.decide(order, view.state(stream))),))
+        state = view.state(stream)
+        return Steps(((stream, DELIVERY.decide(order(state), state)),))
 
     outcome = await command(call, request, anchor="", process=process, streams=(stream,), relation=False)
     after = await call.house.state(stream)
@@ -249,7 +288,7 @@ async def _decide(
 
 
 async def _names(call: Call) -> Sequence[str]:
-    """Return the streams of the subscriptions that the organisation ever named."""
+    """Return the streams of the organisation's subscriptions."""
     house, loop = call.house, asyncio.get_running_loop()
     oin, reader = call.caller.organisation, house.parts.reader
     return await loop.run_in_executor(house.pool, house.named.of, oin, reader)

@@ -15,6 +15,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from exchange.domain import stream_of
+from exchange.domain.delivery import no_such
 from exchange.errors import CallerUnknown, Draining, Unavailable
 from exchange.pipeline.callers import refuse_ended
 from exchange.server.contract.labels import refuse_unlabelled
@@ -30,6 +31,7 @@ from exchange.v1 import subscription_service_pb2 as pb
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator, Mapping
 
+    from exchange.domain.delivery import DeliveryState
     from exchange.server.house import Call
     from exchange.server.interceptor import Unary
 
@@ -50,8 +52,9 @@ async def subscribe(call: Call, request: pb.SubscribeRequest) -> AsyncGenerator[
     heartbeat_s = request.heartbeat_seconds or HEARTBEAT_S_DEFAULT
     named = request.subscription_id
     told, looked, question = request.cursor, call.house.looked, _question(call, request)
-    if named:
-        told = max(told, (await delivery.standing(call, named, request)).position)
+    await delivery.refuse_ahead(call, told, "cursor")
+    state = await delivery.standing(call, named, request) if named else None
+    told = max(told, state.position) if state else told
     place = looked.beyond(question, told)
     house, clock = call.house, asyncio.get_running_loop().time
     call.resume_at = str(told)
@@ -60,8 +63,9 @@ async def subscribe(call: Call, request: pb.SubscribeRequest) -> AsyncGenerator[
         while True:
             ring = house.bells.next_ring
             await _refuse_to_go_on(call)
-            if named:
-                await delivery.standing(call, named, request)
+            if state and (await delivery.standing(call, named, request)).since != state.since:
+                # It was ended, and its name begun anew: that is another one, with a beginning of its own.
+                raise no_such()
             most = ROWS_AT_FIRST if stretch < TOLD_AT_A_STRETCH else ROWS_PER_LOOK
             rows, place = await house.hub.after(place, topics, most)
             stretch = stretch if len(rows) == most else 0
@@ -74,7 +78,7 @@ async def subscribe(call: Call, request: pb.SubscribeRequest) -> AsyncGenerator[
                 stretch += len(events)
                 for batch in _messages(call, events):
                     told = batch[-1].position
-                    yield _answer(call, named, told, batch)
+                    yield _answer(call, state, told, batch)
                     call.resume_at, beat = str(told), clock() + heartbeat_s
                 looked.keep(question, told, place)
             elif clock() < beat:
@@ -85,7 +89,7 @@ async def subscribe(call: Call, request: pb.SubscribeRequest) -> AsyncGenerator[
                 # At its own time, whatever others do: all that was there by then has been looked at.
                 await house.hub.tail()
                 if place >= due:
-                    yield _answer(call, named, told)
+                    yield _answer(call, state, told)
                     beat, due = clock() + heartbeat_s, 0
 
 
@@ -113,11 +117,11 @@ def _messages(call: Call, told: list[Told]) -> Iterator[list[pb.PublishedEvent]]
 
 
 def _answer(
-    call: Call, named: str, told: int, events: list[pb.PublishedEvent] | None = None
+    call: Call, state: DeliveryState | None, told: int, events: list[pb.PublishedEvent] | None = None
 ) -> pb.SubscribeResponse:
     answer = pb.SubscribeResponse(events=events or (), cursor=told)
-    if named:
-        answer.told_token = delivery.token_of(call, named, told)
+    if state is not None:
+        answer.told_token = delivery.token_of(call, state, told)
     return answer
 
 
