@@ -24,6 +24,7 @@ from adapters.provider.explain import explain as explain_message
 from adapters.provider.person import FILE_BYTES_MAX, read_person
 from adapters.provider.rules import in_message_findings
 from adapters.provider.xml import MESSAGE_BYTES_MAX, read
+from adapters.scaffold.making import new
 from adapters.sdk.envelope_command import envelope_key
 from adapters.sdk.errors import CredentialsInvalid, ExchangeRefused, SdkError, Unavailable
 from adapters.sdk.logs import AdapterLog
@@ -46,6 +47,7 @@ provider = typer.Typer(
 app.add_typer(provider, name="provider")
 app.command("token")(token)
 app.command("envelope-key")(envelope_key)
+app.command("new")(new)
 
 ConfigFile = Annotated[Path, typer.Option("--config", help="TOML file with the adapter's settings.")]
 
