@@ -16,6 +16,7 @@ from typing import Annotated, Final
 
 import typer
 
+from adapters.conformance.command import conformance
 from adapters.provider import running
 from adapters.provider.config import load_config
 from adapters.provider.desk import LOCAL
@@ -48,6 +49,7 @@ app.add_typer(provider, name="provider")
 app.command("token")(token)
 app.command("envelope-key")(envelope_key)
 app.command("new")(new)
+app.command("conformance")(conformance)
 
 ConfigFile = Annotated[Path, typer.Option("--config", help="TOML file with the adapter's settings.")]
 

@@ -13,7 +13,6 @@ import shutil
 import sys
 from importlib import resources
 from pathlib import Path
-from string import Template
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 EXIT_WRONG_CALL: Final = 2
 TEMPLATE: Final = "template"
 SUFFIX: Final = ".txt"
+MARK: Final = "@@name@@"  # no language that is laid out writes that itself
 PACKAGE: Final = "package"
 HERE: Final = Path()
 _is_name = re.compile(r"[a-z][a-z0-9_]{1,39}").fullmatch
@@ -37,12 +37,6 @@ _TAKEN: Final = frozenset({"adapters", "exchange", "tests", "grpc", "google"})
 
 class NewRefused(SdkError):
     """An adapter is not laid out: of that name, or in that place."""
-
-
-class _Marks(Template):
-    """`@@name@@` stands for the adapter's name: no language that is laid out writes that itself."""
-
-    pattern = r"@@(?:(?P<named>[a-z]+)|(?P<braced>[a-z]+)|(?P<escaped>\$)|(?P<invalid>))@@"
 
 
 def lay_out(name: str, into: Path) -> Path:
@@ -79,7 +73,7 @@ def _files(name: str) -> Iterator[tuple[Path, str]]:
     root = resources.files(__package__) / TEMPLATE
     for path, entry in _walk(root, Path()):
         parts = (name if part == PACKAGE else part for part in path.parts)
-        text = _Marks(entry.read_text(encoding="utf-8")).substitute(name=name)
+        text = entry.read_text(encoding="utf-8").replace(MARK, name)
         yield Path(*parts).with_suffix(""), text
 
 
