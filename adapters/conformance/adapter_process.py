@@ -103,9 +103,9 @@ class Adapter:
         return (self.home / self._contract.input.inbox / name).exists()
 
     def matching(self, pattern: str) -> frozenset[str]:
-        """Return the files that fit a pattern, from the adapter's own folder; none whose name begins with a dot.
+        """Return the files that fit a pattern, from the adapter's own folder.
 
-        Such a one is still being written.
+        None whose name begins with a dot: such a one is still being written.
         """
         found = (path.relative_to(self.home) for path in self.home.glob(pattern))
         return frozenset(str(path) for path in found if not path.name.startswith("."))

@@ -143,8 +143,11 @@ class Bench:
         return self._taken
 
     def require_outputs(self, before: int, more: int, what: str) -> None:
-        """Wait until there were so many more outputs. Raises Failed for fewer and for more."""
+        """Wait until there were so many more outputs, and no other came by then. Raises Failed."""
         self.wait(lambda: self.outputs() >= before + more)
+        # Two inputs, one after the other: what was to be told before the second was taken is told by then.
+        self.done()
+        self.done()
         found = self.outputs() - before
         if found != more:
             raise Failed(f"{what}: {found} outputs, expected {more}")
@@ -179,7 +182,7 @@ class Bench:
     @contextmanager
     def rewound(self) -> Iterator[None]:
         """Let every event come again on what is followed within the block."""
-        self.proxy.rewinds.set()
+        self.proxy.rewind()
         try:
             yield
         finally:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from adapters.conformance.contract import Contract
     from adapters.sdk.credentials import Credentials
+    from exchange.v1.plan_service_pb2 import SetGoalResponse
 
 NECESSITY: Final = "Nodig voor deze taak; niet op een minder ingrijpende manier te krijgen"
 WMO: Final = claim(Purpose.PURPOSE_WMO_ONDERZOEK, "WMO-2.3.2", NECESSITY)
@@ -120,20 +121,22 @@ class People:
             professional=self._contract.professional,
         )
 
-    def happen(self, subject: Subject) -> None:
-        """Let happen on the plan what the contract names."""
+    def happen(self, subject: Subject) -> int:
+        """Let happen on the plan what the contract names; return at which position of the exchange."""
         assert self._contract.event is not None
         if self._contract.event.happening == "goal_set":
-            self._goal(subject, self._version(subject))
-            return
+            return self._goal(subject, self._version(subject)).receipt.position
         day = datetime.now(UTC).date().isoformat()
-        self._own.with_person(Person(COLLEAGUE, self._contract.task, "begeleider")).plan.start_support(
+        started = self._own.with_person(
+            Person(COLLEAGUE, self._contract.task, "begeleider")
+        ).plan.start_support(
             claim=DELIVERY,
             plan_id=subject.plan_id,
             expected_version=self._version(subject),
             support_id=subject.words["support_id"],
             care_start_date=day,
         )
+        return started.receipt.position
 
     def erase(self, subject: Subject) -> str:
         """Erase a resident, by three people; return the id of the erasure."""
@@ -168,7 +171,7 @@ class People:
             score=2,
             judge_date=today.isoformat(),
         )
-        version = self._goal(subject, described.version)
+        version = self._goal(subject, described.version).version
         wanted = {
             "product_category": "02",
             "product_code": "02A03",
@@ -209,7 +212,7 @@ class People:
             outcome=AgreementOutcome.AGREEMENT_OUTCOME_AGREED,
         )
 
-    def _goal(self, subject: Subject, version: int) -> int:
+    def _goal(self, subject: Subject, version: int) -> SetGoalResponse:
         goal = self._sight().plan.set_goal(
             claim=WMO,
             plan_id=subject.plan_id,
@@ -220,7 +223,7 @@ class People:
             target_date=(datetime.now(UTC).date() + timedelta(days=180)).isoformat(),
         )
         subject.words["goal_id"] = goal.goal_id
-        return goal.version
+        return goal
 
     def _version(self, subject: Subject) -> int:
         answer = self._sight().plan.get_plan(claim=WMO, plan_id=subject.plan_id, fields=["version"])

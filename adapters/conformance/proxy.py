@@ -58,7 +58,7 @@ class Proxy(grpc.GenericRpcHandler):
         self._recording: Final = recording
         self._server: grpc.Server | None = None
         self._lock: Final = threading.Lock()
-        self._told_from = 0  # owned by whoever holds the lock
+        self._told = 0  # owned by whoever holds the lock
         self.faults: Final = Faults()
         # While set, streams begin at the beginning, whatever cursor they ask.
         self.rewinds = threading.Event()
@@ -71,15 +71,15 @@ class Proxy(grpc.GenericRpcHandler):
         return f"localhost:{self.port}"
 
     @property
-    def told_again_up_to(self) -> int:
-        """Return the last position that was told on a stream since it was asked to begin anew."""
+    def told_up_to(self) -> int:
+        """Return the last position that was told on a stream, since it last began anew."""
         with self._lock:
-            return self._told_from
+            return self._told
 
     def rewind(self) -> None:
         """Let every stream that is opened from now on begin at the beginning."""
         with self._lock:
-            self._told_from = 0
+            self._told = 0
         self.rewinds.set()
 
     def open(self) -> None:
@@ -128,8 +128,7 @@ class Proxy(grpc.GenericRpcHandler):
 
     def _stream(self, raw: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
         call = self._kept(SUBSCRIBE, raw, context)
-        rewound = self.rewinds.is_set()
-        if rewound:
+        if self.rewinds.is_set():
             request = SubscribeRequest.FromString(raw)
             request.cursor = 0
             raw = request.SerializeToString()
@@ -139,15 +138,14 @@ class Proxy(grpc.GenericRpcHandler):
         try:
             for answer in stream:
                 yield answer
-                if rewound:
-                    self._told(SubscribeResponse.FromString(answer).cursor)
+                self._count(SubscribeResponse.FromString(answer).cursor)
         except grpc.RpcError as error:
             self._pass_on(call, context, error)
 
-    def _told(self, cursor: int) -> None:
+    def _count(self, cursor: int) -> None:
         # Counted when the next is asked for: the one before was taken by the transport.
         with self._lock:
-            self._told_from = max(self._told_from, cursor)
+            self._told = max(self._told, cursor)
 
     def _kept(self, path: str, raw: bytes, context: grpc.ServicerContext) -> Call:
         left: float | None = context.time_remaining()
