@@ -31,7 +31,7 @@ class Forms:
         plain = digits.encode("ascii")
         whole = [("base64", plain_in_base64) for plain_in_base64 in _in_base64(plain)] + [
             ("hexadecimal", plain.hex().encode()),
-            ("utf-16", digits.encode("utf-16-le")),
+            ("utf-16", digits.encode("utf-16-le")[:-1]),
         ]
         for name in HASHES:
             digest = hashlib.new(name, plain, usedforsecurity=False)
