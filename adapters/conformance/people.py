@@ -196,10 +196,13 @@ class People:
             frequency=wanted["frequency"],
         )
         subject.words |= wanted | {"volume": "3", "support_id": support.support_id}
-        assessed = sight.plan.assess_lens(
+        self._agree(subject, support.version)
+
+    def _agree(self, subject: Subject, version: int) -> None:
+        assessed = self._sight().plan.assess_lens(
             claim=WMO,
             plan_id=subject.plan_id,
-            expected_version=support.version,
+            expected_version=version,
             law=Law.LAW_WMO_2015,
             finding=LensFinding.LENS_FINDING_FITS,
             reason="Eigen netwerk en algemene voorzieningen zijn niet genoeg.",

@@ -25,6 +25,7 @@ MARKS = {
     "bash commands": "each line begins with a command that exists",
     "toml settings": "read as settings of the service",
     "toml adapter": "read as settings of the provider's adapter",
+    "toml conformance": "read as what drives an adapter in the conformance suite",
     "text": "a drawing",
 }
 FENCE = re.compile(r"^\s*(`{3,}|~{3,})\s*(.*?)\s*$")
