@@ -181,3 +181,13 @@ def test_what_drives_an_adapter_is_taken_by_the_suite(block: Block, tmp_path: Pa
 def test_every_check_of_the_suite_is_told() -> None:
     told = [name for row in rows("adapters/README.md", "## The conformance suite") for name in row[0].split()]
     assert [name.strip("`") for name in told] == list(CHECKS)
+
+
+def test_what_is_told_of_node_is_there() -> None:
+    (block,) = marked("bash node")
+    enter, install, call = block.text.splitlines()
+    folder = REPOSITORY / enter.removeprefix("cd ")
+    assert install == "npm ci --ignore-scripts"
+    _, file, _, _, protos, _ = call.split()
+    assert (folder / file).is_file()
+    assert (folder / protos / "exchange" / "v1").is_dir()
