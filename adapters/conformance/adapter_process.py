@@ -14,6 +14,8 @@ from contextlib import suppress
 from string import Template
 from typing import TYPE_CHECKING, Final
 
+from adapters.conformance.errors import ContractInvalid
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
@@ -80,16 +82,7 @@ class Adapter:
             draft = self.home / "tmp" / name
             draft.write_text(content, encoding="utf-8")
             filled = [Template(word).substitute({**words, "file": str(draft)}) for word in given.command]
-            with (self.logs / "give.out").open("ab") as out:
-                subprocess.run(  # noqa: S603 -- the contract's own command
-                    filled,
-                    cwd=self.home,
-                    env=self._environment(),
-                    stdout=out,
-                    stderr=out,
-                    timeout=GIVE_WAIT_S,
-                    check=True,
-                )
+            self._run(filled)
             draft.unlink(missing_ok=True)
             return
         inbox = self.home / given.inbox
@@ -97,6 +90,21 @@ class Adapter:
         draft = inbox / f".{name}.draft"
         draft.write_text(content, encoding="utf-8")
         draft.rename(inbox / name)
+
+    def _run(self, command: Sequence[str]) -> None:
+        with (self.logs / "give.out").open("ab") as out:
+            try:
+                subprocess.run(  # noqa: S603 -- the contract's own command
+                    command,
+                    cwd=self.home,
+                    env=self._environment(),
+                    stdout=out,
+                    stderr=out,
+                    timeout=GIVE_WAIT_S,
+                    check=True,
+                )
+            except (OSError, subprocess.SubprocessError):
+                raise ContractInvalid("input.command failed; what it said is in give.out (--keep)") from None
 
     def waits(self, name: str) -> bool:
         """Tell whether an input still lies where it was given."""
@@ -113,15 +121,18 @@ class Adapter:
     def _popen(self, command: Sequence[str], log: str) -> subprocess.Popen[bytes]:
         filled = [Template(word).substitute(self._words) for word in command]
         with (self.logs / log).open("ab") as out:
-            return subprocess.Popen(  # noqa: S603 -- the contract's own command
-                filled,
-                cwd=self.home,
-                env=self._environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=out,
-                start_new_session=True,
-            )
+            try:
+                return subprocess.Popen(  # noqa: S603 -- the contract's own command
+                    filled,
+                    cwd=self.home,
+                    env=self._environment(),
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=out,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise ContractInvalid(f"a command of it cannot be started: {error.strerror}") from None
 
     def _environment(self) -> dict[str, str]:
         kept = {key: os.environ[key] for key in os.environ if not key.startswith("EXCHANGE_")}

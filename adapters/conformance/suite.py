@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from adapters.conformance import checks, wire_checks
 from adapters.conformance.bench import Failed, NotTried
+from adapters.conformance.errors import ContractInvalid
 from adapters.sdk.errors import SdkError
 
 if TYPE_CHECKING:
@@ -86,6 +87,9 @@ def _tried(name: str, check: Callable[[Bench], str], bench: Bench) -> Finding:
         return Finding(name, Outcome.FAILED, str(failed))
     except NotTried as missing:
         return Finding(name, Outcome.NOT_TRIED, str(missing))
+    except ContractInvalid:
+        # Nothing of this adapter can be tried: its author mends the file first.
+        raise
     except SdkError as error:
         # Of the people around the adapter: what the check needs could not be brought about.
         return Finding(name, Outcome.NOT_TRIED, f"{type(error).__name__}: {error}")
