@@ -26,25 +26,18 @@ from adapters.sdk.envelopes import (
     Binding,
     Envelopes,
     Fault,
-    Recipient,
     key_name,
     open_bsn,
     recipient_key,
     recipient_key_async,
     seal_bsn,
-    send_identity,
-    send_identity_async,
 )
 from adapters.sdk.errors import CredentialsInvalid, EnvelopeRefused
 from adapters.sdk.residents import Pseudonyms
 from exchange.keys.envelope_key import is_envelope_key, is_signed_by
 from exchange.keys.identity import IdentityKeys
 from exchange.v1 import common_pb2 as pb
-from exchange.v1.identity_service_pb2 import (
-    EvaluateBlindedResponse,
-    GetIdentityResponse,
-    SendIdentityResponse,
-)
+from exchange.v1.identity_service_pb2 import EvaluateBlindedResponse, GetIdentityResponse
 from exchange.v1.organisation_service_pb2 import GetEnvelopeKeyResponse
 from tests.sdk.conftest import OIN, QUICK
 
@@ -405,31 +398,3 @@ def test_without_an_envelope_the_own_pseudonym_comes_alone_and_nothing_is_nobody
     exchange.on("GetIdentity", lambda _request, _context: GetIdentityResponse())
     assert envelopes.receive(client.identity, CASE, claim=DELIVER, own_claim=PROVIDE) is None
     assert KEY_NAME_BYTES == 8
-
-
-async def test_both_clients_send_an_identity_alike(
-    exchange: FakeExchange, client: ExchangeClient, credentials: Credentials, person: Person, tmp_path: Path
-) -> None:
-    keys = EnvelopeKeys(tmp_path / "keys")
-    public_key, signature = keys.make(credentials)
-    shown = GetEnvelopeKeyResponse(
-        envelope_key=public_key,
-        key_signature=signature,
-        signing_key=credentials.signing_key.public_key().public_bytes_raw(),
-    )
-    exchange.on("GetEnvelopeKey", lambda _request, _context: shown)
-    exchange.on("SendIdentity", lambda _request, _context: SendIdentityResponse())
-    why = claim(pb.PURPOSE_WMO_ONDERZOEK, "WMO-2.3.2", "nodig")
-    recipient = Recipient(OIN, "college:WMO", tmp_path / "pin")
-    about: dict[str, Any] = {"claim": why, "case_id": CASE, "resident": bytes(32)}
-    send_identity(client, SENDER, recipient, bsn=ANNA, **about)
-    async with AsyncExchangeClient(exchange.target, credentials, person, patience=QUICK) as other:
-        await send_identity_async(other, SENDER, recipient, bsn=ANNA, **about)
-        await send_identity_async(other, SENDER, recipient, **about)
-    blocking, same, without = exchange.requests["SendIdentity"]
-    assert [open_bsn(one.envelope, keys, BINDING).reveal() for one in (blocking, same)] == [ANNA.reveal()] * 2
-    assert without.envelope == b""
-    for one in (blocking, same, without):
-        one.ClearField("request_id")
-        one.ClearField("envelope")
-    assert blocking == same == without
