@@ -16,6 +16,7 @@ from typing import Annotated, Final
 
 import typer
 
+from adapters.conformance.command import conformance
 from adapters.provider import running
 from adapters.provider.config import load_config
 from adapters.provider.desk import LOCAL
@@ -24,6 +25,7 @@ from adapters.provider.explain import explain as explain_message
 from adapters.provider.person import FILE_BYTES_MAX, read_person
 from adapters.provider.rules import in_message_findings
 from adapters.provider.xml import MESSAGE_BYTES_MAX, read
+from adapters.scaffold.making import new
 from adapters.sdk.envelope_command import envelope_key
 from adapters.sdk.errors import CredentialsInvalid, ExchangeRefused, SdkError, Unavailable
 from adapters.sdk.logs import AdapterLog
@@ -51,6 +53,8 @@ app.add_typer(provider, name="provider")
 app.add_typer(work_income, name="work-income")
 app.command("token")(token)
 app.command("envelope-key")(envelope_key)
+app.command("new")(new)
+app.command("conformance")(conformance)
 
 ConfigFile = Annotated[Path, typer.Option("--config", help="TOML file with the adapter's settings.")]
 

@@ -199,8 +199,7 @@ def send_identity(
     envelope = b""
     if bsn is not None:
         public_key = recipient_key(services.organisation, recipient.oin, recipient.pin)
-        binding = Binding(sender_oin, recipient.oin, recipient.task, case_id, claim.purpose)
-        envelope = seal_bsn(bsn, public_key, binding)
+        envelope = _sealed(bsn, public_key, sender_oin, recipient, claim=claim, case_id=case_id)
     return services.identity.send_identity(
         claim=claim,
         case_id=case_id,
@@ -208,6 +207,39 @@ def send_identity(
         recipient_oin=recipient.oin,
         recipient_task=recipient.task,
         envelope=envelope,
+    )
+
+
+async def send_identity_async(
+    services: Services[Awaiting],
+    sender_oin: str,
+    recipient: Recipient,
+    *,
+    claim: Claim,
+    case_id: str,
+    resident: bytes,
+    bsn: Bsn | None = None,
+) -> SendIdentityResponse:
+    """Do what `send_identity` does, with the asyncio client."""
+    envelope = b""
+    if bsn is not None:
+        public_key = await recipient_key_async(services.organisation, recipient.oin, recipient.pin)
+        envelope = _sealed(bsn, public_key, sender_oin, recipient, claim=claim, case_id=case_id)
+    return await services.identity.send_identity(
+        claim=claim,
+        case_id=case_id,
+        resident=resident,
+        recipient_oin=recipient.oin,
+        recipient_task=recipient.task,
+        envelope=envelope,
+    )
+
+
+def _sealed(
+    bsn: Bsn, public_key: bytes, sender_oin: str, recipient: Recipient, *, claim: Claim, case_id: str
+) -> bytes:
+    return seal_bsn(
+        bsn, public_key, Binding(sender_oin, recipient.oin, recipient.task, case_id, claim.purpose)
     )
 
 

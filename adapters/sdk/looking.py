@@ -13,16 +13,19 @@ from adapters.sdk.errors import Conflict
 from exchange.v1.plan_service_pb2 import Seen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable
 
+    from adapters.sdk.aio import AsyncExchangeClient
     from adapters.sdk.client import ExchangeClient
     from exchange.v1.common_pb2 import Claim
     from exchange.v1.plan_pb2 import Plan
-    from exchange.v1.plan_service_pb2 import PlanConflict
+    from exchange.v1.plan_service_pb2 import GetPlanResponse, PlanConflict
 
 _Answer = TypeVar("_Answer")
 
 LOOKS_MAX: Final = 3
+# Asked with all else: who may read nothing of a part yet is told its version all the same.
+_OWN_ID: Final = "plan_id"
 
 
 class Look(NamedTuple):
@@ -45,15 +48,34 @@ def look(
 
     `only_named` is for a command that names an element: of its part nothing but that element counts then.
     """
-    asked = [path for path in fields if "." in path]
-    # The plan's own id with them: who may read nothing of a part yet is told its version all the same.
+    asked = _of_parts(fields)
     answer = client.plan.get_plan(
-        claim=claim,
-        plan_id=plan_id,
-        fields=["plan_id", *asked],
-        allow_partial=True,
-        with_part_versions=True,
+        claim=claim, plan_id=plan_id, fields=[_OWN_ID, *asked], allow_partial=True, with_part_versions=True
     )
+    return _looked(answer, claim, asked, only_named=only_named)
+
+
+async def look_async(
+    client: AsyncExchangeClient,
+    claim: Claim,
+    plan_id: str,
+    fields: Iterable[str],
+    *,
+    only_named: bool = False,
+) -> Look:
+    """Do what `look` does, with the asyncio client."""
+    asked = _of_parts(fields)
+    answer = await client.plan.get_plan(
+        claim=claim, plan_id=plan_id, fields=[_OWN_ID, *asked], allow_partial=True, with_part_versions=True
+    )
+    return _looked(answer, claim, asked, only_named=only_named)
+
+
+def _of_parts(fields: Iterable[str]) -> list[str]:
+    return [path for path in fields if "." in path]
+
+
+def _looked(answer: GetPlanResponse, claim: Claim, asked: list[str], *, only_named: bool) -> Look:
     seen = Seen(claim=claim, fields=asked, part_versions=answer.part_versions, only_named=only_named)
     return Look(answer.plan, seen)
 
@@ -73,6 +95,25 @@ def decide(
             return command(read()._replace(changed=changed))
         except Conflict as conflict:
             # A version of the whole plan tells nothing of parts: that one is for who gave it.
+            if not left or conflict.changed is None:
+                raise
+            changed = conflict.changed
+    raise ValueError("a command that rests on what was read takes at least one look")
+
+
+async def decide_async(
+    read: Callable[[], Awaitable[Look]],
+    command: Callable[[Look], Awaitable[_Answer]],
+    *,
+    looks_max: int = LOOKS_MAX,
+) -> _Answer:
+    """Do what `decide` does, with the asyncio client."""
+    changed: PlanConflict | None = None
+    for left in reversed(range(looks_max)):
+        try:
+            return await command((await read())._replace(changed=changed))
+        except Conflict as conflict:
+            # As above: of the whole plan, or the last look.
             if not left or conflict.changed is None:
                 raise
             changed = conflict.changed

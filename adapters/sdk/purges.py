@@ -1,78 +1,94 @@
-"""What the exchange asks an organisation to erase, and what it is told of it.
+"""The purge hook: what the exchange asks this organisation to erase, done by the adapter, and confirmed.
 
-Promises: asked for this organisation and task only, on the basis of its own; nothing here names a person: a
-purge request holds ids of plans that were given before.
+`purge(client, forget)` asks what is open, lets `forget` erase what the adapter holds, and confirms each.
+Promises: nothing is confirmed before `forget` returned, so that a kill between the two is made good the next
+time (`forget` is then called again and may find nothing: say so by remembering what was erased, or the first
+answer of the exchange counts); what is asked names ids that were given before, and no person.
 Source: GDPR 17 and 19; protos/exchange/v1/resident_rights_service.proto.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from adapters.sdk.calls import claim
-from exchange.v1 import resident_rights_service_pb2 as pb
 from exchange.v1.common_pb2 import Purpose
+from exchange.v1.resident_rights_service_pb2 import PurgeOutcome
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+
+    from adapters.sdk.aio import AsyncExchangeClient
     from adapters.sdk.client import ExchangeClient
+    from exchange.v1.resident_rights_service_pb2 import PurgeRequest
 
 READING: Final = claim(Purpose.PURPOSE_BEHEER, "ERASURE-12")
 ANSWERING: Final = claim(Purpose.PURPOSE_BEHEER, "PURGE-19")
-_PLAN: Final = "plan-"
-_PAGE: Final = 200
+PAGE_SIZE: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
 class PurgeAsked:
-    """One erasure: of these plans all, or the categories named."""
+    """One erasure: ids of what was given, by kind. No category means that all of it is to go."""
 
     erasure_id: str
     plan_ids: tuple[str, ...]
-    categories: frozenset[str] = frozenset()
-
-    def concerns(self, held: frozenset[str]) -> bool:
-        """Tell whether anything of these categories is to go."""
-        return not self.categories or bool(self.categories & held)
+    case_ids: tuple[str, ...]
+    categories: tuple[str, ...]
 
 
-class PurgePort(Protocol):
-    """Every method raises the SDK's errors."""
+def purge(client: ExchangeClient, forget: Callable[[PurgeAsked], bool]) -> int:
+    """Carry out what is open, oldest first; return how many were confirmed. Raises ExchangeRefused.
 
-    def asked(self) -> tuple[PurgeAsked, ...]:
-        """Return what waits for an answer of ours, oldest first."""
+    `forget` tells whether anything was held; what it raises stops here, with that one unconfirmed.
+    """
+    asked: list[PurgeAsked] = []
+    token = ""
+    while True:
+        page = client.rights.list_purge_requests(
+            claim=READING, only_open=True, page_size=PAGE_SIZE, page_token=token
+        )
+        asked += _asked(page.purge_requests)
+        token = page.next_page_token
+        if not token:
+            break
+    for one in asked:
+        outcome = _outcome(erased=forget(one))
+        client.rights.confirm_purge(claim=ANSWERING, erasure_id=one.erasure_id, outcome=outcome)
+    return len(asked)
 
-    def answer(self, erasure_id: str, *, erased: bool) -> None:
-        """Tell that we erased what we held, or that we held nothing; the first answer counts."""
+
+async def purge_async(client: AsyncExchangeClient, forget: Callable[[PurgeAsked], Awaitable[bool]]) -> int:
+    """Do what `purge` does, with the asyncio client."""
+    asked: list[PurgeAsked] = []
+    token = ""
+    while True:
+        page = await client.rights.list_purge_requests(
+            claim=READING, only_open=True, page_size=PAGE_SIZE, page_token=token
+        )
+        asked += _asked(page.purge_requests)
+        token = page.next_page_token
+        if not token:
+            break
+    for one in asked:
+        outcome = _outcome(erased=await forget(one))
+        await client.rights.confirm_purge(claim=ANSWERING, erasure_id=one.erasure_id, outcome=outcome)
+    return len(asked)
 
 
-class SdkPurges:
-    """The exchange over mutual TLS."""
+def _asked(told: Iterable[PurgeRequest]) -> list[PurgeAsked]:
+    return [
+        PurgeAsked(
+            one.erasure_id, _of_kind("plan-", one), _of_kind("case-", one), tuple(sorted(one.categories))
+        )
+        for one in told
+    ]
 
-    def __init__(self, client: ExchangeClient) -> None:
-        self._client: Final = client
 
-    def asked(self) -> tuple[PurgeAsked, ...]:
-        """Ask for every page of what waits."""
-        found: list[PurgeAsked] = []
-        token = ""
-        while True:
-            page = self._client.rights.list_purge_requests(
-                claim=READING, only_open=True, page_size=_PAGE, page_token=token
-            )
-            found += [
-                PurgeAsked(
-                    one.erasure_id,
-                    tuple(name.removeprefix(_PLAN) for name in one.subjects if name.startswith(_PLAN)),
-                    frozenset(one.categories),
-                )
-                for one in page.purge_requests
-            ]
-            token = page.next_page_token
-            if not token:
-                return tuple(found)
+def _of_kind(kind: str, told: PurgeRequest) -> tuple[str, ...]:
+    return tuple(name.removeprefix(kind) for name in told.subjects if name.startswith(kind))
 
-    def answer(self, erasure_id: str, *, erased: bool) -> None:
-        """Record our answer."""
-        outcome = pb.PURGE_OUTCOME_ERASED if erased else pb.PURGE_OUTCOME_NOTHING_KEPT
-        self._client.rights.confirm_purge(claim=ANSWERING, erasure_id=erasure_id, outcome=outcome)
+
+def _outcome(*, erased: bool) -> PurgeOutcome.ValueType:
+    return PurgeOutcome.PURGE_OUTCOME_ERASED if erased else PurgeOutcome.PURGE_OUTCOME_NOTHING_KEPT

@@ -17,7 +17,7 @@ from adapters.sdk.calls import claim
 from adapters.sdk.client import ExchangeClient
 from adapters.sdk.credentials import Credentials
 from adapters.sdk.looking import look
-from adapters.sdk.purges import SdkPurges
+from adapters.sdk.purge_port import SdkPurges
 from adapters.sdk.residents import Pseudonyms
 from adapters.work_income.records import Domain
 from exchange.v1 import common_pb2 as common
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from adapters.sdk.bsn import Bsn
-    from adapters.sdk.purges import PurgePort
+    from adapters.sdk.purge_port import PurgePort
     from adapters.work_income.config import Config
     from adapters.work_income.records import Prefill
     from exchange.v1.common_pb2 import Claim

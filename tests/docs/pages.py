@@ -27,6 +27,8 @@ MARKS = {
     "toml settings": "read as settings of the service",
     "toml shards": "read as a map of shards",
     "toml adapter": "read as settings of the provider's adapter",
+    "toml conformance": "read as what drives an adapter in the conformance suite",
+    "bash node": "run by `tests/examples/test_node.py` with other paths",
     "text": "a drawing",
 }
 FENCE = re.compile(r"^\s*(`{3,}|~{3,})\s*(.*?)\s*$")

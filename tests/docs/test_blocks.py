@@ -11,11 +11,13 @@ import pytest
 import typer
 
 from adapters.cli import app as adapter_app
+from adapters.conformance.contract import load_contract
+from adapters.conformance.suite import CHECKS
 from adapters.provider.config import load_config
 from exchange.cli.__main__ import app as exchange_app
 from exchange.server.shards.map import parse_map
 from exchange.settings import load_settings
-from tests.docs.pages import MARKS, Block, blocks_of, first_not_printed, pages, parsed
+from tests.docs.pages import MARKS, Block, blocks_of, first_not_printed, pages, parsed, rows
 from tests.house.tree import REPOSITORY
 
 if TYPE_CHECKING:
@@ -171,3 +173,27 @@ def test_settings_are_taken_by_the_adapter(block: Block, tmp_path: Path) -> None
 def test_one_command_serves_them_all() -> None:
     assert [block.text for block in marked("bash serve")] == ["exchange serve"]
     assert shutil.which("bash") is not None
+
+
+@pytest.mark.parametrize("block", marked("toml conformance"), ids=lambda block: block.place)
+def test_what_drives_an_adapter_is_taken_by_the_suite(block: Block, tmp_path: Path) -> None:
+    file = tmp_path / "conformance.toml"
+    file.write_text(block.text, encoding="utf-8")
+    contract = load_contract(file)
+    assert contract.event is not None
+    assert contract.beside
+
+
+def test_every_check_of_the_suite_is_told() -> None:
+    told = [name for row in rows("adapters/README.md", "## The conformance suite") for name in row[0].split()]
+    assert [name.strip("`") for name in told] == list(CHECKS)
+
+
+def test_what_is_told_of_node_is_there() -> None:
+    (block,) = marked("bash node")
+    enter, install, call = block.text.splitlines()
+    folder = REPOSITORY / enter.removeprefix("cd ")
+    assert install == "npm ci --ignore-scripts"
+    _, file, _, _, protos, _ = call.split()
+    assert (folder / file).is_file()
+    assert (folder / protos / "exchange" / "v1").is_dir()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from adapters.sdk.errors import Conflict, Refusal, RuleBroken, refused_from
-from adapters.sdk.looking import LOOKS_MAX, Look, decide, look
+from adapters.sdk.looking import LOOKS_MAX, Look, decide, decide_async, look, look_async
 from exchange.errors import VersionConflict
 from exchange.v1 import common_pb2 as common
 from exchange.v1 import plan_pb2
@@ -16,6 +16,7 @@ from exchange.v1 import plan_service_pb2 as pb
 from tests.sdk.test_errors import failed
 
 if TYPE_CHECKING:
+    from adapters.sdk.aio import AsyncExchangeClient
     from adapters.sdk.client import ExchangeClient
 
 WHY = common.Claim(purpose=common.PURPOSE_WMO_ONDERZOEK, legal_basis="WMO-2.3.2")
@@ -113,3 +114,45 @@ def test_what_changed_comes_with_the_refusal() -> None:
     plain = refused_from(failed(VersionConflict("first", expected="1", found="2")))
     assert isinstance(plain, Conflict)
     assert plain.changed is None
+
+
+class AsyncPlans(Plans):
+    """The same for the asyncio client."""
+
+    @property
+    def plan(self) -> Any:  # noqa: ANN401 -- its get_plan is a coroutine
+        return self
+
+    async def get_plan(self, **asked: Any) -> pb.GetPlanResponse:  # type: ignore[override] # noqa: ANN401 -- as the asyncio client has it
+        return Plans.get_plan(self, **asked)
+
+
+async def test_the_asyncio_client_looks_alike() -> None:
+    plans, blocking = AsyncPlans(), Plans()
+    fields = ["goals.state", "version"]
+    looked = await look_async(cast("AsyncExchangeClient", plans), WHY, "p-1", fields, only_named=True)
+    assert looked == look(cast("ExchangeClient", blocking), WHY, "p-1", fields, only_named=True)
+    assert plans.asked == blocking.asked
+
+
+@pytest.mark.parametrize("conflicts", range(LOOKS_MAX + 1))
+async def test_the_asyncio_client_decides_alike(conflicts: int) -> None:
+    told: list[pb.PlanConflict | None] = []
+
+    async def look_now() -> Look:
+        return read()
+
+    async def command(looked: Look) -> str:
+        told.append(looked.changed)
+        if len(told) <= conflicts:
+            raise conflict()
+        return "done"
+
+    if conflicts == LOOKS_MAX:
+        with pytest.raises(Conflict):
+            await decide_async(look_now, command)
+    else:
+        assert await decide_async(look_now, command) == "done"
+    assert told == [None, *[CHANGED] * conflicts][:LOOKS_MAX]
+    with pytest.raises(ValueError, match="at least one look"):
+        await decide_async(look_now, command, looks_max=0)

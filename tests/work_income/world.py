@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from adapters.sdk.errors import Conflict, Denied, Refusal, RequestIdReused, Unreachable
 from adapters.sdk.logs import AdapterLog
-from adapters.sdk.purges import PurgeAsked, PurgePort
+from adapters.sdk.purge_port import PurgeAsked, PurgePort
 from adapters.sdk.tokens import Person
 from adapters.simulators.suwinet import people
 from adapters.work_income.config import Config
