@@ -8,6 +8,8 @@ NAMES: Final = {
     "library_save_1_event": "library: save one event",
     "library_get_command_save": "library: get, command, save",
     "raw_rows_100": "disk: rows as long, 100 in a transaction",
+    "raw_rows_received": "disk: rows as long as what a handover brings, 100 in a transaction",
+    "received_events": "writer: events of plans brought in by a handover",
     "writer_commands": "writer: commands, 64 in flight",
     "writer_commands_full_groups": "writer: commands, full groups of 256",
     "writer_commands_without_leaves": "writer without leaves: commands, full groups of 256",
@@ -89,7 +91,9 @@ NAMES: Final = {
     "shards_2_vs_1": "two services against one",
     "rss_mb": "service: memory after the load, MB",
     "rss_growth_mb_10min": "service: growth in ten minutes of load, MB",
-    "batch_vs_raw": "full groups against rows as long",
+    "full_groups_vs_raw": "full groups of single commands against rows as long",
+    "batch_vs_raw": "plans brought in against rows as long",
+    "batch_vs_raw_cpu": "plans brought in: the same in processor time",
     "ledger_overhead": "ledger: share of the commands a second it takes",
 }
 UNITS: Final = {

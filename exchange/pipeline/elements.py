@@ -41,6 +41,8 @@ KEEPER_OF_THE_LOG: Final = "college:WMO"
 OTHER_ORGANISATION: Final = "andere-organisatie"
 CACHED_PLANS_MAX: Final = 1_024
 HELD_MAX: Final = 4
+# Of paths as callers name them: few ask alike, and nobody may fill the memory with his own order of them.
+MADE_MAX: Final = 256
 CACHED_GROUPS_MAX: Final = 8_192
 
 Key = tuple[str, str]  # (data category, origin: task and organisation that brought the element)
@@ -122,6 +124,18 @@ def _keys_of(elements: Sequence[Any]) -> tuple[Key, ...]:
     return tuple(dict.fromkeys((element.category, element.origin) for element in elements))
 
 
+def _collection_of(path: str) -> str:
+    """Return the collection that a path is in; empty for what is of the plan itself."""
+    collection, inside, _ = path.partition(".")
+    return collection if inside else ""
+
+
+@lru_cache(maxsize=MADE_MAX)
+def _collections_of(paths: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the collections that paths are in, each once."""
+    return tuple(dict.fromkeys(name for path in paths if (name := _collection_of(path))))
+
+
 def _over(group: Group, end: datetime | None) -> Group:
     """Return the group as one whose term has ended, under a name of its own."""
     fact = group.fact
@@ -137,6 +151,8 @@ class PlanGroups:
         self._registers = registers
         # By stream and collection: what it holds, by the id of the very tuple it was taken from; newest last.
         self._seen: OrderedDict[str, dict[str, dict[int, Held]]] = OrderedDict()
+        # By what alone they are made of: kinds of elements and who brought them, of whichever plan.
+        self._made: dict[tuple[object, ...], tuple[Group, ...]] = {}
         self._collections = tuple(sorted({path.partition(".")[0] for path in labels if "." in path}))
         # Every leaf of each: where all of them are sealed there is nothing there.
         self.collections: Mapping[str, frozenset[str]] = {
@@ -155,22 +171,34 @@ class PlanGroups:
             state = view.state(stream)
             holder = self._holder(stream, state, asker)
             claimed = self._claimed(asker)
-            found: list[Group] = []
-            for path in paths:
-                collection, inside, _ = path.partition(".")
-                keys: tuple[Key, ...] = ()
-                ended: tuple[Key, ...] = ()
-                if state is not None and inside:
-                    held = self._held(stream, collection, getattr(state, collection))
-                    keys, ended = held.at(asker.now)
-                if keys or not ended:
-                    found += groups_of(path, self._labels[path], keys, holder, claimed)
-                if ended:
-                    of_ended = groups_of(path, self._labels[path], ended, holder, claimed)
-                    found += [_over(group, held.earliest) for group in of_ended]
-            return found
+            names = () if state is None else _collections_of(paths)
+            of = {name: self._held(stream, name, getattr(state, name)) for name in names}
+            if any(one.earliest is not None and one.earliest <= asker.now for one in of.values()):
+                return self._found(paths, of, asker.now, holder, claimed)
+            place = (paths, tuple([one.keys for one in of.values()]), holder, claimed)
+            made = self._made.get(place)
+            if made is None:
+                if len(self._made) >= MADE_MAX:
+                    self._made.clear()
+                made = self._made[place] = tuple(self._found(paths, of, asker.now, holder, claimed))
+            return made
 
         return groups
+
+    def _found(
+        self, paths: tuple[str, ...], of: Mapping[str, Held], now: datetime, holder: str, claimed: Claimed
+    ) -> list[Group]:
+        """Return the groups of each path: of elements within their term, then of those past it."""
+        found: list[Group] = []
+        for path in paths:
+            held = of.get(_collection_of(path))
+            keys, ended = ((), ()) if held is None else held.at(now)
+            if keys or not ended:
+                found += groups_of(path, self._labels[path], keys, holder, claimed)
+            if held is not None and ended:
+                of_ended = groups_of(path, self._labels[path], ended, holder, claimed)
+                found += [_over(group, held.earliest) for group in of_ended]
+        return found
 
     def of_whole(self, stream: str, labels: Mapping[str, Label], asker: Asker) -> Groups:
         """Return the groups of what is computed of a plan: held as its own id and version are."""

@@ -1,6 +1,6 @@
 """The queue before the writer: forms groups of the walks that wait, hands each to the writer thread.
 
-Promises: bounded, also by walks whose callers hung up; a group closes by quiescence (about ten turns of the
+Promises: bounded, also by walks whose callers hung up; a group closes by quiescence (thirty turns of the
 loop without a new walk, at most 8 ms), so an idle call pays nothing; while one group is committed the next is
 walked, never a third, and none where the one being committed changes the register; an error nobody foresaw
 costs one walk, not a group. An answer that was permitted and did not leave is recorded as lost, in the same
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 GROUP_WALKS_MAX: Final = 256
 QUEUE_WALKS_MAX: Final = 4_096
-QUIET_TURNS: Final = 10
+QUIET_TURNS: Final = 30
 LINGER_MAX_S: Final = 0.008
 FENCE_WAIT_MAX_S: Final = 2.0
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 ROWS_PER_BATCH: Final = 500
 RETRY_WAIT_S: Final = 1.0
 # A catch-up costs the same for one commit as for many: under load they are followed together.
-REST_S: Final = 0.05
+REST_S: Final = 0.25
 
 
 class ReadModel(Protocol):

@@ -11,6 +11,8 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import msgspec
+
 from exchange.domain.erasure.decision import KeysDestroyed
 from exchange.domain.plan import PlanCorrected
 from exchange.domain.plan.events import SituationDescribed, SupportRequested, SupportStarted, SupportStopped
@@ -45,13 +47,17 @@ TABLES: Final = (
     ) STRICT, WITHOUT ROWID""",
     "CREATE INDEX places_of_year ON places (year, resident) WHERE year > 0",
 )
-_INSERT: Final = "INSERT INTO places VALUES (?, ?, ?, ?)"
+# One statement for all of them: each statement, and each row it gives back, lets go of Python's lock.
+_INSERT: Final = """
+INSERT INTO places
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?)"""
 _ERASE: Final = "DELETE FROM places WHERE resident = ?"
 _ERASE_PART: Final = f"{_ERASE} AND category = ?"
 _OF_YEAR: Final = """
 SELECT resident, position FROM places
 WHERE resident IN (SELECT resident FROM places WHERE year IN (?, ?)) ORDER BY resident, position"""
 NO_SCORE: Final = 0
+_encode: Final = msgspec.json.Encoder().encode
 # What a correction is of and says is sealed: it can move a score to any year.
 ANY_YEAR: Final = 9_999
 
@@ -75,14 +81,17 @@ class InsightIndex:
     def apply(self, rows: Sequence[Row], after: int, position: int, codec: Codec) -> None:
         """Fold events, and note up to where, in one transaction. Raises HeadMoved."""
         with self.database.following(after, position) as c:
+            placed: list[tuple[str, int, str, int]] = []
             for row in rows:
                 clear, _, _ = codec.decode_clear(row.state, stream=row.stream, topic=row.topic)
                 if row.topic == KeysDestroyed.TOPIC:
+                    _place(c, placed)
                     _erase(c, clear)
                     continue
                 sealed = codec.categories(row.state, stream=row.stream, topic=row.topic)
                 year = ANY_YEAR if row.topic == PlanCorrected.TOPIC else _year_of(clear)
-                c.execute(_INSERT, (clear["resident"], row.position, _one_of(sealed), year))
+                placed.append((clear["resident"], row.position, _one_of(sealed), year))
+            _place(c, placed)
 
     def of_year(self, year: int) -> Iterator[Places]:
         """Yield residents of whom a score was judged in a year, or may have been; with all their places."""
@@ -93,6 +102,13 @@ class InsightIndex:
             found.setdefault(resident, []).append(position)
         for resident, positions in found.items():
             yield Places(resident, tuple(positions))
+
+
+def _place(c: sqlite3.Connection, placed: list[tuple[str, int, str, int]]) -> None:
+    """Write places down, and keep none of them."""
+    if placed:
+        c.execute(_INSERT, (_encode(placed).decode(),))
+        placed.clear()
 
 
 def _erase(c: sqlite3.Connection, clear: Mapping[str, Any]) -> None:

@@ -34,6 +34,7 @@ from exchange.pipeline.queue import GROUP_WALKS_MAX
 from exchange.pipeline.walk import Caller, Claim, CommandWalk, Steps
 from exchange.settings import throw_away_settings
 from exchange.store.library_baseline import LibraryBaseline
+from exchange.wiring.bench_handover import Arrivals
 from exchange.wiring.bench_ledger import Turn, ledger_figures, overhead, write_without_leaves
 from exchange.wiring.bench_raw import row_bytes
 from exchange.wiring.core import Core, genesis, open_core, utc_now
@@ -103,6 +104,10 @@ class Bench:
             return lambda view: Steps([(stream, decide(described, view.state(stream)))])
 
         return [self._walk(stream, steps(stream)) for stream in streams]
+
+    def arrivals(self) -> Arrivals:
+        """Return what brings handed-over plans in here."""
+        return Arrivals(self.core, self._author(), self._new_plan, self._walk)
 
     def _new_plan(self) -> str:
         resident = uuid.uuid4().hex
@@ -353,7 +358,7 @@ def report_of(found: Measured, store: str) -> dict[str, Any]:
                 statistics.median(found.full) / statistics.median(found.saves), 2
             ),
             "writer_vs_library": round(writes / statistics.median(found.handled), 2),
-            "batch_vs_raw": round(statistics.median(found.full) / statistics.median(found.rows), 2),
+            "full_groups_vs_raw": round(statistics.median(found.full) / statistics.median(found.rows), 2),
             "gate_us": gate_us,
             "ledger_overhead": overhead(found.turns),
         },

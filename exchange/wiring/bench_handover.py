@@ -2,8 +2,8 @@
 
 Promises: what is measured is `FinishHandover` as the writer runs it, each command judged, decided, folded and
 answered under its request id, each event sealed and leaved, a group in one durable commit; beside it, in
-turns, rows as long as those events with their leaves, a hundred in a transaction. Taking up and receiving are
-done before the clock runs. Nothing is asserted.
+turns, rows as long as those events with their leaves, a hundred in a transaction (PostgreSQL: copied). Taking
+up and receiving are done before the clock runs. Nothing is asserted.
 Source: the design of performance, section 3 (`batch_vs_raw`).
 """
 
@@ -23,16 +23,16 @@ from exchange.domain.plan.received import content_of
 from exchange.errors import ExchangeError
 from exchange.pipeline.walk import Steps
 from exchange.server.contract.handover_parts import ELEMENTS_PER_PART
-from exchange.wiring import bench_raw
 from exchange.wiring.core import utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
+    from contextlib import AbstractContextManager
 
     from exchange.domain.values import Author
     from exchange.pipeline.walk import CommandWalk, View
     from exchange.wiring.core import Core
+    from exchange.wiring.load.place import Rows
 
     Process = Callable[[View], Steps]
 
@@ -42,6 +42,8 @@ ROUNDS: Final = 3
 GIVER: Final = "00000001003214345001"
 CATEGORY: Final = "WMO-PLAN"
 WORDS: Final = "Ik wil weer onder de mensen komen en dan aan het werk."
+RATIO: Final = "batch_vs_raw"
+RATIO_CPU: Final = "batch_vs_raw_cpu"
 
 
 class Turn(NamedTuple):
@@ -68,11 +70,10 @@ class Arrivals:
         self._new_plan = new_plan
         self._walk = walk
 
-    def measured(self, folder: Path) -> list[Turn]:
-        """Bring plans in `ROUNDS` times, each between two times of raw rows."""
+    def measured(self, rows_of: Callable[[int], AbstractContextManager[Rows]]) -> list[Turn]:
+        """Bring plans in `ROUNDS` times, each between two times of raw rows; `rows_of` a size makes those."""
         self._brought_in()  # to warm up, and to know how long a row is
-        raw = bench_raw.RawRows(folder / "rows.db", self._row_bytes())
-        try:
+        with rows_of(self._row_bytes()) as raw:
             raw.insert()
             turns = []
             for _ in range(ROUNDS):
@@ -81,8 +82,6 @@ class Arrivals:
                 after, after_us = self._rows(raw)
                 turns.append(Turn(events, event_us, (before + after) / 2, (before_us + after_us) / 2))
             return turns
-        finally:
-            raw.close()
 
     def _brought_in(self) -> tuple[float, float]:
         walks = [self._received() for _ in range(PLANS)]
@@ -93,9 +92,9 @@ class Arrivals:
         return count / took, busy / count * 1e6
 
     @staticmethod
-    def _rows(raw: bench_raw.RawRows) -> tuple[float, float]:
-        took, busy = raw.insert()
-        return bench_raw.ROWS / took, busy / bench_raw.ROWS * 1e6
+    def _rows(raw: Rows) -> tuple[float, float]:
+        count, took, busy = raw.insert()
+        return count / took, busy / count * 1e6
 
     def _row_bytes(self) -> int:
         """Return how long what the last plan brought is, on average: event and leaf."""
@@ -156,6 +155,23 @@ def batch_vs_raw(turns: Sequence[Turn]) -> float:
 def batch_vs_raw_cpu(turns: Sequence[Turn]) -> float:
     """Return the same in processor time: what other work beside it does not change."""
     return statistics.median(turn.row_us / turn.event_us for turn in turns)
+
+
+def with_handover(report: dict[str, Any], turns: Sequence[Turn]) -> dict[str, Any]:
+    """Return the report with what was found.
+
+    Processor time is told of SQLite alone: of PostgreSQL the work of a row is in the server's processes.
+    """
+    report["baselines"]["raw_rows_received"] = _rates([one.rows_s for one in turns], "rows/s")
+    report["results"]["received_events"] = _rates([one.events_s for one in turns], "events/s")
+    report["ratios"][RATIO] = round(batch_vs_raw(turns), 3)
+    if report["store"] == "sqlite":
+        report["ratios"][RATIO_CPU] = round(batch_vs_raw_cpu(turns), 3)
+    return report
+
+
+def _rates(rates: Sequence[float], unit: str) -> dict[str, Any]:
+    return {"median": round(statistics.median(rates)), "unit": unit, "runs": [round(rate) for rate in rates]}
 
 
 def _decided(stream: str, order: TakeUpHandover | ReceivePart) -> Process:

@@ -44,10 +44,11 @@ class RawRows:
 
     def rows_per_s(self) -> float:
         """Insert `ROWS` rows; return how many a second."""
-        return ROWS / self.insert()[0]
+        count, took, _ = self.insert()
+        return count / took
 
-    def insert(self) -> tuple[float, float]:
-        """Insert `ROWS` rows; return the seconds it took by the clock, and of a processor."""
+    def insert(self) -> tuple[int, float, float]:
+        """Insert `ROWS` rows; return how many, and the seconds they took by the clock and of a processor."""
         bodies = [(os.urandom(self._size),) for _ in range(ROWS)]
         started, busy = time.perf_counter(), time.process_time()
         for start in range(0, ROWS, ROWS_PER_TRANSACTION):
@@ -56,7 +57,7 @@ class RawRows:
                 "INSERT INTO rows (body) VALUES (?)", bodies[start : start + ROWS_PER_TRANSACTION]
             )
             self._connection.execute("COMMIT")
-        return time.perf_counter() - started, time.process_time() - busy
+        return ROWS, time.perf_counter() - started, time.process_time() - busy
 
     def one(self) -> float:
         """Commit one row; return the seconds it took."""

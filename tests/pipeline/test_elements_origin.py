@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -116,3 +118,30 @@ def test_every_kind_that_is_bound_is_a_kind_of_the_register_and_has_its_article(
         # It opens what that kind of provider holds, and that kind is bound: else the line says nothing.
         assert kind in known[basis].providers
         assert kind in SECRECY_OF_KIND
+
+
+def test_what_was_made_for_one_plan_and_claim_is_never_told_of_another() -> None:
+    register = adopted(Register.load())
+    labels = {"goals.own_words": Label("WMO-PLAN", secret=True), "goals.state": Label("WMO-PLAN")}
+    shared, found = PlanGroups(labels, register), []
+    callers = [CALLER, replace(CALLER, organisation=THEIRS), replace(CALLER, task="college:WMO")]
+    plans = [(), (goal(OURS),), (goal(THEIRS),), (goal(OURS), goal(THEIRS))]
+    asked = [("goals.own_words",), ("goals.own_words", "goals.state"), ("goals.state", "goals.own_words")]
+    ends = [None, NOW.replace(year=NOW.year - 30)]
+    cases = product(("WMO-5.1.2", "WMO-5.2.1-2a"), callers, plans, asked, ends)
+    for basis, caller, goals, paths, recorded in list(cases) * 2:
+        state = PlanState(
+            plan_id="p",
+            case_id="c",
+            resident="r",
+            origin=f"college:WMO@{THEIRS}",
+            goals=tuple(replace(one, recorded=recorded) for one in goals),
+        )
+        asker = Asker(caller, basis, NOW)
+        told, alone = (
+            list(one.of_plan("plan-p", asker)(One(state), paths))
+            for one in (shared, PlanGroups(labels, register))
+        )
+        assert told == alone
+        found.append(tuple(told))
+    assert len(set(found)) > len(found) // 8, "the cases differ"

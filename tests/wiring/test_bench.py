@@ -23,6 +23,7 @@ from exchange.wiring import (
     bench_audit,
     bench_door,
     bench_gate,
+    bench_handover,
     bench_plan,
     bench_raw,
     bench_run,
@@ -72,6 +73,8 @@ def make_tiny(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(bench_absence, "ROUNDS", 4)
     patch.setattr(bench_absence, "WARM_UP", 1)
     patch.setattr(bench_door, "WARM_UP", 1)
+    for name, value in {"PLANS": 2, "PARTS": 2, "ROUNDS": 1}.items():
+        patch.setattr(bench_handover, name, value)
     for name, value in {"EVENTS": 60, "READS": 2, "MOMENTS": 3, "FIRST_LOOKS": 1, "ROUNDS": 1}.items():
         patch.setattr(bench_plan, name, value)
     patch.setattr(bench_witness, "CALLERS", 2)
@@ -121,10 +124,12 @@ def test_the_report_has_the_promised_shape(report: dict[str, Any]) -> None:
         "library_get_command_save",
         "raw_rows_100",
         bench_audit.PLAIN,
+        "raw_rows_received",
     }
     assert set(report["results"]) == {
         "writer_commands",
         "writer_commands_full_groups",
+        "received_events",
         "writer_commands_without_leaves",
         "ledger_longer",
         "ledger_longer_cpu",
@@ -147,6 +152,8 @@ def test_the_report_has_the_promised_shape(report: dict[str, Any]) -> None:
         "writes_full_groups_vs_library_save",
         "writer_vs_library",
         bench_audit.RATIO,
+        bench_handover.RATIO_CPU,
+        "full_groups_vs_raw",
         bench_plan.LONG_VS_SHORT,
         *DESIGN,
     }
@@ -205,7 +212,7 @@ def test_the_median_is_told_of_what_was_measured() -> None:
         "writes_vs_library_save": 10.0,
         "writes_full_groups_vs_library_save": 25.0,
         "writer_vs_library": 66.67,
-        "batch_vs_raw": 0.5,
+        "full_groups_vs_raw": 0.5,
         "gate_us": 12.3,
         "ledger_overhead": 0.091,
     }
@@ -244,6 +251,7 @@ def test_progress_is_told_in_turns(ran: Ran) -> None:
         "warming up",
         "round 1 of 2",
         "round 2 of 2",
+        "plans handed over",
         "stored decisions, judged again",
         "sealed and absent",
         "a plan of ten years",

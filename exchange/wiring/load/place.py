@@ -32,6 +32,9 @@ class Rows(Protocol):
     def rows_per_s(self) -> float:
         """Insert rows in batches; return how many a second."""
 
+    def insert(self) -> tuple[int, float, float]:
+        """Insert as many; return how many, and the seconds by the clock and of this process."""
+
     def one(self) -> float:
         """Commit one row; return the seconds it took."""
 
