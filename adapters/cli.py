@@ -16,6 +16,9 @@ from typing import Annotated, Final
 
 import typer
 
+from adapters.kit.outward import NotNow, OutwardError
+from adapters.municipal import errors as municipal_errors
+from adapters.municipal.commands import municipal
 from adapters.provider import running
 from adapters.provider.config import load_config
 from adapters.provider.desk import LOCAL
@@ -44,6 +47,7 @@ provider = typer.Typer(
     help="iWmo and iJw messages, the municipality's side or the provider's.", no_args_is_help=True
 )
 app.add_typer(provider, name="provider")
+app.add_typer(municipal, name="municipal")
 app.command("token")(token)
 app.command("envelope-key")(envelope_key)
 
@@ -132,17 +136,22 @@ def _bytes(file: Path, most: int) -> bytes:
         raise ConfigInvalid(f"{file.name} cannot be read: {error.strerror}") from None
 
 
-def exit_code(error: ProviderAdapterError | SdkError) -> int:
-    """Return what the shell sees for an error of either tree."""
-    if isinstance(error, Unavailable):
+NamedError = ProviderAdapterError | municipal_errors.MunicipalAdapterError | OutwardError | SdkError
+
+
+def exit_code(error: NamedError) -> int:
+    """Return what the shell sees for an error of any tree."""
+    if isinstance(error, Unavailable | NotNow):
         return EXIT_NOT_REACHABLE
     if isinstance(error, ConfigInvalid | AlreadyRunning | CredentialsInvalid):
+        return EXIT_WRONG_CALL
+    if isinstance(error, municipal_errors.ConfigInvalid | municipal_errors.AlreadyRunning):
         return EXIT_WRONG_CALL
     return EXIT_NOT_SO
 
 
-def _remedy(error: ProviderAdapterError | SdkError) -> str:
-    if isinstance(error, ProviderAdapterError):
+def _remedy(error: NamedError) -> str:
+    if isinstance(error, ProviderAdapterError | municipal_errors.MunicipalAdapterError):
         return error.remedy
     return "\n".join(error.remedies) if isinstance(error, ExchangeRefused) else ""
 
@@ -151,6 +160,6 @@ def main() -> None:
     """Run the command line; the console script `exchange-adapter`."""
     try:
         app()
-    except (ProviderAdapterError, SdkError) as error:
+    except (ProviderAdapterError, municipal_errors.MunicipalAdapterError, OutwardError, SdkError) as error:
         typer.echo(f"{error}\n{_remedy(error)}".rstrip(), err=True)
         sys.exit(exit_code(error))
