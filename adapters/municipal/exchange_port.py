@@ -64,7 +64,14 @@ OBJECT_FIELDS: Final = (
     "supports.product_category",
     "supports.product_code",
 )
-FOLLOWED_FIELDS: Final = ("supports.support_id",)
+# One leaf of each collection a case depends on: an event is told where one of its own fields is asked.
+FOLLOWED_FIELDS: Final = (
+    "conversations.outcome",
+    "situations.judge_date",
+    "goals.goal_id",
+    "supports.state",
+    "agreements.outcome",
+)
 _STATES: Final[Mapping[int, SupportState]] = MappingProxyType(
     {
         pb.SUPPORT_STATE_REQUESTED: SupportState.REQUESTED,
@@ -166,6 +173,7 @@ class SdkExchange:
     _pseudonyms: Pseudonyms
     _claim: Claim
     _fields: Sequence[str]
+    _followed: Sequence[str]
     own_oin: str
     _following: Subscription | None = field(default=None)
 
@@ -173,11 +181,13 @@ class SdkExchange:
     def connect(cls, config: Config) -> SdkExchange:
         """Open the connection. Raises CredentialsInvalid."""
         credentials = Credentials.load(config.credentials)
+        more = OBJECT_FIELDS if config.objects else ()
         return cls(
             _client=ExchangeClient(config.target, credentials, config.person),
             _pseudonyms=Pseudonyms(config.exchange_key),
             _claim=CLAIMS[config.law],
-            _fields=(*STATE_FIELDS, *(OBJECT_FIELDS if config.objects else ())),
+            _fields=(*STATE_FIELDS, *more),
+            _followed=(*FOLLOWED_FIELDS, *more),
             own_oin=credentials.oin,
         )
 
@@ -266,7 +276,7 @@ class SdkExchange:
         """Follow the plans the adapter works on."""
         position = _CatchingUp(
             self._claim,
-            FOLLOWED_FIELDS,
+            self._followed,
             cursor,
             keep_cursor,
             heartbeat_s=CATCHING_UP_HEARTBEAT_S if until_caught_up else HEARTBEAT_S,

@@ -19,7 +19,7 @@ from adapters.municipal.links import PreparedReport
 from adapters.municipal.mapping import plan_of, report_of
 from adapters.municipal.persons import AUTHORITY_FIELDS, RESIDENT_FIELDS, read_authority, read_resident
 from adapters.sdk.bsn import Bsn, BsnRefused
-from adapters.sdk.errors import Denied
+from adapters.sdk.errors import Denied, Invalid, RuleBroken
 
 if TYPE_CHECKING:
     from adapters.municipal.desk import Desk
@@ -110,15 +110,19 @@ class Intake:
             prepared.born,
             capable=prepared.capable,
         )
-        found = desk.exchange.report(
-            ReportOrder(
-                request_id=desk.journal.request_id(f"report {zaak.url}"),
-                pseudonym=pseudonym,
-                own_words=prepared.report.own_words,
-                domains=prepared.report.domains,
-                desk=desk.config.desk,
-            )
+        order = ReportOrder(
+            request_id=desk.journal.request_id(f"report {zaak.url}"),
+            pseudonym=pseudonym,
+            own_words=prepared.report.own_words,
+            domains=prepared.report.domains,
+            desk=desk.config.desk,
         )
+        try:
+            found = desk.exchange.report(order)
+        except (Invalid, RuleBroken):
+            # Nothing was recorded: what a person mends in the case is what is said next time.
+            desk.links.reported(zaak.url)
+            raise
         if not found.plan_id:
             found = self._find(pseudonym) or found
         self._link(zaak.url, prepared.pseudonym, found, minor=prepared.minor)
@@ -222,7 +226,8 @@ class Intake:
         for zaak in desk.cases.open_cases(zaaktype.url):
             link = desk.links.of_case(zaak.url)
             if link is None or not link.plan_id:
-                desk.ask(ZAAK, zaak.url)
+                # What waits goes on waiting: to be seen again is no reason to begin its day anew.
+                desk.journal.ask_unless_known(ZAAK, zaak.url, desk.now_ms)
 
 
 def _only_bsn(numbers: list[str]) -> Bsn:

@@ -6,6 +6,7 @@ import io
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from adapters.municipal.config import load_config
@@ -19,6 +20,8 @@ from adapters.simulators.open_zaak.catalogue import DECISION, PROPERTIES, RESULT
 from adapters.simulators.open_zaak.notificaties import NOTIFICATIES
 from adapters.simulators.open_zaak.objects import OBJECTS
 from adapters.simulators.open_zaak.zaken import ROOT
+from tests.server.story import Story
+from tests.server.town import INVESTIGATE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,10 +29,12 @@ if TYPE_CHECKING:
     from adapters.municipal.config import Config
     from adapters.municipal.exchange_port import ExchangePort
     from adapters.simulators.open_zaak.whole import OpenZaak, Seen
+    from tests.server.town import Town as Exchange
 
 RSIN = "111222333"
 HOOK = "a-word-of-this-test-alone"
 TYPE = "https://objecttypen.example/objecttypes/ondersteuningsplan"
+ME = "zaaksysteem-1"
 WORDS = "Ik red het huishouden niet meer."
 
 
@@ -43,7 +48,7 @@ def settings(system: OpenZaak, target: str = "localhost:1", **changes: Any) -> d
         "desk": "zaaksysteem",
         "poll_ms": 10,
         "timeout_s": 2,
-        "person": {"professional": "zaaksysteem-1", "task": "college:WMO"},
+        "person": {"professional": ME, "task": "college:WMO"},
         "zgw": {
             "zaken": base + ROOT,
             "catalogi": base + CATALOGI,
@@ -106,7 +111,7 @@ class Adapter:
 
     config: Config
     exchange: ExchangePort
-    clock: Clock = field(default_factory=Clock)
+    clock: Clock
     lines: io.StringIO = field(default_factory=io.StringIO)
 
     def __post_init__(self) -> None:
@@ -181,6 +186,12 @@ class Town:
             if one["zaak"] == zaak["url"]
         ]
 
+    def result(self, zaak: dict[str, Any]) -> str:
+        held = self.system.zaken.resultaten.at(zaak["resultaat"])
+        assert held is not None
+        kinds = self.system.catalogue.collections["resultaattypen"]
+        return next(str(one["omschrijving"]) for one in kinds if one["url"] == held["resultaattype"])
+
     def cases(self) -> list[dict[str, Any]]:
         return list(self.system.zaken.zaken.by_uuid.values())
 
@@ -197,3 +208,41 @@ def writes(seen: list[Seen]) -> list[str]:
 def configured(folder: Path, system: OpenZaak, **changes: Any) -> Config:  # noqa: ANN401 -- any setting
     folder.mkdir(exist_ok=True)
     return load_config(written(folder, settings(system, **changes)))
+
+
+def schema() -> Any:  # noqa: ANN401 -- a JSON schema
+    text = (
+        resources.files("adapters.municipal.data")
+        .joinpath("ondersteuningsplan.schema.json")
+        .read_text("utf-8")
+    )
+    return json.loads(text)
+
+
+def plan_of(zaak: dict[str, Any]) -> str:
+    """Return the plan a case names."""
+    (kenmerk,) = zaak["kenmerken"]
+    assert kenmerk["bron"] == "exchange"
+    return str(kenmerk["kenmerk"])
+
+
+def tell(adapter: Adapter, plan_id: str) -> None:
+    """Let an adapter bring the case of a plan to where the plan is, an hour later."""
+    adapter.clock.pass_by(hours=1)
+    adapter.service.desk.ask("plan", plan_id, plan_id)
+    adapter.work()
+
+
+class Reported(Story):
+    """A resident whose plan came of a case: the story goes on from there."""
+
+    def __init__(self, exchange: Exchange, bsn: str, plan_id: str) -> None:
+        self.town, self.bsn, self.plan_id = exchange, bsn, plan_id
+        self.wmo = exchange.worker("college:WMO", ME)
+        self.pseudonym = exchange.pseudonym(self.wmo, bsn)
+        fields = ["case_id", "plan_id"]
+        found = self.wmo.case.find_case(claim=INVESTIGATE, resident=self.pseudonym, fields=fields)
+        assert found.plan_id == plan_id
+        self.case_id = found.case_id
+        told = self.wmo.plan.get_plan(claim=INVESTIGATE, plan_id=plan_id, fields=["version"])
+        self.version = told.plan.version

@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from adapters.municipal.exchange_port import SdkExchange
 from adapters.sdk.bsn import passes_eleven_proof
 from adapters.simulators.open_zaak.whole import OpenZaak
 from tests.conftest import REPOSITORY
-from tests.municipal.around import RSIN, Town
+from tests.municipal.around import RSIN, Adapter, Clock, Town, configured
 from tests.municipal.judge import faults
+from tests.server.conftest import opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from adapters.simulators.open_zaak.whole import Seen
+    from tests.server.town import Town as Exchange
 
 NINE = re.compile("(?<![0-9])[0-9]{9}(?![0-9])")
 
@@ -29,8 +32,13 @@ def seen() -> list[Seen]:
 
 
 @pytest.fixture
-def system(seen: list[Seen], tmp_path: Path) -> Iterator[OpenZaak]:
-    made = OpenZaak(watch=seen.append).start()
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def system(seen: list[Seen], clock: Clock, tmp_path: Path) -> Iterator[OpenZaak]:
+    made = OpenZaak(watch=seen.append, clock=lambda: clock.now().timestamp()).start()
     yield made
     made.close()
     standards = Path(os.environ.get("EXCHANGE_STANDARDS_DIR") or REPOSITORY.parent / "shared" / "standards")
@@ -46,3 +54,20 @@ def system(seen: list[Seen], tmp_path: Path) -> Iterator[OpenZaak]:
 @pytest.fixture
 def town(system: OpenZaak) -> Town:
     return Town(system)
+
+
+@pytest.fixture(scope="module")
+def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
+    yield from opened(tmp_path_factory.mktemp("exchange"))
+
+
+@pytest.fixture
+def adapter(exchange: Exchange, system: OpenZaak, clock: Clock, tmp_path: Path) -> Iterator[Adapter]:
+    config = configured(
+        tmp_path, system, target=exchange.target, credentials=str(exchange.settings.data / "operator")
+    )
+    port = SdkExchange.connect(config)
+    made = Adapter(config, port, clock)
+    yield made
+    made.close()
+    port.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -61,7 +62,13 @@ def file_of(standards: Path, root: str) -> OpenAPI:
     told: dict[str, Any] = yaml.load((standards / FILES[root]).read_bytes(), loader)  # noqa: S506 -- a safe loader
     told["servers"] = [{"url": root}]
     # The files are judged by whoever published them.
-    return OpenAPI.from_dict(told, config=Config(spec_validator_cls=None))
+    return OpenAPI.from_dict(
+        told,
+        config=Config(
+            spec_validator_cls=None,
+            extra_media_type_deserializers={"application/problem+json": json.loads},
+        ),
+    )
 
 
 def faults(standards: Path, seen: Seen) -> list[str]:

@@ -92,10 +92,12 @@ class Faulty:
         if fault is None:
             await self._app(scope, receive, send)
         elif fault.kind is Kind.REFUSE:
+            await _read(receive)
             problem = Problem(fault.status, fault.code, retry_after_s=fault.retry_after_s)
             made = brp_problem if "/brp" in scope["path"] else zgw_problem
             await made(problem)(scope, receive, send)
         elif fault.kind is Kind.CUT:
+            await _read(receive)
             await _cut(send)
         else:
             await self._do_it(fault, scope, receive, send)
@@ -113,6 +115,12 @@ class Faulty:
         await asyncio.sleep(fault.delay_s)
         for message in kept:
             await send(message)
+
+
+async def _read(receive: Receive) -> None:
+    """Take the whole request, as whoever refuses it afterwards does."""
+    while (await receive()).get("more_body"):
+        continue
 
 
 async def _cut(send: Send) -> None:

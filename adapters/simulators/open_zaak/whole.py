@@ -7,6 +7,7 @@ Source: the rooms beside this one.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -49,8 +50,13 @@ class Seen:
 class OpenZaak:
     """The whole simulator. `start` before use, `close` after it."""
 
-    def __init__(self, port: int = 0, watch: Callable[[Seen], None] | None = None) -> None:
-        gate = Gate()
+    def __init__(
+        self,
+        port: int = 0,
+        watch: Callable[[Seen], None] | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        gate = Gate(clock)
         self.faults: Final = Faults()
         self._watch: Final = watch
         # The port is known only once the socket is bound, and every url holds it.
