@@ -78,7 +78,7 @@ def report_of(zaak: Zaak, domains_told: str, domain_otherwise: str) -> Report:
 
     Raises ForAPerson for a case without words, and for a life domain that is not known.
     """
-    words = (zaak.toelichting or zaak.omschrijving).strip()
+    words = zaak.toelichting.strip() or zaak.omschrijving.strip()
     if not words:
         raise ForAPerson("case_without_words")
     named = [one.strip().lower() for one in domains_told.split(",") if one.strip()]
