@@ -121,7 +121,7 @@ class CaseSystem:
         made = ZaakType(
             url=url,
             statuses=named(statuses, "omschrijving"),
-            status_numbers={_text(one, "url"): int(one["volgnummer"]) for one in statuses},
+            status_numbers={_text(one, "url"): _number(one, "volgnummer") for one in statuses},
             results=named(of_type("/resultaattypen"), "omschrijving"),
             properties=named(of_type("/eigenschappen"), "naam"),
             initiator=next((_text(one, "url") for one in roles), ""),
@@ -169,7 +169,11 @@ class CaseSystem:
             ):
                 raise
         query = {"identificatie": told["identificatie"], "bronorganisatie": self._rsin}
-        return self._search(query)[0]
+        found = self._search(query)
+        if not found:
+            # Taken, and not shown to us: of somebody else, or taken away since.
+            raise ForAPerson("identification_taken")
+        return found[0]
 
     def keep_kenmerken(self, zaak: Zaak, kenmerken: list[dict[str, str]]) -> None:
         """Put kenmerken in the place of those of a case."""
@@ -179,11 +183,12 @@ class CaseSystem:
         """Return the numbers of the natural persons who began a case; not yet checked to be BSNs."""
         roles = [self._zaken.ask("GET", url).content for url in zaak.rollen]
         return [
-            str((role.get("betrokkeneIdentificatie") or {}).get("inpBsn", ""))
+            str(role["betrokkeneIdentificatie"].get("inpBsn", ""))
             for role in roles
             if isinstance(role, dict)
             and role.get("betrokkeneType") == "natuurlijk_persoon"
             and role.get("omschrijvingGeneriek") == "initiator"
+            and isinstance(role.get("betrokkeneIdentificatie"), dict)
         ]
 
     def add_initiator(self, zaak: Zaak, zaaktype: ZaakType, bsn: Bsn) -> None:
@@ -262,7 +267,8 @@ class CaseSystem:
     def subscribe(self, callback: str, auth: str) -> bool:
         """Let this system tell us of its cases; return whether that was new."""
         found = self._notificaties.ask("GET", "/abonnement").content
-        if any(_text(one, "callbackUrl") == callback for one in found or ()):
+        held = found if isinstance(found, list) else []
+        if any(_text(one, "callbackUrl") == callback for one in held):
             return False
         channel = {"naam": CHANNEL, "filters": {"bronorganisatie": self._rsin}}
         told = {"callbackUrl": callback, "auth": auth, "kanalen": [channel]}
@@ -308,7 +314,7 @@ def read_case(told: object, etag: str = "") -> Zaak:
     """Return a case as the Zaken API gives it. Raises Unexpected."""
     if not isinstance(told, dict):
         raise Unexpected("zaken", "case_is_no_object")
-    held = told.get("kenmerken") or []
+    held = _list(told, "kenmerken")
     return Zaak(
         url=_text(told, "url"),
         uuid=_text(told, "uuid"),
@@ -319,8 +325,8 @@ def read_case(told: object, etag: str = "") -> Zaak:
         toelichting=str(told.get("toelichting") or ""),
         kenmerken=tuple((_text(one, "kenmerk"), _text(one, "bron")) for one in held),
         status=str(told.get("status") or ""),
-        rollen=tuple(map(str, told.get("rollen") or ())),
-        zaakobjecten=tuple(map(str, told.get("zaakobjecten") or ())),
+        rollen=tuple(map(str, _list(told, "rollen"))),
+        zaakobjecten=tuple(map(str, _list(told, "zaakobjecten"))),
         etag=etag,
     )
 
@@ -330,6 +336,20 @@ def _results(content: object) -> list[dict[str, Any]]:
     if not isinstance(found, list) or any(not isinstance(one, dict) for one in found):
         raise Unexpected("case_system", "page_without_results")
     return found
+
+
+def _list(told: dict[str, Any], name: str) -> list[Any]:
+    value = told.get(name)
+    if value is not None and not isinstance(value, list):
+        raise Unexpected("case_system", f"no_{name}")
+    return value or []
+
+
+def _number(told: dict[str, Any], name: str) -> int:
+    value = told.get(name)
+    if not isinstance(value, int):
+        raise Unexpected("case_system", f"no_{name}")
+    return value
 
 
 def _text(told: object, name: str) -> str:

@@ -6,9 +6,9 @@ Source: Objects API 2.7.0; BRP Personen 2.7.0.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from adapters.kit.outward import Outward, Refused
+from adapters.kit.outward import Outward, Refused, Unexpected
 from adapters.municipal.persons import question
 
 if TYPE_CHECKING:
@@ -37,17 +37,16 @@ class Objects:
         where = f"/objects/{uuid}"
         record = {"typeVersion": self._version, "data": data, "startAt": today}
         try:
-            held: Any = self._api.ask("GET", where).content
+            held = self._api.ask("GET", where).content
         except Refused as refused:
             if refused.status not in _GONE:
                 raise
-            made: Any = self._api.ask(
-                "POST", "/objects", {"uuid": uuid, "type": self._type, "record": record}
-            )
-            return str(made.content["url"])
-        if held["record"]["data"] != data:
+            told = {"uuid": uuid, "type": self._type, "record": record}
+            return _url(self._api.ask("POST", "/objects", told).content)
+        newest = held.get("record") if isinstance(held, dict) else None
+        if not isinstance(newest, dict) or newest.get("data") != data:
             self._api.ask("PATCH", where, {"record": record})
-        return str(held["url"])
+        return _url(held)
 
     def forget(self, uuid: str) -> bool:
         """Take an object away with all its records; tell whether there was one."""
@@ -58,6 +57,13 @@ class Objects:
                 raise
             return False
         return True
+
+
+def _url(told: object) -> str:
+    url = told.get("url") if isinstance(told, dict) else None
+    if not isinstance(url, str):
+        raise Unexpected("objects", "no_url")
+    return url
 
 
 class Brp:

@@ -71,3 +71,8 @@ def adapter(exchange: Exchange, system: OpenZaak, clock: Clock, tmp_path: Path) 
     yield made
     made.close()
     port.close()
+    # Nor in a line of the log, or in what is kept aside.
+    told = made.lines.getvalue()
+    told += "".join(file.read_text() for file in config.rejected.glob("*"))
+    assert [number for number in NINE.findall(told) if passes_eleven_proof(number)] == []
+    assert "Geheim van de test" not in told

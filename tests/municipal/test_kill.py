@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tests.server.town import Town as Exchange
 
 PASS_MAX_S = 60
-LIVES = 16
+LIVES = 8
 
 
 def a_pass(settings: Path, kill_at: int = 0) -> tuple[bool, int]:

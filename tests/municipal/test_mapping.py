@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import re
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import fastjsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.municipal.errors import ForAPerson, PersonUnreadable
+from adapters.kit.outward import Unexpected
+from adapters.municipal.case_system import read_case
+from adapters.municipal.errors import ForAPerson, NotificationRefused, PersonUnreadable
 from adapters.municipal.mapping import (
     LIFE_DOMAINS,
     decision_identification,
@@ -22,7 +26,7 @@ from adapters.municipal.mapping import (
     wanted,
     with_plan,
 )
-from adapters.municipal.persons import latest_day, read_authority, read_resident, years_between
+from adapters.municipal.persons import TYPE, latest_day, read_authority, read_resident, years_between
 from adapters.municipal.records import (
     Goal,
     PlanSeen,
@@ -32,13 +36,34 @@ from adapters.municipal.records import (
     SupportState,
     Zaak,
 )
+from adapters.municipal.webhook import read_notification
 from exchange.v1.common_pb2 import LifeDomain
 from tests.municipal.around import schema
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PLAN = "0e0cbe7b-6ef2-4d29-a6c1-c8f6f0ef0001"
 OTHER = "0e0cbe7b-6ef2-4d29-a6c1-c8f6f0ef0002"
 TODAY = date(2026, 11, 26)
 STATES = SupportState
+NINE = re.compile("[0-9]{9}")
+WORDS = (
+    "type",
+    "datum",
+    "jaar",
+    "maand",
+    "ouder",
+    "ouders",
+    "derde",
+    "derden",
+    "burgerservicenummer",
+    "kenmerk",
+    "bron",
+    "url",
+    "geboorte",
+    "kanaal",
+)
 
 
 def zaak(**changes: Any) -> Zaak:  # noqa: ANN401 -- any part of a case
@@ -272,3 +297,43 @@ def test_authority_is_read_as_the_register_says(told: object, holders: list[tupl
 def test_authority_that_is_not_plain_is_for_a_person(told: object, error: str) -> None:
     with pytest.raises((ForAPerson, PersonUnreadable), match=error):
         read_authority(told)
+
+
+# --- what nobody should answer ------------------------------------------------------------------------------
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(WORDS), inner, max_size=5),
+    max_leaves=12,
+)
+CASE = {
+    "url": "u",
+    "uuid": "u",
+    "zaaktype": "t",
+    "kenmerken": [{"kenmerk": PLAN, "bron": "exchange"}],
+    "rollen": ["r"],
+}
+
+
+def said_of(read: Callable[[Any], object], told: object) -> str:
+    try:
+        read(told)
+    except (Unexpected, ForAPerson, PersonUnreadable, NotificationRefused) as refused:
+        return str(refused)
+    return ""
+
+
+@given(name=st.sampled_from(sorted(CASE)), value=JSON, other=JSON)
+def test_whatever_is_answered_it_is_read_or_refused_by_name(name: str, value: object, other: object) -> None:
+    answers: list[tuple[Callable[[Any], object], object]] = [
+        (read_case, CASE | {name: value}),
+        (read_case, other),
+        (lambda one: read_resident(one, TODAY), answer({"geboorte": value})),
+        (lambda one: read_resident(one, TODAY), {"type": TYPE, "personen": value}),
+        (read_authority, answer({"gezag": value})),
+        (read_authority, answer({"gezag": [value]})),
+        (read_authority, other),
+        (read_notification, json.dumps(other).encode()),
+    ]
+    said = " ".join(said_of(read, told) for read, told in answers)
+    assert NINE.search(said) is None
