@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from adapters.municipal.telling import Telling
 
 LOOK_EVERY_MS: Final = 3_600_000
+# A question that is refused is recorded, and the resident sees it: not every hour.
+ASK_AGAIN_EVERY_MS: Final = 24 * 3_600_000
 RESTRICTED: Final = "restricted"
 # What the exchange says of a question within a restriction.
 DENIED: Final = "denied R24"
@@ -32,6 +34,7 @@ class Limits:
         self._desk: Final = desk
         self._telling: Final = telling
         self._next_look_ms = 0
+        self._next_ask_ms = 0
 
     def work(self) -> None:
         """Look once an hour, and do what is asked."""
@@ -39,6 +42,7 @@ class Limits:
         if desk.now_ms < self._next_look_ms:
             return
         self._next_look_ms = desk.now_ms + LOOK_EVERY_MS
+        self._ask_again()
         try:
             for told in desk.exchange.restrictions.told():
                 self._take(told)
@@ -49,6 +53,16 @@ class Limits:
         except OutwardError as error:
             # What could not be taken away is not erased: it is asked for again.
             desk.alarm("purge_failed", code=error.code)
+
+    def _ask_again(self) -> None:
+        """Try what a restriction stopped once a day: a desk that reads its own is not told of the lifting."""
+        desk = self._desk
+        if desk.now_ms < self._next_ask_ms:
+            return
+        self._next_ask_ms = desk.now_ms + ASK_AGAIN_EVERY_MS
+        for errand in desk.journal.parked():
+            if errand.reason == DENIED:
+                desk.journal.revive_plan(errand.plan_id, DENIED, desk.now_ms)
 
     def _take(self, told: RestrictionTold) -> None:
         desk = self._desk

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import fastjsonschema
 
@@ -14,6 +14,7 @@ from exchange.v1 import representation_service_pb2 as representation
 from tests.municipal.around import ME, WORDS, Adapter, Reported, configured, plan_of, schema, tell, writes
 from tests.server.story import Story
 from tests.server.test_erasure import Erasure
+from tests.server.test_rights import LIMIT
 from tests.server.test_support import PROVIDE, Steps
 from tests.server.town import INVESTIGATE
 
@@ -246,3 +247,28 @@ def test_what_is_solved_without_custom_support_closes_the_case_too(
     tell(adapter, story.plan_id)
     assert town.statuses(zaak)[-1] == "Afgehandeld"
     assert town.result(zaak) == "Opgelost zonder maatwerk"
+
+
+def test_what_is_restricted_waits_and_goes_on_once_it_is_lifted(
+    exchange: Exchange, adapter: Adapter, town: Town
+) -> None:
+    bsn = town.person(next(exchange.bsns))
+    zaak = town.case(bsn)
+    adapter.work()
+    story = Reported(exchange, bsn, plan_of(zaak))
+    on_case: dict[str, Any] = {"claim": LIMIT, "case_id": story.case_id}
+    name = story.wmo.rights.restrict(reason="Juistheid betwist.", **on_case).restriction_id
+    tell(adapter, story.plan_id)
+    assert adapter.parked() == ["denied R24"]
+    # The resident may want what is kept: no copy is taken away for this.
+    assert object_uuid(story.plan_id) in town.system.objects.objects.by_uuid
+    on_case["restriction_id"] = name
+    story.wmo.rights.announce_lifting(how="letter", **on_case)
+    story.wmo.rights.lift_restriction(reason="Nagegaan.", **on_case)
+    adapter.clock.pass_by(hours=22)
+    adapter.work()
+    assert adapter.parked() == ["denied R24"]
+    adapter.clock.pass_by(hours=2)
+    adapter.work()
+    assert adapter.parked() == []
+    assert adapter.journal.waiting() == ()

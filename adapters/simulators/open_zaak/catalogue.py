@@ -30,6 +30,33 @@ def fixed_uuid(name: str) -> str:
     return str(uuid5(_NAMESPACE, name))
 
 
+def _resultaattype(name: str) -> dict[str, Any]:
+    return {
+        "omschrijvingGeneriek": name,
+        "resultaattypeomschrijving": "https://referentielijsten.example/resultaten/1",
+        "selectielijstklasse": "https://referentielijsten.example/selectielijst/1",
+        "besluittypeOmschrijving": [],
+        "informatieobjecttypeOmschrijving": [],
+    }
+
+
+def _eigenschap(name: str) -> dict[str, Any]:
+    specification = {
+        "groep": "",
+        "formaat": "tekst",
+        "lengte": "100",
+        "kardinaliteit": "1",
+        "waardenverzameling": [],
+    }
+    return {"naam": name, "definitie": name, "specificatie": specification}
+
+
+def _besluittype(zaaktype: str) -> dict[str, Any]:
+    names = ("informatieobjecttypen", "resultaattypen", "resultaattypenOmschrijving", "vastgelegdIn")
+    lists: dict[str, Any] = {name: [] for name in names}
+    return {"zaaktypen": [zaaktype], "publicatieIndicatie": False, "concept": False, **lists}
+
+
 class Catalogue:
     """Everything of the catalogue by collection, once its base url is known."""
 
@@ -79,71 +106,32 @@ class Catalogue:
             "catalogus": ours["catalogus"],
             **_VALID,
         }
-        self.collections["statustypen"] = [
-            {
-                **of_type,
-                "url": self._url("statustypen", name),
-                "omschrijving": name,
-                "volgnummer": number,
-                "isEindstatus": number == len(STATUSES),
-                "eigenschappen": [],
-                "zaakobjecttypen": [],
-            }
-            for number, name in enumerate(STATUSES, start=1)
-        ]
-        self.collections["roltypen"] = [
-            {
-                **of_type,
-                "url": self._url("roltypen", name),
-                "omschrijving": name,
-                "omschrijvingGeneriek": generic,
-            }
-            for name, generic in ROLES
-        ]
-        self.collections["resultaattypen"] = [
-            {
-                **of_type,
-                "url": self._url("resultaattypen", name),
-                "omschrijving": name,
-                "omschrijvingGeneriek": name,
-                "resultaattypeomschrijving": "https://referentielijsten.example/resultaten/1",
-                "selectielijstklasse": "https://referentielijsten.example/selectielijst/1",
-                "besluittypeOmschrijving": [],
-                "informatieobjecttypeOmschrijving": [],
-            }
-            for name in RESULTS
-        ]
-        self.collections["eigenschappen"] = [
-            {
-                **of_type,
-                "url": self._url("eigenschappen", name),
-                "naam": name,
-                "definitie": name,
-                "specificatie": {
-                    "groep": "",
-                    "formaat": "tekst",
-                    "lengte": "100",
-                    "kardinaliteit": "1",
-                    "waardenverzameling": [],
-                },
-            }
-            for name in PROPERTIES
-        ]
-        self.collections["besluittypen"] = [
-            {
-                **_VALID,
-                "url": self._url("besluittypen", DECISION),
-                "catalogus": ours["catalogus"],
-                "omschrijving": DECISION,
-                "zaaktypen": [ours["url"]],
-                "publicatieIndicatie": False,
-                "concept": False,
-                **{key: [] for key in ("informatieobjecttypen", "resultaattypen")},
-                **{key: [] for key in ("resultaattypenOmschrijving", "vastgelegdIn")},
-            }
-        ]
-        for collection in ("statustypen", "roltypen", "resultaattypen", "eigenschappen", "besluittypen"):
+        made: dict[str, dict[str, dict[str, Any]]] = {
+            "statustypen": {
+                name: {
+                    "volgnummer": number,
+                    "isEindstatus": number == len(STATUSES),
+                    "eigenschappen": [],
+                    "zaakobjecttypen": [],
+                }
+                for number, name in enumerate(STATUSES, start=1)
+            },
+            "roltypen": {name: {"omschrijvingGeneriek": generic} for name, generic in ROLES},
+            "resultaattypen": {name: _resultaattype(name) for name in RESULTS},
+            "eigenschappen": {name: _eigenschap(name) for name in PROPERTIES},
+            "besluittypen": {DECISION: _besluittype(ours["url"])},
+        }
+        for collection, kinds in made.items():
+            self.collections[collection] = [
+                {**of_type, "url": self._url(collection, name), "omschrijving": name, **more}
+                for name, more in kinds.items()
+            ]
             ours[collection] = [one["url"] for one in self.collections[collection]]
+        # These have no description, or no case type of their own.
+        for one in self.collections["eigenschappen"]:
+            del one["omschrijving"]
+        for one in self.collections["besluittypen"]:
+            del one["zaaktype"], one["zaaktypeIdentificatie"]
 
     def find(self, collection: str, url: object) -> dict[str, Any] | None:
         """Return what has this url."""
