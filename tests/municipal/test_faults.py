@@ -74,12 +74,12 @@ def go_on(adapter: Adapter, seconds: int, step_s: int = 5) -> None:
     "fault",
     [
         Fault(Kind.LOSE),
-        Fault(Kind.CUT),
+        pytest.param(Fault(Kind.CUT), marks=pytest.mark.slow),
         Fault(Kind.REFUSE, status=500),
         Fault(Kind.REFUSE, status=429, retry_after_s=7),
         Fault(Kind.REFUSE, status=401, code="not_authenticated"),
-        Fault(Kind.REFUSE, status=403, code="permission_denied"),
-        Fault(Kind.REFUSE, status=409, code="conflict"),
+        pytest.param(Fault(Kind.REFUSE, status=403, code="permission_denied"), marks=pytest.mark.slow),
+        pytest.param(Fault(Kind.REFUSE, status=409, code="conflict"), marks=pytest.mark.slow),
     ],
     ids=lambda fault: f"{fault.kind.value}-{fault.status}",
 )
