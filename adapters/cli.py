@@ -17,6 +17,9 @@ from typing import Annotated, Final
 import typer
 
 from adapters.conformance.command import conformance
+from adapters.kit.outward import NotNow, OutwardError
+from adapters.municipal import errors as municipal_errors
+from adapters.municipal.commands import municipal
 from adapters.provider import running
 from adapters.provider.config import load_config
 from adapters.provider.desk import LOCAL
@@ -51,6 +54,7 @@ provider = typer.Typer(
 )
 app.add_typer(provider, name="provider")
 app.add_typer(work_income, name="work-income")
+app.add_typer(municipal, name="municipal")
 app.command("token")(token)
 app.command("envelope-key")(envelope_key)
 app.command("new")(new)
@@ -141,22 +145,26 @@ def _bytes(file: Path, most: int) -> bytes:
         raise ConfigInvalid(f"{file.name} cannot be read: {error.strerror}") from None
 
 
-AdapterError = ProviderAdapterError | WorkIncomeError
+NamedError = (
+    ProviderAdapterError | WorkIncomeError | municipal_errors.MunicipalAdapterError | OutwardError | SdkError
+)
 
 
-def exit_code(error: AdapterError | SdkError) -> int:
+def exit_code(error: NamedError) -> int:
     """Return what the shell sees for an error of any tree."""
-    if isinstance(error, Unavailable):
+    if isinstance(error, Unavailable | NotNow):
         return EXIT_NOT_REACHABLE
     if isinstance(error, WorkIncomeConfigInvalid | WorkIncomeRuns):
         return EXIT_WRONG_CALL
     if isinstance(error, ConfigInvalid | AlreadyRunning | CredentialsInvalid):
         return EXIT_WRONG_CALL
+    if isinstance(error, municipal_errors.ConfigInvalid | municipal_errors.AlreadyRunning):
+        return EXIT_WRONG_CALL
     return EXIT_NOT_SO
 
 
-def _remedy(error: AdapterError | SdkError) -> str:
-    if isinstance(error, AdapterError):
+def _remedy(error: NamedError) -> str:
+    if isinstance(error, ProviderAdapterError | WorkIncomeError | municipal_errors.MunicipalAdapterError):
         return error.remedy
     return "\n".join(error.remedies) if isinstance(error, ExchangeRefused) else ""
 
@@ -165,6 +173,12 @@ def main() -> None:
     """Run the command line; the console script `exchange-adapter`."""
     try:
         app()
-    except (ProviderAdapterError, WorkIncomeError, SdkError) as error:
+    except (
+        ProviderAdapterError,
+        WorkIncomeError,
+        municipal_errors.MunicipalAdapterError,
+        OutwardError,
+        SdkError,
+    ) as error:
         typer.echo(f"{error}\n{_remedy(error)}".rstrip(), err=True)
         sys.exit(exit_code(error))

@@ -1,0 +1,1 @@
+"""What more than one adapter needs beside the SDK: a memory that survives, and calls to the outside."""

@@ -1,0 +1,72 @@
+"""One application on a free port of loopback, in a thread of its own.
+
+Promises: listens before `start` returns; `close` ends the thread; names no server and logs nothing.
+Source: ASGI, uvicorn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import uvicorn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+STOP_WAIT_S: Final = 10.0
+LOOPBACK: Final = "127.0.0.1"
+CONNECTIONS_MAX: Final = 256
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none: whoever started the process does."""
+        yield
+
+
+class Serving:
+    """A server in a thread. Owned by who starts it."""
+
+    def __init__(self, app: Any, port: int = 0) -> None:  # noqa: ANN401 -- any ASGI application
+        self._socket: Final = socket.socket()
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._socket.bind((LOOPBACK, port))
+        self._socket.listen(128)
+        self.port: Final[int] = self._socket.getsockname()[1]
+        config = uvicorn.Config(
+            app,
+            interface="asgi3",
+            lifespan="off",
+            log_config=None,
+            # Its lines could hold what an application's error says.
+            log_level="critical",
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            limit_concurrency=CONNECTIONS_MAX,
+        )
+        self._server: Final = _Server(config)
+        self._thread: Final = threading.Thread(target=self._run, name="serving", daemon=True)
+
+    @property
+    def url(self) -> str:
+        """Return where it answers, without a slash at the end."""
+        return f"http://{LOOPBACK}:{self.port}"
+
+    def start(self) -> None:
+        """Begin to answer; what comes before the loop runs waits in the socket."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """End."""
+        self._server.should_exit = True
+        self._thread.join(STOP_WAIT_S)
+        self._socket.close()
+
+    def _run(self) -> None:
+        asyncio.run(self._server.serve(sockets=[self._socket]))

@@ -1,0 +1,1 @@
+"""Adapter of a municipality: case system (ZGW) and BRP on one side, `exchange.v1` on the other."""

@@ -1,0 +1,1 @@
+"""The published object type of the plan."""

@@ -1,0 +1,96 @@
+"""What the exchange asks of what we hold: to erase it, or to leave it alone. Once an hour, before all else.
+
+Promises: after an erasure nothing of the resident is left in the journal or in the Objects API, and then the
+exchange is told; of a restricted plan nothing that waits is told; what lies in the case file itself is the
+organisation's own to judge, and a person hears of it.
+Source: GDPR 4(3), 17, 18, 19; Archiefwet 1995, for the case file.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from adapters.kit.outward import OutwardError
+from adapters.sdk.errors import SdkError
+
+if TYPE_CHECKING:
+    from adapters.kit.purges import PurgeAsked
+    from adapters.kit.restrictions import RestrictionTold
+    from adapters.municipal.desk import Desk
+    from adapters.municipal.telling import Telling
+
+LOOK_EVERY_MS: Final = 3_600_000
+# A question that is refused is recorded, and the resident sees it: not every hour.
+ASK_AGAIN_EVERY_MS: Final = 24 * 3_600_000
+RESTRICTED: Final = "restricted"
+# What the exchange says of a question within a restriction.
+DENIED: Final = "denied R24"
+
+
+class Limits:
+    """Owned by the thread that opened the journal."""
+
+    def __init__(self, desk: Desk, telling: Telling) -> None:
+        self._desk: Final = desk
+        self._telling: Final = telling
+        self._next_look_ms = 0
+        self._next_ask_ms = 0
+
+    def work(self) -> None:
+        """Look once an hour, and do what is asked."""
+        desk = self._desk
+        if desk.now_ms < self._next_look_ms:
+            return
+        self._next_look_ms = desk.now_ms + LOOK_EVERY_MS
+        self._ask_again()
+        try:
+            for told in desk.exchange.restrictions.told():
+                self._take(told)
+            for asked in desk.exchange.purges.asked():
+                self._purge(asked)
+        except SdkError as error:
+            desk.log.warning("limits_not_now", error=type(error).__name__)
+        except OutwardError as error:
+            # What could not be taken away is not erased: it is asked for again.
+            desk.alarm("purge_failed", code=error.code)
+
+    def _ask_again(self) -> None:
+        """Try what a restriction stopped once a day: a desk that reads its own is not told of the lifting."""
+        desk = self._desk
+        if desk.now_ms < self._next_ask_ms:
+            return
+        self._next_ask_ms = desk.now_ms + ASK_AGAIN_EVERY_MS
+        for errand in desk.journal.parked():
+            if errand.reason == DENIED:
+                desk.journal.revive_plan(errand.plan_id, DENIED, desk.now_ms)
+
+    def _take(self, told: RestrictionTold) -> None:
+        desk = self._desk
+        kept = any(desk.links.holds(plan_id) for plan_id in told.plan_ids)
+        for plan_id in told.plan_ids:
+            if told.lifted:
+                for reason in (RESTRICTED, DENIED):
+                    desk.journal.revive_plan(plan_id, reason, desk.now_ms)
+            elif told.ours and desk.journal.park_plan(plan_id, RESTRICTED):
+                desk.alarm("errand_parked", reason=RESTRICTED)
+        if kept:
+            # The case file is read by people too: one of them answers.
+            desk.alarm("restriction_for_a_person", count=1)
+            return
+        desk.exchange.restrictions.answer(told, kept=False)
+
+    def _purge(self, asked: PurgeAsked) -> None:
+        desk = self._desk
+        held = [plan_id for plan_id in asked.plan_ids if asked.whole and desk.links.holds(plan_id)]
+        cases = desk.links.cases_of(held)
+        for plan_id in held:
+            self._telling.take_copy_away(plan_id)
+        with desk.journal.transaction():
+            for plan_id in held:
+                desk.links.forget(plan_id)
+                desk.journal.forget_plan(plan_id)
+        desk.journal.fold_log()
+        desk.exchange.purges.answer(asked.erasure_id, erased=bool(held))
+        desk.log.info("purged" if held else "nothing_to_purge")
+        if cases:
+            desk.alarm("case_file_for_a_person", count=len(cases))

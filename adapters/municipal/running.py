@@ -1,0 +1,189 @@
+"""Opens what an adapter needs, lets it work, and closes it: for the command line.
+
+Promises: one adapter at a time on one state folder; SIGTERM ends after the pass that is under way; what was
+not done is done at the next start. What `status` and `register` print holds no BSN and no name.
+Source: ADAPTERS.md section 2.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Final
+
+from adapters.kit.following import Cursor, Follower, Trouble
+from adapters.kit.outward import OutwardError
+from adapters.municipal.desk import Surroundings, open_journal
+from adapters.municipal.errors import ConfigInvalid
+from adapters.municipal.exchange_port import Happening, SdkExchange
+from adapters.municipal.intake import Intake
+from adapters.municipal.links import Links
+from adapters.municipal.service import FOLLOWED, Service, alone_at, catch_up
+from adapters.municipal.webhook import Listening
+from adapters.sdk.errors import Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from adapters.kit.journal import Journal
+    from adapters.municipal.config import Config
+    from adapters.sdk.bsn import Bsn
+    from adapters.sdk.logs import AdapterLog
+
+STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What waits, and what waits for a person. Names are those of cases and ids of the exchange."""
+
+    followed_to: int
+    cases_linked: int
+    cases_without_part: int
+    errands_due: tuple[str, ...]
+    errands_parked: tuple[str, ...]
+    files_rejected: int
+
+    @property
+    def well(self) -> bool:
+        """Tell whether nothing waits for a person."""
+        return not self.errands_parked
+
+    def rows(self) -> dict[str, object]:
+        """Return it by name."""
+        return asdict(self)
+
+
+def run(config: Config, log: AdapterLog, stop: threading.Event | None = None) -> None:
+    """Work until SIGTERM or SIGINT, or until `stop` is set by another thread."""
+    stopping = stop or threading.Event()
+    wake = threading.Event()
+
+    def end(_number: int, _frame: object) -> None:
+        stopping.set()
+        wake.set()
+
+    if stop is None:
+        for number in STOP_SIGNALS:
+            signal.signal(number, end)
+    with _opened(config) as (exchange, journal):
+        service = Service(config, exchange, journal, log)
+        follower = Follower(exchange, service.cursor, wake)
+        listening = _listening(config, service, log, wake)
+        follower.start()
+        log.info("adapter_started", position=service.cursor)
+        subscribed = listening is None
+        try:
+            while not stopping.is_set():
+                # Cleared before looking: what comes from here on wakes the next pass.
+                wake.clear()
+                if not subscribed and listening is not None:
+                    subscribed = _subscribe(config, service, listening)
+                _take(service, follower)
+                service.work()
+                wake.wait(config.poll_ms / 1_000)
+        finally:
+            follower.stop()
+            if listening is not None:
+                listening.close()
+            log.info("adapter_stopped", position=service.cursor)
+
+
+def once(config: Config, log: AdapterLog) -> None:
+    """Do one pass: catch up, look at every open case that is not linked, do what is due.
+
+    Raises Unavailable where the exchange is away.
+    """
+    with _opened(config) as (exchange, journal):
+        service = Service(config, exchange, journal, log)
+        away: Unavailable | None = None
+        try:
+            catch_up(service, exchange)
+        except Unavailable as error:
+            # What needs no exchange still goes on.
+            away = error
+        service.work()
+        # What a case asked for, such as the telling of its plan, is part of this pass.
+        service.work()
+    if away is not None:
+        raise away
+
+
+def register(config: Config, bsn: Bsn, log: AdapterLog) -> bool:
+    """Put a person in the adapter's register; return whether their case is known to the exchange."""
+    with _opened(config) as (exchange, journal):
+        service = Service(config, exchange, journal, log)
+        return Intake(service.desk).keep_person(bsn)
+
+
+def status(config: Config) -> Status:
+    """Look at the journal; asks nobody. Raises ConfigInvalid where there is none yet."""
+    if not config.journal.exists():
+        raise ConfigInvalid("there is no journal yet in the state folder: this adapter never ran")
+    journal = open_journal(config.journal)
+    try:
+        rejected = config.rejected.glob("*.reason.txt") if config.rejected.is_dir() else ()
+        linked, without = Links(journal).counts()
+        return Status(
+            followed_to=journal.position(FOLLOWED),
+            cases_linked=linked,
+            cases_without_part=without,
+            errands_due=tuple(f"{one.kind} {one.subject} {one.reason}".strip() for one in journal.waiting()),
+            errands_parked=tuple(f"{one.kind} {one.subject} {one.reason}" for one in journal.parked()),
+            files_rejected=sum(1 for _ in rejected),
+        )
+    finally:
+        journal.close()
+
+
+@contextmanager
+def _opened(config: Config) -> Iterator[tuple[SdkExchange, Journal]]:
+    with alone_at(config):
+        exchange = SdkExchange.connect(config)
+        journal = open_journal(config.journal)
+        try:
+            yield exchange, journal
+        finally:
+            journal.close()
+            exchange.close()
+
+
+def _listening(config: Config, service: Service, log: AdapterLog, wake: threading.Event) -> Listening | None:
+    if config.webhook is None:
+        return None
+    clock = Surroundings()
+    made = Listening(
+        config,
+        config.webhook,
+        service.desk.cases.holds,
+        log=log,
+        now_ms=lambda: int(clock.now().timestamp() * 1_000),
+        wake=wake,
+    )
+    made.start()
+    return made
+
+
+def _subscribe(config: Config, service: Service, listening: Listening) -> bool:
+    """Let the case system tell us; return False where it could not be asked, and then the sweep goes on."""
+    assert config.webhook is not None
+    try:
+        fresh = service.desk.cases.subscribe(listening.url, config.webhook.auth.text)
+    except OutwardError as error:
+        service.desk.log.warning("subscription_not_now", code=error.code)
+        return False
+    service.desk.log.info("subscribed" if fresh else "subscription_stands")
+    return True
+
+
+def _take(service: Service, follower: Follower) -> None:
+    for item in follower.taken():
+        match item:
+            case Cursor(position):
+                service.advance(position)
+            case Trouble(error, attempt, wait_ms):
+                service.trouble(error, attempt, wait_ms)
+            case Happening():
+                service.take(item)

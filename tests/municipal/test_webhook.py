@@ -1,0 +1,186 @@
+"""What the case system tells: taken once it stands on disk, in whatever order and however often it comes."""
+
+from __future__ import annotations
+
+import http.client
+import io
+import json
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from adapters.municipal import running
+from adapters.municipal.desk import open_journal
+from adapters.municipal.errors import NotificationRefused
+from adapters.municipal.webhook import BODY_BYTES_MAX, PATH, Listening, read_notification
+from adapters.sdk.logs import AdapterLog
+from tests.municipal.around import HOOK, RSIN, configured, plan_of, writes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from adapters.municipal.config import Config
+    from adapters.simulators.open_zaak.whole import OpenZaak, Seen
+    from tests.municipal.around import Town
+    from tests.server.town import Town as Exchange
+
+WAIT_S = 30.0
+TOLD = {
+    "kanaal": "zaken",
+    "hoofdObject": "PLACE/zaken/1",
+    "resource": "zaak",
+    "resourceUrl": "PLACE/zaken/1",
+    "actie": "create",
+    "aanmaakdatum": "2026-11-26T09:00:00Z",
+    "kenmerken": {"bronorganisatie": RSIN},
+}
+
+
+def until(done: Callable[[], bool]) -> None:
+    ends = time.monotonic() + WAIT_S
+    while not done():
+        assert time.monotonic() < ends, "it did not come to that in time"
+        time.sleep(0.01)
+
+
+class Hook:
+    """The webhook alone, and what it wrote down."""
+
+    def __init__(self, config: Config) -> None:
+        assert config.webhook is not None
+        self.config, self.wake, self.lines = config, threading.Event(), io.StringIO()
+        place = config.zgw.zaken
+        open_journal(config.journal).close()
+        self.listening = Listening(
+            config,
+            config.webhook,
+            lambda url: url.startswith(f"{place}/zaken/"),
+            log=AdapterLog(self.lines),
+            now_ms=lambda: 1,
+            wake=self.wake,
+        )
+        self.listening.start()
+
+    def tell(self, body: bytes, auth: str = HOOK) -> int:
+        port = int(self.listening.url.rpartition(":")[2].partition("/")[0])
+        line = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        line.request("POST", PATH, body, {"Authorization": auth, "Content-Type": "application/json"})
+        status = line.getresponse().status
+        line.close()
+        return status
+
+    def message(self, **changes: Any) -> bytes:  # noqa: ANN401 -- any part of a message
+        told = json.dumps(TOLD | changes).replace("PLACE", self.config.zgw.zaken)
+        return told.encode()
+
+    def asked(self) -> list[str]:
+        journal = open_journal(self.config.journal)
+        try:
+            return [one.subject for one in journal.waiting()]
+        finally:
+            journal.close()
+
+
+@pytest.fixture
+def hook(system: OpenZaak, tmp_path: Path) -> Iterator[Hook]:
+    made = Hook(configured(tmp_path, system))
+    yield made
+    made.listening.close()
+
+
+def test_what_was_told_stands_on_disk_before_the_answer(hook: Hook) -> None:
+    assert hook.tell(hook.message()) == 204
+    assert hook.tell(hook.message(actie="destroy")) == 204
+    assert hook.asked() == [f"{hook.config.zgw.zaken}/zaken/1"]
+    assert hook.wake.is_set()
+
+
+def test_what_is_not_about_our_cases_asks_for_nothing(hook: Hook) -> None:
+    assert hook.tell(hook.message(kanaal="besluiten")) == 204
+    assert hook.tell(hook.message(kanaal="test")) == 204
+    assert hook.tell(hook.message(hoofdObject="https://elsewhere.example/zaken/1")) == 204
+    assert hook.asked() == []
+
+
+def test_who_does_not_show_the_word_is_refused(hook: Hook) -> None:
+    assert hook.tell(hook.message(), "") == 403
+    assert hook.tell(hook.message(), f"{HOOK}x") == 403
+    assert hook.asked() == []
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"{", "the body is no JSON"),
+        (b"[]", "the body is no object"),
+        (json.dumps({**TOLD, "hoofdObject": 7}).encode(), "hoofdObject is missing or no text"),
+        (json.dumps({**TOLD, "actie": "drop"}).encode(), "actie is not a known one"),
+    ],
+)
+def test_a_body_that_is_no_message_is_kept_with_its_reason(body: bytes, said: str, hook: Hook) -> None:
+    assert hook.tell(body) == 400
+    assert hook.tell(body) == 400
+    kept = sorted(hook.config.rejected.iterdir())
+    assert [file.suffix for file in kept] == [".json", ".txt"]
+    assert kept[0].read_bytes() == body
+    assert said in kept[1].read_text()
+    assert "notification_rejected" in hook.lines.getvalue()
+    with pytest.raises(NotificationRefused, match=said):
+        read_notification(body)
+
+
+def test_a_body_at_the_limit_is_read_and_one_beyond_is_not(hook: Hook) -> None:
+    whole = hook.message()
+    assert hook.tell(whole + b" " * (BODY_BYTES_MAX - len(whole))) == 204
+    assert hook.tell(whole + b" " * (BODY_BYTES_MAX - len(whole) + 1)) == 413
+
+
+@contextmanager
+def at_work(config: Config) -> Iterator[None]:
+    stop = threading.Event()
+    loop = threading.Thread(target=running.run, args=(config, AdapterLog(), stop))
+    loop.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        loop.join(WAIT_S)
+    assert not loop.is_alive()
+
+
+def test_told_twice_and_out_of_order_it_is_one_report(
+    exchange: Exchange, system: OpenZaak, town: Town, tmp_path: Path, seen: list[Seen]
+) -> None:
+    credentials = str(exchange.settings.data / "operator")
+    # No sweep helps here: what is not told of is not seen.
+    config = configured(tmp_path, system, target=exchange.target, credentials=credentials, sweep_s=86_400)
+    with at_work(config):
+        until(lambda: bool(system.notificaties.abonnementen.by_uuid))
+        system.notificaties.delivery.twice = True
+        system.notificaties.delivery.held = 1
+        cases = [town.case(town.person(next(exchange.bsns))) for _ in range(3)]
+        until(lambda: all(town.statuses(one) == ["Melding ontvangen"] for one in cases))
+        # All its own changes were told back to it; then it is quiet.
+        until(lambda: not waiting(config))
+    assert len({plan_of(one) for one in cases}) == 3
+    assert set(system.notificaties.told) == {204}
+    kinds = [one.partition(" ")[2].rpartition("/")[2] for one in writes(seen)]
+    assert kinds.count("statussen") == kinds.count("objects") == kinds.count("zaakobjecten") == 3
+    (abonnement,) = system.notificaties.abonnementen.by_uuid.values()
+    assert abonnement["auth"] == HOOK
+    # At the next start it stands already.
+    with at_work(config):
+        pass
+    assert len(system.notificaties.abonnementen.by_uuid) == 1
+
+
+def waiting(config: Config) -> bool:
+    journal = open_journal(config.journal)
+    try:
+        return bool(journal.waiting())
+    finally:
+        journal.close()
