@@ -29,13 +29,13 @@ from exchange.errors import (
     PersonTokenInvalid,
     RequestInvalid,
     RequestTooLarge,
-    StreamNotRead,
 )
 from exchange.logs import name_of_request
 from exchange.server.contract.commands import command_path
 from exchange.server.contract.twice import refuse_twice
 from exchange.server.contract.validation import Validator
 from exchange.server.house import Call
+from exchange.server.limits import StreamNotRead
 from exchange.server.parts import ANSWER_BYTES_MAX, MESSAGE_BYTES_MAX
 from exchange.server.status import DETAILS_KEY, code_of, status_of
 from exchange.server.traces import trace_among

@@ -130,11 +130,7 @@ async def run_core(
     ringing = Ringing(open_bell(settings, core.reader.head), pipeline, core.hot, following.wake)
     parts = replace(parts_of(core, publisher, pipeline, following), among=node is not None)
     server = ExchangeServer(parts, config, log, open_spans(core.clock), None if node is None else node.doors)
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    _hold(loop, starter.leash, stop)
+    stop = _stop_signal(starter)
     await publishing.start(pipeline)
     following.start(pipeline)
     ringing.start()
@@ -151,16 +147,13 @@ async def run_core(
         log.info("ready", port=port)
         if starter.told is not None:
             starter.told(f"{settings.host}:{port}")
-        collecting = loop.create_task(collect_when_idle(lambda: pipeline.depth == 0))
+        collecting = asyncio.create_task(collect_when_idle(lambda: pipeline.depth == 0))
         await stop.wait()
     finally:
-        if collecting is not None:
-            collecting.cancel()
-            await asyncio.gather(collecting, return_exceptions=True)
+        await _ended(collecting)
         await renewing.stop()
         _take_back(settings.data / READY_FILE)
-        await tiles.stop(settings.drain_s)
-        await _close(server, node, settings.drain_s)
+        await _close(server, tiles, node, settings.drain_s)
         await pipeline.drain()
         await ringing.stop()
         await following.stop()
@@ -168,8 +161,24 @@ async def run_core(
         log.info("stopped")
 
 
-async def _close(server: ExchangeServer, node: Node | None, grace_s: float) -> None:
+def _stop_signal(starter: Starter) -> asyncio.Event:
+    """Return what is set when the service is to stop."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    _hold(loop, starter.leash, stop)
+    return stop
+
+
+async def _ended(task: asyncio.Task[None] | None) -> None:
+    if task is not None:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _close(server: ExchangeServer, tiles: TileDoor, node: Node | None, grace_s: float) -> None:
     """Close the doors; first let another node take the shard: what comes in from here on is served there."""
+    await tiles.stop(grace_s)
     if node is not None:
         await node.keeping.give()
     await server.drain(grace_s)
