@@ -113,6 +113,8 @@ class Guard:
             record = _Record(rpc, perf_counter())
             try:
                 call, request = await self._enter(record, context, raw, kind.request, person=True)
+                # By itself: with a first message that nobody takes, no end could be told any more.
+                await context.send_initial_metadata(())
                 async with aclosing(kind.handle(call, request)) as answers:
                     async for answer in answers:
                         await self._hand_over(call, context, _serialised(answer))
