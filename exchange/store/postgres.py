@@ -74,6 +74,8 @@ TABLES: Final[tuple[LiteralString, ...]] = (
 )
 # What takes a store of an older version to the next; the first one that there was is 3.
 STEPS: Final[dict[int, tuple[LiteralString, ...]]] = {3: LEASE}
+# Those that nodes of the version before go on beside. Whoever writes a step says so, or they have to stop.
+ONLY_ADD: Final = {3}
 # Every part sees the store as it was before the statement; the inserts go by what moving the head returns.
 COMMIT: Final = b"""
 WITH moved AS (
@@ -308,6 +310,12 @@ def _one(row: DictRow | None) -> DictRow:
 def found_version(dsn: str) -> int | None:
     """Return the version of the store in a database, None where it has no tables. Raises StoreUnavailable."""
     return _asked(dsn, "SELECT version FROM schema_version")
+
+
+def only_adds(dsn: str) -> bool:
+    """Tell whether nodes that run go on beside what takes the store forward. Raises StoreUnavailable."""
+    found = found_version(dsn)
+    return found is None or ONLY_ADD.issuperset(range(found, SCHEMA_VERSION))
 
 
 def head_position(dsn: str) -> int | None:

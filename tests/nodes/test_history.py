@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.history.clustered import beside, under_load
+from tests.history.clustered import MORE, beside, is_answered, under_load
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,7 +42,7 @@ def test_the_shard_moves_each_second_for_two_minutes_and_its_holder_hangs_and_di
         holder.pause()
         try:
             cluster.held(but=holder.address)
-            under.load.until(10)
+            under.load.until(MORE, done=is_answered)
         finally:
             holder.resume()
 

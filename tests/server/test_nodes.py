@@ -293,6 +293,31 @@ async def test_streams_end_with_the_word_to_resume_when_the_shard_moves(
     assert HolderAway.code.encode() in details(error)
 
 
+async def test_a_stream_that_passed_over_its_end_is_told_again(holder: House) -> None:
+    holder.echo.hold, holder.echo.deaf = asyncio.Event(), 1
+    async with asking(holder) as line:
+        told = line.unary_stream(STREAM)(b"go")
+        assert [await told.read() for _ in range(3)] == [b"0", b"1", b"2"]
+        holder.told.say()
+        assert HolderAway.code.encode() in details(await refusal(told.read()))
+    assert holder.echo.deaf == 0
+
+
+async def test_a_node_that_stops_ends_streams_and_lets_calls_be_answered(front: House, holder: House) -> None:
+    front.told.say(holder=holder.address)
+    holder.echo.hold = asyncio.Event()
+    async with asking(front) as line:
+        told, call = line.unary_stream(STREAM)(b"go"), line.unary_unary(UNARY)(b"one")
+        assert [await told.read() for _ in range(3)] == [b"0", b"1", b"2"]
+        await until(lambda: len(holder.echo.calls) == 2)
+        front.front.end_streams()
+        error = await refusal(told.read())
+        assert HolderAway.code.encode() in details(error)
+        assert "resume at the last cursor" in (error.details() or "")
+        holder.echo.hold.set()
+        assert await call == b"answer to one"
+
+
 @pytest.mark.usefixtures("soon")
 async def test_a_stream_where_nobody_holds_the_shard_is_refused(front: House) -> None:
     async with asking(front) as line:

@@ -81,8 +81,16 @@ class Front:
         self._default_s = limit_default_s
         self._max_s = limit_max_s
         self._streams = streams
+        self._under_way: set[Any] = set()  # gRPC's calls: streams that come from the holder now
+        self._ending = False
         self._stream_wait_s = stream_wait_s
         self.counts: Counter[str] = Counter()
+
+    def end_streams(self) -> None:
+        """End the streams that were sent on, for this node stops; calls of one answer are given time."""
+        self._ending = True
+        for call in tuple(self._under_way):
+            call.cancel()
 
     def unary(self, path: str, serve: ServeUnary) -> ServeUnary:
         """Return what gRPC calls for one rpc; `serve` is what serves it here."""
@@ -186,16 +194,22 @@ class Front:
         timeout = left if left is not None and math.isfinite(left) else None
         call: Any = line.unary_stream(path)(raw, timeout=timeout, metadata=headers_of(context))
         self.counts["streams"] += 1
-        # By itself: with a first message that nobody takes, no end could be told any more.
-        await context.send_initial_metadata(())
+        self._under_way.add(call)
         try:
+            # By itself: with a first message that nobody takes, no end could be told any more.
+            await context.send_initial_metadata(())
             async for answer in call:
                 await self._hand_over(context, answer, who)
         except grpc.aio.AioRpcError as error:
             if not _reason_of(error) and error.code() in _CUT:
                 raise HolderAway("the line to the shard broke; resume at the last cursor") from error
             await _relay(context, error)
+        except asyncio.CancelledError:
+            if not self._ending:
+                raise
+            raise HolderAway("this node stops; resume at the last cursor") from None
         finally:
+            self._under_way.discard(call)
             call.cancel()
 
     async def _hand_over(self, context: Context, answer: bytes, who: str) -> None:
