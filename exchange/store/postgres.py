@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import contextmanager
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final, LiteralString
 
 import psycopg
@@ -158,7 +159,8 @@ class PostgresRecorder(PostgresApplicationRecorder):
         self._rings_as = rings_as
         self._forward = forward
         self._sure_of_server = sure_of_server
-        self._held: Connection[DictRow] | None = None  # while a turn is taken, by the thread that took it
+        self._held: Connection[DictRow] | None = None  # while a turn is taken
+        self._taker = 0  # the thread that took it, which alone writes in it
         self._lasting = 0  # so far it was acknowledged to this recorder, or stood before what was
         with store_errors():
             # Its constructor asks the database for a type that only its own way of inserting needs.
@@ -261,7 +263,7 @@ class PostgresRecorder(PostgresApplicationRecorder):
             try:
                 connection.execute(b"SET LOCAL idle_in_transaction_session_timeout = '5s'")
                 connection.execute(b"SELECT FROM head FOR UPDATE")
-                self._held = connection
+                self._held, self._taker = connection, get_ident()
                 yield
             finally:
                 self._held = None
@@ -271,7 +273,7 @@ class PostgresRecorder(PostgresApplicationRecorder):
     @contextmanager
     def _connection(self) -> Iterator[Connection[DictRow]]:
         held = self._held
-        if held is not None and not held.closed:
+        if held is not None and not held.closed and self._taker == get_ident():
             yield held
             return
         with self.datastore.get_connection() as connection:

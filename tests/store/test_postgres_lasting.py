@@ -167,3 +167,14 @@ def test_within_a_turn_it_ends_the_turn(postgres_store: PostgresStore) -> None:
     recorder.settle(batch.head)
     with pytest.raises(StoreUnavailable):
         recorder.settle()
+
+
+def test_another_thread_does_not_write_in_a_turn(postgres_store: PostgresStore, server: Server) -> None:
+    recorder, batch = postgres_store.recorder, postgres_store.batch("plan-1")
+    with ThreadPoolExecutor(1) as pool:
+        with recorder.turn():
+            settling = pool.submit(recorder.settle)
+            server.until("SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+            recorder.commit(batch)
+        settling.result(WAIT_S)
+    assert postgres_store.reader.head()[0] == batch.head
