@@ -202,13 +202,6 @@ class AnswerTooLarge(ExchangeError):
     remedy = "Ask fewer fields, or smaller pages; the limit stands in exchange/README.md."
 
 
-class StreamNotRead(ExchangeError):
-    """Whoever opened this stream does not read it. metadata: cursor, where to resume."""
-
-    code = "STREAM_NOT_READ"
-    remedy = "Read faster than events come, or hand them on; then resume at the cursor named."
-
-
 class Draining(Unavailable):
     """The service is stopping."""
 

@@ -1,10 +1,11 @@
-"""A cluster on one machine: etcd, two PostgreSQL under Patroni with a synchronous standby, NATS, the nodes.
+"""A cluster on one machine: etcd, two PostgreSQL under Patroni with a synchronous standby, NATS, three nodes.
 
 Promises: everything on free ports of the loopback interface and below one folder; the database's rules of
 failover and of who may connect are those of `deploy/patroni/patroni.yml`, read from there; passwords and
-certificates are made for each cluster. It speaks in the clear with etcd, and with a PostgreSQL of
-the wheel, which has no TLS.
-Two members where production has three, and one etcd: it shows failover, not the loss of two machines.
+certificates are made for each cluster. It speaks in the clear with etcd and NATS, and with a PostgreSQL of
+the wheel, which has no TLS: then one node runs, in development mode.
+Nodes share three databases of one server; in production that of the keys is another. Two members where
+production has three, and one etcd: it shows failover, not the loss of two machines.
 """
 
 from __future__ import annotations
@@ -31,7 +32,6 @@ from deploy.local.processes import (
     wait_until,
 )
 from exchange.keys.authority import DevelopmentAuthority
-from exchange.settings import Settings
 
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
 PATRONI_FILE: Final = REPOSITORY / "deploy" / "patroni" / "patroni.yml"
@@ -41,6 +41,8 @@ STATE: Final = "cluster.json"
 DEBIAN: Final = Path("/usr/lib/postgresql")
 MANY: Final = 3
 MEMBERS: Final = ("pg1", "pg2")
+# Of events, of keys and links, of what was signed: apart, also where one server holds them.
+DATABASES: Final = ("exchange", "exchange_keys", "exchange_checkpoints")
 HOST: Final = "127.0.0.1"
 START_WAIT_S: Final = 90.0
 ANSWER_WAIT_S: Final = 5.0
@@ -63,8 +65,8 @@ def speaks_tls() -> bool:
 
 
 def nodes_most() -> int:
-    """Return how many nodes can share the store: many where their settings are there and lines have TLS."""
-    return MANY if "node_address" in Settings.model_fields and speaks_tls() else 1
+    """Return how many nodes run: many in production mode, which needs lines with TLS."""
+    return MANY if speaks_tls() else 1
 
 
 def missing() -> str:
@@ -170,7 +172,8 @@ class Member:
 class Cluster:
     """All of it, below one folder. `up` once, `down` once; in between parts may be killed and started."""
 
-    def __init__(self, folder: Path, nodes: int = 1) -> None:
+    def __init__(self, folder: Path, nodes: int = 1, **settings: str) -> None:
+        """Name everything; `settings` are of every node, over those of a cluster."""
         self.folder = folder.resolve()
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         (self.folder / "archive").mkdir(exist_ok=True)
@@ -188,8 +191,9 @@ class Cluster:
         self.pgpass = self.folder / "pgpass"
         self.pgpass.write_text(f"{HOST}:*:*:*:{self.secret}\n", encoding="utf-8")
         self.pgpass.chmod(0o600)
-        self.shared = self._what_nodes_share() if nodes > 1 else {}
-        self.credentials = self.folder / ("operator" if self.shared else "node1/operator")
+        self.shared = self._what_nodes_share() if speaks_tls() else {}
+        self.shared |= {"bell": "nats", "bell_nats": f"nats://{HOST}:{self.nats_port}"} | settings
+        self.credentials = self.folder / ("operator" if speaks_tls() else "node1/operator")
         self.nodes = [Node(self, number) for number in range(1, nodes + 1)]
 
     def _make_certificates(self) -> None:
@@ -212,8 +216,7 @@ class Cluster:
         """Return the settings of a node of many, in production mode: nothing is laxer than there."""
         base = self.folder
         authority = DevelopmentAuthority(base / "authority")
-        # Issues to nodes where the code has many of them: see `nodes_most`.
-        nodes: Any = DevelopmentAuthority(base / "nodes")
+        nodes = DevelopmentAuthority(base / "nodes")
         operator = authority.issue_organisation(OPERATOR, "Gemeente Voorbeeld", base / "operator")
         door, node = authority.issue_server(base / "door"), nodes.issue_node(base / "node")
         keys = base / "shared-keys"
@@ -224,7 +227,8 @@ class Cluster:
         return {
             "mode": "production",
             "keys": str(keys),
-            "checkpoints": str(base / "shared-checkpoints"),
+            "keys_postgres": self.dsn(database="exchange_keys"),
+            "checkpoints_postgres": self.dsn(database="exchange_checkpoints"),
             "kek": "file",
             "operator_oin": OPERATOR,
             "operator_thumbprint": operator.thumbprint,
@@ -248,12 +252,12 @@ class Cluster:
             *("--initial-cluster", f"etcd1={peer}", "--logger", "zap", "--log-level", "warn"),
         ]
 
-    def dsn(self, user: str = "exchange") -> str:
+    def dsn(self, user: str = "exchange", database: str = "exchange") -> str:
         """Return libpq's string of both members, of which it takes who writes; without the password."""
         ports = ",".join(str(one.port) for one in self.members)
         hosts = ",".join(HOST for _ in self.members)
         alive = "keepalives_idle=5 keepalives_interval=2 keepalives_count=3 tcp_user_timeout=10000"
-        where = f"host={hosts} port={ports} user={user} dbname=exchange {self._secured()}"
+        where = f"host={hosts} port={ports} user={user} dbname={database} {self._secured()}"
         return f"{where} target_session_attrs=read-write {alive}"
 
     def _secured(self) -> str:
@@ -306,10 +310,11 @@ class Cluster:
         assert primary is not None
         where = f"host={HOST} port={primary.port} user=postgres dbname=postgres {self._secured()}"
         with psycopg.connect(where, passfile=str(self.pgpass), autocommit=True) as connection:
-            # Until the standby is there no commit is answered; these two are its own business.
+            # Until the standby is there no commit is answered; these are its own business.
             connection.execute("SET synchronous_commit = local")
             connection.execute(f"CREATE ROLE exchange LOGIN PASSWORD '{self.secret}'".encode())
-            connection.execute("CREATE DATABASE exchange OWNER exchange")
+            for name in DATABASES:
+                connection.execute(f"CREATE DATABASE {name} OWNER exchange".encode())
 
     def _tell(self) -> None:
         told = {

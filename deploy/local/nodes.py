@@ -27,9 +27,10 @@ class Node:
         self.ready: dict[str, Any] = {}
         words = [sys.executable, "-m", "exchange", "serve", "--data", str(self.data)]
         kept = {name: value for name, value in os.environ.items() if name == "PYTHONPYCACHEPREFIX"}
-        settings = dict(cluster.shared)
-        if settings:
-            settings["node_address"] = f"127.0.0.1:{free_ports(1)[0]}"
+        self.address = f"127.0.0.1:{free_ports(1)[0]}"
+        settings = {"checkpoints": str(cluster.folder / f"{self.name}-checkpoints")} | cluster.shared
+        if "node_certificate" in settings:
+            settings["node_address"] = self.address
         self.process = Process(
             self.name,
             [*words, "--port", "0", "--metrics-port", "0"],
@@ -45,8 +46,16 @@ class Node:
 
     def start(self) -> None:
         """Start it, and return when it says where it listens. Raises TimeoutError or ChildProcessError."""
+        self.begin()
+        self.await_ready()
+
+    def begin(self) -> None:
+        """Start it."""
         self.data.mkdir(parents=True, exist_ok=True)
         self.process.start(REPOSITORY)
+
+    def await_ready(self) -> None:
+        """Return when it says where it listens. Raises as `start` does."""
         wait_until(self._is_ready, READY_WAIT_S, f"{self.name}, see its log")
 
     def _is_ready(self) -> bool:

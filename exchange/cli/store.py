@@ -18,7 +18,7 @@ from exchange.wiring.holding import private_files
 from exchange.wiring.ledger import first_origin
 from exchange.wiring.places import sides_migrated
 from exchange.wiring.standing_still import standing_still
-from exchange.wiring.stores import migrated, open_reader
+from exchange.wiring.stores import goes_beside_nodes, migrated, open_reader
 
 app = typer.Typer(no_args_is_help=True, help="The event store.")
 
@@ -42,10 +42,11 @@ def migrate(
 ) -> None:
     """Take the store to this version, whole or not at all; make the tables of an empty database.
 
-    There is no way back but the backup. A store that is newer than this version is refused.
+    Beside nodes that run, where the step only adds; else they have to stand still. There is no way back but
+    the backup. A store that is newer than this version is refused.
     """
     settings = load_settings(config, data=data)
-    with private_files(), standing_still(settings):
+    with private_files(), standing_still(settings, beside_nodes=goes_beside_nodes(settings)):
         _tell("", *migrated(settings))
         for what, found, known in sides_migrated(settings):
             _tell(f"{what}: ", found, known)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from contextlib import contextmanager, suppress
 from functools import lru_cache
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import psycopg
@@ -27,9 +28,12 @@ T = TypeVar("T")
 CONNECT_TIMEOUT_S: Final = 5
 LOCK_TIMEOUT_MS: Final = 5_000
 STATEMENT_TIMEOUT_MS: Final = 30_000
+LOOKED_AT_MAX_S: Final = 5.0
+LOOK_AGAIN_S: Final = 0.05
 # What must hold of a session, or what was acknowledged may be lost: name, and the values that are right.
 FLUSHED: Final = (("fsync", ("on",)), ("synchronous_commit", ("on", "remote_apply")))
 _is_name: Final = re.compile(r"[a-z_]+").fullmatch
+_first_number: Final = re.compile(r"\A\D*?(\d+)").findall
 # A number for each schema: advisory locks are a database's.
 _LOCK: Final = (
     "SELECT pg_advisory_xact_lock(hashtextextended('exchange small tables ' || current_schema(), 0))"
@@ -101,8 +105,8 @@ class PostgresConnection:
         with refused():
             self._line.execute(b"SET statement_timeout = 0")
             try:
-                for name in self._tables.scrubbed:
-                    self._line.execute(f"VACUUM FULL {name}".encode())
+                if not all(map(self._written_anew, self._tables.scrubbed)):
+                    return False
             except psycopg.errors.LockNotAvailable:
                 return False
             finally:
@@ -110,6 +114,31 @@ class PostgresConnection:
                     self._line.execute(f"SET statement_timeout = {STATEMENT_TIMEOUT_MS}".encode())
         # Who is not the owner is warned, and nothing is done.
         return not set(before) & set(self._files())
+
+    def _written_anew(self, name: str) -> bool:
+        """Write a table anew; False where deleted rows stay, for somebody looks at a moment that had them.
+
+        That is any transaction of the database, whatever it looks at: it is waited for a while.
+        """
+        told: list[str] = []
+
+        def hear(said: psycopg.errors.Diagnostic) -> None:
+            told.append(said.message_detail or "")
+
+        until = monotonic() + LOOKED_AT_MAX_S
+        self._line.add_notice_handler(hear)
+        try:
+            while True:
+                told.clear()
+                self._line.execute(f"VACUUM (FULL, VERBOSE) {name}".encode())
+                # "N dead row versions cannot be removed yet", in the language of the server.
+                if not any(int(number) for detail in told for number in _first_number(detail)):
+                    return True
+                if monotonic() >= until:
+                    return False
+                sleep(LOOK_AGAIN_S)
+        finally:
+            self._line.remove_notice_handler(hear)
 
     def close(self) -> None:
         """End the connection."""

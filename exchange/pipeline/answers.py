@@ -17,7 +17,7 @@ from exchange.pipeline.walk import CommandOutcome, RefusalOutcome, StoredAnswer
 
 if TYPE_CHECKING:
     from exchange.pipeline.walk import CommandWalk
-    from exchange.store.ports import EventReader
+    from exchange.store.ports import EventReader, EventRecorder
 
 RECENT_ANSWERS_MAX: Final = 10_000
 
@@ -34,8 +34,9 @@ class Answers:
     Answers of a group are tentative, in a dictionary of its own, until it is committed and settled.
     """
 
-    def __init__(self, reader: EventReader) -> None:
+    def __init__(self, reader: EventReader, recorder: EventRecorder) -> None:
         self._reader = reader
+        self._recorder = recorder
         self._recent: OrderedDict[_Name, _Kept] = OrderedDict()
         self._tentative: list[Noted] = []  # of groups not settled yet, the one being walked last
 
@@ -54,7 +55,11 @@ class Answers:
         if found is not None:
             return found
         stored = self._reader.answer(walk.caller.organisation, walk.request_id)
-        return None if stored is None else _told(walk, stored[0], self._whole(_decode(stored[1])))
+        if stored is None:
+            return None
+        # Whoever recorded it may never have been told that it lasts.
+        self._recorder.settle()
+        return _told(walk, stored[0], self._whole(_decode(stored[1])))
 
     def note(self, walk: CommandWalk, answer: StoredAnswer) -> None:
         """Remember an answer of the group being walked."""

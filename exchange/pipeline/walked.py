@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from exchange.pipeline.registers import Known, Registers
     from exchange.pipeline.walk import AnyWalk
     from exchange.store.batch import Batch
-    from exchange.store.ports import EventReader
+    from exchange.store.ports import EventReader, EventRecorder
 
 Outcome = CommandOutcome | ReadOutcome | EvaluationOutcome | Recorded | ExchangeError
 
@@ -93,12 +93,13 @@ def error_of(done: asyncio.Future[Any]) -> BaseException | None:
     return Draining("the service stopped before the walk ended") if done.cancelled() else done.exception()
 
 
-def was_kept(batch: Batch, reader: EventReader) -> bool:
-    """Ask the store whether a commit that reported failure was kept: our first event is the proof.
+def was_kept(batch: Batch, reader: EventReader, recorder: EventRecorder) -> bool:
+    """Ask the store whether a commit that reported failure was kept, for good: our first event is the proof.
 
     Raises OutcomeOpen where it does not answer that either.
     """
     try:
+        recorder.settle()
         position, frontier = reader.head()
         if position < batch.head or not batch.events:
             return False

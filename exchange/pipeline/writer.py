@@ -91,7 +91,7 @@ class Writer:
         self._verdicts = Verdicts(registers.now)
         self._fresh_id = fresh_id
         self._recent = Recent()
-        self._answers = Answers(reader)
+        self._answers = Answers(reader, recorder)
         self._synced = False  # whether _position and _frontier are the store's, or of what is unsettled
         self._position = 0
         self._frontier = Frontier()
@@ -229,7 +229,7 @@ class Writer:
             try:
                 self._recorder.commit(batch)
             except StoreUnavailable:
-                if not was_kept(batch, self._reader):
+                if not was_kept(batch, self._reader, self._recorder):
                     raise
         else:
             refuse_moved(walked, self._reader)

@@ -188,6 +188,9 @@ class ExchangeServer:
         if self._node is not None:
             closing.append(self._node.close(grace_s))
         await asyncio.gather(*closing)
+        if self._node is not None:
+            # Not before: who comes in is sent on over them until the callers' door is closed.
+            await self._node.hang_up()
         if self._house is not None:
             self._house.pool.shutdown(wait=True)
         if self._parts.second_party is not None:

@@ -29,13 +29,13 @@ from exchange.errors import (
     PersonTokenInvalid,
     RequestInvalid,
     RequestTooLarge,
-    StreamNotRead,
 )
 from exchange.logs import name_of_request
 from exchange.server.contract.commands import command_path
 from exchange.server.contract.twice import refuse_twice
 from exchange.server.contract.validation import Validator
 from exchange.server.house import Call
+from exchange.server.limits import StreamNotRead
 from exchange.server.parts import ANSWER_BYTES_MAX, MESSAGE_BYTES_MAX
 from exchange.server.status import DETAILS_KEY, code_of, status_of
 from exchange.server.traces import trace_among
@@ -113,6 +113,8 @@ class Guard:
             record = _Record(rpc, perf_counter())
             try:
                 call, request = await self._enter(record, context, raw, kind.request, person=True)
+                # By itself: with a first message that nobody takes, no end could be told any more.
+                await context.send_initial_metadata(())
                 async with aclosing(kind.handle(call, request)) as answers:
                     async for answer in answers:
                         await self._hand_over(call, context, _serialised(answer))

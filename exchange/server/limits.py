@@ -11,7 +11,7 @@ from collections import Counter, OrderedDict
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from exchange.errors import QuotaExceeded
+from exchange.errors import ExchangeError, QuotaExceeded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 BUCKETS_MAX: Final = 4_096
 RETRY_MS_MIN: Final = 20
 STREAM_RETRY_MS: Final = 5_000
+
+
+class StreamNotRead(ExchangeError):
+    """Whoever opened this stream does not read it. metadata: cursor, where to resume."""
+
+    code = "STREAM_NOT_READ"
+    remedy = "Read faster than events come, or hand them on; then resume at the cursor named."
 
 
 class Buckets:

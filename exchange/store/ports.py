@@ -57,6 +57,13 @@ class EventRecorder(Protocol):
         One commit is made in it. Safety is the head check's, here as everywhere.
         """
 
+    def settle(self, position: int | None = None) -> None:
+        """Return when what was read up to a position, or all there is, is as lasting as what is acknowledged.
+
+        What is under way when it is called has ended when it returns. Raises StoreUnavailable: then what was
+        read may still be lost. Called by any thread.
+        """
+
     def close(self) -> None:
         """Close every connection; later commits raise StoreUnavailable."""
 

@@ -2,7 +2,8 @@
 
 Promises: a statement is a transaction, so a group stands whole or not at all, in one journey to the server;
 it is refused whole when the head moved, a version or a request id is taken, by whichever node that was; a
-server that acknowledges before it has flushed is refused when the store is opened.
+server that acknowledges before it has flushed is refused when the store is opened; a commit whose wait for
+a standby was cut short is not believed.
 Source: postgresql.org/docs/current/queries-with.html (data-modifying statements see one snapshot),
 transaction-iso.html (READ COMMITTED looks at a row again after waiting for it), runtime-config-wal.html;
 `eventsourcing` 9.5 recorders; exchange/decisions/0082-postgres-one-statement.md.
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import contextmanager
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final, LiteralString
 
 import psycopg
@@ -73,6 +75,8 @@ TABLES: Final[tuple[LiteralString, ...]] = (
 )
 # What takes a store of an older version to the next; the first one that there was is 3.
 STEPS: Final[dict[int, tuple[LiteralString, ...]]] = {3: LEASE}
+# Those that nodes of the version before go on beside. Whoever writes a step says so, or they have to stop.
+ONLY_ADD: Final = {3}
 # Every part sees the store as it was before the statement; the inserts go by what moving the head returns.
 COMMIT: Final = b"""
 WITH moved AS (
@@ -99,6 +103,8 @@ SELECT count(*) FROM moved"""
 # In the statement itself: told when it is committed, and not at all where it is not.
 RINGING: Final = COMMIT.removesuffix(b" FROM moved") + b", count(pg_notify(%b::text, %b::text)) FROM moved"
 CHANNEL: Final = "exchange_bell"
+# Waits for whoever is moving the head, and its commit for all that was logged before: see ADR 120.
+TOUCH: Final = b"UPDATE head SET position = position WHERE one = 1 RETURNING position"
 
 
 # The pool's own lines name hosts and users, in no shape of ours; what failed is raised where it was asked.
@@ -153,7 +159,9 @@ class PostgresRecorder(PostgresApplicationRecorder):
         self._rings_as = rings_as
         self._forward = forward
         self._sure_of_server = sure_of_server
-        self._held: Connection[DictRow] | None = None  # while a turn is taken, by the thread that took it
+        self._held: Connection[DictRow] | None = None  # while a turn is taken
+        self._taker = 0  # the thread that took it, which alone writes in it
+        self._lasting = 0  # so far it was acknowledged to this recorder, or stood before what was
         with store_errors():
             # Its constructor asks the database for a type that only its own way of inserting needs.
             super().__init__(Datastore(dsn), events_table_name=EVENTS)
@@ -218,7 +226,7 @@ class PostgresRecorder(PostgresApplicationRecorder):
         Raises HeadMoved, Taken (a version or request id exists), StoreFull or StoreUnavailable. After
         StoreUnavailable the outcome can be either: compare the head before going on.
         """
-        with store_errors(), self._connection() as connection:
+        with store_errors(), self._connection() as connection, believed(connection):
             # Not by the library's retry: after a lost answer it would meet our own group and call it taken.
             statement, values = COMMIT, values_of(batch)
             if self._rings_as:
@@ -226,8 +234,23 @@ class PostgresRecorder(PostgresApplicationRecorder):
             found = connection.execute(statement, values, prepare=True).fetchone()
             if _one(found)["count"] != 1:
                 raise HeadMoved("another writer moved the head", expected=str(batch.base))
-            if connection is self._held:
+            if connection is self._held and connection.info.transaction_status != TransactionStatus.IDLE:
                 connection.execute(b"COMMIT")
+        self._lasting = max(self._lasting, batch.head)
+
+    def settle(self, position: int | None = None) -> None:
+        """Return when what was read up to a position, or all there is, is as lasting as what is acknowledged.
+
+        A group whose wait for a standby was cut short can be read, and a failover would lose it. This writes
+        behind it, and waits. It ends a turn.
+        """
+        if position is not None and position <= self._lasting:
+            return
+        with store_errors(), self._connection() as connection, believed(connection):
+            found = connection.execute(TOUCH, prepare=True).fetchone()
+            if connection is self._held and connection.info.transaction_status != TransactionStatus.IDLE:
+                connection.execute(b"COMMIT")
+        self._lasting = max(self._lasting, _one(found)["position"])
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -240,7 +263,7 @@ class PostgresRecorder(PostgresApplicationRecorder):
             try:
                 connection.execute(b"SET LOCAL idle_in_transaction_session_timeout = '5s'")
                 connection.execute(b"SELECT FROM head FOR UPDATE")
-                self._held = connection
+                self._held, self._taker = connection, get_ident()
                 yield
             finally:
                 self._held = None
@@ -249,8 +272,9 @@ class PostgresRecorder(PostgresApplicationRecorder):
 
     @contextmanager
     def _connection(self) -> Iterator[Connection[DictRow]]:
-        if self._held is not None:
-            yield self._held
+        held = self._held
+        if held is not None and not held.closed and self._taker == get_ident():
+            yield held
             return
         with self.datastore.get_connection() as connection:
             yield connection
@@ -290,6 +314,12 @@ def found_version(dsn: str) -> int | None:
     return _asked(dsn, "SELECT version FROM schema_version")
 
 
+def only_adds(dsn: str) -> bool:
+    """Tell whether nodes that run go on beside what takes the store forward. Raises StoreUnavailable."""
+    found = found_version(dsn)
+    return found is None or ONLY_ADD.issuperset(range(found, SCHEMA_VERSION))
+
+
 def head_position(dsn: str) -> int | None:
     """Return the last position, None where the database has no tables. Raises StoreUnavailable."""
     return _asked(dsn, "SELECT position FROM head")
@@ -305,6 +335,23 @@ def _asked(dsn: str, question: LiteralString) -> int | None:
         except psycopg.errors.UndefinedTable:
             return None
         return None if found is None else int(found[0])
+
+
+@contextmanager
+def believed(connection: Connection[Any]) -> Iterator[None]:
+    """Raise StoreUnavailable where the server warns: so it says that it committed and did not wait."""
+    warned: list[bool] = []
+
+    def hear(said: psycopg.errors.Diagnostic) -> None:
+        warned.append(said.severity_nonlocalized == "WARNING")
+
+    connection.add_notice_handler(hear)
+    try:
+        yield
+    finally:
+        connection.remove_notice_handler(hear)
+    if any(warned):
+        raise StoreUnavailable("the event store committed, and may not have told a standby")
 
 
 @contextmanager

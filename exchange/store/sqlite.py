@@ -246,6 +246,9 @@ class SQLiteRecorder(SQLiteApplicationRecorder):
         """Hold nothing: who writes beside the service is a command of a person, and soon done."""
         return nullcontext()
 
+    def settle(self, position: int | None = None) -> None:
+        """Do nothing: what can be read was flushed before."""
+
     def close(self) -> None:
         """Close every connection."""
         self.datastore.close()

@@ -32,6 +32,7 @@ from exchange.pipeline.past_plans import PastPlans
 from exchange.pipeline.publisher import Publisher
 from exchange.pipeline.queue import Pipeline
 from exchange.pipeline.registers import FollowedEntries, Registers
+from exchange.pipeline.settled import SettledLeaves
 from exchange.pipeline.tabulating import Tabulator
 from exchange.pipeline.writer import Writer
 from exchange.store.codec import Codec, Meta
@@ -221,7 +222,7 @@ def _open_parts(settings: Settings, now: Callable[[], datetime], opened: ExitSta
     reader = opened.enter_context(closing(open_reader(settings)))
     codec, hot = Codec(keys), HotStates(settings.hot_mib * 1024 * 1024)
     loader = Loader(reader, codec, hot)
-    ledger, integrator = _open_ledger(settings, now, reader, opened)
+    ledger, integrator = _open_ledger(settings, now, SettledLeaves(reader, recorder), opened)
     erasures = _erasures(settings, keys, residents, reader, (ledger.checkpoints, integrator))
     registers = Registers.load(reader, codec)
     models = open_read_models(projection_folder(settings), FollowedEntries(reader, codec), opened)
@@ -262,7 +263,7 @@ def _open_parts(settings: Settings, now: Callable[[], datetime], opened: ExitSta
 
 
 def _open_ledger(
-    settings: Settings, now: Callable[[], datetime], reader: EventReader, opened: ExitStack
+    settings: Settings, now: Callable[[], datetime], reader: SettledLeaves, opened: ExitStack
 ) -> tuple[Ledger, YearlyIntegrator]:
     heads = reader.heads()
     refuse_lost_checkpoints(settings, heads.position)

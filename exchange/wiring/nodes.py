@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from exchange.errors import SettingsInvalid
 from exchange.server.caller.certificates import names_organisation
+from exchange.server.limits import Streams
 from exchange.server.nodes.door import NodeDoor
 from exchange.server.nodes.doors import NodeDoors
 from exchange.server.nodes.front import Front
@@ -62,7 +63,13 @@ class Node:
         lease = PostgresLease(settings.postgres, settings.node_address, settings.lease_seconds)
         keeping, lines = Keeping(lease, settings.lease_seconds, log), Lines(material)
         front = Front(
-            keeping, lines, log, limit_default_s=config.deadline_default_s, limit_max_s=config.deadline_max_s
+            keeping,
+            lines,
+            log,
+            limit_default_s=config.deadline_default_s,
+            limit_max_s=config.deadline_max_s,
+            streams=Streams(config.streams_per_organisation_max, config.streams_max),
+            stream_wait_s=config.stream_wait_s,
         )
         port = int(settings.node_address.rpartition(":")[2])
         doors = NodeDoors(keeping, front, NodeDoor(keeping), lines, material, settings.node_host, port)

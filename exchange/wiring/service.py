@@ -155,8 +155,7 @@ async def run_core(
         await _cancelled(collecting)
         await renewing.stop()
         _take_back(settings.data / READY_FILE)
-        await tiles.stop(settings.drain_s)
-        await _close(server, node, settings.drain_s)
+        await _close(server, tiles, node, settings.drain_s)
         await pipeline.drain()
         await ringing.stop()
         await following.stop()
@@ -180,8 +179,9 @@ async def _cancelled(task: asyncio.Task[None] | None) -> None:
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def _close(server: ExchangeServer, node: Node | None, grace_s: float) -> None:
+async def _close(server: ExchangeServer, tiles: TileDoor, node: Node | None, grace_s: float) -> None:
     """Close the doors; first let another node take the shard: what comes in from here on is served there."""
+    await tiles.stop(grace_s)
     if node is not None:
         await node.keeping.give()
     await server.drain(grace_s)

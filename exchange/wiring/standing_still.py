@@ -1,7 +1,8 @@
 """What a command holds that wants the service to stand still: data folder, and shard of all nodes.
 
-Promises: refused while any node holds the shard; none opens it meanwhile.
-Source: exchange/decisions/0095-a-lease-and-who-holds-it.md.
+Promises: refused while any node holds the shard; none opens it meanwhile. What only adds to the store goes
+beside nodes that run.
+Source: exchange/decisions/0095-a-lease-and-who-holds-it.md, 0121-a-step-says-whether-it-only-adds.md.
 """
 
 from __future__ import annotations
@@ -20,8 +21,11 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def standing_still(settings: Settings) -> Iterator[None]:
-    """Hold what a service would. Raises DataFolderInUse, SettingsInvalid, StoreUnavailable."""
+def standing_still(settings: Settings, *, beside_nodes: bool = False) -> Iterator[None]:
+    """Hold what a service would, or with `beside_nodes` only what keeps one from starting.
+
+    Raises DataFolderInUse, SettingsInvalid, StoreUnavailable.
+    """
     refuse_no_extra(settings)
     with ExitStack() as opened:
         opened.enter_context(held(settings.data))
@@ -32,6 +36,6 @@ def standing_still(settings: Settings) -> Iterator[None]:
             # A store of before the lease, or without tables, is held by nobody.
             with suppress(StoreUnavailable):
                 found = lease_of(settings.postgres)
-                if found.holder and found.left_s > 0:
+                if found.holder and found.left_s > 0 and not beside_nodes:
                     raise DataFolderInUse("a node holds this shard: stop all of them", holder=found.holder)
         yield

@@ -75,6 +75,11 @@ def migrated(settings: Settings) -> tuple[int | None, int]:
         return found, SCHEMA_VERSION
 
 
+def goes_beside_nodes(settings: Settings) -> bool:
+    """Tell whether nodes of the version before go on while the store is taken forward."""
+    return settings.store == "postgres" and bool(_postgres().only_adds(settings.postgres))
+
+
 def refuse_outdated(settings: Settings) -> None:
     """Raise StoreOutdated or HistoryUnreadable for a store of another version; opens nothing for writing."""
     if settings.store == "postgres":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ from exchange.errors import (
 from exchange.keys.database import KEY_TABLES, open_database, scrub, transaction
 from exchange.keys.kek import FileKek
 from exchange.keys.keystore import KeyStore
+from tests.databases.kept import stored
 from tests.postgres.server import PostgresServer, binaries
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from exchange.databases.place import Connection
 
 KEY = ("r-1", "WONEN", 1, "kek", b"\x00\xff wrapped")
+WAIT_S = 30.0
 INSERT = "INSERT INTO data_key VALUES (?, ?, ?, ?, ?)"
 
 
@@ -236,6 +239,30 @@ def test_who_does_not_own_the_tables_is_told_that_nothing_was_written_anew(
         finally:
             line.execute(b"DROP OWNED BY guest")
             line.execute(b"DROP ROLE guest")
+
+
+def test_rows_that_somebody_else_can_still_see_are_told_of_and_go_afterwards(
+    database: Connection, place: InPostgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever began before looks at what was there, in whichever table he reads: no table forgets it."""
+    with transaction(database):
+        database.execute(INSERT, KEY)
+    with psycopg.connect(place.dsn) as reading:
+        reading.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        reading.execute("SELECT count(*) FROM pg_class")
+        with transaction(database):
+            database.execute("DELETE FROM data_key")
+        with monkeypatch.context() as soon:
+            soon.setattr(room, "LOOKED_AT_MAX_S", 0.0)
+            with pytest.raises(KeyUnavailable, match="destroy again"):
+                scrub(database)
+        assert KEY[-1] in stored(place)
+        # Who goes while it is waited for holds up nobody.
+        with ThreadPoolExecutor(1) as pool:
+            scrubbing = pool.submit(scrub, database)
+            reading.rollback()
+            scrubbing.result(WAIT_S)
+    assert KEY[-1] not in stored(place)
 
 
 def bytes_below(server: PostgresServer) -> dict[str, bytes]:

@@ -198,14 +198,35 @@ def test_every_image_is_pinned() -> None:
     assert [image for image in images if not PINNED.match(image)] == []
 
 
-def test_production_takes_the_settings_of_the_manifests(tmp_path: Path) -> None:
+def test_production_takes_the_settings_of_the_manifests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (told,) = (one["data"]["exchange.toml"] for one in kubernetes() if one["kind"] == "ConfigMap")
     file = tmp_path / "exchange.toml"
     file.write_text(told, encoding="utf-8")
+    # Of each pod its own, as the StatefulSet has it.
+    monkeypatch.setenv("EXCHANGE_NODE_ADDRESS", "exchange-0.exchange-nodes.exchange.svc:8444")
     settings = load_settings(file)
     assert (settings.mode, settings.store) == ("production", "postgres")
     assert "target_session_attrs=read-write" in settings.postgres
     assert tomllib.loads(told).keys() <= Settings.model_fields.keys()
+    databases = (settings.postgres, settings.keys_postgres, settings.checkpoints_postgres)
+    assert len({re.findall(r"dbname=(\S+)", one)[0] for one in databases}) == len(databases)
+
+
+def test_many_nodes_reach_each_other_and_nobody_else_reaches_their_port() -> None:
+    found = {(one["kind"], one["metadata"]["name"]): one.get("spec", {}) for one in kubernetes()}
+    pods, policy = found["StatefulSet", "exchange"], found["NetworkPolicy", "exchange"]
+    assert pods["replicas"] >= 3
+    (node,) = pods["template"]["spec"]["containers"]
+    port = next(one["containerPort"] for one in node["ports"] if one["name"] == "nodes")
+    address = next(one["value"] for one in node["env"] if one["name"] == "EXCHANGE_NODE_ADDRESS")
+    assert address == f"$(POD).{pods['serviceName']}.exchange.svc:{port}"
+    assert found["Service", pods["serviceName"]]["publishNotReadyAddresses"] is True
+    nodes = [{"podSelector": {"matchLabels": {"app.kubernetes.io/name": "exchange"}}}]
+    opened = {"port": port, "protocol": "TCP"}
+    assert [one["from"] for one in policy["ingress"] if opened in one["ports"]] == [nodes]
+    assert [one["to"] for one in policy["egress"] if opened in one["ports"]] == [nodes]
 
 
 # --- all of it --------------------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
-"""A store goes forward under a running node: the older code goes on, neither starts on what it does not know.
+"""A store goes forward under running nodes: the older code goes on, neither starts on what it does not know.
 
 The newer version is a copy of this code with one step more, run as a process of its own.
-Source: exchange/decisions/0086-a-store-goes-forward-when-told.md; deploy/README.md, a new version.
+Source: exchange/decisions/0086-a-store-goes-forward-when-told.md, 0121-a-step-says-whether-it-only-adds.md;
+deploy/RUNBOOKS.md, a new version.
 """
 
 from __future__ import annotations
@@ -10,25 +11,38 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 import uuid
+from itertools import cycle
 from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
 
+from adapters.sdk.errors import Unavailable
 from deploy.local.processes import wait_until
 from exchange.store.postgres import SCHEMA_VERSION, found_version
 from tests.e2e.service import REPOSITORY, Case, Service
+from tests.nodes.cluster import Cluster, Databases
 from tests.postgres.server import PostgresServer, binaries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from adapters.sdk.client import ExchangeClient
+    from tests.nodes.cluster import Node
 
 MORE_EACH_TIME = 5
 WITHIN_S = 60
 # A table that the older code knows nothing of: the kind of step that needs no stop.
-STEP = f'\n\nSTEPS[{SCHEMA_VERSION}] = ("CREATE TABLE later (one integer)",)\n'
+STEP = f"""
+
+STEPS[{SCHEMA_VERSION}] = ("CREATE TABLE later (one integer)",)
+ONLY_ADD.add({SCHEMA_VERSION})
+"""
+LEASE_S = 10.0
+PACE_S = 0.05
 
 
 @pytest.fixture
@@ -97,10 +111,13 @@ class Caller:
     def _run(self) -> None:
         try:
             while not self._enough.is_set():
-                self.case.goal(f"Wens {self.set}.")
+                self._set_one(f"Wens {self.set}.")
                 self.set += 1
         except BaseException as raised:  # noqa: BLE001 -- looked at by the test
             self.raised.append(raised)
+
+    def _set_one(self, words: str) -> None:
+        self.case.goal(words)
 
     def go_on(self) -> None:
         goal = self.set + MORE_EACH_TIME
@@ -110,6 +127,77 @@ class Caller:
     def stop(self) -> None:
         self._enough.set()
         self._thread.join()
+
+
+class Wanderer(Caller):
+    """Goes from node to node until one answers; keeps how long each goal took him."""
+
+    def __init__(self, case: Case, nodes: Sequence[Node]) -> None:
+        self.took_s: list[float] = []
+        self.refused = 0
+        self._turn = cycle(nodes)
+        self._workers: dict[str, ExchangeClient] = {}
+        super().__init__(case)
+
+    def _set_one(self, words: str) -> None:
+        request_id, version, began = str(uuid.uuid4()), self.case.version, time.monotonic()
+        while True:
+            self.case.wmo, self.case.version = self._worker(next(self._turn)), version
+            try:
+                self.case.goal(words, request_id)
+            except Unavailable:
+                self.refused += 1
+                assert time.monotonic() < began + WITHIN_S, "nobody answers"
+                self._enough.wait(PACE_S)
+            else:
+                break
+        self.took_s.append(time.monotonic() - began)
+        self._enough.wait(PACE_S)
+
+    def _worker(self, node: Node) -> ExchangeClient:
+        if node.target not in self._workers:
+            self._workers[node.target] = node.worker("college:WMO", f"w-{self.case.bsn[-5:]}")
+        return self._workers[node.target]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_nodes_are_replaced_one_after_another_and_no_call_waits_longer_than_the_lease(
+    server: PostgresServer, newer: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    databases = Databases(*map(server.create, Databases._fields))
+    cluster = Cluster(tmp_path / "nodes", databases, count=2, lease_s=LEASE_S)
+    caller: Wanderer | None = None
+    try:
+        cluster.start()
+        caller = Wanderer(Case(cluster.nodes[0]), cluster.nodes)
+        caller.go_on()
+        exit_code, said = command(cluster.nodes[0], newer, "store", "migrate", data=tmp_path / "aside")
+        assert (exit_code, found_version(databases.events)) == (0, SCHEMA_VERSION + 1), said
+        caller.go_on()
+        # The one that does not hold the shard first: it moves once only.
+        for node in (*cluster.others(cluster.held()), cluster.held()):
+            assert node.stop() == 0
+            caller.go_on()
+            node.code = newer
+            node.start()
+            caller.go_on()
+        caller.stop()
+        assert caller.raised == []
+        longest_s = max(caller.took_s)
+        with capsys.disabled():
+            told = (
+                f"{caller.set} goals, {caller.refused} refusals, longest {longest_s:.2f} s of {LEASE_S:.0f}"
+            )
+            sys.stdout.write(f"\nrolling upgrade: {told}\n")
+        assert longest_s < LEASE_S
+        assert caller.refused > 0
+        assert cluster.topics_after(0).count("plan.goal_set.v1") == caller.set
+        cluster.verified()
+    finally:
+        if caller is not None:
+            caller.stop()
+        cluster.close()
 
 
 @pytest.mark.slow

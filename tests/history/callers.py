@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 WAIT_S = 0.1
 GIVES_UP_AFTER_S = 45.0
 # Whose outcome the exchange itself does not know; all others promise that nothing was recorded.
-MAY_BE_THERE = frozenset({"OUTCOME_OPEN", "DEADLINE_EXCEEDED"})
+MAY_BE_THERE = frozenset({"OUTCOME_OPEN", "OUTCOME_UNKNOWN", "DEADLINE_EXCEEDED"})
 
 
 @dataclass(frozen=True)

@@ -34,8 +34,11 @@ if TYPE_CHECKING:
 NOT_NOW: Final = frozenset(
     {
         "DRAINING",
+        "HOLDER_AWAY",
+        "KEY_MADE_ELSEWHERE",
         "KEY_UNAVAILABLE",
         "OUTCOME_OPEN",
+        "OUTCOME_UNKNOWN",
         "OVERLOADED",
         "PERSON_TOKEN_INVALID",
         "QUOTA_EXCEEDED",

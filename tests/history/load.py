@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tests.e2e.service import Service
     from tests.history.record import Operation
 
-WAIT_S = 60.0
+WAIT_S = 120.0
 
 
 class Load:

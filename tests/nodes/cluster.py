@@ -1,7 +1,7 @@
 """Several exchanges on one PostgreSQL store, each a process of its own, known to each other by mutual TLS.
 
-Production mode: nothing here is laxer than where it counts. What the nodes share besides the store (the keys
-and what was signed) lies in folders of this machine.
+Production mode: nothing here is laxer than where it counts. Events, keys and what was signed lie in databases
+apart; the keys that wrap and sign in one folder, as if each operator had laid them there.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import signal
 import socket
 import time
 from contextlib import closing, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from adapters.sdk.credentials import Credentials
 from exchange.keys.authority import DevelopmentAuthority
@@ -37,6 +37,14 @@ def until(true: Callable[[], Any], what: str) -> Any:  # noqa: ANN401 -- whateve
         assert time.monotonic() < end, f"it never came that {what}"
         time.sleep(LOOK_EVERY_S)
     return found
+
+
+class Databases(NamedTuple):
+    """What nodes share: how each is reached."""
+
+    events: str
+    keys: str
+    checkpoints: str
 
 
 class Node(Service):
@@ -79,9 +87,9 @@ class Node(Service):
 class Cluster:
     """The nodes, and what they share."""
 
-    def __init__(self, base: Path, dsn: str, count: int = 3, lease_s: float = 2.0) -> None:
-        self.base, self.dsn = base, dsn
-        self._shared = self._made(base, lease_s)
+    def __init__(self, base: Path, databases: Databases, count: int = 3, lease_s: float = 2.0) -> None:
+        self.base, self.dsn, self._databases = base, databases.events, databases
+        self.shared = self._made(base, lease_s)
         self._bsns = made_up_bsns()
         self.nodes = [self._node(number) for number in range(count)]
 
@@ -99,6 +107,8 @@ class Cluster:
             "mode": "production",
             "store": "postgres",
             "postgres": self.dsn,
+            "keys_postgres": self._databases.keys,
+            "checkpoints_postgres": self._databases.checkpoints,
             "keys": str(keys),
             "checkpoints": str(base / "checkpoints"),
             "kek": "file",
@@ -115,7 +125,7 @@ class Cluster:
 
     def _node(self, number: int) -> Node:
         address = f"127.0.0.1:{free_port()}"
-        return Node(self.base, f"n{number}", self._bsns, **self._shared, node_address=address)
+        return Node(self.base, f"n{number}", self._bsns, **self.shared, node_address=address)
 
     def start(self) -> Cluster:
         """Start all nodes, one after another."""

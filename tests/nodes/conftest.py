@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.nodes.cluster import Cluster
+from tests.nodes.cluster import Cluster, Databases
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory, postgres: PostgresServer) -> Iterator[Cluster]:
     """Three nodes on one store."""
-    made = Cluster(tmp_path_factory.mktemp("cluster"), postgres.create("cluster"))
+    names = (f"cluster-{what}" for what in Databases._fields)
+    made = Cluster(tmp_path_factory.mktemp("cluster"), Databases(*map(postgres.create, names)))
     try:
         yield made.start()
     finally:

@@ -25,6 +25,7 @@ class FaultyRecorder:
         self.faults: list[str] = []
         self.commits: list[Batch] = []
         self.before: Callable[[], None] = lambda: None
+        self.unsettled = False  # whether what can be read may be lost yet
 
     def commit(self, batch: Batch) -> None:
         self.before()
@@ -37,6 +38,11 @@ class FaultyRecorder:
         self.commits.append(batch)
         if fault == "kept":
             raise StoreUnavailable("the reply was lost on purpose")
+
+    def settle(self) -> None:
+        if self.unsettled:
+            raise StoreUnavailable("no standby has it, on purpose")
+        self.recorder.settle()
 
     def turn(self) -> AbstractContextManager[None]:
         return nullcontext()
@@ -77,7 +83,8 @@ class FaultyKeys:
 def faulty_recorder(shard: Shard) -> FaultyRecorder:
     """Put faults before the store of a shard's writer."""
     recorder = FaultyRecorder(shard.core.recorder)
-    shard.core.writer._recorder = recorder  # type: ignore[assignment] # a fake with the one call the writer uses
+    for part in (shard.core.writer, shard.core.writer._answers):
+        part._recorder = recorder  # type: ignore[assignment] # a fake that has the calls they use
     return recorder
 
 

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from exchange.errors import AccessDenied, ExchangeError, RequestIdReused
+from exchange.errors import AccessDenied, ExchangeError, RequestIdReused, StoreUnavailable
 from exchange.pipeline.overtaken import ROWS_FOLLOWED_MAX
 from exchange.pipeline.walk import CommandOutcome, ReadOutcome
 from tests.pipeline.erasing import erased
+from tests.pipeline.faults import faulty_recorder
 from tests.pipeline.shard import Shard
 
 if TYPE_CHECKING:
@@ -163,3 +164,17 @@ def test_who_is_far_behind_forgets_everything_and_who_is_near_only_what_was_touc
     assert ROWS_FOLLOWED_MAX > 4
     assert first.done(first.goal(plan_id)).versions == {"plan": goal.versions["plan"] + 1}
     first.verified()
+
+
+async def test_an_answer_that_another_node_recorded_is_told_when_it_lasts(nodes: tuple[Shard, Shard]) -> None:
+    """He may have recorded it, died, and never have been told that a standby has it."""
+    first, second = nodes
+    walk = first.goal(first.plan()[2])
+    done = await first.queue().submit(walk)
+    recorder, queue = faulty_recorder(second), second.queue()
+    recorder.unsettled = True
+    with pytest.raises(StoreUnavailable):
+        await queue.submit(walk)
+    recorder.unsettled = False
+    assert await queue.submit(walk) == done
+    await queue.drain()

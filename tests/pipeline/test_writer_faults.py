@@ -82,7 +82,10 @@ def test_a_kept_commit_that_another_writer_built_on_is_success_too(shard: Shard)
             real.commit(batch)  # type: ignore[arg-type] # the writer's batch
             beside.done(beside.goal(other_plan))
 
-    recorder.recorder = Built()  # type: ignore[assignment] # a fake with the one call
+        def settle(self) -> None:
+            real.settle()
+
+    recorder.recorder = Built()  # type: ignore[assignment] # a fake with the calls that are made
     done = shard.done(shard.goal(plan_id))
     recorder.recorder = real
     assert shard.head == done.position + 1

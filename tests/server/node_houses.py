@@ -10,6 +10,7 @@ import grpc
 from adapters.sdk.credentials import Credentials
 from exchange.keys.authority import DevelopmentAuthority
 from exchange.logs import open_log
+from exchange.server.limits import Streams
 from exchange.server.nodes.door import NodeDoor
 from exchange.server.nodes.front import Front
 from exchange.server.nodes.line import Lines, NodeMaterial
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from exchange.errors import ExchangeError
 
 UNARY, STREAM = "/test.Echo/Ask", "/test.Echo/Tell"
+STREAM_WAIT_S = 1.0
 OIN = "00000003271543200000"
 
 
@@ -51,6 +53,8 @@ class Echo:
         self.refuse: ExchangeError | None = None
         self.hold: asyncio.Event | None = None
         self.cancelled = 0
+        self.messages, self.padding = 3, 0
+        self.deaf = 0  # so many times a stream that is told to end takes it for something else
 
     async def unary(self, raw: bytes, context: Any) -> bytes:  # noqa: ANN401 -- gRPC's, or a node's
         self._note(raw, context)
@@ -68,10 +72,15 @@ class Echo:
 
     async def stream(self, raw: bytes, context: Any) -> None:  # noqa: ANN401 -- as above
         self._note(raw, context)
-        for number in range(3):
-            await context.write(b"%d" % number)
-        if self.hold is not None:
-            await self.hold.wait()
+        for number in range(self.messages):
+            await context.write(b"%d" % number + b" " * self.padding)
+        while self.hold is not None and not self.hold.is_set():
+            try:
+                await self.hold.wait()
+            except asyncio.CancelledError:
+                if not self.deaf:
+                    raise
+                self.deaf -= 1
 
     def _note(self, raw: bytes, context: Any) -> None:  # noqa: ANN401 -- as above
         (pem,) = context.auth_context()["x509_pem_cert"]
@@ -85,7 +94,16 @@ class House:
         self.files = files
         self.told, self.echo = Told(), Echo()
         self.lines = Lines(files.node)
-        self.front = Front(self.told, self.lines, open_log(), limit_default_s=10, limit_max_s=60)
+        self.streams = Streams(2, 16)
+        self.front = Front(
+            self.told,
+            self.lines,
+            open_log(),
+            limit_default_s=10,
+            limit_max_s=60,
+            streams=self.streams,
+            stream_wait_s=STREAM_WAIT_S,
+        )
         self.door = NodeDoor(self.told)
         self.address = self.target = ""
         self.server: Any = None

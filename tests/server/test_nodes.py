@@ -14,6 +14,7 @@ import grpc
 import pytest
 
 from exchange.errors import RuleBroken
+from exchange.server.limits import StreamNotRead
 from exchange.server.nodes.errors import HolderAway
 from exchange.server.nodes.relayed import CERTIFICATE_KEY, HOP_KEY
 from exchange.server.status import DETAILS_KEY, status_of
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from adapters.sdk.credentials import Credentials
 
 LOOK_EVERY_S = 0.005
+QUOTA = grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
 @pytest.fixture(scope="module")
@@ -291,12 +293,71 @@ async def test_streams_end_with_the_word_to_resume_when_the_shard_moves(
     assert HolderAway.code.encode() in details(error)
 
 
+async def test_a_stream_that_passed_over_its_end_is_told_again(holder: House) -> None:
+    holder.echo.hold, holder.echo.deaf = asyncio.Event(), 1
+    async with asking(holder) as line:
+        told = line.unary_stream(STREAM)(b"go")
+        assert [await told.read() for _ in range(3)] == [b"0", b"1", b"2"]
+        holder.told.say()
+        assert HolderAway.code.encode() in details(await refusal(told.read()))
+    assert holder.echo.deaf == 0
+
+
+async def test_a_node_that_stops_ends_streams_and_lets_calls_be_answered(front: House, holder: House) -> None:
+    front.told.say(holder=holder.address)
+    holder.echo.hold = asyncio.Event()
+    async with asking(front) as line:
+        told, call = line.unary_stream(STREAM)(b"go"), line.unary_unary(UNARY)(b"one")
+        assert [await told.read() for _ in range(3)] == [b"0", b"1", b"2"]
+        await until(lambda: len(holder.echo.calls) == 2)
+        front.front.end_streams()
+        error = await refusal(told.read())
+        assert HolderAway.code.encode() in details(error)
+        assert "resume at the last cursor" in (error.details() or "")
+        holder.echo.hold.set()
+        assert await call == b"answer to one"
+
+
 @pytest.mark.usefixtures("soon")
 async def test_a_stream_where_nobody_holds_the_shard_is_refused(front: House) -> None:
     async with asking(front) as line:
         error = await refusal(line.unary_stream(STREAM)(b"go").read())
     assert error.code() is grpc.StatusCode.UNAVAILABLE
     assert HolderAway.code.encode() in details(error)
+
+
+async def read_out(stream: Any, found: list[bytes]) -> None:  # noqa: ANN401 -- a stream of bytes
+    """Read to the end; what came before it is found."""
+    async for answer in stream:
+        found.append(answer)  # noqa: PERF401 -- what came before a failure counts too
+
+
+async def test_a_caller_who_never_reads_a_stream_that_was_sent_on_is_ended(
+    front: House, holder: House
+) -> None:
+    front.told.say(holder=holder.address)
+    # More than all that lies between the two of them.
+    holder.echo.messages, holder.echo.padding = 64, 512 * 1024
+    caller = front.files.caller
+    secrets = grpc.ssl_channel_credentials(caller.root_pem, caller.key_pem, caller.certificate_pem)
+    options = (("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 65_535))
+    async with grpc.aio.secure_channel(front.target, secrets, options) as channel:
+        line: Any = channel  # its stub takes no bytes
+        told: Any = line.unary_stream(STREAM)(b"go")
+        await until(lambda: front.front.counts["refused"])
+        # What was not taken lies with gRPC: so long it keeps its place, and others of his find one less.
+        assert front.streams.count == 1
+        other: Any = line.unary_stream(STREAM)(b"go")
+        await until(lambda: front.front.counts["refused"] == 2)
+        assert (await refusal(line.unary_stream(STREAM)(b"go").read())).code() is QUOTA
+        # Whoever reads after all gets what was on its way, and then why it ended.
+        found: list[bytes] = []
+        ended = await refusal(read_out(told, found))
+        assert 0 < len(found) < holder.echo.messages
+        assert ended.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert StreamNotRead.code.encode() in details(ended)
+        other.cancel()
+        await until(lambda: not front.streams.count)
 
 
 async def until(true: Callable[[], Any]) -> None:

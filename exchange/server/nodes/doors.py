@@ -50,6 +50,10 @@ class NodeDoors:
         return await self.door.start(self.host, self.port, self.material, tables, options)
 
     async def close(self, grace_s: float) -> None:
-        """Close it, let accepted calls finish, and hang up."""
+        """End the streams that were sent on, close the nodes' door, and let accepted calls finish."""
+        self.front.end_streams()
         await self.door.stop(grace_s)
+
+    async def hang_up(self) -> None:
+        """Close the lines; what was sent on over them has to be answered before."""
         await self.lines.close()

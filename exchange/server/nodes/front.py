@@ -1,9 +1,9 @@
 """The callers' door of one of many nodes: serves a call where this node holds the shard, else sends it on.
 
-Promises: keeps nothing of a call; bytes, headers, deadline and cancellation go along; what the holder
-answers is answered. A call whose line broke, or whose holder fell silent and lost the shard, is asked again
-with the same bytes: a command is done once, by its request id. Where it is sure that nothing was recorded
-that is said, and else that it may have been.
+Promises: of a call nothing is kept but one message of a stream that is being taken; bytes, headers, deadline
+and cancellation go along; what the holder answers is answered. A call whose line broke, or whose holder fell
+silent and lost the shard, is asked again with the same bytes: a command is done once, by its request id.
+Where it is sure that nothing was recorded that is said, and else that it may have been.
 Source: ARCHITECTURE 1 (stateless front nodes); exchange/decisions/0096-forwarding-as-bytes.md.
 """
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import Counter
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import grpc
@@ -19,6 +20,8 @@ from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 
 from exchange.errors import ExchangeError
+from exchange.server.caller.certificates import PEM_KEY
+from exchange.server.limits import StreamNotRead
 from exchange.server.nodes.errors import HolderAway, OutcomeUnknown
 from exchange.server.nodes.holding import while_held
 from exchange.server.nodes.relayed import headers_of, refuse_node_headers
@@ -27,6 +30,7 @@ from exchange.server.status import DETAILS_KEY, code_of, status_of
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from exchange.server.limits import Streams
     from exchange.server.nodes.holding import Holding
     from exchange.server.nodes.line import Lines
     from exchange.server.nodes.relayed import Header
@@ -67,13 +71,26 @@ class Front:
         *,
         limit_default_s: float,
         limit_max_s: float,
+        streams: Streams,
+        stream_wait_s: float,
     ) -> None:
+        """`streams` bounds those of one certificate; one that does not read ends after `stream_wait_s`."""
         self._holding = holding
         self._lines = lines
         self._log = log
         self._default_s = limit_default_s
         self._max_s = limit_max_s
+        self._streams = streams
+        self._under_way: set[Any] = set()  # gRPC's calls: streams that come from the holder now
+        self._ending = False
+        self._stream_wait_s = stream_wait_s
         self.counts: Counter[str] = Counter()
+
+    def end_streams(self) -> None:
+        """End the streams that were sent on, for this node stops; calls of one answer are given time."""
+        self._ending = True
+        for call in tuple(self._under_way):
+            call.cancel()
 
     def unary(self, path: str, serve: ServeUnary) -> ServeUnary:
         """Return what gRPC calls for one rpc; `serve` is what serves it here."""
@@ -168,19 +185,48 @@ class Front:
                 if clock() >= until:
                     raise _gone(sent=False)
                 await _wait(change, AGAIN_S)
+        who = sha256(next(iter(context.auth_context().get(PEM_KEY, ())), b"")).hexdigest()
+        with self._streams.one(who):
+            await self._told_on(path, raw, context, line, who)
+
+    async def _told_on(self, path: str, raw: bytes, context: Context, line: Any, who: str) -> None:  # noqa: ANN401 -- gRPC's channel
         left = context.time_remaining()
         timeout = left if left is not None and math.isfinite(left) else None
         call: Any = line.unary_stream(path)(raw, timeout=timeout, metadata=headers_of(context))
         self.counts["streams"] += 1
+        self._under_way.add(call)
         try:
+            # By itself: with a first message that nobody takes, no end could be told any more.
+            await context.send_initial_metadata(())
             async for answer in call:
-                await context.write(answer)
+                await self._hand_over(context, answer, who)
         except grpc.aio.AioRpcError as error:
             if not reason_of(error) and error.code() in _CUT:
                 raise HolderAway("the line to the shard broke; resume at the last cursor") from error
             await _relay(context, error)
+        except asyncio.CancelledError:
+            if not self._ending:
+                raise
+            raise HolderAway("this node stops; resume at the last cursor") from None
         finally:
+            self._under_way.discard(call)
             call.cancel()
+
+    async def _hand_over(self, context: Context, answer: bytes, who: str) -> None:
+        """Hand one message to the transport. Raises StreamNotRead where nobody takes it.
+
+        The holder would end such a stream as well, but who waits here never hears that.
+        """
+        writing = asyncio.ensure_future(context.write(answer))
+        # Where nobody asks for its end any more, an error of it would be told as a defect.
+        writing.add_done_callback(lambda done: done.cancelled() or done.exception())
+        done, _ = await asyncio.wait({writing}, timeout=self._stream_wait_s)
+        if not done:
+            # The message lies with gRPC until the call is gone: so long it keeps its place.
+            leave = self._streams.linger(who)
+            context.add_done_callback(lambda _ended: leave())  # type: ignore[arg-type] # the stub names a class; any callable does
+            raise StreamNotRead("this stream was not read; resume at the last cursor")
+        writing.result()
 
     def _limit_s(self, context: Context) -> float:
         left = context.time_remaining()

@@ -6,12 +6,14 @@ Promises: what is told here decides whom a call goes to, never what is answered.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from exchange.server.nodes.errors import HolderAway
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
+
+CANCEL_AGAIN_S: Final = 0.5
 
 
 class Holding(Protocol):
@@ -53,6 +55,8 @@ async def while_held(holding: Holding, stream: Awaitable[None]) -> None:
                 changed.cancel()
         serving.result()
     finally:
-        if not serving.done():
+        # Again until it ends: `asyncio.wait_for` passes over an end that comes as its wait is over.
+        while not serving.done():
             serving.cancel()
-            await asyncio.gather(serving, return_exceptions=True)
+            await asyncio.wait({serving}, timeout=CANCEL_AGAIN_S)
+        serving.cancelled() or serving.exception()
