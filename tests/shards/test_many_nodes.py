@@ -12,7 +12,7 @@ import pytest
 from adapters.sdk.errors import Unavailable
 from exchange.wiring.shards import add_shard
 from tests.e2e.service import Case
-from tests.nodes.cluster import Cluster
+from tests.nodes.cluster import Cluster, Databases
 from tests.shards.country import WAIT_S, Front
 from tests.shards.maps import OPEN
 
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 def test_a_holder_that_is_killed_is_followed_behind_the_same_front(
     tmp_path: Path, postgres: PostgresServer
 ) -> None:
-    cluster = Cluster(tmp_path / "cluster", postgres.create("fronted"), count=2)
+    names = (f"fronted-{what}" for what in Databases._fields)
+    cluster = Cluster(tmp_path / "cluster", Databases(*map(postgres.create, names)), count=2)
     with ExitStack() as closing:
         closing.callback(cluster.close)
         holder = cluster.start().held()
