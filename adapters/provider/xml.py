@@ -23,7 +23,7 @@ from adapters.provider.errors import (
     MessageUnknown,
     MessageUnsafe,
 )
-from adapters.provider.schema import ElementRule, Law, MessageSchema, all_schemas, schema_of
+from adapters.provider.schema import PATTERNS, ElementRule, Law, MessageSchema, all_schemas, schema_of
 from adapters.provider.values import broken_facet, canonical
 
 if TYPE_CHECKING:
@@ -292,7 +292,7 @@ class _Control:
             self._broken("child", path)
         text = canonical(simple, "".join(raw.texts))
         facet = broken_facet(simple, text)
-        if facet is None and rule.fixed and text != rule.fixed:
+        if facet is None and not _narrowed(rule, text):
             facet = "pattern"
         if facet is not None:
             self._broken(facet, path)
@@ -326,6 +326,13 @@ class _Control:
         return place
 
 
+def _narrowed(rule: ElementRule, text: str) -> bool:
+    """Tell whether a text is what this element, more narrowly than its kind, may hold."""
+    if rule.fixed:
+        return text == rule.fixed
+    return not rule.pattern or PATTERNS[rule.pattern].expression.fullmatch(text) is not None
+
+
 # --- writing ----------------------------------------------------------------------------------------
 
 
@@ -354,6 +361,8 @@ def _to_xml(
 def _set_text(xml: etree._Element, node: Node, schema: MessageSchema, rule: ElementRule) -> None:
     text = node.text or ""
     facet = broken_facet(schema.simple[rule.kind], text)
+    if facet is None and not _narrowed(rule, text):
+        facet = "pattern"
     if facet is not None:
         raise MessageInvalid("a text breaks its schema", (Finding(f"XSD-{facet}", f"…/{node.name}"),))
     xml.text = text
