@@ -62,6 +62,8 @@ class Purging:
             for pseudonym in people:
                 desk.register.forget(pseudonym)
                 desk.care.forget(pseudonym)
+                desk.terms.forget(pseudonym)
+                desk.requests.forget(pseudonym)
                 desk.register.files_gone(pseudonym)
             known = desk.errands.forget_plans(plans)
         desk.journal.fold_log()

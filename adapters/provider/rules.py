@@ -38,6 +38,10 @@ _CARE_REFERRERS: Final = frozenset({"02", "03", "04", "05"})
 _MAY_OVERLAP: Final = frozenset({"11", "12", "13", "14"})
 
 
+# First and last day, a number, category and code of a product; None stands for any.
+Line = tuple[tuple[date, date], int, str | None, str | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One row of the table; a test such as `=1,3`, `!6`, `*` (present), `-` (absent) stands in `_is`."""
@@ -227,18 +231,25 @@ def _no_overlap(rule: Rule, node: Node) -> Iterator[str]:
     lines = [
         (_span(child, begin, end), number, child.value("Product/Categorie"), child.value("Product/Code"))
         for number, child in enumerate(node.children, start=1)
-        if not _was_removed(child) and child.value("Product/Categorie") not in _MAY_OVERLAP
+        if not _was_removed(child)
     ]
+    yield from (f"/{rule.left}[{number}]" for number in overlapping(lines))
+
+
+def overlapping(lines: list[Line]) -> list[int]:
+    """Return the numbers of the lines whose span overlaps an earlier one of the same product."""
     # Sorted by first day, a line overlaps exactly those before it that have not ended; per product only the
     # latest end matters, which keeps a long message from taking quadratic time.
     latest: dict[tuple[str | None, str | None], date] = {}
     broken: list[int] = []
     for (first, last), number, category, code in sorted(lines, key=lambda line: line[0]):
+        if category in _MAY_OVERLAP:
+            continue
         if any(latest.get(product, date.min) >= first for product in _same_products(category, code)):
             broken.append(number)
         for product in _also_counts_as(category, code):
             latest[product] = max(latest.get(product, date.min), last)
-    yield from (f"/{rule.left}[{number}]" for number in sorted(broken))
+    return sorted(broken)
 
 
 def _span(node: Node, begin: str, end: str) -> tuple[date, date]:

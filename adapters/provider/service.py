@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from adapters.provider.across import identification_taken
 from adapters.provider.config import Side
-from adapters.provider.desk import Desk, Surroundings, Verdict, file_name
+from adapters.provider.desk import Desk, Surroundings, Verdict, file_name, require_between_us
 from adapters.provider.errors import (
     AlreadyRunning,
     FileRefused,
@@ -172,7 +172,7 @@ class Service:
             self._desk.journal.archived(_key(incoming), kept.name)
 
     def _take_retour(self, message: Message) -> None:
-        self._require_between_us(message, ours=True)
+        require_between_us(self._desk.config, message, ours=True)
         answer = read_retour(message)
         codes = tuple(code for _, code in answer.codes)
         answered = self._desk.kind(message.schema.answers)
@@ -187,8 +187,8 @@ class Service:
     def _take_message(self, incoming: Incoming) -> bool:
         """Answer a message; False leaves it in the inbox for a later pass."""
         desk, message, key = self._desk, incoming.message, _key(incoming)
-        self._require_between_us(message, ours=False)
-        if self._paused and self._party.asks_to_judge:
+        require_between_us(self._desk.config, message, ours=False)
+        if self._paused and message.number in self._party.asks_to_judge:
             return False
         arrival = desk.journal.receive(key, desk.now_ms, desk.today)
         if arrival is Arrival.ANSWERED:
@@ -234,21 +234,6 @@ class Service:
         rules = ",".join(sorted({finding.rule for finding in verdict.findings}))
         told = "message_rejected" if verdict.findings else "message_taken"
         desk.log.info(told, message_type=message.name, rule=rules)
-
-    def _require_between_us(self, message: Message, *, ours: bool) -> None:
-        """Refuse what is of another law or between others; a retour names sender and receiver unswapped.
-
-        The widths of both codes are part of each message's schema, so a message cannot go the other way.
-        """
-        config = self._desk.config
-        if message.law is not config.law:
-            raise FileRefused("a message of another law than this adapter is set up for")
-        parties = (config.counterparty_code, config.own_code)
-        header = message.root.children[0]
-        if (header.required("Afzender"), header.required("Ontvanger")) != (
-            parties[::-1] if ours else parties
-        ):
-            raise FileRefused("Afzender and Ontvanger are not this counterparty and us")
 
     def _find_archived(self) -> None:
         """Find the files that were archived just before a kill, so that a purge finds them too."""

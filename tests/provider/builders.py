@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import date, time
+from datetime import date, time, timedelta
 from typing import Any
 
 from adapters.provider.codes import (
@@ -12,6 +12,10 @@ from adapters.provider.codes import (
     Frequency,
     Gender,
     JwStopReason,
+    Referrer,
+    RequestOutcome,
+    RequestReason,
+    RequestRefusal,
     StopReason,
     Unit,
     WmoStopReason,
@@ -29,6 +33,19 @@ from adapters.provider.records import (
     Resident,
     StartNotice,
     StopNotice,
+)
+from adapters.provider.requests import (
+    AskedProduct,
+    AssignmentRequest,
+    Changed,
+    ChangeRequest,
+    Referral,
+    RequestAnswer,
+    Size,
+    Wanted,
+    write_assignment_request,
+    write_change_request,
+    write_request_answer,
 )
 from adapters.provider.schema import Law
 from adapters.provider.xml import Message, Node
@@ -126,8 +143,71 @@ def stop_notice(law: Law = Law.WMO) -> StopNotice:
     return StopNotice(envelope(law, to_provider=False), resident(), (stop, other))
 
 
+def request(law: Law = Law.WMO, **changes: Any) -> AssignmentRequest:  # noqa: ANN401 -- the fields of the record
+    whole = AssignmentRequest(
+        envelope=envelope(law, to_provider=False),
+        resident=resident(),
+        products=tuple(
+            AskedProduct(
+                reference=reference,
+                wanted=Wanted(
+                    starts_on=starts_on,
+                    ends_on=starts_on + timedelta(days=364),
+                    product=product(law),
+                    size=Size(4, Unit.HOUR, Frequency.PER_WEEK),
+                ),
+                referral=Referral(Referrer.FAMILY_DOCTOR, name="Doctor"),
+                decision_number=7,
+                decision_from=date(2026, 6, 1),
+                framework_contract=True,
+                comment="Ask",
+            )
+            for reference, starts_on in (("R-1", date(2026, 6, 1)), ("R-2", date(2027, 6, 1)))
+        ),
+        guardian_known=None if law is Law.WMO else False,
+        comment="All",
+    )
+    return dataclasses.replace(whole, **changes)
+
+
+def change_request(law: Law = Law.WMO, **changes: Any) -> ChangeRequest:  # noqa: ANN401 -- the fields of the record
+    size = Size(8, Unit.HOUR, Frequency.PER_WEEK)
+    whole = ChangeRequest(
+        envelope=envelope(law, to_provider=False),
+        bsn=Bsn(BSN),
+        reference="R-3",
+        reason=RequestReason.CARE_PLAN,
+        unchanged=(102,),
+        changed=(Changed(101, Wanted(date(2026, 6, 8), date(2027, 5, 31), size=size)),),
+        added=(
+            Wanted(
+                date(2026, 7, 1), date(2026, 12, 31), Product(product(law).category), Size(budget_cents=100)
+            ),
+        ),
+    )
+    return dataclasses.replace(whole, **changes)
+
+
+def request_answer(law: Law = Law.WMO, **changes: Any) -> RequestAnswer:  # noqa: ANN401 -- the fields of the record
+    refusal = RequestRefusal.BUDGET if law is Law.WMO else RequestRefusal.RESIDENCE
+    whole = RequestAnswer(
+        envelope(law, to_provider=True),
+        "R-1",
+        RequestOutcome.REJECTED,
+        refusal,
+        None if law is Law.WMO else "0384",
+    )
+    return dataclasses.replace(whole, **changes)
+
+
 def message(number: str, law: Law = Law.WMO) -> Message:
     match number:
+        case "315":
+            return write_assignment_request(request(law))
+        case "317":
+            return write_change_request(change_request(law))
+        case "319":
+            return write_request_answer(request_answer(law))
         case "301":
             return write_assignments(assignment_notice(law))
         case "305":
