@@ -88,9 +88,9 @@ def register(
 @provider.command()
 def send(
     config: ConfigFile,
-    message: Annotated[Path, typer.Argument(help="A 315 or 317 that our own system made.")],
+    message: Annotated[Path, typer.Argument(help="A 315, 317 or 323 that our own system made.")],
 ) -> None:
-    """Check a request of ours and send it; the running adapter delivers it."""
+    """Check a request or declaration of ours and send it; the running adapter delivers it."""
     data = _bytes(message, MESSAGE_BYTES_MAX)
     typer.echo(by_hand.send(load_config(config), data, _log()))
 

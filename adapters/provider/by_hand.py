@@ -1,7 +1,7 @@
-"""What a person, or their own system, has the adapter send: a request, or the answer to one.
+"""What a person, or their own system, has the adapter send: a request, its answer, or a declaration.
 
 Promises: what breaks a rule is refused with the rule named before anybody else sees it; the same file again
-sends nothing again; the running adapter delivers it. Source: iWmo and iJw 3.2: 315, 317, 319.
+sends nothing again; the running adapter delivers it. Source: iWmo and iJw 3.2: 315, 317, 319, 323.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Final
 
 from adapters.provider.codes import RequestOutcome, RequestRefusal
 from adapters.provider.config import Side
+from adapters.provider.declarations import DECLARATION
 from adapters.provider.desk import Desk, Surroundings, file_name, require_between_us
 from adapters.provider.errors import ConfigInvalid, FileRefused, MessageInvalid
 from adapters.provider.exchange_port import SdkExchange
 from adapters.provider.journal import Journal
 from adapters.provider.municipal_requests import MunicipalRequests
 from adapters.provider.parts import read_envelope
+from adapters.provider.provider_declarations import ProviderDeclarations
 from adapters.provider.provider_requests import ProviderRequests
 from adapters.provider.requests import ASK, CHANGE
 from adapters.provider.rules import in_message_findings
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from adapters.provider.config import Config
     from adapters.sdk.logs import AdapterLog
 
-SENT_BY_HAND: Final = frozenset({ASK, CHANGE})
+SENT_BY_HAND: Final = frozenset({ASK, CHANGE, DECLARATION})
 
 
 def send(config: Config, data: bytes, log: AdapterLog) -> str:
@@ -37,7 +39,7 @@ def send(config: Config, data: bytes, log: AdapterLog) -> str:
     Raises MessageRefused, FileRefused, ConfigInvalid, and the SDK's errors.
     """
     if config.side is not Side.PROVIDER:
-        raise ConfigInvalid("only a provider sends requests; a municipality answers them")
+        raise ConfigInvalid("only a provider sends requests and declarations; a municipality answers them")
     with opened_desk(config, log) as desk:
         return send_over(desk, data)
 
@@ -54,6 +56,8 @@ def send_over(desk: Desk, data: bytes) -> str:
     findings = in_message_findings(message, desk.today)
     if findings:
         raise MessageInvalid(f"{message.name} breaks its own rules", findings)
+    if message.number == DECLARATION:
+        return ProviderDeclarations(desk).send(message)
     return ProviderRequests(desk).send(message)
 
 

@@ -15,8 +15,10 @@ from zoneinfo import ZoneInfo
 
 from adapters.provider.assigned_care import AssignedCare
 from adapters.provider.deadlines import retour_due
+from adapters.provider.declaration_book import DeclarationBook
 from adapters.provider.errands import Errands
 from adapters.provider.errors import FileRefused, MessageInvalid
+from adapters.provider.files_about import FilesAbout
 from adapters.provider.journal import Outgoing
 from adapters.provider.records import Envelope
 from adapters.provider.register import Register
@@ -71,6 +73,7 @@ class Verdict:
     findings: tuple[Finding, ...]
     pseudonym: str | None = None
     keep: Callable[[], None] | None = None
+    people: tuple[str, ...] = ()  # whom a message about more than one person is about
 
 
 class Party(Protocol):
@@ -84,6 +87,9 @@ class Party(Protocol):
 
     def settle(self, errand: Errand) -> Held | None:
         """Do an errand, or tell why not. Raises the SDK's errors and what composing a message raises."""
+
+    def take_answer(self, message: Message, digest: bytes) -> None:
+        """Take a 325, with the SHA-256 of its bytes. Raises FileRefused for one that answers nothing."""
 
     def judge(self, message: Message) -> Verdict:
         """Judge a message that passed its in-message rules. Raises the SDK's errors where it cannot now."""
@@ -108,6 +114,8 @@ class Desk:
         self.care: Final = AssignedCare(journal)
         self.terms: Final = Terms(journal)
         self.requests: Final = RequestBook(journal)
+        self.declarations: Final = DeclarationBook(journal)
+        self.about: Final = FilesAbout(journal)
         self.log: Final = log
         self._surroundings: Final = surroundings
 

@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Final
 
 from adapters.provider.across import Known, delivery_findings
 from adapters.provider.codes import Delivery, Frequency, Unit
+from adapters.provider.declarations import DECLARATION
 from adapters.provider.desk import Held, Verdict
+from adapters.provider.errors import FileRefused
 from adapters.provider.exchange_port import Stage
 from adapters.provider.mapping import START, read_starts, read_stops, write_assignments
+from adapters.provider.municipal_declarations import MunicipalDeclarations
 from adapters.provider.municipal_requests import MunicipalRequests
 from adapters.provider.person import read_contacts
 from adapters.provider.records import Assignment, AssignmentNotice
@@ -46,7 +49,8 @@ class MunicipalSide:
     def __init__(self, desk: Desk) -> None:
         self._desk: Final = desk
         self._kind: Final = desk.kind("301")
-        self.requests: Final = MunicipalRequests(desk)
+        self._requests: Final = MunicipalRequests(desk)
+        self._declarations: Final = MunicipalDeclarations(desk)
         self._categories: Final = frozenset(
             schema_of(desk.config.law, "301").simple["LDT_ProductCategorie"].values
         )
@@ -157,12 +161,18 @@ class MunicipalSide:
         told = self._desk.errands.state(support.support_id, self._kind) == "done"
         return told and not ended and (support.paused or support.stage not in _OVER)
 
+    def take_answer(self, message: Message, digest: bytes) -> None:  # noqa: ARG002 -- as the other side
+        """Refuse a 325: a municipality sends them."""
+        raise FileRefused(f"{message.name} answers no declaration of ours")
+
     # --- from the provider --------------------------------------------------------------------------------
 
     def judge(self, message: Message) -> Verdict:
         """Judge a message of the provider against what was assigned, started, stopped and asked before."""
         if message.number in {ASK, CHANGE}:
-            return self.requests.judge(message)
+            return self._requests.judge(message)
+        if message.number == DECLARATION:
+            return self._declarations.judge(message)
         law = self._desk.config.law
         resident, lines = _read(message)
         pseudonym = self._desk.register.pseudonym(resident.bsn)

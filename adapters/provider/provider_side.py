@@ -18,6 +18,7 @@ from adapters.provider.errands import Care
 from adapters.provider.errors import Finding
 from adapters.provider.exchange_port import AssignOrder, Stage
 from adapters.provider.mapping import read_assignments, write_starts, write_stops
+from adapters.provider.provider_declarations import ProviderDeclarations
 from adapters.provider.provider_requests import ProviderRequests
 from adapters.provider.records import CareStart, CareStop, StartNotice, StopNotice
 from adapters.provider.register import AssignmentKey
@@ -59,20 +60,25 @@ class ProviderSide:
         self._desk: Final = desk
         self._start: Final = desk.kind("305")
         self._stop: Final = desk.kind("307")
-        self.requests: Final = ProviderRequests(desk)
+        self._requests: Final = ProviderRequests(desk)
+        self._declarations: Final = ProviderDeclarations(desk)
+
+    def take_answer(self, message: Message, digest: bytes) -> None:
+        """Take the answer to a declaration."""
+        self._declarations.take(message, digest)
 
     # --- from the municipality ----------------------------------------------------------------------------
 
     def judge(self, message: Message) -> Verdict:
         """Judge a 301 against the plan, and assign what it assigns; a 319 against what was asked."""
         if message.number == ANSWER:
-            return self.requests.judge(message)
+            return self._requests.judge(message)
         desk, notice = self._desk, read_assignments(message)
         pseudonym = desk.exchange.pseudonym(notice.resident.bsn)
         known_as = pseudonym.hex()
         lines = _lines(message, notice)
         taken = numbers_taken(message, self._numbers_of_others(notice, known_as))
-        taken += self.requests.unfounded(message)
+        taken += self._requests.unfounded(message)
         if taken:
             return Verdict(taken)
         live = [line for line in lines if not line.assignment.removed]
@@ -98,7 +104,7 @@ class ProviderSide:
                 desk.terms.keep(known_as, line.assignment)
                 if line.path in matched:
                     desk.register.link(key, plan_id, matched[line.path][1].support_id)
-            self.requests.honour(notice)
+            self._requests.honour(notice)
             desk.errands.hurry(plan_id)
 
         return Verdict((), known_as, keep)

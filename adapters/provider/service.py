@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from adapters.provider.across import identification_taken
 from adapters.provider.config import Side
+from adapters.provider.declarations import ANSWERED, DECLARATION, build_declaration_answer
 from adapters.provider.desk import Desk, Surroundings, Verdict, file_name, require_between_us
 from adapters.provider.errors import (
     AlreadyRunning,
@@ -159,8 +160,11 @@ class Service:
     def _receive(self, incoming: Incoming) -> None:
         message = incoming.message
         try:
-            if message.schema.answers:
-                self._take_retour(message)
+            if message.number == ANSWERED:
+                require_between_us(self._desk.config, message, ours=False)
+                self._party.take_answer(message, incoming.digest)
+            elif message.schema.answers:
+                self._take_retour(incoming)
             elif not self._take_message(incoming):
                 return
             kept = self._inbox.archive(incoming.name)
@@ -171,13 +175,19 @@ class Service:
         if not message.schema.answers:
             self._desk.journal.archived(_key(incoming), kept.name)
 
-    def _take_retour(self, message: Message) -> None:
+    def _take_retour(self, incoming: Incoming) -> None:
+        message = incoming.message
         require_between_us(self._desk.config, message, ours=True)
         answer = read_retour(message)
         codes = tuple(code for _, code in answer.codes)
         answered = self._desk.kind(message.schema.answers)
-        if not self._desk.journal.answered(answered, answer.answers, codes):
-            raise FileRefused("this answers no message of ours")
+        with self._desk.journal.transaction():
+            if not self._desk.journal.answered(answered, answer.answers, codes):
+                raise FileRefused("this answers no message of ours")
+            if len(message.root.children) > 1:
+                # A refusal by class repeats who the message was about.
+                about = self._desk.about.whom_sent(answered, answer.answers)
+                self._desk.about.read(incoming.digest, about)
         if answer.accepted:
             self._desk.log.info("message_accepted", message_type=answered)
         else:
@@ -219,7 +229,8 @@ class Service:
     def _answer(self, key: MessageKey, message: Message, verdict: Verdict) -> None:
         desk = self._desk
         identity = RetourIdentity(desk.fresh_identification(), desk.today)
-        retour = build_retour(message, verdict.findings, identity)
+        build = build_declaration_answer if message.number == DECLARATION else build_retour
+        retour = build(message, verdict.findings, identity)
         outgoing = Outgoing(
             name=file_name(retour, identity.identification),
             kind=retour.name,
@@ -230,6 +241,8 @@ class Service:
         with desk.journal.transaction():
             if verdict.keep is not None:
                 verdict.keep()
+            desk.about.read(key.digest, verdict.people)
+            desk.about.sent(outgoing.name, verdict.people)
             desk.journal.answer(key, outgoing, desk.now_ms)
         rules = ",".join(sorted({finding.rule for finding in verdict.findings}))
         told = "message_rejected" if verdict.findings else "message_taken"

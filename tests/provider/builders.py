@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import date, time, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from adapters.provider.codes import (
     AddressKind,
@@ -20,6 +20,13 @@ from adapters.provider.codes import (
     Unit,
     WmoStopReason,
 )
+from adapters.provider.declarations import (
+    Declaration,
+    Performance,
+    build_declaration_answer,
+    write_declaration,
+)
+from adapters.provider.errors import Finding
 from adapters.provider.mapping import write_assignments, write_starts, write_stops
 from adapters.provider.records import (
     Assignment,
@@ -47,9 +54,13 @@ from adapters.provider.requests import (
     write_change_request,
     write_request_answer,
 )
+from adapters.provider.retour import RetourIdentity
 from adapters.provider.schema import Law
 from adapters.provider.xml import Message, Node
 from adapters.sdk.bsn import Bsn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 BSN = "999900006"
 SURNAME = "Zonderland"
@@ -200,20 +211,57 @@ def request_answer(law: Law = Law.WMO, **changes: Any) -> RequestAnswer:  # noqa
     return dataclasses.replace(whole, **changes)
 
 
+def performance(law: Law = Law.WMO, **changes: Any) -> Performance:  # noqa: ANN401 -- the fields of the record
+    whole = Performance(
+        reference="P-1",
+        number=101,
+        product=product(law),
+        first=date(2026, 4, 1),
+        last=date(2026, 4, 30),
+        volume=5,
+        unit=Unit.HOUR,
+        rate_cents=1500,
+        cents=7500,
+    )
+    return dataclasses.replace(whole, **changes)
+
+
+def declaration(law: Law = Law.WMO, **changes: Any) -> Declaration:  # noqa: ANN401 -- the fields of the record
+    whole = Declaration(
+        envelope=envelope(law, to_provider=False),
+        number="DN001",
+        first=date(2026, 4, 1),
+        last=date(2026, 4, 30),
+        signed_on=date(2026, 5, 19),
+        clients=(
+            (Bsn(BSN), (performance(law),)),
+            (Bsn("111222333"), (performance(law, reference="P-2", number=102),)),
+        ),
+    )
+    return dataclasses.replace(whole, **changes)
+
+
+def declaration_answer(law: Law = Law.WMO) -> Message:
+    """Refuse the first line of two."""
+    path = "/Bericht/Declaratie/Clienten/Client[1]/Prestaties/Prestatie"
+    findings = (Finding("TR338", path, "9338"),)
+    return build_declaration_answer(message("323", law), findings, RetourIdentity("R1", date(2026, 6, 1)))
+
+
+MAKERS: dict[str, Callable[[Law], Message]] = {
+    "301": lambda law: write_assignments(assignment_notice(law)),
+    "305": lambda law: write_starts(start_notice(law)),
+    "307": lambda law: write_stops(stop_notice(law)),
+    "315": lambda law: write_assignment_request(request(law)),
+    "317": lambda law: write_change_request(change_request(law)),
+    "319": lambda law: write_request_answer(request_answer(law)),
+    "323": lambda law: write_declaration(declaration(law)),
+    "325": declaration_answer,
+}
+
+
 def message(number: str, law: Law = Law.WMO) -> Message:
-    match number:
-        case "315":
-            return write_assignment_request(request(law))
-        case "317":
-            return write_change_request(change_request(law))
-        case "319":
-            return write_request_answer(request_answer(law))
-        case "301":
-            return write_assignments(assignment_notice(law))
-        case "305":
-            return write_starts(start_notice(law))
-        case _:
-            return write_stops(stop_notice(law))
+    return MAKERS[number](law)
 
 
 def put(whole: Message, path: str, text: str | None) -> Message:

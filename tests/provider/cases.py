@@ -73,7 +73,7 @@ REQUEST_CASES: list[Case] = [
     ("317", none_of(ADDED, "Budget") | CODED | sized(ADDED), set()),
     ("315", BUDGETED, set()),
     ("315", BUDGETED | {f"{ASKED}/ToewijzingEinddatum": None}, {"CD075", "TR386"}),
-    ("317", {f"{ADDED}/Einddatum": None} | none_of(ADDED, "Product"), {"CD075"}),
+    ("317", none_of(ADDED, "Product", "Einddatum"), {"CD075"}),
     ("317", none_of(CHANGED, "Omvang", "Einddatum") | {f"{CHANGED}/Budget": "1"}, {"CD075"}),
     ("315", {f"{ASKED}[2]/ToewijzingEinddatum": None}, {"CD076"}),
     ("317", {f"{CHANGED}/Einddatum": None}, {"CD076"}),
@@ -153,4 +153,126 @@ JW_CASES: list[Case] = [
     ("319", {"Antwoord/Woonplaatsbeginsel": None}, {"TR377"}),
     ("319", {"Antwoord/RedenAfwijzingVerzoek": "2"}, {"TR409"}),
     ("319", {"Antwoord/RedenAfwijzingVerzoek": "2", "Antwoord/Woonplaatsbeginsel": None}, set()),
+]
+
+DECLARED = "Declaratie"
+LINE = f"{DECLARED}/Clienten/Client/Prestaties/Prestatie"
+OTHER = f"{DECLARED}/Clienten/Client[2]/Prestaties/Prestatie"
+TOTAL = f"{DECLARED}/TotaalIngediendBedrag"
+MONTH = f"{DECLARED}/DeclaratiePeriode"
+CREDITED: Edits = {
+    f"{OTHER}/ProductReferentie/VorigReferentieNummer": "P-0",
+    f"{OTHER}/IngediendBedrag/DebetCredit": "C",
+    f"{TOTAL}/TotaalBedrag": "0",
+}
+IN_EUROS: Edits = {f"{LINE}/Eenheid": "83", f"{LINE}/ProductTarief": None, f"{LINE}/GeleverdVolume": "7500"}
+IN_DECEMBER_2020: Edits = {
+    f"{LINE}/ProductPeriode/Begindatum": "2020-12-01",
+    f"{LINE}/ProductPeriode/Einddatum": "2020-12-31",
+}
+TWICE: Edits = {
+    f"{LINE}[2]/ProductReferentie/ReferentieNummer": "P-3",
+    f"{LINE}[2]/ToewijzingNummer": "101",
+    f"{LINE}[2]/ProductCategorie": "02",
+    f"{LINE}[2]/ProductCode": "02A03",
+    f"{LINE}[2]/ProductPeriode/Begindatum": "2026-04-01",
+    f"{LINE}[2]/ProductPeriode/Einddatum": "2026-04-30",
+    f"{LINE}[2]/GeleverdVolume": "1",
+    f"{LINE}[2]/Eenheid": "04",
+    f"{LINE}[2]/ProductTarief": "1500",
+    f"{LINE}[2]/IngediendBedrag/Bedrag": "1500",
+    f"{LINE}[2]/IngediendBedrag/DebetCredit": "D",
+    f"{TOTAL}/TotaalBedrag": "16500",
+}
+
+DECLARATION_CASES: list[Case] = [
+    ("323", {}, set()),
+    ("325", {}, set()),
+    ("323", {f"{DECLARED}/Clienten/Client/Bsn": "999900007"}, {"CS002"}),
+    ("323", {"Header/BerichtIdentificatie/Dagtekening": "2026-06-02"}, {"TR135"}),
+    # Periods
+    ("323", {f"{MONTH}/Einddatum": "2026-04-29"}, {"CS340"}),
+    ("323", {f"{MONTH}/Begindatum": "2026-04-02"}, {"CS340"}),
+    ("323", {f"{MONTH}/Begindatum": "2020-12-01", f"{MONTH}/Einddatum": "2020-12-31"}, {"CS100"}),
+    ("323", {f"{MONTH}/Begindatum": "2021-01-01", f"{MONTH}/Einddatum": "2021-01-31"}, set()),
+    ("323", {f"{MONTH}/Begindatum": "2026-05-01", f"{MONTH}/Einddatum": "2026-05-31"}, {"TR137"}),
+    ("323", {f"{MONTH}/Einddatum": "2026-03-31"}, {"TR137", "CS340"}),
+    ("323", {f"{LINE}/ProductPeriode/Begindatum": "2026-03-01"}, {"CS337"}),
+    ("323", {f"{LINE}/ProductPeriode/Begindatum": "2026-05-21"}, {"TR134", "TR137", "CS337"}),
+    ("323", IN_DECEMBER_2020, {"CS100", "TR335"}),
+    (
+        "323",
+        {f"{LINE}/ProductPeriode/Begindatum": "2021-05-01", f"{LINE}/ProductPeriode/Einddatum": "2021-05-19"},
+        set(),
+    ),
+    (
+        "323",
+        {f"{LINE}/ProductPeriode/Begindatum": "2021-05-01", f"{LINE}/ProductPeriode/Einddatum": "2021-05-18"},
+        {"TR335"},
+    ),
+    ("323", {f"{DECLARED}/DeclaratieDagtekening": "2026-05-21"}, {"TR134"}),
+    ("323", {f"{DECLARED}/DeclaratieDagtekening": "2026-05-20"}, set()),
+    # Amounts
+    ("323", {f"{TOTAL}/TotaalBedrag": "14999"}, {"TR358"}),
+    ("323", CREDITED, set()),
+    ("323", CREDITED | {f"{TOTAL}/DebetCredit": "C"}, {"CS325"}),
+    ("323", CREDITED | {f"{TOTAL}/TotaalBedrag": "15000"}, {"TR358"}),
+    (
+        "323",
+        {f"{LINE}/IngediendBedrag/Bedrag": "0", f"{TOTAL}/TotaalBedrag": "7500"},
+        set(),
+    ),
+    (
+        "323",
+        {
+            f"{LINE}/IngediendBedrag/Bedrag": "0",
+            f"{LINE}/IngediendBedrag/DebetCredit": "C",
+            f"{LINE}/ProductReferentie/VorigReferentieNummer": "P-0",
+            f"{TOTAL}/TotaalBedrag": "7500",
+        },
+        {"CS325"},
+    ),
+    ("323", IN_EUROS, set()),
+    ("323", IN_EUROS | {f"{LINE}/GeleverdVolume": "7499"}, {"CS339"}),
+    ("323", IN_EUROS | {f"{LINE}/ProductTarief": "1"}, {"CD087"}),
+    ("323", {f"{LINE}/ProductTarief": None}, {"CD087"}),
+    # References
+    ("323", {f"{LINE}/ProductReferentie/VorigReferentieNummer": "P-0"}, {"CD060"}),
+    ("323", CREDITED | {f"{OTHER}/ProductReferentie/VorigReferentieNummer": None}, {"CD060"}),
+    ("323", CREDITED | {f"{OTHER}/ProductReferentie/VorigReferentieNummer": "P-1"}, {"TR316"}),
+    ("323", {f"{OTHER}/ProductReferentie/ReferentieNummer": "P-1"}, {"TR101"}),
+    ("323", {f"{DECLARED}/Clienten/Client[2]/Bsn": "999900006"}, {"TR101"}),
+    (
+        "323",
+        CREDITED
+        | {
+            f"{LINE}/ProductReferentie/VorigReferentieNummer": "P-0",
+            f"{LINE}/IngediendBedrag/DebetCredit": "C",
+            f"{TOTAL}/TotaalBedrag": "15000",
+            f"{TOTAL}/DebetCredit": "C",
+        },
+        {"TR315"},
+    ),
+    ("323", TWICE, {"TR416"}),
+    ("323", TWICE | {f"{LINE}[2]/ProductCode": "02A04"}, set()),
+    # The answer
+    (
+        "325",
+        {"DeclaratieAntwoord/Clienten/Client/Prestaties/Prestatie/RetourCodes/RetourCode": "0200"},
+        {"TR342"},
+    ),
+    (
+        "325",
+        {
+            "DeclaratieAntwoord/TotaalToegekendBedrag/TotaalBedrag": "0",
+            "DeclaratieAntwoord/TotaalToegekendBedrag/DebetCredit": "C",
+        },
+        {"CS325"},
+    ),
+    ("325", {"DeclaratieAntwoord/Clienten/Client/Bsn": "999900007"}, {"CS002"}),
+    (
+        "325",
+        {"DeclaratieAntwoord/Clienten/Client/Prestaties/Prestatie/ProductPeriode/Einddatum": "2026-06-02"},
+        {"TR137"},
+    ),
 ]
