@@ -20,7 +20,7 @@ from adapters.conformance.command import conformance
 from adapters.kit.outward import NotNow, OutwardError
 from adapters.municipal import errors as municipal_errors
 from adapters.municipal.commands import municipal
-from adapters.provider import running
+from adapters.provider import by_hand, running
 from adapters.provider.config import load_config
 from adapters.provider.desk import LOCAL
 from adapters.provider.errors import AlreadyRunning, ConfigInvalid, MessageRefused, ProviderAdapterError
@@ -96,6 +96,32 @@ def register(
     settings = load_config(config)
     found = running.register(settings, read_person(_bytes(file, FILE_BYTES_MAX)))
     typer.echo("registered" if found else "registered; no case of this adapter is known yet", err=True)
+
+
+@provider.command()
+def send(
+    config: ConfigFile,
+    message: Annotated[Path, typer.Argument(help="A 315, 317 or 323 that our own system made.")],
+) -> None:
+    """Check a request or declaration of ours and send it; the running adapter delivers it."""
+    data = _bytes(message, MESSAGE_BYTES_MAX)
+    typer.echo(by_hand.send(load_config(config), data, _log()))
+
+
+@provider.command()
+def answer(
+    config: ConfigFile,
+    request: Annotated[int, typer.Option(help="The number that `status` gives the request.")],
+    outcome: Annotated[str, typer.Option(help="1 rejected, 2 under investigation (WJ760).")],
+    reason: Annotated[str | None, typer.Option(help="Why rejected, 1 to 9 (WJ759).")] = None,
+    municipality: Annotated[
+        str | None, typer.Option(help="Where a youth belongs, four digits, for reason 8 under the Jeugdwet.")
+    ] = None,
+) -> None:
+    """Answer a request with a 319; a yes is a support on the plan, and no answer of its own."""
+    settings = load_config(config)
+    name = by_hand.answer(settings, request, outcome, _log(), refusal=reason, municipality=municipality)
+    typer.echo(name)
 
 
 @provider.command()

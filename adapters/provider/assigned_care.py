@@ -115,6 +115,11 @@ class AssignedCare:
             (pseudonym, *_write_line(line)),
         )
 
+    def delivered_to(self) -> tuple[str, ...]:
+        """Return everybody of whom a start stands."""
+        rows = self._connection.execute("SELECT DISTINCT pseudonym FROM deliveries WHERE kind = ?", (_START,))
+        return tuple(str(row[0]) for row in rows)
+
     def delivered(self, pseudonym: str, law: Law) -> tuple[tuple[CareStart, ...], tuple[CareStop, ...]]:
         """Return the starts and stops that stand."""
         rows = self._connection.execute(

@@ -2,7 +2,7 @@
 
 Promises: a code outside its list raises ValueError, without repeating it. Source: code lists WJ756 (unit),
 WMO757 (frequency), WMO002 and JZ002 (reason of change), WMO588 and JZ588 (reason to stop), COD046 (gender),
-COD170, COD467, COD700, COD757.
+COD170, COD467, COD700, COD757, COD327 (referrer), WJ758, WJ759 and WJ760 (requests).
 """
 
 from __future__ import annotations
@@ -101,6 +101,46 @@ class Delivery(Coded):
 
     FIRST = "1", "eerste aanlevering"
     REMOVED = "3", "verwijderen aanlevering"
+
+
+class RequestReason(Coded):
+    """Why a provider asks for a change (WJ758)."""
+
+    SITUATION = "1", "verandering cliëntsituatie"
+    CARE_PLAN = "2", "wijziging zorgplan"
+
+
+class RequestOutcome(Coded):
+    """What a municipality says to a request; a yes is an assignment (WJ760)."""
+
+    REJECTED = "1", "verzoek afgewezen"
+    INVESTIGATED = "2", "aanvraag in onderzoek"
+
+
+class RequestRefusal(Coded):
+    """Why a request was rejected (WJ759)."""
+
+    NEW_APPLICATION = "1", "geen wijziging, maar nieuwe aanvraag"
+    BUDGET = "2", "past niet binnen budget"
+    NO_CONTRACT = "3", "geen contract"
+    NOT_IN_CONTRACT = "4", "past niet binnen contract"
+    OTHER_MUNICIPALITY = "5", "andere gemeente"
+    PILED_UP = "6", "stapeling"
+    SUBSTANCE = "7", "zorginhoudelijk"
+    RESIDENCE = "8", "woonplaatsbeginsel"
+    AGE = "9", "leeftijdsgrens"
+
+
+class Referrer(Coded):
+    """Who sent a resident to support (COD327)."""
+
+    MUNICIPALITY = "01", "gemeente"
+    FAMILY_DOCTOR = "02", "huisarts"
+    YOUTH_DOCTOR = "03", "jeugdarts"
+    CERTIFIED_INSTITUTION = "04", "gecertificeerde instelling"
+    SPECIALIST = "05", "medisch specialist"
+    SELF = "06", "zelfverwijzer"
+    COURT = "08", "rechter of officier van justitie"
 
 
 class ChangeReason(Coded):

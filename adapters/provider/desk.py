@@ -14,12 +14,17 @@ from typing import TYPE_CHECKING, Final, Protocol
 from zoneinfo import ZoneInfo
 
 from adapters.provider.assigned_care import AssignedCare
+from adapters.provider.deadlines import retour_due
+from adapters.provider.declaration_book import DeclarationBook
 from adapters.provider.errands import Errands
-from adapters.provider.errors import MessageInvalid
-from adapters.provider.journal import Outgoing, retour_due
+from adapters.provider.errors import FileRefused, MessageInvalid
+from adapters.provider.files_about import FilesAbout
+from adapters.provider.journal import Outgoing
 from adapters.provider.records import Envelope
 from adapters.provider.register import Register
+from adapters.provider.request_book import RequestBook
 from adapters.provider.rules import in_message_findings
+from adapters.provider.terms import Terms
 from adapters.provider.xml import emit
 
 if TYPE_CHECKING:
@@ -68,19 +73,23 @@ class Verdict:
     findings: tuple[Finding, ...]
     pseudonym: str | None = None
     keep: Callable[[], None] | None = None
+    people: tuple[str, ...] = ()  # whom a message about more than one person is about
 
 
 class Party(Protocol):
     """One side of the traffic."""
 
-    # Whether judging a message asks the exchange.
-    asks_to_judge: bool
+    # The messages that are judged by asking the exchange.
+    asks_to_judge: frozenset[str]
 
     def notice(self, happening: Happening) -> None:
         """Write down what a happening means, inside the caller's transaction; asks nobody."""
 
     def settle(self, errand: Errand) -> Held | None:
         """Do an errand, or tell why not. Raises the SDK's errors and what composing a message raises."""
+
+    def take_answer(self, message: Message, digest: bytes) -> None:
+        """Take a 325, with the SHA-256 of its bytes. Raises FileRefused for one that answers nothing."""
 
     def judge(self, message: Message) -> Verdict:
         """Judge a message that passed its in-message rules. Raises the SDK's errors where it cannot now."""
@@ -103,6 +112,10 @@ class Desk:
         self.register: Final = Register(journal)
         self.errands: Final = Errands(journal)
         self.care: Final = AssignedCare(journal)
+        self.terms: Final = Terms(journal)
+        self.requests: Final = RequestBook(journal)
+        self.declarations: Final = DeclarationBook(journal)
+        self.about: Final = FilesAbout(journal)
         self.log: Final = log
         self._surroundings: Final = surroundings
 
@@ -160,8 +173,15 @@ class Desk:
         """Return the name people use for a message, such as WMO301."""
         return f"{self.config.law.value.upper()}{number}"
 
-    def tell(self, errand: Errand, message: Message, pseudonym: str) -> None:
+    def tell(self, errand: Errand, message: Message, pseudonym: str) -> str:
         """Put a message in the outbox and end its errand. Raises MessageInvalid where it breaks a rule."""
+        with self.journal.transaction():
+            name = self.post(message, pseudonym)
+            self.errands.done(errand, name)
+        return name
+
+    def post(self, message: Message, pseudonym: str | None) -> str:
+        """Put a message of ours in the outbox and return its name. Raises MessageInvalid as `tell` does."""
         findings = in_message_findings(message, self.today)
         if findings:
             raise MessageInvalid(f"{message.name} breaks its own rules", findings)
@@ -172,12 +192,26 @@ class Desk:
             kind=message.name,
             identification=identification,
             content=emit(message),
-            retour_due=retour_due(self.today),
+            retour_due=retour_due(message.name, self.today),
             pseudonym=pseudonym,
         )
-        with self.journal.transaction():
-            self.journal.send(outgoing, self.now_ms)
-            self.errands.done(errand, outgoing.name)
+        self.journal.send(outgoing, self.now_ms)
+        return outgoing.name
+
+
+def require_between_us(config: Config, message: Message, *, ours: bool) -> None:
+    """Refuse what is of another law or between others; a retour names sender and receiver unswapped.
+
+    `ours` is a message of ours, or a retour to one. The widths of both codes are part of each message's
+    schema, so a message cannot go the other way. Raises FileRefused.
+    """
+    if message.law is not config.law:
+        raise FileRefused("a message of another law than this adapter is set up for")
+    parties = (config.counterparty_code, config.own_code)
+    header = message.root.children[0]
+    found = (header.required("Afzender"), header.required("Ontvanger"))
+    if found != (parties[::-1] if ours else parties):
+        raise FileRefused("Afzender and Ontvanger are not this counterparty and us")
 
 
 def file_name(message: Message, identification: str) -> str:

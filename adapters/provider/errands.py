@@ -114,6 +114,18 @@ class Errands:
         ).fetchone()
         return row is not None
 
+    def care_told(self, support_id: str) -> tuple[Care, ...]:
+        """Return the care under a support that was told, each with the end that was told, if any."""
+        rows = self._connection.execute(
+            "SELECT starts_on, max(ends_on) FROM errands WHERE support_id = ? AND state = 'done' "
+            "AND starts_on <> '' GROUP BY starts_on ORDER BY starts_on",
+            (support_id,),
+        )
+        return tuple(
+            Care(date.fromisoformat(first), date.fromisoformat(last) if last else None)
+            for first, last in rows
+        )
+
     def earlier_unanswered(self, support_id: str, care: Care) -> bool:
         """Tell whether something of earlier care under this support was not told yet, or not answered yet."""
         row = self._connection.execute(

@@ -51,21 +51,23 @@ def _about_retour(message: Message) -> tuple[str, list[str]]:
 
 
 def _about_message(message: Message, today: date) -> tuple[str, list[str]]:
-    basis = next(
-        row for row in table("bases") if (row["law"], row["message"]) == (message.law.value, message.number)
-    )
+    of = (message.law.value, message.number)
+    # Requests, their answers and declarations are between both organisations alone.
+    basis = next((row for row in table("bases") if (row["law"], row["message"]) == of), None)
     findings = in_message_findings(message, today)
     outcome = "the answer would refuse it" if findings else "the answer would accept it"
     lines = [
         f"{message.law.value.upper()}{answer_number(message.number)}: {outcome}, rules across messages aside"
     ]
     lines += [f"broken rule {finding}" for finding in findings]
-    lines.append(f"purpose {basis['purpose']} on legal basis {basis['basis']}")
+    if basis is None:
+        lines.append("nothing of it goes to the exchange: it is judged against the own journal")
+    else:
+        lines.append(f"purpose {basis['purpose']} on legal basis {basis['basis']}")
     for row in table("sharing"):
         if row["message"] == message.number:
-            lines += _about_element(
-                message, row["element"], row["exchange"], row["handling"], basis["category"]
-            )
+            category = "" if basis is None else basis["category"]
+            lines += _about_element(message, row["element"], row["exchange"], row["handling"], category)
     lines.append("nothing was sent")
     return f"{message.name}: control level 1 passed.", lines
 

@@ -26,7 +26,7 @@ from adapters.provider.errors import (
 from adapters.provider.xml import MESSAGE_BYTES_MAX, Message, read
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
 LOOKS_UNCHANGED_MAX: Final = 5
 LOOKS_TOTAL_MAX: Final = 200
@@ -74,13 +74,18 @@ class Inbox:
         for folder in (inbox, archive, rejected):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
-    def take(self) -> tuple[Incoming, ...]:
-        """Return the whole messages now in the inbox, by name; move what will never be one to rejected/."""
+    def take(self) -> Iterator[Incoming]:
+        """Give the whole messages now in the inbox, by name; move what will never be one to rejected/.
+
+        One after the other, so that a full inbox does not fill memory.
+        """
         names = sorted(path.name for path in self._inbox.iterdir() if _looks_like_message(path.name))
         for gone in self._looks.keys() - set(names):
             del self._looks[gone]
-        taken = (self._look(name) for name in names)
-        return tuple(incoming for incoming in taken if incoming is not None)
+        for name in names:
+            incoming = self._look(name)
+            if incoming is not None:
+                yield incoming
 
     def _look(self, name: str) -> Incoming | None:
         state = (0, 0, 0)
@@ -122,14 +127,24 @@ class Inbox:
         return look.unchanged >= LOOKS_UNCHANGED_MAX or look.total >= LOOKS_TOTAL_MAX
 
     def archive(self, name: str) -> Path:
-        """Move a processed file to archive/, under a free name, and return where it went."""
+        """Move a processed file to archive/, under a free name, and return where it went.
+
+        Where it lies is safe after `settle`; until then a power cut may put it back, and it comes again.
+        """
         return _move(self._inbox / name, self._archive)
+
+    def settle(self) -> None:
+        """Flush what was archived."""
+        _sync_folder(self._inbox)
+        _sync_folder(self._archive)
 
     def reject(self, name: str, reason: str, findings: Iterable[Finding] = (), remedy: str = "") -> Path:
         """Move a file to rejected/ with the reason beside it, and return where it went."""
         kept = _move(self._inbox / name, self._rejected)
         lines = [reason, *map(str, findings), *([f"What to do: {remedy}"] if remedy else [])]
         write_whole(self._rejected, f"{kept.name}.reason.txt", ("\n".join(lines) + "\n").encode())
+        _sync_folder(self._inbox)
+        _sync_folder(self._rejected)
         self._looks.pop(name, None)
         return kept
 
@@ -144,15 +159,23 @@ class Outbox:
     def emit(self, name: str, content: bytes) -> Path:
         """Write a message under its name. Writing the same again changes nothing; other content is refused.
 
+        That it is there is safe after `settle`.
         Raises FileRefused for a name that is taken or no name, OSError when the disk will not take it.
         """
         if not _is_message_name(name):
             raise FileRefused("a message in the outbox has a plain name that ends in .xml")
         return write_whole(self._outbox, name, content)
 
+    def settle(self) -> None:
+        """Flush what was written."""
+        _sync_folder(self._outbox)
+
 
 def write_whole(folder: Path, name: str, content: bytes) -> Path:
-    """Write a file that is there whole or not at all. Raises FileRefused where the name holds other bytes."""
+    """Write a file that is there whole or not at all; the caller flushes the folder.
+
+    Raises FileRefused where the name holds other bytes.
+    """
     target = folder / name
     try:
         if target.read_bytes() == content:
@@ -173,7 +196,6 @@ def write_whole(folder: Path, name: str, content: bytes) -> Path:
     except OSError:
         passing.unlink(missing_ok=True)
         raise
-    _sync_folder(folder)
     return target
 
 
@@ -220,8 +242,6 @@ def _move(source: Path, folder: Path) -> Path:
         if error.errno == errno.EXDEV:
             raise FileRefused("inbox, archive and rejected must lie on one file system") from None
         raise
-    _sync_folder(source.parent)
-    _sync_folder(folder)
     return target
 
 

@@ -13,22 +13,21 @@ import secrets
 import sqlite3
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 from uuid import UUID, uuid5
 
+from adapters.provider.deadlines import retour_due
 from adapters.provider.errors import JournalConflict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import date
     from pathlib import Path
 
-RETOUR_WORKING_DAYS: Final = 3
 RETRY_FIRST_MS: Final = 1_000
 RETRY_LONGEST_MS: Final = 3_600_000
 PARK_AFTER_MS: Final = 24 * 3_600_000
-_SATURDAY: Final = 5
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS inbox (
   sender TEXT NOT NULL, kind TEXT NOT NULL, identification TEXT NOT NULL, digest BLOB NOT NULL,
@@ -103,15 +102,6 @@ class Waiting:
     attempts: int
     created_ms: int
     content: bytes = field(repr=False)
-
-
-def retour_due(received: date) -> date:
-    """Return the last day for a retour: three working days on; public holidays are not known here."""
-    day, left = received, RETOUR_WORKING_DAYS
-    while left:
-        day += timedelta(days=1)
-        left -= day.weekday() < _SATURDAY
-    return day
 
 
 def wait_before_retry_ms(attempt: int, jitter: float) -> int:
@@ -201,7 +191,7 @@ class Journal:
             self.connection.execute(
                 "INSERT INTO inbox (sender, kind, identification, digest, clash, received_ms, retour_due) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (*_key(key), int(clash is not None), now_ms, retour_due(today).isoformat()),
+                (*_key(key), int(clash is not None), now_ms, retour_due(key.kind, today).isoformat()),
             )
             return Arrival.NEW if clash is None else Arrival.CLASH
 
@@ -295,6 +285,11 @@ class Journal:
                     due,
                 ),
             )
+
+    def holds(self, name: str, content: bytes) -> bool:
+        """Tell whether this very message is in the outbox, or was."""
+        row = self.connection.execute("SELECT content FROM outbox WHERE name = ?", (name,)).fetchone()
+        return row is not None and row[0] == content
 
     def due(self, now_ms: int, limit: int = 100) -> tuple[Waiting, ...]:
         """Return what is to be delivered now, oldest first."""

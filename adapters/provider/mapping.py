@@ -12,36 +12,43 @@ from typing import TYPE_CHECKING, Final
 from adapters.provider.codes import (
     AddressKind,
     ChangeReason,
-    DateUse,
     Delivery,
     Frequency,
-    Gender,
-    NameUse,
     Unit,
     stop_reason,
 )
 from adapters.provider.errors import MappingImpossible
+from adapters.provider.parts import (
+    body_of,
+    day_at,
+    day_or_none,
+    read_envelope,
+    read_product,
+    read_resident,
+    some,
+    whole_number,
+    write_client,
+    write_person,
+    write_product,
+    write_short_name,
+    write_size,
+    write_surname,
+)
 from adapters.provider.records import (
     Assignment,
     AssignmentNotice,
     CareStart,
     CareStop,
     Contact,
-    Envelope,
-    PersonName,
-    Product,
-    Resident,
     StartNotice,
     StopNotice,
 )
-from adapters.provider.retour import xsd_versions
-from adapters.provider.schema import schema_of
-from adapters.provider.values import as_date, as_time
-from adapters.provider.xml import Message, Node, element, leaf
-from adapters.sdk.bsn import Bsn, BsnRefused
+from adapters.provider.values import as_time
+from adapters.provider.xml import Node, element, leaf
 
 if TYPE_CHECKING:
-    from datetime import date
+    from adapters.provider.records import PersonName
+    from adapters.provider.xml import Message
 
 ASSIGNMENT: Final = "301"
 START: Final = "305"
@@ -52,12 +59,12 @@ STOP: Final = "307"
 
 def read_assignments(message: Message) -> AssignmentNotice:
     """Read a 301 that passed its rules. Raises MappingImpossible for what is none, or breaks them."""
-    body = _body(message, ASSIGNMENT)
+    body = body_of(message, ASSIGNMENT)
     contacts = body.find("Contactgegevens") or element("Contactgegevens")
     products = body.find("ToegewezenProducten") or element("ToegewezenProducten")
     return AssignmentNotice(
         envelope=read_envelope(message),
-        resident=_resident(body),
+        resident=read_resident(body),
         contacts=tuple(_contact(contact) for contact in contacts.children),
         assignments=tuple(_assignment(product) for product in products.children),
     )
@@ -65,86 +72,44 @@ def read_assignments(message: Message) -> AssignmentNotice:
 
 def read_starts(message: Message) -> StartNotice:
     """Read a 305 that passed its rules. Raises MappingImpossible for what is none, or breaks them."""
-    body = _body(message, START)
+    body = body_of(message, START)
     lines = body.find("StartProducten") or element("StartProducten")
     starts = tuple(
         CareStart(
-            starts_on=_day(line, "Begindatum"),
-            assignment_number=_whole(line, "ToewijzingNummer"),
-            product=_product(line),
-            assignment_starts_on=_day_or_none(line, "ToewijzingIngangsdatum"),
+            starts_on=day_at(line, "Begindatum"),
+            assignment_number=whole_number(line, "ToewijzingNummer"),
+            product=read_product(line),
+            assignment_starts_on=day_or_none(line, "ToewijzingIngangsdatum"),
             delivery=_delivery(line),
         )
         for line in lines.children
     )
-    return StartNotice(read_envelope(message), _resident(body), starts)
+    return StartNotice(read_envelope(message), read_resident(body), starts)
 
 
 def read_stops(message: Message) -> StopNotice:
     """Read a 307 that passed its rules. Raises MappingImpossible for what is none, or breaks them."""
-    body = _body(message, STOP)
+    body = body_of(message, STOP)
     lines = body.find("StopProducten") or element("StopProducten")
     stops = tuple(
         CareStop(
-            starts_on=_day(line, "Begindatum"),
-            ends_on=_day(line, "Einddatum"),
+            starts_on=day_at(line, "Begindatum"),
+            ends_on=day_at(line, "Einddatum"),
             reason=stop_reason(message.law, line.required("RedenBeeindiging")),
-            assignment_number=_whole(line, "ToewijzingNummer"),
-            product=_product(line),
-            assignment_starts_on=_day_or_none(line, "ToewijzingIngangsdatum"),
+            assignment_number=whole_number(line, "ToewijzingNummer"),
+            product=read_product(line),
+            assignment_starts_on=day_or_none(line, "ToewijzingIngangsdatum"),
             delivery=_delivery(line),
         )
         for line in lines.children
     )
-    return StopNotice(read_envelope(message), _resident(body), stops)
-
-
-def read_envelope(message: Message) -> Envelope:
-    """Read sender, receiver, identification and date of any message."""
-    header = message.root.children[0]
-    return Envelope(
-        law=message.law,
-        sender=header.required("Afzender"),
-        receiver=header.required("Ontvanger"),
-        identification=header.required("BerichtIdentificatie/Identificatie"),
-        dated=_day(header, "BerichtIdentificatie/Dagtekening"),
-    )
-
-
-def _body(message: Message, number: str) -> Node:
-    if message.number != number:
-        raise MappingImpossible(f"{message.name} is no {number}")
-    return message.root.children[1]
-
-
-def _resident(body: Node) -> Resident:
-    birth_date_use = body.value("Geboortedatum/DatumGebruik")
-    try:
-        bsn = Bsn(body.required("Bsn"))
-    except BsnRefused:
-        # CS002 says the same; whoever maps without running the rules first still gets no number out.
-        raise MappingImpossible("Bsn fails the 11-proof (CS002)") from None
-    return Resident(
-        bsn=bsn,
-        birth_date=_day(body, "Geboortedatum/Datum"),
-        birth_date_use=None if birth_date_use is None else DateUse.of(birth_date_use),
-        gender=Gender.of(body.required("Geslacht")),
-        name=PersonName(
-            surname=body.required("Naam/Geslachtsnaam/Achternaam"),
-            prefix=body.value("Naam/Geslachtsnaam/Voorvoegsel"),
-            partner_surname=body.value("Naam/Partnernaam/Achternaam"),
-            partner_prefix=body.value("Naam/Partnernaam/Voorvoegsel"),
-            given_names=body.value("Naam/Voornamen"),
-            initials=body.value("Naam/Voorletters"),
-            use=NameUse.of(body.value("Naam/NaamGebruik") or NameUse.OWN.code),
-        ),
-    )
+    return StopNotice(read_envelope(message), read_resident(body), stops)
 
 
 def _contact(node: Node) -> Contact:
     return Contact(
         kind=AddressKind.of(node.required("Soort")),
-        house_number=_whole(node, "Adres/Huis/Huisnummer"),
+        house_number=whole_number(node, "Adres/Huis/Huisnummer"),
         house_letter=node.value("Adres/Huis/Huisletter"),
         house_addition=node.value("Adres/Huis/HuisnummerToevoeging"),
         postcode=node.value("Adres/Postcode"),
@@ -165,17 +130,17 @@ def _assignment(node: Node) -> Assignment:
     unit, frequency = node.value("Omvang/Eenheid"), node.value("Omvang/Frequentie")
     return Assignment(
         number=int(node.required("ToewijzingNummer")),
-        product=_product(node),
-        assigned_on=_day(node, "Toewijzingsdatum"),
+        product=read_product(node),
+        assigned_on=day_at(node, "Toewijzingsdatum"),
         assigned_at=assigned_at,
-        starts_on=_day(node, "Ingangsdatum"),
-        ends_on=_day_or_none(node, "Einddatum"),
+        starts_on=day_at(node, "Ingangsdatum"),
+        ends_on=day_or_none(node, "Einddatum"),
         provider_reference=node.value("ReferentieAanbieder"),
         change_reason=_change_reason(reason),
-        volume=_whole(node, "Omvang/Volume"),
+        volume=whole_number(node, "Omvang/Volume"),
         unit=None if unit is None else Unit.of(unit),
         frequency=None if frequency is None else Frequency.of(frequency),
-        budget_cents=_whole(node, "Budget"),
+        budget_cents=whole_number(node, "Budget"),
         comment=node.value("Commentaar"),
     )
 
@@ -194,38 +159,16 @@ def _delivery(line: Node) -> Delivery:
         raise MappingImpossible("StatusAanlevering is neither 1 nor 3 (CS058)") from None
 
 
-def _product(node: Node) -> Product | None:
-    category = node.value("Product/Categorie")
-    return None if category is None else Product(category, node.value("Product/Code"))
-
-
-def _whole(node: Node, path: str) -> int | None:
-    text = node.value(path)
-    return None if text is None else int(text)
-
-
-def _day(node: Node, path: str) -> date:
-    day = _day_or_none(node, path)
-    if day is None:
-        raise MappingImpossible(f"{path} is no date")
-    return day
-
-
-def _day_or_none(node: Node, path: str) -> date | None:
-    text = node.value(path)
-    return None if text is None else as_date(text)
-
-
 # --- to messages ------------------------------------------------------------------------------------------
 
 
 def write_assignments(notice: AssignmentNotice) -> Message:
     """Make a 301. `emit` controls it against the schema; the rules are the caller's to run."""
     resident = notice.resident
-    return _message(
+    return write_client(
         ASSIGNMENT,
         notice.envelope,
-        *_person(resident, _full_name(resident.name)),
+        *write_person(resident, _full_name(resident.name)),
         element("Contactgegevens", *(_write_contact(contact) for contact in notice.contacts)),
         element("ToegewezenProducten", *(_write_assignment(one) for one in notice.assignments)),
     )
@@ -235,10 +178,10 @@ def write_starts(notice: StartNotice) -> Message:
     """Make a 305."""
     resident = notice.resident
     lines = (_write_line("StartProduct", start) for start in notice.starts)
-    return _message(
+    return write_client(
         START,
         notice.envelope,
-        *_person(resident, _short_name(resident.name)),
+        *write_person(resident, write_short_name(resident.name)),
         element("StartProducten", *lines),
     )
 
@@ -247,80 +190,28 @@ def write_stops(notice: StopNotice) -> Message:
     """Make a 307."""
     resident = notice.resident
     lines = (_write_line("StopProduct", stop) for stop in notice.stops)
-    return _message(
+    return write_client(
         STOP,
         notice.envelope,
-        *_person(resident, _short_name(resident.name)),
+        *write_person(resident, write_short_name(resident.name)),
         element("StopProducten", *lines),
     )
-
-
-def _message(number: str, envelope: Envelope, *body: Node | None) -> Message:
-    schema = schema_of(envelope.law, number)
-    header = element(
-        "Header",
-        leaf("BerichtCode", schema.code),
-        leaf("BerichtVersie", 3),
-        leaf("BerichtSubversie", 2),
-        leaf("Afzender", envelope.sender),
-        leaf("Ontvanger", envelope.receiver),
-        element(
-            "BerichtIdentificatie",
-            leaf("Identificatie", envelope.identification),
-            leaf("Dagtekening", envelope.dated.isoformat()),
-        ),
-        xsd_versions("XsdVersie", schema),
-    )
-    return Message(envelope.law, number, element("Bericht", header, element("Client", *body)))
-
-
-def _person(resident: Resident, name: Node) -> tuple[Node | None, ...]:
-    use = resident.birth_date_use
-    return (
-        leaf("Bsn", resident.bsn.reveal()),
-        element(
-            "Geboortedatum",
-            leaf("Datum", resident.birth_date.isoformat()),
-            leaf("DatumGebruik", None if use is None else use.code),
-        ),
-        leaf("Geslacht", resident.gender.code),
-        name,
-    )
-
-
-def _surname(tag: str, surname: str, prefix: str | None) -> Node:
-    return element(tag, leaf("Achternaam", surname), leaf("Voorvoegsel", prefix))
 
 
 def _full_name(name: PersonName) -> Node:
     partner = name.partner_surname
     return element(
         "Naam",
-        _surname("Geslachtsnaam", name.surname, name.prefix),
-        None if partner is None else _surname("Partnernaam", partner, name.partner_prefix),
+        write_surname("Geslachtsnaam", name.surname, name.prefix),
+        None if partner is None else write_surname("Partnernaam", partner, name.partner_prefix),
         leaf("Voornamen", name.given_names),
         leaf("Voorletters", name.initials),
         leaf("NaamGebruik", name.use.code),
     )
 
 
-def _short_name(name: PersonName) -> Node:
-    return element(
-        "Naam",
-        _surname("Geslachtsnaam", name.surname, name.prefix),
-        leaf("Voornamen", name.given_names),
-        leaf("Voorletters", name.initials),
-    )
-
-
-def _some(name: str, *children: Node | None) -> Node | None:
-    """Make an element, or None when it would be empty."""
-    made = element(name, *children)
-    return made if made.children else None
-
-
 def _write_contact(contact: Contact) -> Node:
-    house = _some(
+    house = some(
         "Huis",
         leaf("Huisnummer", contact.house_number),
         leaf("Huisletter", contact.house_letter),
@@ -333,7 +224,7 @@ def _write_contact(contact: Contact) -> Node:
     return element(
         "Contact",
         leaf("Soort", contact.kind.code),
-        _some(
+        some(
             "Adres",
             house,
             leaf("Postcode", contact.postcode),
@@ -346,30 +237,18 @@ def _write_contact(contact: Contact) -> Node:
     )
 
 
-def _write_product(product: Product | None) -> Node | None:
-    if product is None:
-        return None
-    return element("Product", leaf("Categorie", product.category), leaf("Code", product.code))
-
-
 def _write_assignment(one: Assignment) -> Node:
-    size = _some(
-        "Omvang",
-        leaf("Volume", one.volume),
-        leaf("Eenheid", None if one.unit is None else one.unit.code),
-        leaf("Frequentie", None if one.frequency is None else one.frequency.code),
-    )
     return element(
         "ToegewezenProduct",
         leaf("ToewijzingNummer", one.number),
         leaf("ReferentieAanbieder", one.provider_reference),
-        _write_product(one.product),
+        write_product(one.product),
         leaf("Toewijzingsdatum", one.assigned_on.isoformat()),
         leaf("Toewijzingstijd", one.assigned_at.isoformat()),
         leaf("Ingangsdatum", one.starts_on.isoformat()),
         leaf("Einddatum", None if one.ends_on is None else one.ends_on.isoformat()),
         leaf("RedenWijziging", None if one.change_reason is None else one.change_reason.code),
-        size,
+        write_size(one.volume, one.unit, one.frequency),
         leaf("Budget", one.budget_cents),
         leaf("Commentaar", one.comment),
     )
@@ -381,7 +260,7 @@ def _write_line(tag: str, line: CareStart | CareStop) -> Node:
     return element(
         tag,
         leaf("ToewijzingNummer", line.assignment_number),
-        _write_product(line.product),
+        write_product(line.product),
         leaf("ToewijzingIngangsdatum", None if began is None else began.isoformat()),
         leaf("Begindatum", line.starts_on.isoformat()),
         None if stop is None else leaf("RedenBeeindiging", stop.reason.code),

@@ -12,11 +12,16 @@ from typing import TYPE_CHECKING, Final
 
 from adapters.provider.across import Known, delivery_findings
 from adapters.provider.codes import Delivery, Frequency, Unit
+from adapters.provider.declarations import DECLARATION
 from adapters.provider.desk import Held, Verdict
+from adapters.provider.errors import FileRefused
 from adapters.provider.exchange_port import Stage
 from adapters.provider.mapping import START, read_starts, read_stops, write_assignments
+from adapters.provider.municipal_declarations import MunicipalDeclarations
+from adapters.provider.municipal_requests import MunicipalRequests
 from adapters.provider.person import read_contacts
 from adapters.provider.records import Assignment, AssignmentNotice
+from adapters.provider.requests import ASK, CHANGE, Size, Wanted
 from adapters.provider.schema import schema_of
 from adapters.sdk.errors import Denied
 
@@ -39,11 +44,13 @@ _NUMBERS: Final = 90_000_000
 class MunicipalSide:
     """Sends assignments; takes starts and stops."""
 
-    asks_to_judge = False
+    asks_to_judge: frozenset[str] = frozenset()
 
     def __init__(self, desk: Desk) -> None:
         self._desk: Final = desk
         self._kind: Final = desk.kind("301")
+        self._requests: Final = MunicipalRequests(desk)
+        self._declarations: Final = MunicipalDeclarations(desk)
         self._categories: Final = frozenset(
             schema_of(desk.config.law, "301").simple["LDT_ProductCategorie"].values
         )
@@ -89,11 +96,21 @@ class MunicipalSide:
             return Held(NOT_AGREED, parked=True)
         desk.care.number(errand.support_id, pseudonym, desk.local_now, self._draw)
         try:
-            notice = self._notice(pseudonym, resident, seen, errand)
+            # With the request it honours, the terms it tells and the message: all of it, or nothing.
+            with desk.journal.transaction():
+                self._tell(errand, pseudonym, resident, seen)
         except ValueError:
             return Held("unit-or-frequency-unknown", parked=True)
-        desk.tell(errand, write_assignments(notice), pseudonym)
         return None
+
+    def _tell(self, errand: Errand, pseudonym: str, resident: Resident, seen: PlanSeen) -> None:
+        desk = self._desk
+        support = next(one for one in seen.supports if one.support_id == errand.support_id)
+        desk.requests.honour(support.support_id, pseudonym, _wanted(support))
+        notice = self._notice(pseudonym, resident, seen, errand)
+        name = desk.tell(errand, write_assignments(notice), pseudonym)
+        for one in notice.assignments:
+            desk.terms.keep(pseudonym, one, name)
 
     def _agreed(self, errand: Errand, seen: PlanSeen) -> bool:
         requested = self._desk.errands.requested_version(errand.support_id)
@@ -130,7 +147,7 @@ class MunicipalSide:
         supports = {one.support_id: one for one in seen.supports}
         numbered = self._desk.care.numbers_of(pseudonym)
         running = tuple(
-            _assignment(supports[one.support_id], one)
+            _assignment(supports[one.support_id], one, self._desk.requests.reference_of(one.support_id))
             for one in numbered
             if one.support_id in supports and self._runs(supports[one.support_id], errand)
         )
@@ -144,10 +161,18 @@ class MunicipalSide:
         told = self._desk.errands.state(support.support_id, self._kind) == "done"
         return told and not ended and (support.paused or support.stage not in _OVER)
 
+    def take_answer(self, message: Message, digest: bytes) -> None:  # noqa: ARG002 -- as the other side
+        """Refuse a 325: a municipality sends them."""
+        raise FileRefused(f"{message.name} answers no declaration of ours")
+
     # --- from the provider --------------------------------------------------------------------------------
 
     def judge(self, message: Message) -> Verdict:
-        """Judge a 305 or 307 against what was assigned, started and stopped before."""
+        """Judge a message of the provider against what was assigned, started, stopped and asked before."""
+        if message.number in {ASK, CHANGE}:
+            return self._requests.judge(message)
+        if message.number == DECLARATION:
+            return self._declarations.judge(message)
         law = self._desk.config.law
         resident, lines = _read(message)
         pseudonym = self._desk.register.pseudonym(resident.bsn)
@@ -178,18 +203,36 @@ def _read(message: Message) -> tuple[Resident, tuple[CareStart | CareStop, ...]]
     return stops.resident, stops.stops
 
 
-def _assignment(support: Support, numbered: Numbered) -> Assignment:
+def _size(support: Support) -> Size:
+    """Return the size of a support. Raises ValueError for a unit or frequency outside the code lists."""
+    return Size(
+        volume=support.volume,
+        unit=None if support.unit is None else Unit.of(support.unit),
+        frequency=None if support.frequency is None else Frequency.of(support.frequency),
+    )
+
+
+def _wanted(support: Support) -> Wanted:
+    """Return a support as a request would ask for it. Raises ValueError as `_size` does."""
+    if support.starts_on is None:
+        raise ValueError("a support has a first day")
+    return Wanted(support.starts_on, support.ends_on, support.product, _size(support))
+
+
+def _assignment(support: Support, numbered: Numbered, reference: str | None) -> Assignment:
     """Make a line of a 301. Raises ValueError for a unit or frequency outside the code lists."""
     if support.starts_on is None:
         raise ValueError("a support has a first day")
+    size = _size(support)
     return Assignment(
         number=numbered.number,
+        provider_reference=reference,
         product=support.product,
         assigned_on=numbered.decided.date(),
         assigned_at=numbered.decided.time(),
         starts_on=support.starts_on,
         ends_on=support.ends_on,
-        volume=support.volume,
-        unit=None if support.unit is None else Unit.of(support.unit),
-        frequency=None if support.frequency is None else Frequency.of(support.frequency),
+        volume=size.volume,
+        unit=size.unit,
+        frequency=size.frequency,
     )

@@ -18,8 +18,11 @@ from adapters.provider.errands import Care
 from adapters.provider.errors import Finding
 from adapters.provider.exchange_port import AssignOrder, Stage
 from adapters.provider.mapping import read_assignments, write_starts, write_stops
+from adapters.provider.provider_declarations import ProviderDeclarations
+from adapters.provider.provider_requests import ProviderRequests
 from adapters.provider.records import CareStart, CareStop, StartNotice, StopNotice
 from adapters.provider.register import AssignmentKey
+from adapters.provider.requests import ANSWER
 from adapters.provider.stop_reasons import STOP_REASONS
 from adapters.sdk.errors import Conflict, Denied, Invalid, RuleBroken
 from adapters.sdk.logs import name_of_request
@@ -51,22 +54,31 @@ class _Line:
 class ProviderSide:
     """Takes assignments; sends starts and stops."""
 
-    asks_to_judge = True
+    asks_to_judge = frozenset({"301"})
 
     def __init__(self, desk: Desk) -> None:
         self._desk: Final = desk
         self._start: Final = desk.kind("305")
         self._stop: Final = desk.kind("307")
+        self._requests: Final = ProviderRequests(desk)
+        self._declarations: Final = ProviderDeclarations(desk)
+
+    def take_answer(self, message: Message, digest: bytes) -> None:
+        """Take the answer to a declaration."""
+        self._declarations.take(message, digest)
 
     # --- from the municipality ----------------------------------------------------------------------------
 
     def judge(self, message: Message) -> Verdict:
-        """Judge a 301 against the plan, and assign what it assigns."""
+        """Judge a 301 against the plan, and assign what it assigns; a 319 against what was asked."""
+        if message.number == ANSWER:
+            return self._requests.judge(message)
         desk, notice = self._desk, read_assignments(message)
         pseudonym = desk.exchange.pseudonym(notice.resident.bsn)
         known_as = pseudonym.hex()
         lines = _lines(message, notice)
         taken = numbers_taken(message, self._numbers_of_others(notice, known_as))
+        taken += self._requests.unfounded(message)
         if taken:
             return Verdict(taken)
         live = [line for line in lines if not line.assignment.removed]
@@ -89,8 +101,10 @@ class ProviderSide:
             for line in lines:
                 key = _key(notice, line.assignment.number)
                 desk.register.assign(key, known_as, line.assignment)
+                desk.terms.keep(known_as, line.assignment)
                 if line.path in matched:
                     desk.register.link(key, plan_id, matched[line.path][1].support_id)
+            self._requests.honour(notice)
             desk.errands.hurry(plan_id)
 
         return Verdict((), known_as, keep)

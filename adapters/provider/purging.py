@@ -58,10 +58,18 @@ class Purging:
             for folder, name in desk.register.files_of(pseudonym):
                 place = desk.config.archive if folder == "archive" else desk.config.outbox
                 (place / name).unlink(missing_ok=True)
+            for path in desk.about.kept(pseudonym, desk.config.archive):
+                path.unlink(missing_ok=True)
+            for name in desk.about.left(pseudonym):
+                (desk.config.outbox / name).unlink(missing_ok=True)
         with desk.journal.transaction():
             for pseudonym in people:
                 desk.register.forget(pseudonym)
                 desk.care.forget(pseudonym)
+                desk.terms.forget(pseudonym)
+                desk.requests.forget(pseudonym)
+                desk.declarations.forget(pseudonym)
+                desk.about.forget(pseudonym)
                 desk.register.files_gone(pseudonym)
             known = desk.errands.forget_plans(plans)
         desk.journal.fold_log()

@@ -126,7 +126,7 @@ def _header(message: Message, schema: MessageSchema, identity: RetourIdentity, c
         leaf("IdentificatieRetour", identity.identification),
         leaf("DagtekeningRetour", identity.dated.isoformat()),
         xsd_versions("XsdVersieRetour", schema),
-        _return_codes(codes) if codes else None,
+        return_codes(codes) if codes else None,
     )
 
 
@@ -139,7 +139,8 @@ def xsd_versions(name: str, schema: MessageSchema) -> Node:
     )
 
 
-def _return_codes(codes: list[str]) -> Node:
+def return_codes(codes: list[str]) -> Node:
+    """Make the element that holds return codes, each of them once."""
     return element(RETURN_CODES, *(leaf("RetourCode", code) for code in dict.fromkeys(codes)))
 
 
@@ -155,7 +156,7 @@ class _Marking:
         children = [self.mark(child, below) for below, child in node.numbered(path)]
         if node.name in self.classes:
             other = NOT_JUDGED if node.name in self.not_judged else NO_REMARK
-            children.append(_return_codes(self.codes.get(path, [other])))
+            children.append(return_codes(self.codes.get(path, [other])))
         return Node(node.name, node.text, tuple(children))
 
 

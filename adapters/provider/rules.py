@@ -13,9 +13,10 @@ from datetime import date
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from adapters.provider.codes import DateUse
+from adapters.provider import declaration_checks
+from adapters.provider.codes import DateUse, Unit
 from adapters.provider.errors import Finding
-from adapters.provider.schema import table
+from adapters.provider.schema import Law, is_of, table
 from adapters.provider.values import as_date
 from adapters.sdk.bsn import passes_eleven_proof
 
@@ -31,8 +32,14 @@ UNKNOWN_BIRTH_DATE: Final = "1900-01-01"
 # The old work forms without a product code ended with 2020 (CD080, CS338).
 LAST_DAY_OLD_RULES: Final = date(2020, 12, 31)
 _DUTCH_POSTCODE: Final = re.compile("[1-9][0-9]{3}[A-Za-z]{2}")
-# Of aids and adaptations a resident may have several at once (TR302); the Jeugdwet has none of these.
+# Who has a code of the register of care: three kinds of doctors, and a certified institution.
+_CARE_REFERRERS: Final = frozenset({"02", "03", "04", "05"})
+# Of aids and adaptations a resident may have several at once (TR302, TR386, TR410); the Jeugdwet has none.
 _MAY_OVERLAP: Final = frozenset({"11", "12", "13", "14"})
+
+
+# First and last day, a number, category and code of a product; None stands for any.
+Line = tuple[tuple[date, date], int, str | None, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +64,11 @@ class Dates:
 
 
 def in_message_findings(message: Message, today: date) -> tuple[Finding, ...]:
-    """Return every rule the message breaks, in the order of the message; an answer has no rules."""
+    """Return every rule the message breaks, in the order of the message; of answers only a 325 has rules."""
     dates = Dates(_date(message.root.find("Header/BerichtIdentificatie"), "Dagtekening") or today, today)
     findings: list[Finding] = []
     for path, node in message.root.walk():
-        for rule in rules_for(message.number, node.name):
+        for rule in rules_for(message.law, message.number, node.name):
             if rule.when and not _WHEN[rule.when](node):
                 continue
             code = IN_FUTURE if rule.check == "not_in_future" else TECHNICAL
@@ -74,18 +81,20 @@ def _broken(rule: Rule, node: Node, dates: Dates) -> Iterator[str]:
     return _CHECKS[rule.check](rule, node) if dated is None else dated(rule, node, dates)
 
 
-def rules_for(number: str, class_name: str) -> tuple[Rule, ...]:
-    """Return the rules of one class of one message; both laws share them in these messages."""
-    return _RULES.get((number, class_name), ())
+def rules_for(law: Law, number: str, class_name: str) -> tuple[Rule, ...]:
+    """Return the rules of one class of one message; both laws share nearly all."""
+    return _RULES.get((law, number, class_name), ())
 
 
-def _read_rules() -> Mapping[tuple[str, str], tuple[Rule, ...]]:
-    found: dict[tuple[str, str], tuple[Rule, ...]] = {}
+def _read_rules() -> Mapping[tuple[Law, str, str], tuple[Rule, ...]]:
+    found: dict[tuple[Law, str, str], tuple[Rule, ...]] = {}
     for row in table("rules"):
         rule = Rule(**{name: text for name, text in row.items() if name not in {"messages", "class"}})
-        for number in row["messages"].split(","):
-            key = (number, row["class"])
-            found[key] = (*found.get(key, ()), rule)
+        for law in Law:
+            for number in row["messages"].split(","):
+                if is_of(law, number.rpartition(":")[2], number):
+                    key = (law, number.rpartition(":")[2], row["class"])
+                    found[key] = (*found.get(key, ()), rule)
     return MappingProxyType(found)
 
 
@@ -99,9 +108,17 @@ def _ends_after_2020(node: Node) -> bool:
     return end is None or end > LAST_DAY_OLD_RULES
 
 
+def _asked_after_2020(node: Node) -> bool:
+    end = _date(node, "ToewijzingEinddatum")
+    return end is None or end > LAST_DAY_OLD_RULES
+
+
 _WHEN: Final[Mapping[str, Callable[[Node], bool]]] = MappingProxyType(
     {
         "ends_after_2020": _ends_after_2020,
+        "asked_after_2020": _asked_after_2020,
+        "referred_by_care": lambda node: node.value("Type") in _CARE_REFERRERS,
+        "in_euros": lambda node: node.value("Eenheid") == Unit.EURO.code,
         "removed": lambda node: node.value("RedenWijziging") == "13",
         # A missing postcode is CD005's to tell, once.
         "dutch_with_postcode": lambda node: node.find("Postcode") is not None,
@@ -183,6 +200,12 @@ def _not_after_message(rule: Rule, node: Node, dates: Dates) -> Iterator[str]:
         yield f"/{rule.left}"
 
 
+def _after_message(rule: Rule, node: Node, dates: Dates) -> Iterator[str]:
+    day = _date(node, rule.left)
+    if day is not None and day <= dates.of_message:
+        yield f"/{rule.left}"
+
+
 def _not_in_future(rule: Rule, node: Node, dates: Dates) -> Iterator[str]:
     day = _date(node, rule.left)
     if day is not None and day > dates.today:
@@ -208,18 +231,25 @@ def _no_overlap(rule: Rule, node: Node) -> Iterator[str]:
     lines = [
         (_span(child, begin, end), number, child.value("Product/Categorie"), child.value("Product/Code"))
         for number, child in enumerate(node.children, start=1)
-        if not _was_removed(child) and child.value("Product/Categorie") not in _MAY_OVERLAP
+        if not _was_removed(child)
     ]
+    yield from (f"/{rule.left}[{number}]" for number in overlapping(lines))
+
+
+def overlapping(lines: list[Line]) -> list[int]:
+    """Return the numbers of the lines whose span overlaps an earlier one of the same product."""
     # Sorted by first day, a line overlaps exactly those before it that have not ended; per product only the
     # latest end matters, which keeps a long message from taking quadratic time.
     latest: dict[tuple[str | None, str | None], date] = {}
     broken: list[int] = []
     for (first, last), number, category, code in sorted(lines, key=lambda line: line[0]):
+        if category in _MAY_OVERLAP:
+            continue
         if any(latest.get(product, date.min) >= first for product in _same_products(category, code)):
             broken.append(number)
         for product in _also_counts_as(category, code):
             latest[product] = max(latest.get(product, date.min), last)
-    yield from (f"/{rule.left}[{number}]" for number in sorted(broken))
+    return sorted(broken)
 
 
 def _span(node: Node, begin: str, end: str) -> tuple[date, date]:
@@ -263,12 +293,14 @@ _CHECKS: Final[Mapping[str, Callable[[Rule, Node], Iterator[str]]]] = MappingPro
         "some_child": _some_child,
         "unique": _unique,
         "no_overlap": _no_overlap,
+        **declaration_checks.CHECKS,
     }
 )
 _DATED_CHECKS: Final[Mapping[str, Callable[[Rule, Node, Dates], Iterator[str]]]] = MappingProxyType(
     {
         "age": _age,
         "not_after_message": _not_after_message,
+        "after_message": _after_message,
         "not_in_future": _not_in_future,
     }
 )

@@ -23,6 +23,7 @@ from adapters.provider.following import Cursor, Follower, Trouble
 from adapters.provider.journal import Journal
 from adapters.provider.person import write_contacts
 from adapters.provider.register import Register
+from adapters.provider.request_book import RequestBook, RequestState
 from adapters.provider.service import FOLLOWED, Service, alone_at, catch_up
 from adapters.sdk.errors import Denied, Unavailable
 
@@ -49,12 +50,20 @@ class Status:
     retours_overdue: tuple[str, ...]
     retours_not_received: tuple[str, ...]
     files_rejected: int
+    requests_under_way: tuple[str, ...]
+    requests_overdue: tuple[str, ...]
+    requests_to_answer: int
 
     @property
     def well(self) -> bool:
         """Tell whether nothing waits for a person."""
         return not (
-            self.errands_parked or self.messages_parked or self.retours_overdue or self.retours_not_received
+            self.errands_parked
+            or self.messages_parked
+            or self.retours_overdue
+            or self.retours_not_received
+            or self.requests_overdue
+            or self.requests_to_answer
         )
 
     def rows(self) -> dict[str, object]:
@@ -133,8 +142,10 @@ def keep_person(exchange: ExchangePort, journal: Journal, person: RegisteredPers
         plan_id = ""
     # Made before the transaction: they bring their tables.
     residents, care, errands = Register(journal), AssignedCare(journal), Errands(journal)
+    requests = RequestBook(journal)
     with journal.transaction():
         residents.remember(pseudonym, person.resident)
+        requests.link(pseudonym, person.resident.bsn)
         care.keep_contacts(pseudonym, write_contacts(person.contacts))
         if plan_id:
             errands.plan_is_of(plan_id, pseudonym)
@@ -150,6 +161,9 @@ def status(config: Config) -> Status:
     try:
         today = Surroundings().now().astimezone(LOCAL).date()
         undone = Errands(journal).undone()
+        requests = RequestBook(journal)
+        asked = requests.under_way()
+        to_answer = sum(one.state is RequestState.OPEN for one in asked)
         rejected = config.rejected.glob("*.reason.txt") if config.rejected.is_dir() else ()
         return Status(
             side=config.side.value,
@@ -164,6 +178,10 @@ def status(config: Config) -> Status:
             retours_overdue=journal.overdue(today),
             retours_not_received=journal.unanswered(today),
             files_rejected=sum(1 for _ in rejected),
+            requests_under_way=tuple(one.line() for one in asked),
+            requests_overdue=tuple(one.line() for one in requests.overdue(today)),
+            # What a provider asked lies with a person of the municipality; what we asked lies with theirs.
+            requests_to_answer=to_answer if config.side is Side.MUNICIPALITY else 0,
         )
     finally:
         journal.close()

@@ -3,8 +3,9 @@
 Promises: both laws come from the same four tables in `data/`; what differs is a row. A message that this
 description accepts, the official XSD accepts, and the other way round, but for dates before year 1 or after
 year 9999, 24:00:00 as a time, and `xsi:type`, which we refuse.
-Source: element tables of iWmo 3.2 and iJw 3.2 (Zorginstituut Nederland); answers (302, 306, 308) follow from
-the message they answer by the fixed rule that the official iJw schemas show.
+Source: element tables of iWmo 3.2 and iJw 3.2 (Zorginstituut Nederland). Retours (302, 306, 308, 316, 318,
+320) follow from the message they answer by the fixed rule that the official iJw schemas show; 325 has rows of
+its own.
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ PATTERNS: Final[Mapping[str, TextPattern]] = MappingProxyType(
         "digits4": TextPattern("[0-9]{4}", re.compile("[0-9]{4}")),
         "digits8": TextPattern("[0-9]{8}", re.compile("[0-9]{8}")),
         "digits9": TextPattern("[0-9]{9}", re.compile("[0-9]{9}")),
+        "alphanumeric": TextPattern("([a-zA-Z0-9])+", re.compile("[a-zA-Z0-9]+")),
         "letters": TextPattern("([a-zA-ZÀ-ỳ])+", re.compile("[a-zA-ZÀ-ỳ]+")),
         "version": TextPattern(
             r"(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)",
@@ -84,7 +86,10 @@ class SimpleType:
 
 @dataclass(frozen=True, slots=True)
 class ElementRule:
-    """One element of a class: its kind, how often it stands there, in which namespace it is."""
+    """One element of a class: its kind, how often it stands there, in which namespace it is.
+
+    `fixed` is the one text it may hold; `pattern` narrows its kind, by a name in PATTERNS.
+    """
 
     name: str
     kind: str
@@ -92,6 +97,7 @@ class ElementRule:
     most: int
     in_basis: bool
     fixed: str = ""
+    pattern: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +150,7 @@ def schema_of(law: Law, number: str) -> MessageSchema:
                 basis_xsd=row["basis_xsd"],
                 message_xsd=row["message_xsd"],
                 simple=MappingProxyType(_simple_types(law)),
-                classes=MappingProxyType(_classes(number, row["answers"], row["code"])),
+                classes=MappingProxyType(_classes(law, number, row["answers"], row["code"])),
             )
     raise KeyError(f"{law.value}{number}")
 
@@ -176,14 +182,21 @@ def _simple_types(law: Law) -> dict[str, SimpleType]:
     }
 
 
-def _classes(number: str, answers: str, code: str) -> dict[str, tuple[ElementRule, ...]]:
-    """Collect the classes of a message; those of an answer follow from the message it answers."""
-    source = answers or number
+def is_of(law: Law, number: str, messages: str) -> bool:
+    """Tell whether a row of a table is of a message: `301,305` of both laws, `jw:315` of one."""
+    named = messages.split(",")
+    return number in named or f"{law.value}:{number}" in named
+
+
+def _classes(law: Law, number: str, answers: str, code: str) -> dict[str, tuple[ElementRule, ...]]:
+    """Collect the classes of a message; those of most answers follow from the message they answer."""
+    own = any(is_of(law, number, row["messages"]) for row in table("classes"))
+    source = number if own else answers
     fixed = {"BerichtCode": code, "BerichtVersie": "3", "BerichtSubversie": "2"}
     classes: dict[str, tuple[ElementRule, ...]] = {}
     for row in table("classes"):
         in_basis = row["messages"] == "basis"
-        if not in_basis and source not in row["messages"].split(","):
+        if not in_basis and not is_of(law, source, row["messages"]):
             continue
         rule = ElementRule(
             name=row["element"],
@@ -192,9 +205,10 @@ def _classes(number: str, answers: str, code: str) -> dict[str, tuple[ElementRul
             most=UNBOUNDED if row["max"] == "*" else int(row["max"]),
             in_basis=in_basis,
             fixed=fixed.get(row["element"], "") if row["class"] == "Header" else "",
+            pattern=row["pattern"],
         )
         classes[row["class"]] = (*classes.get(row["class"], ()), rule)
-    return _as_answer(classes) if answers else classes
+    return classes if own else _as_answer(classes)
 
 
 def _as_answer(classes: dict[str, tuple[ElementRule, ...]]) -> dict[str, tuple[ElementRule, ...]]:

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Final
 
 from adapters.provider.across import identification_taken
 from adapters.provider.config import Side
-from adapters.provider.desk import Desk, Surroundings, Verdict, file_name
+from adapters.provider.declarations import ANSWERED, DECLARATION, build_declaration_answer
+from adapters.provider.delivering import Delivering
+from adapters.provider.desk import Desk, Surroundings, Verdict, file_name, require_between_us
 from adapters.provider.errors import (
     AlreadyRunning,
     FileRefused,
@@ -61,6 +63,8 @@ if TYPE_CHECKING:
 FOLLOWED: Final = "plans"
 # What a later attempt can mend, by itself or once a person looked at it.
 NOT_NOW: Final = (ExchangeRefused, CredentialsInvalid, PseudonymRefused, ReceiptRefused)
+BATCH_FILES: Final = 50
+BATCH_BYTES: Final = 4 * 1024 * 1024
 PAUSE_ATTEMPTS_MAX: Final = 6  # the wait for an exchange that is away doubles from one second to 32
 
 
@@ -81,7 +85,7 @@ class Service:
             MunicipalSide(desk) if config.side is Side.MUNICIPALITY else ProviderSide(desk)
         )
         self._inbox: Final = Inbox(config.inbox, config.archive, config.rejected, self._tell_refused)
-        self._outbox: Final = Outbox(config.outbox)
+        self._delivering: Final = Delivering(desk, Outbox(config.outbox))
         self._purging: Final = Purging(desk)
         self._rectifying: Final = Rectifying(desk)
         self._restricting: Final = Restricting(desk)
@@ -123,12 +127,11 @@ class Service:
         # First: what is restricted goes out no more.
         self._restricting.work()
         try:
-            for incoming in self._inbox.take():
-                self._receive(incoming)
+            self._take_in()
         except OSError as error:
             self._desk.alarm("inbox_failed", error=type(error).__name__)
         self._settle()
-        self._deliver()
+        self._delivering.work()
         self._purging.work()
         self._rectifying.work()
         self._tell_overdue()
@@ -156,28 +159,73 @@ class Service:
         """Tell that the inbox put a file aside that is no message; there is no retour for it (level 1)."""
         self._desk.alarm("file_rejected", code=error.code)
 
-    def _receive(self, incoming: Incoming) -> None:
+    def _take_in(self) -> None:
+        """Take the inbox in by batches, each flushed once; a large message is a batch of its own."""
+        batch: list[Incoming] = []
+        held = 0
+        for incoming in self._inbox.take():
+            batch.append(incoming)
+            held += len(incoming.content)
+            if len(batch) >= BATCH_FILES or held >= BATCH_BYTES:
+                self._receive_all(batch)
+                batch, held = [], 0
+        self._receive_all(batch)
+
+    def _receive_all(self, batch: list[Incoming]) -> None:
+        if not batch:
+            return
+        journal, kept = self._desk.journal, list[tuple[MessageKey, str]]()
+        with journal.transaction():
+            for incoming in batch:
+                if not incoming.message.schema.answers and self._between_us(incoming.message):
+                    journal.receive(_key(incoming), self._desk.now_ms, self._desk.today)
+        try:
+            for incoming in batch:
+                self._receive(incoming, kept)
+        finally:
+            self._inbox.settle()
+            with journal.transaction():
+                for key, name in kept:
+                    journal.archived(key, name)
+
+    def _between_us(self, message: Message) -> bool:
+        try:
+            require_between_us(self._desk.config, message, ours=False)
+        except FileRefused:
+            return False
+        return True
+
+    def _receive(self, incoming: Incoming, kept: list[tuple[MessageKey, str]]) -> None:
         message = incoming.message
         try:
-            if message.schema.answers:
-                self._take_retour(message)
+            if message.number == ANSWERED:
+                require_between_us(self._desk.config, message, ours=False)
+                self._party.take_answer(message, incoming.digest)
+            elif message.schema.answers:
+                self._take_retour(incoming)
             elif not self._take_message(incoming):
                 return
-            kept = self._inbox.archive(incoming.name)
+            name = self._inbox.archive(incoming.name).name
         except (FileRefused, JournalConflict) as refused:
             self._desk.alarm("file_rejected", message_type=message.name, reason=str(refused))
             self._inbox.reject(incoming.name, f"{refused.code}: {refused}", remedy=refused.remedy)
             return
         if not message.schema.answers:
-            self._desk.journal.archived(_key(incoming), kept.name)
+            kept.append((_key(incoming), name))
 
-    def _take_retour(self, message: Message) -> None:
-        self._require_between_us(message, ours=True)
+    def _take_retour(self, incoming: Incoming) -> None:
+        message = incoming.message
+        require_between_us(self._desk.config, message, ours=True)
         answer = read_retour(message)
         codes = tuple(code for _, code in answer.codes)
         answered = self._desk.kind(message.schema.answers)
-        if not self._desk.journal.answered(answered, answer.answers, codes):
-            raise FileRefused("this answers no message of ours")
+        with self._desk.journal.transaction():
+            if not self._desk.journal.answered(answered, answer.answers, codes):
+                raise FileRefused("this answers no message of ours")
+            if len(message.root.children) > 1:
+                # A refusal by class repeats who the message was about.
+                about = self._desk.about.whom_sent(answered, answer.answers)
+                self._desk.about.read(incoming.digest, about)
         if answer.accepted:
             self._desk.log.info("message_accepted", message_type=answered)
         else:
@@ -187,8 +235,8 @@ class Service:
     def _take_message(self, incoming: Incoming) -> bool:
         """Answer a message; False leaves it in the inbox for a later pass."""
         desk, message, key = self._desk, incoming.message, _key(incoming)
-        self._require_between_us(message, ours=False)
-        if self._paused and self._party.asks_to_judge:
+        require_between_us(self._desk.config, message, ours=False)
+        if self._paused and message.number in self._party.asks_to_judge:
             return False
         arrival = desk.journal.receive(key, desk.now_ms, desk.today)
         if arrival is Arrival.ANSWERED:
@@ -219,7 +267,8 @@ class Service:
     def _answer(self, key: MessageKey, message: Message, verdict: Verdict) -> None:
         desk = self._desk
         identity = RetourIdentity(desk.fresh_identification(), desk.today)
-        retour = build_retour(message, verdict.findings, identity)
+        build = build_declaration_answer if message.number == DECLARATION else build_retour
+        retour = build(message, verdict.findings, identity)
         outgoing = Outgoing(
             name=file_name(retour, identity.identification),
             kind=retour.name,
@@ -230,25 +279,12 @@ class Service:
         with desk.journal.transaction():
             if verdict.keep is not None:
                 verdict.keep()
+            desk.about.read(key.digest, verdict.people)
+            desk.about.sent(outgoing.name, verdict.people)
             desk.journal.answer(key, outgoing, desk.now_ms)
         rules = ",".join(sorted({finding.rule for finding in verdict.findings}))
         told = "message_rejected" if verdict.findings else "message_taken"
         desk.log.info(told, message_type=message.name, rule=rules)
-
-    def _require_between_us(self, message: Message, *, ours: bool) -> None:
-        """Refuse what is of another law or between others; a retour names sender and receiver unswapped.
-
-        The widths of both codes are part of each message's schema, so a message cannot go the other way.
-        """
-        config = self._desk.config
-        if message.law is not config.law:
-            raise FileRefused("a message of another law than this adapter is set up for")
-        parties = (config.counterparty_code, config.own_code)
-        header = message.root.children[0]
-        if (header.required("Afzender"), header.required("Ontvanger")) != (
-            parties[::-1] if ours else parties
-        ):
-            raise FileRefused("Afzender and Ontvanger are not this counterparty and us")
 
     def _find_archived(self) -> None:
         """Find the files that were archived just before a kill, so that a purge finds them too."""
@@ -303,25 +339,7 @@ class Service:
                 "errand_waits", message_type=errand.kind, reason=held.reason, attempt=errand.attempts + 1
             )
 
-    # --- out ----------------------------------------------------------------------------------------------
-
-    def _deliver(self) -> None:
-        desk = self._desk
-        for waiting in desk.journal.due(desk.now_ms):
-            try:
-                self._outbox.emit(waiting.name, waiting.content)
-            except (OSError, FileRefused) as error:
-                parked = desk.journal.failed(waiting.name, desk.now_ms, desk.jitter())
-                tell = desk.alarm if parked else desk.log.warning
-                tell(
-                    "message_parked" if parked else "message_not_delivered",
-                    message_type=waiting.kind,
-                    error=type(error).__name__,
-                    attempt=waiting.attempts + 1,
-                )
-            else:
-                desk.journal.delivered(waiting.name)
-                desk.log.info("message_delivered", message_type=waiting.kind)
+    # --- terms ------------------------------------------------------------------------------------------
 
     def _tell_overdue(self) -> None:
         """Once a day, tell of terms that passed: ours and theirs."""

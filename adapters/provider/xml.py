@@ -23,7 +23,7 @@ from adapters.provider.errors import (
     MessageUnknown,
     MessageUnsafe,
 )
-from adapters.provider.schema import ElementRule, Law, MessageSchema, all_schemas, schema_of
+from adapters.provider.schema import PATTERNS, ElementRule, Law, MessageSchema, all_schemas, schema_of
 from adapters.provider.values import broken_facet, canonical
 
 if TYPE_CHECKING:
@@ -157,12 +157,29 @@ def emit(message: Message) -> bytes:
 
 @dataclass(slots=True)
 class _Raw:
-    """An element as it stood in the file: tag with namespace, attributes or not, texts, children."""
+    """An element as it stood in the file: tag with namespace, attributes or not, texts, children.
+
+    A large message has half a million of these: what most of them lack is not there.
+    """
 
     tag: str
     attributed: bool  # with an attribute that no message has
-    texts: list[str] = field(default_factory=list)
-    children: list[_Raw] = field(default_factory=list)
+    said: str | list[str] = ""
+    children: list[_Raw] | tuple[()] = ()
+
+    def say(self, text: str) -> None:
+        """Take in a piece of text; blanks between children mean nothing."""
+        if self.children:
+            text = text.strip(_BLANKS)
+        if isinstance(self.said, list):
+            self.said.append(text)
+        elif text:
+            # A long text in many pieces is joined once, not at each piece.
+            self.said = [self.said, text] if self.said else text
+
+    def whole(self) -> str:
+        """Return the whole text."""
+        return self.said if isinstance(self.said, str) else "".join(self.said)
 
 
 class _Builder:
@@ -172,6 +189,7 @@ class _Builder:
         self._open: list[_Raw] = []
         self._root: _Raw | None = None
         self._count = 0
+        self._tags: dict[str, str] = {}
         self.refusal: MessageRefused | None = None
 
     # The signatures are those of lxml's target interface; on Python 3 it passes only str.
@@ -181,9 +199,16 @@ class _Builder:
             self._stop(f"more than {ELEMENTS_MAX} elements")
         if len(self._open) >= DEPTH_MAX:
             self._stop(f"more than {DEPTH_MAX} levels")
-        raw = _Raw(str(tag), attributed=not _HARMLESS_ATTRIBUTES.issuperset(attrib))
+        # One text for each name, not one for each element.
+        named = self._tags.setdefault(str(tag), str(tag))
+        raw = _Raw(named, attributed=bool(attrib) and not _HARMLESS_ATTRIBUTES.issuperset(attrib))
         if self._open:
-            self._open[-1].children.append(raw)
+            parent = self._open[-1]
+            if isinstance(parent.children, tuple):
+                parent.children = [raw]
+                parent.said = parent.whole().strip(_BLANKS)
+            else:
+                parent.children.append(raw)
         else:
             self._root = raw
         self._open.append(raw)
@@ -193,7 +218,7 @@ class _Builder:
 
     def data(self, data: str | bytes) -> None:
         if self._open:
-            self._open[-1].texts.append(str(data))
+            self._open[-1].say(str(data))
 
     def comment(self, text: str | bytes) -> None:
         """Leave it out: a comment means nothing in a message."""
@@ -285,21 +310,23 @@ class _Control:
             self._broken("attribute", path)
         simple = self._schema.simple.get(rule.kind)
         if simple is None:
-            if "".join(raw.texts).strip(_BLANKS):
+            if raw.whole().strip(_BLANKS):
                 self._broken("text", path)
             return Node(rule.name, None, tuple(self._children(raw, rule, path)))
         if raw.children:
             self._broken("child", path)
-        text = canonical(simple, "".join(raw.texts))
+        text = canonical(simple, raw.whole())
         facet = broken_facet(simple, text)
-        if facet is None and rule.fixed and text != rule.fixed:
+        if facet is None and not _narrowed(rule, text):
             facet = "pattern"
         if facet is not None:
             self._broken(facet, path)
         return Node(rule.name, text)
 
     def _children(self, raw: _Raw, rule: ElementRule, path: str) -> Iterator[Node]:
-        found, place = raw.children, 0
+        # Taken away here, so that the tree as read goes while the tree of the message grows.
+        found, raw.children = list(raw.children), ()
+        place = 0
         rules = self._schema.classes[rule.kind]
         tags = [f"{{{self._schema.namespace_of(expected)}}}{expected.name}" for expected in rules]
         for index, expected in enumerate(rules):
@@ -324,6 +351,13 @@ class _Control:
             place += 1
             self._broken("unexpected", f"{path}/*[{place}]")
         return place
+
+
+def _narrowed(rule: ElementRule, text: str) -> bool:
+    """Tell whether a text is what this element, more narrowly than its kind, may hold."""
+    if rule.fixed:
+        return text == rule.fixed
+    return not rule.pattern or PATTERNS[rule.pattern].expression.fullmatch(text) is not None
 
 
 # --- writing ----------------------------------------------------------------------------------------
@@ -354,6 +388,8 @@ def _to_xml(
 def _set_text(xml: etree._Element, node: Node, schema: MessageSchema, rule: ElementRule) -> None:
     text = node.text or ""
     facet = broken_facet(schema.simple[rule.kind], text)
+    if facet is None and not _narrowed(rule, text):
+        facet = "pattern"
     if facet is not None:
         raise MessageInvalid("a text breaks its schema", (Finding(f"XSD-{facet}", f"…/{node.name}"),))
     xml.text = text

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from adapters.provider.config import Config, Side
-from adapters.provider.desk import Surroundings
+from adapters.provider.desk import Desk, Surroundings
 from adapters.provider.journal import Journal
 from adapters.provider.mapping import write_assignments
 from adapters.provider.person import RegisteredPerson
@@ -71,6 +71,8 @@ class Adapter:
         log = AdapterLog(self.out)
         self.service = Service(self.config, self.port, self.journal, log, clock.surroundings())
         self._world = world
+        # Beside the running one, as the command line opens it.
+        self.desk = Desk(self.config, self.port, self.journal, log, clock.surroundings())
 
     def work(self) -> None:
         if not self._world.away:

@@ -8,7 +8,7 @@ from adapters.provider.explain import LINES_SHOWN_MAX, explain
 from adapters.provider.mapping import write_assignments
 from adapters.provider.retour import RetourIdentity, build_retour
 from adapters.provider.rules import in_message_findings
-from adapters.provider.schema import Law, all_schemas, table
+from adapters.provider.schema import Law, all_schemas, is_container, message_classes, table
 from adapters.provider.xml import emit, read
 from tests.provider.builders import BSN, SURNAME, TODAY, assignment, assignment_notice, message, put
 
@@ -86,14 +86,23 @@ def test_an_answer_is_told_with_its_codes() -> None:
 
 def test_every_element_of_every_message_has_a_place_in_the_table() -> None:
     said = {(row["message"], row["element"]) for row in table("sharing")}
+    apart = {"Header", "Bericht", "Relatie", "Contact"}
     for schema in all_schemas().values():
         if schema.answers:
             continue
-        containers = {"Contactgegevens", "Relaties", "ToegewezenProducten", "StartProducten", "StopProducten"}
-        line = next(
-            name for name in schema.classes if name.endswith("Product") and not name.startswith("CDT_")
-        )
-        for name in ("Client", line):
+        for name in set(message_classes(schema.classes)) - apart:
+            if is_container(schema.classes[name]):
+                continue
             for rule in schema.classes[name]:
-                lines = rule.kind in containers - {"Contactgegevens", "Relaties"}
-                assert lines or (schema.number, f"{name}/{rule.name}") in said
+                described = rule.kind in {"Contactgegevens", "Relaties"} or rule.kind not in schema.classes
+                if described or rule.kind.startswith("CDT_"):
+                    assert (schema.number, f"{name}/{rule.name}") in said
+
+
+@pytest.mark.parametrize("law", list(Law))
+@pytest.mark.parametrize("number", ["315", "317", "319"])
+def test_what_stays_between_both_organisations_goes_nowhere_else(law: Law, number: str) -> None:
+    text = told(emit(message(number, law)))
+    assert "nothing of it goes to the exchange" in text
+    assert "the answer would accept it" in text
+    assert "shared as" not in text

@@ -11,9 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
+from adapters.provider.declarations import build_declaration_answer, read_declaration, read_declaration_answer
 from adapters.provider.errors import MessageInvalid, MessageRefused, ProviderAdapterError
 from adapters.provider.explain import explain
 from adapters.provider.mapping import read_assignments, read_starts, read_stops
+from adapters.provider.requests import read_assignment_request, read_change_request, read_request_answer
 from adapters.provider.retour import RetourIdentity, build_retour, read_retour
 from adapters.provider.rules import in_message_findings
 from adapters.provider.schema import Law
@@ -24,8 +26,16 @@ from tests.provider.test_schema import official_file
 if TYPE_CHECKING:
     from pathlib import Path
 
-SOURCES = [(law, number) for law in Law for number in ("301", "305", "307")]
-READING = {"301": read_assignments, "305": read_starts, "307": read_stops}
+READING = {
+    "301": read_assignments,
+    "305": read_starts,
+    "307": read_stops,
+    "315": read_assignment_request,
+    "317": read_change_request,
+    "319": read_request_answer,
+    "323": read_declaration,
+}
+SOURCES = [(law, number) for law in Law for number in READING]
 TEXTS = st.one_of(
     st.sampled_from(
         " |0|1|-1|007|+5| 5 |999999999|1000000000|2026-01-01|2026-02-30|2026-01-01Z|12:00:00|12:00:00.5|02|31"
@@ -79,8 +89,13 @@ def use(data: bytes) -> str:
         words.append(repr(seen))
         findings = in_message_findings(seen, TODAY)
         words.append(repr(findings))
-        answer = build_retour(seen, findings, RetourIdentity("R1", date(2026, 6, 1)))
-        assert read_retour(read(emit(answer))).accepted == (not findings)
+        identity = RetourIdentity("R1", date(2026, 6, 1))
+        if seen.number == "323":
+            told = read_declaration_answer(read(emit(build_declaration_answer(seen, findings, identity))))
+            assert bool(told.refused_whole) == bool(findings)
+        else:
+            answer = build_retour(seen, findings, identity)
+            assert read_retour(read(emit(answer))).accepted == (not findings)
         words.append(repr(READING[seen.number](seen)))
     except ProviderAdapterError as error:
         words.append(f"{error} {error!r} {error.code} {error.remedy}")

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters.provider.deadlines import retour_due
 from adapters.provider.errors import JournalConflict
 from adapters.provider.journal import (
     PARK_AFTER_MS,
@@ -22,7 +23,6 @@ from adapters.provider.journal import (
     Journal,
     MessageKey,
     Outgoing,
-    retour_due,
     wait_before_retry_ms,
 )
 from tests.provider.builders import TODAY
@@ -179,7 +179,7 @@ def test_waiting_has_no_meaning_outside_its_bounds(attempt: int, jitter: float) 
     ],
 )
 def test_a_retour_is_due_within_three_working_days(received: date, due: date) -> None:
-    assert retour_due(received) == due
+    assert retour_due("WMO301", received) == due
 
 
 def test_what_is_late_is_visible(journal: Journal) -> None:

@@ -24,13 +24,13 @@ from adapters.provider.codes import (
 from adapters.provider.errors import MappingImpossible
 from adapters.provider.mapping import (
     read_assignments,
-    read_envelope,
     read_starts,
     read_stops,
     write_assignments,
     write_starts,
     write_stops,
 )
+from adapters.provider.parts import read_envelope
 from adapters.provider.records import Assignment, PersonName
 from adapters.provider.schema import Law, schema_of
 from adapters.provider.xml import emit, read

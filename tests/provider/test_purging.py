@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from adapters.provider import by_hand
 from adapters.provider.purge_port import PurgeAsked
 from adapters.provider.purging import LOOK_EVERY_MS, Purging
+from adapters.provider.xml import emit
 from tests.provider.around import Both, agreed
-from tests.provider.builders import BSN, SURNAME
+from tests.provider.builders import BSN, SURNAME, message
 from tests.provider.world import MUNICIPALITY_OIN, PLAN, PROVIDER_OIN, pseudonym
 
 if TYPE_CHECKING:
@@ -44,6 +46,8 @@ def test_who_was_erased_is_forgotten_whole_and_it_is_told(name: str, both: Both)
     both.work(2)
     both.world.start()
     both.work(3)
+    by_hand.send_over(both.provider.desk, emit(message("315")))
+    both.work(2)
     side: Adapter = getattr(both, name)
     assert traces(side)
     ask(both, ERASURE)

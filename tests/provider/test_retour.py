@@ -20,11 +20,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 IDENTITY = RetourIdentity("R1", date(2026, 6, 1))
-EACH = [(law, number) for law in Law for number in ("301", "305", "307")]
+EACH = [(law, number) for law in Law for number in ("301", "305", "307", "315", "317", "319")]
 LINE = {
     "301": "/Bericht/Client/ToegewezenProducten/ToegewezenProduct",
     "305": "/Bericht/Client/StartProducten/StartProduct[2]",
     "307": "/Bericht/Client/StopProducten/StopProduct[1]",
+    "315": "/Bericht/Client/AangevraagdeProducten/AangevraagdProduct[2]",
+    "317": "/Bericht/Client/Verzoek/TeWijzigenProducten/TeWijzigenProduct",
+    "319": "/Bericht/Antwoord",
 }
 
 

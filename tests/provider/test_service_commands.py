@@ -119,6 +119,59 @@ def test_explain_says_what_would_become_of_a_message(
         assert secret not in out
 
 
+def test_a_request_is_sent_by_hand_and_another_side_may_not(
+    exchange: FakeExchange,
+    settings: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Door(exchange, stays=False)
+    file = settings.with_name("ask.xml")
+    file.write_bytes(emit(message("315")))
+    words = ("send", "--config", str(settings), str(file))
+    assert command(monkeypatch, *words) == 0
+    assert command(monkeypatch, *words) == 0
+    out = capsys.readouterr().out
+    assert out == "WMO315-A1.xml\n" * 2
+    assert command(monkeypatch, "status", "--config", str(settings)) == 0
+    assert "requests_under_way: 2\n  1 WMO315 of" in capsys.readouterr().out
+    file.write_bytes(emit(put(message("317"), "Client/Bsn", BAD_BSN)))
+    assert command(monkeypatch, *words) == cli.EXIT_NOT_SO
+    told = capsys.readouterr().err
+    assert "CS002" in told
+    assert BAD_BSN not in told
+    answering = ("answer", "--config", str(settings), "--request", "1", "--outcome", "2")
+    assert command(monkeypatch, *answering) == cli.EXIT_WRONG_CALL
+
+
+def test_a_request_is_answered_by_its_number(
+    exchange: FakeExchange,
+    municipal: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Door(exchange, stays=False)
+    config = load_config(municipal)
+    config.inbox.mkdir()
+    (config.inbox / "a.xml").write_bytes(emit(message("315")))
+    running.once(config, AdapterLog())
+    assert command(monkeypatch, "status", "--config", str(municipal)) == cli.EXIT_NOT_SO
+    assert "requests_to_answer: 2" in capsys.readouterr().out
+    words = ("answer", "--config", str(municipal), "--request")
+    assert command(monkeypatch, *words, "9", "--outcome", "2") == cli.EXIT_WRONG_CALL
+    assert command(monkeypatch, *words, "1", "--outcome", "7") == cli.EXIT_WRONG_CALL
+    assert command(monkeypatch, *words, "1", "--outcome", "1") == cli.EXIT_NOT_SO
+    assert "CD085" in capsys.readouterr().err
+    assert command(monkeypatch, *words, "1", "--outcome", "1", "--reason", "3") == 0
+    assert command(monkeypatch, *words, "2", "--outcome", "2") == 0
+    out = capsys.readouterr().out
+    assert out.count("WMO319-") == 2
+    assert command(monkeypatch, "status", "--config", str(municipal)) == 0
+    file = municipal.with_name("ask.xml")
+    file.write_bytes(emit(message("315")))
+    assert command(monkeypatch, "send", "--config", str(municipal), str(file)) == cli.EXIT_WRONG_CALL
+
+
 def test_wrong_calls_are_exit_2(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
