@@ -205,7 +205,8 @@ class AsyncSubscription:
     async def _read(self, stream: AsyncStream) -> SubscribeResponse | ExchangeRefused:
         """Return the next answer, or why there is none."""
         try:
-            answer = await asyncio.wait_for(stream.read(), self._position.silence_max_s)
+            async with asyncio.timeout(self._position.silence_max_s):
+                answer = await stream.read()
         except TimeoutError:
             return _ended("the exchange fell silent")
         except grpc.aio.AioRpcError as error:

@@ -28,6 +28,7 @@ from exchange.errors import (
 from exchange.ledger.merkle import consistency_proof
 from exchange.ledger.receipt import make_receipt
 from exchange.pipeline.cosigning import Witnessed
+from exchange.pipeline.waiting import come
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -270,8 +271,7 @@ class Publisher:
             published = self._published
             if found is None:
                 self._wanted.set()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(published.wait(), timeout=until - loop.time())
+            await come(published, until - loop.time())
         if found is None:
             raise Unavailable("no checkpoint covers this leaf yet")
         return found
@@ -301,8 +301,7 @@ class Publisher:
                 await self._round(cosigners, ended.signed)
             behind = any(not one.quorum for one in self._ended.values())
             if behind or (self._cosigned is not None and self._cosigned.missing):
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._uncosigned.wait(), timeout=ASK_AGAIN_S)
+                await come(self._uncosigned, ASK_AGAIN_S)
                 self._uncosigned.set()
 
     async def _round(self, cosigners: _OfEach, signed: SignedCheckpoint) -> None:

@@ -231,7 +231,8 @@ class ExchangeServer:
                 await house.hub.tail()
             # Also without a ring: what could not be read, or was committed elsewhere, is looked for again.
             with suppress(TimeoutError):
-                await asyncio.wait_for(committed.wait(), LOOK_AGAIN_S)
+                async with asyncio.timeout(LOOK_AGAIN_S):
+                    await committed.wait()
 
 
 class _Table(grpc.GenericRpcHandler):

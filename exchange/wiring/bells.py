@@ -125,7 +125,8 @@ class HeardBell:
     async def _follow(self) -> None:
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._heard.wait(), self._poll_s)
+                async with asyncio.timeout(self._poll_s):
+                    await self._heard.wait()
             self._heard.clear()
             promised, self._promised = self._promised, 0
             for _ in range(NOT_YET_LOOKS_MAX):

@@ -82,7 +82,8 @@ class Following:
             committed = pipeline.committed
             self._follower.wake()
             with suppress(TimeoutError):
-                await asyncio.wait_for(committed.wait(), self._look_every_s)
+                async with asyncio.timeout(self._look_every_s):
+                    await committed.wait()
 
 
 class Standing(NamedTuple):

@@ -82,7 +82,8 @@ class Renewing:
     async def _look(self) -> None:
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._now.wait(), LOOKED_EVERY_S)
+                async with asyncio.timeout(LOOKED_EVERY_S):
+                    await self._now.wait()
             self._now.clear()
             self.take()
 

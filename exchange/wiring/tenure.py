@@ -105,7 +105,8 @@ class Keeping:
                 # To the moment it ends, so that streams end with it.
                 pause = max(0.0, min(pause, self._until - monotonic()))
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._again.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await self._again.wait()
                 await asyncio.sleep(LOOK_AGAIN_S)
             self._again.clear()
             if self._told and not self.here:

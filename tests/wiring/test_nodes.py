@@ -132,6 +132,16 @@ async def test_a_line_to_the_store_that_broke_is_made_anew(dsn: str) -> None:
         assert lease_of(dsn).term == 1
 
 
+async def test_it_stops_also_in_the_moment_in_which_it_is_told_to_look(dsn: str) -> None:
+    keeping = Keeping(PostgresLease(dsn, "a:1", LONG_S), LONG_S, open_log())
+    await keeping.start()
+    await asyncio.sleep(0)
+    # What is waited for comes, and with it the end: the end counts.
+    keeping.look_again()
+    async with asyncio.timeout(WAIT_S):
+        await keeping.stop()
+
+
 # --- what it shows -----------------------------------------------------------------------------------------
 
 

@@ -269,7 +269,8 @@ async def _result(call: Any) -> bytes:  # noqa: ANN401 -- gRPC's call
 
 async def _wait(change: asyncio.Event, seconds: float) -> None:
     try:
-        await asyncio.wait_for(change.wait(), seconds)
+        async with asyncio.timeout(seconds):
+            await change.wait()
     except TimeoutError:
         return
 

@@ -61,7 +61,8 @@ class Lines:
         if channel.get_state(try_to_connect=True) is grpc.ChannelConnectivity.READY:
             return channel
         try:
-            await asyncio.wait_for(channel.channel_ready(), min(wait_s, CONNECT_WAIT_S))
+            async with asyncio.timeout(min(wait_s, CONNECT_WAIT_S)):
+                await channel.channel_ready()
         except TimeoutError:
             return None
         return channel

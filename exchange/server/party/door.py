@@ -109,8 +109,10 @@ class PartyDoor:
         self._open[writer] = task
         try:
             while True:
-                head = await asyncio.wait_for(reader.readexactly(LENGTH_BYTES), IDLE_S_MAX)
-                content = await asyncio.wait_for(reader.readexactly(length_of(head)), FRAME_S_MAX)
+                async with asyncio.timeout(IDLE_S_MAX):
+                    head = await reader.readexactly(LENGTH_BYTES)
+                async with asyncio.timeout(FRAME_S_MAX):
+                    content = await reader.readexactly(length_of(head))
                 writer.write(framed(await self._answer(content)))
                 await writer.drain()
         except (asyncio.IncompleteReadError, TimeoutError, ConnectionError):

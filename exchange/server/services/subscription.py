@@ -83,7 +83,8 @@ async def subscribe(call: Call, request: pb.SubscribeRequest) -> AsyncGenerator[
                 looked.keep(question, told, place)
             elif clock() < beat:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(ring.wait(), timeout=max(0, beat - clock()))
+                    async with asyncio.timeout(max(0, beat - clock())):
+                        await ring.wait()
             if clock() >= beat:
                 due = due or house.parts.hot.as_of
                 # At its own time, whatever others do: all that was there by then has been looked at.

@@ -45,7 +45,8 @@ class _Line(NamedTuple):
         """Send what is left, and close; what nobody takes is dropped."""
         self.writer.close()
         with suppress(OSError, TimeoutError):
-            await asyncio.wait_for(self.writer.wait_closed(), CLOSE_WAIT_S)
+            async with asyncio.timeout(CLOSE_WAIT_S):
+                await self.writer.wait_closed()
         self.writer.transport.abort()
 
 
