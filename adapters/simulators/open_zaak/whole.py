@@ -96,7 +96,8 @@ class OpenZaak:
         return Starlette(routes=mounted, exception_handlers={Problem: _refused})
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or self._watch is None:
+        watch = self._watch
+        if scope["type"] != "http" or watch is None:
             await self._app(scope, receive, send)
             return
         seen = Seen(
@@ -117,12 +118,22 @@ class OpenZaak:
                 seen.answer_headers = {name.decode(): value.decode() for name, value in message["headers"]}
             else:
                 seen.answer += message.get("body", b"")
+                if not message.get("more_body", False):
+                    # Before it leaves: who asked may look at once at what was seen.
+                    told()
             await send(message)
 
+        def told() -> None:
+            if not waiting:
+                return
+            waiting.clear()
+            if len(seen.answer) < int(seen.answer_headers.get("content-length", "0")):
+                seen.status = 0
+            watch(seen)
+
+        waiting = [seen]
         await self._app(scope, receiving, sending)
-        if len(seen.answer) < int(seen.answer_headers.get("content-length", "0")):
-            seen.status = 0
-        self._watch(seen)
+        told()
 
 
 def _refused(request: Request, problem: Any) -> Response:  # noqa: ANN401 -- starlette gives any exception
