@@ -54,6 +54,7 @@ class Echo:
         self.hold: asyncio.Event | None = None
         self.cancelled = 0
         self.messages, self.padding = 3, 0
+        self.told_all = asyncio.Event()  # a stream told what it had, and holds
         self.deaf = 0  # so many times a stream that is told to end takes it for something else
 
     async def unary(self, raw: bytes, context: Any) -> bytes:  # noqa: ANN401 -- gRPC's, or a node's
@@ -75,6 +76,7 @@ class Echo:
         for number in range(self.messages):
             await context.write(b"%d" % number + b" " * self.padding)
         while self.hold is not None and not self.hold.is_set():
+            self.told_all.set()
             try:
                 await self.hold.wait()
             except asyncio.CancelledError:

@@ -298,6 +298,7 @@ async def test_a_stream_that_passed_over_its_end_is_told_again(holder: House) ->
     async with asking(holder) as line:
         told = line.unary_stream(STREAM)(b"go")
         assert [await told.read() for _ in range(3)] == [b"0", b"1", b"2"]
+        await holder.echo.told_all.wait()
         holder.told.say()
         assert HolderAway.code.encode() in details(await refusal(told.read()))
     assert holder.echo.deaf == 0
