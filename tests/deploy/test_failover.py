@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from deploy.local.cluster import Member
     from deploy.local.nodes import Node
 
+PLANS = 16  # so many that none of them is full before it is over
 BACK_WITHIN_S = 120
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -131,7 +132,7 @@ def test_nothing_acknowledged_is_lost_whatever_dies(
     def targets() -> list[str]:
         return [node.ready["target"] for node in cluster.nodes]
 
-    with under_load(targets, credentials, tmp_path, settings) as under:
+    with under_load(targets, credentials, tmp_path, settings, plans=PLANS) as under:
         kill_the_primary(cluster, under)
         kill_the_rest(cluster, under)
         kill_the_machine(cluster, under)

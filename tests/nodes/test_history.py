@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 MOVES = 120
 MOVE_EVERY_S = 1.0
 RESUMED_LEAST = 4
+PLANS = 16  # so many that none of them is full before it is over
 
 
 def move_each_second(cluster: Cluster) -> None:
@@ -52,7 +53,10 @@ def test_the_shard_moves_each_second_for_two_minutes_and_its_holder_hangs_and_di
         cluster.held(but=holder.address)
         holder.start()
 
-    with under_load(lambda: [one.target for one in cluster.nodes], credentials, tmp_path, settings) as under:
+    def targets() -> list[str]:
+        return [one.target for one in cluster.nodes]
+
+    with under_load(targets, credentials, tmp_path, settings, plans=PLANS) as under:
         term = cluster.tenure().term
         under.fault(f"{MOVES} moves of the lease, one each second", lambda: move_each_second(cluster))
         assert cluster.tenure().term >= term + MOVES
