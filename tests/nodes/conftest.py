@@ -15,9 +15,12 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory, postgres: PostgresServer) -> Iterator[Cluster]:
-    """Three nodes on one store."""
-    names = (f"cluster-{what}" for what in Databases._fields)
+def cluster(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, postgres: PostgresServer
+) -> Iterator[Cluster]:
+    """Three nodes on one store, a new one for each room."""
+    room = request.module.__name__.rpartition(".")[2]
+    names = (f"{room}-{what}" for what in Databases._fields)
     made = Cluster(tmp_path_factory.mktemp("cluster"), Databases(*map(postgres.create, names)))
     try:
         yield made.start()
