@@ -27,6 +27,8 @@ NAMES: Final = {
     "absence_link_consents": "sealed link and none: consents are listed",
     "absence_link_command": "sealed link and none: a command on the plan",
     "absence_nothing_sealed_plan": "nothing sealed of either: the plan is read",
+    "absence_nothing_sealed_consents": "nothing sealed of either: consents are listed",
+    "absence_nothing_sealed_command": "nothing sealed of either: a command on the plan",
     "absence_distance_by_chance": "sealed and absent: distance by chance (5 %)",
     "plan_as_of_ms": "plan of 5,000 events: as known at any moment, the slowest of 200",
     "plan_first_as_of_ms": "plan of 5,000 events: the first look at its past after a start",

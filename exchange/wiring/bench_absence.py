@@ -1,10 +1,10 @@
 """Whether the time of an answer tells what is sealed from what is not there: a statistic, not an assertion.
 
 Promises: the same questions and the same command about residents who differ in nothing but what is sealed, in
-one process, one after another in random order, by somebody who is no named reader; every answer that was
-timed counts, and every figure is of one run. What is told is how far two distributions of times lie apart,
-and how far they would lie apart by chance. Two residents of whom nothing is sealed are compared as well: what
-this tells of the measurement itself.
+one process, one after another in random order, of several such residents each, by somebody who is no named
+reader; every answer that was timed counts, and every figure is of one run. What is told is how far two
+distributions of times lie apart, and how far they would by chance. Residents of whom nothing is sealed are
+compared with each other as well: what this tells of the measurement itself.
 Source: Kolmogorov-Smirnov, two samples: the largest distance of the two empirical distributions; at 5 % by
 chance no more than 1.358 * sqrt((n + m) / (n * m)) (Smirnov 1948); GDPR 32.
 """
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from exchange.settings import throw_away_settings
 from exchange.wiring import bench_door
-from exchange.wiring.bench_twins import ABSENT, ANOTHER, FIELDS, LINK, Twins, refuse_errors
+from exchange.wiring.bench_twins import ABSENT, ANOTHER, FIELDS, LINK, SETS, Twins, refuse_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -43,6 +43,8 @@ COMPARED: Final[Mapping[str, tuple[str, str]]] = {
     "absence_link_consents": (LINK, CONSENTS),
     "absence_link_command": (LINK, COMMAND),
     "absence_nothing_sealed_plan": (ANOTHER, PLAN),
+    "absence_nothing_sealed_consents": (ANOTHER, CONSENTS),
+    "absence_nothing_sealed_command": (ANOTHER, COMMAND),
 }
 BY_CHANCE: Final = "absence_distance_by_chance"
 
@@ -91,7 +93,7 @@ def with_absence(report: dict[str, Any]) -> dict[str, Any]:
 def run_absence_bench(rounds: int | None = None) -> dict[str, Any]:
     """Measure; return by figure the statistic, whether it passes chance, and both medians in microseconds."""
     with TemporaryDirectory(prefix="exchange-absence-") as name:
-        twins = Twins.open(throw_away_settings(data=Path(name)))
+        twins = Twins.open(throw_away_settings(data=Path(name)), sets=SETS)
         try:
             times = _times_us(twins, rounds or ROUNDS)
         finally:
@@ -119,17 +121,18 @@ def _compared(sealed: Sequence[float], absent: Sequence[float]) -> dict[str, Any
 
 def _times_us(twins: Twins, rounds: int) -> dict[tuple[str, str], list[float]]:
     """Ask everything of everybody in each round, in an order drawn anew; return the times of each."""
-    asks: dict[str, Callable[[str], Walk]] = {
-        PLAN: twins.plan_question,
-        CONSENTS: twins.consents_question,
-        COMMAND: twins.command,
+    asks: dict[str, Callable[[Twins, str], Walk]] = {
+        PLAN: Twins.plan_question,
+        CONSENTS: Twins.consents_question,
+        COMMAND: Twins.command,
     }
     turns = [(whose, asked) for whose in twins.residents for asked in asks]
     found: dict[tuple[str, str], list[float]] = {turn: [] for turn in turns}
     for number in range(WARM_UP + rounds):
+        asked_of = twins.turn(number)
         # What is asked before leaves things warm: who comes after whom must be no pattern.
         for whose, asked in sorted(turns, key=lambda _: os.urandom(4)):
-            walk = asks[asked](whose)
+            walk = asks[asked](asked_of, whose)
             started = time.perf_counter()
             outcomes = twins.core.writer.run([walk])
             took = (time.perf_counter() - started) * 1e6

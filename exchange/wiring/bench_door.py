@@ -25,7 +25,7 @@ from exchange.server.caller.tokens import METADATA_KEY
 from exchange.settings import throw_away_settings
 from exchange.v1 import common_pb2
 from exchange.v1.plan_service_pb2 import GetPlanRequest, GetPlanResponse
-from exchange.wiring.bench_twins import ABSENT, ANOTHER, FIELDS, LINK, NECESSITY, PLAN_PATHS, Twins
+from exchange.wiring.bench_twins import ABSENT, ANOTHER, FIELDS, LINK, NECESSITY, PLAN_PATHS, SETS, Twins
 from exchange.wiring.core import pipeline_of, publisher_of
 from exchange.wiring.following import Following
 from exchange.wiring.load.calls import person_token
@@ -53,7 +53,7 @@ def times_at_the_door(rounds: int) -> dict[str, list[float]]:
     with TemporaryDirectory(prefix="exchange-door-") as name:
         settings = throw_away_settings(data=Path(name), port=0, metrics_port=0)
         material, thumbprint, signing_key = door_material(settings)
-        twins = Twins.open(settings, thumbprint, signing_key)
+        twins = Twins.open(settings, thumbprint, signing_key, SETS)
         try:
             return asyncio.run(_times_us(twins, settings, material, rounds))
         finally:
@@ -73,8 +73,9 @@ async def _times_us(
         token = person_token(settings.data / OPERATOR_FOLDER, settings.operator_oin, twins.thumbprint)
         metadata = ((METADATA_KEY, token),)
         for number in range(WARM_UP + rounds):
+            residents = twins.turn(number).residents
             for whose in sorted(found, key=lambda _: os.urandom(4)):
-                request = _question(twins.residents[whose].plan_id)
+                request = _question(residents[whose].plan_id)
                 started = time.perf_counter()
                 await ask(request, metadata=metadata)
                 took = (time.perf_counter() - started) * 1e6

@@ -2,14 +2,15 @@
 
 Promises: one of whom nothing was ever sealed and another like him; one with an assessment that two persons
 sealed; one on whose case a shelter works behind a sealed link, with a consent it asked, a goal it brought and
-a support it is chosen for. Everything else of them is the same, and so is who asks: no named reader.
+a support it is chosen for. Everything else of them is the same, and so is who asks: no named reader. Several
+sets of them where asked: how long a dictionary looks for one name is chance, and of many names it evens out.
 Source: GDPR 32; the gate's design section 5 (uniform absence).
 """
 
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -42,6 +43,7 @@ ABSENT: Final = "absent"
 ANOTHER: Final = "another"
 FIELDS: Final = "fields"
 LINK: Final = "link"
+SETS: Final = 16
 PLAN_PATHS: Final = (
     "goals.own_words",
     "lens_assessments.finding",
@@ -68,24 +70,37 @@ class Resident:
 
 @dataclass(slots=True)
 class Twins:
-    """One shard with the four of them."""
+    """One shard with the four of them; `sets` are those of all sets, `residents` the one that is asked."""
 
     core: Core
     groups: PlanGroups
     thumbprint: str
     residents: dict[str, Resident] = field(default_factory=dict)
+    sets: list[dict[str, Resident]] = field(default_factory=list)
 
     @classmethod
-    def open(cls, settings: Settings, thumbprint: str = THUMBPRINT, signing_key: str = THUMBPRINT) -> Twins:
+    def open(
+        cls,
+        settings: Settings,
+        thumbprint: str = THUMBPRINT,
+        signing_key: str = THUMBPRINT,
+        sets: int = 1,
+    ) -> Twins:
         """Make a shard and everybody in it."""
         core = open_core(settings)
         genesis(core, utc_now(), thumbprint=thumbprint, signing_key=signing_key)
         twins = cls(core, PlanGroups(PLAN_LABELS, core.registers), thumbprint)
-        for name in (ABSENT, ANOTHER, FIELDS, LINK):
-            twins.residents[name] = twins._resident()
-        twins._seal_fields(twins.residents[FIELDS])
-        twins._seal_link(twins.residents[LINK])
+        for _ in range(sets):
+            residents = {name: twins._resident() for name in (ABSENT, ANOTHER, FIELDS, LINK)}
+            twins._seal_fields(residents[FIELDS])
+            twins._seal_link(residents[LINK])
+            twins.sets.append(residents)
+        twins.residents = twins.sets[0]
         return twins
+
+    def turn(self, number: int) -> Twins:
+        """Return the same shard with the set whose turn it is."""
+        return replace(self, residents=self.sets[number % len(self.sets)])
 
     # --- what is asked ------------------------------------------------------------------------------
 
