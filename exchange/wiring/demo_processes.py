@@ -96,8 +96,13 @@ def child_service(
 
 def told_story(module: str, words: Sequence[str], listen: Callable[[Iterable[str]], bool]) -> bool:
     """Run a story and let its lines be listened to; return whether it came to its end, and ended well."""
-    command = [sys.executable, "-m", module, *words]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as story:  # noqa: S603 -- our own program
+    with subprocess.Popen(  # noqa: S603 -- our own program
+        [sys.executable, "-m", module, *words],
+        # Its leash: whatever becomes of us, neither the story nor what it started outlives us.
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as story:
         assert story.stdout is not None
         try:
             ended = listen(story.stdout)
