@@ -13,6 +13,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from adapters.sdk.access import gather
 from adapters.sdk.calls import claim
+from adapters.simulators.story import away
 from adapters.simulators.story.stage import (
     AUDIT,
     BEWONER,
@@ -78,21 +79,38 @@ def _rules_of_wrong_hat() -> tuple[str, ...]:
 
 
 def consent_and_withdrawal(told: Telling, plan: Plan) -> None:
-    """No consent, consent, withdrawal: refused, given, refused."""
-
-    def ask() -> GetPlanResponse:
-        return plan.wijkteam().plan.get_plan(
-            claim=HERGEBRUIK, plan_id=plan.plan_id, fields=["lens_assessments.reason"], allow_partial=True
-        )
-
+    """No consent, consent, withdrawal: refused, given, refused; what was set apart is given no more."""
     told.chapter("The resident decides along")
     told.refused(
         "no-consent",
         "May the neighbourhood team use what Werk & Inkomen wrote? Only if she says so:",
-        ask,
+        lambda: _ask(plan),
         "R09",
         "R15",
     )
+    consent_id = _she_says_yes(told, plan)
+    answer = _ask(plan)
+    told.step(
+        "with-consent",
+        "Now the neighbourhood team reads it, and only that: its own part needs no such door.",
+        "PARTIAL",
+        answer.rules,
+    )
+    apart = away.a_change_is_set_apart(told, plan)
+    withdrawn = plan.inwoner().consent.withdraw_consent(claim=BEWONER, consent_id=consent_id)
+    told.keep(plan.municipality, withdrawn)
+    told.step("withdrawn", "The resident withdraws, in one step.", "PERMIT")
+    told.refused("after-withdrawal", "The next moment it is closed again:", lambda: _ask(plan), "R09", "R19")
+    away.nothing_to_fetch(told, apart)
+
+
+def _ask(plan: Plan) -> GetPlanResponse:
+    return plan.wijkteam().plan.get_plan(
+        claim=HERGEBRUIK, plan_id=plan.plan_id, fields=["lens_assessments.reason"], allow_partial=True
+    )
+
+
+def _she_says_yes(told: Telling, plan: Plan) -> str:
     _register_notice(plan)
     requested = put_question(plan)
     given = plan.inwoner().consent.give_consent(
@@ -110,17 +128,7 @@ def consent_and_withdrawal(told: Telling, plan: Plan) -> None:
         "Asked in plain words, the resident says yes: one purpose, one recipient, ninety days.",
         "PERMIT",
     )
-    answer = ask()
-    told.step(
-        "with-consent",
-        "Now the neighbourhood team reads it, and only that: its own part needs no such door.",
-        "PARTIAL",
-        answer.rules,
-    )
-    withdrawn = plan.inwoner().consent.withdraw_consent(claim=BEWONER, consent_id=requested.consent_id)
-    told.keep(plan.municipality, withdrawn)
-    told.step("withdrawn", "The resident withdraws, in one step.", "PERMIT")
-    told.refused("after-withdrawal", "The next moment it is closed again:", ask, "R09", "R19")
+    return requested.consent_id
 
 
 def _register_notice(plan: Plan) -> None:
