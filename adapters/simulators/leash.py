@@ -1,7 +1,7 @@
 """A leash: a process that ends once whoever holds its standard input is gone, however that came.
 
-Promises: `python -m adapters.simulators.leash MODULE WORD…` is `python -m MODULE WORD…` on a leash; at the end
-of the leash it is asked to end as by SIGTERM, and ended where it has not done so after END_S.
+Promises: `python -m adapters.simulators.leash MODULE WORD…` is `python -m MODULE WORD…` on a leash; at its
+end the process is asked to stop as by SIGTERM, and stopped where it has not done so after END_S.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ EXIT_NOT_ENDED: Final = 1
 
 
 def hold(leash: int = 0) -> None:
-    """Watch a file descriptor from now on, standard input where nothing is said; ends this process with it."""
+    """Watch a file descriptor from now on, else standard input, and end this process with it."""
     threading.Thread(target=_watch, args=(leash,), name="leash", daemon=True).start()
 
 

@@ -72,8 +72,8 @@ def a_change_is_set_apart(told: Telling, plan: Plan) -> SetApart:
         systems.wait_for(lambda: any(apart.follower.parked()), "a change that failed was not set apart")
     told.step(
         "set-apart",
-        "A change comes while the team's own system is broken. The exchange sets it apart: where it stands, "
-        "and nothing of what it says.",
+        "The team's own system follows along, and breaks on a change. The exchange sets it apart: where it "
+        "is, and nothing of what it says.",
         "PERMIT",
     )
     return apart
@@ -86,7 +86,8 @@ def nothing_to_fetch(told: Telling, apart: SetApart) -> None:
         raise StoryBroken("what was set apart was given after the withdrawal")
     told.step(
         "set-apart-fetched",
-        "The team's system is mended and fetches what was set apart. It is judged now, not then: nothing.",
+        "The team's system is mended, and fetches what was set apart. That is judged now and not then, so "
+        f"that it gets nothing: {len(apart.taken.by_event)} changes.",
         "TOLD",
     )
 

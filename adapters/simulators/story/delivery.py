@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Final
 from adapters.sdk.tokens import Person
 from adapters.simulators.story import systems
 from adapters.simulators.story.intake import join
-from adapters.simulators.story.stage import INZIEN, LEVERING, WIJKTEAM
+from adapters.simulators.story.stage import INZIEN, LEVERING, WIJKTEAM, StoryBroken
 from exchange.v1.plan_pb2 import StopReason, SupportState
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from adapters.simulators.story.intake import Plan
@@ -60,7 +61,7 @@ def config(plan: Plan, side: str) -> Path:
     )
 
 
-def let_messages_in(plan: Plan, person: dict[str, object]) -> None:
+def let_messages_in(plan: Plan, person: Mapping[str, object]) -> None:
     """Let both message systems join the case, and tell the municipality's whose it is."""
     join(plan, plan.wijkteam(), WIJKTEAM, plan.municipality, Person(MESSAGES, "college:WMO", "adapter"))
     join(plan, plan.wijkteam(), WIJKTEAM, plan.provider, Person(MESSAGES, "wmo-aanbieder", "adapter"))
@@ -107,9 +108,15 @@ def _invite(told: Telling, plan: Plan) -> None:
     )
 
 
-def assigned(plan: Plan) -> None:
-    """Wait for WMO301 out, support assigned."""
-    systems.wait_for(lambda: _is_assigned(plan), "the support was not assigned by the message")
+def assigned(plan: Plan, count: int = 1) -> None:
+    """Wait for WMO301 out, support assigned, WMO302 back; `count` are all of them so far."""
+    messages(plan, "301", "the WMO301 was not answered", count)
+    answer = plan.wijkteam().plan.get_plan(
+        claim=WIJKTEAM, plan_id=plan.plan_id, fields=["supports.state", "supports.support_id"]
+    )
+    states = [one.state for one in answer.plan.supports if one.support_id == plan.support_id]
+    if states != [SupportState.SUPPORT_STATE_ASSIGNED]:
+        raise StoryBroken("the support was not assigned by the message")
 
 
 def the_provider_reads(told: Telling, plan: Plan) -> None:
@@ -166,14 +173,6 @@ def care_stops(told: Telling, plan: Plan) -> None:
     told.keep(plan.provider, stopped)
     messages(plan, "307", "the WMO307 was not sent")
     told.step("wmo307", f"Care stops as planned. Read so far: {seen(plan)}.", "PERMIT")
-
-
-def _is_assigned(plan: Plan) -> bool:
-    answer = plan.wijkteam().plan.get_plan(
-        claim=WIJKTEAM, plan_id=plan.plan_id, fields=["supports.state", "supports.support_id"]
-    )
-    state = SupportState.SUPPORT_STATE_ASSIGNED
-    return any(one.support_id == plan.support_id and one.state == state for one in answer.plan.supports)
 
 
 def messages(plan: Plan, number: str, otherwise: str, count: int = 1) -> None:

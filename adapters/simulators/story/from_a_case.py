@@ -43,25 +43,24 @@ def a_case_becomes_a_plan(told: Telling, plan: Plan, cases: CaseSystem) -> None:
     plan.plan_id = systems.wait_for(lambda: cases.plan_of(zaak), "the case did not become a plan")
     told.step(
         "case-becomes-plan",
-        "Another resident, 78. An employee types her report into the case system the municipality has. "
-        "A minute later there is a plan, and the case names it.",
+        "Another resident, born in 1948, reports. An employee types it into the case system that the "
+        "municipality has; the adapter of it makes it a plan, and the case names that plan.",
         "PERMIT",
     )
     (asked,) = set(cases.asked_of_persons)
     told.step(
         "persons-asked-little",
-        f"The national register of persons was asked {len(asked)} things about her, day of birth and "
-        "guardianship: no name, no address. Nobody needs them here.",
+        f"The national register of persons was asked {len(asked)} things about her: day of birth, and "
+        "whether a court took decisions out of her hands. No name and no address: nobody needs them here.",
         "PERMIT",
     )
     _until_she_agrees(plan)
-    delivery.assigned(plan)
-    delivery.messages(plan, "301", "the second WMO301 was not answered", count=2)
+    delivery.assigned(plan, count=2)
     if systems.wait_for(lambda: cases.result_of(zaak), "the case did not close") != GRANTED:
         raise StoryBroken("the case closed with another result than the plan has")
     told.step(
         "case-closes",
-        "She agrees, and the provider takes it on by WMO301. The case closes by itself: "
+        "She agrees to two hours a week, and a WMO301 assigns them. The case closes by itself: "
         f"'{GRANTED}' (granted), with the decision in it.",
         "PERMIT",
     )
@@ -155,8 +154,8 @@ def what_was_delivered(told: Telling, plan: Plan) -> None:
         raise StoryBroken("another amount was granted than was delivered")
     told.step(
         "wmo323",
-        f"Care began last month already: {HOURS} hours, declared by WMO323. The municipality's adapter lays "
-        f"it beside what was assigned and told of care, and grants € {granted // CENTS} by WMO325.",
+        f"Care had begun last month: {HOURS} hours, declared by WMO323. The municipality's adapter lays it "
+        f"beside what was assigned and what it was told of care, and grants € {granted // CENTS} by WMO325.",
         "PERMIT",
     )
     _asks_for_more(told, plan)
@@ -175,11 +174,13 @@ def _asks_for_more(told: Telling, plan: Plan) -> None:
     systems.command("provider", "answer", "--config", config, *words)
     delivery.messages(plan, "319", "the WMO319 was not read")
     kinds = delivery.archived(plan)
+    rejected = [one.folder / "rejected" for one in (plan.municipality, plan.provider)]
+    refused = sum(len(list(folder.iterdir())) for folder in rejected)
     told.step(
         "wmo315",
-        f"The provider asks for {HOURS_MORE} hours more by WMO315. No program decides that: it waits for a "
-        "person, who says no, with the reason, by WMO319: that is a new application. "
-        f"National messages so far: {len(kinds)}, of {len(set(kinds))} kinds; refused: 0.",
+        f"The provider asks for {HOURS_MORE} hours by WMO315. No program decides that: it waits for a "
+        "person, who says no by WMO319, and why: it is a new application. "
+        f"National messages so far: {len(kinds)}, of {len(set(kinds))} kinds; refused: {refused}.",
         "PERMIT",
     )
 
@@ -188,9 +189,7 @@ def _send(plan: Plan, message: bytes) -> None:
     """Let the provider's own system hand a message to its adapter."""
     file = plan.provider.folder / "own-system.xml"
     file.write_bytes(message)
-    systems.command(
-        "provider", "send", "--config", str(plan.provider.folder / "adapter.toml"), str(file)
-    )
+    systems.command("provider", "send", "--config", str(plan.provider.folder / "adapter.toml"), str(file))
     file.unlink()
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from adapters.sdk.tokens import Person
 from adapters.simulators.story import systems
 from adapters.simulators.story.intake import join
-from adapters.simulators.story.stage import WIJKTEAM, WERK, StoryBroken
+from adapters.simulators.story.stage import WERK, StoryBroken
 from exchange.v1.common_pb2 import LifeDomain
 
 if TYPE_CHECKING:
@@ -73,6 +73,11 @@ class Suwinet:
         """Return how many questions Suwinet was asked."""
         return len(systems.asked(self._asked))
 
+    @property
+    def done(self) -> int:
+        """Return how many orders were done, as the adapter's log says."""
+        return (self._folder / "adapter.log").read_text(encoding="utf-8").count('"pull_done"')
+
     def refusal(self) -> str:
         """Return why an order was refused; empty while none was."""
         return next((file.read_text() for file in self._found("rejected", "*.reason.txt")), "")
@@ -95,8 +100,9 @@ def not_asked_again(told: Telling, plan: Plan, suwinet: Suwinet) -> None:
         raise StoryBroken(f"an order for another law was not refused by {FOREIGN_RULE}, or left")
     told.step(
         "suwinet-other-law",
-        "Suwinet is where the state keeps what it knows of work and income. Somebody wants to ask it for "
-        f"care. The exchange says no first; calls that Suwinet got: {suwinet.calls}.",
+        "By Suwinet a town may ask what the state knows of somebody's work and income, for work and income "
+        "alone. Somebody wants to ask it for care. The exchange says no before anything leaves; questions "
+        f"that Suwinet got: {suwinet.calls}.",
         "DENY",
         [FOREIGN_RULE],
     )
@@ -106,24 +112,20 @@ def not_asked_again(told: Telling, plan: Plan, suwinet: Suwinet) -> None:
 
 def _the_benefit(told: Telling, plan: Plan, suwinet: Suwinet) -> None:
     suwinet.order(plan, "pw-recht-vaststellen", scores={"finance": 2})
-
-    def money() -> str:
-        read = plan.consulent().plan.get_plan(
-            claim=WERK, plan_id=plan.plan_id, fields=SITUATIONS, allow_partial=True
-        )
-        return next((one.source for one in read.plan.situations if _of_money(one)), "")
-
-    source = systems.wait_for(money, "what Suwinet knows of income did not reach the plan")
+    systems.wait_for(lambda: suwinet.done, "what Suwinet knows of income was not asked")
+    read = plan.consulent().plan.get_plan(
+        claim=WERK, plan_id=plan.plan_id, fields=SITUATIONS, allow_partial=True
+    )
+    money = LifeDomain.LIFE_DOMAIN_FINANCE
+    source = "".join(one.source for one in read.plan.situations if one.life_domain == money)
+    if not source:
+        raise StoryBroken("what Suwinet knows of income did not reach the plan")
     told.step(
         "suwinet-benefit",
-        "For work, on the law that says so (Wet SUWI, article 62), it may. Her benefit and her wage stand in "
-        f"the plan, with where they come from ({source}); she is asked nothing. Calls: {suwinet.calls}.",
+        "For income it may, by the Wet SUWI, article 62. Her benefit and wage now stand in the plan, with "
+        f"where that was found ({source}); nobody asks her. Questions: {suwinet.calls}.",
         "PERMIT",
     )
-
-
-def _of_money(one: Any) -> bool:  # noqa: ANN401 -- a situation of the contract
-    return one.life_domain == LifeDomain.LIFE_DOMAIN_FINANCE and bool(one.source)
 
 
 def _the_trajectory(told: Telling, plan: Plan, suwinet: Suwinet) -> None:
@@ -145,7 +147,7 @@ def _the_trajectory(told: Telling, plan: Plan, suwinet: Suwinet) -> None:
     plan.version = begun.version
     told.step(
         "suwinet-trajectory",
-        f"It knows of '{found['activity']}' too. A program judges nobody: it writes a draft, and a "
-        f"professional takes it over. Calls: {suwinet.calls}.",
+        f"For work it knows of a '{found['activity']}'. No program judges a step towards work: it is a "
+        f"draft, until a professional takes it over. Questions: {suwinet.calls}.",
         "PERMIT",
     )

@@ -119,7 +119,7 @@ class Wanted:
 
 
 def assignment_of(folder: Path, bsn: str) -> str:
-    """Return the number under which a 301 of a folder assigned support to a resident; empty where none did."""
+    """Return the number under which a 301 of a folder assigned support to a resident, else empty."""
     for file in folder.glob("WMO301*.xml"):
         root = etree.parse(file).getroot()
         if _texts(root, "Bsn") == [bsn]:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from adapters.simulators.story.intake import Plan
     from adapters.simulators.story.stage import Telling
     from exchange.v1.consent_service_pb2 import RequestConsentResponse
+    from exchange.v1.disclosure_service_pb2 import Disclosure
     from exchange.v1.plan_service_pb2 import GetPlanResponse
 
 ASK: Final = claim(Purpose.PURPOSE_INZAGE, "RIGHTS-12-RESIDENT")
@@ -188,19 +189,36 @@ def the_resident_looks(told: Telling, plan: Plan) -> None:
         f"disclosures.{name}"
         for name in ("decide_time", "task", "purpose", "legal_basis", "outcome", "professional")
     ]
-    answer = plan.inwoner().disclosure.list_disclosures(
-        claim=INZAGE, case_id=plan.case_id, fields=fields, allow_partial=True, page_size=100
-    )
-    refused = sum(one.outcome == "DENY" for one in answer.disclosures)
-    if any(one.professional for one in answer.disclosures) or not refused:
+    disclosures = looked_at(plan, fields)
+    refused = sum(one.outcome == "DENY" for one in disclosures)
+    if any(one.professional for one in disclosures) or not refused:
         raise StoryBroken("the resident saw a name of staff, or no refusals")
     told.step(
         "resident-looks",
-        f"The resident sees every time somebody looked: {len(answer.disclosures)}, {refused} of them "
+        f"The resident sees every time somebody looked: {len(disclosures)}, {refused} of them "
         "refused. Which organisation, and why; no names of staff.",
         "PARTIAL",
         ("R31",),
     )
+
+
+def looked_at(plan: Plan, fields: list[str]) -> list[Disclosure]:
+    """Return every disclosure of the resident's, as she sees it; of each these fields."""
+    found: list[Disclosure] = []
+    token = ""
+    while True:
+        page = plan.inwoner().disclosure.list_disclosures(
+            claim=INZAGE,
+            case_id=plan.case_id,
+            fields=fields,
+            allow_partial=True,
+            page_size=200,
+            page_token=token,
+        )
+        found += page.disclosures
+        token = page.next_page_token
+        if not token:
+            return found
 
 
 def the_officer_audits(told: Telling, plan: Plan) -> None:

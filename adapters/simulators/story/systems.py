@@ -1,7 +1,7 @@
 """The systems beside the story: adapters and their counterparties, each a process as its user would run it.
 
-Promises: none outlives the story, however that ends (`adapters.simulators.leash`); each writes to a log of its
-own below the folder of its organisation, and what it prints nobody else reads.
+Promises: none outlives the story, however that ends (`adapters.simulators.leash`); each writes to a log of
+its own below the folder of its organisation.
 """
 
 from __future__ import annotations

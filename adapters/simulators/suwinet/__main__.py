@@ -1,7 +1,7 @@
 """Suwinet on a laptop: listens, writes papers for one organisation, and prints its part of a settings file.
 
-Promises: listens on loopback only, until SIGTERM or SIGINT; knows the made-up residents it is given; `--asked`
-names a file that gets a line of JSON for each question: of which service and how it ended, never about whom.
+Promises: listens on loopback only, until SIGTERM or SIGINT; knows the made-up residents it is given;
+`--asked` names a file that gets a line of JSON for each question: which service, how it ended, never of whom.
 Source: adapters/work_income/README.md.
 """
 

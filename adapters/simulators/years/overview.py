@@ -57,8 +57,8 @@ class Overview:
         must(not before.by_event.keys() & self.taken.by_event.keys(), "something was told twice")
         told.step(
             "years-away",
-            "The director's own overview was away all year; it knows the name it follows by, and nothing else. "
-            f"It is told what it missed, {self._scores[-1]} of 5, and not again of the {had[-1]} it had.",
+            "The director's own overview was away all year. It comes back with the name it follows by, and "
+            f"is told what it missed ({self._scores[-1]} of 5), not again what it had ({had[-1]}).",
             "PERMIT",
         )
 
