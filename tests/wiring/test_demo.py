@@ -68,7 +68,7 @@ def test_the_demo_does_not_touch_the_keys_of_another_service(monkeypatch: pytest
     monkeypatch.setenv("EXCHANGE_CONFIG", "real.toml")
     monkeypatch.setenv("PATH_TO_KEEP", "kept")
     assert demo.demo_settings(Path("here")).keys_folder == Path("here/exchange/keys")
-    environment = demo_processes._environment()
+    environment = demo_processes.environment_of_ours()
     assert [name for name in environment if name.startswith("EXCHANGE_")] == []
     assert environment["PATH_TO_KEEP"] == "kept"
 

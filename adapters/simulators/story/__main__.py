@@ -25,6 +25,7 @@ from adapters.simulators.story import (
     known,
     leaving,
     limits,
+    moving,
     past,
     proof,
     rights,
@@ -42,6 +43,7 @@ def main() -> int:
     parser.add_argument("--target", required=True)
     parser.add_argument("--work", required=True, type=Path)
     parser.add_argument("--log-vkey", required=True)
+    parser.add_argument("--country", required=True, type=Path, help="file that says where the front is")
     words = parser.parse_args()
     leash.hold()
     today = datetime.now(ZoneInfo("Europe/Amsterdam")).date()
@@ -52,7 +54,7 @@ def main() -> int:
     municipality, provider = Organisation(script, "municipality"), Organisation(script, "provider")
     plan, another = (intake.Plan(script, municipality, provider, bsn) for bsn in bsns[:2])
     try:
-        kept = tell(told, plan, another, bsns[2])
+        kept = tell(told, plan, another, bsns[2], words.country)
     except (StoryBroken, SdkError) as error:
         sys.stderr.write(f"the story stopped: {type(error).__name__}: {error}\n")
         return 1
@@ -68,11 +70,12 @@ def main() -> int:
     return 0
 
 
-def tell(told: Telling, plan: intake.Plan, another: intake.Plan, leaver: Bsn) -> list[Path]:
+def tell(told: Telling, plan: intake.Plan, another: intake.Plan, leaver: Bsn, country: Path) -> list[Path]:
     """Tell all of it; return the receipts."""
     beside = Systems()
     try:
         _with_other_systems(told, plan, another, beside)
+        moving.somebody_moves(told, another, country)
     finally:
         beside.stop()
     denied = limits.an_objection(told, plan)

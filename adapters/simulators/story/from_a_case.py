@@ -90,7 +90,7 @@ def _until_she_agrees(plan: Plan) -> None:
         claim=WIJKTEAM,
         plan_id=plan.plan_id,
         expected_version=described.version,
-        own_words="Ik wil in mijn eigen huis blijven wonen.",
+        own_words="Ik wil in een huis van mezelf blijven wonen.",
         desired_effect="Een huis dat op orde is",
         life_domain=LifeDomain.LIFE_DOMAIN_INSTRUMENTAL_ADL,
         target_date=plan.script.day(180),

@@ -112,7 +112,7 @@ def _ask(plan: Plan) -> GetPlanResponse:
 
 
 def _she_says_yes(told: Telling, plan: Plan) -> str:
-    _register_notice(plan)
+    register_notice(plan, "afstemming-2026-1", NOTICE)
     requested = put_question(plan)
     given = plan.inwoner().consent.give_consent(
         claim=BEWONER,
@@ -132,18 +132,18 @@ def _she_says_yes(told: Telling, plan: Plan) -> str:
     return requested.consent_id
 
 
-def _register_notice(plan: Plan) -> None:
-    """Register what the resident is told."""
+def register_notice(plan: Plan, notice_id: str, text: str) -> None:
+    """Register what a resident is told."""
     plan.wijkteam().consent.register_notice(
         claim=claim(Purpose.PURPOSE_WMO_ONDERZOEK, "WMO-2.3.2", NECESSITY),
-        notice_id="afstemming-2026-1",
+        notice_id=notice_id,
         version=1,
-        sha256=sha256(NOTICE.encode()).digest(),
+        sha256=sha256(text.encode()).digest(),
         language="nl",
         level="B1",
         withdrawal_channels=["https://mijn.voorbeeldstad.example/toestemming"],
-        start_time=_stamp(NOTICE_FROM),
-        end_time=_stamp(NOTICE_TO),
+        start_time=stamp(NOTICE_FROM),
+        end_time=stamp(NOTICE_TO),
     )
 
 
@@ -157,14 +157,15 @@ def put_question(plan: Plan) -> RequestConsentResponse:
         consent_purpose=Purpose.PURPOSE_WMO_AFSTEMMING,
         recipients=[f"{plan.municipality.oin}/college:WMO"],
         categories=["WMO-PLAN", "ARBEID"],
-        start_time=_stamp(now - timedelta(minutes=1)),
-        end_time=_stamp(now + timedelta(days=90)),
+        start_time=stamp(now - timedelta(minutes=1)),
+        end_time=stamp(now + timedelta(days=90)),
         notice_id="afstemming-2026-1",
         notice_sha256=sha256(NOTICE.encode()).digest(),
     )
 
 
-def _stamp(moment: datetime) -> Timestamp:
+def stamp(moment: datetime) -> Timestamp:
+    """Return a moment of the contract."""
     stamp = Timestamp()
     stamp.FromDatetime(moment)
     return stamp

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-WAIT_S: Final = 20.0
+WAIT_S: Final = 60.0
 LOOK_EVERY_S: Final = 0.05
 _LEASH: Final = "adapters.simulators.leash"
 Found = TypeVar("Found")
