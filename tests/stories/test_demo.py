@@ -48,7 +48,7 @@ PROMISED = {
     "steps": list,
     "elapsed_s": float,
 }
-ELAPSED_S_MAX = 60
+PROCESSOR_S_MAX = 60
 SERVICE_MB_MAX = 250
 PLACES = 25
 YEARS_MIN = 4
@@ -94,6 +94,10 @@ STEPS = {
     "case-closes": ("PERMIT", set()),
     "wmo323": ("PERMIT", set()),
     "wmo315": ("PERMIT", set()),
+    "move-yes": ("PERMIT", set()),
+    "moved": ("PERMIT", set()),
+    "came-along": ("PERMIT", set()),
+    "moved-away": ("DENY", {"R03"}),
     "objection-pending": ("DENY", {"R24"}),
     "objection-upheld": ("DENY", {"R25"}),
     "yes-by-phone": ("DENY", {"R09", "R25"}),
@@ -178,7 +182,9 @@ def test_it_prints_what_it_promises_and_is_good(demo: Demo) -> None:
 
 
 def test_it_is_quick_and_the_service_is_small(demo: Demo) -> None:
-    assert 0 < demo.told["elapsed_s"] < ELAPSED_S_MAX
+    # Of the processor, not of the clock, which tells of the neighbours too.
+    assert 0 < demo.processor_s < PROCESSOR_S_MAX
+    assert demo.told["elapsed_s"] > 0
     assert 10 < demo.told["service_rss_mb"] < SERVICE_MB_MAX
 
 
@@ -191,6 +197,9 @@ def test_the_story_ends_as_told(demo: Demo) -> None:
 def test_no_bsn_is_outside_the_adapters_folders(demo: Demo) -> None:
     files = demo.outside
     assert {"events.db", "keys.db", "exchange.log", "pack.zip", "checkpoint"} <= {file.name for file in files}
+    assert {"exchange", "household", "neighbour", "country"} <= {
+        file.relative_to(demo.data).parts[0] for file in files
+    }
     for bsn in demo.told["bsns"]:
         forms = {form: bsn.encode(form) for form in ("ascii", "utf-16-le", "utf-16-be", "utf-32-le")}
         found = [
