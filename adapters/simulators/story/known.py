@@ -100,9 +100,8 @@ def not_asked_again(told: Telling, plan: Plan, suwinet: Suwinet) -> None:
         raise StoryBroken(f"an order for another law was not refused by {FOREIGN_RULE}, or left")
     told.step(
         "suwinet-other-law",
-        "By Suwinet a town may ask what the state knows of somebody's work and income, for work and income "
-        "alone. Somebody wants to ask it for care. The exchange says no before anything leaves; questions "
-        f"that Suwinet got: {suwinet.calls}.",
+        "Suwinet tells a town what the state knows of somebody's work and income, for that alone. Somebody "
+        f"wants to ask for care; the exchange says no first. Questions that left: {suwinet.calls}.",
         "DENY",
         [FOREIGN_RULE],
     )
