@@ -98,6 +98,9 @@ def _stand(country: Country, first: dict[str, Any], ends: threading.Event) -> No
     own = {f"{ENV_PREFIX}{name.upper()}": getattr(second, name) for name in ("operator_oin", "operator_name")}
     with child_service(serve_command(second), second.data, own) as (_, ready):
         hand_over(second, country.data / "adapters" / "neighbour" / "own")
+        if ends.is_set():
+            # The story stopped early: nobody moves anywhere.
+            return
         _begin(country, first)
         _add(country, ready)
         words = ["--map", str(country.shard_map), "--port", "0", "--metrics-port", "0"]

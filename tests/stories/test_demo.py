@@ -26,12 +26,15 @@ from exchange.cli.audit import app as audit
 from exchange.errors import DataFolderInUse
 from exchange.wiring.holding import held
 from tests.e2e.service import REPOSITORY, environment, exchange
+from tests.stories.conftest import DEMO_MAX_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.stories.conftest import Demo
 
+# Whoever comes first runs the whole demo, and the others wait for it.
+pytestmark = pytest.mark.timeout(DEMO_MAX_S + 60)
 PROMISED = {
     "ok": bool,
     "data": str,
