@@ -59,7 +59,7 @@ def demo(
     databases: Annotated[
         Path | None,
         typer.Option(
-            help="TOML file with empty PostgreSQL databases of both exchanges; files where left out."
+            help="TOML file with empty PostgreSQL databases of plan and household; files where left out."
         ),
     ] = None,
 ) -> None:
