@@ -35,6 +35,7 @@ STYLES: Final = {
     # What is told of a decision, or would come of one.
     "TOLD": "cyan",
 }
+INDENT: Final = 4
 PLAIN_MARKS: Final = str.maketrans({"✔": "+", "◐": "~", "✘": "x", "⚠": "!", "▸": ">"})
 MARKS: Final = {
     "PERMIT": "✔",
@@ -58,7 +59,7 @@ def demo(
     databases: Annotated[
         Path | None,
         typer.Option(
-            help="TOML file with empty PostgreSQL databases of both exchanges; files where left out."
+            help="TOML file with empty PostgreSQL databases of plan and household; files where left out."
         ),
     ] = None,
 ) -> None:
@@ -105,8 +106,10 @@ def _console(*, quiet: bool) -> _Screen:
 
 def _open(console: _Screen) -> None:
     console.print()
-    console.print("[bold]One resident, one plan.[/bold] A service, a municipality and a care provider,")
-    console.print("each a process with its own certificate, talk over mutual TLS on this machine.")
+    console.print("[bold]One resident, one plan.[/bold] A service, a municipality and a care provider talk")
+    console.print("over mutual TLS on this machine, each a process with its own certificate. So do")
+    console.print("what they have already: message systems, a case system, the register of persons")
+    console.print("and Suwinet, which are simulated here. Nobody in this story exists.")
     legend = (
         ("PERMIT", "done"),
         ("PARTIAL", "in part"),
@@ -124,15 +127,21 @@ def _tell(console: _Screen, line: dict[str, Any]) -> None:
         console.print(Text(line["chapter"], style="bold underline"))
         return
     outcome = line["outcome"]
-    told = Text()
-    told.append(f"  {console.mark(outcome)} ", style=STYLES.get(outcome, "magenta"))
-    told.append(line["text"])
+    style = STYLES.get(outcome, "magenta")
+    told = Text(line["text"])
     if outcome not in {"PERMIT", "VERIFIED", "TOLD"}:
         rules = (
             f" [{outcome.lower()}: {', '.join(line['rules'])}]" if line["rules"] else f" [{outcome.lower()}]"
         )
-        told.append(rules, style=STYLES.get(outcome, "magenta"))
-    console.print(told)
+        told.append(rules, style=style)
+    _below_its_mark(console, Text(console.mark(outcome), style=style), told)
+
+
+def _below_its_mark(console: _Screen, mark: Text, told: Text) -> None:
+    """Print a step with its lines below each other, the mark standing before them."""
+    for number, one in enumerate(told.wrap(console, max(1, console.width - INDENT))):
+        one.rstrip()
+        console.print(Text.assemble("  ", mark, " ", one) if number == 0 else Text(" " * INDENT).append(one))
 
 
 def _proofs(shown: Shown) -> Iterator[tuple[bool, str]]:
@@ -166,7 +175,8 @@ def _prove(console: _Screen, shown: Shown) -> None:
 
 def _say(console: _Screen, good: bool, words: str) -> None:  # noqa: FBT001 -- whether it holds is what is said
     outcome = "VERIFIED" if good else "DENY"
-    console.print(f"  {console.mark(outcome)} {words}", style=STYLES[outcome])
+    style = STYLES[outcome]
+    _below_its_mark(console, Text(console.mark(outcome), style=style), Text(words, style=style))
 
 
 def _three_years(console: _Screen, folder: Path, databases: Mapping[str, str]) -> Years:

@@ -19,6 +19,14 @@ from exchange.ledger.signers import SignatureCheck, parse_signers
 from exchange.ledger.verify import Report, verify_pack
 from exchange.settings import throw_away_settings
 from exchange.wiring.core import development_authority
+from exchange.wiring.demo_country import (
+    FIRST,
+    NEIGHBOUR_NAME,
+    NEIGHBOUR_OIN,
+    Country,
+    name_the_door,
+    two_municipalities,
+)
 from exchange.wiring.demo_processes import child_service, hand_over, heard, rss_mb, serve_command, told_story
 from exchange.wiring.lawful import audit_lawful
 from exchange.wiring.ledger import open_ledger
@@ -71,11 +79,14 @@ def run_demo(
     """
     shown = Shown(data)
     settings = demo_settings(data, databases)
+    country = Country(data, settings)
+    name_the_door(settings, FIRST[2])
     with child_service(serve_command(settings), settings.data) as (service, ready):
         shown.origin, shown.log_vkey = ready["origin"], ready["log_vkey"]
         shown.log_vkey_mldsa = ready["log_vkey_mldsa"]
         _issue(settings, data / "adapters")
-        shown.ok = _tell_story(shown, ready["target"], tell)
+        with two_municipalities(country, ready):
+            shown.ok = _tell_story(shown, ready["target"], country.told, tell)
         shown.service_rss_mb = rss_mb(service.pid)
         if pause is not None and shown.ok:
             pause(ready["target"])
@@ -98,11 +109,13 @@ def _issue(settings: Settings, work: Path) -> None:
     authority = development_authority(settings)
     authority.issue_organisation(PROVIDER_OIN, PROVIDER_NAME, work / "provider" / "credentials")
     authority.issue_organisation(BODY_OIN, BODY_NAME, work / "body" / "credentials")
+    authority.issue_organisation(NEIGHBOUR_OIN, NEIGHBOUR_NAME, work / "neighbour" / "credentials")
     hand_over(settings, work / "municipality" / "credentials")
 
 
-def _tell_story(shown: Shown, target: str, tell: Callable[[dict[str, Any]], None]) -> bool:
+def _tell_story(shown: Shown, target: str, country: Path, tell: Callable[[dict[str, Any]], None]) -> bool:
     words = ["--target", target, "--work", str(shown.data / "adapters"), "--log-vkey", shown.log_vkey]
+    words += ["--country", str(country)]
     return told_story("adapters.simulators.story", words, lambda lines: listen(shown, lines, tell))
 
 

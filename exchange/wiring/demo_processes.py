@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from exchange.settings import Settings
 
-START_WAIT_S: Final = 20.0
+START_WAIT_S: Final = 60.0
 STOP_WAIT_S: Final = 20.0
 LOOK_EVERY_S: Final = 0.05
 PARTS: Final = ("plan", "household")
@@ -86,7 +86,7 @@ def child_service(
             stdin=subprocess.PIPE,
             stdout=out,
             stderr=subprocess.STDOUT,
-            env=_environment() | dict(environment or {}),
+            env=environment_of_ours() | dict(environment or {}),
         )
         try:
             yield service, _wait_ready(service, data / READY_FILE)
@@ -96,8 +96,13 @@ def child_service(
 
 def told_story(module: str, words: Sequence[str], listen: Callable[[Iterable[str]], bool]) -> bool:
     """Run a story and let its lines be listened to; return whether it came to its end, and ended well."""
-    command = [sys.executable, "-m", module, *words]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as story:  # noqa: S603 -- our own program
+    with subprocess.Popen(  # noqa: S603 -- our own program
+        [sys.executable, "-m", module, *words],
+        # Its leash: whatever becomes of us, neither the story nor what it started outlives us.
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as story:
         assert story.stdout is not None
         try:
             ended = listen(story.stdout)
@@ -141,7 +146,8 @@ def rss_mb(pid: int) -> float:
     return int(words[0]) / 1024
 
 
-def _environment() -> dict[str, str]:
+def environment_of_ours() -> dict[str, str]:
+    """Return the environment without settings: those are about other services."""
     return {name: value for name, value in os.environ.items() if not name.startswith(ENV_PREFIX)}
 
 

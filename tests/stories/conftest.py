@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -33,6 +34,7 @@ class Demo:
     told: dict[str, Any]
     errors: str
     data: Path
+    processor_s: float  # of the demo and of all it started
 
     @property
     def outside(self) -> list[Path]:
@@ -43,6 +45,7 @@ class Demo:
 
 def run_demo(folder: Path) -> dict[str, Any]:
     """Run it as anybody would; return exit code and both outputs."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(  # noqa: S603 -- our own program
         [sys.executable, "-m", "exchange", "demo", "--json", "--data", str(folder / "data")],
         capture_output=True,
@@ -52,7 +55,14 @@ def run_demo(folder: Path) -> dict[str, Any]:
         text=True,
         timeout=DEMO_MAX_S,
     )
-    return {"exit": done.returncode, "printed": done.stdout, "errors": done.stderr}
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    used_s = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    return {
+        "exit": done.returncode,
+        "printed": done.stdout,
+        "errors": done.stderr,
+        "processor_s": used_s,
+    }
 
 
 @pytest.fixture(scope="session")
@@ -74,7 +84,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     ran = json.loads(made.read_text())
     printed = ran["printed"].strip()
     assert printed, ran["errors"]
-    return Demo(ran["exit"], json.loads(printed), ran["errors"], folder / "data")
+    return Demo(ran["exit"], json.loads(printed), ran["errors"], folder / "data", ran["processor_s"])
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,11 @@
 """`exchange demo --json`: what it promises to print, and whether what it shows is so.
 
-Source: the commands that are a promise; C2SP tlog-proof v1; iWmo 3.2.
+Source: the commands that are a promise; C2SP tlog-proof v1; iWmo 3.2; Wet SUWI 62.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import random
 import subprocess
@@ -20,16 +21,20 @@ from typer.testing import CliRunner
 
 from adapters.sdk.bsn import passes_eleven_proof
 from adapters.sdk.proofs import ProofRefused, verify_checkpoint, verify_receipt
+from adapters.simulators.suwinet.people import SERVICES
 from exchange.cli.audit import app as audit
 from exchange.errors import DataFolderInUse
 from exchange.wiring.holding import held
 from tests.e2e.service import REPOSITORY, environment, exchange
+from tests.stories.conftest import DEMO_MAX_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.stories.conftest import Demo
 
+# Whoever comes first runs the whole demo, and the others wait for it.
+pytestmark = pytest.mark.timeout(DEMO_MAX_S + 60)
 PROMISED = {
     "ok": bool,
     "data": str,
@@ -46,13 +51,15 @@ PROMISED = {
     "steps": list,
     "elapsed_s": float,
 }
-ELAPSED_S_MAX = 60
+PROCESSOR_S_MAX = 60
 SERVICE_MB_MAX = 250
 PLACES = 25
 YEARS_MIN = 4
 WAIT_MAX_S = 30.0
 LOOK_EVERY_S = 0.05
-MESSAGES = ("301", "302", "305", "306", "307", "308")
+MESSAGES = ("301", "302", "305", "306", "307", "308", "315", "316", "319", "320", "323", "325")
+ANSWERS = {"302", "306", "308", "316", "320", "325"}
+ADAPTERS = ("municipality", "municipality/cases", "municipality/work_income", "provider")
 STEPS = {
     "provider-joins": ("PERMIT", set()),
     "report-opens-nothing": ("DENY", {"R03"}),
@@ -74,12 +81,26 @@ STEPS = {
     "request-done": ("PERMIT", set()),
     "statement": ("PERMIT", set()),
     "portable": ("PERMIT", set()),
+    "suwinet-other-law": ("DENY", {"R06"}),
+    "suwinet-benefit": ("PERMIT", set()),
+    "suwinet-trajectory": ("PERMIT", set()),
     "with-consent": ("PARTIAL", {"R09"}),
+    "set-apart": ("PERMIT", set()),
     "after-withdrawal": ("DENY", {"R09", "R19"}),
+    "set-apart-fetched": ("TOLD", set()),
     "break-glass-refused": ("DENY", {"R28"}),
     "break-glass": ("PERMIT_BREAK_GLASS", {"P-AVG-6.1.d"}),
     "review": ("PERMIT", set()),
     "notice": ("PERMIT", set()),
+    "case-becomes-plan": ("PERMIT", set()),
+    "persons-asked-little": ("PERMIT", set()),
+    "case-closes": ("PERMIT", set()),
+    "wmo323": ("PERMIT", set()),
+    "wmo315": ("PERMIT", set()),
+    "move-yes": ("PERMIT", set()),
+    "moved": ("PERMIT", set()),
+    "came-along": ("PERMIT", set()),
+    "moved-away": ("DENY", {"R03"}),
     "objection-pending": ("DENY", {"R24"}),
     "objection-upheld": ("DENY", {"R25"}),
     "yes-by-phone": ("DENY", {"R09", "R25"}),
@@ -106,6 +127,7 @@ STEPS = {
     "years-apart": ("PERMIT", set()),
     "years-fourteen": ("PERMIT", set()),
     "years-yes-ended": ("DENY", {"R18"}),
+    "years-away": ("PERMIT", set()),
     "years-sixteen": ("DENY", {"R21"}),
     "years-no-duty": ("DENY", {"R10"}),
     "years-neighbours": ("PERMIT", set()),
@@ -131,6 +153,16 @@ def is_held(data: Path) -> bool:
         return True
 
 
+def is_at_work(state: Path) -> bool:
+    """Tell whether an adapter runs on a state folder."""
+    with (state / "lock").open("a", encoding="ascii") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
 def verify(*words: str | Path) -> tuple[int, dict[str, Any]]:
     """Run `exchange audit verify` in this process; return its exit code and report."""
     done = CliRunner().invoke(audit, ["verify", *map(str, words), "-o", "json"])
@@ -153,7 +185,9 @@ def test_it_prints_what_it_promises_and_is_good(demo: Demo) -> None:
 
 
 def test_it_is_quick_and_the_service_is_small(demo: Demo) -> None:
-    assert 0 < demo.told["elapsed_s"] < ELAPSED_S_MAX
+    # Of the processor, not of the clock, which tells of the neighbours too.
+    assert 0 < demo.processor_s < PROCESSOR_S_MAX
+    assert demo.told["elapsed_s"] > 0
     assert 10 < demo.told["service_rss_mb"] < SERVICE_MB_MAX
 
 
@@ -166,6 +200,9 @@ def test_the_story_ends_as_told(demo: Demo) -> None:
 def test_no_bsn_is_outside_the_adapters_folders(demo: Demo) -> None:
     files = demo.outside
     assert {"events.db", "keys.db", "exchange.log", "pack.zip", "checkpoint"} <= {file.name for file in files}
+    assert {"exchange", "household", "neighbour", "country"} <= {
+        file.relative_to(demo.data).parts[0] for file in files
+    }
     for bsn in demo.told["bsns"]:
         forms = {form: bsn.encode(form) for form in ("ascii", "utf-16-le", "utf-16-be", "utf-32-le")}
         found = [
@@ -178,6 +215,25 @@ def test_no_bsn_is_outside_the_adapters_folders(demo: Demo) -> None:
     # And it would be found: the municipality's own system holds it.
     mine = [file for file in (demo.data / "adapters").rglob("*.xml") if file.is_file()]
     assert any(demo.told["bsns"][0].encode() in file.read_bytes() for file in mine)
+
+
+def test_no_bsn_is_in_what_an_adapter_logs_or_a_counterparty_wrote_down(demo: Demo) -> None:
+    files = [file for kind in ("*.log", "*.jsonl") for file in (demo.data / "adapters").rglob(kind)]
+    assert {"adapter.log", "asked.jsonl", "case_system.log", "suwinet.log"} <= {file.name for file in files}
+    for bsn in demo.told["bsns"]:
+        assert [file for file in files if bsn in file.read_text(encoding="utf-8")] == []
+
+
+def test_suwinet_was_asked_for_work_and_income_alone_and_persons_for_two_fields(demo: Demo) -> None:
+    adapters = demo.data / "adapters"
+    asked = [json.loads(line) for line in (adapters / "suwinet" / "asked.jsonl").read_text().splitlines()]
+    assert [one["ended"] for one in asked] == ["answered"] * 4
+    assert sorted(one["service"] for one in asked) == sorted(SERVICES)
+    (reason,) = (adapters / "municipality" / "work_income" / "rejected").iterdir()
+    assert "R06" in reason.read_text(encoding="utf-8")
+    lines = (adapters / "case_system" / "asked.jsonl").read_text().splitlines()
+    fields = {tuple(told["fields"]) for told in map(json.loads, lines) if "fields" in told}
+    assert fields == {("geboorte.datum", "indicatieCurateleRegister")}
 
 
 def test_the_pack_is_good_for_whoever_has_the_policy(demo: Demo, tmp_path: Path) -> None:
@@ -247,7 +303,7 @@ def test_every_message_of_the_story_is_valid_by_the_official_schema(
     files = sorted((demo.data / "adapters").rglob(f"archive/WMO{number}*.xml"))
     assert files, f"no WMO{number} travelled"
     # Of the answers only a derived schema exists.
-    folder = "xsd" if int(number) % 2 else "xsd-retour-afgeleid"
+    folder = "xsd-retour-afgeleid" if number in ANSWERS else "xsd"
     schema = etree.XMLSchema(etree.parse(standards_dir / "iwmo-3.2" / folder / f"WMO{number}.xsd"))
     for file in files:
         schema.assertValid(etree.parse(file))
@@ -257,6 +313,12 @@ def test_nothing_was_rejected_and_nothing_waits(demo: Demo) -> None:
     for side in ("municipality", "provider"):
         folder = demo.data / "adapters" / side
         assert [file.name for name in ("inbox", "rejected") for file in (folder / name).iterdir()] == []
+    assert [*(demo.data / "adapters" / "municipality" / "work_income" / "inbox").iterdir()] == []
+    assert [*(demo.data / "adapters" / "municipality" / "cases").glob("rejected/*")] == []
+
+
+def test_no_adapter_outlives_the_story(demo: Demo) -> None:
+    assert [one for one in ADAPTERS if is_at_work(demo.data / "adapters" / one / "state")] == []
 
 
 def test_who_looks_at_the_first_lines_only_gets_no_traceback(tmp_path: Path) -> None:
@@ -273,15 +335,18 @@ def test_who_looks_at_the_first_lines_only_gets_no_traceback(tmp_path: Path) -> 
     assert not (tmp_path / "data" / "exchange" / "service.json").exists()
 
 
-def test_the_service_does_not_outlive_a_demo_that_is_killed(tmp_path: Path) -> None:
+def test_neither_service_nor_adapter_outlives_a_demo_that_is_killed(tmp_path: Path) -> None:
     ready = tmp_path / "data" / "exchange" / "service.json"
+    adapter = tmp_path / "data" / "adapters" / "municipality" / "cases" / "state"
     words = [sys.executable, "-m", "exchange", "demo", "--data", str(tmp_path / "data")]
     process = subprocess.Popen(  # noqa: S603 -- our own program
         words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=REPOSITORY, env=environment()
     )
-    wait_until(ready.exists)
+    wait_until((adapter / "lock").exists)
     assert is_held(ready.parent)
+    wait_until(lambda: is_at_work(adapter))
     process.kill()
     process.wait()
     wait_until(lambda: not ready.exists())
     wait_until(lambda: not is_held(ready.parent))
+    wait_until(lambda: not is_at_work(adapter))

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from cryptography import x509
 
 from exchange.errors import SettingsInvalid, Unavailable
 from exchange.ledger.verify import verify_pack
 from exchange.settings import DATABASES, load_settings
-from exchange.wiring import demo, demo_processes
+from exchange.wiring import demo, demo_country, demo_processes
 from exchange.wiring.demo import Shown
+from exchange.wiring.demo_country import Country, name_the_door, two_municipalities
 from exchange.wiring.demo_processes import PARTS
 from exchange.wiring.ledger import open_ledger
 from exchange.wiring.service import door_material
@@ -68,7 +70,7 @@ def test_the_demo_does_not_touch_the_keys_of_another_service(monkeypatch: pytest
     monkeypatch.setenv("EXCHANGE_CONFIG", "real.toml")
     monkeypatch.setenv("PATH_TO_KEEP", "kept")
     assert demo.demo_settings(Path("here")).keys_folder == Path("here/exchange/keys")
-    environment = demo_processes._environment()
+    environment = demo_processes.environment_of_ours()
     assert [name for name in environment if name.startswith("EXCHANGE_")] == []
     assert environment["PATH_TO_KEEP"] == "kept"
 
@@ -103,6 +105,37 @@ def test_each_organisation_gets_its_own_credentials(empty: Settings, tmp_path: P
     assert told["municipality"]["oin"] == empty.operator_oin
     assert told["provider"]["oin"] == demo.PROVIDER_OIN
     assert told["municipality"]["thumbprint"] != told["provider"]["thumbprint"]
+
+
+def test_a_second_municipality_that_cannot_be_made_is_told_after_the_story(
+    empty: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stand(*_: object) -> None:
+        raise Unavailable("the service did not start")
+
+    monkeypatch.setattr(demo_country, "_stand", stand)
+    told = []
+    country = Country(tmp_path, empty)
+    with pytest.raises(Unavailable, match="did not start"), two_municipalities(country, {}):
+        told.append("the story")
+    assert told == ["the story"]
+    assert country.second.operator_oin == demo_country.NEIGHBOUR_OIN != empty.operator_oin
+
+
+def test_a_door_is_known_by_the_name_a_front_is_called_by(empty: Settings) -> None:
+    name_the_door(empty, "voorbeeldstad.exchange.example")
+    material, _, _ = door_material(empty)
+    (leaf, *_) = x509.load_pem_x509_certificates(material.server_certificate)
+    names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert {"localhost", "voorbeeldstad.exchange.example"} == set(names.get_values_for_type(x509.DNSName))
+
+
+def test_a_municipality_that_the_map_does_not_take_is_told(empty: Settings, tmp_path: Path) -> None:
+    country = Country(tmp_path, empty)
+    country.told.parent.mkdir()
+    with pytest.raises(Unavailable, match="could not be added"):
+        demo_country._add(country, {"target": "127.0.0.1:1", "log_vkey": "no key"})
+    assert not country.shard_map.exists()
 
 
 def shown_of(settings: Settings, folder: Path) -> Shown:

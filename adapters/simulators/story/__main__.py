@@ -15,20 +15,26 @@ from zoneinfo import ZoneInfo
 
 from adapters.sdk.bsn import Bsn, BsnRefused
 from adapters.sdk.errors import SdkError
+from adapters.simulators import leash
 from adapters.simulators.story import (
     delivery,
     doors,
+    from_a_case,
     insight,
     intake,
+    known,
     leaving,
     limits,
+    moving,
     past,
     proof,
     rights,
     sharing,
     whole,
 )
+from adapters.simulators.story.case_system import CaseSystem
 from adapters.simulators.story.stage import Organisation, Script, StoryBroken, Telling
+from adapters.simulators.story.systems import Systems
 
 
 def main() -> int:
@@ -37,54 +43,41 @@ def main() -> int:
     parser.add_argument("--target", required=True)
     parser.add_argument("--work", required=True, type=Path)
     parser.add_argument("--log-vkey", required=True)
+    parser.add_argument("--country", required=True, type=Path, help="file that says where the front is")
     words = parser.parse_args()
+    leash.hold()
     today = datetime.now(ZoneInfo("Europe/Amsterdam")).date()
     script = Script(words.target, words.work, words.log_vkey, today)
     told = Telling()
-    bsn, leaver = made_up_bsns(2)  # who stays and who leaves
+    # Who stays, who comes by way of the case system, and who leaves.
+    bsns = made_up_bsns(3)
     municipality, provider = Organisation(script, "municipality"), Organisation(script, "provider")
-    plan = intake.Plan(script, municipality, provider, bsn)
+    plan, another = (intake.Plan(script, municipality, provider, bsn) for bsn in bsns[:2])
     try:
-        kept = tell(told, plan, leaver)
+        kept = tell(told, plan, another, bsns[2], words.country)
     except (StoryBroken, SdkError) as error:
         sys.stderr.write(f"the story stopped: {type(error).__name__}: {error}\n")
         return 1
     finally:
         municipality.close()
         provider.close()
-    sys.stdout.write(
-        json.dumps(
-            {"end": True, "bsns": [bsn.reveal(), leaver.reveal()], "receipts": [str(file) for file in kept]}
-        )
-        + "\n"
-    )
+    end = {
+        "end": True,
+        "bsns": [bsn.reveal() for bsn in bsns],
+        "receipts": [str(file) for file in kept],
+    }
+    sys.stdout.write(json.dumps(end) + "\n")
     return 0
 
 
-def tell(told: Telling, plan: intake.Plan, leaver: Bsn) -> list[Path]:
+def tell(told: Telling, plan: intake.Plan, another: intake.Plan, leaver: Bsn, country: Path) -> list[Path]:
     """Tell all of it; return the receipts."""
-    intake.organisations_join(told, plan)
-    intake.a_report_at_one_desk(told, plan)
-    whole.a_signal_of_arrears(told, plan)
-    intake.two_pairs_of_glasses(told, plan)
-    intake.nothing_without_the_resident(told, plan)
-    adapters = delivery.adapters_start(told, plan)
+    beside = Systems()
     try:
-        delivery.assigned(told, plan)
-        leaving.the_bsn_in_an_envelope(told, plan)
-        delivery.the_provider_reads(told, plan)
-        delivery.care_starts(told, plan)
-        whole.the_plan_goes_on(told, plan)
-        past.then_and_now(told, plan)
-        rights.put_right(told, plan)
-        rights.in_her_own_words(told, plan)
-        sharing.work_and_income_reads(told, plan)
-        sharing.consent_and_withdrawal(told, plan)
-        sharing.emergency(told, plan)
-        limits.a_real_emergency(told, plan)
-        delivery.care_stops(told, plan)
+        _with_other_systems(told, plan, another, beside)
+        moving.somebody_moves(told, another, country)
     finally:
-        adapters.stop()
+        beside.stop()
     denied = limits.an_objection(told, plan)
     doors.a_yes_by_phone(told, plan)
     doors.a_mandate_ends(told, plan)
@@ -97,6 +90,35 @@ def tell(told: Telling, plan: intake.Plan, leaver: Bsn) -> list[Path]:
     insight.what_helps(told, plan)
     leaving.somebody_leaves(told, plan, leaver)
     return proof.receipts(told, plan)
+
+
+def _with_other_systems(told: Telling, plan: intake.Plan, another: intake.Plan, beside: Systems) -> None:
+    """Tell what other systems take part in; they start while the first of it is told."""
+    suwinet = known.Suwinet(beside, plan)
+    cases = CaseSystem(beside, plan.script.work / "case_system", {another.bsn: from_a_case.BORN})
+    intake.organisations_join(told, plan)
+    intake.a_report_at_one_desk(told, plan)
+    for system in (suwinet, cases):
+        system.adapter_starts(plan)
+    whole.a_signal_of_arrears(told, plan)
+    intake.two_pairs_of_glasses(told, plan)
+    intake.nothing_without_the_resident(told, plan)
+    delivery.the_message(told, plan, beside)
+    leaving.the_bsn_in_an_envelope(told, plan)
+    delivery.the_provider_reads(told, plan)
+    delivery.care_starts(told, plan)
+    whole.the_plan_goes_on(told, plan)
+    past.then_and_now(told, plan)
+    rights.put_right(told, plan)
+    rights.in_her_own_words(told, plan)
+    sharing.work_and_income_reads(told, plan)
+    known.not_asked_again(told, plan, suwinet)
+    sharing.consent_and_withdrawal(told, plan)
+    sharing.emergency(told, plan)
+    limits.a_real_emergency(told, plan)
+    delivery.care_stops(told, plan)
+    from_a_case.a_case_becomes_a_plan(told, another, cases)
+    from_a_case.what_was_delivered(told, another)
 
 
 def made_up_bsns(count: int) -> list[Bsn]:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from adapters.sdk.tokens import Person
+from adapters.simulators.story import systems
 from adapters.simulators.story.intake import join
 from adapters.simulators.story.stage import INZIEN, LEVERING, WIJKTEAM, StoryBroken
 from exchange.v1.plan_pb2 import StopReason, SupportState
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from adapters.simulators.story.intake import Plan
@@ -22,23 +20,14 @@ if TYPE_CHECKING:
 
 MUNICIPALITY_CODE: Final = "9998"
 PROVIDER_CODE: Final = "99990001"
-WAIT_S: Final = 20.0
-LOOK_EVERY_S: Final = 0.1
-
-
-@dataclass(slots=True)
-class Adapters:
-    """The two adapter processes, each with folders of its own."""
-
-    plan: Plan
-    processes: list[subprocess.Popen[bytes]]
-
-    def stop(self) -> None:
-        """Stop both; what they have not sent stays in their outboxes."""
-        for process in self.processes:
-            process.terminate()
-        for process in self.processes:
-            process.wait(timeout=WAIT_S)
+MESSAGES: Final = "iwmo-berichten"
+PERSON: Final = {
+    "birth_date": "1984-05-17",
+    "gender": "2",
+    "surname": "Voorbeeld",
+    "initials": "R",
+    "address": {"house_number": 12, "postcode": "1234AB", "street": "Dorpsstraat", "town": "Voorbeeld"},
+}
 
 
 def config(plan: Plan, side: str) -> Path:
@@ -52,42 +41,52 @@ def config(plan: Plan, side: str) -> Path:
     codes = (MUNICIPALITY_CODE, PROVIDER_CODE)
     own, counterparty = codes if side == "municipality" else codes[::-1]
     task = "college:WMO" if side == "municipality" else "wmo-aanbieder"
-    text = f"""side = "{side}"
-target = "{plan.script.target}"
-credentials = "{ours / "credentials"}"
-inbox = "{ours / "inbox"}"
-outbox = "{theirs / "inbox"}"
-archive = "{ours / "archive"}"
-rejected = "{ours / "rejected"}"
-state = "{ours / "state"}"
-own_code = "{own}"
-counterparty_code = "{counterparty}"
-counterparty_oin = "{other.oin}"
-poll_ms = 100
-
-[person]
-professional = "iwmo-berichten"
-task = "{task}"
-"""
-    file = ours / "adapter.toml"
-    file.write_text(text, encoding="utf-8")
-    return file
-
-
-def adapters_start(told: Telling, plan: Plan) -> Adapters:
-    """Let both message systems join the case, and start them."""
-    told.chapter("The message that assigns")
-    join(
-        plan, plan.wijkteam(), WIJKTEAM, plan.municipality, Person("iwmo-berichten", "college:WMO", "adapter")
+    return systems.settings(
+        ours / "adapter.toml",
+        {
+            "side": side,
+            "target": plan.script.target,
+            "credentials": str(ours / "credentials"),
+            "inbox": str(ours / "inbox"),
+            "outbox": str(theirs / "inbox"),
+            "archive": str(ours / "archive"),
+            "rejected": str(ours / "rejected"),
+            "state": str(ours / "state"),
+            "own_code": own,
+            "counterparty_code": counterparty,
+            "counterparty_oin": other.oin,
+            "poll_ms": 100,
+            "person": {"professional": MESSAGES, "task": task},
+        },
     )
-    join(plan, plan.wijkteam(), WIJKTEAM, plan.provider, Person("iwmo-berichten", "wmo-aanbieder", "adapter"))
+
+
+def let_messages_in(plan: Plan, person: Mapping[str, object]) -> None:
+    """Let both message systems join the case, and tell the municipality's whose it is."""
+    join(plan, plan.wijkteam(), WIJKTEAM, plan.municipality, Person(MESSAGES, "college:WMO", "adapter"))
+    join(plan, plan.wijkteam(), WIJKTEAM, plan.provider, Person(MESSAGES, "wmo-aanbieder", "adapter"))
+    file = plan.municipality.folder / "person.json"
+    file.write_text(json.dumps({"bsn": plan.bsn.reveal(), **person}), encoding="utf-8")
+    config_file = plan.municipality.folder / "adapter.toml"
+    systems.command("provider", "register", "--config", str(config_file), "--file", str(file))
+    file.unlink()
+
+
+def the_message(told: Telling, plan: Plan, beside: systems.Systems) -> None:
+    """Ask the provider to the case, and let the message assign."""
+    told.chapter("The message that assigns")
     _invite(told, plan)
-    person = plan.municipality.folder / "person.json"
-    person.write_text(json.dumps(_person(plan)), encoding="utf-8")
     files = [config(plan, side) for side in ("municipality", "provider")]
-    _run("register", "--config", str(files[0]), "--file", str(person))
-    person.unlink()
-    return Adapters(plan, [_start(file) for file in files])
+    let_messages_in(plan, PERSON)
+    for file in files:
+        beside.adapter("provider", file)
+    assigned(plan)
+    told.step(
+        "wmo301",
+        "A WMO301, the national message that assigns support, travelled as a file; the provider's adapter "
+        "checked it and assigned the support.",
+        "PERMIT",
+    )
 
 
 def _invite(told: Telling, plan: Plan) -> None:
@@ -109,15 +108,15 @@ def _invite(told: Telling, plan: Plan) -> None:
     )
 
 
-def assigned(told: Telling, plan: Plan) -> None:
-    """WMO301 out, support assigned, WMO302 back."""
-    _wait(plan, SupportState.SUPPORT_STATE_ASSIGNED, "the support was not assigned by the message")
-    told.step(
-        "wmo301",
-        "A WMO301, the national message that assigns support, travelled as a file; the provider's adapter "
-        "checked it and assigned the support.",
-        "PERMIT",
+def assigned(plan: Plan, count: int = 1) -> None:
+    """Wait for WMO301 out, support assigned, WMO302 back; `count` are all of them so far."""
+    messages(plan, "301", "the WMO301 was not answered", count)
+    answer = plan.wijkteam().plan.get_plan(
+        claim=WIJKTEAM, plan_id=plan.plan_id, fields=["supports.state", "supports.support_id"]
     )
+    states = [one.state for one in answer.plan.supports if one.support_id == plan.support_id]
+    if states != [SupportState.SUPPORT_STATE_ASSIGNED]:
+        raise StoryBroken("the support was not assigned by the message")
 
 
 def the_provider_reads(told: Telling, plan: Plan) -> None:
@@ -154,9 +153,9 @@ def care_starts(told: Telling, plan: Plan) -> None:
         care_start_date=plan.script.day(0),
     )
     told.keep(plan.provider, started)
-    _messages(plan, "305", "the WMO305 was not sent")
+    messages(plan, "305", "the WMO305 was not sent")
     told.step(
-        "wmo305", f"Care starts. National messages read by the other side so far: {_seen(plan)}.", "PERMIT"
+        "wmo305", f"Care starts. National messages read by the other side so far: {seen(plan)}.", "PERMIT"
     )
 
 
@@ -172,66 +171,25 @@ def care_stops(told: Telling, plan: Plan) -> None:
         reason=StopReason.STOP_REASON_ACCORDING_TO_PLAN,
     )
     told.keep(plan.provider, stopped)
-    _messages(plan, "307", "the WMO307 was not sent")
-    told.step("wmo307", f"Care stops as planned. Read so far: {_seen(plan)}.", "PERMIT")
+    messages(plan, "307", "the WMO307 was not sent")
+    told.step("wmo307", f"Care stops as planned. Read so far: {seen(plan)}.", "PERMIT")
 
 
-def _person(plan: Plan) -> dict[str, object]:
-    return {
-        "bsn": plan.bsn.reveal(),
-        "birth_date": "1984-05-17",
-        "gender": "2",
-        "surname": "Voorbeeld",
-        "initials": "R",
-        "address": {"house_number": 12, "postcode": "1234AB", "street": "Dorpsstraat", "town": "Voorbeeld"},
-    }
-
-
-def _command(*words: str) -> list[str]:
-    return [sys.executable, "-m", "adapters", "provider", *words]
-
-
-def _start(config_file: Path) -> subprocess.Popen[bytes]:
-    with (config_file.parent / "adapter.log").open("ab") as log:
-        return subprocess.Popen(_command("run", "--config", str(config_file)), stderr=log)  # noqa: S603 -- our own program
-
-
-def _run(*words: str) -> None:
-    done = subprocess.run(  # noqa: S603 -- our own program
-        _command(*words), check=False, timeout=WAIT_S, capture_output=True, text=True
-    )
-    if done.returncode:
-        raise StoryBroken(f"an adapter's command failed: {done.stderr.strip()}")
-
-
-def _wait(plan: Plan, state: SupportState.ValueType, otherwise: str) -> None:
-    until = time.monotonic() + WAIT_S
-    while time.monotonic() < until:
-        answer = plan.wijkteam().plan.get_plan(
-            claim=WIJKTEAM, plan_id=plan.plan_id, fields=["supports.state", "supports.support_id"]
-        )
-        if any(one.support_id == plan.support_id and one.state == state for one in answer.plan.supports):
-            return
-        time.sleep(LOOK_EVERY_S)
-    raise StoryBroken(otherwise)
-
-
-def _messages(plan: Plan, number: str, otherwise: str) -> None:
-    """Wait until the message and its retour were both read by the other side."""
+def messages(plan: Plan, number: str, otherwise: str, count: int = 1) -> None:
+    """Wait until so many messages of a kind and their retours were read by the other side."""
     retour = str(int(number) + 1)
-    until = time.monotonic() + WAIT_S
-    while time.monotonic() < until:
-        names = _archived(plan)
-        if any(f"WMO{number}" in name for name in names) and any(f"WMO{retour}" in name for name in names):
-            return
-        time.sleep(LOOK_EVERY_S)
-    raise StoryBroken(otherwise)
+    systems.wait_for(
+        lambda: all(archived(plan).count(f"WMO{one}") >= count for one in (number, retour)), otherwise
+    )
 
 
-def _archived(plan: Plan) -> list[str]:
+def archived(plan: Plan) -> list[str]:
+    """Return the kind of each message that was read by the other side."""
     folders = [plan.municipality.folder / "archive", plan.provider.folder / "archive"]
-    return sorted(file.name for folder in folders if folder.exists() for file in folder.iterdir())
+    names = sorted(file.name for folder in folders if folder.exists() for file in folder.iterdir())
+    return [name.partition("-")[0] for name in names]
 
 
-def _seen(plan: Plan) -> str:
-    return ", ".join(name.partition("-")[0] for name in _archived(plan))
+def seen(plan: Plan) -> str:
+    """Return them in words, each kind once."""
+    return ", ".join(dict.fromkeys(archived(plan)))

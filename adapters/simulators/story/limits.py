@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from adapters.sdk.calls import claim
+from adapters.simulators.story.sharing import looked_at
 from adapters.simulators.story.stage import (
     AUDIT,
     INZAGE,
@@ -214,13 +215,8 @@ def told_three_times(told: Telling, plan: Plan, denied: Denied) -> None:
     """Let requester, resident and officer read the same refusal."""
     told.chapter("One refusal, told three times")
     told.step("to-requester", f'To who asked: "{denied.localized}"', "TOLD", denied.rules)
-    looked = plan.inwoner().disclosure.list_disclosures(
-        claim=INZAGE,
-        case_id=plan.case_id,
-        fields=["disclosures.decision_id", "disclosures.explanation"],
-        page_size=200,
-    )
-    (resident,) = [one.explanation for one in looked.disclosures if one.decision_id == denied.decision_id]
+    looked = looked_at(plan, ["disclosures.decision_id", "disclosures.explanation"])
+    (resident,) = [one.explanation for one in looked if one.decision_id == denied.decision_id]
     told.step("to-resident", f'To the resident: "{resident}"', "TOLD", denied.rules)
     told.step("to-officer", f'To the privacy officer: "{_to_officer(plan, denied)}"', "TOLD", denied.rules)
 

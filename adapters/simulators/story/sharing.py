@@ -13,6 +13,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from adapters.sdk.access import gather
 from adapters.sdk.calls import claim
+from adapters.simulators.story import away
 from adapters.simulators.story.stage import (
     AUDIT,
     BEWONER,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from adapters.simulators.story.intake import Plan
     from adapters.simulators.story.stage import Telling
     from exchange.v1.consent_service_pb2 import RequestConsentResponse
+    from exchange.v1.disclosure_service_pb2 import Disclosure
     from exchange.v1.plan_service_pb2 import GetPlanResponse
 
 ASK: Final = claim(Purpose.PURPOSE_INZAGE, "RIGHTS-12-RESIDENT")
@@ -78,22 +80,39 @@ def _rules_of_wrong_hat() -> tuple[str, ...]:
 
 
 def consent_and_withdrawal(told: Telling, plan: Plan) -> None:
-    """No consent, consent, withdrawal: refused, given, refused."""
-
-    def ask() -> GetPlanResponse:
-        return plan.wijkteam().plan.get_plan(
-            claim=HERGEBRUIK, plan_id=plan.plan_id, fields=["lens_assessments.reason"], allow_partial=True
-        )
-
+    """No consent, consent, withdrawal: refused, given, refused; what was set apart is given no more."""
     told.chapter("The resident decides along")
     told.refused(
         "no-consent",
         "May the neighbourhood team use what Werk & Inkomen wrote? Only if she says so:",
-        ask,
+        lambda: _ask(plan),
         "R09",
         "R15",
     )
-    _register_notice(plan)
+    consent_id = _she_says_yes(told, plan)
+    answer = _ask(plan)
+    told.step(
+        "with-consent",
+        "Now the neighbourhood team reads it, and only that: its own part needs no such door.",
+        "PARTIAL",
+        answer.rules,
+    )
+    apart = away.a_change_is_set_apart(told, plan)
+    withdrawn = plan.inwoner().consent.withdraw_consent(claim=BEWONER, consent_id=consent_id)
+    told.keep(plan.municipality, withdrawn)
+    told.step("withdrawn", "The resident withdraws, in one step.", "PERMIT")
+    told.refused("after-withdrawal", "The next moment it is closed again:", lambda: _ask(plan), "R09", "R19")
+    away.nothing_to_fetch(told, apart)
+
+
+def _ask(plan: Plan) -> GetPlanResponse:
+    return plan.wijkteam().plan.get_plan(
+        claim=HERGEBRUIK, plan_id=plan.plan_id, fields=["lens_assessments.reason"], allow_partial=True
+    )
+
+
+def _she_says_yes(told: Telling, plan: Plan) -> str:
+    register_notice(plan, "afstemming-2026-1", NOTICE)
     requested = put_question(plan)
     given = plan.inwoner().consent.give_consent(
         claim=BEWONER,
@@ -110,31 +129,21 @@ def consent_and_withdrawal(told: Telling, plan: Plan) -> None:
         "Asked in plain words, the resident says yes: one purpose, one recipient, ninety days.",
         "PERMIT",
     )
-    answer = ask()
-    told.step(
-        "with-consent",
-        "Now the neighbourhood team reads it, and only that: its own part needs no such door.",
-        "PARTIAL",
-        answer.rules,
-    )
-    withdrawn = plan.inwoner().consent.withdraw_consent(claim=BEWONER, consent_id=requested.consent_id)
-    told.keep(plan.municipality, withdrawn)
-    told.step("withdrawn", "The resident withdraws, in one step.", "PERMIT")
-    told.refused("after-withdrawal", "The next moment it is closed again:", ask, "R09", "R19")
+    return requested.consent_id
 
 
-def _register_notice(plan: Plan) -> None:
-    """Register what the resident is told."""
+def register_notice(plan: Plan, notice_id: str, text: str) -> None:
+    """Register what a resident is told."""
     plan.wijkteam().consent.register_notice(
         claim=claim(Purpose.PURPOSE_WMO_ONDERZOEK, "WMO-2.3.2", NECESSITY),
-        notice_id="afstemming-2026-1",
+        notice_id=notice_id,
         version=1,
-        sha256=sha256(NOTICE.encode()).digest(),
+        sha256=sha256(text.encode()).digest(),
         language="nl",
         level="B1",
         withdrawal_channels=["https://mijn.voorbeeldstad.example/toestemming"],
-        start_time=_stamp(NOTICE_FROM),
-        end_time=_stamp(NOTICE_TO),
+        start_time=stamp(NOTICE_FROM),
+        end_time=stamp(NOTICE_TO),
     )
 
 
@@ -148,14 +157,15 @@ def put_question(plan: Plan) -> RequestConsentResponse:
         consent_purpose=Purpose.PURPOSE_WMO_AFSTEMMING,
         recipients=[f"{plan.municipality.oin}/college:WMO"],
         categories=["WMO-PLAN", "ARBEID"],
-        start_time=_stamp(now - timedelta(minutes=1)),
-        end_time=_stamp(now + timedelta(days=90)),
+        start_time=stamp(now - timedelta(minutes=1)),
+        end_time=stamp(now + timedelta(days=90)),
         notice_id="afstemming-2026-1",
         notice_sha256=sha256(NOTICE.encode()).digest(),
     )
 
 
-def _stamp(moment: datetime) -> Timestamp:
+def stamp(moment: datetime) -> Timestamp:
+    """Return a moment of the contract."""
     stamp = Timestamp()
     stamp.FromDatetime(moment)
     return stamp
@@ -180,19 +190,36 @@ def the_resident_looks(told: Telling, plan: Plan) -> None:
         f"disclosures.{name}"
         for name in ("decide_time", "task", "purpose", "legal_basis", "outcome", "professional")
     ]
-    answer = plan.inwoner().disclosure.list_disclosures(
-        claim=INZAGE, case_id=plan.case_id, fields=fields, allow_partial=True, page_size=100
-    )
-    refused = sum(one.outcome == "DENY" for one in answer.disclosures)
-    if any(one.professional for one in answer.disclosures) or not refused:
+    disclosures = looked_at(plan, fields)
+    refused = sum(one.outcome == "DENY" for one in disclosures)
+    if any(one.professional for one in disclosures) or not refused:
         raise StoryBroken("the resident saw a name of staff, or no refusals")
     told.step(
         "resident-looks",
-        f"The resident sees every time somebody looked: {len(answer.disclosures)}, {refused} of them "
+        f"The resident sees every time somebody looked: {len(disclosures)}, {refused} of them "
         "refused. Which organisation, and why; no names of staff.",
         "PARTIAL",
         ("R31",),
     )
+
+
+def looked_at(plan: Plan, fields: list[str]) -> list[Disclosure]:
+    """Return every disclosure of the resident's, as she sees it; of each these fields."""
+    found: list[Disclosure] = []
+    token = ""
+    while True:
+        page = plan.inwoner().disclosure.list_disclosures(
+            claim=INZAGE,
+            case_id=plan.case_id,
+            fields=fields,
+            allow_partial=True,
+            page_size=200,
+            page_token=token,
+        )
+        found += page.disclosures
+        token = page.next_page_token
+        if not token:
+            return found
 
 
 def the_officer_audits(told: Telling, plan: Plan) -> None:

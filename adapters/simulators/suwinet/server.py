@@ -95,9 +95,14 @@ class Simulator:
     """Suwinet on loopback. Safe between threads."""
 
     def __init__(
-        self, authority: Authority, oin: str = OIN, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        authority: Authority,
+        oin: str = OIN,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        watch: Callable[[Asked], None] = lambda _asked: None,
     ) -> None:
         self._authority: Final = authority
+        self._watch: Final = watch
         self._oin: Final = oin
         self._clock: Final = clock
         self._paper: Final = authority.issue(oin)
@@ -234,6 +239,7 @@ class Simulator:
     def _note(self, asked: Asked) -> None:
         with self._lock:
             self._asked.append(asked)
+            self._watch(asked)
 
 
 _BLUNT: Final = {

@@ -19,6 +19,7 @@ from adapters.simulators.story.stage import Organisation, Script, StoryBroken, T
 from adapters.simulators.years import asking, first_year, household, later_years, neighbours
 from adapters.simulators.years.clock import ClockSetBack, StoryClock
 from adapters.simulators.years.family import Family, Member
+from adapters.simulators.years.overview import Overview
 
 if TYPE_CHECKING:
     from datetime import date
@@ -84,7 +85,10 @@ def tell(told: Telling, family: Family) -> None:
     household.a_year_is_over(told, family)
     later_years.an_old_extract(told, family)
     household.what_sem_tells(told, family)
-    later_years.looked_back(told, family, 2, "Kleinere stappen.")
+    overview = Overview(family)
+    with overview.follows():
+        later_years.looked_back(told, family, 2, "Kleinere stappen.")
+        overview.has_written_down(1)
     later_years.one_step_up(told, family, 3, 8)
     told.step("years-first-look", "They look back together: 2 of 5. Smaller steps.", "PERMIT")
     later_years.a_yes_for_ninety_days(told, family)
@@ -93,6 +97,7 @@ def tell(told: Telling, family: Family) -> None:
     later_years.looked_back(told, family, 4, "Zo doorgaan.")
     later_years.one_step_up(told, family, 4, 16)
     told.step("years-second-look", "4 of 5, and sixteen hours a week in the kitchen.", "PERMIT")
+    overview.comes_back(told)
     clock.forward_to(start + 3 * YEAR - timedelta(days=60))
     told.chapter(f"{clock.now().year}: the third year")
     later_years.sem_is_sixteen(told, family)
