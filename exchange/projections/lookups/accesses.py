@@ -93,6 +93,11 @@ class Known:
         key = (access.resident, access.organisation, access.task, access.professional)
         return _within(self._own.get(key, ()), access.at, before, after)
 
+    def worked_between(self, access: Access, start: int, end: int) -> bool:
+        """Tell whether this person recorded something on this file between two moments, both included."""
+        key = (access.resident, access.organisation, access.task, access.professional)
+        return _within(self._own.get(key, ()), start, 0, end - start)
+
     def somebody_worked(self, access: Access, before: int, after: int) -> bool:
         """Tell the same of anybody of the same organisation and task."""
         key = (access.resident, access.organisation, access.task)

@@ -1,7 +1,7 @@
 """What explains one access: the first reason that holds, or none.
 
-Promises: pure; a part in a case that somebody gave himself explains nothing, for it is how somebody would let
-himself in; what he then does on the file can. Windows include both ends.
+Promises: pure; a part in a case that somebody gave himself explains nothing until he does something on the
+file, for it is how somebody would let himself in. Windows include both ends.
 Source: Fabbri and LeFevre 2011; the rules in `rules.py`.
 """
 
@@ -15,6 +15,7 @@ from exchange.projections.lookups.rules import (
     CASE,
     COVERED_MIN,
     EXPLANATIONS,
+    OWN_PART_WORKED_DAYS,
     REFERRAL,
     RIGHTS,
     STAND_IN,
@@ -49,8 +50,8 @@ def _case(access: Access, known: Known) -> bool:
     return any(
         tie.kind == CASE
         and tie.professional == access.professional
-        and not tie.own
         and _in_window(tie, access, CASE)
+        and (not tie.own or known.worked_between(access, tie.start, tie.start + OWN_PART_WORKED_DAYS * DAY))
         for tie in known.ties(access)
     )
 

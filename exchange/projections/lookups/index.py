@@ -17,7 +17,13 @@ from exchange.projections.lookups.accesses import DAY, Access, Act, Known, Tie
 from exchange.projections.lookups.counting import Judged, judged
 from exchange.projections.lookups.folding import TOPICS_FOLLOWED, fold
 from exchange.projections.lookups.months import start_of
-from exchange.projections.lookups.rules import ACTS_AROUND_DAYS, LOOKED_BACK_DAYS, TIES_BACK_DAYS
+from exchange.projections.lookups.rules import (
+    ACTS_AROUND_DAYS,
+    CASE,
+    LOOKED_BACK_DAYS,
+    OWN_PART_WORKED_DAYS,
+    TIES_BACK_DAYS,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,7 +65,14 @@ SELECT decision_id FROM accesses WHERE at >= ? AND at < ? AND organisation = ? O
 _TIES: Final = """
 SELECT kind, resident, organisation, task, professional, start_at, end_at, own, place_of FROM ties
 WHERE start_at < ? AND (end_at IS NULL OR end_at >= ?) ORDER BY position"""
-_ACTS: Final = "SELECT resident, organisation, task, professional, at FROM acts WHERE at >= ? AND at < ?"
+# Around the month, and at the beginning of each part that somebody gave himself.
+_ACTS: Final = """
+SELECT resident, organisation, task, professional, at FROM acts WHERE at >= :start AND at < :end
+UNION
+SELECT a.resident, a.organisation, a.task, a.professional, a.at FROM ties t
+JOIN acts a USING (resident, organisation, task, professional)
+WHERE t.own AND t.kind = :case AND t.start_at < :end AND (t.end_at IS NULL OR t.end_at >= :since)
+    AND a.at BETWEEN t.start_at AND t.start_at + :worked"""
 _FIRST_AFTER: Final = "SELECT min(position) FROM decided WHERE month > ?"
 
 
@@ -107,7 +120,9 @@ class LookupIndex:
         around = ACTS_AROUND_DAYS * DAY
         with self.database.reading() as c:
             accesses = [Access(*row) for row in c.execute(_ACCESSES, (start - LOOKED_BACK_DAYS * DAY, end))]
+            since = start - TIES_BACK_DAYS * DAY
             # A stand-in that is recorded some days late explains what was before it.
-            ties = [Tie(*row) for row in c.execute(_TIES, (end + around, start - TIES_BACK_DAYS * DAY))]
-            acts = [Act(*row) for row in c.execute(_ACTS, (start - around, end + around))]
+            ties = [Tie(*row) for row in c.execute(_TIES, (end + around, since))]
+            asked = {"start": start - around, "end": end + around, "since": since, "case": CASE}
+            acts = [Act(*row) for row in c.execute(_ACTS, asked | {"worked": OWN_PART_WORKED_DAYS * DAY})]
         return accesses, Known(ties, acts)

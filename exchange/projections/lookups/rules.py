@@ -40,8 +40,9 @@ EXPLANATIONS: Final = (
         CASE,
         0,
         14,
-        "somebody else let this person in on the case; to close a file takes some days more",
-        f"{_PAPER}; Wmo 2015 5.3.3; GDPR 5(1)(f)",
+        "somebody else let this person in on the case, or he did himself and recorded work on it within six "
+        "weeks, the term of an investigation; to close a file takes some days more",
+        f"{_PAPER}; Wmo 2015 2.3.2(1), 5.3.3; GDPR 5(1)(f)",
     ),
     Explanation(
         STAND_IN,
@@ -81,6 +82,7 @@ EXPLANATIONS: Final = (
     ),
 )
 WITHIN: Final = {one.name: one for one in EXPLANATIONS}
+OWN_PART_WORKED_DAYS: Final = 42
 # Who covers for an absent colleague works on more than one of his files that day.
 COVERED_MIN: Final = 2
 
