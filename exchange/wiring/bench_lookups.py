@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from exchange.projections.lookups.counting import Judged
     from exchange.wiring.lookups_year import Year
 
+FIGURE: Final = "lookups_judged_s"
 MONTHS: Final = 12
 IN_ALL: Final = "in all"
 DIGITS: Final = 4
@@ -69,6 +70,14 @@ def measure_lookups(accesses: int, seed: int = 1) -> dict[str, Any]:
         "indicators": _by_indicator(year, judged),
         "explained_by": dict(Counter(one.explanation or UNEXPLAINED for one in judged).most_common()),
     }
+
+
+def with_lookups(report: dict[str, Any], accesses: int) -> dict[str, Any]:
+    """Return the report with what a year of so many accesses gave, and its time among the figures."""
+    found = report["lookups"] = measure_lookups(accesses)
+    seconds = found["seconds"]["judge"]
+    report["results"][FIGURE] = {"median": seconds, "unit": "s", "runs": [seconds]}
+    return report
 
 
 def _write(index: LookupIndex, year: Year) -> None:
