@@ -163,7 +163,9 @@ def test_a_lookup_page_is_itself_a_decision(reviewed: Reviewed) -> None:
 
 
 def test_names_take_a_reason_and_a_second_person_and_are_of_one_cell(reviewed: Reviewed) -> None:
+    before = reviewed.town.core.reader.head()
     assert rule_of(reviewed.names) == "NAMES_NOT_OPEN"
+    assert reviewed.town.core.reader.head() == before, "no decision says that names were read"
     request = reviewed.requested()
     assert rule_of(reviewed.names) == "NAMES_NOT_OPEN"
     assert rule_of(partial(reviewed.approved, reviewed.officer, request)) == "SAME_PERSON"

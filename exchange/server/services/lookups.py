@@ -9,7 +9,7 @@ Source: GDPR 5(1)(f), 24, 32, 39(1)(b); exchange/decisions/0134-names-take-two-p
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from exchange.domain import stream_of
@@ -45,7 +45,7 @@ from exchange.server.contract.officers import asked_by
 from exchange.server.contract.pages import page_rows
 from exchange.server.interceptor import Unary
 from exchange.server.services import duties
-from exchange.server.walks import author_of, command, given_paths, read, receipt
+from exchange.server.walks import ask, author_of, command, given_paths, question, receipt
 from exchange.v1 import lookup_review_service_pb2 as pb
 
 if TYPE_CHECKING:
@@ -162,12 +162,16 @@ async def list_unexplained(call: Call, request: pb.ListUnexplainedRequest) -> pb
     """List the names of one cell, to who may read them now."""
     month, pages = _month(request.month), call.house.pages
     start = pages.place(call.rpc, call.caller, request) or 0
-    outcome = await _look(call, request, _UNEXPLAINED)
-    _refuse_other(outcome.captured, request)
-    state: LookupsState | None = await call.house.state(_stream(request))
-    who = (call.caller.organisation, call.caller.professional)
-    if state is None or state.opens(request.of_task, *who, call.now) is None:
-        raise RuleBroken("no second person let you read these names, or not any more", rule="NAMES_NOT_OPEN")
+    stream, who = _stream(request), (call.caller.organisation, call.caller.professional)
+
+    def refused(view: View) -> Steps:
+        state: LookupsState | None = view.state(stream)
+        if state is None or state.opens(request.of_task, *who, call.now) is None:
+            what = "no second person let you read these names, or not any more"
+            raise RuleBroken(what, rule="NAMES_NOT_OPEN")
+        return Steps(())
+
+    outcome = await _look(call, request, _UNEXPLAINED, refused)
     cell = (request.of_organisation, request.of_task)
     found = [
         one
@@ -248,8 +252,7 @@ async def _anchor(call: Call, month: Month) -> Anchor | None:
 async def get_sample(call: Call, request: pb.GetSampleRequest) -> pb.GetSampleResponse:
     """Give the sample of a month and what was found."""
     month = _month(request.month)
-    outcome = await _look(call, request, _SAMPLE)
-    _refuse_other(outcome.captured, request)
+    outcome = await _look(call, request, _SAMPLE, lambda _view: Steps(()))
     state: LookupsState | None = await call.house.state(_stream(request))
     answer = pb.GetSampleResponse(decision_id=outcome.decision_id)
     if state is None or state.sample is None:
@@ -295,11 +298,35 @@ async def record_review(call: Call, request: pb.RecordReviewRequest) -> pb.Recor
 # --- what all of them do alike ----------------------------------------------------------------------
 
 
-async def _look(call: Call, request: Any, labels: Mapping[str, Any]) -> ReadOutcome:  # noqa: ANN401 -- any question here
-    groups = of_origin(labels, KEEPER_OF_THE_LOG)
-    return await read(
-        call, request, anchor="", labels=labels, groups=groups, capture=asked_by(call.caller), relation=False
+async def _look(
+    call: Call,
+    request: Any,  # noqa: ANN401 -- any question here
+    labels: Mapping[str, Any],
+    of_cell: Callable[[View], Steps] | None = None,
+) -> ReadOutcome:
+    """Walk a question; `of_cell` refuses, after the gate and before the decision, what may not be read."""
+    scope = asked_by(call.caller)
+
+    def refused(view: View) -> Steps:
+        own = scope(view)
+        if own not in {"", request.of_organisation}:
+            what = "an officer reviews the lookups of his own organisation"
+            raise RuleBroken(what, rule="OTHER_ORGANISATION")
+        assert of_cell is not None, "asked of a cell only"
+        return of_cell(view)
+
+    walk = question(
+        call,
+        request,
+        anchor="",
+        labels=labels,
+        groups=of_origin(labels, KEEPER_OF_THE_LOG),
+        capture=scope,
+        relation=False,
+        beside=None if of_cell is None else refused,
     )
+    streams = () if of_cell is None else (_stream(request),)
+    return await ask(call, replace(walk, streams=streams))
 
 
 async def _judged(call: Call, outcome: ReadOutcome, month: Month) -> list[Judged]:
@@ -337,11 +364,6 @@ def _month(text: str) -> Month:
     month = Month.told(text)
     assert month is not None, "checked above"
     return month
-
-
-def _refuse_other(own: str, request: Any) -> None:  # noqa: ANN401 -- a message with an organisation
-    if own not in {"", request.of_organisation}:
-        raise RuleBroken("an officer reviews the lookups of his own organisation", rule="OTHER_ORGANISATION")
 
 
 def _leaves(outcome: ReadOutcome, of: str) -> list[str]:
