@@ -143,6 +143,12 @@ def test_a_month_that_is_asked_again_is_judged_anew_when_something_came(
     follow(shard, followed)
     once = followed.judged(MONTH)
     assert followed.judged(MONTH) is once
+    # What changes nothing here, such as the page of an officer, lets it stand.
+    shard.run(shard.question(plan_id, caller=shard.caller(professional="prof-9")))
+    position = followed.database.position()
+    follow(shard, followed)
+    assert followed.database.position() > position
+    assert followed.judged(MONTH) is once
     looked(shard, plan_id)
     assert len(reasons(shard, followed)) == 2
     assert followed.judged(MONTH.next) == []

@@ -26,6 +26,7 @@ from exchange.projections.lookups.rules import (
 )
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Sequence
     from pathlib import Path
 
@@ -55,6 +56,9 @@ TABLES: Final = (
         PRIMARY KEY (resident, organisation, task, professional, day)
     ) STRICT, WITHOUT ROWID""",
     "CREATE INDEX acts_at ON acts (at)",
+    # How many events changed anything: what was judged stands while this does, whatever else is recorded.
+    "CREATE TABLE changed (one INTEGER PRIMARY KEY CHECK (one = 1), events INTEGER NOT NULL) STRICT",
+    "INSERT INTO changed VALUES (1, 0)",
     "CREATE TABLE decided (month TEXT PRIMARY KEY, position INTEGER NOT NULL) STRICT, WITHOUT ROWID",
 )
 _ACCESSES: Final = """
@@ -90,16 +94,23 @@ class LookupIndex:
     def apply(self, rows: Sequence[Row], after: int, position: int, codec: Codec) -> None:
         """Fold events, and note up to where, in one transaction. Raises HeadMoved."""
         with self.database.following(after, position) as c:
+            changed = 0
             for row in rows:
                 clear, meta, _ = codec.decode_clear(row.state, stream=row.stream, topic=row.topic)
+                before = c.total_changes
                 fold(c, row, clear, meta)
+                changed += c.total_changes != before
+            c.execute("UPDATE changed SET events = events + ?", (changed,))
 
     def judged(self, month: Month) -> list[Judged]:
-        """Return every access of a month, judged, in order; the month that was asked last is kept."""
-        with self._lock:
-            asked = (self.database.position(), month)
+        """Return every access of a month, judged, in order; the month that was asked last is kept.
+
+        A page of it is a decision too, and changes nothing here: the next page is not judged anew.
+        """
+        with self._lock, self.database.reading() as c:
+            asked = (int(c.execute("SELECT events FROM changed").fetchone()[0]), month)
             if self._last is None or self._last[0] != asked:
-                accesses, known = self._read(month)
+                accesses, known = _read(c, month)
                 self._last = (asked, judged(accesses, known, start_of(month)))
             return self._last[1]
 
@@ -115,14 +126,14 @@ class LookupIndex:
             found: int | None = c.execute(_FIRST_AFTER, (month.text,)).fetchone()[0]
         return found or 0
 
-    def _read(self, month: Month) -> tuple[list[Access], Known]:
-        start, end = start_of(month), start_of(month.next)
-        around = ACTS_AROUND_DAYS * DAY
-        with self.database.reading() as c:
-            accesses = [Access(*row) for row in c.execute(_ACCESSES, (start - LOOKED_BACK_DAYS * DAY, end))]
-            since = start - TIES_BACK_DAYS * DAY
-            # A stand-in that is recorded some days late explains what was before it.
-            ties = [Tie(*row) for row in c.execute(_TIES, (end + around, since))]
-            asked = {"start": start - around, "end": end + around, "since": since, "case": CASE}
-            acts = [Act(*row) for row in c.execute(_ACTS, asked | {"worked": OWN_PART_WORKED_DAYS * DAY})]
-        return accesses, Known(ties, acts)
+
+def _read(c: sqlite3.Connection, month: Month) -> tuple[list[Access], Known]:
+    """Return the accesses of a month and the days before it, and what is known around them."""
+    start, end = start_of(month), start_of(month.next)
+    around, since = ACTS_AROUND_DAYS * DAY, start - TIES_BACK_DAYS * DAY
+    accesses = [Access(*row) for row in c.execute(_ACCESSES, (start - LOOKED_BACK_DAYS * DAY, end))]
+    # A stand-in that is recorded some days late explains what was before it.
+    ties = [Tie(*row) for row in c.execute(_TIES, (end + around, since))]
+    asked = {"start": start - around, "end": end + around, "since": since, "case": CASE}
+    acts = [Act(*row) for row in c.execute(_ACTS, asked | {"worked": OWN_PART_WORKED_DAYS * DAY})]
+    return accesses, Known(ties, acts)
