@@ -300,6 +300,7 @@ class LookupCalls(Calls[_Mode]):
 
     list_lookup_cells = Rpc(lookups.ListLookupCellsRequest, lookups.ListLookupCellsResponse)
     request_names = Rpc(lookups.RequestNamesRequest, lookups.RequestNamesResponse)
+    list_names_requests = Rpc(lookups.ListNamesRequestsRequest, lookups.ListNamesRequestsResponse)
     approve_names = Rpc(lookups.ApproveNamesRequest, lookups.ApproveNamesResponse)
     list_unexplained = Rpc(lookups.ListUnexplainedRequest, lookups.ListUnexplainedResponse)
     draw_sample = Rpc(lookups.DrawSampleRequest, lookups.DrawSampleResponse)

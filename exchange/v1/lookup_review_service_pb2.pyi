@@ -280,6 +280,112 @@ class RequestNamesResponse(_message.Message):
 Global___RequestNamesResponse: _TypeAlias = RequestNamesResponse  # noqa: Y015
 
 @_typing.final
+class ListNamesRequestsRequest(_message.Message):
+    """Asks what names were asked for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLAIM_FIELD_NUMBER: _builtins.int
+    OF_ORGANISATION_FIELD_NUMBER: _builtins.int
+    MONTH_FIELD_NUMBER: _builtins.int
+    of_organisation: _builtins.str
+    """OIN of the cells."""
+    month: _builtins.str
+    """Month of the cells, such as "2026-10"."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground: LOOKUPS-READ-39."""
+
+    def __init__(
+        self,
+        *,
+        claim: _common_pb2.Claim | None = ...,
+        of_organisation: _builtins.str = ...,
+        month: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "month", b"month", "of_organisation", b"of_organisation"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListNamesRequestsRequest: _TypeAlias = ListNamesRequestsRequest  # noqa: Y015
+
+@_typing.final
+class NamesRequest(_message.Message):
+    """One request for names. It says which organisation asked and not who: who asked is refused when he agrees."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAMES_REQUEST_ID_FIELD_NUMBER: _builtins.int
+    OF_TASK_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    ORGANISATION_FIELD_NUMBER: _builtins.int
+    REQUEST_TIME_FIELD_NUMBER: _builtins.int
+    END_TIME_FIELD_NUMBER: _builtins.int
+    names_request_id: _builtins.str
+    """By which a second person agrees."""
+    of_task: _builtins.str
+    """Task of the cell."""
+    reason: _builtins.str
+    """Why."""
+    organisation: _builtins.str
+    """OIN of who asked."""
+    @_builtins.property
+    def request_time(self) -> _timestamp_pb2.Timestamp:
+        """When."""
+
+    @_builtins.property
+    def end_time(self) -> _timestamp_pb2.Timestamp:
+        """Until when the names are open; unset while nobody agreed."""
+
+    def __init__(
+        self,
+        *,
+        names_request_id: _builtins.str = ...,
+        of_task: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        organisation: _builtins.str = ...,
+        request_time: _timestamp_pb2.Timestamp | None = ...,
+        end_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "request_time", b"request_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "names_request_id", b"names_request_id", "of_task", b"of_task", "organisation", b"organisation", "reason", b"reason", "request_time", b"request_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NamesRequest: _TypeAlias = NamesRequest  # noqa: Y015
+
+@_typing.final
+class ListNamesRequestsResponse(_message.Message):
+    """What was asked of the month."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUESTS_FIELD_NUMBER: _builtins.int
+    DECISION_ID_FIELD_NUMBER: _builtins.int
+    decision_id: _builtins.str
+    """The recorded decision behind this answer."""
+    @_builtins.property
+    def requests(self) -> _containers.RepeatedCompositeFieldContainer[Global___NamesRequest]:
+        """Oldest first."""
+
+    def __init__(
+        self,
+        *,
+        requests: _abc.Iterable[Global___NamesRequest] | None = ...,
+        decision_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision_id", b"decision_id", "requests", b"requests"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListNamesRequestsResponse: _TypeAlias = ListNamesRequestsResponse  # noqa: Y015
+
+@_typing.final
 class ApproveNamesRequest(_message.Message):
     """Agrees to a request for names."""
 

@@ -46,6 +46,11 @@ class LookupReviewServiceStub:
                 request_serializer=exchange_dot_v1_dot_lookup__review__service__pb2.RequestNamesRequest.SerializeToString,
                 response_deserializer=exchange_dot_v1_dot_lookup__review__service__pb2.RequestNamesResponse.FromString,
                 _registered_method=True)
+        self.ListNamesRequests = channel.unary_unary(
+                '/exchange.v1.LookupReviewService/ListNamesRequests',
+                request_serializer=exchange_dot_v1_dot_lookup__review__service__pb2.ListNamesRequestsRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_lookup__review__service__pb2.ListNamesRequestsResponse.FromString,
+                _registered_method=True)
         self.ApproveNames = channel.unary_unary(
                 '/exchange.v1.LookupReviewService/ApproveNames',
                 request_serializer=exchange_dot_v1_dot_lookup__review__service__pb2.ApproveNamesRequest.SerializeToString,
@@ -88,6 +93,13 @@ class LookupReviewServiceServicer:
 
     def RequestNames(self, request, context):
         """Asks for the names behind the unexplained accesses of one cell; it opens nothing until a second person agreed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListNamesRequests(self, request, context):
+        """Lists what names were asked of an organisation's month, and why, for who may agree to it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -144,6 +156,11 @@ def add_LookupReviewServiceServicer_to_server(servicer, server):
                     servicer.RequestNames,
                     request_deserializer=exchange_dot_v1_dot_lookup__review__service__pb2.RequestNamesRequest.FromString,
                     response_serializer=exchange_dot_v1_dot_lookup__review__service__pb2.RequestNamesResponse.SerializeToString,
+            ),
+            'ListNamesRequests': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListNamesRequests,
+                    request_deserializer=exchange_dot_v1_dot_lookup__review__service__pb2.ListNamesRequestsRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_lookup__review__service__pb2.ListNamesRequestsResponse.SerializeToString,
             ),
             'ApproveNames': grpc.unary_unary_rpc_method_handler(
                     servicer.ApproveNames,
@@ -227,6 +244,33 @@ class LookupReviewService:
             '/exchange.v1.LookupReviewService/RequestNames',
             exchange_dot_v1_dot_lookup__review__service__pb2.RequestNamesRequest.SerializeToString,
             exchange_dot_v1_dot_lookup__review__service__pb2.RequestNamesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListNamesRequests(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.LookupReviewService/ListNamesRequests',
+            exchange_dot_v1_dot_lookup__review__service__pb2.ListNamesRequestsRequest.SerializeToString,
+            exchange_dot_v1_dot_lookup__review__service__pb2.ListNamesRequestsResponse.FromString,
             options,
             channel_credentials,
             insecure,

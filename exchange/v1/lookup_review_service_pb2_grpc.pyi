@@ -41,6 +41,8 @@ class LookupReviewServiceStub:
     """
     RequestNames: _grpc.UnaryUnaryMultiCallable[_lookup_review_service_pb2.RequestNamesRequest, _lookup_review_service_pb2.RequestNamesResponse]
     """Asks for the names behind the unexplained accesses of one cell; it opens nothing until a second person agreed."""
+    ListNamesRequests: _grpc.UnaryUnaryMultiCallable[_lookup_review_service_pb2.ListNamesRequestsRequest, _lookup_review_service_pb2.ListNamesRequestsResponse]
+    """Lists what names were asked of an organisation's month, and why, for who may agree to it."""
     ApproveNames: _grpc.UnaryUnaryMultiCallable[_lookup_review_service_pb2.ApproveNamesRequest, _lookup_review_service_pb2.ApproveNamesResponse]
     """Agrees to it: who asked may read the names of that cell for 14 days.
     Fails with FAILED_PRECONDITION, reason RULE_BROKEN, for who asked, and after 7 days.
@@ -73,6 +75,8 @@ class LookupReviewServiceAsyncStub(LookupReviewServiceStub):
     """
     RequestNames: _aio.UnaryUnaryMultiCallable[_lookup_review_service_pb2.RequestNamesRequest, _lookup_review_service_pb2.RequestNamesResponse]  # type: ignore[assignment]
     """Asks for the names behind the unexplained accesses of one cell; it opens nothing until a second person agreed."""
+    ListNamesRequests: _aio.UnaryUnaryMultiCallable[_lookup_review_service_pb2.ListNamesRequestsRequest, _lookup_review_service_pb2.ListNamesRequestsResponse]  # type: ignore[assignment]
+    """Lists what names were asked of an organisation's month, and why, for who may agree to it."""
     ApproveNames: _aio.UnaryUnaryMultiCallable[_lookup_review_service_pb2.ApproveNamesRequest, _lookup_review_service_pb2.ApproveNamesResponse]  # type: ignore[assignment]
     """Agrees to it: who asked may read the names of that cell for 14 days.
     Fails with FAILED_PRECONDITION, reason RULE_BROKEN, for who asked, and after 7 days.
@@ -114,6 +118,14 @@ class LookupReviewServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_lookup_review_service_pb2.RequestNamesResponse, _abc.Awaitable[_lookup_review_service_pb2.RequestNamesResponse]]:
         """Asks for the names behind the unexplained accesses of one cell; it opens nothing until a second person agreed."""
+
+    @_abc_1.abstractmethod
+    def ListNamesRequests(
+        self,
+        request: _lookup_review_service_pb2.ListNamesRequestsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_lookup_review_service_pb2.ListNamesRequestsResponse, _abc.Awaitable[_lookup_review_service_pb2.ListNamesRequestsResponse]]:
+        """Lists what names were asked of an organisation's month, and why, for who may agree to it."""
 
     @_abc_1.abstractmethod
     def ApproveNames(

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 
 REVIEW = claim(pb.PURPOSE_TOEZICHT, "LOOKUPS-39")
+READ = claim(pb.PURPOSE_TOEZICHT, "LOOKUPS-READ-39")
 OTHER = "00000004000000077000"
 TASK = "college:WMO"
 COUNTS = [f"cells.{name}" for name in ("organisation", "task", "accesses", "unexplained", "few", "by_task")]
@@ -100,6 +101,10 @@ class Reviewed:
     def names(self, client: ExchangeClient | None = None, **changes: Any) -> Any:  # noqa: ANN401 -- ListUnexplainedResponse
         asked: dict[str, Any] = self.cell() | {"claim": AUDIT, "fields": NAMES} | changes
         return (client or self.officer).lookups.list_unexplained(**asked)
+
+    def asked(self, client: ExchangeClient, **changes: str) -> Any:  # noqa: ANN401 -- ListNamesRequestsResponse
+        month = {"of_organisation": CITY, "month": self.month} | changes
+        return client.lookups.list_names_requests(claim=READ, **month)
 
     def drawn(self, client: ExchangeClient | None = None, **changes: Any) -> Any:  # noqa: ANN401 -- DrawSampleResponse
         asked: dict[str, Any] = {
@@ -172,9 +177,15 @@ def test_names_take_a_reason_and_a_second_person_and_are_of_one_cell(reviewed: R
     # The same person with another task is the same person.
     assert rule_of(partial(reviewed.approved, reviewed.person("beheer", "FG-1"), request)) == "SAME_PERSON"
     second = reviewed.person("beheer", "beheerder-1")
+    # He reads what he agrees to, and whom it is about he does not.
+    told = {one.names_request_id: one for one in reviewed.asked(second).requests}[request]
+    assert (told.of_task, told.reason) == (TASK, "Twee inzages zonder verklaring.")
+    assert not told.HasField("end_time")
     other = partial(reviewed.approved, second, request, of_task="college:JW")
     assert rule_of(other) == "NO_SUCH_NAMES_REQUEST"
-    reviewed.approved(second, request)
+    end = reviewed.approved(second, request).end_time
+    told = {one.names_request_id: one for one in reviewed.asked(second).requests}[request]
+    assert told.end_time == end
     again = partial(reviewed.approved, reviewed.person("fg", "fg-2"), request)
     assert rule_of(again) == "NAMES_APPROVED_ALREADY"
     found = reviewed.names()
@@ -245,7 +256,10 @@ def test_another_organisations_officer_sees_his_own_only(reviewed: Reviewed) -> 
         assert rule_of(partial(call, officer)) == "OTHER_ORGANISATION"
     request = reviewed.requested()
     assert rule_of(partial(reviewed.approved, officer, request)) == "OTHER_ORGANISATION"
-    assert reviewed.requested(officer, of_organisation=OTHER)
+    assert rule_of(partial(reviewed.asked, officer)) == "OTHER_ORGANISATION"
+    own = reviewed.requested(officer, of_organisation=OTHER)
+    (told,) = reviewed.asked(officer, of_organisation=OTHER).requests
+    assert told.names_request_id == own
 
 
 @pytest.mark.parametrize("task", ["college:WMO", "beleid", "beheer"])

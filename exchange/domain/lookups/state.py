@@ -16,6 +16,7 @@ class NamesRequest:
 
     names_request_id: str
     of_task: str
+    reason: str
     organisation: str
     professional: str
     at: datetime
@@ -61,7 +62,12 @@ def names_requested(state: LookupsState | None, event: NamesRequested) -> Lookup
     """Let it wait for a second person."""
     known = state or LookupsState(event.of_organisation, event.month)
     asked = NamesRequest(
-        event.names_request_id, event.of_task, event.organisation, event.professional, event.at
+        event.names_request_id,
+        event.of_task,
+        event.reason,
+        event.organisation,
+        event.professional,
+        event.at,
     )
     return replace(known, requests=(*known.requests, asked))
 
