@@ -68,26 +68,34 @@ def bench(
         typer.echo(markdown(read_runs(runs)))
         return
     if lookups:
-        found = measure_lookups(LONG.lookups)
-        if as_json:
-            typer.echo(json.dumps(found))
-        else:
-            _console().print(lookups_table(found))
+        _lookups(as_json=as_json)
         return
     run = Run(_place(store, postgres), slow_postgres, LONG if long else SHORT, profile)
     report = run_bench(lambda text: typer.echo(text, err=True), run)
     if as_json:
         typer.echo(json.dumps(report))
     else:
-        console = _console()
-        console.print(_table(report))
-        if "lookups" in report:
-            console.print(lookups_table(report["lookups"]))
-        for name, told in report["targets"].items():
-            if "reason" in told:
-                console.print(f"{name}: {told['verdict']}; {told['reason']}.")
+        _print(report)
     if check and is_short(report):
         raise typer.Exit(1)
+
+
+def _lookups(*, as_json: bool) -> None:
+    found = measure_lookups(LONG.lookups)
+    if as_json:
+        typer.echo(json.dumps(found))
+    else:
+        _console().print(lookups_table(found))
+
+
+def _print(report: dict[str, Any]) -> None:
+    console = _console()
+    console.print(_table(report))
+    if "lookups" in report:
+        console.print(lookups_table(report["lookups"]))
+    for name, told in report["targets"].items():
+        if "reason" in told:
+            console.print(f"{name}: {told['verdict']}; {told['reason']}.")
 
 
 def _console() -> Console:

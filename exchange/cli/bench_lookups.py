@@ -32,6 +32,6 @@ def lookups_table(found: dict[str, Any]) -> Table:
 
 
 def _shown(score: dict[str, Any]) -> list[str]:
-    shares = ("-" if score[name] is None else f"{score[name]:.2%}" for name in ("recall", "precision"))
+    ratios = ("-" if score[name] is None else f"{score[name]:.2%}" for name in ("recall", "precision"))
     wrong = f"{score['named']:,} and {score['named_wrongly']:,} others"
-    return [f"{score['planted']:,}", wrong, *shares]
+    return [f"{score['planted']:,}", wrong, *ratios]

@@ -31,7 +31,7 @@ DAYS: Final = 365
 REGIONS: Final = ("00000001003214345000", "00000001002200648000")
 PROVIDERS: Final = ("00000003271543200000", "00000003271543300000")
 # Of every hundred professionals of a region.
-SHARES: Final = {"college:WMO": 40, "college:JW": 25, "college:PW": 20, "wmo-aanbieder": 15}
+OF_A_HUNDRED: Final = {"college:WMO": 40, "college:JW": 25, "college:PW": 20, "wmo-aanbieder": 15}
 ACCESSES_PER_RESIDENT: Final = 50
 ACCESSES_PER_PROFESSIONAL: Final = 3_333
 # So much of all accesses is planted; how it is divided over the kinds stands with each of them.
@@ -45,7 +45,7 @@ AFTER_END: Final = "after the end of the case"
 LET_IN: Final = "let himself in by a report"
 OWN_CASE: Final = "a resident of his own, for no reason"
 EMERGENCY: Final = "an emergency that was none"
-SHARE_OF: Final = {
+OF_PLANTED: Final = {
     NEIGHBOUR: 0.25,
     EX_PARTNER: 0.22,
     KNOWN_PERSON: 0.10,
@@ -75,9 +75,9 @@ class Draws:
         mixed = ((mixed ^ (mixed >> 27)) * 0x94D049BB133111EB) & _MASK
         return ((mixed ^ (mixed >> 31)) >> 11) / (1 << 53)
 
-    def chance(self, share: float) -> bool:
+    def chance(self, odds: float) -> bool:
         """Tell whether something happens this time."""
-        return self.unit() < share
+        return self.unit() < odds
 
     def between(self, least: int, most: int) -> int:
         """Return a whole number, both ends included."""
@@ -153,9 +153,9 @@ class _Maker:
     def _teams(self, region: int) -> list[list[Person]]:
         size = max(20, self.wanted // ACCESSES_PER_PROFESSIONAL // len(REGIONS))
         teams = []
-        for task, share in SHARES.items():
+        for task, count_of in OF_A_HUNDRED.items():
             oin = PROVIDERS[region] if task == "wmo-aanbieder" else REGIONS[region]
-            count = max(3, size * share // 100)
+            count = max(3, size * count_of // 100)
             teams.append([Person(oin, task, f"{task}-{region}-{n}") for n in range(count)])
         return teams
 
@@ -167,7 +167,7 @@ class _Maker:
                 self._cases(teams, resident)
         planted = round(self.wanted * PLANTED)
         for kind, plant in self._plants().items():
-            until = len(self.year.accesses) + round(planted * SHARE_OF[kind])
+            until = len(self.year.accesses) + round(planted * OF_PLANTED[kind])
             while len(self.year.accesses) < until:
                 plant()
         self._checks()

@@ -13,7 +13,7 @@ from exchange.cli import bench as shown
 from exchange.wiring import bench_lookups
 from exchange.wiring.bench_lookups import IN_ALL, measure_lookups, with_lookups
 from exchange.wiring.load.sizes import LONG, SHORT
-from exchange.wiring.lookups_year import LAWFUL, SHARE_OF, made_year
+from exchange.wiring.lookups_year import LAWFUL, OF_PLANTED, made_year
 
 if TYPE_CHECKING:
     from exchange.wiring.lookups_year import Year
@@ -38,7 +38,7 @@ def test_the_same_seed_makes_the_same_year(year: Year) -> None:
 
 def test_a_year_has_every_kind_and_is_in_order(year: Year) -> None:
     kinds = Counter(one.planted for one in year.accesses)
-    assert set(kinds) == {LAWFUL, *SHARE_OF}
+    assert set(kinds) == {LAWFUL, *OF_PLANTED}
     assert year.accesses == sorted(year.accesses, key=lambda one: one.at)
     assert ACCESSES <= len(year.accesses) < ACCESSES + 10
 
