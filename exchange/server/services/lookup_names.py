@@ -93,7 +93,7 @@ async def approve_names(call: Call, request: pb.ApproveNamesRequest) -> pb.Appro
 async def list_unexplained(call: Call, request: pb.ListUnexplainedRequest) -> pb.ListUnexplainedResponse:
     """List the names of one cell, to who may read them now."""
     month, pages = month_of_request(request.month), call.house.pages
-    start = pages.place(call.rpc, call.caller, request) or 0
+    after = pages.place(call.rpc, call.caller, request) or 0
     stream, who = stream_for(request), (call.caller.organisation, call.caller.professional)
 
     def refused(view: View) -> Steps:
@@ -111,16 +111,20 @@ async def list_unexplained(call: Call, request: pb.ListUnexplainedRequest) -> pb
         if (one.access.organisation, one.access.task) == cell
         and not one.explained
         and (one.indicators or not request.only_indicated)
+        and one.access.position > after
     ]
-    stop = start + page_rows(request)
+    # By position: what is explained meanwhile goes, and nothing behind it is passed over.
+    found.sort(key=lambda one: one.access.position)
+    size = page_rows(request)
     answer = pb.ListUnexplainedResponse(decision_id=outcome.decision_id)
     copies, leaves = copies_of(pb.UnexplainedLookup.DESCRIPTOR), leaves_of(outcome, "lookups")
-    for one in found[start:stop]:
+    for one in found[:size]:
         shown, told = _unexplained(one, call.house.parts.log_pseudonym), answer.lookups.add()
         for leaf in leaves:
             copies[leaf](shown, told)
-    if stop < len(found):
-        answer.next_page_token = pages.token(stop, call.rpc, call.caller, request)
+    if len(found) > size:
+        last = found[size - 1].access.position
+        answer.next_page_token = pages.token(last, call.rpc, call.caller, request)
     return answer
 
 
