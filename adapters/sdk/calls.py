@@ -22,6 +22,7 @@ from exchange.v1 import identity_service_pb2 as identity
 from exchange.v1 import insight_service_pb2 as insight
 from exchange.v1 import ledger_service_pb2 as ledger
 from exchange.v1 import legal_basis_service_pb2 as legal_basis
+from exchange.v1 import lookup_review_service_pb2 as lookups
 from exchange.v1 import matching_service_pb2 as matching
 from exchange.v1 import organisation_service_pb2 as organisation
 from exchange.v1 import plan_service_pb2 as plan
@@ -292,6 +293,19 @@ class InsightCalls(Calls[_Mode]):
     list_tables = Rpc(insight.ListTablesRequest, insight.ListTablesResponse)
     propose_budget = Rpc(insight.ProposeBudgetRequest, insight.ProposeBudgetResponse)
     approve_budget = Rpc(insight.ApproveBudgetRequest, insight.ApproveBudgetResponse)
+
+
+class LookupCalls(Calls[_Mode]):
+    """Lookups that nothing explains: counts, names by two persons, and a sample that nobody steers."""
+
+    list_lookup_cells = Rpc(lookups.ListLookupCellsRequest, lookups.ListLookupCellsResponse)
+    request_names = Rpc(lookups.RequestNamesRequest, lookups.RequestNamesResponse)
+    list_names_requests = Rpc(lookups.ListNamesRequestsRequest, lookups.ListNamesRequestsResponse)
+    approve_names = Rpc(lookups.ApproveNamesRequest, lookups.ApproveNamesResponse)
+    list_unexplained = Rpc(lookups.ListUnexplainedRequest, lookups.ListUnexplainedResponse)
+    draw_sample = Rpc(lookups.DrawSampleRequest, lookups.DrawSampleResponse)
+    get_sample = Rpc(lookups.GetSampleRequest, lookups.GetSampleResponse)
+    record_review = Rpc(lookups.RecordReviewRequest, lookups.RecordReviewResponse)
 
 
 class DisclosureCalls(Calls[_Mode]):

@@ -20,6 +20,7 @@ from adapters.sdk.calls import (
     InsightCalls,
     LedgerCalls,
     LegalBasisCalls,
+    LookupCalls,
     MatchingCalls,
     OrganisationCalls,
     PlanCalls,
@@ -101,6 +102,11 @@ class Services(Generic[_Mode]):
     def insight(self) -> InsightCalls[_Mode]:
         """Return the calls on published tables."""
         return InsightCalls(self._send)
+
+    @property
+    def lookups(self) -> LookupCalls[_Mode]:
+        """Return the calls on the review of lookups."""
+        return LookupCalls(self._send)
 
     @property
     def disclosure(self) -> DisclosureCalls[_Mode]:

@@ -12,10 +12,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from exchange.cli.bench_lookups import lookups_table
 from exchange.cli.bench_names import NAMES, UNITS, unit_of
 from exchange.cli.bench_table import markdown, read_runs
 from exchange.errors import SettingsInvalid
 from exchange.settings import ENV_PREFIX
+from exchange.wiring.bench_lookups import measure_lookups
 from exchange.wiring.bench_run import run_bench
 from exchange.wiring.bench_targets import NOT_MEASURED, is_short
 from exchange.wiring.load.place import Place
@@ -47,11 +49,16 @@ def bench(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     check: Annotated[bool, typer.Option("--check", help="Exit with 1 where a target is not met.")] = False,
     long: Annotated[
-        bool, typer.Option("--long", help="10,000,000 events too, and ten minutes of load.")
+        bool,
+        typer.Option("--long", help="10,000,000 events too, a year of lookups, and ten minutes of load."),
     ] = False,
     profile: Annotated[
         Path | None, typer.Option(help="Folder for profiles of a service under commands and reads.")
     ] = None,
+    lookups: Annotated[
+        bool,
+        typer.Option("--lookups", help="Only judge a year of 1,000,000 lookups, snooping planted in it."),
+    ] = False,
     table: Annotated[bool, typer.Option("--table", help="Measure nothing: print RUNS as a table.")] = False,
 ) -> None:
     """Measure writer and service beside library and echo, in turns; hold each figure against its target."""
@@ -60,20 +67,41 @@ def bench(
             raise SettingsInvalid("runs are told with --table, and --table with files of runs", name="table")
         typer.echo(markdown(read_runs(runs)))
         return
+    if lookups:
+        _lookups(as_json=as_json)
+        return
     run = Run(_place(store, postgres), slow_postgres, LONG if long else SHORT, profile)
     report = run_bench(lambda text: typer.echo(text, err=True), run)
     if as_json:
         typer.echo(json.dumps(report))
     else:
-        screen = Console()
-        # A file or a pipe is as wide as the table.
-        console = screen if screen.is_terminal else Console(width=WIDE)
-        console.print(_table(report))
-        for name, told in report["targets"].items():
-            if "reason" in told:
-                console.print(f"{name}: {told['verdict']}; {told['reason']}.")
+        _print(report)
     if check and is_short(report):
         raise typer.Exit(1)
+
+
+def _lookups(*, as_json: bool) -> None:
+    found = measure_lookups(LONG.lookups)
+    if as_json:
+        typer.echo(json.dumps(found))
+    else:
+        _console().print(lookups_table(found))
+
+
+def _print(report: dict[str, Any]) -> None:
+    console = _console()
+    console.print(_table(report))
+    if "lookups" in report:
+        console.print(lookups_table(report["lookups"]))
+    for name, told in report["targets"].items():
+        if "reason" in told:
+            console.print(f"{name}: {told['verdict']}; {told['reason']}.")
+
+
+def _console() -> Console:
+    screen = Console()
+    # A file or a pipe is as wide as the table.
+    return screen if screen.is_terminal else Console(width=WIDE)
 
 
 def _place(store: Store, postgres: str) -> Place:

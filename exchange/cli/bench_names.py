@@ -76,6 +76,7 @@ NAMES: Final = {
     "flat_1e7_vs_1e4_many": "writer on 10,000,000 stored events",
     "flat_1e7_vs_1e4_few_cpu_us": "writer on 10,000 stored events, again: processor time of a command",
     "flat_1e7_vs_1e4_many_cpu_us": "writer on 10,000,000 stored events: processor time of a command",
+    "lookups_judged_s": "lookups: a year of 1,000,000 accesses judged, month by month",
     "rss_growth_mb": "service: memory through ten minutes of load",
     "reads_vs_echo": "reads against the echo",
     "writes_vs_echo": "commands against the echo",

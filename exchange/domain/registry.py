@@ -20,6 +20,7 @@ from exchange.domain.insight import INSIGHT
 from exchange.domain.kernel import STREAM_SEPARATOR, Aggregate, Event, stream_of
 from exchange.domain.ledger import LEDGER
 from exchange.domain.legal_basis import LEGAL_BASIS
+from exchange.domain.lookups import LOOKUPS
 from exchange.domain.notice import NOTICE
 from exchange.domain.organisation import ORGANISATION
 from exchange.domain.plan import PLAN
@@ -35,7 +36,7 @@ AGGREGATES: Final[Mapping[str, Aggregate]] = MappingProxyType(
         for each in (
             *(ORGANISATION, LEGAL_BASIS, NOTICE, RESIDENT, CASE, CONSENT, PLAN, DISCLOSURE),
             *(EVALUATION, ERASURE, RIGHTS_REQUEST, SERVICE_KEYS, INSIGHT, HANDOVER, RESTRICTION),
-            *(HOUSEHOLD, MEMBERSHIP, LEDGER, DELIVERY),
+            *(HOUSEHOLD, MEMBERSHIP, LEDGER, DELIVERY, LOOKUPS),
         )
     }
 )

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from exchange.pipeline.registers import Registers
     from exchange.pipeline.tabulating import Tabulator
     from exchange.projections.erasures import ErasureRecords
+    from exchange.projections.lookups.index import LookupIndex
     from exchange.projections.obligations import ObligationList
     from exchange.store.codec import Codec
     from exchange.store.ports import EventReader
@@ -96,6 +97,7 @@ class Parts:
     register: Registers
     obligations: ObligationList
     erasures: ErasureRecords
+    lookups: LookupIndex
     tables: Tabulator
     matcher: Matcher
     past: PastPlans

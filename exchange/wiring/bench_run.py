@@ -17,6 +17,7 @@ from exchange.wiring.bench_absence import with_absence
 from exchange.wiring.bench_audit import with_audit
 from exchange.wiring.bench_gate import with_replay
 from exchange.wiring.bench_handover import with_handover
+from exchange.wiring.bench_lookups import with_lookups
 from exchange.wiring.bench_plan import with_plan
 from exchange.wiring.bench_targets import with_verdicts
 from exchange.wiring.bench_witness import CALLERS, with_receipts
@@ -37,6 +38,9 @@ def run_bench(progress: Callable[[str], None], run: Run | None = None) -> dict[s
     report = with_handover(report, _arrivals(run.place))
     if not run.place.dsn:
         report = _with_the_rest(report, progress)
+    if run.sizes.lookups:
+        progress("a year of lookups, judged")
+        report = with_lookups(report, run.sizes.lookups)
     found = measure_load(run, progress)
     report["baselines"] |= found.baselines
     report["results"] |= found.results

@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from exchange.pipeline.cosigning import Cosigners, Witnessed
     from exchange.projections.erasures import ErasureRecords
     from exchange.projections.insight import InsightIndex
+    from exchange.projections.lookups.index import LookupIndex
     from exchange.projections.matching import OfferIndex
     from exchange.projections.obligations import ObligationList
     from exchange.settings import Settings
@@ -141,6 +142,7 @@ class Core:
     records: ErasureRecords
     insight: InsightIndex
     offers: OfferIndex
+    lookups: LookupIndex
 
     @property
     def matcher(self) -> Matcher:
@@ -184,7 +186,7 @@ class Core:
 
     def close(self) -> None:
         """Close in reverse order of trust."""
-        for model in (self.obligations, self.records, self.insight, self.offers):
+        for model in (self.obligations, self.records, self.insight, self.offers, self.lookups):
             model.database.close()
         self.ledger.close()
         self.reader.close()

@@ -16,6 +16,8 @@ from exchange.projections.erasures import ErasureRecords
 from exchange.projections.follower import Follower, catch_up
 from exchange.projections.insight import FILE as INSIGHT
 from exchange.projections.insight import InsightIndex
+from exchange.projections.lookups.index import FILE as LOOKUPS
+from exchange.projections.lookups.index import LookupIndex
 from exchange.projections.matching import FILE as MATCHING
 from exchange.projections.matching import OfferIndex
 from exchange.projections.obligations import FILE as OBLIGATIONS
@@ -40,12 +42,13 @@ _MODELS: Final[tuple[tuple[str, str, Callable[[Path], ReadModel]], ...]] = (
     (ErasureRecords.name, ERASURES, ErasureRecords),
     (InsightIndex.name, INSIGHT, InsightIndex),
     (OfferIndex.name, MATCHING, OfferIndex),
+    (LookupIndex.name, LOOKUPS, LookupIndex),
 )
 
 
 def models_of(core: Core) -> tuple[ReadModel, ...]:
     """Return every read model of a shard."""
-    return core.obligations, core.records, core.insight, core.offers
+    return core.obligations, core.records, core.insight, core.offers, core.lookups
 
 
 class Following:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from exchange.projections.erasures import ErasureRecords
 from exchange.projections.insight import InsightIndex
+from exchange.projections.lookups.index import LookupIndex
 from exchange.projections.matching import OfferIndex
 from exchange.projections.obligations import ObligationList
 
@@ -26,6 +27,7 @@ class ReadModels(NamedTuple):
     records: ErasureRecords
     insight: InsightIndex
     offers: OfferIndex
+    lookups: LookupIndex
 
 
 def open_read_models(folder: Path, entries: FollowedEntries, opened: ExitStack) -> ReadModels:
@@ -38,4 +40,6 @@ def open_read_models(folder: Path, entries: FollowedEntries, opened: ExitStack) 
     opened.callback(insight.database.close)
     offers = OfferIndex(folder)
     opened.callback(offers.database.close)
-    return ReadModels(obligations, records, insight, offers)
+    lookups = LookupIndex(folder)
+    opened.callback(lookups.database.close)
+    return ReadModels(obligations, records, insight, offers, lookups)

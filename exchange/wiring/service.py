@@ -300,6 +300,7 @@ def parts_of(core: Core, publisher: Publisher, pipeline: Pipeline, following: Fo
         register=core.registers,
         obligations=core.obligations,
         erasures=core.records,
+        lookups=core.lookups,
         tables=core.tables,
         matcher=core.matcher,
         past=core.past,

@@ -161,6 +161,7 @@ SAID_BESIDE = "statement"
 def test_topics_are_named_for_their_aggregate() -> None:
     names = "organisation legal_basis notice resident case consent plan disclosure evaluation erasure"
     names += " rights_request service_keys insight handover restriction household membership ledger delivery"
+    names += " lookups"
     assert set(AGGREGATES) == set(names.split())
     for name, aggregate in AGGREGATES.items():
         assert aggregate.name == name

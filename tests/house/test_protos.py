@@ -49,6 +49,7 @@ IMPERSONAL_TEXT = frozenset(
         "exchange.v1.ProposeLegalBasisRequest.text",
         "exchange.v1.DisableLegalBasisRequest.reason",
         "exchange.v1.ProposeBudgetRequest.reason",
+        "exchange.v1.RequestNamesRequest.reason",
         "exchange.v1.PreviewRegisterRequest.text",
         "exchange.v1.Necessity.text",
         "exchange.v1.Necessity.proportionality",
@@ -57,11 +58,13 @@ IMPERSONAL_TEXT = frozenset(
 )
 # The register is public and says nothing about a resident: nothing to label. Nor does what is told of an
 # erasure, nor of what of the own was rectified or restricted, by plan and field. A published table is noise.
-# Of a subscription its subscriber is told what he said himself.
+# A request for names is of a cell, with a reason that names nobody. Of a subscription its subscriber is told
+# what he said himself.
 IMPERSONAL_READS = frozenset(
     {
         "exchange.v1.LegalBasisService.ListLegalBases",
         "exchange.v1.InsightService.ListTables",
+        "exchange.v1.LookupReviewService.ListNamesRequests",
         "exchange.v1.ResidentRightsService.GetErasureCertificate",
         "exchange.v1.ResidentRightsService.ListPurgeRequests",
         "exchange.v1.ResidentRightsService.ListRectifications",

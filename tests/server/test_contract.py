@@ -129,7 +129,7 @@ def all_fields(descriptor: Descriptor) -> Iterator[FieldDescriptor]:
 
 def test_every_rpc_of_the_contract_has_a_handler_with_its_own_request() -> None:
     found = handlers()
-    assert len(found) == 17
+    assert len(found) == 18
     for service, rpcs in found.items():
         for name, kind in rpcs.items():
             assert kind.request.DESCRIPTOR.full_name == f"exchange.v1.{name}Request", (service, name)

@@ -172,6 +172,7 @@ class Town:
                 register=core.registers,
                 obligations=core.obligations,
                 erasures=core.records,
+                lookups=core.lookups,
                 tables=core.tables,
                 matcher=core.matcher,
                 past=core.past,

@@ -116,7 +116,7 @@ def test_an_older_checkpoint_store_goes_on_where_the_events_are_what_was_publish
 # --- read models ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("file", ["obligations.db", "erasures.db", "insight.db"])
+@pytest.mark.parametrize("file", ["obligations.db", "erasures.db", "insight.db", "lookups.db"])
 def test_a_read_model_ahead_of_the_events_is_made_anew_and_passes_over_nothing(file: str, days: Days) -> None:
     def followed() -> dict[str, str]:
         core = open_core(days.settings)

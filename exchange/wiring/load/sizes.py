@@ -31,7 +31,10 @@ class Sizes:
     flat_groups: int = 8
     soak_s: float = 0.0  # 0: not measured
     profiled_calls: int = 6_000
+    lookups: int = 0  # accesses of a generated year; 0: not measured
 
 
 SHORT: Final = Sizes()
-LONG: Final = replace(SHORT, rate_s=10.0, most_events=10_000_000, soak_s=600.0, flat_turns=15)
+LONG: Final = replace(
+    SHORT, rate_s=10.0, most_events=10_000_000, soak_s=600.0, flat_turns=15, lookups=1_000_000
+)
