@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from starlette.routing import Route
 
 from adapters.simulators.open_zaak.answers import Problem, answer
+from adapters.simulators.open_zaak.shapes import Field, Shape
 from adapters.simulators.open_zaak.shelf import sent
 
 if TYPE_CHECKING:
@@ -34,6 +35,10 @@ ALWAYS: Final = (
 )
 FIELDS_MAX: Final = 130
 PERSONS_MAX: Final = 20
+# Looked at one by one below: each has a word of its own.
+_QUESTION: Final[Shape] = {
+    name: Field(lambda _: True).or_null for name in ("type", "burgerservicenummer", "fields")
+}
 
 
 class Brp:
@@ -51,7 +56,7 @@ class Brp:
 
     async def _ask(self, request: Request) -> Response:
         self._gate.brp(request)
-        told = await sent(request)
+        told = await sent(request, _QUESTION)
         if told.get("type") != TYPE:
             raise Problem(400, "paramsValidation", [("type", "value", "Waarde is geen geldig zoek type.")])
         numbers, fields = told.get("burgerservicenummer"), told.get("fields")

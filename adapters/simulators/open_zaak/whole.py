@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.routing import Mount
 
 from adapters.kit.serving import Serving
@@ -29,8 +30,12 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
     from starlette.responses import Response
+    from starlette.routing import BaseRoute
 
     from adapters.simulators.open_zaak.faults import App, Message, Receive, Scope, Send
+
+
+NOT_FOUND: Final = 404
 
 
 @dataclass(slots=True)
@@ -83,6 +88,11 @@ class OpenZaak:
         self._serving.close()
         self.notificaties.close()
 
+    @property
+    def routes(self) -> list[BaseRoute]:
+        """Return every path that is served."""
+        return self._routes().routes
+
     def _routes(self) -> Starlette:
         zgw = {
             ROOT: self.zaken.routes,
@@ -93,7 +103,7 @@ class OpenZaak:
             BRP: self.brp.routes,
         }
         mounted = [Mount(path, routes=routes) for path, routes in zgw.items()]
-        return Starlette(routes=mounted, exception_handlers={Problem: _refused})
+        return Starlette(routes=mounted, exception_handlers={Problem: _refused, HTTPException: _no_such})
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         watch = self._watch
@@ -139,3 +149,11 @@ class OpenZaak:
 def _refused(request: Request, problem: Any) -> Response:  # noqa: ANN401 -- starlette gives any exception
     made = brp_problem if request.url.path.startswith(BRP) else zgw_problem
     return made(problem)
+
+
+def _no_such(request: Request, refused: Any) -> Response:  # noqa: ANN401 -- starlette gives any exception
+    """Refuse a path or a method that is not served, in the form of its API."""
+    code = "not_found" if refused.status_code == NOT_FOUND else "method_not_allowed"
+    answered = _refused(request, Problem(refused.status_code, code))
+    answered.headers.update(refused.headers or {})
+    return answered
