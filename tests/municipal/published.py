@@ -99,7 +99,7 @@ def judge(
     load_all_checks()
     judged = Judged()
     for found in schema.get_all_operations():
-        operation = found.ok()
+        operation: APIOperation[Any, Any, Any, Any] = found.ok()  # type: ignore[union-attr] # else it raises
         for mode, filled in (
             (GenerationMode.POSITIVE, None),
             (GenerationMode.POSITIVE, fill),

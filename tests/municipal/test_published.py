@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 
 from adapters.municipal.case_system import zgw_token
-from adapters.simulators.open_zaak import answers, catalogi, shapes
+from adapters.simulators.open_zaak import answers, catalogi
 from adapters.simulators.open_zaak.access import BRP_KEY, CLIENT, SECRET, Gate
 from adapters.simulators.open_zaak.brp import BRP, TYPE
 from adapters.simulators.open_zaak.catalogi import BESLUITEN, CATALOGI
@@ -66,17 +66,18 @@ class Filling:
 
     def __init__(self, system: OpenZaak) -> None:
         self._system, self._town = system, Town(system)
+        self._held: dict[str, str] = {}
         self._town.person(BSN)
 
     def __call__(self, case: Case[Any]) -> None:
         kinds = self._system.catalogue.collections
         zaak = self._town.case(BSN)
         of = {"zaak": zaak["url"]}
-        (of_zaken,) = [self._system.zaken]
-        eigenschap = of_zaken.add_property(
+        zaken = self._system.zaken
+        eigenschap = zaken.add_property(
             {**of, "eigenschap": kinds["eigenschappen"][0]["url"], "waarde": "1"}
         )
-        status = of_zaken.set_status(
+        status = zaken.set_status(
             {**of, "statustype": kinds["statustypen"][0]["url"], "datumStatusGezet": "2026-11-01T00:00:00Z"}
         )
         self._held = {
@@ -101,7 +102,7 @@ class Filling:
         if name in self._held:
             return self._held[name]
         shelf: Shelf = getattr(self._system.zaken, name)
-        return next(reversed(shelf.by_uuid), "00000000-0000-4000-8000-000000000000")
+        return str(next(reversed(shelf.by_uuid), "00000000-0000-4000-8000-000000000000"))
 
     def _body(self, case: Case[Any], body: dict[str, Any], zaak: dict[str, Any]) -> None:
         for name in UNHELD & body.keys():
@@ -159,7 +160,7 @@ def plain(told: object, problem: Problem) -> Response:
 WRONG = {
     "a problem of another media type": (BESLUITEN, answers, "_problem", plain, "Undocumented Content-Type"),
     "whoever asks is answered": (BESLUITEN, Gate, "zgw", lambda *_: CLIENT, "without authentication"),
-    "all is taken": (CATALOGI, shapes, "faults", lambda *_: [], "Schema-violating request accepted"),
+    "all is taken": (CATALOGI, catalogi, "asked", lambda *_: {}, "Schema-violating request accepted"),
     "an answer lacks a part": (BESLUITEN, catalogi, "answer", empty, "Response violates schema"),
 }
 
