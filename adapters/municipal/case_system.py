@@ -71,6 +71,7 @@ class CaseSystem:
         self._besluiten: Final = api("besluiten", zgw.besluiten)
         self._notificaties: Final = api("notificaties", zgw.notificaties)
         self._names: Final = config.names
+        self._situations: Final = config.situations
         self._rsin: Final = zgw.rsin
         self._types: Final[dict[str, ZaakType | None]] = {}  # by url; None for a type that is not ours
 
@@ -127,7 +128,7 @@ class CaseSystem:
             initiator=next((_text(one, "url") for one in roles), ""),
             decision=named(decisions, "omschrijving").get(names.decision, ""),
         )
-        _require_fit(made, names)
+        _require_fit(made, names, self._situations)
         return made
 
     # --- cases --------------------------------------------------------------------------------------------
@@ -289,7 +290,7 @@ class CaseSystem:
         raise Unexpected("case_system", "pages_without_end")
 
 
-def _require_fit(made: ZaakType, names: Names) -> None:
+def _require_fit(made: ZaakType, names: Names, situations: Mapping[str, tuple[str, str]]) -> None:
     """Raise CatalogueUnfit for what the settings name and the type has not."""
     for stage in Stage:
         if names.status(stage) not in made.statuses:
@@ -300,6 +301,8 @@ def _require_fit(made: ZaakType, names: Names) -> None:
     for key in ("plan_version", "life_domains"):
         if getattr(names, key) and getattr(names, key) not in made.properties:
             raise CatalogueUnfit(f"the case type has no property as zaaktype.{key} names it")
+    if any(name not in made.properties for pair in situations.values() for name in pair):
+        raise CatalogueUnfit("the case type has no property as situations names it")
     if names.decision and not made.decision:
         raise CatalogueUnfit("the case type has no decision type as zaaktype.decision names it")
     if not made.initiator:
@@ -328,6 +331,7 @@ def read_case(told: object, etag: str = "") -> Zaak:
         rollen=tuple(map(str, _list(told, "rollen"))),
         zaakobjecten=tuple(map(str, _list(told, "zaakobjecten"))),
         etag=etag,
+        changed=str(told.get("laatstGemuteerd") or ""),
     )
 
 

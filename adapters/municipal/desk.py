@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 LOCAL: Final = ZoneInfo("Europe/Amsterdam")
 ZAAK: Final = "zaak"  # look at a case; its subject is a url
 PLAN: Final = "plan"  # bring the case of a plan to what the plan is; its subject is a plan
+SITUATION: Final = "situatie"  # tell the plan what its case says; its subject is a url
 AUTHORITY: Final = "gezag"  # record who has authority over the resident of a plan
 COPY: Final = "copy"  # take the copy of a plan away
 _JITTER_STEPS: Final = 1_000

@@ -74,9 +74,7 @@ class Filling:
         zaak = self._town.case(BSN)
         of = {"zaak": zaak["url"]}
         zaken = self._system.zaken
-        eigenschap = zaken.add_property(
-            {**of, "eigenschap": kinds["eigenschappen"][0]["url"], "waarde": "1"}
-        )
+        eigenschap = zaken.add_property({**of, "eigenschap": kinds["eigenschappen"][0]["url"], "waarde": "1"})
         status = zaken.set_status(
             {**of, "statustype": kinds["statustypen"][0]["url"], "datumStatusGezet": "2026-11-01T00:00:00Z"}
         )

@@ -318,13 +318,16 @@ class Zaken:
         self._gate.zgw(request)
         zaak = self.zaken.get(request.path_params["zaak"])
         held = self.eigenschappen.get(request.path_params["uuid"])
-        self._require_open(zaak)
         told = await sent(request, ZAAKEIGENSCHAP)
-        if "waarde" in told:
-            held["waarde"] = told["waarde"]
+        self.change_property(zaak, held, told.get("waarde", held["waarde"]))
+        return answer(held)
+
+    def change_property(self, zaak: Resource, held: Resource, value: str) -> None:
+        """Give a property of a case another value."""
+        self._require_open(zaak)
+        held["waarde"] = value
         self._touch(zaak, {})
         self._notify("zaken", zaak, "zaakeigenschap", held, "partial_update")
-        return answer(held)
 
     # --- rules ----------------------------------------------------------------------------------------------
 
