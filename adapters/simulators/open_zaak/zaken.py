@@ -319,7 +319,7 @@ class Zaken:
         zaak = self.zaken.get(request.path_params["zaak"])
         held = self.eigenschappen.get(request.path_params["uuid"])
         told = await sent(request, ZAAKEIGENSCHAP)
-        self.change_property(zaak, held, told.get("waarde", held["waarde"]))
+        self.change_property(zaak, held, str(told.get("waarde", held["waarde"])))
         return answer(held)
 
     def change_property(self, zaak: Resource, held: Resource, value: str) -> None:
