@@ -75,6 +75,15 @@ class ObjectsApi:
 
 
 @dataclass(frozen=True, slots=True)
+class DocumentsApi:
+    """Where the document of a decision is kept, of which type, and who is told to have made it."""
+
+    url: str
+    kind: str
+    author: str
+
+
+@dataclass(frozen=True, slots=True)
 class BrpApi:
     """Where BRP Personen is."""
 
@@ -109,6 +118,7 @@ class Config:
     zgw: CaseSystem
     brp: BrpApi
     objects: ObjectsApi | None
+    documents: DocumentsApi | None
     webhook: Webhook | None
     names: Names
     situations: Mapping[str, tuple[str, str]]  # by life domain: the properties that describe and score it
@@ -117,6 +127,11 @@ class Config:
     def journal(self) -> Path:
         """Return the file of the journal."""
         return self.state / "journal.db"
+
+    @property
+    def tells_words(self) -> bool:
+        """Tell whether more is told of a plan than where it stands."""
+        return self.objects is not None or self.documents is not None
 
     @property
     def exchange_key(self) -> Path:
@@ -154,6 +169,7 @@ def load_config(file: Path) -> Config:
         zgw=_zgw(table.part("zgw")),
         brp=_brp(table.part("brp")),
         objects=_objects(table.part("objects")) if "objects" in told else None,
+        documents=_documents(table.part("documents")) if "documents" in told else None,
         webhook=_webhook(table.part("webhook")) if "webhook" in told else None,
         names=_names(table.part("zaaktype")),
         situations=_situations(table.part("situations")) if "situations" in told else {},
@@ -266,6 +282,14 @@ def _objects(table: _Table) -> ObjectsApi:
         table.secret("key_file"),
         table.text("objecttype"),
         table.number("version", 1, 1, 10_000),
+    )
+    table.refuse_rest()
+    return made
+
+
+def _documents(table: _Table) -> DocumentsApi:
+    made = DocumentsApi(
+        table.address("url"), table.text("informatieobjecttype"), table.text("author", ".{1,200}")
     )
     table.refuse_rest()
     return made

@@ -56,7 +56,7 @@ STATE_FIELDS: Final = (
     "agreements.outcome",
     "agreements.plan_version",
 )
-# Asked only where the plan is kept as an object.
+# Asked only where the plan is kept as an object, or its decisions as documents.
 OBJECT_FIELDS: Final = (
     "goals.own_words",
     "goals.desired_effect",
@@ -187,7 +187,7 @@ class SdkExchange:
     def connect(cls, config: Config) -> SdkExchange:
         """Open the connection. Raises CredentialsInvalid."""
         credentials = Credentials.load(config.credentials)
-        more = OBJECT_FIELDS if config.objects else ()
+        more = OBJECT_FIELDS if config.tells_words else ()
         return cls(
             _client=ExchangeClient(config.target, credentials, config.person),
             _pseudonyms=Pseudonyms(config.exchange_key),

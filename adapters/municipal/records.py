@@ -89,6 +89,7 @@ class Zaak:
     rollen: tuple[str, ...] = ()
     zaakobjecten: tuple[str, ...] = ()
     etag: str = ""
+    confidentiality: str = ""
     changed: str = ""  # when it was last changed, as the case system says it
 
 

@@ -16,7 +16,15 @@ from adapters.sdk.logs import AdapterLog
 from adapters.simulators.open_zaak.access import BRP_KEY, CLIENT, OBJECTS_KEY, SECRET
 from adapters.simulators.open_zaak.brp import BRP
 from adapters.simulators.open_zaak.catalogi import BESLUITEN, CATALOGI
-from adapters.simulators.open_zaak.catalogue import DECISION, PROPERTIES, RESULTS, STATUSES, ZAAKTYPE
+from adapters.simulators.open_zaak.catalogue import (
+    DECISION,
+    DOCUMENT,
+    PROPERTIES,
+    RESULTS,
+    STATUSES,
+    ZAAKTYPE,
+)
+from adapters.simulators.open_zaak.documenten import DOCUMENTEN
 from adapters.simulators.open_zaak.notificaties import NOTIFICATIES
 from adapters.simulators.open_zaak.objects import OBJECTS
 from adapters.simulators.open_zaak.zaken import ROOT
@@ -59,6 +67,7 @@ def settings(system: OpenZaak, target: str = "localhost:1", **changes: Any) -> d
             "rsin": RSIN,
         },
         "objects": {"url": base + OBJECTS, "key_file": "objects-key", "objecttype": TYPE, "version": 1},
+        "documents": {"url": base + DOCUMENTEN, "informatieobjecttype": DOCUMENT, "author": "Gemeente"},
         "brp": {"url": base + BRP, "key_file": "brp-key"},
         "webhook": {"auth_file": "hook-auth"},
         "zaaktype": {

@@ -6,19 +6,23 @@ import json
 import time
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import pytest
 from starlette.responses import Response
 from starlette.routing import Mount, Route
 
+from adapters.kit.outward import Outward
 from adapters.municipal.case_system import zgw_token
 from adapters.simulators.open_zaak import answers, catalogi
 from adapters.simulators.open_zaak.access import BRP_KEY, CLIENT, SECRET, Gate
 from adapters.simulators.open_zaak.brp import BRP, TYPE
 from adapters.simulators.open_zaak.catalogi import BESLUITEN, CATALOGI
+from adapters.simulators.open_zaak.documenten import DOCUMENTEN
 from adapters.simulators.open_zaak.shapes import NOT_HELD
 from adapters.simulators.open_zaak.whole import OpenZaak
 from adapters.simulators.open_zaak.zaak_shapes import ROL, ZAAK, ZAAKOBJECT
+from adapters.simulators.open_zaak.zaken import ROOT
 from tests.municipal.around import RSIN, Town
 from tests.municipal.judge import FILES
 from tests.municipal.published import Judged, judge, published, shape
@@ -33,6 +37,13 @@ if TYPE_CHECKING:
     from adapters.simulators.open_zaak.shelf import Shelf
 
 BSN = "999900006"
+PART = b"abc"
+# What is asked whole: of these nothing that was made up would find anything.
+WHOLE: dict[str, dict[str, Any]] = {
+    "/zaken/_zoek": {"bronorganisatie": RSIN},
+    "/personen": {"type": TYPE, "burgerservicenummer": [BSN], "fields": ["geboorte.datum", "gezag"]},
+    "/bestandsdelen/{uuid}": {"inhoud": PART},
+}
 # Of the standard, and not here.
 UNHELD = {
     name for one in (ZAAK, ROL, ZAAKOBJECT) for name, field in one.items() if field.look is NOT_HELD.look
@@ -66,47 +77,13 @@ class Filling:
 
     def __init__(self, system: OpenZaak) -> None:
         self._system, self._town = system, Town(system)
-        self._held: dict[str, str] = {}
         self._town.person(BSN)
+        self._uuids: dict[str, str] = {}
+        self._urls: dict[str, str] = {}
 
     def __call__(self, case: Case[Any]) -> None:
-        kinds = self._system.catalogue.collections
-        zaak = self._town.case(BSN)
-        of = {"zaak": zaak["url"]}
-        zaken = self._system.zaken
-        eigenschap = zaken.add_property({**of, "eigenschap": kinds["eigenschappen"][0]["url"], "waarde": "1"})
-        status = zaken.set_status(
-            {**of, "statustype": kinds["statustypen"][0]["url"], "datumStatusGezet": "2026-11-01T00:00:00Z"}
-        )
-        self._held = {
-            "zaken": zaak["uuid"],
-            "zaakeigenschappen": eigenschap["uuid"],
-            "statussen": status["uuid"],
-            "rollen": zaak["rollen"][-1].rpartition("/")[2],
-            "zaaktypen": zaak["zaaktype"].rpartition("/")[2],
-        }
-        self._path(case)
-        case.query = {}
-        if isinstance(case.body, dict):
-            self._body(case, case.body, zaak)
-
-    def _path(self, case: Case[Any]) -> None:
-        segments = case.path.strip("/").split("/")
-        for before, segment in pairwise(segments):
-            if segment.startswith("{"):
-                case.path_parameters[segment.strip("{}")] = self._uuid(before)
-
-    def _uuid(self, name: str) -> str:
-        if name in self._held:
-            return self._held[name]
-        shelf: Shelf = getattr(self._system.zaken, name)
-        return str(next(reversed(shelf.by_uuid), "00000000-0000-4000-8000-000000000000"))
-
-    def _body(self, case: Case[Any], body: dict[str, Any], zaak: dict[str, Any]) -> None:
-        for name in UNHELD & body.keys():
-            del body[name]
-        kinds = self._system.catalogue.collections
-        urls = {
+        zaak, kinds = self._town.case(BSN), self._system.catalogue.collections
+        self._urls = {
             "zaak": zaak["url"],
             "zaaktype": zaak["zaaktype"],
             "statustype": kinds["statustypen"][1]["url"],
@@ -114,21 +91,102 @@ class Filling:
             "roltype": kinds["roltypen"][0]["url"],
             "eigenschap": kinds["eigenschappen"][1]["url"],
             "besluittype": kinds["besluittypen"][0]["url"],
+            "informatieobjecttype": kinds["informatieobjecttypen"][0]["url"],
         }
-        body |= {name: value for name, value in urls.items() if name in body}
-        if case.path == "/zaken/_zoek":
-            body.clear()
-            body["bronorganisatie"] = RSIN
-        elif case.path == "/zaken/{uuid}":
+        self._uuids = {
+            "zaken": zaak["uuid"],
+            "zaaktypen": _uuid(zaak["zaaktype"]),
+            "rollen": _uuid(zaak["rollen"][-1]),
+        }
+        self._belongings(zaak)
+        lock = self._documents(linked=not case.path.startswith("/enkelvoudig"))
+        segments = case.path.strip("/").split("/")
+        for before, segment in pairwise(segments):
+            if segment.startswith("{"):
+                case.path_parameters[segment.strip("{}")] = self._uuids.get(before, "")
+        case.query = {}
+        if isinstance(case.body, dict):
+            self._body(case, case.body, zaak, lock)
+
+    def _belongings(self, zaak: dict[str, Any]) -> None:
+        zaken, of = self._system.zaken, {"zaak": zaak["url"]}
+        kinds = self._system.catalogue.collections
+        said = zaken.add_property({**of, "eigenschap": kinds["eigenschappen"][0]["url"], "waarde": "1"})
+        first = {"statustype": kinds["statustypen"][0]["url"], "datumStatusGezet": "2026-11-01T00:00:00Z"}
+        self._uuids |= {
+            "zaakeigenschappen": said["uuid"],
+            "statussen": zaken.set_status({**of, **first})["uuid"],
+        }
+        for name in ("resultaten", "zaakobjecten"):
+            shelf: Shelf = getattr(zaken, name)
+            self._uuids[name] = str(next(reversed(shelf.by_uuid), ""))
+
+    def _documents(self, *, linked: bool) -> str:
+        """Make a document that waits for its one part, linked or not; return its lock."""
+        shelf = self._system.documenten.documenten
+        told = {
+            "bronorganisatie": RSIN,
+            "creatiedatum": "2026-11-01",
+            "titel": "Besluit",
+            "auteur": "Gemeente",
+            "taal": "nld",
+            "informatieobjecttype": self._urls["informatieobjecttype"],
+            "bestandsomvang": len(PART),
+        }
+        made = api(self._system, DOCUMENTEN).ask("POST", f"/{shelf.name}", told).content
+        decision = {
+            "verantwoordelijkeOrganisatie": RSIN,
+            "besluittype": self._urls["besluittype"],
+            "zaak": self._urls["zaak"],
+            "datum": "2026-11-01",
+            "ingangsdatum": "2026-11-01",
+        }
+        besluit = api(self._system, BESLUITEN).ask("POST", "/besluiten", decision).content["url"]
+        self._urls |= {"informatieobject": made["url"], "besluit": besluit}
+        self._uuids |= {
+            shelf.name: _uuid(made["url"]),
+            "bestandsdelen": _uuid(made["bestandsdelen"][0]["url"]),
+        }
+        if linked:
+            for root, name, of in ((ROOT, "zaak", self._urls["zaak"]), (BESLUITEN, "besluit", besluit)):
+                link = {name: of, "informatieobject": made["url"]}
+                found = api(self._system, root).ask("POST", f"/{name}informatieobjecten", link).content
+                self._uuids[f"{name}informatieobjecten"] = _uuid(found["url"])
+        return str(made["lock"])
+
+    def _body(self, case: Case[Any], body: dict[str, Any], zaak: dict[str, Any], lock: str) -> None:
+        for name in UNHELD & body.keys():
+            del body[name]
+        body |= {name: value for name, value in self._urls.items() if name in body}
+        if case.path == "/zaken/{uuid}":
             body["identificatie"] = zaak["identificatie"]
         elif case.path == "/rollen":
-            body["betrokkeneType"] = "natuurlijk_persoon"
-            body["betrokkeneIdentificatie"] = {"inpBsn": BSN}
+            body |= {"betrokkeneType": "natuurlijk_persoon", "betrokkeneIdentificatie": {"inpBsn": BSN}}
         elif case.path == "/zaakobjecten":
             body["objectType"] = "overige"
-        elif case.path == "/personen":
+        elif case.path == "/enkelvoudiginformatieobjecten":
+            body.pop("bestandsomvang", None)
+        elif case.path.endswith("/unlock"):
+            part = {"Content-Type": "application/x-www-form-urlencoded"}
+            where = f"/bestandsdelen/{self._uuids['bestandsdelen']}"
+            told = urlencode({"lock": lock, "inhoud": PART}).encode()
+            api(self._system, DOCUMENTEN).ask("PUT", where, body=told, headers=part)
+            body["lock"] = lock
+        elif case.path in WHOLE:
             body.clear()
-            body |= {"type": TYPE, "burgerservicenummer": [BSN], "fields": ["geboorte.datum", "gezag"]}
+            body |= WHOLE[case.path] | ({"lock": lock} if "inhoud" in WHOLE[case.path] else {})
+
+
+def _uuid(url: str) -> str:
+    return url.rpartition("/")[2]
+
+
+def api(system: OpenZaak, root: str) -> Outward:
+    return Outward(
+        "zgw",
+        system.url + root,
+        lambda: {"Authorization": f"Bearer {zgw_token(CLIENT, SECRET, time.time())}"},
+    )
 
 
 def judge_of(root: str, system: OpenZaak, standards: Path) -> Judged:

@@ -25,6 +25,7 @@ _TITLES: Final = {
     405: "Method not allowed.",
     406: "Not acceptable.",
     409: "Conflict.",
+    410: "Gone.",
     412: "Precondition failed.",
     415: "Unsupported media type.",
     429: "Too many requests.",

@@ -49,6 +49,7 @@ _FILTERS: Final[dict[str, Shape]] = {
     "roltypen": {**_OF_TYPE, "omschrijvingGeneriek": _GENERIC},
     "resultaattypen": _OF_TYPE,
     "eigenschappen": _OF_TYPE,
+    "informatieobjecttypen": {"omschrijving": text(), "datumGeldigheid": DAY, **_STATUS},
     "besluittypen": {"zaaktypen": url(), "omschrijving": text(), **_STATUS},
 }
 _DECISIONS: Final[Shape] = {
@@ -106,7 +107,7 @@ class Besluiten:
     def __init__(self, base: str, gate: Gate, zaken: Zaken, catalogue: Catalogue, notify: Notify) -> None:
         self._gate: Final = gate
         self._zaken: Final = zaken
-        self._catalogue: Final = catalogue
+        self.catalogue: Final = catalogue
         self._notify: Final = notify
         self.besluiten: Final = Shelf(base + BESLUITEN, "besluiten")
 
@@ -137,9 +138,10 @@ class Besluiten:
         zaak = self._zaken.zaken.at(told.get("zaak"))
         if zaak is None:
             raise invalid("zaak", "bad-url")
-        kind = self._catalogue.find("besluittypen", told["besluittype"])
+        kind = self.catalogue.find("besluittypen", told["besluittype"])
         if kind is None or zaak["zaaktype"] not in kind["zaaktypen"]:
             raise invalid("nonFieldErrors", "zaaktype-mismatch")
+        told.setdefault("identificatie", f"BESLUIT-{len(self.besluiten.by_uuid) + 1:010}")
         for other in self.besluiten.by_uuid.values():
             keys = ("identificatie", "verantwoordelijkeOrganisatie")
             if all(other.get(key) == told.get(key) for key in keys):

@@ -20,6 +20,7 @@ from adapters.simulators.open_zaak.access import Gate
 from adapters.simulators.open_zaak.answers import Problem, brp_problem, zgw_problem
 from adapters.simulators.open_zaak.brp import BRP, Brp
 from adapters.simulators.open_zaak.catalogi import BESLUITEN, CATALOGI, Besluiten, Catalogi
+from adapters.simulators.open_zaak.documenten import DOCUMENTEN, Documenten
 from adapters.simulators.open_zaak.faults import Faults, Faulty
 from adapters.simulators.open_zaak.notificaties import NOTIFICATIES, Notificaties
 from adapters.simulators.open_zaak.objects import OBJECTS, Objects
@@ -73,6 +74,7 @@ class OpenZaak:
         self.catalogue: Final = self.catalogi.catalogue
         self.zaken: Final = Zaken(base, gate, self.catalogue, self.notificaties.notify)
         self.besluiten: Final = Besluiten(base, gate, self.zaken, self.catalogue, self.notificaties.notify)
+        self.documenten: Final = Documenten(base, gate, self.zaken, self.besluiten, self.notificaties.notify)
         self.objects: Final = Objects(base, gate)
         self.brp: Final = Brp(gate)
         self._app: Final[App] = Faulty(self._routes(), self.faults)
@@ -95,9 +97,10 @@ class OpenZaak:
 
     def _routes(self) -> Starlette:
         zgw = {
-            ROOT: self.zaken.routes,
+            ROOT: [*self.zaken.routes, *self.documenten.routes_of_zaken],
             CATALOGI: self.catalogi.routes,
-            BESLUITEN: self.besluiten.routes,
+            BESLUITEN: [*self.besluiten.routes, *self.documenten.routes_of_besluiten],
+            DOCUMENTEN: self.documenten.routes,
             NOTIFICATIES: self.notificaties.routes,
             OBJECTS: self.objects.routes,
             BRP: self.brp.routes,
