@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import schemathesis
@@ -97,12 +98,16 @@ class Judged:
 
 
 def judge(
-    schema: schemathesis.BaseSchema, base: str, headers: Mapping[str, str], fill: Callable[[Case[Any]], None]
+    schema: schemathesis.BaseSchema,
+    base: str,
+    headers: Mapping[str, str],
+    fill: Callable[[Case[Any]], None],
+    most: int,
 ) -> Judged:
-    """Ask every operation: as the file says, the same of things that are there, and against the file."""
+    """Ask so many operations: as the file says, the same of things that are there, and against the file."""
     load_all_checks()
     judged = Judged()
-    for found in schema.get_all_operations():
+    for found in islice(schema.get_all_operations(), most):
         operation: APIOperation[Any, Any, Any, Any] = found.ok()  # type: ignore[union-attr] # else it raises
         for mode, filled in (
             (GenerationMode.POSITIVE, None),

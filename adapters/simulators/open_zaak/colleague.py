@@ -19,8 +19,7 @@ from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
 from adapters.kit.outward import Outward
-from adapters.municipal.case_system import zgw_token
-from adapters.simulators.open_zaak.access import CLIENT, SECRET
+from adapters.simulators.open_zaak.access import token
 from adapters.simulators.open_zaak.answers import CRS
 from adapters.simulators.open_zaak.catalogi import CATALOGI
 from adapters.simulators.open_zaak.catalogue import ROLES, ZAAKTYPE
@@ -67,7 +66,7 @@ def _wait_for(url: str) -> None:
 class _Colleague:
     def __init__(self, base: str) -> None:
         def headers() -> dict[str, str]:
-            return {"Authorization": f"Bearer {zgw_token(CLIENT, SECRET, time.time())}"}
+            return {"Authorization": f"Bearer {token(time.time())}"}
 
         self._zaken = Outward("zaken", base + ROOT, headers)
         self._catalogi = Outward("catalogi", base + CATALOGI, headers)
