@@ -196,6 +196,7 @@ def judge_of(root: str, system: OpenZaak, standards: Path, most: int = 1_000) ->
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("root", FILES)
 def test_zero_violations(root: str, living: OpenZaak, standards_dir: Path) -> None:
     judged = judge_of(root, living, standards_dir)
