@@ -132,13 +132,13 @@ class Journal:
             (kind, subject, plan_id, now_ms, now_ms),
         )
 
-    def ask_unless_known(self, kind: str, subject: str, now_ms: int) -> None:
+    def ask_unless_known(self, kind: str, subject: str, now_ms: int, plan_id: str = "") -> None:
         """Write down that something is to be done; what waits or is parked stays as it is."""
         self.connection.execute(
             "INSERT OR IGNORE INTO errands "
             "(kind, subject, plan_id, state, asked, attempts, since_ms, next_ms, reason) "
-            "VALUES (?, ?, '', 'due', 1, 0, ?, ?, '')",
-            (kind, subject, now_ms, now_ms),
+            "VALUES (?, ?, ?, 'due', 1, 0, ?, ?, '')",
+            (kind, subject, plan_id, now_ms, now_ms),
         )
 
     def due(self, now_ms: int, limit: int = 100) -> tuple[Errand, ...]:

@@ -106,15 +106,18 @@ class Outward:
         where: str,
         content: object = None,
         *,
+        body: bytes | None = None,
         etag: str = "",
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Call `where`: a path below the base, or a url of this API. Raises NotNow, Refused, Unexpected."""
+        """Call `where`: a path below the base, or a url of this API. Raises NotNow, Refused, Unexpected.
+
+        `content` goes as JSON; `body` goes as it is, and `headers` name its Content-Type.
+        """
         url = f"{self.base}{where}" if where.startswith("/") else where
         if not self.holds(url):
             raise Unexpected(self._system, "url_of_another_system")
         told = {"Accept": "application/json", **self._headers(), **(headers or {})}
-        body = None
         if content is not None:
             body = json.dumps(content, ensure_ascii=False).encode()
             told.setdefault("Content-Type", "application/json")

@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 import jwt
 
 from adapters.kit.outward import Outward, Refused, Unexpected
+from adapters.municipal.documents import Documents
 from adapters.municipal.errors import CatalogueUnfit, ForAPerson
 from adapters.municipal.mapping import SOURCE
 from adapters.municipal.records import Stage, Zaak, ZaakType
@@ -54,23 +55,31 @@ def zgw_token(client_id: str, secret: str, now: float) -> str:
     return jwt.encode(told, secret, algorithm="HS256")
 
 
+def zgw_api(config: Config, name: str, base: str, clock: Callable[[], float]) -> Outward:
+    """Return one of the ZGW APIs, asked as this client."""
+
+    def headers() -> Mapping[str, str]:
+        token = zgw_token(config.zgw.client_id, config.zgw.secret.text, clock())
+        return {"Authorization": f"Bearer {token}"}
+
+    return Outward(name, base, headers, timeout_s=config.timeout_s, authorities=config.authorities)
+
+
 class CaseSystem:
     """The ZGW APIs of one municipality. Raises NotNow, Refused, Unexpected."""
 
     def __init__(self, config: Config, clock: Callable[[], float] = time.time) -> None:
         zgw = config.zgw
 
-        def headers() -> Mapping[str, str]:
-            return {"Authorization": f"Bearer {zgw_token(zgw.client_id, zgw.secret.text, clock())}"}
-
         def api(name: str, base: str) -> Outward:
-            return Outward(name, base, headers, timeout_s=config.timeout_s, authorities=config.authorities)
+            return zgw_api(config, name, base, clock)
 
         self._zaken: Final = api("zaken", zgw.zaken)
         self._catalogi: Final = api("catalogi", zgw.catalogi)
         self._besluiten: Final = api("besluiten", zgw.besluiten)
         self._notificaties: Final = api("notificaties", zgw.notificaties)
         self._names: Final = config.names
+        self._situations: Final = config.situations
         self._rsin: Final = zgw.rsin
         self._types: Final[dict[str, ZaakType | None]] = {}  # by url; None for a type that is not ours
 
@@ -127,7 +136,7 @@ class CaseSystem:
             initiator=next((_text(one, "url") for one in roles), ""),
             decision=named(decisions, "omschrijving").get(names.decision, ""),
         )
-        _require_fit(made, names)
+        _require_fit(made, names, self._situations)
         return made
 
     # --- cases --------------------------------------------------------------------------------------------
@@ -252,15 +261,29 @@ class CaseSystem:
         }
         self._zaken.ask("POST", "/zaakobjecten", told)
 
-    def decide(self, told: Mapping[str, object]) -> None:
-        """Record a decision; the same identification again is that decision."""
+    def decide(self, told: Mapping[str, object]) -> str:
+        """Record a decision, return its url; the same identification again is that decision."""
         query = {
             "identificatie": str(told["identificatie"]),
             "verantwoordelijkeOrganisatie": self._rsin,
         }
-        if any(True for _ in self._all(self._besluiten, "/besluiten", query)):
-            return
-        self._besluiten.ask("POST", "/besluiten", told)
+        for held in self._all(self._besluiten, "/besluiten", query):
+            return _text(held, "url")
+        return _text(self._besluiten.ask("POST", "/besluiten", told).content, "url")
+
+    # --- documents ----------------------------------------------------------------------------------------
+
+    def documents(self, documenten: Outward) -> Documents:
+        """Return the documents, linked to what is of this system."""
+        return Documents(documenten, self._zaken, self._besluiten, self._rsin)
+
+    def document_type(self, name: str, today: str) -> str:
+        """Return the url of a published type of document that holds today. Raises CatalogueUnfit."""
+        query = {"omschrijving": name, "status": "definitief", "datumGeldigheid": today}
+        found = list(self._all(self._catalogi, "/informatieobjecttypen", query))
+        if len(found) != 1:
+            raise CatalogueUnfit("documents.informatieobjecttype names not one published type of today")
+        return _text(found[0], "url")
 
     # --- notifications --------------------------------------------------------------------------------------
 
@@ -289,7 +312,7 @@ class CaseSystem:
         raise Unexpected("case_system", "pages_without_end")
 
 
-def _require_fit(made: ZaakType, names: Names) -> None:
+def _require_fit(made: ZaakType, names: Names, situations: Mapping[str, tuple[str, str]]) -> None:
     """Raise CatalogueUnfit for what the settings name and the type has not."""
     for stage in Stage:
         if names.status(stage) not in made.statuses:
@@ -300,6 +323,8 @@ def _require_fit(made: ZaakType, names: Names) -> None:
     for key in ("plan_version", "life_domains"):
         if getattr(names, key) and getattr(names, key) not in made.properties:
             raise CatalogueUnfit(f"the case type has no property as zaaktype.{key} names it")
+    if any(name not in made.properties for pair in situations.values() for name in pair):
+        raise CatalogueUnfit("the case type has no property as situations names it")
     if names.decision and not made.decision:
         raise CatalogueUnfit("the case type has no decision type as zaaktype.decision names it")
     if not made.initiator:
@@ -326,8 +351,10 @@ def read_case(told: object, etag: str = "") -> Zaak:
         kenmerken=tuple((_text(one, "kenmerk"), _text(one, "bron")) for one in held),
         status=str(told.get("status") or ""),
         rollen=tuple(map(str, _list(told, "rollen"))),
+        confidentiality=str(told.get("vertrouwelijkheidaanduiding") or ""),
         zaakobjecten=tuple(map(str, _list(told, "zaakobjecten"))),
         etag=etag,
+        changed=str(told.get("laatstGemuteerd") or ""),
     )
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from adapters.kit.outward import require_safe
 from adapters.municipal.errors import ConfigInvalid
+from adapters.municipal.mapping import LIFE_DOMAINS
 from adapters.municipal.records import Names
 from adapters.sdk.tokens import Person
 
@@ -30,6 +31,7 @@ SWEEP_S_LEAST: Final = 1
 TIMEOUT_S: Final = 10
 ROLE: Final = "adapter"
 PORT_MOST: Final = 65_535
+PAIR: Final = 2
 _RSIN: Final = "[0-9]{9}"
 _TARGET: Final = r"[^\s/]+:[0-9]{1,5}"
 _WORD: Final = "[!-~]{1,60}"
@@ -73,6 +75,15 @@ class ObjectsApi:
 
 
 @dataclass(frozen=True, slots=True)
+class DocumentsApi:
+    """Where the document of a decision is kept, of which type, and who is told to have made it."""
+
+    url: str
+    kind: str
+    author: str
+
+
+@dataclass(frozen=True, slots=True)
 class BrpApi:
     """Where BRP Personen is."""
 
@@ -107,13 +118,20 @@ class Config:
     zgw: CaseSystem
     brp: BrpApi
     objects: ObjectsApi | None
+    documents: DocumentsApi | None
     webhook: Webhook | None
     names: Names
+    situations: Mapping[str, tuple[str, str]]  # by life domain: the properties that describe and score it
 
     @property
     def journal(self) -> Path:
         """Return the file of the journal."""
         return self.state / "journal.db"
+
+    @property
+    def tells_words(self) -> bool:
+        """Tell whether more is told of a plan than where it stands."""
+        return self.objects is not None or self.documents is not None
 
     @property
     def exchange_key(self) -> Path:
@@ -151,8 +169,10 @@ def load_config(file: Path) -> Config:
         zgw=_zgw(table.part("zgw")),
         brp=_brp(table.part("brp")),
         objects=_objects(table.part("objects")) if "objects" in told else None,
+        documents=_documents(table.part("documents")) if "documents" in told else None,
         webhook=_webhook(table.part("webhook")) if "webhook" in told else None,
         names=_names(table.part("zaaktype")),
+        situations=_situations(table.part("situations")) if "situations" in told else {},
     )
     table.refuse_rest()
     return config
@@ -267,6 +287,14 @@ def _objects(table: _Table) -> ObjectsApi:
     return made
 
 
+def _documents(table: _Table) -> DocumentsApi:
+    made = DocumentsApi(
+        table.address("url"), table.text("informatieobjecttype"), table.text("author", ".{1,200}")
+    )
+    table.refuse_rest()
+    return made
+
+
 def _webhook(table: _Table) -> Webhook:
     made = Webhook(
         table.number("port", 0, 0, PORT_MOST),
@@ -275,6 +303,19 @@ def _webhook(table: _Table) -> Webhook:
     )
     table.refuse_rest()
     return made
+
+
+def _situations(table: _Table) -> dict[str, tuple[str, str]]:
+    found = {}
+    for word in LIFE_DOMAINS:
+        pair = table.take(word, list, [])
+        if not pair:
+            continue
+        if len(pair) != PAIR or any(not isinstance(one, str) or not one for one in pair):
+            raise ConfigInvalid(f"situations.{word} names two properties: the description and the score")
+        found[LIFE_DOMAINS[word]] = (pair[0], pair[1])
+    table.refuse_rest()
+    return found
 
 
 def _names(table: _Table) -> Names:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from adapters.kit.journal import Journal
-from adapters.municipal.case_system import CaseSystem
+from adapters.municipal.case_system import CaseSystem, zgw_api
 from adapters.municipal.links import SCHEMA, Links
 from adapters.municipal.registers import Brp, Objects
 
@@ -23,12 +23,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from adapters.municipal.config import Config
+    from adapters.municipal.documents import Documents
     from adapters.municipal.exchange_port import ExchangePort
     from adapters.sdk.logs import AdapterLog, Value
 
 LOCAL: Final = ZoneInfo("Europe/Amsterdam")
 ZAAK: Final = "zaak"  # look at a case; its subject is a url
 PLAN: Final = "plan"  # bring the case of a plan to what the plan is; its subject is a plan
+SITUATION: Final = "situatie"  # tell the plan what its case says; its subject is a url
 AUTHORITY: Final = "gezag"  # record who has authority over the resident of a plan
 COPY: Final = "copy"  # take the copy of a plan away
 _JITTER_STEPS: Final = 1_000
@@ -68,9 +70,18 @@ class Desk:
         self.journal: Final = journal
         self.links: Final = Links(journal)
         self.log: Final = log
-        self.cases: Final = CaseSystem(config, lambda: self._surroundings.now().timestamp())
+        self.cases: Final = CaseSystem(config, self._seconds)
+        self.documents: Final = self._documents(config)
         self.brp: Final = Brp(config, config.brp)
         self.objects: Final = Objects(config, config.objects) if config.objects else None
+
+    def _documents(self, config: Config) -> Documents | None:
+        if config.documents is None:
+            return None
+        return self.cases.documents(zgw_api(config, "documenten", config.documents.url, self._seconds))
+
+    def _seconds(self) -> float:
+        return self._surroundings.now().timestamp()
 
     @property
     def now(self) -> datetime:

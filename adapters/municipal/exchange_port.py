@@ -16,6 +16,7 @@ from adapters.kit.purges import SdkPurges
 from adapters.kit.restrictions import SdkRestrictions
 from adapters.municipal.config import Law
 from adapters.municipal.records import Goal, PlanSeen, Support, SupportState
+from adapters.municipal.situation_port import SdkSituations
 from adapters.sdk.calls import claim
 from adapters.sdk.client import ExchangeClient
 from adapters.sdk.credentials import Credentials
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from adapters.kit.restrictions import RestrictionPort
     from adapters.municipal.config import Config
     from adapters.municipal.records import Holder
+    from adapters.municipal.situation_port import SituationPort
     from adapters.sdk.bsn import Bsn
     from exchange.v1.common_pb2 import Claim
     from exchange.v1.subscription_service_pb2 import PublishedEvent, SubscribeResponse
@@ -54,7 +56,7 @@ STATE_FIELDS: Final = (
     "agreements.outcome",
     "agreements.plan_version",
 )
-# Asked only where the plan is kept as an object.
+# Asked only where the plan is kept as an object, or its decisions as documents.
 OBJECT_FIELDS: Final = (
     "goals.own_words",
     "goals.desired_effect",
@@ -153,6 +155,10 @@ class ExchangePort(Protocol):
     def restrictions(self) -> RestrictionPort:
         """Return what the exchange tells us is restricted, or is so no more."""
 
+    @property
+    def situations(self) -> SituationPort:
+        """Return what stands of life domains in plans."""
+
 
 class _CatchingUp(Position):
     """A position that tells when the exchange had nothing more: an answer without events is a heartbeat."""
@@ -181,7 +187,7 @@ class SdkExchange:
     def connect(cls, config: Config) -> SdkExchange:
         """Open the connection. Raises CredentialsInvalid."""
         credentials = Credentials.load(config.credentials)
-        more = OBJECT_FIELDS if config.objects else ()
+        more = OBJECT_FIELDS if config.tells_words else ()
         return cls(
             _client=ExchangeClient(config.target, credentials, config.person),
             _pseudonyms=Pseudonyms(config.exchange_key),
@@ -205,6 +211,11 @@ class SdkExchange:
     def restrictions(self) -> SdkRestrictions:
         """Ask over the same connection, of what we read plans for."""
         return SdkRestrictions(self._client, self._claim.purpose)
+
+    @property
+    def situations(self) -> SdkSituations:
+        """Ask over the same connection, on the same ground."""
+        return SdkSituations(self._client, self._claim)
 
     def pseudonym(self, bsn: Bsn) -> bytes:
         """Blind a BSN here and return our pseudonym."""

@@ -30,7 +30,7 @@ def explain(config: Config, told: dict[str, object]) -> str:
     if zaak.closed:
         return "nothing: this case is closed and was never linked\n"
     report = report_of(zaak, "", config.names.life_domain)
-    fields = (*STATE_FIELDS, *(OBJECT_FIELDS if config.objects else ()))
+    fields = (*STATE_FIELDS, *(OBJECT_FIELDS if config.tells_words else ()))
     return "\n".join(
         (
             "report: this case would be reported, once a person is its initiator",

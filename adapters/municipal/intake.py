@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Final
 
 from adapters.kit.outward import Refused
 from adapters.municipal.case_system import NOT_FOUND
-from adapters.municipal.desk import AUTHORITY, PLAN, ZAAK
+from adapters.municipal.desk import AUTHORITY, PLAN, SITUATION, ZAAK
 from adapters.municipal.errors import ForAPerson
 from adapters.municipal.exchange_port import CaseFound, ReportOrder
 from adapters.municipal.links import PreparedReport
 from adapters.municipal.mapping import plan_of, report_of
 from adapters.municipal.persons import AUTHORITY_FIELDS, RESIDENT_FIELDS, read_authority, read_resident
+from adapters.municipal.situations import LOOKED
 from adapters.sdk.bsn import Bsn, BsnRefused
 from adapters.sdk.errors import Denied, Invalid, RuleBroken
 
@@ -47,6 +48,8 @@ class Intake:
             self._gone(link)
             return
         if zaak is None:
+            # As it was; what a property of it says may be new all the same.
+            self._ask_situations(url, "" if link is None else link.plan_id)
             return
         zaaktype = desk.cases.type_at(zaak.zaaktype)
         if zaaktype is None:
@@ -73,6 +76,7 @@ class Intake:
         desk = self._desk
         desk.links.seen(zaak.url, zaak.etag)
         if not zaak.closed:
+            self._ask_situations(zaak.url, link.plan_id)
             return
         desk.links.close(zaak.url)
         if desk.links.told(link.plan_id, "closed") is None:
@@ -86,6 +90,7 @@ class Intake:
             known = ("", "") if person is None else (person.case_id, person.pseudonym)
             desk.links.link(zaak.url, plan_id, *known)
             desk.ask(PLAN, plan_id, plan_id)
+            self._ask_situations(zaak.url, plan_id)
         desk.log.info("case_recognised")
 
     # --- a report -------------------------------------------------------------------------------------------
@@ -179,8 +184,13 @@ class Intake:
             if found.plan_id:
                 self._know_plan(pseudonym, found)
                 desk.ask(PLAN, found.plan_id, found.plan_id)
+                self._ask_situations(zaak, found.plan_id)
                 if minor:
                     desk.ask(AUTHORITY, found.plan_id, found.plan_id)
+
+    def _ask_situations(self, zaak: str, plan_id: str) -> None:
+        if self._desk.config.situations and plan_id:
+            self._desk.ask(SITUATION, zaak, plan_id)
 
     def _know_plan(self, pseudonym: str, found: CaseFound) -> None:
         self._desk.journal.connection.execute(
@@ -220,7 +230,7 @@ class Intake:
         desk.log.info("authority_recorded")
 
     def sweep(self) -> None:
-        """Ask for a look at every open case of ours that is not linked: what was told may have been lost."""
+        """Ask for a look at every open case that is not linked or was changed: what was told may be lost."""
         desk = self._desk
         zaaktype = desk.cases.type_now(desk.today.isoformat())
         for zaak in desk.cases.open_cases(zaaktype.url):
@@ -228,6 +238,8 @@ class Intake:
             if link is None or not link.plan_id:
                 # What waits goes on waiting: to be seen again is no reason to begin its day anew.
                 desk.journal.ask_unless_known(ZAAK, zaak.url, desk.now_ms)
+            elif desk.config.situations and desk.links.told(link.plan_id, LOOKED) != zaak.changed:
+                desk.journal.ask_unless_known(SITUATION, zaak.url, desk.now_ms, link.plan_id)
 
 
 def _only_bsn(numbers: list[str]) -> Bsn:

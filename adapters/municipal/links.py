@@ -183,6 +183,14 @@ class Links:
         ).fetchone()
         return None if row is None else str(row[0])
 
+    def told_of(self, plan_id: str, prefix: str) -> tuple[str, ...]:
+        """Return what the case system has or may have, of all that begins so; the beginning left out."""
+        rows = self._connection.execute(
+            "SELECT what FROM told WHERE plan_id = ? AND substr(what, 1, ?) = ? ORDER BY what",
+            (plan_id, len(prefix), prefix),
+        )
+        return tuple(str(row[0])[len(prefix) :] for row in rows)
+
     def plan_to_tell(self, plan_id: str, what: str, value: str) -> str:
         """Write down what will be told; return what was written down first, which is what is told."""
         self._connection.execute("INSERT OR IGNORE INTO told VALUES (?, ?, ?, 0)", (plan_id, what, value))

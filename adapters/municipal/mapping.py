@@ -17,6 +17,7 @@ from adapters.municipal.records import (
     PlanSeen,
     Report,
     Result,
+    Situation,
     Stage,
     Support,
     SupportState,
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 # The `bron` of a kenmerk that holds the id of a plan.
 SOURCE: Final = "exchange"
+SCORES: Final = ("1", "2", "3", "4", "5")
+DESCRIPTION_MAX: Final = 4_000
 OBJECT_TYPE: Final = "ondersteuningsplan"
 _OBJECTS: Final = UUID("0d8d7f0a-3f0f-4c55-9d0d-2c1b6d1d4f3e")
 _DECIDED: Final = frozenset({SupportState.ASSIGNED, SupportState.STARTED, SupportState.STOPPED})
@@ -84,6 +87,21 @@ def report_of(zaak: Zaak, domains_told: str, domain_otherwise: str) -> Report:
     named = [one.strip().lower() for one in domains_told.split(",") if one.strip()]
     domains = [domain_of(one) for one in named or [domain_otherwise]]
     return Report(words, tuple(dict.fromkeys(domains)))
+
+
+def situation_of(domain: str, description: str, score: str) -> Situation | None:
+    """Return what a case says of a life domain; None until it is both described and scored.
+
+    Raises ForAPerson for a score that is none of the five, and for a description that is too long.
+    """
+    words, scored = description.strip(), score.strip()
+    if not words or not scored:
+        return None
+    if scored not in SCORES:
+        raise ForAPerson("score_unknown")
+    if len(words) > DESCRIPTION_MAX:
+        raise ForAPerson("situation_too_long")
+    return Situation(domain, words, int(scored))
 
 
 def domain_of(word: str) -> str:

@@ -1,8 +1,8 @@
 """What the BRP answers, read: pure. Dates that are not whole, authority over a child, secrecy.
 
 Promises: a date that is not whole is taken as late as it can be, so that nobody is thought older, and freer
-to decide alone, than he is; authority that is under investigation, of somebody without a BSN, or of a kind
-not known here is left to a person, never guessed.
+to decide alone, than he is; a number, a birth date, curatele or authority that is under investigation, and
+authority of somebody without a BSN or of a kind not known here, are left to a person, never guessed.
 Source: BRP Personen 2.7.0 (AbstractDatum, Gezagsrelatie, GeheimhoudingPersoonsgegevens); BW 1:233, 1:253aa.
 """
 
@@ -22,6 +22,13 @@ RESIDENT_FIELDS: Final = ("geboorte.datum", "indicatieCurateleRegister")
 AUTHORITY_FIELDS: Final = ("gezag",)
 OF_AGE_YEARS: Final = 18
 _DECEASED: Final = "O"
+_VOID: Final = ("F", "W")  # kept by mistake; wiped
+# What everything here rests on, with the group that says of it that it is under investigation.
+_IN_DOUBT: Final = (
+    (None, "burgerservicenummer", "number_under_investigation"),
+    (None, "indicatieCurateleRegister", "curatele_under_investigation"),
+    ("geboorte", "datum", "birth_date_under_investigation"),
+)
 _DECEMBER: Final = 12
 
 
@@ -46,9 +53,15 @@ def only_person(answer: object) -> dict[str, Any]:
 def read_resident(answer: object, today: date) -> Resident:
     """Return what is needed to register a resident. Raises ForAPerson, PersonUnreadable."""
     person = only_person(answer)
-    suspended = person.get("opschortingBijhouding")
-    if isinstance(suspended, dict) and _part(suspended, "reden").get("code") == _DECEASED:
+    reason = _part(_part(person, "opschortingBijhouding"), "reden").get("code")
+    if reason == _DECEASED:
         raise ForAPerson("person_deceased")
+    if reason in _VOID:
+        raise ForAPerson("person_record_void")
+    for of, name, why in _IN_DOUBT:
+        told = person if of is None else _part(person, of)
+        if _part(told, "inOnderzoek").get(name) is True:
+            raise ForAPerson(why)
     born = latest_day(_part(person, "geboorte").get("datum"))
     born = min(born, today)
     return Resident(

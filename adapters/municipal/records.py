@@ -89,6 +89,8 @@ class Zaak:
     rollen: tuple[str, ...] = ()
     zaakobjecten: tuple[str, ...] = ()
     etag: str = ""
+    confidentiality: str = ""
+    changed: str = ""  # when it was last changed, as the case system says it
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +170,15 @@ class Report:
 
     own_words: str = field(repr=False)
     domains: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What a case says of a life domain, a name of exchange.v1.LifeDomain, with a person's score, 1 to 5."""
+
+    domain: str
+    description: str = field(repr=False)
+    score: int = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Final
 
 from adapters.kit.journal import wait_before_retry_ms
 from adapters.kit.outward import NotNow, OutwardError, Refused
-from adapters.municipal.desk import AUTHORITY, COPY, PLAN, ZAAK, Desk
+from adapters.municipal.desk import AUTHORITY, COPY, PLAN, SITUATION, ZAAK, Desk
 from adapters.municipal.errors import AlreadyRunning, CatalogueUnfit, ForAPerson, MunicipalAdapterError
 from adapters.municipal.intake import Intake
 from adapters.municipal.limits import DENIED, Limits
+from adapters.municipal.situations import Situations
 from adapters.municipal.telling import Telling
 from adapters.municipal.webhook import reject
 from adapters.sdk.errors import Denied, ExchangeRefused, Invalid, RuleBroken, SdkError, Unavailable
@@ -52,6 +53,7 @@ class Service:
         self.desk: Final = Desk(config, exchange, journal, log, surroundings)
         self.intake: Final = Intake(self.desk)
         self.telling: Final = Telling(self.desk)
+        self._situations: Final = Situations(self.desk)
         self._limits: Final = Limits(self.desk, self.telling)
         self._paused_until_ms: Final[dict[str, int]] = {}
         self._pauses: Final[dict[str, int]] = {}
@@ -140,6 +142,8 @@ class Service:
             self.intake.look_at(errand.subject)
         elif errand.kind == PLAN:
             self.telling.tell(errand.subject)
+        elif errand.kind == SITUATION:
+            self._situations.tell(errand.subject)
         elif errand.kind == AUTHORITY:
             self.intake.record_authority(errand.subject)
         else:
@@ -187,7 +191,7 @@ class Service:
     def _park(self, errand: Errand, reason: str) -> None:
         desk = self.desk
         desk.journal.park(errand, reason)
-        if errand.kind == ZAAK:
+        if errand.kind in (ZAAK, SITUATION):
             # The name of a case in the case system: no name of anybody.
             name = f"zaak-{errand.subject.rpartition('/')[2][:36]}"
             reject(desk.config.rejected, name, f"{errand.subject}\n".encode(), f"{reason}")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from adapters.kit.outward import Refused
 from adapters.municipal.case_system import BAD_REQUEST
+from adapters.municipal.documents import Paper
 from adapters.municipal.errors import ForAPerson
 from adapters.municipal.mapping import (
     OBJECT_TYPE,
@@ -27,17 +28,19 @@ from adapters.municipal.mapping import (
     wanted,
     with_plan,
 )
+from adapters.municipal.papers import TITLE, words_of
 from adapters.municipal.persons import RESIDENT_FIELDS, read_resident
 from adapters.municipal.records import Stage
 
 if TYPE_CHECKING:
     from adapters.municipal.desk import Desk
     from adapters.municipal.links import KnownPerson, Link
-    from adapters.municipal.records import Wanted, Zaak, ZaakType
+    from adapters.municipal.records import Decision, Wanted, Zaak, ZaakType
 
 CONFIDENTIAL: Final = "zaakvertrouwelijk"
 CLOSED_CIRCLE: Final = "vertrouwelijk"
 CLOSED: Final = "closed"
+DOCUMENT: Final = "document "
 
 
 class Telling:
@@ -173,8 +176,9 @@ class Telling:
         if not zaaktype.decision:
             return
         for one in aim.decisions:
-            what = f"decision {one.support_id}"
-            if desk.links.told(plan_id, what) is not None:
+            what, paper = f"decision {one.support_id}", f"{DOCUMENT}{one.support_id}"
+            papers = desk.documents is not None and desk.links.told(plan_id, paper) is None
+            if desk.links.told(plan_id, what) is not None and not papers:
                 continue
             day = desk.links.plan_to_tell(plan_id, what, desk.today.isoformat())
             told = {
@@ -186,8 +190,33 @@ class Telling:
                 "ingangsdatum": one.start_date or day,
                 **({"vervaldatum": one.end_date} if one.end_date else {}),
             }
-            desk.cases.decide(told)
+            url = desk.cases.decide(told)
             desk.links.has_told(plan_id, what, day)
+            if papers:
+                self._keep_document(zaak, plan_id, aim, one, url)
+
+    def _keep_document(self, zaak: Zaak, plan_id: str, aim: Wanted, decision: Decision, besluit: str) -> None:
+        """Keep the document of a decision, as the plan was when it was made, linked to case and decision."""
+        desk, links = self._desk, self._desk.links
+        assert desk.documents is not None
+        assert desk.config.documents is not None
+        what, lock = f"{DOCUMENT}{decision.support_id}", f"lock {decision.support_id}"
+        day = links.plan_to_tell(plan_id, what, desk.today.isoformat())
+        made = Paper(
+            identification=decision_identification(decision.support_id),
+            title=TITLE,
+            author=desk.config.documents.author,
+            day=day,
+            kind=desk.cases.document_type(desk.config.documents.kind, desk.today.isoformat()),
+            # No more open than the case it lies in.
+            confidentiality=zaak.confidentiality or CONFIDENTIAL,
+            content=words_of(decision, aim.data),
+        )
+        held = links.told(plan_id, lock) or ""
+        url = desk.documents.keep(made, held, lambda told: links.has_told(plan_id, lock, told))
+        desk.documents.link(url, zaak.url, besluit)
+        links.has_told(plan_id, what, day)
+        links.untell(plan_id, lock)
 
     def _keep_statuses(self, zaak: Zaak, zaaktype: ZaakType, plan_id: str, aim: Wanted) -> None:
         desk, names = self._desk, self._desk.config.names
@@ -235,8 +264,12 @@ class Telling:
     # --- taking away ----------------------------------------------------------------------------------------
 
     def take_copy_away(self, plan_id: str) -> None:
-        """Take the object of a plan away."""
+        """Take the object of a plan away, and the documents of its decisions."""
         desk = self._desk
+        for support_id in desk.links.told_of(plan_id, DOCUMENT):
+            if desk.documents is not None and desk.documents.forget(decision_identification(support_id)):
+                desk.log.info("document_purged")
+            desk.links.untell(plan_id, f"{DOCUMENT}{support_id}")
         if desk.objects is not None and desk.objects.forget(object_uuid(plan_id)):
             desk.log.info("copy_purged")
         for what in ("object", "zaakobject"):

@@ -16,7 +16,15 @@ from adapters.sdk.logs import AdapterLog
 from adapters.simulators.open_zaak.access import BRP_KEY, CLIENT, OBJECTS_KEY, SECRET
 from adapters.simulators.open_zaak.brp import BRP
 from adapters.simulators.open_zaak.catalogi import BESLUITEN, CATALOGI
-from adapters.simulators.open_zaak.catalogue import DECISION, PROPERTIES, RESULTS, STATUSES, ZAAKTYPE
+from adapters.simulators.open_zaak.catalogue import (
+    DECISION,
+    DOCUMENT,
+    PROPERTIES,
+    RESULTS,
+    STATUSES,
+    ZAAKTYPE,
+)
+from adapters.simulators.open_zaak.documenten import DOCUMENTEN
 from adapters.simulators.open_zaak.notificaties import NOTIFICATIES
 from adapters.simulators.open_zaak.objects import OBJECTS
 from adapters.simulators.open_zaak.zaken import ROOT
@@ -59,6 +67,7 @@ def settings(system: OpenZaak, target: str = "localhost:1", **changes: Any) -> d
             "rsin": RSIN,
         },
         "objects": {"url": base + OBJECTS, "key_file": "objects-key", "objecttype": TYPE, "version": 1},
+        "documents": {"url": base + DOCUMENTEN, "informatieobjecttype": DOCUMENT, "author": "Gemeente"},
         "brp": {"url": base + BRP, "key_file": "brp-key"},
         "webhook": {"auth_file": "hook-auth"},
         "zaaktype": {
@@ -70,6 +79,7 @@ def settings(system: OpenZaak, target: str = "localhost:1", **changes: Any) -> d
             "life_domains": PROPERTIES[1],
             "life_domain": "instrumentele adl",
         },
+        "situations": {"instrumentele adl": [*PROPERTIES[2:]]},
         **changes,
     }
 
@@ -87,7 +97,7 @@ def written(folder: Path, told: dict[str, Any]) -> Path:
     for name, table in told.items():
         if isinstance(table, dict):
             lines.append(f"[{name}]")
-            lines += [f"{key} = {json.dumps(value)}" for key, value in table.items()]
+            lines += [f"{json.dumps(key)} = {json.dumps(value)}" for key, value in table.items()]
     file.write_text("\n".join(lines), encoding="utf-8")
     return file
 
@@ -177,6 +187,21 @@ class Town:
                 "betrokkeneIdentificatie": {"inpBsn": bsn},
             }
         )
+
+    def say(self, zaak: dict[str, Any], **said: str) -> None:
+        """Let a colleague say something of a case: `situatie`, `score`."""
+        zaken = self.system.zaken
+        for word, value in said.items():
+            kind = self.system.catalogue.named("eigenschappen", f"{word} huishouden")["url"]
+            held = [
+                one
+                for one in zaken.eigenschappen.by_uuid.values()
+                if (one["zaak"], one["eigenschap"]) == (zaak["url"], kind)
+            ]
+            if held:
+                zaken.change_property(zaak, held[0], value)
+            else:
+                zaken.add_property({"zaak": zaak["url"], "eigenschap": kind, "waarde": value})
 
     def statuses(self, zaak: dict[str, Any]) -> list[str]:
         names = {one["url"]: one["omschrijving"] for one in self.system.catalogue.collections["statustypen"]}

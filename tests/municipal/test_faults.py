@@ -29,6 +29,9 @@ WRITES = (
     ("POST", "/zaakobjecten"),
     ("POST", "/objects"),
     ("POST", "/besluiten"),
+    ("POST", "/enkelvoudiginformatieobjecten"),
+    ("POST", "/zaakinformatieobjecten"),
+    ("POST", "/besluitinformatieobjecten"),
 )
 READS = (("GET", "/zaken/"), ("GET", "/rollen"), ("GET", "/zaaktypen"), ("POST", "/personen"))
 
@@ -62,6 +65,10 @@ def assert_whole(town: Town, zaak: dict[str, Any]) -> None:
     for shelf in (*shelves, held.besluiten.besluiten):
         assert [one["zaak"] for one in shelf.by_uuid.values()].count(zaak["url"]) == 1, shelf.name
     assert object_uuid(plan_id) in held.objects.objects.by_uuid
+    linked = held.documenten.of_cases.by_uuid.values()
+    (document,) = [one["informatieobject"] for one in linked if one["zaak"] == zaak["url"]]
+    of_decisions = held.documenten.of_decisions.by_uuid.values()
+    assert [one["informatieobject"] for one in of_decisions].count(document) == 1
 
 
 def go_on(adapter: Adapter, seconds: int, step_s: int = 5) -> None:

@@ -235,6 +235,10 @@ def test_a_resident_is_read_as_far_as_needed() -> None:
     assert (adult.minor, adult.secret, adult.in_curatele) == (False, True, False)
     assert read_resident(answer(born(2008)), TODAY).minor
     assert read_resident(answer(born(1980, indicatieCurateleRegister=True)), TODAY).in_curatele
+    # What is doubted of somebody's place of birth is nothing here, nor that he lives abroad.
+    elsewhere = {**born(1980)["geboorte"], "inOnderzoek": {"plaats": True, "datum": False}}
+    abroad = {"reden": {"code": "E"}}
+    assert not read_resident(answer({"geboorte": elsewhere, "opschortingBijhouding": abroad}), TODAY).minor
     # Of this year, with month and day unknown: not born tomorrow.
     assert read_resident(answer(born(2026)), TODAY).born == TODAY
 
@@ -245,6 +249,14 @@ def test_a_resident_is_read_as_far_as_needed() -> None:
         (answer(), "person_not_in_brp"),
         (answer(born(1980), born(1981)), "person_twice_in_brp"),
         (answer(born(1980, opschortingBijhouding={"reden": {"code": "O"}})), "person_deceased"),
+        (answer(born(1980, opschortingBijhouding={"reden": {"code": "F"}})), "person_record_void"),
+        (answer(born(1980, opschortingBijhouding={"reden": {"code": "W"}})), "person_record_void"),
+        (answer(born(1980, inOnderzoek={"burgerservicenummer": True})), "number_under_investigation"),
+        (answer(born(1980, inOnderzoek={"indicatieCurateleRegister": True})), "curatele_under_investigation"),
+        (
+            answer({"geboorte": {**born(1980)["geboorte"], "inOnderzoek": {"datum": True}}}),
+            "birth_date_under_investigation",
+        ),
         ({"type": "ZoekMetPostcodeEnHuisnummer", "personen": []}, "type"),
         ({"type": "RaadpleegMetBurgerservicenummer", "personen": ["x"]}, "personen"),
         ([], "type"),

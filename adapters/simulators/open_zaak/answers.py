@@ -22,12 +22,23 @@ _TITLES: Final = {
     401: "Authentication credentials were not provided.",
     403: "You do not have permission to perform this action.",
     404: "Not found.",
+    405: "Method not allowed.",
     406: "Not acceptable.",
     409: "Conflict.",
+    410: "Gone.",
     412: "Precondition failed.",
     415: "Unsupported media type.",
     429: "Too many requests.",
     500: "A server error occurred.",
+}
+
+
+# BRP Personen has words of its own for what is no question at all.
+_BRP_CODES: Final = {
+    "parse_error": "paramsValidation",
+    "unsupported_media_type": "unsupportedMediaType",
+    "not_found": "notFound",
+    "method_not_allowed": "notAllowed",
 }
 
 
@@ -90,7 +101,7 @@ def brp_problem(problem: Problem) -> Response:
         "status": problem.status,
         "detail": "De foutieve parameters staan erbij.",
         "instance": "https://brp.example/personen",
-        "code": problem.code,
+        "code": _BRP_CODES.get(problem.code, problem.code),
     }
     if problem.params:
         told["invalidParams"] = [

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from starlette.routing import Route
 
 from adapters.simulators.open_zaak.answers import Problem, answer
+from adapters.simulators.open_zaak.shapes import Field, Shape
 from adapters.simulators.open_zaak.shelf import sent
 
 if TYPE_CHECKING:
@@ -34,6 +35,11 @@ ALWAYS: Final = (
 )
 FIELDS_MAX: Final = 130
 PERSONS_MAX: Final = 20
+TEST_RANGE: Final = "9999"
+# Looked at one by one below: each has a word of its own.
+_QUESTION: Final[Shape] = {
+    name: Field(lambda _: True).or_null for name in ("type", "burgerservicenummer", "fields")
+}
 
 
 class Brp:
@@ -42,6 +48,8 @@ class Brp:
     def __init__(self, gate: Gate) -> None:
         self._gate: Final = gate
         self.persons: Final[dict[str, dict[str, Any]]] = {}
+        # A day on which everybody of the test range is born who is not told here; nobody where it is empty.
+        self.anybody_born = ""
         self.asked_fields: Final[list[tuple[str, ...]]] = []
 
     @property
@@ -51,7 +59,7 @@ class Brp:
 
     async def _ask(self, request: Request) -> Response:
         self._gate.brp(request)
-        told = await sent(request)
+        told = await sent(request, _QUESTION)
         if told.get("type") != TYPE:
             raise Problem(400, "paramsValidation", [("type", "value", "Waarde is geen geldig zoek type.")])
         numbers, fields = told.get("burgerservicenummer"), told.get("fields")
@@ -66,8 +74,14 @@ class Brp:
         if any(str(field).split(".")[0] in ALWAYS for field in fields):
             raise Problem(400, "paramsValidation", [("fields", "fields", "Veld mag niet gevraagd worden.")])
         self.asked_fields.append(tuple(fields))
-        found = [_only(self.persons[one], fields) for one in numbers if one in self.persons]
+        found = [_only(person, fields) for person in map(self._person, numbers) if person]
         return answer({"type": TYPE, "personen": found}, media_type="application/json; charset=utf-8")
+
+    def _person(self, number: str) -> dict[str, Any]:
+        if number in self.persons or not self.anybody_born or not number.startswith(TEST_RANGE):
+            return self.persons.get(number, {})
+        date = {"type": "Datum", "datum": self.anybody_born, "langFormaat": self.anybody_born}
+        return {"burgerservicenummer": number, "geboorte": {"datum": date}}
 
 
 def _only(person: dict[str, Any], fields: list[str]) -> dict[str, Any]:

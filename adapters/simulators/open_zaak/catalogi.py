@@ -13,7 +13,9 @@ from starlette.routing import Route
 
 from adapters.simulators.open_zaak.answers import Problem, answer, invalid
 from adapters.simulators.open_zaak.catalogue import Catalogue
+from adapters.simulators.open_zaak.shapes import DAY, Shape, choice, text, url
 from adapters.simulators.open_zaak.shelf import Resource, Shelf, asked, page, sent
+from adapters.simulators.open_zaak.zaak_shapes import BESLUIT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,14 +29,34 @@ if TYPE_CHECKING:
 
 CATALOGI: Final = "/catalogi/api/v1"
 BESLUITEN: Final = "/besluiten/api/v1"
-_OF_TYPE: Final = {"zaaktypeIdentificatie": "zaaktypeIdentificatie", "status": ""}
-_FILTERS: Final = {
-    "zaaktypen": {"identificatie": "identificatie", "status": "", "datumGeldigheid": ""},
+# Everything here is published, and valid on every day.
+_STATUS: Final[Shape] = {"status": choice("alles", "definitief")}
+_UNSEEN: Final = frozenset({"status", "datumGeldigheid"})
+_OF_TYPE: Final[Shape] = {"zaaktypeIdentificatie": text(), **_STATUS}
+_GENERIC: Final = choice(
+    "adviseur",
+    "behandelaar",
+    "belanghebbende",
+    "beslisser",
+    "initiator",
+    "klantcontacter",
+    "zaakcoordinator",
+    "mede_initiator",
+)
+_FILTERS: Final[dict[str, Shape]] = {
+    "zaaktypen": {"identificatie": text(), "datumGeldigheid": DAY, **_STATUS},
     "statustypen": _OF_TYPE,
-    "roltypen": {**_OF_TYPE, "omschrijvingGeneriek": "omschrijvingGeneriek"},
+    "roltypen": {**_OF_TYPE, "omschrijvingGeneriek": _GENERIC},
     "resultaattypen": _OF_TYPE,
     "eigenschappen": _OF_TYPE,
-    "besluittypen": {"zaaktypen": "zaaktypen", "omschrijving": "omschrijving", "status": ""},
+    "informatieobjecttypen": {"omschrijving": text(), "datumGeldigheid": DAY, **_STATUS},
+    "besluittypen": {"zaaktypen": url(), "omschrijving": text(), **_STATUS},
+}
+_DECISIONS: Final[Shape] = {
+    "identificatie": text(),
+    "verantwoordelijkeOrganisatie": text(),
+    "zaak": url(),
+    "besluittype": url(),
 }
 
 
@@ -62,11 +84,11 @@ class Catalogi:
                 return answer(one, etag=True)
         raise Problem(404, "not_found")
 
-    def _list_of(self, name: str, filters: dict[str, str]) -> Callable[[Request], Any]:
+    def _list_of(self, name: str, filters: Shape) -> Callable[[Request], Any]:
         async def listed(request: Request) -> Response:
             self._gate.zgw(request)
             told = asked(request, filters)
-            wanted = {filters[key]: value for key, value in told.items() if filters[key]}
+            wanted = {key: value for key, value in told.items() if key not in _UNSEEN}
             return page(
                 request,
                 [
@@ -85,7 +107,7 @@ class Besluiten:
     def __init__(self, base: str, gate: Gate, zaken: Zaken, catalogue: Catalogue, notify: Notify) -> None:
         self._gate: Final = gate
         self._zaken: Final = zaken
-        self._catalogue: Final = catalogue
+        self.catalogue: Final = catalogue
         self._notify: Final = notify
         self.besluiten: Final = Shelf(base + BESLUITEN, "besluiten")
 
@@ -99,7 +121,7 @@ class Besluiten:
 
     async def _list(self, request: Request) -> Response:
         self._gate.zgw(request)
-        filters = asked(request, {"identificatie", "verantwoordelijkeOrganisatie", "zaak", "besluittype"})
+        filters = asked(request, _DECISIONS)
         return page(
             request,
             [
@@ -112,13 +134,14 @@ class Besluiten:
     async def _create(self, request: Request) -> Response:
         self._gate.zgw(request)
         required = ("verantwoordelijkeOrganisatie", "besluittype", "datum", "ingangsdatum")
-        told: Resource = await sent(request, required)
+        told: Resource = await sent(request, BESLUIT, *required)
         zaak = self._zaken.zaken.at(told.get("zaak"))
         if zaak is None:
             raise invalid("zaak", "bad-url")
-        kind = self._catalogue.find("besluittypen", told["besluittype"])
+        kind = self.catalogue.find("besluittypen", told["besluittype"])
         if kind is None or zaak["zaaktype"] not in kind["zaaktypen"]:
             raise invalid("nonFieldErrors", "zaaktype-mismatch")
+        told.setdefault("identificatie", f"BESLUIT-{len(self.besluiten.by_uuid) + 1:010}")
         for other in self.besluiten.by_uuid.values():
             keys = ("identificatie", "verantwoordelijkeOrganisatie")
             if all(other.get(key) == told.get(key) for key in keys):

@@ -13,8 +13,9 @@ ZAAKTYPE: Final = "WMO-MELDING"
 STATUSES: Final = ("Melding ontvangen", "Onderzoek", "Plan akkoord", "Afgehandeld")
 ROLES: Final = (("Inwoner", "initiator"), ("Behandelaar", "behandelaar"))
 RESULTS: Final = ("Toegekend", "Afgewezen", "Opgelost zonder maatwerk")
-PROPERTIES: Final = ("planversie", "leefgebieden")
+PROPERTIES: Final = ("planversie", "leefgebieden", "situatie huishouden", "score huishouden")
 DECISION: Final = "Toekenning maatwerkvoorziening"
+DOCUMENT: Final = "Besluit"
 SINCE: Final = "2020-01-01"
 _NAMESPACE: Final = UUID("5f7c1b9e-4a30-4d5e-8a53-6c1f0d9a7b21")
 _VALID: Final[dict[str, Any]] = {
@@ -55,6 +56,16 @@ def _besluittype(zaaktype: str) -> dict[str, Any]:
     names = ("informatieobjecttypen", "resultaattypen", "resultaattypenOmschrijving", "vastgelegdIn")
     lists: dict[str, Any] = {name: [] for name in names}
     return {"zaaktypen": [zaaktype], "publicatieIndicatie": False, "concept": False, **lists}
+
+
+def _informatieobjecttype(zaaktype: str) -> dict[str, Any]:
+    return {
+        "zaaktypen": [zaaktype],
+        "besluittypen": [],
+        "concept": False,
+        "informatieobjectcategorie": "besluit",
+        "vertrouwelijkheidaanduiding": "zaakvertrouwelijk",
+    }
 
 
 class Catalogue:
@@ -120,6 +131,7 @@ class Catalogue:
             "resultaattypen": {name: _resultaattype(name) for name in RESULTS},
             "eigenschappen": {name: _eigenschap(name) for name in PROPERTIES},
             "besluittypen": {DECISION: _besluittype(ours["url"])},
+            "informatieobjecttypen": {DOCUMENT: _informatieobjecttype(ours["url"])},
         }
         for collection, kinds in made.items():
             self.collections[collection] = [
@@ -130,7 +142,7 @@ class Catalogue:
         # These have no description, or no case type of their own.
         for one in self.collections["eigenschappen"]:
             del one["omschrijving"]
-        for one in self.collections["besluittypen"]:
+        for one in (*self.collections["besluittypen"], *self.collections["informatieobjecttypen"]):
             del one["zaaktype"], one["zaaktypeIdentificatie"]
 
     def find(self, collection: str, url: object) -> dict[str, Any] | None:

@@ -20,6 +20,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.routing import Route
 
 from adapters.simulators.open_zaak.answers import answer, invalid
+from adapters.simulators.open_zaak.shapes import Field, Shape, many, table, text, url
 from adapters.simulators.open_zaak.shelf import Resource, Shelf, sent
 from adapters.simulators.open_zaak.zaken import moment
 
@@ -33,6 +34,12 @@ if TYPE_CHECKING:
 NOTIFICATIES: Final = "/notificaties/api/v1"
 TIMEOUT_S: Final = 5.0
 NO_CONTENT: Final = 204
+_CHANNEL: Final[Shape] = {"naam": text(50, 1), "filters": Field(lambda value: isinstance(value, dict))}
+_ABONNEMENT: Final[Shape] = {
+    "callbackUrl": url(200),
+    "auth": text(1_000, 1),
+    "kanalen": many(table(_CHANNEL, "naam")),
+}
 
 
 @dataclass(slots=True)
@@ -96,7 +103,7 @@ class Notificaties:
 
     async def _create(self, request: Request) -> Response:
         self._gate.zgw(request)
-        told = await sent(request, ("callbackUrl", "auth", "kanalen"))
+        told = await sent(request, _ABONNEMENT, *_ABONNEMENT)
         test = {
             "kanaal": "test",
             "hoofdObject": "https://zaken.example/test",

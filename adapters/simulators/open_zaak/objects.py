@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from adapters.simulators.open_zaak.answers import CRS, Problem, answer, invalid
+from adapters.simulators.open_zaak.shapes import DAY, Field, Shape, is_uuid, number, table, url
 from adapters.simulators.open_zaak.shelf import Resource, Shelf, sent
 
 if TYPE_CHECKING:
@@ -22,6 +23,16 @@ if TYPE_CHECKING:
 
 OBJECTS: Final = "/objects/api/v2"
 _CRS: Final = {"Content-Crs": CRS}
+_RECORD: Final[Shape] = {
+    "typeVersion": number(1),
+    "data": Field(lambda value: isinstance(value, dict)),
+    "startAt": DAY,
+}
+_OBJECT: Final[Shape] = {
+    "uuid": Field(lambda value: isinstance(value, str) and is_uuid(value)),
+    "type": url(),
+    "record": table(_RECORD, *_RECORD),
+}
 
 
 class Objects:
@@ -44,7 +55,7 @@ class Objects:
 
     async def _create(self, request: Request) -> Response:
         self._gate.objects(request)
-        told = await self._sent(request, ("type", "record"))
+        told = await self._sent(request, "type", "record")
         named = str(told.get("uuid", ""))
         if named in self.objects.by_uuid:
             raise invalid("uuid", "unique")
@@ -59,7 +70,7 @@ class Objects:
     async def _change(self, request: Request) -> Response:
         self._gate.objects(request)
         held = self.objects.get(request.path_params["uuid"])
-        told = await self._sent(request, ("record",))
+        told = await self._sent(request, "record")
         held["records"].append(_record(told["record"], len(held["records"]) + 1))
         return answer(_shown(held), headers=_CRS)
 
@@ -69,16 +80,13 @@ class Objects:
         del self.objects.by_uuid[held["uuid"]]
         return Response(status_code=204)
 
-    async def _sent(self, request: Request, required: tuple[str, ...]) -> Resource:
+    async def _sent(self, request: Request, *required: str) -> Resource:
         if request.headers.get("content-crs") != CRS:
             raise Problem(412, "precondition_failed")
-        return await sent(request, required)
+        return await sent(request, _OBJECT, *required)
 
 
 def _record(told: dict[str, Any], index: int) -> dict[str, Any]:
-    missing = [name for name in ("typeVersion", "data", "startAt") if name not in told]
-    if missing:
-        raise invalid(f"record.{missing[0]}", "required")
     return {"index": index, "registrationAt": told["startAt"], "endAt": None, **told}
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.routing import Mount
 
 from adapters.kit.serving import Serving
@@ -19,6 +20,7 @@ from adapters.simulators.open_zaak.access import Gate
 from adapters.simulators.open_zaak.answers import Problem, brp_problem, zgw_problem
 from adapters.simulators.open_zaak.brp import BRP, Brp
 from adapters.simulators.open_zaak.catalogi import BESLUITEN, CATALOGI, Besluiten, Catalogi
+from adapters.simulators.open_zaak.documenten import DOCUMENTEN, Documenten
 from adapters.simulators.open_zaak.faults import Faults, Faulty
 from adapters.simulators.open_zaak.notificaties import NOTIFICATIES, Notificaties
 from adapters.simulators.open_zaak.objects import OBJECTS, Objects
@@ -29,8 +31,12 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
     from starlette.responses import Response
+    from starlette.routing import BaseRoute
 
     from adapters.simulators.open_zaak.faults import App, Message, Receive, Scope, Send
+
+
+NOT_FOUND: Final = 404
 
 
 @dataclass(slots=True)
@@ -68,6 +74,7 @@ class OpenZaak:
         self.catalogue: Final = self.catalogi.catalogue
         self.zaken: Final = Zaken(base, gate, self.catalogue, self.notificaties.notify)
         self.besluiten: Final = Besluiten(base, gate, self.zaken, self.catalogue, self.notificaties.notify)
+        self.documenten: Final = Documenten(base, gate, self.zaken, self.besluiten, self.notificaties.notify)
         self.objects: Final = Objects(base, gate)
         self.brp: Final = Brp(gate)
         self._app: Final[App] = Faulty(self._routes(), self.faults)
@@ -83,17 +90,23 @@ class OpenZaak:
         self._serving.close()
         self.notificaties.close()
 
+    @property
+    def routes(self) -> list[BaseRoute]:
+        """Return every path that is served."""
+        return self._routes().routes
+
     def _routes(self) -> Starlette:
         zgw = {
-            ROOT: self.zaken.routes,
+            ROOT: [*self.zaken.routes, *self.documenten.routes_of_zaken],
             CATALOGI: self.catalogi.routes,
-            BESLUITEN: self.besluiten.routes,
+            BESLUITEN: [*self.besluiten.routes, *self.documenten.routes_of_besluiten],
+            DOCUMENTEN: self.documenten.routes,
             NOTIFICATIES: self.notificaties.routes,
             OBJECTS: self.objects.routes,
             BRP: self.brp.routes,
         }
         mounted = [Mount(path, routes=routes) for path, routes in zgw.items()]
-        return Starlette(routes=mounted, exception_handlers={Problem: _refused})
+        return Starlette(routes=mounted, exception_handlers={Problem: _refused, HTTPException: _no_such})
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         watch = self._watch
@@ -139,3 +152,11 @@ class OpenZaak:
 def _refused(request: Request, problem: Any) -> Response:  # noqa: ANN401 -- starlette gives any exception
     made = brp_problem if request.url.path.startswith(BRP) else zgw_problem
     return made(problem)
+
+
+def _no_such(request: Request, refused: Any) -> Response:  # noqa: ANN401 -- starlette gives any exception
+    """Refuse a path or a method that is not served, in the form of its API."""
+    code = "not_found" if refused.status_code == NOT_FOUND else "method_not_allowed"
+    answered = _refused(request, Problem(refused.status_code, code))
+    answered.headers.update(refused.headers or {})
+    return answered
