@@ -11,9 +11,9 @@ import pytest
 from adapters.sdk.bsn import Bsn
 from adapters.sdk.purge_port import PurgeAsked
 from adapters.simulators.suwinet import people
-from adapters.work_income import service as service_room
 from adapters.work_income.errors import AnswerRefused, FaultAnswered, SignatureRefused, SuwinetUnavailable
 from adapters.work_income.journal import DONE, DUE, PARKED
+from adapters.work_income.limits import LOOK_EVERY_MS
 from adapters.work_income.orders import Order
 from adapters.work_income.records import Domain
 from adapters.work_income.services import ASSISTANCE, INCOME, REINTEGRATION, WORK_COMPANY
@@ -329,7 +329,7 @@ def test_an_erasure_is_done_and_then_confirmed(
     held = world.held()
     held.purges.append(PurgeAsked("e-1", (plan,), categories))
     world.save(held)
-    adapter.work(2, milliseconds=service_room.PURGE_EVERY_MS)
+    adapter.work(2, milliseconds=LOOK_EVERY_MS)
     assert world.held().purged == {"e-1": erased}
     left = (adapter.journal.counts()[DONE], len(adapter.names("drafts")))
     assert left == ((0, 0) if erased else (2, 2))

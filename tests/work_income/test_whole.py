@@ -127,7 +127,7 @@ def test_what_suwinet_knows_is_in_the_plan_with_its_source(
     said = capsys.readouterr()
     assert case.bsn not in said.err + said.out + service.said()
     assert json.loads(said.out.splitlines()[-1])["waits_for_a_person"] == []
-    for path in config.state.rglob("*"):
+    for path in (one for one in config.state.rglob("*") if one.is_file()):
         assert case.bsn.encode() not in path.read_bytes()
 
 
@@ -145,8 +145,9 @@ def test_another_purpose_is_refused_by_the_gate_before_anything_leaves(
     order(settings, case.bsn, purpose)
     assert once(monkeypatch, settings) == 0
     assert len(simulator.asked) == asked
-    # Two questions are on record: what is to be erased, and this one, refused; nothing was evaluated.
-    assert service.topics_after(before) == ["disclosure.decided.v1"] * 2
+    # Four questions are on record: what is restricted, rectified and to be erased, and this one, refused;
+    # nothing was evaluated.
+    assert service.topics_after(before) == ["disclosure.decided.v1"] * 4
     (reason,) = load_config(settings).rejected.glob("*.reason.txt")
     assert "R06" in reason.read_text()
 
