@@ -73,6 +73,20 @@ def test_the_provider_adapter_passes_the_suite() -> None:
     assert code == 0
 
 
+def test_the_work_and_income_adapter_passes_the_suite() -> None:
+    code, report = conformance(HERE / "work_income.toml", "--kills", "3")
+    assert [one for one in report["checks"] if one["outcome"] != "passed"] == []
+    assert code == 0
+
+
+def test_who_says_that_it_follows_nothing_is_held_to_that(notes: Path, benches: Benches) -> None:
+    contract = replace(load_contract(notes / "conformance.toml"), event=None, follows_nothing=True)
+    with benches.bench(contract, Measure()) as bench:
+        outcomes = {one.name: one for one in run(bench, ["redelivery"])}
+    assert outcomes["redelivery"].outcome is Outcome.FAILED
+    assert "follows nothing" in outcomes["redelivery"].seen
+
+
 def test_every_check_has_an_adapter_that_fails_it() -> None:
     assert {check for _, check in FAULTS} == set(CHECKS)
 

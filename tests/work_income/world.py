@@ -283,14 +283,21 @@ def config(root: Path, **changes: Any) -> Config:  # noqa: ANN401 -- the fields 
 class Adapter:
     """One adapter, its folders and its log."""
 
-    def __init__(self, root: Path, world: World, clock: Clock, **changes: Any) -> None:  # noqa: ANN401 -- the settings
+    def __init__(
+        self,
+        root: Path,
+        world: World,
+        clock: Clock,
+        suwinet: SuwinetPort | None = None,
+        **changes: Any,  # noqa: ANN401 -- the settings
+    ) -> None:
         self.config = config(root, **changes)
         self.clock = clock
         self.journal = Journal(self.config.journal, Seal.at(self.config.seal_key))
         self.out = io.StringIO()
         self.service = Service(
             self.config,
-            Others(Port(world), Sources(world)),
+            Others(Port(world), suwinet or Sources(world)),
             self.journal,
             AdapterLog(self.out),
             clock.surroundings(),

@@ -28,6 +28,7 @@ def main(words: list[str], stopping: Event | None = None, out: TextIO | None = N
     parser.add_argument("--oin", default="00000001003214345000", help="of the organisation that will ask")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--bsn", action="append", default=[], help="of a made-up resident every source knows")
+    parser.add_argument("--everybody", action="store_true", help="every source knows whoever is asked for")
     asked = parser.parse_args(words)
     stop = stopping or Event()
     if stopping is None:
@@ -41,6 +42,8 @@ def main(words: list[str], stopping: Event | None = None, out: TextIO | None = N
     (mine / "ca.pem").write_bytes(authority.paper.certificate_pem)
     simulator = Simulator(authority).start(asked.folder / "server", asked.port)
     try:
+        if asked.everybody:
+            simulator.know_everybody()
         for bsn in asked.bsn:
             for service in SERVICES:
                 simulator.know(service, bsn)
