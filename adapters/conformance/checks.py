@@ -71,7 +71,7 @@ def redelivery(bench: Bench) -> str:
 
 
 def _follows_nothing(bench: Bench) -> str:
-    """Require that an adapter which declares that it follows nothing opens no stream, also after a restart."""
+    """Require that who declares that it follows nothing opens no stream, also after a restart."""
     bench.done()
     bench.restart()
     bench.done()

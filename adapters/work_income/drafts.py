@@ -114,12 +114,10 @@ class Drafts:
         """Tell whether there is a draft of one of these plans, set aside or not."""
         return any(self._of(plan_ids))
 
-    def erase(self, plan_ids: Iterable[str]) -> bool:
-        """Erase every draft of these plans, half-written ones too; tell whether there was any."""
-        found = list(self._of(plan_ids))
-        for one in found:
+    def erase(self, plan_ids: Iterable[str]) -> None:
+        """Erase every draft of these plans, half-written ones too."""
+        for one in list(self._of(plan_ids)):
             one.unlink(missing_ok=True)
-        return bool(found)
 
     def expire(self, now_ms: int, days: int) -> int:
         """Erase the drafts that nobody took in so many days; return how many. What is restricted stays."""

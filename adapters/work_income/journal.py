@@ -59,6 +59,7 @@ CREATE TABLE IF NOT EXISTS restrictions (
   plan_id TEXT NOT NULL, purpose TEXT NOT NULL, restriction_id TEXT NOT NULL,
   PRIMARY KEY (plan_id, purpose, restriction_id)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS erasing (erasure_id TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS request_namespace (
   one INTEGER PRIMARY KEY CHECK (one = 1), random BLOB NOT NULL CHECK (length(random) = 16)
 ) STRICT;
@@ -337,22 +338,44 @@ class Journal:
         ).fetchone()
         return row is not None
 
+    def wrote_to(self, plan_ids: Iterable[str]) -> bool:
+        """Tell whether anything is noted of what was written into these plans."""
+        row = self.connection.execute(
+            "SELECT 1 FROM written WHERE plan_id IN (SELECT value FROM json_each(?))",
+            (json.dumps([*plan_ids]),),
+        ).fetchone()
+        return row is not None
+
     # --- forgetting and looking ---------------------------------------------------------------------------
 
     def forget(self, number: int) -> None:
         """Forget an order whole."""
         self.connection.execute("DELETE FROM pulls WHERE number = ?", (number,))
 
-    def forget_plans(self, plan_ids: Iterable[str]) -> bool:
-        """Forget every order about these plans, of whatever purpose; tell whether there was any."""
+    def begin_erasing(self, erasure_id: str) -> None:
+        """Note that something is held of what is to be erased: so it is said after a kill, too."""
+        self.connection.execute("INSERT OR IGNORE INTO erasing VALUES (?)", (erasure_id,))
+
+    def is_erasing(self, erasure_id: str) -> bool:
+        """Tell whether an erasure began here that was not answered yet."""
+        found = self.connection.execute(
+            "SELECT 1 FROM erasing WHERE erasure_id = ?", (erasure_id,)
+        ).fetchone()
+        return found is not None
+
+    def end_erasing(self, erasure_id: str) -> None:
+        """Forget an erasure that was answered."""
+        self.connection.execute("DELETE FROM erasing WHERE erasure_id = ?", (erasure_id,))
+
+    def forget_plans(self, plan_ids: Iterable[str]) -> None:
+        """Forget every order about these plans, of whatever purpose, and what was noted of them."""
         named = (json.dumps([*plan_ids]),)
         of_plans = "SELECT who FROM pulls WHERE plan_id IN (SELECT value FROM json_each(?))"
-        gone = self.connection.execute(f"DELETE FROM pulls WHERE who IN ({of_plans})", named)  # noqa: S608 -- our own words
-        found = gone.rowcount
-        for table in ("written", "restrictions"):
-            left = f"DELETE FROM {table} WHERE plan_id IN (SELECT value FROM json_each(?))"  # noqa: S608 -- our own words
-            found += self.connection.execute(left, named).rowcount
-        return found > 0
+        with self.transaction():
+            self.connection.execute(f"DELETE FROM pulls WHERE who IN ({of_plans})", named)  # noqa: S608 -- our own words
+            for table in ("written", "restrictions"):
+                left = f"DELETE FROM {table} WHERE plan_id IN (SELECT value FROM json_each(?))"  # noqa: S608 -- our own words
+                self.connection.execute(left, named)
 
     def counts(self) -> dict[str, int]:
         """Return how many pulls stand in each state."""

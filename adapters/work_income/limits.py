@@ -137,18 +137,21 @@ class Limits:
     def _purge(self, _now_ms: int) -> bool:
         found = self._exchange.purges.asked()
         for asked in found:
-            erased = asked.concerns(HELD) and self._erase(asked.plan_ids)
+            erased = asked.concerns(HELD) and self._erase(asked.erasure_id, asked.plan_ids)
             if self._config.answers == BY_PERSON:
                 self._by_person("purge_for_a_person")
                 continue
             self._exchange.purges.answer(asked.erasure_id, erased=erased)
+            self._journal.end_erasing(asked.erasure_id)
             self._log.info("purged" if erased else "nothing_to_purge")
         return bool(found)
 
-    def _erase(self, plan_ids: Iterable[str]) -> bool:
-        # Files first: the journal leads to them no more than their names do.
-        plans = tuple(plan_ids)
-        files = self._drafts.erase(plans)
-        rows = self._journal.forget_plans(plans)
-        self._journal.fold_log()
-        return files or rows
+    def _erase(self, erasure_id: str, plan_ids: Iterable[str]) -> bool:
+        """Erase all about these plans; tell whether there was anything, now or before a kill."""
+        journal, drafts, plans = self._journal, self._drafts, tuple(plan_ids)
+        if journal.holds(plans) or journal.wrote_to(plans) or drafts.holds(plans):
+            journal.begin_erasing(erasure_id)
+        drafts.erase(plans)
+        journal.forget_plans(plans)
+        journal.fold_log()
+        return journal.is_erasing(erasure_id)

@@ -268,9 +268,9 @@ class Service:
             self._inbox.say(
                 self._around.fresh_name(), f"{refused.code}: {source.name}: {refused}\n{refused.remedy}\n"
             )
-            self._log.error(
-                "answer_refused", message_type=source.name, rule=refused.rule, element=refused.element
-            )
+            # Its name only: the whole path stands in rejected/, and is as long as what no log may hold.
+            name = refused.element.rpartition("/")[2]
+            self._log.error("answer_refused", message_type=source.name, rule=refused.rule, element=name)
             self._later(pull, f"{source.name} {refused.code}")
         else:
             self._suwinet_away.end()
