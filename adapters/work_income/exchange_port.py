@@ -20,6 +20,7 @@ from adapters.sdk.client import ExchangeClient
 from adapters.sdk.credentials import Credentials
 from adapters.sdk.looking import look
 from adapters.sdk.purge_port import SdkPurges
+from adapters.sdk.renewing import Renewal
 from adapters.sdk.residents import Pseudonyms
 from adapters.work_income.records import Domain
 from adapters.work_income.services import SERVICES_OF
@@ -109,6 +110,9 @@ class ExchangePort(Protocol):
     def fill_in(self, order: FillIn) -> None:
         """Describe a situation. Raises Conflict where somebody else wrote since."""
 
+    def renew(self) -> bool:
+        """Take renewed credentials into use; tell whether there were any. Raises CredentialsInvalid once."""
+
     @property
     def purges(self) -> PurgePort:
         """Return what the exchange asks us to erase."""
@@ -135,16 +139,23 @@ class SdkExchange:
 
     _client: ExchangeClient
     _pseudonyms: Pseudonyms
+    _renewal: Renewal
 
     @classmethod
     def connect(cls, config: Config) -> SdkExchange:
         """Open the connection. Raises CredentialsInvalid."""
         credentials = Credentials.load(config.credentials)
-        return cls(ExchangeClient(config.target, credentials, config.person), Pseudonyms(config.exchange_key))
+        client = ExchangeClient(config.target, credentials, config.person)
+        renewal = Renewal(config.credentials, client, credentials)
+        return cls(client, Pseudonyms(config.exchange_key), renewal)
 
     def close(self) -> None:
         """Hang up."""
         self._client.close()
+
+    def renew(self) -> bool:
+        """Look at the folder of credentials."""
+        return self._renewal.look()
 
     @property
     def purges(self) -> SdkPurges:

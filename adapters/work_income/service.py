@@ -33,6 +33,7 @@ from adapters.sdk.errors import (
 from adapters.work_income.drafts import Drafts, Told, unpack
 from adapters.work_income.errors import (
     AnswerRefused,
+    ConfigInvalid,
     FaultAnswered,
     OrderRefused,
     PurposeRefused,
@@ -135,6 +136,7 @@ class Service:
 
     def work(self) -> None:
         """Do once what can be done now: what is to be erased or left alone, orders, questions, plans."""
+        self._renew()
         if self._limits.work(self._now_ms):
             self._told.clear()
         self._take_orders()
@@ -142,6 +144,15 @@ class Service:
             if self._exchange_away.holds(self._now_ms):
                 return
             self._go_on(pull)
+
+    def _renew(self) -> None:
+        """Go on with renewed certificates, of either line; with those in use where the new ones are none."""
+        for renew in (self._exchange.renew, self._suwinet.renew):
+            try:
+                if renew():
+                    self._log.info("credentials_renewed")
+            except (CredentialsInvalid, ConfigInvalid) as invalid:
+                self._log.error("credentials_invalid", error=type(invalid).__name__)
 
     @property
     def _now_ms(self) -> int:

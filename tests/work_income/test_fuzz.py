@@ -111,6 +111,9 @@ class Spoiling(SuwinetPort):
         self._source = source
         self.read: dict[str, Node] = {}
 
+    def renew(self) -> bool:
+        return False
+
     def ask(self, service: Service, bsn: Bsn, period: Period | None = None) -> Node:
         assert period is None
         body = people.answer(service.name, bsn.reveal(), people.ANSWERS[service.name])

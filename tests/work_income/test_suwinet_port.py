@@ -159,6 +159,31 @@ def test_a_server_that_cannot_show_who_it_is_gets_no_question(
         server.close()
 
 
+def test_renewed_papers_are_taken_into_use_between_two_questions(
+    line: Line, authority: Authority, city: Paper, source: Paper, tmp_path: Path
+) -> None:
+    folder = write_line(tmp_path / "line", authority, city)
+    ours = load_line(folder, line.endpoints, SUWI_OIN, 20.0)
+    suwinet = HttpsSuwinet(ours, papers=folder)
+    assert suwinet.renew() is False
+    # Half of a pair, then another organisation's: each is told once, and the old ones go on.
+    for half, told in ((b"x", "PEM"), (source.certificate_pem, "not the key of")):
+        (folder / "signing.pem").write_bytes(half)
+        with pytest.raises(ConfigInvalid, match=told):
+            suwinet.renew()
+        assert suwinet.renew() is False
+    (folder / "signing.key").write_bytes(source.key_pem)
+    with pytest.raises(ConfigInvalid, match="another organisation"):
+        suwinet.renew()
+    assert suwinet.ask(INCOME, Bsn(OTHER_BSN)).name == INCOME.answer
+    fresh = authority.issue(CITY_OIN)
+    fresh.write(folder, "signing")
+    fresh.write(folder, "tls")
+    assert (suwinet.renew(), suwinet.renew()) == (True, False)
+    assert suwinet.ask(INCOME, Bsn(OTHER_BSN)).name == INCOME.answer
+    assert suwinet.identity.certificate == fresh.certificate
+
+
 def test_bad_credentials_are_named(authority: Authority, city: Paper, tmp_path: Path) -> None:
     folder = write_line(tmp_path / "line", authority, city)
     (folder / "signing.key").chmod(0o644)

@@ -121,6 +121,9 @@ class Port(ExchangePort, PurgePort):
     def __init__(self, world: World) -> None:
         self._world = world
 
+    def renew(self) -> bool:
+        return False
+
     def permit(self, bsn: Bsn, purpose: str, necessity: str) -> Permit:
         assert necessity
         held = self._world.enter()
@@ -223,6 +226,9 @@ class Rectifications(RectificationPort):
 
 class Sources(SuwinetPort):
     """The adapter's way to Suwinet."""
+
+    def renew(self) -> bool:
+        return False
 
     def __init__(self, world: World) -> None:
         self._world = world
