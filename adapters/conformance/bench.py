@@ -125,8 +125,18 @@ class Bench:
     def require_effect(self, subject: Subject, what: str) -> None:
         """Wait until it had its one effect. Raises Failed."""
         if not self.wait(lambda: self.effects(subject) > 0):
-            raise Failed(f"{what} had no effect within {self.contract.patience_s:g} s")
+            raise Failed(f"{what} had no effect within {self.contract.patience_s:g} s; {self._hint()}")
         self.require_once(subject, what)
+
+    def _hint(self) -> str:
+        """Return where its author looks first: what the exchange refused last, by rpc, reason and rules."""
+        calls = self.recording.calls()
+        refused = next((one for one in reversed(calls) if one.reason), None)
+        if refused is not None:
+            return f"{refused.name} was refused last: {' '.join((refused.reason, refused.rules)).strip()}"
+        return (
+            f"nothing of the {len(calls)} it asked was refused" if calls else "it asked the exchange nothing"
+        )
 
     def require_once(self, subject: Subject, what: str) -> None:
         """Raise Failed where it had more than one effect, or none."""

@@ -103,6 +103,15 @@ def test_a_bad_adapter_fails_by_name(notes: Path, benches: Benches, fault: str, 
     assert not any(one.bsn.reveal() in outcomes[check].seen for one in bench.subjects)
 
 
+def test_who_claims_another_ground_is_told_where_it_was_refused_and_why(
+    notes: Path, benches: Benches
+) -> None:
+    with benches.bench(bad(notes, "claims-another-ground", FIRST), Measure()) as bench:
+        (first,) = run(bench, [FIRST])
+    assert first.outcome is Outcome.FAILED
+    assert "IdentityService.EvaluateBlinded was refused last: ACCESS_DENIED R" in first.seen
+
+
 def bad(notes: Path, fault: str, check: str) -> Contract:
     """Return the contract of the laid-out adapter, run with something wrong, as somebody of its own.
 
