@@ -117,6 +117,21 @@ def on_suwi(found: list[Any]) -> list[tuple[str, int]]:
     return [(one.outcome, one.purpose) for one in found if one.legal_basis.partition("@")[0] == "SUWI-62"]
 
 
+def recorded_at_each_question(
+    service: Service, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> list[list[tuple[str, int]]]:
+    """What was on record about this desk, on the basis of Suwinet, when each question came in."""
+    decided, answered = len(decisions(service)), simulator.answer
+    on_record: list[list[tuple[str, int]]] = []
+
+    def answer(path: str, data: bytes) -> Response:
+        on_record.append(on_suwi(decisions(service)[decided:]))
+        return answered(path, data)
+
+    monkeypatch.setattr(simulator, "answer", answer)
+    return on_record
+
+
 def test_what_suwinet_knows_is_in_the_plan_with_its_source(
     service: Service,
     simulator: Simulator,
@@ -128,16 +143,8 @@ def test_what_suwinet_knows_is_in_the_plan_with_its_source(
     case.let_join(CITY, "college:PW", PROFESSIONAL, "consulent")
     for name in SERVICES:
         simulator.know(name, case.bsn)
-    before, decided = len(simulator.asked), len(decisions(service))
-    # What was on record about this desk when each question came in: a yes on SUWI-62, each time.
-    on_record: list[list[tuple[str, int]]] = []
-    answered = simulator.answer
-
-    def answer(path: str, data: bytes) -> Response:
-        on_record.append(on_suwi(decisions(service)[decided:]))
-        return answered(path, data)
-
-    monkeypatch.setattr(simulator, "answer", answer)
+    before = len(simulator.asked)
+    on_record = recorded_at_each_question(service, simulator, monkeypatch)
     order(settings, case.bsn, "pw-recht-vaststellen", scores={"finance": 2})
     assert once(monkeypatch, settings) == 0
     order(settings, case.bsn, "pw-arbeidsinschakeling", scores={"work_and_education": 3})
