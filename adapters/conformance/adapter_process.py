@@ -64,7 +64,7 @@ class Adapter:
         until = time.monotonic() + BESIDE_WAIT_S
         wanted = [self.home / one for one in self._contract.wait_for]
         while not all(file.is_file() for file in wanted):
-            if time.monotonic() > until or any(one.poll() is not None for one in self._beside):
+            if time.monotonic() > until or all(one.poll() is not None for one in self._beside):
                 raise ContractInvalid(
                     "what runs beside it did not make what adapter.wait_for names; what it said is in "
                     "beside-*.out (--keep)"

@@ -17,13 +17,24 @@ from typing import Any, NoReturn
 
 import pytest
 
-from adapters.sdk.purge_port import PurgeAsked
 from adapters.work_income.journal import DONE
-from tests.work_income.test_limits import STOP, tell
+from tests.work_income.test_limits import STOP
 from tests.work_income.test_service import FOR_RIGHT, FOR_WORK
-from tests.work_income.world import PLAN, START, WORK, Adapter, Clock, Port, Restrictions, Sources, World
+from tests.work_income.world import (
+    PLAN,
+    START,
+    WORK,
+    Adapter,
+    Clock,
+    Port,
+    Restrictions,
+    Sources,
+    World,
+    erasure_of,
+    tell,
+)
 
-GONE = PurgeAsked("e-1", (PLAN,))
+GONE = erasure_of("e-1", PLAN)
 PASSES = 3
 WRITING = ("COMMIT", "INSERT", "UPDATE", "DELETE")
 

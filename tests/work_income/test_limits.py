@@ -10,7 +10,6 @@ import pytest
 from adapters.kit.rectifications import RectifiedTold
 from adapters.kit.restrictions import RestrictionTold
 from adapters.sdk.bsn import Bsn
-from adapters.sdk.purge_port import PurgeAsked
 from adapters.simulators.suwinet import people
 from adapters.work_income.errors import SuwinetUnavailable
 from adapters.work_income.journal import DONE, DUE, RESTRICTED, TOLD
@@ -19,7 +18,7 @@ from adapters.work_income.services import INCOME
 from exchange.v1.common_pb2 import Purpose
 from tests.work_income.papers import OTHER_BSN
 from tests.work_income.test_service import FOR_RIGHT, FOR_WORK
-from tests.work_income.world import PLAN, RIGHT, WORK, Adapter, Clock, World
+from tests.work_income.world import PLAN, RIGHT, WORK, Adapter, Clock, World, erasure_of, tell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,19 +47,6 @@ def adapter(tmp_path: Path, world: World) -> Iterator[Adapter]:
     assert (made.journal.counts()[DONE], made.names("drafts")) == (2, [DRAFT])
     yield made
     made.close()
-
-
-def tell(world: World, *told: RestrictionTold | RectifiedTold | PurgeAsked) -> None:
-    held = world.held()
-    for one in told:
-        match one:
-            case RestrictionTold():
-                held.restrictions.append(one)
-            case RectifiedTold():
-                held.rectifications.append(one)
-            case _:
-                held.purges.append(one)
-    world.save(held)
 
 
 def restrict(world: World, *plans: str) -> None:
@@ -160,7 +146,7 @@ def test_where_a_person_answers_all_is_done_and_nothing_is_answered(tmp_path: Pa
     adapter = Adapter(tmp_path, world, Clock(), answers="person", refresh_days=30)
     adapter.order(FOR_WORK)
     look(adapter)
-    tell(world, STOP, RectifiedTold("c-1", (PLAN,), ("goals.own_words",)), PurgeAsked("e-1", (PLAN,)))
+    tell(world, STOP, RectifiedTold("c-1", (PLAN,), ("goals.own_words",)), erasure_of("e-1", PLAN))
     look(adapter)
     held = world.held()
     assert (held.applied, held.corrected, held.purged) == ({}, {}, {})
@@ -277,7 +263,7 @@ def test_what_waited_to_be_written_is_asked_anew_after_a_rectification(tmp_path:
 def test_an_erasure_reaches_what_was_set_aside(adapter: Adapter, world: World) -> None:
     tell(world, STOP)
     look(adapter)
-    tell(world, PurgeAsked("e-1", (PLAN,)))
+    tell(world, erasure_of("e-1", PLAN))
     look(adapter)
     assert (world.held().purged, aside(adapter)) == ({"e-1": True}, [])
     assert sum(adapter.journal.counts().values()) == 0

@@ -115,6 +115,25 @@ class World:
         return self.held().situations.get((PLAN, domain), Situation())
 
 
+def tell(world: World, *told: RestrictionTold | RectifiedTold | PurgeAsked) -> None:
+    """Let the exchange tell of these, after what it told before."""
+    held = world.held()
+    for one in told:
+        match one:
+            case RestrictionTold():
+                held.restrictions.append(one)
+            case RectifiedTold():
+                held.rectifications.append(one)
+            case _:
+                held.purges.append(one)
+    world.save(held)
+
+
+def erasure_of(erasure_id: str, *plans: str) -> PurgeAsked:
+    """All about these plans is to be erased."""
+    return PurgeAsked(erasure_id, plans)
+
+
 class Port(ExchangePort, PurgePort):
     """The adapter's way into the exchange."""
 
