@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from string import Template
 from typing import TYPE_CHECKING, Final
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
     from adapters.conformance.contract import Contract
 
+BESIDE_WAIT_S: Final = 60.0
+LOOK_EVERY_S: Final = 0.02
 STOP_WAIT_S: Final = 30.0
 GIVE_WAIT_S: Final = 60.0
 
@@ -53,7 +56,20 @@ class Adapter:
         if not self._beside:
             for number, command in enumerate(self._contract.beside):
                 self._beside.append(self._popen(command, f"beside-{number}.out"))
+            self._wait_for_beside()
         self._process = self._popen(self._contract.run, "adapter.out")
+
+    def _wait_for_beside(self) -> None:
+        """Wait for the files that what runs beside it makes. Raises ContractInvalid."""
+        until = time.monotonic() + BESIDE_WAIT_S
+        wanted = [self.home / one for one in self._contract.wait_for]
+        while not all(file.is_file() for file in wanted):
+            if time.monotonic() > until or all(one.poll() is not None for one in self._beside):
+                raise ContractInvalid(
+                    "what runs beside it did not make what adapter.wait_for names; what it said is in "
+                    "beside-*.out (--keep)"
+                )
+            time.sleep(LOOK_EVERY_S)
 
     def stop(self) -> None:
         """Ask it to end; kill it where it does not."""

@@ -20,7 +20,7 @@ from adapters.conformance.bsn_forms import Forms
 from adapters.conformance.contract import PORTS
 from adapters.conformance.people import People
 from adapters.conformance.proxy import Proxy
-from adapters.conformance.recording import Recording
+from adapters.conformance.recording import SUBSCRIBE, Recording
 from adapters.sdk.credentials import Credentials
 
 if TYPE_CHECKING:
@@ -125,8 +125,18 @@ class Bench:
     def require_effect(self, subject: Subject, what: str) -> None:
         """Wait until it had its one effect. Raises Failed."""
         if not self.wait(lambda: self.effects(subject) > 0):
-            raise Failed(f"{what} had no effect within {self.contract.patience_s:g} s")
+            raise Failed(f"{what} had no effect within {self.contract.patience_s:g} s; {self._hint()}")
         self.require_once(subject, what)
+
+    def _hint(self) -> str:
+        """Return where its author looks first: what the exchange refused last, by rpc, reason and rules."""
+        calls = self.recording.calls()
+        # A stream ends for reasons that say nothing of its question.
+        refused = [one for one in calls if one.reason and one.path != SUBSCRIBE]
+        if refused:
+            told = f"{refused[-1].reason} {refused[-1].rules}".strip()
+            return f"{refused[-1].name} was refused last: {told}"
+        return f"nothing it asked was refused ({len(calls)} calls)"
 
     def require_once(self, subject: Subject, what: str) -> None:
         """Raise Failed where it had more than one effect, or none."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 KILL_WITHIN_S: Final = 1.0
 CONFLICT: Final = "VERSION_CONFLICT"
+SUBSCRIPTIONS: Final = "/exchange.v1.SubscriptionService/"
 NO_EVENTS: Final = "it declares no [event], and so nothing that could come twice"
 
 
@@ -53,6 +54,8 @@ def idempotence(bench: Bench) -> str:
 
 def redelivery(bench: Bench) -> str:
     """Require that events which come again after a restart have no second effect."""
+    if bench.contract.follows_nothing:
+        return _follows_nothing(bench)
     _require_events(bench)
     subject, before = bench.done(), bench.outputs()
     bench.people.happen(subject)
@@ -65,6 +68,16 @@ def redelivery(bench: Bench) -> str:
             raise Failed("it did not follow what happens after a restart")
         bench.require_outputs(before, 2, "all events again, and a new one")
     return "all events came again after a restart: told once"
+
+
+def _follows_nothing(bench: Bench) -> str:
+    """Require that who declares that it follows nothing opens no stream, also after a restart."""
+    bench.done()
+    bench.restart()
+    bench.done()
+    if any(one.path.startswith(SUBSCRIPTIONS) for one in bench.recording.calls()):
+        raise Failed("it declares that it follows nothing, and asks for a subscription")
+    return "it follows nothing: no event can come twice"
 
 
 def withdrawal(bench: Bench) -> str:

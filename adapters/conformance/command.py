@@ -68,6 +68,8 @@ def conformance(
         typer.echo(json.dumps({"adapter": contract.name, "passed": passed == len(found), "checks": rows}))
     else:
         typer.echo(f"{contract.name}: {passed} of {len(found)} passed")
+        if passed != len(found) and keep is None:
+            typer.echo("what it printed and wrote: run this again with --keep FOLDER", err=True)
     if passed != len(found):
         raise typer.Exit(EXIT_NOT_SO)
 

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 PATIENCE_S: Final = 30.0
 STAGES: Final = ("case", "agreed")
-HAPPENINGS: Final = ("goal_set", "support_started")
+NOTHING: Final = "nothing"
+HAPPENINGS: Final = ("goal_set", "support_started", NOTHING)
 PORTS: Final = 4
 _is_rpc = re.compile(r"[A-Za-z]+\.[A-Za-z]+").fullmatch
 # Filled in once for an adapter, and for each input. `$$` writes a dollar.
@@ -81,7 +82,10 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """One adapter, as its author declares it. `base` is the folder of the file."""
+    """One adapter, as its author declares it. `base` is the folder of the file.
+
+    `event` is None where none is declared, and where `follows_nothing`: then it is held to that.
+    """
 
     base: Path
     name: str
@@ -93,9 +97,11 @@ class Contract:
     holds_bsn: tuple[str, ...]
     patience_s: float
     beside: tuple[tuple[str, ...], ...]
+    wait_for: tuple[str, ...]
     files: Mapping[str, str]
     input: Input
     event: Event | None
+    follows_nothing: bool
 
     @property
     def is_municipal(self) -> bool:
@@ -111,7 +117,8 @@ def load_contract(file: Path) -> Contract:
         raise ContractInvalid(f"{file.name} cannot be read as TOML") from None
     whole = _Table("", told)
     adapter, files = _Table("adapter.", whole.take("adapter", dict)), whole.take("files", dict, {})
-    given, event = _Table("input.", whole.take("input", dict)), whole.take("event", dict, {})
+    given, told_event = _Table("input.", whole.take("input", dict)), whole.take("event", dict, {})
+    event = _event(_Table("event.", told_event)) if told_event else None
     contract = Contract(
         base=file.resolve().parent,
         name=adapter.text("name"),
@@ -123,9 +130,11 @@ def load_contract(file: Path) -> Contract:
         holds_bsn=adapter.words("holds_bsn", ()),
         patience_s=float(adapter.take("patience_s", (int, float), PATIENCE_S)),
         beside=tuple(_words("adapter.beside", one, OF_ADAPTER) for one in adapter.take("beside", list, [])),
+        wait_for=adapter.words("wait_for", ()),
         files=MappingProxyType({name: _template(f"files.{name}", files[name], OF_ADAPTER) for name in files}),
         input=_input(given),
-        event=_event(_Table("event.", event)) if event else None,
+        event=event if event is not None and event.happening != NOTHING else None,
+        follows_nothing=event is not None and event.happening == NOTHING,
     )
     for table in (whole, adapter, given):
         table.refuse_rest()
@@ -151,7 +160,8 @@ def _input(table: _Table) -> Input:
 
 
 def _event(table: _Table) -> Event:
-    event = Event(table.one_of("happening", HAPPENINGS), table.text("output"))
+    happening = table.one_of("happening", HAPPENINGS)
+    event = Event(happening, "" if happening == NOTHING else table.text("output"))
     table.refuse_rest()
     return event
 

@@ -78,13 +78,14 @@ def status_of(kind: Kind) -> status_pb2.Status:
     return _status(UNAVAILABLE, "connection reset")
 
 
-def reason_of(raw: bytes) -> str:
-    """Return the reason in a status of the exchange, empty where there is none."""
+def refusal_of(raw: bytes) -> tuple[str, str]:
+    """Return the reason in a status of the exchange and its rules, empty where there are none."""
     for packed in status_pb2.Status.FromString(raw).details:
         info = error_details_pb2.ErrorInfo()
         if packed.Unpack(info):
-            return str(info.reason)
-    return ""
+            named = [info.metadata[key] for key in ("rules", "rule") if info.metadata.get(key)]
+            return str(info.reason), " ".join(named)
+    return "", ""
 
 
 def _status(code: int, message: str, *details: Message) -> status_pb2.Status:

@@ -144,9 +144,10 @@ class People:
         proposed = rights.propose_erasure(
             claim=ERASE,
             case_id=subject.case_id,
-            article=ErasureArticle.ERASURE_ARTICLE_WMO_5_3_5,
-            reason=ErasureReason.ERASURE_REASON_RESIDENT_ASKED,
-            motivation="Inwoner vroeg het in een brief.",
+            # To this article the terms of all laws yield, so that it goes whatever the adapter recorded.
+            article=ErasureArticle.ERASURE_ARTICLE_AVG_17_1_D,
+            reason=ErasureReason.ERASURE_REASON_WRONG_PERSON,
+            motivation="Het dossier bleek over een ander te gaan.",
         )
         for professional, task, role in (
             ("kit-jeugd", "college:JW", "consulent"),

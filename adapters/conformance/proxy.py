@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import grpc
 
-from adapters.conformance.faults import Faults, Kind, reason_of, status_of
+from adapters.conformance.faults import Faults, Kind, refusal_of, status_of
 from adapters.conformance.recording import SUBSCRIBE, Call
 from exchange.v1.subscription_service_pb2 import SubscribeRequest, SubscribeResponse
 
@@ -158,15 +158,15 @@ class Proxy(grpc.GenericRpcHandler):
 
     def _pass_on(self, call: Call, context: grpc.ServicerContext, error: Any) -> None:  # noqa: ANN401 -- every RpcError is a Call
         trailing = tuple(error.trailing_metadata() or ())
-        call.reason = (
-            next((reason_of(value) for key, value in trailing if key == DETAILS), "") or error.code().name
-        )
+        told = [refusal_of(value) for key, value in trailing if key == DETAILS]
+        reason, call.rules = told[0] if told else ("", "")
+        call.reason = reason or error.code().name
         context.set_trailing_metadata(tuple(one for one in trailing if one[0] == DETAILS))
         context.abort(error.code(), error.details() or "")
 
     def _refuse(self, call: Call, context: grpc.ServicerContext, status: Status) -> None:
         raw = status.SerializeToString()
-        call.reason = reason_of(raw)
+        call.reason, call.rules = refusal_of(raw)
         context.set_trailing_metadata(((DETAILS, raw),))
         code = next(code for code in grpc.StatusCode if code.value[0] == status.code)
         context.abort(code, status.message)

@@ -25,7 +25,7 @@ SUBSCRIBE: Final = "/exchange.v1.SubscriptionService/Subscribe"
 
 @dataclass(slots=True)
 class Call:
-    """One call. `answer` is empty while there is none; `reason` is the one of the refusal."""
+    """One call. `answer` is empty while there is none; `reason` and `rules` are those of the refusal."""
 
     path: str
     metadata: tuple[tuple[str, str | bytes], ...]
@@ -33,6 +33,7 @@ class Call:
     deadline_s: float | None
     answer: bytes = field(default=b"", repr=False)
     reason: str = ""
+    rules: str = ""
     answered: bool = False
 
     @property

@@ -7,7 +7,7 @@ Source: GDPR 18, 19; protos/exchange/v1/resident_rights_service.proto.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
 from adapters.sdk.calls import claim
@@ -24,12 +24,16 @@ _PAGE: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class RestrictionTold:
-    """One restriction, or its lifting: of which plans; `ours` where it is of what this adapter reads for."""
+    """One restriction, or its lifting: of which plans; `ours` where it is of what this adapter reads for.
+
+    `purposes` are all those for which organisation and task got it; empty once the resident was erased.
+    """
 
     restriction_id: str
     plan_ids: tuple[str, ...]
     lifted: bool
     ours: bool
+    purposes: frozenset[Purpose.ValueType] = field(default_factory=frozenset)
 
 
 class RestrictionPort(Protocol):
@@ -43,11 +47,11 @@ class RestrictionPort(Protocol):
 
 
 class SdkRestrictions:
-    """The exchange over mutual TLS; `purpose` is what this adapter reads plans for."""
+    """The exchange over mutual TLS; `purposes` are what this adapter reads plans for."""
 
-    def __init__(self, client: ExchangeClient, purpose: Purpose.ValueType) -> None:
+    def __init__(self, client: ExchangeClient, *purposes: Purpose.ValueType) -> None:
         self._client = client
-        self._purpose = purpose
+        self._purposes = frozenset(purposes)
 
     def told(self) -> tuple[RestrictionTold, ...]:
         """Ask for every page of what waits."""
@@ -62,7 +66,8 @@ class SdkRestrictions:
                     one.restriction_id,
                     tuple(one.plan_ids),
                     lifted=one.change == pb.RESTRICTION_CHANGE_LIFTED,
-                    ours=self._purpose in one.purposes,
+                    ours=not self._purposes.isdisjoint(one.purposes),
+                    purposes=frozenset(one.purposes),
                 )
                 for one in page.restrictions
             ]

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ROLE: Final = "adapter"
+BY_ADAPTER: Final = "adapter"
+BY_PERSON: Final = "person"
 _OIN: Final = "[0-9]{20}"
 _TARGET: Final = r"[^\s/]+:[0-9]{1,5}"
 _ENDPOINT: Final = r"https://[^\s/?#]+/[^\s?#]*"
@@ -28,7 +30,11 @@ _ENDPOINT: Final = r"https://[^\s/?#]+/[^\s?#]*"
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The settings. `refresh_days` is 0 where nothing is asked anew by itself."""
+    """The settings. `refresh_days` is 0 where nothing is asked anew by itself.
+
+    `answers` is who tells the exchange what was done with an erasure, a restriction or a rectification: one
+    answer counts for organisation and task, whatever other systems hold.
+    """
 
     target: str
     credentials: Path
@@ -38,6 +44,8 @@ class Config:
     state: Path
     poll_ms: int
     refresh_days: int
+    draft_days: int
+    answers: str
     calls_per_minute: int
     person: Person
     suwinet_credentials: Path
@@ -49,6 +57,11 @@ class Config:
     def journal(self) -> Path:
         """Return the file of the journal."""
         return self.state / "journal.db"
+
+    @property
+    def aside(self) -> Path:
+        """Return the folder of drafts nobody may use now."""
+        return self.state / "aside"
 
     @property
     def seal_key(self) -> Path:
@@ -88,6 +101,8 @@ def load_config(file: Path) -> Config:
         state=base / table.text("state"),
         poll_ms=table.number("poll_ms", 10, 60_000, 1_000),
         refresh_days=table.number("refresh_days", 0, 365, 0),
+        draft_days=table.number("draft_days", 1, 365, 30),
+        answers=table.text("answers", f"{BY_ADAPTER}|{BY_PERSON}", BY_ADAPTER),
         calls_per_minute=table.number("calls_per_minute", 1, 6_000, 60),
         person=_person(person),
         suwinet_credentials=base / suwinet.text("credentials"),

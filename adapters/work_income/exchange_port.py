@@ -13,18 +13,24 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol
 
+from adapters.kit.rectifications import SdkRectifications
+from adapters.kit.restrictions import SdkRestrictions
 from adapters.sdk.calls import claim
 from adapters.sdk.client import ExchangeClient
 from adapters.sdk.credentials import Credentials
 from adapters.sdk.looking import look
 from adapters.sdk.purge_port import SdkPurges
+from adapters.sdk.renewing import Renewal
 from adapters.sdk.residents import Pseudonyms
 from adapters.work_income.records import Domain
+from adapters.work_income.services import SERVICES_OF
 from exchange.v1 import common_pb2 as common
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from adapters.kit.rectifications import RectificationPort
+    from adapters.kit.restrictions import RestrictionPort
     from adapters.sdk.bsn import Bsn
     from adapters.sdk.purge_port import PurgePort
     from adapters.work_income.config import Config
@@ -69,9 +75,14 @@ class Standing:
     seen: Seen = field(repr=False)
 
     @property
-    def free(self) -> bool:
-        """Tell whether nobody but this adapter wrote here: what a person wrote is never replaced."""
-        return not self.description or self.source.startswith(OURS)
+    def empty(self) -> bool:
+        """Tell whether nobody wrote here yet."""
+        return not self.description
+
+    @property
+    def from_suwinet(self) -> bool:
+        """Tell whether it says that Suwinet told it; a person may have changed its words since."""
+        return self.source.startswith(OURS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +110,20 @@ class ExchangePort(Protocol):
     def fill_in(self, order: FillIn) -> None:
         """Describe a situation. Raises Conflict where somebody else wrote since."""
 
+    def renew(self) -> bool:
+        """Take renewed credentials into use; tell whether there were any. Raises CredentialsInvalid once."""
+
     @property
     def purges(self) -> PurgePort:
         """Return what the exchange asks us to erase."""
+
+    @property
+    def restrictions(self) -> RestrictionPort:
+        """Return what the exchange tells of restrictions."""
+
+    @property
+    def rectifications(self) -> RectificationPort:
+        """Return what the exchange tells was rectified."""
 
 
 def purpose_of(word: str) -> common.Purpose.ValueType | None:
@@ -117,21 +139,39 @@ class SdkExchange:
 
     _client: ExchangeClient
     _pseudonyms: Pseudonyms
+    _renewal: Renewal
 
     @classmethod
     def connect(cls, config: Config) -> SdkExchange:
         """Open the connection. Raises CredentialsInvalid."""
         credentials = Credentials.load(config.credentials)
-        return cls(ExchangeClient(config.target, credentials, config.person), Pseudonyms(config.exchange_key))
+        client = ExchangeClient(config.target, credentials, config.person)
+        renewal = Renewal(config.credentials, client, credentials)
+        return cls(client, Pseudonyms(config.exchange_key), renewal)
 
     def close(self) -> None:
         """Hang up."""
         self._client.close()
 
+    def renew(self) -> bool:
+        """Look at the folder of credentials."""
+        return self._renewal.look()
+
     @property
     def purges(self) -> SdkPurges:
         """Ask over the same connection."""
         return SdkPurges(self._client)
+
+    @property
+    def restrictions(self) -> SdkRestrictions:
+        """Ask over the same connection."""
+        purposes = (purpose_of(word) for word in SERVICES_OF)
+        return SdkRestrictions(self._client, *(one for one in purposes if one is not None))
+
+    @property
+    def rectifications(self) -> SdkRectifications:
+        """Ask over the same connection."""
+        return SdkRectifications(self._client)
 
     def permit(self, bsn: Bsn, purpose: str, necessity: str) -> Permit:
         """Ask the gate: for the number first, then for the kind of data."""

@@ -3,8 +3,9 @@
 Promises: an order is one row for a resident and a purpose, however often it comes; what was told and what has
 to be written because of it are one transaction; what cannot go on within a day is parked and stays visible,
 never dropped. A request id is the same after a crash, and nobody without this file can guess it. What is
-personal is sealed. Everything survives kill -9 (SQLite, WAL, synchronous FULL).
-Source: ADAPTERS.md section 2.
+personal is sealed. What is restricted stays, and nothing is done with it. Everything survives kill -9
+(SQLite, WAL, synchronous FULL).
+Source: ADAPTERS.md section 2; GDPR 4(3), 18.
 """
 
 from __future__ import annotations
@@ -32,6 +33,10 @@ DUE: Final = "due"
 TOLD: Final = "told"
 DONE: Final = "done"
 PARKED: Final = "parked"
+RESTRICTED: Final = "restricted"
+# Why something is restricted: the exchange told so, or a question was refused within a restriction.
+TOLD_SO: Final = "restricted"
+DENIED: Final = "denied R24"
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS pulls (
   number INTEGER PRIMARY KEY AUTOINCREMENT, who BLOB NOT NULL, purpose TEXT NOT NULL, sealed BLOB NOT NULL,
@@ -46,6 +51,15 @@ CREATE TABLE IF NOT EXISTS entries (
   domain TEXT NOT NULL, state TEXT NOT NULL,
   PRIMARY KEY (pull, domain)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS written (
+  plan_id TEXT NOT NULL, domain TEXT NOT NULL, name BLOB NOT NULL,
+  PRIMARY KEY (plan_id, domain)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS restrictions (
+  plan_id TEXT NOT NULL, purpose TEXT NOT NULL, restriction_id TEXT NOT NULL,
+  PRIMARY KEY (plan_id, purpose, restriction_id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS erasing (erasure_id TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS request_namespace (
   one INTEGER PRIMARY KEY CHECK (one = 1), random BLOB NOT NULL CHECK (length(random) = 16)
 ) STRICT;
@@ -142,11 +156,14 @@ class Journal:
         )
 
     def due(self, now_ms: int, limit: int = 100) -> tuple[Pull, ...]:
-        """Return what can go on now, oldest first: what is to be asked, and what is to be written."""
+        """Return what can go on now, oldest first: what is to be asked, and what is to be written.
+
+        Within a restriction that only a refusal told of it is asked again; nobody tells that it was lifted.
+        """
         rows = self.connection.execute(
-            f"SELECT {_COLUMNS} FROM pulls WHERE state IN ('due', 'told', 'done') AND next_ms <= ? "  # noqa: S608 -- our own words
-            "ORDER BY number LIMIT ?",
-            (now_ms, limit),
+            f"SELECT {_COLUMNS} FROM pulls WHERE (state IN ('due', 'told', 'done') "  # noqa: S608 -- our own words
+            "OR (state = 'restricted' AND reason = ?)) AND next_ms <= ? ORDER BY number LIMIT ?",
+            (DENIED, now_ms, limit),
         )
         return tuple(self._pull(row) for row in rows.fetchall())
 
@@ -174,9 +191,10 @@ class Journal:
         )
 
     def again(self, number: int, now_ms: int) -> None:
-        """Begin a new round of a pull that was done: a refresh."""
+        """Begin a new round of a pull that was done or restricted."""
         self.connection.execute(
-            "UPDATE pulls SET state = 'due', attempts = 0, since_ms = ? WHERE number = ? AND state = 'done'",
+            "UPDATE pulls SET state = 'due', attempts = 0, since_ms = ?, reason = '' "
+            "WHERE number = ? AND state IN ('done', 'restricted')",
             (now_ms, number),
         )
 
@@ -227,9 +245,10 @@ class Journal:
         attempts = pull.attempts + 1
         parked = now_ms - pull.since_ms >= PARK_AFTER_MS
         self.connection.execute(
-            "UPDATE pulls SET state = ?, attempts = ?, next_ms = ?, reason = ? WHERE number = ?",
+            "UPDATE pulls SET state = CASE WHEN ? THEN 'parked' ELSE state END, attempts = ?, next_ms = ?, "
+            "reason = ? WHERE number = ?",
             (
-                PARKED if parked else pull.state,
+                parked,
                 attempts,
                 now_ms + wait_before_retry_ms(attempts, jitter),
                 reason,
@@ -244,23 +263,125 @@ class Journal:
             "UPDATE pulls SET state = 'parked', reason = ? WHERE number = ?", (reason, pull.number)
         )
 
+    # --- what was written, and what is restricted ---------------------------------------------------------
+
+    def wrote(self, plan_id: str, domain: str, description: str) -> None:
+        """Note what was last written in a life domain of a plan: by a name that says nothing of it."""
+        self.connection.execute(
+            "INSERT OR REPLACE INTO written VALUES (?, ?, ?)",
+            (plan_id, domain, self._seal.name(description.encode())),
+        )
+
+    def is_ours(self, plan_id: str, domain: str, description: str) -> bool:
+        """Tell whether a description is the very one that was last written there: no person changed it."""
+        row = self.connection.execute(
+            "SELECT name FROM written WHERE plan_id = ? AND domain = ?", (plan_id, domain)
+        ).fetchone()
+        return row is not None and bytes(row[0]) == self._seal.name(description.encode())
+
+    def stands(self, restriction_id: str, plan_id: str, purpose: str) -> None:
+        """Note that a restriction was told of something that is held."""
+        self.connection.execute(
+            "INSERT OR IGNORE INTO restrictions VALUES (?, ?, ?)", (plan_id, purpose, restriction_id)
+        )
+
+    def stands_no_more(self, restriction_id: str, plan_id: str, purpose: str) -> bool:
+        """Note that it was lifted; tell whether no other one stands."""
+        self.connection.execute(
+            "DELETE FROM restrictions WHERE plan_id = ? AND purpose = ? AND restriction_id = ?",
+            (plan_id, purpose, restriction_id),
+        )
+        (left,) = self.connection.execute(
+            "SELECT count(*) FROM restrictions WHERE plan_id = ? AND purpose = ?", (plan_id, purpose)
+        ).fetchone()
+        return bool(left == 0)
+
+    def restrict(self, plan_id: str, purpose: str, why: str, next_ms: int) -> bool:
+        """Stop what is under way or to be asked anew for a purpose; tell whether there is anything.
+
+        What Suwinet told and what is still to be written stays, sealed as it was.
+        """
+        found = self.connection.execute(
+            "UPDATE pulls SET state = 'restricted', reason = ?, next_ms = max(next_ms, ?) "
+            "WHERE plan_id = ? AND purpose = ?",
+            (why, next_ms, plan_id, purpose),
+        )
+        return found.rowcount > 0
+
+    def lift(self, plan_id: str, purpose: str, now_ms: int) -> None:
+        """Let what was restricted go on, asked anew.
+
+        What was done waits for its refresh as before. What was told and never written may be old by now.
+        """
+        self.connection.execute(
+            "UPDATE pulls SET "
+            "state = CASE WHEN digest IS NOT NULL AND told IS NULL THEN 'done' ELSE 'due' END, "
+            "next_ms = CASE reason WHEN ? THEN ? ELSE next_ms END, "
+            "told = NULL, attempts = 0, since_ms = ?, reason = '' "
+            "WHERE plan_id = ? AND purpose = ? AND state = 'restricted'",
+            (DENIED, now_ms, now_ms, plan_id, purpose),
+        )
+
+    def ask_anew(self, plan_ids: Iterable[str]) -> None:
+        """Let what Suwinet told of these plans and was never written be asked anew."""
+        self.connection.execute(
+            "UPDATE pulls SET state = 'due', told = NULL, reason = '' WHERE state = 'told' "
+            "AND plan_id IN (SELECT value FROM json_each(?))",
+            (json.dumps([*plan_ids]),),
+        )
+
+    def holds(self, plan_ids: Iterable[str], purpose: str = "") -> bool:
+        """Tell whether anything about these plans is held, for one purpose or for any."""
+        row = self.connection.execute(
+            "SELECT 1 FROM pulls WHERE plan_id IN (SELECT value FROM json_each(?)) AND ? IN ('', purpose)",
+            (json.dumps([*plan_ids]), purpose),
+        ).fetchone()
+        return row is not None
+
+    def wrote_to(self, plan_ids: Iterable[str]) -> bool:
+        """Tell whether anything is noted of what was written into these plans."""
+        row = self.connection.execute(
+            "SELECT 1 FROM written WHERE plan_id IN (SELECT value FROM json_each(?))",
+            (json.dumps([*plan_ids]),),
+        ).fetchone()
+        return row is not None
+
     # --- forgetting and looking ---------------------------------------------------------------------------
 
     def forget(self, number: int) -> None:
         """Forget an order whole."""
         self.connection.execute("DELETE FROM pulls WHERE number = ?", (number,))
 
-    def forget_plans(self, plan_ids: Iterable[str]) -> bool:
-        """Forget every order about these plans, of whatever purpose; tell whether there was any."""
+    def begin_erasing(self, erasure_id: str) -> None:
+        """Note that something is held of what is to be erased: so it is said after a kill, too."""
+        self.connection.execute("INSERT OR IGNORE INTO erasing VALUES (?)", (erasure_id,))
+
+    def is_erasing(self, erasure_id: str) -> bool:
+        """Tell whether an erasure began here that was not answered yet."""
+        found = self.connection.execute(
+            "SELECT 1 FROM erasing WHERE erasure_id = ?", (erasure_id,)
+        ).fetchone()
+        return found is not None
+
+    def end_erasing(self, erasure_id: str) -> None:
+        """Forget an erasure that was answered."""
+        self.connection.execute("DELETE FROM erasing WHERE erasure_id = ?", (erasure_id,))
+
+    def forget_plans(self, plan_ids: Iterable[str]) -> None:
+        """Forget every order about these plans, of whatever purpose, and what was noted of them."""
         named = (json.dumps([*plan_ids]),)
         of_plans = "SELECT who FROM pulls WHERE plan_id IN (SELECT value FROM json_each(?))"
-        gone = self.connection.execute(f"DELETE FROM pulls WHERE who IN ({of_plans})", named)  # noqa: S608 -- our own words
-        return gone.rowcount > 0
+        with self.transaction():
+            self.connection.execute(f"DELETE FROM pulls WHERE who IN ({of_plans})", named)  # noqa: S608 -- our own words
+            for table in ("written", "restrictions"):
+                left = f"DELETE FROM {table} WHERE plan_id IN (SELECT value FROM json_each(?))"  # noqa: S608 -- our own words
+                self.connection.execute(left, named)
 
     def counts(self) -> dict[str, int]:
         """Return how many pulls stand in each state."""
         rows = self.connection.execute("SELECT state, count(*) FROM pulls GROUP BY state")
-        return dict.fromkeys((DUE, TOLD, DONE, PARKED), 0) | {str(state): int(n) for state, n in rows}
+        none = dict.fromkeys((DUE, TOLD, DONE, PARKED, RESTRICTED), 0)
+        return none | {str(state): int(n) for state, n in rows}
 
     def parked(self) -> tuple[str, ...]:
         """Return `NUMBER PURPOSE REASON` of what waits for a person."""

@@ -82,7 +82,8 @@ def _opened(config: Config, log: AdapterLog) -> Iterator[Service]:
         exchange = SdkExchange.connect(config)
         journal = Journal(config.journal, Seal.at(config.seal_key))
         try:
-            yield Service(config, Others(exchange, HttpsSuwinet(line)), journal, log)
+            suwinet = HttpsSuwinet(line, papers=config.suwinet_credentials)
+            yield Service(config, Others(exchange, suwinet), journal, log)
         finally:
             journal.close()
             exchange.close()

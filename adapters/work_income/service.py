@@ -3,7 +3,8 @@
 Promises: nothing is asked of Suwinet before the gate's yes to this resident and this purpose, and never for a
 purpose outside work and income, whatever the gate says; what was told is written once, also after a kill at
 any step; what a person wrote in a plan stays; what cannot go on waits with growing pauses, and is parked with
-an alarm after a day. No log line says whom anything is about.
+an alarm after a day; within a restriction nothing is asked or written. No log line says whom anything is
+about.
 Source: ADAPTERS.md section 2; Wet SUWI 62; GDPR 5(1)(b), 17, 19.
 """
 
@@ -26,20 +27,21 @@ from adapters.sdk.errors import (
     PseudonymRefused,
     ReceiptRefused,
     RuleBroken,
-    SdkError,
     ServerFault,
     Unavailable,
 )
 from adapters.work_income.drafts import Drafts, Told, unpack
 from adapters.work_income.errors import (
     AnswerRefused,
+    ConfigInvalid,
     FaultAnswered,
     OrderRefused,
     PurposeRefused,
     SuwinetUnavailable,
 )
 from adapters.work_income.exchange_port import FillIn
-from adapters.work_income.journal import DONE, DUE, wait_before_retry_ms
+from adapters.work_income.journal import DENIED, DONE, DUE, RESTRICTED, wait_before_retry_ms
+from adapters.work_income.limits import Held, Limits
 from adapters.work_income.mapping import findings
 from adapters.work_income.orders import Inbox
 from adapters.work_income.services import INCOME, services_of
@@ -48,7 +50,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from adapters.sdk.logs import AdapterLog
-    from adapters.sdk.purge_port import PurgeAsked
     from adapters.work_income.config import Config
     from adapters.work_income.exchange_port import ExchangePort, Permit, Standing
     from adapters.work_income.journal import Journal, Pull
@@ -58,12 +59,10 @@ if TYPE_CHECKING:
     from adapters.work_income.xml import Node
 
 LOCAL: Final = ZoneInfo("Europe/Amsterdam")
-PURGE_EVERY_MS: Final = 3_600_000
 MINUTE_MS: Final = 60_000
 DAY_MS: Final = 24 * 3_600_000
 PAUSE_ATTEMPTS_MAX: Final = 6  # the wait for who is away doubles from one second to 32
-# What a plan holds of what this adapter writes.
-HELD: Final = frozenset({"INKOMEN", "ARBEID", "SCHULDEN"})
+RESTRICTION: Final = "R24"
 # What a later attempt can mend, by itself or once a person looked at it.
 NOT_NOW: Final = (Unavailable, ServerFault, CredentialsInvalid, PseudonymRefused, ReceiptRefused)
 _JITTER_STEPS: Final = 1_000_000
@@ -127,22 +126,33 @@ class Service:
         self._log: Final = log
         self._around: Final = surroundings or Surroundings()
         self._inbox: Final = Inbox(config.inbox, config.rejected, self._around.fresh_name)
-        self._drafts: Final = Drafts(config.drafts)
+        self._drafts: Final = Drafts(config.drafts, config.aside)
+        self._limits: Final = Limits(config, others.exchange, Held(journal, self._drafts), log)
         self._exchange_away: Final = _Pause()
         self._suwinet_away: Final = _Pause()
         # What one service told while another did not answer: not asked for twice because of that.
         self._told: Final[dict[tuple[int, str], Findings]] = {}
         self._calls: Final[deque[int]] = deque()
-        self._next_purge_ms = 0
 
     def work(self) -> None:
-        """Do once what can be done now: purges, orders, questions, plans."""
-        self._purge()
+        """Do once what can be done now: what is to be erased or left alone, orders, questions, plans."""
+        self._renew()
+        if self._limits.work(self._now_ms):
+            self._told.clear()
         self._take_orders()
         for pull in self._journal.due(self._now_ms):
             if self._exchange_away.holds(self._now_ms):
                 return
             self._go_on(pull)
+
+    def _renew(self) -> None:
+        """Go on with renewed certificates, of either line; with those in use where the new ones are none."""
+        for renew in (self._exchange.renew, self._suwinet.renew):
+            try:
+                if renew():
+                    self._log.info("credentials_renewed")
+            except (CredentialsInvalid, ConfigInvalid) as invalid:
+                self._log.error("credentials_invalid", error=type(invalid).__name__)
 
     @property
     def _now_ms(self) -> int:
@@ -170,10 +180,11 @@ class Service:
     # --- one order ----------------------------------------------------------------------------------------
 
     def _go_on(self, pull: Pull) -> None:
-        if pull.state == DONE:
+        if pull.state in {DONE, RESTRICTED}:
             self._journal.again(pull.number, self._now_ms)
+            pull = self._journal.find(pull.number) or pull
         try:
-            if pull.state in {DUE, DONE}:
+            if pull.state == DUE:
                 self._ask(pull)
             else:
                 self._write(pull)
@@ -198,8 +209,19 @@ class Service:
             self._exchange_away.end()
 
     def _refused(self, pull: Pull, denied: Denied) -> None:
-        """End an order the gate refused: the number is forgotten, the reason kept."""
+        """End an order the gate refused: the number is forgotten, the reason kept.
+
+        What is known here and restricted stays, and nothing is done with it: it is asked again tomorrow.
+        """
         rules = ", ".join(denied.rules)
+        # Whose plan it is may have become known since this round began.
+        pull = self._journal.find(pull.number) or pull
+        if RESTRICTION in denied.rules and pull.plan_id:
+            self._journal.restrict(pull.plan_id, pull.order.purpose, DENIED, self._now_ms + DAY_MS)
+            self._drafts.set_aside(pull.plan_id, pull.order.purpose)
+            self._forget_told(pull)
+            self._log.warning("restricted", rule=rules)
+            return
         self._journal.forget(pull.number)
         self._forget_told(pull)
         if pull.plan_id:
@@ -257,9 +279,9 @@ class Service:
             self._inbox.say(
                 self._around.fresh_name(), f"{refused.code}: {source.name}: {refused}\n{refused.remedy}\n"
             )
-            self._log.error(
-                "answer_refused", message_type=source.name, rule=refused.rule, element=refused.element
-            )
+            # Its name only: the whole path stands in rejected/, and is as long as what no log may hold.
+            name = refused.element.rpartition("/")[2]
+            self._log.error("answer_refused", message_type=source.name, rule=refused.rule, element=name)
             self._later(pull, f"{source.name} {refused.code}")
         else:
             self._suwinet_away.end()
@@ -290,8 +312,9 @@ class Service:
                 states[prefill.domain.value] = state = self._fill_in(pull, prefill)
                 self._journal.entered(pull.number, prefill.domain.value, state)
         # Where nothing is to be entered it is what was told before, or nothing was found to enter.
-        if (states or not told.prefills) and self._drafts.write(pull, told, states):
+        if (states or not told.prefills) and self._drafts.write(pull, told, states, self._now_ms):
             self._log.info("draft_written", reason=pull.order.purpose)
+        self._drafts.bring_back(pull.plan_id, pull.order.purpose)
         days = self._config.refresh_days
         self._journal.done(pull, self._now_ms + days * DAY_MS if days else None)
         self._log.info("pull_done", reason=pull.order.purpose)
@@ -299,16 +322,21 @@ class Service:
     def _fill_in(self, pull: Pull, prefill: Prefill) -> str:
         """Fill a life domain in, or leave it to a person: who wrote there, or nobody who judged it."""
         stands = self._exchange.standing(pull.plan_id, pull.order.purpose, prefill.domain)
+        domain = prefill.domain.value
         if (stands.description, stands.source) == (prefill.description, prefill.source):
+            self._journal.wrote(pull.plan_id, domain, prefill.description)
             return "written"
         score, judged_on = self._judged(pull, prefill, stands)
-        if not stands.free or not score:
+        # What a person wrote or corrected is never replaced: only the very words that were written from here.
+        unchanged = stands.from_suwinet and self._journal.is_ours(pull.plan_id, domain, stands.description)
+        if not (stands.empty or unchanged) or not score:
             return "left"
-        asked = (prefill.domain.value, prefill.description, *stands.seen.part_versions, score, judged_on)
+        asked = (domain, prefill.description, *stands.seen.part_versions, score, judged_on)
         request_id = self._journal.request_id(f"{pull.number} {asked}")
         self._exchange.fill_in(
             FillIn(request_id, pull.plan_id, pull.order.purpose, prefill, score, judged_on, stands.seen)
         )
+        self._journal.wrote(pull.plan_id, domain, prefill.description)
         return "written"
 
     def _judged(self, pull: Pull, prefill: Prefill, stands: Standing) -> tuple[int, str]:
@@ -319,32 +347,6 @@ class Service:
         # Of the day the order came in, so that it is the same at each attempt.
         came = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=pull.since_ms)
         return ordered, came.astimezone(LOCAL).date().isoformat()
-
-    # --- forgetting ---------------------------------------------------------------------------------------
-
-    def _purge(self) -> None:
-        """Look once an hour what is to be erased, do it, and only then say so."""
-        if self._now_ms < self._next_purge_ms:
-            return
-        self._next_purge_ms = self._now_ms + PURGE_EVERY_MS
-        try:
-            for asked in self._exchange.purges.asked():
-                erased = asked.concerns(HELD) and self._erase(asked)
-                self._exchange.purges.answer(asked.erasure_id, erased=erased)
-                self._log.info("purged" if erased else "nothing_to_purge")
-        except SdkError as error:
-            self._log.warning("purge_not_now", error=type(error).__name__)
-        except OSError as error:
-            # A file that cannot be taken away is not erased: somebody must look.
-            self._log.error("purge_failed", error=type(error).__name__)
-
-    def _erase(self, asked: PurgeAsked) -> bool:
-        # Files first: the journal leads to them no more than their names do.
-        files = self._drafts.erase(asked.plan_ids)
-        rows = self._journal.forget_plans(asked.plan_ids)
-        self._journal.fold_log()
-        self._told.clear()
-        return files or rows
 
 
 def _found(source: Source, answer: Node) -> Findings:

@@ -2,7 +2,8 @@
 
 Promises: the address holds no BSN and no redirect is followed; an answer that is too long, too slow or cut
 off is no answer; one answer is waited for no longer than the settings say, however it drips in. Nothing of an
-answer is returned before it is verified, bound to its question and judged by the schema.
+answer is returned before it is verified, bound to its question and judged by the schema. Renewed papers are
+taken into use between two questions; half of them, or another organisation's, are left aside.
 Source: SOAP 1.1 over HTTP; Digikoppeling (two-way TLS, 1.2 or later); SuwiML Transactiestandaard 4.0.
 """
 
@@ -45,6 +46,12 @@ class SuwinetPort(Protocol):
 
     def ask(self, service: Service, bsn: Bsn, period: Period | None = None) -> Node:
         """Return the root of an answer. Raises WorkIncomeError of every kind that stands in errors.py."""
+
+    def renew(self) -> bool:
+        """Take renewed papers into use; tell whether there were any. Raises ConfigInvalid once a state."""
+
+
+FILES: Final = ("ca.pem", "signing.pem", "signing.key", "tls.pem", "tls.key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +97,37 @@ class HttpsSuwinet:
         line: Line,
         now: Callable[[], datetime] = _utc_now,
         fresh_id: Callable[[], str] = lambda: f"urn:uuid:{uuid4()}",
+        papers: Path | None = None,
     ) -> None:
-        self._line: Final = line
+        """Ask over a line; `papers` is the folder it was loaded from, where renewed ones come to lie."""
+        self._line = line
+        self._papers: Final = papers
+        self._seen = _state(papers)
         self._now: Final = now
         self._fresh_id: Final = fresh_id
+
+    @property
+    def identity(self) -> SigningIdentity:
+        """Return who signs now."""
+        return self._line.identity
+
+    def renew(self) -> bool:
+        """Look at the folder of papers."""
+        seen = _state(self._papers)
+        if self._papers is None or seen == self._seen:
+            return False
+        # Remembered first: one fault is told once.
+        self._seen, line = seen, self._line
+        found = load_line(self._papers, line.endpoints, line.trusted.oin, line.timeout_s)
+        if _state(self._papers) != seen:
+            self._seen = ()
+            raise ConfigInvalid(
+                "the credentials for Suwinet changed while they were read; they are read again"
+            )
+        if found.identity.oin != line.identity.oin:
+            raise ConfigInvalid("renewed credentials for Suwinet are of another organisation")
+        self._line = found
+        return True
 
     def ask(self, service: Service, bsn: Bsn, period: Period | None = None) -> Node:
         """Ask once; whether to ask again is the caller's to judge."""
@@ -141,6 +175,19 @@ class HttpsSuwinet:
             raise SuwinetUnavailable("connection") from None
         finally:
             connection.close()
+
+
+def _state(papers: Path | None) -> tuple[tuple[int, int, int] | None, ...]:
+    """Return what tells one state of a folder from another."""
+    return () if papers is None else tuple(_stamp(papers / name) for name in FILES)
+
+
+def _stamp(file: Path) -> tuple[int, int, int] | None:
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def _read(connection: http.client.HTTPSConnection, response: http.client.HTTPResponse, until: float) -> bytes:

@@ -39,6 +39,11 @@ def does_nothing() -> None:
     service.Service._note = lambda _self, _name: None
 
 
+def claims_another_ground() -> None:
+    # A basis of disclosure, on which nobody looks up whose resident somebody is.
+    link.OWN = claim(Purpose.PURPOSE_WMO_LEVERING, "WMO-5.2.1-2a", "Nodig om de hulp te geven")
+
+
 def forgets_inputs() -> None:
     def receive(_self: Any, note_id: str, _content: bytes) -> Any:  # noqa: ANN401 -- of the laid-out adapter
         return journal.Kept(note_id, str(uuid4()), None, None, "open", same=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -33,9 +33,9 @@ time.sleep(600)
 def made(tmp_path: Path) -> Iterator[Callable[..., Adapter]]:
     adapters: list[Adapter] = []
 
-    def make(*run: str, command: tuple[str, ...] = ()) -> Adapter:
+    def make(*run: str, command: tuple[str, ...] = (), **more: Any) -> Adapter:  # noqa: ANN401 -- any key of a contract
         contract = load_contract(written(tmp_path, GOOD))
-        contract = replace(contract, run=run, input=replace(contract.input, command=command))
+        contract = replace(contract, run=run, input=replace(contract.input, command=command), **more)
         home = tmp_path / "home"
         home.mkdir()
         adapters.append(Adapter(contract, home, tmp_path / "logs", WORDS))
@@ -92,6 +92,22 @@ def test_a_command_that_fails_is_the_files_fault(
 ) -> None:
     with pytest.raises(ContractInvalid, match=r"input\.command failed"):
         made("true", command=command).give("1.json", "x", WORDS)
+
+
+def test_what_runs_beside_it_is_waited_for(made: Callable[..., Adapter]) -> None:
+    # Written by nobody but the one beside it, and read by the adapter at once.
+    slow = ("${python}", "-c", "import time; time.sleep(0.3); open('ready', 'w').write('x')")
+    adapter = made("cp", "ready", "seen", beside=(slow,), wait_for=("ready",))
+    adapter.start()
+    until = time.monotonic() + WAIT_S
+    while not (adapter.home / "seen").exists():
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+def test_what_ends_beside_it_before_it_made_its_files_is_named(made: Callable[..., Adapter]) -> None:
+    with pytest.raises(ContractInvalid, match=r"adapter\.wait_for"):
+        made("true", beside=(("true",),), wait_for=("ready",)).start()
 
 
 def test_what_cannot_be_started_is_named(made: Callable[..., Adapter]) -> None:

@@ -74,6 +74,20 @@ def test_an_adapter_of_this_repository_passes_the_suite(name: str) -> None:
     assert code == 0
 
 
+def test_the_work_and_income_adapter_passes_the_suite() -> None:
+    code, report = conformance(HERE / "work_income.toml", "--kills", "3")
+    assert [one for one in report["checks"] if one["outcome"] != "passed"] == []
+    assert code == 0
+
+
+def test_who_says_that_it_follows_nothing_is_held_to_that(notes: Path, benches: Benches) -> None:
+    contract = replace(load_contract(notes / "conformance.toml"), event=None, follows_nothing=True)
+    with benches.bench(contract, Measure()) as bench:
+        outcomes = {one.name: one for one in run(bench, ["redelivery"])}
+    assert outcomes["redelivery"].outcome is Outcome.FAILED
+    assert "follows nothing" in outcomes["redelivery"].seen
+
+
 def test_every_check_has_an_adapter_that_fails_it() -> None:
     assert {check for _, check in FAULTS} == set(CHECKS)
 
@@ -88,6 +102,15 @@ def test_a_bad_adapter_fails_by_name(notes: Path, benches: Benches, fault: str, 
     # What is wrong is told apart: the others stand.
     assert all(one.outcome is Outcome.PASSED for name, one in outcomes.items() if name != check), outcomes
     assert not any(one.bsn.reveal() in outcomes[check].seen for one in bench.subjects)
+
+
+def test_who_claims_another_ground_is_told_where_it_was_refused_and_why(
+    notes: Path, benches: Benches
+) -> None:
+    with benches.bench(bad(notes, "claims-another-ground", FIRST), Measure()) as bench:
+        (first,) = run(bench, [FIRST])
+    assert first.outcome is Outcome.FAILED
+    assert "IdentityService.EvaluateBlinded was refused last: ACCESS_DENIED R" in first.seen
 
 
 def bad(notes: Path, fault: str, check: str) -> Contract:

@@ -50,7 +50,10 @@ def test_a_contract_is_read(tmp_path: Path) -> None:
     assert (contract.role, contract.input.rejected, contract.is_municipal) == ("adapter", None, False)
     assert contract.event is not None
     less = load_contract(written(tmp_path, GOOD.partition("[event]")[0]))
-    assert less.event is None
+    assert (less.event, less.follows_nothing) == (None, False)
+    nothing = GOOD.replace('happening = "goal_set"\noutput = "outbox/*"', 'happening = "nothing"')
+    none = load_contract(written(tmp_path, nothing))
+    assert (none.event, none.follows_nothing) == (None, True)
 
 
 @pytest.mark.parametrize(
@@ -63,11 +66,12 @@ def test_a_contract_is_read(tmp_path: Path) -> None:
         ('run = ["${python}", "a.py"]', "run = [1]", "adapter.run is a list of texts"),
         ("SetGoal", "GetPlan", "input.effect is not the name of a command"),
         ("SetGoal", "NoSuch", "input.effect is not the name of a command"),
-        ('"goal_set"', '"else"', "event.happening is one of goal_set, support_started"),
+        ('"goal_set"', '"else"', "event.happening is one of goal_set, support_started, nothing"),
         ('good = "${bsn}"', 'good = "${bns}"', "input.good holds words the suite does not fill in: bns"),
         ("${target}", "${bsn}", "files.a.toml holds words the suite does not fill in: bsn"),
         ("$$1", "$1", "files.a.toml holds words the suite does not fill in"),
         ('bad = "x"', 'bad = "x"\nmore = 1', "unknown: input.more"),
+        ('"goal_set"', '"nothing"', "unknown: event.output"),
         ("[files]", "[other]\n[files]", "unknown: other"),
         ("[adapter]", "[adapter", "cannot be read as TOML"),
     ],

@@ -168,6 +168,12 @@ def test_every_room_that_is_told_is_there(page: str) -> None:
     assert missing_rooms(page) == []
 
 
+def test_every_room_of_the_sdk_is_told() -> None:
+    told = {name for row in rows("adapters/README.md", "## The SDK") for name in ROOM.findall(row[0])}
+    there = {path.name for path in (REPOSITORY / "adapters" / "sdk").glob("*.py")} - {"__init__.py"}
+    assert there - told == set()
+
+
 def test_rooms_are_found_in_tables() -> None:
     found = ROOM.findall("`sqlite.py`, `batch.py` and `caller/`, `not a room`, `Plan.goals`")
     assert found == ["sqlite.py", "batch.py", "caller/"]

@@ -25,3 +25,11 @@ def official(standards: Path, service: str, message: str) -> etree.XMLSchema:
     version = folder.removeprefix(f"{service}-")
     name = {"question": "BodyAction.xsd", "answer": "BodyReaction.xsd"}[message]
     return etree.XMLSchema(file=str(standards / "suwinet" / folder / "Diensten" / service / version / name))
+
+
+@cache
+def official_fault(standards: Path) -> etree.XMLSchema:
+    """Return the schema of what a fault of SOAP holds."""
+    return etree.XMLSchema(
+        file=str(standards / "suwinet" / FOLDERS["UWVDossierInkomstenGSD"] / "FWI" / "v0205" / "FWI.xsd")
+    )

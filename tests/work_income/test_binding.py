@@ -29,6 +29,7 @@ def answers(service: Service) -> Iterator[etree._Element]:
     """Every kind of answer the simulator gives."""
     yield people.answer(service.name, BSN, people.ANSWERS[service.name])
     yield people.answer(service.name, BSN, [people.UWV] if service is WORK_COMPANY else [])
+    yield people.partly(service.name, BSN, people.ANSWERS[service.name], "W0003")
     yield people.nothing(service.name)
     yield people.faulty(service.name, "F0017")
 

@@ -8,20 +8,33 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 import signal
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
 from adapters.work_income.journal import DONE
+from tests.work_income.test_limits import STOP
 from tests.work_income.test_service import FOR_RIGHT, FOR_WORK
-from tests.work_income.world import PLAN, START, WORK, Adapter, Clock, Port, Sources, World
+from tests.work_income.world import (
+    PLAN,
+    START,
+    WORK,
+    Adapter,
+    Clock,
+    Port,
+    Restrictions,
+    Sources,
+    World,
+    erasure_of,
+    tell,
+)
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
+GONE = erasure_of("e-1", PLAN)
 PASSES = 3
 WRITING = ("COMMIT", "INSERT", "UPDATE", "DELETE")
 
@@ -70,25 +83,30 @@ def live(root: Path, steps: Steps, begin: timedelta) -> None:
     adapter.work(PASSES)
 
 
-def in_a_process_of_its_own(root: Path, kill_at: int, begin: timedelta) -> tuple[bool, int]:
+Life = Callable[[Path, Steps, timedelta], None]
+
+
+def in_a_process_of_its_own(
+    root: Path, kill_at: int, begin: timedelta, lived: Life = live
+) -> tuple[bool, int]:
     """Return whether it was killed, and how many steps it took."""
     counted = root / "steps"
     child = os.fork()
     if child == 0:
-        _child(root, counted, kill_at, begin)
+        _child(root, counted, kill_at, begin, lived)
     _, status = os.waitpid(child, 0)
     killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
     assert killed or status == 0
     return killed, 0 if killed else int(counted.read_text())
 
 
-def _child(root: Path, counted: Path, kill_at: int, begin: timedelta) -> NoReturn:
+def _child(root: Path, counted: Path, kill_at: int, begin: timedelta, lived: Life) -> NoReturn:
     failed = 1
     # What the test run left to be collected may wait for threads that are not in this process.
     gc.disable()
     try:
         steps = Steps(kill_at)
-        live(root, steps, begin)
+        lived(root, steps, begin)
         counted.write_text(str(steps.taken))
         failed = 0
     finally:
@@ -120,6 +138,40 @@ def kill_at_each(tmp_path: Path, first: int, every: int) -> None:
         assert killed, kill_at
         in_a_process_of_its_own(root, 0, timedelta(hours=3))
         assert_as_if_nothing_happened(root)
+
+
+def restricted(root: Path, steps: Steps, begin: timedelta) -> None:
+    """Take word of a restriction of all that was done before."""
+    world = World(root / "world")
+    adapter = Adapter(root, world, Clock(START + begin), refresh_days=30)
+    adapter.journal.connection.set_trace_callback(steps.statement)
+    for owner, names in ((os, ("fsync",)), (Path, ("replace", "unlink"))):
+        for name in names:
+            setattr(owner, name, steps.around(getattr(owner, name)))
+    for answering in (Restrictions, Port):
+        setattr(answering, "answer", steps.around(answering.answer))  # noqa: B010 -- as every other step
+    adapter.work()
+
+
+def test_killed_while_it_takes_word_of_a_restriction_or_an_erasure(tmp_path: Path) -> None:
+    done = tmp_path / "done"
+    done.mkdir()
+    in_a_process_of_its_own(done, 0, timedelta())
+    for told, after in ((STOP, ([], 1)), (GONE, ([], 0))):
+        kill_at, killed = 1, True
+        while killed:
+            root = tmp_path / f"{type(told).__name__}-{kill_at}"
+            shutil.copytree(done, root)
+            tell(World(root / "world"), told)
+            killed, _ = in_a_process_of_its_own(root, kill_at, timedelta(hours=1), restricted)
+            in_a_process_of_its_own(root, 0, timedelta(hours=2), restricted)
+            adapter = Adapter(root, World(root / "world"), Clock(START), refresh_days=30)
+            assert (adapter.names("drafts"), len(list(adapter.config.aside.iterdir()))) == after, kill_at
+            adapter.close()
+            held = World(root / "world").held()
+            assert set(held.applied.values()) | set(held.purged.values()) == {True}, kill_at
+            kill_at += 3
+        assert kill_at > 10
 
 
 def test_killed_here_and_there_it_is_so_all_the_same(tmp_path: Path) -> None:

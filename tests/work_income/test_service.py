@@ -11,15 +11,21 @@ import pytest
 from adapters.sdk.bsn import Bsn
 from adapters.sdk.purge_port import PurgeAsked
 from adapters.simulators.suwinet import people
-from adapters.work_income import service as service_room
-from adapters.work_income.errors import AnswerRefused, FaultAnswered, SignatureRefused, SuwinetUnavailable
+from adapters.work_income.errors import (
+    AnswerRefused,
+    ConfigInvalid,
+    FaultAnswered,
+    SignatureRefused,
+    SuwinetUnavailable,
+)
 from adapters.work_income.journal import DONE, DUE, PARKED
+from adapters.work_income.limits import LOOK_EVERY_MS
 from adapters.work_income.orders import Order
 from adapters.work_income.records import Domain
 from adapters.work_income.services import ASSISTANCE, INCOME, REINTEGRATION, WORK_COMPANY
 from adapters.work_income.soap import Period
 from tests.work_income.papers import BSN, OTHER_BSN
-from tests.work_income.world import PLAN, RIGHT, WORK, Adapter, Clock, World
+from tests.work_income.world import PLAN, RIGHT, WORK, Adapter, Clock, Sources, World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -299,6 +305,25 @@ def test_a_file_that_is_no_order_is_kept_with_its_reason_and_the_rest_goes_on(
     assert "purpose: " in (adapter.config.rejected / reason).read_text()
 
 
+def test_credentials_that_cannot_be_used_are_told_and_stop_nothing(
+    adapter: Adapter, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: Iterator[ConfigInvalid | bool] = iter([ConfigInvalid("half"), True, False])
+
+    def renew(_self: Sources) -> bool:
+        said = next(found)
+        if isinstance(said, ConfigInvalid):
+            raise said
+        return said
+
+    monkeypatch.setattr(Sources, "renew", renew)
+    adapter.order(FOR_RIGHT)
+    adapter.work(3)
+    assert world.held().commands == 1
+    renewing = [event for event in adapter.events() if event.startswith("credentials")]
+    assert renewing == ["credentials_invalid", "credentials_renewed"]
+
+
 # --- forgetting ---------------------------------------------------------------------------------------------
 
 
@@ -329,7 +354,7 @@ def test_an_erasure_is_done_and_then_confirmed(
     held = world.held()
     held.purges.append(PurgeAsked("e-1", (plan,), categories))
     world.save(held)
-    adapter.work(2, milliseconds=service_room.PURGE_EVERY_MS)
+    adapter.work(2, milliseconds=LOOK_EVERY_MS)
     assert world.held().purged == {"e-1": erased}
     left = (adapter.journal.counts()[DONE], len(adapter.names("drafts")))
     assert left == ((0, 0) if erased else (2, 2))

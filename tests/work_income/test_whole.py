@@ -24,14 +24,15 @@ from adapters.sdk.calls import claim
 from adapters.sdk.logs import AdapterLog
 from adapters.simulators.suwinet.__main__ import main
 from adapters.simulators.suwinet.people import body
-from adapters.simulators.suwinet.server import Fault, Simulator
+from adapters.simulators.suwinet.server import Fault, Response, Simulator
 from adapters.work_income import running
 from adapters.work_income.config import load_config
 from adapters.work_income.errors import AlreadyRunning
 from adapters.work_income.services import INCOME, SERVICES
 from adapters.work_income.suwinet_port import HttpsSuwinet, load_line
 from exchange.v1 import common_pb2 as pb
-from tests.e2e.service import CITY, Case, Service
+from exchange.v1 import resident_rights_service_pb2 as rights_pb
+from tests.e2e.service import AUDIT, CITY, Case, Service
 from tests.work_income.papers import BSN, SUWI_OIN, write_line
 from tests.work_income.settings import SETTINGS, written
 
@@ -43,6 +44,13 @@ if TYPE_CHECKING:
 PROFESSIONAL = "suwinet-1"
 PRINTED_LINES = 8
 WAIT_S = 60.0
+LIMIT = claim(pb.PURPOSE_WMO_ONDERZOEK, "LIMIT-18")
+WHO = claim(pb.PURPOSE_INZAGE, "TOLD-19")
+ASK = claim(pb.PURPOSE_INZAGE, "RIGHTS-12-RESIDENT")
+ANSWER = claim(pb.PURPOSE_INZAGE, "RIGHTS-12")
+WHO_FIELDS = [f"recipients.{name}" for name in ("change", "answer", "task")]
+DECIDED = ("decision_id", "task", "purpose", "legal_basis", "outcome", "rules")
+DECISION_FIELDS = [f"decisions.disclosure.{name}" for name in DECIDED]
 RIGHT = claim(pb.PURPOSE_PW_RECHT_VASTSTELLEN, "PW-7", "nodig om het recht vast te stellen")
 
 
@@ -91,6 +99,39 @@ def once(monkeypatch: pytest.MonkeyPatch, settings: Path) -> int:
     return command(monkeypatch, "once", "--config", str(settings))
 
 
+def decisions(service: Service) -> list[Any]:
+    """Every decision about this desk, as the privacy officer reads them, oldest first."""
+    officer, found, token = service.worker("fg", "fg-1"), [], ""
+    while True:
+        page = officer.audit.list_decisions(
+            claim=AUDIT, fields=DECISION_FIELDS, page_size=200, page_token=token
+        )
+        found += [one.disclosure for one in page.decisions if one.disclosure.task == "college:PW"]
+        token = page.next_page_token
+        if not token:
+            return found
+
+
+def on_suwi(found: list[Any]) -> list[tuple[str, int]]:
+    """Those on the basis that Suwinet rests on: outcome and purpose."""
+    return [(one.outcome, one.purpose) for one in found if one.legal_basis.partition("@")[0] == "SUWI-62"]
+
+
+def recorded_at_each_question(
+    service: Service, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> list[list[tuple[str, int]]]:
+    """What was on record about this desk, on the basis of Suwinet, when each question came in."""
+    decided, answered = len(decisions(service)), simulator.answer
+    on_record: list[list[tuple[str, int]]] = []
+
+    def answer(path: str, data: bytes) -> Response:
+        on_record.append(on_suwi(decisions(service)[decided:]))
+        return answered(path, data)
+
+    monkeypatch.setattr(simulator, "answer", answer)
+    return on_record
+
+
 def test_what_suwinet_knows_is_in_the_plan_with_its_source(
     service: Service,
     simulator: Simulator,
@@ -103,11 +144,16 @@ def test_what_suwinet_knows_is_in_the_plan_with_its_source(
     for name in SERVICES:
         simulator.know(name, case.bsn)
     before = len(simulator.asked)
+    on_record = recorded_at_each_question(service, simulator, monkeypatch)
     order(settings, case.bsn, "pw-recht-vaststellen", scores={"finance": 2})
     assert once(monkeypatch, settings) == 0
     order(settings, case.bsn, "pw-arbeidsinschakeling", scores={"work_and_education": 3})
     assert once(monkeypatch, settings) == 0
     assert [one.ended for one in simulator.asked[before:]] == ["answered"] * 4
+    # For the number, and for the kind of data.
+    right = [("PERMIT", pb.PURPOSE_PW_RECHT_VASTSTELLEN)] * 2
+    work = [("PERMIT", pb.PURPOSE_PW_ARBEIDSINSCHAKELING)] * 2
+    assert on_record == [right, right, right + work, right + work]
     plan = (
         service.worker("college:PW", PROFESSIONAL)
         .plan.get_plan(
@@ -127,7 +173,7 @@ def test_what_suwinet_knows_is_in_the_plan_with_its_source(
     said = capsys.readouterr()
     assert case.bsn not in said.err + said.out + service.said()
     assert json.loads(said.out.splitlines()[-1])["waits_for_a_person"] == []
-    for path in config.state.rglob("*"):
+    for path in (one for one in config.state.rglob("*") if one.is_file()):
         assert case.bsn.encode() not in path.read_bytes()
 
 
@@ -141,12 +187,18 @@ def test_another_purpose_is_refused_by_the_gate_before_anything_leaves(
 ) -> None:
     case = Case(service)
     case.let_join(CITY, "college:PW", PROFESSIONAL, "consulent")
-    asked, before = len(simulator.asked), service.position()
+    came, decided, before = simulator.connections, len(decisions(service)), service.position()
     order(settings, case.bsn, purpose)
     assert once(monkeypatch, settings) == 0
-    assert len(simulator.asked) == asked
-    # Two questions are on record: what is to be erased, and this one, refused; nothing was evaluated.
-    assert service.topics_after(before) == ["disclosure.decided.v1"] * 2
+    # Nobody connected, so that not one byte left.
+    assert simulator.connections == came
+    # Four questions are on record: what is restricted, rectified and to be erased, and this one, refused;
+    # nothing was evaluated.
+    assert service.topics_after(before) == ["disclosure.decided.v1"] * 4
+    refused = decisions(service)[decided:][-1]
+    assert (refused.outcome, refused.legal_basis.partition("@")[0]) == ("DENY", "SUWI-62")
+    assert refused.purpose == pb.Purpose.Value("PURPOSE_" + purpose.replace("-", "_").upper())
+    assert "R06" in refused.rules
     (reason,) = load_config(settings).rejected.glob("*.reason.txt")
     assert "R06" in reason.read_text()
 
@@ -155,10 +207,63 @@ def test_who_does_not_work_on_the_case_asks_nothing(
     service: Service, simulator: Simulator, settings: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     case = Case(service)
-    asked = len(simulator.asked)
+    came = simulator.connections
     order(settings, case.bsn, "pw-recht-vaststellen")
     assert once(monkeypatch, settings) == 0
-    assert len(simulator.asked) == asked
+    assert simulator.connections == came
+
+
+def test_a_restriction_stops_the_adapter_and_its_lifting_lets_it_go_on(
+    service: Service, simulator: Simulator, settings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = Case(service)
+    case.let_join(CITY, "college:PW", PROFESSIONAL, "consulent")
+    simulator.know("UWVWbDossierPersoonGSD", case.bsn)
+    config = load_config(settings)
+    order(settings, case.bsn, "pw-arbeidsinschakeling")
+    assert once(monkeypatch, settings) == 0
+    (draft,) = config.drafts.iterdir()
+    restricted = case.wmo.rights.restrict(claim=LIMIT, case_id=case.case_id, reason="Juistheid betwist.")
+    came = simulator.connections
+    order(settings, case.bsn, "pw-arbeidsinschakeling")
+    assert once(monkeypatch, settings) == 0
+    assert (simulator.connections, draft.exists()) == (came, False)
+    assert told(case) == [(rights_pb.TOLD_CHANGE_RESTRICTED, rights_pb.TOLD_ANSWER_DONE)]
+    one: dict[str, Any] = {
+        "claim": LIMIT,
+        "case_id": case.case_id,
+        "restriction_id": restricted.restriction_id,
+    }
+    case.wmo.rights.announce_lifting(how="letter", **one)
+    case.wmo.rights.lift_restriction(reason="Nagegaan.", **one)
+    assert once(monkeypatch, settings) == 0
+    assert draft.exists()
+    assert (rights_pb.TOLD_CHANGE_LIFTED, rights_pb.TOLD_ANSWER_DONE) in told(case)
+
+
+def test_a_rectification_is_answered(
+    service: Service, simulator: Simulator, settings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = Case(service)
+    case.let_join(CITY, "college:PW", PROFESSIONAL, "consulent")
+    simulator.know("Bijstandsregelingen", case.bsn)
+    order(settings, case.bsn, "pw-recht-vaststellen", scores={"finance": 2})
+    assert once(monkeypatch, settings) == 0
+    asked = case.resident().rights.receive_rights_request(
+        claim=ASK, case_id=case.case_id, right=rights_pb.RIGHT_RECTIFICATION, statement="Dat was een ander."
+    )
+    one: dict[str, Any] = {"claim": ANSWER, "rights_request_id": asked.rights_request_id}
+    case.wmo.rights.decide_rights_request(outcome=rights_pb.RIGHTS_OUTCOME_GRANTED, **one)
+    case.wmo.rights.execute_rights_request(reference="s-1", how="letter", paths=["situations"], **one)
+    assert once(monkeypatch, settings) == 0
+    # The order was done, its number forgotten: nothing of what was rectified is kept here.
+    assert told(case) == [(rights_pb.TOLD_CHANGE_RECTIFIED, rights_pb.TOLD_ANSWER_NOTHING_KEPT)]
+
+
+def told(case: Case) -> list[tuple[int, int]]:
+    """What the resident's side reads of what this desk was told, and what it answered."""
+    page = case.resident().rights.list_told_recipients(claim=WHO, case_id=case.case_id, fields=WHO_FIELDS)
+    return [(one.change, one.answer) for one in page.recipients if one.task == "college:PW"]
 
 
 def test_what_waits_is_told_by_status(

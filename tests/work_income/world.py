@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from adapters.kit.rectifications import RectificationPort, RectifiedTold
+from adapters.kit.restrictions import RestrictionPort, RestrictionTold
 from adapters.sdk.errors import Conflict, Denied, Refusal, RequestIdReused, Unreachable
 from adapters.sdk.logs import AdapterLog
 from adapters.sdk.purge_port import PurgeAsked, PurgePort
@@ -66,6 +68,11 @@ class Held:
     periods: list[Period | None] = field(default_factory=list)
     purges: list[PurgeAsked] = field(default_factory=list)
     purged: dict[str, bool] = field(default_factory=dict)
+    restricted: set[str] = field(default_factory=set)  # plans about which every question is refused
+    restrictions: list[RestrictionTold] = field(default_factory=list)
+    applied: dict[tuple[str, bool], bool] = field(default_factory=dict)
+    rectifications: list[RectifiedTold] = field(default_factory=list)
+    corrected: dict[str, bool] = field(default_factory=dict)
 
 
 class World:
@@ -108,11 +115,33 @@ class World:
         return self.held().situations.get((PLAN, domain), Situation())
 
 
+def tell(world: World, *told: RestrictionTold | RectifiedTold | PurgeAsked) -> None:
+    """Let the exchange tell of these, after what it told before."""
+    held = world.held()
+    for one in told:
+        match one:
+            case RestrictionTold():
+                held.restrictions.append(one)
+            case RectifiedTold():
+                held.rectifications.append(one)
+            case _:
+                held.purges.append(one)
+    world.save(held)
+
+
+def erasure_of(erasure_id: str, *plans: str) -> PurgeAsked:
+    """All about these plans is to be erased."""
+    return PurgeAsked(erasure_id, plans)
+
+
 class Port(ExchangePort, PurgePort):
     """The adapter's way into the exchange."""
 
     def __init__(self, world: World) -> None:
         self._world = world
+
+    def renew(self) -> bool:
+        return False
 
     def permit(self, bsn: Bsn, purpose: str, necessity: str) -> Permit:
         assert necessity
@@ -123,17 +152,26 @@ class Port(ExchangePort, PurgePort):
         if purpose not in SERVICES_OF or plan_id is None:
             rules = ("R06",) if purpose not in SERVICES_OF else ("R03",)
             raise Denied(Refusal("ACCESS_DENIED", "refused", rules=rules, remedies=("Noem het doel.",)))
+        self._refuse_restricted(held, plan_id)
         return Permit(purpose, plan_id, "0" * 32)
+
+    @staticmethod
+    def _refuse_restricted(held: Held, plan_id: str) -> None:
+        if plan_id in held.restricted:
+            raise Denied(Refusal("ACCESS_DENIED", "refused", rules=("R24",)))
 
     def standing(self, plan_id: str, purpose: str, domain: Domain) -> Standing:
         assert purpose in SERVICES_OF
-        found = self._world.enter().situations.get((plan_id, domain.value), Situation())
+        held = self._world.enter()
+        self._refuse_restricted(held, plan_id)
+        found = held.situations.get((plan_id, domain.value), Situation())
         seen = Seen(part_versions=[f"situations:{found.version}"])
         return Standing(found.description, found.source, found.score, found.judged_on, seen)
 
     def fill_in(self, order: FillIn) -> None:
         self._world.before_fill_in()
         held = self._world.enter()
+        self._refuse_restricted(held, order.plan_id)
         content = (*dataclasses.astuple(order.prefill), order.score, *order.seen.part_versions)
         if order.request_id in held.answers:
             if held.answers[order.request_id] != content:
@@ -155,6 +193,14 @@ class Port(ExchangePort, PurgePort):
     def purges(self) -> PurgePort:
         return self
 
+    @property
+    def restrictions(self) -> RestrictionPort:
+        return Restrictions(self._world)
+
+    @property
+    def rectifications(self) -> RectificationPort:
+        return Rectifications(self._world)
+
     def asked(self) -> tuple[PurgeAsked, ...]:
         held = self._world.enter()
         return tuple(one for one in held.purges if one.erasure_id not in held.purged)
@@ -165,8 +211,43 @@ class Port(ExchangePort, PurgePort):
         self._world.save(held)
 
 
+class Restrictions(RestrictionPort):
+    """What the exchange tells of restrictions."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def told(self) -> tuple[RestrictionTold, ...]:
+        held = self._world.enter()
+        return tuple(one for one in held.restrictions if (one.restriction_id, one.lifted) not in held.applied)
+
+    def answer(self, told: RestrictionTold, *, kept: bool) -> None:
+        held = self._world.enter()
+        held.applied.setdefault((told.restriction_id, told.lifted), kept)
+        self._world.save(held)
+
+
+class Rectifications(RectificationPort):
+    """What the exchange tells was rectified."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def told(self) -> tuple[RectifiedTold, ...]:
+        held = self._world.enter()
+        return tuple(one for one in held.rectifications if one.rights_request_id not in held.corrected)
+
+    def answer(self, rights_request_id: str, *, rectified: bool) -> None:
+        held = self._world.enter()
+        held.corrected.setdefault(rights_request_id, rectified)
+        self._world.save(held)
+
+
 class Sources(SuwinetPort):
     """The adapter's way to Suwinet."""
+
+    def renew(self) -> bool:
+        return False
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -212,6 +293,8 @@ def config(root: Path, **changes: Any) -> Config:  # noqa: ANN401 -- the fields 
         state=root / "state",
         poll_ms=100,
         refresh_days=0,
+        draft_days=30,
+        answers="adapter",
         calls_per_minute=60,
         person=Person("suwinet", "college:PW", "adapter"),
         suwinet_credentials=root / "suwinet",
@@ -225,14 +308,21 @@ def config(root: Path, **changes: Any) -> Config:  # noqa: ANN401 -- the fields 
 class Adapter:
     """One adapter, its folders and its log."""
 
-    def __init__(self, root: Path, world: World, clock: Clock, **changes: Any) -> None:  # noqa: ANN401 -- the settings
+    def __init__(
+        self,
+        root: Path,
+        world: World,
+        clock: Clock,
+        suwinet: SuwinetPort | None = None,
+        **changes: Any,  # noqa: ANN401 -- the settings
+    ) -> None:
         self.config = config(root, **changes)
         self.clock = clock
         self.journal = Journal(self.config.journal, Seal.at(self.config.seal_key))
         self.out = io.StringIO()
         self.service = Service(
             self.config,
-            Others(Port(world), Sources(world)),
+            Others(Port(world), suwinet or Sources(world)),
             self.journal,
             AdapterLog(self.out),
             clock.surroundings(),

@@ -2,8 +2,8 @@
 
 Promises: `--persons` names a JSON file of made-up persons of the BRP by BSN, read at the start; `--born DAY`
 lets it know everybody of the range of numbers set aside for tests. `--asked` is a file that gets a line of
-JSON for each request: what was asked, and never of whom. `--goals FOLDER` leaves an empty file for each record
-of an object that is written with goals in it, to be counted from outside.
+JSON for each request: what was asked, and never of whom. `--goals FOLDER` leaves an empty file for each
+record of an object that is written with goals in it, to be counted from outside.
 """
 
 from __future__ import annotations

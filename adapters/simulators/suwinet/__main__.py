@@ -34,6 +34,7 @@ def main(words: list[str], stopping: Event | None = None, out: TextIO | None = N
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--bsn", action="append", default=[], help="of a made-up resident every source knows")
     parser.add_argument("--asked", type=Path, help="file for a line of JSON for each question")
+    parser.add_argument("--everybody", action="store_true", help="every source knows whoever is asked for")
     asked = parser.parse_args(words)
     stop = stopping or Event()
     if stopping is None:
@@ -48,6 +49,8 @@ def main(words: list[str], stopping: Event | None = None, out: TextIO | None = N
     watch = _written(asked.asked) if asked.asked else lambda _asked: None
     simulator = Simulator(authority, watch=watch).start(asked.folder / "server", asked.port)
     try:
+        if asked.everybody:
+            simulator.know_everybody()
         for bsn in asked.bsn:
             for service in SERVICES:
                 simulator.know(service, bsn)

@@ -180,6 +180,14 @@ def faulty(service: str, code: str) -> etree._Element:
     return root
 
 
+def partly(service: str, bsn: str, known: Iterable[Told], code: str) -> etree._Element:
+    """Return what a source knows, with a warning that it may not be all."""
+    root = answer(service, bsn, known)
+    notices = etree.SubElement(root, f"{{{FWI}}}FWI")
+    _write_notice(etree.SubElement(notices, "Waarschuwing"), code)
+    return root
+
+
 def empty(service: str) -> etree._Element:
     """Return the root of an answer without anything in it: no schema allows that."""
     version, operation = SERVICES[service]

@@ -1,7 +1,8 @@
 """The four services on one port of loopback: HTTPS with client certificates, and faults on demand.
 
-Promises: answers only what proves whose it is; keeps of each question which service, which message id and how
-it ended, never a BSN; a fault happens as often as it was asked for, in order, and then all is well again.
+Promises: answers only what proves whose it is; counts who connects, whatever becomes of it; keeps of each
+question which service, which message id and how it ended, never a BSN; a fault happens as often as it was
+asked for, in order, and then all is well again.
 Source: SuwiML Transactiestandaard 4.0; SOAP 1.1 over HTTP.
 """
 
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from lxml import etree
 
@@ -31,10 +32,11 @@ from adapters.simulators.suwinet.messages import (
 )
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
     from pathlib import Path
 
-    from adapters.simulators.suwinet.papers import Authority
+    from adapters.simulators.suwinet.papers import Authority, Paper
 
 OIN: Final = "00000004003214345001"
 QUESTION_BYTES_MAX: Final = 256 * 1024
@@ -52,6 +54,7 @@ class Fault(Enum):
     BUSY_429 = "busy-429"
     SOAP_FAULT = "soap-fault"
     FWI_FAULT = "fwi-fault"
+    FWI_WARNING = "fwi-warning"
     NOTHING_FOUND = "nothing-found"
     CUT = "cut"
     SLOW = "slow"
@@ -86,6 +89,12 @@ class Response:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    connections = 0  # owned by the one thread that accepts
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Count who comes, before the first byte is read."""
+        self.connections += 1
+        return super().get_request()
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Take a connection that broke, before or after a question, as over."""
@@ -111,15 +120,16 @@ class Simulator:
         self._asked: Final[list[Asked]] = []
         self._seen: Final[set[str]] = set()
         self._known: Final[dict[tuple[str, str], list[people.Told]]] = {}
+        self._everybody = False
         self._last: dict[str, bytes] = {}
         self._stopping: Final = threading.Event()
-        self._server: ThreadingHTTPServer | None = None
+        self._server: _Server | None = None
 
     # --- life ---------------------------------------------------------------------------------------------
 
-    def start(self, folder: Path, port: int = 0) -> Simulator:
-        """Listen; `folder` gets the files a server needs."""
-        self._paper.write(folder, "server")
+    def start(self, folder: Path, port: int = 0, tls: Paper | None = None) -> Simulator:
+        """Listen; `folder` gets the files a server needs. `tls` is shown instead of our own certificate."""
+        (tls or self._paper).write(folder, "server")
         (folder / "ca.pem").write_bytes(self._authority.paper.certificate_pem)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -154,10 +164,20 @@ class Simulator:
         with self._lock:
             self._known[service, bsn] = people.ANSWERS[service] if known is None else known
 
+    def know_everybody(self) -> None:
+        """Let every source know whoever is asked for: as `people` tells."""
+        with self._lock:
+            self._everybody = True
+
     def fail(self, *faults: Fault) -> None:
         """Let the next questions go wrong so, one each."""
         with self._lock:
             self._faults.extend(faults)
+
+    @property
+    def connections(self) -> int:
+        """Return how often anybody connected: where it stays as it was, not one byte came."""
+        return 0 if self._server is None else self._server.connections
 
     @property
     def asked(self) -> tuple[Asked, ...]:
@@ -220,11 +240,13 @@ class Simulator:
         if fault is Fault.BREAKS_SCHEMA:
             return people.answer(service, bsn, [("Onbekend", "x")])
         with self._lock:
-            known = self._known.get((service, bsn))
+            known = self._known.get((service, bsn), people.ANSWERS[service] if self._everybody else None)
         if fault is Fault.OTHER_RESIDENT:
             bsn = "111222333"
         if known is None or fault is Fault.NOTHING_FOUND:
             return people.nothing(service)
+        if fault is Fault.FWI_WARNING:
+            return people.partly(service, bsn, known, "W0003")
         return people.answer(service, bsn, known)
 
     def _require_new(self, question: Question, service: str) -> None:
