@@ -1,1 +1,1 @@
-"""Documents for people: what was answered, as tagged PDF/UA, CSV, JSON and JSON-LD; from plain values only."""
+"""Documents: what was answered, as tagged PDF/UA, CSV, JSON and JSON-LD; from plain values only."""

@@ -1,7 +1,7 @@
-"""The answer to an access request, for a resident: first why, who and how long; then his data; then who looked.
+"""The answer to an access request, for a resident: why, who, how long; then his data; then who looked.
 
-Promises: in the order a resident asks it; his own words exactly as they were recorded; no name, id or number of
-any member of staff, and no key. What is not known is said to be so, and what was withheld is named.
+Promises: in the order a resident asks it; his own words exactly as they were recorded; no name, id or number
+of any member of staff, and no key. What is not known is said to be so, and what was withheld is named.
 Source: GDPR 12(1), 15(1)(a)-(h), 15(3); Wmo 2015 5.3.1; Jeugdwet 7.3.10.
 """
 
@@ -69,7 +69,7 @@ def _why(found: Gathered, words: Words) -> Iterator[Block]:
             f"{one.title or one.legal_basis}\n{words.purpose(one.purpose)}",
             f"{one.citation}\n{one.legal_basis}".strip(),
             ", ".join(words.category(name) for name in one.categories),
-            one.retention_rule,
+            words.retention(one.retention_rule),
         )
         for one in found.answer.processings
     ]

@@ -70,7 +70,7 @@ Block = Heading | Text | Quote | Facts | Bullets | Listing
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One document. `made` is a moment of its content, UTC: the file says no other. `language`: "nl", "en"."""
+    """One document in "nl" or "en". `made` is a moment of its content, UTC: the file says no other."""
 
     title: str
     about: str

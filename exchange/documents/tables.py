@@ -34,7 +34,7 @@ def guarded(cell: str) -> str:
     """Return a cell that no spreadsheet reads as a formula."""
     # Spaces before it do not stop every spreadsheet.
     first = cell.lstrip(" \u00a0")[:1]
-    return GUARD + cell if first in FORMULA and first or cell.startswith(GUARD) else cell
+    return GUARD + cell if first in FORMULA or cell.startswith(GUARD) else cell
 
 
 def unguarded(cell: str) -> str:

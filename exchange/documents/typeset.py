@@ -143,7 +143,7 @@ def _visible(text: str, missing: frozenset[str], lost: list[str]) -> str:
 
 
 def _breakable(text: str, longest: int) -> str:
-    """Return the text with places to break within words that are too long; each is a character of no width."""
+    """Return the text with places to break within words that are too long, of no width."""
 
     def broken(found: re.Match[str]) -> str:
         word = found.group()

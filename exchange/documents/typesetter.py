@@ -1,7 +1,7 @@
-"""A program of its own: one document from standard input, as PDF/UA-1 to standard output; the home of typst.
+"""A program of its own: one document from standard input, as PDF/UA-1 to standard output. The home of typst.
 
-Runs alone, so that what setting a long document takes ends with it, and what it may take has a bound. It reads
-{"template", "content", "moment"} in JSON. Exit 0: the file is on standard output; 3: the characters that no
+Runs alone, so that what setting a long document takes ends with it, and has a bound. It reads "template",
+"content" and "moment" in JSON. Exit 0: the file is on standard output; 3: the characters that no
 font has, in JSON; 4: typst is not installed; 1: anything else, and nothing of the content is told.
 Source: typst.app/docs; ISO 14289-1 (PDF/UA-1).
 """

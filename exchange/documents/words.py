@@ -7,6 +7,7 @@ Source: GDPR 12(1) (plain language; Dutch at B1 for residents); words.toml besid
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 LANGUAGES: Final = ("nl", "en")
 ZONE: Final = ZoneInfo("Europe/Amsterdam")
+# A bare term of a law, as an ISO 8601 duration.
+_YEARS: Final = re.compile(r"P([0-9]{1,3})Y", re.ASCII)
 _PURPOSE: Final = "PURPOSE_"
 _UNSPECIFIED: Final = "_UNSPECIFIED"
 
@@ -68,6 +71,14 @@ class Words:
         """Return who somebody is, by the task he asked in."""
         found = self._all["tasks"].get(name)
         return name if found is None or self.language != "nl" else str(found)
+
+    def retention(self, rule: str) -> str:
+        """Return how long something is kept, by a rule of the register; as written where it is not known."""
+        years = _YEARS.fullmatch(rule)
+        if years:
+            return self.text("years", count=int(years.group(1)))
+        found = self._all["retention"].get(rule)
+        return rule if found is None or self.language != "nl" else str(found)
 
     def category(self, name: str) -> str:
         """Return what a category of data holds."""
