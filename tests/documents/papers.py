@@ -178,7 +178,8 @@ def _letters(font: Any) -> dict[int, str]:  # noqa: ANN401 -- any PDF object
 def _shown(page: Any, letters: dict[str, dict[int, str]]) -> Iterator[str]:  # noqa: ANN401 -- any PDF object
     table: dict[int, str] = {}
     replaced: list[bool] = []  # of each marked stretch: whether words of its own stand for what is drawn
-    for operands, operator in pikepdf.parse_content_stream(page):
+    for drawn in pikepdf.parse_content_stream(page):
+        operands, operator = drawn.operands, drawn.operator
         name = str(operator)
         if name == "Tf":
             table = letters[str(operands[0])]
