@@ -18,6 +18,7 @@ from exchange.projections.workdays import ZONE
 from exchange.server.accountability import months
 from exchange.server.accountability.months import UNKNOWN_BASIS, MonthCounter, month_of
 from exchange.v1 import common_pb2 as pb
+from exchange.v1 import resident_rights_service_pb2 as rights_pb
 from tests.server.story import denied_read
 from tests.server.test_duties import officer
 from tests.server.town import AUDIT, CITY, INVESTIGATE
@@ -185,7 +186,7 @@ def test_duties_are_counted_by_what_became_of_them_and_the_ledger_as_it_stands(
     story.wmo.rights.receive_rights_request(
         claim=claim(pb.PURPOSE_CORRECTIE, "RIGHTS-12"),
         case_id=story.case_id,
-        right="RIGHT_ACCESS",
+        right=rights_pb.RIGHT_ACCESS,
         statement="Ik wil alles zien.",
         received_date=town.now().astimezone(ZONE).date().isoformat(),
     )
