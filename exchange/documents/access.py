@@ -7,6 +7,7 @@ Source: GDPR 12(1), 15(1)(a)-(h), 15(3); Wmo 2015 5.3.1; Jeugdwet 7.3.10.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from exchange.documents.blocks import Block, Bullets, Document, Facts, Heading, Listing, Quote, Text
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 # More rows than these make a document nobody reads and a machine nobody has; the file for computers has all.
 ROWS_MAX: Final = 5_000
+# The language of what the gate explains to residents, and where it lists fields.
+EXPLAINED_IN: Final = "nl"
+_FIELDS: Final = re.compile(r"(Gegeven, als het er is|Niet gegeven): (.+?)\.(?= |$)")
 # What a person said himself, word for word.
 OWN_WORDS: Final = frozenset({"own_words", "statement", "remarks"})
 
@@ -191,8 +195,23 @@ def _looked(disclosures: Sequence[Looked], words: Words) -> Iterator[Block]:
 
 
 def _happened(one: Looked, words: Words) -> str:
-    told = one.explanation or words.value(one.outcome)
+    told = _in_words(one.explanation, words) if words.language == EXPLAINED_IN else ""
+    told = told or words.outcome(one.outcome)
     return f"{told} {words.text('not_arrived')}" if one.abort_time is not None else told
+
+
+def _in_words(explanation: str, words: Words) -> str:
+    """Return an explanation with the collections it names by their own words, each once.
+
+    A question for everything names hundreds of fields: the file for computers has them one by one.
+    """
+
+    def named(found: re.Match[str]) -> str:
+        begin, paths = found.groups()
+        parts = (path.partition("[")[0].partition(".")[0] for path in paths.split(", "))
+        return f"{begin}: {', '.join(dict.fromkeys(map(words.field, parts)))}."
+
+    return _FIELDS.sub(named, explanation)
 
 
 def _whole(found: Gathered, words: Words) -> Iterator[Block]:

@@ -169,7 +169,7 @@ def _decisions(found: Summary, words: Words) -> Iterator[Block]:
     for one in found.decisions:
         outcomes[one.outcome] += one.count
     names = ("column_outcome", "column_count")
-    rows = [(words.value(name), str(count)) for name, count in _greatest(outcomes)]
+    rows = [(words.outcome(name), str(count)) for name, count in _greatest(outcomes)]
     yield Heading(1, words.text("by_outcome"))
     yield _listing(words, "by_outcome", names, (8, 2), rows)
     for heading, column, key in (

@@ -32,7 +32,7 @@ TEMPLATE: Final = "templates/document.typ"
 SET_S_MAX: Final = 300
 # A word that is longer than this may be broken anywhere: it would run off the page, or out of its cell.
 WORD_CHARS_MAX: Final = 48
-CELL_WORD_CHARS_MAX: Final = 12
+CELL_WORD_CHARS_MAX: Final = 20
 # Each round knows more characters that no font has; typst names all of them at once.
 ROUNDS_MAX: Final = 4
 BREAK_HERE: Final = "\u200b"

@@ -56,6 +56,11 @@ class Words:
         prefix = next((one for one in prefixes if stored.startswith(one)), "")
         return _readable(stored.removeprefix(prefix).lower()) if prefix else stored
 
+    def outcome(self, stored: str) -> str:
+        """Return what came of a question; as it is stored where it is not known."""
+        found = self._all["outcomes"].get(stored)
+        return stored if found is None else str(found[self.language])
+
     def right(self, article: str) -> str:
         """Return what a right is for; the article itself where it is not known."""
         found = self._all["rights"].get(article)

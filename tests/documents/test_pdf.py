@@ -104,6 +104,15 @@ def test_nobody_of_the_staff_is_in_it_nor_the_key_that_finds_his_leaves() -> Non
         assert kept.encode() not in made
 
 
+def test_what_happened_names_collections_and_the_fields_stay_in_the_file() -> None:
+    given = "goals.own_words, goals.state[a], supports.kind"
+    told = f"U vroeg dat. Gegeven, als het er is: {given}. Niet gegeven: x.y. Klaar."
+    content = content_of(access_document(gathered(disclosures=[LOOKED | {"explanation": told}]), "nl"))
+    assert "U vroeg dat. Gegeven, als het er is: Doelen, Hulp. Niet gegeven: X. Klaar." in content
+    # What the gate explains is Dutch: in English it says what came of it.
+    assert '"allowed"' in content_of(access_document(gathered(), "en"))
+
+
 def test_of_who_was_erased_it_says_that_there_is_nothing() -> None:
     erased = gathered(answer={}, plan={}, consents=[], disclosures=[], withheld={})
     shown = text_of(pdf_of(access_document(erased, "nl")))
