@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from rdflib import Graph
 
 from adapters.sdk.access import gather
 from adapters.sdk.gathered import access_file, receipts_of
@@ -15,10 +16,13 @@ from exchange.documents.gathered import read_gathered
 from exchange.documents.typeset import content_of, pdf_of
 from tests.documents.papers import accessible_faults, text_of
 from tests.server.story import Story, denied_read
+from tests.server.test_consent_receipts import conforms
 from tests.server.test_duty_list import refused_consent
 from tests.server.town import ACCESS, INVESTIGATE
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.server.town import Town
 
 
@@ -33,6 +37,11 @@ def file(town: Town) -> bytes:
     found = gather(resident, ACCESS, story.case_id, story.plan_id)
     receipts = receipts_of(resident, ACCESS, found.consents)
     return access_file(found, receipts, "Gemeente Voorbeeld", town.now())
+
+
+@pytest.fixture(scope="module")
+def dpv(standards_dir: Path) -> Graph:
+    return Graph().parse(standards_dir / "dpv" / "shapes.ttl", format="turtle")
 
 
 def test_the_paper_says_why_and_with_whom_then_his_words_then_who_looked(file: bytes) -> None:
@@ -65,8 +74,10 @@ def test_nobody_of_the_staff_is_on_it_and_all_who_asked_are_in_the_list(file: by
         assert "w-1" not in made
 
 
-def test_his_receipts_are_one_file(file: bytes) -> None:
+@pytest.mark.filterwarnings("ignore:ConjunctiveGraph is deprecated:DeprecationWarning")
+def test_his_receipts_are_one_file_that_is_valid_as_each_of_them_is(file: bytes, dpv: Graph) -> None:
     found = read_gathered(file)
     assert len(found.receipts) == len(found.consents) >= 1
     whole = json.loads(receipts_json_ld(found))
     assert [one["@type"] for one in whole["@graph"]] == ["dpv:ConsentReceipt"] * len(found.receipts)
+    assert conforms(whole, dpv)
