@@ -356,6 +356,13 @@ class SettingsInvalid(ExchangeError):
     remedy = "Correct the named setting; `exchange config show` prints what is in force."
 
 
+class DocumentNotSet(ExchangeError):
+    """A document is too long, or its template cannot be set."""
+
+    code = "DOCUMENT_NOT_SET"
+    remedy = "Ask JSON or CSV, which hold the same; report the kind of the document, never its content."
+
+
 class DataFolderInUse(SettingsInvalid):
     """Another service holds the data folder; metadata: data."""
 

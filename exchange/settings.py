@@ -95,6 +95,8 @@ class Settings(BaseSettings):
     admin_port: int | None = Field(default=None, ge=0, le=65535)
     operator_oin: str = Field(default="00000001003214345000", pattern=r"^[0-9]{20}$")
     operator_name: str = Field(default="Gemeente Voorbeeld", max_length=200)
+    officer_contact: str = Field(default="", max_length=200)
+    security_measures: str = Field(default="", max_length=500)
     operator_thumbprint: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
     operator_signing_key: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
     origin_host: str = Field(default="exchange.example", pattern=r"^[a-z0-9.-]{1,80}$")

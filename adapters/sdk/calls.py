@@ -159,6 +159,9 @@ class LegalBasisCalls(Calls[_Mode]):
     approve_legal_basis = Rpc(legal_basis.ApproveLegalBasisRequest, legal_basis.ApproveLegalBasisResponse)
     disable_legal_basis = Rpc(legal_basis.DisableLegalBasisRequest, legal_basis.DisableLegalBasisResponse)
     list_legal_bases = Rpc(legal_basis.ListLegalBasesRequest, legal_basis.ListLegalBasesResponse)
+    list_processing_activities = Rpc(
+        legal_basis.ListProcessingActivitiesRequest, legal_basis.ListProcessingActivitiesResponse
+    )
 
 
 class IdentityCalls(Calls[_Mode]):
@@ -321,6 +324,7 @@ class AuditCalls(Calls[_Mode]):
     list_decisions = Rpc(audit.ListDecisionsRequest, audit.ListDecisionsResponse)
     replay_decisions = Rpc(audit.ReplayDecisionsRequest, audit.ReplayDecisionsResponse)
     preview_register = Rpc(audit.PreviewRegisterRequest, audit.PreviewRegisterResponse)
+    summarise_month = Rpc(audit.SummariseMonthRequest, audit.SummariseMonthResponse)
     list_obligations = Rpc(audit.ListObligationsRequest, audit.ListObligationsResponse)
     execute_obligation = Rpc(audit.ExecuteObligationRequest, audit.ExecuteObligationResponse)
 

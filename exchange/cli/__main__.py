@@ -21,6 +21,7 @@ from exchange.cli import (
     demo,
     directory,
     doctor,
+    documents,
     export,
     fields,
     front,
@@ -69,6 +70,7 @@ audit.app.command("nen7513")(accountability.nen7513)
 audit.app.command("reveal")(fields.reveal)
 audit.app.command("check-field")(fields.check_field)
 app.add_typer(audit.app, name="audit")
+app.add_typer(documents.app, name="export")
 app.add_typer(store.app, name="store")
 app.add_typer(lease.app, name="lease")
 app.add_typer(shards.app, name="shards")

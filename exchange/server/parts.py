@@ -127,6 +127,9 @@ class ServerConfig:
     client_authorities: bytes
     development: bool = False
     metrics_port: int | None = None
+    controller: str = ""  # name and OIN of who answers for the processing
+    officer_contact: str = ""  # how its data protection officer is reached
+    security_measures: str = ""  # where its own security measures are described
     admin_address: str = "127.0.0.1"
     admin_port: int | None = None
     deadline_default_s: float = 10.0

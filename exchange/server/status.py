@@ -111,6 +111,7 @@ TABLE: Final[dict[str, Row]] = {
     "WITNESSES_MISSING": Row(_C.UNAVAILABLE, _LATER),
     "LEDGER_DIFFERS": Row(_C.DATA_LOSS, _DAMAGED),
     "SETTINGS_INVALID": Row(_C.INTERNAL, _SETTINGS),
+    "DOCUMENT_NOT_SET": Row(_C.INTERNAL, "Dit document kon niet worden gemaakt. Vraag een andere vorm."),
     "DATA_FOLDER_IN_USE": Row(_C.INTERNAL, _SETTINGS),
     "REGISTER_INVALID": Row(_C.INTERNAL, _SETTINGS),
     "SHARD_MAP_INVALID": Row(_C.INTERNAL, _SETTINGS),

@@ -845,3 +845,263 @@ class PreviewRegisterResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PreviewRegisterResponse: _TypeAlias = PreviewRegisterResponse  # noqa: Y015
+
+@_typing.final
+class SummariseMonthRequest(_message.Message):
+    """Asks for the numbers of a month."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLAIM_FIELD_NUMBER: _builtins.int
+    FIELDS_FIELD_NUMBER: _builtins.int
+    YEAR_FIELD_NUMBER: _builtins.int
+    MONTH_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    year: _builtins.int
+    """Year."""
+    month: _builtins.int
+    """Month, from 1 for January; in the time of the Netherlands. It must have begun."""
+    page_token: _builtins.str
+    """Of the page before."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground: FG-AUDIT-39."""
+
+    @_builtins.property
+    def fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Wanted fields, such as "decisions.count" or "duties.overdue"."""
+
+    def __init__(
+        self,
+        *,
+        claim: _common_pb2.Claim | None = ...,
+        fields: _abc.Iterable[_builtins.str] | None = ...,
+        year: _builtins.int = ...,
+        month: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "fields", b"fields", "month", b"month", "page_token", b"page_token", "year", b"year"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SummariseMonthRequest: _TypeAlias = SummariseMonthRequest  # noqa: Y015
+
+@_typing.final
+class MonthDecisions(_message.Message):
+    """How many decisions of one kind were taken on this page."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORGANISATION_FIELD_NUMBER: _builtins.int
+    LEGAL_BASIS_FIELD_NUMBER: _builtins.int
+    ACTION_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    organisation: _builtins.str
+    """OIN of who asked."""
+    legal_basis: _builtins.str
+    """Legal basis and version; "unknown" where the claim named none of the register."""
+    action: _builtins.str
+    """What was asked, such as "READ"; "COMMAND" for what was recorded."""
+    outcome: _builtins.str
+    """PERMIT, PARTIAL, DENY, PERMIT_BREAK_GLASS or PARTIAL_BREAK_GLASS."""
+    count: _builtins.int
+    """How many."""
+    def __init__(
+        self,
+        *,
+        organisation: _builtins.str = ...,
+        legal_basis: _builtins.str = ...,
+        action: _builtins.str = ...,
+        outcome: _builtins.str = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "count", b"count", "legal_basis", b"legal_basis", "organisation", b"organisation", "outcome", b"outcome"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MonthDecisions: _TypeAlias = MonthDecisions  # noqa: Y015
+
+@_typing.final
+class MonthDuties(_message.Message):
+    """What became of the duties of one kind that arose in the month, as of this answer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DUTY_FIELD_NUMBER: _builtins.int
+    ARISEN_FIELD_NUMBER: _builtins.int
+    ENDED_IN_TIME_FIELD_NUMBER: _builtins.int
+    ENDED_LATE_FIELD_NUMBER: _builtins.int
+    OPEN_FIELD_NUMBER: _builtins.int
+    OVERDUE_FIELD_NUMBER: _builtins.int
+    JUSTIFIED_FIELD_NUMBER: _builtins.int
+    NOT_JUSTIFIED_FIELD_NUMBER: _builtins.int
+    duty: _builtins.str
+    """The duty, such as "REVIEW-1-WORKDAY" or "ANSWER-RIGHTS-REQUEST"."""
+    arisen: _builtins.int
+    """How many arose."""
+    ended_in_time: _builtins.int
+    """Ended by the time they were due."""
+    ended_late: _builtins.int
+    """Ended later."""
+    open: _builtins.int
+    """Not ended."""
+    overdue: _builtins.int
+    """Of those, whose time has passed."""
+    justified: _builtins.int
+    """Of those that ended: found right by a review."""
+    not_justified: _builtins.int
+    """Of those that ended: found wrong by a review."""
+    def __init__(
+        self,
+        *,
+        duty: _builtins.str = ...,
+        arisen: _builtins.int = ...,
+        ended_in_time: _builtins.int = ...,
+        ended_late: _builtins.int = ...,
+        open: _builtins.int = ...,
+        overdue: _builtins.int = ...,
+        justified: _builtins.int = ...,
+        not_justified: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arisen", b"arisen", "duty", b"duty", "ended_in_time", b"ended_in_time", "ended_late", b"ended_late", "justified", b"justified", "not_justified", b"not_justified", "open", b"open", "overdue", b"overdue"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MonthDuties: _TypeAlias = MonthDuties  # noqa: Y015
+
+@_typing.final
+class MonthLedger(_message.Message):
+    """How the ledger stood at this answer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORIGIN_FIELD_NUMBER: _builtins.int
+    LEAVES_FIELD_NUMBER: _builtins.int
+    SIGNED_LEAVES_FIELD_NUMBER: _builtins.int
+    QUORUM_FIELD_NUMBER: _builtins.int
+    MISSING_WITNESSES_FIELD_NUMBER: _builtins.int
+    origin: _builtins.str
+    """Name of the newest log; empty while nothing was signed."""
+    leaves: _builtins.int
+    """Leaves of the shard."""
+    signed_leaves: _builtins.int
+    """Of those, covered by the newest checkpoint."""
+    quorum: _builtins.bool
+    """Whether enough witnesses cosigned it, by the policy of the service; true where it names none."""
+    @_builtins.property
+    def missing_witnesses(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Key names of the witnesses whose cosignature is not under it."""
+
+    def __init__(
+        self,
+        *,
+        origin: _builtins.str = ...,
+        leaves: _builtins.int = ...,
+        signed_leaves: _builtins.int = ...,
+        quorum: _builtins.bool = ...,
+        missing_witnesses: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["leaves", b"leaves", "missing_witnesses", b"missing_witnesses", "origin", b"origin", "quorum", b"quorum", "signed_leaves", b"signed_leaves"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MonthLedger: _TypeAlias = MonthLedger  # noqa: Y015
+
+@_typing.final
+class MonthScope(_message.Message):
+    """What was counted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORGANISATION_FIELD_NUMBER: _builtins.int
+    START_TIME_FIELD_NUMBER: _builtins.int
+    END_TIME_FIELD_NUMBER: _builtins.int
+    ANSWER_TIME_FIELD_NUMBER: _builtins.int
+    organisation: _builtins.str
+    """The organisation whose decisions and duties alone are counted; empty where all are."""
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """Beginning of the month."""
+
+    @_builtins.property
+    def end_time(self) -> _timestamp_pb2.Timestamp:
+        """Its end, not included."""
+
+    @_builtins.property
+    def answer_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was counted."""
+
+    def __init__(
+        self,
+        *,
+        organisation: _builtins.str = ...,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
+        end_time: _timestamp_pb2.Timestamp | None = ...,
+        answer_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["answer_time", b"answer_time", "end_time", b"end_time", "start_time", b"start_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer_time", b"answer_time", "end_time", b"end_time", "organisation", b"organisation", "start_time", b"start_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MonthScope: _TypeAlias = MonthScope  # noqa: Y015
+
+@_typing.final
+class SummariseMonthResponse(_message.Message):
+    """A page of the month; add up the decisions of all pages. All else is on the first page."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCOPE_FIELD_NUMBER: _builtins.int
+    DECISIONS_FIELD_NUMBER: _builtins.int
+    DUTIES_FIELD_NUMBER: _builtins.int
+    LEDGER_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    DECISION_ID_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty on the last page."""
+    decision_id: _builtins.str
+    """The recorded decision behind this answer."""
+    @_builtins.property
+    def scope(self) -> Global___MonthScope:
+        """What was counted."""
+
+    @_builtins.property
+    def decisions(self) -> _containers.RepeatedCompositeFieldContainer[Global___MonthDecisions]:
+        """By organisation, legal basis, action and outcome."""
+
+    @_builtins.property
+    def duties(self) -> _containers.RepeatedCompositeFieldContainer[Global___MonthDuties]:
+        """By name."""
+
+    @_builtins.property
+    def ledger(self) -> Global___MonthLedger:
+        """The ledger."""
+
+    def __init__(
+        self,
+        *,
+        scope: Global___MonthScope | None = ...,
+        decisions: _abc.Iterable[Global___MonthDecisions] | None = ...,
+        duties: _abc.Iterable[Global___MonthDuties] | None = ...,
+        ledger: Global___MonthLedger | None = ...,
+        next_page_token: _builtins.str = ...,
+        decision_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ledger", b"ledger", "scope", b"scope"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision_id", b"decision_id", "decisions", b"decisions", "duties", b"duties", "ledger", b"ledger", "next_page_token", b"next_page_token", "scope", b"scope"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SummariseMonthResponse: _TypeAlias = SummariseMonthResponse  # noqa: Y015

@@ -60,6 +60,11 @@ class AuditServiceStub:
                 request_serializer=exchange_dot_v1_dot_audit__service__pb2.PreviewRegisterRequest.SerializeToString,
                 response_deserializer=exchange_dot_v1_dot_audit__service__pb2.PreviewRegisterResponse.FromString,
                 _registered_method=True)
+        self.SummariseMonth = channel.unary_unary(
+                '/exchange.v1.AuditService/SummariseMonth',
+                request_serializer=exchange_dot_v1_dot_audit__service__pb2.SummariseMonthRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_audit__service__pb2.SummariseMonthResponse.FromString,
+                _registered_method=True)
 
 
 class AuditServiceServicer:
@@ -104,6 +109,14 @@ class AuditServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SummariseMonth(self, request, context):
+        """Counts the decisions and duties of one month, and says how the ledger stands: no person is in it.
+        Reading is itself a recorded decision.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AuditServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -131,6 +144,11 @@ def add_AuditServiceServicer_to_server(servicer, server):
                     servicer.PreviewRegister,
                     request_deserializer=exchange_dot_v1_dot_audit__service__pb2.PreviewRegisterRequest.FromString,
                     response_serializer=exchange_dot_v1_dot_audit__service__pb2.PreviewRegisterResponse.SerializeToString,
+            ),
+            'SummariseMonth': grpc.unary_unary_rpc_method_handler(
+                    servicer.SummariseMonth,
+                    request_deserializer=exchange_dot_v1_dot_audit__service__pb2.SummariseMonthRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_audit__service__pb2.SummariseMonthResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -269,6 +287,33 @@ class AuditService:
             '/exchange.v1.AuditService/PreviewRegister',
             exchange_dot_v1_dot_audit__service__pb2.PreviewRegisterRequest.SerializeToString,
             exchange_dot_v1_dot_audit__service__pb2.PreviewRegisterResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SummariseMonth(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.AuditService/SummariseMonth',
+            exchange_dot_v1_dot_audit__service__pb2.SummariseMonthRequest.SerializeToString,
+            exchange_dot_v1_dot_audit__service__pb2.SummariseMonthResponse.FromString,
             options,
             channel_credentials,
             insecure,

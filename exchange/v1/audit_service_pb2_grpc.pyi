@@ -49,6 +49,10 @@ class AuditServiceStub:
     """Tells what proposed entries of the register would open or close of what was decided; changes nothing.
     Reading is itself a recorded decision.
     """
+    SummariseMonth: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.SummariseMonthRequest, _audit_service_pb2.SummariseMonthResponse]
+    """Counts the decisions and duties of one month, and says how the ledger stands: no person is in it.
+    Reading is itself a recorded decision.
+    """
 
 @_typing.type_check_only
 class AuditServiceAsyncStub(AuditServiceStub):
@@ -69,6 +73,10 @@ class AuditServiceAsyncStub(AuditServiceStub):
     """
     PreviewRegister: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.PreviewRegisterRequest, _audit_service_pb2.PreviewRegisterResponse]  # type: ignore[assignment]
     """Tells what proposed entries of the register would open or close of what was decided; changes nothing.
+    Reading is itself a recorded decision.
+    """
+    SummariseMonth: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.SummariseMonthRequest, _audit_service_pb2.SummariseMonthResponse]  # type: ignore[assignment]
+    """Counts the decisions and duties of one month, and says how the ledger stands: no person is in it.
     Reading is itself a recorded decision.
     """
 
@@ -118,6 +126,16 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_audit_service_pb2.PreviewRegisterResponse, _abc.Awaitable[_audit_service_pb2.PreviewRegisterResponse]]:
         """Tells what proposed entries of the register would open or close of what was decided; changes nothing.
+        Reading is itself a recorded decision.
+        """
+
+    @_abc_1.abstractmethod
+    def SummariseMonth(
+        self,
+        request: _audit_service_pb2.SummariseMonthRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_service_pb2.SummariseMonthResponse, _abc.Awaitable[_audit_service_pb2.SummariseMonthResponse]]:
+        """Counts the decisions and duties of one month, and says how the ledger stands: no person is in it.
         Reading is itself a recorded decision.
         """
 

@@ -422,3 +422,167 @@ class ListLegalBasesResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListLegalBasesResponse: _TypeAlias = ListLegalBasesResponse  # noqa: Y015
+
+@_typing.final
+class ListProcessingActivitiesRequest(_message.Message):
+    """Asks for the record of processing activities."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLAIM_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """At most 200; 0 for 50."""
+    page_token: _builtins.str
+    """Of the page before."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground: REGISTER-12."""
+
+    def __init__(
+        self,
+        *,
+        claim: _common_pb2.Claim | None = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListProcessingActivitiesRequest: _TypeAlias = ListProcessingActivitiesRequest  # noqa: Y015
+
+@_typing.final
+class ProcessingActivity(_message.Message):
+    """One processing activity (GDPR 30(1)(b)-(g)); every list is in order."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACTIVITY_URI_FIELD_NUMBER: _builtins.int
+    PURPOSES_FIELD_NUMBER: _builtins.int
+    LEGAL_BASES_FIELD_NUMBER: _builtins.int
+    DATA_SUBJECTS_FIELD_NUMBER: _builtins.int
+    CATEGORIES_FIELD_NUMBER: _builtins.int
+    RECIPIENTS_FIELD_NUMBER: _builtins.int
+    RECIPIENT_ORGANISATIONS_FIELD_NUMBER: _builtins.int
+    THIRD_COUNTRIES_FIELD_NUMBER: _builtins.int
+    RETENTION_FIELD_NUMBER: _builtins.int
+    SECURITY_MEASURES_FIELD_NUMBER: _builtins.int
+    DPIA_REFS_FIELD_NUMBER: _builtins.int
+    activity_uri: _builtins.str
+    """Where it stands in the register of processing activities."""
+    @_builtins.property
+    def purposes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Purposes."""
+
+    @_builtins.property
+    def legal_bases(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Legal bases in force, each with its version and where the law says it."""
+
+    @_builtins.property
+    def data_subjects(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Categories of data subjects."""
+
+    @_builtins.property
+    def categories(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Categories of personal data."""
+
+    @_builtins.property
+    def recipients(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Categories of recipients: kinds of organisation and task."""
+
+    @_builtins.property
+    def recipient_organisations(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Organisations that joined and hold such a task: OIN and name."""
+
+    @_builtins.property
+    def third_countries(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Third countries and international organisations; empty: there is no transfer."""
+
+    @_builtins.property
+    def retention(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Time limits for erasure, by basis, and those of the laws concerned."""
+
+    @_builtins.property
+    def security_measures(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Where the security measures are described."""
+
+    @_builtins.property
+    def dpia_refs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Impact assessments."""
+
+    def __init__(
+        self,
+        *,
+        activity_uri: _builtins.str = ...,
+        purposes: _abc.Iterable[_builtins.str] | None = ...,
+        legal_bases: _abc.Iterable[_builtins.str] | None = ...,
+        data_subjects: _abc.Iterable[_builtins.str] | None = ...,
+        categories: _abc.Iterable[_builtins.str] | None = ...,
+        recipients: _abc.Iterable[_builtins.str] | None = ...,
+        recipient_organisations: _abc.Iterable[_builtins.str] | None = ...,
+        third_countries: _abc.Iterable[_builtins.str] | None = ...,
+        retention: _abc.Iterable[_builtins.str] | None = ...,
+        security_measures: _abc.Iterable[_builtins.str] | None = ...,
+        dpia_refs: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["activity_uri", b"activity_uri", "categories", b"categories", "data_subjects", b"data_subjects", "dpia_refs", b"dpia_refs", "legal_bases", b"legal_bases", "purposes", b"purposes", "recipient_organisations", b"recipient_organisations", "recipients", b"recipients", "retention", b"retention", "security_measures", b"security_measures", "third_countries", b"third_countries"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProcessingActivity: _TypeAlias = ProcessingActivity  # noqa: Y015
+
+@_typing.final
+class ListProcessingActivitiesResponse(_message.Message):
+    """A page of the record."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACTIVITIES_FIELD_NUMBER: _builtins.int
+    CONTROLLER_FIELD_NUMBER: _builtins.int
+    OFFICER_CONTACT_FIELD_NUMBER: _builtins.int
+    POLICY_HASH_FIELD_NUMBER: _builtins.int
+    ANSWER_TIME_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    DECISION_ID_FIELD_NUMBER: _builtins.int
+    controller: _builtins.str
+    """The controller: name and OIN of the operator (GDPR 30(1)(a))."""
+    officer_contact: _builtins.str
+    """How the controller's data protection officer is reached; empty where the settings say nothing."""
+    policy_hash: _builtins.str
+    """Hash of the register and the rules in force at this answer, hexadecimal."""
+    next_page_token: _builtins.str
+    """Empty on the last page."""
+    decision_id: _builtins.str
+    """The recorded decision behind this answer."""
+    @_builtins.property
+    def activities(self) -> _containers.RepeatedCompositeFieldContainer[Global___ProcessingActivity]:
+        """By their URI."""
+
+    @_builtins.property
+    def answer_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was answered."""
+
+    def __init__(
+        self,
+        *,
+        activities: _abc.Iterable[Global___ProcessingActivity] | None = ...,
+        controller: _builtins.str = ...,
+        officer_contact: _builtins.str = ...,
+        policy_hash: _builtins.str = ...,
+        answer_time: _timestamp_pb2.Timestamp | None = ...,
+        next_page_token: _builtins.str = ...,
+        decision_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["answer_time", b"answer_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["activities", b"activities", "answer_time", b"answer_time", "controller", b"controller", "decision_id", b"decision_id", "next_page_token", b"next_page_token", "officer_contact", b"officer_contact", "policy_hash", b"policy_hash"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListProcessingActivitiesResponse: _TypeAlias = ListProcessingActivitiesResponse  # noqa: Y015

@@ -56,6 +56,11 @@ class LegalBasisServiceStub:
                 request_serializer=exchange_dot_v1_dot_legal__basis__service__pb2.ListLegalBasesRequest.SerializeToString,
                 response_deserializer=exchange_dot_v1_dot_legal__basis__service__pb2.ListLegalBasesResponse.FromString,
                 _registered_method=True)
+        self.ListProcessingActivities = channel.unary_unary(
+                '/exchange.v1.LegalBasisService/ListProcessingActivities',
+                request_serializer=exchange_dot_v1_dot_legal__basis__service__pb2.ListProcessingActivitiesRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_legal__basis__service__pb2.ListProcessingActivitiesResponse.FromString,
+                _registered_method=True)
 
 
 class LegalBasisServiceServicer:
@@ -93,6 +98,14 @@ class LegalBasisServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListProcessingActivities(self, request, context):
+        """Lists the processing activities of the legal bases in force, as GDPR 30(1) asks. Reading is itself a recorded
+        decision.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_LegalBasisServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -115,6 +128,11 @@ def add_LegalBasisServiceServicer_to_server(servicer, server):
                     servicer.ListLegalBases,
                     request_deserializer=exchange_dot_v1_dot_legal__basis__service__pb2.ListLegalBasesRequest.FromString,
                     response_serializer=exchange_dot_v1_dot_legal__basis__service__pb2.ListLegalBasesResponse.SerializeToString,
+            ),
+            'ListProcessingActivities': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListProcessingActivities,
+                    request_deserializer=exchange_dot_v1_dot_legal__basis__service__pb2.ListProcessingActivitiesRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_legal__basis__service__pb2.ListProcessingActivitiesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -227,6 +245,33 @@ class LegalBasisService:
             '/exchange.v1.LegalBasisService/ListLegalBases',
             exchange_dot_v1_dot_legal__basis__service__pb2.ListLegalBasesRequest.SerializeToString,
             exchange_dot_v1_dot_legal__basis__service__pb2.ListLegalBasesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListProcessingActivities(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.LegalBasisService/ListProcessingActivities',
+            exchange_dot_v1_dot_legal__basis__service__pb2.ListProcessingActivitiesRequest.SerializeToString,
+            exchange_dot_v1_dot_legal__basis__service__pb2.ListProcessingActivitiesResponse.FromString,
             options,
             channel_credentials,
             insecure,

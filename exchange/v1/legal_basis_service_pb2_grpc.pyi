@@ -47,6 +47,10 @@ class LegalBasisServiceStub:
     """Disables a version, or a proposal, at once; when it answers, nothing leaves on that basis any more."""
     ListLegalBases: _grpc.UnaryUnaryMultiCallable[_legal_basis_service_pb2.ListLegalBasesRequest, _legal_basis_service_pb2.ListLegalBasesResponse]
     """Lists all versions with their text, their state and who answers for them. Reading is itself a recorded decision."""
+    ListProcessingActivities: _grpc.UnaryUnaryMultiCallable[_legal_basis_service_pb2.ListProcessingActivitiesRequest, _legal_basis_service_pb2.ListProcessingActivitiesResponse]
+    """Lists the processing activities of the legal bases in force, as GDPR 30(1) asks. Reading is itself a recorded
+    decision.
+    """
 
 @_typing.type_check_only
 class LegalBasisServiceAsyncStub(LegalBasisServiceStub):
@@ -67,6 +71,10 @@ class LegalBasisServiceAsyncStub(LegalBasisServiceStub):
     """Disables a version, or a proposal, at once; when it answers, nothing leaves on that basis any more."""
     ListLegalBases: _aio.UnaryUnaryMultiCallable[_legal_basis_service_pb2.ListLegalBasesRequest, _legal_basis_service_pb2.ListLegalBasesResponse]  # type: ignore[assignment]
     """Lists all versions with their text, their state and who answers for them. Reading is itself a recorded decision."""
+    ListProcessingActivities: _aio.UnaryUnaryMultiCallable[_legal_basis_service_pb2.ListProcessingActivitiesRequest, _legal_basis_service_pb2.ListProcessingActivitiesResponse]  # type: ignore[assignment]
+    """Lists the processing activities of the legal bases in force, as GDPR 30(1) asks. Reading is itself a recorded
+    decision.
+    """
 
 class LegalBasisServiceServicer(metaclass=_abc_1.ABCMeta):
     """The register of legal bases: what everything is judged by. Only the operator's people change it; every registered
@@ -108,5 +116,15 @@ class LegalBasisServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_legal_basis_service_pb2.ListLegalBasesResponse, _abc.Awaitable[_legal_basis_service_pb2.ListLegalBasesResponse]]:
         """Lists all versions with their text, their state and who answers for them. Reading is itself a recorded decision."""
+
+    @_abc_1.abstractmethod
+    def ListProcessingActivities(
+        self,
+        request: _legal_basis_service_pb2.ListProcessingActivitiesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_legal_basis_service_pb2.ListProcessingActivitiesResponse, _abc.Awaitable[_legal_basis_service_pb2.ListProcessingActivitiesResponse]]:
+        """Lists the processing activities of the legal bases in force, as GDPR 30(1) asks. Reading is itself a recorded
+        decision.
+        """
 
 def add_LegalBasisServiceServicer_to_server(servicer: LegalBasisServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -319,6 +319,9 @@ def config_of(settings: Settings, material: Material) -> ServerConfig:
     return ServerConfig(
         address=settings.host,
         port=settings.port,
+        controller=f"{settings.operator_name}, OIN {settings.operator_oin}",
+        officer_contact=settings.officer_contact,
+        security_measures=settings.security_measures,
         metrics_port=settings.metrics_port,
         admin_address=settings.admin_host,
         admin_port=settings.admin_port,

@@ -105,6 +105,8 @@ def test_only_lines_within_the_time_are_told(web: Open, town: Town, story: Story
     assert found(officer, **{SUBJECT: subject}, startTime=first, endTime=last) == lines
     assert found(officer, **{SUBJECT: subject}, startTime=last + 1) == []
     assert found(officer, **{SUBJECT: subject}, endTime=first - 1) == []
+    # A number with nothing behind its point is a whole one.
+    assert found(officer, **{SUBJECT: subject}, startTime=float(first), endTime=float(last)) == lines
     later = found(officer, **{SUBJECT: subject}, startTime=first + 1)
     assert later == [line for line in lines if line["startTime"] > first]
 
@@ -150,6 +152,7 @@ def test_another_organisations_officer_reads_its_own_log(web: Open, town: Town, 
         ({ACTIVITY: "x" * 2_001}, ACTIVITY),
         ({"traceId": TRACE_ID, "startTime": "now"}, "startTime"),
         ({"traceId": TRACE_ID, "startTime": True}, "startTime"),
+        ({"traceId": TRACE_ID, "startTime": 1.5}, "startTime"),
         ({"traceId": TRACE_ID, "endTime": -1}, "endTime"),
         ({"traceId": TRACE_ID, "endTime": 2**53 + 1}, "endTime"),
     ],

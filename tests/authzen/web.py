@@ -60,7 +60,7 @@ class Web:
         answer = self._connection.getresponse()
         raw = answer.read()
         told = {name.lower(): value for name, value in answer.getheaders()}
-        is_json = told.get("content-type", "").startswith("application/json")
+        is_json = told.get("content-type", "").startswith(("application/json", "application/problem+json"))
         return Reply(answer.status, told, json.loads(raw) if is_json and raw else raw)
 
     def post(self, path: str, body: Any, **headers: str) -> Reply:  # noqa: ANN401 -- any JSON

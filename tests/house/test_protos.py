@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 PROTOS = REPOSITORY / "protos" / "exchange" / "v1"
 README = REPOSITORY / "exchange" / "README.md"
-READS = ("Get", "List", "Find", "Subscribe", "Replay", "Preview")
+READS = ("Get", "List", "Find", "Subscribe", "Replay", "Preview", "Summarise")
 # What surrounds an answer: says nothing about a resident that the caller did not say first.
 ENVELOPE = frozenset(
     {
@@ -63,6 +63,7 @@ IMPERSONAL_TEXT = frozenset(
 IMPERSONAL_READS = frozenset(
     {
         "exchange.v1.LegalBasisService.ListLegalBases",
+        "exchange.v1.LegalBasisService.ListProcessingActivities",
         "exchange.v1.InsightService.ListTables",
         "exchange.v1.LookupReviewService.ListNamesRequests",
         "exchange.v1.ResidentRightsService.GetErasureCertificate",

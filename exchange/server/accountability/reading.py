@@ -74,7 +74,7 @@ def read_query(body: Mapping[str, Any]) -> Query:
     for name, value in attributes.items():
         if not isinstance(value, str) or not 1 <= len(value) <= _CHARS_MAX:
             faults[name] = f"must be a text of 1 to {_CHARS_MAX} characters"
-    moments = {name: body[name] for name in ("startTime", "endTime") if name in body}
+    moments = {name: _whole(body[name]) for name in ("startTime", "endTime") if name in body}
     for name, value in moments.items():
         if type(value) is not int or not 0 <= value <= _MS_MAX:
             faults[name] = "must be milliseconds since 1970"
@@ -85,6 +85,11 @@ def read_query(body: Mapping[str, Any]) -> Query:
     return Query(
         trace.replace("-", ""), attributes, moments.get("startTime", 0), moments.get("endTime", _MS_MAX)
     )
+
+
+def _whole(value: Any) -> Any:  # noqa: ANN401 -- any JSON
+    """Return a number without a fraction as a whole one: 1.0 is an integer of JSON Schema."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def find_lines(

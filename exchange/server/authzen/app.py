@@ -8,6 +8,7 @@ Source: AuthZEN Authorization API 1.0, sections 9 (metadata) and 10 (transport);
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import dataclass
 from time import perf_counter  # a stopwatch, not a clock: no moment is taken from it
 from typing import TYPE_CHECKING, Any, Final
@@ -46,7 +47,10 @@ if TYPE_CHECKING:
 
 EVENT: Final = "call"
 REQUEST_ID: Final = "X-Request-ID"
+API_VERSION: Final = "API-Version"
 JSON: Final = "application/json"
+PROBLEM: Final = "application/problem+json"
+KEPT_HEADERS: Final = ("WWW-Authenticate", "Retry-After")
 BEARER: Final = "Bearer "
 AT_END: Final = "exchange.at_end"
 MS_PER_S: Final = 1_000
@@ -107,9 +111,11 @@ class AuthzenApp:
                 self._note(record, _C.CANCELLED)
                 return Response(status_code=_FAULT)
             except Exception as error:  # noqa: BLE001 -- the one place where everything is turned into an answer
-                response = self._refuse(record, error)
+                response = _as_problem(self._refuse(record, error), endpoint)
             else:
                 self._note(record, _C.OK)
+            if endpoint.version:
+                response.headers[API_VERSION] = endpoint.version
             return _echo(request, response)
 
         return serve
@@ -150,7 +156,7 @@ class AuthzenApp:
 
     # --- out --------------------------------------------------------------------------------------------
 
-    def _refuse(self, record: _Record, raised: Exception) -> Response:
+    def _refuse(self, record: _Record, raised: Exception) -> JSONResponse:
         incident = ""
         if isinstance(raised, TimeoutError):
             error: ExchangeError = DeadlineTooClose("the deadline passed before the walk ended")
@@ -216,6 +222,21 @@ def _token_of(request: Request) -> str:
     if len(found) != 1 or not found[0].startswith(BEARER):
         raise PersonTokenInvalid("one person token is asked in the header Authorization: Bearer")
     return found[0].removeprefix(BEARER).strip()
+
+
+def _as_problem(refused: JSONResponse, endpoint: Endpoint) -> Response:
+    """Return a refusal in the form the endpoint's own standard asks, with all it said before."""
+    if not endpoint.version:
+        return refused
+    told = json.loads(bytes(refused.body))
+    problem = {
+        "type": f"urn:exchange:error:{told['error']}",
+        "title": told["message"],
+        "status": refused.status_code,
+        "detail": told["remedy"],
+    }
+    headers = {name: refused.headers[name] for name in KEPT_HEADERS if name in refused.headers}
+    return JSONResponse(problem | told, refused.status_code, headers, media_type=PROBLEM)
 
 
 def _told(error: ExchangeError, incident: str) -> dict[str, Any]:

@@ -9,9 +9,11 @@ Dataverwerkingen, extension for reading; GDPR 39(1)(b).
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
 from exchange.errors import RequestInvalid
@@ -53,6 +55,7 @@ SHOWN_CERTIFICATE: Final = "exchange.certificate"
 AUDIT: Final = Claim("audit", "FG-AUDIT-39")
 # Where AuthZEN's own endpoints are; its metadata name no others.
 ACCESS: Final = "/access/"
+LDV: Final = "/logboek-dataverwerkingen/v1/"
 _LOG_LABELS: Final = labels_of(ListDecisionsResponse.DESCRIPTOR)
 _HOST: Final = re.compile(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?|\[[0-9a-f:]{2,39}\](:[0-9]{1,5})?", re.ASCII)
 _NUMBER: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
@@ -60,13 +63,18 @@ _NUMBER: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One path. Without `person` the certificate is enough; `name` is that of logs and metrics."""
+    """One path. Without `person` the certificate is enough; `name` is that of logs and metrics.
+
+    With a `version`, of the document it is described in, an answer names it, and a refusal is a problem of
+    RFC 9457 as well: so the Dutch rules for APIs ask it.
+    """
 
     name: str
     method: str
     path: str
     handle: Handler
     person: bool = True
+    version: str = ""
 
 
 async def configuration(_call: Call, _desk: Desk, request: Request, _body: bytes) -> dict[str, Any]:
@@ -125,6 +133,19 @@ async def processing_activities(call: Call, _desk: Desk, _request: Request, body
     look = partial(find_lines, trail, query, parts.log_pseudonym, outcome.position, outcome.captured)
     found = await asyncio.get_running_loop().run_in_executor(call.house.pool, look)
     return {"processingActivities": found}
+
+
+async def ldv_openapi(_call: Call, _desk: Desk, _request: Request, _body: bytes) -> dict[str, Any]:
+    """Tell how the log of processing is asked."""
+    return ldv_document()
+
+
+@cache
+def ldv_document() -> dict[str, Any]:
+    """Return the description that the log of processing is held to."""
+    text = files("exchange.server.authzen").joinpath("ldv-openapi.json").read_text("utf-8")
+    told: dict[str, Any] = json.loads(text)
+    return told
 
 
 async def _ask_the_log(call: Call) -> ReadOutcome:
@@ -203,7 +224,9 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     Endpoint(
         "processing_activities",
         "POST",
-        "/logboek-dataverwerkingen/v1/processing-activities",
+        f"{LDV}processing-activities",
         processing_activities,
+        version=ldv_document()["info"]["version"],
     ),
+    Endpoint("ldv_openapi", "GET", f"{LDV}openapi.json", ldv_openapi, person=False),
 )

@@ -21,6 +21,7 @@ from exchange.server.contract.officers import asked_by
 from exchange.server.contract.pages import page_rows
 from exchange.server.interceptor import Unary
 from exchange.server.services import duties
+from exchange.server.services.month import summarise_month
 from exchange.server.services.replay import preview_register, replay_decisions
 from exchange.server.walks import given_paths, read
 from exchange.v1 import audit_service_pb2 as pb
@@ -120,4 +121,5 @@ RPCS: Final[Mapping[str, Unary]] = {
     **duties.RPCS,
     "ReplayDecisions": Unary(pb.ReplayDecisionsRequest, replay_decisions),
     "PreviewRegister": Unary(pb.PreviewRegisterRequest, preview_register),
+    "SummariseMonth": Unary(pb.SummariseMonthRequest, summarise_month),
 }

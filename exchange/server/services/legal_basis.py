@@ -24,6 +24,7 @@ from exchange.pipeline.walk import ReadWalk, Steps
 from exchange.server.contract.names import day_text, set_time
 from exchange.server.contract.pages import page_rows
 from exchange.server.interceptor import Unary
+from exchange.server.services.activities import list_processing_activities
 from exchange.server.walks import ask, author_of, claim_of, command, receipt
 from exchange.v1 import legal_basis_service_pb2 as pb
 
@@ -199,4 +200,5 @@ RPCS: Final[Mapping[str, Unary]] = {
     "ApproveLegalBasis": Unary(pb.ApproveLegalBasisRequest, approve_legal_basis),
     "DisableLegalBasis": Unary(pb.DisableLegalBasisRequest, disable_legal_basis),
     "ListLegalBases": Unary(pb.ListLegalBasesRequest, list_legal_bases),
+    "ListProcessingActivities": Unary(pb.ListProcessingActivitiesRequest, list_processing_activities),
 }

@@ -1,0 +1,109 @@
+"""`exchange export`: documents and files, written once, from a gathered file or a shard's own."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from exchange.wiring.core import utc_now
+from tests.documents.papers import STAFF, WHOLE, accessible_faults
+
+if TYPE_CHECKING:
+    from exchange.settings import Settings
+    from tests.cli.conftest import Shell
+
+MONTH = f"{utc_now():%Y-%m}"
+NEXT_YEAR = f"{utc_now().year + 1}-01"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    found = tmp_path / "gathered.json"
+    found.write_text(json.dumps(WHOLE), encoding="utf-8")
+    return found
+
+
+def test_a_residents_answer_becomes_a_paper_once(exchange: Shell, file: Path) -> None:
+    said = exchange("export", "access", file, "--out", "paper.pdf")
+    assert (said.code, said.err) == (0, "")
+    made = Path("paper.pdf").read_bytes()
+    assert said.out == f"paper.pdf: {len(made)} bytes\n"
+    assert accessible_faults(made, "nl", "Uw gegevens in het plan") == []
+    again = exchange("export", "access", file, "--language", "en", "--out", "paper.pdf")
+    assert (again.code, again.out) == (2, "")
+    assert "is there already" in again.err
+    assert Path("paper.pdf").read_bytes() == made
+
+
+def test_who_looked_and_the_receipts_are_files_of_their_own(exchange: Shell, file: Path) -> None:
+    for form in ("csv", "json", "jsonl"):
+        said = exchange("export", "disclosures", file, "--form", form, "--out", f"looked.{form}")
+        assert (said.code, said.err) == (0, "")
+        assert STAFF not in Path(f"looked.{form}").read_text("utf-8")
+    assert (
+        json.loads(Path("looked.jsonl").read_text("utf-8"))
+        == json.loads(Path("looked.json").read_text("utf-8"))[0]
+    )
+    assert exchange("export", "receipts", file, "--out", "receipts.json").code == 0
+    assert json.loads(Path("receipts.json").read_text("utf-8"))["@graph"] == []
+
+
+def test_a_file_that_is_none_is_a_wrong_call_and_repeats_nothing(exchange: Shell, tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.json"
+    wrong.write_text('{"gathered_at": "Jan Jansen"}', encoding="utf-8")
+    said = exchange("export", "access", wrong, "--out", "paper.pdf")
+    assert (said.code, said.out, Path("paper.pdf").exists()) == (2, "", False)
+    assert "gathered_at: is of another form" in said.err
+    assert "Jansen" not in said.err
+
+
+def test_the_record_is_derived_from_a_shard_alike_in_every_form(exchange: Shell, shard: Settings) -> None:
+    for form in ("csv", "json", "pdf"):
+        said = exchange("export", "register", "--data", shard.data, "--form", form, "--out", f"record.{form}")
+        assert (said.code, said.err) == (0, "")
+    told = json.loads(Path("record.json").read_text("utf-8"))
+    rows = list(csv.DictReader(io.StringIO(Path("record.csv").read_text("utf-8"), newline="")))
+    assert [row["activity_uri"] for row in rows] == [one["activity_uri"] for one in told["activities"]]
+    assert len(rows) > 20
+    assert all(row["controller"].endswith(shard.operator_oin) for row in rows)
+    made = Path("record.pdf").read_bytes()
+    assert accessible_faults(made, "nl", "Register van verwerkingsactiviteiten") == []
+    # An answer of the exchange is read alike.
+    said = exchange("export", "register", "--answer", "record.json", "--form", "csv", "--out", "again.csv")
+    assert (said.code, Path("again.csv").read_bytes()) == (0, Path("record.csv").read_bytes())
+
+
+def test_the_month_is_counted_once_the_list_of_duties_is_there(exchange: Shell, shard: Settings) -> None:
+    words = ("export", "month", "--data", shard.data, "--month", MONTH, "--form", "json")
+    behind = exchange(*words, "--out", "month.json")
+    assert (behind.code, Path("month.json").exists()) == (3, False)
+    assert "behind the events" in behind.err
+    assert exchange("projections", "rebuild", "--data", shard.data).code == 0
+    assert exchange(*words, "--out", "month.json").code == 0
+    found = json.loads(Path("month.json").read_text("utf-8"))
+    assert sum(one["count"] for one in found["decisions"]) > 0
+    assert found["ledger"]["leaves"] >= found["ledger"]["signed_leaves"] > 0
+    assert found["ledger"]["quorum"] is None, "no file tells which witnesses signed"
+    assert exchange("export", "month", "--answer", "month.json", "--out", "month.pdf").code == 0
+    assert Path("month.pdf").read_bytes().startswith(b"%PDF-1.7")
+
+
+@pytest.mark.parametrize(
+    "words", [(), ("--month", "2026-13"), ("--month", "november"), ("--month", NEXT_YEAR), ("--month", "")]
+)
+def test_a_month_that_is_none_or_still_to_come_is_a_wrong_call(
+    exchange: Shell, shard: Settings, words: tuple[str, ...]
+) -> None:
+    said = exchange("export", "month", "--data", shard.data, "--form", "json", *words)
+    assert (said.code, said.out) == (2, "")
+    assert "onth" in said.err
+
+
+def test_without_a_store_there_is_nothing_to_derive(exchange: Shell, tmp_path: Path) -> None:
+    said = exchange("export", "register", "--data", tmp_path / "nothing", "--form", "csv")
+    assert (said.code, said.out) == (2, "")
