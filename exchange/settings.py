@@ -149,6 +149,8 @@ class Settings(BaseSettings):
     console_bsn_claim: str = Field(default="bsn", pattern=r"^[!-~]{1,100}$")
     console_two_factor: str = Field(default="mfa", max_length=500)
     console_theme: Path | None = None
+    # For one that runs alone: the keys of the logs, name+id+key, with commas; a service knows its own.
+    console_log_keys: str = Field(default="", max_length=2000, pattern=r"^[!-~]*$")
 
     kek: Literal["file", "pkcs11"] | None = None
     kek_file: Path | None = None

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 EVENT: Final = "console"
 MS_PER_S: Final = 1_000
+INCIDENT_BYTES: Final = 8
 QUERY_CHARS_MAX: Final = 4_096
 FORM_BYTES_MAX: Final = 1024 * 1024
 FORM_FIELDS_MAX: Final = 100
@@ -78,6 +79,7 @@ class Setup:
     clock: Callable[[], float]  # seconds since 1970
     fresh: Callable[[int], bytes]  # random bytes
     theme: bytes = b""
+    log_keys: Callable[[], tuple[str, ...]] = tuple  # keys of the logs, `name+id+key` each
 
 
 class Console:
@@ -91,7 +93,13 @@ class Console:
         self._desk = Desk(self._provider, self.sessions, setup.line, setup.claims, setup.clock)
         self.pages = find_pages()
         self._shown = Shown(
-            open_templates(), self.pages, setup.line, setup.clock, setup.fresh, themed=bool(setup.theme)
+            open_templates(),
+            self.pages,
+            setup.line,
+            setup.clock,
+            setup.fresh,
+            themed=bool(setup.theme),
+            log_keys=setup.log_keys,
         )
         self._host = setup.url.partition("://")[2]
         self._policy = "; ".join(
@@ -148,7 +156,7 @@ class Console:
         """Return an endpoint: whatever is raised becomes a page, and every page a line in the log."""
 
         async def endpoint(request: Request) -> Response:
-            started, reason = perf_counter(), ""
+            started, reason, incident = perf_counter(), "", ""
             try:
                 self._refuse_shape(request)
                 answer = await answered(request)
@@ -156,8 +164,9 @@ class Console:
                 reason = refused.reason
                 answer = self._refusal(request, refused)
             except Exception as defect:  # noqa: BLE001 -- a page says so; nothing of the error's text leaves
-                reason = type(defect).__name__
-                answer = self._refusal(request, Refused("DEFECT", _DEFECT, HTTPStatus.INTERNAL_SERVER_ERROR))
+                reason, incident = type(defect).__name__, self._setup.fresh(INCIDENT_BYTES).hex()
+                refused = Refused("DEFECT", _DEFECT, HTTPStatus.INTERNAL_SERVER_ERROR, incident=incident)
+                answer = self._refusal(request, refused)
             session = self._session(request, used=False)
             self._setup.log.info(
                 EVENT,
@@ -165,6 +174,7 @@ class Console:
                 task=session.role.task if session else "-",
                 code=answer.status_code,
                 reason=reason or "-",
+                incident=incident or "-",
                 took_ms=round((perf_counter() - started) * MS_PER_S, 1),
             )
             return answer

@@ -54,6 +54,8 @@ class Shown:
     clock: Callable[[], float]
     fresh: Callable[[int], bytes]
     themed: bool = False
+    # Keys of the logs, as far as this console was told: `name+id+key`, each.
+    log_keys: Callable[[], tuple[str, ...]] = tuple
 
 
 @dataclass(frozen=True, slots=True)

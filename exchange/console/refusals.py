@@ -9,17 +9,17 @@ from http import HTTPStatus
 
 
 class Refused(Exception):
-    """A page that is not given. `reason` is a word for the log; `sentence` is Dutch, to be translated."""
+    """A page that is not given. `reason` is for the log, `sentence` Dutch, `incident` what to tell."""
 
     status = HTTPStatus.BAD_REQUEST
 
     def __init__(
-        self, reason: str, sentence: str, status: HTTPStatus | None = None, *, advice: str = ""
+        self, reason: str, sentence: str, status: HTTPStatus | None = None, *, incident: str = ""
     ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.sentence = sentence
-        self.advice = advice
+        self.incident = incident
         if status is not None:
             self.status = status
 

@@ -45,6 +45,7 @@ def console_of(
     log: Any,  # noqa: ANN401 -- structlog's bound logger has no public type
     clock: Callable[[], datetime],
     fresh: Callable[[int], bytes],
+    log_keys: Callable[[], tuple[str, ...]] = tuple,
 ) -> Console:
     """Return the application. Raises SettingsInvalid."""
     secret, authority, theme = (
@@ -53,6 +54,7 @@ def console_of(
         settings.console_theme,
     )
     assert secret is not None, "half a console was refused before"
+    named = tuple(key for key in settings.console_log_keys.split(",") if key)
     registration = Registration(
         issuer=settings.console_issuer,
         client_id=settings.console_client_id,
@@ -77,6 +79,7 @@ def console_of(
             log=log,
             clock=lambda: clock().timestamp(),
             fresh=fresh,
+            log_keys=log_keys if not named else lambda: named,
             theme=_read(theme, "console_theme") if theme else b"",
         )
     )

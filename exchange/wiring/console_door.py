@@ -74,8 +74,10 @@ class ConsoleDoor:
         material: Material,
         log: Any,  # noqa: ANN401 -- structlog's bound logger has no public type
         clock: Callable[[], datetime],
+        log_keys: Callable[[], tuple[str, ...]] = tuple,
     ) -> None:
         self._settings = settings
+        self._log_keys = log_keys
         self._log = log
         self._clock = clock
         self._app: Any = None  # set before the first request is read

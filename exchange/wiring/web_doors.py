@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from exchange.server.web.door import WebDoor, server_tls
 from exchange.server.web.tiles import tiles_app
 from exchange.wiring.console_door import ConsoleDoor
-from exchange.wiring.published import Shelf
+from exchange.wiring.published import Shelf, vkeys_of
 
 if TYPE_CHECKING:
     from exchange.server.certificates import Material
@@ -59,7 +59,11 @@ class WebDoors:
     @classmethod
     def of(cls, core: Core, material: Material, log: Any) -> WebDoors:  # noqa: ANN401 -- as above
         """Return those of a service, closed."""
-        console = ConsoleDoor(core.settings, material, log, core.clock)
+
+        def log_keys() -> tuple[str, ...]:
+            return tuple(one.log_vkey for one in vkeys_of(core.ledger.logs, core.clock().year))
+
+        console = ConsoleDoor(core.settings, material, log, core.clock, log_keys)
         return cls(TileDoor(core, material, log), console)
 
     async def start(self, port: int) -> Opened:

@@ -100,6 +100,11 @@ class House:
         self.town.run(turn)
         return self._lines.getvalue()
 
+    @property
+    def pseudonym(self) -> bytes:
+        """Return what the municipality knows its resident by."""
+        return self.town.pseudonym(self.town.worker(), self.bsn)
+
     def visitor(self) -> Visitor:
         """Return somebody with a browser of his own, not signed in."""
         return Visitor(self)
