@@ -130,6 +130,7 @@ class Desk:
     async def _pseudonym(self, bsn: object, session: Session) -> bytes:
         blinding = Blinding(bsn)
         request = identity.EvaluateBlindedRequest(
+            request_id=self._sessions.fresh_id(),
             claim=Claim(purpose=PURPOSE_INZAGE, legal_basis="SUBJECT-15"),
             blinded_elements=[blinding.blinded],
             no_case_reason=identity.NO_CASE_REASON_FIND_CASE,

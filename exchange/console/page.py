@@ -120,10 +120,17 @@ class Framed:
             "session": self.session,
             "menu": [page for page in self.shown.pages if page.menu and role in page.roles],
             "path": self.request.url.path,
-            "query": self.request.url.query,
+            "here": self._here(status),
             "themed": self.shown.themed,
             "now": datetime.fromtimestamp(self.shown.clock(), UTC),
             "organisation": self.shown.line.organisation.name,
         }
         text = self.shown.templates.get_template(template).render(around | dict(told))
         return Response(text, status, {"Content-Type": HTML})
+
+    def _here(self, status: HTTPStatus) -> str:
+        """Return where this very page is seen again; the beginning where it cannot be asked for once more."""
+        url = self.request.url
+        if self.request.method != "GET" or status is not HTTPStatus.OK:
+            return "/"
+        return url.path + (f"?{url.query}" if url.query else "")

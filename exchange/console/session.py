@@ -9,6 +9,7 @@ Source: OWASP ASVS 5.0 chapter 7 (session management); RFC 6265bis (cookie prefi
 from __future__ import annotations
 
 import hmac
+import uuid
 from base64 import urlsafe_b64encode
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ LOGIN_S_MAX: Final = 10 * 60
 SESSIONS_MAX: Final = 10_000
 LOGINS_MAX: Final = 1_000
 ID_BYTES: Final = 32
+UUID_BYTES: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,10 @@ class Sessions:
     def word(self) -> str:
         """Return 256 random bits, as they stand in a cookie or a form."""
         return urlsafe_b64encode(self._fresh(ID_BYTES)).rstrip(b"=").decode()
+
+    def fresh_id(self) -> str:
+        """Return a new request id."""
+        return str(uuid.UUID(bytes=self._fresh(UUID_BYTES), version=4))
 
     # --- logins ---------------------------------------------------------------------------------------
 

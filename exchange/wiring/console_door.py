@@ -82,8 +82,14 @@ class ConsoleDoor:
         self._clock = clock
         self._app: Any = None  # set before the first request is read
         self._line: Line | None = None
+
+        # A function: of a method the library believes that it speaks an older ASGI.
+        async def answer(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 -- as ASGI has it
+            assert self._app is not None, "a request came before the door was open"
+            await self._app(scope, receive, send)
+
         self._door = WebDoor(
-            self._answer,
+            answer,
             settings.console_host,
             lambda: server_tls(material.server_certificate, material.server_key),
         )
@@ -116,10 +122,6 @@ class ConsoleDoor:
         await self._door.stop(grace_s)
         if self._line is not None:
             await self._line.close()
-
-    async def _answer(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 -- as ASGI has it
-        assert self._app is not None, "a request came before the door was open"
-        await self._app(scope, receive, send)
 
 
 def credentials_folder(settings: Settings) -> Path:
