@@ -17,7 +17,7 @@ from starlette.responses import RedirectResponse
 from exchange.console.blinding import Blinding, Pins
 from exchange.console.language import later
 from exchange.console.refusals import LoginRefused
-from exchange.console.roles import RESIDENT, role_of
+from exchange.console.roles import DESK, RESIDENT, role_of
 from exchange.console.session import COOKIE, LOGIN_COOKIE, LOGIN_S_MAX, Session
 from exchange.v1 import identity_service_pb2 as identity
 from exchange.v1.common_pb2 import PURPOSE_INZAGE, Claim
@@ -131,11 +131,13 @@ class Desk:
         blinding = Blinding(bsn)
         request = identity.EvaluateBlindedRequest(
             request_id=self._sessions.fresh_id(),
-            claim=Claim(purpose=PURPOSE_INZAGE, legal_basis="SUBJECT-15"),
+            claim=Claim(purpose=PURPOSE_INZAGE, legal_basis="IDENTIFY-12"),
             blinded_elements=[blinding.blinded],
             no_case_reason=identity.NO_CASE_REASON_FIND_CASE,
         )
-        answer = await self._line.ask(request, identity.EvaluateBlindedResponse, session)
+        # The college asks, not yet the resident: who that is follows from the answer (GDPR 12(2), 12(6)).
+        asking = replace(session, role=DESK)
+        answer = await self._line.ask(request, identity.EvaluateBlindedResponse, asking)
         return blinding.pseudonym(answer, self._pins)
 
 
