@@ -165,8 +165,8 @@ class Console:
                 answer = self._refusal(request, refused)
             except Exception as defect:  # noqa: BLE001 -- a page says so; nothing of the error's text leaves
                 reason, incident = type(defect).__name__, self._setup.fresh(INCIDENT_BYTES).hex()
-                refused = Refused("DEFECT", _DEFECT, HTTPStatus.INTERNAL_SERVER_ERROR, incident=incident)
-                answer = self._refusal(request, refused)
+                status = HTTPStatus.INTERNAL_SERVER_ERROR
+                answer = self._refusal(request, Refused("DEFECT", _DEFECT, status, incident=incident))
             session = self._session(request, used=False)
             self._setup.log.info(
                 EVENT,

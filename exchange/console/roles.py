@@ -53,7 +53,7 @@ APPROVER: Final = Role(
     later("wie over grondslagen beslist"),
 )
 RESIDENT: Final = Role("resident", "betrokkene", "inwoner", later("Inwoner"), later("inwoners"))
-# Not a person's: in this task the organisation itself recognises who signs in as a resident, before he is one.
+# Nobody's: in this task the organisation itself recognises who signs in as a resident, before he is one.
 DESK: Final = Role("desk", "college:WMO", "aanmelding", "", "")
 INSIGHT: Final = Role("insight", "beleid", "beleid", later("Beleid"), later("beleidsmedewerkers"))
 ROLES: Final[Mapping[str, Role]] = {

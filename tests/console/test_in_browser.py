@@ -1,4 +1,4 @@
-"""Every page of the navigation in a real browser: languages, axe, a narrow screen, the keyboard, no scripts."""
+"""Every page of the navigation in a real browser: languages, axe, a narrow screen, keyboard, no scripts."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """`python -m adapters.simulators.identity_provider`: the provider until it is interrupted.
 
-A line with BSNs, separated by spaces, comes on standard input: the residents of a story. So they stand in
-no command line, which everybody on a machine can read.
+Each line on standard input is the BSN of a resident of a story, who can sign in from then on: so they stand
+in no command line, which everybody on a machine can read. Its end is the end of the provider.
 """
 
 from __future__ import annotations
@@ -32,20 +32,19 @@ def main() -> None:
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
-    bsns = sys.stdin.readline().split()
-    people = (*PEOPLE, *(resident(bsn, number) for number, bsn in enumerate(bsns, start=1)))
     secret = told.secret_file.read_text(encoding="utf-8").strip()
-    provider = IdentityProvider(people, client_secret=secret, tls=tls, port=told.port).start()
+    provider = IdentityProvider(PEOPLE, client_secret=secret, tls=tls, port=told.port).start()
     sys.stdout.write(f"{provider.issuer}\n")
     sys.stdout.flush()
-    # Its leash: whoever started it holds the other end.
-    threading.Thread(target=_hold, args=(ended,), daemon=True).start()
+    # Its leash too: whoever started it holds the other end.
+    threading.Thread(target=_admit, args=(provider, ended), daemon=True).start()
     ended.wait()
     provider.close()
 
 
-def _hold(ended: threading.Event) -> None:
-    sys.stdin.read()
+def _admit(provider: IdentityProvider, ended: threading.Event) -> None:
+    for number, line in enumerate(sys.stdin, start=1):
+        provider.admit(resident(line.strip(), number))
     ended.set()
 
 

@@ -83,6 +83,10 @@ class IdentityProvider:
         self._serving.start()
         return self
 
+    def admit(self, person: Somebody) -> None:
+        """Let one person more be picked."""
+        self._people[person.subject] = person
+
     def close(self) -> None:
         """End."""
         self._serving.close()
@@ -148,7 +152,7 @@ class IdentityProvider:
         asked = dict(request.query_params)
         if (wrong := self._outside(request) or self._unfit(asked)) is not None:
             return wrong
-        rows = "".join(_choice(one, asked) for one in self._people.values())
+        rows = "".join(_choice(one, asked) for one in list(self._people.values()))
         return HTMLResponse(
             '<!DOCTYPE html><html lang="nl"><head><meta charset="utf-8"><title>Wie bent u?</title>'
             '<meta name="viewport" content="width=device-width"></head><body><main>'
