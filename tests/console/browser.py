@@ -40,6 +40,7 @@ class Window:
 
     def __init__(self, browser: Any, url: str, *, scripts: bool = True) -> None:  # noqa: ANN401 -- a Browser
         self.url = url
+        self.key = ""
         self.context = browser.new_context(
             ignore_https_errors=True, java_script_enabled=scripts, viewport=WIDE, locale="nl-NL"
         )

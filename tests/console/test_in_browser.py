@@ -56,11 +56,12 @@ def url(house: House, story: Story) -> str:
 
 
 @pytest.fixture(scope="module")
-def windows(browser: Any, url: str) -> Iterator[dict[str, Window]]:  # noqa: ANN401 -- a Browser
+def windows(browser: Any, url: str, house: House) -> Iterator[dict[str, Window]]:  # noqa: ANN401 -- a Browser
     """Return a window for each role, signed in."""
     opened: dict[str, Window] = {}
     for role in STAFF:
         opened[role.name] = window = Window(browser, url)
+        window.key = house.town.log_vkey
         window.sign_in(NAMES[role.name])
     yield opened
     for window in opened.values():
@@ -90,6 +91,103 @@ def test_what_is_refused_is_a_page_too(windows: dict[str, Window]) -> None:
         shot(window, f"refused{path.replace('/', '-')}")
         assert window.faults() == []
         assert window.overflows() == []
+
+
+def test_a_review_ends_with_a_proof_that_this_browser_checks(windows: dict[str, Window]) -> None:
+    window = windows["officer"]
+    page = window.page
+    window.open("/taal/nl?naar=/vandaag")
+    page.locator("summary", has_text="Leg vast: Noodtoegang beoordelen").first.click()
+    page.get_by_label("De noodtoegang was terecht").first.check()
+    page.locator("details[open] textarea").fill("De melder had gelijk.")
+    page.locator("details[open]").get_by_role("button", name="Vastleggen").click()
+    assert page.locator("h1").inner_text() == "Vastgelegd"
+    shot(window, "receipt")
+    assert window.faults() == []
+    assert window.overflows() == []
+    page.get_by_role("button", name="Controleer het bewijs").click()
+    check, said = page.get_by_role("button", name="Controleer in deze browser"), page.locator("[data-result]")
+    # Of this console nobody told it the key of the log: the person has it.
+    check.click()
+    page.wait_for_function("document.querySelector('[data-result]').textContent !== ''")
+    assert "Vul de sleutel in" in said.inner_text()
+    key = page.get_by_label("Sleutel van het grootboek")
+    key.fill(window.key)
+    check.click()
+    page.wait_for_selector(".said.good")
+    assert said.inner_text().startswith("Klopt. ")
+    shot(window, "proof")
+    assert window.faults() == []
+    assert window.overflows() == []
+    entry = page.get_by_label("Inhoud van het blad")
+    right = entry.input_value()
+    for field, wrong, says in (
+        (entry, right.replace("fg", "FG", 1), "Deze inhoud hoort niet bij dit bewijs."),
+        (entry, right + " ", "Klopt. "),
+        (key, window.key[:-4] + "AAA=", "niet met deze sleutel ondertekend"),
+        (key, "no key", "niet met deze sleutel ondertekend"),
+    ):
+        before = field.input_value()
+        field.fill(wrong)
+        page.evaluate("document.querySelector('[data-result]').textContent = ''")
+        check.click()
+        page.wait_for_function("document.querySelector('[data-result]').textContent !== ''")
+        assert says in said.inner_text()
+        field.fill(before)
+    assert [one for one in window.complaints if "Content Security Policy" in one] == []
+
+
+def test_the_keyboard_reaches_everything_and_is_seen(windows: dict[str, Window]) -> None:
+    """Sign in, review and look at the ledger without a mouse; the first stop leads past the frame."""
+    window = windows["author"]
+    page = window.page
+    window.open("/grootboek")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "inhoud"
+    window.open("/grootboek")
+    wanted = page.locator("a:visible, button:visible, input:visible, summary:visible").count()
+    seen = set()
+    for _ in range(wanted + 5):
+        page.keyboard.press("Tab")
+        at = page.evaluate(
+            """() => {
+                const here = document.activeElement, style = getComputedStyle(here);
+                return [here.outerHTML.slice(0, 200), style.outlineStyle, here.tagName];
+            }"""
+        )
+        if at[2] == "BODY":
+            break
+        assert at[1] == "solid", f"nobody sees where he is: {at[0]}"
+        seen.add(at[0])
+    assert len(seen) == wanted
+
+
+def test_everything_reads_and_records_without_javascript(browser: Any, url: str, house: House) -> None:  # noqa: ANN401 -- a Browser
+    window = Window(browser, url, scripts=False)
+    try:
+        window.sign_in(NAMES["officer"])
+        page = window.page
+        window.open("/vandaag")
+        page.locator("summary", has_text="Leg vast: Melding aan u").first.click()
+        page.locator("details[open]").get_by_label("Gedaan").check()
+        page.locator("details[open]").get_by_role("button", name="Vastleggen").click()
+        assert page.locator("h1").inner_text() == "Vastgelegd"
+        page.get_by_role("button", name="Controleer het bewijs").click()
+        assert page.get_by_text("Zonder JavaScript controleert u het bewijs").is_visible()
+        assert page.locator("[data-check]").is_hidden()
+        page.get_by_role("link", name="Naar het grootboek").click()
+        page.get_by_label("Aantal bladen van de eerdere stand").fill("3")
+        page.get_by_role("button", name="Vergelijk").click()
+        assert page.get_by_text("Bewijs van 3 bladen naar nu").is_visible()
+        page.get_by_role("link", name="English").click()
+        page.get_by_role("button", name="Sign out").click()
+        page.wait_for_url(f"{url}/")
+        assert page.get_by_role("link", name="Sign in").is_visible()
+    finally:
+        window.close()
+    assert house.bsn not in house.log()
 
 
 def shot(window: Window, name: str) -> None:

@@ -69,6 +69,7 @@ async function judged(panel) {
 for (const panel of document.querySelectorAll("[data-proof]")) {
   const button = panel.querySelector("[data-check]"), result = panel.querySelector("[data-result]");
   button.hidden = false;
+  panel.querySelector("[data-without]").hidden = true;
   button.addEventListener("click", async () => {
     const [kind, word] = await judged(panel);
     result.className = `said ${kind}`;
