@@ -37,15 +37,6 @@ def serve(
     console_port: Annotated[
         int | None, typer.Option(help="Port for the console; 0 for any, off where left out.")
     ] = None,
-    console_issuer: Annotated[
-        str | None, typer.Option(help="Address of the identity provider that people sign in at.")
-    ] = None,
-    console_issuer_authority: Annotated[
-        Path | None, typer.Option(help="File with whose certificates the identity provider shows.")
-    ] = None,
-    console_client_secret_file: Annotated[
-        Path | None, typer.Option(help="File with the console's secret at the identity provider.")
-    ] = None,
     witness_policy: Annotated[
         Path | None, typer.Option(help="Policy file with witnesses, their addresses and the quorum.")
     ] = None,
@@ -66,9 +57,6 @@ def serve(
         admin_port=admin_port,
         tiles_port=tiles_port,
         console_port=console_port,
-        console_issuer=console_issuer,
-        console_issuer_authority=console_issuer_authority,
-        console_client_secret_file=console_client_secret_file,
         witness_policy=witness_policy,
         log_file=log_file,
     )

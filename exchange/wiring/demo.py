@@ -75,7 +75,7 @@ def run_demo(
     with (
         signing_in(settings, wanted=pause is not None) as provider,
         child_service(
-            [*serve_command(settings), *(provider.words if provider is not None else ())], settings.data
+            serve_command(settings), settings.data, None if provider is None else provider.environment
         ) as (service, ready),
     ):
         shown.origin, shown.log_vkey = ready["origin"], ready["log_vkey"]

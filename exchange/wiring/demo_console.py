@@ -13,12 +13,13 @@ from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Final
 
 from exchange.errors import Unavailable
+from exchange.settings import ENV_PREFIX
 from exchange.wiring.core import development_authority
 from exchange.wiring.demo_processes import STOP_WAIT_S
 from exchange.wiring.holding import private_files
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from exchange.settings import Settings
@@ -29,11 +30,11 @@ SECRET_BYTES: Final = 32
 
 
 class SigningIn:
-    """A running provider. `words` is what the service is told of it."""
+    """A running provider. `environment` is what the service is told of it."""
 
-    def __init__(self, process: subprocess.Popen[str], words: Sequence[str]) -> None:
+    def __init__(self, process: subprocess.Popen[str], environment: Mapping[str, str]) -> None:
         self._process = process
-        self.words = words
+        self.environment = environment
 
     def admit(self, bsns: Sequence[str]) -> None:
         """Let the residents of the story sign in too."""
@@ -64,14 +65,13 @@ def _provider(settings: Settings) -> Iterator[SigningIn]:
             issuer = process.stdout.readline().strip()
             if not issuer:
                 raise Unavailable("the identity provider of the demo did not start")
-            yield SigningIn(
-                process,
-                [
-                    *("--console-port", "0", "--console-issuer", issuer),
-                    *("--console-issuer-authority", str(issued.client_ca)),
-                    *("--console-client-secret-file", str(secret)),
-                ],
-            )
+            told = {
+                "console_port": "0",
+                "console_issuer": issuer,
+                "console_issuer_authority": str(issued.client_ca),
+                "console_client_secret_file": str(secret),
+            }
+            yield SigningIn(process, {ENV_PREFIX + name.upper(): value for name, value in told.items()})
         finally:
             process.terminate()
             try:

@@ -16,7 +16,7 @@ import pytest
 from exchange.errors import SettingsInvalid
 from exchange.settings import Settings
 from exchange.wiring.console_alone import console_settings
-from exchange.wiring.console_door import refuse_half_a_console, roles_of
+from exchange.wiring.console_door import ROLE_NAMES, refuse_half_a_console, roles_of
 from tests.console.house import HERE
 
 if TYPE_CHECKING:
@@ -67,8 +67,10 @@ def test_half_a_console_is_refused(changes: dict[str, Any], name: str) -> None:
     ids=["whole", "loopback", "production"],
 )
 def test_a_whole_one_is_not(changes: dict[str, Any]) -> None:
-    refuse_half_a_console(Settings(**(WHOLE | changes)))
+    settings = Settings(**(WHOLE | changes))
+    refuse_half_a_console(settings)
     refuse_half_a_console(Settings())
+    assert set(roles_of(settings).values()) == ROLE_NAMES
 
 
 def test_roles_are_what_the_provider_calls_them() -> None:
