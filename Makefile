@@ -148,5 +148,6 @@ lock: $(READY)
 	@$(BIN)/uv pip compile pyproject.toml --all-extras --generate-hashes --no-header --no-annotate \
 	  --universal --python-version 3.11 --quiet -o requirements.lock
 	@$(BIN)/uv pip compile pyproject.toml --extra postgres --extra hsm --extra timestamp --extra otel --extra nats --extra pdf \
+	  --extra console \
 	  --constraint requirements.lock --generate-hashes --no-header --no-annotate \
 	  --universal --python-version 3.11 --quiet -o deploy/container/requirements.lock

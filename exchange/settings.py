@@ -48,6 +48,8 @@ SECOND_PARTY_NAMES: Final = (
     "identity_line_key",
 )
 
+CONSOLE_ROLES: Final = "officer=officer,author=author,approver=approver,resident=resident,insight=insight"
+
 NODE_NAMES: Final = ("node_address", "node_certificate", "node_key", "node_authorities")
 
 # By the beginning of pydantic's name for a fault; in braces what pydantic tells of the bound.
@@ -133,6 +135,24 @@ class Settings(BaseSettings):
     # Many shards behind one front: the map of all, and which of them this node says it is.
     shard_map: Path | None = None
     municipality: str = Field(default="", pattern=r"^([0-9]{4})?$")
+
+    # The console: pages for people. Its organisation's own credentials; in development those of the operator.
+    console_host: str = "127.0.0.1"
+    console_port: int | None = Field(default=None, ge=0, le=65535)
+    console_url: str = Field(default="", pattern=r"^(https://[a-z0-9.-]{1,200}(:[0-9]{1,5})?)?$")
+    console_target: str = Field(default="", pattern=r"^([a-zA-Z0-9.-]{1,200}:[0-9]{1,5})?$")
+    console_credentials: Path | None = None
+    console_issuer: str = Field(default="", pattern=r"^(https?://[!-~]{1,300})?$")
+    console_issuer_authority: Path | None = None
+    console_client_id: str = Field(default="exchange-console", pattern=r"^[!-~]{1,200}$")
+    console_client_secret_file: Path | None = None
+    console_role_claim: str = Field(default="exchange_role", pattern=r"^[!-~]{1,100}$")
+    console_roles: str = Field(default=CONSOLE_ROLES, max_length=2000)
+    console_bsn_claim: str = Field(default="bsn", pattern=r"^[!-~]{1,100}$")
+    console_two_factor: str = Field(default="mfa", max_length=500)
+    console_theme: Path | None = None
+    # For one that runs alone: the keys of the logs, name+id+key, with commas; a service knows its own.
+    console_log_keys: str = Field(default="", max_length=2000, pattern=r"^[!-~]*$")
 
     kek: Literal["file", "pkcs11"] | None = None
     kek_file: Path | None = None
@@ -344,7 +364,7 @@ def _refuse_open_line(settings: Settings) -> None:
 
 def _refuse_weak(settings: Settings) -> None:
     if settings.mode == "development":
-        for name in ("host", "admin_host", "tiles_host", "node_host"):
+        for name in ("host", "admin_host", "tiles_host", "node_host", "console_host"):
             if getattr(settings, name) not in LOOPBACK:
                 raise SettingsInvalid("development mode serves loopback only", **{name: "not loopback"})
         return

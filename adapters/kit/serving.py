@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import uvicorn
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterator
 
 STOP_WAIT_S: Final = 10.0
@@ -32,7 +33,8 @@ class _Server(uvicorn.Server):
 class Serving:
     """A server in a thread. Owned by who starts it."""
 
-    def __init__(self, app: Any, port: int = 0) -> None:  # noqa: ANN401 -- any ASGI application
+    def __init__(self, app: Any, port: int = 0, tls: ssl.SSLContext | None = None) -> None:  # noqa: ANN401 -- any ASGI application
+        self.tls: Final = tls
         self._socket: Final = socket.socket()
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._socket.bind((LOOPBACK, port))
@@ -50,13 +52,16 @@ class Serving:
             server_header=False,
             limit_concurrency=CONNECTIONS_MAX,
         )
+        config.load()
+        if tls is not None:
+            config.ssl = tls
         self._server: Final = _Server(config)
         self._thread: Final = threading.Thread(target=self._run, name="serving", daemon=True)
 
     @property
     def url(self) -> str:
         """Return where it answers, without a slash at the end."""
-        return f"http://{LOOPBACK}:{self.port}"
+        return f"{'http' if self.tls is None else 'https'}://{LOOPBACK}:{self.port}"
 
     def start(self) -> None:
         """Begin to answer; what comes before the loop runs waits in the socket."""

@@ -18,6 +18,7 @@ from exchange.cli import (
     audit,
     bench,
     config,
+    console,
     demo,
     directory,
     doctor,
@@ -79,6 +80,7 @@ key_rotation.under(keys.app)
 app.add_typer(keys.app, name="keys")
 app.add_typer(projections.app, name="projections")
 app.add_typer(config.app, name="config")
+app.add_typer(console.app, name="console")
 app.add_typer(retention.app, name="retention")
 app.add_typer(witness.app, name="witness")
 app.add_typer(directory.app, name="directory")

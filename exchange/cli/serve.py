@@ -34,6 +34,9 @@ def serve(
     tiles_port: Annotated[
         int | None, typer.Option(help="Port for checkpoint and hash tiles; 0 for any, off where left out.")
     ] = None,
+    console_port: Annotated[
+        int | None, typer.Option(help="Port for the console; 0 for any, off where left out.")
+    ] = None,
     witness_policy: Annotated[
         Path | None, typer.Option(help="Policy file with witnesses, their addresses and the quorum.")
     ] = None,
@@ -53,6 +56,7 @@ def serve(
         metrics_port=metrics_port,
         admin_port=admin_port,
         tiles_port=tiles_port,
+        console_port=console_port,
         witness_policy=witness_policy,
         log_file=log_file,
     )

@@ -19,6 +19,7 @@ from exchange.ledger.signers import SignatureCheck, parse_signers
 from exchange.ledger.verify import Report, verify_pack
 from exchange.settings import throw_away_settings
 from exchange.wiring.core import development_authority
+from exchange.wiring.demo_console import signing_in
 from exchange.wiring.demo_country import (
     FIRST,
     NEIGHBOUR_NAME,
@@ -69,27 +70,33 @@ class Shown:
 def run_demo(
     data: Path,
     tell: Callable[[dict[str, Any]], None],
-    pause: Callable[[str], None] | None = None,
+    pause: Callable[[str, str], None] | None = None,
     databases: Mapping[str, str] = FILES,
 ) -> Shown:
     """Run it all.
 
-    `tell` gets each line of the story; `pause` is called with the address while all still runs. `databases`
-    are settings of the store.
+    `tell` gets each line of the story; `pause` is called while all still runs, with the addresses of
+    the service and of its console, which is there for who pauses. `databases` are settings of the store.
     """
     shown = Shown(data)
     settings = demo_settings(data, databases)
     country = Country(data, settings)
     name_the_door(settings, FIRST[2])
-    with child_service(serve_command(settings), settings.data) as (service, ready):
+    with (
+        signing_in(settings, wanted=pause is not None) as provider,
+        child_service(
+            serve_command(settings), settings.data, None if provider is None else provider.environment
+        ) as (service, ready),
+    ):
         shown.origin, shown.log_vkey = ready["origin"], ready["log_vkey"]
         shown.log_vkey_mldsa = ready["log_vkey_mldsa"]
         _issue(settings, data / "adapters")
         with two_municipalities(country, ready):
             shown.ok = _tell_story(shown, ready["target"], country.told, tell)
         shown.service_rss_mb = rss_mb(service.pid)
-        if pause is not None and shown.ok:
-            pause(ready["target"])
+        if pause is not None and provider is not None and shown.ok:
+            provider.admit(shown.bsns)
+            pause(ready["target"], ready["console_url"])
     if shown.ok:
         _audit(settings, shown)
     if shown.ok:

@@ -20,10 +20,9 @@ from exchange.gate.register import Register
 from exchange.logs import open_log
 from exchange.server.app import ExchangeServer, Parts, ServerConfig
 from exchange.server.spans import open_spans
-from exchange.server.web.door import WebDoor, server_tls
-from exchange.server.web.tiles import tiles_app
 from exchange.wiring.bells import Ringing, open_bell
 from exchange.wiring.collecting import collect_when_idle
+from exchange.wiring.console_door import refuse_half_a_console
 from exchange.wiring.core import (
     development_authority,
     fresh_uuid,
@@ -42,10 +41,11 @@ from exchange.wiring.key_events import tell_keys
 from exchange.wiring.nodes import Node, opening
 from exchange.wiring.parties import second_party_of
 from exchange.wiring.places import held_keys
-from exchange.wiring.published import Shelf, vkeys_of
+from exchange.wiring.published import vkeys_of
 from exchange.wiring.register import keep_register
 from exchange.wiring.renewing import Renewing, door_files, read_material
 from exchange.wiring.shards import refuse_other_shard
+from exchange.wiring.web_doors import WebDoors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from exchange.wiring.core import Core
     from exchange.wiring.register import Drift
     from exchange.wiring.tenure import Keeping
+    from exchange.wiring.web_doors import Opened
 
 READY_FILE: Final = "service.json"
 OPERATOR_FOLDER: Final = "operator"
@@ -82,6 +83,7 @@ class Starter:
 
 def serve(settings: Settings, starter: Starter | None = None) -> None:
     """Run until SIGTERM, SIGINT or the end of the leash. Raises ExchangeError where it may not start."""
+    refuse_half_a_console(settings)
     with (
         private_files(),
         held(settings.data),
@@ -138,13 +140,13 @@ async def run_core(
     following.start(pipeline)
     ringing.start()
     collecting: asyncio.Task[None] | None = None
-    tiles = TileDoor(core, material, log)
-    renewing = Renewing(door_files(settings), material, (server.renew, tiles.renew), log, core.clock)
+    web = WebDoors.of(core, material, log)
+    renewing = Renewing(door_files(settings), material, (server.renew, web.renew), log, core.clock)
     try:
         port = await server.start()
         if node is not None:
             await node.start(publisher, pipeline, following, core.clock)
-        _say_ready(settings, core, port, server, await tiles.start())
+        _say_ready(settings, core, port, server, await web.start(port))
         renewing.start()
         log.info("ready", port=port)
         if starter.told is not None:
@@ -155,7 +157,7 @@ async def run_core(
         await _cancelled(collecting)
         await renewing.stop()
         _take_back(settings.data / READY_FILE)
-        await _close(server, tiles, node, settings.drain_s)
+        await _close(server, web, node, settings.drain_s)
         await pipeline.drain()
         await ringing.stop()
         await following.stop()
@@ -179,9 +181,9 @@ async def _cancelled(task: asyncio.Task[None] | None) -> None:
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def _close(server: ExchangeServer, tiles: TileDoor, node: Node | None, grace_s: float) -> None:
+async def _close(server: ExchangeServer, web: WebDoors, node: Node | None, grace_s: float) -> None:
     """Close the doors; first let another node take the shard: what comes in from here on is served there."""
-    await tiles.stop(grace_s)
+    await web.stop(grace_s)
     if node is not None:
         await node.keeping.give()
     await server.drain(grace_s)
@@ -241,30 +243,6 @@ class Publishing:
                 await self.feeding.stop()
             if self.cosigning is not None:
                 self.cosigning.close()
-
-
-class TileDoor:
-    """The log's files over HTTPS, with the door's own certificate; closed unless the settings name a port."""
-
-    def __init__(self, core: Core, material: Material, log: Any) -> None:  # noqa: ANN401 -- structlog's bound logger has no public type
-        self._port = core.settings.tiles_port
-        self._door = WebDoor(
-            tiles_app(Shelf(core.ledger.logs), log),
-            core.settings.tiles_host,
-            lambda: server_tls(material.server_certificate, material.server_key),
-        )
-
-    async def start(self) -> int:
-        """Open it; return its port, 0 where there is none. Raises SettingsInvalid."""
-        return 0 if self._port is None else await self._door.start(self._port)
-
-    def renew(self, material: Material) -> None:
-        """Show another certificate from the next connection on. Raises SettingsInvalid."""
-        self._door.renew(material)
-
-    async def stop(self, grace_s: float) -> None:
-        """Close it."""
-        await self._door.stop(grace_s)
 
 
 def _tell_drift(drift: Drift, log: Any) -> None:  # noqa: ANN401 -- structlog's bound logger has no public type
@@ -349,7 +327,7 @@ def door_material(settings: Settings) -> tuple[Material, str, str]:
     return read_material(files), issued["thumbprint"], issued["signing_key"]
 
 
-def _say_ready(settings: Settings, core: Core, port: int, server: ExchangeServer, tiles_port: int) -> None:
+def _say_ready(settings: Settings, core: Core, port: int, server: ExchangeServer, opened: Opened) -> None:
     """Write, whole or not at all, where the service listens: for scripts that started it."""
     told = {
         "pid": os.getpid(),
@@ -357,7 +335,7 @@ def _say_ready(settings: Settings, core: Core, port: int, server: ExchangeServer
         "metrics_port": server.metrics_port,
         "admin_target": f"{settings.admin_host}:{server.admin_port}" if server.admin_port else "",
         "node_target": settings.node_address,
-        "tiles_target": f"{settings.tiles_host}:{tiles_port}" if tiles_port else "",
+        **opened._asdict(),
         "origin": core.origin,
         "log_vkey": core.signer.vkey,
         "log_vkey_mldsa": core.second.vkey if core.second is not None else "",

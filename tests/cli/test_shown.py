@@ -52,14 +52,14 @@ class Teller:
         self,
         data: Path,
         tell: Callable[[dict[str, Any]], None],
-        pause: Callable[[str], None] | None = None,
+        pause: Callable[[str, str], None] | None = None,
         databases: Mapping[str, str] = FILES,
     ) -> Shown:
         assert not databases
         for line in STORY:
             tell(line)
         if pause is not None:
-            pause("127.0.0.1:1")
+            pause("127.0.0.1:1", "https://localhost:2")
         shown = Shown(data, ok=self.ok, origin="exchange.example/x/2026", log_vkey="x+1+2")
         if self.ok:
             shown.bsns, shown.receipts = [BSN], ["0.tlog-proof"]
@@ -212,7 +212,8 @@ def test_a_pause_waits_for_a_person_and_says_where_the_service_is(
         return ""
 
     monkeypatch.setattr("builtins.input", press_enter)
-    assert "listens on 127.0.0.1:1" in exchange("demo", "--data", "new", "--pause").out
+    told = exchange("demo", "--data", "new", "--pause").out
+    assert "listens on 127.0.0.1:1, and people look at https://localhost:2" in told
     assert waited == [True]
     # A program would wait for ever.
     exchange("demo", "--json", "--pause")

@@ -26,6 +26,7 @@ MARKS = {
     "bash machine": "each line is of a script, unit or tool that is there (tests/deploy/test_runbooks.py)",
     "toml settings": "read as settings of the service",
     "toml shards": "read as a map of shards",
+    "toml console": "read as settings of a console alone",
     "toml adapter": "read as settings of the provider's adapter",
     "toml conformance": "read as what drives an adapter in the conformance suite",
     "bash node": "run by `tests/examples/test_node.py` with other paths",

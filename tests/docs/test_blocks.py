@@ -17,6 +17,7 @@ from adapters.provider.config import load_config
 from exchange.cli.__main__ import app as exchange_app
 from exchange.server.shards.map import parse_map
 from exchange.settings import load_settings
+from exchange.wiring.console_alone import console_settings
 from tests.docs.pages import MARKS, Block, blocks_of, first_not_printed, pages, parsed, rows
 from tests.house.tree import REPOSITORY
 
@@ -161,6 +162,13 @@ def test_settings_are_taken_by_the_service(
 @pytest.mark.parametrize("block", marked("toml shards"), ids=lambda block: block.place)
 def test_a_map_is_taken_by_a_front(block: Block) -> None:
     assert parse_map(block.text.encode()).shards
+
+
+@pytest.mark.parametrize("block", marked("toml console"), ids=lambda block: block.place)
+def test_settings_are_taken_by_a_console_alone(block: Block, tmp_path: Path) -> None:
+    file = tmp_path / "console.toml"
+    file.write_text(block.text, encoding="utf-8")
+    assert console_settings(file).mode == "production"
 
 
 @pytest.mark.parametrize("block", marked("toml adapter"), ids=lambda block: block.place)

@@ -21,6 +21,11 @@ OTHER_SENSE = {
         "ClientCertificate",
         "client_ca",
     ],
+    "of OAuth 2.0: a system that a provider tells who signed in": [
+        "client_id",
+        "console_client_id",
+        "console_client_secret_file",
+    ],
     "the person and category a key is kept for": ["owner"],
     "the administration port, not a person": ["admin_port", "admin_host", "admin_address"],
     "the ledger's word for an audit pack": ["export_pack", "export"],

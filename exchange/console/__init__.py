@@ -1,0 +1,1 @@
+"""The console: pages for people, and a client of the exchange like any other system."""

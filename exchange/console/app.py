@@ -1,0 +1,312 @@
+"""The console as an application: who may come to which page, and what is looked at before.
+
+Promises: no page without a session, no form without the word of its session, no page of another role; each
+answer forbids what a page never needs (scripts of others, frames, caches); one log line a page with its
+place, never what was asked in it; whatever fails becomes a page.
+Source: OWASP ASVS 5.0 (3, 7); CSP level 3; Fetch Metadata.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from dataclasses import dataclass
+from http import HTTPStatus
+from importlib import import_module
+from time import perf_counter  # a stopwatch, not a clock: no moment is taken from it
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from exchange.console import pages
+from exchange.console.language import DUTCH, LANGUAGES, later, load_words
+from exchange.console.login import BACK, BEGIN, LEAVE, Desk, onward
+from exchange.console.page import Framed, Look, Page, Shown
+from exchange.console.provider import Provider
+from exchange.console.refusals import AnswerRefused, Refused, RoleRefused, SessionOver
+from exchange.console.session import COOKIE, Sessions, same
+from exchange.console.static_files import read_static, served
+from exchange.console.templating import open_templates
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from starlette.requests import Request
+    from starlette.types import Message, Receive, Scope, Send
+
+    from exchange.console.line import Line
+    from exchange.console.login import Claims
+    from exchange.console.provider import Registration
+    from exchange.console.session import Session
+
+EVENT: Final = "console"
+MS_PER_S: Final = 1_000
+INCIDENT_BYTES: Final = 8
+QUERY_CHARS_MAX: Final = 4_096
+FORM_BYTES_MAX: Final = 1024 * 1024
+FORM_FIELDS_MAX: Final = 100
+LANGUAGE_COOKIE: Final = "__Host-language"
+LANGUAGE_S: Final = 365 * 24 * 60 * 60
+LANGUAGE_PATH: Final = "/taal/{language}"
+CSRF_FIELD: Final = "csrf"
+_NOT_FOUND: Final = later("Deze pagina is er niet.")
+_DEFECT: Final = later("Er ging iets mis in de console. Geef het meldnummer door aan de beheerder.")
+# Besides the policy of scripts, which names the provider.
+HEADERS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
+    "Strict-Transport-Security": "max-age=31536000",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a console is made of. `url`: how browsers reach it; `theme`: a style sheet."""
+
+    url: str
+    registration: Registration
+    claims: Claims
+    line: Line
+    log: Any  # structlog's bound logger has no public type
+    clock: Callable[[], float]  # seconds since 1970
+    fresh: Callable[[int], bytes]  # random bytes
+    theme: bytes = b""
+    log_keys: Callable[[], tuple[str, ...]] = tuple  # keys of the logs, `name+id+key` each
+
+
+class Console:
+    """The ASGI application. Owned by one event loop."""
+
+    def __init__(self, setup: Setup) -> None:
+        self._setup = setup
+        self._words = load_words()
+        self.sessions = Sessions(setup.clock, setup.fresh)
+        self._provider = Provider(setup.registration, setup.clock)
+        self._desk = Desk(self._provider, self.sessions, setup.line, setup.claims, setup.clock)
+        self.pages = find_pages()
+        self._shown = Shown(
+            open_templates(),
+            self.pages,
+            setup.line,
+            setup.clock,
+            setup.fresh,
+            themed=bool(setup.theme),
+            log_keys=setup.log_keys,
+        )
+        self._host = setup.url.partition("://")[2]
+        self._policy = "; ".join(
+            (
+                "default-src 'none'",
+                "script-src 'self'",
+                "style-src 'self'",
+                "img-src 'self'",
+                "connect-src 'self'",
+                f"form-action 'self' {self._provider.origin}",
+                "frame-ancestors 'none'",
+                "base-uri 'none'",
+            )
+        )
+        self._app = self._routed(read_static(setup.theme))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, with the headers that every answer has."""
+
+        async def headed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["Content-Security-Policy"] = self._policy
+                headers.setdefault("Cache-Control", "no-store")
+                for name, value in HEADERS.items():
+                    headers[name] = value
+            await send(message)
+
+        await self._app(scope, receive, headed)
+
+    def _routed(self, static: dict[str, tuple[bytes, str]]) -> Starlette:
+        async def file(request: Request) -> Response:
+            return served(static, request.path_params["name"])
+
+        own = [
+            Route("/static/{name}", file, methods=["GET"]),
+            Route("/", self._open("/", self._welcome), methods=["GET"]),
+            Route(BEGIN, self._open(BEGIN, self._begin), methods=["GET"]),
+            Route(BACK, self._open(BACK, self._desk.back), methods=["GET"]),
+            Route(LANGUAGE_PATH, self._open(LANGUAGE_PATH, self._speak), methods=["GET"]),
+            Route(LEAVE, self._open(LEAVE, self._leave), methods=["POST"]),
+        ]
+        asked = [
+            Route(page.path, self._open(page.path, self._judged(page)), methods=list(page.methods))
+            for page in self.pages
+        ]
+        return Starlette(routes=[*own, *asked], exception_handlers={HTTPException: self._lost})
+
+    # --- what comes before a page ---------------------------------------------------------------------
+
+    def _open(
+        self, place: str, answered: Callable[[Request], Awaitable[Response]]
+    ) -> Callable[[Request], Awaitable[Response]]:
+        """Return an endpoint: whatever is raised becomes a page, and every page a line in the log."""
+
+        async def endpoint(request: Request) -> Response:
+            started, reason, incident = perf_counter(), "", ""
+            try:
+                self._refuse_shape(request)
+                answer = await answered(request)
+            except Refused as refused:
+                reason = refused.reason
+                answer = self._refusal(request, refused)
+            except Exception as defect:  # noqa: BLE001 -- a page says so; nothing of the error's text leaves
+                reason, incident = type(defect).__name__, self._setup.fresh(INCIDENT_BYTES).hex()
+                status = HTTPStatus.INTERNAL_SERVER_ERROR
+                answer = self._refusal(request, Refused("DEFECT", _DEFECT, status, incident=incident))
+            session = self._session(request, used=False)
+            self._setup.log.info(
+                EVENT,
+                place=place,
+                task=session.role.task if session else "-",
+                code=answer.status_code,
+                reason=reason or "-",
+                incident=incident or "-",
+                took_ms=round((perf_counter() - started) * MS_PER_S, 1),
+            )
+            return answer
+
+        return endpoint
+
+    def _refuse_shape(self, request: Request) -> None:
+        if request.headers.get("host", "") != self._host:
+            # A name that leads here by somebody else's hand (DNS rebinding).
+            raise Refused("OTHER_HOST", _NOT_FOUND, HTTPStatus.MISDIRECTED_REQUEST)
+        if len(request.url.query) > QUERY_CHARS_MAX:
+            raise Refused("QUERY_LONG", later("Het adres is te lang."), HTTPStatus.REQUEST_URI_TOO_LONG)
+
+    def _session(self, request: Request, *, used: bool = True) -> Session | None:
+        number = request.cookies.get(COOKIE, "")
+        if not number:
+            return None
+        return self.sessions.find(number) if used else self.sessions.peek(number)
+
+    def _judged(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
+        """Return a page behind its door: a session, of its role, and of a form its word."""
+
+        async def answered(request: Request) -> Response:
+            session = self._session(request)
+            if session is None:
+                if COOKIE in request.cookies or request.method != "GET":
+                    raise SessionOver("SESSION_OVER", later("U bent niet meer aangemeld."))
+                return RedirectResponse(f"{BEGIN}?naar={_quoted(request)}", HTTPStatus.SEE_OTHER)
+            if session.role not in page.roles:
+                raise RoleRefused(later("Deze pagina hoort niet bij uw rol."), page.roles[0].whose)
+            form = None if request.method == "GET" else await self._form(request, session)
+            return await page.show(Look(request, session, self._spoken(request), self._shown, form))
+
+        return answered
+
+    async def _form(self, request: Request, session: Session) -> Any:  # noqa: ANN401 -- FormData
+        """Return what was filled in. Raises Refused for a form that this session did not give."""
+        told = request.headers.get("content-length", "")
+        if not told.isdecimal() or int(told) > FORM_BYTES_MAX:
+            raise Refused(
+                "FORM_LARGE", later("Het formulier is te groot."), HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+            )
+        if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
+            raise Refused("OTHER_SITE", _forged(), HTTPStatus.FORBIDDEN)
+        try:
+            form = await request.form(max_files=1, max_fields=FORM_FIELDS_MAX, max_part_size=FORM_BYTES_MAX)
+        except HTTPException as error:
+            raise Refused("FORM_SHAPE", later("Het formulier is niet te lezen.")) from error
+        word = form.get(CSRF_FIELD)
+        if not isinstance(word, str) or not same(word, session.csrf):
+            raise Refused("FORM_FORGED", _forged(), HTTPStatus.FORBIDDEN)
+        return form
+
+    # --- pages that need no role ----------------------------------------------------------------------
+
+    async def _welcome(self, request: Request) -> Response:
+        session = self._session(request)
+        if session is not None and session.role.home != "/":
+            return RedirectResponse(session.role.home, HTTPStatus.SEE_OTHER)
+        return self._plain(request, "welcome.html", HTTPStatus.OK, session=session)
+
+    async def _begin(self, request: Request) -> Response:
+        return await self._desk.begin(request, self._spoken(request).language)
+
+    async def _leave(self, request: Request) -> Response:
+        session = self._session(request)
+        if session is not None:
+            await self._form(request, session)
+        return await self._desk.leave(request, f"{self._setup.url}/")
+
+    async def _speak(self, request: Request) -> Response:
+        language = request.path_params["language"]
+        if language not in LANGUAGES:
+            raise Refused("NOT_FOUND", _NOT_FOUND, HTTPStatus.NOT_FOUND)
+        answer = RedirectResponse(onward(request.query_params.get("naar", "/")), HTTPStatus.SEE_OTHER)
+        answer.set_cookie(
+            LANGUAGE_COOKIE, language, max_age=LANGUAGE_S, secure=True, httponly=True, samesite="lax"
+        )
+        return answer
+
+    async def _lost(self, request: Request, error: Exception) -> Response:
+        """Answer what no route takes: another place, or another method."""
+        status = HTTPStatus(error.status_code) if isinstance(error, HTTPException) else HTTPStatus.NOT_FOUND
+
+        async def refused(_: Request) -> Response:
+            raise Refused("NOT_FOUND", _NOT_FOUND, status)
+
+        return await self._open("-", refused)(request)
+
+    # --- what a person is told ------------------------------------------------------------------------
+
+    def _spoken(self, request: Request) -> Any:  # noqa: ANN401 -- Words
+        return self._words.get(request.cookies.get(LANGUAGE_COOKIE, DUTCH), self._words[DUTCH])
+
+    def _plain(
+        self,
+        request: Request,
+        template: str,
+        status: HTTPStatus,
+        session: Session | None,
+        **told: Any,  # noqa: ANN401 -- whatever a template shows
+    ) -> Response:
+        framed = Framed(self._shown, request, self._spoken(request), session)
+        return framed.page(template, status, told)
+
+    def _refusal(self, request: Request, refused: Refused) -> Response:
+        session = self._session(request, used=False)
+        return self._plain(
+            request,
+            "refused.html",
+            refused.status,
+            session,
+            refused=refused,
+            answer=refused if isinstance(refused, AnswerRefused) else None,
+            whose=refused.whose if isinstance(refused, RoleRefused) else "",
+            over=isinstance(refused, SessionOver),
+        )
+
+
+def find_pages() -> tuple[Page, ...]:
+    """Return what every room of `pages` offers, in the order of the navigation."""
+    rooms = [
+        import_module(f"{pages.__name__}.{found.name}") for found in pkgutil.iter_modules(pages.__path__)
+    ]
+    found = [page for room in rooms for page in getattr(room, "ROUTES", ())]
+    return tuple(sorted(found, key=lambda page: (page.place, page.path)))
+
+
+def _forged() -> str:
+    return later("Dit formulier hoort niet bij uw aanmelding. Open de pagina opnieuw.")
+
+
+def _quoted(request: Request) -> str:
+    where = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return quote(where, safe="")

@@ -1,0 +1,62 @@
+"""The state of the ledger as its newest checkpoint tells it, which is asked as nobody: it is about nobody.
+
+Source: c2sp.org/tlog-checkpoint, c2sp.org/signed-note.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from exchange.console.refusals import AnswerRefused
+from exchange.v1 import ledger_service_pb2 as pb
+
+if TYPE_CHECKING:
+    from exchange.console.page import Look
+
+_DASH: Final = "\u2014 "
+_LINES_MIN: Final = 3
+
+
+class LedgerState(NamedTuple):
+    """What a checkpoint says; `trouble` where none came. `signers` are the names of the keys under it."""
+
+    origin: str = ""
+    size: int = 0
+    root: str = ""
+    signers: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    quorum: bool = False
+    first_leaf: int = 0
+    note: str = ""
+    trouble: str = ""
+
+    @property
+    def sound(self) -> bool:
+        """Tell whether nothing is amiss that can be seen from here."""
+        return not self.trouble and self.quorum and not self.missing
+
+
+async def ledger_state(look: Look) -> LedgerState:
+    """Return the state of the newest log; trouble in it is no reason to show nothing."""
+    try:
+        answer = await look.ask(pb.GetCheckpointRequest(), pb.GetCheckpointResponse)
+    except AnswerRefused as refused:
+        return LedgerState(trouble=refused.reason)
+    text, _, signatures = answer.checkpoint.partition("\n\n")
+    lines = text.split("\n")
+    if len(lines) < _LINES_MIN or not lines[1].isdecimal():
+        return LedgerState(trouble="PROOF_INVALID")
+    return LedgerState(
+        origin=lines[0],
+        size=int(lines[1]),
+        root=lines[2],
+        signers=tuple(
+            line.removeprefix(_DASH).split(" ")[0]
+            for line in signatures.splitlines()
+            if line.startswith(_DASH)
+        ),
+        missing=tuple(answer.missing_witnesses),
+        quorum=answer.quorum,
+        first_leaf=answer.opening.first_leaf,
+        note=answer.checkpoint,
+    )

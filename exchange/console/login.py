@@ -1,0 +1,159 @@
+"""Signing in and out: the way to the identity provider and back, and what becomes of who it says came.
+
+Promises: a login is of the browser that began it, once; the number of a session is new at each login; a
+resident's BSN is blinded in the very request that brought it and kept nowhere; signing out ends both.
+Source: OpenID Connect Core 1.0; RP-Initiated Logout 1.0; RFC 9700; Wabb art. 10.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+
+from starlette.responses import RedirectResponse
+
+from exchange.console.blinding import Blinding, Pins
+from exchange.console.language import later
+from exchange.console.refusals import LoginRefused
+from exchange.console.roles import DESK, RESIDENT, role_of
+from exchange.console.session import COOKIE, LOGIN_COOKIE, LOGIN_S_MAX, Session
+from exchange.v1 import identity_service_pb2 as identity
+from exchange.v1.common_pb2 import PURPOSE_INZAGE, Claim
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from exchange.console.line import Line
+    from exchange.console.provider import Provider
+    from exchange.console.session import Sessions
+
+BEGIN: Final = "/inloggen"
+BACK: Final = "/terug"
+LEAVE: Final = "/uitloggen"
+ONWARD_CHARS_MAX: Final = 500
+NAME_CHARS_MAX: Final = 100
+# Residents are known by their pseudonym; what a provider calls one of them is nobody's business.
+ANY_RESIDENT: Final = "console"
+_is_onward = re.compile(r"/(?:[A-Za-z0-9._~!$&'()*+,;=:@%?-][A-Za-z0-9._~!$&'()*+,;=:@%/?-]*)?").fullmatch
+_is_professional = re.compile(r"[A-Za-z0-9:._/@+-]{1,60}").fullmatch
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """Which claims of an ID token say what, as the provider of this municipality writes them."""
+
+    role: str
+    roles: Mapping[str, str]  # value of that claim -> name of one of our roles
+    bsn: str
+    two_factor: frozenset[str]  # values of `amr` or `acr` that mean two factors
+
+
+class Desk:
+    """Where people come in and go out. Owned by the event loop."""
+
+    def __init__(
+        self,
+        provider: Provider,
+        sessions: Sessions,
+        line: Line,
+        claims: Claims,
+        clock: Callable[[], float],
+    ) -> None:
+        self._provider = provider
+        self._sessions = sessions
+        self._line = line
+        self._claims = claims
+        self._clock = clock
+        self._pins = Pins()
+
+    async def begin(self, request: Request, language: str) -> Response:
+        """Send a person to the provider."""
+        number, login = self._sessions.begin(onward(request.query_params.get("naar", "/")))
+        answer = RedirectResponse(await self._provider.begin(login, language), HTTPStatus.SEE_OTHER)
+        _set(answer, LOGIN_COOKIE, number, LOGIN_S_MAX)
+        return answer
+
+    async def back(self, request: Request) -> Response:
+        """Let in who comes back from the provider. Raises LoginRefused."""
+        told = request.query_params
+        login = self._sessions.end_login(request.cookies.get(LOGIN_COOKIE, ""), told.get("state", ""))
+        if login is None:
+            raise LoginRefused(
+                "STATE_UNKNOWN", later("Deze aanmelding is al gebruikt, te oud, of van een ander venster.")
+            )
+        session = await self._session(await self._provider.finish(login, told))
+        # The number a browser had before is nobody's from here on.
+        self._sessions.close(request.cookies.get(COOKIE, ""))
+        where = session.role.home if login.onward == "/" else login.onward
+        answer = RedirectResponse(where, HTTPStatus.SEE_OTHER)
+        _set(answer, COOKIE, self._sessions.open(session), None)
+        _drop(answer, LOGIN_COOKIE)
+        return answer
+
+    async def leave(self, request: Request, home: str) -> Response:
+        """End a session, here first, and at the provider."""
+        self._sessions.close(request.cookies.get(COOKIE, ""))
+        try:
+            where = await self._provider.leave(home)
+        except LoginRefused:
+            # Whoever wants to go is let go, also while the provider is away.
+            where = home
+        answer = RedirectResponse(where, HTTPStatus.SEE_OTHER)
+        _drop(answer, COOKIE)
+        return answer
+
+    async def _session(self, claims: Mapping[str, Any]) -> Session:
+        role = role_of(claims, self._claims.role, self._claims.roles)
+        subject = claims["sub"]
+        if role is not RESIDENT and not (isinstance(subject, str) and _is_professional(subject)):
+            raise LoginRefused("SUBJECT", later("De aanmelddienst gaf geen bruikbaar kenmerk door."))
+        amr = claims.get("amr")
+        shown = {*(amr if isinstance(amr, list) else ()), claims.get("acr")}
+        session = Session(
+            role=role,
+            professional=ANY_RESIDENT if role is RESIDENT else subject,
+            name=_name(claims),
+            two_factor=bool(self._claims.two_factor & {one for one in shown if isinstance(one, str)}),
+            auth_time=claims["auth_time"],
+            csrf=self._sessions.word(),
+            began=self._clock(),
+        )
+        if role is not RESIDENT:
+            return session
+        return replace(session, resident=await self._pseudonym(claims.get(self._claims.bsn), session))
+
+    async def _pseudonym(self, bsn: object, session: Session) -> bytes:
+        blinding = Blinding(bsn)
+        request = identity.EvaluateBlindedRequest(
+            request_id=self._sessions.fresh_id(),
+            claim=Claim(purpose=PURPOSE_INZAGE, legal_basis="IDENTIFY-12"),
+            blinded_elements=[blinding.blinded],
+            no_case_reason=identity.NO_CASE_REASON_FIND_CASE,
+        )
+        # The college asks, not yet the resident: who that is follows from the answer (GDPR 12(2), 12(6)).
+        asking = replace(session, role=DESK)
+        answer = await self._line.ask(request, identity.EvaluateBlindedResponse, asking)
+        return blinding.pseudonym(answer, self._pins)
+
+
+def onward(told: str) -> str:
+    """Return a place of this console to go on to; its beginning for anything else."""
+    return told if len(told) <= ONWARD_CHARS_MAX and _is_onward(told) else "/"
+
+
+def _name(claims: Mapping[str, Any]) -> str:
+    told = claims.get("name", "")
+    return told[:NAME_CHARS_MAX] if isinstance(told, str) and told.isprintable() else ""
+
+
+def _set(answer: Response, name: str, value: str, seconds: int | None) -> None:
+    answer.set_cookie(name, value, max_age=seconds, path="/", secure=True, httponly=True, samesite="lax")
+
+
+def _drop(answer: Response, name: str) -> None:
+    answer.delete_cookie(name, path="/", secure=True, httponly=True, samesite="lax")

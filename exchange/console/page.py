@@ -1,0 +1,136 @@
+"""A page, and what it is given to look with: who looks, in which language, and the line to the exchange.
+
+Promises: a page sees its own role's session alone; a form comes in only with the word of its session; what a
+page asks goes over the line as who looks, so that the gate judges and records it.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from google.protobuf.message import Message
+from starlette.responses import RedirectResponse, Response
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from jinja2 import Environment
+    from starlette.datastructures import FormData
+    from starlette.requests import Request
+
+    from exchange.console.language import Words
+    from exchange.console.line import Line
+    from exchange.console.roles import Role
+    from exchange.console.session import Session
+
+_Answer = TypeVar("_Answer", bound=Message)
+HTML: Final = "text/html; charset=utf-8"
+UUID_BYTES: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A row of a room's `ROUTES`. `menu`: its Dutch word in the navigation, "" where it has none."""
+
+    path: str  # as Starlette writes it: "/beslissing/{decision_id}"
+    show: Callable[[Look], Awaitable[Response]]
+    roles: tuple[Role, ...]
+    menu: str = ""
+    place: int = 100  # in the navigation, lowest first
+    methods: tuple[str, ...] = ("GET",)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What every page has around it."""
+
+    templates: Environment
+    pages: tuple[Page, ...]
+    line: Line
+    clock: Callable[[], float]
+    fresh: Callable[[int], bytes]
+    themed: bool = False
+    # Keys of the logs, as far as this console was told: `name+id+key`, each.
+    log_keys: Callable[[], tuple[str, ...]] = tuple
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look of one person at one page."""
+
+    request: Request
+    session: Session
+    words: Words
+    shown: Shown
+    form: FormData | None = field(default=None, repr=False)
+
+    @property
+    def now(self) -> datetime:
+        """Return the time, UTC."""
+        return datetime.fromtimestamp(self.shown.clock(), UTC)
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        """Return what stands behind the question mark; the last of each."""
+        return self.request.query_params
+
+    def field(self, name: str) -> str:
+        """Return what a form says in a field, "" where it says nothing."""
+        told = None if self.form is None else self.form.get(name)
+        return told if isinstance(told, str) else ""
+
+    def fresh_id(self) -> str:
+        """Return a new request id, for a form: sent twice, it is recorded once."""
+        return str(uuid.UUID(bytes=self.shown.fresh(UUID_BYTES), version=4))
+
+    async def ask(self, request: Message, answer: type[_Answer]) -> _Answer:
+        """Ask the exchange as who looks. Raises AnswerRefused, which becomes a page."""
+        return await self.shown.line.ask(request, answer, self.session)
+
+    def page(self, template: str, status: HTTPStatus = HTTPStatus.OK, **told: Any) -> Response:  # noqa: ANN401 -- whatever a template shows
+        """Return a page: a template with what it shows."""
+        framed = Framed(self.shown, self.request, self.words, self.session)
+        return framed.page(template, status, told)
+
+    def onward(self, path: str) -> Response:
+        """Return the way to another page, after a form was recorded."""
+        return RedirectResponse(path, HTTPStatus.SEE_OTHER)
+
+
+@dataclass(frozen=True, slots=True)
+class Framed:
+    """One answer with the frame around it; without a session there is no navigation."""
+
+    shown: Shown
+    request: Request
+    words: Words
+    session: Session | None
+
+    def page(self, template: str, status: HTTPStatus, told: Mapping[str, Any]) -> Response:
+        """Return HTML in one language."""
+        role = None if self.session is None else self.session.role
+        around = {
+            "language": self.words.language,
+            "gettext": self.words.gettext,
+            "ngettext": self.words.ngettext,
+            "session": self.session,
+            "menu": [page for page in self.shown.pages if page.menu and role in page.roles],
+            "path": self.request.url.path,
+            "here": self._here(status),
+            "themed": self.shown.themed,
+            "now": datetime.fromtimestamp(self.shown.clock(), UTC),
+            "organisation": self.shown.line.organisation.name,
+        }
+        text = self.shown.templates.get_template(template).render(around | dict(told))
+        return Response(text, status, {"Content-Type": HTML})
+
+    def _here(self, status: HTTPStatus) -> str:
+        """Return where this very page is seen again; the beginning where it cannot be asked for once more."""
+        url = self.request.url
+        if self.request.method != "GET" or status is not HTTPStatus.OK:
+            return "/"
+        return url.path + (f"?{url.query}" if url.query else "")

@@ -1,0 +1,1 @@
+"""Pages: a room for each, found by its name; what a room offers stands in its `ROUTES`."""

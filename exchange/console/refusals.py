@@ -1,0 +1,72 @@
+"""What a person gets instead of a page: a status, a sentence, and what the exchange said of it.
+
+Promises: nothing of what was asked is repeated; what the exchange refused is told with its rules.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+
+class Refused(Exception):
+    """A page that is not given. `reason` is for the log, `sentence` Dutch, `incident` what to tell."""
+
+    status = HTTPStatus.BAD_REQUEST
+
+    def __init__(
+        self, reason: str, sentence: str, status: HTTPStatus | None = None, *, incident: str = ""
+    ) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.sentence = sentence
+        self.incident = incident
+        if status is not None:
+            self.status = status
+
+
+class LoginRefused(Refused):
+    """Somebody did not come in."""
+
+    status = HTTPStatus.FORBIDDEN
+
+
+class SessionOver(Refused):
+    """There is no such session any more, or there never was."""
+
+    status = HTTPStatus.UNAUTHORIZED
+
+
+class RoleRefused(Refused):
+    """The page is another role's; `whose` says whose."""
+
+    status = HTTPStatus.FORBIDDEN
+
+    def __init__(self, sentence: str, whose: str) -> None:
+        super().__init__("OTHER_ROLE", sentence)
+        self.whose = whose
+
+
+class AnswerRefused(Refused):
+    """The exchange refused: by its gate, with rules; or for another reason, with a remedy.
+
+    `fields` says of the fields of a request what is wrong with them; `retry` whether asking again can help.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        sentence: str,
+        status: HTTPStatus,
+        *,
+        rules: tuple[str, ...] = (),
+        decision_id: str = "",
+        remedy: str = "",
+        fields: dict[str, str] | None = None,
+        retry: bool = False,
+    ) -> None:
+        super().__init__(reason, sentence, status)
+        self.rules = rules
+        self.decision_id = decision_id
+        self.remedy = remedy
+        self.fields = fields or {}
+        self.retry = retry

@@ -1,0 +1,67 @@
+"""How templates show moments. All text is escaped; a name that a template does not have is an error."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from exchange.v1 import audit_service_pb2 as pb
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from google.protobuf.timestamp_pb2 import Timestamp
+
+TEMPLATES: Final = Path(__file__).with_name("templates")
+HERE: Final = ZoneInfo("Europe/Amsterdam")
+MINUTE: Final = timedelta(minutes=1)
+HOUR: Final = timedelta(hours=1)
+DAY: Final = timedelta(days=1)
+
+
+def open_templates() -> Environment:
+    """Return the environment all pages are made with."""
+    templates = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    filters: Mapping[str, Any] = {"moment": moment, "day": day, "left": left, "outcome": pb.DutyOutcome.Name}
+    templates.filters.update(filters)
+    return templates
+
+
+def as_datetime(told: Timestamp | datetime) -> datetime:
+    """Return a moment, UTC."""
+    return told if isinstance(told, datetime) else told.ToDatetime(UTC)
+
+
+def moment(told: Timestamp | datetime) -> Markup:
+    """Return a moment as people here read it, with UTC beside it for who compares with a log."""
+    at = as_datetime(told)
+    local = at.astimezone(HERE)
+    return Markup('<time datetime="{}">{} <small>({} UTC)</small></time>').format(
+        at.strftime("%Y-%m-%dT%H:%M:%SZ"), local.strftime("%d-%m-%Y %H:%M"), at.strftime("%H:%M")
+    )
+
+
+def day(told: Timestamp | datetime) -> str:
+    """Return the day here."""
+    return as_datetime(told).astimezone(HERE).strftime("%d-%m-%Y")
+
+
+def left(time: timedelta, ngettext: Callable[[str, str, int], str]) -> str:
+    """Return how long there is, rounded down: an hour that has begun is not one more."""
+    if time >= 2 * DAY:
+        return ngettext("nog %d dag", "nog %d dagen", time // DAY) % (time // DAY)
+    if time >= HOUR:
+        return ngettext("nog %d uur", "nog %d uur", time // HOUR) % (time // HOUR)
+    return ngettext("nog %d minuut", "nog %d minuten", time // MINUTE) % (time // MINUTE)

@@ -1,0 +1,106 @@
+"""A console as a process of its own, in another network zone: from its file to its end.
+
+Promises: its file names a console and nothing else, so that no key or database of the exchange is where the
+console is; half a console does not start.
+Source: exchange/decisions/0125-the-console-is-a-client.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import tomllib
+from typing import TYPE_CHECKING, Any, Final
+
+import uvloop
+from pydantic import ValidationError
+
+from exchange.errors import SettingsInvalid
+from exchange.logs import open_log
+from exchange.server.certificates import Material, refuse_out_of_time, refuse_unfit
+from exchange.settings import Settings, throw_away_settings
+from exchange.wiring.console_door import ConsoleDoor, refuse_half_a_console
+from exchange.wiring.core import utc_now
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+OTHERS: Final = frozenset({"mode", "server_certificate", "server_key", "log_file", "log_level", "drain_s"})
+NEEDED: Final = ("console_port", "console_target", "console_credentials", "server_certificate", "server_key")
+
+
+def run_console(file: Path, told: Callable[[str], None] | None, ready: Path | None) -> None:
+    """Run until SIGTERM or SIGINT. Raises SettingsInvalid."""
+    settings = console_settings(file)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_run(settings, told, ready))
+
+
+def console_settings(file: Path) -> Settings:
+    """Return the settings of a console alone; the environment is not read. Raises SettingsInvalid."""
+    try:
+        found: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        raise SettingsInvalid("the settings file cannot be read", file=file.name) from None
+    unknown = sorted(name for name in found if not name.startswith("console_") and name not in OTHERS)
+    unknown += sorted(name for name in found if name not in Settings.model_fields and name not in unknown)
+    if unknown:
+        raise SettingsInvalid("a console alone has no such settings", names=", ".join(unknown))
+    try:
+        # In production unless its file says otherwise: it is not beside a throw-away exchange.
+        settings = throw_away_settings(**{"mode": "production"} | found)
+    except ValidationError as error:
+        names = sorted({".".join(map(str, one["loc"])) for one in error.errors()})
+        raise SettingsInvalid("settings are not right", names=", ".join(names)) from None
+    for name in NEEDED:
+        if not getattr(settings, name) and getattr(settings, name) != 0:
+            raise SettingsInvalid("a console alone needs this setting", name=name)
+    refuse_half_a_console(settings)
+    return settings
+
+
+async def _run(settings: Settings, told: Callable[[str], None] | None, ready: Path | None) -> None:
+    log = open_log(settings.log_file, settings.log_level)
+    door = ConsoleDoor(settings, _material(settings), log, utc_now)
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    url = await door.start()
+    try:
+        _say_ready(ready, url)
+        log.info("ready", place="console")
+        if told is not None:
+            told(url)
+        await stop.wait()
+    finally:
+        await door.stop(settings.drain_s)
+        _take_back(ready)
+        log.info("stopped")
+
+
+def _say_ready(file: Path | None, url: str) -> None:
+    if file is not None:
+        file.write_text(json.dumps({"pid": os.getpid(), "console_url": url}), encoding="utf-8")
+
+
+def _take_back(file: Path | None) -> None:
+    if file is not None:
+        file.unlink(missing_ok=True)
+
+
+def _material(settings: Settings) -> Material:
+    """Return the console's own certificate. Raises SettingsInvalid."""
+    assert settings.server_certificate is not None, "looked at before"
+    assert settings.server_key is not None, "looked at before"
+    try:
+        certificate, key = settings.server_certificate.read_bytes(), settings.server_key.read_bytes()
+    except OSError:
+        raise SettingsInvalid("the console's certificate cannot be read", name="server_certificate") from None
+    # Nobody shows a certificate to it: who signs in, signs in at the provider.
+    material = Material(certificate, key, certificate)
+    refuse_unfit(material)
+    refuse_out_of_time(material, utc_now())
+    return material

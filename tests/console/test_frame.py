@@ -1,0 +1,222 @@
+"""What stands around every page: headers, sessions, forms, addresses; and what is told of a page in a log."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from adapters.sdk import errors
+from adapters.sdk.tokens import Person
+from exchange.console.app import FORM_BYTES_MAX, QUERY_CHARS_MAX, find_pages
+from exchange.console.session import COOKIE
+from tests.console.house import APPROVER, AUTHOR, INSIGHT, OFFICER, RESIDENT, House, Visitor
+from tests.server.town import CARE, DELIVER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+FORM = {"outcome": "DUTY_OUTCOME_EXECUTED", "duty": "NOTIFY-FG", "decision_id": "d-1", "request_id": "1"}
+
+
+@pytest.fixture(scope="module")
+def officer(house: House) -> Visitor:
+    return house.as_(OFFICER)
+
+
+def test_every_answer_forbids_what_no_page_needs(house: House, officer: Visitor) -> None:
+    places = ["/", "/vandaag", "/nergens", "/static/console.css", "/static/nothing", "/inloggen"]
+    for answer in [officer.get(place) for place in places]:
+        policy = answer.headers["content-security-policy"]
+        assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'; ")
+        assert "unsafe" not in policy
+        assert f"form-action 'self' {house.provider.issuer};" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["referrer-policy"] == "no-referrer"
+        assert "max-age=" in answer.headers["strict-transport-security"]
+    assert officer.get("/vandaag").headers["cache-control"] == "no-store"
+
+
+def test_no_page_holds_a_script_a_style_or_a_place_elsewhere(officer: Visitor) -> None:
+    for place in ("/", "/vandaag", "/grootboek", "/grootboek/bewijs?blad=1", "/nergens"):
+        text = officer.get(place).text
+        assert "<style" not in text
+        assert " style=" not in text
+        assert " onclick=" not in text
+        assert "<script>" not in text
+        assert "http://" not in text
+        assert "https://" not in text
+
+
+@pytest.mark.parametrize("subject", [AUTHOR, APPROVER, INSIGHT, RESIDENT])
+def test_a_page_of_another_role_says_whose_it_is(house: House, subject: str) -> None:
+    visitor = house.as_(subject)
+    role = next(person.role for person in house.people if person.subject == subject)
+    pages = [page for page in find_pages() if role not in {one.name for one in page.roles}]
+    assert pages
+    for page in pages:
+        path = page.path.replace("{leaf}", "1")
+        if "GET" in page.methods and "{" not in path:
+            answer = visitor.get(path)
+            assert answer.status_code == 403, path
+            assert "Deze pagina hoort niet bij uw rol." in answer.text
+            assert "Dit is een pagina voor" in answer.text
+    assert visitor.post("/vandaag/plicht", FORM | {"csrf": "x"}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("change", "headers", "status"),
+    [
+        ({"csrf": ""}, {}, 403),
+        ({"csrf": "another"}, {}, 403),
+        ({"csrf": "é"}, {}, 403),
+        ({}, {"Sec-Fetch-Site": "cross-site"}, 403),
+        ({}, {"Sec-Fetch-Site": "same-site"}, 403),
+        ({}, {"Content-Type": "multipart/form-data; boundary=x"}, 400),
+        ({}, {"Content-Type": "application/json"}, 403),
+        ({}, {"Content-Length": str(FORM_BYTES_MAX + 1)}, 413),
+        ({}, {"Content-Length": "many"}, 413),
+        ({str(number): "" for number in range(200)}, {}, 400),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_a_form_that_is_not_of_this_session_records_nothing(
+    house: House, officer: Visitor, change: dict[str, str], headers: dict[str, str], status: int
+) -> None:
+    before = house.town.core.reader.head()[0]
+    form = FORM | {"csrf": csrf_of(officer)} | change
+    answer = officer.post("/vandaag/plicht", form, headers)
+    assert answer.status_code == status, answer.text
+    # The look at the page that gave the word is recorded; nothing behind it is.
+    assert house.town.core.reader.head()[0] - before <= 2
+
+
+def test_a_form_without_a_session_is_told_that_it_is_over(house: House) -> None:
+    answer = house.visitor().post("/vandaag/plicht", FORM)
+    assert answer.status_code == 401
+    assert "U bent niet meer aangemeld." in answer.text
+
+
+def test_the_word_of_one_session_is_not_that_of_another(house: House, officer: Visitor) -> None:
+    other = house.as_(OFFICER)
+    assert csrf_of(other) != csrf_of(officer)
+    assert other.post("/vandaag/plicht", FORM | {"csrf": csrf_of(officer)}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/vandaag?" + "a" * QUERY_CHARS_MAX, 200),
+        ("/vandaag?" + "a" * (QUERY_CHARS_MAX + 1), 414),
+        ("/vandaag?" + "a" * 10_000, 414),
+        ("/static/..%2fapp.py", 404),
+        ("/static/%2e%2e/app.py", 404),
+        ("/vandaag/../grootboek/x", 404),
+        ("/vandaag%00", 404),
+        ("/VANDAAG", 404),
+        ("/taal/fr", 404),
+        ("/taal/..%2f..%2f", 404),
+        ("/uitloggen", 405),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_an_address_that_is_none(officer: Visitor, path: str, status: int) -> None:
+    answer = officer.get(path)
+    assert answer.status_code == status
+    assert "a" * 100 not in answer.text or status == 200
+
+
+def test_another_host_name_leads_nowhere(officer: Visitor) -> None:
+    answer = officer.get("/vandaag", host="elders.example")
+    assert answer.status_code == 421
+
+
+def test_a_session_that_is_made_up_is_over(house: House) -> None:
+    for number in ("", "x", "a" * 43, "a" * 5_000):
+        visitor = house.visitor()
+        visitor.cookies[COOKIE] = number
+        assert visitor.get("/vandaag").status_code == 401
+
+
+def test_the_language_is_remembered_and_leads_back(house: House) -> None:
+    visitor = house.visitor()
+    assert 'lang="nl"' in visitor.get("/", **{"accept-language": "en"}).text
+    answer = visitor.get("/taal/en?naar=%2Fgrootboek%3Fvanaf%3D3")
+    assert answer.headers["location"] == "/grootboek?vanaf=3"
+    assert "Sign in" in visitor.get("/").text
+    assert visitor.get("/taal/en?naar=//elders.example").headers["location"] == "/"
+
+
+def test_a_line_of_the_log_says_the_page_and_nothing_that_was_asked(house: House, officer: Visitor) -> None:
+    officer.get("/grootboek?vanaf=31415926")
+    line = json.loads(house.log().strip().splitlines()[-1])
+    assert {name: line[name] for name in ("event", "place", "task", "code", "reason")} == {
+        "event": "console",
+        "place": "/grootboek",
+        "task": "fg",
+        "code": 400,
+        "reason": "REQUEST_INVALID",
+    }
+    for secret in ("31415926", house.bsn, "Fatima", "fg-1", officer.cookies[COOKIE]):
+        assert secret not in house.log()
+
+
+def test_a_defect_becomes_a_page_with_a_number(
+    house: House, officer: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise KeyError("999990019")
+
+    monkeypatch.setattr(house.line, "ask", broken)
+    answer = officer.get("/grootboek")
+    assert answer.status_code == 500
+    line = json.loads(house.log().strip().splitlines()[-1])
+    assert (line["reason"], line["incident"] in answer.text) == ("KeyError", True)
+    assert "999990019" not in answer.text + house.log()
+
+
+def test_what_the_gate_refuses_is_told_with_its_rules(house: House) -> None:
+    """One factor is not enough for an officer: the provider says how he was known, and the gate judges."""
+    with pytest.MonkeyPatch.context() as patched:
+        right = type(house.provider).claims_of
+        patched.setattr(type(house.provider), "claims_of", lambda *given: right(*given) | {"amr": ["pwd"]})
+        visitor = house.as_(OFFICER)
+    answer = visitor.get("/vandaag")
+    assert answer.status_code == 403
+    assert "De poort heeft dit geweigerd." in answer.text
+    assert "R02" in answer.text
+
+
+@pytest.fixture(scope="module")
+def carers(house: House, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """Return the console of another organisation on the same exchange."""
+    town = house.town
+    folder: Path = tmp_path_factory.mktemp("carers")
+    town.join(CARE, "wmo-aanbieder", "fg")
+    other = House(town, folder, house.bsn, console_credentials=town.settings.data / f"of-{CARE}")
+    yield other
+    other.close()
+
+
+def test_an_officer_of_another_organisation_sees_his_own_alone(house: House, carers: House) -> None:
+    town = house.town
+    for credentials, who in ((None, "w-stad"), (town.credentials(f"of-{CARE}"), "w-zorg")):
+        task = "college:PW" if credentials is None else "wmo-aanbieder"
+        client = town.client(Person(who, task, "medewerker"), credentials)
+        with pytest.raises(errors.Denied):
+            client.plan.get_plan(
+                claim=DELIVER, plan_id="00000000-0000-4000-8000-00000000000a", fields=["goals.own_words"]
+            )
+    operators, others = house.as_(OFFICER).get("/vandaag").text, carers.as_(OFFICER).get("/vandaag").text
+    assert "Zorg Voorbeeld" in others
+    assert CARE in others
+    assert "00000001003214345000" not in others
+    assert CARE in operators
+    assert "00000001003214345000" in operators
+
+
+def csrf_of(visitor: Visitor) -> str:
+    return visitor.csrf("/grootboek")

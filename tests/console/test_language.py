@@ -1,0 +1,74 @@
+"""Every word of every page has an English one, and no file translates what no page says."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+import pytest
+
+from exchange.console.language import DUTCH, ENGLISH, LOCALE, entries, load_words
+from exchange.console.templating import TEMPLATES, open_templates
+from exchange.errors import SettingsInvalid
+from tests.house.tree import REPOSITORY
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ROOMS = REPOSITORY / "exchange" / "console"
+
+
+def said() -> set[str]:
+    """Return every word that a template or a room says, in Dutch."""
+    found: set[str] = set()
+    templates = open_templates()
+    for file in TEMPLATES.rglob("*.html"):
+        for _, _, message in templates.extract_translations(file.read_text(encoding="utf-8")):  # type: ignore[attr-defined] # of the extension
+            first = message if isinstance(message, str) else message and message[0]
+            found |= {first} if first else set()
+    for file in ROOMS.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in {"later", "ngettext"}:
+                found.add(ast.literal_eval(node.args[0]))
+    return found
+
+
+def test_every_word_is_translated_and_nothing_else() -> None:
+    words = load_words()[ENGLISH]
+    known = words.single.keys() | words.plural.keys()
+    assert sorted(said() - known) == []
+    assert sorted(known - said()) == []
+
+
+def test_dutch_is_what_the_pages_say() -> None:
+    words = load_words()[DUTCH]
+    assert words.gettext("Vandaag") == "Vandaag"
+    assert words.ngettext("nog %d dag", "nog %d dagen", 1) == "nog %d dag"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('msgid "a"\nmsgstr "b"\n', [("a", "", ("b", ""))]),
+        ('msgid ""\n"a "\n"b"\nmsgstr "c"', [("a b", "", ("c", ""))]),
+        ('msgid "a"\nmsgid_plural "as"\nmsgstr[0] "b"\nmsgstr[1] "bs"', [("a", "as", ("b", "bs"))]),
+        ('# said\nmsgid "a"\nmsgstr ""', []),
+        ('msgid ""\nmsgstr "Content-Type: text/plain"', []),
+    ],
+)
+def test_a_file_of_translations(text: str, expected: list[object]) -> None:
+    assert list(entries(text, "sample.po")) == expected
+
+
+def test_a_file_that_cannot_be_read_is_named() -> None:
+    with pytest.raises(SettingsInvalid, match=r"sample\.po"):
+        list(entries("msgid a\nmsgstr b", "sample.po"))
+
+
+def test_a_word_in_two_ways_is_refused(tmp_path: Path) -> None:
+    (tmp_path / ENGLISH).mkdir()
+    for number, told in enumerate(("day", "today")):
+        (tmp_path / ENGLISH / f"{number}.po").write_text(f'msgid "dag"\nmsgstr "{told}"\n')
+    with pytest.raises(SettingsInvalid, match="two ways"):
+        load_words(tmp_path)
+    assert any(LOCALE.rglob("*.po"))
