@@ -305,6 +305,9 @@ class AuditCalls(Calls[_Mode]):
     """Decisions over all residents and what they ask to be done, for the privacy officer."""
 
     list_decisions = Rpc(audit.ListDecisionsRequest, audit.ListDecisionsResponse)
+    facet_decisions = Rpc(audit.FacetDecisionsRequest, audit.FacetDecisionsResponse)
+    get_decision = Rpc(audit.GetDecisionRequest, audit.GetDecisionResponse)
+    find_log_pseudonym = Rpc(audit.FindLogPseudonymRequest, audit.FindLogPseudonymResponse)
     replay_decisions = Rpc(audit.ReplayDecisionsRequest, audit.ReplayDecisionsResponse)
     preview_register = Rpc(audit.PreviewRegisterRequest, audit.PreviewRegisterResponse)
     list_obligations = Rpc(audit.ListObligationsRequest, audit.ListObligationsResponse)

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from exchange.projections.decisions import DecisionList
 from exchange.projections.erasures import ErasureRecords
 from exchange.projections.insight import InsightIndex
 from exchange.projections.matching import OfferIndex
 from exchange.projections.obligations import ObligationList
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextlib import ExitStack
     from pathlib import Path
 
@@ -26,9 +28,12 @@ class ReadModels(NamedTuple):
     records: ErasureRecords
     insight: InsightIndex
     offers: OfferIndex
+    decisions: DecisionList
 
 
-def open_read_models(folder: Path, entries: FollowedEntries, opened: ExitStack) -> ReadModels:
+def open_read_models(
+    folder: Path, entries: FollowedEntries, pseudonym: Callable[[str], str], opened: ExitStack
+) -> ReadModels:
     """Open every read model, or none."""
     obligations = ObligationList(folder, entries)
     opened.callback(obligations.database.close)
@@ -38,4 +43,6 @@ def open_read_models(folder: Path, entries: FollowedEntries, opened: ExitStack) 
     opened.callback(insight.database.close)
     offers = OfferIndex(folder)
     opened.callback(offers.database.close)
-    return ReadModels(obligations, records, insight, offers)
+    decisions = DecisionList(folder, pseudonym)
+    opened.callback(decisions.database.close)
+    return ReadModels(obligations, records, insight, offers, decisions)

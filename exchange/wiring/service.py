@@ -299,6 +299,7 @@ def parts_of(core: Core, publisher: Publisher, pipeline: Pipeline, following: Fo
         ledger=publisher,
         register=core.registers,
         obligations=core.obligations,
+        decisions=core.decisions,
         erasures=core.records,
         tables=core.tables,
         matcher=core.matcher,

@@ -171,6 +171,7 @@ class Town:
                 ledger=publisher,
                 register=core.registers,
                 obligations=core.obligations,
+                decisions=core.decisions,
                 erasures=core.records,
                 tables=core.tables,
                 matcher=core.matcher,
