@@ -523,7 +523,7 @@ class GetDecisionRequest(_message.Message):
 Global___GetDecisionRequest: _TypeAlias = GetDecisionRequest  # noqa: Y015
 
 @_typing.final
-class DecisionGround(_message.Message):
+class JudgedBasis(_message.Message):
     """On what a decision rests."""
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -570,7 +570,7 @@ class DecisionGround(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___DecisionGround: _TypeAlias = DecisionGround  # noqa: Y015
+Global___JudgedBasis: _TypeAlias = JudgedBasis  # noqa: Y015
 
 @_typing.final
 class AppliedRule(_message.Message):
@@ -649,7 +649,7 @@ class GetDecisionResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     DECISION_FIELD_NUMBER: _builtins.int
-    GROUND_FIELD_NUMBER: _builtins.int
+    JUDGED_BASIS_FIELD_NUMBER: _builtins.int
     RULES_FIELD_NUMBER: _builtins.int
     JUDGED_FIELDS_FIELD_NUMBER: _builtins.int
     OBLIGATIONS_FIELD_NUMBER: _builtins.int
@@ -661,7 +661,7 @@ class GetDecisionResponse(_message.Message):
         """Who asked, about whom, and what was decided."""
 
     @_builtins.property
-    def ground(self) -> Global___DecisionGround:
+    def judged_basis(self) -> Global___JudgedBasis:
         """On what ground."""
 
     @_builtins.property
@@ -680,15 +680,15 @@ class GetDecisionResponse(_message.Message):
         self,
         *,
         decision: Global___AuditedDecision | None = ...,
-        ground: Global___DecisionGround | None = ...,
+        judged_basis: Global___JudgedBasis | None = ...,
         rules: _abc.Iterable[Global___AppliedRule] | None = ...,
         judged_fields: _abc.Iterable[Global___JudgedField] | None = ...,
         obligations: _abc.Iterable[Global___Obligation] | None = ...,
         decision_id: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["decision", b"decision", "ground", b"ground"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["decision", b"decision", "judged_basis", b"judged_basis"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision", b"decision", "decision_id", b"decision_id", "ground", b"ground", "judged_fields", b"judged_fields", "obligations", b"obligations", "rules", b"rules"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision", b"decision", "decision_id", b"decision_id", "judged_basis", b"judged_basis", "judged_fields", b"judged_fields", "obligations", b"obligations", "rules", b"rules"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

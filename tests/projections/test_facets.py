@@ -224,7 +224,7 @@ def test_no_filter_reads_all_decisions(
     filed: list[Filed], database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By the plan that SQLite makes of each statement, not by the clock."""
-    since = {"since": filed[100].at, "until": filed[550].at}
+    since: dict[str, Any] = {"since": filed[100].at, "until": filed[550].at}
     filters = [
         Wanted(),
         Wanted(**since),

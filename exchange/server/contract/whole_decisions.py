@@ -1,4 +1,4 @@
-"""One decision whole, for the officer: its ground, every rule of the gate, and every field that was asked.
+"""One decision whole, for the officer: what it rests on, every rule of the gate, and every field asked.
 
 Promises: what cannot be known any more (words erased, another register, other rules) is left unsaid and never
 guessed; of fields and rules nothing is told that the recorded decision does not say.
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class JudgedBasis:
     """Attributes of this and all below have the names of the contract's fields."""
 
     citation: str
@@ -62,7 +62,7 @@ class Judged:
 class Whole:
     """What is told of a decision beside its row in the list."""
 
-    ground: Ground
+    judged_basis: JudgedBasis
     rules: tuple[Applied, ...]
     fields: tuple[Judged, ...]
 
@@ -73,19 +73,19 @@ def whole_of(event: DisclosureDecided, register: Register, position: int) -> Who
     again = bool(event.request) and event.policy_hash == register.policy_hash and verdict.rules == event.rules
     outcomes = rules_applied(verdict, facts, register) if again and facts.fields is not None else {}
     return Whole(
-        _ground(event, verdict, facts, register, position),
+        _basis(event, verdict, facts, register, position),
         tuple(_applied(event, outcomes)),
         tuple(_fields(event, verdict, facts)),
     )
 
 
-def _ground(
+def _basis(
     event: DisclosureDecided, verdict: Verdict, facts: Facts, register: Register, position: int
-) -> Ground:
+) -> JudgedBasis:
     entry = register.find(event.legal_basis, event.at)
     if entry is not None and str(entry.version) != event.basis_version:
         entry = None
-    return Ground(
+    return JudgedBasis(
         citation="" if entry is None else str(entry.citation),
         title="" if entry is None else entry.title,
         consent_id=event.consent_id,

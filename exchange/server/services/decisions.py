@@ -114,7 +114,7 @@ async def get_decision(call: Call, request: pb.GetDecisionRequest) -> pb.GetDeci
     if found is None:
         return answer
     copy_part(outcome, "decision", found.decision, answer.decision)
-    copy_part(outcome, "ground", found.whole.ground, answer.ground)
+    copy_part(outcome, "judged_basis", found.whole.judged_basis, answer.judged_basis)
     duties = await _in_pool(call, partial(parts.obligations.of_decision, request.of_decision_id))
     lists: tuple[tuple[str, Sequence[object], Any], ...] = (
         ("rules", found.whole.rules, answer.rules),
