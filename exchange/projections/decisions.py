@@ -116,20 +116,22 @@ class DecisionList:
 
     def apply(self, rows: Sequence[Row], after: int, position: int, codec: Codec) -> None:
         """Fold events, and note up to where, in one transaction. Raises HeadMoved."""
-        filed = [self._filed(row, codec) for row in rows]
+        filed = [filed_of(row, codec, self._pseudonym) for row in rows]
         with self.database.following(after, position) as c:
             file_all(c, filed)
 
-    def _filed(self, row: Row, codec: Codec) -> Filed:
-        clear, meta, _ = codec.decode_clear(row.state, stream=row.stream, topic=row.topic)
-        resident = clear.get("resident", "")
-        return Filed(
-            row.position,
-            kind_of(clear, () if meta.asked is None else meta.asked.categories),
-            microseconds(datetime.fromisoformat(clear["at"])),
-            name_of(clear["decision_id"]),
-            bytes.fromhex(self._pseudonym(resident)) if resident else b"",
-        )
+
+def filed_of(row: Row, codec: Codec, pseudonym: Callable[[str], str]) -> Filed:
+    """Return a recorded decision as it is filed; nothing sealed is opened. Raises HistoryUnreadable."""
+    clear, meta, _ = codec.decode_clear(row.state, stream=row.stream, topic=row.topic)
+    resident = clear.get("resident", "")
+    return Filed(
+        row.position,
+        kind_of(clear, () if meta.asked is None else meta.asked.categories),
+        microseconds(datetime.fromisoformat(clear["at"])),
+        name_of(clear["decision_id"]),
+        bytes.fromhex(pseudonym(resident)) if resident else b"",
+    )
 
 
 def file_all(c: sqlite3.Connection, filed: Iterable[Filed]) -> None:

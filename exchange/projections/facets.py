@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from exchange.projections.database import Database
+    from exchange.projections.decisions import Filed
 
 # Beyond every moment and every position; before every moment.
 END: Final = 2**62
@@ -105,6 +106,20 @@ class Wanted(NamedTuple):
             and (not self.rules or not set(self.rules).isdisjoint(kind.rules.split()))
         )
 
+    def holds(self, one: Filed) -> bool:
+        """Tell whether one decision is asked."""
+        return (
+            self.since <= one.at < self.until
+            and self.resident in {"", one.resident.hex()}
+            and (not self.decision_id or name_of(self.decision_id) == one.name)
+            and self.fits(one.kind)
+        )
+
+    @property
+    def of_any_kind(self) -> bool:
+        """Tell whether every kind is asked."""
+        return self.emergency is None and not any((*self[:7], self.asked_by))
+
 
 class Span(NamedTuple):
     """Where to look: positions from `first`, before `end`; from the end on where the newest come first."""
@@ -133,16 +148,17 @@ def basis_of(kind: Kind) -> str:
 def page(database: Database, wanted: Wanted, span: Span, limit: int) -> list[int]:
     """Return the positions of at most `limit` decisions, in the order asked. Raises StoreUnavailable."""
     with database.reading() as c, ExitStack() as opened:
-        known = _kinds(c)
-        kinds = {number for number, kind in known.items() if wanted.fits(kind)}
+        asked = {} if wanted.of_any_kind else _kinds(c)
+        kinds = {number for number, kind in asked.items() if wanted.fits(kind)}
         if wanted.decision_id or wanted.resident:
-            found = (position for position, kind in _of_one(c, wanted, span, opened) if kind in kinds)
+            rows = _of_one(c, wanted, span, opened)
+            found = (position for position, kind in rows if wanted.of_any_kind or kind in kinds)
             return list(islice(found, limit))
         span = _of_days(c, wanted, span)
-        if len(kinds) == len(known):
+        if wanted.of_any_kind:
             values = _values(wanted, span)
-            rows = opened.enter_context(closing(c.execute(span.statement(_IN_ORDER), values)))
-            return [position for (position,) in islice(rows, limit)]
+            every = opened.enter_context(closing(c.execute(span.statement(_IN_ORDER), values)))
+            return [position for (position,) in islice(every, limit)]
         heads = _heads(c, _values(wanted, span) | {"kinds": json.dumps(sorted(kinds))}, span, limit)
         return list(islice(_merged(c, _values(wanted, span), span, heads, opened), limit))
 
