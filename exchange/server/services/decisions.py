@@ -73,7 +73,7 @@ async def list_filtered(call: Call, request: pb.ListDecisionsRequest) -> pb.List
     outcome = await _ask(call, request, _LIST)
     span = _span(outcome.position, place, newest_first=request.newest_first)
     look = partial(_page, parts, wanted._replace(asked_by=outcome.captured), span, size)
-    rows, more = await _in_pool(call, look)
+    rows, last, more = await _in_pool(call, look)
     answer = pb.ListDecisionsResponse(decision_id=outcome.decision_id)
     copies = copies_of(pb.AuditedDecision.DESCRIPTOR)
     leaves = [path.partition(".")[2] for path in given_paths(outcome)]
@@ -82,7 +82,6 @@ async def list_filtered(call: Call, request: pb.ListDecisionsRequest) -> pb.List
         for leaf in leaves:
             copies[leaf](row, told)
     if more:
-        last = rows[-1].leaf_index + 1
         answer.next_page_token = call.house.pages.token(last, call.rpc, caller, request)
     return answer
 
@@ -180,14 +179,18 @@ def _span(position: int, place: int | None, *, newest_first: bool) -> Span:
     return Span(first=place + 1, end=position)
 
 
-def _page(parts: Parts, wanted: Wanted, span: Span, size: int) -> tuple[list[Decision], bool]:
-    """Return the rows of a page, and whether there are more behind it."""
+def _page(parts: Parts, wanted: Wanted, span: Span, size: int) -> tuple[list[Decision], int, bool]:
+    """Return the rows of a page, the position it goes up to, and whether there are more behind it.
+
+    Where the read model names an event that is no decision, the page is not full.
+    """
     positions = facets.page(parts.decisions.database, wanted, span, size + 1)
     reader = DecisionReader(parts.codec, parts.register, parts.log_pseudonym)
     found = {row.position: row for row in parts.reader.rows_at(positions[:size]) if row.topic == TOPIC}
     rows = [reader.for_officer(found[position]) for position in positions[:size] if position in found]
     aborted = parts.obligations.aborted([row.decision_id for row in rows])
-    return [as_arrived(row, aborted.get(row.decision_id)) for row in rows], len(positions) > size
+    told = [as_arrived(row, aborted.get(row.decision_id)) for row in rows]
+    return told, positions[size - 1] if len(positions) > size else 0, len(positions) > size
 
 
 def _find(parts: Parts, decision_id: str, before: int, organisation: str) -> _Found | None:
