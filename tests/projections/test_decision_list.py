@@ -138,6 +138,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 def test_killed_between_two_commits_it_follows_on_to_the_same_list(shard: Shard, tmp_path: Path) -> None:
     _, plan_id = helped(shard, 2, 4)
     for _ in range(9):
