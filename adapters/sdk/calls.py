@@ -322,6 +322,9 @@ class AuditCalls(Calls[_Mode]):
     """Decisions over all residents and what they ask to be done, for the privacy officer."""
 
     list_decisions = Rpc(audit.ListDecisionsRequest, audit.ListDecisionsResponse)
+    facet_decisions = Rpc(audit.FacetDecisionsRequest, audit.FacetDecisionsResponse)
+    get_decision = Rpc(audit.GetDecisionRequest, audit.GetDecisionResponse)
+    find_log_pseudonym = Rpc(audit.FindLogPseudonymRequest, audit.FindLogPseudonymResponse)
     replay_decisions = Rpc(audit.ReplayDecisionsRequest, audit.ReplayDecisionsResponse)
     preview_register = Rpc(audit.PreviewRegisterRequest, audit.PreviewRegisterResponse)
     summarise_month = Rpc(audit.SummariseMonthRequest, audit.SummariseMonthResponse)

@@ -19,6 +19,7 @@ from exchange.cli import (
     bench,
     config,
     console,
+    decisions,
     demo,
     directory,
     doctor,
@@ -64,6 +65,7 @@ gate.app.command("preview")(replay.preview)
 app.add_typer(gate.app, name="gate")
 audit.app.command("export")(export.export)
 audit.app.command("adl")(adl.adl)
+audit.app.command("decisions")(decisions.decisions)
 audit.app.command("lawful")(lawful.lawful)
 audit.app.command("ldv")(accountability.ldv)
 audit.app.command("verwerkingen")(accountability.verwerkingen)

@@ -38,6 +38,8 @@ NAMES: Final = {
     "audit_hash_bytes_s": "audit: read and hash the bytes of a pack",
     "audit_verify_s": "audit: verify a pack of 1,000,000 entries",
     "audit_verify_vs_hashing": "audit: verifying against hashing as many bytes",
+    "facets_ms": "1,000,000 decisions: counts of every facet, the slowest filter",
+    "page_ms": "1,000,000 decisions: a page of 50, the slowest filter",
     "receipt_three_witnesses_s": "receipt with three witnesses: median",
     "receipt_three_witnesses_p99_s": "receipt with three witnesses: 99th percentile",
     "receipt_bytes": "receipt with three witnesses: length",

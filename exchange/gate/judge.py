@@ -78,6 +78,16 @@ def missing_facts(facts: Facts, register: Register) -> tuple[str, ...]:
     return missing if basis is None else missing_for_basis(facts, basis)
 
 
+def rules_standing(facts: Facts, basis: LegalBasis | None) -> RuleSet:
+    """Return the rules that stand in the situation of these facts; `basis` is None for an unknown one."""
+    if basis is None:
+        return UNKNOWN_BASIS_RULES
+    if basis.break_glass and facts.break_glass is not None:
+        # A claim that R28 refuses overrides nothing: every other reason there is, is told beside it.
+        return REFUSED_GLASS_RULES if break_glass_unfounded(facts, basis) else BREAK_GLASS_RULES
+    return ALL_RULES
+
+
 def _judge(facts: Facts, register: Register, *, tell: bool) -> tuple[Verdict, Verdict]:
     if (
         facts.store_unavailable
@@ -88,14 +98,11 @@ def _judge(facts: Facts, register: Register, *, tell: bool) -> tuple[Verdict, Ve
         return (_not_judged(facts, register),) * 2
     basis = register.find(facts.legal_basis, facts.now)
     found: list[str] = []
-    rules = ALL_RULES
-    if basis is None:
-        basis, found, rules = NO_BASIS, ["R04"], UNKNOWN_BASIS_RULES
-    elif missing_for_basis(facts, basis):
+    if basis is not None and missing_for_basis(facts, basis):
         return (_not_judged(facts, register),) * 2
-    elif basis.break_glass and facts.break_glass is not None:
-        # A claim that R28 refuses overrides nothing: every other reason there is, is told beside it.
-        rules = REFUSED_GLASS_RULES if break_glass_unfounded(facts, basis) else BREAK_GLASS_RULES
+    rules = rules_standing(facts, basis)
+    if basis is None:
+        basis, found = NO_BASIS, ["R04"]
     found += [name for name, denies in rules.request if denies(facts, basis)]
     fields, told = _judge_fields(facts, basis, rules, tuple(found))
     verdict = _verdict(facts, basis, register, found, fields)

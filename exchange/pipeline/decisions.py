@@ -8,6 +8,7 @@ Source: GDPR 5(2), 15, 30; Wmo 2015 5.3.
 from __future__ import annotations
 
 from dataclasses import fields
+from functools import lru_cache
 from itertools import compress
 from operator import not_
 from typing import TYPE_CHECKING, Any, Final
@@ -17,6 +18,7 @@ import msgspec
 from exchange.domain.disclosure import DisclosureDecided
 from exchange.gate.model import MISSING, Consent, Facts, Field
 from exchange.pipeline.remembered import ByObject
+from exchange.store.codec import Asked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 # 2: what equals its default is left out, so that a fact added later reads in older decisions as that default.
 FORM: Final = 2
 FIELDS_KEPT_MAX: Final = 8_192
+CATEGORY_SETS_MAX: Final = 1_024
 
 _encode = msgspec.json.Encoder(order="sorted").encode
 
@@ -72,6 +75,20 @@ def _written(field: Field) -> msgspec.Raw:
 
 # A field as JSON, written once: saying that one is sealed takes no step more than not to.
 _field_text: Final = ByObject(_written, FIELDS_KEPT_MAX)
+
+
+def categories_of(facts: Facts) -> Asked | None:
+    """Return the categories of what was asked, to stand in clear beside the decision; None of no field.
+
+    The names of the fields are sealed: they say of what there is something. The kinds are no more than what
+    the events of the resident say in clear of what they hold (exchange/decisions/0131-kinds-in-clear.md).
+    """
+    return _asked(tuple([field.category for field in facts.fields or ()]))
+
+
+@lru_cache(maxsize=CATEGORY_SETS_MAX)
+def _asked(categories: tuple[str, ...]) -> Asked | None:
+    return Asked("", "", tuple(sorted(set(categories)))) if categories else None
 
 
 def decided(

@@ -20,7 +20,7 @@ from exchange.domain.obligations import EVALUATE
 from exchange.gate.explain import explain
 from exchange.gate.judge import judge, judge_and_tell, owing
 from exchange.pipeline.callers import check_caller
-from exchange.pipeline.decisions import decided
+from exchange.pipeline.decisions import categories_of, decided
 from exchange.pipeline.facts import NOTHING_KNOWN, assemble, standing_of
 from exchange.pipeline.sealed import seen_subject, sight_of
 from exchange.pipeline.telling import Judged, meta_of, provider_of, refusal_of, tell
@@ -163,7 +163,7 @@ def _record(walk: EvaluationWalk, overlay: Overlay, judged: Judged, *, permitted
         released_nothing=True,
     )
     meta = msgspec.structs.replace(
-        meta_of(walk, judged),
+        meta_of(walk, judged, categories_of(judged.facts)),
         organisation=walk.asker.organisation,
         task=walk.asker.task,
         professional=walk.asker.professional,

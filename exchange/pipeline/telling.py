@@ -18,7 +18,7 @@ from exchange.gate import vocabulary as words
 from exchange.gate.explain import explain, obligations_for_requester, rules_for_requester
 from exchange.gate.judge import judge, judge_and_tell
 from exchange.gate.model import Outcome
-from exchange.pipeline.decisions import decided
+from exchange.pipeline.decisions import categories_of, decided
 from exchange.pipeline.elements import CATEGORY_WITHOUT_ELEMENTS
 from exchange.pipeline.facts import NOTHING_KNOWN, assemble, is_stranger, standing_of, subject_of
 from exchange.pipeline.walk import (
@@ -139,7 +139,8 @@ def record_decision(
         facts_position=judged.position,
         refused_whole=refused_whole,
     )
-    return overlay.append([(judged.stream, [event])], meta_of(walk, judged, answered=answered))
+    meta = meta_of(walk, judged, categories_of(judged.facts), answered)
+    return overlay.append([(judged.stream, [event])], meta)
 
 
 def refusal_of(walk: Walk, judged: Judged, register: Register) -> RefusalOutcome:

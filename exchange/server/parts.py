@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from exchange.pipeline.queue import Pipeline
     from exchange.pipeline.registers import Registers
     from exchange.pipeline.tabulating import Tabulator
+    from exchange.projections.decisions import DecisionList
     from exchange.projections.erasures import ErasureRecords
     from exchange.projections.lookups.index import LookupIndex
     from exchange.projections.obligations import ObligationList
@@ -96,6 +97,7 @@ class Parts:
     ledger: LedgerReads
     register: Registers
     obligations: ObligationList
+    decisions: DecisionList
     erasures: ErasureRecords
     lookups: LookupIndex
     tables: Tabulator

@@ -38,7 +38,7 @@ class Asked(msgspec.Struct, array_like=True, frozen=True):
     """What a permitted command asked that no event says: with the streams as of its position, all its facts.
 
     `marks` are letters, each of them a fact that was so; `anchor` is the stream it was about, "=" where that
-    is the event's own; `categories` are those it wrote, sorted.
+    is the event's own; `categories` are those it wrote, sorted. Of a decision: what was asked, no more.
     """
 
     marks: str
@@ -61,7 +61,7 @@ class Meta(msgspec.Struct, frozen=True):
     necessity: str = ""
     trace: str = ""  # "<trace id>-<span id>" of W3C Trace Context, where the caller told one
     evaluated: str = ""  # JSON: whose right was asked about and what was told; nothing of the resident
-    asked: Asked | None = None  # in the first event of a permitted command that has no decision of its own
+    asked: Asked | None = None  # in a decision; else in the first event of its permitted command
     answered: str = ""  # "GIVEN" or "NOTHING", where the caller was answered otherwise than the record says
     signed: Signed | None = None  # stands in the leaf, not in the event
     apart: bool = False  # in neither: the resident's own key does not find the leaf, whatever the event says

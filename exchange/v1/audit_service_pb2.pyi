@@ -22,6 +22,102 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _EmergencyClaim:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _EmergencyClaimEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_EmergencyClaim.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    EMERGENCY_CLAIM_UNSPECIFIED: _EmergencyClaim.ValueType  # 0
+    """Claimed or not."""
+    EMERGENCY_CLAIM_CLAIMED: _EmergencyClaim.ValueType  # 1
+    """It was claimed, permitted or refused."""
+    EMERGENCY_CLAIM_NOT_CLAIMED: _EmergencyClaim.ValueType  # 2
+    """It was not."""
+
+class EmergencyClaim(_EmergencyClaim, metaclass=_EmergencyClaimEnumTypeWrapper):
+    """Whether emergency access was claimed."""
+
+EMERGENCY_CLAIM_UNSPECIFIED: EmergencyClaim.ValueType  # 0
+"""Claimed or not."""
+EMERGENCY_CLAIM_CLAIMED: EmergencyClaim.ValueType  # 1
+"""It was claimed, permitted or refused."""
+EMERGENCY_CLAIM_NOT_CLAIMED: EmergencyClaim.ValueType  # 2
+"""It was not."""
+Global___EmergencyClaim: _TypeAlias = EmergencyClaim  # noqa: Y015
+
+class _DecisionFacet:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DecisionFacetEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DecisionFacet.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DECISION_FACET_UNSPECIFIED: _DecisionFacet.ValueType  # 0
+    """None."""
+    DECISION_FACET_ORGANISATION: _DecisionFacet.ValueType  # 1
+    """OIN of who asked."""
+    DECISION_FACET_TASK: _DecisionFacet.ValueType  # 2
+    """In which task."""
+    DECISION_FACET_LEGAL_BASIS: _DecisionFacet.ValueType  # 3
+    """The legal basis with its version, "-" for judged on none."""
+    DECISION_FACET_PURPOSE: _DecisionFacet.ValueType  # 4
+    """The purpose by its name in this contract."""
+    DECISION_FACET_CATEGORY: _DecisionFacet.ValueType  # 5
+    """A data category that was asked; a decision has one, several or none."""
+    DECISION_FACET_OUTCOME: _DecisionFacet.ValueType  # 6
+    """What was decided."""
+    DECISION_FACET_RULE: _DecisionFacet.ValueType  # 7
+    """A rule that spoke; a decision has one or several."""
+
+class DecisionFacet(_DecisionFacet, metaclass=_DecisionFacetEnumTypeWrapper):
+    """By what decisions are counted."""
+
+DECISION_FACET_UNSPECIFIED: DecisionFacet.ValueType  # 0
+"""None."""
+DECISION_FACET_ORGANISATION: DecisionFacet.ValueType  # 1
+"""OIN of who asked."""
+DECISION_FACET_TASK: DecisionFacet.ValueType  # 2
+"""In which task."""
+DECISION_FACET_LEGAL_BASIS: DecisionFacet.ValueType  # 3
+"""The legal basis with its version, "-" for judged on none."""
+DECISION_FACET_PURPOSE: DecisionFacet.ValueType  # 4
+"""The purpose by its name in this contract."""
+DECISION_FACET_CATEGORY: DecisionFacet.ValueType  # 5
+"""A data category that was asked; a decision has one, several or none."""
+DECISION_FACET_OUTCOME: DecisionFacet.ValueType  # 6
+"""What was decided."""
+DECISION_FACET_RULE: DecisionFacet.ValueType  # 7
+"""A rule that spoke; a decision has one or several."""
+Global___DecisionFacet: _TypeAlias = DecisionFacet  # noqa: Y015
+
+class _RuleOutcome:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RuleOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RuleOutcome.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    RULE_OUTCOME_UNSPECIFIED: _RuleOutcome.ValueType  # 0
+    """Not known any more: the words were erased, or it was judged by another register or other rules."""
+    RULE_OUTCOME_PASSED: _RuleOutcome.ValueType  # 1
+    """It had nothing against it."""
+    RULE_OUTCOME_WITHHELD: _RuleOutcome.ValueType  # 2
+    """It withheld all or some of it."""
+    RULE_OUTCOME_NOT_ASKED: _RuleOutcome.ValueType  # 3
+    """It was not asked: in this situation it does not stand."""
+
+class RuleOutcome(_RuleOutcome, metaclass=_RuleOutcomeEnumTypeWrapper):
+    """What became of one rule."""
+
+RULE_OUTCOME_UNSPECIFIED: RuleOutcome.ValueType  # 0
+"""Not known any more: the words were erased, or it was judged by another register or other rules."""
+RULE_OUTCOME_PASSED: RuleOutcome.ValueType  # 1
+"""It had nothing against it."""
+RULE_OUTCOME_WITHHELD: RuleOutcome.ValueType  # 2
+"""It withheld all or some of it."""
+RULE_OUTCOME_NOT_ASKED: RuleOutcome.ValueType  # 3
+"""It was not asked: in this situation it does not stand."""
+Global___RuleOutcome: _TypeAlias = RuleOutcome  # noqa: Y015
+
 class _ObligationState:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -87,6 +183,90 @@ DUTY_OUTCOME_NOT_AN_OBJECTION: DutyOutcome.ValueType  # 6
 Global___DutyOutcome: _TypeAlias = DutyOutcome  # noqa: Y015
 
 @_typing.final
+class DecisionFilter(_message.Message):
+    """Which decisions are asked: all of these must hold, and of a list one of its values. What is empty asks nothing."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORGANISATIONS_FIELD_NUMBER: _builtins.int
+    TASKS_FIELD_NUMBER: _builtins.int
+    LEGAL_BASES_FIELD_NUMBER: _builtins.int
+    PURPOSES_FIELD_NUMBER: _builtins.int
+    CATEGORIES_FIELD_NUMBER: _builtins.int
+    OUTCOMES_FIELD_NUMBER: _builtins.int
+    RULES_FIELD_NUMBER: _builtins.int
+    EMERGENCY_FIELD_NUMBER: _builtins.int
+    FROM_TIME_FIELD_NUMBER: _builtins.int
+    BEFORE_TIME_FIELD_NUMBER: _builtins.int
+    RESIDENT_PSEUDONYM_FIELD_NUMBER: _builtins.int
+    OF_DECISION_ID_FIELD_NUMBER: _builtins.int
+    emergency: Global___EmergencyClaim.ValueType
+    """Whether emergency access was claimed."""
+    resident_pseudonym: _builtins.str
+    """Pseudonym of one resident in this log."""
+    of_decision_id: _builtins.str
+    """One decision."""
+    @_builtins.property
+    def organisations(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """OINs of who asked."""
+
+    @_builtins.property
+    def tasks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Tasks in which was asked."""
+
+    @_builtins.property
+    def legal_bases(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Legal bases judged on, such as "WMO-2.3.2", or one version of it, "WMO-2.3.2@1"; "-" for judged on none."""
+
+    @_builtins.property
+    def purposes(self) -> _containers.RepeatedScalarFieldContainer[_common_pb2.Purpose.ValueType]:
+        """Purposes claimed."""
+
+    @_builtins.property
+    def categories(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Data categories asked, such as "WMO-PLAN"; of decisions from before these were kept, none is known."""
+
+    @_builtins.property
+    def outcomes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Outcomes, such as "DENY"."""
+
+    @_builtins.property
+    def rules(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Rules that spoke, such as "R03" or "P-WMO-2.3.2"."""
+
+    @_builtins.property
+    def from_time(self) -> _timestamp_pb2.Timestamp:
+        """Decided at this moment or later."""
+
+    @_builtins.property
+    def before_time(self) -> _timestamp_pb2.Timestamp:
+        """Decided before this moment."""
+
+    def __init__(
+        self,
+        *,
+        organisations: _abc.Iterable[_builtins.str] | None = ...,
+        tasks: _abc.Iterable[_builtins.str] | None = ...,
+        legal_bases: _abc.Iterable[_builtins.str] | None = ...,
+        purposes: _abc.Iterable[_common_pb2.Purpose.ValueType] | None = ...,
+        categories: _abc.Iterable[_builtins.str] | None = ...,
+        outcomes: _abc.Iterable[_builtins.str] | None = ...,
+        rules: _abc.Iterable[_builtins.str] | None = ...,
+        emergency: Global___EmergencyClaim.ValueType = ...,
+        from_time: _timestamp_pb2.Timestamp | None = ...,
+        before_time: _timestamp_pb2.Timestamp | None = ...,
+        resident_pseudonym: _builtins.str = ...,
+        of_decision_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["before_time", b"before_time", "from_time", b"from_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["before_time", b"before_time", "categories", b"categories", "emergency", b"emergency", "from_time", b"from_time", "legal_bases", b"legal_bases", "of_decision_id", b"of_decision_id", "organisations", b"organisations", "outcomes", b"outcomes", "purposes", b"purposes", "resident_pseudonym", b"resident_pseudonym", "rules", b"rules", "tasks", b"tasks"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DecisionFilter: _TypeAlias = DecisionFilter  # noqa: Y015
+
+@_typing.final
 class ListDecisionsRequest(_message.Message):
     """Asks for decisions."""
 
@@ -97,10 +277,14 @@ class ListDecisionsRequest(_message.Message):
     OUTCOMES_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    NEWEST_FIRST_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """At most 200; 0 for 50."""
     page_token: _builtins.str
     """Of the page before."""
+    newest_first: _builtins.bool
+    """The newest first; else in the order they were taken."""
     @_builtins.property
     def claim(self) -> _common_pb2.Claim:
         """On what ground: FG-AUDIT-39."""
@@ -113,6 +297,10 @@ class ListDecisionsRequest(_message.Message):
     def outcomes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Only these outcomes; all where empty."""
 
+    @_builtins.property
+    def filter(self) -> Global___DecisionFilter:
+        """Only these; beside `outcomes`."""
+
     def __init__(
         self,
         *,
@@ -121,10 +309,12 @@ class ListDecisionsRequest(_message.Message):
         outcomes: _abc.Iterable[_builtins.str] | None = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        filter: Global___DecisionFilter | None = ...,
+        newest_first: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "filter", b"filter"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "fields", b"fields", "outcomes", b"outcomes", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "fields", b"fields", "filter", b"filter", "newest_first", b"newest_first", "outcomes", b"outcomes", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -183,7 +373,7 @@ class ListDecisionsResponse(_message.Message):
     """The recorded decision behind this answer."""
     @_builtins.property
     def decisions(self) -> _containers.RepeatedCompositeFieldContainer[Global___AuditedDecision]:
-        """In order of position."""
+        """In the order asked."""
 
     def __init__(
         self,
@@ -199,6 +389,370 @@ class ListDecisionsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListDecisionsResponse: _TypeAlias = ListDecisionsResponse  # noqa: Y015
+
+@_typing.final
+class FacetDecisionsRequest(_message.Message):
+    """Asks for counts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLAIM_FIELD_NUMBER: _builtins.int
+    FIELDS_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground: FG-AUDIT-39."""
+
+    @_builtins.property
+    def fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Wanted fields, such as "total" or "counts.value"."""
+
+    @_builtins.property
+    def filter(self) -> Global___DecisionFilter:
+        """Only these decisions."""
+
+    def __init__(
+        self,
+        *,
+        claim: _common_pb2.Claim | None = ...,
+        fields: _abc.Iterable[_builtins.str] | None = ...,
+        filter: Global___DecisionFilter | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "filter", b"filter"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "fields", b"fields", "filter", b"filter"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FacetDecisionsRequest: _TypeAlias = FacetDecisionsRequest  # noqa: Y015
+
+@_typing.final
+class FacetCount(_message.Message):
+    """How many decisions of the filter have one value."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FACET_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    DECISIONS_FIELD_NUMBER: _builtins.int
+    facet: Global___DecisionFacet.ValueType
+    """Of which facet."""
+    value: _builtins.str
+    """The value as the filter takes it; empty for all values beyond the 200 that most decisions have."""
+    decisions: _builtins.int
+    """As many decisions."""
+    def __init__(
+        self,
+        *,
+        facet: Global___DecisionFacet.ValueType = ...,
+        value: _builtins.str = ...,
+        decisions: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decisions", b"decisions", "facet", b"facet", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FacetCount: _TypeAlias = FacetCount  # noqa: Y015
+
+@_typing.final
+class FacetDecisionsResponse(_message.Message):
+    """Counts of what was decided before this very question."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOTAL_FIELD_NUMBER: _builtins.int
+    COUNTS_FIELD_NUMBER: _builtins.int
+    DECISION_ID_FIELD_NUMBER: _builtins.int
+    total: _builtins.int
+    """All decisions of the filter."""
+    decision_id: _builtins.str
+    """The recorded decision behind this answer."""
+    @_builtins.property
+    def counts(self) -> _containers.RepeatedCompositeFieldContainer[Global___FacetCount]:
+        """Facet by facet, the most first."""
+
+    def __init__(
+        self,
+        *,
+        total: _builtins.int = ...,
+        counts: _abc.Iterable[Global___FacetCount] | None = ...,
+        decision_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["counts", b"counts", "decision_id", b"decision_id", "total", b"total"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FacetDecisionsResponse: _TypeAlias = FacetDecisionsResponse  # noqa: Y015
+
+@_typing.final
+class GetDecisionRequest(_message.Message):
+    """Asks for one decision."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLAIM_FIELD_NUMBER: _builtins.int
+    FIELDS_FIELD_NUMBER: _builtins.int
+    OF_DECISION_ID_FIELD_NUMBER: _builtins.int
+    of_decision_id: _builtins.str
+    """The decision; not `decision_id`, which is this question's own."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground: FG-AUDIT-39."""
+
+    @_builtins.property
+    def fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Wanted fields, such as "decision.disclosure.task" or "rules.outcome"."""
+
+    def __init__(
+        self,
+        *,
+        claim: _common_pb2.Claim | None = ...,
+        fields: _abc.Iterable[_builtins.str] | None = ...,
+        of_decision_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "fields", b"fields", "of_decision_id", b"of_decision_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetDecisionRequest: _TypeAlias = GetDecisionRequest  # noqa: Y015
+
+@_typing.final
+class JudgedBasis(_message.Message):
+    """On what a decision rests."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CITATION_FIELD_NUMBER: _builtins.int
+    TITLE_FIELD_NUMBER: _builtins.int
+    CONSENT_ID_FIELD_NUMBER: _builtins.int
+    CONSENT_VERSION_FIELD_NUMBER: _builtins.int
+    FACTS_POSITION_FIELD_NUMBER: _builtins.int
+    POLICY_HASH_FIELD_NUMBER: _builtins.int
+    REQUESTER_EXPLANATION_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    citation: _builtins.str
+    """Article of the law, as the entry of the register cites it."""
+    title: _builtins.str
+    """What the entry is called."""
+    consent_id: _builtins.str
+    """The consent it rests on; empty where it rests on none."""
+    consent_version: _builtins.int
+    """Version of that consent; 0 where it is not known any more."""
+    facts_position: _builtins.int
+    """Position up to which the facts were looked at."""
+    policy_hash: _builtins.str
+    """SHA-256 of the rules and the register it was judged by, hexadecimal."""
+    requester_explanation: _builtins.str
+    """What the gate tells the caller, without what is sealed; a stranger was told what is told about nobody."""
+    position: _builtins.int
+    """Position of the decision."""
+    def __init__(
+        self,
+        *,
+        citation: _builtins.str = ...,
+        title: _builtins.str = ...,
+        consent_id: _builtins.str = ...,
+        consent_version: _builtins.int = ...,
+        facts_position: _builtins.int = ...,
+        policy_hash: _builtins.str = ...,
+        requester_explanation: _builtins.str = ...,
+        position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["citation", b"citation", "consent_id", b"consent_id", "consent_version", b"consent_version", "facts_position", b"facts_position", "policy_hash", b"policy_hash", "position", b"position", "requester_explanation", b"requester_explanation", "title", b"title"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___JudgedBasis: _TypeAlias = JudgedBasis  # noqa: Y015
+
+@_typing.final
+class AppliedRule(_message.Message):
+    """One rule, and what it came to."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RULE_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    CITATION_FIELD_NUMBER: _builtins.int
+    CAUSE_FIELD_NUMBER: _builtins.int
+    rule: _builtins.str
+    """Rule."""
+    outcome: Global___RuleOutcome.ValueType
+    """What it came to."""
+    citation: _builtins.str
+    """Article it applies."""
+    cause: _builtins.str
+    """What it means where it withholds, in Dutch."""
+    def __init__(
+        self,
+        *,
+        rule: _builtins.str = ...,
+        outcome: Global___RuleOutcome.ValueType = ...,
+        citation: _builtins.str = ...,
+        cause: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "citation", b"citation", "outcome", b"outcome", "rule", b"rule"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AppliedRule: _TypeAlias = AppliedRule  # noqa: Y015
+
+@_typing.final
+class JudgedField(_message.Message):
+    """One field that was asked."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    CATEGORY_FIELD_NUMBER: _builtins.int
+    RELEASED_FIELD_NUMBER: _builtins.int
+    RULES_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Name."""
+    category: _builtins.str
+    """Data category; empty where it is not known any more."""
+    released: _builtins.bool
+    """Whether it was released."""
+    @_builtins.property
+    def rules(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Rules that withheld it."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        category: _builtins.str = ...,
+        released: _builtins.bool = ...,
+        rules: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "name", b"name", "released", b"released", "rules", b"rules"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___JudgedField: _TypeAlias = JudgedField  # noqa: Y015
+
+@_typing.final
+class GetDecisionResponse(_message.Message):
+    """One decision whole; empty where none of this id was decided before this question."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DECISION_FIELD_NUMBER: _builtins.int
+    JUDGED_BASIS_FIELD_NUMBER: _builtins.int
+    RULES_FIELD_NUMBER: _builtins.int
+    JUDGED_FIELDS_FIELD_NUMBER: _builtins.int
+    OBLIGATIONS_FIELD_NUMBER: _builtins.int
+    DECISION_ID_FIELD_NUMBER: _builtins.int
+    decision_id: _builtins.str
+    """The recorded decision behind this answer."""
+    @_builtins.property
+    def decision(self) -> Global___AuditedDecision:
+        """Who asked, about whom, and what was decided."""
+
+    @_builtins.property
+    def judged_basis(self) -> Global___JudgedBasis:
+        """On what ground."""
+
+    @_builtins.property
+    def rules(self) -> _containers.RepeatedCompositeFieldContainer[Global___AppliedRule]:
+        """Every rule of the gate."""
+
+    @_builtins.property
+    def judged_fields(self) -> _containers.RepeatedCompositeFieldContainer[Global___JudgedField]:
+        """Every field that was asked."""
+
+    @_builtins.property
+    def obligations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Obligation]:
+        """What has to be done because of it, and whether that was done."""
+
+    def __init__(
+        self,
+        *,
+        decision: Global___AuditedDecision | None = ...,
+        judged_basis: Global___JudgedBasis | None = ...,
+        rules: _abc.Iterable[Global___AppliedRule] | None = ...,
+        judged_fields: _abc.Iterable[Global___JudgedField] | None = ...,
+        obligations: _abc.Iterable[Global___Obligation] | None = ...,
+        decision_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["decision", b"decision", "judged_basis", b"judged_basis"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision", b"decision", "decision_id", b"decision_id", "judged_basis", b"judged_basis", "judged_fields", b"judged_fields", "obligations", b"obligations", "rules", b"rules"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetDecisionResponse: _TypeAlias = GetDecisionResponse  # noqa: Y015
+
+@_typing.final
+class FindLogPseudonymRequest(_message.Message):
+    """Asks by which pseudonym the log knows a resident."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLAIM_FIELD_NUMBER: _builtins.int
+    FIELDS_FIELD_NUMBER: _builtins.int
+    RESIDENT_FIELD_NUMBER: _builtins.int
+    resident: _builtins.bytes
+    """The officer's organisation's own pseudonym of the resident."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground: FG-AUDIT-39; with why it is needed, such as the number of the request of whoever asks."""
+
+    @_builtins.property
+    def fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Wanted fields: "resident_pseudonym"."""
+
+    def __init__(
+        self,
+        *,
+        claim: _common_pb2.Claim | None = ...,
+        fields: _abc.Iterable[_builtins.str] | None = ...,
+        resident: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "fields", b"fields", "resident", b"resident"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FindLogPseudonymRequest: _TypeAlias = FindLogPseudonymRequest  # noqa: Y015
+
+@_typing.final
+class FindLogPseudonymResponse(_message.Message):
+    """The pseudonym of the log."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESIDENT_PSEUDONYM_FIELD_NUMBER: _builtins.int
+    DECISION_ID_FIELD_NUMBER: _builtins.int
+    resident_pseudonym: _builtins.str
+    """Takes the place of the resident in every decision about him; of somebody unknown, of nobody."""
+    decision_id: _builtins.str
+    """The recorded decision behind this answer."""
+    def __init__(
+        self,
+        *,
+        resident_pseudonym: _builtins.str = ...,
+        decision_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision_id", b"decision_id", "resident_pseudonym", b"resident_pseudonym"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FindLogPseudonymResponse: _TypeAlias = FindLogPseudonymResponse  # noqa: Y015
 
 @_typing.final
 class ListObligationsRequest(_message.Message):

@@ -40,6 +40,21 @@ class AuditServiceStub:
                 request_serializer=exchange_dot_v1_dot_audit__service__pb2.ListDecisionsRequest.SerializeToString,
                 response_deserializer=exchange_dot_v1_dot_audit__service__pb2.ListDecisionsResponse.FromString,
                 _registered_method=True)
+        self.FacetDecisions = channel.unary_unary(
+                '/exchange.v1.AuditService/FacetDecisions',
+                request_serializer=exchange_dot_v1_dot_audit__service__pb2.FacetDecisionsRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_audit__service__pb2.FacetDecisionsResponse.FromString,
+                _registered_method=True)
+        self.GetDecision = channel.unary_unary(
+                '/exchange.v1.AuditService/GetDecision',
+                request_serializer=exchange_dot_v1_dot_audit__service__pb2.GetDecisionRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_audit__service__pb2.GetDecisionResponse.FromString,
+                _registered_method=True)
+        self.FindLogPseudonym = channel.unary_unary(
+                '/exchange.v1.AuditService/FindLogPseudonym',
+                request_serializer=exchange_dot_v1_dot_audit__service__pb2.FindLogPseudonymRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_audit__service__pb2.FindLogPseudonymResponse.FromString,
+                _registered_method=True)
         self.ListObligations = channel.unary_unary(
                 '/exchange.v1.AuditService/ListObligations',
                 request_serializer=exchange_dot_v1_dot_audit__service__pb2.ListObligationsRequest.SerializeToString,
@@ -72,7 +87,31 @@ class AuditServiceServicer:
     """
 
     def ListDecisions(self, request, context):
-        """Lists decisions in the order they were taken. Reading is itself a recorded decision.
+        """Lists decisions in the order they were taken, or the newest first. Reading is itself a recorded decision.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FacetDecisions(self, request, context):
+        """Counts decisions by organisation, task, basis, purpose, category, outcome and rule.
+        Reading is itself a recorded decision.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetDecision(self, request, context):
+        """Gives one decision whole: what was judged, by which rules, on what ground, and what became of it.
+        Reading is itself a recorded decision.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FindLogPseudonym(self, request, context):
+        """Gives the pseudonym by which this log knows a resident, to the operator's officer: so that a resident who asks
+        who read his data can be answered. A recorded decision about that resident, which he reads in his own list.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -124,6 +163,21 @@ def add_AuditServiceServicer_to_server(servicer, server):
                     servicer.ListDecisions,
                     request_deserializer=exchange_dot_v1_dot_audit__service__pb2.ListDecisionsRequest.FromString,
                     response_serializer=exchange_dot_v1_dot_audit__service__pb2.ListDecisionsResponse.SerializeToString,
+            ),
+            'FacetDecisions': grpc.unary_unary_rpc_method_handler(
+                    servicer.FacetDecisions,
+                    request_deserializer=exchange_dot_v1_dot_audit__service__pb2.FacetDecisionsRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_audit__service__pb2.FacetDecisionsResponse.SerializeToString,
+            ),
+            'GetDecision': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetDecision,
+                    request_deserializer=exchange_dot_v1_dot_audit__service__pb2.GetDecisionRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_audit__service__pb2.GetDecisionResponse.SerializeToString,
+            ),
+            'FindLogPseudonym': grpc.unary_unary_rpc_method_handler(
+                    servicer.FindLogPseudonym,
+                    request_deserializer=exchange_dot_v1_dot_audit__service__pb2.FindLogPseudonymRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_audit__service__pb2.FindLogPseudonymResponse.SerializeToString,
             ),
             'ListObligations': grpc.unary_unary_rpc_method_handler(
                     servicer.ListObligations,
@@ -179,6 +233,87 @@ class AuditService:
             '/exchange.v1.AuditService/ListDecisions',
             exchange_dot_v1_dot_audit__service__pb2.ListDecisionsRequest.SerializeToString,
             exchange_dot_v1_dot_audit__service__pb2.ListDecisionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FacetDecisions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.AuditService/FacetDecisions',
+            exchange_dot_v1_dot_audit__service__pb2.FacetDecisionsRequest.SerializeToString,
+            exchange_dot_v1_dot_audit__service__pb2.FacetDecisionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetDecision(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.AuditService/GetDecision',
+            exchange_dot_v1_dot_audit__service__pb2.GetDecisionRequest.SerializeToString,
+            exchange_dot_v1_dot_audit__service__pb2.GetDecisionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FindLogPseudonym(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.AuditService/FindLogPseudonym',
+            exchange_dot_v1_dot_audit__service__pb2.FindLogPseudonymRequest.SerializeToString,
+            exchange_dot_v1_dot_audit__service__pb2.FindLogPseudonymResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -34,7 +34,19 @@ class AuditServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> AuditServiceAsyncStub: ...
     ListDecisions: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.ListDecisionsRequest, _audit_service_pb2.ListDecisionsResponse]
-    """Lists decisions in the order they were taken. Reading is itself a recorded decision."""
+    """Lists decisions in the order they were taken, or the newest first. Reading is itself a recorded decision."""
+    FacetDecisions: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.FacetDecisionsRequest, _audit_service_pb2.FacetDecisionsResponse]
+    """Counts decisions by organisation, task, basis, purpose, category, outcome and rule.
+    Reading is itself a recorded decision.
+    """
+    GetDecision: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.GetDecisionRequest, _audit_service_pb2.GetDecisionResponse]
+    """Gives one decision whole: what was judged, by which rules, on what ground, and what became of it.
+    Reading is itself a recorded decision.
+    """
+    FindLogPseudonym: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.FindLogPseudonymRequest, _audit_service_pb2.FindLogPseudonymResponse]
+    """Gives the pseudonym by which this log knows a resident, to the operator's officer: so that a resident who asks
+    who read his data can be answered. A recorded decision about that resident, which he reads in his own list.
+    """
     ListObligations: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.ListObligationsRequest, _audit_service_pb2.ListObligationsResponse]
     """Lists what has to be done because of decisions, by when, and how it ended, in the order of the decisions."""
     ExecuteObligation: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.ExecuteObligationRequest, _audit_service_pb2.ExecuteObligationResponse]
@@ -60,7 +72,19 @@ class AuditServiceAsyncStub(AuditServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListDecisions: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.ListDecisionsRequest, _audit_service_pb2.ListDecisionsResponse]  # type: ignore[assignment]
-    """Lists decisions in the order they were taken. Reading is itself a recorded decision."""
+    """Lists decisions in the order they were taken, or the newest first. Reading is itself a recorded decision."""
+    FacetDecisions: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.FacetDecisionsRequest, _audit_service_pb2.FacetDecisionsResponse]  # type: ignore[assignment]
+    """Counts decisions by organisation, task, basis, purpose, category, outcome and rule.
+    Reading is itself a recorded decision.
+    """
+    GetDecision: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.GetDecisionRequest, _audit_service_pb2.GetDecisionResponse]  # type: ignore[assignment]
+    """Gives one decision whole: what was judged, by which rules, on what ground, and what became of it.
+    Reading is itself a recorded decision.
+    """
+    FindLogPseudonym: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.FindLogPseudonymRequest, _audit_service_pb2.FindLogPseudonymResponse]  # type: ignore[assignment]
+    """Gives the pseudonym by which this log knows a resident, to the operator's officer: so that a resident who asks
+    who read his data can be answered. A recorded decision about that resident, which he reads in his own list.
+    """
     ListObligations: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.ListObligationsRequest, _audit_service_pb2.ListObligationsResponse]  # type: ignore[assignment]
     """Lists what has to be done because of decisions, by when, and how it ended, in the order of the decisions."""
     ExecuteObligation: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.ExecuteObligationRequest, _audit_service_pb2.ExecuteObligationResponse]  # type: ignore[assignment]
@@ -89,7 +113,37 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _audit_service_pb2.ListDecisionsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_audit_service_pb2.ListDecisionsResponse, _abc.Awaitable[_audit_service_pb2.ListDecisionsResponse]]:
-        """Lists decisions in the order they were taken. Reading is itself a recorded decision."""
+        """Lists decisions in the order they were taken, or the newest first. Reading is itself a recorded decision."""
+
+    @_abc_1.abstractmethod
+    def FacetDecisions(
+        self,
+        request: _audit_service_pb2.FacetDecisionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_service_pb2.FacetDecisionsResponse, _abc.Awaitable[_audit_service_pb2.FacetDecisionsResponse]]:
+        """Counts decisions by organisation, task, basis, purpose, category, outcome and rule.
+        Reading is itself a recorded decision.
+        """
+
+    @_abc_1.abstractmethod
+    def GetDecision(
+        self,
+        request: _audit_service_pb2.GetDecisionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_service_pb2.GetDecisionResponse, _abc.Awaitable[_audit_service_pb2.GetDecisionResponse]]:
+        """Gives one decision whole: what was judged, by which rules, on what ground, and what became of it.
+        Reading is itself a recorded decision.
+        """
+
+    @_abc_1.abstractmethod
+    def FindLogPseudonym(
+        self,
+        request: _audit_service_pb2.FindLogPseudonymRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_service_pb2.FindLogPseudonymResponse, _abc.Awaitable[_audit_service_pb2.FindLogPseudonymResponse]]:
+        """Gives the pseudonym by which this log knows a resident, to the operator's officer: so that a resident who asks
+        who read his data can be answered. A recorded decision about that resident, which he reads in his own list.
+        """
 
     @_abc_1.abstractmethod
     def ListObligations(

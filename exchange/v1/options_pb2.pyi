@@ -86,7 +86,7 @@ class Rule(_message.Message):
     """Most characters or bytes; every text and bytes field has one."""
     format: _builtins.str
     """Named format: "uuid", "date", "oin", "token", "number", "cursor", "origin", "path", "text", "proof",
-    "neighbourhood".
+    "neighbourhood", "pseudonym".
     """
     max_items: _builtins.int
     """Most items of a repeated field; every repeated field has one."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from exchange.wiring.bench import Bench, measure_writer, report_of
 from exchange.wiring.bench_absence import with_absence
 from exchange.wiring.bench_audit import with_audit
+from exchange.wiring.bench_facets import with_facets
 from exchange.wiring.bench_gate import with_replay
 from exchange.wiring.bench_handover import with_handover
 from exchange.wiring.bench_lookups import with_lookups
@@ -67,5 +68,7 @@ def _with_the_rest(report: dict[str, Any], progress: Callable[[str], None]) -> d
     report = with_plan(report)
     progress("a long log, checked")
     report = with_audit(report)
+    progress("a million decisions, filtered")
+    report = with_facets(report)
     progress("receipts with witnesses")
     return with_receipts(report, lambda data, policy: Bench.open(data, CALLERS, policy))

@@ -11,6 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from exchange.wiring.bench_audit import FIGURE as PACK_VERIFIED_S
+from exchange.wiring.bench_facets import COUNTED as FACETS_MS
+from exchange.wiring.bench_facets import PAGED as PAGE_MS
 from exchange.wiring.bench_gate import FIGURE as REPLAYED_S
 from exchange.wiring.bench_plan import AS_OF, FIRST_AS_OF, FIRST_AS_OF_CPU, LONG_VS_SHORT, REBUILD
 from exchange.wiring.bench_witness import BYTES as RECEIPT_BYTES
@@ -74,6 +76,8 @@ TARGETS: Final[Mapping[str, Target]] = {
     "ledger_longer_cpu": Target(15),
     REPLAYED_S: Target(60),
     PACK_VERIFIED_S: Target(8),
+    FACETS_MS: Target(300),
+    PAGE_MS: Target(300),
     RECEIPT_P99_S: Target(1),
     RECEIPT_BYTES: Target(1_536),
     AS_OF: Target(50),

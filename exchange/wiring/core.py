@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from exchange.ledger.tiles import TileStore
     from exchange.ledger.years import YearLog
     from exchange.pipeline.cosigning import Cosigners, Witnessed
+    from exchange.projections.decisions import DecisionList
     from exchange.projections.erasures import ErasureRecords
     from exchange.projections.insight import InsightIndex
     from exchange.projections.lookups.index import LookupIndex
@@ -143,6 +144,7 @@ class Core:
     insight: InsightIndex
     offers: OfferIndex
     lookups: LookupIndex
+    decisions: DecisionList
 
     @property
     def matcher(self) -> Matcher:
@@ -227,7 +229,8 @@ def _open_parts(settings: Settings, now: Callable[[], datetime], opened: ExitSta
     ledger, integrator = _open_ledger(settings, now, SettledLeaves(reader, recorder), opened)
     erasures = _erasures(settings, keys, residents, reader, (ledger.checkpoints, integrator))
     registers = Registers.load(reader, codec)
-    models = open_read_models(projection_folder(settings), FollowedEntries(reader, codec), opened)
+    pseudonym, entries = log_pseudonyms(keys), FollowedEntries(reader, codec)
+    models = open_read_models(projection_folder(settings), entries, pseudonym, opened)
     return Core(
         settings=settings,
         clock=now,
@@ -257,7 +260,7 @@ def _open_parts(settings: Settings, now: Callable[[], datetime], opened: ExitSta
         ledger=ledger,
         checkpoints=ledger.checkpoints,
         integrator=integrator,
-        log_pseudonym=log_pseudonyms(keys),
+        log_pseudonym=pseudonym,
         page_key=keys.service_secret("page-token"),
         erasures=erasures,
         **models._asdict(),

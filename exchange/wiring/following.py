@@ -11,6 +11,8 @@ from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from exchange.errors import SettingsInvalid
+from exchange.projections.decisions import FILE as DECISIONS
+from exchange.projections.decisions import DecisionList
 from exchange.projections.erasures import FILE as ERASURES
 from exchange.projections.erasures import ErasureRecords
 from exchange.projections.follower import Follower, catch_up
@@ -43,12 +45,13 @@ _MODELS: Final[tuple[tuple[str, str, Callable[[Path], ReadModel]], ...]] = (
     (InsightIndex.name, INSIGHT, InsightIndex),
     (OfferIndex.name, MATCHING, OfferIndex),
     (LookupIndex.name, LOOKUPS, LookupIndex),
+    (DecisionList.name, DECISIONS, lambda folder: DecisionList(folder, lambda _ref: "")),
 )
 
 
 def models_of(core: Core) -> tuple[ReadModel, ...]:
     """Return every read model of a shard."""
-    return core.obligations, core.records, core.insight, core.offers, core.lookups
+    return core.obligations, core.records, core.insight, core.offers, core.lookups, core.decisions
 
 
 class Following:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from exchange.projections.decisions import DecisionList
 from exchange.projections.erasures import ErasureRecords
 from exchange.projections.insight import InsightIndex
 from exchange.projections.lookups.index import LookupIndex
@@ -14,6 +15,7 @@ from exchange.projections.matching import OfferIndex
 from exchange.projections.obligations import ObligationList
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextlib import ExitStack
     from pathlib import Path
 
@@ -28,9 +30,12 @@ class ReadModels(NamedTuple):
     insight: InsightIndex
     offers: OfferIndex
     lookups: LookupIndex
+    decisions: DecisionList
 
 
-def open_read_models(folder: Path, entries: FollowedEntries, opened: ExitStack) -> ReadModels:
+def open_read_models(
+    folder: Path, entries: FollowedEntries, pseudonym: Callable[[str], str], opened: ExitStack
+) -> ReadModels:
     """Open every read model, or none."""
     obligations = ObligationList(folder, entries)
     opened.callback(obligations.database.close)
@@ -42,4 +47,6 @@ def open_read_models(folder: Path, entries: FollowedEntries, opened: ExitStack) 
     opened.callback(offers.database.close)
     lookups = LookupIndex(folder)
     opened.callback(lookups.database.close)
-    return ReadModels(obligations, records, insight, offers, lookups)
+    decisions = DecisionList(folder, pseudonym)
+    opened.callback(decisions.database.close)
+    return ReadModels(obligations, records, insight, offers, lookups, decisions)

@@ -277,6 +277,7 @@ def parts_of(core: Core, publisher: Publisher, pipeline: Pipeline, following: Fo
         ledger=publisher,
         register=core.registers,
         obligations=core.obligations,
+        decisions=core.decisions,
         erasures=core.records,
         lookups=core.lookups,
         tables=core.tables,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from exchange.settings import Settings
     from tests.cli.conftest import Shell
 
-READ_MODELS = ("obligations", "erasures", "insight", "matching", "lookups")
+READ_MODELS = ("obligations", "erasures", "insight", "matching", "lookups", "decisions")
 
 
 def test_rebuilding_brings_a_read_model_to_the_head(exchange: Shell, shard: Settings) -> None:

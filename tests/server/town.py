@@ -171,6 +171,7 @@ class Town:
                 ledger=publisher,
                 register=core.registers,
                 obligations=core.obligations,
+                decisions=core.decisions,
                 erasures=core.records,
                 lookups=core.lookups,
                 tables=core.tables,

@@ -17,11 +17,14 @@ from exchange.errors import LedgerDiffers, Overloaded
 from exchange.ledger.verify import verify_pack
 from exchange.pipeline.decisions import decided
 from exchange.pipeline.walk import CommandOutcome
+from exchange.projections import facets
+from exchange.projections.decisions import DecisionList
 from exchange.wiring import (
     bench,
     bench_absence,
     bench_audit,
     bench_door,
+    bench_facets,
     bench_gate,
     bench_handover,
     bench_plan,
@@ -70,6 +73,8 @@ def make_tiny(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(bench_gate, "RESIDENTS", 7)
     patch.setattr(bench_gate, "BATCH_EVENTS", 25)
     patch.setattr(bench_audit, "ENTRIES", 300)
+    patch.setattr(bench_facets, "DECISIONS", 500)
+    patch.setattr(bench_facets, "DECISIONS_PER_BATCH", 200)
     patch.setattr(bench_absence, "ROUNDS", 4)
     patch.setattr(bench_absence, "WARM_UP", 1)
     patch.setattr(bench_door, "WARM_UP", 1)
@@ -143,6 +148,8 @@ def test_the_report_has_the_promised_shape(report: dict[str, Any]) -> None:
         bench_plan.FIRST_AS_OF_CPU,
         bench_plan.REBUILD,
         bench_audit.FIGURE,
+        bench_facets.COUNTED,
+        bench_facets.PAGED,
         bench_witness.MEDIAN,
         bench_witness.P99,
         bench_witness.BYTES,
@@ -256,9 +263,21 @@ def test_progress_is_told_in_turns(ran: Ran) -> None:
         "sealed and absent",
         "a plan of ten years",
         "a long log, checked",
+        "a million decisions, filtered",
         "receipts with witnesses",
         "no service on sqlite",
     ]
+
+
+def test_counts_of_what_was_never_filed_are_no_figure(tiny: None, tmp_path: Path) -> None:
+    made = DecisionList(tmp_path, str)
+    bench_facets.fill(made.database, 40)
+    with pytest.raises(LedgerDiffers, match="never filed"):
+        bench_facets.measured(made.database, 41)
+    # Every filter that is measured finds something, or it measures nothing.
+    found = [facets.counts(made.database, one, 41).total for one in bench_facets.filters().values()]
+    assert sum(count > 0 for count in found) > len(found) // 2
+    made.database.close()
 
 
 def test_the_collector_is_on_again_afterwards(ran: Ran) -> None:

@@ -31,7 +31,7 @@ def report(**values: float) -> dict[str, Any]:
     results = {"gate_us", "ledger_longer", "ledger_longer_cpu", "replay_decisions_s"}
     results |= {"audit_verify_s", "receipt_three_witnesses_p99_s", "receipt_bytes"}
     results |= {"plan_as_of_ms", "plan_first_as_of_ms", "plan_first_as_of_cpu_ms", "rebuild_events_s"}
-    results |= {"rss_mb"}
+    results |= {"rss_mb", "facets_ms", "page_ms"}
     return with_verdicts(
         {
             "machine": {"cores": 2, "python": "3"},

@@ -36,6 +36,7 @@ _PROOF: Final = re.compile(
 )
 _NUMBER: Final = re.compile(r"[0-9]+", re.ASCII)
 _NEIGHBOURHOOD: Final = re.compile(r"BU[0-9]{8}", re.ASCII)
+_PSEUDONYM: Final = re.compile(r"[0-9a-f]{24}", re.ASCII)
 _PATH: Final = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*){0,4}", re.ASCII)
 # Line breaks, tabs and the no-break spaces that come along with copied text.
 _ALSO_PRINTABLE: Final = str.maketrans("", "", "\n\r\t\u00a0\u202f")
@@ -119,6 +120,11 @@ def proof_fault(value: str) -> str:
     return FINE if _PROOF.fullmatch(value) else "must be a .tlog-proof (c2sp.org/tlog-proof@v1)"
 
 
+def pseudonym_fault(value: str) -> str:
+    """Check a pseudonym of the officers' log: drawn by a key, its digits mean nothing."""
+    return FINE if _PSEUDONYM.fullmatch(value) else "must be a pseudonym of this log: 24 hexadecimal digits"
+
+
 def neighbourhood_fault(value: str) -> str:
     """Check the code of a neighbourhood (buurtcode of Statistics Netherlands): no address is one."""
     return FINE if _NEIGHBOURHOOD.fullmatch(value) else "must be the code of a neighbourhood: BU and 8 digits"
@@ -143,6 +149,7 @@ FORMATS: Final[Mapping[str, Callable[[str], str]]] = {
     "text": text_fault,
     "proof": proof_fault,
     "neighbourhood": neighbourhood_fault,
+    "pseudonym": pseudonym_fault,
 }
 
 

@@ -2,6 +2,7 @@
 
 Promises: the operator's officer sees all, another's only what his own organisation asked; reading the log is
 itself a recorded decision, and not on the page it gives; a resident is known by a pseudonym of this log only.
+Without a filter the list is read from the events alone: no read model can keep a decision from it.
 """
 
 from __future__ import annotations
@@ -10,17 +11,17 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from exchange.errors import RequestInvalid
-from exchange.gate.model import Outcome
 from exchange.pipeline.elements import KEEPER_OF_THE_LOG, of_origin
 from exchange.server.contract.copies import copies_of
 from exchange.server.contract.decisions import TOPIC, Decision, DecisionReader
+from exchange.server.contract.filters import OUTCOMES, wanted_of
 from exchange.server.contract.informing import as_arrived
 from exchange.server.contract.labels import labels_of
 from exchange.server.contract.officers import asked_by
 from exchange.server.contract.pages import page_rows
 from exchange.server.interceptor import Unary
-from exchange.server.services import duties
+from exchange.server.services import decisions, duties
+from exchange.server.services.decisions import list_filtered
 from exchange.server.services.month import summarise_month
 from exchange.server.services.replay import preview_register, replay_decisions
 from exchange.server.walks import given_paths, read
@@ -33,22 +34,17 @@ if TYPE_CHECKING:
     from exchange.store.ports import EventReader
 
 _LABELS: Final = labels_of(pb.ListDecisionsResponse.DESCRIPTOR)
-_OUTCOMES: Final = frozenset(str(outcome) for outcome in Outcome)
 ROWS_PER_SCAN: Final = 500
 SCANS_MAX: Final = 20
 
 
 async def list_decisions(call: Call, request: pb.ListDecisionsRequest) -> pb.ListDecisionsResponse:
-    """List decisions in the order they were taken."""
+    """List decisions in the order they were taken; of a filter, or the newest first, by the read model."""
+    if request.HasField("filter") or request.newest_first:
+        return await list_filtered(call, request)
     parts, caller = call.house.parts, call.caller
     after = call.house.pages.place(call.rpc, caller, request) or 0
-    unknown = {
-        f"outcomes[{index}]": "is no outcome of the gate"
-        for index, outcome in enumerate(request.outcomes)
-        if outcome not in _OUTCOMES
-    }
-    if unknown:
-        raise RequestInvalid("outcomes are asked that do not exist", fields=unknown)
+    asked = wanted_of(request.filter, request.outcomes).outcomes
     outcome = await read(
         call,
         request,
@@ -65,7 +61,7 @@ async def list_decisions(call: Call, request: pb.ListDecisionsRequest) -> pb.Lis
         after=after,
         size=page_rows(request),
         position=outcome.position,
-        wanted=frozenset(request.outcomes) or _OUTCOMES,
+        wanted=frozenset(asked) or OUTCOMES,
         organisation=outcome.captured,
     )
     await duties.followed(call, outcome.position)
@@ -118,6 +114,7 @@ def _page(
 
 RPCS: Final[Mapping[str, Unary]] = {
     "ListDecisions": Unary(pb.ListDecisionsRequest, list_decisions),
+    **decisions.RPCS,
     **duties.RPCS,
     "ReplayDecisions": Unary(pb.ReplayDecisionsRequest, replay_decisions),
     "PreviewRegister": Unary(pb.PreviewRegisterRequest, preview_register),

@@ -121,9 +121,9 @@ async def list_obligations(call: Call, request: pb.ListObligationsRequest) -> pb
     copies = copies_of(pb.Obligation.DESCRIPTOR)
     leaves = [path.partition(".")[2] for path in given_paths(outcome)]
     for row in rows[:size]:
-        listed, told = _listed(row, call.now, parts.log_pseudonym), answer.obligations.add()
+        shown, told = listed(row, call.now, parts.log_pseudonym), answer.obligations.add()
         for leaf in leaves:
-            copies[leaf](listed, told)
+            copies[leaf](shown, told)
     if len(rows) > size:
         answer.next_page_token = call.house.pages.token(_place(rows[size - 1]), call.rpc, caller, request)
     return answer
@@ -242,7 +242,8 @@ def _no_such_duty() -> RuleBroken:
     return RuleBroken("this decision brought no such duty", rule="NO_SUCH_OBLIGATION")
 
 
-def _listed(row: Obligation, now: datetime, pseudonym: Callable[[str], str]) -> Listed:
+def listed(row: Obligation, now: datetime, pseudonym: Callable[[str], str]) -> Listed:
+    """Return a duty as it is told now."""
     executed = row.executed_by_now(now)
     by_clock = executed is not None and row.executed_at is None
     resident = row.stream.partition("-")[2]

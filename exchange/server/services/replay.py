@@ -72,9 +72,9 @@ async def replay_decisions(call: Call, request: pb.ReplayDecisionsRequest) -> pb
 
     tally, last = await _in_pool(call, look)
     answer = pb.ReplayDecisionsResponse(decision_id=outcome.decision_id)
-    _copy(outcome, "counts", _counted(tally), answer.counts)
+    copy_part(outcome, "counts", _counted(tally), answer.counts)
     for difference in tally.differences:
-        _copy(outcome, "differences", difference, answer.differences.add())
+        copy_part(outcome, "differences", difference, answer.differences.add())
     if last < stop:
         answer.next_page_token = call.house.pages.token(last, call.rpc, call.caller, request)
     return answer
@@ -105,11 +105,11 @@ async def preview_register(call: Call, request: pb.PreviewRegisterRequest) -> pb
 
     effect, last = await _in_pool(call, look)
     answer = pb.PreviewRegisterResponse(decision_id=outcome.decision_id)
-    _copy(outcome, "counts", effect, answer.counts)
+    copy_part(outcome, "counts", effect, answer.counts)
     for row in _effects(effect):
-        _copy(outcome, "effects", row, answer.effects.add())
+        copy_part(outcome, "effects", row, answer.effects.add())
     for change in effect.changes:
-        _copy(outcome, "changes", change, answer.changes.add())
+        copy_part(outcome, "changes", change, answer.changes.add())
     if last < stop:
         answer.next_page_token = call.house.pages.token(last, call.rpc, call.caller, request)
     return answer
@@ -137,7 +137,7 @@ def _rows(call: Call, start: int, stop: int) -> list[Row]:
     return call.house.parts.reader.page(start, min(EVENTS_PER_PAGE_MAX, stop - start))
 
 
-def _copy(outcome: ReadOutcome, part: str, source: object, target: Message) -> None:
+def copy_part(outcome: ReadOutcome, part: str, source: object, target: Message) -> None:
     """Copy the leaves of one part of the answer that were released."""
     copies = copies_of(target.DESCRIPTOR)
     for path in given_paths(outcome):

@@ -1,0 +1,281 @@
+"""Questions to the read model of decisions: pages by key and exact counts, for any filter an officer sets.
+
+Promises: a page is what was decided before a position, in the order of positions, and costs what it holds and
+a look at each kind, however many decisions there are; a count is the number of rows that a full listing with
+the same filter has. Values are bound, never part of a statement; no statement reads all decisions
+(tests/projections/test_facets.py looks at the plan of each).
+Source: SQLite's query planner (sqlite.org/queryplanner.html); exchange/decisions/0130-kinds-of-decisions.md.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from contextlib import ExitStack, closing
+from enum import StrEnum
+from heapq import merge, nlargest, nsmallest
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from exchange.projections.decisions import ALL, DAY, DAY_US, DAYS_PER_MONTH, MONTH, NO_BASIS, Kind, name_of
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator, Mapping
+
+    from exchange.projections.database import Database
+    from exchange.projections.decisions import Filed
+
+# Beyond every moment and every position; before every moment.
+END: Final = 2**62
+BEGIN: Final = -END
+_KINDS: Final = """
+SELECT kind, organisation, task, basis, version, purpose, outcome, glass, categories, rules FROM kinds"""
+_WHOLE: Final = """
+SELECT kind, sum(decisions) FROM counts WHERE level = :level AND number >= :first AND number < :end
+GROUP BY kind"""
+_AT: Final = """
+SELECT kind, count(*) FROM decisions INDEXED BY decisions_at WHERE at >= :since AND at < :until
+GROUP BY kind"""
+# Decided since the question itself: a handful. The table is in the order of positions.
+_SINCE: Final = """
+SELECT kind, count(*) FROM decisions NOT INDEXED WHERE position >= :position AND at >= :since AND at < :until
+GROUP BY kind"""
+_ABOUT: Final = """
+SELECT position, kind FROM decisions INDEXED BY decisions_about
+WHERE resident = :resident AND resident <> x'' AND position >= :first AND position < :end
+    AND at >= :since AND at < :until ORDER BY position {order}"""
+_NAMED: Final = """
+SELECT position, kind FROM decisions INDEXED BY decisions_named
+WHERE name = :name AND (:resident = x'' OR resident = :resident) AND position >= :first AND position < :end
+    AND at >= :since AND at < :until ORDER BY position {order}"""
+_IN_ORDER: Final = """
+SELECT position FROM decisions NOT INDEXED WHERE position >= :first AND position < :end
+    AND at >= :since AND at < :until ORDER BY position {order}"""
+_OF_KIND: Final = """
+SELECT position FROM decisions INDEXED BY decisions_of_kind
+WHERE kind = {kind} AND position >= :first AND position < :end AND at >= :since AND at < :until
+ORDER BY position {order}"""
+_NEXT_OF_EACH: Final = "SELECT value, ({next} LIMIT 1) FROM json_each(:kinds)"
+_ENDS: Final = "SELECT min(first), max(last) FROM days WHERE day >= :first AND day <= :last"
+
+
+class Facet(StrEnum):
+    """By what decisions are counted."""
+
+    ORGANISATION = "organisation"
+    TASK = "task"
+    LEGAL_BASIS = "legal_basis"
+    PURPOSE = "purpose"
+    CATEGORY = "category"
+    OUTCOME = "outcome"
+    RULE = "rule"
+
+
+class Wanted(NamedTuple):
+    """Which decisions are asked: empty words and tuples are all; each of several values will do.
+
+    Moments are microseconds since 1970 UTC, `until` not among them; `resident` is the log's pseudonym.
+    """
+
+    organisations: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ()
+    legal_bases: tuple[str, ...] = ()  # "WMO-2.3.2" is every version of it, "WMO-2.3.2@1" one
+    purposes: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    outcomes: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+    emergency: bool | None = None  # whether it was claimed, permitted or not
+    since: int = BEGIN
+    until: int = END
+    resident: str = ""
+    decision_id: str = ""
+    asked_by: str = ""  # the only organisation whose questions are told to who asks
+
+    def fits(self, kind: Kind) -> bool:
+        """Tell whether decisions of a kind are asked."""
+        return (
+            self.asked_by in {"", kind.organisation}
+            and (not self.organisations or kind.organisation in self.organisations)
+            and (not self.tasks or kind.task in self.tasks)
+            and (not self.legal_bases or not {kind.basis, basis_of(kind)}.isdisjoint(self.legal_bases))
+            and (not self.purposes or kind.purpose in self.purposes)
+            and (not self.outcomes or kind.outcome in self.outcomes)
+            and (self.emergency is None or self.emergency == bool(kind.glass))
+            and (not self.categories or not set(self.categories).isdisjoint(kind.categories.split()))
+            and (not self.rules or not set(self.rules).isdisjoint(kind.rules.split()))
+        )
+
+    def holds(self, one: Filed) -> bool:
+        """Tell whether one decision is asked."""
+        return (
+            self.since <= one.at < self.until
+            and self.resident in {"", one.resident.hex()}
+            and (not self.decision_id or name_of(self.decision_id) == one.name)
+            and self.fits(one.kind)
+        )
+
+    @property
+    def of_any_kind(self) -> bool:
+        """Tell whether every kind is asked."""
+        return self.emergency is None and not any((*self[:7], self.asked_by))
+
+
+class Span(NamedTuple):
+    """Where to look: positions from `first`, before `end`; from the end on where the newest come first."""
+
+    first: int = 0
+    end: int = END
+    newest_first: bool = False
+
+    def statement(self, text: str, **words: str) -> str:
+        """Return a statement in this order; the words are our own."""
+        return text.format(order="DESC" if self.newest_first else "ASC", **words)
+
+
+class Counts(NamedTuple):
+    """How many decisions there are, and how many of each value of each facet."""
+
+    total: int
+    facets: Mapping[Facet, Counter[str]]
+
+
+def basis_of(kind: Kind) -> str:
+    """Return the legal basis as it is told: with its version, where it was judged on one."""
+    return f"{kind.basis}@{kind.version}" if kind.version else NO_BASIS
+
+
+def page(database: Database, wanted: Wanted, span: Span, limit: int) -> list[int]:
+    """Return the positions of at most `limit` decisions, in the order asked. Raises StoreUnavailable."""
+    with database.reading() as c, ExitStack() as opened:
+        asked = {} if wanted.of_any_kind else _kinds(c)
+        kinds = {number for number, kind in asked.items() if wanted.fits(kind)}
+        if wanted.decision_id or wanted.resident:
+            rows = _of_one(c, wanted, span, opened)
+            found = (position for position, kind in rows if wanted.of_any_kind or kind in kinds)
+            return list(islice(found, limit))
+        span = _of_days(c, wanted, span)
+        if wanted.of_any_kind:
+            values = _values(wanted, span)
+            every = opened.enter_context(closing(c.execute(span.statement(_IN_ORDER), values)))
+            return [position for (position,) in islice(every, limit)]
+        heads = _heads(c, _values(wanted, span) | {"kinds": json.dumps(sorted(kinds))}, span, limit)
+        return list(islice(_merged(c, _values(wanted, span), span, heads, opened), limit))
+
+
+def counts(database: Database, wanted: Wanted, position: int) -> Counts:
+    """Count what was decided before a position. Raises StoreUnavailable."""
+    with database.reading() as c, ExitStack() as opened:
+        kinds = {number: kind for number, kind in _kinds(c).items() if wanted.fits(kind)}
+        if wanted.decision_id or wanted.resident:
+            found = Counter(kind for _, kind in _of_one(c, wanted, Span(end=position), opened))
+        else:
+            found = _within(c, wanted)
+            found.subtract(_counted(c, _SINCE, wanted, position=position))
+    total, facets = 0, {facet: Counter[str]() for facet in Facet}
+    for number, kind in kinds.items():
+        count = found[number]
+        if not count:
+            continue
+        total += count
+        facets[Facet.ORGANISATION][kind.organisation] += count
+        facets[Facet.TASK][kind.task] += count
+        facets[Facet.LEGAL_BASIS][basis_of(kind)] += count
+        facets[Facet.PURPOSE][kind.purpose] += count
+        facets[Facet.OUTCOME][kind.outcome] += count
+        for category in kind.categories.split():
+            facets[Facet.CATEGORY][category] += count
+        for rule in kind.rules.split():
+            facets[Facet.RULE][rule] += count
+    return Counts(total, facets)
+
+
+def position_of(database: Database, decision_id: str) -> int:
+    """Return where a decision is recorded, 0 where none has this id. Raises StoreUnavailable."""
+    return next(iter(page(database, Wanted(decision_id=decision_id), Span(), 1)), 0)
+
+
+def _kinds(c: sqlite3.Connection) -> dict[int, Kind]:
+    return {row[0]: Kind._make(row[1:]) for row in c.execute(_KINDS)}
+
+
+def _of_one(
+    c: sqlite3.Connection, wanted: Wanted, span: Span, opened: ExitStack
+) -> Iterator[tuple[int, int]]:
+    """Yield (position, kind) of one decision, or of those about one resident."""
+    statement = span.statement(_NAMED if wanted.decision_id else _ABOUT)
+    return opened.enter_context(closing(c.execute(statement, _values(wanted, span))))
+
+
+def _heads(c: sqlite3.Connection, values: Mapping[str, Any], span: Span, limit: int) -> list[int]:
+    """Return the kinds whose first decision comes first, as many as rows are asked.
+
+    A page of n rows holds none of a kind whose first comes after the first ones of n others.
+    """
+    of_each = _NEXT_OF_EACH.format(next=span.statement(_OF_KIND, kind="value"))
+    heads = [(position, kind) for kind, position in c.execute(of_each, values) if position is not None]
+    first = (nlargest if span.newest_first else nsmallest)(limit, heads)
+    return [kind for _, kind in first]
+
+
+def _merged(
+    c: sqlite3.Connection, values: Mapping[str, Any], span: Span, kinds: list[int], opened: ExitStack
+) -> Iterator[int]:
+    """Yield the positions of some kinds in order; no more is read than is taken."""
+    statement = span.statement(_OF_KIND, kind=":kind")
+    streams = [
+        opened.enter_context(closing(c.execute(statement, {**values, "kind": kind}))) for kind in kinds
+    ]
+    for (position,) in merge(*streams, reverse=span.newest_first):
+        yield position
+
+
+def _of_days(c: sqlite3.Connection, wanted: Wanted, span: Span) -> Span:
+    """Return the part of a span in which a decision of the wanted days can stand.
+
+    That time does not run back is not taken for granted: a clock that was set back makes the part longer.
+    """
+    if (wanted.since, wanted.until) == (BEGIN, END):
+        return span
+    days = {"first": wanted.since // DAY_US, "last": (wanted.until - 1) // DAY_US}
+    first, last = c.execute(_ENDS, days).fetchone()
+    if first is None:
+        return span._replace(end=span.first)
+    return span._replace(first=max(span.first, first), end=min(span.end, last + 1))
+
+
+def _within(c: sqlite3.Connection, wanted: Wanted) -> Counter[int]:
+    """Count by kind what was decided between two moments: whole days by the counts, the rest one by one."""
+    if (wanted.since, wanted.until) == (BEGIN, END):
+        return _of_level(c, ALL, 0, 1)
+    first, end = -(-wanted.since // DAY_US), wanted.until // DAY_US
+    if first >= end:
+        return _counted(c, _AT, wanted)
+    found = _counted(c, _AT, wanted._replace(until=first * DAY_US))
+    found += _counted(c, _AT, wanted._replace(since=end * DAY_US))
+    first_month, end_month = -(-first // DAYS_PER_MONTH), end // DAYS_PER_MONTH
+    if first_month >= end_month:
+        return found + _of_level(c, DAY, first, end)
+    found += _of_level(c, DAY, first, first_month * DAYS_PER_MONTH)
+    found += _of_level(c, MONTH, first_month, end_month)
+    return found + _of_level(c, DAY, end_month * DAYS_PER_MONTH, end)
+
+
+def _of_level(c: sqlite3.Connection, level: int, first: int, end: int) -> Counter[int]:
+    return Counter(dict(c.execute(_WHOLE, {"level": level, "first": first, "end": end}).fetchall()))
+
+
+def _counted(c: sqlite3.Connection, statement: str, wanted: Wanted, position: int = 0) -> Counter[int]:
+    values = {"since": wanted.since, "until": wanted.until, "position": position}
+    return Counter(dict(c.execute(statement, values).fetchall()))
+
+
+def _values(wanted: Wanted, span: Span) -> dict[str, Any]:
+    return {
+        "first": span.first,
+        "end": span.end,
+        "since": wanted.since,
+        "until": wanted.until,
+        "resident": bytes.fromhex(wanted.resident),
+        "name": name_of(wanted.decision_id),
+    }
