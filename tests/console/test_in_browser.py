@@ -84,6 +84,20 @@ def test_a_page_is_for_everybody(windows: dict[str, Window], role: str, path: st
     assert window.complaints == []
 
 
+@pytest.mark.parametrize("language", ["nl", "en"])
+def test_the_way_in_is_for_everybody(browser: Any, url: str, language: str) -> None:  # noqa: ANN401 -- a Browser
+    window = Window(browser, url)
+    try:
+        window.open(f"/taal/{language}?naar=/")
+        assert window.page.locator("html").get_attribute("lang") == language
+        shot(window, f"welcome-{language}")
+        assert window.faults() == []
+        assert window.overflows() == []
+        assert window.complaints == []
+    finally:
+        window.close()
+
+
 def test_what_is_refused_is_a_page_too(windows: dict[str, Window]) -> None:
     window = windows["insight"]
     for path in ("/vandaag", "/nergens"):
