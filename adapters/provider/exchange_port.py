@@ -14,15 +14,16 @@ from enum import Enum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol
 
+from adapters.kit.restrictions import SdkRestrictions
 from adapters.provider.config import Side
-from adapters.provider.purge_port import SdkPurges
 from adapters.provider.records import Product
 from adapters.provider.rectification_port import SdkRectifications
-from adapters.provider.restriction_port import SdkRestrictions
 from adapters.provider.schema import Law
 from adapters.sdk.calls import claim
 from adapters.sdk.client import ExchangeClient
 from adapters.sdk.credentials import Credentials
+from adapters.sdk.purge_port import SdkPurges
+from adapters.sdk.renewing import Renewal
 from adapters.sdk.residents import Pseudonyms
 from adapters.sdk.subscription import HEARTBEAT_S, PATIENCE, Position, Subscription
 from exchange.v1 import plan_pb2 as pb
@@ -32,11 +33,11 @@ from exchange.v1.identity_service_pb2 import NO_CASE_REASON_INCOMING_MESSAGE
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from adapters.kit.restrictions import RestrictionPort
     from adapters.provider.config import Config
-    from adapters.provider.purge_port import PurgePort
     from adapters.provider.rectification_port import RectificationPort
-    from adapters.provider.restriction_port import RestrictionPort
     from adapters.sdk.bsn import Bsn
+    from adapters.sdk.purge_port import PurgePort
     from exchange.v1.common_pb2 import Claim
     from exchange.v1.subscription_service_pb2 import PublishedEvent, SubscribeResponse
 
@@ -161,6 +162,9 @@ class ExchangePort(Protocol):
     def own_oin(self) -> str:
         """Return the number of the organisation that calls."""
 
+    def renew(self) -> bool:
+        """Take renewed credentials into use; tell whether there were some. Raises CredentialsInvalid."""
+
     def pseudonym(self, bsn: Bsn) -> bytes:
         """Return our pseudonym of a BSN, 32 bytes."""
 
@@ -239,6 +243,7 @@ class SdkExchange:
     _claims: Claims
     _fields: Sequence[str]
     own_oin: str
+    _renewal: Renewal
     _following: Subscription | None = field(default=None)
 
     @classmethod
@@ -247,12 +252,14 @@ class SdkExchange:
         credentials = Credentials.load(config.credentials)
         # A provider does not need what the resident said of the plan; the exchange holds that rule itself.
         more = AGREEMENT_FIELDS if config.side is Side.MUNICIPALITY else ()
+        client = ExchangeClient(config.target, credentials, config.person)
         return cls(
-            _client=ExchangeClient(config.target, credentials, config.person),
+            _client=client,
             _pseudonyms=Pseudonyms(config.exchange_key),
             _claims=CLAIMS[config.law, config.side],
             _fields=(*SUPPORT_FIELDS, *more),
             own_oin=credentials.oin,
+            _renewal=Renewal(config.credentials, client, credentials),
         )
 
     def close(self) -> None:
@@ -274,6 +281,10 @@ class SdkExchange:
     def restrictions(self) -> SdkRestrictions:
         """Ask over the same connection, of what we read plans for."""
         return SdkRestrictions(self._client, self._claims.reading.purpose)
+
+    def renew(self) -> bool:
+        """Go on with other credentials of our folder, where there are some. Raises CredentialsInvalid."""
+        return self._renewal.look()
 
     def pseudonym(self, bsn: Bsn) -> bytes:
         """Blind a BSN here and return our pseudonym."""

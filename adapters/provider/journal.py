@@ -17,6 +17,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final
 from uuid import UUID, uuid5
 
+from adapters.kit.journal import PARK_AFTER_MS, wait_before_retry_ms
 from adapters.provider.deadlines import retour_due
 from adapters.provider.errors import JournalConflict
 
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
-RETRY_FIRST_MS: Final = 1_000
-RETRY_LONGEST_MS: Final = 3_600_000
-PARK_AFTER_MS: Final = 24 * 3_600_000
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS inbox (
   sender TEXT NOT NULL, kind TEXT NOT NULL, identification TEXT NOT NULL, digest BLOB NOT NULL,
@@ -102,17 +100,6 @@ class Waiting:
     attempts: int
     created_ms: int
     content: bytes = field(repr=False)
-
-
-def wait_before_retry_ms(attempt: int, jitter: float) -> int:
-    """Return how long to wait after failed attempt `attempt`, from 1: doubling, at most an hour.
-
-    `jitter` lies in [0, 1) and takes away up to half, so that adapters do not all come back at once.
-    """
-    if attempt < 1 or not 0 <= jitter < 1:
-        raise ValueError("attempt counts from 1 and jitter lies in [0, 1)")
-    longest: int = min(RETRY_FIRST_MS << min(attempt - 1, 30), RETRY_LONGEST_MS)
-    return longest - int(longest * jitter / 2)
 
 
 class Journal:

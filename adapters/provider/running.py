@@ -19,19 +19,19 @@ from adapters.provider.desk import LOCAL, Surroundings
 from adapters.provider.errands import Errands
 from adapters.provider.errors import ConfigInvalid
 from adapters.provider.exchange_port import SdkExchange
-from adapters.provider.following import Cursor, Follower, Trouble
 from adapters.provider.journal import Journal
 from adapters.provider.person import write_contacts
 from adapters.provider.register import Register
 from adapters.provider.request_book import RequestBook, RequestState
 from adapters.provider.service import FOLLOWED, Service, alone_at, catch_up
 from adapters.sdk.errors import Denied, Unavailable
+from adapters.sdk.following import Cursor, FollowingThread, Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from adapters.provider.config import Config
-    from adapters.provider.exchange_port import ExchangePort
+    from adapters.provider.exchange_port import ExchangePort, Happening
     from adapters.provider.person import RegisteredPerson
     from adapters.sdk.logs import AdapterLog
 
@@ -85,7 +85,7 @@ def run(config: Config, log: AdapterLog, stop: threading.Event | None = None) ->
             signal.signal(number, end)
     with _opened(config) as (exchange, journal):
         service = Service(config, exchange, journal, log)
-        follower = Follower(exchange, service.cursor, wake)
+        follower = FollowingThread(exchange, service.cursor, wake)
         follower.start()
         log.info("adapter_started", mode=config.side.value, position=service.cursor)
         try:
@@ -199,7 +199,7 @@ def _opened(config: Config) -> Iterator[tuple[SdkExchange, Journal]]:
             exchange.close()
 
 
-def _take(service: Service, follower: Follower) -> None:
+def _take(service: Service, follower: FollowingThread[Happening]) -> None:
     for item in follower.taken():
         match item:
             case Cursor(position):

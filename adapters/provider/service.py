@@ -13,6 +13,7 @@ import hashlib
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from adapters.kit.journal import wait_before_retry_ms
 from adapters.provider.across import identification_taken
 from adapters.provider.config import Side
 from adapters.provider.declarations import ANSWERED, DECLARATION, build_declaration_answer
@@ -27,7 +28,7 @@ from adapters.provider.errors import (
     MessageRefused,
 )
 from adapters.provider.folders import Inbox, Outbox
-from adapters.provider.journal import Arrival, MessageKey, Outgoing, wait_before_retry_ms
+from adapters.provider.journal import Arrival, MessageKey, Outgoing
 from adapters.provider.municipal_side import MunicipalSide
 from adapters.provider.provider_side import ProviderSide
 from adapters.provider.purging import Purging
@@ -124,6 +125,7 @@ class Service:
 
     def work(self) -> None:
         """Do once what can be done now: inbox, errands, outbox."""
+        self._renew()
         # First: what is restricted goes out no more.
         self._restricting.work()
         try:
@@ -135,6 +137,14 @@ class Service:
         self._purging.work()
         self._rectifying.work()
         self._tell_overdue()
+
+    def _renew(self) -> None:
+        """Go on with renewed credentials; what is half written is looked at again when it changes."""
+        try:
+            if self._desk.exchange.renew():
+                self._desk.log.info("credentials_renewed")
+        except CredentialsInvalid as error:
+            self._desk.alarm("credentials_not_usable", error=type(error).__name__)
 
     def _pause(self, error: SdkError) -> None:
         self._pauses += 1

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from adapters.sdk.logs import AdapterLog
-    from adapters.sdk.purge_port import PurgeAsked
+    from adapters.sdk.purges import PurgeAsked
     from adapters.work_income.config import Config
     from adapters.work_income.exchange_port import ExchangePort, Permit, Standing
     from adapters.work_income.journal import Journal, Pull

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from adapters.kit.journal import PARK_AFTER_MS
 from adapters.provider.config import Side
 from adapters.provider.errors import AlreadyRunning
-from adapters.provider.journal import PARK_AFTER_MS
 from adapters.provider.service import alone_at
 from adapters.sdk.bsn import Bsn
 from adapters.sdk.errors import ReceiptRefused

@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from adapters.kit.restrictions import RestrictionPort, RestrictionTold
 from adapters.provider.exchange_port import (
     Agreement,
     AssignOrder,
@@ -24,10 +25,8 @@ from adapters.provider.exchange_port import (
     Stage,
     Support,
 )
-from adapters.provider.purge_port import PurgeAsked, PurgePort
 from adapters.provider.records import Product
 from adapters.provider.rectification_port import RectificationPort, RectifiedTold
-from adapters.provider.restriction_port import RestrictionPort, RestrictionTold
 from adapters.sdk.errors import (
     Conflict,
     Denied,
@@ -37,6 +36,7 @@ from adapters.sdk.errors import (
     RuleBroken,
     Unreachable,
 )
+from adapters.sdk.purge_port import PurgePort
 from tests.provider.builders import BSN
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from adapters.sdk.bsn import Bsn
+    from adapters.sdk.purges import PurgeAsked
 
 MUNICIPALITY_OIN = "00000001003214345000"
 PROVIDER_OIN = "00000003271543200000"
@@ -245,6 +246,9 @@ class Port(ExchangePort):
     @property
     def own_oin(self) -> str:
         return self._oin
+
+    def renew(self) -> bool:
+        return False
 
     def pseudonym(self, bsn: Bsn) -> bytes:
         self._world.enter("pseudonym")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from adapters.sdk.errors import Conflict, Denied, Refusal, RequestIdReused, Unreachable
 from adapters.sdk.logs import AdapterLog
-from adapters.sdk.purge_port import PurgeAsked, PurgePort
+from adapters.sdk.purge_port import PurgePort
 from adapters.sdk.tokens import Person
 from adapters.simulators.suwinet import people
 from adapters.work_income.config import Config
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from adapters.sdk.bsn import Bsn
+    from adapters.sdk.purges import PurgeAsked
     from adapters.work_income.orders import Order
     from adapters.work_income.records import Domain
     from adapters.work_income.soap import Period
