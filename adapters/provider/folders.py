@@ -23,6 +23,7 @@ from adapters.provider.errors import (
     MessageRefused,
     ProviderAdapterError,
 )
+from adapters.provider.stuf import ENVELOPE_BYTES_MAX, is_envelope
 from adapters.provider.xml import MESSAGE_BYTES_MAX, Message, read
 
 if TYPE_CHECKING:
@@ -56,7 +57,9 @@ class _Look:
 class Inbox:
     """A folder others write into. Used by one process; the counts of looks live as long as this object.
 
-    `refused` is told of every file that was put aside because it will never be a message.
+    `refused` is told of every file that was put aside because it will never be a message. `opening` takes
+    what a file that is no message carries out of it and returns under which name it lies here now; the file
+    itself is gone then, for it says nothing more.
     """
 
     def __init__(
@@ -64,12 +67,14 @@ class Inbox:
         inbox: Path,
         archive: Path,
         rejected: Path,
-        refused: Callable[[ProviderAdapterError], None] | None = None,
+        refused: Callable[[str, ProviderAdapterError], None] | None = None,
+        opening: Callable[[bytes], str | None] | None = None,
     ) -> None:
         self._inbox = inbox
         self._archive = archive
         self._rejected = rejected
         self._refused = refused
+        self._opening = opening
         self._looks: dict[str, _Look] = {}
         for folder in (inbox, archive, rejected):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -90,7 +95,9 @@ class Inbox:
     def _look(self, name: str) -> Incoming | None:
         state = (0, 0, 0)
         try:
-            content, state = _read_file(self._inbox / name)
+            content, state = _read_file(self._inbox / name, self._bytes_max)
+            if self._opening is not None and is_envelope(content):
+                return self._open(name, content)
             message = read(content)
         except FileNotFoundError:
             return None
@@ -106,6 +113,17 @@ class Inbox:
             return Incoming(name, message, content, hashlib.sha256(content).digest())
         return None
 
+    def _open(self, name: str, content: bytes) -> Incoming | None:
+        assert self._opening is not None
+        carried = self._opening(content)
+        (self._inbox / name).unlink()
+        self._looks.pop(name, None)
+        return None if carried is None else self._look(carried)
+
+    @property
+    def _bytes_max(self) -> int:
+        return MESSAGE_BYTES_MAX if self._opening is None else ENVELOPE_BYTES_MAX
+
     def _wait(self, name: str, state: tuple[int, int, int], error: ProviderAdapterError) -> None:
         if self._given_up(name, state):
             self._refuse(name, error)
@@ -113,7 +131,7 @@ class Inbox:
     def _refuse(self, name: str, error: ProviderAdapterError) -> None:
         self.reject(name, f"{error.code}: {error}", remedy=error.remedy)
         if self._refused is not None:
-            self._refused(error)
+            self._refused(name, error)
 
     def _given_up(self, name: str, state: tuple[int, int, int]) -> bool:
         """Count one more look at an unfinished file; a file that still changes gets more of them."""
@@ -208,7 +226,7 @@ def _is_message_name(name: str) -> bool:
     return _looks_like_message(name) and len(os.fsencode(name)) <= NAME_BYTES_MAX
 
 
-def _read_file(path: Path) -> tuple[bytes, tuple[int, int, int]]:
+def _read_file(path: Path, bytes_max: int) -> tuple[bytes, tuple[int, int, int]]:
     """Return the bytes and (inode, size, time of change); reads at most one byte over the limit."""
     if not _is_message_name(path.name):
         raise FileRefused(f"a name has at most {NAME_BYTES_MAX} bytes")
@@ -224,7 +242,7 @@ def _read_file(path: Path) -> tuple[bytes, tuple[int, int, int]]:
         os.close(handle)
         raise FileRefused("a folder, pipe or device is no message")
     with os.fdopen(handle, "rb") as file:
-        content = file.read(MESSAGE_BYTES_MAX + 1)
+        content = file.read(bytes_max + 1)
     return content, (status.st_ino, status.st_size, status.st_mtime_ns)
 
 

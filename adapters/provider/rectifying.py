@@ -14,7 +14,7 @@ from adapters.sdk.errors import SdkError
 
 if TYPE_CHECKING:
     from adapters.provider.desk import Desk
-    from adapters.provider.exchange_port import Happening
+    from adapters.provider.plan_seen import Happening
     from adapters.provider.rectification_port import RectifiedTold
 
 LOOK_EVERY_MS: Final = 3_600_000

@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from adapters.provider.config import Config
-    from adapters.provider.exchange_port import ExchangePort, Happening
+    from adapters.provider.exchange_port import ExchangePort
     from adapters.provider.person import RegisteredPerson
+    from adapters.provider.plan_seen import Happening
     from adapters.sdk.logs import AdapterLog
 
 STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)

@@ -150,7 +150,7 @@ def test_a_file_that_may_not_be_read_is_refused_after_five_looks(
 ) -> None:
     (tmp_path / "inbox" / "a.xml").write_bytes(DATA)
 
-    def closed(path: Path) -> tuple[bytes, tuple[int, int, int]]:
+    def closed(path: Path, _bytes_max: int) -> tuple[bytes, tuple[int, int, int]]:
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(folders, "_read_file", closed)

@@ -6,7 +6,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from adapters.provider.exchange_port import Happening
+from adapters.provider.plan_seen import Happening
 from adapters.sdk import following
 from adapters.sdk.errors import Denied, Refusal, SdkError
 from adapters.sdk.following import Cursor, FollowingThread, Trouble

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
-from adapters.provider.exchange_port import Stage
+from adapters.provider.plan_seen import Stage
 from adapters.provider.retour import read_retour
 from tests.provider.around import Both, Clock, agreed
 from tests.provider.world import START, SUPPORT

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from adapters.provider.codes import ChangeReason, Delivery
-from adapters.provider.exchange_port import Stage
 from adapters.provider.mapping import write_starts, write_stops
+from adapters.provider.plan_seen import Stage
 from adapters.provider.records import Product
 from adapters.provider.retour import RetourIdentity, build_retour, read_retour
 from adapters.provider.schema import Law

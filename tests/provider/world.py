@@ -9,22 +9,15 @@ from __future__ import annotations
 
 import dataclasses
 import pickle
+import threading
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from adapters.kit.restrictions import RestrictionPort, RestrictionTold
-from adapters.provider.exchange_port import (
-    Agreement,
-    AssignOrder,
-    CaseFound,
-    ExchangePort,
-    Happening,
-    PlanSeen,
-    Stage,
-    Support,
-)
+from adapters.provider.exchange_port import ExchangePort
+from adapters.provider.plan_seen import Agreement, AssignOrder, CaseFound, Happening, PlanSeen, Stage, Support
 from adapters.provider.records import Product
 from adapters.provider.rectification_port import RectificationPort, RectifiedTold
 from adapters.sdk.errors import (
@@ -40,7 +33,7 @@ from adapters.sdk.purge_port import PurgePort
 from tests.provider.builders import BSN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from adapters.sdk.bsn import Bsn
@@ -93,6 +86,7 @@ class World:
         self._file = file
         if not file.exists():
             self.save(Held())
+        self._one_at_a_time = threading.Lock()
         self.away = False
         self.calls: list[str] = []
         # Called before an assignment is judged: somebody else may be first.
@@ -196,6 +190,10 @@ class World:
         return self.held()
 
     def command(self, order: AssignOrder, oin: str) -> None:
+        with self._one_at_a_time:
+            self._command(order, oin)
+
+    def _command(self, order: AssignOrder, oin: str) -> None:
         self.before_assign()
         held = self.enter("assign")
         known = held.answers.get(order.request_id)
@@ -250,9 +248,17 @@ class Port(ExchangePort):
     def renew(self) -> bool:
         return False
 
+    @property
+    def at_once(self) -> int:
+        return 4
+
     def pseudonym(self, bsn: Bsn) -> bytes:
+        (found,) = self.pseudonyms([bsn])
+        return found
+
+    def pseudonyms(self, bsns: Sequence[Bsn]) -> list[bytes]:
         self._world.enter("pseudonym")
-        return pseudonym(self._oin, bsn.reveal())
+        return [pseudonym(self._oin, bsn.reveal()) for bsn in bsns]
 
     def find_case(self, pseudonym: bytes) -> CaseFound:
         held = self._world.enter("find_case")
