@@ -117,14 +117,16 @@ class Desk:
         self.config: Final = config
         self.exchange: Final = exchange
         self.journal: Final = journal
-        self.register: Final = Register(journal)
-        self.errands: Final = Errands(journal)
-        self.care: Final = AssignedCare(journal)
-        self.terms: Final = Terms(journal)
-        self.requests: Final = RequestBook(journal)
-        self.declarations: Final = DeclarationBook(journal)
-        self.about: Final = FilesAbout(journal)
-        self.envelopes: Final = Envelopes(config, journal, lambda: chance_uuid(surroundings.below))
+        # Their tables are made in one step, flushed once.
+        with journal.transaction():
+            self.register: Final = Register(journal)
+            self.errands: Final = Errands(journal)
+            self.care: Final = AssignedCare(journal)
+            self.terms: Final = Terms(journal)
+            self.requests: Final = RequestBook(journal)
+            self.declarations: Final = DeclarationBook(journal)
+            self.about: Final = FilesAbout(journal)
+            self.envelopes: Final = Envelopes(config, journal, lambda: chance_uuid(surroundings.below))
         self.log: Final = log
         self._surroundings: Final = surroundings
 

@@ -153,16 +153,16 @@ class Inbox:
 
     def settle(self) -> None:
         """Flush what was archived."""
-        _sync_folder(self._inbox)
-        _sync_folder(self._archive)
+        sync_folder(self._inbox)
+        sync_folder(self._archive)
 
     def reject(self, name: str, reason: str, findings: Iterable[Finding] = (), remedy: str = "") -> Path:
         """Move a file to rejected/ with the reason beside it, and return where it went."""
         kept = _move(self._inbox / name, self._rejected)
         lines = [reason, *map(str, findings), *([f"What to do: {remedy}"] if remedy else [])]
         write_whole(self._rejected, f"{kept.name}.reason.txt", ("\n".join(lines) + "\n").encode())
-        _sync_folder(self._inbox)
-        _sync_folder(self._rejected)
+        sync_folder(self._inbox)
+        sync_folder(self._rejected)
         self._looks.pop(name, None)
         return kept
 
@@ -186,7 +186,7 @@ class Outbox:
 
     def settle(self) -> None:
         """Flush what was written."""
-        _sync_folder(self._outbox)
+        sync_folder(self._outbox)
 
 
 def write_whole(folder: Path, name: str, content: bytes) -> Path:
@@ -263,7 +263,8 @@ def _move(source: Path, folder: Path) -> Path:
     return target
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Flush what was written, moved and taken away in a folder."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)

@@ -19,6 +19,7 @@ from adapters.provider.desk import LOCAL, Surroundings
 from adapters.provider.errands import Errands
 from adapters.provider.errors import ConfigInvalid
 from adapters.provider.exchange_port import SdkExchange
+from adapters.provider.http_door import Listening
 from adapters.provider.journal import Journal
 from adapters.provider.person import write_contacts
 from adapters.provider.register import Register
@@ -87,6 +88,7 @@ def run(config: Config, log: AdapterLog, stop: threading.Event | None = None) ->
     with _opened(config) as (exchange, journal):
         service = Service(config, exchange, journal, log)
         follower = FollowingThread(exchange, service.cursor, wake)
+        listening = _listening(config, log, wake)
         follower.start()
         log.info("adapter_started", mode=config.side.value, position=service.cursor)
         try:
@@ -98,6 +100,8 @@ def run(config: Config, log: AdapterLog, stop: threading.Event | None = None) ->
                 wake.wait(config.poll_ms / 1_000)
         finally:
             follower.stop()
+            if listening is not None:
+                listening.close()
             log.info("adapter_stopped", mode=config.side.value, position=service.cursor)
 
 
@@ -198,6 +202,14 @@ def _opened(config: Config) -> Iterator[tuple[SdkExchange, Journal]]:
         finally:
             journal.close()
             exchange.close()
+
+
+def _listening(config: Config, log: AdapterLog, wake: threading.Event) -> Listening | None:
+    if config.http is None or config.http.port is None:
+        return None
+    listening = Listening(config, config.http, log, wake)
+    listening.start()
+    return listening
 
 
 def _take(service: Service, follower: FollowingThread[Happening]) -> None:

@@ -223,7 +223,7 @@ class Reader:
             if not self._within:
                 return
         self._shaping(f"{_PREFIXES.get(space, '')}:{name}(")
-        self._parts = []
+        self._no_text()
         self._attributes(name, attributes)
 
     def _before(self, space: str, name: str) -> None:
@@ -270,13 +270,18 @@ class Reader:
         elif name in ("referentienummer", "crossRefnummer") and self.kind in CARRYING:
             form = _UUID4.pattern
         if form is None:
-            if text.strip():
-                raise EnvelopeRefused(StufCode.SCHEMA, "text between the elements")
+            self._no_text()
             return
         if re.fullmatch(form, text) is None:
             raise EnvelopeRefused(StufCode.SCHEMA, f"{name} has not the form of its type")
         key = f"{self._open[-1]}/{name}" if name == "organisatie" else name
         self._values.setdefault(key, text)
+
+    def _no_text(self) -> None:
+        """Refuse text beside elements, but blanks."""
+        if "".join(self._parts).strip() and "detailsXML" not in self._open:
+            raise EnvelopeRefused(StufCode.SCHEMA, "text between the elements")
+        self._parts = []
 
     def _text(self, text: str) -> None:
         if not self._within:
