@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from exchange.v1.subscription_service_pb2 import PublishedEvent, SubscribeResponse
 
 NECESSITY: Final = "Nodig om een toegewezen voorziening via het berichtenverkeer te leveren"
-AT_ONCE: Final = 16
+AT_ONCE: Final = 32
 CATCHING_UP_HEARTBEAT_S: Final = 1
 CATCHING_UP_GIVE_UP_S: Final = 5.0
 SUPPORT_FIELDS: Final = tuple(

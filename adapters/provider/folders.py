@@ -24,7 +24,7 @@ from adapters.provider.errors import (
     ProviderAdapterError,
 )
 from adapters.provider.stuf import ENVELOPE_BYTES_MAX, is_envelope
-from adapters.provider.xml import MESSAGE_BYTES_MAX, Message, read
+from adapters.provider.xml import MESSAGE_BYTES_MAX, Message, control, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -41,7 +41,7 @@ class Incoming:
 
     name: str
     message: Message
-    content: bytes = field(repr=False)
+    size: int
     digest: bytes = field(repr=False)
 
 
@@ -97,8 +97,17 @@ class Inbox:
         try:
             content, state = _read_file(self._inbox / name, self._bytes_max)
             if self._opening is not None and is_envelope(content):
-                return self._open(name, content)
-            message = read(content)
+                carried = self._opening(content)
+                (self._inbox / name).unlink()
+                self._looks.pop(name, None)
+                # Not beside what it carried: both may be large.
+                del content
+                return None if carried is None else self._look(carried)
+            size, digest = len(content), hashlib.sha256(content).digest()
+            held = bytearray(content)
+            # Not beside the message: both may be large.
+            del content
+            message = control(parse(held))
         except FileNotFoundError:
             return None
         except PermissionError:
@@ -110,15 +119,8 @@ class Inbox:
             self._refuse(name, error)
         else:
             self._looks.pop(name, None)
-            return Incoming(name, message, content, hashlib.sha256(content).digest())
+            return Incoming(name, message, size, digest)
         return None
-
-    def _open(self, name: str, content: bytes) -> Incoming | None:
-        assert self._opening is not None
-        carried = self._opening(content)
-        (self._inbox / name).unlink()
-        self._looks.pop(name, None)
-        return None if carried is None else self._look(carried)
 
     @property
     def _bytes_max(self) -> int:

@@ -24,6 +24,7 @@ from adapters.provider.errors import (
     JournalConflict,
     MappingImpossible,
     MessageRefused,
+    MessageUnsafe,
     StufCode,
 )
 from adapters.provider.folders import Inbox
@@ -72,7 +73,7 @@ class Taking:
         held = 0
         for incoming in self._inbox.take():
             batch.append(incoming)
-            held += len(incoming.content)
+            held += incoming.size
             if len(batch) >= BATCH_FILES or held >= BATCH_BYTES:
                 self._receive_all(batch)
                 batch, held = [], 0
@@ -259,16 +260,12 @@ class Taking:
 
     def _answer(self, key: MessageKey, message: Message, verdict: Verdict) -> None:
         desk = self._desk
-        identity = RetourIdentity(desk.fresh_identification(), desk.today)
-        build = build_declaration_answer if message.number == DECLARATION else build_retour
-        retour = build(message, verdict.findings, identity)
-        outgoing = Outgoing(
-            name=file_name(retour, identity.identification),
-            kind=retour.name,
-            identification=identity.identification,
-            content=emit(retour),
-            pseudonym=verdict.pseudonym,
-        )
+        try:
+            outgoing = self._retour(message, verdict)
+        except MessageUnsafe:
+            # What it names of the message makes it larger than a file may be: refused whole, and in short.
+            verdict = Verdict((Finding("OP179", "/Bericht", TECHNICAL),))
+            outgoing = self._retour(message, verdict)
         with desk.journal.transaction():
             if verdict.keep is not None:
                 verdict.keep()
@@ -278,6 +275,19 @@ class Taking:
         rules = ",".join(sorted({finding.rule for finding in verdict.findings}))
         told = "message_rejected" if verdict.findings else "message_taken"
         desk.log.info(told, message_type=message.name, rule=rules)
+
+    def _retour(self, message: Message, verdict: Verdict) -> Outgoing:
+        """Return the answer to a message. Raises MessageUnsafe where it would be too large."""
+        identity = RetourIdentity(self._desk.fresh_identification(), self._desk.today)
+        build = build_declaration_answer if message.number == DECLARATION else build_retour
+        retour = build(message, verdict.findings, identity)
+        return Outgoing(
+            name=file_name(retour, identity.identification),
+            kind=retour.name,
+            identification=identity.identification,
+            content=emit(retour),
+            pseudonym=verdict.pseudonym,
+        )
 
     def _find_archived(self) -> None:
         """Find the files that were archived just before a kill, so that a purge finds them too."""

@@ -127,15 +127,19 @@ def read(data: bytes) -> Message:
 
     Raises MessageNotReadable, MessageUnsafe, MessageUnknown or MessageInvalid; never with a value in it.
     """
-    tree = _parse(data)
+    return control(parse(data))
+
+
+def control(tree: Raw) -> Message:
+    """Control parsed XML against its schema. Raises MessageUnknown or MessageInvalid."""
     namespace, name = _split(tree.tag)
     schema = all_schemas().get(namespace)
     if schema is None or name != "Bericht":
         raise MessageUnknown("the root element belongs to no message this adapter speaks")
-    control = _Control(schema)
-    root = control.element(tree, _ROOT, "/Bericht")
-    if control.findings:
-        raise MessageInvalid(f"{schema.prefix.upper()} breaks its schema", tuple(control.findings))
+    controlling = _Control(schema)
+    root = controlling.element(tree, _ROOT, "/Bericht")
+    if controlling.findings:
+        raise MessageInvalid(f"{schema.prefix.upper()} breaks its schema", tuple(controlling.findings))
     return Message(schema.law, schema.number, root)
 
 
@@ -156,7 +160,7 @@ def emit(message: Message) -> bytes:
 
 
 @dataclass(slots=True)
-class _Raw:
+class Raw:
     """An element as it stood in the file: tag with namespace, attributes or not, texts, children.
 
     A large message has half a million of these: what most of them lack is not there.
@@ -165,7 +169,7 @@ class _Raw:
     tag: str
     attributed: bool  # with an attribute that no message has
     said: str | list[str] = ""
-    children: list[_Raw] | tuple[()] = ()
+    children: list[Raw] | tuple[()] = ()
 
     def say(self, text: str) -> None:
         """Take in a piece of text; blanks between children mean nothing."""
@@ -186,8 +190,8 @@ class _Builder:
     """Receives what the parser sees and stops it at the first thing no message needs."""
 
     def __init__(self) -> None:
-        self._open: list[_Raw] = []
-        self._root: _Raw | None = None
+        self._open: list[Raw] = []
+        self._root: Raw | None = None
         self._count = 0
         self._tags: dict[str, str] = {}
         self.refusal: MessageRefused | None = None
@@ -201,7 +205,7 @@ class _Builder:
             self._stop(f"more than {DEPTH_MAX} levels")
         # One text for each name, not one for each element.
         named = self._tags.setdefault(str(tag), str(tag))
-        raw = _Raw(named, attributed=bool(attrib) and not _HARMLESS_ATTRIBUTES.issuperset(attrib))
+        raw = Raw(named, attributed=bool(attrib) and not _HARMLESS_ATTRIBUTES.issuperset(attrib))
         if self._open:
             parent = self._open[-1]
             if isinstance(parent.children, tuple):
@@ -229,7 +233,7 @@ class _Builder:
     def doctype(self, *_parts: object) -> None:
         self._stop("a DTD")
 
-    def close(self) -> _Raw | None:
+    def close(self) -> Raw | None:
         return self._root
 
     def _stop(self, what: str) -> None:
@@ -237,7 +241,11 @@ class _Builder:
         raise self.refusal
 
 
-def _parse(data: bytes) -> _Raw:
+def parse(data: bytes | bytearray) -> Raw:
+    """Parse the XML of a message; a bytearray is emptied meanwhile, so that both are never there whole.
+
+    Raises MessageNotReadable or MessageUnsafe.
+    """
     if len(data) > MESSAGE_BYTES_MAX:
         raise MessageUnsafe(f"the message is larger than {MESSAGE_BYTES_MAX} bytes")
     _control_encoding(data)
@@ -257,8 +265,8 @@ def _parse(data: bytes) -> _Raw:
     )
     try:
         # In pieces: in one piece the parser's own limit of 10 MB for a buffer would end larger messages.
-        for start in range(0, len(data), _PIECE_BYTES):
-            parser.feed(data[start : start + _PIECE_BYTES])
+        for piece in _pieces(data):
+            parser.feed(piece)
         root = parser.close()
     except etree.XMLSyntaxError as error:
         # The parser's own text repeats parts of the message; only the place may be told.
@@ -268,13 +276,24 @@ def _parse(data: bytes) -> _Raw:
             raise MessageUnsafe("the XML holds a text longer than the parser allows") from None
         line, column = error.position
         raise MessageNotReadable(line, column) from None
-    if not isinstance(root, _Raw):
+    if not isinstance(root, Raw):
         raise MessageNotReadable(1, 1)
     return root
 
 
-def _control_encoding(data: bytes) -> None:
-    start = data[:200].removeprefix(b"\xef\xbb\xbf")
+def _pieces(data: bytes | bytearray) -> Iterator[bytes]:
+    if isinstance(data, bytearray):
+        while data:
+            piece = bytes(data[:_PIECE_BYTES])
+            del data[:_PIECE_BYTES]
+            yield piece
+    else:
+        for start in range(0, len(data), _PIECE_BYTES):
+            yield data[start : start + _PIECE_BYTES]
+
+
+def _control_encoding(data: bytes | bytearray) -> None:
+    start = bytes(data[:200]).removeprefix(b"\xef\xbb\xbf")
     if not start.strip(b"\x00"):
         # Empty, or room that a copying program made before it filled it.
         raise MessageNotReadable(1, 1)
@@ -305,7 +324,7 @@ class _Control:
         if len(self.findings) < FINDINGS_MAX:
             self.findings.append(Finding(f"XSD-{what}", path))
 
-    def element(self, raw: _Raw, rule: ElementRule, path: str) -> Node:
+    def element(self, raw: Raw, rule: ElementRule, path: str) -> Node:
         if raw.attributed:
             self._broken("attribute", path)
         simple = self._schema.simple.get(rule.kind)
@@ -323,7 +342,7 @@ class _Control:
             self._broken(facet, path)
         return Node(rule.name, text)
 
-    def _children(self, raw: _Raw, rule: ElementRule, path: str) -> Iterator[Node]:
+    def _children(self, raw: Raw, rule: ElementRule, path: str) -> Iterator[Node]:
         # Taken away here, so that the tree as read goes while the tree of the message grows.
         found, raw.children = list(raw.children), ()
         place = 0
@@ -344,7 +363,7 @@ class _Control:
                 self._broken("missing", f"{path}/{expected.name}")
         self._skip(found, place, [], path)
 
-    def _skip(self, found: list[_Raw], place: int, may_follow: list[str], path: str) -> int:
+    def _skip(self, found: list[Raw], place: int, may_follow: list[str], path: str) -> int:
         """Return the place of the next element that may still follow, telling of those that may not."""
         while place < len(found) and found[place].tag not in may_follow:
             # The name of an element we do not know may be anything, so it is counted, not repeated.

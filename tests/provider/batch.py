@@ -27,7 +27,6 @@ from adapters.provider.mapping import read_assignments
 from adapters.provider.retour import read_retour
 from adapters.provider.xml import read
 from adapters.sdk.credentials import Credentials
-from adapters.sdk.errors import Unavailable
 
 if TYPE_CHECKING:
     from adapters.conformance.contract import Contract
@@ -90,13 +89,8 @@ def _prepared(exchange: Exchange, contract: Contract, home: Path, clients: int) 
     today = datetime.now(UTC).date().isoformat()
 
     def message(number: int) -> bytes:
-        while True:
-            try:
-                words = people.subject().words
-            except Unavailable:
-                continue
-            numbered = words | {"number": str(100_000 + number), "today": today}
-            return Template(contract.input.good).substitute(numbered).encode()
+        numbered = people.subject().words | {"number": str(100_000 + number), "today": today}
+        return Template(contract.input.good).substitute(numbered).encode()
 
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         messages = list(pool.map(message, range(clients)))
