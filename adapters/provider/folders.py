@@ -13,6 +13,7 @@ import hashlib
 import os
 import stat
 from dataclasses import dataclass, field
+from mmap import mmap
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 LOOKS_UNCHANGED_MAX: Final = 5
 LOOKS_TOTAL_MAX: Final = 200
 NAME_BYTES_MAX: Final = 200
+LARGE_BYTES: Final = 1024 * 1024
 _SUFFIX: Final = ".xml"
 
 
@@ -104,7 +106,7 @@ class Inbox:
                 del content
                 return None if carried is None else self._look(carried)
             size, digest = len(content), hashlib.sha256(content).digest()
-            held = bytearray(content)
+            held = _given_back(content)
             # Not beside the message: both may be large.
             del content
             message = control(parse(held))
@@ -217,6 +219,15 @@ def write_whole(folder: Path, name: str, content: bytes) -> Path:
         passing.unlink(missing_ok=True)
         raise
     return target
+
+
+def _given_back(content: bytes) -> bytes | mmap:
+    """Return large bytes as a map in memory, which is given back to the system as it is read."""
+    if len(content) <= LARGE_BYTES:
+        return content
+    held = mmap(-1, len(content))
+    held.write(content)
+    return held
 
 
 def _looks_like_message(name: str) -> bool:

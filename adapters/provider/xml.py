@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass, field
+from mmap import MADV_DONTNEED, mmap
 from typing import TYPE_CHECKING, Final
 
 from lxml import etree
@@ -241,8 +242,8 @@ class _Builder:
         raise self.refusal
 
 
-def parse(data: bytes | bytearray) -> Raw:
-    """Parse the XML of a message; a bytearray is emptied meanwhile, so that both are never there whole.
+def parse(data: bytes | mmap) -> Raw:
+    """Parse the XML of a message; a map in memory is given back meanwhile: both are never there whole.
 
     Raises MessageNotReadable or MessageUnsafe.
     """
@@ -281,19 +282,16 @@ def parse(data: bytes | bytearray) -> Raw:
     return root
 
 
-def _pieces(data: bytes | bytearray) -> Iterator[bytes]:
-    if isinstance(data, bytearray):
-        while data:
-            piece = bytes(data[:_PIECE_BYTES])
-            del data[:_PIECE_BYTES]
-            yield piece
-    else:
-        for start in range(0, len(data), _PIECE_BYTES):
-            yield data[start : start + _PIECE_BYTES]
+def _pieces(data: bytes | mmap) -> Iterator[bytes]:
+    for start in range(0, len(data), _PIECE_BYTES):
+        piece = data[start : start + _PIECE_BYTES]
+        if isinstance(data, mmap):
+            data.madvise(MADV_DONTNEED, start, len(piece))
+        yield piece
 
 
-def _control_encoding(data: bytes | bytearray) -> None:
-    start = bytes(data[:200]).removeprefix(b"\xef\xbb\xbf")
+def _control_encoding(data: bytes | mmap) -> None:
+    start = data[:200].removeprefix(b"\xef\xbb\xbf")
     if not start.strip(b"\x00"):
         # Empty, or room that a copying program made before it filled it.
         raise MessageNotReadable(1, 1)
