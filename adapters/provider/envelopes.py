@@ -9,14 +9,14 @@ Source: GGk koppelvlak 2.1.04; list of fault codes of the traffic (IB001 to IB02
 
 from __future__ import annotations
 
-import hashlib
+import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
+from adapters.provider.arriving import Arriving
 from adapters.provider.config import Side
 from adapters.provider.errors import EnvelopeRefused, StufCode
-from adapters.provider.folders import write_whole
 from adapters.provider.journal import Outgoing
 from adapters.provider.schema import Law, all_schemas
 from adapters.provider.stuf import (
@@ -25,7 +25,6 @@ from adapters.provider.stuf import (
     PIECE_BYTES,
     Kind,
     Letter,
-    Reader,
     write_envelope,
     write_told,
 )
@@ -270,22 +269,24 @@ class Opening:
 
         Raises EnvelopeRefused, with what was read beside it, and MessageNotReadable.
         """
-        pieces: list[bytes] = []
-        reader = Reader(pieces.append)
+        arriving = Arriving(self._config, secrets.token_hex(16))
         try:
             for start in range(0, len(content), PIECE_BYTES):
-                reader.feed(content[start : start + PIECE_BYTES])
-            told = reader.close()
+                arriving.feed(content[start : start + PIECE_BYTES])
+            told, digest = arriving.whole()
+            assert told is not None
             judge(self._config, told)
             if told.kind is Kind.FAULT:
                 self._told(self._envelopes.fault(told), told.code)
                 return None
-            carried = b"".join(pieces)
-            name = self._envelopes.came(told, hashlib.sha256(carried).digest())
+            name = self._envelopes.came(told, digest)
+            arriving.put(name)
         except EnvelopeRefused as refused:
-            refused.about = reader.told.reference if reader.kind in CARRYING else ""
+            reader = arriving.reader
+            refused.about = reader.told.reference if reader is not None and reader.kind in CARRYING else ""
             raise
-        write_whole(self._config.inbox, name, carried)
+        finally:
+            arriving.end()
         return name
 
 

@@ -10,26 +10,22 @@ Source: GGk koppelvlak 2.1.04 (OntvangAsynchroon: Bv03, Fo03), SOAP 1.1 section 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import os
 import secrets
 import ssl
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from adapters.kit.serving import Serving
+from adapters.provider.arriving import Arriving, TooLarge, clear_passing
 from adapters.provider.desk import LOCAL
 from adapters.provider.envelopes import Envelopes, chance_uuid, judge
 from adapters.provider.errors import EnvelopeRefused, FileRefused, MessageNotReadable, StufCode
-from adapters.provider.folders import sync_folder
 from adapters.provider.journal import Journal
-from adapters.provider.stuf import ENVELOPE_BYTES_MAX, Kind, Reader, Told, is_envelope
-from adapters.provider.xml import MESSAGE_BYTES_MAX
+from adapters.provider.stuf import ENVELOPE_BYTES_MAX, Kind
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Awaitable, Callable, MutableMapping
-    from pathlib import Path
 
     from adapters.provider.config import Config
     from adapters.provider.transport import Http
@@ -42,84 +38,11 @@ if TYPE_CHECKING:
 PATH: Final = "/berichten"
 BODY_S: Final = 120.0  # in which a whole body must have come
 BODIES_MAX: Final = 16
-PASSING: Final = ".http-"
 _XML: Final = b"text/xml; charset=utf-8"
-_HEAD_BYTES: Final = 4 * 1024
 
 
 class _Cut(Exception):
     """Who sent it hung up before the end."""
-
-
-class _TooLarge(Exception):
-    """More bytes than a message may have."""
-
-
-class Arriving:
-    """One body on its way to the inbox: written by pieces, then put there whole or taken away."""
-
-    def __init__(self, config: Config, name: str) -> None:
-        self._config: Final = config
-        self._passing: Final[Path] = config.inbox / f"{PASSING}{name}.part"
-        self._file: Final = self._passing.open("xb")
-        os.fchmod(self._file.fileno(), 0o600)
-        self._digest: Final = hashlib.sha256()
-        self._head = b""
-        self._size = 0
-        self.reader: Reader | None = None
-        self._decided = False
-
-    def feed(self, piece: bytes) -> None:
-        """Take the next bytes. Raises what the reader of an envelope does, and _TooLarge."""
-        if not self._decided:
-            self._head += piece
-            if len(self._head) < _HEAD_BYTES:
-                return
-            piece = self._decide()
-        self._take(piece)
-
-    def _decide(self) -> bytes:
-        self._decided = True
-        if self._config.ggk is not None and is_envelope(self._head):
-            self.reader = Reader(self._write)
-        return self._head
-
-    def _take(self, piece: bytes) -> None:
-        if self.reader is not None:
-            self.reader.feed(piece)
-        else:
-            self._write(piece)
-
-    def _write(self, piece: bytes) -> None:
-        self._size += len(piece)
-        if self._size > MESSAGE_BYTES_MAX:
-            raise _TooLarge
-        self._digest.update(piece)
-        self._file.write(piece)
-
-    def whole(self) -> tuple[Told | None, bytes]:
-        """Flush it; return what its envelope says and the SHA-256 of what it carries. Raises as `feed`."""
-        if not self._decided:
-            self._take(self._decide())
-        told = None if self.reader is None else self.reader.close()
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        return told, self._digest.digest()
-
-    def put(self, name: str) -> None:
-        """Let it be a file of the inbox. The same again is the same file. Raises FileRefused for another."""
-        target = self._config.inbox / name
-        try:
-            os.link(self._passing, target)
-        except FileExistsError:
-            if hashlib.sha256(target.read_bytes()).digest() != self._digest.digest():
-                raise FileRefused("this name is taken by a file with other content") from None
-        sync_folder(self._config.inbox)
-
-    def end(self) -> None:
-        """Leave nothing on the way."""
-        self._file.close()
-        self._passing.unlink(missing_ok=True)
 
 
 class Door:
@@ -161,7 +84,7 @@ class Door:
         except TimeoutError:
             self._log.warning("body_too_slow")
             status, body = 408, b""
-        except _TooLarge:
+        except TooLarge:
             # Bare, that is; within an envelope the reader counts, and has a code for it.
             status, body = 413, b""
         except (EnvelopeRefused, MessageNotReadable) as error:
@@ -215,10 +138,7 @@ class Listening:
     """The door in a thread of its own; `wake` is set when something came."""
 
     def __init__(self, config: Config, http: Http, log: AdapterLog, wake: threading.Event) -> None:
-        config.inbox.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for left in config.inbox.glob(f"{PASSING}*"):
-            # Of a body that was on its way at a kill: who sent it was told nothing.
-            left.unlink(missing_ok=True)
+        clear_passing(config)
         door = Door(config, log, wake)
         self._serving: Final = Serving(door, http.port or 0, host=http.host, tls=_tls(http))
         self.url: Final = f"{self._serving.url}{PATH}"
@@ -255,7 +175,7 @@ async def _read(receive: Receive, arriving: Arriving) -> None:
         size += len(piece)
         arriving.feed(piece)
         if size > ENVELOPE_BYTES_MAX:
-            raise _TooLarge
+            raise TooLarge
         if not event.get("more_body"):
             return
 

@@ -14,6 +14,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 from adapters.provider.across import identification_taken
+from adapters.provider.arriving import clear_passing
 from adapters.provider.declarations import ANSWERED, DECLARATION, build_declaration_answer
 from adapters.provider.desk import Verdict, file_name, require_between_us
 from adapters.provider.envelopes import Opening
@@ -63,6 +64,7 @@ class Taking:
         self._party: Final = party
         self._pausing: Final = pausing
         config = desk.config
+        clear_passing(config)
         opening = Opening(config, desk.envelopes, self._fault).open if config.ggk is not None else None
         self._inbox: Final = Inbox(config.inbox, config.archive, config.rejected, self._tell_refused, opening)
         self._find_archived()

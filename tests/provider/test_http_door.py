@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from adapters.kit.outward import Outward, OutwardError
-from adapters.provider import http_door, stuf
+from adapters.provider import arriving, http_door, stuf
 from adapters.provider.config import Side
 from adapters.provider.http_door import PATH, Listening
 from adapters.provider.stuf import Kind, Reader
@@ -166,7 +166,7 @@ def test_a_body_that_is_cut_off_or_too_slow_leaves_nothing(
 def test_what_is_larger_than_a_message_may_be_is_refused_and_gone(
     door: Knocking, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for room in (stuf, http_door):
+    for room in (stuf, arriving):
         monkeypatch.setattr(room, "MESSAGE_BYTES_MAX", 9_999)
     assert door.post(b"x" * 9_999)[0] == 202
     assert door.post(b"x" * 10_000)[0] == 413
@@ -188,7 +188,7 @@ def test_a_full_disk_is_told_as_come_back_later(door: Knocking, monkeypatch: pyt
 def test_what_was_on_its_way_at_a_kill_is_taken_away_at_the_next_start(tmp_path: Path) -> None:
     first = Knocking(tmp_path, Ggk())
     first.listening.close()
-    (first.config.inbox / ".http-left.part").write_bytes(b"half")
+    (first.config.inbox / ".passing-left.part").write_bytes(b"half")
     second = Knocking(tmp_path, Ggk())
     assert second.names == []
     second.listening.close()
