@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from adapters.provider.errors import FileRefused
 from adapters.provider.folders import sync_folder
+from adapters.provider.parsing import MESSAGE_BYTES_MAX
 from adapters.provider.stuf import Reader, is_envelope
-from adapters.provider.xml import MESSAGE_BYTES_MAX
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -19,15 +19,8 @@ from adapters.provider.config import Side
 from adapters.provider.errors import EnvelopeRefused, StufCode
 from adapters.provider.journal import Outgoing
 from adapters.provider.schema import Law, all_schemas
-from adapters.provider.stuf import (
-    CARRYING,
-    FUNCTION_VERSION,
-    PIECE_BYTES,
-    Kind,
-    Letter,
-    write_envelope,
-    write_told,
-)
+from adapters.provider.stuf import CARRYING, FUNCTION_VERSION, PIECE_BYTES, Kind
+from adapters.provider.stuf_writing import Letter, write_envelope, write_told
 from adapters.provider.transport import Ggk
 
 if TYPE_CHECKING:

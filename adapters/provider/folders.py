@@ -24,8 +24,9 @@ from adapters.provider.errors import (
     MessageRefused,
     ProviderAdapterError,
 )
+from adapters.provider.parsing import MESSAGE_BYTES_MAX, parse
 from adapters.provider.stuf import ENVELOPE_BYTES_MAX, is_envelope
-from adapters.provider.xml import MESSAGE_BYTES_MAX, Message, control, parse
+from adapters.provider.xml import Message, control
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

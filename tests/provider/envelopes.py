@@ -5,7 +5,8 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from adapters.provider.stuf import Kind, Letter, write_envelope
+from adapters.provider.stuf import Kind
+from adapters.provider.stuf_writing import Letter, write_envelope
 from tests.provider.builders import MUNICIPALITY, PROVIDER
 
 

@@ -14,7 +14,8 @@ from adapters.provider.envelopes import judge
 from adapters.provider.errors import EnvelopeRefused
 from adapters.provider.plan_seen import Stage
 from adapters.provider.schema import Law
-from adapters.provider.stuf import Kind, Reader, Told, is_envelope, write_told
+from adapters.provider.stuf import Kind, Reader, Told, is_envelope
+from adapters.provider.stuf_writing import write_told
 from adapters.provider.transport import Ggk
 from adapters.provider.xml import emit, read
 from tests.provider.around import Both, agreed, config, of, planned, sent

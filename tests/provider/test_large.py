@@ -10,7 +10,8 @@ import pytest
 
 from adapters.kit.outward import Outward
 from adapters.provider.declarations import write_declaration
-from adapters.provider.xml import MESSAGE_BYTES_MAX, emit
+from adapters.provider.parsing import MESSAGE_BYTES_MAX
+from adapters.provider.xml import emit
 from adapters.sdk.bsn import Bsn
 from tests.provider.around import BAD_BSN
 from tests.provider.builders import BSN, MUNICIPALITY, PROVIDER, declaration, performance

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from adapters.provider import xml
+from adapters.provider import parsing
 from adapters.provider.codes import ChangeReason, Delivery
 from adapters.provider.mapping import write_starts, write_stops
 from adapters.provider.plan_seen import Stage
@@ -47,7 +47,7 @@ def test_an_answer_larger_than_a_file_may_be_is_given_in_short(
     data = emit(sent())
     both.provider.drop("a.xml", data)
     # A refusal by class says all of the message again, and more.
-    monkeypatch.setattr(xml, "MESSAGE_BYTES_MAX", len(data))
+    monkeypatch.setattr(parsing, "MESSAGE_BYTES_MAX", len(data))
     both.provider.work()
     assert answers(both) == [("0001",)]
     assert both.provider.names("archive") == ["a.xml"]

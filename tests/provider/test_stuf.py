@@ -12,7 +12,8 @@ from lxml import etree
 
 from adapters.provider import stuf
 from adapters.provider.errors import EnvelopeRefused, MessageNotReadable, StufCode
-from adapters.provider.stuf import CARRYING, Kind, Reader, Told, Unpacking, is_envelope, write_told
+from adapters.provider.stuf import CARRYING, Kind, Reader, Told, Unpacking, is_envelope
+from adapters.provider.stuf_writing import write_envelope, write_told
 from tests.provider.builders import BSN
 from tests.provider.envelopes import envelope, letter
 
@@ -36,7 +37,7 @@ def opened(data: bytes, size: int = 1_000) -> tuple[Told, bytes]:
 def test_what_is_written_is_read_by_pieces_of_any_size(content: bytes, size: int, *, soap: bool) -> None:
     for kind in CARRYING:
         wrote = letter(kind)
-        told, carried = opened(b"".join(stuf.write_envelope(wrote, content, soap=soap)), size)
+        told, carried = opened(b"".join(write_envelope(wrote, content, soap=soap)), size)
         assert carried == content
         assert (told.kind, told.sender, told.receiver) == (kind, wrote.sender, wrote.receiver)
         assert (told.reference, told.cross_reference) == (wrote.reference, wrote.cross_reference)
@@ -62,7 +63,7 @@ def test_the_samples_of_the_node_are_read_and_what_we_write_is_of_its_schema(sta
     for kind in Kind:
         code = "IB001" if kind in (Kind.FAULT, Kind.REFUSED) else ""
         wrote = letter(kind, code=code)
-        data = b"".join(stuf.write_envelope(wrote, b"x")) if kind in CARRYING else write_told(wrote)
+        data = b"".join(write_envelope(wrote, b"x")) if kind in CARRYING else write_told(wrote)
         schema.assertValid(etree.fromstring(data))
 
 
