@@ -172,7 +172,7 @@ def test_a_file_too_large_is_read_no_further_than_the_limit(
     tmp_path: Path, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(folders, "MESSAGE_BYTES_MAX", 1000)
-    monkeypatch.setattr("adapters.provider.xml.MESSAGE_BYTES_MAX", 1000)
+    monkeypatch.setattr("adapters.provider.parsing.MESSAGE_BYTES_MAX", 1000)
     (tmp_path / "inbox" / "a.xml").write_bytes(DATA)
     assert tuple(inbox.take()) == ()
     assert "larger than 1000 bytes" in reason(tmp_path, "a.xml")
