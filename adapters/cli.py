@@ -25,9 +25,10 @@ from adapters.provider.config import load_config
 from adapters.provider.desk import LOCAL
 from adapters.provider.errors import AlreadyRunning, ConfigInvalid, MessageRefused, ProviderAdapterError
 from adapters.provider.explain import explain as explain_message
+from adapters.provider.parsing import MESSAGE_BYTES_MAX
 from adapters.provider.person import FILE_BYTES_MAX, read_person
 from adapters.provider.rules import in_message_findings
-from adapters.provider.xml import MESSAGE_BYTES_MAX, read
+from adapters.provider.xml import read
 from adapters.scaffold.making import new
 from adapters.sdk.envelope_command import envelope_key
 from adapters.sdk.errors import CredentialsInvalid, ExchangeRefused, SdkError, Unavailable

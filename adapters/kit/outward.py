@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 TIMEOUT_S: Final = 10.0
 ANSWER_BYTES_MAX: Final = 8 * 1024 * 1024
@@ -42,19 +42,28 @@ class OutwardError(Exception):
 class NotNow(OutwardError):
     """It may go well later, not before `retry_after_s`. Whether it had an effect is not known."""
 
-    def __init__(self, system: str, code: str, retry_after_s: int = 0) -> None:
+    def __init__(self, system: str, code: str, retry_after_s: int = 0, raw: bytes = b"") -> None:
         super().__init__(system, code)
         self.retry_after_s = retry_after_s
+        self.raw = raw  # what was said, for who knows how to read it; never told on
 
 
 class Refused(OutwardError):
     """The other side refuses: `status`, its word for it, and the (name, code) of each fault."""
 
-    def __init__(self, system: str, status: int, code: str, params: tuple[tuple[str, str], ...] = ()) -> None:
+    def __init__(
+        self,
+        system: str,
+        status: int,
+        code: str,
+        params: tuple[tuple[str, str], ...] = (),
+        raw: bytes = b"",
+    ) -> None:
         named = ", ".join(f"{name} {why}" for name, why in params)
         super().__init__(system, f"{status} {code} {named}".strip())
         self.status = status
         self.params = params
+        self.raw = raw  # what was said, for who knows how to read it; never told on
 
 
 class Unexpected(OutwardError):
@@ -86,6 +95,7 @@ class Outward:
         *,
         timeout_s: float = TIMEOUT_S,
         authorities: str = "",
+        identity: tuple[str, str] | None = None,
     ) -> None:
         require_safe(base)
         self._system: Final = system
@@ -95,6 +105,9 @@ class Outward:
         self._tls: Final = (
             ssl.create_default_context(cafile=authorities or None) if base.startswith("https:") else None
         )
+        if self._tls is not None and identity is not None:
+            # Our own certificate and key, as files.
+            self._tls.load_cert_chain(*identity)
 
     def holds(self, url: str) -> bool:
         """Tell whether a url is one of this API."""
@@ -130,8 +143,19 @@ class Outward:
             raise NotNow(self._system, f"status_{status}", _retry_after_s(answered.get("retry-after", "")))
         raise self._refused(status, raw)
 
+    def post(self, where: str, pieces: Sequence[bytes], headers: Mapping[str, str]) -> bytes:
+        """Post bytes, whatever they are, by pieces, and return what was said. Raises as `ask` does."""
+        told = {**self._headers(), **headers, "Content-Length": str(sum(map(len, pieces)))}
+        status, answered, raw = self._exchange("POST", f"{self.base}{where}", pieces, told)
+        if status in _OK:
+            return raw
+        if status in _NOT_NOW:
+            wait_s = _retry_after_s(answered.get("retry-after", ""))
+            raise NotNow(self._system, f"status_{status}", wait_s, raw)
+        raise Refused(self._system, status, "refused", raw=raw)
+
     def _exchange(
-        self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]
+        self, method: str, url: str, body: bytes | Sequence[bytes] | None, headers: Mapping[str, str]
     ) -> tuple[int, dict[str, str], bytes]:
         where = urlsplit(url)
         host = where.hostname or ""

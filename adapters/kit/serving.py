@@ -1,4 +1,4 @@
-"""One application on a free port of loopback, in a thread of its own.
+"""One application on a port, of loopback where nothing else is said, in a thread of its own.
 
 Promises: listens before `start` returns; `close` ends the thread; names no server and logs nothing.
 Source: ASGI, uvicorn.
@@ -33,11 +33,20 @@ class _Server(uvicorn.Server):
 class Serving:
     """A server in a thread. Owned by who starts it."""
 
-    def __init__(self, app: Any, port: int = 0, tls: ssl.SSLContext | None = None) -> None:  # noqa: ANN401 -- any ASGI application
-        self.tls: Final = tls
-        self._socket: Final = socket.socket()
+    def __init__(
+        self,
+        app: Any,  # noqa: ANN401 -- any ASGI application
+        port: int = 0,
+        *,
+        host: str = LOOPBACK,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._host: Final = host
+        self._tls: Final = tls
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._socket: Final = socket.socket(family)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._socket.bind((LOOPBACK, port))
+        self._socket.bind((host, port))
         self._socket.listen(128)
         self.port: Final[int] = self._socket.getsockname()[1]
         config = uvicorn.Config(
@@ -53,15 +62,16 @@ class Serving:
             limit_concurrency=CONNECTIONS_MAX,
         )
         config.load()
-        if tls is not None:
-            config.ssl = tls
+        # After loading: the settings of the server itself know files only, and no pinned callers.
+        config.ssl = tls
         self._server: Final = _Server(config)
         self._thread: Final = threading.Thread(target=self._run, name="serving", daemon=True)
 
     @property
     def url(self) -> str:
         """Return where it answers, without a slash at the end."""
-        return f"{'http' if self.tls is None else 'https'}://{LOOPBACK}:{self.port}"
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"{'http' if self._tls is None else 'https'}://{host}:{self.port}"
 
     def start(self) -> None:
         """Begin to answer; what comes before the loop runs waits in the socket."""

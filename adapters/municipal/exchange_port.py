@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from adapters.kit.purges import SdkPurges
 from adapters.kit.restrictions import SdkRestrictions
 from adapters.municipal.config import Law
 from adapters.municipal.records import Goal, PlanSeen, Support, SupportState
@@ -20,6 +19,7 @@ from adapters.municipal.situation_port import SdkSituations
 from adapters.sdk.calls import claim
 from adapters.sdk.client import ExchangeClient
 from adapters.sdk.credentials import Credentials
+from adapters.sdk.purge_port import SdkPurges
 from adapters.sdk.residents import Pseudonyms
 from adapters.sdk.subscription import HEARTBEAT_S, PATIENCE, Position, Subscription
 from exchange.v1 import plan_pb2 as pb
@@ -30,12 +30,12 @@ from exchange.v1.identity_service_pb2 import NO_CASE_REASON_INCOMING_MESSAGE
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from adapters.kit.purges import PurgePort
     from adapters.kit.restrictions import RestrictionPort
     from adapters.municipal.config import Config
     from adapters.municipal.records import Holder
     from adapters.municipal.situation_port import SituationPort
     from adapters.sdk.bsn import Bsn
+    from adapters.sdk.purge_port import PurgePort
     from exchange.v1.common_pb2 import Claim
     from exchange.v1.subscription_service_pb2 import PublishedEvent, SubscribeResponse
 

@@ -14,10 +14,10 @@ from adapters.kit.outward import OutwardError
 from adapters.sdk.errors import SdkError
 
 if TYPE_CHECKING:
-    from adapters.kit.purges import PurgeAsked
     from adapters.kit.restrictions import RestrictionTold
     from adapters.municipal.desk import Desk
     from adapters.municipal.telling import Telling
+    from adapters.sdk.purges import PurgeAsked
 
 LOOK_EVERY_MS: Final = 3_600_000
 # A question that is refused is recorded, and the resident sees it: not every hour.

@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
-from adapters.kit.following import Cursor, Follower, Trouble
 from adapters.kit.outward import OutwardError
 from adapters.municipal.desk import Surroundings, open_journal
 from adapters.municipal.errors import ConfigInvalid
@@ -23,6 +22,7 @@ from adapters.municipal.links import Links
 from adapters.municipal.service import FOLLOWED, Service, alone_at, catch_up
 from adapters.municipal.webhook import Listening
 from adapters.sdk.errors import Unavailable
+from adapters.sdk.following import Cursor, FollowingThread, Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,7 +70,7 @@ def run(config: Config, log: AdapterLog, stop: threading.Event | None = None) ->
             signal.signal(number, end)
     with _opened(config) as (exchange, journal):
         service = Service(config, exchange, journal, log)
-        follower = Follower(exchange, service.cursor, wake)
+        follower = FollowingThread(exchange, service.cursor, wake)
         listening = _listening(config, service, log, wake)
         follower.start()
         log.info("adapter_started", position=service.cursor)
@@ -178,7 +178,7 @@ def _subscribe(config: Config, service: Service, listening: Listening) -> bool:
     return True
 
 
-def _take(service: Service, follower: Follower) -> None:
+def _take(service: Service, follower: FollowingThread[Happening]) -> None:
     for item in follower.taken():
         match item:
             case Cursor(position):

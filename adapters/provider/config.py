@@ -15,11 +15,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from adapters.provider.errors import ConfigInvalid
 from adapters.provider.schema import Law
+from adapters.provider.transport import ggk_of, http_of
 from adapters.sdk.tokens import Person
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from adapters.provider.transport import Ggk, Http
 
 POLL_MS: Final = 1_000
 POLL_MS_LEAST: Final = 10
@@ -59,6 +62,8 @@ class Config:
     counterparty_oin: str
     poll_ms: int
     person: Person
+    ggk: Ggk | None = None
+    http: Http | None = None
 
     @property
     def journal(self) -> Path:
@@ -84,11 +89,12 @@ def load_config(file: Path) -> Config:
         raise ConfigInvalid(f"{file.name} cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError):
         raise ConfigInvalid(f"{file.name} is not TOML in UTF-8") from None
-    table = _Table("", told)
-    person = _Table("person.", table.take("person", dict))
+    table = Table("", told)
+    person = Table("person.", table.take("person", dict))
     side = _member(table, "side", Side)
     codes = (_MUNICIPALITY_CODE, _PROVIDER_CODE)
     own, other = codes if side is Side.MUNICIPALITY else codes[::-1]
+    ggk, http = table.part("ggk"), table.part("http")
     base = file.resolve().parent
     config = Config(
         side=side,
@@ -105,6 +111,8 @@ def load_config(file: Path) -> Config:
         counterparty_oin=table.text("counterparty_oin", _OIN),
         poll_ms=_poll_ms(table),
         person=_person(person),
+        ggk=None if ggk is None else ggk_of(Table("ggk.", ggk)),
+        http=None if http is None else http_of(Table("http.", http), base),
     )
     table.refuse_rest()
     person.refuse_rest()
@@ -114,7 +122,7 @@ def load_config(file: Path) -> Config:
     return config
 
 
-class _Table:
+class Table:
     """A TOML table whose keys are taken one by one; what is left over is unknown."""
 
     def __init__(self, name: str, told: Mapping[str, Any]) -> None:
@@ -122,6 +130,7 @@ class _Table:
         self._left: Final = dict(told)
 
     def take(self, key: str, kind: type, default: object = None) -> Any:  # noqa: ANN401 -- TOML holds any kind
+        """Take a value of a kind. Raises ConfigInvalid."""
         value = self._left.pop(key, default)
         if value is None:
             raise ConfigInvalid(f"{self._name}{key} is missing")
@@ -131,18 +140,27 @@ class _Table:
         return value
 
     def text(self, key: str, shape: str = ".+", default: str | None = None) -> str:
+        """Take a text of a shape. Raises ConfigInvalid."""
         value: str = self.take(key, str, default)
         if re.fullmatch(shape, value) is None:
             raise ConfigInvalid(f"{self._name}{key} has not the shape {shape}")
         return value
 
+    def part(self, key: str) -> dict[str, Any] | None:
+        """Take a table that may be left out."""
+        value = self._left.pop(key, None)
+        if value is not None and not isinstance(value, dict):
+            raise ConfigInvalid(f"{self._name}{key} is not a dict")
+        return value
+
     def refuse_rest(self) -> None:
+        """Refuse what was not taken."""
         if self._left:
             names = ", ".join(sorted(f"{self._name}{key}" for key in self._left))
             raise ConfigInvalid(f"unknown settings: {names}")
 
 
-def _member(table: _Table, key: str, kind: type[_Choice], default: str | None = None) -> _Choice:
+def _member(table: Table, key: str, kind: type[_Choice], default: str | None = None) -> _Choice:
     value = table.text(key, default=default)
     try:
         return kind(value)
@@ -150,14 +168,14 @@ def _member(table: _Table, key: str, kind: type[_Choice], default: str | None = 
         raise ConfigInvalid(f"{key} is one of {', '.join(str(one.value) for one in kind)}") from None
 
 
-def _poll_ms(table: _Table) -> int:
+def _poll_ms(table: Table) -> int:
     value: int = table.take("poll_ms", int, POLL_MS)
     if not POLL_MS_LEAST <= value <= POLL_MS_MOST:
         raise ConfigInvalid(f"poll_ms lies between {POLL_MS_LEAST} and {POLL_MS_MOST}")
     return value
 
 
-def _person(table: _Table) -> Person:
+def _person(table: Table) -> Person:
     try:
         return Person(
             professional=table.text("professional"),

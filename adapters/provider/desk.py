@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from adapters.provider.assigned_care import AssignedCare
 from adapters.provider.deadlines import retour_due
 from adapters.provider.declaration_book import DeclarationBook
+from adapters.provider.envelopes import Envelopes, chance_uuid
 from adapters.provider.errands import Errands
 from adapters.provider.errors import FileRefused, MessageInvalid
 from adapters.provider.files_about import FilesAbout
@@ -28,14 +29,15 @@ from adapters.provider.terms import Terms
 from adapters.provider.xml import emit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Sequence
     from datetime import date
 
     from adapters.provider.config import Config
     from adapters.provider.errands import Errand
     from adapters.provider.errors import Finding
-    from adapters.provider.exchange_port import ExchangePort, Happening
+    from adapters.provider.exchange_port import ExchangePort
     from adapters.provider.journal import Journal
+    from adapters.provider.plan_seen import Happening
     from adapters.provider.xml import Message
     from adapters.sdk.logs import AdapterLog, Value
 
@@ -91,6 +93,12 @@ class Party(Protocol):
     def take_answer(self, message: Message, digest: bytes) -> None:
         """Take a 325, with the SHA-256 of its bytes. Raises FileRefused for one that answers nothing."""
 
+    def ask_ahead(self, messages: Sequence[Message]) -> None:
+        """Ask the exchange about the messages of a batch at once, where they are judged by asking it."""
+
+    def must_ask(self, message: Message) -> bool:
+        """Tell whether judging this message asks the exchange."""
+
     def judge(self, message: Message) -> Verdict:
         """Judge a message that passed its in-message rules. Raises the SDK's errors where it cannot now."""
 
@@ -109,13 +117,16 @@ class Desk:
         self.config: Final = config
         self.exchange: Final = exchange
         self.journal: Final = journal
-        self.register: Final = Register(journal)
-        self.errands: Final = Errands(journal)
-        self.care: Final = AssignedCare(journal)
-        self.terms: Final = Terms(journal)
-        self.requests: Final = RequestBook(journal)
-        self.declarations: Final = DeclarationBook(journal)
-        self.about: Final = FilesAbout(journal)
+        # Their tables are made in one step, flushed once.
+        with journal.transaction():
+            self.register: Final = Register(journal)
+            self.errands: Final = Errands(journal)
+            self.care: Final = AssignedCare(journal)
+            self.terms: Final = Terms(journal)
+            self.requests: Final = RequestBook(journal)
+            self.declarations: Final = DeclarationBook(journal)
+            self.about: Final = FilesAbout(journal)
+            self.envelopes: Final = Envelopes(config, journal, lambda: chance_uuid(surroundings.below))
         self.log: Final = log
         self._surroundings: Final = surroundings
 

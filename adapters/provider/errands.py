@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Final
 
-from adapters.provider.journal import wait_before_retry_ms
+from adapters.kit.journal import wait_before_retry_ms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -7,6 +7,45 @@ Source: ADAPTERS.md section 2 (four control levels); house style 20 to 24.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
+
+
+class StufCode(Enum):
+    """What is wrong with an envelope, in the codes of the traffic; `text` is said to whoever sent it."""
+
+    SCHEMA = "IB001"
+    NOT_AUTHORISED = "IB002"
+    TOO_LARGE = "IB003"
+    FUNCTION_UNKNOWN = "IB004"
+    MUNICIPALITY_UNKNOWN = "IB005"
+    KIND_AND_FUNCTION = "IB006"
+    FUNCTION_NOT_YOURS = "IB007"
+    PROVIDER_UNKNOWN = "IB010"
+    PAYLOAD_TOO_LARGE = "IB012"
+    PAYLOAD = "IB014"
+    REFERENCE_TAKEN = "IB016"
+    FUNCTION_NOT_ACTIVE = "IB023"
+
+    @property
+    def text(self) -> str:
+        """Return it in words, without any value."""
+        return _STUF_TEXTS[self]
+
+
+_STUF_TEXTS = {
+    StufCode.SCHEMA: "De envelop voldoet niet aan het schema.",
+    StufCode.NOT_AUTHORISED: "De afzender mag dit bericht niet sturen.",
+    StufCode.TOO_LARGE: "De envelop is te groot.",
+    StufCode.FUNCTION_UNKNOWN: "Deze functie is niet bekend.",
+    StufCode.MUNICIPALITY_UNKNOWN: "Deze gemeente is hier niet bekend.",
+    StufCode.KIND_AND_FUNCTION: "Berichtcode en functie horen niet bij elkaar.",
+    StufCode.FUNCTION_NOT_YOURS: "Deze organisatie stuurt berichten met deze functie niet.",
+    StufCode.PROVIDER_UNKNOWN: "Deze aanbieder is hier niet bekend.",
+    StufCode.PAYLOAD_TOO_LARGE: "Het bericht is groter dan 25 MB.",
+    StufCode.PAYLOAD: "Het bericht voldoet niet aan het schema van de functie.",
+    StufCode.REFERENCE_TAKEN: "Dit referentienummer is al gebruikt voor een ander bericht.",
+    StufCode.FUNCTION_NOT_ACTIVE: "Deze versie van de functie is niet in gebruik.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +124,18 @@ class FileRefused(ProviderAdapterError):
 
     code = "FILE_REFUSED"
     remedy = "Give the file another name, or look in rejected/ for the reason."
+
+
+class EnvelopeRefused(FileRefused):
+    """An envelope, or what it carries, is refused; `told` is the code that its sender gets."""
+
+    code = "ENVELOPE_REFUSED"
+    remedy = "Correct what is named and send it again under a new referentienummer."
+
+    def __init__(self, told: StufCode, message: str) -> None:
+        super().__init__(f"{told.value}: {message}")
+        self.told = told
+        self.about = ""  # the number of the envelope, where it says one that can be answered
 
 
 class JournalConflict(ProviderAdapterError):

@@ -9,38 +9,38 @@ Source: protos/exchange/v1; Wmo 2015 2.3.2, 5.1.2, 5.2.1(2)(a); Jeugdwet 2.3, 7.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date
-from enum import Enum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol
 
+from adapters.kit.rectifications import SdkRectifications
+from adapters.kit.restrictions import SdkRestrictions
 from adapters.provider.config import Side
-from adapters.provider.purge_port import SdkPurges
-from adapters.provider.records import Product
-from adapters.provider.rectification_port import SdkRectifications
-from adapters.provider.restriction_port import SdkRestrictions
+from adapters.provider.plan_seen import CaseFound, PlanSeen, newest, read_event, read_support
 from adapters.provider.schema import Law
 from adapters.sdk.calls import claim
 from adapters.sdk.client import ExchangeClient
 from adapters.sdk.credentials import Credentials
+from adapters.sdk.purge_port import SdkPurges
+from adapters.sdk.renewing import Renewal
 from adapters.sdk.residents import Pseudonyms
 from adapters.sdk.subscription import HEARTBEAT_S, PATIENCE, Position, Subscription
-from exchange.v1 import plan_pb2 as pb
 from exchange.v1.common_pb2 import Purpose
 from exchange.v1.identity_service_pb2 import NO_CASE_REASON_INCOMING_MESSAGE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from adapters.kit.rectifications import RectificationPort
+    from adapters.kit.restrictions import RestrictionPort
     from adapters.provider.config import Config
-    from adapters.provider.purge_port import PurgePort
-    from adapters.provider.rectification_port import RectificationPort
-    from adapters.provider.restriction_port import RestrictionPort
+    from adapters.provider.plan_seen import AssignOrder, Happening
     from adapters.sdk.bsn import Bsn
+    from adapters.sdk.purge_port import PurgePort
     from exchange.v1.common_pb2 import Claim
     from exchange.v1.subscription_service_pb2 import PublishedEvent, SubscribeResponse
 
 NECESSITY: Final = "Nodig om een toegewezen voorziening via het berichtenverkeer te leveren"
+AT_ONCE: Final = 32
 CATCHING_UP_HEARTBEAT_S: Final = 1
 CATCHING_UP_GIVE_UP_S: Final = 5.0
 SUPPORT_FIELDS: Final = tuple(
@@ -66,100 +66,22 @@ SUPPORT_FIELDS: Final = tuple(
 AGREEMENT_FIELDS: Final = ("agreements.outcome", "agreements.plan_version")
 
 
-class Stage(Enum):
-    """Where a support stands; in the order in which a support goes through them, or refused before care."""
-
-    REQUESTED = pb.SUPPORT_STATE_REQUESTED
-    ASSIGNED = pb.SUPPORT_STATE_ASSIGNED
-    STARTED = pb.SUPPORT_STATE_STARTED
-    STOPPED = pb.SUPPORT_STATE_STOPPED
-    REFUSED = pb.SUPPORT_STATE_REFUSED
-
-
-_KNOWN_STATES: Final = frozenset(stage.value for stage in Stage)
-
-
-@dataclass(frozen=True, slots=True)
-class Support:
-    """A support of a plan, as far as this adapter was given it. Both days of care are inclusive."""
-
-    support_id: str
-    stage: Stage
-    custom: bool
-    provider_oin: str
-    product: Product | None
-    starts_on: date | None
-    ends_on: date | None = None
-    volume: int | None = None
-    unit: str | None = None
-    frequency: str | None = None
-    assignment_number: int | None = None
-    care_starts_on: date | None = None
-    care_ends_on: date | None = None
-    stop_reason: int = 0  # of exchange.v1.StopReason
-
-    @property
-    def paused(self) -> bool:
-        """Tell whether care stopped for a while: the assignment goes on."""
-        return self.stage is Stage.STOPPED and self.stop_reason == pb.STOP_REASON_TEMPORARY
-
-
-@dataclass(frozen=True, slots=True)
-class Agreement:
-    """What the resident last said: yes or no, to the plan as it was at a version."""
-
-    agreed: bool
-    plan_version: int
-
-
-@dataclass(frozen=True, slots=True)
-class CaseFound:
-    """A resident's case and plan."""
-
-    case_id: str
-    plan_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class PlanSeen:
-    """A plan as it is now; version 0 where the version was withheld."""
-
-    version: int
-    supports: tuple[Support, ...] = ()
-    agreement: Agreement | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Happening:
-    """Something that happened on a plan; `support` is as it is now, its days of care as they were then."""
-
-    position: int
-    kind: str
-    plan_id: str
-    case_id: str
-    plan_version: int
-    support: Support | None = None
-    agreement: Agreement | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class AssignOrder:
-    """The one command this adapter gives. The same id with the same content has the same answer."""
-
-    request_id: str
-    plan_id: str
-    expected_version: int
-    support_id: str
-    assignment_number: int
-    assigned_on: date
-
-
 class ExchangePort(Protocol):
     """What the exchange does for this adapter. Every method raises the SDK's errors."""
 
     @property
     def own_oin(self) -> str:
         """Return the number of the organisation that calls."""
+
+    def renew(self) -> bool:
+        """Take renewed credentials into use; tell whether there were some. Raises CredentialsInvalid."""
+
+    @property
+    def at_once(self) -> int:
+        """Return how many questions and commands may be under way side by side, each in a thread."""
+
+    def pseudonyms(self, bsns: Sequence[Bsn]) -> list[bytes]:
+        """Return our pseudonyms of BSNs, 32 bytes each, in order."""
 
     def pseudonym(self, bsn: Bsn) -> bytes:
         """Return our pseudonym of a BSN, 32 bytes."""
@@ -239,6 +161,8 @@ class SdkExchange:
     _claims: Claims
     _fields: Sequence[str]
     own_oin: str
+    at_once: int
+    _renewal: Renewal
     _following: Subscription | None = field(default=None)
 
     @classmethod
@@ -247,12 +171,15 @@ class SdkExchange:
         credentials = Credentials.load(config.credentials)
         # A provider does not need what the resident said of the plan; the exchange holds that rule itself.
         more = AGREEMENT_FIELDS if config.side is Side.MUNICIPALITY else ()
+        client = ExchangeClient(config.target, credentials, config.person)
         return cls(
-            _client=ExchangeClient(config.target, credentials, config.person),
+            _client=client,
             _pseudonyms=Pseudonyms(config.exchange_key),
             _claims=CLAIMS[config.law, config.side],
             _fields=(*SUPPORT_FIELDS, *more),
             own_oin=credentials.oin,
+            at_once=AT_ONCE,
+            _renewal=Renewal(config.credentials, client, credentials),
         )
 
     def close(self) -> None:
@@ -275,12 +202,20 @@ class SdkExchange:
         """Ask over the same connection, of what we read plans for."""
         return SdkRestrictions(self._client, self._claims.reading.purpose)
 
+    def renew(self) -> bool:
+        """Go on with other credentials of our folder, where there are some. Raises CredentialsInvalid."""
+        return self._renewal.look()
+
     def pseudonym(self, bsn: Bsn) -> bytes:
         """Blind a BSN here and return our pseudonym."""
-        (pseudonym,) = self._pseudonyms.of(
-            self._client.identity, self._claims.keeping, [bsn], reason=NO_CASE_REASON_INCOMING_MESSAGE
-        )
+        (pseudonym,) = self.pseudonyms([bsn])
         return pseudonym
+
+    def pseudonyms(self, bsns: Sequence[Bsn]) -> list[bytes]:
+        """Blind BSNs here and return our pseudonyms."""
+        return self._pseudonyms.of(
+            self._client.identity, self._claims.keeping, bsns, reason=NO_CASE_REASON_INCOMING_MESSAGE
+        )
 
     def find_case(self, pseudonym: bytes) -> CaseFound:
         """Ask for the resident's case and plan."""
@@ -300,7 +235,7 @@ class SdkExchange:
         )
         supports = (read_support(one) for one in answer.plan.supports)
         seen = tuple(one for one in supports if one is not None)
-        return PlanSeen(answer.plan.version, seen, _newest(answer.plan))
+        return PlanSeen(answer.plan.version, seen, newest(answer.plan))
 
     def assign(self, order: AssignOrder) -> None:
         """Record that the support is assigned."""
@@ -338,50 +273,3 @@ class SdkExchange:
         """End the subscription."""
         if self._following is not None:
             self._following.close()
-
-
-def read_support(told: pb.Support) -> Support | None:
-    """Return a support of the contract as a record; None for a state that is withheld or not known here."""
-    if told.state not in _KNOWN_STATES:
-        return None
-    return Support(
-        support_id=told.support_id,
-        stage=Stage(told.state),
-        custom=told.kind == pb.SUPPORT_KIND_CUSTOM,
-        provider_oin=told.provider_oin,
-        product=Product(told.product_category, told.product_code or None) if told.product_category else None,
-        starts_on=_day(told.start_date),
-        ends_on=_day(told.end_date),
-        volume=told.volume or None,
-        unit=told.unit or None,
-        frequency=told.frequency or None,
-        assignment_number=int(told.assignment_number) if told.assignment_number else None,
-        care_starts_on=_day(told.care_start_date),
-        care_ends_on=_day(told.care_end_date),
-        stop_reason=told.stop_reason,
-    )
-
-
-def read_event(event: PublishedEvent) -> Happening:
-    """Return a published event as a record; a part that was withheld is absent."""
-    supports = event.change.supports
-    return Happening(
-        position=event.position,
-        kind=event.kind,
-        plan_id=event.plan_id,
-        case_id=event.case_id,
-        plan_version=event.plan_version,
-        support=read_support(supports[0]) if supports else None,
-        agreement=_newest(event.change),
-    )
-
-
-def _newest(plan: pb.Plan) -> Agreement | None:
-    if not plan.agreements:
-        return None
-    last = plan.agreements[-1]
-    return Agreement(last.outcome == pb.AGREEMENT_OUTCOME_AGREED, last.plan_version)
-
-
-def _day(text: str) -> date | None:
-    return date.fromisoformat(text) if text else None

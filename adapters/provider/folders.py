@@ -13,6 +13,7 @@ import hashlib
 import os
 import stat
 from dataclasses import dataclass, field
+from mmap import mmap
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -23,7 +24,9 @@ from adapters.provider.errors import (
     MessageRefused,
     ProviderAdapterError,
 )
-from adapters.provider.xml import MESSAGE_BYTES_MAX, Message, read
+from adapters.provider.parsing import MESSAGE_BYTES_MAX, parse
+from adapters.provider.stuf import ENVELOPE_BYTES_MAX, is_envelope
+from adapters.provider.xml import Message, control
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 LOOKS_UNCHANGED_MAX: Final = 5
 LOOKS_TOTAL_MAX: Final = 200
 NAME_BYTES_MAX: Final = 200
+LARGE_BYTES: Final = 1024 * 1024
 _SUFFIX: Final = ".xml"
 
 
@@ -40,7 +44,7 @@ class Incoming:
 
     name: str
     message: Message
-    content: bytes = field(repr=False)
+    size: int
     digest: bytes = field(repr=False)
 
 
@@ -56,7 +60,9 @@ class _Look:
 class Inbox:
     """A folder others write into. Used by one process; the counts of looks live as long as this object.
 
-    `refused` is told of every file that was put aside because it will never be a message.
+    `refused` is told of every file that was put aside because it will never be a message. `opening` takes
+    what a file that is no message carries out of it and returns under which name it lies here now; the file
+    itself is gone then, for it says nothing more.
     """
 
     def __init__(
@@ -64,12 +70,14 @@ class Inbox:
         inbox: Path,
         archive: Path,
         rejected: Path,
-        refused: Callable[[ProviderAdapterError], None] | None = None,
+        refused: Callable[[str, ProviderAdapterError], None] | None = None,
+        opening: Callable[[bytes], str | None] | None = None,
     ) -> None:
         self._inbox = inbox
         self._archive = archive
         self._rejected = rejected
         self._refused = refused
+        self._opening = opening
         self._looks: dict[str, _Look] = {}
         for folder in (inbox, archive, rejected):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -90,8 +98,19 @@ class Inbox:
     def _look(self, name: str) -> Incoming | None:
         state = (0, 0, 0)
         try:
-            content, state = _read_file(self._inbox / name)
-            message = read(content)
+            content, state = _read_file(self._inbox / name, self._bytes_max)
+            if self._opening is not None and is_envelope(content):
+                carried = self._opening(content)
+                (self._inbox / name).unlink()
+                self._looks.pop(name, None)
+                # Not beside what it carried: both may be large.
+                del content
+                return None if carried is None else self._look(carried)
+            size, digest = len(content), hashlib.sha256(content).digest()
+            held = _given_back(content)
+            # Not beside the message: both may be large.
+            del content
+            message = control(parse(held))
         except FileNotFoundError:
             return None
         except PermissionError:
@@ -103,8 +122,12 @@ class Inbox:
             self._refuse(name, error)
         else:
             self._looks.pop(name, None)
-            return Incoming(name, message, content, hashlib.sha256(content).digest())
+            return Incoming(name, message, size, digest)
         return None
+
+    @property
+    def _bytes_max(self) -> int:
+        return MESSAGE_BYTES_MAX if self._opening is None else ENVELOPE_BYTES_MAX
 
     def _wait(self, name: str, state: tuple[int, int, int], error: ProviderAdapterError) -> None:
         if self._given_up(name, state):
@@ -113,7 +136,7 @@ class Inbox:
     def _refuse(self, name: str, error: ProviderAdapterError) -> None:
         self.reject(name, f"{error.code}: {error}", remedy=error.remedy)
         if self._refused is not None:
-            self._refused(error)
+            self._refused(name, error)
 
     def _given_up(self, name: str, state: tuple[int, int, int]) -> bool:
         """Count one more look at an unfinished file; a file that still changes gets more of them."""
@@ -135,16 +158,16 @@ class Inbox:
 
     def settle(self) -> None:
         """Flush what was archived."""
-        _sync_folder(self._inbox)
-        _sync_folder(self._archive)
+        sync_folder(self._inbox)
+        sync_folder(self._archive)
 
     def reject(self, name: str, reason: str, findings: Iterable[Finding] = (), remedy: str = "") -> Path:
         """Move a file to rejected/ with the reason beside it, and return where it went."""
         kept = _move(self._inbox / name, self._rejected)
         lines = [reason, *map(str, findings), *([f"What to do: {remedy}"] if remedy else [])]
         write_whole(self._rejected, f"{kept.name}.reason.txt", ("\n".join(lines) + "\n").encode())
-        _sync_folder(self._inbox)
-        _sync_folder(self._rejected)
+        sync_folder(self._inbox)
+        sync_folder(self._rejected)
         self._looks.pop(name, None)
         return kept
 
@@ -168,7 +191,7 @@ class Outbox:
 
     def settle(self) -> None:
         """Flush what was written."""
-        _sync_folder(self._outbox)
+        sync_folder(self._outbox)
 
 
 def write_whole(folder: Path, name: str, content: bytes) -> Path:
@@ -199,6 +222,15 @@ def write_whole(folder: Path, name: str, content: bytes) -> Path:
     return target
 
 
+def _given_back(content: bytes) -> bytes | mmap:
+    """Return large bytes as a map in memory, which is given back to the system as it is read."""
+    if len(content) <= LARGE_BYTES:
+        return content
+    held = mmap(-1, len(content))
+    held.write(content)
+    return held
+
+
 def _looks_like_message(name: str) -> bool:
     return Path(name).name == name and not name.startswith(".") and name.lower().endswith(_SUFFIX)
 
@@ -208,7 +240,7 @@ def _is_message_name(name: str) -> bool:
     return _looks_like_message(name) and len(os.fsencode(name)) <= NAME_BYTES_MAX
 
 
-def _read_file(path: Path) -> tuple[bytes, tuple[int, int, int]]:
+def _read_file(path: Path, bytes_max: int) -> tuple[bytes, tuple[int, int, int]]:
     """Return the bytes and (inode, size, time of change); reads at most one byte over the limit."""
     if not _is_message_name(path.name):
         raise FileRefused(f"a name has at most {NAME_BYTES_MAX} bytes")
@@ -224,7 +256,7 @@ def _read_file(path: Path) -> tuple[bytes, tuple[int, int, int]]:
         os.close(handle)
         raise FileRefused("a folder, pipe or device is no message")
     with os.fdopen(handle, "rb") as file:
-        content = file.read(MESSAGE_BYTES_MAX + 1)
+        content = file.read(bytes_max + 1)
     return content, (status.st_ino, status.st_size, status.st_mtime_ns)
 
 
@@ -245,7 +277,8 @@ def _move(source: Path, folder: Path) -> Path:
     return target
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Flush what was written, moved and taken away in a folder."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)

@@ -17,6 +17,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final
 from uuid import UUID, uuid5
 
+from adapters.kit.journal import PARK_AFTER_MS, wait_before_retry_ms
 from adapters.provider.deadlines import retour_due
 from adapters.provider.errors import JournalConflict
 
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
-RETRY_FIRST_MS: Final = 1_000
-RETRY_LONGEST_MS: Final = 3_600_000
-PARK_AFTER_MS: Final = 24 * 3_600_000
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS inbox (
   sender TEXT NOT NULL, kind TEXT NOT NULL, identification TEXT NOT NULL, digest BLOB NOT NULL,
@@ -104,17 +102,6 @@ class Waiting:
     content: bytes = field(repr=False)
 
 
-def wait_before_retry_ms(attempt: int, jitter: float) -> int:
-    """Return how long to wait after failed attempt `attempt`, from 1: doubling, at most an hour.
-
-    `jitter` lies in [0, 1) and takes away up to half, so that adapters do not all come back at once.
-    """
-    if attempt < 1 or not 0 <= jitter < 1:
-        raise ValueError("attempt counts from 1 and jitter lies in [0, 1)")
-    longest: int = min(RETRY_FIRST_MS << min(attempt - 1, 30), RETRY_LONGEST_MS)
-    return longest - int(longest * jitter / 2)
-
-
 class Journal:
     """One SQLite file of one organisation. Owned by the thread that opened it."""
 
@@ -157,18 +144,20 @@ class Journal:
     def transaction(self) -> Iterator[None]:
         """Make what happens inside one step: all of it, or after an error or a crash nothing of it.
 
-        Steps nest: the outermost one counts.
+        Steps nest: the outermost one is written, and one that fails within it leaves nothing behind.
         """
-        if self.connection.in_transaction:
-            yield
-            return
-        self.connection.execute("BEGIN IMMEDIATE")
+        inner = self.connection.in_transaction
+        self.connection.execute("SAVEPOINT inner" if inner else "BEGIN IMMEDIATE")
         try:
             yield
         except BaseException:
-            self.connection.execute("ROLLBACK")
+            if inner:
+                self.connection.execute("ROLLBACK TO inner")
+                self.connection.execute("RELEASE inner")
+            else:
+                self.connection.execute("ROLLBACK")
             raise
-        self.connection.execute("COMMIT")
+        self.connection.execute("RELEASE inner" if inner else "COMMIT")
 
     # --- in ---------------------------------------------------------------------------------------------
 
@@ -286,6 +275,11 @@ class Journal:
                 ),
             )
 
+    def knows(self, name: str) -> bool:
+        """Tell whether a message of this name is in the outbox, or was."""
+        found = self.connection.execute("SELECT 1 FROM outbox WHERE name = ?", (name,)).fetchone()
+        return found is not None
+
     def holds(self, name: str, content: bytes) -> bool:
         """Tell whether this very message is in the outbox, or was."""
         row = self.connection.execute("SELECT content FROM outbox WHERE name = ?", (name,)).fetchone()
@@ -310,7 +304,11 @@ class Journal:
         """Note that a message left the house."""
         self.connection.execute("UPDATE outbox SET state = 'sent' WHERE name = ?", (name,))
 
-    def failed(self, name: str, now_ms: int, jitter: float) -> bool:
+    def refused(self, name: str, code: str) -> None:
+        """Set a message apart that the other side will not take, with its code for that."""
+        self.connection.execute("UPDATE outbox SET state = 'parked', codes = ? WHERE name = ?", (code, name))
+
+    def failed(self, name: str, now_ms: int, jitter: float, wait_least_ms: int = 0) -> bool:
         """Note a failed delivery; return whether the message is now parked and somebody must be told."""
         with self.transaction():
             row = self.connection.execute(
@@ -325,7 +323,7 @@ class Journal:
                 (
                     "parked" if parked else "waiting",
                     attempts,
-                    now_ms + wait_before_retry_ms(attempts, jitter),
+                    now_ms + max(wait_least_ms, wait_before_retry_ms(attempts, jitter)),
                     name,
                 ),
             )

@@ -15,21 +15,23 @@ from adapters.provider.codes import Delivery, Frequency, Unit
 from adapters.provider.declarations import DECLARATION
 from adapters.provider.desk import Held, Verdict
 from adapters.provider.errors import FileRefused
-from adapters.provider.exchange_port import Stage
 from adapters.provider.mapping import START, read_starts, read_stops, write_assignments
 from adapters.provider.municipal_declarations import MunicipalDeclarations
 from adapters.provider.municipal_requests import MunicipalRequests
 from adapters.provider.person import read_contacts
+from adapters.provider.plan_seen import Stage
 from adapters.provider.records import Assignment, AssignmentNotice
 from adapters.provider.requests import ASK, CHANGE, Size, Wanted
 from adapters.provider.schema import schema_of
 from adapters.sdk.errors import Denied
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from adapters.provider.assigned_care import Numbered
     from adapters.provider.desk import Desk
     from adapters.provider.errands import Errand
-    from adapters.provider.exchange_port import Happening, PlanSeen, Support
+    from adapters.provider.plan_seen import Happening, PlanSeen, Support
     from adapters.provider.records import CareStart, CareStop, Resident
     from adapters.provider.xml import Message
 
@@ -166,6 +168,13 @@ class MunicipalSide:
         raise FileRefused(f"{message.name} answers no declaration of ours")
 
     # --- from the provider --------------------------------------------------------------------------------
+
+    def ask_ahead(self, messages: Sequence[Message]) -> None:
+        """Ask nothing: no message of a provider is judged by asking the exchange."""
+
+    def must_ask(self, message: Message) -> bool:
+        """Tell whether judging this message asks the exchange."""
+        return message.number in self.asks_to_judge
 
     def judge(self, message: Message) -> Verdict:
         """Judge a message of the provider against what was assigned, started, stopped and asked before."""

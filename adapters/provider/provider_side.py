@@ -9,46 +9,38 @@ Source: iWmo and iJw 3.2: 301, 305, 307; TR332; Wmo 2015 5.1.2 and 5.2.1(2)(a).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from adapters.provider.across import numbers_taken
+from adapters.provider.assigning import NOT_ON_PLAN, Asking, Assigning, lines_of
 from adapters.provider.desk import Held, Verdict
 from adapters.provider.errands import Care
-from adapters.provider.errors import Finding
-from adapters.provider.exchange_port import AssignOrder, Stage
+from adapters.provider.errors import Finding, MappingImpossible
 from adapters.provider.mapping import read_assignments, write_starts, write_stops
+from adapters.provider.plan_seen import Stage
 from adapters.provider.provider_declarations import ProviderDeclarations
 from adapters.provider.provider_requests import ProviderRequests
 from adapters.provider.records import CareStart, CareStop, StartNotice, StopNotice
 from adapters.provider.register import AssignmentKey
 from adapters.provider.requests import ANSWER
 from adapters.provider.stop_reasons import STOP_REASONS
-from adapters.sdk.errors import Conflict, Denied, Invalid, RuleBroken
+from adapters.sdk.errors import Denied, SdkError
 from adapters.sdk.logs import name_of_request
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from adapters.provider.desk import Desk
     from adapters.provider.errands import Errand
-    from adapters.provider.exchange_port import Happening, PlanSeen, Support
-    from adapters.provider.records import Assignment, AssignmentNotice, Resident
+    from adapters.provider.plan_seen import Happening, Support
+    from adapters.provider.records import AssignmentNotice, Resident
     from adapters.provider.register import KnownAssignment
     from adapters.provider.xml import Message
+    from adapters.sdk.bsn import Bsn
     from adapters.sdk.errors import ExchangeRefused
 
-# The standard has no code for "not on the plan"; this one, for "cannot be tied to an assignment", comes
-# nearest, and stands at the product it is about.
-NOT_ON_PLAN: Final = "9019"
-READ_AGAIN_MAX: Final = 8
+AHEAD_LEAST: Final = 2
 _CARED_FOR: Final = frozenset({Stage.STARTED, Stage.STOPPED})
-
-
-@dataclass(frozen=True, slots=True)
-class _Line:
-    """One product of a 301 with its place in the message."""
-
-    path: str
-    assignment: Assignment
 
 
 class ProviderSide:
@@ -60,6 +52,7 @@ class ProviderSide:
         self._desk: Final = desk
         self._start: Final = desk.kind("305")
         self._stop: Final = desk.kind("307")
+        self._assigning: Final = Assigning(desk)
         self._requests: Final = ProviderRequests(desk)
         self._declarations: Final = ProviderDeclarations(desk)
 
@@ -76,25 +69,23 @@ class ProviderSide:
         desk, notice = self._desk, read_assignments(message)
         pseudonym = desk.exchange.pseudonym(notice.resident.bsn)
         known_as = pseudonym.hex()
-        lines = _lines(message, notice)
-        taken = numbers_taken(message, self._numbers_of_others(notice, known_as))
-        taken += self._requests.unfounded(message)
+        lines = lines_of(message, notice)
+        taken = self._taken(message, notice, known_as)
         if taken:
             return Verdict(taken)
-        live = [line for line in lines if not line.assignment.removed]
         try:
-            plan_id = desk.exchange.find_case(pseudonym).plan_id
-            matched, findings = self._match(live, desk.exchange.look(plan_id))
-            if not findings:
-                findings = self._assign(notice, plan_id, matched)
+            found = self._assigning.assigned(Asking(message, notice, pseudonym))
         except Denied as denied:
             decided = {"decision_id": denied.decision_id} if denied.decision_id else {}
             desk.log.warning(
                 "assignment_denied", rule=",".join(denied.rules), **decided, **self._named(denied)
             )
             return Verdict(tuple(Finding("PLAN-DENIED", line.path, NOT_ON_PLAN) for line in lines))
-        if findings:
-            return Verdict(findings)
+        if found.refused is not None:
+            desk.log.warning("assignment_refused", reason=found.refused.reason, **self._named(found.refused))
+        if found.findings:
+            return Verdict(found.findings)
+        plan_id, matched = found.plan_id, found.matched
 
         def keep() -> None:
             desk.register.remember(known_as, notice.resident)
@@ -109,99 +100,58 @@ class ProviderSide:
 
         return Verdict((), known_as, keep)
 
+    def ask_ahead(self, messages: Sequence[Message]) -> None:
+        """Ask the exchange about those of a batch that rest on no other one of it, side by side."""
+        asking: list[tuple[Message, AssignmentNotice]] = []
+        seen: set[Bsn | int] = set()
+        for message in messages:
+            if message.number == ANSWER:
+                continue
+            try:
+                notice = read_assignments(message)
+            except MappingImpossible:
+                continue
+            rests_on: set[Bsn | int] = {notice.resident.bsn}
+            rests_on |= {one.number for one in notice.assignments}
+            refers = any(one.provider_reference is not None for one in notice.assignments)
+            if not refers and not rests_on & seen:
+                asking.append((message, notice))
+            seen |= rests_on
+        if len(asking) < AHEAD_LEAST:
+            self._assigning.ask_ahead(())
+            return
+        try:
+            pseudonyms = self._desk.exchange.pseudonyms([notice.resident.bsn for _, notice in asking])
+        except SdkError:
+            # The first message asks again by itself, and tells.
+            self._assigning.ask_ahead(())
+            return
+        self._assigning.ask_ahead(
+            [
+                Asking(message, notice, pseudonym)
+                for (message, notice), pseudonym in zip(asking, pseudonyms, strict=True)
+                if not self._taken(message, notice, pseudonym.hex())
+            ]
+        )
+
+    def must_ask(self, message: Message) -> bool:
+        """Tell whether judging this message asks the exchange."""
+        return message.number in self.asks_to_judge and not self._assigning.knows(message)
+
+    def _taken(self, message: Message, notice: AssignmentNotice, known_as: str) -> tuple[Finding, ...]:
+        taken = numbers_taken(message, self._numbers_of_others(notice, known_as))
+        return taken + self._requests.unfounded(message)
+
     def _numbers_of_others(self, notice: AssignmentNotice, known_as: str) -> set[int]:
         register = self._desk.register
         numbers = (one.number for one in notice.assignments)
         known = (register.known(_key(notice, number)) for number in numbers)
         return {one.key.number for one in known if one is not None and one.pseudonym != known_as}
 
-    def _match(
-        self, lines: list[_Line], seen: PlanSeen
-    ) -> tuple[dict[str, tuple[_Line, Support]], tuple[Finding, ...]]:
-        """Find the support of each product; no support is taken twice."""
-        matched: dict[str, tuple[_Line, Support]] = {}
-        # What has its number already goes first, so that a new product does not take its place.
-        numbered = {one.assignment_number: one for one in seen.supports if one.assignment_number is not None}
-        free = [one for one in seen.supports if one.stage is Stage.REQUESTED]
-        free.sort(key=lambda one: one.support_id)
-        findings: list[Finding] = []
-        for line in lines:
-            support = numbered.get(line.assignment.number)
-            if support is None:
-                support = next((one for one in free if self._fits(line.assignment, one)), None)
-                if support is not None:
-                    free.remove(support)
-            elif support.provider_oin != self._desk.exchange.own_oin:
-                support = None
-            if support is None:
-                findings.append(Finding("PLAN-MATCH", line.path, NOT_ON_PLAN))
-            else:
-                matched[line.path] = (line, support)
-        return matched, tuple(findings)
-
-    def _fits(self, assignment: Assignment, support: Support) -> bool:
-        """Tell whether a requested support is what a product of a message assigns."""
-        if not support.custom or support.provider_oin != self._desk.exchange.own_oin:
-            return False
-        days = (assignment.starts_on, assignment.ends_on) == (support.starts_on, support.ends_on)
-        product = assignment.product is None or assignment.product == support.product
-        size = (
-            assignment.volume,
-            None if assignment.unit is None else assignment.unit.code,
-            None if assignment.frequency is None else assignment.frequency.code,
-        )
-        # A message with a budget instead of a volume says nothing of the size.
-        sized = assignment.volume is None or size == (support.volume, support.unit, support.frequency)
-        return days and product and sized
-
-    def _assign(
-        self, notice: AssignmentNotice, plan_id: str, matched: dict[str, tuple[_Line, Support]]
-    ) -> tuple[Finding, ...]:
-        for path, (line, support) in matched.items():
-            try:
-                self._assign_one(notice, plan_id, line.assignment, support.support_id)
-            except (RuleBroken, Invalid) as refused:
-                self._desk.log.warning("assignment_refused", reason=refused.reason, **self._named(refused))
-                return (Finding("PLAN-RULE", path, NOT_ON_PLAN),)
-        return ()
-
-    def _assign_one(
-        self, notice: AssignmentNotice, plan_id: str, assignment: Assignment, support_id: str
-    ) -> None:
-        """Assign a support; raises what the exchange refuses it with, Conflict when it never holds still."""
-        exchange = self._desk.exchange
-        for attempt in range(READ_AGAIN_MAX):
-            seen = exchange.look(plan_id)
-            support = next((one for one in seen.supports if one.support_id == support_id), None)
-            if support is not None and support.assignment_number == assignment.number:
-                return
-            try:
-                exchange.assign(self._order(notice, plan_id, assignment, support_id, seen.version))
-            except Conflict:
-                if attempt + 1 == READ_AGAIN_MAX:
-                    raise
-            else:
-                return
-
     def _named(self, refused: ExchangeRefused) -> dict[str, str]:
         """Return what both logs call the command that was refused; a question has no id."""
         own = self._desk.exchange.own_oin
         return {"request": name_of_request(own, refused.request_id)} if refused.request_id else {}
-
-    def _order(
-        self, notice: AssignmentNotice, plan_id: str, assignment: Assignment, support_id: str, version: int
-    ) -> AssignOrder:
-        envelope = notice.envelope
-        # The version is part of it: the same command at another version is another command.
-        asked = (envelope.law.value, envelope.sender, envelope.identification, assignment.number, version)
-        return AssignOrder(
-            request_id=self._desk.journal.request_id(f"{'/'.join(map(str, asked))}/{support_id}"),
-            plan_id=plan_id,
-            expected_version=version,
-            support_id=support_id,
-            assignment_number=assignment.number,
-            assigned_on=assignment.assigned_on,
-        )
 
     # --- from the exchange --------------------------------------------------------------------------------
 
@@ -279,11 +229,6 @@ class ProviderSide:
             product=start.product,
             assignment_starts_on=start.assignment_starts_on,
         )
-
-
-def _lines(message: Message, notice: AssignmentNotice) -> list[_Line]:
-    paths = [path for path, node in message.root.walk() if node.name == "ToegewezenProduct"]
-    return [_Line(path, one) for path, one in zip(paths, notice.assignments, strict=True)]
 
 
 def _key(notice: AssignmentNotice, number: int) -> AssignmentKey:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from adapters.provider.desk import Desk
-    from adapters.provider.purge_port import PurgeAsked
+    from adapters.sdk.purges import PurgeAsked
 
 LOOK_EVERY_MS: Final = 3_600_000
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Final
 from adapters.sdk.errors import SdkError
 
 if TYPE_CHECKING:
+    from adapters.kit.rectifications import RectifiedTold
     from adapters.provider.desk import Desk
-    from adapters.provider.exchange_port import Happening
-    from adapters.provider.rectification_port import RectifiedTold
+    from adapters.provider.plan_seen import Happening
 
 LOOK_EVERY_MS: Final = 3_600_000
 CORRECTED: Final = "plan.corrected"

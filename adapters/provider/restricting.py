@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Final
 from adapters.sdk.errors import SdkError
 
 if TYPE_CHECKING:
+    from adapters.kit.restrictions import RestrictionTold
     from adapters.provider.desk import Desk
-    from adapters.provider.restriction_port import RestrictionTold
 
 LOOK_EVERY_MS: Final = 3_600_000
 REASON: Final = "restricted"

@@ -19,13 +19,14 @@ from adapters.provider.desk import LOCAL, Surroundings
 from adapters.provider.errands import Errands
 from adapters.provider.errors import ConfigInvalid
 from adapters.provider.exchange_port import SdkExchange
-from adapters.provider.following import Cursor, Follower, Trouble
+from adapters.provider.http_door import Listening
 from adapters.provider.journal import Journal
 from adapters.provider.person import write_contacts
 from adapters.provider.register import Register
 from adapters.provider.request_book import RequestBook, RequestState
 from adapters.provider.service import FOLLOWED, Service, alone_at, catch_up
 from adapters.sdk.errors import Denied, Unavailable
+from adapters.sdk.following import Cursor, FollowingThread, Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from adapters.provider.config import Config
     from adapters.provider.exchange_port import ExchangePort
     from adapters.provider.person import RegisteredPerson
+    from adapters.provider.plan_seen import Happening
     from adapters.sdk.logs import AdapterLog
 
 STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
@@ -85,7 +87,8 @@ def run(config: Config, log: AdapterLog, stop: threading.Event | None = None) ->
             signal.signal(number, end)
     with _opened(config) as (exchange, journal):
         service = Service(config, exchange, journal, log)
-        follower = Follower(exchange, service.cursor, wake)
+        follower = FollowingThread(exchange, service.cursor, wake)
+        listening = _listening(config, log, wake)
         follower.start()
         log.info("adapter_started", mode=config.side.value, position=service.cursor)
         try:
@@ -97,6 +100,8 @@ def run(config: Config, log: AdapterLog, stop: threading.Event | None = None) ->
                 wake.wait(config.poll_ms / 1_000)
         finally:
             follower.stop()
+            if listening is not None:
+                listening.close()
             log.info("adapter_stopped", mode=config.side.value, position=service.cursor)
 
 
@@ -199,7 +204,15 @@ def _opened(config: Config) -> Iterator[tuple[SdkExchange, Journal]]:
             exchange.close()
 
 
-def _take(service: Service, follower: Follower) -> None:
+def _listening(config: Config, log: AdapterLog, wake: threading.Event) -> Listening | None:
+    if config.http is None or config.http.port is None:
+        return None
+    listening = Listening(config, config.http, log, wake)
+    listening.start()
+    return listening
+
+
+def _take(service: Service, follower: FollowingThread[Happening]) -> None:
     for item in follower.taken():
         match item:
             case Cursor(position):

@@ -8,7 +8,6 @@ Source: XML 1.0; namespaces and prefixes of iWmo and iJw 3.2; OP179.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -18,31 +17,16 @@ from lxml import etree
 from adapters.provider.errors import (
     Finding,
     MessageInvalid,
-    MessageNotReadable,
-    MessageRefused,
     MessageUnknown,
-    MessageUnsafe,
 )
+from adapters.provider.parsing import Raw, parse
 from adapters.provider.schema import PATTERNS, ElementRule, Law, MessageSchema, all_schemas, schema_of
 from adapters.provider.values import broken_facet, canonical
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MESSAGE_BYTES_MAX: Final = 25 * 1024 * 1024
-DEPTH_MAX: Final = 32
-ELEMENTS_MAX: Final = 600_000
-ATTRIBUTES_MAX: Final = 32
 FINDINGS_MAX: Final = 100
-_XSI: Final = "{http://www.w3.org/2001/XMLSchema-instance}"
-_HARMLESS_ATTRIBUTES: Final = frozenset({f"{_XSI}schemaLocation", f"{_XSI}noNamespaceSchemaLocation"})
-_ENCODING: Final = re.compile(rb"""^<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
-# One attribute more than is allowed. The parser takes in a whole tag before it shows the first of them.
-_CROWDED: Final = re.compile(
-    rb"""<[^\s<>/!?="']++(?:\s++[^\s<>="']++\s*+=\s*+(?:"[^"<]*+"|'[^'<]*+')){%d}""" % (ATTRIBUTES_MAX + 1)
-)
-_PIECE_BYTES: Final = 64 * 1024
-_RESOURCE_LIMIT: Final = 114  # XML_ERR_RESOURCE_LIMIT of libxml2
 _BLANKS: Final = " \t\n\r"
 _ROOT: Final = ElementRule("Bericht", "Bericht", 1, 1, in_basis=False)
 
@@ -127,15 +111,19 @@ def read(data: bytes) -> Message:
 
     Raises MessageNotReadable, MessageUnsafe, MessageUnknown or MessageInvalid; never with a value in it.
     """
-    tree = _parse(data)
+    return control(parse(data))
+
+
+def control(tree: Raw) -> Message:
+    """Control parsed XML against its schema. Raises MessageUnknown or MessageInvalid."""
     namespace, name = _split(tree.tag)
     schema = all_schemas().get(namespace)
     if schema is None or name != "Bericht":
         raise MessageUnknown("the root element belongs to no message this adapter speaks")
-    control = _Control(schema)
-    root = control.element(tree, _ROOT, "/Bericht")
-    if control.findings:
-        raise MessageInvalid(f"{schema.prefix.upper()} breaks its schema", tuple(control.findings))
+    controlling = _Control(schema)
+    root = controlling.element(tree, _ROOT, "/Bericht")
+    if controlling.findings:
+        raise MessageInvalid(f"{schema.prefix.upper()} breaks its schema", tuple(controlling.findings))
     return Message(schema.law, schema.number, root)
 
 
@@ -153,137 +141,6 @@ def emit(message: Message) -> bytes:
 
 
 # --- parsing ----------------------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class _Raw:
-    """An element as it stood in the file: tag with namespace, attributes or not, texts, children.
-
-    A large message has half a million of these: what most of them lack is not there.
-    """
-
-    tag: str
-    attributed: bool  # with an attribute that no message has
-    said: str | list[str] = ""
-    children: list[_Raw] | tuple[()] = ()
-
-    def say(self, text: str) -> None:
-        """Take in a piece of text; blanks between children mean nothing."""
-        if self.children:
-            text = text.strip(_BLANKS)
-        if isinstance(self.said, list):
-            self.said.append(text)
-        elif text:
-            # A long text in many pieces is joined once, not at each piece.
-            self.said = [self.said, text] if self.said else text
-
-    def whole(self) -> str:
-        """Return the whole text."""
-        return self.said if isinstance(self.said, str) else "".join(self.said)
-
-
-class _Builder:
-    """Receives what the parser sees and stops it at the first thing no message needs."""
-
-    def __init__(self) -> None:
-        self._open: list[_Raw] = []
-        self._root: _Raw | None = None
-        self._count = 0
-        self._tags: dict[str, str] = {}
-        self.refusal: MessageRefused | None = None
-
-    # The signatures are those of lxml's target interface; on Python 3 it passes only str.
-    def start(self, tag: str | bytes, attrib: dict[str | bytes, str | bytes]) -> None:
-        self._count += 1
-        if self._count > ELEMENTS_MAX:
-            self._stop(f"more than {ELEMENTS_MAX} elements")
-        if len(self._open) >= DEPTH_MAX:
-            self._stop(f"more than {DEPTH_MAX} levels")
-        # One text for each name, not one for each element.
-        named = self._tags.setdefault(str(tag), str(tag))
-        raw = _Raw(named, attributed=bool(attrib) and not _HARMLESS_ATTRIBUTES.issuperset(attrib))
-        if self._open:
-            parent = self._open[-1]
-            if isinstance(parent.children, tuple):
-                parent.children = [raw]
-                parent.said = parent.whole().strip(_BLANKS)
-            else:
-                parent.children.append(raw)
-        else:
-            self._root = raw
-        self._open.append(raw)
-
-    def end(self, _tag: str | bytes) -> None:
-        self._open.pop()
-
-    def data(self, data: str | bytes) -> None:
-        if self._open:
-            self._open[-1].say(str(data))
-
-    def comment(self, text: str | bytes) -> None:
-        """Leave it out: a comment means nothing in a message."""
-
-    def pi(self, *_parts: object) -> None:
-        """Leave it out, as a comment."""
-
-    def doctype(self, *_parts: object) -> None:
-        self._stop("a DTD")
-
-    def close(self) -> _Raw | None:
-        return self._root
-
-    def _stop(self, what: str) -> None:
-        self.refusal = MessageUnsafe(f"the XML holds {what}")
-        raise self.refusal
-
-
-def _parse(data: bytes) -> _Raw:
-    if len(data) > MESSAGE_BYTES_MAX:
-        raise MessageUnsafe(f"the message is larger than {MESSAGE_BYTES_MAX} bytes")
-    _control_encoding(data)
-    if _CROWDED.search(data) is not None:
-        raise MessageUnsafe(f"the XML holds an element with more than {ATTRIBUTES_MAX} attributes")
-    builder = _Builder()
-    parser = etree.XMLParser(
-        target=builder,
-        encoding="UTF-8",
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        dtd_validation=False,
-        attribute_defaults=False,
-        huge_tree=False,
-        recover=False,
-    )
-    try:
-        # In pieces: in one piece the parser's own limit of 10 MB for a buffer would end larger messages.
-        for start in range(0, len(data), _PIECE_BYTES):
-            parser.feed(data[start : start + _PIECE_BYTES])
-        root = parser.close()
-    except etree.XMLSyntaxError as error:
-        # The parser's own text repeats parts of the message; only the place may be told.
-        if builder.refusal is not None:
-            raise builder.refusal from None
-        if getattr(error, "code", None) == _RESOURCE_LIMIT:
-            raise MessageUnsafe("the XML holds a text longer than the parser allows") from None
-        line, column = error.position
-        raise MessageNotReadable(line, column) from None
-    if not isinstance(root, _Raw):
-        raise MessageNotReadable(1, 1)
-    return root
-
-
-def _control_encoding(data: bytes) -> None:
-    start = data[:200].removeprefix(b"\xef\xbb\xbf")
-    if not start.strip(b"\x00"):
-        # Empty, or room that a copying program made before it filled it.
-        raise MessageNotReadable(1, 1)
-    declared = _ENCODING.match(start)
-    # With another encoding the same bytes could mean something else to another reader.
-    if declared is not None and declared.group(1).lower() not in {b"utf-8", b"utf8", b"us-ascii", b"ascii"}:
-        raise MessageUnsafe("the XML declares another encoding than UTF-8")
-    if start.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\x00" in start:
-        raise MessageUnsafe("the XML is not written in UTF-8")
 
 
 def _split(tag: str) -> tuple[str, str]:
@@ -305,7 +162,7 @@ class _Control:
         if len(self.findings) < FINDINGS_MAX:
             self.findings.append(Finding(f"XSD-{what}", path))
 
-    def element(self, raw: _Raw, rule: ElementRule, path: str) -> Node:
+    def element(self, raw: Raw, rule: ElementRule, path: str) -> Node:
         if raw.attributed:
             self._broken("attribute", path)
         simple = self._schema.simple.get(rule.kind)
@@ -323,7 +180,7 @@ class _Control:
             self._broken(facet, path)
         return Node(rule.name, text)
 
-    def _children(self, raw: _Raw, rule: ElementRule, path: str) -> Iterator[Node]:
+    def _children(self, raw: Raw, rule: ElementRule, path: str) -> Iterator[Node]:
         # Taken away here, so that the tree as read goes while the tree of the message grows.
         found, raw.children = list(raw.children), ()
         place = 0
@@ -344,7 +201,7 @@ class _Control:
                 self._broken("missing", f"{path}/{expected.name}")
         self._skip(found, place, [], path)
 
-    def _skip(self, found: list[_Raw], place: int, may_follow: list[str], path: str) -> int:
+    def _skip(self, found: list[Raw], place: int, may_follow: list[str], path: str) -> int:
         """Return the place of the next element that may still follow, telling of those that may not."""
         while place < len(found) and found[place].tag not in may_follow:
             # The name of an element we do not know may be anything, so it is counted, not repeated.

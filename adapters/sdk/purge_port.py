@@ -1,36 +1,19 @@
 """What the exchange asks an organisation to erase, and the answer, as a port for who answers by himself.
 
 Promises: asked for this organisation and task only, on the basis of its own; nothing here names a person: a
-purge request holds ids of plans that were given before.
+purge request holds ids of what was given before.
 Source: GDPR 17 and 19; protos/exchange/v1/resident_rights_service.proto.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
-from adapters.sdk.purges import ANSWERING, READING
-from exchange.v1 import resident_rights_service_pb2 as pb
+from adapters.sdk.purges import confirm, list_asked
 
 if TYPE_CHECKING:
     from adapters.sdk.client import ExchangeClient
-
-_PLAN: Final = "plan-"
-_PAGE: Final = 200
-
-
-@dataclass(frozen=True, slots=True)
-class PurgeAsked:
-    """One erasure: of these plans all, or the categories named."""
-
-    erasure_id: str
-    plan_ids: tuple[str, ...]
-    categories: frozenset[str] = frozenset()
-
-    def concerns(self, held: frozenset[str]) -> bool:
-        """Tell whether anything of these categories is to go."""
-        return not self.categories or bool(self.categories & held)
+    from adapters.sdk.purges import PurgeAsked
 
 
 class PurgePort(Protocol):
@@ -51,25 +34,8 @@ class SdkPurges:
 
     def asked(self) -> tuple[PurgeAsked, ...]:
         """Ask for every page of what waits."""
-        found: list[PurgeAsked] = []
-        token = ""
-        while True:
-            page = self._client.rights.list_purge_requests(
-                claim=READING, only_open=True, page_size=_PAGE, page_token=token
-            )
-            found += [
-                PurgeAsked(
-                    one.erasure_id,
-                    tuple(name.removeprefix(_PLAN) for name in one.subjects if name.startswith(_PLAN)),
-                    frozenset(one.categories),
-                )
-                for one in page.purge_requests
-            ]
-            token = page.next_page_token
-            if not token:
-                return tuple(found)
+        return tuple(list_asked(self._client))
 
     def answer(self, erasure_id: str, *, erased: bool) -> None:
         """Record our answer."""
-        outcome = pb.PURGE_OUTCOME_ERASED if erased else pb.PURGE_OUTCOME_NOTHING_KEPT
-        self._client.rights.confirm_purge(claim=ANSWERING, erasure_id=erasure_id, outcome=outcome)
+        confirm(self._client, erasure_id, erased=erased)

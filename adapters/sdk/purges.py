@@ -28,14 +28,26 @@ ANSWERING: Final = claim(Purpose.PURPOSE_BEHEER, "PURGE-19")
 PAGE_SIZE: Final = 200
 
 
+PLAN_CATEGORY: Final = "WMO-PLAN"
+
+
 @dataclass(frozen=True, slots=True)
 class PurgeAsked:
     """One erasure: ids of what was given, by kind. No category means that all of it is to go."""
 
     erasure_id: str
     plan_ids: tuple[str, ...]
-    case_ids: tuple[str, ...]
-    categories: tuple[str, ...]
+    categories: frozenset[str] = frozenset()
+    case_ids: tuple[str, ...] = ()
+
+    @property
+    def whole(self) -> bool:
+        """Tell whether all that rests on a plan is to go: with the plan's category goes the rest."""
+        return self.concerns(frozenset({PLAN_CATEGORY}))
+
+    def concerns(self, held: frozenset[str]) -> bool:
+        """Tell whether anything of these categories is to go."""
+        return not self.categories or bool(self.categories & held)
 
 
 def purge(client: ExchangeClient, forget: Callable[[PurgeAsked], bool]) -> int:
@@ -43,6 +55,14 @@ def purge(client: ExchangeClient, forget: Callable[[PurgeAsked], bool]) -> int:
 
     `forget` tells whether anything was held; what it raises stops here, with that one unconfirmed.
     """
+    asked = list_asked(client)
+    for one in asked:
+        confirm(client, one.erasure_id, erased=forget(one))
+    return len(asked)
+
+
+def list_asked(client: ExchangeClient) -> list[PurgeAsked]:
+    """Ask for every page of what is open, oldest first. Raises ExchangeRefused."""
     asked: list[PurgeAsked] = []
     token = ""
     while True:
@@ -52,11 +72,13 @@ def purge(client: ExchangeClient, forget: Callable[[PurgeAsked], bool]) -> int:
         asked += _asked(page.purge_requests)
         token = page.next_page_token
         if not token:
-            break
-    for one in asked:
-        outcome = _outcome(erased=forget(one))
-        client.rights.confirm_purge(claim=ANSWERING, erasure_id=one.erasure_id, outcome=outcome)
-    return len(asked)
+            return asked
+
+
+def confirm(client: ExchangeClient, erasure_id: str, *, erased: bool) -> None:
+    """Tell that all was erased, or that nothing was held. Raises ExchangeRefused."""
+    outcome = _outcome(erased=erased)
+    client.rights.confirm_purge(claim=ANSWERING, erasure_id=erasure_id, outcome=outcome)
 
 
 async def purge_async(client: AsyncExchangeClient, forget: Callable[[PurgeAsked], Awaitable[bool]]) -> int:
@@ -79,9 +101,7 @@ async def purge_async(client: AsyncExchangeClient, forget: Callable[[PurgeAsked]
 
 def _asked(told: Iterable[PurgeRequest]) -> list[PurgeAsked]:
     return [
-        PurgeAsked(
-            one.erasure_id, _of_kind("plan-", one), _of_kind("case-", one), tuple(sorted(one.categories))
-        )
+        PurgeAsked(one.erasure_id, _of_kind("plan-", one), frozenset(one.categories), _of_kind("case-", one))
         for one in told
     ]
 

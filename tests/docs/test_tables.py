@@ -62,7 +62,7 @@ def kinds(kind: type[ExchangeError]) -> Iterator[type[ExchangeError]]:
 
 def known_words() -> set[str]:
     """Return every reason, gRPC code and name of a rule."""
-    for room in ("exchange.server.status", "exchange.server.nodes.errors"):
+    for room in ("exchange.server.status", "exchange.server.limits", "exchange.server.nodes.errors"):
         importlib.import_module(room)
     rules = set()
     for floor in ("domain", "pipeline", "server"):

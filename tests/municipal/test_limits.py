@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from adapters.kit.purges import PurgeAsked
+    from adapters.sdk.purges import PurgeAsked
     from adapters.simulators.open_zaak.whole import OpenZaak
     from tests.municipal.around import Clock
 

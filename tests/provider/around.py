@@ -62,8 +62,15 @@ class Clock:
 class Adapter:
     """One organisation's adapter and its folders."""
 
-    def __init__(self, root: Path, side: Side, world: World, clock: Clock, law: Law = Law.WMO) -> None:
-        self.config = config(root, side, law=law)
+    def __init__(
+        self,
+        root: Path,
+        side: Side,
+        world: World,
+        clock: Clock,
+        **changes: Any,  # noqa: ANN401 -- the fields of the record
+    ) -> None:
+        self.config = config(root, side, **changes)
         oin = MUNICIPALITY_OIN if side is Side.MUNICIPALITY else PROVIDER_OIN
         self.port = Port(world, oin)
         self.journal = Journal(self.config.journal)
@@ -120,15 +127,19 @@ def config(root: Path, side: Side, **changes: Any) -> Config:  # noqa: ANN401 --
 class Both:
     """Both adapters around one world; what one writes the other reads."""
 
-    def __init__(self, root: Path, clock: Clock | None = None, law: Law = Law.WMO) -> None:
+    def __init__(
+        self,
+        root: Path,
+        clock: Clock | None = None,
+        **changes: Any,  # noqa: ANN401 -- the fields of the record
+    ) -> None:
         self.world = World(root / "world")
         self.clock = clock or Clock()
-        self.municipality = Adapter(root, Side.MUNICIPALITY, self.world, self.clock, law)
-        self.provider = Adapter(root, Side.PROVIDER, self.world, self.clock, law)
+        self.municipality = Adapter(root, Side.MUNICIPALITY, self.world, self.clock, **changes)
+        self.provider = Adapter(root, Side.PROVIDER, self.world, self.clock, **changes)
 
     def register(self, bsn: str = BSN) -> None:
-        person = RegisteredPerson(resident(bsn=Bsn(bsn)), (contact(),))
-        keep_person(self.municipality.port, self.municipality.journal, person)
+        keep(self.municipality, bsn)
 
     def work(self, passes: int = 1) -> None:
         for _ in range(passes):
@@ -143,6 +154,12 @@ class Both:
     @property
     def log(self) -> str:
         return self.municipality.out.getvalue() + self.provider.out.getvalue()
+
+
+def keep(adapter: Adapter, bsn: str = BSN) -> None:
+    """Put somebody in a municipality's register."""
+    person = RegisteredPerson(resident(bsn=Bsn(bsn)), (contact(),))
+    keep_person(adapter.port, adapter.journal, person)
 
 
 def of(adapter: Adapter, number: str) -> list[Message]:

@@ -48,7 +48,7 @@ def test_whole_messages_are_taken_by_name_and_stay_until_they_are_done(tmp_path:
         ("a.XML", "305"),
         ("b.xml", "301"),
     ]
-    assert taken[1].content == DATA
+    assert taken[1].size == len(DATA)
     assert len(tuple(inbox.take())) == 2
     inbox.archive("b.xml")
     assert names(tmp_path / "archive") == ["b.xml"]
@@ -150,7 +150,7 @@ def test_a_file_that_may_not_be_read_is_refused_after_five_looks(
 ) -> None:
     (tmp_path / "inbox" / "a.xml").write_bytes(DATA)
 
-    def closed(path: Path) -> tuple[bytes, tuple[int, int, int]]:
+    def closed(path: Path, _bytes_max: int) -> tuple[bytes, tuple[int, int, int]]:
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(folders, "_read_file", closed)
@@ -172,7 +172,7 @@ def test_a_file_too_large_is_read_no_further_than_the_limit(
     tmp_path: Path, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(folders, "MESSAGE_BYTES_MAX", 1000)
-    monkeypatch.setattr("adapters.provider.xml.MESSAGE_BYTES_MAX", 1000)
+    monkeypatch.setattr("adapters.provider.parsing.MESSAGE_BYTES_MAX", 1000)
     (tmp_path / "inbox" / "a.xml").write_bytes(DATA)
     assert tuple(inbox.take()) == ()
     assert "larger than 1000 bytes" in reason(tmp_path, "a.xml")

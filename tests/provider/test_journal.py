@@ -14,17 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters.kit.journal import PARK_AFTER_MS, RETRY_LONGEST_MS, wait_before_retry_ms
 from adapters.provider.deadlines import retour_due
 from adapters.provider.errors import JournalConflict
-from adapters.provider.journal import (
-    PARK_AFTER_MS,
-    RETRY_LONGEST_MS,
-    Arrival,
-    Journal,
-    MessageKey,
-    Outgoing,
-    wait_before_retry_ms,
-)
+from adapters.provider.journal import Arrival, Journal, MessageKey, Outgoing
 from tests.provider.builders import TODAY
 
 if TYPE_CHECKING:

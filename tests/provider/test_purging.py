@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from adapters.provider import by_hand
-from adapters.provider.purge_port import PurgeAsked
 from adapters.provider.purging import LOOK_EVERY_MS, Purging
 from adapters.provider.xml import emit
+from adapters.sdk.purges import PurgeAsked
 from tests.provider.around import Both, agreed
 from tests.provider.builders import BSN, SURNAME, message
 from tests.provider.world import MUNICIPALITY_OIN, PLAN, PROVIDER_OIN, pseudonym
@@ -17,7 +17,7 @@ from tests.provider.world import MUNICIPALITY_OIN, PLAN, PROVIDER_OIN, pseudonym
 if TYPE_CHECKING:
     from tests.provider.around import Adapter
 
-ERASURE = PurgeAsked("erasure-1", (PLAN,), whole=True)
+ERASURE = PurgeAsked("erasure-1", (PLAN,))
 
 
 def ask(both: Both, *asked: PurgeAsked) -> None:
@@ -60,7 +60,7 @@ def test_who_was_erased_is_forgotten_whole_and_it_is_told(name: str, both: Both)
 
 
 def test_what_was_never_held_is_told_as_such(both: Both) -> None:
-    ask(both, PurgeAsked("erasure-2", ("plan-9",), whole=True), PurgeAsked("erasure-3", (), whole=True))
+    ask(both, PurgeAsked("erasure-2", ("plan-9",)), PurgeAsked("erasure-3", ()))
     look(both.provider)
     assert both.world.held().purged == {"erasure-2": False, "erasure-3": False}
 
@@ -68,7 +68,7 @@ def test_what_was_never_held_is_told_as_such(both: Both) -> None:
 def test_of_a_part_nothing_is_held_and_the_rest_stays(both: Both) -> None:
     agreed(both)
     both.work(2)
-    ask(both, PurgeAsked("erasure-4", (PLAN,), whole=False))
+    ask(both, PurgeAsked("erasure-4", (PLAN,), frozenset({"LOG"})))
     before = traces(both.provider)
     look(both.provider)
     assert both.world.held().purged == {"erasure-4": False}
@@ -98,7 +98,7 @@ def test_who_dies_before_the_file_is_gone_tries_again(both: Both, monkeypatch: p
 
 
 def test_an_exchange_that_is_away_is_asked_again_within_the_hour(both: Both) -> None:
-    ask(both, PurgeAsked("erasure-5", ("plan-9",), whole=True))
+    ask(both, PurgeAsked("erasure-5", ("plan-9",)))
     purging = Purging(both.provider.service._desk)
     both.world.away = True
     purging.work()

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from adapters.provider.exchange_port import Happening
-from adapters.provider.rectification_port import RectifiedTold
+from adapters.kit.rectifications import RectifiedTold
+from adapters.provider.plan_seen import Happening
 from adapters.provider.rectifying import LOOK_EVERY_MS, REASON, Rectifying
 from tests.provider.around import agreed
 from tests.provider.world import PLAN, SUPPORT

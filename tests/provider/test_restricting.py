@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from adapters.kit.restrictions import RestrictionTold
 from adapters.provider.restricting import LOOK_EVERY_MS, REASON, Restricting
-from adapters.provider.restriction_port import RestrictionTold
 from tests.provider.around import agreed
 from tests.provider.world import PLAN, SUPPORT
 

@@ -14,6 +14,7 @@ from adapters.provider.errors import ConfigInvalid
 from adapters.provider.person import FILE_BYTES_MAX, read_contacts, read_person, write_contacts
 from adapters.provider.records import PersonName
 from adapters.provider.schema import Law
+from adapters.provider.transport import Ggk
 from tests.provider.builders import BSN
 from tests.provider.papers import PERSON, SETTINGS, written
 from tests.provider.world import OTHER_BSN
@@ -181,3 +182,56 @@ def test_a_key_nobody_knows_is_counted_and_not_repeated() -> None:
 def test_what_is_no_person_is_refused(content: bytes) -> None:
     with pytest.raises(ConfigInvalid):
         read_person(content)
+
+
+HTTP: dict[str, Any] = {
+    "port": 8091,
+    "deliver_to": "https://ggk.example/in",
+    "certificate": "c",
+    "key": "k",
+    "callers": "d",
+}
+
+
+def test_envelope_and_http_are_there_where_they_are_set(tmp_path: Path) -> None:
+    bare = load_config(written(tmp_path, SETTINGS))
+    assert (bare.ggk, bare.http) == (None, None)
+    both = load_config(written(tmp_path, SETTINGS | {"ggk": {}, "http": HTTP | {"host": "192.0.2.1"}}))
+    assert both.ggk == Ggk()
+    assert both.http is not None
+    assert (both.http.port, both.http.callers, both.http.in_the_clear) == (8091, tmp_path / "d", False)
+    named = {"ggk": {"application": "Zorg 3", "counterparty_application": "GGk"}, "http": {"port": 0}}
+    assert load_config(written(tmp_path, SETTINGS | named)).ggk == Ggk("Zorg 3")
+
+
+@pytest.mark.parametrize(
+    ("table", "changes", "named"),
+    [
+        ("ggk", {"application": "ab"}, "ggk.application"),
+        ("ggk", {"application": "<xml>"}, "ggk.application"),
+        ("ggk", {"name": "x"}, "ggk.name"),
+        ("http", {"port": 65_536}, "http.port"),
+        ("http", {"port": "80"}, "http.port"),
+        ("http", {"host": "192.0.2.1", "certificate": "", "key": "", "callers": ""}, "http.host"),
+        ("http", {"deliver_to": "http://ggk.example/in"}, "http.deliver_to"),
+        ("http", {"deliver_to": "ggk"}, "http.deliver_to"),
+        ("http", {"key": ""}, "http.key"),
+        ("http", {"callers": ""}, "http.callers"),
+        ("http", {"certificate": "", "key": ""}, "http.certificate"),
+        ("http", {"inbox": "x"}, "http.inbox"),
+    ],
+)
+def test_a_wrong_setting_of_the_traffic_is_named(
+    tmp_path: Path, table: str, changes: dict[str, Any], named: str
+) -> None:
+    whole = {"ggk": {}, "http": HTTP}[table] | changes
+    with pytest.raises(ConfigInvalid, match=named):
+        load_config(written(tmp_path, SETTINGS | {table: whole}))
+
+
+def test_http_that_does_nothing_is_refused(tmp_path: Path) -> None:
+    for told in ({}, {"host": "localhost"}):
+        with pytest.raises(ConfigInvalid, match="http has a port, or deliver_to"):
+            load_config(written(tmp_path, SETTINGS | {"http": told}))
+    with pytest.raises(ConfigInvalid, match="ggk"):
+        load_config(written(tmp_path, SETTINGS | {"ggk": "yes"}))

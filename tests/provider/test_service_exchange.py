@@ -11,14 +11,8 @@ from adapters import cli
 from adapters.provider import exchange_port, running
 from adapters.provider.codes import JwStopReason, WmoStopReason
 from adapters.provider.config import Side, load_config
-from adapters.provider.exchange_port import (
-    CLAIMS,
-    SUPPORT_FIELDS,
-    Agreement,
-    Stage,
-    read_event,
-    read_support,
-)
+from adapters.provider.exchange_port import CLAIMS, SUPPORT_FIELDS
+from adapters.provider.plan_seen import Agreement, Stage, read_event, read_support
 from adapters.provider.retour import read_retour
 from adapters.provider.schema import Law
 from adapters.provider.stop_reasons import STOP_REASONS

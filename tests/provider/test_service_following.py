@@ -6,10 +6,10 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from adapters.provider import following
-from adapters.provider.exchange_port import ExchangePort, Happening
-from adapters.provider.following import Follower, Item, Trouble
+from adapters.provider.plan_seen import Happening
+from adapters.sdk import following
 from adapters.sdk.errors import Denied, Refusal, SdkError
+from adapters.sdk.following import Cursor, FollowingThread, Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,8 +44,8 @@ class Feed:
         self._ended.set()
 
 
-def as_port(feed: Feed) -> ExchangePort:
-    return feed  # type: ignore[return-value] # a follower only follows
+Follower = FollowingThread[Happening]
+Item = Happening | Cursor | Trouble
 
 
 def taken(follower: Follower, wake: threading.Event, count: int) -> list[Item]:
@@ -65,7 +65,7 @@ def positions(items: list[Item]) -> list[tuple[str, int]]:
 
 def test_everything_comes_in_order_each_before_its_cursor() -> None:
     feed, wake = Feed(5), threading.Event()
-    follower = Follower(as_port(feed), 3, wake)
+    follower = Follower(feed, 3, wake)
     follower.start()
     items = taken(follower, wake, 4)
     follower.stop()
@@ -74,10 +74,10 @@ def test_everything_comes_in_order_each_before_its_cursor() -> None:
 
 
 def test_a_failure_is_told_and_following_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(following, "wait_before_retry_ms", lambda attempt, _jitter: attempt)
+    monkeypatch.setattr(following, "WAIT_FIRST_MS", 1)
     denied = [Denied(Refusal("ACCESS_DENIED", "no")) for _ in range(3)]
     feed, wake = Feed(1, list(denied)), threading.Event()
-    follower = Follower(as_port(feed), 0, wake)
+    follower = Follower(feed, 0, wake)
     follower.start()
     items = taken(follower, wake, 5)
     follower.stop()
@@ -90,7 +90,7 @@ def test_a_failure_is_told_and_following_goes_on(monkeypatch: pytest.MonkeyPatch
 def test_a_follower_nobody_reads_from_waits_and_still_stops(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(following, "WAITING_MAX", 2)
     feed, wake = Feed(100), threading.Event()
-    follower = Follower(as_port(feed), 0, wake)
+    follower = Follower(feed, 0, wake)
     follower.start()
     assert wake.wait(WAIT_S)
     follower.stop()

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
-from adapters.provider.exchange_port import Stage
+from adapters.provider.plan_seen import Stage
 from adapters.provider.retour import read_retour
+from adapters.provider.transport import Ggk
 from tests.provider.around import Both, Clock, agreed
 from tests.provider.world import START, SUPPORT
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 PASSES = 3
+IN_ENVELOPES = "in-envelopes"
 WRITING = ("COMMIT", "INSERT", "UPDATE", "DELETE")
 KINDS = ["301", "302", "305", "306", "307", "308"]
 
@@ -56,7 +58,7 @@ class Steps:
 
 def live(root: Path, steps: Steps, begin: timedelta) -> None:
     """Live through it all: agree, assign, start, stop; what was done before is not done again."""
-    both = Both(root, Clock(START + begin))
+    both = opened(root, begin)
     world = both.world
     if not world.held().plans:
         world.open_plan()
@@ -74,6 +76,11 @@ def live(root: Path, steps: Steps, begin: timedelta) -> None:
     if world.support().stage is Stage.STARTED:
         world.stop()
     both.work(PASSES)
+
+
+def opened(root: Path, begin: timedelta) -> Both:
+    """Open what a root holds; where a file says so, messages travel in envelopes."""
+    return Both(root, Clock(START + begin), ggk=Ggk() if (root / IN_ENVELOPES).exists() else None)
 
 
 def in_a_process_of_its_own(root: Path, kill_at: int, begin: timedelta) -> tuple[bool, int]:
@@ -103,7 +110,7 @@ def _child(root: Path, counted: Path, kill_at: int, begin: timedelta) -> NoRetur
 
 
 def assert_as_if_nothing_happened(root: Path) -> None:
-    both = Both(root, Clock(START + timedelta(days=1)))
+    both = opened(root, timedelta(days=1))
     assert len(both.world.assigned) == 1
     assert both.world.support().stage is Stage.STOPPED
     went = {(message.number, message) for message in both.municipality.archived + both.provider.archived}
@@ -126,13 +133,17 @@ def test_undisturbed_it_is_so(tmp_path: Path) -> None:
     assert_as_if_nothing_happened(tmp_path)
 
 
-def kill_at_each(tmp_path: Path, first: int, every: int) -> None:
+def kill_at_each(tmp_path: Path, first: int, every: int, *marks: str) -> None:
     whole = tmp_path / "whole"
     whole.mkdir()
+    for mark in marks:
+        (whole / mark).touch()
     _, steps = in_a_process_of_its_own(whole, 0, timedelta())
     for kill_at in range(first, steps, every):
         root = tmp_path / str(kill_at)
         root.mkdir()
+        for mark in marks:
+            (root / mark).touch()
         killed, _ = in_a_process_of_its_own(root, kill_at, timedelta())
         assert killed, kill_at
         in_a_process_of_its_own(root, 0, timedelta(hours=3))
@@ -148,6 +159,11 @@ def test_killed_here_and_there_it_is_so_all_the_same(tmp_path: Path) -> None:
 @pytest.mark.parametrize("third", [1, 2, 3])
 def test_killed_at_any_step_it_is_so_all_the_same(tmp_path: Path, third: int) -> None:
     kill_at_each(tmp_path, third, 3)
+
+
+@pytest.mark.slow
+def test_killed_while_messages_travel_in_envelopes_it_is_so_all_the_same(tmp_path: Path) -> None:
+    kill_at_each(tmp_path, 2, 5, IN_ENVELOPES)
 
 
 def test_killed_again_and_again_it_gets_there(tmp_path: Path) -> None:

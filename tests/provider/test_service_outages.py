@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from adapters.kit.journal import PARK_AFTER_MS
 from adapters.provider.config import Side
 from adapters.provider.errors import AlreadyRunning
-from adapters.provider.journal import PARK_AFTER_MS
 from adapters.provider.service import alone_at
 from adapters.sdk.bsn import Bsn
 from adapters.sdk.errors import ReceiptRefused
@@ -208,7 +208,7 @@ def test_a_purge_finds_the_file_of_a_message_whose_archiving_was_not_noted(both:
     both.provider.work()
     journal = both.provider.journal
     journal.connection.execute("UPDATE inbox SET archived = NULL")
-    both.provider.service._find_archived()
+    both.provider.service._taking._find_archived()
     register = both.provider.service._desk.register
     whose = register.pseudonym(Bsn(BSN))
     assert whose is not None

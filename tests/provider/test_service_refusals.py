@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from adapters.provider import parsing
 from adapters.provider.codes import ChangeReason, Delivery
-from adapters.provider.exchange_port import Stage
 from adapters.provider.mapping import write_starts, write_stops
+from adapters.provider.plan_seen import Stage
 from adapters.provider.records import Product
 from adapters.provider.retour import RetourIdentity, build_retour, read_retour
 from adapters.provider.schema import Law
@@ -38,6 +39,18 @@ def test_what_stands_on_the_plan_is_assigned(both: Both) -> None:
     both.provider.work()
     assert answers(both) == [()]
     assert [order.assignment_number for order in both.world.assigned] == [ONE.number]
+
+
+def test_an_answer_larger_than_a_file_may_be_is_given_in_short(
+    both: Both, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = emit(sent())
+    both.provider.drop("a.xml", data)
+    # A refusal by class says all of the message again, and more.
+    monkeypatch.setattr(parsing, "MESSAGE_BYTES_MAX", len(data))
+    both.provider.work()
+    assert answers(both) == [("0001",)]
+    assert both.provider.names("archive") == ["a.xml"]
 
 
 @pytest.mark.parametrize(

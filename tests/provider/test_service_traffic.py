@@ -10,8 +10,8 @@ import pytest
 from lxml import etree
 
 from adapters.provider.codes import JwStopReason, WmoStopReason
-from adapters.provider.exchange_port import Stage
 from adapters.provider.mapping import read_assignments, read_starts, read_stops
+from adapters.provider.plan_seen import Stage
 from adapters.provider.records import Product
 from adapters.provider.retour import read_retour
 from adapters.provider.schema import Law

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from lxml import etree
 
-from adapters.provider import xml
+from adapters.provider import parsing
 from adapters.provider.errors import (
     Finding,
     MessageInvalid,
@@ -110,9 +110,9 @@ def test_what_no_message_needs_is_refused(data: bytes, what: str) -> None:
 
 
 def test_a_message_may_be_25_mib_and_not_a_byte_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert xml.MESSAGE_BYTES_MAX == 25 * 1024 * 1024
-    assert isinstance(refusal(b" " * (xml.MESSAGE_BYTES_MAX + 1)), MessageUnsafe)
-    monkeypatch.setattr(xml, "MESSAGE_BYTES_MAX", len(DATA))
+    assert parsing.MESSAGE_BYTES_MAX == 25 * 1024 * 1024
+    assert isinstance(refusal(b" " * (parsing.MESSAGE_BYTES_MAX + 1)), MessageUnsafe)
+    monkeypatch.setattr(parsing, "MESSAGE_BYTES_MAX", len(DATA))
     assert read(DATA).number == "301"
     assert isinstance(refusal(DATA + b" "), MessageUnsafe)
 
@@ -135,8 +135,8 @@ def test_an_element_may_have_as_many_attributes_as_the_limit_says(quote: str) ->
         attributes = "".join(f"\n é{number} = {quote}>/{quote}" for number in range(count))
         return DATA.replace(b"<wmo301:Bsn>", f"<wmo301:Bsn{attributes}>".encode())
 
-    assert broken(with_attributes(xml.ATTRIBUTES_MAX)) == [("XSD-attribute", "/Bericht/Client/Bsn")]
-    assert "more than 32 attributes" in str(refusal(with_attributes(xml.ATTRIBUTES_MAX + 1)))
+    assert broken(with_attributes(parsing.ATTRIBUTES_MAX)) == [("XSD-attribute", "/Bericht/Client/Bsn")]
+    assert "more than 32 attributes" in str(refusal(with_attributes(parsing.ATTRIBUTES_MAX + 1)))
 
 
 def test_a_crowd_of_attributes_is_refused_before_the_parser_sees_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,7 +149,7 @@ def test_a_crowd_of_attributes_is_refused_before_the_parser_sees_it(monkeypatch:
 
 
 def test_words_that_look_like_attributes_are_words() -> None:
-    words = "a='b' " * (xml.ATTRIBUTES_MAX + 1)
+    words = "a='b' " * (parsing.ATTRIBUTES_MAX + 1)
     said = broken(put_text(words))
     assert said
     assert all(rule != "XSD-attribute" for rule, _ in said)
@@ -157,9 +157,9 @@ def test_words_that_look_like_attributes_are_words() -> None:
 
 def test_a_message_may_hold_as_many_elements_as_the_limit_says(monkeypatch: pytest.MonkeyPatch) -> None:
     count = sum(1 for _ in message("301").root.walk())
-    monkeypatch.setattr(xml, "ELEMENTS_MAX", count)
+    monkeypatch.setattr(parsing, "ELEMENTS_MAX", count)
     assert read(DATA).number == "301"
-    monkeypatch.setattr(xml, "ELEMENTS_MAX", count - 1)
+    monkeypatch.setattr(parsing, "ELEMENTS_MAX", count - 1)
     assert "elements" in str(refusal(DATA))
 
 

@@ -9,25 +9,17 @@ from __future__ import annotations
 
 import dataclasses
 import pickle
+import threading
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from adapters.provider.exchange_port import (
-    Agreement,
-    AssignOrder,
-    CaseFound,
-    ExchangePort,
-    Happening,
-    PlanSeen,
-    Stage,
-    Support,
-)
-from adapters.provider.purge_port import PurgeAsked, PurgePort
+from adapters.kit.rectifications import RectificationPort, RectifiedTold
+from adapters.kit.restrictions import RestrictionPort, RestrictionTold
+from adapters.provider.exchange_port import ExchangePort
+from adapters.provider.plan_seen import Agreement, AssignOrder, CaseFound, Happening, PlanSeen, Stage, Support
 from adapters.provider.records import Product
-from adapters.provider.rectification_port import RectificationPort, RectifiedTold
-from adapters.provider.restriction_port import RestrictionPort, RestrictionTold
 from adapters.sdk.errors import (
     Conflict,
     Denied,
@@ -37,13 +29,15 @@ from adapters.sdk.errors import (
     RuleBroken,
     Unreachable,
 )
+from adapters.sdk.purge_port import PurgePort
 from tests.provider.builders import BSN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from adapters.sdk.bsn import Bsn
+    from adapters.sdk.purges import PurgeAsked
 
 MUNICIPALITY_OIN = "00000001003214345000"
 PROVIDER_OIN = "00000003271543200000"
@@ -92,6 +86,7 @@ class World:
         self._file = file
         if not file.exists():
             self.save(Held())
+        self._one_at_a_time = threading.Lock()
         self.away = False
         self.calls: list[str] = []
         # Called before an assignment is judged: somebody else may be first.
@@ -195,6 +190,10 @@ class World:
         return self.held()
 
     def command(self, order: AssignOrder, oin: str) -> None:
+        with self._one_at_a_time:
+            self._command(order, oin)
+
+    def _command(self, order: AssignOrder, oin: str) -> None:
         self.before_assign()
         held = self.enter("assign")
         known = held.answers.get(order.request_id)
@@ -246,9 +245,20 @@ class Port(ExchangePort):
     def own_oin(self) -> str:
         return self._oin
 
+    def renew(self) -> bool:
+        return False
+
+    @property
+    def at_once(self) -> int:
+        return 4
+
     def pseudonym(self, bsn: Bsn) -> bytes:
+        (found,) = self.pseudonyms([bsn])
+        return found
+
+    def pseudonyms(self, bsns: Sequence[Bsn]) -> list[bytes]:
         self._world.enter("pseudonym")
-        return pseudonym(self._oin, bsn.reveal())
+        return [pseudonym(self._oin, bsn.reveal()) for bsn in bsns]
 
     def find_case(self, pseudonym: bytes) -> CaseFound:
         held = self._world.enter("find_case")

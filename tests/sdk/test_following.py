@@ -104,7 +104,7 @@ def test_a_refusal_is_told_and_asked_again(
     follow: Callable[[int], tuple[Follower, threading.Event]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(following, "WAIT_FIRST_S", 0.001)
+    monkeypatch.setattr(following, "WAIT_FIRST_MS", 1)
     feed = Feed(exchange, 2)
     feed.refuses = True
     follower, wake = follow(0)
@@ -112,7 +112,7 @@ def test_a_refusal_is_told_and_asked_again(
     assert isinstance(first, Trouble)
     assert isinstance(second, Trouble)
     assert isinstance(first.error, Denied)
-    assert (first.attempt, second.attempt, second.wait_s) == (1, 2, 2 * first.wait_s)
+    assert (first.attempt, second.attempt, second.wait_ms) == (1, 2, 2 * first.wait_ms)
     feed.refuses = False
     found: list[object] = []
     while Cursor(2) not in found:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from adapters.sdk.purge_port import PurgeAsked, SdkPurges
+from adapters.sdk.purge_port import SdkPurges
+from adapters.sdk.purges import PurgeAsked
 from exchange.v1 import resident_rights_service_pb2 as pb
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ PAGES = {
 def test_every_page_is_asked_and_only_plans_are_taken(exchange: FakeExchange, client: ExchangeClient) -> None:
     exchange.on("ListPurgeRequests", lambda request, _: PAGES[request.page_token])
     assert SdkPurges(client).asked() == (
-        PurgeAsked("e-1", ("a", "c")),
+        PurgeAsked("e-1", ("a", "c"), case_ids=("b",)),
         PurgeAsked("e-2", ("d",), frozenset({"ARBEID"})),
     )
     assert {one.claim.legal_basis for one in exchange.requests["ListPurgeRequests"]} == {"ERASURE-12"}

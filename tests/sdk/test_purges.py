@@ -31,7 +31,10 @@ PAGES = {
         purge_requests=[PurgeRequest(erasure_id="e-2", subjects=["plan-q"], categories=["WMO-PLAN", "LOG"])]
     ),
 }
-ASKED = [PurgeAsked("e-1", ("p",), ("c",), ()), PurgeAsked("e-2", ("q",), (), ("LOG", "WMO-PLAN"))]
+ASKED = [
+    PurgeAsked("e-1", ("p",), case_ids=("c",)),
+    PurgeAsked("e-2", ("q",), frozenset({"LOG", "WMO-PLAN"})),
+]
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from adapters.provider.rectification_port import RectifiedTold, SdkRectifications
+from adapters.kit.rectifications import RectifiedTold, SdkRectifications
 from adapters.sdk import errors
 from adapters.sdk.calls import claim
 from adapters.sdk.tokens import Person

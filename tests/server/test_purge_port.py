@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from adapters.provider.purge_port import PurgeAsked, SdkPurges
+from adapters.sdk.purge_port import SdkPurges
 from exchange.v1 import common_pb2 as pb
 from exchange.v1 import resident_rights_service_pb2 as rights_pb
 from tests.server.test_erasure import Erasure
@@ -42,6 +42,7 @@ def test_with_the_plans_category_goes_all_the_adapter_holds(
     erasure = Erasure(town, story, **part)
     assert erasure.executed().recipients >= 1
     port = SdkPurges(care)
-    assert PurgeAsked(erasure.erasure_id, (story.plan_id,), whole=whole) in port.asked()
+    (asked,) = (one for one in port.asked() if one.erasure_id == erasure.erasure_id)
+    assert (asked.plan_ids, asked.whole) == ((story.plan_id,), whole)
     port.answer(erasure.erasure_id, erased=whole)
     assert all(one.erasure_id != erasure.erasure_id for one in port.asked())

@@ -13,10 +13,10 @@ from uuid import uuid4
 
 import pytest
 
-from adapters.provider.purge_port import SdkPurges
-from adapters.provider.restriction_port import RestrictionTold, SdkRestrictions
+from adapters.kit.restrictions import RestrictionTold, SdkRestrictions
 from adapters.sdk import errors
 from adapters.sdk.calls import claim
+from adapters.sdk.purge_port import SdkPurges
 from adapters.sdk.tokens import Person
 from exchange.v1 import audit_service_pb2 as audit_pb
 from exchange.v1 import common_pb2 as pb

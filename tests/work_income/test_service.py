@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from adapters.sdk.bsn import Bsn
-from adapters.sdk.purge_port import PurgeAsked
+from adapters.sdk.purges import PurgeAsked
 from adapters.simulators.suwinet import people
 from adapters.work_income.errors import (
     AnswerRefused,

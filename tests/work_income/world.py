@@ -17,7 +17,8 @@ from adapters.kit.rectifications import RectificationPort, RectifiedTold
 from adapters.kit.restrictions import RestrictionPort, RestrictionTold
 from adapters.sdk.errors import Conflict, Denied, Refusal, RequestIdReused, Unreachable
 from adapters.sdk.logs import AdapterLog
-from adapters.sdk.purge_port import PurgeAsked, PurgePort
+from adapters.sdk.purge_port import PurgePort
+from adapters.sdk.purges import PurgeAsked
 from adapters.sdk.tokens import Person
 from adapters.simulators.suwinet import people
 from adapters.work_income.config import Config

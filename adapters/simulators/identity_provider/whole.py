@@ -70,13 +70,12 @@ class IdentityProvider:
         self._secret = client_secret
         self._codes: dict[str, Asked] = {}
         self._key = ECKey.generate_key("P-256", {"kid": secrets.token_hex(8), "use": "sig", "alg": "ES256"})
-        self._serving = Serving(self._app(), port, tls)
+        self._serving = Serving(self._app(), port, tls=tls)
 
     @property
     def issuer(self) -> str:
         """Return how it is called."""
-        scheme = "https" if self._serving.tls is not None else "http"
-        return f"{scheme}://localhost:{self._serving.port}"
+        return self._serving.url.replace("127.0.0.1", "localhost")
 
     def start(self) -> IdentityProvider:
         """Begin to answer."""

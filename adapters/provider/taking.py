@@ -1,0 +1,312 @@
+"""Takes messages in: each is judged and answered, its file kept or put aside.
+
+Promises: a message is written down before it has an effect, and its answer with its effect in one step; its
+file is moved after that, so that a kill at any moment takes it in again, with the same commands. What the
+exchange is asked of the messages of a batch is asked side by side, and what is written of them is flushed
+once; a message that rests on another of its batch is judged after it.
+Source: ADAPTERS.md section 2; OP090 (a retour within three working days).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from enum import Enum
+from typing import TYPE_CHECKING, Final
+
+from adapters.provider.across import identification_taken
+from adapters.provider.arriving import clear_passing
+from adapters.provider.declarations import ANSWERED, DECLARATION, build_declaration_answer
+from adapters.provider.desk import Verdict, file_name, require_between_us
+from adapters.provider.envelopes import Opening
+from adapters.provider.errors import (
+    EnvelopeRefused,
+    FileRefused,
+    Finding,
+    JournalConflict,
+    MappingImpossible,
+    MessageRefused,
+    MessageUnsafe,
+    StufCode,
+)
+from adapters.provider.folders import Inbox
+from adapters.provider.journal import Arrival, MessageKey, Outgoing
+from adapters.provider.pausing import NOT_NOW
+from adapters.provider.retour import RetourIdentity, build_retour, read_retour
+from adapters.provider.rules import TECHNICAL, in_message_findings
+from adapters.provider.xml import emit
+
+if TYPE_CHECKING:
+    from adapters.provider.desk import Desk, Party
+    from adapters.provider.errors import ProviderAdapterError
+    from adapters.provider.folders import Incoming
+    from adapters.provider.pausing import Pausing
+    from adapters.provider.xml import Message
+
+BATCH_FILES: Final = 100
+BATCH_BYTES: Final = 4 * 1024 * 1024
+
+
+class Done(Enum):
+    """What becomes of the file of a message that is not refused."""
+
+    TAKEN = "taken"
+    LATER = "later"
+
+
+Outcome = FileRefused | JournalConflict | Done
+
+
+class Taking:
+    """Owned by the thread that opened the journal."""
+
+    def __init__(self, desk: Desk, party: Party, pausing: Pausing) -> None:
+        self._desk: Final = desk
+        self._party: Final = party
+        self._pausing: Final = pausing
+        config = desk.config
+        clear_passing(config)
+        opening = Opening(config, desk.envelopes, self._fault).open if config.ggk is not None else None
+        self._inbox: Final = Inbox(config.inbox, config.archive, config.rejected, self._tell_refused, opening)
+        self._find_archived()
+
+    def work(self) -> None:
+        """Take the inbox in by batches, each flushed once; a large message is a batch of its own."""
+        batch: list[Incoming] = []
+        held = 0
+        for incoming in self._inbox.take():
+            batch.append(incoming)
+            held += incoming.size
+            if len(batch) >= BATCH_FILES or held >= BATCH_BYTES:
+                self._receive_all(batch)
+                batch, held = [], 0
+        self._receive_all(batch)
+
+    # --- what is no message --------------------------------------------------------------------------------
+
+    def _tell_refused(self, name: str, error: ProviderAdapterError) -> None:
+        """Tell that the inbox put a file aside that is no message; there is no retour for it (level 1)."""
+        self._desk.alarm("file_rejected", code=error.code)
+        self._complain(name, error)
+
+    def _complain(self, name: str, error: ProviderAdapterError) -> None:
+        """Tell the sender of an envelope that it, or what it carried, is refused."""
+        desk = self._desk
+        came = desk.envelopes.of_file(name)
+        about = came.reference if came is not None else getattr(error, "about", "")
+        if not about:
+            return
+        told = error.told if isinstance(error, EnvelopeRefused) else None
+        if told is None:
+            told = StufCode.PAYLOAD if isinstance(error, MessageRefused) else StufCode.NOT_AUTHORISED
+        with desk.journal.transaction():
+            if not desk.journal.knows(desk.envelopes.complaint_name(about, told)):
+                desk.journal.send(desk.envelopes.complain(about, told, desk.local_now), desk.now_ms)
+
+    def _fault(self, kind: str, code: str) -> None:
+        """Tell that the other side refused an envelope of ours; its message was set apart."""
+        self._desk.alarm("envelope_refused" if kind else "fault_about_nothing", message_type=kind, code=code)
+
+    # --- batches -------------------------------------------------------------------------------------------
+
+    def _receive_all(self, batch: list[Incoming]) -> None:
+        if not batch:
+            return
+        journal = self._desk.journal
+        arrivals: dict[str, Arrival] = {}
+        with journal.transaction():
+            for incoming in batch:
+                if not incoming.message.schema.answers and self._fits(incoming):
+                    arrival = journal.receive(_key(incoming), self._desk.now_ms, self._desk.today)
+                    arrivals[incoming.name] = arrival
+        self._ask_ahead(batch, arrivals)
+        kept: list[tuple[MessageKey, str]] = []
+        try:
+            while batch:
+                batch = self._receive_some(batch, kept)
+        finally:
+            self._inbox.settle()
+            with journal.transaction():
+                for key, name in kept:
+                    journal.archived(key, name)
+
+    def _ask_ahead(self, batch: list[Incoming], arrivals: dict[str, Arrival]) -> None:
+        """Let the side ask the exchange about the messages that are judged for the first time."""
+        if self._pausing.paused:
+            return
+        fresh = (Arrival.NEW, Arrival.UNFINISHED)
+        self._party.ask_ahead(
+            [
+                one.message
+                for one in batch
+                if arrivals.get(one.name) in fresh
+                and one.message.number in self._party.asks_to_judge
+                and not in_message_findings(one.message, self._desk.today)
+            ]
+        )
+
+    def _receive_some(self, batch: list[Incoming], kept: list[tuple[MessageKey, str]]) -> list[Incoming]:
+        """Take the first messages that need not ask any more, or the one that must; return the rest.
+
+        Nothing is asked while a step of the journal is open: others wait for it.
+        """
+        known = 0
+        while known < len(batch) and not self._party.must_ask(batch[known].message):
+            known += 1
+        some = batch[: known or 1]
+        outcomes: list[tuple[Incoming, Outcome]] = []
+        if known:
+            with self._desk.journal.transaction():
+                outcomes += [(one, self._receive(one)) for one in some]
+        else:
+            outcomes.append((some[0], self._receive(some[0])))
+        for incoming, outcome in outcomes:
+            self._put_away(incoming, outcome, kept)
+        return batch[len(some) :]
+
+    def _put_away(
+        self,
+        incoming: Incoming,
+        outcome: Outcome,
+        kept: list[tuple[MessageKey, str]],
+    ) -> None:
+        if isinstance(outcome, Done):
+            if outcome is Done.TAKEN:
+                name = self._inbox.archive(incoming.name).name
+                if not incoming.message.schema.answers:
+                    kept.append((_key(incoming), name))
+            return
+        reason = f"{outcome.code}: {outcome}"
+        self._desk.alarm("file_rejected", message_type=incoming.message.name, reason=str(outcome))
+        self._complain(incoming.name, outcome)
+        self._inbox.reject(incoming.name, reason, remedy=outcome.remedy)
+
+    def _fits(self, incoming: Incoming) -> bool:
+        try:
+            self._require_fit(incoming, ours=False)
+        except FileRefused:
+            return False
+        return True
+
+    def _require_fit(self, incoming: Incoming, *, ours: bool) -> None:
+        """Refuse what is not between us, or is not what its envelope says. Raises FileRefused."""
+        self._desk.envelopes.require_fit(incoming)
+        require_between_us(self._desk.config, incoming.message, ours=ours)
+
+    # --- one message --------------------------------------------------------------------------------------
+
+    def _receive(self, incoming: Incoming) -> Outcome:
+        """Take one message: what becomes of its file, or why it is refused."""
+        message = incoming.message
+        try:
+            if message.number == ANSWERED:
+                self._require_fit(incoming, ours=False)
+                self._party.take_answer(message, incoming.digest)
+            elif message.schema.answers:
+                self._take_retour(incoming)
+            else:
+                return self._take_message(incoming)
+        except (FileRefused, JournalConflict) as refused:
+            return refused
+        return Done.TAKEN
+
+    def _take_retour(self, incoming: Incoming) -> None:
+        message = incoming.message
+        self._require_fit(incoming, ours=True)
+        answer = read_retour(message)
+        codes = tuple(code for _, code in answer.codes)
+        answered = self._desk.kind(message.schema.answers)
+        with self._desk.journal.transaction():
+            if not self._desk.journal.answered(answered, answer.answers, codes):
+                raise FileRefused("this answers no message of ours")
+            if len(message.root.children) > 1:
+                # A refusal by class repeats who the message was about.
+                about = self._desk.about.whom_sent(answered, answer.answers)
+                self._desk.about.read(incoming.digest, about)
+        if answer.accepted:
+            self._desk.log.info("message_accepted", message_type=answered)
+        else:
+            told = ",".join(sorted(set(codes)))
+            self._desk.alarm("message_refused", message_type=answered, code=told)
+
+    def _take_message(self, incoming: Incoming) -> Done:
+        """Answer a message, or leave it in the inbox for a later pass."""
+        desk, message, key = self._desk, incoming.message, _key(incoming)
+        self._require_fit(incoming, ours=False)
+        if self._pausing.paused and message.number in self._party.asks_to_judge:
+            return Done.LATER
+        arrival = desk.journal.receive(key, desk.now_ms, desk.today)
+        if arrival is Arrival.ANSWERED:
+            desk.journal.answer_again(key, desk.now_ms)
+            desk.log.info("message_again", message_type=message.name)
+            return Done.TAKEN
+        try:
+            verdict = self._judge(message, arrival)
+        except NOT_NOW as error:
+            self._pausing.pause(error)
+            return Done.LATER
+        self._pausing.well()
+        self._answer(key, message, verdict)
+        return Done.TAKEN
+
+    def _judge(self, message: Message, arrival: Arrival) -> Verdict:
+        if arrival is Arrival.CLASH:
+            return Verdict((identification_taken(),))
+        findings = in_message_findings(message, self._desk.today)
+        if findings:
+            return Verdict(findings)
+        try:
+            return self._party.judge(message)
+        except MappingImpossible:
+            # The standard allows what this adapter cannot carry: the sender hears that it was refused.
+            return Verdict((Finding("MAPPING", "/Bericht", TECHNICAL),))
+
+    def _answer(self, key: MessageKey, message: Message, verdict: Verdict) -> None:
+        desk = self._desk
+        try:
+            outgoing = self._retour(message, verdict)
+        except MessageUnsafe:
+            # What it names of the message makes it larger than a file may be: refused whole, and in short.
+            verdict = Verdict((Finding("OP179", "/Bericht", TECHNICAL),))
+            outgoing = self._retour(message, verdict)
+        with desk.journal.transaction():
+            if verdict.keep is not None:
+                verdict.keep()
+            desk.about.read(key.digest, verdict.people)
+            desk.about.sent(outgoing.name, verdict.people)
+            desk.journal.answer(key, outgoing, desk.now_ms)
+        rules = ",".join(sorted({finding.rule for finding in verdict.findings}))
+        told = "message_rejected" if verdict.findings else "message_taken"
+        desk.log.info(told, message_type=message.name, rule=rules)
+
+    def _retour(self, message: Message, verdict: Verdict) -> Outgoing:
+        """Return the answer to a message. Raises MessageUnsafe where it would be too large."""
+        identity = RetourIdentity(self._desk.fresh_identification(), self._desk.today)
+        build = build_declaration_answer if message.number == DECLARATION else build_retour
+        retour = build(message, verdict.findings, identity)
+        return Outgoing(
+            name=file_name(retour, identity.identification),
+            kind=retour.name,
+            identification=identity.identification,
+            content=emit(retour),
+            pseudonym=verdict.pseudonym,
+        )
+
+    def _find_archived(self) -> None:
+        """Find the files that were archived just before a kill, so that a purge finds them too."""
+        missing = self._desk.journal.answered_not_archived()
+        if not missing:
+            return
+        for path in self._desk.config.archive.iterdir():
+            key = missing.get(hashlib.sha256(path.read_bytes()).digest())
+            if key is not None:
+                self._desk.journal.archived(key, path.name)
+
+
+def _key(incoming: Incoming) -> MessageKey:
+    header = incoming.message.root.children[0]
+    return MessageKey(
+        sender=header.required("Afzender"),
+        kind=incoming.message.name,
+        identification=header.required("BerichtIdentificatie/Identificatie"),
+        digest=incoming.digest,
+    )
