@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 START_WAIT_S = 30
-RUN_WAIT_S = 60
+RUN_WAIT_S = 300
 TOLD_TARGET = "localhost:8443"
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 RUN = {"bash run": ["bash", "-euo", "pipefail", "-c"], "python run": [sys.executable, "-W", "error", "-c"]}
 APPS = {"exchange": exchange_app, "exchange-adapter": adapter_app}
+RUNS_S_MAX = 400  # all blocks of a page, also where the machine does other things
 
 
 def marked(mark: str) -> list[Block]:
@@ -52,6 +53,8 @@ def test_a_block_without_a_known_mark_is_seen() -> None:
 # --- run -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(RUNS_S_MAX)
 @pytest.mark.parametrize(
     "page", [page for page in pages() if any(one.mark in RUN for one in blocks_of(page))]
 )
@@ -67,6 +70,7 @@ def test_what_a_page_says_works_as_written(page: str, place: Place) -> None:
             assert first_not_printed(block.text, printed) is None, f"{block.place}\n{printed}"
 
 
+@pytest.mark.slow
 def test_the_example_of_buf_curl_works_as_written(place: Place) -> None:
     script = REPOSITORY / "adapters" / "examples" / "buf_curl.sh"
     done = place.run(["bash", str(script), place.target, "data/operator"])
@@ -86,6 +90,7 @@ def test_the_example_notices_another_answer(place: Place) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(RUNS_S_MAX)
 def test_the_demo_prints_what_is_told_of_it(place: Place, tmp_path: Path) -> None:
     done = place.run(["exchange", "demo", "--data", str(tmp_path / "demo")])
     assert done.returncode == 0, done.stdout[-2_000:] + done.stderr[-2_000:]

@@ -230,5 +230,6 @@ def test_a_simulator_that_does_otherwise_is_seen(
 ) -> None:
     root, where, name, instead, said = WRONG[wrong]
     monkeypatch.setattr(where, name, instead)
-    found = " ".join(judge_of(root, living, standards_dir, 1).violations)
+    # Not one operation: what is drawn against one may happen to hold.
+    found = " ".join(judge_of(root, living, standards_dir, 3).violations)
     assert said in found, found[:1_000]
