@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,9 +20,6 @@ from adapters.work_income.services import services_of
 from adapters.work_income.soap import Period
 from tests.work_income.papers import BSN
 from tests.work_income.settings import SETTINGS, written
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 WHOLE: dict[str, Any] = {
     "bsn": BSN,
@@ -45,6 +44,20 @@ def test_an_order_is_read_and_written_alike() -> None:
 
 
 @pytest.mark.parametrize(
+    "changes",
+    [
+        # Escaped, each of these takes twelve bytes.
+        {"necessity": "\N{GRINNING FACE}" * 1_000},
+        {"period": {"from": "0001-01-01", "until": "0999-12-31"}},
+        {"period": {"from": "1000-01-01", "until": "9999-12-31"}},
+    ],
+)
+def test_what_is_kept_of_an_order_is_that_order(changes: dict[str, Any]) -> None:
+    order = read_order(json.dumps(WHOLE | changes, ensure_ascii=False).encode())
+    assert read_order(order.packed()) == order
+
+
+@pytest.mark.parametrize(
     ("changes", "refused"),
     [
         ({"bsn": None}, "bsn: is a text"),
@@ -55,6 +68,7 @@ def test_an_order_is_read_and_written_alike() -> None:
         ({"necessity": " "}, "necessity: is a text"),
         ({"necessity": "x" * 1_001}, "necessity: has at most"),
         ({"necessity": f"voor {BSN}"}, "necessity: holds a BSN"),
+        ({"necessity": "voor \ud800"}, "necessity: holds half a letter"),
         ({"scores": {"finance": 0}}, "scores: each"),
         ({"scores": {"finance": 6}}, "scores: each"),
         ({"scores": {"finance": True}}, "scores: each"),
@@ -90,6 +104,46 @@ def test_links_and_half_written_files_are_left_where_they_are(tmp_path: Path) ->
     (tmp_path / "inbox" / "notes.txt").write_text("x")
     (tmp_path / "inbox" / "folder.json").mkdir()
     assert list(inbox.take()) == []
+
+
+def test_a_file_that_cannot_be_read_holds_up_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    inbox = Inbox(tmp_path / "inbox", tmp_path / "rejected", lambda: "a")
+    for name in ("a.json", "b.json", "c.json"):
+        (tmp_path / "inbox" / name).write_text(json.dumps(WHOLE))
+    opened = Path.open
+
+    def closed(path: Path, mode: str) -> object:
+        if path.name == "a.json":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        if path.name == "b.json":
+            raise FileNotFoundError
+        return opened(path, mode)
+
+    monkeypatch.setattr(Path, "open", closed)
+    (first, _), (second, _) = inbox.take()
+    assert str(first) == "this file cannot be read: Permission denied"
+    assert isinstance(second, Order)
+
+
+@pytest.mark.parametrize("failing", ["rename", "write_text"])
+def test_a_file_that_cannot_be_put_aside_leaves_no_reason_behind(
+    failing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inbox = Inbox(tmp_path / "inbox", tmp_path / "rejected", lambda: "a")
+    (tmp_path / "inbox" / "a.json").write_text("{")
+    ((refused, file),) = inbox.take()
+    assert isinstance(refused, OrderRefused)
+
+    def full(path: Path, *_told: object, **_more: object) -> None:
+        path.touch()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(Path, failing, full)
+        with pytest.raises(OSError, match="space"):
+            inbox.reject(file, refused)
+    assert list((tmp_path / "rejected").iterdir()) == []
+    assert file.exists()
 
 
 def test_a_purpose_outside_work_and_income_has_no_services() -> None:
