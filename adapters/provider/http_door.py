@@ -73,7 +73,12 @@ class Door:
                 self._bodies -= 1
 
     async def _take(self, receive: Receive, send: Send) -> None:
-        arriving = Arriving(self._config, secrets.token_hex(16))
+        try:
+            arriving = Arriving(self._config, secrets.token_hex(16))
+        except OSError as error:
+            self._log.error("inbox_failed", error=type(error).__name__)
+            await _answer(send, 503)
+            return
         try:
             async with asyncio.timeout(BODY_S):
                 await _read(receive, arriving)

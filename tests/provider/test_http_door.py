@@ -185,6 +185,12 @@ def test_a_full_disk_is_told_as_come_back_later(door: Knocking, monkeypatch: pyt
     assert door.names == []
 
 
+def test_an_inbox_that_is_gone_is_told_as_come_back_later(door: Knocking) -> None:
+    door.config.inbox.rmdir()
+    assert door.post(ONE)[0] == 503
+    assert "inbox_failed" in door.out.getvalue()
+
+
 def test_what_was_on_its_way_at_a_kill_is_taken_away_at_the_next_start(tmp_path: Path) -> None:
     first = Knocking(tmp_path, Ggk())
     first.listening.close()
