@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from adapters.provider.files_about import refused_about
 from adapters.sdk.errors import SdkError
 
 if TYPE_CHECKING:
@@ -62,6 +63,9 @@ class Purging:
                 path.unlink(missing_ok=True)
             for name in desk.about.left(pseudonym):
                 (desk.config.outbox / name).unlink(missing_ok=True)
+            resident = desk.register.resident(pseudonym)
+            for path in refused_about(resident.bsn, desk.config.rejected) if resident is not None else ():
+                path.unlink(missing_ok=True)
         with desk.journal.transaction():
             for pseudonym in people:
                 desk.register.forget(pseudonym)

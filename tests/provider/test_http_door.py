@@ -6,6 +6,7 @@ import http.client
 import io
 import os
 import socket
+import sqlite3
 import ssl
 import threading
 import time
@@ -17,6 +18,7 @@ import pytest
 from adapters.kit.outward import Outward, OutwardError
 from adapters.provider import arriving, http_door, stuf
 from adapters.provider.config import Side
+from adapters.provider.envelopes import Envelopes
 from adapters.provider.http_door import PATH, Listening
 from adapters.provider.stuf import Kind, Reader
 from adapters.provider.transport import Ggk, Http
@@ -181,6 +183,17 @@ def test_a_full_disk_is_told_as_come_back_later(door: Knocking, monkeypatch: pyt
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
+    assert door.post(ONE)[0] == 503
+    assert door.names == []
+
+
+def test_a_journal_that_takes_nothing_is_told_as_come_back_later(
+    door: Knocking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> str:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(Envelopes, "came", full)
     assert door.post(ONE)[0] == 503
     assert door.names == []
 
