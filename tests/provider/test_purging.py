@@ -9,11 +9,12 @@ import pytest
 from adapters.provider import by_hand
 from adapters.provider.purging import LOOK_EVERY_MS, Purging
 from adapters.provider.xml import emit
+from adapters.sdk.errors import Refusal, Unreachable
 from adapters.sdk.purges import PurgeAsked
 from tests.provider.around import Both, agreed
 from tests.provider.builders import BSN, SURNAME, message
 from tests.provider.envelopes import envelope
-from tests.provider.world import MUNICIPALITY_OIN, OTHER_BSN, PLAN, PROVIDER_OIN, pseudonym
+from tests.provider.world import MUNICIPALITY_OIN, OTHER_BSN, PLAN, PROVIDER_OIN, Purges, pseudonym
 
 if TYPE_CHECKING:
     from tests.provider.around import Adapter
@@ -113,6 +114,24 @@ def test_who_dies_before_the_file_is_gone_tries_again(both: Both, monkeypatch: p
     assert both.world.held().purged == {}
     look(both.provider)
     assert traces(both.provider) == []
+    assert both.world.held().purged == {"erasure-1": True}
+
+
+def test_what_was_erased_is_told_so_where_the_answer_was_lost(
+    both: Both, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agreed(both)
+    both.work(2)
+    ask(both, ERASURE)
+
+    def away(*_: object, **_more: object) -> None:
+        raise Unreachable(Refusal("", "nobody is there"))
+
+    with monkeypatch.context() as lost:
+        lost.setattr(Purges, "answer", away)
+        look(both.provider)
+    assert (traces(both.provider), both.world.held().purged) == ([], {})
+    look(both.provider)
     assert both.world.held().purged == {"erasure-1": True}
 
 
