@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from adapters.sdk.bsn import Bsn
 from adapters.work_income.config import load_config
+from adapters.work_income.drafts import Drafts
 from adapters.work_income.errors import ConfigInvalid, JournalUnreadable, OrderRefused, PurposeRefused
 from adapters.work_income.journal import wait_before_retry_ms
 from adapters.work_income.orders import ORDER_BYTES_MAX, Inbox, Order, read_order
@@ -191,6 +193,29 @@ def test_a_key_that_was_being_made_when_the_power_went_is_made_anew(tmp_path: Pa
     (tmp_path / "key.draft").write_bytes(b"half")
     Seal.at(tmp_path / "key")
     assert [path.name for path in tmp_path.iterdir()] == ["key"]
+
+
+# --- drafts -------------------------------------------------------------------------------------------------
+
+
+def test_a_draft_the_disk_has_no_room_for_is_not_cut_short(tmp_path: Path) -> None:
+    drafts, others = (
+        Drafts(tmp_path / "drafts", tmp_path / "aside"),
+        resource.getrlimit(resource.RLIMIT_FSIZE),
+    )
+    whole = b"x" * 10_000
+    (tmp_path / "drafts" / "plan-1-pw.json").write_bytes(whole)
+    # Room for the first part of it: a write that is larger takes that part.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, others[1]))
+    try:
+        with pytest.raises(OSError, match="large"):
+            drafts.set_aside("plan-1", "pw")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, others)
+    assert (tmp_path / "drafts" / "plan-1-pw.json").read_bytes() == whole
+    assert not (tmp_path / "aside" / "plan-1-pw.json").exists()
+    assert drafts.set_aside("plan-1", "pw")
+    assert (tmp_path / "aside" / "plan-1-pw.json").read_bytes() == whole
 
 
 # --- settings -----------------------------------------------------------------------------------------------
