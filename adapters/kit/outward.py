@@ -11,6 +11,7 @@ from __future__ import annotations
 import http.client
 import json
 import ssl
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 TIMEOUT_S: Final = 10.0
 ANSWER_BYTES_MAX: Final = 8 * 1024 * 1024
 RETRY_AFTER_S_MAX: Final = 3_600
+_PIECE_BYTES: Final = 64 * 1024
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _OK: Final = range(200, 300)
 _NOT_MODIFIED: Final = 304
@@ -111,7 +113,7 @@ class Outward:
 
     def holds(self, url: str) -> bool:
         """Tell whether a url is one of this API."""
-        return url.startswith(f"{self.base}/") and ".." not in url
+        return url.startswith(f"{self.base}/") and ".." not in url and url.isascii()
 
     def ask(
         self,
@@ -165,12 +167,11 @@ class Outward:
             else http.client.HTTPSConnection(host, where.port, timeout=self._timeout_s, context=self._tls)
         )
         target = where.path + (f"?{where.query}" if where.query else "")
+        until = time.monotonic() + self._timeout_s
         try:
             line.request(method, target, body, dict(headers))
             answer = line.getresponse()
-            raw = answer.read(ANSWER_BYTES_MAX + 1)
-            if len(raw) > ANSWER_BYTES_MAX:
-                raise Unexpected(self._system, "answer_too_large")
+            raw = self._whole(line, answer, until)
             if answer.length:
                 raise NotNow(self._system, "cut_off")
         except (OSError, http.client.HTTPException) as error:
@@ -179,19 +180,41 @@ class Outward:
             line.close()
         return answer.status, {name.lower(): value for name, value in answer.getheaders()}, raw
 
+    def _whole(
+        self, line: http.client.HTTPConnection, answer: http.client.HTTPResponse, until: float
+    ) -> bytes:
+        """Read an answer within its limits: who sends a byte now and then holds nobody up for long."""
+        raw = bytearray()
+        while True:
+            left = until - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            if line.sock is not None:
+                line.sock.settimeout(left)
+            piece = answer.read1(_PIECE_BYTES)
+            if not piece:
+                return bytes(raw)
+            raw += piece
+            if len(raw) > ANSWER_BYTES_MAX:
+                raise Unexpected(self._system, "answer_too_large")
+
     def _read(self, raw: bytes) -> object:
         if not raw:
             return None
         try:
-            return json.loads(raw)
-        except ValueError:
+            told: object = json.loads(raw)
+            if b"\\u" in raw:
+                # JSON can name half a letter, which no journal and no message takes.
+                json.dumps(told, ensure_ascii=False).encode()
+        except (ValueError, RecursionError):
             raise Unexpected(self._system, "answer_is_no_json") from None
+        return told
 
     def _refused(self, status: int, raw: bytes) -> Refused:
         """Return the refusal, in words of the standard only: what else it says may hold what was sent."""
         try:
             told = json.loads(raw)
-        except ValueError:
+        except (ValueError, RecursionError):
             told = None
         if not isinstance(told, dict):
             return Refused(self._system, status, "no_problem_document")
@@ -221,11 +244,12 @@ def _word(told: object) -> str:
 
 def _retry_after_s(told: str) -> int:
     """Return the seconds of a Retry-After header, at most an hour; 0 where there is none to understand."""
-    if told.isdecimal():
-        return min(int(told), RETRY_AFTER_S_MAX)
     try:
+        if told.isdecimal():
+            return min(int(told), RETRY_AFTER_S_MAX)
         at = parsedate_to_datetime(told)
-    except ValueError:
+    except (ValueError, OverflowError):
+        # More digits than a number may have are not understood either.
         return 0
     wait = (at - datetime.now(UTC)).total_seconds() if at.tzinfo else 0.0
     return max(0, min(int(wait) + 1, RETRY_AFTER_S_MAX))

@@ -104,7 +104,7 @@ def _json(file: Path) -> dict[str, object]:
         raise ConfigInvalid(f"{file.name} is larger than {FILE_BYTES_MAX} bytes")
     try:
         told = json.loads(raw)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ConfigInvalid(f"{file.name} is no JSON") from None
     if not isinstance(told, dict):
         raise ConfigInvalid(f"{file.name} holds no JSON object")

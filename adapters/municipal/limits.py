@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from adapters.kit.erasures import Erasures
 from adapters.kit.outward import OutwardError
 from adapters.sdk.errors import SdkError
 
@@ -33,6 +34,7 @@ class Limits:
     def __init__(self, desk: Desk, telling: Telling) -> None:
         self._desk: Final = desk
         self._telling: Final = telling
+        self._erasures: Final = Erasures(desk.journal.connection)
         self._next_look_ms = 0
         self._next_ask_ms = 0
 
@@ -85,12 +87,17 @@ class Limits:
         cases = desk.links.cases_of(held)
         for plan_id in held:
             self._telling.take_copy_away(plan_id)
+        if cases:
+            # Before they are forgotten: afterwards nobody knows of them any more.
+            desk.alarm("case_file_for_a_person", count=len(cases))
         with desk.journal.transaction():
             for plan_id in held:
                 desk.links.forget(plan_id)
                 desk.journal.forget_plan(plan_id)
+                self._erasures.begin(asked.erasure_id)
         desk.journal.fold_log()
-        desk.exchange.purges.answer(asked.erasure_id, erased=bool(held))
-        desk.log.info("purged" if held else "nothing_to_purge")
-        if cases:
-            desk.alarm("case_file_for_a_person", count=len(cases))
+        # Begun in an earlier pass, too: a kill or an exchange that is away may come before the answer.
+        erased = self._erasures.begun(asked.erasure_id)
+        desk.exchange.purges.answer(asked.erasure_id, erased=erased)
+        self._erasures.end(asked.erasure_id)
+        desk.log.info("purged" if erased else "nothing_to_purge")

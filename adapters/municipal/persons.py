@@ -84,7 +84,7 @@ def latest_day(told: object) -> date:
             return _end_of_month(told["jaar"], told["maand"])
         if kind == "JaarDatum":
             return _end_of_month(told["jaar"], _DECEMBER)
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise PersonUnreadable("geboorte.datum") from None
     if kind == "DatumOnbekend":
         raise ForAPerson("birth_date_unknown")

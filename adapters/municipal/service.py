@@ -191,11 +191,16 @@ class Service:
     def _park(self, errand: Errand, reason: str) -> None:
         desk = self.desk
         desk.journal.park(errand, reason)
-        if errand.kind in (ZAAK, SITUATION):
-            # The name of a case in the case system: no name of anybody.
-            name = f"zaak-{errand.subject.rpartition('/')[2][:36]}"
-            reject(desk.config.rejected, name, f"{errand.subject}\n".encode(), f"{reason}")
         desk.alarm("errand_parked", message_type=errand.kind, reason=reason)
+        if errand.kind not in (ZAAK, SITUATION):
+            return
+        # The name of a case in the case system: no name of anybody.
+        name = f"zaak-{errand.subject.rpartition('/')[2][:36]}"
+        try:
+            reject(desk.config.rejected, name, f"{errand.subject}\n".encode(), f"{reason}")
+        except OSError as error:
+            # The reason stands in the journal and in `status` too; the rest goes on.
+            desk.alarm("reason_not_kept", error=type(error).__name__)
 
     def _denied(self, errand: Errand, denied: Denied) -> None:
         """Stop: we have no part in this plan, or not now; and what we hold of it in copy goes."""

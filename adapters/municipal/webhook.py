@@ -46,7 +46,7 @@ def read_notification(raw: bytes) -> tuple[str, str]:
     """Return kanaal and main object of a message. Raises NotificationRefused, which names the element."""
     try:
         told = json.loads(raw)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise NotificationRefused("the body is no JSON") from None
     if not isinstance(told, dict):
         raise NotificationRefused("the body is no object")

@@ -2,7 +2,7 @@
 
 Promises: what is written here before a file is kept finds it again at an erasure, also after a kill in
 between, for a file that came in is known by the hash of its bytes. All in the journal's file, in the caller's
-transaction.
+transaction. What was refused was never read, and is found by the number in it.
 Source: GDPR 17 and 19.
 """
 
@@ -11,11 +11,18 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Final
 
+from adapters.provider.errors import EnvelopeRefused, MessageNotReadable
+from adapters.provider.stuf import ENVELOPE_BYTES_MAX, Reader, is_envelope
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from adapters.provider.journal import Journal
+    from adapters.sdk.bsn import Bsn
+
+# What cannot be read may well be in one of these, and is refused because of it.
+_WRITTEN_IN: Final = ("ascii", "utf-16-le", "utf-16-be")
 
 _SCHEMA: Final = (
     """CREATE TABLE IF NOT EXISTS read_about (
@@ -83,3 +90,29 @@ class FilesAbout:
         )
         self._connection.execute("DELETE FROM read_about WHERE pseudonym = ?", (pseudonym,))
         self._connection.execute("DELETE FROM sent_about WHERE pseudonym = ?", (pseudonym,))
+
+
+def refused_about(bsn: Bsn, rejected: Path) -> Iterator[Path]:
+    """Give the refused files that hold a number, in the clear or within an envelope, and their reasons."""
+    numbers = [bsn.reveal().encode(encoding) for encoding in _WRITTEN_IN]
+    for path in sorted(rejected.iterdir()) if rejected.is_dir() else ():
+        if path.is_symlink() or not path.is_file():
+            continue
+        with path.open("rb") as file:
+            content = file.read(ENVELOPE_BYTES_MAX + 1)
+        if any(number in content or number in _carried(content) for number in numbers):
+            yield path
+            yield path.with_name(f"{path.name}.reason.txt")
+
+
+def _carried(content: bytes) -> bytes:
+    """Return what an envelope carries, as far as it can be read; nothing of anything else."""
+    carried = bytearray()
+    if is_envelope(content):
+        reader = Reader(carried.extend)
+        try:
+            reader.feed(content)
+        except (EnvelopeRefused, MessageNotReadable):
+            # As far as it went.
+            return bytes(carried)
+    return bytes(carried)

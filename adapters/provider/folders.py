@@ -154,7 +154,7 @@ class Inbox:
 
         Where it lies is safe after `settle`; until then a power cut may put it back, and it comes again.
         """
-        return _move(self._inbox / name, self._archive)
+        return _move(self._inbox / name, _free(name, self._archive))
 
     def settle(self) -> None:
         """Flush what was archived."""
@@ -163,9 +163,14 @@ class Inbox:
 
     def reject(self, name: str, reason: str, findings: Iterable[Finding] = (), remedy: str = "") -> Path:
         """Move a file to rejected/ with the reason beside it, and return where it went."""
-        kept = _move(self._inbox / name, self._rejected)
+        kept = _free(name, self._rejected)
         lines = [reason, *map(str, findings), *([f"What to do: {remedy}"] if remedy else [])]
-        write_whole(self._rejected, f"{kept.name}.reason.txt", ("\n".join(lines) + "\n").encode())
+        told = f"{kept.name}.reason.txt"
+        # One without its file is of a kill, or of a file that somebody took back and mended.
+        (self._rejected / told).unlink(missing_ok=True)
+        # The reason first: whatever happens in between, no file lies there without one.
+        write_whole(self._rejected, told, ("\n".join(lines) + "\n").encode())
+        _move(self._inbox / name, kept)
         sync_folder(self._inbox)
         sync_folder(self._rejected)
         self._looks.pop(name, None)
@@ -236,14 +241,15 @@ def _looks_like_message(name: str) -> bool:
 
 
 def _is_message_name(name: str) -> bool:
-    # Room is left for what is put around a name: .reason.txt, a number, .part.
-    return _looks_like_message(name) and len(os.fsencode(name)) <= NAME_BYTES_MAX
+    # Room is left for what is put around a name: .reason.txt, a number, .part. A name of other bytes than
+    # UTF-8 is no text, which no journal takes.
+    return _looks_like_message(name) and name.isprintable() and len(os.fsencode(name)) <= NAME_BYTES_MAX
 
 
 def _read_file(path: Path, bytes_max: int) -> tuple[bytes, tuple[int, int, int]]:
     """Return the bytes and (inode, size, time of change); reads at most one byte over the limit."""
     if not _is_message_name(path.name):
-        raise FileRefused(f"a name has at most {NAME_BYTES_MAX} bytes")
+        raise FileRefused(f"a name has at most {NAME_BYTES_MAX} bytes, of text")
     try:
         # No link is followed and no pipe waited for: whoever may write here may not make us read elsewhere.
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -260,14 +266,20 @@ def _read_file(path: Path, bytes_max: int) -> tuple[bytes, tuple[int, int, int]]
     return content, (status.st_ino, status.st_size, status.st_mtime_ns)
 
 
-def _move(source: Path, folder: Path) -> Path:
-    fits = _is_message_name(source.name)
-    stem = source.stem if fits else hashlib.sha256(os.fsencode(source.name)).hexdigest()[:16]
-    target = folder / f"{stem}{source.suffix}"
+def _free(name: str, folder: Path) -> Path:
+    """Return where a file of this name may go: a plain name of text that is not taken there."""
+    stem, suffix = Path(name).stem, Path(name).suffix
+    if not _is_message_name(name):
+        stem = hashlib.sha256(os.fsencode(name)).hexdigest()[:16]
+    target = folder / f"{stem}{suffix}"
     number = 1
     while target.exists() or target.is_symlink():
         number += 1
-        target = folder / f"{stem}.{number}{source.suffix}"
+        target = folder / f"{stem}.{number}{suffix}"
+    return target
+
+
+def _move(source: Path, target: Path) -> Path:
     try:
         source.rename(target)
     except OSError as error:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import sqlite3
 import ssl
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -73,7 +74,12 @@ class Door:
                 self._bodies -= 1
 
     async def _take(self, receive: Receive, send: Send) -> None:
-        arriving = Arriving(self._config, secrets.token_hex(16))
+        try:
+            arriving = Arriving(self._config, secrets.token_hex(16))
+        except OSError as error:
+            self._log.error("inbox_failed", error=type(error).__name__)
+            await _answer(send, 503)
+            return
         try:
             async with asyncio.timeout(BODY_S):
                 await _read(receive, arriving)
@@ -91,7 +97,7 @@ class Door:
             status, body = self._refused(arriving, error)
         except FileRefused:
             status, body = 409, b""
-        except OSError as error:
+        except (OSError, sqlite3.Error) as error:
             # The disk is full, or the folder gone: whoever sends keeps it and comes again.
             self._log.error("inbox_failed", error=type(error).__name__)
             status, body = 503, b""

@@ -45,7 +45,7 @@ def read_person(data: bytes) -> RegisteredPerson:
         raise ConfigInvalid(f"a person has at most {FILE_BYTES_MAX} bytes")
     try:
         told = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ConfigInvalid("this file is not JSON in UTF-8") from None
     person = _Keys("", told)
     name = {part: person.text(part, required=part == "surname") for part in _NAME_PARTS}

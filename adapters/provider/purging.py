@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from adapters.kit.erasures import Erasures
+from adapters.provider.files_about import refused_about
 from adapters.sdk.errors import SdkError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from adapters.provider.desk import Desk
     from adapters.sdk.purges import PurgeAsked
 
@@ -26,6 +26,7 @@ class Purging:
 
     def __init__(self, desk: Desk) -> None:
         self._desk: Final = desk
+        self._erasures: Final = Erasures(desk.journal.connection)
         self._next_look_ms = 0
 
     def work(self) -> None:
@@ -46,13 +47,17 @@ class Purging:
     def _carry_out(self, asked: PurgeAsked) -> None:
         desk = self._desk
         # Of a part: no category that is erased apart is ever asked for here.
-        erased = asked.whole and self._forget(asked.plan_ids)
+        if asked.whole:
+            self._forget(asked)
+        # Begun in an earlier pass, too: a kill or an exchange that is away may come before the answer.
+        erased = self._erasures.begun(asked.erasure_id)
         desk.exchange.purges.answer(asked.erasure_id, erased=erased)
+        self._erasures.end(asked.erasure_id)
         desk.log.info("purged" if erased else "nothing_to_purge")
 
-    def _forget(self, plan_ids: Iterable[str]) -> bool:
-        """Forget who these plans are about; tell whether anything was held."""
-        desk, plans = self._desk, tuple(plan_ids)
+    def _forget(self, asked: PurgeAsked) -> None:
+        """Forget who these plans are about, and note whether anything was held."""
+        desk, plans = self._desk, asked.plan_ids
         people = desk.register.people_of(plans) | desk.errands.people_of(plans)
         for pseudonym in people:
             for folder, name in desk.register.files_of(pseudonym):
@@ -62,6 +67,9 @@ class Purging:
                 path.unlink(missing_ok=True)
             for name in desk.about.left(pseudonym):
                 (desk.config.outbox / name).unlink(missing_ok=True)
+            resident = desk.register.resident(pseudonym)
+            for path in refused_about(resident.bsn, desk.config.rejected) if resident is not None else ():
+                path.unlink(missing_ok=True)
         with desk.journal.transaction():
             for pseudonym in people:
                 desk.register.forget(pseudonym)
@@ -71,6 +79,6 @@ class Purging:
                 desk.declarations.forget(pseudonym)
                 desk.about.forget(pseudonym)
                 desk.register.files_gone(pseudonym)
-            known = desk.errands.forget_plans(plans)
+            if desk.errands.forget_plans(plans) or people:
+                self._erasures.begin(asked.erasure_id)
         desk.journal.fold_log()
-        return bool(people) or known

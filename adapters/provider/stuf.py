@@ -192,7 +192,7 @@ class Reader:
             told_at=got("tijdstipBericht", ""),
             function=got("functie", ""),
             function_version=(got("functieVersie", ""), got("functieSubversie", "")),
-            code=got("code", ""),
+            code=_plain_code(got("code", "")),
             plain_text=self._plain_text,
             soap=self._soap,
         )
@@ -289,6 +289,11 @@ class Reader:
         self._parts.append(text)
         if sum(map(len, self._parts)) > TEXT_CHARACTERS_MAX:
             raise EnvelopeRefused(StufCode.SCHEMA, "a text longer than any of its elements may hold")
+
+
+def _plain_code(text: str) -> str:
+    """Return a code as it may stand in a log: the type allows any seven characters, a log does not."""
+    return text if text.isascii() and text.isprintable() else "UNREADABLE"
 
 
 class Unpacking:

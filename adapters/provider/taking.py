@@ -297,6 +297,9 @@ class Taking:
         if not missing:
             return
         for path in self._desk.config.archive.iterdir():
+            # Somebody may have put a folder there.
+            if not path.is_file():
+                continue
             key = missing.get(hashlib.sha256(path.read_bytes()).digest())
             if key is not None:
                 self._desk.journal.archived(key, path.name)

@@ -143,11 +143,11 @@ def _put(file: Path, content: bytes, written_ns: int) -> None:
     draft = file.with_name(f".{file.name}")
     draft.unlink(missing_ok=True)
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        os.write(descriptor, content)
+    with os.fdopen(descriptor, "wb") as opened:
+        # Not os.write, which on a disk that is all but full takes a part and says so to nobody who asks.
+        opened.write(content)
+        opened.flush()
         os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
     os.utime(draft, ns=(written_ns, written_ns))
     draft.replace(file)
 

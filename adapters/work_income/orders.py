@@ -51,7 +51,8 @@ class Order:
         }
         if self.period is not None:
             told["period"] = {"from": _day(self.period.begin), "until": _day(self.period.end)}
-        return json.dumps(told, sort_keys=True).encode()
+        # In the letters it came in: escaped, a long text would be more than an order may have.
+        return json.dumps(told, sort_keys=True, ensure_ascii=False).encode()
 
 
 def read_order(data: bytes) -> Order:
@@ -76,6 +77,11 @@ def _text(told: dict[str, Any], key: str) -> str:
     value = told.get(key)
     if not isinstance(value, str) or not value.strip():
         raise OrderRefused(f"{key}: is a text and must be there")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        # JSON can name half a letter; no other system takes it.
+        raise OrderRefused(f"{key}: holds half a letter") from None
     return value
 
 
@@ -117,7 +123,8 @@ def _period(told: dict[str, Any]) -> Period | None:
         raise OrderRefused("period: from and until are days as 2026-01-31") from None
     if begin > end:
         raise OrderRefused("period: from is not after until")
-    return Period(f"{begin:%Y%m%d}", f"{end:%Y%m%d}")
+    # Not strftime, which writes the year 999 in three digits.
+    return Period(begin.isoformat().replace("-", ""), end.isoformat().replace("-", ""))
 
 
 def _day(text: str) -> str:
@@ -135,7 +142,10 @@ class Inbox:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def take(self) -> Iterator[tuple[Order | OrderRefused, Path]]:
-        """Give each file, as an order or as why it is none; the caller says what becomes of it."""
+        """Give each file, as an order or as why it is none; the caller says what becomes of it.
+
+        A file that cannot be opened is none: the rest does not wait for it.
+        """
         for file in sorted(self._inbox.glob(f"*{_SUFFIX}")):
             # A name that begins with a dot is one somebody still writes; a link is nobody's order.
             if file.name.startswith(".") or file.is_symlink() or not file.is_file():
@@ -145,14 +155,29 @@ class Inbox:
                     found: Order | OrderRefused = read_order(opened.read(ORDER_BYTES_MAX + 1))
             except OrderRefused as refused:
                 found = refused
+            except FileNotFoundError:
+                # Taken back meanwhile.
+                continue
+            except OSError as error:
+                found = OrderRefused(f"this file cannot be read: {error.strerror}")
             yield found, file
 
     def reject(self, file: Path, refused: OrderRefused) -> None:
         """Keep a file that is no order, the reason first: there is never one without."""
         name = self._fresh_name()
         self.say(name, f"{refused.code}: {refused}\n{refused.remedy}\n")
-        file.rename(self._rejected / f"{name}{_SUFFIX}")
+        try:
+            file.rename(self._rejected / f"{name}{_SUFFIX}")
+        except OSError:
+            # It is looked at again under another name: a reason for each look would fill the disk.
+            (self._rejected / f"{name}.reason.txt").unlink(missing_ok=True)
+            raise
 
     def say(self, name: str, reason: str) -> None:
         """Write a reason into rejected/."""
-        (self._rejected / f"{name}.reason.txt").write_text(reason, encoding="utf-8")
+        file = self._rejected / f"{name}.reason.txt"
+        try:
+            file.write_text(reason, encoding="utf-8")
+        except OSError:
+            file.unlink(missing_ok=True)
+            raise

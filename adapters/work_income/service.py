@@ -48,11 +48,13 @@ from adapters.work_income.services import INCOME, services_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from adapters.sdk.logs import AdapterLog
     from adapters.work_income.config import Config
     from adapters.work_income.exchange_port import ExchangePort, Permit, Standing
     from adapters.work_income.journal import Journal, Pull
+    from adapters.work_income.orders import Order
     from adapters.work_income.records import Findings, Prefill
     from adapters.work_income.services import Service as Source
     from adapters.work_income.suwinet_port import SuwinetPort
@@ -164,18 +166,22 @@ class Service:
     # --- orders -------------------------------------------------------------------------------------------
 
     def _take_orders(self) -> None:
-        try:
-            for found, file in self._inbox.take():
-                if isinstance(found, OrderRefused):
-                    self._inbox.reject(file, found)
-                    self._log.error("order_rejected", reason=str(found))
-                else:
-                    # Kept before it is gone: a kill in between takes it twice, which is once.
-                    self._journal.take(found, self._now_ms)
-                    file.unlink()
-                    self._log.info("order_taken", reason=found.purpose)
-        except OSError as error:
-            self._log.error("inbox_failed", error=type(error).__name__)
+        for found, file in self._inbox.take():
+            try:
+                self._take_order(found, file)
+            except OSError as error:
+                # Of this file; the rest goes on.
+                self._log.error("inbox_failed", error=type(error).__name__)
+
+    def _take_order(self, found: Order | OrderRefused, file: Path) -> None:
+        if isinstance(found, OrderRefused):
+            self._inbox.reject(file, found)
+            self._log.error("order_rejected", reason=str(found))
+            return
+        # Kept before it is gone: a kill in between takes it twice, which is once.
+        self._journal.take(found, self._now_ms)
+        file.unlink()
+        self._log.info("order_taken", reason=found.purpose)
 
     # --- one order ----------------------------------------------------------------------------------------
 
@@ -191,8 +197,8 @@ class Service:
         except Denied as denied:
             self._refused(pull, denied)
         except PurposeRefused as refused:
-            self._journal.forget(pull.number)
             self._inbox.say(self._around.fresh_name(), f"{refused.code}: {refused}\n{refused.remedy}\n")
+            self._journal.forget(pull.number)
             self._log.error("pull_refused", code=refused.code)
         except (Invalid, RuleBroken) as broken:
             self._journal.park(pull, broken.refusal.reason)
@@ -222,13 +228,14 @@ class Service:
             self._forget_told(pull)
             self._log.warning("restricted", rule=rules)
             return
+        # The reason first: an order that is gone has one.
+        self._inbox.say(
+            self._around.fresh_name(), f"ACCESS_DENIED: {rules}\n" + "\n".join(denied.remedies) + "\n"
+        )
         self._journal.forget(pull.number)
         self._forget_told(pull)
         if pull.plan_id:
             self._drafts.erase([f"{pull.plan_id}-{pull.order.purpose}"])
-        self._inbox.say(
-            self._around.fresh_name(), f"ACCESS_DENIED: {rules}\n" + "\n".join(denied.remedies) + "\n"
-        )
         self._log.error("pull_refused", reason="ACCESS_DENIED", rule=rules)
 
     def _later(self, pull: Pull, reason: str) -> None:

@@ -228,7 +228,9 @@ def _require_signed(
     ids = list(_ids(envelope))
     if len(set(ids)) != len(ids):
         raise SignatureRefused("id only once", "Envelope")
-    signed = [one.get("URI") for one in signature.iter(f"{{{DS_NS}}}Reference")]
+    # Those of SignedInfo alone: what stands beside it, in KeyInfo for one, nobody signed.
+    inside = _only(signature, f"{{{DS_NS}}}SignedInfo").iterchildren(f"{{{DS_NS}}}Reference")
+    signed = [one.get("URI") for one in inside]
     wanted = {f"#{one.get(ID)}" for one in expected}
     if len(wanted) != len(expected) or any(one.get(ID) is None for one in expected):
         raise SignatureRefused("everything signed", "Envelope")

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from adapters.kit.restrictions import RestrictionTold
+from adapters.municipal.limits import LOOK_EVERY_MS
+from adapters.sdk.bsn import Bsn
+from adapters.sdk.errors import Refusal, Unreachable
+from adapters.sdk.purges import PurgeAsked
 from tests.municipal.around import Adapter, configured
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from adapters.sdk.purges import PurgeAsked
     from adapters.simulators.open_zaak.whole import OpenZaak
     from tests.municipal.around import Clock
 
@@ -79,3 +82,62 @@ def test_of_a_plan_nothing_is_kept_of_it_is_answered_at_once(restricted: tuple[A
     adapter.service._limits.work()
     assert told.answers == [("r", False)]
     assert adapter.events == []
+
+
+class AnswerLost:
+    """An exchange that asks for one erasure, and is away when it is answered the first time."""
+
+    def __init__(self) -> None:
+        self.answers: list[bool] = []
+        self.away = True
+
+    def told(self) -> tuple[RestrictionTold, ...]:
+        return ()
+
+    def asked(self) -> tuple[PurgeAsked, ...]:
+        return () if self.answers else (PurgeAsked("erasure-1", (PLAN,)),)
+
+    def answer(self, _erasure_id: str, *, erased: bool) -> None:
+        if self.away:
+            self.away = False
+            raise Unreachable(Refusal("", "nobody is there"))
+        self.answers.append(erased)
+
+    @property
+    def restrictions(self) -> AnswerLost:
+        return self
+
+    @property
+    def purges(self) -> AnswerLost:
+        return self
+
+
+def test_what_was_erased_is_told_so_where_the_answer_was_lost(
+    system: OpenZaak, clock: Clock, tmp_path: Path
+) -> None:
+    exchange = AnswerLost()
+    adapter = Adapter(configured(tmp_path, system), exchange, clock)  # type: ignore[arg-type] # as above
+    adapter.service._next_sweep_ms = 2**62
+    adapter.service.desk.links.know("ab" * 32, Bsn("999993653"), PLAN, "case-1")
+    for _ in range(2):
+        adapter.service.work()
+        assert not adapter.service.desk.links.holds(PLAN)
+        clock.pass_by(milliseconds=LOOK_EVERY_MS)
+    assert exchange.answers == [True]
+    adapter.close()
+
+
+def test_a_folder_that_takes_no_reason_holds_up_nobody(
+    system: OpenZaak, clock: Clock, tmp_path: Path
+) -> None:
+    exchange = AnswerLost()
+    exchange.answers.append(True)
+    adapter = Adapter(configured(tmp_path, system), exchange, clock)  # type: ignore[arg-type] # as above
+    adapter.service._next_sweep_ms = 2**62
+    adapter.config.rejected.write_bytes(b"no folder")
+    for number in (1, 2):
+        adapter.service.desk.ask("zaak", f"https://elsewhere.example/zaken/{number}")
+    adapter.work(1)
+    assert adapter.parked() == ["zaken url_of_another_system"] * 2
+    assert adapter.events == ["errand_parked", "reason_not_kept"] * 2
+    adapter.close()

@@ -207,6 +207,7 @@ def test_a_date_that_is_not_whole_is_the_latest_it_can_be(told: dict[str, Any], 
         ({"type": "Datum"}, PersonUnreadable),
         ({"type": "Datum", "datum": "2008-02-30"}, PersonUnreadable),
         ({"type": "JaarMaandDatum", "jaar": 2008, "maand": 13}, PersonUnreadable),
+        ({"type": "JaarDatum", "jaar": 10**12}, PersonUnreadable),
         ({"type": "Maandag"}, PersonUnreadable),
     ],
 )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import TYPE_CHECKING
@@ -25,10 +28,17 @@ from adapters.simulators.open_zaak.faults import Fault, Kind
 from adapters.simulators.open_zaak.zaken import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from adapters.simulators.open_zaak.whole import OpenZaak, Seen
+
+
+@pytest.fixture
+def ended() -> Iterator[threading.Event]:
+    made = threading.Event()
+    yield made
+    made.set()
 
 
 def zgw(system: OpenZaak, secret: str = SECRET, now: float | None = None, timeout_s: float = 2.0) -> Outward:
@@ -65,7 +75,12 @@ def test_an_address_in_the_clear_or_with_more_in_it_is_refused(base: str) -> Non
 
 def test_nothing_goes_to_another_address_than_ours(system: OpenZaak, seen: list[Seen]) -> None:
     api = zgw(system)
-    for url in ("https://elsewhere.example/zaken/1", f"{system.url}{ROOT}x/zaken", f"{api.base}/../brp"):
+    for url in (
+        "https://elsewhere.example/zaken/1",
+        f"{system.url}{ROOT}x/zaken",
+        f"{api.base}/../brp",
+        f"{api.base}/zaken/é",
+    ):
         with pytest.raises(Unexpected, match="url_of_another_system"):
             api.ask("GET", url)
     assert seen == []
@@ -139,6 +154,53 @@ def test_an_answer_that_does_not_come_is_given_up(system: OpenZaak) -> None:
         zgw(system, timeout_s=0.2).ask("GET", "/zaken")
 
 
+@contextmanager
+def answering(pieces: Iterable[bytes]) -> Iterator[str]:
+    """Be a system that takes one call and answers it with these bytes, as they come."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def answer() -> None:
+            line, _ = listening.accept()
+            with line, suppress(OSError):
+                line.recv(64 * 1024)
+                for piece in pieces:
+                    line.sendall(piece)
+
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    thread.join()
+
+
+def test_an_answer_that_comes_by_drops_is_given_up(ended: threading.Event) -> None:
+    def drops() -> Iterator[bytes]:
+        yield b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"
+        for _ in range(500):
+            if ended.wait(0.01):
+                return
+            yield b" "
+
+    with answering(drops()) as base:
+        with pytest.raises(NotNow, match="TimeoutError"):
+            Outward("x", base, dict, timeout_s=0.2).ask("GET", "/zaken")
+        ended.set()
+
+
+@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"toelichting": "\\ud800"}', b"{"])
+def test_an_answer_nobody_can_take_is_refused(body: bytes) -> None:
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    with answering([head, body]) as base, pytest.raises(Unexpected, match="answer_is_no_json"):
+        Outward("x", base, dict).ask("GET", "/zaken")
+
+
+def test_a_refusal_nobody_can_read_is_a_refusal() -> None:
+    with (
+        answering([b"HTTP/1.1 400 x\r\nContent-Length: 100000\r\n\r\n", b"[" * 100_000]) as base,
+        pytest.raises(Refused, match="400 no_problem_document"),
+    ):
+        Outward("x", base, dict).ask("GET", "/zaken")
+
+
 def test_a_wait_is_read_in_seconds_and_as_a_date() -> None:
     assert _retry_after_s("7") == 7
     assert _retry_after_s(str(10**6)) == RETRY_AFTER_S_MAX
@@ -146,6 +208,9 @@ def test_a_wait_is_read_in_seconds_and_as_a_date() -> None:
     assert 55 <= _retry_after_s(format_datetime(soon, usegmt=True)) <= 61
     assert _retry_after_s(format_datetime(soon - timedelta(hours=1), usegmt=True)) == 0
     assert [_retry_after_s(text) for text in ("", "soon", "-5")] == [0, 0, 0]
+    # More digits than a number may have, and than a year may have.
+    assert _retry_after_s("9" * 5_000) == 0
+    assert _retry_after_s("Mon, 01 Jan 99999999999 00:00:00 GMT") == 0
 
 
 # --- the journal --------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from adapters.municipal import running
+from adapters.municipal.case_system import CaseSystem
 from adapters.municipal.desk import open_journal
 from adapters.municipal.errors import NotificationRefused
 from adapters.municipal.webhook import BODY_BYTES_MAX, PATH, Listening, read_notification
@@ -53,12 +54,11 @@ class Hook:
     def __init__(self, config: Config) -> None:
         assert config.webhook is not None
         self.config, self.wake, self.lines = config, threading.Event(), io.StringIO()
-        place = config.zgw.zaken
         open_journal(config.journal).close()
         self.listening = Listening(
             config,
             config.webhook,
-            lambda url: url.startswith(f"{place}/zaken/"),
+            CaseSystem(config).holds,
             log=AdapterLog(self.lines),
             now_ms=lambda: 1,
             wake=self.wake,
@@ -103,6 +103,7 @@ def test_what_is_not_about_our_cases_asks_for_nothing(hook: Hook) -> None:
     assert hook.tell(hook.message(kanaal="besluiten")) == 204
     assert hook.tell(hook.message(kanaal="test")) == 204
     assert hook.tell(hook.message(hoofdObject="https://elsewhere.example/zaken/1")) == 204
+    assert hook.tell(hook.message(hoofdObject="PLACE/zaken/\ud800")) == 204
     assert hook.asked() == []
 
 
@@ -117,6 +118,7 @@ def test_who_does_not_show_the_word_is_refused(hook: Hook) -> None:
     [
         (b"{", "the body is no JSON"),
         (b"[]", "the body is no object"),
+        (b"[" * BODY_BYTES_MAX, "the body is no JSON"),
         (json.dumps({**TOLD, "hoofdObject": 7}).encode(), "hoofdObject is missing or no text"),
         (json.dumps({**TOLD, "actie": "drop"}).encode(), "actie is not a known one"),
     ],

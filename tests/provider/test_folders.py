@@ -168,6 +168,38 @@ def test_a_name_too_long_is_refused_under_a_short_one(tmp_path: Path, inbox: Inb
     assert len(kept) == 20
 
 
+def test_a_name_that_is_no_text_is_refused_under_a_short_one(tmp_path: Path, inbox: Inbox) -> None:
+    for name in (b"\xff.xml", b"ggk-\xff.xml", b"a\n.xml"):
+        (tmp_path / "inbox" / os.fsdecode(name)).write_bytes(DATA)
+    assert tuple(inbox.take()) == ()
+    assert [len(name) for name in names(tmp_path / "rejected") if not name.endswith(".txt")] == [20] * 3
+
+
+def test_a_file_that_was_taken_back_and_is_wrong_again_is_refused_again(tmp_path: Path, inbox: Inbox) -> None:
+    for wrong, said in ((b"<!DOCTYPE a><a/>", "MESSAGE_UNSAFE"), (b"<a/>", "MESSAGE_UNKNOWN")):
+        (tmp_path / "inbox" / "a.xml").write_bytes(wrong)
+        assert tuple(inbox.take()) == ()
+        assert said in reason(tmp_path, "a.xml")
+        (tmp_path / "rejected" / "a.xml").unlink()
+
+
+def test_a_reason_that_cannot_be_written_leaves_the_file_where_it_is(
+    tmp_path: Path, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "inbox" / "a.xml").write_bytes(b"<!DOCTYPE a><a/>")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr("os.fsync", full)
+        with pytest.raises(OSError, match="space"):
+            tuple(inbox.take())
+    assert (names(tmp_path / "inbox"), names(tmp_path / "rejected")) == (["a.xml"], [])
+    assert tuple(inbox.take()) == ()
+    assert names(tmp_path / "rejected") == ["a.xml", "a.xml.reason.txt"]
+
+
 def test_a_file_too_large_is_read_no_further_than_the_limit(
     tmp_path: Path, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,7 @@ import http.client
 import io
 import os
 import socket
+import sqlite3
 import ssl
 import threading
 import time
@@ -17,6 +18,7 @@ import pytest
 from adapters.kit.outward import Outward, OutwardError
 from adapters.provider import arriving, http_door, stuf
 from adapters.provider.config import Side
+from adapters.provider.envelopes import Envelopes
 from adapters.provider.http_door import PATH, Listening
 from adapters.provider.stuf import Kind, Reader
 from adapters.provider.transport import Ggk, Http
@@ -183,6 +185,23 @@ def test_a_full_disk_is_told_as_come_back_later(door: Knocking, monkeypatch: pyt
     monkeypatch.setattr(os, "fsync", full)
     assert door.post(ONE)[0] == 503
     assert door.names == []
+
+
+def test_a_journal_that_takes_nothing_is_told_as_come_back_later(
+    door: Knocking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> str:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(Envelopes, "came", full)
+    assert door.post(ONE)[0] == 503
+    assert door.names == []
+
+
+def test_an_inbox_that_is_gone_is_told_as_come_back_later(door: Knocking) -> None:
+    door.config.inbox.rmdir()
+    assert door.post(ONE)[0] == 503
+    assert "inbox_failed" in door.out.getvalue()
 
 
 def test_what_was_on_its_way_at_a_kill_is_taken_away_at_the_next_start(tmp_path: Path) -> None:

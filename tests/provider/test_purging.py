@@ -9,10 +9,12 @@ import pytest
 from adapters.provider import by_hand
 from adapters.provider.purging import LOOK_EVERY_MS, Purging
 from adapters.provider.xml import emit
+from adapters.sdk.errors import Refusal, Unreachable
 from adapters.sdk.purges import PurgeAsked
 from tests.provider.around import Both, agreed
 from tests.provider.builders import BSN, SURNAME, message
-from tests.provider.world import MUNICIPALITY_OIN, PLAN, PROVIDER_OIN, pseudonym
+from tests.provider.envelopes import envelope
+from tests.provider.world import MUNICIPALITY_OIN, OTHER_BSN, PLAN, PROVIDER_OIN, Purges, pseudonym
 
 if TYPE_CHECKING:
     from tests.provider.around import Adapter
@@ -34,7 +36,7 @@ def look(side: Adapter) -> None:
 def traces(side: Adapter) -> list[str]:
     """Return the files of a side, databases and their logs too, that say anything about the resident."""
     secrets = [BSN, SURNAME, *(pseudonym(oin, BSN).hex() for oin in (MUNICIPALITY_OIN, PROVIDER_OIN))]
-    folders = (side.config.state, side.config.archive, side.config.outbox)
+    folders = (side.config.state, side.config.archive, side.config.outbox, side.config.rejected)
     found = [file for folder in folders for file in folder.rglob("*") if file.is_file()]
     assert found
     return [file.name for file in found if any(one.encode() in file.read_bytes() for one in secrets)]
@@ -56,6 +58,24 @@ def test_who_was_erased_is_forgotten_whole_and_it_is_told(name: str, both: Both)
     assert both.world.held().purged == {"erasure-1": True}
     look(side)
     side.work()
+    assert both.world.held().purged == {"erasure-1": True}
+
+
+def test_what_was_refused_goes_too_and_what_is_of_others_stays(both: Both) -> None:
+    agreed(both)
+    both.work(2)
+    side, wrong = both.provider, emit(message("301")).replace(b"Geslacht>2<", b"Geslacht>9<")
+    side.drop("wrong.xml", wrong)
+    side.drop("other.xml", wrong.replace(BSN.encode(), OTHER_BSN.encode()))
+    side.drop("utf16.xml", wrong.decode().encode("utf-16"))
+    side.work()
+    # As they lie there where the settings know of envelopes: whole, broken, and with a reason that is gone.
+    whole = envelope(wrong)
+    (side.config.rejected / "whole.xml").write_bytes(whole)
+    (side.config.rejected / "broken.xml").write_bytes(whole[:-40])
+    ask(both, ERASURE)
+    look(side)
+    assert side.names("rejected") == ["other.xml", "other.xml.reason.txt"]
     assert both.world.held().purged == {"erasure-1": True}
 
 
@@ -94,6 +114,24 @@ def test_who_dies_before_the_file_is_gone_tries_again(both: Both, monkeypatch: p
     assert both.world.held().purged == {}
     look(both.provider)
     assert traces(both.provider) == []
+    assert both.world.held().purged == {"erasure-1": True}
+
+
+def test_what_was_erased_is_told_so_where_the_answer_was_lost(
+    both: Both, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agreed(both)
+    both.work(2)
+    ask(both, ERASURE)
+
+    def away(*_: object, **_more: object) -> None:
+        raise Unreachable(Refusal("", "nobody is there"))
+
+    with monkeypatch.context() as lost:
+        lost.setattr(Purges, "answer", away)
+        look(both.provider)
+    assert (traces(both.provider), both.world.held().purged) == ([], {})
+    look(both.provider)
     assert both.world.held().purged == {"erasure-1": True}
 
 

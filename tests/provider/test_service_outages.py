@@ -208,6 +208,7 @@ def test_a_purge_finds_the_file_of_a_message_whose_archiving_was_not_noted(both:
     both.provider.work()
     journal = both.provider.journal
     journal.connection.execute("UPDATE inbox SET archived = NULL")
+    (both.provider.config.archive / "of-last-year").mkdir()
     both.provider.service._taking._find_archived()
     register = both.provider.service._desk.register
     whose = register.pseudonym(Bsn(BSN))

@@ -52,6 +52,12 @@ def test_confirmations_and_faults_are_read_as_they_were_written(kind: Kind, *, s
     assert (told.kind, told.code, carried) == (kind, code, b"")
 
 
+@pytest.mark.parametrize("code", ["IB\u200b14", "IB\xa014", "Ängst"])
+def test_a_code_that_may_stand_in_no_log_is_not_told_on(code: str) -> None:
+    told, _ = opened(write_told(letter(Kind.FAULT, code="IB014")).replace(b"IB014", code.encode()))
+    assert (told.kind, told.code) == (Kind.FAULT, "UNREADABLE")
+
+
 def test_the_samples_of_the_node_are_read_and_what_we_write_is_of_its_schema(standards_dir: Path) -> None:
     found = {
         opened(path.read_bytes())[0].kind for path in (standards_dir / GGK / "voorbeeldberichten").iterdir()

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import json
-from typing import TYPE_CHECKING, Any
+import resource
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from adapters.sdk.bsn import Bsn
 from adapters.work_income.config import load_config
+from adapters.work_income.drafts import Drafts
 from adapters.work_income.errors import ConfigInvalid, JournalUnreadable, OrderRefused, PurposeRefused
 from adapters.work_income.journal import wait_before_retry_ms
 from adapters.work_income.orders import ORDER_BYTES_MAX, Inbox, Order, read_order
@@ -18,9 +22,6 @@ from adapters.work_income.services import services_of
 from adapters.work_income.soap import Period
 from tests.work_income.papers import BSN
 from tests.work_income.settings import SETTINGS, written
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 WHOLE: dict[str, Any] = {
     "bsn": BSN,
@@ -45,6 +46,20 @@ def test_an_order_is_read_and_written_alike() -> None:
 
 
 @pytest.mark.parametrize(
+    "changes",
+    [
+        # Escaped, each of these takes twelve bytes.
+        {"necessity": "\N{GRINNING FACE}" * 1_000},
+        {"period": {"from": "0001-01-01", "until": "0999-12-31"}},
+        {"period": {"from": "1000-01-01", "until": "9999-12-31"}},
+    ],
+)
+def test_what_is_kept_of_an_order_is_that_order(changes: dict[str, Any]) -> None:
+    order = read_order(json.dumps(WHOLE | changes, ensure_ascii=False).encode())
+    assert read_order(order.packed()) == order
+
+
+@pytest.mark.parametrize(
     ("changes", "refused"),
     [
         ({"bsn": None}, "bsn: is a text"),
@@ -55,6 +70,7 @@ def test_an_order_is_read_and_written_alike() -> None:
         ({"necessity": " "}, "necessity: is a text"),
         ({"necessity": "x" * 1_001}, "necessity: has at most"),
         ({"necessity": f"voor {BSN}"}, "necessity: holds a BSN"),
+        ({"necessity": "voor \ud800"}, "necessity: holds half a letter"),
         ({"scores": {"finance": 0}}, "scores: each"),
         ({"scores": {"finance": 6}}, "scores: each"),
         ({"scores": {"finance": True}}, "scores: each"),
@@ -90,6 +106,46 @@ def test_links_and_half_written_files_are_left_where_they_are(tmp_path: Path) ->
     (tmp_path / "inbox" / "notes.txt").write_text("x")
     (tmp_path / "inbox" / "folder.json").mkdir()
     assert list(inbox.take()) == []
+
+
+def test_a_file_that_cannot_be_read_holds_up_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    inbox = Inbox(tmp_path / "inbox", tmp_path / "rejected", lambda: "a")
+    for name in ("a.json", "b.json", "c.json"):
+        (tmp_path / "inbox" / name).write_text(json.dumps(WHOLE))
+    opened = Path.open
+
+    def closed(path: Path, mode: str) -> object:
+        if path.name == "a.json":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        if path.name == "b.json":
+            raise FileNotFoundError
+        return opened(path, mode)
+
+    monkeypatch.setattr(Path, "open", closed)
+    (first, _), (second, _) = inbox.take()
+    assert str(first) == "this file cannot be read: Permission denied"
+    assert isinstance(second, Order)
+
+
+@pytest.mark.parametrize("failing", ["rename", "write_text"])
+def test_a_file_that_cannot_be_put_aside_leaves_no_reason_behind(
+    failing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inbox = Inbox(tmp_path / "inbox", tmp_path / "rejected", lambda: "a")
+    (tmp_path / "inbox" / "a.json").write_text("{")
+    ((refused, file),) = inbox.take()
+    assert isinstance(refused, OrderRefused)
+
+    def full(path: Path, *_told: object, **_more: object) -> None:
+        path.touch()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(Path, failing, full)
+        with pytest.raises(OSError, match="space"):
+            inbox.reject(file, refused)
+    assert list((tmp_path / "rejected").iterdir()) == []
+    assert file.exists()
 
 
 def test_a_purpose_outside_work_and_income_has_no_services() -> None:
@@ -137,6 +193,29 @@ def test_a_key_that_was_being_made_when_the_power_went_is_made_anew(tmp_path: Pa
     (tmp_path / "key.draft").write_bytes(b"half")
     Seal.at(tmp_path / "key")
     assert [path.name for path in tmp_path.iterdir()] == ["key"]
+
+
+# --- drafts -------------------------------------------------------------------------------------------------
+
+
+def test_a_draft_the_disk_has_no_room_for_is_not_cut_short(tmp_path: Path) -> None:
+    drafts, others = (
+        Drafts(tmp_path / "drafts", tmp_path / "aside"),
+        resource.getrlimit(resource.RLIMIT_FSIZE),
+    )
+    whole = b"x" * 10_000
+    (tmp_path / "drafts" / "plan-1-pw.json").write_bytes(whole)
+    # Room for the first part of it: a write that is larger takes that part.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, others[1]))
+    try:
+        with pytest.raises(OSError, match="large"):
+            drafts.set_aside("plan-1", "pw")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, others)
+    assert (tmp_path / "drafts" / "plan-1-pw.json").read_bytes() == whole
+    assert not (tmp_path / "aside" / "plan-1-pw.json").exists()
+    assert drafts.set_aside("plan-1", "pw")
+    assert (tmp_path / "aside" / "plan-1-pw.json").read_bytes() == whole
 
 
 # --- settings -----------------------------------------------------------------------------------------------

@@ -362,3 +362,20 @@ def test_an_erasure_is_done_and_then_confirmed(
     adapter.work(2, days=31)
     assert len(world.held().asked) == (asked if erased else asked + 4)
     adapter.close()
+
+
+def test_a_file_that_cannot_be_put_aside_does_not_hold_up_the_next(
+    adapter: Adapter, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (adapter.config.inbox / "a.json").write_text("{")
+    adapter.order(FOR_RIGHT, "b.json")
+
+    def full(_file: Path, _target: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr("pathlib.Path.rename", full)
+        adapter.work()
+    assert "inbox_failed" in adapter.events()
+    assert world.held().asked == [ASSISTANCE.name, INCOME.name]
+    assert (adapter.names("inbox"), adapter.names("rejected")) == (["a.json"], [])

@@ -141,6 +141,13 @@ def _token_elsewhere(root: etree._Element) -> None:
     next(root.iter(f"{{{WSSE_NS}}}Reference")).set("URI", "#timestamp")
 
 
+def _reference_nobody_signed(root: etree._Element) -> None:
+    """Put one reference of those that are signed where no signature covers it."""
+    signature = one(root, "soap:Header/wsse:Security/ds:Signature")
+    told = signature.findall("ds:SignedInfo/ds:Reference", NS)[-1]
+    one(signature, "ds:KeyInfo/wsse:SecurityTokenReference").append(told)
+
+
 SECURITY = "soap:Header/wsse:Security"
 SPOILED = {
     "another resident": (_set("soap:Body//Burgerservicenr", OTHER_BSN), "signature"),
@@ -167,6 +174,7 @@ SPOILED = {
     "xslt": (_weaker("Transform", "http://www.w3.org/TR/1999/REC-xslt-19991116"), "algorithm"),
     "key of another": (_key_of_another, "element of another profile"),
     "token elsewhere": (_token_elsewhere, "direct reference"),
+    "reference nobody signed": (_reference_nobody_signed, "everything signed"),
 }
 
 
