@@ -2,7 +2,7 @@
 
 Promises: what was held when an erasure was begun is told so, also where a kill, or an exchange that was away,
 came between the erasing and the answer.
-Source: GDPR 17 and 19; ADAPTERS.md section 2.
+Source: GDPR 17 and 19.
 """
 
 from __future__ import annotations
