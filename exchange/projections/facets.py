@@ -57,6 +57,20 @@ SELECT position FROM decisions INDEXED BY decisions_of_kind
 WHERE kind = {kind} AND position >= :first AND position < :end AND at >= :since AND at < :until
 ORDER BY position {order}"""
 _NEXT_OF_EACH: Final = "SELECT value, ({next} LIMIT 1) FROM json_each(:kinds)"
+_NEWEST: Final = "SELECT max(day) FROM days WHERE day <= :last"
+_WHOLE_DAYS: Final = """
+SELECT number, sum(decisions) FROM counts WHERE level = :level AND number >= :first AND number < :end
+    AND kind IN (SELECT value FROM json_each(:kinds)) GROUP BY number"""
+_AT_DAYS: Final = """
+SELECT at / :day_us, count(*) FROM decisions INDEXED BY decisions_at WHERE at >= :since AND at < :until
+    AND kind IN (SELECT value FROM json_each(:kinds)) GROUP BY 1"""
+_SINCE_DAYS: Final = """
+SELECT at / :day_us, count(*) FROM decisions NOT INDEXED WHERE position >= :position
+    AND at >= :since AND at < :until AND kind IN (SELECT value FROM json_each(:kinds)) GROUP BY 1"""
+_DAYS_OF_ONE: Final = """
+SELECT at / :day_us, count(*) FROM decisions NOT INDEXED
+WHERE position IN (SELECT value FROM json_each(:rows)) AND at >= :since AND at < :until GROUP BY 1"""
+DAYS_MAX: Final = 92
 _ENDS: Final = "SELECT min(first), max(last) FROM days WHERE day >= :first AND day <= :last"
 
 
@@ -188,6 +202,44 @@ def counts(database: Database, wanted: Wanted, position: int) -> Counts:
         for rule in kind.rules.split():
             facets[Facet.RULE][rule] += count
     return Counts(total, facets)
+
+
+def by_day(database: Database, wanted: Wanted, position: int) -> dict[int, int]:
+    """Count by day (since 1970, UTC) what was decided before a position. Raises StoreUnavailable.
+
+    Only of the newest days that can have any, `DAYS_MAX` of them: a day costs a look at each of its kinds.
+    """
+    with database.reading() as c, ExitStack() as opened:
+        kinds = {number for number, kind in _kinds(c).items() if wanted.fits(kind)}
+        (newest,) = c.execute(_NEWEST, {"last": (wanted.until - 1) // DAY_US}).fetchone()
+        if newest is None:
+            return {}
+        since = max(wanted.since, (newest - DAYS_MAX + 1) * DAY_US)
+        wanted = wanted._replace(since=since, until=min(wanted.until, (newest + 1) * DAY_US))
+        if wanted.decision_id or wanted.resident:
+            found = _of_one(c, wanted, Span(end=position), opened)
+            rows = json.dumps([place for place, kind in found if kind in kinds])
+            values = {"rows": rows, "since": wanted.since, "until": wanted.until, "day_us": DAY_US}
+            return dict(c.execute(_DAYS_OF_ONE, values).fetchall())
+        days = _days_within(c, wanted, json.dumps(sorted(kinds)), position)
+    return {day: count for day, count in sorted(days.items()) if count}
+
+
+def _days_within(c: sqlite3.Connection, wanted: Wanted, kinds: str, position: int) -> Counter[int]:
+    """Count by day what was decided between two moments: whole days by the counts, the rest one by one."""
+    first, end = -(-wanted.since // DAY_US), wanted.until // DAY_US
+    parts = [(wanted.since, wanted.until)]
+    if first < end:
+        parts = [(wanted.since, first * DAY_US), (end * DAY_US, wanted.until)]
+    found: Counter[int] = Counter()
+    for since, until in parts:
+        values = {"since": since, "until": until, "kinds": kinds, "day_us": DAY_US}
+        found += Counter(dict(c.execute(_AT_DAYS, values).fetchall()))
+    whole = {"level": DAY, "first": first, "end": end, "kinds": kinds}
+    found += Counter(dict(c.execute(_WHOLE_DAYS, whole).fetchall()))
+    late = {"since": wanted.since, "until": wanted.until, "position": position, "kinds": kinds}
+    found.subtract(Counter(dict(c.execute(_SINCE_DAYS, late | {"day_us": DAY_US}).fetchall())))
+    return found
 
 
 def position_of(database: Database, decision_id: str) -> int:
