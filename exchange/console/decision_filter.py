@@ -250,7 +250,8 @@ def _midnight(day: date) -> datetime:
 
 
 def _filled(chosen: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-    return {name: values for name, values in chosen.items() if values}
+    """Return what is chosen, in the order of the choices: one question has one address."""
+    return {choice.name: chosen[choice.name] for choice in CHOICES if chosen.get(choice.name)}
 
 
 _FIRST_YEAR, _LAST_YEAR = 1900, 2200

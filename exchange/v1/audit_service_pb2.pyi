@@ -589,7 +589,7 @@ class JudgedBasis(_message.Message):
     """What the gate tells the caller, without what is sealed; a stranger was told what is told about nobody."""
     position: _builtins.int
     """Position of the decision."""
-    leaf_entry: _builtins.bytes
+    leaf_entry: _builtins.str
     """Leaf of the decision, as it stands in the ledger: for who checks its proof."""
     def __init__(
         self,
@@ -602,7 +602,7 @@ class JudgedBasis(_message.Message):
         policy_hash: _builtins.str = ...,
         requester_explanation: _builtins.str = ...,
         position: _builtins.int = ...,
-        leaf_entry: _builtins.bytes = ...,
+        leaf_entry: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...

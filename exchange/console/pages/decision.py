@@ -173,7 +173,7 @@ async def _shown(look: Look, found: pb.GetDecisionResponse, again: Again | None)
         again=again,
         proven=proof,
         proof=proof.text,
-        entry=found.judged_basis.leaf_entry.decode("ascii", "replace"),
+        entry=found.judged_basis.leaf_entry,
         key=log_key_of(proof.text, look.shown.log_keys()),
         words=words_of(look.words.language),
     )

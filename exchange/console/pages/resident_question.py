@@ -17,7 +17,7 @@ from exchange.console.blinding import is_bsn
 from exchange.console.decision_filter import PLACE, Asked
 from exchange.console.language import later
 from exchange.console.page import Page
-from exchange.console.refusals import AnswerRefused
+from exchange.console.refusals import AnswerRefused, Refused
 from exchange.console.roles import OFFICER
 from exchange.console.templating import HERE
 from exchange.v1 import audit_service_pb2 as pb
@@ -36,7 +36,12 @@ _NO_BSN: Final = later("Dit is geen geldig burgerservicenummer. Het heeft negen 
 _NOT_TAKEN: Final = later(
     "Deze reden is niet te gebruiken. Noem geen burgerservicenummer en gebruik gewone tekens."
 )
+_NOT_HERE: Final = later(
+    "Een inwoner opzoeken kan alleen de functionaris van de gemeente die de uitwisseling beheert."
+)
 BSN_DIGITS: Final = 9
+# What the exchange says to an organisation that does not hold the task of the college.
+NO_COLLEGE: Final = "CALLER_UNKNOWN"
 
 
 async def show(look: Look) -> Response:
@@ -63,7 +68,7 @@ async def find(look: Look) -> Response:
     request = pb.FindLogPseudonymRequest(
         claim=Claim(purpose=PURPOSE_AUDIT, legal_basis="FG-AUDIT-39", necessity=Necessity(text=reason)),
         fields=["resident_pseudonym"],
-        resident=await look.recognise(bsn),
+        resident=await _recognised(look, bsn),
     )
     try:
         answer = await look.ask(request, pb.FindLogPseudonymResponse)
@@ -74,6 +79,15 @@ async def find(look: Look) -> Response:
     today = look.now.astimezone(HERE).date()
     asked = Asked(first_day=_last_month(today), last_day=today, resident=answer.resident_pseudonym)
     return look.onward(asked.address())
+
+
+async def _recognised(look: Look, bsn: str) -> bytes:
+    try:
+        return await look.recognise(bsn)
+    except AnswerRefused as refused:
+        if refused.reason != NO_COLLEGE:
+            raise
+        raise Refused("NO_COLLEGE", _NOT_HERE, HTTPStatus.FORBIDDEN) from None
 
 
 def _form(look: Look, faults: dict[str, str], reason: str) -> Response:

@@ -36,7 +36,7 @@ class JudgedBasis:
     policy_hash: str
     requester_explanation: str
     position: int
-    leaf_entry: bytes
+    leaf_entry: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Whole:
     fields: tuple[Judged, ...]
 
 
-def whole_of(event: DisclosureDecided, register: Register, position: int, leaf: bytes = b"") -> Whole:
+def whole_of(event: DisclosureDecided, register: Register, position: int, leaf: str = "") -> Whole:
     """Return the decision whole; `register` is the one at its facts position, `leaf` its entry in the log."""
     verdict, facts = verdict_of(event, register)
     again = bool(event.request) and event.policy_hash == register.policy_hash and verdict.rules == event.rules
@@ -95,7 +95,7 @@ def _basis(
         policy_hash=event.policy_hash,
         requester_explanation=explain(verdict, facts, register).requester,
         position=position,
-        leaf_entry=b"",
+        leaf_entry="",
     )
 
 

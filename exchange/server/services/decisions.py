@@ -219,7 +219,8 @@ def _find(parts: Parts, decision_id: str, before: int, organisation: str) -> _Fo
         event = reader.event(row)
         if event.decision_id == decision_id and organisation in {"", event.organisation}:
             (leaf,) = parts.reader.leaf_entries(row.position - 1, row.position)
-            whole = whole_of(event, parts.register.at(event.facts_position), row.position, leaf)
+            register = parts.register.at(event.facts_position)
+            whole = whole_of(event, register, row.position, leaf.decode("ascii"))
             aborted = parts.obligations.aborted([decision_id]).get(decision_id)
             return _Found(as_arrived(reader.for_officer(row), aborted), whole)
     return None
