@@ -44,7 +44,6 @@ if TYPE_CHECKING:
 SHOWN_FIRST: Final = 8
 COUNTS: Final = ["total", "counts.facet", "counts.value", "counts.decisions"]
 DAYS: Final = ["days.day", "days.decisions", "days.refused"]
-OUTCOMES: Final = ("PERMIT", "PARTIAL", "DENY", "PERMIT_BREAK_GLASS", "PARTIAL_BREAK_GLASS")
 # What speaks where consent is needed and is not there, is not free, is of something else, or has ended.
 CONSENT_RULES: Final = ("R15", "R16", "R17", "R18", "R19")
 VIEW_TITLES: Final = {TABLE: later("Tabel"), TIMELINE: later("Tijdlijn"), JSON: later("JSON")}
@@ -123,7 +122,6 @@ def _page(
         HTTPStatus.BAD_REQUEST if asked.faults else HTTPStatus.OK,
         asked=asked,
         choices=CHOICES,
-        outcomes=OUTCOMES,
         facets=_facets(asked, counts) if counts else [],
         total=counts.total if counts else 0,
         timeline=timeline_of(counts.days) if counts else None,
