@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from exchange.domain import stream_of
 from exchange.errors import RequestInvalid
-from exchange.gate.model import Outcome
 from exchange.pipeline.elements import KEEPER_OF_THE_LOG, OTHER_ORGANISATION, of_origin
 from exchange.projections import facets
 from exchange.projections.facets import Facet, Span
@@ -50,7 +49,6 @@ _FACETS: Final = labels_of(pb.FacetDecisionsResponse.DESCRIPTOR)
 _WHOLE: Final = labels_of(pb.GetDecisionResponse.DESCRIPTOR)
 _FOUND: Final = labels_of(pb.FindLogPseudonymResponse.DESCRIPTOR)
 VALUES_MAX: Final = 200
-DENY: Final = str(Outcome.DENY)
 EPOCH: Final = date(1970, 1, 1)
 
 
@@ -240,13 +238,8 @@ def _lines(found: Counts) -> Iterator[_Count]:
 
 def _days(parts: Parts, wanted: Wanted, position: int) -> list[_Day]:
     """Return the days that have decisions, oldest first; a refusal is counted in both numbers."""
-    database = parts.decisions.database
-    refused = wanted.outcomes == () or DENY in wanted.outcomes
-    of_all = facets.by_day(database, wanted, position)
-    of_refused = facets.by_day(database, wanted._replace(outcomes=(DENY,)), position) if refused else {}
-    return [
-        _Day(day_text(EPOCH + timedelta(days=day)), of_all[day], of_refused.get(day, 0)) for day in of_all
-    ]
+    found = facets.by_day(parts.decisions.database, wanted, position)
+    return [_Day(day_text(EPOCH + timedelta(days=day)), *counts) for day, counts in found.items()]
 
 
 def _purpose(stored: str) -> str:
