@@ -23,6 +23,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from exchange.console import pages
+from exchange.console.blinding import Pins
 from exchange.console.language import DUTCH, LANGUAGES, later, load_words
 from exchange.console.login import BACK, BEGIN, LEAVE, Desk, onward
 from exchange.console.page import Framed, Look, Page, Shown
@@ -90,7 +91,8 @@ class Console:
         self._words = load_words()
         self.sessions = Sessions(setup.clock, setup.fresh)
         self._provider = Provider(setup.registration, setup.clock)
-        self._desk = Desk(self._provider, self.sessions, setup.line, setup.claims, setup.clock)
+        pins = Pins()
+        self._desk = Desk(self._provider, self.sessions, setup.line, setup.claims, setup.clock, pins=pins)
         self.pages = find_pages()
         self._shown = Shown(
             open_templates(),
@@ -100,6 +102,7 @@ class Console:
             setup.fresh,
             themed=bool(setup.theme),
             log_keys=setup.log_keys,
+            pins=pins,
         )
         self._host = setup.url.partition("://")[2]
         self._policy = "; ".join(

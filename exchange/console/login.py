@@ -14,13 +14,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from starlette.responses import RedirectResponse
 
-from exchange.console.blinding import Blinding, Pins
 from exchange.console.language import later
+from exchange.console.recognition import recognise
 from exchange.console.refusals import LoginRefused
-from exchange.console.roles import DESK, RESIDENT, role_of
+from exchange.console.roles import RESIDENT, role_of
 from exchange.console.session import COOKIE, LOGIN_COOKIE, LOGIN_S_MAX, Session
-from exchange.v1 import identity_service_pb2 as identity
-from exchange.v1.common_pb2 import PURPOSE_INZAGE, Claim
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from exchange.console.blinding import Pins
     from exchange.console.line import Line
     from exchange.console.provider import Provider
     from exchange.console.session import Sessions
@@ -63,13 +62,15 @@ class Desk:
         line: Line,
         claims: Claims,
         clock: Callable[[], float],
+        *,
+        pins: Pins,
     ) -> None:
         self._provider = provider
         self._sessions = sessions
         self._line = line
         self._claims = claims
         self._clock = clock
-        self._pins = Pins()
+        self._pins = pins
 
     async def begin(self, request: Request, language: str) -> Response:
         """Send a person to the provider."""
@@ -125,20 +126,8 @@ class Desk:
         )
         if role is not RESIDENT:
             return session
-        return replace(session, resident=await self._pseudonym(claims.get(self._claims.bsn), session))
-
-    async def _pseudonym(self, bsn: object, session: Session) -> bytes:
-        blinding = Blinding(bsn)
-        request = identity.EvaluateBlindedRequest(
-            request_id=self._sessions.fresh_id(),
-            claim=Claim(purpose=PURPOSE_INZAGE, legal_basis="IDENTIFY-12"),
-            blinded_elements=[blinding.blinded],
-            no_case_reason=identity.NO_CASE_REASON_FIND_CASE,
-        )
-        # The college asks, not yet the resident: who that is follows from the answer (GDPR 12(2), 12(6)).
-        asking = replace(session, role=DESK)
-        answer = await self._line.ask(request, identity.EvaluateBlindedResponse, asking)
-        return blinding.pseudonym(answer, self._pins)
+        bsn, number = claims.get(self._claims.bsn), self._sessions.fresh_id()
+        return replace(session, resident=await recognise(bsn, session, self._line, self._pins, number))
 
 
 def onward(told: str) -> str:

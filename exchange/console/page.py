@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from google.protobuf.message import Message
 from starlette.responses import RedirectResponse, Response
 
+from exchange.console.blinding import Pins
+from exchange.console.recognition import recognise
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
@@ -56,6 +59,7 @@ class Shown:
     themed: bool = False
     # Keys of the logs, as far as this console was told: `name+id+key`, each.
     log_keys: Callable[[], tuple[str, ...]] = tuple
+    pins: Pins = field(default_factory=Pins)  # of the keys by which residents are recognised
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,10 @@ class Look:
     async def ask(self, request: Message, answer: type[_Answer]) -> _Answer:
         """Ask the exchange as who looks. Raises AnswerRefused, which becomes a page."""
         return await self.shown.line.ask(request, answer, self.session)
+
+    async def recognise(self, bsn: str) -> bytes:
+        """Return the organisation's pseudonym of a resident, 32 bytes. Raises Refused."""
+        return await recognise(bsn, self.session, self.shown.line, self.shown.pins, self.fresh_id())
 
     def page(self, template: str, status: HTTPStatus = HTTPStatus.OK, **told: Any) -> Response:  # noqa: ANN401 -- whatever a template shows
         """Return a page: a template with what it shows."""

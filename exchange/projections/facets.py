@@ -57,6 +57,25 @@ SELECT position FROM decisions INDEXED BY decisions_of_kind
 WHERE kind = {kind} AND position >= :first AND position < :end AND at >= :since AND at < :until
 ORDER BY position {order}"""
 _NEXT_OF_EACH: Final = "SELECT value, ({next} LIMIT 1) FROM json_each(:kinds)"
+_NEWEST: Final = "SELECT max(day) FROM days WHERE day <= :last"
+_WHOLE_DAYS: Final = """
+SELECT number, kind IN (SELECT value FROM json_each(:apart)), sum(decisions) FROM counts
+WHERE level = :level AND number >= :first AND number < :end
+    AND kind IN (SELECT value FROM json_each(:kinds)) GROUP BY 1, 2"""
+_AT_DAYS: Final = """
+SELECT at / :day_us, kind IN (SELECT value FROM json_each(:apart)), count(*)
+FROM decisions INDEXED BY decisions_at WHERE at >= :since AND at < :until
+    AND kind IN (SELECT value FROM json_each(:kinds)) GROUP BY 1, 2"""
+_SINCE_DAYS: Final = """
+SELECT at / :day_us, kind IN (SELECT value FROM json_each(:apart)), count(*)
+FROM decisions NOT INDEXED WHERE position >= :position
+    AND at >= :since AND at < :until AND kind IN (SELECT value FROM json_each(:kinds)) GROUP BY 1, 2"""
+_DAYS_OF_ONE: Final = """
+SELECT at / :day_us, kind IN (SELECT value FROM json_each(:apart)), count(*)
+FROM decisions NOT INDEXED
+WHERE position IN (SELECT value FROM json_each(:rows)) AND at >= :since AND at < :until GROUP BY 1, 2"""
+DAYS_MAX: Final = 92
+REFUSED: Final = "DENY"
 _ENDS: Final = "SELECT min(first), max(last) FROM days WHERE day >= :first AND day <= :last"
 
 
@@ -140,6 +159,13 @@ class Counts(NamedTuple):
     facets: Mapping[Facet, Counter[str]]
 
 
+class DayCounts(NamedTuple):
+    """How many decisions one day has, and how many of them were refused whole."""
+
+    decisions: int
+    refused: int
+
+
 def basis_of(kind: Kind) -> str:
     """Return the legal basis as it is told: with its version, where it was judged on one."""
     return f"{kind.basis}@{kind.version}" if kind.version else NO_BASIS
@@ -188,6 +214,56 @@ def counts(database: Database, wanted: Wanted, position: int) -> Counts:
         for rule in kind.rules.split():
             facets[Facet.RULE][rule] += count
     return Counts(total, facets)
+
+
+def by_day(database: Database, wanted: Wanted, position: int) -> dict[int, DayCounts]:
+    """Count by day (since 1970, UTC) what was decided before a position. Raises StoreUnavailable.
+
+    Only of the newest days that can have any, `DAYS_MAX` of them: a day costs a look at each of its kinds.
+    """
+    with database.reading() as c, ExitStack() as opened:
+        kinds = {number: kind for number, kind in _kinds(c).items() if wanted.fits(kind)}
+        (newest,) = c.execute(_NEWEST, {"last": (wanted.until - 1) // DAY_US}).fetchone()
+        if newest is None:
+            return {}
+        wanted = wanted._replace(
+            since=max(wanted.since, (newest - DAYS_MAX + 1) * DAY_US),
+            until=min(wanted.until, (newest + 1) * DAY_US),
+        )
+        values = {
+            "kinds": json.dumps(sorted(kinds)),
+            "apart": json.dumps(sorted(number for number, kind in kinds.items() if kind.outcome == REFUSED)),
+            "day_us": DAY_US,
+        }
+        if wanted.decision_id or wanted.resident:
+            rows = [place for place, kind in _of_one(c, wanted, Span(end=position), opened) if kind in kinds]
+            about = {"rows": json.dumps(rows), "since": wanted.since, "until": wanted.until}
+            days = _days(c, _DAYS_OF_ONE, values | about)
+        else:
+            days = _days_within(c, wanted, values, position)
+    every = sorted({day for (day, _), count in days.items() if count})
+    return {day: DayCounts(days[day, 0] + days[day, 1], days[day, 1]) for day in every}
+
+
+def _days_within(
+    c: sqlite3.Connection, wanted: Wanted, values: Mapping[str, Any], position: int
+) -> Counter[tuple[int, int]]:
+    """Count by day what was decided between two moments: whole days by the counts, the rest one by one."""
+    first, end = -(-wanted.since // DAY_US), wanted.until // DAY_US
+    parts = [(wanted.since, wanted.until)]
+    if first < end:
+        parts = [(wanted.since, first * DAY_US), (end * DAY_US, wanted.until)]
+    found = _days(c, _WHOLE_DAYS, {**values, "level": DAY, "first": first, "end": end})
+    for since, until in parts:
+        found += _days(c, _AT_DAYS, {**values, "since": since, "until": until})
+    late = {"since": wanted.since, "until": wanted.until, "position": position}
+    found.subtract(_days(c, _SINCE_DAYS, {**values, **late}))
+    return found
+
+
+def _days(c: sqlite3.Connection, statement: str, values: Mapping[str, Any]) -> Counter[tuple[int, int]]:
+    """Count by day, and by whether a decision is one of those apart."""
+    return Counter({(day, apart): count for day, apart, count in c.execute(statement, values)})
 
 
 def position_of(database: Database, decision_id: str) -> int:

@@ -457,6 +457,36 @@ class FacetCount(_message.Message):
 Global___FacetCount: _TypeAlias = FacetCount  # noqa: Y015
 
 @_typing.final
+class DayCount(_message.Message):
+    """How many decisions of the filter were taken on one day."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DAY_FIELD_NUMBER: _builtins.int
+    DECISIONS_FIELD_NUMBER: _builtins.int
+    REFUSED_FIELD_NUMBER: _builtins.int
+    day: _builtins.str
+    """The day, UTC, such as "2026-11-26"."""
+    decisions: _builtins.int
+    """As many decisions."""
+    refused: _builtins.int
+    """Of those, refused whole."""
+    def __init__(
+        self,
+        *,
+        day: _builtins.str = ...,
+        decisions: _builtins.int = ...,
+        refused: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["day", b"day", "decisions", b"decisions", "refused", b"refused"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DayCount: _TypeAlias = DayCount  # noqa: Y015
+
+@_typing.final
 class FacetDecisionsResponse(_message.Message):
     """Counts of what was decided before this very question."""
 
@@ -465,6 +495,7 @@ class FacetDecisionsResponse(_message.Message):
     TOTAL_FIELD_NUMBER: _builtins.int
     COUNTS_FIELD_NUMBER: _builtins.int
     DECISION_ID_FIELD_NUMBER: _builtins.int
+    DAYS_FIELD_NUMBER: _builtins.int
     total: _builtins.int
     """All decisions of the filter."""
     decision_id: _builtins.str
@@ -473,16 +504,21 @@ class FacetDecisionsResponse(_message.Message):
     def counts(self) -> _containers.RepeatedCompositeFieldContainer[Global___FacetCount]:
         """Facet by facet, the most first."""
 
+    @_builtins.property
+    def days(self) -> _containers.RepeatedCompositeFieldContainer[Global___DayCount]:
+        """Days with decisions, oldest first; of the newest 92 days of the filter's time at most."""
+
     def __init__(
         self,
         *,
         total: _builtins.int = ...,
         counts: _abc.Iterable[Global___FacetCount] | None = ...,
         decision_id: _builtins.str = ...,
+        days: _abc.Iterable[Global___DayCount] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["counts", b"counts", "decision_id", b"decision_id", "total", b"total"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["counts", b"counts", "days", b"days", "decision_id", b"decision_id", "total", b"total"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -536,6 +572,7 @@ class JudgedBasis(_message.Message):
     POLICY_HASH_FIELD_NUMBER: _builtins.int
     REQUESTER_EXPLANATION_FIELD_NUMBER: _builtins.int
     POSITION_FIELD_NUMBER: _builtins.int
+    LEAF_ENTRY_FIELD_NUMBER: _builtins.int
     citation: _builtins.str
     """Article of the law, as the entry of the register cites it."""
     title: _builtins.str
@@ -552,6 +589,8 @@ class JudgedBasis(_message.Message):
     """What the gate tells the caller, without what is sealed; a stranger was told what is told about nobody."""
     position: _builtins.int
     """Position of the decision."""
+    leaf_entry: _builtins.str
+    """Leaf of the decision, as it stands in the ledger: for who checks its proof."""
     def __init__(
         self,
         *,
@@ -563,10 +602,11 @@ class JudgedBasis(_message.Message):
         policy_hash: _builtins.str = ...,
         requester_explanation: _builtins.str = ...,
         position: _builtins.int = ...,
+        leaf_entry: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["citation", b"citation", "consent_id", b"consent_id", "consent_version", b"consent_version", "facts_position", b"facts_position", "policy_hash", b"policy_hash", "position", b"position", "requester_explanation", b"requester_explanation", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["citation", b"citation", "consent_id", b"consent_id", "consent_version", b"consent_version", "facts_position", b"facts_position", "leaf_entry", b"leaf_entry", "policy_hash", b"policy_hash", "position", b"position", "requester_explanation", b"requester_explanation", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import sqlite3
+from collections import Counter
 from contextlib import closing
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -134,7 +135,7 @@ def drawn_filters(filed: list[Filed], count: int) -> Iterator[Wanted]:
 def test_counts_are_the_rows_of_a_full_listing_for_every_filter(
     filed: list[Filed], database: Database
 ) -> None:
-    sizes = set()
+    sizes, left_off = set(), 0
     for number, wanted in enumerate(drawn_filters(filed, 90)):
         position = (filed[-1].position + 1, filed[-3].position, filed[400].position)[number % 3]
         rows = [one for one in filed if one.position < position and is_wanted(wanted, one)]
@@ -154,11 +155,20 @@ def test_counts_are_the_rows_of_a_full_listing_for_every_filter(
             counted = counts.facets[facet]
             assert counted.total() == len(values)
             assert all(counted[value] == values.count(value) for value in set(values)), (wanted, facet)
+        days = {one.at // DAY_US for one in filed if one.at < wanted.until}
+        # The oldest of the story are older than what is counted back from the newest.
+        first = max(days, default=0) - facets.DAYS_MAX + 1
+        of_days = Counter(one.at // DAY_US for one in rows if one.at // DAY_US >= first)
+        refused = Counter(one.at // DAY_US for one in rows if one.kind.outcome == "DENY")
+        by_day = {day: (count, refused[day]) for day, count in of_days.items()}
+        assert facets.by_day(database, wanted, position) == by_day, wanted
+        left_off += len(rows) - of_days.total()
         newest_first, size = bool(number % 2), len(rows) // 3 + 1 + number % 2
         listed = paged(database, wanted, position, newest_first=newest_first, size=size)
         expected = [one.position for one in rows]
         assert listed == (expected[::-1] if newest_first else expected), wanted
         sizes.add(len(rows))
+    assert left_off, "the story is within the days that are counted"
     assert len(sizes) > 20, "filters that find as many rows each try nothing"
 
 
@@ -213,6 +223,7 @@ def statements(database: Database, wanted: Wanted, span: Span, monkeypatch: pyte
         monkeypatch.setattr(database, "_connection", lambda: traced)
         facets.counts(database, wanted, span.end)
         facets.page(database, wanted, span, 51)
+        facets.by_day(database, wanted, span.end)
         monkeypatch.undo()
     return {one for one in seen if one.lstrip().startswith("SELECT")}
 

@@ -287,6 +287,19 @@ def test_who_asks_for_his_own_log_is_found_by_the_operators_officer(
     assert list(bare.value.field_violations) == ["claim.necessity.text"]
 
 
+def test_the_days_of_a_filter_add_up(town: Town, story: Story, officer: ExchangeClient) -> None:
+    denied_read(town, story)
+    fields = ["total", "days.day", "days.decisions", "days.refused"]
+    for asked in (Filter(), Filter(outcomes=["DENY"]), Filter(outcomes=["PERMIT"]), Filter(rules=["R03"])):
+        answer = officer.audit.facet_decisions(claim=AUDIT, fields=fields, filter=asked)
+        days = [one.day for one in answer.days]
+        assert days == sorted(set(days))
+        assert sum(one.decisions for one in answer.days) == answer.total > 0
+        refused = sum(one.refused for one in answer.days)
+        assert (refused == 0) == (list(asked.outcomes) == ["PERMIT"])
+    assert not officer.audit.facet_decisions(claim=AUDIT, fields=["total"], filter=Filter()).days
+
+
 def test_what_a_read_model_hides_stands_in_the_list_without_a_filter(
     town: Town, story: Story, officer: ExchangeClient
 ) -> None:

@@ -55,7 +55,7 @@ async def prove(look: Look) -> Response:
         leaf=leaf,
         proof=answer.tlog_proof,
         entry=look.field("entry")[:ENTRY_CHARS_MAX],
-        key=_key_of(answer.tlog_proof, look.shown.log_keys()),
+        key=log_key_of(answer.tlog_proof, look.shown.log_keys()),
         missing=list(answer.missing_witnesses),
         quorum=answer.quorum,
     )
@@ -74,7 +74,7 @@ def _number(told: str) -> int:
     return int(told)
 
 
-def _key_of(proof: str, keys: tuple[str, ...]) -> str:
+def log_key_of(proof: str, keys: tuple[str, ...]) -> str:
     """Return the key of the log whose checkpoint stands in a proof; "" where this console knows none."""
     origin = proof.partition("\n\n")[2].partition("\n")[0]
     return next((key for key in keys if key.partition("+")[0] == origin), "")

@@ -154,7 +154,7 @@ async def _open_duties(look: Look) -> tuple[list[Row], bool]:
             page_token=token,
         )
         answer = await look.ask(request, pb.ListObligationsResponse)
-        found += [_row(one, look.now) for one in answer.obligations]
+        found += [duty_row(one, look.now) for one in answer.obligations]
         token = answer.next_page_token
         if not token:
             break
@@ -184,7 +184,8 @@ async def _refused(look: Look) -> tuple[Sequence[pb.AuditedDecision], bool]:
     return lately[::-1], bool(token)
 
 
-def _row(told: pb.Obligation, now: datetime) -> Row:
+def duty_row(told: pb.Obligation, now: datetime) -> Row:
+    """Return a duty as a page shows it."""
     return Row(told, NAMES.get(told.duty, told.duty), as_datetime(told.due_time) - now)
 
 

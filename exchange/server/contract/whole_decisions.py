@@ -7,7 +7,7 @@ Source: GDPR 5(2), 15, 39(1)(b); the gate's three explanations.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from exchange.gate.applied import rules_applied
@@ -36,6 +36,7 @@ class JudgedBasis:
     policy_hash: str
     requester_explanation: str
     position: int
+    leaf_entry: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +68,13 @@ class Whole:
     fields: tuple[Judged, ...]
 
 
-def whole_of(event: DisclosureDecided, register: Register, position: int) -> Whole:
-    """Return the decision whole; `register` is the one at its facts position."""
+def whole_of(event: DisclosureDecided, register: Register, position: int, leaf: str = "") -> Whole:
+    """Return the decision whole; `register` is the one at its facts position, `leaf` its entry in the log."""
     verdict, facts = verdict_of(event, register)
     again = bool(event.request) and event.policy_hash == register.policy_hash and verdict.rules == event.rules
     outcomes = rules_applied(verdict, facts, register) if again and facts.fields is not None else {}
     return Whole(
-        _basis(event, verdict, facts, register, position),
+        replace(_basis(event, verdict, facts, register, position), leaf_entry=leaf),
         tuple(_applied(event, outcomes)),
         tuple(_fields(event, verdict, facts)),
     )
@@ -94,6 +95,7 @@ def _basis(
         policy_hash=event.policy_hash,
         requester_explanation=explain(verdict, facts, register).requester,
         position=position,
+        leaf_entry="",
     )
 
 

@@ -10,6 +10,7 @@ Source: GDPR 5(2), 15, 39(1)(b); ADR 130 (kinds of decisions), ADR 132 (from a r
 from __future__ import annotations
 
 import asyncio
+from datetime import date, timedelta
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -24,7 +25,7 @@ from exchange.server.contract.decisions import TOPIC, Decision, DecisionReader
 from exchange.server.contract.filters import wanted_of
 from exchange.server.contract.informing import as_arrived
 from exchange.server.contract.labels import labels_of
-from exchange.server.contract.names import enum_names
+from exchange.server.contract.names import day_text, enum_names
 from exchange.server.contract.officers import OFFICER, asked_by
 from exchange.server.contract.pages import page_rows
 from exchange.server.contract.whole_decisions import Whole, whole_of
@@ -48,6 +49,7 @@ _FACETS: Final = labels_of(pb.FacetDecisionsResponse.DESCRIPTOR)
 _WHOLE: Final = labels_of(pb.GetDecisionResponse.DESCRIPTOR)
 _FOUND: Final = labels_of(pb.FindLogPseudonymResponse.DESCRIPTOR)
 VALUES_MAX: Final = 200
+EPOCH: Final = date(1970, 1, 1)
 
 
 class _Count(NamedTuple):
@@ -56,6 +58,14 @@ class _Count(NamedTuple):
     facet: str
     value: str
     decisions: int
+
+
+class _Day(NamedTuple):
+    """One day; attributes have the names of the contract's fields."""
+
+    day: str
+    decisions: int
+    refused: int
 
 
 class _Found(NamedTuple):
@@ -100,6 +110,9 @@ async def facet_decisions(call: Call, request: pb.FacetDecisionsRequest) -> pb.F
     if any(path.startswith("counts.") for path in paths):
         for count in _lines(found):
             copy_part(outcome, "counts", count, answer.counts.add())
+    if any(path.startswith("days.") for path in paths):
+        for day in await _in_pool(call, partial(_days, call.house.parts, wanted, outcome.position)):
+            copy_part(outcome, "days", day, answer.days.add())
     return answer
 
 
@@ -203,7 +216,9 @@ def _find(parts: Parts, decision_id: str, before: int, organisation: str) -> _Fo
             continue
         event = reader.event(row)
         if event.decision_id == decision_id and organisation in {"", event.organisation}:
-            whole = whole_of(event, parts.register.at(event.facts_position), row.position)
+            (leaf,) = parts.reader.leaf_entries(row.position - 1, row.position)
+            register = parts.register.at(event.facts_position)
+            whole = whole_of(event, register, row.position, leaf.decode("ascii"))
             aborted = parts.obligations.aborted([decision_id]).get(decision_id)
             return _Found(as_arrived(reader.for_officer(row), aborted), whole)
     return None
@@ -219,6 +234,12 @@ def _lines(found: Counts) -> Iterator[_Count]:
         rest = sum(count for _, count in ordered[VALUES_MAX:])
         if rest:
             yield _Count(facet, "", rest)
+
+
+def _days(parts: Parts, wanted: Wanted, position: int) -> list[_Day]:
+    """Return the days that have decisions, oldest first; a refusal is counted in both numbers."""
+    found = facets.by_day(parts.decisions.database, wanted, position)
+    return [_Day(day_text(EPOCH + timedelta(days=day)), *counts) for day, counts in found.items()]
 
 
 def _purpose(stored: str) -> str:
