@@ -224,6 +224,20 @@ def test_the_register_is_found_by_its_words(author: Visitor) -> None:
         assert answer.status_code == 200
         assert "<script>" not in answer.text
     assert "Er is geen versie die hieraan voldoet." in author.get("/register?staat=geen").text
+    names, path = set[str](), "/register?vanaf=0"
+    while path:
+        page = author.get(path).text
+        rows = re.findall(r'<a href="(/register/[^/"]+/[0-9]+)">', page)
+        assert rows
+        assert names.isdisjoint(rows)
+        names.update(rows)
+        found = re.search(r'href="([^"]+)" rel="next"', page)
+        path = found[1].replace("&amp;", "&") if found else ""
+    assert len(names) > 50
+    first = re.search(r"hier 1 tot en met 25", author.get("/register?vanaf=24").text)
+    for none in ("-1", "een", "999999", "1" * 90):
+        assert first is not None
+        assert "hier 1 tot en met 25" in author.get(f"/register?vanaf={none}").text
     page = author.get("/register/WMO-2.3.2/1").text
     assert "DPIA-WMO-01" in page
     assert 'href="https://register.exchange.example/verwerkingen/wmo-onderzoek"' in page

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 PATH: Final = "/register"
 READERS: Final = (OFFICER, AUTHOR, APPROVER)
 WORD_CHARS_MAX: Final = 100
+ROWS_SHOWN: Final = 25
+NUMBER_CHARS_MAX: Final = 7
 PROPOSED, IN_FORCE, LATER, OVER = "voorgesteld", "geldt", "later", "voorbij"
 
 
@@ -71,9 +73,13 @@ async def show(look: Look) -> Response:
         if state in {"", stands.name} and (not word or word.casefold() in _words_of(one))
     ]
     wanted.sort(key=lambda row: (row[1].name != PROPOSED, row[0].told.basis_id, -row[0].told.basis_version))
+    start = _place(look.query.get("vanaf", ""), len(wanted))
     return look.page(
         "register.html",
-        rows=wanted,
+        found=len(wanted),
+        start=start,
+        shown=ROWS_SHOWN,
+        rows=wanted[start : start + ROWS_SHOWN],
         counts={one.name: sum(stands is one for _, stands in rows) for one in STATES},
         states=STATES,
         state=state,
@@ -120,6 +126,12 @@ async def processing_record(look: Look) -> ProcessingRecord:
         first.policy_hash,
         tuple(activities),
     )
+
+
+def _place(told: str, rows: int) -> int:
+    """Return the first row of the page that is asked; the first of all for what is no page."""
+    at = int(told) if told.isascii() and told.isdecimal() and len(told) < NUMBER_CHARS_MAX else 0
+    return at - at % ROWS_SHOWN if at < rows else 0
 
 
 def _words_of(one: Entry) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from exchange.console.language import later
 from exchange.console.page import Page
 from exchange.console.pages.policy.entries import KEEPING, changes, entries, former_of, openings
-from exchange.console.pages.policy.register import PATH, READERS, state_of
+from exchange.console.pages.policy.register import NUMBER_CHARS_MAX, PATH, READERS, state_of
 from exchange.console.refusals import AnswerRefused, Refused
 from exchange.console.roles import APPROVER, AUTHOR, OFFICER
 from exchange.console.templating import HERE
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from exchange.console.page import Look
 
-NUMBER_CHARS_MAX: Final = 7
 APPROVALS: Final = 2
 SEEN: Final = "ja"
 # What the exchange says to who decides, by its rule.
