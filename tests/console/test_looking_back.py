@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from typing import TYPE_CHECKING
 
 import pytest
 
-from exchange.console.pages.policy import preview
+from exchange.console.pages.policy import papers, preview
 from exchange.console.pages.policy.exports import months_until
+from exchange.console.pages.policy.faults import WORDS
 from exchange.console.refusals import Refused
 from exchange.documents.activities import read_record
 from exchange.documents.month import read_summary
+from exchange.errors import DocumentNotSet
+from exchange.gate.entry_meaning import OF_WHO_OFFERS
 from exchange.server.services import replay as service
 from exchange.v1 import resident_rights_service_pb2 as rights_pb
 from tests.console.house import AUTHOR, OFFICER
+from tests.house.tree import REPOSITORY
 from tests.pipeline.legal_bases import successor
 from tests.server.story import Story, denied_read
 from tests.server.test_erasure import PURGE, Erasure
@@ -319,3 +324,51 @@ def test_who_has_to_erase_waits_on_the_day_until_it_answers(house: House, visito
     assert told.headers["location"] == f"/grootboek/gewist/{erasure.erasure_id}"
     for none in ("00000000-0000-4000-8000-000000000000", "%27%25", "x" * 36):
         assert visitor.get(f"/grootboek/gewist/{none}").status_code == 404
+
+
+def test_a_pdf_that_cannot_be_made_now_says_so(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = [papers._places.acquire(blocking=False) for _ in range(papers.PDFS_AT_ONCE)]
+    try:
+        answer = visitor.get("/register/verwerkingen/pdf")
+    finally:
+        for _ in filter(None, taken):
+            papers._places.release()
+    assert answer.status_code == 503
+    assert "Er worden al documenten gemaakt." in answer.text
+
+    def not_set(_: object) -> bytes:
+        raise DocumentNotSet("this document could not be set as a PDF")
+
+    monkeypatch.setattr(papers, "pdf_of", not_set)
+    # More often than there are places: each gives its place back.
+    for _ in range(papers.PDFS_AT_ONCE + 1):
+        answer = visitor.get("/register/verwerkingen/pdf")
+        assert answer.status_code == 501
+        assert "Hier kan geen PDF worden gemaakt." in answer.text
+
+
+# --- faults in words ---------------------------------------------------------------------------------
+
+
+def sentences(room: str, functions: set[str]) -> set[str]:
+    """Return the sentences with which a room of the gate refuses an entry, as far as they stand whole."""
+    tree = ast.parse((REPOSITORY / "exchange" / "gate" / room).read_text(encoding="utf-8"))
+    found = set[str]()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == "refuse":
+            found |= texts(node)
+        if isinstance(node, ast.FunctionDef) and node.name in functions:
+            found |= {text for one in ast.walk(node) if isinstance(one, ast.Tuple) for text in texts(one)}
+    return {one for one in found if " " in one}
+
+
+def texts(node: ast.AST) -> set[str]:
+    parts = node.args if isinstance(node, ast.Call) else node.elts if isinstance(node, ast.Tuple) else []
+    return {one.value for one in parts if isinstance(one, ast.Constant) and isinstance(one.value, str)}
+
+
+def test_every_fault_of_an_entry_has_its_words() -> None:
+    asked = sentences("entry.py", {"_check_together"}) | sentences("entry_meaning.py", {"faults"})
+    assert len(asked) > 25
+    assert sorted(asked - WORDS.keys()) == []
+    assert OF_WHO_OFFERS in WORDS

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from exchange.console.page import Look
 
-APPROVALS: Final = 2
+APPROVERS_NEEDED: Final = 2
 SEEN: Final = "ja"
 # What the exchange says to who decides, by its rule.
 RULES: Final[Mapping[str, str]] = {
@@ -131,7 +131,7 @@ async def _page(
         openings=openings(one, former, known, today) if waits else (),
         changes=changes(one, former),
         waits=waits,
-        needed=APPROVALS - len(one.told.approvers),
+        needed=APPROVERS_NEEDED - len(one.told.approvers),
         approves=waits and role is APPROVER,
         disables=not ended and role in (AUTHOR, APPROVER),
         previews=waits and role is OFFICER,
