@@ -170,6 +170,8 @@ class Console:
                 reason, incident = type(defect).__name__, self._setup.fresh(INCIDENT_BYTES).hex()
                 status = HTTPStatus.INTERNAL_SERVER_ERROR
                 answer = self._refusal(request, Refused("DEFECT", _DEFECT, status, incident=incident))
+            # A file that came along stands on disk until then.
+            await request.close()
             session = self._session(request, used=False)
             self._setup.log.info(
                 EVENT,

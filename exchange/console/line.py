@@ -191,6 +191,8 @@ def refused_by(error: grpc.aio.AioRpcError) -> AnswerRefused:
         remedy=told.get("remedies", told.get("remedy", "")),
         fields={one.field: one.description for one in wrong.field_violations},
         retry=status is HTTPStatus.SERVICE_UNAVAILABLE,
+        message=error.details() or "",
+        metadata=dict(told),
     )
 
 

@@ -49,7 +49,8 @@ class RoleRefused(Refused):
 class AnswerRefused(Refused):
     """The exchange refused: by its gate, with rules; or for another reason, with a remedy.
 
-    `fields` says of the fields of a request what is wrong with them; `retry` whether asking again can help.
+    `fields` says of the fields of a request what is wrong with them; `retry` whether asking again can help;
+    `message` is its English sentence, `metadata` what else it told.
     """
 
     def __init__(
@@ -63,6 +64,8 @@ class AnswerRefused(Refused):
         remedy: str = "",
         fields: dict[str, str] | None = None,
         retry: bool = False,
+        message: str = "",
+        metadata: dict[str, str] | None = None,
     ) -> None:
         super().__init__(reason, sentence, status)
         self.rules = rules
@@ -70,3 +73,5 @@ class AnswerRefused(Refused):
         self.remedy = remedy
         self.fields = fields or {}
         self.retry = retry
+        self.message = message
+        self.metadata = metadata or {}

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _APPROVERS: Final = "approved_by"
 KEY_PARTS_MAX: Final = 16
 _could_be_part: Final = re.compile(r"\s*(?:[\w-]+|\"[^\"]*\"|'[^']*')\s*").fullmatch
+# What tomllib says of the place; the rest of its sentence can hold what was written there.
+_at_place: Final = re.compile(r"\(at (line \d+, column \d+)\)\Z").search
 # JSON leaves DEL as it is; a basic string of TOML may not hold it.
 _DELETE: Final = ("\x7f", "\\u007f")
 
@@ -84,7 +86,9 @@ def toml_of(text: str, place: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         # A number of thousands of digits is a plain ValueError.
-        raise RegisterInvalid("this is no TOML", file=place, entry="", key="") from error
+        found = _at_place(str(error))
+        where = f" ({found[1]})" if found else ""
+        raise RegisterInvalid(f"this is no TOML{where}", file=place, entry="", key="") from error
 
 
 def _tables(text: str, place: str) -> list[dict[str, Any]]:

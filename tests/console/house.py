@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 SECRET = "a secret of the tests"
 HERE = "https://localhost:9443"
 CSRF = re.compile(r'name="csrf" value="([^"]+)"')
-OFFICER, OFFICER_2, AUTHOR, APPROVER, INSIGHT = (person.subject for person in PEOPLE)
+OFFICER, OFFICER_2, AUTHOR, APPROVER, INSIGHT, APPROVER_2 = (person.subject for person in PEOPLE)
 RESIDENT = "inwoner-1"
 
 
@@ -134,6 +134,24 @@ class Visitor:
         told = urlencode(form).encode()
         return self._ask("POST", path, kind | dict(headers or {}), told)
 
+    def send(self, path: str, body: bytes, kind: str) -> httpx2.Response:
+        """Post a form of another kind, such as one with a file."""
+        return self._ask("POST", path, {"Content-Type": kind}, body)
+
+    async def posting(self, path: str, form: Mapping[str, str]) -> httpx2.Response:
+        """Post a form on the loop of the town, at the same time as others."""
+        kind = {"Content-Type": "application/x-www-form-urlencoded"}
+        return await self._asking("POST", path, kind, urlencode(form).encode())
+
+    async def _asking(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes | None
+    ) -> httpx2.Response:
+        cookie = {"cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
+        told = dict(headers) | (cookie if self.cookies else {})
+        transport = httpx2.ASGITransport(self._house.app)
+        async with httpx2.AsyncClient(transport=transport, base_url=HERE) as client:
+            return await client.request(method, path, headers=told, content=body)
+
     def csrf(self, path: str = "/") -> str:
         """Return the word that stands in the forms of a page."""
         found = CSRF.search(self.get(path).text)
@@ -163,15 +181,7 @@ class Visitor:
     def _ask(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None
     ) -> httpx2.Response:
-        cookie = {"cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
-        told = dict(headers) | (cookie if self.cookies else {})
-
-        async def asked() -> httpx2.Response:
-            transport = httpx2.ASGITransport(self._house.app)
-            async with httpx2.AsyncClient(transport=transport, base_url=HERE) as client:
-                return await client.request(method, path, headers=told, content=body)
-
-        answer: httpx2.Response = self._house.town.run(asked)
+        answer: httpx2.Response = self._house.town.run(lambda: self._asking(method, path, headers, body))
         for line in answer.headers.get_list("set-cookie"):
             name, _, rest = line.partition("=")
             value, _, about = rest.partition(";")

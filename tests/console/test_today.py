@@ -78,8 +78,8 @@ def test_a_look_at_the_day_is_itself_recorded(house: House) -> None:
 
     before = looks()
     assert visitor.get("/vandaag").status_code == 200
-    # Two lists; the checkpoint is about nobody and no decision.
-    assert looks() == before + 2
+    # Three lists; the checkpoint is about nobody and no decision.
+    assert looks() == before + 3
 
 
 def test_a_review_is_recorded_once_with_its_proof(house: House, broken: str) -> None:

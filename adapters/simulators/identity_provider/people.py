@@ -23,6 +23,8 @@ PEOPLE: Final = (
     Somebody("register-1", "Anna Visser", "author", "stelt grondslagen op"),
     Somebody("register-2", "Bram de Wit", "approver", "beslist over grondslagen"),
     Somebody("beleid-1", "Daan Smit", "insight", "beleidsmedewerker"),
+    # A version of the register takes two who approve beside who proposed it.
+    Somebody("register-3", "Chaima Jansen", "approver", "beslist ook over grondslagen"),
 )
 
 

@@ -34,7 +34,13 @@ async def show(look: Look) -> Response:
         request = pb.GetConsistencyProofRequest(from_size=_number(since))
         answer = await look.ask(request, pb.GetConsistencyProofResponse)
         hashes = [b64encode(one).decode() for one in answer.hashes]
-    return look.page("ledger.html", ledger=await ledger_state(look), since=since, hashes=hashes)
+    return look.page(
+        "ledger.html",
+        ledger=await ledger_state(look),
+        since=since,
+        hashes=hashes,
+        erased=look.session.role is OFFICER,
+    )
 
 
 async def save_state(look: Look) -> Response:

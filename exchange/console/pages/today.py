@@ -14,6 +14,7 @@ from exchange.console.duties import ALARMS, NAMES, REVIEW, RIGHTS, TOLD_ON, ways
 from exchange.console.language import later
 from exchange.console.ledger_state import ledger_state
 from exchange.console.page import Page
+from exchange.console.purges import purges
 from exchange.console.refusals import AnswerRefused, Refused
 from exchange.console.roles import OFFICER
 from exchange.console.templating import as_datetime
@@ -105,14 +106,17 @@ async def show(look: Look) -> Response:
     """Show the day."""
     rows, more = await _open_duties(look)
     refused, uncounted = await _refused(look)
+    waiting, more_purges = await purges(look, only_open=True)
     blocks = [(kind, [row for row in rows if _is_of(row, kind)]) for kind in KINDS]
     return look.page(
         "today.html",
         blocks=blocks,
-        late=sum(row.late for row in rows),
+        late=sum(row.late for row in rows) + sum(one.late for one in waiting),
         more=more,
         refused=refused,
         uncounted=uncounted,
+        purges=waiting,
+        more_purges=more_purges,
         ways={row.told.duty: ways_of(row.told.duty) for row in rows},
         ids={(row.told.decision_id, row.told.duty): look.fresh_id() for row in rows},
         ledger=await ledger_state(look),
