@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from functools import cache
 from pathlib import Path
@@ -14,7 +15,7 @@ from exchange.databases.place import InPostgres
 from tests.softhsm import SoftToken, made_token
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from exchange.databases.place import Place
     from tests.postgres.server import PostgresServer
@@ -34,6 +35,18 @@ settings.load_profile("exchange")
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Return what `-n auto` means."""
     return len(os.sched_getaffinity(0)) + WORKERS_MORE
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Keep the collector at rest meanwhile, and what is imported and collected out of its way afterwards."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        # It stays to the end: every full collection would look through all of it again.
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -10,18 +10,20 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from dataclasses import asdict, replace
+from dataclasses import fields, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from exchange.errors import RegisterInvalid
 from exchange.gate.entry import KEY_DEFAULTS, read_entry
 
 if TYPE_CHECKING:
-    from exchange.gate.entry import LegalBasis
+    from exchange.gate.entry import Citation, LegalBasis
 
 _APPROVERS: Final = "approved_by"
 KEY_PARTS_MAX: Final = 16
+TEXTS_MAX: Final = 4_096
 _could_be_part: Final = re.compile(r"\s*(?:[\w-]+|\"[^\"]*\"|'[^']*')\s*").fullmatch
 # What tomllib says of the place; the rest of its sentence can hold what was written there.
 _at_place: Final = re.compile(r"\(at (line \d+, column \d+)\)\Z").search
@@ -29,6 +31,8 @@ _at_place: Final = re.compile(r"\(at (line \d+, column \d+)\)\Z").search
 _DELETE: Final = ("\x7f", "\\u007f")
 
 
+# A register asks every text of its entries for its hash, and each change of an entry makes a register.
+@lru_cache(maxsize=TEXTS_MAX)
 def canonical_text(basis: LegalBasis) -> str:
     """Return the TOML of an entry: its keys sorted, sets sorted, defaults left out."""
     lines = [
@@ -104,10 +108,15 @@ def _tables(text: str, place: str) -> list[dict[str, Any]]:
 
 
 def _told(basis: LegalBasis) -> dict[str, Any]:
-    values = asdict(basis)
+    values = _parts_of(basis)
     del values[_APPROVERS]
-    values["citation"] = {key: part for key, part in values["citation"].items() if part}
+    values["citation"] = {key: part for key, part in _parts_of(basis.citation).items() if part}
     return {key: _plain(value) for key, value in values.items() if value is not None}
+
+
+def _parts_of(told: LegalBasis | Citation) -> dict[str, Any]:
+    """Return the fields by name, as they are: nothing here changes a value, so none is copied."""
+    return {part.name: getattr(told, part.name) for part in fields(told)}
 
 
 def _plain(value: object) -> object:

@@ -11,6 +11,7 @@ import hashlib
 import json
 import tomllib
 from dataclasses import replace
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 RULES_VERSION: Final = "5"
 SHIPPED_FOLDER: Final = Path(__file__).parent / "register"
 FILE_BYTES_MAX: Final = 1 << 20
+# The shipped files are read at the first start of a store and again at every start.
+FILES_KEPT_MAX: Final = 64
 
 
 class Register:
@@ -100,18 +103,29 @@ def read_file(file: Path) -> tuple[LegalBasis, ...]:
     try:
         if file.stat().st_size > FILE_BYTES_MAX:
             raise RegisterInvalid("a register file is too large", file=file.name, entry="", key="")
-        tables = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise RegisterInvalid("a register file cannot be read", file=file.name, entry="", key="") from error
+        text = file.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise _unreadable(file.name) from error
+    return _entries_of(file.name, text)
+
+
+@lru_cache(maxsize=FILES_KEPT_MAX)
+def _entries_of(name: str, text: str) -> tuple[LegalBasis, ...]:
+    try:
+        tables = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise _unreadable(name) from error
     for key in tables:
         if key != "basis":
-            raise RegisterInvalid(
-                "a register file holds [[basis]] tables only", file=file.name, entry="", key=key
-            )
+            raise RegisterInvalid("a register file holds [[basis]] tables only", file=name, entry="", key=key)
     entries = tables.get("basis")
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise RegisterInvalid("a register file holds [[basis]] tables", file=file.name, entry="", key="basis")
-    return tuple(read_entry(file.name, entry) for entry in entries)
+        raise RegisterInvalid("a register file holds [[basis]] tables", file=name, entry="", key="basis")
+    return tuple(read_entry(name, entry) for entry in entries)
+
+
+def _unreadable(name: str) -> RegisterInvalid:
+    return RegisterInvalid("a register file cannot be read", file=name, entry="", key="")
 
 
 def _with_ends(versions: list[LegalBasis]) -> list[LegalBasis]:

@@ -20,7 +20,7 @@ from exchange.keys.sealing import opener
 from exchange.store.upcasts import UPCASTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from exchange.domain.kernel import Event
     from exchange.keys.keystore import KeyStore
@@ -98,7 +98,16 @@ def _struct(kind: type[Event], names: Iterable[str]) -> type[msgspec.Struct]:
     )
 
 
-# Of events that are read as later ones there is none: that takes a map.
-READINGS: Final[Mapping[str, Reading]] = {
-    topic: _reading(kind) for topic, kind in TOPICS.items() if topic not in UPCASTS
-}
+class _Readings(dict[str, Reading]):
+    """By topic, each made when it is first asked: a process reads a few of them."""
+
+    def __missing__(self, topic: str) -> Reading:
+        """Raise KeyError for a topic of which there is none: of events that are read as later ones."""
+        if topic in UPCASTS:
+            # That takes a map.
+            raise KeyError(topic)
+        reading = self[topic] = _reading(TOPICS[topic])
+        return reading
+
+
+READINGS: Final = _Readings()

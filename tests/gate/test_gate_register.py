@@ -162,6 +162,19 @@ def test_a_file_of_another_shape_is_refused(tmp_path: Path, text: str) -> None:
     assert refused.value.metadata["file"] == "test.toml"
 
 
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "test.toml").write_bytes(b"# \xff\n" + VALID.encode())
+    with pytest.raises(RegisterInvalid) as refused:
+        Register.load(tmp_path)
+    assert refused.value.metadata["file"] == "test.toml"
+
+
+def test_a_file_that_changed_is_read_anew(tmp_path: Path) -> None:
+    before = load(tmp_path, VALID).policy_hash
+    assert load(tmp_path, VALID + "# said again\n").policy_hash == before
+    assert load(tmp_path, with_line("valid_from", "valid_from = 2015-01-02")).policy_hash != before
+
+
 def test_a_large_file_or_an_empty_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RegisterInvalid):
         Register.load(tmp_path)

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import ast
+import gc
 import re
 import shutil
 import subprocess
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CODE = ("exchange", "adapters")
@@ -67,12 +73,28 @@ def git(*arguments: str) -> str | None:
 @cache
 def rooms(*folders: str) -> tuple[Room, ...]:
     """Return the rooms below `folders`, without generated code."""
-    return tuple(
+    found = tuple(
         Room(name, (REPOSITORY / name).read_text(encoding="utf-8"))
         for name in files()
         if name.endswith(".py") and name.startswith(tuple(f"{folder}/" for folder in folders or ROOMS))
         if not name.startswith(GENERATED)
     )
+    with _collector_at_rest():
+        for room in found:
+            _parsed(room.text)
+    return found
+
+
+@contextmanager
+def _collector_at_rest() -> Iterator[None]:
+    """Keep what is made out of the collector's way: the trees of all rooms stay to the end."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def references(tree: ast.Module) -> list[tuple[str, int]]:

@@ -111,7 +111,6 @@ def ran() -> Ran:
         with redirect_stderr(StringIO()) as progress:
             shown.bench()  # short of its targets or not
         collects = gc.isenabled()
-    gc.unfreeze()
     gc.enable()
     return Ran(measured[0], out.getvalue(), progress.getvalue().splitlines(), collects)
 
