@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from exchange.console.language import later
 from exchange.console.page import Page
 from exchange.console.refusals import Refused
-from exchange.console.resident.asking import ACCESS, WORD, index_of, labelled, own_case, pages, told
+from exchange.console.resident.asking import (
+    ACCESS,
+    WORD,
+    index_of,
+    labelled,
+    own_case,
+    pages,
+    told,
+    version_of,
+)
 from exchange.console.resident.files import file_of, refuse_where_watched
 from exchange.console.resident.known import known_of
 from exchange.console.resident.plain import Plain
@@ -111,7 +120,7 @@ async def say_yes(look: Look) -> Response:
         explicit=True,
         free_assessed=free,
         method=PORTAL,
-        expected_version=int(one.get("version", 0)),
+        expected_version=version_of(look),
     )
     if free:
         request.freely_given.alternatives = request.freely_given.no_detriment = True
@@ -126,7 +135,7 @@ async def say_no(look: Look) -> Response:
         request_id=look.field("request_id"),
         claim=WORD,
         consent_id=one["consent_id"],
-        expected_version=int(one.get("version", 0)),
+        expected_version=version_of(look),
     )
     await look.ask(request, pb.RefuseConsentResponse)
     return look.onward(f"{PLACE}/{number}?klaar=nee")

@@ -20,6 +20,7 @@ from exchange.console.resident.asking import (
     own_case,
     read_plan,
     told,
+    version_of,
     words_of_form,
 )
 from exchange.console.resident.known import SELF, known_of
@@ -103,8 +104,8 @@ SAYS: Final = {
     "mits": plan_pb2.AGREEMENT_OUTCOME_AGREED_ON_CONDITIONS,
     "nee": plan_pb2.AGREEMENT_OUTCOME_DISAGREED,
 }
-# What the domain says where an organisation recorded no such element.
-NO_ELEMENT: Final = "RULE_BROKEN"
+# What is said where an organisation recorded no such element; sent again, the plan has moved on meanwhile.
+ANOTHERS: Final = frozenset({"RULE_BROKEN", "VERSION_CONFLICT"})
 SAID: Final = {
     "ja": later("U zei ja tegen het plan."),
     "mits": later("U zei ja, met voorwaarden. De gemeente hoort wat u vraagt."),
@@ -209,7 +210,7 @@ async def add_words(look: Look) -> Response:
         try:
             await look.ask(request, rights_pb.AddStatementResponse)
         except AnswerRefused as error:
-            if error.reason != NO_ELEMENT:
+            if error.reason not in ANOTHERS:
                 raise
             refused = error
             continue
@@ -217,20 +218,14 @@ async def add_words(look: Look) -> Response:
     raise refused or Refused("NO_SUCH", later("Dit is er niet, of niet meer."))
 
 
-def version_of(look: Look) -> int:
-    """Return the version of the plan that a form was about. Raises Refused."""
-    said = look.field("versie")
-    if not (said.isascii() and said.isdecimal() and 0 < len(said) <= len("1000000000")):
-        raise Refused("VERSION", later("Dit formulier is niet goed. Open de pagina opnieuw."))
-    return int(said)
-
-
 async def _sources(look: Look, case_id: str) -> Sequence[tuple[str, str]]:
     request = rights_pb.GetAccessAnswerRequest(
         claim=ACCESS, case_id=case_id, fields=["sources.organisation", "sources.task"]
     )
     answer = await look.ask(request, rights_pb.GetAccessAnswerResponse)
-    return [(one.organisation, one.task) for one in answer.sources if one.organisation]
+    return [
+        (one.organisation, one.task) for one in answer.sources if one.organisation and one.task not in SELF
+    ]
 
 
 async def _around(look: Look, case_id: str, known: Known, plain: Plain) -> list[Around]:

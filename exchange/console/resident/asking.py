@@ -37,6 +37,7 @@ LIMIT: Final = Claim(purpose=PURPOSE_KLACHT_BEZWAAR, legal_basis="LIMIT-18-RESID
 FIELDS_MAX: Final = 100
 PAGES_MAX: Final = 1_000
 WORDS_MAX: Final = 4_000
+VERSION_DIGITS_MAX: Final = 9
 _OURS: Final = "exchange.v1."
 _Answer = TypeVar("_Answer", bound=Message)
 
@@ -152,6 +153,14 @@ def words_of_form(look: Look, name: str, *, required: bool = True) -> str:
             "WORDS_LONG", later("Uw tekst is te lang. Er passen 4000 tekens. Ga terug en maak hem korter.")
         )
     return said
+
+
+def version_of(look: Look) -> int:
+    """Return the version of what a form was about, as it was shown. Raises Refused."""
+    said = look.field("versie")
+    if not (said.isascii() and said.isdecimal() and 0 < len(said) <= VERSION_DIGITS_MAX):
+        raise Refused("VERSION", later("Dit formulier is niet goed. Open de pagina opnieuw."))
+    return int(said)
 
 
 def index_of(said: str, size: int) -> int:
