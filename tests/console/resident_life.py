@@ -84,7 +84,9 @@ def live(story: Story) -> str:
 
 
 def ask_consent(
-    story: Story, sha256_of_notice: bytes = NOTICE_SHA256, kind: Any = consent_pb.CONSENT_KIND_STATUTORY
+    story: Story,
+    sha256_of_notice: bytes = NOTICE_SHA256,
+    kind: consent_pb.ConsentKind.ValueType = consent_pb.CONSENT_KIND_STATUTORY,
 ) -> str:
     """Put a question to the resident; return its id."""
     story.town.register_notice(f"folder-{sha256_of_notice.hex()[:8]}", sha256_of_notice)

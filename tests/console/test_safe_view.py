@@ -1,4 +1,4 @@
-"""Where somebody may look along: nothing says what a page is, nothing stays behind, and he can leave at once."""
+"""Where somebody may look along: nothing says what a page is, nothing stays behind, and one can leave."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from exchange.console.files import file_of, refuse_where_watched
 from exchange.console.language import later
 from exchange.console.page import Page
 from exchange.console.refusals import Refused
@@ -23,7 +24,6 @@ from exchange.console.resident.asking import (
     told,
     version_of,
 )
-from exchange.console.resident.files import file_of, refuse_where_watched
 from exchange.console.resident.known import known_of
 from exchange.console.resident.plain import Plain
 from exchange.console.roles import RESIDENT

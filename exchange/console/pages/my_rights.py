@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from exchange.console.files import file_of, refuse_where_watched
 from exchange.console.language import later
 from exchange.console.page import Page
 from exchange.console.refusals import Refused
@@ -25,7 +26,6 @@ from exchange.console.resident.asking import (
     told,
     words_of_form,
 )
-from exchange.console.resident.files import file_of, refuse_where_watched
 from exchange.console.resident.gathering import gather, take_along
 from exchange.console.resident.known import SELF, known_of
 from exchange.console.resident.plain import Plain
