@@ -43,7 +43,7 @@ def live(story: Story) -> str:
             score=score,
             judge_date=day,
         )
-    credentials = town.care()
+    town.care()
     _does(
         story,
         "request_support",
@@ -57,6 +57,13 @@ def live(story: Story) -> str:
         frequency="2",
         goal_ids=[goal_id],
     )
+    _look_in(story)
+    return ask_consent(story)
+
+
+def _look_in(story: Story) -> None:
+    """Let a carer read, somebody who has nothing to do with it be refused, and somebody break the glass."""
+    town, credentials = story.town, story.town.care()
     story.wmo.case.join_professional(
         claim=INVESTIGATE,
         case_id=story.case_id,
@@ -80,7 +87,6 @@ def live(story: Story) -> str:
         plan_id=story.plan_id,
         fields=["goals.own_words"],
     )
-    return ask_consent(story)
 
 
 def ask_consent(

@@ -52,7 +52,7 @@ ASKED, GIVEN, SAID_NO, TAKEN_BACK = (
     "CONSENT_STATE_WITHDRAWN",
 )
 # Only this kind is the ground itself, and has to be free before it counts (GDPR 7(4)).
-GROUND: Final = "CONSENT_KIND_GDPR"
+GDPR_KIND: Final = "CONSENT_KIND_GDPR"
 SAID: Final = {
     "ja": later(
         "U zei ja. De gegevens die hieronder staan mogen nu naar wie hieronder staat. "
@@ -97,7 +97,7 @@ async def show_one(look: Look) -> Response:
         number=number,
         one=one,
         notice=await _notice(look, one["consent_id"]),
-        free=one.get("kind") == GROUND,
+        free=one.get("kind") == GDPR_KIND,
         done=SAID.get(look.query.get("klaar", ""), ""),
         **await _around(look),
     )

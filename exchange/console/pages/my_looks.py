@@ -65,7 +65,7 @@ KINDS: Final = {
     "nood": later("alleen noodtoegang"),
 }
 # The id of a basis says nothing to anybody; the article behind it does.
-_GROUND: Final = re.compile(r"volgens \S+ \((.+?)\)\.(?= |$)")
+_BASIS_WITH_ARTICLE: Final = re.compile(r"volgens \S+ \((.+?)\)\.(?= |$)")
 
 
 class Wanted(NamedTuple):
@@ -90,7 +90,7 @@ class Looked(NamedTuple):
     who: str
     why: str
     what: str
-    ground: str
+    article: str
     outcome: str
     refused: bool
     emergency: bool
@@ -194,7 +194,7 @@ def _looked(one: Mapping[str, Any], who: str, known: Known, plain: Plain) -> Loo
         who=who,
         why=plain.purpose(one.get("purpose", "")),
         what=_parts(one.get("released_fields") or one.get("withheld_fields") or (), plain),
-        ground=known.article(one.get("legal_basis", "")),
+        article=known.article(one.get("legal_basis", "")),
         outcome=plain.words.outcome(outcome) if outcome else "",
         refused=outcome == REFUSED,
         emergency=EMERGENCY in outcome,
@@ -210,7 +210,7 @@ def _parts(paths: Iterable[str], plain: Plain) -> str:
 
 def _explained(one: Mapping[str, Any]) -> str:
     """Return what the gate says to residents, with articles for grounds and parts of the plan for fields."""
-    return in_words(_GROUND.sub(r"volgens \1.", one.get("explanation", "")), words_of("nl"))
+    return in_words(_BASIS_WITH_ARTICLE.sub(r"volgens \1.", one.get("explanation", "")), words_of("nl"))
 
 
 async def _notices(look: Look, case_id: str, known: Known, plain: Plain) -> list[Looked]:
