@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from html import unescape
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -14,15 +16,19 @@ from adapters.sdk.access import gather
 from adapters.sdk.gathered import access_file, receipts_of
 from exchange.console.language import ENGLISH
 from exchange.documents.gathered import read_gathered
+from exchange.errors import SettingsInvalid
 from exchange.v1 import consent_service_pb2 as consent_pb
 from exchange.v1 import plan_pb2
 from exchange.v1 import resident_rights_service_pb2 as rights_pb
-from tests.console.house import RESIDENT, House, Visitor
+from exchange.wiring.console import console_of
+from tests.console.house import HERE, RESIDENT, House, Visitor
 from tests.console.resident_life import GOAL, NOTICE, STAFF, ask_consent, live
+from tests.server.household import PARENT, PARTNER, FamilyMember
 from tests.server.town import ACCESS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.server.story import Story
     from tests.server.town import Town
@@ -31,7 +37,7 @@ FORM = re.compile(r'<form method="post" action="([^"]+)".*?</form>', re.DOTALL)
 HIDDEN = re.compile(r'type="hidden" name="([a-z_]+)" value="([^"]*)"')
 SHOWN = (
     "/mijn/1",
-    "/mijn/2?wie=alle",
+    "/mijn/2?wie=1",
     "/mijn/3",
     "/mijn/3/1",
     "/mijn/4",
@@ -79,14 +85,14 @@ def test_every_page_is_in_plain_words_without_staff_or_numbers(house: House) -> 
 
 
 def test_who_looked_tells_refusals_and_emergencies_by_organisation_and_day(me: Visitor) -> None:
-    everybody = words_of(me.get("/mijn/2?wie=alle").text)
+    everybody = words_of(me.get("/mijn/2?wie=1").text)
     others = words_of(me.get("/mijn/2").text)
     assert "toegestaan als noodtoegang" in others
     assert "Deze medewerker werkt niet aan uw plan." in others
     assert "Wmo 2015 art. 5.2.1" in others
     assert "om uw gegevens te bekijken" in everybody
     assert "om uw gegevens te bekijken" not in others
-    refused = me.get("/mijn/2?soort=nee").text
+    refused = me.get("/mijn/2?soort=1").text
     assert "de gemeente (werk en inkomen)" in words_of(refused).partition("Laat zien")[2]
     assert "Doelen" in words_of(refused)
     # A choice of one organisation leaves the others out; what stands in the address is no name and no number.
@@ -105,21 +111,21 @@ def test_who_looked_tells_refusals_and_emergencies_by_organisation_and_day(me: V
 def test_a_no_a_yes_on_conditions_and_a_yes_are_one_step_each(me: Visitor, story: Story) -> None:
     """Each is said once, of the plan as it was shown: the page of before is refused."""
     first = form_of(me, "/mijn/1", "/mijn/1/zeg", zeg="nee")
-    for say, words, outcome in (
-        ("nee", "Ik wil geen vreemden in huis.", plan_pb2.AGREEMENT_OUTCOME_DISAGREED),
-        ("mits", "Alleen op dinsdag.", plan_pb2.AGREEMENT_OUTCOME_AGREED_ON_CONDITIONS),
-        ("ja", "", plan_pb2.AGREEMENT_OUTCOME_AGREED),
+    for say, number, words, outcome in (
+        ("nee", 3, "Ik wil geen vreemden in huis.", plan_pb2.AGREEMENT_OUTCOME_DISAGREED),
+        ("mits", 2, "Alleen op dinsdag.", plan_pb2.AGREEMENT_OUTCOME_AGREED_ON_CONDITIONS),
+        ("ja", 1, "", plan_pb2.AGREEMENT_OUTCOME_AGREED),
     ):
         told = form_of(me, "/mijn/1", "/mijn/1/zeg", zeg=say) | {"woorden": words}
         for _ in range(2):
             answer = me.post("/mijn/1/zeg", told)
-            assert (answer.status_code, answer.headers.get("location")) == (303, f"/mijn/1?klaar={say}")
+            assert (answer.status_code, answer.headers.get("location")) == (303, f"/mijn/1?klaar={number}")
         read = story.resident().plan.get_plan(
             claim=ACCESS, plan_id=story.plan_id, fields=["agreements.outcome", "agreements.remarks"]
         )
         assert (read.plan.agreements[-1].outcome, read.plan.agreements[-1].remarks) == (outcome, words)
         assert len(read.plan.agreements) == ("nee", "mits", "ja").index(say) + 1
-    assert "U zei ja tegen het plan." in me.get("/mijn/1?klaar=ja").text
+    assert "U zei ja tegen het plan." in me.get("/mijn/1?klaar=1").text
     late = first | {"woorden": "Te laat.", "request_id": str(uuid4())}
     assert me.post("/mijn/1/zeg", late).status_code == 409
 
@@ -131,7 +137,7 @@ def test_my_words_stand_beside_what_was_recorded(me: Visitor, story: Story, part
     said = "Zo bedoelde ik het niet. % ' ../ <b>"
     told = form_of(me, "/mijn/1", "/mijn/1/woorden", deel=part) | {"woorden": said}
     for _ in range(2):
-        assert me.post("/mijn/1/woorden", told).headers.get("location") == "/mijn/1?klaar=woorden"
+        assert me.post("/mijn/1/woorden", told).headers.get("location") == "/mijn/1?klaar=4"
     read = story.resident().plan.get_plan(claim=ACCESS, plan_id=story.plan_id, fields=[field])
     assert [one.statement for one in getattr(read.plan, part)] == [said]
     assert said in words_of(me.get("/mijn/1").text)
@@ -152,13 +158,13 @@ def test_a_yes_needs_its_text_and_a_yes_is_taken_back_in_one_step(me: Visitor, s
     assert me.post(f"{other}/ja", yes | {"vraag": unread}).status_code == 400
     assert me.post(f"{other}/ja", yes).status_code == 400
     for _ in range(2):
-        assert me.post(f"{page}/ja", yes).headers.get("location") == f"{page}?klaar=ja"
+        assert me.post(f"{page}/ja", yes).headers.get("location") == f"{page}?klaar=1"
     assert state_of(story, consent_id) == consent_pb.CONSENT_STATE_GIVEN
     back = form_of(me, "/mijn/3", f"{page}/terug")
     for _ in range(2):
-        assert me.post(f"{page}/terug", back).headers.get("location") == f"{page}?klaar=terug"
+        assert me.post(f"{page}/terug", back).headers.get("location") == f"{page}?klaar=3"
     assert state_of(story, consent_id) == consent_pb.CONSENT_STATE_WITHDRAWN
-    assert "gaat er op deze grond niets meer naar" in me.get(f"{page}?klaar=terug").text
+    assert "gaat er op deze grond niets meer naar" in me.get(f"{page}?klaar=3").text
     no = form_of(me, other, f"{other}/nee")
     assert me.post(f"{other}/nee", no).status_code == 303
     assert state_of(story, unread) == consent_pb.CONSENT_STATE_REFUSED
@@ -199,7 +205,7 @@ def test_a_request_is_received_once_and_shown_with_its_term(
     before = len(requests_of(story))
     told = form_of(me, f"/mijn/4/{number}", place) | form
     for _ in range(2):
-        assert me.post(place, told).headers.get("location") == "/mijn/4?klaar=gevraagd"
+        assert me.post(place, told).headers.get("location") == "/mijn/4?klaar=1"
     rows = requests_of(story)
     assert (len(rows), rows[0].right) == (before + 1, right)
     if "deel" in form:
@@ -217,12 +223,12 @@ def test_an_objection_stands_at_once_and_is_taken_back(me: Visitor, story: Story
         "wie": "1",
         "woorden": "Ik wil dit niet.",
     }
-    assert me.post(place, told).headers.get("location") == "/mijn/4?klaar=bezwaar"
+    assert me.post(place, told).headers.get("location") == "/mijn/4?klaar=2"
     shown = words_of(me.get("/mijn/4").text)
     assert "Bezwaar, wacht op een besluit" in shown
     assert "Om u hulp te geven" in shown
-    back = form_of(me, "/mijn/4", "/mijn/4/intrekken")
-    assert me.post("/mijn/4/intrekken", back).headers.get("location") == "/mijn/4?klaar=ingetrokken"
+    back = form_of(me, "/mijn/4", "/mijn/4/terug")
+    assert me.post("/mijn/4/terug", back).headers.get("location") == "/mijn/4?klaar=4"
     assert "wacht op een besluit" not in me.get("/mijn/4").text
 
 
@@ -267,7 +273,7 @@ def test_the_answer_on_access_is_the_one_of_the_sdk_and_a_document(me: Visitor, 
         ("/mijn/4/3/vraag", {"waarvoor": "99"}, 404, "niet meer"),
         ("/mijn/4/6/vraag", {"wat": "'"}, 400, "Kies wat"),
         ("/mijn/4/9/vraag", {}, 400, "niet meer"),
-        ("/mijn/4/intrekken", {"bezwaar": "%"}, 400, "klopt niet"),
+        ("/mijn/4/terug", {"bezwaar": "%"}, 400, "klopt niet"),
         ("/weergave", {"stand": "2"}, 400, "Kies een weergave"),
     ],
 )
@@ -284,6 +290,37 @@ def test_what_is_not_right_is_told_and_records_nothing(  # noqa: PLR0917 -- para
     assert not ID.search(words_of(answer.text))
     assert (plan_version(story), len(requests_of(story))) == before
     assert me.post(place, whole | {"csrf": ""}).status_code == 403
+
+
+def test_a_member_of_a_household_sees_his_own_part_of_it(town: Town, house: House) -> None:
+    bsn = next(town.bsns)
+    town.bsns = chain([bsn], town.bsns)
+    mother, father = FamilyMember(town, 41), FamilyMember(town, 43)
+    mother.opens(PARENT)
+    father.joins(mother, PARTNER)
+    home = House(town, house.settings.data / "home", bsn)
+    try:
+        page = home.as_(RESIDENT).get("/mijn/1").text
+        assert "Uw huishouden ouder" in words_of(page)
+        assert "Uw huishouden" not in words_of(home.as_(RESIDENT).get("/mijn/3").text)
+        assert ID.search(words_of(page)) is None
+    finally:
+        home.close()
+
+
+@pytest.mark.parametrize(
+    ("content", "says"), [(b"\xff", "not UTF-8"), (b"", "empty"), (None, "no such folder")]
+)
+def test_texts_for_residents_that_are_not_right_stop_the_start(
+    house: House, tmp_path: Path, content: bytes | None, says: str
+) -> None:
+    folder = tmp_path / "notices"
+    if content is not None:
+        folder.mkdir()
+        (folder / "text.txt").write_bytes(content)
+    settings = house.settings.model_copy(update={"console_notices": folder})
+    with pytest.raises(SettingsInvalid, match=says):
+        console_of(settings, HERE, house.line, log=None, clock=house.town.now, fresh=os.urandom)
 
 
 def test_who_has_no_plan_is_told_that_and_no_more(town: Town, house: House) -> None:

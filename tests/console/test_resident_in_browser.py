@@ -23,7 +23,7 @@ ME = "Inwoner 1"
 PAGES = {
     "plan": "/mijn/1",
     "looks": "/mijn/2",
-    "looks-all": "/mijn/2?wie=alle",
+    "looks-all": "/mijn/2?wie=1",
     "consents": "/mijn/3",
     "consent": "/mijn/3/1",
     "rights": "/mijn/4",

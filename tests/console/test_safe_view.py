@@ -82,7 +82,7 @@ def test_it_ends_with_the_session_and_is_of_one_browser(house: House) -> None:
     mine.post("/uitloggen", {"csrf": mine.csrf("/mijn/5")})
     assert mine.cookies == {}
     assert mine.sign_in(RESIDENT).status_code == 303
-    assert TITLE.findall(mine.get("/mijn/5").text) == ["Kijkt er iemand mee? · Gemeente Voorbeeld"]
+    assert TITLE.findall(mine.get("/mijn/5").text) == ["Uitleg · Gemeente Voorbeeld"]
 
 
 def test_whoever_leaves_at_once_is_signed_out_and_somewhere_else(house: House) -> None:
@@ -103,7 +103,7 @@ def test_whoever_leaves_at_once_is_signed_out_and_somewhere_else(house: House) -
 @pytest.mark.parametrize(
     ("back", "onward"),
     [
-        ("/mijn/3/1?klaar=ja", "/mijn/3/1?klaar=ja"),
+        ("/mijn/3/1?klaar=1", "/mijn/3/1?klaar=1"),
         ("//evil.example/", "/"),
         ("https://evil.example/", "/"),
         ("", "/"),

@@ -53,17 +53,19 @@ ASKED, GIVEN, SAID_NO, TAKEN_BACK = (
 )
 # Only this kind is the ground itself, and has to be free before it counts (GDPR 7(4)).
 GDPR_KIND: Final = "CONSENT_KIND_GDPR"
+# An address tells by a number alone what was recorded.
+YES, NO, BACK, PUT_ASIDE = "1", "2", "3", "4"
 SAID: Final = {
-    "ja": later(
+    YES: later(
         "U zei ja. De gegevens die hieronder staan mogen nu naar wie hieronder staat. "
         "U kunt uw ja altijd terugnemen."
     ),
-    "nee": later("U zei nee. Er gaat niets naar wie hieronder staat op deze vraag."),
-    "terug": later(
+    NO: later("U zei nee. Er gaat niets naar wie hieronder staat op deze vraag."),
+    BACK: later(
         "U nam uw ja terug. Vanaf nu gaat er op deze grond niets meer naar wie hieronder staat. "
         "Wat al gegeven was, is daarmee niet weg: vraag daarvoor om wissen."
     ),
-    "opzij": later(
+    PUT_ASIDE: later(
         "Wat u zei is opgeschreven. Een ander die voor u mag spreken zei ja, en er is besloten "
         "dat dat nu telt. Vraag de gemeente om er opnieuw over te beslissen."
     ),
@@ -125,7 +127,7 @@ async def say_yes(look: Look) -> Response:
     if free:
         request.freely_given.alternatives = request.freely_given.no_detriment = True
     await look.ask(request, pb.GiveConsentResponse)
-    return look.onward(f"{PLACE}/{number}?klaar=ja")
+    return look.onward(f"{PLACE}/{number}?klaar={YES}")
 
 
 async def say_no(look: Look) -> Response:
@@ -138,7 +140,7 @@ async def say_no(look: Look) -> Response:
         expected_version=version_of(look),
     )
     await look.ask(request, pb.RefuseConsentResponse)
-    return look.onward(f"{PLACE}/{number}?klaar=nee")
+    return look.onward(f"{PLACE}/{number}?klaar={NO}")
 
 
 async def take_back(look: Look) -> Response:
@@ -148,7 +150,7 @@ async def take_back(look: Look) -> Response:
         request_id=look.field("request_id"), claim=WORD, consent_id=one["consent_id"]
     )
     answer = await look.ask(request, pb.WithdrawConsentResponse)
-    return look.onward(f"{PLACE}/{number}?klaar={'opzij' if answer.put_aside else 'terug'}")
+    return look.onward(f"{PLACE}/{number}?klaar={PUT_ASIDE if answer.put_aside else BACK}")
 
 
 async def save_receipt(look: Look) -> Response:

@@ -53,16 +53,18 @@ NOTICE_FIELDS: Final = [
 ]
 REFUSED: Final = "DENY"
 EMERGENCY: Final = "BREAK_GLASS"
-OTHERS, EVERYBODY, MYSELF = "", "alle", "ik"
+# An address tells by numbers alone what was chosen.
+OTHERS, EVERYBODY, MYSELF = "", "1", "2"
+ANYTHING, ONLY_REFUSED, ONLY_EMERGENCY = "", "1", "2"
 WHO: Final = {
     OTHERS: later("anderen dan ik"),
     EVERYBODY: later("iedereen, ook ik"),
     MYSELF: later("alleen ik"),
 }
 KINDS: Final = {
-    "": later("alles"),
-    "nee": later("alleen wat is geweigerd"),
-    "nood": later("alleen noodtoegang"),
+    ANYTHING: later("alles"),
+    ONLY_REFUSED: later("alleen wat is geweigerd"),
+    ONLY_EMERGENCY: later("alleen noodtoegang"),
 }
 # The id of a basis says nothing to anybody; the article behind it does.
 _BASIS_WITH_ARTICLE: Final = re.compile(r"volgens \S+ \((.+?)\)\.(?= |$)")
@@ -167,9 +169,9 @@ def _fits(look: Look, one: Mapping[str, Any], who: str, wanted: Wanted) -> bool:
     if wanted.who != EVERYBODY and mine != (wanted.who == MYSELF):
         return False
     outcome = one.get("outcome", "")
-    if wanted.kind == "nee" and outcome != REFUSED:
+    if wanted.kind == ONLY_REFUSED and outcome != REFUSED:
         return False
-    if wanted.kind == "nood" and EMERGENCY not in outcome:
+    if wanted.kind == ONLY_EMERGENCY and EMERGENCY not in outcome:
         return False
     if wanted.by and tag_of(look, who) != wanted.by:
         return False

@@ -106,11 +106,14 @@ SAYS: Final = {
 }
 # What is said where an organisation recorded no such element; sent again, the plan has moved on meanwhile.
 ANOTHERS: Final = frozenset({"RULE_BROKEN", "VERSION_CONFLICT"})
+# An address tells by a number alone what was recorded.
+WORDS_ADDED: Final = "4"
+NUMBERS: Final = {"ja": "1", "mits": "2", "nee": "3"}
 SAID: Final = {
-    "ja": later("U zei ja tegen het plan."),
-    "mits": later("U zei ja, met voorwaarden. De gemeente hoort wat u vraagt."),
-    "nee": later("U zei nee tegen het plan. De gemeente hoort waarom."),
-    "woorden": later(
+    "1": later("U zei ja tegen het plan."),
+    "2": later("U zei ja, met voorwaarden. De gemeente hoort wat u vraagt."),
+    "3": later("U zei nee tegen het plan. De gemeente hoort waarom."),
+    WORDS_ADDED: later(
         "Uw woorden staan nu bij het plan. Wie dat deel van het plan leest, leest ook uw woorden."
     ),
 }
@@ -172,7 +175,7 @@ async def agree(look: Look) -> Response:
         remarks=words_of_form(look, "woorden", required=say != "ja"),
     )
     await look.ask(request, plan_pb.AgreeToPlanResponse)
-    return look.onward(f"{PLACE}?klaar={say}")
+    return look.onward(f"{PLACE}?klaar={NUMBERS[say]}")
 
 
 async def add_words(look: Look) -> Response:
@@ -214,7 +217,7 @@ async def add_words(look: Look) -> Response:
                 raise
             refused = error
             continue
-        return look.onward(f"{PLACE}?klaar=woorden")
+        return look.onward(f"{PLACE}?klaar={WORDS_ADDED}")
     raise refused or Refused("NO_SUCH", later("Dit is er niet, of niet meer."))
 
 

@@ -56,11 +56,13 @@ AROUND: Final = [
     *("processings.purpose", "recipients.organisation", "recipients.task"),
     *("limits.limit_id", "limits.state", "limits.limited_purpose", "limits.recipient"),
 ]
+# An address tells by a number alone what was recorded.
+ASKED, OBJECTED, RESTRICTED, TAKEN_BACK = "1", "2", "3", "4"
 SAID: Final = {
-    "gevraagd": later("Uw verzoek is ontvangen. Hieronder staat wanneer u uiterlijk antwoord krijgt."),
-    "bezwaar": later("Uw bezwaar is ontvangen en geldt vanaf nu. U hoort wat er wordt beslist."),
-    "beperkt": later("Vanaf nu worden uw gegevens hiervoor niet gebruikt. Wie ze al kreeg, hoort dat ook."),
-    "ingetrokken": later("U nam uw bezwaar terug. Het geldt niet meer."),
+    ASKED: later("Uw verzoek is ontvangen. Hieronder staat wanneer u uiterlijk antwoord krijgt."),
+    OBJECTED: later("Uw bezwaar is ontvangen en geldt vanaf nu. U hoort wat er wordt beslist."),
+    RESTRICTED: later("Vanaf nu worden uw gegevens hiervoor niet gebruikt. Wie ze al kreeg, hoort dat ook."),
+    TAKEN_BACK: later("U nam uw bezwaar terug. Het geldt niet meer."),
 }
 
 
@@ -141,7 +143,7 @@ async def ask_for(look: Look) -> Response:
         statement=about + said,
     )
     await look.ask(request, pb.ReceiveRightsRequestResponse)
-    return look.onward(f"{PLACE}?klaar=gevraagd")
+    return look.onward(f"{PLACE}?klaar={ASKED}")
 
 
 async def take_back(look: Look) -> Response:
@@ -154,7 +156,7 @@ async def take_back(look: Look) -> Response:
         objection_id=look.field("bezwaar"),
     )
     await look.ask(request, pb.WithdrawObjectionResponse)
-    return look.onward(f"{PLACE}?klaar=ingetrokken")
+    return look.onward(f"{PLACE}?klaar={TAKEN_BACK}")
 
 
 async def save_json(look: Look) -> Response:
@@ -201,10 +203,10 @@ async def _limit(look: Look, way: Way, case: Case, said: str) -> Response:
     if way.name == "bezwaar":
         objecting = pb.ObjectRequest(claim=OBJECT, objected_purpose=number, **asked)
         await look.ask(objecting, pb.ObjectResponse)
-        return look.onward(f"{PLACE}?klaar=bezwaar")
+        return look.onward(f"{PLACE}?klaar={OBJECTED}")
     restricting = pb.RestrictRequest(claim=LIMIT, restricted_purpose=number, **asked)
     await look.ask(restricting, pb.RestrictResponse)
-    return look.onward(f"{PLACE}?klaar=beperkt")
+    return look.onward(f"{PLACE}?klaar={RESTRICTED}")
 
 
 async def _around(look: Look, case: Case) -> dict[str, Any]:
@@ -233,7 +235,7 @@ ROUTES: Final = (
     Page(f"{PLACE}/bestand/pdf", save_pdf, (RESIDENT,)),
     Page(f"{PLACE}/bestand/json", save_json, (RESIDENT,)),
     Page(f"{PLACE}/bestand/kopie", save_copy, (RESIDENT,)),
-    Page(f"{PLACE}/intrekken", take_back, (RESIDENT,), methods=("POST",)),
+    Page(f"{PLACE}/terug", take_back, (RESIDENT,), methods=("POST",)),
     Page(f"{PLACE}/{{number}}", show_way, (RESIDENT,)),
     Page(f"{PLACE}/{{number}}/vraag", ask_for, (RESIDENT,), methods=("POST",)),
 )

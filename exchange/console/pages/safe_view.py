@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from exchange.console.page import Look
 
-TITLE: Final = later("Kijkt er iemand mee?")
+# Not even this page says in a history that somebody read how not to be seen.
+TITLE: Final = later("Uitleg")
 NEUTRAL: Final = later("Overzicht")
 SAFE: Final = {"0": False, "1": True}
 
