@@ -14,6 +14,7 @@ import pytest
 
 from adapters.sdk.access import gather
 from adapters.sdk.gathered import access_file, receipts_of
+from adapters.sdk.tokens import Person
 from exchange.console.language import ENGLISH
 from exchange.documents.gathered import read_gathered
 from exchange.errors import SettingsInvalid
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from adapters.sdk.client import ExchangeClient
     from tests.server.story import Story
     from tests.server.town import Town
 
@@ -120,7 +122,7 @@ def test_a_no_a_yes_on_conditions_and_a_yes_are_one_step_each(me: Visitor, story
         for _ in range(2):
             answer = me.post("/mijn/1/zeg", told)
             assert (answer.status_code, answer.headers.get("location")) == (303, f"/mijn/1?klaar={number}")
-        read = story.resident().plan.get_plan(
+        read = client_of(story).plan.get_plan(
             claim=ACCESS, plan_id=story.plan_id, fields=["agreements.outcome", "agreements.remarks"]
         )
         assert (read.plan.agreements[-1].outcome, read.plan.agreements[-1].remarks) == (outcome, words)
@@ -138,7 +140,7 @@ def test_my_words_stand_beside_what_was_recorded(me: Visitor, story: Story, part
     told = form_of(me, "/mijn/1", "/mijn/1/woorden", deel=part) | {"woorden": said}
     for _ in range(2):
         assert me.post("/mijn/1/woorden", told).headers.get("location") == "/mijn/1?klaar=4"
-    read = story.resident().plan.get_plan(claim=ACCESS, plan_id=story.plan_id, fields=[field])
+    read = client_of(story).plan.get_plan(claim=ACCESS, plan_id=story.plan_id, fields=[field])
     assert [one.statement for one in getattr(read.plan, part)] == [said]
     assert said in words_of(me.get("/mijn/1").text)
 
@@ -237,7 +239,7 @@ def test_the_answer_on_access_is_the_one_of_the_sdk_and_a_document(me: Visitor, 
     assert file.headers["content-disposition"] == 'attachment; filename="overzicht.json"'
     assert file.headers["cache-control"] == "no-store"
     told = read_gathered(file.content)
-    client = story.resident()
+    client = client_of(story)
     found = gather(client, ACCESS, story.case_id, story.plan_id)
     same = read_gathered(
         access_file(found, receipts_of(client, ACCESS, found.consents), "", told.gathered_at)
@@ -353,16 +355,21 @@ def form_of(visitor: Visitor, page: str, action: str, **hidden: str) -> dict[str
     return {}
 
 
+def client_of(story: Story) -> ExchangeClient:
+    """Return the resident on the one connection of the portal."""
+    return story.town.signed_in(Person("burger-1", "betrokkene", "inwoner", resident=story.pseudonym))
+
+
 def numbers_of(story: Story) -> dict[str, int]:
     """Return the place of each consent, by its id."""
-    told = story.resident().consent.list_consents(
+    told = client_of(story).consent.list_consents(
         claim=ACCESS, case_id=story.case_id, fields=["consents.consent_id"], page_size=200
     )
     return {one.consent_id: place for place, one in enumerate(told.consents, start=1)}
 
 
 def state_of(story: Story, consent_id: str) -> int:
-    told: Any = story.resident().consent.list_consents(
+    told: Any = client_of(story).consent.list_consents(
         claim=ACCESS, case_id=story.case_id, fields=["consents.consent_id", "consents.state"], page_size=200
     )
     (found,) = (one.state for one in told.consents if one.consent_id == consent_id)
@@ -370,12 +377,12 @@ def state_of(story: Story, consent_id: str) -> int:
 
 
 def requests_of(story: Story) -> list[Any]:
-    told = story.resident().rights.list_rights_requests(
+    told = client_of(story).rights.list_rights_requests(
         claim=ACCESS, case_id=story.case_id, fields=["requests.right", "requests.statement"]
     )
     return list(told.requests)
 
 
 def plan_version(story: Story) -> int:
-    told = story.resident().plan.get_plan(claim=ACCESS, plan_id=story.plan_id, fields=["version"])
+    told = client_of(story).plan.get_plan(claim=ACCESS, plan_id=story.plan_id, fields=["version"])
     return int(told.plan.version)
