@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from datetime import UTC, timedelta
 from html import unescape
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,8 @@ from adapters.sdk.gathered import access_file, receipts_of
 from adapters.sdk.tokens import Person
 from exchange.console.language import ENGLISH
 from exchange.documents.gathered import read_gathered
+from exchange.documents.words import ZONE
+from exchange.documents.words import words_of as words_of_documents
 from exchange.errors import SettingsInvalid
 from exchange.v1 import consent_service_pb2 as consent_pb
 from exchange.v1 import plan_pb2
@@ -212,7 +215,11 @@ def test_a_request_is_received_once_and_shown_with_its_term(
     assert (len(rows), rows[0].right) == (before + 1, right)
     if "deel" in form:
         assert rows[0].statement == "Doelen: Het was mijn zus."
-    assert "Antwoord uiterlijk" in me.get("/mijn/4").text
+    # The term ends at midnight; its last day is the day before.
+    due = rows[0].due_time.ToDatetime(UTC).astimezone(ZONE)
+    assert (due.hour, due.minute) == (0, 0)
+    last = words_of_documents("nl").day((due - timedelta(minutes=1)).date())
+    assert f"Antwoord uiterlijk {last}" in words_of(me.get("/mijn/4").text)
 
 
 def test_an_objection_stands_at_once_and_is_taken_back(me: Visitor, story: Story) -> None:
@@ -378,7 +385,9 @@ def state_of(story: Story, consent_id: str) -> int:
 
 def requests_of(story: Story) -> list[Any]:
     told = client_of(story).rights.list_rights_requests(
-        claim=ACCESS, case_id=story.case_id, fields=["requests.right", "requests.statement"]
+        claim=ACCESS,
+        case_id=story.case_id,
+        fields=["requests.right", "requests.statement", "requests.due_time"],
     )
     return list(told.requests)
 

@@ -5,10 +5,11 @@ Source: iWmo 3.2 code lists WMO020, WJ756 and WMO757; the scores of the self-rel
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from exchange.console.language import later
+from exchange.documents.words import ZONE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -73,6 +74,7 @@ FREQUENCIES: Final = {
     "4": later("per maand"),
     "6": later("in de hele tijd"),
 }
+INSTANT: Final = timedelta(microseconds=1)
 CENTS: Final = "83"
 HUNDRED: Final = 100
 
@@ -106,6 +108,13 @@ class Plain:
     def day(self, stored: str) -> str:
         """Return a day or moment of the contract as people write it."""
         return self.words.told(stored) if stored else ""
+
+    def last_day(self, stored: str) -> str:
+        """Return the last day before a moment: a term that ends at midnight ends on the day before it."""
+        if not stored:
+            return ""
+        before = datetime.fromisoformat(stored) - INSTANT
+        return self.words.day(before.astimezone(ZONE).date())
 
     def score(self, stored: int) -> str:
         """Return how it goes."""
