@@ -153,6 +153,10 @@ class Settings(BaseSettings):
     console_theme: Path | None = None
     # For one that runs alone: the keys of the logs, name+id+key, with commas; a service knows its own.
     console_log_keys: str = Field(default="", max_length=2000, pattern=r"^[!-~]*$")
+    # Where a resident goes who has to leave at once: a place that says nothing of him.
+    console_away: str = Field(default="https://www.knmi.nl/", pattern=r"^https://[!-~]{1,300}$")
+    # Folder with the texts that residents are told when they are asked for consent, one a file.
+    console_notices: Path | None = None
 
     kek: Literal["file", "pkcs11"] | None = None
     kek_file: Path | None = None

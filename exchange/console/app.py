@@ -9,7 +9,7 @@ Source: OWASP ASVS 5.0 (3, 7); CSP level 3; Fetch Metadata.
 from __future__ import annotations
 
 import pkgutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from importlib import import_module
 from time import perf_counter  # a stopwatch, not a clock: no moment is taken from it
@@ -34,7 +34,7 @@ from exchange.console.static_files import read_static, served
 from exchange.console.templating import open_templates
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from starlette.requests import Request
     from starlette.types import Message, Receive, Scope, Send
@@ -53,6 +53,9 @@ FORM_FIELDS_MAX: Final = 100
 LANGUAGE_COOKIE: Final = "__Host-language"
 LANGUAGE_S: Final = 365 * 24 * 60 * 60
 LANGUAGE_PATH: Final = "/taal/{language}"
+# Leaving at once. Neither the address nor the place it leads to says anything.
+QUICK: Final = "/uit"
+AWAY: Final = "https://www.knmi.nl/"
 CSRF_FIELD: Final = "csrf"
 _NOT_FOUND: Final = later("Deze pagina is er niet.")
 _DEFECT: Final = later("Er ging iets mis in de console. Geef het meldnummer door aan de beheerder.")
@@ -81,6 +84,8 @@ class Setup:
     fresh: Callable[[int], bytes]  # random bytes
     theme: bytes = b""
     log_keys: Callable[[], tuple[str, ...]] = tuple  # keys of the logs, `name+id+key` each
+    away: str = AWAY  # where somebody goes who has to leave at once
+    notices: Mapping[str, str] = field(default_factory=dict)  # what residents are told, by SHA-256
 
 
 class Console:
@@ -103,6 +108,8 @@ class Console:
             themed=bool(setup.theme),
             log_keys=setup.log_keys,
             pins=pins,
+            notices=setup.notices,
+            change=self.sessions.change,
         )
         self._host = setup.url.partition("://")[2]
         self._policy = "; ".join(
@@ -144,6 +151,7 @@ class Console:
             Route(BACK, self._open(BACK, self._desk.back), methods=["GET"]),
             Route(LANGUAGE_PATH, self._open(LANGUAGE_PATH, self._speak), methods=["GET"]),
             Route(LEAVE, self._open(LEAVE, self._leave), methods=["POST"]),
+            Route(QUICK, self._open(QUICK, self._quit), methods=["GET"]),
         ]
         asked = [
             Route(page.path, self._open(page.path, self._judged(page)), methods=list(page.methods))
@@ -249,6 +257,14 @@ class Console:
         if session is not None:
             await self._form(request, session)
         return await self._desk.leave(request, f"{self._setup.url}/")
+
+    async def _quit(self, request: Request) -> Response:
+        """Send somebody away at once, whoever he is; his session ends if he asked it himself."""
+        answer = RedirectResponse(self._setup.away, HTTPStatus.SEE_OTHER)
+        if request.headers.get("sec-fetch-site", "same-origin") in {"same-origin", "none"}:
+            self.sessions.close(request.cookies.get(COOKIE, ""))
+            answer.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="lax")
+        return answer
 
     async def _speak(self, request: Request) -> Response:
         language = request.path_params["language"]

@@ -17,6 +17,7 @@ from starlette.responses import RedirectResponse, Response
 
 from exchange.console.blinding import Pins
 from exchange.console.recognition import recognise
+from exchange.console.session import COOKIE
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -60,6 +61,10 @@ class Shown:
     # Keys of the logs, as far as this console was told: `name+id+key`, each.
     log_keys: Callable[[], tuple[str, ...]] = tuple
     pins: Pins = field(default_factory=Pins)  # of the keys by which residents are recognised
+    # Texts that residents are told when they are asked for consent, by their SHA-256 in hexadecimal.
+    notices: Mapping[str, str] = field(default_factory=dict)
+    # Keeps another form of a session, by the number of the browser's cookie.
+    change: Callable[[str, Session], None] = field(default=lambda _number, _session: None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +109,14 @@ class Look:
         framed = Framed(self.shown, self.request, self.words, self.session)
         return framed.page(template, status, told)
 
+    def keep(self, session: Session) -> None:
+        """Keep this session in another form."""
+        self.shown.change(self.request.cookies[COOKIE], session)
+
+    def heading(self, title: str, neutral: str) -> str:
+        """Return what stands above a page: where somebody may look along, nothing that says what it is."""
+        return self.words.gettext(neutral if self.session.safe else title)
+
     def onward(self, path: str) -> Response:
         """Return the way to another page, after a form was recorded."""
         return RedirectResponse(path, HTTPStatus.SEE_OTHER)
@@ -132,6 +145,7 @@ class Framed:
             "themed": self.shown.themed,
             "now": datetime.fromtimestamp(self.shown.clock(), UTC),
             "organisation": self.shown.line.organisation.name,
+            "safe": self.session is not None and self.session.safe,
         }
         text = self.shown.templates.get_template(template).render(around | dict(told))
         return Response(text, status, {"Content-Type": HTML})

@@ -52,7 +52,7 @@ APPROVER: Final = Role(
     later("Beslisser over het register"),
     later("wie over grondslagen beslist"),
 )
-RESIDENT: Final = Role("resident", "betrokkene", "inwoner", later("Inwoner"), later("inwoners"))
+RESIDENT: Final = Role("resident", "betrokkene", "inwoner", later("Inwoner"), later("inwoners"), "/mijn/1")
 # Nobody's: in this task the organisation itself recognises who signs in as a resident, before he is one.
 DESK: Final = Role("desk", "college:WMO", "aanmelding", "", "")
 INSIGHT: Final = Role("insight", "beleid", "beleid", later("Beleid"), later("beleidsmedewerkers"))

@@ -44,6 +44,8 @@ class Session:
     csrf: str = field(repr=False)
     began: float
     resident: bytes | None = field(default=None, repr=False)
+    # Whether somebody may look along with this resident: it stands here and in no cookie.
+    safe: bool = field(default=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,12 @@ class Sessions:
         """Return a session without counting this as a use of it; it may be about to end."""
         session, _ = self._sessions.get(_key(number), (None, 0.0))
         return session
+
+    def change(self, number: str, session: Session) -> None:
+        """Keep a session that goes on as it is now; one that has ended stays ended."""
+        key = _key(number)
+        if key in self._sessions:
+            self._sessions[key] = session, self._sessions[key][1]
 
     def close(self, number: str) -> None:
         """End a session; one that has ended stays so."""

@@ -34,7 +34,13 @@ def open_templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters: Mapping[str, Any] = {"moment": moment, "day": day, "left": left, "outcome": pb.DutyOutcome.Name}
+    filters: Mapping[str, Any] = {
+        "moment": moment,
+        "day": day,
+        "hour": hour,
+        "left": left,
+        "outcome": pb.DutyOutcome.Name,
+    }
     templates.filters.update(filters)
     return templates
 
@@ -56,6 +62,11 @@ def moment(told: Timestamp | datetime) -> Markup:
 def day(told: Timestamp | datetime) -> str:
     """Return the day here."""
     return as_datetime(told).astimezone(HERE).strftime("%d-%m-%Y")
+
+
+def hour(told: Timestamp | datetime) -> str:
+    """Return the time of the day here."""
+    return as_datetime(told).astimezone(HERE).strftime("%H:%M")
 
 
 def left(time: timedelta, ngettext: Callable[[str, str, int], str]) -> str:

@@ -195,12 +195,12 @@ def _looked(disclosures: Sequence[Looked], words: Words) -> Iterator[Block]:
 
 
 def _happened(one: Looked, words: Words) -> str:
-    told = _in_words(one.explanation, words) if words.language == EXPLAINED_IN else ""
+    told = in_words(one.explanation, words) if words.language == EXPLAINED_IN else ""
     told = told or words.outcome(one.outcome)
     return f"{told} {words.text('not_arrived')}" if one.abort_time is not None else told
 
 
-def _in_words(explanation: str, words: Words) -> str:
+def in_words(explanation: str, words: Words) -> str:
     """Return an explanation with the collections it names by their own words, each once.
 
     A question for everything names hundreds of fields: the file for computers has them one by one.

@@ -42,16 +42,16 @@ class Words:
 
     def field(self, name: str) -> str:
         """Return the name of a field or a collection."""
-        found = self._all["fields"].get(name)
-        return _readable(name) if found is None or self.language != "nl" else str(found)
+        found = self._named("fields", name)
+        return _readable(name) if found is None else found
 
     def value(self, stored: str) -> str:
         """Return what a stored word means: of an enumeration, a right, a duty or an outcome."""
         if stored.endswith(_UNSPECIFIED):
             return ""
-        dutch: Mapping[str, str] = self._all["values"]
-        if stored in dutch and self.language == "nl":
-            return dutch[stored]
+        found = self._named("values", stored)
+        if found is not None:
+            return found
         prefixes: list[str] = self._all["prefixes"]["of_values"]
         prefix = next((one for one in prefixes if stored.startswith(one)), "")
         return _readable(stored.removeprefix(prefix).lower()) if prefix else stored
@@ -69,26 +69,26 @@ class Words:
     def purpose(self, stored: str) -> str:
         """Return what a purpose is for: "wmo-plan", or as the contract writes it."""
         name = stored.removeprefix(_PURPOSE).replace("_", "-").lower()
-        found = self._all["purposes"].get(name)
-        return name if found is None or self.language != "nl" else str(found)
+        found = self._named("purposes", name)
+        return name if found is None else found
 
     def task(self, name: str) -> str:
         """Return who somebody is, by the task he asked in."""
-        found = self._all["tasks"].get(name)
-        return name if found is None or self.language != "nl" else str(found)
+        found = self._named("tasks", name)
+        return name if found is None else found
 
     def retention(self, rule: str) -> str:
         """Return how long something is kept, by a rule of the register; as written where it is not known."""
         years = _YEARS.fullmatch(rule)
         if years:
             return self.text("years", count=int(years.group(1)))
-        found = self._all["retention"].get(rule)
-        return rule if found is None or self.language != "nl" else str(found)
+        found = self._named("retention", rule)
+        return rule if found is None else found
 
     def category(self, name: str) -> str:
         """Return what a category of data holds."""
-        found = self._all["categories"].get(name)
-        return name if found is None or self.language != "nl" else str(found)
+        found = self._named("categories", name)
+        return name if found is None else found
 
     def day(self, one: date) -> str:
         """Return a day as people write it: "26 november 2026"."""
@@ -103,6 +103,12 @@ class Words:
         """Return a moment as it was in the Netherlands: "26 november 2026, 14:05"."""
         local = one.astimezone(ZONE)
         return f"{self.day(local.date())}, {local:%H:%M}"
+
+    def _named(self, table: str, name: str) -> str | None:
+        """Return a word of one of the tables of names; None where this language has none of its own."""
+        tables = self._all if self.language == "nl" else self._all["english"]
+        found: str | None = tables.get(table, {}).get(name)
+        return found
 
     def told(self, stored: str) -> str:
         """Return a stored text as people read it: a moment, a day or a word; all else as it is."""

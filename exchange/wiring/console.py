@@ -81,8 +81,28 @@ def console_of(
             fresh=fresh,
             log_keys=log_keys if not named else lambda: named,
             theme=_read(theme, "console_theme") if theme else b"",
+            away=settings.console_away,
+            notices=_notices(settings.console_notices),
         )
     )
+
+
+def _notices(folder: Path | None) -> dict[str, str]:
+    """Return each text by the SHA-256 it was registered by. Raises SettingsInvalid."""
+    if folder is None:
+        return {}
+    if not folder.is_dir():
+        raise SettingsInvalid("there is no such folder", name="console_notices", file=folder.name)
+    found: dict[str, str] = {}
+    for file in sorted(folder.glob("*.txt")):
+        content = _read(file, "console_notices")
+        try:
+            found[sha256(content).hexdigest()] = content.decode("utf-8")
+        except UnicodeDecodeError:
+            raise SettingsInvalid(
+                "a text for residents is not UTF-8", name="console_notices", file=file.name
+            ) from None
+    return found
 
 
 def _credentials(folder: Path) -> Credentials:

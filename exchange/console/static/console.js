@@ -8,3 +8,12 @@ for (const wide of document.querySelectorAll(".wide")) {
   };
   new ResizeObserver(look).observe(wide);
 }
+
+// Who has to leave at once leaves no page behind to go back to.
+for (const away of document.querySelectorAll("[data-away]")) {
+  away.addEventListener("click", (event) => {
+    event.preventDefault();
+    document.documentElement.hidden = true;
+    location.replace(away.href);
+  });
+}

@@ -1,0 +1,1 @@
+"""What the pages of a resident share: his case, what is known of organisations and laws, plain words."""

@@ -1,0 +1,70 @@
+"""What is known of organisations and of laws: names and articles, from the record of processing activities.
+
+Promises: the organisation asks for it itself: it is about nobody, and who is in it says nothing of who knows
+a resident. An organisation without a name is told by its task, never by a number.
+Source: GDPR 12(1), 30(1); protos/exchange/v1/legal_basis_service.proto.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from exchange.console.roles import DESK
+from exchange.v1 import legal_basis_service_pb2 as pb
+from exchange.v1.common_pb2 import PURPOSE_INZAGE, Claim
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from exchange.console.page import Look
+    from exchange.documents.words import Words
+
+READING: Final = Claim(purpose=PURPOSE_INZAGE, legal_basis="REGISTER-12")
+PAGE_ROWS: Final = 200
+PAGES_MAX: Final = 20
+SELF: Final = frozenset({"betrokkene", "wettelijk-vertegenwoordiger"})
+
+
+class Known(NamedTuple):
+    """Names by OIN, and articles by the id of a legal basis."""
+
+    names: Mapping[str, str]
+    articles: Mapping[str, str]
+
+    def name(self, oin: str) -> str:
+        """Return what an organisation is called; empty where nobody knows."""
+        return self.names.get(oin, "")
+
+    def who(self, oin: str, task: str, words: Words) -> str:
+        """Return an organisation with its task, in words: "Zorg Voorbeeld: een organisatie die ..."."""
+        # A task that has no words of its own would be shown as it is stored.
+        said = words.task(task)
+        kind = said if said != task else ""
+        name = "" if task in SELF else self.name(oin)
+        return f"{name}: {kind[:1].lower()}{kind[1:]}" if name and kind else name or kind
+
+    def article(self, basis: str) -> str:
+        """Return where the law says it, of a basis with or without its version; empty where nobody knows."""
+        return self.articles.get(basis.partition("@")[0], "")
+
+
+async def known_of(look: Look) -> Known:
+    """Return what the record says now."""
+    mine = look.shown.line.organisation
+    names, articles = {mine.oin: mine.name}, dict[str, str]()
+    asking, token = replace(look.session, role=DESK, resident=None), ""
+    for _ in range(PAGES_MAX):
+        request = pb.ListProcessingActivitiesRequest(claim=READING, page_size=PAGE_ROWS, page_token=token)
+        page = await look.shown.line.ask(request, pb.ListProcessingActivitiesResponse, asking)
+        for activity in page.activities:
+            for one in activity.recipient_organisations:
+                oin, _, name = one.partition(" ")
+                names.setdefault(oin, name)
+            for one in activity.legal_bases:
+                basis, _, article = one.partition(": ")
+                articles.setdefault(basis.partition("@")[0], article)
+        token = page.next_page_token
+        if not token:
+            break
+    return Known(names, articles)
