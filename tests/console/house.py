@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 SECRET = "a secret of the tests"
 HERE = "https://localhost:9443"
 CSRF = re.compile(r'name="csrf" value="([^"]+)"')
-OFFICER, OFFICER_2, AUTHOR, APPROVER, INSIGHT = (person.subject for person in PEOPLE)
+OFFICER, OFFICER_2, AUTHOR, APPROVER, INSIGHT, KEEPER = (person.subject for person in PEOPLE)
 RESIDENT = "inwoner-1"
 
 

@@ -23,6 +23,7 @@ PEOPLE: Final = (
     Somebody("register-1", "Anna Visser", "author", "stelt grondslagen op"),
     Somebody("register-2", "Bram de Wit", "approver", "beslist over grondslagen"),
     Somebody("beleid-1", "Daan Smit", "insight", "beleidsmedewerker"),
+    Somebody("beheer-1", "Els Kuiper", "keeper", "beheerder, de tweede persoon bij namen"),
 )
 
 
