@@ -33,10 +33,10 @@ _is_month = re.compile(r"(?:19|20)[0-9]{2}-(?:0[1-9]|1[0-2])").fullmatch
 
 
 class Reason(NamedTuple):
-    """What explains a lookup, or makes one stand out. `count` is its field of a cell, `name` the rules' own."""
+    """What explains a lookup, or makes one stand out. `counted` is its field of a cell."""
 
     name: str
-    count: str
+    counted: str
     title: str
     says: str
     source: str
@@ -48,8 +48,8 @@ EXPLAINS: Final = (
         "by_case",
         later("Werkt aan de zaak"),
         later(
-            "Iemand anders betrok deze persoon bij de zaak, of hij deed dat zelf en legde binnen zes weken werk "
-            "vast. Na afloop telt dit nog 14 dagen."
+            "Iemand anders betrok deze persoon bij de zaak, of hij deed dat zelf en legde binnen zes weken "
+            "werk vast. Na afloop telt dit nog 14 dagen."
         ),
         "Fabbri en LeFevre 2011, 2; Wmo 2015 2.3.2(1), 5.3.3; AVG 5(1)(f)",
     ),
@@ -58,8 +58,8 @@ EXPLAINS: Final = (
         "by_stand_in",
         later("Vervangt een collega"),
         later(
-            "Iemand anders wees deze persoon aan als vervanger, of hij werkte die dag aan nog twee dossiers van "
-            "dezelfde collega."
+            "Iemand anders wees deze persoon aan als vervanger, of hij werkte die dag aan nog twee dossiers "
+            "van dezelfde collega."
         ),
         "Awb 10:1; Fabbri en LeFevre 2011, 4",
     ),
@@ -122,8 +122,8 @@ STANDS_OUT: Final = (
         "after_end",
         later("Na het einde van het werk"),
         later(
-            "Deze persoon keek in de maand twee keer of vaker bij een inwoner van wie hij de zaak had verlaten, "
-            "tot 180 dagen erna."
+            "Deze persoon keek in de maand twee keer of vaker bij een inwoner van wie hij de zaak had "
+            "verlaten, tot 180 dagen erna."
         ),
         "Wmo 2015 5.3.3",
     ),
@@ -150,7 +150,8 @@ MONTHS: Final = (
 )
 SAYS: Final[Mapping[str, str]] = {
     "SAME_PERSON": later(
-        "Wie namen vraagt, kan daar niet zelf mee instemmen. Laat een andere functionaris of de beheerder het doen."
+        "Wie namen vraagt, kan daar niet zelf mee instemmen. Laat een andere functionaris of de beheerder "
+        "het doen."
     ),
     "NAMES_APPROVED_ALREADY": later("Iemand anders stemde hier al mee in."),
     "NAMES_REQUEST_EXPIRED": later("Dit verzoek wachtte langer dan zeven dagen. Vraag de namen opnieuw."),

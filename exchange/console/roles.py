@@ -55,9 +55,7 @@ APPROVER: Final = Role(
 RESIDENT: Final = Role("resident", "betrokkene", "inwoner", later("Inwoner"), later("inwoners"))
 # Nobody's: in this task the organisation itself recognises who signs in as a resident, before he is one.
 DESK: Final = Role("desk", "college:WMO", "aanmelding", "", "")
-INSIGHT: Final = Role(
-    "insight", "beleid", "beleid", later("Beleid"), later("beleidsmedewerkers"), "/inzicht"
-)
+INSIGHT: Final = Role("insight", "beleid", "beleid", later("Beleid"), later("beleidsmedewerkers"), "/inzicht")
 # The second person where names are asked for: no officer, and neither of the two who change the register.
 KEEPER: Final = Role(
     "keeper",

@@ -128,10 +128,10 @@ class Visitor:
         return self._ask("GET", path, headers)
 
     def post(
-        self, path: str, form: Mapping[str, str], headers: Mapping[str, str] | None = None
+        self, path: str, form: Mapping[str, str | list[str]], headers: Mapping[str, str] | None = None
     ) -> httpx2.Response:
         kind = {"Content-Type": "application/x-www-form-urlencoded"}
-        told = urlencode(form).encode()
+        told = urlencode(form, doseq=True).encode()
         return self._ask("POST", path, kind | dict(headers or {}), told)
 
     def csrf(self, path: str = "/") -> str:

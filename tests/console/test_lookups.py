@@ -6,6 +6,7 @@ import html
 import json
 import re
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import chdir
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -35,7 +36,7 @@ PROGRAM = re.compile(r"<pre data-program>(.*?)</pre>", re.DOTALL)
 
 
 class Month:
-    """A month that is over: one looked twice at a resident for no reason on record, another looked and worked."""
+    """A month that is over: one looked twice for no reason on record, another looked and worked."""
 
     def __init__(self, house: House, town: Town) -> None:
         self.house, self.town = house, town
@@ -156,7 +157,10 @@ def test_names_take_a_reason_and_a_second_person(month: Month, officer: Visitor)
     form = waiting(keeper, month, reason)
     for wrong in ({"taak": "college:PW"}, {"verzoek": "none"}):
         answer = sent(keeper, "/raadplegingen/instemmen", form | wrong)
-        assert (answer.status_code, SAYS["NO_SUCH_NAMES_REQUEST"] in html.unescape(answer.text)) == (409, True)
+        assert (answer.status_code, SAYS["NO_SUCH_NAMES_REQUEST"] in html.unescape(answer.text)) == (
+            409,
+            True,
+        )
     for _ in range(2):  # sent twice, recorded once
         agreed = sent(keeper, "/raadplegingen/instemmen", form)
         assert agreed.status_code == 200, agreed.text
@@ -185,45 +189,54 @@ def test_of_two_who_agree_at_once_one_does(month: Month, officer: Visitor) -> No
         assert sorted(at_once.map(agree, range(2))) == [200, 409]
 
 
-def test_a_sample_is_drawn_once_and_its_program_draws_the_same(
-    month: Month, officer: Visitor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture(scope="module")
+def drawn(month: Month, officer: Visitor) -> str:
+    """Return where the sample stands, drawn; what was no sample before was refused."""
     place = month.at("steekproef")
     assert "nog geen steekproef getrokken" in officer.get(place).text
     form = cell(month, request_id=request_id(5), aantal="2")
-    for wrong, status in ({"aantal": "0"}, 400), ({"aantal": "201"}, 400), ({"aantal": "²"}, 400):
-        assert sent(officer, "/raadplegingen/trekken", form | wrong).status_code == status
-    this_month = f"{month.town.now():%Y-%m}"
-    early = sent(officer, "/raadplegingen/trekken", form | {"maand": this_month})
+    for wrong in ("0", "201", "\N{SUPERSCRIPT TWO}", ""):
+        assert sent(officer, "/raadplegingen/trekken", form | {"aantal": wrong}).status_code == 400
+    early = sent(officer, "/raadplegingen/trekken", form | {"maand": f"{month.town.now():%Y-%m}"})
     assert (early.status_code, SAYS["MONTH_NOT_OVER"] in html.unescape(early.text)) == (409, True)
     for _ in range(2):  # sent twice, drawn once
         assert "De steekproef is getrokken" in sent(officer, "/raadplegingen/trekken", form).text
-    again = sent(officer, "/raadplegingen/trekken", form | {"request_id": request_id(6)})
+    return place
+
+
+def test_a_sample_is_drawn_once_and_its_program_draws_the_same(
+    month: Month,
+    officer: Visitor,
+    drawn: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    form = cell(month, request_id=request_id(6), aantal="2")
+    again = sent(officer, "/raadplegingen/trekken", form)
     assert (again.status_code, SAYS["SAMPLE_DRAWN_ALREADY"] in again.text) == (409, True)
-    page = officer.get(place).text
+    page = officer.get(drawn).text
     assert "Getrokken: 2 van 3 raadplegingen" in page
-    assert "0 van 2 raadplegingen beoordeeld" in page
     assert page.count("67 %") == 3, "one in three, whatever the rate: it is rounded up to one"
     # The program as it stands on the page, on what the command beside it prints.
     found = PROGRAM.search(page)
     assert found is not None
     rows = decisions_of(month.town.settings, Wanted(organisations=(CITY,)))
     (tmp_path / "beslissingen.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    monkeypatch.chdir(tmp_path)
-    exec(compile(html.unescape(found[1]), "program", "exec"), {})  # noqa: S102 -- what the page tells people to run
-    population, *drawn = capsys.readouterr().out.split()
+    with chdir(tmp_path):
+        exec(compile(html.unescape(found[1]), "program", "exec"), {})  # noqa: S102 -- what the page tells people to run
+    population, *ids = capsys.readouterr().out.split()
     assert population == "3"
-    assert drawn == re.findall(r'name="beslissing" value="([^"]+)"', page)
+    assert ids == re.findall(r'name="beslissing" value="([^"]+)"', page)
 
 
-def test_what_was_found_is_recorded_and_counted(month: Month, officer: Visitor) -> None:
-    place = month.at("steekproef")
-    page = officer.get(place).text
+def test_what_was_found_is_recorded_and_counted(month: Month, officer: Visitor, drawn: str) -> None:
+    page = officer.get(drawn).text
+    assert "0 van 2 raadplegingen beoordeeld" in page
     one = re.findall(r'name="beslissing" value="([^"]+)"', page)[0]
     form = cell(month, beslissing=one, bevinding="onrechtmatig", request_id=request_id(7))
     answer = sent(officer, "/raadplegingen/bevinding", form)
-    assert (answer.status_code, answer.headers["location"]) == (303, f"{place}#te-doen")
-    told = officer.get(place).text
+    assert (answer.status_code, answer.headers["location"]) == (303, f"{drawn}#te-doen")
+    told = officer.get(drawn).text
     assert "1 van 2 raadplegingen beoordeeld" in told
     assert '<span class="mark bad">Er was geen reden</span>' in told
     none = sent(officer, "/raadplegingen/bevinding", form | {"bevinding": "misschien"})
@@ -244,14 +257,18 @@ def test_who_is_no_officer_reads_no_count_and_draws_nothing(month: Month, who: s
     assert visitor.get(month.at("verzoeken")).status_code == (200 if who == KEEPER else 403)
 
 
-@pytest.mark.parametrize("told", ["2026-13", "0000-01", "9999-12", "26-10", "2026-10 ", "../..", "'", "\0", "9" * 3_000])
+@pytest.mark.parametrize(
+    "told", ["2026-13", "0000-01", "9999-12", "26-10", "2026-10 ", "../..", "'", "\0", "9" * 3_000]
+)
 def test_what_is_no_month_is_told(officer: Visitor, told: str) -> None:
     for page in ("", "/cel", "/verzoeken", "/onverklaard", "/steekproef"):
         answer = officer.get(f"/raadplegingen{page}?{urlencode({'maand': told})}")
         assert (answer.status_code, "Kies een maand" in answer.text) == (400, True), page
 
 
-@pytest.mark.parametrize("told", ["<script>alert(1)</script>", "%", "' OR 1=1 --", "\0", "../../etc/passwd", "a" * 10_000, "é"])
+@pytest.mark.parametrize(
+    "told", ["<script>alert(1)</script>", "%", "' OR 1=1 --", "\0", "../../etc/passwd", "a" * 10_000, "é"]
+)
 def test_what_is_no_organisation_or_task_opens_nothing(month: Month, officer: Visitor, told: str) -> None:
     for page in ("cel", "onverklaard", "steekproef", "verzoeken"):
         for name in ("organisatie", "taak", "vanaf"):
@@ -271,7 +288,10 @@ def test_another_organisations_officer_reviews_his_own_alone(
 ) -> None:
     town = month.town
     other = House(
-        town, tmp_path_factory.mktemp("other"), month.house.bsn, console_credentials=town.settings.data / f"of-{CARE}"
+        town,
+        tmp_path_factory.mktemp("other"),
+        month.house.bsn,
+        console_credentials=town.settings.data / f"of-{CARE}",
     )
     other.provider.clock = lambda: town.now().timestamp()
     try:

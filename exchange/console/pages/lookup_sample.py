@@ -98,7 +98,9 @@ async def draw(look: Look) -> Response:
     )
     answer = await ask(look, request, pb.DrawSampleResponse)
     back = _place(organisation, month)
-    return look.page("receipt.html", receipt=answer.receipt, way=later("De steekproef is getrokken"), back=back)
+    return look.page(
+        "receipt.html", receipt=answer.receipt, way=later("De steekproef is getrokken"), back=back
+    )
 
 
 async def say(look: Look) -> Response:

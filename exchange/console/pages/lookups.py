@@ -1,13 +1,13 @@
 """Review of lookups: counts of a month without people, names of one cell for a reason and by two persons.
 
-Promises: no name is asked before two persons agreed; what is counted is shown as it came, and nothing is added
-up here; each look is itself a recorded decision.
+Promises: no name is asked before two persons agreed; what is counted is shown as it came, and nothing is
+added up here; each look is itself a recorded decision.
 Source: GDPR 5(1)(c), 24, 32, 39(1)(b); exchange/decisions/0134-names-take-two-persons.md.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlencode
 
 from exchange.console.language import later
@@ -181,7 +181,7 @@ def _stands(told: pb.NamesRequest, month: str, now: datetime) -> Asked:
     return Asked(told, month, OVER if now >= until else OPEN if agreed else WAITS, until)
 
 
-def _around(look: Look, month: str) -> Mapping[str, object]:
+def _around(look: Look, month: str) -> Mapping[str, Any]:
     """Return what each of these pages shows besides."""
     words = {one: month_in_words(one) for one in dict.fromkeys((month, *months_back(look)))}
     return {"month": month, "months": words, "explains": EXPLAINS, "stands_out": STANDS_OUT}
@@ -192,7 +192,7 @@ def _list_of(organisation: str, month: str) -> str:
 
 
 ROUTES: Final = (
-    Page("/raadplegingen", show, (OFFICER,), menu=later("Raadplegingen"), place=50),
+    Page("/raadplegingen", show, (OFFICER,), menu=later("Toezicht"), place=50),
     Page("/raadplegingen/cel", show_cell, (OFFICER,)),
     Page("/raadplegingen/namen", request_names, (OFFICER,), methods=("POST",)),
     Page(
