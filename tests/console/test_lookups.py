@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from adapters.sdk.tokens import Person
 from exchange.console.lookup_words import APPROVE_WITHIN, EXPLAINS, SAYS, STANDS_OUT
 from exchange.console.pages.lookup_sample import FINDINGS, SIZE_MAX, bounds_of
 from exchange.domain.lookups import decide
@@ -51,6 +52,10 @@ class Month:
         house.provider.clock = lambda: town.now().timestamp()
         # The first decision of another month.
         assert house.as_(OFFICER).get("/raadplegingen").status_code == 200
+
+    @property
+    def policy(self) -> Person:
+        return Person("beleid-1", "beleid", "beleid")
 
     def at(self, page: str, **more: str) -> str:
         return f"/raadplegingen/{page}?{urlencode({'maand': self.name, 'organisatie': CITY} | more)}"
