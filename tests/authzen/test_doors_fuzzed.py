@@ -124,6 +124,7 @@ def ask_all(
             case.path_parameters = dict.fromkeys(case.path_parameters, place)
         prepared = requests.Request(**case.as_transport_kwargs(base_url="https://localhost")).prepare()
         body = prepared.body.encode() if isinstance(prepared.body, str) else prepared.body
+        assert body is None or isinstance(body, bytes)
         body = raw if raw is not None and case.method == "POST" else body
         headers = {name: str(value) for name, value in prepared.headers.items() if name == "Content-Type"}
         status = ask(str(prepared.method), prepared.path_url, body, headers)
