@@ -62,7 +62,8 @@ def looked_at(window: Window, name: str) -> None:
     assert window.page.locator("h1").count() == 1
     assert window.faults() == []
     assert window.overflows() == []
-    assert window.complaints == []
+    # A click cuts short what the page before it was still fetching; what is blocked says so besides.
+    assert [one for one in window.complaints if not one.startswith("failed: ")] == []
 
 
 def in_english(window: Window, name: str) -> None:
@@ -90,7 +91,7 @@ def test_from_a_count_to_a_name_by_two_persons(month: Month, windows: dict[str, 
     page.get_by_role("link", name="Terug").click()
     page.get_by_role("button", name="Ik stem in").click()
     assert "kan daar niet zelf mee instemmen" in page.locator("h1").inner_text()
-    assert [one for one in officer.complaints if "409" not in one] == []
+    assert [one for one in officer.complaints if not one.startswith("failed: ") and "409" not in one] == []
     officer.complaints.clear()
     looked_at(officer, "same-person")
     # The second person begins with what waits, finds it without an address, and agrees with the keyboard.
