@@ -102,7 +102,7 @@ def test_from_a_count_to_a_name_by_two_persons(month: Month, windows: dict[str, 
     button = keeper.page.get_by_role("button", name="Ik stem in")
     button.focus()
     keeper.page.keyboard.press("Enter")
-    assert keeper.page.locator("h1").inner_text() == "Vastgelegd"
+    keeper.page.wait_for_selector("h1:text-is('Vastgelegd')")
     officer.open(month.at("cel", taak=TASK))
     page.get_by_role("link", name="Lees de namen").click()
     assert page.get_by_text(month.professional).count() == 2
