@@ -48,7 +48,9 @@ SECOND_PARTY_NAMES: Final = (
     "identity_line_key",
 )
 
-CONSOLE_ROLES: Final = "officer=officer,author=author,approver=approver,resident=resident,insight=insight"
+CONSOLE_ROLES: Final = (
+    "officer=officer,author=author,approver=approver,resident=resident,insight=insight,keeper=keeper"
+)
 
 NODE_NAMES: Final = ("node_address", "node_certificate", "node_key", "node_authorities")
 

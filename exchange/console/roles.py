@@ -55,11 +55,20 @@ APPROVER: Final = Role(
 RESIDENT: Final = Role("resident", "betrokkene", "inwoner", later("Inwoner"), later("inwoners"), "/mijn/1")
 # Nobody's: in this task the organisation itself recognises who signs in as a resident, before he is one.
 DESK: Final = Role("desk", "college:WMO", "aanmelding", "", "")
-INSIGHT: Final = Role("insight", "beleid", "beleid", later("Beleid"), later("beleidsmedewerkers"))
+INSIGHT: Final = Role("insight", "beleid", "beleid", later("Beleid"), later("beleidsmedewerkers"), "/inzicht")
+# The second person where names are asked for: no officer, and neither of the two who change the register.
+KEEPER: Final = Role(
+    "keeper",
+    "beheer",
+    "beheerder",
+    later("Beheerder"),
+    later("de beheerder"),
+    "/raadplegingen/verzoeken",
+)
 ROLES: Final[Mapping[str, Role]] = {
-    role.name: role for role in (OFFICER, AUTHOR, APPROVER, RESIDENT, INSIGHT)
+    role.name: role for role in (OFFICER, AUTHOR, APPROVER, RESIDENT, INSIGHT, KEEPER)
 }
-STAFF: Final = (OFFICER, AUTHOR, APPROVER, INSIGHT)
+STAFF: Final = (OFFICER, AUTHOR, APPROVER, INSIGHT, KEEPER)
 
 
 def role_of(claims: Mapping[str, Any], claim: str, mapping: Mapping[str, str]) -> Role:

@@ -8,6 +8,7 @@ Source: API rules of the architecture; house style 8.
 from __future__ import annotations
 
 from functools import partial
+from http import HTTPStatus
 from http.server import ThreadingHTTPServer
 from threading import Thread
 from typing import TYPE_CHECKING, Final
@@ -31,6 +32,22 @@ LOOPBACK: Final = "127.0.0.1"
 # end of a service.
 STOP_SEEN_S: Final = 0.05
 SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+
+
+class _Reading(MetricsHandler):
+    """Numbers are read: another method is refused as the caller's, not as a fault of this server."""
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Say that a method is not allowed where the library says that it does not know it."""
+        if code == HTTPStatus.NOT_IMPLEMENTED:
+            code, message = HTTPStatus.METHOD_NOT_ALLOWED, None
+        super().send_error(code, message, explain)
+
+    def send_response(self, code: int, message: str | None = None) -> None:
+        """Begin an answer; one that refuses a method names those there are (RFC 9110 section 15.5.6)."""
+        super().send_response(code, message)
+        if code == HTTPStatus.METHOD_NOT_ALLOWED:
+            self.send_header("Allow", "GET")
 
 
 class Metrics:
@@ -132,7 +149,7 @@ class Metrics:
     def serve(self, port: int) -> int:
         """Open the port on loopback, 0 for a free one; return it. Raises SettingsInvalid."""
         try:
-            server = ThreadingHTTPServer((LOOPBACK, port), MetricsHandler.factory(self.registry))
+            server = ThreadingHTTPServer((LOOPBACK, port), _Reading.factory(self.registry))
         except OSError as error:
             raise SettingsInvalid("the port of the metrics cannot be opened", port=str(port)) from error
         thread = Thread(target=server.serve_forever, args=(STOP_SEEN_S,), name="metrics", daemon=True)

@@ -29,7 +29,7 @@ NEEDED: Final = ("console_issuer", "console_client_secret_file")
 NEEDED_IN_PRODUCTION: Final = ("console_url", "console_target", "console_credentials")
 # Where the credentials of the operator lie in development.
 OPERATOR_FOLDER: Final = "operator"
-ROLE_NAMES: Final = frozenset({"officer", "author", "approver", "resident", "insight"})
+ROLE_NAMES: Final = frozenset({"officer", "author", "approver", "resident", "insight", "keeper"})
 
 
 def refuse_half_a_console(settings: Settings) -> None:

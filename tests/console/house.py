@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 SECRET = "a secret of the tests"
 HERE = "https://localhost:9443"
 CSRF = re.compile(r'name="csrf" value="([^"]+)"')
-OFFICER, OFFICER_2, AUTHOR, APPROVER, INSIGHT, APPROVER_2 = (person.subject for person in PEOPLE)
+OFFICER, OFFICER_2, AUTHOR, APPROVER, INSIGHT, APPROVER_2, KEEPER = (person.subject for person in PEOPLE)
 RESIDENT = "inwoner-1"
 
 
@@ -128,10 +128,10 @@ class Visitor:
         return self._ask("GET", path, headers)
 
     def post(
-        self, path: str, form: Mapping[str, str], headers: Mapping[str, str] | None = None
+        self, path: str, form: Mapping[str, str | list[str]], headers: Mapping[str, str] | None = None
     ) -> httpx2.Response:
         kind = {"Content-Type": "application/x-www-form-urlencoded"}
-        told = urlencode(form).encode()
+        told = urlencode(form, doseq=True).encode()
         return self._ask("POST", path, kind | dict(headers or {}), told)
 
     def send(self, path: str, body: bytes, kind: str) -> httpx2.Response:

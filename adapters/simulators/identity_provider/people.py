@@ -25,6 +25,7 @@ PEOPLE: Final = (
     Somebody("beleid-1", "Daan Smit", "insight", "beleidsmedewerker"),
     # A version of the register takes two who approve beside who proposed it.
     Somebody("register-3", "Chaima Jansen", "approver", "beslist ook over grondslagen"),
+    Somebody("beheer-1", "Els Kuiper", "keeper", "beheerder, de tweede persoon bij namen"),
 )
 
 
