@@ -126,7 +126,7 @@ class Assigning:
         for line in lines:
             support = numbered.get(line.assignment.number)
             if support is None:
-                support = next((one for one in free if self._fits(line.assignment, one)), None)
+                support = next((one for one in free if self.fits(line.assignment, one)), None)
                 if support is not None:
                     free.remove(support)
             elif support.provider_oin != self._exchange.own_oin:
@@ -137,8 +137,8 @@ class Assigning:
                 matched[line.path] = (line, support)
         return matched, tuple(findings)
 
-    def _fits(self, assignment: Assignment, support: Support) -> bool:
-        """Tell whether a requested support is what a product of a message assigns."""
+    def fits(self, assignment: Assignment, support: Support) -> bool:
+        """Tell whether a support is what a product of a message assigns."""
         if not support.custom or support.provider_oin != self._exchange.own_oin:
             return False
         days = (assignment.starts_on, assignment.ends_on) == (support.starts_on, support.ends_on)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from adapters.kit.rectifications import SdkRectifications
 from adapters.kit.restrictions import SdkRestrictions
 from adapters.provider.config import Side
-from adapters.provider.plan_seen import CaseFound, PlanSeen, newest, read_event, read_support
+from adapters.provider.plan_seen import CaseFound, PlanSeen, newest, read_entry, read_event, read_support
 from adapters.provider.schema import Law
 from adapters.sdk.calls import claim
 from adapters.sdk.client import ExchangeClient
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from adapters.kit.rectifications import RectificationPort
     from adapters.kit.restrictions import RestrictionPort
     from adapters.provider.config import Config
-    from adapters.provider.plan_seen import AssignOrder, Happening
+    from adapters.provider.plan_seen import AssignOrder, Entry, Happening
     from adapters.sdk.bsn import Bsn
     from adapters.sdk.purge_port import PurgePort
     from exchange.v1.common_pb2 import Claim
@@ -63,6 +63,8 @@ SUPPORT_FIELDS: Final = tuple(
         "stop_reason",
     )
 )
+# Of the past no more than what tells whether the resident spoke after a support was written as it is.
+PAST_FIELDS: Final = ("supports.support_id", "agreements.outcome")
 AGREEMENT_FIELDS: Final = ("agreements.outcome", "agreements.plan_version")
 
 
@@ -91,6 +93,9 @@ class ExchangePort(Protocol):
 
     def look(self, plan_id: str) -> PlanSeen:
         """Return the supports of a plan, and for a municipality the newest agreement."""
+
+    def look_back(self, plan_id: str) -> tuple[Entry, ...]:
+        """Return what happened to the supports of a plan, and when the resident spoke of it, in order."""
 
     def assign(self, order: AssignOrder) -> None:
         """Assign a support. Raises Conflict for another version, RuleBroken, Denied."""
@@ -162,6 +167,7 @@ class SdkExchange:
     _fields: Sequence[str]
     own_oin: str
     at_once: int
+    _with_joins: bool
     _renewal: Renewal
     _following: Subscription | None = field(default=None)
 
@@ -179,6 +185,8 @@ class SdkExchange:
             _fields=(*SUPPORT_FIELDS, *more),
             own_oin=credentials.oin,
             at_once=AT_ONCE,
+            # A provider learns of a case by its 301; what came before it is not its own to take up.
+            _with_joins=config.side is Side.MUNICIPALITY,
             _renewal=Renewal(config.credentials, client, credentials),
         )
 
@@ -237,6 +245,23 @@ class SdkExchange:
         seen = tuple(one for one in supports if one is not None)
         return PlanSeen(answer.plan.version, seen, newest(answer.plan))
 
+    def look_back(self, plan_id: str) -> tuple[Entry, ...]:
+        """Ask for what happened, page by page."""
+        found: list[Entry] = []
+        token = ""
+        while True:
+            page = self._client.history.list_timeline(
+                claim=self._claims.reading,
+                plan_id=plan_id,
+                fields=PAST_FIELDS,
+                allow_partial=True,
+                page_token=token,
+            )
+            found += map(read_entry, page.entries)
+            token = page.next_page_token
+            if not token:
+                return tuple(found)
+
     def assign(self, order: AssignOrder) -> None:
         """Record that the support is assigned."""
         self._client.plan.assign_support(
@@ -261,6 +286,7 @@ class SdkExchange:
             heartbeat_s=CATCHING_UP_HEARTBEAT_S if until_caught_up else HEARTBEAT_S,
             give_up_after_s=CATCHING_UP_GIVE_UP_S if until_caught_up else None,
             patience=PATIENCE,
+            with_joins=self._with_joins,
         )
         subscription = Subscription(self._client, position)
         if until_caught_up:

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Final
 
 from exchange.domain import stream_of
 from exchange.domain.delivery import no_such
-from exchange.errors import CallerUnknown, Draining, Unavailable
+from exchange.errors import CallerUnknown, Draining, RequestInvalid, Unavailable
 from exchange.pipeline.callers import refuse_ended
 from exchange.server.contract.labels import refuse_unlabelled
 from exchange.server.contract.pages import question_of
-from exchange.server.hub import OF_MEMBERSHIPS, ROWS_PER_LOOK, TOPICS
+from exchange.server.hub import OF_JOINING, OF_MEMBERSHIPS, ROWS_PER_LOOK, TOPICS
 from exchange.server.interceptor import Streaming
 from exchange.server.services import delivery
 from exchange.server.services.happenings import Told, changes_of, judged, of_household, of_membership
@@ -48,9 +48,15 @@ async def subscribe(call: Call, request: pb.SubscribeRequest) -> AsyncGenerator[
     fields = refuse_unlabelled(request.fields, LABELS)
     # What happens to memberships is looked at where it is asked for.
     topics = TOPICS if not any(map(of_membership, fields)) else (*TOPICS, *OF_MEMBERSHIPS)
+    if request.with_joins:
+        topics = (*topics, *OF_JOINING)
     claim = claim_of(request.claim)
     heartbeat_s = request.heartbeat_seconds or HEARTBEAT_S_DEFAULT
     named = request.subscription_id
+    if named and request.with_joins:
+        raise RequestInvalid(
+            "a named subscription tells of no joins", {"with_joins": "must be left out with a name"}
+        )
     told, looked, question = request.cursor, call.house.looked, _question(call, request)
     await delivery.refuse_ahead(call, told, "cursor")
     state = await delivery.standing(call, named, request) if named else None
@@ -129,7 +135,10 @@ def _answer(
 def _question(call: Call, request: pb.SubscribeRequest) -> bytes:
     """Return what tells streams apart: who asks what, wherever he goes on and however often it beats."""
     asked = pb.SubscribeRequest(
-        claim=request.claim, fields=request.fields, household_plan_id=request.household_plan_id
+        claim=request.claim,
+        fields=request.fields,
+        household_plan_id=request.household_plan_id,
+        with_joins=request.with_joins,
     )
     return question_of(call.rpc, call.caller, asked.SerializeToString(deterministic=True))
 
