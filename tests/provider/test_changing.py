@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from adapters.provider.records import Assignment
 
-MORE = {"volume": 5}
+MORE: dict[str, Any] = {"volume": 5}
 LONGER = {"ends_on": TODAY + timedelta(days=400)}
 SHORTER = {"ends_on": TODAY + timedelta(days=100)}
 
@@ -97,7 +97,8 @@ def test_a_change_a_provider_asks_for_is_told_once_it_is_agreed_with(both: Both,
         term = side.desk.terms.of(number)
         assert term is not None
         assert (term.assignment.volume, term.assignment.ends_on) == (5, LONGER["ends_on"])
-        assert side.desk.errands.undone() == side.journal.parked() == ()
+        assert side.desk.errands.undone() == ()
+        assert side.journal.parked() == ()
     assert "assignment_differs_from_plan" not in both.log
     both.work(3)
     assert len(lines(both)) == len(lines(both)[:2])

@@ -147,9 +147,9 @@ def test_what_runs_is_changed_by_its_college_and_the_past_says_what_it_was(town:
     support_id = steps.request()
     steps.agree()
     steps.assign(support_id)
-    steps.of(steps.carer, "start_support", PROVIDE, support_id=support_id, care_start_date="2027-01-04")
-    before = town.clock()
-    change = {"support_id": support_id, "volume": 5, "unit": "04", "frequency": "2"}
+    start: dict[str, Any] = {"support_id": support_id, "care_start_date": "2027-01-04"}
+    before = steps.of(steps.carer, "start_support", PROVIDE, **start).receipt.record_time
+    change: dict[str, Any] = {"support_id": support_id, "volume": 5, "unit": "04", "frequency": "2"}
     with pytest.raises(errors.RuleBroken) as not_theirs:
         steps.of(steps.carer, "change_support", PROVIDE, **change)
     assert not_theirs.value.rule == "NOT_THE_COLLEGE"
@@ -160,7 +160,11 @@ def test_what_runs_is_changed_by_its_college_and_the_past_says_what_it_was(town:
         story.wmo.plan.change_support(
             claim=INVESTIGATE, plan_id=story.plan_id, expected_version=story.version - 1, **change
         )
-    read = {"claim": INVESTIGATE, "plan_id": story.plan_id, "fields": ["supports.volume", "supports.state"]}
+    read: dict[str, Any] = {
+        "claim": INVESTIGATE,
+        "plan_id": story.plan_id,
+        "fields": ["supports.volume", "supports.state"],
+    }
     seen = story.wmo.plan.get_plan(**read, with_part_versions=True)
     answer = story.wmo.plan.change_support(
         claim=INVESTIGATE,
