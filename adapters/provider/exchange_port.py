@@ -58,11 +58,9 @@ SUPPORT_FIELDS: Final = tuple(
         "frequency",
         "state",
         "assignment_number",
-        "care_start_date",
-        "care_end_date",
-        "stop_reason",
     )
 )
+CARE_FIELDS: Final = ("supports.care_start_date", "supports.care_end_date", "supports.stop_reason")
 # Of the past no more than what tells whether the resident spoke after a support was written as it is.
 PAST_FIELDS: Final = ("supports.support_id", "agreements.outcome")
 AGREEMENT_FIELDS: Final = ("agreements.outcome", "agreements.plan_version")
@@ -91,8 +89,11 @@ class ExchangePort(Protocol):
     def find_case(self, pseudonym: bytes) -> CaseFound:
         """Return the resident's case. Raises Denied alike for no case and for a case of others."""
 
-    def look(self, plan_id: str) -> PlanSeen:
-        """Return the supports of a plan, and for a municipality the newest agreement."""
+    def look(self, plan_id: str, *, with_care: bool = True) -> PlanSeen:
+        """Return the supports of a plan, and for a municipality the newest agreement.
+
+        Without care where it is not needed: then nothing tells a stop for a while from another.
+        """
 
     def look_back(self, plan_id: str) -> tuple[Entry, ...]:
         """Return what happened to the supports of a plan, and when the resident spoke of it, in order."""
@@ -232,12 +233,12 @@ class SdkExchange:
         )
         return CaseFound(answer.case_id, answer.plan_id)
 
-    def look(self, plan_id: str) -> PlanSeen:
+    def look(self, plan_id: str, *, with_care: bool = True) -> PlanSeen:
         """Ask for the supports as they are now."""
         answer = self._client.plan.get_plan(
             claim=self._claims.reading,
             plan_id=plan_id,
-            fields=["version", *self._fields],
+            fields=["version", *self._fields, *(CARE_FIELDS if with_care else ())],
             # Another law's support of the same plan is not ours to see, and no reason to see nothing.
             allow_partial=True,
         )
@@ -280,7 +281,7 @@ class SdkExchange:
         """Follow the plans the adapter works on."""
         position = _CatchingUp(
             self._claims.reading,
-            self._fields,
+            (*self._fields, *CARE_FIELDS),
             cursor,
             keep_cursor,
             heartbeat_s=CATCHING_UP_HEARTBEAT_S if until_caught_up else HEARTBEAT_S,

@@ -295,13 +295,14 @@ class Port(ExchangePort):
             raise Denied(Refusal("ACCESS_DENIED", "refused", rules=("R03",), decision_id="0" * 32))
         return CaseFound(f"case of {plan_id}", plan_id)
 
-    def look(self, plan_id: str) -> PlanSeen:
+    def look(self, plan_id: str, *, with_care: bool = True) -> PlanSeen:
         held = self._world.enter("look")
         plan = held.plans.get(plan_id)
         if plan is None or self._oin not in plan.related:
             raise Denied(Refusal("ACCESS_DENIED", "refused", rules=("R03",), decision_id="0" * 32))
         agreement = plan.agreement if self._oin == MUNICIPALITY_OIN else None
-        return PlanSeen(plan.version, tuple(plan.supports.values()), agreement)
+        shown = [one if with_care else _without_care(one) for one in plan.supports.values()]
+        return PlanSeen(plan.version, tuple(shown), agreement)
 
     def look_back(self, plan_id: str) -> tuple[Entry, ...]:
         held = self._world.enter("look_back")
@@ -349,6 +350,10 @@ class Port(ExchangePort):
     @property
     def restrictions(self) -> Restrictions:
         return Restrictions(self._world)
+
+
+def _without_care(one: Support) -> Support:
+    return dataclasses.replace(one, care_starts_on=None, care_ends_on=None, stop_reason=0)
 
 
 def _as_it_was(now: Support | None, told: Happening) -> Support | None:

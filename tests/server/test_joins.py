@@ -7,18 +7,24 @@ from typing import TYPE_CHECKING, Any
 import grpc
 import pytest
 
+from adapters.provider.config import Side
+from adapters.provider.exchange_port import AGREEMENT_FIELDS, CLAIMS, SUPPORT_FIELDS, SdkExchange
+from adapters.provider.joining import JOINED_KIND as JOINED
+from adapters.provider.joining import REQUESTED_KIND
+from adapters.provider.plan_seen import Entry
+from adapters.provider.schema import Law
+from adapters.sdk import errors
 from adapters.sdk.tokens import Person
 from exchange.v1 import subscription_service_pb2 as sub
 from tests.server.subscribed import Named
-from tests.server.town import CARE, DELIVER, INVESTIGATE, details_of
+from tests.server.test_support import Steps
+from tests.server.town import CARE, CITY, DELIVER, INVESTIGATE, details_of
 
 if TYPE_CHECKING:
     from adapters.sdk.client import ExchangeClient
     from exchange.v1 import common_pb2 as pb
     from tests.server.story import Story
     from tests.server.town import Town
-
-JOINED = "case.professional_joined"
 
 
 def told(client: ExchangeClient, why: pb.Claim, *, with_joins: bool = True) -> list[sub.PublishedEvent]:
@@ -66,3 +72,36 @@ def test_a_named_subscription_tells_of_no_joins(story: Story) -> None:
         next(named.stream(with_joins=True))
     (fault,) = details_of(refused.value)["BadRequest"].field_violations
     assert fault.field == "with_joins"
+
+
+def adapter_of(client: ExchangeClient) -> SdkExchange:
+    """Return the way in of a municipality's adapter, over a client of this town."""
+    unused: Any = None
+    return SdkExchange(
+        _client=client,
+        _pseudonyms=unused,
+        _claims=CLAIMS[Law.WMO, Side.MUNICIPALITY],
+        _fields=(*SUPPORT_FIELDS, *AGREEMENT_FIELDS),
+        own_oin=CITY,
+        at_once=1,
+        _with_joins=True,
+        _renewal=unused,
+    )
+
+
+def test_a_municipalitys_adapter_that_joins_late_finds_what_was_agreed_with(town: Town, story: Story) -> None:
+    steps = Steps(town, story)
+    support_id = steps.request()
+    steps.agree()
+    before = told(story.wmo, INVESTIGATE)[-1].position + 1
+    port = adapter_of(town.worker("college:WMO", "iwmo-late"))
+    with pytest.raises(errors.Denied):
+        port.look(story.plan_id)
+    join(story, CITY, "college:WMO", "iwmo-late")
+    (happening,) = port.follow(before, lambda _cursor: None, until_caught_up=True)
+    assert (happening.kind, happening.plan_id, happening.support) == (JOINED, story.plan_id, None)
+    seen, past = port.look(story.plan_id), port.look_back(story.plan_id)
+    assert [one.support_id for one in seen.supports] == [support_id]
+    requested = past.index(Entry(REQUESTED_KIND, support_id))
+    assert seen.agreement is not None
+    assert [one.said for one in past[requested + 1 :]] == [True]
