@@ -29,7 +29,7 @@ from exchange.server.walks import claim_of
 from exchange.v1 import subscription_service_pb2 as pb
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterator, Mapping
+    from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
 
     from exchange.domain.delivery import DeliveryState
     from exchange.server.house import Call
@@ -46,17 +46,10 @@ TOLD_AT_A_STRETCH: Final = 256
 async def subscribe(call: Call, request: pb.SubscribeRequest) -> AsyncGenerator[pb.SubscribeResponse, None]:
     """Stream events after a cursor."""
     fields = refuse_unlabelled(request.fields, LABELS)
-    # What happens to memberships is looked at where it is asked for.
-    topics = TOPICS if not any(map(of_membership, fields)) else (*TOPICS, *OF_MEMBERSHIPS)
-    if request.with_joins:
-        topics = (*topics, *OF_JOINING)
+    topics = _topics(request, fields)
     claim = claim_of(request.claim)
     heartbeat_s = request.heartbeat_seconds or HEARTBEAT_S_DEFAULT
     named = request.subscription_id
-    if named and request.with_joins:
-        raise RequestInvalid(
-            "a named subscription tells of no joins", {"with_joins": "must be left out with a name"}
-        )
     told, looked, question = request.cursor, call.house.looked, _question(call, request)
     await delivery.refuse_ahead(call, told, "cursor")
     state = await delivery.standing(call, named, request) if named else None
@@ -98,6 +91,16 @@ async def subscribe(call: Call, request: pb.SubscribeRequest) -> AsyncGenerator[
                 if place >= due:
                     yield _answer(call, state, told)
                     beat, due = clock() + heartbeat_s, 0
+
+
+def _topics(request: pb.SubscribeRequest, fields: Iterable[str]) -> tuple[str, ...]:
+    """Return which events are looked at: of memberships, and of joining, where it is asked for."""
+    if request.subscription_id and request.with_joins:
+        raise RequestInvalid(
+            "a named subscription tells of no joins", {"with_joins": "must be left out with a name"}
+        )
+    memberships = OF_MEMBERSHIPS if any(map(of_membership, fields)) else ()
+    return (*TOPICS, *memberships, *(OF_JOINING if request.with_joins else ()))
 
 
 def _messages(call: Call, told: list[Told]) -> Iterator[list[pb.PublishedEvent]]:
