@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from lxml import etree
 
 from adapters.provider.codes import ChangeReason, Frequency, Unit
 from adapters.provider.errands import Errands
@@ -19,6 +20,7 @@ from adapters.provider.request_book import RequestState
 from adapters.provider.requests import Changed, Size, Wanted, write_change_request
 from adapters.provider.retour import read_retour
 from adapters.provider.running import status
+from adapters.provider.xml import emit
 from tests.provider.around import ONE, Both, agreed, of
 from tests.provider.builders import change_request
 from tests.provider.test_requests import send, states
@@ -192,6 +194,22 @@ def test_a_no_after_the_yes_keeps_a_change_in_the_house(both: Both) -> None:
     assert len(lines(both)) == len({"first", "changed"})
 
 
+def test_a_change_is_told_as_the_official_schema_has_it(both: Both, standards_dir: Path) -> None:
+    number = running(both)
+    asks(
+        both, Changed(number, Wanted(ONE.starts_on, LONGER["ends_on"], size=Size(5, ONE.unit, ONE.frequency)))
+    )
+    change(both, **MORE, **LONGER)
+    both.world.say(agreed=True)
+    both.work(3)
+    (file,) = (standards_dir / "iwmo-3.2" / "xsd").rglob("*WMO301*.xsd")
+    schema = etree.XMLSchema(etree.parse(file))
+    told = [emit(one) for one in of(both.provider, "301")]
+    for message in told:
+        schema.assertValid(etree.fromstring(message))
+    assert any(b"RedenWijziging>12<" in message for message in told)
+
+
 # --- who joins late ---------------------------------------------------------------------------------------
 
 
@@ -312,7 +330,7 @@ def test_killed_anywhere_each_is_told_once(tmp_path: Path) -> None:
     _, steps = in_a_process_of_its_own(whole, 0, timedelta(), joins_and_changes)
     assert_told_once(whole)
     # A prime, so that it meets each kind of step somewhere.
-    for kill_at in range(5, steps, 17):
+    for kill_at in range(5, steps, 31):
         root = tmp_path / str(kill_at)
         root.mkdir()
         killed, _ = in_a_process_of_its_own(root, kill_at, timedelta(), joins_and_changes)
