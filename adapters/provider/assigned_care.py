@@ -1,7 +1,7 @@
 """What a municipality assigned and what came back of it: numbers, contacts, starts and stops that stand.
 
-Promises: an assignment keeps the number and the moment it was given at first; numbers are never given twice
-and never look like a BSN; what came back stands until it is taken back.
+Promises: an assignment keeps the number it was given at first, and its moment until it is changed; numbers
+are never given twice and never look like a BSN; what came back stands until it is taken back.
 All in the journal's file, in the caller's transaction. Source: TR332, IV013, OP087; 305 and 307.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from adapters.provider.codes import stop_reason
@@ -65,11 +65,9 @@ class AssignedCare:
     def number(self, support_id: str, pseudonym: str, decided: datetime, draw: Callable[[], int]) -> Numbered:
         """Return the number of an assignment, drawn and kept at the first call."""
         with self._journal.transaction():
-            row = self._connection.execute(
-                "SELECT support_id, number, assigned FROM numbers WHERE support_id = ?", (support_id,)
-            ).fetchone()
-            if row is not None:
-                return Numbered(row[0], row[1], datetime.fromisoformat(row[2]))
+            known = self.numbered(support_id)
+            if known is not None:
+                return known
             number = draw()
             while self._taken(number):
                 number = draw()
@@ -78,6 +76,22 @@ class AssignedCare:
                 (support_id, number, decided.isoformat(), pseudonym),
             )
             return Numbered(support_id, number, decided)
+
+    def numbered(self, support_id: str) -> Numbered | None:
+        """Return the number of an assignment, or None where it never got one here."""
+        row = self._connection.execute(
+            "SELECT support_id, number, assigned FROM numbers WHERE support_id = ?", (support_id,)
+        ).fetchone()
+        return None if row is None else Numbered(row[0], row[1], datetime.fromisoformat(row[2]))
+
+    def decide_again(self, support_id: str, moment: datetime) -> None:
+        """Note when an assignment was changed: later than it was decided before (IV013)."""
+        before = self.numbered(support_id)
+        assert before is not None, "what is changed was numbered"
+        later = max(moment, before.decided + timedelta(seconds=1))
+        self._connection.execute(
+            "UPDATE numbers SET assigned = ? WHERE support_id = ?", (later.isoformat(), support_id)
+        )
 
     def _taken(self, number: int) -> bool:
         row = self._connection.execute("SELECT 1 FROM numbers WHERE number = ?", (number,)).fetchone()

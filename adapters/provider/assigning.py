@@ -101,7 +101,7 @@ class Assigning:
     def _assign_all(self, asking: Asking) -> Assigned:
         live = [line for line in lines_of(asking.message, asking.notice) if not line.assignment.removed]
         plan_id = self._exchange.find_case(asking.pseudonym).plan_id
-        seen = self._exchange.look(plan_id)
+        seen = self._exchange.look(plan_id, with_care=False)
         matched, findings = self._match(live, seen)
         if findings:
             return Assigned(plan_id, matched, findings)
@@ -126,7 +126,7 @@ class Assigning:
         for line in lines:
             support = numbered.get(line.assignment.number)
             if support is None:
-                support = next((one for one in free if self._fits(line.assignment, one)), None)
+                support = next((one for one in free if self.fits(line.assignment, one)), None)
                 if support is not None:
                     free.remove(support)
             elif support.provider_oin != self._exchange.own_oin:
@@ -137,8 +137,8 @@ class Assigning:
                 matched[line.path] = (line, support)
         return matched, tuple(findings)
 
-    def _fits(self, assignment: Assignment, support: Support) -> bool:
-        """Tell whether a requested support is what a product of a message assigns."""
+    def fits(self, assignment: Assignment, support: Support) -> bool:
+        """Tell whether a support is what a product of a message assigns."""
         if not support.custom or support.provider_oin != self._exchange.own_oin:
             return False
         days = (assignment.starts_on, assignment.ends_on) == (support.starts_on, support.ends_on)
@@ -165,7 +165,7 @@ class Assigning:
         Raises what the exchange refuses it with, Conflict when the plan never holds still.
         """
         for attempt in range(READ_AGAIN_MAX):
-            now = seen if seen is not None else self._exchange.look(plan_id)
+            now = seen if seen is not None else self._exchange.look(plan_id, with_care=False)
             seen = None
             support = next((one for one in now.supports if one.support_id == support_id), None)
             if support is not None and support.assignment_number == assignment.number:

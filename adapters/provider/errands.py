@@ -1,4 +1,4 @@
-"""What this adapter has to tell and has told: one errand for each support, kind of message and care it is of.
+"""What this adapter has to do and has done: one errand for each support, kind and care or change it is of.
 
 Promises: of each care under a support each kind is told once, whatever comes twice, on the days it had then;
 what must not go on is parked with its reason and stays visible; nothing is dropped. All in the journal's
@@ -28,14 +28,24 @@ _SCHEMA: Final = (
     """CREATE TABLE IF NOT EXISTS wanted (
   support_id TEXT PRIMARY KEY, plan_id TEXT NOT NULL, version INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE IF NOT EXISTS changes (
+  support_id TEXT PRIMARY KEY, plan_id TEXT NOT NULL, version INTEGER NOT NULL
+) STRICT, WITHOUT ROWID""",
     """CREATE TABLE IF NOT EXISTS errands (
   number INTEGER PRIMARY KEY, support_id TEXT NOT NULL, kind TEXT NOT NULL, plan_id TEXT NOT NULL,
   state TEXT NOT NULL, reason TEXT NOT NULL, outbox_name TEXT, attempts INTEGER NOT NULL,
   next_attempt_ms INTEGER NOT NULL, starts_on TEXT NOT NULL, ends_on TEXT NOT NULL,
-  stop_reason INTEGER NOT NULL,
-  UNIQUE (support_id, kind, starts_on)
+  stop_reason INTEGER NOT NULL, occasion INTEGER NOT NULL,
+  UNIQUE (support_id, kind, starts_on, occasion)
 ) STRICT""",
 )
+
+_SELECT: Final = (
+    "SELECT support_id, kind, plan_id, attempts, state, reason, starts_on, ends_on, stop_reason, occasion "
+    "FROM errands"
+)
+_BEFORE: Final = "errands_before"
+_NAMED: Final = "support_id = ? AND kind = ? AND starts_on = ? AND occasion = ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +59,11 @@ class Care:
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """Something to tell: `kind` is that of the message, such as WMO301; an assignment is of no care."""
+    """Something to do: `kind` is that of the message, such as WMO301; an assignment is of no care.
+
+    `occasion` tells apart what may come again: the version of the plan at which a support was changed, or the
+    position at which a case was joined. 0 is the first assignment, and care.
+    """
 
     support_id: str
     kind: str
@@ -58,6 +72,7 @@ class Errand:
     state: str = "due"
     reason: str = ""
     care: Care | None = None
+    occasion: int = 0
 
 
 class Errands:
@@ -67,43 +82,74 @@ class Errands:
         self._journal: Final = journal
         self._connection: Final = journal.connection
         with journal.transaction():
+            before = self._put_aside()
             for statement in _SCHEMA:
                 self._connection.execute(statement)
+            if before:
+                self._connection.execute(f"INSERT INTO errands SELECT *, 0 FROM {_BEFORE}")  # noqa: S608 -- our own words
+                self._connection.execute(f"DROP TABLE {_BEFORE}")
+
+    def _put_aside(self) -> bool:
+        """Put errands aside that a journal holds from before there were occasions; tell whether it did."""
+        columns = {row[1] for row in self._connection.execute("PRAGMA table_info(errands)")}
+        if not columns or "occasion" in columns:
+            return False
+        self._connection.execute(f"ALTER TABLE errands RENAME TO {_BEFORE}")
+        return True
 
     # --- errands ------------------------------------------------------------------------------------------
 
-    def want(self, support_id: str, kind: str, plan_id: str, care: Care | None = None) -> None:
+    def want(
+        self, support_id: str, kind: str, plan_id: str, care: Care | None = None, occasion: int = 0
+    ) -> None:
         """Make an errand, once: whoever was told of a support, or of care under it, is not told again."""
         ends_on = "" if care is None or care.ends_on is None else care.ends_on.isoformat()
         self._connection.execute(
             "INSERT OR IGNORE INTO errands "
             "(support_id, kind, plan_id, state, reason, attempts, next_attempt_ms, starts_on, ends_on, "
-            "stop_reason) VALUES (?, ?, ?, 'due', '', 0, 0, ?, ?, ?)",
-            (support_id, kind, plan_id, _of(care), ends_on, 0 if care is None else care.stop_reason),
+            "stop_reason, occasion) VALUES (?, ?, ?, 'due', '', 0, 0, ?, ?, ?, ?)",
+            (
+                support_id,
+                kind,
+                plan_id,
+                _of(care),
+                ends_on,
+                0 if care is None else care.stop_reason,
+                occasion,
+            ),
         )
+
+    def want_change(self, support_id: str, kind: str, plan_id: str, version: int) -> None:
+        """Make the errand of a change of what was told; an earlier one that was not told gives way to it."""
+        self._connection.execute(
+            "DELETE FROM errands WHERE support_id = ? AND kind = ? AND occasion BETWEEN 1 AND ? "
+            "AND state <> 'done'",
+            (support_id, kind, version - 1),
+        )
+        self.want(support_id, kind, plan_id, occasion=version)
+
+    def change_untold(self, support_id: str, kind: str) -> bool:
+        """Tell whether a support was changed and that was not told yet."""
+        version = self.changed_version(support_id)
+        return version is not None and self.state(support_id, kind, occasion=version) != "done"
 
     def due(self, now_ms: int) -> tuple[Errand, ...]:
         """Return what is to be done now, oldest first."""
         rows = self._connection.execute(
-            "SELECT support_id, kind, plan_id, attempts, state, reason, starts_on, ends_on, stop_reason "
-            "FROM errands WHERE state = 'due' AND next_attempt_ms <= ? ORDER BY number",
-            (now_ms,),
+            f"{_SELECT} WHERE state = 'due' AND next_attempt_ms <= ? ORDER BY number", (now_ms,)
         )
         return tuple(map(_read, rows))
 
     def undone(self) -> tuple[Errand, ...]:
         """Return every errand that is not done, with what holds it up."""
-        rows = self._connection.execute(
-            "SELECT support_id, kind, plan_id, attempts, state, reason, starts_on, ends_on, stop_reason "
-            "FROM errands WHERE state <> 'done' ORDER BY number"
-        )
+        rows = self._connection.execute(f"{_SELECT} WHERE state <> 'done' ORDER BY number")
         return tuple(map(_read, rows))
 
-    def state(self, support_id: str, kind: str, care: Care | None = None) -> str:
+    def state(self, support_id: str, kind: str, care: Care | None = None, occasion: int = 0) -> str:
         """Return due, done or parked; empty where there is no such errand."""
         row = self._connection.execute(
-            "SELECT state FROM errands WHERE support_id = ? AND kind = ? AND starts_on = ?",
-            (support_id, kind, _of(care)),
+            f"SELECT state FROM errands WHERE {_NAMED}",  # noqa: S608 -- our own words
+            (support_id, kind, _of(care), occasion),
         ).fetchone()
         return "" if row is None else str(row[0])
 
@@ -135,20 +181,18 @@ class Errands:
         ).fetchone()
         return row is not None
 
-    def done(self, errand: Errand, outbox_name: str) -> None:
-        """Note that the message stands in the outbox."""
+    def done(self, errand: Errand, outbox_name: str = "") -> None:
+        """Note that the message stands in the outbox; no name where there was none to send."""
         self._connection.execute(
-            "UPDATE errands SET state = 'done', reason = '', outbox_name = ? "
-            "WHERE support_id = ? AND kind = ? AND starts_on = ?",
-            (outbox_name, *_key(errand)),
+            f"UPDATE errands SET state = 'done', reason = '', outbox_name = ? WHERE {_NAMED}",  # noqa: S608 -- our own words
+            (outbox_name or None, *_key(errand)),
         )
 
     def later(self, errand: Errand, reason: str, now_ms: int, jitter: float) -> None:
         """Let an errand wait for what it lacks; the wait doubles up to an hour."""
         attempts = errand.attempts + 1
         self._connection.execute(
-            "UPDATE errands SET attempts = ?, next_attempt_ms = ?, reason = ? "
-            "WHERE support_id = ? AND kind = ? AND starts_on = ?",
+            f"UPDATE errands SET attempts = ?, next_attempt_ms = ?, reason = ? WHERE {_NAMED}",  # noqa: S608 -- our own words
             (attempts, now_ms + wait_before_retry_ms(attempts, jitter), reason, *_key(errand)),
         )
 
@@ -162,8 +206,7 @@ class Errands:
     def park(self, errand: Errand, reason: str) -> None:
         """Stop an errand; only `revive` or a person makes it go on."""
         self._connection.execute(
-            "UPDATE errands SET state = 'parked', reason = ? "
-            "WHERE support_id = ? AND kind = ? AND starts_on = ?",
+            f"UPDATE errands SET state = 'parked', reason = ? WHERE {_NAMED}",  # noqa: S608 -- our own words
             (reason, *_key(errand)),
         )
 
@@ -223,6 +266,30 @@ class Errands:
         ).fetchone()
         return None if row is None else int(row[0])
 
+    def changed(self, support_id: str, plan_id: str, version: int) -> None:
+        """Remember that a support that runs was changed at a version of its plan; the newest counts."""
+        self._connection.execute(
+            "INSERT INTO changes VALUES (?, ?, ?) ON CONFLICT (support_id) DO UPDATE SET "
+            "version = excluded.version WHERE excluded.version > version",
+            (support_id, plan_id, version),
+        )
+
+    def changed_version(self, support_id: str) -> int | None:
+        """Return at which version a support was changed last, or None for one that never was."""
+        row = self._connection.execute(
+            "SELECT version FROM changes WHERE support_id = ?", (support_id,)
+        ).fetchone()
+        return None if row is None else int(row[0])
+
+    def changes_covered(self, plan_id: str) -> tuple[tuple[str, int], ...]:
+        """Return the changed supports of a plan that the resident's yes covers, each with the version."""
+        rows = self._connection.execute(
+            "SELECT c.support_id, c.version FROM changes AS c JOIN plans AS p ON p.plan_id = c.plan_id "
+            "WHERE c.plan_id = ? AND p.agreed_version >= c.version ORDER BY c.version",
+            (plan_id,),
+        )
+        return tuple((str(support_id), int(version)) for support_id, version in rows)
+
     def covered(self, plan_id: str) -> tuple[str, ...]:
         """Return the requested supports of a plan that the resident's yes covers."""
         rows = self._connection.execute(
@@ -258,7 +325,7 @@ class Errands:
         named = (json.dumps([*plan_ids]),)
         gone = 0
         with self._journal.transaction():
-            for table in ("errands", "wanted", "plans"):
+            for table in ("errands", "wanted", "changes", "plans"):
                 statement = f"DELETE FROM {table} WHERE plan_id IN (SELECT value FROM json_each(?))"  # noqa: S608 -- our own words
                 gone += self._connection.execute(statement, named).rowcount
         return gone > 0
@@ -277,14 +344,14 @@ def _of(care: Care | None) -> str:
     return "" if care is None else care.starts_on.isoformat()
 
 
-def _key(errand: Errand) -> tuple[str, str, str]:
-    return errand.support_id, errand.kind, _of(errand.care)
+def _key(errand: Errand) -> tuple[str, str, str, int]:
+    return errand.support_id, errand.kind, _of(errand.care), errand.occasion
 
 
-def _read(row: tuple[str, str, str, int, str, str, str, str, int]) -> Errand:
-    support_id, kind, plan_id, attempts, state, reason, starts_on, ends_on, stop_reason = row
+def _read(row: tuple[str, str, str, int, str, str, str, str, int, int]) -> Errand:
+    support_id, kind, plan_id, attempts, state, reason, starts_on, ends_on, stop_reason, occasion = row
     care = None
     if starts_on:
         last_day = date.fromisoformat(ends_on) if ends_on else None
         care = Care(date.fromisoformat(starts_on), last_day, stop_reason)
-    return Errand(support_id, kind, plan_id, attempts, state, reason, care)
+    return Errand(support_id, kind, plan_id, attempts, state, reason, care, occasion)

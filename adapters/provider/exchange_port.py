@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from adapters.kit.rectifications import SdkRectifications
 from adapters.kit.restrictions import SdkRestrictions
 from adapters.provider.config import Side
-from adapters.provider.plan_seen import CaseFound, PlanSeen, newest, read_event, read_support
+from adapters.provider.plan_seen import CaseFound, PlanSeen, newest, read_entry, read_event, read_support
 from adapters.provider.schema import Law
 from adapters.sdk.calls import claim
 from adapters.sdk.client import ExchangeClient
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from adapters.kit.rectifications import RectificationPort
     from adapters.kit.restrictions import RestrictionPort
     from adapters.provider.config import Config
-    from adapters.provider.plan_seen import AssignOrder, Happening
+    from adapters.provider.plan_seen import AssignOrder, Entry, Happening
     from adapters.sdk.bsn import Bsn
     from adapters.sdk.purge_port import PurgePort
     from exchange.v1.common_pb2 import Claim
@@ -58,11 +58,11 @@ SUPPORT_FIELDS: Final = tuple(
         "frequency",
         "state",
         "assignment_number",
-        "care_start_date",
-        "care_end_date",
-        "stop_reason",
     )
 )
+CARE_FIELDS: Final = ("supports.care_start_date", "supports.care_end_date", "supports.stop_reason")
+# Of the past no more than what tells whether the resident spoke after a support was written as it is.
+PAST_FIELDS: Final = ("supports.support_id", "agreements.outcome")
 AGREEMENT_FIELDS: Final = ("agreements.outcome", "agreements.plan_version")
 
 
@@ -89,8 +89,14 @@ class ExchangePort(Protocol):
     def find_case(self, pseudonym: bytes) -> CaseFound:
         """Return the resident's case. Raises Denied alike for no case and for a case of others."""
 
-    def look(self, plan_id: str) -> PlanSeen:
-        """Return the supports of a plan, and for a municipality the newest agreement."""
+    def look(self, plan_id: str, *, with_care: bool = True) -> PlanSeen:
+        """Return the supports of a plan, and for a municipality the newest agreement.
+
+        Without care where it is not needed: then nothing tells a stop for a while from another.
+        """
+
+    def look_back(self, plan_id: str) -> tuple[Entry, ...]:
+        """Return what happened to the supports of a plan, and when the resident spoke of it, in order."""
 
     def assign(self, order: AssignOrder) -> None:
         """Assign a support. Raises Conflict for another version, RuleBroken, Denied."""
@@ -162,6 +168,7 @@ class SdkExchange:
     _fields: Sequence[str]
     own_oin: str
     at_once: int
+    _with_joins: bool
     _renewal: Renewal
     _following: Subscription | None = field(default=None)
 
@@ -179,6 +186,8 @@ class SdkExchange:
             _fields=(*SUPPORT_FIELDS, *more),
             own_oin=credentials.oin,
             at_once=AT_ONCE,
+            # A provider learns of a case by its 301; what came before it is not its own to take up.
+            _with_joins=config.side is Side.MUNICIPALITY,
             _renewal=Renewal(config.credentials, client, credentials),
         )
 
@@ -224,18 +233,35 @@ class SdkExchange:
         )
         return CaseFound(answer.case_id, answer.plan_id)
 
-    def look(self, plan_id: str) -> PlanSeen:
+    def look(self, plan_id: str, *, with_care: bool = True) -> PlanSeen:
         """Ask for the supports as they are now."""
         answer = self._client.plan.get_plan(
             claim=self._claims.reading,
             plan_id=plan_id,
-            fields=["version", *self._fields],
+            fields=["version", *self._fields, *(CARE_FIELDS if with_care else ())],
             # Another law's support of the same plan is not ours to see, and no reason to see nothing.
             allow_partial=True,
         )
         supports = (read_support(one) for one in answer.plan.supports)
         seen = tuple(one for one in supports if one is not None)
         return PlanSeen(answer.plan.version, seen, newest(answer.plan))
+
+    def look_back(self, plan_id: str) -> tuple[Entry, ...]:
+        """Ask for what happened, page by page."""
+        found: list[Entry] = []
+        token = ""
+        while True:
+            page = self._client.history.list_timeline(
+                claim=self._claims.reading,
+                plan_id=plan_id,
+                fields=PAST_FIELDS,
+                allow_partial=True,
+                page_token=token,
+            )
+            found += map(read_entry, page.entries)
+            token = page.next_page_token
+            if not token:
+                return tuple(found)
 
     def assign(self, order: AssignOrder) -> None:
         """Record that the support is assigned."""
@@ -255,12 +281,13 @@ class SdkExchange:
         """Follow the plans the adapter works on."""
         position = _CatchingUp(
             self._claims.reading,
-            self._fields,
+            (*self._fields, *CARE_FIELDS),
             cursor,
             keep_cursor,
             heartbeat_s=CATCHING_UP_HEARTBEAT_S if until_caught_up else HEARTBEAT_S,
             give_up_after_s=CATCHING_UP_GIVE_UP_S if until_caught_up else None,
             patience=PATIENCE,
+            with_joins=self._with_joins,
         )
         subscription = Subscription(self._client, position)
         if until_caught_up:

@@ -2,12 +2,13 @@
 
 Promises: an accepted request is a task of a person and changes nothing by itself: no command of the exchange
 follows from it, for a provider may ask and never decide (Wmo 2015 2.3.5, Jeugdwet 2.3). A yes is a support on
-the plan that the resident agrees with; its 301 then names the request it honours (TR379).
+the plan, or a change of one, that the resident agrees with; its 301 then names the request (TR379).
 Source: iWmo and iJw 3.2: 315, 317, 319; OP346.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from adapters.provider.codes import RequestOutcome
@@ -31,12 +32,14 @@ from adapters.provider.requests import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Mapping
 
     from adapters.provider.codes import RequestRefusal
     from adapters.provider.desk import Desk
     from adapters.provider.errors import Finding
+    from adapters.provider.records import Assignment
     from adapters.provider.request_book import Request
+    from adapters.provider.requests import Changed, Wanted
     from adapters.provider.xml import Message
 
 
@@ -75,8 +78,9 @@ class MunicipalRequests:
     def _judge_changed(self, message: Message) -> Verdict:
         desk, asked = self._desk, read_change_request(message)
         pseudonym = desk.register.pseudonym(asked.bsn)
+        current = {} if pseudonym is None else desk.terms.current(pseudonym, desk.today)
         known = Asked(
-            current={} if pseudonym is None else desk.terms.current(pseudonym, desk.today),
+            current=current,
             client_known=pseudonym is not None,
             under_way=desk.requests.has_under_way(pseudonym, asked.bsn),
             references_used=self._used([asked.reference]),
@@ -89,7 +93,8 @@ class MunicipalRequests:
             bsn=asked.bsn,
             asked_on=desk.today,
             answer_due=working_days_on(desk.today, CHANGE_WORKING_DAYS),
-            wanted=asked.added,
+            wanted=(*asked.added, *_from_another_day(asked.changed, current)),
+            changes=tuple(one for one in asked.changed if _keeps_its_day(one, current)),
         )
         return self._verdict(change_request_findings(message, known), pseudonym, [new])
 
@@ -127,3 +132,16 @@ class MunicipalRequests:
             desk.requests.answered(request.reference, state, "" if refusal is None else refusal.code)
         desk.log.info("request_answered", message_type=desk.kind("319"), state=state.value)
         return name
+
+
+def _keeps_its_day(changed: Changed, current: Mapping[int, Assignment]) -> bool:
+    known = current.get(changed.number)
+    return known is not None and changed.wanted.starts_on == known.starts_on
+
+
+def _from_another_day(changed: Iterable[Changed], current: Mapping[int, Assignment]) -> Iterator[Wanted]:
+    """Return what is wanted from another day on: another assignment, of the same product."""
+    for one in changed:
+        known = current.get(one.number)
+        if known is not None and one.wanted.starts_on != known.starts_on:
+            yield replace(one.wanted, product=known.product)

@@ -15,6 +15,7 @@ from adapters.provider.records import Product
 from exchange.v1 import plan_pb2 as pb
 
 if TYPE_CHECKING:
+    from exchange.v1.history_service_pb2 import TimelineEntry
     from exchange.v1.subscription_service_pb2 import PublishedEvent
 
 
@@ -95,6 +96,15 @@ class Happening:
 
 
 @dataclass(frozen=True, slots=True)
+class Entry:
+    """Something that happened on a plan, in order: which support it was about, or that the resident spoke."""
+
+    kind: str
+    support_id: str = ""
+    said: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class AssignOrder:
     """The one command this adapter gives. The same id with the same content has the same answer."""
 
@@ -140,6 +150,13 @@ def read_event(event: PublishedEvent) -> Happening:
         support=read_support(supports[0]) if supports else None,
         agreement=newest(event.change),
     )
+
+
+def read_entry(entry: TimelineEntry) -> Entry:
+    """Return an entry of a plan's past as a record."""
+    supports = entry.change.supports
+    support_id = supports[0].support_id if supports else ""
+    return Entry(entry.kind, support_id, said=bool(entry.change.agreements))
 
 
 def newest(plan: pb.Plan) -> Agreement | None:

@@ -86,6 +86,10 @@ class ProviderSide:
         if found.findings:
             return Verdict(found.findings)
         plan_id, matched = found.plan_id, found.matched
+        differ = sum(not self._assigning.fits(line.assignment, seen) for line, seen in matched.values())
+        if differ:
+            # A change may be on its way, either way: the message counts, and a person can see that it did.
+            desk.log.warning("assignment_differs_from_plan", count=differ)
 
         def keep() -> None:
             desk.register.remember(known_as, notice.resident)

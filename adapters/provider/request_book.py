@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from adapters.provider.journal import Journal
-    from adapters.provider.requests import Wanted
+    from adapters.provider.requests import Changed, Wanted
     from adapters.sdk.bsn import Bsn
 
 _SCHEMA: Final = (
@@ -84,6 +84,8 @@ class NewRequest:
     asked_on: date
     answer_due: date | None = None
     wanted: tuple[Wanted, ...] = ()
+    # Of assignments that run, and keep their number and their first day.
+    changes: tuple[Changed, ...] = ()
 
 
 class RequestBook:
@@ -108,7 +110,12 @@ class RequestBook:
                 new.asked_on.isoformat(),
                 None if new.answer_due is None else new.answer_due.isoformat(),
                 RequestState.OPEN.value,
-                json.dumps([_write(wanted) for wanted in new.wanted]),
+                json.dumps(
+                    [
+                        *(_write(wanted) for wanted in new.wanted),
+                        *([*_write(one.wanted), one.number] for one in new.changes),
+                    ]
+                ),
             ),
         )
 
@@ -144,18 +151,27 @@ class RequestBook:
 
     def honour(self, support_id: str, pseudonym: str, wanted: Wanted) -> None:
         """Tie a support to the oldest open request of this person that asks for exactly this, if any."""
+        self._honour(support_id, pseudonym, _write(wanted))
+
+    def honour_change(self, support_id: str, pseudonym: str, changed: Changed) -> bool:
+        """Tie a changed support to the oldest open request that asks this of its number; tell if so."""
+        return self._honour(support_id, pseudonym, [*_write(changed.wanted), changed.number])
+
+    def _honour(self, support_id: str, pseudonym: str, given: list[object]) -> bool:
         rows = self._connection.execute(
             "SELECT reference, wanted FROM requests WHERE pseudonym = ? "
             "AND state IN ('open', 'investigated') ORDER BY number",
             (pseudonym,),
         ).fetchall()
         for reference, asked in rows:
-            if any(_fits(one, _write(wanted)) for one in json.loads(asked)):
+            if any(_fits(one, given) for one in json.loads(asked)):
+                # A change honours another request than the assignment did.
                 self._connection.execute(
-                    "INSERT OR IGNORE INTO honoured VALUES (?, ?, ?)", (support_id, pseudonym, reference)
+                    "INSERT OR REPLACE INTO honoured VALUES (?, ?, ?)", (support_id, pseudonym, reference)
                 )
                 self.answered(reference, RequestState.HONOURED)
-                return
+                return True
+        return False
 
     def reference_of(self, support_id: str) -> str | None:
         """Return the reference a support honours, or None (TR379)."""
@@ -223,6 +239,9 @@ def _write(wanted: Wanted) -> list[object]:
 
 def _fits(asked: list[object], given: list[object]) -> bool:
     """Tell whether what is given is what was asked; where nothing was asked of it, anything fits."""
-    return asked[2:4] == given[2:4] and all(
-        one is None or one == other for one, other in zip(asked, given, strict=True)
+    # A change names its number at the end, and what is new has none.
+    return (
+        len(asked) == len(given)
+        and asked[2:4] == given[2:4]
+        and all(one is None or one == other for one, other in zip(asked, given, strict=True))
     )

@@ -127,7 +127,7 @@ class Service:
     def _settle_one(self, errand: Errand) -> None:
         desk = self._desk
         # What was stopped with its plan a moment ago is no longer to be done.
-        if desk.errands.state(errand.support_id, errand.kind, errand.care) != "due":
+        if desk.errands.state(errand.support_id, errand.kind, errand.care, errand.occasion) != "due":
             return
         try:
             held = self._party.settle(errand)

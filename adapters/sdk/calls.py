@@ -226,6 +226,7 @@ class PlanCalls(Calls[_Mode]):
     start_support = Rpc(plan.StartSupportRequest, plan.StartSupportResponse)
     stop_support = Rpc(plan.StopSupportRequest, plan.StopSupportResponse)
     refuse_support = Rpc(plan.RefuseSupportRequest, plan.RefuseSupportResponse)
+    change_support = Rpc(plan.ChangeSupportRequest, plan.ChangeSupportResponse)
     set_funding = Rpc(plan.SetFundingRequest, plan.SetFundingResponse)
     mark_goal = Rpc(plan.MarkGoalRequest, plan.MarkGoalResponse)
     plan_evaluation = Rpc(plan.PlanEvaluationRequest, plan.PlanEvaluationResponse)

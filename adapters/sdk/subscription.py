@@ -48,7 +48,9 @@ class Position:
         silence_max_s: float | None = None,
         give_up_after_s: float | None = None,
         patience: Patience = PATIENCE,
+        with_joins: bool = False,
     ) -> None:
+        self._with_joins: Final = with_joins
         self._claim: Final = claim
         self._fields: Final = tuple(fields)
         self._cursor = cursor
@@ -68,7 +70,11 @@ class Position:
     def request(self) -> SubscribeRequest:
         """Return the request that opens the stream here."""
         return SubscribeRequest(
-            claim=self._claim, fields=self._fields, cursor=self._cursor, heartbeat_seconds=self._heartbeat_s
+            claim=self._claim,
+            fields=self._fields,
+            cursor=self._cursor,
+            heartbeat_seconds=self._heartbeat_s,
+            with_joins=self._with_joins,
         )
 
     def new_events(self, response: SubscribeResponse) -> list[PublishedEvent]:

@@ -55,6 +55,7 @@ COLLECTION_OF: Final[Mapping[str, str]] = {
     "plan.support_started": "supports",
     "plan.support_stopped": "supports",
     "plan.support_refused": "supports",
+    "plan.support_changed": "supports",
     "plan.funding_set": "funding",
     "plan.goal_marked": "goals",
     "plan.evaluation_planned": "evaluations",

@@ -13,6 +13,7 @@ import asyncio
 from bisect import bisect_right
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from exchange.domain.case_events import ProfessionalJoined
 from exchange.domain.delivery import DeliveryCancelled
 from exchange.domain.household import MEMBERSHIP
 from exchange.domain.organisation import ORGANISATION
@@ -39,6 +40,8 @@ TOPICS: Final = tuple(
 )
 OF_MEMBERSHIPS: Final = tuple(sorted(event.TOPIC for event in MEMBERSHIP.events))
 STREAMED: Final = (*TOPICS, *OF_MEMBERSHIPS)
+# Told to who was let in, and asks for it; to nobody else, and to no named subscription.
+OF_JOINING: Final = (ProfessionalJoined.TOPIC,)
 # What ends a stream, though no stream tells of it: it has to look at itself then.
 ENDING: Final = frozenset({event.TOPIC for event in ORGANISATION.events} | {DeliveryCancelled.TOPIC})
 
@@ -64,7 +67,7 @@ class Hub:
         self._reader = reader
         self._hot = hot
         self._pool = pool
-        self._topics = tuple(sorted({*STREAMED, *ENDING}))
+        self._topics = tuple(sorted({*STREAMED, *OF_JOINING, *ENDING}))
         self._rows: list[Row] = []  # a window: all of these topics in (_start, _end]
         self._positions: list[int] = []
         self._start = self._end = hot.as_of

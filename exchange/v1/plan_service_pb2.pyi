@@ -1130,6 +1130,102 @@ class RefuseSupportResponse(_message.Message):
 Global___RefuseSupportResponse: _TypeAlias = RefuseSupportResponse  # noqa: Y015
 
 @_typing.final
+class ChangeSupportRequest(_message.Message):
+    """Changes a support that runs; it says all of what the support says from here on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CLAIM_FIELD_NUMBER: _builtins.int
+    PLAN_ID_FIELD_NUMBER: _builtins.int
+    EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
+    SUPPORT_ID_FIELD_NUMBER: _builtins.int
+    END_DATE_FIELD_NUMBER: _builtins.int
+    VOLUME_FIELD_NUMBER: _builtins.int
+    UNIT_FIELD_NUMBER: _builtins.int
+    FREQUENCY_FIELD_NUMBER: _builtins.int
+    SEEN_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Same id and same content: same answer."""
+    plan_id: _builtins.str
+    """The plan."""
+    expected_version: _builtins.int
+    """Version of the plan the caller saw; left out where `seen` says what he saw."""
+    support_id: _builtins.str
+    """The support."""
+    end_date: _builtins.str
+    """Last day, ISO 8601; empty where open. Not before a day of care, nor before the last day of what is paid for."""
+    volume: _builtins.int
+    """How much, in units; with unit and frequency, or none of the three."""
+    unit: _builtins.str
+    """iWmo unit code."""
+    frequency: _builtins.str
+    """iWmo frequency code."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground."""
+
+    @_builtins.property
+    def seen(self) -> Global___Seen:
+        """What of the plan the caller saw, instead of its version: what changed elsewhere is no conflict then."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        claim: _common_pb2.Claim | None = ...,
+        plan_id: _builtins.str = ...,
+        expected_version: _builtins.int = ...,
+        support_id: _builtins.str = ...,
+        end_date: _builtins.str = ...,
+        volume: _builtins.int = ...,
+        unit: _builtins.str = ...,
+        frequency: _builtins.str = ...,
+        seen: Global___Seen | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "seen", b"seen"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "end_date", b"end_date", "expected_version", b"expected_version", "frequency", b"frequency", "plan_id", b"plan_id", "request_id", b"request_id", "seen", b"seen", "support_id", b"support_id", "unit", b"unit", "volume", b"volume"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChangeSupportRequest: _TypeAlias = ChangeSupportRequest  # noqa: Y015
+
+@_typing.final
+class ChangeSupportResponse(_message.Message):
+    """Recorded."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    PART_VERSIONS_FIELD_NUMBER: _builtins.int
+    version: _builtins.int
+    """Version of the plan after this command; left out where it said what its caller had seen."""
+    @_builtins.property
+    def receipt(self) -> _common_pb2.Receipt:
+        """Proof to keep."""
+
+    @_builtins.property
+    def part_versions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Then: the parts it rested on, each at the version with this command in it."""
+
+    def __init__(
+        self,
+        *,
+        receipt: _common_pb2.Receipt | None = ...,
+        version: _builtins.int = ...,
+        part_versions: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["part_versions", b"part_versions", "receipt", b"receipt", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChangeSupportResponse: _TypeAlias = ChangeSupportResponse  # noqa: Y015
+
+@_typing.final
 class SetFundingRequest(_message.Message):
     """Splits a cost."""
 

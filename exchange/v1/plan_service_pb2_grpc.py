@@ -96,6 +96,11 @@ class PlanServiceStub:
                 request_serializer=exchange_dot_v1_dot_plan__service__pb2.RefuseSupportRequest.SerializeToString,
                 response_deserializer=exchange_dot_v1_dot_plan__service__pb2.RefuseSupportResponse.FromString,
                 _registered_method=True)
+        self.ChangeSupport = channel.unary_unary(
+                '/exchange.v1.PlanService/ChangeSupport',
+                request_serializer=exchange_dot_v1_dot_plan__service__pb2.ChangeSupportRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_plan__service__pb2.ChangeSupportResponse.FromString,
+                _registered_method=True)
         self.SetFunding = channel.unary_unary(
                 '/exchange.v1.PlanService/SetFunding',
                 request_serializer=exchange_dot_v1_dot_plan__service__pb2.SetFundingRequest.SerializeToString,
@@ -250,6 +255,15 @@ class PlanServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ChangeSupport(self, request, context):
+        """Changes a support that runs: its last day, and how much of it. Of the college that requested it only (RULE_BROKEN,
+        NOT_THE_COLLEGE, NOT_THE_PROVIDER), from when it is assigned until care has ended (SUPPORT_STATE). Another product, provider or first day is
+        another support. A yes of the resident was to what was written then: until he says yes anew the change is not agreed with.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def SetFunding(self, request, context):
         """Splits the cost of a support in a period over sources. The money comes last: fails with RULE_BROKEN, NOT_DECIDED, before the
         support is assigned, or agreed with where it is no custom support. Nothing of the support changes by it. Of a college only.
@@ -394,6 +408,11 @@ def add_PlanServiceServicer_to_server(servicer, server):
                     servicer.RefuseSupport,
                     request_deserializer=exchange_dot_v1_dot_plan__service__pb2.RefuseSupportRequest.FromString,
                     response_serializer=exchange_dot_v1_dot_plan__service__pb2.RefuseSupportResponse.SerializeToString,
+            ),
+            'ChangeSupport': grpc.unary_unary_rpc_method_handler(
+                    servicer.ChangeSupport,
+                    request_deserializer=exchange_dot_v1_dot_plan__service__pb2.ChangeSupportRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_plan__service__pb2.ChangeSupportResponse.SerializeToString,
             ),
             'SetFunding': grpc.unary_unary_rpc_method_handler(
                     servicer.SetFunding,
@@ -777,6 +796,33 @@ class PlanService:
             '/exchange.v1.PlanService/RefuseSupport',
             exchange_dot_v1_dot_plan__service__pb2.RefuseSupportRequest.SerializeToString,
             exchange_dot_v1_dot_plan__service__pb2.RefuseSupportResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ChangeSupport(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.PlanService/ChangeSupport',
+            exchange_dot_v1_dot_plan__service__pb2.ChangeSupportRequest.SerializeToString,
+            exchange_dot_v1_dot_plan__service__pb2.ChangeSupportResponse.FromString,
             options,
             channel_credentials,
             insecure,

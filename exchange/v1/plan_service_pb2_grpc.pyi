@@ -72,6 +72,11 @@ class PlanServiceStub:
     """Records that a support is refused before care starts, for good: of who requested it and of its provider. Nothing that was
     said before is taken back by it. Care that has started is stopped instead (RULE_BROKEN, SUPPORT_STATE).
     """
+    ChangeSupport: _grpc.UnaryUnaryMultiCallable[_plan_service_pb2.ChangeSupportRequest, _plan_service_pb2.ChangeSupportResponse]
+    """Changes a support that runs: its last day, and how much of it. Of the college that requested it only (RULE_BROKEN,
+    NOT_THE_COLLEGE, NOT_THE_PROVIDER), from when it is assigned until care has ended (SUPPORT_STATE). Another product, provider or first day is
+    another support. A yes of the resident was to what was written then: until he says yes anew the change is not agreed with.
+    """
     SetFunding: _grpc.UnaryUnaryMultiCallable[_plan_service_pb2.SetFundingRequest, _plan_service_pb2.SetFundingResponse]
     """Splits the cost of a support in a period over sources. The money comes last: fails with RULE_BROKEN, NOT_DECIDED, before the
     support is assigned, or agreed with where it is no custom support. Nothing of the support changes by it. Of a college only.
@@ -148,6 +153,11 @@ class PlanServiceAsyncStub(PlanServiceStub):
     RefuseSupport: _aio.UnaryUnaryMultiCallable[_plan_service_pb2.RefuseSupportRequest, _plan_service_pb2.RefuseSupportResponse]  # type: ignore[assignment]
     """Records that a support is refused before care starts, for good: of who requested it and of its provider. Nothing that was
     said before is taken back by it. Care that has started is stopped instead (RULE_BROKEN, SUPPORT_STATE).
+    """
+    ChangeSupport: _aio.UnaryUnaryMultiCallable[_plan_service_pb2.ChangeSupportRequest, _plan_service_pb2.ChangeSupportResponse]  # type: ignore[assignment]
+    """Changes a support that runs: its last day, and how much of it. Of the college that requested it only (RULE_BROKEN,
+    NOT_THE_COLLEGE, NOT_THE_PROVIDER), from when it is assigned until care has ended (SUPPORT_STATE). Another product, provider or first day is
+    another support. A yes of the resident was to what was written then: until he says yes anew the change is not agreed with.
     """
     SetFunding: _aio.UnaryUnaryMultiCallable[_plan_service_pb2.SetFundingRequest, _plan_service_pb2.SetFundingResponse]  # type: ignore[assignment]
     """Splits the cost of a support in a period over sources. The money comes last: fails with RULE_BROKEN, NOT_DECIDED, before the
@@ -294,6 +304,17 @@ class PlanServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_plan_service_pb2.RefuseSupportResponse, _abc.Awaitable[_plan_service_pb2.RefuseSupportResponse]]:
         """Records that a support is refused before care starts, for good: of who requested it and of its provider. Nothing that was
         said before is taken back by it. Care that has started is stopped instead (RULE_BROKEN, SUPPORT_STATE).
+        """
+
+    @_abc_1.abstractmethod
+    def ChangeSupport(
+        self,
+        request: _plan_service_pb2.ChangeSupportRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_plan_service_pb2.ChangeSupportResponse, _abc.Awaitable[_plan_service_pb2.ChangeSupportResponse]]:
+        """Changes a support that runs: its last day, and how much of it. Of the college that requested it only (RULE_BROKEN,
+        NOT_THE_COLLEGE, NOT_THE_PROVIDER), from when it is assigned until care has ended (SUPPORT_STATE). Another product, provider or first day is
+        another support. A yes of the resident was to what was written then: until he says yes anew the change is not agreed with.
         """
 
     @_abc_1.abstractmethod

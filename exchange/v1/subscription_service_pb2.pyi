@@ -70,6 +70,7 @@ class SubscribeRequest(_message.Message):
     HEARTBEAT_SECONDS_FIELD_NUMBER: _builtins.int
     HOUSEHOLD_PLAN_ID_FIELD_NUMBER: _builtins.int
     SUBSCRIPTION_ID_FIELD_NUMBER: _builtins.int
+    WITH_JOINS_FIELD_NUMBER: _builtins.int
     cursor: _builtins.int
     """Events after this position; 0 from the start. One beyond the newest event of the shard is refused."""
     heartbeat_seconds: _builtins.int
@@ -81,6 +82,10 @@ class SubscribeRequest(_message.Message):
     subscription_id: _builtins.str
     """Name of a subscription of one's own, whose question this repeats: the stream goes on where it was acknowledged, or
     after the cursor where that is further.
+    """
+    with_joins: _builtins.bool
+    """Also tells, by its kind, plan and case alone, that this professional was let in to a case: what happened to its plan
+    before may be looked up then, for no event tells it anew. Left out of a named subscription.
     """
     @_builtins.property
     def claim(self) -> _common_pb2.Claim:
@@ -101,10 +106,11 @@ class SubscribeRequest(_message.Message):
         heartbeat_seconds: _builtins.int = ...,
         household_plan_id: _builtins.str = ...,
         subscription_id: _builtins.str = ...,
+        with_joins: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "cursor", b"cursor", "fields", b"fields", "heartbeat_seconds", b"heartbeat_seconds", "household_plan_id", b"household_plan_id", "subscription_id", b"subscription_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "cursor", b"cursor", "fields", b"fields", "heartbeat_seconds", b"heartbeat_seconds", "household_plan_id", b"household_plan_id", "subscription_id", b"subscription_id", "with_joins", b"with_joins"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -137,7 +143,7 @@ class PublishedEvent(_message.Message):
     case_id: _builtins.str
     """The case."""
     plan_version: _builtins.int
-    """Version of the plan after it; none of what happened to a membership."""
+    """Version of the plan after it; none of what happened to a membership, or of who was let in to the case."""
     decision_id: _builtins.str
     """The recorded decision behind this delivery."""
     traceparent: _builtins.str

@@ -7,6 +7,7 @@ from dataclasses import replace
 from exchange.domain.plan import (
     AgreementAnswered,
     AnswerAgreement,
+    ChangeSupport,
     EvaluationHeld,
     EvaluationPlanned,
     FundingSet,
@@ -29,6 +30,7 @@ from exchange.domain.plan import (
     SetFunding,
     SignalReceived,
     StartTrajectory,
+    SupportChanged,
     SupportRefused,
     TrajectoryMoved,
     TrajectoryStarted,
@@ -64,6 +66,27 @@ REFUSED = SupportRefused(
     task="college:WMO",
     support_id="v-1",
     refuse_reason="no_room",
+)
+CHANGE = ChangeSupport(
+    now=LATER,
+    author=CONSULENT,
+    support_id="v-1",
+    end_date=DAY + 90 * A_DAY,
+    volume=6,
+    unit="04",
+    frequency="2",
+)
+CHANGED = SupportChanged(
+    resident=RESIDENT_REF,
+    plan_id=PLAN_ID,
+    organisation=MUNICIPALITY,
+    task="college:WMO",
+    support_id="v-1",
+    changed=("volume",),
+    end_date=DAY + 90 * A_DAY,
+    volume=6,
+    unit="04",
+    frequency="2",
 )
 # What is going on, and what a law allows: the decision comes after them.
 LOOKED_AT = (SITUATION_DESCRIBED, LENS_ASSESSED)

@@ -329,5 +329,6 @@ def test_consents_supports_and_agreement_are_committed_to() -> None:
         "consent.given.v3",
         "consent.withdrawn.v2",
         "plan.support_requested.v1",
+        "plan.support_changed.v1",
         "plan.agreed.v2",
     }

@@ -56,6 +56,7 @@ from tests.domain.matching_builders import (
 )
 from tests.domain.plan_builders import (
     ANSWER,
+    CHANGE,
     INVITE,
     LOOK_BACK,
     MARK_GOAL,
@@ -224,6 +225,11 @@ class AnyPlan(RuleBasedStateMachine):
     def stops(self, data: st.DataObject, day: date, author: Author | None, *, while_: bool) -> None:
         said = {"care_end_date": day, "reason": "temporary" if while_ else STOP.reason}
         self.give(STOP, support_id=self.drawn(data, "supports", "support_id"), **said, author=author)
+
+    @rule(data=st.data(), day=DAYS, volume=st.integers(4, 6), author=AUTHORS)
+    def changes(self, data: st.DataObject, day: date, volume: int, author: Author | None) -> None:
+        said = {"end_date": day + 90 * A_DAY, "volume": volume}
+        self.give(CHANGE, support_id=self.drawn(data, "supports", "support_id"), **said, author=author)
 
     @rule(data=st.data(), number=NUMBERS, day=DAYS, more=st.integers(0, 1), author=AUTHORS)
     def funds(self, data: st.DataObject, number: str, day: date, more: int, author: Author | None) -> None:

@@ -20,6 +20,7 @@ from exchange.domain.plan import (
     AgreeToPlan,
     AssessLens,
     AssignSupport,
+    ChangeSupport,
     PlanState,
     RefuseSupport,
     StartSupport,
@@ -91,6 +92,7 @@ COLLECTION_OF = {
     "plan.support_started.v1": "supports",
     "plan.support_stopped.v1": "supports",
     "plan.support_refused.v1": "supports",
+    "plan.support_changed.v1": "supports",
     "plan.funding_set.v1": "funding",
     "plan.goal_marked.v1": "goals",
     "plan.evaluation_planned.v1": "evaluations",
@@ -125,6 +127,7 @@ def draw(chance: random.Random) -> Any:  # noqa: ANN401 -- any command of a plan
     domain = chance.choice(("basic_adl", "work_and_education", "finance"))
     day = date(2026, 4, chance.randint(1, 28))
     refuse = RefuseSupport(**support, reason="no_room")
+    change = ChangeSupport(**support, volume=chance.randint(1, 9), unit="04", frequency="2")
     return chance.choice(
         (
             replace(REPORT, author=author, life_domains=(domain,)),
@@ -157,7 +160,7 @@ def draw(chance: random.Random) -> Any:  # noqa: ANN401 -- any command of a plan
             ),
             AssignSupport(**support, assignment_number=chance.choice(("7", "007", "8")), assign_date=day),
             # Seldom, or little care is left that runs.
-            chance.choice((*(StartSupport(**support, care_start_date=day),) * 3, refuse)),
+            chance.choice((*(StartSupport(**support, care_start_date=day),) * 3, refuse, change)),
             StopSupport(**support, care_end_date=day, reason=chance.choice(("temporary", "completed"))),
         )
     )

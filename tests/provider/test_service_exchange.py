@@ -11,7 +11,7 @@ from adapters import cli
 from adapters.provider import exchange_port, running
 from adapters.provider.codes import JwStopReason, WmoStopReason
 from adapters.provider.config import Side, load_config
-from adapters.provider.exchange_port import CLAIMS, SUPPORT_FIELDS
+from adapters.provider.exchange_port import CARE_FIELDS, CLAIMS, SUPPORT_FIELDS
 from adapters.provider.plan_seen import Agreement, Stage, read_event, read_support
 from adapters.provider.retour import read_retour
 from adapters.provider.schema import Law
@@ -142,7 +142,11 @@ def test_the_loop_assigns_and_stops_when_told(
     assert door.claimed("EvaluateBlinded") == {"WMO-5.1.2"}
     assert door.claimed("GetPlan") == door.claimed("Subscribe") == {"WMO-5.2.1-2a"}
     (followed, *_) = exchange.requests["Subscribe"]
-    assert tuple(followed.fields) == SUPPORT_FIELDS
+    assert sorted(followed.fields) == sorted((*SUPPORT_FIELDS, *CARE_FIELDS))
+    assert not followed.with_joins
+    # An assignment is tied to what was chosen: what care was given is not asked for it.
+    (looked, *_) = exchange.requests["GetPlan"]
+    assert sorted(looked.fields) == sorted(("version", *SUPPORT_FIELDS))
     assert_no_bsn_left(exchange)
     out = capsys.readouterr()
     assert BSN not in out.out + out.err

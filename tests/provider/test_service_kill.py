@@ -83,25 +83,27 @@ def opened(root: Path, begin: timedelta) -> Both:
     return Both(root, Clock(START + begin), ggk=Ggk() if (root / IN_ENVELOPES).exists() else None)
 
 
-def in_a_process_of_its_own(root: Path, kill_at: int, begin: timedelta) -> tuple[bool, int]:
+def in_a_process_of_its_own(
+    root: Path, kill_at: int, begin: timedelta, lives: Callable[[Path, Steps, timedelta], None] = live
+) -> tuple[bool, int]:
     """Return whether it was killed, and how many steps it took."""
     counted = root / "steps"
     child = os.fork()
     if child == 0:
-        _child(root, counted, kill_at, begin)
+        _child(counted, kill_at, lambda steps: lives(root, steps, begin))
     _, status = os.waitpid(child, 0)
     killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
     assert killed or status == 0
     return killed, 0 if killed else int(counted.read_text())
 
 
-def _child(root: Path, counted: Path, kill_at: int, begin: timedelta) -> NoReturn:
+def _child(counted: Path, kill_at: int, lives: Callable[[Steps], None]) -> NoReturn:
     failed = 1
     # What the test run left to be collected may wait for threads that are not in this process.
     gc.disable()
     try:
         steps = Steps(kill_at)
-        live(root, steps, begin)
+        lives(steps)
         counted.write_text(str(steps.taken))
         failed = 0
     finally:

@@ -15,10 +15,17 @@ from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from adapters.kit.rectifications import RectificationPort, RectifiedTold
-from adapters.kit.restrictions import RestrictionPort, RestrictionTold
 from adapters.provider.exchange_port import ExchangePort
-from adapters.provider.plan_seen import Agreement, AssignOrder, CaseFound, Happening, PlanSeen, Stage, Support
+from adapters.provider.plan_seen import (
+    Agreement,
+    AssignOrder,
+    CaseFound,
+    Entry,
+    Happening,
+    PlanSeen,
+    Stage,
+    Support,
+)
 from adapters.provider.records import Product
 from adapters.sdk.errors import (
     Conflict,
@@ -29,13 +36,15 @@ from adapters.sdk.errors import (
     RuleBroken,
     Unreachable,
 )
-from adapters.sdk.purge_port import PurgePort
 from tests.provider.builders import BSN
+from tests.provider.told import Purges, Rectifications, Restrictions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from adapters.kit.rectifications import RectifiedTold
+    from adapters.kit.restrictions import RestrictionTold
     from adapters.sdk.bsn import Bsn
     from adapters.sdk.purges import PurgeAsked
 
@@ -49,6 +58,7 @@ START = datetime(2026, 6, 1, 9, 0, tzinfo=UTC)
 TODAY = START.date()
 
 
+JOINED = "case.professional_joined"
 CARE_KINDS = frozenset({"plan.support_started", "plan.support_stopped"})
 
 
@@ -77,6 +87,8 @@ class Held:
     rectified: dict[str, bool] = field(default_factory=dict)
     restrictions: list[RestrictionTold] = field(default_factory=list)
     restricted: dict[tuple[str, bool], bool] = field(default_factory=dict)
+    # Who was let in, by the position of that: told to nobody else.
+    joined: dict[int, str] = field(default_factory=dict)
 
 
 class World:
@@ -153,6 +165,22 @@ class World:
         """Let somebody else change the plan."""
         held = self.held()
         held.plans[plan_id].version += 1
+        self.save(held)
+
+    def change_terms(self, support_id: str = SUPPORT, **changes: Any) -> None:  # noqa: ANN401 -- the fields of the record
+        """Let the college change what runs."""
+        self.change("plan.support_changed", support_id, **changes)
+        held = self.held()
+        held.plans[PLAN].requested[support_id] = held.plans[PLAN].version
+        self.save(held)
+
+    def join(self, oin: str, plan_id: str = PLAN) -> None:
+        """Let an organisation in to a case."""
+        held = self.held()
+        held.plans[plan_id].related.add(oin)
+        told = Happening(len(held.happenings) + 1, JOINED, plan_id, f"case of {plan_id}", 0)
+        held.happenings.append(told)
+        held.joined[told.position] = oin
         self.save(held)
 
     def part(self, oin: str, plan_id: str = PLAN) -> None:
@@ -267,13 +295,28 @@ class Port(ExchangePort):
             raise Denied(Refusal("ACCESS_DENIED", "refused", rules=("R03",), decision_id="0" * 32))
         return CaseFound(f"case of {plan_id}", plan_id)
 
-    def look(self, plan_id: str) -> PlanSeen:
+    def look(self, plan_id: str, *, with_care: bool = True) -> PlanSeen:
         held = self._world.enter("look")
         plan = held.plans.get(plan_id)
         if plan is None or self._oin not in plan.related:
             raise Denied(Refusal("ACCESS_DENIED", "refused", rules=("R03",), decision_id="0" * 32))
         agreement = plan.agreement if self._oin == MUNICIPALITY_OIN else None
-        return PlanSeen(plan.version, tuple(plan.supports.values()), agreement)
+        shown = [one if with_care else _without_care(one) for one in plan.supports.values()]
+        return PlanSeen(plan.version, tuple(shown), agreement)
+
+    def look_back(self, plan_id: str) -> tuple[Entry, ...]:
+        held = self._world.enter("look_back")
+        if self._oin not in held.plans[plan_id].related:
+            raise Denied(Refusal("ACCESS_DENIED", "refused", rules=("R03",), decision_id="0" * 32))
+        return tuple(
+            Entry(
+                told.kind,
+                "" if told.support is None else told.support.support_id,
+                said=told.agreement is not None,
+            )
+            for told in held.happenings
+            if told.plan_id == plan_id and told.position not in held.joined
+        )
 
     def assign(self, order: AssignOrder) -> None:
         self._world.command(order, self._oin)
@@ -286,6 +329,8 @@ class Port(ExchangePort):
         for told in held.happenings:
             plan = held.plans[told.plan_id]
             if told.position <= cursor or self._oin not in plan.related:
+                continue
+            if held.joined.get(told.position, self._oin) != self._oin:
                 continue
             now = None if told.support is None else plan.supports[told.support.support_id]
             yield dataclasses.replace(told, support=_as_it_was(now, told))
@@ -307,60 +352,8 @@ class Port(ExchangePort):
         return Restrictions(self._world)
 
 
-class Purges(PurgePort):
-    """What one organisation is asked to erase."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-
-    def asked(self) -> tuple[PurgeAsked, ...]:
-        if self._world.away:
-            raise Unreachable(Refusal("", "nobody is there"))
-        held = self._world.held()
-        return tuple(one for one in held.purges if one.erasure_id not in held.purged)
-
-    def answer(self, erasure_id: str, *, erased: bool) -> None:
-        held = self._world.held()
-        held.purged.setdefault(erasure_id, erased)
-        self._world.save(held)
-
-
-class Rectifications(RectificationPort):
-    """What one organisation is told was rectified."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-
-    def told(self) -> tuple[RectifiedTold, ...]:
-        if self._world.away:
-            raise Unreachable(Refusal("", "nobody is there"))
-        held = self._world.held()
-        return tuple(one for one in held.rectifications if one.rights_request_id not in held.rectified)
-
-    def answer(self, rights_request_id: str, *, rectified: bool) -> None:
-        held = self._world.held()
-        held.rectified.setdefault(rights_request_id, rectified)
-        self._world.save(held)
-
-
-class Restrictions(RestrictionPort):
-    """What one organisation is told is restricted, or no more."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-
-    def told(self) -> tuple[RestrictionTold, ...]:
-        if self._world.away:
-            raise Unreachable(Refusal("", "nobody is there"))
-        held = self._world.held()
-        return tuple(
-            one for one in held.restrictions if (one.restriction_id, one.lifted) not in held.restricted
-        )
-
-    def answer(self, told: RestrictionTold, *, kept: bool) -> None:
-        held = self._world.held()
-        held.restricted.setdefault((told.restriction_id, told.lifted), kept)
-        self._world.save(held)
+def _without_care(one: Support) -> Support:
+    return dataclasses.replace(one, care_starts_on=None, care_ends_on=None, stop_reason=0)
 
 
 def _as_it_was(now: Support | None, told: Happening) -> Support | None:

@@ -11,6 +11,7 @@ from adapters.sdk.calls import claim
 from adapters.sdk.tokens import Person
 from exchange.v1 import common_pb2 as pb
 from exchange.v1 import plan_pb2
+from exchange.v1.plan_service_pb2 import Seen
 from exchange.v1.subscription_service_pb2 import SubscribeRequest
 from tests.server.town import ADMIN, CARE, DELIVER, INVESTIGATE, WORD
 
@@ -139,6 +140,49 @@ def test_its_provider_refuses_a_support_before_care_and_it_is_over(town: Town, s
     with pytest.raises(errors.RuleBroken) as over:
         steps.of(steps.carer, "start_support", PROVIDE, support_id=support_id, care_start_date="2027-01-04")
     assert over.value.rule == "SUPPORT_STATE"
+
+
+def test_what_runs_is_changed_by_its_college_and_the_past_says_what_it_was(town: Town, story: Story) -> None:
+    steps = Steps(town, story)
+    support_id = steps.request()
+    steps.agree()
+    steps.assign(support_id)
+    start: dict[str, Any] = {"support_id": support_id, "care_start_date": "2027-01-04"}
+    before = steps.of(steps.carer, "start_support", PROVIDE, **start).receipt.record_time
+    change: dict[str, Any] = {"support_id": support_id, "volume": 5, "unit": "04", "frequency": "2"}
+    with pytest.raises(errors.RuleBroken) as not_theirs:
+        steps.of(steps.carer, "change_support", PROVIDE, **change)
+    assert not_theirs.value.rule == "NOT_THE_COLLEGE"
+    with pytest.raises(errors.Invalid) as too_early:
+        steps.of(story.wmo, "change_support", INVESTIGATE, **change, end_date="2027-01-03")
+    assert list(too_early.value.field_violations) == ["end_date"]
+    with pytest.raises(errors.Conflict):
+        story.wmo.plan.change_support(
+            claim=INVESTIGATE, plan_id=story.plan_id, expected_version=story.version - 1, **change
+        )
+    read: dict[str, Any] = {
+        "claim": INVESTIGATE,
+        "plan_id": story.plan_id,
+        "fields": ["supports.volume", "supports.state"],
+    }
+    seen = story.wmo.plan.get_plan(**read, with_part_versions=True)
+    answer = story.wmo.plan.change_support(
+        claim=INVESTIGATE,
+        plan_id=story.plan_id,
+        seen=Seen(claim=INVESTIGATE, fields=read["fields"], part_versions=seen.part_versions),
+        **change,
+        end_date="2027-12-31",
+    )
+    assert len(answer.part_versions) == 1
+    now = support_of(story, "state", "volume", "end_date", "assignment_number")
+    assert now == plan_pb2.Support(
+        state=plan_pb2.SUPPORT_STATE_STARTED, volume=5, end_date="2027-12-31", assignment_number="123456"
+    )
+    timeline = story.wmo.history.list_timeline(**(read | {"fields": ["supports.volume"]})).entries
+    assert [(one.kind, one.change.supports[0].volume) for one in timeline][-1] == ("plan.support_changed", 5)
+    assert {one.change.supports[0].volume for one in timeline[:-1]} == {3}
+    was = story.wmo.history.get_plan_as_of(**read, as_of_time=before).plan.supports[0]
+    assert (was.volume, was.state) == (3, plan_pb2.SUPPORT_STATE_STARTED)
 
 
 def test_care_that_stopped_for_a_while_starts_again_and_each_step_is_told_as_it_was(

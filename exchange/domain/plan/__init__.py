@@ -9,6 +9,7 @@ from typing import Final
 from exchange.domain.kernel import Aggregate, aggregate, with_changes
 from exchange.domain.plan import (
     agreeing,
+    changing,
     folding,
     funding,
     goals,
@@ -21,6 +22,7 @@ from exchange.domain.plan import (
     trajectories,
 )
 from exchange.domain.plan.agreeing import AgreementAnswered, AnswerAgreement
+from exchange.domain.plan.changing import ChangeSupport, SupportChanged
 from exchange.domain.plan.commands import (
     AgreeToPlan,
     AssessLens,
@@ -157,6 +159,7 @@ PLAN: Final[Aggregate] = aggregate(
         **preferring.DECIDERS,
         **signals.DECIDERS,
         **refusing.DECIDERS,
+        **changing.DECIDERS,
         **offering.DECIDERS,
         **matching.DECIDERS,
     },
@@ -171,6 +174,7 @@ PLAN: Final[Aggregate] = aggregate(
         **preferring.EVOLVERS,
         **signals.EVOLVERS,
         **refusing.EVOLVERS,
+        **changing.EVOLVERS,
         **offering.EVOLVERS,
         **matching.EVOLVERS,
         PlanCorrected: corrected,
@@ -192,6 +196,7 @@ __all__ = [
     "AnswerMatch",
     "AssessLens",
     "AssignSupport",
+    "ChangeSupport",
     "CloseWish",
     "Contribution",
     "ContributionOffered",
@@ -259,6 +264,7 @@ __all__ = [
     "StopSupport",
     "Support",
     "SupportAssigned",
+    "SupportChanged",
     "SupportRefused",
     "SupportRequested",
     "SupportStarted",

@@ -243,6 +243,7 @@ NOT_CORRECTED: Final[Mapping[str, NotCorrected]] = MappingProxyType(
         "supports.goal_ids": NotCorrected.LEADS,
         "supports.state": NotCorrected.FOLLOWS,
         "supports.assign_date": NotCorrected.UNSHOWN,
+        "supports.changed": NotCorrected.UNSHOWN,
         "funding.support_id": NotCorrected.LEADS,
         "funding.cost_cents": NotCorrected.SUM,
         "trajectories.goal_ids": NotCorrected.LEADS,

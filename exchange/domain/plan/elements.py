@@ -226,7 +226,8 @@ class Care:
 class Support:
     """A support (voorziening). `requested_version` is the plan's version once it was chosen.
 
-    `corrected_version` is that once what was chosen was last corrected; 0 where it never was.
+    `corrected_version` is that once what was chosen was last corrected, or changed while it runs; 0 where it
+    never was.
     """
 
     support_id: str

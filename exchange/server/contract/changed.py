@@ -46,6 +46,7 @@ CHANGED: Final[Mapping[str, Changed]] = {
     "plan.support_started": Changed("supports", ("support_id",)),
     "plan.support_stopped": Changed("supports", ("support_id",)),
     "plan.support_refused": Changed("supports", ("support_id",)),
+    "plan.support_changed": Changed("supports", ("support_id",)),
     "plan.funding_set": Changed("funding", ("funding_id",)),
     "plan.goal_marked": Changed("goals", ("goal_id",)),
     "plan.evaluation_planned": Changed("evaluations", ("evaluation_id",)),

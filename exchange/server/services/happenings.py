@@ -25,7 +25,7 @@ from exchange.pipeline.walk import ReadOutcome, ReadWalk
 from exchange.server.contract.changed import CHANGED, VERSION_SUFFIX, Changed, changed_element, paths_of
 from exchange.server.contract.names import set_time
 from exchange.server.contract.plans import build_change
-from exchange.server.hub import OF_MEMBERSHIPS
+from exchange.server.hub import OF_JOINING, OF_MEMBERSHIPS
 from exchange.server.services.household_reading import (
     MEMBERSHIP_PART,
     found_member,
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from exchange.store.batch import Row
 
 _OF_THE_PLAN_ITSELF: Final = Changed()
+_OF_WHO_JOINS: Final = ("plan_id",)
 
 
 class Change(NamedTuple):
@@ -74,6 +75,9 @@ async def changes_of(call: Call, rows: list[Row]) -> list[Change]:
     for row in rows:
         if row.topic in OF_MEMBERSHIPS:
             found += await _change_of_member(call, row)
+            continue
+        if row.topic in OF_JOINING:
+            found += await _change_of_joining(call, row)
             continue
         plan = await call.house.state(row.stream)
         if plan is None:
@@ -110,6 +114,27 @@ async def _change_of_member(call: Call, row: Row) -> list[Change]:
         return []
     with suppress(KeyDestroyed):
         return [_told(call, row, member, stream_of(PLAN.name, member.plan_id))]
+    return []
+
+
+async def _change_of_joining(call: Call, row: Row) -> list[Change]:
+    """Return that the caller was let in to a case he works on now; of who else was let in nothing is told."""
+    caller, case = call.caller, await call.house.state(row.stream)
+    with suppress(KeyDestroyed):
+        codec = call.house.parts.codec
+        opened = codec.decode(row.state, stream=row.stream, version=row.version, topic=row.topic)
+        event: Any = opened.event
+        who = (event.oin, event.task, event.professional)
+        # Not before the event itself, as with what happens to a plan.
+        now = max(call.house.parts.now(), event.at)
+        if case is None or who != (caller.organisation, caller.task, caller.professional):
+            return []
+        if not has_relation(case, *who, now):
+            return []
+        about = _About(case.case_id, stream_of(PLAN.name, case.plan_id), "", frozenset())
+        change = _change_as(opened, row, about, None, lambda _plan: None)
+        resident = await call.house.state(stream_of("resident", event.resident))
+        return [] if change.is_behind(kept_from(resident, caller).links) else [change]
     return []
 
 
@@ -212,6 +237,9 @@ def asked_of(change: Change, fields: tuple[str, ...]) -> tuple[str, ...]:
     None where nothing is asked of what changed: that it changed is told with a part of it only.
     """
     of_plan = tuple(path for path in fields if "." not in path)
+    if change.row.topic in OF_JOINING:
+        # He asked for it beside the fields; what is judged is whether he may know of the plan at all.
+        return _OF_WHO_JOINS
     if not change.collection:
         return of_plan
     own = tuple(path for path in fields if path.startswith(f"{change.collection}."))
@@ -268,7 +296,8 @@ async def _ask(call: Call, walk: ReadWalk) -> tuple[ReadOutcome, Callable[..., N
 
 def published(change: Change, outcome: ReadOutcome) -> pb.PublishedEvent:
     """Return a change as it is told, of the leaves that were released."""
-    row, of_member = change.row, change.collection == MEMBERSHIP_PART
+    row = change.row
+    of_plan = change.collection != MEMBERSHIP_PART and row.topic not in OF_JOINING
     plan, element = outcome.captured
     told = pb.PublishedEvent(
         event_id=change.event_id,
@@ -277,7 +306,7 @@ def published(change: Change, outcome: ReadOutcome) -> pb.PublishedEvent:
         plan_id=_id_of(change.plan_stream),
         case_id=change.case_id,
         change=build_change(element, plan, change.collection, outcome.groups, outcome.released),
-        plan_version=0 if of_member else row.version,
+        plan_version=row.version if of_plan else 0,
         decision_id=outcome.decision_id,
         traceparent=change.traceparent,
     )

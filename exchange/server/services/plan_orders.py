@@ -14,6 +14,7 @@ from exchange.domain.plan import (
     AnswerAgreement,
     AssessLens,
     AssignSupport,
+    ChangeSupport,
     DescribeSituation,
     HoldEvaluation,
     MarkGoal,
@@ -202,6 +203,17 @@ def _refusal(said: pb.RefuseSupportRequest, who: Who) -> Command:
     return RefuseSupport(**who.when, support_id=said.support_id, reason=reason)
 
 
+def _change(said: pb.ChangeSupportRequest, who: Who) -> Command:
+    return ChangeSupport(
+        **who.when,
+        support_id=said.support_id,
+        end_date=day(said.end_date),
+        volume=said.volume,
+        unit=said.unit,
+        frequency=said.frequency,
+    )
+
+
 def _funding(said: pb.SetFundingRequest, who: Who) -> Command:
     return SetFunding(
         **who.when,
@@ -294,6 +306,7 @@ ORDERS: Final[Mapping[str, Order]] = {
     "StartSupport": Order(pb.StartSupportRequest, pb.StartSupportResponse, _start),
     "StopSupport": Order(pb.StopSupportRequest, pb.StopSupportResponse, _stop),
     "RefuseSupport": Order(pb.RefuseSupportRequest, pb.RefuseSupportResponse, _refusal),
+    "ChangeSupport": Order(pb.ChangeSupportRequest, pb.ChangeSupportResponse, _change),
     "SetFunding": Order(pb.SetFundingRequest, pb.SetFundingResponse, _funding, "funding_id"),
     "MarkGoal": Order(pb.MarkGoalRequest, pb.MarkGoalResponse, _mark),
     "PlanEvaluation": Order(

@@ -55,6 +55,7 @@ RESTS_ON: Final[Mapping[str, RestsOn]] = {
     "StartSupport": RestsOn(("supports",), "support_id"),
     "StopSupport": RestsOn(("supports",), "support_id"),
     "RefuseSupport": RestsOn(("supports",), "support_id"),
+    "ChangeSupport": RestsOn(("supports",), "support_id"),
     "SetFunding": RestsOn(("funding", "supports")),
     "MarkGoal": RestsOn(("goals",), "goal_id"),
     "PlanEvaluation": RestsOn(("evaluations",)),

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Final
 
 from exchange.domain import stream_of
 from exchange.domain.delivery import no_such
-from exchange.errors import CallerUnknown, Draining, Unavailable
+from exchange.errors import CallerUnknown, Draining, RequestInvalid, Unavailable
 from exchange.pipeline.callers import refuse_ended
 from exchange.server.contract.labels import refuse_unlabelled
 from exchange.server.contract.pages import question_of
-from exchange.server.hub import OF_MEMBERSHIPS, ROWS_PER_LOOK, TOPICS
+from exchange.server.hub import OF_JOINING, OF_MEMBERSHIPS, ROWS_PER_LOOK, TOPICS
 from exchange.server.interceptor import Streaming
 from exchange.server.services import delivery
 from exchange.server.services.happenings import Told, changes_of, judged, of_household, of_membership
@@ -29,7 +29,7 @@ from exchange.server.walks import claim_of
 from exchange.v1 import subscription_service_pb2 as pb
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterator, Mapping
+    from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
 
     from exchange.domain.delivery import DeliveryState
     from exchange.server.house import Call
@@ -46,8 +46,7 @@ TOLD_AT_A_STRETCH: Final = 256
 async def subscribe(call: Call, request: pb.SubscribeRequest) -> AsyncGenerator[pb.SubscribeResponse, None]:
     """Stream events after a cursor."""
     fields = refuse_unlabelled(request.fields, LABELS)
-    # What happens to memberships is looked at where it is asked for.
-    topics = TOPICS if not any(map(of_membership, fields)) else (*TOPICS, *OF_MEMBERSHIPS)
+    topics = _topics(request, fields)
     claim = claim_of(request.claim)
     heartbeat_s = request.heartbeat_seconds or HEARTBEAT_S_DEFAULT
     named = request.subscription_id
@@ -94,6 +93,16 @@ async def subscribe(call: Call, request: pb.SubscribeRequest) -> AsyncGenerator[
                     beat, due = clock() + heartbeat_s, 0
 
 
+def _topics(request: pb.SubscribeRequest, fields: Iterable[str]) -> tuple[str, ...]:
+    """Return which events are looked at: of memberships, and of joining, where it is asked for."""
+    if request.subscription_id and request.with_joins:
+        raise RequestInvalid(
+            "a named subscription tells of no joins", {"with_joins": "must be left out with a name"}
+        )
+    memberships = OF_MEMBERSHIPS if any(map(of_membership, fields)) else ()
+    return (*TOPICS, *memberships, *(OF_JOINING if request.with_joins else ()))
+
+
 def _messages(call: Call, told: list[Told]) -> Iterator[list[pb.PublishedEvent]]:
     """Yield events in messages of a bounded size; one event is one, however long it is.
 
@@ -129,7 +138,10 @@ def _answer(
 def _question(call: Call, request: pb.SubscribeRequest) -> bytes:
     """Return what tells streams apart: who asks what, wherever he goes on and however often it beats."""
     asked = pb.SubscribeRequest(
-        claim=request.claim, fields=request.fields, household_plan_id=request.household_plan_id
+        claim=request.claim,
+        fields=request.fields,
+        household_plan_id=request.household_plan_id,
+        with_joins=request.with_joins,
     )
     return question_of(call.rpc, call.caller, asked.SerializeToString(deterministic=True))
 
