@@ -63,7 +63,7 @@ KEEPER: Final = Role(
     "beheerder",
     later("Beheerder"),
     later("de beheerder"),
-    "/raadplegingen/verzoeken",
+    "/toezicht/verzoeken",
 )
 ROLES: Final[Mapping[str, Role]] = {
     role.name: role for role in (OFFICER, AUTHOR, APPROVER, RESIDENT, INSIGHT, KEEPER)

@@ -143,7 +143,7 @@ def visitors(house: House, story: Story) -> dict[str, Visitor]:
     found = {who: house.as_(who) if who else house.visitor() for who in ROLES}
     asked = {"organisatie": CITY, "taak": "college:WMO", "waarom": "Vaak in de nacht.", "request_id": UUID}
     asked |= {"maand": f"{house.town.now():%Y-%m}", "csrf": found[OFFICER].csrf("/nergens")}
-    assert found[OFFICER].post("/raadplegingen/namen", asked).status_code == 200
+    assert found[OFFICER].post("/toezicht/namen", asked).status_code == 200
     return found
 
 

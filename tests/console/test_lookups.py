@@ -51,14 +51,14 @@ class Month:
         town.skew = timedelta(days=32)
         house.provider.clock = lambda: town.now().timestamp()
         # The first decision of another month.
-        assert house.as_(OFFICER).get("/raadplegingen").status_code == 200
+        assert house.as_(OFFICER).get("/toezicht").status_code == 200
 
     @property
     def policy(self) -> Person:
         return Person("beleid-1", "beleid", "beleid")
 
     def at(self, page: str, **more: str) -> str:
-        return f"/raadplegingen/{page}?{urlencode({'maand': self.name, 'organisatie': CITY} | more)}"
+        return f"/toezicht/{page}?{urlencode({'maand': self.name, 'organisatie': CITY} | more)}"
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,7 @@ def request_id(number: int) -> str:
 def asked_for(month: Month, visitor: Visitor, number: int, **more: str) -> str:
     """Ask for names; return the form with which a second person agrees, as the keeper sees it."""
     form = cell(month, request_id=request_id(number), waarom=f"Reden {number}.") | more
-    answer = sent(visitor, "/raadplegingen/namen", form)
+    answer = sent(visitor, "/toezicht/namen", form)
     assert answer.status_code == 200, answer.text
     return f"Reden {number}."
 
@@ -127,20 +127,20 @@ def test_a_month_is_one_here(month: str, starts: str, ends: str) -> None:
 
 
 def test_a_month_is_counted_without_people(month: Month, officer: Visitor) -> None:
-    page = officer.get(f"/raadplegingen?maand={month.name}")
+    page = officer.get(f"/toezicht?maand={month.name}")
     assert page.status_code == 200
     assert TASK in page.text
     assert "alleen totalen" in page.text
     assert month.professional not in page.text
     # Without a month it is the one before: that is over.
-    assert "<strong>2</strong>" in officer.get("/raadplegingen").text
+    assert "<strong>2</strong>" in officer.get("/toezicht").text
     one = officer.get(month.at("cel", taak=TASK))
     assert "<strong>3</strong>" in one.text
     assert month.professional not in one.text
     none = officer.get(month.at("cel", taak="college:PW")).text
     assert "geen raadplegingen van deze organisatie" in none
     assert "Vraag de namen aan" not in none
-    assert "geen raadplegingen van een inwoner" in officer.get("/raadplegingen?maand=2019-01").text
+    assert "geen raadplegingen van een inwoner" in officer.get("/toezicht?maand=2019-01").text
 
 
 def test_names_take_a_reason_and_a_second_person(month: Month, officer: Visitor) -> None:
@@ -148,29 +148,29 @@ def test_names_take_a_reason_and_a_second_person(month: Month, officer: Visitor)
     shut = officer.get(month.at("onverklaard", taak=TASK))
     assert shut.status_code == 409
     assert SAYS["NAMES_NOT_OPEN"] in html.unescape(shut.text)
-    empty = sent(officer, "/raadplegingen/namen", cell(month, request_id=request_id(1), waarom="  "))
+    empty = sent(officer, "/toezicht/namen", cell(month, request_id=request_id(1), waarom="  "))
     assert (empty.status_code, "Schrijf op waarom" in empty.text) == (400, True)
     reason = asked_for(month, officer, 2)
     # Whoever asked is told that somebody else agrees; a keeper and another officer see why, and no name.
-    own = sent(officer, "/raadplegingen/instemmen", waiting(officer, month, reason))
+    own = sent(officer, "/toezicht/instemmen", waiting(officer, month, reason))
     assert own.status_code == 409
     assert SAYS["SAME_PERSON"] in html.unescape(own.text)
     keeper = house.as_(KEEPER)
-    listed = keeper.get("/raadplegingen/verzoeken")
+    listed = keeper.get("/toezicht/verzoeken")
     assert reason in listed.text
     assert month.professional not in listed.text
     form = waiting(keeper, month, reason)
     for wrong in ({"taak": "college:PW"}, {"verzoek": "none"}):
-        answer = sent(keeper, "/raadplegingen/instemmen", form | wrong)
+        answer = sent(keeper, "/toezicht/instemmen", form | wrong)
         assert (answer.status_code, SAYS["NO_SUCH_NAMES_REQUEST"] in html.unescape(answer.text)) == (
             409,
             True,
         )
     for _ in range(2):  # sent twice, recorded once
-        agreed = sent(keeper, "/raadplegingen/instemmen", form)
+        agreed = sent(keeper, "/toezicht/instemmen", form)
         assert agreed.status_code == 200, agreed.text
         assert "U stemde in" in agreed.text
-    late = sent(house.as_(OFFICER_2), "/raadplegingen/instemmen", form | {"request_id": request_id(3)})
+    late = sent(house.as_(OFFICER_2), "/toezicht/instemmen", form | {"request_id": request_id(3)})
     assert (late.status_code, SAYS["NAMES_APPROVED_ALREADY"] in late.text) == (409, True)
     names = officer.get(month.at("onverklaard", taak=TASK))
     assert names.text.count(f"<code>{month.professional}</code>") == 2
@@ -185,10 +185,10 @@ def test_names_take_a_reason_and_a_second_person(month: Month, officer: Visitor)
 def test_of_two_who_agree_at_once_one_does(month: Month, officer: Visitor) -> None:
     reason = asked_for(month, officer, 4, taak="college:PW")
     seconds = [month.house.as_(subject) for subject in (KEEPER, OFFICER_2)]
-    forms = [waiting(one, month, reason) | {"csrf": one.csrf("/raadplegingen/verzoeken")} for one in seconds]
+    forms = [waiting(one, month, reason) | {"csrf": one.csrf("/toezicht/verzoeken")} for one in seconds]
 
     def agree(number: int) -> int:
-        return seconds[number].post("/raadplegingen/instemmen", forms[number]).status_code
+        return seconds[number].post("/toezicht/instemmen", forms[number]).status_code
 
     with ThreadPoolExecutor(2) as at_once:
         assert sorted(at_once.map(agree, range(2))) == [200, 409]
@@ -201,11 +201,11 @@ def drawn(month: Month, officer: Visitor) -> str:
     assert "nog geen steekproef getrokken" in officer.get(place).text
     form = cell(month, request_id=request_id(5), aantal="2")
     for wrong in ("0", "201", "\N{SUPERSCRIPT TWO}", ""):
-        assert sent(officer, "/raadplegingen/trekken", form | {"aantal": wrong}).status_code == 400
-    early = sent(officer, "/raadplegingen/trekken", form | {"maand": f"{month.town.now():%Y-%m}"})
+        assert sent(officer, "/toezicht/trekken", form | {"aantal": wrong}).status_code == 400
+    early = sent(officer, "/toezicht/trekken", form | {"maand": f"{month.town.now():%Y-%m}"})
     assert (early.status_code, SAYS["MONTH_NOT_OVER"] in html.unescape(early.text)) == (409, True)
     for _ in range(2):  # sent twice, drawn once
-        assert "De steekproef is getrokken" in sent(officer, "/raadplegingen/trekken", form).text
+        assert "De steekproef is getrokken" in sent(officer, "/toezicht/trekken", form).text
     return place
 
 
@@ -217,7 +217,7 @@ def test_a_sample_is_drawn_once_and_its_program_draws_the_same(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     form = cell(month, request_id=request_id(6), aantal="2")
-    again = sent(officer, "/raadplegingen/trekken", form)
+    again = sent(officer, "/toezicht/trekken", form)
     assert (again.status_code, SAYS["SAMPLE_DRAWN_ALREADY"] in again.text) == (409, True)
     page = officer.get(drawn).text
     assert "Getrokken: 2 van 3 raadplegingen" in page
@@ -239,15 +239,15 @@ def test_what_was_found_is_recorded_and_counted(month: Month, officer: Visitor, 
     assert "0 van 2 raadplegingen beoordeeld" in page
     one = re.findall(r'name="beslissing" value="([^"]+)"', page)[0]
     form = cell(month, beslissing=one, bevinding="onrechtmatig", request_id=request_id(7))
-    answer = sent(officer, "/raadplegingen/bevinding", form)
+    answer = sent(officer, "/toezicht/bevinding", form)
     assert (answer.status_code, answer.headers["location"]) == (303, f"{drawn}#te-doen")
     told = officer.get(drawn).text
     assert "1 van 2 raadplegingen beoordeeld" in told
     assert '<span class="mark bad">Er was geen reden</span>' in told
-    none = sent(officer, "/raadplegingen/bevinding", form | {"bevinding": "misschien"})
+    none = sent(officer, "/toezicht/bevinding", form | {"bevinding": "misschien"})
     assert (none.status_code, "Kies wat u hebt gevonden." in none.text) == (400, True)
     other = form | {"beslissing": "d-1", "request_id": request_id(8)}
-    assert SAYS["NOT_DRAWN"] in sent(officer, "/raadplegingen/bevinding", other).text
+    assert SAYS["NOT_DRAWN"] in sent(officer, "/toezicht/bevinding", other).text
     assert {one.value for one in FINDINGS} == {"verklaard", "onrechtmatig", "onbekend"}
 
 
@@ -258,7 +258,7 @@ def test_who_is_no_officer_reads_no_count_and_draws_nothing(month: Month, who: s
     for page in ("cel", "onverklaard", "steekproef"):
         assert visitor.get(month.at(page, taak=TASK)).status_code == 403
     for page in ("namen", "trekken", "bevinding"):
-        assert visitor.post(f"/raadplegingen/{page}", {"csrf": csrf}).status_code == 403
+        assert visitor.post(f"/toezicht/{page}", {"csrf": csrf}).status_code == 403
     assert visitor.get(month.at("verzoeken")).status_code == (200 if who == KEEPER else 403)
 
 
@@ -267,7 +267,7 @@ def test_who_is_no_officer_reads_no_count_and_draws_nothing(month: Month, who: s
 )
 def test_what_is_no_month_is_told(officer: Visitor, told: str) -> None:
     for page in ("", "/cel", "/verzoeken", "/onverklaard", "/steekproef"):
-        answer = officer.get(f"/raadplegingen{page}?{urlencode({'maand': told})}")
+        answer = officer.get(f"/toezicht{page}?{urlencode({'maand': told})}")
         assert (answer.status_code, "Kies een maand" in answer.text) == (400, True), page
 
 
@@ -283,7 +283,7 @@ def test_what_is_no_organisation_or_task_opens_nothing(month: Month, officer: Vi
             assert month.professional not in answer.text or (page, name) == ("onverklaard", "vanaf")
     for name in ("organisatie", "taak", "waarom", "request_id"):
         form = cell(month, request_id=request_id(9), waarom="Waarom.") | {name: told}
-        answer = sent(officer, "/raadplegingen/namen", form)
+        answer = sent(officer, "/toezicht/namen", form)
         assert answer.status_code in {200, 400, 409}, name
         assert "<script>" not in answer.text
 
@@ -301,13 +301,13 @@ def test_another_organisations_officer_reviews_his_own_alone(
     other.provider.clock = lambda: town.now().timestamp()
     try:
         officer = other.as_(OFFICER)
-        assert "geen raadplegingen van een inwoner" in officer.get(f"/raadplegingen?maand={month.name}").text
+        assert "geen raadplegingen van een inwoner" in officer.get(f"/toezicht?maand={month.name}").text
         for page in ("onverklaard", "steekproef", "verzoeken", "cel"):
             answer = officer.get(month.at(page, taak=TASK))
             assert answer.status_code == 409, page
             assert SAYS["OTHER_ORGANISATION"] in answer.text
         form = cell(month, request_id=request_id(10), waarom="Waarom.", aantal="1")
         for page in ("namen", "trekken"):
-            assert sent(officer, f"/raadplegingen/{page}", form).status_code == 409
+            assert sent(officer, f"/toezicht/{page}", form).status_code == 409
     finally:
         other.close()

@@ -113,7 +113,7 @@ def test_from_a_count_to_a_name_by_two_persons(month: Month, windows: dict[str, 
 def test_a_sample_is_drawn_and_reviewed(month: Month, windows: dict[str, Window]) -> None:
     officer = windows["officer"]
     page = officer.page
-    officer.open(f"/raadplegingen?maand={month.name}")
+    officer.open(f"/toezicht?maand={month.name}")
     page.get_by_role("link", name=f"Steekproef van organisatie {CITY}").click()
     looked_at(officer, "undrawn")
     page.get_by_label("Hoeveel raadplegingen").fill("2")

@@ -14,7 +14,8 @@ from adapters.sdk.purges import PurgeAsked
 from tests.provider.around import Both, agreed
 from tests.provider.builders import BSN, SURNAME, message
 from tests.provider.envelopes import envelope
-from tests.provider.world import MUNICIPALITY_OIN, OTHER_BSN, PLAN, PROVIDER_OIN, Purges, pseudonym
+from tests.provider.told import Purges
+from tests.provider.world import MUNICIPALITY_OIN, OTHER_BSN, PLAN, PROVIDER_OIN, pseudonym
 
 if TYPE_CHECKING:
     from tests.provider.around import Adapter

@@ -130,11 +130,11 @@ def bounds_of(month: str) -> tuple[str, str]:
 
 
 def _place(organisation: str, month: str) -> str:
-    return f"/raadplegingen/steekproef?{urlencode({'maand': month, 'organisatie': organisation})}"
+    return f"/toezicht/steekproef?{urlencode({'maand': month, 'organisatie': organisation})}"
 
 
 ROUTES: Final = (
-    Page("/raadplegingen/steekproef", show, (OFFICER,)),
-    Page("/raadplegingen/trekken", draw, (OFFICER,), methods=("POST",)),
-    Page("/raadplegingen/bevinding", say, (OFFICER,), methods=("POST",)),
+    Page("/toezicht/steekproef", show, (OFFICER,)),
+    Page("/toezicht/trekken", draw, (OFFICER,), methods=("POST",)),
+    Page("/toezicht/bevinding", say, (OFFICER,), methods=("POST",)),
 )

@@ -188,20 +188,20 @@ def _around(look: Look, month: str) -> Mapping[str, Any]:
 
 
 def _list_of(organisation: str, month: str) -> str:
-    return f"/raadplegingen/verzoeken?{urlencode({'maand': month, 'organisatie': organisation})}"
+    return f"/toezicht/verzoeken?{urlencode({'maand': month, 'organisatie': organisation})}"
 
 
 ROUTES: Final = (
-    Page("/raadplegingen", show, (OFFICER,), menu=later("Toezicht"), place=50),
-    Page("/raadplegingen/cel", show_cell, (OFFICER,)),
-    Page("/raadplegingen/namen", request_names, (OFFICER,), methods=("POST",)),
+    Page("/toezicht", show, (OFFICER,), menu=later("Toezicht"), place=50),
+    Page("/toezicht/cel", show_cell, (OFFICER,)),
+    Page("/toezicht/namen", request_names, (OFFICER,), methods=("POST",)),
     Page(
-        "/raadplegingen/verzoeken",
+        "/toezicht/verzoeken",
         show_requests,
         (OFFICER, KEEPER),
         menu=later("Verzoeken om namen"),
         place=52,
     ),
-    Page("/raadplegingen/instemmen", approve_names, (OFFICER, KEEPER), methods=("POST",)),
-    Page("/raadplegingen/onverklaard", show_names, (OFFICER,)),
+    Page("/toezicht/instemmen", approve_names, (OFFICER, KEEPER), methods=("POST",)),
+    Page("/toezicht/onverklaard", show_names, (OFFICER,)),
 )
