@@ -4,7 +4,7 @@ Promises: what is asked stands on disk before anybody is told that it was heard;
 while it is done is done again; what cannot be done within a day is parked and stays visible, never dropped. A
 request id is the same after a crash, and nobody without this file can guess it. Everything survives kill -9
 (SQLite, WAL, synchronous FULL).
-Source: ADAPTERS.md section 2; GDPR 17 (what is purged is overwritten).
+Source: GDPR 17 (what is purged is overwritten).
 """
 
 from __future__ import annotations

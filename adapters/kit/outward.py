@@ -3,7 +3,7 @@
 Promises: nothing is sent to another address than the one of the settings, whatever an answer names; in the
 clear to this machine only; no redirect is followed; an answer has a limit; a wait that was asked (429, 503,
 `Retry-After`) is told on, as seconds; no error holds a URL, a body or what was sent.
-Source: RFC 9110 (Retry-After, conditional requests), RFC 9457; ADAPTERS.md section 2.
+Source: RFC 9110 (Retry-After, conditional requests), RFC 9457.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 Promises: whoever asks for the moment, or for chance, asks here; what is done with the case system is done by
 one thread.
-Source: ADAPTERS.md section 2.
 """
 
 from __future__ import annotations

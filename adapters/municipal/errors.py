@@ -1,7 +1,7 @@
 """What can go wrong in this adapter, each with a code and a remedy.
 
 Promises: no error holds a BSN, a name, a URL or a text of a case.
-Source: ADAPTERS.md section 2; house style 20 to 24.
+Source: house style 20 to 24.
 """
 
 from __future__ import annotations

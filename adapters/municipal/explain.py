@@ -1,7 +1,6 @@
 """What would become of a case, in words: nothing is sent, nobody is asked.
 
 Promises: holds what the case itself says, and no number of anybody.
-Source: ADAPTERS.md section 3.
 """
 
 from __future__ import annotations

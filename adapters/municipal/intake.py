@@ -3,7 +3,7 @@
 Promises: a case is reported once, however often and in whatever order it is told of, and says the same when
 it is sent again; a change of our own is recognised by the link and starts nothing; a case that cannot be
 reported is left to a person with its reason.
-Source: ADAPTERS.md section 1; Zaken API 1.5.1; Wmo 2015 2.3.2; Jeugdwet 2.3.
+Source: Zaken API 1.5.1; Wmo 2015 2.3.2; Jeugdwet 2.3.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Promises: a case has one plan and a plan one case; a report is written down whole before it is sent, so that
 it says the same when it is sent again; a purge leaves nothing of a resident but that there was a case.
-Source: GDPR 17, 19; ADAPTERS.md section 2.
+Source: GDPR 17, 19.
 """
 
 from __future__ import annotations

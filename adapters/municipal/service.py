@@ -3,7 +3,6 @@
 Promises: everything is written down before it has an effect, so that a kill at any moment loses nothing and
 doubles nothing; a system that is away holds up only what needs it, and is asked again no sooner than it said;
 what no later attempt can do waits for a person, with its reason; nothing is dropped.
-Source: ADAPTERS.md section 2.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Promises: what the case system has already is not written again; each write is looked for before it is made
 where nobody knows whether it was made, and names what makes it one; the result comes before the last status,
 and the last status comes last; a case never goes back.
-Source: ADAPTERS.md section 1; Zaken API 1.5.1, rule zrc-007; Besluiten API 1.1.0; Objects API 2.7.0.
+Source: Zaken API 1.5.1, rule zrc-007; Besluiten API 1.1.0; Objects API 2.7.0.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """One body, or file, on its way to the inbox: what it carries is written to disk by pieces.
 
 Promises: it lies in the inbox whole, under its name, or not at all; no size fills memory.
-Source: ADAPTERS.md section 2; link(2), fsync(2).
+Source: link(2), fsync(2).
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Promises: every product stands on the resident's plan for this provider, or nothing is assigned; no support is
 taken twice; the same message has the same commands, so that a crash and a retry assign once; what is asked of
 many messages is asked side by side, and nothing of the journal is touched meanwhile.
-Source: iWmo and iJw 3.2: 301; ADAPTERS.md section 1 (its speed).
+Source: iWmo and iJw 3.2: 301.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Promises: a message is noted as delivered only after the folder was flushed, or 
 after a kill it goes again, the same; what cannot go is tried again with growing pauses, and not before the
 other side asked for it, and is parked after a day, never dropped; what the other side will not take is parked
 at once.
-Source: ADAPTERS.md section 2; fsync(2); GGk koppelvlak 2.1.04 (OntvangAsynchroon).
+Source: fsync(2); GGk koppelvlak 2.1.04 (OntvangAsynchroon).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What can go wrong with a message, a folder or the journal, each with a code and a remedy.
 
 Promises: no error holds a value of a message; a path holds only names the standard knows, and numbers.
-Source: ADAPTERS.md section 2 (four control levels); house style 20 to 24.
+Source: house style 20 to 24.
 """
 
 from __future__ import annotations

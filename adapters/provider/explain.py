@@ -1,7 +1,7 @@
 """Says what the adapter would do with a message, without doing it.
 
 Promises: nothing is sent or stored; who the message is about is only said to be "present"; codes, dates and
-amounts of the support are shown, for those are what would be shared. Source: ADAPTERS.md section 3.
+amounts of the support are shown, for those are what would be shared.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Promises: a file is handed out once it parses; one that stays half-written is refused after a bounded number
 of looks, never waited for without end. Nothing is deleted: a file ends in archive/, or in rejected/ with a
 NAME.reason.txt that names element and rule and no value. A written file is there whole or not at all, also
-after a crash. Source: ADAPTERS.md section 2; rename(2), fsync(2).
+after a crash. Source: rename(2), fsync(2).
 """
 
 from __future__ import annotations

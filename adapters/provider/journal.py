@@ -4,7 +4,7 @@ Promises: a message that comes again gets the answer it got; the same identifica
 told apart (9056). A request id is the same after a crash, and nobody without this file can guess it. The
 answer and its place in the outbox are one transaction. What cannot be delivered within a day is parked and
 stays visible, never dropped. Everything survives kill -9 (SQLite, WAL, synchronous FULL).
-Source: ADAPTERS.md section 2; TR056; OP090 (a retour within three working days).
+Source: TR056; OP090 (a retour within three working days).
 """
 
 from __future__ import annotations

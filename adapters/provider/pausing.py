@@ -1,7 +1,6 @@
 """An exchange that is away, or cannot answer now: what needs it waits, with growing pauses.
 
 Promises: what needs no exchange goes on meanwhile; each pause is told once, with the reason and the rule.
-Source: ADAPTERS.md section 2.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Promises: a person is forgotten whole, files first and then all that leads to them in one step of the journal,
 so that a kill at any moment is made good the next time; answered only after that; what cannot be asked or
 told now holds up nothing else and is tried again within the hour.
-Source: GDPR 17 and 19; ADAPTERS.md section 2.
+Source: GDPR 17 and 19.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 Promises: one adapter at a time on one state folder; SIGTERM ends after the pass that is under way; what was
 not done is done at the next start. What `status` and `register` print holds no BSN and no name.
-Source: ADAPTERS.md section 2.
 """
 
 from __future__ import annotations

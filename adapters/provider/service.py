@@ -3,7 +3,7 @@
 Promises: everything is written down before it has an effect, so that a kill at any moment loses nothing and
 doubles nothing; a bad file is put aside with its reason and the rest goes on; an exchange that is away holds
 up only what needs it; nothing is ever dropped, and what a person must look at is an error line in the log.
-Source: ADAPTERS.md section 2; OP090 (a retour within three working days).
+Source: OP090 (a retour within three working days).
 """
 
 from __future__ import annotations

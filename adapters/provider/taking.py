@@ -4,7 +4,7 @@ Promises: a message is written down before it has an effect, and its answer with
 file is moved after that, so that a kill at any moment takes it in again, with the same commands. What the
 exchange is asked of the messages of a batch is asked side by side, and what is written of them is flushed
 once; a message that rests on another of its batch is judged after it.
-Source: ADAPTERS.md section 2; OP090 (a retour within three working days).
+Source: OP090 (a retour within three working days).
 """
 
 from __future__ import annotations

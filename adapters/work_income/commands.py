@@ -1,7 +1,7 @@
 """`exchange-adapter work-income`: run, once, status, explain.
 
 Promises: the rooms behind are loaded when a command is given, so that who has no use for Suwinet needs none
-of its packages; exit codes as in `adapters/cli.py`. Source: ADAPTERS.md section 3.
+of its packages; exit codes as in `adapters/cli.py`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What would become of an answer of Suwinet, without asking or sending anything.
 
 Promises: names what would be filled in, what would be left to a person and what stays behind, and under which
-basis; the text holds what the answer says but no BSN. Source: ADAPTERS.md section 3.
+basis; the text holds what the answer says but no BSN.
 """
 
 from __future__ import annotations

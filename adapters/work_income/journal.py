@@ -5,7 +5,7 @@ to be written because of it are one transaction; what cannot go on within a day 
 never dropped. A request id is the same after a crash, and nobody without this file can guess it. What is
 personal is sealed. What is restricted stays, and nothing is done with it. Everything survives kill -9
 (SQLite, WAL, synchronous FULL).
-Source: ADAPTERS.md section 2; GDPR 4(3), 18.
+Source: GDPR 4(3), 18.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Promises: an unknown key, a missing one and a value of another shape are refused with the key and the rule
 named and never a value; a file that is no order is kept in rejected/ under a name of ours, with the reason
 beside it; a name a sender chose is in no log. A purpose is not judged here but known: the gate judges.
-Source: ADAPTERS.md section 2; Wet SUWI 62 (what is necessary).
+Source: Wet SUWI 62 (what is necessary).
 """
 
 from __future__ import annotations

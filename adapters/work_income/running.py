@@ -1,7 +1,7 @@
 """Opens what the adapter needs, lets it work, and closes it: for the command line.
 
 Promises: one adapter at a time on one state folder; SIGTERM ends after the pass that is under way; what was
-not done is done at the next start. Source: ADAPTERS.md section 2.
+not done is done at the next start.
 """
 
 from __future__ import annotations

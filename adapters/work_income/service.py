@@ -5,7 +5,7 @@ purpose outside work and income, whatever the gate says; what was told is writte
 any step; what a person wrote in a plan stays; what cannot go on waits with growing pauses, and is parked with
 an alarm after a day; within a restriction nothing is asked or written. No log line says whom anything is
 about.
-Source: ADAPTERS.md section 2; Wet SUWI 62; GDPR 5(1)(b), 17, 19.
+Source: Wet SUWI 62; GDPR 5(1)(b), 17, 19.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ from exchange.wiring.places import (
     where_keys_are,
 )
 from exchange.wiring.published import ledger_folder
-from exchange.wiring.read_models import open_read_models
+from exchange.wiring.read_models import ReadModels, open_read_models
 from exchange.wiring.register import GENESIS_BASIS, adopting
 from exchange.wiring.stores import has_events, open_reader, open_recorder, refuse_no_events
 
@@ -188,8 +188,8 @@ class Core:
 
     def close(self) -> None:
         """Close in reverse order of trust."""
-        for model in (self.obligations, self.records, self.insight, self.offers, self.lookups):
-            model.database.close()
+        for name in ReadModels._fields:
+            getattr(self, name).database.close()
         self.ledger.close()
         self.reader.close()
         self.recorder.close()

@@ -51,6 +51,12 @@ def test_no_page_holds_a_script_a_style_or_a_place_elsewhere(officer: Visitor) -
         assert "https://" not in text
 
 
+def test_no_two_pages_have_one_address() -> None:
+    offered = [(page.path, method) for page in find_pages() for method in page.methods]
+    assert len(offered) > 20
+    assert len(set(offered)) == len(offered)
+
+
 @pytest.mark.parametrize("subject", [AUTHOR, APPROVER, INSIGHT, RESIDENT])
 def test_a_page_of_another_role_says_whose_it_is(house: House, subject: str) -> None:
     visitor = house.as_(subject)

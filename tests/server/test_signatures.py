@@ -231,6 +231,8 @@ def test_every_rpc_with_a_receipt_is_a_command_and_no_other() -> None:
     assert not any(name.startswith(("Get", "List", "Find", "Evaluate", "Subscribe")) for name in commands)
     rest = found.keys() - commands
     assert all(
-        name.startswith(("Get", "List", "Find", "Evaluate", "Subscribe", "Replay", "Preview", "Facet"))
+        name.startswith(
+            ("Get", "List", "Find", "Evaluate", "Subscribe", "Replay", "Preview", "Facet", "Summarise")
+        )
         for name in rest
     ), rest
