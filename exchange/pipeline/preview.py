@@ -104,6 +104,12 @@ class Preview:
         self._past = Past(reader, codec)
         self._now = now
         self._proposed = proposed
+        self._walk = ""  # of the last row that was looked at: its other events are no command of their own
+
+    def after(self, row: Row) -> None:
+        """Begin behind a row: what its walk wrote more is counted where the first of it was."""
+        _, meta, _ = self._codec.decode_clear(row.state, stream=row.stream, topic=row.topic)
+        self._walk = meta.decision_id
 
     def run(
         self,
@@ -118,7 +124,7 @@ class Preview:
 
         Returns the position of the last row looked at: it stops after `opened_max` events of the past.
         """
-        walk, position = "", 0
+        position = 0
         for row in rows:
             if opened_max is not None and self._past.opened >= opened_max:
                 break
@@ -129,11 +135,11 @@ class Preview:
             if row.topic.startswith(DECISIONS):
                 effect.decisions += 1
                 # A command that has a decision of its own is counted by that.
-                walk = meta.decision_id
+                self._walk = meta.decision_id
                 change = self._decision(row, effect)
             elif not row.stream.startswith(DISCLOSURE_PREFIX):
-                seen, walk = walk == meta.decision_id, meta.decision_id
-                counts = bool(walk) and not seen
+                seen, self._walk = self._walk == meta.decision_id, meta.decision_id
+                counts = bool(self._walk) and not seen
                 effect.commands += counts
                 change = self._command(row, meta, effect) if counts else None
             else:

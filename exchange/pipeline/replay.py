@@ -121,6 +121,15 @@ class Replay:
         self._codec = codec
         self._registers = registers
         self._past = Past(reader, codec)
+        # Of the last row that was looked at: its decision, and what the first event of a command says.
+        self._walk = ""
+        self._first: Meta | None = None
+
+    def after(self, row: Row) -> None:
+        """Begin behind a row: what its walk wrote more is counted where the first of it was."""
+        _, meta, _ = self._codec.decode_clear(row.state, stream=row.stream, topic=row.topic)
+        self._walk = meta.decision_id
+        self._first = None if row.topic.startswith(DECISIONS) else structs.replace(meta, asked=None)
 
     def run(
         self, rows: Iterable[Row], tally: Tally, *, organisation: str = "", opened_max: int | None = None
@@ -129,13 +138,13 @@ class Replay:
 
         Returns the position of the last row looked at: it stops after `opened_max` events of the past.
         """
-        walk, first, position = "", None, 0
+        position = 0
         for row in rows:
             position = row.position
             if row.topic.startswith(DECISIONS):
                 difference = self.decision(row, organisation)
                 # A command that has a decision of its own is judged again by that.
-                walk, first = difference.decision_id if difference is not None else walk, None
+                self._walk, self._first = self._walk if difference is None else difference.decision_id, None
                 tally.decisions += difference is not None
             elif row.stream.startswith(DISCLOSURE_PREFIX):
                 # What became of a decision, and no decision itself.
@@ -144,8 +153,8 @@ class Replay:
                 _, meta, _ = self._codec.decode_clear(row.state, stream=row.stream, topic=row.topic)
                 said = structs.replace(meta, asked=None)
                 # All events of a walk name its one decision; the first of them stands for it.
-                seen = bool(walk) and walk == meta.decision_id and first in {None, said}
-                walk, first = meta.decision_id, said
+                seen = bool(self._walk) and self._walk == meta.decision_id and self._first in {None, said}
+                self._walk, self._first = meta.decision_id, said
                 skip = seen or organisation not in {"", meta.organisation}
                 difference = None if skip else self._command(row, meta)
                 tally.commands += difference is not None

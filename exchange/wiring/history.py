@@ -55,6 +55,8 @@ class History:
                 newest=str(newest),
             )
         tally, replay = Tally(), Replay(self.codec, self.registers, self.reader)
+        for before in self.reader.page(start - 2, 1) if start > 1 else ():
+            replay.after(before)
         for rows in self._pages(max(start - 1, 0), self._end(stop)):
             replay.run(rows, tally)
         return tally

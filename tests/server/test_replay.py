@@ -103,7 +103,10 @@ def test_everything_that_was_decided_here_replays(
     commands = sum(page.counts.commands for page in pages)
     assert decisions > 0
     assert commands > 0
+    monkeypatch.undo()
+    (whole,) = replayed(officer, from_position=start, to_position=head)
     # A command whose events stand on two pages is one command.
+    assert (decisions, commands) == (whole.counts.decisions, whole.counts.commands)
     assert decisions + commands == sum(page.counts.same for page in pages)
     assert all(page.decision_id and not page.differences and not page.counts.differs for page in pages)
 
@@ -162,6 +165,12 @@ def test_a_preview_opens_what_was_refused_and_leaves_no_trace(
     changes = [change for page in pages for change in page.changes]
     assert any(list(one.rules_proposed) == ["R05"] for one in changes)
     assert town.core.register.policy_hash == before
+    told = sorted(change.position for change in changes)
+    for size in (6, 9, 2_000):
+        monkeypatch.setattr(room, "EVENTS_PER_PAGE_MAX", size)
+        again = previewed(officer, narrower)
+        # A command whose events stand on two pages is one command, and so is its change.
+        assert sorted(change.position for page in again for change in page.changes) == told
 
 
 @pytest.mark.parametrize(

@@ -190,7 +190,8 @@ def test_the_providers_adapter_is_told_what_is_its_own_and_answers(town: Town, s
     for purpose, ours in ((pb.PURPOSE_WMO_LEVERING, True), (pb.PURPOSE_JEUGDHULP_VERLENEN, False)):
         port = SdkRestrictions(care, purpose)
         (row,) = (one for one in port.told() if one.restriction_id == name)
-        assert row == RestrictionTold(name, (story.plan_id,), lifted=False, ours=ours)
+        got_for = frozenset({pb.PURPOSE_WMO_LEVERING})
+        assert row == RestrictionTold(name, (story.plan_id,), lifted=False, ours=ours, purposes=got_for)
     port.answer(row, kept=True)
     (row,) = told(care, story.plan_id)
     assert row.outcome == rights_pb.RESTRICTION_OUTCOME_APPLIED

@@ -103,7 +103,7 @@ def test_a_shard_is_added_under_load_and_no_call_of_the_others_fails(country: Co
         before = [one.done for one in people]
         for one in people:
             one.began.clear()
-            assert one.began.wait(60)
+            assert one.began.wait(60), one.error
     finally:
         for one in people:
             one.enough.set()

@@ -67,6 +67,8 @@ async def replay_decisions(call: Call, request: pb.ReplayDecisionsRequest) -> pb
     def look() -> tuple[Tally, int]:
         tally, replay = Tally(), Replay(parts.codec, parts.register, parts.reader)
         rows = _rows(call, start, stop)
+        for before in _before(call, start):
+            replay.after(before)
         last = replay.run(rows, tally, organisation=outcome.captured, opened_max=EVENTS_OPENED_PER_PAGE_MAX)
         return tally, last or stop
 
@@ -94,6 +96,8 @@ async def preview_register(call: Call, request: pb.PreviewRegisterRequest) -> pb
         effect, preview = Effect(), Preview(parts.reader, parts.codec, *registers)
         start = first_since(parts.reader, parts.codec, since) if place is None else place
         rows = _rows(call, start, stop)
+        for before in _before(call, start):
+            preview.after(before)
         last = preview.run(
             rows,
             effect,
@@ -135,6 +139,11 @@ def _rows(call: Call, start: int, stop: int) -> list[Row]:
     if start >= stop:
         return []
     return call.house.parts.reader.page(start, min(EVENTS_PER_PAGE_MAX, stop - start))
+
+
+def _before(call: Call, start: int) -> list[Row]:
+    """Return the last event of what was looked at before: the next may be of the same walk."""
+    return call.house.parts.reader.page(start - 1, 1) if start else []
 
 
 def copy_part(outcome: ReadOutcome, part: str, source: object, target: Message) -> None:
