@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tests.postgres.server import PostgresServer
 
 OINS = {"0363": CITY, "0518": "00000001821002193000", "0599": "00000001001949259000"}
+PACE_S = 0.02
 
 
 class Country:
@@ -78,6 +79,8 @@ class Working(threading.Thread):
                 self.done += 1
                 if self.done > 1:
                     self.began.set()
+                # Somebody who works, not somebody who floods: each organisation has its share of calls.
+                self.enough.wait(PACE_S)
         except BaseException as error:  # noqa: BLE001 -- told by the thread that waits
             self.error = error
             self.began.set()
