@@ -158,6 +158,7 @@ def test_what_comes_of_a_form_is_for_everybody(
         {"name": "r.toml", "mimeType": "text/plain", "buffer": successor(enabled="false").encode()}
     )
     page.locator(submit).click()
+    page.locator("table").nth(1).wait_for()
     assert page.locator("table").count() == 2
 
 
@@ -173,7 +174,7 @@ def test_who_keeps_the_register_sees_what_opens_before_he_approves(windows: dict
     judged(window, "version")
     window.page.get_by_label("Ik heb gezien wat deze versie opent").check()
     window.page.get_by_role("button", name="Keur goed").click()
-    assert window.page.locator("h1").inner_text() == "Vastgelegd"
+    window.page.wait_for_selector("h1:text-is('Vastgelegd')")
     window.open("/register/WMO-2.3.2/1")
     judged(window, "version-in-force")
 
