@@ -17,6 +17,7 @@ from adapters.sdk.access import gather
 from adapters.sdk.gathered import access_file, receipts_of
 from adapters.sdk.tokens import Person
 from exchange.console.language import ENGLISH
+from exchange.console.pages import my_rights
 from exchange.documents.gathered import read_gathered
 from exchange.documents.words import ZONE
 from exchange.documents.words import words_of as words_of_documents
@@ -28,7 +29,7 @@ from exchange.wiring.console import console_of
 from tests.console.house import HERE, RESIDENT, House, Visitor
 from tests.console.resident_life import GOAL, NOTICE, STAFF, ask_consent, live
 from tests.server.household import PARENT, PARTNER, FamilyMember
-from tests.server.town import ACCESS
+from tests.server.town import ACCESS, CARE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -222,20 +223,37 @@ def test_a_request_is_received_once_and_shown_with_its_term(
     assert f"Antwoord uiterlijk {last}" in words_of(me.get("/mijn/4").text)
 
 
-def test_an_objection_stands_at_once_and_is_taken_back(me: Visitor, story: Story) -> None:
+def test_an_objection_stands_at_once_and_is_taken_back(
+    me: Visitor, story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
     place = "/mijn/4/3/vraag"
     page = me.get("/mijn/4/3").text
-    delivery = re.search(r'<option value="([0-9]+)">om u hulp te geven', page)
+    delivery = re.search(r'<option value="([0-9a-f]+)">om u hulp te geven', page)
+    provider = re.search(r'<option value="([0-9a-f]+)">Zorg Voorbeeld', page)
     assert delivery is not None
+    assert provider is not None
     told = form_of(me, "/mijn/4/3", place) | {
         "waarvoor": delivery[1],
-        "wie": "1",
+        "wie": provider[1],
         "woorden": "Ik wil dit niet.",
     }
+    # Somebody who stands before the one he means got something while he was reading the form.
+    choices = my_rights._choices
+
+    async def one_more(look: Any, *rest: Any) -> my_rights.Choices:  # noqa: ANN401 -- a Look, a case, words
+        purposes, recipients = await choices(look, *rest)
+        return my_rights.Choices(
+            [("PURPOSE_AUDIT", "x"), *purposes], [(f"{'0' * 20}/school", "y"), *recipients]
+        )
+
+    monkeypatch.setattr(my_rights, "_choices", one_more)
     assert me.post(place, told).headers.get("location") == "/mijn/4?klaar=2"
     shown = words_of(me.get("/mijn/4").text)
     assert "Bezwaar, wacht op een besluit" in shown
     assert "Om u hulp te geven" in shown
+    fields = ["limits.recipient", "limits.limited_purpose"]
+    answer = client_of(story).rights.get_access_answer(claim=ACCESS, case_id=story.case_id, fields=fields)
+    assert [one.recipient for one in answer.limits][-1] == f"{CARE}/wmo-aanbieder"
     back = form_of(me, "/mijn/4", "/mijn/4/terug")
     assert me.post("/mijn/4/terug", back).headers.get("location") == "/mijn/4?klaar=4"
     assert "wacht op een besluit" not in me.get("/mijn/4").text

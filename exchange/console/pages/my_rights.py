@@ -8,6 +8,8 @@ Source: GDPR 12(3), 15-18, 20, 21, 77; Wmo 2015 5.3.5; Jeugdwet 7.3.9.
 from __future__ import annotations
 
 import asyncio
+from hashlib import sha256
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from exchange.console.files import file_of, refuse_where_watched
@@ -19,7 +21,6 @@ from exchange.console.resident.asking import (
     ASK,
     LIMIT,
     OBJECT,
-    index_of,
     labelled,
     own_case,
     pages,
@@ -52,6 +53,7 @@ BY_NUMBER: Final = {way.number: way for way in WAYS}
 PARTS: Final = ("reports", "conversations", "situations", "goals", "supports", "agreements")
 OPEN: Final = ("REQUEST_STATUS_RECEIVED", "REQUEST_STATUS_EXTENDED", "REQUEST_STATUS_GRANTED")
 RESTRICTION: Final = "RESTRICTION"
+KEY_CHARS: Final = 16
 AROUND: Final = [
     *("processings.purpose", "recipients.organisation", "recipients.task"),
     *("limits.limit_id", "limits.state", "limits.limited_purpose", "limits.recipient"),
@@ -67,10 +69,18 @@ SAID: Final = {
 
 
 class Choices(NamedTuple):
-    """Against what somebody can speak: purposes and recipients, as the contract writes them and in words."""
+    """Against what somebody can speak: purposes and recipients, as the contract writes them and in words.
+
+    A form names one by `key_of`, not by its place: who got something meanwhile may stand before it.
+    """
 
     purposes: list[tuple[str, str]]
     recipients: list[tuple[str, str]]
+
+
+def key_of(one: str) -> str:
+    """Return by what a form names a choice: it says nothing to whoever looks at the page."""
+    return sha256(one.encode()).hexdigest()[:KEY_CHARS]
 
 
 async def show(look: Look) -> Response:
@@ -112,6 +122,7 @@ async def show_way(look: Look) -> Response:
         way=way,
         plain=plain,
         choices=choices,
+        key_of=key_of,
         parts=PARTS if way.name == "verbeteren" else (),
         erased=ERASED if way.name == "wissen" else {},
         fresh=look.fresh_id,
@@ -196,9 +207,9 @@ async def _limit(look: Look, way: Way, case: Case, said: str) -> Response:
         "request_id": look.field("request_id"),
         "case_id": case.case_id,
         "reason": said,
-        "recipient": choices.recipients[index_of(recipient, len(choices.recipients))][0] if recipient else "",
+        "recipient": _chosen(choices.recipients, recipient) if recipient else "",
     }
-    against = choices.purposes[index_of(purpose, len(choices.purposes))][0] if purpose else ""
+    against = _chosen(choices.purposes, purpose) if purpose else ""
     number = Purpose.Value(against) if against else Purpose.PURPOSE_UNSPECIFIED
     if way.name == "bezwaar":
         objecting = pb.ObjectRequest(claim=OBJECT, objected_purpose=number, **asked)
@@ -209,13 +220,20 @@ async def _limit(look: Look, way: Way, case: Case, said: str) -> Response:
     return look.onward(f"{PLACE}?klaar={RESTRICTED}")
 
 
+def _chosen(choices: list[tuple[str, str]], key: str) -> str:
+    found = next((one for one, _ in choices if key_of(one) == key), None)
+    if found is None:
+        raise Refused("NO_SUCH", later("Dit is er niet, of niet meer."), HTTPStatus.NOT_FOUND)
+    return found
+
+
 async def _around(look: Look, case: Case) -> dict[str, Any]:
     request = pb.GetAccessAnswerRequest(claim=ACCESS, case_id=case.case_id, fields=AROUND)
     return told(await look.ask(request, pb.GetAccessAnswerResponse))
 
 
 async def _choices(look: Look, case: Case, plain: Plain) -> Choices:
-    """Return what can be chosen, in an order that stays the same while nobody else gets anything."""
+    """Return what can be chosen."""
     around, known = await _around(look, case), await known_of(look)
     purposes = {one.get("purpose", "") for one in around.get("processings", ())}
     pairs = {
