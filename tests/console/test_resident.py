@@ -6,7 +6,6 @@ import json
 import os
 import re
 from datetime import UTC, timedelta
-from html import unescape
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -15,7 +14,6 @@ import pytest
 
 from adapters.sdk.access import gather
 from adapters.sdk.gathered import access_file, receipts_of
-from adapters.sdk.tokens import Person
 from exchange.console.language import ENGLISH
 from exchange.console.pages import my_rights
 from exchange.documents.gathered import read_gathered
@@ -28,6 +26,15 @@ from exchange.v1 import resident_rights_service_pb2 as rights_pb
 from exchange.wiring.console import console_of
 from tests.console.house import HERE, RESIDENT, House, Visitor
 from tests.console.resident_life import GOAL, NOTICE, STAFF, ask_consent, live
+from tests.console.resident_reads import (
+    client_of,
+    form_of,
+    numbers_of,
+    plan_version,
+    requests_of,
+    state_of,
+    words_of,
+)
 from tests.server.household import PARENT, PARTNER, FamilyMember
 from tests.server.town import ACCESS, CARE
 
@@ -35,12 +42,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from adapters.sdk.client import ExchangeClient
     from tests.server.story import Story
     from tests.server.town import Town
 
-FORM = re.compile(r'<form method="post" action="([^"]+)".*?</form>', re.DOTALL)
-HIDDEN = re.compile(r'type="hidden" name="([a-z_]+)" value="([^"]*)"')
 SHOWN = (
     "/mijn/1",
     "/mijn/2?wie=1",
@@ -362,54 +366,3 @@ def test_who_has_no_plan_is_told_that_and_no_more(town: Town, house: House) -> N
             assert "Er is hier geen plan van u." in answer.text
     finally:
         stranger.close()
-
-
-def words_of(text: str) -> str:
-    """Return what somebody reads in a page: of its main part, without what stands in fields."""
-    main = text.partition("<main")[2].partition("</main>")[0]
-    return " ".join(unescape(re.sub(r"<[^>]+>", " ", main)).split())
-
-
-def form_of(visitor: Visitor, page: str, action: str, **hidden: str) -> dict[str, str]:
-    """Return what the first such form of a page carries unseen; empty where it has none."""
-    text = visitor.get(page).text
-    for found in FORM.finditer(text):
-        told = dict(HIDDEN.findall(found[0]))
-        if found[1] == action and hidden.items() <= told.items():
-            return told
-    return {}
-
-
-def client_of(story: Story) -> ExchangeClient:
-    """Return the resident on the one connection of the portal."""
-    return story.town.signed_in(Person("burger-1", "betrokkene", "inwoner", resident=story.pseudonym))
-
-
-def numbers_of(story: Story) -> dict[str, int]:
-    """Return the place of each consent, by its id."""
-    told = client_of(story).consent.list_consents(
-        claim=ACCESS, case_id=story.case_id, fields=["consents.consent_id"], page_size=200
-    )
-    return {one.consent_id: place for place, one in enumerate(told.consents, start=1)}
-
-
-def state_of(story: Story, consent_id: str) -> int:
-    told: Any = client_of(story).consent.list_consents(
-        claim=ACCESS, case_id=story.case_id, fields=["consents.consent_id", "consents.state"], page_size=200
-    )
-    (found,) = (one.state for one in told.consents if one.consent_id == consent_id)
-    return int(found)
-
-
-def requests_of(story: Story) -> list[Any]:
-    told = client_of(story).rights.list_rights_requests(
-        claim=ACCESS,
-        case_id=story.case_id,
-        fields=["requests.right", "requests.statement", "requests.due_time"],
-    )
-    return list(told.requests)
-
-
-def plan_version(story: Story) -> int:
-    told = client_of(story).plan.get_plan(claim=ACCESS, plan_id=story.plan_id, fields=["version"])
-    return int(told.plan.version)
