@@ -129,7 +129,15 @@ class Follower:
                 self._hurried.wait(REST_S)
 
     def _follow(self) -> None:
-        followed = min(catch_up(model, self._reader, self._codec) for model in self._models)
+        reached, failed = [], []
+        for model in self._models:
+            try:
+                reached.append(catch_up(model, self._reader, self._codec))
+            except ExchangeError as error:
+                # What one cannot read holds up none of the others.
+                failed.append(error)
+        if failed:
+            raise failed[0]
         with self._reached:
-            self._position = followed
+            self._position = min(reached)
             self._reached.notify_all()

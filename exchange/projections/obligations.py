@@ -104,9 +104,10 @@ _COLUMNS: Final = (
     "position, duty, decision_id, stream, organisation, task, professional, purpose, decided_at, due_at, "
     "executes_at, executed_at, outcome, how, executed_by"
 )
+# A row put into the store by hand may carry the id of another: the first stands, and the list goes on.
 _INSERT: Final = """
 INSERT INTO obligations (position, duty, decision_id, stream, organisation, task, professional, purpose,
-    decided_at, due_at, executes_at) VALUES (?,?,?,?,?,?,?,?,?,?,?)"""
+    decided_at, due_at, executes_at) VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING"""
 _EXECUTE: Final = """
 UPDATE obligations SET executed_at = ?, outcome = ?, how = ?, executed_by = ?, told_in = ?
 WHERE decision_id = ? AND duty = ? AND executed_at IS NULL"""
@@ -141,7 +142,7 @@ SELECT 1 FROM obligations WHERE stream = ? AND duty = ? AND organisation = ? AND
     AND (executed_at IS NULL OR outcome = 'executed') LIMIT 1"""
 _INFORM: Final = """
 INSERT INTO obligations (position, duty, decision_id, stream, organisation, task, professional, purpose,
-    decided_at, due_at, legal_basis) VALUES (?,?,?,?,?,?,?,?,?,?,?)"""
+    decided_at, due_at, legal_basis) VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING"""
 _OPEN: Final = "executed_at IS NULL AND (executes_at IS NULL OR executes_at > :now)"
 
 
