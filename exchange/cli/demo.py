@@ -160,6 +160,10 @@ def _proofs(shown: Shown) -> Iterator[tuple[bool, str]]:
             "each signed by the organisation that gave it" if shown.ok else "not all signed as they should be"
         )
         yield shown.ok, f"{shown.commands_signed} commands, {who}."
+    if shown.papers:
+        names = ", ".join(one.name for one in shown.papers)
+        what = "the answer to the resident, the officer's month, the record of processing"
+        yield True, f"On paper, which a screen reader reads too: {what} ({names})."
 
 
 def _lawful(lawful: Lawfulness) -> tuple[bool, str]:

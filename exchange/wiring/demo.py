@@ -28,6 +28,7 @@ from exchange.wiring.demo_country import (
     name_the_door,
     two_municipalities,
 )
+from exchange.wiring.demo_papers import FOLDER, make_papers
 from exchange.wiring.demo_processes import child_service, hand_over, heard, rss_mb, serve_command, told_story
 from exchange.wiring.lawful import audit_lawful
 from exchange.wiring.ledger import open_ledger
@@ -63,6 +64,7 @@ class Shown:
     signed_twice: bool | None = None  # where nobody looked
     lawful: Lawfulness | None = None
     commands_signed: int = 0
+    papers: list[Path] = field(default_factory=list)
     service_rss_mb: float = 0.0
     trouble: str = ""
 
@@ -101,6 +103,10 @@ def run_demo(
         _audit(settings, shown)
     if shown.ok:
         _look_at_signatures(shown)
+    if shown.ok:
+        gathered = data / "adapters" / "municipality" / "answer.json"
+        shown.papers = make_papers(settings, gathered, data / FOLDER)
+        shown.steps.append({"name": "papers", "outcome": "PERMIT", "rules": []})
     return shown
 
 

@@ -30,6 +30,7 @@ from adapters.simulators.story import (
     proof,
     rights,
     sharing,
+    watch,
     whole,
 )
 from adapters.simulators.story.case_system import CaseSystem
@@ -85,6 +86,7 @@ def tell(told: Telling, plan: intake.Plan, another: intake.Plan, leaver: Bsn, co
     sharing.the_resident_looks(told, plan)
     sharing.the_resident_asks_everything(told, plan)
     sharing.the_officer_audits(told, plan)
+    watch.what_nothing_explains(told, plan)
     limits.told_three_times(told, plan, denied)
     limits.before_a_policy_changes(told, plan)
     insight.what_helps(told, plan)

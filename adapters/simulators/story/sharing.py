@@ -13,6 +13,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from adapters.sdk.access import gather
 from adapters.sdk.calls import claim
+from adapters.sdk.gathered import access_file, receipts_of
 from adapters.simulators.story import away
 from adapters.simulators.story.stage import (
     AUDIT,
@@ -40,6 +41,8 @@ ASK: Final = claim(Purpose.PURPOSE_INZAGE, "RIGHTS-12-RESIDENT")
 NOTICE: Final = (
     "Wij gebruiken wat Werk & Inkomen van u weet om uw hulp en uw weg naar werk op elkaar af te stemmen."
 )
+# What was gathered for her, of which a document is made.
+ANSWER: Final = "answer.json"
 NOTICE_FROM: Final = datetime(2026, 1, 1, tzinfo=UTC)
 NOTICE_TO: Final = datetime(2099, 1, 1, tzinfo=UTC)
 READ_BY_WORK: Final = ["lens_assessments.reason", "situations.description", "situations.life_domain"]
@@ -256,6 +259,11 @@ def the_resident_asks_everything(told: Telling, plan: Plan) -> None:
     covered = whole.answer.covered
     if not due or not covered.leaf_indexes or not covered.scanning_keys:
         raise StoryBroken("the answer on access is not whole")
+    receipts = receipts_of(inwoner, INZAGE, whole.consents)
+    kept = access_file(whole, receipts, "Gemeente Voorbeeldstad", datetime.now(UTC))
+    file = plan.municipality.folder / ANSWER
+    file.touch(mode=0o600)
+    file.write_bytes(kept)
     told.step(
         "access",
         f"The resident asks to see everything; the law gives until {due[0]}. The answer names "
