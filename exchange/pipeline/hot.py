@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from exchange.domain import aggregate_of
 from exchange.domain.kernel import evolve_at, skipped
 from exchange.domain.plan import PLAN
+from exchange.pipeline.weighing import LOOKED_AT_MIN, weight
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
@@ -44,6 +45,7 @@ class Entry:
 
     `derived` is what was made of it, for the writer thread alone: it goes when the entry goes. `lasting` is
     what was made of its parts: it goes along to the next state of the stream, and goes with the last of them.
+    `size` is that of its events, or what the state takes: it was looked at when it was `weighed`.
     """
 
     state: Any
@@ -53,6 +55,14 @@ class Entry:
     settled: bool = False
     derived: dict[Hashable, Any] | None = None
     lasting: dict[Hashable, dict[str, Any]] | None = None
+    weighed: int = LOOKED_AT_MIN
+
+    def grow(self, size: int) -> None:
+        """Count bytes of events that were folded in; look at the state where it seems to have doubled."""
+        self.size += size
+        if self.size >= 2 * self.weighed:
+            self.size = weight(self.state, self.size)
+            self.weighed = max(self.size, LOOKED_AT_MIN)
 
     def derive(self, name: Hashable, make: Callable[[dict[str, Any]], Any]) -> Any:  # noqa: ANN401 -- whatever is made
         """Return what was made under this name, made once."""
@@ -255,7 +265,9 @@ class Loader:
         # Again: it may have begun meanwhile.
         if any(map(self._codec.is_erased, about)):
             return self._of_nobody(stream)
-        return Entry(state, read.version, read.as_of, size)
+        entry = Entry(state, read.version, read.as_of, 0)
+        entry.grow(size)
+        return entry
 
     def _of_nobody(self, stream: str) -> Entry:
         as_of, version = self._reader.last_version(stream)

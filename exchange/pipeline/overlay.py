@@ -119,7 +119,7 @@ class Overlay:
         for stream, size in self._drafts.finish(self.batch).items():
             entry = self.changes[stream]
             if entry.state is not None:
-                entry.size += size
+                entry.grow(size)
 
     def _kept(self, resident: str) -> Kept:
         """Return what was kept from the resident in person before the walk."""
@@ -139,7 +139,9 @@ class Overlay:
                     self.of_register.append((position, stream, event))
                 if version == 1 and event.resident:
                     self._link(event.resident, stream, position)
-            self._change(stream, Entry(state, version, position, size, settled=True, lasting=entry.lasting))
+            changed = Entry(state, version, position, size, settled=True)
+            changed.lasting, changed.weighed = entry.lasting, entry.weighed
+            self._change(stream, changed)
             if stream.startswith(CONSENT_PREFIX):
                 self._renew_scope(event.resident, position)
             if isinstance(event, KeysDestroyed):
