@@ -110,6 +110,7 @@ class Console:
             pins=pins,
             notices=setup.notices,
             change=self.sessions.change,
+            peek=self.sessions.peek,
         )
         self._host = setup.url.partition("://")[2]
         self._policy = "; ".join(

@@ -65,6 +65,8 @@ class Shown:
     notices: Mapping[str, str] = field(default_factory=dict)
     # Keeps another form of a session, by the number of the browser's cookie.
     change: Callable[[str, Session], None] = field(default=lambda _number, _session: None)
+    # Gives it as it is at this moment, whatever another request made of it meanwhile; None once it has ended.
+    peek: Callable[[str], Session | None] = field(default=lambda _number: None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,10 @@ class Look:
     def keep(self, session: Session) -> None:
         """Keep this session in another form."""
         self.shown.change(self.request.cookies[COOKIE], session)
+
+    def at_this_moment(self) -> Session:
+        """Return this session as it is now: between this and `keep` no other request comes, without an await."""
+        return self.shown.peek(self.request.cookies.get(COOKIE, "")) or self.session
 
     def heading(self, title: str, neutral: str) -> str:
         """Return what stands above a page: where somebody may look along, nothing that says what it is."""

@@ -27,11 +27,12 @@ from exchange.console.resident.asking import (
     told,
     words_of_form,
 )
+from exchange.console.resident.authority import authority_of
 from exchange.console.resident.gathering import gather, take_along
 from exchange.console.resident.known import SELF, known_of
 from exchange.console.resident.plain import Plain
 from exchange.console.resident.ways import ERASED, RIGHTS, WAYS
-from exchange.console.roles import RESIDENT
+from exchange.console.roles import IN_PERSON
 from exchange.documents.access import access_document
 from exchange.documents.gathered import read_gathered
 from exchange.documents.typeset import pdf_of
@@ -104,6 +105,7 @@ async def show(look: Look) -> Response:
         limits=around.get("limits", []),
         restriction=RESTRICTION,
         ways=WAYS,
+        speaks=(await authority_of(look, case.case_id)).speaks,
         fresh=look.fresh_id,
         done=SAID.get(look.query.get("klaar", ""), ""),
     )
@@ -120,6 +122,7 @@ async def show_way(look: Look) -> Response:
         "my_right.html",
         heading=look.heading(way.title, NEUTRAL),
         way=way,
+        speaks=(await authority_of(look, case.case_id)).speaks,
         plain=plain,
         choices=choices,
         key_of=key_of,
@@ -249,11 +252,11 @@ async def _choices(look: Look, case: Case, plain: Plain) -> Choices:
 
 
 ROUTES: Final = (
-    Page(PLACE, show, (RESIDENT,), menu=TITLE, place=40),
-    Page(f"{PLACE}/bestand/pdf", save_pdf, (RESIDENT,)),
-    Page(f"{PLACE}/bestand/json", save_json, (RESIDENT,)),
-    Page(f"{PLACE}/bestand/kopie", save_copy, (RESIDENT,)),
-    Page(f"{PLACE}/terug", take_back, (RESIDENT,), methods=("POST",)),
-    Page(f"{PLACE}/{{number}}", show_way, (RESIDENT,)),
-    Page(f"{PLACE}/{{number}}/vraag", ask_for, (RESIDENT,), methods=("POST",)),
+    Page(PLACE, show, IN_PERSON, menu=TITLE, place=40),
+    Page(f"{PLACE}/bestand/pdf", save_pdf, IN_PERSON),
+    Page(f"{PLACE}/bestand/json", save_json, IN_PERSON),
+    Page(f"{PLACE}/bestand/kopie", save_copy, IN_PERSON),
+    Page(f"{PLACE}/terug", take_back, IN_PERSON, methods=("POST",)),
+    Page(f"{PLACE}/{{number}}", show_way, IN_PERSON),
+    Page(f"{PLACE}/{{number}}/vraag", ask_for, IN_PERSON, methods=("POST",)),
 )
